@@ -1,0 +1,33 @@
+//! The schema of Bailiwick, one file a step, the same on SQLite and PostgreSQL.
+//!
+//! Written by hand, because the schema carries rules of its own: composite foreign keys keep every
+//! row inside its workspace, partial unique indices keep one pending thing a place, and triggers
+//! stand behind the Owner rule and the append-only audit. Steps only go forward; a backup is the
+//! way back.
+
+use sea_orm_migration::prelude::*;
+
+mod m0001_identity;
+mod m0002_workspaces;
+mod m0003_invitations;
+mod m0004_audit;
+mod m0005_outbox;
+mod sql;
+
+/// Runs the steps in order, each at most once.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_identity::Migration),
+            Box::new(m0002_workspaces::Migration),
+            Box::new(m0003_invitations::Migration),
+            Box::new(m0004_audit::Migration),
+            Box::new(m0005_outbox::Migration),
+        ]
+    }
+}
+
+pub use sea_orm_migration::MigratorTrait as MigratorExt;

@@ -1,0 +1,339 @@
+//! Step 6 of the enforcement path: what happened is written down in the same transaction.
+//!
+//! An event is a closed kind with a bounded, typed payload: no free text of a request, no secret.
+//! Rows are append-only by trigger, and chained by hash within a workspace.
+
+use super::{Refused, scope::Origin};
+use crate::{
+    entity::{audit_event, workspace},
+    random,
+};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, sea_query::Expr,
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// One reviewed kind of thing that happened. Roles are told by their names at that moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    WorkspaceCreated { name: String, slug: String },
+    OrganizationUpdated { name_before: String, name_after: String, slug_before: String, slug_after: String },
+    OrganizationDeleted { name: String, slug: String, members: i64 },
+    MemberRolesChanged { before: Vec<String>, after: Vec<String> },
+    MemberSuspended { roles: Vec<String> },
+    MemberReactivated { roles: Vec<String> },
+    MemberRemoved { roles: Vec<String>, invitations_cancelled: i64 },
+    MemberLeft { roles: Vec<String>, invitations_cancelled: i64 },
+    OwnershipOffered { expires_at: i64 },
+    OwnershipOfferWithdrawn {},
+    OwnershipOfferDeclined {},
+    OwnershipHandedOver { from: String, before: Vec<String>, after: Vec<String> },
+    InvitationSent { roles: Vec<String>, expires_at: i64 },
+    InvitationResent { roles: Vec<String>, expires_at: i64 },
+    InvitationCancelled { roles: Vec<String> },
+    InvitationAccepted { roles: Vec<String>, invited_by: String },
+    InvitationDeclined { roles: Vec<String> },
+    PermissionChanged { permission: String, before: Vec<String>, after: Vec<String>, gained: i64, lost: i64 },
+    AccessRefused { route: String, reason: String },
+    SignedUp {},
+    SignedIn {},
+    SignedOut {},
+    EmailConfirmed { email: String },
+    EmailChanged { before: String, after: String },
+    ProfileUpdated { name_before: String, name_after: String },
+    PasswordChanged {},
+    PasswordReset {},
+    SessionsRevoked { count: i64 },
+}
+
+impl Event {
+    /// The kinds that a workspace's activity can be filtered by, with their labels.
+    pub const KINDS: &'static [(&'static str, &'static str)] = &[
+        ("workspace.created", "Workspace created"),
+        ("organization.updated", "Organization updated"),
+        ("organization.deleted", "Organization deleted"),
+        ("member.roles-changed", "Roles changed"),
+        ("member.suspended", "Member suspended"),
+        ("member.reactivated", "Member reactivated"),
+        ("member.removed", "Member removed"),
+        ("member.left", "Member left"),
+        ("ownership.offered", "Ownership offered"),
+        ("ownership.withdrawn", "Ownership offer withdrawn"),
+        ("ownership.declined", "Ownership offer declined"),
+        ("ownership.handed-over", "Ownership handed over"),
+        ("invitation.sent", "Invitation sent"),
+        ("invitation.resent", "Invitation sent again"),
+        ("invitation.cancelled", "Invitation cancelled"),
+        ("invitation.accepted", "Invitation accepted"),
+        ("invitation.declined", "Invitation declined"),
+        ("permission.changed", "Permission changed"),
+        ("access.refused", "Access refused"),
+    ];
+
+    /// The stable name under which it is stored.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::WorkspaceCreated { .. } => "workspace.created",
+            Self::OrganizationUpdated { .. } => "organization.updated",
+            Self::OrganizationDeleted { .. } => "organization.deleted",
+            Self::MemberRolesChanged { .. } => "member.roles-changed",
+            Self::MemberSuspended { .. } => "member.suspended",
+            Self::MemberReactivated { .. } => "member.reactivated",
+            Self::MemberRemoved { .. } => "member.removed",
+            Self::MemberLeft { .. } => "member.left",
+            Self::OwnershipOffered { .. } => "ownership.offered",
+            Self::OwnershipOfferWithdrawn {} => "ownership.withdrawn",
+            Self::OwnershipOfferDeclined {} => "ownership.declined",
+            Self::OwnershipHandedOver { .. } => "ownership.handed-over",
+            Self::InvitationSent { .. } => "invitation.sent",
+            Self::InvitationResent { .. } => "invitation.resent",
+            Self::InvitationCancelled { .. } => "invitation.cancelled",
+            Self::InvitationAccepted { .. } => "invitation.accepted",
+            Self::InvitationDeclined { .. } => "invitation.declined",
+            Self::PermissionChanged { .. } => "permission.changed",
+            Self::AccessRefused { .. } => "access.refused",
+            Self::SignedUp {} => "user.signed-up",
+            Self::SignedIn {} => "user.signed-in",
+            Self::SignedOut {} => "user.signed-out",
+            Self::EmailConfirmed { .. } => "user.email-confirmed",
+            Self::EmailChanged { .. } => "user.email-changed",
+            Self::ProfileUpdated { .. } => "user.profile-updated",
+            Self::PasswordChanged {} => "user.password-changed",
+            Self::PasswordReset {} => "user.password-reset",
+            Self::SessionsRevoked { .. } => "user.sessions-revoked",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    Refused,
+}
+
+impl Outcome {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// Who did it, as they were called at that moment.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    pub id: Uuid,
+    pub name: String,
+}
+
+/// What it was done to.
+#[derive(Clone, Debug)]
+pub struct Target {
+    kind: TargetKind,
+    id: Option<Uuid>,
+    name: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetKind {
+    Workspace,
+    Member,
+    Invitation,
+    Permission,
+    User,
+    Nothing,
+}
+
+impl Target {
+    pub(super) fn new(kind: TargetKind, id: Uuid, name: impl Into<String>) -> Self {
+        Self { kind, id: Some(id), name: name.into() }
+    }
+
+    pub(super) fn named(kind: TargetKind, name: impl Into<String>) -> Self {
+        Self { kind, id: None, name: name.into() }
+    }
+
+    const fn kind(&self) -> &'static str {
+        match self.kind {
+            TargetKind::Workspace => "workspace",
+            TargetKind::Member => "member",
+            TargetKind::Invitation => "invitation",
+            TargetKind::Permission => "permission",
+            TargetKind::User => "user",
+            TargetKind::Nothing => "",
+        }
+    }
+}
+
+/// The result of a change together with what is to be written down about it. Only `domain` makes
+/// one, and only a commit gives the result out.
+#[must_use = "a change is only kept by the commit that takes this"]
+pub struct Recorded<T> {
+    value: T,
+    entries: Vec<(Event, Target)>,
+}
+
+impl<T> Recorded<T> {
+    pub(super) fn new(value: T, event: Event, target: Target) -> Self {
+        Self { value, entries: vec![(event, target)] }
+    }
+
+    pub(super) fn many(value: T, entries: Vec<(Event, Target)>) -> Self {
+        Self { value, entries }
+    }
+
+    /// Nothing was to be done, so nothing is to be told.
+    pub(super) fn unchanged(value: T) -> Self {
+        Self { value, entries: Vec::new() }
+    }
+
+    pub(super) fn into_parts(self) -> (T, Vec<(Event, Target)>) {
+        (self.value, self.entries)
+    }
+}
+
+/// The end of a workspace's chain, read under the workspace's lock.
+pub(super) struct Head {
+    pub workspace: Uuid,
+    pub seq: i64,
+    pub hash: Vec<u8>,
+}
+
+impl Head {
+    /// The chain of a workspace that is being founded.
+    pub(super) fn start(workspace: Uuid) -> Self {
+        Self { workspace, seq: 0, hash: Vec::new() }
+    }
+}
+
+/// Everything about an event but the event itself.
+pub(super) struct Circumstances<'a> {
+    pub actor: &'a Actor,
+    pub origin: &'a Origin,
+    pub at: i64,
+    pub outcome: Outcome,
+}
+
+/// Adds events to the end of a workspace's chain.
+///
+/// # Errors
+/// The database's own.
+pub(super) async fn append(
+    tx: &DatabaseTransaction,
+    head: &mut Head,
+    about: &Circumstances<'_>,
+    entries: &[(Event, Target)],
+) -> Result<(), DbErr> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    for (event, target) in entries {
+        head.seq += 1;
+        head.hash = insert(tx, Some(head.workspace), head.seq, &head.hash, about, event, target).await?;
+    }
+    workspace::Entity::update_many()
+        .filter(workspace::Column::Id.eq(head.workspace))
+        .col_expr(workspace::Column::AuditSeq, Expr::value(head.seq))
+        .col_expr(workspace::Column::AuditHash, Expr::value(head.hash.clone()))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Writes down what a person did outside any workspace: their own sign-ins, passwords, sessions.
+///
+/// # Errors
+/// The database's own.
+pub(super) async fn personal(
+    tx: &DatabaseTransaction,
+    actor: &Actor,
+    origin: &Origin,
+    at: i64,
+    event: &Event,
+) -> Result<(), DbErr> {
+    let about = Circumstances { actor, origin, at, outcome: Outcome::Done };
+    let target = Target::new(TargetKind::User, actor.id, actor.name.clone());
+    insert(tx, None, 0, &[], &about, event, &target).await.map(drop)
+}
+
+async fn insert(
+    tx: &DatabaseTransaction,
+    workspace: Option<Uuid>,
+    seq: i64,
+    previous: &[u8],
+    about: &Circumstances<'_>,
+    event: &Event,
+    target: &Target,
+) -> Result<Vec<u8>, DbErr> {
+    let payload = serde_json::to_string(event).map_err(|e| DbErr::Custom(e.to_string()))?;
+    let link = Link {
+        seq,
+        at: about.at,
+        kind: event.kind(),
+        outcome: about.outcome.word(),
+        actor: &about.actor.id.to_string(),
+        actor_name: &about.actor.name,
+        target_kind: target.kind(),
+        target: &target.id.map(|id| id.to_string()).unwrap_or_default(),
+        target_name: &target.name,
+        address: &about.origin.address,
+        payload: &payload,
+    };
+    let hash = link.hash(previous);
+    let row = audit_event::ActiveModel {
+        id: Set(random::id(about.at)),
+        workspace_id: Set(workspace),
+        seq: Set(seq),
+        at: Set(about.at),
+        kind: Set(event.kind().to_owned()),
+        outcome: Set(about.outcome.word().to_owned()),
+        actor_kind: Set("user".to_owned()),
+        actor_id: Set(Some(about.actor.id)),
+        actor_name: Set(about.actor.name.clone()),
+        target_kind: Set(target.kind().to_owned()),
+        target_id: Set(target.id),
+        target_name: Set(target.name.clone()),
+        via: Set(about.origin.via.word().to_owned()),
+        address: Set(about.origin.address.clone()),
+        user_agent: Set(about.origin.user_agent.clone()),
+        payload: Set(payload),
+        hash: Set(hash.clone()),
+    };
+    audit_event::Entity::insert(row).exec_without_returning(tx).await?;
+    Ok(hash)
+}
+
+/// What one link of the chain vouches for.
+#[derive(Serialize)]
+pub(super) struct Link<'a> {
+    pub seq: i64,
+    pub at: i64,
+    pub kind: &'a str,
+    pub outcome: &'a str,
+    pub actor: &'a str,
+    pub actor_name: &'a str,
+    pub target_kind: &'a str,
+    pub target: &'a str,
+    pub target_name: &'a str,
+    pub address: &'a str,
+    pub payload: &'a str,
+}
+
+impl Link<'_> {
+    /// SHA-256 over the previous link's hash and this one's content as JSON.
+    pub(super) fn hash(&self, previous: &[u8]) -> Vec<u8> {
+        let content = serde_json::to_vec(self).unwrap_or_default();
+        Sha256::new().chain_update(previous).chain_update(content).finalize().to_vec()
+    }
+}
+
+/// The words for a refusal, as an event.
+pub(super) fn refusal(origin: &Origin, refused: &Refused) -> Option<(Event, Target)> {
+    let reason = refused.audited_as()?.to_owned();
+    let event = Event::AccessRefused { route: origin.route.clone(), reason };
+    Some((event, Target::named(TargetKind::Nothing, "")))
+}

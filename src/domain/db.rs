@@ -1,0 +1,246 @@
+//! The connection, and how it is opened. Its fields are private to `domain`: no handler can query.
+
+use super::identity::{Passwords, presence::Presence};
+use crate::{clock::Clock, config::Config};
+use migration::{Migrator, MigratorExt};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    FromQueryResult, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+};
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::Notify;
+
+/// Everything that `domain` needs to work. A clone is the same thing.
+#[derive(Clone)]
+pub struct Db(Arc<Inner>);
+
+struct Inner {
+    read: DatabaseConnection,
+    write: DatabaseConnection,
+    clock: Clock,
+    passwords: Passwords,
+    presence: Presence,
+    outbox_ready: Notify,
+    statements: Statements,
+    public_url: String,
+}
+
+/// Counts SQL statements, so that nobody adds one to a page unseen.
+#[derive(Clone, Debug, Default)]
+pub struct Statements(Arc<AtomicU64>);
+
+impl Statements {
+    /// How many were run since the start.
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Why the database could not be opened. The sentence is for whoever starts the server.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("the folder {path} can't be made: {error}")]
+    Folder { path: PathBuf, error: std::io::Error },
+    #[error("BAILIWICK_DATABASE_URL must start with sqlite:// or postgres://")]
+    Url,
+    #[error("the database can't be opened: {0}")]
+    Database(#[from] DbErr),
+}
+
+/// Connections to SQLite that only read. WAL lets them work while the one writer writes.
+const SQLITE_READERS: u32 = 4;
+const POSTGRES_CONNECTIONS: u32 = 16;
+/// How long a request waits for a connection before it is told to come back.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Db {
+    /// Opens the database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// When it cannot be reached, made or migrated.
+    pub async fn open(config: &Config, public_url: String, clock: Clock) -> Result<Self, OpenError> {
+        let (mut read, mut write) = if config.is_postgres() {
+            let pool = Database::connect(postgres_options(config)).await?;
+            (pool.clone(), pool)
+        } else {
+            let path = config.database_url.strip_prefix("sqlite://").ok_or(OpenError::Url)?;
+            make_parent(Path::new(path.split('?').next().unwrap_or(path)))?;
+            // The writer first: it creates the file and switches it to WAL.
+            let write = Database::connect(sqlite_options(config, 1, false)).await?;
+            (Database::connect(sqlite_options(config, SQLITE_READERS, true)).await?, write)
+        };
+        migrate(&write).await?;
+        let statements = Statements::default();
+        for connection in [&mut read, &mut write] {
+            let counter = statements.clone();
+            connection.set_metric_callback(move |_| {
+                counter.0.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        Ok(Self(Arc::new(Inner {
+            read,
+            write,
+            clock,
+            passwords: Passwords::new(),
+            presence: Presence::default(),
+            outbox_ready: Notify::new(),
+            statements,
+            public_url,
+        })))
+    }
+
+    /// Does the database answer?
+    ///
+    /// # Errors
+    /// The database's own.
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        self.read().execute_unprepared("SELECT 1").await.map(drop)
+    }
+
+    /// Lets go of the database.
+    pub async fn close(&self) {
+        for connection in [&self.0.read, &self.0.write] {
+            if let Err(error) = connection.close_by_ref().await {
+                tracing::warn!(%error, "a connection did not close");
+            }
+        }
+    }
+
+    pub fn statements(&self) -> Statements {
+        self.0.statements.clone()
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        self.0.clock.now_ms()
+    }
+
+    pub(super) fn passwords(&self) -> &Passwords {
+        &self.0.passwords
+    }
+
+    pub(super) fn presence(&self) -> &Presence {
+        &self.0.presence
+    }
+
+    /// Where people reach this installation, without a slash at the end.
+    pub(super) fn public_url(&self) -> &str {
+        &self.0.public_url
+    }
+
+    pub(super) fn outbox_ready(&self) -> &Notify {
+        &self.0.outbox_ready
+    }
+
+    pub(super) fn read(&self) -> &DatabaseConnection {
+        &self.0.read
+    }
+
+    pub(super) fn backend(&self) -> DbBackend {
+        self.0.read.get_database_backend()
+    }
+
+    /// Opens a transaction that writes. On SQLite it takes the write lock at once: one that reads
+    /// first and upgrades later would fail without waiting, whatever the busy timeout says.
+    pub(super) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let mode = (self.backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
+        let options = TransactionOptions { sqlite_transaction_mode: mode, ..Default::default() };
+        self.0.write.begin_with_options(options).await
+    }
+}
+
+/// Brings the schema up to date; on PostgreSQL only one node at a time.
+async fn migrate(connection: &DatabaseConnection) -> Result<(), DbErr> {
+    if connection.get_database_backend() != DbBackend::Postgres {
+        return Migrator::up(connection, None).await;
+    }
+    // The lock lives as long as this transaction, and whoever waits for it finds nothing left to do.
+    let lock = connection.begin().await?;
+    lock.execute_unprepared("SELECT pg_advisory_xact_lock(4208137716)").await?;
+    Migrator::up(connection, None).await?;
+    lock.commit().await
+}
+
+fn make_parent(path: &Path) -> Result<(), OpenError> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => std::fs::create_dir_all(folder)
+            .map_err(|error| OpenError::Folder { path: folder.to_owned(), error }),
+        _ => Ok(()),
+    }
+}
+
+fn sqlite_options(config: &Config, connections: u32, read_only: bool) -> ConnectOptions {
+    let mut options = ConnectOptions::new(config.database_url.clone());
+    options
+        .max_connections(connections)
+        .min_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(move |sqlite| {
+            let sqlite = sqlite
+                .foreign_keys(true)
+                .busy_timeout(ACQUIRE_TIMEOUT)
+                .statement_cache_capacity(256)
+                .read_only(read_only);
+            if read_only {
+                sqlite
+            } else {
+                // FULL: what was answered survives a power cut, not only a crash of the process.
+                sqlite
+                    .create_if_missing(true)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Full)
+            }
+        });
+    options
+}
+
+fn postgres_options(config: &Config) -> ConnectOptions {
+    let mut options = ConnectOptions::new(config.database_url.clone());
+    options
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .set_application_name("bailiwick");
+    options
+}
+
+/// Runs SQL that is written out. The text is the same on both databases: `$1` and so on are its
+/// parameters.
+pub(super) trait Sql: ConnectionTrait + Sized {
+    async fn all<R: FromQueryResult>(&self, sql: &str, values: Vec<Value>) -> Result<Vec<R>, DbErr> {
+        let rows = self.query_all_raw(self.statement(sql, values)).await?;
+        rows.iter().map(|row| R::from_query_result(row, "")).collect()
+    }
+
+    async fn first<R: FromQueryResult>(&self, sql: &str, values: Vec<Value>) -> Result<Option<R>, DbErr> {
+        let row = self.query_one_raw(self.statement(sql, values)).await?;
+        row.map(|row| R::from_query_result(&row, "")).transpose()
+    }
+
+    /// Runs a change; answers how many rows it touched.
+    async fn run(&self, sql: &str, values: Vec<Value>) -> Result<u64, DbErr> {
+        Ok(self.execute_raw(self.statement(sql, values)).await?.rows_affected())
+    }
+
+    fn statement(&self, sql: &str, values: Vec<Value>) -> Statement {
+        Statement::from_sql_and_values(self.get_database_backend(), sql, values)
+    }
+}
+
+impl<C: ConnectionTrait> Sql for C {}

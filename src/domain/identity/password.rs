@@ -1,0 +1,169 @@
+//! Passwords: what is accepted, and how they are hashed without stopping everything else.
+
+use crate::domain::{Refused, values::Complaint};
+use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::PasswordHash};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+/// A password that is good enough to be set.
+#[derive(Clone)]
+pub struct Password(Zeroizing<String>);
+
+/// Longer ones are refused before any hashing, in bytes.
+pub(super) const MAX_BYTES: usize = 1_024;
+const MIN_CHARS: usize = 12;
+
+impl Password {
+    /// Checks length, and how hard it is to guess for someone who knows `hints` (name, address).
+    ///
+    /// # Errors
+    /// What is wrong with it, as a sentence.
+    pub fn parse(text: &str, hints: &[&str]) -> Result<Self, Complaint> {
+        if text.is_empty() {
+            return Err("Choose a password.");
+        }
+        if text.len() > MAX_BYTES {
+            return Err("A password has at most 1,024 bytes.");
+        }
+        if text.chars().count() < MIN_CHARS {
+            return Err(
+                "Choose at least 12 characters. Four random words are easy to remember and hard to guess.",
+            );
+        }
+        if text.contains('\0') {
+            return Err("Remove the characters that cannot be typed.");
+        }
+        // Scores 0 and 1 fall to fewer than a million guesses.
+        if u8::from(zxcvbn::zxcvbn(text, hints).score()) < 2 {
+            return Err(
+                "This password is easy to guess. Four random words are easy to remember and hard to guess.",
+            );
+        }
+        Ok(Self(Zeroizing::new(text.to_owned())))
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+/// argon2id behind a gate: each hash takes 19 MiB and a core for some 70 ms, so only as many run at
+/// once as there are cores, a few wait, and the rest are told to come back.
+pub struct Passwords {
+    gate: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    most_waiting: usize,
+}
+
+const PATIENCE: Duration = Duration::from_secs(3);
+const BUSY: Refused = Refused::Busy { retry_after_seconds: 3 };
+
+/// Verified for an unknown address, so that it takes as long as for a known one. Nothing hashes to
+/// 32 zero bytes.
+const DUMMY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+impl Passwords {
+    #[expect(clippy::new_without_default, reason = "there is one, made when the database is opened")]
+    pub fn new() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Self { gate: Arc::new(Semaphore::new(cores)), waiting: AtomicUsize::new(0), most_waiting: cores * 16 }
+    }
+
+    /// # Errors
+    /// [`Refused::Busy`] when too many are waiting already.
+    pub(in crate::domain) async fn hash(&self, password: &Password) -> Result<String, Refused> {
+        let text = password.0.clone();
+        self.run(move || hash_now(&text)).await?.ok_or(BUSY)
+    }
+
+    /// Is this the password behind `hash`? With none, as much work for nothing.
+    ///
+    /// # Errors
+    /// [`Refused::Busy`] when too many are waiting already.
+    pub(in crate::domain) async fn verify(&self, typed: &str, hash: Option<String>) -> Result<bool, Refused> {
+        let typed = Zeroizing::new(typed.to_owned());
+        let known = hash.is_some();
+        let matches = self
+            .run(move || {
+                let hash = hash.unwrap_or_else(|| DUMMY.to_owned());
+                PasswordHash::new(&hash)
+                    .is_ok_and(|hash| Argon2::default().verify_password(typed.as_bytes(), &hash).is_ok())
+            })
+            .await?;
+        Ok(known && matches)
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refused> {
+        let place = Place::take(self)?;
+        let permit = tokio::time::timeout(PATIENCE, self.gate.clone().acquire_owned()).await;
+        drop(place);
+        let Ok(Ok(permit)) = permit else { return Err(BUSY) };
+        let done = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work()
+        });
+        done.await.map_err(|_| BUSY)
+    }
+}
+
+/// OWASP's argon2id parameters (19 MiB, 2 passes, 1 lane), which are the library's own defaults.
+fn hash_now(text: &str) -> Option<String> {
+    Argon2::default().hash_password(text.as_bytes()).ok().map(|hash| hash.to_string())
+}
+
+/// A place in the queue, given back when dropped.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(passwords: &'a Passwords) -> Result<Self, Refused> {
+        if passwords.waiting.fetch_add(1, Ordering::SeqCst) >= passwords.most_waiting {
+            passwords.waiting.fetch_sub(1, Ordering::SeqCst);
+            return Err(BUSY);
+        }
+        Ok(Self(&passwords.waiting))
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weak_and_oversized_passwords_are_refused_with_a_reason() {
+        for bad in ["", "short", "aaaaaaaaaaaaaa", "password1234", &"x".repeat(2_000)] {
+            assert!(Password::parse(bad, &[]).is_err(), "{bad:?}");
+        }
+        assert!(Password::parse("correct horse battery staple 9", &[]).is_ok());
+    }
+
+    #[tokio::test]
+    async fn only_the_right_password_opens_and_the_dummy_never() {
+        let passwords = Passwords::new();
+        let password = Password::parse("correct horse battery staple 9", &[]).expect("good enough");
+        let hash = passwords.hash(&password).await.expect("hashed");
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        assert!(
+            passwords.verify("correct horse battery staple 9", Some(hash.clone())).await.expect("verified")
+        );
+        assert!(!passwords.verify("correct horse battery staple 8", Some(hash)).await.expect("verified"));
+        assert!(!passwords.verify("", None).await.expect("verified"));
+        assert!(PasswordHash::new(DUMMY).is_ok(), "the dummy costs as much as a real one");
+    }
+}

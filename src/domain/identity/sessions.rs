@@ -1,0 +1,290 @@
+//! Sessions are rows of ours; a cookie carries an id and nothing else.
+
+use super::{Password, Person, password, presence};
+use crate::{
+    clock::DAY,
+    domain::{
+        Db, Event, Invalid, Name, Purpose, Refused, Token,
+        audit::{self, Actor},
+        db::Sql,
+        limits,
+        outbox::Mail,
+        scope::{Credential, Origin},
+        values::Email,
+    },
+    entity::session,
+    random,
+};
+use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait, FromQueryResult, Value};
+use uuid::Uuid;
+
+/// A session ends this long after the sign-in, in milliseconds, whatever happens in it.
+const LIFETIME: i64 = 30 * DAY;
+
+#[derive(FromQueryResult)]
+struct PersonRow {
+    session_id: Uuid,
+    last_seen_at: i64,
+    user_id: Uuid,
+    name: String,
+    email: String,
+    is_verified: bool,
+}
+
+/// Whose session is this? One SQL statement.
+///
+/// # Errors
+/// [`Refused::SignedOut`] where the session ended, was revoked or never was, or the user is
+/// suspended.
+pub async fn who(db: &Db, credential: &Credential) -> Result<Person, Refused> {
+    let sql = "SELECT s.id AS session_id, s.last_seen_at, u.id AS user_id, u.name, u.email,
+            u.email_verified_at IS NOT NULL AS is_verified
+        FROM sessions s JOIN users u ON u.id = s.user_id AND u.suspended_at IS NULL
+        WHERE s.token_hash = $1 AND s.expires_at > $2";
+    let row: Option<PersonRow> =
+        db.read().first(sql, vec![credential.token_hash().into(), db.now_ms().into()]).await?;
+    let row = row.ok_or(Refused::SignedOut)?;
+    let person = Person {
+        session_id: row.session_id,
+        user_id: row.user_id,
+        name: row.name,
+        email: row.email,
+        is_verified: row.is_verified,
+    };
+    presence::seen(db, &person, None, row.last_seen_at);
+    Ok(person)
+}
+
+#[derive(FromQueryResult)]
+struct Known {
+    id: Uuid,
+    name: String,
+    password_hash: String,
+    is_suspended: bool,
+}
+
+/// Signs in. A known and an unknown address get the same answer, after the same work.
+///
+/// # Errors
+/// [`Refused::Invalid`] for a wrong pair, [`Refused::TooMany`], [`Refused::Busy`].
+pub async fn sign_in(db: &Db, email: &str, typed: &str, origin: &Origin) -> Result<Token, Refused> {
+    let wrong = || Invalid::field("password", "The e-mail address or the password is wrong.");
+    let Ok(email) = Email::parse(email) else {
+        return Err(Invalid::field("email", "Enter an e-mail address such as name@example.com.").into());
+    };
+    if typed.len() > password::MAX_BYTES {
+        return Err(Invalid::field("password", "A password has at most 1,024 bytes.").into());
+    }
+    limits::SIGN_IN_ACCOUNT.spend(db, email.as_str(), 1).await?;
+    limits::SIGN_IN_ADDRESS.spend(db, &origin.address, 1).await?;
+    let sql = "SELECT id, name, password_hash, suspended_at IS NOT NULL AS is_suspended FROM users WHERE email = $1";
+    let known: Option<Known> = db.read().first(sql, vec![email.as_str().into()]).await?;
+    let hash = known.as_ref().map(|user| user.password_hash.clone());
+    let verdict = db.passwords().verify(typed, hash).await;
+    if !matches!(verdict, Ok(false)) {
+        // Neither a right password nor our being busy is a guess.
+        limits::SIGN_IN_ACCOUNT.refund(db, email.as_str(), 1).await?;
+        limits::SIGN_IN_ADDRESS.refund(db, &origin.address, 1).await?;
+    }
+    let user = match (verdict?, known) {
+        (true, Some(user)) if !user.is_suspended => user,
+        _ => return Err(wrong().into()),
+    };
+    limits::SIGN_IN_ACCOUNT.clear(db, email.as_str()).await?;
+    let tx = db.begin().await?;
+    let now = db.now_ms();
+    let token = start(&tx, user.id, origin, now).await?;
+    let actor = Actor { id: user.id, name: user.name };
+    audit::personal(&tx, &actor, origin, now, &Event::SignedIn {}).await?;
+    tx.commit().await?;
+    Ok(token)
+}
+
+/// Makes a session in this transaction.
+pub(super) async fn start(
+    tx: &DatabaseTransaction,
+    user: Uuid,
+    origin: &Origin,
+    now: i64,
+) -> Result<Token, Refused> {
+    let token = Token::new(Purpose::Session);
+    let row = session::ActiveModel {
+        id: Set(random::id(now)),
+        token_hash: Set(token.hash()),
+        user_id: Set(user),
+        address: Set(origin.address.clone()),
+        user_agent: Set(origin.user_agent.clone()),
+        created_at: Set(now),
+        last_seen_at: Set(now),
+        expires_at: Set(now + LIFETIME),
+    };
+    session::Entity::insert(row).exec_without_returning(tx).await?;
+    Ok(token)
+}
+
+/// Ends the session itself.
+///
+/// # Errors
+/// The database's own.
+pub async fn sign_out(db: &Db, person: &Person, origin: &Origin) -> Result<(), Refused> {
+    end(db, person, origin, Event::SignedOut {}, "DELETE FROM sessions WHERE user_id = $1 AND id = $2")
+        .await
+        .map(drop)
+}
+
+/// Ends one session of this person.
+///
+/// # Errors
+/// [`Refused::Hidden`] where this person has no such session.
+pub async fn revoke_session(db: &Db, person: &Person, id: Uuid, origin: &Origin) -> Result<(), Refused> {
+    let tx = db.begin().await?;
+    let sql = "DELETE FROM sessions WHERE user_id = $1 AND id = $2";
+    if tx.run(sql, vec![person.user_id.into(), id.into()]).await? != 1 {
+        tx.rollback().await?;
+        return Err(Refused::Hidden);
+    }
+    audit::personal(&tx, &person.audited(), origin, db.now_ms(), &Event::SessionsRevoked { count: 1 })
+        .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Ends every session of this person but the one that asks. Answers how many.
+///
+/// # Errors
+/// The database's own.
+pub async fn revoke_other_sessions(db: &Db, person: &Person, origin: &Origin) -> Result<u64, Refused> {
+    let sql = "DELETE FROM sessions WHERE user_id = $1 AND id <> $2";
+    end(db, person, origin, Event::SessionsRevoked { count: 0 }, sql).await
+}
+
+async fn end(db: &Db, person: &Person, origin: &Origin, event: Event, sql: &str) -> Result<u64, Refused> {
+    let tx = db.begin().await?;
+    let ended = tx.run(sql, vec![person.user_id.into(), person.session_id.into()]).await?;
+    let event = match event {
+        Event::SessionsRevoked { .. } => Event::SessionsRevoked { count: i64::try_from(ended).unwrap_or(0) },
+        other => other,
+    };
+    if ended > 0 {
+        audit::personal(&tx, &person.audited(), origin, db.now_ms(), &event).await?;
+    }
+    tx.commit().await?;
+    Ok(ended)
+}
+
+/// One session as its owner sees it.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Listed {
+    pub id: Uuid,
+    pub address: String,
+    pub user_agent: String,
+    pub created_at: i64,
+    pub last_seen_at: i64,
+}
+
+/// This person's live sessions, the latest first.
+///
+/// # Errors
+/// The database's own.
+pub async fn sessions(db: &Db, person: &Person) -> Result<Vec<Listed>, Refused> {
+    let sql = "SELECT id, address, user_agent, created_at, last_seen_at FROM sessions
+        WHERE user_id = $1 AND expires_at > $2 ORDER BY last_seen_at DESC, id LIMIT 100";
+    Ok(db.read().all(sql, vec![person.user_id.into(), db.now_ms().into()]).await?)
+}
+
+/// One thing that this person did outside any workspace: kind, moment and from where.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct SecurityEvent {
+    pub at: i64,
+    pub payload: String,
+    pub address: String,
+}
+
+/// This person's last sign-ins, password changes and the like, the latest first.
+///
+/// # Errors
+/// The database's own.
+pub async fn security_events(db: &Db, person: &Person) -> Result<Vec<SecurityEvent>, Refused> {
+    let sql = "SELECT at, payload, address FROM audit_events
+        WHERE workspace_id IS NULL AND actor_id = $1 ORDER BY at DESC, id DESC LIMIT 20";
+    Ok(db.read().all(sql, vec![person.user_id.into()]).await?)
+}
+
+/// Changes the person's own name.
+///
+/// # Errors
+/// The database's own.
+pub async fn rename(db: &Db, person: &Person, name: &Name, origin: &Origin) -> Result<(), Refused> {
+    if name.as_str() == person.name {
+        return Ok(());
+    }
+    let tx = db.begin().await?;
+    tx.run("UPDATE users SET name = $2 WHERE id = $1", vec![person.user_id.into(), name.as_str().into()])
+        .await?;
+    let event = Event::ProfileUpdated { name_before: person.name.clone(), name_after: name.to_string() };
+    audit::personal(&tx, &person.audited(), origin, db.now_ms(), &event).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Changes the password. Every session ends, the asking one too; it goes on under the new token that
+/// is answered.
+///
+/// # Errors
+/// [`Refused::Invalid`] where the current password is wrong, [`Refused::TooMany`],
+/// [`Refused::Busy`].
+pub async fn change_password(
+    db: &Db,
+    person: &Person,
+    current: &str,
+    new: &Password,
+    origin: &Origin,
+) -> Result<Token, Refused> {
+    confirm_password(db, person, current).await?;
+    let hash = db.passwords().hash(new).await?;
+    let tx = db.begin().await?;
+    let now = db.now_ms();
+    replace_password(&tx, person.user_id, hash).await?;
+    let token = start(&tx, person.user_id, origin, now).await?;
+    audit::personal(&tx, &person.audited(), origin, now, &Event::PasswordChanged {}).await?;
+    Mail::password_changed(db, &person.email).queue(&tx, now).await?;
+    tx.commit().await?;
+    db.outbox_ready().notify_one();
+    Ok(token)
+}
+
+/// Sets a new hash and ends every session and every reset link that the old one stood behind.
+pub(super) async fn replace_password(
+    tx: &DatabaseTransaction,
+    user: Uuid,
+    hash: String,
+) -> Result<(), Refused> {
+    let user = Value::from(user);
+    tx.run("UPDATE users SET password_hash = $2 WHERE id = $1", vec![user.clone(), hash.into()]).await?;
+    tx.run("DELETE FROM sessions WHERE user_id = $1", vec![user.clone()]).await?;
+    tx.run("DELETE FROM email_tokens WHERE user_id = $1 AND purpose = 'reset_password'", vec![user]).await?;
+    Ok(())
+}
+
+#[derive(FromQueryResult)]
+struct HashRow {
+    password_hash: String,
+}
+
+/// Asks for the password once more before something that a borrowed browser should not do.
+///
+/// # Errors
+/// [`Refused::Invalid`] on the field `current_password`.
+pub(super) async fn confirm_password(db: &Db, person: &Person, typed: &str) -> Result<(), Refused> {
+    if typed.len() > password::MAX_BYTES {
+        return Err(Invalid::field("current_password", "A password has at most 1,024 bytes.").into());
+    }
+    limits::SIGN_IN_ACCOUNT.spend(db, &person.email, 1).await?;
+    let sql = "SELECT password_hash FROM users WHERE id = $1";
+    let row: Option<HashRow> = db.read().first(sql, vec![person.user_id.into()]).await?;
+    if !db.passwords().verify(typed, row.map(|row| row.password_hash)).await? {
+        return Err(Invalid::field("current_password", "This is not your current password.").into());
+    }
+    limits::SIGN_IN_ACCOUNT.clear(db, &person.email).await?;
+    Ok(())
+}

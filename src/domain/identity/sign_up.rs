@@ -1,0 +1,180 @@
+//! A new person: with a workspace of their own, or by invitation.
+
+use super::{Password, sessions};
+use crate::{
+    config,
+    domain::{
+        Conflict, Db, Email, Event, Invalid, Name, Recorded, Refused, Slug, Target, TargetKind, Token,
+        audit::{self, Actor},
+        invitations::{self, Offer},
+        limits,
+        outbox::Mail,
+        refused::is_duplicate,
+        scope::{self, Origin},
+        workspaces,
+    },
+    entity::user,
+    random,
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+
+/// What a person typed to sign up, read and checked.
+pub struct SignUp {
+    pub name: Name,
+    pub email: Email,
+    pub password: Password,
+    /// The first workspace; with an invitation there may be none.
+    pub workspace: Option<Name>,
+    pub invitation: Option<Token>,
+    pub policy: config::SignUp,
+}
+
+/// What follows.
+pub enum SignedUp {
+    /// A mail tells how to go on. The same whether or not the address was known before.
+    CheckMail,
+    /// The invitation was mailed to this address, so the bearer reads that mailbox.
+    SignedIn(Token),
+}
+
+/// Makes user, account and first workspace, or just the user where an invitation leads further.
+///
+/// # Errors
+/// [`Refused::NotAllowed`] where only invited people may sign up, [`Refused::Invalid`],
+/// [`Refused::TooMany`], [`Refused::Busy`], [`Refused::Gone`] for a dead invitation.
+pub async fn sign_up(db: &Db, form: SignUp, origin: &Origin) -> Result<SignedUp, Refused> {
+    let offer = match &form.invitation {
+        Some(token) => Some(invitations::look(db, token).await?),
+        None if form.policy == config::SignUp::Invited => {
+            return Err(Refused::NotAllowed(
+                "New people join this installation by invitation. Ask someone who is in for one.",
+            ));
+        }
+        None => None,
+    };
+    if let Some(offer) = &offer
+        && offer.email != form.email.as_str()
+    {
+        let sentence = format!("This invitation is for {}. Sign up with that address.", offer.email);
+        return Err(Invalid::field("email", sentence).into());
+    }
+    if offer.is_none() && form.workspace.is_none() {
+        return Err(Invalid::field("workspace", "Enter a name for your workspace.").into());
+    }
+    limits::SIGN_UP_ADDRESS.spend(db, &origin.address, 1).await?;
+    // Hashed in any case: a known address must not answer faster.
+    let hash = db.passwords().hash(&form.password).await?;
+    match create(db, &form, offer.as_ref(), hash, origin).await {
+        Err(Refused::Conflict(Conflict::Changed)) => known_address(db, &form, offer.as_ref()).await,
+        other => other,
+    }
+}
+
+/// # Errors
+/// [`Conflict::Changed`] stands for an address that is taken.
+async fn create(
+    db: &Db,
+    form: &SignUp,
+    offer: Option<&Offer>,
+    hash: String,
+    origin: &Origin,
+) -> Result<SignedUp, Refused> {
+    let actor = Actor { id: random::id(db.now_ms()), name: form.name.to_string() };
+    let verified = offer.is_some_and(|offer| offer.proves_address);
+    match &form.workspace {
+        Some(workspace) => {
+            scope::found(db, &actor, origin, async |open| {
+                let done = insert(db, &open.tx, form, &actor, verified, hash, origin, open.now).await?;
+                let account = workspaces::new_account(&open.tx, workspace, actor.id, open.now).await?;
+                let slug = free_slug(&open.tx, workspace).await?;
+                workspaces::insert(open, account, workspace, &slug, &actor).await?;
+                let event = Event::WorkspaceCreated { name: workspace.to_string(), slug: slug.to_string() };
+                let target = Target::named(TargetKind::Workspace, workspace.to_string());
+                Ok(Recorded::new(done, event, target))
+            })
+            .await
+        }
+        None => {
+            let tx = db.begin().await?;
+            let done = match insert(db, &tx, form, &actor, verified, hash, origin, db.now_ms()).await {
+                Ok(done) => done,
+                Err(refused) => {
+                    tx.rollback().await?;
+                    return Err(refused);
+                }
+            };
+            tx.commit().await?;
+            db.outbox_ready().notify_one();
+            Ok(done)
+        }
+    }
+}
+
+async fn insert(
+    db: &Db,
+    tx: &DatabaseTransaction,
+    form: &SignUp,
+    actor: &Actor,
+    verified: bool,
+    hash: String,
+    origin: &Origin,
+    now: i64,
+) -> Result<SignedUp, Refused> {
+    let taken = user::Entity::find().filter(user::Column::Email.eq(form.email.as_str()));
+    if taken.one(tx).await?.is_some() {
+        return Err(Conflict::Changed.into());
+    }
+    let row = user::ActiveModel {
+        id: Set(actor.id),
+        email: Set(form.email.to_string()),
+        name: Set(form.name.to_string()),
+        password_hash: Set(hash),
+        email_verified_at: Set(verified.then_some(now)),
+        suspended_at: Set(None),
+        created_at: Set(now),
+    };
+    if let Err(error) = user::Entity::insert(row).exec_without_returning(tx).await {
+        return Err(if is_duplicate(&error) { Conflict::Changed.into() } else { error.into() });
+    }
+    audit::personal(tx, actor, origin, now, &Event::SignedUp {}).await?;
+    if verified {
+        return Ok(SignedUp::SignedIn(sessions::start(tx, actor.id, origin, now).await?));
+    }
+    super::email::send_confirmation(db, tx, actor.id, form.email.as_str(), now).await?;
+    Ok(SignedUp::CheckMail)
+}
+
+/// Somebody signs up with an address that has an account. Whoever reads that mailbox is told; the
+/// browser is not, unless it proved that it reads it.
+async fn known_address(db: &Db, form: &SignUp, offer: Option<&Offer>) -> Result<SignedUp, Refused> {
+    if offer.is_some_and(|offer| offer.proves_address) {
+        return Err(Invalid::field("email", "You have an account with this address. Sign in instead.").into());
+    }
+    if limits::MAIL_TO.spend(db, form.email.as_str(), 1).await.is_ok() {
+        let tx = db.begin().await?;
+        let now = db.now_ms();
+        Mail::already_signed_up(db, form.email.as_str()).queue(&tx, now).await?;
+        tx.commit().await?;
+        db.outbox_ready().notify_one();
+    }
+    Ok(SignedUp::CheckMail)
+}
+
+/// A slug for a first workspace, which nobody is asked to choose: from its name, with digits where
+/// that is taken.
+async fn free_slug(tx: &DatabaseTransaction, name: &Name) -> Result<Slug, Refused> {
+    let wish = Slug::suggest(name.as_str()).filter(|slug| slug.as_str().len() <= 40);
+    let base = wish.as_ref().map_or("workspace", Slug::as_str).to_owned();
+    for round in 0..20 {
+        let text = match round {
+            0 if wish.is_some() => base.clone(),
+            1..=5 => format!("{base}-{}", round + 1),
+            _ => format!("{base}-{}", hex::encode(random::bytes::<3>())),
+        };
+        let Ok(slug) = Slug::parse(&text) else { continue };
+        if workspaces::slug_is_free(tx, &slug).await? {
+            return Ok(slug);
+        }
+    }
+    Err(Invalid::field("workspace", "Choose another name for your workspace.").into())
+}

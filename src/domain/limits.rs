@@ -1,0 +1,91 @@
+//! How often something may be tried. Counted in the database, so that it holds across nodes.
+
+use super::{Db, Refused, db::Sql};
+use crate::clock::{HOUR, MINUTE};
+use sea_orm::{DbErr, FromQueryResult};
+
+/// One thing that is counted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limit {
+    name: &'static str,
+    most: i64,
+    window_ms: i64,
+}
+
+/// Wrong passwords for one address, whoever types them. An unknown address counts the same way, so
+/// that the answer tells nothing.
+pub(super) const SIGN_IN_ACCOUNT: Limit = Limit { name: "sign-in", most: 10, window_ms: 15 * MINUTE };
+/// Wrong passwords from one network address.
+pub(super) const SIGN_IN_ADDRESS: Limit = Limit { name: "sign-in-from", most: 60, window_ms: 15 * MINUTE };
+pub(super) const SIGN_UP_ADDRESS: Limit = Limit { name: "sign-up-from", most: 60, window_ms: HOUR };
+/// Mail that a stranger can make us send to one address.
+pub(super) const MAIL_TO: Limit = Limit { name: "mail-to", most: 6, window_ms: HOUR };
+pub(super) const FORGOT_ADDRESS: Limit = Limit { name: "forgot-from", most: 60, window_ms: HOUR };
+/// Addresses that one person may invite, over all workspaces.
+pub(super) const INVITE: Limit = Limit { name: "invite", most: 1_000, window_ms: HOUR };
+/// The same while that person's own address is not confirmed: mail to strangers is worth abusing.
+pub(super) const INVITE_UNVERIFIED: Limit = Limit { name: "invite-unverified", most: 20, window_ms: HOUR };
+/// Workspaces that one person may found.
+pub(super) const FOUND: Limit = Limit { name: "found", most: 30, window_ms: HOUR };
+
+#[derive(FromQueryResult)]
+struct Window {
+    window_start: i64,
+    used: i64,
+}
+
+impl Limit {
+    fn key(&self, subject: &str) -> String {
+        format!("{}:{subject}", self.name)
+    }
+
+    /// Counts `cost` more, and refuses when that is over the limit. Counting comes first, so that
+    /// twenty guesses at once are twenty.
+    ///
+    /// # Errors
+    /// [`Refused::TooMany`] with the seconds until the window ends.
+    pub(super) async fn spend(&self, db: &Db, subject: &str, cost: i64) -> Result<(), Refused> {
+        let now = db.now_ms();
+        let sql = "INSERT INTO rate_limits (key, window_start, used) VALUES ($1, $2, $3)
+            ON CONFLICT (key) DO UPDATE SET
+                used = CASE WHEN rate_limits.window_start <= $4 THEN $3 ELSE rate_limits.used + $3 END,
+                window_start = CASE WHEN rate_limits.window_start <= $4 THEN $2 ELSE rate_limits.window_start END
+            RETURNING window_start, used";
+        let values = vec![self.key(subject).into(), now.into(), cost.into(), (now - self.window_ms).into()];
+        let tx = db.begin().await?;
+        let window: Option<Window> = tx.first(sql, values).await?;
+        tx.commit().await?;
+        match window {
+            Some(window) if window.used > self.most => {
+                let left = window.window_start + self.window_ms - now;
+                Err(Refused::TooMany { retry_after_seconds: (left / 1_000).max(1) })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes back what was counted for something that turned out well.
+    pub(super) async fn refund(&self, db: &Db, subject: &str, cost: i64) -> Result<(), DbErr> {
+        let tx = db.begin().await?;
+        tx.run(
+            "UPDATE rate_limits SET used = used - $2 WHERE key = $1 AND used >= $2",
+            vec![self.key(subject).into(), cost.into()],
+        )
+        .await?;
+        tx.commit().await
+    }
+
+    /// Forgets everything counted for this subject.
+    pub(super) async fn clear(&self, db: &Db, subject: &str) -> Result<(), DbErr> {
+        let tx = db.begin().await?;
+        tx.run("DELETE FROM rate_limits WHERE key = $1", vec![self.key(subject).into()]).await?;
+        tx.commit().await
+    }
+}
+
+/// Drops the windows that ended long ago.
+pub(super) async fn sweep(db: &Db) -> Result<(), DbErr> {
+    let tx = db.begin().await?;
+    tx.run("DELETE FROM rate_limits WHERE window_start < $1", vec![(db.now_ms() - 24 * HOUR).into()]).await?;
+    tx.commit().await
+}

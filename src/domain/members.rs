@@ -1,0 +1,503 @@
+//! Members: who they are, what they hold, and what may be done to them.
+
+use super::{
+    Conflict, Event, Invalid, Recorded, Refused, Target, TargetKind,
+    invitations::ended,
+    paging::{Cursor, Key, Order, Page, Position},
+    roles::{self, Assignable, Role, Roles},
+    scope::{Actor, ReadScope, Scoped, Transaction, WriteScope},
+};
+use crate::entity::{invitation, member, member_role};
+use crate::policy::{Ceiling, Holdings, Permission, perm};
+use sea_orm::{ActiveValue::Set, ColumnTrait, FromQueryResult, QueryFilter, Value, sea_query::Expr};
+use uuid::Uuid;
+
+/// How the list is sorted. Times run from the latest to the earliest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    #[default]
+    Name,
+    NameDown,
+    Joined,
+    JoinedUp,
+    Active,
+    ActiveUp,
+}
+
+impl Sort {
+    pub const ALL: [(&'static str, Self); 6] = [
+        ("name", Self::Name),
+        ("-name", Self::NameDown),
+        ("joined", Self::Joined),
+        ("-joined", Self::JoinedUp),
+        ("active", Self::Active),
+        ("-active", Self::ActiveUp),
+    ];
+
+    const fn order(self) -> Order {
+        let (column, descending) = match self {
+            Self::Name => ("lower(u.name)", false),
+            Self::NameDown => ("lower(u.name)", true),
+            Self::Joined => ("m.joined_at", true),
+            Self::JoinedUp => ("m.joined_at", false),
+            Self::Active => ("COALESCE(m.last_active_at, 0)", true),
+            Self::ActiveUp => ("COALESCE(m.last_active_at, 0)", false),
+        };
+        Order { column, id: "m.id", descending }
+    }
+}
+
+/// Which members to list. Empty texts do not narrow.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Part of a name or an address.
+    pub text: String,
+    /// A role's slug.
+    pub role: String,
+    /// `active` or `suspended`.
+    pub status: String,
+    /// `user` or `api_key`.
+    pub kind: String,
+    pub sort: Sort,
+}
+
+/// A member as the viewer sees it.
+#[derive(Clone, Debug)]
+pub struct Member {
+    pub id: Uuid,
+    pub user_id: Option<Uuid>,
+    pub name: String,
+    pub email: String,
+    pub kind: String,
+    pub is_active: bool,
+    pub is_you: bool,
+    pub is_owner: bool,
+    /// The only active Owner: first somebody else must become one.
+    pub is_last_owner: bool,
+    pub origin: String,
+    pub invited_by: Option<String>,
+    pub joined_at: i64,
+    pub last_active_at: Option<i64>,
+    pub roles: Vec<Role>,
+    /// Why the viewer may not change, suspend or remove this member; `None` where they may.
+    pub refused: Option<Ceiling>,
+}
+
+#[derive(Clone, FromQueryResult)]
+struct Row {
+    id: Uuid,
+    user_id: Option<Uuid>,
+    name: String,
+    email: String,
+    kind: String,
+    status: String,
+    origin: String,
+    invited_by: Option<String>,
+    joined_at: i64,
+    last_active_at: Option<i64>,
+    sort_name: String,
+    roles: Option<String>,
+}
+
+const COLUMNS: &str =
+    "SELECT m.id, m.user_id, u.name, u.email, m.kind, m.status, m.origin, i.name AS invited_by,
+        m.joined_at, m.last_active_at, lower(u.name) AS sort_name,
+        (SELECT string_agg(r.slug, ' ') FROM member_roles mr
+            JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
+            WHERE mr.workspace_id = m.workspace_id AND mr.member_id = m.id) AS roles
+    FROM members m JOIN users u ON u.id = m.user_id LEFT JOIN users i ON i.id = m.invited_by";
+
+/// One page of the members.
+pub struct Listing {
+    pub page: Page<Member>,
+    /// How many there are with this filter, on all pages.
+    pub total: i64,
+    pub roles: Vec<Assignable>,
+}
+
+#[derive(FromQueryResult)]
+struct Counts {
+    total: i64,
+    owners: i64,
+}
+
+/// Lists members.
+///
+/// # Errors
+/// The database's own.
+pub async fn list(
+    scope: &ReadScope<perm::ReadMembers>,
+    filter: &Filter,
+    at: &Position,
+) -> Result<Listing, Refused> {
+    let all = roles::all(scope).await?;
+    let (mut narrowed, mut values) = (String::from(" WHERE m.workspace_id = $1"), Vec::new());
+    filter.narrow(&mut narrowed, &mut values);
+    let sql = format!(
+        "SELECT COUNT(*) AS total, (SELECT COUNT(*) FROM active_owners o WHERE o.workspace_id = $1) AS owners
+         FROM members m JOIN users u ON u.id = m.user_id{narrowed}"
+    );
+    let counts: Option<Counts> = scope.first(&sql, values.clone()).await?;
+    let (total, owners) = counts.map_or((0, 0), |counts| (counts.total, counts.owners));
+    let mut sql = format!("{COLUMNS}{narrowed}");
+    filter.sort.order().finish(&mut sql, &mut values, at);
+    let rows: Vec<Row> = scope.all(&sql, values).await?;
+    let page = Page::cut(rows, at, |row| row.cursor(filter.sort));
+    let page = page.map(|row| row.seen_by(scope.actor(), &all, owners));
+    Ok(Listing { page, total, roles: roles::choices(&all, &scope.actor().holdings) })
+}
+
+impl Filter {
+    fn narrow(&self, sql: &mut String, values: &mut Vec<Value>) {
+        // `$1` is the workspace.
+        let mut bind = |value: &str| {
+            values.push(value.into());
+            values.len() + 1
+        };
+        if !self.text.is_empty() {
+            let n = bind(&like(&self.text));
+            sql.push_str(&format!(
+                " AND (lower(u.name) LIKE ${n} ESCAPE '!' OR u.email LIKE ${n} ESCAPE '!')"
+            ));
+        }
+        if !self.status.is_empty() {
+            let n = bind(&self.status);
+            sql.push_str(&format!(" AND m.status = ${n}"));
+        }
+        if !self.kind.is_empty() {
+            let n = bind(&self.kind);
+            sql.push_str(&format!(" AND m.kind = ${n}"));
+        }
+        if !self.role.is_empty() {
+            let n = bind(&self.role);
+            sql.push_str(&format!(
+                " AND EXISTS (SELECT 1 FROM member_roles f
+                    JOIN roles fr ON fr.workspace_id = f.workspace_id AND fr.id = f.role_id
+                    WHERE f.workspace_id = m.workspace_id AND f.member_id = m.id AND fr.slug = ${n})"
+            ));
+        }
+    }
+}
+
+/// A pattern that finds `text` anywhere, whatever LIKE would read into it.
+pub(super) fn like(text: &str) -> String {
+    let plain = text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    format!("%{plain}%")
+}
+
+impl Row {
+    fn cursor(&self, sort: Sort) -> Cursor {
+        let key = match sort {
+            Sort::Name | Sort::NameDown => Key::Text(self.sort_name.clone()),
+            Sort::Joined | Sort::JoinedUp => Key::Number(self.joined_at),
+            Sort::Active | Sort::ActiveUp => Key::Number(self.last_active_at.unwrap_or(0)),
+        };
+        Cursor::new(key, self.id)
+    }
+
+    fn seen_by(self, viewer: &Actor, all: &Roles, active_owners: i64) -> Member {
+        let held = all.joined(self.roles.as_deref().unwrap_or_default());
+        let is_owner = held.iter().any(|role| role.is_owner);
+        let is_active = self.status == "active";
+        let refused = viewer.holdings.may_manage(&roles::holdings(&held)).err();
+        Member {
+            id: self.id,
+            user_id: self.user_id,
+            name: self.name,
+            email: self.email,
+            kind: self.kind,
+            is_active,
+            is_you: self.id == viewer.member_id,
+            is_owner,
+            is_last_owner: is_owner && is_active && active_owners <= 1,
+            origin: self.origin,
+            invited_by: self.invited_by,
+            joined_at: self.joined_at,
+            last_active_at: self.last_active_at,
+            roles: held.into_iter().cloned().collect(),
+            refused,
+        }
+    }
+}
+
+/// One member, and what the viewer could do.
+pub struct Detail {
+    pub member: Member,
+    pub roles: Vec<Assignable>,
+    /// Invitations that this member sent and nobody answered yet.
+    pub invitations: i64,
+    /// Ownership is offered to somebody at the moment.
+    pub offer_pending: bool,
+}
+
+#[derive(FromQueryResult)]
+struct Around {
+    owners: i64,
+    invitations: i64,
+    offers: i64,
+}
+
+/// Looks at one member.
+///
+/// # Errors
+/// [`Refused::Hidden`] where this workspace has no such member.
+pub async fn detail<P>(scope: &ReadScope<P>, id: Uuid) -> Result<Detail, Refused>
+where
+    P: crate::policy::Access,
+{
+    let all = roles::all(scope).await?;
+    let row: Option<Row> =
+        scope.first(&format!("{COLUMNS} WHERE m.workspace_id = $1 AND m.id = $2"), vec![id.into()]).await?;
+    let row = row.ok_or(Refused::Hidden)?;
+    let sql = "SELECT (SELECT COUNT(*) FROM active_owners o WHERE o.workspace_id = $1) AS owners,
+            (SELECT COUNT(*) FROM invitations n WHERE n.workspace_id = $1 AND n.status = 'pending'
+                AND n.inviter_id = $2 AND n.expires_at > $3) AS invitations,
+            (SELECT COUNT(*) FROM ownership_offers f WHERE f.workspace_id = $1 AND f.status = 'pending'
+                AND f.expires_at > $3) AS offers";
+    let around: Option<Around> = scope.first(sql, vec![row.user_id.into(), scope.now_ms().into()]).await?;
+    let around = around.ok_or(Refused::Hidden)?;
+    Ok(Detail {
+        member: row.seen_by(scope.actor(), &all, around.owners),
+        roles: roles::choices(&all, &scope.actor().holdings),
+        invitations: around.invitations,
+        offer_pending: around.offers > 0,
+    })
+}
+
+/// The member that a change is about, as it stands under the lock.
+pub(super) struct Subject {
+    pub id: Uuid,
+    pub user_id: Option<Uuid>,
+    pub name: String,
+    pub email: String,
+    pub is_active: bool,
+    pub roles: Vec<Role>,
+}
+
+impl Subject {
+    /// # Errors
+    /// [`Refused::Hidden`] where this workspace has no such member.
+    pub(super) async fn load(scope: &impl Scoped, all: &Roles, id: Uuid) -> Result<Self, Refused> {
+        let row: Option<Row> = scope
+            .first(&format!("{COLUMNS} WHERE m.workspace_id = $1 AND m.id = $2"), vec![id.into()])
+            .await?;
+        let row = row.ok_or(Refused::Hidden)?;
+        let held = all.joined(row.roles.as_deref().unwrap_or_default());
+        Ok(Self {
+            id: row.id,
+            user_id: row.user_id,
+            name: row.name,
+            email: row.email,
+            is_active: row.status == "active",
+            roles: held.into_iter().cloned().collect(),
+        })
+    }
+
+    pub(super) fn holdings(&self) -> Holdings {
+        Holdings::union(self.roles.iter().map(|role| &role.holdings))
+    }
+
+    pub(super) fn role_names(&self) -> Vec<String> {
+        self.roles.iter().map(|role| role.name.clone()).collect()
+    }
+
+    pub(super) fn is_owner(&self) -> bool {
+        self.roles.iter().any(|role| role.is_owner)
+    }
+
+    pub(super) fn target(&self) -> Target {
+        Target::new(TargetKind::Member, self.id, self.name.clone())
+    }
+}
+
+/// What a change of roles came to.
+#[derive(Clone, Debug)]
+pub struct RolesChanged {
+    pub name: String,
+    pub before: Vec<String>,
+    pub after: Vec<String>,
+    /// Slugs of the roles before, for an Undo.
+    pub undo: Vec<String>,
+}
+
+/// Gives the member exactly these roles.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::Invalid`] on the field `role`, [`Refused::Ceiling`] where the
+/// present or the new roles go over the actor's head, [`Conflict::LastOwner`].
+pub async fn change_roles(
+    s: &mut WriteScope<perm::UpdateMemberRoles>,
+    id: Uuid,
+    to: &[String],
+) -> Result<Recorded<RolesChanged>, Refused> {
+    let all = roles::all(s).await?;
+    let member = Subject::load(s, &all, id).await?;
+    let wanted = all.chosen(to)?;
+    s.actor().holdings.may_change_roles(&member.holdings(), wanted.iter().map(|role| &role.holdings))?;
+    let changed = RolesChanged {
+        name: member.name.clone(),
+        before: member.role_names(),
+        after: roles::names(&wanted),
+        undo: member.roles.iter().map(|role| role.slug.clone()).collect(),
+    };
+    if changed.before == changed.after {
+        return Ok(Recorded::unchanged(changed));
+    }
+    // What is new comes first: an Owner who only changes another role is an Owner throughout.
+    for role in wanted.iter().filter(|role| member.roles.iter().all(|held| held.id != role.id)) {
+        give(s, id, role.id).await?;
+    }
+    for role in member.roles.iter().filter(|held| wanted.iter().all(|role| role.id != held.id)) {
+        take(s, id, role.id).await?;
+    }
+    let event = Event::MemberRolesChanged { before: changed.before.clone(), after: changed.after.clone() };
+    Ok(Recorded::new(changed, event, member.target()))
+}
+
+/// Puts a role on a member, without asking who does it.
+pub(super) async fn give<P>(s: &WriteScope<P>, member: Uuid, role: Uuid) -> Result<(), Refused> {
+    hold(s.open(), member, role).await
+}
+
+/// The same where there is no actor with a membership yet.
+pub(super) async fn hold(open: &Transaction, member: Uuid, role: Uuid) -> Result<(), Refused> {
+    let row = member_role::ActiveModel {
+        workspace_id: Set(open.workspace_id()),
+        member_id: Set(member),
+        role_id: Set(role),
+    };
+    Ok(open.insert(row).await?)
+}
+
+/// Takes a role from a member, without asking who does it.
+pub(super) async fn take<P>(s: &WriteScope<P>, member: Uuid, role: Uuid) -> Result<(), Refused> {
+    use member_role::Column;
+    let held = s.open().delete::<member_role::Entity>().filter(Column::MemberId.eq(member));
+    s.open().apply_to_one(held.filter(Column::RoleId.eq(role))).await
+}
+
+/// Nobody ends their own membership by the tools for others: leaving says what it means.
+async fn not_oneself<P>(s: &WriteScope<P>, member: &Subject) -> Result<(), Refused> {
+    if member.id != s.actor().member_id {
+        return Ok(());
+    }
+    if member.is_owner() && only_owner(s).await? {
+        return Err(Conflict::LastOwner.into());
+    }
+    Err(Refused::NotAllowed("This is your own membership. To step away from the workspace, leave it."))
+}
+
+#[derive(FromQueryResult)]
+struct OwnerCount {
+    owners: i64,
+}
+
+async fn only_owner(scope: &impl Scoped) -> Result<bool, Refused> {
+    let sql = "SELECT COUNT(*) AS owners FROM active_owners o WHERE o.workspace_id = $1";
+    let count: Option<OwnerCount> = scope.first(sql, Vec::new()).await?;
+    Ok(count.is_some_and(|count| count.owners <= 1))
+}
+
+/// Shuts the member out, from the next request on. They keep their roles. Answers their name.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::Ceiling`], [`Conflict::AlreadySuspended`],
+/// [`Conflict::LastOwner`].
+pub async fn suspend(
+    s: &mut WriteScope<perm::SuspendMembers>,
+    id: Uuid,
+) -> Result<Recorded<String>, Refused> {
+    let member = manageable(s, id).await?;
+    not_oneself(s, &member).await?;
+    if !member.is_active {
+        return Err(Conflict::AlreadySuspended.into());
+    }
+    set_status(s, id, "suspended", "active").await?;
+    let event = Event::MemberSuspended { roles: member.role_names() };
+    Ok(Recorded::new(member.name.clone(), event, member.target()))
+}
+
+/// Lets a suspended member in again, with the roles they had. Answers their name.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::Ceiling`], [`Conflict::AlreadyActive`].
+pub async fn reactivate(
+    s: &mut WriteScope<perm::SuspendMembers>,
+    id: Uuid,
+) -> Result<Recorded<String>, Refused> {
+    let member = manageable(s, id).await?;
+    if member.is_active {
+        return Err(Conflict::AlreadyActive.into());
+    }
+    set_status(s, id, "active", "suspended").await?;
+    let event = Event::MemberReactivated { roles: member.role_names() };
+    Ok(Recorded::new(member.name.clone(), event, member.target()))
+}
+
+async fn set_status<P>(s: &WriteScope<P>, id: Uuid, to: &str, from: &str) -> Result<(), Refused> {
+    use member::Column;
+    let row = s.open().update::<member::Entity>().filter(Column::Id.eq(id)).filter(Column::Status.eq(from));
+    s.open().apply_to_one(row.col_expr(Column::Status, Expr::value(to))).await
+}
+
+/// Ends the membership. Invitations that the member sent are cancelled. Answers their name.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::Ceiling`], [`Conflict::LastOwner`].
+pub async fn remove(s: &mut WriteScope<perm::RemoveMembers>, id: Uuid) -> Result<Recorded<String>, Refused> {
+    let member = manageable(s, id).await?;
+    not_oneself(s, &member).await?;
+    let invitations_cancelled = end(s, &member).await?;
+    let event = Event::MemberRemoved { roles: member.role_names(), invitations_cancelled };
+    Ok(Recorded::new(member.name.clone(), event, member.target()))
+}
+
+/// The actor leaves.
+///
+/// # Errors
+/// [`Conflict::LastOwner`].
+pub async fn leave(s: &mut WriteScope<perm::Membership>) -> Result<Recorded<()>, Refused> {
+    let all = roles::all(s).await?;
+    let member = Subject::load(s, &all, s.actor().member_id).await?;
+    let invitations_cancelled = end(s, &member).await?;
+    let event = Event::MemberLeft { roles: member.role_names(), invitations_cancelled };
+    Ok(Recorded::new((), event, member.target()))
+}
+
+/// The member, if the actor may manage them.
+async fn manageable<P>(s: &WriteScope<P>, id: Uuid) -> Result<Subject, Refused> {
+    let all = roles::all(s).await?;
+    let member = Subject::load(s, &all, id).await?;
+    if member.id != s.actor().member_id {
+        s.actor().holdings.may_manage(&member.holdings())?;
+    }
+    Ok(member)
+}
+
+/// Deletes the membership and cancels what it sent. Answers how many invitations that were.
+async fn end<P>(s: &WriteScope<P>, member: &Subject) -> Result<i64, Refused> {
+    let sent =
+        s.open().update::<invitation::Entity>().filter(invitation::Column::InviterId.eq(member.user_id));
+    let cancelled = s.open().apply(ended(sent, "cancelled", s.now_ms())).await?;
+    s.open()
+        .apply_to_one(s.open().delete::<member::Entity>().filter(member::Column::Id.eq(member.id)))
+        .await?;
+    Ok(i64::try_from(cancelled).unwrap_or(0))
+}
+
+/// What the viewer may do to a member, beside holding the permission: used to draw no button that
+/// would be refused.
+pub fn may_act(viewer: &Actor, member: &Member, permission: Permission) -> bool {
+    viewer.holdings.has(permission) && member.refused.is_none()
+}
+
+/// A slug that no role of the workspace has is a mistake in a filter, not an empty list.
+///
+/// # Errors
+/// [`Refused::Invalid`] on the field `role`.
+pub fn check_role(listing: &Listing, slug: &str) -> Result<(), Refused> {
+    if slug.is_empty() || listing.roles.iter().any(|role| role.slug == slug) {
+        return Ok(());
+    }
+    Err(Invalid::field("role", "There is no such role in this workspace.").into())
+}

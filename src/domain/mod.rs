@@ -1,0 +1,35 @@
+//! The rules and the queries: the only code that can reach a connection.
+//!
+//! [`scope`] is the way in. What a workspace holds is reached through a handle that `scope` made,
+//! and the handle's type says which permission was checked. A noun a file.
+
+mod audit;
+mod db;
+mod limits;
+mod owners;
+mod refused;
+mod tokens;
+mod values;
+
+pub mod activity;
+pub mod chain;
+pub mod identity;
+pub mod invitations;
+pub mod members;
+pub mod notices;
+pub mod organization;
+pub mod outbox;
+pub mod overview;
+pub mod ownership;
+pub mod paging;
+pub mod roles;
+pub mod scope;
+pub mod security;
+pub mod seed;
+pub mod workspaces;
+
+pub use audit::{Actor as AuditActor, Event, Outcome, Recorded, Target, TargetKind};
+pub use db::{Db, OpenError, Statements};
+pub use refused::{Conflict, Gone, Invalid, Missing, Refused, WrongAddress};
+pub use tokens::{Purpose, Token};
+pub use values::{Complaint, Email, Message, Name, Slug, search_text};

@@ -1,0 +1,44 @@
+//! A message for the next page of one session, shown once and then gone.
+
+use super::{Db, Refused, db::Sql, identity::Person};
+use crate::{clock::MINUTE, random};
+use sea_orm::FromQueryResult;
+use uuid::Uuid;
+
+/// How long a message waits for its page, in milliseconds.
+const LIFETIME: i64 = 10 * MINUTE;
+
+/// Leaves a message; answers the id under which this session alone can take it.
+///
+/// # Errors
+/// The database's own.
+pub async fn leave(db: &Db, person: &Person, body: String) -> Result<Uuid, Refused> {
+    let now = db.now_ms();
+    let id = random::id(now);
+    let tx = db.begin().await?;
+    tx.run(
+        "INSERT INTO notices (id, session_id, body, expires_at) VALUES ($1, $2, $3, $4)",
+        vec![id.into(), person.session_id.into(), body.into(), (now + LIFETIME).into()],
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+#[derive(FromQueryResult)]
+struct Body {
+    body: String,
+}
+
+/// Takes a message of this session, and with it the message is gone.
+///
+/// # Errors
+/// The database's own.
+pub async fn take(db: &Db, person: &Person, id: Uuid) -> Result<Option<String>, Refused> {
+    let tx = db.begin().await?;
+    let sql = "DELETE FROM notices WHERE id = $1 AND session_id = $2 AND expires_at > $3 RETURNING body";
+    let row: Option<Body> =
+        tx.first(sql, vec![id.into(), person.session_id.into(), db.now_ms().into()]).await?;
+    tx.commit().await?;
+    Ok(row.map(|row| row.body))
+}

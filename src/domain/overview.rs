@@ -1,0 +1,116 @@
+//! The first page of a workspace: who is here, what changed, what needs care.
+
+use super::{
+    Refused, activity,
+    ownership::{self, Offer},
+    roles::{self, Census},
+    scope::{ReadScope, Scoped},
+};
+use crate::{
+    clock::DAY,
+    policy::{Permission, perm},
+};
+use sea_orm::FromQueryResult;
+
+/// What the page shows; a part is `None` where the viewer may not see it.
+pub struct Overview {
+    /// Active members.
+    pub people: i64,
+    pub suspended: i64,
+    /// Each role's name and slug, and how many active members have it.
+    pub by_role: Option<Vec<(String, String, i64)>>,
+    pub invitations: Option<Pending>,
+    pub latest: Option<Vec<activity::Entry>>,
+    pub offer: Option<Offer>,
+    pub care: Vec<Care>,
+}
+
+/// Invitations that wait for an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Pending {
+    pub pending: i64,
+    /// Those of them that end within two days.
+    pub expiring: i64,
+}
+
+/// Something that somebody should look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Care {
+    SingleOwner,
+    /// A destructive permission that not only Owners hold: its label, and the roles.
+    Destructive(&'static str, Vec<String>),
+    /// Members who were not seen for 90 days.
+    Inactive(i64),
+}
+
+const DESTRUCTIVE: [Permission; 3] =
+    [Permission::DeleteOrganization, Permission::DeleteTeams, Permission::UpdatePermissions];
+
+#[derive(FromQueryResult)]
+struct Counts {
+    suspended: i64,
+    owners: i64,
+    inactive: i64,
+    pending: i64,
+    expiring: i64,
+}
+
+/// Looks at the workspace as a whole.
+///
+/// # Errors
+/// The database's own.
+pub async fn look(scope: &ReadScope<perm::Membership>) -> Result<Overview, Refused> {
+    let holdings = &scope.actor().holdings;
+    let now = scope.now_ms();
+    let sql = "SELECT
+            (SELECT COUNT(*) FROM members m WHERE m.workspace_id = $1 AND m.status = 'suspended') AS suspended,
+            (SELECT COUNT(*) FROM active_owners o WHERE o.workspace_id = $1) AS owners,
+            (SELECT COUNT(*) FROM members m WHERE m.workspace_id = $1 AND m.status = 'active'
+                AND COALESCE(m.last_active_at, m.joined_at) < $3) AS inactive,
+            (SELECT COUNT(*) FROM invitations i WHERE i.workspace_id = $1 AND i.status = 'pending'
+                AND i.expires_at > $2) AS pending,
+            (SELECT COUNT(*) FROM invitations i WHERE i.workspace_id = $1 AND i.status = 'pending'
+                AND i.expires_at > $2 AND i.expires_at <= $4) AS expiring";
+    let values = vec![now.into(), (now - 90 * DAY).into(), (now + 2 * DAY).into()];
+    let counts: Counts = scope.first(sql, values).await?.ok_or(Refused::Hidden)?;
+    let census = Census::take(scope).await?;
+    let sees_members = holdings.has(Permission::ReadMembers);
+    let sees_invitations =
+        holdings.has(Permission::InviteMembers) || holdings.has(Permission::CancelInvitations);
+    let mut care = Vec::new();
+    let mut by_role = None;
+    if sees_members {
+        let all = roles::all(scope).await?;
+        by_role = Some(
+            all.iter()
+                .map(|role| (role.name.clone(), role.slug.clone(), census.count(|slug| slug == role.slug)))
+                .filter(|(_, _, people)| *people > 0)
+                .collect(),
+        );
+        if counts.owners == 1 {
+            care.push(Care::SingleOwner);
+        }
+        for permission in DESTRUCTIVE {
+            let holders = all.iter().filter(|r| !r.is_owner && r.holdings.has(permission));
+            let names: Vec<String> = holders.map(|role| role.name.clone()).collect();
+            if !names.is_empty() {
+                care.push(Care::Destructive(permission.label(), names));
+            }
+        }
+        if counts.inactive > 0 {
+            care.push(Care::Inactive(counts.inactive));
+        }
+    }
+    let latest =
+        if holdings.has(Permission::ReadAudit) { Some(activity::latest(scope, 8).await?) } else { None };
+    Ok(Overview {
+        people: census.total(),
+        suspended: counts.suspended,
+        by_role,
+        invitations: sees_invitations
+            .then_some(Pending { pending: counts.pending, expiring: counts.expiring }),
+        latest,
+        offer: ownership::pending(scope).await?,
+        care,
+    })
+}

@@ -1,0 +1,146 @@
+//! Pages of a list by the last row's key, so that page 1,000 costs what page 1 costs.
+
+use super::{Invalid, Refused};
+use sea_orm::Value;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Rows on one page.
+pub const PAGE: usize = 50;
+
+/// What a list is sorted by, as read from one row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Key {
+    #[serde(rename = "t")]
+    Text(String),
+    #[serde(rename = "n")]
+    Number(i64),
+}
+
+/// The place of one row in a sorted list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor(Key, Uuid);
+
+impl Cursor {
+    pub(super) fn new(key: Key, id: Uuid) -> Self {
+        Self(key, id)
+    }
+
+    /// As it stands in a URL. It holds nothing that the list does not show.
+    pub fn encode(&self) -> String {
+        hex::encode(serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        serde_json::from_slice(&hex::decode(text).ok()?).ok()
+    }
+}
+
+/// Which page of a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Position {
+    #[default]
+    First,
+    After(Cursor),
+    Before(Cursor),
+    Last,
+}
+
+impl Position {
+    /// Reads `after` and `before` from a URL; `before=end` is the last page.
+    ///
+    /// # Errors
+    /// [`Refused::Invalid`] for what no page ever linked to.
+    pub fn parse(after: &str, before: &str) -> Result<Self, Refused> {
+        let wrong = |field| {
+            Refused::from(Invalid::field(field, "This page link is broken. Start from the first page."))
+        };
+        match (after, before) {
+            ("", "") => Ok(Self::First),
+            ("", "end") => Ok(Self::Last),
+            (after, "") => Cursor::decode(after).map(Self::After).ok_or_else(|| wrong("after")),
+            ("", before) => Cursor::decode(before).map(Self::Before).ok_or_else(|| wrong("before")),
+            _ => Err(wrong("after")),
+        }
+    }
+
+    fn is_backwards(&self) -> bool {
+        matches!(self, Self::Before(_) | Self::Last)
+    }
+}
+
+/// A column (or expression) to sort by, with the row's id to break ties.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Order {
+    pub column: &'static str,
+    pub id: &'static str,
+    pub descending: bool,
+}
+
+impl Order {
+    /// Ends a statement that so far ends in its WHERE: the bound of the page, its order, its size.
+    pub(super) fn finish(&self, sql: &mut String, values: &mut Vec<Value>, at: &Position) {
+        let ascending = self.descending == at.is_backwards();
+        let Self { column, id, .. } = self;
+        if let Position::After(Cursor(key, row)) | Position::Before(Cursor(key, row)) = at {
+            let sign = if ascending { '>' } else { '<' };
+            values.push(match key {
+                Key::Text(text) => text.as_str().into(),
+                Key::Number(number) => (*number).into(),
+            });
+            values.push((*row).into());
+            // `$1` is the workspace, which is bound by the scope.
+            let n = values.len();
+            sql.push_str(&format!(" AND ({column}, {id}) {sign} (${n}, ${})", n + 1));
+        }
+        let way = if ascending { "ASC" } else { "DESC" };
+        sql.push_str(&format!(" ORDER BY {column} {way}, {id} {way} LIMIT {}", PAGE + 1));
+    }
+}
+
+/// One page of a list, and where its neighbours begin.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    pub rows: Vec<T>,
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// Sorts out what [`Order::finish`] fetched: one row more than a page tells that there are more.
+    pub(super) fn cut(mut rows: Vec<T>, at: &Position, cursor: impl Fn(&T) -> Cursor) -> Self {
+        let more = rows.len() > PAGE;
+        rows.truncate(PAGE);
+        if at.is_backwards() {
+            rows.reverse();
+        }
+        let (has_before, has_after) = match at {
+            Position::First => (false, more),
+            Position::After(_) => (true, more),
+            Position::Before(_) => (more, true),
+            Position::Last => (more, false),
+        };
+        let first = rows.first().filter(|_| has_before).map(|row| cursor(row).encode());
+        let last = rows.last().filter(|_| has_after).map(|row| cursor(row).encode());
+        Self { rows, before: first, after: last }
+    }
+
+    pub(super) fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
+        Page { rows: self.rows.into_iter().map(change).collect(), before: self.before, after: self.after }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_come_back_and_nonsense_is_refused() {
+        let cursor = Cursor::new(Key::Text("é".into()), Uuid::nil());
+        assert_eq!(Position::parse(&cursor.encode(), "").ok(), Some(Position::After(cursor.clone())));
+        assert_eq!(Position::parse("", "end").ok(), Some(Position::Last));
+        for (after, before) in [("zz", ""), ("00", ""), ("", "1"), (cursor.encode().as_str(), "end")] {
+            assert!(Position::parse(after, before).is_err());
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Every way in which a request can be refused. Closed on purpose: `web` maps each to one status and
+//! one page that says what to do next.
+
+use crate::policy::Ceiling;
+use sea_orm::{DbErr, RuntimeErr, SqlErr};
+use std::collections::BTreeMap;
+
+/// Why nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// Nobody is signed in, or the session ended. 401
+    #[error("nobody is signed in")]
+    SignedOut,
+    /// It does not exist, or not for this principal: the same answer. 404
+    #[error("no such thing")]
+    Hidden,
+    /// The membership, workspace or account is suspended. 403
+    #[error("{0} is suspended")]
+    Suspended(&'static str),
+    /// The permission is missing. 403
+    #[error("a permission is missing")]
+    Forbidden(Box<Missing>),
+    /// The permission is there, but this goes over the actor's head. 403
+    #[error(transparent)]
+    Ceiling(#[from] Ceiling),
+    /// An invitation for another address than the one signed in with. 403
+    #[error("the invitation is for another address")]
+    WrongAddress(Box<WrongAddress>),
+    /// The address was not confirmed yet. 403
+    #[error("the address is not confirmed")]
+    Unverified { email: String },
+    /// Something else that this person may not do, said in a sentence. 403
+    #[error("{0}")]
+    NotAllowed(&'static str),
+    /// A rule of the whole workspace, or somebody was faster. 409
+    #[error("{0}")]
+    Conflict(Conflict),
+    /// A link or an offer that is used up. 410
+    #[error("{0}")]
+    Gone(Gone),
+    /// What was typed; each field with its sentence. 422
+    #[error("the input is not valid")]
+    Invalid(Invalid),
+    /// Too often. 429
+    #[error("too many attempts")]
+    TooMany { retry_after_seconds: i64 },
+    /// Too busy right now. 503
+    #[error("too busy")]
+    Busy { retry_after_seconds: i64 },
+    /// The database failed. 500, or 503 where it did not answer.
+    #[error(transparent)]
+    Failed(DbErr),
+}
+
+/// Which permission is missing, and who could change that.
+#[derive(Clone, Debug, Default)]
+pub struct Missing {
+    /// Labels of the permissions; any one of them is enough.
+    pub permissions: Vec<&'static str>,
+    /// Names of the roles that hold one of them.
+    pub roles: Vec<String>,
+    /// Names of people who can grant it; empty where the actor may not see members.
+    pub granters: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct WrongAddress {
+    pub invited: String,
+    pub signed_in: String,
+}
+
+/// A rule of the whole workspace stands against it, or somebody was faster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    #[error("The workspace must keep an active Owner. Make someone else an Owner first, then try again.")]
+    LastOwner,
+    #[error(
+        "Someone changed this since you opened the page. Nothing was overwritten: look at what it is now, and decide again."
+    )]
+    Changed,
+    #[error("This person is already a member of the workspace.")]
+    AlreadyMember,
+    #[error("This person is suspended already.")]
+    AlreadySuspended,
+    #[error("This person is active already.")]
+    AlreadyActive,
+    #[error("Ownership is offered to someone already. Withdraw that offer first.")]
+    OfferPending,
+    #[error("Only an active member can take over. Reactivate this person first.")]
+    NotActive,
+    #[error(
+        "This change takes the page away from you: you would no longer hold Update permissions. Confirm it if you mean it."
+    )]
+    LocksYouOut,
+    #[error("This invitation is not pending any more, so it can't be changed.")]
+    NotPending,
+}
+
+/// A link or an offer that is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Gone {
+    #[error("This invitation was withdrawn. Ask the workspace for a new one if you still want to join.")]
+    Cancelled,
+    #[error("This invitation was accepted already. Sign in, and you will find the workspace in your list.")]
+    Accepted,
+    #[error("This invitation was declined. Ask the workspace for a new one if you changed your mind.")]
+    Declined,
+    #[error("This invitation expired. Ask the person who invited you to send it again.")]
+    Expired,
+    #[error("A newer link was sent for this invitation. Look for the latest mail and use the link in it.")]
+    Superseded,
+    #[error(
+        "This invitation no longer holds, because the person who sent it may no longer invite. Ask the workspace for a new one."
+    )]
+    InviterGone,
+    #[error("This offer no longer holds.")]
+    Offer,
+    #[error("This link was used already, or it is too old, or a newer one was sent. Ask for a new one.")]
+    Link,
+}
+
+/// What was typed, field by field.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Invalid(BTreeMap<String, String>);
+
+impl Invalid {
+    pub fn field(name: &str, complaint: impl Into<String>) -> Self {
+        Self(BTreeMap::from([(name.to_owned(), complaint.into())]))
+    }
+
+    pub fn add(&mut self, name: &str, complaint: impl Into<String>) {
+        self.0.entry(name.to_owned()).or_insert_with(|| complaint.into());
+    }
+
+    /// The complaint about one field.
+    pub fn of(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, complaint)| (name.as_str(), complaint.as_str()))
+    }
+}
+
+impl From<Invalid> for Refused {
+    fn from(invalid: Invalid) -> Self {
+        Self::Invalid(invalid)
+    }
+}
+
+impl From<Conflict> for Refused {
+    fn from(conflict: Conflict) -> Self {
+        Self::Conflict(conflict)
+    }
+}
+
+impl From<Gone> for Refused {
+    fn from(gone: Gone) -> Self {
+        Self::Gone(gone)
+    }
+}
+
+impl From<DbErr> for Refused {
+    fn from(error: DbErr) -> Self {
+        // The trigger behind the Owner rule speaks in the database's voice.
+        if error.to_string().contains("last_owner") {
+            return Self::Conflict(Conflict::LastOwner);
+        }
+        match error {
+            DbErr::ConnectionAcquire(_) => Self::Busy { retry_after_seconds: 2 },
+            other => Self::Failed(other),
+        }
+    }
+}
+
+impl Refused {
+    /// True if the database could not be reached or did not answer in time.
+    pub fn is_unreachable(&self) -> bool {
+        use sea_orm::sqlx::Error;
+        match self {
+            Self::Failed(DbErr::Conn(_) | DbErr::ConnectionAcquire(_)) => true,
+            Self::Failed(DbErr::Exec(RuntimeErr::SqlxError(e)) | DbErr::Query(RuntimeErr::SqlxError(e))) => {
+                matches!(**e, Error::Io(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed)
+            }
+            _ => false,
+        }
+    }
+
+    /// The short word under which a refusal is audited; `None` where it is not audited: another
+    /// tenant's object must look like none at all, and a typing mistake is nobody's concern.
+    pub(super) fn audited_as(&self) -> Option<&'static str> {
+        match self {
+            Self::Suspended(_) => Some("suspended"),
+            Self::Forbidden(_) => Some("permission"),
+            Self::Ceiling(_) => Some("ceiling"),
+            Self::NotAllowed(_) => Some("not-allowed"),
+            Self::Unverified { .. } => Some("unverified"),
+            Self::WrongAddress(_) => Some("wrong-address"),
+            Self::Conflict(Conflict::LastOwner) => Some("last-owner"),
+            Self::Conflict(_) => Some("conflict"),
+            _ => None,
+        }
+    }
+}
+
+/// True if the database refused a second row where only one may be.
+pub(super) fn is_duplicate(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}

@@ -1,0 +1,264 @@
+//! Roles: named bundles of scopes, in one workspace.
+
+use super::{
+    Invalid, Refused,
+    scope::{ReadScope, Scoped, Transaction},
+};
+use crate::{
+    entity::{grant, role},
+    policy::{BuiltIn, Holdings, Permission, perm},
+    random,
+};
+use sea_orm::{ActiveValue::Set, EntityTrait, FromQueryResult};
+use std::collections::{BTreeSet, HashMap};
+use uuid::Uuid;
+
+/// A role with what it grants.
+#[derive(Clone, Debug)]
+pub struct Role {
+    pub id: Uuid,
+    pub slug: String,
+    pub name: String,
+    pub description: String,
+    pub built_in: bool,
+    pub is_owner: bool,
+    pub holdings: Holdings,
+    /// The scopes that are not in the catalogue, sorted.
+    pub application_scopes: Vec<String>,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    id: Uuid,
+    slug: String,
+    name: String,
+    description: String,
+    built_in: bool,
+    is_owner: bool,
+    scopes: Option<String>,
+}
+
+impl From<Row> for Role {
+    fn from(row: Row) -> Self {
+        let scopes = row.scopes.unwrap_or_default();
+        let holdings = Holdings::of(row.is_owner, scopes.split_ascii_whitespace());
+        let application: BTreeSet<&str> =
+            scopes.split_ascii_whitespace().filter(|scope| Permission::of_scope(scope).is_none()).collect();
+        Self {
+            id: row.id,
+            slug: row.slug,
+            name: row.name,
+            description: row.description,
+            built_in: row.built_in,
+            is_owner: row.is_owner,
+            holdings,
+            application_scopes: application.into_iter().map(str::to_owned).collect(),
+        }
+    }
+}
+
+/// All roles of the workspace, in their order. One SQL statement.
+pub(super) async fn all(scope: &impl Scoped) -> Result<Roles, Refused> {
+    let sql = "SELECT r.id, r.slug, r.name, r.description, r.built_in, r.is_owner,
+            (SELECT string_agg(g.scope, ' ') FROM grants g
+                WHERE g.workspace_id = r.workspace_id AND g.role_id = r.id) AS scopes
+        FROM roles r WHERE r.workspace_id = $1 ORDER BY r.position, r.name, r.id";
+    let rows: Vec<Row> = scope.all(sql, Vec::new()).await?;
+    Ok(Roles(rows.into_iter().map(Role::from).collect()))
+}
+
+/// The roles of one workspace.
+#[derive(Clone, Debug)]
+pub struct Roles(Vec<Role>);
+
+impl Roles {
+    pub fn iter(&self) -> impl Iterator<Item = &Role> {
+        self.0.iter()
+    }
+
+    pub fn by_slug(&self, slug: &str) -> Option<&Role> {
+        self.0.iter().find(|role| role.slug == slug)
+    }
+
+    /// The role that this workspace's Owners hold.
+    pub(super) fn owner(&self) -> Result<&Role, Refused> {
+        self.0.iter().find(|role| role.is_owner).ok_or(Refused::Hidden)
+    }
+
+    /// The roles of a form, in their order.
+    ///
+    /// # Errors
+    /// [`Refused::Invalid`] on the field `role` for none, or for one that is not here.
+    pub fn chosen(&self, slugs: &[String]) -> Result<Vec<&Role>, Invalid> {
+        if slugs.is_empty() {
+            return Err(Invalid::field("role", "Choose at least one role."));
+        }
+        if let Some(unknown) = slugs.iter().find(|slug| self.by_slug(slug).is_none()) {
+            let shown: String = unknown.chars().take(60).collect();
+            return Err(Invalid::field("role", format!("There is no role “{shown}” in this workspace.")));
+        }
+        Ok(self.0.iter().filter(|role| slugs.contains(&role.slug)).collect())
+    }
+
+    /// The roles named by slugs that the database joined with spaces.
+    pub(super) fn joined(&self, slugs: &str) -> Vec<&Role> {
+        let slugs: Vec<&str> = slugs.split_ascii_whitespace().collect();
+        self.0.iter().filter(|role| slugs.contains(&role.slug.as_str())).collect()
+    }
+}
+
+/// What somebody holds who has these roles.
+pub(super) fn holdings(roles: &[&Role]) -> Holdings {
+    Holdings::union(roles.iter().map(|role| &role.holdings))
+}
+
+pub(super) fn names(roles: &[&Role]) -> Vec<String> {
+    roles.iter().map(|role| role.name.clone()).collect()
+}
+
+/// How many active members have exactly these roles.
+#[derive(FromQueryResult)]
+struct Combination {
+    roles: Option<String>,
+    people: i64,
+}
+
+/// How many active members hold what.
+pub(super) struct Census {
+    combinations: Vec<(Vec<String>, i64)>,
+}
+
+impl Census {
+    /// Counts every active member once, by the set of their roles. One SQL statement.
+    pub(super) async fn take(scope: &impl Scoped) -> Result<Self, Refused> {
+        let sql = "SELECT t.roles, COUNT(*) AS people FROM (
+                SELECT m.id, string_agg(r.slug, ' ') AS roles FROM members m
+                LEFT JOIN member_roles mr ON mr.workspace_id = m.workspace_id AND mr.member_id = m.id
+                LEFT JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
+                WHERE m.workspace_id = $1 AND m.status = 'active' GROUP BY m.id
+            ) t GROUP BY t.roles";
+        let rows: Vec<Combination> = scope.all(sql, Vec::new()).await?;
+        let combinations = rows
+            .into_iter()
+            .map(|row| {
+                (
+                    row.roles.unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect(),
+                    row.people,
+                )
+            })
+            .collect();
+        Ok(Self { combinations })
+    }
+
+    /// How many have at least one role that `holds` says yes to.
+    pub(super) fn count(&self, holds: impl Fn(&str) -> bool) -> i64 {
+        self.combinations
+            .iter()
+            .filter(|(roles, _)| roles.iter().any(|role| holds(role)))
+            .map(|(_, people)| people)
+            .sum()
+    }
+
+    /// How many come to hold something by a change, and how many lose it.
+    pub(super) fn difference(
+        &self,
+        before: impl Fn(&str) -> bool,
+        after: impl Fn(&str) -> bool,
+    ) -> (i64, i64) {
+        let mut difference = (0, 0);
+        for (roles, people) in &self.combinations {
+            match (roles.iter().any(|role| before(role)), roles.iter().any(|role| after(role))) {
+                (false, true) => difference.0 += people,
+                (true, false) => difference.1 += people,
+                _ => {}
+            }
+        }
+        difference
+    }
+
+    pub(super) fn total(&self) -> i64 {
+        self.combinations.iter().map(|(_, people)| people).sum()
+    }
+}
+
+/// A role and how many active members have it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub role: Role,
+    pub people: i64,
+}
+
+/// The roles for their page.
+///
+/// # Errors
+/// The database's own.
+pub async fn list(scope: &ReadScope<perm::ReadMembers>) -> Result<Vec<Listed>, Refused> {
+    let roles = all(scope).await?;
+    let census = Census::take(scope).await?;
+    Ok(roles
+        .0
+        .into_iter()
+        .map(|role| Listed { people: census.count(|slug| slug == role.slug), role })
+        .collect())
+}
+
+/// The roles that the actor could hand out, and for the others why not.
+///
+/// # Errors
+/// The database's own.
+pub async fn assignable<P: crate::policy::Access>(scope: &ReadScope<P>) -> Result<Vec<Assignable>, Refused> {
+    let roles = all(scope).await?;
+    Ok(choices(&roles, &scope.actor().holdings))
+}
+
+/// A role as an option of a form.
+#[derive(Clone, Debug)]
+pub struct Assignable {
+    pub slug: String,
+    pub name: String,
+    pub description: String,
+    /// Why the viewer may not give it; `None` where they may.
+    pub refused: Option<String>,
+    pub is_owner: bool,
+}
+
+pub(super) fn choices(roles: &Roles, actor: &Holdings) -> Vec<Assignable> {
+    let choice = |role: &Role| Assignable {
+        slug: role.slug.clone(),
+        name: role.name.clone(),
+        description: role.description.clone(),
+        refused: actor.may_assign(&role.holdings).err().map(|ceiling| ceiling.to_string()),
+        is_owner: role.is_owner,
+    };
+    roles.iter().map(choice).collect()
+}
+
+/// The built-in roles of a new workspace; answers the id of each.
+pub(super) async fn seed(open: &Transaction) -> Result<HashMap<BuiltIn, Uuid>, Refused> {
+    let mut ids = HashMap::new();
+    for (position, role) in (0_i64..).zip(BuiltIn::ALL) {
+        let id = random::id(open.now);
+        let row = role::ActiveModel {
+            id: Set(id),
+            workspace_id: Set(open.workspace_id()),
+            slug: Set(role.slug().to_owned()),
+            name: Set(role.name().to_owned()),
+            description: Set(role.description().to_owned()),
+            built_in: Set(true),
+            is_owner: Set(role == BuiltIn::Owner),
+            position: Set(position),
+            created_at: Set(open.now),
+        };
+        open.insert(row).await?;
+        let grants = role.grants().into_iter().map(|scope| grant::ActiveModel {
+            workspace_id: Set(open.workspace_id()),
+            role_id: Set(id),
+            scope: Set(scope.to_owned()),
+        });
+        if role != BuiltIn::Owner {
+            grant::Entity::insert_many(grants).exec_without_returning(&open.tx).await?;
+        }
+        ids.insert(role, id);
+    }
+    Ok(ids)
+}

@@ -1,0 +1,649 @@
+//! The way in, steps 1 to 6 of the enforcement path, once.
+//!
+//! ```text
+//! session ─ admit ─→ ReadScope<P> ─ write ─→ WriteScope<P> ─→ owners · audit · commit
+//! ```
+//!
+//! [`ReadScope::admit`] is the check of session, active membership and permission, in one SQL
+//! statement; [`ReadScope::write`] opens a transaction, locks the workspace and checks all of it
+//! again; and nothing but its end commits. Two more doors lead in for those who have no membership
+//! yet: `redeem` an invitation and `found` a workspace.
+//!
+//! What a handle was admitted for is in its type. A change under the wrong permission does not compile:
+//! ```compile_fail,E0308
+//! use bailiwick::{domain::{members, Refused, scope::ReadScope}, policy::perm};
+//! async fn handler(scope: ReadScope<perm::InviteMembers>, id: uuid::Uuid) -> Result<(), Refused> {
+//!     scope.write(async |s| members::suspend(s, id).await).await.map(drop)
+//! }
+//! ```
+//! The same under the right one does:
+//! ```
+//! use bailiwick::{domain::{members, Refused, scope::ReadScope}, policy::perm};
+//! async fn handler(scope: ReadScope<perm::SuspendMembers>, id: uuid::Uuid) -> Result<(), Refused> {
+//!     scope.write(async |s| members::suspend(s, id).await).await.map(drop)
+//! }
+//! ```
+//! A handle that only reads does not write:
+//! ```compile_fail,E0308
+//! use bailiwick::{domain::{members, Refused, scope::ReadScope}, policy::perm};
+//! async fn handler(scope: ReadScope<perm::SuspendMembers>, id: uuid::Uuid) -> Result<(), Refused> {
+//!     members::suspend(&mut scope, id).await.map(drop)
+//! }
+//! ```
+//! A change that leaves no audit event behind does not commit:
+//! ```compile_fail,E0308
+//! use bailiwick::{domain::{Refused, scope::ReadScope}, policy::perm};
+//! async fn handler(scope: ReadScope<perm::SuspendMembers>) -> Result<(), Refused> {
+//!     scope.write(async |_| Ok(())).await
+//! }
+//! ```
+//! Outside `domain` there is no connection to query:
+//! ```compile_fail,E0624
+//! use bailiwick::{domain::{Db, Refused}};
+//! async fn handler(db: &Db) { let _ = db.read(); }
+//! ```
+
+use super::{
+    Db, Missing, Refused, Token,
+    audit::{self, Actor as AuditActor, Circumstances, Head, Outcome, Recorded},
+    db::Sql,
+    identity::{Person, presence},
+    owners,
+};
+use crate::policy::{Access, Holdings, Needs, Permission};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, DeleteMany,
+    EntityTrait, FromQueryResult, QueryFilter, Select, UpdateMany, Value,
+};
+use std::marker::PhantomData;
+use uuid::Uuid;
+
+/// Where a request comes from, as it is audited.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    pub via: Via,
+    /// The client's network address.
+    pub address: String,
+    /// The browser or program, as it calls itself; cut to a bounded length.
+    pub user_agent: String,
+    /// Method and path pattern, such as `POST /w/{workspace}/members/{member}/roles`.
+    pub route: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    Browser,
+    Command,
+}
+
+impl Via {
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Browser => "browser",
+            Self::Command => "command",
+        }
+    }
+}
+
+/// Proof of who is asking, as the request carried it. The database decides what it is worth.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    token_hash: Vec<u8>,
+}
+
+impl Credential {
+    pub fn of_session(token: &Token) -> Self {
+        Self { token_hash: token.hash() }
+    }
+
+    pub(super) fn token_hash(&self) -> Vec<u8> {
+        self.token_hash.clone()
+    }
+}
+
+/// The member on whose behalf a request is answered.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    pub person: Person,
+    pub member_id: Uuid,
+    pub workspace: Workspace,
+    /// Slugs of the roles held.
+    pub roles: Vec<String>,
+    pub holdings: Holdings,
+}
+
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    pub id: Uuid,
+    pub slug: String,
+    pub name: String,
+}
+
+impl Actor {
+    pub(super) fn audited(&self) -> AuditActor {
+        AuditActor { id: self.person.user_id, name: self.person.name.clone() }
+    }
+}
+
+/// Entities that belong to one workspace.
+pub(super) trait InWorkspace: EntityTrait {
+    const WORKSPACE: Self::Column;
+}
+
+macro_rules! in_workspace {
+    ($($entity:ident),+ $(,)?) => {
+        $( impl InWorkspace for crate::entity::$entity::Entity {
+            const WORKSPACE: Self::Column = crate::entity::$entity::Column::WorkspaceId;
+        } )+
+    };
+}
+in_workspace!(
+    member,
+    role,
+    grant,
+    member_role,
+    invitation,
+    invitation_role,
+    invitation_token,
+    ownership_offer
+);
+
+/// A handle on one workspace. Every query through it carries the workspace's id.
+pub(super) trait Scoped {
+    type Connection: ConnectionTrait;
+    fn workspace_id(&self) -> Uuid;
+    fn connection(&self) -> &Self::Connection;
+
+    /// Rows of this workspace, and of no other.
+    fn find<E: InWorkspace>(&self) -> Select<E> {
+        E::find().filter(E::WORKSPACE.eq(self.workspace_id()))
+    }
+
+    /// Runs written-out SQL in which `$1` is the workspace; `values` follow from `$2`.
+    async fn all<R: FromQueryResult>(&self, sql: &str, values: Vec<Value>) -> Result<Vec<R>, DbErr> {
+        self.connection().all(sql, with_workspace(self.workspace_id(), values)).await
+    }
+
+    /// Like [`Scoped::all`], for one row or none.
+    async fn first<R: FromQueryResult>(&self, sql: &str, values: Vec<Value>) -> Result<Option<R>, DbErr> {
+        self.connection().first(sql, with_workspace(self.workspace_id(), values)).await
+    }
+}
+
+fn with_workspace(workspace: Uuid, values: Vec<Value>) -> Vec<Value> {
+    let mut all = Vec::with_capacity(values.len() + 1);
+    all.push(workspace.into());
+    all.extend(values);
+    all
+}
+
+/// An admitted request that reads. Made only by [`ReadScope::admit`], which *is* the check.
+pub struct ReadScope<P> {
+    db: Db,
+    credential: Credential,
+    actor: Actor,
+    origin: Origin,
+    admitted: PhantomData<P>,
+}
+
+impl<P> Scoped for ReadScope<P> {
+    type Connection = sea_orm::DatabaseConnection;
+    fn workspace_id(&self) -> Uuid {
+        self.actor.workspace.id
+    }
+    fn connection(&self) -> &Self::Connection {
+        self.db.read()
+    }
+}
+
+impl<P: Access> ReadScope<P> {
+    /// Steps 1 to 3: who is it, an active member, with the permission? One SQL statement; a refusal
+    /// costs more, because it is audited and explained.
+    ///
+    /// # Errors
+    /// [`Refused::SignedOut`], [`Refused::Hidden`] (no such workspace or no membership: the same
+    /// answer), [`Refused::Suspended`], [`Refused::Forbidden`].
+    pub async fn admit(db: &Db, credential: Credential, slug: &str, origin: Origin) -> Result<Self, Refused> {
+        let asked = Asked::BySlug(slug);
+        let row = Row::load(db.read(), &credential, &asked, db.now_ms()).await?.ok_or(Refused::SignedOut)?;
+        let last_seen_at = row.last_seen_at;
+        let (actor, verdict) = row.judge(P::NEEDS)?;
+        if let Err(refused) = verdict {
+            let refused = explain(db, &actor, refused).await?;
+            record_refusal(db, &actor, &origin, &refused).await;
+            return Err(refused);
+        }
+        presence::seen(db, &actor.person, Some(actor.member_id), last_seen_at);
+        Ok(Self { db: db.clone(), credential, actor, origin, admitted: PhantomData })
+    }
+
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// Milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        self.db.now_ms()
+    }
+
+    pub(super) fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// The same admission once more, to draw a page after [`ReadScope::write`] took this one.
+    pub fn again(&self) -> Self {
+        Self {
+            db: self.db.clone(),
+            credential: self.credential.clone(),
+            actor: self.actor.clone(),
+            origin: self.origin.clone(),
+            admitted: PhantomData,
+        }
+    }
+
+    /// The same admission under another permission, if it is held too.
+    pub fn narrow<Q: Access>(self) -> Option<ReadScope<Q>> {
+        let Self { db, credential, actor, origin, .. } = self;
+        actor.holdings.meets(Q::NEEDS).then_some(ReadScope {
+            db,
+            credential,
+            actor,
+            origin,
+            admitted: PhantomData,
+        })
+    }
+
+    /// Opens a transaction, locks the workspace, checks steps 1 to 3 again, makes the change, sees
+    /// that an Owner remains, writes the audit rows and commits; or rolls everything back and audits
+    /// the refusal.
+    ///
+    /// # Errors
+    /// What `change` refuses, what [`ReadScope::admit`] would refuse by now, and
+    /// [`super::Conflict::LastOwner`].
+    pub async fn write<T>(
+        self,
+        change: impl AsyncFnOnce(&mut WriteScope<P>) -> Result<Recorded<T>, Refused>,
+    ) -> Result<T, Refused> {
+        let done = self.attempt(change).await;
+        if let Err(refused) = &done {
+            record_refusal(&self.db, &self.actor, &self.origin, refused).await;
+        }
+        done
+    }
+
+    async fn attempt<T>(
+        &self,
+        change: impl AsyncFnOnce(&mut WriteScope<P>) -> Result<Recorded<T>, Refused>,
+    ) -> Result<T, Refused> {
+        let open = Transaction::lock(&self.db, self.actor.workspace.id, &self.origin).await?;
+        let asked = Asked::ById(self.actor.workspace.id);
+        let row = Row::load(&open.tx, &self.credential, &asked, open.now).await?.ok_or(Refused::SignedOut)?;
+        let (actor, verdict) = row.judge(P::NEEDS)?;
+        if let Err(refused) = verdict {
+            open.roll_back().await?;
+            return Err(explain(&self.db, &actor, refused).await?);
+        }
+        let mut scope = WriteScope { open, actor, admitted: PhantomData };
+        match change(&mut scope).await {
+            Ok(recorded) => scope.open.commit(&scope.actor.audited(), recorded).await,
+            Err(refused) => {
+                scope.open.roll_back().await?;
+                Err(refused)
+            }
+        }
+    }
+}
+
+/// An admitted request that changes: transaction open, workspace locked, everything checked again.
+#[must_use = "a change is only kept by the commit at the end of ReadScope::write"]
+pub struct WriteScope<P> {
+    open: Transaction,
+    actor: Actor,
+    admitted: PhantomData<P>,
+}
+
+impl<P> Scoped for WriteScope<P> {
+    type Connection = DatabaseTransaction;
+    fn workspace_id(&self) -> Uuid {
+        self.open.head.workspace
+    }
+    fn connection(&self) -> &Self::Connection {
+        &self.open.tx
+    }
+}
+
+impl<P> WriteScope<P> {
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    pub(super) fn open(&self) -> &Transaction {
+        &self.open
+    }
+
+    pub(super) fn now_ms(&self) -> i64 {
+        self.open.now
+    }
+}
+
+/// An open transaction that holds the lock of one workspace. The one mutex for ownership: on
+/// PostgreSQL the workspace's row, on SQLite the write lock of the whole database.
+pub(super) struct Transaction {
+    pub(super) db: Db,
+    pub(super) tx: DatabaseTransaction,
+    /// The moment of the change, in milliseconds since 1970.
+    pub(super) now: i64,
+    head: Head,
+    origin: Origin,
+}
+
+impl Scoped for Transaction {
+    type Connection = DatabaseTransaction;
+    fn workspace_id(&self) -> Uuid {
+        self.head.workspace
+    }
+    fn connection(&self) -> &Self::Connection {
+        &self.tx
+    }
+}
+
+/// What [`Transaction::apply`] runs.
+pub(super) trait Change {
+    async fn exec_on(self, tx: &DatabaseTransaction) -> Result<u64, DbErr>;
+}
+
+impl<E: EntityTrait> Change for UpdateMany<E> {
+    async fn exec_on(self, tx: &DatabaseTransaction) -> Result<u64, DbErr> {
+        Ok(self.exec(tx).await?.rows_affected)
+    }
+}
+
+impl<E: EntityTrait> Change for DeleteMany<E> {
+    async fn exec_on(self, tx: &DatabaseTransaction) -> Result<u64, DbErr> {
+        Ok(self.exec(tx).await?.rows_affected)
+    }
+}
+
+#[derive(FromQueryResult)]
+struct ChainHead {
+    audit_seq: i64,
+    audit_hash: Vec<u8>,
+}
+
+impl Transaction {
+    async fn lock(db: &Db, workspace: Uuid, origin: &Origin) -> Result<Self, Refused> {
+        let tx = db.begin().await?;
+        // The lock is a statement of its own: under READ COMMITTED a statement that waited for a row
+        // still sees every other table as it was before the wait.
+        let sql = match tx.get_database_backend() {
+            DbBackend::Postgres => {
+                "SELECT audit_seq, audit_hash FROM workspaces WHERE id = $1 FOR NO KEY UPDATE"
+            }
+            _ => "SELECT audit_seq, audit_hash FROM workspaces WHERE id = $1",
+        };
+        let chain: Option<ChainHead> = tx.first(sql, vec![workspace.into()]).await?;
+        let chain = chain.ok_or(Refused::Hidden)?;
+        let head = Head { workspace, seq: chain.audit_seq, hash: chain.audit_hash };
+        // The time is read under the lock, so that events are in the order of their times.
+        Ok(Self { now: db.now_ms(), db: db.clone(), tx, head, origin: origin.clone() })
+    }
+
+    /// Inserts a row, which says itself to which workspace it belongs.
+    pub(super) async fn insert<A: ActiveModelTrait>(&self, row: A) -> Result<(), DbErr> {
+        A::Entity::insert(row).exec_without_returning(&self.tx).await.map(drop)
+    }
+
+    /// A change of rows of this workspace, and of no other.
+    pub(super) fn update<E: InWorkspace>(&self) -> UpdateMany<E> {
+        E::update_many().filter(E::WORKSPACE.eq(self.head.workspace))
+    }
+
+    /// A deletion of rows of this workspace, and of no other.
+    pub(super) fn delete<E: InWorkspace>(&self) -> DeleteMany<E> {
+        E::delete_many().filter(E::WORKSPACE.eq(self.head.workspace))
+    }
+
+    /// Runs a change and answers how many rows it touched.
+    pub(super) async fn apply(&self, change: impl Change) -> Result<u64, DbErr> {
+        change.exec_on(&self.tx).await
+    }
+
+    /// Runs a change of one row that must be there.
+    ///
+    /// # Errors
+    /// [`Refused::Hidden`] where it is not, or belongs to another workspace.
+    pub(super) async fn apply_to_one(&self, change: impl Change) -> Result<(), Refused> {
+        match self.apply(change).await? {
+            1 => Ok(()),
+            _ => Err(Refused::Hidden),
+        }
+    }
+
+    async fn commit<T>(mut self, actor: &AuditActor, recorded: Recorded<T>) -> Result<T, Refused> {
+        let (value, entries) = recorded.into_parts();
+        if let Err(refused) = owners::ensure_one_remains(&self.tx, self.head.workspace).await {
+            self.roll_back().await?;
+            return Err(refused);
+        }
+        let about = Circumstances { actor, origin: &self.origin, at: self.now, outcome: Outcome::Done };
+        audit::append(&self.tx, &mut self.head, &about, &entries).await?;
+        self.tx.commit().await?;
+        self.db.outbox_ready().notify_one();
+        Ok(value)
+    }
+
+    async fn roll_back(self) -> Result<(), DbErr> {
+        self.tx.rollback().await
+    }
+}
+
+/// The second door: somebody with an invitation, who is no member yet. The caller has found the
+/// invitation; under the lock it must look again.
+///
+/// # Errors
+/// What `change` refuses.
+pub(super) async fn redeem<T>(
+    db: &Db,
+    workspace: Uuid,
+    by: &AuditActor,
+    origin: &Origin,
+    change: impl AsyncFnOnce(&Transaction) -> Result<Recorded<T>, Refused>,
+) -> Result<T, Refused> {
+    let open = Transaction::lock(db, workspace, origin).await?;
+    let done = match change(&open).await {
+        Ok(recorded) => open.commit(by, recorded).await,
+        Err(refused) => open.roll_back().await.map_err(Refused::from).and(Err(refused)),
+    };
+    if let Err(refused) = &done {
+        note_refusal(db, workspace, by, origin, refused).await;
+    }
+    done
+}
+
+/// The third door: a workspace that is not there yet. `change` makes it in the transaction it is
+/// given, under the id it is given.
+///
+/// # Errors
+/// What `change` refuses.
+pub(super) async fn found<T>(
+    db: &Db,
+    by: &AuditActor,
+    origin: &Origin,
+    change: impl AsyncFnOnce(&Transaction) -> Result<Recorded<T>, Refused>,
+) -> Result<T, Refused> {
+    let tx = db.begin().await?;
+    let now = db.now_ms();
+    let head = Head::start(crate::random::id(now));
+    let open = Transaction { db: db.clone(), tx, now, head, origin: origin.clone() };
+    match change(&open).await {
+        Ok(recorded) => open.commit(by, recorded).await,
+        Err(refused) => open.roll_back().await.map_err(Refused::from).and(Err(refused)),
+    }
+}
+
+/// Audits a refusal in a transaction of its own: the one that was refused is gone.
+async fn record_refusal(db: &Db, actor: &Actor, origin: &Origin, refused: &Refused) {
+    note_refusal(db, actor.workspace.id, &actor.audited(), origin, refused).await;
+}
+
+async fn note_refusal(db: &Db, workspace: Uuid, by: &AuditActor, origin: &Origin, refused: &Refused) {
+    let Some(entry) = audit::refusal(origin, refused) else { return };
+    let written = async {
+        let mut open = Transaction::lock(db, workspace, origin).await?;
+        let about = Circumstances { actor: by, origin, at: open.now, outcome: Outcome::Refused };
+        audit::append(&open.tx, &mut open.head, &about, &[entry]).await?;
+        open.tx.commit().await.map_err(Refused::from)
+    };
+    if let Err(error) = written.await {
+        tracing::error!(%error, "a refusal could not be audited");
+    }
+}
+
+/// Which workspace is asked for: it only selects among the principal's own memberships.
+enum Asked<'a> {
+    BySlug(&'a str),
+    ById(Uuid),
+}
+
+/// Steps 1 to 3 as one row.
+#[derive(FromQueryResult)]
+struct Row {
+    session_id: Uuid,
+    last_seen_at: i64,
+    user_id: Uuid,
+    user_name: String,
+    email: String,
+    is_verified: bool,
+    workspace_id: Option<Uuid>,
+    slug: Option<String>,
+    workspace_name: Option<String>,
+    is_closed: Option<bool>,
+    member_id: Option<Uuid>,
+    status: Option<String>,
+    is_owner: Option<bool>,
+    roles: Option<String>,
+    scopes: Option<String>,
+}
+
+macro_rules! admission {
+    ($workspace:literal) => {
+        concat!(
+            "SELECT s.id AS session_id, s.last_seen_at, u.id AS user_id, u.name AS user_name, u.email,
+                u.email_verified_at IS NOT NULL AS is_verified,
+                w.id AS workspace_id, w.slug, w.name AS workspace_name,
+                (w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL) AS is_closed,
+                m.id AS member_id, m.status,
+                EXISTS (SELECT 1 FROM member_roles mr
+                    JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
+                    WHERE mr.workspace_id = m.workspace_id AND mr.member_id = m.id AND r.is_owner) AS is_owner,
+                (SELECT string_agg(r.slug, ' ') FROM member_roles mr
+                    JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
+                    WHERE mr.workspace_id = m.workspace_id AND mr.member_id = m.id) AS roles,
+                (SELECT string_agg(g.scope, ' ') FROM member_roles mr
+                    JOIN grants g ON g.workspace_id = mr.workspace_id AND g.role_id = mr.role_id
+                    WHERE mr.workspace_id = m.workspace_id AND mr.member_id = m.id) AS scopes
+            FROM sessions s
+            JOIN users u ON u.id = s.user_id AND u.suspended_at IS NULL
+            LEFT JOIN workspaces w ON ",
+            $workspace,
+            " AND w.deleted_at IS NULL
+            LEFT JOIN accounts a ON a.id = w.account_id
+            LEFT JOIN members m ON m.workspace_id = w.id AND m.user_id = u.id
+            WHERE s.token_hash = $1 AND s.expires_at > $3"
+        )
+    };
+}
+
+/// What judging a row can find wrong once it is known which member asks.
+enum Verdict {
+    Suspended(&'static str),
+    Missing(Needs),
+}
+
+impl Row {
+    async fn load(
+        connection: &impl ConnectionTrait,
+        credential: &Credential,
+        asked: &Asked<'_>,
+        now: i64,
+    ) -> Result<Option<Self>, DbErr> {
+        let (sql, workspace): (&str, Value) = match asked {
+            Asked::BySlug(slug) => (admission!("w.slug = $2"), (*slug).into()),
+            Asked::ById(id) => (admission!("w.id = $2"), (*id).into()),
+        };
+        connection.first(sql, vec![credential.token_hash().into(), workspace, now.into()]).await
+    }
+
+    /// # Errors
+    /// [`Refused::Hidden`] where there is no membership; what else is wrong is in the verdict, beside
+    /// the actor on whom it is passed.
+    fn judge(self, needs: Needs) -> Result<(Actor, Result<(), Verdict>), Refused> {
+        let (Some(id), Some(slug), Some(name), Some(member_id), Some(status)) =
+            (self.workspace_id, self.slug, self.workspace_name, self.member_id, self.status)
+        else {
+            return Err(Refused::Hidden);
+        };
+        let scopes = self.scopes.unwrap_or_default();
+        let holdings = Holdings::of(self.is_owner.unwrap_or(false), scopes.split_ascii_whitespace());
+        let verdict = if self.is_closed.unwrap_or(true) {
+            Err(Verdict::Suspended("This workspace"))
+        } else if status != "active" {
+            Err(Verdict::Suspended("Your membership in this workspace"))
+        } else if !holdings.meets(needs) {
+            Err(Verdict::Missing(needs))
+        } else {
+            Ok(())
+        };
+        let person = Person {
+            session_id: self.session_id,
+            user_id: self.user_id,
+            name: self.user_name,
+            email: self.email,
+            is_verified: self.is_verified,
+        };
+        let roles = self.roles.unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect();
+        let actor = Actor { person, member_id, workspace: Workspace { id, slug, name }, roles, holdings };
+        Ok((actor, verdict))
+    }
+}
+
+#[derive(FromQueryResult)]
+struct NameRow {
+    name: String,
+}
+
+/// Turns a verdict into the refusal that a person can act on: who has the permission, who gives it.
+async fn explain(db: &Db, actor: &Actor, verdict: Verdict) -> Result<Refused, DbErr> {
+    let needs = match verdict {
+        Verdict::Suspended(what) => return Ok(Refused::Suspended(what)),
+        Verdict::Missing(needs) => needs,
+    };
+    let permissions = needs.permissions();
+    let (Some(first), Some(last)) = (permissions.first(), permissions.last()) else {
+        return Ok(Refused::Hidden);
+    };
+    let workspace = Value::from(actor.workspace.id);
+    let roles: Vec<NameRow> = db
+        .read()
+        .all(
+            "SELECT r.name FROM roles r WHERE r.workspace_id = $1 AND (r.is_owner OR EXISTS (
+                SELECT 1 FROM grants g WHERE g.workspace_id = r.workspace_id AND g.role_id = r.id
+                AND g.scope IN ($2, $3))) ORDER BY r.position, r.name LIMIT 20",
+            vec![workspace.clone(), first.scope().into(), last.scope().into()],
+        )
+        .await?;
+    let granters: Vec<NameRow> = if actor.holdings.has(Permission::ReadMembers) {
+        let sql = "SELECT u.name FROM active_owners o
+            JOIN members m ON m.workspace_id = o.workspace_id AND m.id = o.member_id
+            JOIN users u ON u.id = m.user_id WHERE o.workspace_id = $1 ORDER BY u.name LIMIT 5";
+        db.read().all(sql, vec![workspace]).await?
+    } else {
+        Vec::new()
+    };
+    let names = |rows: Vec<NameRow>| rows.into_iter().map(|row| row.name).collect();
+    Ok(Refused::Forbidden(Box::new(Missing {
+        permissions: permissions.iter().map(|p| p.label()).collect(),
+        roles: names(roles),
+        granters: names(granters),
+    })))
+}

@@ -1,0 +1,195 @@
+//! The workspaces of a person, and the door through which a new one comes.
+
+use super::{
+    Db, Event, Invalid, Name, Recorded, Refused, Slug, Target, TargetKind,
+    audit::Actor,
+    db::Sql,
+    identity::Person,
+    limits, members, roles,
+    scope::{self, Origin, Scoped, Transaction},
+};
+use crate::{
+    entity::{account, account_person, member, workspace},
+    policy::BuiltIn,
+    random,
+};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult,
+    QueryFilter,
+};
+use uuid::Uuid;
+
+/// A workspace as one of its members finds it in their list.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Listed {
+    pub slug: String,
+    pub name: String,
+    pub account: String,
+    pub account_id: Uuid,
+    pub status: String,
+    /// Names of the person's roles, joined with ", ".
+    pub roles: Option<String>,
+    pub people: i64,
+}
+
+/// The workspaces in which this person has a membership, suspended ones too.
+///
+/// # Errors
+/// The database's own.
+pub async fn of_person(db: &Db, person: &Person) -> Result<Vec<Listed>, Refused> {
+    let sql = "SELECT w.slug, w.name, a.name AS account, a.id AS account_id, m.status,
+            (SELECT string_agg(r.name, ', ') FROM member_roles mr
+                JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
+                WHERE mr.workspace_id = m.workspace_id AND mr.member_id = m.id) AS roles,
+            (SELECT COUNT(*) FROM members o WHERE o.workspace_id = w.id AND o.status = 'active') AS people
+        FROM members m
+        JOIN workspaces w ON w.id = m.workspace_id AND w.deleted_at IS NULL
+        JOIN accounts a ON a.id = w.account_id
+        WHERE m.user_id = $1 ORDER BY a.name, w.name, w.id LIMIT 500";
+    Ok(db.read().all(sql, vec![person.user_id.into()]).await?)
+}
+
+/// An account that this person may found workspaces in.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct AdminOf {
+    pub id: Uuid,
+    pub name: String,
+}
+
+/// The accounts that this person administers.
+///
+/// # Errors
+/// The database's own.
+pub async fn accounts_of_admin(db: &Db, person: &Person) -> Result<Vec<AdminOf>, Refused> {
+    let sql = "SELECT a.id, a.name FROM account_people p
+        JOIN accounts a ON a.id = p.account_id AND a.suspended_at IS NULL
+        WHERE p.user_id = $1 AND p.is_admin ORDER BY a.name, a.id LIMIT 100";
+    Ok(db.read().all(sql, vec![person.user_id.into()]).await?)
+}
+
+/// Founds a workspace in an account that the person administers, or, with none named, in a new
+/// account of their own.
+///
+/// # Errors
+/// [`Refused::Hidden`] for an account that they do not administer, [`Refused::Invalid`] for a slug
+/// that is taken, [`Refused::TooMany`].
+pub async fn create(
+    db: &Db,
+    person: &Person,
+    account: Option<Uuid>,
+    name: &Name,
+    slug: &Slug,
+    origin: &Origin,
+) -> Result<Slug, Refused> {
+    limits::FOUND.spend(db, &person.user_id.to_string(), 1).await?;
+    create_unlimited(db, person, account, name, slug, origin).await
+}
+
+/// The same without counting how often.
+pub(super) async fn create_unlimited(
+    db: &Db,
+    person: &Person,
+    account: Option<Uuid>,
+    name: &Name,
+    slug: &Slug,
+    origin: &Origin,
+) -> Result<Slug, Refused> {
+    let actor = person.audited();
+    scope::found(db, &actor, origin, async |open| {
+        let account = match account {
+            Some(id) => administered(&open.tx, id, person.user_id).await?,
+            None => new_account(&open.tx, name, person.user_id, open.now).await?,
+        };
+        insert(open, account, name, slug, &actor).await?;
+        let event = Event::WorkspaceCreated { name: name.to_string(), slug: slug.to_string() };
+        Ok(Recorded::new(slug.clone(), event, Target::named(TargetKind::Workspace, name.to_string())))
+    })
+    .await
+}
+
+async fn administered(tx: &DatabaseTransaction, account: Uuid, user: Uuid) -> Result<Uuid, Refused> {
+    let sql = "SELECT a.id, a.name FROM account_people p
+        JOIN accounts a ON a.id = p.account_id AND a.suspended_at IS NULL
+        WHERE p.account_id = $1 AND p.user_id = $2 AND p.is_admin";
+    let found: Option<AdminOf> = tx.first(sql, vec![account.into(), user.into()]).await?;
+    found.map(|account| account.id).ok_or(Refused::Hidden)
+}
+
+pub(super) async fn new_account(
+    tx: &DatabaseTransaction,
+    name: &Name,
+    admin: Uuid,
+    now: i64,
+) -> Result<Uuid, Refused> {
+    let id = random::id(now);
+    let row = account::ActiveModel {
+        id: Set(id),
+        name: Set(name.to_string()),
+        suspended_at: Set(None),
+        created_at: Set(now),
+    };
+    account::Entity::insert(row).exec_without_returning(tx).await?;
+    let row = account_person::ActiveModel {
+        account_id: Set(id),
+        user_id: Set(admin),
+        is_admin: Set(true),
+        joined_at: Set(now),
+    };
+    account_person::Entity::insert(row).exec_without_returning(tx).await?;
+    Ok(id)
+}
+
+pub(super) async fn slug_is_free(connection: &impl ConnectionTrait, slug: &Slug) -> Result<bool, Refused> {
+    let taken = workspace::Entity::find().filter(workspace::Column::Slug.eq(slug.as_str()));
+    Ok(taken.one(connection).await?.is_none())
+}
+
+/// Makes the workspace that `open` was opened for: its roles, and its founder as first Owner.
+///
+/// # Errors
+/// [`Refused::Invalid`] on the field `slug` where it is taken.
+pub(super) async fn insert(
+    open: &Transaction,
+    account: Uuid,
+    name: &Name,
+    slug: &Slug,
+    founder: &Actor,
+) -> Result<(), Refused> {
+    if !slug_is_free(&open.tx, slug).await? {
+        return Err(taken());
+    }
+    let row = workspace::ActiveModel {
+        id: Set(open.workspace_id()),
+        account_id: Set(account),
+        slug: Set(slug.to_string()),
+        name: Set(name.to_string()),
+        suspended_at: Set(None),
+        deleted_at: Set(None),
+        created_at: Set(open.now),
+        audit_seq: Set(0),
+        audit_hash: Set(Vec::new()),
+    };
+    if let Err(error) = open.insert(row).await {
+        return Err(if super::refused::is_duplicate(&error) { taken() } else { error.into() });
+    }
+    let ids = roles::seed(open).await?;
+    let id = random::id(open.now);
+    let row = member::ActiveModel {
+        id: Set(id),
+        workspace_id: Set(open.workspace_id()),
+        kind: Set("user".to_owned()),
+        user_id: Set(Some(founder.id)),
+        status: Set("active".to_owned()),
+        origin: Set("founder".to_owned()),
+        invited_by: Set(None),
+        joined_at: Set(open.now),
+        last_active_at: Set(None),
+    };
+    open.insert(row).await?;
+    let owner = ids.get(&BuiltIn::Owner).copied().ok_or(Refused::Hidden)?;
+    members::hold(open, id, owner).await
+}
+
+pub(super) fn taken() -> Refused {
+    Invalid::field("slug", "This address is taken. Choose another.").into()
+}

@@ -1,0 +1,14 @@
+//! Bailiwick decides who may do what inside a workspace.
+//!
+//! [`policy`] holds the rules (pure), [`domain`] the data they are applied to, [`web`] the pages.
+//! `ARCHITECTURE.md` is the map.
+
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod entity;
+pub mod mail;
+pub mod policy;
+mod random;
+pub mod startup;
+pub mod web;

@@ -1,0 +1,95 @@
+//! Sends what the outbox holds: to a mail server, or into files while there is none.
+
+use crate::{
+    config::{Config, Mail},
+    domain::outbox::Outgoing,
+};
+use lettre::{
+    AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
+    message::{Mailbox, header::ContentType},
+};
+use secrecy::ExposeSecret;
+use std::{path::PathBuf, time::Duration};
+use url::Url;
+
+/// Why mail cannot be set up. The sentence is for whoever starts the server.
+#[derive(Debug, thiserror::Error)]
+pub enum MailerError {
+    #[error(
+        "the sender of mail is not an address: {0}. Set BAILIWICK_MAIL_FROM to one such as access@example.com."
+    )]
+    From(String),
+    #[error("BAILIWICK_MAIL is not an address of a mail server: {0}")]
+    Smtp(lettre::transport::smtp::Error),
+    #[error("the folder for mail can't be made: {0}")]
+    Folder(#[from] std::io::Error),
+}
+
+/// Sends mail one way.
+pub struct Mailer {
+    from: Mailbox,
+    host: String,
+    way: Way,
+}
+
+enum Way {
+    File(PathBuf),
+    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+}
+
+/// How long a mail server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Mailer {
+    /// # Errors
+    /// What is wrong with the settings.
+    pub fn new(config: &Config, public_url: &Url) -> Result<Self, MailerError> {
+        let host = public_url.host_str().unwrap_or("localhost");
+        // An address of digits is no domain to send from.
+        let domain =
+            if host.chars().any(char::is_alphabetic) && !host.contains(':') { host } else { "localhost" };
+        let from = config.mail_from.clone().unwrap_or_else(|| format!("Bailiwick <no-reply@{domain}>"));
+        let way = match &config.mail {
+            Mail::File(folder) => {
+                std::fs::create_dir_all(folder)?;
+                Way::File(folder.clone())
+            }
+            Mail::Smtp(url) => {
+                let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret());
+                Way::Smtp(builder.map_err(MailerError::Smtp)?.timeout(Some(PATIENCE)).build())
+            }
+        };
+        let from = from.parse().map_err(|_| MailerError::From(from))?;
+        Ok(Self { from, host: domain.to_owned(), way })
+    }
+
+    /// Sends one message. Its Message-ID is the outbox row's, so that a second copy can be told.
+    ///
+    /// # Errors
+    /// What the server or the file system said, for the log.
+    pub async fn send(&self, message: &Outgoing) -> Result<(), String> {
+        let to =
+            message.recipient.parse().map_err(|error| format!("the recipient is no address: {error}"))?;
+        let letter = Message::builder()
+            .from(self.from.clone())
+            .to(to)
+            .subject(&message.subject)
+            .message_id(Some(format!("<{}@{}>", message.id, self.host)))
+            .header(ContentType::TEXT_PLAIN)
+            .body(message.body.clone())
+            .map_err(|error| error.to_string())?;
+        match &self.way {
+            Way::Smtp(transport) => transport.send(letter).await.map(drop).map_err(|error| error.to_string()),
+            Way::File(folder) => {
+                // Written aside and renamed, so that a reader never sees half a message.
+                let path = folder.join(format!("{}.eml", message.id));
+                let aside = folder.join(format!(".{}.part", message.id));
+                let written = async {
+                    tokio::fs::write(&aside, letter.formatted()).await?;
+                    tokio::fs::rename(&aside, &path).await
+                };
+                written.await.map_err(|error: std::io::Error| error.to_string())
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The command line.
+
+use bailiwick::{
+    clock::Clock,
+    config::Config,
+    domain::{Db, chain, seed},
+    startup::{Application, StartupError},
+};
+use clap::{Parser, Subcommand};
+use std::{io::IsTerminal, process::ExitCode};
+use tracing_subscriber::EnvFilter;
+
+/// Decides who may do what inside a workspace.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    config: Config,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve until stopped (the default).
+    Serve,
+    /// Bring the database's schema up to date, and stop.
+    Migrate,
+    /// Fill an empty database with a workspace that has one person per role, say how to sign in, and serve.
+    Demo,
+    /// Add data for load tests, and print its sign-ins as JSON.
+    Seed {
+        /// Workspaces to add.
+        #[arg(long, default_value_t = 1)]
+        workspaces: u32,
+        /// Members of each.
+        #[arg(long, default_value_t = 50)]
+        members: u32,
+        /// Audit events of each, beside the one that founds it.
+        #[arg(long, default_value_t = 0)]
+        events: u32,
+    },
+    /// Read every workspace's audit chain and say whether anything in it was altered.
+    VerifyAudit,
+}
+
+/// Where `demo` keeps its data when no database is named: not among real data.
+const DEMO_DATABASE: &str = "sqlite://data/demo.db";
+const DEFAULT_DATABASE: &str = "sqlite://data/bailiwick.db";
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Startup(#[from] StartupError),
+    #[error(transparent)]
+    Open(#[from] bailiwick::domain::OpenError),
+    #[error(transparent)]
+    Refused(#[from] bailiwick::domain::Refused),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error("the audit of {0} workspaces was altered")]
+    Altered(usize),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log();
+    let done = actix_web::rt::System::new().block_on(run(cli));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("bailiwick: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Lines for people on a terminal, JSON for machines elsewhere. RUST_LOG chooses what is told.
+fn start_log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
+        EnvFilter::new("info,actix_server=warn,actix_web=warn,sqlx=warn,sea_orm=warn,sea_orm_migration=warn")
+    });
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() { log.compact().init() } else { log.json().flatten_event(true).init() }
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    let mut config = cli.config;
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve(config, None).await,
+        Command::Migrate => {
+            open(&config).await?.close().await;
+            println!("The schema is up to date.");
+            Ok(())
+        }
+        Command::Demo => {
+            if config.database_url == DEFAULT_DATABASE {
+                config.database_url = DEMO_DATABASE.to_owned();
+            }
+            let db = open(&config).await?;
+            let welcome = seed::demo(&db).await?;
+            db.close().await;
+            serve(config, Some(welcome)).await
+        }
+        Command::Seed { workspaces, members, events } => {
+            let db = open(&config).await?;
+            let size = seed::Size { workspaces, members, events };
+            println!("{}", seed::seed(&db, &size).await?);
+            db.close().await;
+            Ok(())
+        }
+        Command::VerifyAudit => verify_audit(&open(&config).await?).await,
+    }
+}
+
+async fn open(config: &Config) -> Result<Db, Failure> {
+    Ok(Db::open(config, String::new(), Clock::system()).await?)
+}
+
+async fn serve(config: Config, welcome: Option<String>) -> Result<(), Failure> {
+    let application = Application::build(config, Clock::system()).await?;
+    println!("Bailiwick is at {}", application.public_url());
+    if let Some(welcome) = welcome {
+        println!("\n{welcome}");
+    }
+    tracing::info!(address = %application.address(), "listening");
+    Ok(application.run().await?)
+}
+
+async fn verify_audit(db: &Db) -> Result<(), Failure> {
+    let verdicts = chain::verify(db).await?;
+    for verdict in &verdicts {
+        match verdict.broken_at {
+            None => println!("{}  {} events, unaltered", verdict.workspace, verdict.events),
+            Some(seq) => println!("{}  ALTERED at event {seq}", verdict.workspace),
+        }
+    }
+    db.close().await;
+    match verdicts.iter().filter(|verdict| verdict.broken_at.is_some()).count() {
+        0 => Ok(()),
+        altered => Err(Failure::Altered(altered)),
+    }
+}

@@ -1,0 +1,275 @@
+//! The scopes that guard Bailiwick itself: one row each on the Security page.
+
+use super::{BuiltIn, Holdings};
+
+/// A group of rows on the Security page, in the page's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Group {
+    OrganizationAndTeams,
+    AccessAndSecurity,
+    BillingAndCredits,
+    MembersAndRoles,
+    KeysAndIntegrations,
+    ActivityAndSupport,
+}
+
+impl Group {
+    pub const ALL: [Self; 6] = [
+        Self::OrganizationAndTeams,
+        Self::AccessAndSecurity,
+        Self::BillingAndCredits,
+        Self::MembersAndRoles,
+        Self::KeysAndIntegrations,
+        Self::ActivityAndSupport,
+    ];
+
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::OrganizationAndTeams => "Organization & Teams",
+            Self::AccessAndSecurity => "Access & Security",
+            Self::BillingAndCredits => "Billing & Credits",
+            Self::MembersAndRoles => "Members & Roles",
+            Self::KeysAndIntegrations => "Keys & Integrations",
+            Self::ActivityAndSupport => "Activity & Support",
+        }
+    }
+
+    /// One sentence under the group's heading.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::OrganizationAndTeams => "The workspace itself: who sees it, shapes it and may end it.",
+            Self::AccessAndSecurity => "Ways in and ways out: invitations, rules, outside tools, exports.",
+            Self::BillingAndCredits => "Money: what was paid, what is left, and who may spend.",
+            Self::MembersAndRoles => "What may be done to people, and to the roles they hold.",
+            Self::KeysAndIntegrations => "Machines: keys, client apps, and where events are delivered.",
+            Self::ActivityAndSupport => "The record of what happened, and help from outside.",
+        }
+    }
+
+    /// The group's permissions, in the page's order.
+    pub fn permissions(self) -> impl Iterator<Item = Permission> {
+        Permission::ALL.iter().copied().filter(move |p| p.group() == self)
+    }
+}
+
+/// What a route asks of the principal, beside an active membership.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Any active member.
+    Membership,
+    One(Permission),
+    /// Any one of these is enough.
+    AnyOf(&'static [Permission]),
+}
+
+impl Needs {
+    /// The permissions that would open the route; empty where membership is enough.
+    pub fn permissions(self) -> Vec<Permission> {
+        match self {
+            Self::Membership => Vec::new(),
+            Self::One(permission) => vec![permission],
+            Self::AnyOf(permissions) => permissions.to_vec(),
+        }
+    }
+}
+
+/// A [`Needs`] as a type, so that a scope handle carries in its type what was checked.
+pub trait Access: Copy + Send + Sync + 'static {
+    const NEEDS: Needs;
+}
+
+macro_rules! catalogue {
+    ($( $group:ident { $( $name:ident $field:ident $scope:literal $label:literal [$($default:ident)*] $feature:ident $sentence:literal; )+ } )+) => {
+        /// A scope that guards Bailiwick itself.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Permission { $($( $name, )+)+ }
+
+        impl Permission {
+            pub const ALL: &'static [Self] = &[$($( Self::$name, )+)+];
+
+            /// The scope as it stands in a grant.
+            pub const fn scope(self) -> &'static str {
+                match self { $($( Self::$name => $scope, )+)+ }
+            }
+            pub const fn label(self) -> &'static str {
+                match self { $($( Self::$name => $label, )+)+ }
+            }
+            /// One sentence that says what the holder can do.
+            pub const fn sentence(self) -> &'static str {
+                match self { $($( Self::$name => $sentence, )+)+ }
+            }
+            pub const fn group(self) -> Group {
+                match self { $($( Self::$name => Group::$group, )+)+ }
+            }
+            /// The roles that hold it in a new workspace, beside Owner.
+            pub const fn defaults(self) -> &'static [BuiltIn] {
+                match self { $($( Self::$name => &[$(BuiltIn::$default),*], )+)+ }
+            }
+            /// False while the feature that it guards is not built yet.
+            pub const fn is_built(self) -> bool {
+                match self { $($( Self::$name => catalogue!(@$feature), )+)+ }
+            }
+            /// The permission that this exact scope names, if it is one.
+            pub fn of_scope(scope: &str) -> Option<Self> {
+                match scope { $($( $scope => Some(Self::$name), )+)+ _ => None }
+            }
+        }
+
+        /// One type a permission: what [`Access`] a handle was admitted with.
+        pub mod perm {
+            use super::{Access, Needs, Permission};
+            $($(
+                #[derive(Clone, Copy, Debug)]
+                pub struct $name;
+                impl Access for $name { const NEEDS: Needs = Needs::One(Permission::$name); }
+            )+)+
+
+            /// Any active member may.
+            #[derive(Clone, Copy, Debug)]
+            pub struct Membership;
+            impl Access for Membership { const NEEDS: Needs = Needs::Membership; }
+
+            /// To see invitations is of use to whoever makes them or ends them.
+            #[derive(Clone, Copy, Debug)]
+            pub struct ReadInvitations;
+            impl Access for ReadInvitations {
+                const NEEDS: Needs = Needs::AnyOf(&[Permission::InviteMembers, Permission::CancelInvitations]);
+            }
+        }
+
+        /// What the viewer may do, as templates ask it: `can.invite_members`.
+        #[derive(Clone, Copy, Debug, Default)]
+        pub struct Can { $($( pub $field: bool, )+)+ pub owner: bool }
+
+        impl Can {
+            /// The same verdicts that the server will give when the form arrives.
+            pub fn of(holdings: &Holdings) -> Self {
+                Self {
+                    $($( $field: holdings.has(Permission::$name), )+)+
+                    owner: holdings.is_owner(),
+                }
+            }
+        }
+    };
+    (@built) => { true };
+    (@later) => { false };
+}
+
+catalogue! {
+    OrganizationAndTeams {
+        ReadMembers read_members "read:members" "View members" [Admin Developer Billing Editor Viewer Support] built
+            "See who belongs to the workspace, with which roles.";
+        ReadTeams read_teams "read:teams" "View teams" [Admin Developer Billing Editor Viewer Support] later
+            "See the teams and who is in them.";
+        UpdateOrganization update_organization "update:organization" "Update organization" [Admin] built
+            "Change the organization's name and address.";
+        DeleteOrganization delete_organization "delete:organization" "Delete organization" [] built
+            "Delete the organization and everything in it, for good.";
+        CreateTeams create_teams "create:teams" "Create teams" [Admin] later
+            "Start new teams.";
+        UpdateTeams update_teams "update:teams" "Update teams" [Admin] later
+            "Rename teams, and put people in or out.";
+        DeleteTeams delete_teams "delete:teams" "Delete teams" [] later
+            "Delete teams, for good.";
+    }
+    AccessAndSecurity {
+        InviteMembers invite_members "invite:members" "Invite members" [Admin Developer] built
+            "Invite people, with roles that hold no more than one's own.";
+        CancelInvitations cancel_invitations "cancel:invitations" "Cancel invitations" [Admin] built
+            "Withdraw invitations that were not accepted yet.";
+        UpdatePermissions update_permissions "update:permissions" "Update permissions" [] built
+            "Change the rules on this page.";
+        CreateOauthClients create_oauth_clients "create:oauth-clients" "Create OAuth clients" [Admin Developer] later
+            "Register client apps that connect outside tools.";
+        ExportData export_data "export:data" "Export data" [Admin] later
+            "Download members, roles, activity and everything else.";
+    }
+    BillingAndCredits {
+        ReadBilling read_billing "read:billing" "View billing" [Admin Billing] later
+            "See the plan, invoices and payments.";
+        ManageBilling manage_billing "manage:billing" "Manage billing" [Admin Billing] later
+            "Change the plan and the payment details.";
+        ReadCredits read_credits "read:credits" "View credits" [Admin Developer Billing] later
+            "See the credit balance and what was used.";
+        PurchaseCredits purchase_credits "purchase:credits" "Purchase credits" [Admin Billing] later
+            "Buy credits for the workspace.";
+    }
+    MembersAndRoles {
+        UpdateMemberRoles update_member_roles "update:member-roles" "Change member roles" [Admin] built
+            "Give and take roles, of people who hold less than oneself.";
+        SuspendMembers suspend_members "suspend:members" "Suspend members" [Admin] built
+            "Shut people out for a while; they keep their roles.";
+        RemoveMembers remove_members "remove:members" "Remove members" [Admin] built
+            "End a membership.";
+        ManageRoles manage_roles "manage:roles" "Create and delete roles" [] later
+            "Make roles of one's own, and delete them.";
+    }
+    KeysAndIntegrations {
+        ReadApiKeys read_api_keys "read:api-keys" "View API keys" [Admin Developer] later
+            "See which keys there are, never their secrets.";
+        ManageApiKeys manage_api_keys "manage:api-keys" "Manage API keys" [Admin Developer] later
+            "Make, rotate and revoke keys.";
+        ManageOauthClients manage_oauth_clients "manage:oauth-clients" "Manage OAuth clients" [Admin Developer] later
+            "Change and remove client apps.";
+        ReadDestinations read_destinations "read:destinations" "View destinations" [Admin Developer] later
+            "See where events are delivered.";
+        ManageDestinations manage_destinations "manage:destinations" "Manage destinations" [Admin Developer] later
+            "Choose where events are delivered.";
+        CheckAccess check_access "check:access" "Check access" [Admin Developer] later
+            "Ask for decisions about anyone in the workspace.";
+    }
+    ActivityAndSupport {
+        ReadAudit read_audit "read:audit" "View activity" [Admin] built
+            "Read the record of what happened here.";
+        CreateSupportRequests create_support_requests "create:support-requests" "Ask for support" [Admin Developer Billing] later
+            "Write to the people who run this installation.";
+        ManageSupportAccess manage_support_access "manage:support-access" "Grant support access" [Admin] later
+            "Let them look in, for a bounded time.";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_unique_well_formed_and_found_again() {
+        for permission in Permission::ALL {
+            assert_eq!(Permission::of_scope(permission.scope()), Some(*permission));
+            assert!(crate::policy::Scope::parse(permission.scope()).is_ok());
+            assert!(!permission.defaults().contains(&BuiltIn::Owner), "Owner holds everything by rule");
+        }
+        assert!(Permission::ALL.len() <= 64, "holdings keep one bit each");
+    }
+
+    #[test]
+    fn the_first_three_groups_are_those_of_the_security_page_it_replaces() {
+        let labels = |group: Group| group.permissions().map(Permission::label).collect::<Vec<_>>();
+        assert_eq!(
+            labels(Group::OrganizationAndTeams),
+            [
+                "View members",
+                "View teams",
+                "Update organization",
+                "Delete organization",
+                "Create teams",
+                "Update teams",
+                "Delete teams"
+            ]
+        );
+        assert_eq!(
+            labels(Group::AccessAndSecurity),
+            [
+                "Invite members",
+                "Cancel invitations",
+                "Update permissions",
+                "Create OAuth clients",
+                "Export data"
+            ]
+        );
+        assert_eq!(
+            labels(Group::BillingAndCredits),
+            ["View billing", "Manage billing", "View credits", "Purchase credits"]
+        );
+    }
+}

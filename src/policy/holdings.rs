@@ -1,0 +1,210 @@
+//! What a principal holds, what it may hand on, and on whom it may act.
+
+use super::{Needs, Permission, Scope};
+
+/// The union of the scopes of some roles.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    owner: bool,
+    /// One bit a [`Permission`], by its place in the catalogue.
+    permissions: u64,
+    scopes: Vec<Scope>,
+}
+
+/// Why the ceiling refuses: nobody grants what they do not hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Ceiling {
+    /// Only an Owner gives, takes or edits the Owner role.
+    #[error("Only an Owner can do this to an Owner.")]
+    OwnerOnly,
+    /// The role holds these scopes, and the actor does not.
+    #[error("You can't hand out what you don't hold yourself: {}.", .0.join(", "))]
+    Lacks(Vec<String>),
+    /// The member holds as much as the actor, or more.
+    #[error("You can only manage someone who holds less than you do.")]
+    NotBelow,
+}
+
+impl Holdings {
+    /// Reads grants as they are stored. A text that is no scope grants nothing.
+    pub fn of<'a>(owner: bool, grants: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut held = Self { owner, ..Self::default() };
+        for grant in grants {
+            if let Some(permission) = Permission::of_scope(grant) {
+                held.permissions |= bit(permission);
+            } else if let Ok(scope) = Scope::parse(grant)
+                && !held.scopes.contains(&scope)
+            {
+                held.scopes.push(scope);
+            }
+        }
+        held
+    }
+
+    /// What someone holds who has all of these.
+    pub fn union<'a>(all: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut union = Self::default();
+        for held in all {
+            union.owner |= held.owner;
+            union.permissions |= held.permissions;
+            for scope in &held.scopes {
+                if !union.scopes.contains(scope) {
+                    union.scopes.push(scope.clone());
+                }
+            }
+        }
+        union
+    }
+
+    pub fn is_owner(&self) -> bool {
+        self.owner
+    }
+
+    pub fn has(&self, permission: Permission) -> bool {
+        self.owner || self.permissions & bit(permission) != 0
+    }
+
+    /// Step 3 of the enforcement path.
+    pub fn meets(&self, needs: Needs) -> bool {
+        match needs {
+            Needs::Membership => true,
+            Needs::One(permission) => self.has(permission),
+            Needs::AnyOf(permissions) => permissions.iter().any(|p| self.has(*p)),
+        }
+    }
+
+    /// True if this one scope is held, whether of the catalogue or of an application.
+    pub fn allows(&self, scope: &Scope) -> bool {
+        match Permission::of_scope(scope.as_str()) {
+            Some(permission) => self.has(permission),
+            None => self.owner || self.scopes.iter().any(|held| held.covers(scope)),
+        }
+    }
+
+    /// The scopes of `other` that are not held here.
+    pub fn lacks(&self, other: &Self) -> Vec<String> {
+        if self.owner {
+            return Vec::new();
+        }
+        let permissions = Permission::ALL
+            .iter()
+            .filter(|p| other.permissions & bit(**p) != 0 && !self.has(**p))
+            .map(|p| p.scope().to_owned());
+        let scopes = other.scopes.iter().filter(|scope| !self.allows(scope)).map(Scope::to_string);
+        permissions.chain(scopes).collect()
+    }
+
+    /// True if everything that `other` holds is held here too.
+    pub fn contains(&self, other: &Self) -> bool {
+        self.owner || (!other.owner && self.lacks(other).is_empty())
+    }
+
+    /// May a role with these holdings be given, invited with, made or edited?
+    ///
+    /// # Errors
+    /// [`Ceiling::OwnerOnly`] for the Owner role, [`Ceiling::Lacks`] with what is missing.
+    pub fn may_assign(&self, role: &Self) -> Result<(), Ceiling> {
+        if self.owner {
+            return Ok(());
+        }
+        if role.owner {
+            return Err(Ceiling::OwnerOnly);
+        }
+        let lacking = self.lacks(role);
+        if lacking.is_empty() { Ok(()) } else { Err(Ceiling::Lacks(lacking)) }
+    }
+
+    /// May a member with these holdings be changed, suspended or removed?
+    ///
+    /// # Errors
+    /// [`Ceiling::OwnerOnly`] where the member is an Owner, [`Ceiling::NotBelow`] where the member
+    /// does not hold strictly less.
+    pub fn may_manage(&self, member: &Self) -> Result<(), Ceiling> {
+        if self.owner {
+            return Ok(());
+        }
+        if member.owner {
+            return Err(Ceiling::OwnerOnly);
+        }
+        if self.contains(member) && !member.contains(self) { Ok(()) } else { Err(Ceiling::NotBelow) }
+    }
+}
+
+impl Holdings {
+    /// May a member who holds `present` be given exactly these roles?
+    ///
+    /// # Errors
+    /// As [`Holdings::may_manage`] for the present, [`Holdings::may_assign`] for each role.
+    pub fn may_change_roles<'a>(
+        &self,
+        present: &Self,
+        wanted: impl IntoIterator<Item = &'a Self>,
+    ) -> Result<(), Ceiling> {
+        self.may_manage(present)?;
+        wanted.into_iter().try_for_each(|role| self.may_assign(role))
+    }
+
+    /// May a permission be put into this role, or taken out of it? A role is edited only by who
+    /// holds everything in it, before and after.
+    ///
+    /// # Errors
+    /// As [`Holdings::may_assign`].
+    pub fn may_toggle(&self, role: &Self, permission: Permission) -> Result<(), Ceiling> {
+        self.may_assign(role)?;
+        self.may_assign(&Self::of(false, [permission.scope()]))
+    }
+
+    /// May these roles be offered, and does an offer of them still stand?
+    ///
+    /// # Errors
+    /// As [`Holdings::may_assign`]; without [`Permission::InviteMembers`], [`Ceiling::Lacks`] it.
+    pub fn may_invite<'a>(&self, roles: impl IntoIterator<Item = &'a Self>) -> Result<(), Ceiling> {
+        if !self.has(Permission::InviteMembers) {
+            return Err(Ceiling::Lacks(vec![Permission::InviteMembers.scope().to_owned()]));
+        }
+        roles.into_iter().try_for_each(|role| self.may_assign(role))
+    }
+}
+
+const fn bit(permission: Permission) -> u64 {
+    1 << permission as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::BuiltIn;
+
+    fn role(role: BuiltIn) -> Holdings {
+        Holdings::of(role == BuiltIn::Owner, role.grants())
+    }
+
+    #[test]
+    fn the_owner_holds_what_nobody_granted() {
+        let owner = role(BuiltIn::Owner);
+        assert!(Permission::ALL.iter().all(|p| owner.has(*p)));
+        assert!(owner.allows(&Scope::parse("launch:rockets").expect("a scope")));
+    }
+
+    #[test]
+    fn admins_manage_those_below_and_neither_each_other_nor_owners() {
+        let admin = role(BuiltIn::Admin);
+        for below in
+            [BuiltIn::Developer, BuiltIn::Billing, BuiltIn::Editor, BuiltIn::Viewer, BuiltIn::Support]
+        {
+            assert_eq!(admin.may_manage(&role(below)), Ok(()));
+        }
+        assert_eq!(admin.may_manage(&admin), Err(Ceiling::NotBelow));
+        assert_eq!(admin.may_manage(&role(BuiltIn::Owner)), Err(Ceiling::OwnerOnly));
+        assert_eq!(role(BuiltIn::Owner).may_manage(&role(BuiltIn::Owner)), Ok(()));
+    }
+
+    #[test]
+    fn a_developer_invites_viewers_and_no_one_above() {
+        let developer = role(BuiltIn::Developer);
+        assert_eq!(developer.may_assign(&role(BuiltIn::Viewer)), Ok(()));
+        assert_eq!(developer.may_assign(&role(BuiltIn::Editor)), Err(Ceiling::Lacks(vec!["write:*".into()])));
+        assert_eq!(developer.may_assign(&role(BuiltIn::Owner)), Err(Ceiling::OwnerOnly));
+        assert!(developer.may_assign(&role(BuiltIn::Admin)).is_err());
+    }
+}

@@ -1,0 +1,15 @@
+//! Who may do what. Pure: no clock, no database, no HTTP.
+//!
+//! [`scope`] is the language in which rights are written, [`catalogue`] names the scopes that guard
+//! Bailiwick itself, [`roles`] the bundles that every workspace starts with, and [`holdings`] says
+//! what a principal holds, what it may hand on, and on whom it may act.
+
+pub mod catalogue;
+pub mod holdings;
+pub mod roles;
+pub mod scope;
+
+pub use catalogue::{Access, Can, Group, Needs, Permission, perm};
+pub use holdings::{Ceiling, Holdings};
+pub use roles::BuiltIn;
+pub use scope::{Scope, ScopeError};

@@ -1,0 +1,324 @@
+//! Puts the parts together and listens.
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    domain::{Db, OpenError, outbox},
+    mail::{Mailer, MailerError},
+    web,
+};
+use actix_web::{
+    App, HttpServer,
+    cookie::Key,
+    dev::{Server, ServerHandle},
+    http::{KeepAlive, header},
+    middleware::{Compress, DefaultHeaders, from_fn},
+    web::{Data, to},
+};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha512};
+use std::{
+    future::Future,
+    io,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    time::Duration,
+};
+use tokio::task::JoinHandle;
+use tracing_actix_web::{RequestId, RootSpanBuilder, TracingLogger};
+use url::Url;
+
+pub use crate::domain::Statements;
+
+/// Why the server did not start. The sentence is for whoever starts it.
+#[derive(Debug, thiserror::Error)]
+pub enum StartupError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("can't listen on {bind}: {error}. Choose another address with BAILIWICK_BIND.")]
+    Bind { bind: SocketAddr, error: io::Error },
+    #[error("the secret key can't be kept in {path}: {error}")]
+    SecretKeyFile { path: PathBuf, error: io::Error },
+    #[error("BAILIWICK_SECRET_KEY must be 64 hex digits. Make one with: openssl rand -hex 32")]
+    SecretKeyShape,
+    #[error(
+        "with PostgreSQL, BAILIWICK_SECRET_KEY must be given, the same on every node. Make one with: openssl rand -hex 32"
+    )]
+    SecretKeyMissing,
+    #[error(
+        "BAILIWICK_PUBLIC_URL must be an http or https address without a path, such as https://access.example.com"
+    )]
+    PublicUrl,
+    #[error(transparent)]
+    Mail(#[from] MailerError),
+    #[error("the server failed: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// A server that listens and is ready to run.
+pub struct Application {
+    server: Server,
+    address: SocketAddr,
+    public_url: String,
+    db: Db,
+    workers: Vec<JoinHandle<()>>,
+}
+
+/// The most connections at once; more wait in the kernel's queue.
+const MOST_CONNECTIONS: usize = 4_096;
+/// How long a connection may take to send the head of a request.
+const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+const IDLE_PATIENCE: Duration = Duration::from_secs(30);
+/// How long running requests may take to end when the server is told to stop, in seconds.
+const SHUTDOWN_PATIENCE: u64 = 15;
+
+impl Application {
+    /// Opens the database, brings its schema up to date, and listens.
+    ///
+    /// # Errors
+    /// What is wrong with the settings or the machine, as a sentence.
+    pub async fn build(config: Config, clock: Clock) -> Result<Self, StartupError> {
+        let listener = TcpListener::bind(config.bind)
+            .map_err(|error| StartupError::Bind { bind: config.bind, error })?;
+        let address = listener.local_addr()?;
+        let public_url = public_url(&config, address)?;
+        let shown_url = public_url.as_str().trim_end_matches('/').to_owned();
+        let db = Db::open(&config, shown_url.clone(), clock).await?;
+        let mailer = Mailer::new(&config, &public_url)?;
+        let settings = web::Settings::new(&config, &public_url, cookie_key(&config)?);
+        let app = Data::new(web::App { db: db.clone(), settings });
+        let server = listen(listener, app, config.workers)?;
+        let workers = vec![tokio::spawn(send_mail(db.clone(), mailer)), tokio::spawn(keep_house(db.clone()))];
+        Ok(Self { server, address, public_url: shown_url, db, workers })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where people reach it, without a slash at the end.
+    pub fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// Counts SQL statements.
+    pub fn statements(&self) -> Statements {
+        self.db.statements()
+    }
+
+    /// Stops the server from elsewhere.
+    pub fn handle(&self) -> ServerHandle {
+        self.server.handle()
+    }
+
+    /// Serves until it is stopped by a signal or its handle; then lets running requests end.
+    ///
+    /// # Errors
+    /// What the system says about its sockets.
+    pub fn run(self) -> impl Future<Output = io::Result<()>> {
+        async move {
+            let served = self.server.await;
+            for worker in &self.workers {
+                worker.abort();
+            }
+            // Whoever was seen last is written down before the connections go.
+            if let Err(error) = outbox::housekeeping(&self.db).await {
+                tracing::warn!(%error, "the last writes failed");
+            }
+            self.db.close().await;
+            served
+        }
+    }
+}
+
+fn listen(listener: TcpListener, app: Data<web::App>, workers: Option<usize>) -> io::Result<Server> {
+    let factory = move || {
+        App::new()
+            .app_data(app.clone())
+            .wrap(from_fn(web::refuse_cross_site))
+            .wrap(web::session_middleware(&app))
+            .wrap(security_headers(&app))
+            .wrap(Compress::default())
+            .wrap(from_fn(name_request))
+            .wrap(TracingLogger::<RequestLog>::new())
+            .configure(web::routes::mount)
+            .route("/static/{file:.*}", actix_web::web::get().to(web::serve_asset))
+            .default_service(to(web::not_found))
+    };
+    let mut server = HttpServer::new(factory)
+        .keep_alive(KeepAlive::Timeout(IDLE_PATIENCE))
+        .client_request_timeout(HEAD_PATIENCE)
+        .client_disconnect_timeout(Duration::from_secs(2))
+        .max_connections(MOST_CONNECTIONS)
+        .shutdown_timeout(SHUTDOWN_PATIENCE);
+    if let Some(workers) = workers {
+        server = server.workers(workers.max(1));
+    }
+    Ok(server.listen(listener)?.run())
+}
+
+/// What every answer carries: no script or style but ours, no frame, no referrer.
+fn security_headers(app: &web::App) -> DefaultHeaders {
+    let headers = DefaultHeaders::new()
+        .add((
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+             connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ))
+        .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .add((header::REFERRER_POLICY, "no-referrer"))
+        .add((header::X_FRAME_OPTIONS, "DENY"))
+        .add(("Cross-Origin-Opener-Policy", "same-origin"))
+        .add(("Cross-Origin-Resource-Policy", "same-origin"))
+        .add(("Permissions-Policy", "camera=(), geolocation=(), microphone=()"));
+    if app.settings.is_secure {
+        headers.add((header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"))
+    } else {
+        headers
+    }
+}
+
+/// Tells the caller the id under which its request stands in the log.
+async fn name_request<B: actix_web::body::MessageBody>(
+    req: actix_web::dev::ServiceRequest,
+    next: actix_web::middleware::Next<B>,
+) -> Result<actix_web::dev::ServiceResponse<B>, actix_web::Error> {
+    use actix_web::HttpMessage;
+    let id = req.extensions().get::<RequestId>().copied();
+    let mut response = next.call(req).await?;
+    if let Some(value) = id.and_then(|id| header::HeaderValue::from_str(&id.to_string()).ok()) {
+        response.headers_mut().insert(header::HeaderName::from_static("x-request-id"), value);
+    }
+    Ok(response)
+}
+
+/// What the log tells of a request: the pattern of its path and never the path, which may hold the
+/// secret of a link.
+struct RequestLog;
+
+impl RootSpanBuilder for RequestLog {
+    fn on_request_start(req: &actix_web::dev::ServiceRequest) -> tracing::Span {
+        use actix_web::HttpMessage;
+        let id = req.extensions().get::<RequestId>().copied();
+        let route = req.match_pattern().unwrap_or_default();
+        tracing::info_span!(
+            "request",
+            request_id = id.map(tracing::field::display),
+            method = %req.method(),
+            route,
+            status = tracing::field::Empty,
+        )
+    }
+
+    fn on_request_end<B: actix_web::body::MessageBody>(
+        span: tracing::Span,
+        outcome: &Result<actix_web::dev::ServiceResponse<B>, actix_web::Error>,
+    ) {
+        let status = match outcome {
+            Ok(response) => response.status(),
+            Err(error) => error.as_response_error().status_code(),
+        };
+        span.record("status", status.as_u16());
+        let _entered = span.enter();
+        tracing::info!("answered");
+    }
+}
+
+fn public_url(config: &Config, address: SocketAddr) -> Result<Url, StartupError> {
+    let url = match &config.public_url {
+        Some(url) => url.clone(),
+        None => Url::parse(&format!("http://{address}")).map_err(|_| StartupError::PublicUrl)?,
+    };
+    let is_plain = matches!(url.scheme(), "http" | "https")
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty();
+    if is_plain { Ok(url) } else { Err(StartupError::PublicUrl) }
+}
+
+/// The key that signs cookies, made from the installation's secret.
+fn cookie_key(config: &Config) -> Result<Key, StartupError> {
+    let secret = match &config.secret_key {
+        Some(secret) => secret.clone(),
+        None if config.is_postgres() => return Err(StartupError::SecretKeyMissing),
+        None => kept_secret(config)?,
+    };
+    let bytes = hex::decode(secret.expose_secret().trim()).map_err(|_| StartupError::SecretKeyShape)?;
+    if bytes.len() != 32 {
+        return Err(StartupError::SecretKeyShape);
+    }
+    let derived = Sha512::new().chain_update("bailiwick cookies\0").chain_update(&bytes).finalize();
+    Ok(Key::from(&derived))
+}
+
+/// Reads the secret that the first start made, or makes it.
+fn kept_secret(config: &Config) -> Result<SecretString, StartupError> {
+    let path = config.data_dir.join("secret.key");
+    let failed = |error| StartupError::SecretKeyFile { path: path.clone(), error };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(text.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(&config.data_dir).map_err(failed)?;
+            let text = hex::encode(crate::random::bytes::<32>());
+            write_private(&path, &text).map_err(failed)?;
+            Ok(text.into())
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn write_private(path: &std::path::Path, text: &str) -> io::Result<()> {
+    use std::io::Write;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(text.as_bytes())
+}
+
+/// Sends what waits in the outbox, one message at a time.
+async fn send_mail(db: Db, mailer: Mailer) {
+    loop {
+        match outbox::take(&db).await {
+            Ok(Some(message)) => deliver(&db, &mailer, message).await,
+            Ok(None) => outbox::wait(&db).await,
+            Err(error) => {
+                tracing::warn!(%error, "the outbox can't be read");
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            }
+        }
+    }
+}
+
+async fn deliver(db: &Db, mailer: &Mailer, message: outbox::Outgoing) {
+    let noted = match mailer.send(&message).await {
+        Ok(()) => outbox::sent(db, message.id).await,
+        Err(error) => {
+            tracing::warn!(message = %message.id, attempts = message.attempts, %error, "mail did not go through");
+            outbox::failed(db, &message, &error).await
+        }
+    };
+    if let Err(error) = noted {
+        tracing::error!(message = %message.id, %error, "the outbox can't be written");
+    }
+}
+
+/// How often who was seen is written down.
+const HOUSEKEEPING: Duration = Duration::from_secs(5);
+/// Every so many rounds what has expired is dropped.
+const SWEEP_EVERY: u64 = 720;
+
+async fn keep_house(db: Db) {
+    for round in 1_u64.. {
+        tokio::time::sleep(HOUSEKEEPING).await;
+        let mut done = outbox::housekeeping(&db).await;
+        if done.is_ok() && round % SWEEP_EVERY == 0 {
+            done = outbox::sweep(&db).await;
+        }
+        if let Err(error) = done {
+            tracing::warn!(%error, "housekeeping failed");
+        }
+    }
+}

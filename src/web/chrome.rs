@@ -1,0 +1,228 @@
+//! What stands around every page, and how a page is answered.
+
+use super::{App, assets, cookies, session};
+use crate::{
+    domain::{identity::Person, scope::Actor},
+    policy::Can,
+};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    cookie::time::Duration,
+    http::{
+        StatusCode,
+        header::{self, ContentType},
+    },
+    web,
+};
+use askama::Template;
+use serde::{Deserialize, Serialize};
+
+/// The frame of a page: who looks, from where, what they may do, and what just happened.
+#[derive(Default)]
+pub(super) struct Chrome {
+    pub csrf: String,
+    pub user: Option<ChromeUser>,
+    pub workspace: Option<ChromeWorkspace>,
+    pub can: Can,
+    /// The entry of the sidebar that this page is.
+    pub nav: &'static str,
+    pub flash: Option<Flash>,
+}
+
+pub(super) struct ChromeUser {
+    pub name: String,
+    pub email: String,
+    pub initials: String,
+    pub hue: u8,
+    pub verified: bool,
+    pub mail_hint: Option<String>,
+}
+
+pub(super) struct ChromeWorkspace {
+    pub slug: String,
+    pub name: String,
+}
+
+impl Chrome {
+    /// The address of a file under `static/`.
+    pub(super) fn asset(&self, name: &str) -> &'static str {
+        assets::url(name)
+    }
+}
+
+/// What is said on the next page, once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Flash {
+    pub tone: String,
+    pub text: String,
+    pub undo: Option<Undo>,
+}
+
+/// A form of one button that takes the change back, as a new change.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Undo {
+    pub action: String,
+    pub fields: Vec<(String, String)>,
+}
+
+impl Flash {
+    pub(super) fn good(text: impl Into<String>) -> Self {
+        Self { tone: "good".into(), text: text.into(), undo: None }
+    }
+
+    pub(super) fn warn(text: impl Into<String>) -> Self {
+        Self { tone: "warn".into(), text: text.into(), undo: None }
+    }
+
+    pub(super) fn with_undo(self, action: String, fields: Vec<(String, String)>) -> Self {
+        Self { undo: Some(Undo { action, fields }), ..self }
+    }
+}
+
+const FLASH: &str = "flash";
+
+/// Answers pages for one request.
+#[derive(Clone)]
+pub(super) struct View {
+    pub req: HttpRequest,
+    pub app: web::Data<App>,
+    viewer: Option<Person>,
+    actor: Option<Actor>,
+}
+
+impl View {
+    /// For somebody who is not known, or not yet.
+    pub(super) fn public(req: &HttpRequest, app: web::Data<App>) -> Self {
+        Self { req: req.clone(), app, viewer: None, actor: None }
+    }
+
+    pub(super) fn of_person(req: &HttpRequest, app: web::Data<App>, person: &Person) -> Self {
+        Self { req: req.clone(), app, viewer: Some(person.clone()), actor: None }
+    }
+
+    pub(super) fn of_actor(req: &HttpRequest, app: web::Data<App>, actor: &Actor) -> Self {
+        Self { req: req.clone(), app, viewer: Some(actor.person.clone()), actor: Some(actor.clone()) }
+    }
+
+    /// Milliseconds since 1970.
+    pub(super) fn now(&self) -> i64 {
+        self.app.db.now_ms()
+    }
+
+    /// The address of a page of this workspace, such as `/w/acme/members`.
+    pub(super) fn at(&self, rest: &str) -> String {
+        let slug = self.actor.as_ref().map_or("", |actor| &actor.workspace.slug);
+        format!("/w/{slug}{rest}")
+    }
+
+    pub(super) fn chrome(&self, nav: &'static str) -> Chrome {
+        Chrome {
+            csrf: session::csrf(&self.req),
+            user: self.viewer.as_ref().map(|person| ChromeUser {
+                initials: initials(&person.name),
+                hue: hue(&person.email),
+                name: person.name.clone(),
+                email: person.email.clone(),
+                verified: person.is_verified,
+                mail_hint: self.app.settings.mail_hint.clone(),
+            }),
+            workspace: self.actor.as_ref().map(|actor| ChromeWorkspace {
+                slug: actor.workspace.slug.clone(),
+                name: actor.workspace.name.clone(),
+            }),
+            can: self.actor.as_ref().map(|actor| Can::of(&actor.holdings)).unwrap_or_default(),
+            nav,
+            flash: self.flash(),
+        }
+    }
+
+    fn flash(&self) -> Option<Flash> {
+        serde_json::from_str(&cookies::read(&self.req, &self.app.settings, FLASH)?).ok()
+    }
+
+    /// A page; what was to be said is said with it.
+    pub(super) fn html(&self, page: &impl Template) -> HttpResponse {
+        self.html_as(StatusCode::OK, page)
+    }
+
+    pub(super) fn html_as(&self, status: StatusCode, page: &impl Template) -> HttpResponse {
+        let mut response = render(status, page);
+        if self.req.cookie(&cookies::name(&self.app.settings, FLASH)).is_some() {
+            cookies::remove(&mut response, &self.app.settings, FLASH);
+        }
+        response
+    }
+
+    /// To another page of ours, which says what changed.
+    pub(super) fn done(&self, to: impl AsRef<str>, flash: Flash) -> HttpResponse {
+        let mut response = self.to(to);
+        let text = serde_json::to_string(&flash).unwrap_or_default();
+        cookies::set(&mut response, &self.app.settings, FLASH, text, Duration::minutes(5));
+        response
+    }
+
+    /// To another page of ours.
+    pub(super) fn to(&self, to: impl AsRef<str>) -> HttpResponse {
+        HttpResponse::SeeOther().insert_header((header::LOCATION, to.as_ref())).finish()
+    }
+}
+
+/// Writes a page. It is for this person at this moment: nobody keeps it.
+pub(super) fn render(status: StatusCode, page: &impl Template) -> HttpResponse {
+    match page.render() {
+        Ok(body) => HttpResponse::build(status)
+            .insert_header(ContentType::html())
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .body(body),
+        Err(error) => {
+            tracing::error!(%error, "a page could not be rendered");
+            HttpResponse::InternalServerError().finish()
+        }
+    }
+}
+
+/// Up to two letters for an avatar.
+pub(super) fn initials(name: &str) -> String {
+    let mut words = name.split_whitespace().filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
+    let first = words.next();
+    let last = words.next_back();
+    first.into_iter().chain(last).flat_map(char::to_uppercase).collect()
+}
+
+/// A colour for an avatar that stays the same for the same address: 0 to 11.
+pub(super) fn hue(email: &str) -> u8 {
+    let sum = email.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
+    u8::try_from(sum % 12).unwrap_or(0)
+}
+
+/// A path on this site to go on to; anything else leads home.
+pub(super) fn safe_next(next: &str) -> &str {
+    let is_local = next.starts_with('/')
+        && !next.starts_with("//")
+        && next.len() <= 500
+        && !next.contains('\\')
+        && !next.chars().any(char::is_control);
+    if is_local { next } else { "/workspaces" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_of_this_site_are_followed() {
+        assert_eq!(safe_next("/w/acme/members?q=a"), "/w/acme/members?q=a");
+        for evil in
+            ["", "//evil.example", "/\\evil.example", "https://evil.example", "javascript:1", "/a\r\nb", "w"]
+        {
+            assert_eq!(safe_next(evil), "/workspaces", "{evil:?}");
+        }
+    }
+
+    #[test]
+    fn avatars_come_from_names() {
+        assert_eq!(initials("Some Person Name"), "SN");
+        assert_eq!(initials("one"), "O");
+        assert_eq!(initials("(!)"), "");
+    }
+}

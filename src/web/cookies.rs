@@ -1,0 +1,57 @@
+//! The small signed cookies beside the session: what to say on the next page, and the secret of a
+//! link that was followed.
+
+use super::Settings;
+use actix_web::{
+    HttpRequest, HttpResponse,
+    cookie::{Cookie, CookieJar, SameSite, time::Duration},
+};
+
+/// A cookie's name. With https it is locked to this host by the browser (`__Host-`).
+pub(super) fn name(settings: &Settings, what: &str) -> String {
+    let prefix = if settings.is_secure { "__Host-" } else { "" };
+    format!("{prefix}bailiwick-{what}")
+}
+
+/// Reads a signed cookie.
+pub(super) fn read(req: &HttpRequest, settings: &Settings, what: &str) -> Option<String> {
+    let name = name(settings, what);
+    let mut jar = CookieJar::new();
+    jar.add_original(req.cookie(&name)?);
+    jar.signed(&settings.cookie_key).get(&name).map(|cookie| cookie.value().to_owned())
+}
+
+/// Sets a signed cookie for a while; the browser alone may see it, its scripts not.
+pub(super) fn set(
+    response: &mut HttpResponse,
+    settings: &Settings,
+    what: &str,
+    value: String,
+    keep: Duration,
+) {
+    let cookie = Cookie::build(name(settings, what), value)
+        .path("/")
+        .secure(settings.is_secure)
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .max_age(keep)
+        .finish();
+    let mut jar = CookieJar::new();
+    jar.signed_mut(&settings.cookie_key).add(cookie);
+    for cookie in jar.delta() {
+        add(response, cookie);
+    }
+}
+
+/// Takes a cookie away.
+pub(super) fn remove(response: &mut HttpResponse, settings: &Settings, what: &str) {
+    let mut cookie = Cookie::build(name(settings, what), "").path("/").secure(settings.is_secure).finish();
+    cookie.make_removal();
+    add(response, &cookie);
+}
+
+fn add(response: &mut HttpResponse, cookie: &Cookie<'_>) {
+    if let Err(error) = response.add_cookie(cookie) {
+        tracing::error!(%error, "a cookie could not be set");
+    }
+}

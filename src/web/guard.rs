@@ -1,0 +1,155 @@
+//! The arguments of handlers: each says who may call it, and each has checked that before the body
+//! is read.
+//!
+//! A handler under another permission than its row in the table does not compile:
+//! ```compile_fail,E0271
+//! use bailiwick::{policy::perm, web::{guard::{Answer, Authorized}, routes}};
+//! async fn page(_: Authorized<perm::ReadMembers>) -> Answer { unimplemented!() }
+//! let row = routes::page("/w/{workspace}/audit", perm::ReadAudit, page);
+//! ```
+//! Under its own it does:
+//! ```no_run
+//! use bailiwick::{policy::perm, web::{guard::{Answer, Authorized}, routes}};
+//! async fn page(_: Authorized<perm::ReadMembers>) -> Answer { unimplemented!() }
+//! let row = routes::page("/w/{workspace}/members", perm::ReadMembers, page);
+//! ```
+//! A POST that reads no form would go without the session's token, so it does not compile either:
+//! ```compile_fail,E0277
+//! use bailiwick::{policy::perm, web::{guard::{Answer, Authorized}, routes}};
+//! async fn change(_: Authorized<perm::SuspendMembers>) -> Answer { unimplemented!() }
+//! let row = routes::post("/w/{workspace}/members", perm::SuspendMembers, change);
+//! ```
+
+use super::{App, chrome::View, origin, problem, session};
+use crate::{
+    domain::{
+        Refused, Slug,
+        identity::{self, Person},
+        scope::{Actor, Credential, Origin, ReadScope},
+    },
+    policy::Access,
+};
+use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, dev::Payload, error::InternalError, web};
+use futures_util::future::LocalBoxFuture;
+
+/// What a handler answers: a page, or why not.
+pub type Answer = Result<HttpResponse, Refused>;
+
+/// A request that was admitted to a workspace under `P`. One argument that owns its input: whatever
+/// the order of arguments, the permission comes before the body.
+pub struct Authorized<P, I = ()> {
+    scope: ReadScope<P>,
+    view: View,
+    input: I,
+}
+
+impl<P: Access, I> Authorized<P, I> {
+    pub(super) fn into_parts(self) -> (ReadScope<P>, View, I) {
+        (self.scope, self.view, self.input)
+    }
+
+    pub fn actor(&self) -> &Actor {
+        self.scope.actor()
+    }
+}
+
+impl<P: Access, I: FromRequest + 'static> FromRequest for Authorized<P, I> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, mut payload) = (req.clone(), payload.take());
+        Box::pin(async move {
+            let app = app(&req)?;
+            let scope = admit::<P>(&req, &app).await.map_err(|refused| refusal(&req, &refused))?;
+            let view = View::of_actor(&req, app, scope.actor());
+            let input = I::from_request(&req, &mut payload).await.map_err(Into::into)?;
+            Ok(Self { scope, view, input })
+        })
+    }
+}
+
+async fn admit<P: Access>(req: &HttpRequest, app: &web::Data<App>) -> Result<ReadScope<P>, Refused> {
+    let credential = credential(req)?;
+    // What cannot be a slug names no workspace, and is asked for as none.
+    let slug = req.match_info().get("workspace").and_then(|text| Slug::parse(text).ok());
+    let slug = slug.as_ref().map_or("", Slug::as_str);
+    ReadScope::admit(&app.db, credential, slug, origin::of(req)).await
+}
+
+/// A request of somebody who is signed in; no workspace is asked for.
+pub struct SignedIn<I = ()> {
+    pub(super) person: Person,
+    pub(super) origin: Origin,
+    pub(super) view: View,
+    pub(super) input: I,
+}
+
+impl<I: FromRequest + 'static> FromRequest for SignedIn<I> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, mut payload) = (req.clone(), payload.take());
+        Box::pin(async move {
+            let app = app(&req)?;
+            let person = who(&req, &app).await.map_err(|refused| refusal(&req, &refused))?;
+            let view = View::of_person(&req, app, &person);
+            let input = I::from_request(&req, &mut payload).await.map_err(Into::into)?;
+            Ok(Self { person, origin: origin::of(&req), view, input })
+        })
+    }
+}
+
+/// A request of anybody.
+pub struct Public<I = ()> {
+    pub(super) origin: Origin,
+    pub(super) view: View,
+    pub(super) input: I,
+}
+
+impl<I> Public<I> {
+    /// Who is signed in here, if anybody is.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub(super) async fn person(&self) -> Result<Option<Person>, Refused> {
+        match who(&self.view.req, &self.view.app).await {
+            Ok(person) => Ok(Some(person)),
+            Err(Refused::SignedOut) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+}
+
+impl<I: FromRequest + 'static> FromRequest for Public<I> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, mut payload) = (req.clone(), payload.take());
+        Box::pin(async move {
+            let view = View::public(&req, app(&req)?);
+            let input = I::from_request(&req, &mut payload).await.map_err(Into::into)?;
+            Ok(Self { origin: origin::of(&req), view, input })
+        })
+    }
+}
+
+fn credential(req: &HttpRequest) -> Result<Credential, Refused> {
+    session::token(req).map(|token| Credential::of_session(&token)).ok_or(Refused::SignedOut)
+}
+
+async fn who(req: &HttpRequest, app: &web::Data<App>) -> Result<Person, Refused> {
+    identity::who(&app.db, &credential(req)?).await
+}
+
+fn app(req: &HttpRequest) -> Result<web::Data<App>, Error> {
+    req.app_data::<web::Data<App>>()
+        .cloned()
+        .ok_or_else(|| actix_web::error::ErrorInternalServerError("the application was not set up"))
+}
+
+fn refusal(req: &HttpRequest, refused: &Refused) -> Error {
+    InternalError::from_response("refused", problem::respond(req, refused)).into()
+}

@@ -1,0 +1,285 @@
+//! What happened in a workspace.
+
+use super::{Neighbours, me::browser};
+use crate::{
+    clock::DAY,
+    domain::{
+        Event, Invalid, Refused,
+        activity::{self, Entry, Filter},
+        paging::Position,
+        search_text,
+    },
+    policy::perm,
+    web::{
+        chrome::{Chrome, hue, initials},
+        form::{Query, check, checks},
+        guard::{Answer, Authorized},
+        when::{When, day},
+    },
+};
+use askama::Template;
+use serde::Deserialize;
+use time::{Date, macros::format_description};
+use uuid::Uuid;
+use validator::Validate;
+
+#[derive(Template)]
+#[template(path = "activity/index.html")]
+struct Index {
+    chrome: Chrome,
+    /// `/w/{slug}/activity`
+    base: String,
+    query: ListQuery,
+    is_filtered: bool,
+    kinds: &'static [(&'static str, &'static str)],
+    rows: Vec<Row>,
+    neighbours: Neighbours,
+}
+
+/// One event, told.
+pub(super) struct Row {
+    pub initials: String,
+    pub hue: u8,
+    pub actor: String,
+    pub actor_id: String,
+    /// Such as "changed the roles of".
+    pub verb: String,
+    pub target: String,
+    pub before: Vec<String>,
+    pub after: Vec<String>,
+    /// A last half-sentence; may be empty.
+    pub detail: String,
+    pub is_refusal: bool,
+    pub when: When,
+    pub day: String,
+    /// The row is the first of its day on this page.
+    pub starts_day: bool,
+    pub from: String,
+}
+
+impl Row {
+    pub(super) fn new(entry: Entry, now: i64) -> Self {
+        let told = Told::of(&entry);
+        let actor_id = entry.actor_id.map(|id| id.to_string()).unwrap_or_default();
+        Self {
+            initials: initials(&entry.actor),
+            hue: hue(&actor_id),
+            actor: entry.actor,
+            actor_id,
+            verb: told.verb,
+            target: told.target,
+            before: told.before,
+            after: told.after,
+            detail: told.detail,
+            is_refusal: entry.is_refusal,
+            when: When::new(entry.at, now),
+            day: day(entry.at),
+            starts_day: false,
+            from: match entry.via.as_str() {
+                "command" => "From the command line".to_owned(),
+                _ => format!("{} · {}", browser(&entry.user_agent), entry.address),
+            },
+        }
+    }
+}
+
+/// An event in words.
+#[derive(Default)]
+struct Told {
+    verb: String,
+    target: String,
+    before: Vec<String>,
+    after: Vec<String>,
+    detail: String,
+}
+
+impl Told {
+    fn of(entry: &Entry) -> Self {
+        let target = entry.target.clone();
+        let plain = |verb: &str| Self { verb: verb.into(), target: target.clone(), ..Self::default() };
+        let with = |verb: &str, detail: String| Self { detail, ..plain(verb) };
+        let Some(event) = &entry.event else { return plain(&entry.kind) };
+        let cancelled = |count: &i64| match count {
+            0 => String::new(),
+            count => {
+                format!("{} they had sent cancelled", super::counted(*count, "invitation", "invitations"))
+            }
+        };
+        match event {
+            Event::WorkspaceCreated { .. } => plain("founded"),
+            Event::OrganizationUpdated { name_before, name_after, slug_before, slug_after } => Self {
+                before: vec![name_before.clone(), format!("/w/{slug_before}")],
+                after: vec![name_after.clone(), format!("/w/{slug_after}")],
+                ..plain("updated")
+            },
+            Event::OrganizationDeleted { .. } => plain("deleted"),
+            Event::MemberRolesChanged { before, after } => {
+                Self { before: before.clone(), after: after.clone(), ..plain("changed the roles of") }
+            }
+            Event::MemberSuspended { roles } => with("suspended", held(roles)),
+            Event::MemberReactivated { roles } => with("reactivated", held(roles)),
+            Event::MemberRemoved { roles, invitations_cancelled } => {
+                Self { before: roles.clone(), ..with("removed", cancelled(invitations_cancelled)) }
+            }
+            Event::MemberLeft { roles, invitations_cancelled } => Self {
+                verb: "left".into(),
+                before: roles.clone(),
+                detail: cancelled(invitations_cancelled),
+                ..Self::default()
+            },
+            Event::OwnershipOffered { .. } => plain("offered the ownership to"),
+            Event::OwnershipOfferWithdrawn {} => plain("took back the ownership offered to"),
+            Event::OwnershipOfferDeclined {} => plain("declined the ownership offered by"),
+            Event::OwnershipHandedOver { from, before, after } => Self {
+                target: from.clone(),
+                before: before.clone(),
+                after: after.clone(),
+                ..plain("took the ownership over from")
+            },
+            Event::InvitationSent { roles, .. } => with("invited", as_roles(roles)),
+            Event::InvitationResent { roles, .. } => with("sent the invitation again to", as_roles(roles)),
+            Event::InvitationCancelled { roles } => with("cancelled the invitation of", as_roles(roles)),
+            Event::InvitationAccepted { roles, invited_by } => Self {
+                verb: "accepted the invitation by".into(),
+                target: invited_by.clone(),
+                detail: as_roles(roles),
+                ..Self::default()
+            },
+            Event::InvitationDeclined { .. } => {
+                Self { verb: "declined the invitation".into(), ..Self::default() }
+            }
+            Event::PermissionChanged { before, after, gained, lost, .. } => Self {
+                before: with_owner(before),
+                after: with_owner(after),
+                detail: format!("{gained} gained it, {lost} lost it"),
+                ..plain("changed who may")
+            },
+            Event::AccessRefused { route, reason } => Self {
+                verb: "was refused".into(),
+                target: route.clone(),
+                detail: refusal(reason).into(),
+                ..Self::default()
+            },
+            // What people do outside a workspace is told on their own page.
+            other => plain(other.kind()),
+        }
+    }
+}
+
+fn held(roles: &[String]) -> String {
+    format!("keeps {}", roles.join(", "))
+}
+
+fn as_roles(roles: &[String]) -> String {
+    format!("as {}", roles.join(", "))
+}
+
+fn with_owner(roles: &[String]) -> Vec<String> {
+    std::iter::once("Owner".to_owned()).chain(roles.iter().cloned()).collect()
+}
+
+fn refusal(reason: &str) -> &'static str {
+    match reason {
+        "suspended" => "suspended",
+        "permission" => "the permission is missing",
+        "ceiling" => "over their head",
+        "unverified" => "the address is not confirmed",
+        "wrong-address" => "signed in with another address",
+        "last-owner" => "an Owner must remain",
+        "conflict" => "somebody was faster",
+        _ => "not allowed",
+    }
+}
+
+#[derive(Clone, Deserialize, Validate, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListQuery {
+    #[validate(custom(function = "checks::search"))]
+    q: String,
+    kind: String,
+    outcome: String,
+    actor: String,
+    target: String,
+    from: String,
+    until: String,
+    after: String,
+    before: String,
+}
+
+impl ListQuery {
+    fn read(&self) -> Result<(Filter, Position), Refused> {
+        check(self)?;
+        let known = |value: &str| Event::KINDS.iter().any(|(kind, _)| *kind == value);
+        if !self.kind.is_empty() && !known(&self.kind) {
+            return Err(Invalid::field("kind", "Choose one of the listed kinds.").into());
+        }
+        if !["", "done", "refused"].contains(&self.outcome.as_str()) {
+            return Err(Invalid::field("outcome", "Choose done or refused.").into());
+        }
+        let filter = Filter {
+            kind: self.kind.clone(),
+            outcome: self.outcome.clone(),
+            text: search_text(&self.q).map_err(|complaint| Invalid::field("q", complaint))?,
+            actor: id("actor", &self.actor)?,
+            target: id("target", &self.target)?,
+            from: date("from", &self.from)?,
+            until: date("until", &self.until)?.map(|midnight| midnight + DAY),
+        };
+        Ok((filter, Position::parse(&self.after, &self.before)?))
+    }
+
+    fn filters(&self) -> [(&'static str, &str); 7] {
+        [
+            ("q", &self.q),
+            ("kind", &self.kind),
+            ("outcome", &self.outcome),
+            ("actor", &self.actor),
+            ("target", &self.target),
+            ("from", &self.from),
+            ("until", &self.until),
+        ]
+    }
+}
+
+fn id(field: &str, text: &str) -> Result<Option<Uuid>, Refused> {
+    match text {
+        "" => Ok(None),
+        text => Uuid::try_parse(text)
+            .map(Some)
+            .map_err(|_| Invalid::field(field, "Follow a link of this page to choose one.").into()),
+    }
+}
+
+/// The midnight (UTC) that starts a day such as 2026-11-21.
+fn date(field: &str, text: &str) -> Result<Option<i64>, Refused> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let date = Date::parse(text, format_description!("[year]-[month]-[day]"))
+        .map_err(|_| Invalid::field(field, "Write a day such as 2026-11-21."))?;
+    Ok(Some(date.midnight().assume_utc().unix_timestamp() * 1_000))
+}
+
+pub async fn index(cx: Authorized<perm::ReadAudit, Query<ListQuery>>) -> Answer {
+    let (scope, view, Query(query)) = cx.into_parts();
+    let (filter, at) = query.read()?;
+    let page = activity::list(&scope, &filter, &at).await?;
+    let base = view.at("/activity");
+    let neighbours = Neighbours::new(&page, &base, &query.filters());
+    let mut rows: Vec<Row> = page.rows.into_iter().map(|entry| Row::new(entry, scope.now_ms())).collect();
+    let mut current = String::new();
+    for row in &mut rows {
+        row.starts_day = row.day != current;
+        current.clone_from(&row.day);
+    }
+    let page = Index {
+        chrome: view.chrome("activity"),
+        is_filtered: query.filters().iter().any(|(_, value)| !value.is_empty()),
+        kinds: Event::KINDS,
+        rows,
+        neighbours,
+        base,
+        query,
+    };
+    Ok(view.html(&page))
+}

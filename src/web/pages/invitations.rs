@@ -1,0 +1,276 @@
+//! The invitations of a workspace.
+
+use super::{Neighbours, counted};
+use crate::{
+    domain::{
+        Invalid, Message, Refused,
+        invitations::{self, Batch, Filter, Listed, Outcome, Sent},
+        notices,
+        paging::Position,
+        roles::{self, Assignable},
+        scope::ReadScope,
+        search_text,
+    },
+    policy::{BuiltIn, perm},
+    web::{
+        chrome::{Chrome, Flash, View},
+        form::{Errors, Form, Nothing, Query, Target, check, checks},
+        guard::{Answer, Authorized},
+        when::When,
+    },
+};
+use actix_web::http::StatusCode;
+use askama::Template;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use validator::Validate;
+
+#[derive(Template)]
+#[template(path = "invitations/index.html")]
+struct Index {
+    chrome: Chrome,
+    /// `/w/{slug}/invitations`
+    base: String,
+    query: ListQuery,
+    is_filtered: bool,
+    rows: Vec<Row>,
+    neighbours: Neighbours,
+    form: InviteForm,
+    /// What became of the addresses that were just sent; empty where nothing was.
+    results: Vec<Shown>,
+    mail_hint: Option<String>,
+}
+
+struct Row {
+    invitation: Listed,
+    sent: When,
+    expires: When,
+    ended: Option<When>,
+}
+
+/// The form that invites: what was typed, and the roles to offer.
+struct InviteForm {
+    emails: String,
+    message: String,
+    choices: Vec<(Assignable, bool)>,
+    errors: Errors,
+}
+
+impl InviteForm {
+    fn new(roles: Vec<Assignable>, typed: Option<&Invite>, errors: Errors) -> Self {
+        let viewer = vec![BuiltIn::Viewer.slug().to_owned()];
+        let ticked = typed.map_or(&viewer, |typed| &typed.role);
+        Self {
+            emails: typed.map(|typed| typed.emails.clone()).unwrap_or_default(),
+            message: typed.map(|typed| typed.message.clone()).unwrap_or_default(),
+            choices: roles
+                .into_iter()
+                .map(|role| (ticked.contains(&role.slug), role))
+                .map(|(t, r)| (r, t))
+                .collect(),
+            errors,
+        }
+    }
+}
+
+#[derive(Clone, Deserialize, Validate, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListQuery {
+    #[validate(custom(function = "checks::search"))]
+    q: String,
+    status: String,
+    after: String,
+    before: String,
+    /// The id of a message that is shown once.
+    notice: String,
+}
+
+impl ListQuery {
+    fn read(&self) -> Result<(Filter, Position), Refused> {
+        check(self)?;
+        if !self.status.is_empty() && !Filter::STATES.contains(&self.status.as_str()) {
+            let sentence = format!("Choose one of {}.", Filter::STATES.join(", "));
+            return Err(Invalid::field("status", sentence).into());
+        }
+        let text = search_text(&self.q).map_err(|complaint| Invalid::field("q", complaint))?;
+        let filter = Filter { text, status: self.status.clone() };
+        Ok((filter, Position::parse(&self.after, &self.before)?))
+    }
+
+    fn filters(&self) -> [(&'static str, &str); 2] {
+        [("q", &self.q), ("status", &self.status)]
+    }
+}
+
+/// One address as the page after sending shows it.
+#[derive(Serialize, Deserialize)]
+struct Shown {
+    email: String,
+    /// A tone of the page's status dots.
+    mood: String,
+    word: String,
+    /// The link, this once; empty where there is none.
+    link: String,
+}
+
+impl From<Sent> for Shown {
+    fn from(sent: Sent) -> Self {
+        let (mood, word, link) = match sent.outcome {
+            Outcome::Sent { link } => ("good", "Invited", link),
+            Outcome::AlreadyMember => ("off", "A member already", String::new()),
+            Outcome::AlreadyInvited => ("off", "Invited already", String::new()),
+            Outcome::NotValid => ("bad", "Not an e-mail address", String::new()),
+        };
+        Self { email: sent.email, mood: mood.into(), word: word.into(), link }
+    }
+}
+
+pub async fn index(cx: Authorized<perm::ReadInvitations, Query<ListQuery>>) -> Answer {
+    let (scope, view, Query(query)) = cx.into_parts();
+    let (filter, at) = query.read()?;
+    let listing = invitations::list(&scope, &filter, &at).await?;
+    let results = taken(&view, &scope, &query.notice).await?;
+    let base = view.at("/invitations");
+    let now = scope.now_ms();
+    let page = Index {
+        chrome: view.chrome("invitations"),
+        is_filtered: query.filters().iter().any(|(_, value)| !value.is_empty()),
+        neighbours: Neighbours::new(&listing.page, &base, &query.filters()),
+        rows: listing
+            .page
+            .rows
+            .into_iter()
+            .map(|invitation| Row {
+                sent: When::new(invitation.sent_at, now),
+                expires: When::new(invitation.expires_at, now),
+                ended: invitation.ended_at.map(|at| When::new(at, now)),
+                invitation,
+            })
+            .collect(),
+        form: InviteForm::new(listing.roles, None, Errors::default()),
+        results,
+        mail_hint: view.app.settings.mail_hint.clone(),
+        base,
+        query,
+    };
+    Ok(view.html(&page))
+}
+
+async fn taken(
+    view: &View,
+    scope: &ReadScope<perm::ReadInvitations>,
+    id: &str,
+) -> Result<Vec<Shown>, Refused> {
+    let Ok(id) = Uuid::try_parse(id) else { return Ok(Vec::new()) };
+    let body = notices::take(&view.app.db, &scope.actor().person, id).await?;
+    Ok(body.and_then(|body| serde_json::from_str(&body).ok()).unwrap_or_default())
+}
+
+#[derive(Template)]
+#[template(path = "invitations/refused.html")]
+struct RefusedPage {
+    chrome: Chrome,
+    base: String,
+    form: InviteForm,
+}
+
+#[derive(Deserialize, Validate, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Invite {
+    emails: String,
+    role: Vec<String>,
+    #[validate(custom(function = "checks::message"))]
+    message: String,
+}
+
+impl Invite {
+    /// Viewer is what a form without roles means, as its page shows it.
+    fn read(&self) -> Result<Batch, Invalid> {
+        check(self)?;
+        let message =
+            Message::parse(&self.message).map_err(|complaint| Invalid::field("message", complaint))?;
+        let roles = match self.role.as_slice() {
+            [] => vec![BuiltIn::Viewer.slug().to_owned()],
+            some => some.to_vec(),
+        };
+        Ok(Batch { emails: self.emails.clone(), roles, message })
+    }
+}
+
+pub async fn send(cx: Authorized<perm::InviteMembers, Form<Invite>>) -> Answer {
+    let (scope, view, Form(form)) = cx.into_parts();
+    let again = scope.again();
+    let sent = match form.read() {
+        Ok(batch) => invitations::send(scope, batch).await,
+        Err(invalid) => Err(invalid.into()),
+    };
+    match sent {
+        Ok(results) => {
+            let count = results.iter().filter(|sent| matches!(sent.outcome, Outcome::Sent { .. })).count();
+            let words = counted(
+                i64::try_from(count).unwrap_or(0),
+                "invitation is on its way.",
+                "invitations are on their way.",
+            );
+            let flash = if count > 0 { Flash::good(words) } else { Flash::warn("Nobody new was invited.") };
+            show_once(&view, &again, results, flash).await
+        }
+        Err(Refused::Invalid(invalid)) => {
+            let roles = roles::assignable(&again).await?;
+            let page = RefusedPage {
+                chrome: view.chrome("invitations"),
+                base: view.at("/invitations"),
+                form: InviteForm::new(roles, Some(&form), invalid.into()),
+            };
+            Ok(view.html_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// To the list, which shows the results with their links this once.
+async fn show_once<P>(view: &View, scope: &ReadScope<P>, results: Vec<Sent>, flash: Flash) -> Answer
+where
+    P: crate::policy::Access,
+{
+    let shown: Vec<Shown> = results.into_iter().map(Shown::from).collect();
+    let body = serde_json::to_string(&shown).unwrap_or_default();
+    let notice = notices::leave(&view.app.db, &scope.actor().person, body).await?;
+    Ok(view.done(view.at(&format!("/invitations?notice={notice}")), flash))
+}
+
+pub async fn resend(cx: Authorized<perm::InviteMembers, (Target, Form<Nothing>)>) -> Answer {
+    let (scope, view, (Target(id), _)) = cx.into_parts();
+    let again = scope.again();
+    let sent = invitations::resend(scope, id).await?;
+    let flash =
+        Flash::good(format!("A new link is on its way to {}. The old one no longer works.", sent.email));
+    show_once(&view, &again, vec![sent], flash).await
+}
+
+#[derive(Template)]
+#[template(path = "invitations/cancellation.html")]
+struct Cancellation {
+    chrome: Chrome,
+    base: String,
+    id: Uuid,
+    email: String,
+}
+
+pub async fn cancellation(cx: Authorized<perm::CancelInvitations, Target>) -> Answer {
+    let (scope, view, Target(id)) = cx.into_parts();
+    let email = invitations::address(&scope, id).await?;
+    Ok(view.html(&Cancellation {
+        chrome: view.chrome("invitations"),
+        base: view.at("/invitations"),
+        id,
+        email,
+    }))
+}
+
+pub async fn cancel(cx: Authorized<perm::CancelInvitations, (Target, Form<Nothing>)>) -> Answer {
+    let (scope, view, (Target(id), _)) = cx.into_parts();
+    let email = scope.write(async |s| invitations::cancel(s, id).await).await?;
+    let flash = Flash::good(format!("The invitation to {email} is cancelled. Its link no longer works."));
+    Ok(view.done(view.at("/invitations"), flash))
+}

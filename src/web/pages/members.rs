@@ -1,0 +1,383 @@
+//! The people of a workspace.
+
+use super::{Neighbours, address};
+use crate::{
+    domain::{
+        Invalid, Refused,
+        members::{self, Detail, Filter, Member, Sort, may_act},
+        ownership::{self, Offer},
+        paging::Position,
+        roles::Assignable,
+        scope::ReadScope,
+        search_text,
+    },
+    policy::{self, Permission, perm},
+    web::{
+        chrome::{Chrome, Flash, View, hue, initials},
+        form::{Errors, Form, Nothing, Query, Target, check, checks},
+        guard::{Answer, Authorized},
+        when::When,
+    },
+};
+use actix_web::http::StatusCode;
+use askama::Template;
+use serde::Deserialize;
+use validator::Validate;
+
+#[derive(Template)]
+#[template(path = "members/index.html")]
+struct Index {
+    chrome: Chrome,
+    /// `/w/{slug}/members`
+    base: String,
+    query: ListQuery,
+    /// Anything is filtered, so an empty list means "none like this".
+    is_filtered: bool,
+    rows: Vec<Row>,
+    total: i64,
+    roles: Vec<Assignable>,
+    /// The columns that sort: heading, address, and `ascending`, `descending` or `none`.
+    by_name: SortLink,
+    by_joined: SortLink,
+    by_active: SortLink,
+    neighbours: Neighbours,
+    offer: Option<OfferNote>,
+}
+
+/// The ownership offer that is open, as somebody who may withdraw it sees it.
+struct OfferNote {
+    offer: Offer,
+    expires: When,
+    may_withdraw: bool,
+}
+
+struct SortLink {
+    url: String,
+    order: &'static str,
+}
+
+/// A member as a row or as the head of a page.
+struct Row {
+    member: Member,
+    initials: String,
+    hue: u8,
+    joined: When,
+    seen: Option<When>,
+    /// "founder", "invited by …"
+    origin: String,
+    may_change_roles: bool,
+    may_suspend: bool,
+    may_remove: bool,
+    /// Why there is nothing to do here for the viewer; empty where there is, or where they hold no
+    /// permission for it anyway.
+    why_not: String,
+}
+
+impl Row {
+    fn new<P: policy::Access>(scope: &ReadScope<P>, member: Member) -> Self {
+        let (actor, now) = (scope.actor(), scope.now_ms());
+        let others = !member.is_you && !member.is_last_owner;
+        let allowed = |permission| may_act(actor, &member, permission);
+        let holds_any =
+            [Permission::UpdateMemberRoles, Permission::SuspendMembers, Permission::RemoveMembers]
+                .into_iter()
+                .any(|permission| actor.holdings.has(permission));
+        let why_not = match &member.refused {
+            _ if !holds_any => String::new(),
+            _ if member.is_last_owner => "The only Owner. Make someone else an Owner first.".to_owned(),
+            Some(_) if member.is_you => String::new(),
+            Some(ceiling) => ceiling.to_string(),
+            None => String::new(),
+        };
+        Self {
+            initials: initials(&member.name),
+            hue: hue(&member.email),
+            joined: When::new(member.joined_at, now),
+            seen: member.last_active_at.map(|at| When::new(at, now)),
+            origin: match (member.origin.as_str(), &member.invited_by) {
+                ("founder", _) => "Founded the workspace".to_owned(),
+                ("invitation", Some(name)) => format!("Invited by {name}"),
+                ("invitation", None) => "Invited".to_owned(),
+                ("account", _) => "Added from the account".to_owned(),
+                _ => "Added by a program".to_owned(),
+            },
+            may_change_roles: allowed(Permission::UpdateMemberRoles),
+            may_suspend: allowed(Permission::SuspendMembers) && others,
+            may_remove: allowed(Permission::RemoveMembers) && others,
+            why_not,
+            member,
+        }
+    }
+}
+
+#[derive(Clone, Deserialize, Validate, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListQuery {
+    #[validate(custom(function = "checks::search"))]
+    q: String,
+    role: String,
+    status: String,
+    kind: String,
+    sort: String,
+    after: String,
+    before: String,
+}
+
+impl ListQuery {
+    fn read(&self) -> Result<(Filter, Position), Refused> {
+        check(self)?;
+        let one_of = |field: &str, value: &str, known: &[&str]| match value {
+            "" => Ok(()),
+            value if known.contains(&value) => Ok(()),
+            _ => Err(Invalid::field(field, format!("Choose one of {}.", known.join(", ")))),
+        };
+        one_of("status", &self.status, &["active", "suspended"])?;
+        one_of("kind", &self.kind, &["user", "api_key"])?;
+        let sort = match self.sort.as_str() {
+            "" => Sort::default(),
+            text => Sort::ALL
+                .iter()
+                .find(|(name, _)| *name == text)
+                .map(|(_, sort)| *sort)
+                .ok_or_else(|| Invalid::field("sort", "Sort by name, joined or active."))?,
+        };
+        let filter = Filter {
+            text: search_text(&self.q).map_err(|complaint| Invalid::field("q", complaint))?,
+            role: self.role.clone(),
+            status: self.status.clone(),
+            kind: self.kind.clone(),
+            sort,
+        };
+        Ok((filter, Position::parse(&self.after, &self.before)?))
+    }
+
+    fn filters(&self) -> [(&'static str, &str); 5] {
+        [
+            ("q", &self.q),
+            ("role", &self.role),
+            ("status", &self.status),
+            ("kind", &self.kind),
+            ("sort", &self.sort),
+        ]
+    }
+
+    /// A column's heading sorts by it, and once it does, the other way round.
+    fn sort_link(&self, base: &str, column: &str, natural: &'static str) -> SortLink {
+        let turned = format!("-{column}");
+        let current = if self.sort.is_empty() { "name" } else { &self.sort };
+        let (order, other) = if current == column {
+            (natural, turned)
+        } else if current == turned {
+            (if natural == "ascending" { "descending" } else { "ascending" }, column.to_owned())
+        } else {
+            ("none", column.to_owned())
+        };
+        let kept: Vec<_> = self.filters().into_iter().filter(|(name, _)| *name != "sort").collect();
+        SortLink { url: address(base, &kept, &[("sort", &other)]), order }
+    }
+}
+
+pub async fn index(cx: Authorized<perm::ReadMembers, Query<ListQuery>>) -> Answer {
+    let (scope, view, Query(query)) = cx.into_parts();
+    let (filter, at) = query.read()?;
+    let listing = members::list(&scope, &filter, &at).await?;
+    members::check_role(&listing, &query.role)?;
+    let base = view.at("/members");
+    let offer = ownership::pending(&scope).await?;
+    let page = Index {
+        chrome: view.chrome("members"),
+        is_filtered: query.filters().iter().any(|(name, value)| *name != "sort" && !value.is_empty()),
+        by_name: query.sort_link(&base, "name", "ascending"),
+        by_joined: query.sort_link(&base, "joined", "descending"),
+        by_active: query.sort_link(&base, "active", "descending"),
+        neighbours: Neighbours::new(&listing.page, &base, &query.filters()),
+        total: listing.total,
+        roles: listing.roles,
+        offer: offer.map(|offer| OfferNote {
+            expires: When::new(offer.expires_at, scope.now_ms()),
+            may_withdraw: offer.from_member_id == scope.actor().member_id
+                || scope.actor().holdings.is_owner(),
+            offer,
+        }),
+        rows: listing.page.rows.into_iter().map(|member| Row::new(&scope, member)).collect(),
+        base,
+        query,
+    };
+    Ok(view.html(&page))
+}
+
+#[derive(Template)]
+#[template(path = "members/show.html")]
+struct Show {
+    chrome: Chrome,
+    base: String,
+    row: Row,
+    /// Options of the form that changes the roles, each with whether it is ticked.
+    choices: Vec<(Assignable, bool)>,
+    errors: Errors,
+    /// The viewer is an Owner and may offer to hand over to this member.
+    may_offer_ownership: bool,
+}
+
+fn draw<P: policy::Access>(
+    view: &View,
+    scope: &ReadScope<P>,
+    detail: Detail,
+    typed: Option<&[String]>,
+    errors: Errors,
+) -> Show {
+    let held: Vec<String> = detail.member.roles.iter().map(|role| role.slug.clone()).collect();
+    let ticked = typed.unwrap_or(&held);
+    let member = &detail.member;
+    let may_offer_ownership =
+        scope.actor().holdings.is_owner() && !member.is_owner && member.is_active && !detail.offer_pending;
+    Show {
+        chrome: view.chrome("members"),
+        base: view.at("/members"),
+        choices: detail
+            .roles
+            .into_iter()
+            .map(|role| (ticked.contains(&role.slug), role))
+            .map(|(t, r)| (r, t))
+            .collect(),
+        errors,
+        may_offer_ownership,
+        row: Row::new(scope, detail.member),
+    }
+}
+
+pub async fn show(cx: Authorized<perm::ReadMembers, Target>) -> Answer {
+    let (scope, view, Target(id)) = cx.into_parts();
+    let detail = members::detail(&scope, id).await?;
+    Ok(view.html(&draw(&view, &scope, detail, None, Errors::default())))
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Roles {
+    role: Vec<String>,
+}
+
+pub async fn change_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Form<Roles>)>) -> Answer {
+    let (scope, view, (Target(id), Form(form))) = cx.into_parts();
+    let again = scope.again();
+    match scope.write(async |s| members::change_roles(s, id, &form.role).await).await {
+        Ok(changed) => {
+            let to = view.at(&format!("/members/{id}"));
+            if changed.before == changed.after {
+                return Ok(view.done(to, Flash::good(format!("{} has these roles already.", changed.name))));
+            }
+            let text = format!(
+                "{}: {} became {}.",
+                changed.name,
+                changed.before.join(", "),
+                changed.after.join(", ")
+            );
+            let fields = changed.undo.into_iter().map(|slug| ("role".to_owned(), slug)).collect();
+            let action = view.at(&format!("/members/{id}/roles"));
+            Ok(view.done(to, Flash::good(text).with_undo(action, fields)))
+        }
+        Err(Refused::Invalid(invalid)) => {
+            let detail = members::detail(&again, id).await?;
+            let page = draw(&view, &again, detail, Some(&form.role), invalid.into());
+            Ok(view.html_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
+        }
+        Err(other) => Err(other),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "members/confirm.html")]
+struct Confirm {
+    chrome: Chrome,
+    base: String,
+    row: Row,
+    /// `suspension` or `removal`: the noun of the form's address.
+    what: &'static str,
+    invitations: i64,
+}
+
+pub async fn suspension(cx: Authorized<perm::SuspendMembers, Target>) -> Answer {
+    confirm(cx, "suspension").await
+}
+
+pub async fn removal(cx: Authorized<perm::RemoveMembers, Target>) -> Answer {
+    confirm(cx, "removal").await
+}
+
+/// What would happen. Nobody is asked to confirm what would then be refused.
+async fn confirm<P: policy::Access>(cx: Authorized<P, Target>, what: &'static str) -> Answer {
+    let (scope, view, Target(id)) = cx.into_parts();
+    let detail = members::detail(&scope, id).await?;
+    let invitations = detail.invitations;
+    let row = Row::new(&scope, detail.member);
+    if row.member.is_last_owner {
+        return Err(crate::domain::Conflict::LastOwner.into());
+    }
+    if row.member.is_you {
+        return Ok(view.to(view.at("/departure")));
+    }
+    if let Some(ceiling) = row.member.refused {
+        return Err(ceiling.into());
+    }
+    Ok(view.html(&Confirm {
+        chrome: view.chrome("members"),
+        base: view.at("/members"),
+        row,
+        what,
+        invitations,
+    }))
+}
+
+pub async fn suspend(cx: Authorized<perm::SuspendMembers, (Target, Form<Nothing>)>) -> Answer {
+    let (scope, view, (Target(id), _)) = cx.into_parts();
+    let name = scope.write(async |s| members::suspend(s, id).await).await?;
+    let undo = view.at(&format!("/members/{id}/reactivation"));
+    let flash =
+        Flash::good(format!("{name} is suspended, from their next click on.")).with_undo(undo, Vec::new());
+    Ok(view.done(view.at("/members"), flash))
+}
+
+pub async fn reactivate(cx: Authorized<perm::SuspendMembers, (Target, Form<Nothing>)>) -> Answer {
+    let (scope, view, (Target(id), _)) = cx.into_parts();
+    let name = scope.write(async |s| members::reactivate(s, id).await).await?;
+    Ok(view
+        .done(view.at("/members"), Flash::good(format!("{name} is active again, with the roles they had."))))
+}
+
+pub async fn remove(cx: Authorized<perm::RemoveMembers, (Target, Form<Nothing>)>) -> Answer {
+    let (scope, view, (Target(id), _)) = cx.into_parts();
+    let name = scope.write(async |s| members::remove(s, id).await).await?;
+    Ok(view.done(view.at("/members"), Flash::good(format!("{name} is no longer a member."))))
+}
+
+#[derive(Template)]
+#[template(path = "members/departure.html")]
+struct Departure {
+    chrome: Chrome,
+    action: String,
+    /// The only Owner cannot leave; the page says what to do first.
+    is_last_owner: bool,
+    roles: Vec<String>,
+    invitations: i64,
+}
+
+pub async fn departure(cx: Authorized<perm::Membership>) -> Answer {
+    let (scope, view, ()) = cx.into_parts();
+    let detail = members::detail(&scope, scope.actor().member_id).await?;
+    let page = Departure {
+        chrome: view.chrome(""),
+        action: view.at("/departure"),
+        is_last_owner: detail.member.is_last_owner,
+        roles: detail.member.roles.into_iter().map(|role| role.name).collect(),
+        invitations: detail.invitations,
+    };
+    Ok(view.html(&page))
+}
+
+pub async fn leave(cx: Authorized<perm::Membership, Form<Nothing>>) -> Answer {
+    let (scope, view, _) = cx.into_parts();
+    let name = scope.actor().workspace.name.clone();
+    scope.write(async |s| members::leave(s).await).await?;
+    Ok(view.done("/workspaces", Flash::good(format!("You left {name}."))))
+}

@@ -1,0 +1,128 @@
+//! The Security page: one dropdown a permission.
+
+use super::counted;
+use crate::{
+    domain::{
+        Conflict, Refused,
+        scope::ReadScope,
+        security::{self, Changed, Row, Wanted},
+    },
+    policy::{Access, Group, Permission, perm},
+    web::{
+        chrome::{Chrome, Flash, View},
+        form::{Form, NamedPermission},
+        guard::{Answer, Authorized},
+    },
+};
+use actix_web::http::StatusCode;
+use askama::Template;
+use serde::Deserialize;
+
+#[derive(Template)]
+#[template(path = "security/index.html")]
+struct Index {
+    chrome: Chrome,
+    /// `/w/{slug}/security`
+    base: String,
+    groups: Vec<(Group, Vec<Row>)>,
+    /// What went wrong with the change that this page answers; empty where nothing did.
+    problem: String,
+}
+
+/// An id for the page: a scope without its colon.
+fn html_id(permission: &Permission) -> String {
+    permission.scope().replace(':', "-")
+}
+
+pub async fn index(cx: Authorized<perm::ReadMembers>) -> Answer {
+    let (scope, view, ()) = cx.into_parts();
+    draw(&view, &scope, StatusCode::OK, String::new()).await
+}
+
+async fn draw(
+    view: &View,
+    scope: &ReadScope<perm::ReadMembers>,
+    status: StatusCode,
+    problem: String,
+) -> Answer {
+    let rows = security::matrix(scope).await?;
+    let of_group = |group: &Group| {
+        (*group, rows.iter().filter(|row| row.permission.group() == *group).cloned().collect())
+    };
+    let groups = Group::ALL.iter().map(of_group).collect();
+    let page = Index { chrome: view.chrome("security"), base: view.at("/security"), groups, problem };
+    Ok(view.html_as(status, &page))
+}
+
+#[derive(Template)]
+#[template(path = "security/lock_out.html")]
+struct LockOut {
+    chrome: Chrome,
+    base: String,
+    label: &'static str,
+    action: String,
+    roles: Vec<String>,
+    version: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Toggles {
+    role: Vec<String>,
+    version: String,
+    /// `yes` on the form of the page that warns of a lock-out.
+    confirm: String,
+}
+
+pub async fn set(cx: Authorized<perm::UpdatePermissions, (NamedPermission, Form<Toggles>)>) -> Answer {
+    let (scope, view, (NamedPermission(permission), Form(form))) = cx.into_parts();
+    let wanted =
+        Wanted { permission, roles: form.role, version: form.version, confirmed: form.confirm == "yes" };
+    let again = scope.again();
+    match scope.write(async |s| security::set(s, &wanted).await).await {
+        Ok(changed) => Ok(saved(&view, &changed)),
+        Err(Refused::Conflict(Conflict::LocksYouOut)) => {
+            let page = LockOut {
+                chrome: view.chrome("security"),
+                base: view.at("/security"),
+                label: permission.label(),
+                action: view.at(&format!("/security/{}", permission.scope())),
+                roles: wanted.roles,
+                version: wanted.version,
+            };
+            Ok(view.html_as(StatusCode::CONFLICT, &page))
+        }
+        Err(Refused::Conflict(Conflict::Changed)) => stale(&view, again, permission).await,
+        Err(other) => Err(other),
+    }
+}
+
+/// What changed, and the way back.
+fn saved(view: &View, changed: &Changed) -> actix_web::HttpResponse {
+    let label = changed.permission.label();
+    if !changed.is_change {
+        return view.done(view.at("/security"), Flash::good(format!("{label}: nothing was to be changed.")));
+    }
+    let people = |count| counted(count, "person", "people");
+    let effect = match (changed.gained, changed.lost) {
+        (0, 0) => "nobody gained or lost it".to_owned(),
+        (gained, 0) => format!("{} gained it", people(gained)),
+        (0, lost) => format!("{} lost it", people(lost)),
+        (gained, lost) => format!("{} gained it, {} lost it", people(gained), people(lost)),
+    };
+    let mut fields: Vec<(String, String)> =
+        changed.before.iter().map(|slug| ("role".to_owned(), slug.clone())).collect();
+    fields.push(("version".into(), changed.version.clone()));
+    let action = view.at(&format!("/security/{}", changed.permission.scope()));
+    let flash = Flash::good(format!("{label} is saved: {effect}.")).with_undo(action, fields);
+    view.done(view.at("/security"), flash)
+}
+
+/// Somebody was faster: the page as it is now, with word of it.
+async fn stale<P: Access>(view: &View, scope: ReadScope<P>, permission: Permission) -> Answer {
+    let problem = format!("{}: {}", permission.label(), Conflict::Changed);
+    match scope.narrow::<perm::ReadMembers>() {
+        Some(scope) => draw(view, &scope, StatusCode::CONFLICT, problem).await,
+        None => Err(Conflict::Changed.into()),
+    }
+}

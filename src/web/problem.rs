@@ -1,0 +1,254 @@
+//! Pages for what went wrong: each says what happened and what to do next.
+
+use super::{
+    App,
+    chrome::{Chrome, View, render},
+    form::Broken,
+};
+use crate::domain::{Conflict, Refused};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{Method, StatusCode, header},
+    web,
+};
+use askama::Template;
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct Problem {
+    chrome: Chrome,
+    status: u16,
+    headline: String,
+    sentence: String,
+    /// What would help, one point a line.
+    points: Vec<String>,
+    /// Links that lead on: address and words.
+    links: Vec<(String, &'static str)>,
+    /// A form that signs the person out, to come back as somebody else.
+    switch: bool,
+    /// A form that sends the confirmation mail again.
+    resend: bool,
+}
+
+impl Problem {
+    fn new(status: StatusCode, headline: &str, sentence: impl Into<String>) -> Self {
+        Self {
+            chrome: Chrome::default(),
+            status: status.as_u16(),
+            headline: headline.to_owned(),
+            sentence: sentence.into(),
+            points: Vec::new(),
+            links: vec![("/workspaces".into(), "Your workspaces")],
+            switch: false,
+            resend: false,
+        }
+    }
+
+    fn link(mut self, to: impl Into<String>, words: &'static str) -> Self {
+        self.links.insert(0, (to.into(), words));
+        self
+    }
+
+    fn point(mut self, text: impl Into<String>) -> Self {
+        self.points.push(text.into());
+        self
+    }
+}
+
+/// The page for a refusal.
+pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
+    let here = workspace_home(req);
+    let problem = match refused {
+        Refused::SignedOut => return signed_out(req),
+        Refused::Hidden => absent(),
+        Refused::Suspended(what) => Problem::new(
+            StatusCode::FORBIDDEN,
+            "You can't get in at the moment",
+            format!("{what} is suspended. Nothing in it can be seen or changed until that ends."),
+        )
+        .point("Ask an Owner or Admin of the workspace to let you in again."),
+        Refused::Forbidden(missing) => {
+            let mut problem = Problem::new(
+                StatusCode::FORBIDDEN,
+                "You don't have permission for this",
+                format!("It needs the permission “{}”.", missing.permissions.join("” or “")),
+            )
+            .point(format!("Roles that have it: {}.", missing.roles.join(", ")));
+            if !missing.granters.is_empty() {
+                problem = problem.point(format!("Who can give it to you: {}.", missing.granters.join(", ")));
+            }
+            problem.link(here, "Back to the workspace")
+        }
+        Refused::Ceiling(ceiling) => {
+            Problem::new(StatusCode::FORBIDDEN, "This goes over your head", ceiling.to_string())
+                .point("Nothing was changed. Ask someone whose roles hold more than yours, such as an Owner.")
+                .link(here, "Back to the workspace")
+        }
+        Refused::NotAllowed(sentence) => {
+            Problem::new(StatusCode::FORBIDDEN, "This is not allowed", *sentence)
+                .link(here, "Back to the workspace")
+        }
+        Refused::WrongAddress(both) => {
+            let sentence = format!(
+                "The invitation is for {}, and you are signed in as {}.",
+                both.invited, both.signed_in
+            );
+            let mut problem =
+                Problem::new(StatusCode::FORBIDDEN, "This invitation is for someone else", sentence)
+                    .point("If both addresses are yours, sign out and come back with the invited one.");
+            problem.switch = true;
+            problem
+        }
+        Refused::Unverified { email } => {
+            let sentence = format!(
+                "Open the link in the message that we sent to {email}, then come back to the invitation."
+            );
+            let mut problem = Problem::new(StatusCode::FORBIDDEN, "Confirm your address first", sentence);
+            problem.resend = true;
+            problem.link("/invitation", "Back to the invitation")
+        }
+        Refused::Conflict(conflict) => conflicted(*conflict, here),
+        Refused::Gone(gone) => Problem::new(StatusCode::GONE, "This link no longer works", gone.to_string()),
+        Refused::Invalid(invalid) => {
+            let mut problem = Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "Something needs another look",
+                "Nothing was changed.",
+            );
+            for (field, complaint) in invalid.iter() {
+                problem = problem.point(format!("{field}: {complaint}"));
+            }
+            problem
+        }
+        Refused::TooMany { retry_after_seconds } => {
+            return later(req, StatusCode::TOO_MANY_REQUESTS, *retry_after_seconds);
+        }
+        Refused::Busy { retry_after_seconds } => {
+            return later(req, StatusCode::SERVICE_UNAVAILABLE, *retry_after_seconds);
+        }
+        Refused::Failed(_) => return failed(req, refused),
+    };
+    answer(req, problem)
+}
+
+fn absent() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "There is nothing here",
+        "The address is wrong, or it leads to something that is gone or that you are no member of.",
+    )
+}
+
+fn conflicted(conflict: Conflict, here: String) -> Problem {
+    let problem = Problem::new(StatusCode::CONFLICT, "This can't be done now", conflict.to_string());
+    match conflict {
+        Conflict::LastOwner => {
+            let problem = problem.point("Nothing was changed.");
+            if here.is_empty() {
+                problem
+            } else {
+                problem.link(format!("{here}/members"), "Choose another Owner")
+            }
+        }
+        _ => problem.link(here, "Back to the workspace"),
+    }
+}
+
+/// The overview of the workspace that the request asked for.
+fn workspace_home(req: &HttpRequest) -> String {
+    match req.match_info().get("workspace").and_then(|slug| crate::domain::Slug::parse(slug).ok()) {
+        Some(slug) => format!("/w/{slug}"),
+        None => String::new(),
+    }
+}
+
+/// Nobody is signed in: the page *is* the way in, and leads back to where they wanted to go.
+fn signed_out(req: &HttpRequest) -> HttpResponse {
+    let Some(view) = view(req) else { return HttpResponse::Unauthorized().finish() };
+    let next = match *req.method() {
+        Method::GET => req.uri().path_and_query().map_or("/workspaces", |path| path.as_str()).to_owned(),
+        _ => workspace_home(req),
+    };
+    super::pages::sign_in::page(&view, StatusCode::UNAUTHORIZED, &next)
+}
+
+fn later(req: &HttpRequest, status: StatusCode, seconds: i64) -> HttpResponse {
+    let wait =
+        if seconds < 90 { format!("{seconds} seconds") } else { format!("{} minutes", (seconds + 59) / 60) };
+    let (headline, sentence) = if status == StatusCode::TOO_MANY_REQUESTS {
+        ("Too many attempts", format!("Wait {wait}, then try again. Nothing was changed."))
+    } else {
+        ("Too busy right now", format!("Nothing was changed. Try again in {wait}."))
+    };
+    let mut response = answer(req, Problem::new(status, headline, sentence));
+    response.headers_mut().insert(header::RETRY_AFTER, seconds.max(1).into());
+    response
+}
+
+fn failed(req: &HttpRequest, refused: &Refused) -> HttpResponse {
+    tracing::error!(error = %refused, "the database failed");
+    if refused.is_unreachable() {
+        return later(req, StatusCode::SERVICE_UNAVAILABLE, 5);
+    }
+    let sentence = "It is our mistake, and it was written down. Nothing was changed. Try again in a moment.";
+    answer(req, Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "Something broke", sentence))
+}
+
+/// The page for input whose envelope is broken.
+pub(super) fn broken(req: &HttpRequest, broken: &Broken) -> HttpResponse {
+    let (status, headline, sentence) = broken.tell();
+    let mut response = answer(req, Problem::new(status, headline, sentence));
+    if matches!(broken, Broken::TooLarge | Broken::TooSlow) {
+        // The rest of the body is not wanted any more.
+        response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+    }
+    response
+}
+
+/// The page for a request that another site caused.
+pub(super) fn cross_site(req: &HttpRequest) -> HttpResponse {
+    let sentence = "Another site sent this in your name, so nothing was changed.";
+    let mut problem = Problem::new(StatusCode::FORBIDDEN, "This did not come from our pages", sentence);
+    if let Some(app) = req.app_data::<web::Data<App>>() {
+        problem = problem.point(format!(
+            "If you did send it from our own page: this installation is meant to be reached at {}.",
+            app.settings.origin
+        ));
+    }
+    let mut response = answer(req, problem);
+    response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+    response
+}
+
+/// What is asked for does not exist.
+pub(crate) async fn not_found(req: HttpRequest) -> HttpResponse {
+    answer(&req, absent())
+}
+
+/// The address is known, the method is not.
+pub(crate) fn method_not_allowed(req: &HttpRequest, allowed: &str) -> HttpResponse {
+    let sentence = format!("This address answers to {allowed} only. Nothing was changed.");
+    let mut response =
+        answer(req, Problem::new(StatusCode::METHOD_NOT_ALLOWED, "It does not work that way", sentence));
+    if let Ok(value) = header::HeaderValue::from_str(allowed) {
+        response.headers_mut().insert(header::ALLOW, value);
+    }
+    response
+}
+
+fn view(req: &HttpRequest) -> Option<View> {
+    req.app_data::<web::Data<App>>().map(|app| View::public(req, app.clone()))
+}
+
+fn answer(req: &HttpRequest, mut problem: Problem) -> HttpResponse {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    problem.links.retain(|(to, _)| !to.is_empty());
+    match view(req) {
+        // A page with a form needs the token of its session; another needs no session at all.
+        Some(view) if problem.switch || problem.resend => {
+            problem.chrome = view.chrome("");
+            view.html_as(status, &problem)
+        }
+        _ => render(status, &problem),
+    }
+}

@@ -1,0 +1,214 @@
+//! THE table: method, path, who may, handler. What is mounted and what the tests walk is this, so a
+//! route without a row does not exist.
+
+use super::{
+    form::Submitted,
+    guard::{Answer, Authorized, Public, SignedIn},
+    method_not_allowed, pages, problem,
+};
+use crate::policy::{self, Needs, perm};
+use actix_web::{FromRequest, HttpRequest, guard, http::Method, web};
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// Anybody who is signed in.
+    SignedIn,
+    /// An active member of the workspace in the path, with this.
+    Member(Needs),
+}
+
+/// One row of the table.
+pub struct Route {
+    pub method: Method,
+    pub path: &'static str,
+    pub access: Access,
+    mount: Box<dyn Fn() -> actix_web::Route>,
+}
+
+impl Route {
+    fn new<I, H>(method: Method, path: &'static str, access: Access, handler: H) -> Self
+    where
+        I: FromRequest + 'static,
+        H: AsyncFn(I) -> Answer + Clone + 'static,
+    {
+        let verb = method.clone();
+        let mount = move || {
+            let handler = handler.clone();
+            let route = match verb {
+                // A HEAD is a GET whose body nobody wants.
+                Method::GET => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
+                _ => web::route().method(verb.clone()),
+            };
+            route.to(move |req: HttpRequest, input: I| {
+                let handler = handler.clone();
+                async move {
+                    match handler(input).await {
+                        Ok(response) => response,
+                        Err(refused) => problem::respond(&req, &refused),
+                    }
+                }
+            })
+        };
+        Self { method, path, access, mount: Box::new(mount) }
+    }
+}
+
+/// A page of a workspace.
+pub fn page<P, I, H>(path: &'static str, _: P, handler: H) -> Route
+where
+    P: policy::Access,
+    I: FromRequest + 'static,
+    H: AsyncFn(Authorized<P, I>) -> Answer + Clone + 'static,
+{
+    Route::new(Method::GET, path, Access::Member(P::NEEDS), handler)
+}
+
+/// A change in a workspace.
+pub fn post<P, I, H>(path: &'static str, _: P, handler: H) -> Route
+where
+    P: policy::Access,
+    I: Submitted + 'static,
+    H: AsyncFn(Authorized<P, I>) -> Answer + Clone + 'static,
+{
+    Route::new(Method::POST, path, Access::Member(P::NEEDS), handler)
+}
+
+fn own_page<I, H>(path: &'static str, handler: H) -> Route
+where
+    I: FromRequest + 'static,
+    H: AsyncFn(SignedIn<I>) -> Answer + Clone + 'static,
+{
+    Route::new(Method::GET, path, Access::SignedIn, handler)
+}
+
+fn own_post<I, H>(path: &'static str, handler: H) -> Route
+where
+    I: Submitted + 'static,
+    H: AsyncFn(SignedIn<I>) -> Answer + Clone + 'static,
+{
+    Route::new(Method::POST, path, Access::SignedIn, handler)
+}
+
+fn open_page<I, H>(path: &'static str, handler: H) -> Route
+where
+    I: FromRequest + 'static,
+    H: AsyncFn(Public<I>) -> Answer + Clone + 'static,
+{
+    Route::new(Method::GET, path, Access::Public, handler)
+}
+
+fn open_post<I, H>(path: &'static str, handler: H) -> Route
+where
+    I: Submitted + 'static,
+    H: AsyncFn(Public<I>) -> Answer + Clone + 'static,
+{
+    Route::new(Method::POST, path, Access::Public, handler)
+}
+
+/// Every route there is.
+pub fn table() -> Vec<Route> {
+    use pages::{
+        account, activity, health, invitation, invitations, me, members, organization, overview, ownership,
+        roles, security, sign_in, sign_up, workspaces,
+    };
+    vec![
+        open_page("/healthz", health::alive),
+        open_page("/readyz", health::ready),
+        open_page("/", workspaces::home),
+        // Ways in.
+        open_page("/sign-up", sign_up::show),
+        open_post("/sign-up", sign_up::submit),
+        open_page("/check-mail", sign_up::check_mail),
+        open_page("/sign-in", sign_in::show),
+        open_post("/sign-in", sign_in::submit),
+        own_post("/sign-out", sign_in::sign_out),
+        open_page("/forgot-password", account::forgot),
+        open_post("/forgot-password", account::send_reset),
+        open_page("/reset-password/{token}", account::follow_reset),
+        open_page("/reset-password", account::reset),
+        open_post("/reset-password", account::choose_password),
+        open_page("/email-verification/{token}", account::follow_verification),
+        open_page("/email-verification", account::verification),
+        open_post("/email-verification", account::verify),
+        open_page("/invitations/{token}", invitation::follow),
+        open_page("/invitation", invitation::show),
+        own_post("/invitation/acceptance", invitation::accept),
+        open_post("/invitation/decline", invitation::decline),
+        // One's own.
+        own_page("/workspaces", workspaces::index),
+        own_post("/workspaces", workspaces::create),
+        own_page("/me", me::show),
+        own_post("/me/profile", me::rename),
+        own_post("/me/password", me::change_password),
+        own_post("/me/email", me::change_email),
+        own_post("/me/verification", me::resend_verification),
+        own_post("/me/sessions/revocation", me::revoke_others),
+        own_post("/me/sessions/{session}/revocation", me::revoke),
+        // A workspace.
+        page("/w/{workspace}", perm::Membership, overview::show),
+        page("/w/{workspace}/departure", perm::Membership, members::departure),
+        post("/w/{workspace}/departure", perm::Membership, members::leave),
+        page("/w/{workspace}/members", perm::ReadMembers, members::index),
+        page("/w/{workspace}/members/{member}", perm::ReadMembers, members::show),
+        post("/w/{workspace}/members/{member}/roles", perm::UpdateMemberRoles, members::change_roles),
+        page("/w/{workspace}/members/{member}/suspension", perm::SuspendMembers, members::suspension),
+        post("/w/{workspace}/members/{member}/suspension", perm::SuspendMembers, members::suspend),
+        post("/w/{workspace}/members/{member}/reactivation", perm::SuspendMembers, members::reactivate),
+        page("/w/{workspace}/members/{member}/removal", perm::RemoveMembers, members::removal),
+        post("/w/{workspace}/members/{member}/removal", perm::RemoveMembers, members::remove),
+        post("/w/{workspace}/members/{member}/ownership-offer", perm::UpdateMemberRoles, ownership::offer),
+        post("/w/{workspace}/ownership-offers/{offer}/acceptance", perm::Membership, ownership::accept),
+        post("/w/{workspace}/ownership-offers/{offer}/decline", perm::Membership, ownership::decline),
+        post("/w/{workspace}/ownership-offers/{offer}/withdrawal", perm::Membership, ownership::withdraw),
+        page("/w/{workspace}/invitations", perm::ReadInvitations, invitations::index),
+        post("/w/{workspace}/invitations", perm::InviteMembers, invitations::send),
+        post("/w/{workspace}/invitations/{invitation}/resend", perm::InviteMembers, invitations::resend),
+        page(
+            "/w/{workspace}/invitations/{invitation}/cancellation",
+            perm::CancelInvitations,
+            invitations::cancellation,
+        ),
+        post(
+            "/w/{workspace}/invitations/{invitation}/cancellation",
+            perm::CancelInvitations,
+            invitations::cancel,
+        ),
+        page("/w/{workspace}/roles", perm::ReadMembers, roles::index),
+        page("/w/{workspace}/security", perm::ReadMembers, security::index),
+        post("/w/{workspace}/security/{permission}", perm::UpdatePermissions, security::set),
+        page("/w/{workspace}/organization", perm::Membership, organization::show),
+        post("/w/{workspace}/organization", perm::UpdateOrganization, organization::update),
+        page("/w/{workspace}/organization/deletion", perm::DeleteOrganization, organization::deletion),
+        post("/w/{workspace}/organization/deletion", perm::DeleteOrganization, organization::delete),
+        page("/w/{workspace}/activity", perm::ReadAudit, activity::index),
+    ]
+}
+
+/// Mounts the table: one resource a path, which answers 405 to the methods that it has no row for.
+pub(crate) fn mount(config: &mut web::ServiceConfig) {
+    let mut resources: Vec<(&'static str, Vec<Route>)> = Vec::new();
+    for route in table() {
+        match resources.iter_mut().find(|(path, _)| *path == route.path) {
+            Some((_, routes)) => routes.push(route),
+            None => resources.push((route.path, vec![route])),
+        }
+    }
+    for (path, routes) in resources {
+        let allowed: Vec<&str> = routes
+            .iter()
+            .flat_map(|route| if route.method == Method::GET { vec!["GET", "HEAD"] } else { vec!["POST"] })
+            .collect();
+        let allowed = allowed.join(", ");
+        let mut resource = web::resource(path);
+        for route in routes {
+            resource = resource.route((route.mount)());
+        }
+        config.service(resource.default_service(web::to(move |req: HttpRequest| {
+            let allowed = allowed.clone();
+            async move { method_not_allowed(&req, &allowed) }
+        })));
+    }
+}

@@ -1,0 +1,118 @@
+//! The session cookie, by actix-session. It carries a token and nothing else: the truth is a row in
+//! the database that `domain` reads with every request, so that a revoked session is dead at once
+//! and no late writer brings it back.
+
+use super::{App, cookies};
+use crate::domain::{Purpose, Token};
+use actix_session::{
+    Session, SessionExt, SessionMiddleware,
+    config::{CookieContentSecurity, PersistentSession, SessionLifecycle},
+    storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError},
+};
+use actix_web::{
+    HttpRequest,
+    cookie::{SameSite, time::Duration},
+};
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+
+const TOKEN: &str = "token";
+
+/// The middleware that reads and sets the cookie.
+pub(crate) fn middleware(app: &App) -> SessionMiddleware<Carrier> {
+    let lifecycle = PersistentSession::default().session_ttl(Duration::days(30));
+    SessionMiddleware::builder(Carrier, app.settings.cookie_key.clone())
+        .cookie_name(cookies::name(&app.settings, "session"))
+        .cookie_secure(app.settings.is_secure)
+        .cookie_http_only(true)
+        .cookie_same_site(SameSite::Lax)
+        .cookie_content_security(CookieContentSecurity::Signed)
+        .session_lifecycle(SessionLifecycle::PersistentSession(lifecycle))
+        .build()
+}
+
+/// Carries a token between the cookie and the request. Rows are made and ended by `domain`, in the
+/// transactions that they belong to; there is nothing to store here.
+pub(crate) struct Carrier;
+
+impl SessionStore for Carrier {
+    async fn load(&self, key: &SessionKey) -> Result<Option<HashMap<String, String>>, LoadError> {
+        let token = serde_json::to_string(key.as_ref()).map_err(|e| LoadError::Deserialization(e.into()))?;
+        Ok(Some(HashMap::from([(TOKEN.to_owned(), token)])))
+    }
+
+    async fn save(&self, state: HashMap<String, String>, _: &Duration) -> Result<SessionKey, SaveError> {
+        let text = state.get(TOKEN).map(String::as_str).unwrap_or("\"\"");
+        let token: String = serde_json::from_str(text).map_err(|e| SaveError::Serialization(e.into()))?;
+        token.try_into().map_err(|_| SaveError::Serialization(anyhow_error()))
+    }
+
+    async fn update(
+        &self,
+        _: SessionKey,
+        state: HashMap<String, String>,
+        ttl: &Duration,
+    ) -> Result<SessionKey, UpdateError> {
+        self.save(state, ttl).await.map_err(|error| UpdateError::Other(error.into()))
+    }
+
+    async fn update_ttl(&self, _: &SessionKey, _: &Duration) -> Result<(), anyhow::Error> {
+        Ok(())
+    }
+
+    async fn delete(&self, _: &SessionKey) -> Result<(), anyhow::Error> {
+        Ok(())
+    }
+}
+
+fn anyhow_error() -> anyhow::Error {
+    anyhow::anyhow!("a session token is short")
+}
+
+fn text(session: &Session) -> Option<String> {
+    session.get::<String>(TOKEN).ok().flatten()
+}
+
+/// The token of a browser that claims to be signed in. The database decides.
+pub(super) fn token(req: &HttpRequest) -> Option<Token> {
+    Token::parse(Purpose::Session, &text(&req.get_session())?)
+}
+
+/// Puts a new token in the cookie: at sign-in and at each change of privilege.
+pub(super) fn replace(req: &HttpRequest, token: &Token) {
+    let session = req.get_session();
+    session.renew();
+    if let Err(error) = session.insert(TOKEN, token.expose()) {
+        tracing::error!(%error, "a session token could not be set");
+    }
+}
+
+/// Takes the cookie away.
+pub(super) fn forget(req: &HttpRequest) {
+    req.get_session().purge();
+}
+
+/// The token that this browser's forms must carry; a browser that has no session gets one that
+/// stands for nothing but this.
+pub(super) fn csrf(req: &HttpRequest) -> String {
+    let session = req.get_session();
+    let known = text(&session).filter(|text| {
+        Token::parse(Purpose::Session, text).or_else(|| Token::parse(Purpose::Visitor, text)).is_some()
+    });
+    let text = known.unwrap_or_else(|| {
+        let token = Token::new(Purpose::Visitor);
+        replace(req, &token);
+        token.expose().to_owned()
+    });
+    csrf_of(&text)
+}
+
+/// What the forms of the present session must carry; `None` where there is no session.
+pub(super) fn expected_csrf(req: &HttpRequest) -> Option<String> {
+    text(&req.get_session()).map(|text| csrf_of(&text))
+}
+
+/// The session's token has 256 random bits, so its hash can stand in a page without telling it.
+fn csrf_of(token: &str) -> String {
+    hex::encode(Sha256::new().chain_update("csrf\0").chain_update(token).finalize())
+}

@@ -1,0 +1,209 @@
+// Everything here only saves a click: each page works without it.
+const root = document.documentElement;
+root.classList.add("js");
+
+const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+const typing = (el) => el?.matches?.("input, select, textarea, [contenteditable]") ?? false;
+
+// ---- fetching a page and putting parts of it in place -------------------------------------------
+
+async function fetchPage(url, init = {}) {
+  const response = await fetch(url, { ...init, headers: { Accept: "text/html" } });
+  const type = response.headers.get("content-type") ?? "";
+  if (!type.startsWith("text/html")) throw new Error(`not a page: ${response.status}`);
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  return { response, page };
+}
+
+// Replaces one element by its namesake from another document; focus, open dropdowns and the place
+// on the page stay, as long as the elements have the same id there.
+function swap(selector, page) {
+  const [old, fresh] = [document.querySelector(selector), page.querySelector(selector)];
+  if (!old || !fresh) return false;
+  const focus = old.contains(document.activeElement) ? document.activeElement.id : "";
+  const open = all("details[open][id]", old).map((el) => el.id);
+  const { scrollX, scrollY } = window;
+  old.replaceWith(document.adoptNode(fresh));
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
+  window.scrollTo(scrollX, scrollY);
+  prepare();
+  return true;
+}
+
+function showToasts(page) {
+  const [old, fresh] = [document.getElementById("toasts"), page.getElementById("toasts")];
+  if (old && fresh) old.replaceChildren(...fresh.childNodes);
+}
+
+function say(text) {
+  const toast = document.createElement("div");
+  toast.className = "toast toast-bad";
+  toast.append(Object.assign(document.createElement("p"), { textContent: text }));
+  document.getElementById("toasts")?.replaceChildren(toast);
+}
+
+// ---- forms that are saved when a box is ticked ---------------------------------------------------
+
+// One after another: each answer brings the version that the next save of the same form must name.
+let saves = Promise.resolve();
+let waiting = 0;
+const versions = new Map(); // form id → hidden fields as of our own last save of it
+
+function saveOnChange(form) {
+  const data = new URLSearchParams(new FormData(form));
+  const { id, action } = form;
+  const drawn = hidden(form);
+  form.setAttribute("aria-busy", "true");
+  waiting += 1;
+  saves = saves.then(() => save(id, action, data, drawn)).catch(() => {
+    form.isConnected ? form.reset() : location.reload();
+    form.removeAttribute("aria-busy");
+    say("That was not saved. Check the connection, then try again.");
+  }).finally(() => { waiting -= 1; });
+}
+
+const hidden = (form) => JSON.stringify(all("input[type=hidden]", form).map((el) => [el.name, el.value]));
+
+async function save(id, action, data, drawn) {
+  // Ticked twice quickly: the second save follows our own first, not somebody else's.
+  const own = versions.get(id);
+  if (own && own.from === drawn) for (const [name, value] of JSON.parse(own.to)) data.set(name, value);
+  const { response, page } = await fetchPage(action, { method: "POST", body: data });
+  const moved = response.redirected && new URL(response.url).pathname !== location.pathname;
+  if (moved && response.ok) return location.assign(response.url); // signed out meanwhile, say
+  const fresh = id && page.getElementById(id);
+  if (response.ok && fresh) versions.set(id, { from: drawn, to: hidden(fresh) });
+  if (!response.ok || waiting === 1) {
+    versions.clear();
+    if (!swap("main", page)) location.reload();
+  }
+  showToasts(page);
+}
+
+// ---- search as you type --------------------------------------------------------------------------
+
+let timer, inFlight;
+
+function live(form) {
+  clearTimeout(timer);
+  timer = setTimeout(async () => {
+    const query = new URLSearchParams(new FormData(form));
+    for (const [name, value] of [...query]) if (value === "") query.delete(name, value);
+    const url = new URL(form.action);
+    url.search = query;
+    inFlight?.abort();
+    inFlight = new AbortController();
+    try {
+      const { response, page } = await fetchPage(url, { signal: inFlight.signal });
+      if (!response.ok || !swap("#results", page)) return location.assign(url);
+      history.replaceState(null, "", url);
+    } catch (error) {
+      if (error.name !== "AbortError") location.assign(url);
+    }
+  }, 180);
+}
+
+// ---- listening, once, for the whole page ---------------------------------------------------------
+
+document.addEventListener("input", ({ target }) => {
+  const form = target.form;
+  if (form?.matches("[data-live]") && target.matches("input")) live(form);
+  if (form?.matches("[data-confirm-type]")) matchTyped(form);
+});
+
+document.addEventListener("change", ({ target }) => {
+  const form = target.form;
+  if (form?.matches("[data-save-on-change]")) saveOnChange(form);
+  else if (form?.matches("[data-live]")) live(form);
+  else if (form?.matches("[data-autosubmit]")) form.requestSubmit();
+  if (target.matches("[data-check-all]")) {
+    for (const box of all(`input[name="${target.dataset.checkAll}"]:not(:disabled)`)) box.checked = target.checked;
+  }
+});
+
+document.addEventListener("click", async (event) => {
+  const { target } = event;
+  const inside = target.closest("details.dropdown");
+  for (const el of all("details.dropdown[open]")) if (el !== inside) el.open = false;
+  if (target.closest(".toast .close")) {
+    event.preventDefault();
+    target.closest(".toast").remove();
+  }
+  if (target.closest("[data-keys]")) showKeys();
+  const button = target.closest("[data-copy]");
+  if (button) copy(button);
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    const open = event.target.closest?.("details.dropdown[open]") ?? document.querySelector("details.dropdown[open]");
+    if (open) {
+      open.open = false;
+      open.querySelector("summary").focus();
+    }
+  }
+  if (typing(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "/") {
+    const filter = document.querySelector("[data-filter]");
+    if (filter) {
+      event.preventDefault();
+      filter.focus();
+      filter.select();
+    }
+  }
+  if (event.key === "?") showKeys();
+});
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method === "dialog") return;
+  // After the browser has read which button was pressed.
+  setTimeout(() => {
+    for (const el of all("button:not([type=button], :disabled)", form)) {
+      el.disabled = true;
+      el.dataset.sent = "";
+    }
+  });
+});
+
+// The back button may bring the page back as it was left.
+window.addEventListener("pageshow", () => {
+  for (const el of all("[data-sent]")) {
+    el.disabled = false;
+    delete el.dataset.sent;
+  }
+  prepare();
+});
+
+function showKeys() {
+  const dialog = document.getElementById("keys");
+  if (dialog && !dialog.open) dialog.showModal();
+}
+
+async function copy(button) {
+  const what = button.dataset.copy;
+  const source = what.startsWith("#") && document.getElementById(what.slice(1));
+  const text = source ? (source.value ?? source.textContent) : what;
+  const label = button.querySelector("[data-label]") ?? button;
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch { // no clipboard without https: select it for the reader
+    source?.select?.();
+    return;
+  }
+  const before = label.textContent;
+  label.textContent = "Copied";
+  setTimeout(() => { label.textContent = before; }, 1600);
+}
+
+function matchTyped(form) {
+  const typed = form.elements.confirm?.value.trim();
+  for (const el of all("button:not([type=button])", form)) el.disabled = typed !== form.dataset.confirmType;
+}
+
+function prepare() {
+  all("form[data-confirm-type]").forEach(matchTyped);
+}
+
+prepare();

@@ -1,0 +1,206 @@
+//! The ceiling: whatever sequence of allowed changes is made by those below an Owner, nobody comes
+//! to hold what the one who acted did not hold, and nobody who holds as much or more loses anything.
+//!
+//! The model applies the very functions that `domain` asks (`may_change_roles`, `may_toggle`,
+//! `may_invite`, `may_manage`) to random workspaces and random actions.
+
+use bailiwick::policy::{BuiltIn, Holdings, Permission, Scope};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+#[derive(Clone, Debug)]
+struct Role {
+    owner: bool,
+    grants: BTreeSet<String>,
+}
+
+impl Role {
+    fn holdings(&self) -> Holdings {
+        Holdings::of(self.owner, self.grants.iter().map(String::as_str))
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Invitation {
+    inviter: usize,
+    roles: BTreeSet<usize>,
+}
+
+/// Members hold roles by number; an empty set is somebody who is not in.
+#[derive(Clone, Debug)]
+struct World {
+    roles: Vec<Role>,
+    members: Vec<BTreeSet<usize>>,
+    invitations: Vec<Invitation>,
+}
+
+#[derive(Clone, Debug)]
+enum Action {
+    ChangeRoles { actor: usize, target: usize, roles: BTreeSet<usize> },
+    Toggle { actor: usize, role: usize, permission: usize },
+    Invite { actor: usize, roles: BTreeSet<usize> },
+    Accept { invitation: usize },
+    Remove { actor: usize, target: usize },
+}
+
+impl World {
+    fn of(&self, member: usize) -> Holdings {
+        let held: Vec<Holdings> =
+            self.members[member].iter().map(|role| self.roles[*role].holdings()).collect();
+        Holdings::union(&held)
+    }
+
+    /// Makes the change if policy allows it; answers who caused it.
+    fn apply(&mut self, action: &Action) -> Option<usize> {
+        match action {
+            Action::ChangeRoles { actor, target, roles } => {
+                let (me, wanted) = (self.of(*actor), self.chosen(roles));
+                let allowed = me.has(Permission::UpdateMemberRoles)
+                    && !roles.is_empty()
+                    && !self.members[*target].is_empty()
+                    && me.may_change_roles(&self.of(*target), &wanted).is_ok();
+                allowed.then(|| self.members[*target].clone_from(roles)).map(|()| *actor)
+            }
+            Action::Toggle { actor, role, permission } => {
+                let (me, permission) = (self.of(*actor), Permission::ALL[*permission]);
+                let allowed = me.has(Permission::UpdatePermissions)
+                    && !self.roles[*role].owner
+                    && me.may_toggle(&self.roles[*role].holdings(), permission).is_ok();
+                if !allowed {
+                    return None;
+                }
+                let grants = &mut self.roles[*role].grants;
+                if !grants.remove(permission.scope()) {
+                    grants.insert(permission.scope().to_owned());
+                }
+                Some(*actor)
+            }
+            Action::Invite { actor, roles } => {
+                let allowed = !roles.is_empty() && self.of(*actor).may_invite(&self.chosen(roles)).is_ok();
+                allowed.then(|| self.invitations.push(Invitation { inviter: *actor, roles: roles.clone() }));
+                None
+            }
+            Action::Accept { invitation } => {
+                if self.invitations.is_empty() {
+                    return None;
+                }
+                let Invitation { inviter, roles } =
+                    self.invitations.swap_remove(invitation % self.invitations.len());
+                // An invitation is worth what its inviter may still give.
+                let stands = self.of(inviter).may_invite(&self.chosen(&roles)).is_ok();
+                stands.then(|| self.members.push(roles)).map(|()| inviter)
+            }
+            Action::Remove { actor, target } => {
+                let me = self.of(*actor);
+                let allowed = me.has(Permission::RemoveMembers) && me.may_manage(&self.of(*target)).is_ok();
+                allowed.then(|| self.members[*target].clear()).map(|()| *actor)
+            }
+        }
+    }
+
+    fn chosen(&self, roles: &BTreeSet<usize>) -> Vec<Holdings> {
+        roles.iter().map(|role| self.roles[*role].holdings()).collect()
+    }
+}
+
+const MEMBERS: usize = 6;
+/// The seven built-in roles and two random ones.
+const ROLES: usize = 9;
+
+fn scope() -> impl Strategy<Value = String> {
+    let permission = (0..Permission::ALL.len()).prop_map(|n| Permission::ALL[n].scope().to_owned());
+    let part = prop_oneof![Just("*"), Just("read"), Just("write"), Just("users"), Just("posts")];
+    let two = (part.clone(), part.clone()).prop_map(|(a, b)| format!("{a}:{b}"));
+    let three = (part.clone(), part.clone(), part).prop_map(|(a, b, c)| format!("{a}:{b}:{c}"));
+    prop_oneof![3 => permission, 2 => two, 1 => three]
+}
+
+fn world() -> impl Strategy<Value = World> {
+    let random =
+        proptest::collection::btree_set(scope(), 0..12).prop_map(|grants| Role { owner: false, grants });
+    let held = proptest::collection::btree_set(0..ROLES, 1..3);
+    (proptest::collection::vec(random, 2), proptest::collection::vec(held, MEMBERS)).prop_map(
+        |(random, members)| {
+            let built_in = BuiltIn::ALL.iter().map(|role| Role {
+                owner: *role == BuiltIn::Owner,
+                grants: role.grants().into_iter().map(str::to_owned).collect(),
+            });
+            World { roles: built_in.chain(random).collect(), members, invitations: Vec::new() }
+        },
+    )
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    let roles = || proptest::collection::btree_set(0..ROLES, 0..3);
+    let member = || 0..MEMBERS;
+    prop_oneof![
+        (member(), member(), roles()).prop_map(|(actor, target, roles)| Action::ChangeRoles {
+            actor,
+            target,
+            roles
+        }),
+        (member(), 0..ROLES, 0..Permission::ALL.len()).prop_map(|(actor, role, permission)| Action::Toggle {
+            actor,
+            role,
+            permission
+        }),
+        (member(), roles()).prop_map(|(actor, roles)| Action::Invite { actor, roles }),
+        (0..8_usize).prop_map(|invitation| Action::Accept { invitation }),
+        (member(), member()).prop_map(|(actor, target)| Action::Remove { actor, target }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_ceiling_is_never_exceeded(mut world in world(), actions in proptest::collection::vec(action(), 1..60)) {
+        for action in &actions {
+            let before = world.clone();
+            let Some(actor) = world.apply(action) else { continue };
+            let ceiling = before.of(actor);
+            if ceiling.is_owner() {
+                continue;
+            }
+            for member in 0..world.members.len() {
+                let now = world.of(member);
+                let then = before.members.get(member).map(|_| before.of(member)).unwrap_or_default();
+                // What is new to anybody was held by the one who acted.
+                for gained in then.lacks(&now) {
+                    let held = Scope::parse(&gained).is_ok_and(|scope| ceiling.allows(&scope));
+                    prop_assert!(held, "{action:?} gave {gained} to {member}, which {actor} does not hold");
+                }
+                prop_assert!(then.is_owner() == now.is_owner(), "only an Owner makes or unmakes an Owner");
+                // Nobody who holds what the actor does not hold loses anything of it.
+                for lost in now.lacks(&then) {
+                    let held = Scope::parse(&lost).is_ok_and(|scope| ceiling.allows(&scope));
+                    prop_assert!(held, "{action:?} took {lost} from {member}, which {actor} does not hold");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn containment_is_an_order(a in held(), b in held(), c in held()) {
+        prop_assert!(a.contains(&a));
+        if a.contains(&b) && b.contains(&c) {
+            prop_assert!(a.contains(&c));
+        }
+        prop_assert!(Holdings::union([&a, &b]).contains(&a));
+        prop_assert!(!(a.may_manage(&b).is_ok() && b.may_manage(&a).is_ok()), "two who manage each other");
+    }
+
+    #[test]
+    fn a_subset_never_allows_what_its_superset_refuses(a in held(), b in held(), asked in scope()) {
+        let asked = Scope::parse(&asked).expect("a scope");
+        if a.contains(&b) && b.allows(&asked) {
+            prop_assert!(a.allows(&asked));
+        }
+    }
+}
+
+/// Holdings below an Owner.
+fn held() -> impl Strategy<Value = Holdings> {
+    proptest::collection::btree_set(scope(), 0..8)
+        .prop_map(|grants| Holdings::of(false, grants.iter().map(String::as_str)))
+}

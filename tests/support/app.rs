@@ -1,0 +1,186 @@
+//! An application with a database, a mail directory and a clock of its own.
+
+use super::{Backend, Client, Mailbox, TestDatabase, node::Node};
+use bailiwick::{clock::Clock, config::Config};
+use sea_orm::DatabaseConnection;
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::OnceCell,
+};
+
+type Configure = Arc<dyn Fn(&mut Config) + Send + Sync>;
+
+pub struct TestApp {
+    // Dropped in this order: the server, the test's own connection, the database, the files.
+    node: Node,
+    pub(super) connection: OnceCell<DatabaseConnection>,
+    pub database: Arc<TestDatabase>,
+    dir: Arc<TempDir>,
+    configure: Configure,
+    pub backend: Backend,
+    /// Stands still, but that each request of a [`Client`] moves it on by a millisecond: so what
+    /// came later is later, and nothing expires unless the test says so with `clock.advance(…)`.
+    pub clock: Clock,
+    pub mail: Mailbox,
+}
+
+/// How to start an app that is not the usual one. See [`TestApp::on`].
+pub struct Builder {
+    backend: Backend,
+    configure: Configure,
+    migrated: bool,
+}
+
+/// What `both!` can hand to a test.
+pub trait FromBackend {
+    fn from_backend(backend: Backend) -> impl Future<Output = Self> + Send;
+}
+
+impl FromBackend for TestApp {
+    async fn from_backend(backend: Backend) -> Self {
+        Self::spawn(backend).await
+    }
+}
+
+impl FromBackend for Backend {
+    async fn from_backend(backend: Backend) -> Self {
+        backend
+    }
+}
+
+impl TestApp {
+    /// The usual app: migrated and empty.
+    pub async fn spawn(backend: Backend) -> Self {
+        Self::on(backend).spawn().await
+    }
+
+    /// `TestApp::on(backend).with(|config| config.sign_up = SignUp::Invited).spawn().await`
+    pub fn on(backend: Backend) -> Builder {
+        Builder { backend, configure: Arc::new(|_| {}), migrated: true }
+    }
+
+    /// Another stateless node on the same database, clock and secret, as behind a load balancer.
+    pub async fn another_node(&self) -> Self {
+        let config = configured(&self.database, &self.dir, &self.configure);
+        Self {
+            node: Node::start(config, self.clock.clone()).await,
+            connection: OnceCell::new(),
+            database: Arc::clone(&self.database),
+            dir: Arc::clone(&self.dir),
+            configure: Arc::clone(&self.configure),
+            backend: self.backend,
+            clock: self.clock.clone(),
+            mail: self.mail.clone(),
+        }
+    }
+
+    /// Stops the application and starts it again on the same data. It listens on another port, so
+    /// clients made before are to be made anew: [`Client::moved_to`].
+    pub async fn restart(self) -> Self {
+        let next = self.another_node().await;
+        self.node.stop().await;
+        next
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.node.address
+    }
+
+    /// Where the app is reached, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    /// A browser that nobody has used yet, on a computer of its own.
+    pub fn client(&self) -> Client {
+        Client::new(self)
+    }
+
+    /// How many SQL statements the application has sent so far.
+    pub fn statements(&self) -> u64 {
+        self.node.statements.count()
+    }
+
+    /// What `work` gives, and the SQL statements it cost. Nothing else may use the app meanwhile.
+    pub async fn statements_of<T>(&self, work: impl Future<Output = T>) -> (T, u64) {
+        let before = self.statements();
+        let result = work.await;
+        (result, self.statements() - before)
+    }
+
+    /// Waits until all mail that has been decided on is out: after it, "no mail came" means it.
+    pub async fn mail_is_out(&self) {
+        for _ in 0..500 {
+            if self.scalar_i64("SELECT count(*) FROM outbox").await == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("mail is still waiting in the outbox: {:?}", self.rows("SELECT * FROM outbox").await);
+    }
+
+    /// Sends these bytes as they are and reads until the server hangs up, or `patience` is over:
+    /// for requests that no HTTP client would send.
+    pub async fn raw(&self, bytes: &[u8], patience: Duration) -> String {
+        let mut stream = TcpStream::connect(self.address()).await.unwrap();
+        stream.write_all(bytes).await.ok();
+        let mut answer = Vec::new();
+        let mut buffer = [0; 8192];
+        let reading = async {
+            while let Ok(n @ 1..) = stream.read(&mut buffer).await {
+                answer.extend_from_slice(&buffer[..n]);
+            }
+        };
+        tokio::time::timeout(patience, reading).await.ok();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}
+
+impl Builder {
+    /// May be called more than once; each sees what the one before it did.
+    #[must_use]
+    pub fn with(mut self, change: impl Fn(&mut Config) + Send + Sync + 'static) -> Self {
+        let before = self.configure;
+        self.configure = Arc::new(move |config| {
+            before(config);
+            change(config);
+        });
+        self
+    }
+
+    /// Starts on a database with no tables, as an installation does the first time.
+    #[must_use]
+    pub fn unmigrated(mut self) -> Self {
+        self.migrated = false;
+        self
+    }
+
+    pub async fn spawn(self) -> TestApp {
+        let dir = tempfile::tempdir().unwrap();
+        let database = if self.migrated {
+            TestDatabase::migrated(self.backend, dir.path()).await
+        } else {
+            TestDatabase::empty(self.backend, dir.path()).await
+        };
+        let clock = Clock::manual(Clock::system().now_ms());
+        TestApp {
+            node: Node::start(configured(&database, &dir, &self.configure), clock.clone()).await,
+            connection: OnceCell::new(),
+            database: Arc::new(database),
+            mail: Mailbox::in_dir(dir.path().join("mail")),
+            dir: Arc::new(dir),
+            configure: self.configure,
+            backend: self.backend,
+            clock,
+        }
+    }
+}
+
+fn configured(database: &TestDatabase, dir: &TempDir, configure: &Configure) -> Config {
+    let mut config = Config::for_tests(database.url.clone(), dir.path());
+    configure(&mut config);
+    config
+}

@@ -1,0 +1,71 @@
+//! What a test stands on: an application of its own on a database of its own, browsers that walk
+//! its pages, the mail it sent, its rows, and a way to release many requests at once.
+//!
+//! Nothing here knows a rule of the product. `use crate::support::*;` brings all of it.
+#![allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "a toolbox: not every tool is in a hand at every moment"
+)]
+
+mod app;
+mod client;
+mod database;
+mod flows;
+mod form;
+mod mailbox;
+mod node;
+mod page;
+pub mod program;
+mod race;
+mod rows;
+mod smtp;
+
+pub use app::{Builder, FromBackend, TestApp};
+pub use client::Client;
+pub use database::{Backend, TestDatabase};
+pub use flows::*;
+pub use form::{Button, FormOnPage};
+pub use mailbox::{Letter, Mailbox};
+pub use page::Page;
+pub use program::{Program, free_port};
+pub use race::race;
+pub use rows::{Snapshot, TENANT_TABLES, quoted};
+pub use smtp::SmtpServer;
+
+/// Writes each test twice: `name::sqlite` and `name::postgres`.
+///
+/// The argument is what the test stands on: a [`TestApp`], or the bare [`Backend`] for a test that
+/// builds its app itself (see [`TestApp::on`]).
+///
+/// ```ignore
+/// both! {
+///     async fn the_only_owner_cannot_leave(app: TestApp) {
+///         let owner = founder(&app).await;
+///         …
+///     }
+/// }
+/// ```
+macro_rules! both {
+    ($($(#[$note:meta])* async fn $name:ident($on:ident: $kind:ty) $body:block)+) => {$(
+        mod $name {
+            use super::*;
+
+            async fn body($on: $kind) $body
+
+            $(#[$note])*
+            #[tokio::test(flavor = "multi_thread")]
+            async fn sqlite() {
+                body(<$kind as FromBackend>::from_backend(Backend::Sqlite).await).await;
+            }
+
+            $(#[$note])*
+            #[tokio::test(flavor = "multi_thread")]
+            async fn postgres() {
+                body(<$kind as FromBackend>::from_backend(Backend::Postgres).await).await;
+            }
+        }
+    )+};
+}
+pub(crate) use both;

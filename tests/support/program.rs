@@ -1,0 +1,98 @@
+//! The program itself, as a process that a test can kill.
+
+use super::{Client, Mailbox, TestDatabase};
+use bailiwick::clock::Clock;
+use std::{
+    fs::File,
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+/// `bailiwick serve`, in a directory of its own. Killed when dropped.
+pub struct Program {
+    process: Child,
+    pub port: u16,
+    pub mail: Mailbox,
+    log: PathBuf,
+}
+
+/// A port of 127.0.0.1 that was free a moment ago.
+pub fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// The program with nothing of the surrounding `BAILIWICK_…` settings.
+pub fn command(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bailiwick"));
+    let settings = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BAILIWICK_"));
+    settings.for_each(|(name, _)| {
+        command.env_remove(name);
+    });
+    command.current_dir(dir).stdin(Stdio::null());
+    command
+}
+
+/// Runs a command of the program to its end: `run(dir, &["migrate"], &[("BAILIWICK_DATABASE_URL", url)])`.
+pub fn run(dir: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Output {
+    command(dir).args(arguments).envs(settings.iter().copied()).output().unwrap()
+}
+
+impl Program {
+    /// Serves this database and waits until it listens. `dir` gets its mail, its data and its log.
+    pub async fn serve(database: &TestDatabase, dir: &Path, settings: &[(&str, &str)]) -> Self {
+        let port = free_port();
+        let log = dir.join("program.log");
+        let file = File::options().create(true).append(true).open(&log).unwrap();
+        let process = command(dir)
+            .arg("serve")
+            .env("BAILIWICK_BIND", format!("127.0.0.1:{port}"))
+            .env("BAILIWICK_DATABASE_URL", &database.url)
+            .env("BAILIWICK_SECRET_KEY", "5e".repeat(32))
+            .env("BAILIWICK_MAIL", format!("file:{}", dir.join("mail").display()))
+            .envs(settings.iter().copied())
+            .stdout(file.try_clone().unwrap())
+            .stderr(file)
+            .spawn()
+            .unwrap();
+        let mut program = Self { process, port, mail: Mailbox::in_dir(dir.join("mail")), log };
+        let started = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(
+                program.process.try_wait().unwrap().is_none(),
+                "the program ended at once:\n{}",
+                program.log()
+            );
+            assert!(started.elapsed() < Duration::from_secs(30), "the program does not listen");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        program
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// What it has written, over all its starts in this directory.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    pub fn client(&self) -> Client {
+        Client::of(&self.url(), Clock::system())
+    }
+
+    /// `kill -9`.
+    pub fn kill(mut self) -> ExitStatus {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}

@@ -1,0 +1,206 @@
+//! The database behind the app's back: to look at rows, and to show that none has changed.
+
+use super::{Backend, TestApp};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, QueryResult, Statement};
+use serde_json::{Map, Value, json};
+use std::{collections::BTreeMap, future::Future};
+use uuid::Uuid;
+
+/// All that a workspace or a person is made of: a refused request changes none of it.
+pub const TENANT_TABLES: &[&str] = &[
+    "users",
+    "accounts",
+    "account_people",
+    "workspaces",
+    "members",
+    "member_roles",
+    "roles",
+    "grants",
+    "invitations",
+    "invitation_roles",
+    "invitation_tokens",
+    "ownership_offers",
+];
+
+/// Whole tables, each row as text. Two of them differ when any row does.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Snapshot(BTreeMap<String, Vec<String>>);
+
+/// A text as an SQL literal.
+pub fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+impl TestApp {
+    /// A connection of the test's own to the app's database.
+    pub async fn db(&self) -> &DatabaseConnection {
+        self.connection.get_or_init(|| self.database.connect()).await
+    }
+
+    /// An id as an SQL literal: `WHERE id = {}`.
+    pub fn id(&self, id: Uuid) -> String {
+        match self.backend {
+            Backend::Sqlite => format!("X'{}'", id.simple()),
+            Backend::Postgres => format!("'{id}'::uuid"),
+        }
+    }
+
+    /// Changes rows as the app never would; gives how many.
+    pub async fn execute(&self, sql: &str) -> u64 {
+        let done = self.db().await.execute_raw(self.statement(sql)).await;
+        done.unwrap_or_else(|error| panic!("{sql}: {error}")).rows_affected()
+    }
+
+    /// The one number of a query such as `SELECT count(*) …`.
+    pub async fn scalar_i64(&self, sql: &str) -> i64 {
+        let row = self.one(sql).await;
+        row.try_get_by_index::<i64>(0)
+            .or_else(|_| row.try_get_by_index::<i32>(0).map(i64::from))
+            .unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// The one text of a query; `None` when it is null.
+    pub async fn scalar_text(&self, sql: &str) -> Option<String> {
+        self.one(sql).await.try_get_by_index(0).unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// The one id of a query.
+    pub async fn scalar_uuid(&self, sql: &str) -> Uuid {
+        self.one(sql).await.try_get_by_index(0).unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// Rows as objects, the same on both databases but for booleans, which SQLite has as 0 and 1.
+    /// Ids are text with hyphens; other bytes are hexadecimal; JSON in a text column is JSON.
+    pub async fn rows(&self, sql: &str) -> Vec<Value> {
+        match self.backend {
+            Backend::Sqlite => self.all(sql).await.iter().map(sqlite_object).collect(),
+            Backend::Postgres => {
+                let rows = self.all(&format!("SELECT to_json(t)::text FROM ({sql}) t")).await;
+                let text = |row: &QueryResult| row.try_get_by_index::<String>(0).unwrap();
+                rows.iter().map(|row| unfolded(serde_json::from_str(&text(row)).unwrap())).collect()
+            }
+        }
+    }
+
+    /// These tables as they are now. Columns named `last_…` are left out: they say when somebody
+    /// was seen, which a mere look changes.
+    pub async fn snapshot(&self, tables: &[&str]) -> Snapshot {
+        let mut all = BTreeMap::new();
+        for table in tables {
+            let quote = |column: &String| match self.backend {
+                Backend::Sqlite => format!("quote({column})"),
+                Backend::Postgres => format!("quote_nullable({column}::text)"),
+            };
+            let columns = self.columns(table).await;
+            let row = columns
+                .iter()
+                .map(|c| format!("'{c}=' || {}", quote(c)))
+                .collect::<Vec<_>>()
+                .join(" || ', ' || ");
+            let rows = self.all(&format!("SELECT {row} FROM {table}")).await;
+            let mut rows: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+            rows.sort_unstable();
+            all.insert((*table).to_owned(), rows);
+        }
+        Snapshot(all)
+    }
+
+    /// Does `work`, which must leave every one of [`TENANT_TABLES`] as it was.
+    pub async fn unchanged_by<T>(&self, work: impl Future<Output = T>) -> T {
+        let before = self.snapshot(TENANT_TABLES).await;
+        let result = work.await;
+        before.assert_same(&self.snapshot(TENANT_TABLES).await);
+        result
+    }
+
+    async fn columns(&self, table: &str) -> Vec<String> {
+        let sql = match self.backend {
+            Backend::Sqlite => format!("SELECT name FROM pragma_table_info('{table}') ORDER BY name"),
+            Backend::Postgres => format!(
+                "SELECT column_name::text FROM information_schema.columns
+                 WHERE table_schema = 'public' AND table_name = '{table}' ORDER BY column_name"
+            ),
+        };
+        let columns: Vec<String> =
+            self.all(&sql).await.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+        assert!(!columns.is_empty(), "there is no table {table}");
+        columns.into_iter().filter(|column| !column.starts_with("last_")).collect()
+    }
+
+    async fn one(&self, sql: &str) -> QueryResult {
+        let mut rows = self.all(sql).await;
+        assert_eq!(rows.len(), 1, "rows of {sql}");
+        rows.remove(0)
+    }
+
+    async fn all(&self, sql: &str) -> Vec<QueryResult> {
+        let rows = self.db().await.query_all_raw(self.statement(sql)).await;
+        rows.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    fn statement(&self, sql: &str) -> Statement {
+        let backend = match self.backend {
+            Backend::Sqlite => DbBackend::Sqlite,
+            Backend::Postgres => DbBackend::Postgres,
+        };
+        Statement::from_string(backend, sql)
+    }
+}
+
+impl Snapshot {
+    /// Fails when anything differs, and shows only that.
+    #[track_caller]
+    pub fn assert_same(&self, after: &Self) {
+        let mut changes = String::new();
+        for (table, rows) in &self.0 {
+            let now = after.0.get(table).map(Vec::as_slice).unwrap_or_default();
+            for gone in rows.iter().filter(|row| !now.contains(row)) {
+                changes.push_str(&format!("\n- {table}: {gone}"));
+            }
+            for new in now.iter().filter(|row| !rows.contains(row)) {
+                changes.push_str(&format!("\n+ {table}: {new}"));
+            }
+        }
+        assert!(self == after, "rows have changed:{changes}");
+    }
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (table, row) in self.0.iter().flat_map(|(table, rows)| rows.iter().map(move |row| (table, row))) {
+            writeln!(f, "{table}: {row}")?;
+        }
+        Ok(())
+    }
+}
+
+fn sqlite_object(row: &QueryResult) -> Value {
+    let value = |i: usize| {
+        row.try_get_by_index::<Option<i64>>(i)
+            .map(|n| json!(n))
+            .or_else(|_| row.try_get_by_index::<Option<String>>(i).map(|text| json!(text)))
+            .or_else(|_| row.try_get_by_index::<Option<f64>>(i).map(|n| json!(n)))
+            .or_else(|_| row.try_get_by_index::<Vec<u8>>(i).map(|bytes| json!(bytes_as_text(&bytes))))
+            .unwrap()
+    };
+    let names = row.column_names().into_iter().enumerate();
+    unfolded(Value::Object(names.map(|(i, name)| (name, value(i))).collect::<Map<_, _>>()))
+}
+
+fn bytes_as_text(bytes: &[u8]) -> String {
+    // As PostgreSQL writes them.
+    Uuid::from_slice(bytes).map_or_else(|_| format!("\\x{}", hex::encode(bytes)), |id| id.to_string())
+}
+
+/// Text that is a JSON object or list becomes one.
+fn unfolded(mut row: Value) -> Value {
+    for value in row.as_object_mut().into_iter().flat_map(Map::values_mut) {
+        if let Some(text) = value.as_str()
+            && text.starts_with(['{', '['])
+            && let Ok(inner) = serde_json::from_str(text)
+        {
+            *value = inner;
+        }
+    }
+    row
+}
