@@ -18,7 +18,6 @@ use actix_web::{
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha512};
 use std::{
-    future::Future,
     io,
     net::{SocketAddr, TcpListener},
     path::PathBuf,
@@ -116,19 +115,17 @@ impl Application {
     ///
     /// # Errors
     /// What the system says about its sockets.
-    pub fn run(self) -> impl Future<Output = io::Result<()>> {
-        async move {
-            let served = self.server.await;
-            for worker in &self.workers {
-                worker.abort();
-            }
-            // Whoever was seen last is written down before the connections go.
-            if let Err(error) = outbox::housekeeping(&self.db).await {
-                tracing::warn!(%error, "the last writes failed");
-            }
-            self.db.close().await;
-            served
+    pub async fn run(self) -> io::Result<()> {
+        let served = self.server.await;
+        for worker in &self.workers {
+            worker.abort();
         }
+        // Whoever was seen last is written down before the connections go.
+        if let Err(error) = outbox::housekeeping(&self.db).await {
+            tracing::warn!(%error, "the last writes failed");
+        }
+        self.db.close().await;
+        served
     }
 }
 

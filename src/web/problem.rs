@@ -5,7 +5,7 @@ use super::{
     chrome::{Chrome, View, render},
     form::Broken,
 };
-use crate::domain::{Conflict, Refused};
+use crate::domain::{Conflict, Gone, Refused};
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{Method, StatusCode, header},
@@ -108,7 +108,14 @@ pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
             problem.link("/invitation", "Back to the invitation")
         }
         Refused::Conflict(conflict) => conflicted(*conflict, here),
-        Refused::Gone(gone) => Problem::new(StatusCode::GONE, "This link no longer works", gone.to_string()),
+        Refused::Gone(gone) => {
+            let problem = Problem::new(StatusCode::GONE, "This link no longer works", gone.to_string());
+            if *gone == Gone::Link {
+                problem.link("/forgot-password", "Choose a new password")
+            } else {
+                problem
+            }
+        }
         Refused::Invalid(invalid) => {
             let mut problem = Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,

@@ -64,84 +64,88 @@ pub async fn sign_up(db: &Db, form: SignUp, origin: &Origin) -> Result<SignedUp,
     limits::SIGN_UP_ADDRESS.spend(db, &origin.address, 1).await?;
     // Hashed in any case: a known address must not answer faster.
     let hash = db.passwords().hash(&form.password).await?;
-    match create(db, &form, offer.as_ref(), hash, origin).await {
+    let newcomer = Newcomer {
+        db,
+        form: &form,
+        actor: Actor { id: random::id(db.now_ms()), name: form.name.to_string() },
+        is_verified: offer.as_ref().is_some_and(|offer| offer.proves_address),
+        hash,
+        origin,
+    };
+    match newcomer.create().await {
         Err(Refused::Conflict(Conflict::Changed)) => known_address(db, &form, offer.as_ref()).await,
         other => other,
     }
 }
 
-/// # Errors
-/// [`Conflict::Changed`] stands for an address that is taken.
-async fn create(
-    db: &Db,
-    form: &SignUp,
-    offer: Option<&Offer>,
+/// Everything that a new user's row is made of.
+struct Newcomer<'a> {
+    db: &'a Db,
+    form: &'a SignUp,
+    actor: Actor,
+    /// The address is known to be theirs.
+    is_verified: bool,
     hash: String,
-    origin: &Origin,
-) -> Result<SignedUp, Refused> {
-    let actor = Actor { id: random::id(db.now_ms()), name: form.name.to_string() };
-    let verified = offer.is_some_and(|offer| offer.proves_address);
-    match &form.workspace {
-        Some(workspace) => {
-            scope::found(db, &actor, origin, async |open| {
-                let done = insert(db, &open.tx, form, &actor, verified, hash, origin, open.now).await?;
-                let account = workspaces::new_account(&open.tx, workspace, actor.id, open.now).await?;
-                let slug = free_slug(&open.tx, workspace).await?;
-                workspaces::insert(open, account, workspace, &slug, &actor).await?;
-                let event = Event::WorkspaceCreated { name: workspace.to_string(), slug: slug.to_string() };
-                let target = Target::named(TargetKind::Workspace, workspace.to_string());
-                Ok(Recorded::new(done, event, target))
-            })
-            .await
-        }
-        None => {
-            let tx = db.begin().await?;
-            let done = match insert(db, &tx, form, &actor, verified, hash, origin, db.now_ms()).await {
-                Ok(done) => done,
-                Err(refused) => {
-                    tx.rollback().await?;
-                    return Err(refused);
-                }
-            };
-            tx.commit().await?;
-            db.outbox_ready().notify_one();
-            Ok(done)
-        }
-    }
+    origin: &'a Origin,
 }
 
-async fn insert(
-    db: &Db,
-    tx: &DatabaseTransaction,
-    form: &SignUp,
-    actor: &Actor,
-    verified: bool,
-    hash: String,
-    origin: &Origin,
-    now: i64,
-) -> Result<SignedUp, Refused> {
-    let taken = user::Entity::find().filter(user::Column::Email.eq(form.email.as_str()));
-    if taken.one(tx).await?.is_some() {
-        return Err(Conflict::Changed.into());
+impl Newcomer<'_> {
+    /// # Errors
+    /// [`Conflict::Changed`] stands for an address that is taken.
+    async fn create(&self) -> Result<SignedUp, Refused> {
+        let Some(workspace) = &self.form.workspace else { return self.create_alone().await };
+        scope::found(self.db, &self.actor, self.origin, async |open| {
+            let done = self.insert(&open.tx, open.now).await?;
+            let account = workspaces::new_account(&open.tx, workspace, self.actor.id, open.now).await?;
+            let slug = free_slug(&open.tx, workspace).await?;
+            workspaces::insert(open, account, workspace, &slug, &self.actor).await?;
+            let event = Event::WorkspaceCreated { name: workspace.to_string(), slug: slug.to_string() };
+            Ok(Recorded::new(done, event, Target::named(TargetKind::Workspace, workspace.to_string())))
+        })
+        .await
     }
-    let row = user::ActiveModel {
-        id: Set(actor.id),
-        email: Set(form.email.to_string()),
-        name: Set(form.name.to_string()),
-        password_hash: Set(hash),
-        email_verified_at: Set(verified.then_some(now)),
-        suspended_at: Set(None),
-        created_at: Set(now),
-    };
-    if let Err(error) = user::Entity::insert(row).exec_without_returning(tx).await {
-        return Err(if is_duplicate(&error) { Conflict::Changed.into() } else { error.into() });
+
+    /// With no workspace: an invitation leads on.
+    async fn create_alone(&self) -> Result<SignedUp, Refused> {
+        let tx = self.db.begin().await?;
+        match self.insert(&tx, self.db.now_ms()).await {
+            Ok(done) => {
+                tx.commit().await?;
+                self.db.outbox_ready().notify_one();
+                Ok(done)
+            }
+            Err(refused) => {
+                tx.rollback().await?;
+                Err(refused)
+            }
+        }
     }
-    audit::personal(tx, actor, origin, now, &Event::SignedUp {}).await?;
-    if verified {
-        return Ok(SignedUp::SignedIn(sessions::start(tx, actor.id, origin, now).await?));
+
+    async fn insert(&self, tx: &DatabaseTransaction, now: i64) -> Result<SignedUp, Refused> {
+        let Self { db, form, actor, is_verified, hash, origin } = self;
+        let taken = user::Entity::find().filter(user::Column::Email.eq(form.email.as_str()));
+        if taken.one(tx).await?.is_some() {
+            return Err(Conflict::Changed.into());
+        }
+        let row = user::ActiveModel {
+            id: Set(actor.id),
+            email: Set(form.email.to_string()),
+            name: Set(form.name.to_string()),
+            password_hash: Set(hash.clone()),
+            email_verified_at: Set(is_verified.then_some(now)),
+            suspended_at: Set(None),
+            created_at: Set(now),
+        };
+        if let Err(error) = user::Entity::insert(row).exec_without_returning(tx).await {
+            return Err(if is_duplicate(&error) { Conflict::Changed.into() } else { error.into() });
+        }
+        audit::personal(tx, actor, origin, now, &Event::SignedUp {}).await?;
+        if *is_verified {
+            return Ok(SignedUp::SignedIn(sessions::start(tx, actor.id, origin, now).await?));
+        }
+        super::email::send_confirmation(db, tx, actor.id, form.email.as_str(), now).await?;
+        Ok(SignedUp::CheckMail)
     }
-    super::email::send_confirmation(db, tx, actor.id, form.email.as_str(), now).await?;
-    Ok(SignedUp::CheckMail)
 }
 
 /// Somebody signs up with an address that has an account. Whoever reads that mailbox is told; the
