@@ -22,6 +22,8 @@ pub struct Overview {
     pub invitations: Option<Pending>,
     pub latest: Option<Vec<activity::Entry>>,
     pub offer: Option<Offer>,
+    /// Names of the viewer's own roles.
+    pub your_roles: Vec<String>,
     pub care: Vec<Care>,
 }
 
@@ -79,8 +81,10 @@ pub async fn look(scope: &ReadScope<perm::Membership>) -> Result<Overview, Refus
         holdings.has(Permission::InviteMembers) || holdings.has(Permission::CancelInvitations);
     let mut care = Vec::new();
     let mut by_role = None;
+    let all = roles::all(scope).await?;
+    let your_roles = scope.actor().roles.join(" ");
+    let your_roles = roles::names(&all.joined(&your_roles));
     if sees_members {
-        let all = roles::all(scope).await?;
         by_role = Some(
             all.iter()
                 .map(|role| (role.name.clone(), role.slug.clone(), census.count(|slug| slug == role.slug)))
@@ -111,6 +115,7 @@ pub async fn look(scope: &ReadScope<perm::Membership>) -> Result<Overview, Refus
             .then_some(Pending { pending: counts.pending, expiring: counts.expiring }),
         latest,
         offer: ownership::pending(scope).await?,
+        your_roles,
         care,
     })
 }

@@ -39,9 +39,11 @@ const PENDING: &str =
     JOIN users fu ON fu.id = f.user_id
     JOIN members t ON t.workspace_id = o.workspace_id AND t.id = o.to_member_id
     JOIN users tu ON tu.id = t.user_id
-    WHERE o.workspace_id = $1 AND o.status = 'pending' AND o.expires_at > $2";
+    WHERE o.workspace_id = $1 AND o.status = 'pending' AND o.expires_at > $2
+    AND EXISTS (SELECT 1 FROM active_owners a WHERE a.workspace_id = o.workspace_id AND a.member_id = o.from_member_id)";
 
-/// The offer that is open in this workspace: there is at most one.
+/// The offer that is open in this workspace: there is at most one. Made by somebody who is no active
+/// Owner any more, it is none.
 ///
 /// # Errors
 /// The database's own.
@@ -72,13 +74,12 @@ pub async fn offer(
         return Err(Conflict::NotActive.into());
     }
     let now = s.now_ms();
-    let stale =
-        s.open().update::<ownership_offer::Entity>().filter(ownership_offer::Column::ExpiresAt.lte(now));
-    s.open().apply(ended(stale, "cancelled", now)).await?;
     let open: Option<Offer> = s.first(PENDING, vec![now.into()]).await?;
     if open.is_some() {
         return Err(Conflict::OfferPending.into());
     }
+    // One that has expired, or whose Owner is none any more, makes way.
+    s.open().apply(ended(s.open().update(), "cancelled", now)).await?;
     let expires_at = now + LIFETIME;
     let row = ownership_offer::ActiveModel {
         id: Set(random::id(now)),
@@ -107,9 +108,6 @@ pub async fn accept(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<Re
     let offer = addressed_to_actor(s, id).await?;
     let all = roles::all(s).await?;
     let from = Subject::load(s, &all, offer.from_member_id).await?;
-    if !from.is_active || !from.is_owner() {
-        return Err(Gone::Offer.into());
-    }
     close(s, id, "accepted").await?;
     let owner = all.owner()?;
     let to = Subject::load(s, &all, s.actor().member_id).await?;

@@ -113,6 +113,8 @@ pub struct Changed {
     /// Active members who held it and do not now.
     pub lost: i64,
     pub is_change: bool,
+    /// The editor can change nothing here any more, so there is no Undo for them.
+    pub locked_out: bool,
 }
 
 /// Sets which roles hold a permission.
@@ -156,6 +158,7 @@ pub async fn set(
         gained,
         lost,
         is_change: !added.is_empty() || !taken.is_empty(),
+        locked_out,
     };
     if !changed.is_change {
         return Ok(Recorded::unchanged(changed));

@@ -69,7 +69,8 @@ impl Visitor {
     }
 
     async fn admit<P: crate::policy::Access>(&self, db: &Db, slug: &Slug) -> Result<ReadScope<P>, Refused> {
-        ReadScope::admit(db, self.credential.clone(), slug.as_str(), origin("demo")).await
+        ReadScope::admit(db, self.credential.clone(), slug.as_str(), origin("GET /w/{workspace}/activity"))
+            .await
     }
 
     async fn sign_out(self, db: &Db) -> Result<(), Refused> {

@@ -15,7 +15,7 @@ pub struct Holdings {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Ceiling {
     /// Only an Owner gives, takes or edits the Owner role.
-    #[error("Only an Owner can do this to an Owner.")]
+    #[error("Only an Owner can give, take or manage the Owner role.")]
     OwnerOnly,
     /// The role holds these scopes, and the actor does not.
     #[error("You can't hand out what you don't hold yourself: {}.", .0.join(", "))]

@@ -16,6 +16,7 @@ use actix_web::{
 };
 use askama::Template;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// The frame of a page: who looks, from where, what they may do, and what just happened.
 #[derive(Default)]
@@ -120,7 +121,7 @@ impl View {
             csrf: session::csrf(&self.req),
             user: self.viewer.as_ref().map(|person| ChromeUser {
                 initials: initials(&person.name),
-                hue: hue(&person.email),
+                hue: hue(person.user_id),
                 name: person.name.clone(),
                 email: person.email.clone(),
                 verified: person.is_verified,
@@ -189,9 +190,10 @@ pub(super) fn initials(name: &str) -> String {
     first.into_iter().chain(last).flat_map(char::to_uppercase).collect()
 }
 
-/// A colour for an avatar that stays the same for the same address: 0 to 11.
-pub(super) fn hue(email: &str) -> u8 {
-    let sum = email.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
+/// A colour for an avatar that stays the same for the same person: 0 to 11.
+pub(super) fn hue(user: Uuid) -> u8 {
+    let sum =
+        user.as_bytes().iter().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(*byte)));
     u8::try_from(sum % 12).unwrap_or(0)
 }
 

@@ -63,7 +63,7 @@ impl Row {
         let actor_id = entry.actor_id.map(|id| id.to_string()).unwrap_or_default();
         Self {
             initials: initials(&entry.actor),
-            hue: hue(&actor_id),
+            hue: hue(entry.actor_id.unwrap_or(entry.id)),
             actor: entry.actor,
             actor_id,
             verb: told.verb,

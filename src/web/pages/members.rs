@@ -91,9 +91,10 @@ impl Row {
         };
         Self {
             initials: initials(&member.name),
-            hue: hue(&member.email),
+            hue: hue(member.user_id.unwrap_or(member.id)),
             joined: When::new(member.joined_at, now),
-            seen: member.last_active_at.map(|at| When::new(at, now)),
+            // Whoever looks is here; that is written down a little later.
+            seen: if member.is_you { Some(now) } else { member.last_active_at }.map(|at| When::new(at, now)),
             origin: match (member.origin.as_str(), &member.invited_by) {
                 ("founder", _) => "Founded the workspace".to_owned(),
                 ("invitation", Some(name)) => format!("Invited by {name}"),

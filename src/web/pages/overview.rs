@@ -62,7 +62,7 @@ pub async fn show(cx: Authorized<perm::Membership>) -> Answer {
         offered: offered
             .map(|offer| (When::new(offer.expires_at, now), offer))
             .map(|(when, offer)| (offer, when)),
-        your_roles: actor.roles.join(", "),
+        your_roles: overview.your_roles.join(", "),
         overview,
         home,
     };

@@ -113,9 +113,12 @@ fn saved(view: &View, changed: &Changed) -> actix_web::HttpResponse {
     let mut fields: Vec<(String, String)> =
         changed.before.iter().map(|slug| ("role".to_owned(), slug.clone())).collect();
     fields.push(("version".into(), changed.version.clone()));
+    let flash = Flash::good(format!("{label} is saved: {effect}."));
+    if changed.locked_out {
+        return view.done(view.at("/security"), flash);
+    }
     let action = view.at(&format!("/security/{}", changed.permission.scope()));
-    let flash = Flash::good(format!("{label} is saved: {effect}.")).with_undo(action, fields);
-    view.done(view.at("/security"), flash)
+    view.done(view.at("/security"), flash.with_undo(action, fields))
 }
 
 /// Somebody was faster: the page as it is now, with word of it.
