@@ -7,7 +7,7 @@ use crate::{
     policy::Permission,
 };
 use actix_web::{
-    Error, FromRequest, HttpRequest,
+    Error, FromRequest, HttpRequest, HttpResponse,
     dev::Payload,
     error::InternalError,
     http::{StatusCode, header},
@@ -267,6 +267,58 @@ impl Errors {
 impl From<Invalid> for Errors {
     fn from(invalid: Invalid) -> Self {
         Self(invalid)
+    }
+}
+
+/// A form that comes back filled in: with which status, and why.
+pub(super) struct Again {
+    status: StatusCode,
+    errors: Errors,
+    retry_after_seconds: Option<i64>,
+}
+
+impl Again {
+    /// What can be said on the form's own page: a mistake in it, or that it came too often or at a
+    /// bad time.
+    ///
+    /// # Errors
+    /// Every other refusal, unchanged: it has a page of its own.
+    pub(super) fn of(refused: Refused) -> Result<Self, Refused> {
+        let later = |status, seconds: i64, what: &str| {
+            let wait = if seconds < 90 {
+                format!("{seconds} seconds")
+            } else {
+                format!("{} minutes", (seconds + 59) / 60)
+            };
+            let errors =
+                Invalid::field("form", format!("{what} Nothing was changed. Try again in {wait}.")).into();
+            Self { status, errors, retry_after_seconds: Some(seconds.max(1)) }
+        };
+        match refused {
+            Refused::Invalid(invalid) => Ok(Self {
+                status: StatusCode::UNPROCESSABLE_ENTITY,
+                errors: invalid.into(),
+                retry_after_seconds: None,
+            }),
+            Refused::TooMany { retry_after_seconds } => {
+                Ok(later(StatusCode::TOO_MANY_REQUESTS, retry_after_seconds, "That was too often."))
+            }
+            Refused::Busy { retry_after_seconds } => Ok(later(
+                StatusCode::SERVICE_UNAVAILABLE,
+                retry_after_seconds,
+                "There is too much to do right now.",
+            )),
+            other => Err(other),
+        }
+    }
+
+    /// The form's page, as `draw` makes it, with word of when to come back.
+    pub(super) fn page(self, draw: impl FnOnce(StatusCode, Errors) -> HttpResponse) -> HttpResponse {
+        let mut page = draw(self.status, self.errors);
+        if let Some(seconds) = self.retry_after_seconds {
+            page.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        page
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 /// A password that is good enough to be set.
@@ -57,15 +57,15 @@ impl fmt::Debug for Password {
     }
 }
 
-/// argon2id behind a gate: each hash takes 19 MiB and a core for some 70 ms, so only as many run at
-/// once as there are cores, a few wait, and the rest are told to come back.
+/// argon2id behind a gate: each hash takes 19 MiB and a core for some 70 ms, so one core is left for
+/// everything else, some wait for their turn, and the rest are told to come back.
 pub struct Passwords {
     gate: Arc<Semaphore>,
     waiting: AtomicUsize,
     most_waiting: usize,
 }
 
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(6);
 const BUSY: Refused = Refused::Busy { retry_after_seconds: 3 };
 
 /// Verified for an unknown address, so that it takes as long as for a known one. Nothing hashes to
@@ -77,40 +77,59 @@ impl Passwords {
     #[expect(clippy::new_without_default, reason = "there is one, made when the database is opened")]
     pub fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        Self { gate: Arc::new(Semaphore::new(cores)), waiting: AtomicUsize::new(0), most_waiting: cores * 16 }
+        let at_once = cores.saturating_sub(1).max(1);
+        Self {
+            gate: Arc::new(Semaphore::new(at_once)),
+            waiting: AtomicUsize::new(0),
+            most_waiting: at_once * 64,
+        }
+    }
+
+    /// Waits for a turn to hash.
+    ///
+    /// # Errors
+    /// [`Refused::Busy`] when too many are waiting already, or for too long.
+    pub(in crate::domain) async fn turn(&self) -> Result<Turn, Refused> {
+        let _place = Place::take(self)?;
+        match tokio::time::timeout(PATIENCE, self.gate.clone().acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(Turn { _permit: permit }),
+            _ => Err(BUSY),
+        }
     }
 
     /// # Errors
-    /// [`Refused::Busy`] when too many are waiting already.
+    /// [`Refused::Busy`] when too many are waiting already, or for too long.
     pub(in crate::domain) async fn hash(&self, password: &Password) -> Result<String, Refused> {
         let text = password.0.clone();
-        self.run(move || hash_now(&text)).await?.ok_or(BUSY)
+        self.turn().await?.take(move || hash_now(&text)).await?.ok_or(BUSY)
     }
+}
 
+/// A turn to hash one password.
+pub(in crate::domain) struct Turn {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Turn {
     /// Is this the password behind `hash`? With none, as much work for nothing.
     ///
     /// # Errors
-    /// [`Refused::Busy`] when too many are waiting already.
-    pub(in crate::domain) async fn verify(&self, typed: &str, hash: Option<String>) -> Result<bool, Refused> {
+    /// [`Refused::Busy`] where the work was lost.
+    pub(in crate::domain) async fn verify(self, typed: &str, hash: Option<String>) -> Result<bool, Refused> {
         let typed = Zeroizing::new(typed.to_owned());
         let known = hash.is_some();
-        let matches = self
-            .run(move || {
-                let hash = hash.unwrap_or_else(|| DUMMY.to_owned());
-                PasswordHash::new(&hash)
-                    .is_ok_and(|hash| Argon2::default().verify_password(typed.as_bytes(), &hash).is_ok())
-            })
-            .await?;
-        Ok(known && matches)
+        let matches = self.take(move || {
+            let hash = hash.unwrap_or_else(|| DUMMY.to_owned());
+            PasswordHash::new(&hash)
+                .is_ok_and(|hash| Argon2::default().verify_password(typed.as_bytes(), &hash).is_ok())
+        });
+        Ok(matches.await? && known)
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refused> {
-        let place = Place::take(self)?;
-        let permit = tokio::time::timeout(PATIENCE, self.gate.clone().acquire_owned()).await;
-        drop(place);
-        let Ok(Ok(permit)) = permit else { return Err(BUSY) };
+    async fn take<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refused> {
+        // The permit goes with the work: a request that hangs up does not let another in beside it.
         let done = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
+            let _turn = self;
             work()
         });
         done.await.map_err(|_| BUSY)

@@ -75,12 +75,14 @@ pub async fn sign_in(db: &Db, email: &str, typed: &str, origin: &Origin) -> Resu
     if typed.len() > password::MAX_BYTES {
         return Err(Invalid::field("password", "A password has at most 1,024 bytes.").into());
     }
+    // The turn comes before the count: many right sign-ins at once are not many guesses.
+    let turn = db.passwords().turn().await?;
     limits::SIGN_IN_ACCOUNT.spend(db, email.as_str(), 1).await?;
     limits::SIGN_IN_ADDRESS.spend(db, &origin.address, 1).await?;
     let sql = "SELECT id, name, password_hash, suspended_at IS NOT NULL AS is_suspended FROM users WHERE email = $1";
     let known: Option<Known> = db.read().first(sql, vec![email.as_str().into()]).await?;
     let hash = known.as_ref().map(|user| user.password_hash.clone());
-    let verdict = db.passwords().verify(typed, hash).await;
+    let verdict = turn.verify(typed, hash).await;
     if !matches!(verdict, Ok(false)) {
         // Neither a right password nor our being busy is a guess.
         limits::SIGN_IN_ACCOUNT.refund(db, email.as_str(), 1).await?;
@@ -279,10 +281,11 @@ pub(super) async fn confirm_password(db: &Db, person: &Person, typed: &str) -> R
     if typed.len() > password::MAX_BYTES {
         return Err(Invalid::field("current_password", "A password has at most 1,024 bytes.").into());
     }
+    let turn = db.passwords().turn().await?;
     limits::SIGN_IN_ACCOUNT.spend(db, &person.email, 1).await?;
     let sql = "SELECT password_hash FROM users WHERE id = $1";
     let row: Option<HashRow> = db.read().first(sql, vec![person.user_id.into()]).await?;
-    if !db.passwords().verify(typed, row.map(|row| row.password_hash)).await? {
+    if !turn.verify(typed, row.map(|row| row.password_hash)).await? {
         return Err(Invalid::field("current_password", "This is not your current password.").into());
     }
     limits::SIGN_IN_ACCOUNT.clear(db, &person.email).await?;

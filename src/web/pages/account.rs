@@ -11,7 +11,7 @@ use crate::{
     web::{
         chrome::{Chrome, Flash, View},
         cookies,
-        form::{Errors, Form, Nothing},
+        form::{Again, Errors, Form, Nothing},
         guard::{Answer, Public},
         session,
     },
@@ -71,15 +71,19 @@ pub struct Forgot {
 
 pub async fn send_reset(cx: Public<Form<Forgot>>) -> Answer {
     let typed = &cx.input.0.email;
-    let email = match Email::parse(typed) {
+    let sent = match Email::parse(typed) {
+        Ok(email) => identity::forgot_password(&cx.view.app.db, &email, &cx.origin).await.map(|()| email),
+        Err(complaint) => Err(Invalid::field("email", complaint).into()),
+    };
+    let email = match sent {
         Ok(email) => email,
-        Err(complaint) => {
-            let errors = Invalid::field("email", complaint).into();
-            let page = ForgotPage { chrome: cx.view.chrome(""), email: typed, errors };
-            return Ok(cx.view.html_as(StatusCode::UNPROCESSABLE_ENTITY, &page));
+        Err(refused) => {
+            let draw = |status, errors| {
+                cx.view.html_as(status, &ForgotPage { chrome: cx.view.chrome(""), email: typed, errors })
+            };
+            return Ok(Again::of(refused)?.page(draw));
         }
     };
-    identity::forgot_password(&cx.view.app.db, &email, &cx.origin).await?;
     let page = ResetSent {
         chrome: cx.view.chrome(""),
         email: email.to_string(),

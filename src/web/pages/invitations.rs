@@ -14,12 +14,11 @@ use crate::{
     policy::{BuiltIn, perm},
     web::{
         chrome::{Chrome, Flash, View},
-        form::{Errors, Form, Nothing, Query, Target, check, checks},
+        form::{Again, Errors, Form, Nothing, Query, Target, check, checks},
         guard::{Answer, Authorized},
         when::When,
     },
 };
-use actix_web::http::StatusCode;
 use askama::Template;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -215,16 +214,18 @@ pub async fn send(cx: Authorized<perm::InviteMembers, Form<Invite>>) -> Answer {
             let flash = if count > 0 { Flash::good(words) } else { Flash::warn("Nobody new was invited.") };
             show_once(&view, &again, results, flash).await
         }
-        Err(Refused::Invalid(invalid)) => {
+        Err(refused) => {
+            let filled = Again::of(refused)?;
             let roles = roles::assignable(&again).await?;
-            let page = RefusedPage {
-                chrome: view.chrome("invitations"),
-                base: view.at("/invitations"),
-                form: InviteForm::new(roles, Some(&form), invalid.into()),
-            };
-            Ok(view.html_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
+            Ok(filled.page(|status, errors| {
+                let page = RefusedPage {
+                    chrome: view.chrome("invitations"),
+                    base: view.at("/invitations"),
+                    form: InviteForm::new(roles, Some(&form), errors),
+                };
+                view.html_as(status, &page)
+            }))
         }
-        Err(other) => Err(other),
     }
 }
 

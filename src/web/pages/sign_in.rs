@@ -1,10 +1,10 @@
 //! Signing in and out.
 
 use crate::{
-    domain::{Refused, identity},
+    domain::identity,
     web::{
         chrome::{Chrome, Flash, View, safe_next},
-        form::{Errors, Form, Nothing, Query},
+        form::{Again, Errors, Form, Nothing, Query},
         guard::{Answer, Public, SignedIn},
         session,
     },
@@ -70,10 +70,9 @@ pub async fn submit(cx: Public<Form<Credentials>>) -> Answer {
             session::replace(&cx.view.req, &token);
             Ok(cx.view.to(safe_next(next)))
         }
-        Err(Refused::Invalid(invalid)) => {
-            Ok(draw(&cx.view, StatusCode::UNPROCESSABLE_ENTITY, next, email, invalid.into()))
+        Err(refused) => {
+            Ok(Again::of(refused)?.page(|status, errors| draw(&cx.view, status, next, email, errors)))
         }
-        Err(other) => Err(other),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     },
     web::{
         chrome::{Chrome, View},
-        form::{Errors, Form, Query, check, checks},
+        form::{Again, Errors, Form, Query, check, checks},
         guard::{Answer, Public},
         session,
     },
@@ -126,14 +126,14 @@ pub async fn submit(cx: Public<Form<SignUp>>) -> Answer {
         Ok(SignedUp::CheckMail) => {
             Ok(cx.view.to(super::address("/check-mail", &[("email", form.email.trim())], &[])))
         }
-        Err(Refused::Invalid(invalid)) => {
+        Err(refused) => {
+            let again = Again::of(refused)?;
             let offer = match &token {
                 Some(token) => invitations::look(db, token).await.ok(),
                 None => None,
             };
-            Ok(draw(&cx.view, StatusCode::UNPROCESSABLE_ENTITY, form, invalid.into(), offer))
+            Ok(again.page(|status, errors| draw(&cx.view, status, form, errors, offer)))
         }
-        Err(other) => Err(other),
     }
 }
 
