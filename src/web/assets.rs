@@ -4,8 +4,13 @@ use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{self, CacheControl, CacheDirective},
 };
+use flate2::{Compression, write::GzEncoder};
 use rust_embed::Embed;
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::HashMap,
+    io::Write,
+    sync::{LazyLock, OnceLock},
+};
 
 #[derive(Embed)]
 #[folder = "static/"]
@@ -16,6 +21,35 @@ struct Asset {
     url: String,
     mime: &'static str,
     content: Vec<u8>,
+    // Made when first asked for, as small as can be, and kept.
+    brotli: OnceLock<Vec<u8>>,
+    gzip: OnceLock<Vec<u8>>,
+}
+
+impl Asset {
+    /// The smallest form that the browser reads, and the name of its encoding.
+    fn encoded(&self, accepted: &str) -> (Option<&'static str>, &[u8]) {
+        if accepted.contains("br") {
+            (Some("br"), self.brotli.get_or_init(|| brotli(&self.content)))
+        } else if accepted.contains("gzip") {
+            (Some("gzip"), self.gzip.get_or_init(|| gzip(&self.content)))
+        } else {
+            (None, &self.content)
+        }
+    }
+}
+
+fn brotli(content: &[u8]) -> Vec<u8> {
+    let mut small = Vec::new();
+    // Writing to memory does not fail.
+    let _ = brotli::CompressorWriter::new(&mut small, 4_096, 11, 22).write_all(content);
+    small
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    let _ = encoder.write_all(content);
+    encoder.finish().unwrap_or_default()
 }
 
 struct Assets {
@@ -31,7 +65,13 @@ static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
         let (stem, ending) = name.rsplit_once('.').unwrap_or((&name, ""));
         let url = format!("/static/{stem}.{fingerprint}.{ending}");
         assets.names_by_url.insert(url.clone(), name.to_string());
-        let asset = Asset { url, mime: mime(ending), content: file.data.into_owned() };
+        let asset = Asset {
+            url,
+            mime: mime(ending),
+            content: file.data.into_owned(),
+            brotli: OnceLock::new(),
+            gzip: OnceLock::new(),
+        };
         assets.by_name.insert(name.to_string(), asset);
     }
     assets
@@ -55,12 +95,20 @@ pub(super) fn url(name: &str) -> &'static str {
 pub(crate) async fn serve(req: HttpRequest) -> HttpResponse {
     let asset = ASSETS.names_by_url.get(req.path()).and_then(|name| ASSETS.by_name.get(name));
     let Some(asset) = asset else { return super::not_found(req).await };
-    HttpResponse::Ok()
+    let accepted =
+        req.headers().get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let (encoding, content) = asset.encoded(accepted);
+    let mut response = HttpResponse::Ok();
+    if let Some(encoding) = encoding {
+        response.insert_header((header::CONTENT_ENCODING, encoding));
+    }
+    response
+        .insert_header((header::VARY, "Accept-Encoding"))
         .insert_header(CacheControl(vec![
             CacheDirective::Public,
             CacheDirective::MaxAge(31_536_000),
             CacheDirective::Extension("immutable".into(), None),
         ]))
         .insert_header((header::CONTENT_TYPE, asset.mime))
-        .body(asset.content.as_slice())
+        .body(content)
 }
