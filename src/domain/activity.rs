@@ -78,7 +78,11 @@ pub async fn list(
 ) -> Result<Page<Entry>, Refused> {
     let (mut sql, mut values) = (String::from(COLUMNS), Vec::new());
     filter.narrow(&mut sql, &mut values);
-    Order { column: "e.seq", id: "e.id", descending: true }.finish(&mut sql, &mut values, at);
+    Order { column: "e.seq", is_text: false, id: "e.id", descending: true }.finish(
+        &mut sql,
+        &mut values,
+        at,
+    )?;
     let rows: Vec<Row> = scope.all(&sql, values).await?;
     Ok(Page::cut(rows, at, |row| Cursor::new(Key::Number(row.seq), row.id)).map(Entry::from))
 }

@@ -644,7 +644,11 @@ pub async fn list(
             sql.push_str(&format!(" AND i.status = ${}", values.len() + 1));
         }
     }
-    Order { column: "i.created_at", id: "i.id", descending: true }.finish(&mut sql, &mut values, at);
+    Order { column: "i.created_at", is_text: false, id: "i.id", descending: true }.finish(
+        &mut sql,
+        &mut values,
+        at,
+    )?;
     let rows: Vec<ListedRow> = scope.all(&sql, values).await?;
     let page = Page::cut(rows, at, |row| Cursor::new(Key::Number(row.created_at), row.id));
     let actor = &scope.actor().holdings;

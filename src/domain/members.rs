@@ -35,15 +35,15 @@ impl Sort {
     ];
 
     const fn order(self) -> Order {
-        let (column, descending) = match self {
-            Self::Name => ("lower(u.name)", false),
-            Self::NameDown => ("lower(u.name)", true),
-            Self::Joined => ("m.joined_at", true),
-            Self::JoinedUp => ("m.joined_at", false),
-            Self::Active => ("COALESCE(m.last_active_at, 0)", true),
-            Self::ActiveUp => ("COALESCE(m.last_active_at, 0)", false),
+        let (column, is_text, descending) = match self {
+            Self::Name => ("lower(u.name)", true, false),
+            Self::NameDown => ("lower(u.name)", true, true),
+            Self::Joined => ("m.joined_at", false, true),
+            Self::JoinedUp => ("m.joined_at", false, false),
+            Self::Active => ("COALESCE(m.last_active_at, 0)", false, true),
+            Self::ActiveUp => ("COALESCE(m.last_active_at, 0)", false, false),
         };
-        Order { column, id: "m.id", descending }
+        Order { column, is_text, id: "m.id", descending }
     }
 }
 
@@ -124,13 +124,16 @@ struct Counts {
 /// Lists members.
 ///
 /// # Errors
-/// The database's own.
+/// [`Refused::Invalid`] for a role that is not here, or a page link of another list.
 pub async fn list(
     scope: &ReadScope<perm::ReadMembers>,
     filter: &Filter,
     at: &Position,
 ) -> Result<Listing, Refused> {
     let all = roles::all(scope).await?;
+    if !filter.role.is_empty() && all.by_slug(&filter.role).is_none() {
+        return Err(Invalid::field("role", "There is no such role in this workspace.").into());
+    }
     let (mut narrowed, mut values) = (String::from(" WHERE m.workspace_id = $1"), Vec::new());
     filter.narrow(&mut narrowed, &mut values);
     let sql = format!(
@@ -140,7 +143,7 @@ pub async fn list(
     let counts: Option<Counts> = scope.first(&sql, values.clone()).await?;
     let (total, owners) = counts.map_or((0, 0), |counts| (counts.total, counts.owners));
     let mut sql = format!("{COLUMNS}{narrowed}");
-    filter.sort.order().finish(&mut sql, &mut values, at);
+    filter.sort.order().finish(&mut sql, &mut values, at)?;
     let rows: Vec<Row> = scope.all(&sql, values).await?;
     let page = Page::cut(rows, at, |row| row.cursor(filter.sort));
     let page = page.map(|row| row.seen_by(scope.actor(), &all, owners));
@@ -489,15 +492,4 @@ async fn end<P>(s: &WriteScope<P>, member: &Subject) -> Result<i64, Refused> {
 /// would be refused.
 pub fn may_act(viewer: &Actor, member: &Member, permission: Permission) -> bool {
     viewer.holdings.has(permission) && member.refused.is_none()
-}
-
-/// A slug that no role of the workspace has is a mistake in a filter, not an empty list.
-///
-/// # Errors
-/// [`Refused::Invalid`] on the field `role`.
-pub fn check_role(listing: &Listing, slug: &str) -> Result<(), Refused> {
-    if slug.is_empty() || listing.roles.iter().any(|role| role.slug == slug) {
-        return Ok(());
-    }
-    Err(Invalid::field("role", "There is no such role in this workspace.").into())
 }

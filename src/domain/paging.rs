@@ -32,8 +32,15 @@ impl Cursor {
     }
 
     fn decode(text: &str) -> Option<Self> {
-        serde_json::from_slice(&hex::decode(text).ok()?).ok()
+        let cursor: Self = serde_json::from_slice(&hex::decode(text).ok()?).ok()?;
+        // No name that we sorted by has one, and PostgreSQL takes none.
+        let is_plain = !matches!(&cursor.0, Key::Text(text) if text.contains('\0'));
+        is_plain.then_some(cursor)
     }
+}
+
+fn broken_link(field: &str) -> Refused {
+    Invalid::field(field, "This page link is broken. Start from the first page.").into()
 }
 
 /// Which page of a list.
@@ -58,9 +65,9 @@ impl Position {
         match (after, before) {
             ("", "") => Ok(Self::First),
             ("", "end") => Ok(Self::Last),
-            (after, "") => Cursor::decode(after).map(Self::After).ok_or_else(|| wrong("after")),
-            ("", before) => Cursor::decode(before).map(Self::Before).ok_or_else(|| wrong("before")),
-            _ => Err(wrong("after")),
+            (after, "") => Cursor::decode(after).map(Self::After).ok_or_else(|| broken_link("after")),
+            ("", before) => Cursor::decode(before).map(Self::Before).ok_or_else(|| broken_link("before")),
+            _ => Err(broken_link("after")),
         }
     }
 
@@ -73,16 +80,29 @@ impl Position {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Order {
     pub column: &'static str,
+    /// The column is a text, and not a number.
+    pub is_text: bool,
     pub id: &'static str,
     pub descending: bool,
 }
 
 impl Order {
     /// Ends a statement that so far ends in its WHERE: the bound of the page, its order, its size.
-    pub(super) fn finish(&self, sql: &mut String, values: &mut Vec<Value>, at: &Position) {
+    ///
+    /// # Errors
+    /// [`Refused::Invalid`] for a cursor of a list that is sorted otherwise.
+    pub(super) fn finish(
+        &self,
+        sql: &mut String,
+        values: &mut Vec<Value>,
+        at: &Position,
+    ) -> Result<(), Refused> {
         let ascending = self.descending == at.is_backwards();
         let Self { column, id, .. } = self;
         if let Position::After(Cursor(key, row)) | Position::Before(Cursor(key, row)) = at {
+            if matches!(key, Key::Text(_)) != self.is_text {
+                return Err(broken_link("after"));
+            }
             let sign = if ascending { '>' } else { '<' };
             values.push(match key {
                 Key::Text(text) => text.as_str().into(),
@@ -95,6 +115,7 @@ impl Order {
         }
         let way = if ascending { "ASC" } else { "DESC" };
         sql.push_str(&format!(" ORDER BY {column} {way}, {id} {way} LIMIT {}", PAGE + 1));
+        Ok(())
     }
 }
 
