@@ -59,9 +59,6 @@ impl Position {
     /// # Errors
     /// [`Refused::Invalid`] for what no page ever linked to.
     pub fn parse(after: &str, before: &str) -> Result<Self, Refused> {
-        let wrong = |field| {
-            Refused::from(Invalid::field(field, "This page link is broken. Start from the first page."))
-        };
         match (after, before) {
             ("", "") => Ok(Self::First),
             ("", "end") => Ok(Self::Last),
