@@ -229,12 +229,13 @@ async fn issue<P>(
 struct Existing {
     email: String,
     message: String,
+    status: String,
     roles: Option<String>,
 }
 
 /// The invitation of this workspace with this id, whatever its state.
 async fn existing(scope: &impl Scoped, id: Uuid) -> Result<Existing, Refused> {
-    let sql = "SELECT i.email, i.message,
+    let sql = "SELECT i.email, i.message, i.status,
             (SELECT string_agg(r.slug, ' ') FROM invitation_roles ir
                 JOIN roles r ON r.workspace_id = ir.workspace_id AND r.id = ir.role_id
                 WHERE ir.workspace_id = i.workspace_id AND ir.invitation_id = i.id) AS roles
@@ -681,9 +682,13 @@ impl ListedRow {
 /// One invitation, for the page that asks whether to withdraw it. Answers its address.
 ///
 /// # Errors
-/// [`Refused::Hidden`].
+/// [`Refused::Hidden`], [`Conflict::NotPending`].
 pub async fn address(scope: &ReadScope<perm::CancelInvitations>, id: Uuid) -> Result<String, Refused> {
-    Ok(existing(scope, id).await?.email)
+    let invitation = existing(scope, id).await?;
+    if invitation.status != "pending" {
+        return Err(scope.refuse(Conflict::NotPending).await);
+    }
+    Ok(invitation.email)
 }
 
 #[cfg(test)]
