@@ -2,7 +2,7 @@
 //! every page of the table is opened; a form stands on one of them if and only if policy lets this
 //! person send it, and sent as it stands it goes through.
 
-use crate::{support::*, world::*};
+use crate::{matrix::rule, support::*, world::*};
 use bailiwick::{
     policy::{Holdings, Permission},
     web::routes::{Access, table},
@@ -160,7 +160,7 @@ async fn crawl(client: &Client, facts: &Facts, said: &str) -> Found {
 fn pages_of_table(facts: &Facts) -> Vec<String> {
     let mut all = Vec::new();
     for route in table() {
-        let (Access::Member(_), "GET") = (route.access, route.method.as_str()) else { continue };
+        let (Access::Member(_), "GET") = (rule(&route), route.method.as_str()) else { continue };
         all.extend(with_ids(route.path, facts));
     }
     all
@@ -188,7 +188,7 @@ fn with_ids(pattern: &str, facts: &Facts) -> Vec<String> {
 fn expected(facts: &Facts, me: &str) -> BTreeSet<String> {
     let mut all: BTreeSet<String> = BTreeSet::new();
     for route in table().iter().filter(|route| route.method.as_str() == "POST") {
-        match route.access {
+        match rule(route) {
             Access::Member(needs) => {
                 let my = &facts.members.iter().find(|member| member.id == me).unwrap().holdings;
                 if my.meets(needs) {

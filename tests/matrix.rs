@@ -1,16 +1,99 @@
 //! Every route of the table × everyone × every workspace and id that could stand in its path.
 //!
-//! What must come is computed from the table and from policy. A route that is added makes this fail
-//! until it is said here what goes into its path and its form.
+//! What must come is computed from the rules below and from policy. A route that is added makes this
+//! fail until it is said here who may call it, and what goes into its path and its form.
 
 use crate::{support::*, world::*};
 use bailiwick::{
-    policy::{BuiltIn, Holdings, Permission},
+    policy::{BuiltIn, Holdings, Needs, Permission},
     web::routes::{Access, Route, table},
 };
 use reqwest::Method;
 use std::collections::BTreeMap;
 use uuid::Uuid;
+
+use Permission as P;
+
+const PUBLIC: Access = Access::Public;
+const SIGNED_IN: Access = Access::SignedIn;
+const MEMBER: Access = Access::Member(Needs::Membership);
+
+const fn one(permission: Permission) -> Access {
+    Access::Member(Needs::One(permission))
+}
+
+const fn any(permissions: &'static [Permission]) -> Access {
+    Access::Member(Needs::AnyOf(permissions))
+}
+
+/// Who may do what, written down a second time: what is expected does not follow a slip in the table.
+#[rustfmt::skip]
+const RULES: &[(&str, Access)] = &[
+    ("GET /healthz", PUBLIC),
+    ("GET /readyz", PUBLIC),
+    ("GET /", PUBLIC),
+    ("GET /sign-up", PUBLIC),
+    ("POST /sign-up", PUBLIC),
+    ("GET /check-mail", PUBLIC),
+    ("GET /sign-in", PUBLIC),
+    ("POST /sign-in", PUBLIC),
+    ("POST /sign-out", SIGNED_IN),
+    ("GET /forgot-password", PUBLIC),
+    ("POST /forgot-password", PUBLIC),
+    ("GET /reset-password/{token}", PUBLIC),
+    ("GET /reset-password", PUBLIC),
+    ("POST /reset-password", PUBLIC),
+    ("GET /email-verification/{token}", PUBLIC),
+    ("GET /email-verification", PUBLIC),
+    ("POST /email-verification", PUBLIC),
+    ("GET /invitations/{token}", PUBLIC),
+    ("GET /invitation", PUBLIC),
+    ("POST /invitation/acceptance", SIGNED_IN),
+    ("POST /invitation/decline", PUBLIC),
+    ("GET /workspaces", SIGNED_IN),
+    ("POST /workspaces", SIGNED_IN),
+    ("GET /me", SIGNED_IN),
+    ("POST /me/profile", SIGNED_IN),
+    ("POST /me/password", SIGNED_IN),
+    ("POST /me/email", SIGNED_IN),
+    ("POST /me/verification", SIGNED_IN),
+    ("POST /me/sessions/revocation", SIGNED_IN),
+    ("POST /me/sessions/{session}/revocation", SIGNED_IN),
+    ("GET /w/{workspace}", MEMBER),
+    ("GET /w/{workspace}/departure", MEMBER),
+    ("POST /w/{workspace}/departure", MEMBER),
+    ("GET /w/{workspace}/members", one(P::ReadMembers)),
+    ("GET /w/{workspace}/members/{member}", one(P::ReadMembers)),
+    ("POST /w/{workspace}/members/{member}/roles", one(P::UpdateMemberRoles)),
+    ("GET /w/{workspace}/members/{member}/suspension", one(P::SuspendMembers)),
+    ("POST /w/{workspace}/members/{member}/suspension", one(P::SuspendMembers)),
+    ("POST /w/{workspace}/members/{member}/reactivation", one(P::SuspendMembers)),
+    ("GET /w/{workspace}/members/{member}/removal", one(P::RemoveMembers)),
+    ("POST /w/{workspace}/members/{member}/removal", one(P::RemoveMembers)),
+    ("POST /w/{workspace}/members/{member}/ownership-offer", one(P::UpdateMemberRoles)),
+    ("POST /w/{workspace}/ownership-offers/{offer}/acceptance", MEMBER),
+    ("POST /w/{workspace}/ownership-offers/{offer}/decline", MEMBER),
+    ("POST /w/{workspace}/ownership-offers/{offer}/withdrawal", MEMBER),
+    ("GET /w/{workspace}/invitations", any(&[P::InviteMembers, P::CancelInvitations])),
+    ("POST /w/{workspace}/invitations", one(P::InviteMembers)),
+    ("POST /w/{workspace}/invitations/{invitation}/resend", one(P::InviteMembers)),
+    ("GET /w/{workspace}/invitations/{invitation}/cancellation", one(P::CancelInvitations)),
+    ("POST /w/{workspace}/invitations/{invitation}/cancellation", one(P::CancelInvitations)),
+    ("GET /w/{workspace}/roles", one(P::ReadMembers)),
+    ("GET /w/{workspace}/security", one(P::ReadMembers)),
+    ("POST /w/{workspace}/security/{permission}", one(P::UpdatePermissions)),
+    ("GET /w/{workspace}/organization", MEMBER),
+    ("POST /w/{workspace}/organization", one(P::UpdateOrganization)),
+    ("GET /w/{workspace}/organization/deletion", one(P::DeleteOrganization)),
+    ("POST /w/{workspace}/organization/deletion", one(P::DeleteOrganization)),
+    ("GET /w/{workspace}/activity", one(P::ReadAudit)),
+];
+
+pub fn rule(route: &Route) -> Access {
+    let name = format!("{} {}", route.method, route.path);
+    let rule = RULES.iter().find(|(other, _)| *other == name);
+    rule.unwrap_or_else(|| panic!("say in tests/matrix.rs who may {name}")).1
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -84,6 +167,14 @@ struct Matrix<'a> {
     before: Snapshot,
     elsewhere: Vec<String>,
     requests: usize,
+}
+
+#[test]
+fn the_table_asks_for_what_is_written_here() {
+    let table: Vec<_> =
+        table().iter().map(|route| (format!("{} {}", route.method, route.path), route.access)).collect();
+    let rules: Vec<_> = RULES.iter().map(|(name, access)| ((*name).to_owned(), *access)).collect();
+    assert_eq!(table, rules, "left: what is mounted; right: RULES");
 }
 
 const TOGGLED: Permission = Permission::ReadTeams;
@@ -167,7 +258,7 @@ async fn pages(matrix: &Matrix<'_>) -> Vec<(String, String)> {
         }
         // Only what is open to them: a refusal would show on the page of activity.
         let rows = table();
-        let own = rows.iter().filter(|route| match route.access {
+        let own = rows.iter().filter(|route| match rule(route) {
             Access::Member(needs) => route.method.as_str() == "GET" && actor.holdings.meets(needs),
             _ => false,
         });
@@ -358,7 +449,8 @@ impl<'a> Matrix<'a> {
 
     fn verdict(&self, route: &Route, actor: &Actor, place: Place, body: Body) -> Verdict {
         use Verdict::{Audited, Is, Open};
-        match (route.access, actor.kind) {
+        let access = rule(route);
+        match (access, actor.kind) {
             (Access::SignedIn | Access::Member(_), Kind::SignedOut) => Is(401),
             (Access::Member(_), _) if matches!(place, Place::OtherWorkspace | Place::NoWorkspace) => Is(404),
             (Access::Member(_), Kind::Outsider) => Is(404),
@@ -368,7 +460,7 @@ impl<'a> Matrix<'a> {
                 _ if place == Place::UnknownIds && route.path.contains("{permission}") => Is(404),
                 Body::Bad => Is(415),
                 Body::NoToken => Is(403),
-                Body::None | Body::Good => match route.access {
+                Body::None | Body::Good => match access {
                     Access::Public => Open,
                     Access::SignedIn => signed_in(route, place),
                     Access::Member(_) => self.inside(route, actor, place),
@@ -469,7 +561,7 @@ impl<'a> Matrix<'a> {
             assert_eq!(page.html, self.nothing, "{said} differs from the answer for what does not exist");
         }
         if let (Verdict::Audited(403), Kind::Role(_), Access::Member(needs)) =
-            (verdict, actor.kind, route.access)
+            (verdict, actor.kind, rule(route))
             && !actor.holdings.meets(needs)
         {
             page.assert_says(needs.permissions()[0].label());
@@ -484,7 +576,7 @@ impl<'a> Matrix<'a> {
             assert_eq!(now.0 - events.0, refused, "events that {said} added");
             assert_eq!(now.1 - events.1, refused, "refusals in acme that {said} added");
         } else if body == Body::Good {
-            if matches!(route.access, Access::Member(_)) {
+            if matches!(rule(route), Access::Member(_)) {
                 let elsewhere = rows_of(self.app, self.world.elsewhere.id).await;
                 assert_eq!(self.elsewhere, elsewhere, "{said} changed another workspace");
                 let now = self.events().await;
