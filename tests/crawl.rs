@@ -79,11 +79,7 @@ async fn everybody(app: &TestApp, world: &World, state: &str) {
                 answer.status,
                 answer.text()
             );
-            assert_eq!(
-                elsewhere,
-                rows_of(app, world.elsewhere.id).await,
-                "{said}: {action} changed another workspace"
-            );
+            assert_untouched(app, world.elsewhere.id, &elsewhere, &format!("{said}: {action}")).await;
         }
         restore(app).await;
     }

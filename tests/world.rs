@@ -295,6 +295,14 @@ pub async fn rows_of(app: &TestApp, workspace: Uuid) -> Vec<String> {
     all
 }
 
+/// Fails when a row of the workspace is not as it was, and shows only that.
+pub async fn assert_untouched(app: &TestApp, workspace: Uuid, before: &[String], said: &str) {
+    let after = rows_of(app, workspace).await;
+    let gone: Vec<_> = before.iter().filter(|row| !after.contains(row)).collect();
+    let new: Vec<_> = after.iter().filter(|row| !before.contains(row)).collect();
+    assert!(before == after, "{said} changed another workspace:\n- {gone:#?}\n+ {new:#?}");
+}
+
 /// The facts of acme from which a test says what must be allowed.
 pub struct Facts {
     pub roles: BTreeMap<String, Holdings>,
