@@ -95,9 +95,14 @@ impl<I: FromRequest + 'static> FromRequest for SignedIn<I> {
         let (req, mut payload) = (req.clone(), payload.take());
         Box::pin(async move {
             let app = app(&req)?;
-            let person = who(&req, &app).await.map_err(|refused| refusal(&req, &refused))?;
-            let view = View::of_person(&req, app, &person);
+            let ask = async || who(&req, &app).await.map_err(|refused| refusal(&req, &refused));
+            let mut person = ask().await?;
             let input = I::from_request(&req, &mut payload).await.map_err(Into::into)?;
+            if !req.method().is_safe() {
+                // The body may have taken its time: whoever signed out meanwhile changes nothing.
+                person = ask().await?;
+            }
+            let view = View::of_person(&req, app.clone(), &person);
             Ok(Self { person, origin: origin::of(&req), view, input })
         })
     }
