@@ -8,11 +8,11 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod abuse;
 mod policy;
 mod support;
 
 // A file a noun, added here as each is written:
-// mod abuse;          // every line of shared/abuse-cases.md that concerns what exists, named after it
 // mod activity;
 // mod crawl;          // a form is on a page if and only if its POST is allowed
 // mod durability;     // kill -9 while writing
