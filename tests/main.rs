@@ -9,6 +9,7 @@
 )]
 
 // A file a noun.
+mod abuse; // what real products got wrong, line by line
 mod browser; // what only a real browser shows
 mod crawl; // a form is on a page if and only if its POST is allowed
 mod matrix; // every route × everyone × own, another's, unknown

@@ -5,6 +5,7 @@ use super::Settings;
 use actix_web::{
     HttpRequest, HttpResponse,
     cookie::{Cookie, CookieJar, SameSite, time::Duration},
+    http::header::{HeaderValue, SET_COOKIE},
 };
 
 /// A cookie's name. With https it is locked to this host by the browser (`__Host-`).
@@ -13,12 +14,14 @@ pub(super) fn name(settings: &Settings, what: &str) -> String {
     format!("{prefix}bailiwick-{what}")
 }
 
-/// Reads a signed cookie.
+/// Reads a signed cookie. One that was signed under another name is none.
 pub(super) fn read(req: &HttpRequest, settings: &Settings, what: &str) -> Option<String> {
     let name = name(settings, what);
     let mut jar = CookieJar::new();
     jar.add_original(req.cookie(&name)?);
-    jar.signed(&settings.cookie_key).get(&name).map(|cookie| cookie.value().to_owned())
+    let cookie = jar.signed(&settings.cookie_key).get(&name)?;
+    let (purpose, value) = cookie.value().split_once(':')?;
+    (purpose == what).then(|| value.to_owned())
 }
 
 /// Sets a signed cookie for a while; the browser alone may see it, its scripts not.
@@ -29,7 +32,8 @@ pub(super) fn set(
     value: String,
     keep: Duration,
 ) {
-    let cookie = Cookie::build(name(settings, what), value)
+    // The signature covers the value alone, so the value says which cookie it is.
+    let cookie = Cookie::build(name(settings, what), format!("{what}:{value}"))
         .path("/")
         .secure(settings.is_secure)
         .http_only(true)
@@ -50,8 +54,11 @@ pub(super) fn remove(response: &mut HttpResponse, settings: &Settings, what: &st
     add(response, &cookie);
 }
 
+/// Percent-encoded, which `HttpResponse::add_cookie` leaves out: a name with a semicolon in it must
+/// not end the value and start an attribute.
 fn add(response: &mut HttpResponse, cookie: &Cookie<'_>) {
-    if let Err(error) = response.add_cookie(cookie) {
-        tracing::error!(%error, "a cookie could not be set");
+    match HeaderValue::from_str(&cookie.encoded().to_string()) {
+        Ok(value) => response.headers_mut().append(SET_COOKIE, value),
+        Err(error) => tracing::error!(%error, "a cookie could not be set"),
     }
 }

@@ -72,7 +72,9 @@ impl<P: Access, I: FromRequest + 'static> FromRequest for Authorized<P, I> {
 async fn admit<P: Access>(req: &HttpRequest, app: &web::Data<App>) -> Result<ReadScope<P>, Refused> {
     let credential = credential(req)?;
     // What cannot be a slug names no workspace, and is asked for as none.
-    let slug = req.match_info().get("workspace").and_then(|text| Slug::parse(text).ok());
+    let text = req.match_info().get("workspace").unwrap_or_default();
+    // Only as it is written: ` acme` would be a second address for one thing.
+    let slug = Slug::parse(text).ok().filter(|slug| slug.as_str() == text);
     let slug = slug.as_ref().map_or("", Slug::as_str);
     ReadScope::admit(&app.db, credential, slug, origin::of(req)).await
 }
@@ -93,9 +95,14 @@ impl<I: FromRequest + 'static> FromRequest for SignedIn<I> {
         let (req, mut payload) = (req.clone(), payload.take());
         Box::pin(async move {
             let app = app(&req)?;
-            let person = who(&req, &app).await.map_err(|refused| refusal(&req, &refused))?;
-            let view = View::of_person(&req, app, &person);
+            let ask = async || who(&req, &app).await.map_err(|refused| refusal(&req, &refused));
+            let mut person = ask().await?;
             let input = I::from_request(&req, &mut payload).await.map_err(Into::into)?;
+            if !req.method().is_safe() {
+                // The body may have taken its time: whoever signed out meanwhile changes nothing.
+                person = ask().await?;
+            }
+            let view = View::of_person(&req, app.clone(), &person);
             Ok(Self { person, origin: origin::of(&req), view, input })
         })
     }

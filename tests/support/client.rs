@@ -231,7 +231,9 @@ impl Client {
         if method != Method::GET && method != Method::HEAD {
             say("origin", self.base.as_str().trim_end_matches('/'));
         }
-        headers.extend(self.extra.clone().into_iter().filter_map(|(name, value)| Some((name?, value))));
+        for (name, value) in &self.extra {
+            headers.insert(name, value.clone());
+        }
         headers.remove("content-type");
         for name in &self.without {
             headers.remove(name);

@@ -255,7 +255,8 @@ pub async fn change_password(
     Ok(token)
 }
 
-/// Sets a new hash and ends every session and every reset link that the old one stood behind.
+/// Sets a new hash and ends every session, every reset link and every change of address that the old
+/// one stood behind.
 pub(super) async fn replace_password(
     tx: &DatabaseTransaction,
     user: Uuid,
@@ -264,7 +265,8 @@ pub(super) async fn replace_password(
     let user = Value::from(user);
     tx.run("UPDATE users SET password_hash = $2 WHERE id = $1", vec![user.clone(), hash.into()]).await?;
     tx.run("DELETE FROM sessions WHERE user_id = $1", vec![user.clone()]).await?;
-    tx.run("DELETE FROM email_tokens WHERE user_id = $1 AND purpose = 'reset_password'", vec![user]).await?;
+    let sql = "DELETE FROM email_tokens WHERE user_id = $1 AND purpose IN ('reset_password', 'change_email')";
+    tx.run(sql, vec![user]).await?;
     Ok(())
 }
 

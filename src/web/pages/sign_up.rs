@@ -108,7 +108,19 @@ fn draw(
 
 pub async fn submit(cx: Public<Form<SignUp>>) -> Answer {
     let (db, form) = (&cx.view.app.db, &cx.input.0);
-    let token = invitation::carried(&cx.view);
+    let token = match invitation::carried(&cx.view) {
+        // Where anybody may sign up, a dead invitation is left out here as it was when the form was
+        // drawn: a form with a workspace is one that was drawn without an invitation.
+        Some(token)
+            if cx.view.app.settings.sign_up == config::SignUp::Open && !form.workspace.trim().is_empty() =>
+        {
+            match invitations::look(db, &token).await {
+                Err(Refused::Gone(_) | Refused::Suspended(_)) => None,
+                _ => Some(token),
+            }
+        }
+        carried => carried,
+    };
     let done = match form.read() {
         Ok((name, email, password, workspace)) => {
             let policy = cx.view.app.settings.sign_up;

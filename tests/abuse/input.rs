@@ -1,0 +1,602 @@
+//! Abuse cases: input.
+
+use super::{secrets::crawl, *};
+use bailiwick::web::routes;
+use reqwest::Method;
+use uuid::Uuid;
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Every POST of the table, with a path that names something.
+fn posts() -> Vec<String> {
+    let fill = |path: &str| {
+        let path = path.replace("{workspace}", "acme").replace("{permission}", "create:teams");
+        let id = Uuid::from_u128(7).to_string();
+        ["{member}", "{invitation}", "{offer}", "{session}"]
+            .iter()
+            .fold(path, |path, name| path.replace(name, &id))
+    };
+    let posts: Vec<_> =
+        routes::table().iter().filter(|r| r.method.as_str() == "POST").map(|r| fill(r.path)).collect();
+    assert!(posts.len() > 25 && posts.iter().all(|path| !path.contains('{')), "{posts:?}");
+    posts
+}
+
+const MARKUP: &str = "<b class=pwned>x</b>\"'&amp;";
+
+both! {
+    async fn extra_fields_is_admin_workspace_id_email_verified_credits_on_every_form_422(app: TestApp) {
+        let owner = founder(&app).await;
+        app.unchanged_by(async {
+            for path in posts() {
+                for field in [
+                    "is_admin",
+                    "workspace_id",
+                    "email_verified",
+                    "credits",
+                    "user_id",
+                    "__proto__",
+                    "role[]",
+                ] {
+                    let page = owner.client.post_form(&path, &[(field, "1")]).await;
+                    page.assert_status(422).assert_says(field);
+                }
+            }
+        })
+        .await;
+        owner.client.visit("/me").await;
+    }
+
+    async fn extra_fields_in_the_query_of_a_list_422(app: TestApp) {
+        let owner = founder(&app).await;
+        for path in ["/w/acme/members", "/w/acme/invitations", "/w/acme/activity", "/sign-in", "/check-mail"]
+        {
+            owner.client.get(&format!("{path}?is_admin=1")).await.assert_status(422).assert_says("is_admin");
+        }
+        owner.client.get("/w/acme/members?q=a&q=b").await.assert_status(400).assert_says("q");
+    }
+
+    async fn every_post_without_a_token_or_with_a_foreign_one_403_and_no_row_changed(app: TestApp) {
+        let owner = founder(&app).await;
+        let foreign = outsider(&app).await.client.csrf().await;
+        owner.client.csrf().await;
+        app.unchanged_by(async {
+            for path in posts() {
+                for body in [
+                    String::new(),
+                    format!("csrf={foreign}"),
+                    "csrf=".into(),
+                    "csrf=0&csrf=0".into(),
+                    format!("csrf={}", "a".repeat(64)),
+                ] {
+                    owner.client.post_raw(&path, body, FORM).await.assert_status(403);
+                }
+                // A token in the address is none.
+                let csrf = owner.client.csrf().await;
+                owner.client.post_raw(&format!("{path}?csrf={csrf}"), "", FORM).await.assert_status(403);
+            }
+        })
+        .await;
+        owner.client.visit("/me").await;
+    }
+
+    async fn every_post_that_another_site_caused_403_and_no_row_changed(app: TestApp) {
+        let owner = founder(&app).await;
+        owner.client.csrf().await;
+        let cross = owner.client.with_header("sec-fetch-site", "cross-site");
+        let sibling = owner.client.with_header("sec-fetch-site", "same-site");
+        let old = owner.client.without_header("sec-fetch-site").with_header("origin", "https://evil.example");
+        let opaque = owner.client.without_header("sec-fetch-site").with_header("origin", "null");
+        app.unchanged_by(async {
+            for path in posts() {
+                for client in [&cross, &sibling, &old, &opaque] {
+                    client.post_form(&path, &[]).await.assert_status(403);
+                }
+            }
+        })
+        .await;
+        owner.client.visit("/me").await;
+    }
+
+    async fn a_body_that_is_no_form_415_or_400_and_never_5xx(app: TestApp) {
+        let owner = founder(&app).await;
+        let csrf = owner.client.csrf().await;
+        let nested = format!("{}{}", "[".repeat(300), "]".repeat(300));
+        app.unchanged_by(async {
+            for path in posts() {
+                for (kind, body) in [
+                    ("application/json", format!("{{\"csrf\":\"{csrf}\",\"x\":{nested}}}")),
+                    ("text/plain", format!("csrf={csrf}")),
+                    (
+                        "multipart/form-data; boundary=x",
+                        format!(
+                            "--x\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{csrf}\r\n--x--"
+                        ),
+                    ),
+                    ("", format!("csrf={csrf}")),
+                ] {
+                    let page = owner.client.post_raw(&path, body, kind).await;
+                    assert_eq!(page.status.as_u16(), 415, "{path} {kind}: {}", page.text());
+                }
+            }
+        })
+        .await;
+    }
+
+    async fn nul_and_bad_utf_8_are_422_on_both_databases_with_the_field_named(app: TestApp) {
+        let owner = founder(&app).await;
+        let viewer = member(&app, &owner, "viewer").await;
+        let csrf = owner.client.csrf().await;
+        let fields: [(String, &str, &str); 12] = [
+            ("/me/profile".into(), "name", ""),
+            ("/me/email".into(), "email", "&current_password=x"),
+            ("/me/password".into(), "password", "&current_password=x"),
+            ("/workspaces".into(), "name", ""),
+            ("/workspaces".into(), "slug", "&name=Fine"),
+            ("/workspaces".into(), "account", "&name=Fine"),
+            ("/w/acme/organization".into(), "name", "&slug=acme"),
+            ("/w/acme/organization".into(), "slug", "&name=Acme"),
+            ("/w/acme/invitations".into(), "message", "&emails=a%40example.com"),
+            ("/w/acme/invitations".into(), "emails", ""),
+            ("/w/acme/organization/deletion".into(), "confirm", ""),
+            (roles_of(&viewer), "role", ""),
+        ];
+        for (path, field, others) in &fields {
+            for bad in ["a%00b", "%00", "%FF", "%C3%28", "%ED%A0%80", "a%C0%80b", "%F5%80%80%80"] {
+                let body = format!("{field}={bad}{others}&csrf={csrf}");
+                let page = app.unchanged_by(owner.client.post_raw(path, body, FORM)).await;
+                page.assert_status(422);
+                let named = page.field_error(field).is_some() || page.text().contains(field);
+                assert!(named, "{path} {field}={bad}: {}", page.text());
+            }
+        }
+        for (path, field) in [
+            ("/sign-in", "email"),
+            ("/sign-in", "password"),
+            ("/sign-up", "name"),
+            ("/sign-up", "email"),
+            ("/sign-up", "workspace"),
+            ("/sign-up", "password"),
+            ("/forgot-password", "email"),
+        ] {
+            let client = app.client();
+            let csrf = client.csrf().await;
+            for bad in ["a%00b", "%FF"] {
+                let mut others = vec![
+                    ("name", "Some+One"),
+                    ("email", "some%40example.com"),
+                    ("password", "correct+horse+battery+staple"),
+                    ("workspace", "Acme"),
+                ];
+                others.retain(|(name, _)| {
+                    *name != field
+                        && match path {
+                            "/sign-up" => true,
+                            "/sign-in" => *name == "email" || *name == "password",
+                            _ => false,
+                        }
+                });
+                let others: String = others.iter().map(|(name, value)| format!("&{name}={value}")).collect();
+                let page = app
+                    .unchanged_by(client.post_raw(path, format!("{field}={bad}{others}&csrf={csrf}"), FORM))
+                    .await;
+                page.assert_status(422);
+            }
+        }
+    }
+
+    async fn nul_and_nonsense_in_queries_and_cursors_are_4xx_on_both_databases(app: TestApp) {
+        let owner = founder(&app).await;
+        let lists: [(&str, &[&str]); 4] = [
+            ("/w/acme/members", &["q", "role", "status", "kind", "sort", "after", "before"]),
+            ("/w/acme/invitations", &["q", "status", "after", "before"]),
+            (
+                "/w/acme/activity",
+                &["q", "kind", "outcome", "actor", "target", "from", "until", "after", "before"],
+            ),
+            ("/w/acme/invitations", &["after"]),
+        ];
+        for (path, fields) in lists {
+            for field in fields {
+                for bad in ["%00", "a%00", "%FF", "%F0%28%8C%28"] {
+                    let page = owner.client.get(&format!("{path}?{field}={bad}")).await;
+                    page.assert_status(422);
+                }
+                let long = "9".repeat(3_000);
+                let page = owner.client.get(&format!("{path}?{field}={long}")).await;
+                page.assert_status(422);
+            }
+        }
+        // Cursors that no page ever linked to: another type, another list, characters that no text has.
+        let id = Uuid::from_u128(1);
+        for cursor in [
+            format!("[{{\"t\":\"a\\u0000b\"}},\"{id}\"]"),
+            format!("[{{\"t\":\"a\"}},\"{id}\"]"),
+            format!("[{{\"n\":5}},\"{id}\"]"),
+            format!("[{{\"n\":-9223372036854775808}},\"{id}\"]"),
+        ] {
+            let cursor = hex::encode(cursor);
+            for path in [
+                "/w/acme/members",
+                "/w/acme/members?sort=joined",
+                "/w/acme/members?sort=-active",
+                "/w/acme/invitations",
+                "/w/acme/activity",
+            ] {
+                for side in ["after", "before"] {
+                    let sign = if path.contains('?') { '&' } else { '?' };
+                    let page = owner.client.get(&format!("{path}{sign}{side}={cursor}")).await;
+                    assert!(
+                        [200, 422].contains(&page.status.as_u16()),
+                        "{path} {side}: {} {}",
+                        page.status,
+                        page.text()
+                    );
+                }
+            }
+        }
+        for path in [
+            "/w/acme/activity?from=9999-12-31",
+            "/w/acme/activity?until=9999-12-31",
+            "/w/acme/activity?from=0000-01-01",
+        ] {
+            assert!(owner.client.get(path).await.status.as_u16() < 500, "{path}");
+        }
+        owner.client.get("/w/acme/activity?from=2026-02-30").await.assert_status(422);
+    }
+
+    async fn bidi_and_control_characters_in_names_422_with_the_field_named_and_everything_typed_kept(app: TestApp) {
+        let owner = founder(&app).await;
+        for bad in
+            ["Owner\u{202e}eno", "a\u{200b}b", "a\u{2066}b", "\u{feff}a", "a\u{1}b", "a\rb", "a\nb", "\u{85}"]
+        {
+            let page = app
+                .unchanged_by(owner.client.post_form("/me/profile", &[("name", bad)]))
+                .await
+                .with_status(422);
+            assert!(page.field_error("name").is_some(), "{bad:?}");
+            let fields = [("name", bad), ("slug", "kept-slug")];
+            let page = app
+                .unchanged_by(owner.client.post_form("/w/acme/organization", &fields))
+                .await
+                .with_status(422);
+            assert!(page.field_error("name").is_some(), "{bad:?}");
+            assert_eq!(page.field_value("slug").as_deref(), Some("kept-slug"));
+            let page =
+                app.unchanged_by(owner.client.post_form("/workspaces", &fields)).await.with_status(422);
+            assert_eq!(page.form("/workspaces").values("slug"), ["kept-slug"]);
+            owner
+                .client
+                .get(&format!(
+                    "/w/acme/members?q={}",
+                    url::form_urlencoded::byte_serialize(bad.as_bytes()).collect::<String>()
+                ))
+                .await
+                .assert_status(422);
+        }
+        let page = owner
+            .client
+            .post_form("/w/acme/invitations", &[("emails", "a@example.com"), ("message", "one\u{202e}two")])
+            .await;
+        page.assert_status(422);
+        assert!(page.field_error("message").is_some());
+        assert_eq!(page.field_value("emails").as_deref(), Some("a@example.com"));
+        // What is written from right to left by itself is fine.
+        owner
+            .client
+            .post_form(
+                "/me/profile",
+                &[("name", "\u{5e9}\u{5dc}\u{5d5}\u{5dd} \u{5e2}\u{5d5}\u{5dc}\u{5dd}")],
+            )
+            .await
+            .assert_status(303);
+    }
+
+    async fn a_password_of_two_kilobytes_is_refused_before_hashing(app: TestApp) {
+        let owner = founder(&app).await;
+        let long = "correct horse ".repeat(150);
+        let page = app.client().post_form("/sign-in", &[("email", &owner.email), ("password", &long)]).await;
+        page.assert_status(422);
+        let sign_up = [
+            ("name", "Some One"),
+            ("email", "some@example.com"),
+            ("password", long.as_str()),
+            ("workspace", "More"),
+        ];
+        let page = app.client().post_form("/sign-up", &sign_up).await.with_status(422);
+        assert!(page.field_error("password").unwrap().contains("1,024"));
+        assert_eq!(page.field_value("email").as_deref(), Some("some@example.com"));
+        assert_eq!(page.field_value("password").as_deref(), Some(""), "a password is never sent back");
+        let page = owner
+            .client
+            .post_form("/me/password", &[("current_password", PASSWORD), ("password", &long)])
+            .await;
+        page.assert_status(422);
+        let page = owner
+            .client
+            .post_form("/me/password", &[("current_password", &long), ("password", PASSWORD)])
+            .await;
+        page.assert_status(422);
+        // The longest that is taken, and one in characters of several bytes.
+        for password in [
+            format!("correct horse battery{}", " x9".repeat(300)),
+            "\u{1f40e}\u{1f50b}\u{1f4ce} horse battery staple".to_owned(),
+        ] {
+            let page = owner
+                .client
+                .post_form("/me/password", &[("current_password", PASSWORD), ("password", &password)])
+                .await;
+            page.assert_status(303);
+            let page = owner
+                .client
+                .post_form("/me/password", &[("current_password", &password), ("password", PASSWORD)])
+                .await;
+            page.assert_status(303);
+        }
+    }
+
+    async fn weak_passwords_are_refused_with_the_reason(app: TestApp) {
+        let owner = founder(&app).await;
+        for weak in [
+            "",
+            "short",
+            "aaaaaaaaaaaa",
+            "passwordpassword",
+            "owner-one@example.com",
+            "123456789012",
+            "qwertyuiop12",
+        ] {
+            let fields = [("current_password", PASSWORD), ("password", weak)];
+            let page = owner.client.post_form("/me/password", &fields).await;
+            assert!(page.field_error("password").is_some(), "{weak:?} is taken");
+            page.assert_status(422);
+        }
+    }
+
+    async fn path_parameters_with_encoded_slashes_nul_and_dots_404_or_410_never_5xx(app: TestApp) {
+        let owner = founder(&app).await;
+        let id = owner.member_id;
+        let cookies = owner.client.cookies().join("; ");
+        let paths = [
+            "/w/acme%2Fmembers".to_owned(),
+            "/w/ac%00me".into(),
+            "/w/%2e%2e/me".into(),
+            "/w/../me/x".into(),
+            "/w/acme/../acme/members/x".into(),
+            "/w/ACME".into(),
+            "/w/acme%20".into(),
+            "/w/acme/".into(),
+            "/w//acme".into(),
+            "/w/acme//members".into(),
+            "/w/%FF".into(),
+            "/w/acme%".into(),
+            format!("/w/acme/members/{}", id.simple()),
+            format!("/w/acme/members/{}", id.to_string().to_uppercase()),
+            format!("/w/acme/members/%7B{id}%7D"),
+            format!("/w/acme/members/{id}%00"),
+            format!("/w/acme/members/{id}%2Froles"),
+            "/w/acme/members/..%2F..%2Fme".into(),
+            "/w/acme/members/0".into(),
+            "/w/acme/security/create%3Ateams%00".into(),
+            "/static/..%2f..%2fCargo.toml".into(),
+            "/static/../Cargo.toml".into(),
+            "/static/%00".into(),
+            "/static//etc/passwd".into(),
+            format!("/{}", "a".repeat(6_000)),
+            format!("/w/{}", "a".repeat(6_000)),
+        ];
+        for path in paths {
+            let request =
+                format!("GET {path} HTTP/1.1\r\nHost: x\r\nCookie: {cookies}\r\nConnection: close\r\n\r\n");
+            let answer = app.raw(request.as_bytes(), std::time::Duration::from_secs(10)).await;
+            let status = answer.split(' ').nth(1).unwrap_or_default().to_owned();
+            assert!(["404", "400", "405", "414"].contains(&status.as_str()), "{path}: {status}\n{answer}");
+            assert!(!answer.contains("[package]") && !answer.contains("root:"), "{path}");
+        }
+        for method in ["POST"] {
+            let csrf = owner.client.csrf().await;
+            let path = format!("/w/acme/members/{}/roles", id.simple());
+            let page = owner
+                .client
+                .request(
+                    method.parse().unwrap(),
+                    &path,
+                    Some((FORM, format!("csrf={csrf}&role=viewer").into_bytes())),
+                )
+                .await;
+            page.assert_status(404);
+        }
+    }
+
+    async fn other_methods_405_that_name_what_is_allowed_and_change_nothing(app: TestApp) {
+        let owner = founder(&app).await;
+        app.unchanged_by(async {
+            for path in [
+                "/w/acme/members",
+                "/w/acme/organization",
+                "/sign-out",
+                "/me",
+                "/w/acme/departure",
+                "/sign-in",
+                "/healthz",
+            ] {
+                for method in ["PUT", "PATCH", "DELETE", "TRACE", "OPTIONS", "PROPFIND"] {
+                    let page = owner.client.request(method.parse().unwrap(), path, None).await;
+                    page.assert_status(405);
+                    assert!(page.header("allow").is_some(), "{method} {path}");
+                    page.assert_silent_about("bailiwick-session");
+                }
+            }
+            for path in
+                ["/sign-out", "/me/password", "/invitation/acceptance", "/w/acme/security/create:teams"]
+            {
+                owner.client.get(path).await.assert_status(405);
+            }
+            for path in ["/w/acme/members", "/me", "/w/acme"] {
+                let page = owner.client.request(Method::HEAD, path, None).await;
+                page.assert_status(200);
+                assert!(page.html.is_empty());
+            }
+            // The method in a field or a header is no method.
+            let page =
+                owner.client.with_header("x-http-method-override", "POST").get("/w/acme/departure").await;
+            page.assert_status(200);
+        })
+        .await;
+        owner.client.visit("/me").await;
+    }
+
+    async fn markup_in_every_name_is_inert_in_every_page_and_mail(app: TestApp) {
+        let client =
+            sign_up(&app, MARKUP, "owner-one@example.com", PASSWORD, &format!("acme {MARKUP}")).await;
+        verify_email(&app, "owner-one@example.com").await;
+        sign_in_with(&client, "owner-one@example.com", PASSWORD).await;
+        let client = client.with_header("user-agent", &format!("Mozilla {MARKUP}"));
+        let slug = app.scalar_text("SELECT slug FROM workspaces").await.unwrap();
+        let owner = person(&app, client, MARKUP, "owner-one@example.com", &slug).await;
+        let viewer = member(&app, &owner, "viewer").await;
+        viewer.client.post_form("/me/profile", &[("name", MARKUP)]).await.assert_status(303);
+        let page = owner.client.visit(&format!("/w/{slug}/invitations")).await;
+        let fields = [("emails", "guest-one@example.com"), ("role", "viewer"), ("message", MARKUP)];
+        owner.client.submit(&page, &format!("/w/{slug}/invitations"), &fields).await.assert_status(303);
+        owner.client.post_form(&at(&viewer, "ownership-offer"), &[]).await.assert_status(303);
+        give(&owner, &viewer, &["editor"]).await.assert_status(303);
+        viewer
+            .client
+            .with_header("user-agent", MARKUP)
+            .get(&format!("/w/{slug}/activity"))
+            .await
+            .assert_status(403);
+        // A role of that name, as custom roles will be.
+        let id = app.id(Uuid::from_u128(99));
+        app.execute(&format!("INSERT INTO roles (id, workspace_id, slug, name, description, built_in, is_owner, position, created_at)
+            SELECT {id}, id, 'pilot', {name}, {name}, false, false, 90, 0 FROM workspaces", name = quoted(MARKUP))).await;
+        let home = format!("/w/{slug}");
+        let starts = [
+            "/workspaces".to_owned(),
+            "/me".into(),
+            home.clone(),
+            format!("{home}/members?q={}", "%3Cb%20class=pwned%3E"),
+            format!("{home}/activity?q=%3Cb%20class=pwned%3E%22"),
+            format!("{home}/invitations?q=%22%3E%3Cb%20class=pwned%3E"),
+            "/sign-in?next=%22%3E%3Cb%20class=pwned%3E".into(),
+        ];
+        let mut pages = Vec::new();
+        for person in [&owner, &viewer] {
+            pages.extend(crawl(&person.client, &starts.iter().map(String::as_str).collect::<Vec<_>>()).await);
+        }
+        let guest = app.client();
+        let link = app.mail.wait_for_link("guest-one@example.com", "/invitations/").await;
+        pages.push(guest.visit(&link).await);
+        pages.push(guest.visit("/sign-up").await);
+        pages.push(guest.get("/sign-in?next=%22%3E%3Cb%20class=pwned%3E").await);
+        for typed in [("name", MARKUP), ("email", "\"><b class=pwned>"), ("workspace", MARKUP)] {
+            pages.push(guest.post_form("/sign-up", &[typed]).await.with_status(422));
+        }
+        pages.push(guest.post_form("/sign-in", &[("email", "\"><b class=pwned>")]).await.with_status(422));
+        pages.push(
+            owner
+                .client
+                .post_form("/workspaces", &[("name", MARKUP), ("slug", "\"><b class=pwned>")])
+                .await
+                .with_status(422),
+        );
+        pages.push(
+            owner
+                .client
+                .post_form(
+                    &format!("{home}/organization"),
+                    &[("name", MARKUP), ("slug", "\"><b class=pwned>")],
+                )
+                .await
+                .with_status(422),
+        );
+        pages.push(
+            owner
+                .client
+                .post_form(&format!("{home}/organization/deletion"), &[("confirm", "\"><b class=pwned>")])
+                .await
+                .with_status(422),
+        );
+        pages.push(
+            owner
+                .client
+                .post_form(
+                    &format!("{home}/invitations"),
+                    &[("emails", "\"><b class=pwned>"), ("message", "</textarea><b class=pwned>")],
+                )
+                .await
+                .with_status(422),
+        );
+        pages.push(owner.client.post_form("/me/profile", &[("<b class=pwned>", "1")]).await.with_status(422));
+        let mut told = 0;
+        for page in &pages {
+            assert!(
+                !page.has(".pwned") && !page.html.contains("<b class=pwned"),
+                "{}:\n{}",
+                page.url,
+                page.html
+            );
+            told += usize::from(page.text().contains("<b class=pwned>x</b>"));
+        }
+        assert!(pages.len() > 30 && told > 10, "{} pages, {told} of them with a name", pages.len());
+        let letter = app.mail.wait_for("guest-one@example.com", "invites you").await;
+        assert!(letter.raw.to_lowercase().contains("content-type: text/plain"), "{}", letter.raw);
+        assert!(!letter.raw.to_lowercase().contains("text/html"));
+        assert!(letter.subject.contains("<b class=pwned>"), "{}", letter.subject);
+    }
+
+    async fn what_a_page_says_once_survives_any_name(app: TestApp) {
+        let owner = founder(&app).await;
+        let viewer = member(&app, &owner, "viewer").await;
+        for name in [
+            "Semi; Path=/nowhere; Colon",
+            "Per%20cent 100%",
+            "Zo\u{eb} \u{4e16}\u{754c}",
+            "Comma, \"Quote\" \\ back",
+            "a=b; c=d",
+            MARKUP,
+        ] {
+            viewer.client.post_form("/me/profile", &[("name", name)]).await.assert_status(303);
+            let answer = owner.client.post_form(&at(&viewer, "suspension"), &[]).await.with_status(303);
+            for cookie in answer.headers.get_all("set-cookie") {
+                let cookie = String::from_utf8_lossy(cookie.as_bytes()).into_owned();
+                assert!(
+                    cookie.ends_with("Max-Age=300")
+                        || !cookie.contains("flash")
+                        || cookie.contains("Path=/;"),
+                    "{cookie}"
+                );
+                assert!(!cookie.contains("Path=/nowhere") && !cookie.contains("; c=d"), "{cookie}");
+            }
+            owner.client.follow(answer).await.assert_says(&format!("{name} is suspended"));
+            owner.client.post_form(&at(&viewer, "reactivation"), &[]).await.assert_status(303);
+        }
+    }
+
+    async fn cr_lf_in_names_and_addresses_never_reaches_a_mail_header(app: TestApp) {
+        let owner = founder(&app).await;
+        for emails in ["a@example.com%0d%0aBcc:thief@example.com", "\"a@example.com\"@x"] {
+            let page =
+                app.unchanged_by(owner.client.post_form("/w/acme/invitations", &[("emails", emails)])).await;
+            page.assert_status(422);
+        }
+        // A line break parts addresses here; each is one recipient of its own.
+        invite(&owner.client, "acme", "a@example.com\r\nb@example.com", &["viewer"]).await;
+        app.mail_is_out().await;
+        assert!(
+            app.mail
+                .all()
+                .iter()
+                .all(|letter| letter.to.len() == 1 && !letter.raw.to_lowercase().contains("\nbcc:"))
+        );
+        for email in
+            ["a@x.org\r\nBcc: b@x.org", "a@x.org,b@x.org", "<a@x.org>", "a@x.org b@x.org", "a@[127.0.0.1]"]
+        {
+            let page =
+                app.unchanged_by(app.client().post_form("/forgot-password", &[("email", email)])).await;
+            page.assert_status(422);
+            assert!(page.field_error("email").is_some(), "{email:?}");
+        }
+    }
+}

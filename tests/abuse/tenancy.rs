@@ -1,0 +1,233 @@
+//! Abuse cases: tenancy. The matrix walks every route; here stand the ways around it.
+
+use super::*;
+use bailiwick::web::routes::{self, Access};
+use reqwest::Method;
+use uuid::Uuid;
+
+/// Ids of one thing of each type in a workspace, by the name that paths give them.
+async fn things(app: &TestApp, owner: &Person, member: &Person) -> Vec<(&'static str, String)> {
+    let guest = format!("guest-of-{}@example.com", owner.workspace);
+    invite(&owner.client, &owner.workspace, &guest, &["viewer"]).await;
+    let invitation = pending(app, &guest).await;
+    owner.client.post_form(&at(member, "ownership-offer"), &[]).await.assert_status(303);
+    let sql = format!("SELECT id FROM ownership_offers WHERE to_member_id = {}", app.id(member.member_id));
+    let offer = app.scalar_uuid(&sql).await;
+    vec![
+        ("{member}", member.member_id.to_string()),
+        ("{invitation}", invitation.to_string()),
+        ("{offer}", offer.to_string()),
+    ]
+}
+
+/// Every route of a workspace that names a thing in it, as method and path.
+fn routes_to_things(slug: &str, ids: &[(&'static str, String)]) -> Vec<(Method, String)> {
+    let of_workspace = routes::table().into_iter().filter(|route| matches!(route.access, Access::Member(_)));
+    let mut paths = Vec::new();
+    for route in of_workspace {
+        let mut path = route.path.replace("{workspace}", slug);
+        for (name, id) in ids {
+            path = path.replace(name, id);
+        }
+        if path != route.path.replace("{workspace}", slug) {
+            paths.push((route.method.as_str().parse().unwrap(), path));
+        }
+    }
+    assert!(paths.len() > 10, "{paths:?}");
+    paths
+}
+
+/// Fields that the form of this path may carry.
+fn fields(path: &str) -> Vec<(&'static str, &'static str)> {
+    if path.ends_with("/roles") { vec![("role", "billing")] } else { vec![] }
+}
+
+async fn ask(client: &Client, method: &Method, path: &str) -> Page {
+    if *method == Method::GET { client.get(path).await } else { client.post_form(path, &fields(path)).await }
+}
+
+both! {
+    async fn one_workspace_with_the_ids_of_another_every_type_and_verb_404_as_for_an_unknown_id(app: TestApp) {
+        let owner = founder(&app).await;
+        let other = outsider(&app).await;
+        let theirs =
+            invite_and_join(&app, &other.client, "elsewhere", "viewer-two@example.com", &["viewer"]).await;
+        let ids = things(&app, &other, &theirs).await;
+        let unknown: Vec<_> = ids.iter().map(|(name, _)| (*name, Uuid::from_u128(77).to_string())).collect();
+        let nobody = routes_to_things("acme", &unknown);
+        for ((method, path), (_, unknown)) in routes_to_things("acme", &ids).into_iter().zip(nobody) {
+            let page = ignored(&app, 404, ask(&owner.client, &method, &path)).await;
+            let same = ignored(&app, 404, ask(&owner.client, &method, &unknown)).await;
+            assert_eq!(page.html, same.html, "{method} {path}");
+        }
+    }
+
+    async fn an_outsider_who_knows_the_slug_404_everywhere_as_for_no_workspace(app: TestApp) {
+        let owner = founder(&app).await;
+        let viewer = member(&app, &owner, "viewer").await;
+        let ids = things(&app, &owner, &viewer).await;
+        let outsider = outsider(&app).await;
+        let mut paths = routes_to_things("acme", &ids);
+        for path in [
+            "",
+            "/members",
+            "/invitations",
+            "/roles",
+            "/security",
+            "/organization",
+            "/activity",
+            "/departure",
+            "/organization/deletion",
+            "/members?q=viewer",
+            "/activity?q=viewer",
+        ] {
+            paths.push((Method::GET, format!("/w/acme{path}")));
+        }
+        for path in [
+            "/invitations",
+            "/organization",
+            "/organization/deletion",
+            "/departure",
+            "/security/create:teams",
+        ] {
+            paths.push((Method::POST, format!("/w/acme{path}")));
+        }
+        for (method, path) in paths {
+            let page = ignored(&app, 404, ask(&outsider.client, &method, &path)).await;
+            let nowhere = path.replace("/w/acme", "/w/no-such-place");
+            let same = ignored(&app, 404, ask(&outsider.client, &method, &nowhere)).await;
+            assert_eq!(page.html, same.html, "{method} {path}");
+        }
+    }
+
+    async fn search_filters_and_counts_never_reach_over(app: TestApp) {
+        let owner = founder(&app).await;
+        let other = outsider(&app).await;
+        invite_and_join(&app, &other.client, "elsewhere", "viewer-two@example.com", &["viewer"]).await;
+        invite(&other.client, "elsewhere", "guest-two@example.com", &["viewer"]).await;
+        for path in [
+            "/w/acme/members?q=two",
+            "/w/acme/members?q=%25",
+            "/w/acme/members?q=_",
+            "/w/acme/members?role=viewer",
+            "/w/acme/invitations?q=two",
+            "/w/acme/activity?q=two",
+            "/w/acme/members?before=end",
+        ] {
+            let page = owner.client.visit(path).await;
+            page.assert_silent_about("Viewer Two")
+                .assert_silent_about("guest-two")
+                .assert_silent_about("Outsider");
+        }
+        let actor = format!("/w/acme/activity?actor={}", other.user_id);
+        owner.client.visit(&actor).await.assert_silent_about("Outsider");
+        let page = owner.client.visit("/w/acme/security").await;
+        assert!(page.select(".reach").iter().all(|words| words == "1 person"), "{:?}", page.select(".reach"));
+        // A cursor of the one list leads nowhere in the other.
+        for i in 0..60_u128 {
+            let (user, id) = (app.id(Uuid::from_u128(1000 + i)), app.id(Uuid::from_u128(5000 + i)));
+            app.execute(&format!(
+                "INSERT INTO users (id, email, name, password_hash, created_at)
+                VALUES ({user}, 'm{i:03}@example.com', 'Member {i:03}', '', 0)"
+            ))
+            .await;
+            app.execute(&format!(
+                "INSERT INTO members (id, workspace_id, kind, user_id, status, origin, joined_at)
+                SELECT {id}, id, 'user', {user}, 'active', 'api', 0 FROM workspaces WHERE slug = 'elsewhere'"
+            ))
+            .await;
+        }
+        let page = other.client.visit("/w/elsewhere/members").await;
+        let next = page.link("after=").replace("/elsewhere/", "/acme/");
+        owner.client.visit(&next).await.assert_silent_about("Member 0");
+    }
+
+    async fn a_role_of_another_workspace_is_no_role_here_422(app: TestApp) {
+        let owner = founder(&app).await;
+        let viewer = member(&app, &owner, "viewer").await;
+        outsider(&app).await;
+        let id = app.id(Uuid::from_u128(99));
+        app.execute(&format!("INSERT INTO roles (id, workspace_id, slug, name, description, built_in, is_owner, position, created_at)
+            SELECT {id}, id, 'pilot', 'Pilot', '', false, false, 90, 0 FROM workspaces WHERE slug = 'elsewhere'")).await;
+        app.unchanged_by(give(&owner, &viewer, &["pilot"])).await.assert_status(422);
+        let fields = [("emails", "a@example.com"), ("role", "pilot")];
+        app.unchanged_by(owner.client.post_form("/w/acme/invitations", &fields)).await.assert_status(422);
+        let seen = version(&owner, "create:teams").await;
+        let fields = [("role", "pilot"), ("version", seen.as_str())];
+        app.unchanged_by(owner.client.post_form("/w/acme/security/create:teams", &fields))
+            .await
+            .assert_status(422);
+        owner.client.get("/w/acme/members?role=pilot").await.assert_status(422);
+    }
+
+    async fn an_account_of_somebody_else_takes_no_workspace_404(app: TestApp) {
+        let owner = founder(&app).await;
+        let other = outsider(&app).await;
+        let viewer = member(&app, &owner, "viewer").await;
+        let sql = format!(
+            "SELECT account_id FROM account_people WHERE is_admin AND user_id = {}",
+            app.id(owner.user_id)
+        );
+        let account = app.scalar_uuid(&sql).await.to_string();
+        for client in [&other.client, &viewer.client] {
+            let page = ignored(
+                &app,
+                404,
+                client.post_form("/workspaces", &[("name", "Mine"), ("account", &account)]),
+            )
+            .await;
+            let fields = [("name", "Mine"), ("account", &Uuid::from_u128(5).to_string())];
+            let same = ignored(&app, 404, client.post_form("/workspaces", &fields)).await;
+            assert_eq!(page.html, same.html);
+        }
+    }
+
+    async fn a_deleted_workspace_is_404_everywhere_its_slug_free_its_invitations_dead_its_record_kept(app: TestApp) {
+        let owner = founder(&app).await;
+        let viewer = member(&app, &owner, "viewer").await;
+        let ids = things(&app, &owner, &viewer).await;
+        let link = app.mail.wait_for_link("guest-of-acme@example.com", "/invitations/").await;
+        let events = app.scalar_i64("SELECT count(*) FROM audit_events").await;
+        owner
+            .client
+            .post_form("/w/acme/organization/deletion", &[("confirm", "acme")])
+            .await
+            .assert_status(303);
+        for person in [&owner, &viewer] {
+            for (method, path) in routes_to_things("acme", &ids) {
+                ignored(&app, 404, ask(&person.client, &method, &path)).await;
+            }
+            person.client.get("/w/acme").await.assert_status(404);
+            person.client.visit("/workspaces").await.assert_says("No workspaces yet");
+        }
+        let client = app.client();
+        client.follow(client.get(&link).await).await.assert_status(410);
+        for table in [
+            "members",
+            "member_roles",
+            "invitations",
+            "invitation_roles",
+            "invitation_tokens",
+            "roles",
+            "grants",
+            "ownership_offers",
+        ] {
+            assert_eq!(app.scalar_i64(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
+        }
+        let kept = app.scalar_i64("SELECT count(*) FROM audit_events WHERE workspace_id IS NOT NULL").await;
+        assert!(kept > 3, "{kept}");
+        assert_eq!(app.scalar_i64("SELECT count(*) FROM audit_events").await, events + 1);
+        assert_eq!(
+            app.scalar_i64("SELECT count(*) FROM audit_events WHERE kind = 'organization.deleted'").await,
+            1
+        );
+        // The address is free again, and what was goes with none of it.
+        viewer
+            .client
+            .post_form("/workspaces", &[("name", "Acme again"), ("slug", "acme")])
+            .await
+            .assert_status(303);
+        viewer.client.visit("/w/acme/activity").await.assert_silent_about("Owner One");
+        owner.client.get("/w/acme").await.assert_status(404);
+    }
+}
