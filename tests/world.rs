@@ -4,7 +4,7 @@
 //! Most people are put in by SQL: they only have to be there.
 
 use crate::support::*;
-use bailiwick::policy::{BuiltIn, Holdings};
+use bailiwick::policy::{BuiltIn, Holdings, Permission};
 use sea_orm::ConnectionTrait;
 use std::{
     collections::BTreeMap,
@@ -88,6 +88,9 @@ impl World {
         let invitation = Invitation::to("invited@elsewhere.example.com").by(viewer_user);
         let late = Invitation { expires_in: -DAY, ..Invitation::to("new@example.com") };
         late.by(outsider.user_id).add(app, "elsewhere").await;
+        let new = add_user(app, "New One", "new@example.com").await;
+        add_member(app, "elsewhere", new, "active", &["viewer"]).await;
+        add_role(app, "elsewhere", "Role Elsewhere").await;
         let elsewhere = Things {
             id: workspace_id(app, "elsewhere").await,
             viewer,
@@ -159,6 +162,26 @@ pub async fn add_member(app: &TestApp, slug: &str, user: Uuid, status: &str, rol
         assert_eq!(app.execute(&sql).await, 1, "no role {role}");
     }
     id
+}
+
+/// A role that holds every permission.
+async fn add_role(app: &TestApp, workspace: &str, name: &str) {
+    let (id, workspace) = (app.id(new_id()), quoted(workspace));
+    let sql = format!(
+        "INSERT INTO roles (id, workspace_id, slug, name, description, built_in, is_owner, position, created_at)
+         SELECT {id}, r.workspace_id, 'custom', {}, '', r.is_owner, r.is_owner, 9, r.created_at
+         FROM roles r JOIN workspaces w ON w.id = r.workspace_id WHERE w.slug = {workspace} AND r.slug = 'viewer'",
+        quoted(name)
+    );
+    // A Viewer is no Owner: the one false that both databases write alike.
+    assert_eq!(app.execute(&sql).await, 1);
+    for permission in Permission::ALL {
+        let sql = format!(
+            "INSERT INTO grants (workspace_id, role_id, scope) SELECT id, {id}, {} FROM workspaces WHERE slug = {workspace}",
+            quoted(permission.scope())
+        );
+        assert_eq!(app.execute(&sql).await, 1);
+    }
 }
 
 /// An invitation as a row; it has no links.
