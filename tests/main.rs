@@ -12,8 +12,11 @@
 mod abuse; // what real products got wrong, line by line
 mod browser; // what only a real browser shows
 mod crawl; // a form is on a page if and only if its POST is allowed
+mod durability; // kill -9 while writing
+mod mail; // the outbox, to files and to a real SMTP server
 mod matrix; // every route × everyone × own, another's, unknown
 mod policy; // the ceiling, as properties of the pure rules
+mod races; // twenty at once, on real connections
 mod statements; // how many SQL statements a page costs
 mod support;
 mod world; // a filled workspace, for the tests that walk it
