@@ -137,6 +137,7 @@ fn listen(listener: TcpListener, app: Data<web::App>, workers: Option<usize>) ->
             .wrap(web::session_middleware(&app))
             .wrap(security_headers(&app))
             .wrap(Compress::default())
+            .wrap(from_fn(web::need_length))
             .wrap(from_fn(name_request))
             .wrap(TracingLogger::<RequestLog>::new())
             .configure(web::routes::mount)

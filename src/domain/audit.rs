@@ -5,11 +5,13 @@
 
 use super::{Refused, scope::Origin};
 use crate::{
+    clock::MINUTE,
     entity::{audit_event, workspace},
     random,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
+    sea_query::Expr,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -19,34 +21,99 @@ use uuid::Uuid;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
-    WorkspaceCreated { name: String, slug: String },
-    OrganizationUpdated { name_before: String, name_after: String, slug_before: String, slug_after: String },
-    OrganizationDeleted { name: String, slug: String, members: i64 },
-    MemberRolesChanged { before: Vec<String>, after: Vec<String> },
-    MemberSuspended { roles: Vec<String> },
-    MemberReactivated { roles: Vec<String> },
-    MemberRemoved { roles: Vec<String>, invitations_cancelled: i64 },
-    MemberLeft { roles: Vec<String>, invitations_cancelled: i64 },
-    OwnershipOffered { expires_at: i64 },
+    WorkspaceCreated {
+        name: String,
+        slug: String,
+    },
+    OrganizationUpdated {
+        name_before: String,
+        name_after: String,
+        slug_before: String,
+        slug_after: String,
+    },
+    OrganizationDeleted {
+        name: String,
+        slug: String,
+        members: i64,
+    },
+    MemberRolesChanged {
+        before: Vec<String>,
+        after: Vec<String>,
+    },
+    MemberSuspended {
+        roles: Vec<String>,
+    },
+    MemberReactivated {
+        roles: Vec<String>,
+    },
+    MemberRemoved {
+        roles: Vec<String>,
+        invitations_cancelled: i64,
+    },
+    MemberLeft {
+        roles: Vec<String>,
+        invitations_cancelled: i64,
+    },
+    OwnershipOffered {
+        expires_at: i64,
+    },
     OwnershipOfferWithdrawn {},
     OwnershipOfferDeclined {},
-    OwnershipHandedOver { from: String, before: Vec<String>, after: Vec<String> },
-    InvitationSent { roles: Vec<String>, expires_at: i64 },
-    InvitationResent { roles: Vec<String>, expires_at: i64 },
-    InvitationCancelled { roles: Vec<String> },
-    InvitationAccepted { roles: Vec<String>, invited_by: String },
-    InvitationDeclined { roles: Vec<String> },
-    PermissionChanged { permission: String, before: Vec<String>, after: Vec<String>, gained: i64, lost: i64 },
-    AccessRefused { route: String, reason: String },
+    OwnershipHandedOver {
+        from: String,
+        before: Vec<String>,
+        after: Vec<String>,
+        from_before: Vec<String>,
+        from_after: Vec<String>,
+    },
+    InvitationSent {
+        roles: Vec<String>,
+        expires_at: i64,
+    },
+    InvitationResent {
+        roles: Vec<String>,
+        expires_at: i64,
+    },
+    InvitationCancelled {
+        roles: Vec<String>,
+    },
+    InvitationAccepted {
+        roles: Vec<String>,
+        invited_by: String,
+    },
+    InvitationDeclined {
+        roles: Vec<String>,
+    },
+    PermissionChanged {
+        permission: String,
+        before: Vec<String>,
+        after: Vec<String>,
+        gained: i64,
+        lost: i64,
+    },
+    AccessRefused {
+        route: String,
+        reason: String,
+    },
     SignedUp {},
     SignedIn {},
     SignedOut {},
-    EmailConfirmed { email: String },
-    EmailChanged { before: String, after: String },
-    ProfileUpdated { name_before: String, name_after: String },
+    EmailConfirmed {
+        email: String,
+    },
+    EmailChanged {
+        before: String,
+        after: String,
+    },
+    ProfileUpdated {
+        name_before: String,
+        name_after: String,
+    },
     PasswordChanged {},
     PasswordReset {},
-    SessionsRevoked { count: i64 },
+    SessionsRevoked {
+        count: i64,
+    },
 }
 
 impl Event {
@@ -280,7 +347,9 @@ async fn insert(
         target_kind: target.kind(),
         target: &target.id.map(|id| id.to_string()).unwrap_or_default(),
         target_name: &target.name,
+        via: about.origin.via.word(),
         address: &about.origin.address,
+        user_agent: &about.origin.user_agent,
         payload: &payload,
     };
     let hash = link.hash(previous);
@@ -319,7 +388,9 @@ pub(super) struct Link<'a> {
     pub target_kind: &'a str,
     pub target: &'a str,
     pub target_name: &'a str,
+    pub via: &'a str,
     pub address: &'a str,
+    pub user_agent: &'a str,
     pub payload: &'a str,
 }
 
@@ -329,6 +400,33 @@ impl Link<'_> {
         let content = serde_json::to_vec(self).unwrap_or_default();
         Sha256::new().chain_update(previous).chain_update(content).finalize().to_vec()
     }
+}
+
+/// Refusals of one kind to one person within a minute that are written down. More of them are a
+/// flood, whose rows could never be deleted.
+const MOST_REFUSALS_A_MINUTE: u64 = 100;
+
+/// Whether this very refusal was written down too often lately.
+///
+/// # Errors
+/// The database's own.
+pub(super) async fn is_flood(
+    tx: &DatabaseTransaction,
+    workspace: Uuid,
+    by: &Actor,
+    event: &Event,
+    now: i64,
+) -> Result<bool, DbErr> {
+    use audit_event::Column;
+    let payload = serde_json::to_string(event).map_err(|e| DbErr::Custom(e.to_string()))?;
+    let same = audit_event::Entity::find()
+        .filter(Column::WorkspaceId.eq(workspace))
+        .filter(Column::At.gt(now - MINUTE))
+        .filter(Column::ActorId.eq(by.id))
+        .filter(Column::Payload.eq(payload))
+        .count(tx)
+        .await?;
+    Ok(same >= MOST_REFUSALS_A_MINUTE)
 }
 
 /// The words for a refusal, as an event.

@@ -36,7 +36,9 @@ struct Row {
     target_kind: String,
     target_id: Option<Uuid>,
     target_name: String,
+    via: String,
     address: String,
+    user_agent: String,
     payload: String,
     hash: Vec<u8>,
 }
@@ -62,7 +64,7 @@ async fn verify_one(db: &Db, workspace: Uuid) -> Result<Verdict, Refused> {
     let (mut seq, mut hash) = (0, Vec::new());
     loop {
         let sql = "SELECT seq, at, kind, outcome, actor_id, actor_name, target_kind, target_id, target_name,
-                address, payload, hash
+                via, address, user_agent, payload, hash
             FROM audit_events WHERE workspace_id = $1 AND seq > $2 ORDER BY seq LIMIT $3";
         let rows: Vec<Row> = db.read().all(sql, vec![workspace.into(), seq.into(), BATCH.into()]).await?;
         let is_last = i64::try_from(rows.len()).unwrap_or(0) < BATCH;
@@ -97,7 +99,9 @@ impl Row {
             target_kind: &self.target_kind,
             target: &text(self.target_id),
             target_name: &self.target_name,
+            via: &self.via,
             address: &self.address,
+            user_agent: &self.user_agent,
             payload: &self.payload,
         }
         .hash(previous)

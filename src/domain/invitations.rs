@@ -58,19 +58,30 @@ pub struct Sent {
     pub outcome: Outcome,
 }
 
-/// Splits what was pasted into addresses, each once, in their order. `Some Name <address>` counts as
-/// the address.
+/// Splits what was pasted into addresses, each once, in their order. Beside an address in pointed
+/// brackets, words without an @ are the name it belongs to.
 fn split(text: &str) -> Vec<String> {
     let mut seen = BTreeSet::new();
-    text.split([',', ';', '\n', '\r'])
-        .flat_map(|entry| match entry.split_once('<').and_then(|(_, rest)| rest.split_once('>')) {
-            Some((address, _)) => vec![address.trim()],
-            None => entry.split_whitespace().collect(),
+    unquoted(text)
+        .split([',', ';', '\n', '\r'])
+        .flat_map(|entry| {
+            let named = entry.contains('<');
+            entry
+                .split(|c: char| c.is_whitespace() || c == '<' || c == '>')
+                .filter(move |word| !named || word.contains('@'))
         })
-        .filter(|address| !address.is_empty())
-        .filter(|address| seen.insert(address.to_lowercase()))
+        .filter(|word| !word.is_empty())
+        .filter(|word| seen.insert(word.to_lowercase()))
         .map(str::to_owned)
         .collect()
+}
+
+/// The text without what stands in quotes: a name, which may have a comma in it.
+fn unquoted(text: &str) -> String {
+    match text.matches('"').count() % 2 {
+        0 => text.split('"').step_by(2).collect::<Vec<_>>().join(" "),
+        _ => text.to_owned(),
+    }
 }
 
 /// Invites many addresses at once; each gets an answer of its own.
@@ -701,7 +712,8 @@ mod tests {
 
     #[test]
     fn pasted_addresses_are_split_by_comma_space_and_line_each_once() {
-        let text = "a@x.org, b@x.org;c@x.org\n  Some One <d@x.org>\r\nA@x.org";
-        assert_eq!(split(text), ["a@x.org", "b@x.org", "c@x.org", "d@x.org"]);
+        let text =
+            "a@x.org, b@x.org;c@x.org\n  e@x.org Some One <d@x.org>\r\nA@x.org \"One, Some\" <f@x.org>, word";
+        assert_eq!(split(text), ["a@x.org", "b@x.org", "c@x.org", "e@x.org", "d@x.org", "f@x.org", "word"]);
     }
 }

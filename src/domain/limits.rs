@@ -17,14 +17,18 @@ pub(super) struct Limit {
 pub(super) const SIGN_IN_ACCOUNT: Limit = Limit { name: "sign-in", most: 10, window_ms: 15 * MINUTE };
 /// Wrong passwords from one network address.
 pub(super) const SIGN_IN_ADDRESS: Limit = Limit { name: "sign-in-from", most: 60, window_ms: 15 * MINUTE };
-pub(super) const SIGN_UP_ADDRESS: Limit = Limit { name: "sign-up-from", most: 60, window_ms: HOUR };
+pub(super) const SIGN_UP_ADDRESS: Limit = Limit { name: "sign-up-from", most: 200, window_ms: HOUR };
 /// Mail that a stranger can make us send to one address.
 pub(super) const MAIL_TO: Limit = Limit { name: "mail-to", most: 6, window_ms: HOUR };
-pub(super) const FORGOT_ADDRESS: Limit = Limit { name: "forgot-from", most: 60, window_ms: HOUR };
+pub(super) const FORGOT_ADDRESS: Limit = Limit { name: "forgot-from", most: 120, window_ms: HOUR };
 /// Addresses that one person may invite, over all workspaces.
 pub(super) const INVITE: Limit = Limit { name: "invite", most: 1_000, window_ms: HOUR };
 /// The same while that person's own address is not confirmed: mail to strangers is worth abusing.
-pub(super) const INVITE_UNVERIFIED: Limit = Limit { name: "invite-unverified", most: 20, window_ms: HOUR };
+pub(super) const INVITE_UNVERIFIED: Limit = Limit { name: "invite-unverified", most: 50, window_ms: HOUR };
+/// Mail to new addresses that one person may ask for.
+pub(super) const CHANGE_EMAIL: Limit = Limit { name: "change-email", most: 10, window_ms: HOUR };
+/// Wrong passwords of somebody who is signed in. Kept apart from sign-in, where strangers count too.
+pub(super) const CONFIRM: Limit = Limit { name: "confirm", most: 10, window_ms: 15 * MINUTE };
 /// Workspaces that one person may found.
 pub(super) const FOUND: Limit = Limit { name: "found", most: 30, window_ms: HOUR };
 
@@ -62,6 +66,19 @@ impl Limit {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Refuses what is over the limit already, and counts nothing: cheap enough to ask before
+    /// anything that others wait for.
+    ///
+    /// # Errors
+    /// [`Refused::TooMany`] with the seconds until the window ends.
+    pub(super) async fn check(&self, db: &Db, subject: &str) -> Result<(), Refused> {
+        let sql = "SELECT window_start, used FROM rate_limits WHERE key = $1";
+        let window: Option<Window> = db.read().first(sql, vec![self.key(subject).into()]).await?;
+        let left = window.filter(|window| window.used >= self.most);
+        let left = left.map_or(0, |window| window.window_start + self.window_ms - db.now_ms());
+        if left > 0 { Err(Refused::TooMany { retry_after_seconds: (left / 1_000).max(1) }) } else { Ok(()) }
     }
 
     /// Takes back what was counted for something that turned out well.

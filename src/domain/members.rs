@@ -3,6 +3,7 @@
 use super::{
     Conflict, Event, Invalid, Recorded, Refused, Target, TargetKind,
     invitations::ended,
+    ownership,
     paging::{Cursor, Key, Order, Page, Position},
     roles::{self, Assignable, Role, Roles},
     scope::{Actor, ReadScope, Scoped, Transaction, WriteScope},
@@ -353,6 +354,9 @@ pub async fn change_roles(
     for role in member.roles.iter().filter(|held| wanted.iter().all(|role| role.id != held.id)) {
         take(s, id, role.id).await?;
     }
+    if member.is_owner() && !wanted.iter().any(|role| role.is_owner) {
+        ownership::end_of(s, id).await?;
+    }
     let event = Event::MemberRolesChanged { before: changed.before.clone(), after: changed.after.clone() };
     Ok(Recorded::new(changed, event, member.target()))
 }
@@ -416,6 +420,9 @@ pub async fn suspend(
         return Err(Conflict::AlreadySuspended.into());
     }
     set_status(s, id, "suspended", "active").await?;
+    if member.is_owner() {
+        ownership::end_of(s, id).await?;
+    }
     let event = Event::MemberSuspended { roles: member.role_names() };
     Ok(Recorded::new(member.name.clone(), event, member.target()))
 }

@@ -5,7 +5,7 @@ use super::{
     Conflict, Event, Gone, Recorded, Refused, Target, TargetKind,
     members::{self, Subject},
     outbox::Mail,
-    roles,
+    roles::{self, Role},
     scope::{ReadScope, Scoped, WriteScope},
 };
 use crate::{
@@ -120,9 +120,16 @@ pub async fn accept(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<Re
         members::give(s, from.id, admin.id).await?;
     }
     members::take(s, from.id, owner.id).await?;
-    let mut after = to.role_names();
-    after.push(owner.name.clone());
-    let event = Event::OwnershipHandedOver { from: from.name.clone(), before: to.role_names(), after };
+    let names = |roles: &[Role]| -> Vec<String> { roles.iter().map(|role| role.name.clone()).collect() };
+    let after = Subject::load(s, &all, to.id).await?.roles;
+    let from_after = Subject::load(s, &all, from.id).await?.roles;
+    let event = Event::OwnershipHandedOver {
+        from: from.name.clone(),
+        before: names(&to.roles),
+        after: names(&after),
+        from_before: names(&from.roles),
+        from_after: names(&from_after),
+    };
     Ok(Recorded::new((), event, to.target()))
 }
 
@@ -176,6 +183,15 @@ async fn close(s: &WriteScope<perm::Membership>, id: Uuid, status: &str) -> Resu
         1 => Ok(()),
         _ => Err(Gone::Offer.into()),
     }
+}
+
+/// Withdraws what a member offered who is no active Owner any more, so that it does not come back to
+/// life when they are one again.
+pub(super) async fn end_of<P>(s: &WriteScope<P>, member: Uuid) -> Result<(), Refused> {
+    let theirs = s.open().update::<ownership_offer::Entity>();
+    let theirs = theirs.filter(ownership_offer::Column::FromMemberId.eq(member));
+    s.open().apply(ended(theirs, "cancelled", s.now_ms())).await?;
+    Ok(())
 }
 
 /// Puts an end to those of these offers that are pending.

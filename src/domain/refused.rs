@@ -99,7 +99,7 @@ pub enum Conflict {
 /// A link or an offer that is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Gone {
-    #[error("This invitation was withdrawn. Ask the workspace for a new one if you still want to join.")]
+    #[error("This invitation was cancelled. Ask the workspace for a new one if you still want to join.")]
     Cancelled,
     #[error("This invitation was accepted already. Sign in, and you will find the workspace in your list.")]
     Accepted,
@@ -115,8 +115,12 @@ pub enum Gone {
     InviterGone,
     #[error("This offer no longer holds.")]
     Offer,
-    #[error("This link was used already, or it is too old, or a newer one was sent. Ask for a new one.")]
+    #[error(
+        "This link was used already, or it is too old, or a newer one was sent. Ask whoever sent it for a new one."
+    )]
     Link,
+    #[error("This link was used already, or it is too old, or a newer one was sent. Ask for a new one.")]
+    Reset,
 }
 
 /// What was typed, field by field.
@@ -201,6 +205,7 @@ impl Refused {
             Self::Unverified { .. } => Some("unverified"),
             Self::WrongAddress(_) => Some("wrong-address"),
             Self::Conflict(Conflict::LastOwner) => Some("last-owner"),
+            Self::Conflict(Conflict::LocksYouOut) => Some("lock-out"),
             Self::Conflict(_) => Some("conflict"),
             _ => None,
         }

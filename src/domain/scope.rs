@@ -498,6 +498,10 @@ async fn note_refusal(db: &Db, workspace: Uuid, by: &AuditActor, origin: &Origin
     let Some(entry) = audit::refusal(origin, refused) else { return };
     let written = async {
         let mut open = Transaction::lock(db, workspace, origin).await?;
+        if audit::is_flood(&open.tx, workspace, by, &entry.0, open.now).await? {
+            tracing::warn!(route = origin.route, "refused too often to be audited each time");
+            return open.roll_back().await.map_err(Refused::from);
+        }
         let about = Circumstances { actor: by, origin, at: open.now, outcome: Outcome::Refused };
         audit::append(&open.tx, &mut open.head, &about, &[entry]).await?;
         open.tx.commit().await.map_err(Refused::from)

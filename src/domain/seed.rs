@@ -63,7 +63,7 @@ struct Visitor {
 
 impl Visitor {
     async fn sign_in(db: &Db, email: &str) -> Result<Self, Refused> {
-        let token = identity::sign_in(db, email, DEMO_PASSWORD, &origin("demo")).await?;
+        let token = identity::sign_in(db, email, DEMO_PASSWORD, None, &origin("demo")).await?;
         let credential = Credential::of_session(&token);
         Ok(Self { person: identity::who(db, &credential).await?, credential })
     }
@@ -204,6 +204,9 @@ fn welcome() -> String {
     for role in BuiltIn::ALL {
         text.push_str(&format!("  {:<24} {}\n", demo_email(role), role.name()));
     }
+    text.push_str(
+        "  second@example.com       Owner and Developer\n  former@example.com       Viewer, suspended\n",
+    );
     text.push_str(&format!("\nTheir password: {DEMO_PASSWORD}\n"));
     text
 }

@@ -60,6 +60,10 @@ impl Token {
         (checksum(purpose, random) == check).then(|| Self { purpose, text: Zeroizing::new(text.to_owned()) })
     }
 
+    pub fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
     /// What the database keeps: SHA-256 over the purpose and the text. The text has 256 random bits,
     /// so a slow hash would add nothing.
     pub fn hash(&self) -> Vec<u8> {

@@ -5,6 +5,7 @@ mod chrome;
 mod cookies;
 mod cross_site;
 mod form;
+mod length;
 mod origin;
 mod pages;
 mod problem;
@@ -16,6 +17,7 @@ pub mod routes;
 
 pub(crate) use assets::serve as serve_asset;
 pub(crate) use cross_site::refuse_cross_site;
+pub(crate) use length::need_length;
 pub(crate) use problem::{method_not_allowed, not_found};
 pub(crate) use session::middleware as session_middleware;
 

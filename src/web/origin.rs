@@ -24,8 +24,11 @@ fn address(req: &HttpRequest) -> Option<IpAddr> {
     let app = req.app_data::<web::Data<App>>()?;
     let is_trusted =
         |address: IpAddr| app.settings.trusted_proxies.iter().any(|net| net.0.contains(&address));
-    let values: Vec<&str> =
-        req.headers().get_all(header::X_FORWARDED_FOR).filter_map(|value| value.to_str().ok()).collect();
+    let values: Vec<_> = req
+        .headers()
+        .get_all(header::X_FORWARDED_FOR)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .collect();
     let mut hops = values.iter().flat_map(|value| value.split(',')).rev();
     while is_trusted(address) {
         match hops.next().map(|hop| hop.trim().parse::<IpAddr>()) {

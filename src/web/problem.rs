@@ -80,7 +80,7 @@ pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
             problem.link(here, "Back to the workspace")
         }
         Refused::Ceiling(ceiling) => {
-            Problem::new(StatusCode::FORBIDDEN, "This goes over your head", ceiling.to_string())
+            Problem::new(StatusCode::FORBIDDEN, "Your roles don't reach that far", ceiling.to_string())
                 .point("Nothing was changed. Ask someone whose roles hold more than yours, such as an Owner.")
                 .link(here, "Back to the workspace")
         }
@@ -110,7 +110,7 @@ pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
         Refused::Conflict(conflict) => conflicted(*conflict, here),
         Refused::Gone(gone) => {
             let problem = Problem::new(StatusCode::GONE, "This link no longer works", gone.to_string());
-            if *gone == Gone::Link {
+            if *gone == Gone::Reset {
                 problem.link("/forgot-password", "Choose a new password")
             } else {
                 problem
@@ -222,6 +222,15 @@ pub(super) fn cross_site(req: &HttpRequest) -> HttpResponse {
             app.settings.origin
         ));
     }
+    let mut response = answer(req, problem);
+    response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+    response
+}
+
+/// The body has no length. A form has one; without it there is no telling when a stalled one ends.
+pub(crate) fn length_required(req: &HttpRequest) -> HttpResponse {
+    let sentence = "Send it with a Content-Length. Nothing was changed.";
+    let problem = Problem::new(StatusCode::LENGTH_REQUIRED, "How long is it?", sentence);
     let mut response = answer(req, problem);
     response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
     response

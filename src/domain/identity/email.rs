@@ -95,15 +95,20 @@ async fn find(connection: &impl ConnectionTrait, token: &Token, now: i64) -> Res
         WHERE t.token_hash = $1 AND t.used_at IS NULL AND t.expires_at > $2
         AND (t.purpose = 'change_email' OR t.email = u.email) AND u.suspended_at IS NULL";
     let row: Option<TokenRow> = connection.first(sql, vec![token.hash().into(), now.into()]).await?;
-    row.ok_or_else(|| Gone::Link.into())
+    row.ok_or_else(|| dead(token))
+}
+
+/// A link that opens nothing any more says how to get another of its kind.
+fn dead(token: &Token) -> Refused {
+    if token.purpose() == Purpose::ResetPassword { Gone::Reset.into() } else { Gone::Link.into() }
 }
 
 /// Uses a token up. Of twenty at once, one wins.
-async fn spend(tx: &DatabaseTransaction, id: Uuid, now: i64) -> Result<(), Refused> {
+async fn spend(tx: &DatabaseTransaction, token: &Token, id: Uuid, now: i64) -> Result<(), Refused> {
     let sql = "UPDATE email_tokens SET used_at = $2 WHERE id = $1 AND used_at IS NULL";
     match tx.run(sql, vec![id.into(), now.into()]).await? {
         1 => Ok(()),
-        _ => Err(Gone::Link.into()),
+        _ => Err(dead(token)),
     }
 }
 
@@ -117,7 +122,7 @@ pub async fn confirm_email(db: &Db, token: &Token, origin: &Origin) -> Result<St
     let tx = db.begin().await?;
     let now = db.now_ms();
     let row = find(&tx, token, now).await?;
-    spend(&tx, row.id, now).await?;
+    spend(&tx, token, row.id, now).await?;
     let sql = "UPDATE users SET email = $2, email_verified_at = $3 WHERE id = $1";
     if let Err(error) = tx.run(sql, vec![row.user_id.into(), row.email.as_str().into(), now.into()]).await {
         let taken = "Another account has this address by now.";
@@ -145,10 +150,12 @@ pub async fn change_email(db: &Db, person: &Person, new: &Email, current: &str) 
     if new.as_str() == person.email {
         return Err(Invalid::field("email", "This is your address already.").into());
     }
-    sessions::confirm_password(db, person, current).await?;
+    let verified = sessions::confirm_password(db, person, current).await?;
+    limits::CHANGE_EMAIL.spend(db, &person.user_id.to_string(), 1).await?;
     limits::MAIL_TO.spend(db, new.as_str(), 1).await?;
     let tx = db.begin().await?;
     let now = db.now_ms();
+    sessions::still_is(&tx, person, &verified).await?;
     let taken: Option<UserRow> =
         tx.first("SELECT id FROM users WHERE email = $1", vec![new.as_str().into()]).await?;
     if taken.is_some() {
@@ -224,7 +231,7 @@ pub async fn reset_password(db: &Db, token: &Token, new: &Password, origin: &Ori
     let tx = db.begin().await?;
     let now = db.now_ms();
     let row = find(&tx, token, now).await?;
-    spend(&tx, row.id, now).await?;
+    spend(&tx, token, row.id, now).await?;
     sessions::replace_password(&tx, row.user_id, hash).await?;
     tx.run(
         "UPDATE users SET email_verified_at = COALESCE(email_verified_at, $2) WHERE id = $1",

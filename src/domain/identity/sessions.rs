@@ -63,11 +63,18 @@ struct Known {
     is_suspended: bool,
 }
 
-/// Signs in. A known and an unknown address get the same answer, after the same work.
+/// Signs in. A known and an unknown address get the same answer, after the same work. The session
+/// that this browser had before ends.
 ///
 /// # Errors
 /// [`Refused::Invalid`] for a wrong pair, [`Refused::TooMany`], [`Refused::Busy`].
-pub async fn sign_in(db: &Db, email: &str, typed: &str, origin: &Origin) -> Result<Token, Refused> {
+pub async fn sign_in(
+    db: &Db,
+    email: &str,
+    typed: &str,
+    previous: Option<&Token>,
+    origin: &Origin,
+) -> Result<Token, Refused> {
     let wrong = || Invalid::field("password", "The e-mail address or the password is wrong.");
     let Ok(email) = Email::parse(email) else {
         return Err(Invalid::field("email", "Enter an e-mail address such as name@example.com.").into());
@@ -75,10 +82,14 @@ pub async fn sign_in(db: &Db, email: &str, typed: &str, origin: &Origin) -> Resu
     if typed.len() > password::MAX_BYTES {
         return Err(Invalid::field("password", "A password has at most 1,024 bytes.").into());
     }
-    // The turn comes before the count: many right sign-ins at once are not many guesses.
+    // Who is over a limit takes no turn from others. The turn comes before the count: many right
+    // sign-ins at once are not many guesses. The network address is counted before the account: one
+    // that may not guess any more locks nobody out.
+    limits::SIGN_IN_ADDRESS.check(db, &origin.address).await?;
+    limits::SIGN_IN_ACCOUNT.check(db, email.as_str()).await?;
     let turn = db.passwords().turn().await?;
-    limits::SIGN_IN_ACCOUNT.spend(db, email.as_str(), 1).await?;
     limits::SIGN_IN_ADDRESS.spend(db, &origin.address, 1).await?;
+    limits::SIGN_IN_ACCOUNT.spend(db, email.as_str(), 1).await?;
     let sql = "SELECT id, name, password_hash, suspended_at IS NOT NULL AS is_suspended FROM users WHERE email = $1";
     let known: Option<Known> = db.read().first(sql, vec![email.as_str().into()]).await?;
     let hash = known.as_ref().map(|user| user.password_hash.clone());
@@ -95,11 +106,36 @@ pub async fn sign_in(db: &Db, email: &str, typed: &str, origin: &Origin) -> Resu
     limits::SIGN_IN_ACCOUNT.clear(db, email.as_str()).await?;
     let tx = db.begin().await?;
     let now = db.now_ms();
+    if !still_has(&tx, user.id, &user.password_hash).await? {
+        tx.rollback().await?;
+        return Err(wrong().into());
+    }
+    if let Some(previous) = previous {
+        tx.run("DELETE FROM sessions WHERE token_hash = $1", vec![previous.hash().into()]).await?;
+    }
     let token = start(&tx, user.id, origin, now).await?;
     let actor = Actor { id: user.id, name: user.name };
     audit::personal(&tx, &actor, origin, now, &Event::SignedIn {}).await?;
     tx.commit().await?;
     Ok(token)
+}
+
+/// Locks the user's row if the password that was verified is still theirs: hashing takes its time,
+/// and a change of password meanwhile must not be slept through.
+async fn still_has(tx: &DatabaseTransaction, user: Uuid, hash: &str) -> Result<bool, Refused> {
+    let sql = "UPDATE users SET password_hash = password_hash WHERE id = $1 AND password_hash = $2";
+    Ok(tx.run(sql, vec![user.into(), hash.into()]).await? == 1)
+}
+
+/// The same for somebody who is signed in, and still is.
+///
+/// # Errors
+/// [`Refused::SignedOut`].
+pub(super) async fn still_is(tx: &DatabaseTransaction, person: &Person, hash: &str) -> Result<(), Refused> {
+    // The lock comes first: under it the session is looked up as whoever held it left it.
+    let has = still_has(tx, person.user_id, hash).await?;
+    let live = session::Entity::find_by_id(person.session_id).one(tx).await?;
+    if has && live.is_some() { Ok(()) } else { Err(Refused::SignedOut) }
 }
 
 /// Makes a session in this transaction.
@@ -242,10 +278,11 @@ pub async fn change_password(
     new: &Password,
     origin: &Origin,
 ) -> Result<Token, Refused> {
-    confirm_password(db, person, current).await?;
+    let verified = confirm_password(db, person, current).await?;
     let hash = db.passwords().hash(new).await?;
     let tx = db.begin().await?;
     let now = db.now_ms();
+    still_is(&tx, person, &verified).await?;
     replace_password(&tx, person.user_id, hash).await?;
     let token = start(&tx, person.user_id, origin, now).await?;
     audit::personal(&tx, &person.audited(), origin, now, &Event::PasswordChanged {}).await?;
@@ -275,21 +312,25 @@ struct HashRow {
     password_hash: String,
 }
 
-/// Asks for the password once more before something that a borrowed browser should not do.
+/// Asks for the password once more before something that a borrowed browser should not do. Answers
+/// the hash that it was verified against, for [`still_is`] to look at again.
 ///
 /// # Errors
-/// [`Refused::Invalid`] on the field `current_password`.
-pub(super) async fn confirm_password(db: &Db, person: &Person, typed: &str) -> Result<(), Refused> {
+/// [`Refused::Invalid`] on the field `current_password`, [`Refused::TooMany`].
+pub(super) async fn confirm_password(db: &Db, person: &Person, typed: &str) -> Result<String, Refused> {
     if typed.len() > password::MAX_BYTES {
         return Err(Invalid::field("current_password", "A password has at most 1,024 bytes.").into());
     }
+    let subject = person.user_id.to_string();
+    limits::CONFIRM.check(db, &subject).await?;
     let turn = db.passwords().turn().await?;
-    limits::SIGN_IN_ACCOUNT.spend(db, &person.email, 1).await?;
+    limits::CONFIRM.spend(db, &subject, 1).await?;
     let sql = "SELECT password_hash FROM users WHERE id = $1";
     let row: Option<HashRow> = db.read().first(sql, vec![person.user_id.into()]).await?;
-    if !turn.verify(typed, row.map(|row| row.password_hash)).await? {
+    let hash = row.ok_or(Refused::SignedOut)?.password_hash;
+    if !turn.verify(typed, Some(hash.clone())).await? {
         return Err(Invalid::field("current_password", "This is not your current password.").into());
     }
-    limits::SIGN_IN_ACCOUNT.clear(db, &person.email).await?;
-    Ok(())
+    limits::CONFIRM.clear(db, &subject).await?;
+    Ok(hash)
 }

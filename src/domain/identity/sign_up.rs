@@ -183,7 +183,9 @@ async fn known_address(db: &Db, form: &SignUp, offer: Option<&Offer>) -> Result<
 /// A slug for a first workspace, which nobody is asked to choose: from its name, with digits where
 /// that is taken.
 async fn free_slug(tx: &DatabaseTransaction, name: &Name) -> Result<Slug, Refused> {
-    let wish = Slug::suggest(name.as_str()).filter(|slug| slug.as_str().len() <= 40);
+    // Room is left for digits.
+    let cut: String = name.as_str().chars().take(40).collect();
+    let wish = Slug::suggest(&cut).filter(|slug| slug.as_str().len() <= 40);
     let base = wish.as_ref().map_or("workspace", Slug::as_str).to_owned();
     for round in 0..20 {
         let text = match round {

@@ -5,7 +5,7 @@
 
 use crate::{
     domain::{
-        Email, Invalid, Purpose, Refused, Token,
+        Email, Gone, Invalid, Purpose, Refused, Token,
         identity::{self, Password},
     },
     web::{
@@ -22,11 +22,15 @@ use serde::Deserialize;
 
 /// Moves the secret of a link into a cookie and goes on to a page whose address has none. What was
 /// never a secret of ours goes on too: that page says that the link is dead.
-pub(super) fn carry(view: &View, cookie: &str, to: &str) -> HttpResponse {
-    let text = view.req.match_info().get("token").unwrap_or("");
+pub(super) fn carry(view: &View, cookie: &str, purpose: Purpose, to: &str) -> HttpResponse {
     let mut response = view.to(to);
-    let text: String = text.chars().filter(char::is_ascii_graphic).take(120).collect();
-    cookies::set(&mut response, &view.app.settings, cookie, text, Duration::hours(1));
+    match Token::parse(purpose, view.req.match_info().get("token").unwrap_or("")) {
+        Some(token) => {
+            let text = token.expose().to_owned();
+            cookies::set(&mut response, &view.app.settings, cookie, text, Duration::hours(1));
+        }
+        None => cookies::remove(&mut response, &view.app.settings, cookie),
+    }
     response
 }
 
@@ -93,7 +97,7 @@ pub async fn send_reset(cx: Public<Form<Forgot>>) -> Answer {
 }
 
 pub async fn follow_reset(cx: Public) -> Answer {
-    Ok(carry(&cx.view, RESET, "/reset-password"))
+    Ok(carry(&cx.view, RESET, Purpose::ResetPassword, "/reset-password"))
 }
 
 #[derive(Template)]
@@ -110,7 +114,7 @@ pub async fn reset(cx: Public) -> Answer {
 }
 
 fn reset_token(view: &View) -> Result<Token, Refused> {
-    carried(view, RESET, Purpose::ResetPassword).ok_or(Refused::Gone(crate::domain::Gone::Link))
+    carried(view, RESET, Purpose::ResetPassword).ok_or(Refused::Gone(Gone::Reset))
 }
 
 #[derive(Deserialize, Default)]
@@ -138,7 +142,7 @@ pub async fn choose_password(cx: Public<Form<NewPassword>>) -> Answer {
 }
 
 pub async fn follow_verification(cx: Public) -> Answer {
-    Ok(carry(&cx.view, VERIFICATION, "/email-verification"))
+    Ok(carry(&cx.view, VERIFICATION, Purpose::VerifyEmail, "/email-verification"))
 }
 
 #[derive(Template)]
@@ -153,7 +157,7 @@ pub async fn verification(cx: Public) -> Answer {
 }
 
 fn verification_token(view: &View) -> Result<Token, Refused> {
-    carried(view, VERIFICATION, Purpose::VerifyEmail).ok_or(Refused::Gone(crate::domain::Gone::Link))
+    carried(view, VERIFICATION, Purpose::VerifyEmail).ok_or(Refused::Gone(Gone::Link))
 }
 
 pub async fn verify(cx: Public<Form<Nothing>>) -> Answer {

@@ -130,7 +130,8 @@ impl Told {
             Event::OwnershipOffered { .. } => plain("offered the ownership to"),
             Event::OwnershipOfferWithdrawn {} => plain("took back the ownership offered to"),
             Event::OwnershipOfferDeclined {} => plain("declined the ownership offered by"),
-            Event::OwnershipHandedOver { from, before, after } => Self {
+            Event::OwnershipHandedOver { from, before, after, from_before, from_after } => Self {
+                detail: format!("{from}: {} became {}", from_before.join(", "), from_after.join(", ")),
                 target: from.clone(),
                 before: before.clone(),
                 after: after.clone(),
@@ -151,7 +152,7 @@ impl Told {
             Event::PermissionChanged { before, after, gained, lost, .. } => Self {
                 before: with_owner(before),
                 after: with_owner(after),
-                detail: format!("{gained} gained it, {lost} lost it"),
+                detail: super::effect(*gained, *lost),
                 ..plain("changed who may")
             },
             Event::AccessRefused { route, reason } => Self {
@@ -182,7 +183,8 @@ fn refusal(reason: &str) -> &'static str {
     match reason {
         "suspended" => "suspended",
         "permission" => "the permission is missing",
-        "ceiling" => "over their head",
+        "ceiling" => "more than their own roles hold",
+        "lock-out" => "asked to confirm that it locks them out",
         "unverified" => "the address is not confirmed",
         "wrong-address" => "signed in with another address",
         "last-owner" => "an Owner must remain",

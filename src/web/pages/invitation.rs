@@ -40,7 +40,7 @@ struct Page {
 }
 
 pub async fn follow(cx: Public) -> Answer {
-    Ok(account::carry(&cx.view, COOKIE, "/invitation"))
+    Ok(account::carry(&cx.view, COOKIE, Purpose::Invitation, "/invitation"))
 }
 
 pub async fn show(cx: Public) -> Answer {

@@ -55,3 +55,14 @@ fn address(path: &str, filters: &[(&str, &str)], more: &[(&str, &str)]) -> Strin
 fn counted(count: i64, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
+
+/// How many people a change gave something to or took it from, in words.
+fn effect(gained: i64, lost: i64) -> String {
+    let people = |count| counted(count, "person", "people");
+    match (gained, lost) {
+        (0, 0) => "nobody gained or lost it".to_owned(),
+        (gained, 0) => format!("{} gained it", people(gained)),
+        (0, lost) => format!("{} lost it", people(lost)),
+        (gained, lost) => format!("{} gained it, {} lost it", people(gained), people(lost)),
+    }
+}

@@ -1,6 +1,6 @@
 //! The Security page: one dropdown a permission.
 
-use super::counted;
+use super::effect;
 use crate::{
     domain::{
         Conflict, Refused,
@@ -103,13 +103,7 @@ fn saved(view: &View, changed: &Changed) -> actix_web::HttpResponse {
     if !changed.is_change {
         return view.done(view.at("/security"), Flash::good(format!("{label}: nothing was to be changed.")));
     }
-    let people = |count| counted(count, "person", "people");
-    let effect = match (changed.gained, changed.lost) {
-        (0, 0) => "nobody gained or lost it".to_owned(),
-        (gained, 0) => format!("{} gained it", people(gained)),
-        (0, lost) => format!("{} lost it", people(lost)),
-        (gained, lost) => format!("{} gained it, {} lost it", people(gained), people(lost)),
-    };
+    let effect = effect(changed.gained, changed.lost);
     let mut fields: Vec<(String, String)> =
         changed.before.iter().map(|slug| ("role".to_owned(), slug.clone())).collect();
     fields.push(("version".into(), changed.version.clone()));

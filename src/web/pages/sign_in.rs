@@ -1,5 +1,6 @@
 //! Signing in and out.
 
+use super::invitation;
 use crate::{
     domain::identity,
     web::{
@@ -65,7 +66,8 @@ pub struct Credentials {
 
 pub async fn submit(cx: Public<Form<Credentials>>) -> Answer {
     let Credentials { email, password, next } = &cx.input.0;
-    match identity::sign_in(&cx.view.app.db, email, password, &cx.origin).await {
+    let previous = session::token(&cx.view.req);
+    match identity::sign_in(&cx.view.app.db, email, password, previous.as_ref(), &cx.origin).await {
         Ok(token) => {
             session::replace(&cx.view.req, &token);
             Ok(cx.view.to(safe_next(next)))
@@ -79,5 +81,7 @@ pub async fn submit(cx: Public<Form<Credentials>>) -> Answer {
 pub async fn sign_out(cx: SignedIn<Form<Nothing>>) -> Answer {
     identity::sign_out(&cx.view.app.db, &cx.person, &cx.origin).await?;
     session::forget(&cx.view.req);
-    Ok(cx.view.done("/sign-in", Flash::good("You are signed out.")))
+    // Whoever signs out to take up an invitation as somebody else finds the way back to it.
+    let to = if invitation::carried(&cx.view).is_some() { "/sign-in?next=/invitation" } else { "/sign-in" };
+    Ok(cx.view.done(to, Flash::good("You are signed out.")))
 }
