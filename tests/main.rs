@@ -9,23 +9,23 @@
 )]
 
 mod abuse;
+mod activity;
+mod invitations;
+mod members;
+mod organization;
+mod people;
 mod policy;
+mod security;
 mod support;
 
 // A file a noun, added here as each is written:
-// mod activity;
 // mod crawl;          // a form is on a page if and only if its POST is allowed
 // mod durability;     // kill -9 while writing
 // mod first_start;    // the house itself: health, configuration, commands
 // mod input;          // bad input anywhere: 4xx, the field named, everything typed kept
-// mod invitations;
 // mod mail;           // the outbox, to files and to a real SMTP server
 // mod matrix;         // every route × every role × own, another's, unknown
-// mod members;
-// mod organization;
-// mod people;         // sign-up, sign-in, verification, passwords, sessions
 // mod races;          // twenty at once, on real connections
 // mod roles;
-// mod security;
 // mod statements;     // how many SQL statements a page costs
 // mod workspaces;
