@@ -6,7 +6,10 @@ use crate::{
 };
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
-    message::{Mailbox, header::ContentType},
+    message::{
+        Mailbox,
+        header::{ContentType, MIME_VERSION_1_0},
+    },
 };
 use secrecy::ExposeSecret;
 use std::{path::PathBuf, time::Duration};
@@ -73,8 +76,9 @@ impl Mailer {
         let letter = Message::builder()
             .from(self.from.clone())
             .to(to)
-            .subject(&message.subject)
+            .subject(literal(&message.subject))
             .message_id(Some(format!("<{}@{}>", message.id, self.host)))
+            .header(MIME_VERSION_1_0)
             .header(ContentType::TEXT_PLAIN)
             .body(message.body.clone())
             .map_err(|error| error.to_string())?;
@@ -91,5 +95,38 @@ impl Mailer {
                 written.await.map_err(|error: std::io::Error| error.to_string())
             }
         }
+    }
+}
+
+/// A subject that is read as it is written. The library encodes what is not ASCII, but passes on what
+/// looks encoded: in the name that somebody gave themselves, that would be read as other text, line
+/// breaks and all. Such a subject is encoded as a whole.
+fn literal(subject: &str) -> String {
+    /// So that a word with its frame stays within the 75 characters of RFC 2047.
+    const MOST: usize = 60;
+    if !subject.contains("=?") {
+        return subject.to_owned();
+    }
+    let mut words = vec![String::new()];
+    for c in subject.chars() {
+        let coded: String = c.to_string().bytes().map(|byte| format!("={byte:02X}")).collect();
+        match words.last_mut() {
+            Some(word) if word.len() + coded.len() <= MOST => word.push_str(&coded),
+            _ => words.push(coded),
+        }
+    }
+    words.iter().map(|word| format!("=?utf-8?q?{word}?=")).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::literal;
+
+    #[test]
+    fn only_what_looks_encoded_is_encoded_in_words_of_bounded_length() {
+        assert_eq!(literal("Größe = 1?"), "Größe = 1?");
+        assert_eq!(literal("ü=?"), "=?utf-8?q?=C3=BC=3D=3F?=");
+        let long = literal(&"=?ü".repeat(40));
+        assert!(long.split(' ').all(|word| word.len() <= 75 && word.is_ascii()), "{long}");
     }
 }

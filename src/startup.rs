@@ -85,7 +85,7 @@ impl Application {
         let db = Db::open(&config, shown_url.clone(), clock).await?;
         let mailer = Mailer::new(&config, &public_url)?;
         let settings = web::Settings::new(&config, &public_url, cookie_key(&config)?);
-        let app = Data::new(web::App { db: db.clone(), settings });
+        let app = Data::new(web::App { db: db.counted(), settings });
         let server = listen(listener, app, config.workers)?;
         let workers = vec![tokio::spawn(send_mail(db.clone(), mailer)), tokio::spawn(keep_house(db.clone()))];
         Ok(Self { server, address, public_url: shown_url, db, workers })

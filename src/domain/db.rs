@@ -20,11 +20,13 @@ use tokio::sync::Notify;
 
 /// Everything that `domain` needs to work. A clone is the same thing.
 #[derive(Clone)]
-pub struct Db(Arc<Inner>);
-
-struct Inner {
+pub struct Db {
     read: DatabaseConnection,
     write: DatabaseConnection,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
     clock: Clock,
     passwords: Passwords,
     presence: Presence,
@@ -67,7 +69,7 @@ impl Db {
     /// # Errors
     /// When it cannot be reached, made or migrated.
     pub async fn open(config: &Config, public_url: String, clock: Clock) -> Result<Self, OpenError> {
-        let (mut read, mut write) = if config.is_postgres() {
+        let (read, write) = if config.is_postgres() {
             let pool = Database::connect(postgres_options(config)).await?;
             (pool.clone(), pool)
         } else {
@@ -78,23 +80,28 @@ impl Db {
             (Database::connect(sqlite_options(config, SQLITE_READERS, true)).await?, write)
         };
         migrate(&write).await?;
-        let statements = Statements::default();
-        for connection in [&mut read, &mut write] {
-            let counter = statements.clone();
-            connection.set_metric_callback(move |_| {
-                counter.0.fetch_add(1, Ordering::Relaxed);
-            });
-        }
-        Ok(Self(Arc::new(Inner {
-            read,
-            write,
+        let shared = Shared {
             clock,
             passwords: Passwords::new(),
             presence: Presence::default(),
             outbox_ready: Notify::new(),
-            statements,
+            statements: Statements::default(),
             public_url,
-        })))
+        };
+        Ok(Self { read, write, shared: Arc::new(shared) })
+    }
+
+    /// The same database, for the requests: their statements are counted, and what is done beside
+    /// them is not.
+    pub fn counted(&self) -> Self {
+        let mut counted = self.clone();
+        for connection in [&mut counted.read, &mut counted.write] {
+            let counter = self.shared.statements.clone();
+            connection.set_metric_callback(move |_| {
+                counter.0.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        counted
     }
 
     /// Does the database answer?
@@ -107,7 +114,7 @@ impl Db {
 
     /// Lets go of the database.
     pub async fn close(&self) {
-        for connection in [&self.0.read, &self.0.write] {
+        for connection in [&self.read, &self.write] {
             if let Err(error) = connection.close_by_ref().await {
                 tracing::warn!(%error, "a connection did not close");
             }
@@ -115,41 +122,41 @@ impl Db {
     }
 
     pub fn statements(&self) -> Statements {
-        self.0.statements.clone()
+        self.shared.statements.clone()
     }
 
     pub fn clock(&self) -> &Clock {
-        &self.0.clock
+        &self.shared.clock
     }
 
     /// Milliseconds since 1970.
     pub fn now_ms(&self) -> i64 {
-        self.0.clock.now_ms()
+        self.shared.clock.now_ms()
     }
 
     pub(super) fn passwords(&self) -> &Passwords {
-        &self.0.passwords
+        &self.shared.passwords
     }
 
     pub(super) fn presence(&self) -> &Presence {
-        &self.0.presence
+        &self.shared.presence
     }
 
     /// Where people reach this installation, without a slash at the end.
     pub(super) fn public_url(&self) -> &str {
-        &self.0.public_url
+        &self.shared.public_url
     }
 
     pub(super) fn outbox_ready(&self) -> &Notify {
-        &self.0.outbox_ready
+        &self.shared.outbox_ready
     }
 
     pub(super) fn read(&self) -> &DatabaseConnection {
-        &self.0.read
+        &self.read
     }
 
     pub(super) fn backend(&self) -> DbBackend {
-        self.0.read.get_database_backend()
+        self.read.get_database_backend()
     }
 
     /// Opens a transaction that writes. On SQLite it takes the write lock at once: one that reads
@@ -157,7 +164,7 @@ impl Db {
     pub(super) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         let mode = (self.backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode: mode, ..Default::default() };
-        self.0.write.begin_with_options(options).await
+        self.write.begin_with_options(options).await
     }
 }
 

@@ -689,7 +689,10 @@ impl ListedRow {
 /// [`Refused::Hidden`], [`Conflict::NotPending`].
 pub async fn address(scope: &ReadScope<perm::CancelInvitations>, id: Uuid) -> Result<String, Refused> {
     let invitation = existing(scope, id).await?;
-    if invitation.status == "pending" { Ok(invitation.email) } else { Err(Conflict::NotPending.into()) }
+    if invitation.status != "pending" {
+        return Err(scope.refuse(Conflict::NotPending).await);
+    }
+    Ok(invitation.email)
 }
 
 #[cfg(test)]

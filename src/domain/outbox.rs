@@ -119,13 +119,14 @@ impl Mail {
         Self::new(to, format!("{from} offers you {workspace}"), &body)
     }
 
-    /// Puts the message in the outbox of this transaction.
+    /// Puts the message in the outbox of this transaction. Answers its id there.
     ///
     /// # Errors
     /// The database's own.
-    pub(super) async fn queue(self, tx: &DatabaseTransaction, now: i64) -> Result<(), Refused> {
+    pub(super) async fn queue(self, tx: &DatabaseTransaction, now: i64) -> Result<Uuid, Refused> {
+        let id = random::id(now);
         let row = outbox_message::ActiveModel {
-            id: Set(random::id(now)),
+            id: Set(id),
             recipient: Set(self.recipient),
             subject: Set(self.subject),
             body: Set(self.body),
@@ -135,7 +136,7 @@ impl Mail {
             last_error: Set(None),
         };
         outbox_message::Entity::insert(row).exec_without_returning(tx).await?;
-        Ok(())
+        Ok(id)
     }
 }
 

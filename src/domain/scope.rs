@@ -230,6 +230,14 @@ impl<P: Access> ReadScope<P> {
         &self.db
     }
 
+    /// Writes down that a page was refused to somebody who was admitted, and hands the refusal on.
+    /// What [`ReadScope::write`] refuses it has written down itself.
+    pub async fn refuse(&self, refused: impl Into<Refused>) -> Refused {
+        let refused = refused.into();
+        record_refusal(&self.db, &self.actor, &self.origin, &refused).await;
+        refused
+    }
+
     /// The same admission once more, to draw a page after [`ReadScope::write`] took this one.
     pub fn again(&self) -> Self {
         Self {

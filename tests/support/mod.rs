@@ -10,6 +10,7 @@
 )]
 
 mod app;
+mod browser;
 mod client;
 mod database;
 mod flows;
@@ -23,6 +24,7 @@ mod rows;
 mod smtp;
 
 pub use app::{Builder, FromBackend, TestApp};
+pub use browser::{Browser, Script};
 pub use client::Client;
 pub use database::{Backend, TestDatabase};
 pub use flows::*;

@@ -83,6 +83,24 @@ impl Program {
         Client::of(&self.url(), Clock::system())
     }
 
+    /// Tells it to stop, as a service manager does: SIGTERM.
+    pub fn terminate(&self) {
+        let told = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
+        assert!(told.success(), "it could not be told");
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn ended(mut self, patience: Duration) -> ExitStatus {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return status;
+            }
+            assert!(started.elapsed() < patience, "still running after {patience:?}:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// `kill -9`.
     pub fn kill(mut self) -> ExitStatus {
         self.process.kill().unwrap();

@@ -3,7 +3,7 @@
 use super::{Backend, TestApp};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, QueryResult, Statement};
 use serde_json::{Map, Value, json};
-use std::{collections::BTreeMap, future::Future};
+use std::{collections::BTreeMap, future::Future, sync::Mutex};
 use uuid::Uuid;
 
 /// All that a workspace or a person is made of: a refused request changes none of it.
@@ -83,27 +83,45 @@ impl TestApp {
     }
 
     /// These tables as they are now. Columns named `last_…` are left out: they say when somebody
-    /// was seen, which a mere look changes. So are those named `audit_…`: the head of a workspace's
-    /// record, which a refusal moves.
+    /// was seen, which a mere look changes. So are `audit_…`, the end of a workspace's record, which
+    /// a refusal moves on.
     pub async fn snapshot(&self, tables: &[&str]) -> Snapshot {
-        let mut all = BTreeMap::new();
+        let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut selects = Vec::new();
         for table in tables {
-            let quote = |column: &String| match self.backend {
-                Backend::Sqlite => format!("quote({column})"),
-                Backend::Postgres => format!("quote_nullable({column}::text)"),
-            };
-            let columns = self.columns(table).await;
-            let row = columns
-                .iter()
-                .map(|c| format!("'{c}=' || {}", quote(c)))
-                .collect::<Vec<_>>()
-                .join(" || ', ' || ");
-            let rows = self.all(&format!("SELECT {row} FROM {table}")).await;
-            let mut rows: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
-            rows.sort_unstable();
-            all.insert((*table).to_owned(), rows);
+            all.insert((*table).to_owned(), Vec::new());
+            selects.push(self.rows_as_text(table).await);
         }
+        for row in self.all(&selects.join(" UNION ALL ")).await {
+            let text = |i: usize| row.try_get_by_index::<String>(i).unwrap();
+            all.get_mut(&text(0)).unwrap().push(text(1));
+        }
+        all.values_mut().for_each(|rows| rows.sort_unstable());
         Snapshot(all)
+    }
+
+    /// A query for the table's name and each of its rows as one text. It is put together once: all
+    /// tests of a run have the same schema.
+    async fn rows_as_text(&self, table: &str) -> String {
+        static KNOWN: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+        let key = format!("{:?} {table}", self.backend);
+        let known = KNOWN.lock().unwrap().get(&key).cloned();
+        if let Some(known) = known {
+            return known;
+        }
+        let quote = |column: &String| match self.backend {
+            Backend::Sqlite => format!("quote({column})"),
+            Backend::Postgres => format!("quote_nullable({column}::text)"),
+        };
+        let columns = self.columns(table).await;
+        let row = columns
+            .iter()
+            .map(|c| format!("'{c}=' || {}", quote(c)))
+            .collect::<Vec<_>>()
+            .join(" || ', ' || ");
+        let sql = format!("SELECT '{table}' AS in_table, {row} AS content FROM {table}");
+        KNOWN.lock().unwrap().insert(key, sql.clone());
+        sql
     }
 
     /// Does `work`, which must leave every one of [`TENANT_TABLES`] as it was.
@@ -125,10 +143,8 @@ impl TestApp {
         let columns: Vec<String> =
             self.all(&sql).await.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
         assert!(!columns.is_empty(), "there is no table {table}");
-        columns
-            .into_iter()
-            .filter(|column| !column.starts_with("last_") && !column.starts_with("audit_"))
-            .collect()
+        let is_noise = |column: &String| column.starts_with("last_") || column.starts_with("audit_");
+        columns.into_iter().filter(|column| !is_noise(column)).collect()
     }
 
     async fn one(&self, sql: &str) -> QueryResult {

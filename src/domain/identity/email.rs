@@ -32,7 +32,7 @@ pub(super) async fn send_confirmation(
     now: i64,
 ) -> Result<(), Refused> {
     let token = insert_token(tx, user, "verify_email", Purpose::VerifyEmail, email, now).await?;
-    Mail::confirm_email(db, email, &token).queue(tx, now).await
+    Mail::confirm_email(db, email, &token).queue(tx, now).await.map(drop)
 }
 
 /// Makes a token; an older one of the same purpose dies.
@@ -182,24 +182,25 @@ pub async fn forgot_password(db: &Db, email: &Email, origin: &Origin) -> Result<
     let known: Option<UserRow> = tx
         .first("SELECT id FROM users WHERE email = $1 AND suspended_at IS NULL", vec![email.as_str().into()])
         .await?;
-    // For an unknown address the same statements run, and touch nothing that stays.
-    let user = known.as_ref().map_or_else(|| random::id(now), |user| user.id);
-    if known.is_some() && within.is_ok() {
-        let token =
-            insert_token(&tx, user, "reset_password", Purpose::ResetPassword, email.as_str(), now).await?;
-        Mail::reset_password(db, email.as_str(), &token).queue(&tx, now).await?;
-        tx.commit().await?;
-        db.outbox_ready().notify_one();
-    } else {
-        tx.run("DELETE FROM email_tokens WHERE user_id = $1", vec![user.into()]).await?;
-        let mail = Mail::reset_password(db, email.as_str(), &Token::new(Purpose::ResetPassword));
-        mail.queue(&tx, now).await?;
-        tx.run(
-            "DELETE FROM outbox WHERE recipient = $1 AND created_at = $2",
-            vec![email.as_str().into(), now.into()],
-        )
-        .await?;
-        tx.commit().await?;
+    match known.filter(|_| within.is_ok()) {
+        Some(user) => {
+            let token =
+                insert_token(&tx, user.id, "reset_password", Purpose::ResetPassword, email.as_str(), now)
+                    .await?;
+            Mail::reset_password(db, email.as_str(), &token).queue(&tx, now).await?;
+            tx.commit().await?;
+            db.outbox_ready().notify_one();
+        }
+        None => {
+            // The same statements run, and touch nothing that stays: neither a link that a known
+            // address was sent before, nor other mail that waits for it.
+            let nobody = random::id(now);
+            tx.run("DELETE FROM email_tokens WHERE user_id = $1", vec![nobody.into()]).await?;
+            let mail = Mail::reset_password(db, email.as_str(), &Token::new(Purpose::ResetPassword));
+            let id = mail.queue(&tx, now).await?;
+            tx.run("DELETE FROM outbox WHERE id = $1", vec![id.into()]).await?;
+            tx.commit().await?;
+        }
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use crate::{
     clock::MINUTE,
     domain::{Db, db::Sql},
 };
-use sea_orm::DbErr;
+use sea_orm::{DbBackend, DbErr};
 use std::{collections::HashMap, sync::Mutex};
 use uuid::Uuid;
 
@@ -44,16 +44,29 @@ pub(in crate::domain) async fn flush(db: &Db) -> Result<(), DbErr> {
     if seen.sessions.is_empty() && seen.members.is_empty() {
         return Ok(());
     }
-    let tx = db.begin().await?;
-    for (session, at) in seen.sessions {
-        let sql = "UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2";
-        tx.run(sql, vec![session.into(), at.into()]).await?;
-    }
-    for (member, at) in seen.members {
-        // At most one write a minute and member, however many pages were read.
-        let sql =
-            "UPDATE members SET last_active_at = $2 WHERE id = $1 AND COALESCE(last_active_at, 0) <= $3";
-        tx.run(sql, vec![member.into(), at.into(), (at - EVERY).into()]).await?;
+    // On PostgreSQL each row is a transaction of its own: rows held together could wait in a circle
+    // with those of another node, or of a workspace that is being deleted. On SQLite there is one
+    // writer anyway, and each commit costs a flush.
+    let apart = db.backend() == DbBackend::Postgres;
+    let mut tx = db.begin().await?;
+    for (sql, id, at, stale) in seen.updates() {
+        tx.run(sql, vec![id.into(), at.into(), stale.into()]).await?;
+        if apart {
+            tx.commit().await?;
+            tx = db.begin().await?;
+        }
     }
     tx.commit().await
+}
+
+impl Seen {
+    /// One statement a row: the id, the time, and how old the stored time must be at most. At most
+    /// one write a minute and row, however many pages were read.
+    fn updates(self) -> impl Iterator<Item = (&'static str, Uuid, i64, i64)> {
+        let session = "UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at <= $3";
+        let member =
+            "UPDATE members SET last_active_at = $2 WHERE id = $1 AND COALESCE(last_active_at, 0) <= $3";
+        let sessions = self.sessions.into_iter().map(move |(id, at)| (session, id, at, at - EVERY));
+        sessions.chain(self.members.into_iter().map(move |(id, at)| (member, id, at, at - EVERY)))
+    }
 }

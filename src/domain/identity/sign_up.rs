@@ -90,10 +90,26 @@ struct Newcomer<'a> {
 }
 
 impl Newcomer<'_> {
+    /// On PostgreSQL a slug that was free may be another's by the time it is written: then the next
+    /// one is looked for. Who lost to all numbered ones goes on with random digits.
+    ///
     /// # Errors
     /// [`Conflict::Changed`] stands for an address that is taken.
     async fn create(&self) -> Result<SignedUp, Refused> {
         let Some(workspace) = &self.form.workspace else { return self.create_alone().await };
+        let mut done = self.create_with(workspace).await;
+        for _ in 0..8 {
+            match &done {
+                Err(Refused::Invalid(invalid)) if invalid.of("slug").is_some() => {
+                    done = self.create_with(workspace).await;
+                }
+                _ => break,
+            }
+        }
+        done
+    }
+
+    async fn create_with(&self, workspace: &Name) -> Result<SignedUp, Refused> {
         scope::found(self.db, &self.actor, self.origin, async |open| {
             let done = self.insert(&open.tx, open.now).await?;
             let account = workspaces::new_account(&open.tx, workspace, self.actor.id, open.now).await?;

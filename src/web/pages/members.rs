@@ -3,7 +3,7 @@
 use super::{Neighbours, address};
 use crate::{
     domain::{
-        Invalid, Refused,
+        Conflict, Invalid, Refused,
         members::{self, Detail, Filter, Member, Sort, may_act},
         ownership::{self, Offer},
         paging::Position,
@@ -312,13 +312,13 @@ async fn confirm<P: policy::Access>(cx: Authorized<P, Target>, what: &'static st
     let invitations = detail.invitations;
     let row = Row::new(&scope, detail.member);
     if row.member.is_last_owner {
-        return Err(crate::domain::Conflict::LastOwner.into());
+        return Err(scope.refuse(Conflict::LastOwner).await);
     }
     if row.member.is_you {
         return Ok(view.to(view.at("/departure")));
     }
     if let Some(ceiling) = row.member.refused {
-        return Err(ceiling.into());
+        return Err(scope.refuse(ceiling).await);
     }
     Ok(view.html(&Confirm {
         chrome: view.chrome("members"),

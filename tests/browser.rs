@@ -1,0 +1,144 @@
+//! What only a real browser shows: the main job from sign-up to a colleague whose next request
+//! obeys, with the script on and off.
+
+use crate::support::*;
+
+const SECURITY_ROW: &str = "#d-read-audit";
+
+struct Visitor<'a> {
+    browser: Browser,
+    app: &'a TestApp,
+    script: Script,
+}
+
+impl<'a> Visitor<'a> {
+    async fn new(app: &'a TestApp, script: Script) -> Self {
+        Self { browser: Browser::open(script).await, app, script }
+    }
+
+    async fn go(&self, path: &str) {
+        self.browser.go(&format!("{}{path}", self.app.url())).await;
+    }
+
+    async fn sign_up(&self, name: &str, email: &str) {
+        self.go("/sign-up").await;
+        self.browser.fill("#name", name).await;
+        self.browser.fill("#email", email).await;
+        self.browser.fill("#password", PASSWORD).await;
+        self.browser.fill("#workspace", "Acme").await;
+        self.browser.click("main form button").await;
+        self.browser.until_says("Check your mail").await;
+    }
+
+    async fn sign_in(&self, email: &str) {
+        self.go("/sign-in").await;
+        self.browser.fill("#email", email).await;
+        self.browser.fill("#password", PASSWORD).await;
+        self.browser.click("main form button").await;
+        self.browser.until_says("Create the workspace").await;
+    }
+
+    /// Opens the dropdown of "View activity" and ticks or unticks a role.
+    async fn toggle(&self, role: &str) {
+        self.go("/w/acme/security").await;
+        self.browser.click(&format!("{SECURITY_ROW} summary")).await;
+        self.browser.click(&format!("{SECURITY_ROW} input[value={role}]")).await;
+        if self.script == Script::Off {
+            self.browser.click(&format!("{SECURITY_ROW} form button")).await;
+        }
+    }
+}
+
+async fn main_job(app: TestApp, script: Script) {
+    let owner = Visitor::new(&app, script).await;
+    owner.sign_up("Owner One", "owner@example.com").await;
+    owner.sign_in("owner@example.com").await;
+    owner.browser.go(&app.mail.wait_for_link("owner@example.com", "/email-verification/").await).await;
+    owner.browser.click("main form button").await;
+    owner.browser.until_says("owner@example.com is confirmed").await;
+
+    owner.go("/w/acme/invitations").await;
+    owner.browser.fill("#emails", "viewer@example.com, nonsense").await;
+    owner.browser.click("form[action='/w/acme/invitations'] button.primary").await;
+    owner.browser.until_says("Not an e-mail address").await;
+
+    let viewer = Visitor::new(&app, script).await;
+    viewer.browser.go(&app.mail.wait_for_link("viewer@example.com", "/invitations/").await).await;
+    assert!(viewer.browser.at().await.ends_with("/invitation"), "the page's own address has no token");
+    viewer.browser.click("main a[href='/sign-up']").await;
+    viewer.browser.fill("#name", "Viewer One").await;
+    viewer.browser.fill("#password", PASSWORD).await;
+    viewer.browser.click("main form button").await;
+    viewer.browser.click("form[action='/invitation/acceptance'] button").await;
+    viewer.browser.until_says("Welcome to Acme").await;
+
+    viewer.go("/w/acme/activity").await;
+    viewer.browser.until_says("You don't have permission for this").await;
+    owner.toggle("viewer").await;
+    owner.browser.until_says("View activity is saved: 1 person gained it.").await;
+    viewer.go("/w/acme/activity").await;
+    viewer.browser.until_says("changed who may View activity").await;
+
+    owner.browser.click(".toast form button").await;
+    owner.browser.until_says("View activity is saved: 1 person lost it.").await;
+    viewer.go("/w/acme/activity").await;
+    viewer.browser.until_says("You don't have permission for this").await;
+
+    owner.go("/w/acme/members?q=viewer").await;
+    owner.browser.click("#results tbody .name a").await;
+    owner.browser.click("input[name=role][value=editor]").await;
+    owner.browser.click("form[action$='/roles'] button").await;
+    owner.browser.until_says("Viewer One: Viewer became Editor, Viewer.").await;
+    owner.browser.click("a[href$='/removal']").await;
+    owner.browser.until_says("What will happen").await;
+    owner.browser.click("main form button").await;
+    owner.browser.until_says("Viewer One is no longer a member.").await;
+    viewer.go("/w/acme").await;
+    viewer.browser.until_says("There is nothing here").await;
+}
+
+/// Two people have the same row open: the second is told, and nothing is overwritten.
+async fn two_editors(app: TestApp, script: Script) {
+    let owner = founder(&app).await;
+    let (first, second) = (Visitor::new(&app, script).await, Visitor::new(&app, script).await);
+    for visitor in [&first, &second] {
+        visitor.sign_in(&owner.email).await;
+        visitor.go("/w/acme/security").await;
+        visitor.browser.click(&format!("{SECURITY_ROW} summary")).await;
+    }
+    for (visitor, role) in [(&first, "viewer"), (&second, "editor")] {
+        visitor.browser.click(&format!("{SECURITY_ROW} input[value={role}]")).await;
+        if script == Script::Off {
+            visitor.browser.click(&format!("{SECURITY_ROW} form button")).await;
+        }
+        let words = if role == "viewer" {
+            "View activity is saved"
+        } else {
+            "Someone changed this since you opened the page"
+        };
+        visitor.browser.until_says(words).await;
+    }
+    let sql = "SELECT COUNT(*) FROM grants g JOIN roles r ON r.id = g.role_id
+        WHERE g.scope = 'read:audit' AND r.slug IN ('viewer', 'editor')";
+    assert_eq!(app.scalar_i64(sql).await, 1, "the second change was not made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_main_job_with_the_script() {
+    main_job(TestApp::spawn(Backend::Sqlite).await, Script::On).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_main_job_without_the_script() {
+    main_job(TestApp::spawn(Backend::Sqlite).await, Script::Off).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_edit_one_permission_with_the_script() {
+    two_editors(TestApp::spawn(Backend::Sqlite).await, Script::On).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_edit_one_permission_without_the_script() {
+    two_editors(TestApp::spawn(Backend::Sqlite).await, Script::Off).await;
+}

@@ -1,0 +1,250 @@
+//! What the pages offer is what the server allows: for each role, every page that links lead to and
+//! every page of the table is opened; a form stands on one of them if and only if policy lets this
+//! person send it, and sent as it stands it goes through.
+
+use crate::{matrix::rule, support::*, world::*};
+use bailiwick::{
+    policy::{Holdings, Permission},
+    web::routes::{Access, table},
+};
+use reqwest::Method;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+both! {
+    async fn a_form_is_on_a_page_if_and_only_if_it_may_be_sent(app: TestApp) {
+        let world = World::build(&app).await;
+        everybody(&app, &world, "as the workspace was founded").await;
+
+        another_state(&app, &world).await;
+        everybody(&app, &world, "with two Owners, no offer and other rules").await;
+    }
+}
+
+/// No offer is open, so one can be made; a second Owner, so the first may go; and rules that give
+/// some people a part of what others have.
+async fn another_state(app: &TestApp, world: &World) {
+    let acme = app.id(world.acme.id);
+    app.execute(&format!("DELETE FROM ownership_offers WHERE workspace_id = {acme}")).await;
+    app.execute(&format!(
+        "INSERT INTO member_roles (workspace_id, member_id, role_id)
+         SELECT r.workspace_id, {}, r.id FROM roles r WHERE r.workspace_id = {acme} AND r.slug = 'owner'",
+        app.id(world.acme.viewer)
+    ))
+    .await;
+    for (role, scope) in [
+        ("admin", "update:permissions"),
+        ("developer", "suspend:members"),
+        ("editor", "update:member-roles"),
+        ("editor", "remove:members"),
+        ("support", "cancel:invitations"),
+        ("billing", "invite:members"),
+        ("billing", "delete:organization"),
+    ] {
+        let sql = format!(
+            "INSERT INTO grants (workspace_id, role_id, scope)
+             SELECT workspace_id, id, {} FROM roles WHERE workspace_id = {acme} AND slug = {}",
+            quoted(scope),
+            quoted(role)
+        );
+        assert_eq!(app.execute(&sql).await, 1);
+    }
+    let taken = "DELETE FROM grants WHERE scope = 'invite:members' AND role_id =
+        (SELECT id FROM roles WHERE slug = 'developer' AND workspace_id = ";
+    assert_eq!(app.execute(&format!("{taken}{acme})")).await, 1);
+    // An offer of the past elsewhere: one that is made here leaves it alone.
+    app.execute("UPDATE ownership_offers SET expires_at = 1").await;
+    keep(app).await;
+}
+
+async fn everybody(app: &TestApp, world: &World, state: &str) {
+    let facts = Facts::read(app, world.acme.id).await;
+    let elsewhere = rows_of(app, world.elsewhere.id).await;
+    for (role, person) in &world.people {
+        let said = format!("{role:?} {state}");
+        let expected = expected(&facts, &person.member_id.to_string());
+        let found = crawl(&person.client, &facts, &said).await;
+        let there: BTreeSet<&str> = found.keys().map(|(action, _)| action.as_str()).collect();
+        let missing: Vec<_> = expected.iter().filter(|action| !there.contains(action.as_str())).collect();
+        let refused: Vec<_> = there.iter().filter(|action| !expected.contains(**action)).collect();
+        assert!(missing.is_empty(), "{said}: may send these, and no page has the form: {missing:#?}");
+        assert!(refused.is_empty(), "{said}: may not send these, and a page has the form: {refused:#?}");
+        for ((action, _), (page, form)) in &found {
+            restore(app).await;
+            let client = person.client.twin();
+            let answer = client.send(page, &filled(page, form.clone(), action)).await;
+            assert!(
+                matches!(answer.status.as_u16(), 200 | 303),
+                "{said}: {action} as {} has it gave {}:\n{}",
+                page.path(),
+                answer.status,
+                answer.text()
+            );
+            assert_untouched(app, world.elsewhere.id, &elsewhere, &format!("{said}: {action}")).await;
+        }
+        restore(app).await;
+    }
+}
+
+/// What is typed before the form is sent: only what it has no default for.
+fn filled(page: &Page, form: FormOnPage, action: &str) -> FormOnPage {
+    match action {
+        "/w/acme/invitations" if form.values("role").is_empty() => {
+            // Viewer, which is ticked, is none that this person may give.
+            let may_give = page.attributes("#invite input[name=role]:not([disabled])", "value");
+            form.fill(&[("emails", "new@example.com"), ("role", &may_give[0])])
+        }
+        "/w/acme/invitations" => form.fill(&[("emails", "new@example.com")]),
+        "/w/acme/organization/deletion" => form.fill(&[("confirm", "acme")]),
+        "/workspaces" => form.fill(&[("name", "Another One")]),
+        "/forgot-password" => form.fill(&[("email", "nobody@example.com")]),
+        "/me/email" => form.fill(&[("email", "new-address@example.com"), ("current_password", PASSWORD)]),
+        "/me/password" => {
+            form.fill(&[("current_password", PASSWORD), ("password", "another staple for 7 horses")])
+        }
+        _ => form,
+    }
+}
+
+type Found = BTreeMap<(String, Vec<(String, String)>), (Page, FormOnPage)>;
+
+/// Every form that changes something, once, with a page that it is on.
+async fn crawl(client: &Client, facts: &Facts, said: &str) -> Found {
+    let mut queue: VecDeque<(String, Option<String>)> = ["/w/acme", "/workspaces", "/me"]
+        .iter()
+        .map(|path| ((*path).to_owned(), Some("the start".to_owned())))
+        .collect();
+    queue.extend(pages_of_table(facts).into_iter().map(|path| (path, None)));
+    let mut seen: BTreeSet<(String, bool)> = BTreeSet::new();
+    let mut found = Found::new();
+    while let Some((path, linked_from)) = queue.pop_front() {
+        if !seen.insert((path.clone(), linked_from.is_some())) {
+            continue;
+        }
+        assert!(seen.len() < 1_000, "{said}: links without end, now {path}");
+        let page = client.get(&path).await;
+        let status = page.status.as_u16();
+        if let Some(from) = &linked_from {
+            assert!(matches!(status, 200 | 303), "{said}: {from} links to {path}, which gives {status}");
+        }
+        if status == 303 {
+            queue.push_back((page.location(), Some(path)));
+            continue;
+        }
+        if status != 200 {
+            continue;
+        }
+        for link in page.links() {
+            let to = page.url.join(&link).unwrap();
+            assert_eq!(to.origin(), page.url.origin(), "{path} links away, to {link}");
+            let to = to[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
+            queue.push_back((to, Some(path.clone())));
+        }
+        for form in page.forms().into_iter().filter(|form| form.method == Method::POST) {
+            let fields: Vec<_> = form.fields.iter().filter(|(name, _)| name != "csrf").cloned().collect();
+            assert!(fields.len() < form.fields.len(), "{said}: a form on {path} has no token: {form:?}");
+            let mut action = page.url.join(&form.action).unwrap().path().replace("%3A", ":");
+            if action.starts_with("/me/sessions/") && action != "/me/sessions/revocation" {
+                action = "/me/sessions/{session}/revocation".to_owned();
+            }
+            found.entry((action, fields)).or_insert_with(|| (page.clone(), form));
+        }
+    }
+    found
+}
+
+/// Every page of the table that needs a member, with every id that the workspace has.
+fn pages_of_table(facts: &Facts) -> Vec<String> {
+    let mut all = Vec::new();
+    for route in table() {
+        let (Access::Member(_), "GET") = (rule(&route), route.method.as_str()) else { continue };
+        all.extend(with_ids(route.path, facts));
+    }
+    all
+}
+
+/// The path with each id of the workspace in it.
+fn with_ids(pattern: &str, facts: &Facts) -> Vec<String> {
+    let path = pattern.replace("{workspace}", "acme");
+    let each = |hole: &str, ids: Vec<&str>| ids.into_iter().map(|id| path.replace(hole, id)).collect();
+    if path.contains("{member}") {
+        each("{member}", facts.members.iter().map(|member| member.id.as_str()).collect())
+    } else if path.contains("{invitation}") {
+        each("{invitation}", facts.invitations.iter().map(|invitation| invitation.id.as_str()).collect())
+    } else if path.contains("{offer}") {
+        each("{offer}", facts.offer.iter().map(|(id, ..)| id.as_str()).collect())
+    } else if path.contains("{permission}") {
+        each("{permission}", Permission::ALL.iter().map(|permission| permission.scope()).collect())
+    } else {
+        assert!(!path.contains('{'), "say in tests/crawl.rs what goes into {pattern}");
+        vec![path]
+    }
+}
+
+/// The addresses to which this member may send a form, by policy and the facts alone.
+fn expected(facts: &Facts, me: &str) -> BTreeSet<String> {
+    let mut all: BTreeSet<String> = BTreeSet::new();
+    for route in table().iter().filter(|route| route.method.as_str() == "POST") {
+        match rule(route) {
+            Access::Member(needs) => {
+                let my = &facts.members.iter().find(|member| member.id == me).unwrap().holdings;
+                if my.meets(needs) {
+                    let paths = with_ids(route.path, facts).into_iter();
+                    all.extend(paths.filter(|path| may(facts, me, my, route.path, path)));
+                }
+            }
+            Access::SignedIn => match route.path {
+                // Nobody here is unconfirmed or follows an invitation.
+                "/me/verification" | "/invitation/acceptance" => {}
+                path => {
+                    all.insert(path.to_owned());
+                }
+            },
+            // The one way in that a signed-in page leads to.
+            Access::Public if route.path == "/forgot-password" => {
+                all.insert(route.path.to_owned());
+            }
+            Access::Public => {}
+        }
+    }
+    all
+}
+
+/// Would this change be allowed, on this very object?
+fn may(facts: &Facts, me: &str, my: &Holdings, route: &str, path: &str) -> bool {
+    let rest = route.strip_prefix("/w/{workspace}").unwrap();
+    let owners = facts.members.iter().filter(|m| m.is_active && m.holdings.is_owner()).count();
+    let member = facts.members.iter().find(|member| path.contains(&member.id));
+    let invitation = facts.invitations.iter().find(|invitation| path.contains(&invitation.id));
+    let offer = facts.offer.as_ref();
+    let last_owner = |m: &MemberFact| owners == 1 && m.is_active && m.holdings.is_owner();
+    // Somebody else, below me, and not the last Owner.
+    let others = |m: &MemberFact| m.id != me && my.may_manage(&m.holdings).is_ok() && !last_owner(m);
+    match rest {
+        "/departure" => !last_owner(facts.members.iter().find(|member| member.id == me).unwrap()),
+        "/members/{member}/roles" => my.may_manage(&member.unwrap().holdings).is_ok(),
+        "/members/{member}/suspension" => member.is_some_and(|m| others(m) && m.is_active),
+        "/members/{member}/reactivation" => member.is_some_and(|m| others(m) && !m.is_active),
+        "/members/{member}/removal" => member.is_some_and(others),
+        "/members/{member}/ownership-offer" => {
+            my.is_owner() && offer.is_none() && member.is_some_and(|m| m.is_active && !m.holdings.is_owner())
+        }
+        "/ownership-offers/{offer}/acceptance" | "/ownership-offers/{offer}/decline" => {
+            offer.is_some_and(|(_, _, to)| to == me)
+        }
+        "/ownership-offers/{offer}/withdrawal" => {
+            offer.is_some_and(|(_, from, _)| from == me || my.is_owner())
+        }
+        "/invitations" => facts.roles.values().any(|role| my.may_invite([role]).is_ok()),
+        "/invitations/{invitation}/resend" => {
+            invitation.is_some_and(|i| i.is_open && my.may_invite(&i.roles).is_ok())
+        }
+        "/invitations/{invitation}/cancellation" => invitation.is_some_and(|i| i.is_open),
+        "/security/{permission}" => {
+            let permission = Permission::of_scope(path.rsplit('/').next().unwrap()).unwrap();
+            let others = facts.roles.values().filter(|role| !role.is_owner());
+            others.into_iter().any(|role| my.may_toggle(role, permission).is_ok())
+        }
+        "/organization" | "/organization/deletion" => true,
+        _ => panic!("say in tests/crawl.rs who may send POST {route}, beside the permission"),
+    }
+}

@@ -1,0 +1,326 @@
+//! Mail, from the outbox to files and to a real SMTP server.
+
+use crate::support::*;
+use bailiwick::config::Mail;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+use url::Url;
+
+/// Where people reach the installation. No browser of these tests does.
+const PUBLIC: &str = "http://access.example.com:8080";
+const OWNER: &str = "owner-one@example.com";
+
+/// How long a page may take whatever the mail server does.
+const PROMPT: Duration = Duration::from_secs(5);
+
+/// An app that sends to this port, and reads its letters there.
+async fn sending_to(backend: Backend, port: u16, dir: &TempDir) -> TestApp {
+    let url: Mail = format!("smtp://127.0.0.1:{port}").parse().unwrap();
+    let mut app = TestApp::on(backend).with(move |config| config.mail = url.clone()).spawn().await;
+    app.mail = Mailbox::in_dir(dir.path().join("smtp"));
+    app
+}
+
+/// The header's lines, unfolded.
+fn header(letter: &Letter, name: &str) -> Vec<String> {
+    let raw = letter.raw.replace("\r\n", "\n");
+    let (head, _) = raw.split_once("\n\n").unwrap();
+    let head = head.replace("\n ", " ").replace("\n\t", " ");
+    let prefix = format!("{}:", name.to_lowercase());
+    let those = head.lines().filter(|line| line.to_lowercase().starts_with(&prefix));
+    those.map(|line| line[prefix.len()..].trim().to_owned()).collect()
+}
+
+/// One sender, one recipient, one subject, one id made of the outbox row's; plain text.
+#[track_caller]
+fn assert_sane(letter: &Letter, to: &str, from: &str) {
+    for name in ["From", "To", "Subject", "Message-ID", "Date", "MIME-Version", "Content-Type"] {
+        assert_eq!(header(letter, name).len(), 1, "{name} in:\n{}", letter.raw);
+    }
+    for name in ["Bcc", "Cc", "Reply-To", "Sender"] {
+        assert!(header(letter, name).is_empty(), "{name} in:\n{}", letter.raw);
+    }
+    assert_eq!((letter.from.as_str(), letter.to.as_slice()), (from, &[to.to_owned()][..]));
+    assert!(header(letter, "Content-Type")[0].starts_with("text/plain"), "{}", letter.raw);
+    let id = header(letter, "Message-ID").remove(0);
+    let (unique, host) = id.trim_matches(['<', '>']).split_once('@').unwrap();
+    assert!(uuid::Uuid::parse_str(unique).is_ok(), "{id}");
+    assert_eq!(Some(host), from.split_once('@').map(|(_, host)| host));
+}
+
+/// Says in every header it can that the installation is somewhere else.
+fn forging(client: &Client) -> Client {
+    client
+        .with_header("host", "evil.example")
+        .with_header("x-forwarded-host", "evil.example")
+        .with_header("x-forwarded-proto", "https")
+        .with_header("x-original-host", "evil.example")
+        .with_header("forwarded", "for=192.0.2.1;host=evil.example;proto=https")
+}
+
+/// The page, but for what is another in each: addresses typed and tokens.
+fn likeness(page: &Page, email: &str) -> (u16, String) {
+    let mut text = page.html.replace(email, "…").replace(&email.replace('@', "%40"), "…");
+    for token in page.attributes("input[name=csrf]", "value") {
+        text = text.replace(&token, "…");
+    }
+    (page.status.as_u16(), text)
+}
+
+async fn in_time(page: impl Future<Output = Page>) -> Page {
+    let started = Instant::now();
+    let page = page.await;
+    assert!(started.elapsed() < PROMPT, "{} took {:?}", page.url, started.elapsed());
+    page
+}
+
+/// Waits until this many messages wait and each was tried.
+async fn all_tried(app: &TestApp, n: i64) {
+    let started = Instant::now();
+    let tried = "SELECT count(*) FROM outbox WHERE last_error IS NOT NULL";
+    while app.scalar_i64(tried).await != n {
+        let waiting = app.rows("SELECT * FROM outbox").await;
+        assert!(started.elapsed() < Duration::from_secs(15), "waiting: {waiting:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(app.scalar_i64("SELECT count(*) FROM outbox").await, n);
+}
+
+both! {
+    // Breaks when domain/outbox.rs takes its links from anything but Db::public_url.
+    async fn letters_arrive_and_lead_to_the_configured_address(backend: Backend) {
+        let dir = tempfile::tempdir().unwrap();
+        let server = SmtpServer::start(free_port(), dir.path()).await;
+        let mail: Mail = server.url().parse().unwrap();
+        let mut app = TestApp::on(backend)
+            .with(move |config| {
+                config.mail = mail.clone();
+                config.public_url = Some(Url::parse(PUBLIC).unwrap());
+            })
+            .spawn()
+            .await;
+        app.mail = server.mail.clone();
+
+        let owner = forging(&app.client());
+        let page = owner.visit("/sign-up").await;
+        let fields = [("name", "Owner One"), ("email", OWNER), ("password", PASSWORD), ("workspace", "acme")];
+        owner.submit(&page, "/sign-up", &fields).await.assert_status(303);
+        owner.post_form("/forgot-password", &[("email", OWNER)]).await.assert_status(200);
+        sign_in_with(&owner, OWNER, PASSWORD).await;
+        invite(&owner, "acme", "guest-one@example.com", &["viewer"]).await;
+
+        let letters = [
+            (OWNER, "Confirm your e-mail address", "/email-verification/blw_eml_"),
+            (OWNER, "Choose a new password", "/reset-password/blw_pwd_"),
+            ("guest-one@example.com", "Owner One invites you to acme", "/invitations/blw_inv_"),
+        ];
+        let mut ids = BTreeSet::new();
+        for (to, subject, path) in letters {
+            let letter = app.mail.wait_for(to, subject).await;
+            assert_eq!(letter.subject, subject);
+            assert_sane(&letter, to, "no-reply@access.example.com");
+            assert!(letter.link(path).starts_with(&format!("{PUBLIC}{path}")), "{}", letter.text);
+            assert!(letter.links().iter().all(|link| link.starts_with(PUBLIC)), "{:?}", letter.links());
+            assert!(!letter.raw.contains("evil.example"), "{}", letter.raw);
+            ids.extend(header(&letter, "Message-ID"));
+        }
+        assert_eq!(ids.len(), 3, "no two letters have one id");
+        // What is shown to the inviter leads there too.
+        let page = invite(&owner, "acme", "guest-two@example.com", &["viewer"]).await;
+        assert!(page.html.contains(&format!("{PUBLIC}/invitations/blw_inv_")));
+        page.assert_silent_about("evil.example");
+        // What was sent is kept nowhere, with the secrets in it.
+        app.mail_is_out().await;
+        assert_eq!(app.scalar_i64("SELECT count(*) FROM outbox").await, 0);
+    }
+
+    // Breaks when a page sends by itself, or when deliver (startup.rs) does not call outbox::failed.
+    async fn with_the_server_down_pages_answer_the_same_and_mail_comes_later(backend: Backend) {
+        let dir = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let server = SmtpServer::start(port, dir.path()).await;
+        let app = sending_to(backend, port, &dir).await;
+        let owner = founder(&app).await;
+        app.mail_is_out().await;
+        let with_it = write_three(&app, &owner, 0).await;
+        app.mail_is_out().await;
+        server.stop();
+
+        let without_it = write_three(&app, &owner, 1).await;
+
+        assert_eq!(with_it, without_it);
+        all_tried(&app, 3).await;
+        for row in app.rows("SELECT last_error, attempts, next_attempt_at FROM outbox").await {
+            assert!(!row["last_error"].as_str().unwrap().is_empty());
+            assert_eq!(row["attempts"], 1);
+            assert!(row["next_attempt_at"].as_i64().unwrap() > app.clock.now_ms(), "{row}");
+        }
+        assert!(app.mail.to("guest-1@example.com").is_empty());
+
+        let _server = SmtpServer::start(port, dir.path()).await;
+        app.clock.advance(Duration::from_secs(3));
+
+        app.mail.wait_for("founder-1@example.com", "Confirm").await;
+        app.mail.wait_for("founder-1@example.com", "Choose a new password").await;
+        app.mail.wait_for("guest-1@example.com", "invites you").await;
+        app.mail_is_out().await;
+        // Each once.
+        assert_eq!(app.mail.to("founder-1@example.com").len(), 2);
+        assert_eq!(app.mail.to("guest-1@example.com").len(), 1);
+    }
+
+    // Breaks without `AND next_attempt_at <= $3` in outbox::take.
+    async fn each_letter_is_sent_once_however_many_nodes_send(backend: Backend) {
+        let dir = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let server = SmtpServer::start(port, dir.path()).await;
+        let app = sending_to(backend, port, &dir).await;
+        let owner = founder(&app).await;
+        app.mail_is_out().await;
+        server.stop();
+        let other = match backend {
+            Backend::Postgres => Some(app.another_node().await),
+            Backend::Sqlite => None,
+        };
+        let emails: Vec<_> = (0..30).map(|n| format!("guest-{n}@example.com")).collect();
+        for (batch, node) in [(&emails[..15], &app), (&emails[15..], other.as_ref().unwrap_or(&app))] {
+            invite(&owner.client.moved_to(node), "acme", &batch.join(", "), &["viewer"]).await;
+        }
+        all_tried(&app, 30).await;
+
+        // All are due in the same moment, for every node.
+        let _server = SmtpServer::start(port, dir.path()).await;
+        app.clock.advance(Duration::from_secs(3));
+
+        app.mail_is_out().await;
+        for email in &emails {
+            assert_eq!(app.mail.to(email).len(), 1, "{email}");
+        }
+    }
+
+    // Breaks without `literal(…)` or `MIME_VERSION_1_0` in src/mail.rs, or when names may hold line
+    // breaks (one_line in domain/values.rs).
+    async fn what_people_type_stays_text(backend: Backend) {
+        let dir = tempfile::tempdir().unwrap();
+        let server = SmtpServer::start(free_port(), dir.path()).await;
+        let by_smtp = sending_to(backend, server.port, &dir).await;
+        let to_files = TestApp::spawn(backend).await;
+        for app in [by_smtp, to_files] {
+            type_much(&app).await;
+        }
+    }
+
+    // Breaks without Mailer's `rename`, or with one name for two messages.
+    async fn in_files_one_message_is_one_file(app: TestApp) {
+        let owner = founder(&app).await;
+        let emails: Vec<_> = (0..10).map(|n| format!("guest-{n}@example.com")).collect();
+        invite(&owner.client, "acme", &emails.join("\n"), &["viewer"]).await;
+        app.mail_is_out().await;
+
+        let letters = app.mail.all();
+
+        assert_eq!(letters.len(), 11, "the founder's and the ten");
+        let ids: BTreeSet<_> = letters.iter().flat_map(|letter| header(letter, "Message-ID")).collect();
+        assert_eq!(ids.len(), 11);
+        for letter in &letters {
+            assert_sane(letter, &letter.to[0], "no-reply@localhost");
+            assert!(letter.links().iter().all(|link| link.starts_with(&app.url())), "{:?}", letter.links());
+        }
+        for email in &emails {
+            assert_eq!(app.mail.to(email).len(), 1, "{email}");
+        }
+    }
+
+    // Breaks when forgot_password (domain/identity/email.rs) deletes anything of a known address that
+    // is over the limit.
+    async fn too_many_requests_for_a_reset_leave_the_links_alone(app: TestApp) {
+        sign_up(&app, "Owner One", OWNER, PASSWORD, "acme").await;
+        let confirmation = app.mail.wait_for_link(OWNER, "/email-verification/").await;
+        let stranger = app.client();
+        let mut seen = BTreeSet::new();
+        for _ in 0..9 {
+            let page = stranger.post_form("/forgot-password", &[("email", OWNER)]).await;
+            seen.insert(likeness(&page, OWNER));
+        }
+        assert_eq!(seen.len(), 1, "the answer does not tell that the limit was met");
+        app.mail_is_out().await;
+        let reset = app.mail.to(OWNER).into_iter().filter(|letter| letter.subject == "Choose a new password");
+        let reset: Vec<_> = reset.collect();
+        assert_eq!(reset.len(), 6, "as many as one address is sent in an hour");
+
+        let browser = app.client();
+        let page = browser.visit(&confirmation).await;
+        browser.submit(&page, "/email-verification", &[]).await.assert_status(303);
+        let page = browser.visit(&reset[5].link("/reset-password/")).await;
+        let fields = [("password", "another correct horse 7 staple")];
+        browser.submit(&page, "/reset-password", &fields).await.assert_status(303);
+        sign_in(&app, OWNER, "another correct horse 7 staple").await;
+    }
+}
+
+/// Causes three letters; gives how the pages looked.
+async fn write_three(app: &TestApp, owner: &Person, n: usize) -> Vec<(u16, String)> {
+    let (newcomer, guest) = (format!("founder-{n}@example.com"), format!("guest-{n}@example.com"));
+    let browser = app.client();
+    let fields =
+        [("name", "Founder"), ("email", newcomer.as_str()), ("password", PASSWORD), ("workspace", "Side")];
+    let sign_up = in_time(browser.post_form("/sign-up", &fields)).await;
+    let check_mail = in_time(browser.get(&sign_up.location())).await;
+    let forgot = in_time(browser.post_form("/forgot-password", &[("email", newcomer.as_str())])).await;
+    let fields = [("emails", guest.as_str()), ("role", "viewer")];
+    let invited = in_time(owner.client.post_form("/w/acme/invitations", &fields)).await;
+    let shown = in_time(owner.client.get(&invited.location())).await;
+    let mut looks: Vec<_> =
+        [&sign_up, &check_mail, &forgot].into_iter().map(|page| likeness(page, &newcomer)).collect();
+    // The list grows, and the link is another each time: the words at its head are what must be alike.
+    let flash = shown.text();
+    let says = flash.contains("1 invitation is on its way.").to_string();
+    looks.extend([(invited.status.as_u16(), String::new()), (shown.status.as_u16(), says)]);
+    looks
+}
+
+/// Names and a message that try to be more than text.
+async fn type_much(app: &TestApp) {
+    let name = r#"Owner "One" <b>x</b> & {{ y }} =?utf-8?q?Z=0D=0ABcc:_v?="#;
+    let workspace = r#"Größe \ <a href=x>'; DROP, victim@example.com"#;
+    sign_up(app, name, OWNER, PASSWORD, workspace).await;
+    let slug = app.scalar_text("SELECT slug FROM workspaces").await.unwrap();
+    let owner = sign_in(app, OWNER, PASSWORD).await;
+    let path = format!("/w/{slug}/invitations");
+    let message = "First\r\n.\r\nQUIT\r\nRCPT TO:<victim@example.com>\r\n\r\n<script>alert(1)</script>\n\
+        ..two\n.one\nFrom the start\nBcc: victim@example.com\r\n\r\n{{ 7 * 7 }} =3D =\r\nend";
+    let fields = [("emails", "guest-one@example.com"), ("role", "viewer"), ("message", message)];
+    owner.post_form(&path, &fields).await.assert_status(303);
+
+    let letter = app.mail.wait_for("guest-one@example.com", "invites you").await;
+
+    assert_eq!(letter.subject, format!("{name} invites you to {workspace}"));
+    assert_sane(&letter, "guest-one@example.com", "no-reply@localhost");
+    let text = letter.text.replace("\r\n", "\n");
+    assert!(text.contains(&message.replace("\r\n", "\n")), "{text}");
+    assert!(text.contains(name) && text.contains(workspace), "{text}");
+    assert!(text.trim_end().ends_with("If you do not know the sender, ignore this mail."), "{text}");
+    // A name with a line break is none at all, and nothing is sent in it.
+    for evil in ["Owner\r\nBcc: victim@example.com", "Owner\nBcc: victim@example.com", "Owner\rX: y"] {
+        let fields = [
+            ("name", evil),
+            ("email", "owner-two@example.com"),
+            ("password", PASSWORD),
+            ("workspace", "Other"),
+        ];
+        let page = app.unchanged_by(app.client().post_form("/sign-up", &fields)).await.with_status(422);
+        assert!(page.field_error("name").is_some(), "{}", page.text());
+        let fields = [("emails", "guest-two@example.com"), ("role", "viewer"), ("message", "\u{0}")];
+        app.unchanged_by(owner.post_form(&path, &fields)).await.assert_status(422);
+        // Nor is it an address.
+        let fields = [("emails", "guest-three@example.com\u{1}Bcc:victim@example.com"), ("role", "viewer")];
+        app.unchanged_by(owner.post_form(&path, &fields)).await.assert_status(422);
+    }
+    app.mail_is_out().await;
+    assert!(app.mail.to("victim@example.com").is_empty());
+    let written_to: BTreeSet<_> = app.mail.all().into_iter().flat_map(|letter| letter.to).collect();
+    assert_eq!(written_to, BTreeSet::from(["guest-one@example.com".to_owned(), OWNER.to_owned()]));
+}

@@ -1,0 +1,634 @@
+//! Every route of the table × everyone × every workspace and id that could stand in its path.
+//!
+//! What must come is computed from the rules below and from policy. A route that is added makes this
+//! fail until it is said here who may call it, and what goes into its path and its form.
+
+use crate::{support::*, world::*};
+use bailiwick::{
+    policy::{BuiltIn, Holdings, Needs, Permission},
+    web::routes::{Access, Route, table},
+};
+use reqwest::Method;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+use Permission as P;
+
+const PUBLIC: Access = Access::Public;
+const SIGNED_IN: Access = Access::SignedIn;
+const MEMBER: Access = Access::Member(Needs::Membership);
+
+const fn one(permission: Permission) -> Access {
+    Access::Member(Needs::One(permission))
+}
+
+const fn any(permissions: &'static [Permission]) -> Access {
+    Access::Member(Needs::AnyOf(permissions))
+}
+
+/// Who may do what, written down a second time: what is expected does not follow a slip in the table.
+#[rustfmt::skip]
+const RULES: &[(&str, Access)] = &[
+    ("GET /healthz", PUBLIC),
+    ("GET /readyz", PUBLIC),
+    ("GET /", PUBLIC),
+    ("GET /sign-up", PUBLIC),
+    ("POST /sign-up", PUBLIC),
+    ("GET /check-mail", PUBLIC),
+    ("GET /sign-in", PUBLIC),
+    ("POST /sign-in", PUBLIC),
+    ("POST /sign-out", SIGNED_IN),
+    ("GET /forgot-password", PUBLIC),
+    ("POST /forgot-password", PUBLIC),
+    ("GET /reset-password/{token}", PUBLIC),
+    ("GET /reset-password", PUBLIC),
+    ("POST /reset-password", PUBLIC),
+    ("GET /email-verification/{token}", PUBLIC),
+    ("GET /email-verification", PUBLIC),
+    ("POST /email-verification", PUBLIC),
+    ("GET /invitations/{token}", PUBLIC),
+    ("GET /invitation", PUBLIC),
+    ("POST /invitation/acceptance", SIGNED_IN),
+    ("POST /invitation/decline", PUBLIC),
+    ("GET /workspaces", SIGNED_IN),
+    ("POST /workspaces", SIGNED_IN),
+    ("GET /me", SIGNED_IN),
+    ("POST /me/profile", SIGNED_IN),
+    ("POST /me/password", SIGNED_IN),
+    ("POST /me/email", SIGNED_IN),
+    ("POST /me/verification", SIGNED_IN),
+    ("POST /me/sessions/revocation", SIGNED_IN),
+    ("POST /me/sessions/{session}/revocation", SIGNED_IN),
+    ("GET /w/{workspace}", MEMBER),
+    ("GET /w/{workspace}/departure", MEMBER),
+    ("POST /w/{workspace}/departure", MEMBER),
+    ("GET /w/{workspace}/members", one(P::ReadMembers)),
+    ("GET /w/{workspace}/members/{member}", one(P::ReadMembers)),
+    ("POST /w/{workspace}/members/{member}/roles", one(P::UpdateMemberRoles)),
+    ("GET /w/{workspace}/members/{member}/suspension", one(P::SuspendMembers)),
+    ("POST /w/{workspace}/members/{member}/suspension", one(P::SuspendMembers)),
+    ("POST /w/{workspace}/members/{member}/reactivation", one(P::SuspendMembers)),
+    ("GET /w/{workspace}/members/{member}/removal", one(P::RemoveMembers)),
+    ("POST /w/{workspace}/members/{member}/removal", one(P::RemoveMembers)),
+    ("POST /w/{workspace}/members/{member}/ownership-offer", one(P::UpdateMemberRoles)),
+    ("POST /w/{workspace}/ownership-offers/{offer}/acceptance", MEMBER),
+    ("POST /w/{workspace}/ownership-offers/{offer}/decline", MEMBER),
+    ("POST /w/{workspace}/ownership-offers/{offer}/withdrawal", MEMBER),
+    ("GET /w/{workspace}/invitations", any(&[P::InviteMembers, P::CancelInvitations])),
+    ("POST /w/{workspace}/invitations", one(P::InviteMembers)),
+    ("POST /w/{workspace}/invitations/{invitation}/resend", one(P::InviteMembers)),
+    ("GET /w/{workspace}/invitations/{invitation}/cancellation", one(P::CancelInvitations)),
+    ("POST /w/{workspace}/invitations/{invitation}/cancellation", one(P::CancelInvitations)),
+    ("GET /w/{workspace}/roles", one(P::ReadMembers)),
+    ("GET /w/{workspace}/security", one(P::ReadMembers)),
+    ("POST /w/{workspace}/security/{permission}", one(P::UpdatePermissions)),
+    ("GET /w/{workspace}/organization", MEMBER),
+    ("POST /w/{workspace}/organization", one(P::UpdateOrganization)),
+    ("GET /w/{workspace}/organization/deletion", one(P::DeleteOrganization)),
+    ("POST /w/{workspace}/organization/deletion", one(P::DeleteOrganization)),
+    ("GET /w/{workspace}/activity", one(P::ReadAudit)),
+];
+
+pub fn rule(route: &Route) -> Access {
+    let name = format!("{} {}", route.method, route.path);
+    let rule = RULES.iter().find(|(other, _)| *other == name);
+    rule.unwrap_or_else(|| panic!("say in tests/matrix.rs who may {name}")).1
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Role(BuiltIn),
+    Suspended,
+    Outsider,
+    SignedOut,
+}
+
+struct Actor {
+    kind: Kind,
+    client: Client,
+    /// A session of theirs.
+    session: Uuid,
+    member_id: Option<Uuid>,
+    holdings: Holdings,
+}
+
+/// Which workspace and whose ids stand in the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Own,
+    /// The actor's workspace, with somebody there who is above them.
+    Above,
+    /// The actor's workspace, with what belongs to another.
+    ForeignIds,
+    UnknownIds,
+    OtherWorkspace,
+    NoWorkspace,
+}
+
+const PLACES: [Place; 6] = [
+    Place::Own,
+    Place::Above,
+    Place::ForeignIds,
+    Place::UnknownIds,
+    Place::OtherWorkspace,
+    Place::NoWorkspace,
+];
+
+/// What is sent along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Body {
+    /// A GET.
+    None,
+    /// JSON where a form belongs.
+    Bad,
+    /// A good form without the session's token.
+    NoToken,
+    Good,
+}
+
+/// What must come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Is(u16),
+    /// Refused, and written down in the workspace.
+    Audited(u16),
+    /// Nobody is told to sign in or that they may not; what else comes is the page's own affair.
+    Open,
+}
+
+struct Matrix<'a> {
+    app: &'a TestApp,
+    world: &'a World,
+    actors: Vec<Actor>,
+    /// The version that the form of the Security page for [`TOGGLED`] carries.
+    version: String,
+    /// The page for what does not exist.
+    nothing: String,
+    before: Snapshot,
+    elsewhere: Vec<String>,
+    requests: usize,
+}
+
+#[test]
+fn the_table_asks_for_what_is_written_here() {
+    for route in table() {
+        assert_eq!(
+            route.access,
+            rule(&route),
+            "left: the table, right: RULES, {} {}",
+            route.method,
+            route.path
+        );
+    }
+    let mounted: Vec<_> = table().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+    let ruled: Vec<_> = RULES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(mounted, ruled, "left: the table, right: RULES, in their order");
+}
+
+const TOGGLED: Permission = Permission::ReadTeams;
+
+both! {
+    async fn every_route_by_everyone(app: TestApp) {
+        let world = World::build(&app).await;
+        let mut matrix = Matrix::new(&app, &world).await;
+        for route in table() {
+            for actor in 0..matrix.actors.len() {
+                for place in PLACES {
+                    matrix.walk(&route, actor, place).await;
+                }
+            }
+        }
+        // 57 routes, ten actors: a walk that skips would show here.
+        assert!(matrix.requests > 2_000, "only {} requests were made", matrix.requests);
+    }
+
+    async fn every_other_method_is_answered_405(app: TestApp) {
+        let owner = founder(&app).await;
+        let mut paths: BTreeMap<&str, Vec<Method>> = BTreeMap::new();
+        for route in table() {
+            paths.entry(route.path).or_default().push(route.method.as_str().parse().unwrap());
+        }
+        for (pattern, has) in paths {
+            let mut allow: Vec<&str> = Vec::new();
+            for method in &has {
+                allow.extend(if *method == Method::GET { vec!["GET", "HEAD"] } else { vec!["POST"] });
+            }
+            let path = pattern.replace("{workspace}", "acme").replace(['{', '}'], "");
+            for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS] {
+                if has.contains(&method) {
+                    continue;
+                }
+                for client in [&owner.client, &app.client()] {
+                    let page = client.request(method.clone(), &path, None).await;
+                    page.assert_status(405);
+                    let said: Vec<&str> = page.header("allow").unwrap_or_default().split(", ").collect();
+                    assert_eq!(said, allow, "Allow of {method} {path}");
+                }
+            }
+        }
+    }
+
+    async fn what_happens_elsewhere_shows_on_no_page(app: TestApp) {
+        let world = World::build(&app).await;
+        let matrix = Matrix::new(&app, &world).await;
+        // Only elsewhere an offer is open.
+        let here = app.id(world.acme.id);
+        app.execute(&format!("DELETE FROM ownership_offers WHERE workspace_id = {here}")).await;
+        let before = pages(&matrix).await;
+        let sql = format!("SELECT user_id FROM members WHERE id = {}", app.id(world.acme.viewer));
+        // One of them is a member here too.
+        let inviters = [app.scalar_uuid(&sql).await, world.outsider.user_id];
+        for n in 0..20 {
+            let user = add_user(&app, &format!("One {n} Elsewhere"), &format!("one-{n}@elsewhere.example.com")).await;
+            let status = if n % 3 == 0 { "suspended" } else { "active" };
+            let role = BuiltIn::ALL[n % 7].slug();
+            add_member(&app, "elsewhere", user, status, &[role]).await;
+            let email = format!("one-{n}@example.com");
+            let expires_in = if n % 2 == 0 { DAY } else { -DAY };
+            let invitation = Invitation { expires_in, ..Invitation::to(&email) };
+            invitation.by(inviters[n % 2]).add(&app, "elsewhere").await;
+        }
+        let there = app.id(world.elsewhere.id);
+        app.execute(&format!("DELETE FROM grants WHERE workspace_id = {there} AND scope = 'read:audit'")).await;
+        app.execute(&format!("UPDATE members SET last_active_at = 1 WHERE workspace_id = {there}")).await;
+        app.execute(&format!("UPDATE workspaces SET name = 'Renamed Elsewhere' WHERE id = {there}")).await;
+        app.execute(&format!("DELETE FROM ownership_offers WHERE workspace_id = {there}")).await;
+
+        let after = pages(&matrix).await;
+
+        assert!(before.len() > 30, "only {} pages were looked at", before.len());
+        for ((path, before), (_, after)) in before.iter().zip(&after) {
+            assert!(before == after, "{path} tells of another workspace:\n{before}\n{after}");
+        }
+    }
+}
+
+/// A page without the exact moments in it: whoever looks was last seen just now.
+fn without_moments(html: &str) -> String {
+    let mut pieces = html.split("<time ");
+    let mut text = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        text.push_str(piece.split_once('>').map_or(piece, |(_, rest)| rest));
+    }
+    text
+}
+
+/// What each page of acme says to its Owner, an Admin and the Developer.
+async fn pages(matrix: &Matrix<'_>) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for actor in &matrix.actors {
+        if ![BuiltIn::Owner, BuiltIn::Admin, BuiltIn::Developer].map(Kind::Role).contains(&actor.kind) {
+            continue;
+        }
+        // Only what is open to them: a refusal would show on the page of activity.
+        let rows = table();
+        let own = rows.iter().filter(|route| match rule(route) {
+            Access::Member(needs) => route.method.as_str() == "GET" && actor.holdings.meets(needs),
+            _ => false,
+        });
+        let mut paths: Vec<String> =
+            own.filter_map(|route| matrix.path(route.path, actor, Place::Own)).collect();
+        let queries: &[&str] = &[
+            "members?q=one",
+            "members?role=viewer",
+            "members?status=suspended",
+            "members?sort=-active",
+            "invitations?status=expired",
+            "invitations?q=example.com",
+            "activity?outcome=done",
+        ];
+        if actor.kind != Kind::Role(BuiltIn::Developer) {
+            paths.extend(queries.iter().map(|query| format!("/w/acme/{query}")));
+        }
+        for path in paths {
+            let page = actor.client.get(&path).await.with_status(200);
+            page.assert_silent_about("lsewhere");
+            all.push((format!("{:?} {path}", actor.kind), without_moments(&page.html)));
+        }
+    }
+    all
+}
+
+impl<'a> Matrix<'a> {
+    async fn new(app: &'a TestApp, world: &'a World) -> Self {
+        let mut actors = Vec::new();
+        let people = world.people.iter().map(|(role, person)| (Kind::Role(*role), person));
+        for (kind, person) in
+            people.chain([(Kind::Suspended, &world.suspended), (Kind::Outsider, &world.outsider)])
+        {
+            let sql = format!("SELECT id FROM sessions WHERE user_id = {}", app.id(person.user_id));
+            let holdings = match kind {
+                Kind::Role(role) => Holdings::of(role == BuiltIn::Owner, role.grants()),
+                _ => Holdings::default(),
+            };
+            person.client.csrf().await;
+            actors.push(Actor {
+                kind,
+                client: person.client.clone(),
+                session: app.scalar_uuid(&sql).await,
+                member_id: Some(person.member_id),
+                holdings,
+            });
+        }
+        let client = app.client();
+        client.csrf().await;
+        actors.push(Actor {
+            kind: Kind::SignedOut,
+            client,
+            session: UNKNOWN,
+            member_id: None,
+            holdings: Holdings::default(),
+        });
+        let owner = &world.person(BuiltIn::Owner).client;
+        let security = owner.visit("/w/acme/security").await;
+        let version =
+            security.form(&format!("/security/{}", TOGGLED.scope())).values("version")[0].to_owned();
+        Self {
+            app,
+            world,
+            actors,
+            version,
+            nothing: owner.get("/w/nowhere").await.with_status(404).html,
+            before: app.snapshot(TENANT_TABLES).await,
+            elsewhere: rows_of(app, world.elsewhere.id).await,
+            requests: 0,
+        }
+    }
+
+    async fn walk(&mut self, route: &Route, actor: usize, place: Place) {
+        let Some(path) = self.path(route.path, &self.actors[actor], place) else { return };
+        let bodies: &[Body] = if route.method == Method::GET.as_str() {
+            &[Body::None]
+        } else {
+            &[Body::Bad, Body::NoToken, Body::Good]
+        };
+        for body in bodies {
+            let verdict = self.verdict(route, &self.actors[actor], place, *body);
+            let said = format!("{:?} {place:?} {body:?}: {} {path}", self.actors[actor].kind, route.method);
+            self.attempt(route, actor, place, &path, *body, verdict, &said).await;
+            self.requests += 1;
+        }
+    }
+
+    /// The path with everything filled in; `None` where it has no such variant.
+    fn path(&self, pattern: &str, actor: &Actor, place: Place) -> Option<String> {
+        let things = match place {
+            Place::ForeignIds | Place::OtherWorkspace => &self.world.elsewhere,
+            _ => &self.world.acme,
+        };
+        let of_ids = matches!(place, Place::ForeignIds | Place::UnknownIds);
+        let of_workspace = matches!(place, Place::OtherWorkspace | Place::NoWorkspace);
+        let id = |known: Uuid| if place == Place::UnknownIds { UNKNOWN } else { known }.to_string();
+        let (mut has_id, mut has_workspace) = (false, false);
+        let mut parts = Vec::new();
+        for part in pattern.split('/') {
+            let Some(name) = part.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
+                parts.push(part.to_owned());
+                continue;
+            };
+            has_workspace |= name == "workspace";
+            has_id |= name != "workspace";
+            parts.push(match name {
+                "workspace" => match place {
+                    Place::OtherWorkspace => "elsewhere".into(),
+                    Place::NoWorkspace => "nowhere".into(),
+                    _ => "acme".into(),
+                },
+                "member" if place == Place::Above => things.owner.to_string(),
+                "member" if pattern.ends_with("/reactivation") => id(things.shut_out),
+                "member" => id(things.viewer),
+                "invitation" => id(things.invitation),
+                "offer" => id(things.offer),
+                // The catalogue is the same for every workspace.
+                "permission" if place == Place::ForeignIds => return None,
+                "permission" if place == Place::UnknownIds => "fly:rockets".into(),
+                "permission" => TOGGLED.scope().into(),
+                "session" => id(match place {
+                    Place::ForeignIds if actor.kind == Kind::Outsider => self.actors[0].session,
+                    Place::ForeignIds => self.outsider().session,
+                    _ => actor.session,
+                }),
+                // What it says is a secret and no id: it has tests of its own.
+                "token" if place == Place::Own => "no-token-of-ours".into(),
+                "token" => return None,
+                _ => panic!("say in tests/matrix.rs what stands for {part} in {pattern}"),
+            });
+        }
+        let exists = match place {
+            Place::Own => true,
+            Place::Above => pattern.contains("{member}"),
+            // Their own workspace is no other.
+            Place::OtherWorkspace if actor.kind == Kind::Outsider => false,
+            _ => (!of_ids || has_id) && (!of_workspace || has_workspace),
+        };
+        exists.then(|| parts.join("/"))
+    }
+
+    fn outsider(&self) -> &Actor {
+        self.actors.iter().find(|actor| actor.kind == Kind::Outsider).unwrap()
+    }
+
+    /// A form that would be taken if nothing stood against it.
+    fn fields(&self, path: &str, actor: &Actor) -> Vec<(&'static str, String)> {
+        let of = |pairs: &[(&'static str, &str)]| {
+            pairs.iter().map(|(name, value)| (*name, (*value).to_owned())).collect::<Vec<_>>()
+        };
+        let slug = if actor.kind == Kind::Outsider { "elsewhere" } else { "acme" };
+        match path {
+            "/sign-up" => of(&[("name", "New One"), ("email", "new@example.com"), ("password", "short")]),
+            "/sign-in" => of(&[("email", "nobody@example.com"), ("password", "not the password")]),
+            "/forgot-password" => of(&[("email", "nobody@example.com")]),
+            "/reset-password" => of(&[("password", "another staple for 7 horses")]),
+            "/workspaces" => of(&[("name", "Another"), ("slug", "another")]),
+            "/me/profile" => of(&[("name", "New Name")]),
+            "/me/password" => {
+                of(&[("current_password", PASSWORD), ("password", "another staple for 7 horses")])
+            }
+            "/me/email" => of(&[("email", "new-address@example.com"), ("current_password", PASSWORD)]),
+            "/w/{workspace}/members/{member}/roles" => of(&[("role", "viewer"), ("role", "support")]),
+            "/w/{workspace}/invitations" => of(&[("emails", "new@example.com"), ("role", "viewer")]),
+            "/w/{workspace}/security/{permission}" => of(&[("role", "viewer"), ("version", &self.version)]),
+            "/w/{workspace}/organization" => of(&[("name", "Renamed"), ("slug", "renamed")]),
+            "/w/{workspace}/organization/deletion" => of(&[("confirm", slug)]),
+            "/sign-out"
+            | "/email-verification"
+            | "/invitation/acceptance"
+            | "/invitation/decline"
+            | "/me/verification"
+            | "/me/sessions/revocation"
+            | "/me/sessions/{session}/revocation"
+            | "/w/{workspace}/departure"
+            | "/w/{workspace}/members/{member}/suspension"
+            | "/w/{workspace}/members/{member}/reactivation"
+            | "/w/{workspace}/members/{member}/removal"
+            | "/w/{workspace}/members/{member}/ownership-offer"
+            | "/w/{workspace}/ownership-offers/{offer}/acceptance"
+            | "/w/{workspace}/ownership-offers/{offer}/decline"
+            | "/w/{workspace}/ownership-offers/{offer}/withdrawal"
+            | "/w/{workspace}/invitations/{invitation}/resend"
+            | "/w/{workspace}/invitations/{invitation}/cancellation" => Vec::new(),
+            _ => panic!("say in tests/matrix.rs what the form of POST {path} holds"),
+        }
+    }
+
+    fn verdict(&self, route: &Route, actor: &Actor, place: Place, body: Body) -> Verdict {
+        use Verdict::{Audited, Is, Open};
+        let access = rule(route);
+        match (access, actor.kind) {
+            (Access::SignedIn | Access::Member(_), Kind::SignedOut) => Is(401),
+            (Access::Member(_), _) if matches!(place, Place::OtherWorkspace | Place::NoWorkspace) => Is(404),
+            (Access::Member(_), Kind::Outsider) => Is(404),
+            (Access::Member(_), Kind::Suspended) => Audited(403),
+            (Access::Member(needs), _) if !actor.holdings.meets(needs) => Audited(403),
+            _ => match body {
+                _ if place == Place::UnknownIds && route.path.contains("{permission}") => Is(404),
+                Body::Bad => Is(415),
+                Body::NoToken => Is(403),
+                Body::None | Body::Good => match access {
+                    Access::Public => Open,
+                    Access::SignedIn => signed_in(route, place),
+                    Access::Member(_) => self.inside(route, actor, place),
+                },
+            },
+        }
+    }
+
+    /// What comes for a member who has the permission.
+    fn inside(&self, route: &Route, actor: &Actor, place: Place) -> Verdict {
+        use Verdict::{Audited, Is};
+        let Kind::Role(role) = actor.kind else { unreachable!("only members come in") };
+        let is_owner = role == BuiltIn::Owner;
+        let rest = route.path.strip_prefix("/w/{workspace}").unwrap();
+        let is_get = route.method == Method::GET.as_str();
+        // The offers ask first whether one is an Owner at all.
+        if rest == "/members/{member}/ownership-offer" && !is_owner {
+            return Audited(403);
+        }
+        if matches!(place, Place::ForeignIds | Place::UnknownIds) {
+            return Is(404);
+        }
+        let viewer = Holdings::of(false, BuiltIn::Viewer.grants());
+        let owner = Holdings::of(true, []);
+        let target = if place == Place::Above { &owner } else { &viewer };
+        let done = Is(if is_get { 200 } else { 303 });
+        let changes_member = ["/roles", "/suspension", "/reactivation", "/removal"];
+        if rest.starts_with("/members/{member}") && changes_member.iter().any(|tail| rest.ends_with(tail)) {
+            if place == Place::Above && is_get {
+                // The only Owner: said before anything else.
+                return Audited(409);
+            }
+            if actor.holdings.may_manage(target).is_err() {
+                return Audited(403);
+            }
+            return match (place, rest.rsplit('/').next().unwrap()) {
+                // One's own, or the last Owner's.
+                (Place::Above, "reactivation" | "suspension" | "removal" | "roles") => Audited(409),
+                _ => done,
+            };
+        }
+        let offered_to = self.world.person(BuiltIn::Developer).member_id;
+        match rest {
+            "/departure" if !is_get && is_owner => Audited(409),
+            "/members/{member}/ownership-offer" if place == Place::Above => Audited(403),
+            // There is an offer already.
+            "/members/{member}/ownership-offer" => Audited(409),
+            "/ownership-offers/{offer}/acceptance" | "/ownership-offers/{offer}/decline" => {
+                if actor.member_id == Some(offered_to) { done } else { Audited(403) }
+            }
+            "/ownership-offers/{offer}/withdrawal" if !is_owner => Audited(403),
+            "/invitations" | "/invitations/{invitation}/resend" if !is_get => {
+                if actor.holdings.may_invite([&viewer]).is_ok() { done } else { Audited(403) }
+            }
+            "/security/{permission}" if actor.holdings.may_toggle(&viewer, TOGGLED).is_err() => Audited(403),
+            _ => done,
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one place that sends and looks")]
+    async fn attempt(
+        &mut self,
+        route: &Route,
+        actor: usize,
+        place: Place,
+        path: &str,
+        body: Body,
+        verdict: Verdict,
+        said: &str,
+    ) {
+        let actor = &self.actors[actor];
+        let events = self.events().await;
+        // What may change the session is done on a copy of it.
+        let client = if matches!(body, Body::Good) { actor.client.twin() } else { actor.client.clone() };
+        let fields = if body == Body::None { Vec::new() } else { self.fields(route.path, actor) };
+        let mut fields: Vec<(&str, &str)> =
+            fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let page = match body {
+            Body::None => client.get(path).await,
+            Body::Bad => client.post_raw(path, "{\"not\":\"a form\"}", "application/json").await,
+            Body::NoToken => {
+                fields.push(("csrf", "0000"));
+                let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+                client.post_raw(path, body, "application/x-www-form-urlencoded").await
+            }
+            Body::Good => client.post_form(path, &fields).await,
+        };
+        let status = page.status.as_u16();
+        match verdict {
+            Verdict::Is(wanted) | Verdict::Audited(wanted) => {
+                assert_eq!(status, wanted, "{said}\n{}", page.text());
+            }
+            Verdict::Open => {
+                assert!(![401, 403, 404].contains(&status) && status < 500, "{said} gave {status}")
+            }
+        }
+        if status == 404 {
+            assert_eq!(page.html, self.nothing, "{said} differs from the answer for what does not exist");
+        }
+        if let (Verdict::Audited(403), Kind::Role(_), Access::Member(needs)) =
+            (verdict, actor.kind, rule(route))
+            && !actor.holdings.meets(needs)
+        {
+            page.assert_says(needs.permissions()[0].label());
+        }
+        if matches!(actor.kind, Kind::Role(_) | Kind::Suspended) {
+            page.assert_silent_about("lsewhere");
+        }
+        if status >= 400 {
+            self.before.assert_same(&self.app.snapshot(TENANT_TABLES).await);
+            let refused = u64::from(matches!(verdict, Verdict::Audited(_)));
+            let now = self.events().await;
+            assert_eq!(now.0 - events.0, refused, "events that {said} added");
+            assert_eq!(now.1 - events.1, refused, "refusals in acme that {said} added");
+        } else if body == Body::Good {
+            if matches!(rule(route), Access::Member(_)) {
+                assert_untouched(self.app, self.world.elsewhere.id, &self.elsewhere, said).await;
+                let now = self.events().await;
+                assert_eq!((now.0 - events.0, now.1 - events.1), (1, 0), "events that {said} added");
+            }
+            restore(self.app).await;
+        } else {
+            assert_eq!(self.events().await, events, "{said} was written down: {place:?}");
+        }
+    }
+
+    /// How many events there are, and how many refusals of acme among them.
+    async fn events(&self) -> (u64, u64) {
+        let sql = format!(
+            "SELECT count(*) AS n, count(CASE WHEN workspace_id = {} AND outcome = 'refused' THEN 1 END) AS refused
+             FROM audit_events",
+            self.app.id(self.world.acme.id)
+        );
+        let row = self.app.rows(&sql).await.remove(0);
+        (row["n"].as_u64().unwrap(), row["refused"].as_u64().unwrap())
+    }
+}
+
+fn signed_in(route: &Route, place: Place) -> Verdict {
+    match (route.path, place) {
+        (_, Place::ForeignIds | Place::UnknownIds) => Verdict::Is(404),
+        // This browser follows no invitation.
+        ("/invitation/acceptance", _) => Verdict::Is(410),
+        _ if route.method == Method::GET.as_str() => Verdict::Is(200),
+        _ => Verdict::Is(303),
+    }
+}

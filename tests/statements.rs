@@ -1,0 +1,195 @@
+//! What each page costs in SQL statements: one to be let in, and the page's own. A statement more is
+//! to be seen here, and so is one that comes with every row.
+
+use crate::{support::*, world::*};
+use bailiwick::web::routes::{Access, table};
+use std::collections::BTreeSet;
+
+/// Statements of each page, with the one that admits.
+const PAGES: &[(&str, u64)] = &[
+    ("/healthz", 0),
+    // It asks the database, by a way that is not counted.
+    ("/readyz", 0),
+    ("/", 0),
+    ("/sign-up", 0),
+    ("/check-mail", 0),
+    ("/sign-in", 0),
+    ("/forgot-password", 0),
+    ("/reset-password/{token}", 0),
+    ("/reset-password", 0),
+    ("/email-verification/{token}", 0),
+    ("/email-verification", 0),
+    ("/invitations/{token}", 0),
+    ("/invitation", 0),
+    ("/workspaces", 3),
+    ("/me", 3),
+    ("/w/{workspace}", 6),
+    ("/w/{workspace}/departure", 4),
+    ("/w/{workspace}/members", 5),
+    ("/w/{workspace}/members/{member}", 4),
+    ("/w/{workspace}/members/{member}/suspension", 4),
+    ("/w/{workspace}/members/{member}/removal", 4),
+    ("/w/{workspace}/invitations", 3),
+    ("/w/{workspace}/invitations/{invitation}/cancellation", 2),
+    ("/w/{workspace}/roles", 3),
+    ("/w/{workspace}/security", 3),
+    ("/w/{workspace}/organization", 2),
+    ("/w/{workspace}/organization/deletion", 2),
+    ("/w/{workspace}/activity", 2),
+];
+
+/// Statements of two changes: admission, lock, admission once more, the change, owners, audit.
+const CHANGES: &[(&str, u64)] = &[("roles of a member", 10), ("a permission", 10)];
+
+both! {
+    async fn a_page_costs_what_is_written_here_however_many_rows_there_are(app: TestApp) {
+        let office = Office::build(&app).await;
+        let listed: BTreeSet<&str> = PAGES.iter().map(|(path, _)| *path).collect();
+        let pages: BTreeSet<&str> =
+            table().iter().filter(|route| route.method.as_str() == "GET").map(|route| route.path).collect();
+        assert_eq!(listed, pages, "each page of the table has its number in PAGES, and nothing else has");
+
+        let few = office.costs().await;
+        office.grow(50).await;
+        let many = office.costs().await;
+
+        let written: Vec<(String, u64)> = PAGES.iter().map(|(path, n)| ((*path).to_owned(), *n)).collect();
+        assert_eq!(few, written, "statements with five members");
+        assert_eq!(many, written, "statements with fifty members");
+    }
+
+    async fn one_statement_admits(app: TestApp) {
+        let office = Office::build(&app).await;
+        let outsider = found(&app, "Owner Two", "owner-two@example.com", "elsewhere").await;
+        for (path, _) in PAGES.iter().filter(|(path, _)| path.starts_with("/w/")) {
+            let path = office.path(path);
+            let said = format!("{path} for somebody who is no member");
+            assert_eq!(office.cost(&outsider.client, &path, 404).await, 1, "{said}");
+        }
+    }
+
+    async fn a_change_costs_what_is_written_here_however_many_rows_there_are(app: TestApp) {
+        let office = Office::build(&app).await;
+        let few = office.changes().await;
+        office.grow(50).await;
+        let many = office.changes().await;
+        assert_eq!(few, CHANGES, "statements with five members");
+        assert_eq!(many, CHANGES, "statements with fifty members");
+    }
+}
+
+struct Office<'a> {
+    app: &'a TestApp,
+    owner: Person,
+    member: String,
+    invitation: String,
+}
+
+impl<'a> Office<'a> {
+    /// A workspace with five members.
+    async fn build(app: &'a TestApp) -> Self {
+        let owner = founder(app).await;
+        let invitation = Invitation::to("invited-one@example.com").by(owner.user_id).add(app, "acme").await;
+        let office = Self { app, member: String::new(), invitation: invitation.to_string(), owner };
+        office.grow(5).await;
+        let member = member_id(app, "viewer-2@example.com", "acme").await.to_string();
+        Self { member, ..office }
+    }
+
+    /// So many members, and as many invitations.
+    async fn grow(&self, members: usize) {
+        let first = self.app.scalar_i64("SELECT count(*) FROM members WHERE status = 'active'").await;
+        for n in usize::try_from(first).unwrap() + 1..=members {
+            let email = format!("viewer-{n}@example.com");
+            let user = add_user(self.app, &format!("Viewer {n}"), &email).await;
+            add_member(self.app, "acme", user, "active", &["viewer"]).await;
+            Invitation::to(&format!("invited-{n}@example.com"))
+                .by(self.owner.user_id)
+                .add(self.app, "acme")
+                .await;
+        }
+    }
+
+    fn path(&self, pattern: &str) -> String {
+        let path = pattern
+            .replace("{workspace}", "acme")
+            .replace("{member}", &self.member)
+            .replace("{invitation}", &self.invitation)
+            .replace("{token}", "no-token-of-ours");
+        assert!(!path.contains('{'), "say in tests/statements.rs what goes into {pattern}");
+        path
+    }
+
+    async fn costs(&self) -> Vec<(String, u64)> {
+        let stranger = self.app.client();
+        let mut all = Vec::new();
+        for route in table().iter().filter(|route| route.method.as_str() == "GET") {
+            let (client, status) = match (route.access, route.path) {
+                (
+                    Access::Public,
+                    "/" | "/reset-password/{token}" | "/email-verification/{token}" | "/invitations/{token}",
+                ) => (&stranger, 303),
+                (Access::Public, "/reset-password" | "/email-verification" | "/invitation") => {
+                    (&stranger, 410)
+                }
+                (Access::Public, _) => (&stranger, 200),
+                _ => (&self.owner.client, 200),
+            };
+            all.push((route.path.to_owned(), self.cost(client, &self.path(route.path), status).await));
+        }
+        all
+    }
+
+    /// The least of several times: now and then the app looks into its outbox or writes down who was
+    /// seen, which is no part of a page.
+    async fn cost(&self, client: &Client, path: &str, status: u16) -> u64 {
+        let mut least = u64::MAX;
+        for _ in 0..3 {
+            let (page, cost) = self.app.statements_of(client.get(path)).await;
+            page.assert_status(status);
+            least = least.min(cost);
+        }
+        least
+    }
+
+    async fn changes(&self) -> Vec<(&'static str, u64)> {
+        let client = &self.owner.client;
+        let roles = format!("/w/acme/members/{}/roles", self.member);
+        client.csrf().await;
+        let mut least = [u64::MAX; 2];
+        for n in 0..4 {
+            let role = ["editor", "viewer"][n % 2];
+            least[0] = least[0].min(self.settled(client.post_form(&roles, &[("role", role)])).await);
+
+            let page = client.visit("/w/acme/security").await;
+            let form = page.form("/security/read:teams");
+            let changed = match form.values("role").contains(&"viewer") {
+                true => form.fill(&[("role", "admin")]),
+                false => form.fill(&[("role", "admin"), ("role", "viewer")]),
+            };
+            let toggled = if n == 0 { None } else { Some(self.settled(client.send(&page, &changed)).await) };
+            if n == 0 {
+                // The defaults are more than the one role that is put in and taken out from here on.
+                client.send(&page, &changed).await.assert_status(303);
+            }
+            least[1] = least[1].min(toggled.unwrap_or(u64::MAX));
+        }
+        vec![("roles of a member", least[0]), ("a permission", least[1])]
+    }
+
+    /// The statements of a change and of what it sets off: counted once no more come.
+    async fn settled(&self, change: impl Future<Output = Page>) -> u64 {
+        let before = self.app.statements();
+        change.await.assert_status(303);
+        let mut last = self.app.statements();
+        let mut quiet = std::time::Instant::now();
+        while quiet.elapsed() < std::time::Duration::from_millis(50) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            let now = self.app.statements();
+            if now != last {
+                (last, quiet) = (now, std::time::Instant::now());
+            }
+        }
+        last - before
+    }
+}

@@ -1,0 +1,402 @@
+//! Two workspaces with everything in them that a request can be about, and the way back to how they
+//! were. The matrix, the crawl and the count of statements walk through it.
+//!
+//! Most people are put in by SQL: they only have to be there.
+
+use crate::support::*;
+use bailiwick::policy::{BuiltIn, Holdings, Permission};
+use sea_orm::ConnectionTrait;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+};
+use uuid::Uuid;
+
+pub const DAY: i64 = 86_400_000;
+
+/// An id that nothing has.
+pub const UNKNOWN: Uuid = Uuid::from_u128(0x0190_ffff_ffff_7fff_8fff_ffff_ffff_ffff);
+
+/// The workspace `acme`, with one person for each built-in role, and the workspace `elsewhere`.
+pub struct World {
+    pub people: Vec<(BuiltIn, Person)>,
+    /// An Admin of acme who is shut out.
+    pub suspended: Person,
+    /// The Owner of elsewhere, no member of acme.
+    pub outsider: Person,
+    pub acme: Things,
+    pub elsewhere: Things,
+}
+
+/// Ids of what a workspace holds.
+pub struct Things {
+    pub id: Uuid,
+    /// A Viewer.
+    pub viewer: Uuid,
+    /// A Viewer who is suspended.
+    pub shut_out: Uuid,
+    pub owner: Uuid,
+    /// A pending invitation as Viewer.
+    pub invitation: Uuid,
+    /// A pending offer by the Owner; in acme, to the Developer.
+    pub offer: Uuid,
+}
+
+impl World {
+    pub async fn build(app: &TestApp) -> Self {
+        let owner = founder(app).await;
+        let outsider = found(app, "Owner Elsewhere", "owner@elsewhere.example.com", "elsewhere").await;
+        let (owner_member, owner_user) = (owner.member_id, owner.user_id);
+        let mut people = vec![(BuiltIn::Owner, owner)];
+        for role in BuiltIn::ALL.into_iter().filter(|role| *role != BuiltIn::Owner) {
+            let (name, email) = (format!("{} One", role.name()), format!("{}-one@example.com", role.slug()));
+            people.push((role, joined(app, &name, &email, role).await));
+        }
+        let suspended = joined(app, "Admin Two", "admin-two@example.com", BuiltIn::Admin).await;
+        app.execute(&format!(
+            "UPDATE members SET status = 'suspended' WHERE id = {}",
+            app.id(suspended.member_id)
+        ))
+        .await;
+
+        let viewer_user = add_user(app, "Viewer Two", "viewer-two@example.com").await;
+        let shut_out_user = add_user(app, "Viewer Three", "viewer-three@example.com").await;
+        let developer = people.iter().find(|(role, _)| *role == BuiltIn::Developer).unwrap().1.member_id;
+        let acme = Things {
+            id: workspace_id(app, "acme").await,
+            viewer: add_member(app, "acme", viewer_user, "active", &["viewer"]).await,
+            shut_out: add_member(app, "acme", shut_out_user, "suspended", &["viewer"]).await,
+            owner: owner_member,
+            invitation: Invitation::to("invited-one@example.com").by(owner_user).add(app, "acme").await,
+            offer: add_offer(app, "acme", owner_member, developer).await,
+        };
+        let admin = Invitation { roles: &["admin"], ..Invitation::to("invited-two@example.com") };
+        admin.by(owner_user).add(app, "acme").await;
+        let over = Invitation {
+            status: "cancelled",
+            roles: &["editor"],
+            ..Invitation::to("invited-three@example.com")
+        };
+        over.by(owner_user).add(app, "acme").await;
+        let late = Invitation { expires_in: -DAY, ..Invitation::to("invited-four@example.com") };
+        late.by(owner_user).add(app, "acme").await;
+
+        // What the same people and addresses are elsewhere: no change of acme may touch it.
+        let their_viewer = add_user(app, "Viewer Elsewhere", "viewer@elsewhere.example.com").await;
+        let viewer = add_member(app, "elsewhere", their_viewer, "active", &["viewer"]).await;
+        add_member(app, "elsewhere", viewer_user, "active", &["admin"]).await;
+        let invitation = Invitation::to("invited@elsewhere.example.com").by(viewer_user);
+        let late = Invitation { expires_in: -DAY, ..Invitation::to("new@example.com") };
+        late.by(outsider.user_id).add(app, "elsewhere").await;
+        let new = add_user(app, "New One", "new@example.com").await;
+        add_member(app, "elsewhere", new, "active", &["viewer"]).await;
+        add_role(app, "elsewhere", "Role Elsewhere").await;
+        let elsewhere = Things {
+            id: workspace_id(app, "elsewhere").await,
+            viewer,
+            shut_out: add_member(app, "elsewhere", shut_out_user, "suspended", &["viewer"]).await,
+            owner: outsider.member_id,
+            invitation: invitation.add(app, "elsewhere").await,
+            offer: add_offer(app, "elsewhere", outsider.member_id, viewer).await,
+        };
+        // Nobody is seen for the first time while a test looks.
+        app.execute(&format!("UPDATE members SET last_active_at = {}", app.clock.now_ms())).await;
+        keep(app).await;
+        Self { people, suspended, outsider, acme, elsewhere }
+    }
+
+    pub fn person(&self, role: BuiltIn) -> &Person {
+        &self.people.iter().find(|(other, _)| *other == role).unwrap().1
+    }
+}
+
+async fn joined(app: &TestApp, name: &str, email: &str, role: BuiltIn) -> Person {
+    let user = add_user(app, name, email).await;
+    add_member(app, "acme", user, "active", &[role.slug()]).await;
+    person(app, sign_in(app, email, PASSWORD).await, name, email, "acme").await
+}
+
+pub async fn workspace_id(app: &TestApp, slug: &str) -> Uuid {
+    app.scalar_uuid(&format!("SELECT id FROM workspaces WHERE slug = {}", quoted(slug))).await
+}
+
+fn new_id() -> Uuid {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    Uuid::from_u128(
+        0x0190_0000_0000_7000_8000_0000_0000_0000 + u128::from(NEXT.fetch_add(1, Ordering::Relaxed)),
+    )
+}
+
+/// Somebody who is verified and has Owner One's password.
+pub async fn add_user(app: &TestApp, name: &str, email: &str) -> Uuid {
+    let id = new_id();
+    let sql = format!(
+        "INSERT INTO users (id, email, name, password_hash, email_verified_at, created_at)
+         SELECT {}, {}, {}, password_hash, created_at, created_at FROM users WHERE email = 'owner-one@example.com'",
+        app.id(id),
+        quoted(email),
+        quoted(name)
+    );
+    assert_eq!(app.execute(&sql).await, 1, "Owner One must be there first");
+    id
+}
+
+pub async fn add_member(app: &TestApp, slug: &str, user: Uuid, status: &str, roles: &[&str]) -> Uuid {
+    let (id, slug) = (new_id(), quoted(slug));
+    let member = format!(
+        "INSERT INTO members (id, workspace_id, kind, user_id, status, origin, joined_at, last_active_at)
+         SELECT {}, id, 'user', {}, {}, 'invitation', created_at, created_at FROM workspaces WHERE slug = {slug}",
+        app.id(id),
+        app.id(user),
+        quoted(status)
+    );
+    assert_eq!(app.execute(&member).await, 1);
+    for role in roles {
+        let sql = format!(
+            "INSERT INTO member_roles (workspace_id, member_id, role_id)
+             SELECT r.workspace_id, {}, r.id FROM roles r JOIN workspaces w ON w.id = r.workspace_id
+             WHERE w.slug = {slug} AND r.slug = {}",
+            app.id(id),
+            quoted(role)
+        );
+        assert_eq!(app.execute(&sql).await, 1, "no role {role}");
+    }
+    id
+}
+
+/// A role that holds every permission.
+async fn add_role(app: &TestApp, workspace: &str, name: &str) {
+    let (id, workspace) = (app.id(new_id()), quoted(workspace));
+    let sql = format!(
+        "INSERT INTO roles (id, workspace_id, slug, name, description, built_in, is_owner, position, created_at)
+         SELECT {id}, r.workspace_id, 'custom', {}, '', r.is_owner, r.is_owner, 9, r.created_at
+         FROM roles r JOIN workspaces w ON w.id = r.workspace_id WHERE w.slug = {workspace} AND r.slug = 'viewer'",
+        quoted(name)
+    );
+    // A Viewer is no Owner: the one false that both databases write alike.
+    assert_eq!(app.execute(&sql).await, 1);
+    for permission in Permission::ALL {
+        let sql = format!(
+            "INSERT INTO grants (workspace_id, role_id, scope) SELECT id, {id}, {} FROM workspaces WHERE slug = {workspace}",
+            quoted(permission.scope())
+        );
+        assert_eq!(app.execute(&sql).await, 1);
+    }
+}
+
+/// An invitation as a row; it has no links.
+#[derive(Clone, Copy)]
+pub struct Invitation<'a> {
+    pub email: &'a str,
+    pub roles: &'a [&'a str],
+    pub status: &'a str,
+    /// Milliseconds from now.
+    pub expires_in: i64,
+    pub inviter: Uuid,
+}
+
+impl<'a> Invitation<'a> {
+    pub fn to(email: &'a str) -> Self {
+        Self { email, roles: &["viewer"], status: "pending", expires_in: 7 * DAY, inviter: Uuid::nil() }
+    }
+
+    pub fn by(self, inviter: Uuid) -> Self {
+        Self { inviter, ..self }
+    }
+
+    pub async fn add(self, app: &TestApp, slug: &str) -> Uuid {
+        let (id, now, slug) = (new_id(), app.clock.now_ms(), quoted(slug));
+        let ended = if self.status == "pending" { "NULL".to_owned() } else { now.to_string() };
+        let sql = format!(
+            "INSERT INTO invitations
+                (id, workspace_id, email, message, status, inviter_id, created_at, sent_at, expires_at, ended_at)
+             SELECT {}, w.id, {}, '', {}, {}, {now}, {now}, {}, {ended} FROM workspaces w WHERE w.slug = {slug}",
+            app.id(id),
+            quoted(self.email),
+            quoted(self.status),
+            app.id(self.inviter),
+            now + self.expires_in
+        );
+        assert_eq!(app.execute(&sql).await, 1);
+        for role in self.roles {
+            let sql = format!(
+                "INSERT INTO invitation_roles (workspace_id, invitation_id, role_id)
+                 SELECT r.workspace_id, {}, r.id FROM roles r JOIN workspaces w ON w.id = r.workspace_id
+                 WHERE w.slug = {slug} AND r.slug = {}",
+                app.id(id),
+                quoted(role)
+            );
+            assert_eq!(app.execute(&sql).await, 1, "no role {role}");
+        }
+        id
+    }
+}
+
+pub async fn add_offer(app: &TestApp, slug: &str, from: Uuid, to: Uuid) -> Uuid {
+    let (id, now) = (new_id(), app.clock.now_ms());
+    let sql = format!(
+        "INSERT INTO ownership_offers
+            (id, workspace_id, from_member_id, to_member_id, status, created_at, expires_at)
+         SELECT {}, id, {}, {}, 'pending', {now}, {} FROM workspaces WHERE slug = {}",
+        app.id(id),
+        app.id(from),
+        app.id(to),
+        now + 7 * DAY,
+        quoted(slug)
+    );
+    assert_eq!(app.execute(&sql).await, 1);
+    id
+}
+
+/// Parents before their children.
+const KEPT: &[&str] = &[
+    "users",
+    "accounts",
+    "account_people",
+    "workspaces",
+    "roles",
+    "members",
+    "grants",
+    "member_roles",
+    "invitations",
+    "invitation_roles",
+    "invitation_tokens",
+    "ownership_offers",
+    "sessions",
+];
+
+/// Remembers all rows as they are now, for [`restore`].
+pub async fn keep(app: &TestApp) {
+    let mut sql = String::new();
+    for table in KEPT {
+        sql.push_str(&format!(
+            "DROP TABLE IF EXISTS kept_{table}; CREATE TABLE kept_{table} AS SELECT * FROM {table};"
+        ));
+    }
+    app.db().await.execute_unprepared(&sql).await.unwrap();
+}
+
+/// Puts all rows back as they were at [`keep`]. The record of what happened stays, as it must: each
+/// workspace goes on from the end of its own.
+pub async fn restore(app: &TestApp) {
+    // A workspace that is marked as deleted lets its last Owner go.
+    let mut sql = String::from(
+        "BEGIN; UPDATE workspaces SET deleted_at = 1; DELETE FROM workspaces; DELETE FROM accounts;
+         DELETE FROM sessions; DELETE FROM users; DELETE FROM rate_limits;",
+    );
+    for table in KEPT {
+        sql.push_str(&format!("INSERT INTO {table} SELECT * FROM kept_{table};"));
+    }
+    sql.push_str(
+        "UPDATE workspaces SET
+            audit_seq = (SELECT MAX(e.seq) FROM audit_events e WHERE e.workspace_id = workspaces.id),
+            audit_hash = (SELECT e.hash FROM audit_events e WHERE e.workspace_id = workspaces.id
+                ORDER BY e.seq DESC LIMIT 1);
+         COMMIT;",
+    );
+    app.db().await.execute_unprepared(&sql).await.unwrap();
+}
+
+/// Every row of one workspace, its events too.
+pub async fn rows_of(app: &TestApp, workspace: Uuid) -> Vec<String> {
+    let id = app.id(workspace);
+    let tables = KEPT
+        .iter()
+        .filter(|table| !["users", "accounts", "account_people", "workspaces", "sessions"].contains(table));
+    let mut all = Vec::new();
+    for table in tables.chain(&["audit_events"]) {
+        for mut row in app.rows(&format!("SELECT * FROM {table} WHERE workspace_id = {id}")).await {
+            row.as_object_mut().unwrap().remove("last_active_at");
+            all.push(format!("{table} {row}"));
+        }
+    }
+    all.push(format!(
+        "{:?}",
+        app.rows(&format!("SELECT name, slug, deleted_at FROM workspaces WHERE id = {id}")).await
+    ));
+    all.sort_unstable();
+    all
+}
+
+/// Fails when a row of the workspace is not as it was, and shows only that.
+pub async fn assert_untouched(app: &TestApp, workspace: Uuid, before: &[String], said: &str) {
+    let after = rows_of(app, workspace).await;
+    let gone: Vec<_> = before.iter().filter(|row| !after.contains(row)).collect();
+    let new: Vec<_> = after.iter().filter(|row| !before.contains(row)).collect();
+    assert!(before == after, "{said} changed another workspace:\n- {gone:#?}\n+ {new:#?}");
+}
+
+/// The facts of acme from which a test says what must be allowed.
+pub struct Facts {
+    pub roles: BTreeMap<String, Holdings>,
+    pub members: Vec<MemberFact>,
+    pub invitations: Vec<InvitationFact>,
+    /// Id, from and to of the offer that is open.
+    pub offer: Option<(String, String, String)>,
+}
+
+pub struct MemberFact {
+    pub id: String,
+    pub is_active: bool,
+    pub holdings: Holdings,
+}
+
+pub struct InvitationFact {
+    pub id: String,
+    pub is_open: bool,
+    pub roles: Vec<Holdings>,
+}
+
+impl Facts {
+    pub async fn read(app: &TestApp, workspace: Uuid) -> Self {
+        let id = app.id(workspace);
+        let text = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
+        let mut grants: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let sql = format!(
+            "SELECT r.slug, g.scope FROM roles r
+             LEFT JOIN grants g ON g.workspace_id = r.workspace_id AND g.role_id = r.id WHERE r.workspace_id = {id}"
+        );
+        for row in app.rows(&sql).await {
+            grants.entry(text(&row, "slug")).or_default().push(text(&row, "scope"));
+        }
+        let held = |(slug, scopes): (String, Vec<String>)| {
+            let holdings = Holdings::of(slug == "owner", scopes.iter().map(String::as_str));
+            (slug, holdings)
+        };
+        let roles: BTreeMap<String, Holdings> = grants.into_iter().map(held).collect();
+        let of = |slugs: &str| slugs.split(' ').map(|slug| roles[slug].clone()).collect::<Vec<_>>();
+        let sql = format!(
+            "SELECT m.id, m.status, (SELECT string_agg(r.slug, ' ') FROM member_roles h JOIN roles r ON r.id = h.role_id
+                WHERE h.member_id = m.id) AS slugs FROM members m WHERE m.workspace_id = {id}"
+        );
+        let rows = app.rows(&sql).await;
+        let members = rows.iter().map(|row| MemberFact {
+            id: text(row, "id"),
+            is_active: text(row, "status") == "active",
+            holdings: Holdings::union(&of(&text(row, "slugs"))),
+        });
+        let members: Vec<MemberFact> = members.collect();
+        let sql = format!(
+            "SELECT i.id, i.status, (SELECT string_agg(r.slug, ' ') FROM invitation_roles h JOIN roles r ON r.id = h.role_id
+                WHERE h.invitation_id = i.id) AS slugs FROM invitations i WHERE i.workspace_id = {id}"
+        );
+        let rows = app.rows(&sql).await;
+        let invitations = rows.iter().map(|row| InvitationFact {
+            id: text(row, "id"),
+            is_open: text(row, "status") == "pending",
+            roles: of(&text(row, "slugs")),
+        });
+        let invitations: Vec<InvitationFact> = invitations.collect();
+        let sql = format!(
+            "SELECT id, from_member_id, to_member_id FROM ownership_offers
+             WHERE workspace_id = {id} AND status = 'pending' AND expires_at > {}",
+            app.clock.now_ms()
+        );
+        let offer = app
+            .rows(&sql)
+            .await
+            .first()
+            .map(|row| (text(row, "id"), text(row, "from_member_id"), text(row, "to_member_id")));
+        Self { roles, members, invitations, offer }
+    }
+}
