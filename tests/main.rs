@@ -10,13 +10,19 @@
 
 // A file a noun.
 mod abuse; // what real products got wrong, line by line
+mod activity; // what happened: told, filtered, paged
 mod browser; // what only a real browser shows
 mod crawl; // a form is on a page if and only if its POST is allowed
 mod durability; // kill -9 while writing
+mod invitations; // from the offer to the membership
 mod mail; // the outbox, to files and to a real SMTP server
 mod matrix; // every route × everyone × own, another's, unknown
+mod members; // the list, roles, suspension, removal, handing over
+mod organization; // the workspace's name, address and end
+mod people; // sign-up, sign-in, passwords, addresses, sessions
 mod policy; // the ceiling, as properties of the pure rules
 mod races; // twenty at once, on real connections
+mod security; // one row a permission, saved at once
 mod statements; // how many SQL statements a page costs
 mod support;
 mod world; // a filled workspace, for the tests that walk it

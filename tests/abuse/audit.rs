@@ -73,7 +73,7 @@ both! {
     async fn every_change_is_written_once_with_who_whom_and_from_where(app: TestApp) {
         let owner = founder(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
-        let changes: [(String, Vec<(&str, &str)>, &str); 5] = [
+        let changes = [
             (roles_of(&viewer), vec![("role", "editor")], "member.roles-changed"),
             (at(&viewer, "suspension"), vec![], "member.suspended"),
             (at(&viewer, "reactivation"), vec![], "member.reactivated"),

@@ -36,6 +36,13 @@ fn faceless(page: &Page, typed: &str) -> (u16, String) {
     )
 }
 
+/// How long this takes.
+async fn seconds<T>(work: impl std::future::Future<Output = T>) -> f64 {
+    let started = std::time::Instant::now();
+    work.await;
+    started.elapsed().as_secs_f64()
+}
+
 both! {
     async fn a_planted_cookie_becomes_a_new_id_at_sign_in_and_at_each_change_of_privilege(app: TestApp) {
         let owner = founder(&app).await;
@@ -301,25 +308,24 @@ both! {
 
     async fn known_against_unknown_address_the_same_status_body_and_work_at_sign_in(app: TestApp) {
         founder(&app).await;
-        let mut seen = Vec::new();
-        for email in ["owner-one@example.com", "nobody-at-all@example.com"] {
-            let client = app.client();
-            client.csrf().await;
-            let fields = [("email", email), ("password", "not the password of anybody")];
-            let ((page, took), statements) = app
-                .statements_of(async {
-                    let started = std::time::Instant::now();
-                    (client.post_form("/sign-in", &fields).await, started.elapsed())
-                })
-                .await;
-            seen.push((faceless(&page, email), statements, took));
+        let client = app.client();
+        client.csrf().await;
+        let (mut seen, mut time, mut statements) = (Vec::new(), [f64::MAX; 2], [u64::MAX; 2]);
+        for _ in 0..4 {
+            for (i, email) in ["owner-one@example.com", "nobody-at-all@example.com"].into_iter().enumerate() {
+                let fields = [("email", email), ("password", "not the password of anybody")];
+                let work = async { seen.push(faceless(&client.post_form("/sign-in", &fields).await, email)) };
+                let (took, sent) = app.statements_of(seconds(work)).await;
+                time[i] = time[i].min(took);
+                // Whatever else the app sent meanwhile only adds to it.
+                statements[i] = statements[i].min(sent);
+            }
         }
-        assert_eq!(seen[0].0, seen[1].0);
-        assert_eq!(seen[0].1, seen[1].1, "statements");
-        assert_eq!(seen[0].0.0, 422);
+        assert_eq!(seen[0].0, 422);
+        assert!(seen.iter().all(|answer| *answer == seen[0]), "{seen:?}");
+        assert_eq!(statements[0], statements[1]);
         // One hash each: an answer without one comes at once.
-        let (known, unknown) = (seen[0].2.as_secs_f64(), seen[1].2.as_secs_f64());
-        assert!(unknown > known / 8.0, "known {known} s, unknown {unknown} s");
+        assert!(time[1] > time[0] / 4.0, "known and unknown take {time:?} seconds");
     }
 
     async fn known_against_unknown_address_the_same_at_forgot_password(app: TestApp) {
@@ -340,19 +346,25 @@ both! {
         let owner = founder(&app).await;
         let other = outsider(&app).await;
         let mut seen = Vec::new();
-        for email in ["outsider-one@example.com", "nobody-at-all@example.com"] {
-            let client = app.client();
-            client.csrf().await;
-            let fields =
-                [("name", "Some One"), ("email", email), ("password", PASSWORD), ("workspace", "Fresh")];
-            let started = std::time::Instant::now();
-            let answer = client.post_form("/sign-up", &fields).await.with_status(303);
-            let took = started.elapsed().as_secs_f64();
-            let page = client.follow(answer.clone()).await;
-            seen.push((faceless(&answer, email), faceless(&page, email), took));
+        let (client, mut least) = (app.client(), [f64::MAX; 2]);
+        client.csrf().await;
+        for i in 0..4 {
+            let unknown = format!("nobody-{i}@example.com");
+            for (email, least) in ["outsider-one@example.com", unknown.as_str()].into_iter().zip(&mut least) {
+                let fields =
+                    [("name", "Some One"), ("email", email), ("password", PASSWORD), ("workspace", "Fresh")];
+                *least = least.min(
+                    seconds(async {
+                        let answer = client.post_form("/sign-up", &fields).await.with_status(303);
+                        let page = client.follow(answer.clone()).await;
+                        seen.push((faceless(&answer, email), faceless(&page, email)));
+                    })
+                    .await,
+                );
+            }
         }
-        assert_eq!((&seen[0].0, &seen[0].1), (&seen[1].0, &seen[1].1));
-        assert!(seen[0].2 > seen[1].2 / 8.0, "known {} s, unknown {} s", seen[0].2, seen[1].2);
+        assert!(seen.iter().all(|answer| *answer == seen[0]), "{seen:?}");
+        assert!(least[0] > least[1] / 4.0, "known and unknown take {least:?} seconds");
         app.mail.wait_for("outsider-one@example.com", "You have an account already").await;
         let mut seen = Vec::new();
         for email in ["outsider-one@example.com", "nobody-else@example.com"] {
@@ -365,18 +377,10 @@ both! {
             seen.push(page.select("#toasts p").join(" ").replace(email, "ADDRESS"));
         }
         assert_eq!(seen[0], seen[1]);
-        assert_eq!(
-            app.mail
-                .wait_for_several(
-                    "outsider-one@example.com",
-                    "You have an account already",
-                    2,
-                    Duration::from_secs(15)
-                )
-                .await
-                .len(),
-            2
-        );
+        app.mail_is_out().await;
+        let told = app.mail.to("outsider-one@example.com");
+        let told = told.iter().filter(|letter| letter.subject == "You have an account already").count();
+        assert_eq!(told, 5);
         other.client.visit("/me").await;
     }
 

@@ -1,0 +1,123 @@
+//! Activity: who, what, on whom, when, from where, before and after.
+
+use crate::support::*;
+use std::time::Duration;
+
+const PATH: &str = "/w/acme/activity";
+
+fn rows(page: &Page) -> Vec<String> {
+    page.select(".feed > li:not(.day)")
+}
+
+both! {
+    async fn every_kind_of_change_is_told_the_latest_first_with_before_and_after(app: TestApp) {
+        let owner = founder(&app).await;
+        let viewer = member(&app, &owner, "viewer").await;
+        let path = format!("/w/acme/members/{}/roles", viewer.member_id);
+        owner.client.post_form(&path, &[("role", "editor"), ("role", "billing")]).await.assert_status(303);
+        let security = owner.client.visit("/w/acme/security").await;
+        let form = security.form("#f-create-teams").fill(&[("role", "admin"), ("role", "editor")]);
+        owner.client.send(&security, &form).await.assert_status(303);
+        viewer.client.get(PATH).await.assert_status(403);
+        let page = owner.client.visit(PATH).await;
+        let told = rows(&page);
+        let expected: [&[&str]; 6] = [
+            &["Refused", "Viewer One was refused", "/activity", "the permission is missing"],
+            &[
+                "Owner One changed who may Create teams",
+                "1 gained it, 0 lost it",
+                "Before:",
+                "Admin",
+                "After:",
+                "Editor",
+            ],
+            &["Owner One changed the roles of Viewer One", "Before: Viewer", "After: Billing Editor"],
+            &["Viewer One accepted the invitation by Owner One", "as Viewer"],
+            &["Owner One invited viewer-one@example.com", "as Viewer"],
+            &["Owner One founded acme"],
+        ];
+        assert_eq!(told.len(), expected.len(), "{told:#?}");
+        for (row, words) in told.iter().zip(expected) {
+            for word in words {
+                assert!(row.contains(word), "{row}: {word}");
+            }
+            assert!(row.contains("127."), "from where: {row}");
+        }
+        assert_eq!(page.select(".change del"), ["Viewer"]);
+    }
+
+    async fn filters_stand_in_the_url_and_narrow(app: TestApp) {
+        let owner = founder(&app).await;
+        let viewer = member(&app, &owner, "viewer").await;
+        viewer.client.get(PATH).await.assert_status(403);
+        app.clock.advance(Duration::from_secs(2 * 86_400));
+        viewer.client.get(PATH).await.assert_status(403);
+        let count = async |query: &str| rows(&owner.client.visit(&format!("{PATH}{query}")).await).len();
+        assert_eq!(count("").await, 5);
+        assert_eq!(count("?kind=invitation.sent").await, 1);
+        assert_eq!(count("?outcome=refused").await, 2);
+        assert_eq!(count("?outcome=done").await, 3);
+        assert_eq!(count("?q=VIEWER").await, 4);
+        assert_eq!(count("?q=viewer-one%40").await, 2);
+        assert_eq!(count("?q=%25").await, 0);
+        assert_eq!(count(&format!("?actor={}", viewer.user_id)).await, 3);
+        assert_eq!(count(&format!("?target={}", viewer.member_id)).await, 0);
+        assert_eq!(count(&format!("?actor={}&outcome=refused", viewer.user_id)).await, 2);
+        let row = app.rows("SELECT at FROM audit_events WHERE kind = 'workspace.created'").await.remove(0);
+        let founded = day_of(row["at"].as_i64().unwrap());
+        assert_eq!(count(&format!("?until={founded}")).await, 4);
+        assert_eq!(count(&format!("?from={founded}")).await, 5);
+        assert_eq!(count(&format!("?from={founded}&until={founded}&kind=access.refused")).await, 1);
+        let page = owner.client.visit(&format!("{PATH}?kind=invitation.sent&q=viewer&from={founded}")).await;
+        let form = page.form("form.filters");
+        assert_eq!(
+            (form.values("kind"), form.values("q"), form.values("from")),
+            (vec!["invitation.sent"], vec!["viewer"], vec![founded.as_str()])
+        );
+        owner.client.visit(&format!("{PATH}?q=nobody")).await.assert_says("Nothing like this");
+        for query in ["?kind=king", "?outcome=maybe", "?actor=me", "?from=yesterday", "?until=2026-13-01"] {
+            owner.client.get(&format!("{PATH}{query}")).await.assert_status(422);
+        }
+    }
+
+    async fn long_records_are_paged_and_each_event_stands_once(app: TestApp) {
+        let owner = founder(&app).await;
+        let viewer = member(&app, &owner, "viewer").await;
+        for _ in 0..110 {
+            viewer.client.get(PATH).await.assert_status(403);
+        }
+        let (mut seen, mut at, mut pages) = (0, format!("{PATH}?outcome=refused"), 0);
+        loop {
+            let page = owner.client.visit(&at).await;
+            seen += rows(&page).len();
+            pages += 1;
+            match page.attributes("a[rel=next]", "href").pop() {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+        assert_eq!((seen, pages), (110, 3));
+        let last = owner.client.visit(&format!("{PATH}?before=end")).await;
+        assert!(rows(&last).last().unwrap().contains("founded"));
+        let back = owner.client.visit(&last.attributes("a[rel=prev]", "href").remove(0)).await;
+        assert_eq!(rows(&back).len(), 50);
+    }
+
+    async fn what_a_person_did_outside_is_on_their_own_page_and_not_in_the_workspace(app: TestApp) {
+        let owner = founder(&app).await;
+        let viewer = member(&app, &owner, "viewer").await;
+        viewer.client.post_form("/me/profile", &[("name", "Viewer Renamed")]).await.assert_status(303);
+        viewer.client.visit("/me").await.assert_says("Changed the name from Viewer One to Viewer Renamed");
+        owner.client.visit(PATH).await.assert_silent_about("Renamed");
+        // What happened keeps the name of its moment; new events have the new one.
+        viewer.client.get(PATH).await.assert_status(403);
+        let page = owner.client.visit(PATH).await;
+        page.assert_says("Viewer One accepted").assert_says("Viewer Renamed was refused");
+        owner.client.visit("/me").await.assert_silent_about("Viewer");
+    }
+}
+
+/// The day of a moment, as the filters take it.
+fn day_of(at: i64) -> String {
+    time::OffsetDateTime::from_unix_timestamp(at / 1_000).unwrap().date().to_string()
+}

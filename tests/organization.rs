@@ -1,0 +1,78 @@
+//! The workspace's own name and address, and its end.
+
+use crate::support::*;
+
+const PATH: &str = "/w/acme/organization";
+
+both! {
+    async fn name_and_address_are_changed_and_the_old_address_is_gone(app: TestApp) {
+        let owner = founder(&app).await;
+        let viewer = member(&app, &owner, "viewer").await;
+        let page = owner.client.visit(PATH).await;
+        let answer = owner
+            .client
+            .submit(&page, PATH, &[("name", " Acme   Two "), ("slug", "acme-two")])
+            .await
+            .with_status(303);
+        assert_eq!(answer.location(), "/w/acme-two/organization");
+        let page = owner.client.follow(answer).await;
+        page.assert_says("The organization is updated.");
+        assert_eq!(page.field_value("name").as_deref(), Some("Acme Two"));
+        viewer.client.get("/w/acme").await.assert_status(404);
+        viewer.client.visit("/w/acme-two").await.assert_says("Acme Two");
+        let page = owner.client.visit("/w/acme-two/activity").await;
+        page.assert_says("Owner One updated Acme Two").assert_says("/w/acme-two");
+        // Who may not change it sees why.
+        let page = viewer.client.visit("/w/acme-two/organization").await;
+        page.assert_says("you need the permission");
+        assert!(!page.has_form("form[action='/w/acme-two/organization']"));
+    }
+
+    async fn a_refused_change_comes_back_filled_in_with_the_field_named(app: TestApp) {
+        let owner = founder(&app).await;
+        found(&app, "Owner Two", "owner-two@example.com", "taken").await;
+        let page = owner.client.visit(PATH).await;
+        for (name, slug, field) in [
+            ("", "fine", "name"),
+            ("Fine", "", "slug"),
+            ("Fine", "taken", "slug"),
+            ("Fine", "Not A Slug", "slug"),
+            ("Fine", "-a-", "slug"),
+            ("Fine", "a", "slug"),
+            ("x\u{200b}", "fine", "name"),
+        ] {
+            let refused = app
+                .unchanged_by(owner.client.submit(&page, PATH, &[("name", name), ("slug", slug)]))
+                .await
+                .with_status(422);
+            assert!(refused.field_error(field).is_some(), "{name:?} {slug:?}: {}", refused.text());
+            let form = refused.form(PATH);
+            assert_eq!((form.values("name"), form.values("slug")), (vec![name], vec![slug]));
+        }
+    }
+
+    async fn deletion_is_confirmed_by_typing_the_slug(app: TestApp) {
+        let owner = founder(&app).await;
+        let admin = member(&app, &owner, "admin").await;
+        let path = format!("{PATH}/deletion");
+        invite(&owner.client, "acme", "guest-one@example.com", &["viewer"]).await;
+        let page = owner.client.visit(&path).await;
+        page.assert_says("All 2 members, you among them, lose access at once.")
+            .assert_says("1 pending invitation is cancelled");
+        for wrong in ["", "Acme", "acm", "acme-two", "acme acme"] {
+            let refused = app
+                .unchanged_by(owner.client.submit(&page, &path, &[("confirm", wrong)]))
+                .await
+                .with_status(422);
+            assert!(refused.field_error("confirm").is_some(), "{wrong}");
+            assert_eq!(refused.field_value("confirm").as_deref(), Some(wrong));
+        }
+        admin.client.get(&path).await.assert_status(403);
+        app.unchanged_by(admin.client.post_form(&path, &[("confirm", "acme")])).await.assert_status(403);
+        let answer = owner.client.submit(&page, &path, &[("confirm", " acme ")]).await.with_status(303);
+        owner.client.follow(answer).await.assert_says("acme is deleted, with everything in it.");
+        for client in [&owner.client, &admin.client] {
+            client.get("/w/acme").await.assert_status(404);
+        }
+    }
+}
