@@ -74,11 +74,19 @@ async function save(id, action, data, drawn) {
   if (moved && response.ok) return location.assign(response.url); // signed out meanwhile, say
   const fresh = id && page.getElementById(id);
   if (response.ok && fresh) versions.set(id, { from: drawn, to: hidden(fresh) });
+  // A page without our frame is another page: signed out, no longer allowed, too busy.
+  if (!response.ok && !page.querySelector(".frame")) return location.reload();
   if (!response.ok || waiting === 1) {
     versions.clear();
     if (!swap("main", page)) location.reload();
   }
   showToasts(page);
+  if (response.ok) return;
+  const notice = page.querySelector("main .notice-bad");
+  if (fresh && notice) return say(notice.textContent.trim()); // the row is in view, its notice may not be
+  document.title = page.title;
+  document.querySelector("main").focus();
+  scrollTo(0, 0);
 }
 
 // ---- search as you type --------------------------------------------------------------------------

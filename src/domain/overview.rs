@@ -39,8 +39,8 @@ pub struct Pending {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Care {
     SingleOwner,
-    /// A destructive permission that not only Owners hold: its label, and the roles.
-    Destructive(&'static str, Vec<String>),
+    /// A destructive permission that not only Owners hold, and the roles that do.
+    Destructive(Permission, Vec<String>),
     /// Members who were not seen for 90 days.
     Inactive(i64),
 }
@@ -98,7 +98,7 @@ pub async fn look(scope: &ReadScope<perm::Membership>) -> Result<Overview, Refus
             let holders = all.iter().filter(|r| !r.is_owner && r.holdings.has(permission));
             let names: Vec<String> = holders.map(|role| role.name.clone()).collect();
             if !names.is_empty() {
-                care.push(Care::Destructive(permission.label(), names));
+                care.push(Care::Destructive(permission, names));
             }
         }
         if counts.inactive > 0 {

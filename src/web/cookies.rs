@@ -49,7 +49,12 @@ pub(super) fn set(
 
 /// Takes a cookie away.
 pub(super) fn remove(response: &mut HttpResponse, settings: &Settings, what: &str) {
-    let mut cookie = Cookie::build(name(settings, what), "").path("/").secure(settings.is_secure).finish();
+    let mut cookie = Cookie::build(name(settings, what), "")
+        .path("/")
+        .secure(settings.is_secure)
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .finish();
     cookie.make_removal();
     add(response, &cookie);
 }

@@ -102,7 +102,7 @@ both! {
             .post_form(&format!("/w/acme/invitations/{id}/cancellation"), &[])
             .await
             .assert_status(303);
-        is_dead(&app, &guest, &link, "This invitation was withdrawn").await;
+        is_dead(&app, &guest, &link, "This invitation was cancelled").await;
     }
 
     async fn accept_after_expiry_410(app: TestApp) {
@@ -246,17 +246,17 @@ both! {
         let preview = owner.client.visit(&at(&inviter, "removal")).await;
         preview.assert_says("1 invitation that they sent is cancelled");
         owner.client.post_form(&at(&inviter, "removal"), &[]).await.assert_status(303);
-        is_dead(&app, &guest, &link, "This invitation was withdrawn").await;
+        is_dead(&app, &guest, &link, "This invitation was cancelled").await;
         // Back again, and what they sent before stays dead.
         invite(&owner.client, "acme", &inviter.email, &["developer"]).await;
         let back = app.mail.wait_for_several(&inviter.email, "invites you", 2, Duration::from_secs(15)).await;
         let page = inviter.client.visit(&back[1].link("/invitations/")).await;
         inviter.client.submit(&page, "/acceptance", &[]).await.assert_status(303);
-        is_dead(&app, &guest, &link, "This invitation was withdrawn").await;
+        is_dead(&app, &guest, &link, "This invitation was cancelled").await;
         invite(&inviter.client, "acme", GUEST, &["viewer"]).await;
         inviter.client.post_form("/w/acme/departure", &[]).await.assert_status(303);
         let letters = app.mail.wait_for_several(GUEST, "invites you", 2, Duration::from_secs(15)).await;
-        is_dead(&app, &guest, &letters[1].link("/invitations/"), "This invitation was withdrawn").await;
+        is_dead(&app, &guest, &letters[1].link("/invitations/"), "This invitation was cancelled").await;
     }
 
     async fn a_permission_toggled_away_from_the_inviter_or_into_the_role_makes_it_dead_410(app: TestApp) {

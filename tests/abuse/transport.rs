@@ -42,6 +42,16 @@ async fn still_answers(app: &TestApp) {
 }
 
 both! {
+    async fn a_chunked_body_that_stalls_is_answered_and_the_connection_freed(app: TestApp) {
+        for path in ["/sign-in", "/nowhere", "/w/acme/members"] {
+            let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab");
+            let (answer, ended) = talk(&app, head.into_bytes(), Duration::from_secs(20)).await;
+            assert_eq!(status(&answer), 411, "{answer}");
+            assert!(ended.is_some(), "{path}: the connection stays open");
+        }
+        still_answers(&app).await;
+    }
+
     async fn a_body_of_ten_mebibytes_413_before_hashing(app: TestApp) {
         let owner = founder(&app).await;
         let client = app.client();
@@ -49,16 +59,16 @@ both! {
         let cookies = client.cookies().join("; ");
         let body = format!("csrf={csrf}&email=owner-one%40example.com&password={}", "a".repeat(10 << 20));
         let lengths = [
-            format!("Content-Length: {}\r\n\r\n{body}", body.len()),
-            format!("Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len()),
+            (413, format!("Content-Length: {}\r\n\r\n{body}", body.len())),
+            (411, format!("Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len())),
         ];
-        for sent in lengths {
+        for (expected, sent) in lengths {
             let head = format!(
                 "POST /sign-in HTTP/1.1\r\nHost: x\r\nCookie: {cookies}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
             );
             let (answer, ended) =
                 talk(&app, format!("{head}{sent}").into_bytes(), Duration::from_secs(20)).await;
-            assert_eq!(status(&answer), 413, "{answer}");
+            assert_eq!(status(&answer), expected, "{answer}");
             assert!(ended.is_some(), "the connection stays open");
         }
         // Nobody counted it as a guess, so nobody hashed it.

@@ -78,11 +78,11 @@ impl CareRow {
                 to: format!("{home}/members"),
                 link: "Choose a second",
             },
-            Care::Destructive(label, roles) => Self {
-                what: format!("“{label}” is held by {}", roles.join(", ")),
-                why: "It can't be taken back, so it is best kept with Owners.",
-                to: format!("{home}/security"),
-                link: "Look at it",
+            Care::Destructive(permission, roles) => Self {
+                what: format!("“{}” is held by {}", permission.label(), roles.join(", ")),
+                why: "It can't be undone, or it opens the way to everything else, so it is best kept with Owners.",
+                to: format!("{home}/security#p-{}", super::security::html_id(permission)),
+                link: "Open the row",
             },
             Care::Inactive(count) => Self {
                 what: format!(
@@ -90,7 +90,7 @@ impl CareRow {
                     super::counted(*count, "member was", "members were")
                 ),
                 why: "Access that nobody uses is access that nobody would miss.",
-                to: format!("{home}/members?sort=-active"),
+                to: format!("{home}/members?status=active&sort=-active"),
                 link: "See who",
             },
         }

@@ -30,7 +30,7 @@ struct Index {
 }
 
 /// An id for the page: a scope without its colon.
-fn html_id(permission: &Permission) -> String {
+pub(super) fn html_id(permission: &Permission) -> String {
     permission.scope().replace(':', "-")
 }
 
