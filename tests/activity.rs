@@ -25,7 +25,7 @@ both! {
             &["Refused", "Viewer One was refused", "/activity", "the permission is missing"],
             &[
                 "Owner One changed who may Create teams",
-                "1 gained it, 0 lost it",
+                "1 person gained it",
                 "Before:",
                 "Admin",
                 "After:",
@@ -83,8 +83,11 @@ both! {
     async fn long_records_are_paged_and_each_event_stands_once(app: TestApp) {
         let owner = founder(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
-        for _ in 0..110 {
+        for n in 0..110 {
             viewer.client.get(PATH).await.assert_status(403);
+            if n == 55 {
+                app.clock.advance(Duration::from_secs(61));
+            }
         }
         let (mut seen, mut at, mut pages) = (0, format!("{PATH}?outcome=refused"), 0);
         loop {
@@ -101,6 +104,21 @@ both! {
         assert!(rows(&last).last().unwrap().contains("founded"));
         let back = owner.client.visit(&last.attributes("a[rel=prev]", "href").remove(0)).await;
         assert_eq!(rows(&back).len(), 50);
+    }
+
+    async fn a_flood_of_refusals_does_not_fill_the_record(app: TestApp) {
+        let owner = founder(&app).await;
+        let viewer = member(&app, &owner, "viewer").await;
+        for _ in 0..105 {
+            viewer.client.get(PATH).await.assert_status(403);
+        }
+        let told = async || app.scalar_i64("SELECT count(*) FROM audit_events WHERE outcome = 'refused'").await;
+        assert_eq!(told().await, 100, "a hundred of one kind in a minute are enough");
+        viewer.client.post_form("/w/acme/invitations", &[("emails", "a@example.com")]).await.assert_status(403);
+        assert_eq!(told().await, 101, "another kind is told all the same");
+        app.clock.advance(Duration::from_secs(61));
+        viewer.client.get(PATH).await.assert_status(403);
+        assert_eq!(told().await, 102, "and so is the same a minute later");
     }
 
     async fn what_a_person_did_outside_is_on_their_own_page_and_not_in_the_workspace(app: TestApp) {

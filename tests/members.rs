@@ -304,6 +304,14 @@ both! {
         app.clock.advance(Duration::from_secs(7 * 86_400));
         viewer.client.post_form(&accept, &[]).await.assert_status(410);
         assert!(!viewer.client.visit("/w/acme").await.has_form("/acceptance"));
+        // Made by somebody who is no Owner meanwhile: it does not come back to life with them.
+        let second = invite_and_join(&app, &owner.client, "acme", "owner-two@example.com", &["owner"]).await;
+        let accept = offer().await;
+        for role in ["admin", "owner"] {
+            second.client.post_form(&at(&owner, "/roles"), &[("role", role)]).await.assert_status(303);
+            viewer.client.post_form(&accept, &[]).await.assert_status(410);
+        }
+        second.client.post_form("/w/acme/departure", &[]).await.assert_status(303);
         // Made to somebody who is suspended meanwhile.
         let accept = offer().await;
         owner.client.post_form(&at(&viewer, "/suspension"), &[]).await.assert_status(303);

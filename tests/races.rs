@@ -717,6 +717,30 @@ both! {
         owner.client.get("/me").await.assert_status(401);
     }
 
+    // Breaks without still_has in sign_in (domain/identity/sessions.rs): hashing takes its time, and the
+    // password changes meanwhile.
+    async fn a_sign_in_that_straddles_a_change_of_password_opens_nothing(app: TestApp) {
+        let owner = founder(&app).await;
+        let other = other_node(&app).await;
+        let mut current = PASSWORD.to_owned();
+        for round in 0..6 {
+            let next = format!("four bicycles {round} under one moon");
+            let visitors = spread(&app.client(), other.as_ref(), 5).await;
+            let fields = [("email", owner.email.as_str()), ("password", current.as_str())];
+            let mut shots: Vec<_> =
+                visitors.iter().map(|visitor| Shot::new(visitor, "/sign-in", &fields)).collect();
+            let change = [("current_password", current.as_str()), ("password", next.as_str())];
+            shots.push(Shot::new(&owner.client, "/me/password", &change));
+
+            let pages = fire(&shots).await;
+
+            assert_eq!(pages.last().unwrap().status, 303, "the password is changed");
+            let live = format!("SELECT count(*) FROM sessions WHERE user_id = {}", app.id(owner.user_id));
+            assert_eq!(app.scalar_i64(&live).await, 1, "only the session that changed it goes on");
+            current = next;
+        }
+    }
+
     // Breaks when Limit::spend (domain/limits.rs) counts after the password was looked at.
     async fn of_twenty_guesses_at_once_ten_are_looked_at(app: TestApp) {
         let owner = founder(&app).await;
