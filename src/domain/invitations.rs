@@ -261,6 +261,7 @@ async fn existing(scope: &impl Scoped, id: Uuid) -> Result<Existing, Refused> {
 /// [`Refused::Hidden`], [`Refused::Ceiling`], [`Conflict::NotPending`], [`Refused::TooMany`].
 pub async fn resend(scope: ReadScope<perm::InviteMembers>, id: Uuid) -> Result<Sent, Refused> {
     existing(&scope, id).await?;
+    limits::RESEND.spend(scope.db(), &id.to_string(), 1).await?;
     spend(&scope, 1).await?;
     scope.write(async |s| renew(s, id).await).await
 }
@@ -379,6 +380,22 @@ pub async fn look(db: &Db, token: &Token) -> Result<Offer, Refused> {
     Ok(load(db.read(), token, db.now_ms()).await?.0)
 }
 
+/// The same for somebody who is signed in: the invitation must be theirs. Where it is not, its
+/// workspace is told.
+///
+/// # Errors
+/// As [`look`], and as [`is_for`].
+pub async fn look_as(db: &Db, person: &Person, token: &Token, origin: &Origin) -> Result<Offer, Refused> {
+    let offer = look(db, token).await?;
+    match is_for(&offer, person) {
+        Ok(()) => Ok(offer),
+        Err(refused) => {
+            scope::note_refusal(db, offer.workspace_id, &person.audited(), origin, &refused).await;
+            Err(refused)
+        }
+    }
+}
+
 /// The offer and its workspace's account, if it can still be taken up.
 async fn load(connection: &impl ConnectionTrait, token: &Token, now: i64) -> Result<(Offer, Uuid), Refused> {
     let sql = "SELECT i.id, i.workspace_id, w.account_id, w.name AS workspace, w.slug,
@@ -470,7 +487,7 @@ async fn roles_of(connection: &impl ConnectionTrait, workspace: Uuid) -> Result<
 ///
 /// # Errors
 /// [`Refused::WrongAddress`] naming both, [`Refused::Unverified`].
-pub fn is_for(offer: &Offer, person: &Person) -> Result<(), Refused> {
+fn is_for(offer: &Offer, person: &Person) -> Result<(), Refused> {
     if offer.email != person.email {
         let both = WrongAddress { invited: offer.email.clone(), signed_in: person.email.clone() };
         return Err(Refused::WrongAddress(Box::new(both)));
@@ -541,11 +558,12 @@ pub async fn decline(
     token: &Token,
     origin: &Origin,
 ) -> Result<Offer, Refused> {
-    let seen = look(db, token).await?;
-    match person {
-        Some(person) => is_for(&seen, person)?,
-        None if seen.proves_address => {}
-        None => return Err(Refused::SignedOut),
+    let seen = match person {
+        Some(person) => look_as(db, person, token, origin).await?,
+        None => look(db, token).await?,
+    };
+    if person.is_none() && !seen.proves_address {
+        return Err(Refused::SignedOut);
     }
     let by = match person {
         Some(person) => person.audited(),

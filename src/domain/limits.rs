@@ -25,6 +25,8 @@ pub(super) const FORGOT_ADDRESS: Limit = Limit { name: "forgot-from", most: 120,
 pub(super) const INVITE: Limit = Limit { name: "invite", most: 1_000, window_ms: HOUR };
 /// The same while that person's own address is not confirmed: mail to strangers is worth abusing.
 pub(super) const INVITE_UNVERIFIED: Limit = Limit { name: "invite-unverified", most: 50, window_ms: HOUR };
+/// Mail of one invitation.
+pub(super) const RESEND: Limit = Limit { name: "resend", most: 20, window_ms: HOUR };
 /// Mail to new addresses that one person may ask for.
 pub(super) const CHANGE_EMAIL: Limit = Limit { name: "change-email", most: 10, window_ms: HOUR };
 /// Wrong passwords of somebody who is signed in. Kept apart from sign-in, where strangers count too.

@@ -494,7 +494,13 @@ async fn record_refusal(db: &Db, actor: &Actor, origin: &Origin, refused: &Refus
     note_refusal(db, actor.workspace.id, &actor.audited(), origin, refused).await;
 }
 
-async fn note_refusal(db: &Db, workspace: Uuid, by: &AuditActor, origin: &Origin, refused: &Refused) {
+pub(super) async fn note_refusal(
+    db: &Db,
+    workspace: Uuid,
+    by: &AuditActor,
+    origin: &Origin,
+    refused: &Refused,
+) {
     let Some(entry) = audit::refusal(origin, refused) else { return };
     let written = async {
         let mut open = Transaction::lock(db, workspace, origin).await?;
@@ -658,4 +664,47 @@ async fn explain(db: &Db, actor: &Actor, verdict: Verdict) -> Result<Refused, Db
         roles: names(roles),
         granters: names(granters),
     })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::Clock,
+        config::Config,
+        entity::{member, role},
+    };
+    use sea_orm::QueryTrait;
+
+    /// A change names the row by an id that was read through the scope, so that no request can show
+    /// the filter of a deletion: here it is looked at itself.
+    #[tokio::test]
+    async fn every_change_is_filtered_by_the_workspace() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite://{}", folder.path().join("scope.db").display());
+        let config = Config::for_tests(url, folder.path());
+        let db = Db::open(&config, String::new(), Clock::manual(1)).await.expect("a database");
+        let workspace = crate::random::id(1);
+        let origin = Origin {
+            via: Via::Command,
+            address: String::new(),
+            user_agent: String::new(),
+            route: String::new(),
+        };
+        let tx = db.begin().await.expect("a transaction");
+        let open = Transaction { db: db.clone(), tx, now: 1, head: Head::start(workspace), origin };
+        let backend = DbBackend::Sqlite;
+        for statement in [
+            open.update::<member::Entity>().col_expr(member::Column::Status, "x".into()).build(backend),
+            open.delete::<member::Entity>().build(backend),
+            open.delete::<role::Entity>().build(backend),
+            open.find::<role::Entity>().build(backend),
+        ] {
+            let (_, filter) = statement.sql.split_once(" WHERE ").expect("a filter");
+            assert!(filter.contains("\"workspace_id\" = "), "{}", statement.sql);
+            let values = statement.values.expect("its values").0;
+            assert!(values.contains(&workspace.into()), "{}", statement.sql);
+        }
+        open.roll_back().await.expect("rolled back");
+    }
 }

@@ -37,7 +37,8 @@ pub struct Listed {
 /// # Errors
 /// The database's own.
 pub async fn of_person(db: &Db, person: &Person) -> Result<Vec<Listed>, Refused> {
-    let sql = "SELECT w.slug, w.name, a.name AS account, a.id AS account_id, m.status,
+    let sql = "SELECT w.slug, w.name, a.name AS account, a.id AS account_id,
+            CASE WHEN w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL THEN 'suspended' ELSE m.status END AS status,
             (SELECT string_agg(r.name, ', ') FROM member_roles mr
                 JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
                 WHERE mr.workspace_id = m.workspace_id AND mr.member_id = m.id) AS roles,

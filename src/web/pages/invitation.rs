@@ -44,11 +44,12 @@ pub async fn follow(cx: Public) -> Answer {
 }
 
 pub async fn show(cx: Public) -> Answer {
-    let offer = invitations::look(&cx.view.app.db, &token(&cx.view)?).await?;
+    let (db, token) = (&cx.view.app.db, token(&cx.view)?);
     let person: Option<Person> = cx.person().await?;
-    if let Some(person) = &person {
-        invitations::is_for(&offer, person)?;
-    }
+    let offer = match &person {
+        Some(person) => invitations::look_as(db, person, &token, &cx.origin).await?,
+        None => invitations::look(db, &token).await?,
+    };
     let page = Page {
         chrome: cx.view.chrome(""),
         expires: When::new(offer.expires_at, cx.view.now()),
