@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     const PAGE: &str = r#"
-        <form method="get" action="/people"><input name="q" value="ann"></form>
+        <form method="get" action="/people"><input name="q" value="one"></form>
         <form method="post" action="/people" id="f">
             <input type="hidden" name="csrf" value="t1"><input name="name" value="A &amp; B">
             <input type="checkbox" name="role" value="admin" checked><input type="checkbox" name="role" value="viewer">
