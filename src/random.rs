@@ -2,15 +2,15 @@
 
 use uuid::{ContextV7, Timestamp, Uuid};
 
-/// Bytes that nobody can guess, from the operating system.
-///
-/// # Panics
-/// When the operating system has no randomness to give: then no secret may be made at all.
+/// Bytes that nobody can guess, from the operating system. Where it has none to give the process
+/// ends: a secret that can be guessed would be worse.
 #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
-#[expect(clippy::expect_used, reason = "going on without randomness would be worse than stopping")]
 pub fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    if let Err(error) = getrandom::fill(&mut bytes) {
+        tracing::error!(%error, "the operating system gives no random bytes");
+        std::process::abort();
+    }
     bytes
 }
 
