@@ -28,7 +28,8 @@ pub mod security;
 pub mod seed;
 pub mod workspaces;
 
-pub use audit::{Actor as AuditActor, Event, Outcome, Recorded, Target, TargetKind};
+pub use audit::{Event, Recorded};
+use audit::{Target, TargetKind};
 pub use db::{Db, OpenError, Statements};
 pub use refused::{Conflict, Gone, Invalid, Missing, Refused, WrongAddress};
 pub use tokens::{Purpose, Token};

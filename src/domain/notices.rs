@@ -1,8 +1,8 @@
 //! A message for the next page of one session, shown once and then gone.
 
 use super::{Db, Refused, db::Sql, identity::Person};
-use crate::{clock::MINUTE, random};
-use sea_orm::FromQueryResult;
+use crate::{clock::MINUTE, entity::notice, random};
+use sea_orm::{ActiveValue::Set, EntityTrait, FromQueryResult};
 use uuid::Uuid;
 
 /// How long a message waits for its page, in milliseconds.
@@ -16,11 +16,13 @@ pub async fn leave(db: &Db, person: &Person, body: String) -> Result<Uuid, Refus
     let now = db.now_ms();
     let id = random::id(now);
     let tx = db.begin().await?;
-    tx.run(
-        "INSERT INTO notices (id, session_id, body, expires_at) VALUES ($1, $2, $3, $4)",
-        vec![id.into(), person.session_id.into(), body.into(), (now + LIFETIME).into()],
-    )
-    .await?;
+    let row = notice::ActiveModel {
+        id: Set(id),
+        session_id: Set(person.session_id),
+        body: Set(body),
+        expires_at: Set(now + LIFETIME),
+    };
+    notice::Entity::insert(row).exec_without_returning(&tx).await?;
     tx.commit().await?;
     Ok(id)
 }
