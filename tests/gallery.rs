@@ -108,7 +108,7 @@ impl World {
         let past = Clock::manual(app.clock.now_ms() - 9 * DAY);
         let db = Db::open(&config, app.url(), past).await.unwrap();
         seed::demo(&db).await.unwrap();
-        let size = seed::Size { workspaces: 1, members: 120, events: 120 };
+        let size = seed::Size { workspaces: 1, members: 60, events: 60 };
         seed::seed(&db, &size).await.unwrap();
         db.close().await;
         let founder = founder(&app).await;
@@ -138,9 +138,12 @@ impl World {
     async fn rename(&mut self) {
         let mut slug = "demo".to_owned();
         if self.names != Names::Plain {
-            for (table, columns) in
-                [("users", "name"), ("accounts", "name"), ("workspaces", "name"), ("roles", "name description")]
-            {
+            for (table, columns) in [
+                ("users", "name"),
+                ("accounts", "name"),
+                ("workspaces", "name"),
+                ("roles", "name description"),
+            ] {
                 for column in columns.split(' ') {
                     let name = quoted(&self.name(""));
                     self.app.execute(&format!("UPDATE {table} SET {column} = {name}")).await;
@@ -234,7 +237,11 @@ async fn ways_in(world: &World, hang: &mut Hang) {
     hang.page("email-verification", 200, follow(&guest, &link).await);
 
     let page = guest.get("/forgot-password").await;
-    hang.page("forgot-password-refused", 422, guest.submit(&page, "/forgot-password", &[("email", "x")]).await);
+    hang.page(
+        "forgot-password-refused",
+        422,
+        guest.submit(&page, "/forgot-password", &[("email", "x")]).await,
+    );
     hang.page("reset-sent", 200, guest.submit(&page, "/forgot-password", &[("email", &email)]).await);
     hang.page("forgot-password", 200, page);
     hang.page("reset-password-gone", 410, guest.get("/reset-password").await);
@@ -281,7 +288,8 @@ async fn invitation_links(world: &World, hang: &mut Hang) {
         ("invitation-expired", "expired"),
     ] {
         let (email, now) = (quoted(&world.email("late@example.com")), app.clock.now_ms());
-        let sql = format!("UPDATE invitations SET status = '{status}', ended_at = {now} WHERE email = {email}");
+        let sql =
+            format!("UPDATE invitations SET status = '{status}', ended_at = {now} WHERE email = {email}");
         assert_eq!(app.execute(&sql).await, 1);
         hang.page(name, 410, follow(&app.client(), &link).await);
     }
@@ -384,7 +392,8 @@ async fn changing(world: &World, hang: &mut Hang) {
     hang.page("security-saved", 200, submit(owner, &page, row, &[("role", "editor")]).await);
     hang.page("security-stale", 409, owner.submit(&page, row, &[("role", "billing")]).await);
     let slug = quoted(world.base.trim_start_matches("/w/"));
-    let sql = "INSERT INTO grants (workspace_id, role_id, scope) SELECT r.workspace_id, r.id, 'update:permissions'
+    let sql =
+        "INSERT INTO grants (workspace_id, role_id, scope) SELECT r.workspace_id, r.id, 'update:permissions'
         FROM roles r JOIN workspaces w ON w.id = r.workspace_id WHERE r.slug = 'admin' AND w.slug = ";
     assert_eq!(app.execute(&format!("{sql}{slug}")).await, 1);
     let page = admin.get(&world.at("/security")).await;

@@ -16,6 +16,7 @@ mod crawl; // a form is on a page if and only if its POST is allowed
 mod durability; // kill -9 while writing
 mod gallery; // every page in every state, for pages.rs
 mod invitations; // from the offer to the membership
+mod keyboard; // the product without a mouse
 mod mail; // the outbox, to files and to a real SMTP server
 mod matrix; // every route × everyone × own, another's, unknown
 mod members; // the list, roles, suspension, removal, handing over
@@ -27,4 +28,5 @@ mod races; // twenty at once, on real connections
 mod security; // one row a permission, saved at once
 mod statements; // how many SQL statements a page costs
 mod support;
+mod visits; // bytes over the wire, and nothing that jumps
 mod world; // a filled workspace, for the tests that walk it

@@ -138,8 +138,7 @@ impl Browser {
     /// nothing that moves: colours have changed when this returns.
     pub async fn show_in(&self, media: &str, scheme: &str) {
         let feature = |name: &str, value: &str| json!({ "name": name, "value": value });
-        let features =
-            [feature("prefers-color-scheme", scheme), feature("prefers-reduced-motion", "reduce")];
+        let features = [feature("prefers-color-scheme", scheme), feature("prefers-reduced-motion", "reduce")];
         self.devtools("Emulation.setEmulatedMedia", json!({ "media": media, "features": features })).await;
         self.settle().await;
     }

@@ -23,6 +23,7 @@ pub mod program;
 mod race;
 mod rows;
 mod smtp;
+mod wire;
 
 pub use app::{Builder, FromBackend, TestApp};
 pub use browser::{Browser, Script};
@@ -37,6 +38,7 @@ pub use program::{Program, free_port};
 pub use race::race;
 pub use rows::{Snapshot, TENANT_TABLES, quoted};
 pub use smtp::SmtpServer;
+pub use wire::Wire;
 
 /// Writes each test twice: `name::sqlite` and `name::postgres`.
 ///
