@@ -112,6 +112,20 @@ function live(form) {
   }, 180);
 }
 
+// ---- rows that are ticked ------------------------------------------------------------------------
+
+const picks = () => all("tbody .pick:not(:disabled)");
+
+function countPicks() {
+  const bar = document.querySelector("[data-selected]");
+  if (!bar) return;
+  const [some, ticked] = [picks(), picks().filter((box) => box.checked)];
+  bar.textContent = `${ticked.length} selected`;
+  const every = document.querySelector("[data-check-all]");
+  every.checked = some.length > 0 && ticked.length === some.length;
+  every.indeterminate = ticked.length > 0 && !every.checked;
+}
+
 // ---- listening, once, for the whole page ---------------------------------------------------------
 
 document.addEventListener("input", ({ target }) => {
@@ -126,9 +140,12 @@ document.addEventListener("change", ({ target }) => {
   else if (form?.matches("[data-live]")) live(form);
   else if (form?.matches("[data-autosubmit]")) form.requestSubmit();
   if (target.matches("[data-check-all]")) {
-    for (const box of all(`input[name="${target.dataset.checkAll}"]:not(:disabled)`)) box.checked = target.checked;
+    for (const box of picks()) box.checked = target.checked;
   }
+  if (target.matches(".pick")) countPicks();
 });
+
+document.addEventListener("reset", () => setTimeout(countPicks));
 
 document.addEventListener("click", async (event) => {
   const { target } = event;
@@ -212,6 +229,7 @@ function matchTyped(form) {
 
 function prepare() {
   all("form[data-confirm-type]").forEach(matchTyped);
+  countPicks(); // the browser may have kept what was ticked
 }
 
 prepare();

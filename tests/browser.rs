@@ -223,3 +223,40 @@ async fn two_people_edit_one_permission_with_the_script() {
 async fn two_people_edit_one_permission_without_the_script() {
     two_editors(TestApp::spawn(Backend::Sqlite).await, Script::Off).await;
 }
+
+/// Two rows are ticked, the page names both, and the list tells what became of each.
+async fn bulk_change(app: TestApp, script: Script) {
+    let owner = founder(&app).await;
+    member(&app, &owner, "editor").await;
+    member(&app, &owner, "viewer").await;
+    let visitor = Visitor::new(&app, script).await;
+    visitor.sign_in(&owner.email).await;
+    visitor.go("/w/acme/members").await;
+    let bar = visitor.browser.find(".bulk").await;
+    assert!(!bar.is_displayed().await.unwrap(), "there is nothing to do as long as nobody is ticked");
+    for name in ["Editor One", "Viewer One"] {
+        visitor.browser.click(&format!("input[aria-label='Select {name}']")).await;
+    }
+    if script == Script::On {
+        visitor.browser.until_says("2 selected").await;
+    }
+    visitor.browser.click(".bulk button[formaction$='/roles']").await;
+    visitor.browser.until_says("Change the roles of 2 members").await;
+    visitor.browser.click("input[name=role][value=support]").await;
+    visitor.browser.click("main form button").await;
+    visitor.browser.until_says("Editor became Support").await;
+    visitor.browser.until_says("Viewer became Support").await;
+    let sql =
+        "SELECT COUNT(*) FROM member_roles mr JOIN roles r ON r.id = mr.role_id WHERE r.slug = 'support'";
+    assert_eq!(app.scalar_i64(sql).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_are_changed_at_once_with_the_script() {
+    bulk_change(TestApp::spawn(Backend::Sqlite).await, Script::On).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_are_changed_at_once_without_the_script() {
+    bulk_change(TestApp::spawn(Backend::Sqlite).await, Script::Off).await;
+}

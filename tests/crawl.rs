@@ -94,6 +94,10 @@ fn filled(page: &Page, form: FormOnPage, action: &str) -> FormOnPage {
             form.fill(&[("emails", "new@example.com"), ("role", &may_give[0])])
         }
         "/w/acme/invitations" => form.fill(&[("emails", "new@example.com")]),
+        action if action.starts_with("/w/acme/members/selection/roles") => {
+            let may_give = page.attributes("main input[name=role]:not([disabled])", "value");
+            form.fill(&[("role", &may_give[0])])
+        }
         "/w/acme/organization/deletion" => form.fill(&[("confirm", "acme")]),
         "/workspaces" => form.fill(&[("name", "Another One")]),
         "/forgot-password" => form.fill(&[("email", "nobody@example.com")]),
@@ -146,6 +150,11 @@ async fn crawl(client: &Client, facts: &Facts, said: &str) -> Found {
             if action.starts_with("/me/sessions/") && action != "/me/sessions/revocation" {
                 action = "/me/sessions/{session}/revocation".to_owned();
             }
+            // What it is about stands in the form, and not in its address.
+            if action.contains("/selection/") {
+                let ids = fields.iter().filter(|(name, _)| ["member", "invitation"].contains(&name.as_str()));
+                action += &ids.map(|(name, id)| format!("?{name}={id}")).collect::<String>();
+            }
             found.entry((action, fields)).or_insert_with(|| (page.clone(), form));
         }
     }
@@ -174,6 +183,12 @@ fn with_ids(pattern: &str, facts: &Facts) -> Vec<String> {
         each("{offer}", facts.offer.iter().map(|(id, ..)| id.as_str()).collect())
     } else if path.contains("{permission}") {
         each("{permission}", Permission::ALL.iter().map(|permission| permission.scope()).collect())
+    } else if path.contains("/members/selection/") {
+        let of = |member: &MemberFact| format!("{path}?member={}", member.id);
+        facts.members.iter().map(of).collect()
+    } else if path.contains("/invitations/selection/") {
+        let of = |invitation: &InvitationFact| format!("{path}?invitation={}", invitation.id);
+        facts.invitations.iter().map(of).collect()
     } else {
         assert!(!path.contains('{'), "say in tests/crawl.rs what goes into {pattern}");
         vec![path]
@@ -211,7 +226,10 @@ fn expected(facts: &Facts, me: &str) -> BTreeSet<String> {
 
 /// Would this change be allowed, on this very object?
 fn may(facts: &Facts, me: &str, my: &Holdings, route: &str, path: &str) -> bool {
-    let rest = route.strip_prefix("/w/{workspace}").unwrap();
+    // What may be done to a selection of one is what may be done to that one.
+    let rest = route.replace("/members/selection/", "/members/{member}/");
+    let rest = rest.replace("/invitations/selection/", "/invitations/{invitation}/");
+    let rest = rest.strip_prefix("/w/{workspace}").unwrap();
     let owners = facts.members.iter().filter(|m| m.is_active && m.holdings.is_owner()).count();
     let member = facts.members.iter().find(|member| path.contains(&member.id));
     let invitation = facts.invitations.iter().find(|invitation| path.contains(&invitation.id));

@@ -12,6 +12,7 @@
 mod abuse; // what real products got wrong, line by line
 mod activity; // what happened: told, filtered, paged
 mod browser; // what only a real browser shows
+mod bulk; // many members or invitations changed at once
 mod crawl; // a form is on a page if and only if its POST is allowed
 mod durability; // kill -9 while writing
 mod gallery; // every page in every state, for pages.rs
@@ -21,6 +22,7 @@ mod mail; // the outbox, to files and to a real SMTP server
 mod matrix; // every route × everyone × own, another's, unknown
 mod members; // the list, roles, suspension, removal, handing over
 mod organization; // the workspace's name, address and end
+mod overview; // how many, what changed, what needs care
 mod pages; // every page in a real browser: accessible, valid, whole on a phone, by keyboard
 mod people; // sign-up, sign-in, passwords, addresses, sessions
 mod policy; // the ceiling, as properties of the pure rules

@@ -63,6 +63,12 @@ const RULES: &[(&str, Access)] = &[
     ("GET /w/{workspace}/departure", MEMBER),
     ("POST /w/{workspace}/departure", MEMBER),
     ("GET /w/{workspace}/members", one(P::ReadMembers)),
+    ("GET /w/{workspace}/members/selection/roles", one(P::UpdateMemberRoles)),
+    ("POST /w/{workspace}/members/selection/roles", one(P::UpdateMemberRoles)),
+    ("GET /w/{workspace}/members/selection/suspension", one(P::SuspendMembers)),
+    ("POST /w/{workspace}/members/selection/suspension", one(P::SuspendMembers)),
+    ("GET /w/{workspace}/members/selection/removal", one(P::RemoveMembers)),
+    ("POST /w/{workspace}/members/selection/removal", one(P::RemoveMembers)),
     ("GET /w/{workspace}/members/{member}", one(P::ReadMembers)),
     ("POST /w/{workspace}/members/{member}/roles", one(P::UpdateMemberRoles)),
     ("GET /w/{workspace}/members/{member}/suspension", one(P::SuspendMembers)),
@@ -76,6 +82,10 @@ const RULES: &[(&str, Access)] = &[
     ("POST /w/{workspace}/ownership-offers/{offer}/withdrawal", MEMBER),
     ("GET /w/{workspace}/invitations", any(&[P::InviteMembers, P::CancelInvitations])),
     ("POST /w/{workspace}/invitations", one(P::InviteMembers)),
+    ("GET /w/{workspace}/invitations/selection/resend", one(P::InviteMembers)),
+    ("POST /w/{workspace}/invitations/selection/resend", one(P::InviteMembers)),
+    ("GET /w/{workspace}/invitations/selection/cancellation", one(P::CancelInvitations)),
+    ("POST /w/{workspace}/invitations/selection/cancellation", one(P::CancelInvitations)),
     ("POST /w/{workspace}/invitations/{invitation}/resend", one(P::InviteMembers)),
     ("GET /w/{workspace}/invitations/{invitation}/cancellation", one(P::CancelInvitations)),
     ("POST /w/{workspace}/invitations/{invitation}/cancellation", one(P::CancelInvitations)),
@@ -286,8 +296,7 @@ async fn pages(matrix: &Matrix<'_>) -> Vec<(String, String)> {
             Access::Member(needs) => route.method.as_str() == "GET" && actor.holdings.meets(needs),
             _ => false,
         });
-        let mut paths: Vec<String> =
-            own.filter_map(|route| matrix.path(route.path, actor, Place::Own)).collect();
+        let mut paths: Vec<String> = own.filter_map(|route| matrix.path(route, actor, Place::Own)).collect();
         let queries: &[&str] = &[
             "members?q=one",
             "members?role=viewer",
@@ -356,7 +365,7 @@ impl<'a> Matrix<'a> {
     }
 
     async fn walk(&mut self, route: &Route, actor: usize, place: Place) {
-        let Some(path) = self.path(route.path, &self.actors[actor], place) else { return };
+        let Some(path) = self.path(route, &self.actors[actor], place) else { return };
         let bodies: &[Body] = if route.method == Method::GET.as_str() {
             &[Body::None]
         } else {
@@ -371,11 +380,9 @@ impl<'a> Matrix<'a> {
     }
 
     /// The path with everything filled in; `None` where it has no such variant.
-    fn path(&self, pattern: &str, actor: &Actor, place: Place) -> Option<String> {
-        let things = match place {
-            Place::ForeignIds | Place::OtherWorkspace => &self.world.elsewhere,
-            _ => &self.world.acme,
-        };
+    fn path(&self, route: &Route, actor: &Actor, place: Place) -> Option<String> {
+        let (pattern, method) = (route.path, route.method.as_str());
+        let things = self.things(place);
         let of_ids = matches!(place, Place::ForeignIds | Place::UnknownIds);
         let of_workspace = matches!(place, Place::OtherWorkspace | Place::NoWorkspace);
         let id = |known: Uuid| if place == Place::UnknownIds { UNKNOWN } else { known }.to_string();
@@ -414,14 +421,26 @@ impl<'a> Matrix<'a> {
                 _ => panic!("say in tests/matrix.rs what stands for {part} in {pattern}"),
             });
         }
+        // A page about a selection has its ids in the query, and its form has them in the body.
+        let selected = selected(pattern, things, place);
+        has_id |= selected.is_some();
         let exists = match place {
             Place::Own => true,
-            Place::Above => pattern.contains("{member}"),
+            Place::Above => pattern.contains("{member}") || pattern.contains("/members/selection"),
             // Their own workspace is no other.
             Place::OtherWorkspace if actor.kind == Kind::Outsider => false,
             _ => (!of_ids || has_id) && (!of_workspace || has_workspace),
         };
-        exists.then(|| parts.join("/"))
+        let query = selected.filter(|_| method == Method::GET.as_str());
+        let query = query.map(|(field, id)| format!("?{field}={id}")).unwrap_or_default();
+        exists.then(|| format!("{}{query}", parts.join("/")))
+    }
+
+    fn things(&self, place: Place) -> &Things {
+        match place {
+            Place::ForeignIds | Place::OtherWorkspace => &self.world.elsewhere,
+            _ => &self.world.acme,
+        }
     }
 
     fn outsider(&self) -> &Actor {
@@ -429,12 +448,17 @@ impl<'a> Matrix<'a> {
     }
 
     /// A form that would be taken if nothing stood against it.
-    fn fields(&self, path: &str, actor: &Actor) -> Vec<(&'static str, String)> {
+    fn fields(&self, path: &str, actor: &Actor, place: Place) -> Vec<(&'static str, String)> {
         let of = |pairs: &[(&'static str, &str)]| {
             pairs.iter().map(|(name, value)| (*name, (*value).to_owned())).collect::<Vec<_>>()
         };
         let slug = if actor.kind == Kind::Outsider { "elsewhere" } else { "acme" };
-        match path {
+        let mut fields: Vec<(&'static str, String)> = selected(path, self.things(place), place)
+            .into_iter()
+            .map(|(field, id)| (field, id.to_string()))
+            .collect();
+        fields.extend(match path {
+            "/w/{workspace}/members/selection/roles" => of(&[("role", "viewer"), ("role", "support")]),
             "/sign-up" => of(&[("name", "New One"), ("email", "new@example.com"), ("password", "short")]),
             "/sign-in" => of(&[("email", "nobody@example.com"), ("password", "not the password")]),
             "/forgot-password" => of(&[("email", "nobody@example.com")]),
@@ -466,9 +490,14 @@ impl<'a> Matrix<'a> {
             | "/w/{workspace}/ownership-offers/{offer}/decline"
             | "/w/{workspace}/ownership-offers/{offer}/withdrawal"
             | "/w/{workspace}/invitations/{invitation}/resend"
-            | "/w/{workspace}/invitations/{invitation}/cancellation" => Vec::new(),
+            | "/w/{workspace}/invitations/{invitation}/cancellation"
+            | "/w/{workspace}/members/selection/suspension"
+            | "/w/{workspace}/members/selection/removal"
+            | "/w/{workspace}/invitations/selection/resend"
+            | "/w/{workspace}/invitations/selection/cancellation" => Vec::new(),
             _ => panic!("say in tests/matrix.rs what the form of POST {path} holds"),
-        }
+        });
+        fields
     }
 
     fn verdict(&self, route: &Route, actor: &Actor, place: Place, body: Body) -> Verdict {
@@ -511,8 +540,13 @@ impl<'a> Matrix<'a> {
         let owner = Holdings::of(true, []);
         let target = if place == Place::Above { &owner } else { &viewer };
         let done = Is(if is_get { 200 } else { 303 });
+        // The page names everyone, and says to whom it can't be done.
+        if rest.contains("/selection/") && is_get {
+            return done;
+        }
         let changes_member = ["/roles", "/suspension", "/reactivation", "/removal"];
-        if rest.starts_with("/members/{member}") && changes_member.iter().any(|tail| rest.ends_with(tail)) {
+        let of_member = rest.starts_with("/members/{member}") || rest.starts_with("/members/selection");
+        if of_member && changes_member.iter().any(|tail| rest.ends_with(tail)) {
             if place == Place::Above && is_get {
                 // The only Owner: said before anything else.
                 return Audited(409);
@@ -536,8 +570,14 @@ impl<'a> Matrix<'a> {
                 if actor.member_id == Some(offered_to) { done } else { Audited(403) }
             }
             "/ownership-offers/{offer}/withdrawal" if !is_owner => Audited(403),
-            "/invitations" | "/invitations/{invitation}/resend" if !is_get => {
-                if actor.holdings.may_invite([&viewer]).is_ok() { done } else { Audited(403) }
+            "/invitations" | "/invitations/{invitation}/resend" | "/invitations/selection/resend"
+                if !is_get =>
+            {
+                if actor.holdings.may_invite([&viewer]).is_ok() {
+                    done
+                } else {
+                    Audited(403)
+                }
             }
             "/security/{permission}" if actor.holdings.may_toggle(&viewer, TOGGLED).is_err() => Audited(403),
             _ => done,
@@ -559,7 +599,7 @@ impl<'a> Matrix<'a> {
         let events = self.events().await;
         // What may change the session is done on a copy of it.
         let client = if matches!(body, Body::Good) { actor.client.twin() } else { actor.client.clone() };
-        let fields = if body == Body::None { Vec::new() } else { self.fields(route.path, actor) };
+        let fields = if body == Body::None { Vec::new() } else { self.fields(route.path, actor, place) };
         let mut fields: Vec<(&str, &str)> =
             fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let page = match body {
@@ -621,6 +661,17 @@ impl<'a> Matrix<'a> {
         let row = self.app.rows(&sql).await.remove(0);
         (row["n"].as_u64().unwrap(), row["refused"].as_u64().unwrap())
     }
+}
+
+/// What is ticked for a route about a selection: the field and the id.
+fn selected(pattern: &str, things: &Things, place: Place) -> Option<(&'static str, Uuid)> {
+    let (field, id) = match () {
+        () if pattern.contains("/members/selection/") && place == Place::Above => ("member", things.owner),
+        () if pattern.contains("/members/selection/") => ("member", things.viewer),
+        () if pattern.contains("/invitations/selection/") => ("invitation", things.invitation),
+        () => return None,
+    };
+    Some((field, if place == Place::UnknownIds { UNKNOWN } else { id }))
 }
 
 fn signed_in(route: &Route, place: Place) -> Verdict {

@@ -26,10 +26,15 @@ const PAGES: &[(&str, u64)] = &[
     ("/w/{workspace}", 6),
     ("/w/{workspace}/departure", 4),
     ("/w/{workspace}/members", 5),
+    ("/w/{workspace}/members/selection/roles", 4),
+    ("/w/{workspace}/members/selection/suspension", 4),
+    ("/w/{workspace}/members/selection/removal", 4),
     ("/w/{workspace}/members/{member}", 4),
     ("/w/{workspace}/members/{member}/suspension", 4),
     ("/w/{workspace}/members/{member}/removal", 4),
     ("/w/{workspace}/invitations", 3),
+    ("/w/{workspace}/invitations/selection/resend", 3),
+    ("/w/{workspace}/invitations/selection/cancellation", 3),
     ("/w/{workspace}/invitations/{invitation}/cancellation", 2),
     ("/w/{workspace}/roles", 3),
     ("/w/{workspace}/security", 3),
@@ -117,7 +122,13 @@ impl<'a> Office<'a> {
             .replace("{invitation}", &self.invitation)
             .replace("{token}", "no-token-of-ours");
         assert!(!path.contains('{'), "say in tests/statements.rs what goes into {pattern}");
-        path
+        match pattern {
+            _ if pattern.contains("/members/selection/") => format!("{path}?member={}", self.member),
+            _ if pattern.contains("/invitations/selection/") => {
+                format!("{path}?invitation={}", self.invitation)
+            }
+            _ => path,
+        }
     }
 
     async fn costs(&self) -> Vec<(String, u64)> {

@@ -261,6 +261,23 @@ impl<T> Recorded<T> {
     pub(super) fn into_parts(self) -> (T, Vec<(Event, Target)>) {
         (self.value, self.entries)
     }
+
+    /// The same change, its result put otherwise.
+    pub(super) fn map<U>(self, put: impl FnOnce(T) -> U) -> Recorded<U> {
+        Recorded { value: put(self.value), entries: self.entries }
+    }
+}
+
+impl<T> Recorded<Vec<T>> {
+    /// Many changes as one, to be kept or dropped as a whole.
+    pub(super) fn together(each: Vec<Recorded<T>>) -> Self {
+        let mut all = Self::unchanged(Vec::with_capacity(each.len()));
+        for one in each {
+            all.value.push(one.value);
+            all.entries.extend(one.entries);
+        }
+        all
+    }
 }
 
 /// The end of a workspace's chain, read under the workspace's lock.

@@ -8,6 +8,7 @@ mod db;
 mod limits;
 mod owners;
 mod refused;
+mod selection;
 mod tokens;
 mod values;
 
@@ -32,5 +33,6 @@ pub use audit::{Event, Recorded};
 use audit::{Target, TargetKind};
 pub use db::{Db, OpenError, Statements};
 pub use refused::{Conflict, Gone, Invalid, Missing, Refused, WrongAddress};
+pub use selection::Selection;
 pub use tokens::{Purpose, Token};
 pub use values::{Complaint, Email, Message, Name, Slug, search_text};

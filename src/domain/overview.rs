@@ -41,6 +41,8 @@ pub enum Care {
     SingleOwner,
     /// A destructive permission that not only Owners hold, and the roles that do.
     Destructive(Permission, Vec<String>),
+    /// Everyday permissions that no role but Owner has, so that work waits for an Owner.
+    OwnersAlone(Vec<Permission>),
     /// Members who were not seen for 90 days.
     Inactive(i64),
 }
@@ -100,6 +102,15 @@ pub async fn look(scope: &ReadScope<perm::Membership>) -> Result<Overview, Refus
             if !names.is_empty() {
                 care.push(Care::Destructive(permission, names));
             }
+        }
+        let alone = |permission: &Permission| {
+            permission.is_built()
+                && !permission.defaults().is_empty()
+                && !all.iter().any(|role| !role.is_owner && role.holdings.has(*permission))
+        };
+        let alone: Vec<Permission> = Permission::ALL.iter().copied().filter(alone).collect();
+        if !alone.is_empty() {
+            care.push(Care::OwnersAlone(alone));
         }
         if counts.inactive > 0 {
             care.push(Care::Inactive(counts.inactive));

@@ -243,7 +243,8 @@ fn explain(error: &str, pairs: &[(String, String)]) -> Broken {
         *seen.entry(name).or_default() += 1;
     }
     // One that may be repeated would not have been an error; the first other is.
-    match seen.iter().find(|(name, count)| **count > 1 && **name != "role") {
+    let repeatable = ["role", "member", "invitation"];
+    match seen.iter().find(|(name, count)| **count > 1 && !repeatable.contains(name)) {
         Some((name, _)) => Broken::Repeated(shorten(name)),
         None => Broken::Other(format!("{}.", shorten(error))),
     }

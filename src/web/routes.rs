@@ -111,8 +111,8 @@ where
 /// Every route there is.
 pub fn table() -> Vec<Route> {
     use pages::{
-        account, activity, health, invitation, invitations, me, members, organization, overview, ownership,
-        roles, security, sign_in, sign_up, workspaces,
+        account, activity, bulk, health, invitation, invitations, me, members, organization, overview,
+        ownership, roles, security, sign_in, sign_up, workspaces,
     };
     vec![
         open_page("/healthz", health::alive),
@@ -152,6 +152,13 @@ pub fn table() -> Vec<Route> {
         page("/w/{workspace}/departure", perm::Membership, members::departure),
         post("/w/{workspace}/departure", perm::Membership, members::leave),
         page("/w/{workspace}/members", perm::ReadMembers, members::index),
+        // Before `{member}`, which would take `selection` for an id.
+        page("/w/{workspace}/members/selection/roles", perm::UpdateMemberRoles, bulk::roles),
+        post("/w/{workspace}/members/selection/roles", perm::UpdateMemberRoles, bulk::change_roles),
+        page("/w/{workspace}/members/selection/suspension", perm::SuspendMembers, bulk::suspension),
+        post("/w/{workspace}/members/selection/suspension", perm::SuspendMembers, bulk::suspend),
+        page("/w/{workspace}/members/selection/removal", perm::RemoveMembers, bulk::removal),
+        post("/w/{workspace}/members/selection/removal", perm::RemoveMembers, bulk::remove),
         page("/w/{workspace}/members/{member}", perm::ReadMembers, members::show),
         post("/w/{workspace}/members/{member}/roles", perm::UpdateMemberRoles, members::change_roles),
         page("/w/{workspace}/members/{member}/suspension", perm::SuspendMembers, members::suspension),
@@ -165,6 +172,14 @@ pub fn table() -> Vec<Route> {
         post("/w/{workspace}/ownership-offers/{offer}/withdrawal", perm::Membership, ownership::withdraw),
         page("/w/{workspace}/invitations", perm::ReadInvitations, invitations::index),
         post("/w/{workspace}/invitations", perm::InviteMembers, invitations::send),
+        page("/w/{workspace}/invitations/selection/resend", perm::InviteMembers, bulk::resend_review),
+        post("/w/{workspace}/invitations/selection/resend", perm::InviteMembers, bulk::resend),
+        page(
+            "/w/{workspace}/invitations/selection/cancellation",
+            perm::CancelInvitations,
+            bulk::cancellation,
+        ),
+        post("/w/{workspace}/invitations/selection/cancellation", perm::CancelInvitations, bulk::cancel),
         post("/w/{workspace}/invitations/{invitation}/resend", perm::InviteMembers, invitations::resend),
         page(
             "/w/{workspace}/invitations/{invitation}/cancellation",

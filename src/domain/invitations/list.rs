@@ -2,12 +2,12 @@
 
 use crate::{
     domain::{
-        Refused, members,
+        Refused, Selection, members,
         paging::{Cursor, Key, Order, Page, Position},
         roles::{self, Roles},
         scope::{ReadScope, Scoped},
     },
-    policy::{Holdings, perm},
+    policy::{Access, Ceiling, Holdings, perm},
 };
 use sea_orm::{FromQueryResult, Value};
 use uuid::Uuid;
@@ -29,6 +29,8 @@ pub struct Listed {
     pub is_open: bool,
     /// The viewer could send it again: it offers nothing that they do not hold.
     pub may_resend: bool,
+    /// Why the viewer may not send it, or one like it; `None` where they may.
+    pub refused: Option<Ceiling>,
 }
 
 #[derive(Clone, FromQueryResult)]
@@ -43,6 +45,13 @@ struct ListedRow {
     ended_at: Option<i64>,
     roles: Option<String>,
 }
+
+const COLUMNS: &str =
+    "SELECT i.id, i.email, u.name AS inviter, i.status, i.created_at, i.sent_at, i.expires_at, i.ended_at,
+        (SELECT string_agg(r.slug, ' ') FROM invitation_roles ir
+            JOIN roles r ON r.workspace_id = ir.workspace_id AND r.id = ir.role_id
+            WHERE ir.workspace_id = i.workspace_id AND ir.invitation_id = i.id) AS roles
+    FROM invitations i JOIN users u ON u.id = i.inviter_id WHERE i.workspace_id = $1";
 
 /// Which invitations to list. Empty texts do not narrow.
 #[derive(Clone, Debug, Default)]
@@ -73,13 +82,7 @@ pub async fn list(
 ) -> Result<Listing, Refused> {
     let all = roles::all(scope).await?;
     let now = scope.now_ms();
-    let mut sql = String::from(
-        "SELECT i.id, i.email, u.name AS inviter, i.status, i.created_at, i.sent_at, i.expires_at, i.ended_at,
-            (SELECT string_agg(r.slug, ' ') FROM invitation_roles ir
-                JOIN roles r ON r.workspace_id = ir.workspace_id AND r.id = ir.role_id
-                WHERE ir.workspace_id = i.workspace_id AND ir.invitation_id = i.id) AS roles
-        FROM invitations i JOIN users u ON u.id = i.inviter_id WHERE i.workspace_id = $1",
-    );
+    let mut sql = COLUMNS.to_owned();
     let mut values: Vec<Value> = Vec::new();
     if !filter.text.is_empty() {
         values.push(members::like(&filter.text).into());
@@ -116,10 +119,27 @@ pub async fn list(
     Ok(Listing { page, roles: roles::choices(&all, actor) })
 }
 
+/// The selected invitations, in the order of their addresses.
+///
+/// # Errors
+/// [`Refused::Hidden`] where one of them is none of this workspace's.
+pub async fn review<P: Access>(scope: &ReadScope<P>, selection: &Selection) -> Result<Vec<Listed>, Refused> {
+    let all = roles::all(scope).await?;
+    let (ids, values) = selection.bound();
+    let sql = format!("{COLUMNS} AND i.id IN ({ids}) ORDER BY i.email, i.id");
+    let rows: Vec<ListedRow> = scope.all(&sql, values).await?;
+    if rows.len() != selection.len() {
+        return Err(Refused::Hidden);
+    }
+    let (actor, now) = (&scope.actor().holdings, scope.now_ms());
+    Ok(rows.into_iter().map(|row| row.seen_by(actor, &all, now)).collect())
+}
+
 impl ListedRow {
     fn seen_by(self, actor: &Holdings, all: &Roles, now: i64) -> Listed {
         let offered = all.joined(self.roles.as_deref().unwrap_or_default());
         let is_open = self.status == "pending";
+        let refused = actor.may_invite(offered.iter().map(|role| &role.holdings)).err();
         let status = match self.status.as_str() {
             "pending" if self.expires_at > now => "pending",
             "accepted" => "accepted",
@@ -131,7 +151,8 @@ impl ListedRow {
             id: self.id,
             email: self.email,
             inviter: self.inviter,
-            may_resend: is_open && actor.may_invite(offered.iter().map(|role| &role.holdings)).is_ok(),
+            may_resend: is_open && refused.is_none(),
+            refused,
             roles: roles::names(&offered),
             status,
             created_at: self.created_at,

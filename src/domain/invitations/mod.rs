@@ -1,12 +1,14 @@
 //! Invitations: from the offer to the membership.
 //!
-//! [`send`] makes them, [`redeem`] takes them up, [`list`] shows them; what all three need is here.
+//! [`send`] makes them, [`redeem`] takes them up, [`list`] shows them, [`bulk`] changes many at once; what
+//! all of them need is here.
 
+pub mod bulk;
 mod list;
 mod redeem;
 mod send;
 
-pub use list::{Filter, Listed, Listing, list};
+pub use list::{Filter, Listed, Listing, list, review};
 pub use redeem::{Offer, accept, decline, look, look_as};
 pub use send::{Batch, MOST_AT_ONCE, Outcome, Sent, resend, send};
 

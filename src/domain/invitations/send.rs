@@ -41,6 +41,8 @@ pub enum Outcome {
     AlreadyMember,
     AlreadyInvited,
     NotValid,
+    /// It was to be sent again, and had ended already.
+    NotPending,
 }
 
 /// One address of a batch and what became of it.
@@ -234,13 +236,25 @@ async fn issue<P>(
 /// # Errors
 /// [`Refused::Hidden`], [`Refused::Ceiling`], [`Conflict::NotPending`], [`Refused::TooMany`].
 pub async fn resend(scope: ReadScope<perm::InviteMembers>, id: Uuid) -> Result<Sent, Refused> {
-    existing(&scope, id).await?;
-    limits::RESEND.spend(scope.db(), &id.to_string(), 1).await?;
-    spend(&scope, 1).await?;
+    may_mail(&scope, &[id]).await?;
     scope.write(async |s| renew(s, id).await).await
 }
 
-async fn renew(s: &mut WriteScope<perm::InviteMembers>, id: Uuid) -> Result<Recorded<Sent>, Refused> {
+/// Counts one more mail of each of these invitations.
+pub(super) async fn may_mail(scope: &ReadScope<perm::InviteMembers>, ids: &[Uuid]) -> Result<(), Refused> {
+    for id in ids {
+        existing(scope, *id).await?;
+    }
+    for id in ids {
+        limits::RESEND.spend(scope.db(), &id.to_string(), 1).await?;
+    }
+    spend(scope, ids.len()).await
+}
+
+pub(super) async fn renew(
+    s: &mut WriteScope<perm::InviteMembers>,
+    id: Uuid,
+) -> Result<Recorded<Sent>, Refused> {
     let all = roles::all(s).await?;
     let invitation = existing(s, id).await?;
     let offered = all.joined(invitation.roles.as_deref().unwrap_or_default());

@@ -1,26 +1,28 @@
 //! The invitations of a workspace.
 
-use super::{Neighbours, counted};
+use super::{
+    Neighbours,
+    bulk::{self, Shown},
+    counted,
+};
 use crate::{
     domain::{
         Invalid, Message, Refused,
         invitations::{self, Batch, Filter, Listed, Outcome, Sent},
-        notices,
         paging::Position,
         roles::{self, Assignable},
-        scope::ReadScope,
         search_text,
     },
-    policy::{BuiltIn, perm},
+    policy::{BuiltIn, Permission, perm},
     web::{
-        chrome::{Chrome, Flash, View},
+        chrome::{Chrome, Flash},
         form::{Again, Errors, Form, Nothing, Query, Target, check, checks},
         guard::{Answer, Authorized},
         when::When,
     },
 };
 use askama::Template;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use uuid::Uuid;
 use validator::Validate;
 
@@ -37,6 +39,8 @@ struct Index {
     form: InviteForm,
     /// What became of the addresses that were just sent; empty where nothing was.
     results: Vec<Shown>,
+    /// Something on this page can be ticked, to be changed with others.
+    can_select: bool,
     mail_hint: Option<String>,
 }
 
@@ -45,6 +49,8 @@ struct Row {
     sent: When,
     expires: When,
     ended: Option<When>,
+    /// Why the row can't be ticked; empty where it can.
+    not_selectable: &'static str,
 }
 
 /// The form that invites: what was typed, and the roles to offer.
@@ -101,26 +107,15 @@ impl ListQuery {
     }
 }
 
-/// One address as the page after sending shows it.
-#[derive(Serialize, Deserialize)]
-struct Shown {
-    email: String,
-    /// A tone of the page's status dots.
-    mood: String,
-    word: String,
-    /// The link, this once; empty where there is none.
-    link: String,
-}
-
 impl From<Sent> for Shown {
     fn from(sent: Sent) -> Self {
-        let (mood, word, link) = match sent.outcome {
-            Outcome::Sent { link } => ("good", "Invited", link),
-            Outcome::AlreadyMember => ("off", "A member already", String::new()),
-            Outcome::AlreadyInvited => ("off", "Invited already", String::new()),
-            Outcome::NotValid => ("bad", "Not an e-mail address", String::new()),
-        };
-        Self { email: sent.email, mood: mood.into(), word: word.into(), link }
+        match sent.outcome {
+            Outcome::Sent { link } => Self { link, ..Self::new(sent.email, "good", "Invited") },
+            Outcome::AlreadyMember => Self::new(sent.email, "off", "A member already"),
+            Outcome::AlreadyInvited => Self::new(sent.email, "off", "Invited already"),
+            Outcome::NotValid => Self::new(sent.email, "bad", "Not an e-mail address"),
+            Outcome::NotPending => Self::new(sent.email, "off", "Not pending any more"),
+        }
     }
 }
 
@@ -128,24 +123,32 @@ pub async fn index(cx: Authorized<perm::ReadInvitations, Query<ListQuery>>) -> A
     let (scope, view, Query(query)) = cx.into_parts();
     let (filter, at) = query.read()?;
     let listing = invitations::list(&scope, &filter, &at).await?;
-    let results = taken(&view, &scope, &query.notice).await?;
+    let results = bulk::taken(&view, &scope, &query.notice).await?;
     let base = view.at("/invitations");
-    let now = scope.now_ms();
+    let (now, can) = (scope.now_ms(), &scope.actor().holdings);
+    let neighbours = Neighbours::new(&listing.page, &base, &query.filters());
+    let rows: Vec<Row> = listing
+        .page
+        .rows
+        .into_iter()
+        .map(|invitation| Row {
+            sent: When::new(invitation.sent_at, now),
+            expires: When::new(invitation.expires_at, now),
+            ended: invitation.ended_at.map(|at| When::new(at, now)),
+            not_selectable: match () {
+                () if !invitation.is_open => "It is not pending any more.",
+                () if invitation.may_resend || can.has(Permission::CancelInvitations) => "",
+                () => "It offers more than you hold.",
+            },
+            invitation,
+        })
+        .collect();
     let page = Index {
         chrome: view.chrome("invitations"),
         is_filtered: query.filters().iter().any(|(_, value)| !value.is_empty()),
-        neighbours: Neighbours::new(&listing.page, &base, &query.filters()),
-        rows: listing
-            .page
-            .rows
-            .into_iter()
-            .map(|invitation| Row {
-                sent: When::new(invitation.sent_at, now),
-                expires: When::new(invitation.expires_at, now),
-                ended: invitation.ended_at.map(|at| When::new(at, now)),
-                invitation,
-            })
-            .collect(),
+        neighbours,
+        can_select: rows.iter().any(|row| row.not_selectable.is_empty()),
+        rows,
         form: InviteForm::new(listing.roles, None, Errors::default()),
         results,
         mail_hint: view.app.settings.mail_hint.clone(),
@@ -153,16 +156,6 @@ pub async fn index(cx: Authorized<perm::ReadInvitations, Query<ListQuery>>) -> A
         query,
     };
     Ok(view.html(&page))
-}
-
-async fn taken(
-    view: &View,
-    scope: &ReadScope<perm::ReadInvitations>,
-    id: &str,
-) -> Result<Vec<Shown>, Refused> {
-    let Ok(id) = Uuid::try_parse(id) else { return Ok(Vec::new()) };
-    let body = notices::take(&view.app.db, &scope.actor().person, id).await?;
-    Ok(body.and_then(|body| serde_json::from_str(&body).ok()).unwrap_or_default())
 }
 
 #[derive(Template)]
@@ -212,7 +205,14 @@ pub async fn send(cx: Authorized<perm::InviteMembers, Form<Invite>>) -> Answer {
                 "invitations are on their way.",
             );
             let flash = if count > 0 { Flash::good(words) } else { Flash::warn("Nobody new was invited.") };
-            show_once(&view, &again, results, flash).await
+            bulk::show_once(
+                &view,
+                &again,
+                "/invitations",
+                results.into_iter().map(Shown::from).collect(),
+                flash,
+            )
+            .await
         }
         Err(refused) => {
             let filled = Again::of(refused)?;
@@ -229,24 +229,13 @@ pub async fn send(cx: Authorized<perm::InviteMembers, Form<Invite>>) -> Answer {
     }
 }
 
-/// To the list, which shows the results with their links this once.
-async fn show_once<P>(view: &View, scope: &ReadScope<P>, results: Vec<Sent>, flash: Flash) -> Answer
-where
-    P: crate::policy::Access,
-{
-    let shown: Vec<Shown> = results.into_iter().map(Shown::from).collect();
-    let body = serde_json::to_string(&shown).unwrap_or_default();
-    let notice = notices::leave(&view.app.db, &scope.actor().person, body).await?;
-    Ok(view.done(view.at(&format!("/invitations?notice={notice}")), flash))
-}
-
 pub async fn resend(cx: Authorized<perm::InviteMembers, (Target, Form<Nothing>)>) -> Answer {
     let (scope, view, (Target(id), _)) = cx.into_parts();
     let again = scope.again();
     let sent = invitations::resend(scope, id).await?;
     let flash =
         Flash::good(format!("A new link is on its way to {}. The old one no longer works.", sent.email));
-    show_once(&view, &again, vec![sent], flash).await
+    bulk::show_once(&view, &again, "/invitations", vec![sent.into()], flash).await
 }
 
 #[derive(Template)]

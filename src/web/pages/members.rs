@@ -1,6 +1,9 @@
 //! The people of a workspace.
 
-use super::{Neighbours, address};
+use super::{
+    Neighbours, address,
+    bulk::{self, Shown},
+};
 use crate::{
     domain::{
         Conflict, Invalid, Refused,
@@ -42,6 +45,11 @@ struct Index {
     by_active: SortLink,
     neighbours: Neighbours,
     offer: Option<OfferNote>,
+    /// Somebody on this page can be ticked, to be changed with others.
+    can_select: bool,
+    /// What became of those who were just changed together; empty where nobody was.
+    results: Vec<Shown>,
+    mail_hint: Option<String>,
 }
 
 /// The ownership offer that is open, as somebody who may withdraw it sees it.
@@ -71,6 +79,8 @@ struct Row {
     /// Why there is nothing to do here for the viewer; empty where there is, or where they hold no
     /// permission for it anyway.
     why_not: String,
+    /// Why the row can't be ticked; empty where it can.
+    not_selectable: String,
 }
 
 impl Row {
@@ -89,6 +99,14 @@ impl Row {
             Some(ceiling) => ceiling.to_string(),
             None => String::new(),
         };
+        let may_change_roles = allowed(Permission::UpdateMemberRoles);
+        let may_suspend = allowed(Permission::SuspendMembers) && others;
+        let may_remove = allowed(Permission::RemoveMembers) && others;
+        let not_selectable = match may_change_roles || may_suspend || may_remove {
+            true => String::new(),
+            false if why_not.is_empty() => "Your own membership is changed on your own page.".to_owned(),
+            false => why_not.clone(),
+        };
         Self {
             initials: initials(&member.name),
             hue: hue(member.user_id.unwrap_or(member.id)),
@@ -102,10 +120,11 @@ impl Row {
                 ("account", _) => "Added from the account".to_owned(),
                 _ => "Added by a program".to_owned(),
             },
-            may_change_roles: allowed(Permission::UpdateMemberRoles),
-            may_suspend: allowed(Permission::SuspendMembers) && others,
-            may_remove: allowed(Permission::RemoveMembers) && others,
+            may_change_roles,
+            may_suspend,
+            may_remove,
             why_not,
+            not_selectable,
             member,
         }
     }
@@ -122,6 +141,8 @@ pub struct ListQuery {
     sort: String,
     after: String,
     before: String,
+    /// The id of a message that is shown once.
+    notice: String,
 }
 
 impl ListQuery {
@@ -184,13 +205,16 @@ pub async fn index(cx: Authorized<perm::ReadMembers, Query<ListQuery>>) -> Answe
     let listing = members::list(&scope, &filter, &at).await?;
     let base = view.at("/members");
     let offer = ownership::pending(&scope).await?;
+    let results = bulk::taken(&view, &scope, &query.notice).await?;
+    let neighbours = Neighbours::new(&listing.page, &base, &query.filters());
+    let rows: Vec<Row> = listing.page.rows.into_iter().map(|member| Row::new(&scope, member)).collect();
     let page = Index {
         chrome: view.chrome("members"),
         is_filtered: query.filters().iter().any(|(name, value)| *name != "sort" && !value.is_empty()),
         by_name: query.sort_link(&base, "name", "ascending"),
         by_joined: query.sort_link(&base, "joined", "descending"),
         by_active: query.sort_link(&base, "active", "descending"),
-        neighbours: Neighbours::new(&listing.page, &base, &query.filters()),
+        neighbours,
         total: listing.total,
         roles: listing.roles,
         offer: offer.map(|offer| OfferNote {
@@ -199,7 +223,10 @@ pub async fn index(cx: Authorized<perm::ReadMembers, Query<ListQuery>>) -> Answe
                 || scope.actor().holdings.is_owner(),
             offer,
         }),
-        rows: listing.page.rows.into_iter().map(|member| Row::new(&scope, member)).collect(),
+        can_select: rows.iter().any(|row| row.not_selectable.is_empty()),
+        rows,
+        results,
+        mail_hint: None,
         base,
         query,
     };

@@ -6,7 +6,7 @@ use crate::{
         overview::{self, Care, Overview},
         ownership::Offer,
     },
-    policy::perm,
+    policy::{Permission, perm},
     web::{
         chrome::Chrome,
         guard::{Answer, Authorized},
@@ -84,6 +84,15 @@ impl CareRow {
                 to: format!("{home}/security#p-{}", super::security::html_id(permission)),
                 link: "Open the row",
             },
+            Care::OwnersAlone(permissions) => Self {
+                what: format!("Only Owners may {}", labels(permissions)),
+                why: "What is done from day to day waits for an Owner as long as no other role may do it.",
+                to: format!(
+                    "{home}/security#p-{}",
+                    permissions.first().map(super::security::html_id).unwrap_or_default()
+                ),
+                link: "Open the row",
+            },
             Care::Inactive(count) => Self {
                 what: format!(
                     "{} not seen for 90 days",
@@ -94,5 +103,14 @@ impl CareRow {
                 link: "See who",
             },
         }
+    }
+}
+
+/// “Invite members” and 2 more.
+fn labels(permissions: &[Permission]) -> String {
+    let first = permissions.first().map_or("", |permission| permission.label());
+    match permissions.len() {
+        0 | 1 => format!("“{first}”"),
+        n => format!("“{first}” and {} more", n - 1),
     }
 }

@@ -1,0 +1,263 @@
+//! Changing members: their roles, suspension, removal.
+
+use crate::{
+    domain::{
+        Conflict, Event, Recorded, Refused, Target, TargetKind,
+        invitations::ended,
+        ownership,
+        roles::{self, Role, Roles},
+        scope::{Scoped, Transaction, WriteScope},
+    },
+    entity::{invitation, member, member_role},
+    policy::{Holdings, perm},
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, FromQueryResult, QueryFilter, sea_query::Expr};
+use uuid::Uuid;
+
+/// The member that a change is about, as it stands under the lock.
+pub(in crate::domain) struct Subject {
+    pub id: Uuid,
+    pub user_id: Option<Uuid>,
+    pub name: String,
+    pub email: String,
+    pub is_active: bool,
+    pub roles: Vec<Role>,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    id: Uuid,
+    user_id: Option<Uuid>,
+    name: String,
+    email: String,
+    status: String,
+    roles: Option<String>,
+}
+
+impl Subject {
+    /// # Errors
+    /// [`Refused::Hidden`] where this workspace has no such member.
+    pub(in crate::domain) async fn load(scope: &impl Scoped, all: &Roles, id: Uuid) -> Result<Self, Refused> {
+        let sql = "SELECT m.id, m.user_id, u.name, u.email, m.status,
+                (SELECT string_agg(r.slug, ' ') FROM member_roles mr
+                    JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
+                    WHERE mr.workspace_id = m.workspace_id AND mr.member_id = m.id) AS roles
+            FROM members m JOIN users u ON u.id = m.user_id WHERE m.workspace_id = $1 AND m.id = $2";
+        let row: Row = scope.first(sql, vec![id.into()]).await?.ok_or(Refused::Hidden)?;
+        let held = all.joined(row.roles.as_deref().unwrap_or_default());
+        Ok(Self {
+            id: row.id,
+            user_id: row.user_id,
+            name: row.name,
+            email: row.email,
+            is_active: row.status == "active",
+            roles: held.into_iter().cloned().collect(),
+        })
+    }
+
+    pub(in crate::domain) fn holdings(&self) -> Holdings {
+        Holdings::union(self.roles.iter().map(|role| &role.holdings))
+    }
+
+    pub(in crate::domain) fn role_names(&self) -> Vec<String> {
+        self.roles.iter().map(|role| role.name.clone()).collect()
+    }
+
+    pub(in crate::domain) fn is_owner(&self) -> bool {
+        self.roles.iter().any(|role| role.is_owner)
+    }
+
+    pub(in crate::domain) fn target(&self) -> Target {
+        Target::new(TargetKind::Member, self.id, self.name.clone())
+    }
+}
+
+/// What a change of roles came to.
+#[derive(Clone, Debug)]
+pub struct RolesChanged {
+    pub name: String,
+    pub before: Vec<String>,
+    pub after: Vec<String>,
+    /// Slugs of the roles before, for an Undo.
+    pub undo: Vec<String>,
+}
+
+/// Gives the member exactly these roles.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::Invalid`] on the field `role`, [`Refused::Ceiling`] where the
+/// present or the new roles go over the actor's head, [`Conflict::LastOwner`].
+pub async fn change_roles(
+    s: &mut WriteScope<perm::UpdateMemberRoles>,
+    id: Uuid,
+    to: &[String],
+) -> Result<Recorded<RolesChanged>, Refused> {
+    let all = roles::all(s).await?;
+    let member = Subject::load(s, &all, id).await?;
+    let wanted = all.chosen(to)?;
+    s.actor().holdings.may_change_roles(&member.holdings(), wanted.iter().map(|role| &role.holdings))?;
+    let changed = RolesChanged {
+        name: member.name.clone(),
+        before: member.role_names(),
+        after: roles::names(&wanted),
+        undo: member.roles.iter().map(|role| role.slug.clone()).collect(),
+    };
+    if changed.before == changed.after {
+        return Ok(Recorded::unchanged(changed));
+    }
+    // What is new comes first: an Owner who only changes another role is an Owner throughout.
+    for role in wanted.iter().filter(|role| member.roles.iter().all(|held| held.id != role.id)) {
+        give(s, id, role.id).await?;
+    }
+    for role in member.roles.iter().filter(|held| wanted.iter().all(|role| role.id != held.id)) {
+        take(s, id, role.id).await?;
+    }
+    if member.is_owner() && !wanted.iter().any(|role| role.is_owner) {
+        ownership::end_of(s, id).await?;
+    }
+    let event = Event::MemberRolesChanged { before: changed.before.clone(), after: changed.after.clone() };
+    Ok(Recorded::new(changed, event, member.target()))
+}
+
+/// Puts a role on a member, without asking who does it.
+pub(in crate::domain) async fn give<P>(s: &WriteScope<P>, member: Uuid, role: Uuid) -> Result<(), Refused> {
+    hold(s.open(), member, role).await
+}
+
+/// The same where there is no actor with a membership yet.
+pub(in crate::domain) async fn hold(open: &Transaction, member: Uuid, role: Uuid) -> Result<(), Refused> {
+    let row = member_role::ActiveModel {
+        workspace_id: Set(open.workspace_id()),
+        member_id: Set(member),
+        role_id: Set(role),
+    };
+    Ok(open.insert(row).await?)
+}
+
+/// Takes a role from a member, without asking who does it.
+pub(in crate::domain) async fn take<P>(s: &WriteScope<P>, member: Uuid, role: Uuid) -> Result<(), Refused> {
+    use member_role::Column;
+    let held = s.open().delete::<member_role::Entity>().filter(Column::MemberId.eq(member));
+    s.open().apply_to_one(held.filter(Column::RoleId.eq(role))).await
+}
+
+/// Nobody ends their own membership by the tools for others: leaving says what it means.
+async fn not_oneself<P>(s: &WriteScope<P>, member: &Subject) -> Result<(), Refused> {
+    if member.id != s.actor().member_id {
+        return Ok(());
+    }
+    if member.is_owner() && only_owner(s).await? {
+        return Err(Conflict::LastOwner.into());
+    }
+    Err(Refused::NotAllowed("This is your own membership. To step away from the workspace, leave it."))
+}
+
+#[derive(FromQueryResult)]
+struct OwnerCount {
+    owners: i64,
+}
+
+async fn only_owner(scope: &impl Scoped) -> Result<bool, Refused> {
+    let sql = "SELECT COUNT(*) AS owners FROM active_owners o WHERE o.workspace_id = $1";
+    let count: Option<OwnerCount> = scope.first(sql, Vec::new()).await?;
+    Ok(count.is_some_and(|count| count.owners <= 1))
+}
+
+/// Shuts the member out, from the next request on. They keep their roles. Answers their name.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::Ceiling`], [`Conflict::AlreadySuspended`],
+/// [`Conflict::LastOwner`].
+pub async fn suspend(
+    s: &mut WriteScope<perm::SuspendMembers>,
+    id: Uuid,
+) -> Result<Recorded<String>, Refused> {
+    let member = manageable(s, id).await?;
+    not_oneself(s, &member).await?;
+    if !member.is_active {
+        return Err(Conflict::AlreadySuspended.into());
+    }
+    set_status(s, id, "suspended", "active").await?;
+    if member.is_owner() {
+        ownership::end_of(s, id).await?;
+    }
+    let event = Event::MemberSuspended { roles: member.role_names() };
+    Ok(Recorded::new(member.name.clone(), event, member.target()))
+}
+
+/// Lets a suspended member in again, with the roles they had. Answers their name.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::Ceiling`], [`Conflict::AlreadyActive`].
+pub async fn reactivate(
+    s: &mut WriteScope<perm::SuspendMembers>,
+    id: Uuid,
+) -> Result<Recorded<String>, Refused> {
+    let member = manageable(s, id).await?;
+    if member.is_active {
+        return Err(Conflict::AlreadyActive.into());
+    }
+    set_status(s, id, "active", "suspended").await?;
+    let event = Event::MemberReactivated { roles: member.role_names() };
+    Ok(Recorded::new(member.name.clone(), event, member.target()))
+}
+
+/// What a member is called.
+///
+/// # Errors
+/// [`Refused::Hidden`] where this workspace has no such member.
+pub(super) async fn name<P>(s: &WriteScope<P>, id: Uuid) -> Result<String, Refused> {
+    let all = roles::all(s).await?;
+    Ok(Subject::load(s, &all, id).await?.name)
+}
+
+async fn set_status<P>(s: &WriteScope<P>, id: Uuid, to: &str, from: &str) -> Result<(), Refused> {
+    use member::Column;
+    let row = s.open().update::<member::Entity>().filter(Column::Id.eq(id)).filter(Column::Status.eq(from));
+    s.open().apply_to_one(row.col_expr(Column::Status, Expr::value(to))).await
+}
+
+/// Ends the membership. Invitations that the member sent are cancelled. Answers their name.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::Ceiling`], [`Conflict::LastOwner`].
+pub async fn remove(s: &mut WriteScope<perm::RemoveMembers>, id: Uuid) -> Result<Recorded<String>, Refused> {
+    let member = manageable(s, id).await?;
+    not_oneself(s, &member).await?;
+    let invitations_cancelled = end(s, &member).await?;
+    let event = Event::MemberRemoved { roles: member.role_names(), invitations_cancelled };
+    Ok(Recorded::new(member.name.clone(), event, member.target()))
+}
+
+/// The actor leaves.
+///
+/// # Errors
+/// [`Conflict::LastOwner`].
+pub async fn leave(s: &mut WriteScope<perm::Membership>) -> Result<Recorded<()>, Refused> {
+    let all = roles::all(s).await?;
+    let member = Subject::load(s, &all, s.actor().member_id).await?;
+    let invitations_cancelled = end(s, &member).await?;
+    let event = Event::MemberLeft { roles: member.role_names(), invitations_cancelled };
+    Ok(Recorded::new((), event, member.target()))
+}
+
+/// The member, if the actor may manage them.
+async fn manageable<P>(s: &WriteScope<P>, id: Uuid) -> Result<Subject, Refused> {
+    let all = roles::all(s).await?;
+    let member = Subject::load(s, &all, id).await?;
+    if member.id != s.actor().member_id {
+        s.actor().holdings.may_manage(&member.holdings())?;
+    }
+    Ok(member)
+}
+
+/// Deletes the membership and cancels what it sent. Answers how many invitations that were.
+async fn end<P>(s: &WriteScope<P>, member: &Subject) -> Result<i64, Refused> {
+    let sent =
+        s.open().update::<invitation::Entity>().filter(invitation::Column::InviterId.eq(member.user_id));
+    let cancelled = s.open().apply(ended(sent, "cancelled", s.now_ms())).await?;
+    s.open()
+        .apply_to_one(s.open().delete::<member::Entity>().filter(member::Column::Id.eq(member.id)))
+        .await?;
+    Ok(i64::try_from(cancelled).unwrap_or(0))
+}

@@ -1,0 +1,12 @@
+//! Members: who they are, what they hold, and what may be done to them.
+//!
+//! [`list`] looks at them, [`change`] changes one, [`bulk`] changes many at once.
+
+pub mod bulk;
+mod change;
+mod list;
+
+pub use change::{RolesChanged, change_roles, leave, reactivate, remove, suspend};
+pub(super) use change::{Subject, give, hold, take};
+pub(super) use list::like;
+pub use list::{Detail, Filter, Listing, Member, Sort, detail, list, may_act};
