@@ -53,6 +53,7 @@ async fn make(names: Names) -> Gallery {
     own_pages(&world, &mut hang).await;
     looking(&world, &mut hang).await;
     changing(&world, &mut hang).await;
+    many_at_once(&world, &mut hang).await;
     empty_workspace(&world, &mut hang).await;
     problems(&world, &mut hang).await;
     let answers = answers(&world.app.client(), &hang.pictures).await;
@@ -415,6 +416,34 @@ async fn changing(world: &World, hang: &mut Hang) {
     hang.page("activity-refused", 200, owner.get(&world.at("/activity?outcome=refused")).await);
     hang.page("activity-none", 200, owner.get(&world.at("/activity?q=nobody+at+all&from=2026-01-31")).await);
     hang.opened("invitation-menu", "invitations-results", &["#results details[id] > summary"]);
+}
+
+/// Several members or invitations, looked at and changed together.
+async fn many_at_once(world: &World, hang: &mut Hang) {
+    let owner = &world.owner;
+    let of = |noun: &str, roles: &[&str]| {
+        let ids: Vec<String> = roles.iter().map(|role| format!("member={}", world.members[role])).collect();
+        world.at(&format!("/members/selection/{noun}?{}", ids.join("&")))
+    };
+    let both = ["support", "editor"];
+    let page = owner.get(&of("roles", &both)).await;
+    hang.page("selected-roles-refused", 422, owner.submit(&page, "/selection/roles", &[]).await);
+    hang.page("selected-roles", 200, page);
+    hang.page("selected-suspension", 200, owner.get(&of("suspension", &both)).await);
+    hang.page("selected-suspended", 200, owner.get(&of("suspension", &["former"])).await);
+    hang.page("selected-removal", 200, owner.get(&of("removal", &both)).await);
+    hang.page("selected-above", 200, world.admin.get(&of("removal", &["owner", "viewer"])).await);
+    let page = owner.get(&of("roles", &["editor", "viewer"])).await;
+    let changed = [("role", "viewer"), ("role", "support")];
+    hang.page("members-results", 200, submit(owner, &page, "/selection/roles", &changed).await);
+
+    let page = owner.get(&world.at("/invitations?status=pending")).await;
+    let ids = page.attributes("input[name=invitation]", "value");
+    let ids: Vec<String> = ids.iter().map(|id| format!("invitation={id}")).collect();
+    let path = |noun: &str| world.at(&format!("/invitations/selection/{noun}?{}", ids.join("&")));
+    hang.page("selected-resend", 200, owner.get(&path("resend")).await);
+    hang.page("selected-cancellation", 200, owner.get(&path("cancellation")).await);
+    hang.opened("members-selected", "members-of-admin", &["input[name=member]:enabled"]);
 }
 
 /// A founder who is alone.

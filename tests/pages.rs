@@ -165,7 +165,14 @@ async fn tab_reaches_everything_and_shows_where_it_is() {
     for picture in &viewer.gallery.pictures {
         viewer.look_at(picture).await;
         let tabs = viewer.browser.run(FOCUS).await.as_u64().unwrap();
-        viewer.browser.press("\u{E004}".repeat(usize::try_from(tabs).unwrap())).await;
+        let tabs = "\u{E004}".repeat(usize::try_from(tabs).unwrap());
+        // Some things take more than one Tab, as a date does; after the last comes the first again.
+        for _ in 0..3 {
+            viewer.browser.press(tabs.as_str()).await;
+            if viewer.browser.run("return focusMissing();").await == false {
+                break;
+            }
+        }
         let found = viewer.browser.run("return focusReport();").await;
         viewer.note(picture, &found);
     }

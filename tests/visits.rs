@@ -63,6 +63,8 @@ async fn nothing_moves_once_it_was_seen() {
     let app = TestApp::spawn(Backend::Sqlite).await;
     let browser = owner_of_many(&app).await;
     browser.prepare(WATCH).await;
+    // Slow enough that a page is drawn while the rest of it is still being read.
+    browser.devtools("Emulation.setCPUThrottlingRate", json!({ "rate": 6 })).await;
     let mut moved = Vec::new();
     for (width, height) in [(1280, 900), (390, 844)] {
         browser.screen(width, height, 1).await;
@@ -70,7 +72,7 @@ async fn nothing_moves_once_it_was_seen() {
             browser.devtools("Network.clearBrowserCache", json!({})).await;
             for visit in ["first", "second"] {
                 browser.go(&format!("{}/w/seed-1/{page}", app.url())).await;
-                tokio::time::sleep(Duration::from_millis(250)).await;
+                tokio::time::sleep(Duration::from_millis(300)).await;
                 let shifts = browser.run("return shifts;").await;
                 if shifts != json!([]) {
                     moved.push(format!("{page}, {width} wide, {visit} visit: {shifts}"));
