@@ -389,7 +389,7 @@ async fn seed_events(
 }
 
 fn seed_event(number: u32, is_refusal: bool) -> Event {
-    let (before, after) = if number % 2 == 0 { ("Viewer", "Editor") } else { ("Editor", "Viewer") };
+    let (before, after) = if number.is_multiple_of(2) { ("Viewer", "Editor") } else { ("Editor", "Viewer") };
     match number % 10 {
         _ if is_refusal => Event::AccessRefused { route: "seed".into(), reason: "seed".into() },
         9 => Event::MemberSuspended { roles: vec![before.into()] },
