@@ -36,6 +36,9 @@ enum Command {
         /// Members of each.
         #[arg(long, default_value_t = 50)]
         members: u32,
+        /// Invitations of each, in all states.
+        #[arg(long, default_value_t = 0)]
+        invitations: u32,
         /// Audit events of each, beside the one that founds it.
         #[arg(long, default_value_t = 0)]
         events: u32,
@@ -102,9 +105,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             db.close().await;
             serve(config, Some(welcome)).await
         }
-        Command::Seed { workspaces, members, events } => {
+        Command::Seed { workspaces, members, invitations, events } => {
             let db = open(&config).await?;
-            let size = seed::Size { workspaces, members, events };
+            let size = seed::Size { workspaces, members, invitations, events };
             println!("{}", seed::seed(&db, &size).await?);
             db.close().await;
             Ok(())

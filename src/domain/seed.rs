@@ -216,6 +216,8 @@ pub struct Size {
     pub workspaces: u32,
     /// Members of each workspace, its Owner included.
     pub members: u32,
+    /// Invitations of each, in all states.
+    pub invitations: u32,
     /// Audit events of each workspace, beside the one that founds it.
     pub events: u32,
 }
@@ -271,6 +273,7 @@ async fn seed_workspace(db: &Db, number: i64, size: &Size, hash: &str) -> Result
         let row: Option<Id> = tx.first(sql, vec![workspace.into(), role.slug().into()]).await?;
         roles.push(row.map(|row| row.id).ok_or(Refused::Hidden)?);
     }
+    let mut members = Vec::new();
     for member in 2..=i64::from(size.members) {
         let joined = now - year + member * HOUR % year;
         let email = format!("member-{member}@seed-{number}.example.com");
@@ -294,9 +297,52 @@ async fn seed_workspace(db: &Db, number: i64, size: &Size, hash: &str) -> Result
         let role = usize::try_from((member - 2) % 6 + 1).unwrap_or(1);
         let sql = "INSERT INTO member_roles (workspace_id, member_id, role_id) VALUES ($1, $2, $3)";
         tx.run(sql, vec![workspace.into(), id.into(), roles[role].into()]).await?;
+        members.push((id, format!("Member {member} of {name}")));
     }
-    seed_events(&tx, workspace, owner, &person.name, size.events, now).await?;
+    if let Some(least) = roles.last() {
+        seed_invitations(&tx, workspace, owner, *least, size.invitations, now).await?;
+    }
+    seed_events(&tx, workspace, &person, &members, size.events, now).await?;
     tx.commit().await?;
+    Ok(())
+}
+
+async fn seed_invitations(
+    tx: &DatabaseTransaction,
+    workspace: Uuid,
+    inviter: Uuid,
+    role: Uuid,
+    invitations: u32,
+    now: i64,
+) -> Result<(), Refused> {
+    for number in 0..i64::from(invitations) {
+        let sent = now - number * HOUR % (365 * DAY);
+        let (id, expires) = (random::id(sent), sent + 7 * DAY);
+        // What waits can still be answered; the rest was, or never will be.
+        let status = match number % 5 {
+            _ if number < 100 => "pending",
+            0 => "expired",
+            1 => "cancelled",
+            2 => "declined",
+            _ => "accepted",
+        };
+        let sql = "INSERT INTO invitations (workspace_id, id, email, message, status, inviter_id, created_at, sent_at, expires_at, ended_at)
+            VALUES ($1, $2, $3, '', $4, $5, $6, $6, $7, $8)";
+        let ended = (status != "pending").then_some(expires);
+        let values = vec![
+            workspace.into(),
+            id.into(),
+            format!("invited-{number}@example.com").into(),
+            status.into(),
+            inviter.into(),
+            sent.into(),
+            expires.into(),
+            ended.into(),
+        ];
+        tx.run(sql, values).await?;
+        let sql = "INSERT INTO invitation_roles (workspace_id, invitation_id, role_id) VALUES ($1, $2, $3)";
+        tx.run(sql, vec![workspace.into(), id.into(), role.into()]).await?;
+    }
     Ok(())
 }
 
@@ -306,11 +352,15 @@ struct Chain {
     audit_hash: Vec<u8>,
 }
 
+/// Events that share a moment and an outcome.
+const AT_ONCE: u32 = 50;
+
+/// A year of events: nine parts done, one refused.
 async fn seed_events(
     tx: &DatabaseTransaction,
     workspace: Uuid,
-    owner: Uuid,
-    name: &str,
+    owner: &Person,
+    members: &[(Uuid, String)],
     events: u32,
     now: i64,
 ) -> Result<(), Refused> {
@@ -318,22 +368,32 @@ async fn seed_events(
     let chain: Option<Chain> = tx.first(sql, vec![workspace.into()]).await?;
     let chain = chain.ok_or(Refused::Hidden)?;
     let mut head = Head { workspace, seq: chain.audit_seq, hash: chain.audit_hash };
-    let actor = Actor { id: owner, name: name.to_owned() };
+    let actor = Actor { id: owner.user_id, name: owner.name.clone() };
     let origin = origin("seed");
-    let mut entries = Vec::new();
-    for number in 0..events {
-        let (before, after) = if number % 2 == 0 { ("Viewer", "Editor") } else { ("Editor", "Viewer") };
-        let event = match number % 10 {
-            9 => Event::MemberSuspended { roles: vec![before.into()] },
-            8 => Event::MemberReactivated { roles: vec![before.into()] },
-            _ => Event::MemberRolesChanged { before: vec![before.into()], after: vec![after.into()] },
-        };
-        entries.push((event, Target::named(TargetKind::Member, format!("Member {}", number % 1_000))));
-        if entries.len() == 1_000 || number + 1 == events {
-            let about = Circumstances { actor: &actor, origin: &origin, at: now, outcome: Outcome::Done };
-            audit::append(tx, &mut head, &about, &entries).await?;
-            entries.clear();
-        }
+    let mut members = members.iter().cycle();
+    for first in (0..events).step_by(AT_ONCE as usize) {
+        let is_refusal = first / AT_ONCE % 10 == 9;
+        let entries: Vec<_> = (first..events.min(first + AT_ONCE))
+            .map(|number| {
+                let target = members.next().map(|(id, name)| Target::new(TargetKind::Member, *id, name));
+                let target = target.unwrap_or_else(|| Target::named(TargetKind::Nothing, ""));
+                (seed_event(number, is_refusal), target)
+            })
+            .collect();
+        let at = now - 365 * DAY * i64::from(events - first) / i64::from(events);
+        let outcome = if is_refusal { Outcome::Refused } else { Outcome::Done };
+        let about = Circumstances { actor: &actor, origin: &origin, at, outcome };
+        audit::append(tx, &mut head, &about, &entries).await?;
     }
     Ok(())
+}
+
+fn seed_event(number: u32, is_refusal: bool) -> Event {
+    let (before, after) = if number.is_multiple_of(2) { ("Viewer", "Editor") } else { ("Editor", "Viewer") };
+    match number % 10 {
+        _ if is_refusal => Event::AccessRefused { route: "seed".into(), reason: "seed".into() },
+        9 => Event::MemberSuspended { roles: vec![before.into()] },
+        8 => Event::MemberReactivated { roles: vec![before.into()] },
+        _ => Event::MemberRolesChanged { before: vec![before.into()], after: vec![after.into()] },
+    }
 }

@@ -1,5 +1,7 @@
 //! What happened in a workspace.
 
+pub(in crate::web) mod sample;
+
 use super::{Neighbours, me::browser};
 use crate::{
     clock::DAY,

@@ -1,5 +1,7 @@
 //! The people of a workspace.
 
+pub(in crate::web) mod sample;
+
 use super::{
     Neighbours, address,
     bulk::{self, Shown},

@@ -1,5 +1,7 @@
 //! The Security page: one dropdown a permission.
 
+pub(in crate::web) mod sample;
+
 use super::effect;
 use crate::{
     domain::{
