@@ -13,6 +13,7 @@ mod abuse; // what real products got wrong, line by line
 mod activity; // what happened: told, filtered, paged
 mod browser; // what only a real browser shows
 mod crawl; // a form is on a page if and only if its POST is allowed
+mod demo; // four months of a workspace, made as requests would
 mod durability; // kill -9 while writing
 mod invitations; // from the offer to the membership
 mod mail; // the outbox, to files and to a real SMTP server
