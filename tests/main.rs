@@ -23,6 +23,7 @@ mod organization; // the workspace's name, address and end
 mod people; // sign-up, sign-in, passwords, addresses, sessions
 mod policy; // the ceiling, as properties of the pure rules
 mod races; // twenty at once, on real connections
+mod refusals; // what a refusal looks like, and what leads on
 mod security; // one row a permission, saved at once
 mod statements; // how many SQL statements a page costs
 mod support;

@@ -14,7 +14,7 @@ use crate::{
     policy::{BuiltIn, perm},
     web::{
         chrome::{Chrome, Flash, View},
-        form::{Again, Errors, Form, Nothing, Query, Target, check, checks},
+        form::{Again, Errors, Form, Nothing, Query, Target, check, checks, listed},
         guard::{Answer, Authorized},
         when::When,
     },
@@ -34,6 +34,7 @@ struct Index {
     is_filtered: bool,
     rows: Vec<Row>,
     neighbours: Neighbours,
+    errors: Errors,
     form: InviteForm,
     /// What became of the addresses that were just sent; empty where nothing was.
     results: Vec<Shown>,
@@ -126,15 +127,18 @@ impl From<Sent> for Shown {
 
 pub async fn index(cx: Authorized<perm::ReadInvitations, Query<ListQuery>>) -> Answer {
     let (scope, view, Query(query)) = cx.into_parts();
-    let (filter, at) = query.read()?;
-    let listing = invitations::list(&scope, &filter, &at).await?;
+    let list = async |filter: &Filter, at: &Position| invitations::list(&scope, filter, at).await;
+    let (listing, status, errors) = listed(query.read(), list).await?;
+    // What was refused is shown in its field, and carried along by no link.
+    let links = if errors.any() { ListQuery::default() } else { query.clone() };
     let results = taken(&view, &scope, &query.notice).await?;
     let base = view.at("/invitations");
     let now = scope.now_ms();
     let page = Index {
         chrome: view.chrome("invitations"),
         is_filtered: query.filters().iter().any(|(_, value)| !value.is_empty()),
-        neighbours: Neighbours::new(&listing.page, &base, &query.filters()),
+        neighbours: Neighbours::new(&listing.page, &base, &links.filters()),
+        errors,
         rows: listing
             .page
             .rows
@@ -152,7 +156,7 @@ pub async fn index(cx: Authorized<perm::ReadInvitations, Query<ListQuery>>) -> A
         base,
         query,
     };
-    Ok(view.html(&page))
+    Ok(view.html_as(status, &page))
 }
 
 async fn taken(
@@ -200,6 +204,9 @@ pub async fn send(cx: Authorized<perm::InviteMembers, Form<Invite>>) -> Answer {
     let (scope, view, Form(form)) = cx.into_parts();
     let again = scope.again();
     let sent = match form.read() {
+        Ok(_) if form.role.is_empty() && !may_give_viewer(&scope).await? => {
+            Err(Invalid::field("role", "Choose at least one role.").into())
+        }
         Ok(batch) => invitations::send(scope, batch).await,
         Err(invalid) => Err(invalid.into()),
     };
@@ -227,6 +234,13 @@ pub async fn send(cx: Authorized<perm::InviteMembers, Form<Invite>>) -> Answer {
             }))
         }
     }
+}
+
+/// Whether the role of a form without roles can be given: whose Viewer holds too much for them did
+/// not ask for it, they only chose nothing.
+async fn may_give_viewer(scope: &ReadScope<perm::InviteMembers>) -> Result<bool, Refused> {
+    let roles = roles::assignable(scope).await?;
+    Ok(roles.iter().any(|role| role.slug == BuiltIn::Viewer.slug() && role.refused.is_none()))
 }
 
 /// To the list, which shows the results with their links this once.

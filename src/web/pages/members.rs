@@ -11,10 +11,10 @@ use crate::{
         scope::ReadScope,
         search_text,
     },
-    policy::{self, Permission, perm},
+    policy::{self, Ceiling, Permission, perm},
     web::{
         chrome::{Chrome, Flash, View, hue, initials},
-        form::{Errors, Form, Nothing, Query, Target, check, checks},
+        form::{Errors, Form, Nothing, Query, Target, check, checks, listed},
         guard::{Answer, Authorized},
         when::When,
     },
@@ -41,6 +41,7 @@ struct Index {
     by_joined: SortLink,
     by_active: SortLink,
     neighbours: Neighbours,
+    errors: Errors,
     offer: Option<OfferNote>,
 }
 
@@ -71,6 +72,8 @@ struct Row {
     /// Why there is nothing to do here for the viewer; empty where there is, or where they hold no
     /// permission for it anyway.
     why_not: String,
+    /// The same in a few words, for the list.
+    why_not_short: &'static str,
 }
 
 impl Row {
@@ -82,12 +85,15 @@ impl Row {
             [Permission::UpdateMemberRoles, Permission::SuspendMembers, Permission::RemoveMembers]
                 .into_iter()
                 .any(|permission| actor.holdings.has(permission));
-        let why_not = match &member.refused {
-            _ if !holds_any => String::new(),
-            _ if member.is_last_owner => "The only Owner. Make someone else an Owner first.".to_owned(),
-            Some(_) if member.is_you => String::new(),
-            Some(ceiling) => ceiling.to_string(),
-            None => String::new(),
+        let (why_not_short, why_not) = match &member.refused {
+            _ if !holds_any => ("", String::new()),
+            _ if member.is_last_owner => {
+                ("The only Owner", "The only Owner. Make someone else an Owner first.".to_owned())
+            }
+            Some(_) if member.is_you => ("", String::new()),
+            Some(Ceiling::OwnerOnly) => ("Managed by Owners", Ceiling::OwnerOnly.to_string()),
+            Some(ceiling) => ("Holds as much as you", ceiling.to_string()),
+            None => ("", String::new()),
         };
         Self {
             initials: initials(&member.name),
@@ -106,6 +112,7 @@ impl Row {
             may_suspend: allowed(Permission::SuspendMembers) && others,
             may_remove: allowed(Permission::RemoveMembers) && others,
             why_not,
+            why_not_short,
             member,
         }
     }
@@ -180,17 +187,20 @@ impl ListQuery {
 
 pub async fn index(cx: Authorized<perm::ReadMembers, Query<ListQuery>>) -> Answer {
     let (scope, view, Query(query)) = cx.into_parts();
-    let (filter, at) = query.read()?;
-    let listing = members::list(&scope, &filter, &at).await?;
+    let list = async |filter: &Filter, at: &Position| members::list(&scope, filter, at).await;
+    let (listing, status, errors) = listed(query.read(), list).await?;
+    // What was refused is shown in its field, and carried along by no link.
+    let links = if errors.any() { ListQuery::default() } else { query.clone() };
     let base = view.at("/members");
     let offer = ownership::pending(&scope).await?;
     let page = Index {
         chrome: view.chrome("members"),
         is_filtered: query.filters().iter().any(|(name, value)| *name != "sort" && !value.is_empty()),
-        by_name: query.sort_link(&base, "name", "ascending"),
-        by_joined: query.sort_link(&base, "joined", "descending"),
-        by_active: query.sort_link(&base, "active", "descending"),
-        neighbours: Neighbours::new(&listing.page, &base, &query.filters()),
+        by_name: links.sort_link(&base, "name", "ascending"),
+        by_joined: links.sort_link(&base, "joined", "descending"),
+        by_active: links.sort_link(&base, "active", "descending"),
+        neighbours: Neighbours::new(&listing.page, &base, &links.filters()),
+        errors,
         total: listing.total,
         roles: listing.roles,
         offer: offer.map(|offer| OfferNote {
@@ -203,7 +213,7 @@ pub async fn index(cx: Authorized<perm::ReadMembers, Query<ListQuery>>) -> Answe
         base,
         query,
     };
-    Ok(view.html(&page))
+    Ok(view.html_as(status, &page))
 }
 
 #[derive(Template)]
