@@ -1,4 +1,4 @@
-//! What costs no I/O: the rules, and drawing pages. `cargo bench --bench pure`
+//! What costs no I/O: the rules, and drawing pages. `cargo bench --features bench`
 
 use askama::Template;
 use bailiwick::{

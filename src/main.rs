@@ -3,7 +3,7 @@
 use bailiwick::{
     clock::Clock,
     config::Config,
-    domain::{Db, chain, seed},
+    domain::{Db, chain, demo, seed},
     startup::{Application, StartupError},
 };
 use clap::{Parser, Subcommand};
@@ -100,8 +100,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             if config.database_url == DEFAULT_DATABASE {
                 config.database_url = DEMO_DATABASE.to_owned();
             }
-            let db = open(&config).await?;
-            let welcome = seed::demo(&db).await?;
+            let past = Clock::manual(Clock::system().now_ms() - demo::PAST);
+            let db = Db::open(&config, String::new(), past).await?;
+            let welcome = demo::demo(&db).await?;
             db.close().await;
             serve(config, Some(welcome)).await
         }

@@ -1,37 +1,29 @@
-//! Data for a first look (`demo`) and for load tests (`seed`).
-//!
-//! The demo is made by the same functions that requests call, so that it shows what they do. The
-//! load data is inserted in bulk, because a million rows would take them too long.
+//! Data for load tests. It is inserted in bulk, because a million rows would take the functions
+//! that requests call too long. What those make: `demo`.
 
 use super::{
-    Db, Event, Name, Refused, Slug, Target, TargetKind, Token,
+    Db, Event, Name, Refused, Slug, Target, TargetKind,
     audit::{self, Actor, Circumstances, Head, Outcome},
     db::Sql,
-    identity::{self, Password, Person},
-    invitations::{self, Batch},
-    members,
-    scope::{Credential, Origin, ReadScope, Via},
-    security::{self, Wanted},
+    identity::{Password, Person},
+    scope::{Origin, Via},
     workspaces,
 };
 use crate::{
     clock::{DAY, HOUR},
-    policy::{BuiltIn, Permission, perm},
+    policy::BuiltIn,
     random,
 };
 use sea_orm::{DatabaseTransaction, FromQueryResult};
 use serde_json::json;
 use uuid::Uuid;
 
-/// Of everybody in the demo. It guards nothing that is worth having.
-const DEMO_PASSWORD: &str = "look around the demo";
-
 #[derive(FromQueryResult)]
 struct Count {
     count: i64,
 }
 
-async fn people(db: &Db) -> Result<i64, Refused> {
+pub(super) async fn people(db: &Db) -> Result<i64, Refused> {
     let row: Option<Count> = db.read().first("SELECT COUNT(*) AS count FROM users", Vec::new()).await?;
     Ok(row.map_or(0, |row| row.count))
 }
@@ -41,7 +33,7 @@ fn origin(route: &str) -> Origin {
 }
 
 /// Inserts a person whose address counts as confirmed.
-async fn insert_person(
+pub(super) async fn insert_person(
     tx: &DatabaseTransaction,
     name: &str,
     email: &str,
@@ -55,138 +47,8 @@ async fn insert_person(
     Ok(id)
 }
 
-/// A demo person signs in, as a browser would.
-struct Visitor {
-    person: Person,
-    credential: Credential,
-}
-
-impl Visitor {
-    async fn sign_in(db: &Db, email: &str) -> Result<Self, Refused> {
-        let token = identity::sign_in(db, email, DEMO_PASSWORD, None, &origin("demo")).await?;
-        let credential = Credential::of_session(&token);
-        Ok(Self { person: identity::who(db, &credential).await?, credential })
-    }
-
-    async fn admit<P: crate::policy::Access>(&self, db: &Db, slug: &Slug) -> Result<ReadScope<P>, Refused> {
-        ReadScope::admit(db, self.credential.clone(), slug.as_str(), origin("GET /w/{workspace}/activity"))
-            .await
-    }
-
-    async fn sign_out(self, db: &Db) -> Result<(), Refused> {
-        identity::sign_out(db, &self.person, &origin("demo")).await
-    }
-}
-
-fn demo_email(role: BuiltIn) -> String {
-    format!("{}@example.com", role.slug())
-}
-
-/// Fills an empty database with a workspace that has one person per role. Answers how to sign in.
-/// A database that holds the demo already is left as it is.
-///
-/// # Errors
-/// [`Refused::NotAllowed`] where the database holds something else.
-pub async fn demo(db: &Db) -> Result<String, Refused> {
-    let sql = "SELECT COUNT(*) AS count FROM workspaces WHERE slug = 'demo'";
-    let made: Option<Count> = db.read().first(sql, Vec::new()).await?;
-    if made.is_some_and(|made| made.count > 0) {
-        return Ok(welcome());
-    }
-    if people(db).await? > 0 {
-        return Err(Refused::NotAllowed(
-            "the demo wants an empty database: name one with BAILIWICK_DATABASE_URL, such as sqlite://data/demo.db",
-        ));
-    }
-    fill(db).await?;
-    Ok(welcome())
-}
-
-async fn fill(db: &Db) -> Result<(), Refused> {
-    let password = Password::parse(DEMO_PASSWORD, &[]).map_err(Refused::NotAllowed)?;
-    let hash = db.passwords().hash(&password).await?;
-    let tx = db.begin().await?;
-    for role in BuiltIn::ALL {
-        insert_person(&tx, &format!("Demo {}", role.name()), &demo_email(role), &hash, db.now_ms()).await?;
-    }
-    for (name, email) in
-        [("Demo Second Owner", "second@example.com"), ("Demo Former Member", "former@example.com")]
-    {
-        insert_person(&tx, name, email, &hash, db.now_ms()).await?;
-    }
-    tx.commit().await?;
-    let owner = Visitor::sign_in(db, &demo_email(BuiltIn::Owner)).await?;
-    let (name, slug) = (read(Name::parse("Demo Company"))?, read(Slug::parse("demo"))?);
-    workspaces::create(db, &owner.person, None, &name, &slug, &origin("demo")).await?;
-    for role in BuiltIn::ALL.into_iter().filter(|role| *role != BuiltIn::Owner) {
-        join(db, &owner, &slug, &demo_email(role), &[role]).await?;
-    }
-    join(db, &owner, &slug, "second@example.com", &[BuiltIn::Owner, BuiltIn::Developer]).await?;
-    join(db, &owner, &slug, "former@example.com", &[BuiltIn::Viewer]).await?;
-    happenings(db, &owner, &slug).await?;
-    owner.sign_out(db).await
-}
-
-fn read<T>(parsed: Result<T, super::Complaint>) -> Result<T, Refused> {
+pub(super) fn read<T>(parsed: Result<T, super::Complaint>) -> Result<T, Refused> {
     parsed.map_err(Refused::NotAllowed)
-}
-
-async fn invite(
-    db: &Db,
-    by: &Visitor,
-    slug: &Slug,
-    emails: &str,
-    roles: &[BuiltIn],
-) -> Result<Vec<String>, Refused> {
-    let scope = by.admit::<perm::InviteMembers>(db, slug).await?;
-    let roles = roles.iter().map(|role| role.slug().to_owned()).collect();
-    let message = read(super::Message::parse("Welcome to the demo."))?;
-    let sent = invitations::send(scope, Batch { emails: emails.into(), roles, message }).await?;
-    let links = sent.into_iter().filter_map(|sent| match sent.outcome {
-        invitations::Outcome::Sent { link } => Some(link),
-        _ => None,
-    });
-    Ok(links.collect())
-}
-
-async fn join(db: &Db, by: &Visitor, slug: &Slug, email: &str, roles: &[BuiltIn]) -> Result<(), Refused> {
-    for link in invite(db, by, slug, email, roles).await? {
-        let secret = link.rsplit('/').next().unwrap_or("");
-        let token = Token::parse(super::Purpose::Invitation, secret).ok_or(Refused::Hidden)?;
-        let visitor = Visitor::sign_in(db, email).await?;
-        invitations::accept(db, &visitor.person, &token, &origin("demo")).await?;
-        visitor.sign_out(db).await?;
-    }
-    Ok(())
-}
-
-/// Something for every page to show.
-async fn happenings(db: &Db, owner: &Visitor, slug: &Slug) -> Result<(), Refused> {
-    invite(db, owner, slug, "new.developer@example.com", &[BuiltIn::Developer]).await?;
-    invite(db, owner, slug, "new.editor@example.com, new.viewer@example.com", &[BuiltIn::Editor]).await?;
-    let withdrawn =
-        by_email(db, "SELECT id FROM invitations WHERE email = $1", "new.viewer@example.com").await?;
-    let scope = owner.admit::<perm::CancelInvitations>(db, slug).await?;
-    scope.write(async |s| invitations::cancel(s, withdrawn).await).await?;
-    let sql = "SELECT m.id FROM members m JOIN users u ON u.id = m.user_id WHERE u.email = $1";
-    let former = by_email(db, sql, "former@example.com").await?;
-    let scope = owner.admit::<perm::SuspendMembers>(db, slug).await?;
-    scope.write(async |s| members::suspend(s, former).await).await?;
-    let support = by_email(db, sql, &demo_email(BuiltIn::Support)).await?;
-    let both = [BuiltIn::Support.slug().to_owned(), BuiltIn::Viewer.slug().to_owned()];
-    let scope = owner.admit::<perm::UpdateMemberRoles>(db, slug).await?;
-    scope.write(async |s| members::change_roles(s, support, &both).await).await?;
-    let rows = security::matrix(&owner.admit(db, slug).await?).await?;
-    let export = rows.iter().find(|row| row.permission == Permission::ExportData).ok_or(Refused::Hidden)?;
-    let roles = vec![BuiltIn::Admin.slug().to_owned(), BuiltIn::Billing.slug().to_owned()];
-    let wanted =
-        Wanted { permission: export.permission, roles, version: export.version.clone(), confirmed: false };
-    let scope = owner.admit::<perm::UpdatePermissions>(db, slug).await?;
-    scope.write(async |s| security::set(s, &wanted).await).await?;
-    let viewer = Visitor::sign_in(db, &demo_email(BuiltIn::Viewer)).await?;
-    // Refused, so that the record shows what that looks like.
-    let _ = viewer.admit::<perm::ReadAudit>(db, slug).await;
-    viewer.sign_out(db).await
 }
 
 #[derive(FromQueryResult)]
@@ -194,21 +56,9 @@ struct Id {
     id: Uuid,
 }
 
-async fn by_email(db: &Db, sql: &str, email: &str) -> Result<Uuid, Refused> {
+pub(super) async fn by_email(db: &Db, sql: &str, email: &str) -> Result<Uuid, Refused> {
     let row: Option<Id> = db.read().first(sql, vec![email.into()]).await?;
     row.map(|row| row.id).ok_or(Refused::Hidden)
-}
-
-fn welcome() -> String {
-    let mut text = String::from("Sign in to the demo as any of these:\n\n");
-    for role in BuiltIn::ALL {
-        text.push_str(&format!("  {:<24} {}\n", demo_email(role), role.name()));
-    }
-    text.push_str(
-        "  second@example.com       Owner and Developer\n  former@example.com       Viewer, suspended\n",
-    );
-    text.push_str(&format!("\nTheir password: {DEMO_PASSWORD}\n"));
-    text
 }
 
 /// How much data to add.

@@ -14,7 +14,7 @@ mod when;
 
 pub mod guard;
 pub mod routes;
-#[doc(hidden)]
+#[cfg(feature = "bench")]
 pub mod samples;
 
 pub(crate) use assets::serve as serve_asset;

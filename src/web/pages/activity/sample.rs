@@ -4,6 +4,7 @@ use super::{Index, ListQuery, Row};
 use crate::{
     domain::{Event, activity::Entry},
     web::{
+        form::Errors,
         pages::Neighbours,
         samples::{ROWS, chrome},
     },
@@ -15,6 +16,7 @@ pub fn activity() -> impl Template {
     let base = "/w/sample/activity".to_owned();
     Index {
         chrome: chrome("activity"),
+        errors: Errors::default(),
         query: ListQuery::default(),
         is_filtered: false,
         kinds: Event::KINDS,

@@ -9,6 +9,7 @@ use crate::{
     policy::{BuiltIn, Holdings},
     web::{
         chrome::{hue, initials},
+        form::Errors,
         pages::Neighbours,
         samples::{ROWS, chrome},
         when::When,
@@ -35,7 +36,11 @@ pub fn members() -> impl Template {
             next: format!("{base}?after=00"),
             last: format!("{base}?before=end"),
         },
+        errors: Errors::default(),
         offer: None,
+        can_select: true,
+        results: Vec::new(),
+        mail_hint: None,
         base,
         query,
     }
@@ -54,6 +59,8 @@ fn row(number: u8) -> Row {
         may_suspend: true,
         may_remove: true,
         why_not: String::new(),
+        why_not_short: "",
+        not_selectable: String::new(),
         member: Member {
             id,
             user_id: Some(id),
