@@ -32,10 +32,15 @@ impl<'a> Visitor<'a> {
 
     async fn sign_in(&self, email: &str) {
         self.go("/sign-in").await;
+        self.finish_sign_in(email).await;
+        self.browser.until_says("Create the workspace").await;
+    }
+
+    /// Where the form to sign in stands already.
+    async fn finish_sign_in(&self, email: &str) {
         self.browser.fill("#email", email).await;
         self.browser.fill("#password", PASSWORD).await;
         self.browser.click("main form button").await;
-        self.browser.until_says("Create the workspace").await;
     }
 
     /// Opens the dropdown of "View activity" and ticks or unticks a role.
@@ -121,6 +126,82 @@ async fn two_editors(app: TestApp, script: Script) {
     let sql = "SELECT COUNT(*) FROM grants g JOIN roles r ON r.id = g.role_id
         WHERE g.scope = 'read:audit' AND r.slug IN ('viewer', 'editor')";
     assert_eq!(app.scalar_i64(sql).await, 1, "the second change was not made");
+}
+
+/// A session is ended from elsewhere while its form is half filled in: nothing of it is saved, and
+/// signing in again leads back to the workspace.
+async fn signed_out_meanwhile(app: TestApp, script: Script) {
+    let owner = founder(&app).await;
+    let here = Visitor::new(&app, script).await;
+    here.sign_in(&owner.email).await;
+    here.go("/w/acme/organization").await;
+    here.browser.fill("#name", "Another Name").await;
+    owner.client.post_form("/me/sessions/revocation", &[]).await.assert_status(303);
+
+    app.unchanged_by(async {
+        here.browser.click("form[action='/w/acme/organization'] button").await;
+        here.browser.until_says("Sign in to go on.").await;
+    })
+    .await;
+    assert!(here.browser.at().await.ends_with("/w/acme/organization"), "the form stands in place");
+    here.finish_sign_in(&owner.email).await;
+    here.browser.until_says("You are here as Owner.").await;
+
+    // Ended once more, with a page open that is saved when a box is ticked.
+    here.go("/w/acme/security").await;
+    here.browser.click(&format!("{SECURITY_ROW} summary")).await;
+    owner.client.post_form("/me/sessions/revocation", &[]).await.assert_status(303);
+    app.unchanged_by(async {
+        here.browser.click(&format!("{SECURITY_ROW} input[value=viewer]")).await;
+        if script == Script::Off {
+            here.browser.click(&format!("{SECURITY_ROW} form button")).await;
+        }
+        here.browser.until_says("Sign in to go on.").await;
+    })
+    .await;
+    here.finish_sign_in(&owner.email).await;
+    let back = if script == Script::On { "Who may do what" } else { "You are here as Owner." };
+    here.browser.until_says(back).await;
+}
+
+/// Somebody is suspended while their form is half filled in.
+async fn suspended_meanwhile(app: TestApp, script: Script) {
+    let owner = founder(&app).await;
+    let admin = member(&app, &owner, "admin").await;
+    let here = Visitor::new(&app, script).await;
+    here.sign_in(&admin.email).await;
+    here.go("/w/acme/invitations").await;
+    here.browser.fill("#emails", "viewer@example.com").await;
+    let path = format!("/w/acme/members/{}/suspension", admin.member_id);
+    owner.client.post_form(&path, &[]).await.assert_status(303);
+
+    app.unchanged_by(async {
+        here.browser.click("form[action='/w/acme/invitations'] button.primary").await;
+        here.browser.until_says("You can't get in at the moment").await;
+    })
+    .await;
+    here.browser.click("main a[href='/workspaces']").await;
+    here.browser.until_says("Ask an Owner or Admin there to let you in again.").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_ends_under_ones_hands_with_the_script() {
+    signed_out_meanwhile(TestApp::spawn(Backend::Sqlite).await, Script::On).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_ends_under_ones_hands_without_the_script() {
+    signed_out_meanwhile(TestApp::spawn(Backend::Sqlite).await, Script::Off).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_membership_is_suspended_under_ones_hands_with_the_script() {
+    suspended_meanwhile(TestApp::spawn(Backend::Sqlite).await, Script::On).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_membership_is_suspended_under_ones_hands_without_the_script() {
+    suspended_meanwhile(TestApp::spawn(Backend::Sqlite).await, Script::Off).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,12 +16,15 @@ mod bulk; // many members or invitations changed at once
 mod crawl; // a form is on a page if and only if its POST is allowed
 mod demo; // four months of a workspace, made as requests would
 mod durability; // kill -9 while writing
+mod gallery; // every page in every state, for pages.rs
 mod invitations; // from the offer to the membership
+mod keyboard; // the product without a mouse
 mod mail; // the outbox, to files and to a real SMTP server
 mod matrix; // every route × everyone × own, another's, unknown
 mod members; // the list, roles, suspension, removal, handing over
 mod organization; // the workspace's name, address and end
 mod overview; // how many, what changed, what needs care
+mod pages; // every page in a real browser: accessible, valid, whole on a phone, by keyboard
 mod people; // sign-up, sign-in, passwords, addresses, sessions
 mod policy; // the ceiling, as properties of the pure rules
 mod races; // twenty at once, on real connections
@@ -29,4 +32,5 @@ mod refusals; // what a refusal looks like, and what leads on
 mod security; // one row a permission, saved at once
 mod statements; // how many SQL statements a page costs
 mod support;
+mod visits; // bytes over the wire, and nothing that jumps
 mod world; // a filled workspace, for the tests that walk it

@@ -260,6 +260,11 @@ impl Errors {
         self.0.of(field).unwrap_or("")
     }
 
+    /// None of these fields has a complaint.
+    pub(super) fn none_of(&self, fields: &[&str]) -> bool {
+        fields.iter().all(|field| self.of(field).is_empty())
+    }
+
     pub(super) fn any(&self) -> bool {
         !self.0.is_empty()
     }

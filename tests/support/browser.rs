@@ -1,14 +1,14 @@
 //! A real browser: Debian's Chromium, driven through its chromedriver.
 
 use super::free_port;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
-use thirtyfour::prelude::*;
+use thirtyfour::{common::keys::TypingData, prelude::*};
 
 /// One browser with a profile of its own. It ends when dropped.
 pub struct Browser {
@@ -98,6 +98,59 @@ impl Browser {
         let element = self.find(css).await;
         element.clear().await.unwrap();
         element.send_keys(text).await.unwrap();
+    }
+
+    /// Presses keys, one after the other, wherever the focus is.
+    pub async fn press(&self, keys: impl Into<TypingData>) {
+        self.driver.action_chain().send_keys(keys).perform().await.unwrap();
+    }
+
+    /// Runs this script on the page, whose CSP does not bind it, and gives what it returns or what
+    /// the promise that it returns comes to.
+    pub async fn run(&self, script: &str) -> Value {
+        let waiting = format!(
+            "const done = arguments[arguments.length - 1];
+             (async () => {{ {script} }})().then(done, (error) => done({{ threw: String(error.stack) }}))"
+        );
+        let returned = self.driver.execute_async(waiting, Vec::new()).await.unwrap().json().clone();
+        assert!(returned.get("threw").is_none(), "on {}: {returned}", self.at().await);
+        returned
+    }
+
+    /// A command of the DevTools protocol.
+    pub async fn devtools(&self, method: &str, parameters: Value) -> Value {
+        self.driver.cdp().send_raw(method, parameters).await.unwrap()
+    }
+
+    /// Runs this script in each page from now on, before the page's own.
+    pub async fn prepare(&self, script: &str) {
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
+    }
+
+    /// A screen of this many CSS pixels, as a phone's if it is narrow: its scrollbars take no room.
+    pub async fn screen(&self, width: u32, height: u32, scale: u32) {
+        let parameters =
+            json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 700 });
+        self.devtools("Emulation.setDeviceMetricsOverride", parameters).await;
+    }
+
+    /// Shows pages as for a reader who wants them `light` or `dark`, on `screen` or in `print`, and
+    /// nothing that moves: colours have changed when this returns.
+    pub async fn show_in(&self, media: &str, scheme: &str) {
+        let feature = |name: &str, value: &str| json!({ "name": name, "value": value });
+        let features = [feature("prefers-color-scheme", scheme), feature("prefers-reduced-motion", "reduce")];
+        self.devtools("Emulation.setEmulatedMedia", json!({ "media": media, "features": features })).await;
+        self.settle().await;
+    }
+
+    /// Waits until what is drawn is what will stay.
+    pub async fn settle(&self) {
+        self.run(
+            "const drawn = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+             for (let changes; (changes = document.getAnimations()).length > 0;) for (const one of changes) one.finish();
+             await drawn();",
+        )
+        .await;
     }
 
     pub async fn at(&self) -> String {

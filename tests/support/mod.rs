@@ -13,6 +13,7 @@ mod app;
 mod browser;
 mod client;
 mod database;
+mod exhibit;
 mod flows;
 mod form;
 mod mailbox;
@@ -22,11 +23,13 @@ pub mod program;
 mod race;
 mod rows;
 mod smtp;
+mod wire;
 
 pub use app::{Builder, FromBackend, TestApp};
 pub use browser::{Browser, Script};
 pub use client::Client;
 pub use database::{Backend, TestDatabase};
+pub use exhibit::Exhibit;
 pub use flows::*;
 pub use form::{Button, FormOnPage};
 pub use mailbox::{Letter, Mailbox};
@@ -35,6 +38,7 @@ pub use program::{Program, free_port};
 pub use race::race;
 pub use rows::{Snapshot, TENANT_TABLES, quoted};
 pub use smtp::SmtpServer;
+pub use wire::Wire;
 
 /// Writes each test twice: `name::sqlite` and `name::postgres`.
 ///

@@ -1,0 +1,464 @@
+//! Every page in every state that people come to, each saved as it was answered. `pages.rs` looks at
+//! them all in a browser; `bin/screenshots` takes their pictures.
+//!
+//! A new page or state is one line: `hang.page("name", 200, owner.get("/w/…").await);`
+
+use crate::support::*;
+use bailiwick::{
+    clock::Clock,
+    config::Config,
+    domain::{Db, demo, seed},
+};
+use std::{collections::HashMap, sync::Arc};
+use tokio::sync::OnceCell;
+
+/// The passwords of `bailiwick demo` and `bailiwick seed`.
+const DEMO: &str = "look around the demo";
+const SEED: &str = "load test data only";
+
+/// What people, workspaces and roles are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    Plain,
+    /// As long as they may be, in the widest letter, without a space.
+    Long,
+    /// Hebrew and Arabic.
+    RightToLeft,
+}
+
+pub struct Picture {
+    pub name: &'static str,
+    pub page: Page,
+    /// What is clicked, one after the other, once the page is there: it opens something.
+    pub clicks: &'static [&'static str],
+}
+
+pub struct Gallery {
+    pub pictures: Vec<Picture>,
+    /// Each page under `/name`, and the styles, script and icons that they use.
+    pub answers: Arc<HashMap<String, Page>>,
+}
+
+/// The gallery is made once and looked at by many tests.
+pub async fn gallery(names: Names) -> &'static Gallery {
+    static MADE: [OnceCell<Gallery>; 3] = [const { OnceCell::const_new() }; 3];
+    MADE[names as usize].get_or_init(|| make(names)).await
+}
+
+async fn make(names: Names) -> Gallery {
+    let world = World::build(names).await;
+    let mut hang = Hang { pictures: Vec::new() };
+    ways_in(&world, &mut hang).await;
+    invitation_links(&world, &mut hang).await;
+    own_pages(&world, &mut hang).await;
+    looking(&world, &mut hang).await;
+    changing(&world, &mut hang).await;
+    empty_workspace(&world, &mut hang).await;
+    problems(&world, &mut hang).await;
+    let answers = answers(&world.app.client(), &hang.pictures).await;
+    Gallery { pictures: hang.pictures, answers: Arc::new(answers) }
+}
+
+struct Hang {
+    pictures: Vec<Picture>,
+}
+
+impl Hang {
+    #[track_caller]
+    fn page(&mut self, name: &'static str, status: u16, page: Page) {
+        assert_eq!(page.status.as_u16(), status, "{name} is {}:\n{}", page.path(), page.text());
+        let is_new = self.pictures.iter().all(|picture| picture.name != name);
+        assert!(is_new, "two pages of the gallery are called {name}");
+        self.pictures.push(Picture { name, page, clicks: &[] });
+    }
+
+    /// A page that hangs already, with something on it opened.
+    #[track_caller]
+    fn opened(&mut self, name: &'static str, of: &str, clicks: &'static [&'static str]) {
+        let page = &self.pictures.iter().find(|picture| picture.name == of).unwrap().page;
+        let page = page.clone();
+        self.pictures.push(Picture { name, page, clicks });
+    }
+}
+
+/// The demo, the workspace of a founder who is alone, and one with more than a page of people.
+struct World {
+    app: TestApp,
+    names: Names,
+    /// The path of the demo's workspace.
+    base: String,
+    owner: Client,
+    admin: Client,
+    developer: Client,
+    viewer: Client,
+    /// Suspended in the demo, and nowhere else a member.
+    former: Client,
+    /// The Owner of many.
+    busy: Client,
+    founder: Person,
+    /// Members of the demo, by role.
+    members: HashMap<&'static str, uuid::Uuid>,
+}
+
+impl World {
+    async fn build(names: Names) -> Self {
+        let app = TestApp::spawn(Backend::Sqlite).await;
+        let dir = tempfile::tempdir().unwrap();
+        let config = Config::for_tests(app.database.url.clone(), dir.path());
+        let past = Clock::manual(app.clock.now_ms() - demo::PAST);
+        let db = Db::open(&config, app.url(), past).await.unwrap();
+        demo::demo(&db).await.unwrap();
+        let size = seed::Size { workspaces: 1, members: 60, events: 60, invitations: 0 };
+        seed::seed(&db, &size).await.unwrap();
+        db.close().await;
+        let founder = founder(&app).await;
+        let person = async |role: &str| sign_in(&app, &format!("{role}@example.com"), DEMO).await;
+        let mut members = HashMap::new();
+        for role in ["owner", "admin", "developer", "viewer", "support", "former", "editor"] {
+            members.insert(role, member_id(&app, &format!("{role}@example.com"), "demo").await);
+        }
+        let mut world = Self {
+            names,
+            base: String::new(),
+            owner: person("owner").await,
+            admin: person("admin").await,
+            developer: person("developer").await,
+            viewer: person("viewer").await,
+            former: person("former").await,
+            busy: sign_in(&app, "member-1@seed-1.example.com", SEED).await,
+            founder,
+            members,
+            app,
+        };
+        world.rename().await;
+        world
+    }
+
+    /// Everybody is signed in: now they and what they have may be called anything.
+    async fn rename(&mut self) {
+        let mut slug = "demo".to_owned();
+        if self.names != Names::Plain {
+            for (table, columns) in [
+                ("users", "name"),
+                ("accounts", "name"),
+                ("workspaces", "name"),
+                ("roles", "name description"),
+            ] {
+                for column in columns.split(' ') {
+                    let name = quoted(&self.name(""));
+                    self.app.execute(&format!("UPDATE {table} SET {column} = {name}")).await;
+                }
+            }
+        }
+        if self.names == Names::Long {
+            slug = "w".repeat(48);
+            self.app.execute(&format!("UPDATE workspaces SET slug = '{slug}' WHERE slug = 'demo'")).await;
+            for table in ["users", "invitations"] {
+                for row in self.app.rows(&format!("SELECT email FROM {table}")).await {
+                    let email = row["email"].as_str().unwrap();
+                    let sql = format!("UPDATE {table} SET email = {{}} WHERE email = {}", quoted(email));
+                    self.app.execute(&sql.replace("{}", &quoted(&self.email(email)))).await;
+                }
+            }
+        }
+        self.base = format!("/w/{slug}");
+    }
+
+    /// What somebody or something is called.
+    fn name(&self, plain: &str) -> String {
+        match self.names {
+            Names::Plain => plain.to_owned(),
+            Names::Long => "W".repeat(80),
+            Names::RightToLeft => "שם לדוגמה (اسم) 7".to_owned(),
+        }
+    }
+
+    fn email(&self, plain: &str) -> String {
+        if self.names != Names::Long {
+            return plain.to_owned();
+        }
+        // 64 before the sign, 254 in all.
+        let start: String = plain.chars().filter(char::is_ascii_alphanumeric).take(60).collect();
+        format!("{start:w<64}@{0}.{0}.{1}.com", "w".repeat(63), "w".repeat(57))
+    }
+
+    fn message(&self) -> String {
+        if self.names == Names::Long { "W".repeat(1_000) } else { self.name("Welcome to the demo.") }
+    }
+
+    fn member(&self, role: &str) -> String {
+        format!("{}/members/{}", self.base, self.members[role])
+    }
+
+    fn at(&self, rest: &str) -> String {
+        format!("{}{rest}", self.base)
+    }
+
+    /// Invites somebody to the demo, and gives the mailed link.
+    async fn link_for(&self, email: &str) -> String {
+        let path = self.at("/invitations");
+        let page = self.owner.visit(&path).await;
+        let message = self.message();
+        let fields = [("emails", email), ("role", "viewer"), ("role", "editor"), ("message", &message)];
+        self.owner.submit(&page, &path, &fields).await.assert_status(303);
+        self.app.mail.wait_for_link(email, "/invitations/").await
+    }
+}
+
+async fn follow(client: &Client, path: &str) -> Page {
+    let page = client.get(path).await;
+    client.follow(page).await
+}
+
+async fn submit(client: &Client, page: &Page, which: &str, fields: &[(&str, &str)]) -> Page {
+    let page = client.submit(page, which, fields).await;
+    client.follow(page).await
+}
+
+async fn ways_in(world: &World, hang: &mut Hang) {
+    let (app, guest) = (&world.app, world.app.client());
+    let page = guest.get("/sign-in").await;
+    let wrong = [("email", "nobody@example.com"), ("password", "not the password")];
+    hang.page("sign-in-refused", 422, guest.submit(&page, "/sign-in", &wrong).await);
+    hang.page("sign-in", 200, page);
+    hang.page("sign-in-first", 401, guest.get(&world.at("/members")).await);
+    for _ in 0..9 {
+        guest.post_form("/sign-in", &wrong).await;
+    }
+    hang.page("sign-in-too-often", 429, guest.post_form("/sign-in", &wrong).await);
+
+    let page = guest.get("/sign-up").await;
+    hang.page("sign-up-refused", 422, guest.submit(&page, "/sign-up", &[("email", "no address")]).await);
+    let (name, email) = (world.name("Some One"), world.email("new@example.com"));
+    let fields = [("name", name.as_str()), ("email", &email), ("password", PASSWORD), ("workspace", &name)];
+    hang.page("check-mail", 200, submit(&guest, &page, "/sign-up", &fields).await);
+    hang.page("sign-up", 200, page);
+    let link = app.mail.wait_for_link(&email, "/email-verification/").await;
+    hang.page("email-verification", 200, follow(&guest, &link).await);
+
+    let page = guest.get("/forgot-password").await;
+    hang.page(
+        "forgot-password-refused",
+        422,
+        guest.submit(&page, "/forgot-password", &[("email", "x")]).await,
+    );
+    hang.page("reset-sent", 200, guest.submit(&page, "/forgot-password", &[("email", &email)]).await);
+    hang.page("forgot-password", 200, page);
+    hang.page("reset-password-gone", 410, guest.get("/reset-password").await);
+    let link = app.mail.wait_for_link(&email, "/reset-password/").await;
+    let page = follow(&guest, &link).await;
+    hang.page(
+        "reset-password-refused",
+        422,
+        guest.submit(&page, "/reset-password", &[("password", "short")]).await,
+    );
+    hang.page("reset-password", 200, page);
+}
+
+async fn invitation_links(world: &World, hang: &mut Hang) {
+    let (app, guest) = (&world.app, world.app.client());
+    let email = world.email("guest@example.com");
+    let link = world.link_for(&email).await;
+    hang.page("invitation", 200, follow(&guest, &link).await);
+    hang.page("invitation-of-another", 403, follow(&world.viewer.twin(), &link).await);
+    let page = guest.get("/sign-up").await;
+    let name = world.name("Guest One");
+    hang.page("invitation-right-address", 200, {
+        submit(&guest, &page, "/sign-up", &[("name", &name), ("password", PASSWORD)]).await
+    });
+    hang.page("invitation-sign-up", 200, page);
+    hang.page("workspaces-none", 200, guest.get("/workspaces").await);
+
+    let unconfirmed = app.client();
+    let new = world.email("new@example.com");
+    sign_in_with(&unconfirmed, &new, PASSWORD).await;
+    let link = world.link_for(&new).await;
+    hang.page("invitation-unconfirmed", 403, follow(&unconfirmed, &link).await);
+    hang.page("me-unconfirmed", 200, unconfirmed.get("/me").await);
+    for _ in 0..6 {
+        unconfirmed.post_form("/me/verification", &[]).await;
+    }
+    hang.page("too-often", 429, unconfirmed.post_form("/me/verification", &[]).await);
+
+    let link = world.link_for(&world.email("late@example.com")).await;
+    for (name, status) in [
+        ("invitation-used", "accepted"),
+        ("invitation-declined", "declined"),
+        ("invitation-cancelled", "cancelled"),
+        ("invitation-expired", "expired"),
+    ] {
+        let (email, now) = (quoted(&world.email("late@example.com")), app.clock.now_ms());
+        let sql =
+            format!("UPDATE invitations SET status = '{status}', ended_at = {now} WHERE email = {email}");
+        assert_eq!(app.execute(&sql).await, 1);
+        hang.page(name, 410, follow(&app.client(), &link).await);
+    }
+    hang.page("invitation-unknown", 410, follow(&app.client(), "/invitations/unknown").await);
+}
+
+async fn own_pages(world: &World, hang: &mut Hang) {
+    let owner = &world.owner;
+    let page = owner.get("/workspaces").await;
+    hang.page("workspaces-refused", 422, {
+        owner.submit(&page, "/workspaces", &[("name", ""), ("slug", "No Address")]).await
+    });
+    hang.page("workspaces", 200, page);
+    hang.page("workspaces-suspended", 200, world.former.get("/workspaces").await);
+    let page = owner.get("/me").await;
+    hang.page("me-refused", 422, owner.submit(&page, "/me/password", &[("password", "short")]).await);
+    hang.page("me", 200, page);
+}
+
+/// The demo as different people see it.
+async fn looking(world: &World, hang: &mut Hang) {
+    let (owner, admin, developer, viewer) = (&world.owner, &world.admin, &world.developer, &world.viewer);
+    let at = |rest: &str| world.at(rest);
+    hang.page("overview-of-owner", 200, owner.get(&at("")).await);
+    hang.page("overview-of-admin", 200, admin.get(&at("")).await);
+    hang.page("overview-of-viewer", 200, viewer.get(&at("")).await);
+
+    hang.page("members-of-owner", 200, owner.get(&at("/members")).await);
+    hang.page("members-of-admin", 200, admin.get(&at("/members")).await);
+    hang.page("members-of-viewer", 200, viewer.get(&at("/members")).await);
+    hang.page("members-filtered", 200, owner.get(&at("/members?q=e&status=active&sort=-name")).await);
+    hang.page("members-none", 200, owner.get(&at("/members?q=nobody+at+all")).await);
+    hang.page("member-of-owner", 200, owner.get(&world.member("developer")).await);
+    hang.page("member-of-admin", 200, admin.get(&world.member("developer")).await);
+    hang.page("member-of-viewer", 200, viewer.get(&world.member("developer")).await);
+    hang.page("member-above-admin", 200, admin.get(&world.member("owner")).await);
+    hang.page("member-oneself", 200, owner.get(&world.member("owner")).await);
+    hang.page("member-suspended", 200, owner.get(&world.member("former")).await);
+    let path = |role: &str, rest: &str| format!("{}/{rest}", world.member(role));
+    hang.page("suspension", 200, owner.get(&path("developer", "suspension")).await);
+    hang.page("suspension-already", 200, owner.get(&path("former", "suspension")).await);
+    hang.page("removal", 200, owner.get(&path("developer", "removal")).await);
+    hang.page("departure", 200, viewer.get(&at("/departure")).await);
+
+    hang.page("invitations-of-owner", 200, owner.get(&at("/invitations")).await);
+    hang.page("invitations-of-developer", 200, developer.get(&at("/invitations")).await);
+    hang.page("invitations-none", 200, owner.get(&at("/invitations?q=nobody&status=declined")).await);
+
+    hang.page("roles-of-owner", 200, owner.get(&at("/roles")).await);
+    hang.page("roles-of-viewer", 200, viewer.get(&at("/roles")).await);
+    hang.page("security-of-owner", 200, owner.get(&at("/security")).await);
+    hang.page("security-of-viewer", 200, viewer.get(&at("/security")).await);
+    hang.page("organization-of-owner", 200, owner.get(&at("/organization")).await);
+    hang.page("organization-of-viewer", 200, viewer.get(&at("/organization")).await);
+    hang.page("deletion", 200, owner.get(&at("/organization/deletion")).await);
+
+    let many = async |rest: &str| {
+        let slug = "/w/seed-1";
+        world.busy.get(&format!("{slug}{rest}")).await
+    };
+    let first = many("/members").await;
+    let next = world.busy.get(&first.attributes("[rel=next]", "href")[0]).await;
+    hang.page("members-many", 200, first);
+    hang.page("members-many-next", 200, next);
+    let first = many("/activity").await;
+    hang.page("activity-many-next", 200, world.busy.get(&first.attributes("[rel=next]", "href")[0]).await);
+
+    hang.opened("menu", "overview-of-owner", &["#user-menu-button"]);
+    hang.opened("keys", "members-of-owner", &["#user-menu-button", "[data-keys]"]);
+    hang.opened("row-menu", "members-of-owner", &["#results details[id] > summary"]);
+    hang.opened("security-row", "security-of-owner", &["#d-read-audit > summary"]);
+}
+
+/// What pages say after something was sent.
+async fn changing(world: &World, hang: &mut Hang) {
+    let (app, owner, admin) = (&world.app, &world.owner, &world.admin);
+    let path = world.at("/invitations");
+    let page = owner.get(&path).await;
+    let (late, member) = (world.email("late@example.com"), world.email("viewer@example.com"));
+    let emails = format!("{late} {member} {} nonsense", world.email("guest@example.com"));
+    hang.page("invitations-results", 200, submit(owner, &page, &path, &[("emails", &emails)]).await);
+    hang.page("invitations-refused", 422, owner.submit(&page, &path, &[("emails", "nonsense")]).await);
+    let page = owner.get(&world.at("/invitations?status=pending")).await;
+    let resend = page.forms().into_iter().find(|form| form.action.ends_with("/resend")).unwrap();
+    let cancel = page.link("/cancellation");
+    let sent = owner.send(&page, &resend).await;
+    hang.page("invitations-resent", 200, owner.follow(sent).await);
+    hang.page("cancellation", 200, owner.get(&cancel).await);
+
+    let page = owner.get(&world.member("developer")).await;
+    let roles = page.form("/roles").without("role");
+    hang.page("member-refused", 422, owner.send(&page, &roles).await);
+    let offered = submit(owner, &page, "/ownership-offer", &[]).await;
+    hang.page("member-offered", 200, offered);
+    hang.page("overview-offered", 200, world.developer.get(&world.base).await);
+    hang.page("members-offered", 200, owner.get(&world.at("/members")).await);
+
+    let page = owner.get(&world.at("/security")).await;
+    let row = "/security/read:audit";
+    hang.page("security-saved", 200, submit(owner, &page, row, &[("role", "editor")]).await);
+    hang.page("security-stale", 409, owner.submit(&page, row, &[("role", "billing")]).await);
+    let slug = quoted(world.base.trim_start_matches("/w/"));
+    let sql =
+        "INSERT INTO grants (workspace_id, role_id, scope) SELECT r.workspace_id, r.id, 'update:permissions'
+        FROM roles r JOIN workspaces w ON w.id = r.workspace_id WHERE r.slug = 'admin' AND w.slug = ";
+    assert_eq!(app.execute(&format!("{sql}{slug}")).await, 1);
+    let page = admin.get(&world.at("/security")).await;
+    hang.page("security-of-admin", 200, page.clone());
+    let none = page.form("/security/update:permissions").without("role");
+    hang.page("security-lock-out", 409, admin.send(&page, &none).await);
+
+    let path = world.at("/organization");
+    let page = owner.get(&path).await;
+    hang.page("organization-refused", 422, {
+        owner.submit(&page, &path, &[("name", ""), ("slug", "No Address")]).await
+    });
+    let page = owner.get(&world.at("/organization/deletion")).await;
+    hang.page("deletion-refused", 422, owner.submit(&page, "/deletion", &[("confirm", "another")]).await);
+
+    hang.page("activity-of-owner", 200, owner.get(&world.at("/activity")).await);
+    let actor = owner.get(&world.at("/activity")).await.link("?actor=");
+    hang.page("activity-of-one", 200, owner.get(&actor).await);
+    hang.page("activity-refused", 200, owner.get(&world.at("/activity?outcome=refused")).await);
+    hang.page("activity-none", 200, owner.get(&world.at("/activity?q=nobody+at+all&from=2026-01-31")).await);
+    hang.opened("invitation-menu", "invitations-results", &["#results details[id] > summary"]);
+}
+
+/// A founder who is alone.
+async fn empty_workspace(world: &World, hang: &mut Hang) {
+    let founder = &world.founder.client;
+    for (name, rest) in [
+        ("empty-overview", ""),
+        ("empty-members", "/members"),
+        ("empty-invitations", "/invitations"),
+        ("empty-activity", "/activity"),
+        ("empty-departure", "/departure"),
+        ("empty-member", &format!("/members/{}", world.founder.member_id)),
+    ] {
+        hang.page(name, 200, founder.get(&format!("/w/acme{rest}")).await);
+    }
+}
+
+async fn problems(world: &World, hang: &mut Hang) {
+    let (owner, viewer, founder) = (&world.owner, &world.viewer, &world.founder);
+    hang.page("no-permission", 403, viewer.get(&world.at("/activity")).await);
+    let path = format!("{}/suspension", world.member("owner"));
+    hang.page("ceiling", 403, world.admin.post_form(&path, &[]).await);
+    hang.page("suspended", 403, world.former.get(&world.base).await);
+    let elsewhere = owner.with_header("sec-fetch-site", "cross-site");
+    hang.page("cross-site", 403, elsewhere.post_form("/me/profile", &[]).await);
+    hang.page("nothing-here", 404, owner.get("/w/another/members").await);
+    hang.page("wrong-method", 405, owner.get("/sign-out").await);
+    hang.page("last-owner", 409, founder.client.post_form("/w/acme/departure", &[]).await);
+    hang.page("wrong-filter", 422, owner.get(&world.at("/members?status=bogus")).await);
+    let flood = "x".repeat(2_000_000);
+    hang.page("too-large", 413, owner.post_form("/me/profile", &[("name", &flood)]).await);
+}
+
+/// Every page under its name, with the files that it needs.
+async fn answers(client: &Client, pictures: &[Picture]) -> HashMap<String, Page> {
+    let mut all = HashMap::new();
+    for picture in pictures {
+        for rest in picture.page.html.split("\"/static/").skip(1) {
+            let path = format!("/static/{}", rest.split(['"', '#']).next().unwrap());
+            if !all.contains_key(&path) {
+                all.insert(path.clone(), client.get(&path).await.with_status(200));
+            }
+        }
+        all.insert(format!("/{}", picture.name), picture.page.clone());
+    }
+    all
+}

@@ -1,0 +1,87 @@
+//! What it is to come to a page in a real browser: how much comes over the wire, and that nothing
+//! moves once it was seen.
+
+use crate::support::*;
+use bailiwick::{
+    config::Config,
+    domain::{Db, seed},
+};
+use serde_json::json;
+use std::time::Duration;
+
+const PAGES: [&str; 4] = ["members", "invitations", "security", "activity"];
+
+/// A browser signed in as the Owner of a workspace whose lists go over more than a page.
+async fn owner_of_many(app: &TestApp) -> Browser {
+    let dir = tempfile::tempdir().unwrap();
+    let config = Config::for_tests(app.database.url.clone(), dir.path());
+    let db = Db::open(&config, app.url(), app.clock.clone()).await.unwrap();
+    let size = seed::Size { workspaces: 1, members: 60, events: 60, invitations: 0 };
+    seed::seed(&db, &size).await.unwrap();
+    db.close().await;
+    let browser = Browser::open(Script::On).await;
+    browser.go(&format!("{}/sign-in", app.url())).await;
+    browser.fill("#email", "member-1@seed-1.example.com").await;
+    browser.fill("#password", "load test data only").await;
+    browser.click("main form button").await;
+    browser.until_says("Create the workspace").await;
+    browser
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_visit_to_members_is_small() {
+    let app = TestApp::spawn(Backend::Sqlite).await;
+    let browser = owner_of_many(&app).await;
+    let wire = Wire::to(&app).await;
+    browser.devtools("Network.clearBrowserCache", json!({})).await;
+    let mut came = Vec::new();
+    for most in [30 * 1024, 8 * 1024] {
+        browser.go(&wire.url("/w/seed-1/members")).await;
+        // Time for whatever is asked for late, such as the icon of the tab.
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        let answers = wire.take();
+        assert!(browser.text().await.contains("60 members"));
+        assert!(
+            String::from_utf8_lossy(&answers).contains("content-encoding: br"),
+            "compressed as asked for"
+        );
+        came.push((answers.len(), most));
+    }
+    println!("first and second visit, in bytes: {came:?}");
+    assert!(came.iter().all(|(size, most)| size <= most), "bytes that came, and may: {came:?}");
+    assert!(came[1].0 > 1_000, "the page came through the wire: {came:?}");
+}
+
+const WATCH: &str = "window.shifts = [];
+    const told = ({ node }) => node?.outerHTML?.slice(0, 100) ?? node?.nodeName;
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) shifts.push(`${entry.value}: ${entry.sources.map(told).join(' and ')}`);
+    }).observe({ type: 'layout-shift', buffered: true });";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_moves_once_it_was_seen() {
+    let app = TestApp::spawn(Backend::Sqlite).await;
+    let browser = owner_of_many(&app).await;
+    browser.prepare(WATCH).await;
+    let mut moved = Vec::new();
+    for (width, height) in [(1280, 900), (390, 844)] {
+        browser.screen(width, height, 1).await;
+        for page in PAGES {
+            browser.devtools("Network.clearBrowserCache", json!({})).await;
+            for visit in ["first", "second"] {
+                browser.go(&format!("{}/w/seed-1/{page}", app.url())).await;
+                tokio::time::sleep(Duration::from_millis(250)).await;
+                let shifts = browser.run("return shifts;").await;
+                if shifts != json!([]) {
+                    moved.push(format!("{page}, {width} wide, {visit} visit: {shifts}"));
+                }
+            }
+        }
+    }
+    assert!(moved.is_empty(), "{}", moved.join("\n"));
+    // The watch would have told.
+    let pushed = "document.querySelector('main').style.marginTop = '200px';
+        await new Promise((done) => setTimeout(done, 300));
+        return shifts.length;";
+    assert_eq!(browser.run(pushed).await, json!(1));
+}
