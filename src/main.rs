@@ -3,7 +3,7 @@
 use bailiwick::{
     clock::Clock,
     config::Config,
-    domain::{Db, chain, seed},
+    domain::{Db, chain, demo, seed},
     startup::{Application, StartupError},
 };
 use clap::{Parser, Subcommand};
@@ -36,6 +36,9 @@ enum Command {
         /// Members of each.
         #[arg(long, default_value_t = 50)]
         members: u32,
+        /// Invitations of each, in all states.
+        #[arg(long, default_value_t = 0)]
+        invitations: u32,
         /// Audit events of each, beside the one that founds it.
         #[arg(long, default_value_t = 0)]
         events: u32,
@@ -97,14 +100,15 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             if config.database_url == DEFAULT_DATABASE {
                 config.database_url = DEMO_DATABASE.to_owned();
             }
-            let db = open(&config).await?;
-            let welcome = seed::demo(&db).await?;
+            let past = Clock::manual(Clock::system().now_ms() - demo::PAST);
+            let db = Db::open(&config, String::new(), past).await?;
+            let welcome = demo::demo(&db).await?;
             db.close().await;
             serve(config, Some(welcome)).await
         }
-        Command::Seed { workspaces, members, events } => {
+        Command::Seed { workspaces, members, invitations, events } => {
             let db = open(&config).await?;
-            let size = seed::Size { workspaces, members, events };
+            let size = seed::Size { workspaces, members, invitations, events };
             println!("{}", seed::seed(&db, &size).await?);
             db.close().await;
             Ok(())

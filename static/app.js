@@ -31,16 +31,41 @@ function swap(selector, page) {
   return true;
 }
 
+// What comes without a new page lies over the page, so that nothing moves.
+function putToasts(nodes) {
+  const toasts = document.getElementById("toasts");
+  toasts?.classList.add("over");
+  toasts?.replaceChildren(...nodes);
+  leaveInTime();
+}
+
 function showToasts(page) {
-  const [old, fresh] = [document.getElementById("toasts"), page.getElementById("toasts")];
-  if (old && fresh) old.replaceChildren(...fresh.childNodes);
+  const fresh = page.getElementById("toasts");
+  if (fresh) putToasts(fresh.childNodes);
 }
 
 function say(text) {
   const toast = document.createElement("div");
   toast.className = "toast toast-bad";
-  toast.append(Object.assign(document.createElement("p"), { textContent: text }));
-  document.getElementById("toasts")?.replaceChildren(toast);
+  const close = { type: "button", className: "small square close", textContent: "×", ariaLabel: "Dismiss" };
+  toast.append(
+    Object.assign(document.createElement("p"), { textContent: text }),
+    Object.assign(document.createElement("button"), close),
+  );
+  putToasts([toast]);
+}
+
+// Good news that asks for nothing goes by itself, unless it is being read. In the flow of a phone's
+// page it stays: it covers nothing, and to take it away would move the rest.
+function leaveInTime() {
+  const toast = document.querySelector(".toast-good:not(:has(form))");
+  if (!toast || getComputedStyle(toast.parentElement).position !== "fixed") return;
+  const leave = () => {
+    if (toast.matches(":hover, :focus-within")) return setTimeout(leave, 2000);
+    toast.classList.add("gone");
+    setTimeout(() => toast.remove(), 300);
+  };
+  setTimeout(leave, 10000);
 }
 
 // ---- forms that are saved when a box is ticked ---------------------------------------------------
@@ -93,6 +118,17 @@ async function save(id, action, data, drawn) {
 
 let timer, inFlight;
 
+const found = Object.assign(document.createElement("p"), { className: "sr", role: "status" });
+document.body.append(found);
+
+// For who does not see the list change.
+function tellCount() {
+  const total = document.querySelector("#results .pager span")?.textContent;
+  const none = document.querySelector("#results .empty h2")?.textContent;
+  const rows = all("#results :is(tbody tr, .feed > li:not(.day))").length;
+  found.textContent = none || total || `${rows} on this page`;
+}
+
 function live(form) {
   clearTimeout(timer);
   timer = setTimeout(async () => {
@@ -106,6 +142,7 @@ function live(form) {
       const { response, page } = await fetchPage(url, { signal: inFlight.signal });
       if (!response.ok || !swap("#results", page)) return location.assign(url);
       history.replaceState(null, "", url);
+      tellCount();
     } catch (error) {
       if (error.name !== "AbortError") location.assign(url);
     }
@@ -158,6 +195,11 @@ document.addEventListener("click", async (event) => {
   if (target.closest("[data-keys]")) showKeys();
   const button = target.closest("[data-copy]");
   if (button) copy(button);
+});
+
+document.addEventListener("focusout", ({ target, relatedTarget }) => {
+  const menu = target.closest("details.dropdown[open]");
+  if (menu && relatedTarget && !menu.contains(relatedTarget)) menu.open = false;
 });
 
 document.addEventListener("keydown", (event) => {
@@ -233,3 +275,4 @@ function prepare() {
 }
 
 prepare();
+leaveInTime();

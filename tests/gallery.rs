@@ -3,11 +3,11 @@
 //!
 //! A new page or state is one line: `hang.page("name", 200, owner.get("/w/…").await);`
 
-use crate::{support::*, world::DAY};
+use crate::support::*;
 use bailiwick::{
     clock::Clock,
     config::Config,
-    domain::{Db, seed},
+    domain::{Db, demo, seed},
 };
 use std::{collections::HashMap, sync::Arc};
 use tokio::sync::OnceCell;
@@ -106,10 +106,10 @@ impl World {
         let app = TestApp::spawn(Backend::Sqlite).await;
         let dir = tempfile::tempdir().unwrap();
         let config = Config::for_tests(app.database.url.clone(), dir.path());
-        let past = Clock::manual(app.clock.now_ms() - 9 * DAY);
+        let past = Clock::manual(app.clock.now_ms() - demo::PAST);
         let db = Db::open(&config, app.url(), past).await.unwrap();
-        seed::demo(&db).await.unwrap();
-        let size = seed::Size { workspaces: 1, members: 60, events: 60 };
+        demo::demo(&db).await.unwrap();
+        let size = seed::Size { workspaces: 1, members: 60, events: 60, invitations: 0 };
         seed::seed(&db, &size).await.unwrap();
         db.close().await;
         let founder = founder(&app).await;

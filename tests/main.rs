@@ -14,6 +14,7 @@ mod activity; // what happened: told, filtered, paged
 mod browser; // what only a real browser shows
 mod bulk; // many members or invitations changed at once
 mod crawl; // a form is on a page if and only if its POST is allowed
+mod demo; // four months of a workspace, made as requests would
 mod durability; // kill -9 while writing
 mod gallery; // every page in every state, for pages.rs
 mod invitations; // from the offer to the membership
@@ -27,6 +28,7 @@ mod pages; // every page in a real browser: accessible, valid, whole on a phone,
 mod people; // sign-up, sign-in, passwords, addresses, sessions
 mod policy; // the ceiling, as properties of the pure rules
 mod races; // twenty at once, on real connections
+mod refusals; // what a refusal looks like, and what leads on
 mod security; // one row a permission, saved at once
 mod statements; // how many SQL statements a page costs
 mod support;

@@ -172,7 +172,7 @@ struct Matrix<'a> {
     actors: Vec<Actor>,
     /// The version that the form of the Security page for [`TOGGLED`] carries.
     version: String,
-    /// The page for what does not exist.
+    /// The page for what does not exist, for who is no member.
     nothing: String,
     before: Snapshot,
     elsewhere: Vec<String>,
@@ -230,6 +230,11 @@ both! {
                 }
                 for client in [&owner.client, &app.client()] {
                     let page = client.request(method.clone(), &path, None).await;
+                    if method == Method::GET {
+                        // To the page above: tests/refusals.rs looks at which.
+                        page.assert_status(303);
+                        continue;
+                    }
                     page.assert_status(405);
                     let said: Vec<&str> = page.header("allow").unwrap_or_default().split(", ").collect();
                     assert_eq!(said, allow, "Allow of {method} {path}");
@@ -622,7 +627,15 @@ impl<'a> Matrix<'a> {
             }
         }
         if status == 404 {
-            assert_eq!(page.html, self.nothing, "{said} differs from the answer for what does not exist");
+            let nothing = match actor.kind {
+                // Theirs has the frame of the workspace that they are in, and is the same for what
+                // is elsewhere and for what is nowhere.
+                Kind::Role(_) if at_home(route, place) => {
+                    &client.get(&format!("/w/acme/members/{UNKNOWN}")).await.with_status(404).html
+                }
+                _ => &self.nothing,
+            };
+            assert_eq!(&page.html, nothing, "{said} differs from the answer for what does not exist");
         }
         if let (Verdict::Audited(403), Kind::Role(_), Access::Member(needs)) =
             (verdict, actor.kind, rule(route))
@@ -672,6 +685,11 @@ fn selected(pattern: &str, things: &Things, place: Place) -> Option<(&'static st
         () => return None,
     };
     Some((field, if place == Place::UnknownIds { UNKNOWN } else { id }))
+}
+
+/// The address is in the actor's own workspace.
+fn at_home(route: &Route, place: Place) -> bool {
+    route.path.starts_with("/w/") && !matches!(place, Place::OtherWorkspace | Place::NoWorkspace)
 }
 
 fn signed_in(route: &Route, place: Place) -> Verdict {

@@ -53,6 +53,13 @@ both! {
         // Owner is ticked and locked in every row.
         assert_eq!(page.attributes(".perms input[checked][disabled]", "type").len(), 29);
         page.assert_says("Not there yet");
+        // A button says who holds it in short, and to a screen reader in full.
+        let button = |id: &str| page.select(&format!("#d-{id}-button [aria-hidden]")).join("");
+        assert_eq!(button("read-members"), "Everyone");
+        assert_eq!(button("invite-members"), "Owner, Admin, Developer");
+        assert_eq!(button("read-credits"), "Owner, Admin +2");
+        let full = page.select("#d-read-credits-button .sr");
+        assert_eq!(full, ["View credits: Owner, Admin, Developer, Billing"]);
     }
 
     async fn a_toggle_is_saved_says_who_gained_and_offers_undo(app: TestApp) {

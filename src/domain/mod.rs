@@ -14,6 +14,7 @@ mod values;
 
 pub mod activity;
 pub mod chain;
+pub mod demo;
 pub mod identity;
 pub mod invitations;
 pub mod members;

@@ -1,6 +1,7 @@
 //! Every way in which a request can be refused. Closed on purpose: `web` maps each to one status and
 //! one page that says what to do next.
 
+use super::scope::Actor;
 use crate::policy::Ceiling;
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 use std::collections::BTreeMap;
@@ -61,6 +62,8 @@ pub struct Missing {
     pub roles: Vec<String>,
     /// Names of people who can grant it; empty where the actor may not see members.
     pub granters: Vec<String>,
+    /// Who asked: the page is drawn in the frame of their workspace.
+    pub actor: Option<Actor>,
 }
 
 #[derive(Clone, Debug)]

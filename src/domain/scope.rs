@@ -663,6 +663,7 @@ async fn explain(db: &Db, actor: &Actor, verdict: Verdict) -> Result<Refused, Db
         permissions: permissions.iter().map(|p| p.label()).collect(),
         roles: names(roles),
         granters: names(granters),
+        actor: Some(actor.clone()),
     })))
 }
 

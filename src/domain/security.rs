@@ -25,9 +25,25 @@ pub struct Row {
 
 impl Row {
     /// Names of the roles that hold it, Owner first.
+    pub fn holders(&self) -> String {
+        self.names().join(", ")
+    }
+
+    /// The same, short enough for a button.
     pub fn summary(&self) -> String {
+        const SHOWN: usize = 3;
+        match self.names() {
+            names if names.len() > self.roles.len() => "Everyone".to_owned(),
+            names if names.len() > SHOWN => {
+                format!("{} +{}", names[..SHOWN - 1].join(", "), names.len() + 1 - SHOWN)
+            }
+            names => names.join(", "),
+        }
+    }
+
+    fn names(&self) -> Vec<&str> {
         let ticked = self.roles.iter().filter(|toggle| toggle.ticked).map(|toggle| toggle.name.as_str());
-        std::iter::once("Owner").chain(ticked).collect::<Vec<_>>().join(", ")
+        std::iter::once("Owner").chain(ticked).collect()
     }
 }
 

@@ -18,11 +18,22 @@ pub enum Ceiling {
     #[error("Only an Owner can give, take or manage the Owner role.")]
     OwnerOnly,
     /// The role holds these scopes, and the actor does not.
-    #[error("You can't hand out what you don't hold yourself: {}.", .0.join(", "))]
+    #[error("You can't hand out what you don't hold yourself: {}.", in_words(.0))]
     Lacks(Vec<String>),
     /// The member holds as much as the actor, or more.
     #[error("You can only manage someone who holds less than you do.")]
     NotBelow,
+}
+
+/// The first of these scopes, those of the catalogue by their labels, and how many more there are.
+fn in_words(scopes: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let label = |scope: &String| Permission::of_scope(scope).map_or(scope.clone(), |p| p.label().to_owned());
+    let shown: Vec<String> = scopes.iter().take(SHOWN).map(label).collect();
+    match scopes.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 impl Holdings {
@@ -197,6 +208,15 @@ mod tests {
         assert_eq!(admin.may_manage(&admin), Err(Ceiling::NotBelow));
         assert_eq!(admin.may_manage(&role(BuiltIn::Owner)), Err(Ceiling::OwnerOnly));
         assert_eq!(role(BuiltIn::Owner).may_manage(&role(BuiltIn::Owner)), Ok(()));
+    }
+
+    #[test]
+    fn what_is_lacking_is_told_in_words_and_in_short() {
+        let lacks =
+            |scopes: &[&str]| Ceiling::Lacks(scopes.iter().map(|s| (*s).to_owned()).collect()).to_string();
+        assert!(lacks(&["read:audit", "write:*"]).ends_with(": View activity, write:*."));
+        let many = ["read:audit", "export:data", "read:billing", "read:teams", "write:*"];
+        assert!(lacks(&many).ends_with(": View activity, Export data, View billing and 2 more."));
     }
 
     #[test]

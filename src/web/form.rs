@@ -3,7 +3,7 @@
 
 use super::{problem, session};
 use crate::{
-    domain::{Invalid, Refused},
+    domain::{Invalid, Refused, paging::Position},
     policy::Permission,
 };
 use actix_web::{
@@ -267,6 +267,33 @@ impl Errors {
 
     pub(super) fn any(&self) -> bool {
         !self.0.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter()
+    }
+}
+
+/// The list that a query asks for. Where the query is refused: the list as it is without one, with
+/// what is wrong, for the fields of its filter.
+///
+/// # Errors
+/// Every other refusal.
+pub(super) async fn listed<F: Default, L>(
+    asked: Result<(F, Position), Refused>,
+    list: impl AsyncFn(&F, &Position) -> Result<L, Refused>,
+) -> Result<(L, StatusCode, Errors), Refused> {
+    let found = match asked {
+        Ok((filter, at)) => list(&filter, &at).await,
+        Err(refused) => Err(refused),
+    };
+    match found {
+        Ok(listing) => Ok((listing, StatusCode::OK, Errors::default())),
+        Err(Refused::Invalid(invalid)) => {
+            let listing = list(&F::default(), &Position::First).await?;
+            Ok((listing, StatusCode::UNPROCESSABLE_ENTITY, invalid.into()))
+        }
+        Err(other) => Err(other),
     }
 }
 

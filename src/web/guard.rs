@@ -29,7 +29,9 @@ use crate::{
     },
     policy::Access,
 };
-use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, dev::Payload, error::InternalError, web};
+use actix_web::{
+    Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, dev::Payload, error::InternalError, web,
+};
 use futures_util::future::LocalBoxFuture;
 
 /// What a handler answers: a page, or why not.
@@ -62,6 +64,8 @@ impl<P: Access, I: FromRequest + 'static> FromRequest for Authorized<P, I> {
         Box::pin(async move {
             let app = app(&req)?;
             let scope = admit::<P>(&req, &app).await.map_err(|refused| refusal(&req, &refused))?;
+            // For the frame of the page, should the request be refused from here on.
+            req.extensions_mut().insert(scope.actor().clone());
             let view = View::of_actor(&req, app, scope.actor());
             let input = I::from_request(&req, &mut payload).await.map_err(Into::into)?;
             Ok(Self { scope, view, input })

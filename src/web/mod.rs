@@ -14,6 +14,8 @@ mod when;
 
 pub mod guard;
 pub mod routes;
+#[cfg(feature = "bench")]
+pub mod samples;
 
 pub(crate) use assets::serve as serve_asset;
 pub(crate) use cross_site::refuse_cross_site;

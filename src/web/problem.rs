@@ -5,18 +5,31 @@ use super::{
     chrome::{Chrome, View, render},
     form::Broken,
 };
-use crate::domain::{Conflict, Gone, Refused};
+use crate::domain::{Conflict, Gone, Refused, scope::Actor};
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpMessage, HttpRequest, HttpResponse,
     http::{Method, StatusCode, header},
     web,
 };
 use askama::Template;
 
+/// The page for anybody.
 #[derive(Template)]
-#[template(path = "problem.html")]
-struct Problem {
+#[template(path = "problems/outside.html")]
+struct Outside {
     chrome: Chrome,
+    problem: Problem,
+}
+
+/// The page for a member, in the frame of the workspace.
+#[derive(Template)]
+#[template(path = "problems/inside.html")]
+struct Inside {
+    chrome: Chrome,
+    problem: Problem,
+}
+
+struct Problem {
     status: u16,
     headline: String,
     sentence: String,
@@ -33,7 +46,6 @@ struct Problem {
 impl Problem {
     fn new(status: StatusCode, headline: &str, sentence: impl Into<String>) -> Self {
         Self {
-            chrome: Chrome::default(),
             status: status.as_u16(),
             headline: headline.to_owned(),
             sentence: sentence.into(),
@@ -58,8 +70,10 @@ impl Problem {
 /// The page for a refusal.
 pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
     let here = workspace_home(req);
+    let member = member(req, refused);
     let problem = match refused {
         Refused::SignedOut => return signed_out(req),
+        Refused::Hidden if member.is_some() => absent().link(here, "Back to the workspace"),
         Refused::Hidden => absent(),
         Refused::Suspended(what) => Problem::new(
             StatusCode::FORBIDDEN,
@@ -135,7 +149,22 @@ pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
         }
         Refused::Failed(_) => return failed(req, refused),
     };
-    answer(req, problem)
+    answer_to(req, member, problem)
+}
+
+/// The member whose request was refused; nobody where none was admitted. Who is suspended sees
+/// nothing of the workspace.
+fn member(req: &HttpRequest, refused: &Refused) -> Option<Actor> {
+    match refused {
+        Refused::Suspended(_) => None,
+        Refused::Forbidden(missing) => missing.actor.clone(),
+        _ => admitted(req),
+    }
+}
+
+/// Whom the guard let into the workspace that the request asks for.
+fn admitted(req: &HttpRequest) -> Option<Actor> {
+    req.extensions().get::<Actor>().cloned()
 }
 
 fn absent() -> Problem {
@@ -256,15 +285,24 @@ fn view(req: &HttpRequest) -> Option<View> {
     req.app_data::<web::Data<App>>().map(|app| View::public(req, app.clone()))
 }
 
-fn answer(req: &HttpRequest, mut problem: Problem) -> HttpResponse {
+fn answer(req: &HttpRequest, problem: Problem) -> HttpResponse {
+    answer_to(req, admitted(req), problem)
+}
+
+fn answer_to(req: &HttpRequest, member: Option<Actor>, mut problem: Problem) -> HttpResponse {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     problem.links.retain(|(to, _)| !to.is_empty());
-    match view(req) {
-        // A page with a form needs the token of its session; another needs no session at all.
-        Some(view) if problem.switch || problem.resend => {
-            problem.chrome = view.chrome("");
-            view.html_as(status, &problem)
+    let has_form = problem.switch || problem.resend;
+    match (req.app_data::<web::Data<App>>(), member) {
+        (Some(app), Some(member)) => {
+            let view = View::of_actor(req, app.clone(), &member);
+            view.html_as(status, &Inside { chrome: view.chrome(""), problem })
         }
-        _ => render(status, &problem),
+        // A page with a form needs the token of its session; another needs no session at all.
+        (Some(app), None) if has_form => {
+            let view = View::public(req, app.clone());
+            view.html_as(status, &Outside { chrome: view.chrome(""), problem })
+        }
+        _ => render(status, &Outside { chrome: Chrome::default(), problem }),
     }
 }

@@ -7,7 +7,11 @@ use super::{
     method_not_allowed, pages, problem,
 };
 use crate::policy::{self, Needs, perm};
-use actix_web::{FromRequest, HttpRequest, guard, http::Method, web};
+use actix_web::{
+    FromRequest, HttpRequest, HttpResponse, guard,
+    http::{Method, header},
+    web,
+};
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,6 +206,21 @@ pub fn table() -> Vec<Route> {
     ]
 }
 
+/// The page nearest above an address that has none of its own, and how many parts of the path lie
+/// between them.
+fn page_above(path: &str, is_page: impl Fn(&str) -> bool) -> usize {
+    let parents = std::iter::successors(Some(path), |path| path.rsplit_once('/').map(|(parent, _)| parent));
+    parents.skip(1).take_while(|parent| !is_page(parent)).count() + 1
+}
+
+/// Somebody who reloads what a form answered, with the session over, say, asks for an address that
+/// only takes forms: the page above it is what they want.
+fn lead_up(req: &HttpRequest, parts: usize) -> HttpResponse {
+    let kept = req.path().rsplitn(parts + 1, '/').last().unwrap_or_default();
+    let to = if kept.is_empty() { "/" } else { kept };
+    HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish()
+}
+
 /// Mounts the table: one resource a path, which answers 405 to the methods that it has no row for.
 pub(crate) fn mount(config: &mut web::ServiceConfig) {
     let mut resources: Vec<(&'static str, Vec<Route>)> = Vec::new();
@@ -211,7 +230,11 @@ pub(crate) fn mount(config: &mut web::ServiceConfig) {
             None => resources.push((route.path, vec![route])),
         }
     }
+    let pages: Vec<&str> =
+        table().iter().filter(|row| row.method == Method::GET).map(|row| row.path).collect();
     for (path, routes) in resources {
+        let has_page = pages.contains(&path);
+        let parts = page_above(path, |parent| pages.contains(&parent) || parent.is_empty());
         let allowed: Vec<&str> = routes
             .iter()
             .flat_map(|route| if route.method == Method::GET { vec!["GET", "HEAD"] } else { vec!["POST"] })
@@ -223,7 +246,12 @@ pub(crate) fn mount(config: &mut web::ServiceConfig) {
         }
         config.service(resource.default_service(web::to(move |req: HttpRequest| {
             let allowed = allowed.clone();
-            async move { method_not_allowed(&req, &allowed) }
+            async move {
+                match *req.method() {
+                    Method::GET | Method::HEAD if !has_page => lead_up(&req, parts),
+                    _ => method_not_allowed(&req, &allowed),
+                }
+            }
         })));
     }
 }

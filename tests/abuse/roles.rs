@@ -76,10 +76,10 @@ both! {
         refused(&app, "acme", 403, invite).await.assert_says("write:*");
         // What an Owner takes from Admins, they cannot hand out any more, and the page says so.
         toggle(&owner, "read:credits", "admin", false).await.assert_status(303);
-        refused(&app, "acme", 403, give(&admin, &viewer, &["billing"])).await.assert_says("read:credits");
+        refused(&app, "acme", 403, give(&admin, &viewer, &["billing"])).await.assert_says("View credits");
         let page = admin.client.visit(&format!("/w/acme/members/{}", viewer.member_id)).await;
         let label = page.select("label:has(input[value=billing][disabled])");
-        assert!(label.iter().any(|words| words.contains("read:credits")), "{label:?}");
+        assert!(label.iter().any(|words| words.contains("View credits")), "{label:?}");
         // Nor manage one who holds it.
         let billing = member(&app, &owner, "billing").await;
         refused(&app, "acme", 403, admin.client.post_form(&at(&billing, "suspension"), &[])).await;

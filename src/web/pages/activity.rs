@@ -1,5 +1,8 @@
 //! What happened in a workspace.
 
+#[cfg(feature = "bench")]
+pub(in crate::web) mod sample;
+
 use super::{Neighbours, me::browser};
 use crate::{
     clock::DAY,
@@ -12,13 +15,15 @@ use crate::{
     policy::perm,
     web::{
         chrome::{Chrome, hue, initials},
-        form::{Query, check, checks},
+        form::{Errors, Query, check, checks, listed},
         guard::{Answer, Authorized},
+        routes::{Access, Route, table},
         when::{When, day},
     },
 };
 use askama::Template;
 use serde::Deserialize;
+use std::{collections::HashMap, sync::LazyLock};
 use time::{Date, macros::format_description};
 use uuid::Uuid;
 use validator::Validate;
@@ -34,6 +39,7 @@ struct Index {
     kinds: &'static [(&'static str, &'static str)],
     rows: Vec<Row>,
     neighbours: Neighbours,
+    errors: Errors,
 }
 
 /// One event, told.
@@ -55,6 +61,8 @@ pub(super) struct Row {
     /// The row is the first of its day on this page.
     pub starts_day: bool,
     pub from: String,
+    /// What was asked for, where it was refused: method and pattern.
+    pub route: String,
 }
 
 impl Row {
@@ -71,6 +79,7 @@ impl Row {
             before: told.before,
             after: told.after,
             detail: told.detail,
+            route: told.route,
             is_refusal: entry.is_refusal,
             when: When::new(entry.at, now),
             day: day(entry.at),
@@ -91,6 +100,7 @@ struct Told {
     before: Vec<String>,
     after: Vec<String>,
     detail: String,
+    route: String,
 }
 
 impl Told {
@@ -157,8 +167,9 @@ impl Told {
             },
             Event::AccessRefused { route, reason } => Self {
                 verb: "was refused".into(),
-                target: route.clone(),
+                target: asked(route),
                 detail: refusal(reason).into(),
+                route: route.clone(),
                 ..Self::default()
             },
             // What people do outside a workspace is told on their own page.
@@ -177,6 +188,21 @@ fn as_roles(roles: &[String]) -> String {
 
 fn with_owner(roles: &[String]) -> Vec<String> {
     std::iter::once("Owner".to_owned()).chain(roles.iter().cloned()).collect()
+}
+
+/// What a route guards, in words; empty where it needs no permission.
+fn asked(route: &str) -> String {
+    static LABELS: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
+        let told = |route: Route| match route.access {
+            Access::Member(needs) if !needs.permissions().is_empty() => {
+                let labels: Vec<_> = needs.permissions().iter().map(|p| p.label()).collect();
+                Some((format!("{} {}", route.method, route.path), labels.join(" or ")))
+            }
+            _ => None,
+        };
+        table().into_iter().filter_map(told).collect()
+    });
+    LABELS.get(route).cloned().unwrap_or_default()
 }
 
 fn refusal(reason: &str) -> &'static str {
@@ -264,10 +290,12 @@ fn date(field: &str, text: &str) -> Result<Option<i64>, Refused> {
 
 pub async fn index(cx: Authorized<perm::ReadAudit, Query<ListQuery>>) -> Answer {
     let (scope, view, Query(query)) = cx.into_parts();
-    let (filter, at) = query.read()?;
-    let page = activity::list(&scope, &filter, &at).await?;
+    let list = async |filter: &Filter, at: &Position| activity::list(&scope, filter, at).await;
+    let (page, status, errors) = listed(query.read(), list).await?;
+    // What was refused is shown in its field, and carried along by no link.
+    let links = if errors.any() { ListQuery::default() } else { query.clone() };
     let base = view.at("/activity");
-    let neighbours = Neighbours::new(&page, &base, &query.filters());
+    let neighbours = Neighbours::new(&page, &base, &links.filters());
     let mut rows: Vec<Row> = page.rows.into_iter().map(|entry| Row::new(entry, scope.now_ms())).collect();
     let mut current = String::new();
     for row in &mut rows {
@@ -280,8 +308,9 @@ pub async fn index(cx: Authorized<perm::ReadAudit, Query<ListQuery>>) -> Answer 
         kinds: Event::KINDS,
         rows,
         neighbours,
+        errors,
         base,
         query,
     };
-    Ok(view.html(&page))
+    Ok(view.html_as(status, &page))
 }

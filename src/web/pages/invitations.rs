@@ -11,12 +11,13 @@ use crate::{
         invitations::{self, Batch, Filter, Listed, Outcome, Sent},
         paging::Position,
         roles::{self, Assignable},
+        scope::ReadScope,
         search_text,
     },
     policy::{BuiltIn, Permission, perm},
     web::{
         chrome::{Chrome, Flash},
-        form::{Again, Errors, Form, Nothing, Query, Target, check, checks},
+        form::{Again, Errors, Form, Nothing, Query, Target, check, checks, listed},
         guard::{Answer, Authorized},
         when::When,
     },
@@ -36,6 +37,7 @@ struct Index {
     is_filtered: bool,
     rows: Vec<Row>,
     neighbours: Neighbours,
+    errors: Errors,
     form: InviteForm,
     /// What became of the addresses that were just sent; empty where nothing was.
     results: Vec<Shown>,
@@ -121,12 +123,14 @@ impl From<Sent> for Shown {
 
 pub async fn index(cx: Authorized<perm::ReadInvitations, Query<ListQuery>>) -> Answer {
     let (scope, view, Query(query)) = cx.into_parts();
-    let (filter, at) = query.read()?;
-    let listing = invitations::list(&scope, &filter, &at).await?;
+    let list = async |filter: &Filter, at: &Position| invitations::list(&scope, filter, at).await;
+    let (listing, status, errors) = listed(query.read(), list).await?;
+    // What was refused is shown in its field, and carried along by no link.
+    let links = if errors.any() { ListQuery::default() } else { query.clone() };
     let results = bulk::taken(&view, &scope, &query.notice).await?;
     let base = view.at("/invitations");
     let (now, can) = (scope.now_ms(), &scope.actor().holdings);
-    let neighbours = Neighbours::new(&listing.page, &base, &query.filters());
+    let neighbours = Neighbours::new(&listing.page, &base, &links.filters());
     let rows: Vec<Row> = listing
         .page
         .rows
@@ -147,6 +151,7 @@ pub async fn index(cx: Authorized<perm::ReadInvitations, Query<ListQuery>>) -> A
         chrome: view.chrome("invitations"),
         is_filtered: query.filters().iter().any(|(_, value)| !value.is_empty()),
         neighbours,
+        errors,
         can_select: rows.iter().any(|row| row.not_selectable.is_empty()),
         rows,
         form: InviteForm::new(listing.roles, None, Errors::default()),
@@ -155,7 +160,7 @@ pub async fn index(cx: Authorized<perm::ReadInvitations, Query<ListQuery>>) -> A
         base,
         query,
     };
-    Ok(view.html(&page))
+    Ok(view.html_as(status, &page))
 }
 
 #[derive(Template)]
@@ -193,6 +198,9 @@ pub async fn send(cx: Authorized<perm::InviteMembers, Form<Invite>>) -> Answer {
     let (scope, view, Form(form)) = cx.into_parts();
     let again = scope.again();
     let sent = match form.read() {
+        Ok(_) if form.role.is_empty() && !may_give_viewer(&scope).await? => {
+            Err(Invalid::field("role", "Choose at least one role.").into())
+        }
         Ok(batch) => invitations::send(scope, batch).await,
         Err(invalid) => Err(invalid.into()),
     };
@@ -227,6 +235,13 @@ pub async fn send(cx: Authorized<perm::InviteMembers, Form<Invite>>) -> Answer {
             }))
         }
     }
+}
+
+/// Whether the role of a form without roles can be given: whose Viewer holds too much for them did
+/// not ask for it, they only chose nothing.
+async fn may_give_viewer(scope: &ReadScope<perm::InviteMembers>) -> Result<bool, Refused> {
+    let roles = roles::assignable(scope).await?;
+    Ok(roles.iter().any(|role| role.slug == BuiltIn::Viewer.slug() && role.refused.is_none()))
 }
 
 pub async fn resend(cx: Authorized<perm::InviteMembers, (Target, Form<Nothing>)>) -> Answer {

@@ -7,13 +7,12 @@ use crate::{
     },
     web::{
         chrome::{Chrome, Flash},
-        form::{Errors, Form, Nothing, Target},
+        form::{Again, Errors, Form, Nothing, Target},
         guard::{Answer, SignedIn},
         session,
         when::When,
     },
 };
-use actix_web::http::StatusCode;
 use askama::Template;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -49,25 +48,19 @@ struct EventRow {
 
 pub async fn show(cx: SignedIn) -> Answer {
     let (name, email) = (cx.person.name.clone(), String::new());
-    draw(&cx, StatusCode::OK, name, email, Errors::default()).await
+    Ok(cx.view.html(&page(&cx, name, email).await?))
 }
 
-async fn draw<I>(
-    cx: &SignedIn<I>,
-    status: StatusCode,
-    name: String,
-    email: String,
-    errors: Errors,
-) -> Answer {
+async fn page<I>(cx: &SignedIn<I>, name: String, email: String) -> Result<Page, Refused> {
     let (db, now) = (&cx.view.app.db, cx.view.now());
     let sessions = identity::sessions(db, &cx.person).await?;
     let events = identity::security_events(db, &cx.person).await?;
-    let page = Page {
+    Ok(Page {
         chrome: cx.view.chrome(""),
         person: cx.person.clone(),
         name,
         email,
-        errors,
+        errors: Errors::default(),
         sessions: sessions
             .into_iter()
             .map(|session| SessionRow {
@@ -89,8 +82,7 @@ async fn draw<I>(
                 address: event.address,
             })
             .collect(),
-    };
-    Ok(cx.view.html_as(status, &page))
+    })
 }
 
 fn told(event: &Event) -> String {
@@ -158,14 +150,17 @@ pub async fn rename(cx: SignedIn<Form<Profile>>) -> Answer {
     }
 }
 
+/// The page with what was typed (passwords excepted), and why it was refused.
 async fn refill<I>(
     cx: &SignedIn<I>,
-    invalid: Invalid,
+    refused: impl Into<Refused>,
     name: Option<String>,
     email: Option<String>,
 ) -> Answer {
+    let again = Again::of(refused.into())?;
     let name = name.unwrap_or_else(|| cx.person.name.clone());
-    draw(cx, StatusCode::UNPROCESSABLE_ENTITY, name, email.unwrap_or_default(), invalid.into()).await
+    let page = page(cx, name, email.unwrap_or_default()).await?;
+    Ok(again.page(|status, errors| cx.view.html_as(status, &Page { errors, ..page })))
 }
 
 #[derive(Deserialize, Default)]
@@ -189,8 +184,7 @@ pub async fn change_password(cx: SignedIn<Form<ChangePassword>>) -> Answer {
                 .view
                 .done("/me", Flash::good("Your password is changed, and every other session has ended.")))
         }
-        Err(Refused::Invalid(invalid)) => refill(&cx, invalid, None, None).await,
-        Err(other) => Err(other),
+        Err(refused) => refill(&cx, refused, None, None).await,
     }
 }
 
@@ -224,7 +218,7 @@ pub async fn change_email(cx: SignedIn<Form<ChangeEmail>>) -> Answer {
             }
             refill(&cx, here, None, Some(form.email.clone())).await
         }
-        Err(other) => Err(other),
+        Err(refused) => refill(&cx, refused, None, Some(form.email.clone())).await,
     }
 }
 

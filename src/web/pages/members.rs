@@ -1,5 +1,8 @@
 //! The people of a workspace.
 
+#[cfg(feature = "bench")]
+pub(in crate::web) mod sample;
+
 use super::{
     Neighbours, address,
     bulk::{self, Shown},
@@ -14,10 +17,10 @@ use crate::{
         scope::ReadScope,
         search_text,
     },
-    policy::{self, Permission, perm},
+    policy::{self, Ceiling, Permission, perm},
     web::{
         chrome::{Chrome, Flash, View, hue, initials},
-        form::{Errors, Form, Nothing, Query, Target, check, checks},
+        form::{Errors, Form, Nothing, Query, Target, check, checks, listed},
         guard::{Answer, Authorized},
         when::When,
     },
@@ -44,6 +47,7 @@ struct Index {
     by_joined: SortLink,
     by_active: SortLink,
     neighbours: Neighbours,
+    errors: Errors,
     offer: Option<OfferNote>,
     /// Somebody on this page can be ticked, to be changed with others.
     can_select: bool,
@@ -81,6 +85,8 @@ struct Row {
     why_not: String,
     /// Why the row can't be ticked; empty where it can.
     not_selectable: String,
+    /// The same in a few words, for the list.
+    why_not_short: &'static str,
 }
 
 impl Row {
@@ -92,12 +98,15 @@ impl Row {
             [Permission::UpdateMemberRoles, Permission::SuspendMembers, Permission::RemoveMembers]
                 .into_iter()
                 .any(|permission| actor.holdings.has(permission));
-        let why_not = match &member.refused {
-            _ if !holds_any => String::new(),
-            _ if member.is_last_owner => "The only Owner. Make someone else an Owner first.".to_owned(),
-            Some(_) if member.is_you => String::new(),
-            Some(ceiling) => ceiling.to_string(),
-            None => String::new(),
+        let (why_not_short, why_not) = match &member.refused {
+            _ if !holds_any => ("", String::new()),
+            _ if member.is_last_owner => {
+                ("The only Owner", "The only Owner. Make someone else an Owner first.".to_owned())
+            }
+            Some(_) if member.is_you => ("", String::new()),
+            Some(Ceiling::OwnerOnly) => ("Managed by Owners", Ceiling::OwnerOnly.to_string()),
+            Some(ceiling) => ("Holds as much as you", ceiling.to_string()),
+            None => ("", String::new()),
         };
         let may_change_roles = allowed(Permission::UpdateMemberRoles);
         let may_suspend = allowed(Permission::SuspendMembers) && others;
@@ -125,6 +134,7 @@ impl Row {
             may_remove,
             why_not,
             not_selectable,
+            why_not_short,
             member,
         }
     }
@@ -201,20 +211,23 @@ impl ListQuery {
 
 pub async fn index(cx: Authorized<perm::ReadMembers, Query<ListQuery>>) -> Answer {
     let (scope, view, Query(query)) = cx.into_parts();
-    let (filter, at) = query.read()?;
-    let listing = members::list(&scope, &filter, &at).await?;
+    let list = async |filter: &Filter, at: &Position| members::list(&scope, filter, at).await;
+    let (listing, status, errors) = listed(query.read(), list).await?;
+    // What was refused is shown in its field, and carried along by no link.
+    let links = if errors.any() { ListQuery::default() } else { query.clone() };
     let base = view.at("/members");
     let offer = ownership::pending(&scope).await?;
     let results = bulk::taken(&view, &scope, &query.notice).await?;
-    let neighbours = Neighbours::new(&listing.page, &base, &query.filters());
+    let neighbours = Neighbours::new(&listing.page, &base, &links.filters());
     let rows: Vec<Row> = listing.page.rows.into_iter().map(|member| Row::new(&scope, member)).collect();
     let page = Index {
         chrome: view.chrome("members"),
         is_filtered: query.filters().iter().any(|(name, value)| *name != "sort" && !value.is_empty()),
-        by_name: query.sort_link(&base, "name", "ascending"),
-        by_joined: query.sort_link(&base, "joined", "descending"),
-        by_active: query.sort_link(&base, "active", "descending"),
+        by_name: links.sort_link(&base, "name", "ascending"),
+        by_joined: links.sort_link(&base, "joined", "descending"),
+        by_active: links.sort_link(&base, "active", "descending"),
         neighbours,
+        errors,
         total: listing.total,
         roles: listing.roles,
         offer: offer.map(|offer| OfferNote {
@@ -230,7 +243,7 @@ pub async fn index(cx: Authorized<perm::ReadMembers, Query<ListQuery>>) -> Answe
         base,
         query,
     };
-    Ok(view.html(&page))
+    Ok(view.html_as(status, &page))
 }
 
 #[derive(Template)]

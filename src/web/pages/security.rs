@@ -1,5 +1,8 @@
 //! The Security page: one dropdown a permission.
 
+#[cfg(feature = "bench")]
+pub(in crate::web) mod sample;
+
 use super::effect;
 use crate::{
     domain::{

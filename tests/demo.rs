@@ -1,0 +1,42 @@
+//! The demo: months of one workspace, made by the functions that requests call.
+
+use crate::support::*;
+use bailiwick::{
+    clock::{Clock, DAY},
+    config::Config,
+    domain::{Db, chain, demo},
+};
+
+both! {
+    async fn the_demo_shows_something_on_every_page_and_its_chain_holds(app: TestApp) {
+        let past = Clock::manual(app.clock.now_ms() - demo::PAST);
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::for_tests(app.database.url.clone(), folder.path());
+        let db = Db::open(&config, String::new(), past.clone()).await.unwrap();
+        let said = demo::demo(&db).await.unwrap();
+        assert!(past.now_ms() < app.clock.now_ms(), "nothing happens in the future");
+        let verdicts = chain::verify(&db).await.unwrap();
+        assert!(verdicts.iter().all(|verdict| verdict.broken_at.is_none()) && verdicts[0].events >= 60);
+        assert_eq!(demo::demo(&db).await.unwrap(), said, "a second time it is left as it is");
+        db.close().await;
+
+        let now = app.clock.now_ms();
+        let count = async |sql: &str| app.scalar_i64(&format!("SELECT count(*) FROM {sql}")).await;
+        for status in ["pending", "accepted", "declined", "cancelled"] {
+            assert!(count(&format!("invitations WHERE status = '{status}'")).await > 0, "{status}");
+        }
+        let pending = "invitations WHERE status = 'pending' AND expires_at";
+        assert!(count(&format!("{pending} < {now}")).await > 0, "an expired one");
+        assert!(count(&format!("{pending} BETWEEN {now} AND {}", now + 2 * DAY)).await > 0, "one that soon is");
+        assert_eq!(count("members WHERE status = 'suspended'").await, 1);
+        assert_eq!(count(&format!("members WHERE last_active_at < {}", now - 90 * DAY)).await, 1);
+        assert!(count(&format!("members WHERE last_active_at > {}", now - DAY)).await > 3);
+        assert_eq!(count("outbox").await, 0, "mail goes to nobody");
+
+        let owner = app.client();
+        let form = [("email", "owner@example.com"), ("password", "look around the demo")];
+        owner.post_form("/sign-in", &form).await.assert_status(303);
+        owner.visit("/w/demo").await.assert_says("1 member was not seen for 90 days");
+        owner.visit("/w/demo/activity?outcome=refused").await.assert_says("was refused View activity");
+    }
+}

@@ -1,0 +1,130 @@
+//! What a refusal looks like: in the frame of the workspace for its members, with what was typed
+//! still there, and never a dead end.
+
+use crate::support::*;
+
+/// The page for a member of the workspace, with its sidebar and breadcrumb.
+fn assert_inside(page: &Page, status: u16) {
+    page.assert_status(status);
+    assert!(page.has(".sidebar a[href='/w/acme/organization']"), "the sidebar:\n{}", page.text());
+    assert!(page.has(".crumbs a[href='/w/acme']"), "the breadcrumb:\n{}", page.text());
+    assert!(page.links().contains(&"/w/acme".to_owned()), "the way back");
+}
+
+both! {
+    async fn a_member_who_is_refused_stays_in_the_frame_of_the_workspace(app: TestApp) {
+        let owner = founder(&app).await;
+        let viewer = member(&app, &owner, "viewer").await;
+        let forbidden = viewer.client.get("/w/acme/activity").await;
+        assert_inside(&forbidden, 403);
+        assert!(!forbidden.has("a[href='/w/acme/activity']"), "what they may not open is not offered");
+        let nobody = "01890000-0000-7000-8000-000000000000";
+        assert_inside(&owner.client.get(&format!("/w/acme/members/{nobody}")).await, 404);
+        assert_inside(&owner.client.get("/w/acme/members/no-id").await, 404);
+        let last = format!("/w/acme/members/{}/roles", owner.member_id);
+        assert_inside(&owner.client.post_form(&last, &[("role", "viewer")]).await, 409);
+
+        let suspension = format!("/w/acme/members/{}/suspension", viewer.member_id);
+        owner.client.post_form(&suspension, &[]).await.assert_status(303);
+        let shut_out = viewer.client.get("/w/acme/members").await.with_status(403);
+        assert!(!shut_out.has(".frame"), "who is suspended sees nothing of the workspace");
+    }
+
+    async fn an_outsider_sees_the_page_of_a_workspace_that_does_not_exist(app: TestApp) {
+        founder(&app).await;
+        let outsider = found(&app, "Owner Two", "owner-two@example.com", "elsewhere").await;
+        let other = outsider.client.get("/w/acme/members").await.with_status(404);
+        let none = outsider.client.get("/w/nowhere/members").await.with_status(404);
+        assert_eq!(other.html, none.html);
+        assert!(!other.has(".frame"));
+    }
+
+    async fn a_refused_filter_says_so_at_its_field_on_the_list_with_what_was_typed(app: TestApp) {
+        let owner = founder(&app).await;
+        invite(&owner.client, "acme", "guest@example.com", &["viewer"]).await;
+        let long = "x".repeat(101);
+        for (list, query, field) in [
+            ("members", "status=nonsense", "status"),
+            ("members", "role=nonsense", "role"),
+            ("members", "kind=nonsense", "kind"),
+            ("members", "sort=nonsense", "sort"),
+            ("members", "after=nonsense", "after"),
+            ("members", &format!("q={long}"), "q"),
+            ("invitations", "status=nonsense", "status"),
+            ("invitations", &format!("q={long}"), "q"),
+            ("activity", "kind=nonsense", "kind"),
+            ("activity", "from=yesterday", "from"),
+            ("activity", &format!("q={long}"), "q"),
+        ] {
+            let page = owner.client.get(&format!("/w/acme/{list}?{query}")).await.with_status(422);
+            let said = format!("{list}?{query}");
+            assert!(page.has(&format!(".filters #{field}-error")), "{said}");
+            if !["sort", "after"].contains(&field) {
+                assert!(page.has(&format!(".filters [name={field}][aria-describedby={field}-error]")), "{said}");
+            }
+            let typed = page.attributes(".filters [name=q]", "value");
+            assert_eq!(typed, [if field == "q" { long.as_str() } else { "" }], "{said}");
+            assert!(page.has("#results :is(tbody tr, .feed li)"), "{said}: the list as it is");
+            assert!(!page.links().iter().any(|link| link.contains(&long) || link.contains("nonsense")), "{said}");
+        }
+        for list in ["members", "invitations", "activity"] {
+            let page = owner.client.visit(&format!("/w/acme/{list}")).await;
+            assert_eq!(page.attributes(".filters [name=q]", "maxlength"), ["100"]);
+        }
+    }
+
+    async fn an_address_that_only_takes_forms_leads_up_to_the_nearest_page(app: TestApp) {
+        let owner = founder(&app).await;
+        let member = format!("/w/acme/members/{}", owner.member_id);
+        for (path, above) in [
+            (format!("{member}/roles"), member.as_str()),
+            (format!("{member}/reactivation"), member.as_str()),
+            (format!("/w/acme/ownership-offers/{}/acceptance", owner.member_id), "/w/acme"),
+            ("/w/acme/security/read:audit".into(), "/w/acme/security"),
+            ("/me/password".into(), "/me"),
+            (format!("/me/sessions/{}/revocation", owner.user_id), "/me"),
+            ("/invitation/acceptance".into(), "/invitation"),
+            ("/sign-out".into(), "/"),
+        ] {
+            for client in [&owner.client, &app.client()] {
+                let page = client.get(&path).await.with_status(303);
+                assert_eq!(page.location(), above, "{path}");
+            }
+        }
+    }
+
+    async fn too_often_on_ones_own_page_keeps_what_was_typed(app: TestApp) {
+        let owner = founder(&app).await;
+        let fields = [("email", "typed@example.com"), ("current_password", "wrong for 7 horses")];
+        for _ in 0..10 {
+            owner.client.post_form("/me/email", &fields).await.assert_status(422);
+        }
+        let page = owner.client.post_form("/me/email", &fields).await.with_status(429);
+        assert!(page.header("retry-after").is_some());
+        page.assert_says("That was too often.");
+        assert_eq!(page.field_value("email").as_deref(), Some("typed@example.com"));
+        let fields = [("current_password", "wrong for 7 horses"), ("password", "another staple for 7 horses")];
+        let page = owner.client.post_form("/me/password", &fields).await.with_status(429);
+        page.assert_says("That was too often.").assert_silent_about("another staple");
+        assert!(page.has("form[action='/me/password']"));
+    }
+
+    async fn a_form_without_a_role_is_a_mistake_where_viewer_is_none_that_one_may_give(app: TestApp) {
+        let owner = founder(&app).await;
+        let developer = member(&app, &owner, "developer").await;
+        let fields = [("emails", "guest@example.com")];
+        developer.client.post_form("/w/acme/invitations", &fields).await.assert_status(303);
+        let sql = "INSERT INTO grants (workspace_id, role_id, scope)
+            SELECT workspace_id, id, 'read:audit' FROM roles WHERE slug = 'viewer'";
+        assert_eq!(app.execute(sql).await, 1);
+        let fields = [("emails", "second-guest@example.com")];
+        let page = app.unchanged_by(developer.client.post_form("/w/acme/invitations", &fields)).await;
+        page.assert_status(422);
+        assert_eq!(page.field_error("role").as_deref(), Some("Choose at least one role."));
+        assert_eq!(page.field_value("emails").as_deref(), Some("second-guest@example.com"));
+
+        let path = format!("/w/acme/members/{}/roles", developer.member_id);
+        let page = app.unchanged_by(owner.client.post_form(&path, &[])).await.with_status(422);
+        assert_eq!(page.field_error("role").as_deref(), Some("Choose at least one role."));
+    }
+}
