@@ -9,6 +9,7 @@ use bailiwick::{
     config::Config,
     domain::{Db, demo, seed},
 };
+use reqwest::Method;
 use std::{collections::HashMap, sync::Arc};
 use tokio::sync::OnceCell;
 
@@ -470,7 +471,7 @@ async fn problems(world: &World, hang: &mut Hang) {
     let elsewhere = owner.with_header("sec-fetch-site", "cross-site");
     hang.page("cross-site", 403, elsewhere.post_form("/me/profile", &[]).await);
     hang.page("nothing-here", 404, owner.get("/w/another/members").await);
-    hang.page("wrong-method", 405, owner.get("/sign-out").await);
+    hang.page("wrong-method", 405, owner.request(Method::PUT, "/sign-in", None).await);
     hang.page("last-owner", 409, founder.client.post_form("/w/acme/departure", &[]).await);
     hang.page("wrong-filter", 422, owner.get(&world.at("/members?status=bogus")).await);
     let flood = "x".repeat(2_000_000);

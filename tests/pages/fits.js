@@ -14,7 +14,7 @@ const told = (el) => {
 };
 const out = new Set();
 const look = (rect, el, what) => {
-  if (rect.width < 1 || rect.height < 1) return;
+  if (rect.width < 1 || rect.height < 1 || !el.checkVisibility()) return;
   if ((rect.right > width + 1 || rect.left < -1) && !cut(el)) {
     out.add(`${what} of ${told(el)} goes from ${Math.round(rect.left)} to ${Math.round(rect.right)}`);
   }

@@ -6,7 +6,8 @@ const out = new Set();
 const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 for (let node = walk.nextNode(); node; node = walk.nextNode()) {
   if (!rightToLeft.test(node.data)) continue;
-  if (node.parentElement.closest("[dir], bdi, option, .sr, .avatar, .toast, .public li")) continue;
+  if (node.parentElement.closest("[dir], bdi, option, .sr, .avatar")) continue;
+  if (/[a-z]/i.test(node.data) && node.parentElement.closest(".toast, .status, li")) continue;
   out.add(`nothing sets apart ${node.parentElement.outerHTML.slice(0, 160)}`);
 }
 return [...out].slice(0, 8);

@@ -32,7 +32,8 @@ use serde::Deserialize;
 use validator::Validate;
 
 #[derive(Template)]
-#[template(path = "members/index.html")]
+// Fifty rows come over the wire: of the white space around a tag one stays.
+#[template(path = "members/index.html", whitespace = "minimize")]
 struct Index {
     chrome: Chrome,
     /// `/w/{slug}/members`
