@@ -115,10 +115,17 @@ impl Order {
                 sql.push_str(&format!(" AND ({column}, {id}) {sign} (${n}, ${})", n + 1));
             }
         }
-        let way = if ascending { "ASC" } else { "DESC" };
-        let tie = if id.is_empty() { String::new() } else { format!(", {id} {way}") };
-        sql.push_str(&format!(" ORDER BY {column} {way}{tie} LIMIT {}", PAGE + 1));
+        sql.push_str(&self.clause(at));
+        sql.push_str(&format!(" LIMIT {}", PAGE + 1));
         Ok(())
+    }
+
+    /// The order alone, for a statement around the one of the page.
+    pub(super) fn clause(&self, at: &Position) -> String {
+        let Self { column, id, .. } = self;
+        let way = if self.descending == at.is_backwards() { "ASC" } else { "DESC" };
+        let tie = if id.is_empty() { String::new() } else { format!(", {id} {way}") };
+        format!(" ORDER BY {column} {way}{tie}")
     }
 }
 

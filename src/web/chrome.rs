@@ -16,6 +16,7 @@ use actix_web::{
 };
 use askama::Template;
 use serde::{Deserialize, Serialize};
+use std::sync::LazyLock;
 use uuid::Uuid;
 
 /// The frame of a page: who looks, from where, what they may do, and what just happened.
@@ -45,6 +46,12 @@ pub(super) struct ChromeWorkspace {
 }
 
 impl Chrome {
+    /// The address of all icons; a page asks for it a hundred times.
+    pub(super) fn icons(&self) -> &'static str {
+        static ICONS: LazyLock<&str> = LazyLock::new(|| assets::url("icons.svg"));
+        &ICONS
+    }
+
     /// The address of a file under `static/`.
     pub(super) fn asset(&self, name: &str) -> &'static str {
         assets::url(name)

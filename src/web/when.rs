@@ -1,29 +1,87 @@
 //! Moments as people read them.
 
 use crate::clock::{DAY, HOUR, MINUTE};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
+use askama::filters::HtmlSafe;
+use std::fmt::{Display, Formatter, Result};
+use time::{OffsetDateTime, macros::format_description};
 
-/// A moment in three forms: for machines, exact, and relative to now.
-#[derive(Clone, Debug)]
+/// A moment in three forms: for machines, exact, and relative to now. They are written when a page is
+/// drawn, and into it: a page has a hundred of them.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct When {
-    pub iso: String,
-    pub exact: String,
-    pub ago: String,
+    pub iso: Iso,
+    pub exact: Exact,
+    pub ago: Ago,
 }
 
 impl When {
     /// `at` and `now` in milliseconds since 1970.
     pub(super) fn new(at: i64, now: i64) -> Self {
         let moment = moment(at);
-        let exact =
-            format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute]:[second] UTC");
-        Self {
-            iso: moment.format(&Rfc3339).unwrap_or_default(),
-            exact: moment.format(exact).unwrap_or_default(),
-            ago: relative(at, now),
+        Self { iso: Iso(moment), exact: Exact(moment), ago: Ago { at, now } }
+    }
+}
+
+/// `2027-01-15T08:00:00Z`
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Iso(OffsetDateTime);
+
+impl Display for Iso {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let Self(at) = self;
+        let (year, month, day) = at.to_calendar_date();
+        write!(f, "{year:04}-{:02}-{day:02}T", u8::from(month))?;
+        write!(f, "{:02}:{:02}:{:02}Z", at.hour(), at.minute(), at.second())
+    }
+}
+
+/// `15 Jan 2027, 08:00:00 UTC`
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Exact(OffsetDateTime);
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+impl Display for Exact {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let Self(at) = self;
+        let (year, month, day) = at.to_calendar_date();
+        let month = MONTHS.get(usize::from(u8::from(month)).wrapping_sub(1)).unwrap_or(&"");
+        write!(f, "{day} {month} {year}, {:02}:{:02}:{:02} UTC", at.hour(), at.minute(), at.second())
+    }
+}
+
+/// `3 hours ago`
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ago {
+    at: i64,
+    now: i64,
+}
+
+impl Display for Ago {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let Self { at, now } = *self;
+        let (amount, unit) = match (now - at).abs() {
+            d if d < 45_000 => return f.write_str(if at <= now { "just now" } else { "in a moment" }),
+            d if d < 45 * MINUTE => (round(d, MINUTE), "minute"),
+            d if d < 22 * HOUR => (round(d, HOUR), "hour"),
+            d if d < 26 * DAY => (round(d, DAY), "day"),
+            d if d < 320 * DAY => (round(d, 30 * DAY), "month"),
+            d => (round(d, 365 * DAY), "year"),
+        };
+        let plural = if amount == 1 { "" } else { "s" };
+        if at <= now {
+            write!(f, "{amount} {unit}{plural} ago")
+        } else {
+            write!(f, "in {amount} {unit}{plural}")
         }
     }
 }
+
+// Digits, letters, colons: nothing that a page would have to escape.
+impl HtmlSafe for Iso {}
+impl HtmlSafe for Exact {}
+impl HtmlSafe for Ago {}
 
 /// The day of a moment, such as `21 Nov 2026`.
 pub(super) fn day(at: i64) -> String {
@@ -33,20 +91,6 @@ pub(super) fn day(at: i64) -> String {
 fn moment(at: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(at) * 1_000_000)
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
-}
-
-fn relative(at: i64, now: i64) -> String {
-    let distance = (now - at).abs();
-    let (amount, unit) = match distance {
-        d if d < 45_000 => return if at <= now { "just now".into() } else { "in a moment".into() },
-        d if d < 45 * MINUTE => (round(d, MINUTE), "minute"),
-        d if d < 22 * HOUR => (round(d, HOUR), "hour"),
-        d if d < 26 * DAY => (round(d, DAY), "day"),
-        d if d < 320 * DAY => (round(d, 30 * DAY), "month"),
-        d => (round(d, 365 * DAY), "year"),
-    };
-    let plural = if amount == 1 { "" } else { "s" };
-    if at <= now { format!("{amount} {unit}{plural} ago") } else { format!("in {amount} {unit}{plural}") }
 }
 
 fn round(distance: i64, unit: i64) -> i64 {
@@ -68,9 +112,10 @@ mod tests {
             (now + 7 * DAY, "in 7 days"),
             (now - 400 * DAY, "1 year ago"),
         ] {
-            assert_eq!(When::new(at, now).ago, words);
+            assert_eq!(When::new(at, now).ago.to_string(), words);
         }
-        assert_eq!(When::new(now, now).exact, "15 Jan 2027, 08:00:00 UTC");
+        assert_eq!(When::new(now, now).iso.to_string(), "2027-01-15T08:00:00Z");
+        assert_eq!(When::new(now, now).exact.to_string(), "15 Jan 2027, 08:00:00 UTC");
         assert_eq!(day(now), "15 Jan 2027");
     }
 }

@@ -104,6 +104,10 @@ pub(super) const COLUMNS: &str = "SELECT m.id, m.user_id, u.name, u.email, m.kin
         i.name AS invited_by, m.joined_at, m.last_active_at, m.listed_as, m.role_set
     FROM members m JOIN users u ON u.id = m.user_id LEFT JOIN users i ON i.id = m.invited_by";
 
+/// The members of one page alone: what is joined to them is looked up for these, and for no other.
+const ON_PAGE: &str = "SELECT m.id, m.user_id, m.kind, m.status, m.origin, m.invited_by, m.joined_at,
+        m.last_active_at, m.listed_as, m.role_set FROM members m";
+
 /// One page of the members.
 pub struct Listing {
     pub page: Page<Member>,
@@ -211,10 +215,10 @@ async fn rows(
             .collect();
         let some = some.join(" UNION ALL ");
         sql.push_str(&format!("WITH fitting AS MATERIALIZED ({some}) "));
-        sql.push_str(&COLUMNS.replace("members m", "fitting m"));
+        sql.push_str(&ON_PAGE.replace("members m", "fitting m"));
         sql.push_str(" WHERE m.workspace_id = $1");
     } else {
-        sql.push_str(COLUMNS);
+        sql.push_str(ON_PAGE);
         sql.push_str(" WHERE m.workspace_id = $1");
         // Put together, a column is found by no index: the order's own is the one to go along.
         if !filter.status.is_empty() {
@@ -231,7 +235,9 @@ async fn rows(
     if !filter.text.is_empty() {
         sql.push_str(&format!(" AND m.listed_as LIKE {} ESCAPE '!'", bind(&like(&folded(&filter.text)))));
     }
-    filter.sort.order().finish(&mut sql, &mut values, at)?;
+    let order = filter.sort.order();
+    order.finish(&mut sql, &mut values, at)?;
+    let sql = COLUMNS.replace("members m", &format!("({sql}) m")) + &order.clause(at);
     Ok(scope.all(&sql, values).await?)
 }
 
