@@ -27,7 +27,7 @@ use tokio::task::JoinHandle;
 use tracing_actix_web::{RequestId, RootSpanBuilder, TracingLogger};
 use url::Url;
 
-pub use crate::domain::Statements;
+pub use crate::domain::Counter;
 
 /// Why the server did not start. The sentence is for whoever starts it.
 #[derive(Debug, thiserror::Error)]
@@ -101,8 +101,13 @@ impl Application {
         &self.public_url
     }
 
+    /// Counts passwords that were hashed.
+    pub fn hashes(&self) -> Counter {
+        self.db.hashes()
+    }
+
     /// Counts SQL statements.
-    pub fn statements(&self) -> Statements {
+    pub fn statements(&self) -> Counter {
         self.db.statements()
     }
 

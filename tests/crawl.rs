@@ -80,6 +80,7 @@ async fn everybody(app: &TestApp, world: &World, state: &str) {
                 answer.text()
             );
             assert_untouched(app, world.elsewhere.id, &elsewhere, &format!("{said}: {action}")).await;
+            assert_counted(app).await;
         }
         restore(app).await;
     }

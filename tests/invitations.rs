@@ -18,7 +18,7 @@ both! {
         let pasted = "Guest One <guest-one@example.com>, GUEST-TWO@example.com;guest-three@example.com\r\n early@example.com  owner-one@example.com\n nonsense guest-one@example.com";
         let page = invite(&owner.client, "acme", pasted, &["viewer", "billing"]).await;
         page.assert_says("3 invitations are on their way.");
-        let rows = page.select("[aria-labelledby=sent-title] tbody tr");
+        let rows = page.select("[aria-labelledby=results-title] tbody tr");
         let expected = [
             ("guest-one@example.com", "Invited"),
             ("guest-two@example.com", "Invited"),
@@ -31,7 +31,7 @@ both! {
         for (row, (email, word)) in rows.iter().zip(expected) {
             assert!(row.contains(email) && row.contains(word), "{row}: {email} {word}");
         }
-        let links = page.attributes("[aria-labelledby=sent-title] input", "value");
+        let links = page.attributes("[aria-labelledby=results-title] input", "value");
         assert_eq!(links.len(), 3);
         let letter = app.mail.wait_for("guest-two@example.com", "Owner One invites you to acme").await;
         assert!(letter.text.contains("Billing") && letter.text.contains("Viewer"), "{}", letter.text);

@@ -19,8 +19,8 @@ async fn crowd(app: &TestApp, n: u32) {
             VALUES ({user}, 'crowd{i:03}@example.com', 'Member {i:03}', '', 0)"
         ))
         .await;
-        app.execute(&format!("INSERT INTO members (id, workspace_id, kind, user_id, status, origin, joined_at, last_active_at)
-            SELECT {member}, id, 'user', {user}, '{status}', 'account', {}, {} FROM workspaces WHERE slug = 'acme'",
+        app.execute(&format!("INSERT INTO members (id, workspace_id, kind, user_id, status, origin, joined_at, last_active_at, listed_as)
+            SELECT {member}, id, 'user', {user}, '{status}', 'account', {}, {}, 'member {i:03}' FROM workspaces WHERE slug = 'acme'",
             60_000 * i64::from(i), 1_000 * i64::from(n - i))).await;
         app.execute(&format!("INSERT INTO member_roles (workspace_id, member_id, role_id)
             SELECT r.workspace_id, {member}, r.id FROM roles r JOIN workspaces w ON w.id = r.workspace_id AND w.slug = 'acme' WHERE r.slug = 'viewer'")).await;

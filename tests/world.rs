@@ -143,12 +143,14 @@ pub async fn add_user(app: &TestApp, name: &str, email: &str) -> Uuid {
 
 pub async fn add_member(app: &TestApp, slug: &str, user: Uuid, status: &str, roles: &[&str]) -> Uuid {
     let (id, slug) = (new_id(), quoted(slug));
+    let newline = if app.backend == Backend::Sqlite { "char(10)" } else { "chr(10)" };
     let member = format!(
-        "INSERT INTO members (id, workspace_id, kind, user_id, status, origin, joined_at, last_active_at)
-         SELECT {}, id, 'user', {}, {}, 'invitation', created_at, created_at FROM workspaces WHERE slug = {slug}",
+        "INSERT INTO members (id, workspace_id, kind, user_id, status, origin, joined_at, last_active_at, listed_as)
+         SELECT {}, w.id, 'user', u.id, {}, 'invitation', w.created_at, w.created_at, lower(u.name) || {newline} || u.email
+         FROM workspaces w CROSS JOIN users u WHERE w.slug = {slug} AND u.id = {}",
         app.id(id),
+        quoted(status),
         app.id(user),
-        quoted(status)
     );
     assert_eq!(app.execute(&member).await, 1);
     for role in roles {
@@ -399,4 +401,20 @@ impl Facts {
             .map(|row| (text(row, "id"), text(row, "from_member_id"), text(row, "to_member_id")));
         Self { roles, members, invitations, offer }
     }
+}
+
+/// What triggers keep is what counting gives: each member's set of roles, and the headcounts.
+pub async fn assert_counted(app: &TestApp) {
+    let sets = "SELECT COUNT(*) FROM members m WHERE m.role_set <> (
+        SELECT COALESCE(string_agg(r.slug, ' ' ORDER BY r.slug), '') FROM member_roles mr
+        JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
+        WHERE mr.workspace_id = m.workspace_id AND mr.member_id = m.id)";
+    assert_eq!(app.scalar_i64(sets).await, 0, "members whose set of roles is not what they hold");
+    let kept = "SELECT workspace_id, status, kind, role_set, people FROM headcounts WHERE people <> 0
+        ORDER BY workspace_id, status, kind, role_set";
+    let counted = "SELECT workspace_id, status, kind, role_set, COUNT(*) AS people FROM members
+        GROUP BY workspace_id, status, kind, role_set ORDER BY workspace_id, status, kind, role_set";
+    assert_eq!(app.rows(kept).await, app.rows(counted).await, "left: kept, right: counted");
+    let orphans = "SELECT COUNT(*) FROM headcounts h WHERE NOT EXISTS (SELECT 1 FROM workspaces w WHERE w.id = h.workspace_id)";
+    assert_eq!(app.scalar_i64(orphans).await, 0, "headcounts of workspaces that are gone");
 }

@@ -12,6 +12,7 @@ mod m0002_workspaces;
 mod m0003_invitations;
 mod m0004_audit;
 mod m0005_outbox;
+mod m0006_headcounts;
 mod sql;
 
 /// Runs the steps in order, each at most once.
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_invitations::Migration),
             Box::new(m0004_audit::Migration),
             Box::new(m0005_outbox::Migration),
+            Box::new(m0006_headcounts::Migration),
         ]
     }
 }

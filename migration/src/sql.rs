@@ -5,7 +5,7 @@ use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 /// Runs each statement with the type names of the database at hand.
 ///
 /// `{uuid}` `{int}` `{bool}` `{blob}` are column types (`{int}` is 64 bits wide and also holds
-/// times, as milliseconds since 1970); `{table}` and `{keyed}` end a table's definition: strict on
+/// times, as milliseconds since 1970); `{bytewise}` makes a text compare by its bytes; `{table}` and `{keyed}` end a table's definition: strict on
 /// SQLite, and for `{keyed}` stored in its primary key.
 ///
 /// # Errors
@@ -33,7 +33,7 @@ pub async fn run_on(
 }
 
 async fn execute(manager: &SchemaManager<'_>, statement: &str) -> Result<(), DbErr> {
-    let words: [(&str, &str); 6] = match manager.get_database_backend() {
+    let words: [(&str, &str); 7] = match manager.get_database_backend() {
         DbBackend::Postgres => [
             ("{uuid}", "UUID"),
             ("{int}", "BIGINT"),
@@ -41,6 +41,7 @@ async fn execute(manager: &SchemaManager<'_>, statement: &str) -> Result<(), DbE
             ("{blob}", "BYTEA"),
             ("{table}", ""),
             ("{keyed}", ""),
+            ("{bytewise}", "COLLATE \"C\""),
         ],
         _ => [
             ("{uuid}", "BLOB"),
@@ -49,6 +50,7 @@ async fn execute(manager: &SchemaManager<'_>, statement: &str) -> Result<(), DbE
             ("{blob}", "BLOB"),
             ("{table}", "STRICT"),
             ("{keyed}", "STRICT, WITHOUT ROWID"),
+            ("{bytewise}", ""),
         ],
     };
     let mut text = (*statement).to_owned();

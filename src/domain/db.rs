@@ -1,6 +1,9 @@
 //! The connection, and how it is opened. Its fields are private to `domain`: no handler can query.
 
-use super::identity::{Passwords, presence::Presence};
+use super::{
+    identity::{Passwords, presence::Presence},
+    roles::RolesRead,
+};
 use crate::{clock::Clock, config::Config};
 use migration::{Migrator, MigratorExt};
 use sea_orm::{
@@ -30,19 +33,24 @@ struct Shared {
     clock: Clock,
     passwords: Passwords,
     presence: Presence,
+    roles: RolesRead,
     outbox_ready: Notify,
-    statements: Statements,
+    statements: Counter,
     public_url: String,
 }
 
-/// Counts SQL statements, so that nobody adds one to a page unseen.
+/// Counts what costs something, such as SQL statements, so that nobody adds one to a page unseen.
 #[derive(Clone, Debug, Default)]
-pub struct Statements(Arc<AtomicU64>);
+pub struct Counter(Arc<AtomicU64>);
 
-impl Statements {
-    /// How many were run since the start.
+impl Counter {
+    /// How many there were since the start.
     pub fn count(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn one_more(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -84,8 +92,9 @@ impl Db {
             clock,
             passwords: Passwords::new(),
             presence: Presence::default(),
+            roles: RolesRead::default(),
             outbox_ready: Notify::new(),
-            statements: Statements::default(),
+            statements: Counter::default(),
             public_url,
         };
         Ok(Self { read, write, shared: Arc::new(shared) })
@@ -98,7 +107,7 @@ impl Db {
         for connection in [&mut counted.read, &mut counted.write] {
             let counter = self.shared.statements.clone();
             connection.set_metric_callback(move |_| {
-                counter.0.fetch_add(1, Ordering::Relaxed);
+                counter.one_more();
             });
         }
         counted
@@ -121,8 +130,13 @@ impl Db {
         }
     }
 
-    pub fn statements(&self) -> Statements {
+    pub fn statements(&self) -> Counter {
         self.shared.statements.clone()
+    }
+
+    /// Passwords that were hashed, to be kept or to be compared.
+    pub fn hashes(&self) -> Counter {
+        self.shared.passwords.hashes()
     }
 
     pub fn clock(&self) -> &Clock {
@@ -136,6 +150,10 @@ impl Db {
 
     pub(super) fn passwords(&self) -> &Passwords {
         &self.shared.passwords
+    }
+
+    pub(super) fn roles(&self) -> &RolesRead {
+        &self.shared.roles
     }
 
     pub(super) fn presence(&self) -> &Presence {

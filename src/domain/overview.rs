@@ -67,7 +67,8 @@ pub async fn look(scope: &ReadScope<perm::Membership>) -> Result<Overview, Refus
     let holdings = &scope.actor().holdings;
     let now = scope.now_ms();
     let sql = "SELECT
-            (SELECT COUNT(*) FROM members m WHERE m.workspace_id = $1 AND m.status = 'suspended') AS suspended,
+            (SELECT CAST(COALESCE(SUM(h.people), 0) AS BIGINT) FROM headcounts h
+                WHERE h.workspace_id = $1 AND h.status = 'suspended') AS suspended,
             (SELECT COUNT(*) FROM active_owners o WHERE o.workspace_id = $1) AS owners,
             (SELECT COUNT(*) FROM members m WHERE m.workspace_id = $1 AND m.status = 'active'
                 AND COALESCE(m.last_active_at, m.joined_at) < $3) AS inactive,
@@ -83,7 +84,7 @@ pub async fn look(scope: &ReadScope<perm::Membership>) -> Result<Overview, Refus
         holdings.has(Permission::InviteMembers) || holdings.has(Permission::CancelInvitations);
     let mut care = Vec::new();
     let mut by_role = None;
-    let all = roles::all(scope).await?;
+    let all = scope.actor().all_roles.clone();
     let your_roles = scope.actor().roles.join(" ");
     let your_roles = roles::names(&all.joined(&your_roles));
     if sees_members {

@@ -5,7 +5,7 @@ use super::{
     Conflict, Event, Gone, Recorded, Refused, Target, TargetKind,
     members::{self, Subject},
     outbox::Mail,
-    roles::{self, Role},
+    roles::Role,
     scope::{ReadScope, Scoped, WriteScope},
 };
 use crate::{
@@ -63,7 +63,7 @@ pub async fn offer(
     if !s.actor().holdings.is_owner() {
         return Err(Ceiling::OwnerOnly.into());
     }
-    let all = roles::all(s).await?;
+    let all = s.actor().all_roles.clone();
     let member = Subject::load(s, &all, id).await?;
     if member.is_owner() {
         return Err(Refused::NotAllowed(
@@ -106,7 +106,7 @@ pub async fn offer(
 /// active Owner any more.
 pub async fn accept(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<Recorded<()>, Refused> {
     let offer = addressed_to_actor(s, id).await?;
-    let all = roles::all(s).await?;
+    let all = s.actor().all_roles.clone();
     let from = Subject::load(s, &all, offer.from_member_id).await?;
     close(s, id, "accepted").await?;
     let owner = all.owner()?;

@@ -79,6 +79,7 @@ pub(super) struct Order {
     pub column: &'static str,
     /// The column is a text, and not a number.
     pub is_text: bool,
+    /// Empty where the column alone tells rows apart.
     pub id: &'static str,
     pub descending: bool,
 }
@@ -105,13 +106,18 @@ impl Order {
                 Key::Text(text) => text.as_str().into(),
                 Key::Number(number) => (*number).into(),
             });
-            values.push((*row).into());
             // `$1` is the workspace, which is bound by the scope.
-            let n = values.len();
-            sql.push_str(&format!(" AND ({column}, {id}) {sign} (${n}, ${})", n + 1));
+            let n = values.len() + 1;
+            if id.is_empty() {
+                sql.push_str(&format!(" AND {column} {sign} ${n}"));
+            } else {
+                values.push((*row).into());
+                sql.push_str(&format!(" AND ({column}, {id}) {sign} (${n}, ${})", n + 1));
+            }
         }
         let way = if ascending { "ASC" } else { "DESC" };
-        sql.push_str(&format!(" ORDER BY {column} {way}, {id} {way} LIMIT {}", PAGE + 1));
+        let tie = if id.is_empty() { String::new() } else { format!(", {id} {way}") };
+        sql.push_str(&format!(" ORDER BY {column} {way}{tie} LIMIT {}", PAGE + 1));
         Ok(())
     }
 }

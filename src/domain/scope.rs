@@ -49,6 +49,7 @@ use super::{
     db::Sql,
     identity::{Person, presence},
     owners,
+    roles::{self, Roles},
 };
 use crate::policy::{Access, Holdings, Needs, Permission};
 use sea_orm::{
@@ -110,6 +111,8 @@ pub struct Actor {
     /// Slugs of the roles held.
     pub roles: Vec<String>,
     pub holdings: Holdings,
+    /// The roles of the workspace, as of the admission.
+    pub all_roles: Roles,
 }
 
 #[derive(Clone, Debug)]
@@ -207,7 +210,8 @@ impl<P: Access> ReadScope<P> {
         let asked = Asked::BySlug(slug);
         let row = Row::load(db.read(), &credential, &asked, db.now_ms()).await?.ok_or(Refused::SignedOut)?;
         let last_seen_at = row.last_seen_at;
-        let (actor, verdict) = row.judge(P::NEEDS)?;
+        let roles = row.roles(db, db.read()).await?;
+        let (actor, verdict) = row.judge(roles, P::NEEDS)?;
         if let Err(refused) = verdict {
             let refused = explain(db, &actor, refused).await?;
             record_refusal(db, &actor, &origin, &refused).await;
@@ -286,7 +290,8 @@ impl<P: Access> ReadScope<P> {
         let open = Transaction::lock(&self.db, self.actor.workspace.id, &self.origin).await?;
         let asked = Asked::ById(self.actor.workspace.id);
         let row = Row::load(&open.tx, &self.credential, &asked, open.now).await?.ok_or(Refused::SignedOut)?;
-        let (actor, verdict) = row.judge(P::NEEDS)?;
+        let roles = row.roles(&self.db, &open.tx).await?;
+        let (actor, verdict) = row.judge(roles, P::NEEDS)?;
         if let Err(refused) = verdict {
             open.roll_back().await?;
             return Err(explain(&self.db, &actor, refused).await?);
@@ -538,9 +543,21 @@ struct Row {
     is_closed: Option<bool>,
     member_id: Option<Uuid>,
     status: Option<String>,
-    is_owner: Option<bool>,
-    roles: Option<String>,
-    scopes: Option<String>,
+    role_set: Option<String>,
+    roles_version: Option<Uuid>,
+}
+
+/// A workspace that somebody turned out to be a member of, to read its roles.
+struct Found<'a, C>(&'a C, Uuid);
+
+impl<C: ConnectionTrait> Scoped for Found<'_, C> {
+    type Connection = C;
+    fn workspace_id(&self) -> Uuid {
+        self.1
+    }
+    fn connection(&self) -> &C {
+        self.0
+    }
 }
 
 macro_rules! admission {
@@ -550,16 +567,7 @@ macro_rules! admission {
                 u.email_verified_at IS NOT NULL AS is_verified,
                 w.id AS workspace_id, w.slug, w.name AS workspace_name,
                 (w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL) AS is_closed,
-                m.id AS member_id, m.status,
-                EXISTS (SELECT 1 FROM member_roles mr
-                    JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
-                    WHERE mr.workspace_id = m.workspace_id AND mr.member_id = m.id AND r.is_owner) AS is_owner,
-                (SELECT string_agg(r.slug, ' ') FROM member_roles mr
-                    JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
-                    WHERE mr.workspace_id = m.workspace_id AND mr.member_id = m.id) AS roles,
-                (SELECT string_agg(g.scope, ' ') FROM member_roles mr
-                    JOIN grants g ON g.workspace_id = mr.workspace_id AND g.role_id = mr.role_id
-                    WHERE mr.workspace_id = m.workspace_id AND mr.member_id = m.id) AS scopes
+                m.id AS member_id, m.status, m.role_set, w.roles_version
             FROM sessions s
             JOIN users u ON u.id = s.user_id AND u.suspended_at IS NULL
             LEFT JOIN workspaces w ON ",
@@ -592,17 +600,25 @@ impl Row {
         connection.first(sql, vec![credential.token_hash().into(), workspace, now.into()]).await
     }
 
+    /// The roles of the workspace in which there is a membership; of any other nothing is read.
+    async fn roles<C: ConnectionTrait>(&self, db: &Db, connection: &C) -> Result<Roles, DbErr> {
+        match (self.workspace_id, &self.member_id) {
+            (Some(id), Some(_)) => db.roles().at(&Found(connection, id), self.roles_version).await,
+            _ => Ok(Roles::default()),
+        }
+    }
+
     /// # Errors
     /// [`Refused::Hidden`] where there is no membership; what else is wrong is in the verdict, beside
     /// the actor on whom it is passed.
-    fn judge(self, needs: Needs) -> Result<(Actor, Result<(), Verdict>), Refused> {
+    fn judge(self, all_roles: Roles, needs: Needs) -> Result<(Actor, Result<(), Verdict>), Refused> {
         let (Some(id), Some(slug), Some(name), Some(member_id), Some(status)) =
             (self.workspace_id, self.slug, self.workspace_name, self.member_id, self.status)
         else {
             return Err(Refused::Hidden);
         };
-        let scopes = self.scopes.unwrap_or_default();
-        let holdings = Holdings::of(self.is_owner.unwrap_or(false), scopes.split_ascii_whitespace());
+        let held = all_roles.joined(self.role_set.as_deref().unwrap_or_default());
+        let holdings = roles::holdings(&held);
         let verdict = if self.is_closed.unwrap_or(true) {
             Err(Verdict::Suspended("This workspace"))
         } else if status != "active" {
@@ -619,8 +635,9 @@ impl Row {
             email: self.email,
             is_verified: self.is_verified,
         };
-        let roles = self.roles.unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect();
-        let actor = Actor { person, member_id, workspace: Workspace { id, slug, name }, roles, holdings };
+        let roles = held.iter().map(|role| role.slug.clone()).collect();
+        let workspace = Workspace { id, slug, name };
+        let actor = Actor { person, member_id, workspace, roles, holdings, all_roles };
         Ok((actor, verdict))
     }
 }
@@ -637,32 +654,19 @@ async fn explain(db: &Db, actor: &Actor, verdict: Verdict) -> Result<Refused, Db
         Verdict::Missing(needs) => needs,
     };
     let permissions = needs.permissions();
-    let (Some(first), Some(last)) = (permissions.first(), permissions.last()) else {
-        return Ok(Refused::Hidden);
-    };
-    let workspace = Value::from(actor.workspace.id);
-    let roles: Vec<NameRow> = db
-        .read()
-        .all(
-            "SELECT r.name FROM roles r WHERE r.workspace_id = $1 AND (r.is_owner OR EXISTS (
-                SELECT 1 FROM grants g WHERE g.workspace_id = r.workspace_id AND g.role_id = r.id
-                AND g.scope IN ($2, $3))) ORDER BY r.position, r.name LIMIT 20",
-            vec![workspace.clone(), first.scope().into(), last.scope().into()],
-        )
-        .await?;
+    let roles = actor.all_roles.iter().filter(|role| role.is_owner || role.holdings.meets(needs));
     let granters: Vec<NameRow> = if actor.holdings.has(Permission::ReadMembers) {
         let sql = "SELECT u.name FROM active_owners o
             JOIN members m ON m.workspace_id = o.workspace_id AND m.id = o.member_id
             JOIN users u ON u.id = m.user_id WHERE o.workspace_id = $1 ORDER BY u.name LIMIT 5";
-        db.read().all(sql, vec![workspace]).await?
+        db.read().all(sql, vec![actor.workspace.id.into()]).await?
     } else {
         Vec::new()
     };
-    let names = |rows: Vec<NameRow>| rows.into_iter().map(|row| row.name).collect();
     Ok(Refused::Forbidden(Box::new(Missing {
         permissions: permissions.iter().map(|p| p.label()).collect(),
-        roles: names(roles),
-        granters: names(granters),
+        roles: roles.take(20).map(|role| role.name.clone()).collect(),
+        granters: granters.into_iter().map(|row| row.name).collect(),
         actor: Some(actor.clone()),
     })))
 }

@@ -62,7 +62,7 @@ pub struct Toggle {
 /// # Errors
 /// The database's own.
 pub async fn matrix(scope: &ReadScope<perm::ReadMembers>) -> Result<Vec<Row>, Refused> {
-    let all = roles::all(scope).await?;
+    let all = scope.actor().all_roles.clone();
     let census = Census::take(scope).await?;
     let actor = &scope.actor().holdings;
     let row = |permission: &Permission| Row {
@@ -143,7 +143,7 @@ pub async fn set(
     wanted: &Wanted,
 ) -> Result<Recorded<Changed>, Refused> {
     let permission = wanted.permission;
-    let all = roles::all(s).await?;
+    let all = s.actor().all_roles.clone();
     if wanted.version != version(&all, permission) {
         return Err(Conflict::Changed.into());
     }
@@ -163,7 +163,7 @@ pub async fn set(
     }
     let census = Census::take(s).await?;
     apply(s, permission, &added, &taken).await?;
-    let after = roles::all(s).await?;
+    let after = roles::load(s).await?;
     let holds =
         |roles: &Roles, slug: &str| roles.by_slug(slug).is_some_and(|role| role.holdings.has(permission));
     let (gained, lost) = census.difference(|slug| holds(&all, slug), |slug| holds(&after, slug));

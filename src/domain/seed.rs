@@ -6,6 +6,7 @@ use super::{
     audit::{self, Actor, Circumstances, Head, Outcome},
     db::Sql,
     identity::{Password, Person},
+    members,
     scope::{Origin, Via},
     workspaces,
 };
@@ -127,10 +128,13 @@ async fn seed_workspace(db: &Db, number: i64, size: &Size, hash: &str) -> Result
     for member in 2..=i64::from(size.members) {
         let joined = now - year + member * HOUR % year;
         let email = format!("member-{member}@seed-{number}.example.com");
-        let user = insert_person(&tx, &format!("Member {member} of {name}"), &email, hash, joined).await?;
+        let called = format!("Member {member} of {name}");
+        let user = insert_person(&tx, &called, &email, hash, joined).await?;
         let id = random::id(joined);
-        let sql = "INSERT INTO members (workspace_id, id, kind, user_id, status, origin, invited_by, joined_at, last_active_at)
-            VALUES ($1, $2, 'user', $3, $4, 'invitation', $5, $6, $7)";
+        let sql =
+            "INSERT INTO members (workspace_id, id, kind, user_id, status, origin, invited_by, joined_at,
+                last_active_at, listed_as)
+            VALUES ($1, $2, 'user', $3, $4, 'invitation', $5, $6, $7, $8)";
         let status = if member % 50 == 0 { "suspended" } else { "active" };
         let seen = now - member * HOUR % (200 * DAY);
         let values = vec![
@@ -141,6 +145,7 @@ async fn seed_workspace(db: &Db, number: i64, size: &Size, hash: &str) -> Result
             owner.into(),
             joined.into(),
             seen.into(),
+            members::listed_as(&called, &email).into(),
         ];
         tx.run(sql, values).await?;
         // Admin, Developer, … Support, then round again; nobody but the first is an Owner.

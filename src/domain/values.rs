@@ -4,7 +4,7 @@
 //! the sentence that stands beside the field.
 
 use std::fmt;
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 /// Why a text was refused, for the person who typed it.
 pub type Complaint = &'static str;
@@ -150,6 +150,11 @@ fn one_line(text: &str) -> Result<String, Complaint> {
     }
     let text: String = text.nfc().collect();
     Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// A text without case and accents, so that who looks for `emile` finds Émile, on either database.
+pub(super) fn folded(text: &str) -> String {
+    text.nfkd().filter(|c| !is_combining_mark(*c)).collect::<String>().to_lowercase()
 }
 
 /// Control characters, and those that reorder or hide the text around them.

@@ -9,13 +9,13 @@ use super::{
     scope::{self, Origin, Scoped, Transaction},
 };
 use crate::{
-    entity::{account, account_person, member, workspace},
+    entity::{account, account_person, workspace},
     policy::BuiltIn,
     random,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult,
-    QueryFilter,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, QueryFilter,
 };
 use uuid::Uuid;
 
@@ -169,26 +169,14 @@ pub(super) async fn insert(
         created_at: Set(open.now),
         audit_seq: Set(0),
         audit_hash: Set(Vec::new()),
+        roles_version: NotSet,
     };
     if let Err(error) = open.insert(row).await {
         return Err(if super::refused::is_duplicate(&error) { taken() } else { error.into() });
     }
     let ids = roles::seed(open).await?;
-    let id = random::id(open.now);
-    let row = member::ActiveModel {
-        id: Set(id),
-        workspace_id: Set(open.workspace_id()),
-        kind: Set("user".to_owned()),
-        user_id: Set(Some(founder.id)),
-        status: Set("active".to_owned()),
-        origin: Set("founder".to_owned()),
-        invited_by: Set(None),
-        joined_at: Set(open.now),
-        last_active_at: Set(None),
-    };
-    open.insert(row).await?;
     let owner = ids.get(&BuiltIn::Owner).copied().ok_or(Refused::Hidden)?;
-    members::hold(open, id, owner).await
+    members::join(open, founder.id, members::Origin::Founder, &[owner]).await
 }
 
 pub(super) fn taken() -> Refused {

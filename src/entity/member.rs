@@ -15,6 +15,10 @@ pub struct Model {
     pub invited_by: Option<Uuid>,
     pub joined_at: i64,
     pub last_active_at: Option<i64>,
+    /// What lists sort by and search in; see `members::listed_as`.
+    pub listed_as: String,
+    /// Kept by a trigger: slugs of the roles held, sorted, apart by spaces.
+    pub role_set: String,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

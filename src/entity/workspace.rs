@@ -15,6 +15,8 @@ pub struct Model {
     pub created_at: i64,
     pub audit_seq: i64,
     pub audit_hash: Vec<u8>,
+    /// Kept by triggers: another value after each change of a role or a grant.
+    pub roles_version: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

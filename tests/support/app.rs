@@ -104,6 +104,13 @@ impl TestApp {
         self.node.statements.count()
     }
 
+    /// What `work` gives, and how many passwords were hashed for it.
+    pub async fn hashes_of<T>(&self, work: impl Future<Output = T>) -> (T, u64) {
+        let before = self.node.hashes.count();
+        let result = work.await;
+        (result, self.node.hashes.count() - before)
+    }
+
     /// What `work` gives, and the SQL statements it cost. Nothing else may use the app meanwhile.
     pub async fn statements_of<T>(&self, work: impl Future<Output = T>) -> (T, u64) {
         let before = self.statements();

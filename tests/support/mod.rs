@@ -40,6 +40,19 @@ pub use rows::{Snapshot, TENANT_TABLES, quoted};
 pub use smtp::SmtpServer;
 pub use wire::Wire;
 
+/// Runs one test on threads of its own.
+///
+/// Beside what `#[tokio::test]` does, it does not wait for ever until the last of what the test left
+/// behind has ended: a run of all tests ends whatever becomes of one.
+pub fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runtime.block_on(test)));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(10));
+    if let Err(panic) = ended {
+        std::panic::resume_unwind(panic);
+    }
+}
+
 /// Writes each test twice: `name::sqlite` and `name::postgres`.
 ///
 /// The argument is what the test stands on: a [`TestApp`], or the bare [`Backend`] for a test that
@@ -61,15 +74,15 @@ macro_rules! both {
             async fn body($on: $kind) $body
 
             $(#[$note])*
-            #[tokio::test(flavor = "multi_thread")]
-            async fn sqlite() {
-                body(<$kind as FromBackend>::from_backend(Backend::Sqlite).await).await;
+            #[test]
+            fn sqlite() {
+                run(async { body(<$kind as FromBackend>::from_backend(Backend::Sqlite).await).await });
             }
 
             $(#[$note])*
-            #[tokio::test(flavor = "multi_thread")]
-            async fn postgres() {
-                body(<$kind as FromBackend>::from_backend(Backend::Postgres).await).await;
+            #[test]
+            fn postgres() {
+                run(async { body(<$kind as FromBackend>::from_backend(Backend::Postgres).await).await });
             }
         }
     )+};

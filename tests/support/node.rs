@@ -3,7 +3,7 @@
 use bailiwick::{
     clock::Clock,
     config::Config,
-    startup::{Application, Statements},
+    startup::{Application, Counter},
 };
 use std::{
     net::SocketAddr,
@@ -13,7 +13,8 @@ use std::{
 
 pub struct Node {
     pub address: SocketAddr,
-    pub statements: Statements,
+    pub statements: Counter,
+    pub hashes: Counter,
     handle: actix_web::dev::ServerHandle,
     thread: Option<JoinHandle<()>>,
 }
@@ -30,16 +31,21 @@ impl Node {
                         return;
                     }
                 };
-                let facts = (application.address(), application.statements(), application.handle());
+                let facts = (
+                    application.address(),
+                    application.statements(),
+                    application.hashes(),
+                    application.handle(),
+                );
                 tell.send(Ok(facts)).ok();
                 application.run().await.unwrap();
             });
         });
-        let (address, statements, handle) = told
+        let (address, statements, hashes, handle) = told
             .await
             .unwrap_or_else(|_| panic!("the application panicked while starting"))
             .unwrap_or_else(|error| panic!("the application did not start: {error}"));
-        Self { address, statements, handle, thread: Some(thread.unwrap()) }
+        Self { address, statements, hashes, handle, thread: Some(thread.unwrap()) }
     }
 
     /// Stops as on SIGTERM: requests that are being answered are answered.

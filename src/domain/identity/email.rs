@@ -7,7 +7,7 @@ use crate::{
         Db, Email, Event, Gone, Invalid, Purpose, Refused, Token,
         audit::{self, Actor},
         db::Sql,
-        limits,
+        limits, members,
         outbox::Mail,
         refused::is_duplicate,
         scope::Origin,
@@ -130,6 +130,7 @@ pub async fn confirm_email(db: &Db, token: &Token, origin: &Origin) -> Result<St
     }
     let actor = Actor { id: row.user_id, name: row.user_name };
     let event = if row.purpose == "change_email" {
+        members::relist(&tx, row.user_id).await?;
         Mail::address_changed(db, &row.user_email, &row.email).queue(&tx, now).await?;
         Event::EmailChanged { before: row.user_email, after: row.email.clone() }
     } else {

@@ -1,6 +1,6 @@
 //! Passwords: what is accepted, and how they are hashed without stopping everything else.
 
-use crate::domain::{Refused, values::Complaint};
+use crate::domain::{Counter, Refused, values::Complaint};
 use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::PasswordHash};
 use std::{
     fmt,
@@ -81,6 +81,7 @@ pub struct Passwords {
     gate: Arc<Semaphore>,
     waiting: AtomicUsize,
     most_waiting: usize,
+    hashes: Counter,
 }
 
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -100,7 +101,12 @@ impl Passwords {
             gate: Arc::new(Semaphore::new(at_once)),
             waiting: AtomicUsize::new(0),
             most_waiting: at_once * 64,
+            hashes: Counter::default(),
         }
+    }
+
+    pub(in crate::domain) fn hashes(&self) -> Counter {
+        self.hashes.clone()
     }
 
     /// Waits for a turn to hash.
@@ -110,7 +116,7 @@ impl Passwords {
     pub(in crate::domain) async fn turn(&self) -> Result<Turn, Refused> {
         let _place = Place::take(self)?;
         match tokio::time::timeout(PATIENCE, self.gate.clone().acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(Turn { _permit: permit }),
+            Ok(Ok(permit)) => Ok(Turn { _permit: permit, hashes: self.hashes.clone() }),
             _ => Err(BUSY),
         }
     }
@@ -126,6 +132,7 @@ impl Passwords {
 /// A turn to hash one password.
 pub(in crate::domain) struct Turn {
     _permit: OwnedSemaphorePermit,
+    hashes: Counter,
 }
 
 impl Turn {
@@ -147,7 +154,8 @@ impl Turn {
     async fn take<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refused> {
         // The permit goes with the work: a request that hangs up does not let another in beside it.
         let done = tokio::task::spawn_blocking(move || {
-            let _turn = self;
+            let turn = self;
+            turn.hashes.one_more();
             work()
         });
         done.await.map_err(|_| BUSY)

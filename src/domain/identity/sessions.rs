@@ -7,7 +7,7 @@ use crate::{
         Db, Event, Invalid, Name, Purpose, Refused, Token,
         audit::{self, Actor},
         db::Sql,
-        limits,
+        limits, members,
         outbox::Mail,
         scope::{Credential, Origin},
         values::Email,
@@ -259,6 +259,7 @@ pub async fn rename(db: &Db, person: &Person, name: &Name, origin: &Origin) -> R
     let tx = db.begin().await?;
     tx.run("UPDATE users SET name = $2 WHERE id = $1", vec![person.user_id.into(), name.as_str().into()])
         .await?;
+    members::relist(&tx, person.user_id).await?;
     let event = Event::ProfileUpdated { name_before: person.name.clone(), name_after: name.to_string() };
     audit::personal(&tx, &person.audited(), origin, db.now_ms(), &event).await?;
     tx.commit().await?;

@@ -80,7 +80,7 @@ pub async fn list(
     filter: &Filter,
     at: &Position,
 ) -> Result<Listing, Refused> {
-    let all = roles::all(scope).await?;
+    let all = scope.actor().all_roles.clone();
     let now = scope.now_ms();
     let mut sql = COLUMNS.to_owned();
     let mut values: Vec<Value> = Vec::new();
@@ -124,7 +124,7 @@ pub async fn list(
 /// # Errors
 /// [`Refused::Hidden`] where one of them is none of this workspace's.
 pub async fn review<P: Access>(scope: &ReadScope<P>, selection: &Selection) -> Result<Vec<Listed>, Refused> {
-    let all = roles::all(scope).await?;
+    let all = scope.actor().all_roles.clone();
     let (ids, values) = selection.bound();
     let sql = format!("{COLUMNS} AND i.id IN ({ids}) ORDER BY i.email, i.id");
     let rows: Vec<ListedRow> = scope.all(&sql, values).await?;

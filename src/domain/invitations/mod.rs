@@ -61,7 +61,7 @@ pub async fn cancel(
     s: &mut WriteScope<perm::CancelInvitations>,
     id: Uuid,
 ) -> Result<Recorded<String>, Refused> {
-    let all = roles::all(s).await?;
+    let all = s.actor().all_roles.clone();
     let invitation = existing(s, id).await?;
     if close(s.open(), id, "cancelled").await? != 1 {
         return Err(Conflict::NotPending.into());

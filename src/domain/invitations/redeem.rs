@@ -13,9 +13,8 @@ use crate::{
     },
     entity::member,
     policy::Holdings,
-    random,
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, FromQueryResult, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, FromQueryResult, QueryFilter};
 use uuid::Uuid;
 
 /// A live invitation, as its bearer may see it.
@@ -152,7 +151,7 @@ impl OfferRow {
     }
 }
 
-/// Lets [`roles::all`] read the roles of a workspace that somebody was invited to.
+/// Lets [`roles::load`] read the roles of a workspace that somebody was invited to.
 struct Invited<'a, C>(&'a C, Uuid);
 
 impl<C: ConnectionTrait> Scoped for Invited<'_, C> {
@@ -166,7 +165,7 @@ impl<C: ConnectionTrait> Scoped for Invited<'_, C> {
 }
 
 async fn roles_of(connection: &impl ConnectionTrait, workspace: Uuid) -> Result<Roles, Refused> {
-    roles::all(&Invited(connection, workspace)).await
+    Ok(roles::load(&Invited(connection, workspace)).await?)
 }
 
 /// Whether this person is the one who was invited.
@@ -211,22 +210,8 @@ async fn join(open: &Transaction, offer: &Offer, account: Uuid, person: &Person)
     if present.one(&open.tx).await?.is_some() {
         return Err(Conflict::AlreadyMember.into());
     }
-    let id = random::id(open.now);
-    let row = member::ActiveModel {
-        id: Set(id),
-        workspace_id: Set(open.workspace_id()),
-        kind: Set("user".to_owned()),
-        user_id: Set(Some(person.user_id)),
-        status: Set("active".to_owned()),
-        origin: Set("invitation".to_owned()),
-        invited_by: Set(Some(offer.inviter_id)),
-        joined_at: Set(open.now),
-        last_active_at: Set(None),
-    };
-    open.insert(row).await?;
-    for role in &offer.role_ids {
-        members::hold(open, id, *role).await?;
-    }
+    members::join(open, person.user_id, members::Origin::Invitation(offer.inviter_id), &offer.role_ids)
+        .await?;
     let sql = "INSERT INTO account_people (account_id, user_id, is_admin, joined_at) VALUES ($1, $2, $3, $4)
         ON CONFLICT (account_id, user_id) DO NOTHING";
     open.tx.run(sql, vec![account.into(), person.user_id.into(), false.into(), open.now.into()]).await?;

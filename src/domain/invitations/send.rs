@@ -97,7 +97,7 @@ pub async fn send(scope: ReadScope<perm::InviteMembers>, batch: Batch) -> Result
         return Err(Invalid::field("emails", sentence).into());
     }
     // A role that cannot be given costs nothing of the limit.
-    let all = roles::all(&scope).await?;
+    let all = scope.actor().all_roles.clone();
     all.chosen(&batch.roles)?;
     spend(&scope, addresses.len()).await?;
     scope.write(async |s| invite_all(s, &addresses, &batch).await).await
@@ -115,7 +115,7 @@ async fn invite_all(
     addresses: &[String],
     batch: &Batch,
 ) -> Result<Recorded<Vec<Sent>>, Refused> {
-    let all = roles::all(s).await?;
+    let all = s.actor().all_roles.clone();
     let offered = all.chosen(&batch.roles)?;
     s.actor().holdings.may_invite(offered.iter().map(|role| &role.holdings))?;
     let (mut results, mut entries) = (Vec::new(), Vec::new());
@@ -255,7 +255,7 @@ pub(super) async fn renew(
     s: &mut WriteScope<perm::InviteMembers>,
     id: Uuid,
 ) -> Result<Recorded<Sent>, Refused> {
-    let all = roles::all(s).await?;
+    let all = s.actor().all_roles.clone();
     let invitation = existing(s, id).await?;
     let offered = all.joined(invitation.roles.as_deref().unwrap_or_default());
     s.actor().holdings.may_invite(offered.iter().map(|role| &role.holdings))?;

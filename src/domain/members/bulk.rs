@@ -35,9 +35,9 @@ struct Around {
 /// # Errors
 /// [`Refused::Hidden`] where one of them is no member of this workspace.
 pub async fn review<P: Access>(scope: &ReadScope<P>, selection: &Selection) -> Result<Review, Refused> {
-    let all = roles::all(scope).await?;
+    let all = scope.actor().all_roles.clone();
     let (ids, mut values) = selection.bound();
-    let sql = format!("{COLUMNS} WHERE m.workspace_id = $1 AND m.id IN ({ids}) ORDER BY lower(u.name), m.id");
+    let sql = format!("{COLUMNS} WHERE m.workspace_id = $1 AND m.id IN ({ids}) ORDER BY m.listed_as, m.id");
     let rows: Vec<Row> = scope.all(&sql, values.clone()).await?;
     if rows.len() != selection.len() {
         return Err(Refused::Hidden);

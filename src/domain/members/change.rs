@@ -3,15 +3,22 @@
 use crate::{
     domain::{
         Conflict, Event, Recorded, Refused, Target, TargetKind,
+        db::Sql,
         invitations::ended,
         ownership,
         roles::{self, Role, Roles},
         scope::{Scoped, Transaction, WriteScope},
+        values::folded,
     },
-    entity::{invitation, member, member_role},
+    entity::{invitation, member, member_role, user},
     policy::{Holdings, perm},
+    random,
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, FromQueryResult, QueryFilter, sea_query::Expr};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, QueryFilter,
+    sea_query::Expr,
+};
 use uuid::Uuid;
 
 /// The member that a change is about, as it stands under the lock.
@@ -31,20 +38,17 @@ struct Row {
     name: String,
     email: String,
     status: String,
-    roles: Option<String>,
+    role_set: String,
 }
 
 impl Subject {
     /// # Errors
     /// [`Refused::Hidden`] where this workspace has no such member.
     pub(in crate::domain) async fn load(scope: &impl Scoped, all: &Roles, id: Uuid) -> Result<Self, Refused> {
-        let sql = "SELECT m.id, m.user_id, u.name, u.email, m.status,
-                (SELECT string_agg(r.slug, ' ') FROM member_roles mr
-                    JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
-                    WHERE mr.workspace_id = m.workspace_id AND mr.member_id = m.id) AS roles
+        let sql = "SELECT m.id, m.user_id, u.name, u.email, m.status, m.role_set
             FROM members m JOIN users u ON u.id = m.user_id WHERE m.workspace_id = $1 AND m.id = $2";
         let row: Row = scope.first(sql, vec![id.into()]).await?.ok_or(Refused::Hidden)?;
-        let held = all.joined(row.roles.as_deref().unwrap_or_default());
+        let held = all.joined(&row.role_set);
         Ok(Self {
             id: row.id,
             user_id: row.user_id,
@@ -92,7 +96,7 @@ pub async fn change_roles(
     id: Uuid,
     to: &[String],
 ) -> Result<Recorded<RolesChanged>, Refused> {
-    let all = roles::all(s).await?;
+    let all = s.actor().all_roles.clone();
     let member = Subject::load(s, &all, id).await?;
     let wanted = all.chosen(to)?;
     s.actor().holdings.may_change_roles(&member.holdings(), wanted.iter().map(|role| &role.holdings))?;
@@ -119,13 +123,69 @@ pub async fn change_roles(
     Ok(Recorded::new(changed, event, member.target()))
 }
 
+/// What the lists of members sort by and search in: the name without case and accents, a line break
+/// that nobody can search for, and the address.
+pub(in crate::domain) fn listed_as(name: &str, email: &str) -> String {
+    format!("{}\n{email}", folded(name))
+}
+
+/// Writes a new name or address into the lists of every workspace that the person belongs to.
+///
+/// # Errors
+/// The database's own.
+pub(in crate::domain) async fn relist(tx: &DatabaseTransaction, user: Uuid) -> Result<(), DbErr> {
+    let Some(person) = user::Entity::find_by_id(user).one(tx).await? else { return Ok(()) };
+    let listed_as = listed_as(&person.name, &person.email);
+    let sql = "UPDATE members SET listed_as = $2 WHERE user_id = $1";
+    tx.run(sql, vec![user.into(), listed_as.into()]).await.map(drop)
+}
+
+/// How a person came to be a member.
+pub(in crate::domain) enum Origin {
+    Founder,
+    /// By an invitation of this user.
+    Invitation(Uuid),
+}
+
+/// Makes a person a member with these roles, without asking who does it.
+pub(in crate::domain) async fn join(
+    open: &Transaction,
+    user: Uuid,
+    origin: Origin,
+    roles: &[Uuid],
+) -> Result<(), Refused> {
+    let person = user::Entity::find_by_id(user).one(&open.tx).await?.ok_or(Refused::Hidden)?;
+    let (origin, invited_by) = match origin {
+        Origin::Founder => ("founder", None),
+        Origin::Invitation(inviter) => ("invitation", Some(inviter)),
+    };
+    let id = random::id(open.now);
+    let row = member::ActiveModel {
+        id: Set(id),
+        workspace_id: Set(open.workspace_id()),
+        kind: Set("user".to_owned()),
+        user_id: Set(Some(user)),
+        status: Set("active".to_owned()),
+        origin: Set(origin.to_owned()),
+        invited_by: Set(invited_by),
+        joined_at: Set(open.now),
+        last_active_at: Set(None),
+        listed_as: Set(listed_as(&person.name, &person.email)),
+        role_set: NotSet,
+    };
+    open.insert(row).await?;
+    for role in roles {
+        hold(open, id, *role).await?;
+    }
+    Ok(())
+}
+
 /// Puts a role on a member, without asking who does it.
 pub(in crate::domain) async fn give<P>(s: &WriteScope<P>, member: Uuid, role: Uuid) -> Result<(), Refused> {
     hold(s.open(), member, role).await
 }
 
-/// The same where there is no actor with a membership yet.
-pub(in crate::domain) async fn hold(open: &Transaction, member: Uuid, role: Uuid) -> Result<(), Refused> {
+async fn hold(open: &Transaction, member: Uuid, role: Uuid) -> Result<(), Refused> {
     let row = member_role::ActiveModel {
         workspace_id: Set(open.workspace_id()),
         member_id: Set(member),
@@ -207,7 +267,7 @@ pub async fn reactivate(
 /// # Errors
 /// [`Refused::Hidden`] where this workspace has no such member.
 pub(super) async fn name<P>(s: &WriteScope<P>, id: Uuid) -> Result<String, Refused> {
-    let all = roles::all(s).await?;
+    let all = s.actor().all_roles.clone();
     Ok(Subject::load(s, &all, id).await?.name)
 }
 
@@ -234,7 +294,7 @@ pub async fn remove(s: &mut WriteScope<perm::RemoveMembers>, id: Uuid) -> Result
 /// # Errors
 /// [`Conflict::LastOwner`].
 pub async fn leave(s: &mut WriteScope<perm::Membership>) -> Result<Recorded<()>, Refused> {
-    let all = roles::all(s).await?;
+    let all = s.actor().all_roles.clone();
     let member = Subject::load(s, &all, s.actor().member_id).await?;
     let invitations_cancelled = end(s, &member).await?;
     let event = Event::MemberLeft { roles: member.role_names(), invitations_cancelled };
@@ -243,7 +303,7 @@ pub async fn leave(s: &mut WriteScope<perm::Membership>) -> Result<Recorded<()>,
 
 /// The member, if the actor may manage them.
 async fn manageable<P>(s: &WriteScope<P>, id: Uuid) -> Result<Subject, Refused> {
-    let all = roles::all(s).await?;
+    let all = s.actor().all_roles.clone();
     let member = Subject::load(s, &all, id).await?;
     if member.id != s.actor().member_id {
         s.actor().holdings.may_manage(&member.holdings())?;

@@ -3,9 +3,10 @@
 use crate::{
     domain::{
         Invalid, Refused,
-        paging::{Cursor, Key, Order, Page, Position},
+        paging::{Cursor, Key, Order, PAGE, Page, Position},
         roles::{self, Assignable, Role, Roles},
         scope::{Actor, ReadScope, Scoped},
+        values::folded,
     },
     policy::{Access, Ceiling, Permission, perm},
 };
@@ -36,8 +37,8 @@ impl Sort {
 
     const fn order(self) -> Order {
         let (column, is_text, descending) = match self {
-            Self::Name => ("lower(u.name)", true, false),
-            Self::NameDown => ("lower(u.name)", true, true),
+            Self::Name => ("m.listed_as", true, false),
+            Self::NameDown => ("m.listed_as", true, true),
             Self::Joined => ("m.joined_at", false, true),
             Self::JoinedUp => ("m.joined_at", false, false),
             Self::Active => ("COALESCE(m.last_active_at, m.joined_at)", false, true),
@@ -95,33 +96,51 @@ pub(super) struct Row {
     invited_by: Option<String>,
     joined_at: i64,
     last_active_at: Option<i64>,
-    sort_name: String,
-    roles: Option<String>,
+    listed_as: String,
+    role_set: String,
 }
 
-pub(super) const COLUMNS: &str =
-    "SELECT m.id, m.user_id, u.name, u.email, m.kind, m.status, m.origin, i.name AS invited_by,
-        m.joined_at, m.last_active_at, lower(u.name) AS sort_name,
-        (SELECT string_agg(r.slug, ' ') FROM member_roles mr
-            JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
-            WHERE mr.workspace_id = m.workspace_id AND mr.member_id = m.id) AS roles
+pub(super) const COLUMNS: &str = "SELECT m.id, m.user_id, u.name, u.email, m.kind, m.status, m.origin,
+        i.name AS invited_by, m.joined_at, m.last_active_at, m.listed_as, m.role_set
     FROM members m JOIN users u ON u.id = m.user_id LEFT JOIN users i ON i.id = m.invited_by";
 
 /// One page of the members.
 pub struct Listing {
     pub page: Page<Member>,
-    /// How many there are with this filter, on all pages.
-    pub total: i64,
+    /// How many there are with this filter, on all pages; not known for a text, unless they are all
+    /// on this page.
+    pub total: Option<i64>,
     pub roles: Vec<Assignable>,
+    /// The ownership is on offer.
+    pub has_offer: bool,
 }
 
 #[derive(FromQueryResult)]
-struct Counts {
-    total: i64,
+struct Summary {
+    headcounts: Option<String>,
     owners: i64,
+    offers: i64,
 }
 
-/// Lists members.
+/// So many members who have the status, the kind and the roles in common.
+struct Headcount<'a> {
+    status: &'a str,
+    kind: &'a str,
+    role_set: &'a str,
+    people: i64,
+}
+
+impl<'a> Headcount<'a> {
+    /// Reads `active user 3 developer viewer`.
+    fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.splitn(4, ' ');
+        let (status, kind, people) = (parts.next()?, parts.next()?, parts.next()?.parse().ok()?);
+        Some(Self { status, kind, people, role_set: parts.next()? })
+    }
+}
+
+/// Lists members. Two SQL statements; one more member or ten thousand make no difference, but for a
+/// text that few names have.
 ///
 /// # Errors
 /// [`Refused::Invalid`] for a role that is not here, or a page link of another list.
@@ -130,55 +149,110 @@ pub async fn list(
     filter: &Filter,
     at: &Position,
 ) -> Result<Listing, Refused> {
-    let all = roles::all(scope).await?;
+    let actor = scope.actor();
+    let all = &actor.all_roles;
     if !filter.role.is_empty() && all.by_slug(&filter.role).is_none() {
         return Err(Invalid::field("role", "There is no such role in this workspace.").into());
     }
-    let (mut narrowed, mut values) = (String::from(" WHERE m.workspace_id = $1"), Vec::new());
-    filter.narrow(&mut narrowed, &mut values);
-    let sql = format!(
-        "SELECT COUNT(*) AS total, (SELECT COUNT(*) FROM active_owners o WHERE o.workspace_id = $1) AS owners
-         FROM members m JOIN users u ON u.id = m.user_id{narrowed}"
-    );
-    let counts: Option<Counts> = scope.first(&sql, values.clone()).await?;
-    let (total, owners) = counts.map_or((0, 0), |counts| (counts.total, counts.owners));
-    let mut sql = format!("{COLUMNS}{narrowed}");
-    filter.sort.order().finish(&mut sql, &mut values, at)?;
-    let rows: Vec<Row> = scope.all(&sql, values).await?;
+    let sql = "SELECT
+            (SELECT string_agg(h.status || ' ' || h.kind || ' ' || h.people || ' ' || h.role_set, ';')
+                FROM headcounts h WHERE h.workspace_id = $1 AND h.people > 0) AS headcounts,
+            (SELECT COUNT(*) FROM active_owners o WHERE o.workspace_id = $1) AS owners,
+            (SELECT COUNT(*) FROM ownership_offers f WHERE f.workspace_id = $1 AND f.status = 'pending'
+                AND f.expires_at > $2) AS offers";
+    let summary: Summary = scope.first(sql, vec![scope.now_ms().into()]).await?.ok_or(Refused::Hidden)?;
+    let text = summary.headcounts.unwrap_or_default();
+    let everybody: Vec<Headcount> = text.split(';').filter_map(Headcount::parse).collect();
+    let rows = rows(scope, filter, at, &everybody).await?;
     let page = Page::cut(rows, at, |row| row.cursor(filter.sort));
-    let page = page.map(|row| row.seen_by(scope.actor(), &all, owners));
-    Ok(Listing { page, total, roles: roles::choices(&all, &scope.actor().holdings) })
+    let is_whole = page.before.is_none() && page.after.is_none();
+    let total = match filter.text.is_empty() {
+        true => Some(filter.people(&everybody)),
+        false => i64::try_from(page.rows.len()).ok().filter(|_| is_whole),
+    };
+    let page = page.map(|row| row.seen_by(actor, all, summary.owners));
+    let roles = roles::choices(all, &actor.holdings);
+    Ok(Listing { page, total, roles, has_offer: summary.offers > 0 })
 }
 
-impl Filter {
-    fn narrow(&self, sql: &mut String, values: &mut Vec<Value>) {
+/// The statement for one page. There are two good ways to it, and the counts tell which: to go along
+/// the order of the list until the page is full, or, where few fit, to fetch those and sort them.
+/// Left to guess, a database would now and then sort ten thousand rows for fifty.
+async fn rows(
+    scope: &ReadScope<perm::ReadMembers>,
+    filter: &Filter,
+    at: &Position,
+    everybody: &[Headcount<'_>],
+) -> Result<Vec<Row>, Refused> {
+    let fitting: Vec<&Headcount> = everybody.iter().filter(|some| filter.fits(some)).collect();
+    let (few, all) = (filter.people(everybody), everybody.iter().map(|some| some.people).sum::<i64>());
+    let (mut sql, mut values) = (String::new(), Vec::<Value>::new());
+    let mut bind = |value: &str| {
+        values.push(value.into());
         // `$1` is the workspace.
-        let mut bind = |value: &str| {
-            values.push(value.into());
-            values.len() + 1
-        };
-        if !self.text.is_empty() {
-            let n = bind(&like(&self.text));
-            sql.push_str(&format!(
-                " AND (lower(u.name) LIKE ${n} ESCAPE '!' OR u.email LIKE ${n} ESCAPE '!')"
-            ));
+        format!("${}", values.len() + 1)
+    };
+    // So many rows would be passed to fill a page, if they are spread evenly.
+    let is_rare = few * few <= all * i64::try_from(PAGE).unwrap_or(i64::MAX);
+    if filter.is_narrow() && is_rare && fitting.len() <= MOST_COMBINATIONS {
+        if fitting.is_empty() {
+            return Ok(Vec::new());
         }
-        if !self.status.is_empty() {
-            let n = bind(&self.status);
-            sql.push_str(&format!(" AND m.status = ${n}"));
+        let some: Vec<String> = fitting
+            .iter()
+            .map(|some| {
+                format!(
+                    "SELECT * FROM members WHERE workspace_id = $1 AND status = {} AND kind = {} AND role_set = {}",
+                    bind(some.status),
+                    bind(some.kind),
+                    bind(some.role_set)
+                )
+            })
+            .collect();
+        let some = some.join(" UNION ALL ");
+        sql.push_str(&format!("WITH fitting AS MATERIALIZED ({some}) "));
+        sql.push_str(&COLUMNS.replace("members m", "fitting m"));
+        sql.push_str(" WHERE m.workspace_id = $1");
+    } else {
+        sql.push_str(COLUMNS);
+        sql.push_str(" WHERE m.workspace_id = $1");
+        // Put together, a column is found by no index: the order's own is the one to go along.
+        if !filter.status.is_empty() {
+            sql.push_str(&format!(" AND m.status || '' = {}", bind(&filter.status)));
         }
-        if !self.kind.is_empty() {
-            let n = bind(&self.kind);
-            sql.push_str(&format!(" AND m.kind = ${n}"));
+        if !filter.kind.is_empty() {
+            sql.push_str(&format!(" AND m.kind || '' = {}", bind(&filter.kind)));
         }
-        if !self.role.is_empty() {
-            let n = bind(&self.role);
-            sql.push_str(&format!(
-                " AND EXISTS (SELECT 1 FROM member_roles f
-                    JOIN roles fr ON fr.workspace_id = f.workspace_id AND fr.id = f.role_id
-                    WHERE f.workspace_id = m.workspace_id AND f.member_id = m.id AND fr.slug = ${n})"
-            ));
+        if !filter.role.is_empty() {
+            let role = bind(&format!("% {} %", filter.role));
+            sql.push_str(&format!(" AND ' ' || m.role_set || ' ' LIKE {role}"));
         }
+    }
+    if !filter.text.is_empty() {
+        sql.push_str(&format!(" AND m.listed_as LIKE {} ESCAPE '!'", bind(&like(&folded(&filter.text)))));
+    }
+    filter.sort.order().finish(&mut sql, &mut values, at)?;
+    Ok(scope.all(&sql, values).await?)
+}
+
+/// Combinations of roles that are asked for one by one.
+const MOST_COMBINATIONS: usize = 16;
+
+impl Filter {
+    /// Something beside the text narrows the list.
+    fn is_narrow(&self) -> bool {
+        !(self.role.is_empty() && self.status.is_empty() && self.kind.is_empty())
+    }
+
+    fn fits(&self, some: &Headcount<'_>) -> bool {
+        (self.status.is_empty() || self.status == some.status)
+            && (self.kind.is_empty() || self.kind == some.kind)
+            && (self.role.is_empty() || some.role_set.split(' ').any(|role| role == self.role))
+    }
+
+    /// How many fit, the text aside.
+    fn people(&self, everybody: &[Headcount<'_>]) -> i64 {
+        everybody.iter().filter(|some| self.fits(some)).map(|some| some.people).sum()
     }
 }
 
@@ -191,7 +265,7 @@ pub(in crate::domain) fn like(text: &str) -> String {
 impl Row {
     fn cursor(&self, sort: Sort) -> Cursor {
         let key = match sort {
-            Sort::Name | Sort::NameDown => Key::Text(self.sort_name.clone()),
+            Sort::Name | Sort::NameDown => Key::Text(self.listed_as.clone()),
             Sort::Joined | Sort::JoinedUp => Key::Number(self.joined_at),
             Sort::Active | Sort::ActiveUp => Key::Number(self.last_active_at.unwrap_or(self.joined_at)),
         };
@@ -199,7 +273,7 @@ impl Row {
     }
 
     pub(super) fn seen_by(self, viewer: &Actor, all: &Roles, active_owners: i64) -> Member {
-        let held = all.joined(self.roles.as_deref().unwrap_or_default());
+        let held = all.joined(&self.role_set);
         let is_owner = held.iter().any(|role| role.is_owner);
         let is_active = self.status == "active";
         let refused = viewer.holdings.may_manage(&roles::holdings(&held)).err();
@@ -248,7 +322,7 @@ pub async fn detail<P>(scope: &ReadScope<P>, id: Uuid) -> Result<Detail, Refused
 where
     P: Access,
 {
-    let all = roles::all(scope).await?;
+    let all = &scope.actor().all_roles;
     let row: Option<Row> =
         scope.first(&format!("{COLUMNS} WHERE m.workspace_id = $1 AND m.id = $2"), vec![id.into()]).await?;
     let row = row.ok_or(Refused::Hidden)?;
@@ -260,8 +334,8 @@ where
     let around: Option<Around> = scope.first(sql, vec![row.user_id.into(), scope.now_ms().into()]).await?;
     let around = around.ok_or(Refused::Hidden)?;
     Ok(Detail {
-        member: row.seen_by(scope.actor(), &all, around.owners),
-        roles: roles::choices(&all, &scope.actor().holdings),
+        member: row.seen_by(scope.actor(), all, around.owners),
+        roles: roles::choices(all, &scope.actor().holdings),
         invitations: around.invitations,
         offer_pending: around.offers > 0,
     })

@@ -224,7 +224,7 @@ pub async fn send(cx: Authorized<perm::InviteMembers, Form<Invite>>) -> Answer {
         }
         Err(refused) => {
             let filled = Again::of(refused)?;
-            let roles = roles::assignable(&again).await?;
+            let roles = roles::assignable(&again);
             Ok(filled.page(|status, errors| {
                 let page = RefusedPage {
                     chrome: view.chrome("invitations"),
@@ -240,7 +240,7 @@ pub async fn send(cx: Authorized<perm::InviteMembers, Form<Invite>>) -> Answer {
 /// Whether the role of a form without roles can be given: whose Viewer holds too much for them did
 /// not ask for it, they only chose nothing.
 async fn may_give_viewer(scope: &ReadScope<perm::InviteMembers>) -> Result<bool, Refused> {
-    let roles = roles::assignable(scope).await?;
+    let roles = roles::assignable(scope);
     Ok(roles.iter().any(|role| role.slug == BuiltIn::Viewer.slug() && role.refused.is_none()))
 }
 

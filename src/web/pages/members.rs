@@ -6,6 +6,7 @@ pub(in crate::web) mod sample;
 use super::{
     Neighbours, address,
     bulk::{self, Shown},
+    counted,
 };
 use crate::{
     domain::{
@@ -41,7 +42,8 @@ struct Index {
     /// Anything is filtered, so an empty list means "none like this".
     is_filtered: bool,
     rows: Vec<Row>,
-    total: i64,
+    /// "12 members"
+    total: String,
     roles: Vec<Assignable>,
     /// The columns that sort: heading, address, and `ascending`, `descending` or `none`.
     by_name: SortLink,
@@ -217,7 +219,7 @@ pub async fn index(cx: Authorized<perm::ReadMembers, Query<ListQuery>>) -> Answe
     // What was refused is shown in its field, and carried along by no link.
     let links = if errors.any() { ListQuery::default() } else { query.clone() };
     let base = view.at("/members");
-    let offer = ownership::pending(&scope).await?;
+    let offer = if listing.has_offer { ownership::pending(&scope).await? } else { None };
     let results = bulk::taken(&view, &scope, &query.notice).await?;
     let neighbours = Neighbours::new(&listing.page, &base, &links.filters());
     let rows: Vec<Row> = listing.page.rows.into_iter().map(|member| Row::new(&scope, member)).collect();
@@ -229,7 +231,10 @@ pub async fn index(cx: Authorized<perm::ReadMembers, Query<ListQuery>>) -> Answe
         by_active: links.sort_link(&base, "active", "descending"),
         neighbours,
         errors,
-        total: listing.total,
+        total: match listing.total {
+            Some(total) => counted(total, "member", "members"),
+            None => "More than one page of members".to_owned(),
+        },
         roles: listing.roles,
         offer: offer.map(|offer| OfferNote {
             expires: When::new(offer.expires_at, scope.now_ms()),

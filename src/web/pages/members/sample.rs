@@ -25,7 +25,7 @@ pub fn members() -> impl Template {
         chrome: chrome("members"),
         is_filtered: false,
         rows: (0..ROWS).map(row).collect(),
-        total: 10_000,
+        total: "10000 members".into(),
         roles: BuiltIn::ALL.map(option).into(),
         by_name: query.sort_link(&base, "name", "ascending"),
         by_joined: query.sort_link(&base, "joined", "descending"),
