@@ -87,3 +87,22 @@ async fn nothing_moves_once_it_was_seen() {
         return shifts.length;";
     assert_eq!(browser.run(pushed).await, json!(1));
 }
+
+both! {
+    async fn assets_are_kept_for_ever_and_pages_not_at_all(app: TestApp) {
+        let client = app.client();
+        let page = client.visit("/sign-in").await;
+        assert_eq!(page.header("cache-control"), Some("no-store"));
+        assert_eq!(page.header("etag"), None);
+        let styles = page.attributes("link[rel=stylesheet]", "href");
+        assert!(!styles.is_empty());
+        for path in styles {
+            let style = client.get(&path).await.with_status(200);
+            assert!(style.header("cache-control").unwrap().contains("immutable"), "{path}");
+            let etag = style.header("etag").unwrap().to_owned();
+            let again = client.with_header("if-none-match", &etag).get(&path).await.with_status(304);
+            assert_eq!(again.html, "");
+            client.with_header("if-none-match", "W/\"another\"").get(&path).await.assert_status(200);
+        }
+    }
+}

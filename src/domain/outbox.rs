@@ -19,41 +19,41 @@ pub(super) struct Mail {
 }
 
 #[derive(Template)]
-#[template(path = "mail/confirm_email.txt")]
+#[template(path = "mail/confirm_email.txt", whitespace = "preserve")]
 struct ConfirmEmail<'a> {
     url: &'a str,
     token: &'a str,
 }
 
 #[derive(Template)]
-#[template(path = "mail/reset_password.txt")]
+#[template(path = "mail/reset_password.txt", whitespace = "preserve")]
 struct ResetPassword<'a> {
     url: &'a str,
     token: &'a str,
 }
 
 #[derive(Template)]
-#[template(path = "mail/already_signed_up.txt")]
+#[template(path = "mail/already_signed_up.txt", whitespace = "preserve")]
 struct AlreadySignedUp<'a> {
     url: &'a str,
     email: &'a str,
 }
 
 #[derive(Template)]
-#[template(path = "mail/password_changed.txt")]
+#[template(path = "mail/password_changed.txt", whitespace = "preserve")]
 struct PasswordChanged<'a> {
     url: &'a str,
 }
 
 #[derive(Template)]
-#[template(path = "mail/address_changed.txt")]
+#[template(path = "mail/address_changed.txt", whitespace = "preserve")]
 struct AddressChanged<'a> {
     url: &'a str,
     after: &'a str,
 }
 
 #[derive(Template)]
-#[template(path = "mail/invitation.txt")]
+#[template(path = "mail/invitation.txt", whitespace = "preserve")]
 struct Invitation<'a> {
     url: &'a str,
     token: &'a str,
@@ -61,7 +61,7 @@ struct Invitation<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "mail/ownership_offered.txt")]
+#[template(path = "mail/ownership_offered.txt", whitespace = "preserve")]
 struct OwnershipOffered<'a> {
     url: &'a str,
     from: &'a str,

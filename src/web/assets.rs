@@ -2,7 +2,7 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{self, CacheControl, CacheDirective},
+    http::header::{self, CacheControl, CacheDirective, EntityTag},
 };
 use flate2::{Compression, write::GzEncoder};
 use rust_embed::Embed;
@@ -19,6 +19,7 @@ struct Files;
 
 struct Asset {
     url: String,
+    fingerprint: String,
     mime: &'static str,
     content: Vec<u8>,
     // Made when first asked for, as small as can be, and kept.
@@ -67,6 +68,7 @@ static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
         assets.names_by_url.insert(url.clone(), name.to_string());
         let asset = Asset {
             url,
+            fingerprint,
             mime: mime(ending),
             content: file.data.into_owned(),
             brotli: OnceLock::new(),
@@ -97,8 +99,15 @@ pub(crate) async fn serve(req: HttpRequest) -> HttpResponse {
     let Some(asset) = asset else { return super::not_found(req).await };
     let accepted =
         req.headers().get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("");
+    // Weak: the same file has several encodings.
+    let etag = EntityTag::new_weak(asset.fingerprint.clone());
+    let is_known = req.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    if is_known.is_some_and(|known| known.split(',').any(|known| known.trim() == etag.to_string())) {
+        return HttpResponse::NotModified().insert_header(header::ETag(etag)).finish();
+    }
     let (encoding, content) = asset.encoded(accepted);
     let mut response = HttpResponse::Ok();
+    response.insert_header(header::ETag(etag));
     if let Some(encoding) = encoding {
         response.insert_header((header::CONTENT_ENCODING, encoding));
     }
