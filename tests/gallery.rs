@@ -361,7 +361,7 @@ async fn looking(world: &World, hang: &mut Hang) {
 
     hang.opened("menu", "overview-of-owner", &["#user-menu-button"]);
     hang.opened("keys", "members-of-owner", &["#user-menu-button", "[data-keys]"]);
-    hang.opened("row-menu", "members-of-owner", &["#results details[id] > summary"]);
+    hang.opened("row-menu", "members-of-owner", &["#results details.dropdown > summary"]);
     hang.opened("security-row", "security-of-owner", &["#d-read-audit > summary"]);
 }
 
@@ -416,7 +416,7 @@ async fn changing(world: &World, hang: &mut Hang) {
     hang.page("activity-of-one", 200, owner.get(&actor).await);
     hang.page("activity-refused", 200, owner.get(&world.at("/activity?outcome=refused")).await);
     hang.page("activity-none", 200, owner.get(&world.at("/activity?q=nobody+at+all&from=2026-01-31")).await);
-    hang.opened("invitation-menu", "invitations-results", &["#results details[id] > summary"]);
+    hang.opened("invitation-menu", "invitations-results", &["#results details.dropdown > summary"]);
 }
 
 /// Several members or invitations, looked at and changed together.

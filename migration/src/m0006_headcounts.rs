@@ -64,17 +64,19 @@ impl MigrationTrait for Migration {
     }
 }
 
+/// In words that the SQLite of Debian 12 knows too: an older program that opens the file, to look or to
+/// back it up, reads these.
 const SQLITE: &[&str] = &[
     "CREATE TRIGGER role_set_on_gift AFTER INSERT ON member_roles BEGIN
-        UPDATE members SET role_set = (SELECT COALESCE(string_agg(r.slug, ' ' ORDER BY r.slug), '')
+        UPDATE members SET role_set = (SELECT COALESCE(group_concat(slug, ' '), '') FROM (SELECT r.slug
             FROM member_roles mr JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
-            WHERE mr.workspace_id = NEW.workspace_id AND mr.member_id = NEW.member_id)
+            WHERE mr.workspace_id = NEW.workspace_id AND mr.member_id = NEW.member_id ORDER BY r.slug))
         WHERE workspace_id = NEW.workspace_id AND id = NEW.member_id;
     END",
     "CREATE TRIGGER role_set_on_loss AFTER DELETE ON member_roles BEGIN
-        UPDATE members SET role_set = (SELECT COALESCE(string_agg(r.slug, ' ' ORDER BY r.slug), '')
+        UPDATE members SET role_set = (SELECT COALESCE(group_concat(slug, ' '), '') FROM (SELECT r.slug
             FROM member_roles mr JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
-            WHERE mr.workspace_id = OLD.workspace_id AND mr.member_id = OLD.member_id)
+            WHERE mr.workspace_id = OLD.workspace_id AND mr.member_id = OLD.member_id ORDER BY r.slug))
         WHERE workspace_id = OLD.workspace_id AND id = OLD.member_id;
     END",
     "CREATE TRIGGER member_roles_are_not_edited BEFORE UPDATE ON member_roles

@@ -29,10 +29,10 @@ struct Asset {
 
 impl Asset {
     /// The smallest form that the browser reads, and the name of its encoding.
-    fn encoded(&self, accepted: &str) -> (Option<&'static str>, &[u8]) {
-        if accepted.contains("br") {
-            (Some("br"), self.brotli.get_or_init(|| brotli(&self.content)))
-        } else if accepted.contains("gzip") {
+    fn encoded(&self, req: &HttpRequest) -> (Option<&'static str>, &[u8]) {
+        if takes_brotli(req) {
+            (Some("br"), self.brotli.get_or_init(|| brotli(&self.content, 11)))
+        } else if takes(req, "gzip") {
             (Some("gzip"), self.gzip.get_or_init(|| gzip(&self.content)))
         } else {
             (None, &self.content)
@@ -40,10 +40,25 @@ impl Asset {
     }
 }
 
-fn brotli(content: &[u8]) -> Vec<u8> {
+fn takes(req: &HttpRequest, encoding: &str) -> bool {
+    let accepted = req.headers().get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+    accepted.unwrap_or("").split(',').any(|one| {
+        let (name, weight) = one.split_once(';').unwrap_or((one, ""));
+        name.trim().eq_ignore_ascii_case(encoding)
+            && !matches!(weight.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
+    })
+}
+
+/// Whether the browser reads brotli.
+pub(super) fn takes_brotli(req: &HttpRequest) -> bool {
+    takes(req, "br")
+}
+
+/// `quality` from 0, which is quick, to 11, which is small.
+pub(super) fn brotli(content: &[u8], quality: u32) -> Vec<u8> {
     let mut small = Vec::new();
     // Writing to memory does not fail.
-    let _ = brotli::CompressorWriter::new(&mut small, 4_096, 11, 22).write_all(content);
+    let _ = brotli::CompressorWriter::new(&mut small, 4_096, quality, 22).write_all(content);
     small
 }
 
@@ -97,15 +112,13 @@ pub(super) fn url(name: &str) -> &'static str {
 pub(crate) async fn serve(req: HttpRequest) -> HttpResponse {
     let asset = ASSETS.names_by_url.get(req.path()).and_then(|name| ASSETS.by_name.get(name));
     let Some(asset) = asset else { return super::not_found(req).await };
-    let accepted =
-        req.headers().get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("");
     // Weak: the same file has several encodings.
     let etag = EntityTag::new_weak(asset.fingerprint.clone());
     let is_known = req.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     if is_known.is_some_and(|known| known.split(',').any(|known| known.trim() == etag.to_string())) {
         return HttpResponse::NotModified().insert_header(header::ETag(etag)).finish();
     }
-    let (encoding, content) = asset.encoded(accepted);
+    let (encoding, content) = asset.encoded(&req);
     let mut response = HttpResponse::Ok();
     response.insert_header(header::ETag(etag));
     if let Some(encoding) = encoding {

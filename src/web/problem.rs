@@ -303,6 +303,6 @@ fn answer_to(req: &HttpRequest, member: Option<Actor>, mut problem: Problem) -> 
             let view = View::public(req, app.clone());
             view.html_as(status, &Outside { chrome: view.chrome(""), problem })
         }
-        _ => render(status, &Outside { chrome: Chrome::default(), problem }),
+        _ => render(req, status, &Outside { chrome: Chrome::default(), problem }),
     }
 }

@@ -22,7 +22,7 @@ impl When {
     }
 }
 
-/// `2027-01-15T08:00:00Z`
+/// `2027-01-15 08:00:00Z`
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Iso(OffsetDateTime);
 
@@ -30,24 +30,22 @@ impl Display for Iso {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let Self(at) = self;
         let (year, month, day) = at.to_calendar_date();
-        write!(f, "{year:04}-{:02}-{day:02}T", u8::from(month))?;
+        write!(f, "{year:04}-{:02}-{day:02} ", u8::from(month))?;
         write!(f, "{:02}:{:02}:{:02}Z", at.hour(), at.minute(), at.second())
     }
 }
 
-/// `15 Jan 2027, 08:00:00 UTC`
+/// `2027-01-15 08:00:00 UTC`: for the most part what [`Iso`] says, so that the second costs next to
+/// nothing where both are sent compressed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Exact(OffsetDateTime);
-
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 impl Display for Exact {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let Self(at) = self;
         let (year, month, day) = at.to_calendar_date();
-        let month = MONTHS.get(usize::from(u8::from(month)).wrapping_sub(1)).unwrap_or(&"");
-        write!(f, "{day} {month} {year}, {:02}:{:02}:{:02} UTC", at.hour(), at.minute(), at.second())
+        write!(f, "{year:04}-{:02}-{day:02} ", u8::from(month))?;
+        write!(f, "{:02}:{:02}:{:02} UTC", at.hour(), at.minute(), at.second())
     }
 }
 
@@ -114,8 +112,8 @@ mod tests {
         ] {
             assert_eq!(When::new(at, now).ago.to_string(), words);
         }
-        assert_eq!(When::new(now, now).iso.to_string(), "2027-01-15T08:00:00Z");
-        assert_eq!(When::new(now, now).exact.to_string(), "15 Jan 2027, 08:00:00 UTC");
+        assert_eq!(When::new(now, now).iso.to_string(), "2027-01-15 08:00:00Z");
+        assert_eq!(When::new(now, now).exact.to_string(), "2027-01-15 08:00:00 UTC");
         assert_eq!(day(now), "15 Jan 2027");
     }
 }
