@@ -17,6 +17,10 @@ pub struct Migration;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
+    fn use_transaction(&self) -> Option<bool> {
+        sql::WHOLE
+    }
+
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         sql::run(
             manager,
@@ -115,9 +119,8 @@ const SQLITE: &[&str] = &[
     "CREATE TRIGGER roles_version_on_new_grant AFTER INSERT ON grants BEGIN
         UPDATE workspaces SET roles_version = randomblob(16) WHERE id = NEW.workspace_id;
     END",
-    "CREATE TRIGGER roles_version_on_grant AFTER UPDATE ON grants BEGIN
-        UPDATE workspaces SET roles_version = randomblob(16) WHERE id IN (NEW.workspace_id, OLD.workspace_id);
-    END",
+    "CREATE TRIGGER grants_are_not_edited BEFORE UPDATE ON grants
+        BEGIN SELECT RAISE(ABORT, 'a scope is granted or taken, and not turned into another'); END",
     "CREATE TRIGGER roles_version_on_lost_grant AFTER DELETE ON grants BEGIN
         UPDATE workspaces SET roles_version = randomblob(16) WHERE id = OLD.workspace_id;
     END",
@@ -131,7 +134,8 @@ const POSTGRES: &[&str] = &[
             UPDATE members SET role_set = (SELECT COALESCE(string_agg(r.slug, ' ' ORDER BY r.slug), '')
                 FROM member_roles mr JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
                 WHERE mr.workspace_id = changed.workspace_id AND mr.member_id = changed.member_id)
-            WHERE workspace_id = changed.workspace_id AND id = changed.member_id;
+            WHERE workspace_id = changed.workspace_id AND id = changed.member_id
+                AND EXISTS (SELECT 1 FROM workspaces w WHERE w.id = changed.workspace_id);
             RETURN NULL;
         END $$",
     "CREATE TRIGGER role_set_on_change AFTER INSERT OR DELETE ON member_roles
@@ -181,10 +185,18 @@ const POSTGRES: &[&str] = &[
         REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION keep_roles_version()",
     "CREATE TRIGGER roles_version_on_new_grant AFTER INSERT ON grants
         REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION keep_roles_version()",
-    "CREATE TRIGGER roles_version_on_grant AFTER UPDATE ON grants
-        REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION keep_roles_version()",
+    "CREATE TRIGGER grants_are_not_edited BEFORE UPDATE ON grants FOR EACH ROW
+        EXECUTE FUNCTION refuse_edit('a scope is granted or taken, and not turned into another')",
     "CREATE TRIGGER roles_version_on_lost_grant AFTER DELETE ON grants
         REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION keep_roles_version()",
+    "CREATE TRIGGER grants_are_not_truncated BEFORE TRUNCATE ON grants
+        FOR EACH STATEMENT EXECUTE FUNCTION refuse_edit('delete the rows: nothing counts along with TRUNCATE')",
+    "CREATE TRIGGER roles_are_not_truncated BEFORE TRUNCATE ON roles
+        FOR EACH STATEMENT EXECUTE FUNCTION refuse_edit('delete the rows: nothing counts along with TRUNCATE')",
+    "CREATE TRIGGER members_are_not_truncated BEFORE TRUNCATE ON members
+        FOR EACH STATEMENT EXECUTE FUNCTION refuse_edit('delete the rows: nothing counts along with TRUNCATE')",
+    "CREATE TRIGGER member_roles_are_not_truncated BEFORE TRUNCATE ON member_roles
+        FOR EACH STATEMENT EXECUTE FUNCTION refuse_edit('delete the rows: nothing counts along with TRUNCATE')",
 ];
 
 #[derive(FromQueryResult)]

@@ -2,6 +2,10 @@
 
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
+/// A step is done as a whole or not at all: one that was cut off can be begun again. SQLite's default
+/// here would be a commit a statement.
+pub const WHOLE: Option<bool> = Some(true);
+
 /// Runs each statement with the type names of the database at hand.
 ///
 /// `{uuid}` `{int}` `{bool}` `{blob}` are column types (`{int}` is 64 bits wide and also holds

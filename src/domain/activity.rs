@@ -114,7 +114,7 @@ impl Filter {
         // the times are looked up once, and the list goes along its numbers from there.
         if let Some(from) = self.from {
             let first = " AND e.seq >= COALESCE((SELECT f.seq FROM audit_events f
-                WHERE f.workspace_id = $1 AND f.at >= ? ORDER BY f.at, f.seq LIMIT 1), 0)";
+                WHERE f.workspace_id = $1 AND f.at >= ? ORDER BY f.at, f.seq LIMIT 1), 9223372036854775807)";
             add(first, from.saturating_sub(CLOCKS_DIFFER).into());
             add(" AND e.at >= ?", from.into());
         }

@@ -179,6 +179,8 @@ impl From<DbErr> for Refused {
         }
         match error {
             DbErr::ConnectionAcquire(_) => Self::Busy { retry_after_seconds: 2 },
+            // PostgreSQL let another go first: nothing was changed, and a second try goes through.
+            error if is_deadlock(&error) => Self::Busy { retry_after_seconds: 1 },
             other => Self::Failed(other),
         }
     }
@@ -213,6 +215,14 @@ impl Refused {
             _ => None,
         }
     }
+}
+
+fn is_deadlock(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error
+    else {
+        return false;
+    };
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "40P01")
 }
 
 /// True if the database refused a second row where only one may be.

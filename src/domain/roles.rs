@@ -129,6 +129,11 @@ impl Roles {
         self.list.iter().find(|role| role.is_owner).ok_or(Refused::Hidden)
     }
 
+    /// The workspace's `roles_version` when these were read.
+    pub(super) fn version(&self) -> Option<Uuid> {
+        self.version
+    }
+
     /// The roles of a form, in their order.
     ///
     /// # Errors

@@ -208,9 +208,21 @@ impl<P: Access> ReadScope<P> {
     /// answer), [`Refused::Suspended`], [`Refused::Forbidden`].
     pub async fn admit(db: &Db, credential: Credential, slug: &str, origin: Origin) -> Result<Self, Refused> {
         let asked = Asked::BySlug(slug);
-        let row = Row::load(db.read(), &credential, &asked, db.now_ms()).await?.ok_or(Refused::SignedOut)?;
+        let load = async || {
+            let row = Row::load(db.read(), &credential, &asked, db.now_ms()).await?;
+            let row = row.ok_or(Refused::SignedOut)?;
+            let roles = row.roles(db, db.read()).await?;
+            Ok::<_, Refused>((row, roles))
+        };
+        let (mut row, mut roles) = load().await?;
+        // Roles that were changed between the two belong to another moment than the membership.
+        for _ in 0..3 {
+            if row.member_id.is_none() || roles.version() == row.roles_version {
+                break;
+            }
+            (row, roles) = load().await?;
+        }
         let last_seen_at = row.last_seen_at;
-        let roles = row.roles(db, db.read()).await?;
         let (actor, verdict) = row.judge(roles, P::NEEDS)?;
         if let Err(refused) = verdict {
             let refused = explain(db, &actor, refused).await?;

@@ -152,7 +152,7 @@ fn one_line(text: &str) -> Result<String, Complaint> {
     Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// A text without case and accents, so that who looks for `emile` finds Émile, on either database.
+/// A text without case and accents, so that `cafe` finds Café, on either database.
 pub(super) fn folded(text: &str) -> String {
     text.nfkd().filter(|c| !is_combining_mark(*c)).collect::<String>().to_lowercase()
 }

@@ -115,8 +115,15 @@ pub(crate) async fn serve(req: HttpRequest) -> HttpResponse {
     // Weak: the same file has several encodings.
     let etag = EntityTag::new_weak(asset.fingerprint.clone());
     let is_known = req.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let for_ever = CacheControl(vec![
+        CacheDirective::Public,
+        CacheDirective::MaxAge(31_536_000),
+        CacheDirective::Extension("immutable".into(), None),
+    ]);
     if is_known.is_some_and(|known| known.split(',').any(|known| known.trim() == etag.to_string())) {
-        return HttpResponse::NotModified().insert_header(header::ETag(etag)).finish();
+        let mut response = HttpResponse::NotModified();
+        response.insert_header(header::ETag(etag)).insert_header(for_ever);
+        return response.insert_header((header::VARY, "Accept-Encoding")).finish();
     }
     let (encoding, content) = asset.encoded(&req);
     let mut response = HttpResponse::Ok();
@@ -126,11 +133,7 @@ pub(crate) async fn serve(req: HttpRequest) -> HttpResponse {
     }
     response
         .insert_header((header::VARY, "Accept-Encoding"))
-        .insert_header(CacheControl(vec![
-            CacheDirective::Public,
-            CacheDirective::MaxAge(31_536_000),
-            CacheDirective::Extension("immutable".into(), None),
-        ]))
+        .insert_header(for_ever)
         .insert_header((header::CONTENT_TYPE, asset.mime))
         .body(content)
 }

@@ -172,6 +172,11 @@ impl Builder {
         } else {
             TestDatabase::empty(self.backend, dir.path()).await
         };
+        self.spawn_on(database, dir).await
+    }
+
+    /// Starts on a database that the test has prepared.
+    pub async fn spawn_on(self, database: TestDatabase, dir: TempDir) -> TestApp {
         let clock = Clock::manual(Clock::system().now_ms());
         TestApp {
             node: Node::start(configured(&database, &dir, &self.configure), clock.clone()).await,

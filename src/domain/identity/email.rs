@@ -123,6 +123,7 @@ pub async fn confirm_email(db: &Db, token: &Token, origin: &Origin) -> Result<St
     let now = db.now_ms();
     let row = find(&tx, token, now).await?;
     spend(&tx, token, row.id, now).await?;
+    members::hold_listings(&tx, row.user_id).await?;
     let sql = "UPDATE users SET email = $2, email_verified_at = $3 WHERE id = $1";
     if let Err(error) = tx.run(sql, vec![row.user_id.into(), row.email.as_str().into(), now.into()]).await {
         let taken = "Another account has this address by now.";

@@ -242,13 +242,19 @@ pub async fn resend(scope: ReadScope<perm::InviteMembers>, id: Uuid) -> Result<S
 
 /// Counts one more mail of each of these invitations.
 pub(super) async fn may_mail(scope: &ReadScope<perm::InviteMembers>, ids: &[Uuid]) -> Result<(), Refused> {
+    let mut pending = Vec::new();
     for id in ids {
-        existing(scope, *id).await?;
+        if existing(scope, *id).await?.status == "pending" {
+            // Asked of all before any is counted: a refusal costs nothing.
+            limits::RESEND.check(scope.db(), &id.to_string()).await?;
+            pending.push(id);
+        }
     }
-    for id in ids {
+    spend(scope, pending.len()).await?;
+    for id in pending {
         limits::RESEND.spend(scope.db(), &id.to_string(), 1).await?;
     }
-    spend(scope, ids.len()).await
+    Ok(())
 }
 
 pub(super) async fn renew(

@@ -89,9 +89,9 @@ pub async fn change_roles(
     let mut each = Vec::new();
     for id in selection.iter() {
         each.push(change::change_roles(s, id, to).await?.map(|changed| {
-            let outcome = match changed.before == changed.after {
-                true => Outcome::HadTheseRoles,
-                false => Outcome::RolesChanged { before: changed.before, after: changed.after },
+            let outcome = match changed.is_change {
+                false => Outcome::HadTheseRoles,
+                true => Outcome::RolesChanged { before: changed.before, after: changed.after },
             };
             Done { id, name: changed.name, outcome }
         }));

@@ -16,7 +16,8 @@ use crate::{
 };
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, QueryFilter,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, FromQueryResult,
+    QueryFilter, QuerySelect,
     sea_query::Expr,
 };
 use uuid::Uuid;
@@ -84,6 +85,8 @@ pub struct RolesChanged {
     pub after: Vec<String>,
     /// Slugs of the roles before, for an Undo.
     pub undo: Vec<String>,
+    /// The member had other roles before. Names alone would not tell: two roles may have the same.
+    pub is_change: bool,
 }
 
 /// Gives the member exactly these roles.
@@ -105,8 +108,9 @@ pub async fn change_roles(
         before: member.role_names(),
         after: roles::names(&wanted),
         undo: member.roles.iter().map(|role| role.slug.clone()).collect(),
+        is_change: !member.roles.iter().map(|role| role.id).eq(wanted.iter().map(|role| role.id)),
     };
-    if changed.before == changed.after {
+    if !changed.is_change {
         return Ok(Recorded::unchanged(changed));
     }
     // What is new comes first: an Owner who only changes another role is an Owner throughout.
@@ -127,6 +131,18 @@ pub async fn change_roles(
 /// that nobody can search for, and the address.
 pub(in crate::domain) fn listed_as(name: &str, email: &str) -> String {
     format!("{}\n{email}", folded(name))
+}
+
+/// Holds the memberships of a person whose address is about to change. A change of their roles holds
+/// its member first and then asks for the user, so whoever changes the user's key must do the same.
+///
+/// # Errors
+/// The database's own.
+pub(in crate::domain) async fn hold_listings(tx: &DatabaseTransaction, user: Uuid) -> Result<(), DbErr> {
+    if tx.get_database_backend() == DbBackend::Postgres {
+        tx.run("SELECT id FROM members WHERE user_id = $1 ORDER BY id FOR UPDATE", vec![user.into()]).await?;
+    }
+    Ok(())
 }
 
 /// Writes a new name or address into the lists of every workspace that the person belongs to.
@@ -154,7 +170,8 @@ pub(in crate::domain) async fn join(
     origin: Origin,
     roles: &[Uuid],
 ) -> Result<(), Refused> {
-    let person = user::Entity::find_by_id(user).one(&open.tx).await?.ok_or(Refused::Hidden)?;
+    // Shared: who changes the name meanwhile waits, and then finds this member to list anew.
+    let person = user::Entity::find_by_id(user).lock_shared().one(&open.tx).await?.ok_or(Refused::Hidden)?;
     let (origin, invited_by) = match origin {
         Origin::Founder => ("founder", None),
         Origin::Invitation(inviter) => ("invitation", Some(inviter)),

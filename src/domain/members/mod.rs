@@ -6,7 +6,7 @@ pub mod bulk;
 mod change;
 mod list;
 
-pub(super) use change::{Origin, Subject, give, join, listed_as, relist, take};
+pub(super) use change::{Origin, Subject, give, hold_listings, join, listed_as, relist, take};
 pub use change::{RolesChanged, change_roles, leave, reactivate, remove, suspend};
 pub(super) use list::like;
 pub use list::{Detail, Filter, Listing, Member, Sort, detail, list, may_act};

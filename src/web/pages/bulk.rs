@@ -49,8 +49,14 @@ pub(super) async fn show_once<P: policy::Access>(
     flash: Flash,
 ) -> Answer {
     let body = serde_json::to_string(&results).unwrap_or_default();
-    let notice = notices::leave(&view.app.db, &scope.actor().person, body).await?;
-    Ok(view.done(view.at(&format!("{list}?notice={notice}")), flash))
+    // The change is committed: that the results can't be told one by one does not undo it.
+    match notices::leave(&view.app.db, &scope.actor().person, body).await {
+        Ok(notice) => Ok(view.done(view.at(&format!("{list}?notice={notice}")), flash)),
+        Err(error) => {
+            tracing::error!(%error, "results could not be kept for the next page");
+            Ok(view.done(view.at(list), flash))
+        }
+    }
 }
 
 /// The results that `id` stands for, if this session has not seen them yet.

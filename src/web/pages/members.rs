@@ -310,7 +310,7 @@ pub async fn change_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Form<
     match scope.write(async |s| members::change_roles(s, id, &form.role).await).await {
         Ok(changed) => {
             let to = view.at(&format!("/members/{id}"));
-            if changed.before == changed.after {
+            if !changed.is_change {
                 return Ok(view.done(to, Flash::good(format!("{} has these roles already.", changed.name))));
             }
             let text = format!(
