@@ -140,6 +140,10 @@ both! {
             .concat();
         assert_eq!(suspended.len(), 40);
         assert_eq!((suspended[0].as_str(), suspended[39].as_str()), ("Member 117", "Member 000"));
+        // So many fit that they are found by going along the list, and not fetched apart.
+        let most = walk(&owner.client, "/w/acme/members?status=active&role=viewer", "next").await.concat();
+        assert_eq!((most.len(), most[0].as_str(), most[79].as_str()), (80, "Member 001", "Member 119"));
+        assert!(!most.contains(&owner.name), "an Owner is no Viewer");
         let page = owner.client.visit("/w/acme/members?role=viewer&sort=joined").await;
         page.assert_says("120 members");
         let head = page.attributes("th[aria-sort] a", "href");

@@ -34,13 +34,8 @@ impl Selection {
         self.0.iter().copied()
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.0.len()
-    }
-
-    /// Never: one without anything in it can't be made.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// The ids as the inside of `IN (…)`, bound from `$2` on: `$1` is the workspace.

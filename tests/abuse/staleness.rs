@@ -150,6 +150,18 @@ both! {
             .await;
     }
 
+    async fn another_node_that_has_read_the_roles_obeys_a_toggle_at_once(app: TestApp) {
+        let owner = founder(&app).await;
+        let admin = member(&app, &owner, "admin").await;
+        let node = app.another_node().await;
+        let elsewhere = admin.client.moved_to(&node);
+        elsewhere.visit("/w/acme/activity").await;
+        toggle(&owner, "read:audit", "admin", false).await.assert_status(303);
+        refused(&app, "acme", 403, elsewhere.get("/w/acme/activity")).await;
+        toggle(&owner, "read:audit", "admin", true).await.assert_status(303);
+        elsewhere.visit("/w/acme/activity").await;
+    }
+
     async fn another_node_obeys_at_once(app: TestApp) {
         let owner = founder(&app).await;
         let viewer = member(&app, &owner, "viewer").await;

@@ -218,6 +218,9 @@ pub(in crate::domain) async fn take<P>(s: &WriteScope<P>, member: Uuid, role: Uu
     s.open().apply_to_one(held.filter(Column::RoleId.eq(role))).await
 }
 
+/// Why nobody suspends or removes themselves.
+pub const OWN_MEMBERSHIP: &str = "This is your own membership. To step away from the workspace, leave it.";
+
 /// Nobody ends their own membership by the tools for others: leaving says what it means.
 async fn not_oneself<P>(s: &WriteScope<P>, member: &Subject) -> Result<(), Refused> {
     if member.id != s.actor().member_id {
@@ -226,7 +229,7 @@ async fn not_oneself<P>(s: &WriteScope<P>, member: &Subject) -> Result<(), Refus
     if member.is_owner() && only_owner(s).await? {
         return Err(Conflict::LastOwner.into());
     }
-    Err(Refused::NotAllowed("This is your own membership. To step away from the workspace, leave it."))
+    Err(Refused::NotAllowed(OWN_MEMBERSHIP))
 }
 
 #[derive(FromQueryResult)]

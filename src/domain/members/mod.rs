@@ -6,7 +6,7 @@ pub mod bulk;
 mod change;
 mod list;
 
+pub use change::{OWN_MEMBERSHIP, RolesChanged, change_roles, leave, reactivate, remove, suspend};
 pub(super) use change::{Origin, Subject, give, hold_listings, join, listed_as, relist, take};
-pub use change::{RolesChanged, change_roles, leave, reactivate, remove, suspend};
 pub(super) use list::like;
 pub use list::{Detail, Filter, Listing, Member, Sort, detail, list, may_act};

@@ -1,7 +1,7 @@
 //! What is done to many members or invitations at once: a page that names everyone, the change of
 //! all or none, and what became of each, told on the list.
 
-use super::counted;
+use super::{counted, members::ONLY_OWNER};
 use crate::{
     domain::{
         Refused, Selection,
@@ -248,12 +248,8 @@ fn nothing_selected(view: &View, bulk: &Bulk) -> Answer {
 fn row(member: Member, bulk: &Bulk) -> Row {
     let takes_away = bulk.noun != ROLES.noun;
     let why_not = match &member.refused {
-        _ if takes_away && member.is_last_owner => {
-            "The only Owner. Make someone else an Owner first.".to_owned()
-        }
-        _ if takes_away && member.is_you => {
-            "This is your own membership. To step away from the workspace, leave it.".to_owned()
-        }
+        _ if takes_away && member.is_last_owner => ONLY_OWNER.to_owned(),
+        _ if takes_away && member.is_you => members::OWN_MEMBERSHIP.to_owned(),
         Some(ceiling) => ceiling.to_string(),
         None => String::new(),
     };

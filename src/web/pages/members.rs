@@ -59,6 +59,9 @@ struct Index {
     mail_hint: Option<String>,
 }
 
+/// What to do before the last Owner of a workspace can go.
+pub(super) const ONLY_OWNER: &str = "The only Owner. Make someone else an Owner first.";
+
 /// The ownership offer that is open, as somebody who may withdraw it sees it.
 struct OfferNote {
     offer: Offer,
@@ -103,9 +106,7 @@ impl Row {
                 .any(|permission| actor.holdings.has(permission));
         let (why_not_short, why_not) = match &member.refused {
             _ if !holds_any => ("", String::new()),
-            _ if member.is_last_owner => {
-                ("The only Owner", "The only Owner. Make someone else an Owner first.".to_owned())
-            }
+            _ if member.is_last_owner => ("The only Owner", ONLY_OWNER.to_owned()),
             Some(_) if member.is_you => ("", String::new()),
             Some(Ceiling::OwnerOnly) => ("Managed by Owners", Ceiling::OwnerOnly.to_string()),
             Some(ceiling) => ("Holds as much as you", ceiling.to_string()),
