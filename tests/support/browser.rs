@@ -128,10 +128,12 @@ impl Browser {
     }
 
     /// A screen of this many CSS pixels, as a phone's if it is narrow: its scrollbars take no room.
+    /// The page is laid out for it when this returns.
     pub async fn screen(&self, width: u32, height: u32, scale: u32) {
         let parameters =
             json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 700 });
         self.devtools("Emulation.setDeviceMetricsOverride", parameters).await;
+        self.settle().await;
     }
 
     /// Shows pages as for a reader who wants them `light` or `dark`, on `screen` or in `print`, and
