@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 const PAGES: &[(&str, u64)] = &[
     ("/healthz", 0),
     // It asks the database, by a way that is not counted.
-    ("/readyz", 0),
+    ("/readyz", 1),
     ("/", 0),
     ("/sign-up", 0),
     ("/check-mail", 0),
@@ -25,7 +25,7 @@ const PAGES: &[(&str, u64)] = &[
     ("/me", 3),
     ("/w/{workspace}", 5),
     ("/w/{workspace}/departure", 3),
-    ("/w/{workspace}/members", 3),
+    ("/w/{workspace}/members", 2),
     ("/w/{workspace}/members/selection/roles", 3),
     ("/w/{workspace}/members/selection/suspension", 3),
     ("/w/{workspace}/members/selection/removal", 3),

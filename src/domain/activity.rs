@@ -7,7 +7,8 @@ use super::{
     scope::{ReadScope, Scoped},
 };
 use crate::{clock::MINUTE, policy::perm};
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::Value;
+use serde::Deserialize;
 use uuid::Uuid;
 
 /// Which events to list. What is empty does not narrow.
@@ -45,7 +46,7 @@ pub struct Entry {
     pub event: Option<Event>,
 }
 
-#[derive(Clone, FromQueryResult)]
+#[derive(Clone, Deserialize)]
 struct Row {
     id: Uuid,
     seq: i64,
@@ -63,6 +64,24 @@ struct Row {
     payload: String,
 }
 
+/// The columns of a [`Row`], in the order of its fields.
+const FIELDS: [&str; 14] = [
+    "id",
+    "seq",
+    "at",
+    "kind",
+    "outcome",
+    "actor_id",
+    "actor_name",
+    "target_kind",
+    "target_id",
+    "target_name",
+    "via",
+    "address",
+    "user_agent",
+    "payload",
+];
+
 const COLUMNS: &str = "SELECT e.id, e.seq, e.at, e.kind, e.outcome, e.actor_id, e.actor_name, e.target_kind,
         e.target_id, e.target_name, e.via, e.address, e.user_agent, e.payload
     FROM audit_events e WHERE e.workspace_id = $1";
@@ -79,7 +98,7 @@ pub async fn list(
     let (mut sql, mut values) = (String::from(COLUMNS), Vec::new());
     filter.narrow(&mut sql, &mut values);
     Order { column: "e.seq", is_text: false, id: "", descending: true }.finish(&mut sql, &mut values, at)?;
-    let rows: Vec<Row> = scope.all(&sql, values).await?;
+    let rows: Vec<Row> = scope.list(&FIELDS, &sql, values).await?;
     Ok(Page::cut(rows, at, |row| Cursor::new(Key::Number(row.seq), row.id)).map(Entry::from))
 }
 
@@ -150,6 +169,6 @@ impl From<Row> for Entry {
 /// The last few events that changed something, for the overview of someone who may read them.
 pub(super) async fn latest(scope: &impl Scoped, most: usize) -> Result<Vec<Entry>, Refused> {
     let sql = format!("{COLUMNS} AND e.outcome = 'done' ORDER BY e.seq DESC LIMIT {most}");
-    let rows: Vec<Row> = scope.all(&sql, Vec::new()).await?;
+    let rows: Vec<Row> = scope.list(&FIELDS, &sql, Vec::new()).await?;
     Ok(rows.into_iter().map(Entry::from).collect())
 }

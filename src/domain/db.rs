@@ -2,6 +2,7 @@
 
 use super::{
     identity::{Passwords, presence::Presence},
+    readers::Readers,
     roles::RolesRead,
 };
 use crate::{clock::Clock, config::Config};
@@ -11,6 +12,7 @@ use sea_orm::{
     FromQueryResult, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
+use serde::de::DeserializeOwned;
 use std::{
     path::{Path, PathBuf},
     sync::{
@@ -24,7 +26,7 @@ use tokio::sync::Notify;
 /// Everything that `domain` needs to work. A clone is the same thing.
 #[derive(Clone)]
 pub struct Db {
-    read: DatabaseConnection,
+    read: Readers,
     write: DatabaseConnection,
     shared: Arc<Shared>,
 }
@@ -67,7 +69,8 @@ pub enum OpenError {
 
 /// Connections to SQLite that only read. WAL lets them work while the one writer writes.
 const SQLITE_READERS: u32 = 4;
-const POSTGRES_CONNECTIONS: u32 = 16;
+/// To read with and to write with, each.
+const POSTGRES_CONNECTIONS: u32 = 8;
 /// How long a request waits for a connection before it is told to come back.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -78,14 +81,16 @@ impl Db {
     /// When it cannot be reached, made or migrated.
     pub async fn open(config: &Config, public_url: String, clock: Clock) -> Result<Self, OpenError> {
         let (read, write) = if config.is_postgres() {
-            let pool = Database::connect(postgres_options(config)).await?;
-            (pool.clone(), pool)
+            let write = Database::connect(postgres_options(config)).await?;
+            let read = Database::connect(postgres_options(config)).await?;
+            (Readers::of_postgres(read.get_postgres_connection_pool().clone()), write)
         } else {
             let path = config.database_url.strip_prefix("sqlite://").ok_or(OpenError::Url)?;
             make_parent(Path::new(path.split('?').next().unwrap_or(path)))?;
             // The writer first: it creates the file and switches it to WAL.
             let write = Database::connect(sqlite_options(config, 1, false)).await?;
-            (Database::connect(sqlite_options(config, SQLITE_READERS, true)).await?, write)
+            let read = Database::connect(sqlite_options(config, SQLITE_READERS, true)).await?;
+            (Readers::of_sqlite(read.get_sqlite_connection_pool().clone()), write)
         };
         migrate(&write).await?;
         let shared = Shared {
@@ -104,12 +109,9 @@ impl Db {
     /// them is not.
     pub fn counted(&self) -> Self {
         let mut counted = self.clone();
-        for connection in [&mut counted.read, &mut counted.write] {
-            let counter = self.shared.statements.clone();
-            connection.set_metric_callback(move |_| {
-                counter.one_more();
-            });
-        }
+        let counter = self.shared.statements.clone();
+        counted.read.counter = Some(counter.clone());
+        counted.write.set_metric_callback(move |_| counter.one_more());
         counted
     }
 
@@ -123,10 +125,9 @@ impl Db {
 
     /// Lets go of the database.
     pub async fn close(&self) {
-        for connection in [&self.read, &self.write] {
-            if let Err(error) = connection.close_by_ref().await {
-                tracing::warn!(%error, "a connection did not close");
-            }
+        self.read.close().await;
+        if let Err(error) = self.write.close_by_ref().await {
+            tracing::warn!(%error, "a connection did not close");
         }
     }
 
@@ -169,7 +170,7 @@ impl Db {
         &self.shared.outbox_ready
     }
 
-    pub(super) fn read(&self) -> &DatabaseConnection {
+    pub(super) fn read(&self) -> &Readers {
         &self.read
     }
 
@@ -219,6 +220,8 @@ fn sqlite_options(config: &Config, connections: u32, read_only: bool) -> Connect
                 .foreign_keys(true)
                 .busy_timeout(ACQUIRE_TIMEOUT)
                 .statement_cache_capacity(256)
+                // A page and one more, so that SQLite does not wait for who reads.
+                .row_buffer_size(64)
                 .read_only(read_only);
             if read_only {
                 sqlite
@@ -249,13 +252,15 @@ fn postgres_options(config: &Config) -> ConnectOptions {
 /// How PostgreSQL plans what a request asks. Each statement goes by indices to a few rows, whoever
 /// asks, so it is planned once and not for each workspace anew, and never by reading or hashing a
 /// whole table, which looks cheap as long as the table is small or the average workspace is.
-const POSTGRES_PLANS: [(&str, &str); 6] = [
+const POSTGRES_PLANS: [(&str, &str); 7] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("random_page_cost", "1.1"),
     ("enable_seqscan", "off"),
     ("enable_bitmapscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
+    // Tables are joined in the order in which a statement names them, as CROSS JOIN has it on SQLite.
+    ("join_collapse_limit", "1"),
 ];
 
 /// Runs SQL that is written out. The text is the same on both databases: `$1` and so on are its
@@ -271,6 +276,18 @@ pub(super) trait Sql: ConnectionTrait + Sized {
         row.map(|row| R::from_query_result(&row, "")).transpose()
     }
 
+    /// Many rows, which come as one value: see [`gather`].
+    async fn list<R: DeserializeOwned>(
+        &self,
+        columns: &[&str],
+        rows: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<R>, DbErr> {
+        let sql = format!("SELECT {} AS listed", gather(self.get_database_backend(), columns, rows));
+        let one: Option<Gathered> = self.first(&sql, values).await?;
+        gathered(one.and_then(|one| one.listed).as_deref())
+    }
+
     /// Runs a change; answers how many rows it touched.
     async fn run(&self, sql: &str, values: Vec<Value>) -> Result<u64, DbErr> {
         Ok(self.execute_raw(self.statement(sql, values)).await?.rows_affected())
@@ -282,3 +299,36 @@ pub(super) trait Sql: ConnectionTrait + Sized {
 }
 
 impl<C: ConnectionTrait> Sql for C {}
+
+#[derive(FromQueryResult)]
+struct Gathered {
+    listed: Option<String>,
+}
+
+/// The rows of a statement as one value, for a statement around it; [`gathered`] reads it. Fifty rows
+/// that come one by one wake the thread that waits for them up to fifty times.
+///
+/// `columns` are in the order in which the row's type has its fields; those of ids end in `id`.
+pub(super) fn gather(backend: DbBackend, columns: &[&str], rows: &str) -> String {
+    match backend {
+        DbBackend::Sqlite => {
+            let read = |column: &&str| match column.ends_with("id") {
+                true => format!("NULLIF(HEX({column}), '')"),
+                false => (*column).to_owned(),
+            };
+            let columns: Vec<String> = columns.iter().map(read).collect();
+            format!("(SELECT json_group_array(json_array({})) FROM ({rows}) AS listed)", columns.join(", "))
+        }
+        _ => {
+            let columns = columns.join(", ");
+            format!("(SELECT CAST(json_agg(json_build_array({columns})) AS TEXT) FROM ({rows}) AS listed)")
+        }
+    }
+}
+
+/// Reads what [`gather`] put together.
+pub(super) fn gathered<R: DeserializeOwned>(rows: Option<&str>) -> Result<Vec<R>, DbErr> {
+    rows.map_or(Ok(Vec::new()), |rows| {
+        serde_json::from_str(rows).map_err(|error| DbErr::Type(error.to_string()))
+    })
+}

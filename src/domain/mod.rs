@@ -7,6 +7,7 @@ mod audit;
 mod db;
 mod limits;
 mod owners;
+mod readers;
 mod refused;
 mod selection;
 mod tokens;

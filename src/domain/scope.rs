@@ -49,6 +49,7 @@ use super::{
     db::Sql,
     identity::{Person, presence},
     owners,
+    readers::Readers,
     roles::{self, Roles},
 };
 use crate::policy::{Access, Holdings, Needs, Permission};
@@ -56,6 +57,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, DeleteMany,
     EntityTrait, FromQueryResult, QueryFilter, Select, UpdateMany, Value,
 };
+use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
 use uuid::Uuid;
 
@@ -167,6 +169,16 @@ pub(super) trait Scoped {
         self.connection().all(sql, with_workspace(self.workspace_id(), values)).await
     }
 
+    /// Like [`Scoped::all`], for many rows: they come as one value. See [`gather`](super::db::gather).
+    async fn list<R: DeserializeOwned>(
+        &self,
+        columns: &[&str],
+        rows: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<R>, DbErr> {
+        self.connection().list(columns, rows, with_workspace(self.workspace_id(), values)).await
+    }
+
     /// Like [`Scoped::all`], for one row or none.
     async fn first<R: FromQueryResult>(&self, sql: &str, values: Vec<Value>) -> Result<Option<R>, DbErr> {
         self.connection().first(sql, with_workspace(self.workspace_id(), values)).await
@@ -190,7 +202,7 @@ pub struct ReadScope<P> {
 }
 
 impl<P> Scoped for ReadScope<P> {
-    type Connection = sea_orm::DatabaseConnection;
+    type Connection = Readers;
     fn workspace_id(&self) -> Uuid {
         self.actor.workspace.id
     }

@@ -9,7 +9,8 @@ use crate::{
     },
     policy::{Access, Ceiling, Holdings, perm},
 };
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::Value;
+use serde::Deserialize;
 use uuid::Uuid;
 
 /// An invitation as its workspace sees it.
@@ -33,7 +34,7 @@ pub struct Listed {
     pub refused: Option<Ceiling>,
 }
 
-#[derive(Clone, FromQueryResult)]
+#[derive(Clone, Deserialize)]
 struct ListedRow {
     id: Uuid,
     email: String,
@@ -45,6 +46,10 @@ struct ListedRow {
     ended_at: Option<i64>,
     roles: Option<String>,
 }
+
+/// The columns of a [`ListedRow`], in the order of its fields.
+const FIELDS: [&str; 9] =
+    ["id", "email", "inviter", "status", "created_at", "sent_at", "expires_at", "ended_at", "roles"];
 
 const COLUMNS: &str =
     "SELECT i.id, i.email, u.name AS inviter, i.status, i.created_at, i.sent_at, i.expires_at, i.ended_at,
@@ -112,7 +117,7 @@ pub async fn list(
         &mut values,
         at,
     )?;
-    let rows: Vec<ListedRow> = scope.all(&sql, values).await?;
+    let rows: Vec<ListedRow> = scope.list(&FIELDS, &sql, values).await?;
     let page = Page::cut(rows, at, |row| Cursor::new(Key::Number(row.created_at), row.id));
     let actor = &scope.actor().holdings;
     let page = page.map(|row| row.seen_by(actor, &all, now));
@@ -127,7 +132,7 @@ pub async fn review<P: Access>(scope: &ReadScope<P>, selection: &Selection) -> R
     let all = scope.actor().all_roles.clone();
     let (ids, values) = selection.bound();
     let sql = format!("{COLUMNS} AND i.id IN ({ids}) ORDER BY i.email, i.id");
-    let rows: Vec<ListedRow> = scope.all(&sql, values).await?;
+    let rows: Vec<ListedRow> = scope.list(&FIELDS, &sql, values).await?;
     if rows.len() != selection.len() {
         return Err(Refused::Hidden);
     }

@@ -3,6 +3,7 @@
 use crate::{
     domain::{
         Invalid, Refused,
+        db::{gather, gathered},
         paging::{Cursor, Key, Order, PAGE, Page, Position},
         roles::{self, Assignable, Role, Roles},
         scope::{Actor, ReadScope, Scoped},
@@ -10,7 +11,8 @@ use crate::{
     },
     policy::{Access, Ceiling, Permission, perm},
 };
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult, Value};
+use serde::Deserialize;
 use uuid::Uuid;
 
 /// How the list is sorted. Times run from the latest to the earliest.
@@ -84,7 +86,7 @@ pub struct Member {
     pub refused: Option<Ceiling>,
 }
 
-#[derive(Clone, FromQueryResult)]
+#[derive(Clone, Deserialize, FromQueryResult)]
 pub(super) struct Row {
     id: Uuid,
     user_id: Option<Uuid>,
@@ -103,6 +105,22 @@ pub(super) struct Row {
 pub(super) const COLUMNS: &str = "SELECT m.id, m.user_id, u.name, u.email, m.kind, m.status, m.origin,
         i.name AS invited_by, m.joined_at, m.last_active_at, m.listed_as, m.role_set
     FROM members m JOIN users u ON u.id = m.user_id LEFT JOIN users i ON i.id = m.invited_by";
+
+/// The columns of a [`Row`], in the order of its fields.
+const FIELDS: [&str; 12] = [
+    "id",
+    "user_id",
+    "name",
+    "email",
+    "kind",
+    "status",
+    "origin",
+    "invited_by",
+    "joined_at",
+    "last_active_at",
+    "listed_as",
+    "role_set",
+];
 
 /// The members of one page alone: what is joined to them is looked up for these, and for no other.
 const ON_PAGE: &str = "SELECT m.id, m.user_id, m.kind, m.status, m.origin, m.invited_by, m.joined_at,
@@ -124,6 +142,7 @@ struct Summary {
     headcounts: Option<String>,
     owners: i64,
     offers: i64,
+    listed: Option<String>,
 }
 
 /// So many members who have the status, the kind and the roles in common.
@@ -143,8 +162,8 @@ impl<'a> Headcount<'a> {
     }
 }
 
-/// Lists members. Two SQL statements; one more member or ten thousand make no difference, but for a
-/// text that few names have.
+/// Lists members. One SQL statement, or two for some of them; one more member or ten thousand make no
+/// difference, but for a text that few names have.
 ///
 /// # Errors
 /// [`Refused::Invalid`] for a role that is not here, or a page link of another list.
@@ -158,16 +177,29 @@ pub async fn list(
     if !filter.role.is_empty() && all.by_slug(&filter.role).is_none() {
         return Err(Invalid::field("role", "There is no such role in this workspace.").into());
     }
-    let sql = "SELECT
+    let backend = scope.connection().get_database_backend();
+    let mut values: Vec<Value> = vec![scope.now_ms().into()];
+    // Where the way does not depend on the counts, both come at once.
+    let listed = match filter.is_narrow() {
+        true => "NULL".to_owned(),
+        false => gather(backend, &FIELDS, &filter.along_the_order(at, &mut values)?),
+    };
+    let sql = format!(
+        "SELECT
             (SELECT string_agg(h.status || ' ' || h.kind || ' ' || h.people || ' ' || h.role_set, ';')
                 FROM headcounts h WHERE h.workspace_id = $1 AND h.people > 0) AS headcounts,
             (SELECT COUNT(*) FROM active_owners o WHERE o.workspace_id = $1) AS owners,
             (SELECT COUNT(*) FROM ownership_offers f WHERE f.workspace_id = $1 AND f.status = 'pending'
-                AND f.expires_at > $2) AS offers";
-    let summary: Summary = scope.first(sql, vec![scope.now_ms().into()]).await?.ok_or(Refused::Hidden)?;
+                AND f.expires_at > $2) AS offers,
+            {listed} AS listed"
+    );
+    let summary: Summary = scope.first(&sql, values).await?.ok_or(Refused::Hidden)?;
     let text = summary.headcounts.unwrap_or_default();
     let everybody: Vec<Headcount> = text.split(';').filter_map(Headcount::parse).collect();
-    let rows = rows(scope, filter, at, &everybody).await?;
+    let rows = match filter.is_narrow() {
+        true => narrowed(scope, filter, at, &everybody).await?,
+        false => gathered(summary.listed.as_deref())?,
+    };
     let page = Page::cut(rows, at, |row| row.cursor(filter.sort));
     let is_whole = page.before.is_none() && page.after.is_none();
     let total = match filter.text.is_empty() {
@@ -179,72 +211,91 @@ pub async fn list(
     Ok(Listing { page, total, roles, has_offer: summary.offers > 0 })
 }
 
-/// The statement for one page. There are two good ways to it, and the counts tell which: to go along
+/// The rows of a page of some. There are two good ways to them, and the counts tell which: to go along
 /// the order of the list until the page is full, or, where few fit, to fetch those and sort them.
 /// Left to guess, a database would now and then sort ten thousand rows for fifty.
-async fn rows(
+async fn narrowed(
     scope: &ReadScope<perm::ReadMembers>,
     filter: &Filter,
     at: &Position,
     everybody: &[Headcount<'_>],
 ) -> Result<Vec<Row>, Refused> {
     let fitting: Vec<&Headcount> = everybody.iter().filter(|some| filter.fits(some)).collect();
+    if fitting.is_empty() {
+        return Ok(Vec::new());
+    }
     let (few, all) = (filter.people(everybody), everybody.iter().map(|some| some.people).sum::<i64>());
-    let (mut sql, mut values) = (String::new(), Vec::<Value>::new());
-    let mut bind = |value: &str| {
-        values.push(value.into());
-        // `$1` is the workspace.
-        format!("${}", values.len() + 1)
-    };
     // So many rows would be passed to fill a page, if they are spread evenly.
     let is_rare = few * few <= all * i64::try_from(PAGE).unwrap_or(i64::MAX);
-    if filter.is_narrow() && is_rare && fitting.len() <= MOST_COMBINATIONS {
-        if fitting.is_empty() {
-            return Ok(Vec::new());
-        }
-        let some: Vec<String> = fitting
-            .iter()
-            .map(|some| {
-                format!(
-                    "SELECT * FROM members WHERE workspace_id = $1 AND status = {} AND kind = {} AND role_set = {}",
-                    bind(some.status),
-                    bind(some.kind),
-                    bind(some.role_set)
-                )
-            })
-            .collect();
-        let some = some.join(" UNION ALL ");
-        sql.push_str(&format!("WITH fitting AS MATERIALIZED ({some}) "));
-        sql.push_str(&ON_PAGE.replace("members m", "fitting m"));
-        sql.push_str(" WHERE m.workspace_id = $1");
+    let mut values = Vec::new();
+    let sql = if is_rare && fitting.len() <= MOST_COMBINATIONS {
+        filter.of_these(&fitting, at, &mut values)?
     } else {
-        sql.push_str(ON_PAGE);
-        sql.push_str(" WHERE m.workspace_id = $1");
-        // Put together, a column is found by no index: the order's own is the one to go along.
-        if !filter.status.is_empty() {
-            sql.push_str(&format!(" AND m.status || '' = {}", bind(&filter.status)));
-        }
-        if !filter.kind.is_empty() {
-            sql.push_str(&format!(" AND m.kind || '' = {}", bind(&filter.kind)));
-        }
-        if !filter.role.is_empty() {
-            let role = bind(&format!("% {} %", filter.role));
-            sql.push_str(&format!(" AND ' ' || m.role_set || ' ' LIKE {role}"));
-        }
-    }
-    if !filter.text.is_empty() {
-        sql.push_str(&format!(" AND m.listed_as LIKE {} ESCAPE '!'", bind(&like(&folded(&filter.text)))));
-    }
-    let order = filter.sort.order();
-    order.finish(&mut sql, &mut values, at)?;
-    let sql = COLUMNS.replace("members m", &format!("({sql}) m")) + &order.clause(at);
-    Ok(scope.all(&sql, values).await?)
+        filter.along_the_order(at, &mut values)?
+    };
+    Ok(scope.list(&FIELDS, &sql, values).await?)
 }
 
 /// Combinations of roles that are asked for one by one.
 const MOST_COMBINATIONS: usize = 16;
 
+/// Adds a value to a statement; answers how it is called there. `$1` is the workspace.
+fn bound(values: &mut Vec<Value>, value: &str) -> String {
+    values.push(value.into());
+    format!("${}", values.len() + 1)
+}
+
 impl Filter {
+    /// The statement that goes along the order of the list until the page is full.
+    fn along_the_order(&self, at: &Position, values: &mut Vec<Value>) -> Result<String, Refused> {
+        let mut sql = format!("{ON_PAGE} WHERE m.workspace_id = $1");
+        // Put together, a column is found by no index: the order's own is the one to go along.
+        for (column, value) in [("m.status", &self.status), ("m.kind", &self.kind)] {
+            if !value.is_empty() {
+                sql.push_str(&format!(" AND {column} || '' = {}", bound(values, value)));
+            }
+        }
+        if !self.role.is_empty() {
+            let role = bound(values, &format!("% {} %", self.role));
+            sql.push_str(&format!(" AND ' ' || m.role_set || ' ' LIKE {role}"));
+        }
+        self.page(sql, at, values)
+    }
+
+    /// The statement that fetches the few and sorts them.
+    fn of_these(
+        &self,
+        few: &[&Headcount<'_>],
+        at: &Position,
+        values: &mut Vec<Value>,
+    ) -> Result<String, Refused> {
+        let some: Vec<String> = few
+            .iter()
+            .map(|some| {
+                let (status, kind) = (bound(values, some.status), bound(values, some.kind));
+                let role_set = bound(values, some.role_set);
+                format!(
+                    "SELECT * FROM members
+                    WHERE workspace_id = $1 AND status = {status} AND kind = {kind} AND role_set = {role_set}"
+                )
+            })
+            .collect();
+        let (some, rows) = (some.join(" UNION ALL "), ON_PAGE.replace("members m", "fitting m"));
+        let sql = format!("WITH fitting AS MATERIALIZED ({some}) {rows} WHERE m.workspace_id = $1");
+        self.page(sql, at, values)
+    }
+
+    /// Ends a statement: the text, the page, and what is looked up for its rows alone.
+    fn page(&self, mut sql: String, at: &Position, values: &mut Vec<Value>) -> Result<String, Refused> {
+        if !self.text.is_empty() {
+            let text = bound(values, &like(&folded(&self.text)));
+            sql.push_str(&format!(" AND m.listed_as LIKE {text} ESCAPE '!'"));
+        }
+        let order = self.sort.order();
+        order.finish(&mut sql, values, at)?;
+        Ok(COLUMNS.replace("members m", &format!("({sql}) m")) + &order.clause(at))
+    }
+
     /// Something beside the text narrows the list.
     fn is_narrow(&self) -> bool {
         !(self.role.is_empty() && self.status.is_empty() && self.kind.is_empty())
