@@ -22,6 +22,7 @@ mod keyboard; // the product without a mouse
 mod mail; // the outbox, to files and to a real SMTP server
 mod matrix; // every route × everyone × own, another's, unknown
 mod members; // the list, roles, suspension, removal, handing over
+mod nodes; // two nodes on one database, behind a round-robin
 mod organization; // the workspace's name, address and end
 mod overview; // how many, what changed, what needs care
 mod pages; // every page in a real browser: accessible, valid, whole on a phone, by keyboard

@@ -14,7 +14,7 @@ use sea_orm::{
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -36,6 +36,7 @@ struct Shared {
     roles: RolesRead,
     outbox_ready: Notify,
     statements: Counter,
+    transcript: Transcript,
     public_url: String,
 }
 
@@ -51,6 +52,25 @@ impl Counter {
 
     pub(super) fn one_more(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Which SQL statements were sent, of requests and beside them. They are kept from when somebody
+/// first asks, which only the test does that has the database explain each of them.
+#[derive(Clone, Default)]
+pub struct Transcript(Arc<OnceLock<Mutex<Vec<Statement>>>>);
+
+impl Transcript {
+    /// Those since this was asked last.
+    pub fn take(&self) -> Vec<Statement> {
+        let kept = self.0.get_or_init(Mutex::default);
+        kept.lock().map(|mut kept| std::mem::take(&mut *kept)).unwrap_or_default()
+    }
+
+    fn note(&self, statement: &Statement) {
+        if let Some(Ok(mut kept)) = self.0.get().map(Mutex::lock) {
+            kept.push(statement.clone());
+        }
     }
 }
 
@@ -77,7 +97,7 @@ impl Db {
     /// # Errors
     /// When it cannot be reached, made or migrated.
     pub async fn open(config: &Config, public_url: String, clock: Clock) -> Result<Self, OpenError> {
-        let (read, write) = if config.is_postgres() {
+        let (mut read, mut write) = if config.is_postgres() {
             let pool = Database::connect(postgres_options(config)).await?;
             (pool.clone(), pool)
         } else {
@@ -88,6 +108,11 @@ impl Db {
             (Database::connect(sqlite_options(config, SQLITE_READERS, true)).await?, write)
         };
         migrate(&write).await?;
+        let transcript = Transcript::default();
+        for connection in [&mut read, &mut write] {
+            let transcript = transcript.clone();
+            connection.set_metric_callback(move |query| transcript.note(query.statement));
+        }
         let shared = Shared {
             clock,
             passwords: Passwords::new(),
@@ -95,6 +120,7 @@ impl Db {
             roles: RolesRead::default(),
             outbox_ready: Notify::new(),
             statements: Counter::default(),
+            transcript,
             public_url,
         };
         Ok(Self { read, write, shared: Arc::new(shared) })
@@ -105,9 +131,10 @@ impl Db {
     pub fn counted(&self) -> Self {
         let mut counted = self.clone();
         for connection in [&mut counted.read, &mut counted.write] {
-            let counter = self.shared.statements.clone();
-            connection.set_metric_callback(move |_| {
+            let (counter, transcript) = (self.shared.statements.clone(), self.shared.transcript.clone());
+            connection.set_metric_callback(move |query| {
                 counter.one_more();
+                transcript.note(query.statement);
             });
         }
         counted
@@ -132,6 +159,10 @@ impl Db {
 
     pub fn statements(&self) -> Counter {
         self.shared.statements.clone()
+    }
+
+    pub fn transcript(&self) -> Transcript {
+        self.shared.transcript.clone()
     }
 
     /// Passwords that were hashed, to be kept or to be compared.
@@ -249,7 +280,7 @@ fn postgres_options(config: &Config) -> ConnectOptions {
 /// How PostgreSQL plans what a request asks. Each statement goes by indices to a few rows, whoever
 /// asks, so it is planned once and not for each workspace anew, and never by reading or hashing a
 /// whole table, which looks cheap as long as the table is small or the average workspace is.
-const POSTGRES_PLANS: [(&str, &str); 6] = [
+pub const POSTGRES_PLANS: [(&str, &str); 6] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("random_page_cost", "1.1"),
     ("enable_seqscan", "off"),
