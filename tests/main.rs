@@ -27,6 +27,7 @@ mod organization; // the workspace's name, address and end
 mod overview; // how many, what changed, what needs care
 mod pages; // every page in a real browser: accessible, valid, whole on a phone, by keyboard
 mod people; // sign-up, sign-in, passwords, addresses, sessions
+mod plans; // the database explains every statement: none goes through everything
 mod policy; // the ceiling, as properties of the pure rules
 mod races; // twenty at once, on real connections
 mod refusals; // what a refusal looks like, and what leads on
