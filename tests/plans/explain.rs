@@ -212,11 +212,12 @@ fn read_through(
                     true => bound.contains(column.as_str()),
                     false => words.contains(&column.as_str()),
                 };
-                let bound: Vec<_> = indices[&index].iter().filter(is_bound).collect();
+                // What comes after a column that is not bound narrows nothing.
+                let mut bound = indices[&index].iter().take_while(is_bound).peekable();
                 let is_many = MANY.iter().any(|table| index.starts_with(&format!("{table}_")));
-                let walks =
-                    is_many && !fills_a_page && bound.iter().all(|column| COMMON.contains(&column.as_str()));
-                if bound.first() != indices[&index].first().as_ref() || walks {
+                let is_all = bound.peek().is_none();
+                if is_all || is_many && !fills_a_page && bound.all(|column| COMMON.contains(&column.as_str()))
+                {
                     scans.insert(index);
                 }
             }
