@@ -27,7 +27,7 @@ use tokio::task::JoinHandle;
 use tracing_actix_web::{RequestId, RootSpanBuilder, TracingLogger};
 use url::Url;
 
-pub use crate::domain::Counter;
+pub use crate::domain::{Counter, Transcript};
 
 /// Why the server did not start. The sentence is for whoever starts it.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +109,11 @@ impl Application {
     /// Counts SQL statements.
     pub fn statements(&self) -> Counter {
         self.db.statements()
+    }
+
+    /// Tells which SQL statements were sent.
+    pub fn transcript(&self) -> Transcript {
+        self.db.transcript()
     }
 
     /// Stops the server from elsewhere.

@@ -22,10 +22,12 @@ mod keyboard; // the product without a mouse
 mod mail; // the outbox, to files and to a real SMTP server
 mod matrix; // every route × everyone × own, another's, unknown
 mod members; // the list, roles, suspension, removal, handing over
+mod nodes; // two nodes on one database, behind a round-robin
 mod organization; // the workspace's name, address and end
 mod overview; // how many, what changed, what needs care
 mod pages; // every page in a real browser: accessible, valid, whole on a phone, by keyboard
 mod people; // sign-up, sign-in, passwords, addresses, sessions
+mod plans; // the database explains every statement: none goes through everything
 mod policy; // the ceiling, as properties of the pure rules
 mod races; // twenty at once, on real connections
 mod refusals; // what a refusal looks like, and what leads on

@@ -13,6 +13,7 @@ mod m0003_invitations;
 mod m0004_audit;
 mod m0005_outbox;
 mod m0006_headcounts;
+mod m0007_found_not_passed;
 mod sql;
 
 /// Runs the steps in order, each at most once.
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_audit::Migration),
             Box::new(m0005_outbox::Migration),
             Box::new(m0006_headcounts::Migration),
+            Box::new(m0007_found_not_passed::Migration),
         ]
     }
 }

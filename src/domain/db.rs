@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -38,6 +38,7 @@ struct Shared {
     roles: RolesRead,
     outbox_ready: Notify,
     statements: Counter,
+    told: Told,
     public_url: String,
 }
 
@@ -53,6 +54,42 @@ impl Counter {
 
     pub(super) fn one_more(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Which SQL statements were sent, of requests and beside them. They are kept from when somebody
+/// first asks, which only the test does that has the database explain each of them.
+#[derive(Clone, Default)]
+pub struct Transcript(Arc<OnceLock<Mutex<Vec<Statement>>>>);
+
+impl Transcript {
+    /// Those since this was asked last.
+    pub fn take(&self) -> Vec<Statement> {
+        let kept = self.0.get_or_init(Mutex::default);
+        kept.lock().map(|mut kept| std::mem::take(&mut *kept)).unwrap_or_default()
+    }
+
+    fn note(&self, statement: &Statement) {
+        if let Some(Ok(mut kept)) = self.0.get().map(Mutex::lock) {
+            kept.push(statement.clone());
+        }
+    }
+}
+
+/// Who is told of each statement.
+#[derive(Clone, Default)]
+pub(super) struct Told {
+    /// Of what requests send, and of nothing else.
+    counter: Option<Counter>,
+    transcript: Transcript,
+}
+
+impl Told {
+    pub(super) fn of(&self, statement: &Statement) {
+        if let Some(counter) = &self.counter {
+            counter.one_more();
+        }
+        self.transcript.note(statement);
     }
 }
 
@@ -80,7 +117,7 @@ impl Db {
     /// # Errors
     /// When it cannot be reached, made or migrated.
     pub async fn open(config: &Config, public_url: String, clock: Clock) -> Result<Self, OpenError> {
-        let (read, write) = if config.is_postgres() {
+        let (mut read, mut write) = if config.is_postgres() {
             let write = Database::connect(postgres_options(config)).await?;
             let read = Database::connect(postgres_options(config)).await?;
             (Readers::of_postgres(read.get_postgres_connection_pool().clone()), write)
@@ -93,6 +130,10 @@ impl Db {
             (Readers::of_sqlite(read.get_sqlite_connection_pool().clone()), write)
         };
         migrate(&write).await?;
+        let told = Told::default();
+        read.told = told.clone();
+        let of_writes = told.clone();
+        write.set_metric_callback(move |query| of_writes.of(query.statement));
         let shared = Shared {
             clock,
             passwords: Passwords::new(),
@@ -100,6 +141,7 @@ impl Db {
             roles: RolesRead::default(),
             outbox_ready: Notify::new(),
             statements: Counter::default(),
+            told,
             public_url,
         };
         Ok(Self { read, write, shared: Arc::new(shared) })
@@ -109,9 +151,9 @@ impl Db {
     /// them is not.
     pub fn counted(&self) -> Self {
         let mut counted = self.clone();
-        let counter = self.shared.statements.clone();
-        counted.read.counter = Some(counter.clone());
-        counted.write.set_metric_callback(move |_| counter.one_more());
+        let told = Told { counter: Some(self.shared.statements.clone()), ..self.shared.told.clone() };
+        counted.read.told = told.clone();
+        counted.write.set_metric_callback(move |query| told.of(query.statement));
         counted
     }
 
@@ -133,6 +175,10 @@ impl Db {
 
     pub fn statements(&self) -> Counter {
         self.shared.statements.clone()
+    }
+
+    pub fn transcript(&self) -> Transcript {
+        self.shared.told.transcript.clone()
     }
 
     /// Passwords that were hashed, to be kept or to be compared.
@@ -252,7 +298,7 @@ fn postgres_options(config: &Config) -> ConnectOptions {
 /// How PostgreSQL plans what a request asks. Each statement goes by indices to a few rows, whoever
 /// asks, so it is planned once and not for each workspace anew, and never by reading or hashing a
 /// whole table, which looks cheap as long as the table is small or the average workspace is.
-const POSTGRES_PLANS: [(&str, &str); 7] = [
+pub const POSTGRES_PLANS: [(&str, &str); 7] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("random_page_cost", "1.1"),
     ("enable_seqscan", "off"),

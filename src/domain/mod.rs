@@ -33,7 +33,7 @@ pub mod workspaces;
 
 pub use audit::{Event, Recorded};
 use audit::{Target, TargetKind};
-pub use db::{Counter, Db, OpenError};
+pub use db::{Counter, Db, OpenError, POSTGRES_PLANS, Transcript};
 pub use refused::{Conflict, Gone, Invalid, Missing, Refused, WrongAddress};
 pub use selection::Selection;
 pub use tokens::{Purpose, Token};

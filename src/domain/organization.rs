@@ -31,8 +31,9 @@ pub struct Organization {
 /// The database's own.
 pub async fn look<P: Access>(scope: &ReadScope<P>) -> Result<Organization, Refused> {
     let sql = "SELECT w.name, w.slug, a.name AS account, w.created_at,
-            (SELECT COUNT(*) FROM members m WHERE m.workspace_id = w.id) AS members,
-            (SELECT COUNT(*) FROM invitations i WHERE i.workspace_id = w.id AND i.status = 'pending'
+            (SELECT CAST(COALESCE(SUM(h.people), 0) AS BIGINT) FROM headcounts h
+                WHERE h.workspace_id = w.id) AS members,
+            (SELECT COUNT(*) FROM invitations i WHERE i.workspace_id = $1 AND i.status = 'pending'
                 AND i.expires_at > $2) AS invitations
         FROM workspaces w JOIN accounts a ON a.id = w.account_id WHERE w.id = $1";
     scope.first(sql, vec![scope.now_ms().into()]).await?.ok_or(Refused::Hidden)

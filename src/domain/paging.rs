@@ -113,6 +113,10 @@ impl Order {
             } else {
                 values.push((*row).into());
                 sql.push_str(&format!(" AND ({column}, {id}) {sign} (${n}, ${})", n + 1));
+                // By a row of values SQLite finds its place in an index of columns, not of expressions.
+                if column.contains('(') {
+                    sql.push_str(&format!(" AND {column} {sign}= ${n}"));
+                }
             }
         }
         sql.push_str(&self.clause(at));

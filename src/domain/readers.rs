@@ -5,7 +5,7 @@
 //! between two statements, and go through the pool and its ping only when something went wrong with
 //! them, or when a request was given up while its statement ran.
 
-use super::db::Counter;
+use super::db::Told;
 use sea_orm::{
     ConnAcquireErr, ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement,
     Values,
@@ -22,8 +22,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 #[derive(Clone)]
 pub struct Readers {
     kept: Connections,
-    /// Of the statements, where they are counted.
-    pub(super) counter: Option<Counter>,
+    pub(super) told: Told,
 }
 
 #[derive(Clone)]
@@ -137,23 +136,17 @@ fn failed(error: sqlx::Error) -> DbErr {
 
 impl Readers {
     pub(super) fn of_sqlite(pool: Pool<Sqlite>) -> Self {
-        Self { kept: Connections::Sqlite(Kept::of(pool)), counter: None }
+        Self { kept: Connections::Sqlite(Kept::of(pool)), told: Told::default() }
     }
 
     pub(super) fn of_postgres(pool: Pool<Postgres>) -> Self {
-        Self { kept: Connections::Postgres(Kept::of(pool)), counter: None }
+        Self { kept: Connections::Postgres(Kept::of(pool)), told: Told::default() }
     }
 
     pub(super) async fn close(&self) {
         match &self.kept {
             Connections::Sqlite(kept) => kept.close().await,
             Connections::Postgres(kept) => kept.close().await,
-        }
-    }
-
-    fn count(&self) {
-        if let Some(counter) = &self.counter {
-            counter.one_more();
         }
     }
 }
@@ -168,7 +161,7 @@ impl ConnectionTrait for Readers {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.count();
+        self.told.of(&statement);
         match &self.kept {
             Connections::Sqlite(kept) => kept.execute(statement).await,
             Connections::Postgres(kept) => kept.execute(statement).await,
@@ -180,7 +173,7 @@ impl ConnectionTrait for Readers {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.count();
+        self.told.of(&statement);
         match &self.kept {
             Connections::Sqlite(kept) => kept.one(statement).await,
             Connections::Postgres(kept) => kept.one(statement).await,
@@ -188,7 +181,7 @@ impl ConnectionTrait for Readers {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.count();
+        self.told.of(&statement);
         match &self.kept {
             Connections::Sqlite(kept) => kept.all(statement).await,
             Connections::Postgres(kept) => kept.all(statement).await,

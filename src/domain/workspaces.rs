@@ -42,7 +42,8 @@ pub async fn of_person(db: &Db, person: &Person) -> Result<Vec<Listed>, Refused>
             (SELECT string_agg(r.name, ', ') FROM member_roles mr
                 JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
                 WHERE mr.workspace_id = m.workspace_id AND mr.member_id = m.id) AS roles,
-            (SELECT COUNT(*) FROM members o WHERE o.workspace_id = w.id AND o.status = 'active') AS people
+            (SELECT CAST(COALESCE(SUM(h.people), 0) AS BIGINT) FROM headcounts h
+                WHERE h.workspace_id = w.id AND h.status = 'active') AS people
         FROM members m
         JOIN workspaces w ON w.id = m.workspace_id AND w.deleted_at IS NULL
         JOIN accounts a ON a.id = w.account_id

@@ -1,8 +1,8 @@
 //! An application with a database, a mail directory and a clock of its own.
 
-use super::{Backend, Client, Mailbox, TestDatabase, node::Node};
+use super::{Backend, Balancer, Client, Mailbox, TestDatabase, node::Node};
 use bailiwick::{clock::Clock, config::Config};
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, Statement};
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tokio::{
@@ -20,6 +20,8 @@ pub struct TestApp {
     pub database: Arc<TestDatabase>,
     dir: Arc<TempDir>,
     configure: Configure,
+    /// Where people reach it, if not at its own address.
+    front: Option<String>,
     pub backend: Backend,
     /// Stands still, but that each request of a [`Client`] moves it on by a millisecond: so what
     /// came later is later, and nothing expires unless the test says so with `clock.advance(…)`.
@@ -31,6 +33,7 @@ pub struct TestApp {
 pub struct Builder {
     backend: Backend,
     configure: Configure,
+    front: Option<String>,
     migrated: bool,
 }
 
@@ -59,7 +62,7 @@ impl TestApp {
 
     /// `TestApp::on(backend).with(|config| config.sign_up = SignUp::Invited).spawn().await`
     pub fn on(backend: Backend) -> Builder {
-        Builder { backend, configure: Arc::new(|_| {}), migrated: true }
+        Builder { backend, configure: Arc::new(|_| {}), front: None, migrated: true }
     }
 
     /// Another stateless node on the same database, clock and secret, as behind a load balancer.
@@ -71,6 +74,7 @@ impl TestApp {
             database: Arc::clone(&self.database),
             dir: Arc::clone(&self.dir),
             configure: Arc::clone(&self.configure),
+            front: self.front.clone(),
             backend: self.backend,
             clock: self.clock.clone(),
             mail: self.mail.clone(),
@@ -91,7 +95,7 @@ impl TestApp {
 
     /// Where the app is reached, without a slash at the end.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address())
+        self.front.clone().unwrap_or_else(|| format!("http://{}", self.address()))
     }
 
     /// A browser that nobody has used yet, on a computer of its own.
@@ -102,6 +106,11 @@ impl TestApp {
     /// How many SQL statements the application has sent so far.
     pub fn statements(&self) -> u64 {
         self.node.statements.count()
+    }
+
+    /// The SQL statements that the application has sent since this was asked last.
+    pub fn heard(&self) -> Vec<Statement> {
+        self.node.transcript.take()
     }
 
     /// What `work` gives, and how many passwords were hashed for it.
@@ -158,6 +167,17 @@ impl Builder {
         self
     }
 
+    /// People reach it through this; its own address is for [`Client::moved_to`] alone.
+    #[must_use]
+    pub fn behind(mut self, balancer: &Balancer) -> Self {
+        let url = balancer.url();
+        self.front = Some(url.clone());
+        self.with(move |config| {
+            config.public_url = Some(url.parse().unwrap());
+            config.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+        })
+    }
+
     /// Starts on a database with no tables, as an installation does the first time.
     #[must_use]
     pub fn unmigrated(mut self) -> Self {
@@ -185,6 +205,7 @@ impl Builder {
             mail: Mailbox::in_dir(dir.path().join("mail")),
             dir: Arc::new(dir),
             configure: self.configure,
+            front: self.front,
             backend: self.backend,
             clock,
         }

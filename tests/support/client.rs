@@ -91,7 +91,7 @@ impl Client {
 
     /// The same person at another node of the app, or at the app started again.
     pub fn moved_to(&self, app: &TestApp) -> Self {
-        Self { base: Url::parse(&app.url()).unwrap(), ..self.twin() }
+        Self { base: Url::parse(&format!("http://{}", app.address())).unwrap(), ..self.twin() }
     }
 
     /// Sends this header with every request, in place of what would be sent.

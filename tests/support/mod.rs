@@ -10,6 +10,7 @@
 )]
 
 mod app;
+mod balancer;
 mod browser;
 mod client;
 mod database;
@@ -26,6 +27,7 @@ mod smtp;
 mod wire;
 
 pub use app::{Builder, FromBackend, TestApp};
+pub use balancer::Balancer;
 pub use browser::{Browser, Script};
 pub use client::Client;
 pub use database::{Backend, TestDatabase};

@@ -3,7 +3,7 @@
 use bailiwick::{
     clock::Clock,
     config::Config,
-    startup::{Application, Counter},
+    startup::{Application, Counter, Transcript},
 };
 use std::{
     net::SocketAddr,
@@ -15,6 +15,7 @@ pub struct Node {
     pub address: SocketAddr,
     pub statements: Counter,
     pub hashes: Counter,
+    pub transcript: Transcript,
     handle: actix_web::dev::ServerHandle,
     thread: Option<JoinHandle<()>>,
 }
@@ -35,17 +36,18 @@ impl Node {
                     application.address(),
                     application.statements(),
                     application.hashes(),
+                    application.transcript(),
                     application.handle(),
                 );
                 tell.send(Ok(facts)).ok();
                 application.run().await.unwrap();
             });
         });
-        let (address, statements, hashes, handle) = told
+        let (address, statements, hashes, transcript, handle) = told
             .await
             .unwrap_or_else(|_| panic!("the application panicked while starting"))
             .unwrap_or_else(|error| panic!("the application did not start: {error}"));
-        Self { address, statements, hashes, handle, thread: Some(thread.unwrap()) }
+        Self { address, statements, hashes, transcript, handle, thread: Some(thread.unwrap()) }
     }
 
     /// Stops as on SIGTERM: requests that are being answered are answered.

@@ -37,7 +37,9 @@ struct Around {
 pub async fn review<P: Access>(scope: &ReadScope<P>, selection: &Selection) -> Result<Review, Refused> {
     let all = scope.actor().all_roles.clone();
     let (ids, mut values) = selection.bound();
-    let sql = format!("{COLUMNS} WHERE m.workspace_id = $1 AND m.id IN ({ids}) ORDER BY m.listed_as, m.id");
+    // Put together, the name's index gives no order: SQLite would go along it through all members.
+    let sql =
+        format!("{COLUMNS} WHERE m.workspace_id = $1 AND m.id IN ({ids}) ORDER BY m.listed_as || '', m.id");
     let rows: Vec<Row> = scope.all(&sql, values.clone()).await?;
     if rows.len() != selection.len() {
         return Err(Refused::Hidden);

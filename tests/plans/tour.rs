@@ -1,0 +1,480 @@
+//! Every route, every filter and every order that is offered, and what was sent to the database.
+
+use crate::support::*;
+use bailiwick::{
+    clock::Clock,
+    config::Config,
+    domain::{Db, outbox, seed},
+    web::routes::table,
+};
+use reqwest::Method;
+use sea_orm::{Statement, Values};
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+use uuid::Uuid;
+
+/// Everything that was sent: each text once, with values that it was sent with and who sent it.
+pub type Statements = BTreeMap<String, (Option<Values>, String)>;
+
+pub struct Tour<'a> {
+    app: &'a TestApp,
+    heard: Statements,
+    /// Rows of the route table that answered as they do when all is well.
+    visited: BTreeSet<String>,
+    owner: Client,
+    admin: Client,
+    viewer: Client,
+    /// Some members who are neither of these.
+    members: Vec<Uuid>,
+}
+
+const SEED: &str = "load test data only";
+const HOME: &str = "/w/seed-1";
+
+impl<'a> Tour<'a> {
+    /// So many of everything that reading all of it is never the cheapest, and over a page in each
+    /// workspace.
+    pub async fn begin(app: &'a TestApp) -> Self {
+        if app.backend == Backend::Postgres {
+            // What is known of the tables is what the test says: nobody looks at them meanwhile.
+            app.execute(
+                "DO $$ DECLARE t text; BEGIN
+                    FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+                        EXECUTE format('ALTER TABLE %I SET (autovacuum_enabled = false)', t);
+                    END LOOP;
+                END $$",
+            )
+            .await;
+        }
+        let db = another_handle(app, app.clock.clone()).await;
+        let size = seed::Size { workspaces: 12, members: 60, events: 160, invitations: 110 };
+        let made: Value = serde_json::from_str(&seed::seed(&db, &size).await.unwrap()).unwrap();
+        db.close().await;
+        fill(app).await;
+        let person = async |who: &str| sign_in(app, made["workspaces"][0][who].as_str().unwrap(), SEED).await;
+        let members = "SELECT m.id FROM members m JOIN workspaces w ON w.id = m.workspace_id
+            JOIN users u ON u.id = m.user_id WHERE w.slug = 'seed-1' AND u.email LIKE 'member-1_@%' ORDER BY u.email";
+        let members = app.rows(members).await;
+        // From here on what is sent is kept.
+        app.heard();
+        Self {
+            app,
+            heard: Statements::new(),
+            visited: BTreeSet::new(),
+            owner: person("owner").await,
+            admin: person("admin").await,
+            viewer: person("viewer").await,
+            members: members.iter().map(|row| row["id"].as_str().unwrap().parse().unwrap()).collect(),
+        }
+    }
+
+    /// What was heard; every row of the route table must have been visited.
+    pub fn end(self) -> Statements {
+        let all: BTreeSet<_> =
+            table().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+        assert_eq!(self.visited, all, "left: visited by tests/plans/tour.rs, right: the table of routes");
+        self.heard
+    }
+
+    // ---- walking -------------------------------------------------------------------------------
+
+    async fn get(&mut self, client: &Client, path: &str, status: u16) -> Page {
+        let page = client.get(path).await;
+        self.note(page, status)
+    }
+
+    async fn post(&mut self, client: &Client, path: &str, fields: &[(&str, &str)], status: u16) -> Page {
+        let page = client.post_form(path, fields).await;
+        let page = self.note(page, status);
+        if status == 303 {
+            let next = client.get(&page.location()).await;
+            self.keep(&format!("GET {}", next.path()));
+        }
+        page
+    }
+
+    fn note(&mut self, page: Page, status: u16) -> Page {
+        page.assert_status(status);
+        self.keep(&format!("{} {}", page.method, page.path()));
+        if matches!(status, 200 | 303) {
+            self.visited.insert(format!("{} {}", page.method, pattern(&page.method, page.url.path())));
+        }
+        page
+    }
+
+    fn keep(&mut self, by: &str) {
+        for Statement { sql, values, .. } in self.app.heard() {
+            self.heard.entry(sql).or_insert_with(|| (values, by.to_owned()));
+        }
+    }
+
+    // ---- the tour ------------------------------------------------------------------------------
+
+    pub async fn ways_in(&mut self) {
+        let new = self.app.client();
+        for (path, status) in [
+            ("/healthz", 200),
+            ("/readyz", 200),
+            ("/", 303),
+            ("/sign-up", 200),
+            ("/check-mail", 200),
+            ("/sign-in", 200),
+            ("/forgot-password", 200),
+        ] {
+            self.get(&new, path, status).await;
+        }
+        let email = "new-one@example.com";
+        let fields = [("name", "New One"), ("email", email), ("password", PASSWORD), ("workspace", "New")];
+        self.post(&new, "/sign-up", &fields, 303).await;
+        // Once more, to an address that is known now.
+        self.post(&self.app.client(), "/sign-up", &fields, 303).await;
+        self.follow_link(&new, email, "/email-verification").await;
+        self.post(&new, "/email-verification", &[], 303).await;
+        self.post(&new, "/sign-in", &[("email", email), ("password", "a wrong one")], 422).await;
+        self.post(&new, "/sign-in", &[("email", email), ("password", PASSWORD)], 303).await;
+        self.post(&new, "/forgot-password", &[("email", email)], 200).await;
+        self.follow_link(&new, email, "/reset-password").await;
+        self.post(&new, "/reset-password", &[("password", "seven horses and a staple")], 303).await;
+        self.get(&new, "/w/new", 401).await;
+    }
+
+    /// Opens the link of the newest letter, which leads to the page of this name.
+    async fn follow_link(&mut self, client: &Client, email: &str, page: &str) {
+        let link = self.app.mail.wait_for_link(email, &format!("{page}/")).await;
+        self.get(client, &link, 303).await;
+        self.get(client, page, 200).await;
+    }
+
+    pub async fn oneself(&mut self) {
+        let (me, email) = (self.app.client(), "new-one@example.com");
+        let password = "seven horses and a staple";
+        self.post(&me, "/sign-in", &[("email", email), ("password", password)], 303).await;
+        self.get(&me, "/", 303).await;
+        self.get(&me, "/workspaces", 200).await;
+        self.post(&me, "/workspaces", &[("name", "Another"), ("slug", "another")], 303).await;
+        self.post(&me, "/workspaces", &[("name", "Another"), ("slug", "another")], 422).await;
+        self.get(&me, "/me", 200).await;
+        self.post(&me, "/me/profile", &[("name", "New Name")], 303).await;
+        let fields = [("email", "newer@example.com"), ("current_password", password)];
+        self.post(&me, "/me/email", &fields, 303).await;
+        self.post(&me, "/me/verification", &[], 303).await;
+        let link = self.app.mail.wait_for_link("newer@example.com", "/email-verification/").await;
+        self.get(&me, &link, 303).await;
+        self.get(&me, "/email-verification", 200).await;
+        self.post(&me, "/email-verification", &[], 303).await;
+        let fields = [("current_password", password), ("password", PASSWORD)];
+        self.post(&me, "/me/password", &fields, 303).await;
+        let other = sign_in(self.app, "newer@example.com", PASSWORD).await;
+        let newest = "SELECT id FROM sessions ORDER BY created_at DESC, id DESC LIMIT 1";
+        let session = self.app.scalar_uuid(newest).await;
+        self.post(&me, &format!("/me/sessions/{session}/revocation"), &[], 303).await;
+        self.get(&other, "/me", 401).await;
+        self.post(&me, "/me/sessions/revocation", &[], 303).await;
+        self.post(&me, "/sign-out", &[], 303).await;
+    }
+
+    /// Each page as it comes.
+    pub async fn pages(&mut self) {
+        let (owner, member) = (self.owner.clone(), self.members[0]);
+        let some = self.members[..3].iter().map(|id| format!("member={id}")).collect::<Vec<_>>().join("&");
+        let waiting = self.invitations().await;
+        let invited = waiting.iter().map(|id| format!("invitation={id}")).collect::<Vec<_>>().join("&");
+        for path in [
+            "",
+            "/departure",
+            "/roles",
+            "/security",
+            "/organization",
+            "/organization/deletion",
+            &format!("/members/selection/roles?{some}"),
+            &format!("/members/selection/suspension?{some}"),
+            &format!("/members/selection/removal?{some}"),
+            &format!("/members/{member}"),
+            &format!("/members/{member}/suspension"),
+            &format!("/members/{member}/removal"),
+            &format!("/invitations/selection/resend?{invited}"),
+            &format!("/invitations/selection/cancellation?{invited}"),
+            &format!("/invitations/{}/cancellation", waiting[0]),
+        ] {
+            self.get(&owner, &format!("{HOME}{path}"), 200).await;
+        }
+        for person in [self.admin.clone(), self.viewer.clone()] {
+            self.get(&person, HOME, 200).await;
+        }
+    }
+
+    /// Three invitations that wait.
+    async fn invitations(&self) -> Vec<String> {
+        let sql = "SELECT i.id FROM invitations i JOIN workspaces w ON w.id = i.workspace_id
+            WHERE w.slug = 'seed-1' AND i.status = 'pending' ORDER BY i.expires_at DESC LIMIT 3";
+        self.app.rows(sql).await.iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The lists with each filter, alone and with others, in each order, on each page.
+    pub async fn lists(&mut self) {
+        let orders = ["name", "-name", "joined", "-joined", "active", "-active"];
+        for order in orders {
+            let narrow = [
+                "q=member",
+                "role=editor",
+                "status=active",
+                "status=suspended",
+                "kind=user",
+                "q=1&role=editor&status=active&kind=user",
+                "q=1&status=active",
+            ];
+            self.list("members", &format!("sort={order}"), &narrow).await;
+        }
+        self.get(&self.owner.clone(), &format!("{HOME}/members?kind=api_key"), 200).await;
+        let states = [
+            "q=example",
+            "status=pending",
+            "status=accepted",
+            "status=declined",
+            "status=cancelled",
+            "status=expired",
+            "q=1&status=pending",
+            "q=1&status=expired",
+            "q=1&status=accepted",
+        ];
+        self.list("invitations", "", &states).await;
+        let actor = self
+            .app
+            .scalar_uuid(
+                "SELECT user_id FROM members m JOIN workspaces w ON w.id = m.workspace_id
+            WHERE w.slug = 'seed-1' AND m.origin = 'founder'",
+            )
+            .await;
+        let (actor, target) = (format!("actor={actor}"), format!("target={}", self.members[0]));
+        let (kind, days) = ("kind=member.roles-changed", "from=2020-01-01&until=2100-01-01");
+        let all = format!("q=member&{kind}&outcome=done&{actor}&{target}&{days}");
+        let (by, to) = (format!("{kind}&outcome=done&{actor}"), format!("outcome=done&{target}&{days}"));
+        self.list(
+            "activity",
+            "",
+            &[
+                "q=member",
+                kind,
+                "outcome=done",
+                "outcome=refused",
+                &actor,
+                &target,
+                "from=2020-01-01",
+                "until=2100-01-01",
+                days,
+                &by,
+                &to,
+                &all,
+            ],
+        )
+        .await;
+    }
+
+    /// First, next, previous and last page, with nothing and with each of these.
+    async fn list(&mut self, list: &str, order: &str, narrow: &[&str]) {
+        let (owner, base) = (self.owner.clone(), format!("{HOME}/{list}?{order}"));
+        let first = self.get(&owner, &base, 200).await;
+        let next = first.attributes("a[rel=next]", "href").pop().expect("more than one page");
+        let (_, cursor) = next.split_once("after=").unwrap();
+        let cursor = cursor.split('&').next().unwrap().to_owned();
+        for filter in narrow.iter().chain(&[""]) {
+            for page in ["", &format!("after={cursor}"), &format!("before={cursor}"), "before=end"] {
+                self.get(&owner, &format!("{base}&{filter}&{page}").replace("?&", "?"), 200).await;
+            }
+        }
+    }
+
+    pub async fn refusals(&mut self) {
+        let (owner, viewer, member) = (self.owner.clone(), self.viewer.clone(), self.members[0]);
+        let stranger = self.app.client();
+        self.get(&stranger, HOME, 401).await;
+        self.get(&viewer, "/w/seed-2", 404).await;
+        self.get(&viewer, &format!("{HOME}/activity"), 403).await;
+        self.get(&viewer, &format!("{HOME}/members/{}", Uuid::nil()), 404).await;
+        self.post(&viewer, &format!("{HOME}/members/{member}/suspension"), &[], 403).await;
+        self.post(&owner, &format!("{HOME}/departure"), &[], 409).await;
+        self.get(&stranger, "/invitations/no-token-of-ours", 303).await;
+        self.get(&stranger, "/invitation", 410).await;
+    }
+
+    pub async fn changes(&mut self) {
+        let owner = self.owner.clone();
+        let at = |noun: &str| format!("{HOME}/{noun}");
+        let member = format!("members/{}", self.members[0]);
+        for (noun, fields) in [
+            ("roles", &[("role", "editor"), ("role", "billing")][..]),
+            ("roles", &[("role", "viewer")]),
+            ("suspension", &[]),
+            ("reactivation", &[]),
+            ("removal", &[]),
+        ] {
+            self.post(&owner, &at(&format!("{member}/{noun}")), fields, 303).await;
+        }
+        let page = owner.visit(&at("security")).await;
+        let form = page.form("/security/create:teams").fill(&[("role", "viewer")]);
+        let answer = owner.send(&page, &form).await;
+        self.note(answer, 303);
+        self.post(&owner, &at("organization"), &[("name", "Renamed"), ("slug", "seed-1")], 303).await;
+        let waiting = self.invitations().await;
+        for noun in ["resend", "cancellation"] {
+            self.post(&owner, &at(&format!("invitations/{}/{noun}", waiting[0])), &[], 303).await;
+        }
+        let emails = "guest-one@example.com, guest-two@example.com, newer@example.com";
+        let fields = [("emails", emails), ("role", "viewer"), ("message", "Hello")];
+        self.post(&owner, &at("invitations"), &fields, 303).await;
+        self.post(&owner, &at("invitations"), &fields, 303).await;
+        // One signs up to accept, one has an account, one declines.
+        let (new, known, unwilling) = (self.app.client(), self.app.client(), self.app.client());
+        self.follow_invitation(&new, "guest-one@example.com").await;
+        let fields = [("name", "Guest One"), ("email", "guest-one@example.com"), ("password", PASSWORD)];
+        self.get(&new, "/sign-up", 200).await;
+        self.post(&new, "/sign-up", &fields, 303).await;
+        self.post(&new, "/invitation/acceptance", &[], 303).await;
+        self.post(&new, "/invitation/acceptance", &[], 410).await;
+        sign_in_with(&known, "newer@example.com", PASSWORD).await;
+        self.follow_invitation(&known, "newer@example.com").await;
+        self.post(&known, "/invitation/acceptance", &[], 303).await;
+        self.post(&known, &at("departure"), &[], 303).await;
+        self.follow_invitation(&unwilling, "guest-two@example.com").await;
+        self.post(&unwilling, "/invitation/decline", &[], 303).await;
+    }
+
+    async fn follow_invitation(&mut self, client: &Client, email: &str) {
+        let link = self.app.mail.wait_for_link(email, "/invitations/").await;
+        self.get(client, &link, 303).await;
+        self.get(client, "/invitation", 200).await;
+    }
+
+    pub async fn many_at_once(&mut self) {
+        let owner = self.owner.clone();
+        let ids: Vec<String> = self.members[1..4].iter().map(Uuid::to_string).collect();
+        let some: Vec<_> = ids.iter().map(|id| ("member", id.as_str())).collect();
+        let roles: Vec<_> = some.iter().copied().chain([("role", "viewer"), ("role", "support")]).collect();
+        let at = |noun: &str| format!("{HOME}/{noun}");
+        self.post(&owner, &at("members/selection/roles"), &roles, 303).await;
+        self.post(&owner, &at("members/selection/suspension"), &some, 303).await;
+        self.post(&owner, &at("members/selection/removal"), &some, 303).await;
+        let ids = self.invitations().await;
+        let some: Vec<_> = ids.iter().map(|id| ("invitation", id.as_str())).collect();
+        self.post(&owner, &at("invitations/selection/resend"), &some, 303).await;
+        self.post(&owner, &at("invitations/selection/cancellation"), &some, 303).await;
+    }
+
+    pub async fn ownership_and_end(&mut self) {
+        let (owner, admin) = (self.owner.clone(), self.admin.clone());
+        let to = member_id(self.app, "member-2@seed-1.example.com", "seed-1").await;
+        for (by, verb) in [(&owner, "withdrawal"), (&admin, "decline"), (&admin, "acceptance")] {
+            self.post(&owner, &format!("{HOME}/members/{to}/ownership-offer"), &[], 303).await;
+            let offer = "SELECT id FROM ownership_offers WHERE status = 'pending'";
+            let offer = self.app.scalar_uuid(offer).await;
+            self.get(&admin, HOME, 200).await;
+            self.post(by, &format!("{HOME}/ownership-offers/{offer}/{verb}"), &[], 303).await;
+        }
+        self.post(&admin, &format!("{HOME}/organization/deletion"), &[("confirm", "seed-1")], 303).await;
+    }
+
+    /// The work of the tasks of each node: mail, who was seen, what has expired.
+    pub async fn beside_the_requests(&mut self) {
+        let app = self.app;
+        // Whoever looks now was last seen a while ago.
+        app.clock.advance(Duration::from_secs(120));
+        sign_in(app, "member-1@seed-2.example.com", SEED).await.visit("/w/seed-2").await;
+        // A letter that only this handle finds due, for it is ahead of the node.
+        let clock = Clock::manual(app.clock.now_ms() + 3_600_000);
+        let db = another_handle(app, clock.clone()).await;
+        db.transcript().take();
+        let due = clock.now_ms();
+        let letter = format!(
+            "INSERT INTO outbox (id, recipient, subject, body, created_at, next_attempt_at, attempts)
+             VALUES ({}, 'nobody@example.com', '', '', {due}, {due}, 0)",
+            app.id(Uuid::nil())
+        );
+        app.execute(&letter).await;
+        let message = outbox::take(&db).await.unwrap().expect("a letter is due");
+        outbox::failed(&db, &message, "refused").await.unwrap();
+        outbox::sent(&db, message.id).await.unwrap();
+        outbox::sweep(&db).await.unwrap();
+        for Statement { sql, values, .. } in db.transcript().take() {
+            self.heard.entry(sql).or_insert((values, "the tasks of a node".into()));
+        }
+        db.close().await;
+        let started = Instant::now();
+        while !self.heard.keys().any(|sql| sql.starts_with("UPDATE members SET last_active_at")) {
+            assert!(started.elapsed() < Duration::from_secs(15), "who was seen is not written down");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            self.keep("the tasks of a node");
+        }
+    }
+}
+
+/// Rows of what no workspace holds many of, or none for long; and many people who are alone in a
+/// workspace, so that an average one is nothing to go by.
+async fn fill(app: &TestApp) {
+    let (id, bytes) = match app.backend {
+        Backend::Sqlite => ("randomblob(16)", "randomblob(32)"),
+        Backend::Postgres => ("gen_random_uuid()", "sha256(gen_random_uuid()::text::bytea)"),
+    };
+    // Far from now, so that nothing of it is due.
+    let then = app.clock.now_ms() + 1_000_000_000_000;
+    for sql in [
+        "INSERT INTO accounts (id, name, created_at) SELECT {id}, 'Account', 0 FROM n",
+        "INSERT INTO workspaces (id, account_id, slug, name, created_at, audit_seq, audit_hash)
+            SELECT {id}, (SELECT account_id FROM workspaces LIMIT 1), 'alone-' || i, 'Alone', 0, 0, {bytes} FROM n",
+        "INSERT INTO users (id, email, name, password_hash, created_at)
+            SELECT {id}, 'alone-' || i || '@example.com', 'Alone', '', 0 FROM n",
+        "INSERT INTO members (id, workspace_id, kind, user_id, status, origin, joined_at)
+            SELECT {id}, w.id, 'user', u.id, 'active', 'founder', 0 FROM workspaces w
+            JOIN users u ON u.email = w.slug || '@example.com'",
+        "INSERT INTO sessions (id, token_hash, user_id, address, user_agent, created_at, last_seen_at, expires_at)
+            SELECT {id}, {bytes}, id, '', '', 0, 0, {then} FROM users",
+        "INSERT INTO notices (id, session_id, body, expires_at) SELECT {id}, id, '', {then} FROM sessions",
+        "INSERT INTO email_tokens (id, token_hash, user_id, purpose, email, created_at, expires_at)
+            SELECT {id}, {bytes}, id, 'verify_email', email, 0, {then} FROM users",
+        "INSERT INTO account_people (account_id, user_id, is_admin, joined_at)
+            SELECT (SELECT id FROM accounts WHERE name = 'Account' LIMIT 1), id, 1 = 0, 0 FROM users",
+        "INSERT INTO audit_events (id, seq, at, kind, outcome, actor_kind, actor_id, actor_name, target_kind,
+                target_name, via, address, user_agent, payload, hash)
+            SELECT {id}, 0, i, 'user.signed-in', 'done', 'user', u.id, '', 'nothing', '', 'browser', '', '', '{}', {bytes}
+            FROM n, users u WHERE i <= 10",
+        // Invited by many; an id tells no more than when its row was made.
+        "UPDATE invitations SET inviter_id = COALESCE((SELECT m.user_id FROM members m
+            WHERE m.workspace_id = invitations.workspace_id AND m.id > invitations.id ORDER BY m.id LIMIT 1), inviter_id)",
+        "INSERT INTO invitation_tokens (token_hash, workspace_id, invitation_id, proves_address)
+            SELECT {bytes}, workspace_id, id, 1 = 1 FROM invitations",
+        "INSERT INTO rate_limits (key, window_start, used) SELECT 'key-' || i, {then}, 1 FROM n",
+        "INSERT INTO outbox (id, recipient, subject, body, created_at, next_attempt_at, attempts)
+            SELECT {id}, 'nobody@example.com', '', '', 0, {then}, 0 FROM n",
+        "INSERT INTO ownership_offers (id, workspace_id, from_member_id, to_member_id, status, created_at, expires_at)
+            SELECT {id}, workspace_id, id, id, 'declined', 0, 0 FROM members",
+    ] {
+        let numbered = match sql.contains("FROM n") {
+            true => sql.replace(" SELECT", " WITH RECURSIVE n (i) AS
+                (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) SELECT"),
+            false => sql.to_owned(),
+        };
+        let sql = numbered.replace("{id}", id).replace("{bytes}", bytes).replace("{then}", &then.to_string());
+        app.execute(&sql).await;
+    }
+}
+
+/// A handle of the test's own on the app's data.
+async fn another_handle(app: &TestApp, clock: Clock) -> Db {
+    let dir = tempfile::tempdir().unwrap();
+    let config = Config::for_tests(app.database.url.clone(), dir.path());
+    Db::open(&config, app.url(), clock).await.unwrap()
+}
+
+/// The path of the route that takes this one: the first that fits, as in the app.
+fn pattern(method: &Method, path: &str) -> &'static str {
+    let fits = |pattern: &str| {
+        let (asked, known): (Vec<_>, Vec<_>) = (path.split('/').collect(), pattern.split('/').collect());
+        asked.len() == known.len()
+            && asked.iter().zip(known).all(|(part, known)| known.starts_with('{') || *part == known)
+    };
+    let route =
+        table().into_iter().find(|route| route.method.as_str() == method.as_str() && fits(route.path));
+    route.unwrap_or_else(|| panic!("no route for {method} {path}")).path
+}
