@@ -29,6 +29,7 @@ mod people; // sign-up, sign-in, passwords, addresses, sessions
 mod policy; // the ceiling, as properties of the pure rules
 mod races; // twenty at once, on real connections
 mod refusals; // what a refusal looks like, and what leads on
+mod roles; // made, named, edited, compared, deleted
 mod security; // one row a permission, saved at once
 mod statements; // how many SQL statements a page costs
 mod support;

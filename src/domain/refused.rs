@@ -97,6 +97,8 @@ pub enum Conflict {
     LocksYouOut,
     #[error("This invitation is not pending any more, so it can't be changed.")]
     NotPending,
+    #[error("Someone has this role, or is invited with it. Choose the role that takes its place.")]
+    RoleInUse,
 }
 
 /// A link or an offer that is used up.

@@ -201,8 +201,8 @@ catalogue! {
             "Shut people out for a while; they keep their roles.";
         RemoveMembers remove_members "remove:members" "Remove members" [Admin] built
             "End a membership.";
-        ManageRoles manage_roles "manage:roles" "Create and delete roles" [] later
-            "Make roles of one's own, and delete them.";
+        ManageRoles manage_roles "manage:roles" "Create and delete roles" [] built
+            "Make, name and delete roles that hold no more than one's own.";
     }
     KeysAndIntegrations {
         ReadApiKeys read_api_keys "read:api-keys" "View API keys" [Admin Developer] later
