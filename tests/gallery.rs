@@ -179,7 +179,7 @@ impl World {
     /// What a role is called that is made here: as none is yet.
     fn role_name(&self) -> String {
         match self.names {
-            Names::Plain => "Release manager".to_owned(),
+            Names::Plain => "Incident lead".to_owned(),
             Names::Long => format!("{}M", "W".repeat(79)),
             Names::RightToLeft => "תפקיד לדוגמה (دور) 8".to_owned(),
         }
@@ -448,7 +448,7 @@ async fn roles(world: &World, hang: &mut Hang) {
     let named = [("name", ""), ("scopes", &wrong), ("permission", "read:audit")];
     hang.page("role-new-refused", 422, owner.submit(&page, &path, &named).await);
     let description =
-        if long { "W".repeat(200) } else { world.name("Ships what is done, and sees how it went.") };
+        if long { "W".repeat(200) } else { world.name("Calls people together when something breaks.") };
     let typed = format!("{scope} read:builds");
     let fields = [
         ("name", name.as_str()),
@@ -466,6 +466,7 @@ async fn roles(world: &World, hang: &mut Hang) {
 
     let give = [("role", "developer"), ("role", slug.as_str())];
     owner.post_form(&format!("{}/roles", world.member("developer")), &give).await.assert_status(303);
+    owner.get(&role).await; // says what was given
     hang.page("role-deletion-held", 200, owner.get(&format!("{role}/deletion")).await);
     hang.page("role-deletion-refused", 409, owner.post_form(&format!("{role}/deletion"), &[]).await);
     hang.page("role-saved", 200, submit(owner, &made, "/scopes", &[("permission", "read:teams")]).await);

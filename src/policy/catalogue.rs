@@ -178,7 +178,7 @@ catalogue! {
         CancelInvitations cancel_invitations "cancel:invitations" "Cancel invitations" [Admin] built
             "Withdraw invitations that were not accepted yet.";
         UpdatePermissions update_permissions "update:permissions" "Update permissions" [] built
-            "Change the rules on this page.";
+            "Change which role holds what.";
         CreateOauthClients create_oauth_clients "create:oauth-clients" "Create OAuth clients" [Admin Developer] later
             "Register client apps that connect outside tools.";
         ExportData export_data "export:data" "Export data" [Admin] later

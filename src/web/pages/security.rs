@@ -64,9 +64,9 @@ pub(super) struct LockOut {
     pub chrome: Chrome,
     /// The page that the change was made on, and what it is called.
     pub base: String,
-    pub page: &'static str,
+    pub page: String,
     /// What was to be changed.
-    pub label: String,
+    pub label: &'static str,
     pub action: String,
     /// The form as it was sent.
     pub fields: Vec<(&'static str, String)>,
@@ -92,8 +92,8 @@ pub async fn set(cx: Authorized<perm::UpdatePermissions, (NamedPermission, Form<
             let page = LockOut {
                 chrome: view.chrome("security"),
                 base: view.at("/security"),
-                page: "Security",
-                label: permission.label().to_owned(),
+                page: "Security".to_owned(),
+                label: permission.label(),
                 action: view.at(&format!("/security/{}", permission.scope())),
                 fields: wanted
                     .roles

@@ -326,8 +326,8 @@ fn lock_out<P: Access>(view: &View, scope: &ReadScope<P>, slug: &str, form: Scop
     LockOut {
         chrome: view.chrome("roles"),
         base: view.at(&format!("/roles/{slug}")),
-        page: "Role",
-        label: role.map(|role| role.name.clone()).unwrap_or_default(),
+        page: role.map(|role| role.name.clone()).unwrap_or_default(),
+        label: "What it holds",
         action: view.at(&format!("/roles/{slug}/scopes")),
         fields: permissions.chain([("scopes", form.scopes), ("version", form.version)]).collect(),
     }
