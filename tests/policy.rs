@@ -1,8 +1,9 @@
-//! Scopes, as an algebra; and the ceiling: whatever sequence of allowed changes is made by those below an Owner, nobody comes
-//! to hold what the one who acted did not hold, and nobody who holds as much or more loses anything.
+//! Scopes, as an algebra; and the ceiling: whatever sequence of allowed changes is made by those below
+//! an Owner, nobody comes to hold what the one who acted did not hold, and nobody who holds as much or
+//! more loses anything.
 //!
-//! The model applies the very functions that `domain` asks (`may_change_roles`, `may_toggle`,
-//! `may_invite`, `may_manage`) to random workspaces and random actions.
+//! The model applies the very functions that `domain` asks (`may_change_roles`, `may_assign`,
+//! `may_grant`, `may_toggle`, `may_invite`, `may_manage`) to random workspaces and random actions.
 
 use bailiwick::policy::{BuiltIn, Holdings, Permission, Scope, ScopeError};
 use proptest::prelude::*;
@@ -38,6 +39,8 @@ struct World {
 enum Action {
     ChangeRoles { actor: usize, target: usize, roles: BTreeSet<usize> },
     Toggle { actor: usize, role: usize, permission: usize },
+    EditScope { actor: usize, role: usize, scope: String },
+    Replace { actor: usize, role: usize, by: usize },
     Invite { actor: usize, roles: BTreeSet<usize> },
     Accept { invitation: usize },
     Remove { actor: usize, target: usize },
@@ -72,6 +75,45 @@ impl World {
                 let grants = &mut self.roles[*role].grants;
                 if !grants.remove(permission.scope()) {
                     grants.insert(permission.scope().to_owned());
+                }
+                Some(*actor)
+            }
+            Action::EditScope { actor, role, scope } => {
+                let me = self.of(*actor);
+                let allowed = me.has(Permission::UpdatePermissions)
+                    && !self.roles[*role].owner
+                    && me.may_grant(&self.roles[*role].holdings(), scope).is_ok();
+                if !allowed {
+                    return None;
+                }
+                let grants = &mut self.roles[*role].grants;
+                if !grants.remove(scope) {
+                    grants.insert(scope.clone());
+                }
+                Some(*actor)
+            }
+            // A role is deleted, and whoever has it gets another: as `roles::delete` asks.
+            Action::Replace { actor, role, by } => {
+                let me = self.of(*actor);
+                let holders = |members: &[BTreeSet<usize>]| -> Vec<usize> {
+                    (0..members.len()).filter(|member| members[*member].contains(role)).collect()
+                };
+                let allowed = role != by
+                    && me.has(Permission::ManageRoles)
+                    && me.has(Permission::UpdateMemberRoles)
+                    && ![role, by].iter().any(|role| self.roles[**role].owner)
+                    && [role, by].iter().all(|role| me.may_assign(&self.roles[**role].holdings()).is_ok())
+                    && holders(&self.members).iter().all(|member| me.may_manage(&self.of(*member)).is_ok());
+                if !allowed {
+                    return None;
+                }
+                for member in holders(&self.members) {
+                    self.members[member].remove(role);
+                    self.members[member].insert(*by);
+                }
+                for invitation in self.invitations.iter_mut().filter(|i| i.roles.contains(role)) {
+                    invitation.roles.remove(role);
+                    invitation.roles.insert(*by);
                 }
                 Some(*actor)
             }
@@ -154,6 +196,12 @@ fn action() -> impl Strategy<Value = Action> {
             role,
             permission
         }),
+        (member(), 0..ROLES, scope()).prop_map(|(actor, role, scope)| Action::EditScope {
+            actor,
+            role,
+            scope
+        }),
+        (member(), 0..ROLES, 0..ROLES).prop_map(|(actor, role, by)| Action::Replace { actor, role, by }),
         (member(), roles()).prop_map(|(actor, roles)| Action::Invite { actor, roles }),
         (0..8_usize).prop_map(|invitation| Action::Accept { invitation }),
         (member(), member()).prop_map(|(actor, target)| Action::Remove { actor, target }),

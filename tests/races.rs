@@ -588,7 +588,7 @@ both! {
         }
     }
 
-    // Breaks without `if wanted.version != role.scopes_version()` in roles::set_scopes.
+    // Breaks without `if wanted.version != role.scopes_version()` in roles::set_scopes (tried).
     async fn of_twenty_edits_of_a_role_with_one_version_one_is_saved(app: TestApp) {
         let owner = founder(&app).await;
         let acme = workspace_id(&app, "acme").await;
@@ -618,8 +618,8 @@ both! {
         }
     }
 
-    // Breaks without `.ok_or(Conflict::RoleInUse)` in roles::delete: whoever was given the role a
-    // moment before is left without any.
+    // Breaks without `.ok_or(Conflict::RoleInUse)` in roles::delete, which then leaves whoever was given
+    // the role a moment before without any (tried).
     async fn a_role_is_deleted_while_it_is_given(app: TestApp) {
         let owner = founder(&app).await;
         let acme = workspace_id(&app, "acme").await;

@@ -86,10 +86,12 @@ impl Holdings {
 
     /// True if this one scope is held, whether of the catalogue or of an application.
     pub fn allows(&self, scope: &Scope) -> bool {
-        // A permission covers what lies below it; only the permission itself is no other scope's.
-        scope.permission().is_some_and(|permission| self.has(permission))
-            || self.owner
-            || self.scopes.iter().any(|held| held.covers(scope))
+        match scope.permission() {
+            _ if self.owner => true,
+            // A permission covers what lies below it.
+            Some(permission) => self.has(permission) || self.scopes.iter().any(|held| held.covers(scope)),
+            None => self.scopes.iter().any(|held| held.fits(scope)),
+        }
     }
 
     /// The scopes of `other` that are not held here.
