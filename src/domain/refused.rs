@@ -213,6 +213,7 @@ impl Refused {
             Self::WrongAddress(_) => Some("wrong-address"),
             Self::Conflict(Conflict::LastOwner) => Some("last-owner"),
             Self::Conflict(Conflict::LocksYouOut) => Some("lock-out"),
+            Self::Conflict(Conflict::RoleInUse) => Some("role-in-use"),
             Self::Conflict(_) => Some("conflict"),
             _ => None,
         }

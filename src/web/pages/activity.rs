@@ -12,7 +12,7 @@ use crate::{
         paging::Position,
         search_text,
     },
-    policy::perm,
+    policy::{Permission, perm},
     web::{
         chrome::{Chrome, hue, initials},
         form::{Errors, Query, check, checks, listed},
@@ -197,11 +197,14 @@ impl Told {
     }
 }
 
-/// Those of the scopes that the other side does not have, and how many both have or are not shown.
+/// Those of the scopes that the other side does not have, permissions by their labels; and how many
+/// more there are, or are as before.
 fn differing(scopes: &[String], other: &[String]) -> Vec<String> {
     const SHOWN: usize = 12;
     let only: Vec<&String> = scopes.iter().filter(|scope| !other.contains(scope)).collect();
-    let mut told: Vec<String> = only.iter().take(SHOWN).map(|scope| (*scope).clone()).collect();
+    let label =
+        |scope: &&String| Permission::of_scope(scope).map_or((*scope).clone(), |p| p.label().to_owned());
+    let mut told: Vec<String> = only.iter().take(SHOWN).map(label).collect();
     if only.len() > SHOWN {
         told.push(format!("{} more", only.len() - SHOWN));
     }
@@ -264,6 +267,7 @@ fn refusal(reason: &str) -> &'static str {
         "unverified" => "the address is not confirmed",
         "wrong-address" => "signed in with another address",
         "last-owner" => "an Owner must remain",
+        "role-in-use" => "somebody has the role, or is invited with it",
         "conflict" => "somebody was faster",
         _ => "not allowed",
     }

@@ -138,8 +138,9 @@ struct Show {
     /// Why the viewer, who has the permission for some of it, may not do it with this role.
     why_not: String,
     errors: Errors,
-    /// Somebody was faster: what the form holds is what was typed, and this is what is there now.
+    /// Somebody was faster: the form holds what was typed, and not what is there now.
     is_stale: bool,
+    is_stale_in_scopes: bool,
 }
 
 /// What a form that was refused comes back with.
@@ -221,6 +222,7 @@ async fn draw<P: Access>(
         why_not,
         errors: sent.errors,
         is_stale: sent.is_stale,
+        is_stale_in_scopes: sent.is_stale && sent.scopes.is_some(),
         chrome,
         look,
     };
