@@ -441,4 +441,28 @@ both! {
         let page = viewer.client.get(&format!("{PATH}/comparison?a=king")).await.with_status(422);
         assert!(page.field_error("a").is_some());
     }
+
+    async fn a_thousand_are_moved_at_once_and_not_one_more(app: TestApp) {
+        let owner = founder(&app).await;
+        crate::world::add_role(&app, "acme", "helper", "Helper", &["read:members"]).await;
+        let everybody = "INSERT INTO member_roles (workspace_id, member_id, role_id)
+            SELECT m.workspace_id, m.id, r.id FROM members m
+            JOIN roles r ON r.workspace_id = m.workspace_id AND r.slug = 'helper'";
+        for n in 0..1_000 {
+            let email = format!("member-{n}@example.com");
+            let user = crate::world::add_user(&app, &format!("Member {n}"), &email).await;
+            crate::world::add_member(&app, "acme", user, "active", &[]).await;
+        }
+        assert_eq!(app.execute(everybody).await, 1_001);
+        let path = at("helper", "/deletion");
+        let delete = || owner.client.post_form(&path, &[("replacement", "viewer")]);
+        let page = app.unchanged_by(delete()).await.with_status(422);
+        assert!(page.field_error("replacement").unwrap().contains("More than 1000 people have this role"));
+        let give = format!("/w/acme/members/{}/roles", owner.member_id);
+        owner.client.post_form(&give, &[("role", "owner")]).await.assert_status(303);
+        delete().await.assert_status(303);
+        let viewers = "SELECT count(*) FROM members WHERE role_set = 'viewer'";
+        assert_eq!(app.scalar_i64(viewers).await, 1_000);
+        crate::world::assert_counted(&app).await;
+    }
 }
