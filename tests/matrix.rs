@@ -90,6 +90,14 @@ const RULES: &[(&str, Access)] = &[
     ("GET /w/{workspace}/invitations/{invitation}/cancellation", one(P::CancelInvitations)),
     ("POST /w/{workspace}/invitations/{invitation}/cancellation", one(P::CancelInvitations)),
     ("GET /w/{workspace}/roles", one(P::ReadMembers)),
+    ("POST /w/{workspace}/roles", one(P::ManageRoles)),
+    ("GET /w/{workspace}/roles/new", one(P::ManageRoles)),
+    ("GET /w/{workspace}/roles/comparison", one(P::ReadMembers)),
+    ("GET /w/{workspace}/roles/{role}", one(P::ReadMembers)),
+    ("POST /w/{workspace}/roles/{role}/details", one(P::ManageRoles)),
+    ("POST /w/{workspace}/roles/{role}/scopes", one(P::UpdatePermissions)),
+    ("GET /w/{workspace}/roles/{role}/deletion", one(P::ManageRoles)),
+    ("POST /w/{workspace}/roles/{role}/deletion", one(P::ManageRoles)),
     ("GET /w/{workspace}/security", one(P::ReadMembers)),
     ("POST /w/{workspace}/security/{permission}", one(P::UpdatePermissions)),
     ("GET /w/{workspace}/organization", MEMBER),
@@ -172,6 +180,8 @@ struct Matrix<'a> {
     actors: Vec<Actor>,
     /// The version that the form of the Security page for [`TOGGLED`] carries.
     version: String,
+    /// The versions that the two forms on the page of the role carry: its details, its scopes.
+    role_versions: [String; 2],
     /// The page for what does not exist, for who is no member.
     nothing: String,
     before: Snapshot,
@@ -355,6 +365,9 @@ impl<'a> Matrix<'a> {
         });
         let owner = &world.person(BuiltIn::Owner).client;
         let security = owner.visit("/w/acme/security").await;
+        let role = owner.visit(&format!("/w/acme/roles/{}", world.acme.role)).await;
+        let role_versions =
+            ["/details", "/scopes"].map(|form| role.form(form).values("version")[0].to_owned());
         let version =
             security.form(&format!("/security/{}", TOGGLED.scope())).values("version")[0].to_owned();
         Self {
@@ -362,6 +375,7 @@ impl<'a> Matrix<'a> {
             world,
             actors,
             version,
+            role_versions,
             nothing: owner.get("/w/nowhere").await.with_status(404).html,
             before: app.snapshot(TENANT_TABLES).await,
             elsewhere: rows_of(app, world.elsewhere.id).await,
@@ -411,6 +425,9 @@ impl<'a> Matrix<'a> {
                 "member" => id(things.viewer),
                 "invitation" => id(things.invitation),
                 "offer" => id(things.offer),
+                "role" if place == Place::Above => "owner".into(),
+                "role" if place == Place::UnknownIds => UNKNOWN.to_string(),
+                "role" => things.role.into(),
                 // The catalogue is the same for every workspace.
                 "permission" if place == Place::ForeignIds => return None,
                 "permission" if place == Place::UnknownIds => "fly:rockets".into(),
@@ -431,7 +448,9 @@ impl<'a> Matrix<'a> {
         has_id |= selected.is_some();
         let exists = match place {
             Place::Own => true,
-            Place::Above => pattern.contains("{member}") || pattern.contains("/members/selection"),
+            Place::Above => {
+                ["{member}", "/members/selection", "{role}"].iter().any(|part| pattern.contains(part))
+            }
             // Their own workspace is no other.
             Place::OtherWorkspace if actor.kind == Kind::Outsider => false,
             _ => (!of_ids || has_id) && (!of_workspace || has_workspace),
@@ -477,6 +496,15 @@ impl<'a> Matrix<'a> {
             "/w/{workspace}/members/{member}/roles" => of(&[("role", "viewer"), ("role", "support")]),
             "/w/{workspace}/invitations" => of(&[("emails", "new@example.com"), ("role", "viewer")]),
             "/w/{workspace}/security/{permission}" => of(&[("role", "viewer"), ("version", &self.version)]),
+            "/w/{workspace}/roles" => of(&[("name", "New Role"), ("scopes", "read:notes")]),
+            "/w/{workspace}/roles/{role}/details" => {
+                of(&[("name", "Renamed"), ("version", &self.role_versions[0])])
+            }
+            "/w/{workspace}/roles/{role}/scopes" => of(&[
+                ("permission", "read:members"),
+                ("scopes", "write:notes"),
+                ("version", &self.role_versions[1]),
+            ]),
             "/w/{workspace}/organization" => of(&[("name", "Renamed"), ("slug", "renamed")]),
             "/w/{workspace}/organization/deletion" => of(&[("confirm", slug)]),
             "/sign-out"
@@ -496,6 +524,7 @@ impl<'a> Matrix<'a> {
             | "/w/{workspace}/ownership-offers/{offer}/withdrawal"
             | "/w/{workspace}/invitations/{invitation}/resend"
             | "/w/{workspace}/invitations/{invitation}/cancellation"
+            | "/w/{workspace}/roles/{role}/deletion"
             | "/w/{workspace}/members/selection/suspension"
             | "/w/{workspace}/members/selection/removal"
             | "/w/{workspace}/invitations/selection/resend"
@@ -548,6 +577,10 @@ impl<'a> Matrix<'a> {
         // The page names everyone, and says to whom it can't be done.
         if rest.contains("/selection/") && is_get {
             return done;
+        }
+        // Nobody changes the role of the Owners, not even an Owner.
+        if place == Place::Above && rest.starts_with("/roles/{role}/") {
+            return Audited(403);
         }
         let changes_member = ["/roles", "/suspension", "/reactivation", "/removal"];
         let of_member = rest.starts_with("/members/{member}") || rest.starts_with("/members/selection");

@@ -81,6 +81,7 @@ both! {
             (format!("{member}/reactivation"), member.as_str()),
             (format!("/w/acme/ownership-offers/{}/acceptance", owner.member_id), "/w/acme"),
             ("/w/acme/security/read:audit".into(), "/w/acme/security"),
+            ("/w/acme/roles/editor/scopes".into(), "/w/acme/roles/editor"),
             ("/me/password".into(), "/me"),
             (format!("/me/sessions/{}/revocation", owner.user_id), "/me"),
             ("/invitation/acceptance".into(), "/invitation"),

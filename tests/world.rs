@@ -40,6 +40,8 @@ pub struct Things {
     pub invitation: Uuid,
     /// A pending offer by the Owner; in acme, to the Developer.
     pub offer: Uuid,
+    /// The slug of a custom role that no other workspace has, and that nobody holds.
+    pub role: &'static str,
 }
 
 impl World {
@@ -62,6 +64,12 @@ impl World {
         let viewer_user = add_user(app, "Viewer Two", "viewer-two@example.com").await;
         let shut_out_user = add_user(app, "Viewer Three", "viewer-three@example.com").await;
         let developer = people.iter().find(|(role, _)| *role == BuiltIn::Developer).unwrap().1.member_id;
+        add_role(app, "acme", "helper", "Helper", &["read:members", "read:notes"]).await;
+        add_role(app, "acme", "reviewer", "Reviewer", &["read:members", "write:notes"]).await;
+        let reviewer = add_user(app, "Reviewer One", "reviewer-one@example.com").await;
+        add_member(app, "acme", reviewer, "active", &["reviewer"]).await;
+        let as_reviewer = Invitation { roles: &["reviewer"], ..Invitation::to("invited-five@example.com") };
+        as_reviewer.by(owner_user).add(app, "acme").await;
         let acme = Things {
             id: workspace_id(app, "acme").await,
             viewer: add_member(app, "acme", viewer_user, "active", &["viewer"]).await,
@@ -69,6 +77,7 @@ impl World {
             owner: owner_member,
             invitation: Invitation::to("invited-one@example.com").by(owner_user).add(app, "acme").await,
             offer: add_offer(app, "acme", owner_member, developer).await,
+            role: "helper",
         };
         let admin = Invitation { roles: &["admin"], ..Invitation::to("invited-two@example.com") };
         admin.by(owner_user).add(app, "acme").await;
@@ -90,7 +99,8 @@ impl World {
         late.by(outsider.user_id).add(app, "elsewhere").await;
         let new = add_user(app, "New One", "new@example.com").await;
         add_member(app, "elsewhere", new, "active", &["viewer"]).await;
-        add_role(app, "elsewhere", "Role Elsewhere").await;
+        let everything: Vec<&str> = Permission::ALL.iter().map(|permission| permission.scope()).collect();
+        add_role(app, "elsewhere", "custom", "Role Elsewhere", &everything).await;
         let elsewhere = Things {
             id: workspace_id(app, "elsewhere").await,
             viewer,
@@ -98,6 +108,7 @@ impl World {
             owner: outsider.member_id,
             invitation: invitation.add(app, "elsewhere").await,
             offer: add_offer(app, "elsewhere", outsider.member_id, viewer).await,
+            role: "custom",
         };
         // Nobody is seen for the first time while a test looks.
         app.execute(&format!("UPDATE members SET last_active_at = {}", app.clock.now_ms())).await;
@@ -166,21 +177,22 @@ pub async fn add_member(app: &TestApp, slug: &str, user: Uuid, status: &str, rol
     id
 }
 
-/// A role that holds every permission.
-async fn add_role(app: &TestApp, workspace: &str, name: &str) {
+/// A custom role with these scopes.
+pub async fn add_role(app: &TestApp, workspace: &str, slug: &str, name: &str, scopes: &[&str]) {
     let (id, workspace) = (app.id(new_id()), quoted(workspace));
     let sql = format!(
         "INSERT INTO roles (id, workspace_id, slug, name, description, built_in, is_owner, position, created_at)
-         SELECT {id}, r.workspace_id, 'custom', {}, '', r.is_owner, r.is_owner, 9, r.created_at
+         SELECT {id}, r.workspace_id, {}, {}, '', r.is_owner, r.is_owner, 9, r.created_at
          FROM roles r JOIN workspaces w ON w.id = r.workspace_id WHERE w.slug = {workspace} AND r.slug = 'viewer'",
+        quoted(slug),
         quoted(name)
     );
     // A Viewer is no Owner: the one false that both databases write alike.
     assert_eq!(app.execute(&sql).await, 1);
-    for permission in Permission::ALL {
+    for scope in scopes {
         let sql = format!(
             "INSERT INTO grants (workspace_id, role_id, scope) SELECT id, {id}, {} FROM workspaces WHERE slug = {workspace}",
-            quoted(permission.scope())
+            quoted(scope)
         );
         assert_eq!(app.execute(&sql).await, 1);
     }
@@ -331,6 +343,8 @@ pub async fn assert_untouched(app: &TestApp, workspace: Uuid, before: &[String],
 /// The facts of acme from which a test says what must be allowed.
 pub struct Facts {
     pub roles: BTreeMap<String, Holdings>,
+    /// Those that the workspace made itself.
+    pub custom: Vec<String>,
     pub members: Vec<MemberFact>,
     pub invitations: Vec<InvitationFact>,
     /// Id, from and to of the offer that is open.
@@ -340,12 +354,16 @@ pub struct Facts {
 pub struct MemberFact {
     pub id: String,
     pub is_active: bool,
+    /// Slugs.
+    pub held: Vec<String>,
     pub holdings: Holdings,
 }
 
 pub struct InvitationFact {
     pub id: String,
     pub is_open: bool,
+    /// Slugs.
+    pub offered: Vec<String>,
     pub roles: Vec<Holdings>,
 }
 
@@ -355,10 +373,14 @@ impl Facts {
         let text = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
         let mut grants: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let sql = format!(
-            "SELECT r.slug, g.scope FROM roles r
+            "SELECT r.slug, g.scope, CASE WHEN r.built_in THEN 1 ELSE 0 END AS built_in FROM roles r
              LEFT JOIN grants g ON g.workspace_id = r.workspace_id AND g.role_id = r.id WHERE r.workspace_id = {id}"
         );
+        let mut custom = Vec::new();
         for row in app.rows(&sql).await {
+            if row["built_in"] == 0 {
+                custom.push(text(&row, "slug"));
+            }
             grants.entry(text(&row, "slug")).or_default().push(text(&row, "scope"));
         }
         let held = |(slug, scopes): (String, Vec<String>)| {
@@ -366,6 +388,7 @@ impl Facts {
             (slug, holdings)
         };
         let roles: BTreeMap<String, Holdings> = grants.into_iter().map(held).collect();
+        let each = |slugs: &str| slugs.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let of = |slugs: &str| slugs.split(' ').map(|slug| roles[slug].clone()).collect::<Vec<_>>();
         let sql = format!(
             "SELECT m.id, m.status, (SELECT string_agg(r.slug, ' ') FROM member_roles h JOIN roles r ON r.id = h.role_id
@@ -375,6 +398,7 @@ impl Facts {
         let members = rows.iter().map(|row| MemberFact {
             id: text(row, "id"),
             is_active: text(row, "status") == "active",
+            held: each(&text(row, "slugs")),
             holdings: Holdings::union(&of(&text(row, "slugs"))),
         });
         let members: Vec<MemberFact> = members.collect();
@@ -386,6 +410,7 @@ impl Facts {
         let invitations = rows.iter().map(|row| InvitationFact {
             id: text(row, "id"),
             is_open: text(row, "status") == "pending",
+            offered: each(&text(row, "slugs")),
             roles: of(&text(row, "slugs")),
         });
         let invitations: Vec<InvitationFact> = invitations.collect();
@@ -399,7 +424,7 @@ impl Facts {
             .await
             .first()
             .map(|row| (text(row, "id"), text(row, "from_member_id"), text(row, "to_member_id")));
-        Self { roles, members, invitations, offer }
+        Self { roles, custom, members, invitations, offer }
     }
 }
 

@@ -84,6 +84,31 @@ pub enum Event {
     InvitationDeclined {
         roles: Vec<String>,
     },
+    InvitationRolesChanged {
+        before: Vec<String>,
+        after: Vec<String>,
+    },
+    RoleCreated {
+        scopes: Vec<String>,
+    },
+    RoleUpdated {
+        name_before: String,
+        name_after: String,
+        description_before: String,
+        description_after: String,
+    },
+    /// The scopes of the customer's own applications; each permission has an event of its own.
+    RoleScopesChanged {
+        before: Vec<String>,
+        after: Vec<String>,
+    },
+    RoleDeleted {
+        scopes: Vec<String>,
+        /// Empty where nobody held the role or was invited with it.
+        replaced_by: String,
+        members: i64,
+        invitations: i64,
+    },
     PermissionChanged {
         permission: String,
         before: Vec<String>,
@@ -136,6 +161,11 @@ impl Event {
         ("invitation.cancelled", "Invitation cancelled"),
         ("invitation.accepted", "Invitation accepted"),
         ("invitation.declined", "Invitation declined"),
+        ("invitation.roles-changed", "Invitation's roles changed"),
+        ("role.created", "Role created"),
+        ("role.updated", "Role renamed or described"),
+        ("role.scopes-changed", "Scopes of a role changed"),
+        ("role.deleted", "Role deleted"),
         ("permission.changed", "Permission changed"),
         ("access.refused", "Access refused"),
     ];
@@ -160,6 +190,11 @@ impl Event {
             Self::InvitationCancelled { .. } => "invitation.cancelled",
             Self::InvitationAccepted { .. } => "invitation.accepted",
             Self::InvitationDeclined { .. } => "invitation.declined",
+            Self::InvitationRolesChanged { .. } => "invitation.roles-changed",
+            Self::RoleCreated { .. } => "role.created",
+            Self::RoleUpdated { .. } => "role.updated",
+            Self::RoleScopesChanged { .. } => "role.scopes-changed",
+            Self::RoleDeleted { .. } => "role.deleted",
             Self::PermissionChanged { .. } => "permission.changed",
             Self::AccessRefused { .. } => "access.refused",
             Self::SignedUp {} => "user.signed-up",
@@ -210,6 +245,7 @@ pub enum TargetKind {
     Workspace,
     Member,
     Invitation,
+    Role,
     Permission,
     User,
     Nothing,
@@ -229,6 +265,7 @@ impl Target {
             TargetKind::Workspace => "workspace",
             TargetKind::Member => "member",
             TargetKind::Invitation => "invitation",
+            TargetKind::Role => "role",
             TargetKind::Permission => "permission",
             TargetKind::User => "user",
             TargetKind::Nothing => "",
