@@ -186,6 +186,9 @@ impl<'a> Tour<'a> {
             "",
             "/departure",
             "/roles",
+            "/roles/new",
+            "/roles/comparison?a=editor&b=viewer",
+            "/roles/editor",
             "/security",
             "/organization",
             "/organization/deletion",
@@ -361,6 +364,29 @@ impl<'a> Tour<'a> {
         let some: Vec<_> = ids.iter().map(|id| ("invitation", id.as_str())).collect();
         self.post(&owner, &at("invitations/selection/resend"), &some, 303).await;
         self.post(&owner, &at("invitations/selection/cancellation"), &some, 303).await;
+    }
+
+    /// A role's life: it is made, renamed, given a scope, held and offered, and replaced by another.
+    pub async fn roles(&mut self) {
+        let owner = self.owner.clone();
+        let at = |noun: &str| format!("{HOME}/{noun}");
+        let fields = [("name", "Release Manager"), ("scopes", "deploy:*")];
+        self.post(&owner, &at("roles"), &fields, 303).await;
+        let role = at("roles/release-manager");
+        let page = self.get(&owner, &role, 200).await;
+        for (form, fields) in [
+            ("/details", &[("name", "Releases"), ("description", "Who ships")][..]),
+            ("/scopes", &[("scopes", "deploy:* read:builds")]),
+        ] {
+            let answer = owner.send(&page, &page.form(form).fill(fields)).await;
+            self.note(answer, 303);
+        }
+        let member = member_id(self.app, "member-3@seed-1.example.com", "seed-1").await;
+        self.post(&owner, &at(&format!("members/{member}/roles")), &[("role", "release-manager")], 303).await;
+        let fields = [("emails", "guest-three@example.com"), ("role", "release-manager")];
+        self.post(&owner, &at("invitations"), &fields, 303).await;
+        self.get(&owner, &format!("{role}/deletion"), 200).await;
+        self.post(&owner, &format!("{role}/deletion"), &[("replacement", "viewer")], 303).await;
     }
 
     pub async fn ownership_and_end(&mut self) {
