@@ -171,6 +171,12 @@ impl Event {
     ];
 
     /// The stable name under which it is stored.
+    /// The outcome of events of a kind: what was refused is told by events of one kind, which tells of
+    /// nothing else.
+    pub(super) fn outcome(kind: &str) -> &'static str {
+        if kind == "access.refused" { "refused" } else { "done" }
+    }
+
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::WorkspaceCreated { .. } => "workspace.created",

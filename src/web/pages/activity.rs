@@ -39,6 +39,8 @@ struct Index {
     kinds: &'static [(&'static str, &'static str)],
     rows: Vec<Row>,
     neighbours: Neighbours,
+    /// How many events were searched for a text, such as "20,000", where older ones were not.
+    searched: Option<String>,
     errors: Errors,
 }
 
@@ -345,7 +347,7 @@ fn date(field: &str, text: &str) -> Result<Option<i64>, Refused> {
 pub async fn index(cx: Authorized<perm::ReadAudit, Query<ListQuery>>) -> Answer {
     let (scope, view, Query(query)) = cx.into_parts();
     let list = async |filter: &Filter, at: &Position| activity::list(&scope, filter, at).await;
-    let (page, status, errors) = listed(query.read(), list).await?;
+    let (activity::Listing { page, goes_on }, status, errors) = listed(query.read(), list).await?;
     // What was refused is shown in its field, and carried along by no link.
     let links = if errors.any() { ListQuery::default() } else { query.clone() };
     let base = view.at("/activity");
@@ -362,6 +364,7 @@ pub async fn index(cx: Authorized<perm::ReadAudit, Query<ListQuery>>) -> Answer 
         kinds: Event::KINDS,
         rows,
         neighbours,
+        searched: goes_on.then(|| format!("{},{:03}", activity::STRETCH / 1_000, activity::STRETCH % 1_000)),
         errors,
         base,
         query,
