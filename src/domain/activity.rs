@@ -239,14 +239,15 @@ impl Filter {
             add(" AND e.target_id = ?", target.into());
         }
         // Numbers and times grow together, but for the little by which the clocks of nodes differ. So
-        // the times are looked up once, and the list goes along its numbers from there.
+        // the times are looked up once, and the list goes along its numbers from there. Added to, a time
+        // is found by no index, which would otherwise fetch a year to sort it by number.
         if let Some(from) = self.from {
             add(&format!(" AND e.seq >= {}", first_since("?")), from.saturating_sub(CLOCKS_DIFFER).into());
-            add(" AND e.at >= ?", from.into());
+            add(" AND e.at + 0 >= ?", from.into());
         }
         if let Some(until) = self.until {
             add(&format!(" AND e.seq <= {}", last_before("?")), until.saturating_add(CLOCKS_DIFFER).into());
-            add(" AND e.at < ?", until.into());
+            add(" AND e.at + 0 < ?", until.into());
         }
     }
 }
