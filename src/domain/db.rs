@@ -111,6 +111,7 @@ fn sqlite_readers() -> u32 {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     u32::try_from(cores).unwrap_or(2).clamp(2, 8)
 }
+
 /// To read with and to write with, each.
 const POSTGRES_CONNECTIONS: u32 = 8;
 /// How long a request waits for a connection before it is told to come back.
