@@ -34,6 +34,7 @@ mod refusals; // what a refusal looks like, and what leads on
 mod security; // one row a permission, saved at once
 mod statements; // how many SQL statements a page costs
 mod support;
+mod teams; // people who belong together, and the roles that come with it
 mod upgrade; // a database of an earlier version
 mod visits; // bytes over the wire, and nothing that jumps
 mod world; // a filled workspace, for the tests that walk it

@@ -89,6 +89,18 @@ const RULES: &[(&str, Access)] = &[
     ("POST /w/{workspace}/invitations/{invitation}/resend", one(P::InviteMembers)),
     ("GET /w/{workspace}/invitations/{invitation}/cancellation", one(P::CancelInvitations)),
     ("POST /w/{workspace}/invitations/{invitation}/cancellation", one(P::CancelInvitations)),
+    ("GET /w/{workspace}/teams", one(P::ReadTeams)),
+    ("POST /w/{workspace}/teams", one(P::CreateTeams)),
+    ("GET /w/{workspace}/teams/new", one(P::CreateTeams)),
+    ("GET /w/{workspace}/teams/{team}", one(P::ReadTeams)),
+    ("POST /w/{workspace}/teams/{team}/details", MEMBER),
+    ("GET /w/{workspace}/teams/{team}/members", one(P::ReadMembers)),
+    ("POST /w/{workspace}/teams/{team}/members", MEMBER),
+    ("POST /w/{workspace}/teams/{team}/members/{member}/removal", MEMBER),
+    ("POST /w/{workspace}/teams/{team}/members/{member}/lead", one(P::UpdateTeams)),
+    ("POST /w/{workspace}/teams/{team}/roles", one(P::UpdateTeams)),
+    ("GET /w/{workspace}/teams/{team}/deletion", one(P::DeleteTeams)),
+    ("POST /w/{workspace}/teams/{team}/deletion", one(P::DeleteTeams)),
     ("GET /w/{workspace}/roles", one(P::ReadMembers)),
     ("GET /w/{workspace}/security", one(P::ReadMembers)),
     ("POST /w/{workspace}/security/{permission}", one(P::UpdatePermissions)),
@@ -172,6 +184,8 @@ struct Matrix<'a> {
     actors: Vec<Actor>,
     /// The version that the form of the Security page for [`TOGGLED`] carries.
     version: String,
+    /// The versions that the forms for the roles of the two teams carry: their own, and that above.
+    team_versions: [String; 2],
     /// The page for what does not exist, for who is no member.
     nothing: String,
     before: Snapshot,
@@ -357,11 +371,17 @@ impl<'a> Matrix<'a> {
         let security = owner.visit("/w/acme/security").await;
         let version =
             security.form(&format!("/security/{}", TOGGLED.scope())).values("version")[0].to_owned();
+        let mut team_versions = [String::new(), String::new()];
+        for (version, team) in team_versions.iter_mut().zip([world.acme.team, world.acme.team_above]) {
+            let page = owner.visit(&format!("/w/acme/teams/{team}")).await;
+            *version = page.form("/roles").values("version")[0].to_owned();
+        }
         Self {
             app,
             world,
             actors,
             version,
+            team_versions,
             nothing: owner.get("/w/nowhere").await.with_status(404).html,
             before: app.snapshot(TENANT_TABLES).await,
             elsewhere: rows_of(app, world.elsewhere.id).await,
@@ -409,6 +429,8 @@ impl<'a> Matrix<'a> {
                 "member" if place == Place::Above => things.owner.to_string(),
                 "member" if pattern.ends_with("/reactivation") => id(things.shut_out),
                 "member" => id(things.viewer),
+                "team" if place == Place::Above => things.team_above.to_string(),
+                "team" => id(things.team),
                 "invitation" => id(things.invitation),
                 "offer" => id(things.offer),
                 // The catalogue is the same for every workspace.
@@ -431,7 +453,9 @@ impl<'a> Matrix<'a> {
         has_id |= selected.is_some();
         let exists = match place {
             Place::Own => true,
-            Place::Above => pattern.contains("{member}") || pattern.contains("/members/selection"),
+            Place::Above => {
+                ["{member}", "{team}", "/members/selection"].iter().any(|of| pattern.contains(of))
+            }
             // Their own workspace is no other.
             Place::OtherWorkspace if actor.kind == Kind::Outsider => false,
             _ => (!of_ids || has_id) && (!of_workspace || has_workspace),
@@ -477,6 +501,15 @@ impl<'a> Matrix<'a> {
             "/w/{workspace}/members/{member}/roles" => of(&[("role", "viewer"), ("role", "support")]),
             "/w/{workspace}/invitations" => of(&[("emails", "new@example.com"), ("role", "viewer")]),
             "/w/{workspace}/security/{permission}" => of(&[("role", "viewer"), ("version", &self.version)]),
+            "/w/{workspace}/teams" | "/w/{workspace}/teams/{team}/details" => {
+                of(&[("name", "Another Team"), ("description", "")])
+            }
+            "/w/{workspace}/teams/{team}/members" => of(&[("member", &self.world.acme.shut_out.to_string())]),
+            "/w/{workspace}/teams/{team}/members/{member}/lead" => of(&[("lead", "yes")]),
+            "/w/{workspace}/teams/{team}/roles" => {
+                let version = &self.team_versions[usize::from(place == Place::Above)];
+                of(&[("role", "viewer"), ("role", "support"), ("version", version)])
+            }
             "/w/{workspace}/organization" => of(&[("name", "Renamed"), ("slug", "renamed")]),
             "/w/{workspace}/organization/deletion" => of(&[("confirm", slug)]),
             "/sign-out"
@@ -496,6 +529,8 @@ impl<'a> Matrix<'a> {
             | "/w/{workspace}/ownership-offers/{offer}/withdrawal"
             | "/w/{workspace}/invitations/{invitation}/resend"
             | "/w/{workspace}/invitations/{invitation}/cancellation"
+            | "/w/{workspace}/teams/{team}/members/{member}/removal"
+            | "/w/{workspace}/teams/{team}/deletion"
             | "/w/{workspace}/members/selection/suspension"
             | "/w/{workspace}/members/selection/removal"
             | "/w/{workspace}/invitations/selection/resend"
@@ -562,6 +597,17 @@ impl<'a> Matrix<'a> {
             return match (place, rest.rsplit('/').next().unwrap()) {
                 // One's own, or the last Owner's.
                 (Place::Above, "reactivation" | "suspension" | "removal" | "roles") => Audited(409),
+                _ => done,
+            };
+        }
+        if rest.starts_with("/teams/{team}") {
+            // The Developer leads the one, and nobody the one above.
+            let leads = role == BuiltIn::Developer && place == Place::Own;
+            let edits = leads || actor.holdings.has(P::UpdateTeams);
+            return match rest.trim_start_matches("/teams/{team}") {
+                "/details" | "/members" | "/members/{member}/removal" if !edits => Audited(403),
+                // In the one above is an Owner, and both carry a role.
+                "/members/{member}/removal" | "/roles" if place == Place::Above && !is_owner => Audited(403),
                 _ => done,
             };
         }

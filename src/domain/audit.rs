@@ -84,6 +84,37 @@ pub enum Event {
     InvitationDeclined {
         roles: Vec<String>,
     },
+    TeamCreated {
+        description: String,
+    },
+    TeamUpdated {
+        name_before: String,
+        name_after: String,
+        description_before: String,
+        description_after: String,
+    },
+    TeamDeleted {
+        roles: Vec<String>,
+        people: i64,
+    },
+    TeamRolesChanged {
+        before: Vec<String>,
+        after: Vec<String>,
+        people: i64,
+    },
+    /// With the roles that the team carries.
+    TeamMemberAdded {
+        team: String,
+        roles: Vec<String>,
+    },
+    TeamMemberRemoved {
+        team: String,
+        roles: Vec<String>,
+    },
+    TeamLeadChanged {
+        team: String,
+        is_lead: bool,
+    },
     PermissionChanged {
         permission: String,
         before: Vec<String>,
@@ -136,6 +167,13 @@ impl Event {
         ("invitation.cancelled", "Invitation cancelled"),
         ("invitation.accepted", "Invitation accepted"),
         ("invitation.declined", "Invitation declined"),
+        ("team.created", "Team created"),
+        ("team.updated", "Team renamed or described"),
+        ("team.deleted", "Team deleted"),
+        ("team.roles-changed", "Roles of a team changed"),
+        ("team.member-added", "Put into a team"),
+        ("team.member-removed", "Taken out of a team"),
+        ("team.lead-changed", "Lead of a team changed"),
         ("permission.changed", "Permission changed"),
         ("access.refused", "Access refused"),
     ];
@@ -160,6 +198,13 @@ impl Event {
             Self::InvitationCancelled { .. } => "invitation.cancelled",
             Self::InvitationAccepted { .. } => "invitation.accepted",
             Self::InvitationDeclined { .. } => "invitation.declined",
+            Self::TeamCreated { .. } => "team.created",
+            Self::TeamUpdated { .. } => "team.updated",
+            Self::TeamDeleted { .. } => "team.deleted",
+            Self::TeamRolesChanged { .. } => "team.roles-changed",
+            Self::TeamMemberAdded { .. } => "team.member-added",
+            Self::TeamMemberRemoved { .. } => "team.member-removed",
+            Self::TeamLeadChanged { .. } => "team.lead-changed",
             Self::PermissionChanged { .. } => "permission.changed",
             Self::AccessRefused { .. } => "access.refused",
             Self::SignedUp {} => "user.signed-up",
@@ -211,6 +256,7 @@ pub enum TargetKind {
     Member,
     Invitation,
     Permission,
+    Team,
     User,
     Nothing,
 }
@@ -230,6 +276,7 @@ impl Target {
             TargetKind::Member => "member",
             TargetKind::Invitation => "invitation",
             TargetKind::Permission => "permission",
+            TargetKind::Team => "team",
             TargetKind::User => "user",
             TargetKind::Nothing => "",
         }

@@ -29,6 +29,7 @@ pub mod roles;
 pub mod scope;
 pub mod security;
 pub mod seed;
+pub mod teams;
 pub mod workspaces;
 
 pub use audit::{Event, Recorded};
@@ -37,4 +38,4 @@ pub use db::{Counter, Db, OpenError, POSTGRES_PLANS, Transcript};
 pub use refused::{Conflict, Gone, Invalid, Missing, Refused, WrongAddress};
 pub use selection::Selection;
 pub use tokens::{Purpose, Token};
-pub use values::{Complaint, Email, Message, Name, Slug, search_text};
+pub use values::{Complaint, Description, Email, Message, Name, Slug, search_text};

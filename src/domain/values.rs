@@ -72,6 +72,23 @@ impl Name {
     }
 }
 
+/// What a role is for: one line of at most 200 characters; may be empty.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Description(String);
+text_value!(Description);
+
+impl Description {
+    /// # Errors
+    /// What is wrong with the text, as a sentence.
+    pub fn parse(text: &str) -> Result<Self, Complaint> {
+        let text = one_line(text)?;
+        if text.chars().count() > 200 {
+            return Err("A description has at most 200 characters.");
+        }
+        Ok(Self(text))
+    }
+}
+
 /// What stands in a workspace's URL: 2 to 48 lower-case letters, digits and single hyphens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slug(String);

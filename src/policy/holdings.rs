@@ -155,6 +155,20 @@ impl Holdings {
         wanted.into_iter().try_for_each(|role| self.may_assign(role))
     }
 
+    /// May all of these people be given, or lose, roles that they have in common? A team's roles are
+    /// changed only by who may give each of them, to whom it concerns.
+    ///
+    /// # Errors
+    /// As [`Holdings::may_manage`] for each of the people, [`Holdings::may_assign`] for each role.
+    pub fn may_change_roles_of_all<'a>(
+        &self,
+        people: impl IntoIterator<Item = Self>,
+        roles: impl IntoIterator<Item = &'a Self>,
+    ) -> Result<(), Ceiling> {
+        people.into_iter().try_for_each(|present| self.may_manage(&present))?;
+        roles.into_iter().try_for_each(|role| self.may_assign(role))
+    }
+
     /// May a permission be put into this role, or taken out of it? A role is edited only by who
     /// holds everything in it, before and after.
     ///
