@@ -225,6 +225,19 @@ mod tests {
     }
 
     #[test]
+    fn what_a_team_gives_is_changed_by_who_could_change_it_for_each_of_its_people() {
+        let (admin, viewer, support) = (role(BuiltIn::Admin), role(BuiltIn::Viewer), role(BuiltIn::Support));
+        let may =
+            |people: &[&Holdings]| admin.may_change_roles_of_all(people.iter().copied().cloned(), [&support]);
+        assert_eq!(may(&[]), Ok(()));
+        assert_eq!(may(&[&viewer, &support]), Ok(()));
+        assert_eq!(may(&[&viewer, &admin]), Err(Ceiling::NotBelow));
+        assert_eq!(may(&[&role(BuiltIn::Owner), &viewer]), Err(Ceiling::OwnerOnly));
+        let above = viewer.may_change_roles_of_all([], [&support]);
+        assert!(matches!(above, Err(Ceiling::Lacks(_))));
+    }
+
+    #[test]
     fn what_is_lacking_is_told_in_words_and_in_short() {
         let lacks =
             |scopes: &[&str]| Ceiling::Lacks(scopes.iter().map(|s| (*s).to_owned()).collect()).to_string();

@@ -31,6 +31,7 @@ both! {
         tour.oneself().await;
         tour.pages().await;
         tour.lists().await;
+        tour.teams().await;
         tour.refusals().await;
         tour.changes().await;
         tour.many_at_once().await;
