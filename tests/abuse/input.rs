@@ -12,7 +12,7 @@ fn posts() -> Vec<String> {
     let fill = |path: &str| {
         let path = path.replace("{workspace}", "acme").replace("{permission}", "create:teams");
         let id = Uuid::from_u128(7).to_string();
-        ["{member}", "{invitation}", "{offer}", "{session}"]
+        ["{member}", "{invitation}", "{offer}", "{session}", "{team}"]
             .iter()
             .fold(path, |path, name| path.replace(name, &id))
     };
@@ -127,7 +127,9 @@ both! {
         let owner = founder(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let csrf = owner.client.csrf().await;
-        let fields: [(String, &str, &str); 12] = [
+        let team = owner.client.post_form("/w/acme/teams", &[("name", "Team")]).await.location();
+        let lead = format!("{team}/members/{}/lead", viewer.member_id);
+        let fields: [(String, &str, &str); 15] = [
             ("/me/profile".into(), "name", ""),
             ("/me/email".into(), "email", "&current_password=x"),
             ("/me/password".into(), "password", "&current_password=x"),
@@ -140,6 +142,9 @@ both! {
             ("/w/acme/invitations".into(), "emails", ""),
             ("/w/acme/organization/deletion".into(), "confirm", ""),
             (roles_of(&viewer), "role", ""),
+            ("/w/acme/teams".into(), "name", ""),
+            (format!("{team}/details"), "description", "&name=Fine"),
+            (lead, "lead", ""),
         ];
         for (path, field, others) in &fields {
             for bad in ["a%00b", "%00", "%FF", "%C3%28", "%ED%A0%80", "a%C0%80b", "%F5%80%80%80"] {
@@ -470,6 +475,11 @@ both! {
             .get(&format!("/w/{slug}/activity"))
             .await
             .assert_status(403);
+        let team = [("name", MARKUP), ("description", MARKUP)];
+        let team = owner.client.post_form(&format!("/w/{slug}/teams"), &team).await.with_status(303).location();
+        let member = [("member", viewer.member_id.to_string())];
+        let member: Vec<_> = member.iter().map(|(name, id)| (*name, id.as_str())).collect();
+        owner.client.post_form(&format!("{team}/members"), &member).await.assert_status(303);
         // A role of that name, as custom roles will be.
         let id = app.id(Uuid::from_u128(99));
         app.execute(&format!("INSERT INTO roles (id, workspace_id, slug, name, description, built_in, is_owner, position, created_at)

@@ -152,22 +152,20 @@ pub async fn take_out(cx: Authorized<perm::Membership, (Within, Form<Nothing>)>)
     Ok(team_page(&view, id, flash.with_undo(back, vec![("member".to_owned(), member.to_string())])))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
 pub struct Lead {
-    lead: Choice,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Choice {
-    Yes,
-    No,
+    /// `yes` or `no`.
+    lead: String,
 }
 
 pub async fn appoint(cx: Authorized<perm::UpdateTeams, (Within, Form<Lead>)>) -> Answer {
     let (scope, view, (Within(id, member), Form(form))) = cx.into_parts();
-    let is_lead = matches!(form.lead, Choice::Yes);
+    let is_lead = match form.lead.as_str() {
+        "yes" => true,
+        "no" => false,
+        _ => return Err(Invalid::field("lead", "Say yes or no.").into()),
+    };
     let moved = scope.write(async |s| teams::appoint(s, id, member, is_lead).await).await?;
     let text = match is_lead {
         true => format!("{} leads {}: edits it, and puts people in or out.", moved.name, moved.team),
