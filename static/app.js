@@ -163,12 +163,36 @@ function countPicks() {
   every.indeterminate = ticked.length > 0 && !every.checked;
 }
 
+// ---- scopes that are in use, offered while one is typed ----------------------------------------------
+
+const typedWord = (area) => area.value.slice(0, area.selectionStart).match(/[^\s,;]*$/)[0];
+
+function offerScopes(area) {
+  const word = typedWord(area);
+  const there = area.value.split(/[\s,;]+/);
+  for (const el of all(`${area.dataset.complete} button`)) {
+    el.hidden = there.includes(el.value) || !el.value.includes(word);
+  }
+}
+
+// In the place of what was begun to be typed.
+function addScope(button) {
+  const area = document.querySelector(button.dataset.add);
+  const end = area.selectionStart;
+  const word = typedWord(area);
+  const begun = button.value.includes(word);
+  area.setRangeText(`${begun ? "" : "\n"}${button.value}\n`, begun ? end - word.length : end, end, "end");
+  area.focus();
+  offerScopes(area);
+}
+
 // ---- listening, once, for the whole page ---------------------------------------------------------
 
 document.addEventListener("input", ({ target }) => {
   const form = target.form;
   if (form?.matches("[data-live]") && target.matches("input")) live(form);
   if (form?.matches("[data-confirm-type]")) matchTyped(form);
+  if (target.matches("[data-complete]")) offerScopes(target);
 });
 
 document.addEventListener("change", ({ target }) => {
@@ -195,6 +219,8 @@ document.addEventListener("click", async (event) => {
   if (target.closest("[data-keys]")) showKeys();
   const button = target.closest("[data-copy]");
   if (button) copy(button);
+  const known = target.closest("[data-add]");
+  if (known) addScope(known);
 });
 
 document.addEventListener("focusout", ({ target, relatedTarget }) => {
@@ -271,6 +297,7 @@ function matchTyped(form) {
 
 function prepare() {
   all("form[data-confirm-type]").forEach(matchTyped);
+  all("[data-complete]").forEach(offerScopes);
   countPicks(); // the browser may have kept what was ticked
 }
 

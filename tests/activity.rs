@@ -106,6 +106,70 @@ both! {
         assert_eq!(rows(&back).len(), 50);
     }
 
+    /// A search looks at a part of a long record at a time, so that nobody waits for it, and says so;
+    /// each way through the parts finds the same.
+    async fn a_name_is_looked_for_in_one_stretch_of_a_long_record_after_the_other(app: TestApp) {
+        let owner = founder(&app).await;
+        member(&app, &owner, "viewer").await;
+        let (id, hash) = match app.backend {
+            Backend::Sqlite => ("randomblob(16)", "x''"),
+            Backend::Postgres => ("gen_random_uuid()", "''"),
+        };
+        app.execute(&format!(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 45000)
+            INSERT INTO audit_events (id, workspace_id, seq, at, kind, outcome, actor_kind, actor_name, target_kind,
+                target_name, via, address, user_agent, payload, hash)
+            SELECT {id}, w.id, w.audit_seq + i, {}, 'member.suspended', 'done', 'user', 'Filler', 'nothing', '',
+                'browser', '', '', '{{}}', {hash} FROM n, workspaces w",
+            app.clock.now_ms()
+        ))
+        .await;
+        app.execute("UPDATE workspaces SET audit_seq = audit_seq + 45000").await;
+
+        let first = owner.client.visit(&format!("{PATH}?q=viewer+one")).await;
+        first.assert_says("None of the 20,000 events that were searched fits");
+        assert!(rows(&first).is_empty());
+        let mut page = owner.client.visit(&first.link("after=")).await;
+        page.assert_says("Nothing like this here");
+        page = owner.client.visit(&page.link("after=")).await;
+        page.assert_says("Viewer One accepted").assert_silent_about("further back");
+        // The oldest part has it at once, and from there the way leads back to the latest.
+        let mut back = owner.client.visit(&format!("{PATH}?q=viewer+one&before=end")).await;
+        assert_eq!(rows(&back), rows(&page));
+        let mut steps = 0;
+        while let Some(previous) = back.links().into_iter().find(|link| link.contains("before=") && !link.contains("=end")) {
+            back = owner.client.visit(&previous).await;
+            steps += 1;
+        }
+        assert_eq!((steps, rows(&back).len()), (2, 0));
+        // Where a part is full, the next page begins after its last row, as ever.
+        let full = owner.client.visit(&format!("{PATH}?q=filler")).await;
+        let next = owner.client.visit(&full.attributes("a[rel=next]", "href")[0]).await;
+        assert_eq!((rows(&full).len(), rows(&next).len()), (50, 50));
+        full.assert_silent_about("were searched");
+        // Nothing that a link could say breaks it.
+        for cursor in ["after", "before"] {
+            for number in [i64::MIN, -1, 0, i64::MAX] {
+                let forged = hex::encode(format!("[{{\"n\":{number}}},\"{}\"]", uuid::Uuid::nil()));
+                owner.client.get(&format!("{PATH}?q=viewer&{cursor}={forged}")).await.assert_status(200);
+            }
+        }
+    }
+
+    async fn a_kind_has_one_outcome(app: TestApp) {
+        let owner = founder(&app).await;
+        let viewer = member(&app, &owner, "viewer").await;
+        viewer.client.get(PATH).await.assert_status(403);
+        let found = async |query: &str| rows(&owner.client.visit(&format!("{PATH}?{query}")).await).len();
+        assert_eq!(found("kind=access.refused&outcome=refused").await, 1);
+        assert_eq!(found("kind=access.refused").await, 1);
+        assert_eq!(found("kind=access.refused&outcome=done").await, 0);
+        assert_eq!(found("kind=workspace.created&outcome=refused").await, 0);
+        assert_eq!(found("kind=workspace.created&outcome=done").await, 1);
+        let others = "SELECT count(*) FROM audit_events WHERE (kind = 'access.refused') <> (outcome = 'refused')";
+        assert_eq!(app.scalar_i64(others).await, 0);
+    }
+
     async fn a_flood_of_refusals_does_not_fill_the_record(app: TestApp) {
         let owner = founder(&app).await;
         let viewer = member(&app, &owner, "viewer").await;

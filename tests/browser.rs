@@ -260,3 +260,27 @@ async fn many_are_changed_at_once_with_the_script() {
 async fn many_are_changed_at_once_without_the_script() {
     bulk_change(TestApp::spawn(Backend::Sqlite).await, Script::Off).await;
 }
+
+/// Scopes that are in use are offered by the word that is typed, and stand in its place once chosen.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scope_is_completed() {
+    let app = TestApp::spawn(Backend::Sqlite).await;
+    let owner = founder(&app).await;
+    let visitor = Visitor::new(&app, Script::On).await;
+    visitor.sign_in(&owner.email).await;
+    visitor.go("/w/acme/roles/new").await;
+    visitor.browser.fill("#name", "Helper").await;
+    visitor.browser.fill("#scopes", "read:posts dep").await;
+    let offered = "return [...document.querySelectorAll('#scopes-known button')]
+        .filter((el) => el.checkVisibility()).map((el) => el.value).join(' ');";
+    assert_eq!(visitor.browser.run(offered).await, "deploy:staging");
+    visitor.browser.click("#scopes-known button[value='deploy:staging']").await;
+    let typed = "return document.querySelector('#scopes').value;";
+    assert_eq!(visitor.browser.run(typed).await, "read:posts deploy:staging\n");
+    assert_eq!(visitor.browser.run("return document.activeElement.id;").await, "scopes");
+    assert!(!visitor.browser.run(offered).await.as_str().unwrap().contains("deploy"), "it is there already");
+    visitor.browser.click("main form.roomy button.primary").await;
+    visitor.browser.until_says("Helper is there.").await;
+    let sql = "SELECT COUNT(*) FROM grants g JOIN roles r ON r.id = g.role_id WHERE r.slug = 'helper'";
+    assert_eq!(app.scalar_i64(sql).await, 2);
+}

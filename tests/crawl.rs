@@ -39,6 +39,9 @@ async fn another_state(app: &TestApp, world: &World) {
         ("support", "cancel:invitations"),
         ("billing", "invite:members"),
         ("billing", "delete:organization"),
+        ("billing", "manage:roles"),
+        ("editor", "manage:roles"),
+        ("support", "update:permissions"),
     ] {
         let sql = format!(
             "INSERT INTO grants (workspace_id, role_id, scope)
@@ -98,6 +101,14 @@ fn filled(page: &Page, form: FormOnPage, action: &str) -> FormOnPage {
         action if action.starts_with("/w/acme/members/selection/roles") => {
             let may_give = page.attributes("main input[name=role]:not([disabled])", "value");
             form.fill(&[("role", &may_give[0])])
+        }
+        "/w/acme/roles" => form.fill(&[("name", "Another Role")]),
+        action if action.starts_with("/w/acme/roles/") && action.ends_with("/deletion") => {
+            let may_take = page.attributes("#replacement option:not([disabled])", "value");
+            match may_take.get(1) {
+                Some(role) => form.fill(&[("replacement", role)]),
+                None => form,
+            }
         }
         "/w/acme/teams" => form.fill(&[("name", "Another Team")]),
         action if action.starts_with("/w/acme/teams/") && action.ends_with("/members") => {
@@ -200,6 +211,8 @@ fn with_ids(pattern: &str, facts: &Facts) -> Vec<String> {
         each("{invitation}", facts.invitations.iter().map(|invitation| invitation.id.as_str()).collect())
     } else if path.contains("{offer}") {
         each("{offer}", facts.offer.iter().map(|(id, ..)| id.as_str()).collect())
+    } else if path.contains("{role}") {
+        each("{role}", facts.roles.keys().map(String::as_str).collect())
     } else if path.contains("{permission}") {
         each("{permission}", Permission::ALL.iter().map(|permission| permission.scope()).collect())
     } else if path.contains("/members/selection/") {
@@ -293,6 +306,21 @@ fn may(facts: &Facts, me: &str, my: &Holdings, route: &str, path: &str) -> bool 
             let others = facts.roles.values().filter(|role| !role.is_owner());
             others.into_iter().any(|role| my.may_toggle(role, permission).is_ok())
         }
+        "/roles" => true,
+        "/roles/{role}/details" | "/roles/{role}/scopes" | "/roles/{role}/deletion" => {
+            let slug = path.split('/').nth(4).unwrap();
+            let role = &facts.roles[slug];
+            let may_edit = !role.is_owner() && my.may_assign(role).is_ok();
+            let is_custom = facts.custom.iter().any(|custom| custom == slug);
+            let has = |slugs: &[String]| slugs.iter().any(|held| held == slug);
+            match rest.rsplit('/').next().unwrap() {
+                "scopes" => may_edit,
+                "details" => may_edit && is_custom,
+                // A team that carries it keeps it.
+                _ if facts.teams.iter().any(|team| has(&team.carried)) => false,
+                _ => may_edit && is_custom && may_be_replaced(facts, my, slug, has),
+            }
+        }
         "/teams" => true,
         "/teams/{team}/details" => team.is_some_and(edits),
         "/teams/{team}/members" => team.is_some_and(|team| {
@@ -308,4 +336,17 @@ fn may(facts: &Facts, me: &str, my: &Holdings, route: &str, path: &str) -> bool 
         "/organization" | "/organization/deletion" => true,
         _ => panic!("say in tests/crawl.rs who may send POST {route}, beside the permission"),
     }
+}
+
+/// Nobody has the role, or I may give each who has it another one.
+fn may_be_replaced(facts: &Facts, my: &Holdings, slug: &str, has: impl Fn(&[String]) -> bool) -> bool {
+    let holders: Vec<_> = facts.members.iter().filter(|member| has(&member.held)).collect();
+    let invited = facts.invitations.iter().any(|invitation| invitation.is_open && has(&invitation.offered));
+    if holders.is_empty() && !invited {
+        return true;
+    }
+    let mut others = facts.roles.iter().filter(|(other, held)| *other != slug && !held.is_owner());
+    others.any(|(_, role)| my.may_assign(role).is_ok())
+        && (holders.is_empty() || my.has(Permission::UpdateMemberRoles))
+        && holders.iter().all(|member| my.may_manage(&member.holdings).is_ok())
 }

@@ -54,6 +54,7 @@ async fn make(names: Names) -> Gallery {
     own_pages(&world, &mut hang).await;
     looking(&world, &mut hang).await;
     changing(&world, &mut hang).await;
+    roles(&world, &mut hang).await;
     many_at_once(&world, &mut hang).await;
     teams(&world, &mut hang).await;
     empty_workspace(&world, &mut hang).await;
@@ -174,6 +175,15 @@ impl World {
             Names::Plain => plain.to_owned(),
             Names::Long => "W".repeat(80),
             Names::RightToLeft => "שם לדוגמה (اسم) 7".to_owned(),
+        }
+    }
+
+    /// What a role is called that is made here: as none is yet.
+    fn role_name(&self) -> String {
+        match self.names {
+            Names::Plain => "Incident lead".to_owned(),
+            Names::Long => format!("{}M", "W".repeat(79)),
+            Names::RightToLeft => "תפקיד לדוגמה (دور) 8".to_owned(),
         }
     }
 
@@ -419,6 +429,74 @@ async fn changing(world: &World, hang: &mut Hang) {
     hang.page("activity-refused", 200, owner.get(&world.at("/activity?outcome=refused")).await);
     hang.page("activity-none", 200, owner.get(&world.at("/activity?q=nobody+at+all&from=2026-01-31")).await);
     hang.opened("invitation-menu", "invitations-results", &["#results details.dropdown > summary"]);
+}
+
+/// Roles: looked at, made, edited, compared, deleted.
+async fn roles(world: &World, hang: &mut Hang) {
+    let (app, owner, admin) = (&world.app, &world.owner, &world.admin);
+    let path = world.at("/roles");
+    let at = |rest: &str| format!("{path}/{rest}");
+    hang.page("role-built-in", 200, owner.get(&at("editor")).await);
+    hang.page("role-owner", 200, owner.get(&at("owner")).await);
+    hang.page("role-of-viewer", 200, world.viewer.get(&at("support")).await);
+    hang.page("role-duplicate", 200, owner.get(&at("new?from=developer")).await);
+    hang.page("role-pattern", 200, owner.get(&at("new?template=manager")).await);
+    let page = owner.get(&at("new")).await;
+    let (name, long) = (world.role_name(), world.names == Names::Long);
+    let scope = if long { format!("deploy:{}", "w".repeat(113)) } else { "deploy:*".to_owned() };
+    let wrong = format!("{scope}\nusers_read, Write:Posts");
+    let named = [("name", ""), ("scopes", &wrong), ("permission", "read:audit")];
+    hang.page("role-new-refused", 422, owner.submit(&page, &path, &named).await);
+    let description =
+        if long { "W".repeat(200) } else { world.name("Calls people together when something breaks.") };
+    let typed = format!("{scope} read:builds");
+    let fields = [
+        ("name", name.as_str()),
+        ("description", &description),
+        ("permission", "read:members"),
+        ("permission", "read:audit"),
+        ("scopes", &typed),
+    ];
+    let made = submit(owner, &page, &path, &fields).await;
+    hang.page("role-new", 200, page);
+    let role = made.path().to_owned();
+    let slug = role.rsplit('/').next().unwrap().to_owned();
+    hang.page("role-made", 200, made.clone());
+    // Admins may edit roles by now, and do not see the activity, which this role does.
+    hang.page("role-above-admin", 200, admin.get(&role).await);
+    hang.page("role-deletion", 200, owner.get(&format!("{role}/deletion")).await);
+
+    let give = [("role", "developer"), ("role", slug.as_str())];
+    owner.post_form(&format!("{}/roles", world.member("developer")), &give).await.assert_status(303);
+    owner.get(&role).await; // says what was given
+    hang.page("role-deletion-held", 200, owner.get(&format!("{role}/deletion")).await);
+    hang.page("role-deletion-refused", 409, owner.post_form(&format!("{role}/deletion"), &[]).await);
+    hang.page("role-saved", 200, submit(owner, &made, "/scopes", &[("permission", "read:teams")]).await);
+    let other = [("permission", "read:billing"), ("scopes", "read:reports")];
+    hang.page("role-stale", 409, owner.submit(&made, "/scopes", &other).await);
+    let now = owner.get(&role).await;
+    hang.page("role-refused", 422, owner.submit(&now, "/scopes", &[("scopes", &wrong)]).await);
+    hang.page("role-unnamed", 422, owner.submit(&now, "/details", &[("name", "")]).await);
+    let now = admin.get(&at("admin")).await;
+    hang.page("role-of-admin", 200, now.clone());
+    let none = now.form("/scopes").without("permission");
+    hang.page("role-lock-out", 409, admin.send(&now, &none).await);
+
+    hang.page("roles-compared", 200, owner.get(&at(&format!("comparison?a=editor&b={slug}"))).await);
+    let only = "comparison?a=developer&b=support&only=differences";
+    hang.page("roles-compared-differences", 200, owner.get(&at(only)).await);
+    let same = "comparison?a=viewer&b=viewer&only=differences";
+    hang.page("roles-compared-same", 200, owner.get(&at(same)).await);
+    hang.page("roles-compared-refused", 422, owner.get(&at("comparison?a=king")).await);
+    hang.page("roles-with-custom", 200, owner.get(&path).await);
+    let page = owner.get(&format!("{role}/deletion")).await;
+    let deleted = submit(owner, &page, "/deletion", &[("replacement", "viewer")]).await;
+    hang.page("roles-deleted", 200, deleted);
+    hang.page("activity-of-roles", 200, owner.get(&world.at("/activity")).await);
+    assert_eq!(
+        app.scalar_i64(&format!("SELECT count(*) FROM roles WHERE slug = {}", quoted(&slug))).await,
+        0
+    );
 }
 
 /// Several members or invitations, looked at and changed together.

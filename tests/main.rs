@@ -31,6 +31,7 @@ mod plans; // the database explains every statement: none goes through everythin
 mod policy; // the ceiling, as properties of the pure rules
 mod races; // twenty at once, on real connections
 mod refusals; // what a refusal looks like, and what leads on
+mod roles; // made, named, edited, compared, deleted
 mod security; // one row a permission, saved at once
 mod statements; // how many SQL statements a page costs
 mod support;

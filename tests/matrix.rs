@@ -102,6 +102,14 @@ const RULES: &[(&str, Access)] = &[
     ("GET /w/{workspace}/teams/{team}/deletion", one(P::DeleteTeams)),
     ("POST /w/{workspace}/teams/{team}/deletion", one(P::DeleteTeams)),
     ("GET /w/{workspace}/roles", one(P::ReadMembers)),
+    ("POST /w/{workspace}/roles", one(P::ManageRoles)),
+    ("GET /w/{workspace}/roles/new", one(P::ManageRoles)),
+    ("GET /w/{workspace}/roles/comparison", one(P::ReadMembers)),
+    ("GET /w/{workspace}/roles/{role}", one(P::ReadMembers)),
+    ("POST /w/{workspace}/roles/{role}/details", one(P::ManageRoles)),
+    ("POST /w/{workspace}/roles/{role}/scopes", one(P::UpdatePermissions)),
+    ("GET /w/{workspace}/roles/{role}/deletion", one(P::ManageRoles)),
+    ("POST /w/{workspace}/roles/{role}/deletion", one(P::ManageRoles)),
     ("GET /w/{workspace}/security", one(P::ReadMembers)),
     ("POST /w/{workspace}/security/{permission}", one(P::UpdatePermissions)),
     ("GET /w/{workspace}/organization", MEMBER),
@@ -184,6 +192,8 @@ struct Matrix<'a> {
     actors: Vec<Actor>,
     /// The version that the form of the Security page for [`TOGGLED`] carries.
     version: String,
+    /// The versions that the two forms on the page of the role carry: its details, its scopes.
+    role_versions: [String; 2],
     /// The versions that the forms for the roles of the two teams carry: their own, and that above.
     team_versions: [String; 2],
     /// The page for what does not exist, for who is no member.
@@ -369,6 +379,9 @@ impl<'a> Matrix<'a> {
         });
         let owner = &world.person(BuiltIn::Owner).client;
         let security = owner.visit("/w/acme/security").await;
+        let role = owner.visit(&format!("/w/acme/roles/{}", world.acme.role)).await;
+        let role_versions =
+            ["/details", "/scopes"].map(|form| role.form(form).values("version")[0].to_owned());
         let version =
             security.form(&format!("/security/{}", TOGGLED.scope())).values("version")[0].to_owned();
         let mut team_versions = [String::new(), String::new()];
@@ -381,6 +394,7 @@ impl<'a> Matrix<'a> {
             world,
             actors,
             version,
+            role_versions,
             team_versions,
             nothing: owner.get("/w/nowhere").await.with_status(404).html,
             before: app.snapshot(TENANT_TABLES).await,
@@ -433,6 +447,9 @@ impl<'a> Matrix<'a> {
                 "team" => id(things.team),
                 "invitation" => id(things.invitation),
                 "offer" => id(things.offer),
+                "role" if place == Place::Above => "owner".into(),
+                "role" if place == Place::UnknownIds => UNKNOWN.to_string(),
+                "role" => things.role.into(),
                 // The catalogue is the same for every workspace.
                 "permission" if place == Place::ForeignIds => return None,
                 "permission" if place == Place::UnknownIds => "fly:rockets".into(),
@@ -454,7 +471,8 @@ impl<'a> Matrix<'a> {
         let exists = match place {
             Place::Own => true,
             Place::Above => {
-                ["{member}", "{team}", "/members/selection"].iter().any(|of| pattern.contains(of))
+                let of = ["{member}", "/members/selection", "{role}", "{team}"];
+                of.iter().any(|part| pattern.contains(part))
             }
             // Their own workspace is no other.
             Place::OtherWorkspace if actor.kind == Kind::Outsider => false,
@@ -501,6 +519,15 @@ impl<'a> Matrix<'a> {
             "/w/{workspace}/members/{member}/roles" => of(&[("role", "viewer"), ("role", "support")]),
             "/w/{workspace}/invitations" => of(&[("emails", "new@example.com"), ("role", "viewer")]),
             "/w/{workspace}/security/{permission}" => of(&[("role", "viewer"), ("version", &self.version)]),
+            "/w/{workspace}/roles" => of(&[("name", "New Role"), ("scopes", "read:notes")]),
+            "/w/{workspace}/roles/{role}/details" => {
+                of(&[("name", "Renamed"), ("version", &self.role_versions[0])])
+            }
+            "/w/{workspace}/roles/{role}/scopes" => of(&[
+                ("permission", "read:members"),
+                ("scopes", "write:notes"),
+                ("version", &self.role_versions[1]),
+            ]),
             "/w/{workspace}/teams" | "/w/{workspace}/teams/{team}/details" => {
                 of(&[("name", "Another Team"), ("description", "")])
             }
@@ -529,6 +556,7 @@ impl<'a> Matrix<'a> {
             | "/w/{workspace}/ownership-offers/{offer}/withdrawal"
             | "/w/{workspace}/invitations/{invitation}/resend"
             | "/w/{workspace}/invitations/{invitation}/cancellation"
+            | "/w/{workspace}/roles/{role}/deletion"
             | "/w/{workspace}/teams/{team}/members/{member}/removal"
             | "/w/{workspace}/teams/{team}/deletion"
             | "/w/{workspace}/members/selection/suspension"
@@ -583,6 +611,10 @@ impl<'a> Matrix<'a> {
         // The page names everyone, and says to whom it can't be done.
         if rest.contains("/selection/") && is_get {
             return done;
+        }
+        // Nobody changes the role of the Owners, not even an Owner.
+        if place == Place::Above && rest.starts_with("/roles/{role}/") {
+            return Audited(403);
         }
         let changes_member = ["/roles", "/suspension", "/reactivation", "/removal"];
         let of_member = rest.starts_with("/members/{member}") || rest.starts_with("/members/selection");

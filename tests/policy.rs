@@ -1,10 +1,11 @@
-//! The ceiling: whatever sequence of allowed changes is made by those below an Owner, nobody comes
-//! to hold what the one who acted did not hold, and nobody who holds as much or more loses anything.
+//! Scopes, as an algebra; and the ceiling: whatever sequence of allowed changes is made by those below
+//! an Owner, nobody comes to hold what the one who acted did not hold, and nobody who holds as much or
+//! more loses anything.
 //!
-//! The model applies the very functions that `domain` asks (`may_change_roles`, `may_toggle`,
-//! `may_invite`, `may_manage`) to random workspaces and random actions.
+//! The model applies the very functions that `domain` asks (`may_change_roles`, `may_assign`,
+//! `may_grant`, `may_toggle`, `may_invite`, `may_manage`) to random workspaces and random actions.
 
-use bailiwick::policy::{BuiltIn, Holdings, Permission, Scope};
+use bailiwick::policy::{BuiltIn, Holdings, Permission, Scope, ScopeError};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -38,6 +39,8 @@ struct World {
 enum Action {
     ChangeRoles { actor: usize, target: usize, roles: BTreeSet<usize> },
     Toggle { actor: usize, role: usize, permission: usize },
+    EditScope { actor: usize, role: usize, scope: String },
+    Replace { actor: usize, role: usize, by: usize },
     Invite { actor: usize, roles: BTreeSet<usize> },
     Accept { invitation: usize },
     Remove { actor: usize, target: usize },
@@ -75,6 +78,45 @@ impl World {
                 }
                 Some(*actor)
             }
+            Action::EditScope { actor, role, scope } => {
+                let me = self.of(*actor);
+                let allowed = me.has(Permission::UpdatePermissions)
+                    && !self.roles[*role].owner
+                    && me.may_grant(&self.roles[*role].holdings(), scope).is_ok();
+                if !allowed {
+                    return None;
+                }
+                let grants = &mut self.roles[*role].grants;
+                if !grants.remove(scope) {
+                    grants.insert(scope.clone());
+                }
+                Some(*actor)
+            }
+            // A role is deleted, and whoever has it gets another: as `roles::delete` asks.
+            Action::Replace { actor, role, by } => {
+                let me = self.of(*actor);
+                let holders = |members: &[BTreeSet<usize>]| -> Vec<usize> {
+                    (0..members.len()).filter(|member| members[*member].contains(role)).collect()
+                };
+                let allowed = role != by
+                    && me.has(Permission::ManageRoles)
+                    && me.has(Permission::UpdateMemberRoles)
+                    && ![role, by].iter().any(|role| self.roles[**role].owner)
+                    && [role, by].iter().all(|role| me.may_assign(&self.roles[**role].holdings()).is_ok())
+                    && holders(&self.members).iter().all(|member| me.may_manage(&self.of(*member)).is_ok());
+                if !allowed {
+                    return None;
+                }
+                for member in holders(&self.members) {
+                    self.members[member].remove(role);
+                    self.members[member].insert(*by);
+                }
+                for invitation in self.invitations.iter_mut().filter(|i| i.roles.contains(role)) {
+                    invitation.roles.remove(role);
+                    invitation.roles.insert(*by);
+                }
+                Some(*actor)
+            }
             Action::Invite { actor, roles } => {
                 let allowed = !roles.is_empty() && self.of(*actor).may_invite(&self.chosen(roles)).is_ok();
                 allowed.then(|| self.invitations.push(Invitation { inviter: *actor, roles: roles.clone() }));
@@ -109,10 +151,20 @@ const ROLES: usize = 9;
 
 fn scope() -> impl Strategy<Value = String> {
     let permission = (0..Permission::ALL.len()).prop_map(|n| Permission::ALL[n].scope().to_owned());
-    let part = prop_oneof![Just("*"), Just("read"), Just("write"), Just("users"), Just("posts")];
+    let part = prop_oneof![Just("*"), Just("read"), Just("write"), Just("users"), Just("members")];
     let two = (part.clone(), part.clone()).prop_map(|(a, b)| format!("{a}:{b}"));
     let three = (part.clone(), part.clone(), part).prop_map(|(a, b, c)| format!("{a}:{b}:{c}"));
     prop_oneof![3 => permission, 2 => two, 1 => three]
+}
+
+/// Any text at all, texts of the letters that scopes are made of, and near misses.
+fn typed() -> impl Strategy<Value = String> {
+    let word =
+        || prop_oneof![Just("read"), Just("users"), Just("Write"), Just("*"), Just("blog posts"), Just("")];
+    let joint = prop_oneof![Just(":"), Just("_"), Just("."), Just(" "), Just(": "), Just("::")];
+    let near =
+        (word(), joint.clone(), word(), joint, word()).prop_map(|(a, i, b, j, c)| [a, i, b, j, c].concat());
+    prop_oneof![".{0,130}", "[a-zA-Z0-9:*_. -]{0,40}", near]
 }
 
 fn world() -> impl Strategy<Value = World> {
@@ -144,6 +196,12 @@ fn action() -> impl Strategy<Value = Action> {
             role,
             permission
         }),
+        (member(), 0..ROLES, scope()).prop_map(|(actor, role, scope)| Action::EditScope {
+            actor,
+            role,
+            scope
+        }),
+        (member(), 0..ROLES, 0..ROLES).prop_map(|(actor, role, by)| Action::Replace { actor, role, by }),
         (member(), roles()).prop_map(|(actor, roles)| Action::Invite { actor, roles }),
         (0..8_usize).prop_map(|invitation| Action::Accept { invitation }),
         (member(), member()).prop_map(|(actor, target)| Action::Remove { actor, target }),
@@ -176,6 +234,58 @@ proptest! {
                     let held = Scope::parse(&lost).is_ok_and(|scope| ceiling.allows(&scope));
                     prop_assert!(held, "{action:?} took {lost} from {member}, which {actor} does not hold");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn covering_is_an_order_that_keeps_the_catalogue_apart(a in scope(), b in scope(), c in scope()) {
+        let [a, b, c] = [&a, &b, &c].map(|text| Scope::parse(text).expect("a scope"));
+        prop_assert!(a.covers(&a));
+        if a.covers(&b) && b.covers(&c) {
+            prop_assert!(a.covers(&c), "{a} covers {b}, {b} covers {c}");
+        }
+        if a.covers(&b) && b.covers(&a) {
+            prop_assert_eq!(&a, &b);
+        }
+        if let Some(permission) = b.permission() && a.covers(&b) {
+            prop_assert_eq!(a.permission(), Some(permission), "{} reached {}", a, b);
+        }
+    }
+
+    #[test]
+    fn a_scope_holds_what_it_covers_and_a_union_what_its_parts_hold(a in scope(), b in scope(), asked in scope()) {
+        let one = |text: &str| Holdings::of(false, [text]);
+        let [pa, pb, asked] = [&a, &b, &asked].map(|text| Scope::parse(text).expect("a scope"));
+        prop_assert_eq!(one(&a).allows(&asked), pa.covers(&asked), "{} and {}", a, asked);
+        prop_assert_eq!(one(&a).contains(&one(&b)), pa.covers(&pb), "{} and {}", a, b);
+        let both = Holdings::of(false, [a.as_str(), b.as_str()]);
+        prop_assert_eq!(both.allows(&asked), one(&a).allows(&asked) || one(&b).allows(&asked));
+        prop_assert_eq!(&both, &Holdings::union([&one(&a), &one(&b)]));
+    }
+
+    #[test]
+    fn what_is_read_is_written_the_same(text in scope()) {
+        let read = Scope::parse(&text).expect("a scope");
+        prop_assert_eq!(read.to_string(), text.clone());
+        prop_assert_eq!(Scope::parse(read.as_str()), Ok(read));
+    }
+
+    /// Whatever is typed: no panic, nothing but the language gets through, and what is offered in its
+    /// place is a scope.
+    #[test]
+    fn anything_can_be_typed(text in typed()) {
+        for read in [Scope::parse(&text), Scope::named(&text)] {
+            match read {
+                Ok(scope) => {
+                    prop_assert_eq!(scope.as_str(), &text);
+                    prop_assert!(text.len() <= 120 && (2..=3).contains(&text.split(':').count()));
+                    prop_assert!(!text.contains(|c: char| c.is_whitespace() || c.is_uppercase()));
+                }
+                Err(ScopeError::Meant(meant)) => {
+                    prop_assert!(meant != text && Scope::named(&meant).is_ok(), "{text:?}: {meant:?}");
+                }
+                Err(_) => {}
             }
         }
     }

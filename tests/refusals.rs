@@ -86,6 +86,7 @@ both! {
             (format!("{member}/reactivation"), member.as_str()),
             (format!("/w/acme/ownership-offers/{}/acceptance", owner.member_id), "/w/acme"),
             ("/w/acme/security/read:audit".into(), "/w/acme/security"),
+            ("/w/acme/roles/editor/scopes".into(), "/w/acme/roles/editor"),
             (format!("{team}/roles"), team.as_str()),
             (format!("{team}/members/{}/lead", owner.member_id), team_members.as_str()),
             ("/me/password".into(), "/me"),

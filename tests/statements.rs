@@ -43,14 +43,19 @@ const PAGES: &[(&str, u64)] = &[
     ("/w/{workspace}/teams/{team}/members", 3),
     ("/w/{workspace}/teams/{team}/deletion", 2),
     ("/w/{workspace}/roles", 2),
+    ("/w/{workspace}/roles/new", 1),
+    ("/w/{workspace}/roles/comparison", 1),
+    ("/w/{workspace}/roles/{role}", 3),
+    ("/w/{workspace}/roles/{role}/deletion", 3),
     ("/w/{workspace}/security", 2),
     ("/w/{workspace}/organization", 2),
     ("/w/{workspace}/organization/deletion", 2),
     ("/w/{workspace}/activity", 2),
 ];
 
-/// Counter of two changes: admission, lock, admission once more, the change, owners, audit.
-const CHANGES: &[(&str, u64)] = &[("roles of a member", 10), ("a permission", 9)];
+/// Counter of some changes: admission, lock, admission once more, the change, owners, audit.
+const CHANGES: &[(&str, u64)] =
+    &[("roles of a member", 9), ("a permission", 9), ("a permission and a scope of a role", 13)];
 
 both! {
     async fn a_page_costs_what_is_written_here_however_many_rows_there_are(app: TestApp) {
@@ -102,6 +107,7 @@ impl<'a> Office<'a> {
     async fn build(app: &'a TestApp) -> Self {
         let owner = founder(app).await;
         let invitation = Invitation::to("invited-one@example.com").by(owner.user_id).add(app, "acme").await;
+        add_role(app, "acme", "helper", "Helper", &["read:members"]).await;
         let team = add_team(app, "acme", "Everybody", &["viewer"], &[(owner.member_id, true)]).await;
         let office = Self { app, member: String::new(), invitation: invitation.to_string(), team, owner };
         office.grow(5).await;
@@ -115,12 +121,11 @@ impl<'a> Office<'a> {
         for n in usize::try_from(first).unwrap() + 1..=members {
             let email = format!("viewer-{n}@example.com");
             let user = add_user(self.app, &format!("Viewer {n}"), &email).await;
-            let member = add_member(self.app, "acme", user, "active", &["viewer"]).await;
+            let member = add_member(self.app, "acme", user, "active", &["viewer", "helper"]).await;
             add_to_team(self.app, self.team, member, false).await;
-            Invitation::to(&format!("invited-{n}@example.com"))
-                .by(self.owner.user_id)
-                .add(self.app, "acme")
-                .await;
+            let email = format!("invited-{n}@example.com");
+            let invitation = Invitation { roles: &["helper"], ..Invitation::to(&email) };
+            invitation.by(self.owner.user_id).add(self.app, "acme").await;
         }
     }
 
@@ -129,6 +134,7 @@ impl<'a> Office<'a> {
             .replace("{workspace}", "acme")
             .replace("{member}", &self.member)
             .replace("{invitation}", &self.invitation)
+            .replace("{role}", "helper")
             .replace("{team}", &self.team.to_string())
             .replace("{token}", "no-token-of-ours");
         assert!(!path.contains('{'), "say in tests/statements.rs what goes into {pattern}");
@@ -177,8 +183,10 @@ impl<'a> Office<'a> {
         let client = &self.owner.client;
         let roles = format!("/w/acme/members/{}/roles", self.member);
         client.csrf().await;
-        let mut least = [u64::MAX; 2];
+        let mut least = [u64::MAX; 3];
         for n in 0..4 {
+            // After a change of roles the next request reads them anew.
+            client.visit("/w/acme/roles").await;
             let role = ["editor", "viewer"][n % 2];
             least[0] = least[0].min(self.settled(client.post_form(&roles, &[("role", role)])).await);
 
@@ -194,8 +202,16 @@ impl<'a> Office<'a> {
                 client.send(&page, &changed).await.assert_status(303);
             }
             least[1] = least[1].min(toggled.unwrap_or(u64::MAX));
+
+            let page = client.visit("/w/acme/roles/helper").await;
+            let (one, other) = [("read:audit", "read:posts"), ("export:data", "write:posts")][n % 2];
+            let changed = page.form("/scopes").fill(&[("permission", one), ("scopes", other)]);
+            // From the first, which is not counted, on: one permission and one scope for another.
+            let settled = self.settled(client.send(&page, &changed)).await;
+            least[2] = least[2].min(if n == 0 { u64::MAX } else { settled });
         }
-        vec![("roles of a member", least[0]), ("a permission", least[1])]
+        let names = CHANGES.iter().map(|(name, _)| *name);
+        names.zip(least).collect()
     }
 
     /// The statements of a change and of what it sets off: counted once no more come.

@@ -1,6 +1,9 @@
 //! Teams: who is in them, the roles that come with them, and who may change either.
 
-use crate::{support::*, world::assert_counted};
+use crate::{
+    support::*,
+    world::{add_role, assert_counted},
+};
 use uuid::Uuid;
 
 /// The form for roles, and not the Undo of what was just changed.
@@ -255,6 +258,27 @@ both! {
         // And a role that a team carries does not go unnoticed.
         let lost = sea_orm::ConnectionTrait::execute_unprepared(db, "DELETE FROM roles WHERE slug = 'viewer'");
         assert!(lost.await.is_err());
+        assert_counted(&app).await;
+    }
+
+    async fn a_role_that_a_team_carries_is_not_deleted_and_one_by_a_team_is_nobodys_own(app: TestApp) {
+        let owner = founder(&app).await;
+        let viewer = member(&app, &owner, "viewer").await;
+        add_role(&app, "acme", "helper", "Helper", &["read:members"]).await;
+        let own = team(&owner, "Helpers", &[&viewer], &["helper", "support"]).await;
+        let path = "/w/acme/roles/helper";
+        owner.client.visit(path).await.assert_says("A team comes with this role.");
+        let deletion = format!("{path}/deletion");
+        refused(&app, 409, owner.client.get(&deletion)).await;
+        let fields = [("replacement", "support")];
+        refused(&app, 409, owner.client.post_form(&deletion, &fields)).await.assert_says("Take it from the team");
+        // It is their own now, and its replacement comes with the team: they get that as their own too.
+        let roles = format!("/w/acme/members/{}/roles", viewer.member_id);
+        owner.client.post_form(&roles, &[("role", "helper")]).await.assert_status(303);
+        carry(&owner, &own, &["support"]).await.assert_status(303);
+        owner.client.post_form(&deletion, &fields).await.assert_status(303);
+        take_out(&owner, &own, &viewer).await.assert_status(303);
+        assert_eq!(held(&app, &viewer).await, "support");
         assert_counted(&app).await;
     }
 

@@ -9,7 +9,8 @@ use bailiwick::{
 use serde_json::json;
 use std::time::Duration;
 
-const PAGES: [&str; 4] = ["members", "invitations", "security", "activity"];
+const PAGES: [&str; 6] =
+    ["members", "invitations", "security", "activity", "roles/editor", "roles/new?template=manager"];
 
 /// A browser signed in as the Owner of a workspace whose lists go over more than a page.
 async fn owner_of_many(app: &TestApp) -> Browser {

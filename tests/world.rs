@@ -40,6 +40,8 @@ pub struct Things {
     pub invitation: Uuid,
     /// A pending offer by the Owner; in acme, to the Developer.
     pub offer: Uuid,
+    /// The slug of a custom role that no other workspace has, and that nobody holds.
+    pub role: &'static str,
     /// A team that carries the role Viewer, with that viewer in it; in acme the Developer leads it.
     pub team: Uuid,
     /// The same with the Owner in it, and nobody who leads.
@@ -66,6 +68,12 @@ impl World {
         let viewer_user = add_user(app, "Viewer Two", "viewer-two@example.com").await;
         let shut_out_user = add_user(app, "Viewer Three", "viewer-three@example.com").await;
         let developer = people.iter().find(|(role, _)| *role == BuiltIn::Developer).unwrap().1.member_id;
+        add_role(app, "acme", "helper", "Helper", &["read:members", "read:notes"]).await;
+        add_role(app, "acme", "reviewer", "Reviewer", &["read:members", "write:notes"]).await;
+        let reviewer = add_user(app, "Reviewer One", "reviewer-one@example.com").await;
+        add_member(app, "acme", reviewer, "active", &["reviewer"]).await;
+        let as_reviewer = Invitation { roles: &["reviewer"], ..Invitation::to("invited-five@example.com") };
+        as_reviewer.by(owner_user).add(app, "acme").await;
         let viewer = add_member(app, "acme", viewer_user, "active", &["viewer"]).await;
         let shut_out = add_member(app, "acme", shut_out_user, "suspended", &["viewer"]).await;
         // Gives nothing, to whomever.
@@ -78,6 +86,7 @@ impl World {
             owner: owner_member,
             invitation: Invitation::to("invited-one@example.com").by(owner_user).add(app, "acme").await,
             offer: add_offer(app, "acme", owner_member, developer).await,
+            role: "helper",
             team: add_team(app, "acme", "Team One", &["viewer"], &[(viewer, false), (developer, true)]).await,
             team_above: add_team(app, "acme", "Team Above", &["viewer"], &[(owner_member, false)]).await,
         };
@@ -101,7 +110,8 @@ impl World {
         late.by(outsider.user_id).add(app, "elsewhere").await;
         let new = add_user(app, "New One", "new@example.com").await;
         add_member(app, "elsewhere", new, "active", &["viewer"]).await;
-        add_role(app, "elsewhere", "Role Elsewhere").await;
+        let everything: Vec<&str> = Permission::ALL.iter().map(|permission| permission.scope()).collect();
+        add_role(app, "elsewhere", "custom", "Role Elsewhere", &everything).await;
         let elsewhere = Things {
             id: workspace_id(app, "elsewhere").await,
             viewer,
@@ -109,6 +119,7 @@ impl World {
             owner: outsider.member_id,
             invitation: invitation.add(app, "elsewhere").await,
             offer: add_offer(app, "elsewhere", outsider.member_id, viewer).await,
+            role: "custom",
             team: add_team(app, "elsewhere", "Team Elsewhere", &["viewer"], &[(viewer, true)]).await,
             team_above: add_team(app, "elsewhere", "Team Above Elsewhere", &["viewer"], &[]).await,
         };
@@ -179,21 +190,22 @@ pub async fn add_member(app: &TestApp, slug: &str, user: Uuid, status: &str, rol
     id
 }
 
-/// A role that holds every permission.
-async fn add_role(app: &TestApp, workspace: &str, name: &str) {
+/// A custom role with these scopes.
+pub async fn add_role(app: &TestApp, workspace: &str, slug: &str, name: &str, scopes: &[&str]) {
     let (id, workspace) = (app.id(new_id()), quoted(workspace));
     let sql = format!(
         "INSERT INTO roles (id, workspace_id, slug, name, description, built_in, is_owner, position, created_at)
-         SELECT {id}, r.workspace_id, 'custom', {}, '', r.is_owner, r.is_owner, 9, r.created_at
+         SELECT {id}, r.workspace_id, {}, {}, '', r.is_owner, r.is_owner, 9, r.created_at
          FROM roles r JOIN workspaces w ON w.id = r.workspace_id WHERE w.slug = {workspace} AND r.slug = 'viewer'",
+        quoted(slug),
         quoted(name)
     );
     // A Viewer is no Owner: the one false that both databases write alike.
     assert_eq!(app.execute(&sql).await, 1);
-    for permission in Permission::ALL {
+    for scope in scopes {
         let sql = format!(
             "INSERT INTO grants (workspace_id, role_id, scope) SELECT id, {id}, {} FROM workspaces WHERE slug = {workspace}",
-            quoted(permission.scope())
+            quoted(scope)
         );
         assert_eq!(app.execute(&sql).await, 1);
     }
@@ -388,6 +400,8 @@ pub async fn assert_untouched(app: &TestApp, workspace: Uuid, before: &[String],
 /// The facts of acme from which a test says what must be allowed.
 pub struct Facts {
     pub roles: BTreeMap<String, Holdings>,
+    /// Those that the workspace made itself.
+    pub custom: Vec<String>,
     pub members: Vec<MemberFact>,
     pub invitations: Vec<InvitationFact>,
     /// Id, from and to of the offer that is open.
@@ -397,6 +411,8 @@ pub struct Facts {
 
 pub struct TeamFact {
     pub id: String,
+    /// Slugs.
+    pub carried: Vec<String>,
     pub roles: Vec<Holdings>,
     /// Ids of members, each with whether they lead it.
     pub people: Vec<(String, bool)>,
@@ -405,12 +421,16 @@ pub struct TeamFact {
 pub struct MemberFact {
     pub id: String,
     pub is_active: bool,
+    /// Slugs.
+    pub held: Vec<String>,
     pub holdings: Holdings,
 }
 
 pub struct InvitationFact {
     pub id: String,
     pub is_open: bool,
+    /// Slugs.
+    pub offered: Vec<String>,
     pub roles: Vec<Holdings>,
 }
 
@@ -420,10 +440,14 @@ impl Facts {
         let text = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
         let mut grants: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let sql = format!(
-            "SELECT r.slug, g.scope FROM roles r
+            "SELECT r.slug, g.scope, CASE WHEN r.built_in THEN 1 ELSE 0 END AS built_in FROM roles r
              LEFT JOIN grants g ON g.workspace_id = r.workspace_id AND g.role_id = r.id WHERE r.workspace_id = {id}"
         );
+        let mut custom = Vec::new();
         for row in app.rows(&sql).await {
+            if row["built_in"] == 0 {
+                custom.push(text(&row, "slug"));
+            }
             grants.entry(text(&row, "slug")).or_default().push(text(&row, "scope"));
         }
         let held = |(slug, scopes): (String, Vec<String>)| {
@@ -431,6 +455,7 @@ impl Facts {
             (slug, holdings)
         };
         let roles: BTreeMap<String, Holdings> = grants.into_iter().map(held).collect();
+        let each = |slugs: &str| slugs.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let of = |slugs: &str| slugs.split(' ').map(|slug| roles[slug].clone()).collect::<Vec<_>>();
         let sql = format!(
             "SELECT m.id, m.status, (SELECT string_agg(r.slug, ' ') FROM roles r
@@ -443,6 +468,7 @@ impl Facts {
         let members = rows.iter().map(|row| MemberFact {
             id: text(row, "id"),
             is_active: text(row, "status") == "active",
+            held: each(&text(row, "slugs")),
             holdings: Holdings::union(&of(&text(row, "slugs"))),
         });
         let members: Vec<MemberFact> = members.collect();
@@ -454,6 +480,7 @@ impl Facts {
         let invitations = rows.iter().map(|row| InvitationFact {
             id: text(row, "id"),
             is_open: text(row, "status") == "pending",
+            offered: each(&text(row, "slugs")),
             roles: of(&text(row, "slugs")),
         });
         let invitations: Vec<InvitationFact> = invitations.collect();
@@ -473,8 +500,10 @@ impl Facts {
                 WHERE h.team_id = t.id) AS slugs FROM teams t WHERE t.workspace_id = {id}"
         );
         for row in app.rows(&sql).await {
-            let roles = row["slugs"].as_str().map(&of).unwrap_or_default();
-            teams.insert(text(&row, "id"), TeamFact { id: text(&row, "id"), roles, people: Vec::new() });
+            let carried: Vec<String> = row["slugs"].as_str().map(each).unwrap_or_default();
+            let roles = carried.iter().map(|slug| roles[slug].clone()).collect();
+            let id = text(&row, "id");
+            teams.insert(id.clone(), TeamFact { id, carried, roles, people: Vec::new() });
         }
         let sql = format!(
             "SELECT team_id, member_id, CASE WHEN is_lead THEN 1 ELSE 0 END AS leads
@@ -484,7 +513,7 @@ impl Facts {
             let people = &mut teams.get_mut(&text(&row, "team_id")).unwrap().people;
             people.push((text(&row, "member_id"), row["leads"] == 1));
         }
-        Self { roles, members, invitations, offer, teams: teams.into_values().collect() }
+        Self { roles, custom, members, invitations, offer, teams: teams.into_values().collect() }
     }
 }
 

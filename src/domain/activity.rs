@@ -7,7 +7,7 @@ use super::{
     scope::{ReadScope, Scoped},
 };
 use crate::{clock::MINUTE, policy::perm};
-use sea_orm::Value;
+use sea_orm::{FromQueryResult, Value};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -94,18 +94,126 @@ pub async fn list(
     scope: &ReadScope<perm::ReadAudit>,
     filter: &Filter,
     at: &Position,
-) -> Result<Page<Entry>, Refused> {
+) -> Result<Listing, Refused> {
+    if filter.contradicts_itself() {
+        return Ok(Listing { page: Page::empty(), goes_on: false });
+    }
     let (mut sql, mut values) = (String::from(COLUMNS), Vec::new());
     filter.narrow(&mut sql, &mut values);
+    let stretch = match filter.text.is_empty() {
+        true => None,
+        false => Some(Stretch::at(scope, filter, at).await?),
+    };
+    if let Some(stretch) = &stretch {
+        stretch.narrow(&mut sql, &mut values);
+    }
     Order { column: "e.seq", is_text: false, id: "", descending: true }.finish(&mut sql, &mut values, at)?;
     let rows: Vec<Row> = scope.list(&FIELDS, &sql, values).await?;
-    Ok(Page::cut(rows, at, |row| Cursor::new(Key::Number(row.seq), row.id)).map(Entry::from))
+    let mut page = Page::cut(rows, at, |row| Cursor::new(Key::Number(row.seq), row.id));
+    let goes_on = stretch.is_some_and(|stretch| stretch.continue_from(&mut page, at));
+    Ok(Listing { page: page.map(Entry::from), goes_on })
+}
+
+/// One page of the record.
+pub struct Listing {
+    pub page: Page<Entry>,
+    /// A text was looked for in a part of the record; the next page, or the one before, looks further.
+    pub goes_on: bool,
+}
+
+/// Events in which a text is looked for at a time. No index finds a part of a name, and somebody who
+/// searches a year of a busy workspace for a name that is not there would keep everybody waiting.
+pub const STRETCH: i64 = 20_000;
+
+/// A part of the record, by the numbers of its events, both included.
+struct Stretch {
+    from: i64,
+    until: i64,
+    /// All of the record, as far as the filter's days let it count.
+    oldest: i64,
+    newest: i64,
+}
+
+#[derive(FromQueryResult)]
+struct Ends {
+    oldest: i64,
+    newest: i64,
+}
+
+impl Stretch {
+    async fn at(scope: &ReadScope<perm::ReadAudit>, filter: &Filter, at: &Position) -> Result<Self, Refused> {
+        let mut values: Vec<Value> = Vec::new();
+        let mut bound = |moment: i64| {
+            values.push(moment.into());
+            format!("${}", values.len() + 1)
+        };
+        let oldest = filter.from.map(|from| first_since(&bound(from.saturating_sub(CLOCKS_DIFFER))));
+        let newest = filter.until.map(|until| last_before(&bound(until.saturating_add(CLOCKS_DIFFER))));
+        let sql = format!(
+            "SELECT {} AS oldest, {} AS newest FROM workspaces w WHERE w.id = $1",
+            oldest.as_deref().unwrap_or("CAST(1 AS BIGINT)"),
+            newest.as_deref().unwrap_or("w.audit_seq")
+        );
+        let Ends { oldest, newest } = scope.first(&sql, values).await?.ok_or(Refused::Hidden)?;
+        let (from, until) = match at.number() {
+            Some(number) if at.is_backwards() => (number.saturating_add(1), number.saturating_add(STRETCH)),
+            Some(number) => (number.saturating_sub(STRETCH), number.saturating_sub(1)),
+            None if at.is_backwards() => (oldest, oldest.saturating_add(STRETCH - 1)),
+            None => (newest.saturating_sub(STRETCH - 1), newest),
+        };
+        Ok(Self { from: from.max(oldest), until: until.min(newest), oldest, newest })
+    }
+
+    fn narrow(&self, sql: &mut String, values: &mut Vec<Value>) {
+        values.extend([self.from.into(), self.until.into()]);
+        let n = values.len();
+        sql.push_str(&format!(" AND e.seq >= ${n} AND e.seq <= ${}", n + 1));
+    }
+
+    /// Where the page was not filled, its neighbours begin where the stretch ends. Answers whether
+    /// that is so, and something is left to be searched.
+    fn continue_from<T>(&self, page: &mut Page<T>, at: &Position) -> bool {
+        let cursor = |number: i64| Some(Cursor::new(Key::Number(number), Uuid::nil()).encode());
+        let (has_older, has_newer) = (self.from > self.oldest, self.until < self.newest);
+        let goes_on = match at.is_backwards() {
+            true => page.before.is_none() && has_newer,
+            false => page.after.is_none() && has_older,
+        };
+        if page.after.is_none() && has_older {
+            page.after = cursor(self.from);
+        }
+        if page.before.is_none() && has_newer {
+            page.before = cursor(self.until);
+        }
+        goes_on
+    }
+}
+
+/// The number of the first event since a moment; after all there are, if there is none.
+fn first_since(moment: &str) -> String {
+    format!(
+        "COALESCE((SELECT f.seq FROM audit_events f
+            WHERE f.workspace_id = $1 AND f.at >= {moment} ORDER BY f.at, f.seq LIMIT 1), 9223372036854775807)"
+    )
+}
+
+/// The number of the last event before a moment, or 0.
+fn last_before(moment: &str) -> String {
+    format!(
+        "COALESCE((SELECT f.seq FROM audit_events f
+            WHERE f.workspace_id = $1 AND f.at < {moment} ORDER BY f.at DESC, f.seq DESC LIMIT 1), 0)"
+    )
 }
 
 /// The most by which the clocks of two nodes are expected to differ, in milliseconds.
 const CLOCKS_DIFFER: i64 = 10 * MINUTE;
 
 impl Filter {
+    /// No event is of this kind and has this outcome, which only going through all of them would show.
+    fn contradicts_itself(&self) -> bool {
+        !self.kind.is_empty() && !self.outcome.is_empty() && Event::outcome(&self.kind) != self.outcome
+    }
+
     fn narrow(&self, sql: &mut String, values: &mut Vec<Value>) {
         // `$1` is the workspace.
         let mut add = |clause: &str, value: Value| {
@@ -115,7 +223,8 @@ impl Filter {
         if !self.kind.is_empty() {
             add(" AND e.kind = ?", self.kind.as_str().into());
         }
-        if !self.outcome.is_empty() {
+        // A kind has one outcome.
+        if !self.outcome.is_empty() && self.kind.is_empty() {
             add(" AND e.outcome = ?", self.outcome.as_str().into());
         }
         if !self.text.is_empty() {
@@ -132,15 +241,11 @@ impl Filter {
         // Numbers and times grow together, but for the little by which the clocks of nodes differ. So
         // the times are looked up once, and the list goes along its numbers from there.
         if let Some(from) = self.from {
-            let first = " AND e.seq >= COALESCE((SELECT f.seq FROM audit_events f
-                WHERE f.workspace_id = $1 AND f.at >= ? ORDER BY f.at, f.seq LIMIT 1), 9223372036854775807)";
-            add(first, from.saturating_sub(CLOCKS_DIFFER).into());
+            add(&format!(" AND e.seq >= {}", first_since("?")), from.saturating_sub(CLOCKS_DIFFER).into());
             add(" AND e.at >= ?", from.into());
         }
         if let Some(until) = self.until {
-            let last = " AND e.seq <= COALESCE((SELECT f.seq FROM audit_events f
-                WHERE f.workspace_id = $1 AND f.at < ? ORDER BY f.at DESC, f.seq DESC LIMIT 1), 0)";
-            add(last, until.saturating_add(CLOCKS_DIFFER).into());
+            add(&format!(" AND e.seq <= {}", last_before("?")), until.saturating_add(CLOCKS_DIFFER).into());
             add(" AND e.at < ?", until.into());
         }
     }

@@ -84,6 +84,31 @@ pub enum Event {
     InvitationDeclined {
         roles: Vec<String>,
     },
+    InvitationRolesChanged {
+        before: Vec<String>,
+        after: Vec<String>,
+    },
+    RoleCreated {
+        scopes: Vec<String>,
+    },
+    RoleUpdated {
+        name_before: String,
+        name_after: String,
+        description_before: String,
+        description_after: String,
+    },
+    /// The scopes of the customer's own applications; each permission has an event of its own.
+    RoleScopesChanged {
+        before: Vec<String>,
+        after: Vec<String>,
+    },
+    RoleDeleted {
+        scopes: Vec<String>,
+        /// Empty where nobody held the role or was invited with it.
+        replaced_by: String,
+        members: i64,
+        invitations: i64,
+    },
     TeamCreated {
         description: String,
     },
@@ -167,6 +192,11 @@ impl Event {
         ("invitation.cancelled", "Invitation cancelled"),
         ("invitation.accepted", "Invitation accepted"),
         ("invitation.declined", "Invitation declined"),
+        ("invitation.roles-changed", "Invitation's roles changed"),
+        ("role.created", "Role created"),
+        ("role.updated", "Role renamed or described"),
+        ("role.scopes-changed", "Scopes of a role changed"),
+        ("role.deleted", "Role deleted"),
         ("team.created", "Team created"),
         ("team.updated", "Team renamed or described"),
         ("team.deleted", "Team deleted"),
@@ -179,6 +209,12 @@ impl Event {
     ];
 
     /// The stable name under which it is stored.
+    /// The outcome of events of a kind: what was refused is told by events of one kind, which tells of
+    /// nothing else.
+    pub(super) fn outcome(kind: &str) -> &'static str {
+        if kind == "access.refused" { "refused" } else { "done" }
+    }
+
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::WorkspaceCreated { .. } => "workspace.created",
@@ -198,6 +234,11 @@ impl Event {
             Self::InvitationCancelled { .. } => "invitation.cancelled",
             Self::InvitationAccepted { .. } => "invitation.accepted",
             Self::InvitationDeclined { .. } => "invitation.declined",
+            Self::InvitationRolesChanged { .. } => "invitation.roles-changed",
+            Self::RoleCreated { .. } => "role.created",
+            Self::RoleUpdated { .. } => "role.updated",
+            Self::RoleScopesChanged { .. } => "role.scopes-changed",
+            Self::RoleDeleted { .. } => "role.deleted",
             Self::TeamCreated { .. } => "team.created",
             Self::TeamUpdated { .. } => "team.updated",
             Self::TeamDeleted { .. } => "team.deleted",
@@ -255,6 +296,7 @@ pub enum TargetKind {
     Workspace,
     Member,
     Invitation,
+    Role,
     Permission,
     Team,
     User,
@@ -275,6 +317,7 @@ impl Target {
             TargetKind::Workspace => "workspace",
             TargetKind::Member => "member",
             TargetKind::Invitation => "invitation",
+            TargetKind::Role => "role",
             TargetKind::Permission => "permission",
             TargetKind::Team => "team",
             TargetKind::User => "user",

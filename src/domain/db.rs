@@ -104,8 +104,13 @@ pub enum OpenError {
     Database(#[from] DbErr),
 }
 
-/// Connections to SQLite that only read. WAL lets them work while the one writer writes.
-const SQLITE_READERS: u32 = 4;
+/// Connections to SQLite that only read. WAL lets them work while the one writer writes. Each has a
+/// thread of its own: with more of them than cores a page costs more (bench/README.md), and with one
+/// a long search would hold up everybody.
+fn sqlite_readers() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    u32::try_from(cores).unwrap_or(2).clamp(2, 8)
+}
 /// To read with and to write with, each.
 const POSTGRES_CONNECTIONS: u32 = 8;
 /// How long a request waits for a connection before it is told to come back.
@@ -126,7 +131,7 @@ impl Db {
             make_parent(Path::new(path.split('?').next().unwrap_or(path)))?;
             // The writer first: it creates the file and switches it to WAL.
             let write = Database::connect(sqlite_options(config, 1, false)).await?;
-            let read = Database::connect(sqlite_options(config, SQLITE_READERS, true)).await?;
+            let read = Database::connect(sqlite_options(config, sqlite_readers(), true)).await?;
             (Readers::of_sqlite(read.get_sqlite_connection_pool().clone()), write)
         };
         migrate(&write).await?;

@@ -10,6 +10,7 @@ use super::{
     invitations::{self, Batch},
     members, organization,
     paging::Position,
+    roles,
     scope::{Credential, Origin, ReadScope, Via},
     security::{self, Wanted},
     seed::{by_email, insert_person, people, read},
@@ -59,6 +60,10 @@ enum Deed {
     Accept,
     Decline,
     Roles(&'static str, &'static [BuiltIn]),
+    /// A role of the workspace's own: its name, what it is for, a permission and other scopes.
+    MakeRole(&'static str, &'static str, Permission, &'static str),
+    /// One of those for somebody, beside a built-in one.
+    RolesOfOwn(&'static str, BuiltIn, &'static str),
     /// A team: its name, what it is for, its people, of whom the first leads it, and its roles.
     Team(&'static str, &'static str, &'static str, &'static [BuiltIn]),
     Suspend(&'static str),
@@ -132,6 +137,17 @@ const STORY: &[(i64, &str, Deed)] = {
         (9 * DAY, "tester", Leave),
         (8 * DAY, "admin", Invite("tester", &[Developer])),
         (7 * DAY - 2 * HOUR, "tester", Accept),
+        (
+            7 * DAY - 4 * HOUR,
+            "owner",
+            MakeRole(
+                "Release manager",
+                "Ships what is done, and watches how it goes.",
+                Permission::ReadMembers,
+                "deploy:* approve:releases read:builds",
+            ),
+        ),
+        (7 * DAY - 5 * HOUR, "admin", RolesOfOwn("tester", Developer, "release-manager")),
         (6 * DAY + 2 * HOUR, "admin", Invite("new.developer", &[Developer])),
         (
             6 * DAY - 3 * HOUR,
@@ -296,6 +312,16 @@ impl Visitor<'_> {
             }
             Deed::Roles(whom, roles) => {
                 let (id, roles) = (self.member(whom).await?, slugs(roles));
+                self.admit().await?.write(async |s| members::change_roles(s, id, &roles).await).await?;
+            }
+            Deed::MakeRole(name, description, permission, scopes) => {
+                let (name, description) = (read(Name::parse(name))?, read(Description::parse(description))?);
+                let named = roles::Named { name, description };
+                let scopes = roles::Bundle::read(&[permission.scope().to_owned()], scopes)?;
+                self.admit().await?.write(async |s| roles::create(s, &named, &scopes).await).await?;
+            }
+            Deed::RolesOfOwn(whom, role, own) => {
+                let (id, roles) = (self.member(whom).await?, [role.slug().to_owned(), own.to_string()]);
                 self.admit().await?.write(async |s| members::change_roles(s, id, &roles).await).await?;
             }
             Deed::Team(name, description, people, roles) => {

@@ -68,8 +68,18 @@ impl Position {
         }
     }
 
-    fn is_backwards(&self) -> bool {
+    pub(super) fn is_backwards(&self) -> bool {
         matches!(self, Self::Before(_) | Self::Last)
+    }
+
+    /// The number from which the page begins, in a list that is sorted by one.
+    pub(super) fn number(&self) -> Option<i64> {
+        match self {
+            Self::After(Cursor(Key::Number(number), _)) | Self::Before(Cursor(Key::Number(number), _)) => {
+                Some(*number)
+            }
+            _ => None,
+        }
     }
 }
 
@@ -142,6 +152,11 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// Of a list that has nothing.
+    pub(super) fn empty() -> Self {
+        Self { rows: Vec::new(), before: None, after: None }
+    }
+
     /// Sorts out what [`Order::finish`] fetched: one row more than a page tells that there are more.
     pub(super) fn cut(mut rows: Vec<T>, at: &Position, cursor: impl Fn(&T) -> Cursor) -> Self {
         let more = rows.len() > PAGE;

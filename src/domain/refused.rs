@@ -97,6 +97,10 @@ pub enum Conflict {
     LocksYouOut,
     #[error("This invitation is not pending any more, so it can't be changed.")]
     NotPending,
+    #[error("Someone has this role, or is invited with it. Choose the role that takes its place.")]
+    RoleInUse,
+    #[error("A team comes with this role. Take it from the team first, on the team's page.")]
+    RoleOfTeam,
 }
 
 /// A link or an offer that is used up.
@@ -211,6 +215,7 @@ impl Refused {
             Self::WrongAddress(_) => Some("wrong-address"),
             Self::Conflict(Conflict::LastOwner) => Some("last-owner"),
             Self::Conflict(Conflict::LocksYouOut) => Some("lock-out"),
+            Self::Conflict(Conflict::RoleInUse | Conflict::RoleOfTeam) => Some("role-in-use"),
             Self::Conflict(_) => Some("conflict"),
             _ => None,
         }

@@ -1,16 +1,14 @@
 //! The Security page: which roles hold which permission.
 
 use super::{
-    Conflict, Event, Invalid, Recorded, Refused, Target, TargetKind,
-    roles::{self, Census, Role, Roles},
-    scope::{ReadScope, Scoped, WriteScope},
+    Conflict, Invalid, Recorded, Refused,
+    roles::{
+        Census, Role, Roles, fingerprint,
+        grants::{self, Cell},
+    },
+    scope::{ReadScope, WriteScope},
 };
-use crate::{
-    entity::grant,
-    policy::{Holdings, Permission, perm},
-};
-use sea_orm::{ActiveValue::Set, ColumnTrait, QueryFilter};
-use sha2::{Digest, Sha256};
+use crate::policy::{Holdings, Permission, perm};
 
 /// One row of the page.
 #[derive(Clone, Debug)]
@@ -88,21 +86,11 @@ fn toggle(actor: &Holdings, role: &Role, permission: Permission) -> Toggle {
     }
 }
 
-/// Stands for the set of roles that hold the permission now. It is made from the set itself, so no
-/// way of changing the set can forget to count it up; a set that came back to what it was is the set
-/// that the editor saw.
+/// Stands for the set of roles that hold the permission now.
 fn version(all: &Roles, permission: Permission) -> String {
-    let mut ids: Vec<_> = all
-        .iter()
-        .filter(|role| !role.is_owner && role.holdings.has(permission))
-        .map(|role| role.id)
-        .collect();
+    let mut ids: Vec<_> = all.holding(permission).iter().map(|role| *role.id.as_bytes()).collect();
     ids.sort_unstable();
-    let mut hash = Sha256::new().chain_update(permission.scope());
-    for id in ids {
-        hash.update(id.as_bytes());
-    }
-    hex::encode(&hash.finalize()[..8])
+    fingerprint(permission.scope().as_bytes(), ids)
 }
 
 /// What an editor asks for: the full set of roles beside Owner.
@@ -148,45 +136,30 @@ pub async fn set(
         return Err(Conflict::Changed.into());
     }
     let ticked = chosen(&all, &wanted.roles)?;
-    let held: Vec<&Role> = all.iter().filter(|r| !r.is_owner && r.holdings.has(permission)).collect();
+    let held = all.holding(permission);
     let is_in = |set: &[&Role], role: &Role| set.iter().any(|other| other.id == role.id);
-    let added: Vec<&Role> = ticked.iter().copied().filter(|role| !is_in(&held, role)).collect();
-    let taken: Vec<&Role> = held.iter().copied().filter(|role| !is_in(&ticked, role)).collect();
-    for role in added.iter().chain(&taken) {
-        s.actor().holdings.may_toggle(&role.holdings, permission)?;
-    }
-    let locked_out = permission == Permission::UpdatePermissions
-        && !s.actor().holdings.is_owner()
-        && !ticked.iter().any(|role| s.actor().roles.contains(&role.slug));
-    if locked_out && !wanted.confirmed {
-        return Err(Conflict::LocksYouOut.into());
-    }
-    let census = Census::take(s).await?;
-    apply(s, permission, &added, &taken).await?;
-    let after = roles::load(s).await?;
-    let holds =
-        |roles: &Roles, slug: &str| roles.by_slug(slug).is_some_and(|role| role.holdings.has(permission));
-    let (gained, lost) = census.difference(|slug| holds(&all, slug), |slug| holds(&after, slug));
-    let changed = Changed {
+    let cell = |put: bool| move |role| Cell { role, scope: permission.scope(), put };
+    let added = ticked.iter().copied().filter(|role| !is_in(&held, role)).map(cell(true));
+    let taken = held.iter().copied().filter(|role| !is_in(&ticked, role)).map(cell(false));
+    let cells: Vec<Cell<'_>> = added.chain(taken).collect();
+    let mut changed = Changed {
         permission,
         before: held.iter().map(|role| role.slug.clone()).collect(),
-        version: version(&after, permission),
-        gained,
-        lost,
-        is_change: !added.is_empty() || !taken.is_empty(),
-        locked_out,
+        version: wanted.version.clone(),
+        gained: 0,
+        lost: 0,
+        is_change: !cells.is_empty(),
+        locked_out: false,
     };
     if !changed.is_change {
         return Ok(Recorded::unchanged(changed));
     }
-    let event = Event::PermissionChanged {
-        permission: permission.scope().to_owned(),
-        before: roles::names(&held),
-        after: roles::names(&ticked),
-        gained,
-        lost,
-    };
-    Ok(Recorded::new(changed, event, Target::named(TargetKind::Permission, permission.label())))
+    let change = grants::change(s, &cells, wanted.confirmed).await?;
+    (changed.gained, changed.lost) =
+        change.reach.first().map_or((0, 0), |(_, gained, lost)| (*gained, *lost));
+    changed.version = version(&change.after, permission);
+    changed.locked_out = change.locked_out;
+    Ok(Recorded::many(changed, change.entries))
 }
 
 /// The roles of the form. None at all is an answer here: then only Owners hold it.
@@ -199,25 +172,4 @@ fn chosen<'a>(all: &'a Roles, slugs: &[String]) -> Result<Vec<&'a Role>, Refused
         return Err(Invalid::field("role", "Owner holds every permission and can't be changed here.").into());
     }
     Ok(roles)
-}
-
-async fn apply(
-    s: &WriteScope<perm::UpdatePermissions>,
-    permission: Permission,
-    added: &[&Role],
-    taken: &[&Role],
-) -> Result<(), Refused> {
-    for role in added {
-        let row = grant::ActiveModel {
-            workspace_id: Set(s.workspace_id()),
-            role_id: Set(role.id),
-            scope: Set(permission.scope().to_owned()),
-        };
-        s.open().insert(row).await?;
-    }
-    for role in taken {
-        let row = s.open().delete::<grant::Entity>().filter(grant::Column::RoleId.eq(role.id));
-        s.open().apply_to_one(row.filter(grant::Column::Scope.eq(permission.scope()))).await?;
-    }
-    Ok(())
 }

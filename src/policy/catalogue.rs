@@ -178,7 +178,7 @@ catalogue! {
         CancelInvitations cancel_invitations "cancel:invitations" "Cancel invitations" [Admin] built
             "Withdraw invitations that were not accepted yet.";
         UpdatePermissions update_permissions "update:permissions" "Update permissions" [] built
-            "Change the rules on this page.";
+            "Change which role holds what.";
         CreateOauthClients create_oauth_clients "create:oauth-clients" "Create OAuth clients" [Admin Developer] later
             "Register client apps that connect outside tools.";
         ExportData export_data "export:data" "Export data" [Admin] later
@@ -201,8 +201,8 @@ catalogue! {
             "Shut people out for a while; they keep their roles.";
         RemoveMembers remove_members "remove:members" "Remove members" [Admin] built
             "End a membership.";
-        ManageRoles manage_roles "manage:roles" "Create and delete roles" [] later
-            "Make roles of one's own, and delete them.";
+        ManageRoles manage_roles "manage:roles" "Create and delete roles" [] built
+            "Make, name and delete roles that hold no more than one's own.";
     }
     KeysAndIntegrations {
         ReadApiKeys read_api_keys "read:api-keys" "View API keys" [Admin Developer] later

@@ -86,9 +86,11 @@ impl Holdings {
 
     /// True if this one scope is held, whether of the catalogue or of an application.
     pub fn allows(&self, scope: &Scope) -> bool {
-        match Permission::of_scope(scope.as_str()) {
-            Some(permission) => self.has(permission),
-            None => self.owner || self.scopes.iter().any(|held| held.covers(scope)),
+        match scope.permission() {
+            _ if self.owner => true,
+            // A permission covers what lies below it.
+            Some(permission) => self.has(permission) || self.scopes.iter().any(|held| held.covers(scope)),
+            None => self.scopes.iter().any(|held| held.fits(scope)),
         }
     }
 
@@ -169,14 +171,22 @@ impl Holdings {
         roles.into_iter().try_for_each(|role| self.may_assign(role))
     }
 
-    /// May a permission be put into this role, or taken out of it? A role is edited only by who
-    /// holds everything in it, before and after.
+    /// May this scope be put into the role, or taken out of it? A role is edited only by who holds
+    /// everything in it, before and after.
+    ///
+    /// # Errors
+    /// As [`Holdings::may_assign`].
+    pub fn may_grant(&self, role: &Self, scope: &str) -> Result<(), Ceiling> {
+        self.may_assign(role)?;
+        self.may_assign(&Self::of(false, [scope]))
+    }
+
+    /// [`Holdings::may_grant`] for a permission.
     ///
     /// # Errors
     /// As [`Holdings::may_assign`].
     pub fn may_toggle(&self, role: &Self, permission: Permission) -> Result<(), Ceiling> {
-        self.may_assign(role)?;
-        self.may_assign(&Self::of(false, [permission.scope()]))
+        self.may_grant(role, permission.scope())
     }
 
     /// May these roles be offered, and does an offer of them still stand?

@@ -11,5 +11,5 @@ pub mod scope;
 
 pub use catalogue::{Access, Can, Group, Needs, Permission, perm};
 pub use holdings::{Ceiling, Holdings};
-pub use roles::BuiltIn;
+pub use roles::{BuiltIn, Pattern};
 pub use scope::{Scope, ScopeError};

@@ -1,7 +1,7 @@
 //! `action:resource` and `action:resource:field`: the language in which rights are written.
 
 use super::Permission;
-use std::fmt;
+use std::{fmt, iter};
 
 /// The longest scope that is accepted, in bytes.
 pub const MAX_LENGTH: usize = 120;
@@ -24,15 +24,61 @@ pub enum ScopeError {
     TooLong,
     #[error("Write a scope as action:resource or action:resource:field, such as read:posts.")]
     Parts,
-    #[error("A part of a scope is lower-case letters, digits, '-' and '_', or a single *.")]
+    #[error("A part of a scope is lower-case letters, digits, '-', '_' and '.', or a single *.")]
     Part,
+    /// It is no scope, or badly named, and this is the likely one.
+    #[error("Did you mean {0}? The action comes first, then the resource, in lower case.")]
+    Meant(String),
+}
+
+/// What people do to things: by these words a scope that was written the wrong way round is known.
+const ACTIONS: &[&str] = &[
+    "add",
+    "admin",
+    "approve",
+    "archive",
+    "assign",
+    "cancel",
+    "check",
+    "create",
+    "delete",
+    "deploy",
+    "download",
+    "edit",
+    "execute",
+    "export",
+    "get",
+    "impersonate",
+    "import",
+    "invite",
+    "list",
+    "manage",
+    "merge",
+    "modify",
+    "publish",
+    "purchase",
+    "read",
+    "remove",
+    "restore",
+    "run",
+    "send",
+    "share",
+    "suspend",
+    "update",
+    "upload",
+    "view",
+    "write",
+];
+
+fn is_action(word: &str) -> bool {
+    ACTIONS.contains(&word)
 }
 
 impl Scope {
-    /// Reads a scope as a person types it.
+    /// Reads a scope as it is stored or asked about.
     ///
     /// # Errors
-    /// Says which rule of the language the text breaks.
+    /// Says which rule of the language the text breaks, and what it was likely meant to be.
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
         if text.is_empty() {
             return Err(ScopeError::Empty);
@@ -40,29 +86,63 @@ impl Scope {
         if text.len() > MAX_LENGTH {
             return Err(ScopeError::TooLong);
         }
-        let parts: Vec<&str> = text.split(':').collect();
-        if !(2..=3).contains(&parts.len()) {
-            return Err(ScopeError::Parts);
+        let parts = text.split(':').count();
+        if (2..=3).contains(&parts) && text.split(':').all(is_part) {
+            return Ok(Self(text.to_owned()));
         }
-        if parts.iter().all(|part| is_part(part)) { Ok(Self(text.to_owned())) } else { Err(ScopeError::Part) }
+        let broken = if (2..=3).contains(&parts) { ScopeError::Part } else { ScopeError::Parts };
+        Err(likely(text).map_or(broken, ScopeError::Meant))
+    }
+
+    /// Reads a scope that somebody names: a new one is also written the usual way round.
+    ///
+    /// # Errors
+    /// As [`Scope::parse`]; [`ScopeError::Meant`] for `users:read` too.
+    pub fn named(text: &str) -> Result<Self, ScopeError> {
+        let scope = Self::parse(text)?;
+        match turned(text) {
+            Some(turned) => Err(ScopeError::Meant(turned)),
+            None => Ok(scope),
+        }
     }
 
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
+    /// The permission of the catalogue that this is, or a field of which this is.
+    pub fn permission(&self) -> Option<Permission> {
+        let end = self.0.match_indices(':').nth(1).map_or(self.0.len(), |(at, _)| at);
+        Permission::of_scope(&self.0[..end])
+    }
+
     /// True if whoever holds `self` may do everything that `other` stands for.
     pub fn covers(&self, other: &Self) -> bool {
-        if Permission::of_scope(&other.0).is_some() {
-            return self == other;
+        // What is in the catalogue is granted by its own name alone.
+        if other.permission().is_some() && other.permission() != self.permission() {
+            return false;
         }
-        let mut mine = self.0.split(':');
-        let mut theirs = other.0.split(':');
+        self.fits(other)
+    }
+
+    /// [`Scope::covers`] by the parts alone, for what is known not to be in the catalogue. A decision
+    /// asks it of every scope that somebody holds, so it goes through the bytes once.
+    pub(super) fn fits(&self, other: &Self) -> bool {
+        let (mine, theirs) = (self.0.as_bytes(), other.0.as_bytes());
+        let (mut i, mut j) = (0, 0);
         loop {
-            match (mine.next(), theirs.next()) {
-                (Some(a), Some(b)) if a == "*" || a == b => {}
+            if mine.get(i) == Some(&b'*') {
+                i += 1;
+                j += theirs[j..].iter().take_while(|b| **b != b':').count();
+            } else {
+                let same =
+                    iter::zip(&mine[i..], &theirs[j..]).take_while(|(a, b)| a == b && **a != b':').count();
+                (i, j) = (i + same, j + same);
+            }
+            match (mine.get(i), theirs.get(j)) {
+                (Some(b':'), Some(b':')) => (i, j) = (i + 1, j + 1),
                 // All of ours is used up: two parts cover every field below them.
-                (None, _) => return true,
+                (None, None | Some(b':')) => return true,
                 _ => return false,
             }
         }
@@ -70,9 +150,59 @@ impl Scope {
 }
 
 fn is_part(part: &str) -> bool {
+    let is_letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     part == "*"
-        || (part.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-            && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_'))
+        || (part.bytes().next().is_some_and(is_letter)
+            && part.bytes().all(|b| is_letter(b) || matches!(b, b'-' | b'_' | b'.')))
+}
+
+/// `read:users` for `users:read`; `None` where a scope is written the usual way round.
+fn turned(text: &str) -> Option<String> {
+    let mut parts: Vec<&str> = text.split(':').collect();
+    let [first, second, ..] = parts.as_slice() else { return None };
+    if is_action(first) || !is_action(second) {
+        return None;
+    }
+    parts.swap(0, 1);
+    Some(parts.join(":"))
+}
+
+/// The scope that a text which is none was likely meant to be: `read:users` for `users_read`,
+/// `Read:Users`, `read users` or `users.read`.
+fn likely(text: &str) -> Option<String> {
+    let text = text.trim();
+    let likely = if text.contains(':') {
+        let lower = text.to_lowercase();
+        let part = |part: &str| part.split_whitespace().collect::<Vec<_>>().join("-");
+        let parts: Vec<String> = lower.split(':').map(part).collect();
+        parts.join(":")
+    } else {
+        let words = words(text);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            [action, of @ ..] if is_action(action) && !of.is_empty() => format!("{action}:{}", of.join("-")),
+            [of @ .., action] if is_action(action) && !of.is_empty() => format!("{action}:{}", of.join("-")),
+            [first, second] => format!("{first}:{second}"),
+            _ => return None,
+        }
+    };
+    let likely = turned(&likely).unwrap_or(likely);
+    let is_scope = (2..=3).contains(&likely.split(':').count()) && likely.split(':').all(is_part);
+    (is_scope && likely.len() <= MAX_LENGTH).then_some(likely)
+}
+
+/// The words of `users_read`, `read users`, `users.read` or `readUsers`, in lower case.
+fn words(text: &str) -> Vec<String> {
+    let mut spaced = String::new();
+    let mut was_lower = false;
+    for c in text.chars() {
+        if c.is_uppercase() && was_lower {
+            spaced.push(' ');
+        }
+        was_lower = c.is_lowercase();
+        spaced.push(if matches!(c, '_' | '.' | '/' | '-') { ' ' } else { c });
+    }
+    spaced.to_lowercase().split_whitespace().map(str::to_owned).collect()
 }
 
 impl fmt::Display for Scope {
@@ -91,16 +221,53 @@ mod tests {
 
     #[test]
     fn reads_two_and_three_parts_and_says_what_is_wrong() {
-        for good in ["read:posts", "read:*", "*:*", "read:users:email", "write:own", "deploy:eu-1"] {
+        for good in
+            ["read:posts", "read:*", "*:*", "read:users:email", "write:own", "deploy:eu-1", "read:v1.2_x"]
+        {
             assert_eq!(scope(good).as_str(), good);
         }
         assert_eq!(Scope::parse(""), Err(ScopeError::Empty));
-        assert_eq!(Scope::parse("users_read"), Err(ScopeError::Parts));
-        assert_eq!(Scope::parse("a:b:c:d"), Err(ScopeError::Parts));
-        for bad in ["Read:posts", "read:", ":posts", "read: posts", "re*:posts", "read:pösts", "read:a\0"] {
+        for bad in ["read", "a:b:c:d", "one two three", "read:posts:title:x"] {
+            assert_eq!(Scope::parse(bad), Err(ScopeError::Parts), "{bad:?}");
+        }
+        for bad in ["read:", ":posts", "re*:posts", "read:pösts", "read:a\0", "read:-a", "read:**", "read:.x"]
+        {
             assert_eq!(Scope::parse(bad), Err(ScopeError::Part), "{bad:?}");
         }
         assert_eq!(Scope::parse(&format!("read:{}", "x".repeat(200))), Err(ScopeError::TooLong));
+    }
+
+    #[test]
+    fn what_was_likely_meant_is_said() {
+        for (typed, meant) in [
+            ("users_read", "read:users"),
+            ("users.read", "read:users"),
+            ("read users", "read:users"),
+            ("read/users", "read:users"),
+            ("readUsers", "read:users"),
+            ("Read:Users", "read:users"),
+            ("READ_USERS", "read:users"),
+            ("read: users", "read:users"),
+            ("create_post", "create:post"),
+            ("read blog posts", "read:blog-posts"),
+            ("blog_posts_read", "read:blog-posts"),
+            ("Users:Read", "read:users"),
+            ("read:Blog Posts", "read:blog-posts"),
+        ] {
+            let said = Scope::parse(typed).expect_err(typed);
+            assert_eq!(said, ScopeError::Meant(meant.into()), "{typed}");
+            assert!(said.to_string().contains(&format!("Did you mean {meant}?")));
+        }
+        // It can be read, but is not what anybody should name a new one.
+        for (typed, meant) in
+            [("users:read", "read:users"), ("users:read:email", "read:users:email"), ("*:read", "read:*")]
+        {
+            assert!(Scope::parse(typed).is_ok());
+            assert_eq!(Scope::named(typed), Err(ScopeError::Meant(meant.into())));
+        }
+        for good in ["read:users", "fly:rockets", "export:read", "*:*", "*:users", "read:*:email"] {
+            assert!(Scope::named(good).is_ok(), "{good}");
+        }
     }
 
     #[test]
@@ -117,10 +284,14 @@ mod tests {
         }
         for (narrow, wide) in [
             ("read:users:email", "read:users"),
-            ("read:users:*", "read:users"),
             ("read:users", "read:*"),
             ("read:*", "write:users"),
             ("read:*", "*:users"),
+            ("read:users", "read:users-all"),
+            ("read:users-all", "read:users"),
+            ("read:user", "read:users:email"),
+            ("re:users", "read:users"),
+            ("read:users:*", "read:users"),
         ] {
             assert!(!scope(narrow).covers(&scope(wide)), "{narrow} does not cover {wide}");
         }
@@ -132,7 +303,13 @@ mod tests {
             for wildcard in ["*:*", "read:*", "manage:*", "*:members", "*:organization"] {
                 assert!(!scope(wildcard).covers(&scope(permission.scope())));
             }
-            assert!(scope(permission.scope()).covers(&scope(permission.scope())));
+            let own = scope(permission.scope());
+            assert!(own.covers(&own));
+            // Nor what lies below it, which is covered by its name.
+            let field = scope(&format!("{own}:field"));
+            assert!(own.covers(&field) && scope(&format!("{own}:*")).covers(&field));
+            assert!(!scope("*:*").covers(&field) && !field.covers(&own));
+            assert!(!scope("*:*:field").covers(&field));
         }
     }
 }

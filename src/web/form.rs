@@ -3,7 +3,7 @@
 
 use super::{problem, session};
 use crate::{
-    domain::{Invalid, Refused, paging::Position},
+    domain::{Invalid, Refused, Slug, paging::Position},
     policy::Permission,
 };
 use actix_web::{
@@ -97,6 +97,20 @@ impl FromRequest for NamedPermission {
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let permission = named(req).and_then(Permission::of_scope);
         ready(permission.map(Self).ok_or_else(|| hidden(req)))
+    }
+}
+
+/// The role that a path names, by its slug.
+pub struct NamedRole(pub String);
+
+impl FromRequest for NamedRole {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        // Only as it is written: ` editor` would be a second address for one thing.
+        let slug = named(req).filter(|text| Slug::parse(text).is_ok_and(|slug| slug.as_str() == *text));
+        ready(slug.map(|slug| Self(slug.to_owned())).ok_or_else(|| hidden(req)))
     }
 }
 
@@ -266,7 +280,7 @@ fn explain(error: &str, pairs: &[(String, String)]) -> Broken {
         *seen.entry(name).or_default() += 1;
     }
     // One that may be repeated would not have been an error; the first other is.
-    let repeatable = ["role", "member", "invitation"];
+    let repeatable = ["role", "member", "invitation", "permission"];
     match seen.iter().find(|(name, count)| **count > 1 && !repeatable.contains(name)) {
         Some((name, _)) => Broken::Repeated(shorten(name)),
         None => Broken::Other(format!("{}.", shorten(error))),

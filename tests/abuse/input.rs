@@ -11,6 +11,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 fn posts() -> Vec<String> {
     let fill = |path: &str| {
         let path = path.replace("{workspace}", "acme").replace("{permission}", "create:teams");
+        let path = path.replace("{role}", "editor");
         let id = Uuid::from_u128(7).to_string();
         ["{member}", "{invitation}", "{offer}", "{session}", "{team}"]
             .iter()
@@ -49,8 +50,15 @@ both! {
 
     async fn extra_fields_in_the_query_of_a_list_422(app: TestApp) {
         let owner = founder(&app).await;
-        for path in ["/w/acme/members", "/w/acme/invitations", "/w/acme/activity", "/sign-in", "/check-mail"]
-        {
+        for path in [
+            "/w/acme/members",
+            "/w/acme/invitations",
+            "/w/acme/activity",
+            "/w/acme/roles/new",
+            "/w/acme/roles/comparison",
+            "/sign-in",
+            "/check-mail",
+        ] {
             owner.client.get(&format!("{path}?is_admin=1")).await.assert_status(422).assert_says("is_admin");
         }
         owner.client.get("/w/acme/members?q=a&q=b").await.assert_status(400).assert_says("q");
@@ -129,7 +137,7 @@ both! {
         let csrf = owner.client.csrf().await;
         let team = owner.client.post_form("/w/acme/teams", &[("name", "Team")]).await.location();
         let lead = format!("{team}/members/{}/lead", viewer.member_id);
-        let fields: [(String, &str, &str); 15] = [
+        let fields: [(String, &str, &str); 20] = [
             ("/me/profile".into(), "name", ""),
             ("/me/email".into(), "email", "&current_password=x"),
             ("/me/password".into(), "password", "&current_password=x"),
@@ -142,6 +150,11 @@ both! {
             ("/w/acme/invitations".into(), "emails", ""),
             ("/w/acme/organization/deletion".into(), "confirm", ""),
             (roles_of(&viewer), "role", ""),
+            ("/w/acme/roles".into(), "name", ""),
+            ("/w/acme/roles".into(), "description", "&name=Fine"),
+            ("/w/acme/roles".into(), "scopes", "&name=Fine"),
+            ("/w/acme/roles".into(), "permission", "&name=Fine"),
+            ("/w/acme/roles/editor/scopes".into(), "scopes", ""),
             ("/w/acme/teams".into(), "name", ""),
             (format!("{team}/details"), "description", "&name=Fine"),
             (lead, "lead", ""),
@@ -383,6 +396,11 @@ both! {
             "/w/acme/members/..%2F..%2Fme".into(),
             "/w/acme/members/0".into(),
             "/w/acme/security/create%3Ateams%00".into(),
+            "/w/acme/roles/Editor".into(),
+            "/w/acme/roles/editor%20".into(),
+            "/w/acme/roles/editor%00".into(),
+            "/w/acme/roles/..%2Fmembers".into(),
+            format!("/w/acme/roles/{}", "a".repeat(300)),
             "/static/..%2f..%2fCargo.toml".into(),
             "/static/../Cargo.toml".into(),
             "/static/%00".into(),
@@ -541,6 +559,10 @@ both! {
                 .await
                 .with_status(422),
         );
+        let fields = [("name", ""), ("description", MARKUP), ("scopes", "</textarea><b class=pwned>")];
+        pages.push(owner.client.post_form(&format!("{home}/roles"), &fields).await.with_status(422));
+        let fields = [("scopes", "</textarea><b class=pwned>"), ("version", "\"><b class=pwned>")];
+        pages.push(owner.client.post_form(&format!("{home}/roles/pilot/scopes"), &fields).await.with_status(422));
         pages.push(owner.client.post_form("/me/profile", &[("<b class=pwned>", "1")]).await.with_status(422));
         let mut told = 0;
         for page in &pages {

@@ -25,7 +25,7 @@ async fn refusals(app: &TestApp, slug: &str) -> i64 {
 }
 
 /// Does `work`: it is refused with this status, changes no row, and is written down once.
-async fn refused(app: &TestApp, slug: &str, status: u16, work: impl Future<Output = Page>) -> Page {
+pub async fn refused(app: &TestApp, slug: &str, status: u16, work: impl Future<Output = Page>) -> Page {
     let before = refusals(app, slug).await;
     let page = app.unchanged_by(work).await.with_status(status);
     let after = refusals(app, slug).await;
@@ -64,7 +64,7 @@ fn at(member: &Person, what: &str) -> String {
 }
 
 /// Adds or takes this role in the row of a permission on the Security page.
-async fn toggle(by: &Person, permission: &str, role: &str, on: bool) -> Page {
+pub async fn toggle(by: &Person, permission: &str, role: &str, on: bool) -> Page {
     let page = by.client.visit(&format!("/w/{}/security", by.workspace)).await;
     let form = page.form(&format!("#f-{}", permission.replace(':', "-")));
     let mut roles: Vec<String> = form.values("role").into_iter().map(str::to_owned).collect();

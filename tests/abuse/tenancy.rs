@@ -13,6 +13,8 @@ async fn things(app: &TestApp, owner: &Person, member: &Person) -> Vec<(&'static
     owner.client.post_form(&at(member, "ownership-offer"), &[]).await.assert_status(303);
     let sql = format!("SELECT id FROM ownership_offers WHERE to_member_id = {}", app.id(member.member_id));
     let offer = app.scalar_uuid(&sql).await;
+    let role = format!("role-of-{}", owner.workspace);
+    crate::world::add_role(app, &owner.workspace, &role, &role, &[]).await;
     let teams = format!("/w/{}/teams", owner.workspace);
     let team = owner.client.post_form(&teams, &[("name", "Team")]).await.with_status(303);
     let team = team.location().rsplit('/').next().unwrap().to_owned();
@@ -22,6 +24,7 @@ async fn things(app: &TestApp, owner: &Person, member: &Person) -> Vec<(&'static
     owner.client.submit(&roles, "/roles", &[("role", "viewer")]).await.assert_status(303);
     vec![
         ("{team}", team),
+        ("{role}", role),
         ("{member}", member.member_id.to_string()),
         ("{invitation}", invitation.to_string()),
         ("{offer}", offer.to_string()),

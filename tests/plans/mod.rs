@@ -21,6 +21,7 @@ const ALLOWED: &[(&str, &str)] = &[
         "\"inviter_id\" = ? AND \"invitations\".\"status\" = ?",
         "the invitations of who goes are few, and so are all that wait",
     ),
+    ("i.status = 'pending') AS invited", "those that wait are fewer than all that ever offered a role"),
     ("SELECT COUNT(*) AS num_items FROM (SELECT \"members\"", "the end of a workspace says how many it had"),
 ];
 
@@ -35,6 +36,7 @@ both! {
         tour.refusals().await;
         tour.changes().await;
         tour.many_at_once().await;
+        tour.roles().await;
         tour.ownership_and_end().await;
         tour.beside_the_requests().await;
         let statements = tour.end();

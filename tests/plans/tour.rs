@@ -186,6 +186,9 @@ impl<'a> Tour<'a> {
             "",
             "/departure",
             "/roles",
+            "/roles/new",
+            "/roles/comparison?a=editor&b=viewer",
+            "/roles/editor",
             "/security",
             "/organization",
             "/organization/deletion",
@@ -401,6 +404,29 @@ impl<'a> Tour<'a> {
         self.post(&owner, &at("invitations/selection/cancellation"), &some, 303).await;
     }
 
+    /// A role's life: it is made, renamed, given a scope, held and offered, and replaced by another.
+    pub async fn roles(&mut self) {
+        let owner = self.owner.clone();
+        let at = |noun: &str| format!("{HOME}/{noun}");
+        let fields = [("name", "Release Manager"), ("scopes", "deploy:*")];
+        self.post(&owner, &at("roles"), &fields, 303).await;
+        let role = at("roles/release-manager");
+        let page = self.get(&owner, &role, 200).await;
+        for (form, fields) in [
+            ("/details", &[("name", "Releases"), ("description", "Who ships")][..]),
+            ("/scopes", &[("scopes", "deploy:* read:builds")]),
+        ] {
+            let answer = owner.send(&page, &page.form(form).fill(fields)).await;
+            self.note(answer, 303);
+        }
+        let member = member_id(self.app, "member-3@seed-1.example.com", "seed-1").await;
+        self.post(&owner, &at(&format!("members/{member}/roles")), &[("role", "release-manager")], 303).await;
+        let fields = [("emails", "guest-three@example.com"), ("role", "release-manager")];
+        self.post(&owner, &at("invitations"), &fields, 303).await;
+        self.get(&owner, &format!("{role}/deletion"), 200).await;
+        self.post(&owner, &format!("{role}/deletion"), &[("replacement", "viewer")], 303).await;
+    }
+
     pub async fn ownership_and_end(&mut self) {
         let (owner, admin) = (self.owner.clone(), self.admin.clone());
         let to = member_id(self.app, "member-2@seed-1.example.com", "seed-1").await;
@@ -492,8 +518,6 @@ async fn fill(app: &TestApp) {
         "INSERT INTO team_members (workspace_id, team_id, member_id, is_lead, joined_at)
             SELECT m.workspace_id, t.id, m.id, 1 = 0, m.joined_at FROM teams t
             JOIN members m ON m.workspace_id = t.workspace_id",
-        "INSERT INTO team_roles (workspace_id, team_id, role_id) SELECT t.workspace_id, t.id, r.id FROM teams t
-            JOIN roles r ON r.workspace_id = t.workspace_id AND r.slug = 'viewer'",
     ] {
         let numbered = match sql.contains("FROM n") {
             true => sql.replace(" SELECT", " WITH RECURSIVE n (i) AS

@@ -12,7 +12,7 @@ use crate::{
         paging::Position,
         search_text,
     },
-    policy::perm,
+    policy::{Permission, perm},
     web::{
         chrome::{Chrome, hue, initials},
         form::{Errors, Query, check, checks, listed},
@@ -39,6 +39,8 @@ struct Index {
     kinds: &'static [(&'static str, &'static str)],
     rows: Vec<Row>,
     neighbours: Neighbours,
+    /// How many events were searched for a text, such as "20,000", where older ones were not.
+    searched: Option<String>,
     errors: Errors,
 }
 
@@ -159,10 +161,29 @@ impl Told {
             Event::InvitationDeclined { .. } => {
                 Self { verb: "declined the invitation".into(), ..Self::default() }
             }
+            Event::InvitationRolesChanged { before, after } => {
+                Self { before: before.clone(), after: after.clone(), ..plain("changed the invitation of") }
+            }
+            Event::RoleCreated { scopes } => Self { after: differing(scopes, &[]), ..plain("made the role") },
+            Event::RoleUpdated { name_before, name_after, description_before, description_after } => Self {
+                before: named(name_before, description_before),
+                after: named(name_after, description_after),
+                ..plain("renamed or described the role")
+            },
+            Event::RoleScopesChanged { before, after } => Self {
+                before: differing(before, after),
+                after: differing(after, before),
+                ..plain("changed the scopes of the role")
+            },
+            Event::RoleDeleted { scopes, replaced_by, members, invitations } => Self {
+                before: differing(scopes, &[]),
+                detail: replaced(replaced_by, *members, *invitations),
+                ..plain("deleted the role")
+            },
             Event::TeamCreated { description } => with("started the team", description.clone()),
             Event::TeamUpdated { name_before, name_after, description_before, description_after } => Self {
-                before: told_apart(name_before, description_before),
-                after: told_apart(name_after, description_after),
+                before: named(name_before, description_before),
+                after: named(name_after, description_after),
                 ..plain("renamed or described the team")
             },
             Event::TeamDeleted { roles, people } => {
@@ -204,9 +225,38 @@ impl Told {
     }
 }
 
-/// Name and description, as far as there is one.
-fn told_apart(name: &str, description: &str) -> Vec<String> {
-    [name, description].into_iter().filter(|text| !text.is_empty()).map(str::to_owned).collect()
+/// Those of the scopes that the other side does not have, permissions by their labels; and how many
+/// more there are, or are as before.
+fn differing(scopes: &[String], other: &[String]) -> Vec<String> {
+    const SHOWN: usize = 12;
+    let only: Vec<&String> = scopes.iter().filter(|scope| !other.contains(scope)).collect();
+    let label =
+        |scope: &&String| Permission::of_scope(scope).map_or((*scope).clone(), |p| p.label().to_owned());
+    let mut told: Vec<String> = only.iter().take(SHOWN).map(label).collect();
+    if only.len() > SHOWN {
+        told.push(format!("{} more", only.len() - SHOWN));
+    }
+    if scopes.len() > only.len() {
+        told.push(format!("{} as before", scopes.len() - only.len()));
+    }
+    if told.is_empty() { vec!["nothing".into()] } else { told }
+}
+
+fn named(name: &str, description: &str) -> Vec<String> {
+    [name, description].iter().filter(|text| !text.is_empty()).map(|text| (*text).to_owned()).collect()
+}
+
+fn replaced(by: &str, members: i64, invitations: i64) -> String {
+    let people = super::counted(members, "person", "people");
+    match (members, invitations) {
+        (0, 0) => String::new(),
+        (_, 0) => format!("{people} got {by} instead"),
+        (0, _) => format!("{} got {by} instead", super::counted(invitations, "invitation", "invitations")),
+        _ => format!(
+            "{people} and {} got {by} instead",
+            super::counted(invitations, "invitation", "invitations")
+        ),
+    }
 }
 
 fn in_it(people: i64) -> String {
@@ -252,6 +302,7 @@ fn refusal(reason: &str) -> &'static str {
         "unverified" => "the address is not confirmed",
         "wrong-address" => "signed in with another address",
         "last-owner" => "an Owner must remain",
+        "role-in-use" => "somebody has the role, or is invited with it",
         "conflict" => "somebody was faster",
         _ => "not allowed",
     }
@@ -329,7 +380,7 @@ fn date(field: &str, text: &str) -> Result<Option<i64>, Refused> {
 pub async fn index(cx: Authorized<perm::ReadAudit, Query<ListQuery>>) -> Answer {
     let (scope, view, Query(query)) = cx.into_parts();
     let list = async |filter: &Filter, at: &Position| activity::list(&scope, filter, at).await;
-    let (page, status, errors) = listed(query.read(), list).await?;
+    let (activity::Listing { page, goes_on }, status, errors) = listed(query.read(), list).await?;
     // What was refused is shown in its field, and carried along by no link.
     let links = if errors.any() { ListQuery::default() } else { query.clone() };
     let base = view.at("/activity");
@@ -346,6 +397,7 @@ pub async fn index(cx: Authorized<perm::ReadAudit, Query<ListQuery>>) -> Answer 
         kinds: Event::KINDS,
         rows,
         neighbours,
+        searched: goes_on.then(|| format!("{},{:03}", activity::STRETCH / 1_000, activity::STRETCH % 1_000)),
         errors,
         base,
         query,

@@ -57,15 +57,19 @@ async fn draw(
     Ok(view.html_as(status, &page))
 }
 
+/// Asks once more before somebody takes the rules out of their own hands.
 #[derive(Template)]
 #[template(path = "security/lock_out.html")]
-struct LockOut {
-    chrome: Chrome,
-    base: String,
-    label: &'static str,
-    action: String,
-    roles: Vec<String>,
-    version: String,
+pub(super) struct LockOut {
+    pub chrome: Chrome,
+    /// The page that the change was made on, and what it is called.
+    pub base: String,
+    pub page: String,
+    /// What was to be changed.
+    pub label: &'static str,
+    pub action: String,
+    /// The form as it was sent.
+    pub fields: Vec<(&'static str, String)>,
 }
 
 #[derive(Deserialize, Default)]
@@ -88,10 +92,15 @@ pub async fn set(cx: Authorized<perm::UpdatePermissions, (NamedPermission, Form<
             let page = LockOut {
                 chrome: view.chrome("security"),
                 base: view.at("/security"),
+                page: "Security".to_owned(),
                 label: permission.label(),
                 action: view.at(&format!("/security/{}", permission.scope())),
-                roles: wanted.roles,
-                version: wanted.version,
+                fields: wanted
+                    .roles
+                    .into_iter()
+                    .map(|role| ("role", role))
+                    .chain([("version", wanted.version)])
+                    .collect(),
             };
             Ok(view.html_as(StatusCode::CONFLICT, &page))
         }

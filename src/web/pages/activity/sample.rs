@@ -27,6 +27,7 @@ pub fn activity() -> impl Template {
             next: format!("{base}?after=00"),
             last: format!("{base}?before=end"),
         },
+        searched: None,
         base,
     }
 }

@@ -1,7 +1,22 @@
 //! Roles: named bundles of scopes, in one workspace.
+//!
+//! What all of them need is here; [`look`] shows one, [`bundle`] reads the scopes that somebody typed,
+//! [`grants`] changes what roles hold, [`change`] makes and names them, [`deletion`] ends them.
+
+mod bundle;
+mod change;
+mod deletion;
+pub(super) mod grants;
+mod look;
+
+pub use bundle::{Bundle, MOST_SCOPES};
+pub use change::{BUILT_IN, MOST_ROLES, Made, Named, Saved, Wanted, create, describe, set_scopes};
+pub use deletion::{Deleted, Parting, delete, parting};
+pub use grants::OWNER_IS_FIXED;
+pub use look::{Look, look};
 
 use super::{
-    Invalid, Refused,
+    Invalid, Refused, Target, TargetKind,
     scope::{ReadScope, Scoped, Transaction},
 };
 use crate::{
@@ -10,6 +25,7 @@ use crate::{
     random,
 };
 use sea_orm::{ActiveValue::Set, DbErr, EntityTrait, FromQueryResult};
+use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex},
@@ -28,6 +44,44 @@ pub struct Role {
     pub holdings: Holdings,
     /// The scopes that are not in the catalogue, sorted.
     pub application_scopes: Vec<String>,
+}
+
+impl Role {
+    /// The permissions of the catalogue that it holds, in the catalogue's order.
+    pub fn permissions(&self) -> impl Iterator<Item = Permission> {
+        Permission::ALL.iter().copied().filter(|permission| self.holdings.has(*permission))
+    }
+
+    /// Every scope that it was granted; an Owner's none, who holds everything by rule.
+    pub(super) fn scopes(&self) -> BTreeSet<String> {
+        let permissions = self.permissions().filter(|_| !self.is_owner).map(|p| p.scope().to_owned());
+        permissions.chain(self.application_scopes.iter().cloned()).collect()
+    }
+
+    /// Stands for the set of scopes that it holds now.
+    pub fn scopes_version(&self) -> String {
+        fingerprint(self.id.as_bytes(), self.scopes())
+    }
+
+    /// Stands for how it is called and described now.
+    pub fn details_version(&self) -> String {
+        fingerprint(self.id.as_bytes(), [&self.name, &self.description])
+    }
+
+    pub(super) fn target(&self) -> Target {
+        Target::new(TargetKind::Role, self.id, self.name.clone())
+    }
+}
+
+/// Stands for what somebody saw. It is made from the thing itself, so no way of changing it can
+/// forget to count it up; what came back to what it was is what the editor saw.
+pub(super) fn fingerprint(of: &[u8], parts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
+    let mut hash = Sha256::new().chain_update(of);
+    for part in parts {
+        hash.update([0]);
+        hash.update(part.as_ref());
+    }
+    hex::encode(&hash.finalize()[..8])
 }
 
 #[derive(FromQueryResult)]
@@ -122,6 +176,16 @@ impl Roles {
 
     pub fn by_slug(&self, slug: &str) -> Option<&Role> {
         self.list.iter().find(|role| role.slug == slug)
+    }
+
+    /// The roles that hold a permission, Owner aside.
+    pub(super) fn holding(&self, permission: Permission) -> Vec<&Role> {
+        self.list.iter().filter(|role| !role.is_owner && role.holdings.has(permission)).collect()
+    }
+
+    /// The scopes of the customer's own applications that some role holds, sorted.
+    pub fn application_scopes(&self) -> BTreeSet<&str> {
+        self.list.iter().flat_map(|role| &role.application_scopes).map(String::as_str).collect()
     }
 
     /// The role that this workspace's Owners hold.

@@ -1,0 +1,218 @@
+//! Making a role, naming it, and changing what it holds.
+
+use super::{
+    Bundle, OWNER_IS_FIXED, Role, Roles,
+    grants::{self, Cell},
+};
+use crate::{
+    domain::{
+        Conflict, Description, Event, Invalid, Name, Recorded, Refused, Slug, Target, TargetKind,
+        scope::{Scoped, WriteScope},
+        values::folded,
+    },
+    entity::{grant, role},
+    policy::{BuiltIn, perm},
+    random,
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+
+/// Roles of its own that a workspace may have.
+pub const MOST_ROLES: usize = 64;
+
+/// Why a built-in role keeps its name.
+pub const BUILT_IN: &str = "A built-in role keeps its name and can't be deleted. What it holds can be changed; for another name, duplicate it.";
+
+/// A role that is to be made, or named anew.
+pub struct Named {
+    pub name: Name,
+    pub description: Description,
+}
+
+/// What became of a role: how it is called, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    pub name: String,
+    pub slug: String,
+}
+
+/// Makes a role. It is known by its slug from then on, whatever it is called.
+///
+/// # Errors
+/// [`Refused::Ceiling`] for what the actor does not hold; [`Refused::Invalid`] on `name`, or on
+/// `form` where there are as many roles as there may be.
+pub async fn create(
+    s: &mut WriteScope<perm::ManageRoles>,
+    named: &Named,
+    scopes: &Bundle,
+) -> Result<Recorded<Made>, Refused> {
+    let all = s.actor().all_roles.clone();
+    s.actor().holdings.may_assign(&scopes.holdings())?;
+    if all.iter().filter(|role| !role.built_in).count() >= MOST_ROLES {
+        let sentence = format!("A workspace has at most {MOST_ROLES} roles of its own. Delete one first.");
+        return Err(Invalid::field("form", sentence).into());
+    }
+    let name = free_name(&all, &named.name)?;
+    let (id, slug) = (random::id(s.now_ms()), free_slug(&all, &name));
+    let row = role::ActiveModel {
+        id: Set(id),
+        workspace_id: Set(s.workspace_id()),
+        slug: Set(slug.clone()),
+        name: Set(name.clone()),
+        description: Set(named.description.to_string()),
+        built_in: Set(false),
+        is_owner: Set(false),
+        // After those that every workspace has, by their names.
+        position: Set(i64::try_from(BuiltIn::ALL.len()).unwrap_or(i64::MAX)),
+        created_at: Set(s.now_ms()),
+    };
+    s.open().insert(row).await?;
+    let rows: Vec<_> = scopes
+        .iter()
+        .map(|scope| grant::ActiveModel {
+            workspace_id: Set(s.workspace_id()),
+            role_id: Set(id),
+            scope: Set(scope.to_owned()),
+        })
+        .collect();
+    if !rows.is_empty() {
+        grant::Entity::insert_many(rows).exec_without_returning(&s.open().tx).await?;
+    }
+    let event = Event::RoleCreated { scopes: scopes.iter().map(str::to_owned).collect() };
+    let target = Target::new(TargetKind::Role, id, name.clone());
+    Ok(Recorded::new(Made { name, slug }, event, target))
+}
+
+/// Two roles with one name could not be told apart where they are given.
+fn free_name(all: &Roles, name: &Name) -> Result<String, Invalid> {
+    let taken = |role: &Role| folded(&role.name) == folded(name.as_str());
+    match all.iter().any(taken) {
+        true => Err(Invalid::field("name", "There is a role with this name already.")),
+        false => Ok(name.to_string()),
+    }
+}
+
+/// Slugs that are addresses of pages beside the roles.
+const RESERVED: [&str; 2] = ["new", "comparison"];
+
+/// A slug made from the name, with a number where there is one like it.
+fn free_slug(all: &Roles, name: &str) -> String {
+    let made = Slug::suggest(name).map_or_else(|| "role".to_owned(), |slug| slug.to_string());
+    let is_free = |slug: &str| all.by_slug(slug).is_none() && !RESERVED.contains(&slug);
+    let numbered = |n: usize| {
+        let start: String = made.chars().take(Slug::MAX - 5).collect();
+        format!("{}-{n}", start.trim_end_matches('-'))
+    };
+    // One more than there are roles, so that one of them is free.
+    let mut numbered = (2..all.iter().count() + RESERVED.len() + 3).map(numbered);
+    if is_free(&made) { made } else { numbered.find(|slug| is_free(slug)).unwrap_or(made) }
+}
+
+/// A role that may be named anew or deleted.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::NotAllowed`] for a built-in one, [`Refused::Ceiling`].
+pub(super) fn own_role<P>(s: &WriteScope<P>, slug: &str) -> Result<Role, Refused> {
+    let role = s.actor().all_roles.by_slug(slug).ok_or(Refused::Hidden)?;
+    if role.built_in {
+        return Err(Refused::NotAllowed(if role.is_owner { OWNER_IS_FIXED } else { BUILT_IN }));
+    }
+    s.actor().holdings.may_assign(&role.holdings)?;
+    Ok(role.clone())
+}
+
+/// Gives a role another name or description. Its slug, and so its identity, stays.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::NotAllowed`] for a built-in role, [`Refused::Ceiling`],
+/// [`Conflict::Changed`] where somebody was faster, [`Refused::Invalid`] on `name`.
+pub async fn describe(
+    s: &mut WriteScope<perm::ManageRoles>,
+    slug: &str,
+    named: &Named,
+    version: &str,
+) -> Result<Recorded<Made>, Refused> {
+    let all = s.actor().all_roles.clone();
+    let role = own_role(s, slug)?;
+    if version != role.details_version() {
+        return Err(Conflict::Changed.into());
+    }
+    let is_renamed = role.name != named.name.as_str();
+    if is_renamed {
+        // In other capitals it is still the same name.
+        let others = Roles { list: all.iter().filter(|other| other.id != role.id).cloned().collect(), ..all };
+        free_name(&others, &named.name)?;
+    }
+    let made = Made { name: named.name.to_string(), slug: role.slug.clone() };
+    if !is_renamed && role.description == named.description.as_str() {
+        return Ok(Recorded::unchanged(made));
+    }
+    use role::Column;
+    let row = s.open().update::<role::Entity>().filter(Column::Id.eq(role.id));
+    let row = row.col_expr(Column::Name, Expr::value(named.name.as_str()));
+    let row = row.col_expr(Column::Description, Expr::value(named.description.as_str()));
+    s.open().apply_to_one(row).await?;
+    let event = Event::RoleUpdated {
+        name_before: role.name.clone(),
+        name_after: made.name.clone(),
+        description_before: role.description.clone(),
+        description_after: named.description.to_string(),
+    };
+    Ok(Recorded::new(made, event, role.target()))
+}
+
+/// What an editor asks for: the full set of scopes.
+pub struct Wanted {
+    pub scopes: Bundle,
+    /// The version that the editor saw.
+    pub version: String,
+    /// The editor knows that the change takes this very page away from them.
+    pub confirmed: bool,
+}
+
+/// What the change came to.
+#[derive(Clone, Debug)]
+pub struct Saved {
+    pub name: String,
+    pub added: usize,
+    pub taken: usize,
+    /// Active members who have the role.
+    pub people: i64,
+}
+
+/// Sets what a role holds.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::NotAllowed`] for Owner, [`Conflict::Changed`] where somebody was
+/// faster, [`Refused::Ceiling`], [`Conflict::LocksYouOut`] where that is not confirmed.
+pub async fn set_scopes(
+    s: &mut WriteScope<perm::UpdatePermissions>,
+    slug: &str,
+    wanted: &Wanted,
+) -> Result<Recorded<Saved>, Refused> {
+    let role = s.actor().all_roles.by_slug(slug).cloned().ok_or(Refused::Hidden)?;
+    if role.is_owner {
+        return Err(Refused::NotAllowed(OWNER_IS_FIXED));
+    }
+    if wanted.version != role.scopes_version() {
+        return Err(Conflict::Changed.into());
+    }
+    // Also where nothing changes: the answer is the same for one who may not.
+    s.actor().holdings.may_assign(&role.holdings)?;
+    let held = role.scopes();
+    let added = wanted.scopes.iter().filter(|scope| !held.contains(*scope));
+    let taken = held.iter().map(String::as_str).filter(|scope| !wanted.scopes.contains(scope));
+    let cell = |put: bool| {
+        let role = &role;
+        move |scope| Cell { role, scope, put }
+    };
+    let cells: Vec<Cell<'_>> = added.map(cell(true)).chain(taken.map(cell(false))).collect();
+    let mut saved = Saved { name: role.name.clone(), added: 0, taken: 0, people: 0 };
+    if cells.is_empty() {
+        return Ok(Recorded::unchanged(saved));
+    }
+    let change = grants::change(s, &cells, wanted.confirmed).await?;
+    saved.added = cells.iter().filter(|cell| cell.put).count();
+    saved.taken = cells.len() - saved.added;
+    saved.people = change.census.count(|slug| slug == role.slug);
+    Ok(Recorded::many(saved, change.entries))
+}

@@ -1,0 +1,128 @@
+//! The matrix of roles and scopes. The Security page shows it by permission, the Roles page by role;
+//! both change it here: under the same ceiling, with the same warning and the same events.
+
+use super::{Census, Role, Roles, names};
+use crate::{
+    domain::{
+        Conflict, Event, Refused, Target, TargetKind,
+        scope::{Actor, Scoped, WriteScope},
+    },
+    entity::grant,
+    policy::{Permission, perm},
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+
+/// Why nobody edits the role of the Owners.
+pub const OWNER_IS_FIXED: &str = "Owner holds everything by rule. It can't be changed, renamed or deleted.";
+
+/// A scope that goes into a role, or out of it.
+#[derive(Clone, Copy)]
+pub(in crate::domain) struct Cell<'a> {
+    pub role: &'a Role,
+    pub scope: &'a str,
+    pub put: bool,
+}
+
+/// What a change of the matrix came to.
+pub(in crate::domain) struct Change {
+    pub after: Roles,
+    /// How many active members gained and lost each permission.
+    pub reach: Vec<(Permission, i64, i64)>,
+    pub entries: Vec<(Event, Target)>,
+    /// The editor may change nothing here any more.
+    pub locked_out: bool,
+    pub census: Census,
+}
+
+/// Changes cells of the matrix, each of which must be a change.
+///
+/// # Errors
+/// [`Refused::NotAllowed`] for the Owner role, [`Refused::Ceiling`], [`Conflict::LocksYouOut`] where
+/// that is not confirmed.
+pub(in crate::domain) async fn change(
+    s: &WriteScope<perm::UpdatePermissions>,
+    cells: &[Cell<'_>],
+    confirmed: bool,
+) -> Result<Change, Refused> {
+    let before = s.actor().all_roles.clone();
+    for cell in cells {
+        if cell.role.is_owner {
+            return Err(Refused::NotAllowed(OWNER_IS_FIXED));
+        }
+        s.actor().holdings.may_grant(&cell.role.holdings, cell.scope)?;
+    }
+    let locked_out = locks_out(s.actor(), cells);
+    if locked_out && !confirmed {
+        return Err(Conflict::LocksYouOut.into());
+    }
+    let census = Census::take(s).await?;
+    apply(s, cells).await?;
+    let after = super::load(s).await?;
+    let mut change = Change { after, reach: Vec::new(), entries: Vec::new(), locked_out, census };
+    for permission in Permission::ALL.iter().filter(|p| cells.iter().any(|cell| cell.scope == p.scope())) {
+        change.tell_permission(&before, *permission);
+    }
+    for role in before.iter().filter(|role| cells.iter().any(|cell| is_of_application(cell, role))) {
+        change.tell_scopes(role);
+    }
+    Ok(change)
+}
+
+fn is_of_application(cell: &Cell<'_>, role: &Role) -> bool {
+    cell.role.id == role.id && Permission::of_scope(cell.scope).is_none()
+}
+
+/// Whether this takes the matrix itself out of the editor's hands.
+fn locks_out(actor: &Actor, cells: &[Cell<'_>]) -> bool {
+    let scope = Permission::UpdatePermissions.scope();
+    let mut own = actor.all_roles.iter().filter(|role| actor.roles.contains(&role.slug));
+    let keeps = own.any(|role| match cells.iter().find(|c| c.role.id == role.id && c.scope == scope) {
+        Some(cell) => cell.put,
+        None => role.holdings.has(Permission::UpdatePermissions),
+    });
+    !keeps
+}
+
+async fn apply(s: &WriteScope<perm::UpdatePermissions>, cells: &[Cell<'_>]) -> Result<(), Refused> {
+    let put = cells.iter().filter(|cell| cell.put).map(|cell| grant::ActiveModel {
+        workspace_id: Set(s.workspace_id()),
+        role_id: Set(cell.role.id),
+        scope: Set(cell.scope.to_owned()),
+    });
+    let put: Vec<_> = put.collect();
+    if !put.is_empty() {
+        grant::Entity::insert_many(put).exec_without_returning(&s.open().tx).await?;
+    }
+    for cell in cells.iter().filter(|cell| !cell.put) {
+        let row = s.open().delete::<grant::Entity>().filter(grant::Column::RoleId.eq(cell.role.id));
+        s.open().apply_to_one(row.filter(grant::Column::Scope.eq(cell.scope))).await?;
+    }
+    Ok(())
+}
+
+impl Change {
+    fn tell_permission(&mut self, before: &Roles, permission: Permission) {
+        let holds =
+            |roles: &Roles, slug: &str| roles.by_slug(slug).is_some_and(|r| r.holdings.has(permission));
+        let (gained, lost) =
+            self.census.difference(|slug| holds(before, slug), |slug| holds(&self.after, slug));
+        let event = Event::PermissionChanged {
+            permission: permission.scope().to_owned(),
+            before: names(&before.holding(permission)),
+            after: names(&self.after.holding(permission)),
+            gained,
+            lost,
+        };
+        self.reach.push((permission, gained, lost));
+        self.entries.push((event, Target::named(TargetKind::Permission, permission.label())));
+    }
+
+    fn tell_scopes(&mut self, before: &Role) {
+        let after = self.after.by_slug(&before.slug).map(|role| role.application_scopes.clone());
+        let event = Event::RoleScopesChanged {
+            before: before.application_scopes.clone(),
+            after: after.unwrap_or_default(),
+        };
+        self.entries.push((event, before.target()));
+    }
+}
