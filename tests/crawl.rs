@@ -110,6 +110,14 @@ fn filled(page: &Page, form: FormOnPage, action: &str) -> FormOnPage {
                 None => form,
             }
         }
+        "/w/acme/teams" => form.fill(&[("name", "Another Team")]),
+        action if action.starts_with("/w/acme/teams/") && action.ends_with("/members") => {
+            // From their page, or the Undo of a removal, which says whom.
+            match page.attributes("#results input[name=member]:not([disabled])", "value").first() {
+                Some(first) => form.fill(&[("member", first)]),
+                None => form,
+            }
+        }
         "/w/acme/organization/deletion" => form.fill(&[("confirm", "acme")]),
         "/workspaces" => form.fill(&[("name", "Another One")]),
         "/forgot-password" => form.fill(&[("email", "nobody@example.com")]),
@@ -187,7 +195,17 @@ fn pages_of_table(facts: &Facts) -> Vec<String> {
 fn with_ids(pattern: &str, facts: &Facts) -> Vec<String> {
     let path = pattern.replace("{workspace}", "acme");
     let each = |hole: &str, ids: Vec<&str>| ids.into_iter().map(|id| path.replace(hole, id)).collect();
-    if path.contains("{member}") {
+    if path.contains("{team}") {
+        let mut all = Vec::new();
+        for team in &facts.teams {
+            let path = path.replace("{team}", &team.id);
+            match path.contains("{member}") {
+                true => all.extend(facts.members.iter().map(|member| path.replace("{member}", &member.id))),
+                false => all.push(path),
+            }
+        }
+        all
+    } else if path.contains("{member}") {
         each("{member}", facts.members.iter().map(|member| member.id.as_str()).collect())
     } else if path.contains("{invitation}") {
         each("{invitation}", facts.invitations.iter().map(|invitation| invitation.id.as_str()).collect())
@@ -248,6 +266,18 @@ fn may(facts: &Facts, me: &str, my: &Holdings, route: &str, path: &str) -> bool 
     let member = facts.members.iter().find(|member| path.contains(&member.id));
     let invitation = facts.invitations.iter().find(|invitation| path.contains(&invitation.id));
     let offer = facts.offer.as_ref();
+    let team = facts.teams.iter().find(|team| path.contains(&team.id));
+    let leads = |team: &TeamFact| team.people.iter().any(|(id, leads)| id == me && *leads);
+    let edits = |team: &TeamFact| leads(team) || my.has(Permission::UpdateTeams);
+    let is_in = |team: &TeamFact, m: &MemberFact| team.people.iter().any(|(id, _)| *id == m.id);
+    let may_move = |team: &TeamFact, m: &MemberFact| {
+        team.roles.is_empty() || my.may_change_roles(&m.holdings, &team.roles).is_ok()
+    };
+    let may_change = |team: &TeamFact| {
+        let mut people = facts.members.iter().filter(|m| is_in(team, m));
+        people.all(|m| my.may_manage(&m.holdings).is_ok())
+            && team.roles.iter().all(|role| my.may_assign(role).is_ok())
+    };
     let last_owner = |m: &MemberFact| owners == 1 && m.is_active && m.holdings.is_owner();
     // Somebody else, below me, and not the last Owner.
     let others = |m: &MemberFact| m.id != me && my.may_manage(&m.holdings).is_ok() && !last_owner(m);
@@ -286,9 +316,23 @@ fn may(facts: &Facts, me: &str, my: &Holdings, route: &str, path: &str) -> bool 
             match rest.rsplit('/').next().unwrap() {
                 "scopes" => may_edit,
                 "details" => may_edit && is_custom,
+                // A team that carries it keeps it.
+                _ if facts.teams.iter().any(|team| has(&team.carried)) => false,
                 _ => may_edit && is_custom && may_be_replaced(facts, my, slug, has),
             }
         }
+        "/teams" => true,
+        "/teams/{team}/details" => team.is_some_and(edits),
+        "/teams/{team}/members" => team.is_some_and(|team| {
+            edits(team) && facts.members.iter().any(|m| !is_in(team, m) && may_move(team, m))
+        }),
+        "/teams/{team}/members/{member}/removal" => {
+            let (team, member) = (team.unwrap(), member.unwrap());
+            edits(team) && is_in(team, member) && may_move(team, member)
+        }
+        "/teams/{team}/members/{member}/lead" => is_in(team.unwrap(), member.unwrap()),
+        "/teams/{team}/roles" => team.is_some_and(may_change),
+        "/teams/{team}/deletion" => team.is_some_and(|team| team.roles.is_empty() || may_change(team)),
         "/organization" | "/organization/deletion" => true,
         _ => panic!("say in tests/crawl.rs who may send POST {route}, beside the permission"),
     }

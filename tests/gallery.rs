@@ -56,6 +56,7 @@ async fn make(names: Names) -> Gallery {
     changing(&world, &mut hang).await;
     roles(&world, &mut hang).await;
     many_at_once(&world, &mut hang).await;
+    teams(&world, &mut hang).await;
     empty_workspace(&world, &mut hang).await;
     problems(&world, &mut hang).await;
     let answers = answers(&world.app.client(), &hang.pictures).await;
@@ -146,6 +147,7 @@ impl World {
                 ("accounts", "name"),
                 ("workspaces", "name"),
                 ("roles", "name description"),
+                ("teams", "name description"),
             ] {
                 for column in columns.split(' ') {
                     let name = quoted(&self.name(""));
@@ -525,6 +527,60 @@ async fn many_at_once(world: &World, hang: &mut Hang) {
     hang.opened("members-selected", "members-of-admin", &["input[name=member]:enabled"]);
 }
 
+/// The teams of the demo: one with a role, which the Developer leads, and one without.
+async fn teams(world: &World, hang: &mut Hang) {
+    let (owner, admin, lead) = (&world.owner, &world.admin, &world.developer);
+    let base = world.at("/teams");
+    let page = owner.get(&base).await;
+    let found = page.attributes("tbody .name a", "href");
+    let (on_call, product) = (found[0].as_str(), found[1].as_str());
+    let people = format!("{on_call}/members");
+    hang.page("teams-of-owner", 200, page);
+    hang.page("teams-of-viewer", 200, world.viewer.get(&base).await);
+    hang.page("team-of-owner", 200, owner.get(on_call).await);
+    hang.page("team-of-lead", 200, lead.get(on_call).await);
+    hang.page("team-of-viewer", 200, world.viewer.get(product).await);
+    hang.opened("team-menu", "team-of-owner", &["td details.dropdown > summary"]);
+    hang.page("team-candidates", 200, owner.get(&people).await);
+    hang.page("team-candidates-of-lead", 200, lead.get(&people).await);
+    hang.page("team-candidates-none", 200, owner.get(&format!("{people}?q=nobody+at+all")).await);
+    hang.page("team-candidates-refused", 422, owner.post_form(&people, &[]).await);
+    hang.opened("team-candidates-selected", "team-candidates", &["input[name=member]:enabled"]);
+    hang.page("team-deletion", 200, owner.get(&format!("{on_call}/deletion")).await);
+
+    let page = owner.get(&format!("{base}/new")).await;
+    hang.page("team-new-refused", 422, owner.submit(&page, &base, &[("name", "")]).await);
+    let fields = [("name", world.name("New team")), ("description", world.name("For the picture"))];
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    hang.page("team-new", 200, page.clone());
+    let page = submit(owner, &page, &base, &fields).await;
+    let empty = page.path().to_owned();
+    hang.page("team-empty", 200, page.clone());
+    hang.page("team-refused", 422, owner.submit(&page, "/details", &[("name", "")]).await);
+    let roles = "form[action$='/roles'].form";
+    hang.page("team-saved", 200, submit(owner, &page, roles, &[("role", "billing")]).await);
+    hang.page("team-stale", 409, owner.submit(&page, roles, &[("role", "support")]).await);
+    // Somebody is in it who is above an Admin.
+    let fields = [("member", world.members["owner"].to_string())];
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    owner.post_form(&format!("{empty}/members"), &fields).await.assert_status(303);
+    hang.page("team-above-admin", 200, admin.get(&empty).await);
+    hang.page("activity-of-teams", 200, owner.get(&world.at("/activity")).await);
+
+    let busy = &world.busy;
+    let made = busy.post_form("/w/seed-1/teams", &[("name", &world.name("Everybody"))]).await.location();
+    for _ in 0..2 {
+        let path = format!("{made}/members");
+        let ids = busy.get(&path).await.attributes("input[name=member]:not([disabled])", "value");
+        let fields: Vec<_> = ids.iter().map(|id| ("member", id.as_str())).collect();
+        busy.post_form(&path, &fields).await.assert_status(303);
+    }
+    let first = busy.get(&made).await;
+    let first = busy.follow(first).await;
+    hang.page("team-many-next", 200, busy.get(&first.attributes("[rel=next]", "href")[0]).await);
+    hang.page("team-candidates-everybody", 200, busy.get(&format!("{made}/members")).await);
+}
+
 /// A founder who is alone.
 async fn empty_workspace(world: &World, hang: &mut Hang) {
     let founder = &world.founder.client;
@@ -533,6 +589,7 @@ async fn empty_workspace(world: &World, hang: &mut Hang) {
         ("empty-members", "/members"),
         ("empty-invitations", "/invitations"),
         ("empty-activity", "/activity"),
+        ("empty-teams", "/teams"),
         ("empty-departure", "/departure"),
         ("empty-member", &format!("/members/{}", world.founder.member_id)),
     ] {

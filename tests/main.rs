@@ -35,6 +35,7 @@ mod roles; // made, named, edited, compared, deleted
 mod security; // one row a permission, saved at once
 mod statements; // how many SQL statements a page costs
 mod support;
+mod teams; // people who belong together, and the roles that come with it
 mod upgrade; // a database of an earlier version
 mod visits; // bytes over the wire, and nothing that jumps
 mod world; // a filled workspace, for the tests that walk it

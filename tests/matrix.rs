@@ -89,6 +89,18 @@ const RULES: &[(&str, Access)] = &[
     ("POST /w/{workspace}/invitations/{invitation}/resend", one(P::InviteMembers)),
     ("GET /w/{workspace}/invitations/{invitation}/cancellation", one(P::CancelInvitations)),
     ("POST /w/{workspace}/invitations/{invitation}/cancellation", one(P::CancelInvitations)),
+    ("GET /w/{workspace}/teams", one(P::ReadTeams)),
+    ("POST /w/{workspace}/teams", one(P::CreateTeams)),
+    ("GET /w/{workspace}/teams/new", one(P::CreateTeams)),
+    ("GET /w/{workspace}/teams/{team}", one(P::ReadTeams)),
+    ("POST /w/{workspace}/teams/{team}/details", MEMBER),
+    ("GET /w/{workspace}/teams/{team}/members", one(P::ReadMembers)),
+    ("POST /w/{workspace}/teams/{team}/members", MEMBER),
+    ("POST /w/{workspace}/teams/{team}/members/{member}/removal", MEMBER),
+    ("POST /w/{workspace}/teams/{team}/members/{member}/lead", one(P::UpdateTeams)),
+    ("POST /w/{workspace}/teams/{team}/roles", one(P::UpdateTeams)),
+    ("GET /w/{workspace}/teams/{team}/deletion", one(P::DeleteTeams)),
+    ("POST /w/{workspace}/teams/{team}/deletion", one(P::DeleteTeams)),
     ("GET /w/{workspace}/roles", one(P::ReadMembers)),
     ("POST /w/{workspace}/roles", one(P::ManageRoles)),
     ("GET /w/{workspace}/roles/new", one(P::ManageRoles)),
@@ -182,6 +194,8 @@ struct Matrix<'a> {
     version: String,
     /// The versions that the two forms on the page of the role carry: its details, its scopes.
     role_versions: [String; 2],
+    /// The versions that the forms for the roles of the two teams carry: their own, and that above.
+    team_versions: [String; 2],
     /// The page for what does not exist, for who is no member.
     nothing: String,
     before: Snapshot,
@@ -370,12 +384,18 @@ impl<'a> Matrix<'a> {
             ["/details", "/scopes"].map(|form| role.form(form).values("version")[0].to_owned());
         let version =
             security.form(&format!("/security/{}", TOGGLED.scope())).values("version")[0].to_owned();
+        let mut team_versions = [String::new(), String::new()];
+        for (version, team) in team_versions.iter_mut().zip([world.acme.team, world.acme.team_above]) {
+            let page = owner.visit(&format!("/w/acme/teams/{team}")).await;
+            *version = page.form("/roles").values("version")[0].to_owned();
+        }
         Self {
             app,
             world,
             actors,
             version,
             role_versions,
+            team_versions,
             nothing: owner.get("/w/nowhere").await.with_status(404).html,
             before: app.snapshot(TENANT_TABLES).await,
             elsewhere: rows_of(app, world.elsewhere.id).await,
@@ -423,6 +443,8 @@ impl<'a> Matrix<'a> {
                 "member" if place == Place::Above => things.owner.to_string(),
                 "member" if pattern.ends_with("/reactivation") => id(things.shut_out),
                 "member" => id(things.viewer),
+                "team" if place == Place::Above => things.team_above.to_string(),
+                "team" => id(things.team),
                 "invitation" => id(things.invitation),
                 "offer" => id(things.offer),
                 "role" if place == Place::Above => "owner".into(),
@@ -449,7 +471,8 @@ impl<'a> Matrix<'a> {
         let exists = match place {
             Place::Own => true,
             Place::Above => {
-                ["{member}", "/members/selection", "{role}"].iter().any(|part| pattern.contains(part))
+                let of = ["{member}", "/members/selection", "{role}", "{team}"];
+                of.iter().any(|part| pattern.contains(part))
             }
             // Their own workspace is no other.
             Place::OtherWorkspace if actor.kind == Kind::Outsider => false,
@@ -505,6 +528,15 @@ impl<'a> Matrix<'a> {
                 ("scopes", "write:notes"),
                 ("version", &self.role_versions[1]),
             ]),
+            "/w/{workspace}/teams" | "/w/{workspace}/teams/{team}/details" => {
+                of(&[("name", "Another Team"), ("description", "")])
+            }
+            "/w/{workspace}/teams/{team}/members" => of(&[("member", &self.world.acme.shut_out.to_string())]),
+            "/w/{workspace}/teams/{team}/members/{member}/lead" => of(&[("lead", "yes")]),
+            "/w/{workspace}/teams/{team}/roles" => {
+                let version = &self.team_versions[usize::from(place == Place::Above)];
+                of(&[("role", "viewer"), ("role", "support"), ("version", version)])
+            }
             "/w/{workspace}/organization" => of(&[("name", "Renamed"), ("slug", "renamed")]),
             "/w/{workspace}/organization/deletion" => of(&[("confirm", slug)]),
             "/sign-out"
@@ -525,6 +557,8 @@ impl<'a> Matrix<'a> {
             | "/w/{workspace}/invitations/{invitation}/resend"
             | "/w/{workspace}/invitations/{invitation}/cancellation"
             | "/w/{workspace}/roles/{role}/deletion"
+            | "/w/{workspace}/teams/{team}/members/{member}/removal"
+            | "/w/{workspace}/teams/{team}/deletion"
             | "/w/{workspace}/members/selection/suspension"
             | "/w/{workspace}/members/selection/removal"
             | "/w/{workspace}/invitations/selection/resend"
@@ -595,6 +629,17 @@ impl<'a> Matrix<'a> {
             return match (place, rest.rsplit('/').next().unwrap()) {
                 // One's own, or the last Owner's.
                 (Place::Above, "reactivation" | "suspension" | "removal" | "roles") => Audited(409),
+                _ => done,
+            };
+        }
+        if rest.starts_with("/teams/{team}") {
+            // The Developer leads the one, and nobody the one above.
+            let leads = role == BuiltIn::Developer && place == Place::Own;
+            let edits = leads || actor.holdings.has(P::UpdateTeams);
+            return match rest.trim_start_matches("/teams/{team}") {
+                "/details" | "/members" | "/members/{member}/removal" if !edits => Audited(403),
+                // In the one above is an Owner, and both carry a role.
+                "/members/{member}/removal" | "/roles" if place == Place::Above && !is_owner => Audited(403),
                 _ => done,
             };
         }

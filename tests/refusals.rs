@@ -21,6 +21,9 @@ both! {
         let nobody = "01890000-0000-7000-8000-000000000000";
         assert_inside(&owner.client.get(&format!("/w/acme/members/{nobody}")).await, 404);
         assert_inside(&owner.client.get("/w/acme/members/no-id").await, 404);
+        assert_inside(&owner.client.get(&format!("/w/acme/teams/{nobody}")).await, 404);
+        let removal = format!("/w/acme/teams/{nobody}/members/{nobody}/removal");
+        assert_inside(&owner.client.post_form(&removal, &[]).await, 404);
         let last = format!("/w/acme/members/{}/roles", owner.member_id);
         assert_inside(&owner.client.post_form(&last, &[("role", "viewer")]).await, 409);
 
@@ -76,12 +79,16 @@ both! {
     async fn an_address_that_only_takes_forms_leads_up_to_the_nearest_page(app: TestApp) {
         let owner = founder(&app).await;
         let member = format!("/w/acme/members/{}", owner.member_id);
+        let team = format!("/w/acme/teams/{}", owner.member_id);
+        let team_members = format!("{team}/members");
         for (path, above) in [
             (format!("{member}/roles"), member.as_str()),
             (format!("{member}/reactivation"), member.as_str()),
             (format!("/w/acme/ownership-offers/{}/acceptance", owner.member_id), "/w/acme"),
             ("/w/acme/security/read:audit".into(), "/w/acme/security"),
             ("/w/acme/roles/editor/scopes".into(), "/w/acme/roles/editor"),
+            (format!("{team}/roles"), team.as_str()),
+            (format!("{team}/members/{}/lead", owner.member_id), team_members.as_str()),
             ("/me/password".into(), "/me"),
             (format!("/me/sessions/{}/revocation", owner.user_id), "/me"),
             ("/invitation/acceptance".into(), "/invitation"),

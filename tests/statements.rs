@@ -4,6 +4,7 @@
 use crate::{support::*, world::*};
 use bailiwick::web::routes::{Access, table};
 use std::collections::BTreeSet;
+use uuid::Uuid;
 
 /// Counter of each page, with the one that admits.
 const PAGES: &[(&str, u64)] = &[
@@ -36,6 +37,11 @@ const PAGES: &[(&str, u64)] = &[
     ("/w/{workspace}/invitations/selection/resend", 2),
     ("/w/{workspace}/invitations/selection/cancellation", 2),
     ("/w/{workspace}/invitations/{invitation}/cancellation", 2),
+    ("/w/{workspace}/teams", 2),
+    ("/w/{workspace}/teams/new", 1),
+    ("/w/{workspace}/teams/{team}", 3),
+    ("/w/{workspace}/teams/{team}/members", 3),
+    ("/w/{workspace}/teams/{team}/deletion", 2),
     ("/w/{workspace}/roles", 2),
     ("/w/{workspace}/roles/new", 1),
     ("/w/{workspace}/roles/comparison", 1),
@@ -93,6 +99,7 @@ struct Office<'a> {
     owner: Person,
     member: String,
     invitation: String,
+    team: Uuid,
 }
 
 impl<'a> Office<'a> {
@@ -101,7 +108,8 @@ impl<'a> Office<'a> {
         let owner = founder(app).await;
         let invitation = Invitation::to("invited-one@example.com").by(owner.user_id).add(app, "acme").await;
         add_role(app, "acme", "helper", "Helper", &["read:members"]).await;
-        let office = Self { app, member: String::new(), invitation: invitation.to_string(), owner };
+        let team = add_team(app, "acme", "Everybody", &["viewer"], &[(owner.member_id, true)]).await;
+        let office = Self { app, member: String::new(), invitation: invitation.to_string(), team, owner };
         office.grow(5).await;
         let member = member_id(app, "viewer-2@example.com", "acme").await.to_string();
         Self { member, ..office }
@@ -113,7 +121,8 @@ impl<'a> Office<'a> {
         for n in usize::try_from(first).unwrap() + 1..=members {
             let email = format!("viewer-{n}@example.com");
             let user = add_user(self.app, &format!("Viewer {n}"), &email).await;
-            add_member(self.app, "acme", user, "active", &["viewer", "helper"]).await;
+            let member = add_member(self.app, "acme", user, "active", &["viewer", "helper"]).await;
+            add_to_team(self.app, self.team, member, false).await;
             let email = format!("invited-{n}@example.com");
             let invitation = Invitation { roles: &["helper"], ..Invitation::to(&email) };
             invitation.by(self.owner.user_id).add(self.app, "acme").await;
@@ -126,6 +135,7 @@ impl<'a> Office<'a> {
             .replace("{member}", &self.member)
             .replace("{invitation}", &self.invitation)
             .replace("{role}", "helper")
+            .replace("{team}", &self.team.to_string())
             .replace("{token}", "no-token-of-ours");
         assert!(!path.contains('{'), "say in tests/statements.rs what goes into {pattern}");
         match pattern {

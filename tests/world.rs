@@ -42,6 +42,10 @@ pub struct Things {
     pub offer: Uuid,
     /// The slug of a custom role that no other workspace has, and that nobody holds.
     pub role: &'static str,
+    /// A team that carries the role Viewer, with that viewer in it; in acme the Developer leads it.
+    pub team: Uuid,
+    /// The same with the Owner in it, and nobody who leads.
+    pub team_above: Uuid,
 }
 
 impl World {
@@ -70,14 +74,21 @@ impl World {
         add_member(app, "acme", reviewer, "active", &["reviewer"]).await;
         let as_reviewer = Invitation { roles: &["reviewer"], ..Invitation::to("invited-five@example.com") };
         as_reviewer.by(owner_user).add(app, "acme").await;
+        let viewer = add_member(app, "acme", viewer_user, "active", &["viewer"]).await;
+        let shut_out = add_member(app, "acme", shut_out_user, "suspended", &["viewer"]).await;
+        // Gives nothing, to whomever.
+        add_team(app, "acme", "Team Without Roles", &[], &[(owner_member, false), (shut_out, false)]).await;
+        add_team(app, "acme", "Team Of Nobody", &["editor"], &[]).await;
         let acme = Things {
             id: workspace_id(app, "acme").await,
-            viewer: add_member(app, "acme", viewer_user, "active", &["viewer"]).await,
-            shut_out: add_member(app, "acme", shut_out_user, "suspended", &["viewer"]).await,
+            viewer,
+            shut_out,
             owner: owner_member,
             invitation: Invitation::to("invited-one@example.com").by(owner_user).add(app, "acme").await,
             offer: add_offer(app, "acme", owner_member, developer).await,
             role: "helper",
+            team: add_team(app, "acme", "Team One", &["viewer"], &[(viewer, false), (developer, true)]).await,
+            team_above: add_team(app, "acme", "Team Above", &["viewer"], &[(owner_member, false)]).await,
         };
         let admin = Invitation { roles: &["admin"], ..Invitation::to("invited-two@example.com") };
         admin.by(owner_user).add(app, "acme").await;
@@ -109,6 +120,8 @@ impl World {
             invitation: invitation.add(app, "elsewhere").await,
             offer: add_offer(app, "elsewhere", outsider.member_id, viewer).await,
             role: "custom",
+            team: add_team(app, "elsewhere", "Team Elsewhere", &["viewer"], &[(viewer, true)]).await,
+            team_above: add_team(app, "elsewhere", "Team Above Elsewhere", &["viewer"], &[]).await,
         };
         // Nobody is seen for the first time while a test looks.
         app.execute(&format!("UPDATE members SET last_active_at = {}", app.clock.now_ms())).await;
@@ -262,6 +275,47 @@ pub async fn add_offer(app: &TestApp, slug: &str, from: Uuid, to: Uuid) -> Uuid 
     id
 }
 
+/// A team with these roles, and these members, each with whether they lead it.
+pub async fn add_team(
+    app: &TestApp,
+    slug: &str,
+    name: &str,
+    roles: &[&str],
+    people: &[(Uuid, bool)],
+) -> Uuid {
+    let (team, slug) = (new_id(), quoted(slug));
+    let (id, named) = (app.id(team), quoted(name));
+    let sql = format!(
+        "INSERT INTO teams (id, workspace_id, name, listed_as, description, created_at)
+         SELECT {id}, w.id, {named}, lower({named}), '', w.created_at FROM workspaces w WHERE w.slug = {slug}"
+    );
+    assert_eq!(app.execute(&sql).await, 1);
+    for (member, is_lead) in people {
+        add_to_team(app, team, *member, *is_lead).await;
+    }
+    for role in roles {
+        let sql = format!(
+            "INSERT INTO team_roles (workspace_id, team_id, role_id)
+             SELECT r.workspace_id, {id}, r.id FROM roles r JOIN workspaces w ON w.id = r.workspace_id
+             WHERE w.slug = {slug} AND r.slug = {}",
+            quoted(role)
+        );
+        assert_eq!(app.execute(&sql).await, 1, "no role {role}");
+    }
+    team
+}
+
+pub async fn add_to_team(app: &TestApp, team: Uuid, member: Uuid, is_lead: bool) {
+    let sql = format!(
+        "INSERT INTO team_members (workspace_id, team_id, member_id, is_lead, joined_at)
+         SELECT t.workspace_id, t.id, {}, {}, t.created_at FROM teams t WHERE t.id = {}",
+        app.id(member),
+        if is_lead { "1 = 1" } else { "1 = 0" },
+        app.id(team)
+    );
+    assert_eq!(app.execute(&sql).await, 1);
+}
+
 /// Parents before their children.
 const KEPT: &[&str] = &[
     "users",
@@ -276,6 +330,9 @@ const KEPT: &[&str] = &[
     "invitation_roles",
     "invitation_tokens",
     "ownership_offers",
+    "teams",
+    "team_members",
+    "team_roles",
     "sessions",
 ];
 
@@ -349,6 +406,16 @@ pub struct Facts {
     pub invitations: Vec<InvitationFact>,
     /// Id, from and to of the offer that is open.
     pub offer: Option<(String, String, String)>,
+    pub teams: Vec<TeamFact>,
+}
+
+pub struct TeamFact {
+    pub id: String,
+    /// Slugs.
+    pub carried: Vec<String>,
+    pub roles: Vec<Holdings>,
+    /// Ids of members, each with whether they lead it.
+    pub people: Vec<(String, bool)>,
 }
 
 pub struct MemberFact {
@@ -391,8 +458,11 @@ impl Facts {
         let each = |slugs: &str| slugs.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let of = |slugs: &str| slugs.split(' ').map(|slug| roles[slug].clone()).collect::<Vec<_>>();
         let sql = format!(
-            "SELECT m.id, m.status, (SELECT string_agg(r.slug, ' ') FROM member_roles h JOIN roles r ON r.id = h.role_id
-                WHERE h.member_id = m.id) AS slugs FROM members m WHERE m.workspace_id = {id}"
+            "SELECT m.id, m.status, (SELECT string_agg(r.slug, ' ') FROM roles r
+                WHERE EXISTS (SELECT 1 FROM member_roles h WHERE h.role_id = r.id AND h.member_id = m.id)
+                OR EXISTS (SELECT 1 FROM team_roles h JOIN team_members p ON p.team_id = h.team_id
+                    WHERE h.role_id = r.id AND p.member_id = m.id)) AS slugs
+             FROM members m WHERE m.workspace_id = {id}"
         );
         let rows = app.rows(&sql).await;
         let members = rows.iter().map(|row| MemberFact {
@@ -424,16 +494,36 @@ impl Facts {
             .await
             .first()
             .map(|row| (text(row, "id"), text(row, "from_member_id"), text(row, "to_member_id")));
-        Self { roles, custom, members, invitations, offer }
+        let mut teams: BTreeMap<String, TeamFact> = BTreeMap::new();
+        let sql = format!(
+            "SELECT t.id, (SELECT string_agg(r.slug, ' ') FROM team_roles h JOIN roles r ON r.id = h.role_id
+                WHERE h.team_id = t.id) AS slugs FROM teams t WHERE t.workspace_id = {id}"
+        );
+        for row in app.rows(&sql).await {
+            let carried: Vec<String> = row["slugs"].as_str().map(each).unwrap_or_default();
+            let roles = carried.iter().map(|slug| roles[slug].clone()).collect();
+            let id = text(&row, "id");
+            teams.insert(id.clone(), TeamFact { id, carried, roles, people: Vec::new() });
+        }
+        let sql = format!(
+            "SELECT team_id, member_id, CASE WHEN is_lead THEN 1 ELSE 0 END AS leads
+             FROM team_members WHERE workspace_id = {id}"
+        );
+        for row in app.rows(&sql).await {
+            let people = &mut teams.get_mut(&text(&row, "team_id")).unwrap().people;
+            people.push((text(&row, "member_id"), row["leads"] == 1));
+        }
+        Self { roles, custom, members, invitations, offer, teams: teams.into_values().collect() }
     }
 }
 
 /// What triggers keep is what counting gives: each member's set of roles, and the headcounts.
 pub async fn assert_counted(app: &TestApp) {
     let sets = "SELECT COUNT(*) FROM members m WHERE m.role_set <> (
-        SELECT COALESCE(string_agg(r.slug, ' ' ORDER BY r.slug), '') FROM member_roles mr
-        JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
-        WHERE mr.workspace_id = m.workspace_id AND mr.member_id = m.id)";
+        SELECT COALESCE(string_agg(r.slug, ' ' ORDER BY r.slug), '') FROM roles r
+        WHERE EXISTS (SELECT 1 FROM member_roles h WHERE h.role_id = r.id AND h.member_id = m.id)
+        OR EXISTS (SELECT 1 FROM team_roles h JOIN team_members p ON p.team_id = h.team_id
+            WHERE h.role_id = r.id AND p.member_id = m.id))";
     assert_eq!(app.scalar_i64(sets).await, 0, "members whose set of roles is not what they hold");
     let kept = "SELECT workspace_id, status, kind, role_set, people FROM headcounts WHERE people <> 0
         ORDER BY workspace_id, status, kind, role_set";

@@ -14,6 +14,7 @@ mod m0004_audit;
 mod m0005_outbox;
 mod m0006_headcounts;
 mod m0007_found_not_passed;
+mod m0008_teams;
 mod sql;
 
 /// Runs the steps in order, each at most once.
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_outbox::Migration),
             Box::new(m0006_headcounts::Migration),
             Box::new(m0007_found_not_passed::Migration),
+            Box::new(m0008_teams::Migration),
         ]
     }
 }

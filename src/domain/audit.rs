@@ -109,6 +109,37 @@ pub enum Event {
         members: i64,
         invitations: i64,
     },
+    TeamCreated {
+        description: String,
+    },
+    TeamUpdated {
+        name_before: String,
+        name_after: String,
+        description_before: String,
+        description_after: String,
+    },
+    TeamDeleted {
+        roles: Vec<String>,
+        people: i64,
+    },
+    TeamRolesChanged {
+        before: Vec<String>,
+        after: Vec<String>,
+        people: i64,
+    },
+    /// With the roles that the team carries.
+    TeamMemberAdded {
+        team: String,
+        roles: Vec<String>,
+    },
+    TeamMemberRemoved {
+        team: String,
+        roles: Vec<String>,
+    },
+    TeamLeadChanged {
+        team: String,
+        is_lead: bool,
+    },
     PermissionChanged {
         permission: String,
         before: Vec<String>,
@@ -166,6 +197,13 @@ impl Event {
         ("role.updated", "Role renamed or described"),
         ("role.scopes-changed", "Scopes of a role changed"),
         ("role.deleted", "Role deleted"),
+        ("team.created", "Team created"),
+        ("team.updated", "Team renamed or described"),
+        ("team.deleted", "Team deleted"),
+        ("team.roles-changed", "Roles of a team changed"),
+        ("team.member-added", "Put into a team"),
+        ("team.member-removed", "Taken out of a team"),
+        ("team.lead-changed", "Lead of a team changed"),
         ("permission.changed", "Permission changed"),
         ("access.refused", "Access refused"),
     ];
@@ -201,6 +239,13 @@ impl Event {
             Self::RoleUpdated { .. } => "role.updated",
             Self::RoleScopesChanged { .. } => "role.scopes-changed",
             Self::RoleDeleted { .. } => "role.deleted",
+            Self::TeamCreated { .. } => "team.created",
+            Self::TeamUpdated { .. } => "team.updated",
+            Self::TeamDeleted { .. } => "team.deleted",
+            Self::TeamRolesChanged { .. } => "team.roles-changed",
+            Self::TeamMemberAdded { .. } => "team.member-added",
+            Self::TeamMemberRemoved { .. } => "team.member-removed",
+            Self::TeamLeadChanged { .. } => "team.lead-changed",
             Self::PermissionChanged { .. } => "permission.changed",
             Self::AccessRefused { .. } => "access.refused",
             Self::SignedUp {} => "user.signed-up",
@@ -253,6 +298,7 @@ pub enum TargetKind {
     Invitation,
     Role,
     Permission,
+    Team,
     User,
     Nothing,
 }
@@ -273,6 +319,7 @@ impl Target {
             TargetKind::Invitation => "invitation",
             TargetKind::Role => "role",
             TargetKind::Permission => "permission",
+            TargetKind::Team => "team",
             TargetKind::User => "user",
             TargetKind::Nothing => "",
         }

@@ -4,15 +4,17 @@
 //! that starts in the past and is moved on from deed to deed.
 
 use super::{
-    Db, Description, Name, Refused, Slug, Token,
+    Db, Description, Name, Refused, Selection, Slug, Token,
     db::Sql,
     identity::{self, Password, Person, presence},
     invitations::{self, Batch},
-    members, organization, roles,
+    members, organization,
+    paging::Position,
+    roles,
     scope::{Credential, Origin, ReadScope, Via},
     security::{self, Wanted},
     seed::{by_email, insert_person, people, read},
-    workspaces,
+    teams, workspaces,
 };
 use crate::{
     clock::{DAY, HOUR, MINUTE},
@@ -62,6 +64,8 @@ enum Deed {
     MakeRole(&'static str, &'static str, Permission, &'static str),
     /// One of those for somebody, beside a built-in one.
     RolesOfOwn(&'static str, BuiltIn, &'static str),
+    /// A team: its name, what it is for, its people, of whom the first leads it, and its roles.
+    Team(&'static str, &'static str, &'static str, &'static [BuiltIn]),
     Suspend(&'static str),
     Reactivate(&'static str),
     Remove(&'static str),
@@ -145,6 +149,16 @@ const STORY: &[(i64, &str, Deed)] = {
         ),
         (7 * DAY - 5 * HOUR, "admin", RolesOfOwn("tester", Developer, "release-manager")),
         (6 * DAY + 2 * HOUR, "admin", Invite("new.developer", &[Developer])),
+        (
+            6 * DAY - 3 * HOUR,
+            "owner",
+            Team("On call", "Answers when something breaks.", "developer tester writer", &[Support]),
+        ),
+        (
+            6 * DAY - 4 * HOUR,
+            "admin",
+            Team("Product", "Decides what comes next.", "designer editor developer trainee", &[]),
+        ),
         (5 * DAY - HOUR, "admin", Invite("new.viewer", &[Viewer])),
         (5 * DAY - 2 * HOUR, "writer", Look),
         (4 * DAY, "owner", Suspend("former")),
@@ -309,6 +323,23 @@ impl Visitor<'_> {
             Deed::RolesOfOwn(whom, role, own) => {
                 let (id, roles) = (self.member(whom).await?, [role.slug().to_owned(), own.to_string()]);
                 self.admit().await?.write(async |s| members::change_roles(s, id, &roles).await).await?;
+            }
+            Deed::Team(name, description, people, roles) => {
+                let (name, description) = (read(Name::parse(name))?, read(Description::parse(description))?);
+                let scope = self.admit().await?;
+                let id = scope.write(async |s| teams::create(s, &name, &description).await).await?;
+                let mut ids = Vec::new();
+                for who in people.split(' ') {
+                    ids.push(self.member(who).await?);
+                }
+                let selection = Selection::of("member", &ids)?;
+                self.admit().await?.write(async |s| teams::add(s, id, &selection).await).await?;
+                if let Some(lead) = ids.first() {
+                    self.admit().await?.write(async |s| teams::appoint(s, id, *lead, true).await).await?;
+                }
+                let version = teams::look(&self.admit().await?, id, &Position::First).await?.version;
+                let wanted = teams::Wanted { roles: slugs(roles), version };
+                self.admit().await?.write(async |s| teams::set_roles(s, id, &wanted).await).await?;
             }
             Deed::Suspend(whom) => {
                 let id = self.member(whom).await?;

@@ -29,6 +29,7 @@ pub mod roles;
 pub mod scope;
 pub mod security;
 pub mod seed;
+pub mod teams;
 pub mod workspaces;
 
 pub use audit::{Event, Recorded};

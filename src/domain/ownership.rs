@@ -116,18 +116,18 @@ pub async fn accept(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<Re
     }
     // Whoever steps down keeps their other roles, and is an Admin where they had none.
     let admin = all.by_slug(BuiltIn::Admin.slug());
-    if let Some(admin) = admin.filter(|_| from.roles.len() == 1) {
+    if let Some(admin) = admin.filter(|_| from.own.len() == 1) {
         members::give(s, from.id, admin.id).await?;
     }
     members::take(s, from.id, owner.id).await?;
     let names = |roles: &[Role]| -> Vec<String> { roles.iter().map(|role| role.name.clone()).collect() };
-    let after = Subject::load(s, &all, to.id).await?.roles;
-    let from_after = Subject::load(s, &all, from.id).await?.roles;
+    let after = Subject::load(s, &all, to.id).await?.own;
+    let from_after = Subject::load(s, &all, from.id).await?.own;
     let event = Event::OwnershipHandedOver {
         from: from.name.clone(),
-        before: names(&to.roles),
+        before: names(&to.own),
         after: names(&after),
-        from_before: names(&from.roles),
+        from_before: names(&from.own),
         from_after: names(&from_after),
     };
     Ok(Recorded::new((), event, to.target()))

@@ -99,6 +99,8 @@ pub enum Conflict {
     NotPending,
     #[error("Someone has this role, or is invited with it. Choose the role that takes its place.")]
     RoleInUse,
+    #[error("A team comes with this role. Take it from the team first, on the team's page.")]
+    RoleOfTeam,
 }
 
 /// A link or an offer that is used up.
@@ -213,7 +215,7 @@ impl Refused {
             Self::WrongAddress(_) => Some("wrong-address"),
             Self::Conflict(Conflict::LastOwner) => Some("last-owner"),
             Self::Conflict(Conflict::LocksYouOut) => Some("lock-out"),
-            Self::Conflict(Conflict::RoleInUse) => Some("role-in-use"),
+            Self::Conflict(Conflict::RoleInUse | Conflict::RoleOfTeam) => Some("role-in-use"),
             Self::Conflict(_) => Some("conflict"),
             _ => None,
         }

@@ -150,7 +150,10 @@ in_workspace!(
     invitation,
     invitation_role,
     invitation_token,
-    ownership_offer
+    ownership_offer,
+    team,
+    team_member,
+    team_role
 );
 
 /// A handle on one workspace. Every query through it carries the workspace's id.
@@ -237,7 +240,7 @@ impl<P: Access> ReadScope<P> {
         let last_seen_at = row.last_seen_at;
         let (actor, verdict) = row.judge(roles, P::NEEDS)?;
         if let Err(refused) = verdict {
-            let refused = explain(db, &actor, refused).await?;
+            let refused = explain(db.read(), &actor, refused).await?;
             record_refusal(db, &actor, &origin, &refused).await;
             return Err(refused);
         }
@@ -264,6 +267,18 @@ impl<P: Access> ReadScope<P> {
         let refused = refused.into();
         record_refusal(&self.db, &self.actor, &self.origin, &refused).await;
         refused
+    }
+
+    /// Asks for a permission that not everybody needs who comes this way, and writes down that it is
+    /// missing.
+    ///
+    /// # Errors
+    /// [`Refused::Forbidden`], which says who has it.
+    pub(super) async fn require(&self, permission: Permission) -> Result<(), Refused> {
+        match require(self.db.read(), &self.actor, permission).await {
+            Err(refused) => Err(self.refuse(refused).await),
+            Ok(()) => Ok(()),
+        }
     }
 
     /// The same admission once more, to draw a page after [`ReadScope::write`] took this one.
@@ -318,7 +333,7 @@ impl<P: Access> ReadScope<P> {
         let (actor, verdict) = row.judge(roles, P::NEEDS)?;
         if let Err(refused) = verdict {
             open.roll_back().await?;
-            return Err(explain(&self.db, &actor, refused).await?);
+            return Err(explain(self.db.read(), &actor, refused).await?);
         }
         let mut scope = WriteScope { open, actor, admitted: PhantomData };
         match change(&mut scope).await {
@@ -360,6 +375,14 @@ impl<P> WriteScope<P> {
 
     pub(super) fn now_ms(&self) -> i64 {
         self.open.now
+    }
+
+    /// Asks for a permission that not everybody needs who comes this way.
+    ///
+    /// # Errors
+    /// [`Refused::Forbidden`], which says who has it.
+    pub(super) async fn require(&self, permission: Permission) -> Result<(), Refused> {
+        require(&self.open.tx, &self.actor, permission).await
     }
 }
 
@@ -666,13 +689,29 @@ impl Row {
     }
 }
 
+async fn require(
+    connection: &impl ConnectionTrait,
+    actor: &Actor,
+    permission: Permission,
+) -> Result<(), Refused> {
+    let needs = Needs::One(permission);
+    if actor.holdings.meets(needs) {
+        return Ok(());
+    }
+    Err(explain(connection, actor, Verdict::Missing(needs)).await?)
+}
+
 #[derive(FromQueryResult)]
 struct NameRow {
     name: String,
 }
 
 /// Turns a verdict into the refusal that a person can act on: who has the permission, who gives it.
-async fn explain(db: &Db, actor: &Actor, verdict: Verdict) -> Result<Refused, DbErr> {
+async fn explain(
+    connection: &impl ConnectionTrait,
+    actor: &Actor,
+    verdict: Verdict,
+) -> Result<Refused, DbErr> {
     let needs = match verdict {
         Verdict::Suspended(what) => return Ok(Refused::Suspended(what)),
         Verdict::Missing(needs) => needs,
@@ -683,7 +722,7 @@ async fn explain(db: &Db, actor: &Actor, verdict: Verdict) -> Result<Refused, Db
         let sql = "SELECT u.name FROM active_owners o
             JOIN members m ON m.workspace_id = o.workspace_id AND m.id = o.member_id
             JOIN users u ON u.id = m.user_id WHERE o.workspace_id = $1 ORDER BY u.name LIMIT 5";
-        db.read().all(sql, vec![actor.workspace.id.into()]).await?
+        connection.all(sql, vec![actor.workspace.id.into()]).await?
     } else {
         Vec::new()
     };

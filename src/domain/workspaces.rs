@@ -39,9 +39,8 @@ pub struct Listed {
 pub async fn of_person(db: &Db, person: &Person) -> Result<Vec<Listed>, Refused> {
     let sql = "SELECT w.slug, w.name, a.name AS account, a.id AS account_id,
             CASE WHEN w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL THEN 'suspended' ELSE m.status END AS status,
-            (SELECT string_agg(r.name, ', ') FROM member_roles mr
-                JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
-                WHERE mr.workspace_id = m.workspace_id AND mr.member_id = m.id) AS roles,
+            (SELECT string_agg(r.name, ', ') FROM roles r WHERE r.workspace_id = m.workspace_id
+                AND ' ' || m.role_set || ' ' LIKE '% ' || r.slug || ' %') AS roles,
             (SELECT CAST(COALESCE(SUM(h.people), 0) AS BIGINT) FROM headcounts h
                 WHERE h.workspace_id = w.id AND h.status = 'active') AS people
         FROM members m

@@ -15,5 +15,8 @@ pub mod outbox_message;
 pub mod ownership_offer;
 pub mod role;
 pub mod session;
+pub mod team;
+pub mod team_member;
+pub mod team_role;
 pub mod user;
 pub mod workspace;

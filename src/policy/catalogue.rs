@@ -159,17 +159,17 @@ catalogue! {
     OrganizationAndTeams {
         ReadMembers read_members "read:members" "View members" [Admin Developer Billing Editor Viewer Support] built
             "See who belongs to the workspace, with which roles.";
-        ReadTeams read_teams "read:teams" "View teams" [Admin Developer Billing Editor Viewer Support] later
+        ReadTeams read_teams "read:teams" "View teams" [Admin Developer Billing Editor Viewer Support] built
             "See the teams and who is in them.";
         UpdateOrganization update_organization "update:organization" "Update organization" [Admin] built
             "Change the organization's name and address.";
         DeleteOrganization delete_organization "delete:organization" "Delete organization" [] built
             "Delete the organization and everything in it, for good.";
-        CreateTeams create_teams "create:teams" "Create teams" [Admin] later
+        CreateTeams create_teams "create:teams" "Create teams" [Admin] built
             "Start new teams.";
-        UpdateTeams update_teams "update:teams" "Update teams" [Admin] later
+        UpdateTeams update_teams "update:teams" "Update teams" [Admin] built
             "Rename teams, and put people in or out.";
-        DeleteTeams delete_teams "delete:teams" "Delete teams" [] later
+        DeleteTeams delete_teams "delete:teams" "Delete teams" [] built
             "Delete teams, for good.";
     }
     AccessAndSecurity {

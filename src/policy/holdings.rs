@@ -157,6 +157,20 @@ impl Holdings {
         wanted.into_iter().try_for_each(|role| self.may_assign(role))
     }
 
+    /// May all of these people be given, or lose, roles that they have in common? A team's roles are
+    /// changed only by who may give each of them, to whom it concerns.
+    ///
+    /// # Errors
+    /// As [`Holdings::may_manage`] for each of the people, [`Holdings::may_assign`] for each role.
+    pub fn may_change_roles_of_all<'a>(
+        &self,
+        people: impl IntoIterator<Item = Self>,
+        roles: impl IntoIterator<Item = &'a Self>,
+    ) -> Result<(), Ceiling> {
+        people.into_iter().try_for_each(|present| self.may_manage(&present))?;
+        roles.into_iter().try_for_each(|role| self.may_assign(role))
+    }
+
     /// May this scope be put into the role, or taken out of it? A role is edited only by who holds
     /// everything in it, before and after.
     ///
@@ -218,6 +232,19 @@ mod tests {
         assert_eq!(admin.may_manage(&admin), Err(Ceiling::NotBelow));
         assert_eq!(admin.may_manage(&role(BuiltIn::Owner)), Err(Ceiling::OwnerOnly));
         assert_eq!(role(BuiltIn::Owner).may_manage(&role(BuiltIn::Owner)), Ok(()));
+    }
+
+    #[test]
+    fn what_a_team_gives_is_changed_by_who_could_change_it_for_each_of_its_people() {
+        let (admin, viewer, support) = (role(BuiltIn::Admin), role(BuiltIn::Viewer), role(BuiltIn::Support));
+        let may =
+            |people: &[&Holdings]| admin.may_change_roles_of_all(people.iter().copied().cloned(), [&support]);
+        assert_eq!(may(&[]), Ok(()));
+        assert_eq!(may(&[&viewer, &support]), Ok(()));
+        assert_eq!(may(&[&viewer, &admin]), Err(Ceiling::NotBelow));
+        assert_eq!(may(&[&role(BuiltIn::Owner), &viewer]), Err(Ceiling::OwnerOnly));
+        let above = viewer.may_change_roles_of_all([], [&support]);
+        assert!(matches!(above, Err(Ceiling::Lacks(_))));
     }
 
     #[test]

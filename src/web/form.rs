@@ -82,9 +82,7 @@ impl FromRequest for Target {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let id = named(req).and_then(|text| Uuid::try_parse(text).ok());
-        // Only the usual way to write an id: another would be a second address for one thing.
-        let id = id.filter(|id| named(req) == Some(id.to_string().as_str()));
+        let id = ids(req).next().flatten();
         ready(id.map(Self).ok_or_else(|| hidden(req)))
     }
 }
@@ -116,8 +114,33 @@ impl FromRequest for NamedRole {
     }
 }
 
+/// The id of the thing that a path names, and of the thing in it.
+pub struct Within(pub Uuid, pub Uuid);
+
+impl FromRequest for Within {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let mut ids = ids(req);
+        let both = ids.next().flatten().zip(ids.next().flatten());
+        ready(both.map(|(whole, part)| Self(whole, part)).ok_or_else(|| hidden(req)))
+    }
+}
+
 fn named(req: &HttpRequest) -> Option<&str> {
-    req.match_info().iter().find(|(name, _)| *name != "workspace").map(|(_, value)| value)
+    parts(req).next()
+}
+
+fn parts(req: &HttpRequest) -> impl Iterator<Item = &str> {
+    req.match_info().iter().filter(|(name, _)| *name != "workspace").map(|(_, value)| value)
+}
+
+/// The ids in a path, in their order.
+fn ids(req: &HttpRequest) -> impl Iterator<Item = Option<Uuid>> {
+    // Only the usual way to write an id: another would be a second address for one thing.
+    let id = |text: &str| Uuid::try_parse(text).ok().filter(|id| id.to_string() == text);
+    parts(req).map(id)
 }
 
 fn hidden(req: &HttpRequest) -> Error {

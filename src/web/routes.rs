@@ -116,7 +116,7 @@ where
 pub fn table() -> Vec<Route> {
     use pages::{
         account, activity, bulk, health, invitation, invitations, me, members, organization, overview,
-        ownership, roles, security, sign_in, sign_up, workspaces,
+        ownership, roles, security, sign_in, sign_up, teams, workspaces,
     };
     vec![
         open_page("/healthz", health::alive),
@@ -195,6 +195,24 @@ pub fn table() -> Vec<Route> {
             perm::CancelInvitations,
             invitations::cancel,
         ),
+        page("/w/{workspace}/teams", perm::ReadTeams, teams::index),
+        post("/w/{workspace}/teams", perm::CreateTeams, teams::create),
+        // Before `{team}`, which would take `new` for an id.
+        page("/w/{workspace}/teams/new", perm::CreateTeams, teams::new),
+        page("/w/{workspace}/teams/{team}", perm::ReadTeams, teams::show),
+        // A team's leads edit it without a permission: who else may is asked in `domain/teams`.
+        post("/w/{workspace}/teams/{team}/details", perm::Membership, teams::update),
+        page("/w/{workspace}/teams/{team}/members", perm::ReadMembers, teams::people::candidates),
+        post("/w/{workspace}/teams/{team}/members", perm::Membership, teams::people::add),
+        post(
+            "/w/{workspace}/teams/{team}/members/{member}/removal",
+            perm::Membership,
+            teams::people::take_out,
+        ),
+        post("/w/{workspace}/teams/{team}/members/{member}/lead", perm::UpdateTeams, teams::people::appoint),
+        post("/w/{workspace}/teams/{team}/roles", perm::UpdateTeams, teams::set_roles),
+        page("/w/{workspace}/teams/{team}/deletion", perm::DeleteTeams, teams::deletion),
+        post("/w/{workspace}/teams/{team}/deletion", perm::DeleteTeams, teams::delete),
         page("/w/{workspace}/roles", perm::ReadMembers, roles::index),
         post("/w/{workspace}/roles", perm::ManageRoles, roles::create),
         // Before `{role}`, which would take them for a role.

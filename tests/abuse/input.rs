@@ -13,7 +13,7 @@ fn posts() -> Vec<String> {
         let path = path.replace("{workspace}", "acme").replace("{permission}", "create:teams");
         let path = path.replace("{role}", "editor");
         let id = Uuid::from_u128(7).to_string();
-        ["{member}", "{invitation}", "{offer}", "{session}"]
+        ["{member}", "{invitation}", "{offer}", "{session}", "{team}"]
             .iter()
             .fold(path, |path, name| path.replace(name, &id))
     };
@@ -135,7 +135,9 @@ both! {
         let owner = founder(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let csrf = owner.client.csrf().await;
-        let fields: [(String, &str, &str); 17] = [
+        let team = owner.client.post_form("/w/acme/teams", &[("name", "Team")]).await.location();
+        let lead = format!("{team}/members/{}/lead", viewer.member_id);
+        let fields: [(String, &str, &str); 20] = [
             ("/me/profile".into(), "name", ""),
             ("/me/email".into(), "email", "&current_password=x"),
             ("/me/password".into(), "password", "&current_password=x"),
@@ -153,6 +155,9 @@ both! {
             ("/w/acme/roles".into(), "scopes", "&name=Fine"),
             ("/w/acme/roles".into(), "permission", "&name=Fine"),
             ("/w/acme/roles/editor/scopes".into(), "scopes", ""),
+            ("/w/acme/teams".into(), "name", ""),
+            (format!("{team}/details"), "description", "&name=Fine"),
+            (lead, "lead", ""),
         ];
         for (path, field, others) in &fields {
             for bad in ["a%00b", "%00", "%FF", "%C3%28", "%ED%A0%80", "a%C0%80b", "%F5%80%80%80"] {
@@ -488,6 +493,11 @@ both! {
             .get(&format!("/w/{slug}/activity"))
             .await
             .assert_status(403);
+        let team = [("name", MARKUP), ("description", MARKUP)];
+        let team = owner.client.post_form(&format!("/w/{slug}/teams"), &team).await.with_status(303).location();
+        let member = [("member", viewer.member_id.to_string())];
+        let member: Vec<_> = member.iter().map(|(name, id)| (*name, id.as_str())).collect();
+        owner.client.post_form(&format!("{team}/members"), &member).await.assert_status(303);
         // A role of that name, as custom roles will be.
         let id = app.id(Uuid::from_u128(99));
         app.execute(&format!("INSERT INTO roles (id, workspace_id, slug, name, description, built_in, is_owner, position, created_at)

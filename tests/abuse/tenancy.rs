@@ -15,7 +15,15 @@ async fn things(app: &TestApp, owner: &Person, member: &Person) -> Vec<(&'static
     let offer = app.scalar_uuid(&sql).await;
     let role = format!("role-of-{}", owner.workspace);
     crate::world::add_role(app, &owner.workspace, &role, &role, &[]).await;
+    let teams = format!("/w/{}/teams", owner.workspace);
+    let team = owner.client.post_form(&teams, &[("name", "Team")]).await.with_status(303);
+    let team = team.location().rsplit('/').next().unwrap().to_owned();
+    let people = format!("{teams}/{team}/members");
+    owner.client.post_form(&people, &[("member", &member.member_id.to_string())]).await.assert_status(303);
+    let roles = owner.client.visit(&format!("{teams}/{team}")).await;
+    owner.client.submit(&roles, "/roles", &[("role", "viewer")]).await.assert_status(303);
     vec![
+        ("{team}", team),
         ("{role}", role),
         ("{member}", member.member_id.to_string()),
         ("{invitation}", invitation.to_string()),
@@ -42,7 +50,11 @@ fn routes_to_things(slug: &str, ids: &[(&'static str, String)]) -> Vec<(Method, 
 
 /// Fields that the form of this path may carry.
 fn fields(path: &str) -> Vec<(&'static str, &'static str)> {
-    if path.ends_with("/roles") { vec![("role", "billing")] } else { vec![] }
+    match path.rsplit('/').next() {
+        Some("roles") => vec![("role", "billing")],
+        Some("lead") => vec![("lead", "yes")],
+        _ => vec![],
+    }
 }
 
 async fn ask(client: &Client, method: &Method, path: &str) -> Page {
@@ -214,6 +226,9 @@ both! {
             "roles",
             "grants",
             "ownership_offers",
+            "teams",
+            "team_members",
+            "team_roles",
         ] {
             assert_eq!(app.scalar_i64(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
         }

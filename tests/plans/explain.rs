@@ -50,8 +50,15 @@ enum Known {
 }
 
 /// What a workspace can hold ten thousand of.
-const MANY: [&str; 6] =
-    ["members", "member_roles", "audit_events", "invitations", "invitation_roles", "invitation_tokens"];
+const MANY: [&str; 7] = [
+    "members",
+    "member_roles",
+    "team_members",
+    "audit_events",
+    "invitations",
+    "invitation_roles",
+    "invitation_tokens",
+];
 /// Columns that many rows of one workspace have in common.
 const COMMON: [&str; 4] = ["workspace_id", "status", "kind", "outcome"];
 

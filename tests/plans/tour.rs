@@ -290,6 +290,44 @@ impl<'a> Tour<'a> {
         }
     }
 
+    /// A team that everybody is in, and one that begins and ends.
+    pub async fn teams(&mut self) {
+        let (owner, admin) = (self.owner.clone(), self.admin.clone());
+        let sql =
+            "SELECT t.id FROM teams t JOIN workspaces w ON w.id = t.workspace_id WHERE w.slug = 'seed-1'";
+        let everybody = format!("teams/{}", self.app.scalar_uuid(sql).await);
+        let at = |rest: &str| format!("{HOME}/{rest}");
+        for path in ["teams", "teams/new", &format!("{everybody}/deletion")] {
+            self.get(&owner, &at(path), 200).await;
+        }
+        self.list(&everybody, "", &[]).await;
+        // Somebody whom a ceiling concerns.
+        self.get(&admin, &at(&everybody), 200).await;
+        let made = self.post(&owner, &at("teams"), &[("name", "New Team")], 303).await.location();
+        let made = made.trim_start_matches(&at("")).to_owned();
+        let people = format!("{made}/members");
+        for path in [people.clone(), format!("{people}?q=member")] {
+            self.get(&owner, &at(&path), 200).await;
+            self.get(&admin, &at(&path), 200).await;
+        }
+        let ids: Vec<String> = self.members[..3].iter().map(Uuid::to_string).collect();
+        let some: Vec<_> = ids.iter().map(|id| ("member", id.as_str())).collect();
+        self.post(&owner, &at(&people), &some, 303).await;
+        self.post(&owner, &at("teams"), &[("name", "New Team")], 422).await;
+        self.post(&owner, &at(&format!("{made}/details")), &[("name", "Newer Team")], 303).await;
+        self.post(&owner, &at(&format!("{people}/{}/lead", ids[0])), &[("lead", "yes")], 303).await;
+        for roles in [&["support", "billing"][..], &["billing"]] {
+            let page = owner.visit(&at(&made)).await;
+            let form = page.form("form[action$='/roles'].form").without("role");
+            let roles: Vec<_> = roles.iter().map(|role| ("role", *role)).collect();
+            let answer = owner.send(&page, &form.fill(&roles)).await;
+            self.note(answer, 303);
+        }
+        self.post(&owner, &at(&format!("{people}/{}/removal", ids[0])), &[], 303).await;
+        self.post(&self.viewer.clone(), &at(&people), &some, 403).await;
+        self.post(&owner, &at(&format!("{made}/deletion")), &[], 303).await;
+    }
+
     pub async fn refusals(&mut self) {
         let (owner, viewer, member) = (self.owner.clone(), self.viewer.clone(), self.members[0]);
         let stranger = self.app.client();
@@ -475,6 +513,11 @@ async fn fill(app: &TestApp) {
             SELECT {id}, 'nobody@example.com', '', '', 0, {then}, 0 FROM n",
         "INSERT INTO ownership_offers (id, workspace_id, from_member_id, to_member_id, status, created_at, expires_at)
             SELECT {id}, workspace_id, id, id, 'declined', 0, 0 FROM members",
+        "INSERT INTO teams (id, workspace_id, name, listed_as, description, created_at)
+            SELECT {id}, id, 'Everybody', 'everybody', '', 0 FROM workspaces",
+        "INSERT INTO team_members (workspace_id, team_id, member_id, is_lead, joined_at)
+            SELECT m.workspace_id, t.id, m.id, 1 = 0, m.joined_at FROM teams t
+            JOIN members m ON m.workspace_id = t.workspace_id",
     ] {
         let numbered = match sql.contains("FROM n") {
             true => sql.replace(" SELECT", " WITH RECURSIVE n (i) AS

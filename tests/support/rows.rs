@@ -20,6 +20,9 @@ pub const TENANT_TABLES: &[&str] = &[
     "invitation_roles",
     "invitation_tokens",
     "ownership_offers",
+    "teams",
+    "team_members",
+    "team_roles",
 ];
 
 /// Whole tables, each row as text. Two of them differ when any row does.

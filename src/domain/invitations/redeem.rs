@@ -12,7 +12,6 @@ use crate::{
         scope::{self, Origin, Scoped, Transaction},
     },
     entity::member,
-    policy::Holdings,
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, FromQueryResult, QueryFilter};
 use uuid::Uuid;
@@ -53,8 +52,7 @@ struct OfferRow {
     is_superseded: bool,
     roles: Option<String>,
     inviter_is_active: bool,
-    inviter_is_owner: bool,
-    inviter_scopes: Option<String>,
+    inviter_roles: Option<String>,
 }
 
 /// Looks at an invitation; uses nothing up.
@@ -91,12 +89,7 @@ async fn load(connection: &impl ConnectionTrait, token: &Token, now: i64) -> Res
                 JOIN roles r ON r.workspace_id = ir.workspace_id AND r.id = ir.role_id
                 WHERE ir.workspace_id = i.workspace_id AND ir.invitation_id = i.id) AS roles,
             (m.id IS NOT NULL AND m.status = 'active' AND u.suspended_at IS NULL) AS inviter_is_active,
-            EXISTS (SELECT 1 FROM member_roles mr
-                JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
-                WHERE mr.workspace_id = m.workspace_id AND mr.member_id = m.id AND r.is_owner) AS inviter_is_owner,
-            (SELECT string_agg(g.scope, ' ') FROM member_roles mr
-                JOIN grants g ON g.workspace_id = mr.workspace_id AND g.role_id = mr.role_id
-                WHERE mr.workspace_id = m.workspace_id AND mr.member_id = m.id) AS inviter_scopes
+            m.role_set AS inviter_roles
         FROM invitation_tokens t
         JOIN invitations i ON i.workspace_id = t.workspace_id AND i.id = t.invitation_id
         JOIN workspaces w ON w.id = i.workspace_id AND w.deleted_at IS NULL
@@ -109,7 +102,7 @@ async fn load(connection: &impl ConnectionTrait, token: &Token, now: i64) -> Res
     row.ended(now)?;
     let all = roles_of(connection, row.workspace_id).await?;
     let offered = all.joined(row.roles.as_deref().unwrap_or_default());
-    if offered.is_empty() || !row.inviter_still_may(&offered) {
+    if offered.is_empty() || !row.inviter_still_may(&all, &offered) {
         return Err(Gone::InviterGone.into());
     }
     let offer = Offer {
@@ -144,9 +137,8 @@ impl OfferRow {
     }
 
     /// An invitation is worth what its inviter may still give.
-    fn inviter_still_may(&self, offered: &[&Role]) -> bool {
-        let scopes = self.inviter_scopes.as_deref().unwrap_or_default();
-        let held = Holdings::of(self.inviter_is_owner, scopes.split_ascii_whitespace());
+    fn inviter_still_may(&self, all: &Roles, offered: &[&Role]) -> bool {
+        let held = roles::holdings(&all.joined(self.inviter_roles.as_deref().unwrap_or_default()));
         self.inviter_is_active && held.may_invite(offered.iter().map(|role| &role.holdings)).is_ok()
     }
 }

@@ -29,7 +29,10 @@ pub(in crate::domain) struct Subject {
     pub name: String,
     pub email: String,
     pub is_active: bool,
+    /// Everything held, through teams too: what a ceiling compares.
     pub roles: Vec<Role>,
+    /// The member's own, which alone are given and taken one by one.
+    pub own: Vec<Role>,
 }
 
 #[derive(FromQueryResult)]
@@ -40,23 +43,32 @@ struct Row {
     email: String,
     status: String,
     role_set: String,
+    own: Option<String>,
 }
+
+/// The slugs of the own roles of a member `m`, as a column.
+pub(super) const OWN_ROLES: &str = "(SELECT string_agg(r.slug, ' ') FROM member_roles mr
+        JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
+        WHERE mr.workspace_id = m.workspace_id AND mr.member_id = m.id)";
 
 impl Subject {
     /// # Errors
     /// [`Refused::Hidden`] where this workspace has no such member.
     pub(in crate::domain) async fn load(scope: &impl Scoped, all: &Roles, id: Uuid) -> Result<Self, Refused> {
-        let sql = "SELECT m.id, m.user_id, u.name, u.email, m.status, m.role_set
-            FROM members m JOIN users u ON u.id = m.user_id WHERE m.workspace_id = $1 AND m.id = $2";
-        let row: Row = scope.first(sql, vec![id.into()]).await?.ok_or(Refused::Hidden)?;
-        let held = all.joined(&row.role_set);
+        let sql = format!(
+            "SELECT m.id, m.user_id, u.name, u.email, m.status, m.role_set, {OWN_ROLES} AS own
+            FROM members m JOIN users u ON u.id = m.user_id WHERE m.workspace_id = $1 AND m.id = $2"
+        );
+        let row: Row = scope.first(&sql, vec![id.into()]).await?.ok_or(Refused::Hidden)?;
+        let these = |slugs: &str| all.joined(slugs).into_iter().cloned().collect();
         Ok(Self {
             id: row.id,
             user_id: row.user_id,
             name: row.name,
             email: row.email,
             is_active: row.status == "active",
-            roles: held.into_iter().cloned().collect(),
+            roles: these(&row.role_set),
+            own: these(row.own.as_deref().unwrap_or_default()),
         })
     }
 
@@ -89,7 +101,7 @@ pub struct RolesChanged {
     pub is_change: bool,
 }
 
-/// Gives the member exactly these roles.
+/// Gives the member exactly these roles of their own. What they hold through a team stays.
 ///
 /// # Errors
 /// [`Refused::Hidden`], [`Refused::Invalid`] on the field `role`, [`Refused::Ceiling`] where the
@@ -105,19 +117,19 @@ pub async fn change_roles(
     s.actor().holdings.may_change_roles(&member.holdings(), wanted.iter().map(|role| &role.holdings))?;
     let changed = RolesChanged {
         name: member.name.clone(),
-        before: member.role_names(),
+        before: member.own.iter().map(|role| role.name.clone()).collect(),
         after: roles::names(&wanted),
-        undo: member.roles.iter().map(|role| role.slug.clone()).collect(),
-        is_change: !member.roles.iter().map(|role| role.id).eq(wanted.iter().map(|role| role.id)),
+        undo: member.own.iter().map(|role| role.slug.clone()).collect(),
+        is_change: !member.own.iter().map(|role| role.id).eq(wanted.iter().map(|role| role.id)),
     };
     if !changed.is_change {
         return Ok(Recorded::unchanged(changed));
     }
     // What is new comes first: an Owner who only changes another role is an Owner throughout.
-    for role in wanted.iter().filter(|role| member.roles.iter().all(|held| held.id != role.id)) {
+    for role in wanted.iter().filter(|role| member.own.iter().all(|held| held.id != role.id)) {
         give(s, id, role.id).await?;
     }
-    for role in member.roles.iter().filter(|held| wanted.iter().all(|role| role.id != held.id)) {
+    for role in member.own.iter().filter(|held| wanted.iter().all(|role| role.id != held.id)) {
         take(s, id, role.id).await?;
     }
     if member.is_owner() && !wanted.iter().any(|role| role.is_owner) {

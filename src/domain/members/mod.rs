@@ -9,4 +9,4 @@ mod list;
 pub use change::{OWN_MEMBERSHIP, RolesChanged, change_roles, leave, reactivate, remove, suspend};
 pub(super) use change::{Origin, Subject, give, hold_listings, join, listed_as, relist, take};
 pub(super) use list::like;
-pub use list::{Detail, Filter, Listing, Member, Sort, detail, list, may_act};
+pub use list::{Detail, Filter, Listing, Member, Place, Sort, detail, list, may_act};

@@ -7,7 +7,7 @@ use crate::{
         members::{give, take},
         scope::{Actor, ReadScope, Scoped, WriteScope},
     },
-    entity::{invitation_role, role},
+    entity::{invitation_role, role, team_role},
     policy::{Ceiling, Permission, perm},
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, FromQueryResult, QueryFilter};
@@ -68,7 +68,10 @@ pub(super) fn may_move<'a>(
 struct Holder {
     id: Uuid,
     name: String,
+    /// Everything they hold, through teams too.
     role_set: String,
+    /// What is their own.
+    own: String,
 }
 
 #[derive(FromQueryResult)]
@@ -91,7 +94,7 @@ pub struct Deleted {
 ///
 /// # Errors
 /// [`Refused::Hidden`], [`Refused::NotAllowed`] for a built-in role, [`Refused::Ceiling`],
-/// [`Conflict::RoleInUse`] without a replacement, [`Refused::Invalid`] on the field `replacement`.
+/// [`Conflict::RoleOfTeam`], [`Conflict::RoleInUse`] without a replacement, [`Refused::Invalid`] on the field `replacement`.
 pub async fn delete(
     s: &mut WriteScope<perm::ManageRoles>,
     slug: &str,
@@ -100,6 +103,11 @@ pub async fn delete(
     let all = s.actor().all_roles.clone();
     let role = own_role(s, slug)?;
     let replacement = replacement.map(|slug| chosen(&all, &role, slug)).transpose()?;
+    // Whoever has it, has it of their own then.
+    let teams = s.find::<team_role::Entity>().filter(team_role::Column::RoleId.eq(role.id));
+    if teams.one(s.connection()).await?.is_some() {
+        return Err(Conflict::RoleOfTeam.into());
+    }
     let (holders, invited) = (holders(s, &role).await?, invited(s, &role).await?);
     let mut entries = Vec::new();
     if !holders.is_empty() || !invited.is_empty() {
@@ -107,7 +115,7 @@ pub async fn delete(
         s.actor().holdings.may_assign(&replacement.holdings)?;
         may_move(s.actor(), holders.iter().map(|holder| holder.role_set.as_str()))?;
         for holder in &holders {
-            let (held, event) = moved(&all, &holder.role_set, &role, replacement);
+            let (held, event) = moved(&all, &holder.own, &role, replacement);
             // What is new comes first, so that nobody is without a role in between.
             if !held {
                 give(s, holder.id, replacement.id).await?;
@@ -164,7 +172,10 @@ fn moved(all: &Roles, role_set: &str, role: &Role, to: &Role) -> (bool, (Vec<Str
 
 async fn holders(scope: &impl Scoped, role: &Role) -> Result<Vec<Holder>, Refused> {
     // Not every member is a person.
-    let sql = "SELECT m.id, COALESCE(u.name, '') AS name, m.role_set
+    let sql = "SELECT m.id, COALESCE(u.name, '') AS name, m.role_set,
+            (SELECT string_agg(r.slug, ' ') FROM member_roles o
+                JOIN roles r ON r.workspace_id = o.workspace_id AND r.id = o.role_id
+                WHERE o.workspace_id = m.workspace_id AND o.member_id = m.id) AS own
         FROM member_roles mr JOIN members m ON m.workspace_id = mr.workspace_id AND m.id = mr.member_id
         LEFT JOIN users u ON u.id = m.user_id
         WHERE mr.workspace_id = $1 AND mr.role_id = $2 ORDER BY m.id LIMIT $3";

@@ -3,7 +3,7 @@
 use super::{BUILT_IN, OWNER_IS_FIXED, Role, deletion::may_move};
 use crate::{
     domain::{
-        Refused,
+        Conflict, Refused,
         scope::{Actor, ReadScope, Scoped},
     },
     policy::Access,
@@ -19,6 +19,8 @@ pub struct Look {
     pub suspended: i64,
     /// Pending invitations that offer it.
     pub invited: i64,
+    /// Teams that carry it.
+    pub teams: i64,
     /// The sets of roles of those who have it.
     role_sets: Vec<String>,
 }
@@ -33,6 +35,7 @@ struct Headcount {
 #[derive(FromQueryResult)]
 struct Count {
     invited: i64,
+    teams: i64,
 }
 
 impl Look {
@@ -47,6 +50,9 @@ impl Look {
         }
         if self.role.built_in {
             return Some(Refused::NotAllowed(BUILT_IN));
+        }
+        if self.teams > 0 {
+            return Some(Conflict::RoleOfTeam.into());
         }
         let may = actor.holdings.may_assign(&self.role.holdings);
         let may = may.and_then(|()| may_move(actor, self.role_sets.iter().map(String::as_str)));
@@ -63,17 +69,19 @@ pub async fn look<P: Access>(scope: &ReadScope<P>, slug: &str) -> Result<Look, R
     let sql = "SELECT status, role_set, people FROM headcounts WHERE workspace_id = $1 AND people > 0";
     let mut those: Vec<Headcount> = scope.all(sql, Vec::new()).await?;
     those.retain(|some| some.role_set.split(' ').any(|held| held == slug));
-    let sql = "SELECT COUNT(*) AS invited FROM invitation_roles ir
-        JOIN invitations i ON i.workspace_id = ir.workspace_id AND i.id = ir.invitation_id
-        WHERE ir.workspace_id = $1 AND ir.role_id = $2 AND i.status = 'pending'";
-    let count: Option<Count> = scope.first(sql, vec![role.id.into()]).await?;
+    let sql = "SELECT (SELECT COUNT(*) FROM invitation_roles ir
+            JOIN invitations i ON i.workspace_id = ir.workspace_id AND i.id = ir.invitation_id
+            WHERE ir.workspace_id = $1 AND ir.role_id = $2 AND i.status = 'pending') AS invited,
+        (SELECT COUNT(*) FROM team_roles tr WHERE tr.workspace_id = $1 AND tr.role_id = $2) AS teams";
+    let count: Count = scope.first(sql, vec![role.id.into()]).await?.ok_or(Refused::Hidden)?;
     let sum = |active: bool| {
         those.iter().filter(|some| (some.status == "active") == active).map(|some| some.people).sum()
     };
     Ok(Look {
         people: sum(true),
         suspended: sum(false),
-        invited: count.map_or(0, |count| count.invited),
+        invited: count.invited,
+        teams: count.teams,
         role_sets: those.into_iter().map(|some| some.role_set).collect(),
         role,
     })

@@ -180,6 +180,32 @@ impl Told {
                 detail: replaced(replaced_by, *members, *invitations),
                 ..plain("deleted the role")
             },
+            Event::TeamCreated { description } => with("started the team", description.clone()),
+            Event::TeamUpdated { name_before, name_after, description_before, description_after } => Self {
+                before: named(name_before, description_before),
+                after: named(name_after, description_after),
+                ..plain("renamed or described the team")
+            },
+            Event::TeamDeleted { roles, people } => {
+                Self { before: roles.clone(), ..with("deleted the team", in_it(*people)) }
+            }
+            Event::TeamRolesChanged { before, after, people } => Self {
+                before: before.clone(),
+                after: after.clone(),
+                ..with("changed the roles that come with the team", in_it(*people))
+            },
+            Event::TeamMemberAdded { team, roles } => {
+                Self { after: roles.clone(), ..with("put", format!("into the team {team}")) }
+            }
+            Event::TeamMemberRemoved { team, roles } => {
+                Self { before: roles.clone(), ..with("took", format!("out of the team {team}")) }
+            }
+            Event::TeamLeadChanged { team, is_lead: true } => {
+                with("made", format!("a lead of the team {team}"))
+            }
+            Event::TeamLeadChanged { team, is_lead: false } => {
+                with("made", format!("no lead any more of the team {team}"))
+            }
             Event::PermissionChanged { before, after, gained, lost, .. } => Self {
                 before: with_owner(before),
                 after: with_owner(after),
@@ -230,6 +256,13 @@ fn replaced(by: &str, members: i64, invitations: i64) -> String {
             "{people} and {} got {by} instead",
             super::counted(invitations, "invitation", "invitations")
         ),
+    }
+}
+
+fn in_it(people: i64) -> String {
+    match people {
+        0 => "with nobody in it".to_owned(),
+        people => format!("with {} in it", super::counted(people, "person", "people")),
     }
 }
 

@@ -288,6 +288,7 @@ async fn review_members<P: policy::Access>(
             vec![
                 ("lock", "Their access to this workspace ends with their next request.".into()),
                 ("tags", "Their roles are gone. Who comes back gets the roles of the new invitation.".into()),
+                ("users-round", "They are taken out of their teams.".into()),
                 ("mail", format!("Invitations that they sent and that still wait are cancelled: {waiting}.")),
                 ("user", "Their accounts stay, and so do their other workspaces.".into()),
             ],
@@ -296,7 +297,8 @@ async fn review_members<P: policy::Access>(
             format!("Change the roles of {count}"),
             vec![(
                 "tags",
-                "Each of them gets exactly the roles that you tick, in place of the present ones.".into(),
+                "Each of them gets exactly the roles that you tick, in place of the present ones. Roles that come with a team stay."
+                    .into(),
             )],
         ),
     };

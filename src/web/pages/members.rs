@@ -11,10 +11,10 @@ use super::{
 use crate::{
     domain::{
         Conflict, Invalid, Refused,
-        members::{self, Detail, Filter, Member, Sort, may_act},
+        members::{self, Detail, Filter, Member, Place, Sort, may_act},
         ownership::{self, Offer},
         paging::Position,
-        roles::Assignable,
+        roles::{Assignable, Role},
         scope::ReadScope,
         search_text,
     },
@@ -259,8 +259,11 @@ struct Show {
     chrome: Chrome,
     base: String,
     row: Row,
-    /// Options of the form that changes the roles, each with whether it is ticked.
+    /// Options of the form that changes the member's own roles, each with whether it is ticked.
     choices: Vec<(Assignable, bool)>,
+    /// Names of roles that come with a team and are not the member's own, each with the teams' names.
+    through_teams: Vec<(String, String)>,
+    teams: Vec<Place>,
     errors: Errors,
     /// The viewer is an Owner and may offer to hand over to this member.
     may_offer_ownership: bool,
@@ -273,8 +276,14 @@ fn draw<P: policy::Access>(
     typed: Option<&[String]>,
     errors: Errors,
 ) -> Show {
-    let held: Vec<String> = detail.member.roles.iter().map(|role| role.slug.clone()).collect();
-    let ticked = typed.unwrap_or(&held);
+    let ticked = typed.unwrap_or(&detail.own);
+    let through = |role: &Role| {
+        let teams = detail.teams.iter().filter(|place| place.roles.iter().any(|other| other.id == role.id));
+        let names: Vec<&str> = teams.map(|place| place.name.as_str()).collect();
+        (role.name.clone(), names.join(", "))
+    };
+    let not_own = detail.member.roles.iter().filter(|role| !detail.own.contains(&role.slug));
+    let through_teams = not_own.map(through).collect();
     let member = &detail.member;
     let may_offer_ownership =
         scope.actor().holdings.is_owner() && !member.is_owner && member.is_active && !detail.offer_pending;
@@ -287,6 +296,8 @@ fn draw<P: policy::Access>(
             .map(|role| (ticked.contains(&role.slug), role))
             .map(|(t, r)| (r, t))
             .collect(),
+        through_teams,
+        teams: detail.teams,
         errors,
         may_offer_ownership,
         row: Row::new(scope, detail.member),
@@ -342,6 +353,7 @@ struct Confirm {
     /// `suspension` or `removal`: the noun of the form's address.
     what: &'static str,
     invitations: i64,
+    teams: Vec<Place>,
 }
 
 pub async fn suspension(cx: Authorized<perm::SuspendMembers, Target>) -> Answer {
@@ -373,6 +385,7 @@ async fn confirm<P: policy::Access>(cx: Authorized<P, Target>, what: &'static st
         row,
         what,
         invitations,
+        teams: detail.teams,
     }))
 }
 
@@ -407,6 +420,8 @@ struct Departure {
     is_last_owner: bool,
     roles: Vec<String>,
     invitations: i64,
+    /// How many teams the person is in.
+    teams: usize,
 }
 
 pub async fn departure(cx: Authorized<perm::Membership>) -> Answer {
@@ -418,6 +433,7 @@ pub async fn departure(cx: Authorized<perm::Membership>) -> Answer {
         is_last_owner: detail.member.is_last_owner,
         roles: detail.member.roles.into_iter().map(|role| role.name).collect(),
         invitations: detail.invitations,
+        teams: detail.teams.len(),
     };
     Ok(view.html(&page))
 }

@@ -15,6 +15,7 @@ pub(super) mod roles;
 pub(super) mod security;
 pub(super) mod sign_in;
 pub(super) mod sign_up;
+pub(super) mod teams;
 pub(super) mod workspaces;
 
 use crate::domain::paging::Page;
