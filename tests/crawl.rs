@@ -239,6 +239,7 @@ fn expected(facts: &Facts, me: &str) -> BTreeSet<String> {
                     all.extend(paths.filter(|path| may(facts, me, my, route.path, path)));
                 }
             }
+            Access::Key => unreachable!("no page is for keys"),
             Access::SignedIn => match route.path {
                 // Nobody here is unconfirmed or follows an invitation.
                 "/me/verification" | "/invitation/acceptance" => {}

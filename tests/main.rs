@@ -11,6 +11,7 @@
 // A file a noun.
 mod abuse; // what real products got wrong, line by line
 mod activity; // what happened: told, filtered, paged
+mod api_keys; // principals without a person: admitted, bounded, ended
 mod browser; // what only a real browser shows
 mod bulk; // many members or invitations changed at once
 mod crawl; // a form is on a page if and only if its POST is allowed

@@ -583,6 +583,7 @@ impl<'a> Matrix<'a> {
                 Body::NoToken => Is(403),
                 Body::None | Body::Good => match access {
                     Access::Public => Open,
+                    Access::Key => unreachable!("no page is for keys"),
                     Access::SignedIn => signed_in(route, place),
                     Access::Member(_) => self.inside(route, actor, place),
                 },

@@ -140,6 +140,25 @@ pub enum Event {
         team: String,
         is_lead: bool,
     },
+    ApiKeyCreated {
+        roles: Vec<String>,
+        /// Zero where it does not expire.
+        expires_at: i64,
+    },
+    ApiKeyAdded {
+        roles: Vec<String>,
+    },
+    ApiKeyRenamed {
+        name_before: String,
+        name_after: String,
+    },
+    ApiKeyRotated {
+        /// When the secret before stops.
+        overlap_ends_at: i64,
+    },
+    ApiKeyRevoked {
+        roles: Vec<String>,
+    },
     PermissionChanged {
         permission: String,
         before: Vec<String>,
@@ -204,17 +223,22 @@ impl Event {
         ("team.member-added", "Put into a team"),
         ("team.member-removed", "Taken out of a team"),
         ("team.lead-changed", "Lead of a team changed"),
+        ("api-key.created", "API key created"),
+        ("api-key.added", "API key added"),
+        ("api-key.renamed", "API key renamed"),
+        ("api-key.rotated", "API key rotated"),
+        ("api-key.revoked", "API key revoked"),
         ("permission.changed", "Permission changed"),
         ("access.refused", "Access refused"),
     ];
 
-    /// The stable name under which it is stored.
     /// The outcome of events of a kind: what was refused is told by events of one kind, which tells of
     /// nothing else.
     pub(super) fn outcome(kind: &str) -> &'static str {
         if kind == "access.refused" { "refused" } else { "done" }
     }
 
+    /// The stable name under which it is stored.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::WorkspaceCreated { .. } => "workspace.created",
@@ -246,6 +270,11 @@ impl Event {
             Self::TeamMemberAdded { .. } => "team.member-added",
             Self::TeamMemberRemoved { .. } => "team.member-removed",
             Self::TeamLeadChanged { .. } => "team.lead-changed",
+            Self::ApiKeyCreated { .. } => "api-key.created",
+            Self::ApiKeyAdded { .. } => "api-key.added",
+            Self::ApiKeyRenamed { .. } => "api-key.renamed",
+            Self::ApiKeyRotated { .. } => "api-key.rotated",
+            Self::ApiKeyRevoked { .. } => "api-key.revoked",
             Self::PermissionChanged { .. } => "permission.changed",
             Self::AccessRefused { .. } => "access.refused",
             Self::SignedUp {} => "user.signed-up",
@@ -279,8 +308,16 @@ impl Outcome {
 /// Who did it, as they were called at that moment.
 #[derive(Clone, Debug)]
 pub struct Actor {
+    /// `user` or `api_key`.
+    pub kind: &'static str,
     pub id: Uuid,
     pub name: String,
+}
+
+impl Actor {
+    pub fn user(id: Uuid, name: impl Into<String>) -> Self {
+        Self { kind: "user", id, name: name.into() }
+    }
 }
 
 /// What it was done to.
@@ -300,6 +337,7 @@ pub enum TargetKind {
     Permission,
     Team,
     User,
+    ApiKey,
     Nothing,
 }
 
@@ -321,6 +359,7 @@ impl Target {
             TargetKind::Permission => "permission",
             TargetKind::Team => "team",
             TargetKind::User => "user",
+            TargetKind::ApiKey => "api_key",
             TargetKind::Nothing => "",
         }
     }
@@ -467,7 +506,7 @@ async fn insert(
         at: Set(about.at),
         kind: Set(event.kind().to_owned()),
         outcome: Set(about.outcome.word().to_owned()),
-        actor_kind: Set("user".to_owned()),
+        actor_kind: Set(about.actor.kind.to_owned()),
         actor_id: Set(Some(about.actor.id)),
         actor_name: Set(about.actor.name.clone()),
         target_kind: Set(target.kind().to_owned()),

@@ -11,7 +11,7 @@ use super::{
     members, organization,
     paging::Position,
     roles,
-    scope::{Credential, Origin, ReadScope, Via},
+    scope::{Asked, Credential, Origin, ReadScope, Via},
     security::{self, Wanted},
     seed::{by_email, insert_person, people, read},
     teams, workspaces,
@@ -241,7 +241,7 @@ struct Visitor<'a> {
 impl Visitor<'_> {
     async fn admit<P: Access>(&self) -> Result<ReadScope<P>, Refused> {
         let (db, slug) = (self.demo.db, self.demo.slug.as_str());
-        ReadScope::admit(db, self.credential.clone(), slug, self.origin.clone()).await
+        ReadScope::admit(db, self.credential.clone(), Asked::BySlug(slug), self.origin.clone()).await
     }
 
     async fn member(&self, who: &str) -> Result<uuid::Uuid, Refused> {

@@ -14,6 +14,7 @@ mod tokens;
 mod values;
 
 pub mod activity;
+pub mod api_keys;
 pub mod chain;
 pub mod demo;
 pub mod identity;

@@ -65,6 +65,9 @@ pub async fn offer(
     }
     let all = s.actor().all_roles.clone();
     let member = Subject::load(s, &all, id).await?;
+    if member.user_id.is_none() || s.actor().principal.person().is_none() {
+        return Err(Refused::NotAllowed("Ownership is handed over from one person to another."));
+    }
     if member.is_owner() {
         return Err(Refused::NotAllowed(
             "This person is an Owner already. To step down, change your own roles.",
@@ -93,7 +96,7 @@ pub async fn offer(
     };
     s.open().insert(row).await?;
     let workspace = &s.actor().workspace;
-    let from = &s.actor().person.name;
+    let from = s.actor().principal.name();
     let mail = Mail::ownership_offered(&s.open().db, &member.email, from, &workspace.name, &workspace.slug);
     mail.queue(&s.open().tx, now).await?;
     Ok(Recorded::new(member.name.clone(), Event::OwnershipOffered { expires_at }, member.target()))

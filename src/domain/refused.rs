@@ -99,6 +99,10 @@ pub enum Conflict {
     NotPending,
     #[error("Someone has this role, or is invited with it. Choose the role that takes its place.")]
     RoleInUse,
+    #[error("This key is a member of the workspace already.")]
+    KeyIsMember,
+    #[error("This key was revoked. Make a new one.")]
+    KeyRevoked,
     #[error("A team comes with this role. Take it from the team first, on the team's page.")]
     RoleOfTeam,
 }

@@ -45,6 +45,7 @@
 
 use super::{
     Db, Missing, Refused, Token,
+    api_keys::ApiKey,
     audit::{self, Actor as AuditActor, Circumstances, Head, Outcome, Recorded},
     db::Sql,
     identity::{Person, presence},
@@ -76,6 +77,7 @@ pub struct Origin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Via {
     Browser,
+    Api,
     Command,
 }
 
@@ -83,6 +85,7 @@ impl Via {
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Browser => "browser",
+            Self::Api => "api",
             Self::Command => "command",
         }
     }
@@ -91,12 +94,23 @@ impl Via {
 /// Proof of who is asking, as the request carried it. The database decides what it is worth.
 #[derive(Clone, Debug)]
 pub struct Credential {
+    kind: Proof,
     token_hash: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proof {
+    Session,
+    ApiKey,
 }
 
 impl Credential {
     pub fn of_session(token: &Token) -> Self {
-        Self { token_hash: token.hash() }
+        Self { kind: Proof::Session, token_hash: token.hash() }
+    }
+
+    pub fn of_api_key(secret: &Token) -> Self {
+        Self { kind: Proof::ApiKey, token_hash: secret.hash() }
     }
 
     pub(super) fn token_hash(&self) -> Vec<u8> {
@@ -104,10 +118,70 @@ impl Credential {
     }
 }
 
+/// Who asks.
+#[derive(Clone, Debug)]
+pub enum Principal {
+    User(Person),
+    ApiKey(ApiKey),
+}
+
+impl Principal {
+    /// A user's id, or a key's.
+    pub fn id(&self) -> Uuid {
+        match self {
+            Self::User(person) => person.user_id,
+            Self::ApiKey(key) => key.id,
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        match self {
+            Self::User(person) => &person.name,
+            Self::ApiKey(key) => &key.name,
+        }
+    }
+
+    /// Whoever is signed in; a key is nobody.
+    pub fn person(&self) -> Option<&Person> {
+        match self {
+            Self::User(person) => Some(person),
+            Self::ApiKey(_) => None,
+        }
+    }
+
+    pub(super) fn key_id(&self) -> Option<Uuid> {
+        match self {
+            Self::User(_) => None,
+            Self::ApiKey(key) => Some(key.id),
+        }
+    }
+
+    /// The user who answers for what is done: the person, or who made the key.
+    pub(super) fn answers(&self) -> Uuid {
+        match self {
+            Self::User(person) => person.user_id,
+            Self::ApiKey(key) => key.made_by,
+        }
+    }
+
+    /// Their address, or that of who answers for the key, was confirmed.
+    pub fn is_verified(&self) -> bool {
+        match self {
+            Self::User(person) => person.is_verified,
+            Self::ApiKey(key) => key.is_verified,
+        }
+    }
+
+    pub(super) fn audited(&self) -> AuditActor {
+        let kind = if self.key_id().is_some() { "api_key" } else { "user" };
+        AuditActor { kind, id: self.id(), name: self.name().to_owned() }
+    }
+}
+
 /// The member on whose behalf a request is answered.
 #[derive(Clone, Debug)]
 pub struct Actor {
-    pub person: Person,
+    pub principal: Principal,
     pub member_id: Uuid,
     pub workspace: Workspace,
     /// Slugs of the roles held.
@@ -120,13 +194,14 @@ pub struct Actor {
 #[derive(Clone, Debug)]
 pub struct Workspace {
     pub id: Uuid,
+    pub account_id: Uuid,
     pub slug: String,
     pub name: String,
 }
 
 impl Actor {
     pub(super) fn audited(&self) -> AuditActor {
-        AuditActor { id: self.person.user_id, name: self.person.name.clone() }
+        self.principal.audited()
     }
 }
 
@@ -221,8 +296,12 @@ impl<P: Access> ReadScope<P> {
     /// # Errors
     /// [`Refused::SignedOut`], [`Refused::Hidden`] (no such workspace or no membership: the same
     /// answer), [`Refused::Suspended`], [`Refused::Forbidden`].
-    pub async fn admit(db: &Db, credential: Credential, slug: &str, origin: Origin) -> Result<Self, Refused> {
-        let asked = Asked::BySlug(slug);
+    pub async fn admit(
+        db: &Db,
+        credential: Credential,
+        asked: Asked<'_>,
+        origin: Origin,
+    ) -> Result<Self, Refused> {
         let load = async || {
             let row = Row::load(db.read(), &credential, &asked, db.now_ms()).await?;
             let row = row.ok_or(Refused::SignedOut)?;
@@ -244,7 +323,7 @@ impl<P: Access> ReadScope<P> {
             record_refusal(db, &actor, &origin, &refused).await;
             return Err(refused);
         }
-        presence::seen(db, &actor.person, Some(actor.member_id), last_seen_at);
+        presence::seen(db, &actor.principal, Some(actor.member_id), last_seen_at);
         Ok(Self { db: db.clone(), credential, actor, origin, admitted: PhantomData })
     }
 
@@ -570,21 +649,31 @@ pub(super) async fn note_refusal(
 }
 
 /// Which workspace is asked for: it only selects among the principal's own memberships.
-enum Asked<'a> {
+#[derive(Clone, Copy, Debug)]
+pub enum Asked<'a> {
     BySlug(&'a str),
     ById(Uuid),
+    /// The one that a key is at home in.
+    Home,
 }
 
-/// Steps 1 to 3 as one row.
+/// Steps 1 to 3 as one row. `principal_id` is a user's id or a key's.
 #[derive(FromQueryResult)]
 struct Row {
-    session_id: Uuid,
+    /// Of the session; a key's own id again.
+    proof_id: Uuid,
     last_seen_at: i64,
-    user_id: Uuid,
-    user_name: String,
-    email: String,
+    principal_id: Uuid,
+    principal_name: String,
+    /// A key has none.
+    email: Option<String>,
     is_verified: bool,
+    /// Of a key.
+    key_account_id: Option<Uuid>,
+    made_by: Option<Uuid>,
+    is_key_admin: Option<bool>,
     workspace_id: Option<Uuid>,
+    account_id: Option<Uuid>,
     slug: Option<String>,
     workspace_name: Option<String>,
     is_closed: Option<bool>,
@@ -595,7 +684,7 @@ struct Row {
 }
 
 /// A workspace that somebody turned out to be a member of, to read its roles.
-struct Found<'a, C>(&'a C, Uuid);
+pub(super) struct Found<'a, C>(pub &'a C, pub Uuid);
 
 impl<C: ConnectionTrait> Scoped for Found<'_, C> {
     type Connection = C;
@@ -608,21 +697,46 @@ impl<C: ConnectionTrait> Scoped for Found<'_, C> {
 }
 
 macro_rules! admission {
-    ($workspace:literal) => {
+    ($principal:literal, $from:literal, $workspace:literal, $member:literal, $live:literal) => {
         concat!(
-            "SELECT s.id AS session_id, s.last_seen_at, u.id AS user_id, u.name AS user_name, u.email,
-                u.email_verified_at IS NOT NULL AS is_verified,
-                w.id AS workspace_id, w.slug, w.name AS workspace_name,
+            "SELECT ",
+            $principal,
+            ", w.id AS workspace_id, w.account_id, w.slug, w.name AS workspace_name,
                 (w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL) AS is_closed,
-                m.id AS member_id, m.status, m.role_set, w.roles_version
-            FROM sessions s
-            JOIN users u ON u.id = s.user_id AND u.suspended_at IS NULL
-            LEFT JOIN workspaces w ON ",
+                m.id AS member_id, m.status, m.role_set, w.roles_version FROM ",
+            $from,
+            " LEFT JOIN workspaces w ON ",
             $workspace,
             " AND w.deleted_at IS NULL
             LEFT JOIN accounts a ON a.id = w.account_id
-            LEFT JOIN members m ON m.workspace_id = w.id AND m.user_id = u.id
-            WHERE s.token_hash = $1 AND s.expires_at > $3"
+            LEFT JOIN members m ON m.workspace_id = w.id AND ",
+            $member,
+            " WHERE s.token_hash = $1 AND ",
+            $live
+        )
+    };
+    (session, $workspace:literal) => {
+        admission!(
+            "s.id AS proof_id, s.last_seen_at, u.id AS principal_id, u.name AS principal_name, u.email,
+                u.email_verified_at IS NOT NULL AS is_verified, NULL AS key_account_id, NULL AS made_by,
+                NULL AS is_key_admin",
+            "sessions s JOIN users u ON u.id = s.user_id AND u.suspended_at IS NULL",
+            $workspace,
+            "m.user_id = u.id",
+            "s.expires_at > $3"
+        )
+    };
+    // The order of the tables is that of the joins: secret, key, who answers for it.
+    (key, $workspace:literal) => {
+        admission!(
+            "k.id AS proof_id, COALESCE(k.last_used_at, 0) AS last_seen_at, k.id AS principal_id,
+                k.name AS principal_name, NULL AS email, u.email_verified_at IS NOT NULL AS is_verified,
+                k.account_id AS key_account_id, k.made_by, k.is_admin AS is_key_admin",
+            "api_key_secrets s JOIN api_keys k ON k.id = s.api_key_id JOIN users u ON u.id = k.made_by",
+            $workspace,
+            "m.api_key_id = k.id",
+            "(s.expires_at IS NULL OR s.expires_at > $3) AND k.revoked_at IS NULL
+                AND (k.expires_at IS NULL OR k.expires_at > $3)"
         )
     };
 }
@@ -640,9 +754,17 @@ impl Row {
         asked: &Asked<'_>,
         now: i64,
     ) -> Result<Option<Self>, DbErr> {
-        let (sql, workspace): (&str, Value) = match asked {
-            Asked::BySlug(slug) => (admission!("w.slug = $2"), (*slug).into()),
-            Asked::ById(id) => (admission!("w.id = $2"), (*id).into()),
+        let (sql, workspace): (&str, Value) = match (credential.kind, asked) {
+            (Proof::Session, Asked::BySlug(slug)) => (admission!(session, "w.slug = $2"), (*slug).into()),
+            (Proof::Session, Asked::ById(id)) => (admission!(session, "w.id = $2"), (*id).into()),
+            (Proof::ApiKey, Asked::BySlug(slug)) => (admission!(key, "w.slug = $2"), (*slug).into()),
+            (Proof::ApiKey, Asked::ById(id)) => (admission!(key, "w.id = $2"), (*id).into()),
+            // $2 is not used; both databases want each parameter to stand somewhere.
+            (Proof::ApiKey, Asked::Home) => {
+                (admission!(key, "w.id = k.home_id AND $2 = ''"), String::new().into())
+            }
+            // A browser always names it.
+            (Proof::Session, Asked::Home) => return Ok(None),
         };
         connection.first(sql, vec![credential.token_hash().into(), workspace, now.into()]).await
     }
@@ -659,9 +781,12 @@ impl Row {
     /// [`Refused::Hidden`] where there is no membership; what else is wrong is in the verdict, beside
     /// the actor on whom it is passed.
     fn judge(self, all_roles: Roles, needs: Needs) -> Result<(Actor, Result<(), Verdict>), Refused> {
-        let (Some(id), Some(slug), Some(name), Some(member_id), Some(status)) =
-            (self.workspace_id, self.slug, self.workspace_name, self.member_id, self.status)
+        let (Some(id), Some(account_id), Some(slug), Some(name)) =
+            (self.workspace_id, self.account_id, self.slug, self.workspace_name)
         else {
+            return Err(Refused::Hidden);
+        };
+        let (Some(member_id), Some(status)) = (self.member_id, self.status) else {
             return Err(Refused::Hidden);
         };
         let held = all_roles.joined(self.role_set.as_deref().unwrap_or_default());
@@ -675,16 +800,26 @@ impl Row {
         } else {
             Ok(())
         };
-        let person = Person {
-            session_id: self.session_id,
-            user_id: self.user_id,
-            name: self.user_name,
-            email: self.email,
-            is_verified: self.is_verified,
+        let principal = match (self.key_account_id, self.made_by) {
+            (Some(account_id), Some(made_by)) => Principal::ApiKey(ApiKey {
+                id: self.principal_id,
+                name: self.principal_name,
+                account_id,
+                is_admin: self.is_key_admin.unwrap_or_default(),
+                made_by,
+                is_verified: self.is_verified,
+            }),
+            _ => Principal::User(Person {
+                session_id: self.proof_id,
+                user_id: self.principal_id,
+                name: self.principal_name,
+                email: self.email.unwrap_or_default(),
+                is_verified: self.is_verified,
+            }),
         };
         let roles = held.iter().map(|role| role.slug.clone()).collect();
-        let workspace = Workspace { id, slug, name };
-        let actor = Actor { person, member_id, workspace, roles, holdings, all_roles };
+        let workspace = Workspace { id, account_id, slug, name };
+        let actor = Actor { principal, member_id, workspace, roles, holdings, all_roles };
         Ok((actor, verdict))
     }
 }

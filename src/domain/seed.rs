@@ -223,7 +223,7 @@ async fn seed_events(
     let chain: Option<Chain> = tx.first(sql, vec![workspace.into()]).await?;
     let chain = chain.ok_or(Refused::Hidden)?;
     let mut head = Head { workspace, seq: chain.audit_seq, hash: chain.audit_hash };
-    let actor = Actor { id: owner.user_id, name: owner.name.clone() };
+    let actor = Actor::user(owner.user_id, owner.name.clone());
     let origin = origin("seed");
     let mut members = members.iter().cycle();
     for first in (0..events).step_by(AT_ONCE as usize) {

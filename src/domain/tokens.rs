@@ -19,6 +19,7 @@ pub enum Purpose {
     Invitation,
     VerifyEmail,
     ResetPassword,
+    ApiKey,
 }
 
 impl Purpose {
@@ -29,6 +30,7 @@ impl Purpose {
             Self::Invitation => "blw_inv_",
             Self::VerifyEmail => "blw_eml_",
             Self::ResetPassword => "blw_pwd_",
+            Self::ApiKey => "blw_key_",
         }
     }
 }

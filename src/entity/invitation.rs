@@ -16,6 +16,8 @@ pub struct Model {
     pub sent_at: i64,
     pub expires_at: i64,
     pub ended_at: Option<i64>,
+    /// The key that sent it, where a key did: then `inviter_id` is who answers for the key.
+    pub inviter_key_id: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -19,6 +19,9 @@ pub struct Model {
     pub listed_as: String,
     /// Kept by a trigger: slugs of the roles held, sorted, apart by spaces.
     pub role_set: String,
+    pub api_key_id: Option<Uuid>,
+    /// What the customer's own applications call this member.
+    pub external_id: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

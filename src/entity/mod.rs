@@ -2,6 +2,8 @@
 
 pub mod account;
 pub mod account_person;
+pub mod api_key;
+pub mod api_key_secret;
 pub mod audit_event;
 pub mod email_token;
 pub mod grant;

@@ -71,6 +71,14 @@ impl Holdings {
         self.owner
     }
 
+    /// Every scope that is held, those of the catalogue first; an Owner's as `*:*` and all of the catalogue.
+    pub fn scopes(&self) -> Vec<String> {
+        let permissions = Permission::ALL.iter().filter(|p| self.has(**p)).map(|p| p.scope().to_owned());
+        let everything = (self.owner && !self.scopes.iter().any(|scope| scope.as_str() == "*:*"))
+            .then(|| "*:*".to_owned());
+        permissions.chain(everything).chain(self.scopes.iter().map(Scope::to_string)).collect()
+    }
+
     pub fn has(&self, permission: Permission) -> bool {
         self.owner || self.permissions & bit(permission) != 0
     }

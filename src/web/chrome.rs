@@ -109,7 +109,7 @@ impl View {
     }
 
     pub(super) fn of_actor(req: &HttpRequest, app: web::Data<App>, actor: &Actor) -> Self {
-        Self { req: req.clone(), app, viewer: Some(actor.person.clone()), actor: Some(actor.clone()) }
+        Self { req: req.clone(), app, viewer: actor.principal.person().cloned(), actor: Some(actor.clone()) }
     }
 
     /// Milliseconds since 1970.

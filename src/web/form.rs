@@ -159,6 +159,8 @@ pub(super) enum Broken {
     Repeated(String),
     Unknown(String),
     Other(String),
+    /// JSON that says something else than is asked for.
+    Shape(String),
 }
 
 impl Broken {
@@ -168,7 +170,7 @@ impl Broken {
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "That is too much at once",
-                format!("A form may weigh at most {} KiB. Go back, make it shorter and send it again.", MOST_BYTES / 1024),
+                format!("It may weigh at most {} KiB. Make it shorter and send it again.", MOST_BYTES / 1024),
             ),
             Self::TooSlow => (
                 StatusCode::REQUEST_TIMEOUT,
@@ -200,6 +202,11 @@ impl Broken {
                 "A field is not known here",
                 format!("The field “{field}” is none of this form's. Nothing was changed."),
             ),
+            Self::Shape(what) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "Something needs another look",
+                format!("{what} Nothing was changed."),
+            ),
             Self::Other(what) => (
                 StatusCode::BAD_REQUEST,
                 "This can't be read",
@@ -209,16 +216,21 @@ impl Broken {
     }
 }
 
-fn refusal(req: &HttpRequest, broken: &Broken) -> Error {
+pub(super) fn refusal(req: &HttpRequest, broken: &Broken) -> Error {
     InternalError::from_response("broken input", problem::broken(req, broken)).into()
 }
 
-async fn read(req: &HttpRequest, mut payload: Payload) -> Result<Bytes, Broken> {
+async fn read(req: &HttpRequest, payload: Payload) -> Result<Bytes, Broken> {
     let kind = req.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let essence = kind.split(';').next().unwrap_or("").trim();
     if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Err(Broken::NotAForm);
     }
+    whole(payload).await
+}
+
+/// A body, bounded in size and time.
+pub(super) async fn whole(mut payload: Payload) -> Result<Bytes, Broken> {
     let all = async {
         let mut body = BytesMut::new();
         while let Some(chunk) = payload.next().await {
@@ -234,7 +246,7 @@ async fn read(req: &HttpRequest, mut payload: Payload) -> Result<Bytes, Broken> 
 }
 
 /// Names and values, decoded strictly.
-fn pairs(body: &[u8]) -> Result<Vec<(String, String)>, Broken> {
+pub(super) fn pairs(body: &[u8]) -> Result<Vec<(String, String)>, Broken> {
     let decode = |bytes: &[u8]| {
         let spaced: Vec<u8> = bytes.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
         String::from_utf8(percent_decode(&spaced).collect()).ok()
@@ -253,7 +265,7 @@ fn pairs(body: &[u8]) -> Result<Vec<(String, String)>, Broken> {
         .collect()
 }
 
-fn shorten(text: &str) -> String {
+pub(super) fn shorten(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(60).collect()
 }
 
@@ -265,7 +277,7 @@ fn check_token(req: &HttpRequest, pairs: &mut Vec<(String, String)>) -> Result<(
     if bool::from(sent.as_bytes().ct_eq(expected.as_bytes())) { Ok(()) } else { Err(Broken::Token) }
 }
 
-fn parse<T: DeserializeOwned>(pairs: &[(String, String)]) -> Result<T, Broken> {
+pub(super) fn parse<T: DeserializeOwned>(pairs: &[(String, String)]) -> Result<T, Broken> {
     let mut encoded = form_urlencoded::Serializer::new(String::new());
     encoded.extend_pairs(pairs);
     serde_html_form::from_str(&encoded.finish()).map_err(|error| explain(&error.to_string(), pairs))

@@ -20,12 +20,13 @@
 //! let row = routes::post("/w/{workspace}/members", perm::SuspendMembers, change);
 //! ```
 
-use super::{App, chrome::View, origin, problem, session};
+use super::{App, api, chrome::View, origin, problem, session};
 use crate::{
     domain::{
         Refused, Slug,
+        api_keys::{self, ApiKey},
         identity::{self, Person},
-        scope::{Actor, Credential, Origin, ReadScope},
+        scope::{Actor, Asked, Credential, Origin, ReadScope},
     },
     policy::Access,
 };
@@ -80,7 +81,74 @@ async fn admit<P: Access>(req: &HttpRequest, app: &web::Data<App>) -> Result<Rea
     // Only as it is written: ` acme` would be a second address for one thing.
     let slug = Slug::parse(text).ok().filter(|slug| slug.as_str() == text);
     let slug = slug.as_ref().map_or("", Slug::as_str);
-    ReadScope::admit(&app.db, credential, slug, origin::of(req)).await
+    ReadScope::admit(&app.db, credential, Asked::BySlug(slug), origin::of(req)).await
+}
+
+/// A service's request that was admitted to a workspace under `P`. Like [`Authorized`], by API key and
+/// never by a session: what a browser sends along by itself opens nothing here, so no form's token is
+/// asked for.
+pub struct Called<P, I = ()> {
+    pub(super) scope: ReadScope<P>,
+    pub(super) app: web::Data<App>,
+    pub(super) req: HttpRequest,
+    pub(super) input: I,
+}
+
+impl<P: Access, I: FromRequest + 'static> FromRequest for Called<P, I> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, mut payload) = (req.clone(), payload.take());
+        Box::pin(async move {
+            let app = app(&req)?;
+            let scope = call::<P>(&req, &app).await.map_err(|refused| refusal(&req, &refused))?;
+            let input = I::from_request(&req, &mut payload).await.map_err(Into::into)?;
+            Ok(Self { scope, app, req, input })
+        })
+    }
+}
+
+async fn call<P: Access>(req: &HttpRequest, app: &web::Data<App>) -> Result<ReadScope<P>, Refused> {
+    let credential = Credential::of_api_key(&api::secret(req)?);
+    let named = api::named_workspace(req)?;
+    let asked = api_keys::asked(named.as_deref());
+    match ReadScope::admit(&app.db, credential, asked, origin::of_call(req)).await {
+        Err(Refused::Hidden) if named.is_none() => Err(api::homeless()),
+        other => other,
+    }
+}
+
+/// A service's request by a live key; no workspace is asked for.
+pub struct Keyed<I = ()> {
+    pub(super) key: ApiKey,
+    pub(super) credential: Credential,
+    pub(super) app: web::Data<App>,
+    pub(super) req: HttpRequest,
+    pub(super) input: I,
+}
+
+impl<I: FromRequest + 'static> FromRequest for Keyed<I> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, mut payload) = (req.clone(), payload.take());
+        Box::pin(async move {
+            let app = app(&req)?;
+            let secret = api::secret(&req).map_err(|refused| refusal(&req, &refused))?;
+            let credential = Credential::of_api_key(&secret);
+            let ask =
+                async || api_keys::who(&app.db, &credential).await.map_err(|refused| refusal(&req, &refused));
+            let mut key = ask().await?;
+            let input = I::from_request(&req, &mut payload).await.map_err(Into::into)?;
+            if !req.method().is_safe() {
+                // As for a session: the body may have taken its time.
+                key = ask().await?;
+            }
+            Ok(Self { key, credential, app, req, input })
+        })
+    }
 }
 
 /// A request of somebody who is signed in; no workspace is asked for.

@@ -1,5 +1,6 @@
-//! The pages. May not touch SQL: everything here goes through a handle that [`guard`] made.
+//! The pages, and the API beside them. May not touch SQL: everything here goes through a handle that [`guard`] made.
 
+mod api;
 mod assets;
 mod chrome;
 mod cookies;

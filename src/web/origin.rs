@@ -17,6 +17,11 @@ pub(super) fn of(req: &HttpRequest) -> Origin {
     }
 }
 
+/// The same for a request by an API key.
+pub(super) fn of_call(req: &HttpRequest) -> Origin {
+    Origin { via: Via::Api, ..of(req) }
+}
+
 /// The client's address. X-Forwarded-For counts only as far as trusted proxies wrote it: read from
 /// the right, the first address that is no trusted proxy.
 fn address(req: &HttpRequest) -> Option<IpAddr> {

@@ -1,7 +1,7 @@
 //! Pages for what went wrong: each says what happened and what to do next.
 
 use super::{
-    App,
+    App, api,
     chrome::{Chrome, View, render},
     form::Broken,
 };
@@ -41,6 +41,8 @@ struct Problem {
     switch: bool,
     /// A form that sends the confirmation mail again.
     resend: bool,
+    /// What is wrong with what was sent, field by field.
+    fields: Vec<(String, String)>,
 }
 
 impl Problem {
@@ -53,6 +55,7 @@ impl Problem {
             links: vec![("/workspaces".into(), "Your workspaces")],
             switch: false,
             resend: false,
+            fields: Vec::new(),
         }
     }
 
@@ -138,6 +141,7 @@ pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
             );
             for (field, complaint) in invalid.iter() {
                 problem = problem.point(format!("{field}: {complaint}"));
+                problem.fields.push((field.to_owned(), complaint.to_owned()));
             }
             problem
         }
@@ -200,6 +204,9 @@ fn workspace_home(req: &HttpRequest) -> String {
 
 /// Nobody is signed in: the page *is* the way in, and leads back to where they wanted to go.
 fn signed_out(req: &HttpRequest) -> HttpResponse {
+    if api::is_asked(req) {
+        return api::unauthorized();
+    }
     let Some(view) = view(req) else { return HttpResponse::Unauthorized().finish() };
     let next = match *req.method() {
         Method::GET => req.uri().path_and_query().map_or("/workspaces", |path| path.as_str()).to_owned(),
@@ -291,6 +298,15 @@ fn answer(req: &HttpRequest, problem: Problem) -> HttpResponse {
 
 fn answer_to(req: &HttpRequest, member: Option<Actor>, mut problem: Problem) -> HttpResponse {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if api::is_asked(req) {
+        let told = api::Told {
+            headline: &problem.headline,
+            sentence: &problem.sentence,
+            points: &problem.points,
+            fields: &problem.fields,
+        };
+        return api::problem(status, &told);
+    }
     problem.links.retain(|(to, _)| !to.is_empty());
     let has_form = problem.switch || problem.resend;
     match (req.app_data::<web::Data<App>>(), member) {

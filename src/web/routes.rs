@@ -2,8 +2,9 @@
 //! route without a row does not exist.
 
 use super::{
+    api,
     form::Submitted,
-    guard::{Answer, Authorized, Public, SignedIn},
+    guard::{Answer, Authorized, Called, Keyed, Public, SignedIn},
     method_not_allowed, pages, problem,
 };
 use crate::policy::{self, Needs, perm};
@@ -20,7 +21,10 @@ pub enum Access {
     Public,
     /// Anybody who is signed in.
     SignedIn,
-    /// An active member of the workspace in the path, with this.
+    /// Any live API key.
+    Key,
+    /// An active member of the workspace in the path, with this; in the API, of the workspace that the
+    /// query names, or that the key is at home in.
     Member(Needs),
 }
 
@@ -112,7 +116,44 @@ where
     Route::new(Method::POST, path, Access::Public, handler)
 }
 
-/// Every route there is.
+/// A service's request in a workspace.
+pub fn call<P, I, H>(method: Method, path: &'static str, _: P, handler: H) -> Route
+where
+    P: policy::Access,
+    I: FromRequest + 'static,
+    H: AsyncFn(Called<P, I>) -> Answer + Clone + 'static,
+{
+    Route::new(method, path, Access::Member(P::NEEDS), handler)
+}
+
+fn keyed_call<I, H>(method: Method, path: &'static str, handler: H) -> Route
+where
+    I: FromRequest + 'static,
+    H: AsyncFn(Keyed<I>) -> Answer + Clone + 'static,
+{
+    Route::new(method, path, Access::Key, handler)
+}
+
+fn open_call<I, H>(method: Method, path: &'static str, handler: H) -> Route
+where
+    I: FromRequest + 'static,
+    H: AsyncFn(Public<I>) -> Answer + Clone + 'static,
+{
+    Route::new(method, path, Access::Public, handler)
+}
+
+/// Every route for programs.
+pub fn api_table() -> Vec<Route> {
+    use api::{api_keys, members, users};
+    vec![
+        call(Method::GET, "/api/sso/v1/members", perm::ReadMembers, members::index),
+        call(Method::PATCH, "/api/sso/v1/users/{user}", perm::UpdateMemberRoles, users::update),
+        keyed_call(Method::GET, "/api/sso/v1/apikeys/self", api_keys::own),
+        open_call(Method::POST, "/api/sso/v1/apikeys/verify", api_keys::verify),
+    ]
+}
+
+/// Every page, and every form on one.
 pub fn table() -> Vec<Route> {
     use pages::{
         account, activity, bulk, health, invitation, invitations, me, members, organization, overview,
@@ -251,7 +292,7 @@ fn lead_up(req: &HttpRequest, parts: usize) -> HttpResponse {
 /// Mounts the table: one resource a path, which answers 405 to the methods that it has no row for.
 pub(crate) fn mount(config: &mut web::ServiceConfig) {
     let mut resources: Vec<(&'static str, Vec<Route>)> = Vec::new();
-    for route in table() {
+    for route in table().into_iter().chain(api_table()) {
         match resources.iter_mut().find(|(path, _)| *path == route.path) {
             Some((_, routes)) => routes.push(route),
             None => resources.push((route.path, vec![route])),
@@ -262,9 +303,12 @@ pub(crate) fn mount(config: &mut web::ServiceConfig) {
     for (path, routes) in resources {
         let has_page = pages.contains(&path);
         let parts = page_above(path, |parent| pages.contains(&parent) || parent.is_empty());
-        let allowed: Vec<&str> = routes
+        let allowed: Vec<String> = routes
             .iter()
-            .flat_map(|route| if route.method == Method::GET { vec!["GET", "HEAD"] } else { vec!["POST"] })
+            .flat_map(|route| match route.method.as_str() {
+                "GET" => vec!["GET".to_owned(), "HEAD".to_owned()],
+                other => vec![other.to_owned()],
+            })
             .collect();
         let allowed = allowed.join(", ");
         let mut resource = web::resource(path);
@@ -275,7 +319,7 @@ pub(crate) fn mount(config: &mut web::ServiceConfig) {
             let allowed = allowed.clone();
             async move {
                 match *req.method() {
-                    Method::GET | Method::HEAD if !has_page => lead_up(&req, parts),
+                    Method::GET | Method::HEAD if !has_page && !api::is_asked(&req) => lead_up(&req, parts),
                     _ => method_not_allowed(&req, &allowed),
                 }
             }

@@ -9,6 +9,7 @@
     reason = "a toolbox: not every tool is in a hand at every moment"
 )]
 
+mod api;
 mod app;
 mod balancer;
 mod browser;
@@ -26,6 +27,7 @@ mod rows;
 mod smtp;
 mod wire;
 
+pub use api::{Answer, Api, add_key, workspace_key};
 pub use app::{Builder, FromBackend, TestApp};
 pub use balancer::Balancer;
 pub use browser::{Browser, Script};

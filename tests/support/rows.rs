@@ -1,7 +1,7 @@
 //! The database behind the app's back: to look at rows, and to show that none has changed.
 
 use super::{Backend, TestApp};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, QueryResult, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, Statement};
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, future::Future, sync::Mutex};
 use uuid::Uuid;
@@ -23,6 +23,8 @@ pub const TENANT_TABLES: &[&str] = &[
     "teams",
     "team_members",
     "team_roles",
+    "api_keys",
+    "api_key_secrets",
 ];
 
 /// Whole tables, each row as text. Two of them differ when any row does.
@@ -52,6 +54,11 @@ impl TestApp {
     pub async fn execute(&self, sql: &str) -> u64 {
         let done = self.db().await.execute_raw(self.statement(sql)).await;
         done.unwrap_or_else(|error| panic!("{sql}: {error}")).rows_affected()
+    }
+
+    /// The same where the database may refuse it.
+    pub async fn try_execute(&self, sql: &str) -> Result<u64, DbErr> {
+        Ok(self.db().await.execute_raw(self.statement(sql)).await?.rows_affected())
     }
 
     /// The one number of a query such as `SELECT count(*) …`.

@@ -129,7 +129,7 @@ pub async fn confirm_email(db: &Db, token: &Token, origin: &Origin) -> Result<St
         let taken = "Another account has this address by now.";
         return Err(if is_duplicate(&error) { Invalid::field("email", taken).into() } else { error.into() });
     }
-    let actor = Actor { id: row.user_id, name: row.user_name };
+    let actor = Actor::user(row.user_id, row.user_name);
     let event = if row.purpose == "change_email" {
         members::relist(&tx, row.user_id).await?;
         Mail::address_changed(db, &row.user_email, &row.email).queue(&tx, now).await?;
@@ -240,7 +240,7 @@ pub async fn reset_password(db: &Db, token: &Token, new: &Password, origin: &Ori
         vec![row.user_id.into(), now.into()],
     )
     .await?;
-    let actor = Actor { id: row.user_id, name: row.user_name };
+    let actor = Actor::user(row.user_id, row.user_name);
     audit::personal(&tx, &actor, origin, now, &Event::PasswordReset {}).await?;
     Mail::password_changed(db, &row.email).queue(&tx, now).await?;
     tx.commit().await?;

@@ -34,6 +34,6 @@ pub struct Person {
 
 impl Person {
     pub(super) fn audited(&self) -> Actor {
-        Actor { id: self.user_id, name: self.name.clone() }
+        Actor::user(self.user_id, self.name.clone())
     }
 }

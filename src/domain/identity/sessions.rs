@@ -9,7 +9,7 @@ use crate::{
         db::Sql,
         limits, members,
         outbox::Mail,
-        scope::{Credential, Origin},
+        scope::{Credential, Origin, Principal},
         values::Email,
     },
     entity::session,
@@ -51,7 +51,8 @@ pub async fn who(db: &Db, credential: &Credential) -> Result<Person, Refused> {
         email: row.email,
         is_verified: row.is_verified,
     };
-    presence::seen(db, &person, None, row.last_seen_at);
+    let principal = Principal::User(person.clone());
+    presence::seen(db, &principal, None, row.last_seen_at);
     Ok(person)
 }
 
@@ -114,7 +115,7 @@ pub async fn sign_in(
         tx.run("DELETE FROM sessions WHERE token_hash = $1", vec![previous.hash().into()]).await?;
     }
     let token = start(&tx, user.id, origin, now).await?;
-    let actor = Actor { id: user.id, name: user.name };
+    let actor = Actor::user(user.id, user.name);
     audit::personal(&tx, &actor, origin, now, &Event::SignedIn {}).await?;
     tx.commit().await?;
     Ok(token)

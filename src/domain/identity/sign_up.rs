@@ -67,7 +67,7 @@ pub async fn sign_up(db: &Db, form: SignUp, origin: &Origin) -> Result<SignedUp,
     let newcomer = Newcomer {
         db,
         form: &form,
-        actor: Actor { id: random::id(db.now_ms()), name: form.name.to_string() },
+        actor: Actor::user(random::id(db.now_ms()), form.name.to_string()),
         is_verified: offer.as_ref().is_some_and(|offer| offer.proves_address),
         hash,
         origin,

@@ -52,11 +52,12 @@ const FIELDS: [&str; 9] =
     ["id", "email", "inviter", "status", "created_at", "sent_at", "expires_at", "ended_at", "roles"];
 
 const COLUMNS: &str =
-    "SELECT i.id, i.email, u.name AS inviter, i.status, i.created_at, i.sent_at, i.expires_at, i.ended_at,
+    "SELECT i.id, i.email, COALESCE(k.name, u.name) AS inviter, i.status, i.created_at, i.sent_at, i.expires_at, i.ended_at,
         (SELECT string_agg(r.slug, ' ') FROM invitation_roles ir
             JOIN roles r ON r.workspace_id = ir.workspace_id AND r.id = ir.role_id
             WHERE ir.workspace_id = i.workspace_id AND ir.invitation_id = i.id) AS roles
-    FROM invitations i JOIN users u ON u.id = i.inviter_id WHERE i.workspace_id = $1";
+    FROM invitations i JOIN users u ON u.id = i.inviter_id
+        LEFT JOIN api_keys k ON k.id = i.inviter_key_id WHERE i.workspace_id = $1";
 
 /// Which invitations to list. Empty texts do not narrow.
 #[derive(Clone, Debug, Default)]

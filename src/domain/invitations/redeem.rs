@@ -51,7 +51,7 @@ struct OfferRow {
     proves_address: bool,
     is_superseded: bool,
     roles: Option<String>,
-    inviter_is_active: bool,
+    inviter_is_active: Option<bool>,
     inviter_roles: Option<String>,
 }
 
@@ -83,21 +83,26 @@ pub async fn look_as(db: &Db, person: &Person, token: &Token, origin: &Origin) -
 async fn load(connection: &impl ConnectionTrait, token: &Token, now: i64) -> Result<(Offer, Uuid), Refused> {
     let sql = "SELECT i.id, i.workspace_id, w.account_id, w.name AS workspace, w.slug,
             (w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL) AS is_closed,
-            i.inviter_id, u.name AS inviter, i.email, i.message, i.status, i.expires_at,
+            i.inviter_id, COALESCE(k.name, u.name) AS inviter, i.email, i.message, i.status, i.expires_at,
             t.proves_address, t.superseded_at IS NOT NULL AS is_superseded,
             (SELECT string_agg(r.slug, ' ') FROM invitation_roles ir
                 JOIN roles r ON r.workspace_id = ir.workspace_id AND r.id = ir.role_id
                 WHERE ir.workspace_id = i.workspace_id AND ir.invitation_id = i.id) AS roles,
-            (m.id IS NOT NULL AND m.status = 'active' AND u.suspended_at IS NULL) AS inviter_is_active,
-            m.role_set AS inviter_roles
+            CASE WHEN k.id IS NULL THEN m.status = 'active' AND u.suspended_at IS NULL
+                ELSE km.status = 'active' AND k.revoked_at IS NULL AND COALESCE(k.expires_at > $2, TRUE)
+                END AS inviter_is_active,
+            COALESCE(km.role_set, m.role_set) AS inviter_roles
         FROM invitation_tokens t
         JOIN invitations i ON i.workspace_id = t.workspace_id AND i.id = t.invitation_id
         JOIN workspaces w ON w.id = i.workspace_id AND w.deleted_at IS NULL
         JOIN accounts a ON a.id = w.account_id
         JOIN users u ON u.id = i.inviter_id
         LEFT JOIN members m ON m.workspace_id = i.workspace_id AND m.user_id = i.inviter_id
+            AND i.inviter_key_id IS NULL
+        LEFT JOIN api_keys k ON k.id = i.inviter_key_id
+        LEFT JOIN members km ON km.workspace_id = i.workspace_id AND km.api_key_id = k.id
         WHERE t.token_hash = $1";
-    let row: Option<OfferRow> = connection.first(sql, vec![token.hash().into()]).await?;
+    let row: Option<OfferRow> = connection.first(sql, vec![token.hash().into(), now.into()]).await?;
     let row = row.ok_or(Gone::Link)?;
     row.ended(now)?;
     let all = roles_of(connection, row.workspace_id).await?;
@@ -139,7 +144,8 @@ impl OfferRow {
     /// An invitation is worth what its inviter may still give.
     fn inviter_still_may(&self, all: &Roles, offered: &[&Role]) -> bool {
         let held = roles::holdings(&all.joined(self.inviter_roles.as_deref().unwrap_or_default()));
-        self.inviter_is_active && held.may_invite(offered.iter().map(|role| &role.holdings)).is_ok()
+        self.inviter_is_active == Some(true)
+            && held.may_invite(offered.iter().map(|role| &role.holdings)).is_ok()
     }
 }
 
@@ -230,7 +236,7 @@ pub async fn decline(
     }
     let by = match person {
         Some(person) => person.audited(),
-        None => AuditActor { id: seen.id, name: seen.email.clone() },
+        None => AuditActor::user(seen.id, seen.email.clone()),
     };
     scope::redeem(db, seen.workspace_id, &by, origin, async |open| {
         let (offer, _) = load(&open.tx, token, open.now).await?;

@@ -103,11 +103,13 @@ pub async fn send(scope: ReadScope<perm::InviteMembers>, batch: Batch) -> Result
     scope.write(async |s| invite_all(s, &addresses, &batch).await).await
 }
 
-/// Counts mail to strangers against the person who causes it.
+/// Counts mail to strangers against whoever causes it.
 async fn spend<P: crate::policy::Access>(scope: &ReadScope<P>, addresses: usize) -> Result<(), Refused> {
-    let person = &scope.actor().person;
-    let limit = if person.is_verified { limits::INVITE } else { limits::INVITE_UNVERIFIED };
-    limit.spend(scope.db(), &person.user_id.to_string(), i64::try_from(addresses).unwrap_or(i64::MAX)).await
+    let principal = &scope.actor().principal;
+    let limit = if principal.is_verified() { limits::INVITE } else { limits::INVITE_UNVERIFIED };
+    limit
+        .spend(scope.db(), &principal.answers().to_string(), i64::try_from(addresses).unwrap_or(i64::MAX))
+        .await
 }
 
 async fn invite_all(
@@ -181,11 +183,12 @@ async fn invite(
         email: Set(email.to_string()),
         message: Set(message.to_string()),
         status: Set("pending".to_owned()),
-        inviter_id: Set(s.actor().person.user_id),
+        inviter_id: Set(s.actor().principal.answers()),
         created_at: Set(now),
         sent_at: Set(now),
         expires_at: Set(now + LIFETIME),
         ended_at: Set(None),
+        inviter_key_id: Set(s.actor().principal.key_id()),
     };
     s.open().insert(row).await?;
     for role in offered {
@@ -220,7 +223,7 @@ async fn issue<P>(
         s.open().insert(row).await?;
     }
     let about = InvitationMail {
-        inviter: &s.actor().person.name,
+        inviter: s.actor().principal.name(),
         workspace: &s.actor().workspace.name,
         roles: &roles.join(", "),
         message,
@@ -276,7 +279,8 @@ pub(super) async fn renew(
     let renewed = pending
         .col_expr(Column::SentAt, Expr::value(now))
         .col_expr(Column::ExpiresAt, Expr::value(expires_at))
-        .col_expr(Column::InviterId, Expr::value(s.actor().person.user_id));
+        .col_expr(Column::InviterId, Expr::value(s.actor().principal.answers()))
+        .col_expr(Column::InviterKeyId, Expr::value(s.actor().principal.key_id()));
     if s.open().apply(renewed).await? != 1 {
         return Err(Conflict::NotPending.into());
     }

@@ -15,17 +15,17 @@ use crate::{
     random,
 };
 use sea_orm::{
-    ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, FromQueryResult,
-    QueryFilter, QuerySelect,
-    sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    FromQueryResult, QueryFilter, QuerySelect, sea_query::Expr,
 };
 use uuid::Uuid;
 
 /// The member that a change is about, as it stands under the lock.
 pub(in crate::domain) struct Subject {
     pub id: Uuid,
+    /// Of a person; a key has an `api_key_id`, and no address.
     pub user_id: Option<Uuid>,
+    pub api_key_id: Option<Uuid>,
     pub name: String,
     pub email: String,
     pub is_active: bool,
@@ -39,6 +39,7 @@ pub(in crate::domain) struct Subject {
 struct Row {
     id: Uuid,
     user_id: Option<Uuid>,
+    api_key_id: Option<Uuid>,
     name: String,
     email: String,
     status: String,
@@ -56,14 +57,17 @@ impl Subject {
     /// [`Refused::Hidden`] where this workspace has no such member.
     pub(in crate::domain) async fn load(scope: &impl Scoped, all: &Roles, id: Uuid) -> Result<Self, Refused> {
         let sql = format!(
-            "SELECT m.id, m.user_id, u.name, u.email, m.status, m.role_set, {OWN_ROLES} AS own
-            FROM members m JOIN users u ON u.id = m.user_id WHERE m.workspace_id = $1 AND m.id = $2"
+            "SELECT m.id, m.user_id, m.api_key_id, COALESCE(u.name, k.name) AS name,
+                COALESCE(u.email, '') AS email, m.status, m.role_set, {OWN_ROLES} AS own
+            FROM members m LEFT JOIN users u ON u.id = m.user_id LEFT JOIN api_keys k ON k.id = m.api_key_id
+            WHERE m.workspace_id = $1 AND m.id = $2"
         );
         let row: Row = scope.first(&sql, vec![id.into()]).await?.ok_or(Refused::Hidden)?;
         let these = |slugs: &str| all.joined(slugs).into_iter().cloned().collect();
         Ok(Self {
             id: row.id,
             user_id: row.user_id,
+            api_key_id: row.api_key_id,
             name: row.name,
             email: row.email,
             is_active: row.status == "active",
@@ -139,6 +143,28 @@ pub async fn change_roles(
     Ok(Recorded::new(changed, event, member.target()))
 }
 
+/// The same for a user, by their own id.
+///
+/// # Errors
+/// As [`change_roles`]; [`Refused::Hidden`] for who is no member here.
+pub async fn change_roles_of_user(
+    s: &mut WriteScope<perm::UpdateMemberRoles>,
+    user: Uuid,
+    to: &[String],
+) -> Result<Recorded<RolesChanged>, Refused> {
+    let id = of_user(s, user).await?;
+    change_roles(s, id, to).await
+}
+
+/// The membership of a user in this workspace.
+///
+/// # Errors
+/// [`Refused::Hidden`] where there is none.
+pub(in crate::domain) async fn of_user(scope: &impl Scoped, user: Uuid) -> Result<Uuid, Refused> {
+    let row = scope.find::<member::Entity>().filter(member::Column::UserId.eq(user));
+    Ok(row.one(scope.connection()).await?.ok_or(Refused::Hidden)?.id)
+}
+
 /// What the lists of members sort by and search in: the name without case and accents, a line break
 /// that nobody can search for, and the address.
 pub(in crate::domain) fn listed_as(name: &str, email: &str) -> String {
@@ -188,25 +214,53 @@ pub(in crate::domain) async fn join(
         Origin::Founder => ("founder", None),
         Origin::Invitation(inviter) => ("invitation", Some(inviter)),
     };
-    let id = random::id(open.now);
     let row = member::ActiveModel {
-        id: Set(id),
-        workspace_id: Set(open.workspace_id()),
         kind: Set("user".to_owned()),
         user_id: Set(Some(user)),
-        status: Set("active".to_owned()),
         origin: Set(origin.to_owned()),
         invited_by: Set(invited_by),
-        joined_at: Set(open.now),
-        last_active_at: Set(None),
         listed_as: Set(listed_as(&person.name, &person.email)),
-        role_set: NotSet,
+        ..arriving(open)
     };
+    enter(open, row, roles).await.map(drop)
+}
+
+/// Makes a key a member with these roles, without asking who does it. Answers the membership's id.
+pub(in crate::domain) async fn join_key(
+    open: &Transaction,
+    key: Uuid,
+    name: &str,
+    added_by: Uuid,
+    roles: &[Uuid],
+) -> Result<Uuid, Refused> {
+    let row = member::ActiveModel {
+        kind: Set("api_key".to_owned()),
+        api_key_id: Set(Some(key)),
+        origin: Set("account".to_owned()),
+        invited_by: Set(Some(added_by)),
+        listed_as: Set(listed_as(name, "")),
+        ..arriving(open)
+    };
+    enter(open, row, roles).await
+}
+
+fn arriving(open: &Transaction) -> member::ActiveModel {
+    member::ActiveModel {
+        id: Set(random::id(open.now)),
+        workspace_id: Set(open.workspace_id()),
+        status: Set("active".to_owned()),
+        joined_at: Set(open.now),
+        ..Default::default()
+    }
+}
+
+async fn enter(open: &Transaction, row: member::ActiveModel, roles: &[Uuid]) -> Result<Uuid, Refused> {
+    let id = row.id.clone().unwrap();
     open.insert(row).await?;
     for role in roles {
         hold(open, id, *role).await?;
     }
-    Ok(())
+    Ok(id)
 }
 
 /// Puts a role on a member, without asking who does it.
@@ -344,9 +398,13 @@ async fn manageable<P>(s: &WriteScope<P>, id: Uuid) -> Result<Subject, Refused> 
 }
 
 /// Deletes the membership and cancels what it sent. Answers how many invitations that were.
-async fn end<P>(s: &WriteScope<P>, member: &Subject) -> Result<i64, Refused> {
-    let sent =
-        s.open().update::<invitation::Entity>().filter(invitation::Column::InviterId.eq(member.user_id));
+pub(in crate::domain) async fn end<P>(s: &WriteScope<P>, member: &Subject) -> Result<i64, Refused> {
+    use invitation::Column;
+    let sent = s.open().update::<invitation::Entity>();
+    let sent = match (member.user_id, member.api_key_id) {
+        (Some(user), _) => sent.filter(Column::InviterId.eq(user)).filter(Column::InviterKeyId.is_null()),
+        (None, key) => sent.filter(Column::InviterKeyId.eq(key)),
+    };
     let cancelled = s.open().apply(ended(sent, "cancelled", s.now_ms())).await?;
     s.open()
         .apply_to_one(s.open().delete::<member::Entity>().filter(member::Column::Id.eq(member.id)))

@@ -103,9 +103,11 @@ pub(super) struct Row {
     role_set: String,
 }
 
-pub(super) const COLUMNS: &str = "SELECT m.id, m.user_id, u.name, u.email, m.kind, m.status, m.origin,
+pub(super) const COLUMNS: &str = "SELECT m.id, m.user_id, COALESCE(u.name, k.name) AS name,
+        COALESCE(u.email, '') AS email, m.kind, m.status, m.origin,
         i.name AS invited_by, m.joined_at, m.last_active_at, m.listed_as, m.role_set
-    FROM members m JOIN users u ON u.id = m.user_id LEFT JOIN users i ON i.id = m.invited_by";
+    FROM members m LEFT JOIN users u ON u.id = m.user_id LEFT JOIN api_keys k ON k.id = m.api_key_id
+    LEFT JOIN users i ON i.id = m.invited_by";
 
 /// The columns of a [`Row`], in the order of its fields.
 const FIELDS: [&str; 12] = [
@@ -124,7 +126,8 @@ const FIELDS: [&str; 12] = [
 ];
 
 /// The members of one page alone: what is joined to them is looked up for these, and for no other.
-const ON_PAGE: &str = "SELECT m.id, m.user_id, m.kind, m.status, m.origin, m.invited_by, m.joined_at,
+const ON_PAGE: &str =
+    "SELECT m.id, m.user_id, m.api_key_id, m.kind, m.status, m.origin, m.invited_by, m.joined_at,
         m.last_active_at, m.listed_as, m.role_set FROM members m";
 
 /// One page of the members.
@@ -421,7 +424,9 @@ where
     let sql = format!(
         "SELECT (SELECT COUNT(*) FROM active_owners o WHERE o.workspace_id = $1) AS owners,
             (SELECT COUNT(*) FROM invitations n WHERE n.workspace_id = $1 AND n.status = 'pending'
-                AND n.inviter_id = $2 AND n.expires_at > $3) AS invitations,
+                AND n.inviter_id = $2 AND n.inviter_key_id IS NULL AND n.expires_at > $3)
+            + (SELECT COUNT(*) FROM invitations n WHERE n.workspace_id = $1 AND n.status = 'pending'
+                AND n.inviter_key_id = m.api_key_id AND n.expires_at > $3) AS invitations,
             (SELECT COUNT(*) FROM ownership_offers f WHERE f.workspace_id = $1 AND f.status = 'pending'
                 AND f.expires_at > $3) AS offers,
             {OWN_ROLES} AS own, {teams} AS teams

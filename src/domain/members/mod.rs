@@ -6,7 +6,9 @@ pub mod bulk;
 mod change;
 mod list;
 
-pub use change::{OWN_MEMBERSHIP, RolesChanged, change_roles, leave, reactivate, remove, suspend};
-pub(super) use change::{Origin, Subject, give, hold_listings, join, listed_as, relist, take};
+pub use change::{
+    OWN_MEMBERSHIP, RolesChanged, change_roles, change_roles_of_user, leave, reactivate, remove, suspend,
+};
+pub(super) use change::{Origin, Subject, end, give, hold_listings, join, join_key, listed_as, relist, take};
 pub(super) use list::like;
 pub use list::{Detail, Filter, Listing, Member, Place, Sort, detail, list, may_act};

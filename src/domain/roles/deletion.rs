@@ -172,12 +172,12 @@ fn moved(all: &Roles, role_set: &str, role: &Role, to: &Role) -> (bool, (Vec<Str
 
 async fn holders(scope: &impl Scoped, role: &Role) -> Result<Vec<Holder>, Refused> {
     // Not every member is a person.
-    let sql = "SELECT m.id, COALESCE(u.name, '') AS name, m.role_set,
+    let sql = "SELECT m.id, COALESCE(u.name, k.name) AS name, m.role_set,
             (SELECT string_agg(r.slug, ' ') FROM member_roles o
                 JOIN roles r ON r.workspace_id = o.workspace_id AND r.id = o.role_id
                 WHERE o.workspace_id = m.workspace_id AND o.member_id = m.id) AS own
         FROM member_roles mr JOIN members m ON m.workspace_id = mr.workspace_id AND m.id = mr.member_id
-        LEFT JOIN users u ON u.id = m.user_id
+        LEFT JOIN users u ON u.id = m.user_id LEFT JOIN api_keys k ON k.id = m.api_key_id
         WHERE mr.workspace_id = $1 AND mr.role_id = $2 ORDER BY m.id LIMIT $3";
     few(scope.all(sql, vec![role.id.into(), limit()]).await?, "people have this role")
 }

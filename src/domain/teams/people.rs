@@ -37,6 +37,9 @@ pub async fn add(
     let mut each = Vec::new();
     for member in selection.iter() {
         let member = Subject::load(s, &all, member).await?;
+        if member.user_id.is_none() {
+            return Err(Refused::NotAllowed("A team is of people. Give the key its roles itself."));
+        }
         let is_change = !is_in(s, id, member.id).await?;
         let moved = Moved { team: team.name.clone(), name: member.name.clone(), is_change };
         if !is_change {

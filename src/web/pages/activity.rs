@@ -88,6 +88,7 @@ impl Row {
             starts_day: false,
             from: match entry.via.as_str() {
                 "command" => "From the command line".to_owned(),
+                "api" => format!("By API key · {}", entry.address),
                 _ => format!("{} · {}", browser(&entry.user_agent), entry.address),
             },
         }
@@ -206,6 +207,15 @@ impl Told {
             Event::TeamLeadChanged { team, is_lead: false } => {
                 with("made", format!("no lead any more of the team {team}"))
             }
+            Event::ApiKeyCreated { roles, .. } => Self { after: roles.clone(), ..plain("made the API key") },
+            Event::ApiKeyAdded { roles } => Self { after: roles.clone(), ..plain("added the API key") },
+            Event::ApiKeyRenamed { name_before, name_after } => Self {
+                before: vec![name_before.clone()],
+                after: vec![name_after.clone()],
+                ..plain("renamed the API key")
+            },
+            Event::ApiKeyRotated { .. } => plain("gave another secret to the API key"),
+            Event::ApiKeyRevoked { roles } => Self { before: roles.clone(), ..plain("revoked the API key") },
             Event::PermissionChanged { before, after, gained, lost, .. } => Self {
                 before: with_owner(before),
                 after: with_owner(after),

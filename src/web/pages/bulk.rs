@@ -50,7 +50,11 @@ pub(super) async fn show_once<P: policy::Access>(
 ) -> Answer {
     let body = serde_json::to_string(&results).unwrap_or_default();
     // The change is committed: that the results can't be told one by one does not undo it.
-    match notices::leave(&view.app.db, &scope.actor().person, body).await {
+    let left = match scope.actor().principal.person() {
+        Some(person) => notices::leave(&view.app.db, person, body).await,
+        None => return Ok(view.done(view.at(list), flash)),
+    };
+    match left {
         Ok(notice) => Ok(view.done(view.at(&format!("{list}?notice={notice}")), flash)),
         Err(error) => {
             tracing::error!(%error, "results could not be kept for the next page");
@@ -66,7 +70,8 @@ pub(super) async fn taken<P: policy::Access>(
     id: &str,
 ) -> Result<Vec<Shown>, Refused> {
     let Ok(id) = Uuid::try_parse(id) else { return Ok(Vec::new()) };
-    let body = notices::take(&view.app.db, &scope.actor().person, id).await?;
+    let Some(person) = scope.actor().principal.person() else { return Ok(Vec::new()) };
+    let body = notices::take(&view.app.db, person, id).await?;
     Ok(body.and_then(|body| serde_json::from_str(&body).ok()).unwrap_or_default())
 }
 

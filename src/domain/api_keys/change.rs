@@ -1,0 +1,321 @@
+//! Making, adding, rotating and revoking keys.
+
+use crate::{
+    clock::HOUR,
+    domain::{
+        Conflict, Event, Invalid, Name, Purpose, Recorded, Refused, Target, TargetKind, Token,
+        db::Sql,
+        members::{self, Subject},
+        roles,
+        scope::{Found, Scoped, WriteScope},
+    },
+    entity::{api_key, api_key_secret, member},
+    policy::{Holdings, Permission, perm},
+    random,
+};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter,
+};
+use uuid::Uuid;
+
+/// Live keys that one account may have.
+pub const MOST_KEYS: i64 = 1_000;
+/// How long the secret before may go on being used after a rotation, in milliseconds, at most.
+pub const MOST_OVERLAP: i64 = 7 * 24 * HOUR;
+/// Why nobody with an unconfirmed address makes keys.
+pub const UNCONFIRMED: &str = "Confirm your e-mail address first: a key acts in your name. The link is in the message that we sent you.";
+const ELSEWHERE: &str = "This key is also a member of a workspace in which your roles don't reach that far. Remove it from this workspace instead, or ask an admin of the account.";
+const ACCOUNT_ADMIN: &str =
+    "This key administers the account. An admin of the account rotates it, on the account's page.";
+
+/// A key to be made.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    pub name: Name,
+    /// Slugs of the roles that it gets in this workspace.
+    pub roles: Vec<String>,
+    /// In milliseconds since 1970; `None` for never.
+    pub expires_at: Option<i64>,
+}
+
+/// A key that was made or rotated, with the secret that is told this once.
+#[derive(Clone, Debug)]
+pub struct Made {
+    pub id: Uuid,
+    pub name: String,
+    pub secret: Token,
+    /// Until when the secret before holds, in milliseconds since 1970.
+    pub overlap_ends_at: Option<i64>,
+}
+
+/// Makes a key in this workspace's account and a member of this workspace, which it then means where a
+/// request names none.
+///
+/// # Errors
+/// [`Refused::NotAllowed`] for who has not confirmed their address, [`Refused::Invalid`] on `role`,
+/// `expires_at` or `name`, [`Refused::Ceiling`] for a role that holds more than the actor.
+pub async fn create(
+    s: &mut WriteScope<perm::ManageApiKeys>,
+    wanted: &Wanted,
+) -> Result<Recorded<Made>, Refused> {
+    if !s.actor().principal.is_verified() {
+        return Err(Refused::NotAllowed(UNCONFIRMED));
+    }
+    let now = s.now_ms();
+    if wanted.expires_at.is_some_and(|at| at <= now) {
+        return Err(Invalid::field("expires_at", "Choose a time that is still to come.").into());
+    }
+    let all = s.actor().all_roles.clone();
+    let roles = all.chosen(&wanted.roles)?;
+    roles.iter().try_for_each(|role| s.actor().holdings.may_assign(&role.holdings))?;
+    let account = s.actor().workspace.account_id;
+    let live: Option<Count> = s
+        .connection()
+        .first(
+            "SELECT COUNT(*) AS keys FROM api_keys WHERE account_id = $1 AND revoked_at IS NULL",
+            vec![account.into()],
+        )
+        .await?;
+    if live.is_some_and(|live| live.keys >= MOST_KEYS) {
+        let sentence = format!("The account has {MOST_KEYS} keys already. Revoke those that nobody uses.");
+        return Err(Invalid::field("name", sentence).into());
+    }
+    let id = random::id(now);
+    let row = api_key::ActiveModel {
+        id: Set(id),
+        account_id: Set(account),
+        name: Set(wanted.name.to_string()),
+        is_admin: Set(false),
+        home_id: Set(Some(s.workspace_id())),
+        made_by: Set(s.actor().principal.answers()),
+        created_at: Set(now),
+        expires_at: Set(wanted.expires_at),
+        revoked_at: Set(None),
+        last_used_at: Set(None),
+    };
+    api_key::Entity::insert(row).exec_without_returning(s.connection()).await?;
+    let secret = new_secret(s.connection(), id, now).await?;
+    let ids: Vec<Uuid> = roles.iter().map(|role| role.id).collect();
+    members::join_key(s.open(), id, wanted.name.as_str(), s.actor().principal.answers(), &ids).await?;
+    let event =
+        Event::ApiKeyCreated { roles: roles::names(&roles), expires_at: wanted.expires_at.unwrap_or(0) };
+    let made = Made { id, name: wanted.name.to_string(), secret, overlap_ends_at: None };
+    Ok(Recorded::new(made, event, Target::new(TargetKind::ApiKey, id, wanted.name.to_string())))
+}
+
+#[derive(FromQueryResult)]
+struct Count {
+    keys: i64,
+}
+
+/// Makes a secret of a key; only its hash stays.
+pub(in crate::domain) async fn new_secret(
+    tx: &impl ConnectionTrait,
+    key: Uuid,
+    now: i64,
+) -> Result<Token, Refused> {
+    let secret = Token::new(Purpose::ApiKey);
+    let text = secret.expose();
+    let row = api_key_secret::ActiveModel {
+        token_hash: Set(secret.hash()),
+        api_key_id: Set(key),
+        hint: Set(text[text.len() - 4..].to_owned()),
+        created_at: Set(now),
+        expires_at: Set(None),
+    };
+    api_key_secret::Entity::insert(row).exec_without_returning(tx).await?;
+    Ok(secret)
+}
+
+#[derive(FromQueryResult)]
+struct KeyRow {
+    name: String,
+    is_admin: bool,
+    revoked_at: Option<i64>,
+}
+
+/// Makes a key of the account a member of this workspace.
+///
+/// # Errors
+/// [`Refused::Invalid`] on `key` where the account has no such live key, or on `role`;
+/// [`Conflict::KeyIsMember`], [`Refused::Ceiling`].
+pub async fn add(
+    s: &mut WriteScope<perm::ManageApiKeys>,
+    id: Uuid,
+    to: &[String],
+) -> Result<Recorded<String>, Refused> {
+    let all = s.actor().all_roles.clone();
+    let roles = all.chosen(to)?;
+    roles.iter().try_for_each(|role| s.actor().holdings.may_assign(&role.holdings))?;
+    let sql = "SELECT name, is_admin, revoked_at FROM api_keys WHERE id = $1 AND account_id = $2";
+    let values = vec![id.into(), s.actor().workspace.account_id.into()];
+    let key: Option<KeyRow> = s.connection().first(sql, values).await?;
+    let Some(key) = key.filter(|key| key.revoked_at.is_none()) else {
+        return Err(Invalid::field("key", "Choose one of the account's keys.").into());
+    };
+    let present = s.find::<member::Entity>().filter(member::Column::ApiKeyId.eq(id));
+    if present.one(s.connection()).await?.is_some() {
+        return Err(Conflict::KeyIsMember.into());
+    }
+    let ids: Vec<Uuid> = roles.iter().map(|role| role.id).collect();
+    members::join_key(s.open(), id, &key.name, s.actor().principal.answers(), &ids).await?;
+    let sql = "UPDATE api_keys SET home_id = $2 WHERE id = $1 AND home_id IS NULL";
+    s.connection().run(sql, vec![id.into(), s.workspace_id().into()]).await?;
+    let event = Event::ApiKeyAdded { roles: roles::names(&roles) };
+    Ok(Recorded::new(key.name.clone(), event, Target::new(TargetKind::ApiKey, id, key.name)))
+}
+
+/// A key of this workspace, as it stands under the lock.
+struct Held {
+    member: Subject,
+    is_admin: bool,
+}
+
+/// The key, if it is a member here and was not revoked.
+async fn held(s: &WriteScope<perm::ManageApiKeys>, id: Uuid) -> Result<Held, Refused> {
+    let present = s.find::<member::Entity>().filter(member::Column::ApiKeyId.eq(id));
+    let row = present.one(s.connection()).await?.ok_or(Refused::Hidden)?;
+    let all = s.actor().all_roles.clone();
+    let member = Subject::load(s, &all, row.id).await?;
+    // Locked: of two who rotate or revoke it, the second finds what the first made of it. Its
+    // memberships come first, as for whoever removes one, which then touches the key.
+    if s.connection().get_database_backend() == DbBackend::Postgres {
+        let sql = "SELECT id FROM members WHERE api_key_id = $1 ORDER BY id FOR UPDATE";
+        s.connection().run(sql, vec![id.into()]).await?;
+    }
+    let sql = "UPDATE api_keys SET revoked_at = revoked_at WHERE id = $1";
+    s.connection().run(sql, vec![id.into()]).await?;
+    let sql = "SELECT name, is_admin, revoked_at FROM api_keys WHERE id = $1";
+    let key: Option<KeyRow> = s.connection().first(sql, vec![id.into()]).await?;
+    match key {
+        Some(key) if key.revoked_at.is_none() => Ok(Held { member, is_admin: key.is_admin }),
+        _ => Err(Conflict::KeyRevoked.into()),
+    }
+}
+
+#[derive(FromQueryResult)]
+struct Elsewhere {
+    workspace_id: Uuid,
+    roles_version: Option<Uuid>,
+    role_set: String,
+    own: Option<String>,
+}
+
+/// Who takes a key over holds everything that it holds, in every workspace that it is a member of: its
+/// secret, or its end, reaches that far.
+async fn may_take_over(s: &WriteScope<perm::ManageApiKeys>, id: Uuid, held: &Held) -> Result<(), Refused> {
+    if s.actor().principal.key_id() == Some(id) {
+        return Ok(());
+    }
+    s.actor().holdings.may_assign(&held.member.holdings())?;
+    let mine = match s.actor().principal.person() {
+        Some(_) => "o.user_id = $3",
+        None => "o.api_key_id = $3",
+    };
+    let sql = format!(
+        "SELECT m.workspace_id, w.roles_version, m.role_set, o.role_set AS own
+        FROM members m JOIN workspaces w ON w.id = m.workspace_id AND w.deleted_at IS NULL
+        LEFT JOIN members o ON o.workspace_id = m.workspace_id AND {mine} AND o.status = 'active'
+        WHERE m.api_key_id = $2 AND m.workspace_id <> $1"
+    );
+    let values = vec![id.into(), s.actor().principal.id().into()];
+    let elsewhere: Vec<Elsewhere> = s.all(&sql, values).await?;
+    for place in elsewhere {
+        let there = Found(s.connection(), place.workspace_id);
+        let all = s.open().db.roles().at(&there, place.roles_version).await?;
+        let holdings = |slugs: &str| roles::holdings(&all.joined(slugs));
+        let (own, keys): (Holdings, Holdings) =
+            (holdings(place.own.as_deref().unwrap_or_default()), holdings(&place.role_set));
+        if !(own.has(Permission::ManageApiKeys) && own.contains(&keys)) {
+            return Err(Refused::NotAllowed(ELSEWHERE));
+        }
+    }
+    Ok(())
+}
+
+/// Gives a key another secret. The one before goes on for `overlap_ms` more, and any older ends now.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Conflict::KeyRevoked`], [`Refused::Ceiling`] and [`Refused::NotAllowed`] where
+/// the key reaches further than the actor, [`Refused::Invalid`] on `overlap`.
+pub async fn rotate(
+    s: &mut WriteScope<perm::ManageApiKeys>,
+    id: Uuid,
+    overlap_ms: i64,
+) -> Result<Recorded<Made>, Refused> {
+    if !(0..=MOST_OVERLAP).contains(&overlap_ms) {
+        return Err(Invalid::field("overlap", "The old secret can go on for seven days at most.").into());
+    }
+    let key = held(s, id).await?;
+    may_take_over(s, id, &key).await?;
+    if key.is_admin && s.actor().principal.key_id() != Some(id) {
+        return Err(Refused::NotAllowed(ACCOUNT_ADMIN));
+    }
+    let (now, ends) = (s.now_ms(), s.now_ms() + overlap_ms);
+    replace_secret(s.connection(), id, now, ends).await?;
+    let secret = new_secret(s.connection(), id, now).await?;
+    let name = key.member.name;
+    let event = Event::ApiKeyRotated { overlap_ends_at: ends };
+    let made = Made { id, name: name.clone(), secret, overlap_ends_at: Some(ends) };
+    Ok(Recorded::new(made, event, Target::new(TargetKind::ApiKey, id, name)))
+}
+
+/// Ends the live secrets of a key: the last one at `ends`, those before it now.
+pub(in crate::domain) async fn replace_secret(
+    tx: &impl ConnectionTrait,
+    key: Uuid,
+    now: i64,
+    ends: i64,
+) -> Result<(), Refused> {
+    tx.run("DELETE FROM api_key_secrets WHERE api_key_id = $1 AND expires_at IS NOT NULL", vec![key.into()])
+        .await?;
+    let sql = match ends > now {
+        true => "UPDATE api_key_secrets SET expires_at = $2 WHERE api_key_id = $1",
+        false => "DELETE FROM api_key_secrets WHERE api_key_id = $1 AND created_at <= $2",
+    };
+    tx.run(sql, vec![key.into(), ends.into()]).await?;
+    Ok(())
+}
+
+/// Ends a key for good, everywhere, and takes it out of this workspace. Answers its name.
+///
+/// # Errors
+/// As [`rotate`].
+pub async fn revoke(s: &mut WriteScope<perm::ManageApiKeys>, id: Uuid) -> Result<Recorded<String>, Refused> {
+    let key = held(s, id).await?;
+    may_take_over(s, id, &key).await?;
+    let (now, name) = (s.now_ms(), key.member.name.clone());
+    let roles = key.member.role_names();
+    members::end(s, &key.member).await?;
+    end(s.connection(), id, now).await?;
+    let event = Event::ApiKeyRevoked { roles };
+    Ok(Recorded::new(name.clone(), event, Target::new(TargetKind::ApiKey, id, name)))
+}
+
+/// Marks a key as revoked and forgets its secrets.
+pub(in crate::domain) async fn end(tx: &impl ConnectionTrait, id: Uuid, now: i64) -> Result<(), Refused> {
+    tx.run("UPDATE api_keys SET revoked_at = $2 WHERE id = $1", vec![id.into(), now.into()]).await?;
+    tx.run("DELETE FROM api_key_secrets WHERE api_key_id = $1", vec![id.into()]).await?;
+    Ok(())
+}
+
+/// Calls a key otherwise, in every list that it is in.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Conflict::KeyRevoked`].
+pub async fn rename(
+    s: &mut WriteScope<perm::ManageApiKeys>,
+    id: Uuid,
+    name: &Name,
+) -> Result<Recorded<String>, Refused> {
+    let before = held(s, id).await?.member.name;
+    if before == name.as_str() {
+        return Ok(Recorded::unchanged(before));
+    }
+    let sql = "UPDATE api_keys SET name = $2 WHERE id = $1";
+    s.connection().run(sql, vec![id.into(), name.as_str().into()]).await?;
+    let sql = "UPDATE members SET listed_as = $2 WHERE api_key_id = $1";
+    s.connection().run(sql, vec![id.into(), members::listed_as(name.as_str(), "").into()]).await?;
+    let event = Event::ApiKeyRenamed { name_before: before, name_after: name.to_string() };
+    Ok(Recorded::new(name.to_string(), event, Target::new(TargetKind::ApiKey, id, name.to_string())))
+}

@@ -1,0 +1,130 @@
+//! API keys: principals without a person.
+//!
+//! A key belongs to an account and becomes a member of its workspaces. What it may do there is what
+//! its roles hold, as for anybody; its secret is shown once and kept as a hash. [`list`] shows keys,
+//! [`change`] makes, adds, rotates and revokes them.
+
+mod change;
+mod list;
+
+pub use change::{Made, Wanted, add, create, rename, revoke, rotate};
+pub use list::{Filter, Listed, Listing, Waiting, list, look, waiting};
+
+use super::{
+    Db, Refused, Token,
+    db::Sql,
+    identity::presence,
+    roles,
+    scope::{Asked, Credential, Found, Principal},
+};
+use sea_orm::FromQueryResult;
+use uuid::Uuid;
+
+/// A key that proved to be one, at the moment it was read.
+#[derive(Clone, Debug)]
+pub struct ApiKey {
+    pub id: Uuid,
+    pub name: String,
+    pub account_id: Uuid,
+    /// It may do in the account what the account's admins may.
+    pub is_admin: bool,
+    /// The user who answers for it.
+    pub made_by: Uuid,
+    /// The address of that user was confirmed.
+    pub is_verified: bool,
+}
+
+#[derive(FromQueryResult)]
+struct KeyRow {
+    id: Uuid,
+    name: String,
+    account_id: Uuid,
+    is_admin: bool,
+    made_by: Uuid,
+    is_verified: bool,
+    last_used_at: Option<i64>,
+}
+
+/// Whose secret is this? One SQL statement; no workspace is asked for.
+///
+/// # Errors
+/// [`Refused::SignedOut`] where it never was one, or is over: revoked, expired or replaced.
+pub async fn who(db: &Db, credential: &Credential) -> Result<ApiKey, Refused> {
+    let sql = "SELECT k.id, k.name, k.account_id, k.is_admin, k.made_by, k.last_used_at,
+            u.email_verified_at IS NOT NULL AS is_verified
+        FROM api_key_secrets s JOIN api_keys k ON k.id = s.api_key_id JOIN users u ON u.id = k.made_by
+        JOIN accounts a ON a.id = k.account_id AND a.suspended_at IS NULL
+        WHERE s.token_hash = $1 AND (s.expires_at IS NULL OR s.expires_at > $2)
+            AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)";
+    let row: Option<KeyRow> =
+        db.read().first(sql, vec![credential.token_hash().into(), db.now_ms().into()]).await?;
+    let row = row.ok_or(Refused::SignedOut)?;
+    let key = ApiKey {
+        id: row.id,
+        name: row.name,
+        account_id: row.account_id,
+        is_admin: row.is_admin,
+        made_by: row.made_by,
+        is_verified: row.is_verified,
+    };
+    presence::seen(db, &Principal::ApiKey(key.clone()), None, row.last_used_at.unwrap_or(0));
+    Ok(key)
+}
+
+/// What a key is and holds in the workspace where it is at home.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    pub key: ApiKey,
+    /// The workspace, slugs of the roles held there, and their scopes; `None` where it is a member of none.
+    pub home: Option<Home>,
+    /// When the key was made, and until when it holds, in milliseconds since 1970.
+    pub created_at: i64,
+    pub expires_at: Option<i64>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Home {
+    pub workspace_id: Uuid,
+    pub roles: Vec<String>,
+    pub scopes: Vec<String>,
+}
+
+#[derive(FromQueryResult)]
+struct HomeRow {
+    created_at: i64,
+    expires_at: Option<i64>,
+    workspace_id: Option<Uuid>,
+    role_set: Option<String>,
+    roles_version: Option<Uuid>,
+}
+
+/// Looks at a key for a service that was shown its secret. A membership that is suspended, or whose
+/// workspace is, holds nothing.
+///
+/// # Errors
+/// As [`who`].
+pub async fn verify(db: &Db, secret: &Token) -> Result<Verified, Refused> {
+    let key = who(db, &Credential::of_api_key(secret)).await?;
+    let sql = "SELECT k.created_at, k.expires_at, w.id AS workspace_id, m.role_set, w.roles_version
+        FROM api_keys k
+        LEFT JOIN members m ON m.workspace_id = k.home_id AND m.api_key_id = k.id AND m.status = 'active'
+        LEFT JOIN workspaces w ON w.id = m.workspace_id AND w.suspended_at IS NULL AND w.deleted_at IS NULL
+        WHERE k.id = $1";
+    let row: Option<HomeRow> = db.read().first(sql, vec![key.id.into()]).await?;
+    let row = row.ok_or(Refused::SignedOut)?;
+    let home = match row.workspace_id {
+        None => None,
+        Some(workspace_id) => {
+            let all = db.roles().at(&Found(db.read(), workspace_id), row.roles_version).await?;
+            let held = all.joined(row.role_set.as_deref().unwrap_or_default());
+            let roles = held.iter().map(|role| role.slug.clone()).collect();
+            Some(Home { workspace_id, roles, scopes: roles::holdings(&held).scopes() })
+        }
+    };
+    Ok(Verified { key, home, created_at: row.created_at, expires_at: row.expires_at })
+}
+
+/// Which workspace a request of a key means.
+pub fn asked(slug: Option<&str>) -> Asked<'_> {
+    slug.map_or(Asked::Home, Asked::BySlug)
+}

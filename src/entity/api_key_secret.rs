@@ -1,0 +1,21 @@
+//! What proves to be a key, as a hash.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "api_key_secrets")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub token_hash: Vec<u8>,
+    pub api_key_id: Uuid,
+    /// The secret's last characters, to tell one from another.
+    pub hint: String,
+    pub created_at: i64,
+    /// Set when another takes its place.
+    pub expires_at: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
