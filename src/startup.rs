@@ -193,10 +193,17 @@ async fn name_request<B: actix_web::body::MessageBody>(
     next: actix_web::middleware::Next<B>,
 ) -> Result<actix_web::dev::ServiceResponse<B>, actix_web::Error> {
     use actix_web::HttpMessage;
+    let name = header::HeaderName::from_static("x-request-id");
+    // One that the caller chose comes back, in place of ours: short, and of what can be seen.
+    let is_plain = |value: &header::HeaderValue| {
+        (1..=128).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic)
+    };
+    let theirs = req.headers().get(&name).filter(|value| is_plain(value)).cloned();
     let id = req.extensions().get::<RequestId>().copied();
     let mut response = next.call(req).await?;
-    if let Some(value) = id.and_then(|id| header::HeaderValue::from_str(&id.to_string()).ok()) {
-        response.headers_mut().insert(header::HeaderName::from_static("x-request-id"), value);
+    let ours = || id.and_then(|id| header::HeaderValue::from_str(&id.to_string()).ok());
+    if let Some(value) = theirs.or_else(ours) {
+        response.headers_mut().insert(name, value);
     }
     Ok(response)
 }

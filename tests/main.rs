@@ -15,6 +15,7 @@ mod api_keys; // principals without a person: admitted, bounded, ended
 mod browser; // what only a real browser shows
 mod bulk; // many members or invitations changed at once
 mod crawl; // a form is on a page if and only if its POST is allowed
+mod decisions; // what services ask: OpenID AuthZEN, and why
 mod demo; // four months of a workspace, made as requests would
 mod durability; // kill -9 while writing
 mod gallery; // every page in every state, for pages.rs

@@ -159,6 +159,18 @@ pub enum Event {
     ApiKeyRevoked {
         roles: Vec<String>,
     },
+    /// A user whom nobody invited: a service entered them.
+    UserProvisioned {
+        roles: Vec<String>,
+    },
+    ExternalIdChanged {
+        before: String,
+        after: String,
+    },
+    ResourceRegistered {
+        name: String,
+    },
+    ResourceForgotten {},
     PermissionChanged {
         permission: String,
         before: Vec<String>,
@@ -228,6 +240,10 @@ impl Event {
         ("api-key.renamed", "API key renamed"),
         ("api-key.rotated", "API key rotated"),
         ("api-key.revoked", "API key revoked"),
+        ("member.provisioned", "Member entered by a service"),
+        ("member.external-id-changed", "External id changed"),
+        ("resource.registered", "Resource registered"),
+        ("resource.forgotten", "Resource forgotten"),
         ("permission.changed", "Permission changed"),
         ("access.refused", "Access refused"),
     ];
@@ -275,6 +291,10 @@ impl Event {
             Self::ApiKeyRenamed { .. } => "api-key.renamed",
             Self::ApiKeyRotated { .. } => "api-key.rotated",
             Self::ApiKeyRevoked { .. } => "api-key.revoked",
+            Self::UserProvisioned { .. } => "member.provisioned",
+            Self::ExternalIdChanged { .. } => "member.external-id-changed",
+            Self::ResourceRegistered { .. } => "resource.registered",
+            Self::ResourceForgotten {} => "resource.forgotten",
             Self::PermissionChanged { .. } => "permission.changed",
             Self::AccessRefused { .. } => "access.refused",
             Self::SignedUp {} => "user.signed-up",
@@ -338,6 +358,7 @@ pub enum TargetKind {
     Team,
     User,
     ApiKey,
+    Resource,
     Nothing,
 }
 
@@ -360,6 +381,7 @@ impl Target {
             TargetKind::Team => "team",
             TargetKind::User => "user",
             TargetKind::ApiKey => "api_key",
+            TargetKind::Resource => "resource",
             TargetKind::Nothing => "",
         }
     }

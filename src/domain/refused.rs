@@ -99,6 +99,10 @@ pub enum Conflict {
     NotPending,
     #[error("Someone has this role, or is invited with it. Choose the role that takes its place.")]
     RoleInUse,
+    #[error(
+        "Somebody has this address who is no person of this account. Invite them instead: they decide whether to come."
+    )]
+    SomebodyElses,
     #[error("This key is a member of the workspace already.")]
     KeyIsMember,
     #[error("This key was revoked. Make a new one.")]

@@ -228,7 +228,8 @@ in_workspace!(
     ownership_offer,
     team,
     team_member,
-    team_role
+    team_role,
+    resource
 );
 
 /// A handle on one workspace. Every query through it carries the workspace's id.
@@ -302,8 +303,23 @@ impl<P: Access> ReadScope<P> {
         asked: Asked<'_>,
         origin: Origin,
     ) -> Result<Self, Refused> {
+        Ok(Self::admit_about(db, credential, asked, origin, None).await?.0)
+    }
+
+    /// The same together with one more thing read in that statement: a subselect of a text, in which `m`
+    /// is the membership of who asks and `$3` the time, and what it binds as `$4`.
+    ///
+    /// # Errors
+    /// As [`ReadScope::admit`].
+    pub(super) async fn admit_about(
+        db: &Db,
+        credential: Credential,
+        asked: Asked<'_>,
+        origin: Origin,
+        about: Option<(String, Value)>,
+    ) -> Result<(Self, Option<String>), Refused> {
         let load = async || {
-            let row = Row::load(db.read(), &credential, &asked, db.now_ms()).await?;
+            let row = Row::load(db.read(), &credential, &asked, db.now_ms(), about.as_ref()).await?;
             let row = row.ok_or(Refused::SignedOut)?;
             let roles = row.roles(db, db.read()).await?;
             Ok::<_, Refused>((row, roles))
@@ -316,7 +332,7 @@ impl<P: Access> ReadScope<P> {
             }
             (row, roles) = load().await?;
         }
-        let last_seen_at = row.last_seen_at;
+        let (last_seen_at, standing) = (row.last_seen_at, row.standing.take());
         let (actor, verdict) = row.judge(roles, P::NEEDS)?;
         if let Err(refused) = verdict {
             let refused = explain(db.read(), &actor, refused).await?;
@@ -324,7 +340,7 @@ impl<P: Access> ReadScope<P> {
             return Err(refused);
         }
         presence::seen(db, &actor.principal, Some(actor.member_id), last_seen_at);
-        Ok(Self { db: db.clone(), credential, actor, origin, admitted: PhantomData })
+        Ok((Self { db: db.clone(), credential, actor, origin, admitted: PhantomData }, standing))
     }
 
     pub fn actor(&self) -> &Actor {
@@ -407,7 +423,8 @@ impl<P: Access> ReadScope<P> {
     ) -> Result<T, Refused> {
         let open = Transaction::lock(&self.db, self.actor.workspace.id, &self.origin).await?;
         let asked = Asked::ById(self.actor.workspace.id);
-        let row = Row::load(&open.tx, &self.credential, &asked, open.now).await?.ok_or(Refused::SignedOut)?;
+        let row = Row::load(&open.tx, &self.credential, &asked, open.now, None).await?;
+        let row = row.ok_or(Refused::SignedOut)?;
         let roles = row.roles(&self.db, &open.tx).await?;
         let (actor, verdict) = row.judge(roles, P::NEEDS)?;
         if let Err(refused) = verdict {
@@ -681,6 +698,8 @@ struct Row {
     status: Option<String>,
     role_set: Option<String>,
     roles_version: Option<Uuid>,
+    /// What was asked about beside.
+    standing: Option<String>,
 }
 
 /// A workspace that somebody turned out to be a member of, to read its roles.
@@ -703,7 +722,7 @@ macro_rules! admission {
             $principal,
             ", w.id AS workspace_id, w.account_id, w.slug, w.name AS workspace_name,
                 (w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL) AS is_closed,
-                m.id AS member_id, m.status, m.role_set, w.roles_version FROM ",
+                m.id AS member_id, m.status, m.role_set, w.roles_version, NULL AS standing FROM ",
             $from,
             " LEFT JOIN workspaces w ON ",
             $workspace,
@@ -753,6 +772,7 @@ impl Row {
         credential: &Credential,
         asked: &Asked<'_>,
         now: i64,
+        about: Option<&(String, Value)>,
     ) -> Result<Option<Self>, DbErr> {
         let (sql, workspace): (&str, Value) = match (credential.kind, asked) {
             (Proof::Session, Asked::BySlug(slug)) => (admission!(session, "w.slug = $2"), (*slug).into()),
@@ -766,7 +786,10 @@ impl Row {
             // A browser always names it.
             (Proof::Session, Asked::Home) => return Ok(None),
         };
-        connection.first(sql, vec![credential.token_hash().into(), workspace, now.into()]).await
+        let mut values = vec![credential.token_hash().into(), workspace, now.into()];
+        let Some((column, value)) = about else { return connection.first(sql, values).await };
+        values.push(value.clone());
+        connection.first(&sql.replacen("NULL AS standing", &format!("{column} AS standing"), 1), values).await
     }
 
     /// The roles of the workspace in which there is a membership; of any other nothing is read.

@@ -20,15 +20,16 @@
 //! let row = routes::post("/w/{workspace}/members", perm::SuspendMembers, change);
 //! ```
 
-use super::{App, api, chrome::View, origin, problem, session};
+use super::{App, api, chrome::View, form, origin, problem, session};
 use crate::{
     domain::{
         Refused, Slug,
         api_keys::{self, ApiKey},
+        decisions::{self, Decision, Question},
         identity::{self, Person},
         scope::{Actor, Asked, Credential, Origin, ReadScope},
     },
-    policy::Access,
+    policy::{Access, perm},
 };
 use actix_web::{
     Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, dev::Payload, error::InternalError, web,
@@ -116,6 +117,62 @@ async fn call<P: Access>(req: &HttpRequest, app: &web::Data<App>) -> Result<Read
     match ReadScope::admit(&app.db, credential, asked, origin::of_call(req)).await {
         Err(Refused::Hidden) if named.is_none() => Err(api::homeless()),
         other => other,
+    }
+}
+
+/// A service's question about somebody. What it asks is read before it is admitted, so that one
+/// statement can do both; whoever is not admitted learns nothing of what was wrong with it. The only
+/// ways on are [`Asking::decide`] and [`Asking::scope`], and both admit.
+pub struct Asking {
+    pub(super) req: HttpRequest,
+    /// `None` where it is no JSON.
+    pub(super) body: Option<serde_json::Value>,
+    app: web::Data<App>,
+    credential: Credential,
+    named: Option<String>,
+}
+
+impl Asking {
+    /// Admits the service and answers its question.
+    ///
+    /// # Errors
+    /// As [`ReadScope::admit`].
+    pub(super) async fn decide(&self, question: &Question) -> Result<Decision, Refused> {
+        let (credential, asked) = (self.credential.clone(), api_keys::asked(self.named.as_deref()));
+        let origin = origin::of_call(&self.req);
+        self.told(decisions::decide(&self.app.db, credential, asked, origin, question).await)
+    }
+
+    /// Admits the service.
+    ///
+    /// # Errors
+    /// As [`ReadScope::admit`].
+    pub(super) async fn scope(&self) -> Result<ReadScope<perm::CheckAccess>, Refused> {
+        let (credential, asked) = (self.credential.clone(), api_keys::asked(self.named.as_deref()));
+        self.told(ReadScope::admit(&self.app.db, credential, asked, origin::of_call(&self.req)).await)
+    }
+
+    fn told<T>(&self, admitted: Result<T, Refused>) -> Result<T, Refused> {
+        match admitted {
+            Err(Refused::Hidden) if self.named.is_none() => Err(api::homeless()),
+            other => other,
+        }
+    }
+}
+
+impl FromRequest for Asking {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, payload) = (req.clone(), payload.take());
+        Box::pin(async move {
+            let app = app(&req)?;
+            let read = api::secret(&req).and_then(|secret| Ok((secret, api::named_workspace(&req)?)));
+            let (secret, named) = read.map_err(|refused| refusal(&req, &refused))?;
+            let body = api::access::read(payload).await.map_err(|broken| form::refusal(&req, &broken))?;
+            Ok(Self { credential: Credential::of_api_key(&secret), req, body, app, named })
+        })
     }
 }
 

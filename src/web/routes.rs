@@ -4,7 +4,7 @@
 use super::{
     api,
     form::Submitted,
-    guard::{Answer, Authorized, Called, Keyed, Public, SignedIn},
+    guard::{Answer, Asking, Authorized, Called, Keyed, Public, SignedIn},
     method_not_allowed, pages, problem,
 };
 use crate::policy::{self, Needs, perm};
@@ -134,6 +134,14 @@ where
     Route::new(method, path, Access::Key, handler)
 }
 
+fn asking_call<H>(path: &'static str, handler: H) -> Route
+where
+    H: AsyncFn(Asking) -> Answer + Clone + 'static,
+{
+    let needs = <perm::CheckAccess as policy::Access>::NEEDS;
+    Route::new(Method::POST, path, Access::Member(needs), handler)
+}
+
 fn open_call<I, H>(method: Method, path: &'static str, handler: H) -> Route
 where
     I: FromRequest + 'static,
@@ -144,12 +152,22 @@ where
 
 /// Every route for programs.
 pub fn api_table() -> Vec<Route> {
-    use api::{api_keys, members, users};
+    use api::{access, api_keys, members, resources, users};
     vec![
         call(Method::GET, "/api/sso/v1/members", perm::ReadMembers, members::index),
+        call(Method::POST, "/api/sso/v1/users", perm::InviteMembers, users::create),
         call(Method::PATCH, "/api/sso/v1/users/{user}", perm::UpdateMemberRoles, users::update),
         keyed_call(Method::GET, "/api/sso/v1/apikeys/self", api_keys::own),
         open_call(Method::POST, "/api/sso/v1/apikeys/verify", api_keys::verify),
+        call(Method::GET, "/api/sso/v1/resources", perm::CheckAccess, resources::index),
+        call(Method::POST, "/api/sso/v1/resources", perm::CheckAccess, resources::register),
+        call(Method::DELETE, "/api/sso/v1/resources", perm::CheckAccess, resources::forget),
+        asking_call("/access/v1/evaluation", access::evaluation),
+        asking_call("/access/v1/evaluations", access::evaluations),
+        asking_call("/access/v1/search/subject", access::search_subjects),
+        asking_call("/access/v1/search/resource", access::search_resources),
+        asking_call("/access/v1/search/action", access::search_actions),
+        open_call(Method::GET, "/.well-known/authzen-configuration", access::configuration),
     ]
 }
 

@@ -143,19 +143,6 @@ pub async fn change_roles(
     Ok(Recorded::new(changed, event, member.target()))
 }
 
-/// The same for a user, by their own id.
-///
-/// # Errors
-/// As [`change_roles`]; [`Refused::Hidden`] for who is no member here.
-pub async fn change_roles_of_user(
-    s: &mut WriteScope<perm::UpdateMemberRoles>,
-    user: Uuid,
-    to: &[String],
-) -> Result<Recorded<RolesChanged>, Refused> {
-    let id = of_user(s, user).await?;
-    change_roles(s, id, to).await
-}
-
 /// The membership of a user in this workspace.
 ///
 /// # Errors
@@ -199,6 +186,8 @@ pub(in crate::domain) enum Origin {
     Founder,
     /// By an invitation of this user.
     Invitation(Uuid),
+    /// By a service whose key this user answers for.
+    Service(Uuid),
 }
 
 /// Makes a person a member with these roles, without asking who does it.
@@ -213,6 +202,7 @@ pub(in crate::domain) async fn join(
     let (origin, invited_by) = match origin {
         Origin::Founder => ("founder", None),
         Origin::Invitation(inviter) => ("invitation", Some(inviter)),
+        Origin::Service(answers) => ("api", Some(answers)),
     };
     let row = member::ActiveModel {
         kind: Set("user".to_owned()),

@@ -5,10 +5,10 @@
 pub mod bulk;
 mod change;
 mod list;
+mod provision;
 
-pub use change::{
-    OWN_MEMBERSHIP, RolesChanged, change_roles, change_roles_of_user, leave, reactivate, remove, suspend,
-};
+pub use change::{OWN_MEMBERSHIP, RolesChanged, change_roles, leave, reactivate, remove, suspend};
 pub(super) use change::{Origin, Subject, end, give, hold_listings, join, join_key, listed_as, relist, take};
 pub(super) use list::like;
 pub use list::{Detail, Filter, Listing, Member, Place, Sort, detail, list, may_act};
+pub use provision::{Entered, Newcomer, UserChange, provision, update_user};

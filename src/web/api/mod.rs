@@ -1,8 +1,10 @@
 //! The same domain functions for programs: JSON in and out, by API key. A noun a file, the same nouns
 //! as in `pages/`.
 
+pub(super) mod access;
 pub(super) mod api_keys;
 pub(super) mod members;
+pub(super) mod resources;
 pub(super) mod users;
 
 use super::form::{self, Broken};

@@ -215,6 +215,14 @@ impl Told {
                 ..plain("renamed the API key")
             },
             Event::ApiKeyRotated { .. } => plain("gave another secret to the API key"),
+            Event::UserProvisioned { roles } => Self { after: roles.clone(), ..plain("entered") },
+            Event::ExternalIdChanged { before, after } => Self {
+                before: vec![before.clone()].into_iter().filter(|id| !id.is_empty()).collect(),
+                after: vec![after.clone()].into_iter().filter(|id| !id.is_empty()).collect(),
+                ..plain("changed the external id of")
+            },
+            Event::ResourceRegistered { name } => with("registered", name.clone()),
+            Event::ResourceForgotten {} => plain("forgot"),
             Event::ApiKeyRevoked { roles } => Self { before: roles.clone(), ..plain("revoked the API key") },
             Event::PermissionChanged { before, after, gained, lost, .. } => Self {
                 before: with_owner(before),
