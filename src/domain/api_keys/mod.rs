@@ -7,6 +7,7 @@
 mod change;
 mod list;
 
+pub(super) use change::new_secret;
 pub use change::{Made, Wanted, add, create, rename, revoke, rotate};
 pub use list::{Filter, Listed, Listing, Waiting, list, look, waiting};
 
