@@ -112,7 +112,7 @@ impl World {
         let past = Clock::manual(app.clock.now_ms() - demo::PAST);
         let db = Db::open(&config, app.url(), past).await.unwrap();
         demo::demo(&db).await.unwrap();
-        let size = seed::Size { workspaces: 1, members: 60, events: 60, invitations: 0 };
+        let size = seed::Size { workspaces: 1, members: 60, events: 60, invitations: 0, keys: 0 };
         seed::seed(&db, &size).await.unwrap();
         db.close().await;
         let founder = founder(&app).await;

@@ -31,6 +31,7 @@ mod pages; // every page in a real browser: accessible, valid, whole on a phone,
 mod people; // sign-up, sign-in, passwords, addresses, sessions
 mod plans; // the database explains every statement: none goes through everything
 mod policy; // the ceiling, as properties of the pure rules
+mod quick_start; // four services in ten lines each, run as they stand in docs/quick-start
 mod races; // twenty at once, on real connections
 mod refusals; // what a refusal looks like, and what leads on
 mod roles; // made, named, edited, compared, deleted
