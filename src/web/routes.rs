@@ -3,7 +3,7 @@
 
 use super::{
     form::Submitted,
-    guard::{Answer, Authorized, Public, SignedIn},
+    guard::{AccountAdmin, Answer, Authorized, Public, SignedIn},
     method_not_allowed, pages, problem,
 };
 use crate::policy::{self, Needs, perm};
@@ -22,6 +22,8 @@ pub enum Access {
     SignedIn,
     /// An active member of the workspace in the path, with this.
     Member(Needs),
+    /// An admin of the account in the path.
+    Account,
 }
 
 /// One row of the table.
@@ -80,6 +82,24 @@ where
     Route::new(Method::POST, path, Access::Member(P::NEEDS), handler)
 }
 
+/// A page of an account.
+pub fn account_page<I, H>(path: &'static str, handler: H) -> Route
+where
+    I: FromRequest + 'static,
+    H: AsyncFn(AccountAdmin<I>) -> Answer + Clone + 'static,
+{
+    Route::new(Method::GET, path, Access::Account, handler)
+}
+
+/// A change of an account.
+pub fn account_post<I, H>(path: &'static str, handler: H) -> Route
+where
+    I: Submitted + 'static,
+    H: AsyncFn(AccountAdmin<I>) -> Answer + Clone + 'static,
+{
+    Route::new(Method::POST, path, Access::Account, handler)
+}
+
 fn own_page<I, H>(path: &'static str, handler: H) -> Route
 where
     I: FromRequest + 'static,
@@ -115,8 +135,8 @@ where
 /// Every route there is.
 pub fn table() -> Vec<Route> {
     use pages::{
-        account, activity, bulk, health, invitation, invitations, me, members, organization, overview,
-        ownership, roles, security, sign_in, sign_up, teams, workspaces,
+        account, accounts, activity, bulk, health, invitation, invitations, me, members, organization,
+        overview, ownership, roles, security, sign_in, sign_up, teams, workspaces,
     };
     vec![
         open_page("/healthz", health::alive),
@@ -151,12 +171,22 @@ pub fn table() -> Vec<Route> {
         own_post("/me/verification", me::resend_verification),
         own_post("/me/sessions/revocation", me::revoke_others),
         own_post("/me/sessions/{session}/revocation", me::revoke),
+        // An account.
+        account_page("/a/{account}", accounts::show),
+        account_post("/a/{account}/details", accounts::update),
+        account_page("/a/{account}/people", accounts::people),
+        account_page("/a/{account}/people/{user}/admin", accounts::stepping_down),
+        account_post("/a/{account}/people/{user}/admin", accounts::appoint),
+        account_page("/a/{account}/people/{user}/removal", accounts::removal),
+        account_post("/a/{account}/people/{user}/removal", accounts::remove),
         // A workspace.
         page("/w/{workspace}", perm::Membership, overview::show),
         page("/w/{workspace}/departure", perm::Membership, members::departure),
         post("/w/{workspace}/departure", perm::Membership, members::leave),
         page("/w/{workspace}/members", perm::ReadMembers, members::index),
-        // Before `{member}`, which would take `selection` for an id.
+        post("/w/{workspace}/members", perm::InviteMembers, members::new::add),
+        // Before `{member}`, which would take these for an id.
+        page("/w/{workspace}/members/new", perm::InviteMembers, members::new::show),
         page("/w/{workspace}/members/selection/roles", perm::UpdateMemberRoles, bulk::roles),
         post("/w/{workspace}/members/selection/roles", perm::UpdateMemberRoles, bulk::change_roles),
         page("/w/{workspace}/members/selection/suspension", perm::SuspendMembers, bulk::suspension),

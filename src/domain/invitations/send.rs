@@ -104,7 +104,10 @@ pub async fn send(scope: ReadScope<perm::InviteMembers>, batch: Batch) -> Result
 }
 
 /// Counts mail to strangers against the person who causes it.
-async fn spend<P: crate::policy::Access>(scope: &ReadScope<P>, addresses: usize) -> Result<(), Refused> {
+pub(in crate::domain) async fn spend<P: crate::policy::Access>(
+    scope: &ReadScope<P>,
+    addresses: usize,
+) -> Result<(), Refused> {
     let person = &scope.actor().person;
     let limit = if person.is_verified { limits::INVITE } else { limits::INVITE_UNVERIFIED };
     limit.spend(scope.db(), &person.user_id.to_string(), i64::try_from(addresses).unwrap_or(i64::MAX)).await
