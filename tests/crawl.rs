@@ -118,6 +118,14 @@ fn filled(page: &Page, form: FormOnPage, action: &str) -> FormOnPage {
                 None => form,
             }
         }
+        "/w/acme/members" => {
+            let who = page.attributes("input[type=radio][name=user]", "value").remove(0);
+            let may_give = page.attributes("main input[name=role]:not([disabled])", "value");
+            match form.values("role").is_empty() {
+                true => form.fill(&[("user", &who), ("role", &may_give[0])]),
+                false => form.fill(&[("user", &who)]),
+            }
+        }
         "/w/acme/organization/deletion" => form.fill(&[("confirm", "acme")]),
         "/workspaces" => form.fill(&[("name", "Another One")]),
         "/forgot-password" => form.fill(&[("email", "nobody@example.com")]),
@@ -185,7 +193,9 @@ async fn crawl(client: &Client, facts: &Facts, said: &str) -> Found {
 fn pages_of_table(facts: &Facts) -> Vec<String> {
     let mut all = Vec::new();
     for route in table() {
-        let (Access::Member(_), "GET") = (rule(&route), route.method.as_str()) else { continue };
+        let (Access::Member(_) | Access::Account, "GET") = (rule(&route), route.method.as_str()) else {
+            continue;
+        };
         all.extend(with_ids(route.path, facts));
     }
     all
@@ -193,7 +203,7 @@ fn pages_of_table(facts: &Facts) -> Vec<String> {
 
 /// The path with each id of the workspace in it.
 fn with_ids(pattern: &str, facts: &Facts) -> Vec<String> {
-    let path = pattern.replace("{workspace}", "acme");
+    let path = pattern.replace("{workspace}", "acme").replace("{account}", &facts.account);
     let each = |hole: &str, ids: Vec<&str>| ids.into_iter().map(|id| path.replace(hole, id)).collect();
     if path.contains("{team}") {
         let mut all = Vec::new();
@@ -207,6 +217,8 @@ fn with_ids(pattern: &str, facts: &Facts) -> Vec<String> {
         all
     } else if path.contains("{member}") {
         each("{member}", facts.members.iter().map(|member| member.id.as_str()).collect())
+    } else if path.contains("{user}") {
+        each("{user}", facts.account_people.iter().map(|person| person.user.as_str()).collect())
     } else if path.contains("{invitation}") {
         each("{invitation}", facts.invitations.iter().map(|invitation| invitation.id.as_str()).collect())
     } else if path.contains("{offer}") {
@@ -240,6 +252,13 @@ fn expected(facts: &Facts, me: &str) -> BTreeSet<String> {
                 }
             }
             Access::Key => unreachable!("no page is for keys"),
+            Access::Account => {
+                let is_me = |person: &&AccountPersonFact| person.member.as_deref() == Some(me);
+                if facts.account_people.iter().find(is_me).unwrap().is_admin {
+                    let paths = with_ids(route.path, facts).into_iter();
+                    all.extend(paths.filter(|path| may_in_account(facts, route.path, path)));
+                }
+            }
             Access::SignedIn => match route.path {
                 // Nobody here is unconfirmed or follows an invitation.
                 "/me/verification" | "/invitation/acceptance" => {}
@@ -255,6 +274,19 @@ fn expected(facts: &Facts, me: &str) -> BTreeSet<String> {
         }
     }
     all
+}
+
+/// Would this change of the account be allowed to its admin?
+fn may_in_account(facts: &Facts, route: &str, path: &str) -> bool {
+    let admins = facts.account_people.iter().filter(|person| person.is_admin).count();
+    let person = facts.account_people.iter().find(|person| path.contains(&person.user));
+    let last_admin = person.is_some_and(|person| person.is_admin && admins == 1);
+    match route.strip_prefix("/a/{account}").unwrap() {
+        "/details" => true,
+        "/people/{user}/admin" => !last_admin,
+        "/people/{user}/removal" => !last_admin && person.is_some_and(|person| person.workspaces == 0),
+        _ => panic!("say in tests/crawl.rs who may send POST {route}, beside the admins"),
+    }
 }
 
 /// Would this change be allowed, on this very object?
@@ -296,6 +328,10 @@ fn may(facts: &Facts, me: &str, my: &Holdings, route: &str, path: &str) -> bool 
         }
         "/ownership-offers/{offer}/withdrawal" => {
             offer.is_some_and(|(_, from, _)| from == me || my.is_owner())
+        }
+        "/members" => {
+            facts.account_people.iter().any(|person| person.member.is_none())
+                && facts.roles.values().any(|role| my.may_invite([role]).is_ok())
         }
         "/invitations" => facts.roles.values().any(|role| my.may_invite([role]).is_ok()),
         "/invitations/{invitation}/resend" => {

@@ -24,9 +24,14 @@ const PAGES: &[(&str, u64)] = &[
     ("/invitation", 0),
     ("/workspaces", 3),
     ("/me", 3),
+    ("/a/{account}", 4),
+    ("/a/{account}/people", 2),
+    ("/a/{account}/people/{user}/admin", 3),
+    ("/a/{account}/people/{user}/removal", 3),
     ("/w/{workspace}", 5),
     ("/w/{workspace}/departure", 3),
     ("/w/{workspace}/members", 2),
+    ("/w/{workspace}/members/new", 2),
     ("/w/{workspace}/members/selection/roles", 3),
     ("/w/{workspace}/members/selection/suspension", 3),
     ("/w/{workspace}/members/selection/removal", 3),
@@ -77,7 +82,7 @@ both! {
     async fn one_statement_admits(app: TestApp) {
         let office = Office::build(&app).await;
         let outsider = found(&app, "Owner Two", "owner-two@example.com", "elsewhere").await;
-        for (path, _) in PAGES.iter().filter(|(path, _)| path.starts_with("/w/")) {
+        for (path, _) in PAGES.iter().filter(|(path, _)| path.starts_with("/w/") || path.starts_with("/a/")) {
             let path = office.path(path);
             let said = format!("{path} for somebody who is no member");
             assert_eq!(office.cost(&outsider.client, &path, 404).await, 1, "{said}");
@@ -100,6 +105,10 @@ struct Office<'a> {
     member: String,
     invitation: String,
     team: Uuid,
+    account: String,
+    /// Somebody of the account who is in no workspace, and an admin of it.
+    person: String,
+    admin: String,
 }
 
 impl<'a> Office<'a> {
@@ -109,7 +118,17 @@ impl<'a> Office<'a> {
         let invitation = Invitation::to("invited-one@example.com").by(owner.user_id).add(app, "acme").await;
         add_role(app, "acme", "helper", "Helper", &["read:members"]).await;
         let team = add_team(app, "acme", "Everybody", &["viewer"], &[(owner.member_id, true)]).await;
-        let office = Self { app, member: String::new(), invitation: invitation.to_string(), team, owner };
+        let account = account_id(app, "acme").await.to_string();
+        let person = add_user(app, "Person One", "person-one@example.com").await;
+        let admin = add_user(app, "Admin Two", "admin-two@example.com").await;
+        for user in [person, admin] {
+            add_to_account(app, "acme", user).await;
+        }
+        let sql = format!("UPDATE account_people SET is_admin = (1 = 1) WHERE user_id = {}", app.id(admin));
+        app.execute(&sql).await;
+        let (person, admin) = (person.to_string(), admin.to_string());
+        let invitation = invitation.to_string();
+        let office = Self { app, member: String::new(), invitation, team, owner, account, person, admin };
         office.grow(5).await;
         let member = member_id(app, "viewer-2@example.com", "acme").await.to_string();
         Self { member, ..office }
@@ -135,6 +154,8 @@ impl<'a> Office<'a> {
             .replace("{member}", &self.member)
             .replace("{invitation}", &self.invitation)
             .replace("{role}", "helper")
+            .replace("{account}", &self.account)
+            .replace("{user}", if pattern.ends_with("/admin") { &self.admin } else { &self.person })
             .replace("{team}", &self.team.to_string())
             .replace("{token}", "no-token-of-ours");
         assert!(!path.contains('{'), "say in tests/statements.rs what goes into {pattern}");

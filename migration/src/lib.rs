@@ -15,6 +15,7 @@ mod m0005_outbox;
 mod m0006_headcounts;
 mod m0007_found_not_passed;
 mod m0008_teams;
+mod m0009_accounts;
 mod m0010_api_keys;
 mod m0013_decisions;
 mod sql;
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_headcounts::Migration),
             Box::new(m0007_found_not_passed::Migration),
             Box::new(m0008_teams::Migration),
+            Box::new(m0009_accounts::Migration),
             Box::new(m0010_api_keys::Migration),
             Box::new(m0013_decisions::Migration),
         ]

@@ -2,12 +2,13 @@
 
 use super::{
     Event, Refused,
+    db::Sql,
     members::like,
     paging::{Cursor, Key, Order, Page, Position},
     scope::{ReadScope, Scoped},
 };
 use crate::{clock::MINUTE, policy::perm};
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -270,6 +271,18 @@ impl From<Row> for Entry {
             event: serde_json::from_str(&row.payload).ok(),
         }
     }
+}
+
+/// The last few events that an account's own record tells of.
+pub(super) async fn latest_of_account(
+    connection: &impl ConnectionTrait,
+    account: Uuid,
+    most: usize,
+) -> Result<Vec<Entry>, Refused> {
+    let columns = COLUMNS.replace("e.workspace_id = $1", "e.account_id = $1");
+    let sql = format!("{columns} AND e.outcome = 'done' ORDER BY e.at DESC, e.id DESC LIMIT {most}");
+    let rows: Vec<Row> = connection.list(&FIELDS, &sql, vec![account.into()]).await?;
+    Ok(rows.into_iter().map(Entry::from).collect())
 }
 
 /// The last few events that changed something, for the overview of someone who may read them.

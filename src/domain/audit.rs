@@ -10,8 +10,9 @@ use crate::{
     random,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
-    sea_query::Expr,
+    ActiveValue::Set,
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
+    sea_query::{Expr, SimpleExpr},
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -171,6 +172,25 @@ pub enum Event {
         name: String,
     },
     ResourceForgotten {},
+    /// From the account, without an invitation.
+    MemberAdded {
+        roles: Vec<String>,
+        /// An invitation waited for them: it is answered by this.
+        was_invited: bool,
+    },
+    AccountUpdated {
+        name_before: String,
+        name_after: String,
+        /// `admins` or `people`.
+        creation_before: String,
+        creation_after: String,
+    },
+    AccountAdminChanged {
+        is_admin: bool,
+    },
+    AccountPersonRemoved {
+        was_admin: bool,
+    },
     PermissionChanged {
         permission: String,
         before: Vec<String>,
@@ -244,6 +264,7 @@ impl Event {
         ("member.external-id-changed", "External id changed"),
         ("resource.registered", "Resource registered"),
         ("resource.forgotten", "Resource forgotten"),
+        ("member.added", "Member added from the account"),
         ("permission.changed", "Permission changed"),
         ("access.refused", "Access refused"),
     ];
@@ -295,6 +316,10 @@ impl Event {
             Self::ExternalIdChanged { .. } => "member.external-id-changed",
             Self::ResourceRegistered { .. } => "resource.registered",
             Self::ResourceForgotten {} => "resource.forgotten",
+            Self::MemberAdded { .. } => "member.added",
+            Self::AccountUpdated { .. } => "account.updated",
+            Self::AccountAdminChanged { .. } => "account.admin-changed",
+            Self::AccountPersonRemoved { .. } => "account.person-removed",
             Self::PermissionChanged { .. } => "permission.changed",
             Self::AccessRefused { .. } => "access.refused",
             Self::SignedUp {} => "user.signed-up",
@@ -307,6 +332,11 @@ impl Event {
             Self::PasswordReset {} => "user.password-reset",
             Self::SessionsRevoked { .. } => "user.sessions-revoked",
         }
+    }
+
+    /// What happens to a workspace that its account is told of too.
+    const fn concerns_account(&self) -> bool {
+        matches!(self, Self::WorkspaceCreated { .. } | Self::OrganizationDeleted { .. })
     }
 }
 
@@ -356,6 +386,7 @@ pub enum TargetKind {
     Role,
     Permission,
     Team,
+    Account,
     User,
     ApiKey,
     Resource,
@@ -379,6 +410,7 @@ impl Target {
             TargetKind::Role => "role",
             TargetKind::Permission => "permission",
             TargetKind::Team => "team",
+            TargetKind::Account => "account",
             TargetKind::User => "user",
             TargetKind::ApiKey => "api_key",
             TargetKind::Resource => "resource",
@@ -434,6 +466,8 @@ impl<T> Recorded<Vec<T>> {
 /// The end of a workspace's chain, read under the workspace's lock.
 pub(super) struct Head {
     pub workspace: Uuid,
+    /// The account that the workspace belongs to; none while it is being founded.
+    pub account: Option<Uuid>,
     pub seq: i64,
     pub hash: Vec<u8>,
 }
@@ -441,7 +475,7 @@ pub(super) struct Head {
 impl Head {
     /// The chain of a workspace that is being founded.
     pub(super) fn start(workspace: Uuid) -> Self {
-        Self { workspace, seq: 0, hash: Vec::new() }
+        Self { workspace, account: None, seq: 0, hash: Vec::new() }
     }
 }
 
@@ -468,7 +502,9 @@ pub(super) async fn append(
     }
     for (event, target) in entries {
         head.seq += 1;
-        head.hash = insert(tx, Some(head.workspace), head.seq, &head.hash, about, event, target).await?;
+        let account = head.account.filter(|_| event.concerns_account());
+        let place = Place { workspace: Some(head.workspace), account, seq: head.seq, previous: &head.hash };
+        head.hash = insert(tx, place, about, event, target).await?;
     }
     workspace::Entity::update_many()
         .filter(workspace::Column::Id.eq(head.workspace))
@@ -492,21 +528,45 @@ pub(super) async fn personal(
 ) -> Result<(), DbErr> {
     let about = Circumstances { actor, origin, at, outcome: Outcome::Done };
     let target = Target::new(TargetKind::User, actor.id, actor.name.clone());
-    insert(tx, None, 0, &[], &about, event, &target).await.map(drop)
+    insert(tx, Place::default(), &about, event, &target).await.map(drop)
+}
+
+/// Writes down what happens to an account. Its record is append-only like every other, and no chain.
+///
+/// # Errors
+/// The database's own.
+pub(super) async fn of_account(
+    tx: &DatabaseTransaction,
+    account: Uuid,
+    about: &Circumstances<'_>,
+    entries: &[(Event, Target)],
+) -> Result<(), DbErr> {
+    for (event, target) in entries {
+        let place = Place { account: Some(account), ..Place::default() };
+        insert(tx, place, about, event, target).await?;
+    }
+    Ok(())
+}
+
+/// Whose record an event goes into, and after which other.
+#[derive(Default)]
+struct Place<'a> {
+    workspace: Option<Uuid>,
+    account: Option<Uuid>,
+    seq: i64,
+    previous: &'a [u8],
 }
 
 async fn insert(
     tx: &DatabaseTransaction,
-    workspace: Option<Uuid>,
-    seq: i64,
-    previous: &[u8],
+    place: Place<'_>,
     about: &Circumstances<'_>,
     event: &Event,
     target: &Target,
 ) -> Result<Vec<u8>, DbErr> {
     let payload = serde_json::to_string(event).map_err(|e| DbErr::Custom(e.to_string()))?;
     let link = Link {
-        seq,
+        seq: place.seq,
         at: about.at,
         kind: event.kind(),
         outcome: about.outcome.word(),
@@ -520,11 +580,11 @@ async fn insert(
         user_agent: &about.origin.user_agent,
         payload: &payload,
     };
-    let hash = link.hash(previous);
+    let hash = link.hash(place.previous);
     let row = audit_event::ActiveModel {
         id: Set(random::id(about.at)),
-        workspace_id: Set(workspace),
-        seq: Set(seq),
+        workspace_id: Set(place.workspace),
+        seq: Set(place.seq),
         at: Set(about.at),
         kind: Set(event.kind().to_owned()),
         outcome: Set(about.outcome.word().to_owned()),
@@ -539,6 +599,7 @@ async fn insert(
         user_agent: Set(about.origin.user_agent.clone()),
         payload: Set(payload),
         hash: Set(hash.clone()),
+        account_id: Set(place.account),
     };
     audit_event::Entity::insert(row).exec_without_returning(tx).await?;
     Ok(hash)
@@ -574,13 +635,13 @@ impl Link<'_> {
 /// flood, whose rows could never be deleted.
 const MOST_REFUSALS_A_MINUTE: u64 = 100;
 
-/// Whether this very refusal was written down too often lately.
+/// Whether this very refusal was written down too often lately, in the record that `whose` tells.
 ///
 /// # Errors
 /// The database's own.
 pub(super) async fn is_flood(
     tx: &DatabaseTransaction,
-    workspace: Uuid,
+    whose: SimpleExpr,
     by: &Actor,
     event: &Event,
     now: i64,
@@ -588,7 +649,7 @@ pub(super) async fn is_flood(
     use audit_event::Column;
     let payload = serde_json::to_string(event).map_err(|e| DbErr::Custom(e.to_string()))?;
     let same = audit_event::Entity::find()
-        .filter(Column::WorkspaceId.eq(workspace))
+        .filter(whose)
         .filter(Column::At.gt(now - MINUTE))
         .filter(Column::ActorId.eq(by.id))
         .filter(Column::Payload.eq(payload))

@@ -13,6 +13,7 @@ mod selection;
 mod tokens;
 mod values;
 
+pub mod accounts;
 pub mod activity;
 pub mod api_keys;
 pub mod chain;
@@ -38,7 +39,7 @@ pub mod workspaces;
 pub use audit::{Event, Recorded};
 use audit::{Target, TargetKind};
 pub use db::{Counter, Db, OpenError, POSTGRES_PLANS, Transcript};
-pub use refused::{Conflict, Gone, Invalid, Missing, Refused, WrongAddress};
+pub use refused::{Conflict, Gone, Invalid, Missing, NotAdmin, Refused, WrongAddress};
 pub use selection::Selection;
 pub use tokens::{Purpose, Token};
 pub use values::{Complaint, Description, Email, ExternalId, Message, Name, Slug, search_text};

@@ -21,6 +21,9 @@ pub enum Refused {
     /// The permission is missing. 403
     #[error("a permission is missing")]
     Forbidden(Box<Missing>),
+    /// Only the account's admins may. 403
+    #[error("not an admin of the account")]
+    NotAdmin(NotAdmin),
     /// The permission is there, but this goes over the actor's head. 403
     #[error(transparent)]
     Ceiling(#[from] Ceiling),
@@ -66,6 +69,13 @@ pub struct Missing {
     pub actor: Option<Actor>,
 }
 
+/// Who could do it, or make one an admin.
+#[derive(Clone, Debug)]
+pub struct NotAdmin {
+    /// Names of some of the account's admins.
+    pub admins: Vec<String>,
+}
+
 #[derive(Clone, Debug)]
 pub struct WrongAddress {
     pub invited: String,
@@ -109,6 +119,12 @@ pub enum Conflict {
     KeyRevoked,
     #[error("A team comes with this role. Take it from the team first, on the team's page.")]
     RoleOfTeam,
+    #[error("The account must keep an active admin. Make someone else an admin first, then try again.")]
+    LastAdmin,
+    #[error(
+        "This person is still a member of workspaces of the account: {0}. An Owner or Admin of each removes them there first."
+    )]
+    InWorkspaces(i64),
 }
 
 /// A link or an offer that is used up.
@@ -185,9 +201,12 @@ impl From<Gone> for Refused {
 
 impl From<DbErr> for Refused {
     fn from(error: DbErr) -> Self {
-        // The trigger behind the Owner rule speaks in the database's voice.
+        // The triggers behind the rules of who must remain speak in the database's voice.
         if error.to_string().contains("last_owner") {
             return Self::Conflict(Conflict::LastOwner);
+        }
+        if error.to_string().contains("last_admin") {
+            return Self::Conflict(Conflict::LastAdmin);
         }
         match error {
             DbErr::ConnectionAcquire(_) => Self::Busy { retry_after_seconds: 2 },
@@ -217,11 +236,14 @@ impl Refused {
         match self {
             Self::Suspended(_) => Some("suspended"),
             Self::Forbidden(_) => Some("permission"),
+            Self::NotAdmin(_) => Some("not-admin"),
             Self::Ceiling(_) => Some("ceiling"),
             Self::NotAllowed(_) => Some("not-allowed"),
             Self::Unverified { .. } => Some("unverified"),
             Self::WrongAddress(_) => Some("wrong-address"),
             Self::Conflict(Conflict::LastOwner) => Some("last-owner"),
+            Self::Conflict(Conflict::LastAdmin) => Some("last-admin"),
+            Self::Conflict(Conflict::InWorkspaces(_)) => Some("in-workspaces"),
             Self::Conflict(Conflict::LocksYouOut) => Some("lock-out"),
             Self::Conflict(Conflict::RoleInUse | Conflict::RoleOfTeam) => Some("role-in-use"),
             Self::Conflict(_) => Some("conflict"),

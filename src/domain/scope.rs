@@ -7,7 +7,8 @@
 //! [`ReadScope::admit`] is the check of session, active membership and permission, in one SQL
 //! statement; [`ReadScope::write`] opens a transaction, locks the workspace and checks all of it
 //! again; and nothing but its end commits. Two more doors lead in for those who have no membership
-//! yet: `redeem` an invitation and `found` a workspace.
+//! yet: `redeem` an invitation and `found` a workspace. The fourth, to an account, is in
+//! [`accounts`](super::accounts), and leads into no workspace.
 //!
 //! What a handle was admitted for is in its type. A change under the wrong permission does not compile:
 //! ```compile_fail,E0308
@@ -53,7 +54,10 @@ use super::{
     readers::Readers,
     roles::{self, Roles},
 };
-use crate::policy::{Access, Holdings, Needs, Permission};
+use crate::{
+    entity::audit_event,
+    policy::{Access, Holdings, Needs, Permission},
+};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, DeleteMany,
     EntityTrait, FromQueryResult, QueryFilter, Select, UpdateMany, Value,
@@ -522,6 +526,7 @@ impl<E: EntityTrait> Change for DeleteMany<E> {
 
 #[derive(FromQueryResult)]
 struct ChainHead {
+    account_id: Uuid,
     audit_seq: i64,
     audit_hash: Vec<u8>,
 }
@@ -533,15 +538,21 @@ impl Transaction {
         // still sees every other table as it was before the wait.
         let sql = match tx.get_database_backend() {
             DbBackend::Postgres => {
-                "SELECT audit_seq, audit_hash FROM workspaces WHERE id = $1 FOR NO KEY UPDATE"
+                "SELECT account_id, audit_seq, audit_hash FROM workspaces WHERE id = $1 FOR NO KEY UPDATE"
             }
-            _ => "SELECT audit_seq, audit_hash FROM workspaces WHERE id = $1",
+            _ => "SELECT account_id, audit_seq, audit_hash FROM workspaces WHERE id = $1",
         };
         let chain: Option<ChainHead> = tx.first(sql, vec![workspace.into()]).await?;
         let chain = chain.ok_or(Refused::Hidden)?;
-        let head = Head { workspace, seq: chain.audit_seq, hash: chain.audit_hash };
+        let account = Some(chain.account_id);
+        let head = Head { workspace, account, seq: chain.audit_seq, hash: chain.audit_hash };
         // The time is read under the lock, so that events are in the order of their times.
         Ok(Self { now: db.now_ms(), db: db.clone(), tx, head, origin: origin.clone() })
+    }
+
+    /// The account that the workspace belongs to.
+    pub(super) fn account(&self) -> Option<Uuid> {
+        self.head.account
     }
 
     /// Inserts a row, which says itself to which workspace it belongs.
@@ -617,7 +628,7 @@ pub(super) async fn redeem<T>(
 }
 
 /// The third door: a workspace that is not there yet. `change` makes it in the transaction it is
-/// given, under the id it is given.
+/// given, under the id it is given, and says in which account.
 ///
 /// # Errors
 /// What `change` refuses.
@@ -625,14 +636,17 @@ pub(super) async fn found<T>(
     db: &Db,
     by: &AuditActor,
     origin: &Origin,
-    change: impl AsyncFnOnce(&Transaction) -> Result<Recorded<T>, Refused>,
+    change: impl AsyncFnOnce(&Transaction) -> Result<(Uuid, Recorded<T>), Refused>,
 ) -> Result<T, Refused> {
     let tx = db.begin().await?;
     let now = db.now_ms();
     let head = Head::start(crate::random::id(now));
-    let open = Transaction { db: db.clone(), tx, now, head, origin: origin.clone() };
+    let mut open = Transaction { db: db.clone(), tx, now, head, origin: origin.clone() };
     match change(&open).await {
-        Ok(recorded) => open.commit(by, recorded).await,
+        Ok((account, recorded)) => {
+            open.head.account = Some(account);
+            open.commit(by, recorded).await
+        }
         Err(refused) => open.roll_back().await.map_err(Refused::from).and(Err(refused)),
     }
 }
@@ -652,7 +666,8 @@ pub(super) async fn note_refusal(
     let Some(entry) = audit::refusal(origin, refused) else { return };
     let written = async {
         let mut open = Transaction::lock(db, workspace, origin).await?;
-        if audit::is_flood(&open.tx, workspace, by, &entry.0, open.now).await? {
+        let whose = audit_event::Column::WorkspaceId.eq(workspace);
+        if audit::is_flood(&open.tx, whose, by, &entry.0, open.now).await? {
             tracing::warn!(route = origin.route, "refused too often to be audited each time");
             return open.roll_back().await.map_err(Refused::from);
         }

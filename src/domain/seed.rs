@@ -161,6 +161,10 @@ async fn seed_workspace(db: &Db, number: i64, size: &Size, hash: &str) -> Result
     if let Some(least) = roles.last() {
         seed_invitations(&tx, workspace, owner, *least, size.invitations, now).await?;
     }
+    let sql = "INSERT INTO account_people (account_id, user_id, is_admin, joined_at, listed_as)
+        SELECT w.account_id, m.user_id, 1 = 0, m.joined_at, m.listed_as FROM workspaces w
+        JOIN members m ON m.workspace_id = w.id WHERE w.id = $1 AND m.user_id <> $2";
+    tx.run(sql, vec![workspace.into(), owner.into()]).await?;
     seed_events(&tx, workspace, &person, &members, size.events, now).await?;
     let mut keys = Vec::new();
     for number in 1..=size.keys {
@@ -256,7 +260,7 @@ async fn seed_events(
     let sql = "SELECT audit_seq, audit_hash FROM workspaces WHERE id = $1";
     let chain: Option<Chain> = tx.first(sql, vec![workspace.into()]).await?;
     let chain = chain.ok_or(Refused::Hidden)?;
-    let mut head = Head { workspace, seq: chain.audit_seq, hash: chain.audit_hash };
+    let mut head = Head { workspace, account: None, seq: chain.audit_seq, hash: chain.audit_hash };
     let actor = Actor::user(owner.user_id, owner.name.clone());
     let origin = origin("seed");
     let mut members = members.iter().cycle();

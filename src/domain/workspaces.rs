@@ -1,21 +1,17 @@
 //! The workspaces of a person, and the door through which a new one comes.
 
 use super::{
-    Db, Event, Invalid, Name, Recorded, Refused, Slug, Target, TargetKind,
+    Db, Event, Invalid, Name, Recorded, Refused, Slug, Target, TargetKind, accounts,
     audit::Actor,
     db::Sql,
     identity::Person,
     limits, members, roles,
     scope::{self, Origin, Scoped, Transaction},
 };
-use crate::{
-    entity::{account, account_person, workspace},
-    policy::BuiltIn,
-    random,
-};
+use crate::{entity::workspace, policy::BuiltIn};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, QueryFilter,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter,
 };
 use uuid::Uuid;
 
@@ -50,30 +46,13 @@ pub async fn of_person(db: &Db, person: &Person) -> Result<Vec<Listed>, Refused>
     Ok(db.read().all(sql, vec![person.user_id.into()]).await?)
 }
 
-/// An account that this person may found workspaces in.
-#[derive(Clone, Debug, FromQueryResult)]
-pub struct AdminOf {
-    pub id: Uuid,
-    pub name: String,
-}
-
-/// The accounts that this person administers.
+/// Founds a workspace in an account in which the person may, or, with none named, in a new account of
+/// their own.
 ///
 /// # Errors
-/// The database's own.
-pub async fn accounts_of_admin(db: &Db, person: &Person) -> Result<Vec<AdminOf>, Refused> {
-    let sql = "SELECT a.id, a.name FROM account_people p
-        JOIN accounts a ON a.id = p.account_id AND a.suspended_at IS NULL
-        WHERE p.user_id = $1 AND p.is_admin ORDER BY a.name, a.id LIMIT 100";
-    Ok(db.read().all(sql, vec![person.user_id.into()]).await?)
-}
-
-/// Founds a workspace in an account that the person administers, or, with none named, in a new
-/// account of their own.
-///
-/// # Errors
-/// [`Refused::Hidden`] for an account that they do not administer, [`Refused::Invalid`] for a slug
-/// that is taken, [`Refused::TooMany`].
+/// [`Refused::Hidden`] for an account to which they do not belong, [`Refused::NotAdmin`] where only its
+/// admins may, [`Refused::Suspended`], [`Refused::Invalid`] for a slug that is taken,
+/// [`Refused::TooMany`].
 pub async fn create(
     db: &Db,
     person: &Person,
@@ -96,48 +75,21 @@ pub(super) async fn create_unlimited(
     origin: &Origin,
 ) -> Result<Slug, Refused> {
     let actor = person.audited();
-    scope::found(db, &actor, origin, async |open| {
+    let done = scope::found(db, &actor, origin, async |open| {
         let account = match account {
-            Some(id) => administered(&open.tx, id, person.user_id).await?,
-            None => new_account(&open.tx, name, person.user_id, open.now).await?,
+            Some(id) => accounts::lock_to_found(&open.tx, id, actor.id).await?,
+            None => accounts::create(&open.tx, name, actor.id, open.now).await?,
         };
         insert(open, account, name, slug, &actor).await?;
         let event = Event::WorkspaceCreated { name: name.to_string(), slug: slug.to_string() };
-        Ok(Recorded::new(slug.clone(), event, Target::named(TargetKind::Workspace, name.to_string())))
+        let target = Target::named(TargetKind::Workspace, name.to_string());
+        Ok((account, Recorded::new(slug.clone(), event, target)))
     })
-    .await
-}
-
-async fn administered(tx: &DatabaseTransaction, account: Uuid, user: Uuid) -> Result<Uuid, Refused> {
-    let sql = "SELECT a.id, a.name FROM account_people p
-        JOIN accounts a ON a.id = p.account_id AND a.suspended_at IS NULL
-        WHERE p.account_id = $1 AND p.user_id = $2 AND p.is_admin";
-    let found: Option<AdminOf> = tx.first(sql, vec![account.into(), user.into()]).await?;
-    found.map(|account| account.id).ok_or(Refused::Hidden)
-}
-
-pub(super) async fn new_account(
-    tx: &DatabaseTransaction,
-    name: &Name,
-    admin: Uuid,
-    now: i64,
-) -> Result<Uuid, Refused> {
-    let id = random::id(now);
-    let row = account::ActiveModel {
-        id: Set(id),
-        name: Set(name.to_string()),
-        suspended_at: Set(None),
-        created_at: Set(now),
-    };
-    account::Entity::insert(row).exec_without_returning(tx).await?;
-    let row = account_person::ActiveModel {
-        account_id: Set(id),
-        user_id: Set(admin),
-        is_admin: Set(true),
-        joined_at: Set(now),
-    };
-    account_person::Entity::insert(row).exec_without_returning(tx).await?;
-    Ok(id)
+    .await;
+    if let Err(refused) = &done {
+        accounts::note_not_founded(db, account, &actor, origin, refused).await;
+    }
+    done
 }
 
 pub(super) async fn slug_is_free(connection: &impl ConnectionTrait, slug: &Slug) -> Result<bool, Refused> {
@@ -176,7 +128,7 @@ pub(super) async fn insert(
     }
     let ids = roles::seed(open).await?;
     let owner = ids.get(&BuiltIn::Owner).copied().ok_or(Refused::Hidden)?;
-    members::join(open, founder.id, members::Origin::Founder, &[owner]).await
+    members::join(open, founder.id, members::Origin::Founder, &[owner]).await.map(drop)
 }
 
 pub(super) fn taken() -> Refused {

@@ -19,11 +19,23 @@
 //! async fn change(_: Authorized<perm::SuspendMembers>) -> Answer { unimplemented!() }
 //! let row = routes::post("/w/{workspace}/members", perm::SuspendMembers, change);
 //! ```
+//! What is for the admins of an account is no page of a workspace, nor the other way round:
+//! ```compile_fail,E0631
+//! use bailiwick::{policy::perm, web::{guard::{Answer, Authorized}, routes}};
+//! async fn page(_: Authorized<perm::ReadMembers>) -> Answer { unimplemented!() }
+//! let row = routes::account_page("/a/{account}/people", page);
+//! ```
+//! ```no_run
+//! use bailiwick::web::{guard::{AccountAdmin, Answer}, routes};
+//! async fn page(_: AccountAdmin) -> Answer { unimplemented!() }
+//! let row = routes::account_page("/a/{account}/people", page);
+//! ```
 
 use super::{App, api, chrome::View, form, origin, problem, session};
 use crate::{
     domain::{
         Refused, Slug,
+        accounts::AccountScope,
         api_keys::{self, ApiKey},
         decisions::{self, Decision, Question},
         identity::{self, Person},
@@ -35,6 +47,7 @@ use actix_web::{
     Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, dev::Payload, error::InternalError, web,
 };
 use futures_util::future::LocalBoxFuture;
+use uuid::Uuid;
 
 /// What a handler answers: a page, or why not.
 pub type Answer = Result<HttpResponse, Refused>;
@@ -206,6 +219,44 @@ impl<I: FromRequest + 'static> FromRequest for Keyed<I> {
             Ok(Self { key, credential, app, req, input })
         })
     }
+}
+
+/// A request of an admin of the account in the path. Checked before the body is read.
+pub struct AccountAdmin<I = ()> {
+    scope: AccountScope,
+    view: View,
+    input: I,
+}
+
+impl<I> AccountAdmin<I> {
+    pub(super) fn into_parts(self) -> (AccountScope, View, I) {
+        (self.scope, self.view, self.input)
+    }
+}
+
+impl<I: FromRequest + 'static> FromRequest for AccountAdmin<I> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, mut payload) = (req.clone(), payload.take());
+        Box::pin(async move {
+            let app = app(&req)?;
+            let scope = admit_admin(&req, &app).await.map_err(|refused| refusal(&req, &refused))?;
+            // For the frame of the page, should the request be refused from here on.
+            req.extensions_mut().insert(scope.actor().clone());
+            let view = View::of_admin(&req, app, scope.actor());
+            let input = I::from_request(&req, &mut payload).await.map_err(Into::into)?;
+            Ok(Self { scope, view, input })
+        })
+    }
+}
+
+async fn admit_admin(req: &HttpRequest, app: &web::Data<App>) -> Result<AccountScope, Refused> {
+    let credential = credential(req)?;
+    // What cannot be an id names no account, and is asked for as none.
+    let account = form::id(req.match_info().get("account").unwrap_or_default()).unwrap_or(Uuid::nil());
+    AccountScope::admit(&app.db, credential, account, origin::of(req)).await
 }
 
 /// A request of somebody who is signed in; no workspace is asked for.

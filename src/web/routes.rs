@@ -4,7 +4,7 @@
 use super::{
     api,
     form::Submitted,
-    guard::{Answer, Asking, Authorized, Called, Keyed, Public, SignedIn},
+    guard::{AccountAdmin, Answer, Asking, Authorized, Called, Keyed, Public, SignedIn},
     method_not_allowed, pages, problem,
 };
 use crate::policy::{self, Needs, perm};
@@ -26,6 +26,8 @@ pub enum Access {
     /// An active member of the workspace in the path, with this; in the API, of the workspace that the
     /// query names, or that the key is at home in.
     Member(Needs),
+    /// An admin of the account in the path.
+    Account,
 }
 
 /// One row of the table.
@@ -82,6 +84,24 @@ where
     H: AsyncFn(Authorized<P, I>) -> Answer + Clone + 'static,
 {
     Route::new(Method::POST, path, Access::Member(P::NEEDS), handler)
+}
+
+/// A page of an account.
+pub fn account_page<I, H>(path: &'static str, handler: H) -> Route
+where
+    I: FromRequest + 'static,
+    H: AsyncFn(AccountAdmin<I>) -> Answer + Clone + 'static,
+{
+    Route::new(Method::GET, path, Access::Account, handler)
+}
+
+/// A change of an account.
+pub fn account_post<I, H>(path: &'static str, handler: H) -> Route
+where
+    I: Submitted + 'static,
+    H: AsyncFn(AccountAdmin<I>) -> Answer + Clone + 'static,
+{
+    Route::new(Method::POST, path, Access::Account, handler)
 }
 
 fn own_page<I, H>(path: &'static str, handler: H) -> Route
@@ -174,8 +194,8 @@ pub fn api_table() -> Vec<Route> {
 /// Every page, and every form on one.
 pub fn table() -> Vec<Route> {
     use pages::{
-        account, activity, bulk, health, invitation, invitations, me, members, organization, overview,
-        ownership, roles, security, sign_in, sign_up, teams, workspaces,
+        account, accounts, activity, bulk, health, invitation, invitations, me, members, organization,
+        overview, ownership, roles, security, sign_in, sign_up, teams, workspaces,
     };
     vec![
         open_page("/healthz", health::alive),
@@ -210,12 +230,22 @@ pub fn table() -> Vec<Route> {
         own_post("/me/verification", me::resend_verification),
         own_post("/me/sessions/revocation", me::revoke_others),
         own_post("/me/sessions/{session}/revocation", me::revoke),
+        // An account.
+        account_page("/a/{account}", accounts::show),
+        account_post("/a/{account}/details", accounts::update),
+        account_page("/a/{account}/people", accounts::people),
+        account_page("/a/{account}/people/{user}/admin", accounts::stepping_down),
+        account_post("/a/{account}/people/{user}/admin", accounts::appoint),
+        account_page("/a/{account}/people/{user}/removal", accounts::removal),
+        account_post("/a/{account}/people/{user}/removal", accounts::remove),
         // A workspace.
         page("/w/{workspace}", perm::Membership, overview::show),
         page("/w/{workspace}/departure", perm::Membership, members::departure),
         post("/w/{workspace}/departure", perm::Membership, members::leave),
         page("/w/{workspace}/members", perm::ReadMembers, members::index),
-        // Before `{member}`, which would take `selection` for an id.
+        post("/w/{workspace}/members", perm::InviteMembers, members::new::add),
+        // Before `{member}`, which would take these for an id.
+        page("/w/{workspace}/members/new", perm::InviteMembers, members::new::show),
         page("/w/{workspace}/members/selection/roles", perm::UpdateMemberRoles, bulk::roles),
         post("/w/{workspace}/members/selection/roles", perm::UpdateMemberRoles, bulk::change_roles),
         page("/w/{workspace}/members/selection/suspension", perm::SuspendMembers, bulk::suspension),

@@ -1,12 +1,15 @@
 //! Members: who they are, what they hold, and what may be done to them.
 //!
-//! [`list`] looks at them, [`change`] changes one, [`bulk`] changes many at once.
+//! [`list`] looks at them, [`change`] changes one, [`bulk`] changes many at once, [`add`] takes one in
+//! from the account.
 
+mod add;
 pub mod bulk;
 mod change;
 mod list;
 mod provision;
 
+pub use add::{Added, Candidate, add, candidates};
 pub use change::{OWN_MEMBERSHIP, RolesChanged, change_roles, leave, reactivate, remove, suspend};
 pub(super) use change::{Origin, Subject, end, give, hold_listings, join, join_key, listed_as, relist, take};
 pub(super) use list::like;

@@ -3,16 +3,15 @@
 use super::change::{self, RolesChanged, Subject};
 use crate::{
     domain::{
-        Conflict, Email, Event, ExternalId, Invalid, Name, Recorded, Refused,
-        db::Sql,
-        identity, invitations, roles,
+        Conflict, Email, Event, ExternalId, Invalid, Name, Recorded, Refused, accounts, identity,
+        invitations, roles,
         scope::{Scoped, WriteScope},
     },
     entity::{account_person, invitation, member, user},
     policy::perm,
     random,
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
 use uuid::Uuid;
 
 /// Somebody to be entered.
@@ -47,7 +46,7 @@ pub async fn provision(
     let all = s.actor().all_roles.clone();
     let given = all.chosen(&new.roles)?;
     s.actor().holdings.may_invite(given.iter().map(|role| &role.holdings))?;
-    let known = user::Entity::find().filter(user::Column::Email.eq(new.email.as_str()));
+    let known = user::Entity::find().filter(user::Column::Email.eq(new.email.as_str())).lock_shared();
     let user_id = match known.one(s.connection()).await? {
         Some(known) => admissible(s, &known).await?,
         None => enter(s, new).await?,
@@ -57,8 +56,7 @@ pub async fn provision(
     s.open().apply(invitations::ended(pending, "cancelled", s.now_ms())).await?;
     let ids: Vec<Uuid> = given.iter().map(|role| role.id).collect();
     let answers = s.actor().principal.answers();
-    change::join(s.open(), user_id, change::Origin::Service(answers), &ids).await?;
-    let id = change::of_user(s, user_id).await?;
+    let id = change::join(s.open(), user_id, change::Origin::Service(answers), &ids).await?;
     if let Some(external_id) = &new.external_id {
         call(s, id, Some(external_id)).await?;
     }
@@ -79,9 +77,11 @@ async fn admissible(s: &WriteScope<perm::InviteMembers>, known: &user::Model) ->
         return Err(Conflict::AlreadyMember.into());
     }
     let account = s.actor().workspace.account_id;
-    let person = account_person::Entity::find_by_id((account, known.id)).one(s.connection()).await?;
-    match person {
-        Some(_) => Ok(known.id),
+    // Held, so that nobody takes them out of the account meanwhile.
+    let person = account_person::Entity::find_by_id((account, known.id)).lock_shared();
+    match person.one(s.connection()).await? {
+        Some(_) if known.suspended_at.is_none() => Ok(known.id),
+        Some(_) => Err(Refused::NotAllowed("This user is suspended.")),
         None => Err(Conflict::SomebodyElses.into()),
     }
 }
@@ -101,9 +101,7 @@ async fn enter(s: &WriteScope<perm::InviteMembers>, new: &Newcomer) -> Result<Uu
         let taken = crate::domain::refused::is_duplicate(&error);
         return Err(if taken { Conflict::SomebodyElses.into() } else { error.into() });
     }
-    let sql = "INSERT INTO account_people (account_id, user_id, is_admin, joined_at) VALUES ($1, $2, $3, $4)";
-    let account = s.actor().workspace.account_id;
-    s.connection().run(sql, vec![account.into(), id.into(), false.into(), now.into()]).await?;
+    accounts::enter(s.connection(), s.actor().workspace.account_id, id, false, now).await?;
     Ok(id)
 }
 

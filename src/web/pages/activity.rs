@@ -224,6 +224,24 @@ impl Told {
             Event::ResourceRegistered { name } => with("registered", name.clone()),
             Event::ResourceForgotten {} => plain("forgot"),
             Event::ApiKeyRevoked { roles } => Self { before: roles.clone(), ..plain("revoked the API key") },
+            Event::MemberAdded { roles, was_invited } => Self {
+                detail: match was_invited {
+                    true => "from the account; the invitation to them is answered by that".into(),
+                    false => "from the account".into(),
+                },
+                after: roles.clone(),
+                ..plain("added")
+            },
+            Event::AccountUpdated { name_before, name_after, creation_before, creation_after } => Self {
+                before: account(name_before, creation_before),
+                after: account(name_after, creation_after),
+                ..plain("updated the account")
+            },
+            Event::AccountAdminChanged { is_admin: true } => with("made", "an admin of the account".into()),
+            Event::AccountAdminChanged { is_admin: false } => {
+                with("made", "no admin of the account any more".into())
+            }
+            Event::AccountPersonRemoved { .. } => with("took", "out of the account".into()),
             Event::PermissionChanged { before, after, gained, lost, .. } => Self {
                 before: with_owner(before),
                 after: with_owner(after),
@@ -277,6 +295,12 @@ fn replaced(by: &str, members: i64, invitations: i64) -> String {
     }
 }
 
+/// What an account is called, and who may create workspaces in it.
+fn account(name: &str, creation: &str) -> Vec<String> {
+    let who = if creation == "people" { "Everybody creates workspaces" } else { "Admins create workspaces" };
+    vec![name.to_owned(), who.to_owned()]
+}
+
 fn in_it(people: i64) -> String {
     match people {
         0 => "with nobody in it".to_owned(),
@@ -320,6 +344,9 @@ fn refusal(reason: &str) -> &'static str {
         "unverified" => "the address is not confirmed",
         "wrong-address" => "signed in with another address",
         "last-owner" => "an Owner must remain",
+        "last-admin" => "an admin must remain",
+        "in-workspaces" => "still a member of a workspace",
+        "not-admin" => "no admin of the account",
         "role-in-use" => "somebody has the role, or is invited with it",
         "conflict" => "somebody was faster",
         _ => "not allowed",

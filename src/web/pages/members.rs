@@ -1,5 +1,6 @@
 //! The people of a workspace.
 
+pub(in crate::web) mod new;
 #[cfg(feature = "bench")]
 pub(in crate::web) mod sample;
 
@@ -54,6 +55,8 @@ struct Index {
     offer: Option<OfferNote>,
     /// Somebody on this page can be ticked, to be changed with others.
     can_select: bool,
+    /// Somebody of the account is no member yet, and the viewer may add them.
+    may_add: bool,
     /// What became of those who were just changed together; empty where nobody was.
     results: Vec<Shown>,
     mail_hint: Option<String>,
@@ -130,6 +133,7 @@ impl Row {
                 ("founder", _) => "Founded the workspace".to_owned(),
                 ("invitation", Some(name)) => format!("Invited by {name}"),
                 ("invitation", None) => "Invited".to_owned(),
+                ("account", Some(name)) => format!("Added from the account by {name}"),
                 ("account", _) => "Added from the account".to_owned(),
                 _ => "Added by a program".to_owned(),
             },
@@ -243,6 +247,7 @@ pub async fn index(cx: Authorized<perm::ReadMembers, Query<ListQuery>>) -> Answe
                 || scope.actor().holdings.is_owner(),
             offer,
         }),
+        may_add: listing.others_in_account && scope.actor().holdings.has(Permission::InviteMembers),
         can_select: rows.iter().any(|row| row.not_selectable.is_empty()),
         rows,
         results,
