@@ -13,6 +13,7 @@ mod selection;
 mod tokens;
 mod values;
 
+pub mod access;
 pub mod activity;
 pub mod chain;
 pub mod demo;
@@ -25,6 +26,7 @@ pub mod outbox;
 pub mod overview;
 pub mod ownership;
 pub mod paging;
+pub mod preview;
 pub mod roles;
 pub mod scope;
 pub mod security;

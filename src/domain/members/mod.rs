@@ -1,9 +1,10 @@
 //! Members: who they are, what they hold, and what may be done to them.
 //!
-//! [`list`] looks at them, [`change`] changes one, [`bulk`] changes many at once.
+//! [`list`] looks at them, [`few`] names some, [`change`] changes one, [`bulk`] changes many at once.
 
 pub mod bulk;
 mod change;
+pub(super) mod few;
 mod list;
 
 pub use change::{OWN_MEMBERSHIP, RolesChanged, change_roles, leave, reactivate, remove, suspend};
