@@ -10,6 +10,7 @@
 
 // A file a noun.
 mod abuse; // what real products got wrong, line by line
+mod access; // what somebody can do and why; what a change would do; taking one back
 mod activity; // what happened: told, filtered, paged
 mod browser; // what only a real browser shows
 mod bulk; // many members or invitations changed at once

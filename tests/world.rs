@@ -46,6 +46,8 @@ pub struct Things {
     pub team: Uuid,
     /// The same with the Owner in it, and nobody who leads.
     pub team_above: Uuid,
+    /// A change of that viewer's roles, in the record.
+    pub event: Uuid,
 }
 
 impl World {
@@ -89,6 +91,7 @@ impl World {
             role: "helper",
             team: add_team(app, "acme", "Team One", &["viewer"], &[(viewer, false), (developer, true)]).await,
             team_above: add_team(app, "acme", "Team Above", &["viewer"], &[(owner_member, false)]).await,
+            event: changed_roles(app, &people[0].1, viewer).await,
         };
         let admin = Invitation { roles: &["admin"], ..Invitation::to("invited-two@example.com") };
         admin.by(owner_user).add(app, "acme").await;
@@ -122,6 +125,7 @@ impl World {
             role: "custom",
             team: add_team(app, "elsewhere", "Team Elsewhere", &["viewer"], &[(viewer, true)]).await,
             team_above: add_team(app, "elsewhere", "Team Above Elsewhere", &["viewer"], &[]).await,
+            event: changed_roles(app, &outsider, viewer).await,
         };
         // Nobody is seen for the first time while a test looks.
         app.execute(&format!("UPDATE members SET last_active_at = {}", app.clock.now_ms())).await;
@@ -138,6 +142,27 @@ async fn joined(app: &TestApp, name: &str, email: &str, role: BuiltIn) -> Person
     let user = add_user(app, name, email).await;
     add_member(app, "acme", user, "active", &[role.slug()]).await;
     person(app, sign_in(app, email, PASSWORD).await, name, email, "acme").await
+}
+
+/// Makes a Viewer an Editor and a Viewer again, through the pages; answers the id of the last event.
+async fn changed_roles(app: &TestApp, owner: &Person, member: Uuid) -> Uuid {
+    for role in ["editor", "viewer"] {
+        let path = format!("/w/{}/members/{member}/roles", owner.workspace);
+        owner.client.post_form(&path, &[("role", role)]).await.assert_status(303);
+    }
+    // What was said of it is seen before anybody looks.
+    owner.client.visit("/workspaces").await;
+    newest_event(app, &owner.workspace).await
+}
+
+/// The id of the event that was written down last.
+pub async fn newest_event(app: &TestApp, workspace: &str) -> Uuid {
+    let sql = format!(
+        "SELECT e.id FROM audit_events e JOIN workspaces w ON w.id = e.workspace_id
+         WHERE w.slug = {} ORDER BY e.seq DESC LIMIT 1",
+        quoted(workspace)
+    );
+    app.scalar_uuid(&sql).await
 }
 
 pub async fn workspace_id(app: &TestApp, slug: &str) -> Uuid {
@@ -407,6 +432,8 @@ pub struct Facts {
     /// Id, from and to of the offer that is open.
     pub offer: Option<(String, String, String)>,
     pub teams: Vec<TeamFact>,
+    /// Ids of the events that can be taken back.
+    pub events: Vec<String>,
 }
 
 pub struct TeamFact {
@@ -513,7 +540,14 @@ impl Facts {
             let people = &mut teams.get_mut(&text(&row, "team_id")).unwrap().people;
             people.push((text(&row, "member_id"), row["leads"] == 1));
         }
-        Self { roles, custom, members, invitations, offer, teams: teams.into_values().collect() }
+        let sql = format!(
+            "SELECT id FROM audit_events WHERE workspace_id = {id}
+             AND kind IN ('member.roles-changed', 'team.roles-changed', 'role.scopes-changed', 'permission.changed')
+             ORDER BY seq DESC LIMIT 8"
+        );
+        let events = app.rows(&sql).await.iter().map(|row| text(row, "id")).collect();
+        let teams = teams.into_values().collect();
+        Self { roles, custom, members, invitations, offer, teams, events }
     }
 }
 

@@ -32,9 +32,10 @@ pub mod scope;
 pub mod security;
 pub mod seed;
 pub mod teams;
+pub mod undo;
 pub mod workspaces;
 
-pub use audit::{Event, Recorded};
+pub use audit::{Event, Recorded, RoleIds};
 use audit::{Target, TargetKind};
 pub use db::{Counter, Db, OpenError, POSTGRES_PLANS, Transcript};
 pub use refused::{Conflict, Gone, Invalid, Missing, Refused, WrongAddress};

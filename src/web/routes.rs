@@ -239,6 +239,7 @@ pub fn table() -> Vec<Route> {
         page("/w/{workspace}/organization/deletion", perm::DeleteOrganization, organization::deletion),
         post("/w/{workspace}/organization/deletion", perm::DeleteOrganization, organization::delete),
         page("/w/{workspace}/activity", perm::ReadAudit, activity::index),
+        page("/w/{workspace}/activity/{event}/undo", perm::ReadAudit, activity::taking_back::show),
     ]
 }
 

@@ -4,7 +4,7 @@
 use super::{Census, Role, Roles, names};
 use crate::{
     domain::{
-        Conflict, Event, Refused, Target, TargetKind,
+        Conflict, Event, Refused, RoleIds, Target, TargetKind,
         scope::{Actor, Scoped, WriteScope},
     },
     entity::grant,
@@ -128,12 +128,14 @@ async fn apply(s: &WriteScope<perm::UpdatePermissions>, cells: &[Cell<'_>]) -> R
 impl Change {
     fn tell_permission(&mut self, before: &Roles, shifts: &[Shift], permission: Permission) {
         let (gained, lost) = reach(shifts, |holdings| holdings.has(permission));
+        let (before, after) = (before.holding(permission), self.after.holding(permission));
         let event = Event::PermissionChanged {
             permission: permission.scope().to_owned(),
-            before: names(&before.holding(permission)),
-            after: names(&self.after.holding(permission)),
+            before: names(&before),
+            after: names(&after),
             gained,
             lost,
+            ids: RoleIds::of(before, after),
         };
         self.reach.push((permission, gained, lost));
         self.entries.push((event, Target::named(TargetKind::Permission, permission.label())));

@@ -3,7 +3,7 @@
 use super::{MOST, Team};
 use crate::{
     domain::{
-        Conflict, Description, Event, Invalid, Name, Recorded, Refused, Target, TargetKind,
+        Conflict, Description, Event, Invalid, Name, Recorded, Refused, RoleIds, Target, TargetKind,
         refused::is_duplicate,
         roles::{Role, Roles},
         scope::{Actor, Scoped, WriteScope},
@@ -155,8 +155,12 @@ pub async fn set_roles(
     if !changed.is_change {
         return Ok(Recorded::unchanged(changed));
     }
-    let event =
-        Event::TeamRolesChanged { before: names(&before), after: changed.after.clone(), people: team.people };
+    let event = Event::TeamRolesChanged {
+        before: names(&before),
+        after: changed.after.clone(),
+        people: team.people,
+        ids: RoleIds::of(&before, &team.roles),
+    };
     Ok(Recorded::new(changed, event, team.target()))
 }
 

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     domain::{
         Conflict, Description, Invalid, Name, Refused,
-        preview::of_scopes,
+        preview::{Preview, of_scopes},
         roles::{self, Bundle, Listed, Look, Named, Role, Wanted},
         scope::ReadScope,
     },
@@ -326,11 +326,7 @@ pub async fn preview_scopes(cx: Authorized<perm::UpdatePermissions, (NamedRole, 
     };
     match looked {
         Ok((role, mut preview)) => {
-            for names in [&mut preview.before, &mut preview.after] {
-                names.iter_mut().for_each(|name| {
-                    *name = Permission::of_scope(name).map_or(name.clone(), |p| p.label().to_owned());
-                });
-            }
+            in_words(&mut preview);
             Ok(preview::draw(&view, about(&view, &role, form.permission, form.scopes), preview))
         }
         Err(Refused::Invalid(invalid)) => {
@@ -339,6 +335,16 @@ pub async fn preview_scopes(cx: Authorized<perm::UpdatePermissions, (NamedRole, 
         }
         Err(other) => Err(other),
     }
+}
+
+/// Permissions by their labels; what stays as it is, is not told again.
+pub(super) fn in_words(preview: &mut Preview) {
+    let label = |scope: &String| Permission::of_scope(scope).map_or(scope.clone(), |p| p.label().to_owned());
+    let (before, after) = (preview.before.clone(), preview.after.clone());
+    let only = |these: &[String], others: &[String]| {
+        these.iter().filter(|scope| !others.contains(scope)).map(label).collect()
+    };
+    (preview.before, preview.after) = (only(&before, &after), only(&after, &before));
 }
 
 /// What a preview of a role's scopes is about.
