@@ -119,7 +119,10 @@ both! {
         assert_eq!(who("Editor"), "Editor Admin One, Owner One");
         let page = owner.visit(&format!("{}?scope=write:code:main", access(developer))).await;
         page.assert_says("Yes: write:code:main");
-        assert!(page.select("#answer .detail")[0].contains("write:code"), "{:?}", page.select("#answer"));
+        assert_eq!(page.select("#answer .detail"), ["From Developer by write:code"]);
+        let page = owner.visit(&format!("{}?scope=export:data", access(developer))).await;
+        let would = "Would come with Owner by the rule for Owners, Admin by export:data";
+        assert_eq!(page.select("#answer .detail"), [would]);
         let page = owner.get(&format!("{}?scope=users_read", access(developer))).await.with_status(422);
         assert!(page.field_error("scope").unwrap().contains("Did you mean read:users?"));
         assert_eq!(page.field_value("scope").as_deref(), Some("users_read"));

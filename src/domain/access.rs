@@ -48,9 +48,8 @@ pub struct Givable {
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub scope: String,
-    pub why: Why<RoleName>,
-    /// The grant that covers it, where it is held.
-    pub by_grant: String,
+    /// Each role with the grant that covers the scope.
+    pub why: Why<(RoleName, String)>,
 }
 
 /// What one member may do.
@@ -92,10 +91,10 @@ pub async fn look(
     }
     let grants = grants.into_iter().map(|(scope, roles)| (scope.to_owned(), roles)).collect();
     let held = roles::holdings(&detail.member.roles.iter().collect::<Vec<_>>());
-    let answer = asked.map(|asked| Answer {
-        scope: asked.to_string(),
-        why: why(roles(), |holdings| holdings.allows(asked)),
-        by_grant: held.basis(asked).unwrap_or_default(),
+    let answer = asked.map(|asked| {
+        let covers = |role: &Role| role.holdings.basis(asked).unwrap_or_default();
+        let roles = all.iter().map(|role| ((role.into(), covers(role)), &role.holdings, is_held(role)));
+        Answer { scope: asked.to_string(), why: why(roles, |holdings| holdings.allows(asked)) }
     });
     let source = |role: &Role| Source {
         role: role.into(),

@@ -97,7 +97,7 @@ impl Holdings {
     /// The grant by which [`Holdings::allows`] says yes, in words.
     pub fn basis(&self, scope: &Scope) -> Option<String> {
         match scope.permission() {
-            _ if self.owner => Some("everything, by rule".to_owned()),
+            _ if self.owner => Some("the rule for Owners".to_owned()),
             Some(permission) if self.has(permission) => Some(permission.scope().to_owned()),
             _ => self.scopes.iter().find(|held| held.covers(scope)).map(Scope::to_string),
         }

@@ -53,6 +53,8 @@ struct Origin {
     role: RoleName,
     /// Such as "through the team Support"; empty for their own, and for one they do not hold.
     through: String,
+    /// Its grant that covers the scope that was asked about; empty where none was.
+    grant: String,
 }
 
 /// The answer to a scope.
@@ -60,7 +62,6 @@ struct Verdict {
     scope: String,
     /// The label of the permission that it is.
     label: &'static str,
-    by_grant: String,
     is_held: bool,
     roles: Vec<Origin>,
 }
@@ -95,6 +96,7 @@ pub async fn show(cx: Authorized<perm::ReadMembers, (Target, Query<Asked>)>) -> 
             .find(|source| source.role == *role)
             .map(|source| through(source, chrome.can.read_teams))
             .unwrap_or_default(),
+        grant: String::new(),
         role: role.clone(),
     };
     let origins = |roles: &[RoleName]| roles.iter().map(origin).collect::<Vec<_>>();
@@ -111,14 +113,13 @@ pub async fn show(cx: Authorized<perm::ReadMembers, (Target, Query<Asked>)>) -> 
         (group, those.map(line).collect())
     };
     let verdict = |answer: &Told| {
-        let (is_held, roles) = told(&answer.why);
-        let permission = Permission::of_scope(&answer.scope);
+        let (Why::By(roles) | Why::Not(roles)) = &answer.why;
+        let covering = |(role, grant): &(RoleName, String)| Origin { grant: grant.clone(), ..origin(role) };
         Verdict {
-            label: permission.map_or("", Permission::label),
+            label: Permission::of_scope(&answer.scope).map_or("", Permission::label),
             scope: answer.scope.clone(),
-            by_grant: answer.by_grant.clone(),
-            is_held,
-            roles,
+            is_held: answer.why.is_held(),
+            roles: roles.iter().map(covering).collect(),
         }
     };
     let member = &look.detail.member;
