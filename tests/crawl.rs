@@ -75,8 +75,11 @@ async fn everybody(app: &TestApp, world: &World, state: &str) {
             restore(app).await;
             let client = person.client.twin();
             let answer = client.send(page, &filled(page, form.clone(), action)).await;
+            // Who comes back from a preview is asked once more before they lock themselves out.
+            let is_asked =
+                page.path().contains("from=preview") && answer.text().contains("lock yourself out");
             assert!(
-                matches!(answer.status.as_u16(), 200 | 303),
+                matches!(answer.status.as_u16(), 200 | 303) || is_asked,
                 "{said}: {action} as {} has it gave {}:\n{}",
                 page.path(),
                 answer.status,
@@ -166,6 +169,10 @@ async fn crawl(client: &Client, facts: &Facts, said: &str) -> Found {
             continue;
         }
         for link in page.links() {
+            // The record grows with each form that is sent here: a few events are enough.
+            if link.ends_with("/undo") && !facts.events.iter().any(|event| link.contains(event)) {
+                continue;
+            }
             let to = page.url.join(&link).unwrap();
             assert_eq!(to.origin(), page.url.origin(), "{path} links away, to {link}");
             let to = to[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
@@ -225,6 +232,8 @@ fn with_ids(pattern: &str, facts: &Facts) -> Vec<String> {
         each("{offer}", facts.offer.iter().map(|(id, ..)| id.as_str()).collect())
     } else if path.contains("{role}") {
         each("{role}", facts.roles.keys().map(String::as_str).collect())
+    } else if path.contains("{event}") {
+        each("{event}", facts.events.iter().map(String::as_str).collect())
     } else if path.contains("{permission}") {
         each("{permission}", Permission::ALL.iter().map(|permission| permission.scope()).collect())
     } else if path.contains("/members/selection/") {

@@ -10,6 +10,7 @@
 
 // A file a noun.
 mod abuse; // what real products got wrong, line by line
+mod access; // what somebody can do and why; what a change would do; taking one back
 mod accounts; // the tenant: its people, its admins, and who may create workspaces
 mod activity; // what happened: told, filtered, paged
 mod api_keys; // principals without a person: admitted, bounded, ended

@@ -80,7 +80,9 @@ const RULES: &[(&str, Access)] = &[
     ("GET /w/{workspace}/members/selection/removal", one(P::RemoveMembers)),
     ("POST /w/{workspace}/members/selection/removal", one(P::RemoveMembers)),
     ("GET /w/{workspace}/members/{member}", one(P::ReadMembers)),
+    ("GET /w/{workspace}/members/{member}/access", one(P::ReadMembers)),
     ("POST /w/{workspace}/members/{member}/roles", one(P::UpdateMemberRoles)),
+    ("GET /w/{workspace}/members/{member}/roles/preview", one(P::UpdateMemberRoles)),
     ("GET /w/{workspace}/members/{member}/suspension", one(P::SuspendMembers)),
     ("POST /w/{workspace}/members/{member}/suspension", one(P::SuspendMembers)),
     ("POST /w/{workspace}/members/{member}/reactivation", one(P::SuspendMembers)),
@@ -109,6 +111,7 @@ const RULES: &[(&str, Access)] = &[
     ("POST /w/{workspace}/teams/{team}/members/{member}/removal", MEMBER),
     ("POST /w/{workspace}/teams/{team}/members/{member}/lead", one(P::UpdateTeams)),
     ("POST /w/{workspace}/teams/{team}/roles", one(P::UpdateTeams)),
+    ("GET /w/{workspace}/teams/{team}/roles/preview", one(P::UpdateTeams)),
     ("GET /w/{workspace}/teams/{team}/deletion", one(P::DeleteTeams)),
     ("POST /w/{workspace}/teams/{team}/deletion", one(P::DeleteTeams)),
     ("GET /w/{workspace}/roles", one(P::ReadMembers)),
@@ -118,15 +121,18 @@ const RULES: &[(&str, Access)] = &[
     ("GET /w/{workspace}/roles/{role}", one(P::ReadMembers)),
     ("POST /w/{workspace}/roles/{role}/details", one(P::ManageRoles)),
     ("POST /w/{workspace}/roles/{role}/scopes", one(P::UpdatePermissions)),
+    ("GET /w/{workspace}/roles/{role}/scopes/preview", one(P::UpdatePermissions)),
     ("GET /w/{workspace}/roles/{role}/deletion", one(P::ManageRoles)),
     ("POST /w/{workspace}/roles/{role}/deletion", one(P::ManageRoles)),
     ("GET /w/{workspace}/security", one(P::ReadMembers)),
     ("POST /w/{workspace}/security/{permission}", one(P::UpdatePermissions)),
+    ("GET /w/{workspace}/security/{permission}/preview", one(P::UpdatePermissions)),
     ("GET /w/{workspace}/organization", MEMBER),
     ("POST /w/{workspace}/organization", one(P::UpdateOrganization)),
     ("GET /w/{workspace}/organization/deletion", one(P::DeleteOrganization)),
     ("POST /w/{workspace}/organization/deletion", one(P::DeleteOrganization)),
     ("GET /w/{workspace}/activity", one(P::ReadAudit)),
+    ("GET /w/{workspace}/activity/{event}/undo", one(P::ReadAudit)),
 ];
 
 pub fn rule(route: &Route) -> Access {
@@ -470,6 +476,7 @@ impl<'a> Matrix<'a> {
                 "team" if place == Place::Above => things.team_above.to_string(),
                 "team" => id(things.team),
                 "invitation" => id(things.invitation),
+                "event" => id(things.event),
                 "offer" => id(things.offer),
                 "role" if place == Place::Above => "owner".into(),
                 "role" if place == Place::UnknownIds => UNKNOWN.to_string(),
@@ -503,7 +510,12 @@ impl<'a> Matrix<'a> {
             _ => (!of_ids || has_id) && (!of_workspace || has_workspace),
         };
         let query = selected.filter(|_| method == Method::GET.as_str());
-        let query = query.map(|(field, id)| format!("?{field}={id}")).unwrap_or_default();
+        let query = match query {
+            Some((field, id)) => format!("?{field}={id}"),
+            None if pattern.ends_with("/scopes/preview") => "?scopes=read:notes".to_owned(),
+            None if pattern.ends_with("/preview") => "?role=viewer".to_owned(),
+            None => String::new(),
+        };
         exists.then(|| format!("{}{query}", parts.join("/")))
     }
 
@@ -648,8 +660,8 @@ impl<'a> Matrix<'a> {
         let owner = Holdings::of(true, []);
         let target = if place == Place::Above { &owner } else { &viewer };
         let done = Is(if is_get { 200 } else { 303 });
-        // The page names everyone, and says to whom it can't be done.
-        if rest.contains("/selection/") && is_get {
+        // The page names everyone, and says to whom it can't be done; a preview, that it would be refused.
+        if (rest.contains("/selection/") || rest.ends_with("/preview")) && is_get {
             return done;
         }
         // Nobody changes the role of the Owners, not even an Owner.

@@ -36,6 +36,8 @@ const PAGES: &[(&str, u64)] = &[
     ("/w/{workspace}/members/selection/suspension", 3),
     ("/w/{workspace}/members/selection/removal", 3),
     ("/w/{workspace}/members/{member}", 3),
+    ("/w/{workspace}/members/{member}/access", 5),
+    ("/w/{workspace}/members/{member}/roles/preview", 3),
     ("/w/{workspace}/members/{member}/suspension", 3),
     ("/w/{workspace}/members/{member}/removal", 3),
     ("/w/{workspace}/invitations", 2),
@@ -46,16 +48,20 @@ const PAGES: &[(&str, u64)] = &[
     ("/w/{workspace}/teams/new", 1),
     ("/w/{workspace}/teams/{team}", 3),
     ("/w/{workspace}/teams/{team}/members", 3),
+    ("/w/{workspace}/teams/{team}/roles/preview", 4),
     ("/w/{workspace}/teams/{team}/deletion", 2),
     ("/w/{workspace}/roles", 2),
     ("/w/{workspace}/roles/new", 1),
     ("/w/{workspace}/roles/comparison", 1),
     ("/w/{workspace}/roles/{role}", 3),
+    ("/w/{workspace}/roles/{role}/scopes/preview", 3),
     ("/w/{workspace}/roles/{role}/deletion", 3),
     ("/w/{workspace}/security", 2),
+    ("/w/{workspace}/security/{permission}/preview", 3),
     ("/w/{workspace}/organization", 2),
     ("/w/{workspace}/organization/deletion", 2),
     ("/w/{workspace}/activity", 2),
+    ("/w/{workspace}/activity/{event}/undo", 4),
 ];
 
 /// Counter of some changes: admission, lock, admission once more, the change, owners, audit.
@@ -109,6 +115,8 @@ struct Office<'a> {
     /// Somebody of the account who is in no workspace, and an admin of it.
     person: String,
     admin: String,
+    /// The roles of the member were changed.
+    event: Uuid,
 }
 
 impl<'a> Office<'a> {
@@ -128,10 +136,16 @@ impl<'a> Office<'a> {
         app.execute(&sql).await;
         let (person, admin) = (person.to_string(), admin.to_string());
         let invitation = invitation.to_string();
-        let office = Self { app, member: String::new(), invitation, team, owner, account, person, admin };
+        let (member, event) = (String::new(), UNKNOWN);
+        let office = Self { app, member, invitation, team, owner, account, person, admin, event };
         office.grow(5).await;
         let member = member_id(app, "viewer-2@example.com", "acme").await.to_string();
-        Self { member, ..office }
+        for roles in [&[("role", "viewer")][..], &[("role", "viewer"), ("role", "helper")]] {
+            let path = format!("/w/acme/members/{member}/roles");
+            office.owner.client.post_form(&path, roles).await.assert_status(303);
+        }
+        let event = newest_event(app, "acme").await;
+        Self { member, event, ..office }
     }
 
     /// So many members, and as many invitations.
@@ -157,6 +171,8 @@ impl<'a> Office<'a> {
             .replace("{account}", &self.account)
             .replace("{user}", if pattern.ends_with("/admin") { &self.admin } else { &self.person })
             .replace("{team}", &self.team.to_string())
+            .replace("{event}", &self.event.to_string())
+            .replace("{permission}", "read:audit")
             .replace("{token}", "no-token-of-ours");
         assert!(!path.contains('{'), "say in tests/statements.rs what goes into {pattern}");
         match pattern {
@@ -164,6 +180,10 @@ impl<'a> Office<'a> {
             _ if pattern.contains("/invitations/selection/") => {
                 format!("{path}?invitation={}", self.invitation)
             }
+            // Everybody would lose or gain something.
+            _ if pattern.ends_with("/scopes/preview") => format!("{path}?scopes=write:notes"),
+            _ if pattern.ends_with("/security/{permission}/preview") => format!("{path}?role=viewer"),
+            _ if pattern.ends_with("/preview") => format!("{path}?role=editor"),
             _ => path,
         }
     }

@@ -49,6 +49,8 @@ pub struct Things {
     pub account: Uuid,
     /// Somebody who belongs to the account and to none of its workspaces.
     pub person: Uuid,
+    /// A change of that viewer's roles, in the record.
+    pub event: Uuid,
 }
 
 impl World {
@@ -94,6 +96,7 @@ impl World {
             team_above: add_team(app, "acme", "Team Above", &["viewer"], &[(owner_member, false)]).await,
             account: account_id(app, "acme").await,
             person: of_account(app, "Person One", "person-one@example.com", "acme").await,
+            event: changed_roles(app, &people[0].1, viewer).await,
         };
         let admin = Invitation { roles: &["admin"], ..Invitation::to("invited-two@example.com") };
         admin.by(owner_user).add(app, "acme").await;
@@ -129,6 +132,7 @@ impl World {
             team_above: add_team(app, "elsewhere", "Team Above Elsewhere", &["viewer"], &[]).await,
             account: account_id(app, "elsewhere").await,
             person: of_account(app, "Person Elsewhere", "person@elsewhere.example.com", "elsewhere").await,
+            event: changed_roles(app, &outsider, viewer).await,
         };
         // Nobody is seen for the first time while a test looks.
         app.execute(&format!("UPDATE members SET last_active_at = {}", app.clock.now_ms())).await;
@@ -152,6 +156,27 @@ async fn joined(app: &TestApp, name: &str, email: &str, role: BuiltIn) -> Person
     let user = add_user(app, name, email).await;
     add_member(app, "acme", user, "active", &[role.slug()]).await;
     person(app, sign_in(app, email, PASSWORD).await, name, email, "acme").await
+}
+
+/// Makes a Viewer an Editor and a Viewer again, through the pages; answers the id of the last event.
+async fn changed_roles(app: &TestApp, owner: &Person, member: Uuid) -> Uuid {
+    for role in ["editor", "viewer"] {
+        let path = format!("/w/{}/members/{member}/roles", owner.workspace);
+        owner.client.post_form(&path, &[("role", role)]).await.assert_status(303);
+    }
+    // What was said of it is seen before anybody looks.
+    owner.client.visit("/workspaces").await;
+    newest_event(app, &owner.workspace).await
+}
+
+/// The id of the event that was written down last.
+pub async fn newest_event(app: &TestApp, workspace: &str) -> Uuid {
+    let sql = format!(
+        "SELECT e.id FROM audit_events e JOIN workspaces w ON w.id = e.workspace_id
+         WHERE w.slug = {} ORDER BY e.seq DESC LIMIT 1",
+        quoted(workspace)
+    );
+    app.scalar_uuid(&sql).await
 }
 
 pub async fn workspace_id(app: &TestApp, slug: &str) -> Uuid {
@@ -452,6 +477,8 @@ pub struct Facts {
     /// The id of the account.
     pub account: String,
     pub account_people: Vec<AccountPersonFact>,
+    /// Ids of the events that can be taken back.
+    pub events: Vec<String>,
 }
 
 pub struct AccountPersonFact {
@@ -581,16 +608,16 @@ impl Facts {
             is_admin: row["admin"] == 1,
             workspaces: row["workspaces"].as_i64().unwrap(),
         };
-        Self {
-            roles,
-            custom,
-            members,
-            invitations,
-            offer,
-            teams: teams.into_values().collect(),
-            account: text(&rows[0], "account_id"),
-            account_people: rows.iter().map(person).collect(),
-        }
+        let account = text(&rows[0], "account_id");
+        let account_people = rows.iter().map(person).collect();
+        let sql = format!(
+            "SELECT id FROM audit_events WHERE workspace_id = {id}
+             AND kind IN ('member.roles-changed', 'team.roles-changed', 'role.scopes-changed', 'permission.changed')
+             ORDER BY seq DESC LIMIT 8"
+        );
+        let events = app.rows(&sql).await.iter().map(|row| text(row, "id")).collect();
+        let teams = teams.into_values().collect();
+        Self { roles, custom, members, invitations, offer, teams, account, account_people, events }
     }
 }
 

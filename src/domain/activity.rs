@@ -115,6 +115,15 @@ pub async fn list(
     Ok(Listing { page: page.map(Entry::from), goes_on })
 }
 
+/// One event.
+///
+/// # Errors
+/// [`Refused::Hidden`] where this workspace has no such event.
+pub async fn one(scope: &ReadScope<perm::ReadAudit>, id: Uuid) -> Result<Entry, Refused> {
+    let rows: Vec<Row> = scope.list(&FIELDS, &format!("{COLUMNS} AND e.id = $2"), vec![id.into()]).await?;
+    Ok(rows.into_iter().next().ok_or(Refused::Hidden)?.into())
+}
+
 /// One page of the record.
 pub struct Listing {
     pub page: Page<Entry>,

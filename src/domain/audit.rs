@@ -3,7 +3,7 @@
 //! An event is a closed kind with a bounded, typed payload: no free text of a request, no secret.
 //! Rows are append-only by trigger, and chained by hash within a workspace.
 
-use super::{Refused, scope::Origin};
+use super::{Refused, roles::Role, scope::Origin};
 use crate::{
     clock::MINUTE,
     entity::{audit_event, workspace},
@@ -17,6 +17,26 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
+
+/// The roles of a change, beside their names: known for certain, when names and slugs are those of
+/// others. Events of earlier versions have none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleIds {
+    pub before: Vec<Uuid>,
+    pub after: Vec<Uuid>,
+}
+
+impl RoleIds {
+    pub(super) fn of<'a>(
+        before: impl IntoIterator<Item = &'a Role>,
+        after: impl IntoIterator<Item = &'a Role>,
+    ) -> Self {
+        Self {
+            before: before.into_iter().map(|role| role.id).collect(),
+            after: after.into_iter().map(|role| role.id).collect(),
+        }
+    }
+}
 
 /// One reviewed kind of thing that happened. Roles are told by their names at that moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +60,8 @@ pub enum Event {
     MemberRolesChanged {
         before: Vec<String>,
         after: Vec<String>,
+        #[serde(default)]
+        ids: RoleIds,
     },
     MemberSuspended {
         roles: Vec<String>,
@@ -127,6 +149,8 @@ pub enum Event {
         before: Vec<String>,
         after: Vec<String>,
         people: i64,
+        #[serde(default)]
+        ids: RoleIds,
     },
     /// With the roles that the team carries.
     TeamMemberAdded {
@@ -197,6 +221,8 @@ pub enum Event {
         after: Vec<String>,
         gained: i64,
         lost: i64,
+        #[serde(default)]
+        ids: RoleIds,
     },
     AccessRefused {
         route: String,

@@ -13,6 +13,7 @@ mod selection;
 mod tokens;
 mod values;
 
+pub mod access;
 pub mod accounts;
 pub mod activity;
 pub mod api_keys;
@@ -28,15 +29,17 @@ pub mod outbox;
 pub mod overview;
 pub mod ownership;
 pub mod paging;
+pub mod preview;
 pub mod resources;
 pub mod roles;
 pub mod scope;
 pub mod security;
 pub mod seed;
 pub mod teams;
+pub mod undo;
 pub mod workspaces;
 
-pub use audit::{Event, Recorded};
+pub use audit::{Event, Recorded, RoleIds};
 use audit::{Target, TargetKind};
 pub use db::{Counter, Db, OpenError, POSTGRES_PLANS, Transcript};
 pub use refused::{Conflict, Gone, Invalid, Missing, NotAdmin, Refused, WrongAddress};

@@ -2,7 +2,7 @@
 //! that requests call too long. What those make: `demo`.
 
 use super::{
-    Db, Event, Name, Refused, Slug, Target, TargetKind, api_keys,
+    Db, Event, Name, Refused, RoleIds, Slug, Target, TargetKind, api_keys,
     audit::{self, Actor, Circumstances, Head, Outcome},
     db::Sql,
     identity::{Password, Person},
@@ -287,6 +287,10 @@ fn seed_event(number: u32, is_refusal: bool) -> Event {
         _ if is_refusal => Event::AccessRefused { route: "seed".into(), reason: "seed".into() },
         9 => Event::MemberSuspended { roles: vec![before.into()] },
         8 => Event::MemberReactivated { roles: vec![before.into()] },
-        _ => Event::MemberRolesChanged { before: vec![before.into()], after: vec![after.into()] },
+        _ => Event::MemberRolesChanged {
+            before: vec![before.into()],
+            after: vec![after.into()],
+            ids: RoleIds::default(),
+        },
     }
 }

@@ -59,6 +59,10 @@ both! {
             "/w/acme/activity",
             "/w/acme/roles/new",
             "/w/acme/roles/comparison",
+            "/w/acme/roles/editor",
+            "/w/acme/roles/editor/scopes/preview",
+            "/w/acme/security",
+            "/w/acme/security/read:audit/preview",
             "/sign-in",
             "/check-mail",
         ] {

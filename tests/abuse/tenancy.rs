@@ -22,7 +22,9 @@ async fn things(app: &TestApp, owner: &Person, member: &Person) -> Vec<(&'static
     owner.client.post_form(&people, &[("member", &member.member_id.to_string())]).await.assert_status(303);
     let roles = owner.client.visit(&format!("{teams}/{team}")).await;
     owner.client.submit(&roles, "/roles", &[("role", "viewer")]).await.assert_status(303);
+    let event = crate::world::newest_event(app, &owner.workspace).await;
     vec![
+        ("{event}", event.to_string()),
         ("{team}", team),
         ("{role}", role),
         ("{member}", member.member_id.to_string()),

@@ -1,6 +1,6 @@
 //! Every route, every filter and every order that is offered, and what was sent to the database.
 
-use crate::support::*;
+use crate::{support::*, world::newest_event};
 use bailiwick::{
     clock::Clock,
     config::Config,
@@ -189,13 +189,18 @@ impl<'a> Tour<'a> {
             "/roles/new",
             "/roles/comparison?a=editor&b=viewer",
             "/roles/editor",
+            "/roles/editor/scopes/preview?permission=read:audit&scopes=write:notes",
+            "/roles/viewer/scopes/preview?scopes=write:notes",
             "/security",
+            "/security/read:audit/preview?role=viewer&role=editor",
             "/organization",
             "/organization/deletion",
             &format!("/members/selection/roles?{some}"),
             &format!("/members/selection/suspension?{some}"),
             &format!("/members/selection/removal?{some}"),
             &format!("/members/{member}"),
+            &format!("/members/{member}/access?scope=read:posts"),
+            &format!("/members/{member}/roles/preview?role=admin"),
             &format!("/members/{member}/suspension"),
             &format!("/members/{member}/removal"),
             &format!("/invitations/selection/resend?{invited}"),
@@ -303,6 +308,10 @@ impl<'a> Tour<'a> {
         self.list(&everybody, "", &[]).await;
         // Somebody whom a ceiling concerns.
         self.get(&admin, &at(&everybody), 200).await;
+        for roles in ["", "?role=editor", "?role=editor&role=support&role=viewer"] {
+            self.get(&owner, &at(&format!("{everybody}/roles/preview{roles}")), 200).await;
+            self.get(&admin, &at(&format!("{everybody}/roles/preview{roles}")), 200).await;
+        }
         let made = self.post(&owner, &at("teams"), &[("name", "New Team")], 303).await.location();
         let made = made.trim_start_matches(&at("")).to_owned();
         let people = format!("{made}/members");
@@ -322,6 +331,9 @@ impl<'a> Tour<'a> {
             let roles: Vec<_> = roles.iter().map(|role| ("role", *role)).collect();
             let answer = owner.send(&page, &form.fill(&roles)).await;
             self.note(answer, 303);
+            self.get(&owner, &format!("{}/roles/preview?role=viewer", at(&made)), 200).await;
+            let event = newest_event(self.app, "seed-1").await;
+            self.get(&owner, &at(&format!("activity/{event}/undo")), 200).await;
         }
         self.post(&owner, &at(&format!("{people}/{}/removal", ids[0])), &[], 303).await;
         self.post(&self.viewer.clone(), &at(&people), &some, 403).await;

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        Conflict, Event, Recorded, Refused, Target, TargetKind,
+        Conflict, Event, Recorded, Refused, RoleIds, Target, TargetKind,
         db::Sql,
         invitations::ended,
         ownership,
@@ -139,7 +139,9 @@ pub async fn change_roles(
     if member.is_owner() && !wanted.iter().any(|role| role.is_owner) {
         ownership::end_of(s, id).await?;
     }
-    let event = Event::MemberRolesChanged { before: changed.before.clone(), after: changed.after.clone() };
+    let ids = RoleIds::of(&member.own, wanted.iter().copied());
+    let (before, after) = (changed.before.clone(), changed.after.clone());
+    let event = Event::MemberRolesChanged { before, after, ids };
     Ok(Recorded::new(changed, event, member.target()))
 }
 

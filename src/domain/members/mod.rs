@@ -1,11 +1,12 @@
 //! Members: who they are, what they hold, and what may be done to them.
 //!
-//! [`list`] looks at them, [`change`] changes one, [`bulk`] changes many at once, [`add`] takes one in
-//! from the account.
+//! [`list`] looks at them, [`few`] names some, [`change`] changes one, [`bulk`] changes many at once,
+//! [`add`] takes one in from the account, [`provision`] enters one whom nobody invited.
 
 mod add;
 pub mod bulk;
 mod change;
+pub(super) mod few;
 mod list;
 mod provision;
 

@@ -12,6 +12,7 @@ pub(super) mod members;
 pub(super) mod organization;
 pub(super) mod overview;
 pub(super) mod ownership;
+pub(super) mod preview;
 pub(super) mod roles;
 pub(super) mod security;
 pub(super) mod sign_in;
