@@ -16,8 +16,10 @@ pub struct Row {
     pub permission: Permission,
     /// The roles that can be ticked; Owner is not among them.
     pub roles: Vec<Toggle>,
-    /// Active members who hold the permission, Owners too.
+    /// Active people who hold the permission, Owners too.
     pub people: i64,
+    /// API keys that do.
+    pub keys: i64,
     pub version: String,
 }
 
@@ -63,6 +65,9 @@ pub async fn matrix(scope: &ReadScope<perm::ReadMembers>) -> Result<Vec<Row>, Re
     let all = scope.actor().all_roles.clone();
     let census = Census::take(scope).await?;
     let actor = &scope.actor().holdings;
+    let holds = |slug: &str, permission: Permission| {
+        all.by_slug(slug).is_some_and(|role| role.holdings.has(permission))
+    };
     let row = |permission: &Permission| Row {
         permission: *permission,
         roles: all
@@ -70,7 +75,8 @@ pub async fn matrix(scope: &ReadScope<perm::ReadMembers>) -> Result<Vec<Row>, Re
             .filter(|role| !role.is_owner)
             .map(|role| toggle(actor, role, *permission))
             .collect(),
-        people: census.count(|slug| all.by_slug(slug).is_some_and(|role| role.holdings.has(*permission))),
+        people: census.count(|slug| holds(slug, *permission)),
+        keys: census.keys(|slug| holds(slug, *permission)),
         version: version(&all, *permission),
     };
     Ok(Permission::ALL.iter().map(row).collect())

@@ -5,7 +5,7 @@ use super::{
     chrome::{Chrome, View, render},
     form::Broken,
 };
-use crate::domain::{Conflict, Gone, Refused, scope::Actor};
+use crate::domain::{Conflict, Gone, Refused, api_keys, scope::Actor};
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse,
     http::{Method, StatusCode, header},
@@ -102,8 +102,9 @@ pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
                 .link(here, "Back to the workspace")
         }
         Refused::NotAllowed(sentence) => {
-            Problem::new(StatusCode::FORBIDDEN, "This is not allowed", *sentence)
-                .link(here, "Back to the workspace")
+            let mut problem = Problem::new(StatusCode::FORBIDDEN, "This is not allowed", *sentence);
+            problem.resend = *sentence == api_keys::UNCONFIRMED;
+            problem.link(here, "Back to the workspace")
         }
         Refused::WrongAddress(both) => {
             let sentence = format!(
@@ -190,6 +191,7 @@ fn conflicted(conflict: Conflict, here: String) -> Problem {
                 problem.link(format!("{here}/members"), "Choose another Owner")
             }
         }
+        Conflict::KeyMade if !here.is_empty() => problem.link(format!("{here}/api-keys"), "See the keys"),
         _ => problem.link(here, "Back to the workspace"),
     }
 }

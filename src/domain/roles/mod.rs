@@ -232,34 +232,44 @@ pub(super) fn names(roles: &[&Role]) -> Vec<String> {
 /// How many active members have exactly these roles.
 #[derive(FromQueryResult)]
 struct Combination {
+    kind: String,
     role_set: String,
     people: i64,
 }
 
 /// How many active members hold what.
 pub(super) struct Census {
-    combinations: Vec<(Vec<String>, i64)>,
+    /// Roles, whether they are held by keys, and how many have just these.
+    combinations: Vec<(Vec<String>, bool, i64)>,
 }
 
 impl Census {
     /// Reads the counts that are kept. One SQL statement, as cheap for ten thousand as for ten.
     pub(super) async fn take(scope: &impl Scoped) -> Result<Self, Refused> {
-        let sql = "SELECT role_set, people FROM headcounts
+        let sql = "SELECT kind, role_set, people FROM headcounts
             WHERE workspace_id = $1 AND status = 'active' AND people > 0";
         let rows: Vec<Combination> = scope.all(sql, Vec::new()).await?;
         let combination = |row: Combination| {
-            (row.role_set.split_ascii_whitespace().map(str::to_owned).collect(), row.people)
+            let roles = row.role_set.split_ascii_whitespace().map(str::to_owned).collect();
+            (roles, row.kind == "api_key", row.people)
         };
         Ok(Self { combinations: rows.into_iter().map(combination).collect() })
     }
 
-    /// How many have at least one role that `holds` says yes to.
+    /// How many people have at least one role that `holds` says yes to.
     pub(super) fn count(&self, holds: impl Fn(&str) -> bool) -> i64 {
-        self.combinations
-            .iter()
-            .filter(|(roles, _)| roles.iter().any(|role| holds(role)))
-            .map(|(_, people)| people)
-            .sum()
+        self.sum(false, holds)
+    }
+
+    /// The same for API keys.
+    pub(super) fn keys(&self, holds: impl Fn(&str) -> bool) -> i64 {
+        self.sum(true, holds)
+    }
+
+    fn sum(&self, keys: bool, holds: impl Fn(&str) -> bool) -> i64 {
+        let of_kind = self.combinations.iter().filter(|(_, are_keys, _)| *are_keys == keys);
+        let those = of_kind.filter(|(roles, ..)| roles.iter().any(|role| holds(role)));
+        those.map(|(.., count)| count).sum()
     }
 
     /// How many come to hold something by a change, and how many lose it.
@@ -269,7 +279,7 @@ impl Census {
         after: impl Fn(&str) -> bool,
     ) -> (i64, i64) {
         let mut difference = (0, 0);
-        for (roles, people) in &self.combinations {
+        for (roles, _, people) in &self.combinations {
             match (roles.iter().any(|role| before(role)), roles.iter().any(|role| after(role))) {
                 (false, true) => difference.0 += people,
                 (true, false) => difference.1 += people,
@@ -279,8 +289,9 @@ impl Census {
         difference
     }
 
-    pub(super) fn total(&self) -> i64 {
-        self.combinations.iter().map(|(_, people)| people).sum()
+    /// All people, and all keys.
+    pub(super) fn total(&self) -> (i64, i64) {
+        (self.sum(false, |_| true), self.sum(true, |_| true))
     }
 }
 
@@ -289,6 +300,7 @@ impl Census {
 pub struct Listed {
     pub role: Role,
     pub people: i64,
+    pub keys: i64,
 }
 
 /// The roles for their page.
@@ -297,7 +309,11 @@ pub struct Listed {
 /// The database's own.
 pub async fn list(scope: &ReadScope<perm::ReadMembers>) -> Result<Vec<Listed>, Refused> {
     let census = Census::take(scope).await?;
-    let listed = |role: &Role| Listed { people: census.count(|slug| slug == role.slug), role: role.clone() };
+    let listed = |role: &Role| Listed {
+        people: census.count(|slug| slug == role.slug),
+        keys: census.keys(|slug| slug == role.slug),
+        role: role.clone(),
+    };
     Ok(scope.actor().all_roles.iter().map(listed).collect())
 }
 

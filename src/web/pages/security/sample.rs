@@ -25,5 +25,5 @@ fn row(permission: Permission) -> Row {
         ticked: role.grants().contains(&permission.scope()),
         refused: None,
     };
-    Row { permission, roles: roles.map(toggle).collect(), people: 50, version: "0".repeat(16) }
+    Row { permission, roles: roles.map(toggle).collect(), people: 50, keys: 0, version: "0".repeat(16) }
 }
