@@ -25,14 +25,14 @@ const PAGES: &[(&str, u64)] = &[
     ("/workspaces", 3),
     ("/me", 3),
     ("/w/{workspace}", 5),
-    ("/w/{workspace}/departure", 3),
+    ("/w/{workspace}/departure", 4),
     ("/w/{workspace}/members", 2),
     ("/w/{workspace}/members/selection/roles", 3),
     ("/w/{workspace}/members/selection/suspension", 3),
     ("/w/{workspace}/members/selection/removal", 3),
     ("/w/{workspace}/members/{member}", 3),
     ("/w/{workspace}/members/{member}/suspension", 3),
-    ("/w/{workspace}/members/{member}/removal", 3),
+    ("/w/{workspace}/members/{member}/removal", 4),
     ("/w/{workspace}/invitations", 2),
     ("/w/{workspace}/invitations/selection/resend", 2),
     ("/w/{workspace}/invitations/selection/cancellation", 2),
@@ -48,6 +48,11 @@ const PAGES: &[(&str, u64)] = &[
     ("/w/{workspace}/roles/{role}", 3),
     ("/w/{workspace}/roles/{role}/deletion", 3),
     ("/w/{workspace}/security", 2),
+    ("/w/{workspace}/api-keys", 2),
+    ("/w/{workspace}/api-keys/new", 2),
+    ("/w/{workspace}/api-keys/addition", 2),
+    ("/w/{workspace}/api-keys/{key}", 2),
+    ("/w/{workspace}/api-keys/{key}/revocation", 2),
     ("/w/{workspace}/organization", 2),
     ("/w/{workspace}/organization/deletion", 2),
     ("/w/{workspace}/activity", 2),
@@ -100,6 +105,7 @@ struct Office<'a> {
     member: String,
     invitation: String,
     team: Uuid,
+    key: Uuid,
 }
 
 impl<'a> Office<'a> {
@@ -109,7 +115,9 @@ impl<'a> Office<'a> {
         let invitation = Invitation::to("invited-one@example.com").by(owner.user_id).add(app, "acme").await;
         add_role(app, "acme", "helper", "Helper", &["read:members"]).await;
         let team = add_team(app, "acme", "Everybody", &["viewer"], &[(owner.member_id, true)]).await;
-        let office = Self { app, member: String::new(), invitation: invitation.to_string(), team, owner };
+        let (key, ..) = add_key(app, "acme", "Key One", &["viewer"]).await;
+        let office =
+            Self { app, member: String::new(), invitation: invitation.to_string(), team, key, owner };
         office.grow(5).await;
         let member = member_id(app, "viewer-2@example.com", "acme").await.to_string();
         Self { member, ..office }
@@ -117,12 +125,16 @@ impl<'a> Office<'a> {
 
     /// So many members, and as many invitations.
     async fn grow(&self, members: usize) {
-        let first = self.app.scalar_i64("SELECT count(*) FROM members WHERE status = 'active'").await;
+        let first = self
+            .app
+            .scalar_i64("SELECT count(*) FROM members WHERE status = 'active' AND kind = 'user'")
+            .await;
         for n in usize::try_from(first).unwrap() + 1..=members {
             let email = format!("viewer-{n}@example.com");
             let user = add_user(self.app, &format!("Viewer {n}"), &email).await;
             let member = add_member(self.app, "acme", user, "active", &["viewer", "helper"]).await;
             add_to_team(self.app, self.team, member, false).await;
+            add_key(self.app, "acme", &format!("Key {n}"), &["helper"]).await;
             let email = format!("invited-{n}@example.com");
             let invitation = Invitation { roles: &["helper"], ..Invitation::to(&email) };
             invitation.by(self.owner.user_id).add(self.app, "acme").await;
@@ -135,6 +147,7 @@ impl<'a> Office<'a> {
             .replace("{member}", &self.member)
             .replace("{invitation}", &self.invitation)
             .replace("{role}", "helper")
+            .replace("{key}", &self.key.to_string())
             .replace("{team}", &self.team.to_string())
             .replace("{token}", "no-token-of-ours");
         assert!(!path.contains('{'), "say in tests/statements.rs what goes into {pattern}");

@@ -5,7 +5,7 @@ use super::{
     chrome::{Chrome, View, render},
     form::Broken,
 };
-use crate::domain::{Conflict, Gone, Refused, api_keys, scope::Actor};
+use crate::domain::{Conflict, Gone, Refused, scope::Actor};
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse,
     http::{Method, StatusCode, header},
@@ -102,9 +102,8 @@ pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
                 .link(here, "Back to the workspace")
         }
         Refused::NotAllowed(sentence) => {
-            let mut problem = Problem::new(StatusCode::FORBIDDEN, "This is not allowed", *sentence);
-            problem.resend = *sentence == api_keys::UNCONFIRMED;
-            problem.link(here, "Back to the workspace")
+            Problem::new(StatusCode::FORBIDDEN, "This is not allowed", *sentence)
+                .link(here, "Back to the workspace")
         }
         Refused::WrongAddress(both) => {
             let sentence = format!(

@@ -156,8 +156,8 @@ pub fn api_table() -> Vec<Route> {
 /// Every page, and every form on one.
 pub fn table() -> Vec<Route> {
     use pages::{
-        account, activity, api_keys, bulk, health, invitation, invitations, me, members, organization, overview,
-        ownership, roles, security, sign_in, sign_up, teams, workspaces,
+        account, activity, api_keys, bulk, health, invitation, invitations, me, members, organization,
+        overview, ownership, roles, security, sign_in, sign_up, teams, workspaces,
     };
     vec![
         open_page("/healthz", health::alive),

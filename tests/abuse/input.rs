@@ -13,7 +13,7 @@ fn posts() -> Vec<String> {
         let path = path.replace("{workspace}", "acme").replace("{permission}", "create:teams");
         let path = path.replace("{role}", "editor");
         let id = Uuid::from_u128(7).to_string();
-        ["{member}", "{invitation}", "{offer}", "{session}", "{team}"]
+        ["{member}", "{invitation}", "{offer}", "{session}", "{team}", "{key}"]
             .iter()
             .fold(path, |path, name| path.replace(name, &id))
     };
@@ -54,6 +54,7 @@ both! {
             "/w/acme/members",
             "/w/acme/invitations",
             "/w/acme/activity",
+            "/w/acme/api-keys",
             "/w/acme/roles/new",
             "/w/acme/roles/comparison",
             "/sign-in",
@@ -205,7 +206,8 @@ both! {
 
     async fn nul_and_nonsense_in_queries_and_cursors_are_4xx_on_both_databases(app: TestApp) {
         let owner = founder(&app).await;
-        let lists: [(&str, &[&str]); 4] = [
+        let lists: [(&str, &[&str]); 5] = [
+            ("/w/acme/api-keys", &["q", "after", "before"]),
             ("/w/acme/members", &["q", "role", "status", "kind", "sort", "after", "before"]),
             ("/w/acme/invitations", &["q", "status", "after", "before"]),
             (

@@ -22,7 +22,9 @@ async fn things(app: &TestApp, owner: &Person, member: &Person) -> Vec<(&'static
     owner.client.post_form(&people, &[("member", &member.member_id.to_string())]).await.assert_status(303);
     let roles = owner.client.visit(&format!("{teams}/{team}")).await;
     owner.client.submit(&roles, "/roles", &[("role", "viewer")]).await.assert_status(303);
+    let (key, ..) = add_key(app, &owner.workspace, "Key", &["viewer"]).await;
     vec![
+        ("{key}", key.to_string()),
         ("{team}", team),
         ("{role}", role),
         ("{member}", member.member_id.to_string()),
@@ -95,6 +97,9 @@ both! {
             "/organization/deletion",
             "/members?q=viewer",
             "/activity?q=viewer",
+            "/api-keys",
+            "/api-keys/new",
+            "/api-keys/addition",
         ] {
             paths.push((Method::GET, format!("/w/acme{path}")));
         }
@@ -104,6 +109,8 @@ both! {
             "/organization/deletion",
             "/departure",
             "/security/create:teams",
+            "/api-keys",
+            "/api-keys/addition",
         ] {
             paths.push((Method::POST, format!("/w/acme{path}")));
         }

@@ -303,7 +303,8 @@ struct Reaching<'a> {
 
 impl Held {
     async fn may_be_taken_over<P>(&self, s: &WriteScope<P>, id: Uuid) -> Result<(), Refused> {
-        let key = Reaching { id, is_admin: self.is_admin, holdings: &self.member.holdings(), elsewhere: None };
+        let key =
+            Reaching { id, is_admin: self.is_admin, holdings: &self.member.holdings(), elsewhere: None };
         may_take_over(s, &s.open().db, s.actor(), &key).await
     }
 }
@@ -314,7 +315,8 @@ impl Held {
 /// The database's own.
 pub async fn why_not<P: Access>(scope: &ReadScope<P>, key: &Listed) -> Result<Option<Refused>, Refused> {
     let held = key.holdings();
-    let key = Reaching { id: key.id, is_admin: key.is_admin, holdings: &held, elsewhere: Some(key.elsewhere) };
+    let key =
+        Reaching { id: key.id, is_admin: key.is_admin, holdings: &held, elsewhere: Some(key.elsewhere) };
     match may_take_over(scope, scope.db(), scope.actor(), &key).await {
         Ok(()) => Ok(None),
         Err(refused @ (Refused::Ceiling(_) | Refused::NotAllowed(_))) => Ok(Some(refused)),

@@ -155,7 +155,8 @@ pub async fn list(
 /// [`Refused::Hidden`] where it is no member of this workspace.
 pub async fn look<P: Access>(scope: &ReadScope<P>, id: Uuid) -> Result<Listed, Refused> {
     let values = vec![scope.now_ms().into(), id.into()];
-    let rows: Vec<Row> = scope.list(&FIELDS, &format!("{} AND m.api_key_id = $3", columns(BY_MEMBER)), values).await?;
+    let rows: Vec<Row> =
+        scope.list(&FIELDS, &format!("{} AND m.api_key_id = $3", columns(BY_MEMBER)), values).await?;
     rows.into_iter().next().map(|row| seen(row, scope)).ok_or(Refused::Hidden)
 }
 

@@ -7,11 +7,11 @@
 mod change;
 mod list;
 
-pub(super) use change::{keep_secret, revoke_made_by};
 pub use change::{
-    Made, UNCONFIRMED, Wanted, add, create, create_once, made_so_far, may_make_secrets, rename, revoke, rotate,
+    Made, Wanted, add, create, create_once, made_so_far, may_make_secrets, rename, revoke, rotate,
     rotate_seen, why_not,
 };
+pub(super) use change::{keep_secret, revoke_made_by};
 pub use list::{Filter, Listed, Listing, Waiting, list, look, made_by, waiting};
 
 use super::{

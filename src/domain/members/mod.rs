@@ -7,8 +7,8 @@ mod change;
 mod list;
 
 pub use change::{
-    KeysMade, OWN_MEMBERSHIP, RolesChanged, change_roles, change_roles_of_user, leave, leave_with, reactivate,
-    remove, remove_with, suspend,
+    KeysMade, OWN_MEMBERSHIP, RolesChanged, change_roles, change_roles_of_user, leave, leave_with,
+    reactivate, remove, remove_with, suspend,
 };
 pub(super) use change::{Origin, Subject, end, give, hold_listings, join, join_key, listed_as, relist, take};
 pub(super) use list::like;

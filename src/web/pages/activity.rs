@@ -212,10 +212,13 @@ impl Told {
             }
             Event::ApiKeyCreated { roles, expires_at } => Self {
                 after: roles.clone(),
-                ..with("made the API key", match expires_at {
-                    0 => "which does not expire".to_owned(),
-                    at => format!("which expires on {}", day(*at)),
-                })
+                ..with(
+                    "made the API key",
+                    match expires_at {
+                        0 => "which does not expire".to_owned(),
+                        at => format!("which expires on {}", day(*at)),
+                    },
+                )
             },
             Event::ApiKeyAdded { roles } => {
                 Self { after: roles.clone(), ..plain("made a member of this workspace of the API key") }

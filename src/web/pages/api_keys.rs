@@ -125,7 +125,7 @@ const EXPIRIES: [(&str, &str, &str); 5] = [
     ("never", "Never", "It works until somebody revokes it: best where nothing can be renewed."),
 ];
 
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Details {
     #[validate(custom(function = "checks::name"))]
@@ -138,19 +138,12 @@ pub struct Details {
     made: String,
 }
 
-impl Default for Details {
-    fn default() -> Self {
-        Self {
-            name: String::new(),
-            role: vec![BuiltIn::Viewer.slug().to_owned()],
-            expiry: "90".to_owned(),
-            expires_at: String::new(),
-            made: String::new(),
-        }
-    }
-}
-
 impl Details {
+    /// As the form is offered.
+    fn blank() -> Self {
+        Self { role: viewer(), expiry: "90".to_owned(), ..Self::default() }
+    }
+
     fn read(&self, now: i64) -> Result<Wanted, Refused> {
         check(self)?;
         let name = Name::parse(&self.name).map_err(|complaint| Invalid::field("name", complaint))?;
@@ -188,11 +181,19 @@ struct New<'a> {
     errors: Errors,
 }
 
+/// What is ticked where nobody chose yet.
+fn viewer() -> Vec<String> {
+    vec![BuiltIn::Viewer.slug().to_owned()]
+}
+
 /// The roles to choose from, each with whether it is ticked, and whether one can be given at all.
 fn choices<P: Access>(scope: &ReadScope<P>, ticked: &[String]) -> (Vec<(Assignable, bool)>, bool) {
     let roles = roles::assignable(scope);
     let may_give = roles.iter().any(|role| role.refused.is_none());
-    (roles.into_iter().map(|role| (ticked.contains(&role.slug), role)).map(|(t, r)| (r, t)).collect(), may_give)
+    (
+        roles.into_iter().map(|role| (ticked.contains(&role.slug), role)).map(|(t, r)| (r, t)).collect(),
+        may_give,
+    )
 }
 
 pub async fn new(cx: Authorized<perm::ManageApiKeys>) -> Answer {
@@ -200,7 +201,7 @@ pub async fn new(cx: Authorized<perm::ManageApiKeys>) -> Answer {
     if let Err(refused) = api_keys::may_make_secrets(scope.actor()) {
         return Err(scope.refuse(refused).await);
     }
-    blank(&view, &scope, StatusCode::OK, &Details::default(), Errors::default()).await
+    blank(&view, &scope, StatusCode::OK, &Details::blank(), Errors::default()).await
 }
 
 async fn blank(
@@ -225,8 +226,11 @@ async fn blank(
 }
 
 pub async fn create(cx: Authorized<perm::ManageApiKeys, Form<Details>>) -> Answer {
-    let (scope, view, Form(form)) = cx.into_parts();
+    let (scope, view, Form(mut form)) = cx.into_parts();
     let again = scope.again();
+    if form.expiry.is_empty() {
+        form.expiry = Details::blank().expiry;
+    }
     // A form that says nothing of it is taken for one that was sent already.
     let known = form.made.parse().unwrap_or(-1);
     let done = match form.read(scope.now_ms()) {
@@ -297,17 +301,11 @@ struct Addition {
     errors: Errors,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Added {
     key: String,
     role: Vec<String>,
-}
-
-impl Default for Added {
-    fn default() -> Self {
-        Self { key: String::new(), role: vec![BuiltIn::Viewer.slug().to_owned()] }
-    }
 }
 
 async fn draw_addition(
@@ -332,7 +330,14 @@ async fn draw_addition(
 
 pub async fn addition(cx: Authorized<perm::ManageApiKeys>) -> Answer {
     let (scope, view, ()) = cx.into_parts();
-    draw_addition(&view, &scope, StatusCode::OK, Added::default(), Errors::default()).await
+    draw_addition(
+        &view,
+        &scope,
+        StatusCode::OK,
+        Added { role: viewer(), ..Added::default() },
+        Errors::default(),
+    )
+    .await
 }
 
 pub async fn add(cx: Authorized<perm::ManageApiKeys, Form<Added>>) -> Answer {
@@ -464,8 +469,7 @@ pub async fn rename(cx: Authorized<perm::ManageApiKeys, (Target, Form<Called>)>)
             Ok(view.done(home_of(&view, &before, id), Flash::good(format!("The key is called {name}."))))
         }
         Err(Refused::Invalid(invalid)) => {
-            let said =
-                Said { name: Some(form.name), errors: invalid.clone().into(), problem: String::new() };
+            let said = Said { name: Some(form.name), errors: invalid.clone().into(), problem: String::new() };
             again(&view, before, id, StatusCode::UNPROCESSABLE_ENTITY, said, invalid).await
         }
         Err(other) => Err(other),

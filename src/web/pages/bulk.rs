@@ -316,7 +316,10 @@ async fn review_members<P: policy::Access>(
             effects.push(("key", format!("What they made stays with the account: {keys}. To revoke keys with somebody, remove them on their own page.")));
         }
         if any_key {
-            effects.push(("key", "The API keys among them stay in the account, and in their other workspaces.".into()));
+            effects.push((
+                "key",
+                "The API keys among them stay in the account, and in their other workspaces.".into(),
+            ));
         }
     }
     let rows = review.members.into_iter().map(|member| row(member, &bulk)).collect();

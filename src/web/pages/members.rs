@@ -442,7 +442,7 @@ pub async fn reactivate(cx: Authorized<perm::SuspendMembers, (Target, Form<Nothi
     let (scope, view, (Target(id), _)) = cx.into_parts();
     let name = scope.write(async |s| members::reactivate(s, id).await).await?;
     Ok(view
-        .done(view.at("/members"), Flash::good(format!("{name} is active again, with the same roles."))))
+        .done(view.at("/members"), Flash::good(format!("{name} is active again, with the roles they had."))))
 }
 
 /// What is to become of the keys that somebody made who goes.
