@@ -227,6 +227,7 @@ fn conflicted(conflict: Conflict, here: String) -> Problem {
         }
         Conflict::LastAdmin => problem.link(format!("{here}/people"), "Choose another admin"),
         Conflict::InWorkspaces(_) => problem.link(format!("{here}/people"), "Back to the people"),
+        Conflict::KeyMade if !here.is_empty() => problem.link(format!("{here}/api-keys"), "See the keys"),
         _ => problem.link(here, "Back to the workspace"),
     }
 }

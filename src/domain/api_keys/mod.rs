@@ -7,9 +7,12 @@
 mod change;
 mod list;
 
-pub(super) use change::new_secret;
-pub use change::{Made, Wanted, add, create, rename, revoke, rotate};
-pub use list::{Filter, Listed, Listing, Waiting, list, look, waiting};
+pub use change::{
+    Made, Wanted, add, create, create_once, made_so_far, may_make_secrets, rename, revoke, rotate,
+    rotate_seen, why_not,
+};
+pub(super) use change::{keep_secret, new_secret, revoke_made_by};
+pub use list::{Filter, Listed, Listing, Waiting, list, look, made_by, waiting};
 
 use super::{
     Db, Refused, Token,

@@ -11,7 +11,10 @@ mod list;
 mod provision;
 
 pub use add::{Added, Candidate, add, candidates};
-pub use change::{OWN_MEMBERSHIP, RolesChanged, change_roles, leave, reactivate, remove, suspend};
+pub use change::{
+    KeysMade, OWN_MEMBERSHIP, RolesChanged, change_roles, leave, leave_with, reactivate, remove, remove_with,
+    suspend,
+};
 pub(super) use change::{Origin, Subject, end, give, hold_listings, join, join_key, listed_as, relist, take};
 pub(super) use list::like;
 pub use list::{Detail, Filter, Listing, Member, Place, Sort, detail, list, may_act};
