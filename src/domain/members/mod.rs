@@ -11,5 +11,5 @@ mod list;
 pub use add::{Added, Candidate, add, candidates};
 pub use change::{OWN_MEMBERSHIP, RolesChanged, change_roles, leave, reactivate, remove, suspend};
 pub(super) use change::{Origin, Subject, give, hold_listings, join, listed_as, relist, take};
-pub(super) use list::like;
 pub use list::{Detail, Filter, Listing, Member, Place, Sort, detail, list, may_act};
+pub(super) use list::{has_text, like};
