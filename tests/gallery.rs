@@ -61,6 +61,7 @@ async fn make(names: Names) -> Gallery {
     api_keys(&world, &mut hang).await;
     empty_workspace(&world, &mut hang).await;
     problems(&world, &mut hang).await;
+    accounts(&world, &mut hang).await;
     let answers = answers(&world.app.client(), &hang.pictures).await;
     Gallery { pictures: hang.pictures, answers: Arc::new(answers) }
 }
@@ -732,6 +733,63 @@ async fn api_keys(world: &World, hang: &mut Hang) {
     hang.page("api-keys-unconfirmed", 200, founder.get("/w/acme/api-keys").await);
     hang.page("api-key-new-unconfirmed", 403, founder.get("/w/acme/api-keys/new").await);
     app.execute(&confirmed("1")).await;
+}
+
+/// The account of the demo, which gets a second workspace, and that of a founder who is alone.
+async fn accounts(world: &World, hang: &mut Hang) {
+    let (app, owner, founder) = (&world.app, &world.owner, &world.founder.client);
+    let base = |id: uuid::Uuid| format!("/a/{id}");
+    let slug = world.base.trim_start_matches("/w/");
+    let account = base(crate::world::account_id(app, slug).await);
+    let user = async |role: &str| {
+        let sql = format!("SELECT user_id FROM members WHERE id = {}", app.id(world.members[role]));
+        app.scalar_uuid(&sql).await
+    };
+    let (oneself, other) = (user("owner").await, user("admin").await);
+    let people = format!("{account}/people");
+    hang.page("account-people", 200, owner.get(&people).await);
+    owner.post_form(&format!("{people}/{other}/admin"), &[("admin", "yes")]).await.assert_status(303);
+    let page = owner.get(&people).await;
+    // Who left the demo belongs to the account still.
+    hang.page("account-removal", 200, owner.get(&page.link("/removal")).await);
+    hang.page("account-people-changed", 200, page);
+    hang.opened("account-people-menu", "account-people-changed", &["td details.dropdown > summary"]);
+    hang.page("account-people-none", 200, owner.get(&format!("{people}?q=nobody+at+all")).await);
+    hang.page("account-people-refused", 422, owner.get(&format!("{people}?show=kings")).await);
+    hang.page("account-admin", 200, owner.get(&format!("{people}/{oneself}/admin")).await);
+    hang.page("account-in-workspaces", 409, owner.get(&format!("{people}/{other}/removal")).await);
+    hang.page("account-nobody", 404, owner.get(&format!("{people}/{}/removal", uuid::Uuid::nil())).await);
+
+    let id = account.trim_start_matches("/a/");
+    let name = world.name("Second workspace");
+    let fields = [("name", name.as_str()), ("slug", "second"), ("account", id)];
+    owner.post_form("/workspaces", &fields).await.assert_status(303);
+    let page = owner.get(&account).await;
+    hang.page("account-refused", 422, owner.submit(&page, "/details", &[("name", "")]).await);
+    hang.page("account", 200, page);
+    hang.page("account-not-admin", 403, world.viewer.get(&account).await);
+    hang.page("workspaces-of-account", 200, owner.get(&format!("/workspaces?account={id}")).await);
+
+    let path = "/w/second/members/new";
+    let page = owner.get(path).await;
+    hang.page("member-new", 200, page.clone());
+    hang.opened("member-new-chosen", "member-new", &["input[type=radio][name=user]"]);
+    hang.page("member-new-none", 200, owner.get(&format!("{path}?q=nobody+at+all")).await);
+    hang.page("member-new-refused", 422, owner.submit(&page, "/w/second/members", &[]).await);
+    let whom = page.attributes("input[type=radio][name=user]", "value").remove(0);
+    let added = submit(owner, &page, "/w/second/members", &[("user", &whom)]).await;
+    hang.page("members-added", 200, added);
+    let already = owner.submit(&page, "/w/second/members", &[("user", &whom)]).await;
+    hang.page("member-new-already", 409, already);
+
+    let alone = base(crate::world::account_id(app, "acme").await);
+    hang.page("account-alone", 200, founder.get(&alone).await);
+    hang.page("account-last-admin", 409, {
+        founder.get(&format!("{alone}/people/{}/admin", world.founder.user_id)).await
+    });
+    hang.page("member-new-everybody", 200, founder.get("/w/acme/members/new").await);
+    founder.post_form("/w/acme/organization/deletion", &[("confirm", "acme")]).await;
+    hang.page("account-empty", 200, founder.get(&alone).await);
 }
 
 /// A founder who is alone.

@@ -1150,7 +1150,7 @@ both! {
     // Two admins of an account unmake each other: one is first, and stays the only one.
     //
     // Breaks on PostgreSQL when AccountScope::attempt (domain/accounts/door.rs) does not `lock` the
-    // account: who was unmade meanwhile is let in all the same.
+    // account (tried): one change is told twice.
     async fn two_admins_of_an_account_who_unmake_each_other(app: TestApp) {
         let owner = founder(&app).await;
         let second = member(&app, &owner, "viewer").await;
@@ -1182,7 +1182,7 @@ both! {
     // are added to it: whoever is a member belongs to the account.
     //
     // Breaks on PostgreSQL when remove (domain/accounts/change.rs) does not lock the person's row, or
-    // of_account (domain/members/add.rs) does not.
+    // of_account (domain/members/add.rs) does not (tried, both).
     async fn out_of_the_account_while_coming_into_a_workspace(app: TestApp) {
         let owner = founder(&app).await;
         let guest = member(&app, &owner, "viewer").await;

@@ -113,6 +113,7 @@ pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
             "You don't have permission for this",
             "Only the admins of the account may do this.",
         )
+        .point("An Owner or Admin of a workspace is no admin of the account by that.")
         .point(format!("Ask one of its admins: {}.", not.admins.join(", "))),
         Refused::Forbidden(missing) => {
             let mut problem = Problem::new(

@@ -335,6 +335,12 @@ pub(in crate::domain) fn like(text: &str) -> String {
     format!("%{plain}%")
 }
 
+/// Whether a column has in it what [`like`] made. Put so, PostgreSQL takes it for common, and goes along
+/// the order until the page is full; otherwise it may fetch everybody and sort them.
+pub(in crate::domain) fn has_text(column: &str, pattern: &str) -> String {
+    format!("CASE WHEN {column} LIKE {pattern} ESCAPE '!' THEN 1 ELSE 0 END > 0")
+}
+
 impl Row {
     fn cursor(&self, sort: Sort) -> Cursor {
         let key = match sort {

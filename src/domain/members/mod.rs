@@ -16,6 +16,6 @@ pub use change::{
     suspend,
 };
 pub(super) use change::{Origin, Subject, end, give, hold_listings, join, join_key, listed_as, relist, take};
-pub(super) use list::like;
 pub use list::{Detail, Filter, Listing, Member, Place, Sort, detail, list, may_act};
+pub(super) use list::{has_text, like};
 pub use provision::{Entered, Newcomer, UserChange, provision, update_user};
