@@ -11,7 +11,10 @@
 // A file a noun.
 mod abuse; // what real products got wrong, line by line
 mod activity; // what happened: told, filtered, paged
+mod api; // what programs do: documented commands, versions, asking twice, limits
 mod api_keys; // principals without a person: admitted, bounded, ended
+mod api_matrix; // every route for programs × every key × own, another's, unknown
+mod api_parity; // a page and a call give the same verdict
 mod browser; // what only a real browser shows
 mod bulk; // many members or invitations changed at once
 mod crawl; // a form is on a page if and only if its POST is allowed

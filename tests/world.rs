@@ -322,6 +322,8 @@ const KEPT: &[&str] = &[
     "accounts",
     "account_people",
     "workspaces",
+    "api_keys",
+    "api_key_secrets",
     "roles",
     "members",
     "grants",
@@ -352,7 +354,7 @@ pub async fn keep(app: &TestApp) {
 pub async fn restore(app: &TestApp) {
     // A workspace that is marked as deleted lets its last Owner go.
     let mut sql = String::from(
-        "BEGIN; UPDATE workspaces SET deleted_at = 1; DELETE FROM workspaces; DELETE FROM accounts;
+        "BEGIN; UPDATE workspaces SET deleted_at = 1; DELETE FROM workspaces; DELETE FROM api_keys; DELETE FROM accounts;
          DELETE FROM sessions; DELETE FROM users; DELETE FROM rate_limits;",
     );
     for table in KEPT {
@@ -371,9 +373,10 @@ pub async fn restore(app: &TestApp) {
 /// Every row of one workspace, its events too.
 pub async fn rows_of(app: &TestApp, workspace: Uuid) -> Vec<String> {
     let id = app.id(workspace);
-    let tables = KEPT
-        .iter()
-        .filter(|table| !["users", "accounts", "account_people", "workspaces", "sessions"].contains(table));
+    let tables = KEPT.iter().filter(|table| {
+        !["users", "accounts", "account_people", "workspaces", "api_keys", "api_key_secrets", "sessions"]
+            .contains(table)
+    });
     let mut all = Vec::new();
     for table in tables.chain(&["audit_events"]) {
         for mut row in app.rows(&format!("SELECT * FROM {table} WHERE workspace_id = {id}")).await {

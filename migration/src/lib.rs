@@ -16,6 +16,7 @@ mod m0006_headcounts;
 mod m0007_found_not_passed;
 mod m0008_teams;
 mod m0010_api_keys;
+mod m0011_idempotency;
 mod sql;
 
 /// Runs the steps in order, each at most once.
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_found_not_passed::Migration),
             Box::new(m0008_teams::Migration),
             Box::new(m0010_api_keys::Migration),
+            Box::new(m0011_idempotency::Migration),
         ]
     }
 }

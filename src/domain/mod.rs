@@ -17,6 +17,8 @@ pub mod activity;
 pub mod api_keys;
 pub mod chain;
 pub mod demo;
+pub mod directory;
+pub mod idempotency;
 pub mod identity;
 pub mod invitations;
 pub mod members;

@@ -87,7 +87,7 @@ fn toggle(actor: &Holdings, role: &Role, permission: Permission) -> Toggle {
 }
 
 /// Stands for the set of roles that hold the permission now.
-fn version(all: &Roles, permission: Permission) -> String {
+pub fn version(all: &Roles, permission: Permission) -> String {
     let mut ids: Vec<_> = all.holding(permission).iter().map(|role| *role.id.as_bytes()).collect();
     ids.sort_unstable();
     fingerprint(permission.scope().as_bytes(), ids)

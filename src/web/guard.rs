@@ -89,7 +89,9 @@ async fn admit<P: Access>(req: &HttpRequest, app: &web::Data<App>) -> Result<Rea
 /// asked for.
 pub struct Called<P, I = ()> {
     pub(super) scope: ReadScope<P>,
+    #[allow(dead_code, reason = "for handlers that need more than their scope")]
     pub(super) app: web::Data<App>,
+    #[allow(dead_code, reason = "the same")]
     pub(super) req: HttpRequest,
     pub(super) input: I,
 }
@@ -122,6 +124,7 @@ async fn call<P: Access>(req: &HttpRequest, app: &web::Data<App>) -> Result<Read
 /// A service's request by a live key; no workspace is asked for.
 pub struct Keyed<I = ()> {
     pub(super) key: ApiKey,
+    #[allow(dead_code, reason = "for handlers that ask for it again")]
     pub(super) credential: Credential,
     pub(super) app: web::Data<App>,
     pub(super) req: HttpRequest,

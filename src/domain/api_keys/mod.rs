@@ -7,7 +7,9 @@
 mod change;
 mod list;
 
-pub use change::{Made, Wanted, add, create, rename, revoke, rotate};
+pub use change::{
+    MOST_OVERLAP, Made, Wanted, add, create, rename, revoke, rotate, version, version_under_lock,
+};
 pub use list::{Filter, Listed, Listing, Waiting, list, look, waiting};
 
 use super::{

@@ -1,35 +1,44 @@
 //! People, as a workspace and its applications know them.
 
-use super::{Json, json};
+use super::{Json, Said, input::IfMatch, reply::Tagged, spec};
 use crate::{
-    domain::members,
+    domain::{Refused, members},
     policy::perm,
-    web::{
-        form::Target,
-        guard::{Answer, Called},
-    },
+    web::{form::Target, guard::Called},
 };
-use actix_web::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// What to change about a user in this workspace.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Change {
+pub struct UserChange {
     /// Slugs: exactly these roles of their own.
+    #[schema(schema_with = spec::roles)]
     roles: Vec<String>,
 }
 
-#[derive(Serialize)]
-struct Changed {
+/// What a user has in this workspace now.
+#[derive(Serialize, ToSchema)]
+pub struct UserChanged {
     user_id: Uuid,
     roles: Vec<String>,
 }
 
-pub async fn update(cx: Called<perm::UpdateMemberRoles, (Target, Json<Change>)>) -> Answer {
-    let (Target(user), Json(change)) = cx.input;
+pub async fn update(
+    cx: Called<perm::UpdateMemberRoles, (Target, IfMatch, Json<UserChange>)>,
+) -> Said<Tagged<UserChanged>> {
+    let (Target(user), seen, Json(change)) = cx.input;
     let roles = change.roles;
-    cx.scope.write(async |s| members::change_roles_of_user(s, user, &roles).await).await?;
-    Ok(json(StatusCode::OK, &Changed { user_id: user, roles }))
+    let mut version = String::new();
+    let change = async |s: &mut _| {
+        let id = members::of_user_under_lock(s, user).await?;
+        seen.check(&members::version_under_lock(s, id).await?)?;
+        let changed = members::change_roles(s, id, &roles).await?;
+        version = members::version_under_lock(s, id).await?;
+        Ok::<_, Refused>(changed)
+    };
+    cx.scope.write(change).await?;
+    Ok(Tagged { body: UserChanged { user_id: user, roles }, version })
 }
