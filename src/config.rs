@@ -54,6 +54,10 @@ pub struct Config {
     #[arg(long, env = "BAILIWICK_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<Network>,
 
+    /// Calls that one API key may make in a minute, at each node; ten times as many decisions. 0 for any number.
+    #[arg(long, env = "BAILIWICK_CALLS_PER_MINUTE", default_value = "600")]
+    pub calls_per_minute: u32,
+
     /// Threads that answer requests. [default: one a core]
     #[arg(long, env = "BAILIWICK_WORKERS")]
     pub workers: Option<usize>,
@@ -118,6 +122,7 @@ impl Config {
             mail_from: None,
             sign_up: SignUp::Open,
             trusted_proxies: Vec::new(),
+            calls_per_minute: 0,
             workers: Some(2),
         }
     }

@@ -85,7 +85,8 @@ impl Application {
         let db = Db::open(&config, shown_url.clone(), clock).await?;
         let mailer = Mailer::new(&config, &public_url)?;
         let settings = web::Settings::new(&config, &public_url, cookie_key(&config)?);
-        let app = Data::new(web::App { db: db.counted(), settings });
+        let calls = web::Calls::new(config.calls_per_minute);
+        let app = Data::new(web::App { db: db.counted(), settings, calls });
         let server = listen(listener, app, config.workers)?;
         let workers = vec![tokio::spawn(send_mail(db.clone(), mailer)), tokio::spawn(keep_house(db.clone()))];
         Ok(Self { server, address, public_url: shown_url, db, workers })
@@ -143,6 +144,7 @@ fn listen(listener: TcpListener, app: Data<web::App>, workers: Option<usize>) ->
     let factory = move || {
         App::new()
             .app_data(app.clone())
+            .wrap(from_fn(web::limit_calls))
             .wrap(from_fn(web::refuse_cross_site))
             .wrap(web::session_middleware(&app))
             .wrap(security_headers(&app))
@@ -187,25 +189,27 @@ fn security_headers(app: &web::App) -> DefaultHeaders {
     }
 }
 
-/// Tells the caller the id under which its request stands in the log.
+/// Tells the caller the id of its request: its own, if it sent one, or else the one in the log, which
+/// has both.
 async fn name_request<B: actix_web::body::MessageBody>(
     req: actix_web::dev::ServiceRequest,
     next: actix_web::middleware::Next<B>,
 ) -> Result<actix_web::dev::ServiceResponse<B>, actix_web::Error> {
     use actix_web::HttpMessage;
-    let name = header::HeaderName::from_static("x-request-id");
-    // One that the caller chose comes back, in place of ours: short, and of what can be seen.
-    let is_plain = |value: &header::HeaderValue| {
-        (1..=128).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic)
-    };
-    let theirs = req.headers().get(&name).filter(|value| is_plain(value)).cloned();
-    let id = req.extensions().get::<RequestId>().copied();
+    let own = req.extensions().get::<RequestId>().map(ToString::to_string);
+    let id = callers_id(req.headers()).map(str::to_owned).or(own);
     let mut response = next.call(req).await?;
-    let ours = || id.and_then(|id| header::HeaderValue::from_str(&id.to_string()).ok());
-    if let Some(value) = theirs.or_else(ours) {
-        response.headers_mut().insert(name, value);
+    if let Some(value) = id.and_then(|id| header::HeaderValue::from_str(&id).ok()) {
+        response.headers_mut().insert(header::HeaderName::from_static("x-request-id"), value);
     }
     Ok(response)
+}
+
+/// How the caller calls its request: visible ASCII and no more of it than an id needs.
+fn callers_id(headers: &header::HeaderMap) -> Option<&str> {
+    let id = headers.get("x-request-id")?.to_str().ok()?;
+    let is_sane = (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
+    is_sane.then_some(id)
 }
 
 /// What the log tells of a request: the pattern of its path and never the path, which may hold the
@@ -220,6 +224,7 @@ impl RootSpanBuilder for RequestLog {
         tracing::info_span!(
             "request",
             request_id = id.map(tracing::field::display),
+            called = callers_id(req.headers()),
             method = %req.method(),
             route,
             status = tracing::field::Empty,

@@ -13,7 +13,10 @@ mod abuse; // what real products got wrong, line by line
 mod access; // what somebody can do and why; what a change would do; taking one back
 mod accounts; // the tenant: its people, its admins, and who may create workspaces
 mod activity; // what happened: told, filtered, paged
+mod api; // what programs do: documented commands, versions, asking twice, limits
 mod api_keys; // principals without a person: admitted, bounded, ended
+mod api_matrix; // every route for programs × every key × own, another's, unknown
+mod api_parity; // a page and a call give the same verdict
 mod browser; // what only a real browser shows
 mod bulk; // many members or invitations changed at once
 mod crawl; // a form is on a page if and only if its POST is allowed
@@ -38,6 +41,7 @@ mod races; // twenty at once, on real connections
 mod refusals; // what a refusal looks like, and what leads on
 mod roles; // made, named, edited, compared, deleted
 mod security; // one row a permission, saved at once
+mod sequences; // random calls against a model of the rules: nobody comes to hold what nobody could give
 mod statements; // how many SQL statements a page costs
 mod support;
 mod teams; // people who belong together, and the roles that come with it

@@ -17,6 +17,7 @@ mod m0007_found_not_passed;
 mod m0008_teams;
 mod m0009_accounts;
 mod m0010_api_keys;
+mod m0011_idempotency;
 mod m0013_decisions;
 mod sql;
 
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_teams::Migration),
             Box::new(m0009_accounts::Migration),
             Box::new(m0010_api_keys::Migration),
+            Box::new(m0011_idempotency::Migration),
             Box::new(m0013_decisions::Migration),
         ]
     }

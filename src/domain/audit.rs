@@ -467,6 +467,11 @@ impl<T> Recorded<T> {
         Self { value, entries: Vec::new() }
     }
 
+    /// What the change came to, before it is committed.
+    pub fn value(&self) -> &T {
+        &self.value
+    }
+
     pub(super) fn into_parts(self) -> (T, Vec<(Event, Target)>) {
         (self.value, self.entries)
     }

@@ -437,6 +437,7 @@ fn origin(who: &str) -> Origin {
         address: format!("192.0.2.{}", number + 10),
         user_agent: user_agent.to_owned(),
         route: "GET /w/{workspace}/activity".to_owned(),
+        attempt: None,
     }
 }
 

@@ -20,6 +20,8 @@ pub mod api_keys;
 pub mod chain;
 pub mod decisions;
 pub mod demo;
+pub mod directory;
+pub mod idempotency;
 pub mod identity;
 pub mod invitations;
 pub mod members;

@@ -249,6 +249,7 @@ pub async fn housekeeping(db: &Db) -> Result<(), DbErr> {
 /// The database's own.
 pub async fn sweep(db: &Db) -> Result<(), DbErr> {
     super::limits::sweep(db).await?;
+    super::idempotency::sweep(db).await?;
     let now = db.now_ms();
     let tx = db.begin().await?;
     tx.run("DELETE FROM sessions WHERE expires_at <= $1", vec![now.into()]).await?;

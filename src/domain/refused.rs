@@ -42,6 +42,9 @@ pub enum Refused {
     /// A link or an offer that is used up. 410
     #[error("{0}")]
     Gone(Gone),
+    /// It is not any more what the request says it must be. 412
+    #[error("it was changed meanwhile")]
+    Stale,
     /// What was typed; each field with its sentence. 422
     #[error("the input is not valid")]
     Invalid(Invalid),
@@ -129,6 +132,26 @@ pub enum Conflict {
         "This person is still a member of workspaces of the account: {0}. An Owner or Admin of each removes them there first."
     )]
     InWorkspaces(i64),
+    #[error(
+        "This is a built-in role: it keeps its name and its description, and what it may do in Bailiwick is set on the Security page or with PUT on its scopes. Send scopes of your own applications alone."
+    )]
+    BuiltInRole,
+    #[error(
+        "There is a role with this slug already, and it is another one. Change it with PATCH and with PUT on its scopes, or choose another slug."
+    )]
+    RoleExists,
+    #[error(
+        "Whoever answers for this key is no active person of the account any more. Name a person of the account as “owner”."
+    )]
+    NobodyAnswers,
+    #[error(
+        "The first request with this Idempotency-Key is still being answered. Wait a moment, then ask again."
+    )]
+    StillRunning,
+    #[error(
+        "This was done by the first request with this Idempotency-Key. Its answer held a secret that was told once, or it was lost: it is not kept. Nothing was done again."
+    )]
+    DoneBefore,
 }
 
 /// A link or an offer that is used up.

@@ -49,6 +49,7 @@ use super::{
     api_keys::ApiKey,
     audit::{self, Actor as AuditActor, Circumstances, Head, Outcome, Recorded},
     db::Sql,
+    idempotency,
     identity::{Person, presence},
     owners,
     readers::Readers,
@@ -76,6 +77,8 @@ pub struct Origin {
     pub user_agent: String,
     /// Method and path pattern, such as `POST /w/{workspace}/members/{member}/roles`.
     pub route: String,
+    /// The attempt under an Idempotency-Key that this request is: its change marks it as done.
+    pub attempt: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,6 +204,13 @@ pub struct Workspace {
     pub account_id: Uuid,
     pub slug: String,
     pub name: String,
+}
+
+impl Workspace {
+    /// Stands for its name and slug as they are now.
+    pub fn version(&self) -> String {
+        roles::fingerprint(self.id.as_bytes(), [&self.name, &self.slug])
+    }
 }
 
 impl Actor {
@@ -594,6 +604,12 @@ impl Transaction {
         }
         let about = Circumstances { actor, origin: &self.origin, at: self.now, outcome: Outcome::Done };
         audit::append(&self.tx, &mut self.head, &about, &entries).await?;
+        if let Some(attempt) = self.origin.attempt
+            && let Err(refused) = idempotency::done(&self.tx, attempt, self.now).await
+        {
+            self.roll_back().await?;
+            return Err(refused);
+        }
         self.tx.commit().await?;
         self.db.outbox_ready().notify_one();
         Ok(value)
@@ -931,6 +947,7 @@ mod tests {
             address: String::new(),
             user_agent: String::new(),
             route: String::new(),
+            attempt: None,
         };
         let tx = db.begin().await.expect("a transaction");
         let open = Transaction { db: db.clone(), tx, now: 1, head: Head::start(workspace), origin };

@@ -95,7 +95,7 @@ fn toggle(actor: &Holdings, role: &Role, permission: Permission, people: i64) ->
 }
 
 /// Stands for the set of roles that hold the permission now.
-pub(super) fn version(all: &Roles, permission: Permission) -> String {
+pub fn version(all: &Roles, permission: Permission) -> String {
     let mut ids: Vec<_> = all.holding(permission).iter().map(|role| *role.id.as_bytes()).collect();
     ids.sort_unstable();
     fingerprint(permission.scope().as_bytes(), ids)

@@ -30,7 +30,13 @@ pub(super) async fn people(db: &Db) -> Result<i64, Refused> {
 }
 
 fn origin(route: &str) -> Origin {
-    Origin { via: Via::Command, address: String::new(), user_agent: String::new(), route: route.into() }
+    Origin {
+        via: Via::Command,
+        address: String::new(),
+        user_agent: String::new(),
+        route: route.into(),
+        attempt: None,
+    }
 }
 
 /// Inserts a person whose address counts as confirmed.

@@ -1,12 +1,14 @@
 //! The workspaces of a person, and the door through which a new one comes.
 
 use super::{
-    Db, Event, Invalid, Name, Recorded, Refused, Slug, Target, TargetKind, accounts,
-    audit::Actor,
+    Conflict, Db, Event, Invalid, Name, Recorded, Refused, Slug, Target, TargetKind, accounts,
+    api_keys::ApiKey,
     db::Sql,
     identity::Person,
-    limits, members, roles,
-    scope::{self, Origin, Scoped, Transaction},
+    limits, members,
+    paging::{Cursor, Key, Order, Page, Position},
+    roles,
+    scope::{self, Origin, Principal, Scoped, Transaction},
 };
 use crate::{entity::workspace, policy::BuiltIn};
 use sea_orm::{
@@ -46,6 +48,41 @@ pub async fn of_person(db: &Db, person: &Person) -> Result<Vec<Listed>, Refused>
     Ok(db.read().all(sql, vec![person.user_id.into()]).await?)
 }
 
+/// A workspace as a key that is a member of it finds it.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct OfKey {
+    pub id: Uuid,
+    pub slug: String,
+    pub name: String,
+    pub account_id: Uuid,
+    pub created_at: i64,
+    /// `active` or `suspended`: the membership, or all of the workspace.
+    pub status: String,
+    /// Slugs of the key's roles, apart by spaces.
+    pub role_set: String,
+    /// The key means this one where a request names none.
+    pub is_home: bool,
+}
+
+/// The workspaces in which this key has a membership, by slug.
+///
+/// # Errors
+/// [`Refused::Invalid`] for a page link of another list.
+pub async fn of_key(db: &Db, key: &ApiKey, at: &Position) -> Result<Page<OfKey>, Refused> {
+    let mut sql = "SELECT w.id, w.slug, w.name, w.account_id, w.created_at, m.role_set,
+            CASE WHEN w.suspended_at IS NOT NULL THEN 'suspended' ELSE m.status END AS status,
+            (k.home_id IS NOT NULL AND k.home_id = w.id) AS is_home
+        FROM members m CROSS JOIN workspaces w CROSS JOIN api_keys k
+        WHERE m.api_key_id = $1 AND w.id = m.workspace_id AND w.deleted_at IS NULL AND k.id = m.api_key_id"
+        .to_owned();
+    let order = Order { column: "w.slug || ''", is_text: true, id: "", descending: false };
+    let mut values = Vec::new();
+    order.finish(&mut sql, &mut values, at)?;
+    values.insert(0, key.id.into());
+    let rows: Vec<OfKey> = db.read().all(&sql, values).await?;
+    Ok(Page::cut(rows, at, |row| Cursor::new(Key::Text(row.slug.clone()), row.id)))
+}
+
 /// Founds a workspace in an account in which the person may, or, with none named, in a new account of
 /// their own.
 ///
@@ -80,7 +117,7 @@ pub(super) async fn create_unlimited(
             Some(id) => accounts::lock_to_found(&open.tx, id, actor.id).await?,
             None => accounts::create(&open.tx, name, actor.id, open.now).await?,
         };
-        insert(open, account, name, slug, &actor).await?;
+        insert(open, account, name, slug, actor.id).await?;
         let event = Event::WorkspaceCreated { name: name.to_string(), slug: slug.to_string() };
         let target = Target::named(TargetKind::Workspace, name.to_string());
         Ok((account, Recorded::new(slug.clone(), event, target)))
@@ -92,12 +129,73 @@ pub(super) async fn create_unlimited(
     done
 }
 
+/// What a key lacks that founds a workspace without being an admin of its account.
+pub const NOT_ADMIN: &str = "This key doesn't administer its account, so it can't make workspaces. An admin of the account can make one that does, on the account's page.";
+
+/// Founds a workspace in the account of a key that administers it. Its first Owner is a person of the
+/// account: `owner`, or else whoever answers for the key, which becomes an Owner beside them. The
+/// key's home stays where it is. Answers the workspace's id.
+///
+/// # Errors
+/// [`Refused::NotAllowed`], [`Refused::Invalid`] on `slug` or `owner`, [`Conflict::NobodyAnswers`],
+/// [`Refused::TooMany`].
+pub async fn create_by_key(
+    db: &Db,
+    key: &ApiKey,
+    owner: Option<Uuid>,
+    name: &Name,
+    slug: &Slug,
+    origin: &Origin,
+) -> Result<Uuid, Refused> {
+    if !key.is_admin {
+        return Err(Refused::NotAllowed(NOT_ADMIN));
+    }
+    limits::FOUND.spend(db, &key.id.to_string(), 1).await?;
+    let actor = Principal::ApiKey(key.clone()).audited();
+    scope::found(db, &actor, origin, async |open| {
+        // Nobody is taken out of the account meanwhile.
+        accounts::lock_for_key(&open.tx, key.account_id).await?;
+        // As it is now: it may have been revoked since the request was admitted.
+        let sql = "SELECT k.id FROM api_keys k WHERE k.id = $1 AND k.is_admin AND k.revoked_at IS NULL
+            AND (k.expires_at IS NULL OR k.expires_at > $2)";
+        let live: Option<Id> = open.tx.first(sql, vec![key.id.into(), open.now.into()]).await?;
+        live.ok_or(Refused::SignedOut)?;
+        let sql = "SELECT u.id FROM account_people p CROSS JOIN users u WHERE p.account_id = $1
+            AND p.user_id = $2 AND u.id = p.user_id AND u.suspended_at IS NULL";
+        let values = vec![key.account_id.into(), owner.unwrap_or(key.made_by).into()];
+        let founder: Option<Id> = open.tx.first(sql, values).await?;
+        let founder = match (founder, owner) {
+            (Some(founder), _) => founder.id,
+            (None, Some(_)) => {
+                return Err(Invalid::field("owner", "Choose an active person of the account.").into());
+            }
+            (None, None) => return Err(Conflict::NobodyAnswers.into()),
+        };
+        let owners = insert(open, key.account_id, name, slug, founder).await?;
+        members::join_key(open, key.id, &key.name, founder, &[owners]).await?;
+        let made = Event::WorkspaceCreated { name: name.to_string(), slug: slug.to_string() };
+        let added = Event::ApiKeyAdded { roles: vec![BuiltIn::Owner.name().to_owned()] };
+        let entries = vec![
+            (made, Target::named(TargetKind::Workspace, name.to_string())),
+            (added, Target::new(TargetKind::ApiKey, key.id, key.name.clone())),
+        ];
+        Ok((key.account_id, Recorded::many(open.workspace_id(), entries)))
+    })
+    .await
+}
+
+#[derive(FromQueryResult)]
+struct Id {
+    id: Uuid,
+}
+
 pub(super) async fn slug_is_free(connection: &impl ConnectionTrait, slug: &Slug) -> Result<bool, Refused> {
     let taken = workspace::Entity::find().filter(workspace::Column::Slug.eq(slug.as_str()));
     Ok(taken.one(connection).await?.is_none())
 }
 
-/// Makes the workspace that `open` was opened for: its roles, and its founder as first Owner.
+/// Makes the workspace that `open` was opened for: its roles, and its founder as first Owner. Answers
+/// the id of the Owners' role.
 ///
 /// # Errors
 /// [`Refused::Invalid`] on the field `slug` where it is taken.
@@ -106,8 +204,8 @@ pub(super) async fn insert(
     account: Uuid,
     name: &Name,
     slug: &Slug,
-    founder: &Actor,
-) -> Result<(), Refused> {
+    founder: Uuid,
+) -> Result<Uuid, Refused> {
     if !slug_is_free(&open.tx, slug).await? {
         return Err(taken());
     }
@@ -128,7 +226,8 @@ pub(super) async fn insert(
     }
     let ids = roles::seed(open).await?;
     let owner = ids.get(&BuiltIn::Owner).copied().ok_or(Refused::Hidden)?;
-    members::join(open, founder.id, members::Origin::Founder, &[owner]).await.map(drop)
+    members::join(open, founder, members::Origin::Founder, &[owner]).await?;
+    Ok(owner)
 }
 
 pub(super) fn taken() -> Refused {

@@ -47,6 +47,7 @@ use actix_web::{
     Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, dev::Payload, error::InternalError, web,
 };
 use futures_util::future::LocalBoxFuture;
+use std::marker::PhantomData;
 use uuid::Uuid;
 
 /// What a handler answers: a page, or why not.
@@ -103,7 +104,9 @@ async fn admit<P: Access>(req: &HttpRequest, app: &web::Data<App>) -> Result<Rea
 /// asked for.
 pub struct Called<P, I = ()> {
     pub(super) scope: ReadScope<P>,
+    #[allow(dead_code, reason = "for handlers that need more than their scope")]
     pub(super) app: web::Data<App>,
+    #[allow(dead_code, reason = "the same")]
     pub(super) req: HttpRequest,
     pub(super) input: I,
 }
@@ -136,16 +139,18 @@ async fn call<P: Access>(req: &HttpRequest, app: &web::Data<App>) -> Result<Read
 /// A service's question about somebody. What it asks is read before it is admitted, so that one
 /// statement can do both; whoever is not admitted learns nothing of what was wrong with it. The only
 /// ways on are [`Asking::decide`] and [`Asking::scope`], and both admit.
-pub struct Asking {
+pub struct Asking<Q = ()> {
     pub(super) req: HttpRequest,
     /// `None` where it is no JSON.
     pub(super) body: Option<serde_json::Value>,
     app: web::Data<App>,
     credential: Credential,
     named: Option<String>,
+    /// What it must be, as the document tells it.
+    asks: PhantomData<Q>,
 }
 
-impl Asking {
+impl<Q> Asking<Q> {
     /// Admits the service and answers its question.
     ///
     /// # Errors
@@ -173,7 +178,7 @@ impl Asking {
     }
 }
 
-impl FromRequest for Asking {
+impl<Q: 'static> FromRequest for Asking<Q> {
     type Error = Error;
     type Future = LocalBoxFuture<'static, Result<Self, Error>>;
 
@@ -184,7 +189,8 @@ impl FromRequest for Asking {
             let read = api::secret(&req).and_then(|secret| Ok((secret, api::named_workspace(&req)?)));
             let (secret, named) = read.map_err(|refused| refusal(&req, &refused))?;
             let body = api::access::read(payload).await.map_err(|broken| form::refusal(&req, &broken))?;
-            Ok(Self { credential: Credential::of_api_key(&secret), req, body, app, named })
+            let credential = Credential::of_api_key(&secret);
+            Ok(Self { credential, req, body, app, named, asks: PhantomData })
         })
     }
 }
@@ -192,6 +198,7 @@ impl FromRequest for Asking {
 /// A service's request by a live key; no workspace is asked for.
 pub struct Keyed<I = ()> {
     pub(super) key: ApiKey,
+    #[allow(dead_code, reason = "for handlers that ask for it again")]
     pub(super) credential: Credential,
     pub(super) app: web::Data<App>,
     pub(super) req: HttpRequest,

@@ -13,11 +13,14 @@ mod problem;
 mod session;
 mod when;
 
+pub use api::limits::Calls;
+
 pub mod guard;
 pub mod routes;
 #[cfg(feature = "bench")]
 pub mod samples;
 
+pub(crate) use api::limits::limit_calls;
 pub(crate) use assets::serve as serve_asset;
 pub(crate) use cross_site::refuse_cross_site;
 pub(crate) use length::need_length;
@@ -35,6 +38,8 @@ use url::Url;
 pub struct App {
     pub db: Db,
     pub settings: Settings,
+    /// The calls of API keys in this minute.
+    pub calls: Calls,
 }
 
 /// What the pages need to know of the configuration.

@@ -1,8 +1,8 @@
 //! Where a request comes from: the network address, the browser, the route.
 
-use super::App;
+use super::{App, api::idempotency::AttemptId};
 use crate::domain::scope::{Origin, Via};
-use actix_web::{HttpRequest, http::header, web};
+use actix_web::{HttpMessage, HttpRequest, http::header, web};
 use std::net::IpAddr;
 
 /// Reads the origin of a request, for the audit and the rate limits.
@@ -14,12 +14,14 @@ pub(super) fn of(req: &HttpRequest) -> Origin {
         address: address(req).map_or_else(|| "unknown".to_owned(), |address| address.to_string()),
         user_agent: agent.chars().filter(|c| !c.is_control()).take(200).collect(),
         route: format!("{} {pattern}", req.method()),
+        attempt: None,
     }
 }
 
 /// The same for a request by an API key.
 pub(super) fn of_call(req: &HttpRequest) -> Origin {
-    Origin { via: Via::Api, ..of(req) }
+    let attempt = req.extensions().get::<AttemptId>().map(|id| id.0);
+    Origin { via: Via::Api, attempt, ..of(req) }
 }
 
 /// The client's address. X-Forwarded-For counts only as far as trusted proxies wrote it: read from

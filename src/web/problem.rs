@@ -164,6 +164,11 @@ pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
                 problem
             }
         }
+        Refused::Stale => Problem::new(
+            StatusCode::PRECONDITION_FAILED,
+            "It was changed meanwhile",
+            "It is not any more what your If-Match says. Nothing was overwritten: read it again, and decide again.",
+        ),
         Refused::Invalid(invalid) => {
             let mut problem = Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,

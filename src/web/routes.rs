@@ -2,12 +2,18 @@
 //! route without a row does not exist.
 
 use super::{
-    api,
+    api::{
+        self,
+        openapi::{self, Input, Reply, Sketch},
+    },
     form::Submitted,
     guard::{AccountAdmin, Answer, Asking, Authorized, Called, Keyed, Public, SignedIn},
     method_not_allowed, pages, problem,
 };
-use crate::policy::{self, Needs, perm};
+use crate::{
+    domain::Refused,
+    policy::{self, Needs, perm},
+};
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse, guard,
     http::{Method, header},
@@ -35,7 +41,13 @@ pub struct Route {
     pub method: Method,
     pub path: &'static str,
     pub access: Access,
+    /// What it does, in a sentence; of those for programs.
+    pub summary: &'static str,
     mount: Box<dyn Fn() -> actix_web::Route>,
+    /// How the document of the API tells it; of those for programs.
+    sketch: Option<fn(&Method, &str, Access) -> Sketch>,
+    /// Statuses under which it is refused, beside those that its types tell.
+    more_refusals: Vec<u16>,
 }
 
 impl Route {
@@ -47,12 +59,7 @@ impl Route {
         let verb = method.clone();
         let mount = move || {
             let handler = handler.clone();
-            let route = match verb {
-                // A HEAD is a GET whose body nobody wants.
-                Method::GET => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
-                _ => web::route().method(verb.clone()),
-            };
-            route.to(move |req: HttpRequest, input: I| {
+            of_method(&verb).to(move |req: HttpRequest, input: I| {
                 let handler = handler.clone();
                 async move {
                     match handler(input).await {
@@ -62,7 +69,68 @@ impl Route {
                 }
             })
         };
-        Self { method, path, access, mount: Box::new(mount) }
+        Self::mounted(method, path, access, Box::new(mount))
+    }
+
+    fn mounted(
+        method: Method,
+        path: &'static str,
+        access: Access,
+        mount: Box<dyn Fn() -> actix_web::Route>,
+    ) -> Self {
+        Self { method, path, access, summary: "", mount, sketch: None, more_refusals: Vec::new() }
+    }
+
+    /// A route for programs.
+    fn call<I, O, H>(
+        method: Method,
+        path: &'static str,
+        access: Access,
+        sketch: fn(&Method, &str, Access) -> Sketch,
+        handler: H,
+    ) -> Self
+    where
+        I: FromRequest + 'static,
+        O: Reply + 'static,
+        H: AsyncFn(I) -> Result<O, Refused> + Clone + 'static,
+    {
+        let verb = method.clone();
+        let mount = move || {
+            let handler = handler.clone();
+            let known: Vec<String> = sketch(&verb, path, access).query().map(str::to_owned).collect();
+            of_method(&verb).to(move |req: HttpRequest, payload: web::Payload| {
+                let (handler, known) = (handler.clone(), known.clone());
+                async move { api::answer(req, payload.into_inner(), &known, &handler).await }
+            })
+        };
+        Self { sketch: Some(sketch), ..Self::mounted(method, path, access, Box::new(mount)) }
+    }
+
+    /// Says what it does.
+    pub fn says(mut self, summary: &'static str) -> Self {
+        self.summary = summary;
+        self
+    }
+
+    /// A status under which it is refused, which its types do not tell.
+    fn also(mut self, status: u16) -> Self {
+        self.more_refusals.push(status);
+        self
+    }
+
+    /// How the document of the API tells it; `None` for a page.
+    pub fn sketch(&self) -> Option<Sketch> {
+        let mut sketch = self.sketch?(&self.method, self.path, self.access);
+        sketch.refusals.extend(&self.more_refusals);
+        Some(sketch)
+    }
+}
+
+fn of_method(method: &Method) -> actix_web::Route {
+    match *method {
+        // A HEAD is a GET whose body nobody wants.
+        Method::GET => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
+        _ => web::route().method(method.clone()),
     }
 }
 
@@ -137,57 +205,168 @@ where
 }
 
 /// A service's request in a workspace.
-pub fn call<P, I, H>(method: Method, path: &'static str, _: P, handler: H) -> Route
+pub fn call<P, I, O, H>(method: Method, path: &'static str, _: P, handler: H) -> Route
 where
     P: policy::Access,
-    I: FromRequest + 'static,
-    H: AsyncFn(Called<P, I>) -> Answer + Clone + 'static,
+    I: FromRequest + Input + 'static,
+    O: Reply + 'static,
+    H: AsyncFn(Called<P, I>) -> Result<O, Refused> + Clone + 'static,
 {
-    Route::new(method, path, Access::Member(P::NEEDS), handler)
+    Route::call(method, path, Access::Member(P::NEEDS), openapi::sketch::<I, O>, handler)
 }
 
-fn keyed_call<I, H>(method: Method, path: &'static str, handler: H) -> Route
+fn keyed_call<I, O, H>(method: Method, path: &'static str, handler: H) -> Route
 where
-    I: FromRequest + 'static,
-    H: AsyncFn(Keyed<I>) -> Answer + Clone + 'static,
+    I: FromRequest + Input + 'static,
+    O: Reply + 'static,
+    H: AsyncFn(Keyed<I>) -> Result<O, Refused> + Clone + 'static,
 {
-    Route::new(method, path, Access::Key, handler)
+    Route::call(method, path, Access::Key, openapi::sketch::<I, O>, handler)
 }
 
-fn asking_call<H>(path: &'static str, handler: H) -> Route
+fn asking_call<Q, O, H>(path: &'static str, handler: H) -> Route
 where
-    H: AsyncFn(Asking) -> Answer + Clone + 'static,
+    Asking<Q>: Input,
+    Q: 'static,
+    O: Reply + 'static,
+    H: AsyncFn(Asking<Q>) -> Result<O, Refused> + Clone + 'static,
 {
     let needs = <perm::CheckAccess as policy::Access>::NEEDS;
-    Route::new(Method::POST, path, Access::Member(needs), handler)
+    Route::call(Method::POST, path, Access::Member(needs), openapi::sketch::<Asking<Q>, O>, handler)
 }
 
-fn open_call<I, H>(method: Method, path: &'static str, handler: H) -> Route
+fn open_call<I, O, H>(method: Method, path: &'static str, handler: H) -> Route
 where
-    I: FromRequest + 'static,
-    H: AsyncFn(Public<I>) -> Answer + Clone + 'static,
+    I: FromRequest + Input + 'static,
+    O: Reply + 'static,
+    H: AsyncFn(Public<I>) -> Result<O, Refused> + Clone + 'static,
 {
-    Route::new(method, path, Access::Public, handler)
+    Route::call(method, path, Access::Public, openapi::sketch::<I, O>, handler)
 }
 
 /// Every route for programs.
 pub fn api_table() -> Vec<Route> {
-    use api::{access, api_keys, members, resources, users};
+    use api::{
+        access, api_keys, audit, directory, invitations, members, ownership, permissions, resources, roles,
+        teams, users, workspaces,
+    };
+    use perm::*;
+    const GET: Method = Method::GET;
+    const POST: Method = Method::POST;
+    const PUT: Method = Method::PUT;
+    const PATCH: Method = Method::PATCH;
+    const DELETE: Method = Method::DELETE;
     vec![
-        call(Method::GET, "/api/sso/v1/members", perm::ReadMembers, members::index),
-        call(Method::POST, "/api/sso/v1/users", perm::InviteMembers, users::create),
-        call(Method::PATCH, "/api/sso/v1/users/{user}", perm::UpdateMemberRoles, users::update),
-        keyed_call(Method::GET, "/api/sso/v1/apikeys/self", api_keys::own),
-        open_call(Method::POST, "/api/sso/v1/apikeys/verify", api_keys::verify),
-        call(Method::GET, "/api/sso/v1/resources", perm::CheckAccess, resources::index),
-        call(Method::POST, "/api/sso/v1/resources", perm::CheckAccess, resources::register),
-        call(Method::DELETE, "/api/sso/v1/resources", perm::CheckAccess, resources::forget),
-        asking_call("/access/v1/evaluation", access::evaluation),
-        asking_call("/access/v1/evaluations", access::evaluations),
-        asking_call("/access/v1/search/subject", access::search_subjects),
-        asking_call("/access/v1/search/resource", access::search_resources),
-        asking_call("/access/v1/search/action", access::search_actions),
-        open_call(Method::GET, "/.well-known/authzen-configuration", access::configuration),
+        open_call(GET, openapi::DOCUMENT, openapi::show).says("This document"),
+        keyed_call(GET, "/api/sso/v1/workspaces", workspaces::index)
+            .says("The workspaces that the key is a member of"),
+        keyed_call(POST, "/api/sso/v1/workspaces", workspaces::create)
+            .says("Makes a workspace; for keys that administer their account"),
+        call(GET, "/api/sso/v1/workspaces/{workspace}", Membership, workspaces::show).says("One workspace"),
+        call(PATCH, "/api/sso/v1/workspaces/{workspace}", UpdateOrganization, workspaces::update)
+            .says("Changes a workspace's name or slug"),
+        call(DELETE, "/api/sso/v1/workspaces/{workspace}", DeleteOrganization, workspaces::delete)
+            .says("Deletes a workspace and everything in it"),
+        call(POST, "/api/sso/v1/departure", Membership, members::leave)
+            .says("The key itself leaves the workspace"),
+        call(GET, "/api/sso/v1/members", ReadMembers, members::index)
+            .says("The members of the workspace: people and keys"),
+        call(GET, "/api/sso/v1/members/{member}", ReadMembers, members::show).says("One member"),
+        call(PATCH, "/api/sso/v1/members/{member}", UpdateMemberRoles, members::update)
+            .says("Gives a member exactly these roles"),
+        call(DELETE, "/api/sso/v1/members/{member}", RemoveMembers, members::remove)
+            .says("Ends a membership"),
+        call(POST, "/api/sso/v1/members/{member}/suspension", SuspendMembers, members::suspend)
+            .says("Shuts a member out, who keeps their roles"),
+        call(POST, "/api/sso/v1/members/{member}/reactivation", SuspendMembers, members::reactivate)
+            .says("Lets a suspended member in again"),
+        call(GET, "/api/sso/v1/ownership-offers", ReadMembers, ownership::index)
+            .says("The offer of ownership that is open, if one is"),
+        call(DELETE, "/api/sso/v1/ownership-offers/{offer}", Membership, ownership::withdraw)
+            .says("Takes an offer of ownership back; for Owners")
+            .also(410),
+        call(GET, "/api/sso/v1/users", ReadMembers, directory::index)
+            .says("The users of the workspace, and where else they are"),
+        call(POST, "/api/sso/v1/users", InviteMembers, users::create)
+            .says("Enters a user: a person of the account, or somebody new"),
+        call(GET, "/api/sso/v1/users/{user}", ReadMembers, directory::show).says("One user"),
+        call(PATCH, "/api/sso/v1/users/{user}", UpdateMemberRoles, users::update)
+            .says("Gives a user roles in the workspace, and an external id"),
+        call(GET, "/api/sso/v1/invitations", ReadInvitations, invitations::index)
+            .says("The invitations, in every state"),
+        call(POST, "/api/sso/v1/invitations", InviteMembers, invitations::send)
+            .says("Invites addresses; answers what became of each"),
+        call(GET, "/api/sso/v1/invitations/{invitation}", ReadInvitations, invitations::show)
+            .says("One invitation"),
+        call(DELETE, "/api/sso/v1/invitations/{invitation}", CancelInvitations, invitations::cancel)
+            .says("Cancels a pending invitation"),
+        call(POST, "/api/sso/v1/invitations/{invitation}/resend", InviteMembers, invitations::resend)
+            .says("Sends an invitation again, under new links"),
+        call(GET, "/api/sso/v1/roles", ReadMembers, roles::index).says("The roles of the workspace"),
+        call(POST, "/api/sso/v1/roles", ManageRoles, roles::create)
+            .says("Makes a role, or says what a built-in role means to your applications"),
+        call(GET, "/api/sso/v1/roles/{role}", ReadMembers, roles::show).says("One role"),
+        call(PATCH, "/api/sso/v1/roles/{role}", ManageRoles, roles::update).says("Names or describes a role"),
+        call(DELETE, "/api/sso/v1/roles/{role}", ManageRoles, roles::delete)
+            .says("Deletes a role, with another in its place"),
+        call(PUT, "/api/sso/v1/roles/{role}/scopes", UpdatePermissions, roles::set_scopes)
+            .says("Sets everything that a role holds"),
+        call(GET, "/api/sso/v1/permissions", ReadMembers, permissions::index)
+            .says("Which roles hold which permission"),
+        call(GET, "/api/sso/v1/permissions/{permission}", ReadMembers, permissions::show)
+            .says("One permission"),
+        call(PUT, "/api/sso/v1/permissions/{permission}", UpdatePermissions, permissions::set)
+            .says("Sets which roles hold a permission"),
+        call(GET, "/api/sso/v1/teams", ReadTeams, teams::index).says("The teams"),
+        call(POST, "/api/sso/v1/teams", CreateTeams, teams::create).says("Starts a team"),
+        call(GET, "/api/sso/v1/teams/{team}", ReadTeams, teams::show).says("One team"),
+        call(PATCH, "/api/sso/v1/teams/{team}", Membership, teams::update)
+            .says("Names or describes a team; for who updates teams"),
+        call(DELETE, "/api/sso/v1/teams/{team}", DeleteTeams, teams::delete).says("Deletes a team"),
+        call(PUT, "/api/sso/v1/teams/{team}/roles", UpdateTeams, teams::set_roles)
+            .says("Sets the roles that everybody in a team holds"),
+        call(GET, "/api/sso/v1/teams/{team}/members", ReadTeams, teams::people)
+            .says("The people of a team, who came last first"),
+        call(POST, "/api/sso/v1/teams/{team}/members", Membership, teams::add)
+            .says("Puts members into a team; for who updates teams"),
+        call(DELETE, "/api/sso/v1/teams/{team}/members/{member}", Membership, teams::take_out)
+            .says("Takes a member out of a team; for who updates teams"),
+        call(PUT, "/api/sso/v1/teams/{team}/members/{member}/lead", UpdateTeams, teams::appoint)
+            .says("Makes somebody a lead of a team, or no lead any more"),
+        call(GET, "/api/sso/v1/apikeys", ReadApiKeys, api_keys::index)
+            .says("The keys that are members of the workspace"),
+        call(POST, "/api/sso/v1/apikeys", ManageApiKeys, api_keys::create)
+            .says("Makes a key; its secret is told this once"),
+        // Before `{key}`, which would take them for an id.
+        keyed_call(GET, "/api/sso/v1/apikeys/self", api_keys::own).says("The key that asks"),
+        open_call(POST, "/api/sso/v1/apikeys/verify", api_keys::verify)
+            .says("What a key is and may do, for a service that was shown it")
+            .also(401),
+        call(GET, "/api/sso/v1/apikeys/waiting", ManageApiKeys, api_keys::waiting)
+            .says("Keys of the account that could be added"),
+        call(GET, "/api/sso/v1/apikeys/{key}", ReadApiKeys, api_keys::show).says("One key"),
+        call(PATCH, "/api/sso/v1/apikeys/{key}", ManageApiKeys, api_keys::update).says("Renames a key"),
+        call(DELETE, "/api/sso/v1/apikeys/{key}", ManageApiKeys, api_keys::revoke)
+            .says("Ends a key for good, everywhere"),
+        call(POST, "/api/sso/v1/apikeys/{key}/rotation", ManageApiKeys, api_keys::rotate)
+            .says("Gives a key another secret, which is told this once"),
+        call(POST, "/api/sso/v1/apikeys/{key}/addition", ManageApiKeys, api_keys::add)
+            .says("Makes a key of the account a member of the workspace"),
+        call(GET, "/api/sso/v1/audit", ReadAudit, audit::index).says("What happened, the latest first"),
+        call(GET, "/api/sso/v1/resources", CheckAccess, resources::index)
+            .says("The resources that applications have registered"),
+        call(POST, "/api/sso/v1/resources", CheckAccess, resources::register)
+            .says("Registers a resource, for searches to find"),
+        call(DELETE, "/api/sso/v1/resources", CheckAccess, resources::forget).says("Forgets a resource"),
+        asking_call("/access/v1/evaluation", access::evaluation).says("May this subject do that?"),
+        asking_call("/access/v1/evaluations", access::evaluations).says("Many questions at once"),
+        asking_call("/access/v1/search/subject", access::search_subjects).says("Who may do that?"),
+        asking_call("/access/v1/search/resource", access::search_resources)
+            .says("On which resources may this subject do that?"),
+        asking_call("/access/v1/search/action", access::search_actions)
+            .says("What may this subject do with that?"),
+        open_call(GET, "/.well-known/authzen-configuration", access::configuration)
+            .says("Where decisions are asked for, as OpenID AuthZEN has it"),
     ]
 }
 

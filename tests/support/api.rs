@@ -9,8 +9,8 @@ use uuid::Uuid;
 /// Calls with one key. Clones share their connections.
 #[derive(Clone)]
 pub struct Api {
-    http: reqwest::Client,
-    base: String,
+    pub http: reqwest::Client,
+    pub base: String,
     /// What is sent as Bearer; `None` sends nothing.
     pub secret: Option<String>,
 }

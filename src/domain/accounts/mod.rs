@@ -122,6 +122,16 @@ pub(super) async fn enter(
     Ok(())
 }
 
+/// Locks an account for a key of it that founds a workspace, until the end of the transaction.
+///
+/// # Errors
+/// [`Refused::Suspended`].
+pub(super) async fn lock_for_key(tx: &DatabaseTransaction, account: Uuid) -> Result<(), Refused> {
+    door::lock(tx, account).await?;
+    let row = account::Entity::find_by_id(account).one(tx).await?.ok_or(Refused::Hidden)?;
+    if row.suspended_at.is_some() { Err(Refused::Suspended(SUSPENDED)) } else { Ok(()) }
+}
+
 /// Locks an account in which this person may found a workspace, until the end of the transaction.
 ///
 /// # Errors

@@ -434,6 +434,19 @@ pub(in crate::domain) async fn end(tx: &impl ConnectionTrait, id: Uuid, now: i64
     Ok(())
 }
 
+/// Stands for what a key is called.
+pub fn version(id: Uuid, name: &str) -> String {
+    roles::fingerprint(id.as_bytes(), [name])
+}
+
+/// The same for a key of this workspace, as it is under the lock.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Conflict::KeyRevoked`].
+pub async fn version_under_lock(s: &WriteScope<perm::ManageApiKeys>, id: Uuid) -> Result<String, Refused> {
+    Ok(version(id, &held(s, id).await?.member.name))
+}
+
 /// Calls a key otherwise, in every list that it is in.
 ///
 /// # Errors

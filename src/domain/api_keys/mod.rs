@@ -8,8 +8,8 @@ mod change;
 mod list;
 
 pub use change::{
-    Made, Wanted, add, create, create_once, made_so_far, may_make_secrets, rename, revoke, rotate,
-    rotate_seen, why_not,
+    MOST_OVERLAP, Made, Wanted, add, create, create_once, made_so_far, may_make_secrets, rename, revoke,
+    rotate, rotate_seen, version, version_under_lock, why_not,
 };
 pub(super) use change::{keep_secret, new_secret, revoke_made_by};
 pub use list::{Filter, Listed, Listing, Waiting, list, look, made_by, waiting};

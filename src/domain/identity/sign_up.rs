@@ -115,7 +115,7 @@ impl Newcomer<'_> {
             let done = self.insert(&open.tx, open.now).await?;
             let account = accounts::create(&open.tx, workspace, self.actor.id, open.now).await?;
             let slug = free_slug(&open.tx, workspace).await?;
-            workspaces::insert(open, account, workspace, &slug, &self.actor).await?;
+            workspaces::insert(open, account, workspace, &slug, self.actor.id).await?;
             let event = Event::WorkspaceCreated { name: workspace.to_string(), slug: slug.to_string() };
             let target = Target::named(TargetKind::Workspace, workspace.to_string());
             Ok((account, Recorded::new(done, event, target)))

@@ -20,6 +20,8 @@ pub struct Listed {
     pub email: String,
     pub inviter: String,
     pub roles: Vec<String>,
+    /// Slugs of the same.
+    pub role_slugs: Vec<String>,
     /// `pending`, `accepted`, `declined`, `cancelled` or `expired`.
     pub status: &'static str,
     pub created_at: i64,
@@ -160,6 +162,7 @@ impl ListedRow {
             may_resend: is_open && refused.is_none(),
             refused,
             roles: roles::names(&offered),
+            role_slugs: offered.iter().map(|role| role.slug.clone()).collect(),
             status,
             created_at: self.created_at,
             sent_at: self.sent_at,

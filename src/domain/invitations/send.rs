@@ -12,7 +12,7 @@ use crate::{
         scope::{ReadScope, Scoped, WriteScope},
     },
     entity::{invitation, invitation_role, invitation_token},
-    policy::perm,
+    policy::{BuiltIn, perm},
     random,
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, FromQueryResult, QueryFilter, sea_query::Expr};
@@ -26,7 +26,7 @@ pub const MOST_AT_ONCE: usize = 200;
 pub struct Batch {
     /// As typed: addresses apart by comma, semicolon, space or line.
     pub emails: String,
-    /// Slugs of the roles to offer.
+    /// Slugs of the roles to offer. None at all means Viewer.
     pub roles: Vec<String>,
     pub message: Message,
 }
@@ -83,7 +83,10 @@ fn unquoted(text: &str) -> String {
 /// # Errors
 /// [`Refused::Invalid`] on `emails` or `role`, [`Refused::Ceiling`] for a role that holds more than
 /// the actor, [`Refused::TooMany`].
-pub async fn send(scope: ReadScope<perm::InviteMembers>, batch: Batch) -> Result<Vec<Sent>, Refused> {
+pub async fn send(scope: ReadScope<perm::InviteMembers>, mut batch: Batch) -> Result<Vec<Sent>, Refused> {
+    if batch.roles.is_empty() {
+        batch.roles = default_roles(&scope)?;
+    }
     let addresses = split(&batch.emails);
     if addresses.is_empty() {
         return Err(Invalid::field("emails", "Enter at least one e-mail address.").into());
@@ -101,6 +104,16 @@ pub async fn send(scope: ReadScope<perm::InviteMembers>, batch: Batch) -> Result
     all.chosen(&batch.roles)?;
     spend(&scope, addresses.len()).await?;
     scope.write(async |s| invite_all(s, &addresses, &batch).await).await
+}
+
+/// Viewer is what choosing none means. Who may not give it, because it holds too much for them, did
+/// not ask for it: they only chose nothing.
+fn default_roles(scope: &ReadScope<perm::InviteMembers>) -> Result<Vec<String>, Invalid> {
+    let viewer = roles::assignable(scope).into_iter().find(|role| role.slug == BuiltIn::Viewer.slug());
+    match viewer.filter(|role| role.refused.is_none()) {
+        Some(viewer) => Ok(vec![viewer.slug]),
+        None => Err(Invalid::field("role", "Choose at least one role.")),
+    }
 }
 
 /// Counts mail to strangers against whoever causes it.

@@ -149,6 +149,10 @@ pub async fn change_roles(
 ///
 /// # Errors
 /// [`Refused::Hidden`] where there is none.
+pub async fn of_user_under_lock<P>(s: &WriteScope<P>, user: Uuid) -> Result<Uuid, Refused> {
+    of_user(s, user).await
+}
+
 pub(in crate::domain) async fn of_user(scope: &impl Scoped, user: Uuid) -> Result<Uuid, Refused> {
     let row = scope.find::<member::Entity>().filter(member::Column::UserId.eq(user));
     Ok(row.one(scope.connection()).await?.ok_or(Refused::Hidden)?.id)
@@ -345,6 +349,22 @@ pub async fn reactivate(
     set_status(s, id, "active", "suspended").await?;
     let event = Event::MemberReactivated { roles: member.role_names() };
     Ok(Recorded::new(member.name.clone(), event, member.target()))
+}
+
+/// Stands for a member's own roles and status as they are under the lock.
+///
+/// # Errors
+/// [`Refused::Hidden`] where this workspace has no such member.
+pub async fn version_under_lock<P>(s: &WriteScope<P>, id: Uuid) -> Result<String, Refused> {
+    let all = s.actor().all_roles.clone();
+    let member = Subject::load(s, &all, id).await?;
+    Ok(version(id, member.is_active, member.own.iter().map(|role| role.slug.as_str())))
+}
+
+/// Stands for a member's own roles and status. The roles come in the workspace's order.
+pub(super) fn version<'a>(id: Uuid, is_active: bool, own: impl Iterator<Item = &'a str>) -> String {
+    let status = if is_active { "active" } else { "suspended" };
+    roles::fingerprint(id.as_bytes(), std::iter::once(status).chain(own))
 }
 
 /// What a member is called.

@@ -1,6 +1,6 @@
 //! Looking at members: the list, one member, and what the viewer could do to them.
 
-use super::change::OWN_ROLES;
+use super::change::{OWN_ROLES, version};
 use crate::{
     domain::{
         Invalid, Refused,
@@ -389,6 +389,15 @@ pub struct Detail {
     pub invitations: i64,
     /// Ownership is offered to somebody at the moment.
     pub offer_pending: bool,
+}
+
+impl Detail {
+    /// Stands for the member's own roles and status as they are now.
+    pub fn version(&self) -> String {
+        let own = self.roles.iter().map(|role| role.slug.as_str());
+        let own = own.filter(|slug| self.own.iter().any(|held| held == slug));
+        version(self.member.id, self.member.is_active, own)
+    }
 }
 
 /// A team that somebody is in.

@@ -52,6 +52,24 @@ impl Bundle {
         Ok(Self(scopes))
     }
 
+    /// The same in one list, as a program sends it: permissions and scopes of applications alike.
+    ///
+    /// # Errors
+    /// A complaint on the field `scopes`.
+    pub fn of(scopes: &[String]) -> Result<Self, Invalid> {
+        let (permissions, typed): (Vec<_>, Vec<_>) =
+            scopes.iter().cloned().partition(|text| Permission::of_scope(text).is_some());
+        if let Some(text) = typed.iter().find(|text| entries(text).as_slice() != [text.as_str()]) {
+            return Err(Invalid::field("scopes", format!("“{}” is not one scope.", cut(text))));
+        }
+        Self::read(&permissions, &typed.join("\n"))
+    }
+
+    /// Those of the customer's own applications.
+    pub(super) fn of_applications(&self) -> impl Iterator<Item = &str> {
+        self.iter().filter(|scope| Permission::of_scope(scope).is_none())
+    }
+
     pub(in crate::domain) fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }

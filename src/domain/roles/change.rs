@@ -11,7 +11,7 @@ use crate::{
         values::folded,
     },
     entity::{grant, role},
-    policy::{BuiltIn, perm},
+    policy::{BuiltIn, Permission, perm},
     random,
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
@@ -46,6 +46,15 @@ pub async fn create(
     named: &Named,
     scopes: &Bundle,
 ) -> Result<Recorded<Made>, Refused> {
+    make(s, named, None, scopes).await
+}
+
+async fn make(
+    s: &mut WriteScope<perm::ManageRoles>,
+    named: &Named,
+    slug: Option<&Slug>,
+    scopes: &Bundle,
+) -> Result<Recorded<Made>, Refused> {
     let all = s.actor().all_roles.clone();
     s.actor().holdings.may_assign(&scopes.holdings())?;
     if all.iter().filter(|role| !role.built_in).count() >= MOST_ROLES {
@@ -53,7 +62,8 @@ pub async fn create(
         return Err(Invalid::field("form", sentence).into());
     }
     let name = free_name(&all, &named.name)?;
-    let (id, slug) = (random::id(s.now_ms()), free_slug(&all, &name));
+    let slug = slug.map_or_else(|| free_slug(&all, &name), Slug::to_string);
+    let id = random::id(s.now_ms());
     let row = role::ActiveModel {
         id: Set(id),
         workspace_id: Set(s.workspace_id()),
@@ -81,6 +91,68 @@ pub async fn create(
     let event = Event::RoleCreated { scopes: scopes.iter().map(str::to_owned).collect() };
     let target = Target::new(TargetKind::Role, id, name.clone());
     Ok(Recorded::new(Made { name, slug }, event, target))
+}
+
+/// What became of a role that a program described.
+#[derive(Clone, Debug)]
+pub struct Defined {
+    pub slug: String,
+    pub is_new: bool,
+}
+
+/// Makes the role with this slug, or sees that it is as described. Of a built-in role it sets the
+/// scopes of the customer's own applications, and nothing else: that is how a workspace that comes
+/// with `developer` is told what a developer is.
+///
+/// # Errors
+/// As [`create`]; [`Conflict::RoleExists`] for a custom role that is another one,
+/// [`Conflict::BuiltInRole`] where more than those scopes is said of a built-in role,
+/// [`Refused::Forbidden`] for who may make roles and not change what they hold,
+/// [`Refused::NotAllowed`] for Owner.
+pub async fn define(
+    s: &mut WriteScope<perm::ManageRoles>,
+    name: &Name,
+    slug: Option<&Slug>,
+    description: Option<&Description>,
+    scopes: &Bundle,
+) -> Result<Recorded<Defined>, Refused> {
+    if slug.is_some_and(|slug| RESERVED.contains(&slug.as_str())) {
+        return Err(Invalid::field("slug", "This slug is kept for a page. Choose another.").into());
+    }
+    let known = slug.and_then(|slug| s.actor().all_roles.by_slug(slug.as_str())).cloned();
+    let Some(role) = known else {
+        let named = Named { name: name.clone(), description: description.cloned().unwrap_or_default() };
+        let made = make(s, &named, slug, scopes).await?;
+        return Ok(made.map(|made| Defined { slug: made.slug, is_new: true }));
+    };
+    let defined = Defined { slug: role.slug.clone(), is_new: false };
+    if role.is_owner {
+        return Err(Refused::NotAllowed(OWNER_IS_FIXED));
+    }
+    s.actor().holdings.may_assign(&role.holdings)?;
+    let is_called = description.is_none_or(|description| description.as_str() == role.description);
+    if !role.built_in {
+        let is_same = is_called && role.name == name.as_str() && scopes.iter().eq(role.scopes());
+        return if is_same { Ok(Recorded::unchanged(defined)) } else { Err(Conflict::RoleExists.into()) };
+    }
+    let is_plain = scopes.of_applications().count() == scopes.iter().count();
+    if !(is_called && is_plain && folded(&role.name) == folded(name.as_str())) {
+        return Err(Conflict::BuiltInRole.into());
+    }
+    s.require(Permission::UpdatePermissions).await?;
+    let held = &role.application_scopes;
+    let added = scopes.iter().filter(|scope| !held.iter().any(|held| held == scope));
+    let taken = held.iter().map(String::as_str).filter(|scope| !scopes.contains(scope));
+    let cell = |put: bool| {
+        let role = &role;
+        move |scope| Cell { role, scope, put }
+    };
+    let cells: Vec<Cell<'_>> = added.map(cell(true)).chain(taken.map(cell(false))).collect();
+    if cells.is_empty() {
+        return Ok(Recorded::unchanged(defined));
+    }
+    let change = grants::change(s, &cells, false).await?;
+    Ok(Recorded::many(defined, change.entries))
 }
 
 /// Two roles with one name could not be told apart where they are given.

@@ -8,7 +8,7 @@ use crate::{
         scope::{Actor, Scoped, WriteScope},
     },
     entity::grant,
-    policy::{Permission, Shift, perm, reach},
+    policy::{Permission, Shift, reach},
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
@@ -34,13 +34,14 @@ pub(in crate::domain) struct Change {
     pub census: Census,
 }
 
-/// Changes cells of the matrix, each of which must be a change.
+/// Changes cells of the matrix, each of which must be a change. Whoever calls this has seen that the
+/// actor holds the permission to update permissions.
 ///
 /// # Errors
 /// [`Refused::NotAllowed`] for the Owner role, [`Refused::Ceiling`], [`Conflict::LocksYouOut`] where
 /// that is not confirmed.
-pub(in crate::domain) async fn change(
-    s: &WriteScope<perm::UpdatePermissions>,
+pub(in crate::domain) async fn change<P>(
+    s: &WriteScope<P>,
     cells: &[Cell<'_>],
     confirmed: bool,
 ) -> Result<Change, Refused> {
@@ -108,7 +109,7 @@ pub(in crate::domain) fn locks_out(actor: &Actor, cells: &[Cell<'_>]) -> bool {
     !keeps
 }
 
-async fn apply(s: &WriteScope<perm::UpdatePermissions>, cells: &[Cell<'_>]) -> Result<(), Refused> {
+async fn apply<P>(s: &WriteScope<P>, cells: &[Cell<'_>]) -> Result<(), Refused> {
     let put = cells.iter().filter(|cell| cell.put).map(|cell| grant::ActiveModel {
         workspace_id: Set(s.workspace_id()),
         role_id: Set(cell.role.id),

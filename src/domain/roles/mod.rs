@@ -12,7 +12,9 @@ pub(super) mod grants;
 mod look;
 
 pub use bundle::{Bundle, MOST_SCOPES};
-pub use change::{BUILT_IN, MOST_ROLES, Made, Named, Saved, Wanted, create, describe, set_scopes};
+pub use change::{
+    BUILT_IN, Defined, MOST_ROLES, Made, Named, Saved, Wanted, create, define, describe, set_scopes,
+};
 pub use deletion::{Deleted, Parting, delete, parting};
 pub use grants::OWNER_IS_FIXED;
 pub use look::{Look, look};
@@ -22,7 +24,7 @@ pub(super) use change::{cells, may_edit};
 
 use super::{
     Invalid, Refused, Target, TargetKind,
-    scope::{ReadScope, Scoped, Transaction},
+    scope::{ReadScope, Scoped, Transaction, WriteScope},
 };
 use crate::{
     entity::{grant, role},
@@ -66,6 +68,12 @@ impl Role {
     /// Stands for the set of scopes that it holds now.
     pub fn scopes_version(&self) -> String {
         fingerprint(self.id.as_bytes(), self.scopes())
+    }
+
+    /// Stands for all of it as it is now.
+    pub fn version(&self) -> String {
+        let named = [&self.name, &self.description].map(String::clone);
+        fingerprint(self.id.as_bytes(), named.into_iter().chain(self.scopes()))
     }
 
     /// Stands for how it is called and described now.
@@ -143,6 +151,14 @@ pub(super) async fn load(scope: &impl Scoped) -> Result<Roles, DbErr> {
     let rows: Vec<Row> = scope.all(sql, Vec::new()).await?;
     let version = rows.first().and_then(|row| row.roles_version);
     Ok(Roles { version, list: rows.into_iter().map(Role::from).collect() })
+}
+
+/// One role as it is under the lock, after what was just changed.
+///
+/// # Errors
+/// The database's own.
+pub async fn by_slug<P>(s: &WriteScope<P>, slug: &str) -> Result<Option<Role>, Refused> {
+    Ok(load(s).await?.by_slug(slug).cloned())
 }
 
 /// Roles that were read, by workspace, each with the version that it had then.

@@ -164,8 +164,14 @@ impl Team {
         Ok(scope.all(sql, vec![self.id.into()]).await?)
     }
 
+    /// Stands for all of it as it is now, its people aside.
+    pub fn whole_version(&self) -> String {
+        let named = [&self.name, &self.description, &self.version()].map(String::clone);
+        roles::fingerprint(self.id.as_bytes(), named)
+    }
+
     /// Stands for the set of roles that the team carries now, as on the Security page.
-    fn version(&self) -> String {
+    pub fn version(&self) -> String {
         let mut ids: Vec<_> = self.roles.iter().map(|role| role.id).collect();
         ids.sort_unstable();
         let mut hash = Sha256::new().chain_update(self.id.as_bytes());
@@ -182,6 +188,22 @@ impl Team {
     fn target(&self) -> Target {
         Target::new(TargetKind::Team, self.id, self.name.clone())
     }
+}
+
+/// The same for who edits it.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::Forbidden`].
+pub async fn to_edit(s: &WriteScope<perm::Membership>, id: Uuid) -> Result<Team, Refused> {
+    Team::load_to_edit(s, id).await
+}
+
+/// The team as it stands under the lock.
+///
+/// # Errors
+/// [`Refused::Hidden`] where this workspace has no such team.
+pub async fn under_lock<P>(s: &WriteScope<P>, id: Uuid) -> Result<Team, Refused> {
+    Team::load(s, s.actor(), id).await
 }
 
 #[derive(FromQueryResult)]

@@ -1,7 +1,11 @@
 //! Decisions, as the OpenID AuthZEN Authorization API 1.0 has them: evaluation, evaluations, searches,
 //! and the document by which they are found. Fields that it does not know are passed over, as it asks.
 
-use super::json;
+use super::{
+    Said, json,
+    openapi::{Input, Reply, Sketch},
+    spec,
+};
 use crate::{
     domain::{
         Refused,
@@ -9,14 +13,220 @@ use crate::{
     },
     web::{
         form::{self, Broken},
-        guard::{Answer, Asking, Public},
+        guard::{Asking, Public},
     },
 };
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{StatusCode, header},
 };
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use std::marker::PhantomData;
+use utoipa::ToSchema;
+
+/// Of whom it is asked.
+#[derive(Serialize, ToSchema)]
+pub struct SubjectRef {
+    /// `user` or `api_key`; nobody is of another type.
+    #[schema(schema_with = spec::word)]
+    r#type: String,
+    /// A user's or key's id, a user's confirmed address, or what the customer's own application calls them.
+    #[schema(schema_with = spec::word)]
+    id: String,
+    #[schema(schema_with = spec::anything)]
+    properties: Option<Value>,
+}
+
+/// What is to be done.
+#[derive(Serialize, ToSchema)]
+pub struct ActionRef {
+    #[schema(schema_with = spec::word)]
+    name: String,
+    #[schema(schema_with = spec::anything)]
+    properties: Option<Value>,
+}
+
+/// To what. Its type and the action's name are the scope that is asked for.
+#[derive(Serialize, ToSchema)]
+pub struct ResourceRef {
+    #[schema(schema_with = spec::word)]
+    r#type: String,
+    #[schema(schema_with = spec::word)]
+    id: String,
+    #[schema(schema_with = spec::anything)]
+    properties: Option<Value>,
+}
+
+/// Subjects or resources of this type.
+#[derive(Serialize, ToSchema)]
+pub struct TypeRef {
+    #[schema(schema_with = spec::word)]
+    r#type: String,
+    #[schema(schema_with = spec::anything)]
+    properties: Option<Value>,
+}
+
+/// May this subject do that?
+#[derive(Serialize, ToSchema)]
+pub struct EvaluationRequest {
+    subject: SubjectRef,
+    action: ActionRef,
+    resource: ResourceRef,
+    #[schema(schema_with = spec::anything)]
+    context: Option<Value>,
+}
+
+/// Many questions; what one of them leaves out is said here once.
+#[derive(Serialize, ToSchema)]
+pub struct EvaluationsRequest {
+    subject: SubjectRef,
+    action: ActionRef,
+    resource: ResourceRef,
+    #[schema(schema_with = spec::anything)]
+    context: Option<Value>,
+    /// Each may say its own subject, action, resource and context. None at all: one question.
+    #[schema(max_items = 1000)]
+    evaluations: Option<Vec<Value>>,
+    options: Option<EvaluationsOptions>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct EvaluationsOptions {
+    #[schema(schema_with = spec::maybe_semantic)]
+    evaluations_semantic: Option<String>,
+}
+
+/// Which part of what is found.
+#[derive(Serialize, ToSchema)]
+pub struct PageRequest {
+    /// At most 100 come at once.
+    #[schema(schema_with = spec::maybe_limit)]
+    limit: Option<u64>,
+    /// `next_token` of the page before.
+    #[schema(schema_with = spec::maybe_cursor)]
+    token: Option<String>,
+}
+
+/// Who may do that?
+#[derive(Serialize, ToSchema)]
+pub struct SubjectSearch {
+    subject: TypeRef,
+    action: ActionRef,
+    resource: ResourceRef,
+    #[schema(schema_with = spec::anything)]
+    context: Option<Value>,
+    page: Option<PageRequest>,
+}
+
+/// On which resources may this subject do that?
+#[derive(Serialize, ToSchema)]
+pub struct ResourceSearch {
+    subject: SubjectRef,
+    action: ActionRef,
+    resource: TypeRef,
+    #[schema(schema_with = spec::anything)]
+    context: Option<Value>,
+    page: Option<PageRequest>,
+}
+
+/// What may this subject do with that?
+#[derive(Serialize, ToSchema)]
+pub struct ActionSearch {
+    subject: SubjectRef,
+    resource: ResourceRef,
+    #[schema(schema_with = spec::anything)]
+    context: Option<Value>,
+    page: Option<PageRequest>,
+}
+
+/// The answer, and why.
+#[derive(Serialize, ToSchema)]
+pub struct DecisionBody {
+    decision: bool,
+    context: ReasonBody,
+}
+
+/// Why: the role and the grant that allow it, the roles that would, or what is wrong.
+#[derive(Serialize, ToSchema)]
+pub struct ReasonBody {
+    /// `granted`, `not_granted`, `no_active_membership` or `no_such_scope`.
+    reason: Option<String>,
+    scope: Option<String>,
+    role: Option<String>,
+    grant: Option<String>,
+    roles_that_would: Option<Vec<String>>,
+    detail: Option<String>,
+    #[schema(schema_with = spec::anything)]
+    error: Option<Value>,
+}
+
+/// One answer for each question, in their order; or one answer where one was asked.
+#[derive(Serialize, ToSchema)]
+pub struct DecisionsBody {
+    evaluations: Option<Vec<DecisionBody>>,
+    decision: Option<bool>,
+    context: Option<ReasonBody>,
+}
+
+/// What was found.
+#[derive(Serialize, ToSchema)]
+pub struct FoundBody {
+    results: Vec<FoundThing>,
+    page: PageBody,
+}
+
+/// A subject or a resource, by type and id; an action, by its name.
+#[derive(Serialize, ToSchema)]
+pub struct FoundThing {
+    r#type: Option<String>,
+    id: Option<String>,
+    name: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = FoundPage)]
+pub struct PageBody {
+    /// Empty on the last page.
+    next_token: String,
+    count: u64,
+}
+
+/// Where decisions are asked for.
+#[derive(Serialize, ToSchema)]
+pub struct Configuration {
+    policy_decision_point: String,
+    access_evaluation_endpoint: String,
+    access_evaluations_endpoint: String,
+    search_subject_endpoint: String,
+    search_resource_endpoint: String,
+    search_action_endpoint: String,
+}
+
+/// An answer that was put together already, of which `T` is the shape.
+pub struct Shaped<T>(HttpResponse, PhantomData<T>);
+
+impl<T> From<HttpResponse> for Shaped<T> {
+    fn from(response: HttpResponse) -> Self {
+        Self(response, PhantomData)
+    }
+}
+
+impl<T: ToSchema> Reply for Shaped<T> {
+    fn describe(sketch: &mut Sketch) {
+        sketch.answer::<T>(200);
+    }
+    fn respond(self) -> HttpResponse {
+        self.0
+    }
+}
+
+impl<Q: ToSchema> Input for Asking<Q> {
+    fn describe(sketch: &mut Sketch) {
+        sketch.body::<Q>();
+        sketch.refusals.extend([400, 408, 411, 413, 422]);
+    }
+}
 
 /// What was sent does not say what is asked: 400, whatever was asked.
 struct Malformed(String);
@@ -30,7 +240,7 @@ fn malformed(req: &HttpRequest, why: Malformed) -> HttpResponse {
 /// The object under this name; `None` where it is left out.
 fn object<'a>(of: &'a Map<String, Value>, name: &str) -> Read<Option<&'a Map<String, Value>>> {
     match of.get(name) {
-        None => Ok(None),
+        None | Some(Value::Null) => Ok(None),
         Some(Value::Object(object)) => Ok(Some(object)),
         Some(_) => Err(Malformed(format!("“{name}” is not an object."))),
     }
@@ -39,7 +249,7 @@ fn object<'a>(of: &'a Map<String, Value>, name: &str) -> Read<Option<&'a Map<Str
 /// The text under this name; `None` where it is left out.
 fn text<'a>(of: &'a Map<String, Value>, name: &str, whole: &str) -> Read<Option<&'a str>> {
     match of.get(name) {
-        None => Ok(None),
+        None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if !text.is_empty() => Ok(Some(text)),
         Some(_) => Err(Malformed(format!("“{whole}.{name}” is not a text, or it is empty."))),
     }
@@ -146,7 +356,7 @@ fn told(decision: &Decision) -> Value {
 }
 
 /// The body of a request that says it is JSON.
-fn body(asking: &Asking) -> Read<&Map<String, Value>> {
+fn body<Q>(asking: &Asking<Q>) -> Read<&Map<String, Value>> {
     let kind = asking.req.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if !kind.eq_ignore_ascii_case("application/json") {
@@ -159,8 +369,12 @@ fn body(asking: &Asking) -> Read<&Map<String, Value>> {
 }
 
 /// May this subject do that?
-pub async fn evaluation(asking: Asking) -> Answer {
-    let question = body(&asking).and_then(Triple::read).and_then(|triple| triple.question());
+pub async fn evaluation(asking: Asking<EvaluationRequest>) -> Said<Shaped<DecisionBody>> {
+    evaluate(&asking).await.map(Shaped::from)
+}
+
+async fn evaluate<Q>(asking: &Asking<Q>) -> Said<HttpResponse> {
+    let question = body(asking).and_then(Triple::read).and_then(|triple| triple.question());
     match question {
         Ok(question) => {
             let decision = asking.decide(&question).await?;
@@ -211,7 +425,7 @@ impl Batch {
         let defaults = Triple::read(body)?;
         let semantic = Semantic::read(body)?;
         let evaluations = match body.get("evaluations") {
-            None => &Vec::new(),
+            None | Some(Value::Null) => &Vec::new(),
             Some(Value::Array(evaluations)) => evaluations,
             Some(_) => return Err(Malformed("“evaluations” is not a list.".into())),
         };
@@ -227,9 +441,13 @@ impl Batch {
 }
 
 /// Many questions at once. Without any it is one, as in [`evaluation`].
-pub async fn evaluations(asking: Asking) -> Answer {
-    let batch = match body(&asking).and_then(Batch::read) {
-        Ok(Batch(questions, _)) if questions.is_empty() => return evaluation(asking).await,
+pub async fn evaluations(asking: Asking<EvaluationsRequest>) -> Said<Shaped<DecisionsBody>> {
+    evaluate_all(&asking).await.map(Shaped::from)
+}
+
+async fn evaluate_all<Q>(asking: &Asking<Q>) -> Said<HttpResponse> {
+    let batch = match body(asking).and_then(Batch::read) {
+        Ok(Batch(questions, _)) if questions.is_empty() => return evaluate(asking).await,
         Ok(batch) => batch,
         Err(why) => {
             asking.scope().await?;
@@ -268,14 +486,14 @@ impl Wanted {
         let whole = Self { limit: MOST_FOUND, token: None };
         let Some(page) = object(body, "page")? else { return Ok(whole) };
         let limit = match page.get("limit") {
-            None => MOST_FOUND,
+            None | Some(Value::Null) => MOST_FOUND,
             Some(limit) => match limit.as_u64() {
                 Some(limit) if limit > 0 => usize::try_from(limit).unwrap_or(MOST_FOUND).min(MOST_FOUND),
                 _ => return Err(Malformed("“page.limit” is not a number from 1 on.".into())),
             },
         };
         let token = match page.get("token") {
-            None => None,
+            None | Some(Value::Null) => None,
             Some(Value::String(token)) => Some(token.clone()).filter(|token| !token.is_empty()),
             Some(_) => return Err(Malformed("“page.token” is not a text.".into())),
         };
@@ -284,24 +502,28 @@ impl Wanted {
 }
 
 /// Answers a search: `tell` makes a result of each thing that was found.
-fn found(asking: &Asking, slice: Result<Slice<String>, Refused>, tell: impl Fn(String) -> Value) -> Answer {
+fn found<Q, T>(
+    asking: &Asking<Q>,
+    slice: Result<Slice<String>, Refused>,
+    tell: impl Fn(String) -> Value,
+) -> Said<Shaped<T>> {
     match slice {
         Ok(slice) => {
             let results: Vec<Value> = slice.found.into_iter().map(tell).collect();
             let page = json!({"next_token": slice.next.unwrap_or_default(), "count": results.len()});
-            Ok(json(StatusCode::OK, &json!({"results": results, "page": page})))
+            Ok(json(StatusCode::OK, &json!({"results": results, "page": page})).into())
         }
         // A token of another search: a malformed request.
         Err(Refused::Invalid(invalid)) => {
             let said: Vec<&str> = invalid.iter().map(|(_, complaint)| complaint).collect();
-            Ok(malformed(&asking.req, Malformed(said.join(" "))))
+            Ok(malformed(&asking.req, Malformed(said.join(" "))).into())
         }
         Err(other) => Err(other),
     }
 }
 
 /// Who may do this?
-pub async fn search_subjects(asking: Asking) -> Answer {
+pub async fn search_subjects(asking: Asking<SubjectSearch>) -> Said<Shaped<FoundBody>> {
     let scope = asking.scope().await?;
     let read = body(&asking).and_then(|body| {
         let triple = Triple::read(body)?;
@@ -313,14 +535,14 @@ pub async fn search_subjects(asking: Asking) -> Answer {
     });
     let (kind, action, resource, page) = match read {
         Ok(read) => read,
-        Err(why) => return Ok(malformed(&asking.req, why)),
+        Err(why) => return Ok(malformed(&asking.req, why).into()),
     };
     let slice = decisions::subjects(&scope, kind, action, resource, page.limit, page.token.as_deref()).await;
     found(&asking, slice, |id| json!({"type": kind, "id": id}))
 }
 
 /// On which resources may this subject do that?
-pub async fn search_resources(asking: Asking) -> Answer {
+pub async fn search_resources(asking: Asking<ResourceSearch>) -> Said<Shaped<FoundBody>> {
     let scope = asking.scope().await?;
     let read = body(&asking).and_then(|body| {
         let triple = Triple::read(body)?;
@@ -328,14 +550,14 @@ pub async fn search_resources(asking: Asking) -> Answer {
     });
     let (subject, action, kind, page) = match read {
         Ok(read) => read,
-        Err(why) => return Ok(malformed(&asking.req, why)),
+        Err(why) => return Ok(malformed(&asking.req, why).into()),
     };
     let slice = decisions::resources(&scope, &subject, action, kind, page.limit, page.token.as_deref()).await;
     found(&asking, slice, |id| json!({"type": kind, "id": id}))
 }
 
 /// What may this subject do with that?
-pub async fn search_actions(asking: Asking) -> Answer {
+pub async fn search_actions(asking: Asking<ActionSearch>) -> Said<Shaped<FoundBody>> {
     let scope = asking.scope().await?;
     let read = body(&asking).and_then(|body| {
         let triple = Triple::read(body)?;
@@ -344,14 +566,14 @@ pub async fn search_actions(asking: Asking) -> Answer {
     });
     let (subject, kind, page) = match read {
         Ok(read) => read,
-        Err(why) => return Ok(malformed(&asking.req, why)),
+        Err(why) => return Ok(malformed(&asking.req, why).into()),
     };
     let slice = decisions::actions(&scope, &subject, kind, page.limit, page.token.as_deref()).await;
     found(&asking, slice, |name| json!({"name": name}))
 }
 
 /// Where all of this is to be found.
-pub async fn configuration(cx: Public) -> Answer {
+pub async fn configuration(cx: Public) -> Said<Shaped<Configuration>> {
     let origin = &cx.view.app.settings.origin;
     let at = |path: &str| format!("{origin}/access/v1/{path}");
     let document = json!({
@@ -365,7 +587,7 @@ pub async fn configuration(cx: Public) -> Answer {
     let mut answer = json(StatusCode::OK, &document);
     let lasting = header::HeaderValue::from_static("public, max-age=3600");
     answer.headers_mut().insert(header::CACHE_CONTROL, lasting);
-    Ok(answer)
+    Ok(answer.into())
 }
 
 /// Reads a body for [`Asking`]: `None` where it is no JSON.

@@ -3,20 +3,136 @@
 
 pub(super) mod access;
 pub(super) mod api_keys;
+pub(super) mod audit;
+pub(super) mod directory;
+pub(super) mod invitations;
 pub(super) mod members;
+pub(super) mod ownership;
+pub(super) mod permissions;
 pub(super) mod resources;
+pub(super) mod roles;
+pub(super) mod teams;
 pub(super) mod users;
+pub(super) mod workspaces;
 
-use super::form::{self, Broken};
-use crate::domain::{Invalid, Purpose, Refused, Token};
+pub(super) mod idempotency;
+mod input;
+pub(super) mod limits;
+pub mod openapi;
+mod reply;
+mod spec;
+
+use super::{
+    form::{self, Broken},
+    problem as pages,
+};
+use crate::domain::{Invalid, Purpose, Refused, Slug, Token, paging::Page};
 use actix_web::{
     Error, FromRequest, HttpRequest, HttpResponse,
     dev::Payload,
     http::{StatusCode, header},
 };
 use futures_util::future::LocalBoxFuture;
+use openapi::Reply;
 use serde::{Serialize, de::DeserializeOwned};
-use std::future::{Ready, ready};
+use std::{
+    borrow::Cow,
+    future::{Ready, ready},
+};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        Ref, RefOr, Schema,
+        schema::{ArrayBuilder, ObjectBuilder, Type},
+    },
+};
+
+/// What a call comes to; a [`Reply`] of some kind.
+pub(super) type Said<T> = Result<T, Refused>;
+
+/// One page of a list.
+#[derive(Serialize)]
+pub struct PageBody<T> {
+    items: Vec<T>,
+    /// For `after`, to go on; left out on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+impl<T> PageBody<T> {
+    /// Of a list that comes as a whole.
+    fn whole<U: Into<T>>(items: impl IntoIterator<Item = U>) -> Self {
+        Self { items: items.into_iter().map(U::into).collect(), next: None }
+    }
+}
+
+impl<T: From<U>, U> From<Page<U>> for PageBody<T> {
+    fn from(page: Page<U>) -> Self {
+        Self { next: page.after.clone(), items: page.rows.into_iter().map(T::from).collect() }
+    }
+}
+
+impl<T: ToSchema> PartialSchema for PageBody<T> {
+    fn schema() -> RefOr<Schema> {
+        let next = ObjectBuilder::new().schema_type(Type::String);
+        let next = next.description(Some("For `after`, to go on; left out on the last page."));
+        let items = ArrayBuilder::new().items(Ref::from_schema_name(T::name()));
+        let page = ObjectBuilder::new().property("items", items).property("next", next).required("items");
+        page.into()
+    }
+}
+
+impl<T: ToSchema> ToSchema for PageBody<T> {
+    fn name() -> Cow<'static, str> {
+        format!("{}Page", T::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        T::schemas(schemas);
+        schemas.push((T::name().into_owned(), T::schema()));
+    }
+}
+
+/// Answers a call: reads what it takes, which admits it, and does once what is asked for twice.
+///
+/// `known` are the names that its query may hold.
+pub(super) async fn answer<I, O, H>(
+    req: HttpRequest,
+    mut payload: Payload,
+    known: &[String],
+    handler: &H,
+) -> HttpResponse
+where
+    I: FromRequest + 'static,
+    O: Reply,
+    H: AsyncFn(I) -> Said<O>,
+{
+    let attempt = match idempotency::attempt(&req, &mut payload).await {
+        Ok(attempt) => attempt,
+        Err(response) => return response,
+    };
+    let input = match I::from_request(&req, &mut payload).await {
+        Ok(input) => input,
+        Err(error) => return HttpResponse::from_error(error),
+    };
+    let sent = form::pairs(req.query_string().as_bytes()).unwrap_or_default();
+    if let Some((name, _)) = sent.iter().find(|(name, _)| !known.contains(name)) {
+        return pages::broken(&req, &Broken::Unknown(form::shorten(name)));
+    }
+    if let Some(attempt) = &attempt
+        && let Some(before) = idempotency::claim(&req, attempt).await
+    {
+        return before;
+    }
+    let response = match handler(input).await {
+        Ok(reply) => reply.respond(),
+        Err(refused) => pages::respond(&req, &refused),
+    };
+    match &attempt {
+        Some(attempt) => idempotency::settle(&req, attempt, response).await,
+        None => response,
+    }
+}
 
 /// The request asks for JSON and not for a page.
 pub(super) fn is_asked(req: &HttpRequest) -> bool {
@@ -45,16 +161,19 @@ pub(super) fn secret(req: &HttpRequest) -> Result<Token, Refused> {
 /// The parameter that names the workspace.
 const WORKSPACE: &str = "workspace";
 
-/// The workspace that the query names, if it names one.
+/// The workspace that the path or the query names, if one does. What cannot be a slug names no
+/// workspace, and is asked for as none.
 ///
 /// # Errors
 /// [`Refused::Invalid`] on `workspace` where it is named twice.
 pub(super) fn named_workspace(req: &HttpRequest) -> Result<Option<String>, Refused> {
     let pairs = form::pairs(req.query_string().as_bytes()).unwrap_or_default();
-    let mut named = pairs.into_iter().filter(|(name, _)| name == WORKSPACE).map(|(_, value)| value);
+    let queried = pairs.into_iter().filter(|(name, _)| name == WORKSPACE).map(|(_, value)| value);
+    let mut named = req.match_info().get(WORKSPACE).map(str::to_owned).into_iter().chain(queried);
+    let is_slug = |text: &String| Slug::parse(text).is_ok_and(|slug| slug.as_str() == text);
     match (named.next(), named.next()) {
         (_, Some(_)) => Err(Invalid::field(WORKSPACE, "Name one workspace.").into()),
-        (named, None) => Ok(named),
+        (named, None) => Ok(named.map(|text| Some(text).filter(is_slug).unwrap_or_default())),
     }
 }
 
@@ -82,6 +201,10 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Broken> {
+    // What is no JSON at all is told from JSON that says something else.
+    if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(body) {
+        return Err(Broken::Other(format!("The body is not JSON: {error}.")));
+    }
     // Serde would read a list as an object whose fields come in their order.
     match body.trim_ascii_start().first() {
         Some(b'{') => serde_json::from_slice(body).map_err(|error| unread(&error)),
@@ -138,22 +261,37 @@ pub(super) struct Told<'a> {
     pub fields: &'a [(String, String)],
 }
 
-/// A problem as RFC 9457 has it.
-#[derive(Serialize)]
-struct Problem<'a> {
+/// Why nothing was changed, as RFC 9457 has it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// `about:blank`: the status says which kind it is.
     r#type: &'static str,
-    title: &'a str,
+    title: String,
     status: u16,
+    /// What happened and what to do next.
     detail: String,
     /// What is wrong with what was sent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<FieldError<'a>>,
+    errors: Vec<FieldError>,
 }
 
-#[derive(Serialize)]
-struct FieldError<'a> {
-    field: &'a str,
-    detail: &'a str,
+/// What is wrong with one field.
+#[derive(Serialize, ToSchema)]
+pub struct FieldError {
+    field: String,
+    detail: String,
+}
+
+/// Fields of a form that are called otherwise here.
+const FIELDS: [(&str, &str); 4] =
+    [("role", "roles"), ("permission", "scopes"), ("overlap", "overlap_seconds"), ("form", "body")];
+
+impl FieldError {
+    fn new((field, detail): &(String, String)) -> Self {
+        let renamed = FIELDS.iter().find(|(form, _)| form == field).map(|(_, here)| (*here).to_owned());
+        Self { field: renamed.unwrap_or_else(|| field.clone()), detail: detail.clone() }
+    }
 }
 
 /// Tells a program what it would tell a person: what happened and what to do next.
@@ -164,9 +302,9 @@ pub(super) fn problem(status: StatusCode, told: &Told<'_>) -> HttpResponse {
         detail.push(' ');
         detail.push_str(point);
     }
-    let errors = told.fields.iter().map(|(field, detail)| FieldError { field, detail }).collect();
-    let body =
-        Problem { r#type: "about:blank", title: told.headline, status: status.as_u16(), detail, errors };
+    let errors = told.fields.iter().map(FieldError::new).collect();
+    let title = told.headline.to_owned();
+    let body = ProblemBody { r#type: "about:blank", title, status: status.as_u16(), detail, errors };
     let mut response = json(status, &body);
     response
         .headers_mut()

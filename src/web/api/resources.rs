@@ -1,22 +1,23 @@
 //! Resources of the customer's own applications.
 
-use super::{Json, Query, json};
+use super::{
+    Json, PageBody, Query, Said, input,
+    reply::{Defined, Done, Found},
+    spec,
+};
 use crate::{
     domain::{
-        Invalid, Name, Refused,
+        Invalid, Refused,
         resources::{self, Address, Resource},
     },
     policy::perm,
-    web::guard::{Answer, Called},
-};
-use actix_web::{
-    HttpResponse,
-    http::{StatusCode, header},
+    web::guard::Called,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 /// A registered resource.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct ResourceBody {
     pub r#type: String,
     pub id: String,
@@ -32,57 +33,57 @@ impl From<Resource> for ResourceBody {
 }
 
 /// A resource to register.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct New {
+pub struct NewResource {
+    /// As in scopes: `record` in `read:record`.
+    #[schema(schema_with = spec::resource_type)]
     r#type: String,
+    #[schema(schema_with = spec::resource_id)]
     id: String,
+    #[schema(schema_with = spec::name)]
     name: String,
 }
 
 /// Registers a resource: 201 where it is new, 200 where it was called otherwise or is as it was.
-pub async fn register(cx: Called<perm::CheckAccess, Json<New>>) -> Answer {
+pub async fn register(cx: Called<perm::CheckAccess, Json<NewResource>>) -> Said<Defined<ResourceBody>> {
     let new = cx.input.0;
-    let mut invalid = Invalid::default();
-    let address = Address::parse(&new.r#type, &new.id);
-    let name = Name::parse(&new.name);
-    if let Err(wrong) = &address {
-        invalid = wrong.clone();
-    }
-    if let Err(complaint) = &name {
-        invalid.add("name", *complaint);
-    }
-    let (Ok(address), Ok(name)) = (address, name) else { return Err(invalid.into()) };
+    let (address, name) = (Address::parse(&new.r#type, &new.id), input::name(&new.name));
+    let (address, name) = match (address, name) {
+        (Ok(address), Ok(name)) => (address, name),
+        (address, name) => {
+            let mut invalid = address.err().unwrap_or_default();
+            name.err().unwrap_or_default().iter().for_each(|(field, said)| invalid.add(field, said));
+            return Err(invalid.into());
+        }
+    };
     let (resource, is_new) = cx.scope.write(async |s| resources::register(s, &address, &name).await).await?;
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(json(status, &ResourceBody::from(resource)))
+    Ok(if is_new { Defined::New(resource.into()) } else { Defined::Known(resource.into()) })
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 pub struct Asked {
+    /// Those of this type alone.
+    #[param(schema_with = spec::any_resource_type)]
     r#type: String,
+    /// With a type: that one alone.
+    #[param(schema_with = spec::any_resource_id)]
     id: String,
+    /// From `next` of the page before.
+    #[param(schema_with = spec::cursor)]
     after: String,
-}
-
-/// One page of the resources.
-#[derive(Serialize)]
-struct Listing {
-    items: Vec<ResourceBody>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
 }
 
 /// Resources on one page.
 const PAGE: usize = 100;
 
 /// Lists them by type and id; with a type and an id, that one.
-pub async fn index(cx: Called<perm::CheckAccess, Query<Asked>>) -> Answer {
+pub async fn index(cx: Called<perm::CheckAccess, Query<Asked>>) -> Said<Found<PageBody<ResourceBody>>> {
     let Asked { r#type: kind, id, after } = cx.input.0;
     if !id.is_empty() {
         let one = resources::one(&cx.scope, &Address::parse(&kind, &id)?).await?;
-        return Ok(json(StatusCode::OK, &Listing { items: vec![one.into()], next: None }));
+        return Ok(Found(PageBody::whole([one])));
     }
     let wrong =
         || Refused::from(Invalid::field("after", "This page link is broken. Start from the first page."));
@@ -108,21 +109,23 @@ pub async fn index(cx: Called<perm::CheckAccess, Query<Asked>>) -> Answer {
     let next = rows.last().filter(|_| is_cut);
     let next = next.map(|row| hex::encode(serde_json::to_vec(&(&row.kind, &row.id)).unwrap_or_default()));
     let items = rows.into_iter().map(ResourceBody::from).collect();
-    Ok(json(StatusCode::OK, &Listing { items, next }))
+    Ok(Found(PageBody { items, next }))
 }
 
 /// Which resource to forget.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct Named {
+    #[param(schema_with = spec::resource_type)]
     r#type: String,
+    #[param(schema_with = spec::resource_id)]
     id: String,
 }
 
 /// Forgets the resource that the query names.
-pub async fn forget(cx: Called<perm::CheckAccess, Query<Named>>) -> Answer {
+pub async fn forget(cx: Called<perm::CheckAccess, Query<Named>>) -> Said<Done> {
     let Named { r#type: kind, id } = cx.input.0;
     let address = Address::parse(&kind, &id)?;
     cx.scope.write(async |s| resources::forget(s, &address).await).await?;
-    Ok(HttpResponse::NoContent().insert_header((header::CACHE_CONTROL, "no-store")).finish())
+    Ok(Done)
 }

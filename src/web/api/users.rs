@@ -1,64 +1,77 @@
-//! People, as a workspace and its applications know them.
+//! People, as a workspace and its applications know them. How they are looked at: `directory`.
 
-use super::{Json, json};
+use super::{
+    Json, Said,
+    input::{self, IfMatch},
+    reply::{Created, Tagged},
+    spec,
+};
 use crate::{
     domain::{
-        Complaint, Email, ExternalId, Invalid, Name,
+        Complaint, Email, ExternalId, Invalid, Refused,
         members::{self, Entered, Newcomer, UserChange},
     },
     policy::{BuiltIn, perm},
-    web::{
-        form::Target,
-        guard::{Answer, Called},
-    },
+    web::{form::Target, guard::Called},
 };
-use actix_web::http::StatusCode;
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// A user in a workspace.
-#[derive(Serialize)]
-pub struct UserBody {
-    pub user_id: Uuid,
+/// A user in the workspace that was asked for.
+#[derive(Serialize, ToSchema)]
+pub struct UserHere {
+    user_id: Uuid,
     /// What the customer's own applications call them.
-    pub external_id: Option<String>,
-    pub workspaces: Vec<PlaceBody>,
+    external_id: Option<String>,
+    workspaces: Vec<OwnRoles>,
 }
 
-/// A workspace that a user is a member of.
-#[derive(Serialize)]
-pub struct PlaceBody {
-    pub workspace_id: Uuid,
-    /// Slugs of the roles that are their own.
-    pub roles: Vec<String>,
+/// The workspace, and the roles that are their own there.
+#[derive(Serialize, ToSchema)]
+pub struct OwnRoles {
+    workspace_id: Uuid,
+    /// Slugs.
+    roles: Vec<String>,
 }
 
-fn body(workspace_id: Uuid, entered: Entered) -> UserBody {
-    UserBody {
+fn body(workspace_id: Uuid, entered: Entered) -> UserHere {
+    UserHere {
         user_id: entered.user_id,
         external_id: entered.external_id,
-        workspaces: vec![PlaceBody { workspace_id, roles: entered.roles }],
+        workspaces: vec![OwnRoles { workspace_id, roles: entered.roles }],
     }
 }
 
-/// Somebody to enter.
-#[derive(Deserialize)]
+/// Somebody to enter: a person of the account, or an address that no user has.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct New {
+pub struct NewUser {
+    #[schema(schema_with = spec::email)]
     email: String,
     /// Made from the address where it is left out.
+    #[schema(schema_with = spec::maybe_name)]
     name: Option<String>,
+    /// What the customer's own applications call them.
+    #[schema(schema_with = spec::maybe_external_id)]
     external_id: Option<String>,
     /// Slugs; Viewer where they are left out.
+    #[schema(schema_with = spec::maybe_roles)]
     roles: Option<Vec<String>>,
 }
 
-impl New {
+impl NewUser {
     fn read(self) -> Result<Newcomer, Invalid> {
         let mut invalid = Invalid::default();
         let email = kept(&mut invalid, "email", Email::parse(&self.email));
         let local = self.email.split('@').next().unwrap_or_default().to_owned();
-        let name = kept(&mut invalid, "name", Name::parse(&self.name.unwrap_or(local)));
+        let name = match input::name(&self.name.unwrap_or(local)) {
+            Ok(name) => Some(name),
+            Err(wrong) => {
+                wrong.iter().for_each(|(field, complaint)| invalid.add(field, complaint));
+                None
+            }
+        };
         let external_id = self.external_id.map(|id| ExternalId::parse(&id)).transpose();
         let external_id = kept(&mut invalid, "external_id", external_id);
         let roles = self.roles.unwrap_or_else(|| vec![BuiltIn::Viewer.slug().to_owned()]);
@@ -73,21 +86,23 @@ fn kept<T>(invalid: &mut Invalid, field: &str, read: Result<T, Complaint>) -> Op
     read.map_err(|complaint| invalid.add(field, complaint)).ok()
 }
 
-pub async fn create(cx: Called<perm::InviteMembers, Json<New>>) -> Answer {
+pub async fn create(cx: Called<perm::InviteMembers, Json<NewUser>>) -> Said<Created<UserHere>> {
     let new = cx.input.0.read()?;
     let workspace = cx.scope.actor().workspace.id;
     let entered = cx.scope.write(async |s| members::provision(s, &new).await).await?;
-    Ok(json(StatusCode::CREATED, &body(workspace, entered)))
+    Ok(Created(body(workspace, entered)))
 }
 
 /// What to change about a user in this workspace; what is left out stays.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Change {
+pub struct ChangedUser {
     /// Slugs: exactly these roles of their own.
+    #[schema(schema_with = spec::maybe_roles)]
     roles: Option<Vec<String>>,
     /// `null` takes it away.
     #[serde(default, deserialize_with = "said")]
+    #[schema(schema_with = spec::maybe_external_id)]
     external_id: Option<Option<String>>,
 }
 
@@ -96,7 +111,7 @@ fn said<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D
     Option::deserialize(value).map(Some)
 }
 
-impl Change {
+impl ChangedUser {
     fn read(self) -> Result<UserChange, Invalid> {
         let external_id = self.external_id.map(|id| id.map(|id| ExternalId::parse(&id)).transpose());
         let external_id =
@@ -105,10 +120,20 @@ impl Change {
     }
 }
 
-pub async fn update(cx: Called<perm::UpdateMemberRoles, (Target, Json<Change>)>) -> Answer {
-    let (Target(user), Json(change)) = cx.input;
+pub async fn update(
+    cx: Called<perm::UpdateMemberRoles, (Target, IfMatch, Json<ChangedUser>)>,
+) -> Said<Tagged<UserHere>> {
+    let (Target(user), seen, Json(change)) = cx.input;
     let change = change.read()?;
     let workspace = cx.scope.actor().workspace.id;
-    let entered = cx.scope.write(async |s| members::update_user(s, user, &change).await).await?;
-    Ok(json(StatusCode::OK, &body(workspace, entered)))
+    let mut version = String::new();
+    let write = async |s: &mut _| {
+        let id = members::of_user_under_lock(s, user).await?;
+        seen.check(&members::version_under_lock(s, id).await?)?;
+        let changed = members::update_user(s, user, &change).await?;
+        version = members::version_under_lock(s, id).await?;
+        Ok::<_, Refused>(changed)
+    };
+    let entered = cx.scope.write(write).await?;
+    Ok(Tagged { body: body(workspace, entered), version })
 }

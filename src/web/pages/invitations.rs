@@ -11,7 +11,6 @@ use crate::{
         invitations::{self, Batch, Filter, Listed, Outcome, Sent},
         paging::Position,
         roles::{self, Assignable},
-        scope::ReadScope,
         search_text,
     },
     policy::{BuiltIn, Permission, perm},
@@ -181,16 +180,11 @@ pub struct Invite {
 }
 
 impl Invite {
-    /// Viewer is what a form without roles means, as its page shows it.
     fn read(&self) -> Result<Batch, Invalid> {
         check(self)?;
         let message =
             Message::parse(&self.message).map_err(|complaint| Invalid::field("message", complaint))?;
-        let roles = match self.role.as_slice() {
-            [] => vec![BuiltIn::Viewer.slug().to_owned()],
-            some => some.to_vec(),
-        };
-        Ok(Batch { emails: self.emails.clone(), roles, message })
+        Ok(Batch { emails: self.emails.clone(), roles: self.role.clone(), message })
     }
 }
 
@@ -198,9 +192,6 @@ pub async fn send(cx: Authorized<perm::InviteMembers, Form<Invite>>) -> Answer {
     let (scope, view, Form(form)) = cx.into_parts();
     let again = scope.again();
     let sent = match form.read() {
-        Ok(_) if form.role.is_empty() && !may_give_viewer(&scope).await? => {
-            Err(Invalid::field("role", "Choose at least one role.").into())
-        }
         Ok(batch) => invitations::send(scope, batch).await,
         Err(invalid) => Err(invalid.into()),
     };
@@ -235,13 +226,6 @@ pub async fn send(cx: Authorized<perm::InviteMembers, Form<Invite>>) -> Answer {
             }))
         }
     }
-}
-
-/// Whether the role of a form without roles can be given: whose Viewer holds too much for them did
-/// not ask for it, they only chose nothing.
-async fn may_give_viewer(scope: &ReadScope<perm::InviteMembers>) -> Result<bool, Refused> {
-    let roles = roles::assignable(scope);
-    Ok(roles.iter().any(|role| role.slug == BuiltIn::Viewer.slug() && role.refused.is_none()))
 }
 
 pub async fn resend(cx: Authorized<perm::InviteMembers, (Target, Form<Nothing>)>) -> Answer {

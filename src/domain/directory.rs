@@ -1,0 +1,129 @@
+//! Users as the workspaces of one key know them: who they are, and where they have which roles.
+
+use super::{
+    Refused,
+    db::Sql,
+    members::{self, Filter, Member},
+    paging::{Page, Position},
+    roles,
+    scope::{Found, ReadScope, Scoped},
+};
+use crate::policy::{Permission, perm};
+use sea_orm::{FromQueryResult, Value};
+use uuid::Uuid;
+
+/// Somebody, and their memberships as far as the one who asks may see members.
+#[derive(Clone, Debug)]
+pub struct User {
+    pub member: Member,
+    pub places: Vec<Place>,
+}
+
+/// A membership.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub workspace_id: Uuid,
+    pub slug: String,
+    /// Slugs of every role held there, through teams too.
+    pub roles: Vec<String>,
+}
+
+/// The users of this workspace, a page at a time, by name.
+///
+/// # Errors
+/// As [`members::list`].
+pub async fn list(
+    scope: &ReadScope<perm::ReadMembers>,
+    filter: &Filter,
+    at: &Position,
+) -> Result<Page<User>, Refused> {
+    let page = members::list(scope, filter, at).await?.page;
+    let mut places = places(scope, &page.rows).await?;
+    Ok(page.map(|member| User { places: of(&mut places, &member), member }))
+}
+
+/// One of them.
+///
+/// # Errors
+/// [`Refused::Hidden`] for who is no member of this workspace.
+pub async fn look(scope: &ReadScope<perm::ReadMembers>, user: Uuid) -> Result<User, Refused> {
+    let id = members::of_user(scope, user).await?;
+    let member = members::detail(scope, id).await?.member;
+    let mut places = places(scope, std::slice::from_ref(&member)).await?;
+    Ok(User { places: of(&mut places, &member), member })
+}
+
+fn of(places: &mut Vec<(Uuid, Place)>, member: &Member) -> Vec<Place> {
+    places.extract_if(.., |(user, _)| Some(*user) == member.user_id).map(|(_, place)| place).collect()
+}
+
+/// A workspace that the one who asks is an active member of.
+#[derive(FromQueryResult)]
+struct Own {
+    workspace_id: Uuid,
+    slug: String,
+    roles_version: Option<Uuid>,
+    role_set: String,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    user_id: Uuid,
+    workspace_id: Uuid,
+    role_set: String,
+}
+
+/// Workspaces of one key that are looked into.
+const MOST: usize = 200;
+
+async fn places(
+    scope: &ReadScope<perm::ReadMembers>,
+    members: &[Member],
+) -> Result<Vec<(Uuid, Place)>, Refused> {
+    let users: Vec<Uuid> = members.iter().filter_map(|member| member.user_id).collect();
+    if users.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mine = if scope.actor().principal.person().is_some() { "o.user_id" } else { "o.api_key_id" };
+    // The one that is asked for comes first.
+    let sql = format!(
+        "SELECT o.workspace_id, w.slug, w.roles_version, o.role_set FROM members o CROSS JOIN workspaces w
+        CROSS JOIN accounts a WHERE {mine} = $2 AND o.status || '' = 'active' AND w.id = o.workspace_id
+            AND w.deleted_at IS NULL AND w.suspended_at IS NULL AND a.id = w.account_id
+            AND a.suspended_at IS NULL
+        ORDER BY CASE WHEN o.workspace_id = $1 THEN 0 ELSE 1 END, w.slug LIMIT {MOST}"
+    );
+    let all: Vec<Own> = scope.all(&sql, vec![scope.actor().principal.id().into()]).await?;
+    let mut open = Vec::new();
+    for own in all {
+        let there = Found(scope.connection(), own.workspace_id);
+        let roles = scope.db().roles().at(&there, own.roles_version).await?;
+        if roles::holdings(&roles.joined(&own.role_set)).has(Permission::ReadMembers) {
+            open.push(own);
+        }
+    }
+    let mut values: Vec<Value> = Vec::new();
+    let mut bound = |ids: &mut dyn Iterator<Item = Uuid>| {
+        let places = ids.map(|id| {
+            values.push(id.into());
+            format!("${}", values.len())
+        });
+        places.collect::<Vec<_>>().join(", ")
+    };
+    let workspaces = bound(&mut open.iter().map(|own| own.workspace_id));
+    let users = bound(&mut users.into_iter());
+    let sql = format!(
+        "SELECT m.user_id, m.workspace_id, m.role_set FROM members m
+        WHERE m.workspace_id IN ({workspaces}) AND m.user_id IN ({users})"
+    );
+    let rows: Vec<Row> = scope.connection().all(&sql, values).await?;
+    let mut places = Vec::new();
+    for own in &open {
+        for row in rows.iter().filter(|row| row.workspace_id == own.workspace_id) {
+            let roles = row.role_set.split_ascii_whitespace().map(str::to_owned).collect();
+            let place = Place { workspace_id: own.workspace_id, slug: own.slug.clone(), roles };
+            places.push((row.user_id, place));
+        }
+    }
+    Ok(places)
+}

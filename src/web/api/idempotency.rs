@@ -1,0 +1,120 @@
+//! Asking twice and doing once, as HTTP has it: the header `Idempotency-Key` of a POST.
+
+use super::{reply::HoldsSecret, secret};
+use crate::{
+    domain::{
+        Invalid, Refused, api_keys,
+        idempotency::{self, Attempt, HEADER, Kept},
+        scope::Credential,
+    },
+    random,
+    web::{App, form, problem},
+};
+use actix_web::{
+    HttpMessage, HttpRequest, HttpResponse,
+    body::MessageBody,
+    dev::Payload,
+    http::{Method, StatusCode, header},
+    web::{Bytes, Data},
+};
+use futures_util::stream;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// The longest name that is taken.
+pub(super) const LONGEST: usize = 255;
+
+/// The attempt that this request is, for the audit's origin, which carries it to the change.
+pub(in crate::web) struct AttemptId(pub Uuid);
+
+/// A request under an Idempotency-Key; its body was read, and is put back.
+///
+/// # Errors
+/// The answer to a header that is none, or to a body that is too large or slow.
+pub(super) async fn attempt(
+    req: &HttpRequest,
+    payload: &mut Payload,
+) -> Result<Option<Attempt>, HttpResponse> {
+    let Some(name) = req.headers().get(HEADER).filter(|_| *req.method() == Method::POST) else {
+        return Ok(None);
+    };
+    let Some(app) = req.app_data::<Data<App>>() else { return Ok(None) };
+    // Without a live key the request comes to nothing anyway, and says so itself.
+    let Ok(credential) = secret(req).map(|secret| Credential::of_api_key(&secret)) else { return Ok(None) };
+    let key = match api_keys::who(&app.db, &credential).await {
+        Ok(key) => key,
+        Err(Refused::SignedOut) => return Ok(None),
+        Err(other) => return Err(problem::respond(req, &other)),
+    };
+    let name = name.to_str().unwrap_or_default();
+    let is_one = req.headers().get_all(HEADER).count() == 1;
+    if !is_one || !(1..=LONGEST).contains(&name.len()) || !name.bytes().all(|b| b.is_ascii_graphic()) {
+        let sentence = format!("Send one of 1 to {LONGEST} visible ASCII characters.");
+        return Err(problem::respond(req, &Invalid::field(HEADER, sentence).into()));
+    }
+    let body = form::whole(payload.take()).await.map_err(|broken| problem::broken(req, &broken))?;
+    let address = req.uri().path_and_query().map_or("", |address| address.as_str());
+    let hash = Sha256::new().chain_update(address).chain_update([0]).chain_update(&body);
+    *payload = read_again(body);
+    let attempt = Attempt {
+        id: random::id(app.db.now_ms()),
+        api_key_id: key.id,
+        name: name.to_owned(),
+        request_hash: hash.finalize().to_vec(),
+    };
+    req.extensions_mut().insert(AttemptId(attempt.id));
+    Ok(Some(attempt))
+}
+
+fn read_again(body: Bytes) -> Payload {
+    Payload::Stream { payload: Box::pin(stream::iter([Ok(body)])) }
+}
+
+/// Claims the attempt. Where it was made before: what was answered then.
+pub(super) async fn claim(req: &HttpRequest, attempt: &Attempt) -> Option<HttpResponse> {
+    let app = req.app_data::<Data<App>>()?;
+    match idempotency::claim(&app.db, attempt).await {
+        Ok(None) => None,
+        Ok(Some(kept)) => Some(replayed(kept)),
+        Err(refused) => {
+            let mut response = problem::respond(req, &refused);
+            if response.status() == StatusCode::CONFLICT {
+                response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+            }
+            Some(response)
+        }
+    }
+}
+
+fn replayed(kept: Kept) -> HttpResponse {
+    let status = StatusCode::from_u16(kept.status).unwrap_or(StatusCode::OK);
+    let mut response = HttpResponse::build(status);
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    response.insert_header(("Idempotency-Replayed", "true"));
+    if kept.body.is_empty() {
+        return response.finish();
+    }
+    response.insert_header((header::CONTENT_TYPE, "application/json")).body(kept.body)
+}
+
+/// Keeps what was answered, unless nothing was done or it holds a secret.
+pub(super) async fn settle(req: &HttpRequest, attempt: &Attempt, response: HttpResponse) -> HttpResponse {
+    let Some(app) = req.app_data::<Data<App>>() else { return response };
+    let is_secret = response.extensions().get::<HoldsSecret>().is_some();
+    let status = response.status();
+    let (response, body) = response.into_parts();
+    let body = body.try_into_bytes().unwrap_or_default();
+    let kept = match status.is_success() {
+        false => idempotency::release(&app.db, attempt.id).await,
+        true if is_secret => idempotency::keep(&app.db, attempt.id, None).await,
+        true => {
+            let body = String::from_utf8_lossy(&body).into_owned();
+            let kept = Kept { status: status.as_u16(), body };
+            idempotency::keep(&app.db, attempt.id, Some(&kept)).await
+        }
+    };
+    if let Err(error) = kept {
+        tracing::error!(%error, "what was answered under an Idempotency-Key could not be kept");
+    }
+    response.set_body(actix_web::body::BoxBody::new(body))
+}

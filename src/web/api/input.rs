@@ -1,0 +1,166 @@
+//! What calls carry beside their JSON: the version that they mean, and nothing at all. And how single
+//! texts are read: strictly, so that what is taken is what the document says.
+
+use super::{
+    Json,
+    openapi::{Input, Sketch},
+    spec,
+};
+use crate::{
+    domain::{Complaint, Description, Invalid, Message, Name, Refused, Slug, search_text},
+    web::{form, problem},
+};
+use actix_web::{Error, FromRequest, HttpRequest, dev::Payload, error::InternalError, http::header};
+use futures_util::future::LocalBoxFuture;
+use serde::Deserialize;
+use std::future::{Ready, ready};
+use utoipa::openapi::path::ParameterIn;
+
+/// The versions that the caller has seen, one of which the thing must still have.
+#[derive(Debug)]
+pub struct IfMatch(Option<String>);
+
+impl IfMatch {
+    /// To be asked under the lock, so that nothing changes between the look and the change.
+    ///
+    /// # Errors
+    /// [`Refused::Stale`].
+    pub fn check(&self, version: &str) -> Result<(), Refused> {
+        let Some(seen) = &self.0 else { return Ok(()) };
+        let tag = etag(version);
+        // A weak tag is never as good as the thing itself (RFC 9110, 13.1.1).
+        let fits = |one: &str| one == "*" || one == tag;
+        if seen.split(',').map(str::trim).any(fits) { Ok(()) } else { Err(Refused::Stale) }
+    }
+}
+
+/// A version as its header says it.
+pub(super) fn etag(version: &str) -> String {
+    format!("\"{version}\"")
+}
+
+impl FromRequest for IfMatch {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let all: Vec<&str> = match req.headers().get_all(header::IF_MATCH).map(|v| v.to_str()).collect() {
+            Ok(all) => all,
+            Err(_) => return ready(Err(invalid(req, "If-Match", "Send what an ETag said."))),
+        };
+        if all.iter().any(|one| !is_etags(one)) {
+            return ready(Err(invalid(req, "If-Match", "Send what an ETag said, with its quotes.")));
+        }
+        ready(Ok(Self((!all.is_empty()).then(|| all.join(",")))))
+    }
+}
+
+fn is_etags(text: &str) -> bool {
+    let is_tag = |one: &str| {
+        let inner =
+            one.strip_prefix("W/").unwrap_or(one).strip_prefix('"').and_then(|one| one.strip_suffix('"'));
+        inner.is_some_and(|inner| inner.bytes().all(|b| b == b'!' || (b'#'..=b'~').contains(&b)))
+    };
+    text.trim() == "*" || text.split(',').map(str::trim).all(is_tag)
+}
+
+fn invalid(req: &HttpRequest, field: &str, sentence: &str) -> Error {
+    let refused = Invalid::field(field, sentence).into();
+    InternalError::from_response("invalid header", problem::respond(req, &refused)).into()
+}
+
+impl Input for IfMatch {
+    fn describe(sketch: &mut Sketch) {
+        let about = "The ETag that you have seen. If it is another by now, nothing is changed: 412.";
+        sketch.parameter("If-Match", ParameterIn::Header, false, about, spec::etags());
+        sketch.refusals.extend([412, 422]);
+    }
+}
+
+/// A call that says no more than its address does: its body is empty, or `{}`.
+pub struct Empty;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+impl FromRequest for Empty {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, payload) = (req.clone(), payload.take());
+        Box::pin(async move {
+            let read = form::whole(payload).await.and_then(|body| match body.trim_ascii() {
+                b"" => Ok(()),
+                some => super::parse::<Nothing>(some).map(drop),
+            });
+            read.map(|()| Self).map_err(|broken| form::refusal(&req, &broken))
+        })
+    }
+}
+
+impl Input for Empty {
+    fn describe(sketch: &mut Sketch) {
+        sketch.refusals.extend([400, 408, 413, 422]);
+    }
+}
+
+impl<T: utoipa::ToSchema> Input for Json<T> {
+    fn describe(sketch: &mut Sketch) {
+        sketch.body::<T>();
+        sketch.refusals.extend([400, 408, 411, 413, 422]);
+    }
+}
+
+impl<T: utoipa::IntoParams> Input for super::Query<T> {
+    fn describe(sketch: &mut Sketch) {
+        sketch.parameters.extend(T::into_params(|| Some(ParameterIn::Query)));
+        sketch.refusals.extend([400, 422]);
+    }
+}
+
+fn read<T>(field: &str, read: Result<T, Complaint>) -> Result<T, Invalid> {
+    read.map_err(|complaint| Invalid::field(field, complaint))
+}
+
+/// Pages forgive a longer text that shrinks when it is tidied up; a program is told.
+fn bounded<'a>(field: &str, text: &'a str, most: usize) -> Result<&'a str, Invalid> {
+    match text.chars().count() > most {
+        true => Err(Invalid::field(field, format!("At most {most} characters."))),
+        false => Ok(text),
+    }
+}
+
+pub(super) fn name(text: &str) -> Result<Name, Invalid> {
+    read("name", Name::parse(bounded("name", text, 80)?))
+}
+
+pub(super) fn slug(text: &str) -> Result<Slug, Invalid> {
+    let slug = read("slug", Slug::parse(text))?;
+    if slug.as_str() == text {
+        Ok(slug)
+    } else {
+        Err(Invalid::field("slug", "Leave out the spaces around it."))
+    }
+}
+
+/// The slug that was sent, or one made from the name.
+pub(super) fn slug_or_made(sent: Option<&str>, name: &str) -> Result<Slug, Invalid> {
+    match sent {
+        Some(text) => slug(text),
+        None => Slug::suggest(name).ok_or_else(|| Invalid::field("slug", "Choose one, such as my-team.")),
+    }
+}
+
+pub(super) fn description(text: &str) -> Result<Description, Invalid> {
+    read("description", Description::parse(bounded("description", text, 200)?))
+}
+
+pub(super) fn message(text: &str) -> Result<Message, Invalid> {
+    read("message", Message::parse(bounded("message", text, 1_000)?))
+}
+
+pub(super) fn search(text: &str) -> Result<String, Invalid> {
+    read("q", search_text(bounded("q", text, 100)?))
+}

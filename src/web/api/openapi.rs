@@ -1,0 +1,344 @@
+//! The API described (OpenAPI 3.1), from the table of routes and the types of its handlers: what a
+//! handler takes and answers is what the document says.
+
+use super::{ProblemBody, spec};
+use crate::{
+    policy::Needs,
+    web::{
+        form::{NamedPermission, NamedRole, Target, Within},
+        guard::{Answer, Public},
+        routes::{Access, Route, api_table},
+    },
+};
+use actix_web::{
+    HttpResponse,
+    http::{Method, header},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
+use utoipa::{
+    ToSchema,
+    openapi::{
+        ComponentsBuilder, ContentBuilder, HeaderBuilder, InfoBuilder, LicenseBuilder, OpenApi,
+        OpenApiBuilder, Paths, Ref, RefOr, Required, ResponseBuilder, Schema, Server,
+        path::{HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
+        request_body::RequestBodyBuilder,
+        schema::{ObjectBuilder, Type},
+        security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+        tag::TagBuilder,
+    },
+};
+
+/// What a handler takes, as the document tells it.
+pub trait Input {
+    fn describe(sketch: &mut Sketch);
+}
+
+/// What a handler answers when all went well.
+pub trait Reply: Sized {
+    fn describe(sketch: &mut Sketch);
+    fn respond(self) -> HttpResponse;
+}
+
+/// One operation, put together from its handler's types.
+#[derive(Default)]
+pub struct Sketch {
+    pub parameters: Vec<Parameter>,
+    pub body: Option<RefOr<Schema>>,
+    pub answers: Vec<(u16, Option<RefOr<Schema>>)>,
+    /// Statuses under which it is refused, beside those that its access brings along.
+    pub refusals: BTreeSet<u16>,
+    pub is_tagged: bool,
+    schemas: Vec<(String, RefOr<Schema>)>,
+}
+
+impl Sketch {
+    fn named<T: ToSchema>(&mut self) -> RefOr<Schema> {
+        T::schemas(&mut self.schemas);
+        self.schemas.push((T::name().into_owned(), T::schema()));
+        Ref::from_schema_name(T::name()).into()
+    }
+
+    pub fn body<T: ToSchema>(&mut self) {
+        self.body = Some(self.named::<T>());
+    }
+
+    pub fn answer<T: ToSchema>(&mut self, status: u16) {
+        let schema = self.named::<T>();
+        self.answers.push((status, Some(schema)));
+    }
+
+    pub fn parameter(
+        &mut self,
+        name: &str,
+        place: ParameterIn,
+        required: bool,
+        about: &str,
+        schema: impl Into<RefOr<Schema>>,
+    ) {
+        let required = if required { Required::True } else { Required::False };
+        let parameter = ParameterBuilder::new().name(name).parameter_in(place).required(required);
+        self.parameters.push(parameter.description(Some(about)).schema(Some(schema)).build());
+    }
+
+    /// Names of what the query may hold.
+    pub fn query(&self) -> impl Iterator<Item = &str> {
+        self.parameters.iter().filter(|p| p.parameter_in == ParameterIn::Query).map(|p| p.name.as_str())
+    }
+}
+
+impl Input for () {
+    fn describe(_: &mut Sketch) {}
+}
+
+impl Input for Target {
+    fn describe(_: &mut Sketch) {}
+}
+
+impl Input for Within {
+    fn describe(_: &mut Sketch) {}
+}
+
+impl Input for NamedRole {
+    fn describe(_: &mut Sketch) {}
+}
+
+impl Input for NamedPermission {
+    fn describe(_: &mut Sketch) {}
+}
+
+impl<A: Input, B: Input> Input for (A, B) {
+    fn describe(sketch: &mut Sketch) {
+        A::describe(sketch);
+        B::describe(sketch);
+    }
+}
+
+impl<A: Input, B: Input, C: Input> Input for (A, B, C) {
+    fn describe(sketch: &mut Sketch) {
+        A::describe(sketch);
+        B::describe(sketch);
+        C::describe(sketch);
+    }
+}
+
+/// Completes what a handler's types say by what its row says: who may, and what stands in its path.
+pub(in crate::web) fn sketch<I: Input, O: Reply>(method: &Method, path: &str, access: Access) -> Sketch {
+    let mut sketch = Sketch::default();
+    for name in path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+        let (about, schema) = match name {
+            "workspace" => ("The workspace's slug.", spec::slug()),
+            "role" => ("The role's slug.", spec::slug()),
+            "permission" => ("The permission's scope.", spec::permission()),
+            _ => ("Its id.", spec::id()),
+        };
+        sketch.parameter(name, ParameterIn::Path, true, about, schema);
+    }
+    I::describe(&mut sketch);
+    O::describe(&mut sketch);
+    let is_public = access == Access::Public;
+    let changes = !method.is_safe();
+    if let Access::Member(_) = access {
+        if !path.contains("{workspace}") {
+            let about = "The workspace that is meant, by its slug. The key's home, if it is left out.";
+            sketch.parameter(super::WORKSPACE, ParameterIn::Query, false, about, spec::slug());
+        }
+        sketch.refusals.extend([403, 404]);
+    }
+    if path.contains('{') {
+        sketch.refusals.insert(404);
+    }
+    if !is_public {
+        // A query that is not known is refused everywhere.
+        sketch.refusals.extend([400, 401, 422]);
+        if changes {
+            sketch.refusals.extend([403, 409]);
+        }
+        if *method == Method::POST {
+            let about = "Names what is to be done. Sent again with the same, it is answered again and not done again, for a day.";
+            let schema = spec::idempotency_key();
+            sketch.parameter("Idempotency-Key", ParameterIn::Header, false, about, schema);
+            sketch.refusals.extend([408, 413]);
+        }
+    }
+    if path != DOCUMENT {
+        sketch.refusals.extend([429, 503]);
+    }
+    sketch
+}
+
+/// Where the document is.
+pub const DOCUMENT: &str = "/openapi.json";
+
+/// The document as it is served.
+pub(in crate::web) static JSON: LazyLock<String> = LazyLock::new(|| document().to_json().unwrap_or_default());
+
+pub async fn show(_: Public) -> Answer {
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "application/json"))
+        .insert_header((header::CACHE_CONTROL, "public, max-age=300"))
+        .body(JSON.as_str()))
+}
+
+/// The whole API.
+pub fn document() -> OpenApi {
+    let (mut paths, mut schemas, mut tags) = (Paths::new(), BTreeMap::new(), Vec::new());
+    let mut problem = Sketch::default();
+    problem.answer::<ProblemBody>(400);
+    schemas.extend(problem.schemas);
+    for route in api_table() {
+        let Some(mut sketch) = route.sketch() else { continue };
+        let tag = tag(route.path);
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+        schemas.extend(std::mem::take(&mut sketch.schemas));
+        if let Some(method) = method(&route.method) {
+            paths.add_path_operation(route.path, vec![method], operation(&route, sketch, tag));
+        }
+    }
+    let info = InfoBuilder::new()
+        .title("Bailiwick")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(ABOUT))
+        .license(Some(
+            LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0")).build(),
+        ));
+    let components = ComponentsBuilder::new()
+        .schemas_from_iter(schemas)
+        .security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
+        .security_scheme("header", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("x-api-key"))));
+    OpenApiBuilder::new()
+        .info(info.build())
+        .servers(Some([Server::new("/")]))
+        .paths(paths)
+        .components(Some(components.build()))
+        .tags(Some(tags.into_iter().map(|tag| TagBuilder::new().name(tag).build())))
+        .build()
+}
+
+const ABOUT: &str = "JSON in and out, whatever the Content-Type of the request says; with an API key, as `Authorization: Bearer …` or `x-api-key`. A request means the workspace that its path or `?workspace=` names, or else the one that the key is at home in. Times are milliseconds since 1970. What is refused is said as application/problem+json (RFC 9457). `HEAD` is answered as `GET`, without the body; any other method with 405.";
+
+fn method(method: &Method) -> Option<HttpMethod> {
+    match method.as_str() {
+        "GET" => Some(HttpMethod::Get),
+        "POST" => Some(HttpMethod::Post),
+        "PUT" => Some(HttpMethod::Put),
+        "PATCH" => Some(HttpMethod::Patch),
+        "DELETE" => Some(HttpMethod::Delete),
+        _ => None,
+    }
+}
+
+/// The noun that a path is about.
+fn tag(path: &'static str) -> &'static str {
+    let rest = path.strip_prefix("/api/sso/v1/").unwrap_or(path).trim_start_matches('/');
+    let noun = rest.split('/').next().unwrap_or(rest);
+    match noun {
+        "access" | ".well-known" => "decisions",
+        "apikeys" => "API keys",
+        "openapi.json" => "this document",
+        noun => noun,
+    }
+}
+
+fn operation(route: &Route, sketch: Sketch, tag: &str) -> OperationBuilder {
+    let words = route.path.trim_start_matches("/api/sso/v1/").replace(['{', '}', '.'], "");
+    let words: Vec<&str> = words.split(['/', '-']).filter(|word| !word.is_empty()).collect();
+    let id = format!("{}_{}", route.method.as_str().to_lowercase(), words.join("_"));
+    let mut operation = OperationBuilder::new()
+        .tag(tag)
+        .summary(Some(route.summary))
+        .description(needs(route.access))
+        .operation_id(Some(id));
+    operation = match route.access {
+        Access::Public | Access::SignedIn | Access::Account => {
+            operation.securities(Some(Vec::<SecurityRequirement>::new()))
+        }
+        Access::Key | Access::Member(_) => operation.securities(Some(
+            ["bearer", "header"].map(|scheme| SecurityRequirement::new(scheme, Vec::<String>::new())),
+        )),
+    };
+    for parameter in sketch.parameters {
+        operation = operation.parameter(parameter);
+    }
+    if let Some(body) = sketch.body {
+        let content = ContentBuilder::new().schema(Some(body)).build();
+        let body = RequestBodyBuilder::new().content("application/json", content);
+        operation = operation.request_body(Some(body.required(Some(Required::True)).build()));
+    }
+    for (status, schema) in sketch.answers {
+        let mut response = ResponseBuilder::new().description(meaning(status));
+        if let Some(schema) = schema {
+            response =
+                response.content("application/json", ContentBuilder::new().schema(Some(schema)).build());
+        }
+        if sketch.is_tagged {
+            response = response.header("ETag", text_header("The version, for If-Match."));
+        }
+        if route.path != DOCUMENT {
+            for (name, about) in [
+                ("RateLimit-Policy", "How many calls there are in how many seconds."),
+                ("RateLimit", "How many are left, and when they start anew."),
+            ] {
+                response = response.header(name, text_header(about));
+            }
+        }
+        operation = operation.response(status.to_string(), response);
+    }
+    for status in sketch.refusals {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name()))).build();
+        let mut response = ResponseBuilder::new().description(meaning(status));
+        response = response.content("application/problem+json", content);
+        if matches!(status, 429 | 503) {
+            response = response.header("Retry-After", text_header("When to come back, in seconds."));
+        }
+        operation = operation.response(status.to_string(), response);
+    }
+    operation
+}
+
+fn text_header(about: &str) -> utoipa::openapi::Header {
+    let text = ObjectBuilder::new().schema_type(Type::String).build();
+    HeaderBuilder::new().schema(Some(text)).description(Some(about)).build()
+}
+
+/// Who may, in a sentence.
+fn needs(access: Access) -> Option<String> {
+    let permissions = |needs: Needs| {
+        let labels = needs.permissions().into_iter().map(|p| format!("“{}” (`{}`)", p.label(), p.scope()));
+        labels.collect::<Vec<_>>().join(" or ")
+    };
+    match access {
+        Access::Public => Some("Needs no key.".to_owned()),
+        Access::SignedIn | Access::Account => None,
+        Access::Key => Some("Needs a live key.".to_owned()),
+        Access::Member(Needs::Membership) => Some("Needs a membership in the workspace.".to_owned()),
+        Access::Member(needs) => Some(format!("Needs the permission {}.", permissions(needs))),
+    }
+}
+
+/// What a status means, wherever it comes.
+fn meaning(status: u16) -> &'static str {
+    match status {
+        200 => "Here it is.",
+        201 => "It was made.",
+        204 => "It was done.",
+        400 => "The request can't be read.",
+        401 => "No live API key came with it.",
+        403 => "The key may not do this; or it, the workspace or the membership is suspended.",
+        404 => "There is no such thing in the workspace, or no such workspace for this key.",
+        408 => "The body took too long to arrive.",
+        409 => "A rule of the whole workspace stands against it, or it was done before.",
+        410 => "It is over.",
+        411 => "The body has no Content-Length.",
+        412 => "It was changed since that ETag.",
+        413 => "The body is too large.",
+        422 => "Something that was sent is not valid: `errors` names the fields.",
+        429 => "Too many calls in this minute.",
+        503 => "Too busy, or the database does not answer.",
+        _ => "Something else.",
+    }
+}

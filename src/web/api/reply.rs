@@ -1,0 +1,118 @@
+//! What calls answer. The type says which status and which schema, so the document can't say another.
+
+use super::{
+    input::etag,
+    json,
+    openapi::{Reply, Sketch},
+};
+use actix_web::{
+    HttpResponse,
+    http::{
+        StatusCode,
+        header::{self, HeaderValue},
+    },
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// 200 with what was asked for.
+pub struct Found<T>(pub T);
+
+/// 200 with one thing and its version, as `ETag`.
+pub struct Tagged<T> {
+    pub body: T,
+    pub version: String,
+}
+
+/// 201 with what was made.
+pub struct Created<T>(pub T);
+
+/// 201 with what was made, or 200 where it was there.
+pub enum Defined<T> {
+    New(T),
+    Known(T),
+}
+
+/// 204: it was done, and there is no more to say.
+pub struct Done;
+
+/// The answer holds a secret that is told this once: nobody keeps it.
+pub struct Secret<R>(pub R);
+
+/// Marks a response whose body must not be kept.
+pub(super) struct HoldsSecret;
+
+impl<T: Serialize + ToSchema> Reply for Found<T> {
+    fn describe(sketch: &mut Sketch) {
+        sketch.answer::<T>(200);
+    }
+    fn respond(self) -> HttpResponse {
+        json(StatusCode::OK, &self.0)
+    }
+}
+
+impl<T: Serialize + ToSchema> Reply for Tagged<T> {
+    fn describe(sketch: &mut Sketch) {
+        sketch.answer::<T>(200);
+        sketch.is_tagged = true;
+    }
+    fn respond(self) -> HttpResponse {
+        let mut response = json(StatusCode::OK, &self.body);
+        if let Ok(tag) = HeaderValue::from_str(&etag(&self.version)) {
+            response.headers_mut().insert(header::ETAG, tag);
+        }
+        response
+    }
+}
+
+impl<T: Serialize + ToSchema> Reply for Created<T> {
+    fn describe(sketch: &mut Sketch) {
+        sketch.answer::<T>(201);
+    }
+    fn respond(self) -> HttpResponse {
+        json(StatusCode::CREATED, &self.0)
+    }
+}
+
+impl<T: Serialize + ToSchema> Reply for Defined<T> {
+    fn describe(sketch: &mut Sketch) {
+        sketch.answer::<T>(200);
+        sketch.answer::<T>(201);
+    }
+    fn respond(self) -> HttpResponse {
+        match self {
+            Self::New(body) => json(StatusCode::CREATED, &body),
+            Self::Known(body) => json(StatusCode::OK, &body),
+        }
+    }
+}
+
+impl Reply for Done {
+    fn describe(sketch: &mut Sketch) {
+        sketch.answers.push((204, None));
+    }
+    fn respond(self) -> HttpResponse {
+        HttpResponse::NoContent().insert_header((header::CACHE_CONTROL, "no-store")).finish()
+    }
+}
+
+impl<R: Reply> Reply for Secret<R> {
+    fn describe(sketch: &mut Sketch) {
+        R::describe(sketch);
+    }
+    fn respond(self) -> HttpResponse {
+        let mut response = self.0.respond();
+        response.extensions_mut().insert(HoldsSecret);
+        response
+    }
+}
+
+/// What is answered as it is.
+impl Reply for HttpResponse {
+    fn describe(sketch: &mut Sketch) {
+        sketch.answers.push((200, Some(utoipa::openapi::schema::Object::new().into())));
+    }
+    fn respond(self) -> HttpResponse {
+        self
+    }
+}

@@ -1,0 +1,196 @@
+//! What single fields look like in the document: the patterns and lengths of `domain::values`.
+
+use crate::{
+    domain::{Event, invitations, roles},
+    policy::{Permission, scope::MAX_LENGTH},
+};
+use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
+
+/// What no text may hold that stands on one line: what cannot be seen, or turns the text around it.
+const HIDDEN: &str = "\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\
+    \\u180b-\\u180f\\u2800\\u3164\\ufe00-\\ufe0e\\uffa0\\u200b\\u200e\\u200f\\u2028-\\u202e\
+    \\u2060-\\u2069\\ufeff\\ufff9-\\ufffb\u{e0000}-\u{e0fff}";
+const SLUG: &str = "^[a-z0-9]+(-[a-z0-9]+)*$";
+const SCOPE: &str = r"^(\*|[a-z0-9][a-z0-9_.-]*):(\*|[a-z0-9][a-z0-9_.-]*)(:(\*|[a-z0-9][a-z0-9_.-]*))?$";
+/// A moment is in milliseconds since 1970; this one is in the year 5138.
+pub(super) const LAST_MOMENT: i64 = 100_000_000_000_000;
+
+fn text(most: usize) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).max_length(Some(most))
+}
+
+/// The same, or null, which is as good as leaving it out.
+fn or_null(object: ObjectBuilder, r#type: Type) -> Object {
+    object.schema_type(SchemaType::from_iter([r#type, Type::Null])).build()
+}
+
+fn line(most: usize) -> ObjectBuilder {
+    text(most).pattern(Some(format!("^[^{HIDDEN}]*$")))
+}
+
+fn a_name() -> ObjectBuilder {
+    text(80).min_length(Some(1)).pattern(Some(format!("^[^{HIDDEN}]*[^\\s{HIDDEN}][^{HIDDEN}]*$")))
+}
+
+fn a_slug() -> ObjectBuilder {
+    text(48).min_length(Some(2)).pattern(Some(SLUG))
+}
+
+fn many(of: impl Into<utoipa::openapi::RefOr<utoipa::openapi::Schema>>, most: usize) -> ArrayBuilder {
+    ArrayBuilder::new().items(of.into()).max_items(Some(most))
+}
+
+pub(super) fn name() -> Object {
+    a_name().build()
+}
+
+pub(super) fn maybe_name() -> Object {
+    or_null(a_name(), Type::String)
+}
+
+pub(super) fn maybe_description() -> Object {
+    or_null(line(200), Type::String)
+}
+
+pub(super) fn slug() -> Object {
+    a_slug().build()
+}
+
+pub(super) fn maybe_slug() -> Object {
+    or_null(a_slug(), Type::String)
+}
+
+/// A text to search for.
+pub(super) fn search() -> Object {
+    line(100).build()
+}
+
+/// From `next` of the page before.
+pub(super) fn cursor() -> Object {
+    text(2_000).pattern(Some("^([0-9a-f]{2})*$")).build()
+}
+
+/// A message to who is invited: a few lines.
+pub(super) fn maybe_message() -> Object {
+    let hidden = HIDDEN.replacen("\\u0000-\\u001f", "\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f", 1);
+    or_null(text(1_000).pattern(Some(format!("^[^{hidden}]*$"))), Type::String)
+}
+
+pub(super) fn emails() -> Array {
+    let email = text(254).min_length(Some(3)).pattern(Some("^[^\\s,;<>\"@]+@[^\\s,;<>\"@]+$")).build();
+    many(email, invitations::MOST_AT_ONCE).min_items(Some(1)).build()
+}
+
+pub(super) fn email() -> Object {
+    text(254).min_length(Some(3)).pattern(Some("^[^\\s,;<>\"@]+@[^\\s,;<>\"@]+$")).build()
+}
+
+/// What a customer's own application calls a member: no address, which stands for a user already.
+pub(super) fn maybe_external_id() -> Object {
+    or_null(
+        text(200).min_length(Some(1)).pattern(Some("^[^@\\u0000-\\u001f\\u007f-\\u009f]*$")),
+        Type::String,
+    )
+}
+
+/// The second part of a scope.
+pub(super) fn resource_type() -> Object {
+    text(60).min_length(Some(1)).pattern(Some("^[a-z0-9][a-z0-9_.-]*$")).build()
+}
+
+pub(super) fn any_resource_type() -> Object {
+    text(60).pattern(Some("^([a-z0-9][a-z0-9_.-]*)?$")).build()
+}
+
+pub(super) fn resource_id() -> Object {
+    text(200).min_length(Some(1)).pattern(Some("^[^\\u0000-\\u001f\\u007f-\\u009f]*$")).build()
+}
+
+pub(super) fn any_resource_id() -> Object {
+    text(200).pattern(Some("^[^\\u0000-\\u001f\\u007f-\\u009f]*$")).build()
+}
+
+/// Whatever else a question tells: what is not known is passed over.
+pub(super) fn anything() -> Object {
+    ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Object, Type::Null])).build()
+}
+
+/// A text that is not empty.
+pub(super) fn word() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).build()
+}
+
+pub(super) fn maybe_limit() -> Object {
+    or_null(a_number(1, LAST_MOMENT), Type::Integer)
+}
+
+pub(super) fn maybe_cursor() -> Object {
+    or_null(text(2_000).pattern(Some("^([0-9a-f]{2})*$")), Type::String)
+}
+
+pub(super) fn maybe_semantic() -> Object {
+    let words = [Some("execute_all"), Some("deny_on_first_deny"), Some("permit_on_first_permit"), None];
+    or_null(ObjectBuilder::new().enum_values(Some(words)), Type::String)
+}
+
+/// Slugs of roles, one at least.
+pub(super) fn roles() -> Array {
+    many(a_slug().build(), 200).min_items(Some(1)).build()
+}
+
+/// The same, or none at all.
+pub(super) fn any_roles() -> Array {
+    many(a_slug().build(), 200).build()
+}
+
+pub(super) fn maybe_roles() -> Array {
+    let roles = many(a_slug().build(), 200).min_items(Some(1));
+    roles.schema_type(SchemaType::from_iter([Type::Array, Type::Null])).build()
+}
+
+pub(super) fn scopes() -> Array {
+    many(text(MAX_LENGTH).pattern(Some(SCOPE)).build(), roles::MOST_SCOPES).build()
+}
+
+pub(super) fn moment() -> Object {
+    a_number(0, LAST_MOMENT).build()
+}
+
+pub(super) fn maybe_moment() -> Object {
+    or_null(a_number(0, LAST_MOMENT), Type::Integer)
+}
+
+/// How long the old secret of a key goes on.
+pub(super) fn maybe_overlap() -> Object {
+    or_null(a_number(0, crate::domain::api_keys::MOST_OVERLAP / 1_000), Type::Integer)
+}
+
+fn a_number(least: i64, most: i64) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(least)).maximum(Some(most))
+}
+
+/// A kind of event.
+pub(super) fn event_kind() -> Object {
+    text(60).enum_values(Some(Event::KINDS.iter().map(|(kind, _)| *kind))).build()
+}
+
+/// A permission of the catalogue.
+pub(super) fn permission() -> Object {
+    text(60).enum_values(Some(Permission::ALL.iter().map(|permission| permission.scope()))).build()
+}
+
+pub(super) fn id() -> Object {
+    use utoipa::openapi::schema::{KnownFormat, SchemaFormat};
+    let uuid = SchemaFormat::KnownFormat(KnownFormat::Uuid);
+    ObjectBuilder::new().schema_type(Type::String).format(Some(uuid)).build()
+}
+
+/// What a program calls one thing that it wants to be done.
+pub(super) fn idempotency_key() -> Object {
+    text(super::idempotency::LONGEST).min_length(Some(1)).pattern(Some("^[!-~]+$")).build()
+}
+
+/// One `ETag`, some, or a star.
+pub(super) fn etags() -> Object {
+    text(1_000).min_length(Some(1)).pattern(Some("^(\\*|(W/)?\"[!#-~]*\"(, *(W/)?\"[!#-~]*\")*)$")).build()
+}

@@ -1,0 +1,464 @@
+//! Random sequences of calls, against a model of the rules that shares no code with them: what nobody
+//! held who could give it, nobody comes to hold.
+//!
+//! The model reads the base tables (who has which roles, which teams carry which, what they grant) and
+//! not what is derived from them, and it says of a change of roles beforehand whether it is allowed.
+
+use crate::support::*;
+use bailiwick::policy::{BuiltIn, Permission};
+use proptest::{
+    collection::vec,
+    prelude::*,
+    sample::{Index, subsequence},
+    test_runner::{Config, TestCaseError, TestRunner},
+};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use tokio::{runtime::Handle, task::block_in_place};
+use uuid::Uuid;
+
+/// Beside the permissions, what roles are made of.
+const SCOPES: &[&str] = &[
+    "read:*",
+    "*:*",
+    "write:*",
+    "read:notes",
+    "write:notes",
+    "read:notes:title",
+    "deploy:staging",
+    "write:code",
+];
+/// Sequences a database, and calls in each.
+const SEQUENCES: u32 = 5;
+const CALLS: usize = 40;
+
+/// One call: by whom, and what. Places are taken modulo what there is.
+#[derive(Clone, Debug)]
+enum Call {
+    Roles { target: Index, roles: Vec<Index> },
+    NewRole { scopes: Vec<&'static str>, permissions: Vec<Permission> },
+    Scopes { role: Index, scopes: Vec<&'static str>, permissions: Vec<Permission> },
+    Permission { permission: Permission, roles: Vec<Index> },
+    TeamRoles { roles: Vec<Index> },
+    IntoTeam { target: Index },
+    OutOfTeam { target: Index },
+    NewKey { roles: Vec<Index> },
+    Enter { roles: Vec<Index> },
+    Suspend { target: Index },
+    Reactivate { target: Index },
+    Remove { target: Index },
+    DeleteRole { role: Index, replacement: Index },
+}
+
+fn some_permissions() -> impl Strategy<Value = Vec<Permission>> {
+    subsequence(Permission::ALL.to_vec(), 0..4)
+}
+
+fn some_scopes() -> impl Strategy<Value = Vec<&'static str>> {
+    subsequence(SCOPES.to_vec(), 0..3)
+}
+
+fn some_roles() -> impl Strategy<Value = Vec<Index>> {
+    vec(any::<Index>(), 1..3)
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    let target = any::<Index>;
+    prop_oneof![
+        6 => (target(), some_roles()).prop_map(|(target, roles)| Call::Roles { target, roles }),
+        2 => (some_scopes(), some_permissions())
+            .prop_map(|(scopes, permissions)| Call::NewRole { scopes, permissions }),
+        3 => (target(), some_scopes(), some_permissions())
+            .prop_map(|(role, scopes, permissions)| Call::Scopes { role, scopes, permissions }),
+        2 => (proptest::sample::select(Permission::ALL.to_vec()), some_roles())
+            .prop_map(|(permission, roles)| Call::Permission { permission, roles }),
+        2 => some_roles().prop_map(|roles| Call::TeamRoles { roles }),
+        2 => target().prop_map(|target| Call::IntoTeam { target }),
+        1 => target().prop_map(|target| Call::OutOfTeam { target }),
+        2 => some_roles().prop_map(|roles| Call::NewKey { roles }),
+        1 => some_roles().prop_map(|roles| Call::Enter { roles }),
+        1 => target().prop_map(|target| Call::Suspend { target }),
+        1 => target().prop_map(|target| Call::Reactivate { target }),
+        1 => target().prop_map(|target| Call::Remove { target }),
+        1 => (target(), target()).prop_map(|(role, replacement)| Call::DeleteRole { role, replacement }),
+    ]
+}
+
+/// What somebody holds: scopes as they are granted, and whether they are an Owner.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Held {
+    owner: bool,
+    scopes: BTreeSet<String>,
+}
+
+/// Does a grant reach a scope? By the words of document 001 and the rule on the catalogue.
+fn reaches(grant: &str, scope: &str) -> bool {
+    let is_permission = |text: &str| {
+        let two: Vec<&str> = text.splitn(3, ':').take(2).collect();
+        Permission::ALL.iter().any(|permission| permission.scope() == two.join(":"))
+    };
+    let (grant_parts, parts): (Vec<&str>, Vec<&str>) =
+        (grant.split(':').collect(), scope.split(':').collect());
+    let fits = grant_parts.len() <= parts.len()
+        && grant_parts.iter().zip(&parts).all(|(grant, part)| *grant == "*" || grant == part);
+    fits && (!is_permission(scope) || (grant_parts[0] == parts[0] && grant_parts[1] == parts[1]))
+}
+
+impl Held {
+    fn has(&self, scope: &str) -> bool {
+        self.owner || self.scopes.iter().any(|grant| reaches(grant, scope))
+    }
+
+    fn contains(&self, other: &Self) -> bool {
+        self.owner || (!other.owner && other.scopes.iter().all(|scope| self.has(scope)))
+    }
+
+    /// What one holds who gets all of these roles.
+    fn of<'a>(roles: impl IntoIterator<Item = &'a Held>) -> Self {
+        roles.into_iter().fold(Self::default(), |mut all, role| {
+            all.owner |= role.owner;
+            all.scopes.extend(role.scopes.iter().cloned());
+            all
+        })
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Member {
+    id: Uuid,
+    user_id: Option<Uuid>,
+    key_id: Option<Uuid>,
+    is_active: bool,
+    own: BTreeSet<String>,
+    held: Held,
+}
+
+/// A workspace as its base tables say it is.
+#[derive(Clone, Debug)]
+struct State {
+    roles: BTreeMap<String, Held>,
+    members: Vec<Member>,
+}
+
+fn id(row: &Value, name: &str) -> Option<Uuid> {
+    row[name].as_str().map(|text| text.parse().unwrap())
+}
+
+fn is_true(value: &Value) -> bool {
+    value == &json!(true) || value == &json!(1)
+}
+
+impl State {
+    async fn load(app: &TestApp, workspace: Uuid) -> Self {
+        let here = app.id(workspace);
+        let mut roles: BTreeMap<String, Held> = BTreeMap::new();
+        let mut slugs: BTreeMap<Uuid, String> = BTreeMap::new();
+        for row in
+            app.rows(&format!("SELECT id, slug, is_owner FROM roles WHERE workspace_id = {here}")).await
+        {
+            let slug = row["slug"].as_str().unwrap().to_owned();
+            slugs.insert(id(&row, "id").unwrap(), slug.clone());
+            roles.insert(slug, Held { owner: is_true(&row["is_owner"]), scopes: BTreeSet::new() });
+        }
+        for row in app.rows(&format!("SELECT role_id, scope FROM grants WHERE workspace_id = {here}")).await {
+            let slug = &slugs[&id(&row, "role_id").unwrap()];
+            roles.get_mut(slug).unwrap().scopes.insert(row["scope"].as_str().unwrap().to_owned());
+        }
+        let pairs = async |sql: String, key: &'static str| {
+            let mut all: BTreeMap<Uuid, Vec<Uuid>> = BTreeMap::new();
+            for row in app.rows(&sql).await {
+                all.entry(id(&row, "one").unwrap()).or_default().push(id(&row, key).unwrap());
+            }
+            all
+        };
+        let own = pairs(
+            format!("SELECT member_id AS one, role_id FROM member_roles WHERE workspace_id = {here}"),
+            "role_id",
+        )
+        .await;
+        let places = pairs(
+            format!("SELECT member_id AS one, team_id FROM team_members WHERE workspace_id = {here}"),
+            "team_id",
+        )
+        .await;
+        let carried = pairs(
+            format!("SELECT team_id AS one, role_id FROM team_roles WHERE workspace_id = {here}"),
+            "role_id",
+        )
+        .await;
+        let none = Vec::new();
+        let mut members = Vec::new();
+        let sql = format!(
+            "SELECT id, user_id, api_key_id, status FROM members WHERE workspace_id = {here} ORDER BY id"
+        );
+        for row in app.rows(&sql).await {
+            let member = id(&row, "id").unwrap();
+            let own = own.get(&member).unwrap_or(&none);
+            let teams = places.get(&member).unwrap_or(&none);
+            let through = teams.iter().flat_map(|team| carried.get(team).unwrap_or(&none));
+            members.push(Member {
+                id: member,
+                user_id: id(&row, "user_id"),
+                key_id: id(&row, "api_key_id"),
+                is_active: row["status"] == "active",
+                own: own.iter().map(|role| slugs[role].clone()).collect(),
+                held: Held::of(own.iter().chain(through).map(|role| &roles[&slugs[role]])),
+            });
+        }
+        Self { roles, members }
+    }
+
+    fn slugs(&self, places: &[Index]) -> BTreeSet<String> {
+        let all: Vec<&String> = self.roles.keys().collect();
+        places.iter().map(|place| (*place.get(&all)).clone()).collect()
+    }
+
+    fn has_active_owner(&self) -> bool {
+        self.members.iter().any(|member| member.is_active && member.held.owner && member.user_id.is_some())
+    }
+
+    /// What a change of somebody's own roles must be answered, by the rules as `product.md` says them.
+    fn verdict(&self, actor: &Member, target: &Member, wanted: &BTreeSet<String>) -> u16 {
+        let may_manage = actor.held.owner
+            || (!target.held.owner
+                && actor.held.contains(&target.held)
+                && !target.held.contains(&actor.held));
+        let may_give = wanted.iter().all(|slug| actor.held.contains(&self.roles[slug]));
+        if !actor.is_active
+            || !actor.held.has(Permission::UpdateMemberRoles.scope())
+            || !may_manage
+            || !may_give
+        {
+            return 403;
+        }
+        let owners = self.members.iter().filter(|member| {
+            let is_owner = match member.id == target.id {
+                true => wanted.iter().any(|slug| self.roles[slug].owner),
+                false => member.held.owner,
+            };
+            is_owner && member.is_active && member.user_id.is_some()
+        });
+        if owners.count() == 0 { 409 } else { 200 }
+    }
+}
+
+/// A workspace of its own in which a sequence runs.
+struct Stage<'a> {
+    app: &'a TestApp,
+    workspace: Uuid,
+    team: Uuid,
+    /// Keys that call: with a secret each.
+    callers: Vec<(Uuid, Api)>,
+    entered: usize,
+}
+
+impl<'a> Stage<'a> {
+    async fn set(app: &'a TestApp, number: usize) -> Self {
+        let slug = format!("stage-{number}");
+        let owner = found(app, "Owner Stage", &format!("owner@{slug}.example.com"), &slug).await;
+        add_role(
+            app,
+            &slug,
+            "manager",
+            "Manager",
+            &[
+                "update:member-roles",
+                "manage:roles",
+                "update:permissions",
+                "update:teams",
+                "invite:members",
+                "manage:api-keys",
+                "suspend:members",
+                "remove:members",
+                "read:members",
+                "read:notes",
+            ],
+        )
+        .await;
+        add_role(app, &slug, "helper", "Helper", &["read:members", "read:notes"]).await;
+        for (n, role) in ["admin", "viewer", "manager", "helper"].into_iter().enumerate() {
+            let user = add_user(app, &format!("Person {n}"), &format!("person-{n}@{slug}.example.com")).await;
+            add_member(app, &slug, user, "active", &[role]).await;
+        }
+        let team = add_team(app, &slug, "Team", &["helper"], &[]).await;
+        let mut callers = Vec::new();
+        for role in ["owner", "admin", "manager", "developer", "viewer"] {
+            let (key, _, secret) = add_key(app, &slug, &format!("Key {role}"), &[role]).await;
+            callers.push((key, Api::new(app, &secret)));
+        }
+        let workspace = workspace_id(app, &slug).await;
+        assert_eq!(owner.workspace, slug);
+        Self { app, workspace, team, callers, entered: 0 }
+    }
+
+    /// Makes the call and looks at what it has done.
+    async fn play(&mut self, caller: Index, call: &Call) -> Result<(), TestCaseError> {
+        let before = State::load(self.app, self.workspace).await;
+        let (key, api) = caller.get(&self.callers).clone();
+        let Some(actor) = before.members.iter().find(|member| member.key_id == Some(key)).cloned() else {
+            return Ok(());
+        };
+        let tables = self.app.snapshot(TENANT_TABLES).await;
+        let (expected, answer) = self.send(&api, &before, &actor, call).await;
+        let after = State::load(self.app, self.workspace).await;
+        let said = format!("{call:?} by {actor:?}: {} {}", answer.status, answer.text);
+
+        prop_assert!(answer.status < 500, "{said}");
+        if let Some(expected) = expected {
+            prop_assert_eq!(answer.status, expected, "{}", said);
+        }
+        if answer.status >= 300 {
+            prop_assert!(
+                self.app.snapshot(TENANT_TABLES).await == tables,
+                "refused, and changed something: {said}"
+            );
+        }
+        prop_assert!(after.has_active_owner(), "no active Owner: {said}");
+        for member in &after.members {
+            let had = before.members.iter().find(|other| other.id == member.id);
+            let had = had.map(|other| other.held.clone()).unwrap_or_default();
+            let gained = member.held.scopes.iter().filter(|scope| !had.has(scope));
+            for scope in gained {
+                prop_assert!(actor.held.has(scope), "{scope} was gained by {:?}: {said}", member.id);
+            }
+            prop_assert!(had.owner || !member.held.owner || actor.held.owner, "an Owner was made: {said}");
+        }
+        if let (Call::NewKey { .. }, 201) = (call, answer.status) {
+            let made: Uuid = answer.body["id"].as_str().unwrap().parse().unwrap();
+            self.callers.push((made, api.with(answer.body["secret"].as_str())));
+        }
+        Ok(())
+    }
+
+    /// Sends the call; with the status that the model expects, where it has an opinion.
+    async fn send(&mut self, api: &Api, now: &State, actor: &Member, call: &Call) -> (Option<u16>, Answer) {
+        let at = |rest: &str| format!("/api/sso/v1/{rest}");
+        let scopes = |scopes: &[&str], permissions: &[Permission]| -> Vec<String> {
+            let permissions = permissions.iter().map(|permission| permission.scope().to_owned());
+            scopes.iter().map(|scope| (*scope).to_owned()).chain(permissions).collect()
+        };
+        self.entered += 1;
+        let fresh = format!("{}-{}", self.entered, self.workspace.simple());
+        match call {
+            Call::Roles { target, roles } => {
+                let (target, roles) = (target.get(&now.members), now.slugs(roles));
+                let body = json!({"roles": roles});
+                let answer = api.patch(&at(&format!("members/{}", target.id)), &body).await;
+                (Some(now.verdict(actor, target, &roles)), answer)
+            }
+            Call::NewRole { scopes: own, permissions } => {
+                let slug = format!("role-{}", self.entered);
+                let body = json!({"name": slug, "slug": slug, "scopes": scopes(own, permissions)});
+                (None, api.post(&at("roles"), &body).await)
+            }
+            Call::Scopes { role, scopes: own, permissions } => {
+                let slugs: Vec<&String> = now.roles.keys().collect();
+                let body = json!({"scopes": scopes(own, permissions), "confirm": true});
+                (
+                    None,
+                    api.call(
+                        reqwest::Method::PUT,
+                        &at(&format!("roles/{}/scopes", role.get(&slugs))),
+                        Some(&body),
+                    )
+                    .await,
+                )
+            }
+            Call::Permission { permission, roles } => {
+                let roles: BTreeSet<String> =
+                    now.slugs(roles).into_iter().filter(|slug| *slug != BuiltIn::Owner.slug()).collect();
+                let body = json!({"roles": roles, "confirm": true});
+                (
+                    None,
+                    api.call(
+                        reqwest::Method::PUT,
+                        &at(&format!("permissions/{}", permission.scope())),
+                        Some(&body),
+                    )
+                    .await,
+                )
+            }
+            Call::TeamRoles { roles } => {
+                let body = json!({"roles": now.slugs(roles)});
+                (
+                    None,
+                    api.call(reqwest::Method::PUT, &at(&format!("teams/{}/roles", self.team)), Some(&body))
+                        .await,
+                )
+            }
+            Call::IntoTeam { target } => {
+                let body = json!({"members": [target.get(&now.members).id]});
+                (None, api.post(&at(&format!("teams/{}/members", self.team)), &body).await)
+            }
+            Call::OutOfTeam { target } => {
+                let path = format!("teams/{}/members/{}", self.team, target.get(&now.members).id);
+                (None, api.delete(&at(&path)).await)
+            }
+            Call::NewKey { roles } => {
+                let body = json!({"name": format!("Key {}", self.entered), "roles": now.slugs(roles)});
+                (None, api.post(&at("apikeys"), &body).await)
+            }
+            Call::Enter { roles } => {
+                let body = json!({"email": format!("entered-{fresh}@example.com"), "name": "Entered", "roles": now.slugs(roles)});
+                (None, api.post(&at("users"), &body).await)
+            }
+            Call::Suspend { target } => (
+                None,
+                api.post(&at(&format!("members/{}/suspension", target.get(&now.members).id)), &json!({}))
+                    .await,
+            ),
+            Call::Reactivate { target } => (
+                None,
+                api.post(&at(&format!("members/{}/reactivation", target.get(&now.members).id)), &json!({}))
+                    .await,
+            ),
+            Call::Remove { target } => {
+                (None, api.delete(&at(&format!("members/{}", target.get(&now.members).id))).await)
+            }
+            Call::DeleteRole { role, replacement } => {
+                let slugs: Vec<&String> = now.roles.keys().collect();
+                let path = format!("roles/{}?replacement={}", role.get(&slugs), replacement.get(&slugs));
+                (None, api.delete(&at(&path)).await)
+            }
+        }
+    }
+}
+
+both! {
+    async fn nobody_comes_to_hold_what_nobody_could_give(app: TestApp) {
+        let mut runner = TestRunner::new(Config {
+            cases: SEQUENCES,
+            max_shrink_iters: 60,
+            failure_persistence: None,
+            ..Config::default()
+        });
+        let number = std::cell::Cell::new(0);
+        let sequences = vec((any::<Index>(), call()), CALLS);
+        let played = runner.run(&sequences, |calls| {
+            number.set(number.get() + 1);
+            block_in_place(|| Handle::current().block_on(async {
+                let mut stage = Stage::set(&app, number.get()).await;
+                for (caller, call) in &calls {
+                    stage.play(*caller, call).await?;
+                }
+                Ok(())
+            }))
+        });
+        played.unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+#[test]
+fn the_model_reads_grants_as_document_001_says() {
+    for (grant, scope) in
+        [("read:*", "read:posts"), ("read:users", "read:users:email"), ("*:*", "deploy:staging")]
+    {
+        assert!(reaches(grant, scope), "{grant} {scope}");
+    }
+    for (grant, scope) in
+        [("read:*", "read:members"), ("*:*", "manage:roles:x"), ("read:users:email", "read:users")]
+    {
+        assert!(!reaches(grant, scope), "{grant} {scope}");
+    }
+    assert!(reaches("read:members", "read:members:email"));
+}
