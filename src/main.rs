@@ -46,6 +46,9 @@ enum Command {
         /// Audit events of each, beside the one that founds it.
         #[arg(long, default_value_t = 0)]
         events: u32,
+        /// API keys of each, which are Owners; printed with the sign-ins.
+        #[arg(long, default_value_t = 0)]
+        keys: u32,
     },
     /// Read every workspace's audit chain and say whether anything in it was altered.
     VerifyAudit,
@@ -110,9 +113,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             db.close().await;
             serve(config, Some(welcome)).await
         }
-        Command::Seed { workspaces, members, invitations, events } => {
+        Command::Seed { workspaces, members, invitations, events, keys } => {
             let db = open(&config).await?;
-            let size = seed::Size { workspaces, members, invitations, events };
+            let size = seed::Size { workspaces, members, invitations, events, keys };
             println!("{}", seed::seed(&db, &size).await?);
             db.close().await;
             Ok(())

@@ -76,7 +76,7 @@ let waiting = 0;
 const versions = new Map(); // form id → hidden fields as of our own last save of it
 
 function saveOnChange(form) {
-  const data = new URLSearchParams(new FormData(form));
+  const data = new URLSearchParams(new FormData(form, form.querySelector("button"))); // with its token
   const { id, action } = form;
   const drawn = hidden(form);
   form.setAttribute("aria-busy", "true");

@@ -99,7 +99,7 @@ both! {
         admin.patch(&path, &json!({"roles": []})).await.with_status(422);
         admin.patch(&path, &json!({"roles": ["viewer"], "is_admin": true})).await.with_status(422);
         admin.patch(&path, &json!({"roles": "viewer"})).await.with_status(422);
-        for broken in ["", "{", "[[\"viewer\"]]", &"{\"roles\":".repeat(300), "\"roles\"", "null"] {
+        for broken in ["", "{", "[[\"viewer\"]]", "\"roles\"", "null"] {
             admin.send(reqwest::Method::PATCH, &path, Some(broken.to_owned()), &[]).await.with_status(400);
         }
         assert!(app.snapshot(TENANT_TABLES).await == before);

@@ -75,8 +75,11 @@ async fn everybody(app: &TestApp, world: &World, state: &str) {
             restore(app).await;
             let client = person.client.twin();
             let answer = client.send(page, &filled(page, form.clone(), action)).await;
+            // Who comes back from a preview is asked once more before they lock themselves out.
+            let is_asked =
+                page.path().contains("from=preview") && answer.text().contains("lock yourself out");
             assert!(
-                matches!(answer.status.as_u16(), 200 | 303),
+                matches!(answer.status.as_u16(), 200 | 303) || is_asked,
                 "{said}: {action} as {} has it gave {}:\n{}",
                 page.path(),
                 answer.status,
@@ -116,6 +119,14 @@ fn filled(page: &Page, form: FormOnPage, action: &str) -> FormOnPage {
             match page.attributes("#results input[name=member]:not([disabled])", "value").first() {
                 Some(first) => form.fill(&[("member", first)]),
                 None => form,
+            }
+        }
+        "/w/acme/members" => {
+            let who = page.attributes("input[type=radio][name=user]", "value").remove(0);
+            let may_give = page.attributes("main input[name=role]:not([disabled])", "value");
+            match form.values("role").is_empty() {
+                true => form.fill(&[("user", &who), ("role", &may_give[0])]),
+                false => form.fill(&[("user", &who)]),
             }
         }
         "/w/acme/organization/deletion" => form.fill(&[("confirm", "acme")]),
@@ -158,6 +169,10 @@ async fn crawl(client: &Client, facts: &Facts, said: &str) -> Found {
             continue;
         }
         for link in page.links() {
+            // The record grows with each form that is sent here: a few events are enough.
+            if link.ends_with("/undo") && !facts.events.iter().any(|event| link.contains(event)) {
+                continue;
+            }
             let to = page.url.join(&link).unwrap();
             assert_eq!(to.origin(), page.url.origin(), "{path} links away, to {link}");
             let to = to[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
@@ -185,7 +200,9 @@ async fn crawl(client: &Client, facts: &Facts, said: &str) -> Found {
 fn pages_of_table(facts: &Facts) -> Vec<String> {
     let mut all = Vec::new();
     for route in table() {
-        let (Access::Member(_), "GET") = (rule(&route), route.method.as_str()) else { continue };
+        let (Access::Member(_) | Access::Account, "GET") = (rule(&route), route.method.as_str()) else {
+            continue;
+        };
         all.extend(with_ids(route.path, facts));
     }
     all
@@ -193,7 +210,7 @@ fn pages_of_table(facts: &Facts) -> Vec<String> {
 
 /// The path with each id of the workspace in it.
 fn with_ids(pattern: &str, facts: &Facts) -> Vec<String> {
-    let path = pattern.replace("{workspace}", "acme");
+    let path = pattern.replace("{workspace}", "acme").replace("{account}", &facts.account);
     let each = |hole: &str, ids: Vec<&str>| ids.into_iter().map(|id| path.replace(hole, id)).collect();
     if path.contains("{team}") {
         let mut all = Vec::new();
@@ -207,12 +224,16 @@ fn with_ids(pattern: &str, facts: &Facts) -> Vec<String> {
         all
     } else if path.contains("{member}") {
         each("{member}", facts.members.iter().map(|member| member.id.as_str()).collect())
+    } else if path.contains("{user}") {
+        each("{user}", facts.account_people.iter().map(|person| person.user.as_str()).collect())
     } else if path.contains("{invitation}") {
         each("{invitation}", facts.invitations.iter().map(|invitation| invitation.id.as_str()).collect())
     } else if path.contains("{offer}") {
         each("{offer}", facts.offer.iter().map(|(id, ..)| id.as_str()).collect())
     } else if path.contains("{role}") {
         each("{role}", facts.roles.keys().map(String::as_str).collect())
+    } else if path.contains("{event}") {
+        each("{event}", facts.events.iter().map(String::as_str).collect())
     } else if path.contains("{permission}") {
         each("{permission}", Permission::ALL.iter().map(|permission| permission.scope()).collect())
     } else if path.contains("/members/selection/") {
@@ -240,6 +261,13 @@ fn expected(facts: &Facts, me: &str) -> BTreeSet<String> {
                 }
             }
             Access::Key => unreachable!("no page is for keys"),
+            Access::Account => {
+                let is_me = |person: &&AccountPersonFact| person.member.as_deref() == Some(me);
+                if facts.account_people.iter().find(is_me).unwrap().is_admin {
+                    let paths = with_ids(route.path, facts).into_iter();
+                    all.extend(paths.filter(|path| may_in_account(facts, route.path, path)));
+                }
+            }
             Access::SignedIn => match route.path {
                 // Nobody here is unconfirmed or follows an invitation.
                 "/me/verification" | "/invitation/acceptance" => {}
@@ -255,6 +283,19 @@ fn expected(facts: &Facts, me: &str) -> BTreeSet<String> {
         }
     }
     all
+}
+
+/// Would this change of the account be allowed to its admin?
+fn may_in_account(facts: &Facts, route: &str, path: &str) -> bool {
+    let admins = facts.account_people.iter().filter(|person| person.is_admin).count();
+    let person = facts.account_people.iter().find(|person| path.contains(&person.user));
+    let last_admin = person.is_some_and(|person| person.is_admin && admins == 1);
+    match route.strip_prefix("/a/{account}").unwrap() {
+        "/details" => true,
+        "/people/{user}/admin" => !last_admin,
+        "/people/{user}/removal" => !last_admin && person.is_some_and(|person| person.workspaces == 0),
+        _ => panic!("say in tests/crawl.rs who may send POST {route}, beside the admins"),
+    }
 }
 
 /// Would this change be allowed, on this very object?
@@ -296,6 +337,10 @@ fn may(facts: &Facts, me: &str, my: &Holdings, route: &str, path: &str) -> bool 
         }
         "/ownership-offers/{offer}/withdrawal" => {
             offer.is_some_and(|(_, from, _)| from == me || my.is_owner())
+        }
+        "/members" => {
+            facts.account_people.iter().any(|person| person.member.is_none())
+                && facts.roles.values().any(|role| my.may_invite([role]).is_ok())
         }
         "/invitations" => facts.roles.values().any(|role| my.may_invite([role]).is_ok()),
         "/invitations/{invitation}/resend" => {

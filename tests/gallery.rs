@@ -57,6 +57,7 @@ async fn make(names: Names) -> Gallery {
     roles(&world, &mut hang).await;
     many_at_once(&world, &mut hang).await;
     teams(&world, &mut hang).await;
+    access(&world, &mut hang).await;
     empty_workspace(&world, &mut hang).await;
     problems(&world, &mut hang).await;
     let answers = answers(&world.app.client(), &hang.pictures).await;
@@ -112,7 +113,7 @@ impl World {
         let past = Clock::manual(app.clock.now_ms() - demo::PAST);
         let db = Db::open(&config, app.url(), past).await.unwrap();
         demo::demo(&db).await.unwrap();
-        let size = seed::Size { workspaces: 1, members: 60, events: 60, invitations: 0 };
+        let size = seed::Size { workspaces: 1, members: 60, events: 60, invitations: 0, keys: 0 };
         seed::seed(&db, &size).await.unwrap();
         db.close().await;
         let founder = founder(&app).await;
@@ -579,6 +580,57 @@ async fn teams(world: &World, hang: &mut Hang) {
     let first = busy.follow(first).await;
     hang.page("team-many-next", 200, busy.get(&first.attributes("[rel=next]", "href")[0]).await);
     hang.page("team-candidates-everybody", 200, busy.get(&format!("{made}/members")).await);
+}
+
+/// What somebody can do and why, what a change would do, and taking one back.
+async fn access(world: &World, hang: &mut Hang) {
+    let (owner, admin, viewer) = (&world.owner, &world.admin, &world.viewer);
+    let of = |role: &str| format!("{}/access", world.member(role));
+    hang.page("access-of-developer", 200, owner.get(&of("developer")).await);
+    hang.page("access-of-owner", 200, viewer.get(&of("owner")).await);
+    hang.page("access-of-oneself", 200, viewer.get(&of("viewer")).await);
+    hang.page("access-of-suspended", 200, owner.get(&of("former")).await);
+    hang.page("access-yes", 200, owner.get(&format!("{}?scope=read:posts:title", of("developer"))).await);
+    hang.page("access-no", 200, owner.get(&format!("{}?scope=export:data", of("developer"))).await);
+    hang.page("access-refused", 422, owner.get(&format!("{}?scope=posts_read", of("developer"))).await);
+
+    let roles = |role: &str, query: &str| format!("{}/roles/preview?{query}", world.member(role));
+    hang.page("preview-roles", 200, owner.get(&roles("viewer", "role=admin&role=viewer")).await);
+    hang.page("preview-roles-kept", 200, {
+        owner.get(&format!("{}?role=admin&from=preview", world.member("viewer"))).await
+    });
+    hang.page("preview-roles-same", 200, owner.get(&roles("viewer", "role=viewer")).await);
+    hang.page("preview-roles-refused", 200, admin.get(&roles("owner", "role=viewer")).await);
+    hang.page("preview-roles-none", 422, owner.get(&roles("viewer", "")).await);
+    let everybody = "permission=read:members&permission=read:audit&scopes=write:*+deploy:staging";
+    let scopes = world.at(&format!("/roles/viewer/scopes/preview?{everybody}"));
+    hang.page("preview-scopes", 200, owner.get(&scopes).await);
+    let busy = &world.busy;
+    hang.page("preview-scopes-many", 200, {
+        busy.get(&format!("/w/seed-1/roles/viewer/scopes/preview?{everybody}")).await
+    });
+    let permission = world.at("/security/update:permissions/preview");
+    hang.page("preview-permission", 200, owner.get(&format!("{permission}?role=viewer&role=editor")).await);
+    hang.page("preview-lock-out", 200, admin.get(&permission).await);
+    let kept = world.at("/security?permission=read:audit&role=viewer&from=preview");
+    hang.page("preview-permission-kept", 200, owner.get(&kept).await);
+    let team = owner.get(&world.at("/teams")).await.attributes("tbody .name a", "href").remove(0);
+    hang.page("preview-team", 200, owner.get(&format!("{team}/roles/preview?role=admin")).await);
+
+    let path = format!("{}/roles", world.member("viewer"));
+    for role in ["editor", "support", "viewer"] {
+        owner.post_form(&path, &[("role", role)]).await.assert_status(303);
+    }
+    let page = owner.get(&world.at("/activity")).await;
+    owner.get(&world.at("/activity")).await;
+    let undos: Vec<String> = page.links().into_iter().filter(|link| link.ends_with("/undo")).collect();
+    hang.page("undo", 200, owner.get(&undos[0]).await);
+    hang.page("undo-overtaken", 200, owner.get(&undos[1]).await);
+    let sql = "SELECT e.id FROM audit_events e JOIN workspaces w ON w.id = e.workspace_id
+        WHERE e.kind = 'workspace.created' AND w.slug = ";
+    let other =
+        world.app.scalar_uuid(&format!("{sql}{}", quoted(world.base.trim_start_matches("/w/")))).await;
+    hang.page("undo-of-another-kind", 404, owner.get(&world.at(&format!("/activity/{other}/undo"))).await);
 }
 
 /// A founder who is alone.

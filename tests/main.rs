@@ -10,6 +10,8 @@
 
 // A file a noun.
 mod abuse; // what real products got wrong, line by line
+mod access; // what somebody can do and why; what a change would do; taking one back
+mod accounts; // the tenant: its people, its admins, and who may create workspaces
 mod activity; // what happened: told, filtered, paged
 mod api; // what programs do: documented commands, versions, asking twice, limits
 mod api_keys; // principals without a person: admitted, bounded, ended
@@ -18,6 +20,7 @@ mod api_parity; // a page and a call give the same verdict
 mod browser; // what only a real browser shows
 mod bulk; // many members or invitations changed at once
 mod crawl; // a form is on a page if and only if its POST is allowed
+mod decisions; // what services ask: OpenID AuthZEN, and why
 mod demo; // four months of a workspace, made as requests would
 mod durability; // kill -9 while writing
 mod gallery; // every page in every state, for pages.rs
@@ -33,6 +36,7 @@ mod pages; // every page in a real browser: accessible, valid, whole on a phone,
 mod people; // sign-up, sign-in, passwords, addresses, sessions
 mod plans; // the database explains every statement: none goes through everything
 mod policy; // the ceiling, as properties of the pure rules
+mod quick_start; // four services in ten lines each, run as they stand in docs/quick-start
 mod races; // twenty at once, on real connections
 mod refusals; // what a refusal looks like, and what leads on
 mod roles; // made, named, edited, compared, deleted

@@ -17,6 +17,7 @@ use Permission as P;
 const PUBLIC: Access = Access::Public;
 const SIGNED_IN: Access = Access::SignedIn;
 const MEMBER: Access = Access::Member(Needs::Membership);
+const ACCOUNT: Access = Access::Account;
 
 const fn one(permission: Permission) -> Access {
     Access::Member(Needs::One(permission))
@@ -59,10 +60,19 @@ const RULES: &[(&str, Access)] = &[
     ("POST /me/verification", SIGNED_IN),
     ("POST /me/sessions/revocation", SIGNED_IN),
     ("POST /me/sessions/{session}/revocation", SIGNED_IN),
+    ("GET /a/{account}", ACCOUNT),
+    ("POST /a/{account}/details", ACCOUNT),
+    ("GET /a/{account}/people", ACCOUNT),
+    ("GET /a/{account}/people/{user}/admin", ACCOUNT),
+    ("POST /a/{account}/people/{user}/admin", ACCOUNT),
+    ("GET /a/{account}/people/{user}/removal", ACCOUNT),
+    ("POST /a/{account}/people/{user}/removal", ACCOUNT),
     ("GET /w/{workspace}", MEMBER),
     ("GET /w/{workspace}/departure", MEMBER),
     ("POST /w/{workspace}/departure", MEMBER),
     ("GET /w/{workspace}/members", one(P::ReadMembers)),
+    ("POST /w/{workspace}/members", one(P::InviteMembers)),
+    ("GET /w/{workspace}/members/new", one(P::InviteMembers)),
     ("GET /w/{workspace}/members/selection/roles", one(P::UpdateMemberRoles)),
     ("POST /w/{workspace}/members/selection/roles", one(P::UpdateMemberRoles)),
     ("GET /w/{workspace}/members/selection/suspension", one(P::SuspendMembers)),
@@ -70,7 +80,9 @@ const RULES: &[(&str, Access)] = &[
     ("GET /w/{workspace}/members/selection/removal", one(P::RemoveMembers)),
     ("POST /w/{workspace}/members/selection/removal", one(P::RemoveMembers)),
     ("GET /w/{workspace}/members/{member}", one(P::ReadMembers)),
+    ("GET /w/{workspace}/members/{member}/access", one(P::ReadMembers)),
     ("POST /w/{workspace}/members/{member}/roles", one(P::UpdateMemberRoles)),
+    ("GET /w/{workspace}/members/{member}/roles/preview", one(P::UpdateMemberRoles)),
     ("GET /w/{workspace}/members/{member}/suspension", one(P::SuspendMembers)),
     ("POST /w/{workspace}/members/{member}/suspension", one(P::SuspendMembers)),
     ("POST /w/{workspace}/members/{member}/reactivation", one(P::SuspendMembers)),
@@ -99,6 +111,7 @@ const RULES: &[(&str, Access)] = &[
     ("POST /w/{workspace}/teams/{team}/members/{member}/removal", MEMBER),
     ("POST /w/{workspace}/teams/{team}/members/{member}/lead", one(P::UpdateTeams)),
     ("POST /w/{workspace}/teams/{team}/roles", one(P::UpdateTeams)),
+    ("GET /w/{workspace}/teams/{team}/roles/preview", one(P::UpdateTeams)),
     ("GET /w/{workspace}/teams/{team}/deletion", one(P::DeleteTeams)),
     ("POST /w/{workspace}/teams/{team}/deletion", one(P::DeleteTeams)),
     ("GET /w/{workspace}/roles", one(P::ReadMembers)),
@@ -108,15 +121,18 @@ const RULES: &[(&str, Access)] = &[
     ("GET /w/{workspace}/roles/{role}", one(P::ReadMembers)),
     ("POST /w/{workspace}/roles/{role}/details", one(P::ManageRoles)),
     ("POST /w/{workspace}/roles/{role}/scopes", one(P::UpdatePermissions)),
+    ("GET /w/{workspace}/roles/{role}/scopes/preview", one(P::UpdatePermissions)),
     ("GET /w/{workspace}/roles/{role}/deletion", one(P::ManageRoles)),
     ("POST /w/{workspace}/roles/{role}/deletion", one(P::ManageRoles)),
     ("GET /w/{workspace}/security", one(P::ReadMembers)),
     ("POST /w/{workspace}/security/{permission}", one(P::UpdatePermissions)),
+    ("GET /w/{workspace}/security/{permission}/preview", one(P::UpdatePermissions)),
     ("GET /w/{workspace}/organization", MEMBER),
     ("POST /w/{workspace}/organization", one(P::UpdateOrganization)),
     ("GET /w/{workspace}/organization/deletion", one(P::DeleteOrganization)),
     ("POST /w/{workspace}/organization/deletion", one(P::DeleteOrganization)),
     ("GET /w/{workspace}/activity", one(P::ReadAudit)),
+    ("GET /w/{workspace}/activity/{event}/undo", one(P::ReadAudit)),
 ];
 
 pub fn rule(route: &Route) -> Access {
@@ -291,6 +307,10 @@ both! {
         app.execute(&format!("DELETE FROM grants WHERE workspace_id = {there} AND scope = 'read:audit'")).await;
         app.execute(&format!("UPDATE members SET last_active_at = 1 WHERE workspace_id = {there}")).await;
         app.execute(&format!("UPDATE workspaces SET name = 'Renamed Elsewhere' WHERE id = {there}")).await;
+        let account = app.id(world.elsewhere.account);
+        let sql = format!("UPDATE accounts SET name = 'Account Elsewhere', workspace_creation = 'people' WHERE id = {account}");
+        app.execute(&sql).await;
+        app.execute(&format!("UPDATE account_people SET is_admin = (1 = 1) WHERE account_id = {account}")).await;
         app.execute(&format!("DELETE FROM ownership_offers WHERE workspace_id = {there}")).await;
 
         let after = pages(&matrix).await;
@@ -323,6 +343,11 @@ async fn pages(matrix: &Matrix<'_>) -> Vec<(String, String)> {
         let rows = table();
         let own = rows.iter().filter(|route| match rule(route) {
             Access::Member(needs) => route.method.as_str() == "GET" && actor.holdings.meets(needs),
+            // The Owner founded it, and is the admin of the account.
+            Access::Account => {
+                let is_page = route.method.as_str() == "GET" && !route.path.contains("{user}");
+                is_page && actor.kind == Kind::Role(BuiltIn::Owner)
+            }
             _ => false,
         });
         let mut paths: Vec<String> = own.filter_map(|route| matrix.path(route, actor, Place::Own)).collect();
@@ -432,20 +457,26 @@ impl<'a> Matrix<'a> {
                 parts.push(part.to_owned());
                 continue;
             };
-            has_workspace |= name == "workspace";
-            has_id |= name != "workspace";
+            has_workspace |= ["workspace", "account"].contains(&name);
+            has_id |= !["workspace", "account"].contains(&name);
             parts.push(match name {
                 "workspace" => match place {
                     Place::OtherWorkspace => "elsewhere".into(),
                     Place::NoWorkspace => "nowhere".into(),
                     _ => "acme".into(),
                 },
+                "account" if place == Place::NoWorkspace => UNKNOWN.to_string(),
+                "account" if place == Place::OtherWorkspace => things.account.to_string(),
+                "account" => self.world.acme.account.to_string(),
+                "user" if place == Place::Above => self.world.person(BuiltIn::Owner).user_id.to_string(),
+                "user" => id(things.person),
                 "member" if place == Place::Above => things.owner.to_string(),
                 "member" if pattern.ends_with("/reactivation") => id(things.shut_out),
                 "member" => id(things.viewer),
                 "team" if place == Place::Above => things.team_above.to_string(),
                 "team" => id(things.team),
                 "invitation" => id(things.invitation),
+                "event" => id(things.event),
                 "offer" => id(things.offer),
                 "role" if place == Place::Above => "owner".into(),
                 "role" if place == Place::UnknownIds => UNKNOWN.to_string(),
@@ -471,7 +502,7 @@ impl<'a> Matrix<'a> {
         let exists = match place {
             Place::Own => true,
             Place::Above => {
-                let of = ["{member}", "/members/selection", "{role}", "{team}"];
+                let of = ["{member}", "/members/selection", "{role}", "{team}", "{user}"];
                 of.iter().any(|part| pattern.contains(part))
             }
             // Their own workspace is no other.
@@ -479,7 +510,12 @@ impl<'a> Matrix<'a> {
             _ => (!of_ids || has_id) && (!of_workspace || has_workspace),
         };
         let query = selected.filter(|_| method == Method::GET.as_str());
-        let query = query.map(|(field, id)| format!("?{field}={id}")).unwrap_or_default();
+        let query = match query {
+            Some((field, id)) => format!("?{field}={id}"),
+            None if pattern.ends_with("/scopes/preview") => "?scopes=read:notes".to_owned(),
+            None if pattern.ends_with("/preview") => "?role=viewer".to_owned(),
+            None => String::new(),
+        };
         exists.then(|| format!("{}{query}", parts.join("/")))
     }
 
@@ -516,6 +552,12 @@ impl<'a> Matrix<'a> {
                 of(&[("current_password", PASSWORD), ("password", "another staple for 7 horses")])
             }
             "/me/email" => of(&[("email", "new-address@example.com"), ("current_password", PASSWORD)]),
+            "/a/{account}/details" => of(&[("name", "Renamed"), ("creation", "people")]),
+            "/a/{account}/people/{user}/admin" if place == Place::Above => of(&[("admin", "no")]),
+            "/a/{account}/people/{user}/admin" => of(&[("admin", "yes")]),
+            "/w/{workspace}/members" => {
+                of(&[("user", &self.things(place).person.to_string()), ("role", "viewer")])
+            }
             "/w/{workspace}/members/{member}/roles" => of(&[("role", "viewer"), ("role", "support")]),
             "/w/{workspace}/invitations" => of(&[("emails", "new@example.com"), ("role", "viewer")]),
             "/w/{workspace}/security/{permission}" => of(&[("role", "viewer"), ("version", &self.version)]),
@@ -546,6 +588,7 @@ impl<'a> Matrix<'a> {
             | "/me/verification"
             | "/me/sessions/revocation"
             | "/me/sessions/{session}/revocation"
+            | "/a/{account}/people/{user}/removal"
             | "/w/{workspace}/departure"
             | "/w/{workspace}/members/{member}/suspension"
             | "/w/{workspace}/members/{member}/reactivation"
@@ -572,9 +615,16 @@ impl<'a> Matrix<'a> {
         use Verdict::{Audited, Is, Open};
         let access = rule(route);
         match (access, actor.kind) {
-            (Access::SignedIn | Access::Member(_), Kind::SignedOut) => Is(401),
-            (Access::Member(_), _) if matches!(place, Place::OtherWorkspace | Place::NoWorkspace) => Is(404),
-            (Access::Member(_), Kind::Outsider) => Is(404),
+            (Access::SignedIn | Access::Member(_) | Access::Account, Kind::SignedOut) => Is(401),
+            (Access::Member(_) | Access::Account, _)
+                if matches!(place, Place::OtherWorkspace | Place::NoWorkspace) =>
+            {
+                Is(404)
+            }
+            // The outsider is the admin of another account.
+            (Access::Member(_) | Access::Account, Kind::Outsider) => Is(404),
+            // Everybody of the workspace belongs to the account, and its founder is the admin.
+            (Access::Account, kind) if kind != Kind::Role(BuiltIn::Owner) => Audited(403),
             (Access::Member(_), Kind::Suspended) => Audited(403),
             (Access::Member(needs), _) if !actor.holdings.meets(needs) => Audited(403),
             _ => match body {
@@ -586,6 +636,7 @@ impl<'a> Matrix<'a> {
                     Access::Key => unreachable!("no page is for keys"),
                     Access::SignedIn => signed_in(route, place),
                     Access::Member(_) => self.inside(route, actor, place),
+                    Access::Account => of_account(route, place),
                 },
             },
         }
@@ -609,8 +660,8 @@ impl<'a> Matrix<'a> {
         let owner = Holdings::of(true, []);
         let target = if place == Place::Above { &owner } else { &viewer };
         let done = Is(if is_get { 200 } else { 303 });
-        // The page names everyone, and says to whom it can't be done.
-        if rest.contains("/selection/") && is_get {
+        // The page names everyone, and says to whom it can't be done; a preview, that it would be refused.
+        if (rest.contains("/selection/") || rest.ends_with("/preview")) && is_get {
             return done;
         }
         // Nobody changes the role of the Owners, not even an Owner.
@@ -710,7 +761,11 @@ impl<'a> Matrix<'a> {
                 // Theirs has the frame of the workspace that they are in, and is the same for what
                 // is elsewhere and for what is nowhere.
                 Kind::Role(_) if at_home(route, place) => {
-                    &client.get(&format!("/w/acme/members/{UNKNOWN}")).await.with_status(404).html
+                    let path = match rule(route) {
+                        Access::Account => format!("/a/{}/people/{UNKNOWN}/removal", self.world.acme.account),
+                        _ => format!("/w/acme/members/{UNKNOWN}"),
+                    };
+                    &client.get(&path).await.with_status(404).html
                 }
                 _ => &self.nothing,
             };
@@ -732,7 +787,7 @@ impl<'a> Matrix<'a> {
             assert_eq!(now.0 - events.0, refused, "events that {said} added");
             assert_eq!(now.1 - events.1, refused, "refusals in acme that {said} added");
         } else if body == Body::Good {
-            if matches!(rule(route), Access::Member(_)) {
+            if matches!(rule(route), Access::Member(_) | Access::Account) {
                 assert_untouched(self.app, self.world.elsewhere.id, &self.elsewhere, said).await;
                 let now = self.events().await;
                 assert_eq!((now.0 - events.0, now.1 - events.1), (1, 0), "events that {said} added");
@@ -743,12 +798,13 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// How many events there are, and how many refusals of acme among them.
+    /// How many events there are, and how many refusals of acme and its account among them.
     async fn events(&self) -> (u64, u64) {
         let sql = format!(
-            "SELECT count(*) AS n, count(CASE WHEN workspace_id = {} AND outcome = 'refused' THEN 1 END) AS refused
+            "SELECT count(*) AS n, count(CASE WHEN (workspace_id = {} OR account_id = {}) AND outcome = 'refused' THEN 1 END) AS refused
              FROM audit_events",
-            self.app.id(self.world.acme.id)
+            self.app.id(self.world.acme.id),
+            self.app.id(self.world.acme.account)
         );
         let row = self.app.rows(&sql).await.remove(0);
         (row["n"].as_u64().unwrap(), row["refused"].as_u64().unwrap())
@@ -766,9 +822,23 @@ fn selected(pattern: &str, things: &Things, place: Place) -> Option<(&'static st
     Some((field, if place == Place::UnknownIds { UNKNOWN } else { id }))
 }
 
-/// The address is in the actor's own workspace.
+/// The address is in the actor's own workspace or account.
 fn at_home(route: &Route, place: Place) -> bool {
-    route.path.starts_with("/w/") && !matches!(place, Place::OtherWorkspace | Place::NoWorkspace)
+    (route.path.starts_with("/w/") || route.path.starts_with("/a/"))
+        && !matches!(place, Place::OtherWorkspace | Place::NoWorkspace)
+}
+
+/// What comes for the admin of the account.
+fn of_account(route: &Route, place: Place) -> Verdict {
+    let is_get = route.method == Method::GET.as_str();
+    match place {
+        Place::ForeignIds | Place::UnknownIds => Verdict::Is(404),
+        // The only admin, who is a member too.
+        Place::Above => Verdict::Audited(409),
+        // Who is no admin is not asked whether they are to be none any more.
+        _ if is_get && route.path.ends_with("/admin") => Verdict::Is(404),
+        _ => Verdict::Is(if is_get { 200 } else { 303 }),
+    }
 }
 
 fn signed_in(route: &Route, place: Place) -> Verdict {

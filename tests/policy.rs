@@ -5,7 +5,7 @@
 //! The model applies the very functions that `domain` asks (`may_change_roles`, `may_assign`,
 //! `may_grant`, `may_toggle`, `may_invite`, `may_manage`) to random workspaces and random actions.
 
-use bailiwick::policy::{BuiltIn, Holdings, Permission, Scope, ScopeError};
+use bailiwick::policy::{BuiltIn, Holdings, Permission, Right, Scope, ScopeError, Why, why};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -262,6 +262,41 @@ proptest! {
         let both = Holdings::of(false, [a.as_str(), b.as_str()]);
         prop_assert_eq!(both.allows(&asked), one(&a).allows(&asked) || one(&b).allows(&asked));
         prop_assert_eq!(&both, &Holdings::union([&one(&a), &one(&b)]));
+    }
+
+    /// What the page of somebody's access says is what their holdings say.
+    #[test]
+    fn why_is_the_verdict_of_everything_held(
+        roles in proptest::collection::vec((held(), any::<bool>()), 0..6),
+        owner in any::<bool>(),
+        asked in scope(),
+    ) {
+        let mut all = vec![(Holdings::of(true, []), owner)];
+        all.extend(roles);
+        let union = Holdings::union(all.iter().filter(|(_, is_held)| *is_held).map(|(role, _)| role));
+        let each = || all.iter().enumerate().map(|(n, (role, is_held))| (n, role, *is_held));
+        for permission in Permission::ALL {
+            let why = why(each(), |role| role.has(*permission));
+            prop_assert_eq!(why.is_held(), union.has(*permission));
+            let (Why::By(named) | Why::Not(named)) = &why;
+            prop_assert!(named.iter().all(|n| all[*n].0.has(*permission) && all[*n].1 == why.is_held()));
+            prop_assert!(!named.is_empty(), "an Owner holds it at least");
+        }
+        let asked = Scope::parse(&asked).expect("a scope");
+        prop_assert_eq!(why(each(), |role| role.allows(&asked)).is_held(), union.allows(&asked));
+        prop_assert_eq!(union.basis(&asked).is_some(), union.allows(&asked));
+    }
+
+    /// What is beyond others is what they lack; who has both, has nothing beyond.
+    #[test]
+    fn what_a_change_gives_is_what_was_lacking(a in held(), b in held()) {
+        let told: Vec<String> = b.beyond(&a).iter().map(|right| match right {
+            Right::Permission(permission) => permission.scope().to_owned(),
+            other => other.to_string(),
+        }).collect();
+        prop_assert_eq!(told, a.lacks(&b));
+        prop_assert!(a.beyond(&Holdings::union([&a, &b])).is_empty());
+        prop_assert!(b.beyond(&a).iter().all(|right| right.is_in(&b) && !right.is_in(&a)));
     }
 
     #[test]

@@ -81,7 +81,9 @@ both! {
         let member = format!("/w/acme/members/{}", owner.member_id);
         let team = format!("/w/acme/teams/{}", owner.member_id);
         let team_members = format!("{team}/members");
+        let account = format!("/a/{}", crate::world::account_id(&app, "acme").await);
         for (path, above) in [
+            (format!("{account}/details"), account.as_str()),
             (format!("{member}/roles"), member.as_str()),
             (format!("{member}/reactivation"), member.as_str()),
             (format!("/w/acme/ownership-offers/{}/acceptance", owner.member_id), "/w/acme"),

@@ -24,13 +24,20 @@ const PAGES: &[(&str, u64)] = &[
     ("/invitation", 0),
     ("/workspaces", 3),
     ("/me", 3),
+    ("/a/{account}", 4),
+    ("/a/{account}/people", 2),
+    ("/a/{account}/people/{user}/admin", 3),
+    ("/a/{account}/people/{user}/removal", 3),
     ("/w/{workspace}", 5),
     ("/w/{workspace}/departure", 3),
     ("/w/{workspace}/members", 2),
+    ("/w/{workspace}/members/new", 2),
     ("/w/{workspace}/members/selection/roles", 3),
     ("/w/{workspace}/members/selection/suspension", 3),
     ("/w/{workspace}/members/selection/removal", 3),
     ("/w/{workspace}/members/{member}", 3),
+    ("/w/{workspace}/members/{member}/access", 5),
+    ("/w/{workspace}/members/{member}/roles/preview", 3),
     ("/w/{workspace}/members/{member}/suspension", 3),
     ("/w/{workspace}/members/{member}/removal", 3),
     ("/w/{workspace}/invitations", 2),
@@ -41,16 +48,20 @@ const PAGES: &[(&str, u64)] = &[
     ("/w/{workspace}/teams/new", 1),
     ("/w/{workspace}/teams/{team}", 3),
     ("/w/{workspace}/teams/{team}/members", 3),
+    ("/w/{workspace}/teams/{team}/roles/preview", 4),
     ("/w/{workspace}/teams/{team}/deletion", 2),
     ("/w/{workspace}/roles", 2),
     ("/w/{workspace}/roles/new", 1),
     ("/w/{workspace}/roles/comparison", 1),
     ("/w/{workspace}/roles/{role}", 3),
+    ("/w/{workspace}/roles/{role}/scopes/preview", 3),
     ("/w/{workspace}/roles/{role}/deletion", 3),
     ("/w/{workspace}/security", 2),
+    ("/w/{workspace}/security/{permission}/preview", 3),
     ("/w/{workspace}/organization", 2),
     ("/w/{workspace}/organization/deletion", 2),
     ("/w/{workspace}/activity", 2),
+    ("/w/{workspace}/activity/{event}/undo", 4),
 ];
 
 /// Counter of some changes: admission, lock, admission once more, the change, owners, audit.
@@ -77,7 +88,7 @@ both! {
     async fn one_statement_admits(app: TestApp) {
         let office = Office::build(&app).await;
         let outsider = found(&app, "Owner Two", "owner-two@example.com", "elsewhere").await;
-        for (path, _) in PAGES.iter().filter(|(path, _)| path.starts_with("/w/")) {
+        for (path, _) in PAGES.iter().filter(|(path, _)| path.starts_with("/w/") || path.starts_with("/a/")) {
             let path = office.path(path);
             let said = format!("{path} for somebody who is no member");
             assert_eq!(office.cost(&outsider.client, &path, 404).await, 1, "{said}");
@@ -100,6 +111,12 @@ struct Office<'a> {
     member: String,
     invitation: String,
     team: Uuid,
+    account: String,
+    /// Somebody of the account who is in no workspace, and an admin of it.
+    person: String,
+    admin: String,
+    /// The roles of the member were changed.
+    event: Uuid,
 }
 
 impl<'a> Office<'a> {
@@ -109,10 +126,26 @@ impl<'a> Office<'a> {
         let invitation = Invitation::to("invited-one@example.com").by(owner.user_id).add(app, "acme").await;
         add_role(app, "acme", "helper", "Helper", &["read:members"]).await;
         let team = add_team(app, "acme", "Everybody", &["viewer"], &[(owner.member_id, true)]).await;
-        let office = Self { app, member: String::new(), invitation: invitation.to_string(), team, owner };
+        let account = account_id(app, "acme").await.to_string();
+        let person = add_user(app, "Person One", "person-one@example.com").await;
+        let admin = add_user(app, "Admin Two", "admin-two@example.com").await;
+        for user in [person, admin] {
+            add_to_account(app, "acme", user).await;
+        }
+        let sql = format!("UPDATE account_people SET is_admin = (1 = 1) WHERE user_id = {}", app.id(admin));
+        app.execute(&sql).await;
+        let (person, admin) = (person.to_string(), admin.to_string());
+        let invitation = invitation.to_string();
+        let (member, event) = (String::new(), UNKNOWN);
+        let office = Self { app, member, invitation, team, owner, account, person, admin, event };
         office.grow(5).await;
         let member = member_id(app, "viewer-2@example.com", "acme").await.to_string();
-        Self { member, ..office }
+        for roles in [&[("role", "viewer")][..], &[("role", "viewer"), ("role", "helper")]] {
+            let path = format!("/w/acme/members/{member}/roles");
+            office.owner.client.post_form(&path, roles).await.assert_status(303);
+        }
+        let event = newest_event(app, "acme").await;
+        Self { member, event, ..office }
     }
 
     /// So many members, and as many invitations.
@@ -135,7 +168,11 @@ impl<'a> Office<'a> {
             .replace("{member}", &self.member)
             .replace("{invitation}", &self.invitation)
             .replace("{role}", "helper")
+            .replace("{account}", &self.account)
+            .replace("{user}", if pattern.ends_with("/admin") { &self.admin } else { &self.person })
             .replace("{team}", &self.team.to_string())
+            .replace("{event}", &self.event.to_string())
+            .replace("{permission}", "read:audit")
             .replace("{token}", "no-token-of-ours");
         assert!(!path.contains('{'), "say in tests/statements.rs what goes into {pattern}");
         match pattern {
@@ -143,6 +180,10 @@ impl<'a> Office<'a> {
             _ if pattern.contains("/invitations/selection/") => {
                 format!("{path}?invitation={}", self.invitation)
             }
+            // Everybody would lose or gain something.
+            _ if pattern.ends_with("/scopes/preview") => format!("{path}?scopes=write:notes"),
+            _ if pattern.ends_with("/security/{permission}/preview") => format!("{path}?role=viewer"),
+            _ if pattern.ends_with("/preview") => format!("{path}?role=editor"),
             _ => path,
         }
     }

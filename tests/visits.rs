@@ -17,7 +17,7 @@ async fn owner_of_many(app: &TestApp) -> Browser {
     let dir = tempfile::tempdir().unwrap();
     let config = Config::for_tests(app.database.url.clone(), dir.path());
     let db = Db::open(&config, app.url(), app.clock.clone()).await.unwrap();
-    let size = seed::Size { workspaces: 1, members: 60, events: 60, invitations: 0 };
+    let size = seed::Size { workspaces: 1, members: 60, events: 60, invitations: 0, keys: 0 };
     seed::seed(&db, &size).await.unwrap();
     db.close().await;
     let browser = Browser::open(Script::On).await;

@@ -46,6 +46,11 @@ pub struct Things {
     pub team: Uuid,
     /// The same with the Owner in it, and nobody who leads.
     pub team_above: Uuid,
+    pub account: Uuid,
+    /// Somebody who belongs to the account and to none of its workspaces.
+    pub person: Uuid,
+    /// A change of that viewer's roles, in the record.
+    pub event: Uuid,
 }
 
 impl World {
@@ -89,6 +94,9 @@ impl World {
             role: "helper",
             team: add_team(app, "acme", "Team One", &["viewer"], &[(viewer, false), (developer, true)]).await,
             team_above: add_team(app, "acme", "Team Above", &["viewer"], &[(owner_member, false)]).await,
+            account: account_id(app, "acme").await,
+            person: of_account(app, "Person One", "person-one@example.com", "acme").await,
+            event: changed_roles(app, &people[0].1, viewer).await,
         };
         let admin = Invitation { roles: &["admin"], ..Invitation::to("invited-two@example.com") };
         admin.by(owner_user).add(app, "acme").await;
@@ -122,6 +130,9 @@ impl World {
             role: "custom",
             team: add_team(app, "elsewhere", "Team Elsewhere", &["viewer"], &[(viewer, true)]).await,
             team_above: add_team(app, "elsewhere", "Team Above Elsewhere", &["viewer"], &[]).await,
+            account: account_id(app, "elsewhere").await,
+            person: of_account(app, "Person Elsewhere", "person@elsewhere.example.com", "elsewhere").await,
+            event: changed_roles(app, &outsider, viewer).await,
         };
         // Nobody is seen for the first time while a test looks.
         app.execute(&format!("UPDATE members SET last_active_at = {}", app.clock.now_ms())).await;
@@ -134,10 +145,38 @@ impl World {
     }
 }
 
+/// A new user of the workspace's account.
+async fn of_account(app: &TestApp, name: &str, email: &str, slug: &str) -> Uuid {
+    let user = add_user(app, name, email).await;
+    add_to_account(app, slug, user).await;
+    user
+}
+
 async fn joined(app: &TestApp, name: &str, email: &str, role: BuiltIn) -> Person {
     let user = add_user(app, name, email).await;
     add_member(app, "acme", user, "active", &[role.slug()]).await;
     person(app, sign_in(app, email, PASSWORD).await, name, email, "acme").await
+}
+
+/// Makes a Viewer an Editor and a Viewer again, through the pages; answers the id of the last event.
+async fn changed_roles(app: &TestApp, owner: &Person, member: Uuid) -> Uuid {
+    for role in ["editor", "viewer"] {
+        let path = format!("/w/{}/members/{member}/roles", owner.workspace);
+        owner.client.post_form(&path, &[("role", role)]).await.assert_status(303);
+    }
+    // What was said of it is seen before anybody looks.
+    owner.client.visit("/workspaces").await;
+    newest_event(app, &owner.workspace).await
+}
+
+/// The id of the event that was written down last.
+pub async fn newest_event(app: &TestApp, workspace: &str) -> Uuid {
+    let sql = format!(
+        "SELECT e.id FROM audit_events e JOIN workspaces w ON w.id = e.workspace_id
+         WHERE w.slug = {} ORDER BY e.seq DESC LIMIT 1",
+        quoted(workspace)
+    );
+    app.scalar_uuid(&sql).await
 }
 
 pub async fn workspace_id(app: &TestApp, slug: &str) -> Uuid {
@@ -177,6 +216,7 @@ pub async fn add_member(app: &TestApp, slug: &str, user: Uuid, status: &str, rol
         app.id(user),
     );
     assert_eq!(app.execute(&member).await, 1);
+    enter_account(app, &slug, user).await;
     for role in roles {
         let sql = format!(
             "INSERT INTO member_roles (workspace_id, member_id, role_id)
@@ -188,6 +228,29 @@ pub async fn add_member(app: &TestApp, slug: &str, user: Uuid, status: &str, rol
         assert_eq!(app.execute(&sql).await, 1, "no role {role}");
     }
     id
+}
+
+/// Somebody who belongs to the account of a workspace, and is a member of nothing by that.
+pub async fn add_to_account(app: &TestApp, slug: &str, user: Uuid) {
+    enter_account(app, &quoted(slug), user).await;
+}
+
+/// The workspace comes as an SQL literal. Whoever is in the account stays in it.
+async fn enter_account(app: &TestApp, slug: &str, user: Uuid) {
+    let newline = if app.backend == Backend::Sqlite { "char(10)" } else { "chr(10)" };
+    let sql = format!(
+        "INSERT INTO account_people (account_id, user_id, is_admin, joined_at, listed_as)
+         SELECT w.account_id, u.id, 1 = 0, w.created_at, lower(u.name) || {newline} || u.email
+         FROM workspaces w CROSS JOIN users u WHERE w.slug = {slug} AND u.id = {0} AND NOT EXISTS
+            (SELECT 1 FROM account_people p WHERE p.account_id = w.account_id AND p.user_id = {0})",
+        app.id(user)
+    );
+    app.execute(&sql).await;
+}
+
+/// The account of a workspace.
+pub async fn account_id(app: &TestApp, slug: &str) -> Uuid {
+    app.scalar_uuid(&format!("SELECT account_id FROM workspaces WHERE slug = {}", quoted(slug))).await
 }
 
 /// A custom role with these scopes.
@@ -359,6 +422,10 @@ pub async fn restore(app: &TestApp) {
     );
     for table in KEPT {
         sql.push_str(&format!("INSERT INTO {table} SELECT * FROM kept_{table};"));
+        if *table == "accounts" {
+            // They are counted again as they come.
+            sql.push_str("UPDATE accounts SET people = 0;");
+        }
     }
     sql.push_str(
         "UPDATE workspaces SET
@@ -410,6 +477,20 @@ pub struct Facts {
     /// Id, from and to of the offer that is open.
     pub offer: Option<(String, String, String)>,
     pub teams: Vec<TeamFact>,
+    /// The id of the account.
+    pub account: String,
+    pub account_people: Vec<AccountPersonFact>,
+    /// Ids of the events that can be taken back.
+    pub events: Vec<String>,
+}
+
+pub struct AccountPersonFact {
+    pub user: String,
+    /// Their membership in acme.
+    pub member: Option<String>,
+    pub is_admin: bool,
+    /// In how many workspaces of the account they are.
+    pub workspaces: i64,
 }
 
 pub struct TeamFact {
@@ -516,7 +597,30 @@ impl Facts {
             let people = &mut teams.get_mut(&text(&row, "team_id")).unwrap().people;
             people.push((text(&row, "member_id"), row["leads"] == 1));
         }
-        Self { roles, custom, members, invitations, offer, teams: teams.into_values().collect() }
+        let sql = format!(
+            "SELECT w.account_id, p.user_id, CASE WHEN p.is_admin THEN 1 ELSE 0 END AS admin,
+                (SELECT m.id FROM members m WHERE m.workspace_id = w.id AND m.user_id = p.user_id) AS member,
+                (SELECT COUNT(*) FROM members m JOIN workspaces o ON o.id = m.workspace_id
+                    WHERE o.account_id = w.account_id AND m.user_id = p.user_id) AS workspaces
+             FROM workspaces w JOIN account_people p ON p.account_id = w.account_id WHERE w.id = {id}"
+        );
+        let rows = app.rows(&sql).await;
+        let person = |row: &serde_json::Value| AccountPersonFact {
+            user: text(row, "user_id"),
+            member: row["member"].as_str().map(str::to_owned),
+            is_admin: row["admin"] == 1,
+            workspaces: row["workspaces"].as_i64().unwrap(),
+        };
+        let account = text(&rows[0], "account_id");
+        let account_people = rows.iter().map(person).collect();
+        let sql = format!(
+            "SELECT id FROM audit_events WHERE workspace_id = {id}
+             AND kind IN ('member.roles-changed', 'team.roles-changed', 'role.scopes-changed', 'permission.changed')
+             ORDER BY seq DESC LIMIT 8"
+        );
+        let events = app.rows(&sql).await.iter().map(|row| text(row, "id")).collect();
+        let teams = teams.into_values().collect();
+        Self { roles, custom, members, invitations, offer, teams, account, account_people, events }
     }
 }
 
@@ -533,6 +637,13 @@ pub async fn assert_counted(app: &TestApp) {
     let counted = "SELECT workspace_id, status, kind, role_set, COUNT(*) AS people FROM members
         GROUP BY workspace_id, status, kind, role_set ORDER BY workspace_id, status, kind, role_set";
     assert_eq!(app.rows(kept).await, app.rows(counted).await, "left: kept, right: counted");
+    let accounts = "SELECT COUNT(*) FROM accounts a WHERE a.people <>
+        (SELECT COUNT(*) FROM account_people p WHERE p.account_id = a.id)";
+    assert_eq!(
+        app.scalar_i64(accounts).await,
+        0,
+        "accounts whose number of people is not how many there are"
+    );
     let orphans = "SELECT COUNT(*) FROM headcounts h WHERE NOT EXISTS (SELECT 1 FROM workspaces w WHERE w.id = h.workspace_id)";
     assert_eq!(app.scalar_i64(orphans).await, 0, "headcounts of workspaces that are gone");
 }

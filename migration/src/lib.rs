@@ -15,8 +15,10 @@ mod m0005_outbox;
 mod m0006_headcounts;
 mod m0007_found_not_passed;
 mod m0008_teams;
+mod m0009_accounts;
 mod m0010_api_keys;
 mod m0011_idempotency;
+mod m0013_decisions;
 mod sql;
 
 /// Runs the steps in order, each at most once.
@@ -34,8 +36,10 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_headcounts::Migration),
             Box::new(m0007_found_not_passed::Migration),
             Box::new(m0008_teams::Migration),
+            Box::new(m0009_accounts::Migration),
             Box::new(m0010_api_keys::Migration),
             Box::new(m0011_idempotency::Migration),
+            Box::new(m0013_decisions::Migration),
         ]
     }
 }

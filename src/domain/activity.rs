@@ -2,12 +2,13 @@
 
 use super::{
     Event, Refused,
+    db::Sql,
     members::like,
     paging::{Cursor, Key, Order, Page, Position},
     scope::{ReadScope, Scoped},
 };
 use crate::{clock::MINUTE, policy::perm};
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -112,6 +113,15 @@ pub async fn list(
     let mut page = Page::cut(rows, at, |row| Cursor::new(Key::Number(row.seq), row.id));
     let goes_on = stretch.is_some_and(|stretch| stretch.continue_from(&mut page, at));
     Ok(Listing { page: page.map(Entry::from), goes_on })
+}
+
+/// One event.
+///
+/// # Errors
+/// [`Refused::Hidden`] where this workspace has no such event.
+pub async fn one(scope: &ReadScope<perm::ReadAudit>, id: Uuid) -> Result<Entry, Refused> {
+    let rows: Vec<Row> = scope.list(&FIELDS, &format!("{COLUMNS} AND e.id = $2"), vec![id.into()]).await?;
+    Ok(rows.into_iter().next().ok_or(Refused::Hidden)?.into())
 }
 
 /// One page of the record.
@@ -270,6 +280,18 @@ impl From<Row> for Entry {
             event: serde_json::from_str(&row.payload).ok(),
         }
     }
+}
+
+/// The last few events that an account's own record tells of.
+pub(super) async fn latest_of_account(
+    connection: &impl ConnectionTrait,
+    account: Uuid,
+    most: usize,
+) -> Result<Vec<Entry>, Refused> {
+    let columns = COLUMNS.replace("e.workspace_id = $1", "e.account_id = $1");
+    let sql = format!("{columns} AND e.outcome = 'done' ORDER BY e.at DESC, e.id DESC LIMIT {most}");
+    let rows: Vec<Row> = connection.list(&FIELDS, &sql, vec![account.into()]).await?;
+    Ok(rows.into_iter().map(Entry::from).collect())
 }
 
 /// The last few events that changed something, for the overview of someone who may read them.

@@ -3,19 +3,40 @@
 //! An event is a closed kind with a bounded, typed payload: no free text of a request, no secret.
 //! Rows are append-only by trigger, and chained by hash within a workspace.
 
-use super::{Refused, scope::Origin};
+use super::{Refused, roles::Role, scope::Origin};
 use crate::{
     clock::MINUTE,
     entity::{audit_event, workspace},
     random,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
-    sea_query::Expr,
+    ActiveValue::Set,
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
+    sea_query::{Expr, SimpleExpr},
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
+
+/// The roles of a change, beside their names: known for certain, when names and slugs are those of
+/// others. Events of earlier versions have none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleIds {
+    pub before: Vec<Uuid>,
+    pub after: Vec<Uuid>,
+}
+
+impl RoleIds {
+    pub(super) fn of<'a>(
+        before: impl IntoIterator<Item = &'a Role>,
+        after: impl IntoIterator<Item = &'a Role>,
+    ) -> Self {
+        Self {
+            before: before.into_iter().map(|role| role.id).collect(),
+            after: after.into_iter().map(|role| role.id).collect(),
+        }
+    }
+}
 
 /// One reviewed kind of thing that happened. Roles are told by their names at that moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +60,8 @@ pub enum Event {
     MemberRolesChanged {
         before: Vec<String>,
         after: Vec<String>,
+        #[serde(default)]
+        ids: RoleIds,
     },
     MemberSuspended {
         roles: Vec<String>,
@@ -126,6 +149,8 @@ pub enum Event {
         before: Vec<String>,
         after: Vec<String>,
         people: i64,
+        #[serde(default)]
+        ids: RoleIds,
     },
     /// With the roles that the team carries.
     TeamMemberAdded {
@@ -159,12 +184,45 @@ pub enum Event {
     ApiKeyRevoked {
         roles: Vec<String>,
     },
+    /// A user whom nobody invited: a service entered them.
+    UserProvisioned {
+        roles: Vec<String>,
+    },
+    ExternalIdChanged {
+        before: String,
+        after: String,
+    },
+    ResourceRegistered {
+        name: String,
+    },
+    ResourceForgotten {},
+    /// From the account, without an invitation.
+    MemberAdded {
+        roles: Vec<String>,
+        /// An invitation waited for them: it is answered by this.
+        was_invited: bool,
+    },
+    AccountUpdated {
+        name_before: String,
+        name_after: String,
+        /// `admins` or `people`.
+        creation_before: String,
+        creation_after: String,
+    },
+    AccountAdminChanged {
+        is_admin: bool,
+    },
+    AccountPersonRemoved {
+        was_admin: bool,
+    },
     PermissionChanged {
         permission: String,
         before: Vec<String>,
         after: Vec<String>,
         gained: i64,
         lost: i64,
+        #[serde(default)]
+        ids: RoleIds,
     },
     AccessRefused {
         route: String,
@@ -228,6 +286,11 @@ impl Event {
         ("api-key.renamed", "API key renamed"),
         ("api-key.rotated", "API key rotated"),
         ("api-key.revoked", "API key revoked"),
+        ("member.provisioned", "Member entered by a service"),
+        ("member.external-id-changed", "External id changed"),
+        ("resource.registered", "Resource registered"),
+        ("resource.forgotten", "Resource forgotten"),
+        ("member.added", "Member added from the account"),
         ("permission.changed", "Permission changed"),
         ("access.refused", "Access refused"),
     ];
@@ -275,6 +338,14 @@ impl Event {
             Self::ApiKeyRenamed { .. } => "api-key.renamed",
             Self::ApiKeyRotated { .. } => "api-key.rotated",
             Self::ApiKeyRevoked { .. } => "api-key.revoked",
+            Self::UserProvisioned { .. } => "member.provisioned",
+            Self::ExternalIdChanged { .. } => "member.external-id-changed",
+            Self::ResourceRegistered { .. } => "resource.registered",
+            Self::ResourceForgotten {} => "resource.forgotten",
+            Self::MemberAdded { .. } => "member.added",
+            Self::AccountUpdated { .. } => "account.updated",
+            Self::AccountAdminChanged { .. } => "account.admin-changed",
+            Self::AccountPersonRemoved { .. } => "account.person-removed",
             Self::PermissionChanged { .. } => "permission.changed",
             Self::AccessRefused { .. } => "access.refused",
             Self::SignedUp {} => "user.signed-up",
@@ -287,6 +358,11 @@ impl Event {
             Self::PasswordReset {} => "user.password-reset",
             Self::SessionsRevoked { .. } => "user.sessions-revoked",
         }
+    }
+
+    /// What happens to a workspace that its account is told of too.
+    const fn concerns_account(&self) -> bool {
+        matches!(self, Self::WorkspaceCreated { .. } | Self::OrganizationDeleted { .. })
     }
 }
 
@@ -336,8 +412,10 @@ pub enum TargetKind {
     Role,
     Permission,
     Team,
+    Account,
     User,
     ApiKey,
+    Resource,
     Nothing,
 }
 
@@ -358,8 +436,10 @@ impl Target {
             TargetKind::Role => "role",
             TargetKind::Permission => "permission",
             TargetKind::Team => "team",
+            TargetKind::Account => "account",
             TargetKind::User => "user",
             TargetKind::ApiKey => "api_key",
+            TargetKind::Resource => "resource",
             TargetKind::Nothing => "",
         }
     }
@@ -417,6 +497,8 @@ impl<T> Recorded<Vec<T>> {
 /// The end of a workspace's chain, read under the workspace's lock.
 pub(super) struct Head {
     pub workspace: Uuid,
+    /// The account that the workspace belongs to; none while it is being founded.
+    pub account: Option<Uuid>,
     pub seq: i64,
     pub hash: Vec<u8>,
 }
@@ -424,7 +506,7 @@ pub(super) struct Head {
 impl Head {
     /// The chain of a workspace that is being founded.
     pub(super) fn start(workspace: Uuid) -> Self {
-        Self { workspace, seq: 0, hash: Vec::new() }
+        Self { workspace, account: None, seq: 0, hash: Vec::new() }
     }
 }
 
@@ -451,7 +533,9 @@ pub(super) async fn append(
     }
     for (event, target) in entries {
         head.seq += 1;
-        head.hash = insert(tx, Some(head.workspace), head.seq, &head.hash, about, event, target).await?;
+        let account = head.account.filter(|_| event.concerns_account());
+        let place = Place { workspace: Some(head.workspace), account, seq: head.seq, previous: &head.hash };
+        head.hash = insert(tx, place, about, event, target).await?;
     }
     workspace::Entity::update_many()
         .filter(workspace::Column::Id.eq(head.workspace))
@@ -475,21 +559,45 @@ pub(super) async fn personal(
 ) -> Result<(), DbErr> {
     let about = Circumstances { actor, origin, at, outcome: Outcome::Done };
     let target = Target::new(TargetKind::User, actor.id, actor.name.clone());
-    insert(tx, None, 0, &[], &about, event, &target).await.map(drop)
+    insert(tx, Place::default(), &about, event, &target).await.map(drop)
+}
+
+/// Writes down what happens to an account. Its record is append-only like every other, and no chain.
+///
+/// # Errors
+/// The database's own.
+pub(super) async fn of_account(
+    tx: &DatabaseTransaction,
+    account: Uuid,
+    about: &Circumstances<'_>,
+    entries: &[(Event, Target)],
+) -> Result<(), DbErr> {
+    for (event, target) in entries {
+        let place = Place { account: Some(account), ..Place::default() };
+        insert(tx, place, about, event, target).await?;
+    }
+    Ok(())
+}
+
+/// Whose record an event goes into, and after which other.
+#[derive(Default)]
+struct Place<'a> {
+    workspace: Option<Uuid>,
+    account: Option<Uuid>,
+    seq: i64,
+    previous: &'a [u8],
 }
 
 async fn insert(
     tx: &DatabaseTransaction,
-    workspace: Option<Uuid>,
-    seq: i64,
-    previous: &[u8],
+    place: Place<'_>,
     about: &Circumstances<'_>,
     event: &Event,
     target: &Target,
 ) -> Result<Vec<u8>, DbErr> {
     let payload = serde_json::to_string(event).map_err(|e| DbErr::Custom(e.to_string()))?;
     let link = Link {
-        seq,
+        seq: place.seq,
         at: about.at,
         kind: event.kind(),
         outcome: about.outcome.word(),
@@ -503,11 +611,11 @@ async fn insert(
         user_agent: &about.origin.user_agent,
         payload: &payload,
     };
-    let hash = link.hash(previous);
+    let hash = link.hash(place.previous);
     let row = audit_event::ActiveModel {
         id: Set(random::id(about.at)),
-        workspace_id: Set(workspace),
-        seq: Set(seq),
+        workspace_id: Set(place.workspace),
+        seq: Set(place.seq),
         at: Set(about.at),
         kind: Set(event.kind().to_owned()),
         outcome: Set(about.outcome.word().to_owned()),
@@ -522,6 +630,7 @@ async fn insert(
         user_agent: Set(about.origin.user_agent.clone()),
         payload: Set(payload),
         hash: Set(hash.clone()),
+        account_id: Set(place.account),
     };
     audit_event::Entity::insert(row).exec_without_returning(tx).await?;
     Ok(hash)
@@ -557,13 +666,13 @@ impl Link<'_> {
 /// flood, whose rows could never be deleted.
 const MOST_REFUSALS_A_MINUTE: u64 = 100;
 
-/// Whether this very refusal was written down too often lately.
+/// Whether this very refusal was written down too often lately, in the record that `whose` tells.
 ///
 /// # Errors
 /// The database's own.
 pub(super) async fn is_flood(
     tx: &DatabaseTransaction,
-    workspace: Uuid,
+    whose: SimpleExpr,
     by: &Actor,
     event: &Event,
     now: i64,
@@ -571,7 +680,7 @@ pub(super) async fn is_flood(
     use audit_event::Column;
     let payload = serde_json::to_string(event).map_err(|e| DbErr::Custom(e.to_string()))?;
     let same = audit_event::Entity::find()
-        .filter(Column::WorkspaceId.eq(workspace))
+        .filter(whose)
         .filter(Column::At.gt(now - MINUTE))
         .filter(Column::ActorId.eq(by.id))
         .filter(Column::Payload.eq(payload))

@@ -69,6 +69,24 @@ struct OwnershipOffered<'a> {
     slug: &'a str,
 }
 
+#[derive(Template)]
+#[template(path = "mail/member_added.txt", whitespace = "preserve")]
+struct Added<'a> {
+    url: &'a str,
+    by: &'a str,
+    workspace: &'a str,
+    slug: &'a str,
+    roles: &'a str,
+}
+
+/// What the mail to somebody tells who was added from the account.
+pub(super) struct MemberAdded<'a> {
+    pub by: &'a str,
+    pub workspace: &'a str,
+    pub slug: &'a str,
+    pub roles: &'a str,
+}
+
 /// What the mail of an invitation tells.
 pub(super) struct InvitationMail<'a> {
     pub inviter: &'a str,
@@ -117,6 +135,12 @@ impl Mail {
     pub(super) fn ownership_offered(db: &Db, to: &str, from: &str, workspace: &str, slug: &str) -> Self {
         let body = OwnershipOffered { url: db.public_url(), from, workspace, slug };
         Self::new(to, format!("{from} offers you {workspace}"), &body)
+    }
+
+    pub(super) fn member_added(db: &Db, to: &str, about: &MemberAdded<'_>) -> Self {
+        let MemberAdded { by, workspace, slug, roles } = about;
+        let body = Added { url: db.public_url(), by, workspace, slug, roles };
+        Self::new(to, format!("{by} added you to {workspace}"), &body)
     }
 
     /// Puts the message in the outbox of this transaction. Answers its id there.

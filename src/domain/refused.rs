@@ -21,6 +21,9 @@ pub enum Refused {
     /// The permission is missing. 403
     #[error("a permission is missing")]
     Forbidden(Box<Missing>),
+    /// Only the account's admins may. 403
+    #[error("not an admin of the account")]
+    NotAdmin(NotAdmin),
     /// The permission is there, but this goes over the actor's head. 403
     #[error(transparent)]
     Ceiling(#[from] Ceiling),
@@ -69,6 +72,13 @@ pub struct Missing {
     pub actor: Option<Actor>,
 }
 
+/// Who could do it, or make one an admin.
+#[derive(Clone, Debug)]
+pub struct NotAdmin {
+    /// Names of some of the account's admins.
+    pub admins: Vec<String>,
+}
+
 #[derive(Clone, Debug)]
 pub struct WrongAddress {
     pub invited: String,
@@ -102,6 +112,10 @@ pub enum Conflict {
     NotPending,
     #[error("Someone has this role, or is invited with it. Choose the role that takes its place.")]
     RoleInUse,
+    #[error(
+        "Somebody has this address who is no person of this account. Invite them instead: they decide whether to come."
+    )]
+    SomebodyElses,
     #[error("This key is a member of the workspace already.")]
     KeyIsMember,
     #[error("This key was revoked. Make a new one.")]
@@ -128,6 +142,12 @@ pub enum Conflict {
         "This was done by the first request with this Idempotency-Key. Its answer held a secret that was told once, or it was lost: it is not kept. Nothing was done again."
     )]
     DoneBefore,
+    #[error("The account must keep an active admin. Make someone else an admin first, then try again.")]
+    LastAdmin,
+    #[error(
+        "This person is still a member of workspaces of the account: {0}. An Owner or Admin of each removes them there first."
+    )]
+    InWorkspaces(i64),
 }
 
 /// A link or an offer that is used up.
@@ -204,9 +224,12 @@ impl From<Gone> for Refused {
 
 impl From<DbErr> for Refused {
     fn from(error: DbErr) -> Self {
-        // The trigger behind the Owner rule speaks in the database's voice.
+        // The triggers behind the rules of who must remain speak in the database's voice.
         if error.to_string().contains("last_owner") {
             return Self::Conflict(Conflict::LastOwner);
+        }
+        if error.to_string().contains("last_admin") {
+            return Self::Conflict(Conflict::LastAdmin);
         }
         match error {
             DbErr::ConnectionAcquire(_) => Self::Busy { retry_after_seconds: 2 },
@@ -236,11 +259,14 @@ impl Refused {
         match self {
             Self::Suspended(_) => Some("suspended"),
             Self::Forbidden(_) => Some("permission"),
+            Self::NotAdmin(_) => Some("not-admin"),
             Self::Ceiling(_) => Some("ceiling"),
             Self::NotAllowed(_) => Some("not-allowed"),
             Self::Unverified { .. } => Some("unverified"),
             Self::WrongAddress(_) => Some("wrong-address"),
             Self::Conflict(Conflict::LastOwner) => Some("last-owner"),
+            Self::Conflict(Conflict::LastAdmin) => Some("last-admin"),
+            Self::Conflict(Conflict::InWorkspaces(_)) => Some("in-workspaces"),
             Self::Conflict(Conflict::LocksYouOut) => Some("lock-out"),
             Self::Conflict(Conflict::RoleInUse | Conflict::RoleOfTeam) => Some("role-in-use"),
             Self::Conflict(_) => Some("conflict"),

@@ -7,7 +7,8 @@
 //! [`ReadScope::admit`] is the check of session, active membership and permission, in one SQL
 //! statement; [`ReadScope::write`] opens a transaction, locks the workspace and checks all of it
 //! again; and nothing but its end commits. Two more doors lead in for those who have no membership
-//! yet: `redeem` an invitation and `found` a workspace.
+//! yet: `redeem` an invitation and `found` a workspace. The fourth, to an account, is in
+//! [`accounts`](super::accounts), and leads into no workspace.
 //!
 //! What a handle was admitted for is in its type. A change under the wrong permission does not compile:
 //! ```compile_fail,E0308
@@ -54,7 +55,10 @@ use super::{
     readers::Readers,
     roles::{self, Roles},
 };
-use crate::policy::{Access, Holdings, Needs, Permission};
+use crate::{
+    entity::audit_event,
+    policy::{Access, Holdings, Needs, Permission},
+};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, DeleteMany,
     EntityTrait, FromQueryResult, QueryFilter, Select, UpdateMany, Value,
@@ -238,7 +242,8 @@ in_workspace!(
     ownership_offer,
     team,
     team_member,
-    team_role
+    team_role,
+    resource
 );
 
 /// A handle on one workspace. Every query through it carries the workspace's id.
@@ -312,8 +317,23 @@ impl<P: Access> ReadScope<P> {
         asked: Asked<'_>,
         origin: Origin,
     ) -> Result<Self, Refused> {
+        Ok(Self::admit_about(db, credential, asked, origin, None).await?.0)
+    }
+
+    /// The same together with one more thing read in that statement: a subselect of a text, in which `m`
+    /// is the membership of who asks and `$3` the time, and what it binds as `$4`.
+    ///
+    /// # Errors
+    /// As [`ReadScope::admit`].
+    pub(super) async fn admit_about(
+        db: &Db,
+        credential: Credential,
+        asked: Asked<'_>,
+        origin: Origin,
+        about: Option<(String, Value)>,
+    ) -> Result<(Self, Option<String>), Refused> {
         let load = async || {
-            let row = Row::load(db.read(), &credential, &asked, db.now_ms()).await?;
+            let row = Row::load(db.read(), &credential, &asked, db.now_ms(), about.as_ref()).await?;
             let row = row.ok_or(Refused::SignedOut)?;
             let roles = row.roles(db, db.read()).await?;
             Ok::<_, Refused>((row, roles))
@@ -326,7 +346,7 @@ impl<P: Access> ReadScope<P> {
             }
             (row, roles) = load().await?;
         }
-        let last_seen_at = row.last_seen_at;
+        let (last_seen_at, standing) = (row.last_seen_at, row.standing.take());
         let (actor, verdict) = row.judge(roles, P::NEEDS)?;
         if let Err(refused) = verdict {
             let refused = explain(db.read(), &actor, refused).await?;
@@ -334,7 +354,7 @@ impl<P: Access> ReadScope<P> {
             return Err(refused);
         }
         presence::seen(db, &actor.principal, Some(actor.member_id), last_seen_at);
-        Ok(Self { db: db.clone(), credential, actor, origin, admitted: PhantomData })
+        Ok((Self { db: db.clone(), credential, actor, origin, admitted: PhantomData }, standing))
     }
 
     pub fn actor(&self) -> &Actor {
@@ -417,7 +437,8 @@ impl<P: Access> ReadScope<P> {
     ) -> Result<T, Refused> {
         let open = Transaction::lock(&self.db, self.actor.workspace.id, &self.origin).await?;
         let asked = Asked::ById(self.actor.workspace.id);
-        let row = Row::load(&open.tx, &self.credential, &asked, open.now).await?.ok_or(Refused::SignedOut)?;
+        let row = Row::load(&open.tx, &self.credential, &asked, open.now, None).await?;
+        let row = row.ok_or(Refused::SignedOut)?;
         let roles = row.roles(&self.db, &open.tx).await?;
         let (actor, verdict) = row.judge(roles, P::NEEDS)?;
         if let Err(refused) = verdict {
@@ -515,6 +536,7 @@ impl<E: EntityTrait> Change for DeleteMany<E> {
 
 #[derive(FromQueryResult)]
 struct ChainHead {
+    account_id: Uuid,
     audit_seq: i64,
     audit_hash: Vec<u8>,
 }
@@ -526,15 +548,21 @@ impl Transaction {
         // still sees every other table as it was before the wait.
         let sql = match tx.get_database_backend() {
             DbBackend::Postgres => {
-                "SELECT audit_seq, audit_hash FROM workspaces WHERE id = $1 FOR NO KEY UPDATE"
+                "SELECT account_id, audit_seq, audit_hash FROM workspaces WHERE id = $1 FOR NO KEY UPDATE"
             }
-            _ => "SELECT audit_seq, audit_hash FROM workspaces WHERE id = $1",
+            _ => "SELECT account_id, audit_seq, audit_hash FROM workspaces WHERE id = $1",
         };
         let chain: Option<ChainHead> = tx.first(sql, vec![workspace.into()]).await?;
         let chain = chain.ok_or(Refused::Hidden)?;
-        let head = Head { workspace, seq: chain.audit_seq, hash: chain.audit_hash };
+        let account = Some(chain.account_id);
+        let head = Head { workspace, account, seq: chain.audit_seq, hash: chain.audit_hash };
         // The time is read under the lock, so that events are in the order of their times.
         Ok(Self { now: db.now_ms(), db: db.clone(), tx, head, origin: origin.clone() })
+    }
+
+    /// The account that the workspace belongs to.
+    pub(super) fn account(&self) -> Option<Uuid> {
+        self.head.account
     }
 
     /// Inserts a row, which says itself to which workspace it belongs.
@@ -616,7 +644,7 @@ pub(super) async fn redeem<T>(
 }
 
 /// The third door: a workspace that is not there yet. `change` makes it in the transaction it is
-/// given, under the id it is given.
+/// given, under the id it is given, and says in which account.
 ///
 /// # Errors
 /// What `change` refuses.
@@ -624,14 +652,17 @@ pub(super) async fn found<T>(
     db: &Db,
     by: &AuditActor,
     origin: &Origin,
-    change: impl AsyncFnOnce(&Transaction) -> Result<Recorded<T>, Refused>,
+    change: impl AsyncFnOnce(&Transaction) -> Result<(Uuid, Recorded<T>), Refused>,
 ) -> Result<T, Refused> {
     let tx = db.begin().await?;
     let now = db.now_ms();
     let head = Head::start(crate::random::id(now));
-    let open = Transaction { db: db.clone(), tx, now, head, origin: origin.clone() };
+    let mut open = Transaction { db: db.clone(), tx, now, head, origin: origin.clone() };
     match change(&open).await {
-        Ok(recorded) => open.commit(by, recorded).await,
+        Ok((account, recorded)) => {
+            open.head.account = Some(account);
+            open.commit(by, recorded).await
+        }
         Err(refused) => open.roll_back().await.map_err(Refused::from).and(Err(refused)),
     }
 }
@@ -651,7 +682,8 @@ pub(super) async fn note_refusal(
     let Some(entry) = audit::refusal(origin, refused) else { return };
     let written = async {
         let mut open = Transaction::lock(db, workspace, origin).await?;
-        if audit::is_flood(&open.tx, workspace, by, &entry.0, open.now).await? {
+        let whose = audit_event::Column::WorkspaceId.eq(workspace);
+        if audit::is_flood(&open.tx, whose, by, &entry.0, open.now).await? {
             tracing::warn!(route = origin.route, "refused too often to be audited each time");
             return open.roll_back().await.map_err(Refused::from);
         }
@@ -697,6 +729,8 @@ struct Row {
     status: Option<String>,
     role_set: Option<String>,
     roles_version: Option<Uuid>,
+    /// What was asked about beside.
+    standing: Option<String>,
 }
 
 /// A workspace that somebody turned out to be a member of, to read its roles.
@@ -719,7 +753,7 @@ macro_rules! admission {
             $principal,
             ", w.id AS workspace_id, w.account_id, w.slug, w.name AS workspace_name,
                 (w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL) AS is_closed,
-                m.id AS member_id, m.status, m.role_set, w.roles_version FROM ",
+                m.id AS member_id, m.status, m.role_set, w.roles_version, NULL AS standing FROM ",
             $from,
             " LEFT JOIN workspaces w ON ",
             $workspace,
@@ -769,6 +803,7 @@ impl Row {
         credential: &Credential,
         asked: &Asked<'_>,
         now: i64,
+        about: Option<&(String, Value)>,
     ) -> Result<Option<Self>, DbErr> {
         let (sql, workspace): (&str, Value) = match (credential.kind, asked) {
             (Proof::Session, Asked::BySlug(slug)) => (admission!(session, "w.slug = $2"), (*slug).into()),
@@ -782,7 +817,10 @@ impl Row {
             // A browser always names it.
             (Proof::Session, Asked::Home) => return Ok(None),
         };
-        connection.first(sql, vec![credential.token_hash().into(), workspace, now.into()]).await
+        let mut values = vec![credential.token_hash().into(), workspace, now.into()];
+        let Some((column, value)) = about else { return connection.first(sql, values).await };
+        values.push(value.clone());
+        connection.first(&sql.replacen("NULL AS standing", &format!("{column} AS standing"), 1), values).await
     }
 
     /// The roles of the workspace in which there is a membership; of any other nothing is read.

@@ -51,6 +51,8 @@ pub struct Toggle {
     pub slug: String,
     pub name: String,
     pub ticked: bool,
+    /// Active members who would gain the permission with the tick, or lose it without.
+    pub people: i64,
     /// Why the viewer may not tick or untick it; `None` where they may.
     pub refused: Option<String>,
 }
@@ -63,25 +65,27 @@ pub async fn matrix(scope: &ReadScope<perm::ReadMembers>) -> Result<Vec<Row>, Re
     let all = scope.actor().all_roles.clone();
     let census = Census::take(scope).await?;
     let actor = &scope.actor().holdings;
-    let row = |permission: &Permission| Row {
-        permission: *permission,
-        roles: all
-            .iter()
-            .filter(|role| !role.is_owner)
-            .map(|role| toggle(actor, role, *permission))
-            .collect(),
-        people: census.count(|slug| all.by_slug(slug).is_some_and(|role| role.holdings.has(*permission))),
-        version: version(&all, *permission),
+    let row = |permission: &Permission| {
+        let people = census.toggles(&all, *permission);
+        let people = |role: &Role| people.get(role.slug.as_str()).copied().unwrap_or(0);
+        let others = all.iter().filter(|role| !role.is_owner);
+        Row {
+            permission: *permission,
+            roles: others.map(|role| toggle(actor, role, *permission, people(role))).collect(),
+            people: census.count(|slug| all.by_slug(slug).is_some_and(|role| role.holdings.has(*permission))),
+            version: version(&all, *permission),
+        }
     };
     Ok(Permission::ALL.iter().map(row).collect())
 }
 
-fn toggle(actor: &Holdings, role: &Role, permission: Permission) -> Toggle {
+fn toggle(actor: &Holdings, role: &Role, permission: Permission, people: i64) -> Toggle {
     let ticked = role.holdings.has(permission);
     Toggle {
         slug: role.slug.clone(),
         name: role.name.clone(),
         ticked,
+        people,
         refused: actor.may_toggle(&role.holdings, permission).err().map(|ceiling| ceiling.to_string()),
     }
 }
@@ -135,13 +139,8 @@ pub async fn set(
     if wanted.version != version(&all, permission) {
         return Err(Conflict::Changed.into());
     }
-    let ticked = chosen(&all, &wanted.roles)?;
+    let cells = cells(&all, permission, &wanted.roles)?;
     let held = all.holding(permission);
-    let is_in = |set: &[&Role], role: &Role| set.iter().any(|other| other.id == role.id);
-    let cell = |put: bool| move |role| Cell { role, scope: permission.scope(), put };
-    let added = ticked.iter().copied().filter(|role| !is_in(&held, role)).map(cell(true));
-    let taken = held.iter().copied().filter(|role| !is_in(&ticked, role)).map(cell(false));
-    let cells: Vec<Cell<'_>> = added.chain(taken).collect();
     let mut changed = Changed {
         permission,
         before: held.iter().map(|role| role.slug.clone()).collect(),
@@ -160,6 +159,23 @@ pub async fn set(
     changed.version = version(&change.after, permission);
     changed.locked_out = change.locked_out;
     Ok(Recorded::many(changed, change.entries))
+}
+
+/// What is to be changed for exactly these roles to hold a permission.
+///
+/// # Errors
+/// A complaint on the field `role`.
+pub(super) fn cells<'a>(
+    all: &'a Roles,
+    permission: Permission,
+    roles: &[String],
+) -> Result<Vec<Cell<'a>>, Refused> {
+    let (ticked, held) = (chosen(all, roles)?, all.holding(permission));
+    let is_in = |set: &[&Role], role: &Role| set.iter().any(|other| other.id == role.id);
+    let cell = |put: bool| move |role| Cell { role, scope: permission.scope(), put };
+    let added = ticked.iter().copied().filter(|role| !is_in(&held, role)).map(cell(true));
+    let taken = held.iter().copied().filter(|role| !is_in(&ticked, role)).map(cell(false));
+    Ok(added.chain(taken).collect())
 }
 
 /// The roles of the form. None at all is an answer here: then only Owners hold it.

@@ -2,7 +2,7 @@
 //! that requests call too long. What those make: `demo`.
 
 use super::{
-    Db, Event, Name, Refused, Slug, Target, TargetKind,
+    Db, Event, Name, Refused, RoleIds, Slug, Target, TargetKind, api_keys,
     audit::{self, Actor, Circumstances, Head, Outcome},
     db::Sql,
     identity::{Password, Person},
@@ -77,6 +77,8 @@ pub struct Size {
     pub invitations: u32,
     /// Audit events of each workspace, beside the one that founds it.
     pub events: u32,
+    /// API keys of each, which are Owners.
+    pub keys: u32,
 }
 
 const SEED_PASSWORD: &str = "load test data only";
@@ -93,19 +95,21 @@ pub async fn seed(db: &Db, size: &Size) -> Result<String, Refused> {
     let first = before.map_or(0, |row| row.count) + 1;
     let mut made = Vec::new();
     for number in first..first + i64::from(size.workspaces) {
-        seed_workspace(db, number, size, &hash).await?;
+        let keys = seed_workspace(db, number, size, &hash).await?;
         let email = |member: i64| format!("member-{member}@seed-{number}.example.com");
         made.push(json!({
             "slug": format!("seed-{number}"),
             "owner": email(1),
             "admin": if size.members > 1 { json!(email(2)) } else { json!(null) },
+            "api_keys": keys,
             "viewer": if size.members > 5 { json!(email(6)) } else { json!(null) },
         }));
     }
     Ok(json!({ "password": SEED_PASSWORD, "workspaces": made }).to_string())
 }
 
-async fn seed_workspace(db: &Db, number: i64, size: &Size, hash: &str) -> Result<(), Refused> {
+/// Answers the secrets of its keys.
+async fn seed_workspace(db: &Db, number: i64, size: &Size, hash: &str) -> Result<Vec<String>, Refused> {
     // A past that spreads over a year, so that times differ.
     let (now, year) = (db.now_ms(), 365 * DAY);
     let name = read(Name::parse(&format!("Seed {number}")))?;
@@ -163,9 +167,43 @@ async fn seed_workspace(db: &Db, number: i64, size: &Size, hash: &str) -> Result
     if let Some(least) = roles.last() {
         seed_invitations(&tx, workspace, owner, *least, size.invitations, now).await?;
     }
+    let sql = "INSERT INTO account_people (account_id, user_id, is_admin, joined_at, listed_as)
+        SELECT w.account_id, m.user_id, 1 = 0, m.joined_at, m.listed_as FROM workspaces w
+        JOIN members m ON m.workspace_id = w.id WHERE w.id = $1 AND m.user_id <> $2";
+    tx.run(sql, vec![workspace.into(), owner.into()]).await?;
     seed_events(&tx, workspace, &person, &members, size.events, now).await?;
+    let mut keys = Vec::new();
+    for number in 1..=size.keys {
+        keys.push(seed_key(&tx, workspace, owner, roles[0], number, now).await?);
+    }
     tx.commit().await?;
-    Ok(())
+    Ok(keys)
+}
+
+async fn seed_key(
+    tx: &DatabaseTransaction,
+    workspace: Uuid,
+    owner: Uuid,
+    role: Uuid,
+    number: u32,
+    now: i64,
+) -> Result<String, Refused> {
+    let (id, member, name) = (random::id(now), random::id(now), format!("Key {number}"));
+    let sql = "INSERT INTO api_keys (id, account_id, name, is_admin, home_id, made_by, created_at)
+        SELECT $2, w.account_id, $3, $4, w.id, $5, $6 FROM workspaces w WHERE w.id = $1";
+    let values =
+        vec![workspace.into(), id.into(), name.as_str().into(), false.into(), owner.into(), now.into()];
+    tx.run(sql, values).await?;
+    let secret = api_keys::new_secret(tx, id, now).await?;
+    let sql =
+        "INSERT INTO members (workspace_id, id, kind, api_key_id, status, origin, invited_by, joined_at,
+            listed_as) VALUES ($1, $2, 'api_key', $3, 'active', 'account', $4, $5, $6)";
+    let listed_as = members::listed_as(&name, "");
+    let values = vec![workspace.into(), member.into(), id.into(), owner.into(), now.into(), listed_as.into()];
+    tx.run(sql, values).await?;
+    let sql = "INSERT INTO member_roles (workspace_id, member_id, role_id) VALUES ($1, $2, $3)";
+    tx.run(sql, vec![workspace.into(), member.into(), role.into()]).await?;
+    Ok(secret.expose().to_owned())
 }
 
 async fn seed_invitations(
@@ -228,7 +266,7 @@ async fn seed_events(
     let sql = "SELECT audit_seq, audit_hash FROM workspaces WHERE id = $1";
     let chain: Option<Chain> = tx.first(sql, vec![workspace.into()]).await?;
     let chain = chain.ok_or(Refused::Hidden)?;
-    let mut head = Head { workspace, seq: chain.audit_seq, hash: chain.audit_hash };
+    let mut head = Head { workspace, account: None, seq: chain.audit_seq, hash: chain.audit_hash };
     let actor = Actor::user(owner.user_id, owner.name.clone());
     let origin = origin("seed");
     let mut members = members.iter().cycle();
@@ -255,6 +293,10 @@ fn seed_event(number: u32, is_refusal: bool) -> Event {
         _ if is_refusal => Event::AccessRefused { route: "seed".into(), reason: "seed".into() },
         9 => Event::MemberSuspended { roles: vec![before.into()] },
         8 => Event::MemberReactivated { roles: vec![before.into()] },
-        _ => Event::MemberRolesChanged { before: vec![before.into()], after: vec![after.into()] },
+        _ => Event::MemberRolesChanged {
+            before: vec![before.into()],
+            after: vec![after.into()],
+            ids: RoleIds::default(),
+        },
     }
 }

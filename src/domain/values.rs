@@ -89,6 +89,28 @@ impl Description {
     }
 }
 
+/// What a customer's own application calls a member: 1 to 200 characters. It never has the form of a
+/// user's id or of an address, so that neither is ever mistaken for the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalId(String);
+text_value!(ExternalId);
+
+impl ExternalId {
+    /// # Errors
+    /// What is wrong with the text, as a sentence.
+    pub fn parse(text: &str) -> Result<Self, Complaint> {
+        if text.is_empty() || text.chars().count() > 200 || text.chars().any(char::is_control) {
+            return Err("An external id has 1 to 200 characters, and none that can't be seen.");
+        }
+        if text.contains('@') || uuid::Uuid::try_parse(text).is_ok() {
+            return Err(
+                "An external id does not look like an address or a UUID, which stand for users already.",
+            );
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
 /// What stands in a workspace's URL: 2 to 48 lower-case letters, digits and single hyphens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slug(String);

@@ -1,7 +1,7 @@
 //! The workspaces of a person, and the door through which a new one comes.
 
 use super::{
-    Conflict, Db, Event, Invalid, Name, Recorded, Refused, Slug, Target, TargetKind,
+    Conflict, Db, Event, Invalid, Name, Recorded, Refused, Slug, Target, TargetKind, accounts,
     api_keys::ApiKey,
     db::Sql,
     identity::Person,
@@ -10,14 +10,10 @@ use super::{
     roles,
     scope::{self, Origin, Principal, Scoped, Transaction},
 };
-use crate::{
-    entity::{account, account_person, workspace},
-    policy::BuiltIn,
-    random,
-};
+use crate::{entity::workspace, policy::BuiltIn};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, QueryFilter,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter,
 };
 use uuid::Uuid;
 
@@ -87,30 +83,13 @@ pub async fn of_key(db: &Db, key: &ApiKey, at: &Position) -> Result<Page<OfKey>,
     Ok(Page::cut(rows, at, |row| Cursor::new(Key::Text(row.slug.clone()), row.id)))
 }
 
-/// An account that this person may found workspaces in.
-#[derive(Clone, Debug, FromQueryResult)]
-pub struct AdminOf {
-    pub id: Uuid,
-    pub name: String,
-}
-
-/// The accounts that this person administers.
+/// Founds a workspace in an account in which the person may, or, with none named, in a new account of
+/// their own.
 ///
 /// # Errors
-/// The database's own.
-pub async fn accounts_of_admin(db: &Db, person: &Person) -> Result<Vec<AdminOf>, Refused> {
-    let sql = "SELECT a.id, a.name FROM account_people p
-        JOIN accounts a ON a.id = p.account_id AND a.suspended_at IS NULL
-        WHERE p.user_id = $1 AND p.is_admin ORDER BY a.name, a.id LIMIT 100";
-    Ok(db.read().all(sql, vec![person.user_id.into()]).await?)
-}
-
-/// Founds a workspace in an account that the person administers, or, with none named, in a new
-/// account of their own.
-///
-/// # Errors
-/// [`Refused::Hidden`] for an account that they do not administer, [`Refused::Invalid`] for a slug
-/// that is taken, [`Refused::TooMany`].
+/// [`Refused::Hidden`] for an account to which they do not belong, [`Refused::NotAdmin`] where only its
+/// admins may, [`Refused::Suspended`], [`Refused::Invalid`] for a slug that is taken,
+/// [`Refused::TooMany`].
 pub async fn create(
     db: &Db,
     person: &Person,
@@ -133,16 +112,21 @@ pub(super) async fn create_unlimited(
     origin: &Origin,
 ) -> Result<Slug, Refused> {
     let actor = person.audited();
-    scope::found(db, &actor, origin, async |open| {
+    let done = scope::found(db, &actor, origin, async |open| {
         let account = match account {
-            Some(id) => administered(&open.tx, id, person.user_id).await?,
-            None => new_account(&open.tx, name, person.user_id, open.now).await?,
+            Some(id) => accounts::lock_to_found(&open.tx, id, actor.id).await?,
+            None => accounts::create(&open.tx, name, actor.id, open.now).await?,
         };
         insert(open, account, name, slug, actor.id).await?;
         let event = Event::WorkspaceCreated { name: name.to_string(), slug: slug.to_string() };
-        Ok(Recorded::new(slug.clone(), event, Target::named(TargetKind::Workspace, name.to_string())))
+        let target = Target::named(TargetKind::Workspace, name.to_string());
+        Ok((account, Recorded::new(slug.clone(), event, target)))
     })
-    .await
+    .await;
+    if let Err(refused) = &done {
+        accounts::note_not_founded(db, account, &actor, origin, refused).await;
+    }
+    done
 }
 
 /// What a key lacks that founds a workspace without being an admin of its account.
@@ -169,11 +153,7 @@ pub async fn create_by_key(
     limits::FOUND.spend(db, &key.id.to_string(), 1).await?;
     let actor = Principal::ApiKey(key.clone()).audited();
     scope::found(db, &actor, origin, async |open| {
-        // As it is now: it may have been revoked since the request was admitted.
-        let sql = "SELECT k.id FROM api_keys k WHERE k.id = $1 AND k.is_admin AND k.revoked_at IS NULL
-            AND (k.expires_at IS NULL OR k.expires_at > $2)";
-        let live: Option<Id> = open.tx.first(sql, vec![key.id.into(), open.now.into()]).await?;
-        live.ok_or(Refused::SignedOut)?;
+        accounts::lock_to_found_by_key(&open.tx, key, open.now).await?;
         let sql = "SELECT u.id FROM account_people p CROSS JOIN users u WHERE p.account_id = $1
             AND p.user_id = $2 AND u.id = p.user_id AND u.suspended_at IS NULL";
         let values = vec![key.account_id.into(), owner.unwrap_or(key.made_by).into()];
@@ -193,7 +173,7 @@ pub async fn create_by_key(
             (made, Target::named(TargetKind::Workspace, name.to_string())),
             (added, Target::new(TargetKind::ApiKey, key.id, key.name.clone())),
         ];
-        Ok(Recorded::many(open.workspace_id(), entries))
+        Ok((key.account_id, Recorded::many(open.workspace_id(), entries)))
     })
     .await
 }
@@ -201,38 +181,6 @@ pub async fn create_by_key(
 #[derive(FromQueryResult)]
 struct Id {
     id: Uuid,
-}
-
-async fn administered(tx: &DatabaseTransaction, account: Uuid, user: Uuid) -> Result<Uuid, Refused> {
-    let sql = "SELECT a.id, a.name FROM account_people p
-        JOIN accounts a ON a.id = p.account_id AND a.suspended_at IS NULL
-        WHERE p.account_id = $1 AND p.user_id = $2 AND p.is_admin";
-    let found: Option<AdminOf> = tx.first(sql, vec![account.into(), user.into()]).await?;
-    found.map(|account| account.id).ok_or(Refused::Hidden)
-}
-
-pub(super) async fn new_account(
-    tx: &DatabaseTransaction,
-    name: &Name,
-    admin: Uuid,
-    now: i64,
-) -> Result<Uuid, Refused> {
-    let id = random::id(now);
-    let row = account::ActiveModel {
-        id: Set(id),
-        name: Set(name.to_string()),
-        suspended_at: Set(None),
-        created_at: Set(now),
-    };
-    account::Entity::insert(row).exec_without_returning(tx).await?;
-    let row = account_person::ActiveModel {
-        account_id: Set(id),
-        user_id: Set(admin),
-        is_admin: Set(true),
-        joined_at: Set(now),
-    };
-    account_person::Entity::insert(row).exec_without_returning(tx).await?;
-    Ok(id)
 }
 
 pub(super) async fn slug_is_free(connection: &impl ConnectionTrait, slug: &Slug) -> Result<bool, Refused> {

@@ -10,6 +10,10 @@ pub struct Model {
     pub name: String,
     pub suspended_at: Option<i64>,
     pub created_at: i64,
+    /// `admins` or `people`: who may create workspaces in it.
+    pub workspace_creation: String,
+    /// Kept by a trigger: how many belong to it.
+    pub people: i64,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

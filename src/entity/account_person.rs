@@ -11,6 +11,8 @@ pub struct Model {
     pub user_id: Uuid,
     pub is_admin: bool,
     pub joined_at: i64,
+    /// What lists sort by and search in; see `members::listed_as`.
+    pub listed_as: String,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -23,6 +23,8 @@ pub struct Model {
     pub user_agent: String,
     pub payload: String,
     pub hash: Vec<u8>,
+    /// The account whose own record tells of it too.
+    pub account_id: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -15,6 +15,7 @@ pub mod member_role;
 pub mod notice;
 pub mod outbox_message;
 pub mod ownership_offer;
+pub mod resource;
 pub mod role;
 pub mod session;
 pub mod team;

@@ -1,6 +1,6 @@
 //! What a principal holds, what it may hand on, and on whom it may act.
 
-use super::{Needs, Permission, Scope};
+use super::{Needs, Permission, Right, Scope};
 
 /// The union of the scopes of some roles.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,6 +100,28 @@ impl Holdings {
             Some(permission) => self.has(permission) || self.scopes.iter().any(|held| held.covers(scope)),
             None => self.scopes.iter().any(|held| held.fits(scope)),
         }
+    }
+
+    /// The grant by which [`Holdings::allows`] says yes, in words.
+    pub fn basis(&self, scope: &Scope) -> Option<String> {
+        match scope.permission() {
+            _ if self.owner => Some("the rule for Owners".to_owned()),
+            Some(permission) if self.has(permission) => Some(permission.scope().to_owned()),
+            _ => self.scopes.iter().find(|held| held.covers(scope)).map(Scope::to_string),
+        }
+    }
+
+    /// What is held here and not there. Beside the rule for Owners, a single scope says nothing.
+    pub fn beyond(&self, other: &Self) -> Vec<Right> {
+        let permissions = Permission::ALL.iter().filter(|p| self.has(**p) && !other.has(**p));
+        let mut rights: Vec<Right> = permissions.copied().map(Right::Permission).collect();
+        if self.owner && !other.owner {
+            rights.push(Right::EveryScope);
+        } else {
+            let scopes = self.scopes.iter().filter(|scope| !other.allows(scope));
+            rights.extend(scopes.map(|scope| Right::Scope(scope.to_string())));
+        }
+        rights
     }
 
     /// The scopes of `other` that are not held here.

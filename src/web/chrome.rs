@@ -2,7 +2,7 @@
 
 use super::{App, assets, cookies, session};
 use crate::{
-    domain::{identity::Person, scope::Actor},
+    domain::{accounts::Admin, identity::Person, scope::Actor},
     policy::Can,
 };
 use actix_web::{
@@ -25,6 +25,7 @@ pub(super) struct Chrome {
     pub csrf: String,
     pub user: Option<ChromeUser>,
     pub workspace: Option<ChromeWorkspace>,
+    pub account: Option<ChromeAccount>,
     pub can: Can,
     /// The entry of the sidebar that this page is.
     pub nav: &'static str,
@@ -42,6 +43,11 @@ pub(super) struct ChromeUser {
 
 pub(super) struct ChromeWorkspace {
     pub slug: String,
+    pub name: String,
+}
+
+pub(super) struct ChromeAccount {
+    pub id: Uuid,
     pub name: String,
 }
 
@@ -96,20 +102,27 @@ pub(super) struct View {
     pub app: web::Data<App>,
     viewer: Option<Person>,
     actor: Option<Actor>,
+    admin: Option<Admin>,
 }
 
 impl View {
     /// For somebody who is not known, or not yet.
     pub(super) fn public(req: &HttpRequest, app: web::Data<App>) -> Self {
-        Self { req: req.clone(), app, viewer: None, actor: None }
+        Self { req: req.clone(), app, viewer: None, actor: None, admin: None }
     }
 
     pub(super) fn of_person(req: &HttpRequest, app: web::Data<App>, person: &Person) -> Self {
-        Self { req: req.clone(), app, viewer: Some(person.clone()), actor: None }
+        Self { req: req.clone(), app, viewer: Some(person.clone()), actor: None, admin: None }
     }
 
     pub(super) fn of_actor(req: &HttpRequest, app: web::Data<App>, actor: &Actor) -> Self {
-        Self { req: req.clone(), app, viewer: actor.principal.person().cloned(), actor: Some(actor.clone()) }
+        let viewer = actor.principal.person().cloned();
+        Self { req: req.clone(), app, viewer, actor: Some(actor.clone()), admin: None }
+    }
+
+    pub(super) fn of_admin(req: &HttpRequest, app: web::Data<App>, admin: &Admin) -> Self {
+        let viewer = Some(admin.person.clone());
+        Self { req: req.clone(), app, viewer, actor: None, admin: Some(admin.clone()) }
     }
 
     /// Milliseconds since 1970.
@@ -117,8 +130,11 @@ impl View {
         self.app.db.now_ms()
     }
 
-    /// The address of a page of this workspace, such as `/w/acme/members`.
+    /// The address of a page of this workspace, such as `/w/acme/members`, or of this account.
     pub(super) fn at(&self, rest: &str) -> String {
+        if let Some(admin) = &self.admin {
+            return format!("/a/{}{rest}", admin.account.id);
+        }
         let slug = self.actor.as_ref().map_or("", |actor| &actor.workspace.slug);
         format!("/w/{slug}{rest}")
     }
@@ -138,6 +154,10 @@ impl View {
                 slug: actor.workspace.slug.clone(),
                 name: actor.workspace.name.clone(),
             }),
+            account: self
+                .admin
+                .as_ref()
+                .map(|admin| ChromeAccount { id: admin.account.id, name: admin.account.name.clone() }),
             can: self.actor.as_ref().map(|actor| Can::of(&actor.holdings)).unwrap_or_default(),
             nav,
             flash: self.flash(),

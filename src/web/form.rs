@@ -74,7 +74,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
     }
 }
 
-/// The id of the thing that a path names, beside its workspace.
+/// The id of the thing that a path names, beside its workspace or account.
 pub struct Target(pub Uuid);
 
 impl FromRequest for Target {
@@ -133,14 +133,18 @@ fn named(req: &HttpRequest) -> Option<&str> {
 }
 
 fn parts(req: &HttpRequest) -> impl Iterator<Item = &str> {
-    req.match_info().iter().filter(|(name, _)| *name != "workspace").map(|(_, value)| value)
+    let is_thing = |name: &str| name != "workspace" && name != "account";
+    req.match_info().iter().filter(move |(name, _)| is_thing(name)).map(|(_, value)| value)
 }
 
 /// The ids in a path, in their order.
 fn ids(req: &HttpRequest) -> impl Iterator<Item = Option<Uuid>> {
-    // Only the usual way to write an id: another would be a second address for one thing.
-    let id = |text: &str| Uuid::try_parse(text).ok().filter(|id| id.to_string() == text);
     parts(req).map(id)
+}
+
+/// Only the usual way to write an id: another would be a second address for one thing.
+pub(super) fn id(text: &str) -> Option<Uuid> {
+    Uuid::try_parse(text).ok().filter(|id| id.to_string() == text)
 }
 
 fn hidden(req: &HttpRequest) -> Error {

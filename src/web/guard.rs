@@ -19,21 +19,35 @@
 //! async fn change(_: Authorized<perm::SuspendMembers>) -> Answer { unimplemented!() }
 //! let row = routes::post("/w/{workspace}/members", perm::SuspendMembers, change);
 //! ```
+//! What is for the admins of an account is no page of a workspace, nor the other way round:
+//! ```compile_fail,E0631
+//! use bailiwick::{policy::perm, web::{guard::{Answer, Authorized}, routes}};
+//! async fn page(_: Authorized<perm::ReadMembers>) -> Answer { unimplemented!() }
+//! let row = routes::account_page("/a/{account}/people", page);
+//! ```
+//! ```no_run
+//! use bailiwick::web::{guard::{AccountAdmin, Answer}, routes};
+//! async fn page(_: AccountAdmin) -> Answer { unimplemented!() }
+//! let row = routes::account_page("/a/{account}/people", page);
+//! ```
 
-use super::{App, api, chrome::View, origin, problem, session};
+use super::{App, api, chrome::View, form, origin, problem, session};
 use crate::{
     domain::{
         Refused, Slug,
+        accounts::AccountScope,
         api_keys::{self, ApiKey},
+        decisions::{self, Decision, Question},
         identity::{self, Person},
         scope::{Actor, Asked, Credential, Origin, ReadScope},
     },
-    policy::Access,
+    policy::{Access, perm},
 };
 use actix_web::{
     Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, dev::Payload, error::InternalError, web,
 };
 use futures_util::future::LocalBoxFuture;
+use uuid::Uuid;
 
 /// What a handler answers: a page, or why not.
 pub type Answer = Result<HttpResponse, Refused>;
@@ -121,6 +135,62 @@ async fn call<P: Access>(req: &HttpRequest, app: &web::Data<App>) -> Result<Read
     }
 }
 
+/// A service's question about somebody. What it asks is read before it is admitted, so that one
+/// statement can do both; whoever is not admitted learns nothing of what was wrong with it. The only
+/// ways on are [`Asking::decide`] and [`Asking::scope`], and both admit.
+pub struct Asking {
+    pub(super) req: HttpRequest,
+    /// `None` where it is no JSON.
+    pub(super) body: Option<serde_json::Value>,
+    app: web::Data<App>,
+    credential: Credential,
+    named: Option<String>,
+}
+
+impl Asking {
+    /// Admits the service and answers its question.
+    ///
+    /// # Errors
+    /// As [`ReadScope::admit`].
+    pub(super) async fn decide(&self, question: &Question) -> Result<Decision, Refused> {
+        let (credential, asked) = (self.credential.clone(), api_keys::asked(self.named.as_deref()));
+        let origin = origin::of_call(&self.req);
+        self.told(decisions::decide(&self.app.db, credential, asked, origin, question).await)
+    }
+
+    /// Admits the service.
+    ///
+    /// # Errors
+    /// As [`ReadScope::admit`].
+    pub(super) async fn scope(&self) -> Result<ReadScope<perm::CheckAccess>, Refused> {
+        let (credential, asked) = (self.credential.clone(), api_keys::asked(self.named.as_deref()));
+        self.told(ReadScope::admit(&self.app.db, credential, asked, origin::of_call(&self.req)).await)
+    }
+
+    fn told<T>(&self, admitted: Result<T, Refused>) -> Result<T, Refused> {
+        match admitted {
+            Err(Refused::Hidden) if self.named.is_none() => Err(api::homeless()),
+            other => other,
+        }
+    }
+}
+
+impl FromRequest for Asking {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, payload) = (req.clone(), payload.take());
+        Box::pin(async move {
+            let app = app(&req)?;
+            let read = api::secret(&req).and_then(|secret| Ok((secret, api::named_workspace(&req)?)));
+            let (secret, named) = read.map_err(|refused| refusal(&req, &refused))?;
+            let body = api::access::read(payload).await.map_err(|broken| form::refusal(&req, &broken))?;
+            Ok(Self { credential: Credential::of_api_key(&secret), req, body, app, named })
+        })
+    }
+}
+
 /// A service's request by a live key; no workspace is asked for.
 pub struct Keyed<I = ()> {
     pub(super) key: ApiKey,
@@ -152,6 +222,44 @@ impl<I: FromRequest + 'static> FromRequest for Keyed<I> {
             Ok(Self { key, credential, app, req, input })
         })
     }
+}
+
+/// A request of an admin of the account in the path. Checked before the body is read.
+pub struct AccountAdmin<I = ()> {
+    scope: AccountScope,
+    view: View,
+    input: I,
+}
+
+impl<I> AccountAdmin<I> {
+    pub(super) fn into_parts(self) -> (AccountScope, View, I) {
+        (self.scope, self.view, self.input)
+    }
+}
+
+impl<I: FromRequest + 'static> FromRequest for AccountAdmin<I> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, mut payload) = (req.clone(), payload.take());
+        Box::pin(async move {
+            let app = app(&req)?;
+            let scope = admit_admin(&req, &app).await.map_err(|refused| refusal(&req, &refused))?;
+            // For the frame of the page, should the request be refused from here on.
+            req.extensions_mut().insert(scope.actor().clone());
+            let view = View::of_admin(&req, app, scope.actor());
+            let input = I::from_request(&req, &mut payload).await.map_err(Into::into)?;
+            Ok(Self { scope, view, input })
+        })
+    }
+}
+
+async fn admit_admin(req: &HttpRequest, app: &web::Data<App>) -> Result<AccountScope, Refused> {
+    let credential = credential(req)?;
+    // What cannot be an id names no account, and is asked for as none.
+    let account = form::id(req.match_info().get("account").unwrap_or_default()).unwrap_or(Uuid::nil());
+    AccountScope::admit(&app.db, credential, account, origin::of(req)).await
 }
 
 /// A request of somebody who is signed in; no workspace is asked for.

@@ -5,7 +5,7 @@ use super::{
     chrome::{Chrome, View, render},
     form::Broken,
 };
-use crate::domain::{Conflict, Gone, Refused, scope::Actor};
+use crate::domain::{Conflict, Gone, Refused, accounts::Admin, scope::Actor};
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse,
     http::{Method, StatusCode, header},
@@ -27,6 +27,21 @@ struct Outside {
 struct Inside {
     chrome: Chrome,
     problem: Problem,
+}
+
+/// The page for an admin, in the frame of the account.
+#[derive(Template)]
+#[template(path = "problems/of_account.html")]
+struct OfAccount {
+    chrome: Chrome,
+    problem: Problem,
+}
+
+/// Whose frame the page has: theirs who were let in.
+enum Frame {
+    Member(Actor),
+    Admin(Admin),
+    Nobody,
 }
 
 struct Problem {
@@ -72,18 +87,33 @@ impl Problem {
 
 /// The page for a refusal.
 pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
-    let here = workspace_home(req);
-    let member = member(req, refused);
+    let frame = frame(req, refused);
+    let here = match &frame {
+        Frame::Admin(admin) => format!("/a/{}", admin.account.id),
+        _ => workspace_home(req),
+    };
     let problem = match refused {
         Refused::SignedOut => return signed_out(req),
-        Refused::Hidden if member.is_some() => absent().link(here, "Back to the workspace"),
-        Refused::Hidden => absent(),
+        Refused::Hidden => match frame {
+            Frame::Member(_) => absent().link(here, "Back to the workspace"),
+            Frame::Admin(_) => absent().link(here, "Back to the account"),
+            Frame::Nobody => absent(),
+        },
         Refused::Suspended(what) => Problem::new(
             StatusCode::FORBIDDEN,
             "You can't get in at the moment",
             format!("{what} is suspended. Nothing in it can be seen or changed until that ends."),
         )
-        .point("Ask an Owner or Admin of the workspace to let you in again."),
+        .point(match *what {
+            "This account" => "Ask whoever runs this installation.",
+            _ => "Ask an Owner or Admin of the workspace to let you in again.",
+        }),
+        Refused::NotAdmin(not) => Problem::new(
+            StatusCode::FORBIDDEN,
+            "You don't have permission for this",
+            "Only the admins of the account may do this.",
+        )
+        .point(format!("Ask one of its admins: {}.", not.admins.join(", "))),
         Refused::Forbidden(missing) => {
             let mut problem = Problem::new(
                 StatusCode::FORBIDDEN,
@@ -158,22 +188,27 @@ pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
         }
         Refused::Failed(_) => return failed(req, refused),
     };
-    answer_to(req, member, problem)
+    answer_to(req, frame, problem)
 }
 
-/// The member whose request was refused; nobody where none was admitted. Who is suspended sees
-/// nothing of the workspace.
-fn member(req: &HttpRequest, refused: &Refused) -> Option<Actor> {
+/// Whose request was refused; nobody's where none was admitted. Who is suspended sees nothing of the
+/// workspace or account.
+fn frame(req: &HttpRequest, refused: &Refused) -> Frame {
     match refused {
-        Refused::Suspended(_) => None,
-        Refused::Forbidden(missing) => missing.actor.clone(),
+        Refused::Suspended(_) | Refused::NotAdmin(_) => Frame::Nobody,
+        Refused::Forbidden(missing) => missing.actor.clone().map_or(Frame::Nobody, Frame::Member),
         _ => admitted(req),
     }
 }
 
-/// Whom the guard let into the workspace that the request asks for.
-fn admitted(req: &HttpRequest) -> Option<Actor> {
-    req.extensions().get::<Actor>().cloned()
+/// Whom the guard let into the workspace or account that the request asks for.
+fn admitted(req: &HttpRequest) -> Frame {
+    let known = req.extensions();
+    match (known.get::<Actor>(), known.get::<Admin>()) {
+        (Some(actor), _) => Frame::Member(actor.clone()),
+        (_, Some(admin)) => Frame::Admin(admin.clone()),
+        _ => Frame::Nobody,
+    }
 }
 
 fn absent() -> Problem {
@@ -195,6 +230,8 @@ fn conflicted(conflict: Conflict, here: String) -> Problem {
                 problem.link(format!("{here}/members"), "Choose another Owner")
             }
         }
+        Conflict::LastAdmin => problem.link(format!("{here}/people"), "Choose another admin"),
+        Conflict::InWorkspaces(_) => problem.link(format!("{here}/people"), "Back to the people"),
         _ => problem.link(here, "Back to the workspace"),
     }
 }
@@ -301,7 +338,7 @@ fn answer(req: &HttpRequest, problem: Problem) -> HttpResponse {
     answer_to(req, admitted(req), problem)
 }
 
-fn answer_to(req: &HttpRequest, member: Option<Actor>, mut problem: Problem) -> HttpResponse {
+fn answer_to(req: &HttpRequest, frame: Frame, mut problem: Problem) -> HttpResponse {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if api::is_asked(req) {
         let told = api::Told {
@@ -314,13 +351,17 @@ fn answer_to(req: &HttpRequest, member: Option<Actor>, mut problem: Problem) -> 
     }
     problem.links.retain(|(to, _)| !to.is_empty());
     let has_form = problem.switch || problem.resend;
-    match (req.app_data::<web::Data<App>>(), member) {
-        (Some(app), Some(member)) => {
+    match (req.app_data::<web::Data<App>>(), frame) {
+        (Some(app), Frame::Member(member)) => {
             let view = View::of_actor(req, app.clone(), &member);
             view.html_as(status, &Inside { chrome: view.chrome(""), problem })
         }
+        (Some(app), Frame::Admin(admin)) => {
+            let view = View::of_admin(req, app.clone(), &admin);
+            view.html_as(status, &OfAccount { chrome: view.chrome(""), problem })
+        }
         // A page with a form needs the token of its session; another needs no session at all.
-        (Some(app), None) if has_form => {
+        (Some(app), Frame::Nobody) if has_form => {
             let view = View::public(req, app.clone());
             view.html_as(status, &Outside { chrome: view.chrome(""), problem })
         }

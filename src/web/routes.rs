@@ -7,7 +7,7 @@ use super::{
         openapi::{self, Input, Reply, Sketch},
     },
     form::Submitted,
-    guard::{Answer, Authorized, Called, Keyed, Public, SignedIn},
+    guard::{AccountAdmin, Answer, Asking, Authorized, Called, Keyed, Public, SignedIn},
     method_not_allowed, pages, problem,
 };
 use crate::{
@@ -32,6 +32,8 @@ pub enum Access {
     /// An active member of the workspace in the path, with this; in the API, of the workspace that the
     /// query names, or that the key is at home in.
     Member(Needs),
+    /// An admin of the account in the path.
+    Account,
 }
 
 /// One row of the table.
@@ -152,6 +154,24 @@ where
     Route::new(Method::POST, path, Access::Member(P::NEEDS), handler)
 }
 
+/// A page of an account.
+pub fn account_page<I, H>(path: &'static str, handler: H) -> Route
+where
+    I: FromRequest + 'static,
+    H: AsyncFn(AccountAdmin<I>) -> Answer + Clone + 'static,
+{
+    Route::new(Method::GET, path, Access::Account, handler)
+}
+
+/// A change of an account.
+pub fn account_post<I, H>(path: &'static str, handler: H) -> Route
+where
+    I: Submitted + 'static,
+    H: AsyncFn(AccountAdmin<I>) -> Answer + Clone + 'static,
+{
+    Route::new(Method::POST, path, Access::Account, handler)
+}
+
 fn own_page<I, H>(path: &'static str, handler: H) -> Route
 where
     I: FromRequest + 'static,
@@ -204,6 +224,14 @@ where
     Route::call(method, path, Access::Key, openapi::sketch::<I, O>, handler)
 }
 
+fn asking_call<H>(path: &'static str, handler: H) -> Route
+where
+    H: AsyncFn(Asking) -> Answer + Clone + 'static,
+{
+    let needs = <perm::CheckAccess as policy::Access>::NEEDS;
+    Route::call(Method::POST, path, Access::Member(needs), api::access::sketch, handler)
+}
+
 fn open_call<I, O, H>(method: Method, path: &'static str, handler: H) -> Route
 where
     I: FromRequest + Input + 'static,
@@ -216,8 +244,8 @@ where
 /// Every route for programs.
 pub fn api_table() -> Vec<Route> {
     use api::{
-        api_keys, audit, directory, invitations, members, ownership, permissions, roles, teams, users,
-        workspaces,
+        access, api_keys, audit, directory, invitations, members, ownership, permissions, resources, roles,
+        teams, users, workspaces,
     };
     use perm::*;
     const GET: Method = Method::GET;
@@ -256,9 +284,11 @@ pub fn api_table() -> Vec<Route> {
             .also(410),
         call(GET, "/api/sso/v1/users", ReadMembers, directory::index)
             .says("The users of the workspace, and where else they are"),
+        call(POST, "/api/sso/v1/users", InviteMembers, users::create)
+            .says("Enters somebody whom nobody invited"),
         call(GET, "/api/sso/v1/users/{user}", ReadMembers, directory::show).says("One user"),
         call(PATCH, "/api/sso/v1/users/{user}", UpdateMemberRoles, users::update)
-            .says("Gives a user exactly these roles in the workspace"),
+            .says("Changes a user's roles in the workspace, or what your applications call them"),
         call(GET, "/api/sso/v1/invitations", ReadInvitations, invitations::index)
             .says("The invitations, in every state"),
         call(POST, "/api/sso/v1/invitations", InviteMembers, invitations::send)
@@ -320,14 +350,27 @@ pub fn api_table() -> Vec<Route> {
         call(POST, "/api/sso/v1/apikeys/{key}/addition", ManageApiKeys, api_keys::add)
             .says("Makes a key of the account a member of the workspace"),
         call(GET, "/api/sso/v1/audit", ReadAudit, audit::index).says("What happened, the latest first"),
+        call(GET, "/api/sso/v1/resources", CheckAccess, resources::index)
+            .says("The registered resources of your applications"),
+        call(POST, "/api/sso/v1/resources", CheckAccess, resources::register).says("Registers a resource"),
+        call(DELETE, "/api/sso/v1/resources", CheckAccess, resources::forget).says("Forgets a resource"),
+        asking_call("/access/v1/evaluation", access::evaluation).says("May this subject do that?"),
+        asking_call("/access/v1/evaluations", access::evaluations).says("Many questions at once"),
+        asking_call("/access/v1/search/subject", access::search_subjects).says("Who may do this?"),
+        asking_call("/access/v1/search/resource", access::search_resources)
+            .says("On which resources may this subject do that?"),
+        asking_call("/access/v1/search/action", access::search_actions)
+            .says("What may this subject do with that?"),
+        open_call(GET, "/.well-known/authzen-configuration", access::configuration)
+            .says("Where decisions are asked for"),
     ]
 }
 
 /// Every page, and every form on one.
 pub fn table() -> Vec<Route> {
     use pages::{
-        account, activity, bulk, health, invitation, invitations, me, members, organization, overview,
-        ownership, roles, security, sign_in, sign_up, teams, workspaces,
+        account, accounts, activity, bulk, health, invitation, invitations, me, members, organization,
+        overview, ownership, roles, security, sign_in, sign_up, teams, workspaces,
     };
     vec![
         open_page("/healthz", health::alive),
@@ -362,12 +405,22 @@ pub fn table() -> Vec<Route> {
         own_post("/me/verification", me::resend_verification),
         own_post("/me/sessions/revocation", me::revoke_others),
         own_post("/me/sessions/{session}/revocation", me::revoke),
+        // An account.
+        account_page("/a/{account}", accounts::show),
+        account_post("/a/{account}/details", accounts::update),
+        account_page("/a/{account}/people", accounts::people),
+        account_page("/a/{account}/people/{user}/admin", accounts::stepping_down),
+        account_post("/a/{account}/people/{user}/admin", accounts::appoint),
+        account_page("/a/{account}/people/{user}/removal", accounts::removal),
+        account_post("/a/{account}/people/{user}/removal", accounts::remove),
         // A workspace.
         page("/w/{workspace}", perm::Membership, overview::show),
         page("/w/{workspace}/departure", perm::Membership, members::departure),
         post("/w/{workspace}/departure", perm::Membership, members::leave),
         page("/w/{workspace}/members", perm::ReadMembers, members::index),
-        // Before `{member}`, which would take `selection` for an id.
+        post("/w/{workspace}/members", perm::InviteMembers, members::new::add),
+        // Before `{member}`, which would take these for an id.
+        page("/w/{workspace}/members/new", perm::InviteMembers, members::new::show),
         page("/w/{workspace}/members/selection/roles", perm::UpdateMemberRoles, bulk::roles),
         post("/w/{workspace}/members/selection/roles", perm::UpdateMemberRoles, bulk::change_roles),
         page("/w/{workspace}/members/selection/suspension", perm::SuspendMembers, bulk::suspension),
@@ -375,7 +428,13 @@ pub fn table() -> Vec<Route> {
         page("/w/{workspace}/members/selection/removal", perm::RemoveMembers, bulk::removal),
         post("/w/{workspace}/members/selection/removal", perm::RemoveMembers, bulk::remove),
         page("/w/{workspace}/members/{member}", perm::ReadMembers, members::show),
+        page("/w/{workspace}/members/{member}/access", perm::ReadMembers, members::access::show),
         post("/w/{workspace}/members/{member}/roles", perm::UpdateMemberRoles, members::change_roles),
+        page(
+            "/w/{workspace}/members/{member}/roles/preview",
+            perm::UpdateMemberRoles,
+            members::preview_roles,
+        ),
         page("/w/{workspace}/members/{member}/suspension", perm::SuspendMembers, members::suspension),
         post("/w/{workspace}/members/{member}/suspension", perm::SuspendMembers, members::suspend),
         post("/w/{workspace}/members/{member}/reactivation", perm::SuspendMembers, members::reactivate),
@@ -422,6 +481,7 @@ pub fn table() -> Vec<Route> {
         ),
         post("/w/{workspace}/teams/{team}/members/{member}/lead", perm::UpdateTeams, teams::people::appoint),
         post("/w/{workspace}/teams/{team}/roles", perm::UpdateTeams, teams::set_roles),
+        page("/w/{workspace}/teams/{team}/roles/preview", perm::UpdateTeams, teams::preview_roles),
         page("/w/{workspace}/teams/{team}/deletion", perm::DeleteTeams, teams::deletion),
         post("/w/{workspace}/teams/{team}/deletion", perm::DeleteTeams, teams::delete),
         page("/w/{workspace}/roles", perm::ReadMembers, roles::index),
@@ -432,15 +492,18 @@ pub fn table() -> Vec<Route> {
         page("/w/{workspace}/roles/{role}", perm::ReadMembers, roles::show),
         post("/w/{workspace}/roles/{role}/details", perm::ManageRoles, roles::describe),
         post("/w/{workspace}/roles/{role}/scopes", perm::UpdatePermissions, roles::set_scopes),
+        page("/w/{workspace}/roles/{role}/scopes/preview", perm::UpdatePermissions, roles::preview_scopes),
         page("/w/{workspace}/roles/{role}/deletion", perm::ManageRoles, roles::deletion),
         post("/w/{workspace}/roles/{role}/deletion", perm::ManageRoles, roles::delete),
         page("/w/{workspace}/security", perm::ReadMembers, security::index),
         post("/w/{workspace}/security/{permission}", perm::UpdatePermissions, security::set),
+        page("/w/{workspace}/security/{permission}/preview", perm::UpdatePermissions, security::preview_set),
         page("/w/{workspace}/organization", perm::Membership, organization::show),
         post("/w/{workspace}/organization", perm::UpdateOrganization, organization::update),
         page("/w/{workspace}/organization/deletion", perm::DeleteOrganization, organization::deletion),
         post("/w/{workspace}/organization/deletion", perm::DeleteOrganization, organization::delete),
         page("/w/{workspace}/activity", perm::ReadAudit, activity::index),
+        page("/w/{workspace}/activity/{event}/undo", perm::ReadAudit, activity::taking_back::show),
     ]
 }
 

@@ -21,6 +21,7 @@ pub(super) fn chrome(nav: &'static str) -> Chrome {
             mail_hint: None,
         }),
         workspace: Some(ChromeWorkspace { slug: "sample".into(), name: "Sample Company".into() }),
+        account: None,
         can: Can::of(&Holdings::of(true, [])),
         nav,
         flash: None,

@@ -8,12 +8,13 @@ use uuid::Uuid;
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Every POST of the table, with a path that names something.
-fn posts() -> Vec<String> {
+async fn posts(app: &TestApp) -> Vec<String> {
+    let account = crate::world::account_id(app, "acme").await.to_string();
     let fill = |path: &str| {
         let path = path.replace("{workspace}", "acme").replace("{permission}", "create:teams");
-        let path = path.replace("{role}", "editor");
+        let path = path.replace("{role}", "editor").replace("{account}", &account);
         let id = Uuid::from_u128(7).to_string();
-        ["{member}", "{invitation}", "{offer}", "{session}", "{team}"]
+        ["{member}", "{invitation}", "{offer}", "{session}", "{team}", "{user}"]
             .iter()
             .fold(path, |path, name| path.replace(name, &id))
     };
@@ -29,7 +30,7 @@ both! {
     async fn extra_fields_is_admin_workspace_id_email_verified_credits_on_every_form_422(app: TestApp) {
         let owner = founder(&app).await;
         app.unchanged_by(async {
-            for path in posts() {
+            for path in posts(&app).await {
                 for field in [
                     "is_admin",
                     "workspace_id",
@@ -51,11 +52,17 @@ both! {
     async fn extra_fields_in_the_query_of_a_list_422(app: TestApp) {
         let owner = founder(&app).await;
         for path in [
+            "/workspaces",
             "/w/acme/members",
+            "/w/acme/members/new",
             "/w/acme/invitations",
             "/w/acme/activity",
             "/w/acme/roles/new",
             "/w/acme/roles/comparison",
+            "/w/acme/roles/editor",
+            "/w/acme/roles/editor/scopes/preview",
+            "/w/acme/security",
+            "/w/acme/security/read:audit/preview",
             "/sign-in",
             "/check-mail",
         ] {
@@ -69,7 +76,7 @@ both! {
         let foreign = outsider(&app).await.client.csrf().await;
         owner.client.csrf().await;
         app.unchanged_by(async {
-            for path in posts() {
+            for path in posts(&app).await {
                 for body in [
                     String::new(),
                     format!("csrf={foreign}"),
@@ -96,7 +103,7 @@ both! {
         let old = owner.client.without_header("sec-fetch-site").with_header("origin", "https://evil.example");
         let opaque = owner.client.without_header("sec-fetch-site").with_header("origin", "null");
         app.unchanged_by(async {
-            for path in posts() {
+            for path in posts(&app).await {
                 for client in [&cross, &sibling, &old, &opaque] {
                     client.post_form(&path, &[]).await.assert_status(403);
                 }
@@ -111,7 +118,7 @@ both! {
         let csrf = owner.client.csrf().await;
         let nested = format!("{}{}", "[".repeat(300), "]".repeat(300));
         app.unchanged_by(async {
-            for path in posts() {
+            for path in posts(&app).await {
                 for (kind, body) in [
                     ("application/json", format!("{{\"csrf\":\"{csrf}\",\"x\":{nested}}}")),
                     ("text/plain", format!("csrf={csrf}")),
@@ -137,7 +144,13 @@ both! {
         let csrf = owner.client.csrf().await;
         let team = owner.client.post_form("/w/acme/teams", &[("name", "Team")]).await.location();
         let lead = format!("{team}/members/{}/lead", viewer.member_id);
-        let fields: [(String, &str, &str); 20] = [
+        let account = format!("/a/{}", crate::world::account_id(&app, "acme").await);
+        let fields: [(String, &str, &str); 25] = [
+            (format!("{account}/details"), "name", "&creation=admins"),
+            (format!("{account}/details"), "creation", "&name=Fine"),
+            (format!("{account}/people/{}/admin", viewer.user_id), "admin", ""),
+            ("/w/acme/members".into(), "user", "&role=viewer"),
+            ("/w/acme/members".into(), "role", "&user=00000000-0000-0000-0000-000000000007"),
             ("/me/profile".into(), "name", ""),
             ("/me/email".into(), "email", "&current_password=x"),
             ("/me/password".into(), "password", "&current_password=x"),
@@ -205,7 +218,12 @@ both! {
 
     async fn nul_and_nonsense_in_queries_and_cursors_are_4xx_on_both_databases(app: TestApp) {
         let owner = founder(&app).await;
-        let lists: [(&str, &[&str]); 4] = [
+        let account = format!("/a/{}", crate::world::account_id(&app, "acme").await);
+        let people = format!("{account}/people");
+        let lists: [(&str, &[&str]); 7] = [
+            (&account, &["after", "before"]),
+            (&people, &["q", "show", "after", "before"]),
+            ("/w/acme/members/new", &["q"]),
             ("/w/acme/members", &["q", "role", "status", "kind", "sort", "after", "before"]),
             ("/w/acme/invitations", &["q", "status", "after", "before"]),
             (
@@ -235,6 +253,8 @@ both! {
         ] {
             let cursor = hex::encode(cursor);
             for path in [
+                account.as_str(),
+                &people,
                 "/w/acme/members",
                 "/w/acme/members?sort=joined",
                 "/w/acme/members?sort=-active",

@@ -146,8 +146,8 @@ both! {
         // In an account that is shut, nobody founds a workspace.
         app.execute("UPDATE accounts SET suspended_at = 1").await;
         let account = app.scalar_uuid("SELECT id FROM accounts").await.to_string();
-        ignored(&app, 404, owner.client.post_form("/workspaces", &[("name", "More"), ("account", &account)]))
-            .await;
+        let fields = [("name", "More"), ("account", account.as_str())];
+        app.unchanged_by(owner.client.post_form("/workspaces", &fields)).await.assert_status(403);
     }
 
     async fn another_node_that_has_read_the_roles_obeys_a_toggle_at_once(app: TestApp) {

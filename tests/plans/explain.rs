@@ -49,8 +49,9 @@ enum Known {
     Postgres(BTreeMap<String, Vec<String>>),
 }
 
-/// What a workspace can hold ten thousand of.
-const MANY: [&str; 7] = [
+/// What a workspace or an account can hold ten thousand of.
+const MANY: [&str; 8] = [
+    "account_people",
     "members",
     "member_roles",
     "team_members",
@@ -59,11 +60,12 @@ const MANY: [&str; 7] = [
     "invitation_roles",
     "invitation_tokens",
 ];
-/// Columns that many rows of one workspace have in common.
-const COMMON: [&str; 4] = ["workspace_id", "status", "kind", "outcome"];
+/// Columns that many rows of one workspace or account have in common.
+const COMMON: [&str; 5] = ["account_id", "workspace_id", "status", "kind", "outcome"];
 
-/// What the list of members is sorted by.
-const ORDERS: [&str; 3] = ["members_by_name", "members_by_joined", "members_by_activity"];
+/// What the lists of members and of an account's people are sorted by.
+const ORDERS: [&str; 4] =
+    ["members_by_name", "members_by_joined", "members_by_activity", "account_people_by_name"];
 
 /// A part of a list may go along one workspace until its page is full, from where the page begins;
 /// what is counted beside it may not.

@@ -33,6 +33,7 @@ both! {
         tour.pages().await;
         tour.lists().await;
         tour.teams().await;
+        tour.account().await;
         tour.refusals().await;
         tour.changes().await;
         tour.many_at_once().await;

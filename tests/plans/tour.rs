@@ -1,6 +1,6 @@
 //! Every route, every filter and every order that is offered, and what was sent to the database.
 
-use crate::support::*;
+use crate::{support::*, world::newest_event};
 use bailiwick::{
     clock::Clock,
     config::Config,
@@ -50,7 +50,7 @@ impl<'a> Tour<'a> {
             .await;
         }
         let db = another_handle(app, app.clock.clone()).await;
-        let size = seed::Size { workspaces: 12, members: 60, events: 160, invitations: 110 };
+        let size = seed::Size { workspaces: 12, members: 60, events: 160, invitations: 110, keys: 2 };
         let made: Value = serde_json::from_str(&seed::seed(&db, &size).await.unwrap()).unwrap();
         db.close().await;
         fill(app).await;
@@ -189,13 +189,18 @@ impl<'a> Tour<'a> {
             "/roles/new",
             "/roles/comparison?a=editor&b=viewer",
             "/roles/editor",
+            "/roles/editor/scopes/preview?permission=read:audit&scopes=write:notes",
+            "/roles/viewer/scopes/preview?scopes=write:notes",
             "/security",
+            "/security/read:audit/preview?role=viewer&role=editor",
             "/organization",
             "/organization/deletion",
             &format!("/members/selection/roles?{some}"),
             &format!("/members/selection/suspension?{some}"),
             &format!("/members/selection/removal?{some}"),
             &format!("/members/{member}"),
+            &format!("/members/{member}/access?scope=read:posts"),
+            &format!("/members/{member}/roles/preview?role=admin"),
             &format!("/members/{member}/suspension"),
             &format!("/members/{member}/removal"),
             &format!("/invitations/selection/resend?{invited}"),
@@ -303,6 +308,10 @@ impl<'a> Tour<'a> {
         self.list(&everybody, "", &[]).await;
         // Somebody whom a ceiling concerns.
         self.get(&admin, &at(&everybody), 200).await;
+        for roles in ["", "?role=editor", "?role=editor&role=support&role=viewer"] {
+            self.get(&owner, &at(&format!("{everybody}/roles/preview{roles}")), 200).await;
+            self.get(&admin, &at(&format!("{everybody}/roles/preview{roles}")), 200).await;
+        }
         let made = self.post(&owner, &at("teams"), &[("name", "New Team")], 303).await.location();
         let made = made.trim_start_matches(&at("")).to_owned();
         let people = format!("{made}/members");
@@ -322,10 +331,60 @@ impl<'a> Tour<'a> {
             let roles: Vec<_> = roles.iter().map(|role| ("role", *role)).collect();
             let answer = owner.send(&page, &form.fill(&roles)).await;
             self.note(answer, 303);
+            self.get(&owner, &format!("{}/roles/preview?role=viewer", at(&made)), 200).await;
+            let event = newest_event(self.app, "seed-1").await;
+            self.get(&owner, &at(&format!("activity/{event}/undo")), 200).await;
         }
         self.post(&owner, &at(&format!("{people}/{}/removal", ids[0])), &[], 303).await;
         self.post(&self.viewer.clone(), &at(&people), &some, 403).await;
         self.post(&owner, &at(&format!("{made}/deletion")), &[], 303).await;
+    }
+
+    /// The account of the workspace, and somebody of it who comes into a workspace by that.
+    pub async fn account(&mut self) {
+        let (owner, viewer) = (self.owner.clone(), self.viewer.clone());
+        let id = crate::world::account_id(self.app, "seed-1").await;
+        let base = format!("/a/{id}");
+        for list in [base.clone(), format!("{base}/people"), format!("{base}/people?q=alone")] {
+            let first = self.get(&owner, &list, 200).await;
+            let next = first.attributes("a[rel=next]", "href").pop().expect("more than one page");
+            let next = self.get(&owner, &next, 200).await;
+            let back = next.attributes("a[rel=prev]", "href").pop().expect("the page before");
+            self.get(&owner, &back, 200).await;
+            let sign = if list.contains('?') { '&' } else { '?' };
+            self.get(&owner, &format!("{list}{sign}before=end"), 200).await;
+        }
+        self.get(&owner, &format!("{base}/people?show=admins"), 200).await;
+        self.get(&owner, &format!("{base}/people?show=admins&q=member"), 200).await;
+        self.get(&viewer, &base, 403).await;
+        let fields = [("name", "Seed 1"), ("creation", "people")];
+        self.post(&owner, &format!("{base}/details"), &fields, 303).await;
+        let fields = [("name", "More"), ("slug", "more"), ("account", &id.to_string())];
+        self.post(&viewer, "/workspaces", &fields, 303).await;
+        let user = "SELECT id FROM users WHERE email = 'alone-1@example.com'";
+        let person = format!("{base}/people/{}", self.app.scalar_uuid(user).await);
+        for admin in ["yes", "no", "yes"] {
+            if admin == "no" {
+                self.get(&owner, &format!("{person}/admin"), 200).await;
+            }
+            self.post(&owner, &format!("{person}/admin"), &[("admin", admin)], 303).await;
+        }
+        self.get(&owner, &format!("{person}/removal"), 409).await;
+        let user = "SELECT id FROM users WHERE email = 'nowhere-1@example.com'";
+        let user = self.app.scalar_uuid(user).await.to_string();
+        for path in ["members/new", "members/new?q=nowhere"] {
+            self.get(&owner, &format!("{HOME}/{path}"), 200).await;
+        }
+        let removal = format!("{base}/people/{user}/removal");
+        let fields = [("emails", "nowhere-1@example.com"), ("role", "viewer")];
+        self.post(&owner, &format!("{HOME}/invitations"), &fields, 303).await;
+        self.post(&owner, &format!("{HOME}/members"), &[("user", &user), ("role", "editor")], 303).await;
+        self.post(&owner, &format!("{HOME}/members"), &[("user", &user)], 409).await;
+        self.post(&owner, &removal, &[], 409).await;
+        let member = member_id(self.app, "nowhere-1@example.com", "seed-1").await;
+        self.post(&owner, &format!("{HOME}/members/{member}/removal"), &[], 303).await;
+        self.get(&owner, &removal, 200).await;
+        self.post(&owner, &removal, &[], 303).await;
     }
 
     pub async fn refusals(&mut self) {
@@ -486,9 +545,11 @@ async fn fill(app: &TestApp) {
     for sql in [
         "INSERT INTO accounts (id, name, created_at) SELECT {id}, 'Account', 0 FROM n",
         "INSERT INTO workspaces (id, account_id, slug, name, created_at, audit_seq, audit_hash)
-            SELECT {id}, (SELECT account_id FROM workspaces LIMIT 1), 'alone-' || i, 'Alone', 0, 0, {bytes} FROM n",
+            SELECT {id}, (SELECT account_id FROM workspaces WHERE slug = 'seed-1'), 'alone-' || i, 'Alone', 0, 0, {bytes} FROM n",
         "INSERT INTO users (id, email, name, password_hash, created_at)
             SELECT {id}, 'alone-' || i || '@example.com', 'Alone', '', 0 FROM n",
+        "INSERT INTO users (id, email, name, password_hash, created_at)
+            SELECT {id}, 'nowhere-' || i || '@example.com', 'Nowhere', '', 0 FROM n WHERE i <= 100",
         "INSERT INTO members (id, workspace_id, kind, user_id, status, origin, joined_at)
             SELECT {id}, w.id, 'user', u.id, 'active', 'founder', 0 FROM workspaces w
             JOIN users u ON u.email = w.slug || '@example.com'",
@@ -499,6 +560,13 @@ async fn fill(app: &TestApp) {
             SELECT {id}, {bytes}, id, 'verify_email', email, 0, {then} FROM users",
         "INSERT INTO account_people (account_id, user_id, is_admin, joined_at)
             SELECT (SELECT id FROM accounts WHERE name = 'Account' LIMIT 1), id, 1 = 0, 0 FROM users",
+        "INSERT INTO account_people (account_id, user_id, is_admin, joined_at, listed_as)
+            SELECT (SELECT account_id FROM workspaces WHERE slug = 'seed-1'), id, 1 = 0, 0, email FROM users
+            WHERE email LIKE 'alone-%' OR email LIKE 'nowhere-%'",
+        "INSERT INTO audit_events (id, account_id, seq, at, kind, outcome, actor_kind, actor_name, target_kind,
+                target_name, via, address, user_agent, payload, hash)
+            SELECT {id}, (SELECT account_id FROM workspaces WHERE slug = 'seed-1'), 0, i, 'account.updated', 'done',
+                'user', '', 'account', '', 'browser', '', '', '{}', {bytes} FROM n",
         "INSERT INTO audit_events (id, seq, at, kind, outcome, actor_kind, actor_id, actor_name, target_kind,
                 target_name, via, address, user_agent, payload, hash)
             SELECT {id}, 0, i, 'user.signed-in', 'done', 'user', u.id, '', 'nothing', '', 'browser', '', '', '{}', {bytes}

@@ -11,7 +11,8 @@ pub struct FormOnPage {
     pub method: Method,
     pub id: Option<String>,
     /// What would be sent if nothing were touched, in the order of the page: hidden inputs, what
-    /// is filled in, ticked and selected. Disabled controls are not sent.
+    /// is filled in, ticked and selected. Disabled controls are not sent. The first button is
+    /// pressed, as by the Enter key.
     pub fields: Vec<(String, String)>,
     pub buttons: Vec<Button>,
 }
@@ -23,6 +24,8 @@ pub struct Button {
     pub sends: Option<(String, String)>,
     /// Where it sends the form instead, if not to the form's action.
     pub action: Option<String>,
+    /// How it sends the form, if not by the form's method.
+    pub method: Option<Method>,
 }
 
 impl FormOnPage {
@@ -46,10 +49,15 @@ impl FormOnPage {
     #[track_caller]
     pub fn press(mut self, label: &str) -> Self {
         let button = self.buttons.iter().find(|button| button.label == label);
-        let Some(Button { sends, action, .. }) = button.cloned() else {
+        let Some(Button { sends, action, method, .. }) = button.cloned() else {
             panic!("no button {label:?} to press; there is {:?}", self.buttons)
         };
+        // This one instead of the first.
+        if let Some(first) = self.buttons.first().and_then(|first| first.sends.as_ref()) {
+            self.fields.retain(|field| field != first);
+        }
         self.fields.extend(sends);
+        self.method = method.unwrap_or(self.method);
         if let Some(action) = action {
             self.action = action;
         }
@@ -114,10 +122,10 @@ fn read(html: &Html, form: ElementRef<'_>) -> FormOnPage {
             }
         }
     }
-    let is_post = form.attr("method").is_some_and(|method| method.eq_ignore_ascii_case("post"));
+    fields.extend(buttons.first().and_then(|first: &Button| first.sends.clone()));
     FormOnPage {
         action: form.attr("action").unwrap_or_default().to_owned(),
-        method: if is_post { Method::POST } else { Method::GET },
+        method: form.attr("method").map_or(Method::GET, written_method),
         id: form.attr("id").map(str::to_owned),
         fields,
         buttons,
@@ -161,12 +169,17 @@ fn selected(list: ElementRef<'_>) -> Vec<String> {
     chosen
 }
 
+fn written_method(text: &str) -> Method {
+    if text.eq_ignore_ascii_case("post") { Method::POST } else { Method::GET }
+}
+
 fn button(control: ElementRef<'_>, name: Option<&str>) -> Button {
     let value = control.attr("value").unwrap_or_default();
     Button {
         label: if control.value().name() == "button" { words(control) } else { value.to_owned() },
         sends: name.map(|name| (name.to_owned(), value.to_owned())),
         action: control.attr("formaction").map(str::to_owned),
+        method: control.attr("formmethod").map(written_method),
     }
 }
 
@@ -202,6 +215,7 @@ two
 lines</textarea>
             <fieldset disabled><input name="off" value="1"></fieldset>
             <button name="do" value="save">Save  it</button><button type="button">Nothing</button>
+            <button formmethod="get" formaction="/look">Look</button>
         </form>
         <input form="f" name="outside" value="yes"><button form="f" formaction="/elsewhere">Away</button>"#;
 
@@ -219,6 +233,7 @@ lines</textarea>
             ("none", "x"),
             ("note", "two\nlines"),
             ("outside", "yes"),
+            ("do", "save"),
         ];
         assert_eq!(people().fields, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
@@ -234,7 +249,10 @@ lines</textarea>
     #[test]
     fn a_pressed_button_sends_its_own_value() {
         assert_eq!(people().press("Save it").values("do"), ["save"]);
-        assert_eq!(people().press("Away").action, "/elsewhere");
+        let away = people().press("Away");
+        assert_eq!((away.action.as_str(), away.values("do")), ("/elsewhere", vec![]));
+        let look = people().press("Look");
+        assert_eq!((look.action.as_str(), look.method), ("/look", Method::GET));
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub const TENANT_TABLES: &[&str] = &[
     "team_roles",
     "api_keys",
     "api_key_secrets",
+    "resources",
 ];
 
 /// Whole tables, each row as text. Two of them differ when any row does.

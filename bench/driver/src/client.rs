@@ -21,6 +21,8 @@ pub struct Client {
     cookies: BTreeMap<String, String>,
     /// What a browser sends as Accept-Encoding; empty for none.
     pub encodings: &'static str,
+    /// A key's secret: this is a service then, and no browser, and what it sends is JSON.
+    pub secret: Option<String>,
 }
 
 pub struct Answer {
@@ -50,7 +52,7 @@ impl Client {
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        Ok(Self { sender, address, cookies: BTreeMap::new(), encodings: "" })
+        Ok(Self { sender, address, cookies: BTreeMap::new(), encodings: "", secret: None })
     }
 
     /// The same browser on a connection more.
@@ -58,6 +60,7 @@ impl Client {
         let mut twin = Self::connect(self.address).await?;
         twin.cookies = self.cookies.clone();
         twin.encodings = self.encodings;
+        twin.secret = self.secret.clone();
         Ok(twin)
     }
 
@@ -80,7 +83,11 @@ impl Client {
         if !self.encodings.is_empty() {
             request = request.header(header::ACCEPT_ENCODING, self.encodings);
         }
-        if method == Method::POST {
+        if let Some(secret) = &self.secret {
+            request = request
+                .header(header::AUTHORIZATION, format!("Bearer {secret}"))
+                .header(header::CONTENT_TYPE, "application/json");
+        } else if method == Method::POST {
             request = request
                 .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
                 .header(header::ORIGIN, format!("http://{}", self.address));

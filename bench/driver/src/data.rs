@@ -46,6 +46,8 @@ pub struct Seeded {
 pub struct Workspace {
     pub slug: String,
     pub owner: String,
+    /// Secrets of keys that are Owners.
+    pub api_keys: Vec<String>,
 }
 
 impl Workspace {
@@ -181,6 +183,7 @@ async fn seed(bench: &Bench, backend: Backend, groups: &[Group]) -> Result<Vec<S
             ("--members", group.members),
             ("--invitations", group.invitations),
             ("--events", group.events),
+            ("--keys", u32::from(group.workspaces == 1)),
         ] {
             command.arg(option).arg(value.to_string());
         }

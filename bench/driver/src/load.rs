@@ -22,6 +22,8 @@ use tokio::task::JoinSet;
 pub enum Job {
     /// A page, on which this stands so many times.
     Page { path: String, mark: &'static str, times: usize },
+    /// A question by JSON, the same each time, in whose answer this stands so many times.
+    Question { path: String, body: String, mark: &'static str, times: usize },
     /// Changes: each connection has an address of its own and posts its two bodies in turns, so that
     /// every one of them changes something.
     Changes(Vec<Change>),
@@ -49,6 +51,10 @@ impl Job {
             Self::Page { path, mark, times } => {
                 let answer = client.get(path).await?;
                 check(path, &answer, mark, *times, client.encodings.is_empty())
+            }
+            Self::Question { path, body, mark, times } => {
+                let answer = client.post(path, body.clone()).await?;
+                check(path, &answer, mark, *times, true)
             }
             Self::Changes(changes) => {
                 let change = &changes[connection];

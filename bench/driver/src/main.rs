@@ -6,6 +6,7 @@ mod changes;
 mod client;
 mod cpu;
 mod data;
+mod decisions;
 mod growth;
 mod load;
 mod members;
@@ -48,7 +49,7 @@ pub struct Cli {
     /// Small data and short rounds, to see that everything works.
     #[arg(long)]
     pub quick: bool,
-    /// `members`, `changes`, `activity`, `storm`, `start` or `growth`, and `sqlite` or `postgres`.
+    /// `members`, `changes`, `activity`, `storm`, `start`, `decisions` or `growth`, and `sqlite` or `postgres`.
     /// Without any, everything but `growth`.
     pub what: Vec<Word>,
 }
@@ -60,6 +61,7 @@ pub enum Word {
     Activity,
     Storm,
     Start,
+    Decisions,
     Growth,
     Sqlite,
     Postgres,
@@ -112,7 +114,7 @@ async fn main() -> Result<()> {
 async fn measure(bench: &Bench, growth: bool) -> Result<()> {
     let wants = |word, others: &[Word]| bench.has(word) || !others.iter().any(|other| bench.has(*other));
     // What changes the data comes last.
-    let scenarios = [Word::Members, Word::Activity, Word::Start, Word::Storm, Word::Changes];
+    let scenarios = [Word::Members, Word::Activity, Word::Start, Word::Storm, Word::Decisions, Word::Changes];
     report::machine(bench)?;
     for (backend, word, other) in
         [(Backend::Sqlite, Word::Sqlite, Word::Postgres), (Backend::Postgres, Word::Postgres, Word::Sqlite)]
@@ -130,6 +132,7 @@ async fn measure(bench: &Bench, growth: bool) -> Result<()> {
                 Word::Members => members::run(bench, &data).await?,
                 Word::Changes => changes::run(bench, &data).await?,
                 Word::Activity => activity::run(bench, &data).await?,
+                Word::Decisions => decisions::run(bench, &data).await?,
                 Word::Storm => storm::run(bench, &data).await?,
                 _ => start::run(bench, &data).await?,
             }

@@ -7,6 +7,7 @@
 mod change;
 mod list;
 
+pub(super) use change::new_secret;
 pub use change::{
     MOST_OVERLAP, Made, Wanted, add, create, rename, revoke, rotate, version, version_under_lock,
 };

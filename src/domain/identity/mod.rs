@@ -11,6 +11,7 @@ mod sign_up;
 pub use email::{
     change_email, confirm_email, forgot_password, resend_confirmation, reset_is_valid, reset_password,
 };
+pub(super) use password::NO_PASSWORD;
 pub use password::{Password, Passwords};
 pub use sessions::{
     Listed, change_password, rename, revoke_other_sessions, revoke_session, security_events, sessions,

@@ -89,7 +89,9 @@ const BUSY: Refused = Refused::Busy { retry_after_seconds: 3 };
 
 /// Verified for an unknown address, so that it takes as long as for a known one. Nothing hashes to
 /// 32 zero bytes.
-const DUMMY: &str =
+const DUMMY: &str = NO_PASSWORD;
+/// The hash of who has no password yet. Like any other it takes its time to verify, and none fits it.
+pub(in crate::domain) const NO_PASSWORD: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 impl Passwords {

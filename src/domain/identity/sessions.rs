@@ -245,7 +245,7 @@ pub struct SecurityEvent {
 /// The database's own.
 pub async fn security_events(db: &Db, person: &Person) -> Result<Vec<SecurityEvent>, Refused> {
     let sql = "SELECT at, payload, address FROM audit_events
-        WHERE workspace_id IS NULL AND actor_id = $1 ORDER BY at DESC, id DESC LIMIT 20";
+        WHERE workspace_id IS NULL AND account_id IS NULL AND actor_id = $1 ORDER BY at DESC, id DESC LIMIT 20";
     Ok(db.read().all(sql, vec![person.user_id.into()]).await?)
 }
 

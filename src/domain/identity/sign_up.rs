@@ -5,6 +5,7 @@ use crate::{
     config,
     domain::{
         Conflict, Db, Email, Event, Invalid, Name, Recorded, Refused, Slug, Target, TargetKind, Token,
+        accounts,
         audit::{self, Actor},
         invitations::{self, Offer},
         limits,
@@ -112,11 +113,12 @@ impl Newcomer<'_> {
     async fn create_with(&self, workspace: &Name) -> Result<SignedUp, Refused> {
         scope::found(self.db, &self.actor, self.origin, async |open| {
             let done = self.insert(&open.tx, open.now).await?;
-            let account = workspaces::new_account(&open.tx, workspace, self.actor.id, open.now).await?;
+            let account = accounts::create(&open.tx, workspace, self.actor.id, open.now).await?;
             let slug = free_slug(&open.tx, workspace).await?;
             workspaces::insert(open, account, workspace, &slug, self.actor.id).await?;
             let event = Event::WorkspaceCreated { name: workspace.to_string(), slug: slug.to_string() };
-            Ok(Recorded::new(done, event, Target::named(TargetKind::Workspace, workspace.to_string())))
+            let target = Target::named(TargetKind::Workspace, workspace.to_string());
+            Ok((account, Recorded::new(done, event, target)))
         })
         .await
     }

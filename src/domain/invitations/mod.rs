@@ -12,6 +12,8 @@ pub use list::{Filter, Listed, Listing, list, review};
 pub use redeem::{Offer, accept, decline, look, look_as};
 pub use send::{Batch, MOST_AT_ONCE, Outcome, Sent, resend, send};
 
+pub(super) use send::spend;
+
 use super::{
     Conflict, Event, Recorded, Refused, Target, TargetKind, roles,
     scope::{ReadScope, Scoped, Transaction, WriteScope},

@@ -3,7 +3,7 @@
 use super::close;
 use crate::{
     domain::{
-        Conflict, Db, Event, Gone, Recorded, Refused, Target, TargetKind, Token, WrongAddress,
+        Conflict, Db, Event, Gone, Recorded, Refused, Target, TargetKind, Token, WrongAddress, accounts,
         audit::Actor as AuditActor,
         db::Sql,
         identity::Person,
@@ -210,10 +210,7 @@ async fn join(open: &Transaction, offer: &Offer, account: Uuid, person: &Person)
     }
     members::join(open, person.user_id, members::Origin::Invitation(offer.inviter_id), &offer.role_ids)
         .await?;
-    let sql = "INSERT INTO account_people (account_id, user_id, is_admin, joined_at) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (account_id, user_id) DO NOTHING";
-    open.tx.run(sql, vec![account.into(), person.user_id.into(), false.into(), open.now.into()]).await?;
-    Ok(())
+    accounts::enter(&open.tx, account, person.user_id, false, open.now).await
 }
 
 /// Says no. The bearer of a mailed link need not sign in for that.

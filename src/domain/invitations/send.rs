@@ -117,12 +117,14 @@ fn default_roles(scope: &ReadScope<perm::InviteMembers>) -> Result<Vec<String>, 
 }
 
 /// Counts mail to strangers against whoever causes it.
-async fn spend<P: crate::policy::Access>(scope: &ReadScope<P>, addresses: usize) -> Result<(), Refused> {
+pub(in crate::domain) async fn spend<P: crate::policy::Access>(
+    scope: &ReadScope<P>,
+    addresses: usize,
+) -> Result<(), Refused> {
     let principal = &scope.actor().principal;
     let limit = if principal.is_verified() { limits::INVITE } else { limits::INVITE_UNVERIFIED };
-    limit
-        .spend(scope.db(), &principal.answers().to_string(), i64::try_from(addresses).unwrap_or(i64::MAX))
-        .await
+    let cost = i64::try_from(addresses).unwrap_or(i64::MAX);
+    limit.spend(scope.db(), &principal.answers().to_string(), cost).await
 }
 
 async fn invite_all(

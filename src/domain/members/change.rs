@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        Conflict, Event, Recorded, Refused, Target, TargetKind,
+        Conflict, Event, Recorded, Refused, RoleIds, Target, TargetKind,
         db::Sql,
         invitations::ended,
         ownership,
@@ -139,21 +139,10 @@ pub async fn change_roles(
     if member.is_owner() && !wanted.iter().any(|role| role.is_owner) {
         ownership::end_of(s, id).await?;
     }
-    let event = Event::MemberRolesChanged { before: changed.before.clone(), after: changed.after.clone() };
+    let ids = RoleIds::of(&member.own, wanted.iter().copied());
+    let (before, after) = (changed.before.clone(), changed.after.clone());
+    let event = Event::MemberRolesChanged { before, after, ids };
     Ok(Recorded::new(changed, event, member.target()))
-}
-
-/// The same for a user, by their own id.
-///
-/// # Errors
-/// As [`change_roles`]; [`Refused::Hidden`] for who is no member here.
-pub async fn change_roles_of_user(
-    s: &mut WriteScope<perm::UpdateMemberRoles>,
-    user: Uuid,
-    to: &[String],
-) -> Result<Recorded<RolesChanged>, Refused> {
-    let id = of_user(s, user).await?;
-    change_roles(s, id, to).await
 }
 
 /// The membership of a user in this workspace.
@@ -187,15 +176,19 @@ pub(in crate::domain) async fn hold_listings(tx: &DatabaseTransaction, user: Uui
     Ok(())
 }
 
-/// Writes a new name or address into the lists of every workspace that the person belongs to.
+/// Writes a new name or address into the lists of every workspace and account that the person belongs
+/// to.
 ///
 /// # Errors
 /// The database's own.
 pub(in crate::domain) async fn relist(tx: &DatabaseTransaction, user: Uuid) -> Result<(), DbErr> {
     let Some(person) = user::Entity::find_by_id(user).one(tx).await? else { return Ok(()) };
     let listed_as = listed_as(&person.name, &person.email);
-    let sql = "UPDATE members SET listed_as = $2 WHERE user_id = $1";
-    tx.run(sql, vec![user.into(), listed_as.into()]).await.map(drop)
+    for table in ["members", "account_people"] {
+        let sql = format!("UPDATE {table} SET listed_as = $2 WHERE user_id = $1");
+        tx.run(&sql, vec![user.into(), listed_as.as_str().into()]).await?;
+    }
+    Ok(())
 }
 
 /// How a person came to be a member.
@@ -203,20 +196,26 @@ pub(in crate::domain) enum Origin {
     Founder,
     /// By an invitation of this user.
     Invitation(Uuid),
+    /// By a service whose key this user answers for.
+    Service(Uuid),
+    /// Added by this user, from the people of the account.
+    Account(Uuid),
 }
 
-/// Makes a person a member with these roles, without asking who does it.
+/// Makes a person a member with these roles, without asking who does it. Answers the member's id.
 pub(in crate::domain) async fn join(
     open: &Transaction,
     user: Uuid,
     origin: Origin,
     roles: &[Uuid],
-) -> Result<(), Refused> {
+) -> Result<Uuid, Refused> {
     // Shared: who changes the name meanwhile waits, and then finds this member to list anew.
     let person = user::Entity::find_by_id(user).lock_shared().one(&open.tx).await?.ok_or(Refused::Hidden)?;
     let (origin, invited_by) = match origin {
         Origin::Founder => ("founder", None),
         Origin::Invitation(inviter) => ("invitation", Some(inviter)),
+        Origin::Service(answers) => ("api", Some(answers)),
+        Origin::Account(by) => ("account", Some(by)),
     };
     let row = member::ActiveModel {
         kind: Set("user".to_owned()),
@@ -226,7 +225,7 @@ pub(in crate::domain) async fn join(
         listed_as: Set(listed_as(&person.name, &person.email)),
         ..arriving(open)
     };
-    enter(open, row, roles).await.map(drop)
+    enter(open, row, roles).await
 }
 
 /// Makes a key a member with these roles, without asking who does it. Answers the membership's id.

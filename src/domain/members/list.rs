@@ -139,6 +139,8 @@ pub struct Listing {
     pub roles: Vec<Assignable>,
     /// The ownership is on offer.
     pub has_offer: bool,
+    /// Somebody belongs to the account and is no member here.
+    pub others_in_account: bool,
 }
 
 #[derive(FromQueryResult)]
@@ -146,6 +148,7 @@ struct Summary {
     headcounts: Option<String>,
     owners: i64,
     offers: i64,
+    account_people: i64,
     listed: Option<String>,
 }
 
@@ -195,6 +198,8 @@ pub async fn list(
             (SELECT COUNT(*) FROM active_owners o WHERE o.workspace_id = $1) AS owners,
             (SELECT COUNT(*) FROM ownership_offers f WHERE f.workspace_id = $1 AND f.status = 'pending'
                 AND f.expires_at > $2) AS offers,
+            (SELECT a.people FROM workspaces w JOIN accounts a ON a.id = w.account_id WHERE w.id = $1)
+                AS account_people,
             {listed} AS listed"
     );
     let summary: Summary = scope.first(&sql, values).await?.ok_or(Refused::Hidden)?;
@@ -212,7 +217,10 @@ pub async fn list(
     };
     let page = page.map(|row| row.seen_by(actor, all, summary.owners));
     let roles = roles::choices(all, &actor.holdings);
-    Ok(Listing { page, total, roles, has_offer: summary.offers > 0 })
+    // Every member who is a person belongs to the account.
+    let people: i64 = everybody.iter().filter(|some| some.kind == "user").map(|some| some.people).sum();
+    let others_in_account = summary.account_people > people;
+    Ok(Listing { page, total, roles, has_offer: summary.offers > 0, others_in_account })
 }
 
 /// The rows of a page of some. There are two good ways to them, and the counts tell which: to go along

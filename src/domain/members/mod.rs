@@ -1,17 +1,23 @@
 //! Members: who they are, what they hold, and what may be done to them.
 //!
-//! [`list`] looks at them, [`change`] changes one, [`bulk`] changes many at once.
+//! [`list`] looks at them, [`few`] names some, [`change`] changes one, [`bulk`] changes many at once,
+//! [`add`] takes one in from the account, [`provision`] enters one whom nobody invited.
 
+mod add;
 pub mod bulk;
 mod change;
+pub(super) mod few;
 mod list;
+mod provision;
 
+pub use add::{Added, Candidate, add, candidates};
 pub use change::{
-    OWN_MEMBERSHIP, RolesChanged, change_roles, change_roles_of_user, leave, of_user_under_lock, reactivate,
-    remove, suspend, version_under_lock,
+    OWN_MEMBERSHIP, RolesChanged, change_roles, leave, of_user_under_lock, reactivate, remove, suspend,
+    version_under_lock,
 };
 pub(super) use change::{
     Origin, Subject, end, give, hold_listings, join, join_key, listed_as, of_user, relist, take,
 };
 pub(super) use list::like;
 pub use list::{Detail, Filter, Listing, Member, Place, Sort, detail, list, may_act};
+pub use provision::{Entered, Newcomer, UserChange, provision, update_user};

@@ -70,7 +70,7 @@ impl Bundle {
         self.iter().filter(|scope| Permission::of_scope(scope).is_none())
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+    pub(in crate::domain) fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
 

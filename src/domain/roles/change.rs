@@ -7,7 +7,7 @@ use super::{
 use crate::{
     domain::{
         Conflict, Description, Event, Invalid, Name, Recorded, Refused, Slug, Target, TargetKind,
-        scope::{Scoped, WriteScope},
+        scope::{Actor, Scoped, WriteScope},
         values::folded,
     },
     entity::{grant, role},
@@ -15,6 +15,7 @@ use crate::{
     random,
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use std::collections::BTreeSet;
 
 /// Roles of its own that a workspace may have.
 pub const MOST_ROLES: usize = 64;
@@ -268,16 +269,9 @@ pub async fn set_scopes(
     if wanted.version != role.scopes_version() {
         return Err(Conflict::Changed.into());
     }
-    // Also where nothing changes: the answer is the same for one who may not.
-    s.actor().holdings.may_assign(&role.holdings)?;
+    may_edit(s.actor(), &role)?;
     let held = role.scopes();
-    let added = wanted.scopes.iter().filter(|scope| !held.contains(*scope));
-    let taken = held.iter().map(String::as_str).filter(|scope| !wanted.scopes.contains(scope));
-    let cell = |put: bool| {
-        let role = &role;
-        move |scope| Cell { role, scope, put }
-    };
-    let cells: Vec<Cell<'_>> = added.map(cell(true)).chain(taken.map(cell(false))).collect();
+    let cells = cells(&role, &held, &wanted.scopes);
     let mut saved = Saved { name: role.name.clone(), added: 0, taken: 0, people: 0 };
     if cells.is_empty() {
         return Ok(Recorded::unchanged(saved));
@@ -287,4 +281,28 @@ pub async fn set_scopes(
     saved.taken = cells.len() - saved.added;
     saved.people = change.census.count(|slug| slug == role.slug);
     Ok(Recorded::many(saved, change.entries))
+}
+
+/// May the actor change what this role holds? Also where nothing changes the answer is the same for one
+/// who may not.
+///
+/// # Errors
+/// [`Refused::NotAllowed`] for Owner, [`Refused::Ceiling`].
+pub(in crate::domain) fn may_edit(actor: &Actor, role: &Role) -> Result<(), Refused> {
+    if role.is_owner {
+        return Err(Refused::NotAllowed(OWNER_IS_FIXED));
+    }
+    Ok(actor.holdings.may_assign(&role.holdings)?)
+}
+
+/// What is to be changed for a role that holds these to hold what is wanted.
+pub(in crate::domain) fn cells<'a>(
+    role: &'a Role,
+    held: &'a BTreeSet<String>,
+    wanted: &'a Bundle,
+) -> Vec<Cell<'a>> {
+    let added = wanted.iter().filter(|scope| !held.contains(*scope));
+    let taken = held.iter().map(String::as_str).filter(|scope| !wanted.contains(scope));
+    let cell = |put: bool| move |scope| Cell { role, scope, put };
+    added.map(cell(true)).chain(taken.map(cell(false))).collect()
 }

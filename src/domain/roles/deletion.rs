@@ -3,7 +3,7 @@
 use super::{Assignable, Look, Role, Roles, change::own_role, choices, holdings, look, names};
 use crate::{
     domain::{
-        Conflict, Event, Invalid, Recorded, Refused, Target, TargetKind,
+        Conflict, Event, Invalid, Recorded, Refused, RoleIds, Target, TargetKind,
         members::{give, take},
         scope::{Actor, ReadScope, Scoped, WriteScope},
     },
@@ -115,21 +115,23 @@ pub async fn delete(
         s.actor().holdings.may_assign(&replacement.holdings)?;
         may_move(s.actor(), holders.iter().map(|holder| holder.role_set.as_str()))?;
         for holder in &holders {
-            let (held, event) = moved(&all, &holder.own, &role, replacement);
+            let (held, (before, after)) = moved(&all, &holder.own, &role, replacement);
             // What is new comes first, so that nobody is without a role in between.
             if !held {
                 give(s, holder.id, replacement.id).await?;
             }
             take(s, holder.id, role.id).await?;
-            let (before, after) = event;
             let target = Target::new(TargetKind::Member, holder.id, holder.name.clone());
-            entries.push((Event::MemberRolesChanged { before, after }, target));
+            let ids = RoleIds::of(before.iter().copied(), after.iter().copied());
+            let (before, after) = (names(&before), names(&after));
+            entries.push((Event::MemberRolesChanged { before, after, ids }, target));
         }
         for invitation in &invited {
             let (offered, (before, after)) = moved(&all, &invitation.roles, &role, replacement);
             if !offered {
                 offer(s, invitation.id, replacement).await?;
             }
+            let (before, after) = (names(&before), names(&after));
             let target = Target::new(TargetKind::Invitation, invitation.id, invitation.email.clone());
             entries.push((Event::InvitationRolesChanged { before, after }, target));
         }
@@ -158,8 +160,13 @@ fn chosen<'a>(all: &'a Roles, instead_of: &Role, slug: &str) -> Result<&'a Role,
     Ok(role)
 }
 
-/// Whether the replacement is among the roles already, and the names of the roles before and after.
-fn moved(all: &Roles, role_set: &str, role: &Role, to: &Role) -> (bool, (Vec<String>, Vec<String>)) {
+/// Whether the replacement is among the roles already, and the roles before and after.
+fn moved<'a>(
+    all: &'a Roles,
+    role_set: &str,
+    role: &Role,
+    to: &Role,
+) -> (bool, (Vec<&'a Role>, Vec<&'a Role>)) {
     let before = all.joined(role_set);
     let has = before.iter().any(|held| held.id == to.id);
     let after: Vec<&Role> = all
@@ -167,7 +174,7 @@ fn moved(all: &Roles, role_set: &str, role: &Role, to: &Role) -> (bool, (Vec<Str
         .filter(|other| other.id == to.id || before.iter().any(|held| held.id == other.id))
         .filter(|other| other.id != role.id)
         .collect();
-    (has, (names(&before), names(&after)))
+    (has, (before, after))
 }
 
 async fn holders(scope: &impl Scoped, role: &Role) -> Result<Vec<Holder>, Refused> {

@@ -4,11 +4,11 @@
 use super::{Census, Role, Roles, names};
 use crate::{
     domain::{
-        Conflict, Event, Refused, Target, TargetKind,
+        Conflict, Event, Refused, RoleIds, Target, TargetKind,
         scope::{Actor, Scoped, WriteScope},
     },
     entity::grant,
-    policy::Permission,
+    policy::{Permission, Shift, reach},
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
@@ -46,12 +46,7 @@ pub(in crate::domain) async fn change<P>(
     confirmed: bool,
 ) -> Result<Change, Refused> {
     let before = s.actor().all_roles.clone();
-    for cell in cells {
-        if cell.role.is_owner {
-            return Err(Refused::NotAllowed(OWNER_IS_FIXED));
-        }
-        s.actor().holdings.may_grant(&cell.role.holdings, cell.scope)?;
-    }
+    may_change(s.actor(), cells)?;
     let locked_out = locks_out(s.actor(), cells);
     if locked_out && !confirmed {
         return Err(Conflict::LocksYouOut.into());
@@ -59,9 +54,10 @@ pub(in crate::domain) async fn change<P>(
     let census = Census::take(s).await?;
     apply(s, cells).await?;
     let after = super::load(s).await?;
+    let shifts = census.shifts(&before, &after);
     let mut change = Change { after, reach: Vec::new(), entries: Vec::new(), locked_out, census };
     for permission in Permission::ALL.iter().filter(|p| cells.iter().any(|cell| cell.scope == p.scope())) {
-        change.tell_permission(&before, *permission);
+        change.tell_permission(&before, &shifts, *permission);
     }
     for role in before.iter().filter(|role| cells.iter().any(|cell| is_of_application(cell, role))) {
         change.tell_scopes(role);
@@ -69,12 +65,41 @@ pub(in crate::domain) async fn change<P>(
     Ok(change)
 }
 
+/// May the actor change all of these cells?
+///
+/// # Errors
+/// [`Refused::NotAllowed`] for the Owner role, [`Refused::Ceiling`].
+pub(in crate::domain) fn may_change(actor: &Actor, cells: &[Cell<'_>]) -> Result<(), Refused> {
+    for cell in cells {
+        if cell.role.is_owner {
+            return Err(Refused::NotAllowed(OWNER_IS_FIXED));
+        }
+        actor.holdings.may_grant(&cell.role.holdings, cell.scope)?;
+    }
+    Ok(())
+}
+
+/// The roles as they would be after a change of these cells.
+pub(in crate::domain) fn with(roles: &Roles, cells: &[Cell<'_>]) -> Roles {
+    let changed = |role: &Role| {
+        let mut scopes = role.scopes();
+        for cell in cells.iter().filter(|cell| cell.role.id == role.id) {
+            match cell.put {
+                true => scopes.insert(cell.scope.to_owned()),
+                false => scopes.remove(cell.scope),
+            };
+        }
+        role.holding(&scopes)
+    };
+    Roles { list: roles.iter().map(changed).collect(), version: None }
+}
+
 fn is_of_application(cell: &Cell<'_>, role: &Role) -> bool {
     cell.role.id == role.id && Permission::of_scope(cell.scope).is_none()
 }
 
 /// Whether this takes the matrix itself out of the editor's hands.
-fn locks_out(actor: &Actor, cells: &[Cell<'_>]) -> bool {
+pub(in crate::domain) fn locks_out(actor: &Actor, cells: &[Cell<'_>]) -> bool {
     let scope = Permission::UpdatePermissions.scope();
     let mut own = actor.all_roles.iter().filter(|role| actor.roles.contains(&role.slug));
     let keeps = own.any(|role| match cells.iter().find(|c| c.role.id == role.id && c.scope == scope) {
@@ -102,17 +127,16 @@ async fn apply<P>(s: &WriteScope<P>, cells: &[Cell<'_>]) -> Result<(), Refused> 
 }
 
 impl Change {
-    fn tell_permission(&mut self, before: &Roles, permission: Permission) {
-        let holds =
-            |roles: &Roles, slug: &str| roles.by_slug(slug).is_some_and(|r| r.holdings.has(permission));
-        let (gained, lost) =
-            self.census.difference(|slug| holds(before, slug), |slug| holds(&self.after, slug));
+    fn tell_permission(&mut self, before: &Roles, shifts: &[Shift], permission: Permission) {
+        let (gained, lost) = reach(shifts, |holdings| holdings.has(permission));
+        let (before, after) = (before.holding(permission), self.after.holding(permission));
         let event = Event::PermissionChanged {
             permission: permission.scope().to_owned(),
-            before: names(&before.holding(permission)),
-            after: names(&self.after.holding(permission)),
+            before: names(&before),
+            after: names(&after),
             gained,
             lost,
+            ids: RoleIds::of(before, after),
         };
         self.reach.push((permission, gained, lost));
         self.entries.push((event, Target::named(TargetKind::Permission, permission.label())));

@@ -1,9 +1,11 @@
 //! Roles: named bundles of scopes, in one workspace.
 //!
 //! What all of them need is here; [`look`] shows one, [`bundle`] reads the scopes that somebody typed,
-//! [`grants`] changes what roles hold, [`change`] makes and names them, [`deletion`] ends them.
+//! [`grants`] changes what roles hold, [`change`] makes and names them, [`deletion`] ends them;
+//! [`census`] counts who has them.
 
 mod bundle;
+mod census;
 mod change;
 mod deletion;
 pub(super) mod grants;
@@ -16,6 +18,9 @@ pub use change::{
 pub use deletion::{Deleted, Parting, delete, parting};
 pub use grants::OWNER_IS_FIXED;
 pub use look::{Look, look};
+
+pub(super) use census::{Census, Combination};
+pub(super) use change::{cells, may_edit};
 
 use super::{
     Invalid, Refused, Target, TargetKind,
@@ -74,6 +79,16 @@ impl Role {
     /// Stands for how it is called and described now.
     pub fn details_version(&self) -> String {
         fingerprint(self.id.as_bytes(), [&self.name, &self.description])
+    }
+
+    /// The same role with these scopes.
+    fn holding(&self, scopes: &BTreeSet<String>) -> Self {
+        let application = scopes.iter().filter(|scope| Permission::of_scope(scope).is_none());
+        Self {
+            holdings: Holdings::of(self.is_owner, scopes.iter().map(String::as_str)),
+            application_scopes: application.cloned().collect(),
+            ..self.clone()
+        }
     }
 
     pub(super) fn target(&self) -> Target {
@@ -243,61 +258,6 @@ pub(super) fn holdings(roles: &[&Role]) -> Holdings {
 
 pub(super) fn names(roles: &[&Role]) -> Vec<String> {
     roles.iter().map(|role| role.name.clone()).collect()
-}
-
-/// How many active members have exactly these roles.
-#[derive(FromQueryResult)]
-struct Combination {
-    role_set: String,
-    people: i64,
-}
-
-/// How many active members hold what.
-pub(super) struct Census {
-    combinations: Vec<(Vec<String>, i64)>,
-}
-
-impl Census {
-    /// Reads the counts that are kept. One SQL statement, as cheap for ten thousand as for ten.
-    pub(super) async fn take(scope: &impl Scoped) -> Result<Self, Refused> {
-        let sql = "SELECT role_set, people FROM headcounts
-            WHERE workspace_id = $1 AND status = 'active' AND people > 0";
-        let rows: Vec<Combination> = scope.all(sql, Vec::new()).await?;
-        let combination = |row: Combination| {
-            (row.role_set.split_ascii_whitespace().map(str::to_owned).collect(), row.people)
-        };
-        Ok(Self { combinations: rows.into_iter().map(combination).collect() })
-    }
-
-    /// How many have at least one role that `holds` says yes to.
-    pub(super) fn count(&self, holds: impl Fn(&str) -> bool) -> i64 {
-        self.combinations
-            .iter()
-            .filter(|(roles, _)| roles.iter().any(|role| holds(role)))
-            .map(|(_, people)| people)
-            .sum()
-    }
-
-    /// How many come to hold something by a change, and how many lose it.
-    pub(super) fn difference(
-        &self,
-        before: impl Fn(&str) -> bool,
-        after: impl Fn(&str) -> bool,
-    ) -> (i64, i64) {
-        let mut difference = (0, 0);
-        for (roles, people) in &self.combinations {
-            match (roles.iter().any(|role| before(role)), roles.iter().any(|role| after(role))) {
-                (false, true) => difference.0 += people,
-                (true, false) => difference.1 += people,
-                _ => {}
-            }
-        }
-        difference
-    }
-
-    pub(super) fn total(&self) -> i64 {
-        self.combinations.iter().map(|(_, people)| people).sum()
-    }
 }
 
 /// A role and how many active members have it.

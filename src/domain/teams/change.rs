@@ -3,10 +3,10 @@
 use super::{MOST, Team};
 use crate::{
     domain::{
-        Conflict, Description, Event, Invalid, Name, Recorded, Refused, Target, TargetKind,
+        Conflict, Description, Event, Invalid, Name, Recorded, Refused, RoleIds, Target, TargetKind,
         refused::is_duplicate,
         roles::{Role, Roles},
-        scope::{Scoped, WriteScope},
+        scope::{Actor, Scoped, WriteScope},
     },
     entity::{team, team_member, team_role},
     policy::perm,
@@ -128,19 +128,11 @@ pub async fn set_roles(
     id: Uuid,
     wanted: &Wanted,
 ) -> Result<Recorded<RolesChanged>, Refused> {
-    let mut team = Team::load(s, s.actor(), id).await?;
-    if wanted.version != team.version() {
+    let (team, before, version) = plan(s, s.actor(), id, &wanted.roles).await?;
+    if wanted.version != version {
         return Err(Conflict::Changed.into());
     }
-    let all = s.actor().all_roles.clone();
-    let after = chosen(&all, &wanted.roles)?;
-    let before = std::mem::replace(&mut team.roles, after.into_iter().cloned().collect());
-    let concerned: Vec<Role> = before.iter().chain(&team.roles).cloned().collect();
-    team.may_change_roles(s, s.actor(), &concerned).await??;
-    if team.roles.iter().any(|role| role.is_owner) {
-        let sentence = "A team never carries Owner: it is given to one person at a time, on Members.";
-        return Err(Invalid::field("role", sentence).into());
-    }
+    team.may_carry(s, s.actor(), &before).await?;
     let is_in = |set: &[Role], role: &Role| set.iter().any(|other| other.id == role.id);
     // What is new comes first, so that nobody lacks in between what they hold throughout.
     for role in team.roles.iter().filter(|role| !is_in(&before, role)) {
@@ -163,9 +155,52 @@ pub async fn set_roles(
     if !changed.is_change {
         return Ok(Recorded::unchanged(changed));
     }
-    let event =
-        Event::TeamRolesChanged { before: names(&before), after: changed.after.clone(), people: team.people };
+    let event = Event::TeamRolesChanged {
+        before: names(&before),
+        after: changed.after.clone(),
+        people: team.people,
+        ids: RoleIds::of(&before, &team.roles),
+    };
     Ok(Recorded::new(changed, event, team.target()))
+}
+
+/// The team as it would be with these roles, the roles that it carries now, and their version.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::Invalid`] on the field `role`.
+pub(in crate::domain) async fn plan(
+    scope: &impl Scoped,
+    actor: &Actor,
+    id: Uuid,
+    roles: &[String],
+) -> Result<(Team, Vec<Role>, String), Refused> {
+    let mut team = Team::load(scope, actor, id).await?;
+    let version = team.version();
+    let after = chosen(&actor.all_roles, roles)?.into_iter().cloned().collect();
+    let before = std::mem::replace(&mut team.roles, after);
+    Ok((team, before, version))
+}
+
+impl Team {
+    /// May it carry what it does here, in place of `before`?
+    ///
+    /// # Errors
+    /// [`Refused::Ceiling`] where a role, before or after, or somebody in the team goes over the actor's
+    /// head; [`Refused::Invalid`] on the field `role` for Owner.
+    pub(in crate::domain) async fn may_carry(
+        &self,
+        scope: &impl Scoped,
+        actor: &Actor,
+        before: &[Role],
+    ) -> Result<(), Refused> {
+        let concerned: Vec<Role> = before.iter().chain(&self.roles).cloned().collect();
+        self.may_change_roles(scope, actor, &concerned).await??;
+        if self.roles.iter().any(|role| role.is_owner) {
+            let sentence = "A team never carries Owner: it is given to one person at a time, on Members.";
+            return Err(Invalid::field("role", sentence).into());
+        }
+        Ok(())
+    }
 }
 
 /// The roles of the form. None at all is an answer here.

@@ -1,13 +1,15 @@
 //! Teams: people of one workspace who belong together, and the roles that all of them hold by it.
 //!
-//! [`list`] looks at teams, [`change`] changes one and the roles it carries, [`people`] puts people in
-//! and takes them out. What somebody holds through a team is put together by triggers: see
+//! [`list`] looks at teams, [`change`] changes one and the roles it carries, [`effects`] says whom that
+//! concerns, [`people`] puts people in and takes them out. What somebody holds through a team is put together by triggers: see
 //! `migration/src/m0008_teams.rs`.
 
 mod change;
+mod effects;
 mod list;
 mod people;
 
+pub(super) use change::plan;
 pub use change::{Changed, Deleted, RolesChanged, Wanted, create, delete, set_roles, update};
 pub use list::{Candidate, Look, Person, candidates, list, look, parting};
 pub use people::{Moved, add, appoint, take_out};

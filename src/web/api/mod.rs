@@ -1,6 +1,7 @@
 //! The same domain functions for programs: JSON in and out, by API key. A noun a file, the same nouns
 //! as in `pages/`.
 
+pub(super) mod access;
 pub(super) mod api_keys;
 pub(super) mod audit;
 pub(super) mod directory;
@@ -8,6 +9,7 @@ pub(super) mod invitations;
 pub(super) mod members;
 pub(super) mod ownership;
 pub(super) mod permissions;
+pub(super) mod resources;
 pub(super) mod roles;
 pub(super) mod teams;
 pub(super) mod users;

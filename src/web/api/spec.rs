@@ -81,6 +81,29 @@ pub(super) fn emails() -> Array {
     many(email, invitations::MOST_AT_ONCE).min_items(Some(1)).build()
 }
 
+/// One address.
+pub(super) fn email() -> Object {
+    text(254).min_length(Some(3)).pattern(Some("^[^\\s@]+@[^\\s@]+$")).build()
+}
+
+/// What the customer's own applications call somebody.
+pub(super) fn maybe_external_id() -> Object {
+    or_null(
+        text(200).min_length(Some(1)).pattern(Some("^[^@\\u0000-\\u001f\\u007f-\\u009f]+$")),
+        Type::String,
+    )
+}
+
+/// A type of the customer's own resources: a word as in a scope.
+pub(super) fn kind() -> Object {
+    text(MAX_LENGTH - "read:".len()).pattern(Some("^[a-z0-9][a-z0-9_.-]*$")).build()
+}
+
+/// What a resource is called where it comes from.
+pub(super) fn resource_id() -> Object {
+    text(200).min_length(Some(1)).pattern(Some("^[^\\u0000-\\u001f\\u007f-\\u009f]+$")).build()
+}
+
 /// Slugs of roles, one at least.
 pub(super) fn roles() -> Array {
     many(a_slug().build(), 200).min_items(Some(1)).build()

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "bench")]
 pub(in crate::web) mod sample;
+pub(in crate::web) mod taking_back;
 
 use super::{Neighbours, me::browser};
 use crate::{
@@ -10,9 +11,9 @@ use crate::{
         Event, Invalid, Refused,
         activity::{self, Entry, Filter},
         paging::Position,
-        search_text,
+        search_text, undo,
     },
-    policy::{Permission, perm},
+    policy::{Holdings, Permission, perm},
     web::{
         chrome::{Chrome, hue, initials},
         form::{Errors, Query, check, checks, listed},
@@ -65,11 +66,16 @@ pub(super) struct Row {
     pub from: String,
     /// What was asked for, where it was refused: method and pattern.
     pub route: String,
+    /// The event's id, where the viewer may take back what it tells of; empty otherwise.
+    pub undo: String,
+    id: Uuid,
+    undoing_needs: Option<Permission>,
 }
 
 impl Row {
     pub(super) fn new(entry: Entry, now: i64) -> Self {
         let told = Told::of(&entry);
+        let undoing_needs = undo::needs(&entry);
         let actor_id = entry.actor_id.map(|id| id.to_string()).unwrap_or_default();
         Self {
             initials: initials(&entry.actor),
@@ -91,7 +97,16 @@ impl Row {
                 "api" => format!("By API key · {}", entry.address),
                 _ => format!("{} · {}", browser(&entry.user_agent), entry.address),
             },
+            undo: String::new(),
+            id: entry.id,
+            undoing_needs,
         }
+    }
+
+    /// With the way to take it back, for who may.
+    fn for_viewer(self, viewer: &Holdings) -> Self {
+        let may = self.undoing_needs.is_some_and(|permission| viewer.has(permission));
+        Self { undo: if may { self.id.to_string() } else { String::new() }, ..self }
     }
 }
 
@@ -126,7 +141,7 @@ impl Told {
                 ..plain("updated")
             },
             Event::OrganizationDeleted { .. } => plain("deleted"),
-            Event::MemberRolesChanged { before, after } => {
+            Event::MemberRolesChanged { before, after, .. } => {
                 Self { before: before.clone(), after: after.clone(), ..plain("changed the roles of") }
             }
             Event::MemberSuspended { roles } => with("suspended", held(roles)),
@@ -190,7 +205,7 @@ impl Told {
             Event::TeamDeleted { roles, people } => {
                 Self { before: roles.clone(), ..with("deleted the team", in_it(*people)) }
             }
-            Event::TeamRolesChanged { before, after, people } => Self {
+            Event::TeamRolesChanged { before, after, people, .. } => Self {
                 before: before.clone(),
                 after: after.clone(),
                 ..with("changed the roles that come with the team", in_it(*people))
@@ -215,7 +230,33 @@ impl Told {
                 ..plain("renamed the API key")
             },
             Event::ApiKeyRotated { .. } => plain("gave another secret to the API key"),
+            Event::UserProvisioned { roles } => Self { after: roles.clone(), ..plain("entered") },
+            Event::ExternalIdChanged { before, after } => Self {
+                before: vec![before.clone()].into_iter().filter(|id| !id.is_empty()).collect(),
+                after: vec![after.clone()].into_iter().filter(|id| !id.is_empty()).collect(),
+                ..plain("changed the external id of")
+            },
+            Event::ResourceRegistered { name } => with("registered", name.clone()),
+            Event::ResourceForgotten {} => plain("forgot"),
             Event::ApiKeyRevoked { roles } => Self { before: roles.clone(), ..plain("revoked the API key") },
+            Event::MemberAdded { roles, was_invited } => Self {
+                detail: match was_invited {
+                    true => "from the account; the invitation to them is answered by that".into(),
+                    false => "from the account".into(),
+                },
+                after: roles.clone(),
+                ..plain("added")
+            },
+            Event::AccountUpdated { name_before, name_after, creation_before, creation_after } => Self {
+                before: account(name_before, creation_before),
+                after: account(name_after, creation_after),
+                ..plain("updated the account")
+            },
+            Event::AccountAdminChanged { is_admin: true } => with("made", "an admin of the account".into()),
+            Event::AccountAdminChanged { is_admin: false } => {
+                with("made", "no admin of the account any more".into())
+            }
+            Event::AccountPersonRemoved { .. } => with("took", "out of the account".into()),
             Event::PermissionChanged { before, after, gained, lost, .. } => Self {
                 before: with_owner(before),
                 after: with_owner(after),
@@ -269,6 +310,12 @@ fn replaced(by: &str, members: i64, invitations: i64) -> String {
     }
 }
 
+/// What an account is called, and who may create workspaces in it.
+fn account(name: &str, creation: &str) -> Vec<String> {
+    let who = if creation == "people" { "Everybody creates workspaces" } else { "Admins create workspaces" };
+    vec![name.to_owned(), who.to_owned()]
+}
+
 fn in_it(people: i64) -> String {
     match people {
         0 => "with nobody in it".to_owned(),
@@ -312,6 +359,9 @@ fn refusal(reason: &str) -> &'static str {
         "unverified" => "the address is not confirmed",
         "wrong-address" => "signed in with another address",
         "last-owner" => "an Owner must remain",
+        "last-admin" => "an admin must remain",
+        "in-workspaces" => "still a member of a workspace",
+        "not-admin" => "no admin of the account",
         "role-in-use" => "somebody has the role, or is invited with it",
         "conflict" => "somebody was faster",
         _ => "not allowed",
@@ -395,7 +445,8 @@ pub async fn index(cx: Authorized<perm::ReadAudit, Query<ListQuery>>) -> Answer 
     let links = if errors.any() { ListQuery::default() } else { query.clone() };
     let base = view.at("/activity");
     let neighbours = Neighbours::new(&page, &base, &links.filters());
-    let mut rows: Vec<Row> = page.rows.into_iter().map(|entry| Row::new(entry, scope.now_ms())).collect();
+    let row = |entry| Row::new(entry, scope.now_ms()).for_viewer(&scope.actor().holdings);
+    let mut rows: Vec<Row> = page.rows.into_iter().map(row).collect();
     let mut current = String::new();
     for row in &mut rows {
         row.starts_day = row.day != current;

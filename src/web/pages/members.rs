@@ -1,5 +1,7 @@
 //! The people of a workspace.
 
+pub(in crate::web) mod access;
+pub(in crate::web) mod new;
 #[cfg(feature = "bench")]
 pub(in crate::web) mod sample;
 
@@ -7,6 +9,7 @@ use super::{
     Neighbours, address,
     bulk::{self, Shown},
     counted,
+    preview::{self, About},
 };
 use crate::{
     domain::{
@@ -14,6 +17,7 @@ use crate::{
         members::{self, Detail, Filter, Member, Place, Sort, may_act},
         ownership::{self, Offer},
         paging::Position,
+        preview::of_member_roles,
         roles::{Assignable, Role},
         scope::ReadScope,
         search_text,
@@ -54,6 +58,8 @@ struct Index {
     offer: Option<OfferNote>,
     /// Somebody on this page can be ticked, to be changed with others.
     can_select: bool,
+    /// Somebody of the account is no member yet, and the viewer may add them.
+    may_add: bool,
     /// What became of those who were just changed together; empty where nobody was.
     results: Vec<Shown>,
     mail_hint: Option<String>,
@@ -130,6 +136,7 @@ impl Row {
                 ("founder", _) => "Founded the workspace".to_owned(),
                 ("invitation", Some(name)) => format!("Invited by {name}"),
                 ("invitation", None) => "Invited".to_owned(),
+                ("account", Some(name)) => format!("Added from the account by {name}"),
                 ("account", _) => "Added from the account".to_owned(),
                 _ => "Added by a program".to_owned(),
             },
@@ -243,6 +250,7 @@ pub async fn index(cx: Authorized<perm::ReadMembers, Query<ListQuery>>) -> Answe
                 || scope.actor().holdings.is_owner(),
             offer,
         }),
+        may_add: listing.others_in_account && scope.actor().holdings.has(Permission::InviteMembers),
         can_select: rows.iter().any(|row| row.not_selectable.is_empty()),
         rows,
         results,
@@ -304,16 +312,54 @@ fn draw<P: policy::Access>(
     }
 }
 
-pub async fn show(cx: Authorized<perm::ReadMembers, Target>) -> Answer {
-    let (scope, view, Target(id)) = cx.into_parts();
+/// Roles that somebody had ticked, who comes back from their preview.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Kept {
+    role: Vec<String>,
+    from: String,
+}
+
+pub async fn show(cx: Authorized<perm::ReadMembers, (Target, Query<Kept>)>) -> Answer {
+    let (scope, view, (Target(id), Query(query))) = cx.into_parts();
     let detail = members::detail(&scope, id).await?;
-    Ok(view.html(&draw(&view, &scope, detail, None, Errors::default())))
+    let kept = preview::kept(&query.from, query.role);
+    Ok(view.html(&draw(&view, &scope, detail, kept.as_deref(), Errors::default())))
 }
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Roles {
     role: Vec<String>,
+}
+
+/// What giving these roles would do.
+pub async fn preview_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Query<Roles>)>) -> Answer {
+    let (scope, view, (Target(id), Query(form))) = cx.into_parts();
+    match of_member_roles(&scope, id, &form.role).await {
+        Ok((detail, preview)) => Ok(preview::draw(&view, about(&view, &detail.member, form.role), preview)),
+        Err(Refused::Invalid(invalid)) => {
+            let detail = members::detail(&scope, id).await?;
+            let page = draw(&view, &scope, detail, Some(&form.role), invalid.into());
+            Ok(view.html_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// What a preview of a member's roles is about.
+pub(super) fn about(view: &View, member: &Member, roles: Vec<String>) -> About {
+    let (list, page) = (view.at("/members"), view.at(&format!("/members/{}", member.id)));
+    let action = format!("{page}/roles");
+    let crumbs = vec![(list, "Members".to_owned()), (page, member.name.clone())];
+    let fields = roles.into_iter().map(|role| ("role", role)).collect();
+    let mut about = About::of_form("members", format!("Roles of {}", member.name), crumbs, action, fields);
+    if !member.is_active {
+        about
+            .notes
+            .push(format!("{} is suspended: none of it applies until they are reactivated.", member.name));
+    }
+    about
 }
 
 pub async fn change_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Form<Roles>)>) -> Answer {

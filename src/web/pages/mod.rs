@@ -1,6 +1,7 @@
 //! Handlers, a noun a file: read the input, call one function of `domain`, draw the answer.
 
 pub(super) mod account;
+pub(super) mod accounts;
 pub(super) mod activity;
 pub(super) mod bulk;
 pub(super) mod health;
@@ -11,6 +12,7 @@ pub(super) mod members;
 pub(super) mod organization;
 pub(super) mod overview;
 pub(super) mod ownership;
+pub(super) mod preview;
 pub(super) mod roles;
 pub(super) mod security;
 pub(super) mod sign_in;

@@ -14,6 +14,7 @@ use crate::{
     },
 };
 use askama::Template;
+use uuid::Uuid;
 
 #[derive(Template)]
 #[template(path = "overview/show.html")]
@@ -29,6 +30,8 @@ struct Show {
     /// An offer of ownership that waits for the viewer's answer.
     offered: Option<(Offer, When)>,
     your_roles: String,
+    /// The viewer as a member.
+    you: Uuid,
 }
 
 /// Something to look at: what, why, and the link that mends it with its words.
@@ -63,6 +66,7 @@ pub async fn show(cx: Authorized<perm::Membership>) -> Answer {
             .map(|offer| (When::new(offer.expires_at, now), offer))
             .map(|(when, offer)| (offer, when)),
         your_roles: overview.your_roles.join(", "),
+        you: actor.member_id,
         overview,
         home,
     };

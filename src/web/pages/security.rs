@@ -3,17 +3,21 @@
 #[cfg(feature = "bench")]
 pub(in crate::web) mod sample;
 
-use super::effect;
+use super::{
+    counted, effect,
+    preview::{self, About},
+};
 use crate::{
     domain::{
         Conflict, Refused,
+        preview::of_permission,
         scope::ReadScope,
-        security::{self, Changed, Row, Wanted},
+        security::{self, Changed, Row, Toggle, Wanted},
     },
     policy::{Access, Group, Permission, perm},
     web::{
         chrome::{Chrome, Flash, View},
-        form::{Form, NamedPermission},
+        form::{Form, NamedPermission, Query},
         guard::{Answer, Authorized},
     },
 };
@@ -30,6 +34,30 @@ struct Index {
     groups: Vec<(Group, Vec<Row>)>,
     /// What went wrong with the change that this page answers; empty where nothing did.
     problem: String,
+    /// The permission whose preview somebody comes back from, and the roles that they had ticked.
+    kept: Option<(Permission, Vec<String>)>,
+}
+
+impl Index {
+    fn is_kept(&self, row: &Row) -> bool {
+        self.kept.as_ref().is_some_and(|(permission, _)| *permission == row.permission)
+    }
+
+    fn is_ticked(&self, row: &Row, toggle: &Toggle) -> bool {
+        match &self.kept {
+            Some((permission, ticked)) if *permission == row.permission => ticked.contains(&toggle.slug),
+            _ => toggle.ticked,
+        }
+    }
+}
+
+/// What ticking or unticking this box would do.
+fn would(toggle: &Toggle) -> String {
+    let verb = if toggle.ticked { "lose" } else { "gain" };
+    match toggle.people {
+        0 => format!("Nobody would {verb} it"),
+        people => format!("{} would {verb} it", counted(people, "person", "people")),
+    }
 }
 
 /// An id for the page: a scope without its colon.
@@ -37,9 +65,19 @@ pub(super) fn html_id(permission: &Permission) -> String {
     permission.scope().replace(':', "-")
 }
 
-pub async fn index(cx: Authorized<perm::ReadMembers>) -> Answer {
-    let (scope, view, ()) = cx.into_parts();
-    draw(&view, &scope, StatusCode::OK, String::new()).await
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Kept {
+    permission: String,
+    role: Vec<String>,
+    from: String,
+}
+
+pub async fn index(cx: Authorized<perm::ReadMembers, Query<Kept>>) -> Answer {
+    let (scope, view, Query(query)) = cx.into_parts();
+    let kept = Permission::of_scope(&query.permission)
+        .and_then(|permission| preview::kept(&query.from, (permission, query.role)));
+    draw(&view, &scope, StatusCode::OK, String::new(), kept).await
 }
 
 async fn draw(
@@ -47,13 +85,14 @@ async fn draw(
     scope: &ReadScope<perm::ReadMembers>,
     status: StatusCode,
     problem: String,
+    kept: Option<(Permission, Vec<String>)>,
 ) -> Answer {
     let rows = security::matrix(scope).await?;
     let of_group = |group: &Group| {
         (*group, rows.iter().filter(|row| row.permission.group() == *group).cloned().collect())
     };
     let groups = Group::ALL.iter().map(of_group).collect();
-    let page = Index { chrome: view.chrome("security"), base: view.at("/security"), groups, problem };
+    let page = Index { chrome: view.chrome("security"), base: view.at("/security"), groups, problem, kept };
     Ok(view.html_as(status, &page))
 }
 
@@ -109,6 +148,28 @@ pub async fn set(cx: Authorized<perm::UpdatePermissions, (NamedPermission, Form<
     }
 }
 
+/// What setting these roles would do.
+pub async fn preview_set(
+    cx: Authorized<perm::UpdatePermissions, (NamedPermission, Query<Toggles>)>,
+) -> Answer {
+    let (scope, view, (NamedPermission(permission), Query(form))) = cx.into_parts();
+    let wanted = Wanted { permission, roles: form.role, version: form.version, confirmed: false };
+    let preview = of_permission(&scope, &wanted).await?;
+    let mut about = about(&view, permission, wanted.roles);
+    about.back = format!("{}#p-{}", about.back, html_id(&permission));
+    Ok(preview::draw(&view, about, preview))
+}
+
+/// What a preview of a permission is about.
+pub(super) fn about(view: &View, permission: Permission, roles: Vec<String>) -> About {
+    let fields = roles.into_iter().map(|role| ("role", role)).collect::<Vec<_>>();
+    let security = (view.at("/security"), "Security".to_owned());
+    let action = view.at(&format!("/security/{}", permission.scope()));
+    let mut about = About::of_form("security", permission.label().to_owned(), vec![security], action, fields);
+    about.back = format!("{}&permission={}", about.back, permission.scope());
+    about
+}
+
 /// What changed, and the way back.
 fn saved(view: &View, changed: &Changed) -> actix_web::HttpResponse {
     let label = changed.permission.label();
@@ -131,7 +192,7 @@ fn saved(view: &View, changed: &Changed) -> actix_web::HttpResponse {
 async fn stale<P: Access>(view: &View, scope: ReadScope<P>, permission: Permission) -> Answer {
     let problem = format!("{}: {}", permission.label(), Conflict::Changed);
     match scope.narrow::<perm::ReadMembers>() {
-        Some(scope) => draw(view, &scope, StatusCode::CONFLICT, problem).await,
+        Some(scope) => draw(view, &scope, StatusCode::CONFLICT, problem, None).await,
         None => Err(Conflict::Changed.into()),
     }
 }

@@ -2,11 +2,15 @@
 
 pub(in crate::web) mod people;
 
-use super::{Neighbours, counted};
+use super::{
+    Neighbours, counted,
+    preview::{self, About},
+};
 use crate::{
     domain::{
         Conflict, Description, Invalid, Name, Refused,
         paging::Position,
+        preview::of_team_roles,
         roles::Assignable,
         scope::{Actor, ReadScope},
         teams::{self, Look, Person, RolesChanged, Team, Wanted},
@@ -192,13 +196,16 @@ fn draw(view: &View, scope: &ReadScope<perm::ReadTeams>, look: Look, said: Said)
 pub struct PeopleQuery {
     after: String,
     before: String,
+    /// Roles that somebody had ticked, who comes back from their preview.
+    role: Vec<String>,
+    from: String,
 }
 
 pub async fn show(cx: Authorized<perm::ReadTeams, (Target, Query<PeopleQuery>)>) -> Answer {
     let (scope, view, (Target(id), Query(query))) = cx.into_parts();
     let at = Position::parse(&query.after, &query.before).map(|at| ((), at));
     let (look, status, errors) = listed(at, async |(), at| teams::look(&scope, id, at).await).await?;
-    let said = Said { errors, ..Said::default() };
+    let said = Said { errors, ticked: preview::kept(&query.from, query.role), ..Said::default() };
     Ok(view.html_as(status, &draw(&view, &scope, look, said)))
 }
 
@@ -268,6 +275,30 @@ pub async fn set_roles(cx: Authorized<perm::UpdateTeams, (Target, Form<Roles>)>)
         }
         Err(other) => Err(other),
     }
+}
+
+/// What carrying these roles would do.
+pub async fn preview_roles(cx: Authorized<perm::UpdateTeams, (Target, Query<Roles>)>) -> Answer {
+    let (scope, view, (Target(id), Query(form))) = cx.into_parts();
+    let wanted = Wanted { roles: form.role, version: form.version };
+    match of_team_roles(&scope, id, &wanted).await {
+        Ok((team, preview)) => Ok(preview::draw(&view, about(&view, &team.name, id, wanted.roles), preview)),
+        Err(Refused::Invalid(invalid)) => {
+            let errors = invalid.clone().into();
+            let said = Said { ticked: Some(wanted.roles), errors, ..Said::default() };
+            again(&view, scope, id, StatusCode::UNPROCESSABLE_ENTITY, said, invalid).await
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// What a preview of a team's roles is about.
+pub(super) fn about(view: &View, name: &str, id: Uuid, roles: Vec<String>) -> About {
+    let (list, page) = (view.at("/teams"), view.at(&format!("/teams/{id}")));
+    let action = format!("{page}/roles");
+    let fields = roles.into_iter().map(|role| ("role", role)).collect();
+    let crumbs = vec![(list, "Teams".to_owned()), (page, name.to_owned())];
+    About::of_form("teams", format!("Roles of the team {name}"), crumbs, action, fields)
 }
 
 /// What changed, and the way back.

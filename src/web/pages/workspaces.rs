@@ -3,11 +3,12 @@
 use crate::{
     domain::{
         Invalid, Name, Refused, Slug,
-        workspaces::{self, AdminOf, Listed},
+        accounts::{self, OfPerson},
+        workspaces::{self, Listed},
     },
     web::{
         chrome::{Chrome, Flash, View},
-        form::{Errors, Form, check, checks},
+        form::{Errors, Form, Query, check, checks},
         guard::{Answer, Public, SignedIn},
     },
 };
@@ -28,8 +29,10 @@ pub async fn home(cx: Public) -> Answer {
 struct Page<'a> {
     chrome: Chrome,
     workspaces: Vec<Listed>,
-    /// Accounts in which the person may found a workspace.
-    accounts: Vec<AdminOf>,
+    /// Accounts to which the person belongs.
+    accounts: Vec<OfPerson>,
+    /// In some of them they may found a workspace.
+    may_choose: bool,
     form: &'a NewWorkspace,
     errors: Errors,
     /// `host/w/`, which stands before a slug.
@@ -47,16 +50,26 @@ pub struct NewWorkspace {
     account: String,
 }
 
-pub async fn index(cx: SignedIn) -> Answer {
-    draw(&cx, StatusCode::OK, &NewWorkspace::default(), Errors::default()).await
+/// A link from an account's page says where the new workspace is to be.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Chosen {
+    account: String,
+}
+
+pub async fn index(cx: SignedIn<Query<Chosen>>) -> Answer {
+    let form = NewWorkspace { account: cx.input.0.account.clone(), ..NewWorkspace::default() };
+    draw(&cx, StatusCode::OK, &form, Errors::default()).await
 }
 
 async fn draw<I>(cx: &SignedIn<I>, status: StatusCode, form: &NewWorkspace, errors: Errors) -> Answer {
     let db = &cx.view.app.db;
+    let accounts = accounts::of_person(db, &cx.person).await?;
     let page = Page {
         chrome: cx.view.chrome(""),
         workspaces: workspaces::of_person(db, &cx.person).await?,
-        accounts: workspaces::accounts_of_admin(db, &cx.person).await?,
+        may_choose: accounts.iter().any(|account| account.may_create),
+        accounts,
         form,
         errors,
         prefix: prefix(&cx.view),

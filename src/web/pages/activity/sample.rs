@@ -2,7 +2,8 @@
 
 use super::{Index, ListQuery, Row};
 use crate::{
-    domain::{Event, activity::Entry},
+    domain::{Event, RoleIds, activity::Entry},
+    policy::Holdings,
     web::{
         form::Errors,
         pages::Neighbours,
@@ -20,7 +21,9 @@ pub fn activity() -> impl Template {
         query: ListQuery::default(),
         is_filtered: false,
         kinds: Event::KINDS,
-        rows: (0..ROWS).map(|number| Row::new(entry(number), 1_800_000_000_000)).collect(),
+        rows: (0..ROWS)
+            .map(|number| Row::new(entry(number), 1_800_000_000_000).for_viewer(&Holdings::of(true, [])))
+            .collect(),
         neighbours: Neighbours {
             first: String::new(),
             previous: String::new(),
@@ -50,6 +53,7 @@ fn entry(number: u8) -> Entry {
         event: Some(Event::MemberRolesChanged {
             before: vec!["Viewer".into()],
             after: vec!["Editor".into()],
+            ids: RoleIds::default(),
         }),
     }
 }

@@ -39,6 +39,7 @@ pub fn members() -> impl Template {
         errors: Errors::default(),
         offer: None,
         can_select: true,
+        may_add: true,
         results: Vec::new(),
         mail_hint: None,
         base,

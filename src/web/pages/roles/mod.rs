@@ -8,17 +8,22 @@ pub use comparison::comparison;
 pub use deletion::{delete, deletion};
 pub use new::{create, new};
 
-use super::{counted, security::LockOut};
+use super::{
+    counted,
+    preview::{self, About},
+    security::LockOut,
+};
 use crate::{
     domain::{
         Conflict, Description, Invalid, Name, Refused,
+        preview::{Preview, of_scopes},
         roles::{self, Bundle, Listed, Look, Named, Role, Wanted},
         scope::ReadScope,
     },
     policy::{Access, Group, Holdings, Permission, perm},
     web::{
         chrome::{Chrome, Flash, View},
-        form::{Errors, Form, NamedRole, check, checks},
+        form::{Errors, Form, NamedRole, Query, check, checks},
         guard::{Answer, Authorized},
     },
 };
@@ -172,9 +177,20 @@ pub struct Scopes {
     confirm: String,
 }
 
-pub async fn show(cx: Authorized<perm::ReadMembers, NamedRole>) -> Answer {
-    let (scope, view, NamedRole(slug)) = cx.into_parts();
-    draw(&view, &scope, StatusCode::OK, &slug, Sent::default()).await
+/// What somebody had chosen, who comes back from its preview.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Kept {
+    permission: Vec<String>,
+    scopes: String,
+    from: String,
+}
+
+pub async fn show(cx: Authorized<perm::ReadMembers, (NamedRole, Query<Kept>)>) -> Answer {
+    let (scope, view, (NamedRole(slug), Query(query))) = cx.into_parts();
+    let kept = Scopes { permission: query.permission, scopes: query.scopes, ..Scopes::default() };
+    let sent = Sent { scopes: preview::kept(&query.from, kept), ..Sent::default() };
+    draw(&view, &scope, StatusCode::OK, &slug, sent).await
 }
 
 async fn draw<P: Access>(
@@ -296,6 +312,49 @@ pub async fn set_scopes(cx: Authorized<perm::UpdatePermissions, (NamedRole, Form
     };
     let sent = Sent { scopes: Some(form), errors, is_stale, details: None };
     draw(&view, &again, status, &slug, sent).await
+}
+
+/// What setting these scopes would do.
+pub async fn preview_scopes(cx: Authorized<perm::UpdatePermissions, (NamedRole, Query<Scopes>)>) -> Answer {
+    let (scope, view, (NamedRole(slug), Query(form))) = cx.into_parts();
+    let looked = match Bundle::read(&form.permission, &form.scopes) {
+        Ok(scopes) => {
+            let wanted = Wanted { scopes, version: form.version.clone(), confirmed: false };
+            of_scopes(&scope, &slug, &wanted).await
+        }
+        Err(invalid) => Err(invalid.into()),
+    };
+    match looked {
+        Ok((role, mut preview)) => {
+            in_words(&mut preview);
+            Ok(preview::draw(&view, about(&view, &role, form.permission, form.scopes), preview))
+        }
+        Err(Refused::Invalid(invalid)) => {
+            let sent = Sent { scopes: Some(form), errors: invalid.into(), ..Sent::default() };
+            draw(&view, &scope, StatusCode::UNPROCESSABLE_ENTITY, &slug, sent).await
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// Permissions by their labels; what stays as it is, is not told again.
+pub(super) fn in_words(preview: &mut Preview) {
+    let label = |scope: &String| Permission::of_scope(scope).map_or(scope.clone(), |p| p.label().to_owned());
+    let (before, after) = (preview.before.clone(), preview.after.clone());
+    let only = |these: &[String], others: &[String]| {
+        these.iter().filter(|scope| !others.contains(scope)).map(label).collect()
+    };
+    (preview.before, preview.after) = (only(&before, &after), only(&after, &before));
+}
+
+/// What a preview of a role's scopes is about.
+pub(super) fn about(view: &View, role: &Role, permissions: Vec<String>, scopes: String) -> About {
+    let (list, page) = (view.at("/roles"), view.at(&format!("/roles/{}", role.slug)));
+    let action = format!("{page}/scopes");
+    let permissions = permissions.into_iter().map(|permission| ("permission", permission));
+    let fields = permissions.chain([("scopes", scopes)]).collect();
+    let crumbs = vec![(list, "Roles".to_owned()), (page, role.name.clone())];
+    About::of_form("roles", format!("What {} holds", role.name), crumbs, action, fields)
 }
 
 fn may_edit<P: Access>(scope: &ReadScope<P>, slug: &str) -> bool {

@@ -14,6 +14,7 @@ pub fn security() -> impl Template {
         base: "/w/sample/security".into(),
         groups: Group::ALL.map(|group| (group, group.permissions().map(row).collect())).into(),
         problem: String::new(),
+        kept: None,
     }
 }
 
@@ -23,6 +24,7 @@ fn row(permission: Permission) -> Row {
         slug: role.slug().into(),
         name: role.name().into(),
         ticked: role.grants().contains(&permission.scope()),
+        people: 12,
         refused: None,
     };
     Row { permission, roles: roles.map(toggle).collect(), people: 50, version: "0".repeat(16) }

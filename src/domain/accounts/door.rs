@@ -1,0 +1,345 @@
+//! The way into an account: session, belonging, admin, in one SQL statement; and once more under the
+//! account's lock before anything is changed.
+
+use super::{Account, Creation, SUSPENDED, change, not_admin};
+use crate::{
+    domain::{
+        Db, Refused,
+        audit::{self, Actor as AuditActor, Circumstances, Outcome, Recorded},
+        db::Sql,
+        identity::{Person, presence},
+        readers::Readers,
+        scope::{Credential, Origin, Principal},
+    },
+    entity::audit_event,
+};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, FromQueryResult, Value};
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+/// On whose behalf a request about an account is answered. Who it is stands here alone: what acts for
+/// an account without being a person would come through the same door.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    pub person: Person,
+    pub account: Account,
+}
+
+impl Admin {
+    pub fn id(&self) -> Uuid {
+        self.person.user_id
+    }
+
+    fn audited(&self) -> AuditActor {
+        self.person.audited()
+    }
+}
+
+/// A handle on one account. `$1` is the account in every statement; `values` follow from `$2`.
+pub(in crate::domain) trait OfAccount {
+    type Connection: ConnectionTrait;
+    fn account_id(&self) -> Uuid;
+    fn connection(&self) -> &Self::Connection;
+
+    async fn first<R: FromQueryResult>(&self, sql: &str, values: Vec<Value>) -> Result<Option<R>, DbErr> {
+        self.connection().first(sql, with_account(self.account_id(), values)).await
+    }
+
+    async fn list<R: DeserializeOwned>(
+        &self,
+        columns: &[&str],
+        rows: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<R>, DbErr> {
+        self.connection().list(columns, rows, with_account(self.account_id(), values)).await
+    }
+}
+
+fn with_account(account: Uuid, values: Vec<Value>) -> Vec<Value> {
+    std::iter::once(account.into()).chain(values).collect()
+}
+
+/// An admitted request about an account that reads. Made only by [`AccountScope::admit`].
+pub struct AccountScope {
+    db: Db,
+    credential: Credential,
+    actor: Admin,
+    origin: Origin,
+}
+
+impl OfAccount for AccountScope {
+    type Connection = Readers;
+    fn account_id(&self) -> Uuid {
+        self.actor.account.id
+    }
+    fn connection(&self) -> &Readers {
+        self.db.read()
+    }
+}
+
+impl AccountScope {
+    /// Who is it, and an admin of this account? One SQL statement; a refusal costs more, because it is
+    /// audited and explained.
+    ///
+    /// # Errors
+    /// [`Refused::SignedOut`], [`Refused::Hidden`] (no such account, or they do not belong to it: the
+    /// same answer), [`Refused::Suspended`], [`Refused::NotAdmin`].
+    pub async fn admit(
+        db: &Db,
+        credential: Credential,
+        account: Uuid,
+        origin: Origin,
+    ) -> Result<Self, Refused> {
+        let row = Row::load(db.read(), &credential, account, db.now_ms()).await?;
+        let row = row.ok_or(Refused::SignedOut)?;
+        let last_seen_at = row.last_seen_at;
+        let (actor, verdict) = row.judge()?;
+        if let Err(verdict) = verdict {
+            let refused = verdict.explain(db.read(), actor.account.id).await?;
+            note_refusal(db, actor.account.id, &actor.audited(), &origin, &refused).await;
+            return Err(refused);
+        }
+        presence::seen(db, &Principal::User(actor.person.clone()), None, last_seen_at);
+        Ok(Self { db: db.clone(), credential, actor, origin })
+    }
+
+    pub fn actor(&self) -> &Admin {
+        &self.actor
+    }
+
+    /// Milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        self.db.now_ms()
+    }
+
+    /// The same admission once more, to draw a page after [`AccountScope::write`] took this one.
+    pub fn again(&self) -> Self {
+        Self {
+            db: self.db.clone(),
+            credential: self.credential.clone(),
+            actor: self.actor.clone(),
+            origin: self.origin.clone(),
+        }
+    }
+
+    /// Writes down that a page was refused to an admin, and hands the refusal on.
+    pub async fn refuse(&self, refused: impl Into<Refused>) -> Refused {
+        let refused = refused.into();
+        note_refusal(&self.db, self.actor.account.id, &self.actor.audited(), &self.origin, &refused).await;
+        refused
+    }
+
+    /// Opens a transaction, locks the account, admits again, makes the change, sees that an active
+    /// admin remains, writes the audit rows and commits; or rolls everything back and audits the
+    /// refusal.
+    ///
+    /// # Errors
+    /// What `change` refuses, what [`AccountScope::admit`] would refuse by now, and
+    /// [`super::super::Conflict::LastAdmin`].
+    pub async fn write<T>(
+        self,
+        change: impl AsyncFnOnce(&mut AccountWrite) -> Result<Recorded<T>, Refused>,
+    ) -> Result<T, Refused> {
+        match self.attempt(change).await {
+            Err(refused) => Err(self.refuse(refused).await),
+            done => done,
+        }
+    }
+
+    async fn attempt<T>(
+        &self,
+        change: impl AsyncFnOnce(&mut AccountWrite) -> Result<Recorded<T>, Refused>,
+    ) -> Result<T, Refused> {
+        let account = self.actor.account.id;
+        let tx = self.db.begin().await?;
+        lock(&tx, account).await?;
+        // The time is read under the lock, so that events are in the order of their times.
+        let now = self.db.now_ms();
+        let row = Row::load(&tx, &self.credential, account, now).await?.ok_or(Refused::SignedOut)?;
+        let (actor, verdict) = row.judge()?;
+        if let Err(verdict) = verdict {
+            tx.rollback().await?;
+            return Err(verdict.explain(self.db.read(), account).await?);
+        }
+        let mut write = AccountWrite { tx, actor };
+        let done = match change(&mut write).await {
+            Ok(recorded) => change::ensure_one_remains(&write).await.map(|()| recorded),
+            Err(refused) => Err(refused),
+        };
+        let AccountWrite { tx, actor } = write;
+        match done {
+            Ok(recorded) => {
+                let (value, entries) = recorded.into_parts();
+                let by = actor.audited();
+                let about =
+                    Circumstances { actor: &by, origin: &self.origin, at: now, outcome: Outcome::Done };
+                audit::of_account(&tx, account, &about, &entries).await?;
+                tx.commit().await?;
+                Ok(value)
+            }
+            Err(refused) => {
+                tx.rollback().await?;
+                Err(refused)
+            }
+        }
+    }
+}
+
+/// An admitted request that changes an account: transaction open, account locked, everything checked
+/// again.
+#[must_use = "a change is only kept by the commit at the end of AccountScope::write"]
+pub struct AccountWrite {
+    tx: DatabaseTransaction,
+    actor: Admin,
+}
+
+impl OfAccount for AccountWrite {
+    type Connection = DatabaseTransaction;
+    fn account_id(&self) -> Uuid {
+        self.actor.account.id
+    }
+    fn connection(&self) -> &DatabaseTransaction {
+        &self.tx
+    }
+}
+
+impl AccountWrite {
+    /// As it stands under the lock.
+    pub(super) fn account(&self) -> &Account {
+        &self.actor.account
+    }
+
+    pub(super) fn actor_id(&self) -> Uuid {
+        self.actor.id()
+    }
+
+    /// Runs a change; answers how many rows it touched.
+    pub(super) async fn run(&self, sql: &str, values: Vec<Value>) -> Result<u64, DbErr> {
+        self.tx.run(sql, with_account(self.account_id(), values)).await
+    }
+}
+
+/// Locks an account, in a statement of its own as [`scope`](crate::domain::scope) locks a workspace.
+///
+/// # Errors
+/// [`Refused::Hidden`] where there is none.
+pub(super) async fn lock(tx: &DatabaseTransaction, account: Uuid) -> Result<(), Refused> {
+    #[derive(FromQueryResult)]
+    struct Locked {
+        #[expect(dead_code, reason = "a row is all that is asked for")]
+        id: Uuid,
+    }
+    let sql = match tx.get_database_backend() {
+        DbBackend::Postgres => "SELECT id FROM accounts WHERE id = $1 FOR NO KEY UPDATE",
+        _ => "SELECT id FROM accounts WHERE id = $1",
+    };
+    let locked: Option<Locked> = tx.first(sql, vec![account.into()]).await?;
+    locked.map(drop).ok_or(Refused::Hidden)
+}
+
+/// Audits a refusal in a transaction of its own: the one that was refused is gone.
+pub(super) async fn note_refusal(
+    db: &Db,
+    account: Uuid,
+    by: &AuditActor,
+    origin: &Origin,
+    refused: &Refused,
+) {
+    let Some(entry) = audit::refusal(origin, refused) else { return };
+    let written = async {
+        let tx = db.begin().await?;
+        lock(&tx, account).await?;
+        let now = db.now_ms();
+        let whose = audit_event::Column::AccountId.eq(account);
+        if audit::is_flood(&tx, whose, by, &entry.0, now).await? {
+            tracing::warn!(route = origin.route, "refused too often to be audited each time");
+            return tx.rollback().await.map_err(Refused::from);
+        }
+        let about = Circumstances { actor: by, origin, at: now, outcome: Outcome::Refused };
+        audit::of_account(&tx, account, &about, &[entry]).await?;
+        tx.commit().await.map_err(Refused::from)
+    };
+    if let Err(error) = written.await {
+        tracing::error!(%error, "a refusal could not be audited");
+    }
+}
+
+/// All that decides, as one row.
+#[derive(FromQueryResult)]
+struct Row {
+    session_id: Uuid,
+    last_seen_at: i64,
+    user_id: Uuid,
+    user_name: String,
+    email: String,
+    is_verified: bool,
+    account_id: Option<Uuid>,
+    account_name: Option<String>,
+    workspace_creation: Option<String>,
+    created_at: Option<i64>,
+    people: Option<i64>,
+    is_suspended: Option<bool>,
+    is_admin: Option<bool>,
+}
+
+/// What is wrong, once it is known that somebody belongs to the account.
+enum Verdict {
+    Suspended,
+    NotAdmin,
+}
+
+impl Row {
+    async fn load(
+        connection: &impl ConnectionTrait,
+        credential: &Credential,
+        account: Uuid,
+        now: i64,
+    ) -> Result<Option<Self>, DbErr> {
+        let sql = "SELECT s.id AS session_id, s.last_seen_at, u.id AS user_id, u.name AS user_name, u.email,
+                u.email_verified_at IS NOT NULL AS is_verified,
+                a.id AS account_id, a.name AS account_name, a.workspace_creation, a.created_at, a.people,
+                a.suspended_at IS NOT NULL AS is_suspended, p.is_admin
+            FROM sessions s
+            JOIN users u ON u.id = s.user_id AND u.suspended_at IS NULL
+            LEFT JOIN account_people p ON p.account_id = $2 AND p.user_id = u.id
+            LEFT JOIN accounts a ON a.id = p.account_id
+            WHERE s.token_hash = $1 AND s.expires_at > $3";
+        connection.first(sql, vec![credential.token_hash().into(), account.into(), now.into()]).await
+    }
+
+    /// # Errors
+    /// [`Refused::Hidden`] for who does not belong to the account; what else is wrong is in the verdict.
+    fn judge(self) -> Result<(Admin, Result<(), Verdict>), Refused> {
+        let (Some(id), Some(name), Some(creation), Some(created_at), Some(people)) =
+            (self.account_id, self.account_name, self.workspace_creation, self.created_at, self.people)
+        else {
+            return Err(Refused::Hidden);
+        };
+        let verdict = if self.is_suspended.unwrap_or(true) {
+            Err(Verdict::Suspended)
+        } else if !self.is_admin.unwrap_or(false) {
+            Err(Verdict::NotAdmin)
+        } else {
+            Ok(())
+        };
+        let creation = Creation::of(&creation).unwrap_or(Creation::Admins);
+        let person = Person {
+            session_id: self.session_id,
+            user_id: self.user_id,
+            name: self.user_name,
+            email: self.email,
+            is_verified: self.is_verified,
+        };
+        let account = Account { id, name, creation, created_at, people };
+        Ok((Admin { person, account }, verdict))
+    }
+}
+
+impl Verdict {
+    async fn explain(self, connection: &impl ConnectionTrait, account: Uuid) -> Result<Refused, DbErr> {
+        match self {
+            Self::Suspended => Ok(Refused::Suspended(SUSPENDED)),
+            Self::NotAdmin => not_admin(connection, account).await,
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! Decisions for the customer's own services: may this subject do that?
+//!
+//! A question is a subject and the scope it would need: the action and the type of the resource. What
+//! answers it is what answers every request of ours: an active membership, and what its roles hold.
+//! [`search`] turns the question round: who may, what may be done, to what.
+
+mod search;
+
+pub use search::{MOST_FOUND, Slice, actions, resources, subjects};
+
+use super::{
+    Db, Email, Refused,
+    roles::{self, Role, Roles},
+    scope::{Asked, Credential, Origin, ReadScope, Scoped},
+};
+use crate::policy::{Permission, Scope, perm};
+use sea_orm::{FromQueryResult, Value};
+use std::{collections::BTreeMap, iter, mem};
+use uuid::Uuid;
+
+/// Questions that one batch takes.
+pub const MOST_AT_ONCE: usize = 1_000;
+
+/// Of whom it is asked. Nobody else's id is ever taken for one of these.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    User(Uuid),
+    /// By an address that they confirmed.
+    Email(String),
+    /// By what the customer's own application calls a member.
+    External(String),
+    ApiKey(Uuid),
+    /// Of a type, or with an id, that nobody here can have.
+    Nobody,
+}
+
+impl Subject {
+    /// Reads the type and the id of a subject. An id is a member's own external id unless it has the
+    /// form of a user's id or of an address, which external ids never have.
+    pub fn read(kind: &str, id: &str) -> Self {
+        match (kind, Uuid::try_parse(id)) {
+            ("user", Ok(id)) => Self::User(id),
+            ("user", Err(_)) if id.contains('@') => {
+                Email::parse(id).map_or(Self::Nobody, |email| Self::Email(email.to_string()))
+            }
+            ("user", Err(_)) if !id.contains('\0') => Self::External(id.to_owned()),
+            ("api_key", Ok(id)) => Self::ApiKey(id),
+            _ => Self::Nobody,
+        }
+    }
+
+    /// What finds the membership `sm` of this workspace: its tables and condition, where `{subject}` is
+    /// the place of [`Subject::value`].
+    const fn found_by(&self) -> Option<&'static str> {
+        match self {
+            Self::User(_) => Some(USER_BY_ID),
+            Self::Email(_) => Some(USER_BY_EMAIL),
+            Self::External(_) => Some(USER_BY_EXTERNAL_ID),
+            Self::ApiKey(_) => Some(API_KEY),
+            Self::Nobody => None,
+        }
+    }
+
+    /// The columns `id` and `text` by which a membership that was found is known again.
+    const fn told_by(&self) -> &'static str {
+        match self {
+            Self::User(_) => "sm.user_id AS id, CAST(NULL AS TEXT) AS text",
+            Self::ApiKey(_) => "sm.api_key_id AS id, CAST(NULL AS TEXT) AS text",
+            Self::Email(_) => "CAST(NULL AS UUID) AS id, su.email AS text",
+            Self::External(_) => "CAST(NULL AS UUID) AS id, sm.external_id AS text",
+            Self::Nobody => "",
+        }
+    }
+
+    fn value(&self) -> Value {
+        match self {
+            Self::User(id) | Self::ApiKey(id) => (*id).into(),
+            Self::Email(text) | Self::External(text) => text.as_str().into(),
+            Self::Nobody => Value::String(None),
+        }
+    }
+}
+
+const USER_BY_ID: &str = "members sm JOIN users su ON su.id = sm.user_id AND su.suspended_at IS NULL
+    WHERE sm.workspace_id = {workspace} AND sm.user_id {subject}";
+const USER_BY_EMAIL: &str = "users su JOIN members sm ON sm.workspace_id = {workspace} AND sm.user_id = su.id
+    WHERE su.email {subject} AND su.email_verified_at IS NOT NULL AND su.suspended_at IS NULL";
+const USER_BY_EXTERNAL_ID: &str = "members sm JOIN users su ON su.id = sm.user_id AND su.suspended_at IS NULL
+    WHERE sm.workspace_id = {workspace} AND sm.external_id {subject}";
+const API_KEY: &str = "members sm JOIN api_keys sk ON sk.id = sm.api_key_id AND sk.revoked_at IS NULL
+        AND COALESCE(sk.expires_at > {now}, TRUE)
+    WHERE sm.workspace_id = {workspace} AND sm.api_key_id {subject}";
+
+/// One question.
+#[derive(Clone, Debug)]
+pub struct Question {
+    pub subject: Subject,
+    /// The action's name and the resource's type, as they were sent.
+    pub action: String,
+    pub kind: String,
+}
+
+impl Question {
+    /// The scope that is asked for.
+    ///
+    /// # Errors
+    /// Why it can be none, as a sentence: nobody holds such a thing.
+    fn scope(&self) -> Result<Scope, String> {
+        asked_for(&self.action, &self.kind)
+    }
+}
+
+/// `read` and `record` are `read:record`.
+fn asked_for(action: &str, kind: &str) -> Result<Scope, String> {
+    let text = format!("{action}:{kind}");
+    // What is asked for is one thing; only a grant can stand for many.
+    if text.contains('*') {
+        return Err("A question names one action and one type; “*” stands for many in a grant only.".into());
+    }
+    Scope::parse(&text).map_err(|error| error.to_string())
+}
+
+/// The answer, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    pub is_allowed: bool,
+    pub why: Why,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// This role holds a grant that covers it.
+    Granted { scope: String, role: String, grant: String },
+    /// No active member of this workspace: unknown, no member, suspended or over, all the same.
+    NoMembership,
+    /// A member without it; these roles would give it.
+    NotGranted { scope: String, roles: Vec<String> },
+    /// No scope can be called that.
+    NoSuchScope(String),
+}
+
+impl From<Why> for Decision {
+    fn from(why: Why) -> Self {
+        Self { is_allowed: matches!(why, Why::Granted { .. }), why }
+    }
+}
+
+/// What a subject holds, as it was found: `active developer viewer`.
+struct Standing<'a>(Option<&'a str>);
+
+impl Standing<'_> {
+    /// The roles of an active member.
+    fn roles<'r>(&self, all: &'r Roles) -> Option<Vec<&'r Role>> {
+        let (status, slugs) = self.0?.split_once(' ')?;
+        (status == "active").then(|| all.joined(slugs))
+    }
+
+    fn decide(&self, all: &Roles, question: &Question) -> Decision {
+        let scope = match question.scope() {
+            Ok(scope) => scope,
+            Err(complaint) => return Why::NoSuchScope(complaint).into(),
+        };
+        let Some(held) = self.roles(all) else { return Why::NoMembership.into() };
+        match held.iter().find(|role| role.holdings.allows(&scope)) {
+            Some(role) => {
+                let grant = grant_for(role, &scope);
+                Why::Granted { scope: scope.to_string(), role: role.slug.clone(), grant }.into()
+            }
+            None => {
+                let would = all.iter().filter(|role| role.holdings.allows(&scope));
+                let roles = would.map(|role| role.slug.clone()).collect();
+                Why::NotGranted { scope: scope.to_string(), roles }.into()
+            }
+        }
+    }
+}
+
+/// The grant of this role that covers the scope; an Owner needs none.
+fn grant_for(role: &Role, scope: &Scope) -> String {
+    if role.is_owner {
+        return "*:*".to_owned();
+    }
+    let permission = scope.permission().filter(|permission| role.holdings.has(*permission));
+    let own = role
+        .application_scopes
+        .iter()
+        .find(|grant| Scope::parse(grant).is_ok_and(|grant| grant.covers(scope)));
+    permission.map(Permission::scope).map_or_else(|| own.cloned().unwrap_or_default(), str::to_owned)
+}
+
+/// Admits the service that asks and answers its question, by one SQL statement.
+///
+/// # Errors
+/// As [`ReadScope::admit`].
+pub async fn decide(
+    db: &Db,
+    credential: Credential,
+    asked: Asked<'_>,
+    origin: Origin,
+    question: &Question,
+) -> Result<Decision, Refused> {
+    let found_by = question.subject.found_by().map(|from| {
+        let from = from.replace("{workspace}", "m.workspace_id").replace("{now}", "$3");
+        let subject = "SELECT sm.status || ' ' || sm.role_set FROM ";
+        (format!("({subject}{})", from.replace("{subject}", "= $4")), question.subject.value())
+    });
+    let (scope, standing) =
+        ReadScope::<perm::CheckAccess>::admit_about(db, credential, asked, origin, found_by).await?;
+    Ok(Standing(standing.as_deref()).decide(&scope.actor().all_roles, question))
+}
+
+#[derive(FromQueryResult)]
+struct Found {
+    /// The place of [`Subject::found_by`] among those that were asked for.
+    place: i32,
+    standing: String,
+    id: Option<Uuid>,
+    text: Option<String>,
+}
+
+/// Answers many questions, whose subjects are looked up by one SQL statement.
+///
+/// # Errors
+/// The database's own.
+pub async fn decide_all(
+    scope: &ReadScope<perm::CheckAccess>,
+    questions: &[Question],
+) -> Result<Vec<Decision>, Refused> {
+    let standings = standings(scope, questions).await?;
+    let all = &scope.actor().all_roles;
+    let answer = |question: &Question| {
+        Standing(standings.get(&question.subject).map(String::as_str)).decide(all, question)
+    };
+    Ok(questions.iter().map(answer).collect())
+}
+
+async fn standings(
+    scope: &ReadScope<perm::CheckAccess>,
+    questions: &[Question],
+) -> Result<BTreeMap<Subject, String>, Refused> {
+    // By the way in which each is found, which is the way by which its answer is told: an address that
+    // was not confirmed finds nobody, whoever else was asked about.
+    let mut ways: Vec<Vec<&Subject>> = Vec::new();
+    for subject in questions.iter().map(|question| &question.subject) {
+        match ways.iter_mut().find(|way| mem::discriminant(way[0]) == mem::discriminant(subject)) {
+            Some(way) if way.contains(&subject) => {}
+            Some(way) => way.push(subject),
+            None if subject.found_by().is_some() => ways.push(vec![subject]),
+            None => {}
+        }
+    }
+    if ways.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let mut values: Vec<Value> = vec![scope.now_ms().into()];
+    let mut parts = Vec::new();
+    for (place, way) in ways.iter().enumerate() {
+        // As many as a power of two, so that there are few statements to prepare.
+        let padded = way.iter().chain(iter::repeat(&way[0])).take(way.len().next_power_of_two());
+        let places: Vec<String> = padded
+            .map(|subject| {
+                values.push(subject.value());
+                format!("${}", values.len() + 1)
+            })
+            .collect();
+        let from = way[0].found_by().unwrap_or_default();
+        let from = from.replace("{workspace}", "$1").replace("{now}", "$2");
+        let from = from.replace("{subject}", &format!("IN ({})", places.join(", ")));
+        parts.push(format!(
+            "SELECT {place} AS place, sm.status || ' ' || sm.role_set AS standing, {} FROM {from}",
+            way[0].told_by()
+        ));
+    }
+    // Where no key is asked about, the time must still stand somewhere.
+    let sql = format!("SELECT * FROM ({}) AS found WHERE $2 > 0", parts.join(" UNION ALL "));
+    let rows: Vec<Found> = scope.all(&sql, values).await?;
+    let found = rows.into_iter().filter_map(|row| {
+        let way = ways.get(usize::try_from(row.place).ok()?)?;
+        let subject = match way[0] {
+            Subject::User(_) => Subject::User(row.id?),
+            Subject::ApiKey(_) => Subject::ApiKey(row.id?),
+            Subject::Email(_) => Subject::Email(row.text?),
+            Subject::External(_) => Subject::External(row.text?),
+            Subject::Nobody => return None,
+        };
+        Some((subject, row.standing))
+    });
+    Ok(found.collect())
+}
+
+/// What [`search`] needs of a subject: the roles that it holds, if it is an active member.
+async fn roles_held(
+    scope: &ReadScope<perm::CheckAccess>,
+    subject: &Subject,
+) -> Result<Option<Vec<Role>>, Refused> {
+    let question = Question { subject: subject.clone(), action: String::new(), kind: String::new() };
+    let standings = standings(scope, &[question]).await?;
+    let held = Standing(standings.get(subject).map(String::as_str)).roles(&scope.actor().all_roles);
+    Ok(held.map(|held| held.into_iter().cloned().collect()))
+}
+
+/// True if somebody with these roles may do it.
+fn allows(held: &[Role], action: &str, kind: &str) -> bool {
+    let held: Vec<&Role> = held.iter().collect();
+    asked_for(action, kind).is_ok_and(|scope| roles::holdings(&held).allows(&scope))
+}

@@ -1,0 +1,234 @@
+//! The question turned round: who may do this, what may be done, to which resources.
+
+use super::{Subject, allows, asked_for, roles_held};
+use crate::{
+    domain::{
+        Invalid, Refused, resources,
+        roles::{self, Role},
+        scope::{ReadScope, Scoped},
+    },
+    policy::{Permission, perm},
+};
+use sea_orm::{FromQueryResult, Value};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// Results that one page has at most.
+pub const MOST_FOUND: usize = 100;
+
+/// One page of what was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slice<T> {
+    pub found: Vec<T>,
+    /// Where to go on; `None` on the last page.
+    pub next: Option<String>,
+}
+
+/// Where a search for subjects goes on: after this member among those with these roles.
+#[derive(Serialize, Deserialize)]
+struct Place(String, Uuid);
+
+/// A page link, opaque to who asks.
+fn token(place: &impl Serialize) -> String {
+    hex::encode(serde_json::to_vec(place).unwrap_or_default())
+}
+
+fn place<T: for<'a> Deserialize<'a>>(token: &str) -> Result<T, Refused> {
+    let read = hex::decode(token).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    read.ok_or_else(|| Invalid::field("page.token", "This token is of no page that was found here.").into())
+}
+
+#[derive(FromQueryResult)]
+struct Headcount {
+    role_set: String,
+    people: i64,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    id: Uuid,
+    role_set: String,
+    name: String,
+}
+
+/// The ids of the subjects of a type that may do it: of each the external id, where it has one. Two SQL
+/// statements, whatever the page: those with the same roles are next to each other in an index, and the
+/// counts tell where to look.
+///
+/// # Errors
+/// [`Refused::Invalid`] for a token that is none.
+pub async fn subjects(
+    scope: &ReadScope<perm::CheckAccess>,
+    kind: &str,
+    action: &str,
+    resource_kind: &str,
+    limit: usize,
+    after: Option<&str>,
+) -> Result<Slice<String>, Refused> {
+    let (after, nobody) = (after.map(place::<Place>).transpose()?, Slice { found: Vec::new(), next: None });
+    let (Ok(asked), true) = (asked_for(action, resource_kind), ["user", "api_key"].contains(&kind)) else {
+        return Ok(nobody);
+    };
+    let all = &scope.actor().all_roles;
+    let sql = "SELECT h.role_set, h.people FROM headcounts h
+        WHERE h.workspace_id = $1 AND h.status = 'active' AND h.kind = $2 AND h.people > 0
+        ORDER BY h.role_set";
+    let counts: Vec<Headcount> = scope.all(sql, vec![kind.into()]).await?;
+    let allowed = counts.iter().filter(|some| roles::holdings(&all.joined(&some.role_set)).allows(&asked));
+    let from = after.as_ref().map_or("", |place| place.0.as_str());
+    // Enough of them to fill a page, by the counts; one page may end early where users are suspended.
+    let (mut sets, mut expected) = (Vec::new(), 0);
+    for some in allowed.skip_while(|some| some.role_set.as_str() < from) {
+        sets.push(&some.role_set);
+        let is_begun = after.is_some() && some.role_set == from;
+        expected += if is_begun { 0 } else { some.people };
+        if expected > i64::try_from(limit).unwrap_or(i64::MAX) || sets.len() == MOST_SETS {
+            break;
+        }
+    }
+    let Some(last_set) = sets.last().map(|set| (*set).clone()) else { return Ok(nobody) };
+    let more_sets = counts
+        .iter()
+        .any(|some| some.role_set > last_set && roles::holdings(&all.joined(&some.role_set)).allows(&asked));
+    let rows = members(scope, kind, &sets, limit, after.as_ref()).await?;
+    let is_cut = rows.len() > limit;
+    let end = match (is_cut, more_sets) {
+        (true, _) => rows.get(limit.saturating_sub(1)).map(|row| Place(row.role_set.clone(), row.id)),
+        // Past everybody who has the last of these sets.
+        (false, true) => Some(Place(last_set, Uuid::max())),
+        (false, false) => None,
+    };
+    let found = rows.into_iter().take(limit).map(|row| row.name).collect();
+    Ok(Slice { found, next: end.as_ref().map(token) })
+}
+
+/// Combinations of roles that one statement looks at.
+const MOST_SETS: usize = 16;
+
+async fn members(
+    scope: &ReadScope<perm::CheckAccess>,
+    kind: &str,
+    sets: &[&String],
+    limit: usize,
+    after: Option<&Place>,
+) -> Result<Vec<Row>, Refused> {
+    let live = match kind {
+        "user" => "JOIN users u ON u.id = m.user_id AND u.suspended_at IS NULL",
+        _ => {
+            "JOIN api_keys k ON k.id = m.api_key_id AND k.revoked_at IS NULL
+                AND COALESCE(k.expires_at > $3, TRUE)"
+        }
+    };
+    let mut values: Vec<Value> =
+        vec![kind.into(), scope.now_ms().into(), i64::try_from(limit + 1).unwrap_or(i64::MAX).into()];
+    let parts: Vec<String> = sets
+        .iter()
+        .map(|set| {
+            values.push(set.as_str().into());
+            let set_at = values.len() + 1;
+            let start = match after.filter(|place| place.0 == **set) {
+                Some(place) => {
+                    values.push(place.1.into());
+                    format!("AND m.id > ${}", values.len() + 1)
+                }
+                None => String::new(),
+            };
+            format!(
+                "SELECT * FROM (SELECT m.id, m.role_set, m.external_id, m.user_id, m.api_key_id
+                FROM members m {live} WHERE m.workspace_id = $1 AND m.status = 'active' AND m.kind = $2
+                    AND m.role_set = ${set_at} {start} ORDER BY m.id LIMIT $4) AS part"
+            )
+        })
+        .collect();
+    let sql = format!(
+        "SELECT id, role_set, external_id, user_id, api_key_id FROM ({}) AS found
+        WHERE $3 > 0 ORDER BY role_set, id LIMIT $4",
+        parts.join(" UNION ALL ")
+    );
+    let rows: Vec<Known> = scope.all(&sql, values).await?;
+    Ok(rows.into_iter().map(Row::from).collect())
+}
+
+#[derive(FromQueryResult)]
+struct Known {
+    id: Uuid,
+    role_set: String,
+    external_id: Option<String>,
+    user_id: Option<Uuid>,
+    api_key_id: Option<Uuid>,
+}
+
+impl From<Known> for Row {
+    fn from(known: Known) -> Self {
+        let id = known.user_id.or(known.api_key_id).map(|id| id.to_string()).unwrap_or_default();
+        Self { id: known.id, role_set: known.role_set, name: known.external_id.unwrap_or(id) }
+    }
+}
+
+/// The registered resources of a type on which the subject may do it.
+///
+/// # Errors
+/// [`Refused::Invalid`] for a token that is none.
+pub async fn resources(
+    scope: &ReadScope<perm::CheckAccess>,
+    subject: &Subject,
+    action: &str,
+    kind: &str,
+    limit: usize,
+    after: Option<&str>,
+) -> Result<Slice<String>, Refused> {
+    let after: Option<String> = after.map(place).transpose()?;
+    let held = roles_held(scope, subject).await?;
+    if !held.is_some_and(|held| allows(&held, action, kind)) {
+        return Ok(Slice { found: Vec::new(), next: None });
+    }
+    let mut found = resources::ids(scope, kind, after.as_deref(), limit + 1).await?;
+    let is_cut = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| is_cut).map(token);
+    Ok(Slice { found, next })
+}
+
+/// The actions that the subject may do on resources of a type, of those that some role of the workspace
+/// or the catalogue names.
+///
+/// # Errors
+/// [`Refused::Invalid`] for a token that is none.
+pub async fn actions(
+    scope: &ReadScope<perm::CheckAccess>,
+    subject: &Subject,
+    kind: &str,
+    limit: usize,
+    after: Option<&str>,
+) -> Result<Slice<String>, Refused> {
+    let after: Option<String> = after.map(place).transpose()?;
+    let Some(held) = roles_held(scope, subject).await? else {
+        return Ok(Slice { found: Vec::new(), next: None });
+    };
+    let mut found: Vec<String> = named_actions(scope, kind)
+        .into_iter()
+        .filter(|action| after.as_deref().is_none_or(|after| *action > after))
+        .filter(|action| allows(&held, action, kind))
+        .map(str::to_owned)
+        .collect();
+    let is_cut = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| is_cut).map(token);
+    Ok(Slice { found, next })
+}
+
+/// What is done to things of this type, in the words of the workspace's roles: an action that is granted
+/// for any type counts for this one too.
+fn named_actions<'a>(scope: &'a ReadScope<perm::CheckAccess>, kind: &str) -> BTreeSet<&'a str> {
+    let catalogue = Permission::ALL.iter().map(|permission| permission.scope());
+    let own = scope.actor().all_roles.iter().flat_map(|role: &Role| &role.application_scopes);
+    catalogue
+        .chain(own.map(String::as_str))
+        .filter_map(|scope| scope.split_once(':'))
+        .filter(|(action, of)| {
+            *action != "*" && (*of == "*" || of.split(':').next() == kind.split(':').next())
+        })
+        .map(|(action, _)| action)
+        .collect()
+}

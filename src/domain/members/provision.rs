@@ -1,0 +1,167 @@
+//! Users whom a service enters, and what the customer's own applications call them.
+
+use super::change::{self, RolesChanged, Subject};
+use crate::{
+    domain::{
+        Conflict, Email, Event, ExternalId, Invalid, Name, Recorded, Refused, accounts, identity,
+        invitations, roles,
+        scope::{Scoped, WriteScope},
+    },
+    entity::{account_person, invitation, member, user},
+    policy::perm,
+    random,
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
+use uuid::Uuid;
+
+/// Somebody to be entered.
+#[derive(Clone, Debug)]
+pub struct Newcomer {
+    pub email: Email,
+    pub name: Name,
+    pub external_id: Option<ExternalId>,
+    /// Slugs of the roles that they get.
+    pub roles: Vec<String>,
+}
+
+/// Somebody who was entered or changed.
+#[derive(Clone, Debug)]
+pub struct Entered {
+    pub user_id: Uuid,
+    pub external_id: Option<String>,
+    /// Slugs of their own roles.
+    pub roles: Vec<String>,
+}
+
+/// Makes somebody a member at once: a person of the account, or an address that nobody has yet. That
+/// user has no password until whoever reads the mailbox chooses one, and no confirmed address until then.
+///
+/// # Errors
+/// [`Conflict::AlreadyMember`]; [`Conflict::SomebodyElses`] for the address of a user of other accounts,
+/// who is invited instead; [`Refused::Invalid`] on `role` or `external_id`; [`Refused::Ceiling`].
+pub async fn provision(
+    s: &mut WriteScope<perm::InviteMembers>,
+    new: &Newcomer,
+) -> Result<Recorded<Entered>, Refused> {
+    let all = s.actor().all_roles.clone();
+    let given = all.chosen(&new.roles)?;
+    s.actor().holdings.may_invite(given.iter().map(|role| &role.holdings))?;
+    let known = user::Entity::find().filter(user::Column::Email.eq(new.email.as_str())).lock_shared();
+    let user_id = match known.one(s.connection()).await? {
+        Some(known) => admissible(s, &known).await?,
+        None => enter(s, new).await?,
+    };
+    let pending =
+        s.open().update::<invitation::Entity>().filter(invitation::Column::Email.eq(new.email.as_str()));
+    s.open().apply(invitations::ended(pending, "cancelled", s.now_ms())).await?;
+    let ids: Vec<Uuid> = given.iter().map(|role| role.id).collect();
+    let answers = s.actor().principal.answers();
+    let id = change::join(s.open(), user_id, change::Origin::Service(answers), &ids).await?;
+    if let Some(external_id) = &new.external_id {
+        call(s, id, Some(external_id)).await?;
+    }
+    let member = Subject::load(s, &all, id).await?;
+    let entered = Entered {
+        user_id,
+        external_id: new.external_id.as_ref().map(ToString::to_string),
+        roles: given.iter().map(|role| role.slug.clone()).collect(),
+    };
+    let event = Event::UserProvisioned { roles: roles::names(&given) };
+    Ok(Recorded::new(entered, event, member.target()))
+}
+
+/// Who has an account of their own is entered only where they belong to this account already.
+async fn admissible(s: &WriteScope<perm::InviteMembers>, known: &user::Model) -> Result<Uuid, Refused> {
+    let present = s.find::<member::Entity>().filter(member::Column::UserId.eq(known.id));
+    if present.one(s.connection()).await?.is_some() {
+        return Err(Conflict::AlreadyMember.into());
+    }
+    let account = s.actor().workspace.account_id;
+    // Held, so that nobody takes them out of the account meanwhile.
+    let person = account_person::Entity::find_by_id((account, known.id)).lock_shared();
+    match person.one(s.connection()).await? {
+        Some(_) if known.suspended_at.is_none() => Ok(known.id),
+        Some(_) => Err(Refused::NotAllowed("This user is suspended.")),
+        None => Err(Conflict::SomebodyElses.into()),
+    }
+}
+
+async fn enter(s: &WriteScope<perm::InviteMembers>, new: &Newcomer) -> Result<Uuid, Refused> {
+    let (now, id) = (s.now_ms(), random::id(s.now_ms()));
+    let row = user::ActiveModel {
+        id: Set(id),
+        email: Set(new.email.to_string()),
+        name: Set(new.name.to_string()),
+        password_hash: Set(identity::NO_PASSWORD.to_owned()),
+        email_verified_at: Set(None),
+        suspended_at: Set(None),
+        created_at: Set(now),
+    };
+    if let Err(error) = user::Entity::insert(row).exec_without_returning(s.connection()).await {
+        let taken = crate::domain::refused::is_duplicate(&error);
+        return Err(if taken { Conflict::SomebodyElses.into() } else { error.into() });
+    }
+    accounts::enter(s.connection(), s.actor().workspace.account_id, id, false, now).await?;
+    Ok(id)
+}
+
+/// Writes what the customer's applications call a member.
+async fn call<P>(s: &WriteScope<P>, id: Uuid, external_id: Option<&ExternalId>) -> Result<(), Refused> {
+    if let Some(external_id) = external_id {
+        let taken = s.find::<member::Entity>().filter(member::Column::ExternalId.eq(external_id.as_str()));
+        if taken.filter(member::Column::Id.ne(id)).one(s.connection()).await?.is_some() {
+            let sentence = "Another member of this workspace has this external id.";
+            return Err(Invalid::field("external_id", sentence).into());
+        }
+    }
+    let row = s.open().update::<member::Entity>().filter(member::Column::Id.eq(id));
+    let value = external_id.map(ToString::to_string);
+    s.open().apply_to_one(row.col_expr(member::Column::ExternalId, Expr::value(value))).await
+}
+
+/// What to change about a user; what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct UserChange {
+    /// Slugs: exactly these roles of their own.
+    pub roles: Option<Vec<String>>,
+    /// `Some(None)` takes it away.
+    pub external_id: Option<Option<ExternalId>>,
+}
+
+/// Changes a user in this workspace, by their own id.
+///
+/// # Errors
+/// As [`change::change_roles`]; [`Refused::Hidden`] for who is no member here, [`Refused::Ceiling`] for
+/// the external id of somebody who does not hold less, [`Refused::Invalid`] on `external_id`.
+pub async fn update_user(
+    s: &mut WriteScope<perm::UpdateMemberRoles>,
+    user: Uuid,
+    to: &UserChange,
+) -> Result<Recorded<Entered>, Refused> {
+    let all = s.actor().all_roles.clone();
+    let id = change::of_user(s, user).await?;
+    let mut entries = Vec::new();
+    if let Some(external_id) = &to.external_id {
+        let member = Subject::load(s, &all, id).await?;
+        s.actor().holdings.may_manage(&member.holdings())?;
+        let row = s.find::<member::Entity>().filter(member::Column::Id.eq(id)).one(s.connection()).await?;
+        let before = row.and_then(|row| row.external_id).unwrap_or_default();
+        let after = external_id.as_ref().map(ToString::to_string).unwrap_or_default();
+        if before != after {
+            call(s, id, external_id.as_ref()).await?;
+            entries.push((Event::ExternalIdChanged { before, after }, member.target()));
+        }
+    }
+    if let Some(roles) = &to.roles {
+        let changed: Recorded<RolesChanged> = change::change_roles(s, id, roles).await?;
+        entries.extend(changed.into_parts().1);
+    }
+    let row = s.find::<member::Entity>().filter(member::Column::Id.eq(id)).one(s.connection()).await?;
+    let own = Subject::load(s, &all, id).await?.own;
+    let entered = Entered {
+        user_id: user,
+        external_id: row.and_then(|row| row.external_id),
+        roles: own.into_iter().map(|role| role.slug).collect(),
+    };
+    Ok(Recorded::many(entered, entries))
+}

@@ -1,0 +1,182 @@
+//! Resources of the customer's own applications: registered, so that a search has something to list.
+//! Nothing else hangs on them: what may be done to one is a matter of its type.
+
+use super::{
+    Event, Invalid, Name, Recorded, Refused, Target, TargetKind,
+    scope::{ReadScope, Scoped, WriteScope},
+};
+use crate::{
+    entity::resource,
+    policy::{Scope, perm},
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, FromQueryResult, QueryFilter, Value, sea_query::Expr};
+use serde::Deserialize;
+
+/// Resources that one workspace may register.
+pub const MOST: i64 = 100_000;
+
+/// A resource as it was registered.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, FromQueryResult)]
+pub struct Resource {
+    pub kind: String,
+    pub id: String,
+    pub name: String,
+    /// Milliseconds since 1970.
+    pub created_at: i64,
+}
+
+/// Type and id of a resource, in the customer's own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    pub kind: String,
+    pub id: String,
+}
+
+impl Address {
+    /// # Errors
+    /// What is wrong with either, as a sentence.
+    pub fn parse(kind: &str, id: &str) -> Result<Self, Invalid> {
+        let mut invalid = Invalid::default();
+        if kind.contains([':', '*']) || Scope::parse(&format!("read:{kind}")).is_err() {
+            invalid
+                .add("type", "A type is a word as in a scope: lower-case letters, digits, “-”, “_” or “.”.");
+        }
+        if id.is_empty() || id.chars().count() > 200 || id.chars().any(char::is_control) {
+            invalid.add("id", "An id has 1 to 200 characters, and none that can't be seen.");
+        }
+        if invalid.is_empty() { Ok(Self { kind: kind.to_owned(), id: id.to_owned() }) } else { Err(invalid) }
+    }
+
+    fn target(&self) -> Target {
+        Target::named(TargetKind::Resource, format!("{} {}", self.kind, self.id))
+    }
+}
+
+/// Registers a resource, or calls it otherwise. Answers it, and whether it is new.
+///
+/// # Errors
+/// [`Refused::Invalid`] where the workspace has too many.
+pub async fn register(
+    s: &mut WriteScope<perm::CheckAccess>,
+    address: &Address,
+    name: &Name,
+) -> Result<Recorded<(Resource, bool)>, Refused> {
+    let now = s.now_ms();
+    let present = look(s, address).await?;
+    let resource = Resource {
+        kind: address.kind.clone(),
+        id: address.id.clone(),
+        name: name.to_string(),
+        created_at: present.as_ref().map_or(now, |present| present.created_at),
+    };
+    match present {
+        Some(present) if present.name == resource.name => return Ok(Recorded::unchanged((resource, false))),
+        Some(_) => {
+            let row = s.open().update::<resource::Entity>().filter(resource::Column::Kind.eq(&address.kind));
+            let row = row.filter(resource::Column::Id.eq(&address.id));
+            s.open().apply_to_one(row.col_expr(resource::Column::Name, Expr::value(name.as_str()))).await?;
+            let event = Event::ResourceRegistered { name: name.to_string() };
+            return Ok(Recorded::new((resource, false), event, address.target()));
+        }
+        None => {}
+    }
+    let sql = "SELECT COUNT(*) AS resources FROM (SELECT 1 FROM resources r
+        WHERE r.workspace_id = $1 LIMIT $2) AS present";
+    let count: Option<Count> = s.first(sql, vec![MOST.into()]).await?;
+    if count.is_some_and(|count| count.resources >= MOST) {
+        let sentence = format!("The workspace has {MOST} resources registered already.");
+        return Err(Invalid::field("id", sentence).into());
+    }
+    let row = resource::ActiveModel {
+        workspace_id: Set(s.workspace_id()),
+        kind: Set(address.kind.clone()),
+        id: Set(address.id.clone()),
+        name: Set(name.to_string()),
+        created_at: Set(now),
+    };
+    s.open().insert(row).await?;
+    let event = Event::ResourceRegistered { name: name.to_string() };
+    Ok(Recorded::new((resource, true), event, address.target()))
+}
+
+#[derive(FromQueryResult)]
+struct Count {
+    resources: i64,
+}
+
+/// Forgets a resource.
+///
+/// # Errors
+/// [`Refused::Hidden`] where it is not registered here.
+pub async fn forget(
+    s: &mut WriteScope<perm::CheckAccess>,
+    address: &Address,
+) -> Result<Recorded<()>, Refused> {
+    let row = s.open().delete::<resource::Entity>().filter(resource::Column::Kind.eq(&address.kind));
+    s.open().apply_to_one(row.filter(resource::Column::Id.eq(&address.id))).await?;
+    Ok(Recorded::new((), Event::ResourceForgotten {}, address.target()))
+}
+
+/// The resource, if it is registered.
+///
+/// # Errors
+/// The database's own.
+pub(super) async fn look(scope: &impl Scoped, address: &Address) -> Result<Option<Resource>, Refused> {
+    let sql = "SELECT r.kind, r.id, r.name, r.created_at FROM resources r
+        WHERE r.workspace_id = $1 AND r.kind = $2 AND r.id = $3";
+    Ok(scope.first(sql, vec![address.kind.as_str().into(), address.id.as_str().into()]).await?)
+}
+
+/// One registered resource.
+///
+/// # Errors
+/// [`Refused::Hidden`] where it is not registered here.
+pub async fn one(scope: &ReadScope<perm::CheckAccess>, address: &Address) -> Result<Resource, Refused> {
+    look(scope, address).await?.ok_or(Refused::Hidden)
+}
+
+/// Resources by type and id, after `after`, at most `limit`.
+///
+/// # Errors
+/// The database's own.
+pub async fn list(
+    scope: &ReadScope<perm::CheckAccess>,
+    kind: Option<&str>,
+    after: Option<(&str, &str)>,
+    limit: usize,
+) -> Result<Vec<Resource>, Refused> {
+    let mut values: Vec<Value> = vec![i64::try_from(limit).unwrap_or(i64::MAX).into()];
+    let mut filter = String::new();
+    if let Some(kind) = kind {
+        values.push(kind.into());
+        filter.push_str(&format!(" AND r.kind = ${}", values.len() + 1));
+    }
+    if let Some((kind, id)) = after {
+        values.extend([kind.into(), id.into()]);
+        let n = values.len();
+        filter.push_str(&format!(" AND (r.kind, r.id) > (${n}, ${})", n + 1));
+    }
+    let sql = format!(
+        "SELECT r.kind, r.id, r.name, r.created_at FROM resources r
+        WHERE r.workspace_id = $1{filter} ORDER BY r.kind, r.id LIMIT $2"
+    );
+    Ok(scope.all(&sql, values).await?)
+}
+
+/// The ids alone, of one type.
+///
+/// # Errors
+/// The database's own.
+pub(super) async fn ids(
+    scope: &ReadScope<perm::CheckAccess>,
+    kind: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<String>, Refused> {
+    // No type that anybody registered has one, and PostgreSQL takes none.
+    if kind.contains('\0') {
+        return Ok(Vec::new());
+    }
+    let found = list(scope, Some(kind), after.map(|id| (kind, id)), limit).await?;
+    Ok(found.into_iter().map(|resource| resource.id).collect())
+}

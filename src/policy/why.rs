@@ -1,0 +1,137 @@
+//! Why somebody may do a thing, or why not; and what a change of roles gives and takes.
+
+use super::{Holdings, Permission};
+use std::fmt;
+
+/// The answer to "may they?", with the roles that it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why<R> {
+    /// They may: each of these roles of theirs is enough.
+    By(Vec<R>),
+    /// They may not. Each of these, which they do not hold, would be enough.
+    Not(Vec<R>),
+}
+
+impl<R> Why<R> {
+    pub fn is_held(&self) -> bool {
+        matches!(self, Self::By(_))
+    }
+}
+
+/// Asks each role of a workspace, of which somebody holds some. The verdict is the same as that of
+/// all that they hold: no right comes from two roles together that neither gives.
+pub fn why<'a, R>(
+    roles: impl IntoIterator<Item = (R, &'a Holdings, bool)>,
+    allows: impl Fn(&Holdings) -> bool,
+) -> Why<R> {
+    let (mut held, mut others) = (Vec::new(), Vec::new());
+    for (role, holdings, is_held) in roles {
+        if allows(holdings) {
+            if is_held { &mut held } else { &mut others }.push(role);
+        }
+    }
+    if held.is_empty() { Why::Not(others) } else { Why::By(held) }
+}
+
+/// Something that a change gives or takes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Right {
+    Permission(Permission),
+    /// A scope of the customer's own applications, as it was granted.
+    Scope(String),
+    /// All of them, by the rule for Owners.
+    EveryScope,
+}
+
+impl Right {
+    pub fn is_in(&self, holdings: &Holdings) -> bool {
+        match self {
+            Self::Permission(permission) => holdings.has(*permission),
+            Self::Scope(scope) => super::Scope::parse(scope).is_ok_and(|scope| holdings.allows(&scope)),
+            Self::EveryScope => holdings.is_owner(),
+        }
+    }
+}
+
+impl fmt::Display for Right {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Permission(permission) => permission.label(),
+            Self::Scope(scope) => scope,
+            Self::EveryScope => "Every scope of your applications",
+        })
+    }
+}
+
+/// People who hold the same, before a change and after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shift {
+    pub people: i64,
+    pub before: Holdings,
+    pub after: Holdings,
+}
+
+impl Shift {
+    pub fn gained(&self) -> Vec<Right> {
+        self.after.beyond(&self.before)
+    }
+
+    pub fn lost(&self) -> Vec<Right> {
+        self.before.beyond(&self.after)
+    }
+}
+
+/// How many come to hold something, and how many lose it.
+pub fn reach<'a>(
+    shifts: impl IntoIterator<Item = &'a Shift>,
+    holds: impl Fn(&Holdings) -> bool,
+) -> (i64, i64) {
+    let mut reach = (0, 0);
+    for shift in shifts {
+        match (holds(&shift.before), holds(&shift.after)) {
+            (false, true) => reach.0 += shift.people,
+            (true, false) => reach.1 += shift.people,
+            _ => {}
+        }
+    }
+    reach
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::BuiltIn;
+
+    fn role(role: BuiltIn) -> Holdings {
+        Holdings::of(role == BuiltIn::Owner, role.grants())
+    }
+
+    #[test]
+    fn the_roles_that_give_a_right_are_named_or_those_that_would() {
+        let roles: Vec<_> = BuiltIn::ALL.map(|built_in| (built_in, role(built_in))).into();
+        let asked = |held: &[BuiltIn], permission| {
+            let all = roles.iter().map(|(name, holdings)| (*name, holdings, held.contains(name)));
+            why(all, |holdings| holdings.has(permission))
+        };
+        let invites = Permission::InviteMembers;
+        assert_eq!(
+            asked(&[BuiltIn::Viewer], invites),
+            Why::Not(vec![BuiltIn::Owner, BuiltIn::Admin, BuiltIn::Developer])
+        );
+        let held = [BuiltIn::Developer, BuiltIn::Admin, BuiltIn::Viewer];
+        assert_eq!(asked(&held, invites), Why::By(vec![BuiltIn::Admin, BuiltIn::Developer]));
+    }
+
+    #[test]
+    fn what_is_held_otherwise_is_neither_gained_nor_lost() {
+        let both = Holdings::union([&role(BuiltIn::Editor), &role(BuiltIn::Viewer)]);
+        let shift = Shift { people: 3, before: both.clone(), after: role(BuiltIn::Viewer) };
+        assert_eq!((shift.gained(), shift.lost()), (vec![], vec![Right::Scope("write:*".into())]));
+        let up = Shift { people: 2, before: both, after: role(BuiltIn::Owner) };
+        assert_eq!(up.gained().last(), Some(&Right::EveryScope));
+        assert_eq!(up.lost(), []);
+        let holds = |right: Right| move |holdings: &Holdings| right.is_in(holdings);
+        assert_eq!(reach([&shift, &up], holds(Right::Scope("write:posts".into()))), (0, 3));
+        assert_eq!(reach([&shift, &up], holds(Right::Permission(Permission::ReadAudit))), (2, 0));
+    }
+}

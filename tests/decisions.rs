@@ -1,0 +1,542 @@
+//! Decisions for services: the levels Basic Core, Batch Core, Search Core and Discovery of the OpenID
+//! AuthZEN 1.0 certification scenario, and what is our own beside them.
+
+use crate::{support::*, world::*};
+use bailiwick::policy::BuiltIn;
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+const EVALUATION: &str = "/access/v1/evaluation";
+const EVALUATIONS: &str = "/access/v1/evaluations";
+const SUBJECTS: &str = "/access/v1/search/subject";
+const RESOURCES: &str = "/access/v1/search/resource";
+const ACTIONS: &str = "/access/v1/search/action";
+
+/// The fixture of the scenario, entered through the API; gives the service that asks.
+async fn scenario(app: &TestApp) -> Api {
+    founder(app).await;
+    let owner = workspace_key(app, "acme", &["owner"]).await;
+    let roles = [
+        ("record-writer", json!(["read:record", "write:record"])),
+        ("record-reader", json!(["read:record"])),
+        ("record-keeper", json!(["delete:record"])),
+    ];
+    for (slug, scopes) in roles {
+        let role = json!({"name": slug, "slug": slug, "scopes": scopes});
+        let _ = role;
+        let scopes: Vec<&str> = scopes.as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
+        add_role(app, "acme", slug, slug, &scopes).await;
+    }
+    for (who, role) in [("alice", "record-writer"), ("bob", "record-reader")] {
+        let email = format!("{who}@example.com");
+        let user = json!({"email": email, "name": who, "external_id": who, "roles": [role]});
+        owner.post("/api/sso/v1/users", &user).await.with_status(201);
+    }
+    for id in ["record-1", "record-2"] {
+        let resource = json!({"type": "record", "id": id, "name": id});
+        owner.post("/api/sso/v1/resources", &resource).await.with_status(201);
+    }
+    workspace_key(app, "acme", &["developer"]).await
+}
+
+fn user(id: &str) -> Value {
+    json!({"type": "user", "id": id})
+}
+
+fn record(id: &str) -> Value {
+    json!({"type": "record", "id": id})
+}
+
+fn asks(who: &str, action: &str, id: &str) -> Value {
+    json!({"subject": user(who), "action": {"name": action}, "resource": record(id)})
+}
+
+/// The question without one part of it.
+fn without(question: &Value, path: &[&str]) -> Value {
+    let mut question = question.clone();
+    let (last, above) = path.split_last().unwrap();
+    let mut object = &mut question;
+    for part in above {
+        object = object.get_mut(*part).unwrap();
+    }
+    object.as_object_mut().unwrap().remove(*last).unwrap();
+    question
+}
+
+fn with(question: &Value, name: &str, value: Value) -> Value {
+    let mut question = question.clone();
+    question[name] = value;
+    question
+}
+
+fn decisions(answer: &Value) -> Vec<bool> {
+    answer["evaluations"].as_array().unwrap().iter().map(|one| one["decision"].as_bool().unwrap()).collect()
+}
+
+fn found(answer: &Value, name: &str) -> BTreeSet<String> {
+    let results = answer["results"].as_array().unwrap();
+    assert_eq!(answer["page"]["count"], results.len());
+    results.iter().map(|one| one[name].as_str().unwrap().to_owned()).collect()
+}
+
+both! {
+    async fn basic_core(app: TestApp) {
+        let service = scenario(&app).await;
+        for (who, action, expected) in
+            [("alice", "read", true), ("alice", "write", true), ("bob", "read", true), ("bob", "write", false)]
+        {
+            let question = asks(who, action, "record-1");
+            let plain = service.post(EVALUATION, &question).await.with_status(200);
+            assert_eq!(plain.header("content-type"), Some("application/json"));
+            assert_eq!(plain.body["decision"], expected, "{who} {action}");
+            assert!(plain.body["context"].is_object());
+            // Asked again, or with what we do not know: the same.
+            let context = json!({"time": "2025-06-27T18:03-07:00", "ip": "192.168.1.1", "role": "owner"});
+            let properties = json!({"department": "Sales", "role": "owner"});
+            let mut rich = with(&question, "context", context);
+            rich["subject"]["properties"] = properties.clone();
+            rich["action"]["properties"] = json!({"method": "GET"});
+            rich["resource"]["properties"] = properties;
+            rich["futureField"] = json!({"nested": true});
+            for question in [&question, &rich] {
+                for _ in 0..2 {
+                    let again = service.post(EVALUATION, question).await.with_status(200);
+                    assert_eq!(again.body, plain.body, "{question}");
+                }
+            }
+        }
+    }
+
+    async fn what_is_malformed_is_400_and_who_is_not_known_401(app: TestApp) {
+        let service = scenario(&app).await;
+        let question = asks("alice", "read", "record-1");
+        let missing: [&[&str]; 8] = [
+            &["subject"], &["action"], &["resource"], &["subject", "type"], &["subject", "id"],
+            &["action", "name"], &["resource", "type"], &["resource", "id"],
+        ];
+        let mut bad: Vec<Value> = missing.iter().map(|path| without(&question, path)).collect();
+        bad.extend([
+            with(&question, "subject", json!("alice")),
+            with(&question, "action", json!({"name": 123})),
+            with(&question, "resource", json!(null)),
+            with(&question, "context", json!("text")),
+            with(&question, "subject", json!({"type": "user", "id": "alice", "properties": []})),
+            json!({}),
+        ]);
+        for question in &bad {
+            let answer = service.post(EVALUATION, question).await.with_status(400);
+            assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{question}");
+        }
+        for body in ["", "{", "[]", "null", "\u{0}", &"[".repeat(500)] {
+            for path in [EVALUATION, EVALUATIONS, SUBJECTS, RESOURCES, ACTIONS] {
+                service.send(Method::POST, path, Some(body.to_owned()), &[]).await.with_status(400);
+            }
+        }
+        // The content type must be said.
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        for kind in ["text/plain", "application/x-www-form-urlencoded", ""] {
+            let answer = http
+                .post(format!("{}{EVALUATION}", app.url().trim_end_matches('/')))
+                .bearer_auth(service.secret.as_ref().unwrap())
+                .header("content-type", kind)
+                .body(question.to_string());
+            assert_eq!(answer.send().await.unwrap().status(), 400, "{kind:?}");
+        }
+        // Who is nobody is told nothing else, whatever was asked.
+        for asked in [&question, &bad[0]] {
+            for path in [EVALUATION, EVALUATIONS, SUBJECTS, RESOURCES, ACTIONS] {
+                let answer = service.with(None).post(path, asked).await.with_status(401);
+                assert!(answer.header("www-authenticate").is_some());
+            }
+        }
+        // A key without the permission: 403, as for any route.
+        let viewer = workspace_key(&app, "acme", &["viewer"]).await;
+        for asked in [&question, &bad[0]] {
+            for path in [EVALUATION, EVALUATIONS, SUBJECTS, RESOURCES, ACTIONS] {
+                viewer.post(path, asked).await.with_status(403);
+            }
+        }
+    }
+
+    async fn batch_core(app: TestApp) {
+        let service = scenario(&app).await;
+        let batch = json!({"subject": user("alice"), "action": {"name": "read"}, "evaluations": [
+            {"resource": record("record-1")}, {"resource": record("record-2")}]});
+        let answer = service.post(EVALUATIONS, &batch).await.with_status(200).body;
+        assert_eq!(decisions(&answer), [true, true]);
+        assert!(answer.get("decision").is_none());
+        let batch = json!({"subject": user("bob"), "resource": record("record-1"), "evaluations": [
+            {"action": {"name": "read"}}, {"action": {"name": "write"}}]});
+        assert_eq!(decisions(&service.post(EVALUATIONS, &batch).await.with_status(200).body), [true, false]);
+        // With no defaults, and with those of which only a part is said anew.
+        let batch = json!({"evaluations": [asks("alice", "read", "record-1"), asks("bob", "write", "record-1")]});
+        assert_eq!(decisions(&service.post(EVALUATIONS, &batch).await.with_status(200).body), [true, false]);
+        let batch = json!({"subject": user("alice"), "action": {"name": "write"}, "resource": {"type": "record"},
+            "context": {"time": "now"},
+            "evaluations": [{"resource": {"id": "record-1"}, "context": {"time": "then"}}, {"resource": {"type": "other", "id": "1"}}]});
+        assert_eq!(decisions(&service.post(EVALUATIONS, &batch).await.with_status(200).body), [true, false]);
+        // One that says too little is refused alone.
+        let batch = json!({"subject": user("alice"), "action": {"name": "read"}, "evaluations": [
+            {"resource": record("record-1")}, {}, {"resource": 1}, 7]});
+        let answer = service.post(EVALUATIONS, &batch).await.with_status(200).body;
+        assert_eq!(decisions(&answer), [true, false, false, false]);
+        assert_eq!(answer["evaluations"][1]["context"]["error"]["status"], 400);
+        // None at all is one question.
+        for evaluations in [None, Some(json!([]))] {
+            let mut question = asks("alice", "read", "record-1");
+            if let Some(evaluations) = evaluations {
+                question["evaluations"] = evaluations;
+            }
+            assert_eq!(service.post(EVALUATIONS, &question).await.with_status(200).body["decision"], true);
+        }
+        // Each semantic ends where it says.
+        let batch = |semantic: &str| json!({"subject": user("bob"), "resource": record("record-1"),
+            "options": {"evaluations_semantic": semantic, "other": 1}, "evaluations": [
+                {"action": {"name": "read"}}, {"action": {"name": "write"}}, {"action": {"name": "read"}}]});
+        for (semantic, expected) in [
+            ("execute_all", &[true, false, true][..]),
+            ("deny_on_first_deny", &[true, false]),
+            ("permit_on_first_permit", &[true]),
+        ] {
+            let answer = service.post(EVALUATIONS, &batch(semantic)).await.with_status(200).body;
+            assert_eq!(decisions(&answer), expected, "{semantic}");
+        }
+        service.post(EVALUATIONS, &batch("majority")).await.with_status(400);
+        let question = asks("alice", "read", "record-1");
+        service.post(EVALUATIONS, &with(&question, "evaluations", json!({}))).await.with_status(400);
+        service.post(EVALUATIONS, &with(&question, "options", json!([]))).await.with_status(400);
+        let many = json!({"subject": user("bob"), "resource": record("record-1"), "action": {"name": "read"},
+            "evaluations": vec![json!({}); 1_001]});
+        service.post(EVALUATIONS, &many).await.with_status(400);
+    }
+
+    async fn search_core(app: TestApp) {
+        let service = scenario(&app).await;
+        let readers = json!({"subject": {"type": "user"}, "action": {"name": "read"}, "resource": record("record-1")});
+        let answer = service.post(SUBJECTS, &with(&readers, "context", json!({"a": 1}))).await.with_status(200).body;
+        assert!(found(&answer, "id").is_superset(&BTreeSet::from(["alice".into(), "bob".into()])));
+        assert!(answer["results"].as_array().unwrap().iter().all(|one| one["type"] == "user"));
+        assert_eq!(answer["page"]["next_token"], "");
+        let writers = with(&readers, "action", json!({"name": "write"}));
+        let answer = service.post(SUBJECTS, &writers).await.with_status(200).body;
+        assert!(found(&answer, "id").contains("alice") && !found(&answer, "id").contains("bob"));
+
+        let readable = json!({"subject": user("alice"), "action": {"name": "read"}, "resource": {"type": "record"}});
+        let answer = service.post(RESOURCES, &readable).await.with_status(200).body;
+        assert_eq!(found(&answer, "id"), BTreeSet::from(["record-1".into(), "record-2".into()]));
+
+        let doable = json!({"subject": user("alice"), "resource": record("record-1"), "context": {}});
+        let answer = service.post(ACTIONS, &doable).await.with_status(200).body;
+        assert_eq!(found(&answer, "name"), BTreeSet::from(["read".into(), "write".into()]));
+
+        // Page by page: each once, none left out, whatever the size of a page.
+        for (path, search, name) in
+            [(SUBJECTS, &readers, "id"), (RESOURCES, &readable, "id"), (ACTIONS, &doable, "name")]
+        {
+            let whole = found(&service.post(path, search).await.body, name);
+            let (mut seen, mut token) = (Vec::new(), String::new());
+            loop {
+                let page = with(search, "page", json!({"limit": 1, "token": token}));
+                let answer = service.post(path, &page).await.with_status(200).body;
+                seen.extend(found(&answer, name));
+                token = answer["page"]["next_token"].as_str().unwrap().to_owned();
+                if token.is_empty() {
+                    break;
+                }
+            }
+            assert_eq!(seen.len(), whole.len(), "{path}");
+            assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), whole, "{path}");
+        }
+
+        // Whom nobody knows, and what nobody can be.
+        let nobody = with(&doable, "subject", user("nonexistent-user"));
+        assert_eq!(service.post(ACTIONS, &nobody).await.with_status(200).body["results"], json!([]));
+        let spaceship = with(&readers, "subject", json!({"type": "spaceship"}));
+        assert_eq!(service.post(SUBJECTS, &spaceship).await.with_status(200).body["results"], json!([]));
+        let spaceships = with(&readable, "resource", json!({"type": "spaceship"}));
+        assert_eq!(service.post(RESOURCES, &spaceships).await.with_status(200).body["results"], json!([]));
+
+        for (path, bad) in [
+            (SUBJECTS, without(&readers, &["action"])),
+            (SUBJECTS, without(&readers, &["subject"])),
+            (SUBJECTS, without(&readers, &["subject", "type"])),
+            (SUBJECTS, without(&readers, &["resource", "id"])),
+            (RESOURCES, without(&readable, &["subject"])),
+            (RESOURCES, without(&readable, &["subject", "id"])),
+            (RESOURCES, without(&readable, &["resource", "type"])),
+            (ACTIONS, without(&doable, &["resource"])),
+            (ACTIONS, without(&doable, &["subject"])),
+            (SUBJECTS, with(&readers, "page", json!({"limit": 0}))),
+            (SUBJECTS, with(&readers, "page", json!({"token": "nothing"}))),
+            (SUBJECTS, with(&readers, "page", json!([]))),
+        ] {
+            service.post(path, &bad).await.with_status(400);
+        }
+    }
+
+    async fn discovery(app: TestApp) {
+        let anybody = Api::new(&app, "").with(None);
+        let answer = anybody.get("/.well-known/authzen-configuration").await.with_status(200);
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        let base = app.url();
+        let base = base.trim_end_matches('/');
+        assert_eq!(answer.body["policy_decision_point"], base);
+        for (name, path) in [
+            ("access_evaluation_endpoint", EVALUATION),
+            ("access_evaluations_endpoint", EVALUATIONS),
+            ("search_subject_endpoint", SUBJECTS),
+            ("search_resource_endpoint", RESOURCES),
+            ("search_action_endpoint", ACTIONS),
+        ] {
+            assert_eq!(answer.body[name], format!("{base}{path}"));
+        }
+    }
+
+    async fn a_request_keeps_its_id(app: TestApp) {
+        let service = scenario(&app).await;
+        let question = asks("alice", "read", "record-1").to_string();
+        let headers = [("x-request-id", "bfe9eb29-ab87-4ca3-be83-a1d5d8305716")];
+        for path in [EVALUATION, EVALUATIONS] {
+            let answer = service.send(Method::POST, path, Some(question.clone()), &headers).await.with_status(200);
+            assert_eq!(answer.header("x-request-id"), Some(headers[0].1));
+        }
+        let bad = service.send(Method::POST, EVALUATION, Some("{".into()), &headers).await.with_status(400);
+        assert_eq!(bad.header("x-request-id"), Some(headers[0].1));
+        let answer = service.send(Method::POST, EVALUATION, Some(question), &[]).await.with_status(200);
+        assert!(answer.header("x-request-id").is_some_and(|id| !id.is_empty()));
+    }
+
+    async fn an_answer_says_why_and_follows_every_change(app: TestApp) {
+        let world = World::build(&app).await;
+        let service = workspace_key(&app, "acme", &["developer"]).await;
+        let viewer = world.person(BuiltIn::Viewer);
+        let ask = async |subject: Value, action: &str, kind: &str| {
+            let question = json!({"subject": subject, "action": {"name": action}, "resource": {"type": kind, "id": "1"}});
+            service.post(EVALUATION, &question).await.with_status(200).body
+        };
+        // By id, by confirmed address, by external id; and in a batch each by its own way alone.
+        let by_id = user(&viewer.user_id.to_string());
+        let answer = ask(by_id.clone(), "read", "posts").await;
+        assert_eq!(answer, json!({"decision": true, "context":
+            {"reason": "granted", "scope": "read:posts", "role": "viewer", "grant": "read:*"}}));
+        let answer = ask(by_id.clone(), "write", "posts").await;
+        assert_eq!(answer["context"]["roles_that_would"], json!(["owner", "admin", "editor"]));
+        assert_eq!(ask(user(&viewer.email), "read", "posts").await["decision"], true);
+        app.execute(&format!("UPDATE users SET email_verified_at = NULL WHERE id = {}", app.id(viewer.user_id))).await;
+        assert_eq!(ask(user(&viewer.email), "read", "posts").await["context"]["reason"], "no_active_membership");
+        let batch = json!({"action": {"name": "read"}, "resource": {"type": "posts", "id": "1"},
+            "evaluations": [{"subject": by_id}, {"subject": user(&viewer.email)}]});
+        assert_eq!(decisions(&service.post(EVALUATIONS, &batch).await.body), [true, false]);
+
+        // A permission of the catalogue is had by its own name alone.
+        let admin = user(&world.person(BuiltIn::Admin).user_id.to_string());
+        assert_eq!(ask(admin.clone(), "read", "anything").await["decision"], true);
+        assert_eq!(ask(admin.clone(), "delete", "organization").await["decision"], false);
+        assert_eq!(ask(admin.clone(), "read", "members").await["context"]["grant"], "read:members");
+        let owner = user(&world.person(BuiltIn::Owner).user_id.to_string());
+        assert_eq!(ask(owner, "delete", "organization").await["decision"], true);
+        // What stands for many is no question, and what can be no scope is refused with a reason.
+        for (action, kind) in [("*", "posts"), ("read", "*"), ("Read", "posts"), ("read", "Blog Posts"), ("read", "a:b:c")] {
+            let answer = ask(admin.clone(), action, kind).await;
+            assert_eq!((&answer["decision"], &answer["context"]["reason"]), (&json!(false), &json!("no_such_scope")));
+        }
+        assert_eq!(ask(admin.clone(), "read", "posts:title").await["decision"], true);
+
+        // Keys are subjects too.
+        let (key, member, _) = add_key(&app, "acme", "Subject", &["viewer"]).await;
+        let robot = json!({"type": "api_key", "id": key.to_string()});
+        assert_eq!(ask(robot.clone(), "read", "posts").await["decision"], true);
+        app.execute(&format!("UPDATE api_keys SET revoked_at = 1 WHERE id = {}", app.id(key))).await;
+        assert_eq!(ask(robot.clone(), "read", "posts").await["decision"], false);
+        app.execute(&format!("UPDATE api_keys SET revoked_at = NULL, expires_at = 1 WHERE id = {}", app.id(key))).await;
+        assert_eq!(ask(robot.clone(), "read", "posts").await["decision"], false);
+        app.execute(&format!("DELETE FROM members WHERE id = {}", app.id(member))).await;
+
+        // Another workspace's people, suspended ones, and what is no id at all: the same answer.
+        let outsider = user(&world.outsider.user_id.to_string());
+        let suspended = user(&world.suspended.user_id.to_string());
+        let nobody = user("nobody-at-all");
+        for subject in [outsider, suspended, nobody, json!({"type": "group", "id": "1"}), robot, user("a\u{0}b"), user("@")] {
+            let answer = ask(subject.clone(), "read", "posts").await;
+            assert_eq!(answer, json!({"decision": false, "context": {"reason": "no_active_membership"}}), "{subject}");
+        }
+
+        // Demoted, suspended, removed: the very next answer knows.
+        let developer = world.person(BuiltIn::Developer);
+        let subject = user(&developer.user_id.to_string());
+        assert_eq!(ask(subject.clone(), "write", "code").await["decision"], true);
+        let owner = &world.person(BuiltIn::Owner).client;
+        let page = owner.visit(&format!("/w/acme/members/{}", developer.member_id)).await;
+        owner.submit(&page, "/roles", &[("role", "viewer")]).await.assert_status(303);
+        assert_eq!(ask(subject.clone(), "write", "code").await["decision"], false);
+        assert_eq!(ask(subject.clone(), "read", "code").await["decision"], true);
+        app.execute(&format!("UPDATE members SET status = 'suspended' WHERE id = {}", app.id(developer.member_id))).await;
+        assert_eq!(ask(subject.clone(), "read", "code").await["decision"], false);
+        app.execute(&format!("UPDATE members SET status = 'active' WHERE id = {}", app.id(developer.member_id))).await;
+        app.execute(&format!("UPDATE users SET suspended_at = 1 WHERE id = {}", app.id(developer.user_id))).await;
+        assert_eq!(ask(subject, "read", "code").await["decision"], false);
+    }
+
+    async fn a_decision_is_one_statement_and_a_batch_of_a_hundred_three_at_most(app: TestApp) {
+        let service = scenario(&app).await;
+        let question = asks("alice", "read", "record-1");
+        let batch: Vec<Value> = (0..100)
+            .map(|n| asks(&format!("{}{}", if n % 2 == 0 { "alice" } else { "bob" }, if n > 50 { n } else { 0 }), "read", "record-1"))
+            .collect();
+        let batch = json!({"evaluations": batch});
+        service.post(EVALUATION, &question).await.with_status(200);
+        let (_, statements) = app.statements_of(service.post(EVALUATION, &question)).await;
+        assert_eq!(statements, 1);
+        let (answer, statements) = app.statements_of(service.post(EVALUATIONS, &batch)).await;
+        assert_eq!(answer.with_status(200).body["evaluations"].as_array().unwrap().len(), 100);
+        assert!(statements <= 3, "{statements} statements");
+    }
+
+    async fn who_is_found_may_and_who_may_is_found(app: TestApp) {
+        founder(&app).await;
+        let service = workspace_key(&app, "acme", &["developer"]).await;
+        let mut expected = BTreeSet::new();
+        for n in 0..250 {
+            let id = add_user(&app, &format!("Person {n}"), &format!("person-{n}@example.com")).await;
+            let role = ["viewer", "billing", "editor", "developer"][n % 4];
+            let status = if n % 9 == 0 { "suspended" } else { "active" };
+            add_member(&app, "acme", id, status, &[role]).await;
+            if status == "active" && role != "billing" {
+                expected.insert(id.to_string());
+            }
+        }
+        let mut seen: Vec<String> = Vec::new();
+        let mut token = String::new();
+        let mut pages = 0;
+        loop {
+            let search = json!({"subject": {"type": "user"}, "action": {"name": "read"},
+                "resource": {"type": "posts", "id": "1"}, "page": {"token": token}});
+            let answer = service.post(SUBJECTS, &search).await.with_status(200).body;
+            seen.extend(found(&answer, "id"));
+            pages += 1;
+            token = answer["page"]["next_token"].as_str().unwrap().to_owned();
+            if token.is_empty() {
+                break;
+            }
+        }
+        assert!(pages >= 2, "{pages} pages");
+        let owner = app.scalar_uuid("SELECT user_id FROM members WHERE origin = 'founder'").await;
+        expected.insert(owner.to_string());
+        assert_eq!(seen.len(), expected.len());
+        assert_eq!(seen.iter().cloned().collect::<BTreeSet<_>>(), expected);
+        let questions: Vec<Value> = seen.iter().map(|id| json!({"subject": user(id)})).collect();
+        let batch = json!({"action": {"name": "read"}, "resource": {"type": "posts", "id": "1"}, "evaluations": questions});
+        let answer = service.post(EVALUATIONS, &batch).await.with_status(200).body;
+        assert!(decisions(&answer).iter().all(|is_allowed| *is_allowed));
+    }
+
+    async fn a_service_enters_people_and_what_it_calls_them(app: TestApp) {
+        let world = World::build(&app).await;
+        let admin = workspace_key(&app, "acme", &["admin"]).await;
+        let users = "/api/sso/v1/users";
+        let new = json!({"email": "carol@example.com", "external_id": "carol"});
+        let entered = admin.post(users, &new).await.with_status(201).body;
+        assert_eq!(entered["workspaces"], json!([{"workspace_id": world.acme.id.to_string(), "roles": ["viewer"]}]));
+        let id = entered["user_id"].as_str().unwrap().to_owned();
+
+        let before = app.snapshot(TENANT_TABLES).await;
+        // Here already; somebody of another account; over one's head; another's external id; no shape.
+        admin.post(users, &new).await.with_status(409);
+        admin.post(users, &json!({"email": "owner@elsewhere.example.com"})).await.with_status(409);
+        admin.post(users, &json!({"email": "dan@example.com", "roles": ["owner"]})).await.with_status(403);
+        admin.post(users, &json!({"email": "dan@example.com", "external_id": "carol"})).await.with_status(422);
+        for bad in [
+            json!({"email": "dan"}),
+            json!({"email": "dan@example.com", "roles": ["nothing"]}),
+            json!({"email": "dan@example.com", "roles": []}),
+            json!({"email": "dan@example.com", "name": ""}),
+            json!({"email": "dan@example.com", "external_id": "a@b"}),
+            json!({"email": "dan@example.com", "external_id": world.outsider.user_id.to_string()}),
+            json!({"email": "dan@example.com", "external_id": "a\u{0}b"}),
+            json!({"email": "dan@example.com", "password": "correct horse battery staple 9"}),
+            json!({}),
+        ] {
+            admin.post(users, &bad).await.with_status(422);
+        }
+        let change = format!("{users}/{id}");
+        admin.patch(&change, &json!({"external_id": ""})).await.with_status(422);
+        let owner = format!("{users}/{}", world.person(BuiltIn::Owner).user_id);
+        admin.patch(&owner, &json!({"external_id": "boss"})).await.with_status(403);
+        admin.patch(&format!("{users}/{}", world.outsider.user_id), &json!({"external_id": "x"})).await.with_status(404);
+        let viewer = workspace_key(&app, "acme", &["viewer"]).await;
+        let before_viewer = app.snapshot(TENANT_TABLES).await;
+        viewer.post(users, &json!({"email": "dan@example.com"})).await.with_status(403);
+        viewer.patch(&change, &json!({"external_id": null})).await.with_status(403);
+        assert!(app.snapshot(TENANT_TABLES).await == before_viewer);
+        assert!(before != before_viewer, "the viewer's key is new");
+
+        // Nobody signs in as them until the mailbox has spoken; then they are who they are.
+        let client = app.client();
+        let page = client.visit("/sign-in").await;
+        for password in ["", "carol", "!"] {
+            let fields = [("email", "carol@example.com"), ("password", password)];
+            client.submit(&page, "/sign-in", &fields).await.assert_status(422);
+        }
+        let page = client.visit("/forgot-password").await;
+        client.submit(&page, "/forgot-password", &[("email", "carol@example.com")]).await.assert_status(200);
+        let link = app.mail.wait_for_link("carol@example.com", "/reset-password/").await;
+        let page = client.visit(&link).await;
+        client.submit(&page, "/reset-password", &[("password", PASSWORD)]).await.assert_status(303);
+        let carol = sign_in(&app, "carol@example.com", PASSWORD).await;
+        carol.visit("/w/acme").await;
+
+        // Called otherwise, and by nothing.
+        admin.patch(&change, &json!({"external_id": "c-1", "roles": ["editor"]})).await.with_status(200);
+        let called = format!("SELECT COALESCE(external_id, '') FROM members WHERE user_id = {}", app.id(id.parse().unwrap()));
+        assert_eq!(app.scalar_text(&called).await.unwrap(), "c-1");
+        admin.patch(&change, &json!({"external_id": null})).await.with_status(200);
+        assert_eq!(app.scalar_text(&called).await.unwrap(), "");
+        admin.patch(&change, &json!({})).await.with_status(200);
+    }
+
+    async fn resources_are_registered_named_and_forgotten(app: TestApp) {
+        let world = World::build(&app).await;
+        let service = workspace_key(&app, "acme", &["developer"]).await;
+        let path = "/api/sso/v1/resources";
+        let one = json!({"type": "record", "id": "r/1 ü", "name": "One"});
+        assert_eq!(service.post(path, &one).await.with_status(201).body["name"], "One");
+        service.post(path, &one).await.with_status(200);
+        service.post(path, &json!({"type": "record", "id": "r/1 ü", "name": "Other"})).await.with_status(200);
+        let listed = service.get("/api/sso/v1/resources?type=record").await.with_status(200).body;
+        assert_eq!(listed["items"].as_array().unwrap().len(), 1);
+        assert_eq!(listed["items"][0]["name"], "Other");
+        let rows = "SELECT COUNT(*) FROM resources";
+        for bad in [
+            json!({"type": "Record", "id": "1", "name": "n"}), json!({"type": "a:b", "id": "1", "name": "n"}),
+            json!({"type": "*", "id": "1", "name": "n"}), json!({"type": "record", "id": "", "name": "n"}),
+            json!({"type": "record", "id": "1", "name": ""}), json!({"type": "record", "id": "a\u{0}", "name": "n"}),
+            json!({"type": "record", "id": "1", "name": "n", "workspace_id": world.elsewhere.id.to_string()}),
+        ] {
+            service.post(path, &bad).await.with_status(422);
+        }
+        let viewer = workspace_key(&app, "acme", &["viewer"]).await;
+        viewer.post(path, &json!({"type": "record", "id": "2", "name": "n"})).await.with_status(403);
+        viewer.delete("/api/sso/v1/resources?type=record&id=r/1%20%C3%BC").await.with_status(403);
+        // Elsewhere it does not exist.
+        let (_, _, secret) = add_key(&app, "elsewhere", "Robot", &["owner"]).await;
+        let elsewhere = Api::new(&app, &secret);
+        elsewhere.delete("/api/sso/v1/resources?type=record&id=r/1%20%C3%BC").await.with_status(404);
+        assert_eq!(elsewhere.get(path).await.with_status(200).body["items"], json!([]));
+        assert_eq!(app.scalar_i64(rows).await, 1);
+        service.delete("/api/sso/v1/resources?type=record&id=r/1%20%C3%BC").await.with_status(204);
+        service.delete("/api/sso/v1/resources?type=record&id=r/1%20%C3%BC").await.with_status(404);
+        assert_eq!(app.scalar_i64(rows).await, 0);
+        // Page by page.
+        for n in 0..130 {
+            service.post(path, &json!({"type": "record", "id": format!("{n:03}"), "name": "n"})).await.with_status(201);
+        }
+        let first = service.get(path).await.with_status(200).body;
+        let next = first["next"].as_str().unwrap();
+        let second = service.get(&format!("{path}?after={next}")).await.with_status(200).body;
+        assert_eq!(first["items"].as_array().unwrap().len() + second["items"].as_array().unwrap().len(), 130);
+        assert!(second.get("next").is_none());
+        service.get(&format!("{path}?after=nothing")).await.with_status(422);
+        service.get(&format!("{path}?other=1")).await.with_status(422);
+    }
+}
