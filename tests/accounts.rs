@@ -89,6 +89,18 @@ both! {
         viewer.client.visit("/workspaces").await.assert_says("You belong to it.");
     }
 
+    async fn a_flood_of_refusals_is_written_down_up_to_a_bound(app: TestApp) {
+        let owner = founder(&app).await;
+        let viewer = member(&app, &owner, "viewer").await;
+        let base = account(&app, "acme").await;
+        for _ in 0..105 {
+            viewer.client.get(&base).await.assert_status(403);
+        }
+        assert_eq!(refusals(&app).await, 100);
+        app.clock.advance(std::time::Duration::from_secs(61));
+        refused(&app, 403, viewer.client.get(&base)).await;
+    }
+
     async fn a_suspended_account_is_shut_to_its_admins_too(app: TestApp) {
         let owner = founder(&app).await;
         let base = account(&app, "acme").await;

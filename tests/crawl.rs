@@ -129,6 +129,14 @@ fn filled(page: &Page, form: FormOnPage, action: &str) -> FormOnPage {
                 false => form.fill(&[("user", &who)]),
             }
         }
+        "/w/acme/api-keys" | "/w/acme/api-keys/addition" => {
+            let may_give = page.attributes("main input[name=role]:not([disabled])", "value");
+            let role = ("role", may_give[0].as_str());
+            match page.attributes("#key option", "value").get(1) {
+                Some(key) => form.fill(&[("key", key), role]),
+                None => form.fill(&[("name", "Another Key"), role]),
+            }
+        }
         "/w/acme/organization/deletion" => form.fill(&[("confirm", "acme")]),
         "/workspaces" => form.fill(&[("name", "Another One")]),
         "/forgot-password" => form.fill(&[("email", "nobody@example.com")]),
@@ -230,6 +238,8 @@ fn with_ids(pattern: &str, facts: &Facts) -> Vec<String> {
         each("{invitation}", facts.invitations.iter().map(|invitation| invitation.id.as_str()).collect())
     } else if path.contains("{offer}") {
         each("{offer}", facts.offer.iter().map(|(id, ..)| id.as_str()).collect())
+    } else if path.contains("{key}") {
+        each("{key}", facts.members.iter().filter_map(|member| member.key.as_deref()).collect())
     } else if path.contains("{role}") {
         each("{role}", facts.roles.keys().map(String::as_str).collect())
     } else if path.contains("{event}") {
@@ -304,7 +314,9 @@ fn may(facts: &Facts, me: &str, my: &Holdings, route: &str, path: &str) -> bool 
     let rest = route.replace("/members/selection/", "/members/{member}/");
     let rest = rest.replace("/invitations/selection/", "/invitations/{invitation}/");
     let rest = rest.strip_prefix("/w/{workspace}").unwrap();
-    let owners = facts.members.iter().filter(|m| m.is_active && m.holdings.is_owner()).count();
+    // An Owner who is a key does not count.
+    let is_owner = |m: &MemberFact| m.is_active && m.key.is_none() && m.holdings.is_owner();
+    let owners = facts.members.iter().filter(|m| is_owner(m)).count();
     let member = facts.members.iter().find(|member| path.contains(&member.id));
     let invitation = facts.invitations.iter().find(|invitation| path.contains(&invitation.id));
     let offer = facts.offer.as_ref();
@@ -320,7 +332,8 @@ fn may(facts: &Facts, me: &str, my: &Holdings, route: &str, path: &str) -> bool 
         people.all(|m| my.may_manage(&m.holdings).is_ok())
             && team.roles.iter().all(|role| my.may_assign(role).is_ok())
     };
-    let last_owner = |m: &MemberFact| owners == 1 && m.is_active && m.holdings.is_owner();
+    let last_owner = |m: &MemberFact| owners == 1 && is_owner(m);
+    let key = facts.members.iter().find(|m| m.key.as_ref().is_some_and(|key| path.contains(key)));
     // Somebody else, below me, and not the last Owner.
     let others = |m: &MemberFact| m.id != me && my.may_manage(&m.holdings).is_ok() && !last_owner(m);
     match rest {
@@ -330,7 +343,8 @@ fn may(facts: &Facts, me: &str, my: &Holdings, route: &str, path: &str) -> bool 
         "/members/{member}/reactivation" => member.is_some_and(|m| others(m) && !m.is_active),
         "/members/{member}/removal" => member.is_some_and(others),
         "/members/{member}/ownership-offer" => {
-            my.is_owner() && offer.is_none() && member.is_some_and(|m| m.is_active && !m.holdings.is_owner())
+            let may_take = |m: &MemberFact| m.is_active && m.key.is_none() && !m.holdings.is_owner();
+            my.is_owner() && offer.is_none() && member.is_some_and(may_take)
         }
         "/ownership-offers/{offer}/acceptance" | "/ownership-offers/{offer}/decline" => {
             offer.is_some_and(|(_, _, to)| to == me)
@@ -370,7 +384,9 @@ fn may(facts: &Facts, me: &str, my: &Holdings, route: &str, path: &str) -> bool 
         "/teams" => true,
         "/teams/{team}/details" => team.is_some_and(edits),
         "/teams/{team}/members" => team.is_some_and(|team| {
-            edits(team) && facts.members.iter().any(|m| !is_in(team, m) && may_move(team, m))
+            // A team is of people.
+            let mut people = facts.members.iter().filter(|m| m.key.is_none());
+            edits(team) && people.any(|m| !is_in(team, m) && may_move(team, m))
         }),
         "/teams/{team}/members/{member}/removal" => {
             let (team, member) = (team.unwrap(), member.unwrap());
@@ -379,6 +395,10 @@ fn may(facts: &Facts, me: &str, my: &Holdings, route: &str, path: &str) -> bool 
         "/teams/{team}/members/{member}/lead" => is_in(team.unwrap(), member.unwrap()),
         "/teams/{team}/roles" => team.is_some_and(may_change),
         "/teams/{team}/deletion" => team.is_some_and(|team| team.roles.is_empty() || may_change(team)),
+        "/api-keys" | "/api-keys/addition" => facts.roles.values().any(|role| my.may_assign(role).is_ok()),
+        "/api-keys/{key}/details" | "/api-keys/{key}/rotation" | "/api-keys/{key}/revocation" => {
+            key.is_some_and(|key| my.may_assign(&key.holdings).is_ok())
+        }
         "/organization" | "/organization/deletion" => true,
         _ => panic!("say in tests/crawl.rs who may send POST {route}, beside the permission"),
     }

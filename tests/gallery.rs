@@ -58,8 +58,10 @@ async fn make(names: Names) -> Gallery {
     many_at_once(&world, &mut hang).await;
     teams(&world, &mut hang).await;
     access(&world, &mut hang).await;
+    api_keys(&world, &mut hang).await;
     empty_workspace(&world, &mut hang).await;
     problems(&world, &mut hang).await;
+    accounts(&world, &mut hang).await;
     let answers = answers(&world.app.client(), &hang.pictures).await;
     Gallery { pictures: hang.pictures, answers: Arc::new(answers) }
 }
@@ -149,6 +151,7 @@ impl World {
                 ("workspaces", "name"),
                 ("roles", "name description"),
                 ("teams", "name description"),
+                ("api_keys", "name"),
             ] {
                 for column in columns.split(' ') {
                     let name = quoted(&self.name(""));
@@ -633,6 +636,162 @@ async fn access(world: &World, hang: &mut Hang) {
     hang.page("undo-of-another-kind", 404, owner.get(&world.at(&format!("/activity/{other}/undo"))).await);
 }
 
+/// The keys of the demo: one of the Developer, and one that is an Owner and administers the account.
+async fn api_keys(world: &World, hang: &mut Hang) {
+    let (app, owner, admin, developer) = (&world.app, &world.owner, &world.admin, &world.developer);
+    let base = world.at("/api-keys");
+    let mut keys = HashMap::new();
+    for row in app.rows("SELECT id, expires_at, is_admin FROM api_keys").await {
+        let name = if row["expires_at"].is_null() { "known" } else { "runner" };
+        keys.insert(name, format!("{base}/{}", row["id"].as_str().unwrap()));
+    }
+    let (runner, known) = (keys["runner"].as_str(), keys["known"].as_str());
+    hang.page("api-keys-of-owner", 200, owner.get(&base).await);
+    hang.page("api-keys-none", 200, owner.get(&format!("{base}?q=nobody+at+all")).await);
+    hang.page("api-key-of-owner", 200, owner.get(runner).await);
+    hang.page("api-key-above-developer", 200, developer.get(known).await);
+    hang.page("api-key-of-account", 200, owner.get(known).await);
+    hang.page("api-key-addition-none", 200, owner.get(&format!("{base}/addition")).await);
+    hang.page("api-key-revocation", 200, owner.get(&format!("{runner}/revocation")).await);
+    let removal = format!("{}/removal", world.member("developer"));
+    hang.page("removal-with-keys", 200, owner.get(&removal).await);
+    hang.page("removal-with-keys-of-admin", 200, admin.get(&removal).await);
+    hang.page("departure-with-keys", 200, developer.get(&world.at("/departure")).await);
+    hang.page("members-of-keys", 200, owner.get(&world.at("/members?kind=api_key")).await);
+    let of = |key: &str| {
+        format!(
+            "SELECT id FROM members WHERE api_key_id = {}",
+            app.id(key.rsplit('/').next().unwrap().parse().unwrap())
+        )
+    };
+    let member = app.scalar_uuid(&of(runner)).await;
+    hang.page("member-key", 200, owner.get(&world.at(&format!("/members/{member}"))).await);
+    hang.page("member-key-removal", 200, owner.get(&world.at(&format!("/members/{member}/removal"))).await);
+    hang.page(
+        "member-key-suspension",
+        200,
+        owner.get(&world.at(&format!("/members/{member}/suspension"))).await,
+    );
+    let selected = world
+        .at(&format!("/members/selection/removal?member={member}&member={}", world.members["developer"]));
+    hang.page("selected-keys", 200, owner.get(&selected).await);
+
+    let page = owner.get(&format!("{base}/new")).await;
+    let wrong = [("name", ""), ("expiry", "date"), ("expires_at", "2020-01-01")];
+    hang.page("api-key-new-refused", 422, owner.submit(&page, &base, &wrong).await);
+    hang.page("api-key-new", 200, page.clone());
+    hang.page("api-key-new-of-developer", 200, developer.get(&format!("{base}/new")).await);
+    let name = world.name("Nightly backup");
+    let made = owner.submit(&page, &base, &[("name", &name), ("role", "editor")]).await;
+    hang.page("api-key-made", 200, made);
+    hang.page("api-key-made-already", 409, owner.submit(&page, &base, &[("name", &name)]).await);
+    let page = owner.get(runner).await;
+    hang.page("api-key-refused", 422, owner.submit(&page, "/details", &[("name", "")]).await);
+    hang.page("api-key-rotated", 200, owner.submit(&page, "/rotation", &[]).await);
+    hang.page("api-key-stale", 409, owner.submit(&page, "/rotation", &[]).await);
+    hang.page("api-key-with-two-secrets", 200, owner.get(runner).await);
+    // In every state: one suspended, one expired, one whose maker left, one revoked elsewhere.
+    let made = format!("(SELECT user_id FROM members WHERE id = {})", app.id(world.members["former"]));
+    for (n, change) in [
+        "expires_at = 1".to_owned(),
+        "revoked_at = 1".to_owned(),
+        format!("made_by = {made}"),
+        "last_used_at = 1".to_owned(),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let slug = world.base.trim_start_matches("/w/");
+        let (key, member, _) = add_key(app, slug, &world.name(&format!("Robot {n}")), &["viewer"]).await;
+        app.execute(&format!("UPDATE api_keys SET {change} WHERE id = {}", app.id(key))).await;
+        if n == 3 {
+            app.execute(&format!("UPDATE members SET status = 'suspended' WHERE id = {}", app.id(member)))
+                .await;
+        }
+        if n == 2 {
+            hang.page("api-key-left", 200, owner.get(&format!("{base}/{key}")).await);
+            let removal = world.at(&format!("/members/{member}/removal"));
+            let page = owner.get(&removal).await;
+            owner.submit(&page, &removal, &[]).await.assert_status(303);
+            let page = owner.get(&format!("{base}/addition")).await;
+            hang.page("api-key-addition-refused", 422, owner.submit(&page, "/addition", &[]).await);
+            hang.page("api-key-addition", 200, page.clone());
+            let fields = [("key", key.to_string())];
+            let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+            hang.page("api-key-added", 200, submit(owner, &page, "/addition", &fields).await);
+        }
+    }
+    hang.page("api-keys-in-every-state", 200, owner.get(&base).await);
+    hang.page("api-keys-of-developer", 200, developer.get(&base).await);
+    hang.page("overview-with-keys", 200, owner.get(&world.base).await);
+    hang.page("activity-of-keys", 200, owner.get(&world.at("/activity")).await);
+    let user = world.founder.user_id;
+    let confirmed =
+        |at: &str| format!("UPDATE users SET email_verified_at = {at} WHERE id = {}", app.id(user));
+    app.execute(&confirmed("NULL")).await;
+    let founder = &world.founder.client;
+    hang.page("api-keys-unconfirmed", 200, founder.get("/w/acme/api-keys").await);
+    hang.page("api-key-new-unconfirmed", 403, founder.get("/w/acme/api-keys/new").await);
+    app.execute(&confirmed("1")).await;
+}
+
+/// The account of the demo, which gets a second workspace, and that of a founder who is alone.
+async fn accounts(world: &World, hang: &mut Hang) {
+    let (app, owner, founder) = (&world.app, &world.owner, &world.founder.client);
+    let base = |id: uuid::Uuid| format!("/a/{id}");
+    let slug = world.base.trim_start_matches("/w/");
+    let account = base(crate::world::account_id(app, slug).await);
+    let user = async |role: &str| {
+        let sql = format!("SELECT user_id FROM members WHERE id = {}", app.id(world.members[role]));
+        app.scalar_uuid(&sql).await
+    };
+    let (oneself, other) = (user("owner").await, user("admin").await);
+    let people = format!("{account}/people");
+    hang.page("account-people", 200, owner.get(&people).await);
+    owner.post_form(&format!("{people}/{other}/admin"), &[("admin", "yes")]).await.assert_status(303);
+    let page = owner.get(&people).await;
+    // Who left the demo belongs to the account still.
+    hang.page("account-removal", 200, owner.get(&page.link("/removal")).await);
+    hang.page("account-people-changed", 200, page);
+    hang.opened("account-people-menu", "account-people-changed", &["td details.dropdown > summary"]);
+    hang.page("account-people-none", 200, owner.get(&format!("{people}?q=nobody+at+all")).await);
+    hang.page("account-people-refused", 422, owner.get(&format!("{people}?show=kings")).await);
+    hang.page("account-admin", 200, owner.get(&format!("{people}/{oneself}/admin")).await);
+    hang.page("account-in-workspaces", 409, owner.get(&format!("{people}/{other}/removal")).await);
+    hang.page("account-nobody", 404, owner.get(&format!("{people}/{}/removal", uuid::Uuid::nil())).await);
+
+    let id = account.trim_start_matches("/a/");
+    let name = world.name("Second workspace");
+    let fields = [("name", name.as_str()), ("slug", "second"), ("account", id)];
+    owner.post_form("/workspaces", &fields).await.assert_status(303);
+    let page = owner.get(&account).await;
+    hang.page("account-refused", 422, owner.submit(&page, "/details", &[("name", "")]).await);
+    hang.page("account", 200, page);
+    hang.page("account-not-admin", 403, world.viewer.get(&account).await);
+    hang.page("workspaces-of-account", 200, owner.get(&format!("/workspaces?account={id}")).await);
+
+    let path = "/w/second/members/new";
+    let page = owner.get(path).await;
+    hang.page("member-new", 200, page.clone());
+    hang.opened("member-new-chosen", "member-new", &["input[type=radio][name=user]"]);
+    hang.page("member-new-none", 200, owner.get(&format!("{path}?q=nobody+at+all")).await);
+    hang.page("member-new-refused", 422, owner.submit(&page, "/w/second/members", &[]).await);
+    let whom = page.attributes("input[type=radio][name=user]", "value").remove(0);
+    let added = submit(owner, &page, "/w/second/members", &[("user", &whom)]).await;
+    hang.page("members-added", 200, added);
+    let already = owner.submit(&page, "/w/second/members", &[("user", &whom)]).await;
+    hang.page("member-new-already", 409, already);
+
+    let alone = base(crate::world::account_id(app, "acme").await);
+    hang.page("account-alone", 200, founder.get(&alone).await);
+    hang.page("account-last-admin", 409, {
+        founder.get(&format!("{alone}/people/{}/admin", world.founder.user_id)).await
+    });
+    hang.page("member-new-everybody", 200, founder.get("/w/acme/members/new").await);
+    founder.post_form("/w/acme/organization/deletion", &[("confirm", "acme")]).await;
+    hang.page("account-empty", 200, founder.get(&alone).await);
+}
+
 /// A founder who is alone.
 async fn empty_workspace(world: &World, hang: &mut Hang) {
     let founder = &world.founder.client;
@@ -642,6 +801,7 @@ async fn empty_workspace(world: &World, hang: &mut Hang) {
         ("empty-invitations", "/invitations"),
         ("empty-activity", "/activity"),
         ("empty-teams", "/teams"),
+        ("empty-api-keys", "/api-keys"),
         ("empty-departure", "/departure"),
         ("empty-member", &format!("/members/{}", world.founder.member_id)),
     ] {

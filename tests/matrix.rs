@@ -127,6 +127,16 @@ const RULES: &[(&str, Access)] = &[
     ("GET /w/{workspace}/security", one(P::ReadMembers)),
     ("POST /w/{workspace}/security/{permission}", one(P::UpdatePermissions)),
     ("GET /w/{workspace}/security/{permission}/preview", one(P::UpdatePermissions)),
+    ("GET /w/{workspace}/api-keys", one(P::ReadApiKeys)),
+    ("POST /w/{workspace}/api-keys", one(P::ManageApiKeys)),
+    ("GET /w/{workspace}/api-keys/new", one(P::ManageApiKeys)),
+    ("GET /w/{workspace}/api-keys/addition", one(P::ManageApiKeys)),
+    ("POST /w/{workspace}/api-keys/addition", one(P::ManageApiKeys)),
+    ("GET /w/{workspace}/api-keys/{key}", one(P::ReadApiKeys)),
+    ("POST /w/{workspace}/api-keys/{key}/details", one(P::ManageApiKeys)),
+    ("POST /w/{workspace}/api-keys/{key}/rotation", one(P::ManageApiKeys)),
+    ("GET /w/{workspace}/api-keys/{key}/revocation", one(P::ManageApiKeys)),
+    ("POST /w/{workspace}/api-keys/{key}/revocation", one(P::ManageApiKeys)),
     ("GET /w/{workspace}/organization", MEMBER),
     ("POST /w/{workspace}/organization", one(P::UpdateOrganization)),
     ("GET /w/{workspace}/organization/deletion", one(P::DeleteOrganization)),
@@ -212,6 +222,8 @@ struct Matrix<'a> {
     role_versions: [String; 2],
     /// The versions that the forms for the roles of the two teams carry: their own, and that above.
     team_versions: [String; 2],
+    /// The versions that the forms for another secret of the two keys carry: the one, and that above.
+    key_versions: [String; 2],
     /// The page for what does not exist, for who is no member.
     nothing: String,
     before: Snapshot,
@@ -414,11 +426,17 @@ impl<'a> Matrix<'a> {
             let page = owner.visit(&format!("/w/acme/teams/{team}")).await;
             *version = page.form("/roles").values("version")[0].to_owned();
         }
+        let mut key_versions = [String::new(), String::new()];
+        for (version, key) in key_versions.iter_mut().zip([world.acme.key, world.acme.key_above]) {
+            let page = owner.visit(&format!("/w/acme/api-keys/{key}")).await;
+            *version = page.form("/rotation").values("version")[0].to_owned();
+        }
         Self {
             app,
             world,
             actors,
             version,
+            key_versions,
             role_versions,
             team_versions,
             nothing: owner.get("/w/nowhere").await.with_status(404).html,
@@ -478,6 +496,8 @@ impl<'a> Matrix<'a> {
                 "invitation" => id(things.invitation),
                 "event" => id(things.event),
                 "offer" => id(things.offer),
+                "key" if place == Place::Above => things.key_above.to_string(),
+                "key" => id(things.key),
                 "role" if place == Place::Above => "owner".into(),
                 "role" if place == Place::UnknownIds => UNKNOWN.to_string(),
                 "role" => things.role.into(),
@@ -502,7 +522,7 @@ impl<'a> Matrix<'a> {
         let exists = match place {
             Place::Own => true,
             Place::Above => {
-                let of = ["{member}", "/members/selection", "{role}", "{team}", "{user}"];
+                let of = ["{member}", "/members/selection", "{role}", "{team}", "{user}", "{key}"];
                 of.iter().any(|part| pattern.contains(part))
             }
             // Their own workspace is no other.
@@ -579,6 +599,18 @@ impl<'a> Matrix<'a> {
                 let version = &self.team_versions[usize::from(place == Place::Above)];
                 of(&[("role", "viewer"), ("role", "support"), ("version", version)])
             }
+            "/w/{workspace}/api-keys" => {
+                // Owner One has made those of the world.
+                let made = if actor.kind == Kind::Role(BuiltIn::Owner) { "3" } else { "0" };
+                of(&[("name", "Another Key"), ("role", "viewer"), ("expiry", "30"), ("made", made)])
+            }
+            "/w/{workspace}/api-keys/addition" => {
+                of(&[("key", &self.world.acme.key_waiting.to_string()), ("role", "viewer")])
+            }
+            "/w/{workspace}/api-keys/{key}/details" => of(&[("name", "Renamed")]),
+            "/w/{workspace}/api-keys/{key}/rotation" => {
+                of(&[("overlap", "1"), ("version", &self.key_versions[usize::from(place == Place::Above)])])
+            }
             "/w/{workspace}/organization" => of(&[("name", "Renamed"), ("slug", "renamed")]),
             "/w/{workspace}/organization/deletion" => of(&[("confirm", slug)]),
             "/sign-out"
@@ -602,6 +634,7 @@ impl<'a> Matrix<'a> {
             | "/w/{workspace}/roles/{role}/deletion"
             | "/w/{workspace}/teams/{team}/members/{member}/removal"
             | "/w/{workspace}/teams/{team}/deletion"
+            | "/w/{workspace}/api-keys/{key}/revocation"
             | "/w/{workspace}/members/selection/suspension"
             | "/w/{workspace}/members/selection/removal"
             | "/w/{workspace}/invitations/selection/resend"
@@ -692,6 +725,16 @@ impl<'a> Matrix<'a> {
                 "/details" | "/members" | "/members/{member}/removal" if !edits => Audited(403),
                 // In the one above is an Owner, and both carry a role.
                 "/members/{member}/removal" | "/roles" if place == Place::Above && !is_owner => Audited(403),
+                _ => done,
+            };
+        }
+        if rest.starts_with("/api-keys") {
+            return match rest {
+                // To see it is another matter than to take it over.
+                "/api-keys/{key}" => done,
+                _ if place == Place::Above && !is_owner => Audited(403),
+                // The secret stands on the page that answers.
+                "/api-keys" | "/api-keys/{key}/rotation" => Is(200),
                 _ => done,
             };
         }

@@ -45,6 +45,7 @@ both! {
     async fn a_refused_filter_says_so_at_its_field_on_the_list_with_what_was_typed(app: TestApp) {
         let owner = founder(&app).await;
         invite(&owner.client, "acme", "guest@example.com", &["viewer"]).await;
+        add_key(&app, "acme", "Robot", &["viewer"]).await;
         let long = "x".repeat(101);
         for (list, query, field) in [
             ("members", "status=nonsense", "status"),
@@ -58,6 +59,7 @@ both! {
             ("activity", "kind=nonsense", "kind"),
             ("activity", "from=yesterday", "from"),
             ("activity", &format!("q={long}"), "q"),
+            ("api-keys", &format!("q={long}"), "q"),
         ] {
             let page = owner.client.get(&format!("/w/acme/{list}?{query}")).await.with_status(422);
             let said = format!("{list}?{query}");
@@ -70,7 +72,7 @@ both! {
             assert!(page.has("#results :is(tbody tr, .feed li)"), "{said}: the list as it is");
             assert!(!page.links().iter().any(|link| link.contains(&long) || link.contains("nonsense")), "{said}");
         }
-        for list in ["members", "invitations", "activity"] {
+        for list in ["members", "invitations", "activity", "api-keys"] {
             let page = owner.client.visit(&format!("/w/acme/{list}")).await;
             assert_eq!(page.attributes(".filters [name=q]", "maxlength"), ["100"]);
         }
@@ -80,6 +82,7 @@ both! {
         let owner = founder(&app).await;
         let member = format!("/w/acme/members/{}", owner.member_id);
         let team = format!("/w/acme/teams/{}", owner.member_id);
+        let key = format!("/w/acme/api-keys/{}", owner.member_id);
         let team_members = format!("{team}/members");
         let account = format!("/a/{}", crate::world::account_id(&app, "acme").await);
         for (path, above) in [
@@ -90,6 +93,7 @@ both! {
             ("/w/acme/security/read:audit".into(), "/w/acme/security"),
             ("/w/acme/roles/editor/scopes".into(), "/w/acme/roles/editor"),
             (format!("{team}/roles"), team.as_str()),
+            (format!("{key}/rotation"), key.as_str()),
             (format!("{team}/members/{}/lead", owner.member_id), team_members.as_str()),
             ("/me/password".into(), "/me"),
             (format!("/me/sessions/{}/revocation", owner.user_id), "/me"),

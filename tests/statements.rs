@@ -29,7 +29,7 @@ const PAGES: &[(&str, u64)] = &[
     ("/a/{account}/people/{user}/admin", 3),
     ("/a/{account}/people/{user}/removal", 3),
     ("/w/{workspace}", 5),
-    ("/w/{workspace}/departure", 3),
+    ("/w/{workspace}/departure", 4),
     ("/w/{workspace}/members", 2),
     ("/w/{workspace}/members/new", 2),
     ("/w/{workspace}/members/selection/roles", 3),
@@ -39,7 +39,7 @@ const PAGES: &[(&str, u64)] = &[
     ("/w/{workspace}/members/{member}/access", 5),
     ("/w/{workspace}/members/{member}/roles/preview", 3),
     ("/w/{workspace}/members/{member}/suspension", 3),
-    ("/w/{workspace}/members/{member}/removal", 3),
+    ("/w/{workspace}/members/{member}/removal", 4),
     ("/w/{workspace}/invitations", 2),
     ("/w/{workspace}/invitations/selection/resend", 2),
     ("/w/{workspace}/invitations/selection/cancellation", 2),
@@ -58,6 +58,11 @@ const PAGES: &[(&str, u64)] = &[
     ("/w/{workspace}/roles/{role}/deletion", 3),
     ("/w/{workspace}/security", 2),
     ("/w/{workspace}/security/{permission}/preview", 3),
+    ("/w/{workspace}/api-keys", 2),
+    ("/w/{workspace}/api-keys/new", 2),
+    ("/w/{workspace}/api-keys/addition", 2),
+    ("/w/{workspace}/api-keys/{key}", 2),
+    ("/w/{workspace}/api-keys/{key}/revocation", 2),
     ("/w/{workspace}/organization", 2),
     ("/w/{workspace}/organization/deletion", 2),
     ("/w/{workspace}/activity", 2),
@@ -117,6 +122,7 @@ struct Office<'a> {
     admin: String,
     /// The roles of the member were changed.
     event: Uuid,
+    key: Uuid,
 }
 
 impl<'a> Office<'a> {
@@ -137,7 +143,8 @@ impl<'a> Office<'a> {
         let (person, admin) = (person.to_string(), admin.to_string());
         let invitation = invitation.to_string();
         let (member, event) = (String::new(), UNKNOWN);
-        let office = Self { app, member, invitation, team, owner, account, person, admin, event };
+        let (key, ..) = add_key(app, "acme", "Key One", &["viewer"]).await;
+        let office = Self { app, member, invitation, team, key, owner, account, person, admin, event };
         office.grow(5).await;
         let member = member_id(app, "viewer-2@example.com", "acme").await.to_string();
         for roles in [&[("role", "viewer")][..], &[("role", "viewer"), ("role", "helper")]] {
@@ -150,12 +157,16 @@ impl<'a> Office<'a> {
 
     /// So many members, and as many invitations.
     async fn grow(&self, members: usize) {
-        let first = self.app.scalar_i64("SELECT count(*) FROM members WHERE status = 'active'").await;
+        let first = self
+            .app
+            .scalar_i64("SELECT count(*) FROM members WHERE status = 'active' AND kind = 'user'")
+            .await;
         for n in usize::try_from(first).unwrap() + 1..=members {
             let email = format!("viewer-{n}@example.com");
             let user = add_user(self.app, &format!("Viewer {n}"), &email).await;
             let member = add_member(self.app, "acme", user, "active", &["viewer", "helper"]).await;
             add_to_team(self.app, self.team, member, false).await;
+            add_key(self.app, "acme", &format!("Key {n}"), &["helper"]).await;
             let email = format!("invited-{n}@example.com");
             let invitation = Invitation { roles: &["helper"], ..Invitation::to(&email) };
             invitation.by(self.owner.user_id).add(self.app, "acme").await;
@@ -170,6 +181,7 @@ impl<'a> Office<'a> {
             .replace("{role}", "helper")
             .replace("{account}", &self.account)
             .replace("{user}", if pattern.ends_with("/admin") { &self.admin } else { &self.person })
+            .replace("{key}", &self.key.to_string())
             .replace("{team}", &self.team.to_string())
             .replace("{event}", &self.event.to_string())
             .replace("{permission}", "read:audit")

@@ -24,6 +24,10 @@ both! {
         assert_eq!(text("SELECT role_set FROM members").await, "a-viewer owner");
         assert_eq!(text("SELECT listed_as FROM members").await, "owner ane\nowner-one@example.com");
         assert_eq!(app.scalar_i64("SELECT people FROM headcounts WHERE people > 0").await, 1);
+        // Who is a member belongs to the account.
+        assert_eq!(text("SELECT listed_as FROM account_people").await, "owner ane\nowner-one@example.com");
+        assert_eq!(app.scalar_i64("SELECT people FROM accounts").await, 1);
+        assert_eq!(text("SELECT workspace_creation FROM accounts").await, "admins");
         assert_eq!(app.scalar_i64("SELECT COUNT(*) FROM workspaces WHERE roles_version IS NULL").await, 0);
     }
 }

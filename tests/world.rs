@@ -51,6 +51,12 @@ pub struct Things {
     pub person: Uuid,
     /// A change of that viewer's roles, in the record.
     pub event: Uuid,
+    /// An API key, a Viewer, made by the Owner.
+    pub key: Uuid,
+    /// One that is an Owner.
+    pub key_above: Uuid,
+    /// One of the account that is a member of none of its workspaces.
+    pub key_waiting: Uuid,
 }
 
 impl World {
@@ -97,6 +103,9 @@ impl World {
             account: account_id(app, "acme").await,
             person: of_account(app, "Person One", "person-one@example.com", "acme").await,
             event: changed_roles(app, &people[0].1, viewer).await,
+            key: add_key(app, "acme", "Key One", &["viewer"]).await.0,
+            key_above: add_key(app, "acme", "Key Above", &["owner"]).await.0,
+            key_waiting: waiting_key(app, "acme", "Key Waiting").await,
         };
         let admin = Invitation { roles: &["admin"], ..Invitation::to("invited-two@example.com") };
         admin.by(owner_user).add(app, "acme").await;
@@ -133,6 +142,9 @@ impl World {
             account: account_id(app, "elsewhere").await,
             person: of_account(app, "Person Elsewhere", "person@elsewhere.example.com", "elsewhere").await,
             event: changed_roles(app, &outsider, viewer).await,
+            key: add_key(app, "elsewhere", "Key Elsewhere", &["viewer"]).await.0,
+            key_above: add_key(app, "elsewhere", "Key Above Elsewhere", &["owner"]).await.0,
+            key_waiting: waiting_key(app, "elsewhere", "Key Waiting Elsewhere").await,
         };
         // Nobody is seen for the first time while a test looks.
         app.execute(&format!("UPDATE members SET last_active_at = {}", app.clock.now_ms())).await;
@@ -177,6 +189,13 @@ pub async fn newest_event(app: &TestApp, workspace: &str) -> Uuid {
         quoted(workspace)
     );
     app.scalar_uuid(&sql).await
+}
+
+/// A key of the workspace's account that is a member nowhere.
+pub async fn waiting_key(app: &TestApp, workspace: &str, name: &str) -> Uuid {
+    let (key, member, _) = add_key(app, workspace, name, &[]).await;
+    assert_eq!(app.execute(&format!("DELETE FROM members WHERE id = {}", app.id(member))).await, 1);
+    key
 }
 
 pub async fn workspace_id(app: &TestApp, slug: &str) -> Uuid {
@@ -417,8 +436,8 @@ pub async fn keep(app: &TestApp) {
 pub async fn restore(app: &TestApp) {
     // A workspace that is marked as deleted lets its last Owner go.
     let mut sql = String::from(
-        "BEGIN; UPDATE workspaces SET deleted_at = 1; DELETE FROM workspaces; DELETE FROM api_keys; DELETE FROM accounts;
-         DELETE FROM sessions; DELETE FROM users; DELETE FROM rate_limits;",
+        "BEGIN; UPDATE workspaces SET deleted_at = 1; DELETE FROM workspaces;
+         DELETE FROM api_keys; DELETE FROM accounts; DELETE FROM sessions; DELETE FROM users; DELETE FROM rate_limits;",
     );
     for table in KEPT {
         sql.push_str(&format!("INSERT INTO {table} SELECT * FROM kept_{table};"));
@@ -437,17 +456,26 @@ pub async fn restore(app: &TestApp) {
     app.db().await.execute_unprepared(&sql).await.unwrap();
 }
 
+const OF_NO_WORKSPACE: [&str; 7] =
+    ["users", "accounts", "account_people", "workspaces", "api_keys", "api_key_secrets", "sessions"];
+
 /// Every row of one workspace, its events too.
 pub async fn rows_of(app: &TestApp, workspace: Uuid) -> Vec<String> {
     let id = app.id(workspace);
-    let tables = KEPT.iter().filter(|table| {
-        !["users", "accounts", "account_people", "workspaces", "api_keys", "api_key_secrets", "sessions"]
-            .contains(table)
-    });
+    let tables = KEPT.iter().filter(|table| !OF_NO_WORKSPACE.contains(table));
     let mut all = Vec::new();
     for table in tables.chain(&["audit_events"]) {
         for mut row in app.rows(&format!("SELECT * FROM {table} WHERE workspace_id = {id}")).await {
             row.as_object_mut().unwrap().remove("last_active_at");
+            all.push(format!("{table} {row}"));
+        }
+    }
+    let its_keys = format!(
+        "IN (SELECT k.id FROM api_keys k JOIN workspaces w ON w.account_id = k.account_id WHERE w.id = {id})"
+    );
+    for (table, column) in [("api_keys", "id"), ("api_key_secrets", "api_key_id")] {
+        for mut row in app.rows(&format!("SELECT * FROM {table} WHERE {column} {its_keys}")).await {
+            row.as_object_mut().unwrap().remove("last_used_at");
             all.push(format!("{table} {row}"));
         }
     }
@@ -504,6 +532,8 @@ pub struct TeamFact {
 
 pub struct MemberFact {
     pub id: String,
+    /// The id of the API key that it is; `None` for a person.
+    pub key: Option<String>,
     pub is_active: bool,
     /// Slugs.
     pub held: Vec<String>,
@@ -542,7 +572,7 @@ impl Facts {
         let each = |slugs: &str| slugs.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let of = |slugs: &str| slugs.split(' ').map(|slug| roles[slug].clone()).collect::<Vec<_>>();
         let sql = format!(
-            "SELECT m.id, m.status, (SELECT string_agg(r.slug, ' ') FROM roles r
+            "SELECT m.id, m.api_key_id, m.status, (SELECT string_agg(r.slug, ' ') FROM roles r
                 WHERE EXISTS (SELECT 1 FROM member_roles h WHERE h.role_id = r.id AND h.member_id = m.id)
                 OR EXISTS (SELECT 1 FROM team_roles h JOIN team_members p ON p.team_id = h.team_id
                     WHERE h.role_id = r.id AND p.member_id = m.id)) AS slugs
@@ -551,6 +581,7 @@ impl Facts {
         let rows = app.rows(&sql).await;
         let members = rows.iter().map(|row| MemberFact {
             id: text(row, "id"),
+            key: row["api_key_id"].as_str().map(str::to_owned),
             is_active: text(row, "status") == "active",
             held: each(&text(row, "slugs")),
             holdings: Holdings::union(&of(&text(row, "slugs"))),

@@ -47,6 +47,9 @@ impl MigrationTrait for Migration {
                     CHECK ((kind = 'api_key') = (api_key_id IS NOT NULL))",
                 "CREATE UNIQUE INDEX members_one_a_key ON members (workspace_id, api_key_id)",
                 "CREATE INDEX members_of_key ON members (api_key_id)",
+                // A few keys among thousands of people are listed without a look at these.
+                "CREATE INDEX members_keys_by_name ON members (workspace_id, listed_as, id)
+                    WHERE api_key_id IS NOT NULL",
                 // By what a customer's own application calls somebody.
                 "ALTER TABLE members ADD COLUMN external_id TEXT {bytewise}",
                 "CREATE UNIQUE INDEX members_one_an_external_id ON members (workspace_id, external_id)",

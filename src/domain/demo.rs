@@ -4,7 +4,7 @@
 //! that starts in the past and is moved on from deed to deed.
 
 use super::{
-    Db, Description, Name, Refused, Selection, Slug, Token,
+    Db, Description, Name, Purpose, Refused, Selection, Slug, Token, api_keys,
     db::Sql,
     identity::{self, Password, Person, presence},
     invitations::{self, Batch},
@@ -71,6 +71,10 @@ enum Deed {
     Remove(&'static str),
     Leave,
     Permit(Permission, &'static [BuiltIn]),
+    /// An API key: its name, its roles, and in how many days it expires; it is used at once.
+    Key(&'static str, &'static [BuiltIn], i64),
+    /// The key whose secret [`demo`] tells: an Owner, and an admin of the account.
+    KnownKey(&'static str),
     /// Opens the overview.
     Look,
     /// Opens the activity, which few may.
@@ -125,6 +129,7 @@ const STORY: &[(i64, &str, Deed)] = {
         (24 * DAY, "admin", Cancel("analyst")),
         (24 * DAY - HOUR, "admin", Invite("analyst", &[Viewer])),
         (23 * DAY, "analyst", Accept),
+        (22 * DAY, "developer", Key("Build runner", &[Developer], 90)),
         (20 * DAY, "admin", Invite("first.guest second.guest", &[Viewer])),
         (18 * DAY, "admin", InviteAgain("second.guest")),
         (17 * DAY, "owner", Permit(Permission::ManageApiKeys, &[Admin])),
@@ -173,6 +178,7 @@ const STORY: &[(i64, &str, Deed)] = {
         (5 * HOUR, "developer", Invite("new.tester", &[Viewer])),
         (3 * HOUR, "trainee", Look),
         (95 * MINUTE, "designer", Look),
+        (70 * MINUTE, "owner", KnownKey("Key of the demo")),
         (50 * MINUTE, "admin", Invite("new.editor", &[Editor])),
         (12 * MINUTE, "second", Look),
         (4 * MINUTE, "owner", Permit(Permission::ManageApiKeys, &[Admin, Developer])),
@@ -187,7 +193,7 @@ const STORY: &[(i64, &str, Deed)] = {
 pub async fn demo(db: &Db) -> Result<String, Refused> {
     let slug = read(Slug::parse("demo"))?;
     if !workspaces::slug_is_free(db.read(), &slug).await? {
-        return Ok(welcome());
+        return welcome(db).await;
     }
     if people(db).await? > 0 {
         return Err(Refused::NotAllowed(
@@ -212,7 +218,7 @@ pub async fn demo(db: &Db) -> Result<String, Refused> {
     let tx = db.begin().await?;
     tx.run("DELETE FROM outbox", Vec::new()).await?;
     tx.commit().await?;
-    Ok(welcome())
+    welcome(db).await
 }
 
 fn email(who: &str) -> String {
@@ -361,6 +367,20 @@ impl Visitor<'_> {
                     Wanted { permission, roles: slugs(roles), version: row.version, confirmed: false };
                 self.admit().await?.write(async |s| security::set(s, &wanted).await).await?;
             }
+            Deed::Key(name, roles, days) => {
+                let made = self.key(name, roles, Some(db.now_ms() + days * DAY)).await?;
+                self.uses(&made.secret).await?;
+            }
+            Deed::KnownKey(name) => {
+                let made = self.key(name, &[BuiltIn::Owner], None).await?;
+                let (secret, tx) = (secret(), db.begin().await?);
+                tx.run("DELETE FROM api_key_secrets WHERE api_key_id = $1", vec![made.id.into()]).await?;
+                api_keys::keep_secret(&tx, made.id, &secret, db.now_ms()).await?;
+                let sql = "UPDATE api_keys SET is_admin = $2 WHERE id = $1";
+                tx.run(sql, vec![made.id.into(), true.into()]).await?;
+                tx.commit().await?;
+                self.uses(&secret).await?;
+            }
             Deed::Look => drop(self.admit::<perm::Membership>().await?),
             // For most it is refused, so that the record shows what that looks like.
             Deed::LookAtActivity => {
@@ -370,6 +390,30 @@ impl Visitor<'_> {
         }
         Ok(Vec::new())
     }
+}
+
+impl Visitor<'_> {
+    async fn key(
+        &self,
+        name: &str,
+        roles: &[BuiltIn],
+        expires_at: Option<i64>,
+    ) -> Result<api_keys::Made, Refused> {
+        let wanted = api_keys::Wanted { name: read(Name::parse(name))?, roles: slugs(roles), expires_at };
+        self.admit().await?.write(async |s| api_keys::create(s, &wanted).await).await
+    }
+
+    /// A service comes in with a key.
+    async fn uses(&self, secret: &Token) -> Result<(), Refused> {
+        let origin = Origin { via: Via::Api, user_agent: "curl/8.14.1".to_owned(), ..self.origin.clone() };
+        let credential = Credential::of_api_key(secret);
+        ReadScope::<perm::Membership>::admit(self.demo.db, credential, Asked::Home, origin).await.map(drop)
+    }
+}
+
+/// The one secret of the demo that is told again each time: it guards nothing, as the password.
+fn secret() -> Token {
+    Token::known(Purpose::ApiKey, PASSWORD)
 }
 
 fn links(sent: Vec<invitations::Sent>) -> Vec<(String, String)> {
@@ -397,7 +441,7 @@ fn origin(who: &str) -> Origin {
     }
 }
 
-fn welcome() -> String {
+async fn welcome(db: &Db) -> Result<String, Refused> {
     let mut text = String::from("Sign in to the demo as any of these:\n\n");
     for role in BuiltIn::ALL {
         text.push_str(&format!("  {:<24} {}\n", email(role.slug()), role.name()));
@@ -406,5 +450,34 @@ fn welcome() -> String {
         "  second@example.com       Owner and Developer\n  former@example.com       Viewer, suspended\n",
     );
     text.push_str(&format!("\nTheir password: {PASSWORD}\n"));
-    text
+    let user = by_email(db, "SELECT id FROM users WHERE email = $1", &email("viewer")).await?;
+    let secret = secret();
+    text.push_str(&format!(
+        "\nAn API key of it, an Owner, and an admin of the account:\n\n  {}\n\nTo try the API:\n{}",
+        secret.expose(),
+        COMMANDS
+            .replace("TOKEN", secret.expose())
+            .replace("USER_ID", &user.to_string())
+            .replace("http://localhost:8000", db.public_url())
+    ));
+    Ok(text)
 }
+
+/// Makes a workspace, makes a role, and gives roles to somebody.
+const COMMANDS: &str = r#"
+curl -X POST http://localhost:8000/api/sso/v1/workspaces \
+  -H "Authorization: Bearer TOKEN" \
+  -d '{"name": "Engineering", "slug": "engineering"}'
+
+curl -X POST http://localhost:8000/api/sso/v1/roles \
+  -H "Authorization: Bearer TOKEN" \
+  -d '{
+    "name": "Developer",
+    "slug": "developer",
+    "scopes": ["read:code", "write:code", "deploy:staging"]
+  }'
+
+curl -X PATCH http://localhost:8000/api/sso/v1/users/USER_ID \
+  -H "Authorization: Bearer TOKEN" \
+  -d '{"roles": ["developer", "viewer"]}'
+"#;

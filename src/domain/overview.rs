@@ -14,10 +14,12 @@ use sea_orm::FromQueryResult;
 
 /// What the page shows; a part is `None` where the viewer may not see it.
 pub struct Overview {
-    /// Active members.
+    /// Active people.
     pub people: i64,
+    /// Active API keys.
+    pub keys: i64,
     pub suspended: i64,
-    /// Each role's name and slug, and how many active members have it.
+    /// Each role's name and slug, and how many active people have it.
     pub by_role: Option<Vec<(String, String, i64)>>,
     pub invitations: Option<Pending>,
     pub latest: Option<Vec<activity::Entry>>,
@@ -120,8 +122,10 @@ pub async fn look(scope: &ReadScope<perm::Membership>) -> Result<Overview, Refus
     }
     let latest =
         if holdings.has(Permission::ReadAudit) { Some(activity::latest(scope, 8).await?) } else { None };
+    let (people, keys) = census.total();
     Ok(Overview {
-        people: census.total(),
+        people,
+        keys,
         suspended: counts.suspended,
         by_role,
         invitations: sees_invitations

@@ -96,9 +96,9 @@ pub enum Conflict {
     Changed,
     #[error("This person is already a member of the workspace.")]
     AlreadyMember,
-    #[error("This person is suspended already.")]
+    #[error("This member is suspended already.")]
     AlreadySuspended,
-    #[error("This person is active already.")]
+    #[error("This member is active already.")]
     AlreadyActive,
     #[error("Ownership is offered to someone already. Withdraw that offer first.")]
     OfferPending,
@@ -120,6 +120,10 @@ pub enum Conflict {
     KeyIsMember,
     #[error("This key was revoked. Make a new one.")]
     KeyRevoked,
+    #[error(
+        "You made a key since this form was opened, perhaps with this very form. A secret is shown once only: if you didn't keep it, rotate the key. To make another key, open the form again."
+    )]
+    KeyMade,
     #[error("A team comes with this role. Take it from the team first, on the team's page.")]
     RoleOfTeam,
     #[error(

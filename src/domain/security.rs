@@ -16,8 +16,10 @@ pub struct Row {
     pub permission: Permission,
     /// The roles that can be ticked; Owner is not among them.
     pub roles: Vec<Toggle>,
-    /// Active members who hold the permission, Owners too.
+    /// Active people who hold the permission, Owners too.
     pub people: i64,
+    /// API keys that do.
+    pub keys: i64,
     pub version: String,
 }
 
@@ -69,10 +71,12 @@ pub async fn matrix(scope: &ReadScope<perm::ReadMembers>) -> Result<Vec<Row>, Re
         let people = census.toggles(&all, *permission);
         let people = |role: &Role| people.get(role.slug.as_str()).copied().unwrap_or(0);
         let others = all.iter().filter(|role| !role.is_owner);
+        let holds = |slug: &str| all.by_slug(slug).is_some_and(|role| role.holdings.has(*permission));
         Row {
             permission: *permission,
             roles: others.map(|role| toggle(actor, role, *permission, people(role))).collect(),
-            people: census.count(|slug| all.by_slug(slug).is_some_and(|role| role.holdings.has(*permission))),
+            people: census.count(holds),
+            keys: census.keys(holds),
             version: version(&all, *permission),
         }
     };

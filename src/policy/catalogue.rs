@@ -205,9 +205,9 @@ catalogue! {
             "Make, name and delete roles that hold no more than one's own.";
     }
     KeysAndIntegrations {
-        ReadApiKeys read_api_keys "read:api-keys" "View API keys" [Admin Developer] later
+        ReadApiKeys read_api_keys "read:api-keys" "View API keys" [Admin Developer] built
             "See which keys there are, never their secrets.";
-        ManageApiKeys manage_api_keys "manage:api-keys" "Manage API keys" [Admin Developer] later
+        ManageApiKeys manage_api_keys "manage:api-keys" "Manage API keys" [Admin Developer] built
             "Make, rotate and revoke keys.";
         ManageOauthClients manage_oauth_clients "manage:oauth-clients" "Manage OAuth clients" [Admin Developer] later
             "Change and remove client apps.";

@@ -113,6 +113,7 @@ pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
             "You don't have permission for this",
             "Only the admins of the account may do this.",
         )
+        .point("An Owner or Admin of a workspace is no admin of the account by that.")
         .point(format!("Ask one of its admins: {}.", not.admins.join(", "))),
         Refused::Forbidden(missing) => {
             let mut problem = Problem::new(
@@ -232,6 +233,7 @@ fn conflicted(conflict: Conflict, here: String) -> Problem {
         }
         Conflict::LastAdmin => problem.link(format!("{here}/people"), "Choose another admin"),
         Conflict::InWorkspaces(_) => problem.link(format!("{here}/people"), "Back to the people"),
+        Conflict::KeyMade if !here.is_empty() => problem.link(format!("{here}/api-keys"), "See the keys"),
         _ => problem.link(here, "Back to the workspace"),
     }
 }

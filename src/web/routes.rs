@@ -369,8 +369,8 @@ pub fn api_table() -> Vec<Route> {
 /// Every page, and every form on one.
 pub fn table() -> Vec<Route> {
     use pages::{
-        account, accounts, activity, bulk, health, invitation, invitations, me, members, organization,
-        overview, ownership, roles, security, sign_in, sign_up, teams, workspaces,
+        account, accounts, activity, api_keys, bulk, health, invitation, invitations, me, members,
+        organization, overview, ownership, roles, security, sign_in, sign_up, teams, workspaces,
     };
     vec![
         open_page("/healthz", health::alive),
@@ -498,6 +498,17 @@ pub fn table() -> Vec<Route> {
         page("/w/{workspace}/security", perm::ReadMembers, security::index),
         post("/w/{workspace}/security/{permission}", perm::UpdatePermissions, security::set),
         page("/w/{workspace}/security/{permission}/preview", perm::UpdatePermissions, security::preview_set),
+        page("/w/{workspace}/api-keys", perm::ReadApiKeys, api_keys::index),
+        post("/w/{workspace}/api-keys", perm::ManageApiKeys, api_keys::create),
+        // Before `{key}`, which would take them for an id.
+        page("/w/{workspace}/api-keys/new", perm::ManageApiKeys, api_keys::new),
+        page("/w/{workspace}/api-keys/addition", perm::ManageApiKeys, api_keys::addition),
+        post("/w/{workspace}/api-keys/addition", perm::ManageApiKeys, api_keys::add),
+        page("/w/{workspace}/api-keys/{key}", perm::ReadApiKeys, api_keys::show),
+        post("/w/{workspace}/api-keys/{key}/details", perm::ManageApiKeys, api_keys::rename),
+        post("/w/{workspace}/api-keys/{key}/rotation", perm::ManageApiKeys, api_keys::rotate),
+        page("/w/{workspace}/api-keys/{key}/revocation", perm::ManageApiKeys, api_keys::revocation),
+        post("/w/{workspace}/api-keys/{key}/revocation", perm::ManageApiKeys, api_keys::revoke),
         page("/w/{workspace}/organization", perm::Membership, organization::show),
         post("/w/{workspace}/organization", perm::UpdateOrganization, organization::update),
         page("/w/{workspace}/organization/deletion", perm::DeleteOrganization, organization::deletion),

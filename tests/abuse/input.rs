@@ -14,7 +14,7 @@ async fn posts(app: &TestApp) -> Vec<String> {
         let path = path.replace("{workspace}", "acme").replace("{permission}", "create:teams");
         let path = path.replace("{role}", "editor").replace("{account}", &account);
         let id = Uuid::from_u128(7).to_string();
-        ["{member}", "{invitation}", "{offer}", "{session}", "{team}", "{user}"]
+        ["{member}", "{invitation}", "{offer}", "{session}", "{team}", "{user}", "{key}"]
             .iter()
             .fold(path, |path, name| path.replace(name, &id))
     };
@@ -57,6 +57,7 @@ both! {
             "/w/acme/members/new",
             "/w/acme/invitations",
             "/w/acme/activity",
+            "/w/acme/api-keys",
             "/w/acme/roles/new",
             "/w/acme/roles/comparison",
             "/w/acme/roles/editor",
@@ -220,10 +221,11 @@ both! {
         let owner = founder(&app).await;
         let account = format!("/a/{}", crate::world::account_id(&app, "acme").await);
         let people = format!("{account}/people");
-        let lists: [(&str, &[&str]); 7] = [
+        let lists: [(&str, &[&str]); 8] = [
             (&account, &["after", "before"]),
             (&people, &["q", "show", "after", "before"]),
             ("/w/acme/members/new", &["q"]),
+            ("/w/acme/api-keys", &["q", "after", "before"]),
             ("/w/acme/members", &["q", "role", "status", "kind", "sort", "after", "before"]),
             ("/w/acme/invitations", &["q", "status", "after", "before"]),
             (

@@ -23,8 +23,10 @@ async fn things(app: &TestApp, owner: &Person, member: &Person) -> Vec<(&'static
     let roles = owner.client.visit(&format!("{teams}/{team}")).await;
     owner.client.submit(&roles, "/roles", &[("role", "viewer")]).await.assert_status(303);
     let event = crate::world::newest_event(app, &owner.workspace).await;
+    let (key, ..) = add_key(app, &owner.workspace, "Key", &["viewer"]).await;
     vec![
         ("{event}", event.to_string()),
+        ("{key}", key.to_string()),
         ("{team}", team),
         ("{role}", role),
         ("{member}", member.member_id.to_string()),
@@ -97,6 +99,9 @@ both! {
             "/organization/deletion",
             "/members?q=viewer",
             "/activity?q=viewer",
+            "/api-keys",
+            "/api-keys/new",
+            "/api-keys/addition",
         ] {
             paths.push((Method::GET, format!("/w/acme{path}")));
         }
@@ -106,6 +111,8 @@ both! {
             "/organization/deletion",
             "/departure",
             "/security/create:teams",
+            "/api-keys",
+            "/api-keys/addition",
         ] {
             paths.push((Method::POST, format!("/w/acme{path}")));
         }

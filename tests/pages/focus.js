@@ -12,7 +12,12 @@ const look = (el) => {
 };
 document.activeElement?.blur();
 const all = [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")];
-const wanted = all.filter(usable);
+// Tab stops once in a group of radio buttons, at the one that is chosen; arrows do the rest.
+const stop = (el) => {
+  const group = all.filter((other) => other.type === "radio" && other.name === el.name && other.form === el.form);
+  return el.type !== "radio" || el === (group.find((other) => other.checked) ?? group[0]);
+};
+const wanted = all.filter(usable).filter(stop);
 const before = new Map(wanted.map((el) => [el, look(el)]));
 const reached = new Map();
 document.addEventListener("focusin", ({ target }) => reached.set(target, look(target)));

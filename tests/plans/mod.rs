@@ -38,6 +38,7 @@ both! {
         tour.changes().await;
         tour.many_at_once().await;
         tour.roles().await;
+        tour.api_keys().await;
         tour.ownership_and_end().await;
         tour.beside_the_requests().await;
         let statements = tour.end();

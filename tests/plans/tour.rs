@@ -486,6 +486,58 @@ impl<'a> Tour<'a> {
         self.post(&owner, &format!("{role}/deletion"), &[("replacement", "viewer")], 303).await;
     }
 
+    /// A key's life: it is made, shown, given another secret, taken out, added again and revoked; and
+    /// some that end with who made them.
+    pub async fn api_keys(&mut self) {
+        let owner = self.owner.clone();
+        let base = format!("{HOME}/api-keys");
+        self.list("api-keys", "", &["q=key"]).await;
+        let page = self.get(&owner, &format!("{base}/new"), 200).await;
+        let form = page.form(&base).fill(&[("name", "New Key")]);
+        let made = owner.send(&page, &form).await;
+        let secret = self.note(made, 200).attributes("#secret", "value").remove(0);
+        let again = owner.send(&page, &form).await;
+        self.note(again, 409);
+        let api = Api::new(self.app, &secret);
+        api.get("/api/sso/v1/members").await.with_status(200);
+        api.get("/api/sso/v1/apikeys/self").await.with_status(200);
+        self.keep("a key");
+        let id = self.app.scalar_uuid("SELECT id FROM api_keys WHERE name = 'New Key'").await;
+        let key = format!("{base}/{id}");
+        let page = self.get(&owner, &key, 200).await;
+        self.post(&owner, &format!("{key}/details"), &[("name", "Newer Key")], 303).await;
+        let rotated = owner.submit(&page, "/rotation", &[]).await;
+        self.note(rotated, 200);
+        let member = format!("SELECT id FROM members WHERE api_key_id = {}", self.app.id(id));
+        let member = format!("{HOME}/members/{}", self.app.scalar_uuid(&member).await);
+        self.get(&owner, &member, 200).await;
+        self.post(&owner, &format!("{member}/removal"), &[], 303).await;
+        self.get(&owner, &format!("{base}/addition"), 200).await;
+        let fields = [("key", id.to_string()), ("role", "viewer".to_owned())];
+        let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+        self.post(&owner, &format!("{base}/addition"), &fields, 303).await;
+        self.get(&owner, &format!("{key}/revocation"), 200).await;
+        // Of the key in another workspace too.
+        let account = "(SELECT account_id FROM workspaces WHERE slug = 'seed-1')";
+        let moved = format!("UPDATE workspaces SET account_id = {account} WHERE slug = 'alone-7'");
+        assert_eq!(self.app.execute(&moved).await, 1);
+        let elsewhere = format!(
+            "INSERT INTO members (id, workspace_id, kind, api_key_id, status, origin, joined_at, listed_as)
+            SELECT {}, w.id, 'api_key', k.id, 'active', 'account', 0, 'newer key' FROM workspaces w
+            JOIN api_keys k ON k.id = {} AND k.account_id = w.account_id WHERE w.slug = 'alone-7'",
+            self.app.id(Uuid::now_v7()),
+            self.app.id(id)
+        );
+        assert_eq!(self.app.execute(&elsewhere).await, 1);
+        self.get(&owner, &key, 200).await;
+        self.post(&owner, &format!("{key}/revocation"), &[], 403).await;
+        self.app.execute("DELETE FROM members WHERE listed_as = 'newer key' AND joined_at = 0").await;
+        self.post(&owner, &format!("{key}/revocation"), &[], 303).await;
+        let maker = format!("{HOME}/members/{}/removal", self.members[5]);
+        self.get(&owner, &maker, 200).await;
+        self.post(&owner, &maker, &[("keys", "revoke")], 303).await;
+    }
+
     pub async fn ownership_and_end(&mut self) {
         let (owner, admin) = (self.owner.clone(), self.admin.clone());
         let to = member_id(self.app, "member-2@seed-1.example.com", "seed-1").await;
@@ -586,6 +638,16 @@ async fn fill(app: &TestApp) {
         "INSERT INTO team_members (workspace_id, team_id, member_id, is_lead, joined_at)
             SELECT m.workspace_id, t.id, m.id, 1 = 0, m.joined_at FROM teams t
             JOIN members m ON m.workspace_id = t.workspace_id",
+        // Everybody made a key of their account; those of who is not alone are members.
+        "INSERT INTO api_keys (id, account_id, name, is_admin, home_id, made_by, created_at)
+            SELECT {id}, w.account_id, 'Key', 1 = 0, w.id, m.user_id, 0 FROM workspaces w
+            JOIN members m ON m.workspace_id = w.id WHERE w.slug NOT LIKE 'alone-%'",
+        "INSERT INTO api_keys (id, account_id, name, is_admin, made_by, created_at)
+            SELECT {id}, (SELECT id FROM accounts WHERE name = 'Account' LIMIT 1), 'Key', 1 = 0, u.id, 0 FROM users u",
+        "INSERT INTO api_key_secrets (token_hash, api_key_id, hint, created_at)
+            SELECT {bytes}, id, 'test', 0 FROM api_keys",
+        "INSERT INTO members (id, workspace_id, kind, api_key_id, status, origin, joined_at, listed_as)
+            SELECT {id}, home_id, 'api_key', id, 'active', 'account', 1, 'key' FROM api_keys WHERE home_id IS NOT NULL",
     ] {
         let numbered = match sql.contains("FROM n") {
             true => sql.replace(" SELECT", " WITH RECURSIVE n (i) AS

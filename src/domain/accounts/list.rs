@@ -4,7 +4,7 @@ use super::door::{AccountScope, OfAccount};
 use crate::domain::{
     Conflict, Refused, activity,
     db::{gather, gathered},
-    members::like,
+    members::{has_text, like},
     paging::{Cursor, Key, Order, Page, Position},
     values::folded,
 };
@@ -172,9 +172,7 @@ pub async fn people(scope: &AccountScope, filter: &Filter, at: &Position) -> Res
     }
     if !filter.text.is_empty() {
         values.push(like(&folded(&filter.text)).into());
-        // Put so, PostgreSQL takes it for common, and goes along the order until the page is full
-        // instead of sorting everybody.
-        sql.push_str(" AND CASE WHEN p.listed_as LIKE $2 ESCAPE '!' THEN 1 ELSE 0 END > 0");
+        sql.push_str(&format!(" AND {}", has_text("p.listed_as", "$2")));
     }
     let order = Order { column: "p.listed_as", is_text: true, id: "p.user_id", descending: false };
     order.finish(&mut sql, &mut values, at)?;

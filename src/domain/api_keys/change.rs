@@ -1,16 +1,17 @@
 //! Making, adding, rotating and revoking keys.
 
+use super::list::{Listed, MADE_HERE, MadeHere, NEWEST};
 use crate::{
     clock::HOUR,
     domain::{
-        Conflict, Event, Invalid, Name, Purpose, Recorded, Refused, Target, TargetKind, Token,
+        Conflict, Db, Event, Invalid, Name, Purpose, Recorded, Refused, Target, TargetKind, Token,
         db::Sql,
         members::{self, Subject},
         roles,
-        scope::{Found, Scoped, WriteScope},
+        scope::{Actor, Found, ReadScope, Scoped, WriteScope},
     },
     entity::{api_key, api_key_secret, member},
-    policy::{Holdings, Permission, perm},
+    policy::{Access, Holdings, Permission, perm},
     random,
 };
 use sea_orm::{
@@ -48,6 +49,45 @@ pub struct Made {
     pub overlap_ends_at: Option<i64>,
 }
 
+/// How many keys the actor has made in the account. A form that makes one carries it, and is so good for
+/// one: sent again, it would show another secret to whoever only reloads.
+///
+/// # Errors
+/// The database's own.
+pub async fn made_so_far(scope: &ReadScope<perm::ManageApiKeys>) -> Result<i64, Refused> {
+    made(scope, scope.actor()).await
+}
+
+async fn made(scope: &impl Scoped, actor: &Actor) -> Result<i64, Refused> {
+    // Keys are never deleted, so that the number only grows.
+    let sql = "SELECT COUNT(*) AS keys FROM api_keys WHERE made_by = $1 AND account_id = $2";
+    let values = vec![actor.principal.answers().into(), actor.workspace.account_id.into()];
+    let count: Option<Count> = scope.connection().first(sql, values).await?;
+    Ok(count.map_or(0, |count| count.keys))
+}
+
+/// [`create`], from a form that knew of so many keys.
+///
+/// # Errors
+/// [`Conflict::KeyMade`] where the form was sent already; as [`create`].
+pub async fn create_once(
+    s: &mut WriteScope<perm::ManageApiKeys>,
+    wanted: &Wanted,
+    known: i64,
+) -> Result<Recorded<Made>, Refused> {
+    may_make_secrets(s.actor())?;
+    if made(s, s.actor()).await? != known {
+        return Err(Conflict::KeyMade.into());
+    }
+    create(s, wanted).await
+}
+
+/// # Errors
+/// [`Refused::NotAllowed`] for who has not confirmed their address.
+pub fn may_make_secrets(actor: &Actor) -> Result<(), Refused> {
+    if actor.principal.is_verified() { Ok(()) } else { Err(Refused::NotAllowed(UNCONFIRMED)) }
+}
+
 /// Makes a key in this workspace's account and a member of this workspace, which it then means where a
 /// request names none.
 ///
@@ -58,9 +98,7 @@ pub async fn create(
     s: &mut WriteScope<perm::ManageApiKeys>,
     wanted: &Wanted,
 ) -> Result<Recorded<Made>, Refused> {
-    if !s.actor().principal.is_verified() {
-        return Err(Refused::NotAllowed(UNCONFIRMED));
-    }
+    may_make_secrets(s.actor())?;
     let now = s.now_ms();
     if wanted.expires_at.is_some_and(|at| at <= now) {
         return Err(Invalid::field("expires_at", "Choose a time that is still to come.").into());
@@ -115,6 +153,16 @@ pub(in crate::domain) async fn new_secret(
     now: i64,
 ) -> Result<Token, Refused> {
     let secret = Token::new(Purpose::ApiKey);
+    keep_secret(tx, key, &secret, now).await?;
+    Ok(secret)
+}
+
+pub(in crate::domain) async fn keep_secret(
+    tx: &impl ConnectionTrait,
+    key: Uuid,
+    secret: &Token,
+    now: i64,
+) -> Result<(), Refused> {
     let text = secret.expose();
     let row = api_key_secret::ActiveModel {
         token_hash: Set(secret.hash()),
@@ -124,7 +172,7 @@ pub(in crate::domain) async fn new_secret(
         expires_at: Set(None),
     };
     api_key_secret::Entity::insert(row).exec_without_returning(tx).await?;
-    Ok(secret)
+    Ok(())
 }
 
 #[derive(FromQueryResult)]
@@ -172,7 +220,7 @@ struct Held {
 }
 
 /// The key, if it is a member here and was not revoked.
-async fn held(s: &WriteScope<perm::ManageApiKeys>, id: Uuid) -> Result<Held, Refused> {
+async fn held<P>(s: &WriteScope<P>, id: Uuid) -> Result<Held, Refused> {
     let present = s.find::<member::Entity>().filter(member::Column::ApiKeyId.eq(id));
     let row = present.one(s.connection()).await?.ok_or(Refused::Hidden)?;
     let all = s.actor().all_roles.clone();
@@ -202,13 +250,24 @@ struct Elsewhere {
 }
 
 /// Who takes a key over holds everything that it holds, in every workspace that it is a member of: its
-/// secret, or its end, reaches that far.
-async fn may_take_over(s: &WriteScope<perm::ManageApiKeys>, id: Uuid, held: &Held) -> Result<(), Refused> {
-    if s.actor().principal.key_id() == Some(id) {
+/// secret, its end and its name reach that far. `holdings` are those that it has in this one.
+async fn may_take_over<S: Scoped>(
+    scope: &S,
+    db: &Db,
+    actor: &Actor,
+    key: &Reaching<'_>,
+) -> Result<(), Refused> {
+    if actor.principal.key_id() == Some(key.id) {
         return Ok(());
     }
-    s.actor().holdings.may_assign(&held.member.holdings())?;
-    let mine = match s.actor().principal.person() {
+    actor.holdings.may_assign(key.holdings)?;
+    if key.is_admin {
+        return Err(Refused::NotAllowed(ACCOUNT_ADMIN));
+    }
+    if key.elsewhere == Some(0) {
+        return Ok(());
+    }
+    let mine = match actor.principal.person() {
         Some(_) => "o.user_id = $3",
         None => "o.api_key_id = $3",
     };
@@ -218,11 +277,11 @@ async fn may_take_over(s: &WriteScope<perm::ManageApiKeys>, id: Uuid, held: &Hel
         LEFT JOIN members o ON o.workspace_id = m.workspace_id AND {mine} AND o.status = 'active'
         WHERE m.api_key_id = $2 AND m.workspace_id <> $1"
     );
-    let values = vec![id.into(), s.actor().principal.id().into()];
-    let elsewhere: Vec<Elsewhere> = s.all(&sql, values).await?;
+    let values = vec![key.id.into(), actor.principal.id().into()];
+    let elsewhere: Vec<Elsewhere> = scope.all(&sql, values).await?;
     for place in elsewhere {
-        let there = Found(s.connection(), place.workspace_id);
-        let all = s.open().db.roles().at(&there, place.roles_version).await?;
+        let there = Found(scope.connection(), place.workspace_id);
+        let all = db.roles().at(&there, place.roles_version).await?;
         let holdings = |slugs: &str| roles::holdings(&all.joined(slugs));
         let (own, keys): (Holdings, Holdings) =
             (holdings(place.own.as_deref().unwrap_or_default()), holdings(&place.role_set));
@@ -231,6 +290,38 @@ async fn may_take_over(s: &WriteScope<perm::ManageApiKeys>, id: Uuid, held: &Hel
         }
     }
     Ok(())
+}
+
+/// A key, as far as taking it over is concerned.
+struct Reaching<'a> {
+    id: Uuid,
+    is_admin: bool,
+    holdings: &'a Holdings,
+    /// Other workspaces that it is a member of, where that is known.
+    elsewhere: Option<i64>,
+}
+
+impl Held {
+    async fn may_be_taken_over<P>(&self, s: &WriteScope<P>, id: Uuid) -> Result<(), Refused> {
+        let key =
+            Reaching { id, is_admin: self.is_admin, holdings: &self.member.holdings(), elsewhere: None };
+        may_take_over(s, &s.open().db, s.actor(), &key).await
+    }
+}
+
+/// Why the actor may not rename, rotate or revoke a key, wherever it is a member; `None` where they may.
+///
+/// # Errors
+/// The database's own.
+pub async fn why_not<P: Access>(scope: &ReadScope<P>, key: &Listed) -> Result<Option<Refused>, Refused> {
+    let held = key.holdings();
+    let key =
+        Reaching { id: key.id, is_admin: key.is_admin, holdings: &held, elsewhere: Some(key.elsewhere) };
+    match may_take_over(scope, scope.db(), scope.actor(), &key).await {
+        Ok(()) => Ok(None),
+        Err(refused @ (Refused::Ceiling(_) | Refused::NotAllowed(_))) => Ok(Some(refused)),
+        Err(other) => Err(other),
+    }
 }
 
 /// Gives a key another secret. The one before goes on for `overlap_ms` more, and any older ends now.
@@ -246,11 +337,9 @@ pub async fn rotate(
     if !(0..=MOST_OVERLAP).contains(&overlap_ms) {
         return Err(Invalid::field("overlap", "The old secret can go on for seven days at most.").into());
     }
+    may_make_secrets(s.actor())?;
     let key = held(s, id).await?;
-    may_take_over(s, id, &key).await?;
-    if key.is_admin && s.actor().principal.key_id() != Some(id) {
-        return Err(Refused::NotAllowed(ACCOUNT_ADMIN));
-    }
+    key.may_be_taken_over(s, id).await?;
     let (now, ends) = (s.now_ms(), s.now_ms() + overlap_ms);
     replace_secret(s.connection(), id, now, ends).await?;
     let secret = new_secret(s.connection(), id, now).await?;
@@ -258,6 +347,31 @@ pub async fn rotate(
     let event = Event::ApiKeyRotated { overlap_ends_at: ends };
     let made = Made { id, name: name.clone(), secret, overlap_ends_at: Some(ends) };
     Ok(Recorded::new(made, event, Target::new(TargetKind::ApiKey, id, name)))
+}
+
+/// [`rotate`], from a form that showed the key with this secret as its newest.
+///
+/// # Errors
+/// [`Conflict::Changed`] where it has another by now; as [`rotate`].
+pub async fn rotate_seen(
+    s: &mut WriteScope<perm::ManageApiKeys>,
+    id: Uuid,
+    seen: &str,
+    overlap_ms: i64,
+) -> Result<Recorded<Made>, Refused> {
+    // Under the lock of the key, which [`rotate`] then has already.
+    held(s, id).await?;
+    let sql = format!("SELECT {NEWEST} AS newest FROM api_keys k WHERE k.id = $1");
+    let now: Option<Newest> = s.connection().first(&sql, vec![id.into()]).await?;
+    if now.and_then(|now| now.newest).as_deref() != Some(seen) {
+        return Err(Conflict::Changed.into());
+    }
+    rotate(s, id, overlap_ms).await
+}
+
+#[derive(FromQueryResult)]
+struct Newest {
+    newest: Option<String>,
 }
 
 /// Ends the live secrets of a key: the last one at `ends`, those before it now.
@@ -282,14 +396,35 @@ pub(in crate::domain) async fn replace_secret(
 /// # Errors
 /// As [`rotate`].
 pub async fn revoke(s: &mut WriteScope<perm::ManageApiKeys>, id: Uuid) -> Result<Recorded<String>, Refused> {
+    put_an_end(s, id).await
+}
+
+async fn put_an_end<P>(s: &WriteScope<P>, id: Uuid) -> Result<Recorded<String>, Refused> {
     let key = held(s, id).await?;
-    may_take_over(s, id, &key).await?;
+    key.may_be_taken_over(s, id).await?;
     let (now, name) = (s.now_ms(), key.member.name.clone());
     let roles = key.member.role_names();
     members::end(s, &key.member).await?;
     end(s.connection(), id, now).await?;
     let event = Event::ApiKeyRevoked { roles };
     Ok(Recorded::new(name.clone(), event, Target::new(TargetKind::ApiKey, id, name)))
+}
+
+/// Revokes every key here that this user made, for who removes them with it: all, or nothing is done.
+///
+/// # Errors
+/// [`Refused::Forbidden`] without the permission to manage keys; as [`revoke`], for any of them.
+pub(in crate::domain) async fn revoke_made_by<P>(
+    s: &WriteScope<P>,
+    user: Uuid,
+) -> Result<Recorded<Vec<String>>, Refused> {
+    s.require(Permission::ManageApiKeys).await?;
+    let keys: Vec<MadeHere> = s.all(MADE_HERE, vec![user.into()]).await?;
+    let mut each = Vec::new();
+    for key in keys {
+        each.push(put_an_end(s, key.id).await?);
+    }
+    Ok(Recorded::together(each))
 }
 
 /// Marks a key as revoked and forgets its secrets.
@@ -315,13 +450,15 @@ pub async fn version_under_lock(s: &WriteScope<perm::ManageApiKeys>, id: Uuid) -
 /// Calls a key otherwise, in every list that it is in.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Conflict::KeyRevoked`].
+/// As [`rotate`].
 pub async fn rename(
     s: &mut WriteScope<perm::ManageApiKeys>,
     id: Uuid,
     name: &Name,
 ) -> Result<Recorded<String>, Refused> {
-    let before = held(s, id).await?.member.name;
+    let key = held(s, id).await?;
+    key.may_be_taken_over(s, id).await?;
+    let before = key.member.name;
     if before == name.as_str() {
         return Ok(Recorded::unchanged(before));
     }

@@ -9,7 +9,7 @@ use crate::{
         scope::{ReadScope, Scoped},
         values::folded,
     },
-    policy::{Ceiling, perm},
+    policy::{Access, Ceiling, Holdings, perm},
 };
 use sea_orm::{FromQueryResult, Value};
 use serde::Deserialize;
@@ -23,6 +23,12 @@ pub struct Listed {
     pub name: String,
     /// The last characters of its newest secret.
     pub hint: String,
+    /// Which secret is its newest; who gives it another must name it.
+    pub version: String,
+    /// It may do in the account what the account's admins may.
+    pub is_admin: bool,
+    /// How many other workspaces it is a member of.
+    pub elsewhere: i64,
     pub is_active: bool,
     pub is_revoked: bool,
     pub roles: Vec<Role>,
@@ -46,7 +52,9 @@ struct Row {
     key_id: Uuid,
     member_id: Uuid,
     name: String,
-    hint: Option<String>,
+    newest: Option<String>,
+    admin: i64,
+    elsewhere: i64,
     status: String,
     role_set: String,
     maker: String,
@@ -60,12 +68,25 @@ struct Row {
     listed_as: String,
 }
 
+impl Listed {
+    /// What it holds here.
+    pub fn holdings(&self) -> Holdings {
+        Holdings::union(self.roles.iter().map(|role| &role.holdings))
+    }
+}
+
+/// The newest secret of the key `k`, as a column: when it was made, and its last characters.
+pub(super) const NEWEST: &str = "(SELECT s.created_at || '-' || s.hint FROM api_key_secrets s
+        WHERE s.api_key_id = k.id ORDER BY s.created_at DESC LIMIT 1)";
+
 /// The columns of a [`Row`], in the order of its fields.
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 17] = [
     "key_id",
     "member_id",
     "name",
-    "hint",
+    "newest",
+    "admin",
+    "elsewhere",
     "status",
     "role_set",
     "maker",
@@ -79,18 +100,18 @@ const FIELDS: [&str; 15] = [
     "listed_as",
 ];
 
-const COLUMNS: &str = "SELECT k.id AS key_id, m.id AS member_id, k.name,
-        (SELECT s.hint FROM api_key_secrets s WHERE s.api_key_id = k.id
-            ORDER BY s.created_at DESC LIMIT 1) AS hint,
+const COLUMNS: &str = "SELECT k.id AS key_id, m.id AS member_id, k.name, {newest} AS newest,
+        CASE WHEN k.is_admin THEN 1 ELSE 0 END AS admin,
+        (SELECT COUNT(*) FROM members e WHERE e.api_key_id = k.id AND e.workspace_id <> m.workspace_id) AS elsewhere,
         m.status, m.role_set, u.name AS maker, o.status AS maker_status,
         CASE WHEN k.home_id = m.workspace_id THEN 1 ELSE 0 END AS home,
         k.created_at, k.expires_at, k.revoked_at, k.last_used_at,
         (SELECT MAX(s.expires_at) FROM api_key_secrets s WHERE s.api_key_id = k.id
             AND s.expires_at > $2) AS overlap_ends_at,
         m.listed_as
-    FROM members m CROSS JOIN api_keys k CROSS JOIN users u
+    FROM {tables} CROSS JOIN users u
     LEFT JOIN members o ON o.workspace_id = $1 AND o.user_id = k.made_by
-    WHERE m.workspace_id = $1 AND m.kind || '' = 'api_key' AND k.id = m.api_key_id AND u.id = k.made_by";
+    WHERE m.workspace_id = $1 AND m.api_key_id IS NOT NULL AND k.id = m.api_key_id AND u.id = k.made_by";
 
 /// Which keys to list.
 #[derive(Clone, Debug, Default)]
@@ -114,7 +135,7 @@ pub async fn list(
     filter: &Filter,
     at: &Position,
 ) -> Result<Listing, Refused> {
-    let (mut sql, mut values) = (COLUMNS.to_owned(), vec![scope.now_ms().into()]);
+    let (mut sql, mut values) = (columns(BY_MEMBER), vec![scope.now_ms().into()]);
     if !filter.text.is_empty() {
         values.push(Value::from(like(&folded(&filter.text))));
         sql.push_str(" AND m.listed_as LIKE $3 ESCAPE '!'");
@@ -132,20 +153,33 @@ pub async fn list(
 ///
 /// # Errors
 /// [`Refused::Hidden`] where it is no member of this workspace.
-pub async fn look(scope: &ReadScope<perm::ReadApiKeys>, id: Uuid) -> Result<Listed, Refused> {
+pub async fn look<P: Access>(scope: &ReadScope<P>, id: Uuid) -> Result<Listed, Refused> {
     let values = vec![scope.now_ms().into(), id.into()];
-    let rows: Vec<Row> = scope.list(&FIELDS, &format!("{COLUMNS} AND m.api_key_id = $3"), values).await?;
+    let rows: Vec<Row> =
+        scope.list(&FIELDS, &format!("{} AND m.api_key_id = $3", columns(BY_MEMBER)), values).await?;
     rows.into_iter().next().map(|row| seen(row, scope)).ok_or(Refused::Hidden)
 }
 
-fn seen(row: Row, scope: &ReadScope<perm::ReadApiKeys>) -> Listed {
+/// In which order the tables are gone through.
+const BY_MEMBER: &str = "members m CROSS JOIN api_keys k";
+const BY_KEY: &str = "api_keys k CROSS JOIN members m";
+
+fn columns(tables: &str) -> String {
+    COLUMNS.replace("{newest}", NEWEST).replace("{tables}", tables)
+}
+
+fn seen<P: Access>(row: Row, scope: &ReadScope<P>) -> Listed {
     let (actor, now) = (scope.actor(), scope.now_ms());
     let held = actor.all_roles.joined(&row.role_set);
+    let version = row.newest.unwrap_or_default();
     Listed {
         id: row.key_id,
         member_id: row.member_id,
         name: row.name,
-        hint: row.hint.unwrap_or_default(),
+        hint: version.rsplit('-').next().unwrap_or_default().to_owned(),
+        version,
+        is_admin: row.admin > 0,
+        elsewhere: row.elsewhere,
         is_active: row.status == "active",
         is_revoked: row.revoked_at.is_some(),
         refused: actor.holdings.may_assign(&roles::holdings(&held)).err(),
@@ -179,4 +213,25 @@ pub async fn waiting(scope: &ReadScope<perm::ManageApiKeys>) -> Result<Vec<Waiti
         ORDER BY k.created_at DESC, k.id DESC LIMIT 200";
     let values = vec![scope.actor().workspace.account_id.into(), scope.now_ms().into()];
     Ok(scope.all(sql, values).await?)
+}
+
+/// A key here that somebody made who may go.
+#[derive(FromQueryResult)]
+pub(super) struct MadeHere {
+    pub id: Uuid,
+}
+
+/// The live keys in `$1` that the user `$2` made.
+pub(super) const MADE_HERE: &str = "SELECT k.id FROM api_keys k CROSS JOIN members m
+    WHERE k.made_by = $2 AND k.revoked_at IS NULL AND m.workspace_id = $1 AND m.api_key_id = k.id
+    ORDER BY k.id";
+
+/// Keys of this workspace that a user made: they stay when the user goes.
+///
+/// # Errors
+/// The database's own.
+pub async fn made_by<P: Access>(scope: &ReadScope<P>, user: Uuid) -> Result<Vec<Listed>, Refused> {
+    let sql = format!("{} AND k.made_by = $3 AND k.revoked_at IS NULL ORDER BY m.listed_as", columns(BY_KEY));
+    let rows: Vec<Row> = scope.list(&FIELDS, &sql, vec![scope.now_ms().into(), user.into()]).await?;
+    Ok(rows.into_iter().map(|row| seen(row, scope)).collect())
 }

@@ -7,11 +7,12 @@
 mod change;
 mod list;
 
-pub(super) use change::new_secret;
 pub use change::{
-    MOST_OVERLAP, Made, Wanted, add, create, rename, revoke, rotate, version, version_under_lock,
+    MOST_OVERLAP, Made, Wanted, add, create, create_once, made_so_far, may_make_secrets, rename, revoke,
+    rotate, rotate_seen, version, version_under_lock, why_not,
 };
-pub use list::{Filter, Listed, Listing, Waiting, list, look, waiting};
+pub(super) use change::{keep_secret, new_secret, revoke_made_by};
+pub use list::{Filter, Listed, Listing, Waiting, list, look, made_by, waiting};
 
 use super::{
     Db, Refused, Token,

@@ -1,7 +1,7 @@
 //! Adding somebody of the account to a workspace, without an invitation: they are known here, and
 //! there is nothing to confirm.
 
-use super::{Origin, join, like};
+use super::{Origin, has_text, join, like};
 use crate::{
     domain::{
         Conflict, Event, Invalid, Recorded, Refused, Target, TargetKind,
@@ -44,7 +44,7 @@ pub async fn candidates(
         .to_owned();
     if !text.is_empty() {
         values.push(like(&folded(text)).into());
-        sql.push_str(" AND p.listed_as LIKE $2 ESCAPE '!'");
+        sql.push_str(&format!(" AND {}", has_text("p.listed_as", "$2")));
     }
     let order = Order { column: "p.listed_as", is_text: true, id: "p.user_id", descending: false };
     order.finish(&mut sql, &mut values, &Position::First)?;

@@ -22,12 +22,15 @@ pub struct Review {
     pub roles: Vec<Assignable>,
     /// Invitations that they sent and nobody answered yet.
     pub invitations: i64,
+    /// Keys of this workspace that they made.
+    pub keys_made: i64,
 }
 
 #[derive(FromQueryResult)]
 struct Around {
     owners: i64,
     invitations: i64,
+    keys_made: i64,
 }
 
 /// Looks at the selected members, in the order of their names.
@@ -46,10 +49,13 @@ pub async fn review<P: Access>(scope: &ReadScope<P>, selection: &Selection) -> R
     }
     let sql = format!(
         "SELECT (SELECT COUNT(*) FROM active_owners o WHERE o.workspace_id = $1) AS owners,
-            (SELECT COUNT(*) FROM invitations n JOIN members m
-                ON m.workspace_id = n.workspace_id AND m.user_id = n.inviter_id
+            (SELECT COUNT(*) FROM invitations n JOIN members m ON m.workspace_id = n.workspace_id
+                AND (n.inviter_key_id IS NULL AND m.user_id = n.inviter_id OR m.api_key_id = n.inviter_key_id)
                 WHERE n.workspace_id = $1 AND n.status = 'pending' AND n.expires_at > ${}
-                AND m.id IN ({ids})) AS invitations",
+                AND m.id IN ({ids})) AS invitations,
+            (SELECT COUNT(*) FROM members m CROSS JOIN api_keys k CROSS JOIN members h
+                WHERE m.workspace_id = $1 AND m.id IN ({ids}) AND k.made_by = m.user_id
+                AND k.revoked_at IS NULL AND h.workspace_id = $1 AND h.api_key_id = k.id) AS keys_made",
         values.len() + 2
     );
     values.push(scope.now_ms().into());
@@ -59,6 +65,7 @@ pub async fn review<P: Access>(scope: &ReadScope<P>, selection: &Selection) -> R
         members: rows.into_iter().map(seen).collect(),
         roles: roles::choices(&all, &scope.actor().holdings),
         invitations: around.invitations,
+        keys_made: around.keys_made,
     })
 }
 

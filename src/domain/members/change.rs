@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        Conflict, Event, Recorded, Refused, RoleIds, Target, TargetKind,
+        Conflict, Event, Recorded, Refused, RoleIds, Target, TargetKind, api_keys,
         db::Sql,
         invitations::ended,
         ownership,
@@ -295,7 +295,7 @@ async fn not_oneself<P>(s: &WriteScope<P>, member: &Subject) -> Result<(), Refus
     if member.id != s.actor().member_id {
         return Ok(());
     }
-    if member.is_owner() && only_owner(s).await? {
+    if member.is_owner() && member.user_id.is_some() && only_owner(s).await? {
         return Err(Conflict::LastOwner.into());
     }
     Err(Refused::NotAllowed(OWN_MEMBERSHIP))
@@ -392,6 +392,62 @@ pub async fn remove(s: &mut WriteScope<perm::RemoveMembers>, id: Uuid) -> Result
     let invitations_cancelled = end(s, &member).await?;
     let event = Event::MemberRemoved { roles: member.role_names(), invitations_cancelled };
     Ok(Recorded::new(member.name.clone(), event, member.target()))
+}
+
+/// What becomes of the keys that somebody made who goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeysMade {
+    /// They belong to the account, and go on.
+    #[default]
+    Stay,
+    /// Those that are members here are revoked, all of them.
+    Revoked,
+}
+
+/// [`remove`], or the same with the keys that the member made. Answers the name, and how many keys it was.
+///
+/// # Errors
+/// As [`remove`]; [`Refused::Forbidden`], [`Refused::Ceiling`] or [`Refused::NotAllowed`] where one of the
+/// keys is not the actor's to revoke.
+pub async fn remove_with(
+    s: &mut WriteScope<perm::RemoveMembers>,
+    id: Uuid,
+    keys: KeysMade,
+) -> Result<Recorded<(String, usize)>, Refused> {
+    let member = manageable(s, id).await?;
+    let revoked = revoke_keys(s, &member, keys).await?;
+    Ok(after(revoked, remove(s, id).await?))
+}
+
+/// [`leave`], or the same with the keys that the actor made. Answers how many those were.
+///
+/// # Errors
+/// As [`leave`] and [`remove_with`].
+pub async fn leave_with(
+    s: &mut WriteScope<perm::Membership>,
+    keys: KeysMade,
+) -> Result<Recorded<usize>, Refused> {
+    let all = s.actor().all_roles.clone();
+    let member = Subject::load(s, &all, s.actor().member_id).await?;
+    let revoked = revoke_keys(s, &member, keys).await?;
+    Ok(after(revoked, leave(s).await?).map(|((), count)| count))
+}
+
+async fn revoke_keys<P>(
+    s: &WriteScope<P>,
+    member: &Subject,
+    keys: KeysMade,
+) -> Result<Recorded<Vec<String>>, Refused> {
+    match (keys, member.user_id) {
+        (KeysMade::Revoked, Some(user)) => api_keys::revoke_made_by(s, user).await,
+        _ => Ok(Recorded::unchanged(Vec::new())),
+    }
+}
+
+fn after<T>(first: Recorded<Vec<String>>, second: Recorded<T>) -> Recorded<(T, usize)> {
+    let ((names, mut entries), (value, more)) = (first.into_parts(), second.into_parts());
+    entries.extend(more);
+    Recorded::many((value, names.len()), entries)
 }
 
 /// The actor leaves.

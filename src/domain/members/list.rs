@@ -70,7 +70,9 @@ pub struct Filter {
 pub struct Member {
     pub id: Uuid,
     pub user_id: Option<Uuid>,
+    pub api_key_id: Option<Uuid>,
     pub name: String,
+    /// Empty for a key.
     pub email: String,
     pub kind: String,
     pub is_active: bool,
@@ -91,6 +93,7 @@ pub struct Member {
 pub(super) struct Row {
     id: Uuid,
     user_id: Option<Uuid>,
+    api_key_id: Option<Uuid>,
     name: String,
     email: String,
     kind: String,
@@ -103,16 +106,17 @@ pub(super) struct Row {
     role_set: String,
 }
 
-pub(super) const COLUMNS: &str = "SELECT m.id, m.user_id, COALESCE(u.name, k.name) AS name,
+pub(super) const COLUMNS: &str = "SELECT m.id, m.user_id, m.api_key_id, COALESCE(u.name, k.name) AS name,
         COALESCE(u.email, '') AS email, m.kind, m.status, m.origin,
         i.name AS invited_by, m.joined_at, m.last_active_at, m.listed_as, m.role_set
     FROM members m LEFT JOIN users u ON u.id = m.user_id LEFT JOIN api_keys k ON k.id = m.api_key_id
     LEFT JOIN users i ON i.id = m.invited_by";
 
 /// The columns of a [`Row`], in the order of its fields.
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "id",
     "user_id",
+    "api_key_id",
     "name",
     "email",
     "kind",
@@ -331,6 +335,12 @@ pub(in crate::domain) fn like(text: &str) -> String {
     format!("%{plain}%")
 }
 
+/// Whether a column has in it what [`like`] made. Put so, PostgreSQL takes it for common, and goes along
+/// the order until the page is full; otherwise it may fetch everybody and sort them.
+pub(in crate::domain) fn has_text(column: &str, pattern: &str) -> String {
+    format!("CASE WHEN {column} LIKE {pattern} ESCAPE '!' THEN 1 ELSE 0 END > 0")
+}
+
 impl Row {
     fn cursor(&self, sort: Sort) -> Cursor {
         let key = match sort {
@@ -349,13 +359,15 @@ impl Row {
         Member {
             id: self.id,
             user_id: self.user_id,
+            api_key_id: self.api_key_id,
             name: self.name,
             email: self.email,
             kind: self.kind,
             is_active,
             is_you: self.id == viewer.member_id,
             is_owner,
-            is_last_owner: is_owner && is_active && active_owners <= 1,
+            // A key is none that counts, whatever it holds.
+            is_last_owner: is_owner && is_active && self.user_id.is_some() && active_owners <= 1,
             origin: self.origin,
             invited_by: self.invited_by,
             joined_at: self.joined_at,

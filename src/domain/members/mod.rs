@@ -12,12 +12,12 @@ mod provision;
 
 pub use add::{Added, Candidate, add, candidates};
 pub use change::{
-    OWN_MEMBERSHIP, RolesChanged, change_roles, leave, of_user_under_lock, reactivate, remove, suspend,
-    version_under_lock,
+    KeysMade, OWN_MEMBERSHIP, RolesChanged, change_roles, leave, leave_with, of_user_under_lock, reactivate,
+    remove, remove_with, suspend, version_under_lock,
 };
 pub(super) use change::{
     Origin, Subject, end, give, hold_listings, join, join_key, listed_as, of_user, relist, take,
 };
-pub(super) use list::like;
 pub use list::{Detail, Filter, Listing, Member, Place, Sort, detail, list, may_act};
+pub(super) use list::{has_text, like};
 pub use provision::{Entered, Newcomer, UserChange, provision, update_user};

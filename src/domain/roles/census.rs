@@ -49,10 +49,19 @@ impl Census {
         &self.combinations
     }
 
-    /// How many have at least one role that `holds` says yes to.
+    /// How many people have at least one role that `holds` says yes to.
     pub(in crate::domain) fn count(&self, holds: impl Fn(&str) -> bool) -> i64 {
-        let some = self.combinations.iter().filter(|some| some.roles().any(&holds));
-        some.map(|some| some.people).sum()
+        self.sum("user", holds)
+    }
+
+    /// The same for API keys.
+    pub(in crate::domain) fn keys(&self, holds: impl Fn(&str) -> bool) -> i64 {
+        self.sum("api_key", holds)
+    }
+
+    fn sum(&self, kind: &str, holds: impl Fn(&str) -> bool) -> i64 {
+        let some = self.combinations.iter().filter(|some| some.kind == kind);
+        some.filter(|some| some.roles().any(&holds)).map(|some| some.people).sum()
     }
 
     /// What becomes of each combination, in their order, when the roles hold something else.
@@ -81,7 +90,10 @@ impl Census {
         people
     }
 
-    pub(in crate::domain) fn total(&self) -> i64 {
-        self.combinations.iter().map(|some| some.people).sum()
+    /// All people, and all keys.
+    pub(in crate::domain) fn total(&self) -> (i64, i64) {
+        let of = |kind| self.combinations.iter().filter(move |some| some.kind == kind);
+        let count = |kind| of(kind).map(|some| some.people).sum();
+        (count("user"), count("api_key"))
     }
 }

@@ -265,6 +265,7 @@ pub(super) fn names(roles: &[&Role]) -> Vec<String> {
 pub struct Listed {
     pub role: Role,
     pub people: i64,
+    pub keys: i64,
 }
 
 /// The roles for their page.
@@ -273,7 +274,11 @@ pub struct Listed {
 /// The database's own.
 pub async fn list(scope: &ReadScope<perm::ReadMembers>) -> Result<Vec<Listed>, Refused> {
     let census = Census::take(scope).await?;
-    let listed = |role: &Role| Listed { people: census.count(|slug| slug == role.slug), role: role.clone() };
+    let listed = |role: &Role| Listed {
+        people: census.count(|slug| slug == role.slug),
+        keys: census.keys(|slug| slug == role.slug),
+        role: role.clone(),
+    };
     Ok(scope.actor().all_roles.iter().map(listed).collect())
 }
 

@@ -18,7 +18,7 @@ use crate::{
         chrome::{Chrome, hue, initials},
         form::{Errors, Query, check, checks, listed},
         guard::{Answer, Authorized},
-        routes::{Access, Route, table},
+        routes::{Access, Route, api_table, table},
         when::{When, day},
     },
 };
@@ -49,6 +49,8 @@ struct Index {
 pub(super) struct Row {
     pub initials: String,
     pub hue: u8,
+    /// An API key did it.
+    pub is_by_key: bool,
     pub actor: String,
     pub actor_id: String,
     /// Such as "changed the roles of".
@@ -80,6 +82,7 @@ impl Row {
         Self {
             initials: initials(&entry.actor),
             hue: hue(entry.actor_id.unwrap_or(entry.id)),
+            is_by_key: entry.via == "api",
             actor: entry.actor,
             actor_id,
             verb: told.verb,
@@ -222,14 +225,24 @@ impl Told {
             Event::TeamLeadChanged { team, is_lead: false } => {
                 with("made", format!("no lead any more of the team {team}"))
             }
-            Event::ApiKeyCreated { roles, .. } => Self { after: roles.clone(), ..plain("made the API key") },
-            Event::ApiKeyAdded { roles } => Self { after: roles.clone(), ..plain("added the API key") },
+            Event::ApiKeyCreated { roles, expires_at } => Self {
+                after: roles.clone(),
+                ..with(
+                    "made the API key",
+                    match expires_at {
+                        0 => "which does not expire".to_owned(),
+                        at => format!("which expires on {}", day(*at)),
+                    },
+                )
+            },
+            Event::ApiKeyAdded { roles } => {
+                Self { after: roles.clone(), ..plain("made a member of this workspace of the API key") }
+            }
             Event::ApiKeyRenamed { name_before, name_after } => Self {
                 before: vec![name_before.clone()],
                 after: vec![name_after.clone()],
                 ..plain("renamed the API key")
             },
-            Event::ApiKeyRotated { .. } => plain("gave another secret to the API key"),
             Event::UserProvisioned { roles } => Self { after: roles.clone(), ..plain("entered") },
             Event::ExternalIdChanged { before, after } => Self {
                 before: vec![before.clone()].into_iter().filter(|id| !id.is_empty()).collect(),
@@ -238,6 +251,13 @@ impl Told {
             },
             Event::ResourceRegistered { name } => with("registered", name.clone()),
             Event::ResourceForgotten {} => plain("forgot"),
+            Event::ApiKeyRotated { overlap_ends_at: ends } => with(
+                "gave another secret to the API key",
+                match *ends > entry.at {
+                    true => format!("the one before works until {}", When::new(*ends, entry.at).exact),
+                    false => "the one before ended at once".to_owned(),
+                },
+            ),
             Event::ApiKeyRevoked { roles } => Self { before: roles.clone(), ..plain("revoked the API key") },
             Event::MemberAdded { roles, was_invited } => Self {
                 detail: match was_invited {
@@ -345,7 +365,7 @@ fn asked(route: &str) -> String {
             }
             _ => None,
         };
-        table().into_iter().filter_map(told).collect()
+        table().into_iter().chain(api_table()).filter_map(told).collect()
     });
     LABELS.get(route).cloned().unwrap_or_default()
 }
@@ -428,7 +448,7 @@ fn id(field: &str, text: &str) -> Result<Option<Uuid>, Refused> {
 }
 
 /// The midnight (UTC) that starts a day such as 2026-11-21.
-fn date(field: &str, text: &str) -> Result<Option<i64>, Refused> {
+pub(super) fn date(field: &str, text: &str) -> Result<Option<i64>, Refused> {
     if text.is_empty() {
         return Ok(None);
     }

@@ -167,8 +167,9 @@ struct Row {
     id: Uuid,
     title: String,
     detail: String,
-    /// Initials and hue; an invitation has none.
+    /// Initials and hue of a person; another has `icon`.
     avatar: Option<(String, u8)>,
+    icon: &'static str,
     /// Names of roles, and whether each is Owner.
     roles: Vec<(String, bool)>,
     /// That nothing will happen to this one; empty where something will.
@@ -261,9 +262,10 @@ fn row(member: Member, bulk: &Bulk) -> Row {
     let is_done = bulk.noun == SUSPENSION.noun && !member.is_active;
     Row {
         id: member.id,
-        avatar: Some((initials(&member.name), hue(member.user_id.unwrap_or(member.id)))),
+        avatar: member.user_id.map(|user| (initials(&member.name), hue(user))),
+        icon: "key",
         title: member.name,
-        detail: member.email,
+        detail: if member.api_key_id.is_some() { "API key".to_owned() } else { member.email },
         roles: member.roles.into_iter().map(|role| (role.name, role.is_owner)).collect(),
         note: if is_done { "Suspended already: stays so." } else { "" },
         why_not,
@@ -278,8 +280,9 @@ async fn review_members<P: policy::Access>(
 ) -> Result<(Review, Vec<Assignable>), Refused> {
     let review = members::bulk::review(scope, selection).await?;
     let count = counted(i64::try_from(review.members.len()).unwrap_or(0), "member", "members");
-    let waiting = review.invitations;
-    let (heading, effects) = match bulk.noun {
+    let (waiting, keys_made) = (review.invitations, review.keys_made);
+    let any_key = review.members.iter().any(|member| member.api_key_id.is_some());
+    let (heading, mut effects) = match bulk.noun {
         "suspension" => (
             format!("Suspend {count}?"),
             vec![
@@ -307,6 +310,18 @@ async fn review_members<P: policy::Access>(
             )],
         ),
     };
+    if bulk.noun == REMOVAL.noun {
+        if keys_made > 0 {
+            let keys = counted(keys_made, "API key", "API keys");
+            effects.push(("key", format!("What they made stays with the account: {keys}. To revoke keys with somebody, remove them on their own page.")));
+        }
+        if any_key {
+            effects.push((
+                "key",
+                "The API keys among them stay in the account, and in their other workspaces.".into(),
+            ));
+        }
+    }
     let rows = review.members.into_iter().map(|member| row(member, &bulk)).collect();
     Ok((Review::new(view, bulk, heading, rows, effects), review.roles))
 }
@@ -418,6 +433,7 @@ fn invitation_row(listed: Listed, why_not: String) -> Row {
         title: listed.email,
         detail: format!("Invited by {}", listed.inviter),
         avatar: None,
+        icon: "mail",
         roles: listed.roles.into_iter().map(|name| (name, false)).collect(),
         note: if listed.is_open { "" } else { "Not pending any more: stays as it is." },
         why_not,

@@ -14,7 +14,8 @@ use super::{
 use crate::{
     domain::{
         Conflict, Invalid, Refused,
-        members::{self, Detail, Filter, Member, Place, Sort, may_act},
+        api_keys::{self, Listed},
+        members::{self, Detail, Filter, KeysMade, Member, Place, Sort, may_act},
         ownership::{self, Offer},
         paging::Position,
         preview::of_member_roles,
@@ -102,6 +103,10 @@ struct Row {
 }
 
 impl Row {
+    fn is_key(&self) -> bool {
+        self.member.api_key_id.is_some()
+    }
+
     fn new<P: policy::Access>(scope: &ReadScope<P>, member: Member) -> Self {
         let (actor, now) = (scope.actor(), scope.now_ms());
         let others = !member.is_you && !member.is_last_owner;
@@ -294,7 +299,7 @@ fn draw<P: policy::Access>(
     let through_teams = not_own.map(through).collect();
     let member = &detail.member;
     let may_offer_ownership =
-        scope.actor().holdings.is_owner() && !member.is_owner && member.is_active && !detail.offer_pending;
+        member.kind == "user" && !member.is_owner && member.is_active && scope.actor().holdings.is_owner();
     Show {
         chrome: view.chrome("members"),
         base: view.at("/members"),
@@ -307,7 +312,7 @@ fn draw<P: policy::Access>(
         through_teams,
         teams: detail.teams,
         errors,
-        may_offer_ownership,
+        may_offer_ownership: may_offer_ownership && !detail.offer_pending,
         row: Row::new(scope, detail.member),
     }
 }
@@ -400,6 +405,35 @@ struct Confirm {
     what: &'static str,
     invitations: i64,
     teams: Vec<Place>,
+    keys: KeysLeft,
+}
+
+/// The keys of the workspace that somebody made who goes.
+struct KeysLeft {
+    made: Vec<Listed>,
+    /// Why they can't be revoked with it; empty where they can.
+    why_not: String,
+}
+
+impl KeysLeft {
+    async fn of<P: policy::Access>(scope: &ReadScope<P>, member: &Member) -> Result<Self, Refused> {
+        let made = match member.user_id {
+            Some(user) => api_keys::made_by(scope, user).await?,
+            None => Vec::new(),
+        };
+        let mut why_not = String::new();
+        if !scope.actor().holdings.has(Permission::ManageApiKeys) {
+            why_not = "It needs the permission “Manage API keys”.".to_owned();
+        } else {
+            for key in &made {
+                if let Some(refused) = api_keys::why_not(scope, key).await? {
+                    why_not = format!("{}: {refused}", key.name);
+                    break;
+                }
+            }
+        }
+        Ok(Self { made, why_not })
+    }
 }
 
 pub async fn suspension(cx: Authorized<perm::SuspendMembers, Target>) -> Answer {
@@ -416,6 +450,10 @@ async fn confirm<P: policy::Access>(cx: Authorized<P, Target>, what: &'static st
     let detail = members::detail(&scope, id).await?;
     let invitations = detail.invitations;
     let row = Row::new(&scope, detail.member);
+    let keys = match what {
+        "removal" => KeysLeft::of(&scope, &row.member).await?,
+        _ => KeysLeft { made: Vec::new(), why_not: String::new() },
+    };
     if row.member.is_last_owner {
         return Err(scope.refuse(Conflict::LastOwner).await);
     }
@@ -432,6 +470,7 @@ async fn confirm<P: policy::Access>(cx: Authorized<P, Target>, what: &'static st
         what,
         invitations,
         teams: detail.teams,
+        keys,
     }))
 }
 
@@ -440,7 +479,7 @@ pub async fn suspend(cx: Authorized<perm::SuspendMembers, (Target, Form<Nothing>
     let name = scope.write(async |s| members::suspend(s, id).await).await?;
     let undo = view.at(&format!("/members/{id}/reactivation"));
     let flash =
-        Flash::good(format!("{name} is suspended, from their next click on.")).with_undo(undo, Vec::new());
+        Flash::good(format!("{name} is suspended, from the next request on.")).with_undo(undo, Vec::new());
     Ok(view.done(view.at("/members"), flash))
 }
 
@@ -451,10 +490,39 @@ pub async fn reactivate(cx: Authorized<perm::SuspendMembers, (Target, Form<Nothi
         .done(view.at("/members"), Flash::good(format!("{name} is active again, with the roles they had."))))
 }
 
-pub async fn remove(cx: Authorized<perm::RemoveMembers, (Target, Form<Nothing>)>) -> Answer {
-    let (scope, view, (Target(id), _)) = cx.into_parts();
-    let name = scope.write(async |s| members::remove(s, id).await).await?;
-    Ok(view.done(view.at("/members"), Flash::good(format!("{name} is no longer a member."))))
+/// What is to become of the keys that somebody made who goes.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Going {
+    /// `keep` or `revoke`.
+    keys: String,
+}
+
+impl Going {
+    fn read(&self) -> Result<KeysMade, Refused> {
+        match self.keys.as_str() {
+            "" | "keep" => Ok(KeysMade::Stay),
+            "revoke" => Ok(KeysMade::Revoked),
+            _ => Err(Invalid::field("keys", "Choose keep or revoke.").into()),
+        }
+    }
+}
+
+/// What is said of the keys that were revoked.
+fn revoked(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => " 1 API key is revoked.".to_owned(),
+        count => format!(" {count} API keys are revoked."),
+    }
+}
+
+pub async fn remove(cx: Authorized<perm::RemoveMembers, (Target, Form<Going>)>) -> Answer {
+    let (scope, view, (Target(id), Form(form))) = cx.into_parts();
+    let keys = form.read()?;
+    let (name, count) = scope.write(async |s| members::remove_with(s, id, keys).await).await?;
+    let flash = Flash::good(format!("{name} is no longer a member.{}", revoked(count)));
+    Ok(view.done(view.at("/members"), flash))
 }
 
 #[derive(Template)]
@@ -468,11 +536,13 @@ struct Departure {
     invitations: i64,
     /// How many teams the person is in.
     teams: usize,
+    keys: KeysLeft,
 }
 
 pub async fn departure(cx: Authorized<perm::Membership>) -> Answer {
     let (scope, view, ()) = cx.into_parts();
     let detail = members::detail(&scope, scope.actor().member_id).await?;
+    let keys = KeysLeft::of(&scope, &detail.member).await?;
     let page = Departure {
         chrome: view.chrome(""),
         action: view.at("/departure"),
@@ -480,13 +550,15 @@ pub async fn departure(cx: Authorized<perm::Membership>) -> Answer {
         roles: detail.member.roles.into_iter().map(|role| role.name).collect(),
         invitations: detail.invitations,
         teams: detail.teams.len(),
+        keys,
     };
     Ok(view.html(&page))
 }
 
-pub async fn leave(cx: Authorized<perm::Membership, Form<Nothing>>) -> Answer {
-    let (scope, view, _) = cx.into_parts();
+pub async fn leave(cx: Authorized<perm::Membership, Form<Going>>) -> Answer {
+    let (scope, view, Form(form)) = cx.into_parts();
     let name = scope.actor().workspace.name.clone();
-    scope.write(async |s| members::leave(s).await).await?;
-    Ok(view.done("/workspaces", Flash::good(format!("You left {name}."))))
+    let keys = form.read()?;
+    let count = scope.write(async |s| members::leave_with(s, keys).await).await?;
+    Ok(view.done("/workspaces", Flash::good(format!("You left {name}.{}", revoked(count)))))
 }

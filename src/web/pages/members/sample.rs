@@ -65,6 +65,7 @@ fn row(number: u8) -> Row {
         member: Member {
             id,
             user_id: Some(id),
+            api_key_id: None,
             name,
             email: format!("member-{number}@example.com"),
             kind: "user".into(),

@@ -27,5 +27,5 @@ fn row(permission: Permission) -> Row {
         people: 12,
         refused: None,
     };
-    Row { permission, roles: roles.map(toggle).collect(), people: 50, version: "0".repeat(16) }
+    Row { permission, roles: roles.map(toggle).collect(), people: 50, keys: 0, version: "0".repeat(16) }
 }
