@@ -189,27 +189,25 @@ fn security_headers(app: &web::App) -> DefaultHeaders {
     }
 }
 
-/// Tells the caller the id of its request: its own, if it sent one, or else the one in the log, which
-/// has both.
+/// Tells the caller the id under which its request stands in the log.
 async fn name_request<B: actix_web::body::MessageBody>(
     req: actix_web::dev::ServiceRequest,
     next: actix_web::middleware::Next<B>,
 ) -> Result<actix_web::dev::ServiceResponse<B>, actix_web::Error> {
     use actix_web::HttpMessage;
-    let own = req.extensions().get::<RequestId>().map(ToString::to_string);
-    let id = callers_id(req.headers()).map(str::to_owned).or(own);
+    let name = header::HeaderName::from_static("x-request-id");
+    // One that the caller chose comes back, in place of ours: short, and of what can be seen.
+    let is_plain = |value: &header::HeaderValue| {
+        (1..=128).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic)
+    };
+    let theirs = req.headers().get(&name).filter(|value| is_plain(value)).cloned();
+    let id = req.extensions().get::<RequestId>().copied();
     let mut response = next.call(req).await?;
-    if let Some(value) = id.and_then(|id| header::HeaderValue::from_str(&id).ok()) {
-        response.headers_mut().insert(header::HeaderName::from_static("x-request-id"), value);
+    let ours = || id.and_then(|id| header::HeaderValue::from_str(&id.to_string()).ok());
+    if let Some(value) = theirs.or_else(ours) {
+        response.headers_mut().insert(name, value);
     }
     Ok(response)
-}
-
-/// How the caller calls its request: visible ASCII and no more of it than an id needs.
-fn callers_id(headers: &header::HeaderMap) -> Option<&str> {
-    let id = headers.get("x-request-id")?.to_str().ok()?;
-    let is_sane = (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
-    is_sane.then_some(id)
 }
 
 /// What the log tells of a request: the pattern of its path and never the path, which may hold the
@@ -224,7 +222,6 @@ impl RootSpanBuilder for RequestLog {
         tracing::info_span!(
             "request",
             request_id = id.map(tracing::field::display),
-            called = callers_id(req.headers()),
             method = %req.method(),
             route,
             status = tracing::field::Empty,

@@ -59,7 +59,7 @@ both! {
         // The same again changes nothing, and is as good.
         assert_eq!(shell(ROLES, program.port, &token, &user), role);
         let given = shell(USERS, program.port, &token, &user);
-        assert_eq!(given["roles"], json!(["developer", "viewer"]));
+        assert_eq!(given["workspaces"][0]["roles"], json!(["developer", "viewer"]));
 
         // Seen on the pages.
         let browser = program.client();
@@ -125,7 +125,8 @@ both! {
         assert_eq!(answer.body["errors"][0]["field"], "owner");
         api.post("/api/sso/v1/workspaces", &json!({"name": "Second Place"})).await.with_status(422);
         before.assert_same(&app.snapshot(TENANT_TABLES).await);
-        app.execute(&format!("DELETE FROM account_people WHERE user_id = {}", app.id(user))).await;
+        let stranger = app.id(world.outsider.user_id);
+        app.execute(&format!("UPDATE api_keys SET made_by = {stranger} WHERE id = {}", app.id(key))).await;
         api.post("/api/sso/v1/workspaces", &json!({"name": "Third"})).await.with_status(409);
     }
 
@@ -457,7 +458,8 @@ both! {
                 assert!(has("403") && has("404") && has("422") && has("429"), "{} {}", row.method, row.path);
             }
             let body = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
-            if let Some(name) = body.as_str() {
+            // AuthZEN has it that a question may hold more than is known.
+            if let Some(name) = body.as_str().filter(|_| row.path.starts_with("/api/")) {
                 let schema = &document["components"]["schemas"][name.rsplit('/').next().unwrap()];
                 assert_eq!(schema["additionalProperties"], false, "{name}");
             }

@@ -45,6 +45,7 @@ const RULES: &[(&str, Access)] = &[
     ("GET /api/sso/v1/ownership-offers", one(P::ReadMembers)),
     ("DELETE /api/sso/v1/ownership-offers/{offer}", MEMBER),
     ("GET /api/sso/v1/users", one(P::ReadMembers)),
+    ("POST /api/sso/v1/users", one(P::InviteMembers)),
     ("GET /api/sso/v1/users/{user}", one(P::ReadMembers)),
     ("PATCH /api/sso/v1/users/{user}", one(P::UpdateMemberRoles)),
     ("GET /api/sso/v1/invitations", any(&[P::InviteMembers, P::CancelInvitations])),
@@ -82,6 +83,15 @@ const RULES: &[(&str, Access)] = &[
     ("POST /api/sso/v1/apikeys/{key}/rotation", one(P::ManageApiKeys)),
     ("POST /api/sso/v1/apikeys/{key}/addition", one(P::ManageApiKeys)),
     ("GET /api/sso/v1/audit", one(P::ReadAudit)),
+    ("GET /api/sso/v1/resources", one(P::CheckAccess)),
+    ("POST /api/sso/v1/resources", one(P::CheckAccess)),
+    ("DELETE /api/sso/v1/resources", one(P::CheckAccess)),
+    ("POST /access/v1/evaluation", one(P::CheckAccess)),
+    ("POST /access/v1/evaluations", one(P::CheckAccess)),
+    ("POST /access/v1/search/subject", one(P::CheckAccess)),
+    ("POST /access/v1/search/resource", one(P::CheckAccess)),
+    ("POST /access/v1/search/action", one(P::CheckAccess)),
+    ("GET /.well-known/authzen-configuration", PUBLIC),
 ];
 
 pub fn rule(route: &Route) -> Access {
@@ -149,16 +159,9 @@ pub async fn user_of(app: &TestApp, member: Uuid) -> Uuid {
     app.scalar_uuid(&format!("SELECT user_id FROM members WHERE id = {}", app.id(member))).await
 }
 
-/// A key of the account of this workspace that is a member of none.
-pub async fn waiting_key(app: &TestApp, workspace: &str) -> Uuid {
-    let (key, member, _) = add_key(app, workspace, "Waiting Key", &["viewer"]).await;
-    app.execute(&format!("DELETE FROM members WHERE id = {}", app.id(member))).await;
-    key
-}
-
 impl Ids {
-    /// What there is in a workspace, with a Viewer's key.
-    pub async fn of(app: &TestApp, workspace: &str, things: &Things) -> Self {
+    /// What there is in a workspace.
+    pub async fn of(app: &TestApp, things: &Things) -> Self {
         Self {
             member: things.viewer,
             shut_out: things.shut_out,
@@ -167,8 +170,8 @@ impl Ids {
             offer: things.offer,
             role: things.role.to_owned(),
             team: things.team,
-            key: add_key(app, workspace, "Key Of A Viewer", &["viewer"]).await.0,
-            waiting: waiting_key(app, workspace).await,
+            key: things.key,
+            waiting: things.key_waiting,
             permission: TOGGLED.scope().to_owned(),
         }
     }
@@ -181,7 +184,7 @@ impl Ids {
             user: user_of(app, things.owner).await,
             role: "owner".to_owned(),
             team: things.team_above,
-            key: add_key(app, "acme", "Key Of An Owner", &["owner"]).await.0,
+            key: things.key_above,
             ..self.clone()
         }
     }
@@ -232,6 +235,15 @@ pub fn body(method: &str, path: &str, shut_out: Uuid) -> Option<Value> {
         ("POST", "/workspaces") => json!({"name": "Another", "slug": "another"}),
         ("PATCH", "/workspaces/{workspace}") => json!({"name": "Renamed", "slug": "renamed"}),
         ("PATCH", "/members/{member}" | "/users/{user}") => json!({"roles": ["viewer", "support"]}),
+        ("POST", "/users") => json!({"email": "entered@example.com"}),
+        ("POST", "/resources") => json!({"type": "record", "id": "1", "name": "One"}),
+        ("POST", "/access/v1/search/subject") => {
+            json!({"subject": {"type": "user"}, "action": {"name": "read"}, "resource": {"type": "record", "id": "1"}})
+        }
+        ("POST", rest) if rest.starts_with("/access/v1/") => json!({
+            "subject": {"type": "user", "id": UNKNOWN}, "action": {"name": "read"},
+            "resource": {"type": "record", "id": "1"}
+        }),
         ("POST", "/invitations") => json!({"emails": ["new@example.com"], "roles": ["viewer"]}),
         ("POST", "/roles") => json!({"name": "New Role", "scopes": ["read:notes"]}),
         ("PATCH", "/roles/{role}") => json!({"name": "Renamed"}),
@@ -351,9 +363,9 @@ impl<'a> Matrix<'a> {
         more.push((Kind::NoKey, Api::new(app, "").with(None)));
         let none = Holdings::default;
         callers.extend(more.into_iter().map(|(kind, api)| Caller { kind, api, holdings: none() }));
-        let own = Ids::of(app, "acme", &world.acme).await;
+        let own = Ids::of(app, &world.acme).await;
         let above = own.above(app, &world.acme).await;
-        let foreign = Ids::of(app, "elsewhere", &world.elsewhere).await;
+        let foreign = Ids::of(app, &world.elsewhere).await;
         app.execute(&format!("UPDATE members SET last_active_at = {}", app.clock.now_ms())).await;
         keep(app).await;
         let nothing = callers[0].api.get("/api/sso/v1/nothing").await.with_status(404).text;
@@ -434,6 +446,9 @@ impl<'a> Matrix<'a> {
         if (route.method.as_str(), pattern) == ("DELETE", "/api/sso/v1/workspaces/{workspace}") {
             query.push(format!("confirm={workspace}"));
         }
+        if (route.method.as_str(), pattern) == ("DELETE", "/api/sso/v1/resources") {
+            query.push("type=record&id=1".to_owned());
+        }
         let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
         exists.then(|| format!("{}{query}", ids.fill(pattern, workspace)))
     }
@@ -465,7 +480,7 @@ impl<'a> Matrix<'a> {
         let (is_owner, above) = (role == BuiltIn::Owner, place == Place::Above);
         let viewer = Holdings::of(false, BuiltIn::Viewer.grants());
         let target = if above { Holdings::of(true, []) } else { viewer.clone() };
-        let rest = route.path.strip_prefix("/api/sso/v1").unwrap();
+        let rest = route.path.strip_prefix("/api/sso/v1").unwrap_or(route.path);
         let edits_teams = holdings.has(P::UpdateTeams);
         match (route.method.as_str(), rest) {
             ("GET", _) => Is(200),
@@ -499,13 +514,21 @@ impl<'a> Matrix<'a> {
                 Audited(403)
             }
             ("POST", "/teams/{team}/members") | ("PUT", "/teams/{team}/members/{member}/lead") => Is(204),
-            ("POST", "/apikeys/{key}/rotation") | ("DELETE", "/apikeys/{key}") if above && !is_owner => {
+            ("POST", "/apikeys/{key}/rotation") | ("DELETE" | "PATCH", "/apikeys/{key}")
+                if above && !is_owner =>
+            {
                 Audited(403)
             }
+            // Nothing is registered.
+            ("DELETE", "/resources") => Is(404),
+            ("POST", "/users") if holdings.may_invite([&viewer]).is_err() => Audited(403),
             ("POST", "/invitations" | "/invitations/{invitation}/resend") => {
                 if holdings.may_invite([&viewer]).is_ok() { Is(200) } else { Audited(403) }
             }
-            ("POST", "/roles" | "/teams" | "/apikeys" | "/apikeys/{key}/addition") => Is(201),
+            (
+                "POST",
+                "/users" | "/resources" | "/roles" | "/teams" | "/apikeys" | "/apikeys/{key}/addition",
+            ) => Is(201),
             ("POST", "/departure") | ("DELETE", _) => Is(204),
             _ => Is(200),
         }
@@ -551,7 +574,9 @@ impl<'a> Matrix<'a> {
         if answer.status < 300 && route.method != "GET" && rule(route) != PUBLIC {
             assert_untouched(self.app, self.world.elsewhere.id, &self.elsewhere, &said).await;
             let now = self.events().await;
-            assert_eq!((now.0 - events.0, now.1 - events.1), (1, 0), "events that {said} added");
+            // A question changes nothing.
+            let added = u64::from(!route.path.starts_with("/access/"));
+            assert_eq!((now.0 - events.0, now.1 - events.1), (added, 0), "events that {said} added");
             restore(self.app).await;
         }
     }

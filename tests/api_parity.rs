@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 /// A form of a page, and the call that does the same.
 #[rustfmt::skip]
 const PAIRS: &[(&str, &str)] = &[
+    // From the account, or by address: both at once.
+    ("/members", "POST /users"),
     ("/members/{member}/roles", "PATCH /members/{member}"),
     ("/members/{member}/suspension", "POST /members/{member}/suspension"),
     ("/members/{member}/reactivation", "POST /members/{member}/reactivation"),
@@ -41,6 +43,11 @@ const PAIRS: &[(&str, &str)] = &[
     ("/roles/{role}/scopes", "PUT /roles/{role}/scopes"),
     ("/roles/{role}/deletion", "DELETE /roles/{role}"),
     ("/security/{permission}", "PUT /permissions/{permission}"),
+    ("/api-keys", "POST /apikeys"),
+    ("/api-keys/addition", "POST /apikeys/{key}/addition"),
+    ("/api-keys/{key}/details", "PATCH /apikeys/{key}"),
+    ("/api-keys/{key}/rotation", "POST /apikeys/{key}/rotation"),
+    ("/api-keys/{key}/revocation", "DELETE /apikeys/{key}"),
     ("/organization", "PATCH /workspaces/{workspace}"),
     ("/organization/deletion", "DELETE /workspaces/{workspace}"),
 ];
@@ -95,6 +102,11 @@ impl Sides<'_> {
         )];
         let team = owner.visit(&format!("/w/acme/teams/{}", ids.team)).await;
         versions.push(("/teams/{team}/roles", version(&team, "/roles")));
+        let key = owner.visit(&format!("/w/acme/api-keys/{}", ids.key)).await;
+        versions.push(("/api-keys/{key}/rotation", version(&key, "/rotation")));
+        let made_by = app.id(world.person(BuiltIn::Owner).user_id);
+        let sql = format!("SELECT COUNT(*) FROM api_keys WHERE made_by = {made_by}");
+        versions.push(("made", app.scalar_i64(&sql).await.to_string()));
         // Of the Owners' role there is no form; what it asks for comes before its version.
         if ids.role != "owner" {
             let role = owner.visit(&format!("/w/acme/roles/{}", ids.role)).await;
@@ -106,7 +118,7 @@ impl Sides<'_> {
     }
 
     /// The fields that say the same as the body of the call.
-    fn fields(&self, form: &str, call: &Route) -> Vec<(String, String)> {
+    fn fields(&self, form: &str, call: &Route, role: BuiltIn) -> Vec<(String, String)> {
         let body = api_matrix::body(call.method.as_str(), call.path, self.world.acme.shut_out);
         let mut fields = Vec::new();
         for (name, value) in body.unwrap_or(json!({})).as_object().unwrap() {
@@ -135,6 +147,18 @@ impl Sides<'_> {
         } else if form.contains("/invitations/selection/") {
             fields.push(("invitation".into(), self.ids.invitation.to_string()));
         }
+        let more: &[(&str, String)] = match form {
+            "/members" => &[("user", self.world.acme.person.to_string()), ("role", "viewer".into())],
+            "/api-keys/addition" => &[("key", self.ids.waiting.to_string())],
+            "/api-keys/{key}/rotation" => &[("overlap", "1".into())],
+            "/api-keys" => {
+                let made = self.versions.iter().find(|(of, _)| *of == "made" && role == BuiltIn::Owner);
+                &[("expiry", "30".into()), ("made", made.map_or("0".into(), |(_, made)| made.clone()))]
+            }
+            _ => &[],
+        };
+        fields.retain(|(name, _)| form != "/members" || name != "email");
+        fields.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         if form == "/organization/deletion" {
             fields.push(("confirm".into(), "acme".into()));
         }
@@ -156,7 +180,7 @@ both! {
             keys.push((role, workspace_key(&app, "acme", &[role.slug()]).await));
         }
         // A team that nobody leads: no key does.
-        let mut own = Ids::of(&app, "acme", &world.acme).await;
+        let mut own = Ids::of(&app, &world.acme).await;
         let viewer = world.acme.viewer;
         own.team = add_team(&app, "acme", "Team Without A Lead", &["viewer"], &[(viewer, false)]).await;
         let above = own.above(&app, &world.acme).await;
@@ -168,7 +192,7 @@ both! {
             for (form, call) in PAIRS {
                 let call = call_of(call);
                 for (role, key) in &keys {
-                    let fields = sides.fields(form, &call);
+                    let fields = sides.fields(form, &call, *role);
                     let fields: Vec<(&str, &str)> =
                         fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
                     let path = format!("/w/acme{}", sides.ids.fill(form, "acme"));

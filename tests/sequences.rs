@@ -4,7 +4,7 @@
 //! The model reads the base tables (who has which roles, which teams carry which, what they grant) and
 //! not what is derived from them, and it says of a change of roles beforehand whether it is allowed.
 
-use crate::support::*;
+use crate::{support::*, world::*};
 use bailiwick::policy::{BuiltIn, Permission};
 use proptest::{
     collection::vec,
@@ -325,7 +325,7 @@ impl<'a> Stage<'a> {
         }
         if let (Call::NewKey { .. }, 201) = (call, answer.status) {
             let made: Uuid = answer.body["id"].as_str().unwrap().parse().unwrap();
-            self.callers.push((made, api.with(answer.body["secret"].as_str())));
+            self.callers.push((made, api.with(answer.body["api_key"].as_str())));
         }
         Ok(())
     }
@@ -426,6 +426,7 @@ impl<'a> Stage<'a> {
 
 both! {
     async fn nobody_comes_to_hold_what_nobody_could_give(app: TestApp) {
+        founder(&app).await;
         let mut runner = TestRunner::new(Config {
             cases: SEQUENCES,
             max_shrink_iters: 60,

@@ -16,6 +16,8 @@ use uuid::Uuid;
 #[derive(Clone, Debug)]
 pub struct User {
     pub member: Member,
+    /// What the customer's own applications call them in the workspace that was asked.
+    pub external_id: Option<String>,
     pub places: Vec<Place>,
 }
 
@@ -39,7 +41,7 @@ pub async fn list(
 ) -> Result<Page<User>, Refused> {
     let page = members::list(scope, filter, at).await?.page;
     let mut places = places(scope, &page.rows).await?;
-    Ok(page.map(|member| User { places: of(&mut places, &member), member }))
+    Ok(page.map(|member| of(&mut places, member)))
 }
 
 /// One of them.
@@ -50,11 +52,15 @@ pub async fn look(scope: &ReadScope<perm::ReadMembers>, user: Uuid) -> Result<Us
     let id = members::of_user(scope, user).await?;
     let member = members::detail(scope, id).await?.member;
     let mut places = places(scope, std::slice::from_ref(&member)).await?;
-    Ok(User { places: of(&mut places, &member), member })
+    Ok(of(&mut places, member))
 }
 
-fn of(places: &mut Vec<(Uuid, Place)>, member: &Member) -> Vec<Place> {
-    places.extract_if(.., |(user, _)| Some(*user) == member.user_id).map(|(_, place)| place).collect()
+fn of(places: &mut Vec<(Row, Place)>, member: Member) -> User {
+    let theirs = places.extract_if(.., |(row, _)| Some(row.user_id) == member.user_id);
+    let (mut rows, places): (Vec<Row>, Vec<Place>) = theirs.unzip();
+    // The workspace that was asked is the first.
+    let external_id = rows.first_mut().and_then(|row| row.external_id.take());
+    User { member, external_id, places }
 }
 
 /// A workspace that the one who asks is an active member of.
@@ -71,6 +77,7 @@ struct Row {
     user_id: Uuid,
     workspace_id: Uuid,
     role_set: String,
+    external_id: Option<String>,
 }
 
 /// Workspaces of one key that are looked into.
@@ -79,7 +86,7 @@ const MOST: usize = 200;
 async fn places(
     scope: &ReadScope<perm::ReadMembers>,
     members: &[Member],
-) -> Result<Vec<(Uuid, Place)>, Refused> {
+) -> Result<Vec<(Row, Place)>, Refused> {
     let users: Vec<Uuid> = members.iter().filter_map(|member| member.user_id).collect();
     if users.is_empty() {
         return Ok(Vec::new());
@@ -113,16 +120,16 @@ async fn places(
     let workspaces = bound(&mut open.iter().map(|own| own.workspace_id));
     let users = bound(&mut users.into_iter());
     let sql = format!(
-        "SELECT m.user_id, m.workspace_id, m.role_set FROM members m
+        "SELECT m.user_id, m.workspace_id, m.role_set, m.external_id FROM members m
         WHERE m.workspace_id IN ({workspaces}) AND m.user_id IN ({users})"
     );
-    let rows: Vec<Row> = scope.connection().all(&sql, values).await?;
+    let mut rows: Vec<Row> = scope.connection().all(&sql, values).await?;
     let mut places = Vec::new();
     for own in &open {
-        for row in rows.iter().filter(|row| row.workspace_id == own.workspace_id) {
+        for row in rows.extract_if(.., |row| row.workspace_id == own.workspace_id) {
             let roles = row.role_set.split_ascii_whitespace().map(str::to_owned).collect();
             let place = Place { workspace_id: own.workspace_id, slug: own.slug.clone(), roles };
-            places.push((row.user_id, place));
+            places.push((row, place));
         }
     }
     Ok(places)

@@ -126,12 +126,6 @@ pub enum Conflict {
     KeyMade,
     #[error("A team comes with this role. Take it from the team first, on the team's page.")]
     RoleOfTeam,
-    #[error("The account must keep an active admin. Make someone else an admin first, then try again.")]
-    LastAdmin,
-    #[error(
-        "This person is still a member of workspaces of the account: {0}. An Owner or Admin of each removes them there first."
-    )]
-    InWorkspaces(i64),
     #[error(
         "This is a built-in role: it keeps its name and its description, and what it may do in Bailiwick is set on the Security page or with PUT on its scopes. Send scopes of your own applications alone."
     )]
@@ -152,6 +146,12 @@ pub enum Conflict {
         "This was done by the first request with this Idempotency-Key. Its answer held a secret that was told once, or it was lost: it is not kept. Nothing was done again."
     )]
     DoneBefore,
+    #[error("The account must keep an active admin. Make someone else an admin first, then try again.")]
+    LastAdmin,
+    #[error(
+        "This person is still a member of workspaces of the account: {0}. An Owner or Admin of each removes them there first."
+    )]
+    InWorkspaces(i64),
 }
 
 /// A link or an offer that is used up.

@@ -153,13 +153,7 @@ pub async fn create_by_key(
     limits::FOUND.spend(db, &key.id.to_string(), 1).await?;
     let actor = Principal::ApiKey(key.clone()).audited();
     scope::found(db, &actor, origin, async |open| {
-        // Nobody is taken out of the account meanwhile.
-        accounts::lock_for_key(&open.tx, key.account_id).await?;
-        // As it is now: it may have been revoked since the request was admitted.
-        let sql = "SELECT k.id FROM api_keys k WHERE k.id = $1 AND k.is_admin AND k.revoked_at IS NULL
-            AND (k.expires_at IS NULL OR k.expires_at > $2)";
-        let live: Option<Id> = open.tx.first(sql, vec![key.id.into(), open.now.into()]).await?;
-        live.ok_or(Refused::SignedOut)?;
+        accounts::lock_to_found_by_key(&open.tx, key, open.now).await?;
         let sql = "SELECT u.id FROM account_people p CROSS JOIN users u WHERE p.account_id = $1
             AND p.user_id = $2 AND u.id = p.user_id AND u.suspended_at IS NULL";
         let values = vec![key.account_id.into(), owner.unwrap_or(key.made_by).into()];

@@ -47,7 +47,6 @@ use actix_web::{
     Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, dev::Payload, error::InternalError, web,
 };
 use futures_util::future::LocalBoxFuture;
-use std::marker::PhantomData;
 use uuid::Uuid;
 
 /// What a handler answers: a page, or why not.
@@ -139,18 +138,16 @@ async fn call<P: Access>(req: &HttpRequest, app: &web::Data<App>) -> Result<Read
 /// A service's question about somebody. What it asks is read before it is admitted, so that one
 /// statement can do both; whoever is not admitted learns nothing of what was wrong with it. The only
 /// ways on are [`Asking::decide`] and [`Asking::scope`], and both admit.
-pub struct Asking<Q = ()> {
+pub struct Asking {
     pub(super) req: HttpRequest,
     /// `None` where it is no JSON.
     pub(super) body: Option<serde_json::Value>,
     app: web::Data<App>,
     credential: Credential,
     named: Option<String>,
-    /// What it must be, as the document tells it.
-    asks: PhantomData<Q>,
 }
 
-impl<Q> Asking<Q> {
+impl Asking {
     /// Admits the service and answers its question.
     ///
     /// # Errors
@@ -178,7 +175,7 @@ impl<Q> Asking<Q> {
     }
 }
 
-impl<Q: 'static> FromRequest for Asking<Q> {
+impl FromRequest for Asking {
     type Error = Error;
     type Future = LocalBoxFuture<'static, Result<Self, Error>>;
 
@@ -189,8 +186,7 @@ impl<Q: 'static> FromRequest for Asking<Q> {
             let read = api::secret(&req).and_then(|secret| Ok((secret, api::named_workspace(&req)?)));
             let (secret, named) = read.map_err(|refused| refusal(&req, &refused))?;
             let body = api::access::read(payload).await.map_err(|broken| form::refusal(&req, &broken))?;
-            let credential = Credential::of_api_key(&secret);
-            Ok(Self { credential, req, body, app, named, asks: PhantomData })
+            Ok(Self { credential: Credential::of_api_key(&secret), req, body, app, named })
         })
     }
 }

@@ -224,15 +224,12 @@ where
     Route::call(method, path, Access::Key, openapi::sketch::<I, O>, handler)
 }
 
-fn asking_call<Q, O, H>(path: &'static str, handler: H) -> Route
+fn asking_call<H>(path: &'static str, handler: H) -> Route
 where
-    Asking<Q>: Input,
-    Q: 'static,
-    O: Reply + 'static,
-    H: AsyncFn(Asking<Q>) -> Result<O, Refused> + Clone + 'static,
+    H: AsyncFn(Asking) -> Answer + Clone + 'static,
 {
     let needs = <perm::CheckAccess as policy::Access>::NEEDS;
-    Route::call(Method::POST, path, Access::Member(needs), openapi::sketch::<Asking<Q>, O>, handler)
+    Route::call(Method::POST, path, Access::Member(needs), api::access::sketch, handler)
 }
 
 fn open_call<I, O, H>(method: Method, path: &'static str, handler: H) -> Route
@@ -288,10 +285,10 @@ pub fn api_table() -> Vec<Route> {
         call(GET, "/api/sso/v1/users", ReadMembers, directory::index)
             .says("The users of the workspace, and where else they are"),
         call(POST, "/api/sso/v1/users", InviteMembers, users::create)
-            .says("Enters a user: a person of the account, or somebody new"),
+            .says("Enters somebody whom nobody invited"),
         call(GET, "/api/sso/v1/users/{user}", ReadMembers, directory::show).says("One user"),
         call(PATCH, "/api/sso/v1/users/{user}", UpdateMemberRoles, users::update)
-            .says("Gives a user roles in the workspace, and an external id"),
+            .says("Changes a user's roles in the workspace, or what your applications call them"),
         call(GET, "/api/sso/v1/invitations", ReadInvitations, invitations::index)
             .says("The invitations, in every state"),
         call(POST, "/api/sso/v1/invitations", InviteMembers, invitations::send)
@@ -354,19 +351,18 @@ pub fn api_table() -> Vec<Route> {
             .says("Makes a key of the account a member of the workspace"),
         call(GET, "/api/sso/v1/audit", ReadAudit, audit::index).says("What happened, the latest first"),
         call(GET, "/api/sso/v1/resources", CheckAccess, resources::index)
-            .says("The resources that applications have registered"),
-        call(POST, "/api/sso/v1/resources", CheckAccess, resources::register)
-            .says("Registers a resource, for searches to find"),
+            .says("The registered resources of your applications"),
+        call(POST, "/api/sso/v1/resources", CheckAccess, resources::register).says("Registers a resource"),
         call(DELETE, "/api/sso/v1/resources", CheckAccess, resources::forget).says("Forgets a resource"),
         asking_call("/access/v1/evaluation", access::evaluation).says("May this subject do that?"),
         asking_call("/access/v1/evaluations", access::evaluations).says("Many questions at once"),
-        asking_call("/access/v1/search/subject", access::search_subjects).says("Who may do that?"),
+        asking_call("/access/v1/search/subject", access::search_subjects).says("Who may do this?"),
         asking_call("/access/v1/search/resource", access::search_resources)
             .says("On which resources may this subject do that?"),
         asking_call("/access/v1/search/action", access::search_actions)
             .says("What may this subject do with that?"),
         open_call(GET, "/.well-known/authzen-configuration", access::configuration)
-            .says("Where decisions are asked for, as OpenID AuthZEN has it"),
+            .says("Where decisions are asked for"),
     ]
 }
 

@@ -11,7 +11,10 @@ pub use change::{Appointed, Details, appoint, remove, update};
 pub use door::{AccountScope, AccountWrite, Admin};
 pub use list::{Filter, Listed, Look, People, Person, Workspace, leaving, look, people, stepping_down};
 
-use super::{Db, Name, Refused, db::Sql, identity, members::listed_as, refused::NotAdmin, scope::Origin};
+use super::{
+    Db, Name, Refused, api_keys::ApiKey, db::Sql, identity, members::listed_as, refused::NotAdmin,
+    scope::Origin,
+};
 use crate::{
     entity::{account, user},
     random,
@@ -122,16 +125,6 @@ pub(super) async fn enter(
     Ok(())
 }
 
-/// Locks an account for a key of it that founds a workspace, until the end of the transaction.
-///
-/// # Errors
-/// [`Refused::Suspended`].
-pub(super) async fn lock_for_key(tx: &DatabaseTransaction, account: Uuid) -> Result<(), Refused> {
-    door::lock(tx, account).await?;
-    let row = account::Entity::find_by_id(account).one(tx).await?.ok_or(Refused::Hidden)?;
-    if row.suspended_at.is_some() { Err(Refused::Suspended(SUSPENDED)) } else { Ok(()) }
-}
-
 /// Locks an account in which this person may found a workspace, until the end of the transaction.
 ///
 /// # Errors
@@ -157,6 +150,32 @@ pub(super) async fn lock_to_found(
         Row { is_suspended: true, .. } => Err(Refused::Suspended(SUSPENDED)),
         Row { may_create: false, .. } => Err(not_admin(tx, account).await?),
         _ => Ok(account),
+    }
+}
+
+/// Locks the account of a key that may found a workspace in it: it administers the account, and is still
+/// alive. Locked as for a person, so that whoever revokes the key comes before this or after it.
+///
+/// # Errors
+/// [`Refused::SignedOut`] where it was revoked or expired since the request was admitted, or administers
+/// the account no more; [`Refused::Suspended`].
+pub(super) async fn lock_to_found_by_key(
+    tx: &DatabaseTransaction,
+    key: &ApiKey,
+    now: i64,
+) -> Result<(), Refused> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        is_suspended: bool,
+    }
+    door::lock(tx, key.account_id).await?;
+    let sql = "SELECT a.suspended_at IS NOT NULL AS is_suspended
+        FROM api_keys k JOIN accounts a ON a.id = k.account_id
+        WHERE k.id = $1 AND k.is_admin AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)";
+    let row: Option<Row> = tx.first(sql, vec![key.id.into(), now.into()]).await?;
+    match row.ok_or(Refused::SignedOut)? {
+        Row { is_suspended: true } => Err(Refused::Suspended(SUSPENDED)),
+        _ => Ok(()),
     }
 }
 

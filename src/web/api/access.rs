@@ -2,9 +2,8 @@
 //! and the document by which they are found. Fields that it does not know are passed over, as it asks.
 
 use super::{
-    Said, json,
-    openapi::{Input, Reply, Sketch},
-    spec,
+    json,
+    openapi::{self, Sketch},
 };
 use crate::{
     domain::{
@@ -13,220 +12,16 @@ use crate::{
     },
     web::{
         form::{self, Broken},
-        guard::{Asking, Public},
+        guard::{Answer, Asking, Public},
+        routes::Access,
     },
 };
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::{StatusCode, header},
+    http::{Method, StatusCode, header},
 };
-use serde::Serialize;
 use serde_json::{Map, Value, json};
-use std::marker::PhantomData;
 use utoipa::ToSchema;
-
-/// Of whom it is asked.
-#[derive(Serialize, ToSchema)]
-pub struct SubjectRef {
-    /// `user` or `api_key`; nobody is of another type.
-    #[schema(schema_with = spec::word)]
-    r#type: String,
-    /// A user's or key's id, a user's confirmed address, or what the customer's own application calls them.
-    #[schema(schema_with = spec::word)]
-    id: String,
-    #[schema(schema_with = spec::anything)]
-    properties: Option<Value>,
-}
-
-/// What is to be done.
-#[derive(Serialize, ToSchema)]
-pub struct ActionRef {
-    #[schema(schema_with = spec::word)]
-    name: String,
-    #[schema(schema_with = spec::anything)]
-    properties: Option<Value>,
-}
-
-/// To what. Its type and the action's name are the scope that is asked for.
-#[derive(Serialize, ToSchema)]
-pub struct ResourceRef {
-    #[schema(schema_with = spec::word)]
-    r#type: String,
-    #[schema(schema_with = spec::word)]
-    id: String,
-    #[schema(schema_with = spec::anything)]
-    properties: Option<Value>,
-}
-
-/// Subjects or resources of this type.
-#[derive(Serialize, ToSchema)]
-pub struct TypeRef {
-    #[schema(schema_with = spec::word)]
-    r#type: String,
-    #[schema(schema_with = spec::anything)]
-    properties: Option<Value>,
-}
-
-/// May this subject do that?
-#[derive(Serialize, ToSchema)]
-pub struct EvaluationRequest {
-    subject: SubjectRef,
-    action: ActionRef,
-    resource: ResourceRef,
-    #[schema(schema_with = spec::anything)]
-    context: Option<Value>,
-}
-
-/// Many questions; what one of them leaves out is said here once.
-#[derive(Serialize, ToSchema)]
-pub struct EvaluationsRequest {
-    subject: SubjectRef,
-    action: ActionRef,
-    resource: ResourceRef,
-    #[schema(schema_with = spec::anything)]
-    context: Option<Value>,
-    /// Each may say its own subject, action, resource and context. None at all: one question.
-    #[schema(max_items = 1000)]
-    evaluations: Option<Vec<Value>>,
-    options: Option<EvaluationsOptions>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub struct EvaluationsOptions {
-    #[schema(schema_with = spec::maybe_semantic)]
-    evaluations_semantic: Option<String>,
-}
-
-/// Which part of what is found.
-#[derive(Serialize, ToSchema)]
-pub struct PageRequest {
-    /// At most 100 come at once.
-    #[schema(schema_with = spec::maybe_limit)]
-    limit: Option<u64>,
-    /// `next_token` of the page before.
-    #[schema(schema_with = spec::maybe_cursor)]
-    token: Option<String>,
-}
-
-/// Who may do that?
-#[derive(Serialize, ToSchema)]
-pub struct SubjectSearch {
-    subject: TypeRef,
-    action: ActionRef,
-    resource: ResourceRef,
-    #[schema(schema_with = spec::anything)]
-    context: Option<Value>,
-    page: Option<PageRequest>,
-}
-
-/// On which resources may this subject do that?
-#[derive(Serialize, ToSchema)]
-pub struct ResourceSearch {
-    subject: SubjectRef,
-    action: ActionRef,
-    resource: TypeRef,
-    #[schema(schema_with = spec::anything)]
-    context: Option<Value>,
-    page: Option<PageRequest>,
-}
-
-/// What may this subject do with that?
-#[derive(Serialize, ToSchema)]
-pub struct ActionSearch {
-    subject: SubjectRef,
-    resource: ResourceRef,
-    #[schema(schema_with = spec::anything)]
-    context: Option<Value>,
-    page: Option<PageRequest>,
-}
-
-/// The answer, and why.
-#[derive(Serialize, ToSchema)]
-pub struct DecisionBody {
-    decision: bool,
-    context: ReasonBody,
-}
-
-/// Why: the role and the grant that allow it, the roles that would, or what is wrong.
-#[derive(Serialize, ToSchema)]
-pub struct ReasonBody {
-    /// `granted`, `not_granted`, `no_active_membership` or `no_such_scope`.
-    reason: Option<String>,
-    scope: Option<String>,
-    role: Option<String>,
-    grant: Option<String>,
-    roles_that_would: Option<Vec<String>>,
-    detail: Option<String>,
-    #[schema(schema_with = spec::anything)]
-    error: Option<Value>,
-}
-
-/// One answer for each question, in their order; or one answer where one was asked.
-#[derive(Serialize, ToSchema)]
-pub struct DecisionsBody {
-    evaluations: Option<Vec<DecisionBody>>,
-    decision: Option<bool>,
-    context: Option<ReasonBody>,
-}
-
-/// What was found.
-#[derive(Serialize, ToSchema)]
-pub struct FoundBody {
-    results: Vec<FoundThing>,
-    page: PageBody,
-}
-
-/// A subject or a resource, by type and id; an action, by its name.
-#[derive(Serialize, ToSchema)]
-pub struct FoundThing {
-    r#type: Option<String>,
-    id: Option<String>,
-    name: Option<String>,
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = FoundPage)]
-pub struct PageBody {
-    /// Empty on the last page.
-    next_token: String,
-    count: u64,
-}
-
-/// Where decisions are asked for.
-#[derive(Serialize, ToSchema)]
-pub struct Configuration {
-    policy_decision_point: String,
-    access_evaluation_endpoint: String,
-    access_evaluations_endpoint: String,
-    search_subject_endpoint: String,
-    search_resource_endpoint: String,
-    search_action_endpoint: String,
-}
-
-/// An answer that was put together already, of which `T` is the shape.
-pub struct Shaped<T>(HttpResponse, PhantomData<T>);
-
-impl<T> From<HttpResponse> for Shaped<T> {
-    fn from(response: HttpResponse) -> Self {
-        Self(response, PhantomData)
-    }
-}
-
-impl<T: ToSchema> Reply for Shaped<T> {
-    fn describe(sketch: &mut Sketch) {
-        sketch.answer::<T>(200);
-    }
-    fn respond(self) -> HttpResponse {
-        self.0
-    }
-}
-
-impl<Q: ToSchema> Input for Asking<Q> {
-    fn describe(sketch: &mut Sketch) {
-        sketch.body::<Q>();
-        sketch.refusals.extend([400, 408, 411, 413, 422]);
-    }
-}
 
 /// What was sent does not say what is asked: 400, whatever was asked.
 struct Malformed(String);
@@ -240,7 +35,7 @@ fn malformed(req: &HttpRequest, why: Malformed) -> HttpResponse {
 /// The object under this name; `None` where it is left out.
 fn object<'a>(of: &'a Map<String, Value>, name: &str) -> Read<Option<&'a Map<String, Value>>> {
     match of.get(name) {
-        None | Some(Value::Null) => Ok(None),
+        None => Ok(None),
         Some(Value::Object(object)) => Ok(Some(object)),
         Some(_) => Err(Malformed(format!("“{name}” is not an object."))),
     }
@@ -249,7 +44,7 @@ fn object<'a>(of: &'a Map<String, Value>, name: &str) -> Read<Option<&'a Map<Str
 /// The text under this name; `None` where it is left out.
 fn text<'a>(of: &'a Map<String, Value>, name: &str, whole: &str) -> Read<Option<&'a str>> {
     match of.get(name) {
-        None | Some(Value::Null) => Ok(None),
+        None => Ok(None),
         Some(Value::String(text)) if !text.is_empty() => Ok(Some(text)),
         Some(_) => Err(Malformed(format!("“{whole}.{name}” is not a text, or it is empty."))),
     }
@@ -356,7 +151,7 @@ fn told(decision: &Decision) -> Value {
 }
 
 /// The body of a request that says it is JSON.
-fn body<Q>(asking: &Asking<Q>) -> Read<&Map<String, Value>> {
+fn body(asking: &Asking) -> Read<&Map<String, Value>> {
     let kind = asking.req.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if !kind.eq_ignore_ascii_case("application/json") {
@@ -369,12 +164,8 @@ fn body<Q>(asking: &Asking<Q>) -> Read<&Map<String, Value>> {
 }
 
 /// May this subject do that?
-pub async fn evaluation(asking: Asking<EvaluationRequest>) -> Said<Shaped<DecisionBody>> {
-    evaluate(&asking).await.map(Shaped::from)
-}
-
-async fn evaluate<Q>(asking: &Asking<Q>) -> Said<HttpResponse> {
-    let question = body(asking).and_then(Triple::read).and_then(|triple| triple.question());
+pub async fn evaluation(asking: Asking) -> Answer {
+    let question = body(&asking).and_then(Triple::read).and_then(|triple| triple.question());
     match question {
         Ok(question) => {
             let decision = asking.decide(&question).await?;
@@ -425,7 +216,7 @@ impl Batch {
         let defaults = Triple::read(body)?;
         let semantic = Semantic::read(body)?;
         let evaluations = match body.get("evaluations") {
-            None | Some(Value::Null) => &Vec::new(),
+            None => &Vec::new(),
             Some(Value::Array(evaluations)) => evaluations,
             Some(_) => return Err(Malformed("“evaluations” is not a list.".into())),
         };
@@ -441,13 +232,9 @@ impl Batch {
 }
 
 /// Many questions at once. Without any it is one, as in [`evaluation`].
-pub async fn evaluations(asking: Asking<EvaluationsRequest>) -> Said<Shaped<DecisionsBody>> {
-    evaluate_all(&asking).await.map(Shaped::from)
-}
-
-async fn evaluate_all<Q>(asking: &Asking<Q>) -> Said<HttpResponse> {
-    let batch = match body(asking).and_then(Batch::read) {
-        Ok(Batch(questions, _)) if questions.is_empty() => return evaluate(asking).await,
+pub async fn evaluations(asking: Asking) -> Answer {
+    let batch = match body(&asking).and_then(Batch::read) {
+        Ok(Batch(questions, _)) if questions.is_empty() => return evaluation(asking).await,
         Ok(batch) => batch,
         Err(why) => {
             asking.scope().await?;
@@ -486,14 +273,14 @@ impl Wanted {
         let whole = Self { limit: MOST_FOUND, token: None };
         let Some(page) = object(body, "page")? else { return Ok(whole) };
         let limit = match page.get("limit") {
-            None | Some(Value::Null) => MOST_FOUND,
+            None => MOST_FOUND,
             Some(limit) => match limit.as_u64() {
                 Some(limit) if limit > 0 => usize::try_from(limit).unwrap_or(MOST_FOUND).min(MOST_FOUND),
                 _ => return Err(Malformed("“page.limit” is not a number from 1 on.".into())),
             },
         };
         let token = match page.get("token") {
-            None | Some(Value::Null) => None,
+            None => None,
             Some(Value::String(token)) => Some(token.clone()).filter(|token| !token.is_empty()),
             Some(_) => return Err(Malformed("“page.token” is not a text.".into())),
         };
@@ -502,28 +289,24 @@ impl Wanted {
 }
 
 /// Answers a search: `tell` makes a result of each thing that was found.
-fn found<Q, T>(
-    asking: &Asking<Q>,
-    slice: Result<Slice<String>, Refused>,
-    tell: impl Fn(String) -> Value,
-) -> Said<Shaped<T>> {
+fn found(asking: &Asking, slice: Result<Slice<String>, Refused>, tell: impl Fn(String) -> Value) -> Answer {
     match slice {
         Ok(slice) => {
             let results: Vec<Value> = slice.found.into_iter().map(tell).collect();
             let page = json!({"next_token": slice.next.unwrap_or_default(), "count": results.len()});
-            Ok(json(StatusCode::OK, &json!({"results": results, "page": page})).into())
+            Ok(json(StatusCode::OK, &json!({"results": results, "page": page})))
         }
         // A token of another search: a malformed request.
         Err(Refused::Invalid(invalid)) => {
             let said: Vec<&str> = invalid.iter().map(|(_, complaint)| complaint).collect();
-            Ok(malformed(&asking.req, Malformed(said.join(" "))).into())
+            Ok(malformed(&asking.req, Malformed(said.join(" "))))
         }
         Err(other) => Err(other),
     }
 }
 
 /// Who may do this?
-pub async fn search_subjects(asking: Asking<SubjectSearch>) -> Said<Shaped<FoundBody>> {
+pub async fn search_subjects(asking: Asking) -> Answer {
     let scope = asking.scope().await?;
     let read = body(&asking).and_then(|body| {
         let triple = Triple::read(body)?;
@@ -535,14 +318,14 @@ pub async fn search_subjects(asking: Asking<SubjectSearch>) -> Said<Shaped<Found
     });
     let (kind, action, resource, page) = match read {
         Ok(read) => read,
-        Err(why) => return Ok(malformed(&asking.req, why).into()),
+        Err(why) => return Ok(malformed(&asking.req, why)),
     };
     let slice = decisions::subjects(&scope, kind, action, resource, page.limit, page.token.as_deref()).await;
     found(&asking, slice, |id| json!({"type": kind, "id": id}))
 }
 
 /// On which resources may this subject do that?
-pub async fn search_resources(asking: Asking<ResourceSearch>) -> Said<Shaped<FoundBody>> {
+pub async fn search_resources(asking: Asking) -> Answer {
     let scope = asking.scope().await?;
     let read = body(&asking).and_then(|body| {
         let triple = Triple::read(body)?;
@@ -550,14 +333,14 @@ pub async fn search_resources(asking: Asking<ResourceSearch>) -> Said<Shaped<Fou
     });
     let (subject, action, kind, page) = match read {
         Ok(read) => read,
-        Err(why) => return Ok(malformed(&asking.req, why).into()),
+        Err(why) => return Ok(malformed(&asking.req, why)),
     };
     let slice = decisions::resources(&scope, &subject, action, kind, page.limit, page.token.as_deref()).await;
     found(&asking, slice, |id| json!({"type": kind, "id": id}))
 }
 
 /// What may this subject do with that?
-pub async fn search_actions(asking: Asking<ActionSearch>) -> Said<Shaped<FoundBody>> {
+pub async fn search_actions(asking: Asking) -> Answer {
     let scope = asking.scope().await?;
     let read = body(&asking).and_then(|body| {
         let triple = Triple::read(body)?;
@@ -566,14 +349,14 @@ pub async fn search_actions(asking: Asking<ActionSearch>) -> Said<Shaped<FoundBo
     });
     let (subject, kind, page) = match read {
         Ok(read) => read,
-        Err(why) => return Ok(malformed(&asking.req, why).into()),
+        Err(why) => return Ok(malformed(&asking.req, why)),
     };
     let slice = decisions::actions(&scope, &subject, kind, page.limit, page.token.as_deref()).await;
     found(&asking, slice, |name| json!({"name": name}))
 }
 
 /// Where all of this is to be found.
-pub async fn configuration(cx: Public) -> Said<Shaped<Configuration>> {
+pub async fn configuration(cx: Public) -> Answer {
     let origin = &cx.view.app.settings.origin;
     let at = |path: &str| format!("{origin}/access/v1/{path}");
     let document = json!({
@@ -587,11 +370,226 @@ pub async fn configuration(cx: Public) -> Said<Shaped<Configuration>> {
     let mut answer = json(StatusCode::OK, &document);
     let lasting = header::HeaderValue::from_static("public, max-age=3600");
     answer.headers_mut().insert(header::CACHE_CONTROL, lasting);
-    Ok(answer.into())
+    Ok(answer)
 }
 
 /// Reads a body for [`Asking`]: `None` where it is no JSON.
 pub(in crate::web) async fn read(payload: actix_web::dev::Payload) -> Result<Option<Value>, Broken> {
     let body = form::whole(payload).await?;
     Ok(serde_json::from_slice(&body).ok())
+}
+
+// What the document of the API says of all this. Nothing is read by these types.
+
+/// Who is asked about.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "described alone")]
+struct SubjectOfDecision {
+    /// `user` or `api_key`.
+    #[schema(min_length = 1)]
+    r#type: String,
+    /// An id, a confirmed address, or what your applications call them.
+    #[schema(min_length = 1)]
+    id: String,
+    #[schema(required = false, value_type = Object)]
+    properties: Value,
+}
+
+/// The same in a search for it.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "described alone")]
+struct SubjectSought {
+    #[schema(min_length = 1)]
+    r#type: String,
+    #[schema(required = false, value_type = Object)]
+    properties: Value,
+}
+
+/// What they would do.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "described alone")]
+struct ActionOfDecision {
+    #[schema(min_length = 1)]
+    name: String,
+    #[schema(required = false, value_type = Object)]
+    properties: Value,
+}
+
+/// To what. With the action, its type is the scope that is asked for: `read` and `record` are `read:record`.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "described alone")]
+struct ResourceOfDecision {
+    #[schema(min_length = 1)]
+    r#type: String,
+    #[schema(min_length = 1)]
+    id: String,
+    #[schema(required = false, value_type = Object)]
+    properties: Value,
+}
+
+/// The same in a search for it.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "described alone")]
+struct ResourceSought {
+    #[schema(min_length = 1)]
+    r#type: String,
+    #[schema(required = false, value_type = Object)]
+    properties: Value,
+}
+
+/// One question.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "described alone")]
+struct Evaluation {
+    subject: SubjectOfDecision,
+    action: ActionOfDecision,
+    resource: ResourceOfDecision,
+    /// Changes nothing here.
+    #[schema(required = false, value_type = Object)]
+    context: Value,
+}
+
+/// Many questions; what one leaves out is as it stands beside them.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "described alone")]
+struct Evaluations {
+    #[schema(required = false)]
+    subject: SubjectOfDecision,
+    #[schema(required = false)]
+    action: ActionOfDecision,
+    #[schema(required = false)]
+    resource: ResourceOfDecision,
+    #[schema(required = false, value_type = Object)]
+    context: Value,
+    #[schema(min_items = 1, max_items = 100, value_type = Vec<Object>)]
+    evaluations: Vec<Value>,
+    #[schema(required = false)]
+    options: EvaluationOptions,
+}
+
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "described alone")]
+struct EvaluationOptions {
+    #[schema(required = false)]
+    evaluations_semantic: EvaluationSemantic,
+}
+
+/// When a batch ends before its last question.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[allow(dead_code, reason = "described alone")]
+enum EvaluationSemantic {
+    ExecuteAll,
+    DenyOnFirstDeny,
+    PermitOnFirstPermit,
+}
+
+/// A decision, and why.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "described alone")]
+struct DecisionBody {
+    decision: bool,
+    #[schema(value_type = Object)]
+    context: Value,
+}
+
+/// A decision for each question, in their order.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "described alone")]
+struct DecisionsBody {
+    evaluations: Vec<DecisionBody>,
+}
+
+/// Which part of what a search found.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "described alone")]
+struct SearchPage {
+    /// `next_token` of the answer before.
+    #[schema(required = false)]
+    token: String,
+    #[schema(required = false, minimum = 1)]
+    limit: u32,
+}
+
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "described alone")]
+struct SubjectSearch {
+    subject: SubjectSought,
+    action: ActionOfDecision,
+    resource: ResourceOfDecision,
+    #[schema(required = false, value_type = Object)]
+    context: Value,
+    #[schema(required = false)]
+    page: SearchPage,
+}
+
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "described alone")]
+struct ResourceSearch {
+    subject: SubjectOfDecision,
+    action: ActionOfDecision,
+    resource: ResourceSought,
+    #[schema(required = false, value_type = Object)]
+    context: Value,
+    #[schema(required = false)]
+    page: SearchPage,
+}
+
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "described alone")]
+struct ActionSearch {
+    subject: SubjectOfDecision,
+    resource: ResourceOfDecision,
+    #[schema(required = false, value_type = Object)]
+    context: Value,
+    #[schema(required = false)]
+    page: SearchPage,
+}
+
+/// What a search found, and where it goes on.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "described alone")]
+struct SearchResults {
+    #[schema(value_type = Vec<Object>)]
+    results: Vec<Value>,
+    page: SearchResultsPage,
+}
+
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "described alone")]
+struct SearchResultsPage {
+    /// Empty on the last page.
+    next_token: String,
+    count: u32,
+}
+
+/// How the document tells a question. Its body must say that it is JSON; all that is wrong with it is 400.
+pub(in crate::web) fn sketch(method: &Method, path: &str, access: Access) -> Sketch {
+    let mut sketch = openapi::sketch::<(), openapi::Nothing>(method, path, access);
+    match path.rsplit('/').next().unwrap_or_default() {
+        "evaluation" => {
+            sketch.body::<Evaluation>();
+            sketch.answer::<DecisionBody>(200);
+        }
+        "evaluations" => {
+            sketch.body_of_either::<Evaluations, Evaluation>();
+            sketch.answer_of_either::<DecisionsBody, DecisionBody>(200);
+        }
+        "subject" => {
+            sketch.body::<SubjectSearch>();
+            sketch.answer::<SearchResults>(200);
+        }
+        "resource" => {
+            sketch.body::<ResourceSearch>();
+            sketch.answer::<SearchResults>(200);
+        }
+        _ => {
+            sketch.body::<ActionSearch>();
+            sketch.answer::<SearchResults>(200);
+        }
+    }
+    sketch.refusals.extend([408, 411, 413]);
+    // It changes nothing.
+    sketch.parameters.retain(|parameter| parameter.name != "Idempotency-Key");
+    sketch
 }

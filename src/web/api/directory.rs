@@ -16,8 +16,10 @@ use uuid::Uuid;
 
 /// A user, in the workspaces in which the key may view members.
 #[derive(Serialize, ToSchema)]
-pub struct UserBody {
+pub struct UserDetailBody {
     user_id: Option<Uuid>,
+    /// What the customer's own applications call them in the workspace that was asked.
+    external_id: Option<String>,
     name: String,
     email: String,
     /// Of the membership in the workspace that was asked.
@@ -34,7 +36,7 @@ pub struct MembershipBody {
     roles: Vec<String>,
 }
 
-impl From<User> for UserBody {
+impl From<User> for UserDetailBody {
     fn from(user: User) -> Self {
         let membership = |place: directory::Place| MembershipBody {
             workspace_id: place.workspace_id,
@@ -43,6 +45,7 @@ impl From<User> for UserBody {
         };
         Self {
             user_id: user.member.user_id,
+            external_id: user.external_id,
             name: user.member.name,
             email: user.member.email,
             status: Status::of(user.member.is_active),
@@ -68,7 +71,7 @@ pub struct Asked {
     after: String,
 }
 
-pub async fn index(cx: Called<perm::ReadMembers, Query<Asked>>) -> Said<Found<PageBody<UserBody>>> {
+pub async fn index(cx: Called<perm::ReadMembers, Query<Asked>>) -> Said<Found<PageBody<UserDetailBody>>> {
     let asked = cx.input.0;
     let filter = Filter {
         text: input::search(&asked.q)?,
@@ -81,6 +84,6 @@ pub async fn index(cx: Called<perm::ReadMembers, Query<Asked>>) -> Said<Found<Pa
     Ok(Found(directory::list(&cx.scope, &filter, &at).await?.into()))
 }
 
-pub async fn show(cx: Called<perm::ReadMembers, Target>) -> Said<Found<UserBody>> {
+pub async fn show(cx: Called<perm::ReadMembers, Target>) -> Said<Found<UserDetailBody>> {
     Ok(Found(directory::look(&cx.scope, cx.input.0).await?.into()))
 }

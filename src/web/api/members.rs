@@ -9,7 +9,7 @@ use super::{
 use crate::{
     domain::{
         Refused,
-        members::{self, Detail, Filter, Member},
+        members::{self, Detail, Filter, KeysMade, Member},
         paging::Position,
     },
     policy::perm,
@@ -213,9 +213,29 @@ pub async fn reactivate(cx: Called<perm::SuspendMembers, (Target, Empty)>) -> Sa
     Ok(Done)
 }
 
-pub async fn remove(cx: Called<perm::RemoveMembers, Target>) -> Said<Done> {
-    let Target(id) = cx.input;
-    cx.scope.write(async |s| members::remove(s, id).await).await?;
+/// What else goes with a member.
+#[derive(Deserialize, IntoParams, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Removal {
+    /// What becomes of the keys here that they made. They stay, if this is left out.
+    #[param(inline)]
+    keys: Option<Keys>,
+}
+
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Keys {
+    Stay,
+    Revoked,
+}
+
+pub async fn remove(cx: Called<perm::RemoveMembers, (Target, Query<Removal>)>) -> Said<Done> {
+    let (Target(id), Query(removal)) = cx.input;
+    let keys = match removal.keys {
+        Some(Keys::Revoked) => KeysMade::Revoked,
+        Some(Keys::Stay) | None => KeysMade::Stay,
+    };
+    cx.scope.write(async |s| members::remove_with(s, id, keys).await).await?;
     Ok(Done)
 }
 

@@ -25,7 +25,7 @@ use utoipa::{
         OpenApiBuilder, Paths, Ref, RefOr, Required, ResponseBuilder, Schema, Server,
         path::{HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
         request_body::RequestBodyBuilder,
-        schema::{ObjectBuilder, Type},
+        schema::{AnyOfBuilder, ObjectBuilder, Type},
         security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
         tag::TagBuilder,
     },
@@ -65,6 +65,21 @@ impl Sketch {
         self.body = Some(self.named::<T>());
     }
 
+    pub fn body_of_either<A: ToSchema, B: ToSchema>(&mut self) {
+        self.body = Some(self.either::<A, B>());
+    }
+
+    pub fn answer_of_either<A: ToSchema, B: ToSchema>(&mut self, status: u16) {
+        let schema = self.either::<A, B>();
+        self.answers.push((status, Some(schema)));
+    }
+
+    fn either<A: ToSchema, B: ToSchema>(&mut self) -> RefOr<Schema> {
+        let both = [self.named::<A>(), self.named::<B>()];
+        let any = both.into_iter().fold(AnyOfBuilder::new(), AnyOfBuilder::item);
+        Schema::AnyOf(any.build()).into()
+    }
+
     pub fn answer<T: ToSchema>(&mut self, status: u16) {
         let schema = self.named::<T>();
         self.answers.push((status, Some(schema)));
@@ -86,6 +101,16 @@ impl Sketch {
     /// Names of what the query may hold.
     pub fn query(&self) -> impl Iterator<Item = &str> {
         self.parameters.iter().filter(|p| p.parameter_in == ParameterIn::Query).map(|p| p.name.as_str())
+    }
+}
+
+/// For what is described by hand.
+pub struct Nothing;
+
+impl Reply for Nothing {
+    fn describe(_: &mut Sketch) {}
+    fn respond(self) -> HttpResponse {
+        HttpResponse::NoContent().finish()
     }
 }
 
@@ -163,10 +188,15 @@ pub(in crate::web) fn sketch<I: Input, O: Reply>(method: &Method, path: &str, ac
             sketch.refusals.extend([408, 413]);
         }
     }
-    if path != DOCUMENT {
+    if is_counted(path) {
         sketch.refusals.extend([429, 503]);
     }
     sketch
+}
+
+/// A key has so many calls of it in a minute.
+fn is_counted(path: &str) -> bool {
+    path.starts_with("/api/") || path.starts_with("/access/")
 }
 
 /// Where the document is.
@@ -278,7 +308,7 @@ fn operation(route: &Route, sketch: Sketch, tag: &str) -> OperationBuilder {
         if sketch.is_tagged {
             response = response.header("ETag", text_header("The version, for If-Match."));
         }
-        if route.path != DOCUMENT {
+        if is_counted(route.path) {
             for (name, about) in [
                 ("RateLimit-Policy", "How many calls there are in how many seconds."),
                 ("RateLimit", "How many are left, and when they start anew."),

@@ -36,8 +36,7 @@ impl From<Resource> for ResourceBody {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewResource {
-    /// As in scopes: `record` in `read:record`.
-    #[schema(schema_with = spec::resource_type)]
+    #[schema(schema_with = spec::kind)]
     r#type: String,
     #[schema(schema_with = spec::resource_id)]
     id: String,
@@ -48,29 +47,32 @@ pub struct NewResource {
 /// Registers a resource: 201 where it is new, 200 where it was called otherwise or is as it was.
 pub async fn register(cx: Called<perm::CheckAccess, Json<NewResource>>) -> Said<Defined<ResourceBody>> {
     let new = cx.input.0;
-    let (address, name) = (Address::parse(&new.r#type, &new.id), input::name(&new.name));
-    let (address, name) = match (address, name) {
-        (Ok(address), Ok(name)) => (address, name),
-        (address, name) => {
-            let mut invalid = address.err().unwrap_or_default();
-            name.err().unwrap_or_default().iter().for_each(|(field, said)| invalid.add(field, said));
-            return Err(invalid.into());
-        }
-    };
+    let mut invalid = Invalid::default();
+    let address = Address::parse(&new.r#type, &new.id);
+    let name = input::name(&new.name);
+    if let Err(wrong) = &address {
+        invalid = wrong.clone();
+    }
+    if let Err(wrong) = &name {
+        invalid.add("name", wrong.of("name").unwrap_or_default());
+    }
+    let (Ok(address), Ok(name)) = (address, name) else { return Err(invalid.into()) };
     let (resource, is_new) = cx.scope.write(async |s| resources::register(s, &address, &name).await).await?;
-    Ok(if is_new { Defined::New(resource.into()) } else { Defined::Known(resource.into()) })
+    let resource = ResourceBody::from(resource);
+    Ok(if is_new { Defined::New(resource) } else { Defined::Known(resource) })
 }
 
-#[derive(Deserialize, Default, IntoParams)]
+/// Which resources to list.
+#[derive(Deserialize, IntoParams, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Asked {
-    /// Those of this type alone.
-    #[param(schema_with = spec::any_resource_type)]
+    /// Those of this type.
+    #[param(schema_with = spec::kind)]
     r#type: String,
-    /// With a type: that one alone.
-    #[param(schema_with = spec::any_resource_id)]
+    /// The one with this id, of that type.
+    #[param(schema_with = spec::resource_id)]
     id: String,
-    /// From `next` of the page before.
+    /// `next` of the page before.
     #[param(schema_with = spec::cursor)]
     after: String,
 }
@@ -116,7 +118,7 @@ pub async fn index(cx: Called<perm::CheckAccess, Query<Asked>>) -> Said<Found<Pa
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct Named {
-    #[param(schema_with = spec::resource_type)]
+    #[param(schema_with = spec::kind)]
     r#type: String,
     #[param(schema_with = spec::resource_id)]
     id: String,

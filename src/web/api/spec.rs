@@ -81,56 +81,27 @@ pub(super) fn emails() -> Array {
     many(email, invitations::MOST_AT_ONCE).min_items(Some(1)).build()
 }
 
+/// One address.
 pub(super) fn email() -> Object {
-    text(254).min_length(Some(3)).pattern(Some("^[^\\s,;<>\"@]+@[^\\s,;<>\"@]+$")).build()
+    text(254).min_length(Some(3)).pattern(Some("^[^\\s@]+@[^\\s@]+$")).build()
 }
 
-/// What a customer's own application calls a member: no address, which stands for a user already.
+/// What the customer's own applications call somebody.
 pub(super) fn maybe_external_id() -> Object {
     or_null(
-        text(200).min_length(Some(1)).pattern(Some("^[^@\\u0000-\\u001f\\u007f-\\u009f]*$")),
+        text(200).min_length(Some(1)).pattern(Some("^[^@\\u0000-\\u001f\\u007f-\\u009f]+$")),
         Type::String,
     )
 }
 
-/// The second part of a scope.
-pub(super) fn resource_type() -> Object {
-    text(60).min_length(Some(1)).pattern(Some("^[a-z0-9][a-z0-9_.-]*$")).build()
+/// A type of the customer's own resources: a word as in a scope.
+pub(super) fn kind() -> Object {
+    text(MAX_LENGTH - "read:".len()).pattern(Some("^[a-z0-9][a-z0-9_.-]*$")).build()
 }
 
-pub(super) fn any_resource_type() -> Object {
-    text(60).pattern(Some("^([a-z0-9][a-z0-9_.-]*)?$")).build()
-}
-
+/// What a resource is called where it comes from.
 pub(super) fn resource_id() -> Object {
-    text(200).min_length(Some(1)).pattern(Some("^[^\\u0000-\\u001f\\u007f-\\u009f]*$")).build()
-}
-
-pub(super) fn any_resource_id() -> Object {
-    text(200).pattern(Some("^[^\\u0000-\\u001f\\u007f-\\u009f]*$")).build()
-}
-
-/// Whatever else a question tells: what is not known is passed over.
-pub(super) fn anything() -> Object {
-    ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Object, Type::Null])).build()
-}
-
-/// A text that is not empty.
-pub(super) fn word() -> Object {
-    ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).build()
-}
-
-pub(super) fn maybe_limit() -> Object {
-    or_null(a_number(1, LAST_MOMENT), Type::Integer)
-}
-
-pub(super) fn maybe_cursor() -> Object {
-    or_null(text(2_000).pattern(Some("^([0-9a-f]{2})*$")), Type::String)
-}
-
-pub(super) fn maybe_semantic() -> Object {
-    let words = [Some("execute_all"), Some("deny_on_first_deny"), Some("permit_on_first_permit"), None];
-    or_null(ObjectBuilder::new().enum_values(Some(words)), Type::String)
+    text(200).min_length(Some(1)).pattern(Some("^[^\\u0000-\\u001f\\u007f-\\u009f]+$")).build()
 }
 
 /// Slugs of roles, one at least.

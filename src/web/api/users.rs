@@ -1,4 +1,5 @@
-//! People, as a workspace and its applications know them. How they are looked at: `directory`.
+//! People, as a workspace and its applications know them: entered and changed. They are listed in
+//! [`super::directory`].
 
 use super::{
     Json, Said,
@@ -9,7 +10,7 @@ use super::{
 use crate::{
     domain::{
         Complaint, Email, ExternalId, Invalid, Refused,
-        members::{self, Entered, Newcomer, UserChange},
+        members::{self, Entered, Newcomer},
     },
     policy::{BuiltIn, perm},
     web::{form::Target, guard::Called},
@@ -18,32 +19,32 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// A user in the workspace that was asked for.
+/// A user in the workspace that was asked.
 #[derive(Serialize, ToSchema)]
-pub struct UserHere {
+pub struct UserBody {
     user_id: Uuid,
     /// What the customer's own applications call them.
     external_id: Option<String>,
-    workspaces: Vec<OwnRoles>,
+    workspaces: Vec<OwnRolesBody>,
 }
 
-/// The workspace, and the roles that are their own there.
+/// A workspace that a user is a member of.
 #[derive(Serialize, ToSchema)]
-pub struct OwnRoles {
+pub struct OwnRolesBody {
     workspace_id: Uuid,
-    /// Slugs.
+    /// Slugs of the roles that are their own.
     roles: Vec<String>,
 }
 
-fn body(workspace_id: Uuid, entered: Entered) -> UserHere {
-    UserHere {
+fn body(workspace_id: Uuid, entered: Entered) -> UserBody {
+    UserBody {
         user_id: entered.user_id,
         external_id: entered.external_id,
-        workspaces: vec![OwnRoles { workspace_id, roles: entered.roles }],
+        workspaces: vec![OwnRolesBody { workspace_id, roles: entered.roles }],
     }
 }
 
-/// Somebody to enter: a person of the account, or an address that no user has.
+/// Somebody to enter.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
@@ -52,7 +53,6 @@ pub struct NewUser {
     /// Made from the address where it is left out.
     #[schema(schema_with = spec::maybe_name)]
     name: Option<String>,
-    /// What the customer's own applications call them.
     #[schema(schema_with = spec::maybe_external_id)]
     external_id: Option<String>,
     /// Slugs; Viewer where they are left out.
@@ -63,12 +63,16 @@ pub struct NewUser {
 impl NewUser {
     fn read(self) -> Result<Newcomer, Invalid> {
         let mut invalid = Invalid::default();
-        let email = kept(&mut invalid, "email", Email::parse(&self.email));
+        let email = Email::parse(&self.email);
+        // A page tidies up what was typed around it.
+        let is_plain = self.email.chars().count() <= 254 && !self.email.contains(char::is_whitespace);
+        let email = email.and_then(|email| if is_plain { Ok(email) } else { Err("Send the address alone.") });
+        let email = kept(&mut invalid, "email", email);
         let local = self.email.split('@').next().unwrap_or_default().to_owned();
         let name = match input::name(&self.name.unwrap_or(local)) {
             Ok(name) => Some(name),
             Err(wrong) => {
-                wrong.iter().for_each(|(field, complaint)| invalid.add(field, complaint));
+                invalid.add("name", wrong.of("name").unwrap_or_default());
                 None
             }
         };
@@ -86,7 +90,7 @@ fn kept<T>(invalid: &mut Invalid, field: &str, read: Result<T, Complaint>) -> Op
     read.map_err(|complaint| invalid.add(field, complaint)).ok()
 }
 
-pub async fn create(cx: Called<perm::InviteMembers, Json<NewUser>>) -> Said<Created<UserHere>> {
+pub async fn create(cx: Called<perm::InviteMembers, Json<NewUser>>) -> Said<Created<UserBody>> {
     let new = cx.input.0.read()?;
     let workspace = cx.scope.actor().workspace.id;
     let entered = cx.scope.write(async |s| members::provision(s, &new).await).await?;
@@ -96,13 +100,13 @@ pub async fn create(cx: Called<perm::InviteMembers, Json<NewUser>>) -> Said<Crea
 /// What to change about a user in this workspace; what is left out stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ChangedUser {
+pub struct UserChange {
     /// Slugs: exactly these roles of their own.
     #[schema(schema_with = spec::maybe_roles)]
     roles: Option<Vec<String>>,
     /// `null` takes it away.
     #[serde(default, deserialize_with = "said")]
-    #[schema(schema_with = spec::maybe_external_id)]
+    #[schema(schema_with = spec::maybe_external_id, required = false)]
     external_id: Option<Option<String>>,
 }
 
@@ -111,29 +115,29 @@ fn said<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D
     Option::deserialize(value).map(Some)
 }
 
-impl ChangedUser {
-    fn read(self) -> Result<UserChange, Invalid> {
+impl UserChange {
+    fn read(self) -> Result<members::UserChange, Invalid> {
         let external_id = self.external_id.map(|id| id.map(|id| ExternalId::parse(&id)).transpose());
         let external_id =
             external_id.transpose().map_err(|complaint| Invalid::field("external_id", complaint))?;
-        Ok(UserChange { roles: self.roles, external_id })
+        Ok(members::UserChange { roles: self.roles, external_id })
     }
 }
 
 pub async fn update(
-    cx: Called<perm::UpdateMemberRoles, (Target, IfMatch, Json<ChangedUser>)>,
-) -> Said<Tagged<UserHere>> {
+    cx: Called<perm::UpdateMemberRoles, (Target, IfMatch, Json<UserChange>)>,
+) -> Said<Tagged<UserBody>> {
     let (Target(user), seen, Json(change)) = cx.input;
     let change = change.read()?;
     let workspace = cx.scope.actor().workspace.id;
     let mut version = String::new();
-    let write = async |s: &mut _| {
+    let change = async |s: &mut _| {
         let id = members::of_user_under_lock(s, user).await?;
         seen.check(&members::version_under_lock(s, id).await?)?;
         let changed = members::update_user(s, user, &change).await?;
         version = members::version_under_lock(s, id).await?;
         Ok::<_, Refused>(changed)
     };
-    let entered = cx.scope.write(write).await?;
+    let entered = cx.scope.write(change).await?;
     Ok(Tagged { body: body(workspace, entered), version })
 }
