@@ -1,0 +1,141 @@
+//! schemathesis (from PyPI; `bin/test` installs it) over /openapi.json, once with the key of each
+//! built-in role: no 5xx, no status and no schema that the document does not tell. And the `usso`
+//! client, unmodified.
+
+use crate::{api_matrix::user_of, support::*, world::*};
+use bailiwick::policy::BuiltIn;
+use std::process::{Command, Output};
+
+/// Runs it, while the app answers.
+async fn ran(mut command: Command) -> Output {
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+/// The python that `bin/test` equips.
+fn python() -> Command {
+    let python = std::env::var("BAILIWICK_TEST_API_PYTHON").unwrap_or_else(|_| {
+        panic!("BAILIWICK_TEST_API_PYTHON is not set: run bin/test, which installs schemathesis and usso")
+    });
+    let mut command = Command::new(python);
+    command.env("no_proxy", "*");
+    command
+}
+
+/// As `docs/api.md` has it, but for what keeps a run of all tests short. `parameters` are values that
+/// addresses get, where made-up ones would lead nowhere.
+async fn schemathesis(app: &TestApp, secret: &str, parameters: &str, more: &[&str]) -> Output {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("schemathesis.toml");
+    std::fs::write(&config, format!("{}\n{parameters}", include_str!("schemathesis.toml"))).unwrap();
+    let mut command = python();
+    command
+        .args(["-m", "schemathesis.cli", "--config-file"])
+        .arg(config)
+        .args(["run", &format!("{}/openapi.json", app.url())])
+        .args(["--header", &format!("Authorization: Bearer {secret}"), "--checks", "all"])
+        .args(["--max-examples", "3", "--seed", "7", "--continue-on-failure", "--no-shrink"])
+        .args(["--suppress-health-check", "all"])
+        .args(more)
+        .current_dir(dir.path())
+        .env("NO_COLOR", "1");
+    ran(command).await
+}
+
+/// What is in acme, for the addresses of calls.
+async fn parameters(app: &TestApp, things: &Things) -> String {
+    let user = user_of(app, things.viewer).await;
+    let (member, team, key, role) = (things.viewer, things.team, things.key, things.role);
+    let (invitation, offer) = (things.invitation, things.offer);
+    format!(
+        "[parameters]\nworkspace = \"acme\"\nmember = \"{member}\"\nuser = \"{user}\"\nteam = \"{team}\"
+        key = \"{key}\"\nrole = \"{role}\"\ninvitation = \"{invitation}\"\noffer = \"{offer}\""
+    )
+}
+
+async fn walk(backend: Backend, role: BuiltIn) {
+    // So many that none is refused, and all are told how many there are.
+    let app = TestApp::on(backend).with(|config| config.calls_per_minute = 1_000_000).spawn().await;
+    let world = World::build(&app).await;
+    let (_, _, secret) = add_key(&app, "acme", "Robot", &[role.slug()]).await;
+    let there = parameters(&app, &world.acme).await;
+    // Once the key has left, or its workspace is called otherwise, there is nothing to find any more. What
+    // is made up altogether is the same for all who may do everything: nothing.
+    let last = ["/api/sso/v1/departure", "/api/sso/v1/workspaces/{workspace}"];
+    // Each boundary of each field takes a minute: as somebody who gets to see what is wrong with it.
+    let phases = match role {
+        BuiltIn::Owner | BuiltIn::Admin => "coverage,fuzzing",
+        _ => "fuzzing",
+    };
+    let most = ["--exclude-path", last[0], "--exclude-path", last[1], "--phases", phases];
+    let rest = ["--include-path", last[0], "--include-path", last[1], "--phases", phases];
+    let made_up = ["--exclude-path", last[0], "--phases", "fuzzing,stateful"];
+    let runs: &[(&str, &[&str])] = match role {
+        BuiltIn::Owner => &[("", &made_up), (&there, &most), (&there, &rest)],
+        _ => &[(&there, &most), (&there, &rest)],
+    };
+    for (parameters, more) in runs {
+        let done = schemathesis(&app, &secret, parameters, more).await;
+        let (said, errors) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        println!("{said}");
+        assert!(done.status.success(), "{role:?}:\n{said}\n{errors}");
+    }
+}
+
+macro_rules! roles {
+    ($($name:ident $role:ident $backend:ident),+ $(,)?) => {$(
+        #[test]
+        fn $name() {
+            run(walk(Backend::$backend, BuiltIn::$role));
+        }
+    )+};
+}
+// The document is the same on both databases; what a database says otherwise, an Owner and a Viewer see.
+roles!(
+    schemathesis_as_owner_on_sqlite Owner Sqlite,
+    schemathesis_as_owner_on_postgres Owner Postgres,
+    schemathesis_as_admin Admin Sqlite,
+    schemathesis_as_developer Developer Postgres,
+    schemathesis_as_billing Billing Sqlite,
+    schemathesis_as_editor Editor Postgres,
+    schemathesis_as_viewer Viewer Sqlite,
+    schemathesis_as_support Support Postgres,
+);
+
+/// Prints what the client makes of a key: its scopes and roles, or the name of what it raises.
+const USSO: &str = r#"
+import sys
+from usso.api_key import fetch_api_key_data
+try:
+    user = fetch_api_key_data(sys.argv[1] + "/api/sso/v1/apikeys/verify", sys.argv[2])
+    print("roles:", *user.roles)
+    print("scopes:", *user.scopes)
+    print("tenant:", user.tenant_id, "workspace:", user.workspace_id, "sub:", user.sub)
+except Exception as error:
+    print("raised:", type(error).__name__)
+"#;
+
+/// In a process of its own each time: the client keeps for a minute what it was told.
+async fn usso(app: &TestApp, secret: &str) -> String {
+    let mut command = python();
+    command.args(["-c", USSO, &app.url(), secret]);
+    let done = ran(command).await;
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8_lossy(&done.stdout).into_owned()
+}
+
+both! {
+    async fn the_usso_client_reads_the_scopes_of_a_key(app: TestApp) {
+        founder(&app).await;
+        let (key, _, secret) = add_key(&app, "acme", "Robot", &["developer"]).await;
+        let said = usso(&app, &secret).await;
+        assert!(said.contains("roles: developer"), "{said}");
+        assert!(said.contains("write:code") && said.contains("deploy:staging"), "{said}");
+        assert!(said.contains(&format!("sub: api_key:{key}")), "{said}");
+
+        let owner = workspace_key(&app, "acme", &["owner"]).await;
+        owner.delete(&format!("/api/sso/v1/apikeys/{key}")).await.with_status(204);
+
+        let said = usso(&app, &secret).await;
+        assert!(said.starts_with("raised:"), "{said}");
+    }
+}
