@@ -63,7 +63,8 @@ const MANY: [&str; 7] = [
 const COMMON: [&str; 4] = ["workspace_id", "status", "kind", "outcome"];
 
 /// What the list of members is sorted by.
-const ORDERS: [&str; 3] = ["members_by_name", "members_by_joined", "members_by_activity"];
+const ORDERS: [&str; 4] =
+    ["members_by_name", "members_by_joined", "members_by_activity", "members_keys_by_name"];
 
 /// A part of a list may go along one workspace until its page is full, from where the page begins;
 /// what is counted beside it may not.
