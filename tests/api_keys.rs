@@ -573,6 +573,7 @@ both! {
 /// Somebody who was removed is invited again, and comes back.
 async fn accept_again(app: &TestApp, owner: &Person, who: Person) -> Person {
     invite(&owner.client, "acme", &who.email, &["developer"]).await;
+    app.mail_is_out().await;
     accept_invitation(app, &who.client, &who.email).await.assert_status(303);
     person(app, who.client, &who.name, &who.email, "acme").await
 }
