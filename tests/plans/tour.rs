@@ -50,7 +50,7 @@ impl<'a> Tour<'a> {
             .await;
         }
         let db = another_handle(app, app.clock.clone()).await;
-        let size = seed::Size { workspaces: 12, members: 60, events: 160, invitations: 110, keys: 2 };
+        let size = seed::Size { workspaces: 12, members: 60, events: 160, invitations: 110, keys: 0 };
         let made: Value = serde_json::from_str(&seed::seed(&db, &size).await.unwrap()).unwrap();
         db.close().await;
         fill(app).await;
