@@ -412,6 +412,41 @@ both! {
         owner.client.visit("/w/second/api-keys").await.assert_silent_about("Robot Two");
     }
 
+    async fn only_who_administers_the_account_makes_a_key_that_does(app: TestApp) {
+        let owner = founder(&app).await;
+        let developer = member(&app, &owner, "developer").await;
+        let engineering = json!({"name": "Engineering", "slug": "engineering"});
+        let workspaces = "/api/sso/v1/workspaces";
+
+        let page = developer.client.visit(&format!("{KEYS}/new")).await;
+        assert!(page.attributes("input[name=administers]", "value").is_empty());
+        let known = page.form(KEYS).values("made")[0].to_owned();
+        let fields = [("name", "Forged"), ("role", "developer"), ("administers", "yes"), ("made", known.as_str())];
+        app.unchanged_by(developer.client.post_form(KEYS, &fields)).await.with_status(403);
+
+        let page = make(&owner.client, &[("name", "Plain"), ("role", "owner")]).await.with_status(200);
+        let plain = Api::new(&app, &secret(&page));
+        plain.post(workspaces, &engineering).await.with_status(403);
+        let wider = json!({"name": "Wider", "roles": ["viewer"], "is_account_admin": true});
+        plain.post("/api/sso/v1/apikeys", &wider).await.with_status(403);
+
+        let page = make(&owner.client, &[("name", "Admin"), ("role", "owner"), ("administers", "yes")]).await;
+        let admin = Api::new(&app, &secret(&page.with_status(200)));
+        let made = admin.post(workspaces, &engineering).await.with_status(201).body;
+        assert_eq!(made["slug"], "engineering");
+        owner.client.visit("/w/engineering/members").await.assert_says("Admin").assert_says("Owner One");
+        admin.post("/api/sso/v1/apikeys", &wider).await.with_status(201);
+        // Its own maker takes it over, being an admin; no more once they are none.
+        let key = key_of(&app, "Admin").await;
+        rotate(&owner.client, key, "0").await.with_status(200);
+        let other = add_user(&app, "Other Admin", "other-admin@example.com").await;
+        add_to_account(&app, "acme", other).await;
+        app.execute(&format!("UPDATE account_people SET is_admin = (1 = 1) WHERE user_id = {}", app.id(other))).await;
+        app.execute(&format!("UPDATE account_people SET is_admin = (1 = 0) WHERE user_id = {}", app.id(owner.user_id))).await;
+        assert!(!owner.client.visit(&format!("{KEYS}/{key}")).await.has_form("/rotation"));
+        app.unchanged_by(owner.client.post_form(&format!("{KEYS}/{key}/revocation"), &[])).await.with_status(403);
+    }
+
     async fn the_secret_before_goes_on_as_long_as_was_chosen(app: TestApp) {
         let owner = founder(&app).await;
         let (key, _, first) = add_key(&app, "acme", "Robot", &["viewer"]).await;
@@ -573,6 +608,7 @@ both! {
 /// Somebody who was removed is invited again, and comes back.
 async fn accept_again(app: &TestApp, owner: &Person, who: Person) -> Person {
     invite(&owner.client, "acme", &who.email, &["developer"]).await;
+    app.mail_is_out().await;
     accept_invitation(app, &who.client, &who.email).await.assert_status(303);
     person(app, who.client, &who.name, &who.email, "acme").await
 }

@@ -129,7 +129,6 @@ struct Member {
     user_id: Option<Uuid>,
     key_id: Option<Uuid>,
     is_active: bool,
-    own: BTreeSet<String>,
     held: Held,
 }
 
@@ -201,7 +200,6 @@ impl State {
                 user_id: id(&row, "user_id"),
                 key_id: id(&row, "api_key_id"),
                 is_active: row["status"] == "active",
-                own: own.iter().map(|role| slugs[role].clone()).collect(),
                 held: Held::of(own.iter().chain(through).map(|role| &roles[&slugs[role]])),
             });
         }

@@ -45,17 +45,26 @@ impl MigrationTrait for Migration {
                 "CREATE INDEX api_key_secrets_of ON api_key_secrets (api_key_id, created_at)",
                 "ALTER TABLE members ADD COLUMN api_key_id {uuid} REFERENCES api_keys (id)
                     CHECK ((kind = 'api_key') = (api_key_id IS NOT NULL))",
-                "CREATE UNIQUE INDEX members_one_a_key ON members (workspace_id, api_key_id)",
-                "CREATE INDEX members_of_key ON members (api_key_id)",
+                // Without the many rows that have none, so that no list is gone through along them.
+                "CREATE UNIQUE INDEX members_one_a_key ON members (workspace_id, api_key_id)
+                    WHERE api_key_id IS NOT NULL",
+                "CREATE INDEX members_of_key ON members (api_key_id) WHERE api_key_id IS NOT NULL",
                 // A few keys among thousands of people are listed without a look at these.
                 "CREATE INDEX members_keys_by_name ON members (workspace_id, listed_as, id)
                     WHERE api_key_id IS NOT NULL",
                 // By what a customer's own application calls somebody.
                 "ALTER TABLE members ADD COLUMN external_id TEXT {bytewise}",
-                "CREATE UNIQUE INDEX members_one_an_external_id ON members (workspace_id, external_id)",
+                "CREATE UNIQUE INDEX members_one_an_external_id ON members (workspace_id, external_id)
+                    WHERE external_id IS NOT NULL",
                 // An invitation by a key stands and falls with the key; inviter_id answers for it.
                 "ALTER TABLE invitations ADD COLUMN inviter_key_id {uuid} REFERENCES api_keys (id)",
-                "CREATE INDEX invitations_of_key ON invitations (workspace_id, inviter_key_id)",
+                "CREATE INDEX invitations_of_key ON invitations (workspace_id, inviter_key_id)
+                    WHERE inviter_key_id IS NOT NULL",
+                // Whose they are is counted in the index alone, so it says too whether a key sent them.
+                "DROP INDEX invitations_waiting",
+                "CREATE INDEX invitations_waiting
+                    ON invitations (workspace_id, expires_at, inviter_id, inviter_key_id)
+                    WHERE status = 'pending'",
             ],
         )
         .await?;

@@ -129,6 +129,8 @@ async fn givable(
     let givers: Vec<_> = census
         .combinations()
         .iter()
+        // Whoever looks for somebody to ask looks for a person.
+        .filter(|some| some.kind == "user")
         .map(|some| (some, roles::holdings(&all.joined(&some.role_set))))
         .filter(|(_, holdings)| holdings.has(Permission::UpdateMemberRoles))
         .collect();

@@ -368,16 +368,14 @@ impl Visitor<'_> {
                 self.admit().await?.write(async |s| security::set(s, &wanted).await).await?;
             }
             Deed::Key(name, roles, days) => {
-                let made = self.key(name, roles, Some(db.now_ms() + days * DAY)).await?;
+                let made = self.key(name, roles, Some(db.now_ms() + days * DAY), false).await?;
                 self.uses(&made.secret).await?;
             }
             Deed::KnownKey(name) => {
-                let made = self.key(name, &[BuiltIn::Owner], None).await?;
+                let made = self.key(name, &[BuiltIn::Owner], None, true).await?;
                 let (secret, tx) = (secret(), db.begin().await?);
                 tx.run("DELETE FROM api_key_secrets WHERE api_key_id = $1", vec![made.id.into()]).await?;
                 api_keys::keep_secret(&tx, made.id, &secret, db.now_ms()).await?;
-                let sql = "UPDATE api_keys SET is_admin = $2 WHERE id = $1";
-                tx.run(sql, vec![made.id.into(), true.into()]).await?;
                 tx.commit().await?;
                 self.uses(&secret).await?;
             }
@@ -398,8 +396,10 @@ impl Visitor<'_> {
         name: &str,
         roles: &[BuiltIn],
         expires_at: Option<i64>,
+        is_admin: bool,
     ) -> Result<api_keys::Made, Refused> {
-        let wanted = api_keys::Wanted { name: read(Name::parse(name))?, roles: slugs(roles), expires_at };
+        let wanted =
+            api_keys::Wanted { name: read(Name::parse(name))?, roles: slugs(roles), expires_at, is_admin };
         self.admit().await?.write(async |s| api_keys::create(s, &wanted).await).await
     }
 

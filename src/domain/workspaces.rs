@@ -130,7 +130,7 @@ pub(super) async fn create_unlimited(
 }
 
 /// What a key lacks that founds a workspace without being an admin of its account.
-pub const NOT_ADMIN: &str = "This key doesn't administer its account, so it can't make workspaces. An admin of the account can make one that does, on the account's page.";
+pub const NOT_ADMIN: &str = "This key doesn't administer its account, so it can't make workspaces. An admin of the account can make one that does.";
 
 /// Founds a workspace in the account of a key that administers it. Its first Owner is a person of the
 /// account: `owner`, or else whoever answers for the key, which becomes an Owner beside them. The

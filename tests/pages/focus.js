@@ -2,7 +2,9 @@
 const modal = document.querySelector("dialog:modal");
 const usable = (el) => {
   const box = el.getBoundingClientRect();
-  return el.tabIndex >= 0 && !el.matches(":disabled") && box.width > 0 && box.height > 0
+  // Of radio buttons Tab reaches the one that is chosen, and arrows the others.
+  const chosen = el.type === "radio" && document.querySelector(`input[type=radio][name="${el.name}"]:checked`);
+  return (!chosen || chosen === el) && el.tabIndex >= 0 && !el.matches(":disabled") && box.width > 0 && box.height > 0
     && el.checkVisibility({ visibilityProperty: true, opacityProperty: true })
     && (!modal || modal.contains(el));
 };

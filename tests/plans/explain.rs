@@ -64,8 +64,13 @@ const MANY: [&str; 8] = [
 const COMMON: [&str; 5] = ["account_id", "workspace_id", "status", "kind", "outcome"];
 
 /// What the lists of members and of an account's people are sorted by.
-const ORDERS: [&str; 4] =
-    ["members_by_name", "members_by_joined", "members_by_activity", "account_people_by_name"];
+const ORDERS: [&str; 5] = [
+    "members_by_name",
+    "members_by_joined",
+    "members_by_activity",
+    "members_keys_by_name",
+    "account_people_by_name",
+];
 
 /// A part of a list may go along one workspace until its page is full, from where the page begins;
 /// what is counted beside it may not.

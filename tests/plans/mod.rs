@@ -17,10 +17,7 @@ use tour::Tour;
 /// Parts of statements that may, each with the reason.
 const ALLOWED: &[(&str, &str)] = &[
     ("DELETE FROM \"workspaces\"", "the end of a workspace goes through all that it holds"),
-    (
-        "\"inviter_id\" = ? AND \"invitations\".\"status\" = ?",
-        "the invitations of who goes are few, and so are all that wait",
-    ),
+    ("\"invitations\".\"inviter_key_id\"", "the invitations of who goes are few, and so are all that wait"),
     ("i.status = 'pending') AS invited", "those that wait are fewer than all that ever offered a role"),
     ("SELECT COUNT(*) AS num_items FROM (SELECT \"members\"", "the end of a workspace says how many it had"),
 ];

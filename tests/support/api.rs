@@ -4,7 +4,8 @@ use super::{TestApp, quoted};
 use bailiwick::domain::{Purpose, Token};
 use reqwest::{Method, header::HeaderMap};
 use serde_json::Value;
-use uuid::Uuid;
+use std::sync::atomic::{AtomicU64, Ordering};
+use uuid::{Builder, Uuid};
 
 /// Calls with one key. Clones share their connections.
 #[derive(Clone)]
@@ -98,11 +99,19 @@ impl Api {
     }
 }
 
+/// An id as the application makes them: its clock, and nothing that two have in common.
+fn fresh(now_ms: i64) -> Uuid {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let bytes = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    let random = [0, 0, bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]];
+    Builder::from_unix_timestamp_millis(now_ms.unsigned_abs(), &random).into_uuid()
+}
+
 /// Puts a key with these roles into the workspace, which is its home: made by the user who founded
 /// it. Gives the key's id, its membership's and its secret.
 pub async fn add_key(app: &TestApp, workspace: &str, name: &str, roles: &[&str]) -> (Uuid, Uuid, String) {
     let now = app.clock.now_ms();
-    let (key, member) = (Uuid::now_v7(), Uuid::now_v7());
+    let (key, member) = (fresh(now), fresh(now));
     let secret = Token::new(Purpose::ApiKey);
     let (key_id, member_id) = (app.id(key), app.id(member));
     let of = format!("FROM workspaces w WHERE w.slug = {} AND w.deleted_at IS NULL", quoted(workspace));

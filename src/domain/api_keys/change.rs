@@ -8,7 +8,7 @@ use crate::{
         db::Sql,
         members::{self, Subject},
         roles,
-        scope::{Actor, Found, ReadScope, Scoped, WriteScope},
+        scope::{Actor, Found, Principal, ReadScope, Scoped, WriteScope},
     },
     entity::{api_key, api_key_secret, member},
     policy::{Access, Holdings, Permission, perm},
@@ -27,7 +27,7 @@ pub const MOST_OVERLAP: i64 = 7 * 24 * HOUR;
 pub const UNCONFIRMED: &str = "Confirm your e-mail address first: a key acts in your name. The link is in the message that we sent you.";
 const ELSEWHERE: &str = "This key is also a member of a workspace in which your roles don't reach that far. Remove it from this workspace instead, or ask an admin of the account.";
 const ACCOUNT_ADMIN: &str =
-    "This key administers the account. An admin of the account rotates it, on the account's page.";
+    "This key administers the account. Only an admin of the account makes, renames, rotates or revokes one.";
 
 /// A key to be made.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct Wanted {
     pub roles: Vec<String>,
     /// In milliseconds since 1970; `None` for never.
     pub expires_at: Option<i64>,
+    /// It shall administer the account: found workspaces in it.
+    pub is_admin: bool,
 }
 
 /// A key that was made or rotated, with the secret that is told this once.
@@ -49,21 +51,35 @@ pub struct Made {
     pub overlap_ends_at: Option<i64>,
 }
 
-/// How many keys the actor has made in the account. A form that makes one carries it, and is so good for
-/// one: sent again, it would show another secret to whoever only reloads.
-///
-/// # Errors
-/// The database's own.
-pub async fn made_so_far(scope: &ReadScope<perm::ManageApiKeys>) -> Result<i64, Refused> {
-    made(scope, scope.actor()).await
+/// Who makes a key, beside what they hold.
+#[derive(Clone, Copy, Debug, FromQueryResult)]
+pub struct Maker {
+    /// How many keys they have made in the account. A form that makes one carries it, and is so good for
+    /// one: sent again, it would show another secret to whoever only reloads.
+    pub made: i64,
+    /// They administer the account, and may make a key that does.
+    pub administers: bool,
 }
 
-async fn made(scope: &impl Scoped, actor: &Actor) -> Result<i64, Refused> {
+/// # Errors
+/// The database's own.
+pub async fn maker(scope: &ReadScope<perm::ManageApiKeys>) -> Result<Maker, Refused> {
+    look_at_maker(scope, scope.actor()).await
+}
+
+async fn look_at_maker(scope: &impl Scoped, actor: &Actor) -> Result<Maker, Refused> {
     // Keys are never deleted, so that the number only grows.
-    let sql = "SELECT COUNT(*) AS keys FROM api_keys WHERE made_by = $1 AND account_id = $2";
+    let sql = "SELECT (SELECT COUNT(*) FROM api_keys k WHERE k.made_by = $1 AND k.account_id = $2) AS made,
+            EXISTS (SELECT 1 FROM account_people p
+                WHERE p.account_id = $2 AND p.user_id = $1 AND p.is_admin) AS administers";
     let values = vec![actor.principal.answers().into(), actor.workspace.account_id.into()];
-    let count: Option<Count> = scope.connection().first(sql, values).await?;
-    Ok(count.map_or(0, |count| count.keys))
+    let maker: Option<Maker> = scope.connection().first(sql, values).await?;
+    let maker = maker.ok_or(Refused::Hidden)?;
+    Ok(match &actor.principal {
+        Principal::User(_) => maker,
+        // A key does not do what whoever answers for it may: only what it may itself.
+        Principal::ApiKey(key) => Maker { administers: key.is_admin, ..maker },
+    })
 }
 
 /// [`create`], from a form that knew of so many keys.
@@ -76,7 +92,7 @@ pub async fn create_once(
     known: i64,
 ) -> Result<Recorded<Made>, Refused> {
     may_make_secrets(s.actor())?;
-    if made(s, s.actor()).await? != known {
+    if look_at_maker(s, s.actor()).await?.made != known {
         return Err(Conflict::KeyMade.into());
     }
     create(s, wanted).await
@@ -106,6 +122,9 @@ pub async fn create(
     let all = s.actor().all_roles.clone();
     let roles = all.chosen(&wanted.roles)?;
     roles.iter().try_for_each(|role| s.actor().holdings.may_assign(&role.holdings))?;
+    if wanted.is_admin && !look_at_maker(s, s.actor()).await?.administers {
+        return Err(Refused::NotAllowed(ACCOUNT_ADMIN));
+    }
     let account = s.actor().workspace.account_id;
     let live: Option<Count> = s
         .connection()
@@ -123,7 +142,7 @@ pub async fn create(
         id: Set(id),
         account_id: Set(account),
         name: Set(wanted.name.to_string()),
-        is_admin: Set(false),
+        is_admin: Set(wanted.is_admin),
         home_id: Set(Some(s.workspace_id())),
         made_by: Set(s.actor().principal.answers()),
         created_at: Set(now),
@@ -261,7 +280,7 @@ async fn may_take_over<S: Scoped>(
         return Ok(());
     }
     actor.holdings.may_assign(key.holdings)?;
-    if key.is_admin {
+    if key.is_admin && !look_at_maker(scope, actor).await?.administers {
         return Err(Refused::NotAllowed(ACCOUNT_ADMIN));
     }
     if key.elsewhere == Some(0) {

@@ -8,7 +8,7 @@ mod change;
 mod list;
 
 pub use change::{
-    MOST_OVERLAP, Made, Wanted, add, create, create_once, made_so_far, may_make_secrets, rename, revoke,
+    MOST_OVERLAP, Made, Maker, Wanted, add, create, create_once, maker, may_make_secrets, rename, revoke,
     rotate, rotate_seen, version, version_under_lock, why_not,
 };
 pub(super) use change::{keep_secret, new_secret, revoke_made_by};

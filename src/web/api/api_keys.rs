@@ -189,6 +189,9 @@ pub struct NewKey {
     /// Milliseconds since 1970; never, if it is left out.
     #[schema(schema_with = spec::maybe_moment)]
     expires_at: Option<i64>,
+    /// It may create workspaces in the account; for who administers it.
+    #[serde(default)]
+    is_account_admin: bool,
 }
 
 /// A key with its secret, which is told this once.
@@ -217,7 +220,12 @@ pub async fn create(cx: Called<perm::ManageApiKeys, Json<NewKey>>) -> Said<Secre
     if new.expires_at.is_some_and(|at| !(0..=spec::LAST_MOMENT).contains(&at)) {
         return Err(Invalid::field("expires_at", "Give it in milliseconds since 1970.").into());
     }
-    let wanted = Wanted { name: input::name(&new.name)?, roles: new.roles, expires_at: new.expires_at };
+    let wanted = Wanted {
+        name: input::name(&new.name)?,
+        roles: new.roles,
+        expires_at: new.expires_at,
+        is_admin: new.is_account_admin,
+    };
     let made = cx.scope.write(async |s| api_keys::create(s, &wanted).await).await?;
     Ok(Secret(Created(made.into())))
 }

@@ -235,9 +235,7 @@ impl Told {
                     },
                 )
             },
-            Event::ApiKeyAdded { roles } => {
-                Self { after: roles.clone(), ..plain("made a member of this workspace of the API key") }
-            }
+            Event::ApiKeyAdded { roles } => Self { after: roles.clone(), ..plain("added the API key") },
             Event::ApiKeyRenamed { name_before, name_after } => Self {
                 before: vec![name_before.clone()],
                 after: vec![name_after.clone()],

@@ -6,7 +6,7 @@ use crate::{
     clock::DAY,
     domain::{
         Conflict, Invalid, Name, Refused,
-        api_keys::{self, Filter, Listed, Made, Waiting, Wanted},
+        api_keys::{self, Filter, Listed, Made, Maker, Waiting, Wanted},
         paging::Position,
         roles::{self, Assignable},
         scope::ReadScope,
@@ -136,6 +136,8 @@ pub struct Details {
     expires_at: String,
     /// How many keys its sender had made when the form was opened.
     made: String,
+    /// `yes` for a key that administers the account.
+    administers: String,
 }
 
 impl Details {
@@ -147,7 +149,12 @@ impl Details {
     fn read(&self, now: i64) -> Result<Wanted, Refused> {
         check(self)?;
         let name = Name::parse(&self.name).map_err(|complaint| Invalid::field("name", complaint))?;
-        Ok(Wanted { name, roles: self.role.clone(), expires_at: self.expires_at(now)? })
+        let is_admin = match self.administers.as_str() {
+            "" => false,
+            "yes" => true,
+            _ => return Err(Invalid::field("administers", "Tick it, or leave it.").into()),
+        };
+        Ok(Wanted { name, roles: self.role.clone(), expires_at: self.expires_at(now)?, is_admin })
     }
 
     fn expires_at(&self, now: i64) -> Result<Option<i64>, Refused> {
@@ -173,7 +180,7 @@ struct New<'a> {
     chrome: Chrome,
     base: String,
     form: &'a Details,
-    made: i64,
+    maker: Maker,
     choices: Vec<(Assignable, bool)>,
     /// There is a role that the viewer may give.
     may_give: bool,
@@ -215,7 +222,7 @@ async fn blank(
     let page = New {
         chrome: view.chrome("api-keys"),
         base: view.at("/api-keys"),
-        made: api_keys::made_so_far(scope).await?,
+        maker: api_keys::maker(scope).await?,
         choices,
         may_give,
         expiries: EXPIRIES,
