@@ -9,7 +9,7 @@ use bailiwick::{
 };
 use reqwest::Method;
 use sea_orm::{Statement, Values};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
@@ -537,6 +537,64 @@ impl<'a> Tour<'a> {
         let maker = format!("{HOME}/members/{}/removal", self.members[5]);
         self.get(&owner, &maker, 200).await;
         self.post(&owner, &maker, &[("keys", "revoke")], 303).await;
+    }
+
+    /// What programs ask for that no page does.
+    pub async fn calls(&mut self) {
+        let (key, _, secret) = add_key(self.app, "seed-1", "Robot", &["owner"]).await;
+        let yes = if self.app.backend == Backend::Sqlite { "1" } else { "TRUE" };
+        self.app
+            .execute(&format!("UPDATE api_keys SET is_admin = {yes} WHERE id = {}", self.app.id(key)))
+            .await;
+        let api = Api::new(self.app, &secret);
+        let member = self.members[7];
+        let user = self
+            .app
+            .scalar_uuid(&format!("SELECT user_id FROM members WHERE id = {}", self.app.id(member)))
+            .await;
+        for path in [
+            "workspaces".to_owned(),
+            "workspaces/seed-1".to_owned(),
+            "users".to_owned(),
+            "users?q=member".to_owned(),
+            "users?role=viewer".to_owned(),
+            format!("users/{user}"),
+            format!("members/{member}"),
+            "members?kind=api_key".to_owned(),
+            "invitations?status=pending".to_owned(),
+            "roles/viewer".to_owned(),
+            "permissions".to_owned(),
+            "apikeys".to_owned(),
+            "apikeys/waiting".to_owned(),
+            format!("apikeys/{key}"),
+            "ownership-offers".to_owned(),
+            "audit?outcome=done".to_owned(),
+        ] {
+            let page = api.get(&format!("/api/sso/v1/{path}")).await.with_status(200);
+            if let Some(next) = page.body["next"].as_str() {
+                let sign = if path.contains('?') { '&' } else { '?' };
+                api.get(&format!("/api/sso/v1/{path}{sign}after={next}")).await.with_status(200);
+            }
+            self.keep(&path);
+        }
+        let named = [("idempotency-key", "one")];
+        for (path, body, status) in [
+            ("teams", json!({"name": "Called"}), 201),
+            ("workspaces", json!({"name": "Called", "owner": null}), 201),
+            ("roles", json!({"name": "Viewer", "slug": "viewer", "scopes": ["read:posts"]}), 200),
+        ] {
+            let (path, body) = (format!("/api/sso/v1/{path}"), body.to_string());
+            for status in [status, status, 422] {
+                let body = if status == 422 { "{}".to_owned() } else { body.clone() };
+                api.send(Method::POST, &path, Some(body), &named).await.with_status(status);
+            }
+            self.app.execute("DELETE FROM idempotency_keys").await;
+            self.keep(&path);
+        }
+        let change = json!({"roles": ["editor"]});
+        api.patch(&format!("/api/sso/v1/users/{user}"), &change).await.with_status(200);
+        api.delete(&format!("/api/sso/v1/members/{member}?keys=revoked")).await.with_status(204);
+        self.keep("calls");
     }
 
     pub async fn ownership_and_end(&mut self) {

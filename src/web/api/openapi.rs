@@ -366,7 +366,7 @@ fn meaning(status: u16) -> &'static str {
         411 => "The body has no Content-Length.",
         412 => "It was changed since that ETag.",
         413 => "The body is too large.",
-        422 => "Something that was sent is not valid: `errors` names the fields.",
+        422 => "Something that was sent is not valid: “errors” names the fields.",
         429 => "Too many calls in this minute.",
         503 => "Too busy, or the database does not answer.",
         _ => "Something else.",

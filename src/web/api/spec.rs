@@ -29,11 +29,18 @@ fn line(most: usize) -> ObjectBuilder {
 }
 
 fn a_name() -> ObjectBuilder {
-    text(80).min_length(Some(1)).pattern(Some(format!("^[^{HIDDEN}]*[^\\s{HIDDEN}][^{HIDDEN}]*$")))
+    let name = text(80).min_length(Some(1)).description(Some("One line that can be seen."));
+    name.pattern(Some(format!("^[^{HIDDEN}]*[^\\s{HIDDEN}][^{HIDDEN}]*$")))
 }
 
 fn a_slug() -> ObjectBuilder {
-    text(48).min_length(Some(2)).pattern(Some(SLUG))
+    let slug = text(48).min_length(Some(2)).pattern(Some(SLUG));
+    slug.description(Some("Lower-case letters, digits and single hyphens, such as my-team."))
+}
+
+/// Slugs of roles.
+fn some_roles() -> ArrayBuilder {
+    many(a_slug().build(), 200).description(Some("Slugs of roles."))
 }
 
 fn many(of: impl Into<utoipa::openapi::RefOr<utoipa::openapi::Schema>>, most: usize) -> ArrayBuilder {
@@ -49,7 +56,7 @@ pub(super) fn maybe_name() -> Object {
 }
 
 pub(super) fn maybe_description() -> Object {
-    or_null(line(200), Type::String)
+    or_null(line(200).description(Some("What it is for, on one line.")), Type::String)
 }
 
 pub(super) fn slug() -> Object {
@@ -62,87 +69,100 @@ pub(super) fn maybe_slug() -> Object {
 
 /// A text to search for.
 pub(super) fn search() -> Object {
-    line(100).build()
+    line(100).description(Some("Part of a name or an address.")).build()
 }
 
 /// From `next` of the page before.
 pub(super) fn cursor() -> Object {
-    text(2_000).pattern(Some("^([0-9a-f]{2})*$")).build()
+    let cursor = text(2_000).pattern(Some("^([0-9a-f]{2})*$"));
+    cursor.description(Some("“next” of the page before.")).build()
 }
 
 /// A message to who is invited: a few lines.
 pub(super) fn maybe_message() -> Object {
     let hidden = HIDDEN.replacen("\\u0000-\\u001f", "\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f", 1);
-    or_null(text(1_000).pattern(Some(format!("^[^{hidden}]*$"))), Type::String)
+    let message = text(1_000).pattern(Some(format!("^[^{hidden}]*$")));
+    or_null(message.description(Some("A few lines for who is invited.")), Type::String)
 }
 
 pub(super) fn emails() -> Array {
     let email = text(254).min_length(Some(3)).pattern(Some("^[^\\s,;<>\"@]+@[^\\s,;<>\"@]+$")).build();
-    many(email, invitations::MOST_AT_ONCE).min_items(Some(1)).build()
+    let emails = many(email, invitations::MOST_AT_ONCE).min_items(Some(1));
+    emails.description(Some("E-mail addresses, one an entry.")).build()
 }
 
 /// One address.
 pub(super) fn email() -> Object {
-    text(254).min_length(Some(3)).pattern(Some("^[^\\s@]+@[^\\s@]+$")).build()
+    let email = text(254).min_length(Some(3)).pattern(Some("^[^\\s@]+@[^\\s@]+$"));
+    email.description(Some("An e-mail address.")).build()
 }
 
 /// What the customer's own applications call somebody.
 pub(super) fn maybe_external_id() -> Object {
-    or_null(
-        text(200).min_length(Some(1)).pattern(Some("^[^@\\u0000-\\u001f\\u007f-\\u009f]+$")),
-        Type::String,
-    )
+    let id = text(200).min_length(Some(1)).pattern(Some("^[^@\\u0000-\\u001f\\u007f-\\u009f]+$"));
+    or_null(id.description(Some("What your own applications call them.")), Type::String)
 }
 
 /// A type of the customer's own resources: a word as in a scope.
 pub(super) fn kind() -> Object {
-    text(MAX_LENGTH - "read:".len()).pattern(Some("^[a-z0-9][a-z0-9_.-]*$")).build()
+    let kind = text(MAX_LENGTH - "read:".len()).pattern(Some("^[a-z0-9][a-z0-9_.-]*$"));
+    kind.description(Some("A type of your own resources: a word as in a scope.")).build()
 }
 
 /// What a resource is called where it comes from.
 pub(super) fn resource_id() -> Object {
-    text(200).min_length(Some(1)).pattern(Some("^[^\\u0000-\\u001f\\u007f-\\u009f]+$")).build()
+    let id = text(200).min_length(Some(1)).pattern(Some("^[^\\u0000-\\u001f\\u007f-\\u009f]+$"));
+    id.description(Some("What your own applications call it.")).build()
 }
 
 /// Slugs of roles, one at least.
 pub(super) fn roles() -> Array {
-    many(a_slug().build(), 200).min_items(Some(1)).build()
+    some_roles().min_items(Some(1)).build()
 }
 
 /// The same, or none at all.
 pub(super) fn any_roles() -> Array {
-    many(a_slug().build(), 200).build()
+    some_roles().build()
 }
 
 pub(super) fn maybe_roles() -> Array {
-    let roles = many(a_slug().build(), 200).min_items(Some(1));
+    let roles = some_roles().min_items(Some(1)).description(Some("Slugs of roles. Viewer, for somebody new."));
     roles.schema_type(SchemaType::from_iter([Type::Array, Type::Null])).build()
 }
 
 pub(super) fn scopes() -> Array {
-    many(text(MAX_LENGTH).pattern(Some(SCOPE)).build(), roles::MOST_SCOPES).build()
+    let scopes = many(text(MAX_LENGTH).pattern(Some(SCOPE)).build(), roles::MOST_SCOPES);
+    scopes.description(Some("Such as read:posts; permissions of the catalogue too.")).build()
+}
+
+fn a_moment() -> ObjectBuilder {
+    a_number(0, LAST_MOMENT).description(Some("In milliseconds since 1970."))
 }
 
 pub(super) fn moment() -> Object {
-    a_number(0, LAST_MOMENT).build()
+    a_moment().build()
 }
 
 pub(super) fn maybe_moment() -> Object {
-    or_null(a_number(0, LAST_MOMENT), Type::Integer)
+    or_null(a_moment(), Type::Integer)
 }
 
 /// How long the old secret of a key goes on.
 pub(super) fn maybe_overlap() -> Object {
-    or_null(a_number(0, crate::domain::api_keys::MOST_OVERLAP / 1_000), Type::Integer)
+    let overlap = a_number(0, crate::domain::api_keys::MOST_OVERLAP / 1_000);
+    let overlap = overlap.description(Some("How long the old secret goes on, in seconds; not at all, if left out."));
+    or_null(overlap, Type::Integer)
 }
 
 fn a_number(least: i64, most: i64) -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(least)).maximum(Some(most))
+    let number = ObjectBuilder::new().schema_type(Type::Integer);
+    number.minimum(Some(least)).maximum(Some(most))
 }
 
 /// A kind of event.
 pub(super) fn event_kind() -> Object {
-    text(60).enum_values(Some(Event::KINDS.iter().map(|(kind, _)| *kind))).build()
+    let kind = text(60).enum_values(Some(Event::KINDS.iter().map(|(kind, _)| *kind)));
+    kind.description(Some("A kind of event, such as member.suspended.")).build()
 }
 
 /// A permission of the catalogue.

@@ -235,13 +235,19 @@ fn example(name: &str, schema: &Value) -> Value {
             "slug" => "my-team",
             "name" => "My team",
             "api_key" => "SECRET",
+            "description" => "What it is for",
+            "external_id" => "somebody-7",
             "type" => "record",
             _ => "ID",
         }),
         _ => {
-            let required: Vec<&str> = list(&schema["required"]).filter_map(Value::as_str).collect();
+            // Where nothing must be there, the first of what may.
+            let mut told: Vec<&str> = list(&schema["required"]).filter_map(Value::as_str).collect();
+            if told.is_empty() {
+                told.extend(object(&schema["properties"]).next().map(|(name, _)| name.as_str()));
+            }
             let properties = object(&schema["properties"]);
-            let told = properties.filter(|(name, _)| required.contains(&name.as_str()));
+            let told = properties.filter(|(name, _)| told.contains(&name.as_str()));
             Value::Object(told.map(|(name, field)| (name.clone(), example(name, field))).collect())
         }
     }
