@@ -239,6 +239,7 @@ async fn ways_in(world: &World, hang: &mut Hang) {
     let wrong = [("email", "nobody@example.com"), ("password", "not the password")];
     hang.page("sign-in-refused", 422, guest.submit(&page, "/sign-in", &wrong).await);
     hang.page("sign-in", 200, page);
+    hang.page("docs-api", 200, guest.get("/docs/api").await);
     hang.page("sign-in-first", 401, guest.get(&world.at("/members")).await);
     for _ in 0..9 {
         guest.post_form("/sign-in", &wrong).await;

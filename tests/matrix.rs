@@ -33,6 +33,7 @@ const RULES: &[(&str, Access)] = &[
     ("GET /healthz", PUBLIC),
     ("GET /readyz", PUBLIC),
     ("GET /", PUBLIC),
+    ("GET /docs/api", PUBLIC),
     ("GET /sign-up", PUBLIC),
     ("POST /sign-up", PUBLIC),
     ("GET /check-mail", PUBLIC),

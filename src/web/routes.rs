@@ -369,13 +369,14 @@ pub fn api_table() -> Vec<Route> {
 /// Every page, and every form on one.
 pub fn table() -> Vec<Route> {
     use pages::{
-        account, accounts, activity, api_keys, bulk, health, invitation, invitations, me, members,
+        account, accounts, activity, api_docs, api_keys, bulk, health, invitation, invitations, me, members,
         organization, overview, ownership, roles, security, sign_in, sign_up, teams, workspaces,
     };
     vec![
         open_page("/healthz", health::alive),
         open_page("/readyz", health::ready),
         open_page("/", workspaces::home),
+        open_page("/docs/api", api_docs::show),
         // Ways in.
         open_page("/sign-up", sign_up::show),
         open_post("/sign-up", sign_up::submit),

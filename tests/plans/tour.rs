@@ -119,6 +119,7 @@ impl<'a> Tour<'a> {
             ("/healthz", 200),
             ("/readyz", 200),
             ("/", 303),
+            ("/docs/api", 200),
             ("/sign-up", 200),
             ("/check-mail", 200),
             ("/sign-in", 200),

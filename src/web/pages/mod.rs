@@ -3,6 +3,7 @@
 pub(super) mod account;
 pub(super) mod accounts;
 pub(super) mod activity;
+pub(super) mod api_docs;
 pub(super) mod api_keys;
 pub(super) mod bulk;
 pub(super) mod health;
