@@ -25,9 +25,10 @@ impl MigrationTrait for Migration {
                     created_at {int} NOT NULL,
                     PRIMARY KEY (workspace_id, kind, id)
                 ) {keyed}",
-                // With the id: members with the same roles come page by page.
-                "DROP INDEX members_by_headcount",
-                "CREATE INDEX members_by_headcount ON members (workspace_id, status, kind, role_set, id)",
+                // Members with the same roles, page by page. Of the active ones alone, so that it is no way
+                // to a member whose id is known.
+                "CREATE INDEX members_active_by_roles ON members (workspace_id, kind, role_set, id)
+                    WHERE status = 'active'",
             ],
         )
         .await
