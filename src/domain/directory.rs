@@ -119,9 +119,11 @@ async fn places(
     };
     let workspaces = bound(&mut open.iter().map(|own| own.workspace_id));
     let users = bound(&mut users.into_iter());
+    // Each user's memberships are few. Put together, the workspace is found by no index: one of them would
+    // lead through everybody there.
     let sql = format!(
         "SELECT m.user_id, m.workspace_id, m.role_set, m.external_id FROM members m
-        WHERE m.workspace_id IN ({workspaces}) AND m.user_id IN ({users})"
+        WHERE m.user_id IN ({users}) AND COALESCE(m.workspace_id, m.id) IN ({workspaces})"
     );
     let mut rows: Vec<Row> = scope.connection().all(&sql, values).await?;
     let mut places = Vec::new();

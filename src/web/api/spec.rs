@@ -126,7 +126,8 @@ pub(super) fn any_roles() -> Array {
 }
 
 pub(super) fn maybe_roles() -> Array {
-    let roles = some_roles().min_items(Some(1)).description(Some("Slugs of roles. Viewer, for somebody new."));
+    let roles =
+        some_roles().min_items(Some(1)).description(Some("Slugs of roles. Viewer, for somebody new."));
     roles.schema_type(SchemaType::from_iter([Type::Array, Type::Null])).build()
 }
 
@@ -150,7 +151,8 @@ pub(super) fn maybe_moment() -> Object {
 /// How long the old secret of a key goes on.
 pub(super) fn maybe_overlap() -> Object {
     let overlap = a_number(0, crate::domain::api_keys::MOST_OVERLAP / 1_000);
-    let overlap = overlap.description(Some("How long the old secret goes on, in seconds; not at all, if left out."));
+    let overlap =
+        overlap.description(Some("How long the old secret goes on, in seconds; not at all, if left out."));
     or_null(overlap, Type::Integer)
 }
 
