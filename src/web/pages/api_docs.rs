@@ -184,12 +184,12 @@ fn kind_of_items(schema: &Value) -> String {
 
 /// A command that does it, with values to replace.
 fn curl(path: &str, method: &str, told: &Value, body: &Value, origin: &str) -> String {
-    let filled = path.replace('{', "").replace('}', "").to_uppercase();
-    let address: String =
-        path.split('/').zip(filled.split('/')).fold(String::new(), |address, (part, upper)| {
-            let part = if part.starts_with('{') { upper } else { part };
-            if address.is_empty() { part.to_owned() + "/" } else { address + part + "/" }
-        });
+    let part = |part: &str| match part.strip_prefix('{') {
+        Some(name) => name.trim_end_matches('}').to_uppercase(),
+        None => part.to_owned(),
+    };
+    let address: Vec<String> = path.split('/').map(part).collect();
+    let address = address.join("/");
     let mut query: Vec<String> = list(&told["parameters"])
         .filter(|parameter| parameter["in"] == "query" && parameter["required"] == true)
         .map(|parameter| text(parameter, "name"))
@@ -201,7 +201,7 @@ fn curl(path: &str, method: &str, told: &Value, body: &Value, origin: &str) -> S
         "get" => "curl".to_owned(),
         other => format!("curl -X {}", other.to_uppercase()),
     };
-    command.push_str(&format!(" \"{origin}{}{query}\"", address.trim_end_matches('/')));
+    command.push_str(&format!(" \"{origin}{address}{query}\""));
     if list(&told["security"]).next().is_some() {
         command.push_str(" -H \"Authorization: Bearer TOKEN\"");
     }
