@@ -184,7 +184,7 @@ fn kind_of_items(schema: &Value) -> String {
 
 /// A command that does it, with values to replace.
 fn curl(path: &str, method: &str, told: &Value, body: &Value, origin: &str) -> String {
-    let filled = path.replace('{', "").replace('}', "").to_uppercase();
+    let filled = path.replace(['{', '}'], "").to_uppercase();
     let address: String =
         path.split('/').zip(filled.split('/')).fold(String::new(), |address, (part, upper)| {
             let part = if part.starts_with('{') { upper } else { part };
