@@ -17,7 +17,7 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(&openap
 #[template(path = "docs/api.html")]
 struct Page {
     chrome: Chrome,
-    about: Vec<&'static str>,
+    about: Vec<String>,
     groups: Vec<Group>,
 }
 
@@ -61,7 +61,11 @@ pub async fn show(cx: Public) -> Answer {
     let origin = &cx.view.app.settings.origin;
     let page = Page {
         chrome: Chrome::default(),
-        about: text(&DOCUMENT["info"], "description").split(". ").collect(),
+        about: text(&DOCUMENT["info"], "description")
+            .replace('`', "")
+            .split(". ")
+            .map(str::to_owned)
+            .collect(),
         groups: groups(&DOCUMENT, origin),
     };
     Ok(render(&cx.view.req, StatusCode::OK, &page))
@@ -88,7 +92,8 @@ fn groups(document: &Value, origin: &str) -> Vec<Group> {
         let of_tag =
             all.filter(|(_, _, operation)| list(&operation["tags"]).any(|tag| *tag == name.as_str()));
         let operations = of_tag.map(|(path, method, told)| operation(path, method, told, origin)).collect();
-        Group { id: format!("about-{}", name.to_lowercase().replace(' ', "-")), name, operations }
+        let id = format!("about-{}", name.to_lowercase().replace(' ', "-"));
+        Group { id, name: name[..1].to_uppercase() + &name[1..].replace('-', " "), operations }
     };
     list(&document["tags"]).map(group).collect()
 }
