@@ -12,6 +12,7 @@ const PAGES: &[(&str, u64)] = &[
     // It asks the database, by a way that is not counted.
     ("/readyz", 1),
     ("/", 0),
+    ("/docs/api", 0),
     ("/sign-up", 0),
     ("/check-mail", 0),
     ("/sign-in", 0),

@@ -249,7 +249,6 @@ pub(in crate::domain) async fn join_key(
 
 fn arriving(open: &Transaction) -> member::ActiveModel {
     member::ActiveModel {
-        id: Set(random::id(open.now)),
         workspace_id: Set(open.workspace_id()),
         status: Set("active".to_owned()),
         joined_at: Set(open.now),
@@ -258,8 +257,8 @@ fn arriving(open: &Transaction) -> member::ActiveModel {
 }
 
 async fn enter(open: &Transaction, row: member::ActiveModel, roles: &[Uuid]) -> Result<Uuid, Refused> {
-    let id = row.id.clone().unwrap();
-    open.insert(row).await?;
+    let id = random::id(open.now);
+    open.insert(member::ActiveModel { id: Set(id), ..row }).await?;
     for role in roles {
         hold(open, id, *role).await?;
     }
