@@ -93,7 +93,10 @@ fn groups(document: &Value, origin: &str) -> Vec<Group> {
             all.filter(|(_, _, operation)| list(&operation["tags"]).any(|tag| *tag == name.as_str()));
         let operations = of_tag.map(|(path, method, told)| operation(path, method, told, origin)).collect();
         let id = format!("about-{}", name.to_lowercase().replace(' ', "-"));
-        Group { id, name: name[..1].to_uppercase() + &name[1..].replace('-', " "), operations }
+        let spaced = name.replace('-', " ");
+        let mut letters = spaced.chars();
+        let first = letters.next().map(|first| first.to_ascii_uppercase());
+        Group { id, name: first.into_iter().chain(letters).collect(), operations }
     };
     list(&document["tags"]).map(group).collect()
 }
