@@ -117,28 +117,6 @@ struct Caller {
     holdings: Holdings,
 }
 
-/// Which workspace and whose ids stand in the address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    Own,
-    /// The caller's workspace, with somebody there who is above them.
-    Above,
-    /// The caller's workspace, with what belongs to another.
-    ForeignIds,
-    UnknownIds,
-    OtherWorkspace,
-    NoWorkspace,
-}
-
-const PLACES: [Place; 6] = [
-    Place::Own,
-    Place::Above,
-    Place::ForeignIds,
-    Place::UnknownIds,
-    Place::OtherWorkspace,
-    Place::NoWorkspace,
-];
-
 /// Ids that stand in addresses and bodies.
 #[derive(Clone)]
 pub struct Ids {

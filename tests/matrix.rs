@@ -169,28 +169,6 @@ struct Actor {
     holdings: Holdings,
 }
 
-/// Which workspace and whose ids stand in the path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    Own,
-    /// The actor's workspace, with somebody there who is above them.
-    Above,
-    /// The actor's workspace, with what belongs to another.
-    ForeignIds,
-    UnknownIds,
-    OtherWorkspace,
-    NoWorkspace,
-}
-
-const PLACES: [Place; 6] = [
-    Place::Own,
-    Place::Above,
-    Place::ForeignIds,
-    Place::UnknownIds,
-    Place::OtherWorkspace,
-    Place::NoWorkspace,
-];
-
 /// What is sent along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Body {

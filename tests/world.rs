@@ -655,6 +655,28 @@ impl Facts {
     }
 }
 
+/// Which workspace and whose ids stand in an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Own,
+    /// The workspace of who asks, with somebody there who is above them.
+    Above,
+    /// That workspace, with what belongs to another.
+    ForeignIds,
+    UnknownIds,
+    OtherWorkspace,
+    NoWorkspace,
+}
+
+pub const PLACES: [Place; 6] = [
+    Place::Own,
+    Place::Above,
+    Place::ForeignIds,
+    Place::UnknownIds,
+    Place::OtherWorkspace,
+    Place::NoWorkspace,
+];
+
 /// What triggers keep is what counting gives: each member's set of roles, and the headcounts.
 pub async fn assert_counted(app: &TestApp) {
     let sets = "SELECT COUNT(*) FROM members m WHERE m.role_set <> (

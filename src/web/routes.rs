@@ -15,7 +15,7 @@ use crate::{
     policy::{self, Needs, perm},
 };
 use actix_web::{
-    FromRequest, HttpRequest, HttpResponse, guard,
+    FromRequest, HttpRequest, HttpResponse, Resource, guard,
     http::{Method, header},
     web,
 };
@@ -534,6 +534,10 @@ fn lead_up(req: &HttpRequest, parts: usize) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish()
 }
 
+/// What many addresses begin with. A request is compared with these, and then only with what begins
+/// like it does; those that programs ask for most come first.
+const BEGINNINGS: [&str; 4] = ["/access/v1", "/api/sso/v1", "/w/{workspace}", "/a/{account}"];
+
 /// Mounts the table: one resource a path, which answers 405 to the methods that it has no row for.
 pub(crate) fn mount(config: &mut web::ServiceConfig) {
     let mut resources: Vec<(&'static str, Vec<Route>)> = Vec::new();
@@ -545,29 +549,44 @@ pub(crate) fn mount(config: &mut web::ServiceConfig) {
     }
     let pages: Vec<&str> =
         table().iter().filter(|row| row.method == Method::GET).map(|row| row.path).collect();
-    for (path, routes) in resources {
-        let has_page = pages.contains(&path);
-        let parts = page_above(path, |parent| pages.contains(&parent) || parent.is_empty());
-        let allowed: Vec<String> = routes
-            .iter()
-            .flat_map(|route| match route.method.as_str() {
-                "GET" => vec!["GET".to_owned(), "HEAD".to_owned()],
-                other => vec![other.to_owned()],
-            })
-            .collect();
-        let allowed = allowed.join(", ");
-        let mut resource = web::resource(path);
-        for route in routes {
-            resource = resource.route((route.mount)());
+    for beginning in BEGINNINGS {
+        let rest = |path: &'static str| {
+            path.strip_prefix(beginning).filter(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let mut scope = web::scope(beginning);
+        for (path, routes) in resources.extract_if(.., |(path, _)| rest(path).is_some()) {
+            scope = scope.service(resource(rest(path).unwrap_or_default(), path, routes, &pages));
         }
-        config.service(resource.default_service(web::to(move |req: HttpRequest| {
-            let allowed = allowed.clone();
-            async move {
-                match *req.method() {
-                    Method::GET | Method::HEAD if !has_page && !api::is_asked(&req) => lead_up(&req, parts),
-                    _ => method_not_allowed(&req, &allowed),
-                }
-            }
-        })));
+        config.service(scope);
     }
+    for (path, routes) in resources {
+        config.service(resource(path, path, routes, &pages));
+    }
+}
+
+/// One path with its rows. `rest` is the path without what the scope around it begins with.
+fn resource(rest: &str, path: &'static str, routes: Vec<Route>, pages: &[&str]) -> Resource {
+    let has_page = pages.contains(&path);
+    let parts = page_above(path, |parent| pages.contains(&parent) || parent.is_empty());
+    let allowed: Vec<String> = routes
+        .iter()
+        .flat_map(|route| match route.method.as_str() {
+            "GET" => vec!["GET".to_owned(), "HEAD".to_owned()],
+            other => vec![other.to_owned()],
+        })
+        .collect();
+    let allowed = allowed.join(", ");
+    let mut resource = web::resource(rest);
+    for route in routes {
+        resource = resource.route((route.mount)());
+    }
+    resource.default_service(web::to(move |req: HttpRequest| {
+        let allowed = allowed.clone();
+        async move {
+            match *req.method() {
+                Method::GET | Method::HEAD if !has_page && !api::is_asked(&req) => lead_up(&req, parts),
+                _ => method_not_allowed(&req, &allowed),
+            }
+        }
+    }))
 }
