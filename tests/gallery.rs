@@ -240,6 +240,7 @@ async fn ways_in(world: &World, hang: &mut Hang) {
     hang.page("sign-in-refused", 422, guest.submit(&page, "/sign-in", &wrong).await);
     hang.page("sign-in", 200, page);
     hang.page("docs-api", 200, guest.get("/docs/api").await);
+    hang.page("docs-quick-start", 200, guest.get("/docs/quick-start").await);
     hang.page("sign-in-first", 401, guest.get(&world.at("/members")).await);
     for _ in 0..9 {
         guest.post_form("/sign-in", &wrong).await;

@@ -34,6 +34,7 @@ const RULES: &[(&str, Access)] = &[
     ("GET /readyz", PUBLIC),
     ("GET /", PUBLIC),
     ("GET /docs/api", PUBLIC),
+    ("GET /docs/quick-start", PUBLIC),
     ("GET /sign-up", PUBLIC),
     ("POST /sign-up", PUBLIC),
     ("GET /check-mail", PUBLIC),

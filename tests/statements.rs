@@ -13,6 +13,7 @@ const PAGES: &[(&str, u64)] = &[
     ("/readyz", 1),
     ("/", 0),
     ("/docs/api", 0),
+    ("/docs/quick-start", 0),
     ("/sign-up", 0),
     ("/check-mail", 0),
     ("/sign-in", 0),

@@ -370,13 +370,15 @@ pub fn api_table() -> Vec<Route> {
 pub fn table() -> Vec<Route> {
     use pages::{
         account, accounts, activity, api_docs, api_keys, bulk, health, invitation, invitations, me, members,
-        organization, overview, ownership, roles, security, sign_in, sign_up, teams, workspaces,
+        organization, overview, ownership, quick_start, roles, security, sign_in, sign_up, teams,
+        workspaces,
     };
     vec![
         open_page("/healthz", health::alive),
         open_page("/readyz", health::ready),
         open_page("/", workspaces::home),
         open_page("/docs/api", api_docs::show),
+        open_page("/docs/quick-start", quick_start::show),
         // Ways in.
         open_page("/sign-up", sign_up::show),
         open_post("/sign-up", sign_up::submit),

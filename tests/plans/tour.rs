@@ -120,6 +120,7 @@ impl<'a> Tour<'a> {
             ("/readyz", 200),
             ("/", 303),
             ("/docs/api", 200),
+            ("/docs/quick-start", 200),
             ("/sign-up", 200),
             ("/check-mail", 200),
             ("/sign-in", 200),

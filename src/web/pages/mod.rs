@@ -15,6 +15,7 @@ pub(super) mod organization;
 pub(super) mod overview;
 pub(super) mod ownership;
 pub(super) mod preview;
+pub(super) mod quick_start;
 pub(super) mod roles;
 pub(super) mod security;
 pub(super) mod sign_in;
