@@ -59,6 +59,7 @@ async fn make(names: Names) -> Gallery {
     teams(&world, &mut hang).await;
     access(&world, &mut hang).await;
     api_keys(&world, &mut hang).await;
+    resources(&world, &mut hang).await;
     empty_workspace(&world, &mut hang).await;
     problems(&world, &mut hang).await;
     accounts(&world, &mut hang).await;
@@ -737,6 +738,25 @@ async fn api_keys(world: &World, hang: &mut Hang) {
     app.execute(&confirmed("1")).await;
 }
 
+/// What the demo's applications registered, and one under a name as it is here.
+async fn resources(world: &World, hang: &mut Hang) {
+    let base = world.at("/resources");
+    world
+        .app
+        .execute(&format!(
+            "INSERT INTO resources (workspace_id, kind, id, name, created_at)
+             SELECT id, 'record', {}, {}, 1 FROM workspaces WHERE slug = {}",
+            quoted(&"record-1/".repeat(22)),
+            quoted(&world.name("Record 1")),
+            quoted(world.base.trim_start_matches("/w/"))
+        ))
+        .await;
+    hang.page("resources", 200, world.developer.get(&base).await);
+    hang.page("resources-of-type", 200, world.owner.get(&format!("{base}?type=site")).await);
+    hang.page("resources-none", 200, world.owner.get(&format!("{base}?q=nothing+at+all")).await);
+    hang.page("resources-refused", 422, world.owner.get(&format!("{base}?type=Sites:all")).await);
+}
+
 /// The account of the demo, which gets a second workspace, and that of a founder who is alone.
 async fn accounts(world: &World, hang: &mut Hang) {
     let (app, owner, founder) = (&world.app, &world.owner, &world.founder.client);
@@ -804,6 +824,7 @@ async fn empty_workspace(world: &World, hang: &mut Hang) {
         ("empty-activity", "/activity"),
         ("empty-teams", "/teams"),
         ("empty-api-keys", "/api-keys"),
+        ("empty-resources", "/resources"),
         ("empty-departure", "/departure"),
         ("empty-member", &format!("/members/{}", world.founder.member_id)),
     ] {

@@ -139,6 +139,7 @@ const RULES: &[(&str, Access)] = &[
     ("POST /w/{workspace}/api-keys/{key}/rotation", one(P::ManageApiKeys)),
     ("GET /w/{workspace}/api-keys/{key}/revocation", one(P::ManageApiKeys)),
     ("POST /w/{workspace}/api-keys/{key}/revocation", one(P::ManageApiKeys)),
+    ("GET /w/{workspace}/resources", one(P::CheckAccess)),
     ("GET /w/{workspace}/organization", MEMBER),
     ("POST /w/{workspace}/organization", one(P::UpdateOrganization)),
     ("GET /w/{workspace}/organization/deletion", one(P::DeleteOrganization)),

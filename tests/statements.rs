@@ -65,6 +65,7 @@ const PAGES: &[(&str, u64)] = &[
     ("/w/{workspace}/api-keys/addition", 2),
     ("/w/{workspace}/api-keys/{key}", 2),
     ("/w/{workspace}/api-keys/{key}/revocation", 2),
+    ("/w/{workspace}/resources", 2),
     ("/w/{workspace}/organization", 2),
     ("/w/{workspace}/organization/deletion", 2),
     ("/w/{workspace}/activity", 2),

@@ -16,6 +16,7 @@ pub(super) mod overview;
 pub(super) mod ownership;
 pub(super) mod preview;
 pub(super) mod quick_start;
+pub(super) mod resources;
 pub(super) mod roles;
 pub(super) mod security;
 pub(super) mod sign_in;
