@@ -675,6 +675,11 @@ async fn api_keys(world: &World, hang: &mut Hang) {
         200,
         owner.get(&world.at(&format!("/members/{member}/suspension"))).await,
     );
+    let access = world.at(&format!("/members/{member}/access"));
+    hang.page("member-key-access", 200, owner.get(&access).await);
+    hang.page("member-key-access-yes", 200, owner.get(&format!("{access}?scope=read:posts")).await);
+    let preview = world.at(&format!("/members/{member}/roles/preview?role=viewer"));
+    hang.page("preview-roles-of-key", 200, owner.get(&preview).await);
     let selected = world
         .at(&format!("/members/selection/removal?member={member}&member={}", world.members["developer"]));
     hang.page("selected-keys", 200, owner.get(&selected).await);
