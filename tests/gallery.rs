@@ -750,9 +750,10 @@ async fn resources(world: &World, hang: &mut Hang) {
         .app
         .execute(&format!(
             "INSERT INTO resources (workspace_id, kind, id, name, created_at)
-             SELECT id, 'record', {}, {}, 1 FROM workspaces WHERE slug = {}",
+             SELECT id, 'record', {}, {}, {} FROM workspaces WHERE slug = {}",
             quoted(&"record-1/".repeat(22)),
             quoted(&world.name("Record 1")),
+            world.app.clock.now_ms(),
             quoted(world.base.trim_start_matches("/w/"))
         ))
         .await;

@@ -48,10 +48,10 @@ const SERVICES: [Service; 4] = [
     Service {
         id: "rust",
         name: "Rust",
-        needs: "A new program (cargo new), with: cargo add actix-web reqwest serde_json",
+        needs: "A new program, made by “cargo new”, and three crates.",
         file: "src/main.rs",
         code: include_str!("../../../examples/quick_start.rs"),
-        start: "PORT=3000 cargo run",
+        start: "cargo add actix-web reqwest serde_json && PORT=3000 cargo run",
     },
 ];
 
