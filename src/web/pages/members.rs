@@ -487,8 +487,8 @@ pub async fn suspend(cx: Authorized<perm::SuspendMembers, (Target, Form<Nothing>
 pub async fn reactivate(cx: Authorized<perm::SuspendMembers, (Target, Form<Nothing>)>) -> Answer {
     let (scope, view, (Target(id), _)) = cx.into_parts();
     let name = scope.write(async |s| members::reactivate(s, id).await).await?;
-    Ok(view
-        .done(view.at("/members"), Flash::good(format!("{name} is active again, with the roles from before."))))
+    let flash = Flash::good(format!("{name} is active again, with the roles from before."));
+    Ok(view.done(view.at("/members"), flash))
 }
 
 /// What is to become of the keys that somebody made who goes.
