@@ -282,7 +282,8 @@ async function copy(button) {
   try {
     await navigator.clipboard.writeText(text);
   } catch { // no clipboard without https: select it for the reader
-    source?.select?.();
+    if (source.select) source.select();
+    else if (source) getSelection().selectAllChildren(source);
     return;
   }
   const before = label.textContent;

@@ -103,6 +103,32 @@ both! {
         }
     }
 
+    async fn of_a_key_it_speaks_as_of_a_key(app: TestApp) {
+        let world = World::build(&app).await;
+        let owner = &world.person(BuiltIn::Owner).client;
+        let page = owner.visit(&format!("/w/acme/api-keys/{}", world.acme.key)).await;
+        let path = page.link("/access");
+        let of_person = [" they", "They", "their", "Their", "them ", "your own", "You "];
+        for path in [path.clone(), format!("{path}?scope=read:posts"), path.replace("/access", "/roles/preview?role=editor")] {
+            let page = owner.visit(&path).await;
+            let said = page.select("main").remove(0);
+            for word in of_person {
+                assert!(!said.contains(word), "{path} says {word:?}: {said}");
+            }
+        }
+        let page = owner.visit(&path).await;
+        page.assert_says("May this key …?").assert_says("Its own").assert_says("more than the key does");
+        assert!(page.has(&format!("main a[href='/w/acme/api-keys/{}']", world.acme.key)));
+        assert!(verdict(&page, Permission::ReadMembers).0 && !verdict(&page, Permission::ReadAudit).0);
+        let member = path.trim_end_matches("/access");
+        owner.post_form(&format!("{member}/suspension"), &[]).await.assert_status(303);
+        owner.visit(&path).await.assert_says("what it can do once it is reactivated");
+        let preview = owner.visit(&format!("{member}/roles/preview?role=editor")).await;
+        preview.assert_says("until it is reactivated");
+        let done = owner.post_form(&format!("{member}/reactivation"), &[]).await;
+        owner.follow(done).await.assert_says("active again, with the roles from before");
+    }
+
     async fn it_says_by_which_role_and_team_or_who_could_give_it(app: TestApp) {
         let world = World::build(&app).await;
         let owner = &world.person(BuiltIn::Owner).client;

@@ -25,7 +25,7 @@ both! {
             &["Refused", "Viewer One was refused", "/activity", "the permission is missing"],
             &[
                 "Owner One changed who may Create teams",
-                "1 person gained it",
+                "1 member gained it",
                 "Before:",
                 "Admin",
                 "After:",

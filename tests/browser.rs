@@ -80,12 +80,12 @@ async fn main_job(app: TestApp, script: Script) {
     viewer.go("/w/acme/activity").await;
     viewer.browser.until_says("You don't have permission for this").await;
     owner.toggle("viewer").await;
-    owner.browser.until_says("View activity is saved: 1 person gained it.").await;
+    owner.browser.until_says("View activity is saved: 1 member gained it.").await;
     viewer.go("/w/acme/activity").await;
     viewer.browser.until_says("changed who may View activity").await;
 
     owner.browser.click(".toast form button").await;
-    owner.browser.until_says("View activity is saved: 1 person lost it.").await;
+    owner.browser.until_says("View activity is saved: 1 member lost it.").await;
     viewer.go("/w/acme/activity").await;
     viewer.browser.until_says("You don't have permission for this").await;
 

@@ -537,4 +537,57 @@ both! {
         service.get(&format!("{path}?after=nothing")).await.with_status(422);
         service.get(&format!("{path}?other=1")).await.with_status(422);
     }
+
+    async fn who_checks_access_sees_the_resources_on_a_page(app: TestApp) {
+        let world = World::build(&app).await;
+        let (path, page) = ("/api/sso/v1/resources", "/w/acme/resources");
+        let developer = &world.person(BuiltIn::Developer).client;
+        let empty = developer.visit(page).await;
+        empty.assert_says("No resources yet");
+        // As the page says: by each command, with a secret in it.
+        let (_, _, secret) = add_key(&app, "acme", "Robot", &["developer"]).await;
+        let run = async |id: &str| {
+            let command = empty.attributes(id, "value").remove(0).replace("SECRET", &secret);
+            let mut shell = std::process::Command::new("sh");
+            shell.arg("-c").arg(format!("{command} --silent --fail")).env("NO_PROXY", "127.0.0.1");
+            let done = tokio::task::spawn_blocking(move || shell.output().unwrap()).await.unwrap();
+            assert!(done.status.success(), "{command}: {done:?}");
+        };
+        run("#register").await;
+        developer.visit(page).await.assert_says("Record 1");
+        run("#forget").await;
+        developer.visit(page).await.assert_says("No resources yet");
+
+        let service = workspace_key(&app, "acme", &["developer"]).await;
+        for n in 0..120 {
+            let kind = ["site", "record", "record.old"][n % 3];
+            let one = json!({"type": kind, "id": format!("{n:03} é"), "name": format!("Été {n}")});
+            service.post(path, &one).await.with_status(201);
+        }
+        let ids = |page: &Page| page.select("#results tbody bdi");
+        let all = |kind: usize| (0..120).filter(move |n| n % 3 == kind).map(|n| format!("{n:03} é"));
+        let in_order: Vec<String> = all(1).chain(all(2)).chain(all(0)).collect();
+        let mut at = developer.visit(page).await;
+        let mut forwards = ids(&at);
+        while at.has("a[rel=next]") {
+            at = developer.visit(&at.attributes("a[rel=next]", "href").remove(0)).await;
+            forwards.extend(ids(&at));
+        }
+        assert_eq!(forwards, in_order);
+        let mut backwards = ids(&at);
+        while at.has("a[rel=prev]") {
+            at = developer.visit(&at.attributes("a[rel=prev]", "href").remove(0)).await;
+            backwards.splice(0..0, ids(&at));
+        }
+        assert_eq!(backwards, in_order);
+        for (query, count) in [
+            ("type=record", 40), ("q=11", 11), ("q=011", 1), ("q=%C3%89t%C3%A9+7", 11), ("q=t%C3%A9+7&type=site", 3),
+            ("q=%25", 0), ("q=_", 0), ("type=reco", 0),
+        ] {
+            assert_eq!(ids(&developer.visit(&format!("{page}?{query}")).await).len(), count, "{query}");
+        }
+        app.unchanged_by(world.person(BuiltIn::Viewer).client.get(page)).await.assert_status(403).assert_says("Check access");
+        let elsewhere = world.outsider.client.visit("/w/elsewhere/resources").await;
+        elsewhere.assert_says("No resources yet");
+    }
 }

@@ -59,6 +59,7 @@ async fn make(names: Names) -> Gallery {
     teams(&world, &mut hang).await;
     access(&world, &mut hang).await;
     api_keys(&world, &mut hang).await;
+    resources(&world, &mut hang).await;
     empty_workspace(&world, &mut hang).await;
     problems(&world, &mut hang).await;
     accounts(&world, &mut hang).await;
@@ -240,6 +241,7 @@ async fn ways_in(world: &World, hang: &mut Hang) {
     hang.page("sign-in-refused", 422, guest.submit(&page, "/sign-in", &wrong).await);
     hang.page("sign-in", 200, page);
     hang.page("docs-api", 200, guest.get("/docs/api").await);
+    hang.page("docs-quick-start", 200, guest.get("/docs/quick-start").await);
     hang.page("sign-in-first", 401, guest.get(&world.at("/members")).await);
     for _ in 0..9 {
         guest.post_form("/sign-in", &wrong).await;
@@ -673,6 +675,11 @@ async fn api_keys(world: &World, hang: &mut Hang) {
         200,
         owner.get(&world.at(&format!("/members/{member}/suspension"))).await,
     );
+    let access = world.at(&format!("/members/{member}/access"));
+    hang.page("member-key-access", 200, owner.get(&access).await);
+    hang.page("member-key-access-yes", 200, owner.get(&format!("{access}?scope=read:posts")).await);
+    let preview = world.at(&format!("/members/{member}/roles/preview?role=viewer"));
+    hang.page("preview-roles-of-key", 200, owner.get(&preview).await);
     let selected = world
         .at(&format!("/members/selection/removal?member={member}&member={}", world.members["developer"]));
     hang.page("selected-keys", 200, owner.get(&selected).await);
@@ -734,6 +741,26 @@ async fn api_keys(world: &World, hang: &mut Hang) {
     hang.page("api-keys-unconfirmed", 200, founder.get("/w/acme/api-keys").await);
     hang.page("api-key-new-unconfirmed", 403, founder.get("/w/acme/api-keys/new").await);
     app.execute(&confirmed("1")).await;
+}
+
+/// What the demo's applications registered, and one under a name as it is here.
+async fn resources(world: &World, hang: &mut Hang) {
+    let base = world.at("/resources");
+    world
+        .app
+        .execute(&format!(
+            "INSERT INTO resources (workspace_id, kind, id, name, created_at)
+             SELECT id, 'record', {}, {}, {} FROM workspaces WHERE slug = {}",
+            quoted(&"record-1/".repeat(22)),
+            quoted(&world.name("Record 1")),
+            world.app.clock.now_ms(),
+            quoted(world.base.trim_start_matches("/w/"))
+        ))
+        .await;
+    hang.page("resources", 200, world.developer.get(&base).await);
+    hang.page("resources-of-type", 200, world.owner.get(&format!("{base}?type=site")).await);
+    hang.page("resources-none", 200, world.owner.get(&format!("{base}?q=nothing+at+all")).await);
+    hang.page("resources-refused", 422, world.owner.get(&format!("{base}?type=Sites:all")).await);
 }
 
 /// The account of the demo, which gets a second workspace, and that of a founder who is alone.
@@ -803,6 +830,7 @@ async fn empty_workspace(world: &World, hang: &mut Hang) {
         ("empty-activity", "/activity"),
         ("empty-teams", "/teams"),
         ("empty-api-keys", "/api-keys"),
+        ("empty-resources", "/resources"),
         ("empty-departure", "/departure"),
         ("empty-member", &format!("/members/{}", world.founder.member_id)),
     ] {

@@ -122,13 +122,13 @@ async fn permissions(hands: &Typist<'_>) {
     hands.enter(&summary).await;
     hands.tab_to(&viewer).await;
     hands.press(Key::Space).await;
-    hands.browser.until_says("View activity is saved: 1 person gained it.").await;
+    hands.browser.until_says("View activity is saved: 1 member gained it.").await;
     assert!(hands.is_at(&viewer).await, "the focus stays on the box");
     hands.press(Key::Escape).await;
     assert!(hands.is_at(&summary).await, "Escape leads back to what was opened");
     assert_eq!(hands.browser.find(ROW).await.attr("open").await.unwrap(), None);
     hands.enter(".toast form button").await;
-    hands.browser.until_says("View activity is saved: 1 person lost it.").await;
+    hands.browser.until_says("View activity is saved: 1 member lost it.").await;
 }
 
 /// Found with `/`, given another role, removed; and what the keys are, with `?`.
@@ -166,7 +166,7 @@ async fn keys_alone_do_without_the_script_too() {
     hands.tab_to(&format!("{ROW} input[value=viewer]")).await;
     hands.press(Key::Space).await;
     hands.enter(&format!("{ROW} form button")).await;
-    hands.browser.until_says("View activity is saved: 1 person gained it.").await;
+    hands.browser.until_says("View activity is saved: 1 member gained it.").await;
     hands.go("/w/acme/members?q=viewer").await;
     hands.remove().await;
     hands.sign_out().await;

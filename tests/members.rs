@@ -211,7 +211,7 @@ both! {
         let undo =
             page.forms().into_iter().find(|form| form.buttons.iter().any(|b| b.label == "Undo")).unwrap();
         let answer = owner.client.send(&page, &undo).await;
-        owner.client.follow(answer).await.assert_says("Editor One is active again, with the roles they had.");
+        owner.client.follow(answer).await.assert_says("Editor One is active again, with the roles from before.");
         editor.client.visit("/w/acme").await.assert_says("You are here as Editor.");
         app.unchanged_by(owner.client.post_form(&at(&editor, "/reactivation"), &[])).await.assert_status(409);
     }

@@ -64,7 +64,60 @@ impl Service {
     }
 }
 
+/// The words of a page's element, as they stand in it.
+fn verbatim(page: &Page, css: &str) -> String {
+    let html = scraper::Html::parse_document(&page.html);
+    let element = html.select(&scraper::Selector::parse(css).unwrap()).next().unwrap();
+    element.text().collect()
+}
+
 both! {
+    async fn the_page_shows_the_files_and_what_it_says_works(app: TestApp) {
+        let guest = app.client();
+        let page = guest.visit("/docs/quick-start").await;
+        let rust = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/quick_start.rs");
+        for (id, path) in [
+            ("curl", file("check.sh")), ("python", file("service.py")), ("javascript", file("service.mjs")), ("rust", rust),
+        ] {
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert_eq!(verbatim(&page, &format!("#file-{id}")), text, "every line, and no other");
+            assert!(text.lines().count() <= 30 && text.lines().all(|line| line.len() <= 130), "{id} is short");
+        }
+        // Done as it says: the two commands, and the file, in one shell.
+        founder(&app).await;
+        let (_, _, secret) = add_key(&app, "acme", "Quick start", &["developer"]).await;
+        let settings = page.attributes("#settings", "value").remove(0);
+        assert!(settings.contains(app.url().trim_end_matches('/')), "{settings}");
+        let told = settings.replace("SECRET", &secret);
+        let enter = page.attributes("#enter", "value").remove(0);
+        let check = page.attributes("#start-curl", "value").remove(0).replace("USER_ID", "$user");
+        let script = format!(
+            "{told}; user=$({enter} | sed 's/.*\"user_id\":\"\\([^\"]*\\).*/\\1/'); {check}"
+        );
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(&script).current_dir(file("")).env("NO_PROXY", "127.0.0.1").stdin(Stdio::null());
+        let said = tokio::task::spawn_blocking(move || shell.output().unwrap()).await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&said.stdout), "yes\n", "{script}: {said:?}");
+    }
+
+    async fn the_way_to_it_is_where_keys_and_the_api_are(app: TestApp) {
+        let owner = founder(&app).await.client;
+        for path in ["/w/acme/api-keys", "/docs/api"] {
+            assert!(owner.visit(path).await.has("main a[href='/docs/quick-start']"), "{path}");
+        }
+        assert!(owner.visit("/w/acme/api-keys").await.has("main .empty a[href='/docs/quick-start']"));
+        assert!(owner.visit("/w/acme/api-keys").await.has("main a[href='/docs/api']"));
+        let form = owner.visit("/w/acme/api-keys/new").await;
+        let made = owner.submit(&form, "/w/acme/api-keys", &[("name", "One")]).await.with_status(200);
+        // The secret is on that page alone: it stays open.
+        assert!(made.has("main a[href='/docs/quick-start'][target=_blank]"));
+        let page = app.client().visit("/docs/api").await;
+        page.assert_says("/.well-known/authzen-configuration");
+        for id in page.attributes("main nav a", "href").iter().chain(["#about-decisions", "#about-resources"].map(str::to_owned).iter()) {
+            assert!(page.has(id), "{id}");
+        }
+    }
+
     async fn each_of_them_lets_in_who_may_and_nobody_else(app: TestApp) {
         let world = World::build(&app).await;
         let (_, _, secret) = add_key(&app, "acme", "Quick start", &["developer"]).await;

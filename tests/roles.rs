@@ -103,7 +103,7 @@ both! {
         let viewer = member(&app, &owner, "viewer").await;
         let answer = edit(&owner, "viewer", &["read:members", "read:audit"], "read:*\nwrite:notes").await;
         let page = owner.client.follow(answer.with_status(303)).await;
-        page.assert_says("Viewer is saved: 2 scopes put in, 1 scope taken out. It holds for 1 person");
+        page.assert_says("Viewer is saved: 2 scopes put in, 1 scope taken out. It holds for 1 member");
         let events = told(&app, 3).await;
         let kinds: Vec<_> = events.iter().map(|(kind, target, _)| (kind.as_str(), target.as_str())).collect();
         assert_eq!(kinds, [
@@ -278,7 +278,7 @@ both! {
         let path = at("helper", "/deletion");
 
         let page = owner.client.visit(&path).await;
-        page.assert_says("3 people get the role that you choose instead").assert_says("1 suspended among them");
+        page.assert_says("3 members get the role that you choose instead").assert_says("1 suspended among them");
         page.assert_says("1 pending invitation offers the role that you choose instead");
         for nothing in [&[][..], &[("replacement", "")]] {
             let page = refused(&app, "acme", 409, owner.client.post_form(&path, nothing)).await;
@@ -291,7 +291,7 @@ both! {
         }
         let answer = owner.client.submit(&page, "/deletion", &[("replacement", "viewer")]).await.with_status(303);
         let list = owner.client.follow(answer).await;
-        list.assert_says("Helper is deleted. 3 people and 1 invitation got Viewer instead.");
+        list.assert_says("Helper is deleted. 3 members and 1 invitation got Viewer instead.");
         assert_eq!(held(&app, &one).await, "viewer");
         assert_eq!(held(&app, &two).await, "viewer");
         assert_eq!(held(&app, &suspended).await, "editor viewer");
@@ -461,7 +461,7 @@ both! {
         let path = at("helper", "/deletion");
         let delete = || owner.client.post_form(&path, &[("replacement", "viewer")]);
         let page = app.unchanged_by(delete()).await.with_status(422);
-        assert!(page.field_error("replacement").unwrap().contains("More than 1000 people have this role"));
+        assert!(page.field_error("replacement").unwrap().contains("More than 1000 members have this role"));
         let give = format!("/w/acme/members/{}/roles", owner.member_id);
         owner.client.post_form(&give, &[("role", "owner")]).await.assert_status(303);
         delete().await.assert_status(303);

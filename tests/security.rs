@@ -75,14 +75,14 @@ both! {
             ("role", "viewer"),
         ]);
         let page = owner.client.follow(owner.client.send(&page, &form).await).await;
-        page.assert_says("Invite members is saved: 2 people gained it.");
+        page.assert_says("Invite members is saved: 2 members gained it.");
         assert_eq!(reach(&page, "invite:members"), "3 people");
         viewer.client.visit("/w/acme/invitations").await;
         // Undo goes through the same checks, and brings back what was.
         let undo =
             page.forms().into_iter().find(|form| form.buttons.iter().any(|b| b.label == "Undo")).unwrap();
         let page = owner.client.follow(owner.client.send(&page, &undo).await).await;
-        page.assert_says("Invite members is saved: 2 people lost it.");
+        page.assert_says("Invite members is saved: 2 members lost it.");
         assert_eq!(form_of(&page, "invite:members").values("role"), ["admin", "developer"]);
         viewer.client.get("/w/acme/invitations").await.assert_status(403);
         // An Undo that somebody overtook overwrites nothing.
@@ -137,7 +137,7 @@ both! {
         warned.assert_says("You are about to lock yourself out").assert_says("Nothing was changed yet");
         let answer = admin.client.submit(&warned, "/security/update:permissions", &[]).await.with_status(303);
         let page = admin.client.follow(answer).await;
-        page.assert_says("1 person lost it").assert_says("You may look at it, and not change it.");
+        page.assert_says("1 member lost it").assert_says("You may look at it, and not change it.");
         assert!(!page.text().contains("Undo"));
         assert!(page.forms().iter().all(|form| !form.action.contains("/security/")));
         let fields = [("role", "admin"), ("version", "")];

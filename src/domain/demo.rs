@@ -10,7 +10,7 @@ use super::{
     invitations::{self, Batch},
     members, organization,
     paging::Position,
-    roles,
+    resources, roles,
     scope::{Asked, Credential, Origin, ReadScope, Via},
     security::{self, Wanted},
     seed::{by_email, insert_person, people, read},
@@ -75,6 +75,8 @@ enum Deed {
     Key(&'static str, &'static [BuiltIn], i64),
     /// The key whose secret [`demo`] tells: an Owner, and an admin of the account.
     KnownKey(&'static str),
+    /// Registers a resource of an application: its type, its id and its name.
+    Register(&'static str, &'static str, &'static str),
     /// Opens the overview.
     Look,
     /// Opens the activity, which few may.
@@ -130,6 +132,9 @@ const STORY: &[(i64, &str, Deed)] = {
         (24 * DAY - HOUR, "admin", Invite("analyst", &[Viewer])),
         (23 * DAY, "analyst", Accept),
         (22 * DAY, "developer", Key("Build runner", &[Developer], 90)),
+        (22 * DAY - HOUR, "developer", Register("site", "docs", "Documentation")),
+        (22 * DAY - HOUR, "developer", Register("site", "www", "Company website")),
+        (22 * DAY - HOUR, "developer", Register("pipeline", "nightly", "Nightly build")),
         (20 * DAY, "admin", Invite("first.guest second.guest", &[Viewer])),
         (18 * DAY, "admin", InviteAgain("second.guest")),
         (17 * DAY, "owner", Permit(Permission::ManageApiKeys, &[Admin])),
@@ -378,6 +383,10 @@ impl Visitor<'_> {
                 api_keys::keep_secret(&tx, made.id, &secret, db.now_ms()).await?;
                 tx.commit().await?;
                 self.uses(&secret).await?;
+            }
+            Deed::Register(kind, id, name) => {
+                let (address, name) = (resources::Address::parse(kind, id)?, read(Name::parse(name))?);
+                self.admit().await?.write(async |s| resources::register(s, &address, &name).await).await?;
             }
             Deed::Look => drop(self.admit::<perm::Membership>().await?),
             // For most it is refused, so that the record shows what that looks like.

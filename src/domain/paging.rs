@@ -39,7 +39,7 @@ impl Cursor {
     }
 }
 
-fn broken_link(field: &str) -> Refused {
+pub(super) fn broken_link(field: &str) -> Refused {
     Invalid::field(field, "This page link is broken. Start from the first page.").into()
 }
 
@@ -70,6 +70,20 @@ impl Position {
 
     pub(super) fn is_backwards(&self) -> bool {
         matches!(self, Self::Before(_) | Self::Last)
+    }
+
+    /// The text from which the page begins, in a list that is sorted by one alone.
+    ///
+    /// # Errors
+    /// [`Refused::Invalid`] for a cursor of a list that is sorted otherwise.
+    pub(super) fn text(&self) -> Result<Option<&str>, Refused> {
+        match self {
+            Self::First | Self::Last => Ok(None),
+            Self::After(Cursor(Key::Text(text), _)) | Self::Before(Cursor(Key::Text(text), _)) => {
+                Ok(Some(text))
+            }
+            Self::After(_) | Self::Before(_) => Err(broken_link("after")),
+        }
     }
 
     /// The number from which the page begins, in a list that is sorted by one.

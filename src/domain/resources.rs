@@ -3,6 +3,8 @@
 
 use super::{
     Event, Invalid, Name, Recorded, Refused, Target, TargetKind,
+    members::{has_text, like, like_exactly},
+    paging::{Cursor, Key, PAGE, Page, Position, broken_link},
     scope::{ReadScope, Scoped, WriteScope},
 };
 use crate::{
@@ -11,6 +13,7 @@ use crate::{
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, FromQueryResult, QueryFilter, Value, sea_query::Expr};
 use serde::Deserialize;
+use uuid::Uuid;
 
 /// Resources that one workspace may register.
 pub const MOST: i64 = 100_000;
@@ -161,6 +164,53 @@ pub async fn list(
         WHERE r.workspace_id = $1{filter} ORDER BY r.kind, r.id LIMIT $2"
     );
     Ok(scope.all(&sql, values).await?)
+}
+
+/// Which resources to list. Empty texts do not narrow.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub kind: String,
+    /// Part of a name or an id.
+    pub text: String,
+}
+
+/// One page of them, by type and id, forwards or backwards.
+///
+/// # Errors
+/// [`Refused::Invalid`] for a page link of another list.
+pub async fn page(
+    scope: &ReadScope<perm::CheckAccess>,
+    filter: &Filter,
+    at: &Position,
+) -> Result<Page<Resource>, Refused> {
+    let mut values: Vec<Value> = Vec::new();
+    let mut bound = |value: &str| {
+        values.push(value.into());
+        format!("${}", values.len() + 1)
+    };
+    let mut sql =
+        "SELECT r.kind, r.id, r.name, r.created_at FROM resources r WHERE r.workspace_id = $1".to_owned();
+    if !filter.kind.is_empty() {
+        sql.push_str(&format!(" AND r.kind = {}", bound(&filter.kind)));
+    }
+    if !filter.text.is_empty() {
+        // As it was typed, or without case, as far as the database knows one.
+        let (typed, lower) = (bound(&like_exactly(&filter.text)), bound(&like(&filter.text)));
+        let columns =
+            [("r.name", &typed), ("r.id", &typed), ("LOWER(r.name)", &lower), ("LOWER(r.id)", &lower)];
+        let has = columns.map(|(column, pattern)| has_text(column, pattern));
+        sql.push_str(&format!(" AND ({})", has.join(" OR ")));
+    }
+    let (sign, way) = if at.is_backwards() { ('<', "DESC") } else { ('>', "ASC") };
+    if let Some(place) = at.text()? {
+        // No type has a space in it.
+        let (kind, id) = place.split_once(' ').ok_or_else(|| broken_link("after"))?;
+        let (kind, id) = (bound(kind), bound(id));
+        sql.push_str(&format!(" AND (r.kind, r.id) {sign} ({kind}, {id})"));
+    }
+    sql.push_str(&format!(" ORDER BY r.kind {way}, r.id {way} LIMIT {}", PAGE + 1));
+    let rows: Vec<Resource> = scope.all(&sql, values).await?;
+    Ok(Page::cut(rows, at, |row| Cursor::new(Key::Text(format!("{} {}", row.kind, row.id)), Uuid::nil())))
 }
 
 /// The ids alone, of one type.

@@ -215,7 +215,7 @@ catalogue! {
             "See where events are delivered.";
         ManageDestinations manage_destinations "manage:destinations" "Manage destinations" [Admin Developer] later
             "Choose where events are delivered.";
-        CheckAccess check_access "check:access" "Check access" [Admin Developer] later
+        CheckAccess check_access "check:access" "Check access" [Admin Developer] built
             "Ask for decisions about anyone in the workspace.";
     }
     ActivityAndSupport {

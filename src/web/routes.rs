@@ -370,13 +370,15 @@ pub fn api_table() -> Vec<Route> {
 pub fn table() -> Vec<Route> {
     use pages::{
         account, accounts, activity, api_docs, api_keys, bulk, health, invitation, invitations, me, members,
-        organization, overview, ownership, roles, security, sign_in, sign_up, teams, workspaces,
+        organization, overview, ownership, quick_start, resources, roles, security, sign_in, sign_up, teams,
+        workspaces,
     };
     vec![
         open_page("/healthz", health::alive),
         open_page("/readyz", health::ready),
         open_page("/", workspaces::home),
         open_page("/docs/api", api_docs::show),
+        open_page("/docs/quick-start", quick_start::show),
         // Ways in.
         open_page("/sign-up", sign_up::show),
         open_post("/sign-up", sign_up::submit),
@@ -510,6 +512,7 @@ pub fn table() -> Vec<Route> {
         post("/w/{workspace}/api-keys/{key}/rotation", perm::ManageApiKeys, api_keys::rotate),
         page("/w/{workspace}/api-keys/{key}/revocation", perm::ManageApiKeys, api_keys::revocation),
         post("/w/{workspace}/api-keys/{key}/revocation", perm::ManageApiKeys, api_keys::revoke),
+        page("/w/{workspace}/resources", perm::CheckAccess, resources::index),
         page("/w/{workspace}/organization", perm::Membership, organization::show),
         post("/w/{workspace}/organization", perm::UpdateOrganization, organization::update),
         page("/w/{workspace}/organization/deletion", perm::DeleteOrganization, organization::deletion),

@@ -58,6 +58,7 @@ both! {
             "/w/acme/invitations",
             "/w/acme/activity",
             "/w/acme/api-keys",
+            "/w/acme/resources",
             "/w/acme/roles/new",
             "/w/acme/roles/comparison",
             "/w/acme/roles/editor",
@@ -221,11 +222,12 @@ both! {
         let owner = founder(&app).await;
         let account = format!("/a/{}", crate::world::account_id(&app, "acme").await);
         let people = format!("{account}/people");
-        let lists: [(&str, &[&str]); 8] = [
+        let lists: [(&str, &[&str]); 9] = [
             (&account, &["after", "before"]),
             (&people, &["q", "show", "after", "before"]),
             ("/w/acme/members/new", &["q"]),
             ("/w/acme/api-keys", &["q", "after", "before"]),
+            ("/w/acme/resources", &["q", "type", "after", "before"]),
             ("/w/acme/members", &["q", "role", "status", "kind", "sort", "after", "before"]),
             ("/w/acme/invitations", &["q", "status", "after", "before"]),
             (
@@ -261,6 +263,7 @@ both! {
                 "/w/acme/members?sort=joined",
                 "/w/acme/members?sort=-active",
                 "/w/acme/invitations",
+                "/w/acme/resources",
                 "/w/acme/activity",
             ] {
                 for side in ["after", "before"] {

@@ -102,6 +102,8 @@ both! {
             "/api-keys",
             "/api-keys/new",
             "/api-keys/addition",
+            "/resources",
+            "/resources?type=record",
         ] {
             paths.push((Method::GET, format!("/w/acme{path}")));
         }

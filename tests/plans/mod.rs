@@ -36,6 +36,7 @@ both! {
         tour.many_at_once().await;
         tour.roles().await;
         tour.api_keys().await;
+        tour.resources().await;
         tour.calls().await;
         tour.ownership_and_end().await;
         tour.beside_the_requests().await;

@@ -120,6 +120,7 @@ impl<'a> Tour<'a> {
             ("/readyz", 200),
             ("/", 303),
             ("/docs/api", 200),
+            ("/docs/quick-start", 200),
             ("/sign-up", 200),
             ("/check-mail", 200),
             ("/sign-in", 200),
@@ -537,6 +538,18 @@ impl<'a> Tour<'a> {
         let maker = format!("{HOME}/members/{}/removal", self.members[5]);
         self.get(&owner, &maker, 200).await;
         self.post(&owner, &maker, &[("keys", "revoke")], 303).await;
+    }
+
+    /// More resources than fit a page, of two types.
+    pub async fn resources(&mut self) {
+        let workspace = "(SELECT id FROM workspaces WHERE slug = 'seed-1')";
+        let row = |n: u32| {
+            format!("({workspace}, '{}', 'r-{n}', 'Resource {n}', 0)", ["record", "site"][n as usize % 2])
+        };
+        let rows: Vec<String> = (0..200).map(row).collect();
+        let columns = "workspace_id, kind, id, name, created_at";
+        self.app.execute(&format!("INSERT INTO resources ({columns}) VALUES {}", rows.join(", "))).await;
+        self.list("resources", "", &["type=site", "q=r-1", "q=Resource&type=record"]).await;
     }
 
     /// What programs ask for that no page does.

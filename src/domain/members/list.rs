@@ -331,7 +331,12 @@ impl Filter {
 
 /// A pattern that finds `text` anywhere, whatever LIKE would read into it.
 pub(in crate::domain) fn like(text: &str) -> String {
-    let plain = text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    like_exactly(&text.to_lowercase())
+}
+
+/// The same, in this case alone.
+pub(in crate::domain) fn like_exactly(text: &str) -> String {
+    let plain = text.replace('!', "!!").replace('%', "!%").replace('_', "!_");
     format!("%{plain}%")
 }
 

@@ -19,5 +19,5 @@ pub(super) use change::{
     Origin, Subject, end, give, hold_listings, join, join_key, listed_as, of_user, relist, take,
 };
 pub use list::{Detail, Filter, Listing, Member, Place, Sort, detail, list, may_act};
-pub(super) use list::{has_text, like};
+pub(super) use list::{has_text, like, like_exactly};
 pub use provision::{Entered, Newcomer, UserChange, provision, update_user};

@@ -186,7 +186,7 @@ async fn holders(scope: &impl Scoped, role: &Role) -> Result<Vec<Holder>, Refuse
         FROM member_roles mr JOIN members m ON m.workspace_id = mr.workspace_id AND m.id = mr.member_id
         LEFT JOIN users u ON u.id = m.user_id LEFT JOIN api_keys k ON k.id = m.api_key_id
         WHERE mr.workspace_id = $1 AND mr.role_id = $2 ORDER BY m.id LIMIT $3";
-    few(scope.all(sql, vec![role.id.into(), limit()]).await?, "people have this role")
+    few(scope.all(sql, vec![role.id.into(), limit()]).await?, "members have this role")
 }
 
 /// Invitations that are pending, those too whose time is over: they can be sent again.

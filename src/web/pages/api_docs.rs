@@ -18,6 +18,8 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(&openap
 struct Page {
     chrome: Chrome,
     about: Vec<String>,
+    /// Where the discovery document of AuthZEN is.
+    discovery: String,
     groups: Vec<Group>,
 }
 
@@ -66,6 +68,7 @@ pub async fn show(cx: Public) -> Answer {
             .split(". ")
             .map(str::to_owned)
             .collect(),
+        discovery: format!("{origin}/.well-known/authzen-configuration"),
         groups: groups(&DOCUMENT, origin),
     };
     Ok(render(&cx.view.req, StatusCode::OK, &page))

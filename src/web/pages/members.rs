@@ -360,9 +360,10 @@ pub(super) fn about(view: &View, member: &Member, roles: Vec<String>) -> About {
     let fields = roles.into_iter().map(|role| ("role", role)).collect();
     let mut about = About::of_form("members", format!("Roles of {}", member.name), crumbs, action, fields);
     if !member.is_active {
+        let who = if member.api_key_id.is_some() { "it is" } else { "they are" };
         about
             .notes
-            .push(format!("{} is suspended: none of it applies until they are reactivated.", member.name));
+            .push(format!("{} is suspended: none of it applies until {who} reactivated.", member.name));
     }
     about
 }
@@ -486,8 +487,8 @@ pub async fn suspend(cx: Authorized<perm::SuspendMembers, (Target, Form<Nothing>
 pub async fn reactivate(cx: Authorized<perm::SuspendMembers, (Target, Form<Nothing>)>) -> Answer {
     let (scope, view, (Target(id), _)) = cx.into_parts();
     let name = scope.write(async |s| members::reactivate(s, id).await).await?;
-    Ok(view
-        .done(view.at("/members"), Flash::good(format!("{name} is active again, with the roles they had."))))
+    let flash = Flash::good(format!("{name} is active again, with the roles from before."));
+    Ok(view.done(view.at("/members"), flash))
 }
 
 /// What is to become of the keys that somebody made who goes.

@@ -15,6 +15,8 @@ pub(super) mod organization;
 pub(super) mod overview;
 pub(super) mod ownership;
 pub(super) mod preview;
+pub(super) mod quick_start;
+pub(super) mod resources;
 pub(super) mod roles;
 pub(super) mod security;
 pub(super) mod sign_in;
@@ -62,13 +64,13 @@ fn counted(count: i64, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
 
-/// How many people a change gave something to or took it from, in words.
+/// How many members, people and keys, a change gave something to or took it from, in words.
 fn effect(gained: i64, lost: i64) -> String {
-    let people = |count| counted(count, "person", "people");
+    let members = |count| counted(count, "member", "members");
     match (gained, lost) {
         (0, 0) => "nobody gained or lost it".to_owned(),
-        (gained, 0) => format!("{} gained it", people(gained)),
-        (0, lost) => format!("{} lost it", people(lost)),
-        (gained, lost) => format!("{} gained it, {} lost it", people(gained), people(lost)),
+        (gained, 0) => format!("{} gained it", members(gained)),
+        (0, lost) => format!("{} lost it", members(lost)),
+        (gained, lost) => format!("{} gained it, {} lost it", members(gained), members(lost)),
     }
 }

@@ -109,7 +109,7 @@ fn few(rights: &[Right]) -> (&[Right], usize) {
     (shown, more.len())
 }
 
-/// "3 people", or a dash.
-fn people(count: &i64) -> String {
-    if *count == 0 { "–".to_owned() } else { super::counted(*count, "person", "people") }
+/// "3 members", or a dash. API keys are among them.
+fn members(count: &i64) -> String {
+    if *count == 0 { "–".to_owned() } else { super::counted(*count, "member", "members") }
 }

@@ -83,11 +83,11 @@ fn in_words(deleted: &Deleted) -> String {
     let count = |n: usize, one, many| counted(i64::try_from(n).unwrap_or(i64::MAX), one, many);
     let name = &deleted.name;
     let Some(by) = &deleted.replaced_by else { return format!("{name} is deleted.") };
-    let people = count(deleted.members, "person", "people");
+    let members = count(deleted.members, "member", "members");
     let invitations = count(deleted.invitations, "invitation", "invitations");
     match (deleted.members, deleted.invitations) {
-        (_, 0) => format!("{name} is deleted. {people} got {by} instead."),
+        (_, 0) => format!("{name} is deleted. {members} got {by} instead."),
         (0, _) => format!("{name} is deleted. {invitations} got {by} instead."),
-        _ => format!("{name} is deleted. {people} and {invitations} got {by} instead."),
+        _ => format!("{name} is deleted. {members} and {invitations} got {by} instead."),
     }
 }

@@ -376,7 +376,9 @@ fn saved_in_words(saved: &roles::Saved) -> String {
     };
     let people = match saved.people {
         0 => "Nobody has this role yet.".to_owned(),
-        people => format!("It holds for {} from their next request on.", counted(people, "person", "people")),
+        people => {
+            format!("It holds for {} from their next request on.", counted(people, "member", "members"))
+        }
     };
     format!("{} is saved: {what}. {people}", saved.name)
 }
