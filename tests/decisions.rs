@@ -435,7 +435,7 @@ both! {
         let users = "/api/sso/v1/users";
         let new = json!({"email": "carol@example.com", "external_id": "carol"});
         let entered = admin.post(users, &new).await.with_status(201).body;
-        assert_eq!(entered["workspaces"], json!([{"workspace_id": world.acme.id.to_string(), "roles": ["viewer"]}]));
+        assert_eq!(entered["workspaces"], json!([{"workspace_id": world.acme.id.to_string(), "roles": ["viewer"], "own_roles": ["viewer"]}]));
         let id = entered["user_id"].as_str().unwrap().to_owned();
 
         let before = app.snapshot(TENANT_TABLES).await;

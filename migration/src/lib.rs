@@ -19,6 +19,7 @@ mod m0009_accounts;
 mod m0010_api_keys;
 mod m0011_idempotency;
 mod m0013_decisions;
+mod m0014_awaited;
 mod sql;
 
 /// Runs the steps in order, each at most once.
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_api_keys::Migration),
             Box::new(m0011_idempotency::Migration),
             Box::new(m0013_decisions::Migration),
+            Box::new(m0014_awaited::Migration),
         ]
     }
 }

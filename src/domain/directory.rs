@@ -3,7 +3,7 @@
 use super::{
     Refused,
     db::Sql,
-    members::{self, Filter, Member},
+    members::{self, Filter, Member, OWN_ROLES},
     paging::{Page, Position},
     roles,
     scope::{Found, ReadScope, Scoped},
@@ -28,6 +28,8 @@ pub struct Place {
     pub slug: String,
     /// Slugs of every role held there, through teams too.
     pub roles: Vec<String>,
+    /// Slugs of the roles that are their own there.
+    pub own: Vec<String>,
 }
 
 /// The users of this workspace, a page at a time, by name.
@@ -44,15 +46,16 @@ pub async fn list(
     Ok(page.map(|member| of(&mut places, member)))
 }
 
-/// One of them.
+/// One of them, and the version of their membership of this workspace.
 ///
 /// # Errors
 /// [`Refused::Hidden`] for who is no member of this workspace.
-pub async fn look(scope: &ReadScope<perm::ReadMembers>, user: Uuid) -> Result<User, Refused> {
+pub async fn look(scope: &ReadScope<perm::ReadMembers>, user: Uuid) -> Result<(User, String), Refused> {
     let id = members::of_user(scope, user).await?;
-    let member = members::detail(scope, id).await?.member;
+    let detail = members::detail(scope, id).await?;
+    let (version, member) = (detail.version(), detail.member);
     let mut places = places(scope, std::slice::from_ref(&member)).await?;
-    Ok(of(&mut places, member))
+    Ok((of(&mut places, member), version))
 }
 
 fn of(places: &mut Vec<(Row, Place)>, member: Member) -> User {
@@ -77,6 +80,7 @@ struct Row {
     user_id: Uuid,
     workspace_id: Uuid,
     role_set: String,
+    own: Option<String>,
     external_id: Option<String>,
 }
 
@@ -122,15 +126,18 @@ async fn places(
     // Each user's memberships are few. Put together, the workspace is found by no index: one of them would
     // lead through everybody there.
     let sql = format!(
-        "SELECT m.user_id, m.workspace_id, m.role_set, m.external_id FROM members m
+        "SELECT m.user_id, m.workspace_id, m.role_set, {OWN_ROLES} AS own, m.external_id FROM members m
         WHERE m.user_id IN ({users}) AND COALESCE(m.workspace_id, m.id) IN ({workspaces})"
     );
     let mut rows: Vec<Row> = scope.connection().all(&sql, values).await?;
     let mut places = Vec::new();
     for own in &open {
         for row in rows.extract_if(.., |row| row.workspace_id == own.workspace_id) {
-            let roles = row.role_set.split_ascii_whitespace().map(str::to_owned).collect();
-            let place = Place { workspace_id: own.workspace_id, slug: own.slug.clone(), roles };
+            let slugs = |text: &str| text.split_ascii_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            let (roles, mut theirs) = (slugs(&row.role_set), slugs(row.own.as_deref().unwrap_or_default()));
+            // As the set of all of them is.
+            theirs.sort_unstable();
+            let place = Place { workspace_id: own.workspace_id, slug: own.slug.clone(), roles, own: theirs };
             places.push((row, place));
         }
     }

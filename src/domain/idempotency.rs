@@ -23,7 +23,7 @@ pub struct Attempt {
     pub id: Uuid,
     pub api_key_id: Uuid,
     pub name: String,
-    /// Of the method, the address and the body.
+    /// Of the key's home, the address and the body.
     pub request_hash: Vec<u8>,
 }
 

@@ -116,6 +116,10 @@ pub enum Conflict {
         "Somebody has this address who is no person of this account. Invite them instead: they decide whether to come."
     )]
     SomebodyElses,
+    #[error(
+        "This address is invited to the workspace. Let them answer, or cancel the invitation first: it may offer other roles."
+    )]
+    Invited,
     #[error("This key is a member of the workspace already.")]
     KeyIsMember,
     #[error("This key was revoked. Make a new one.")]

@@ -147,11 +147,13 @@ pub async fn create_by_key(
     slug: &Slug,
     origin: &Origin,
 ) -> Result<Uuid, Refused> {
+    let actor = Principal::ApiKey(key.clone()).audited();
     if !key.is_admin {
-        return Err(Refused::NotAllowed(NOT_ADMIN));
+        let refused = Refused::NotAllowed(NOT_ADMIN);
+        accounts::note_not_founded(db, Some(key.account_id), &actor, origin, &refused).await;
+        return Err(refused);
     }
     limits::FOUND.spend(db, &key.id.to_string(), 1).await?;
-    let actor = Principal::ApiKey(key.clone()).audited();
     scope::found(db, &actor, origin, async |open| {
         accounts::lock_to_found_by_key(&open.tx, key, open.now).await?;
         let sql = "SELECT u.id FROM account_people p CROSS JOIN users u WHERE p.account_id = $1

@@ -13,6 +13,8 @@ pub struct Model {
     pub email_verified_at: Option<i64>,
     pub suspended_at: Option<i64>,
     pub created_at: i64,
+    /// A service entered them, and they have not chosen a password yet: nobody can sign in as them.
+    pub awaited_since: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

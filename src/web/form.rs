@@ -163,8 +163,8 @@ pub(super) enum Broken {
     Repeated(String),
     Unknown(String),
     Other(String),
-    /// JSON that says something else than is asked for.
-    Shape(String),
+    /// JSON that says something else than is asked for: which field, and what is wrong with it.
+    Shape(String, String),
 }
 
 impl Broken {
@@ -204,12 +204,12 @@ impl Broken {
             Self::Unknown(field) => (
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "A field is not known here",
-                format!("The field “{field}” is none of this form's. Nothing was changed."),
+                format!("The field “{field}” is none that is taken here. Nothing was changed."),
             ),
-            Self::Shape(what) => (
+            Self::Shape(field, what) => (
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "Something needs another look",
-                format!("{what} Nothing was changed."),
+                format!("{field}: {what} Nothing was changed."),
             ),
             Self::Other(what) => (
                 StatusCode::BAD_REQUEST,

@@ -34,7 +34,7 @@
 use super::{App, api, chrome::View, form, origin, problem, session};
 use crate::{
     domain::{
-        Refused, Slug,
+        Refused, Slug, Token,
         accounts::AccountScope,
         api_keys::{self, ApiKey},
         decisions::{self, Decision, Question},
@@ -126,13 +126,16 @@ impl<P: Access, I: FromRequest + 'static> FromRequest for Called<P, I> {
 }
 
 async fn call<P: Access>(req: &HttpRequest, app: &web::Data<App>) -> Result<ReadScope<P>, Refused> {
-    let credential = Credential::of_api_key(&api::secret(req)?);
+    let secret = api::secret(req)?;
     let named = api::named_workspace(req)?;
     let asked = api_keys::asked(named.as_deref());
-    match ReadScope::admit(&app.db, credential, asked, origin::of_call(req)).await {
-        Err(Refused::Hidden) if named.is_none() => Err(api::homeless()),
-        other => other,
-    }
+    let scope: ReadScope<P> =
+        match ReadScope::admit(&app.db, Credential::of_api_key(&secret), asked, origin::of_call(req)).await {
+            Err(Refused::Hidden) if named.is_none() => return Err(api::homeless()),
+            other => other?,
+        };
+    app.calls.admitted(secret.hash(), scope.actor().principal.id());
+    Ok(scope)
 }
 
 /// A service's question about somebody. What it asks is read before it is admitted, so that one
@@ -143,7 +146,7 @@ pub struct Asking {
     /// `None` where it is no JSON.
     pub(super) body: Option<serde_json::Value>,
     app: web::Data<App>,
-    credential: Credential,
+    secret: Token,
     named: Option<String>,
 }
 
@@ -153,9 +156,13 @@ impl Asking {
     /// # Errors
     /// As [`ReadScope::admit`].
     pub(super) async fn decide(&self, question: &Question) -> Result<Decision, Refused> {
-        let (credential, asked) = (self.credential.clone(), api_keys::asked(self.named.as_deref()));
+        let (credential, asked) =
+            (Credential::of_api_key(&self.secret), api_keys::asked(self.named.as_deref()));
         let origin = origin::of_call(&self.req);
-        self.told(decisions::decide(&self.app.db, credential, asked, origin, question).await)
+        let decided = decisions::decide(&self.app.db, credential, asked, origin, question).await;
+        let (decision, key) = self.told(decided)?;
+        self.app.calls.admitted(self.secret.hash(), key);
+        Ok(decision)
     }
 
     /// Admits the service.
@@ -163,8 +170,12 @@ impl Asking {
     /// # Errors
     /// As [`ReadScope::admit`].
     pub(super) async fn scope(&self) -> Result<ReadScope<perm::CheckAccess>, Refused> {
-        let (credential, asked) = (self.credential.clone(), api_keys::asked(self.named.as_deref()));
-        self.told(ReadScope::admit(&self.app.db, credential, asked, origin::of_call(&self.req)).await)
+        let (credential, asked) =
+            (Credential::of_api_key(&self.secret), api_keys::asked(self.named.as_deref()));
+        let admitted = ReadScope::admit(&self.app.db, credential, asked, origin::of_call(&self.req)).await;
+        let scope: ReadScope<perm::CheckAccess> = self.told(admitted)?;
+        self.app.calls.admitted(self.secret.hash(), scope.actor().principal.id());
+        Ok(scope)
     }
 
     fn told<T>(&self, admitted: Result<T, Refused>) -> Result<T, Refused> {
@@ -186,7 +197,7 @@ impl FromRequest for Asking {
             let read = api::secret(&req).and_then(|secret| Ok((secret, api::named_workspace(&req)?)));
             let (secret, named) = read.map_err(|refused| refusal(&req, &refused))?;
             let body = api::access::read(payload).await.map_err(|broken| form::refusal(&req, &broken))?;
-            Ok(Self { credential: Credential::of_api_key(&secret), req, body, app, named })
+            Ok(Self { secret, req, body, app, named })
         })
     }
 }
@@ -214,6 +225,7 @@ impl<I: FromRequest + 'static> FromRequest for Keyed<I> {
             let ask =
                 async || api_keys::who(&app.db, &credential).await.map_err(|refused| refusal(&req, &refused));
             let mut key = ask().await?;
+            app.calls.admitted(secret.hash(), key.id);
             let input = I::from_request(&req, &mut payload).await.map_err(Into::into)?;
             if !req.method().is_safe() {
                 // As for a session: the body may have taken its time.

@@ -5,7 +5,10 @@ use super::{
     chrome::{Chrome, View, render},
     form::Broken,
 };
-use crate::domain::{Conflict, Gone, Refused, accounts::Admin, scope::Actor};
+use crate::{
+    domain::{Conflict, Gone, Refused, accounts::Admin, scope::Actor},
+    policy::Permission,
+};
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse,
     http::{Method, StatusCode, header},
@@ -58,6 +61,8 @@ struct Problem {
     resend: bool,
     /// What is wrong with what was sent, field by field.
     fields: Vec<(String, String)>,
+    /// Scopes of permissions any one of which would have been enough.
+    permissions: Vec<&'static str>,
 }
 
 impl Problem {
@@ -71,6 +76,7 @@ impl Problem {
             switch: false,
             resend: false,
             fields: Vec::new(),
+            permissions: Vec::new(),
         }
     }
 
@@ -122,6 +128,8 @@ pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
                 format!("It needs the permission “{}”.", missing.permissions.join("” or “")),
             )
             .point(format!("Roles that have it: {}.", missing.roles.join(", ")));
+            let needed = Permission::ALL.iter().filter(|one| missing.permissions.contains(&one.label()));
+            problem.permissions = needed.map(|one| one.scope()).collect();
             if !missing.granters.is_empty() {
                 problem = problem.point(format!("Who can give it to you: {}.", missing.granters.join(", ")));
             }
@@ -284,7 +292,13 @@ fn failed(req: &HttpRequest, refused: &Refused) -> HttpResponse {
 /// The page for input whose envelope is broken.
 pub(super) fn broken(req: &HttpRequest, broken: &Broken) -> HttpResponse {
     let (status, headline, sentence) = broken.tell();
-    let mut response = answer(req, Problem::new(status, headline, sentence));
+    let mut problem = Problem::new(status, headline, sentence);
+    problem.fields = match broken {
+        Broken::Shape(field, complaint) => vec![(field.clone(), complaint.clone())],
+        Broken::Unknown(field) => vec![(field.clone(), "It is none that is taken here.".into())],
+        _ => Vec::new(),
+    };
+    let mut response = answer(req, problem);
     if matches!(broken, Broken::TooLarge | Broken::TooSlow) {
         // The rest of the body is not wanted any more.
         response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
@@ -348,6 +362,7 @@ fn answer_to(req: &HttpRequest, frame: Frame, mut problem: Problem) -> HttpRespo
             sentence: &problem.sentence,
             points: &problem.points,
             fields: &problem.fields,
+            permissions: &problem.permissions,
         };
         return api::problem(status, &told);
     }

@@ -187,7 +187,9 @@ pub(super) async fn note_not_founded(
     origin: &Origin,
     refused: &Refused,
 ) {
-    if let (Some(account), Refused::NotAdmin(_) | Refused::Suspended(_)) = (account, refused) {
+    if let (Some(account), Refused::NotAdmin(_) | Refused::NotAllowed(_) | Refused::Suspended(_)) =
+        (account, refused)
+    {
         door::note_refusal(db, account, by, origin, refused).await;
     }
 }

@@ -47,6 +47,7 @@ struct KeyRow {
     made_by: Uuid,
     is_verified: bool,
     last_used_at: Option<i64>,
+    home_id: Option<Uuid>,
 }
 
 /// Whose secret is this? One SQL statement; no workspace is asked for.
@@ -54,7 +55,15 @@ struct KeyRow {
 /// # Errors
 /// [`Refused::SignedOut`] where it never was one, or is over: revoked, expired or replaced.
 pub async fn who(db: &Db, credential: &Credential) -> Result<ApiKey, Refused> {
-    let sql = "SELECT k.id, k.name, k.account_id, k.is_admin, k.made_by, k.last_used_at,
+    who_at_home(db, credential).await.map(|(key, _)| key)
+}
+
+/// The same, with the id of the workspace that the key is at home in.
+///
+/// # Errors
+/// As [`who`].
+pub async fn who_at_home(db: &Db, credential: &Credential) -> Result<(ApiKey, Option<Uuid>), Refused> {
+    let sql = "SELECT k.id, k.name, k.account_id, k.is_admin, k.made_by, k.last_used_at, k.home_id,
             u.email_verified_at IS NOT NULL AS is_verified
         FROM api_key_secrets s JOIN api_keys k ON k.id = s.api_key_id JOIN users u ON u.id = k.made_by
         JOIN accounts a ON a.id = k.account_id AND a.suspended_at IS NULL
@@ -72,7 +81,7 @@ pub async fn who(db: &Db, credential: &Credential) -> Result<ApiKey, Refused> {
         is_verified: row.is_verified,
     };
     presence::seen(db, &Principal::ApiKey(key.clone()), None, row.last_used_at.unwrap_or(0));
-    Ok(key)
+    Ok((key, row.home_id))
 }
 
 /// What a key is and holds in the workspace where it is at home.

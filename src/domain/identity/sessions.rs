@@ -302,7 +302,8 @@ pub(super) async fn replace_password(
     hash: String,
 ) -> Result<(), Refused> {
     let user = Value::from(user);
-    tx.run("UPDATE users SET password_hash = $2 WHERE id = $1", vec![user.clone(), hash.into()]).await?;
+    let sql = "UPDATE users SET password_hash = $2, awaited_since = NULL WHERE id = $1";
+    tx.run(sql, vec![user.clone(), hash.into()]).await?;
     tx.run("DELETE FROM sessions WHERE user_id = $1", vec![user.clone()]).await?;
     let sql = "DELETE FROM email_tokens WHERE user_id = $1 AND purpose IN ('reset_password', 'change_email')";
     tx.run(sql, vec![user]).await?;

@@ -153,6 +153,7 @@ impl Newcomer<'_> {
             email_verified_at: Set(is_verified.then_some(now)),
             suspended_at: Set(None),
             created_at: Set(now),
+            awaited_since: Set(None),
         };
         if let Err(error) = user::Entity::insert(row).exec_without_returning(tx).await {
             return Err(if is_duplicate(&error) { Conflict::Changed.into() } else { error.into() });

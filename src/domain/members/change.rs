@@ -33,6 +33,8 @@ pub(in crate::domain) struct Subject {
     pub roles: Vec<Role>,
     /// The member's own, which alone are given and taken one by one.
     pub own: Vec<Role>,
+    /// What the customer's own applications call them.
+    pub external_id: Option<String>,
 }
 
 #[derive(FromQueryResult)]
@@ -45,10 +47,11 @@ struct Row {
     status: String,
     role_set: String,
     own: Option<String>,
+    external_id: Option<String>,
 }
 
 /// The slugs of the own roles of a member `m`, as a column.
-pub(super) const OWN_ROLES: &str = "(SELECT string_agg(r.slug, ' ') FROM member_roles mr
+pub(in crate::domain) const OWN_ROLES: &str = "(SELECT string_agg(r.slug, ' ') FROM member_roles mr
         JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
         WHERE mr.workspace_id = m.workspace_id AND mr.member_id = m.id)";
 
@@ -58,7 +61,7 @@ impl Subject {
     pub(in crate::domain) async fn load(scope: &impl Scoped, all: &Roles, id: Uuid) -> Result<Self, Refused> {
         let sql = format!(
             "SELECT m.id, m.user_id, m.api_key_id, COALESCE(u.name, k.name) AS name,
-                COALESCE(u.email, '') AS email, m.status, m.role_set, {OWN_ROLES} AS own
+                COALESCE(u.email, '') AS email, m.status, m.role_set, m.external_id, {OWN_ROLES} AS own
             FROM members m LEFT JOIN users u ON u.id = m.user_id LEFT JOIN api_keys k ON k.id = m.api_key_id
             WHERE m.workspace_id = $1 AND m.id = $2"
         );
@@ -73,6 +76,7 @@ impl Subject {
             is_active: row.status == "active",
             roles: these(&row.role_set),
             own: these(row.own.as_deref().unwrap_or_default()),
+            external_id: row.external_id,
         })
     }
 
@@ -350,20 +354,31 @@ pub async fn reactivate(
     Ok(Recorded::new(member.name.clone(), event, member.target()))
 }
 
-/// Stands for a member's own roles and status as they are under the lock.
+/// Stands for what can be changed about a member as it is under the lock.
 ///
 /// # Errors
 /// [`Refused::Hidden`] where this workspace has no such member.
 pub async fn version_under_lock<P>(s: &WriteScope<P>, id: Uuid) -> Result<String, Refused> {
     let all = s.actor().all_roles.clone();
     let member = Subject::load(s, &all, id).await?;
-    Ok(version(id, member.is_active, member.own.iter().map(|role| role.slug.as_str())))
+    let own: Vec<&str> = member.own.iter().map(|role| role.slug.as_str()).collect();
+    let all: Vec<&str> = member.roles.iter().map(|role| role.slug.as_str()).collect();
+    Ok(version(id, member.is_active, &own, &all, member.external_id.as_deref()))
 }
 
-/// Stands for a member's own roles and status. The roles come in the workspace's order.
-pub(super) fn version<'a>(id: Uuid, is_active: bool, own: impl Iterator<Item = &'a str>) -> String {
+/// Stands for a member's status, roles, own and of teams, and external id. The roles come in the
+/// workspace's order.
+pub(super) fn version(
+    id: Uuid,
+    is_active: bool,
+    own: &[&str],
+    all: &[&str],
+    external_id: Option<&str>,
+) -> String {
     let status = if is_active { "active" } else { "suspended" };
-    roles::fingerprint(id.as_bytes(), std::iter::once(status).chain(own))
+    // No slug is empty, so each part ends where the next begins.
+    let parts = [&[status][..], own, &[""], all, &["", external_id.unwrap_or_default()]];
+    roles::fingerprint(id.as_bytes(), parts.into_iter().flatten().copied())
 }
 
 /// What a member is called.

@@ -388,6 +388,8 @@ pub struct Detail {
     pub member: Member,
     /// Slugs of the roles that are the member's own; they may hold others through a team.
     pub own: Vec<String>,
+    /// What the customer's own applications call them.
+    pub external_id: Option<String>,
     pub teams: Vec<Place>,
     pub roles: Vec<Assignable>,
     /// Invitations that this member sent and nobody answered yet.
@@ -397,11 +399,12 @@ pub struct Detail {
 }
 
 impl Detail {
-    /// Stands for the member's own roles and status as they are now.
+    /// Stands for what can be changed about the member as it is now.
     pub fn version(&self) -> String {
         let own = self.roles.iter().map(|role| role.slug.as_str());
-        let own = own.filter(|slug| self.own.iter().any(|held| held == slug));
-        version(self.member.id, self.member.is_active, own)
+        let own: Vec<&str> = own.filter(|slug| self.own.iter().any(|held| held == slug)).collect();
+        let all: Vec<&str> = self.member.roles.iter().map(|role| role.slug.as_str()).collect();
+        version(self.member.id, self.member.is_active, &own, &all, self.external_id.as_deref())
     }
 }
 
@@ -438,6 +441,7 @@ struct Around {
     invitations: i64,
     offers: i64,
     own: Option<String>,
+    external_id: Option<String>,
     teams: Option<String>,
 }
 
@@ -463,7 +467,7 @@ where
                 AND n.inviter_key_id = m.api_key_id AND n.expires_at > $3) AS invitations,
             (SELECT COUNT(*) FROM ownership_offers f WHERE f.workspace_id = $1 AND f.status = 'pending'
                 AND f.expires_at > $3) AS offers,
-            {OWN_ROLES} AS own, {teams} AS teams
+            {OWN_ROLES} AS own, m.external_id, {teams} AS teams
         FROM members m WHERE m.workspace_id = $1 AND m.id = $4"
     );
     let values = vec![row.user_id.into(), scope.now_ms().into(), id.into()];
@@ -477,6 +481,7 @@ where
     };
     Ok(Detail {
         own: around.own.unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect(),
+        external_id: around.external_id,
         teams: teams.into_iter().map(place).collect(),
         member: row.seen_by(scope.actor(), all, around.owners),
         roles: roles::choices(all, &scope.actor().holdings),

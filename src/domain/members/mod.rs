@@ -11,6 +11,7 @@ mod list;
 mod provision;
 
 pub use add::{Added, Candidate, add, candidates};
+pub(super) use change::OWN_ROLES;
 pub use change::{
     KeysMade, OWN_MEMBERSHIP, RolesChanged, change_roles, leave, leave_with, of_user_under_lock, reactivate,
     remove, remove_with, suspend, version_under_lock,
@@ -20,4 +21,4 @@ pub(super) use change::{
 };
 pub use list::{Detail, Filter, Listing, Member, Place, Sort, detail, list, may_act};
 pub(super) use list::{has_text, like, like_exactly};
-pub use provision::{Entered, Newcomer, UserChange, provision, update_user};
+pub use provision::{Entered, Newcomer, UserChange, may_provision, provision, update_user};

@@ -4,8 +4,9 @@ use super::change::{self, RolesChanged, Subject};
 use crate::{
     domain::{
         Conflict, Email, Event, ExternalId, Invalid, Name, Recorded, Refused, accounts, identity,
-        invitations, roles,
-        scope::{Scoped, WriteScope},
+        invitations,
+        roles::{self, Role},
+        scope::{ReadScope, Scoped, WriteScope},
     },
     entity::{account_person, invitation, member, user},
     policy::perm,
@@ -29,15 +30,17 @@ pub struct Newcomer {
 pub struct Entered {
     pub user_id: Uuid,
     pub external_id: Option<String>,
-    /// Slugs of their own roles.
+    /// Slugs of every role held, through teams too.
     pub roles: Vec<String>,
+    /// Slugs of the roles that are their own.
+    pub own: Vec<String>,
 }
 
 /// Makes somebody a member at once: a person of the account, or an address that nobody has yet. That
 /// user has no password until whoever reads the mailbox chooses one, and no confirmed address until then.
 ///
 /// # Errors
-/// [`Conflict::AlreadyMember`]; [`Conflict::SomebodyElses`] for the address of a user of other accounts,
+/// [`Conflict::AlreadyMember`], [`Conflict::Invited`]; [`Conflict::SomebodyElses`] for the address of a user of other accounts,
 /// who is invited instead; [`Refused::Invalid`] on `role` or `external_id`; [`Refused::Ceiling`].
 pub async fn provision(
     s: &mut WriteScope<perm::InviteMembers>,
@@ -46,14 +49,12 @@ pub async fn provision(
     let all = s.actor().all_roles.clone();
     let given = all.chosen(&new.roles)?;
     s.actor().holdings.may_invite(given.iter().map(|role| &role.holdings))?;
+    not_invited(s, &new.email).await?;
     let known = user::Entity::find().filter(user::Column::Email.eq(new.email.as_str())).lock_shared();
     let user_id = match known.one(s.connection()).await? {
         Some(known) => admissible(s, &known).await?,
         None => enter(s, new).await?,
     };
-    let pending =
-        s.open().update::<invitation::Entity>().filter(invitation::Column::Email.eq(new.email.as_str()));
-    s.open().apply(invitations::ended(pending, "cancelled", s.now_ms())).await?;
     let ids: Vec<Uuid> = given.iter().map(|role| role.id).collect();
     let answers = s.actor().principal.answers();
     let id = change::join(s.open(), user_id, change::Origin::Service(answers), &ids).await?;
@@ -64,10 +65,31 @@ pub async fn provision(
     let entered = Entered {
         user_id,
         external_id: new.external_id.as_ref().map(ToString::to_string),
-        roles: given.iter().map(|role| role.slug.clone()).collect(),
+        roles: slugs(&member.roles),
+        own: slugs(&member.own),
     };
     let event = Event::UserProvisioned { roles: roles::names(&given) };
     Ok(Recorded::new(entered, event, member.target()))
+}
+
+/// Whoever invited them may have offered more, or meant something else; and may not everybody cancel it.
+async fn not_invited(s: &WriteScope<perm::InviteMembers>, email: &Email) -> Result<(), Refused> {
+    use invitation::Column;
+    let waiting = s.find::<invitation::Entity>().filter(Column::Email.eq(email.as_str()));
+    // Written out, the status leads to the index of what is pending, as a parameter does not.
+    let waiting = waiting.filter(Column::ExpiresAt.gt(s.now_ms())).filter(Expr::cust("status = 'pending'"));
+    match waiting.one(s.connection()).await? {
+        Some(_) => Err(Conflict::Invited.into()),
+        None => Ok(()),
+    }
+}
+
+/// Counts who is to be entered with those who are invited: both answers tell whether an address is known.
+///
+/// # Errors
+/// [`Refused::TooMany`].
+pub async fn may_provision(scope: &ReadScope<perm::InviteMembers>) -> Result<(), Refused> {
+    invitations::spend(scope, 1).await
 }
 
 /// Who has an account of their own is entered only where they belong to this account already.
@@ -86,6 +108,10 @@ async fn admissible(s: &WriteScope<perm::InviteMembers>, known: &user::Model) ->
     }
 }
 
+fn slugs(roles: &[Role]) -> Vec<String> {
+    roles.iter().map(|role| role.slug.clone()).collect()
+}
+
 async fn enter(s: &WriteScope<perm::InviteMembers>, new: &Newcomer) -> Result<Uuid, Refused> {
     let (now, id) = (s.now_ms(), random::id(s.now_ms()));
     let row = user::ActiveModel {
@@ -96,6 +122,7 @@ async fn enter(s: &WriteScope<perm::InviteMembers>, new: &Newcomer) -> Result<Uu
         email_verified_at: Set(None),
         suspended_at: Set(None),
         created_at: Set(now),
+        awaited_since: Set(Some(now)),
     };
     if let Err(error) = user::Entity::insert(row).exec_without_returning(s.connection()).await {
         let taken = crate::domain::refused::is_duplicate(&error);
@@ -144,8 +171,7 @@ pub async fn update_user(
     if let Some(external_id) = &to.external_id {
         let member = Subject::load(s, &all, id).await?;
         s.actor().holdings.may_manage(&member.holdings())?;
-        let row = s.find::<member::Entity>().filter(member::Column::Id.eq(id)).one(s.connection()).await?;
-        let before = row.and_then(|row| row.external_id).unwrap_or_default();
+        let before = member.external_id.clone().unwrap_or_default();
         let after = external_id.as_ref().map(ToString::to_string).unwrap_or_default();
         if before != after {
             call(s, id, external_id.as_ref()).await?;
@@ -156,12 +182,12 @@ pub async fn update_user(
         let changed: Recorded<RolesChanged> = change::change_roles(s, id, roles).await?;
         entries.extend(changed.into_parts().1);
     }
-    let row = s.find::<member::Entity>().filter(member::Column::Id.eq(id)).one(s.connection()).await?;
-    let own = Subject::load(s, &all, id).await?.own;
+    let after = Subject::load(s, &all, id).await?;
     let entered = Entered {
         user_id: user,
-        external_id: row.and_then(|row| row.external_id),
-        roles: own.into_iter().map(|role| role.slug).collect(),
+        roles: slugs(&after.roles),
+        own: slugs(&after.own),
+        external_id: after.external_id,
     };
     Ok(Recorded::many(entered, entries))
 }

@@ -3,6 +3,7 @@
 
 use super::{
     json,
+    limits::Weight,
     openapi::{self, Sketch},
 };
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
     },
 };
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpMessage, HttpRequest, HttpResponse,
     http::{Method, StatusCode, header},
 };
 use serde_json::{Map, Value, json};
@@ -242,6 +243,7 @@ pub async fn evaluations(asking: Asking) -> Answer {
         }
     };
     let Batch(questions, semantic) = batch;
+    asking.req.extensions_mut().insert(Weight::of(questions.len()));
     let scope = asking.scope().await?;
     let good: Vec<Question> = questions.iter().filter_map(|read| read.as_ref().ok().cloned()).collect();
     let mut decisions = decisions::decide_all(&scope, &good).await?.into_iter();
@@ -461,7 +463,7 @@ struct Evaluations {
     resource: ResourceOfDecision,
     #[schema(required = false, value_type = Object)]
     context: Value,
-    #[schema(min_items = 1, max_items = 100, value_type = Vec<Object>)]
+    #[schema(min_items = 1, max_items = 1000, value_type = Vec<Object>)]
     evaluations: Vec<Value>,
     #[schema(required = false)]
     options: EvaluationOptions,
@@ -589,7 +591,5 @@ pub(in crate::web) fn sketch(method: &Method, path: &str, access: Access) -> Ske
         }
     }
     sketch.refusals.extend([408, 411, 413]);
-    // It changes nothing.
-    sketch.parameters.retain(|parameter| parameter.name != "Idempotency-Key");
     sketch
 }

@@ -1,6 +1,11 @@
 //! The users of a workspace, and where else they are.
 
-use super::{PageBody, Query, Said, input, members::Status, reply::Found, spec};
+use super::{
+    PageBody, Query, Said, input,
+    members::Status,
+    reply::{Found, Tagged},
+    spec,
+};
 use crate::{
     domain::{
         directory::{self, User},
@@ -34,6 +39,8 @@ pub struct MembershipBody {
     slug: String,
     /// Slugs of every role held there, through teams too.
     roles: Vec<String>,
+    /// Slugs of the roles that are their own there: what PATCH sets.
+    own_roles: Vec<String>,
 }
 
 impl From<User> for UserDetailBody {
@@ -42,6 +49,7 @@ impl From<User> for UserDetailBody {
             workspace_id: place.workspace_id,
             slug: place.slug,
             roles: place.roles,
+            own_roles: place.own,
         };
         Self {
             user_id: user.member.user_id,
@@ -84,6 +92,7 @@ pub async fn index(cx: Called<perm::ReadMembers, Query<Asked>>) -> Said<Found<Pa
     Ok(Found(directory::list(&cx.scope, &filter, &at).await?.into()))
 }
 
-pub async fn show(cx: Called<perm::ReadMembers, Target>) -> Said<Found<UserDetailBody>> {
-    Ok(Found(directory::look(&cx.scope, cx.input.0).await?.into()))
+pub async fn show(cx: Called<perm::ReadMembers, Target>) -> Said<Tagged<UserDetailBody>> {
+    let (user, version) = directory::look(&cx.scope, cx.input.0).await?;
+    Ok(Tagged { body: user.into(), version })
 }

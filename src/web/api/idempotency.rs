@@ -3,7 +3,7 @@
 use super::{reply::HoldsSecret, secret};
 use crate::{
     domain::{
-        Invalid, Refused, api_keys,
+        Conflict, Invalid, Refused, api_keys,
         idempotency::{self, Attempt, HEADER, Kept},
         scope::Credential,
     },
@@ -24,6 +24,12 @@ use uuid::Uuid;
 /// The longest name that is taken.
 pub(super) const LONGEST: usize = 255;
 
+/// A request at this pattern changes something, so that doing it once is another thing than doing it
+/// twice. What only asks is never kept: its answer of then may be wrong by now.
+pub(super) fn applies(method: &Method, pattern: &str) -> bool {
+    *method == Method::POST && !pattern.starts_with("/access/") && !pattern.ends_with("/apikeys/verify")
+}
+
 /// The attempt that this request is, for the audit's origin, which carries it to the change.
 pub(in crate::web) struct AttemptId(pub Uuid);
 
@@ -35,14 +41,15 @@ pub(super) async fn attempt(
     req: &HttpRequest,
     payload: &mut Payload,
 ) -> Result<Option<Attempt>, HttpResponse> {
-    let Some(name) = req.headers().get(HEADER).filter(|_| *req.method() == Method::POST) else {
+    let pattern = req.match_pattern().unwrap_or_default();
+    let Some(name) = req.headers().get(HEADER).filter(|_| applies(req.method(), &pattern)) else {
         return Ok(None);
     };
     let Some(app) = req.app_data::<Data<App>>() else { return Ok(None) };
     // Without a live key the request comes to nothing anyway, and says so itself.
     let Ok(credential) = secret(req).map(|secret| Credential::of_api_key(&secret)) else { return Ok(None) };
-    let key = match api_keys::who(&app.db, &credential).await {
-        Ok(key) => key,
+    let (key, home) = match api_keys::who_at_home(&app.db, &credential).await {
+        Ok(found) => found,
         Err(Refused::SignedOut) => return Ok(None),
         Err(other) => return Err(problem::respond(req, &other)),
     };
@@ -54,7 +61,12 @@ pub(super) async fn attempt(
     }
     let body = form::whole(payload.take()).await.map_err(|broken| problem::broken(req, &broken))?;
     let address = req.uri().path_and_query().map_or("", |address| address.as_str());
-    let hash = Sha256::new().chain_update(address).chain_update([0]).chain_update(&body);
+    // Where a request names no workspace, the key's home is the one that is meant.
+    let hash = Sha256::new()
+        .chain_update(home.unwrap_or_default())
+        .chain_update(address)
+        .chain_update([0])
+        .chain_update(&body);
     *payload = read_again(body);
     let attempt = Attempt {
         id: random::id(app.db.now_ms()),
@@ -77,8 +89,9 @@ pub(super) async fn claim(req: &HttpRequest, attempt: &Attempt) -> Option<HttpRe
         Ok(None) => None,
         Ok(Some(kept)) => Some(replayed(kept)),
         Err(refused) => {
+            let is_running = matches!(refused, Refused::Conflict(Conflict::StillRunning));
             let mut response = problem::respond(req, &refused);
-            if response.status() == StatusCode::CONFLICT {
+            if is_running {
                 response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
             }
             Some(response)

@@ -182,7 +182,8 @@ pub struct MemberChange {
 #[derive(Serialize, ToSchema)]
 pub struct MemberChanged {
     id: Uuid,
-    roles: Vec<String>,
+    /// Slugs of the roles that are the member's own.
+    own_roles: Vec<String>,
 }
 
 pub async fn update(
@@ -198,7 +199,7 @@ pub async fn update(
         Ok::<_, Refused>(changed)
     };
     cx.scope.write(change).await?;
-    Ok(Tagged { body: MemberChanged { id, roles }, version })
+    Ok(Tagged { body: MemberChanged { id, own_roles: roles }, version })
 }
 
 pub async fn suspend(cx: Called<perm::SuspendMembers, (Target, Empty)>) -> Said<Done> {

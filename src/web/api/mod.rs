@@ -115,7 +115,10 @@ where
         Ok(input) => input,
         Err(error) => return HttpResponse::from_error(error),
     };
-    let sent = form::pairs(req.query_string().as_bytes()).unwrap_or_default();
+    let sent = match form::pairs(req.query_string().as_bytes()) {
+        Ok(sent) => sent,
+        Err(broken) => return pages::broken(&req, &broken),
+    };
     if let Some((name, _)) = sent.iter().find(|(name, _)| !known.contains(name)) {
         return pages::broken(&req, &Broken::Unknown(form::shorten(name)));
     }
@@ -134,10 +137,12 @@ where
     }
 }
 
-/// The request asks for JSON and not for a page.
+/// The request asks for JSON and not for a page. By the path that the router goes by, which has
+/// `/%61pi` as `/api`.
 pub(super) fn is_asked(req: &HttpRequest) -> bool {
-    let path = req.path();
-    ["/api/", "/access/", "/.well-known/", "/openapi.json"].iter().any(|start| path.starts_with(start))
+    let path = req.match_info().as_str();
+    let mut parts = path.split('/').skip(1);
+    matches!(parts.next(), Some("api" | "access" | ".well-known" | "openapi.json"))
 }
 
 /// The secret that a request carries: `Authorization: Bearer …`, or `x-api-key`.
@@ -165,9 +170,11 @@ const WORKSPACE: &str = "workspace";
 /// workspace, and is asked for as none.
 ///
 /// # Errors
-/// [`Refused::Invalid`] on `workspace` where it is named twice.
+/// [`Refused::Invalid`] on `workspace` where it is named twice, or where the query cannot be read.
 pub(super) fn named_workspace(req: &HttpRequest) -> Result<Option<String>, Refused> {
-    let pairs = form::pairs(req.query_string().as_bytes()).unwrap_or_default();
+    let unread =
+        |_| Invalid::field(WORKSPACE, "The query can't be read, so nor can which workspace it names.");
+    let pairs = form::pairs(req.query_string().as_bytes()).map_err(unread)?;
     let queried = pairs.into_iter().filter(|(name, _)| name == WORKSPACE).map(|(_, value)| value);
     let mut named = req.match_info().get(WORKSPACE).map(str::to_owned).into_iter().chain(queried);
     let is_slug = |text: &String| Slug::parse(text).is_ok_and(|slug| slug.as_str() == text);
@@ -207,19 +214,35 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Broken> {
     }
     // Serde would read a list as an object whose fields come in their order.
     match body.trim_ascii_start().first() {
-        Some(b'{') => serde_json::from_slice(body).map_err(|error| unread(&error)),
+        Some(b'{') => {
+            let mut json = serde_json::Deserializer::from_slice(body);
+            serde_path_to_error::deserialize(&mut json).map_err(|error| unread(&error))
+        }
         _ => Err(Broken::Other("The body is not a JSON object.".into())),
     }
 }
 
-fn unread(error: &serde_json::Error) -> Broken {
-    let said = error.to_string();
-    match error.classify() {
-        serde_json::error::Category::Data => match said.split("unknown field `").nth(1) {
-            Some(rest) => Broken::Unknown(form::shorten(rest.split('`').next().unwrap_or_default())),
-            None => Broken::Shape(format!("{}.", said.chars().take(200).collect::<String>())),
-        },
-        _ => Broken::Other(format!("The body is not JSON: {said}.")),
+fn unread(error: &serde_path_to_error::Error<serde_json::Error>) -> Broken {
+    let said = error.inner().to_string();
+    if error.inner().classify() != serde_json::error::Category::Data {
+        return Broken::Other(format!("The body is not JSON: {said}."));
+    }
+    let named = |what: &str| {
+        let rest = said.split(&format!("{what} `")).nth(1)?;
+        Some(form::shorten(rest.split('`').next().unwrap_or_default()))
+    };
+    if let Some(field) = named("unknown field") {
+        return Broken::Unknown(field);
+    }
+    let path = error.path().to_string();
+    match named("missing field") {
+        Some(field) if path == "." => Broken::Shape(field, "It is missing.".into()),
+        Some(field) => Broken::Shape(form::shorten(&format!("{path}.{field}")), "It is missing.".into()),
+        None => {
+            // Where in the text it stands helps nobody: the field is named.
+            let said = said.split(" at line ").next().unwrap_or_default();
+            Broken::Shape(form::shorten(&path), format!("{}.", said.chars().take(200).collect::<String>()))
+        }
     }
 }
 
@@ -259,6 +282,8 @@ pub(super) struct Told<'a> {
     pub sentence: &'a str,
     pub points: &'a [String],
     pub fields: &'a [(String, String)],
+    /// Scopes of permissions any one of which would have been enough.
+    pub permissions: &'a [&'static str],
 }
 
 /// Why nothing was changed, as RFC 9457 has it.
@@ -274,6 +299,9 @@ pub struct ProblemBody {
     /// What is wrong with what was sent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    /// Of a 403: permissions any one of which would have been enough.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    permissions: Vec<&'static str>,
 }
 
 /// What is wrong with one field.
@@ -304,7 +332,9 @@ pub(super) fn problem(status: StatusCode, told: &Told<'_>) -> HttpResponse {
     }
     let errors = told.fields.iter().map(FieldError::new).collect();
     let title = told.headline.to_owned();
-    let body = ProblemBody { r#type: "about:blank", title, status: status.as_u16(), detail, errors };
+    let permissions = told.permissions.to_vec();
+    let body =
+        ProblemBody { r#type: "about:blank", title, status: status.as_u16(), detail, errors, permissions };
     let mut response = json(status, &body);
     response
         .headers_mut()
@@ -316,9 +346,10 @@ pub(super) fn problem(status: StatusCode, told: &Told<'_>) -> HttpResponse {
 pub(super) fn unauthorized() -> HttpResponse {
     let told = Told {
         headline: "No live API key",
-        sentence: "Send one as “Authorization: Bearer …”. It may have been revoked, replaced or expired.",
+        sentence: "Send one, and only one, as “Authorization: Bearer …” or as “x-api-key: …”. It may have been revoked, replaced or expired.",
         points: &[],
         fields: &[],
+        permissions: &[],
     };
     let mut response = problem(StatusCode::UNAUTHORIZED, &told);
     response

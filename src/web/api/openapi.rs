@@ -1,7 +1,7 @@
 //! The API described (OpenAPI 3.1), from the table of routes and the types of its handlers: what a
 //! handler takes and answers is what the document says.
 
-use super::{ProblemBody, spec};
+use super::{ProblemBody, idempotency, spec};
 use crate::{
     policy::Needs,
     web::{
@@ -182,10 +182,12 @@ pub(in crate::web) fn sketch<I: Input, O: Reply>(method: &Method, path: &str, ac
             sketch.refusals.extend([403, 409]);
         }
         if *method == Method::POST {
+            sketch.refusals.extend([408, 413]);
+        }
+        if idempotency::applies(method, path) {
             let about = "Names what is to be done. Sent again with the same, it is answered again and not done again, for a day.";
             let schema = spec::idempotency_key();
             sketch.parameter("Idempotency-Key", ParameterIn::Header, false, about, schema);
-            sketch.refusals.extend([408, 413]);
         }
     }
     if is_counted(path) {

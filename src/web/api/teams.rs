@@ -149,9 +149,13 @@ pub async fn set_roles(
     Ok(tagged(after.ok_or(Refused::Hidden)?))
 }
 
-pub async fn delete(cx: Called<perm::DeleteTeams, Target>) -> Said<Done> {
-    let Target(id) = cx.input;
-    cx.scope.write(async |s| teams::delete(s, id).await).await?;
+pub async fn delete(cx: Called<perm::DeleteTeams, (Target, IfMatch)>) -> Said<Done> {
+    let (Target(id), seen) = cx.input;
+    let change = async |s: &mut WriteScope<perm::DeleteTeams>| {
+        seen.check(&teams::under_lock(s, id).await?.whole_version())?;
+        teams::delete(s, id).await
+    };
+    cx.scope.write(change).await?;
     Ok(Done)
 }
 

@@ -32,15 +32,17 @@ pub struct UserBody {
 #[derive(Serialize, ToSchema)]
 pub struct OwnRolesBody {
     workspace_id: Uuid,
-    /// Slugs of the roles that are their own.
+    /// Slugs of every role held there, through teams too.
     roles: Vec<String>,
+    /// Slugs of the roles that are their own: what PATCH sets.
+    own_roles: Vec<String>,
 }
 
 fn body(workspace_id: Uuid, entered: Entered) -> UserBody {
     UserBody {
         user_id: entered.user_id,
         external_id: entered.external_id,
-        workspaces: vec![OwnRolesBody { workspace_id, roles: entered.roles }],
+        workspaces: vec![OwnRolesBody { workspace_id, roles: entered.roles, own_roles: entered.own }],
     }
 }
 
@@ -93,6 +95,7 @@ fn kept<T>(invalid: &mut Invalid, field: &str, read: Result<T, Complaint>) -> Op
 pub async fn create(cx: Called<perm::InviteMembers, Json<NewUser>>) -> Said<Created<UserBody>> {
     let new = cx.input.0.read()?;
     let workspace = cx.scope.actor().workspace.id;
+    members::may_provision(&cx.scope).await?;
     let entered = cx.scope.write(async |s| members::provision(s, &new).await).await?;
     Ok(Created(body(workspace, entered)))
 }
