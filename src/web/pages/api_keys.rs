@@ -205,7 +205,7 @@ fn choices<P: Access>(scope: &ReadScope<P>, ticked: &[String]) -> (Vec<(Assignab
 
 pub async fn new(cx: Authorized<perm::ManageApiKeys>) -> Answer {
     let (scope, view, ()) = cx.into_parts();
-    if let Err(refused) = api_keys::may_make_secrets(scope.actor()) {
+    if let Err(refused) = api_keys::may_make_secrets(scope.actor().principal.is_verified()) {
         return Err(scope.refuse(refused).await);
     }
     blank(&view, &scope, StatusCode::OK, &Details::blank(), Errors::default()).await
