@@ -3,14 +3,11 @@
 //! An admin names keys and ends them, and learns no secret that opens a workspace: what a key holds
 //! there is the affair of those who manage keys there.
 
-use super::{
-    AccountScope, AccountWrite,
-    door::OfAccount,
-};
+use super::{AccountScope, AccountWrite, door::OfAccount};
 use crate::domain::{
     Conflict, Event, Name, Recorded, Refused, Target, TargetKind,
     api_keys::{self, Made, NEWEST, Wanted},
-    members::{Subject, like},
+    members::{Subject, has_text, like},
     paging::{Cursor, Key, Order, Page, Position},
     scope::{Found, Scoped},
 };
@@ -81,7 +78,8 @@ const FIELDS: [&str; 13] = [
 ];
 
 /// `$2` is the time.
-const COLUMNS: &str = "SELECT k.id, k.name, {newest} AS newest, CASE WHEN k.is_admin THEN 1 ELSE 0 END AS admin,
+const COLUMNS: &str =
+    "SELECT k.id, k.name, {newest} AS newest, CASE WHEN k.is_admin THEN 1 ELSE 0 END AS admin,
         u.name AS maker,
         CASE WHEN u.suspended_at IS NULL AND (EXISTS (SELECT 1 FROM account_people p
                 WHERE p.account_id = k.account_id AND p.user_id = k.made_by AND p.is_admin)
@@ -107,9 +105,8 @@ fn columns() -> String {
 pub async fn list(scope: &AccountScope, text: &str, at: &Position) -> Result<Page<Listed>, Refused> {
     let (mut sql, mut values) = (columns(), vec![scope.now_ms().into()]);
     if !text.is_empty() {
-        // As it was typed too, because SQLite knows the case of ASCII alone.
-        values.extend([like(&text.to_lowercase()).into(), like(text).into()]);
-        sql.push_str(" AND (lower(k.name) LIKE $3 ESCAPE '!' OR k.name LIKE $4 ESCAPE '!')");
+        values.push(like(text).into());
+        sql.push_str(&format!(" AND {}", has_text("lower(k.name)", "$3")));
     }
     let order = Order { column: "k.created_at", is_text: false, id: "k.id", descending: true };
     order.finish(&mut sql, &mut values, at)?;

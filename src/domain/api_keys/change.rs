@@ -69,8 +69,7 @@ pub async fn maker(scope: &ReadScope<perm::ManageApiKeys>) -> Result<Maker, Refu
 }
 
 async fn look_at_maker(scope: &impl Scoped, actor: &Actor) -> Result<Maker, Refused> {
-    let maker =
-        maker_in(scope.connection(), actor.workspace.account_id, actor.principal.answers()).await?;
+    let maker = maker_in(scope.connection(), actor.workspace.account_id, actor.principal.answers()).await?;
     Ok(match &actor.principal {
         Principal::User(_) => maker,
         // A key does not do what whoever answers for it may: only what it may itself.
