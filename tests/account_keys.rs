@@ -69,14 +69,14 @@ async fn shut(app: &TestApp, client: &Client, keys: &str, key: Uuid, status: u16
     }
 }
 
-/// Kinds and targets of what was done, in the record of the account or of a workspace.
+/// Kinds and payloads of what was done, in the record of the account or of a workspace.
 async fn told(app: &TestApp, whose: &str) -> Vec<(String, String)> {
     let sql = format!(
         "SELECT kind, payload FROM audit_events WHERE {whose} AND outcome = 'done' AND kind LIKE 'api-key.%'
             ORDER BY at, id"
     );
-    let text = |row: &serde_json::Value, field: &str| row[field].as_str().unwrap().to_owned();
-    app.rows(&sql).await.iter().map(|row| (text(row, "kind"), text(row, "payload"))).collect()
+    let rows = app.rows(&sql).await;
+    rows.iter().map(|row| (row["kind"].as_str().unwrap().to_owned(), row["payload"].to_string())).collect()
 }
 
 both! {

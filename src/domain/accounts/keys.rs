@@ -90,8 +90,8 @@ const COLUMNS: &str =
         (SELECT MAX(s.expires_at) FROM api_key_secrets s WHERE s.api_key_id = k.id
             AND s.expires_at > $2) AS overlap_ends_at,
         (SELECT COUNT(*) FROM members m WHERE m.api_key_id = k.id) AS workspaces,
-        (SELECT string_agg(some.name, ', ') FROM (SELECT w.name FROM members m CROSS JOIN workspaces w
-            WHERE m.api_key_id = k.id AND w.id = m.workspace_id ORDER BY w.name LIMIT 3) AS some) AS names
+        (SELECT string_agg(few.name, ', ') FROM (SELECT w.name FROM members m CROSS JOIN workspaces w
+            WHERE m.api_key_id = k.id AND w.id = m.workspace_id ORDER BY w.name LIMIT 3) AS few) AS names
     FROM api_keys k CROSS JOIN users u WHERE k.account_id = $1 AND u.id = k.made_by";
 
 fn columns() -> String {
