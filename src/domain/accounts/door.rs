@@ -280,9 +280,9 @@ impl AccountWrite {
         self.now
     }
 
-    /// The workspaces that are locked with the account.
-    pub(super) fn reached(&self) -> Vec<Uuid> {
-        self.reached.iter().map(|reached| reached.head.workspace).collect()
+    /// This workspace is locked with the account.
+    pub(super) fn has_reached(&self, workspace: Uuid) -> bool {
+        self.reached.iter().any(|reached| reached.head.workspace == workspace)
     }
 
     /// What is to be told in the record of one of them.

@@ -7,9 +7,10 @@ use super::{AccountScope, AccountWrite, door::OfAccount};
 use crate::domain::{
     Conflict, Event, Name, Recorded, Refused, Target, TargetKind,
     api_keys::{self, Made, NEWEST, Wanted},
+    db::Sql,
     members::{Subject, has_text, like},
     paging::{Cursor, Key, Order, Page, Position},
-    scope::{Found, Scoped},
+    scope::Found,
 };
 use sea_orm::FromQueryResult;
 use serde::Deserialize;
@@ -77,14 +78,14 @@ const FIELDS: [&str; 13] = [
     "names",
 ];
 
-/// `$2` is the time.
+/// `$2` is the time. Counts, because PostgreSQL may answer EXISTS from a list of everybody.
 const COLUMNS: &str =
     "SELECT k.id, k.name, {newest} AS newest, CASE WHEN k.is_admin THEN 1 ELSE 0 END AS admin,
         u.name AS maker,
-        CASE WHEN u.suspended_at IS NULL AND (EXISTS (SELECT 1 FROM account_people p
+        CASE WHEN u.suspended_at IS NULL AND (SELECT COUNT(*) FROM account_people p
                 WHERE p.account_id = k.account_id AND p.user_id = k.made_by AND p.is_admin)
-            OR EXISTS (SELECT 1 FROM members o CROSS JOIN workspaces w WHERE o.user_id = k.made_by
-                AND o.status = 'active' AND w.id = o.workspace_id AND w.account_id = k.account_id))
+            + (SELECT COUNT(*) FROM members o CROSS JOIN workspaces w WHERE o.user_id = k.made_by
+                AND o.status = 'active' AND w.id = o.workspace_id AND w.account_id = k.account_id) > 0
             THEN 1 ELSE 0 END AS maker_here,
         k.created_at, k.expires_at, k.revoked_at, k.last_used_at,
         (SELECT MAX(s.expires_at) FROM api_key_secrets s WHERE s.api_key_id = k.id
@@ -286,19 +287,24 @@ async fn end(s: &mut AccountWrite, id: Uuid) -> Result<Recorded<String>, Refused
     #[derive(FromQueryResult)]
     struct Membership {
         id: Uuid,
+        workspace_id: Uuid,
         roles_version: Option<Uuid>,
     }
     let name = live(s, id).await?.name;
-    for workspace in s.reached() {
-        let at = Found(s.connection(), workspace);
-        let sql = "SELECT m.id, w.roles_version FROM members m JOIN workspaces w ON w.id = m.workspace_id
-            WHERE m.workspace_id = $1 AND m.api_key_id = $2";
-        // Whoever took it out before the workspace was locked has told that.
-        let Some(membership) = at.first::<Membership>(sql, vec![id.into()]).await? else { continue };
+    let sql = "SELECT m.id, m.workspace_id, w.roles_version FROM members m CROSS JOIN workspaces w
+        WHERE m.api_key_id = $2 AND w.id = m.workspace_id AND w.account_id = $1";
+    let values = vec![s.account_id().into(), id.into()];
+    let memberships: Vec<Membership> = s.connection().all(sql, values).await?;
+    // One that it was given since the workspaces were locked stays, and is listed there as revoked.
+    for membership in memberships {
+        if !s.has_reached(membership.workspace_id) {
+            continue;
+        }
+        let at = Found(s.connection(), membership.workspace_id);
         let all = s.db().roles().at(&at, membership.roles_version).await?;
         let member = Subject::load(&at, &all, membership.id).await?;
         let told = api_keys::take_out(&at, id, &member, s.now_ms()).await?;
-        s.tell(workspace, told);
+        s.tell(membership.workspace_id, told);
     }
     api_keys::end(s.connection(), id, s.now_ms()).await?;
     let event = Event::ApiKeyRevoked { roles: Vec::new() };
