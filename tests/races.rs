@@ -1088,7 +1088,7 @@ both! {
     // workspaces and taken out of the other.
     //
     // Breaks without the check of `revoked_at` in api_keys::lock, and on PostgreSQL without `scope::lock` in
-    // reach (domain/accounts/door.rs).
+    // reach (domain/accounts/door.rs; tried, both).
     async fn a_key_is_revoked_in_the_account_while_it_is_worked_on_in_its_workspaces(app: TestApp) {
         let owner = founder(&app).await;
         let second_admin = member(&app, &owner, "viewer").await;
