@@ -137,6 +137,9 @@ fn filled(page: &Page, form: FormOnPage, action: &str) -> FormOnPage {
                 None => form.fill(&[("name", "Another Key"), role]),
             }
         }
+        action if action.starts_with("/a/") && action.ends_with("/api-keys") => {
+            form.fill(&[("name", "Another Key")])
+        }
         "/w/acme/organization/deletion" => form.fill(&[("confirm", "acme")]),
         "/workspaces" => form.fill(&[("name", "Another One")]),
         "/forgot-password" => form.fill(&[("email", "nobody@example.com")]),
@@ -238,6 +241,8 @@ fn with_ids(pattern: &str, facts: &Facts) -> Vec<String> {
         each("{invitation}", facts.invitations.iter().map(|invitation| invitation.id.as_str()).collect())
     } else if path.contains("{offer}") {
         each("{offer}", facts.offer.iter().map(|(id, ..)| id.as_str()).collect())
+    } else if path.contains("{key}") && pattern.starts_with("/a/") {
+        each("{key}", facts.account_keys.iter().map(|(key, _)| key.as_str()).collect())
     } else if path.contains("{key}") {
         each("{key}", facts.members.iter().filter_map(|member| member.key.as_deref()).collect())
     } else if path.contains("{role}") {
@@ -302,6 +307,11 @@ fn may_in_account(facts: &Facts, route: &str, path: &str) -> bool {
     let last_admin = person.is_some_and(|person| person.is_admin && admins == 1);
     match route.strip_prefix("/a/{account}").unwrap() {
         "/details" => true,
+        "/api-keys" => true,
+        "/api-keys/{key}/details" | "/api-keys/{key}/administration" | "/api-keys/{key}/revocation" => true,
+        "/api-keys/{key}/rotation" => {
+            facts.account_keys.iter().any(|(key, is_member)| path.contains(key) && !is_member)
+        }
         "/people/{user}/admin" => !last_admin,
         "/people/{user}/removal" => !last_admin && person.is_some_and(|person| person.workspaces == 0),
         _ => panic!("say in tests/crawl.rs who may send POST {route}, beside the admins"),

@@ -740,6 +740,9 @@ async fn api_keys(world: &World, hang: &mut Hang) {
     let founder = &world.founder.client;
     hang.page("api-keys-unconfirmed", 200, founder.get("/w/acme/api-keys").await);
     hang.page("api-key-new-unconfirmed", 403, founder.get("/w/acme/api-keys/new").await);
+    let empty = format!("/a/{}/api-keys", crate::world::account_id(app, "acme").await);
+    hang.page("account-keys-unconfirmed", 200, founder.get(&empty).await);
+    hang.page("account-key-new-unconfirmed", 403, founder.get(&format!("{empty}/new")).await);
     app.execute(&confirmed("1")).await;
 }
 
@@ -761,6 +764,45 @@ async fn resources(world: &World, hang: &mut Hang) {
     hang.page("resources-of-type", 200, world.owner.get(&format!("{base}?type=site")).await);
     hang.page("resources-none", 200, world.owner.get(&format!("{base}?q=nothing+at+all")).await);
     hang.page("resources-refused", 422, world.owner.get(&format!("{base}?type=Sites:all")).await);
+}
+
+/// The keys of the account of the demo, which [`api_keys`] left in every state.
+async fn account_keys(world: &World, hang: &mut Hang, account: &str) {
+    let (app, owner) = (&world.app, &world.owner);
+    let base = format!("{account}/api-keys");
+    hang.page("account-keys", 200, owner.get(&base).await);
+    hang.page("account-keys-none", 200, owner.get(&format!("{base}?q=nobody+at+all")).await);
+    hang.page("account-keys-refused", 422, owner.get(&format!("{base}?after=00")).await);
+    let page = owner.get(&format!("{base}/new")).await;
+    let wrong = [("name", ""), ("expiry", "date"), ("expires_at", "2020-01-01")];
+    hang.page("account-key-new-refused", 422, owner.submit(&page, &base, &wrong).await);
+    hang.page("account-key-new", 200, page.clone());
+    let name = world.name("Provisioning");
+    let fields = [("name", name.as_str()), ("administers", "yes")];
+    hang.page("account-key-made", 200, owner.submit(&page, &base, &fields).await);
+    let newest = app.scalar_uuid("SELECT id FROM api_keys ORDER BY created_at DESC LIMIT 1").await;
+    let key = format!("{base}/{newest}");
+    let page = owner.get(&key).await;
+    hang.page("account-key-refused", 422, owner.submit(&page, "/details", &[("name", "")]).await);
+    hang.page("account-key-waiting", 200, page.clone());
+    hang.page("account-key-rotated", 200, owner.submit(&page, "/rotation", &[]).await);
+    hang.page("account-key-stale", 409, owner.submit(&page, "/rotation", &[]).await);
+    hang.page("account-key-revocation-waiting", 200, owner.get(&format!("{key}/revocation")).await);
+    let member =
+        "SELECT m.api_key_id FROM members m JOIN api_keys k ON k.id = m.api_key_id WHERE k.revoked_at IS";
+    let member = app.scalar_uuid(&format!("{member} NULL ORDER BY k.created_at LIMIT 1")).await;
+    let in_use = format!("{base}/{member}");
+    hang.page("account-key", 200, owner.get(&in_use).await);
+    hang.page("account-key-revocation", 200, owner.get(&format!("{in_use}/revocation")).await);
+    let rotation = [("overlap", "0"), ("version", "0-test")];
+    hang.page(
+        "account-key-in-workspaces",
+        403,
+        owner.post_form(&format!("{in_use}/rotation"), &rotation).await,
+    );
+    owner.post_form(&format!("{key}/revocation"), &[]).await.assert_status(303);
+    hang.page("account-key-revoked", 200, owner.get(&key).await);
+    hang.page("account-key-over", 409, owner.get(&format!("{key}/revocation")).await);
 }
 
 /// The account of the demo, which gets a second workspace, and that of a founder who is alone.
@@ -788,6 +830,8 @@ async fn accounts(world: &World, hang: &mut Hang) {
     hang.page("account-in-workspaces", 409, owner.get(&format!("{people}/{other}/removal")).await);
     hang.page("account-nobody", 404, owner.get(&format!("{people}/{}/removal", uuid::Uuid::nil())).await);
 
+    account_keys(world, hang, &account).await;
+
     let id = account.trim_start_matches("/a/");
     let name = world.name("Second workspace");
     let fields = [("name", name.as_str()), ("slug", "second"), ("account", id)];
@@ -812,6 +856,7 @@ async fn accounts(world: &World, hang: &mut Hang) {
 
     let alone = base(crate::world::account_id(app, "acme").await);
     hang.page("account-alone", 200, founder.get(&alone).await);
+    hang.page("account-keys-empty", 200, founder.get(&format!("{alone}/api-keys")).await);
     hang.page("account-last-admin", 409, {
         founder.get(&format!("{alone}/people/{}/admin", world.founder.user_id)).await
     });

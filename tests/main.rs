@@ -11,6 +11,7 @@
 // A file a noun.
 mod abuse; // what real products got wrong, line by line
 mod access; // what somebody can do and why; what a change would do; taking one back
+mod account_keys; // the keys of the tenant: made, named and ended, and into no workspace by that
 mod accounts; // the tenant: its people, its admins, and who may create workspaces
 mod activity; // what happened: told, filtered, paged
 mod api; // what programs do: documented commands, versions, asking twice, limits

@@ -69,6 +69,15 @@ const RULES: &[(&str, Access)] = &[
     ("POST /a/{account}/people/{user}/admin", ACCOUNT),
     ("GET /a/{account}/people/{user}/removal", ACCOUNT),
     ("POST /a/{account}/people/{user}/removal", ACCOUNT),
+    ("GET /a/{account}/api-keys", ACCOUNT),
+    ("POST /a/{account}/api-keys", ACCOUNT),
+    ("GET /a/{account}/api-keys/new", ACCOUNT),
+    ("GET /a/{account}/api-keys/{key}", ACCOUNT),
+    ("POST /a/{account}/api-keys/{key}/details", ACCOUNT),
+    ("POST /a/{account}/api-keys/{key}/administration", ACCOUNT),
+    ("POST /a/{account}/api-keys/{key}/rotation", ACCOUNT),
+    ("GET /a/{account}/api-keys/{key}/revocation", ACCOUNT),
+    ("POST /a/{account}/api-keys/{key}/revocation", ACCOUNT),
     ("GET /w/{workspace}", MEMBER),
     ("GET /w/{workspace}/departure", MEMBER),
     ("POST /w/{workspace}/departure", MEMBER),
@@ -556,6 +565,11 @@ impl<'a> Matrix<'a> {
             "/a/{account}/details" => of(&[("name", "Renamed"), ("creation", "people")]),
             "/a/{account}/people/{user}/admin" if place == Place::Above => of(&[("admin", "no")]),
             "/a/{account}/people/{user}/admin" => of(&[("admin", "yes")]),
+            "/a/{account}/api-keys" => {
+                // Owner One has made those of the world.
+                of(&[("name", "Another Key"), ("expiry", "30"), ("made", "3")])
+            }
+            "/a/{account}/api-keys/{key}/administration" => of(&[("administers", "yes")]),
             "/w/{workspace}/members" => {
                 of(&[("user", &self.things(place).person.to_string()), ("role", "viewer")])
             }
@@ -588,8 +602,10 @@ impl<'a> Matrix<'a> {
             "/w/{workspace}/api-keys/addition" => {
                 of(&[("key", &self.world.acme.key_waiting.to_string()), ("role", "viewer")])
             }
-            "/w/{workspace}/api-keys/{key}/details" => of(&[("name", "Renamed")]),
-            "/w/{workspace}/api-keys/{key}/rotation" => {
+            "/a/{account}/api-keys/{key}/details" | "/w/{workspace}/api-keys/{key}/details" => {
+                of(&[("name", "Renamed")])
+            }
+            "/a/{account}/api-keys/{key}/rotation" | "/w/{workspace}/api-keys/{key}/rotation" => {
                 of(&[("overlap", "1"), ("version", &self.key_versions[usize::from(place == Place::Above)])])
             }
             "/w/{workspace}/organization" => of(&[("name", "Renamed"), ("slug", "renamed")]),
@@ -602,6 +618,7 @@ impl<'a> Matrix<'a> {
             | "/me/sessions/revocation"
             | "/me/sessions/{session}/revocation"
             | "/a/{account}/people/{user}/removal"
+            | "/a/{account}/api-keys/{key}/revocation"
             | "/w/{workspace}/departure"
             | "/w/{workspace}/members/{member}/suspension"
             | "/w/{workspace}/members/{member}/reactivation"
@@ -813,8 +830,10 @@ impl<'a> Matrix<'a> {
         } else if body == Body::Good {
             if matches!(rule(route), Access::Member(_) | Access::Account) {
                 assert_untouched(self.app, self.world.elsewhere.id, &self.elsewhere, said).await;
+                // The workspace is told too of the end of a key that is a member there.
+                let told = if route.path == "/a/{account}/api-keys/{key}/revocation" { 2 } else { 1 };
                 let now = self.events().await;
-                assert_eq!((now.0 - events.0, now.1 - events.1), (1, 0), "events that {said} added");
+                assert_eq!((now.0 - events.0, now.1 - events.1), (told, 0), "events that {said} added");
             }
             restore(self.app).await;
         } else {
@@ -857,6 +876,11 @@ fn of_account(route: &Route, place: Place) -> Verdict {
     let is_get = route.method == Method::GET.as_str();
     match place {
         Place::ForeignIds | Place::UnknownIds => Verdict::Is(404),
+        // It would open the workspaces that the key is a member of.
+        _ if route.path.ends_with("/api-keys/{key}/rotation") => Verdict::Audited(403),
+        // The secret stands on the page that answers.
+        _ if route.path.ends_with("/api-keys") => Verdict::Is(200),
+        _ if route.path.contains("/api-keys") => Verdict::Is(if is_get { 200 } else { 303 }),
         // The only admin, who is a member too.
         Place::Above => Verdict::Audited(409),
         // Who is no admin is not asked whether they are to be none any more.

@@ -1037,7 +1037,7 @@ both! {
         }
     }
 
-    // Breaks without the check of `revoked_at` in api_keys::held, and on PostgreSQL without its lock of
+    // Breaks without the check of `revoked_at` in api_keys::lock, and on PostgreSQL without its lock of
     // the key, where two workspaces work on it at once.
     async fn a_key_is_given_another_secret_while_it_is_revoked(app: TestApp) {
         let owner = founder(&app).await;
@@ -1081,6 +1081,65 @@ both! {
             }
             here.assert_sound().await;
             there.assert_sound().await;
+        }
+    }
+
+    // An admin of the account and another end a key at once, while it is given another secret in one of its
+    // workspaces and taken out of the other.
+    //
+    // Breaks without the check of `revoked_at` in api_keys::lock, and on PostgreSQL without `scope::lock` in
+    // reach (domain/accounts/door.rs; tried, both).
+    async fn a_key_is_revoked_in_the_account_while_it_is_worked_on_in_its_workspaces(app: TestApp) {
+        let owner = founder(&app).await;
+        let second_admin = member(&app, &owner, "viewer").await;
+        app.execute("UPDATE account_people SET is_admin = (1 = 1)").await;
+        let acme = workspace_id(&app, "acme").await;
+        let other = other_node(&app).await;
+        let account = account_id(&app, "acme").await.to_string();
+        let fields = [("name", "Second"), ("slug", "second"), ("account", account.as_str())];
+        owner.client.post_form("/workspaces", &fields).await.assert_status(303);
+        let second = workspace_id(&app, "second").await;
+        for n in 0..5 {
+            let (key, _, secret) = add_key(&app, "acme", &format!("Robot {n}"), &["viewer"]).await;
+            let id = key.to_string();
+            let fields = [("key", id.as_str()), ("role", "viewer")];
+            owner.client.post_form("/w/second/api-keys/addition", &fields).await.assert_status(303);
+            let of = "SELECT m.id FROM members m WHERE m.workspace_id =";
+            let there = format!("{of} {} AND m.api_key_id = {}", app.id(second), app.id(key));
+            let there = app.scalar_uuid(&there).await;
+            let page = owner.client.visit(&format!("/w/acme/api-keys/{key}")).await;
+            let version = page.form("/rotation").values("version")[0].to_owned();
+            let fields = [("overlap", "24"), ("version", version.as_str())];
+            let twins = spread(&owner.client, other.as_ref(), 15).await;
+            let admins = spread(&second_admin.client, other.as_ref(), 5).await;
+            let end = format!("/a/{account}/api-keys/{key}/revocation");
+            let shot = |(n, twin): (usize, &Client)| match n % 3 {
+                0 => Shot::new(twin, &end, &[]),
+                1 => Shot::new(twin, format!("/w/acme/api-keys/{key}/rotation"), &fields),
+                _ => Shot::new(twin, format!("/w/second/members/{there}/removal"), &[]),
+            };
+            let mut shots: Vec<_> = twins.iter().enumerate().map(shot).collect();
+            shots.extend(admins.iter().map(|admin| Shot::new(admin, &end, &[])));
+            let shots = turned(shots, n);
+            let told = "SELECT count(*) FROM audit_events WHERE kind = 'api-key.revoked' AND account_id IS NOT NULL";
+            let before = app.scalar_i64(told).await;
+
+            let (here, there) = (Round::begin(&app, acme).await, Round::begin(&app, second).await);
+            let pages = fire(&shots).await;
+
+            tally(&pages);
+            let ended = iter::zip(&shots, &pages).filter(|(shot, page)| shot.path == end && page.status == 303);
+            assert_eq!(ended.count(), 1, "round {n}");
+            assert_eq!(app.scalar_i64(told).await - before, 1, "round {n}");
+            let ends = |kinds: Vec<String>| kinds.iter().filter(|kind| *kind != "api-key.rotated").count();
+            assert_eq!(ends(here.kinds().await), 1, "round {n}: its end in acme");
+            assert_eq!(ends(there.kinds().await), 1, "round {n}: its end, or its removal, in the other");
+            let left = format!("SELECT count(*) FROM api_key_secrets WHERE api_key_id = {}", app.id(key));
+            assert_eq!(app.scalar_i64(&left).await, 0, "round {n}: a secret of a revoked key");
+            Api::new(&app, &secret).get("/api/sso/v1/members").await.with_status(401);
+            here.assert_sound().await;
+            there.assert_sound().await;
+            assert_counted(&app).await;
         }
     }
 

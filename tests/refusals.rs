@@ -77,8 +77,14 @@ both! {
             assert!(page.has("#results :is(tbody tr, .feed li)"), "{said}: the list as it is");
             assert!(!page.links().iter().any(|link| link.contains(&long) || link.to_lowercase().contains("nonsense")), "{said}");
         }
-        for list in ["members", "invitations", "activity", "api-keys", "resources"] {
-            let page = owner.client.visit(&format!("/w/acme/{list}")).await;
+        let account = crate::world::account_id(&app, "acme").await;
+        let of_account = format!("/a/{account}/api-keys");
+        let page = owner.client.get(&format!("{of_account}?q={long}")).await.with_status(422);
+        assert!(page.has(".filters #q-error") && page.has("#results tbody tr"));
+        let mut lists = ["members", "invitations", "activity", "api-keys", "resources"].map(|list| format!("/w/acme/{list}")).to_vec();
+        lists.push(of_account);
+        for list in lists {
+            let page = owner.client.visit(&list).await;
             assert_eq!(page.attributes(".filters [name=q]", "maxlength"), ["100"]);
         }
     }
@@ -90,8 +96,10 @@ both! {
         let key = format!("/w/acme/api-keys/{}", owner.member_id);
         let team_members = format!("{team}/members");
         let account = format!("/a/{}", crate::world::account_id(&app, "acme").await);
+        let account_key = format!("{account}/api-keys/{}", owner.member_id);
         for (path, above) in [
             (format!("{account}/details"), account.as_str()),
+            (format!("{account_key}/rotation"), account_key.as_str()),
             (format!("{member}/roles"), member.as_str()),
             (format!("{member}/reactivation"), member.as_str()),
             (format!("/w/acme/ownership-offers/{}/acceptance", owner.member_id), "/w/acme"),

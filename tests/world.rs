@@ -508,6 +508,8 @@ pub struct Facts {
     /// The id of the account.
     pub account: String,
     pub account_people: Vec<AccountPersonFact>,
+    /// Ids of the keys of the account, each with whether it is a member of a workspace.
+    pub account_keys: Vec<(String, bool)>,
     /// Ids of the events that can be taken back.
     pub events: Vec<String>,
 }
@@ -645,13 +647,31 @@ impl Facts {
         let account = text(&rows[0], "account_id");
         let account_people = rows.iter().map(person).collect();
         let sql = format!(
+            "SELECT k.id, (SELECT COUNT(*) FROM members m WHERE m.api_key_id = k.id) AS places
+             FROM workspaces w JOIN api_keys k ON k.account_id = w.account_id
+             WHERE w.id = {id} AND k.revoked_at IS NULL"
+        );
+        let key = |row: &serde_json::Value| (text(row, "id"), row["places"] != 0);
+        let account_keys = app.rows(&sql).await.iter().map(key).collect();
+        let sql = format!(
             "SELECT id FROM audit_events WHERE workspace_id = {id}
              AND kind IN ('member.roles-changed', 'team.roles-changed', 'role.scopes-changed', 'permission.changed')
              ORDER BY seq DESC LIMIT 8"
         );
         let events = app.rows(&sql).await.iter().map(|row| text(row, "id")).collect();
         let teams = teams.into_values().collect();
-        Self { roles, custom, members, invitations, offer, teams, account, account_people, events }
+        Self {
+            roles,
+            custom,
+            members,
+            invitations,
+            offer,
+            teams,
+            account,
+            account_people,
+            account_keys,
+            events,
+        }
     }
 }
 

@@ -184,6 +184,10 @@ pub enum Event {
     ApiKeyRevoked {
         roles: Vec<String>,
     },
+    /// It may create workspaces in the account, or no more.
+    ApiKeyAdminChanged {
+        is_admin: bool,
+    },
     /// A user whom nobody invited: a service entered them.
     UserProvisioned {
         roles: Vec<String>,
@@ -338,6 +342,7 @@ impl Event {
             Self::ApiKeyRenamed { .. } => "api-key.renamed",
             Self::ApiKeyRotated { .. } => "api-key.rotated",
             Self::ApiKeyRevoked { .. } => "api-key.revoked",
+            Self::ApiKeyAdminChanged { .. } => "api-key.admin-changed",
             Self::UserProvisioned { .. } => "member.provisioned",
             Self::ExternalIdChanged { .. } => "member.external-id-changed",
             Self::ResourceRegistered { .. } => "resource.registered",

@@ -276,6 +276,44 @@ pub(super) trait Scoped {
     async fn first<R: FromQueryResult>(&self, sql: &str, values: Vec<Value>) -> Result<Option<R>, DbErr> {
         self.connection().first(sql, with_workspace(self.workspace_id(), values)).await
     }
+
+    /// A change of rows of this workspace, and of no other.
+    fn update<E: InWorkspace>(&self) -> UpdateMany<E>
+    where
+        Self: Scoped<Connection = DatabaseTransaction>,
+    {
+        E::update_many().filter(E::WORKSPACE.eq(self.workspace_id()))
+    }
+
+    /// A deletion of rows of this workspace, and of no other.
+    fn delete<E: InWorkspace>(&self) -> DeleteMany<E>
+    where
+        Self: Scoped<Connection = DatabaseTransaction>,
+    {
+        E::delete_many().filter(E::WORKSPACE.eq(self.workspace_id()))
+    }
+
+    /// Runs a change and answers how many rows it touched.
+    async fn apply(&self, change: impl Change) -> Result<u64, DbErr>
+    where
+        Self: Scoped<Connection = DatabaseTransaction>,
+    {
+        change.exec_on(self.connection()).await
+    }
+
+    /// Runs a change of one row that must be there.
+    ///
+    /// # Errors
+    /// [`Refused::Hidden`] where it is not, or belongs to another workspace.
+    async fn apply_to_one(&self, change: impl Change) -> Result<(), Refused>
+    where
+        Self: Scoped<Connection = DatabaseTransaction>,
+    {
+        match self.apply(change).await? {
+            1 => Ok(()),
+            _ => Err(Refused::Hidden),
+        }
+    }
 }
 
 fn with_workspace(workspace: Uuid, values: Vec<Value>) -> Vec<Value> {
@@ -517,7 +555,7 @@ impl Scoped for Transaction {
     }
 }
 
-/// What [`Transaction::apply`] runs.
+/// What [`Scoped::apply`] runs.
 pub(super) trait Change {
     async fn exec_on(self, tx: &DatabaseTransaction) -> Result<u64, DbErr>;
 }
@@ -541,21 +579,28 @@ struct ChainHead {
     audit_hash: Vec<u8>,
 }
 
+/// Locks a workspace until the end of the transaction, and reads the end of its chain.
+///
+/// # Errors
+/// [`Refused::Hidden`] where there is none.
+pub(super) async fn lock(tx: &DatabaseTransaction, workspace: Uuid) -> Result<Head, Refused> {
+    // The lock is a statement of its own: under READ COMMITTED a statement that waited for a row
+    // still sees every other table as it was before the wait.
+    let sql = match tx.get_database_backend() {
+        DbBackend::Postgres => {
+            "SELECT account_id, audit_seq, audit_hash FROM workspaces WHERE id = $1 FOR NO KEY UPDATE"
+        }
+        _ => "SELECT account_id, audit_seq, audit_hash FROM workspaces WHERE id = $1",
+    };
+    let chain: Option<ChainHead> = tx.first(sql, vec![workspace.into()]).await?;
+    let chain = chain.ok_or(Refused::Hidden)?;
+    Ok(Head { workspace, account: Some(chain.account_id), seq: chain.audit_seq, hash: chain.audit_hash })
+}
+
 impl Transaction {
     async fn lock(db: &Db, workspace: Uuid, origin: &Origin) -> Result<Self, Refused> {
         let tx = db.begin().await?;
-        // The lock is a statement of its own: under READ COMMITTED a statement that waited for a row
-        // still sees every other table as it was before the wait.
-        let sql = match tx.get_database_backend() {
-            DbBackend::Postgres => {
-                "SELECT account_id, audit_seq, audit_hash FROM workspaces WHERE id = $1 FOR NO KEY UPDATE"
-            }
-            _ => "SELECT account_id, audit_seq, audit_hash FROM workspaces WHERE id = $1",
-        };
-        let chain: Option<ChainHead> = tx.first(sql, vec![workspace.into()]).await?;
-        let chain = chain.ok_or(Refused::Hidden)?;
-        let account = Some(chain.account_id);
-        let head = Head { workspace, account, seq: chain.audit_seq, hash: chain.audit_hash };
+        let head = lock(&tx, workspace).await?;
         // The time is read under the lock, so that events are in the order of their times.
         Ok(Self { now: db.now_ms(), db: db.clone(), tx, head, origin: origin.clone() })
     }
@@ -568,32 +613,6 @@ impl Transaction {
     /// Inserts a row, which says itself to which workspace it belongs.
     pub(super) async fn insert<A: ActiveModelTrait>(&self, row: A) -> Result<(), DbErr> {
         A::Entity::insert(row).exec_without_returning(&self.tx).await.map(drop)
-    }
-
-    /// A change of rows of this workspace, and of no other.
-    pub(super) fn update<E: InWorkspace>(&self) -> UpdateMany<E> {
-        E::update_many().filter(E::WORKSPACE.eq(self.head.workspace))
-    }
-
-    /// A deletion of rows of this workspace, and of no other.
-    pub(super) fn delete<E: InWorkspace>(&self) -> DeleteMany<E> {
-        E::delete_many().filter(E::WORKSPACE.eq(self.head.workspace))
-    }
-
-    /// Runs a change and answers how many rows it touched.
-    pub(super) async fn apply(&self, change: impl Change) -> Result<u64, DbErr> {
-        change.exec_on(&self.tx).await
-    }
-
-    /// Runs a change of one row that must be there.
-    ///
-    /// # Errors
-    /// [`Refused::Hidden`] where it is not, or belongs to another workspace.
-    pub(super) async fn apply_to_one(&self, change: impl Change) -> Result<(), Refused> {
-        match self.apply(change).await? {
-            1 => Ok(()),
-            _ => Err(Refused::Hidden),
-        }
     }
 
     async fn commit<T>(mut self, actor: &AuditActor, recorded: Recorded<T>) -> Result<T, Refused> {

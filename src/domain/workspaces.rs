@@ -133,8 +133,8 @@ pub(super) async fn create_unlimited(
 pub const NOT_ADMIN: &str = "This key doesn't administer its account, so it can't make workspaces. An admin of the account can make one that does.";
 
 /// Founds a workspace in the account of a key that administers it. Its first Owner is a person of the
-/// account: `owner`, or else whoever answers for the key, which becomes an Owner beside them. The
-/// key's home stays where it is. Answers the workspace's id.
+/// account: `owner`, or else whoever answers for the key, which becomes an Owner beside them. It is the
+/// key's home only if that has none yet. Answers the workspace's id.
 ///
 /// # Errors
 /// [`Refused::NotAllowed`], [`Refused::Invalid`] on `slug` or `owner`, [`Conflict::NobodyAnswers`],

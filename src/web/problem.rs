@@ -141,8 +141,8 @@ pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
                 .link(here, "Back to the workspace")
         }
         Refused::NotAllowed(sentence) => {
-            Problem::new(StatusCode::FORBIDDEN, "This is not allowed", *sentence)
-                .link(here, "Back to the workspace")
+            let back = back(&here);
+            Problem::new(StatusCode::FORBIDDEN, "This is not allowed", *sentence).link(here, back)
         }
         Refused::WrongAddress(both) => {
             let sentence = format!(
@@ -242,8 +242,15 @@ fn conflicted(conflict: Conflict, here: String) -> Problem {
         Conflict::LastAdmin => problem.link(format!("{here}/people"), "Choose another admin"),
         Conflict::InWorkspaces(_) => problem.link(format!("{here}/people"), "Back to the people"),
         Conflict::KeyMade if !here.is_empty() => problem.link(format!("{here}/api-keys"), "See the keys"),
-        _ => problem.link(here, "Back to the workspace"),
+        _ => {
+            let back = back(&here);
+            problem.link(here, back)
+        }
     }
+}
+
+fn back(here: &str) -> &'static str {
+    if here.starts_with("/a/") { "Back to the account" } else { "Back to the workspace" }
 }
 
 /// The overview of the workspace that the request asked for.

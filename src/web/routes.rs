@@ -369,9 +369,9 @@ pub fn api_table() -> Vec<Route> {
 /// Every page, and every form on one.
 pub fn table() -> Vec<Route> {
     use pages::{
-        account, accounts, activity, api_docs, api_keys, bulk, health, invitation, invitations, me, members,
-        organization, overview, ownership, quick_start, resources, roles, security, sign_in, sign_up, teams,
-        workspaces,
+        account, account_keys, accounts, activity, api_docs, api_keys, bulk, health, invitation, invitations,
+        me, members, organization, overview, ownership, quick_start, resources, roles, security, sign_in,
+        sign_up, teams, workspaces,
     };
     vec![
         open_page("/healthz", health::alive),
@@ -416,6 +416,15 @@ pub fn table() -> Vec<Route> {
         account_post("/a/{account}/people/{user}/admin", accounts::appoint),
         account_page("/a/{account}/people/{user}/removal", accounts::removal),
         account_post("/a/{account}/people/{user}/removal", accounts::remove),
+        account_page("/a/{account}/api-keys", account_keys::index),
+        account_post("/a/{account}/api-keys", account_keys::create),
+        account_page("/a/{account}/api-keys/new", account_keys::new),
+        account_page("/a/{account}/api-keys/{key}", account_keys::show),
+        account_post("/a/{account}/api-keys/{key}/details", account_keys::rename),
+        account_post("/a/{account}/api-keys/{key}/administration", account_keys::administer),
+        account_post("/a/{account}/api-keys/{key}/rotation", account_keys::rotate),
+        account_page("/a/{account}/api-keys/{key}/revocation", account_keys::revocation),
+        account_post("/a/{account}/api-keys/{key}/revocation", account_keys::revoke),
         // A workspace.
         page("/w/{workspace}", perm::Membership, overview::show),
         page("/w/{workspace}/departure", perm::Membership, members::departure),

@@ -147,7 +147,10 @@ both! {
         let team = owner.client.post_form("/w/acme/teams", &[("name", "Team")]).await.location();
         let lead = format!("{team}/members/{}/lead", viewer.member_id);
         let account = format!("/a/{}", crate::world::account_id(&app, "acme").await);
-        let fields: [(String, &str, &str); 25] = [
+        let fields: [(String, &str, &str); 28] = [
+            (format!("{account}/api-keys"), "name", "&expiry=30"),
+            (format!("{account}/api-keys"), "expiry", "&name=Fine"),
+            (format!("{account}/api-keys"), "administers", "&name=Fine&expiry=30"),
             (format!("{account}/details"), "name", "&creation=admins"),
             (format!("{account}/details"), "creation", "&name=Fine"),
             (format!("{account}/people/{}/admin", viewer.user_id), "admin", ""),
@@ -222,8 +225,10 @@ both! {
         let owner = founder(&app).await;
         let account = format!("/a/{}", crate::world::account_id(&app, "acme").await);
         let people = format!("{account}/people");
-        let lists: [(&str, &[&str]); 9] = [
+        let keys = format!("{account}/api-keys");
+        let lists: [(&str, &[&str]); 10] = [
             (&account, &["after", "before"]),
+            (&keys, &["q", "after", "before"]),
             (&people, &["q", "show", "after", "before"]),
             ("/w/acme/members/new", &["q"]),
             ("/w/acme/api-keys", &["q", "after", "before"]),
@@ -259,6 +264,7 @@ both! {
             for path in [
                 account.as_str(),
                 &people,
+                &keys,
                 "/w/acme/members",
                 "/w/acme/members?sort=joined",
                 "/w/acme/members?sort=-active",

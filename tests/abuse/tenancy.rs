@@ -205,6 +205,34 @@ both! {
         page.assert_status(403).assert_says("Owner One");
     }
 
+    async fn an_account_with_the_keys_of_another_404_as_for_an_unknown_id(app: TestApp) {
+        let owner = founder(&app).await;
+        outsider(&app).await;
+        let (theirs, ..) = add_key(&app, "elsewhere", "Key", &["viewer"]).await;
+        let account = crate::world::account_id(&app, "acme").await;
+        let of_keys = |key: Uuid| {
+            let routes = routes::table().into_iter().filter(|route| route.path.starts_with("/a/{account}/api-keys/{key}"));
+            routes.map(move |route| {
+                let path = route.path.replace("{account}", &account.to_string()).replace("{key}", &key.to_string());
+                (route.method.as_str().parse::<Method>().unwrap(), path)
+            })
+        };
+        for ((method, path), (_, unknown)) in of_keys(theirs).zip(of_keys(Uuid::from_u128(77))) {
+            let fields: &[(&str, &str)] = match path.rsplit('/').next() {
+                Some("details") => &[("name", "Mine")],
+                Some("rotation") => &[("overlap", "0"), ("version", "0-test")],
+                _ => &[],
+            };
+            let ask = async |path: &str| match method == Method::GET {
+                true => owner.client.get(path).await,
+                false => owner.client.post_form(path, fields).await,
+            };
+            let page = ignored(&app, 404, ask(&path)).await;
+            let same = ignored(&app, 404, ask(&unknown)).await;
+            assert_eq!(page.html, same.html, "{method} {path}");
+        }
+    }
+
     async fn a_deleted_workspace_is_404_everywhere_its_slug_free_its_invitations_dead_its_record_kept(app: TestApp) {
         let owner = founder(&app).await;
         let viewer = member(&app, &owner, "viewer").await;

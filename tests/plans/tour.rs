@@ -535,6 +535,7 @@ impl<'a> Tour<'a> {
         self.post(&owner, &format!("{key}/revocation"), &[], 403).await;
         self.app.execute("UPDATE workspaces SET deleted_at = 1 WHERE slug = 'alone-7'").await;
         self.post(&owner, &format!("{key}/revocation"), &[], 303).await;
+        self.account_keys().await;
         let maker = format!("{HOME}/members/{}/removal", self.members[5]);
         self.get(&owner, &maker, 200).await;
         self.post(&owner, &maker, &[("keys", "revoke")], 303).await;
@@ -550,6 +551,35 @@ impl<'a> Tour<'a> {
         let columns = "workspace_id, kind, id, name, created_at";
         self.app.execute(&format!("INSERT INTO resources ({columns}) VALUES {}", rows.join(", "))).await;
         self.list("resources", "", &["type=site", "q=r-1", "q=Resource&type=record"]).await;
+    }
+
+    /// The keys of the account: listed, and one of them from its beginning to its end.
+    async fn account_keys(&mut self) {
+        let owner = self.owner.clone();
+        let base = format!("/a/{}/api-keys", crate::world::account_id(self.app, "seed-1").await);
+        for list in [base.clone(), format!("{base}?q=key")] {
+            let first = self.get(&owner, &list, 200).await;
+            let next = first.attributes("a[rel=next]", "href").pop().expect("more than one page");
+            let next = self.get(&owner, &next, 200).await;
+            let back = next.attributes("a[rel=prev]", "href").pop().expect("the page before");
+            self.get(&owner, &back, 200).await;
+        }
+        let page = self.get(&owner, &format!("{base}/new"), 200).await;
+        let made = owner.submit(&page, &base, &[("name", "Key of All"), ("administers", "yes")]).await;
+        self.note(made, 200);
+        let id = self.app.scalar_uuid("SELECT id FROM api_keys WHERE name = 'Key of All'").await;
+        let key = format!("{base}/{id}");
+        let page = self.get(&owner, &key, 200).await;
+        let rotated = owner.submit(&page, "/rotation", &[]).await;
+        self.note(rotated, 200);
+        self.post(&owner, &format!("{key}/details"), &[("name", "Key of Many")], 303).await;
+        self.post(&owner, &format!("{key}/administration"), &[], 303).await;
+        let fields = [("key", id.to_string()), ("role", "viewer".to_owned())];
+        let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+        self.post(&owner, &format!("{HOME}/api-keys/addition"), &fields, 303).await;
+        self.post(&owner, &format!("{key}/rotation"), &[("overlap", "0")], 403).await;
+        self.get(&owner, &format!("{key}/revocation"), 200).await;
+        self.post(&owner, &format!("{key}/revocation"), &[], 303).await;
     }
 
     /// What programs ask for that no page does.

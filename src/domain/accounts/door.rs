@@ -5,11 +5,12 @@ use super::{Account, Creation, SUSPENDED, change, not_admin};
 use crate::{
     domain::{
         Db, Refused,
-        audit::{self, Actor as AuditActor, Circumstances, Outcome, Recorded},
+        audit::{self, Actor as AuditActor, Circumstances, Event, Head, Outcome, Recorded, Target},
         db::Sql,
         identity::{Person, presence},
+        owners,
         readers::Readers,
-        scope::{Credential, Origin, Principal},
+        scope::{self, Credential, Origin, Principal},
     },
     entity::audit_event,
 };
@@ -140,7 +141,20 @@ impl AccountScope {
         self,
         change: impl AsyncFnOnce(&mut AccountWrite) -> Result<Recorded<T>, Refused>,
     ) -> Result<T, Refused> {
-        match self.attempt(change).await {
+        match self.attempt(None, change).await {
+            Err(refused) => Err(self.refuse(refused).await),
+            done => done,
+        }
+    }
+
+    /// The same for a change that reaches into the workspaces that a key is a member of, and is told in
+    /// the record of each. Nothing but the end of a key does.
+    pub(super) async fn write_reaching<T>(
+        self,
+        key: Uuid,
+        change: impl AsyncFnOnce(&mut AccountWrite) -> Result<Recorded<T>, Refused>,
+    ) -> Result<T, Refused> {
+        match self.attempt(Some(key), change).await {
             Err(refused) => Err(self.refuse(refused).await),
             done => done,
         }
@@ -148,10 +162,16 @@ impl AccountScope {
 
     async fn attempt<T>(
         &self,
+        reaching: Option<Uuid>,
         change: impl AsyncFnOnce(&mut AccountWrite) -> Result<Recorded<T>, Refused>,
     ) -> Result<T, Refused> {
         let account = self.actor.account.id;
         let tx = self.db.begin().await?;
+        // Before the account, as whoever comes into a workspace has locked that when they touch this.
+        let reached = match reaching {
+            Some(key) => reach(&tx, account, key).await?,
+            None => Vec::new(),
+        };
         lock(&tx, account).await?;
         // The time is read under the lock, so that events are in the order of their times.
         let now = self.db.now_ms();
@@ -161,18 +181,22 @@ impl AccountScope {
             tx.rollback().await?;
             return Err(verdict.explain(self.db.read(), account).await?);
         }
-        let mut write = AccountWrite { tx, actor };
+        let mut write = AccountWrite { db: self.db.clone(), tx, actor, now, reached };
         let done = match change(&mut write).await {
             Ok(recorded) => change::ensure_one_remains(&write).await.map(|()| recorded),
             Err(refused) => Err(refused),
         };
-        let AccountWrite { tx, actor } = write;
+        let AccountWrite { tx, actor, reached, .. } = write;
         match done {
             Ok(recorded) => {
                 let (value, entries) = recorded.into_parts();
                 let by = actor.audited();
                 let about =
                     Circumstances { actor: &by, origin: &self.origin, at: now, outcome: Outcome::Done };
+                for Reached { mut head, entries } in reached.into_iter().filter(Reached::is_changed) {
+                    owners::ensure_one_remains(&tx, head.workspace).await?;
+                    audit::append(&tx, &mut head, &about, &entries).await?;
+                }
                 audit::of_account(&tx, account, &about, &entries).await?;
                 tx.commit().await?;
                 Ok(value)
@@ -189,8 +213,39 @@ impl AccountScope {
 /// again.
 #[must_use = "a change is only kept by the commit at the end of AccountScope::write"]
 pub struct AccountWrite {
+    db: Db,
     tx: DatabaseTransaction,
     actor: Admin,
+    now: i64,
+    reached: Vec<Reached>,
+}
+
+/// A workspace that the change reaches into: locked, with what is told of it there.
+struct Reached {
+    head: Head,
+    entries: Vec<(Event, Target)>,
+}
+
+impl Reached {
+    fn is_changed(&self) -> bool {
+        !self.entries.is_empty()
+    }
+}
+
+/// Locks the workspaces of the account that a key is a member of, always in the same order.
+async fn reach(tx: &DatabaseTransaction, account: Uuid, key: Uuid) -> Result<Vec<Reached>, Refused> {
+    #[derive(FromQueryResult)]
+    struct Place {
+        id: Uuid,
+    }
+    let sql = "SELECT w.id FROM members m JOIN workspaces w ON w.id = m.workspace_id
+        WHERE m.api_key_id = $2 AND w.account_id = $1 ORDER BY w.id";
+    let places: Vec<Place> = tx.all(sql, vec![account.into(), key.into()]).await?;
+    let mut reached = Vec::with_capacity(places.len());
+    for place in places {
+        reached.push(Reached { head: scope::lock(tx, place.id).await?, entries: Vec::new() });
+    }
+    Ok(reached)
 }
 
 impl OfAccount for AccountWrite {
@@ -211,6 +266,31 @@ impl AccountWrite {
 
     pub(super) fn actor_id(&self) -> Uuid {
         self.actor.id()
+    }
+
+    pub(super) fn is_verified(&self) -> bool {
+        self.actor.person.is_verified
+    }
+
+    pub(super) fn db(&self) -> &Db {
+        &self.db
+    }
+
+    pub(super) fn now_ms(&self) -> i64 {
+        self.now
+    }
+
+    /// This workspace is locked with the account.
+    pub(super) fn has_reached(&self, workspace: Uuid) -> bool {
+        self.reached.iter().any(|reached| reached.head.workspace == workspace)
+    }
+
+    /// What is to be told in the record of one of them.
+    pub(super) fn tell<T>(&mut self, workspace: Uuid, recorded: Recorded<T>) {
+        let mut reached = self.reached.iter_mut();
+        if let Some(reached) = reached.find(|reached| reached.head.workspace == workspace) {
+            reached.entries.extend(recorded.into_parts().1);
+        }
     }
 
     /// Runs a change; answers how many rows it touched.

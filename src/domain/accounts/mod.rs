@@ -5,6 +5,7 @@
 
 mod change;
 mod door;
+pub mod keys;
 mod list;
 
 pub use change::{Appointed, Details, appoint, remove, update};

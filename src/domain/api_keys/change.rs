@@ -15,7 +15,8 @@ use crate::{
     random,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait,
+    FromQueryResult, QueryFilter,
 };
 use uuid::Uuid;
 
@@ -33,7 +34,7 @@ const ACCOUNT_ADMIN: &str =
 #[derive(Clone, Debug)]
 pub struct Wanted {
     pub name: Name,
-    /// Slugs of the roles that it gets in this workspace.
+    /// Slugs of the roles that it gets in this workspace; none for one that is made in the account.
     pub roles: Vec<String>,
     /// In milliseconds since 1970; `None` for never.
     pub expires_at: Option<i64>,
@@ -68,18 +69,26 @@ pub async fn maker(scope: &ReadScope<perm::ManageApiKeys>) -> Result<Maker, Refu
 }
 
 async fn look_at_maker(scope: &impl Scoped, actor: &Actor) -> Result<Maker, Refused> {
-    // Keys are never deleted, so that the number only grows.
-    let sql = "SELECT (SELECT COUNT(*) FROM api_keys k WHERE k.made_by = $1 AND k.account_id = $2) AS made,
-            EXISTS (SELECT 1 FROM account_people p
-                WHERE p.account_id = $2 AND p.user_id = $1 AND p.is_admin) AS administers";
-    let values = vec![actor.principal.answers().into(), actor.workspace.account_id.into()];
-    let maker: Option<Maker> = scope.connection().first(sql, values).await?;
-    let maker = maker.ok_or(Refused::Hidden)?;
+    let maker = maker_in(scope.connection(), actor.workspace.account_id, actor.principal.answers()).await?;
     Ok(match &actor.principal {
         Principal::User(_) => maker,
         // A key does not do what whoever answers for it may: only what it may itself.
         Principal::ApiKey(key) => Maker { administers: key.is_admin, ..maker },
     })
+}
+
+/// The same of a user in an account.
+pub(in crate::domain) async fn maker_in(
+    connection: &impl ConnectionTrait,
+    account: Uuid,
+    user: Uuid,
+) -> Result<Maker, Refused> {
+    // Keys are never deleted, so that the number only grows.
+    let sql = "SELECT (SELECT COUNT(*) FROM api_keys k WHERE k.made_by = $1 AND k.account_id = $2) AS made,
+            EXISTS (SELECT 1 FROM account_people p
+                WHERE p.account_id = $2 AND p.user_id = $1 AND p.is_admin) AS administers";
+    let maker: Option<Maker> = connection.first(sql, vec![user.into(), account.into()]).await?;
+    maker.ok_or(Refused::Hidden)
 }
 
 /// [`create`], from a form that knew of so many keys.
@@ -91,7 +100,7 @@ pub async fn create_once(
     wanted: &Wanted,
     known: i64,
 ) -> Result<Recorded<Made>, Refused> {
-    may_make_secrets(s.actor())?;
+    may_make_secrets(s.actor().principal.is_verified())?;
     if look_at_maker(s, s.actor()).await?.made != known {
         return Err(Conflict::KeyMade.into());
     }
@@ -100,8 +109,8 @@ pub async fn create_once(
 
 /// # Errors
 /// [`Refused::NotAllowed`] for who has not confirmed their address.
-pub fn may_make_secrets(actor: &Actor) -> Result<(), Refused> {
-    if actor.principal.is_verified() { Ok(()) } else { Err(Refused::NotAllowed(UNCONFIRMED)) }
+pub fn may_make_secrets(is_verified: bool) -> Result<(), Refused> {
+    if is_verified { Ok(()) } else { Err(Refused::NotAllowed(UNCONFIRMED)) }
 }
 
 /// Makes a key in this workspace's account and a member of this workspace, which it then means where a
@@ -114,25 +123,39 @@ pub async fn create(
     s: &mut WriteScope<perm::ManageApiKeys>,
     wanted: &Wanted,
 ) -> Result<Recorded<Made>, Refused> {
-    may_make_secrets(s.actor())?;
-    let now = s.now_ms();
-    if wanted.expires_at.is_some_and(|at| at <= now) {
-        return Err(Invalid::field("expires_at", "Choose a time that is still to come.").into());
-    }
+    may_make_secrets(s.actor().principal.is_verified())?;
     let all = s.actor().all_roles.clone();
     let roles = all.chosen(&wanted.roles)?;
     roles.iter().try_for_each(|role| s.actor().holdings.may_assign(&role.holdings))?;
     if wanted.is_admin && !look_at_maker(s, s.actor()).await?.administers {
         return Err(Refused::NotAllowed(ACCOUNT_ADMIN));
     }
-    let account = s.actor().workspace.account_id;
-    let live: Option<Count> = s
-        .connection()
-        .first(
-            "SELECT COUNT(*) AS keys FROM api_keys WHERE account_id = $1 AND revoked_at IS NULL",
-            vec![account.into()],
-        )
-        .await?;
+    let (account, made_by) = (s.actor().workspace.account_id, s.actor().principal.answers());
+    let made = insert(s.connection(), account, made_by, wanted, s.now_ms()).await?;
+    let ids: Vec<Uuid> = roles.iter().map(|role| role.id).collect();
+    members::join_key(s.open(), made.id, &made.name, made_by, &ids).await?;
+    let event =
+        Event::ApiKeyCreated { roles: roles::names(&roles), expires_at: wanted.expires_at.unwrap_or(0) };
+    let target = Target::new(TargetKind::ApiKey, made.id, made.name.clone());
+    Ok(Recorded::new(made, event, target))
+}
+
+/// Makes a key that is a member nowhere, without asking who does it.
+///
+/// # Errors
+/// [`Refused::Invalid`] on `expires_at` or `name`.
+pub(in crate::domain) async fn insert(
+    tx: &impl ConnectionTrait,
+    account: Uuid,
+    made_by: Uuid,
+    wanted: &Wanted,
+    now: i64,
+) -> Result<Made, Refused> {
+    if wanted.expires_at.is_some_and(|at| at <= now) {
+        return Err(Invalid::field("expires_at", "Choose a time that is still to come.").into());
+    }
+    let sql = "SELECT COUNT(*) AS keys FROM api_keys WHERE account_id = $1 AND revoked_at IS NULL";
+    let live: Option<Count> = tx.first(sql, vec![account.into()]).await?;
     if live.is_some_and(|live| live.keys >= MOST_KEYS) {
         let sentence = format!("The account has {MOST_KEYS} keys already. Revoke those that nobody uses.");
         return Err(Invalid::field("name", sentence).into());
@@ -143,21 +166,16 @@ pub async fn create(
         account_id: Set(account),
         name: Set(wanted.name.to_string()),
         is_admin: Set(wanted.is_admin),
-        home_id: Set(Some(s.workspace_id())),
-        made_by: Set(s.actor().principal.answers()),
+        home_id: Set(None),
+        made_by: Set(made_by),
         created_at: Set(now),
         expires_at: Set(wanted.expires_at),
         revoked_at: Set(None),
         last_used_at: Set(None),
     };
-    api_key::Entity::insert(row).exec_without_returning(s.connection()).await?;
-    let secret = new_secret(s.connection(), id, now).await?;
-    let ids: Vec<Uuid> = roles.iter().map(|role| role.id).collect();
-    members::join_key(s.open(), id, wanted.name.as_str(), s.actor().principal.answers(), &ids).await?;
-    let event =
-        Event::ApiKeyCreated { roles: roles::names(&roles), expires_at: wanted.expires_at.unwrap_or(0) };
-    let made = Made { id, name: wanted.name.to_string(), secret, overlap_ends_at: None };
-    Ok(Recorded::new(made, event, Target::new(TargetKind::ApiKey, id, wanted.name.to_string())))
+    api_key::Entity::insert(row).exec_without_returning(tx).await?;
+    let secret = new_secret(tx, id, now).await?;
+    Ok(Made { id, name: wanted.name.to_string(), secret, overlap_ends_at: None })
 }
 
 #[derive(FromQueryResult)]
@@ -226,8 +244,6 @@ pub async fn add(
     }
     let ids: Vec<Uuid> = roles.iter().map(|role| role.id).collect();
     members::join_key(s.open(), id, &key.name, s.actor().principal.answers(), &ids).await?;
-    let sql = "UPDATE api_keys SET home_id = $2 WHERE id = $1 AND home_id IS NULL";
-    s.connection().run(sql, vec![id.into(), s.workspace_id().into()]).await?;
     let event = Event::ApiKeyAdded { roles: roles::names(&roles) };
     Ok(Recorded::new(key.name.clone(), event, Target::new(TargetKind::ApiKey, id, key.name)))
 }
@@ -244,18 +260,32 @@ async fn held<P>(s: &WriteScope<P>, id: Uuid) -> Result<Held, Refused> {
     let row = present.one(s.connection()).await?.ok_or(Refused::Hidden)?;
     let all = s.actor().all_roles.clone();
     let member = Subject::load(s, &all, row.id).await?;
-    // Locked: of two who rotate or revoke it, the second finds what the first made of it. Its
-    // memberships come first, as for whoever removes one, which then touches the key.
-    if s.connection().get_database_backend() == DbBackend::Postgres {
+    let key = lock(s.connection(), id).await?;
+    Ok(Held { member, is_admin: key.is_admin })
+}
+
+/// A key that was not revoked.
+pub(in crate::domain) struct Live {
+    pub name: String,
+    pub is_admin: bool,
+}
+
+/// Locks a key: of two who rotate or revoke it, the second finds what the first made of it.
+///
+/// # Errors
+/// [`Conflict::KeyRevoked`].
+pub(in crate::domain) async fn lock(tx: &impl ConnectionTrait, id: Uuid) -> Result<Live, Refused> {
+    // Its memberships come first, as for whoever removes one, which then touches the key.
+    if tx.get_database_backend() == DbBackend::Postgres {
         let sql = "SELECT id FROM members WHERE api_key_id = $1 ORDER BY id FOR UPDATE";
-        s.connection().run(sql, vec![id.into()]).await?;
+        tx.run(sql, vec![id.into()]).await?;
     }
     let sql = "UPDATE api_keys SET revoked_at = revoked_at WHERE id = $1";
-    s.connection().run(sql, vec![id.into()]).await?;
+    tx.run(sql, vec![id.into()]).await?;
     let sql = "SELECT name, is_admin, revoked_at FROM api_keys WHERE id = $1";
-    let key: Option<KeyRow> = s.connection().first(sql, vec![id.into()]).await?;
+    let key: Option<KeyRow> = tx.first(sql, vec![id.into()]).await?;
     match key {
-        Some(key) if key.revoked_at.is_none() => Ok(Held { member, is_admin: key.is_admin }),
+        Some(key) if key.revoked_at.is_none() => Ok(Live { name: key.name, is_admin: key.is_admin }),
         _ => Err(Conflict::KeyRevoked.into()),
     }
 }
@@ -353,16 +383,29 @@ pub async fn rotate(
     id: Uuid,
     overlap_ms: i64,
 ) -> Result<Recorded<Made>, Refused> {
+    may_make_secrets(s.actor().principal.is_verified())?;
+    let key = held(s, id).await?;
+    key.may_be_taken_over(s, id).await?;
+    give_another_secret(s.connection(), id, key.member.name, s.now_ms(), overlap_ms).await
+}
+
+/// Gives a locked key another secret, without asking who does it.
+///
+/// # Errors
+/// [`Refused::Invalid`] on `overlap`.
+pub(in crate::domain) async fn give_another_secret(
+    tx: &impl ConnectionTrait,
+    id: Uuid,
+    name: String,
+    now: i64,
+    overlap_ms: i64,
+) -> Result<Recorded<Made>, Refused> {
     if !(0..=MOST_OVERLAP).contains(&overlap_ms) {
         return Err(Invalid::field("overlap", "The old secret can go on for seven days at most.").into());
     }
-    may_make_secrets(s.actor())?;
-    let key = held(s, id).await?;
-    key.may_be_taken_over(s, id).await?;
-    let (now, ends) = (s.now_ms(), s.now_ms() + overlap_ms);
-    replace_secret(s.connection(), id, now, ends).await?;
-    let secret = new_secret(s.connection(), id, now).await?;
-    let name = key.member.name;
+    let ends = now + overlap_ms;
+    replace_secret(tx, id, now, ends).await?;
+    let secret = new_secret(tx, id, now).await?;
     let event = Event::ApiKeyRotated { overlap_ends_at: ends };
     let made = Made { id, name: name.clone(), secret, overlap_ends_at: Some(ends) };
     Ok(Recorded::new(made, event, Target::new(TargetKind::ApiKey, id, name)))
@@ -380,12 +423,23 @@ pub async fn rotate_seen(
 ) -> Result<Recorded<Made>, Refused> {
     // Under the lock of the key, which [`rotate`] then has already.
     held(s, id).await?;
-    let sql = format!("SELECT {NEWEST} AS newest FROM api_keys k WHERE k.id = $1");
-    let now: Option<Newest> = s.connection().first(&sql, vec![id.into()]).await?;
-    if now.and_then(|now| now.newest).as_deref() != Some(seen) {
-        return Err(Conflict::Changed.into());
-    }
+    must_be_newest(s.connection(), id, seen).await?;
     rotate(s, id, overlap_ms).await
+}
+
+/// # Errors
+/// [`Conflict::Changed`] where this secret is not the newest of a locked key.
+pub(in crate::domain) async fn must_be_newest(
+    tx: &impl ConnectionTrait,
+    id: Uuid,
+    seen: &str,
+) -> Result<(), Refused> {
+    let sql = format!("SELECT {NEWEST} AS newest FROM api_keys k WHERE k.id = $1");
+    let now: Option<Newest> = tx.first(&sql, vec![id.into()]).await?;
+    match now.and_then(|now| now.newest).as_deref() == Some(seen) {
+        true => Ok(()),
+        false => Err(Conflict::Changed.into()),
+    }
 }
 
 #[derive(FromQueryResult)]
@@ -421,11 +475,21 @@ pub async fn revoke(s: &mut WriteScope<perm::ManageApiKeys>, id: Uuid) -> Result
 async fn put_an_end<P>(s: &WriteScope<P>, id: Uuid) -> Result<Recorded<String>, Refused> {
     let key = held(s, id).await?;
     key.may_be_taken_over(s, id).await?;
-    let (now, name) = (s.now_ms(), key.member.name.clone());
-    let roles = key.member.role_names();
-    members::end(s, &key.member).await?;
-    end(s.connection(), id, now).await?;
-    let event = Event::ApiKeyRevoked { roles };
+    let told = take_out(s, id, &key.member, s.now_ms()).await?;
+    end(s.connection(), id, s.now_ms()).await?;
+    Ok(told)
+}
+
+/// Takes a key that ends out of a workspace, and tells it there. Answers its name.
+pub(in crate::domain) async fn take_out(
+    at: &impl Scoped<Connection = DatabaseTransaction>,
+    id: Uuid,
+    member: &Subject,
+    now: i64,
+) -> Result<Recorded<String>, Refused> {
+    members::end(at, member, now).await?;
+    let name = member.name.clone();
+    let event = Event::ApiKeyRevoked { roles: member.role_names() };
     Ok(Recorded::new(name.clone(), event, Target::new(TargetKind::ApiKey, id, name)))
 }
 
@@ -477,14 +541,23 @@ pub async fn rename(
 ) -> Result<Recorded<String>, Refused> {
     let key = held(s, id).await?;
     key.may_be_taken_over(s, id).await?;
-    let before = key.member.name;
+    call(s.connection(), id, key.member.name, name).await
+}
+
+/// Calls a locked key otherwise, without asking who does it.
+pub(in crate::domain) async fn call(
+    tx: &impl ConnectionTrait,
+    id: Uuid,
+    before: String,
+    name: &Name,
+) -> Result<Recorded<String>, Refused> {
     if before == name.as_str() {
         return Ok(Recorded::unchanged(before));
     }
     let sql = "UPDATE api_keys SET name = $2 WHERE id = $1";
-    s.connection().run(sql, vec![id.into(), name.as_str().into()]).await?;
+    tx.run(sql, vec![id.into(), name.as_str().into()]).await?;
     let sql = "UPDATE members SET listed_as = $2 WHERE api_key_id = $1";
-    s.connection().run(sql, vec![id.into(), members::listed_as(name.as_str(), "").into()]).await?;
+    tx.run(sql, vec![id.into(), members::listed_as(name.as_str(), "").into()]).await?;
     let event = Event::ApiKeyRenamed { name_before: before, name_after: name.to_string() };
     Ok(Recorded::new(name.to_string(), event, Target::new(TargetKind::ApiKey, id, name.to_string())))
 }

@@ -76,7 +76,7 @@ impl Listed {
 }
 
 /// The newest secret of the key `k`, as a column: when it was made, and its last characters.
-pub(super) const NEWEST: &str = "(SELECT s.created_at || '-' || s.hint FROM api_key_secrets s
+pub(in crate::domain) const NEWEST: &str = "(SELECT s.created_at || '-' || s.hint FROM api_key_secrets s
         WHERE s.api_key_id = k.id ORDER BY s.created_at DESC LIMIT 1)";
 
 /// The columns of a [`Row`], in the order of its fields.

@@ -7,11 +7,15 @@
 mod change;
 mod list;
 
+pub(super) use change::{
+    Live, call, end, give_another_secret, insert, keep_secret, lock, maker_in, must_be_newest, new_secret,
+    revoke_made_by, take_out,
+};
 pub use change::{
     MOST_OVERLAP, Made, Maker, Wanted, add, create, create_once, maker, may_make_secrets, rename, revoke,
     rotate, rotate_seen, version, version_under_lock, why_not,
 };
-pub(super) use change::{keep_secret, new_secret, revoke_made_by};
+pub(super) use list::NEWEST;
 pub use list::{Filter, Listed, Listing, Waiting, list, look, made_by, waiting};
 
 use super::{

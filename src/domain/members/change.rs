@@ -232,7 +232,8 @@ pub(in crate::domain) async fn join(
     enter(open, row, roles).await
 }
 
-/// Makes a key a member with these roles, without asking who does it. Answers the membership's id.
+/// Makes a key a member with these roles, without asking who does it. The workspace is its home, if it
+/// has no other. Answers the membership's id.
 pub(in crate::domain) async fn join_key(
     open: &Transaction,
     key: Uuid,
@@ -248,7 +249,10 @@ pub(in crate::domain) async fn join_key(
         listed_as: Set(listed_as(name, "")),
         ..arriving(open)
     };
-    enter(open, row, roles).await
+    let id = enter(open, row, roles).await?;
+    let sql = "UPDATE api_keys SET home_id = $2 WHERE id = $1 AND home_id IS NULL";
+    open.tx.run(sql, vec![key.into(), open.workspace_id().into()]).await?;
+    Ok(id)
 }
 
 fn arriving(open: &Transaction) -> member::ActiveModel {
@@ -403,7 +407,7 @@ async fn set_status<P>(s: &WriteScope<P>, id: Uuid, to: &str, from: &str) -> Res
 pub async fn remove(s: &mut WriteScope<perm::RemoveMembers>, id: Uuid) -> Result<Recorded<String>, Refused> {
     let member = manageable(s, id).await?;
     not_oneself(s, &member).await?;
-    let invitations_cancelled = end(s, &member).await?;
+    let invitations_cancelled = end(s, &member, s.now_ms()).await?;
     let event = Event::MemberRemoved { roles: member.role_names(), invitations_cancelled };
     Ok(Recorded::new(member.name.clone(), event, member.target()))
 }
@@ -471,7 +475,7 @@ fn after<T>(first: Recorded<Vec<String>>, second: Recorded<T>) -> Recorded<(T, u
 pub async fn leave(s: &mut WriteScope<perm::Membership>) -> Result<Recorded<()>, Refused> {
     let all = s.actor().all_roles.clone();
     let member = Subject::load(s, &all, s.actor().member_id).await?;
-    let invitations_cancelled = end(s, &member).await?;
+    let invitations_cancelled = end(s, &member, s.now_ms()).await?;
     let event = Event::MemberLeft { roles: member.role_names(), invitations_cancelled };
     Ok(Recorded::new((), event, member.target()))
 }
@@ -487,16 +491,18 @@ async fn manageable<P>(s: &WriteScope<P>, id: Uuid) -> Result<Subject, Refused> 
 }
 
 /// Deletes the membership and cancels what it sent. Answers how many invitations that were.
-pub(in crate::domain) async fn end<P>(s: &WriteScope<P>, member: &Subject) -> Result<i64, Refused> {
+pub(in crate::domain) async fn end(
+    at: &impl Scoped<Connection = DatabaseTransaction>,
+    member: &Subject,
+    now: i64,
+) -> Result<i64, Refused> {
     use invitation::Column;
-    let sent = s.open().update::<invitation::Entity>();
+    let sent = at.update::<invitation::Entity>();
     let sent = match (member.user_id, member.api_key_id) {
         (Some(user), _) => sent.filter(Column::InviterId.eq(user)).filter(Column::InviterKeyId.is_null()),
         (None, key) => sent.filter(Column::InviterKeyId.eq(key)),
     };
-    let cancelled = s.open().apply(ended(sent, "cancelled", s.now_ms())).await?;
-    s.open()
-        .apply_to_one(s.open().delete::<member::Entity>().filter(member::Column::Id.eq(member.id)))
-        .await?;
+    let cancelled = at.apply(ended(sent, "cancelled", now)).await?;
+    at.apply_to_one(at.delete::<member::Entity>().filter(member::Column::Id.eq(member.id))).await?;
     Ok(i64::try_from(cancelled).unwrap_or(0))
 }

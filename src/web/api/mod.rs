@@ -186,7 +186,7 @@ pub(super) fn named_workspace(req: &HttpRequest) -> Result<Option<String>, Refus
 
 /// What a key is told that is at home nowhere and names no workspace.
 pub(super) fn homeless() -> Refused {
-    let sentence = "This key is at home in no workspace. Say which one you mean, as in ?workspace=acme.";
+    let sentence = "This key is at home in no workspace. Say which one you mean, as in ?workspace=acme. If it is a member of none yet, somebody who manages API keys in a workspace adds it there.";
     Invalid::field(WORKSPACE, sentence).into()
 }
 

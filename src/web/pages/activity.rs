@@ -257,6 +257,12 @@ impl Told {
                 },
             ),
             Event::ApiKeyRevoked { roles } => Self { before: roles.clone(), ..plain("revoked the API key") },
+            Event::ApiKeyAdminChanged { is_admin: true } => {
+                with("changed the API key", "which may create workspaces now".into())
+            }
+            Event::ApiKeyAdminChanged { is_admin: false } => {
+                with("changed the API key", "which may create no workspaces any more".into())
+            }
             Event::MemberAdded { roles, was_invited } => Self {
                 detail: match was_invited {
                     true => "from the account; the invitation to them is answered by that".into(),

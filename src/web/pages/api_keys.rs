@@ -3,7 +3,7 @@
 
 use super::{Neighbours, activity};
 use crate::{
-    clock::DAY,
+    clock::{DAY, HOUR},
     domain::{
         Conflict, Invalid, Name, Refused,
         api_keys::{self, Filter, Listed, Made, Maker, Waiting, Wanted},
@@ -116,8 +116,10 @@ pub async fn index(cx: Authorized<perm::ReadApiKeys, Query<ListQuery>>) -> Answe
     Ok(view.html_as(status, &page))
 }
 
-/// Values of the choice when a key expires, with labels and notes.
-const EXPIRIES: [(&str, &str, &str); 5] = [
+/// A choice when a key expires: its value, label and note.
+pub(super) type Expiry = (&'static str, &'static str, &'static str);
+
+pub(super) const EXPIRIES: [Expiry; 5] = [
     ("30", "In 30 days", ""),
     ("90", "In 90 days", ""),
     ("365", "In a year", ""),
@@ -149,28 +151,35 @@ impl Details {
     fn read(&self, now: i64) -> Result<Wanted, Refused> {
         check(self)?;
         let name = Name::parse(&self.name).map_err(|complaint| Invalid::field("name", complaint))?;
-        let is_admin = match self.administers.as_str() {
-            "" => false,
-            "yes" => true,
-            _ => return Err(Invalid::field("administers", "Tick it, or leave it.").into()),
-        };
-        Ok(Wanted { name, roles: self.role.clone(), expires_at: self.expires_at(now)?, is_admin })
+        let is_admin = administers(&self.administers)?;
+        let expires_at = expires_at(&self.expiry, &self.expires_at, now)?;
+        Ok(Wanted { name, roles: self.role.clone(), expires_at, is_admin })
     }
+}
 
-    fn expires_at(&self, now: i64) -> Result<Option<i64>, Refused> {
-        let day = activity::date("expires_at", &self.expires_at)?;
-        match (self.expiry.as_str(), day) {
-            ("date", Some(midnight)) => Ok(Some(midnight + DAY)),
-            ("date", None) => Err(Invalid::field("expires_at", "Enter the last day.").into()),
-            (_, Some(_)) => {
-                Err(Invalid::field("expires_at", "Choose “On a day” too, or leave this empty.").into())
-            }
-            ("never", None) => Ok(None),
-            (days, None) => match EXPIRIES.iter().find(|(value, ..)| *value == days) {
-                Some((value, ..)) => Ok(value.parse().ok().map(|days: i64| now + days * DAY)),
-                None => Err(Invalid::field("expiry", "Choose when the key expires.").into()),
-            },
+/// The box that makes a key one that administers the account.
+pub(super) fn administers(ticked: &str) -> Result<bool, Refused> {
+    match ticked {
+        "" => Ok(false),
+        "yes" => Ok(true),
+        _ => Err(Invalid::field("administers", "Tick it, or leave it.").into()),
+    }
+}
+
+/// The end of a key, from the choice and the day that were sent.
+pub(super) fn expires_at(choice: &str, day: &str, now: i64) -> Result<Option<i64>, Refused> {
+    let day = activity::date("expires_at", day)?;
+    match (choice, day) {
+        ("date", Some(midnight)) => Ok(Some(midnight + DAY)),
+        ("date", None) => Err(Invalid::field("expires_at", "Enter the last day.").into()),
+        (_, Some(_)) => {
+            Err(Invalid::field("expires_at", "Choose “On a day” too, or leave this empty.").into())
         }
+        ("never", None) => Ok(None),
+        (days, None) => match EXPIRIES.iter().find(|(value, ..)| *value == days) {
+            Some((value, ..)) => Ok(value.parse().ok().map(|days: i64| now + days * DAY)),
+            None => Err(Invalid::field("expiry", "Choose when the key expires.").into()),
+        },
     }
 }
 
@@ -184,7 +193,7 @@ struct New<'a> {
     choices: Vec<(Assignable, bool)>,
     /// There is a role that the viewer may give.
     may_give: bool,
-    expiries: [(&'static str, &'static str, &'static str); 5],
+    expiries: [Expiry; 5],
     errors: Errors,
 }
 
@@ -205,7 +214,7 @@ fn choices<P: Access>(scope: &ReadScope<P>, ticked: &[String]) -> (Vec<(Assignab
 
 pub async fn new(cx: Authorized<perm::ManageApiKeys>) -> Answer {
     let (scope, view, ()) = cx.into_parts();
-    if let Err(refused) = api_keys::may_make_secrets(scope.actor()) {
+    if let Err(refused) = api_keys::may_make_secrets(scope.actor().principal.is_verified()) {
         return Err(scope.refuse(refused).await);
     }
     blank(&view, &scope, StatusCode::OK, &Details::blank(), Errors::default()).await
@@ -255,36 +264,48 @@ pub async fn create(cx: Authorized<perm::ManageApiKeys, Form<Details>>) -> Answe
 
 #[derive(Template)]
 #[template(path = "api_keys/secret.html")]
-struct SecretPage<'a> {
+struct SecretPage {
     chrome: Chrome,
     base: String,
-    name: &'a str,
+    told: Told,
+}
+
+/// A secret, and what is said with it. No page is drawn with it but the one that answers its form.
+pub(super) struct Told {
+    pub name: String,
     /// The key itself is new, and not its secret alone.
-    is_new: bool,
-    secret: &'a str,
-    curl: String,
+    pub is_new: bool,
+    pub secret: String,
+    pub curl: String,
     /// Until when the secret before holds; `None` where it is over.
-    overlap: Option<When>,
+    pub overlap: Option<When>,
     /// Where to go on.
-    done: String,
+    pub done: String,
+}
+
+impl Told {
+    pub(super) fn new(view: &View, made: &Made, done: String) -> Self {
+        let (now, secret) = (view.now(), made.secret.expose());
+        let url = &view.app.settings.origin;
+        Self {
+            curl: format!("curl -H \"Authorization: Bearer {secret}\" {url}/api/sso/v1/apikeys/self"),
+            overlap: made.overlap_ends_at.filter(|ends| *ends > now).map(|ends| When::new(ends, now)),
+            is_new: made.overlap_ends_at.is_none(),
+            secret: secret.to_owned(),
+            name: made.name.clone(),
+            done,
+        }
+    }
 }
 
 /// The page that answers the form itself: nothing that could be read again carries the secret to
 /// another one. It is `no-store`, and a reload asks for the form, which is good for one key only.
 fn told<P: Access>(view: &View, scope: &ReadScope<P>, made: Made) -> HttpResponse {
-    let (now, secret) = (scope.now_ms(), made.secret.expose());
-    let url = &view.app.settings.origin;
-    let curl = format!("curl -H \"Authorization: Bearer {secret}\" {url}/api/sso/v1/apikeys/self");
-    let overlap = made.overlap_ends_at.filter(|ends| *ends > now).map(|ends| When::new(ends, now));
+    let done = home_of(view, scope, made.id);
     view.html(&SecretPage {
         chrome: view.chrome("api-keys"),
         base: view.at("/api-keys"),
-        name: &made.name,
-        is_new: made.overlap_ends_at.is_none(),
-        secret,
-        curl,
-        overlap,
-        done: home_of(view, scope, made.id),
+        told: Told::new(view, &made, done),
     })
 }
 
@@ -367,7 +388,7 @@ pub async fn add(cx: Authorized<perm::ManageApiKeys, Form<Added>>) -> Answer {
 }
 
 /// How long the secret before may go on, in hours.
-const OVERLAPS: [(i64, &str); 4] =
+pub(super) const OVERLAPS: [(i64, &str); 4] =
     [(0, "No longer: it ends now"), (1, "1 hour"), (24, "24 hours"), (168, "7 days")];
 
 #[derive(Template)]
@@ -459,15 +480,20 @@ async fn again(
 #[serde(deny_unknown_fields, default)]
 pub struct Called {
     #[validate(custom(function = "checks::name"))]
-    name: String,
+    pub(super) name: String,
+}
+
+impl Called {
+    pub(super) fn read(&self) -> Result<Name, Invalid> {
+        check(self)?;
+        Name::parse(&self.name).map_err(|complaint| Invalid::field("name", complaint))
+    }
 }
 
 pub async fn rename(cx: Authorized<perm::ManageApiKeys, (Target, Form<Called>)>) -> Answer {
     let (scope, view, (Target(id), Form(form))) = cx.into_parts();
     let before = scope.again();
-    let name = check(&form)
-        .and_then(|()| Name::parse(&form.name).map_err(|complaint| Invalid::field("name", complaint)));
-    let done = match name {
+    let done = match form.read() {
         Ok(name) => scope.write(async |s| api_keys::rename(s, id, &name).await).await,
         Err(invalid) => Err(invalid.into()),
     };
@@ -489,26 +515,35 @@ pub struct Rotation {
     /// In hours.
     overlap: String,
     /// Which secret was the newest when the form was drawn.
-    version: String,
+    pub(super) version: String,
 }
+
+impl Rotation {
+    /// How long the secret before goes on, in milliseconds.
+    pub(super) fn overlap(&self) -> Result<i64, Invalid> {
+        let hours = OVERLAPS.iter().map(|(hours, _)| *hours).find(|hours| hours.to_string() == self.overlap);
+        hours
+            .map(|hours| hours * HOUR)
+            .ok_or_else(|| Invalid::field("overlap", "Choose how long the present secret goes on."))
+    }
+}
+
+/// What is said where somebody was faster, or the page was loaded again: no third secret for that.
+pub(super) const ROTATED: &str = "The key has been given another secret since you opened this page, which was shown then. Whoever did not keep it makes another.";
 
 pub async fn rotate(cx: Authorized<perm::ManageApiKeys, (Target, Form<Rotation>)>) -> Answer {
     let (scope, view, (Target(id), Form(form))) = cx.into_parts();
     let before = scope.again();
-    let hours = OVERLAPS.iter().map(|(hours, _)| *hours).find(|hours| hours.to_string() == form.overlap);
-    let done = match hours {
-        Some(hours) => {
-            let overlap = hours * crate::clock::HOUR;
+    let done = match form.overlap() {
+        Ok(overlap) => {
             scope.write(async |s| api_keys::rotate_seen(s, id, &form.version, overlap).await).await
         }
-        None => Err(Invalid::field("overlap", "Choose how long the present secret goes on.").into()),
+        Err(invalid) => Err(invalid.into()),
     };
     match done {
         Ok(made) => Ok(told(&view, &before, made)),
-        // Somebody was faster, or the page was loaded again: no third secret for that.
         Err(Refused::Conflict(Conflict::Changed)) => {
-            let problem = "The key has been given another secret since you opened this page, which was shown then. Whoever did not keep it makes another.".to_owned();
-            let said = Said { problem, ..Said::default() };
+            let said = Said { problem: ROTATED.to_owned(), ..Said::default() };
             again(&view, before, id, StatusCode::CONFLICT, said, Conflict::Changed).await
         }
         Err(Refused::Invalid(invalid)) => {

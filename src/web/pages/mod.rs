@@ -1,6 +1,7 @@
 //! Handlers, a noun a file: read the input, call one function of `domain`, draw the answer.
 
 pub(super) mod account;
+pub(super) mod account_keys;
 pub(super) mod accounts;
 pub(super) mod activity;
 pub(super) mod api_docs;
