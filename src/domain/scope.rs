@@ -739,6 +739,8 @@ struct Row {
     key_account_id: Option<Uuid>,
     made_by: Option<Uuid>,
     is_key_admin: Option<bool>,
+    key_expires_at: Option<i64>,
+    is_outgoing: Option<bool>,
     workspace_id: Option<Uuid>,
     account_id: Option<Uuid>,
     slug: Option<String>,
@@ -788,7 +790,7 @@ macro_rules! admission {
         admission!(
             "s.id AS proof_id, s.last_seen_at, u.id AS principal_id, u.name AS principal_name, u.email,
                 u.email_verified_at IS NOT NULL AS is_verified, NULL AS key_account_id, NULL AS made_by,
-                NULL AS is_key_admin",
+                NULL AS is_key_admin, NULL AS key_expires_at, NULL AS is_outgoing",
             "sessions s JOIN users u ON u.id = s.user_id AND u.suspended_at IS NULL",
             $workspace,
             "m.user_id = u.id",
@@ -800,7 +802,8 @@ macro_rules! admission {
         admission!(
             "k.id AS proof_id, COALESCE(k.last_used_at, 0) AS last_seen_at, k.id AS principal_id,
                 k.name AS principal_name, NULL AS email, u.email_verified_at IS NOT NULL AS is_verified,
-                k.account_id AS key_account_id, k.made_by, k.is_admin AS is_key_admin",
+                k.account_id AS key_account_id, k.made_by, k.is_admin AS is_key_admin,
+                k.expires_at AS key_expires_at, s.expires_at IS NOT NULL AS is_outgoing",
             "api_key_secrets s JOIN api_keys k ON k.id = s.api_key_id JOIN users u ON u.id = k.made_by",
             $workspace,
             "m.api_key_id = k.id",
@@ -881,6 +884,8 @@ impl Row {
                 is_admin: self.is_key_admin.unwrap_or_default(),
                 made_by,
                 is_verified: self.is_verified,
+                expires_at: self.key_expires_at,
+                is_outgoing: self.is_outgoing.unwrap_or_default(),
             }),
             _ => Principal::User(Person {
                 session_id: self.proof_id,

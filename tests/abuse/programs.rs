@@ -246,4 +246,50 @@ both! {
         let seen = tag(&path).await;
         api.send(Method::DELETE, &path, None, &[("if-match", seen.as_str())]).await.with_status(204);
     }
+
+    async fn a_secret_that_is_being_replaced_outlives_nothing(app: TestApp) {
+        founder(&app).await;
+        let (key, _, old) = add_key(&app, "acme", "Robot", &["owner"]).await;
+        let api = Api::new(&app, &old);
+        let rotation = format!("/api/sso/v1/apikeys/{key}/rotation");
+        let made = api.post(&rotation, &json!({"overlap_seconds": 3600})).await.with_status(200).body;
+        let new = api.with(made["api_key"].as_str());
+        let before = app.snapshot(TENANT_TABLES).await;
+        api.post(&rotation, &json!({})).await.with_status(403);
+        api.post("/api/sso/v1/apikeys", &json!({"name": "Another"})).await.with_status(403);
+        assert!(app.snapshot(TENANT_TABLES).await == before);
+        // For all else it is good until its end.
+        api.get("/api/sso/v1/members").await.with_status(200);
+        new.post("/api/sso/v1/apikeys", &json!({"name": "Another"})).await.with_status(201);
+    }
+
+    async fn a_key_that_expires_makes_none_that_goes_on(app: TestApp) {
+        founder(&app).await;
+        let (key, _, secret) = add_key(&app, "acme", "Robot", &["owner"]).await;
+        let (api, end) = (Api::new(&app, &secret), app.clock.now_ms() + 60_000);
+        app.execute(&format!("UPDATE api_keys SET expires_at = {end} WHERE id = {}", app.id(key))).await;
+        let before = app.snapshot(TENANT_TABLES).await;
+        for expires_at in [json!(null), json!(end + 1)] {
+            let new = json!({"name": "Another", "expires_at": expires_at});
+            api.post("/api/sso/v1/apikeys", &new).await.with_status(422);
+        }
+        assert!(app.snapshot(TENANT_TABLES).await == before);
+        api.post("/api/sso/v1/apikeys", &json!({"name": "Another", "expires_at": end})).await.with_status(201);
+    }
+
+    async fn a_key_has_another_tag_when_it_holds_something_else(app: TestApp) {
+        founder(&app).await;
+        let api = workspace_key(&app, "acme", &["owner"]).await;
+        let (key, robot, _) = add_key(&app, "acme", "Robot", &["viewer"]).await;
+        let path = format!("/api/sso/v1/apikeys/{key}");
+        let tag = async || api.get(&path).await.with_status(200).header("etag").unwrap().to_owned();
+        let seen = tag().await;
+        api.patch(&format!("/api/sso/v1/members/{robot}"), &json!({"roles": ["editor"]})).await.with_status(200);
+        assert_ne!(tag().await, seen);
+        let before = app.snapshot(TENANT_TABLES).await;
+        api.send(Method::DELETE, &path, None, &[("if-match", seen.as_str())]).await.with_status(412);
+        assert!(app.snapshot(TENANT_TABLES).await == before);
+        let now = tag().await;
+        api.send(Method::DELETE, &path, None, &[("if-match", now.as_str())]).await.with_status(204);
+    }
 }

@@ -1,13 +1,16 @@
 //! Making, adding, rotating and revoking keys.
 
-use super::list::{Listed, MADE_HERE, MadeHere, NEWEST};
+use super::{
+    ApiKey,
+    list::{Listed, MADE_HERE, MadeHere, NEWEST},
+};
 use crate::{
     clock::HOUR,
     domain::{
         Conflict, Db, Event, Invalid, Name, Purpose, Recorded, Refused, Target, TargetKind, Token,
         db::Sql,
         members::{self, Subject},
-        roles,
+        roles::{self, Role},
         scope::{Actor, Found, Principal, ReadScope, Scoped, WriteScope},
     },
     entity::{api_key, api_key_secret, member},
@@ -27,6 +30,7 @@ pub const MOST_OVERLAP: i64 = 7 * 24 * HOUR;
 /// Why nobody with an unconfirmed address makes keys.
 pub const UNCONFIRMED: &str = "Confirm your e-mail address first: a key acts in your name. The link is in the message that we sent you.";
 const ELSEWHERE: &str = "This key is also a member of a workspace in which your roles don't reach that far. Remove it from this workspace instead, or ask an admin of the account.";
+const OUTGOING: &str = "Another secret takes the place of this one, so it makes no keys and gives none another secret. Use the new one.";
 const ACCOUNT_ADMIN: &str =
     "This key administers the account. Only an admin of the account makes, renames, rotates or revokes one.";
 
@@ -100,7 +104,7 @@ pub async fn create_once(
     wanted: &Wanted,
     known: i64,
 ) -> Result<Recorded<Made>, Refused> {
-    may_make_secrets(s.actor().principal.is_verified())?;
+    may_hand_on(&s.actor().principal)?;
     if look_at_maker(s, s.actor()).await?.made != known {
         return Err(Conflict::KeyMade.into());
     }
@@ -113,6 +117,17 @@ pub fn may_make_secrets(is_verified: bool) -> Result<(), Refused> {
     if is_verified { Ok(()) } else { Err(Refused::NotAllowed(UNCONFIRMED)) }
 }
 
+/// # Errors
+/// As [`may_make_secrets`]; [`Refused::NotAllowed`] for a secret that another takes the place of: whoever
+/// found it would else outlive it.
+fn may_hand_on(principal: &Principal) -> Result<(), Refused> {
+    may_make_secrets(principal.is_verified())?;
+    match principal {
+        Principal::ApiKey(key) if key.is_outgoing => Err(Refused::NotAllowed(OUTGOING)),
+        _ => Ok(()),
+    }
+}
+
 /// Makes a key in this workspace's account and a member of this workspace, which it then means where a
 /// request names none.
 ///
@@ -123,12 +138,18 @@ pub async fn create(
     s: &mut WriteScope<perm::ManageApiKeys>,
     wanted: &Wanted,
 ) -> Result<Recorded<Made>, Refused> {
-    may_make_secrets(s.actor().principal.is_verified())?;
+    may_hand_on(&s.actor().principal)?;
     let all = s.actor().all_roles.clone();
     let roles = all.chosen(&wanted.roles)?;
     roles.iter().try_for_each(|role| s.actor().holdings.may_assign(&role.holdings))?;
     if wanted.is_admin && !look_at_maker(s, s.actor()).await?.administers {
         return Err(Refused::NotAllowed(ACCOUNT_ADMIN));
+    }
+    if let Principal::ApiKey(ApiKey { expires_at: Some(end), .. }) = s.actor().principal
+        && wanted.expires_at.is_none_or(|at| at > end)
+    {
+        let sentence = "A key that expires makes none that goes on after it. Choose an earlier end.";
+        return Err(Invalid::field("expires_at", sentence).into());
     }
     let (account, made_by) = (s.actor().workspace.account_id, s.actor().principal.answers());
     let made = insert(s.connection(), account, made_by, wanted, s.now_ms()).await?;
@@ -383,7 +404,7 @@ pub async fn rotate(
     id: Uuid,
     overlap_ms: i64,
 ) -> Result<Recorded<Made>, Refused> {
-    may_make_secrets(s.actor().principal.is_verified())?;
+    may_hand_on(&s.actor().principal)?;
     let key = held(s, id).await?;
     key.may_be_taken_over(s, id).await?;
     give_another_secret(s.connection(), id, key.member.name, s.now_ms(), overlap_ms).await
@@ -517,9 +538,10 @@ pub(in crate::domain) async fn end(tx: &impl ConnectionTrait, id: Uuid, now: i64
     Ok(())
 }
 
-/// Stands for what a key is called.
-pub fn version(id: Uuid, name: &str) -> String {
-    roles::fingerprint(id.as_bytes(), [name])
+/// Stands for what a key is called and holds here.
+pub fn version(id: Uuid, name: &str, roles: &[Role]) -> String {
+    let slugs = roles.iter().map(|role| role.slug.as_str());
+    roles::fingerprint(id.as_bytes(), std::iter::once(name).chain(slugs))
 }
 
 /// The same for a key of this workspace, as it is under the lock.
@@ -527,7 +549,8 @@ pub fn version(id: Uuid, name: &str) -> String {
 /// # Errors
 /// [`Refused::Hidden`], [`Conflict::KeyRevoked`].
 pub async fn version_under_lock(s: &WriteScope<perm::ManageApiKeys>, id: Uuid) -> Result<String, Refused> {
-    Ok(version(id, &held(s, id).await?.member.name))
+    let member = held(s, id).await?.member;
+    Ok(version(id, &member.name, &member.roles))
 }
 
 /// Calls a key otherwise, in every list that it is in.

@@ -40,6 +40,10 @@ pub struct ApiKey {
     pub made_by: Uuid,
     /// The address of that user was confirmed.
     pub is_verified: bool,
+    /// In milliseconds since 1970; `None` for never.
+    pub expires_at: Option<i64>,
+    /// The secret that was shown is the one that another takes the place of.
+    pub is_outgoing: bool,
 }
 
 #[derive(FromQueryResult)]
@@ -52,6 +56,8 @@ struct KeyRow {
     is_verified: bool,
     last_used_at: Option<i64>,
     home_id: Option<Uuid>,
+    expires_at: Option<i64>,
+    is_outgoing: bool,
 }
 
 /// Whose secret is this? One SQL statement; no workspace is asked for.
@@ -68,6 +74,7 @@ pub async fn who(db: &Db, credential: &Credential) -> Result<ApiKey, Refused> {
 /// As [`who`].
 pub async fn who_at_home(db: &Db, credential: &Credential) -> Result<(ApiKey, Option<Uuid>), Refused> {
     let sql = "SELECT k.id, k.name, k.account_id, k.is_admin, k.made_by, k.last_used_at, k.home_id,
+            k.expires_at, s.expires_at IS NOT NULL AS is_outgoing,
             u.email_verified_at IS NOT NULL AS is_verified
         FROM api_key_secrets s JOIN api_keys k ON k.id = s.api_key_id JOIN users u ON u.id = k.made_by
         JOIN accounts a ON a.id = k.account_id AND a.suspended_at IS NULL
@@ -83,6 +90,8 @@ pub async fn who_at_home(db: &Db, credential: &Credential) -> Result<(ApiKey, Op
         is_admin: row.is_admin,
         made_by: row.made_by,
         is_verified: row.is_verified,
+        expires_at: row.expires_at,
+        is_outgoing: row.is_outgoing,
     };
     presence::seen(db, &Principal::ApiKey(key.clone()), None, row.last_used_at.unwrap_or(0));
     Ok((key, row.home_id))

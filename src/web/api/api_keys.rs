@@ -14,7 +14,7 @@ use crate::{
         paging::Position,
         scope::WriteScope,
     },
-    policy::perm,
+    policy::{BuiltIn, perm},
     web::{
         form::Target,
         guard::{Called, Keyed, Public},
@@ -99,6 +99,10 @@ pub struct KeyBody {
     hint: String,
     status: Status,
     is_expired: bool,
+    /// For good, and everywhere.
+    is_revoked: bool,
+    /// It may create workspaces in the account.
+    is_account_admin: bool,
     /// Slugs of its roles.
     roles: Vec<String>,
     /// Who answers for it.
@@ -124,6 +128,8 @@ impl From<Listed> for KeyBody {
             hint: key.hint,
             status: Status::of(key.is_active && !key.is_revoked),
             is_expired: key.is_expired,
+            is_revoked: key.is_revoked,
+            is_account_admin: key.is_admin,
             roles: key.roles.into_iter().map(|role| role.slug).collect(),
             maker: key.maker,
             maker_left: key.maker_left,
@@ -157,7 +163,7 @@ pub async fn index(cx: Called<perm::ReadApiKeys, Query<Asked>>) -> Said<Found<Pa
 
 pub async fn show(cx: Called<perm::ReadApiKeys, Target>) -> Said<Tagged<KeyBody>> {
     let key = api_keys::look(&cx.scope, cx.input.0).await?;
-    Ok(Tagged { version: api_keys::version(key.id, &key.name), body: key.into() })
+    Ok(Tagged { version: api_keys::version(key.id, &key.name, &key.roles), body: key.into() })
 }
 
 /// A key of the account that is no member of the workspace yet.
@@ -184,14 +190,19 @@ pub struct NewKey {
     #[schema(schema_with = spec::name)]
     name: String,
     /// Slugs of its roles in the workspace, which becomes its home.
-    #[schema(schema_with = spec::roles)]
-    roles: Vec<String>,
+    #[schema(schema_with = spec::maybe_roles)]
+    roles: Option<Vec<String>>,
     /// Milliseconds since 1970; never, if it is left out.
     #[schema(schema_with = spec::maybe_moment)]
     expires_at: Option<i64>,
     /// It may create workspaces in the account; for who administers it.
     #[serde(default)]
     is_account_admin: bool,
+}
+
+/// The role that a key gets if nobody says which.
+fn viewer() -> Vec<String> {
+    vec![BuiltIn::Viewer.slug().to_owned()]
 }
 
 /// A key with its secret, which is told this once.
@@ -222,7 +233,7 @@ pub async fn create(cx: Called<perm::ManageApiKeys, Json<NewKey>>) -> Said<Secre
     }
     let wanted = Wanted {
         name: input::name(&new.name)?,
-        roles: new.roles,
+        roles: new.roles.unwrap_or_else(viewer),
         expires_at: new.expires_at,
         is_admin: new.is_account_admin,
     };
@@ -250,12 +261,15 @@ pub async fn update(
 ) -> Said<Tagged<KeyChanged>> {
     let (Target(id), seen, Json(change)) = cx.input;
     let name = input::name(&change.name)?;
+    let mut version = String::new();
     let change = async |s: &mut WriteScope<perm::ManageApiKeys>| {
         seen.check(&api_keys::version_under_lock(s, id).await?)?;
-        api_keys::rename(s, id, &name).await
+        let renamed = api_keys::rename(s, id, &name).await?;
+        version = api_keys::version_under_lock(s, id).await?;
+        Ok::<_, Refused>(renamed)
     };
     let name = cx.scope.write(change).await?;
-    Ok(Tagged { version: api_keys::version(id, &name), body: KeyChanged { id, name } })
+    Ok(Tagged { version, body: KeyChanged { id, name } })
 }
 
 /// How a key gets another secret.
@@ -276,9 +290,13 @@ pub async fn rotate(
     Ok(Secret(Found(made.into())))
 }
 
-pub async fn revoke(cx: Called<perm::ManageApiKeys, Target>) -> Said<Done> {
-    let Target(id) = cx.input;
-    cx.scope.write(async |s| api_keys::revoke(s, id).await).await?;
+pub async fn revoke(cx: Called<perm::ManageApiKeys, (Target, IfMatch)>) -> Said<Done> {
+    let (Target(id), seen) = cx.input;
+    let change = async |s: &mut WriteScope<perm::ManageApiKeys>| {
+        seen.check(&api_keys::version_under_lock(s, id).await?)?;
+        api_keys::revoke(s, id).await
+    };
+    cx.scope.write(change).await?;
     Ok(Done)
 }
 
@@ -286,13 +304,14 @@ pub async fn revoke(cx: Called<perm::ManageApiKeys, Target>) -> Said<Done> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyAddition {
-    #[schema(schema_with = spec::roles)]
-    roles: Vec<String>,
+    #[schema(schema_with = spec::maybe_roles)]
+    roles: Option<Vec<String>>,
 }
 
 pub async fn add(cx: Called<perm::ManageApiKeys, (Target, Json<KeyAddition>)>) -> Said<Created<KeyChanged>> {
     let (Target(id), Json(addition)) = cx.input;
-    let name = match cx.scope.write(async |s| api_keys::add(s, id, &addition.roles).await).await {
+    let roles = addition.roles.unwrap_or_else(viewer);
+    let name = match cx.scope.write(async |s| api_keys::add(s, id, &roles).await).await {
         // A form chooses it from a list; here it stands in the address.
         Err(Refused::Invalid(invalid)) if invalid.of("key").is_some() => return Err(Refused::Hidden),
         done => done?,
