@@ -269,12 +269,14 @@ both! {
         let (api, end) = (Api::new(&app, &secret), app.clock.now_ms() + 60_000);
         app.execute(&format!("UPDATE api_keys SET expires_at = {end} WHERE id = {}", app.id(key))).await;
         let before = app.snapshot(TENANT_TABLES).await;
-        for expires_at in [json!(null), json!(end + 1)] {
-            let new = json!({"name": "Another", "expires_at": expires_at});
-            api.post("/api/sso/v1/apikeys", &new).await.with_status(422);
-        }
+        let new = |expires_at: Value| json!({"name": "Another", "roles": ["viewer"], "expires_at": expires_at});
+        api.post("/api/sso/v1/apikeys", &new(json!(end + 1))).await.with_status(422);
         assert!(app.snapshot(TENANT_TABLES).await == before);
-        api.post("/api/sso/v1/apikeys", &json!({"name": "Another", "expires_at": end})).await.with_status(201);
+        for expires_at in [json!(null), json!(end)] {
+            api.post("/api/sso/v1/apikeys", &new(expires_at)).await.with_status(201);
+        }
+        let made = format!("SELECT COUNT(*) FROM api_keys WHERE name = 'Another' AND expires_at = {end}");
+        assert_eq!(app.scalar_i64(&made).await, 2);
     }
 
     async fn a_key_has_another_tag_when_it_holds_something_else(app: TestApp) {

@@ -128,6 +128,18 @@ fn may_hand_on(principal: &Principal) -> Result<(), Refused> {
     }
 }
 
+/// When a new key ends. One that is made by a key goes on no longer than that.
+fn lasting(maker: &Principal, wanted: Option<i64>) -> Result<Option<i64>, Invalid> {
+    match (maker, wanted) {
+        (Principal::ApiKey(ApiKey { expires_at: Some(end), .. }), Some(at)) if at > *end => {
+            let sentence = "A key that expires makes none that goes on after it. Choose an earlier end.";
+            Err(Invalid::field("expires_at", sentence))
+        }
+        (Principal::ApiKey(ApiKey { expires_at, .. }), None) => Ok(*expires_at),
+        (_, wanted) => Ok(wanted),
+    }
+}
+
 /// Makes a key in this workspace's account and a member of this workspace, which it then means where a
 /// request names none.
 ///
@@ -145,14 +157,9 @@ pub async fn create(
     if wanted.is_admin && !look_at_maker(s, s.actor()).await?.administers {
         return Err(Refused::NotAllowed(ACCOUNT_ADMIN));
     }
-    if let Principal::ApiKey(ApiKey { expires_at: Some(end), .. }) = s.actor().principal
-        && wanted.expires_at.is_none_or(|at| at > end)
-    {
-        let sentence = "A key that expires makes none that goes on after it. Choose an earlier end.";
-        return Err(Invalid::field("expires_at", sentence).into());
-    }
+    let wanted = Wanted { expires_at: lasting(&s.actor().principal, wanted.expires_at)?, ..wanted.clone() };
     let (account, made_by) = (s.actor().workspace.account_id, s.actor().principal.answers());
-    let made = insert(s.connection(), account, made_by, wanted, s.now_ms()).await?;
+    let made = insert(s.connection(), account, made_by, &wanted, s.now_ms()).await?;
     let ids: Vec<Uuid> = roles.iter().map(|role| role.id).collect();
     members::join_key(s.open(), made.id, &made.name, made_by, &ids).await?;
     let event =

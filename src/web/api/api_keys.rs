@@ -192,7 +192,7 @@ pub struct NewKey {
     /// Slugs of its roles in the workspace, which becomes its home.
     #[schema(schema_with = spec::maybe_roles)]
     roles: Option<Vec<String>>,
-    /// Milliseconds since 1970; never, if it is left out.
+    /// Milliseconds since 1970. If it is left out: never, or when the key that asks does.
     #[schema(schema_with = spec::maybe_moment)]
     expires_at: Option<i64>,
     /// It may create workspaces in the account; for who administers it.
