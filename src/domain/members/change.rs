@@ -84,6 +84,11 @@ impl Subject {
         self.roles.iter().map(|role| role.name.clone()).collect()
     }
 
+    /// As [`version_under_lock`].
+    fn version(&self) -> String {
+        version(self.id, self.is_active, self.own.iter().map(|role| role.slug.as_str()))
+    }
+
     pub(in crate::domain) fn is_owner(&self) -> bool {
         self.roles.iter().any(|role| role.is_owner)
     }
@@ -99,8 +104,9 @@ pub struct RolesChanged {
     pub name: String,
     pub before: Vec<String>,
     pub after: Vec<String>,
-    /// Slugs of the roles before, for an Undo.
+    /// Slugs of the roles before, for an Undo, and the version after, which it must name.
     pub undo: Vec<String>,
+    pub version: String,
     /// The member had other roles before. Names alone would not tell: two roles may have the same.
     pub is_change: bool,
 }
@@ -115,6 +121,19 @@ pub async fn change_roles(
     id: Uuid,
     to: &[String],
 ) -> Result<Recorded<RolesChanged>, Refused> {
+    change_roles_seen(s, id, to, "").await
+}
+
+/// The same for somebody who saw the member at this version; empty for any.
+///
+/// # Errors
+/// As [`change_roles`], and [`Conflict::Changed`] where it would take back what somebody else did since.
+pub async fn change_roles_seen(
+    s: &mut WriteScope<perm::UpdateMemberRoles>,
+    id: Uuid,
+    to: &[String],
+    seen: &str,
+) -> Result<Recorded<RolesChanged>, Refused> {
     let all = s.actor().all_roles.clone();
     let member = Subject::load(s, &all, id).await?;
     let wanted = all.chosen(to)?;
@@ -124,10 +143,14 @@ pub async fn change_roles(
         before: member.own.iter().map(|role| role.name.clone()).collect(),
         after: roles::names(&wanted),
         undo: member.own.iter().map(|role| role.slug.clone()).collect(),
+        version: version(id, member.is_active, wanted.iter().map(|role| role.slug.as_str())),
         is_change: !member.own.iter().map(|role| role.id).eq(wanted.iter().map(|role| role.id)),
     };
     if !changed.is_change {
         return Ok(Recorded::unchanged(changed));
+    }
+    if !seen.is_empty() && seen != member.version() {
+        return Err(Conflict::Changed.into());
     }
     // What is new comes first: an Owner who only changes another role is an Owner throughout.
     for role in wanted.iter().filter(|role| member.own.iter().all(|held| held.id != role.id)) {
@@ -356,8 +379,7 @@ pub async fn reactivate(
 /// [`Refused::Hidden`] where this workspace has no such member.
 pub async fn version_under_lock<P>(s: &WriteScope<P>, id: Uuid) -> Result<String, Refused> {
     let all = s.actor().all_roles.clone();
-    let member = Subject::load(s, &all, id).await?;
-    Ok(version(id, member.is_active, member.own.iter().map(|role| role.slug.as_str())))
+    Ok(Subject::load(s, &all, id).await?.version())
 }
 
 /// Stands for a member's own roles and status. The roles come in the workspace's order.

@@ -389,6 +389,8 @@ pub struct Detail {
     /// Slugs of the roles that are the member's own; they may hold others through a team.
     pub own: Vec<String>,
     pub teams: Vec<Place>,
+    /// What the customer's own applications call them.
+    pub external_id: Option<String>,
     pub roles: Vec<Assignable>,
     /// Invitations that this member sent and nobody answered yet.
     pub invitations: i64,
@@ -438,6 +440,7 @@ struct Around {
     invitations: i64,
     offers: i64,
     own: Option<String>,
+    external_id: Option<String>,
     teams: Option<String>,
 }
 
@@ -463,7 +466,7 @@ where
                 AND n.inviter_key_id = m.api_key_id AND n.expires_at > $3) AS invitations,
             (SELECT COUNT(*) FROM ownership_offers f WHERE f.workspace_id = $1 AND f.status = 'pending'
                 AND f.expires_at > $3) AS offers,
-            {OWN_ROLES} AS own, {teams} AS teams
+            {OWN_ROLES} AS own, m.external_id, {teams} AS teams
         FROM members m WHERE m.workspace_id = $1 AND m.id = $4"
     );
     let values = vec![row.user_id.into(), scope.now_ms().into(), id.into()];
@@ -478,6 +481,7 @@ where
     Ok(Detail {
         own: around.own.unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect(),
         teams: teams.into_iter().map(place).collect(),
+        external_id: around.external_id,
         member: row.seen_by(scope.actor(), all, around.owners),
         roles: roles::choices(all, &scope.actor().holdings),
         invitations: around.invitations,
