@@ -111,7 +111,7 @@ fn operation(path: &str, method: &str, told: &Value, origin: &str) -> Operation 
         place: text(parameter, "in").to_owned(),
         kind: kind(&parameter["schema"]),
         is_required: parameter["required"] == true,
-        about: text(parameter, "description").to_owned(),
+        about: text(parameter, "description").replace('`', ""),
     };
     let body = &told["requestBody"]["content"]["application/json"]["schema"];
     let answered = |(status, answer): (&String, &Value)| {
@@ -137,8 +137,8 @@ fn operation(path: &str, method: &str, told: &Value, origin: &str) -> Operation 
 
 /// The schema that this refers to, or itself; of some, the first that is not null.
 fn resolved(schema: &Value) -> &Value {
-    let some = list(&schema["anyOf"]).chain(list(&schema["oneOf"]));
-    if let Some(first) = some.filter(|one| one["type"] != "null").next() {
+    let mut some = list(&schema["anyOf"]).chain(list(&schema["oneOf"]));
+    if let Some(first) = some.find(|one| one["type"] != "null") {
         return resolved(first);
     }
     match schema["$ref"].as_str().and_then(|at| at.rsplit('/').next()) {
@@ -167,7 +167,7 @@ fn fields(way: &str, schema: &Value) -> Vec<Field> {
                 .map(|field| Field { is_required: field.is_required && is_required, ..field })
                 .collect();
         }
-        let about = text(field, "description").to_owned();
+        let about = text(field, "description").replace('`', "");
         vec![Field { name, place: String::new(), kind: kind(field), is_required, about }]
     });
     inherited.chain(own).collect()
