@@ -9,6 +9,7 @@ pub mod domain;
 pub mod entity;
 pub mod mail;
 pub mod policy;
+mod private;
 mod random;
 pub mod startup;
 pub mod web;

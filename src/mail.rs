@@ -3,12 +3,13 @@
 use crate::{
     config::{Config, Mail},
     domain::outbox::Outgoing,
+    private,
 };
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
     message::{
-        Mailbox,
-        header::{ContentType, MIME_VERSION_1_0},
+        Body, Mailbox,
+        header::{ContentTransferEncoding, ContentType, MIME_VERSION_1_0},
     },
 };
 use secrecy::ExposeSecret;
@@ -54,7 +55,7 @@ impl Mailer {
         let from = config.mail_from.clone().unwrap_or_else(|| format!("Bailiwick <no-reply@{domain}>"));
         let way = match &config.mail {
             Mail::File(folder) => {
-                std::fs::create_dir_all(folder)?;
+                private::make_folder(folder)?;
                 Way::File(folder.clone())
             }
             Mail::Smtp(url) => {
@@ -80,7 +81,7 @@ impl Mailer {
             .message_id(Some(format!("<{}@{}>", message.id, self.host)))
             .header(MIME_VERSION_1_0)
             .header(ContentType::TEXT_PLAIN)
-            .body(message.body.clone())
+            .body(body(&message.body, matches!(self.way, Way::File(_))))
             .map_err(|error| error.to_string())?;
         match &self.way {
             Way::Smtp(transport) => transport.send(letter).await.map(drop).map_err(|error| error.to_string()),
@@ -89,13 +90,31 @@ impl Mailer {
                 let path = folder.join(format!("{}.eml", message.id));
                 let aside = folder.join(format!(".{}.part", message.id));
                 let written = async {
-                    tokio::fs::write(&aside, letter.formatted()).await?;
+                    private::write(&aside, &letter.formatted()).await?;
                     tokio::fs::rename(&aside, &path).await
                 };
                 written.await.map_err(|error: std::io::Error| error.to_string())
             }
         }
     }
+}
+
+/// Lines as they were written, where that is legal: a link that is cut in two can't be copied out of the
+/// file. The library would encode what is longer than 76 characters, as every link is. What is not
+/// ASCII goes as it is only where no server must be asked whether it takes that.
+fn body(text: &str, takes_8bit: bool) -> Body {
+    /// RFC 5322, without the line's end.
+    const LONGEST: usize = 998;
+    let text = text.replace("\r\n", "\n");
+    let is_plain = |line: &str| line.len() <= LONGEST && !line.contains(['\r', '\0']);
+    if !text.split('\n').all(is_plain) || !(takes_8bit || text.is_ascii()) {
+        return Body::new(text);
+    }
+    let encoding = match text.is_ascii() {
+        true => ContentTransferEncoding::SevenBit,
+        false => ContentTransferEncoding::EightBit,
+    };
+    Body::dangerous_pre_encoded(text.replace('\n', "\r\n").into_bytes(), encoding)
 }
 
 /// A subject that is read as it is written. The library encodes what is not ASCII, but passes on what
@@ -120,7 +139,22 @@ fn literal(subject: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::literal;
+    use super::{body, literal};
+    use lettre::message::header::ContentTransferEncoding::{EightBit, SevenBit};
+
+    #[test]
+    fn a_body_is_left_as_it_is_where_that_is_legal() {
+        let link = format!("Größe: http://localhost/{}\nnext\r\n", "x".repeat(200));
+        let whole = body(&link, true);
+        assert_eq!(whole.encoding(), EightBit);
+        assert_eq!(whole.into_vec(), link.replace("\r\n", "\n").replace('\n', "\r\n").into_bytes());
+        assert_eq!(body(&link.replace("Größe", "Size"), false).encoding(), SevenBit);
+        for coded in [body(&link, false), body(&"x".repeat(999), true), body("a\rb", true)] {
+            assert!(!matches!(coded.encoding(), SevenBit | EightBit));
+            let lines = coded.into_vec();
+            assert!(lines.split(|byte| *byte == b'\n').all(|line| line.len() <= 998 && line.is_ascii()));
+        }
+    }
 
     #[test]
     fn only_what_looks_encoded_is_encoded_in_words_of_bounded_length() {

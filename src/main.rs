@@ -4,7 +4,7 @@ use bailiwick::{
     clock::Clock,
     config::Config,
     domain::{Db, chain, demo, seed},
-    startup::{Application, StartupError},
+    startup::{self, Application, StartupError},
 };
 use clap::{Parser, Subcommand};
 use std::{io::IsTerminal, process::ExitCode};
@@ -108,7 +108,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
                 config.database_url = DEMO_DATABASE.to_owned();
             }
             let past = Clock::manual(Clock::system().now_ms() - demo::PAST);
-            let db = Db::open(&config, String::new(), past).await?;
+            let db = Db::open(&config, startup::shown_url(&config)?, past).await?;
             let welcome = demo::demo(&db).await?;
             db.close().await;
             serve(config, Some(welcome)).await

@@ -5,7 +5,7 @@ use crate::{
     config::Config,
     domain::{Db, OpenError, outbox},
     mail::{Mailer, MailerError},
-    web,
+    private, web,
 };
 use actix_web::{
     App, HttpServer,
@@ -18,7 +18,7 @@ use actix_web::{
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha512};
 use std::{
-    io,
+    io::{self, Write},
     net::{SocketAddr, TcpListener},
     path::PathBuf,
     time::Duration,
@@ -242,6 +242,14 @@ impl RootSpanBuilder for RequestLog {
     }
 }
 
+/// Where people will reach it that is served by these settings, without a slash at the end.
+///
+/// # Errors
+/// [`StartupError::PublicUrl`].
+pub fn shown_url(config: &Config) -> Result<String, StartupError> {
+    Ok(public_url(config, config.bind)?.as_str().trim_end_matches('/').to_owned())
+}
+
 fn public_url(config: &Config, address: SocketAddr) -> Result<Url, StartupError> {
     let url = match &config.public_url {
         Some(url) => url.clone(),
@@ -277,22 +285,13 @@ fn kept_secret(config: &Config) -> Result<SecretString, StartupError> {
     match std::fs::read_to_string(&path) {
         Ok(text) => Ok(text.into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            std::fs::create_dir_all(&config.data_dir).map_err(failed)?;
+            private::make_folder(&config.data_dir).map_err(failed)?;
             let text = hex::encode(crate::random::bytes::<32>());
-            write_private(&path, &text).map_err(failed)?;
+            private::new_file(&path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed)?;
             Ok(text.into())
         }
         Err(error) => Err(failed(error)),
     }
-}
-
-fn write_private(path: &std::path::Path, text: &str) -> io::Result<()> {
-    use std::io::Write;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(text.as_bytes())
 }
 
 /// Sends what waits in the outbox, one message at a time.

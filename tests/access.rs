@@ -447,6 +447,26 @@ both! {
         let foreign = owner.get(&undo(world.elsewhere.event)).await.with_status(404);
         assert_eq!(foreign.html, owner.get(&undo(UNKNOWN)).await.with_status(404).html);
     }
+
+    async fn the_undo_of_one_half_of_a_step_tells_of_the_other(app: TestApp) {
+        let owner = founder(&app).await.client;
+        let page = owner.visit("/w/acme/roles/editor").await;
+        let form = page.form("/scopes");
+        let mut fields: Vec<_> = form.values("permission").into_iter().map(|held| ("permission", held)).collect();
+        fields.extend([("permission", "invite:members"), ("scopes", "ship:it")]);
+        owner.submit(&page, "/scopes", &fields).await.assert_status(303);
+        let event = async |kind: &str| {
+            app.scalar_uuid(&format!("SELECT id FROM audit_events WHERE kind = '{kind}'")).await
+        };
+        for kind in ["role.scopes-changed", "permission.changed"] {
+            let page = owner.visit(&format!("/w/acme/activity/{}/undo", event(kind).await)).await;
+            page.assert_says("What else was changed in the same step is 1 entry of the activity by itself");
+        }
+        let page = owner.visit("/w/acme/roles/editor").await;
+        owner.submit(&page, "/scopes", &[("scopes", "ship:that")]).await.assert_status(303);
+        let alone = newest_event(&app, "acme").await;
+        owner.visit(&format!("/w/acme/activity/{alone}/undo")).await.assert_silent_about("in the same step");
+    }
 }
 
 /// The version that a form for this change would carry now.

@@ -7,6 +7,48 @@ use bailiwick::{
     domain::{Db, chain, demo},
 };
 
+/// Runs the demo by the program itself until it listens. Answers what it said.
+async fn welcome(settings: &[(&str, &str)]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, log) = (free_port(), folder.path().join("said"));
+    let mut demo = program::command(folder.path())
+        .arg("demo")
+        .env("BAILIWICK_BIND", format!("127.0.0.1:{port}"))
+        .envs(settings.iter().copied())
+        .stdout(std::fs::File::create(&log).unwrap())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let started = std::time::Instant::now();
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() && started.elapsed().as_secs() < 120 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    demo.kill().unwrap();
+    demo.wait().unwrap();
+    std::fs::read_to_string(&log).unwrap().replace(&format!("http://127.0.0.1:{port}"), "http://here")
+}
+
+#[test]
+fn every_command_that_the_demo_prints_says_where_to() {
+    run(async {
+        for (settings, at) in [
+            (&[][..], "http://here/"),
+            (&[("BAILIWICK_PUBLIC_URL", "https://access.example.com")], "https://access.example.com/"),
+        ] {
+            let said = welcome(settings).await;
+            let commands: Vec<&str> = said.lines().filter(|line| line.starts_with("curl")).collect();
+            assert_eq!(commands.len(), 3, "{said}");
+            let address =
+                |command: &str| command.split(' ').find(|word| word.contains("/api/")).map(str::to_owned);
+            for command in commands {
+                assert!(address(command).is_some_and(|address| address.starts_with(at)), "{command}");
+            }
+            assert!(said.contains("for trying only"), "{said}");
+        }
+    });
+}
+
 both! {
     async fn the_demo_shows_something_on_every_page_and_its_chain_holds(app: TestApp) {
         let past = Clock::manual(app.clock.now_ms() - demo::PAST);

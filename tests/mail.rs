@@ -234,6 +234,22 @@ both! {
         }
     }
 
+    // Breaks without `body(…)` or `private::write` in src/mail.rs, or `make_private` in domain/db.rs.
+    async fn files_hold_their_links_in_one_piece_and_are_for_nobody_else(app: TestApp) {
+        let (name, message) = ("Größe One", "Grüße, und willkommen.");
+        sign_up(&app, name, OWNER, PASSWORD, "acme").await;
+        let owner = sign_in(&app, OWNER, PASSWORD).await;
+        let fields = [("emails", "guest-one@example.com"), ("role", "viewer"), ("message", message)];
+        owner.post_form("/w/acme/invitations", &fields).await.assert_status(303);
+
+        for (to, path) in [(OWNER, "/email-verification/"), ("guest-one@example.com", "/invitations/")] {
+            let link = app.mail.wait_for_link(to, path).await;
+            let letter = app.mail.to(to).remove(0);
+            assert!(letter.raw.contains(&link), "{}", letter.raw);
+            assert!(letter.raw.lines().all(|line| line.len() <= 998), "{}", letter.raw);
+        }
+    }
+
     // Breaks when forgot_password (domain/identity/email.rs) deletes anything of a known address that
     // is over the limit.
     async fn too_many_requests_for_a_reset_leave_the_links_alone(app: TestApp) {

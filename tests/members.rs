@@ -27,6 +27,9 @@ async fn crowd(app: &TestApp, n: u32) {
     }
 }
 
+/// The form of a member's roles, and not the Undo beside it.
+const FORM: &str = "form.form[action$='/roles']";
+
 fn names(page: &Page) -> Vec<String> {
     page.select("#results tbody .name a")
 }
@@ -107,6 +110,52 @@ both! {
         let page = viewer.client.visit("/w/acme/members").await;
         assert!(!page.text().contains("Remove from workspace") && !page.text().contains("Change roles"));
         page.assert_says("2 members");
+    }
+
+    // Breaks without the version in the form, or its check in `change_roles_seen`.
+    async fn a_form_that_somebody_else_was_faster_than_changes_nothing_and_keeps_what_was_ticked(app: TestApp) {
+        let owner = founder(&app).await;
+        let viewer = member(&app, &owner, "viewer").await;
+        let stale = owner.client.visit(&at(&viewer, "")).await;
+        let page = owner.client.visit(&at(&viewer, "")).await;
+        owner.client.submit(&page, FORM, &[("role", "editor")]).await.assert_status(303);
+
+        let fields = [("role", "billing"), ("role", "developer")];
+        let refused = app.unchanged_by(owner.client.submit(&stale, FORM, &fields)).await.with_status(409);
+
+        refused.assert_says("Nothing was changed.").assert_says("are now: Editor.");
+        let form = refused.form(FORM);
+        let mut kept = form.values("role");
+        kept.sort_unstable();
+        assert_eq!(kept, ["billing", "developer"]);
+        // What is set already is set, however old the form is.
+        app.unchanged_by(owner.client.submit(&stale, FORM, &[("role", "editor")])).await.assert_status(303);
+        // The preview of the stale form says so too, and its form is refused as the first.
+        let form = stale.form(FORM).fill(&fields).press("Preview");
+        let preview = owner.client.send(&stale, &form).await;
+        preview.assert_status(200).assert_says("Someone changed this since you opened the page.");
+        // Sent again from the page that was answered, it is what they mean.
+        owner.client.submit(&refused, FORM, &[]).await.assert_status(303);
+        owner.client.visit(&at(&viewer, "")).await.assert_says("Developer");
+        // The Undo of a change is for the change, and not for what came after it.
+        let flash = owner.client.submit(&owner.client.visit(&at(&viewer, "")).await, FORM, &[("role", "viewer")]).await;
+        let shown = owner.client.follow(flash).await;
+        owner.client.post_form(&at(&viewer, "/roles"), &[("role", "support")]).await.assert_status(303);
+        app.unchanged_by(owner.client.submit(&shown, ".toast form", &[])).await.assert_status(409);
+    }
+
+    async fn a_member_s_page_tells_the_ids_by_which_programs_know_them(app: TestApp) {
+        let owner = founder(&app).await;
+        let viewer = member(&app, &owner, "viewer").await;
+        let set = format!("UPDATE members SET external_id = 'employee-7' WHERE id = {}", app.id(viewer.member_id));
+        app.execute(&set).await;
+        let page = owner.client.visit(&at(&viewer, "")).await;
+        assert_eq!(page.attributes("#principal", "value"), [viewer.user_id.to_string()]);
+        assert_eq!(page.attributes("#external-id", "value"), ["employee-7"]);
+        let (key, member, _) = add_key(&app, "acme", "Robot", &["viewer"]).await;
+        let page = owner.client.visit(&format!("/w/acme/members/{member}")).await;
+        assert_eq!(page.attributes("#principal", "value"), [key.to_string()]);
+        assert!(!page.has("#external-id"));
     }
 
     async fn sixty_and_more_members_are_sorted_and_paged_in_the_url(app: TestApp) {

@@ -68,6 +68,13 @@ both! {
         assert_eq!(look().await, [], "all of it is mended");
     }
 
+    async fn a_second_owner_is_asked_for_of_owners_alone(app: TestApp) {
+        let owner = founder(&app).await;
+        let admin = member(&app, &owner, "admin").await;
+        owner.client.visit("/w/acme").await.assert_says("There is a single Owner");
+        admin.client.visit("/w/acme").await.assert_silent_about("There is a single Owner");
+    }
+
     async fn the_counts_are_of_this_moment(app: TestApp) {
         let owner = founder(&app).await;
         let viewer = member(&app, &owner, "viewer").await;

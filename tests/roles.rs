@@ -406,7 +406,22 @@ both! {
         let page = owner.client.visit(&format!("{PATH}/new?template=manager")).await;
         assert_eq!(page.field_value("scopes").unwrap().trim(), "read:*\nwrite:*\nadmin:users");
         assert!(page.form(PATH).values("permission").contains(&"invite:members"));
-        assert!(page.has(".patterns a[aria-current][href$='=manager']"));
+        assert!(page.has(".patterns button[aria-current][value=manager]"));
+        // Another pattern takes the place of the first, and what was typed beside it stays.
+        let typed = page.form(PATH).fill(&[
+            ("name", "Lead"),
+            ("description", "Of ours."),
+            ("scopes", "read:*\nwrite:*\nadmin:users\nship:it"),
+        ]);
+        let typed = typed.press("Viewer Reads, and changes nothing. read:*");
+        assert!(typed.values("csrf").is_empty(), "its token goes into no address");
+        let page = owner.client.send(&page, &typed).await.with_status(200);
+        let form = page.form(PATH);
+        assert_eq!((form.values("name"), form.values("description")), (vec!["Lead"], vec!["Of ours."]));
+        assert_eq!(page.field_value("scopes").unwrap().trim(), "read:*\nship:it");
+        assert_eq!(form.values("permission"), ["read:members", "read:teams"]);
+        let made = owner.client.submit(&page, PATH, &[]).await.with_status(303);
+        assert!(made.location().ends_with("/roles/lead"), "Enter makes the role");
         let page = owner.client.visit(&format!("{PATH}/new?from=developer")).await;
         let form = page.form(PATH);
         assert_eq!(form.values("name"), ["Developer 2"]);

@@ -267,7 +267,15 @@ both! {
         add_role(&app, "acme", "helper", "Helper", &["read:members"]).await;
         let own = team(&owner, "Helpers", &[&viewer], &["helper", "support"]).await;
         let path = "/w/acme/roles/helper";
-        owner.client.visit(path).await.assert_says("A team comes with this role.");
+        let page = owner.client.visit(path).await;
+        page.assert_says("A team comes with this role.");
+        let deletion = format!("{path}/deletion");
+        let team = format!("/w/acme/teams/{}", app.scalar_uuid("SELECT id FROM teams").await);
+        assert!(page.links().contains(&team));
+        for refused in [owner.client.get(&deletion).await, owner.client.post_form(&deletion, &[]).await] {
+            refused.assert_status(409).assert_says("It comes with:");
+            assert!(refused.links().contains(&team), "the refusal leads to the team");
+        }
         let deletion = format!("{path}/deletion");
         refused(&app, 409, owner.client.get(&deletion)).await;
         let fields = [("replacement", "support")];
@@ -440,9 +448,9 @@ both! {
             .client
             .visit("/w/acme/activity")
             .await
-            .assert_says("put Viewer One, into the team Own")
-            .assert_says("took Editor One, out of the team Own")
-            .assert_says("made Viewer One, a lead of the team Own")
+            .assert_says("put Viewer One into the team Own")
+            .assert_says("took Editor One out of the team Own")
+            .assert_says("made Viewer One a lead of the team Own")
             .assert_says("changed the roles that come with the team Own, with 2 people in it");
         // Removal from the workspace says so, and takes them out.
         let page = owner.client.visit(&format!("/w/acme/members/{}/removal", viewer.member_id)).await;

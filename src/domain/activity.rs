@@ -45,6 +45,8 @@ pub struct Entry {
     pub user_agent: String,
     /// `None` where this version does not know the event; then its kind says what there is to say.
     pub event: Option<Event>,
+    /// Other entries of what roles hold that were made in the same step; told by [`one`] alone.
+    pub beside: i64,
 }
 
 #[derive(Clone, Deserialize)]
@@ -63,6 +65,8 @@ struct Row {
     address: String,
     user_agent: String,
     payload: String,
+    #[serde(default)]
+    beside: i64,
 }
 
 /// The columns of a [`Row`], in the order of its fields.
@@ -120,7 +124,15 @@ pub async fn list(
 /// # Errors
 /// [`Refused::Hidden`] where this workspace has no such event.
 pub async fn one(scope: &ReadScope<perm::ReadAudit>, id: Uuid) -> Result<Entry, Refused> {
-    let rows: Vec<Row> = scope.list(&FIELDS, &format!("{COLUMNS} AND e.id = $2"), vec![id.into()]).await?;
+    // One step has one time. Put together, the kind is found by no index: the time's is the one to go along.
+    let beside =
+        ", (SELECT COUNT(*) FROM audit_events o WHERE o.workspace_id = e.workspace_id AND o.at = e.at
+            AND o.id <> e.id AND o.actor_id = e.actor_id
+            AND o.kind || '' IN ('permission.changed', 'role.scopes-changed')) AS beside
+    FROM audit_events e";
+    let sql = format!("{} AND e.id = $2", COLUMNS.replace("\n    FROM audit_events e", beside));
+    let fields: Vec<&str> = FIELDS.into_iter().chain(["beside"]).collect();
+    let rows: Vec<Row> = scope.list(&fields, &sql, vec![id.into()]).await?;
     Ok(rows.into_iter().next().ok_or(Refused::Hidden)?.into())
 }
 
@@ -278,6 +290,7 @@ impl From<Row> for Entry {
             address: row.address,
             user_agent: row.user_agent,
             event: serde_json::from_str(&row.payload).ok(),
+            beside: row.beside,
         }
     }
 }

@@ -5,7 +5,7 @@ use super::{
     readers::Readers,
     roles::RolesRead,
 };
-use crate::{clock::Clock, config::Config};
+use crate::{clock::Clock, config::Config, private};
 use migration::{Migrator, MigratorExt};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
@@ -129,7 +129,7 @@ impl Db {
             (Readers::of_postgres(read.get_postgres_connection_pool().clone()), write)
         } else {
             let path = config.database_url.strip_prefix("sqlite://").ok_or(OpenError::Url)?;
-            make_parent(Path::new(path.split('?').next().unwrap_or(path)))?;
+            make_private(Path::new(path.split('?').next().unwrap_or(path)))?;
             // The writer first: it creates the file and switches it to WAL.
             let write = Database::connect(sqlite_options(config, 1, false)).await?;
             let read = Database::connect(sqlite_options(config, sqlite_readers(), true)).await?;
@@ -251,12 +251,19 @@ async fn migrate(connection: &DatabaseConnection) -> Result<(), DbErr> {
     lock.commit().await
 }
 
-fn make_parent(path: &Path) -> Result<(), OpenError> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => std::fs::create_dir_all(folder)
-            .map_err(|error| OpenError::Folder { path: folder.to_owned(), error }),
-        _ => Ok(()),
+/// Makes the database's folder and file where they are missing, for nobody else to read. SQLite gives the
+/// files that it puts beside it the same mode.
+fn make_private(path: &Path) -> Result<(), OpenError> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        let failed = |error| OpenError::Folder { path: folder.to_owned(), error };
+        private::make_folder(folder).map_err(failed)?;
     }
+    // One that is there is opened as it is, and what can't be made is told by SQLite.
+    let is_name = !path.to_string_lossy().contains(['%', ':']);
+    if is_name {
+        drop(private::new_file(path));
+    }
+    Ok(())
 }
 
 fn sqlite_options(config: &Config, connections: u32, read_only: bool) -> ConnectOptions {

@@ -462,7 +462,8 @@ async fn welcome(db: &Db) -> Result<String, Refused> {
     let user = by_email(db, "SELECT id FROM users WHERE email = $1", &email("viewer")).await?;
     let secret = secret();
     text.push_str(&format!(
-        "\nAn API key of it, an Owner, and an admin of the account:\n\n  {}\n\nTo try the API:\n{}",
+        "\nAn API key of it, an Owner, and an admin of the account. It is the same wherever the demo runs, so \
+        it is for trying only:\n\n  {}\n\nTo try the API:\n{}",
         secret.expose(),
         COMMANDS
             .replace("TOKEN", secret.expose())

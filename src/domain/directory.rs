@@ -53,7 +53,7 @@ pub async fn list(
 pub async fn look(scope: &ReadScope<perm::ReadMembers>, user: Uuid) -> Result<(User, String), Refused> {
     let id = members::of_user(scope, user).await?;
     let detail = members::detail(scope, id).await?;
-    let (version, member) = (detail.version(), detail.member);
+    let (version, member) = (detail.tag(), detail.member);
     let mut places = places(scope, std::slice::from_ref(&member)).await?;
     Ok((of(&mut places, member), version))
 }

@@ -44,7 +44,7 @@ pub mod workspaces;
 pub use audit::{Event, Recorded, RoleIds};
 use audit::{Target, TargetKind};
 pub use db::{Counter, Db, OpenError, POSTGRES_PLANS, Transcript};
-pub use refused::{Conflict, Gone, Invalid, Missing, NotAdmin, Refused, WrongAddress};
+pub use refused::{Conflict, Gone, Invalid, Missing, NotAdmin, Refused, TeamWithRole, WrongAddress};
 pub use selection::Selection;
 pub use tokens::{Purpose, Token};
 pub use values::{Complaint, Description, Email, ExternalId, Message, Name, Slug, search_text};

@@ -97,7 +97,8 @@ pub async fn look(scope: &ReadScope<perm::Membership>) -> Result<Overview, Refus
                 .filter(|(_, _, people)| *people > 0)
                 .collect(),
         );
-        if counts.owners == 1 {
+        // Only an Owner can make another.
+        if counts.owners == 1 && holdings.is_owner() {
             care.push(Care::SingleOwner);
         }
         for permission in DESTRUCTIVE {

@@ -95,6 +95,7 @@ pub async fn of_member_roles(
     scope: &ReadScope<perm::UpdateMemberRoles>,
     id: Uuid,
     to: &[String],
+    seen: &str,
 ) -> Result<(Detail, Preview), Refused> {
     let actor = scope.actor();
     let all = &actor.all_roles;
@@ -108,6 +109,7 @@ pub async fn of_member_roles(
     let mut preview = Preview::of(std::slice::from_ref(&shift));
     preview.is_change = !own.iter().map(|role| role.id).eq(wanted.iter().map(|role| role.id));
     (preview.before, preview.after) = (roles::names(&own), roles::names(&wanted));
+    preview.at(seen, detail.version());
     let may = actor.holdings.may_change_roles(&present, wanted.iter().map(|role| &role.holdings));
     preview.refuse(may.map_err(Refused::from))?;
     if detail.member.is_last_owner && !wanted.iter().any(|role| role.is_owner) {

@@ -4,7 +4,9 @@
 use super::scope::Actor;
 use crate::policy::Ceiling;
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
+use serde::Deserialize;
 use std::collections::BTreeMap;
+use uuid::Uuid;
 
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +41,9 @@ pub enum Refused {
     /// A rule of the whole workspace, or somebody was faster. 409
     #[error("{0}")]
     Conflict(Conflict),
+    /// Teams come with the role that is to go: those of them that the actor may see. 409
+    #[error("A team comes with this role. Take it from the team first, on the team's page.")]
+    RoleOfTeams(Vec<TeamWithRole>),
     /// A link or an offer that is used up. 410
     #[error("{0}")]
     Gone(Gone),
@@ -70,6 +75,13 @@ pub struct Missing {
     pub granters: Vec<String>,
     /// Who asked: the page is drawn in the frame of their workspace.
     pub actor: Option<Actor>,
+}
+
+/// A team that comes with a role.
+#[derive(Clone, Debug, Deserialize)]
+pub struct TeamWithRole {
+    pub id: Uuid,
+    pub name: String,
 }
 
 /// Who could do it, or make one an admin.
@@ -128,8 +140,6 @@ pub enum Conflict {
         "You made a key since this form was opened, perhaps with this very form. A secret is shown once only: if you didn't keep it, rotate the key. To make another key, open the form again."
     )]
     KeyMade,
-    #[error("A team comes with this role. Take it from the team first, on the team's page.")]
-    RoleOfTeam,
     #[error(
         "This is a built-in role: it keeps its name and its description, and what it may do in Bailiwick is set on the Security page or with PUT on its scopes. Send scopes of your own applications alone."
     )]
@@ -181,6 +191,10 @@ pub enum Gone {
         "This link was used already, or it is too old, or a newer one was sent. Ask whoever sent it for a new one."
     )]
     Link,
+    #[error(
+        "This link was used already, or it is too old, or a newer one was sent. If your address is not confirmed yet, sign in to have another sent."
+    )]
+    Confirmation,
     #[error("This link was used already, or it is too old, or a newer one was sent. Ask for a new one.")]
     Reset,
 }
@@ -276,7 +290,7 @@ impl Refused {
             Self::Conflict(Conflict::LastAdmin) => Some("last-admin"),
             Self::Conflict(Conflict::InWorkspaces(_)) => Some("in-workspaces"),
             Self::Conflict(Conflict::LocksYouOut) => Some("lock-out"),
-            Self::Conflict(Conflict::RoleInUse | Conflict::RoleOfTeam) => Some("role-in-use"),
+            Self::Conflict(Conflict::RoleInUse) | Self::RoleOfTeams(_) => Some("role-in-use"),
             Self::Conflict(_) => Some("conflict"),
             _ => None,
         }

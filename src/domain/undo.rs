@@ -101,7 +101,7 @@ pub async fn look(scope: &ReadScope<perm::ReadAudit>, id: Uuid) -> Result<Option
             undo.gone = then.gone;
             undo.is_nothing_left = then.slugs.is_empty();
             if let Some((detail, preview)) =
-                there(preview::of_member_roles(&scope, target, &then.slugs).await)?
+                there(preview::of_member_roles(&scope, target, &then.slugs, "").await)?
             {
                 undo.is_overtaken = left.differs(&preview.before);
                 undo.back = Some((Back::Member(Box::new(detail.member), then.slugs), preview));

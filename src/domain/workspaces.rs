@@ -40,7 +40,7 @@ pub async fn of_person(db: &Db, person: &Person) -> Result<Vec<Listed>, Refused>
             (SELECT string_agg(r.name, ', ') FROM roles r WHERE r.workspace_id = m.workspace_id
                 AND ' ' || m.role_set || ' ' LIKE '% ' || r.slug || ' %') AS roles,
             (SELECT CAST(COALESCE(SUM(h.people), 0) AS BIGINT) FROM headcounts h
-                WHERE h.workspace_id = w.id AND h.status = 'active') AS people
+                WHERE h.workspace_id = w.id AND h.status = 'active' AND h.kind = 'user') AS people
         FROM members m
         JOIN workspaces w ON w.id = m.workspace_id AND w.deleted_at IS NULL
         JOIN accounts a ON a.id = w.account_id

@@ -138,7 +138,7 @@ impl Pattern {
         Self {
             key: "author",
             name: "Author",
-            description: "Reads everything, and writes what is their own.",
+            description: "Reads everything. What counts as one's own for write:own, your application decides.",
             permissions: SEES,
             scopes: &["read:*", "write:own"],
         },

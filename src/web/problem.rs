@@ -6,7 +6,7 @@ use super::{
     form::Broken,
 };
 use crate::{
-    domain::{Conflict, Gone, Refused, accounts::Admin, scope::Actor},
+    domain::{Conflict, Gone, Refused, TeamWithRole, accounts::Admin, scope::Actor},
     policy::Permission,
 };
 use actix_web::{
@@ -54,7 +54,7 @@ struct Problem {
     /// What would help, one point a line.
     points: Vec<String>,
     /// Links that lead on: address and words.
-    links: Vec<(String, &'static str)>,
+    links: Vec<(String, String)>,
     /// A form that signs the person out, to come back as somebody else.
     switch: bool,
     /// A form that sends the confirmation mail again.
@@ -72,7 +72,7 @@ impl Problem {
             headline: headline.to_owned(),
             sentence: sentence.into(),
             points: Vec::new(),
-            links: vec![("/workspaces".into(), "Your workspaces")],
+            links: vec![("/workspaces".into(), "Your workspaces".into())],
             switch: false,
             resend: false,
             fields: Vec::new(),
@@ -80,8 +80,8 @@ impl Problem {
         }
     }
 
-    fn link(mut self, to: impl Into<String>, words: &'static str) -> Self {
-        self.links.insert(0, (to.into(), words));
+    fn link(mut self, to: impl Into<String>, words: impl Into<String>) -> Self {
+        self.links.insert(0, (to.into(), words.into()));
         self
     }
 
@@ -164,12 +164,28 @@ pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
             problem.link("/invitation", "Back to the invitation")
         }
         Refused::Conflict(conflict) => conflicted(*conflict, here),
+        Refused::RoleOfTeams(teams) => {
+            let problem = Problem::new(StatusCode::CONFLICT, "This can't be done now", refused.to_string());
+            let problem = match teams.is_empty() {
+                true => problem,
+                false => {
+                    let names: Vec<&str> = teams.iter().map(|team| team.name.as_str()).collect();
+                    problem.point(format!("It comes with: {}.", names.join(", ")))
+                }
+            };
+            let to = |team: &TeamWithRole| {
+                (format!("{here}/teams/{}", team.id), format!("The team {}", team.name))
+            };
+            let problem = problem.link(&here, "Back to the workspace");
+            teams.iter().take(3).rev().map(to).fold(problem, |problem, (to, words)| problem.link(to, words))
+        }
         Refused::Gone(gone) => {
             let problem = Problem::new(StatusCode::GONE, "This link no longer works", gone.to_string());
-            if *gone == Gone::Reset {
-                problem.link("/forgot-password", "Choose a new password")
-            } else {
-                problem
+            match gone {
+                Gone::Reset => problem.link("/forgot-password", "Choose a new password"),
+                // Who is not signed in signs in there first.
+                Gone::Confirmation => problem.link("/me", "Your profile"),
+                _ => problem,
             }
         }
         Refused::Stale => Problem::new(

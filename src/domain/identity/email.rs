@@ -100,7 +100,7 @@ async fn find(connection: &impl ConnectionTrait, token: &Token, now: i64) -> Res
 
 /// A link that opens nothing any more says how to get another of its kind.
 fn dead(token: &Token) -> Refused {
-    if token.purpose() == Purpose::ResetPassword { Gone::Reset.into() } else { Gone::Link.into() }
+    if token.purpose() == Purpose::ResetPassword { Gone::Reset.into() } else { Gone::Confirmation.into() }
 }
 
 /// Uses a token up. Of twenty at once, one wins.
@@ -116,7 +116,7 @@ async fn spend(tx: &DatabaseTransaction, token: &Token, id: Uuid, now: i64) -> R
 /// Answers the address.
 ///
 /// # Errors
-/// [`Gone::Link`] where the token is used, old, superseded or for an address of the past;
+/// [`Gone::Confirmation`] where the token is used, old, superseded or for an address of the past;
 /// [`Refused::Invalid`] where somebody else has the new address by now.
 pub async fn confirm_email(db: &Db, token: &Token, origin: &Origin) -> Result<String, Refused> {
     let tx = db.begin().await?;
@@ -217,7 +217,7 @@ pub async fn forgot_password(db: &Db, email: &Email, origin: &Origin) -> Result<
 /// May this link still choose a password?
 ///
 /// # Errors
-/// [`Gone::Link`].
+/// [`Gone::Reset`].
 pub async fn reset_is_valid(db: &Db, token: &Token) -> Result<(), Refused> {
     find(db.read(), token, db.now_ms()).await.map(drop)
 }
@@ -226,7 +226,7 @@ pub async fn reset_is_valid(db: &Db, token: &Token) -> Result<(), Refused> {
 /// by mail.
 ///
 /// # Errors
-/// [`Gone::Link`], [`Refused::Busy`].
+/// [`Gone::Reset`], [`Refused::Busy`].
 pub async fn reset_password(db: &Db, token: &Token, new: &Password, origin: &Origin) -> Result<(), Refused> {
     reset_is_valid(db, token).await?;
     let hash = db.passwords().hash(new).await?;

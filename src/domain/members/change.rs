@@ -88,6 +88,11 @@ impl Subject {
         self.roles.iter().map(|role| role.name.clone()).collect()
     }
 
+    /// Stands for the member's own roles and status.
+    fn version(&self) -> String {
+        version(self.id, self.is_active, self.own.iter().map(|role| role.slug.as_str()))
+    }
+
     pub(in crate::domain) fn is_owner(&self) -> bool {
         self.roles.iter().any(|role| role.is_owner)
     }
@@ -103,8 +108,9 @@ pub struct RolesChanged {
     pub name: String,
     pub before: Vec<String>,
     pub after: Vec<String>,
-    /// Slugs of the roles before, for an Undo.
+    /// Slugs of the roles before, for an Undo, and the version after, which it must name.
     pub undo: Vec<String>,
+    pub version: String,
     /// The member had other roles before. Names alone would not tell: two roles may have the same.
     pub is_change: bool,
 }
@@ -119,6 +125,19 @@ pub async fn change_roles(
     id: Uuid,
     to: &[String],
 ) -> Result<Recorded<RolesChanged>, Refused> {
+    change_roles_seen(s, id, to, "").await
+}
+
+/// The same for somebody who saw the member at this version; empty for any.
+///
+/// # Errors
+/// As [`change_roles`], and [`Conflict::Changed`] where it would take back what somebody else did since.
+pub async fn change_roles_seen(
+    s: &mut WriteScope<perm::UpdateMemberRoles>,
+    id: Uuid,
+    to: &[String],
+    seen: &str,
+) -> Result<Recorded<RolesChanged>, Refused> {
     let all = s.actor().all_roles.clone();
     let member = Subject::load(s, &all, id).await?;
     let wanted = all.chosen(to)?;
@@ -128,10 +147,14 @@ pub async fn change_roles(
         before: member.own.iter().map(|role| role.name.clone()).collect(),
         after: roles::names(&wanted),
         undo: member.own.iter().map(|role| role.slug.clone()).collect(),
+        version: version(id, member.is_active, wanted.iter().map(|role| role.slug.as_str())),
         is_change: !member.own.iter().map(|role| role.id).eq(wanted.iter().map(|role| role.id)),
     };
     if !changed.is_change {
         return Ok(Recorded::unchanged(changed));
+    }
+    if !seen.is_empty() && seen != member.version() {
+        return Err(Conflict::Changed.into());
     }
     // What is new comes first: an Owner who only changes another role is an Owner throughout.
     for role in wanted.iter().filter(|role| member.own.iter().all(|held| held.id != role.id)) {
@@ -358,31 +381,27 @@ pub async fn reactivate(
     Ok(Recorded::new(member.name.clone(), event, member.target()))
 }
 
-/// Stands for what can be changed about a member as it is under the lock.
+/// Stands for what a program is told of a member, as it is under the lock.
 ///
 /// # Errors
 /// [`Refused::Hidden`] where this workspace has no such member.
-pub async fn version_under_lock<P>(s: &WriteScope<P>, id: Uuid) -> Result<String, Refused> {
+pub async fn tag_under_lock<P>(s: &WriteScope<P>, id: Uuid) -> Result<String, Refused> {
     let all = s.actor().all_roles.clone();
     let member = Subject::load(s, &all, id).await?;
-    let own: Vec<&str> = member.own.iter().map(|role| role.slug.as_str()).collect();
-    let all: Vec<&str> = member.roles.iter().map(|role| role.slug.as_str()).collect();
-    Ok(version(id, member.is_active, &own, &all, member.external_id.as_deref()))
+    Ok(tag(&member.version(), &member.roles, member.external_id.as_deref()))
 }
 
-/// Stands for a member's status, roles, own and of teams, and external id. The roles come in the
-/// workspace's order.
-pub(super) fn version(
-    id: Uuid,
-    is_active: bool,
-    own: &[&str],
-    all: &[&str],
-    external_id: Option<&str>,
-) -> String {
+/// Stands for a member's own roles and status. The roles come in the workspace's order.
+pub(super) fn version<'a>(id: Uuid, is_active: bool, own: impl Iterator<Item = &'a str>) -> String {
     let status = if is_active { "active" } else { "suspended" };
-    // No slug is empty, so each part ends where the next begins.
-    let parts = [&[status][..], own, &[""], all, &["", external_id.unwrap_or_default()]];
-    roles::fingerprint(id.as_bytes(), parts.into_iter().flatten().copied())
+    roles::fingerprint(id.as_bytes(), std::iter::once(status).chain(own))
+}
+
+/// Stands for a version, for everything held, through teams too, and for the external id.
+pub(super) fn tag(version: &str, roles: &[Role], external_id: Option<&str>) -> String {
+    let slugs = roles.iter().map(|role| role.slug.as_str());
+    // No slug is empty.
+    roles::fingerprint(version.as_bytes(), slugs.chain(["", external_id.unwrap_or_default()]))
 }
 
 /// What a member is called.

@@ -1,6 +1,6 @@
 //! Looking at members: the list, one member, and what the viewer could do to them.
 
-use super::change::{OWN_ROLES, version};
+use super::change::{OWN_ROLES, tag, version};
 use crate::{
     domain::{
         Invalid, Refused,
@@ -399,12 +399,16 @@ pub struct Detail {
 }
 
 impl Detail {
-    /// Stands for what can be changed about the member as it is now.
+    /// Stands for the member's own roles and status as they are now.
     pub fn version(&self) -> String {
         let own = self.roles.iter().map(|role| role.slug.as_str());
-        let own: Vec<&str> = own.filter(|slug| self.own.iter().any(|held| held == slug)).collect();
-        let all: Vec<&str> = self.member.roles.iter().map(|role| role.slug.as_str()).collect();
-        version(self.member.id, self.member.is_active, &own, &all, self.external_id.as_deref())
+        let own = own.filter(|slug| self.own.iter().any(|held| held == slug));
+        version(self.member.id, self.member.is_active, own)
+    }
+
+    /// Stands for what a program is told of the member.
+    pub fn tag(&self) -> String {
+        tag(&self.version(), &self.member.roles, self.external_id.as_deref())
     }
 }
 

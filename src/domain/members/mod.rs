@@ -13,8 +13,8 @@ mod provision;
 pub use add::{Added, Candidate, add, candidates};
 pub(super) use change::OWN_ROLES;
 pub use change::{
-    KeysMade, OWN_MEMBERSHIP, RolesChanged, change_roles, leave, leave_with, of_user_under_lock, reactivate,
-    remove, remove_with, suspend, version_under_lock,
+    KeysMade, OWN_MEMBERSHIP, RolesChanged, change_roles, change_roles_seen, leave, leave_with,
+    of_user_under_lock, reactivate, remove, remove_with, suspend, tag_under_lock,
 };
 pub(super) use change::{
     Origin, Subject, end, give, hold_listings, join, join_key, listed_as, of_user, relist, take,

@@ -1,6 +1,8 @@
 //! The end of a role, and what takes its place.
 
-use super::{Assignable, Look, Role, Roles, change::own_role, choices, holdings, look, names};
+use super::{
+    Assignable, Look, Role, Roles, change::own_role, choices, holdings, look, look::carriers, names,
+};
 use crate::{
     domain::{
         Conflict, Event, Invalid, Recorded, Refused, RoleIds, Target, TargetKind,
@@ -94,7 +96,7 @@ pub struct Deleted {
 ///
 /// # Errors
 /// [`Refused::Hidden`], [`Refused::NotAllowed`] for a built-in role, [`Refused::Ceiling`],
-/// [`Conflict::RoleOfTeam`], [`Conflict::RoleInUse`] without a replacement, [`Refused::Invalid`] on the field `replacement`.
+/// [`Refused::RoleOfTeams`], [`Conflict::RoleInUse`] without a replacement, [`Refused::Invalid`] on the field `replacement`.
 pub async fn delete(
     s: &mut WriteScope<perm::ManageRoles>,
     slug: &str,
@@ -106,7 +108,7 @@ pub async fn delete(
     // Whoever has it, has it of their own then.
     let teams = s.find::<team_role::Entity>().filter(team_role::Column::RoleId.eq(role.id));
     if teams.one(s.connection()).await?.is_some() {
-        return Err(Conflict::RoleOfTeam.into());
+        return Err(Refused::RoleOfTeams(carriers(s, s.actor(), &role).await?));
     }
     let (holders, invited) = (holders(s, &role).await?, invited(s, &role).await?);
     let mut entries = Vec::new();

@@ -3,10 +3,10 @@
 use super::{BUILT_IN, OWNER_IS_FIXED, Role, deletion::may_move};
 use crate::{
     domain::{
-        Conflict, Refused,
+        Refused, TeamWithRole,
         scope::{Actor, ReadScope, Scoped},
     },
-    policy::Access,
+    policy::{Access, Permission},
 };
 use sea_orm::FromQueryResult;
 
@@ -21,6 +21,8 @@ pub struct Look {
     pub invited: i64,
     /// Teams that carry it.
     pub teams: i64,
+    /// Which they are, where the viewer may see teams.
+    pub carried_by: Vec<TeamWithRole>,
     /// The sets of roles of those who have it.
     role_sets: Vec<String>,
 }
@@ -52,12 +54,27 @@ impl Look {
             return Some(Refused::NotAllowed(BUILT_IN));
         }
         if self.teams > 0 {
-            return Some(Conflict::RoleOfTeam.into());
+            return Some(Refused::RoleOfTeams(self.carried_by.clone()));
         }
         let may = actor.holdings.may_assign(&self.role.holdings);
         let may = may.and_then(|()| may_move(actor, self.role_sets.iter().map(String::as_str)));
         may.err().map(Refused::from)
     }
+}
+
+/// The teams that carry a role, by name, as far as the actor may see them.
+pub(super) async fn carriers(
+    scope: &impl Scoped,
+    actor: &Actor,
+    role: &Role,
+) -> Result<Vec<TeamWithRole>, Refused> {
+    if !actor.holdings.has(Permission::ReadTeams) {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT t.id, t.name FROM team_roles tr CROSS JOIN teams t
+        WHERE tr.workspace_id = $1 AND tr.role_id = $2 AND t.workspace_id = tr.workspace_id AND t.id = tr.team_id
+        ORDER BY t.listed_as || ''";
+    Ok(scope.list(&["id", "name"], sql, vec![role.id.into()]).await?)
 }
 
 /// Looks at one role.
@@ -78,10 +95,11 @@ pub async fn look<P: Access>(scope: &ReadScope<P>, slug: &str) -> Result<Look, R
         those.iter().filter(|some| (some.status == "active") == active).map(|some| some.people).sum()
     };
     Ok(Look {
+        carried_by: if count.teams > 0 { carriers(scope, scope.actor(), &role).await? } else { Vec::new() },
+        teams: count.teams,
         people: sum(true),
         suspended: sum(false),
         invited: count.invited,
-        teams: count.teams,
         role_sets: those.into_iter().map(|some| some.role_set).collect(),
         role,
     })

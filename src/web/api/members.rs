@@ -165,7 +165,7 @@ pub async fn index(cx: Called<perm::ReadMembers, Query<Asked>>) -> Said<Found<Pa
 
 pub async fn show(cx: Called<perm::ReadMembers, Target>) -> Said<Tagged<MemberDetailBody>> {
     let detail = members::detail(&cx.scope, cx.input.0).await?;
-    let version = detail.version();
+    let version = detail.tag();
     Ok(Tagged { body: detail.into(), version })
 }
 
@@ -193,9 +193,9 @@ pub async fn update(
     let roles = change.roles;
     let mut version = String::new();
     let change = async |s: &mut _| {
-        seen.check(&members::version_under_lock(s, id).await?)?;
+        seen.check(&members::tag_under_lock(s, id).await?)?;
         let changed = members::change_roles(s, id, &roles).await?;
-        version = members::version_under_lock(s, id).await?;
+        version = members::tag_under_lock(s, id).await?;
         Ok::<_, Refused>(changed)
     };
     cx.scope.write(change).await?;

@@ -251,7 +251,7 @@ pub fn document() -> OpenApi {
         .build()
 }
 
-const ABOUT: &str = "JSON in and out, whatever the Content-Type of the request says; with an API key, as `Authorization: Bearer …` or `x-api-key`. A request means the workspace that its path or `?workspace=` names, or else the one that the key is at home in. Times are milliseconds since 1970. What is refused is said as application/problem+json (RFC 9457). `HEAD` is answered as `GET`, without the body; any other method with 405.";
+const ABOUT: &str = "JSON in and out, whatever the Content-Type of the request says, but for decisions (`/access/v1/`), which want `application/json`; with an API key, as `Authorization: Bearer …` or `x-api-key`. A request means the workspace that its path or `?workspace=` names, or else the one that the key is at home in. Times are milliseconds since 1970. What is refused is said as application/problem+json (RFC 9457). `HEAD` is answered as `GET`, without the body; any other method with 405.";
 
 fn method(method: &Method) -> Option<HttpMethod> {
     match method.as_str() {

@@ -136,9 +136,9 @@ pub async fn update(
     let mut version = String::new();
     let change = async |s: &mut _| {
         let id = members::of_user_under_lock(s, user).await?;
-        seen.check(&members::version_under_lock(s, id).await?)?;
+        seen.check(&members::tag_under_lock(s, id).await?)?;
         let changed = members::update_user(s, user, &change).await?;
-        version = members::version_under_lock(s, id).await?;
+        version = members::tag_under_lock(s, id).await?;
         Ok::<_, Refused>(changed)
     };
     let entered = cx.scope.write(change).await?;

@@ -157,7 +157,7 @@ pub async fn verification(cx: Public) -> Answer {
 }
 
 fn verification_token(view: &View) -> Result<Token, Refused> {
-    carried(view, VERIFICATION, Purpose::VerifyEmail).ok_or(Refused::Gone(Gone::Link))
+    carried(view, VERIFICATION, Purpose::VerifyEmail).ok_or(Refused::Gone(Gone::Confirmation))
 }
 
 pub async fn verify(cx: Public<Form<Nothing>>) -> Answer {

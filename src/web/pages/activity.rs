@@ -58,8 +58,10 @@ pub(super) struct Row {
     pub target: String,
     pub before: Vec<String>,
     pub after: Vec<String>,
-    /// A last half-sentence; may be empty.
+    /// A last half-sentence, after a comma; may be empty.
     pub detail: String,
+    /// The end of the sentence itself; may be empty.
+    pub rest: String,
     pub is_refusal: bool,
     pub when: When,
     pub day: String,
@@ -90,6 +92,7 @@ impl Row {
             before: told.before,
             after: told.after,
             detail: told.detail,
+            rest: told.rest,
             route: told.route,
             is_refusal: entry.is_refusal,
             when: When::new(entry.at, now),
@@ -121,6 +124,7 @@ struct Told {
     before: Vec<String>,
     after: Vec<String>,
     detail: String,
+    rest: String,
     route: String,
 }
 
@@ -129,6 +133,7 @@ impl Told {
         let target = entry.target.clone();
         let plain = |verb: &str| Self { verb: verb.into(), target: target.clone(), ..Self::default() };
         let with = |verb: &str, detail: String| Self { detail, ..plain(verb) };
+        let goes_on = |verb: &str, rest: String| Self { rest, ..plain(verb) };
         let Some(event) = &entry.event else { return plain(&entry.kind) };
         let cancelled = |count: &i64| match count {
             0 => String::new(),
@@ -199,7 +204,8 @@ impl Told {
                 detail: replaced(replaced_by, *members, *invitations),
                 ..plain("deleted the role")
             },
-            Event::TeamCreated { description } => with("started the team", description.clone()),
+            Event::TeamCreated { description } if description.is_empty() => plain("started the team"),
+            Event::TeamCreated { description } => with("started the team", format!("“{description}”")),
             Event::TeamUpdated { name_before, name_after, description_before, description_after } => Self {
                 before: named(name_before, description_before),
                 after: named(name_after, description_after),
@@ -214,16 +220,16 @@ impl Told {
                 ..with("changed the roles that come with the team", in_it(*people))
             },
             Event::TeamMemberAdded { team, roles } => {
-                Self { after: roles.clone(), ..with("put", format!("into the team {team}")) }
+                Self { after: roles.clone(), ..goes_on("put", format!("into the team {team}")) }
             }
             Event::TeamMemberRemoved { team, roles } => {
-                Self { before: roles.clone(), ..with("took", format!("out of the team {team}")) }
+                Self { before: roles.clone(), ..goes_on("took", format!("out of the team {team}")) }
             }
             Event::TeamLeadChanged { team, is_lead: true } => {
-                with("made", format!("a lead of the team {team}"))
+                goes_on("made", format!("a lead of the team {team}"))
             }
             Event::TeamLeadChanged { team, is_lead: false } => {
-                with("made", format!("no lead any more of the team {team}"))
+                goes_on("made", format!("no lead any more of the team {team}"))
             }
             Event::ApiKeyCreated { roles, expires_at } => Self {
                 after: roles.clone(),
@@ -276,11 +282,13 @@ impl Told {
                 after: account(name_after, creation_after),
                 ..plain("updated the account")
             },
-            Event::AccountAdminChanged { is_admin: true } => with("made", "an admin of the account".into()),
-            Event::AccountAdminChanged { is_admin: false } => {
-                with("made", "no admin of the account any more".into())
+            Event::AccountAdminChanged { is_admin: true } => {
+                goes_on("made", "an admin of the account".into())
             }
-            Event::AccountPersonRemoved { .. } => with("took", "out of the account".into()),
+            Event::AccountAdminChanged { is_admin: false } => {
+                goes_on("made", "no admin of the account any more".into())
+            }
+            Event::AccountPersonRemoved { .. } => goes_on("took", "out of the account".into()),
             Event::PermissionChanged { before, after, gained, lost, .. } => Self {
                 before: with_owner(before),
                 after: with_owner(after),

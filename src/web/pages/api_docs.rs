@@ -42,8 +42,9 @@ struct Operation {
     curl: String,
 }
 
-/// A parameter, or a field of a body.
+/// A parameter, or a field of a body or an answer.
 struct Field {
+    /// Of a field within another with the way to it: `subject.type`, `items[].id`.
     name: String,
     /// `path`, `query`, `header`; empty for a field of a body.
     place: String,
@@ -55,8 +56,8 @@ struct Field {
 struct Answered {
     status: String,
     meaning: String,
-    /// Fields of the body, joined; empty where there is none to tell.
-    fields: String,
+    /// Of the body; empty where there is none, or it is a problem's.
+    fields: Vec<Field>,
 }
 
 pub async fn show(cx: Public) -> Answer {
@@ -110,16 +111,15 @@ fn operation(path: &str, method: &str, told: &Value, origin: &str) -> Operation 
         place: text(parameter, "in").to_owned(),
         kind: kind(&parameter["schema"]),
         is_required: parameter["required"] == true,
-        about: text(parameter, "description").to_owned(),
+        about: text(parameter, "description").replace('`', ""),
     };
     let body = &told["requestBody"]["content"]["application/json"]["schema"];
     let answered = |(status, answer): (&String, &Value)| {
         let schema = &answer["content"]["application/json"]["schema"];
-        let fields: Vec<String> = fields(schema).into_iter().map(|field| field.name).collect();
         Answered {
             status: status.clone(),
             meaning: text(answer, "description").to_owned(),
-            fields: fields.join(", "),
+            fields: fields("", schema),
         }
     };
     Operation {
@@ -129,15 +129,16 @@ fn operation(path: &str, method: &str, told: &Value, origin: &str) -> Operation 
         summary: text(told, "summary").to_owned(),
         needs: text(told, "description").replace('`', ""),
         parameters: list(&told["parameters"]).map(parameter).collect(),
-        body: fields(body),
+        body: fields("", body),
         answers: object(&told["responses"]).map(answered).collect(),
         curl: curl(path, method, told, body, origin),
     }
 }
 
-/// The schema that this refers to, or itself; of some, the first.
+/// The schema that this refers to, or itself; of some, the first that is not null.
 fn resolved(schema: &Value) -> &Value {
-    if let Some(first) = schema["anyOf"].get(0) {
+    let mut some = list(&schema["anyOf"]).chain(list(&schema["oneOf"]));
+    if let Some(first) = some.find(|one| one["type"] != "null") {
         return resolved(first);
     }
     match schema["$ref"].as_str().and_then(|at| at.rsplit('/').next()) {
@@ -146,16 +147,28 @@ fn resolved(schema: &Value) -> &Value {
     }
 }
 
-/// The fields of a body, those too that it takes over from another.
-fn fields(schema: &Value) -> Vec<Field> {
+/// The fields of a body, those too that it takes over from another. Of one that has fields itself,
+/// these: `way` is how one gets there.
+fn fields(way: &str, schema: &Value) -> Vec<Field> {
     let schema = resolved(schema);
-    let inherited = list(&schema["allOf"]).flat_map(fields);
-    let own = object(&schema["properties"]).map(|(name, field)| Field {
-        name: name.clone(),
-        place: String::new(),
-        kind: kind(field),
-        is_required: list(&schema["required"]).any(|required| required == name),
-        about: text(field, "description").to_owned(),
+    let inherited = list(&schema["allOf"]).flat_map(|other| fields(way, other));
+    let own = object(&schema["properties"]).flat_map(|(name, field)| {
+        let is_required = list(&schema["required"]).any(|required| required == name);
+        let name = format!("{way}{name}");
+        let whole = resolved(field);
+        let within = match whole["type"] == "array" {
+            true => fields(&format!("{name}[]."), &whole["items"]),
+            false => fields(&format!("{name}."), whole),
+        };
+        if !within.is_empty() {
+            // What need not be there, needs nothing in it.
+            return within
+                .into_iter()
+                .map(|field| Field { is_required: field.is_required && is_required, ..field })
+                .collect();
+        }
+        let about = text(field, "description").replace('`', "");
+        vec![Field { name, place: String::new(), kind: kind(field), is_required, about }]
     });
     inherited.chain(own).collect()
 }
@@ -220,9 +233,29 @@ fn curl(path: &str, method: &str, told: &Value, body: &Value, origin: &str) -> S
         command.push_str(" -H \"Content-Type: application/json\"");
     }
     if !body.is_null() {
-        command.push_str(&format!(" -d '{}'", example("", body)));
+        let body = question(path).unwrap_or_else(|| example("", body));
+        command.push_str(&format!(" -d '{body}'"));
     }
     command
+}
+
+/// The body of a question, which made-up values would make no sense of.
+fn question(path: &str) -> Option<Value> {
+    let who = json!({"type": "user", "id": "alice"});
+    let what = json!({"name": "read"});
+    let (to, some) = (json!({"type": "record", "id": "42"}), json!({"type": "record"}));
+    Some(match path.strip_prefix("/access/v1/")? {
+        "evaluation" => json!({"subject": who, "action": what, "resource": to}),
+        "evaluations" => json!({
+            "subject": who,
+            "resource": to,
+            "evaluations": [{"action": what}, {"action": {"name": "write"}}],
+        }),
+        "search/subject" => json!({"subject": {"type": "user"}, "action": what, "resource": to}),
+        "search/resource" => json!({"subject": who, "action": what, "resource": some}),
+        "search/action" => json!({"subject": who, "resource": to}),
+        _ => return None,
+    })
 }
 
 /// A value of this kind, with what must be there and no more.

@@ -278,6 +278,16 @@ struct Show {
     through_teams: Vec<(String, String)>,
     teams: Vec<Place>,
     errors: Errors,
+    /// Of the member's own roles and status: the form carries it.
+    version: String,
+    /// The member's own roles, by name.
+    own: Vec<String>,
+    /// Somebody was faster: the form holds what was ticked, and not what is there now.
+    is_stale: bool,
+    /// What a program calls the person or key: a user's or a key's id, and not the membership's.
+    principal: String,
+    /// What the customer's own applications call them; empty where they have no name for them.
+    external_id: String,
     /// The viewer is an Owner and may offer to hand over to this member.
     may_offer_ownership: bool,
 }
@@ -300,9 +310,16 @@ fn draw<P: policy::Access>(
     let member = &detail.member;
     let may_offer_ownership =
         member.kind == "user" && !member.is_owner && member.is_active && scope.actor().holdings.is_owner();
+    let own = detail.roles.iter().filter(|role| detail.own.contains(&role.slug));
+    let principal = member.user_id.or(member.api_key_id).unwrap_or(member.id);
     Show {
         chrome: view.chrome("members"),
         base: view.at("/members"),
+        version: detail.version(),
+        own: own.map(|role| role.name.clone()).collect(),
+        is_stale: false,
+        principal: principal.to_string(),
+        external_id: detail.external_id.unwrap_or_default(),
         choices: detail
             .roles
             .into_iter()
@@ -336,12 +353,13 @@ pub async fn show(cx: Authorized<perm::ReadMembers, (Target, Query<Kept>)>) -> A
 #[serde(deny_unknown_fields, default)]
 pub struct Roles {
     role: Vec<String>,
+    version: String,
 }
 
 /// What giving these roles would do.
 pub async fn preview_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Query<Roles>)>) -> Answer {
     let (scope, view, (Target(id), Query(form))) = cx.into_parts();
-    match of_member_roles(&scope, id, &form.role).await {
+    match of_member_roles(&scope, id, &form.role, &form.version).await {
         Ok((detail, preview)) => Ok(preview::draw(&view, about(&view, &detail.member, form.role), preview)),
         Err(Refused::Invalid(invalid)) => {
             let detail = members::detail(&scope, id).await?;
@@ -371,7 +389,7 @@ pub(super) fn about(view: &View, member: &Member, roles: Vec<String>) -> About {
 pub async fn change_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Form<Roles>)>) -> Answer {
     let (scope, view, (Target(id), Form(form))) = cx.into_parts();
     let again = scope.again();
-    match scope.write(async |s| members::change_roles(s, id, &form.role).await).await {
+    match scope.write(async |s| members::change_roles_seen(s, id, &form.role, &form.version).await).await {
         Ok(changed) => {
             let to = view.at(&format!("/members/{id}"));
             if !changed.is_change {
@@ -383,7 +401,9 @@ pub async fn change_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Form<
                 changed.before.join(", "),
                 changed.after.join(", ")
             );
-            let fields = changed.undo.into_iter().map(|slug| ("role".to_owned(), slug)).collect();
+            let mut fields: Vec<(String, String)> =
+                changed.undo.into_iter().map(|slug| ("role".to_owned(), slug)).collect();
+            fields.push(("version".to_owned(), changed.version));
             let action = view.at(&format!("/members/{id}/roles"));
             Ok(view.done(to, Flash::good(text).with_undo(action, fields)))
         }
@@ -391,6 +411,12 @@ pub async fn change_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Form<
             let detail = members::detail(&again, id).await?;
             let page = draw(&view, &again, detail, Some(&form.role), invalid.into());
             Ok(view.html_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
+        }
+        // Somebody was faster: the page as it is now, with what was ticked.
+        Err(Refused::Conflict(Conflict::Changed)) => {
+            let detail = members::detail(&again, id).await?;
+            let page = draw(&view, &again, detail, Some(&form.role), Errors::default());
+            Ok(view.html_as(StatusCode::CONFLICT, &Show { is_stale: true, ..page }))
         }
         Err(other) => Err(other),
     }

@@ -36,6 +36,8 @@ pub(super) struct About {
     pub action: String,
     pub fields: Vec<(&'static str, String)>,
     pub button: &'static str,
+    /// Why nobody may gain or lose anything.
+    pub nobody: &'static str,
     /// The way back, and its words.
     pub back: String,
     pub back_words: &'static str,
@@ -56,6 +58,7 @@ impl About {
             back: address(&form, &kept, &[("from", "preview")]),
             back_words: "Back to the form",
             button: "Save exactly this",
+            nobody: "nobody has the role, or what it gives is held otherwise",
             crumb: "Preview",
             notes: Vec::new(),
             nav,

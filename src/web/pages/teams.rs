@@ -282,7 +282,13 @@ pub async fn preview_roles(cx: Authorized<perm::UpdateTeams, (Target, Query<Role
     let (scope, view, (Target(id), Query(form))) = cx.into_parts();
     let wanted = Wanted { roles: form.role, version: form.version };
     match of_team_roles(&scope, id, &wanted).await {
-        Ok((team, preview)) => Ok(preview::draw(&view, about(&view, &team.name, id, wanted.roles), preview)),
+        Ok((team, preview)) => {
+            let mut about = about(&view, &team.name, id, wanted.roles);
+            if team.people == 0 {
+                about.nobody = "the team has nobody yet";
+            }
+            Ok(preview::draw(&view, about, preview))
+        }
         Err(Refused::Invalid(invalid)) => {
             let errors = invalid.clone().into();
             let said = Said { ticked: Some(wanted.roles), errors, ..Said::default() };

@@ -38,6 +38,7 @@ pub fn activity() -> impl Template {
 fn entry(number: u8) -> Entry {
     let id = Uuid::from_u128(number.into());
     Entry {
+        beside: 0,
         id,
         at: 1_800_000_000_000 - i64::from(number) * 3_600_000,
         kind: "member.roles-changed".into(),

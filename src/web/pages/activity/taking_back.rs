@@ -11,7 +11,7 @@ use crate::{
         chrome::{Chrome, View},
         form::Target,
         guard::{Answer, Authorized},
-        pages::{members, preview, roles, security, teams},
+        pages::{counted, members, preview, roles, security, teams},
     },
 };
 use actix_web::http::StatusCode;
@@ -57,6 +57,12 @@ fn notes(undo: &Undo) -> Vec<String> {
     let mut notes = Vec::new();
     if undo.is_overtaken {
         notes.push("This was changed again since. Going back takes the later changes back too.".to_owned());
+    }
+    if undo.entry.beside > 0 && matches!(undo.back, Some((Back::Scopes(..) | Back::Permission(..), _))) {
+        let others = counted(undo.entry.beside, "entry", "entries");
+        notes.push(format!(
+            "What else was changed in the same step is {others} of the activity by itself, and stays as it is."
+        ));
     }
     match undo.gone.as_slice() {
         [] => {}

@@ -70,12 +70,12 @@ fn holds(role: &Role) -> String {
     }
 }
 
-/// Labels of the permissions that a role holds, by group; empty groups are left out.
-fn held(role: &Role) -> Vec<(&'static str, Vec<&'static str>)> {
-    let of = |group: Group| (group.label(), group.permissions().filter(|p| role.holdings.has(*p)));
-    let groups = Group::ALL.into_iter().map(of);
-    let groups = groups.map(|(label, held)| (label, held.map(Permission::label).collect()));
-    groups.filter(|(_, labels): &(_, Vec<_>)| !labels.is_empty()).collect()
+/// The permissions that a role holds, by group; empty groups are left out.
+fn held(role: &Role) -> Vec<(&'static str, Vec<Permission>)> {
+    let of = |group: Group| {
+        (group.label(), group.permissions().filter(|p| role.holdings.has(*p)).collect::<Vec<_>>())
+    };
+    Group::ALL.into_iter().map(of).filter(|(_, held)| !held.is_empty()).collect()
 }
 
 /// The boxes and the text field of a form that says what a role holds.
@@ -133,7 +133,7 @@ struct Show {
     /// `/w/{slug}/roles/{role}`
     base: String,
     look: Look,
-    held: Vec<(&'static str, Vec<&'static str>)>,
+    held: Vec<(&'static str, Vec<Permission>)>,
     fields: Fields,
     details: Details,
     may_edit_scopes: bool,

@@ -44,6 +44,13 @@ pub struct Start {
     template: String,
     /// A role's slug.
     from: String,
+    // What the form held when another pattern was chosen.
+    /// The pattern that it was filled in from.
+    chosen: String,
+    name: String,
+    description: String,
+    permission: Vec<String>,
+    scopes: String,
 }
 
 #[derive(Deserialize, Validate, Default)]
@@ -55,6 +62,8 @@ pub struct NewRole {
     description: String,
     permission: Vec<String>,
     scopes: String,
+    /// As in [`Start`]; nothing is made of it.
+    chosen: String,
 }
 
 pub async fn new(cx: Authorized<perm::ManageRoles, Query<Start>>) -> Answer {
@@ -68,11 +77,8 @@ pub async fn new(cx: Authorized<perm::ManageRoles, Query<Start>>) -> Answer {
         page.description.clone_from(&role.description);
         let scopes = role.application_scopes.iter().map(String::as_str);
         page.fill(&scope, role.permissions().collect(), scopes);
-    } else if !start.template.is_empty() {
-        let pattern = Pattern::by_key(&start.template).ok_or(Refused::Hidden)?;
-        page.chosen = start.template;
-        page.description = pattern.description.to_owned();
-        page.fill(&scope, pattern.permissions.to_vec(), pattern.scopes.iter().copied());
+    } else {
+        page.start(&scope, start)?;
     }
     Ok(view.html(&page))
 }
@@ -93,6 +99,41 @@ fn blank(view: &View, scope: &ReadScope<perm::ManageRoles>) -> New {
 }
 
 impl New {
+    /// Fills in a pattern in the place of the one before. What was typed beside that one stays.
+    fn start(&mut self, scope: &ReadScope<perm::ManageRoles>, start: Start) -> Result<(), Refused> {
+        let before = Pattern::by_key(&start.chosen);
+        let pattern = Pattern::by_key(&start.template);
+        if pattern.is_none() && !start.template.is_empty() {
+            return Err(Refused::Hidden);
+        }
+        let of_before = |scope: &str| before.is_some_and(|before| before.scopes.contains(&scope));
+        let typed: Vec<&str> =
+            start.scopes.lines().map(str::trim).filter(|line| !line.is_empty() && !of_before(line)).collect();
+        let ticked = start.permission.iter().filter_map(|sent| Permission::of_scope(sent));
+        let mut permissions: Vec<Permission> =
+            ticked.filter(|p| before.is_none_or(|before| !before.permissions.contains(p))).collect();
+        permissions.extend(pattern.iter().flat_map(|pattern| pattern.permissions));
+        let scopes = pattern.iter().flat_map(|pattern| pattern.scopes).copied();
+        self.fill(scope, permissions, scopes.filter(|scope| !typed.contains(scope)));
+        let filled = std::mem::take(&mut self.fields.typed);
+        self.fields.typed = [filled]
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .chain(typed.iter().map(|line| (*line).to_owned()))
+            .collect::<Vec<_>>()
+            .join("\n");
+        self.name = start.name;
+        let is_theirs = !start.description.is_empty()
+            && before.is_none_or(|before| before.description != start.description);
+        self.description = match pattern {
+            Some(pattern) if !is_theirs => pattern.description.to_owned(),
+            None if !is_theirs => String::new(),
+            _ => start.description,
+        };
+        self.chosen = start.template;
+        Ok(())
+    }
+
     /// Fills in what the viewer may hand on, and says what it left out.
     fn fill<'a>(
         &mut self,
@@ -164,6 +205,7 @@ fn refused(
     invalid: Invalid,
 ) -> actix_web::HttpResponse {
     let page = New {
+        chosen: form.chosen.clone(),
         name: form.name.clone(),
         description: form.description.clone(),
         fields: Fields::as_sent(scope, &form.permission, &form.scopes),
