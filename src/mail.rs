@@ -105,9 +105,8 @@ impl Mailer {
 fn body(text: &str, takes_8bit: bool) -> Body {
     /// RFC 5322, without the line's end.
     const LONGEST: usize = 998;
-    let text = text.replace("\r\n", "\n");
-    let is_plain = |line: &str| line.len() <= LONGEST && !line.contains(['\r', '\0']);
-    if !text.split('\n').all(is_plain) || !(takes_8bit || text.is_ascii()) {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    if text.split('\n').any(|line| line.len() > LONGEST) || !(takes_8bit || text.is_ascii()) {
         return Body::new(text);
     }
     let encoding = match text.is_ascii() {
@@ -149,7 +148,8 @@ mod tests {
         assert_eq!(whole.encoding(), EightBit);
         assert_eq!(whole.into_vec(), link.replace("\r\n", "\n").replace('\n', "\r\n").into_bytes());
         assert_eq!(body(&link.replace("Größe", "Size"), false).encoding(), SevenBit);
-        for coded in [body(&link, false), body(&"x".repeat(999), true), body("a\rb", true)] {
+        assert_eq!(body("a\rb", true).into_vec(), b"a\r\nb", "no line ends by half");
+        for coded in [body(&link, false), body(&"x".repeat(999), true)] {
             assert!(!matches!(coded.encoding(), SevenBit | EightBit));
             let lines = coded.into_vec();
             assert!(lines.split(|byte| *byte == b'\n').all(|line| line.len() <= 998 && line.is_ascii()));
