@@ -254,6 +254,8 @@ enum Verdict {
     Is(u16),
     /// Refused, and written down in the workspace.
     Audited(u16),
+    /// Refused, and written down in the account.
+    OfAccount(u16),
 }
 
 struct Matrix<'a> {
@@ -439,7 +441,7 @@ impl<'a> Matrix<'a> {
             (Access::Public, _) => Is(200),
             (_, Kind::Revoked | Kind::NoKey) => Is(401),
             // No key here administers its account.
-            (Access::Key, _) if route.method == "POST" => Is(403),
+            (Access::Key, _) if route.method == "POST" => Verdict::OfAccount(403),
             (Access::Key, _) => Is(200),
             (_, _) if matches!(place, Place::OtherWorkspace | Place::NoWorkspace) => Is(404),
             (_, Kind::Outsider) => Is(404),
@@ -526,15 +528,16 @@ impl<'a> Matrix<'a> {
         let events = self.events().await;
         let method: Method = route.method.as_str().parse().unwrap();
         let answer = caller.api.send(method, path, body, &[]).await;
-        let (Verdict::Is(wanted) | Verdict::Audited(wanted)) = verdict;
+        let (Verdict::Is(wanted) | Verdict::Audited(wanted) | Verdict::OfAccount(wanted)) = verdict;
         assert_eq!(answer.status, wanted, "{said}\n{}", answer.text);
         if answer.status >= 400 {
             assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{said}");
             assert_eq!(answer.body["status"], wanted, "{said}");
             self.before.assert_same(&self.app.snapshot(TENANT_TABLES).await);
             let refused = u64::from(matches!(verdict, Verdict::Audited(_)));
+            let written = refused + u64::from(matches!(verdict, Verdict::OfAccount(_)));
             let now = self.events().await;
-            assert_eq!(now.0 - events.0, refused, "events that {said} added");
+            assert_eq!(now.0 - events.0, written, "events that {said} added");
             assert_eq!(now.1 - events.1, refused, "refusals in acme that {said} added");
         }
         if answer.status == 404 {
