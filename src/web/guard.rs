@@ -205,8 +205,6 @@ impl FromRequest for Asking {
 /// A service's request by a live key; no workspace is asked for.
 pub struct Keyed<I = ()> {
     pub(super) key: ApiKey,
-    #[allow(dead_code, reason = "for handlers that ask for it again")]
-    pub(super) credential: Credential,
     pub(super) app: web::Data<App>,
     pub(super) req: HttpRequest,
     pub(super) input: I,
@@ -231,7 +229,7 @@ impl<I: FromRequest + 'static> FromRequest for Keyed<I> {
                 // As for a session: the body may have taken its time.
                 key = ask().await?;
             }
-            Ok(Self { key, credential, app, req, input })
+            Ok(Self { key, app, req, input })
         })
     }
 }
