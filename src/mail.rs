@@ -2,7 +2,7 @@
 
 use crate::{
     config::{Config, Mail},
-    domain::outbox::Outgoing,
+    domain::base::outbox::Outgoing,
     private,
 };
 use lettre::{

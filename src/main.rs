@@ -3,7 +3,7 @@
 use bailiwick::{
     clock::Clock,
     config::Config,
-    domain::{Db, chain, demo, seed},
+    domain::{Db, demo, enforce::chain, seed},
     startup::{self, Application, StartupError},
 };
 use clap::{Parser, Subcommand};

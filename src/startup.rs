@@ -1,11 +1,13 @@
 //! Puts the parts together and listens.
 
+pub use crate::domain::base::statements::{Counter, Transcript};
 use crate::{
     clock::Clock,
     config::Config,
-    domain::{Db, OpenError, outbox},
+    domain::{Db, OpenError, base::outbox, housekeeping},
     mail::{Mailer, MailerError},
-    private, web,
+    private,
+    web::{self, app, routes::mount},
 };
 use actix_web::{
     App, HttpServer,
@@ -26,8 +28,6 @@ use std::{
 use tokio::task::JoinHandle;
 use tracing_actix_web::{RequestId, RootSpanBuilder, TracingLogger};
 use url::Url;
-
-pub use crate::domain::{Counter, Transcript};
 
 /// Why the server did not start. The sentence is for whoever starts it.
 #[derive(Debug, thiserror::Error)]
@@ -65,9 +65,12 @@ pub struct Application {
 
 /// The most connections at once; more wait in the kernel's queue.
 const MOST_CONNECTIONS: usize = 4_096;
+
 /// How long a connection may take to send the head of a request.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+
 const IDLE_PATIENCE: Duration = Duration::from_secs(30);
+
 /// How long running requests may take to end when the server is told to stop, in seconds.
 const SHUTDOWN_PATIENCE: u64 = 15;
 
@@ -84,9 +87,9 @@ impl Application {
         let shown_url = public_url.as_str().trim_end_matches('/').to_owned();
         let db = Db::open(&config, shown_url.clone(), clock).await?;
         let mailer = Mailer::new(&config, &public_url)?;
-        let settings = web::Settings::new(&config, &public_url, cookie_key(&config)?);
+        let settings = app::Settings::new(&config, &public_url, cookie_key(&config)?);
         let calls = web::Calls::new(config.calls_per_minute);
-        let app = Data::new(web::App { db: db.counted(), settings, calls });
+        let app = Data::new(app::App { db: db.counted(), settings, calls });
         let server = listen(listener, app, config.workers)?;
         let workers = vec![tokio::spawn(send_mail(db.clone(), mailer)), tokio::spawn(keep_house(db.clone()))];
         Ok(Self { server, address, public_url: shown_url, db, workers })
@@ -132,7 +135,7 @@ impl Application {
             worker.abort();
         }
         // Whoever was seen last is written down before the connections go.
-        if let Err(error) = outbox::housekeeping(&self.db).await {
+        if let Err(error) = housekeeping::housekeeping(&self.db).await {
             tracing::warn!(%error, "the last writes failed");
         }
         self.db.close().await;
@@ -140,7 +143,7 @@ impl Application {
     }
 }
 
-fn listen(listener: TcpListener, app: Data<web::App>, workers: Option<usize>) -> io::Result<Server> {
+fn listen(listener: TcpListener, app: Data<app::App>, workers: Option<usize>) -> io::Result<Server> {
     let factory = move || {
         App::new()
             .app_data(app.clone())
@@ -152,7 +155,7 @@ fn listen(listener: TcpListener, app: Data<web::App>, workers: Option<usize>) ->
             .wrap(from_fn(web::need_length))
             .wrap(from_fn(name_request))
             .wrap(TracingLogger::<RequestLog>::new())
-            .configure(web::routes::mount)
+            .configure(mount::mount)
             .route("/static/{file:.*}", actix_web::web::get().to(web::serve_asset))
             .default_service(to(web::not_found))
     };
@@ -169,7 +172,7 @@ fn listen(listener: TcpListener, app: Data<web::App>, workers: Option<usize>) ->
 }
 
 /// What every answer carries: no script or style but ours, no frame, no referrer.
-fn security_headers(app: &web::App) -> DefaultHeaders {
+fn security_headers(app: &app::App) -> DefaultHeaders {
     let headers = DefaultHeaders::new()
         .add((
             header::CONTENT_SECURITY_POLICY,
@@ -323,15 +326,16 @@ async fn deliver(db: &Db, mailer: &Mailer, message: outbox::Outgoing) {
 
 /// How often who was seen is written down.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
+
 /// Every so many rounds what has expired is dropped.
 const SWEEP_EVERY: u64 = 720;
 
 async fn keep_house(db: Db) {
     for round in 1_u64.. {
         tokio::time::sleep(HOUSEKEEPING).await;
-        let mut done = outbox::housekeeping(&db).await;
+        let mut done = housekeeping::housekeeping(&db).await;
         if done.is_ok() && round % SWEEP_EVERY == 0 {
-            done = outbox::sweep(&db).await;
+            done = housekeeping::sweep(&db).await;
         }
         if let Err(error) = done {
             tracing::warn!(%error, "housekeeping failed");

@@ -1,13 +1,19 @@
 //! The record of what happened in a workspace, the latest first.
 
-use super::{
-    Event, Refused,
-    db::Sql,
-    members::like,
-    paging::{Cursor, Key, Order, Page, Position},
-    scope::{ReadScope, Scoped},
+use crate::{
+    clock::MINUTE,
+    domain::{
+        base::{
+            event::Event,
+            paging::{Cursor, Key, Order, Page, Position},
+            refused::Refused,
+            sql::Sql,
+        },
+        enforce::{read::ReadScope, rows::Scoped},
+        members::like,
+    },
+    policy::perm,
 };
-use crate::{clock::MINUTE, policy::perm};
 use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 use serde::Deserialize;
 use uuid::Uuid;

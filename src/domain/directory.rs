@@ -1,14 +1,21 @@
 //! Users as the workspaces of one key know them: who they are, and where they have which roles.
 
-use super::{
-    Refused,
-    db::Sql,
-    members::{self, Filter, Member, OWN_ROLES},
-    paging::{Page, Position},
-    roles,
-    scope::{Found, ReadScope, Scoped},
+use crate::{
+    domain::{
+        base::{
+            paging::{Page, Position},
+            refused::Refused,
+            role,
+            sql::Sql,
+        },
+        enforce::{
+            read::ReadScope,
+            rows::{Found, Scoped},
+        },
+        members::{self, Filter, Member, OWN_ROLES},
+    },
+    policy::{Permission, perm},
 };
-use crate::policy::{Permission, perm};
 use sea_orm::{FromQueryResult, Value};
 use uuid::Uuid;
 
@@ -109,7 +116,7 @@ async fn places(
     for own in all {
         let there = Found(scope.connection(), own.workspace_id);
         let roles = scope.db().roles().at(&there, own.roles_version).await?;
-        if roles::holdings(&roles.joined(&own.role_set)).has(Permission::ReadMembers) {
+        if role::holdings(&roles.joined(&own.role_set)).has(Permission::ReadMembers) {
             open.push(own);
         }
     }

@@ -1,7 +1,11 @@
 //! A message for the next page of one session, shown once and then gone.
 
-use super::{Db, Refused, db::Sql, identity::Person};
-use crate::{clock::MINUTE, entity::notice, random};
+use crate::{
+    clock::MINUTE,
+    domain::base::{db::Db, principal::Person, refused::Refused, sql::Sql},
+    entity::notice,
+    random,
+};
 use sea_orm::{ActiveValue::Set, EntityTrait, FromQueryResult};
 use uuid::Uuid;
 

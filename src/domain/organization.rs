@@ -1,12 +1,16 @@
 //! The workspace itself: its name, its address, its end.
 
-use super::{
-    Event, Invalid, Name, Recorded, Refused, Slug, Target, TargetKind,
-    refused::is_duplicate,
-    scope::{ReadScope, Scoped, WriteScope},
-    workspaces,
-};
 use crate::{
+    domain::{
+        base::{
+            event::{Event, Recorded, Target, TargetKind},
+            invalid::Invalid,
+            refused::{Refused, is_duplicate},
+            values::{Name, Slug},
+        },
+        enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
+        records::workspaces,
+    },
     entity::{member, workspace},
     policy::{Access, perm},
 };

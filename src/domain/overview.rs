@@ -1,13 +1,14 @@
 //! The first page of a workspace: who is here, what changed, what needs care.
 
-use super::{
-    Refused, activity,
-    ownership::{self, Offer},
-    roles::{self, Census},
-    scope::{ReadScope, Scoped},
-};
 use crate::{
     clock::DAY,
+    domain::{
+        activity,
+        base::{refused::Refused, role},
+        enforce::{read::ReadScope, rows::Scoped},
+        ownership::{self, Offer},
+        roles::Census,
+    },
     policy::{Permission, perm},
 };
 use sea_orm::FromQueryResult;
@@ -89,7 +90,7 @@ pub async fn look(scope: &ReadScope<perm::Membership>) -> Result<Overview, Refus
     let mut by_role = None;
     let all = scope.actor().all_roles.clone();
     let your_roles = scope.actor().roles.join(" ");
-    let your_roles = roles::names(&all.joined(&your_roles));
+    let your_roles = role::names(&all.joined(&your_roles));
     if sees_members {
         by_role = Some(
             all.iter()

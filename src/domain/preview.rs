@@ -1,15 +1,22 @@
 //! What a change would do, before it is made: who would gain and who would lose what, and whether it
 //! would be refused. Nothing is written. The rules and the counts are those of the change itself.
 
-use super::{
-    Conflict, Refused,
-    members::{self, Detail, few},
-    roles::{self, Census, Combination, Role, Roles, grants},
-    scope::{Actor, ReadScope},
-    security,
-    teams::{self, Team},
+use crate::{
+    domain::{
+        base::{
+            principal::Actor,
+            refused::{Conflict, Refused},
+            role::{self, Role, Roles},
+        },
+        enforce::read::ReadScope,
+        members::{self, Detail},
+        records::named,
+        roles::{self, Census, Combination, grants},
+        security,
+        teams::{self, Team},
+    },
+    policy::{Access, Permission, Right, Shift, perm, reach},
 };
-use crate::policy::{Access, Permission, Right, Shift, perm, reach};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -103,12 +110,12 @@ pub async fn of_member_roles(
     let wanted = all.chosen(to)?;
     let own: Vec<&Role> = all.iter().filter(|role| detail.own.contains(&role.slug)).collect();
     let through_teams = detail.teams.iter().flat_map(|place| &place.roles);
-    let present = roles::holdings(&detail.member.roles.iter().collect::<Vec<_>>());
-    let after = roles::holdings(&wanted.iter().copied().chain(through_teams).collect::<Vec<_>>());
+    let present = role::holdings(&detail.member.roles.iter().collect::<Vec<_>>());
+    let after = role::holdings(&wanted.iter().copied().chain(through_teams).collect::<Vec<_>>());
     let shift = Shift { people: 1, before: present.clone(), after };
     let mut preview = Preview::of(std::slice::from_ref(&shift));
     preview.is_change = !own.iter().map(|role| role.id).eq(wanted.iter().map(|role| role.id));
-    (preview.before, preview.after) = (roles::names(&own), roles::names(&wanted));
+    (preview.before, preview.after) = (role::names(&own), role::names(&wanted));
     preview.at(seen, detail.version());
     let may = actor.holdings.may_change_roles(&present, wanted.iter().map(|role| &role.holdings));
     preview.refuse(may.map_err(Refused::from))?;
@@ -144,7 +151,7 @@ pub async fn of_permission(
         of_cells(scope, &cells, &wanted.version, security::version(all, wanted.permission)).await?;
     let after = grants::with(all, &cells);
     (preview.before, preview.after) =
-        (roles::names(&all.holding(wanted.permission)), roles::names(&after.holding(wanted.permission)));
+        (role::names(&all.holding(wanted.permission)), role::names(&after.holding(wanted.permission)));
     Ok(preview)
 }
 
@@ -187,8 +194,8 @@ async fn of_cells(
     if actor.holdings.has(Permission::ReadMembers) {
         let concerned = census.combinations().iter().zip(&shifts).filter(|(_, shift)| concerns(shift));
         let (who, shifts): (Vec<&Combination>, Vec<&Shift>) = concerned.unzip();
-        let found = few::few(scope, &who, NAMED).await?;
-        let affected = |one: few::One| {
+        let found = named::few(scope, &who, NAMED).await?;
+        let affected = |one: named::One| {
             let shift = shifts.get(one.nth)?;
             let (gained, lost) = (shift.gained(), shift.lost());
             Some(Affected { id: one.id, user_id: one.user_id, name: one.name, gained, lost })
@@ -200,7 +207,7 @@ async fn of_cells(
 
 /// What the viewer loses when roles hold this.
 fn losses(actor: &Actor, after: &Roles) -> Vec<Right> {
-    actor.holdings.beyond(&roles::holdings(&after.joined(&actor.roles.join(" "))))
+    actor.holdings.beyond(&role::holdings(&after.joined(&actor.roles.join(" "))))
 }
 
 /// Lets a team carry exactly these roles.

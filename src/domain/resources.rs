@@ -1,13 +1,18 @@
 //! Resources of the customer's own applications: registered, so that a search has something to list.
 //! Nothing else hangs on them: what may be done to one is a matter of its type.
 
-use super::{
-    Event, Invalid, Name, Recorded, Refused, Target, TargetKind,
-    members::{has_text, like, like_exactly},
-    paging::{Cursor, Key, PAGE, Page, Position, broken_link},
-    scope::{ReadScope, Scoped, WriteScope},
-};
 use crate::{
+    domain::{
+        base::{
+            event::{Event, Recorded, Target, TargetKind},
+            invalid::Invalid,
+            paging::{Cursor, Key, PAGE, Page, Position, broken_link},
+            refused::Refused,
+            values::Name,
+        },
+        enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
+        members::{has_text, like, like_exactly},
+    },
     entity::resource,
     policy::{Scope, perm},
 };

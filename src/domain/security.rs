@@ -1,14 +1,21 @@
 //! The Security page: which roles hold which permission.
 
-use super::{
-    Conflict, Invalid, Recorded, Refused,
-    roles::{
-        Census, Role, Roles, fingerprint,
-        grants::{self, Cell},
+use crate::{
+    domain::{
+        base::{
+            event::Recorded,
+            invalid::Invalid,
+            refused::{Conflict, Refused},
+            role::{Role, Roles, fingerprint},
+        },
+        enforce::{read::ReadScope, write::WriteScope},
+        roles::{
+            Census,
+            grants::{self, Cell},
+        },
     },
-    scope::{ReadScope, WriteScope},
+    policy::{Holdings, Permission, perm},
 };
-use crate::policy::{Holdings, Permission, perm};
 
 /// One row of the page.
 #[derive(Clone, Debug)]

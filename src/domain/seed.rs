@@ -1,17 +1,22 @@
 //! Data for load tests. It is inserted in bulk, because a million rows would take the functions
 //! that requests call too long. What those make: `demo`.
 
-use super::{
-    Db, Event, Name, Refused, RoleIds, Slug, Target, TargetKind, api_keys,
-    audit::{self, Actor, Circumstances, Head, Outcome},
-    db::Sql,
-    identity::{Password, Person},
-    members,
-    scope::{Origin, Via},
-    workspaces,
-};
 use crate::{
     clock::{DAY, HOUR},
+    domain::{
+        api_keys,
+        base::{
+            db::Db,
+            event::{Actor, Event, Outcome, RoleIds, Target, TargetKind},
+            principal::{Origin, Person, Via},
+            refused::Refused,
+            sql::Sql,
+            values::{Name, Slug},
+        },
+        enforce::audit::{self, Circumstances, Head},
+        identity::Password,
+        members, workspaces,
+    },
     policy::BuiltIn,
     random,
 };
@@ -54,7 +59,7 @@ pub(super) async fn insert_person(
     Ok(id)
 }
 
-pub(super) fn read<T>(parsed: Result<T, super::Complaint>) -> Result<T, Refused> {
+pub(super) fn read<T>(parsed: Result<T, crate::domain::base::values::Complaint>) -> Result<T, Refused> {
     parsed.map_err(Refused::NotAllowed)
 }
 

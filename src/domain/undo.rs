@@ -1,16 +1,22 @@
 //! Taking back a change of roles or permissions that the record tells of. It is a new change, to what
 //! was before, made by the same form as any: here is said what it would do.
 
-use super::{
-    Event, Refused,
-    activity::{self, Entry},
-    members::Member,
-    preview::{self, Preview},
-    roles::{Bundle, Role, Roles, Wanted},
-    scope::ReadScope,
-    security, teams,
+use crate::{
+    domain::{
+        activity::{self, Entry},
+        base::{
+            event::Event,
+            refused::Refused,
+            role::{Role, Roles},
+        },
+        enforce::read::ReadScope,
+        members::Member,
+        preview::{self, Preview},
+        roles::{Bundle, Wanted},
+        security, teams,
+    },
+    policy::{Permission, perm},
 };
-use crate::policy::{Permission, perm};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 

@@ -1,20 +1,25 @@
 //! The workspaces of a person, and the door through which a new one comes.
 
-use super::{
-    Conflict, Db, Event, Invalid, Name, Recorded, Refused, Slug, Target, TargetKind, accounts,
-    api_keys::ApiKey,
-    db::Sql,
-    identity::Person,
-    limits, members,
-    paging::{Cursor, Key, Order, Page, Position},
-    roles,
-    scope::{self, Origin, Principal, Scoped, Transaction},
+use crate::{
+    domain::{
+        base::{
+            db::Db,
+            event::{Event, Recorded, Target, TargetKind},
+            invalid::Invalid,
+            limits,
+            paging::{Cursor, Key, Order, Page, Position},
+            principal::{ApiKey, Origin, Person, Principal},
+            refused::{Conflict, Refused},
+            sql::Sql,
+            values::{Name, Slug},
+        },
+        enforce::{rows::Scoped, transaction},
+        members,
+        records::{accounts, workspaces::insert},
+    },
+    policy::BuiltIn,
 };
-use crate::{entity::workspace, policy::BuiltIn};
-use sea_orm::{
-    ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter,
-};
+use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 /// A workspace as one of its members finds it in their list.
@@ -112,7 +117,7 @@ pub(super) async fn create_unlimited(
     origin: &Origin,
 ) -> Result<Slug, Refused> {
     let actor = person.audited();
-    let done = scope::found(db, &actor, origin, async |open| {
+    let done = transaction::found(db, &actor, origin, async |open| {
         let account = match account {
             Some(id) => accounts::lock_to_found(&open.tx, id, actor.id).await?,
             None => accounts::create(&open.tx, name, actor.id, open.now).await?,
@@ -154,7 +159,7 @@ pub async fn create_by_key(
         return Err(refused);
     }
     limits::FOUND.spend(db, &key.id.to_string(), 1).await?;
-    scope::found(db, &actor, origin, async |open| {
+    transaction::found(db, &actor, origin, async |open| {
         accounts::lock_to_found_by_key(&open.tx, key, open.now).await?;
         let sql = "SELECT u.id FROM account_people p CROSS JOIN users u WHERE p.account_id = $1
             AND p.user_id = $2 AND u.id = p.user_id AND u.suspended_at IS NULL";
@@ -183,49 +188,4 @@ pub async fn create_by_key(
 #[derive(FromQueryResult)]
 struct Id {
     id: Uuid,
-}
-
-pub(super) async fn slug_is_free(connection: &impl ConnectionTrait, slug: &Slug) -> Result<bool, Refused> {
-    let taken = workspace::Entity::find().filter(workspace::Column::Slug.eq(slug.as_str()));
-    Ok(taken.one(connection).await?.is_none())
-}
-
-/// Makes the workspace that `open` was opened for: its roles, and its founder as first Owner. Answers
-/// the id of the Owners' role.
-///
-/// # Errors
-/// [`Refused::Invalid`] on the field `slug` where it is taken.
-pub(super) async fn insert(
-    open: &Transaction,
-    account: Uuid,
-    name: &Name,
-    slug: &Slug,
-    founder: Uuid,
-) -> Result<Uuid, Refused> {
-    if !slug_is_free(&open.tx, slug).await? {
-        return Err(taken());
-    }
-    let row = workspace::ActiveModel {
-        id: Set(open.workspace_id()),
-        account_id: Set(account),
-        slug: Set(slug.to_string()),
-        name: Set(name.to_string()),
-        suspended_at: Set(None),
-        deleted_at: Set(None),
-        created_at: Set(open.now),
-        audit_seq: Set(0),
-        audit_hash: Set(Vec::new()),
-        roles_version: NotSet,
-    };
-    if let Err(error) = open.insert(row).await {
-        return Err(if super::refused::is_duplicate(&error) { taken() } else { error.into() });
-    }
-    let ids = roles::seed(open).await?;
-    let owner = ids.get(&BuiltIn::Owner).copied().ok_or(Refused::Hidden)?;
-    members::join(open, founder, members::Origin::Founder, &[owner]).await?;
-    Ok(owner)
-}
-
-pub(super) fn taken() -> Refused {
-    Invalid::field("slug", "This address is taken. Choose another.").into()
 }

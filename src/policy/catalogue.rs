@@ -1,6 +1,6 @@
 //! The scopes that guard Bailiwick itself: one row each on the Security page.
 
-use super::{BuiltIn, Holdings};
+use crate::policy::{holdings::Holdings, roles::BuiltIn};
 
 /// A group of rows on the Security page, in the page's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -236,7 +236,7 @@ mod tests {
     fn scopes_are_unique_well_formed_and_found_again() {
         for permission in Permission::ALL {
             assert_eq!(Permission::of_scope(permission.scope()), Some(*permission));
-            assert!(crate::policy::Scope::parse(permission.scope()).is_ok());
+            assert!(crate::policy::scope::Scope::parse(permission.scope()).is_ok());
             assert!(!permission.defaults().contains(&BuiltIn::Owner), "Owner holds everything by rule");
         }
         assert!(Permission::ALL.len() <= 64, "holdings keep one bit each");

@@ -1,6 +1,6 @@
 //! What a principal holds, what it may hand on, and on whom it may act.
 
-use super::{Needs, Permission, Right, Scope};
+use crate::policy::{Permission, catalogue::Needs, scope::Scope, why::Right};
 
 /// The union of the scopes of some roles.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

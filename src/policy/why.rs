@@ -1,6 +1,6 @@
 //! Why somebody may do a thing, or why not; and what a change of roles gives and takes.
 
-use super::{Holdings, Permission};
+use crate::policy::{Permission, holdings::Holdings};
 use std::fmt;
 
 /// The answer to "may they?", with the roles that it comes from.
@@ -47,7 +47,9 @@ impl Right {
     pub fn is_in(&self, holdings: &Holdings) -> bool {
         match self {
             Self::Permission(permission) => holdings.has(*permission),
-            Self::Scope(scope) => super::Scope::parse(scope).is_ok_and(|scope| holdings.allows(&scope)),
+            Self::Scope(scope) => {
+                crate::policy::scope::Scope::parse(scope).is_ok_and(|scope| holdings.allows(&scope))
+            }
             Self::EveryScope => holdings.is_owner(),
         }
     }

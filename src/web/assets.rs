@@ -1,8 +1,8 @@
 //! Styles, script and icons: embedded in the program, under names that change with their content.
 
 use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header::{self, CacheControl, CacheDirective, EntityTag},
+    HttpRequest,
+    http::header::{self},
 };
 use flate2::{Compression, write::GzEncoder};
 use rust_embed::Embed;
@@ -17,10 +17,10 @@ use std::{
 #[exclude = "vendor/*LICENSE*"]
 struct Files;
 
-struct Asset {
+pub(in crate::web) struct Asset {
     url: String,
-    fingerprint: String,
-    mime: &'static str,
+    pub(super) fingerprint: String,
+    pub(super) mime: &'static str,
     content: Vec<u8>,
     // Made when first asked for, as small as can be, and kept.
     brotli: OnceLock<Vec<u8>>,
@@ -29,7 +29,7 @@ struct Asset {
 
 impl Asset {
     /// The smallest form that the browser reads, and the name of its encoding.
-    fn encoded(&self, req: &HttpRequest) -> (Option<&'static str>, &[u8]) {
+    pub(super) fn encoded(&self, req: &HttpRequest) -> (Option<&'static str>, &[u8]) {
         if takes_brotli(req) {
             (Some("br"), self.brotli.get_or_init(|| brotli(&self.content, 11)))
         } else if takes(req, "gzip") {
@@ -70,12 +70,12 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap_or_default()
 }
 
-struct Assets {
-    by_name: HashMap<String, Asset>,
-    names_by_url: HashMap<String, String>,
+pub(in crate::web) struct Assets {
+    pub(super) by_name: HashMap<String, Asset>,
+    pub(super) names_by_url: HashMap<String, String>,
 }
 
-static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
+pub(in crate::web) static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
     let mut assets = Assets { by_name: HashMap::new(), names_by_url: HashMap::new() };
     for name in Files::iter() {
         let Some(file) = Files::get(&name) else { continue };
@@ -108,34 +108,4 @@ fn mime(ending: &str) -> &'static str {
 /// The address of an asset, by its file name under `static/`.
 pub(super) fn url(name: &str) -> &'static str {
     ASSETS.by_name.get(name).map_or("/static/missing", |asset| &asset.url)
-}
-
-/// Answers an asset. Its address changes with its content, so it may be kept for ever.
-pub(crate) async fn serve(req: HttpRequest) -> HttpResponse {
-    let asset = ASSETS.names_by_url.get(req.path()).and_then(|name| ASSETS.by_name.get(name));
-    let Some(asset) = asset else { return super::not_found(req).await };
-    // Weak: the same file has several encodings.
-    let etag = EntityTag::new_weak(asset.fingerprint.clone());
-    let is_known = req.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let for_ever = CacheControl(vec![
-        CacheDirective::Public,
-        CacheDirective::MaxAge(31_536_000),
-        CacheDirective::Extension("immutable".into(), None),
-    ]);
-    if is_known.is_some_and(|known| known.split(',').any(|known| known.trim() == etag.to_string())) {
-        let mut response = HttpResponse::NotModified();
-        response.insert_header(header::ETag(etag)).insert_header(for_ever);
-        return response.insert_header((header::VARY, "Accept-Encoding")).finish();
-    }
-    let (encoding, content) = asset.encoded(&req);
-    let mut response = HttpResponse::Ok();
-    response.insert_header(header::ETag(etag));
-    if let Some(encoding) = encoding {
-        response.insert_header((header::CONTENT_ENCODING, encoding));
-    }
-    response
-        .insert_header((header::VARY, "Accept-Encoding"))
-        .insert_header(for_ever)
-        .insert_header((header::CONTENT_TYPE, asset.mime))
-        .body(content)
 }

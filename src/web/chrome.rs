@@ -1,9 +1,12 @@
 //! What stands around every page, and how a page is answered.
 
-use super::{App, assets, cookies, session};
 use crate::{
-    domain::{accounts::Admin, identity::Person, scope::Actor},
+    domain::{
+        accounts::Admin,
+        base::principal::{Actor, Person},
+    },
     policy::Can,
+    web::{app::App, assets, cookies, session},
 };
 use actix_web::{
     HttpRequest, HttpResponse,

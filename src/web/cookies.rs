@@ -1,7 +1,7 @@
 //! The small signed cookies beside the session: what to say on the next page, and the secret of a
 //! link that was followed.
 
-use super::Settings;
+use crate::web::app::Settings;
 use actix_web::{
     HttpRequest, HttpResponse,
     cookie::{Cookie, CookieJar, SameSite, time::Duration},

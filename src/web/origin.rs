@@ -1,9 +1,17 @@
 //! Where a request comes from: the network address, the browser, the route.
 
-use super::{App, api::idempotency::AttemptId};
-use crate::domain::scope::{Origin, Via};
-use actix_web::{HttpMessage, HttpRequest, http::header, web};
+use crate::{
+    domain::base::principal::{Origin, Via},
+    web::app::App,
+};
+use actix_web::{
+    HttpMessage, HttpRequest,
+    http::header,
+    web::{self},
+};
+
 use std::net::IpAddr;
+use uuid::Uuid;
 
 /// Reads the origin of a request, for the audit and the rate limits.
 pub(super) fn of(req: &HttpRequest) -> Origin {
@@ -61,3 +69,6 @@ fn network(address: IpAddr) -> IpAddr {
         }
     }
 }
+
+/// The attempt that this request is, for the audit's origin, which carries it to the change.
+pub(in crate::web) struct AttemptId(pub Uuid);

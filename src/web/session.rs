@@ -2,8 +2,10 @@
 //! the database that `domain` reads with every request, so that a revoked session is dead at once
 //! and no late writer brings it back.
 
-use super::{App, cookies};
-use crate::domain::{Purpose, Token};
+use crate::{
+    domain::{Purpose, Token},
+    web::{app::App, cookies},
+};
 use actix_session::{
     Session, SessionExt, SessionMiddleware,
     config::{CookieContentSecurity, PersistentSession, SessionLifecycle},

@@ -4,7 +4,7 @@ use crate::{support::*, world::newest_event};
 use bailiwick::{
     clock::Clock,
     config::Config,
-    domain::{Db, outbox, seed},
+    domain::{Db, housekeeping, outbox, seed},
     web::routes::table,
 };
 use reqwest::Method;
@@ -673,7 +673,7 @@ impl<'a> Tour<'a> {
         let message = outbox::take(&db).await.unwrap().expect("a letter is due");
         outbox::failed(&db, &message, "refused").await.unwrap();
         outbox::sent(&db, message.id).await.unwrap();
-        outbox::sweep(&db).await.unwrap();
+        housekeeping::sweep(&db).await.unwrap();
         for Statement { sql, values, .. } in db.transcript().take() {
             self.heard.entry(sql).or_insert((values, "the tasks of a node".into()));
         }

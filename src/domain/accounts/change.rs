@@ -1,12 +1,16 @@
 //! Changing an account: its name, who may create workspaces, its admins, and who belongs to it.
 
-use super::{
-    Creation,
-    door::{AccountWrite, OfAccount},
-    list::{self, may_leave},
+use crate::domain::{
+    accounts::list::{self, may_leave},
+    base::{
+        account::Creation,
+        event::{Event, Recorded, Target, TargetKind},
+        refused::Refused,
+        values::Name,
+    },
+    enforce::account::{AccountWrite, OfAccount},
 };
-use crate::domain::{Conflict, Event, Name, Recorded, Refused, Target, TargetKind};
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult};
+use sea_orm::{ConnectionTrait, DbBackend};
 use uuid::Uuid;
 
 /// What an admin wants an account to be.
@@ -83,19 +87,4 @@ pub async fn remove(s: &mut AccountWrite, user: Uuid) -> Result<Recorded<Appoint
     let gone = Appointed { name: person.name.clone(), is_you: person.is_you, is_change: true };
     let event = Event::AccountPersonRemoved { was_admin: person.is_admin };
     Ok(Recorded::new(gone, event, Target::new(TargetKind::User, user, person.name)))
-}
-
-/// Looks after the change, inside its transaction and under the account's lock, so that two admins
-/// who unmake each other at once see each other's work.
-///
-/// # Errors
-/// [`Conflict::LastAdmin`], which rolls the change back.
-pub(super) async fn ensure_one_remains(s: &AccountWrite) -> Result<(), Refused> {
-    #[derive(FromQueryResult)]
-    struct Remains {
-        remains: bool,
-    }
-    let sql = "SELECT EXISTS (SELECT 1 FROM active_admins WHERE account_id = $1) AS remains";
-    let found: Option<Remains> = s.first(sql, Vec::new()).await?;
-    if found.is_some_and(|found| found.remains) { Ok(()) } else { Err(Conflict::LastAdmin.into()) }
 }

@@ -3,14 +3,20 @@
 //! An admin names keys and ends them, and learns no secret that opens a workspace: what a key holds
 //! there is the affair of those who manage keys there.
 
-use super::{AccountScope, AccountWrite, door::OfAccount};
 use crate::domain::{
-    Conflict, Event, Name, Recorded, Refused, Target, TargetKind,
     api_keys::{self, Made, NEWEST, Wanted},
-    db::Sql,
+    base::{
+        event::{Event, Recorded, Target, TargetKind},
+        paging::{Cursor, Key, Order, Page, Position},
+        refused::{Conflict, Refused},
+        sql::Sql,
+        values::Name,
+    },
+    enforce::{
+        account::{AccountScope, AccountWrite, OfAccount},
+        rows::Found,
+    },
     members::{Subject, has_text, like},
-    paging::{Cursor, Key, Order, Page, Position},
-    scope::Found,
 };
 use sea_orm::FromQueryResult;
 use serde::Deserialize;

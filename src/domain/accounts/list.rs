@@ -1,12 +1,15 @@
 //! Looking at an account: what it has, its people, one of them.
 
-use super::door::{AccountScope, OfAccount};
 use crate::domain::{
-    Conflict, Refused, activity,
-    db::{gather, gathered},
+    activity,
+    base::{
+        paging::{Cursor, Key, Order, Page, Position},
+        refused::{Conflict, Refused},
+        sql::{gather, gathered},
+        values::folded,
+    },
+    enforce::account::{AccountScope, OfAccount},
     members::{has_text, like},
-    paging::{Cursor, Key, Order, Page, Position},
-    values::folded,
 };
 use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 use serde::Deserialize;
@@ -49,6 +52,7 @@ pub struct Look {
 
 /// So many admins are named on the account's page, and the rest on that of its people.
 const MOST_ADMINS: usize = 20;
+
 const LATEST: usize = 8;
 
 /// Looks at an account. The newest workspace is first.
@@ -123,7 +127,7 @@ pub struct Person {
 
 #[derive(Deserialize, FromQueryResult)]
 struct Row {
-    user_id: Uuid,
+    pub(in crate::domain) user_id: Uuid,
     name: String,
     email: String,
     listed_as: String,

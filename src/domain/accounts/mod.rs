@@ -3,59 +3,19 @@
 //! [`door`] is the way in, the fourth beside those of [`scope`](super::scope). It leads into no
 //! workspace: no account role grants anything there.
 
-mod change;
-mod door;
+pub(super) mod change;
 pub mod keys;
-mod list;
+pub(super) mod list;
 
+use crate::domain::base::{db::Db, principal, refused::Refused, sql::Sql};
+pub use crate::domain::enforce::{
+    account::{AccountScope, AccountWrite},
+    account_admission::Admin,
+};
 pub use change::{Appointed, Details, appoint, remove, update};
-pub use door::{AccountScope, AccountWrite, Admin};
 pub use list::{Filter, Listed, Look, People, Person, Workspace, leaving, look, people, stepping_down};
-
-use super::{
-    Db, Name, Refused, api_keys::ApiKey, db::Sql, identity, members::listed_as, refused::NotAdmin,
-    scope::Origin,
-};
-use crate::{
-    entity::{account, user},
-    random,
-};
-use sea_orm::{
-    ActiveValue::{NotSet, Set},
-    ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, QuerySelect,
-};
+use sea_orm::FromQueryResult;
 use uuid::Uuid;
-
-/// An account, as its admins see it.
-#[derive(Clone, Debug)]
-pub struct Account {
-    pub id: Uuid,
-    pub name: String,
-    pub creation: Creation,
-    pub created_at: i64,
-    pub people: i64,
-}
-
-/// Who may create workspaces in an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Creation {
-    Admins,
-    /// Everybody who belongs to the account.
-    People,
-}
-
-impl Creation {
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Admins => "admins",
-            Self::People => "people",
-        }
-    }
-
-    pub fn of(word: &str) -> Option<Self> {
-        [Self::Admins, Self::People].into_iter().find(|creation| creation.word() == word)
-    }
-}
 
 /// An account as one of its people finds it in their list.
 #[derive(Clone, Debug, FromQueryResult)]
@@ -70,141 +30,10 @@ pub struct OfPerson {
 ///
 /// # Errors
 /// The database's own.
-pub async fn of_person(db: &Db, person: &identity::Person) -> Result<Vec<OfPerson>, Refused> {
+pub async fn of_person(db: &Db, person: &principal::Person) -> Result<Vec<OfPerson>, Refused> {
     let sql = "SELECT a.id, a.name, p.is_admin,
             (p.is_admin OR a.workspace_creation = 'people') AS may_create
         FROM account_people p JOIN accounts a ON a.id = p.account_id AND a.suspended_at IS NULL
         WHERE p.user_id = $1 ORDER BY a.name, a.id LIMIT 500";
     Ok(db.read().all(sql, vec![person.user_id.into()]).await?)
-}
-
-/// Makes an account with this first admin.
-///
-/// # Errors
-/// The database's own.
-pub(super) async fn create(
-    tx: &DatabaseTransaction,
-    name: &Name,
-    admin: Uuid,
-    now: i64,
-) -> Result<Uuid, Refused> {
-    let id = random::id(now);
-    let row = account::ActiveModel {
-        id: Set(id),
-        name: Set(name.to_string()),
-        suspended_at: Set(None),
-        created_at: Set(now),
-        workspace_creation: Set(Creation::Admins.word().to_owned()),
-        people: NotSet,
-    };
-    account::Entity::insert(row).exec_without_returning(tx).await?;
-    enter(tx, id, admin, true, now).await?;
-    Ok(id)
-}
-
-/// Brings a person into an account; who is in it stays what they are.
-///
-/// # Errors
-/// The database's own.
-pub(super) async fn enter(
-    tx: &DatabaseTransaction,
-    account: Uuid,
-    user: Uuid,
-    is_admin: bool,
-    now: i64,
-) -> Result<(), Refused> {
-    // Shared: who changes the name meanwhile waits, and then finds this row to list anew.
-    let person = user::Entity::find_by_id(user).lock_shared().one(tx).await?.ok_or(Refused::Hidden)?;
-    // The update that changes nothing holds the row: who removes them from the account meanwhile
-    // waits, and then finds the membership that goes with this.
-    let sql = "INSERT INTO account_people (account_id, user_id, is_admin, joined_at, listed_as)
-        VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT (account_id, user_id) DO UPDATE SET joined_at = account_people.joined_at";
-    let listed_as = listed_as(&person.name, &person.email);
-    let values = vec![account.into(), user.into(), is_admin.into(), now.into(), listed_as.into()];
-    tx.run(sql, values).await?;
-    Ok(())
-}
-
-/// Locks an account in which this person may found a workspace, until the end of the transaction.
-///
-/// # Errors
-/// [`Refused::Hidden`] for an account to which they do not belong, [`Refused::NotAdmin`] where only
-/// admins may, [`Refused::Suspended`].
-pub(super) async fn lock_to_found(
-    tx: &DatabaseTransaction,
-    account: Uuid,
-    user: Uuid,
-) -> Result<Uuid, Refused> {
-    #[derive(FromQueryResult)]
-    struct Row {
-        is_suspended: bool,
-        may_create: bool,
-    }
-    door::lock(tx, account).await?;
-    let sql = "SELECT a.suspended_at IS NOT NULL AS is_suspended,
-            (p.is_admin OR a.workspace_creation = 'people') AS may_create
-        FROM account_people p JOIN accounts a ON a.id = p.account_id
-        WHERE p.account_id = $1 AND p.user_id = $2";
-    let row: Option<Row> = tx.first(sql, vec![account.into(), user.into()]).await?;
-    match row.ok_or(Refused::Hidden)? {
-        Row { is_suspended: true, .. } => Err(Refused::Suspended(SUSPENDED)),
-        Row { may_create: false, .. } => Err(not_admin(tx, account).await?),
-        _ => Ok(account),
-    }
-}
-
-/// Locks the account of a key that may found a workspace in it: it administers the account, and is still
-/// alive. Locked as for a person, so that whoever revokes the key comes before this or after it.
-///
-/// # Errors
-/// [`Refused::SignedOut`] where it was revoked or expired since the request was admitted, or administers
-/// the account no more; [`Refused::Suspended`].
-pub(super) async fn lock_to_found_by_key(
-    tx: &DatabaseTransaction,
-    key: &ApiKey,
-    now: i64,
-) -> Result<(), Refused> {
-    #[derive(FromQueryResult)]
-    struct Row {
-        is_suspended: bool,
-    }
-    door::lock(tx, key.account_id).await?;
-    let sql = "SELECT a.suspended_at IS NOT NULL AS is_suspended
-        FROM api_keys k JOIN accounts a ON a.id = k.account_id
-        WHERE k.id = $1 AND k.is_admin AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)";
-    let row: Option<Row> = tx.first(sql, vec![key.id.into(), now.into()]).await?;
-    match row.ok_or(Refused::SignedOut)? {
-        Row { is_suspended: true } => Err(Refused::Suspended(SUSPENDED)),
-        _ => Ok(()),
-    }
-}
-
-/// Writes down in the account's record that somebody may not found a workspace in it.
-pub(super) async fn note_not_founded(
-    db: &Db,
-    account: Option<Uuid>,
-    by: &super::audit::Actor,
-    origin: &Origin,
-    refused: &Refused,
-) {
-    if let (Some(account), Refused::NotAdmin(_) | Refused::NotAllowed(_) | Refused::Suspended(_)) =
-        (account, refused)
-    {
-        door::note_refusal(db, account, by, origin, refused).await;
-    }
-}
-
-pub(super) const SUSPENDED: &str = "This account";
-
-/// Only for who belongs to the account: it names its admins.
-async fn not_admin(connection: &impl ConnectionTrait, account: Uuid) -> Result<Refused, DbErr> {
-    #[derive(FromQueryResult)]
-    struct Row {
-        name: String,
-    }
-    let sql = "SELECT u.name FROM active_admins a JOIN users u ON u.id = a.user_id
-        WHERE a.account_id = $1 ORDER BY u.name LIMIT 5";
-    let rows: Vec<Row> = connection.all(sql, vec![account.into()]).await?;
-    Ok(Refused::NotAdmin(NotAdmin { admins: rows.into_iter().map(|row| row.name).collect() }))
 }

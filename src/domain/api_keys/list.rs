@@ -2,12 +2,15 @@
 
 use crate::{
     domain::{
-        Refused,
+        base::{
+            paging::{Cursor, Key, Order, Page, Position},
+            refused::Refused,
+            role::{self, Assignable, Role},
+            values::folded,
+        },
+        enforce::{read::ReadScope, rows::Scoped},
         members::like,
-        paging::{Cursor, Key, Order, Page, Position},
-        roles::{self, Assignable, Role},
-        scope::{ReadScope, Scoped},
-        values::folded,
+        records::keys::NEWEST,
     },
     policy::{Access, Ceiling, Holdings, perm},
 };
@@ -55,7 +58,7 @@ struct Row {
     newest: Option<String>,
     admin: i64,
     elsewhere: i64,
-    status: String,
+    pub(crate) status: String,
     role_set: String,
     maker: String,
     maker_status: Option<String>,
@@ -74,10 +77,6 @@ impl Listed {
         Holdings::union(self.roles.iter().map(|role| &role.holdings))
     }
 }
-
-/// The newest secret of the key `k`, as a column: when it was made, and its last characters.
-pub(in crate::domain) const NEWEST: &str = "(SELECT s.created_at || '-' || s.hint FROM api_key_secrets s
-        WHERE s.api_key_id = k.id ORDER BY s.created_at DESC LIMIT 1)";
 
 /// The columns of a [`Row`], in the order of its fields.
 const FIELDS: [&str; 17] = [
@@ -145,7 +144,7 @@ pub async fn list(
     let rows: Vec<Row> = scope.list(&FIELDS, &sql, values).await?;
     let page = Page::cut(rows, at, |row| Cursor::new(Key::Text(row.listed_as.clone()), row.member_id));
     let page = page.map(|row| seen(row, scope));
-    let roles = roles::choices(&scope.actor().all_roles, &scope.actor().holdings);
+    let roles = role::choices(&scope.actor().all_roles, &scope.actor().holdings);
     Ok(Listing { page, roles })
 }
 
@@ -162,6 +161,7 @@ pub async fn look<P: Access>(scope: &ReadScope<P>, id: Uuid) -> Result<Listed, R
 
 /// In which order the tables are gone through.
 const BY_MEMBER: &str = "members m CROSS JOIN api_keys k";
+
 const BY_KEY: &str = "api_keys k CROSS JOIN members m";
 
 fn columns(tables: &str) -> String {
@@ -182,7 +182,7 @@ fn seen<P: Access>(row: Row, scope: &ReadScope<P>) -> Listed {
         elsewhere: row.elsewhere,
         is_active: row.status == "active",
         is_revoked: row.revoked_at.is_some(),
-        refused: actor.holdings.may_assign(&roles::holdings(&held)).err(),
+        refused: actor.holdings.may_assign(&role::holdings(&held)).err(),
         roles: held.into_iter().cloned().collect(),
         maker: row.maker,
         maker_left: row.maker_status.as_deref() != Some("active"),

@@ -4,47 +4,32 @@
 //! its roles hold, as for anybody; its secret is shown once and kept as a hash. [`list`] shows keys,
 //! [`change`] makes, adds, rotates and revokes them.
 
-mod change;
+pub(super) mod change;
 mod list;
 
-pub(super) use change::{
-    Live, call, end, give_another_secret, insert, keep_secret, lock, maker_in, must_be_newest, new_secret,
-    revoke_made_by, take_out,
+pub(super) use crate::domain::records::keys::{
+    Live, NEWEST, end, insert, keep_secret, lock, maker_in, must_be_newest, new_secret,
+};
+pub use crate::domain::records::keys::{MOST_OVERLAP, Made, Maker, Wanted};
+use crate::domain::{
+    base::{
+        db::Db,
+        principal::{ApiKey, Credential, Principal},
+        refused::Refused,
+        role,
+        sql::Sql,
+        tokens::Token,
+    },
+    enforce::{admission::Asked, presence, rows::Found},
 };
 pub use change::{
-    MOST_OVERLAP, Made, Maker, Wanted, add, create, create_once, maker, may_make_secrets, rename, revoke,
-    rotate, rotate_seen, version, version_under_lock, why_not,
+    add, create, create_once, maker, may_make_secrets, rename, revoke, rotate, rotate_seen, version,
+    version_under_lock, why_not,
 };
-pub(super) use list::NEWEST;
+pub(super) use change::{call, give_another_secret, revoke_made_by, take_out};
 pub use list::{Filter, Listed, Listing, Waiting, list, look, made_by, waiting};
-
-use super::{
-    Db, Refused, Token,
-    db::Sql,
-    identity::presence,
-    roles,
-    scope::{Asked, Credential, Found, Principal},
-};
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
-
-/// A key that proved to be one, at the moment it was read.
-#[derive(Clone, Debug)]
-pub struct ApiKey {
-    pub id: Uuid,
-    pub name: String,
-    pub account_id: Uuid,
-    /// It may do in the account what the account's admins may.
-    pub is_admin: bool,
-    /// The user who answers for it.
-    pub made_by: Uuid,
-    /// The address of that user was confirmed.
-    pub is_verified: bool,
-    /// In milliseconds since 1970; `None` for never.
-    pub expires_at: Option<i64>,
-    /// The secret that was shown is the one that another takes the place of.
-    pub is_outgoing: bool,
-}
 
 #[derive(FromQueryResult)]
 struct KeyRow {
@@ -144,7 +129,7 @@ pub async fn verify(db: &Db, secret: &Token) -> Result<Verified, Refused> {
             let all = db.roles().at(&Found(db.read(), workspace_id), row.roles_version).await?;
             let held = all.joined(row.role_set.as_deref().unwrap_or_default());
             let roles = held.iter().map(|role| role.slug.clone()).collect();
-            Some(Home { workspace_id, roles, scopes: roles::holdings(&held).scopes() })
+            Some(Home { workspace_id, roles, scopes: role::holdings(&held).scopes() })
         }
     };
     Ok(Verified { key, home, created_at: row.created_at, expires_at: row.expires_at })

@@ -6,15 +6,21 @@
 
 mod search;
 
-pub use search::{MOST_FOUND, Slice, actions, resources, subjects};
-
-use super::{
-    Db, Email, Refused,
-    roles::{self, Role, Roles},
-    scope::{Asked, Credential, Origin, ReadScope, Scoped},
+use crate::{
+    domain::{
+        base::{
+            db::Db,
+            principal::{Credential, Origin},
+            refused::Refused,
+            role::{self, Role, Roles},
+            values::Email,
+        },
+        enforce::{admission::Asked, read::ReadScope, rows::Scoped},
+    },
+    policy::{Permission, Scope, perm},
 };
-use crate::policy::{Permission, Scope, perm};
 use sea_orm::{FromQueryResult, Value};
+pub use search::{MOST_FOUND, Slice, actions, resources, subjects};
 use std::{collections::BTreeMap, iter, mem};
 use uuid::Uuid;
 
@@ -83,10 +89,13 @@ impl Subject {
 
 const USER_BY_ID: &str = "members sm JOIN users su ON su.id = sm.user_id AND su.suspended_at IS NULL
     WHERE sm.workspace_id = {workspace} AND sm.user_id {subject}";
+
 const USER_BY_EMAIL: &str = "users su JOIN members sm ON sm.workspace_id = {workspace} AND sm.user_id = su.id
     WHERE su.email {subject} AND su.email_verified_at IS NOT NULL AND su.suspended_at IS NULL";
+
 const USER_BY_EXTERNAL_ID: &str = "members sm JOIN users su ON su.id = sm.user_id AND su.suspended_at IS NULL
     WHERE sm.workspace_id = {workspace} AND sm.external_id {subject}";
+
 const API_KEY: &str = "members sm JOIN api_keys sk ON sk.id = sm.api_key_id AND sk.revoked_at IS NULL
         AND COALESCE(sk.expires_at > {now}, TRUE)
     WHERE sm.workspace_id = {workspace} AND sm.api_key_id {subject}";
@@ -307,5 +316,5 @@ async fn roles_held(
 /// True if somebody with these roles may do it.
 fn allows(held: &[Role], action: &str, kind: &str) -> bool {
     let held: Vec<&Role> = held.iter().collect();
-    asked_for(action, kind).is_ok_and(|scope| roles::holdings(&held).allows(&scope))
+    asked_for(action, kind).is_ok_and(|scope| role::holdings(&held).allows(&scope))
 }

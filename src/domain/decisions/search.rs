@@ -1,11 +1,15 @@
 //! The question turned round: who may do this, what may be done, to which resources.
 
-use super::{Subject, allows, asked_for, roles_held};
+use crate::domain::resources;
 use crate::{
     domain::{
-        Invalid, Refused, resources,
-        roles::{self, Role},
-        scope::{ReadScope, Scoped},
+        base::{
+            invalid::Invalid,
+            refused::Refused,
+            role::{self, Role},
+        },
+        decisions::{Subject, allows, asked_for, roles_held},
+        enforce::{read::ReadScope, rows::Scoped},
     },
     policy::{Permission, perm},
 };
@@ -78,7 +82,7 @@ pub async fn subjects(
         WHERE h.workspace_id = $1 AND h.status = 'active' AND h.kind = $2 AND h.people > 0
         ORDER BY h.role_set";
     let counts: Vec<Headcount> = scope.all(sql, vec![kind.into()]).await?;
-    let allowed = counts.iter().filter(|some| roles::holdings(&all.joined(&some.role_set)).allows(&asked));
+    let allowed = counts.iter().filter(|some| role::holdings(&all.joined(&some.role_set)).allows(&asked));
     let from = after.as_ref().map_or("", |place| place.0.as_str());
     // Enough of them to fill a page, by the counts; one page may end early where users are suspended.
     let (mut sets, mut expected) = (Vec::new(), 0);
@@ -93,7 +97,7 @@ pub async fn subjects(
     let Some(last_set) = sets.last().map(|set| (*set).clone()) else { return Ok(nobody) };
     let more_sets = counts
         .iter()
-        .any(|some| some.role_set > last_set && roles::holdings(&all.joined(&some.role_set)).allows(&asked));
+        .any(|some| some.role_set > last_set && role::holdings(&all.joined(&some.role_set)).allows(&asked));
     let rows = members(scope, kind, &sets, limit, after.as_ref()).await?;
     let is_cut = rows.len() > limit;
     let end = match (is_cut, more_sets) {

@@ -1,16 +1,24 @@
 //! Secrets sent by mail: to confirm an address, to change it, to choose a new password.
 
-use super::{Password, Person, sessions};
 use crate::{
     clock::{DAY, HOUR},
     domain::{
-        Db, Email, Event, Gone, Invalid, Purpose, Refused, Token,
-        audit::{self, Actor},
-        db::Sql,
-        limits, members,
-        outbox::Mail,
-        refused::is_duplicate,
-        scope::Origin,
+        base::{
+            db::Db,
+            event::{Actor, Event},
+            invalid::Invalid,
+            limits,
+            outbox::Mail,
+            passwords::Password,
+            principal::{Origin, Person},
+            refused::{Gone, Refused, is_duplicate},
+            sql::Sql,
+            tokens::{Purpose, Token},
+            values::Email,
+        },
+        enforce::audit,
+        identity::sessions,
+        members,
     },
     entity::email_token,
     random,
@@ -20,6 +28,7 @@ use uuid::Uuid;
 
 /// How long a link that confirms an address lives, in milliseconds.
 const CONFIRMATION_LIFETIME: i64 = 3 * DAY;
+
 /// How long a link that resets a password lives, in milliseconds.
 const RESET_LIFETIME: i64 = HOUR;
 

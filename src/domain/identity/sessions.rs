@@ -1,16 +1,23 @@
 //! Sessions are rows of ours; a cookie carries an id and nothing else.
 
-use super::{Password, Person, password, presence};
 use crate::{
     clock::DAY,
     domain::{
-        Db, Event, Invalid, Name, Purpose, Refused, Token,
-        audit::{self, Actor},
-        db::Sql,
-        limits, members,
-        outbox::Mail,
-        scope::{Credential, Origin, Principal},
-        values::Email,
+        base::{
+            db::Db,
+            event::{Actor, Event},
+            invalid::Invalid,
+            limits,
+            outbox::Mail,
+            passwords::{self, Password},
+            principal::{Credential, Origin, Person, Principal},
+            refused::Refused,
+            sql::Sql,
+            tokens::{Purpose, Token},
+            values::{Email, Name},
+        },
+        enforce::{audit, presence},
+        members,
     },
     entity::session,
     random,
@@ -80,7 +87,7 @@ pub async fn sign_in(
     let Ok(email) = Email::parse(email) else {
         return Err(Invalid::field("email", "Enter an e-mail address such as name@example.com.").into());
     };
-    if typed.len() > password::MAX_BYTES {
+    if typed.len() > passwords::MAX_BYTES {
         return Err(Invalid::field("password", "A password has at most 1,024 bytes.").into());
     }
     // Who is over a limit takes no turn from others. The turn comes before the count: many right
@@ -321,7 +328,7 @@ struct HashRow {
 /// # Errors
 /// [`Refused::Invalid`] on the field `current_password`, [`Refused::TooMany`].
 pub(super) async fn confirm_password(db: &Db, person: &Person, typed: &str) -> Result<String, Refused> {
-    if typed.len() > password::MAX_BYTES {
+    if typed.len() > passwords::MAX_BYTES {
         return Err(Invalid::field("current_password", "A password has at most 1,024 bytes.").into());
     }
     let subject = person.user_id.to_string();

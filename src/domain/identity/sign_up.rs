@@ -1,18 +1,24 @@
 //! A new person: with a workspace of their own, or by invitation.
 
-use super::{Password, sessions};
 use crate::{
     config,
     domain::{
-        Conflict, Db, Email, Event, Invalid, Name, Recorded, Refused, Slug, Target, TargetKind, Token,
-        accounts,
-        audit::{self, Actor},
+        base::{
+            db::Db,
+            event::{Actor, Event, Recorded, Target, TargetKind},
+            invalid::Invalid,
+            limits,
+            outbox::Mail,
+            passwords::Password,
+            principal::Origin,
+            refused::{Conflict, Refused, is_duplicate},
+            tokens::Token,
+            values::{Email, Name, Slug},
+        },
+        enforce::{audit, transaction},
+        identity::sessions,
         invitations::{self, Offer},
-        limits,
-        outbox::Mail,
-        refused::is_duplicate,
-        scope::{self, Origin},
-        workspaces,
+        records::{accounts, workspaces},
     },
     entity::user,
     random,
@@ -111,7 +117,7 @@ impl Newcomer<'_> {
     }
 
     async fn create_with(&self, workspace: &Name) -> Result<SignedUp, Refused> {
-        scope::found(self.db, &self.actor, self.origin, async |open| {
+        transaction::found(self.db, &self.actor, self.origin, async |open| {
             let done = self.insert(&open.tx, open.now).await?;
             let account = accounts::create(&open.tx, workspace, self.actor.id, open.now).await?;
             let slug = free_slug(&open.tx, workspace).await?;

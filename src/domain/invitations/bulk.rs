@@ -1,14 +1,18 @@
 //! Changing many invitations at once: the change of one, for each of them, in one transaction. What
 //! the rules forbid for one of them is done to none.
 
-use super::{
-    Outcome, Sent, cancel as cancel_one, existing,
-    send::{may_mail, renew},
-};
 use crate::{
     domain::{
-        Conflict, Recorded, Refused, Selection,
-        scope::{ReadScope, WriteScope},
+        base::{
+            event::Recorded,
+            refused::{Conflict, Refused},
+            selection::Selection,
+        },
+        enforce::{read::ReadScope, write::WriteScope},
+        invitations::{
+            cancel as cancel_one, existing,
+            send::{Outcome, Sent, may_mail, renew},
+        },
     },
     policy::perm,
 };

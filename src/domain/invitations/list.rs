@@ -2,10 +2,14 @@
 
 use crate::{
     domain::{
-        Refused, Selection, members,
-        paging::{Cursor, Key, Order, Page, Position},
-        roles::{self, Roles},
-        scope::{ReadScope, Scoped},
+        base::{
+            paging::{Cursor, Key, Order, Page, Position},
+            refused::Refused,
+            role::{self, Roles},
+            selection::Selection,
+        },
+        enforce::{read::ReadScope, rows::Scoped},
+        members,
     },
     policy::{Access, Ceiling, Holdings, perm},
 };
@@ -76,7 +80,7 @@ impl Filter {
 /// One page of the invitations.
 pub struct Listing {
     pub page: Page<Listed>,
-    pub roles: Vec<roles::Assignable>,
+    pub roles: Vec<role::Assignable>,
 }
 
 /// Lists invitations, the latest first.
@@ -124,7 +128,7 @@ pub async fn list(
     let page = Page::cut(rows, at, |row| Cursor::new(Key::Number(row.created_at), row.id));
     let actor = &scope.actor().holdings;
     let page = page.map(|row| row.seen_by(actor, &all, now));
-    Ok(Listing { page, roles: roles::choices(&all, actor) })
+    Ok(Listing { page, roles: role::choices(&all, actor) })
 }
 
 /// The selected invitations, in the order of their addresses.
@@ -161,7 +165,7 @@ impl ListedRow {
             inviter: self.inviter,
             may_resend: is_open && refused.is_none(),
             refused,
-            roles: roles::names(&offered),
+            roles: role::names(&offered),
             role_slugs: offered.iter().map(|role| role.slug.clone()).collect(),
             status,
             created_at: self.created_at,

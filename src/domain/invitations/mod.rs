@@ -3,23 +3,30 @@
 //! [`send`] makes them, [`redeem`] takes them up, [`list`] shows them, [`bulk`] changes many at once; what
 //! all of them need is here.
 
+mod accept;
 pub mod bulk;
 mod list;
-mod redeem;
+pub mod mail;
 mod send;
 
-pub use list::{Filter, Listed, Listing, list, review};
-pub use redeem::{Offer, accept, decline, look, look_as};
-pub use send::{Batch, MOST_AT_ONCE, Outcome, Sent, resend, send};
-
-pub(super) use send::spend;
-
-use super::{
-    Conflict, Event, Recorded, Refused, Target, TargetKind, roles,
-    scope::{ReadScope, Scoped, Transaction, WriteScope},
+pub(super) use crate::domain::records::invitations::spend;
+use crate::{
+    clock::DAY,
+    domain::{
+        base::{
+            event::{Event, Recorded, Target, TargetKind},
+            refused::{Conflict, Refused},
+            role,
+        },
+        enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
+        records::invitations::close,
+    },
+    policy::perm,
 };
-use crate::{clock::DAY, entity::invitation, policy::perm};
-use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, UpdateMany, sea_query::Expr};
+pub use accept::{Offer, accept, decline, look, look_as};
+pub use list::{Filter, Listed, Listing, list, review};
+use sea_orm::FromQueryResult;
+pub use send::{Batch, MOST_AT_ONCE, Outcome, Sent, resend, send};
 use uuid::Uuid;
 
 /// How long an invitation can be accepted, in milliseconds.
@@ -68,25 +75,7 @@ pub async fn cancel(
     if close(s.open(), id, "cancelled").await? != 1 {
         return Err(Conflict::NotPending.into());
     }
-    let names = roles::names(&all.joined(invitation.roles.as_deref().unwrap_or_default()));
+    let names = role::names(&all.joined(invitation.roles.as_deref().unwrap_or_default()));
     let target = Target::new(TargetKind::Invitation, id, invitation.email.clone());
     Ok(Recorded::new(invitation.email, Event::InvitationCancelled { roles: names }, target))
-}
-
-/// Ends a pending invitation. Of twenty at once, one sees a row.
-async fn close(open: &Transaction, id: Uuid, status: &str) -> Result<u64, Refused> {
-    let row = open.update::<invitation::Entity>().filter(invitation::Column::Id.eq(id));
-    Ok(open.apply(ended(row, status, open.now)).await?)
-}
-
-/// Puts an end to those of these invitations that are pending.
-pub(in crate::domain) fn ended(
-    some: UpdateMany<invitation::Entity>,
-    status: &str,
-    now: i64,
-) -> UpdateMany<invitation::Entity> {
-    use invitation::Column;
-    some.filter(Column::Status.eq("pending"))
-        .col_expr(Column::Status, Expr::value(status))
-        .col_expr(Column::EndedAt, Expr::value(now))
 }

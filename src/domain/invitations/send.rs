@@ -1,15 +1,22 @@
 //! Making an invitation: many addresses at once, links, sending again.
 
-use super::{LIFETIME, existing};
 use crate::{
     clock::DAY,
     domain::{
-        Conflict, Email, Event, Invalid, Message, Purpose, Recorded, Refused, Target, TargetKind, Token,
-        invitations::ended,
-        limits,
-        outbox::{InvitationMail, Mail},
-        roles::{self, Role},
-        scope::{ReadScope, Scoped, WriteScope},
+        base::{
+            event::{Event, Recorded, Target, TargetKind},
+            invalid::Invalid,
+            limits,
+            outbox::Mail,
+            refused::{Conflict, Refused},
+            role::{self, Role},
+            tokens::{Purpose, Token},
+            values::{Email, Message},
+        },
+        enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
+        invitations::{LIFETIME, existing, mail::InvitationMail},
+        records::invitations::{ended, spend},
+        roles,
     },
     entity::{invitation, invitation_role, invitation_token},
     policy::{BuiltIn, perm},
@@ -116,17 +123,6 @@ fn default_roles(scope: &ReadScope<perm::InviteMembers>) -> Result<Vec<String>, 
     }
 }
 
-/// Counts mail to strangers against whoever causes it.
-pub(in crate::domain) async fn spend<P: crate::policy::Access>(
-    scope: &ReadScope<P>,
-    addresses: usize,
-) -> Result<(), Refused> {
-    let principal = &scope.actor().principal;
-    let limit = if principal.is_verified() { limits::INVITE } else { limits::INVITE_UNVERIFIED };
-    let cost = i64::try_from(addresses).unwrap_or(i64::MAX);
-    limit.spend(scope.db(), &principal.answers().to_string(), cost).await
-}
-
 async fn invite_all(
     s: &mut WriteScope<perm::InviteMembers>,
     addresses: &[String],
@@ -146,10 +142,8 @@ async fn invite_all(
             Some(standing) => standing,
             None => {
                 let (id, link) = invite(s, &email, &offered, &batch.message).await?;
-                let event = Event::InvitationSent {
-                    roles: roles::names(&offered),
-                    expires_at: s.now_ms() + LIFETIME,
-                };
+                let event =
+                    Event::InvitationSent { roles: role::names(&offered), expires_at: s.now_ms() + LIFETIME };
                 entries.push((event, Target::new(TargetKind::Invitation, id, email.to_string())));
                 Outcome::Sent { link }
             }
@@ -214,7 +208,7 @@ async fn invite(
         };
         s.open().insert(row).await?;
     }
-    let link = issue(s, id, email.as_str(), &roles::names(offered), message.as_str()).await?;
+    let link = issue(s, id, email.as_str(), &role::names(offered), message.as_str()).await?;
     Ok((id, link))
 }
 
@@ -303,7 +297,7 @@ pub(super) async fn renew(
         s.open().update::<invitation_token::Entity>().filter(invitation_token::Column::InvitationId.eq(id));
     let live = live.filter(invitation_token::Column::SupersededAt.is_null());
     s.open().apply(live.col_expr(invitation_token::Column::SupersededAt, Expr::value(now))).await?;
-    let names = roles::names(&offered);
+    let names = role::names(&offered);
     let link = issue(s, id, &invitation.email, &names, &invitation.message).await?;
     let sent = Sent { email: invitation.email.clone(), outcome: Outcome::Sent { link } };
     let target = Target::new(TargetKind::Invitation, id, invitation.email);

@@ -1,16 +1,25 @@
 //! Adding somebody of the account to a workspace, without an invitation: they are known here, and
 //! there is nothing to confirm.
 
-use super::{Origin, has_text, join, like};
 use crate::{
     domain::{
-        Conflict, Event, Invalid, Recorded, Refused, Target, TargetKind,
-        invitations::{self, ended},
-        outbox::{Mail, MemberAdded},
-        paging::{Order, PAGE, Position},
-        roles,
-        scope::{ReadScope, Scoped, WriteScope},
-        values::folded,
+        base::{
+            event::{Event, Recorded, Target, TargetKind},
+            invalid::Invalid,
+            outbox::Mail,
+            paging::{Order, PAGE, Position},
+            refused::{Conflict, Refused},
+            role,
+            sql::{has_text, like},
+            values::folded,
+        },
+        enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
+        invitations,
+        members::mail::MemberAdded,
+        records::{
+            invitations::ended,
+            members::{Origin, join},
+        },
     },
     entity::{account_person, invitation, member, user},
     policy::perm,
@@ -95,7 +104,7 @@ async fn add_one(
     let ids: Vec<Uuid> = given.iter().map(|role| role.id).collect();
     let id = join(s.open(), user, Origin::Account(by.answers()), &ids).await?;
     let was_invited = answer_invitation(s, &person.email).await?;
-    let roles = roles::names(&given);
+    let roles = role::names(&given);
     let workspace = &s.actor().workspace;
     let about = MemberAdded {
         by: by.name(),

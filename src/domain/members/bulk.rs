@@ -1,15 +1,20 @@
 //! Changing many members at once: the change of one, for each of them, in one transaction. What the
 //! rules forbid for one of them is done to none.
 
-use super::{
-    change,
-    list::{COLUMNS, Member, Row},
-};
 use crate::{
     domain::{
-        Conflict, Recorded, Refused, Selection,
-        roles::{self, Assignable},
-        scope::{ReadScope, Scoped, WriteScope},
+        base::{
+            event::Recorded,
+            refused::{Conflict, Refused},
+            role::{self, Assignable},
+            selection::Selection,
+        },
+        enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
+        members::{
+            change,
+            row::{COLUMNS, Member, Row},
+        },
+        records::members,
     },
     policy::{Access, perm},
 };
@@ -69,7 +74,7 @@ pub async fn review<P: Access>(scope: &ReadScope<P>, selection: &Selection) -> R
     let seen = |row: Row| row.seen_by(scope.actor(), &all, around.owners);
     Ok(Review {
         members: rows.into_iter().map(seen).collect(),
-        roles: roles::choices(&all, &scope.actor().holdings),
+        roles: role::choices(&all, &scope.actor().holdings),
         invitations: around.invitations,
         keys_made: around.keys_made,
     })
@@ -127,7 +132,7 @@ pub async fn suspend(
         each.push(match change::suspend(s, id).await {
             Ok(done) => done.map(|name| Done { id, name, outcome: Outcome::Suspended }),
             Err(Refused::Conflict(Conflict::AlreadySuspended)) => {
-                let name = change::name(s, id).await?;
+                let name = members::name(s, id).await?;
                 Recorded::unchanged(Done { id, name, outcome: Outcome::WasSuspended })
             }
             Err(refused) => return Err(refused),

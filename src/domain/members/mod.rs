@@ -6,19 +6,27 @@
 mod add;
 pub mod bulk;
 mod change;
-pub(super) mod few;
+pub mod detail;
+pub mod filter;
 mod list;
+pub mod mail;
 mod provision;
+pub mod row;
 
+pub(super) use crate::domain::{
+    base::sql::{has_text, like, like_exactly},
+    records::members::{
+        OWN_ROLES, Origin, Subject, end, give, hold_listings, join, join_key, listed_as, of_user, relist,
+        take,
+    },
+};
 pub use add::{Added, Candidate, add, candidates};
-pub(super) use change::OWN_ROLES;
 pub use change::{
     KeysMade, OWN_MEMBERSHIP, RolesChanged, change_roles, change_roles_seen, leave, leave_with,
     of_user_under_lock, reactivate, remove, remove_with, suspend, tag_under_lock,
 };
-pub(super) use change::{
-    Origin, Subject, end, give, hold_listings, join, join_key, listed_as, of_user, relist, take,
-};
-pub use list::{Detail, Filter, Listing, Member, Place, Sort, detail, list, may_act};
-pub(super) use list::{has_text, like, like_exactly};
+pub use detail::{Detail, Place, detail};
+pub use filter::{Filter, Sort};
+pub use list::{Listing, list, may_act};
 pub use provision::{Entered, Newcomer, UserChange, may_provision, provision, update_user};
+pub use row::Member;

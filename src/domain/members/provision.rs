@@ -1,12 +1,21 @@
 //! Users whom a service enters, and what the customer's own applications call them.
 
-use super::change::{self, RolesChanged, Subject};
 use crate::{
     domain::{
-        Conflict, Email, Event, ExternalId, Invalid, Name, Recorded, Refused, accounts, identity,
-        invitations,
-        roles::{self, Role},
-        scope::{ReadScope, Scoped, WriteScope},
+        base::{
+            event::{Event, Recorded},
+            invalid::Invalid,
+            refused::{Conflict, Refused},
+            role::{self, Role},
+            values::{Email, ExternalId, Name},
+        },
+        enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
+        identity, invitations,
+        members::change::{self, RolesChanged},
+        records::{
+            accounts,
+            members::{self, Subject},
+        },
     },
     entity::{account_person, invitation, member, user},
     policy::perm,
@@ -57,7 +66,7 @@ pub async fn provision(
     };
     let ids: Vec<Uuid> = given.iter().map(|role| role.id).collect();
     let answers = s.actor().principal.answers();
-    let id = change::join(s.open(), user_id, change::Origin::Service(answers), &ids).await?;
+    let id = members::join(s.open(), user_id, members::Origin::Service(answers), &ids).await?;
     if let Some(external_id) = &new.external_id {
         call(s, id, Some(external_id)).await?;
     }
@@ -68,7 +77,7 @@ pub async fn provision(
         roles: slugs(&member.roles),
         own: slugs(&member.own),
     };
-    let event = Event::UserProvisioned { roles: roles::names(&given) };
+    let event = Event::UserProvisioned { roles: role::names(&given) };
     Ok(Recorded::new(entered, event, member.target()))
 }
 
@@ -125,7 +134,7 @@ async fn enter(s: &WriteScope<perm::InviteMembers>, new: &Newcomer) -> Result<Uu
         awaited_since: Set(Some(now)),
     };
     if let Err(error) = user::Entity::insert(row).exec_without_returning(s.connection()).await {
-        let taken = crate::domain::refused::is_duplicate(&error);
+        let taken = crate::domain::base::refused::is_duplicate(&error);
         return Err(if taken { Conflict::SomebodyElses.into() } else { error.into() });
     }
     accounts::enter(s.connection(), s.actor().workspace.account_id, id, false, now).await?;
@@ -166,7 +175,7 @@ pub async fn update_user(
     to: &UserChange,
 ) -> Result<Recorded<Entered>, Refused> {
     let all = s.actor().all_roles.clone();
-    let id = change::of_user(s, user).await?;
+    let id = members::of_user(s, user).await?;
     let mut entries = Vec::new();
     if let Some(external_id) = &to.external_id {
         let member = Subject::load(s, &all, id).await?;

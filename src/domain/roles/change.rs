@@ -1,14 +1,20 @@
 //! Making a role, naming it, and changing what it holds.
 
-use super::{
-    Bundle, OWNER_IS_FIXED, Role, Roles,
-    grants::{self, Cell},
-};
 use crate::{
     domain::{
-        Conflict, Description, Event, Invalid, Name, Recorded, Refused, Slug, Target, TargetKind,
-        scope::{Actor, Scoped, WriteScope},
-        values::folded,
+        base::{
+            event::{Event, Recorded, Target, TargetKind},
+            invalid::Invalid,
+            principal::Actor,
+            refused::{Conflict, Refused},
+            role::{Role, Roles},
+            values::{Description, Name, Slug, folded},
+        },
+        enforce::{rows::Scoped, write::WriteScope},
+        roles::{
+            grants::{self, Cell, OWNER_IS_FIXED},
+            scope_set::Bundle,
+        },
     },
     entity::{grant, role},
     policy::{BuiltIn, Permission, perm},

@@ -1,16 +1,22 @@
 //! The end of a role, and what takes its place.
 
-use super::{
-    Assignable, Look, Role, Roles, change::own_role, choices, holdings, look, look::carriers, names,
-};
 use crate::{
     domain::{
-        Conflict, Event, Invalid, Recorded, Refused, RoleIds, Target, TargetKind,
+        base::{
+            event::{Event, Recorded, RoleIds, Target, TargetKind},
+            invalid::Invalid,
+            refused::{Conflict, Refused},
+            role::{Assignable, Role, Roles, choices, names},
+        },
+        enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         members::{give, take},
-        scope::{Actor, ReadScope, Scoped, WriteScope},
+        roles::{
+            change::own_role,
+            detail::{Look, carriers, look, may_move},
+        },
     },
     entity::{invitation_role, role, team_role},
-    policy::{Ceiling, Permission, perm},
+    policy::perm,
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, FromQueryResult, QueryFilter};
 use uuid::Uuid;
@@ -49,21 +55,6 @@ pub async fn parting(scope: &ReadScope<perm::ManageRoles>, slug: &str) -> Result
     let all = choices(&scope.actor().all_roles, &scope.actor().holdings);
     let replacements = all.into_iter().filter(|role| !role.is_owner && role.slug != slug).collect();
     Ok(Parting { look, replacements })
-}
-
-/// May another role be put in the place of one, for somebody who holds these? It is a change of their
-/// roles, and so under the same rules as on their own page.
-pub(super) fn may_move<'a>(
-    actor: &Actor,
-    role_sets: impl IntoIterator<Item = &'a str>,
-) -> Result<(), Ceiling> {
-    for role_set in role_sets {
-        if !actor.holdings.has(Permission::UpdateMemberRoles) {
-            return Err(Ceiling::Lacks(vec![Permission::UpdateMemberRoles.scope().to_owned()]));
-        }
-        actor.holdings.may_manage(&holdings(&actor.all_roles.joined(role_set)))?;
-    }
-    Ok(())
 }
 
 #[derive(FromQueryResult)]

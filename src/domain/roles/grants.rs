@@ -1,11 +1,16 @@
 //! The matrix of roles and scopes. The Security page shows it by permission, the Roles page by role;
 //! both change it here: under the same ceiling, with the same warning and the same events.
 
-use super::{Census, Role, Roles, names};
 use crate::{
     domain::{
-        Conflict, Event, Refused, RoleIds, Target, TargetKind,
-        scope::{Actor, Scoped, WriteScope},
+        base::{
+            event::{Event, RoleIds, Target, TargetKind},
+            principal::Actor,
+            refused::{Conflict, Refused},
+            role::{Role, Roles, names},
+        },
+        enforce::{rows::Scoped, write::WriteScope},
+        records::headcounts::Census,
     },
     entity::grant,
     policy::{Permission, Shift, reach},
@@ -53,7 +58,7 @@ pub(in crate::domain) async fn change<P>(
     }
     let census = Census::take(s).await?;
     apply(s, cells).await?;
-    let after = super::load(s).await?;
+    let after = crate::domain::enforce::roles::load(s).await?;
     let shifts = census.shifts(&before, &after);
     let mut change = Change { after, reach: Vec::new(), entries: Vec::new(), locked_out, census };
     for permission in Permission::ALL.iter().filter(|p| cells.iter().any(|cell| cell.scope == p.scope())) {

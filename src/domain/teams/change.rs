@@ -1,12 +1,17 @@
 //! Changing a team: its name, the roles that it carries, its beginning and its end.
 
-use super::{MOST, Team};
 use crate::{
     domain::{
-        Conflict, Description, Event, Invalid, Name, Recorded, Refused, RoleIds, Target, TargetKind,
-        refused::is_duplicate,
-        roles::{Role, Roles},
-        scope::{Actor, Scoped, WriteScope},
+        base::{
+            event::{Event, Recorded, RoleIds, Target, TargetKind},
+            invalid::Invalid,
+            principal::Actor,
+            refused::{Conflict, Refused, is_duplicate},
+            role::{Role, Roles},
+            values::{Description, Name},
+        },
+        enforce::{rows::Scoped, write::WriteScope},
+        teams::{MOST, Team},
     },
     entity::{team, team_member, team_role},
     policy::perm,

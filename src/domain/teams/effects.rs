@@ -1,12 +1,15 @@
 //! What becomes of the people of a team when it carries other roles.
 
-use super::Team;
 use crate::{
     domain::{
-        Refused,
-        members::few::One,
-        roles::{self, Role},
-        scope::{Actor, ReadScope, Scoped},
+        base::{
+            principal::Actor,
+            refused::Refused,
+            role::{self, Role},
+        },
+        enforce::{read::ReadScope, rows::Scoped},
+        records::named::One,
+        teams::Team,
     },
     policy::Shift,
 };
@@ -90,7 +93,7 @@ impl Team {
             };
             let after: Vec<&Role> = held.iter().copied().filter(stays).chain(&self.roles).collect();
             let shift =
-                Shift { people: row.people, before: roles::holdings(&held), after: roles::holdings(&after) };
+                Shift { people: row.people, before: role::holdings(&held), after: role::holdings(&after) };
             Group { shift, is_yours: row.yours > 0, role_set: row.role_set, kept: row.kept }
         };
         Ok(rows.into_iter().map(group).collect())

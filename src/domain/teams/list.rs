@@ -1,14 +1,16 @@
 //! Looking at teams: all of them, one with its people, and who could join it.
 
-use super::{COLUMNS, FIELDS, Row, Team, asked_by};
 use crate::{
     domain::{
-        Refused,
+        base::{
+            paging::{Cursor, Key, Order, PAGE, Page, Position},
+            refused::Refused,
+            role::{self, Assignable, Role},
+            values::folded,
+        },
+        enforce::{read::ReadScope, rows::Scoped},
         members::like,
-        paging::{Cursor, Key, Order, PAGE, Page, Position},
-        roles::{self, Assignable, Role},
-        scope::{ReadScope, Scoped},
-        values::folded,
+        teams::{COLUMNS, FIELDS, Row, Team, asked_by},
     },
     policy::{Ceiling, Permission, perm},
 };
@@ -92,7 +94,7 @@ pub async fn look(scope: &ReadScope<perm::ReadTeams>, id: Uuid, at: &Position) -
     let rows: Vec<PersonRow> = scope.list(&PERSON, &sql, values).await?;
     let page = Page::cut(rows, at, |row| Cursor::new(Key::Number(row.joined_at), row.member_id));
     let page = page.map(|row| {
-        let held = roles::holdings(&actor.all_roles.joined(&row.role_set));
+        let held = role::holdings(&actor.all_roles.joined(&row.role_set));
         Person {
             id: row.member_id,
             user_id: row.user_id,
@@ -113,7 +115,7 @@ pub async fn look(scope: &ReadScope<perm::ReadTeams>, id: Uuid, at: &Position) -
     Ok(Look {
         page,
         version: team.version(),
-        roles: roles::choices(&actor.all_roles, &actor.holdings)
+        roles: role::choices(&actor.all_roles, &actor.holdings)
             .into_iter()
             .filter(|role| !role.is_owner)
             .collect(),
@@ -174,7 +176,7 @@ pub async fn candidates(
             name: row.name,
             email: row.email,
             is_active: row.status == "active",
-            refused: team.may_move(actor, &roles::holdings(&held)).err(),
+            refused: team.may_move(actor, &role::holdings(&held)).err(),
             roles: held.into_iter().cloned().collect(),
         }
     };

@@ -9,17 +9,22 @@ mod effects;
 mod list;
 mod people;
 
+use crate::{
+    domain::{
+        base::{
+            event::{Target, TargetKind},
+            principal::Actor,
+            refused::Refused,
+            role::{self, Role, Roles},
+        },
+        enforce::{rows::Scoped, write::WriteScope},
+    },
+    policy::{Ceiling, Holdings, Permission, perm},
+};
 pub(super) use change::plan;
 pub use change::{Changed, Deleted, RolesChanged, Wanted, create, delete, set_roles, update};
 pub use list::{Candidate, Look, Person, candidates, list, look, parting};
 pub use people::{Moved, add, appoint, take_out};
-
-use super::{
-    Refused, Target, TargetKind,
-    roles::{self, Role, Roles},
-    scope::{Actor, Scoped, WriteScope},
-};
-use crate::policy::{Ceiling, Holdings, Permission, perm};
 use sea_orm::{FromQueryResult, Value};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -73,6 +78,7 @@ const COLUMNS: &str = "SELECT t.id, t.name, t.description, t.created_at,
         (SELECT COUNT(*) FROM team_members tm WHERE tm.workspace_id = t.workspace_id
             AND tm.team_id = t.id AND tm.member_id = $2 AND tm.is_lead) AS yours
     FROM teams t WHERE t.workspace_id = $1";
+
 const FIELDS: [&str; 8] = ["id", "name", "description", "created_at", "people", "roles", "leads", "yours"];
 
 /// What is bound to [`COLUMNS`].
@@ -144,7 +150,7 @@ impl Team {
     ) -> Result<Result<(), Ceiling>, Refused> {
         // An Owner may, whoever is in it.
         let sets = if actor.holdings.is_owner() { Vec::new() } else { self.role_sets(scope).await? };
-        let people = sets.iter().map(|set| roles::holdings(&actor.all_roles.joined(&set.role_set)));
+        let people = sets.iter().map(|set| role::holdings(&actor.all_roles.joined(&set.role_set)));
         Ok(actor.holdings.may_change_roles_of_all(people, roles.iter().map(|role| &role.holdings)))
     }
 
@@ -167,7 +173,7 @@ impl Team {
     /// Stands for all of it as it is now, its people aside.
     pub fn whole_version(&self) -> String {
         let named = [&self.name, &self.description, &self.version()].map(String::clone);
-        roles::fingerprint(self.id.as_bytes(), named)
+        role::fingerprint(self.id.as_bytes(), named)
     }
 
     /// Stands for the set of roles that the team carries now, as on the Security page.

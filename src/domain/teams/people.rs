@@ -1,11 +1,15 @@
 //! Who is in a team, and who leads it.
 
-use super::Team;
 use crate::{
     domain::{
-        Event, Recorded, Refused, Selection,
+        base::{
+            event::{Event, Recorded},
+            refused::Refused,
+            selection::Selection,
+        },
+        enforce::{rows::Scoped, write::WriteScope},
         members::Subject,
-        scope::{Scoped, WriteScope},
+        teams::Team,
     },
     entity::team_member,
     policy::perm,

@@ -1,37 +1,34 @@
 //! Asking twice and doing once, as HTTP has it: the header `Idempotency-Key` of a POST.
 
-use super::{reply::HoldsSecret, secret};
 use crate::{
     domain::{
         Conflict, Invalid, Refused, api_keys,
-        idempotency::{self, Attempt, HEADER, Kept},
-        scope::Credential,
+        base::{
+            idempotency::{self, Attempt, HEADER, Kept},
+            principal::Credential,
+        },
     },
     random,
-    web::{App, form, problem},
+    web::{
+        api::{
+            idempotency_key::{LONGEST, applies},
+            reply::HoldsSecret,
+        },
+        app::App,
+        bearer::secret,
+        origin::AttemptId,
+        problem, wire,
+    },
 };
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse,
     body::MessageBody,
     dev::Payload,
-    http::{Method, StatusCode, header},
+    http::{StatusCode, header},
     web::{Bytes, Data},
 };
 use futures_util::stream;
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
-
-/// The longest name that is taken.
-pub(super) const LONGEST: usize = 255;
-
-/// A request at this pattern changes something, so that doing it once is another thing than doing it
-/// twice. What only asks is never kept: its answer of then may be wrong by now.
-pub(super) fn applies(method: &Method, pattern: &str) -> bool {
-    *method == Method::POST && !pattern.starts_with("/access/") && !pattern.ends_with("/apikeys/verify")
-}
-
-/// The attempt that this request is, for the audit's origin, which carries it to the change.
-pub(in crate::web) struct AttemptId(pub Uuid);
 
 /// A request under an Idempotency-Key; its body was read, and is put back.
 ///
@@ -59,7 +56,7 @@ pub(super) async fn attempt(
         let sentence = format!("Send one of 1 to {LONGEST} visible ASCII characters.");
         return Err(problem::respond(req, &Invalid::field(HEADER, sentence).into()));
     }
-    let body = form::whole(payload.take()).await.map_err(|broken| problem::broken(req, &broken))?;
+    let body = wire::whole(payload.take()).await.map_err(|broken| problem::broken(req, &broken))?;
     let address = req.uri().path_and_query().map_or("", |address| address.as_str());
     // Where a request names no workspace, the key's home is the one that is meant.
     let hash = Sha256::new()

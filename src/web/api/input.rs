@@ -1,14 +1,16 @@
 //! What calls carry beside their JSON: the version that they mean, and nothing at all. And how single
 //! texts are read: strictly, so that what is taken is what the document says.
 
-use super::{
-    Json,
-    openapi::{Input, Sketch},
-    spec,
-};
 use crate::{
     domain::{Complaint, Description, Invalid, Message, Name, Refused, Slug, search_text},
-    web::{form, problem},
+    web::{
+        api::{
+            body::Json,
+            operation::{Input, Sketch},
+            spec,
+        },
+        form, problem, wire,
+    },
 };
 use actix_web::{Error, FromRequest, HttpRequest, dev::Payload, error::InternalError, http::header};
 use futures_util::future::LocalBoxFuture;
@@ -91,9 +93,9 @@ impl FromRequest for Empty {
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (req, payload) = (req.clone(), payload.take());
         Box::pin(async move {
-            let read = form::whole(payload).await.and_then(|body| match body.trim_ascii() {
+            let read = wire::whole(payload).await.and_then(|body| match body.trim_ascii() {
                 b"" => Ok(()),
-                some => super::parse::<Nothing>(some).map(drop),
+                some => crate::web::api::body::parse::<Nothing>(some).map(drop),
             });
             read.map(|()| Self).map_err(|broken| form::refusal(&req, &broken))
         })
@@ -113,7 +115,7 @@ impl<T: utoipa::ToSchema> Input for Json<T> {
     }
 }
 
-impl<T: utoipa::IntoParams> Input for super::Query<T> {
+impl<T: utoipa::IntoParams> Input for crate::web::api::body::Query<T> {
     fn describe(sketch: &mut Sketch) {
         sketch.parameters.extend(T::into_params(|| Some(ParameterIn::Query)));
         sketch.refusals.extend([400, 422]);
@@ -132,11 +134,11 @@ fn bounded<'a>(field: &str, text: &'a str, most: usize) -> Result<&'a str, Inval
     }
 }
 
-pub(super) fn name(text: &str) -> Result<Name, Invalid> {
+pub(in crate::web) fn name(text: &str) -> Result<Name, Invalid> {
     read("name", Name::parse(bounded("name", text, 80)?))
 }
 
-pub(super) fn slug(text: &str) -> Result<Slug, Invalid> {
+pub(in crate::web) fn slug(text: &str) -> Result<Slug, Invalid> {
     let slug = read("slug", Slug::parse(text))?;
     if slug.as_str() == text {
         Ok(slug)
@@ -146,21 +148,21 @@ pub(super) fn slug(text: &str) -> Result<Slug, Invalid> {
 }
 
 /// The slug that was sent, or one made from the name.
-pub(super) fn slug_or_made(sent: Option<&str>, name: &str) -> Result<Slug, Invalid> {
+pub(in crate::web) fn slug_or_made(sent: Option<&str>, name: &str) -> Result<Slug, Invalid> {
     match sent {
         Some(text) => slug(text),
         None => Slug::suggest(name).ok_or_else(|| Invalid::field("slug", "Choose one, such as my-team.")),
     }
 }
 
-pub(super) fn description(text: &str) -> Result<Description, Invalid> {
+pub(in crate::web) fn description(text: &str) -> Result<Description, Invalid> {
     read("description", Description::parse(bounded("description", text, 200)?))
 }
 
-pub(super) fn message(text: &str) -> Result<Message, Invalid> {
+pub(in crate::web) fn message(text: &str) -> Result<Message, Invalid> {
     read("message", Message::parse(bounded("message", text, 1_000)?))
 }
 
-pub(super) fn search(text: &str) -> Result<String, Invalid> {
+pub(in crate::web) fn search(text: &str) -> Result<String, Invalid> {
     read("q", search_text(bounded("q", text, 100)?))
 }

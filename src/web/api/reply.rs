@@ -1,9 +1,11 @@
 //! What calls answer. The type says which status and which schema, so the document can't say another.
 
-use super::{
-    input::etag,
-    json,
-    openapi::{Reply, Sketch},
+use crate::web::{
+    api::{
+        input::etag,
+        operation::{Reply, Sketch},
+    },
+    problem::json::json,
 };
 use actix_web::{
     HttpResponse,

@@ -1,7 +1,7 @@
 //! What single fields look like in the document: the patterns and lengths of `domain::values`.
 
 use crate::{
-    domain::{Event, invitations, roles},
+    domain::{Event, invitations, roles::MOST_SCOPES},
     policy::{Permission, scope::MAX_LENGTH},
 };
 use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
@@ -10,10 +10,13 @@ use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, Schema
 const HIDDEN: &str = "\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\
     \\u180b-\\u180f\\u2800\\u3164\\ufe00-\\ufe0e\\uffa0\\u200b\\u200e\\u200f\\u2028-\\u202e\
     \\u2060-\\u2069\\ufeff\\ufff9-\\ufffb\u{e0000}-\u{e0fff}";
+
 const SLUG: &str = "^[a-z0-9]+(-[a-z0-9]+)*$";
+
 const SCOPE: &str = r"^(\*|[a-z0-9][a-z0-9_.-]*):(\*|[a-z0-9][a-z0-9_.-]*)(:(\*|[a-z0-9][a-z0-9_.-]*))?$";
+
 /// A moment is in milliseconds since 1970; this one is in the year 5138.
-pub(super) const LAST_MOMENT: i64 = 100_000_000_000_000;
+pub(in crate::web) const LAST_MOMENT: i64 = 100_000_000_000_000;
 
 fn text(most: usize) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).max_length(Some(most))
@@ -47,92 +50,92 @@ fn many(of: impl Into<utoipa::openapi::RefOr<utoipa::openapi::Schema>>, most: us
     ArrayBuilder::new().items(of.into()).max_items(Some(most))
 }
 
-pub(super) fn name() -> Object {
+pub(in crate::web) fn name() -> Object {
     a_name().build()
 }
 
-pub(super) fn maybe_name() -> Object {
+pub(in crate::web) fn maybe_name() -> Object {
     or_null(a_name(), Type::String)
 }
 
-pub(super) fn maybe_description() -> Object {
+pub(in crate::web) fn maybe_description() -> Object {
     or_null(line(200).description(Some("What it is for, on one line.")), Type::String)
 }
 
-pub(super) fn slug() -> Object {
+pub(in crate::web) fn slug() -> Object {
     a_slug().build()
 }
 
-pub(super) fn maybe_slug() -> Object {
+pub(in crate::web) fn maybe_slug() -> Object {
     or_null(a_slug(), Type::String)
 }
 
 /// A text to search for.
-pub(super) fn search() -> Object {
+pub(in crate::web) fn search() -> Object {
     line(100).description(Some("Part of a name or an address.")).build()
 }
 
 /// From `next` of the page before.
-pub(super) fn cursor() -> Object {
+pub(in crate::web) fn cursor() -> Object {
     let cursor = text(2_000).pattern(Some("^([0-9a-f]{2})*$"));
     cursor.description(Some("“next” of the page before.")).build()
 }
 
 /// A message to who is invited: a few lines.
-pub(super) fn maybe_message() -> Object {
+pub(in crate::web) fn maybe_message() -> Object {
     let hidden = HIDDEN.replacen("\\u0000-\\u001f", "\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f", 1);
     let message = text(1_000).pattern(Some(format!("^[^{hidden}]*$")));
     or_null(message.description(Some("A few lines for who is invited.")), Type::String)
 }
 
-pub(super) fn emails() -> Array {
+pub(in crate::web) fn emails() -> Array {
     let email = text(254).min_length(Some(3)).pattern(Some("^[^\\s,;<>\"@]+@[^\\s,;<>\"@]+$")).build();
     let emails = many(email, invitations::MOST_AT_ONCE).min_items(Some(1));
     emails.description(Some("E-mail addresses, one an entry.")).build()
 }
 
 /// One address.
-pub(super) fn email() -> Object {
+pub(in crate::web) fn email() -> Object {
     let email = text(254).min_length(Some(3)).pattern(Some("^[^\\s@]+@[^\\s@]+$"));
     email.description(Some("An e-mail address.")).build()
 }
 
 /// What the customer's own applications call somebody.
-pub(super) fn maybe_external_id() -> Object {
+pub(in crate::web) fn maybe_external_id() -> Object {
     let id = text(200).min_length(Some(1)).pattern(Some("^[^@\\u0000-\\u001f\\u007f-\\u009f]+$"));
     or_null(id.description(Some("What your own applications call them.")), Type::String)
 }
 
 /// A type of the customer's own resources: a word as in a scope.
-pub(super) fn kind() -> Object {
+pub(in crate::web) fn kind() -> Object {
     let kind = text(MAX_LENGTH - "read:".len()).pattern(Some("^[a-z0-9][a-z0-9_.-]*$"));
     kind.description(Some("A type of your own resources: a word as in a scope.")).build()
 }
 
 /// What a resource is called where it comes from.
-pub(super) fn resource_id() -> Object {
+pub(in crate::web) fn resource_id() -> Object {
     let id = text(200).min_length(Some(1)).pattern(Some("^[^\\u0000-\\u001f\\u007f-\\u009f]+$"));
     id.description(Some("What your own applications call it.")).build()
 }
 
 /// Slugs of roles, one at least.
-pub(super) fn roles() -> Array {
+pub(in crate::web) fn roles() -> Array {
     some_roles().min_items(Some(1)).build()
 }
 
 /// The same, or none at all.
-pub(super) fn any_roles() -> Array {
+pub(in crate::web) fn any_roles() -> Array {
     some_roles().build()
 }
 
-pub(super) fn maybe_roles() -> Array {
+pub(in crate::web) fn maybe_roles() -> Array {
     let roles =
         some_roles().min_items(Some(1)).description(Some("Slugs of roles. Viewer, for somebody new."));
     roles.schema_type(SchemaType::from_iter([Type::Array, Type::Null])).build()
 }
 
-pub(super) fn scopes() -> Array {
-    let scopes = many(text(MAX_LENGTH).pattern(Some(SCOPE)).build(), roles::MOST_SCOPES);
+pub(in crate::web) fn scopes() -> Array {
+    let scopes = many(text(MAX_LENGTH).pattern(Some(SCOPE)).build(), MOST_SCOPES);
     scopes.description(Some("Such as read:posts; permissions of the catalogue too.")).build()
 }
 
@@ -140,16 +143,16 @@ fn a_moment() -> ObjectBuilder {
     a_number(0, LAST_MOMENT).description(Some("In milliseconds since 1970."))
 }
 
-pub(super) fn moment() -> Object {
+pub(in crate::web) fn moment() -> Object {
     a_moment().build()
 }
 
-pub(super) fn maybe_moment() -> Object {
+pub(in crate::web) fn maybe_moment() -> Object {
     or_null(a_moment(), Type::Integer)
 }
 
 /// How long the old secret of a key goes on.
-pub(super) fn maybe_overlap() -> Object {
+pub(in crate::web) fn maybe_overlap() -> Object {
     let overlap = a_number(0, crate::domain::api_keys::MOST_OVERLAP / 1_000);
     let overlap =
         overlap.description(Some("How long the old secret goes on, in seconds; not at all, if left out."));
@@ -162,7 +165,7 @@ fn a_number(least: i64, most: i64) -> ObjectBuilder {
 }
 
 /// A kind of event.
-pub(super) fn event_kind() -> Object {
+pub(in crate::web) fn event_kind() -> Object {
     let kind = text(60).enum_values(Some(Event::KINDS.iter().map(|(kind, _)| *kind)));
     kind.description(Some("A kind of event, such as member.suspended.")).build()
 }
@@ -180,7 +183,7 @@ pub(super) fn id() -> Object {
 
 /// What a program calls one thing that it wants to be done.
 pub(super) fn idempotency_key() -> Object {
-    text(super::idempotency::LONGEST).min_length(Some(1)).pattern(Some("^[!-~]+$")).build()
+    text(crate::web::api::idempotency_key::LONGEST).min_length(Some(1)).pattern(Some("^[!-~]+$")).build()
 }
 
 /// One `ETag`, some, or a star.

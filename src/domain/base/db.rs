@@ -1,0 +1,163 @@
+//! The connection, and how it is opened. Its fields are private to `domain`: no handler can query.
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    domain::{
+        base::{
+            connect::{OpenError, make_private, migrate, postgres_options, sqlite_options, sqlite_readers},
+            presence::Presence,
+            read_pool::Readers,
+            role_cache::RolesRead,
+            statements::{Counter, Told, Transcript},
+        },
+        identity::Passwords,
+    },
+};
+use sea_orm::{
+    ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use std::{path::Path, sync::Arc};
+use tokio::sync::Notify;
+
+/// Everything that `domain` needs to work. A clone is the same thing.
+#[derive(Clone)]
+pub struct Db {
+    read: Readers,
+    write: DatabaseConnection,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    clock: Clock,
+    passwords: Passwords,
+    presence: Presence,
+    roles: RolesRead,
+    outbox_ready: Notify,
+    statements: Counter,
+    told: Told,
+    public_url: String,
+}
+
+impl Db {
+    /// Opens the database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// When it cannot be reached, made or migrated.
+    pub async fn open(config: &Config, public_url: String, clock: Clock) -> Result<Self, OpenError> {
+        let (mut read, mut write) = if config.is_postgres() {
+            let write = Database::connect(postgres_options(config)).await?;
+            let read = Database::connect(postgres_options(config)).await?;
+            (Readers::of_postgres(read.get_postgres_connection_pool().clone()), write)
+        } else {
+            let path = config.database_url.strip_prefix("sqlite://").ok_or(OpenError::Url)?;
+            make_private(Path::new(path.split('?').next().unwrap_or(path)))?;
+            // The writer first: it creates the file and switches it to WAL.
+            let write = Database::connect(sqlite_options(config, 1, false)).await?;
+            let read = Database::connect(sqlite_options(config, sqlite_readers(), true)).await?;
+            (Readers::of_sqlite(read.get_sqlite_connection_pool().clone()), write)
+        };
+        migrate(&write).await?;
+        let told = Told::default();
+        read.told = told.clone();
+        let of_writes = told.clone();
+        write.set_metric_callback(move |query| of_writes.of(query.statement));
+        let shared = Shared {
+            clock,
+            passwords: Passwords::new(),
+            presence: Presence::default(),
+            roles: RolesRead::default(),
+            outbox_ready: Notify::new(),
+            statements: Counter::default(),
+            told,
+            public_url,
+        };
+        Ok(Self { read, write, shared: Arc::new(shared) })
+    }
+
+    /// The same database, for the requests: their statements are counted, and what is done beside
+    /// them is not.
+    pub fn counted(&self) -> Self {
+        let mut counted = self.clone();
+        let told = Told { counter: Some(self.shared.statements.clone()), ..self.shared.told.clone() };
+        counted.read.told = told.clone();
+        counted.write.set_metric_callback(move |query| told.of(query.statement));
+        counted
+    }
+
+    /// Does the database answer?
+    ///
+    /// # Errors
+    /// The database's own.
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        self.read().execute_unprepared("SELECT 1").await.map(drop)
+    }
+
+    /// Lets go of the database.
+    pub async fn close(&self) {
+        self.read.close().await;
+        if let Err(error) = self.write.close_by_ref().await {
+            tracing::warn!(%error, "a connection did not close");
+        }
+    }
+
+    pub fn statements(&self) -> Counter {
+        self.shared.statements.clone()
+    }
+
+    pub fn transcript(&self) -> Transcript {
+        self.shared.told.transcript.clone()
+    }
+
+    /// Passwords that were hashed, to be kept or to be compared.
+    pub fn hashes(&self) -> Counter {
+        self.shared.passwords.hashes()
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// Milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        self.shared.clock.now_ms()
+    }
+
+    pub(in crate::domain) fn passwords(&self) -> &Passwords {
+        &self.shared.passwords
+    }
+
+    pub(in crate::domain) fn roles(&self) -> &RolesRead {
+        &self.shared.roles
+    }
+
+    pub(in crate::domain) fn presence(&self) -> &Presence {
+        &self.shared.presence
+    }
+
+    /// Where people reach this installation, without a slash at the end.
+    pub(in crate::domain) fn public_url(&self) -> &str {
+        &self.shared.public_url
+    }
+
+    pub(in crate::domain) fn outbox_ready(&self) -> &Notify {
+        &self.shared.outbox_ready
+    }
+
+    pub(in crate::domain) fn read(&self) -> &Readers {
+        &self.read
+    }
+
+    pub(in crate::domain) fn backend(&self) -> DbBackend {
+        self.read.get_database_backend()
+    }
+
+    /// Opens a transaction that writes. On SQLite it takes the write lock at once: one that reads
+    /// first and upgrades later would fail without waiting, whatever the busy timeout says.
+    pub(in crate::domain) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let mode = (self.backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
+        let options = TransactionOptions { sqlite_transaction_mode: mode, ..Default::default() };
+        self.write.begin_with_options(options).await
+    }
+}

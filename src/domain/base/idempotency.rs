@@ -1,0 +1,143 @@
+//! Asking twice and doing once: what a key asked for under an Idempotency-Key.
+//!
+//! An attempt is claimed before the change, marked as done in the change's own transaction, and its
+//! answer is kept after it. So whenever the program or the machine stops, either nothing was done and
+//! the name is free again after a while, or it was done and is not done again.
+
+use crate::{
+    clock::{DAY, MINUTE},
+    domain::base::{
+        db::Db,
+        invalid::Invalid,
+        refused::{Conflict, Refused},
+        sql::Sql,
+    },
+};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
+use uuid::Uuid;
+
+/// The header, as it is complained about.
+pub const HEADER: &str = "Idempotency-Key";
+
+/// How long an answer is kept.
+const LIFETIME: i64 = DAY;
+
+/// No request takes this long. Whoever still holds the name then has been killed.
+const PATIENCE: i64 = 2 * MINUTE;
+
+/// One request under an Idempotency-Key.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// Of this attempt alone.
+    pub id: Uuid,
+    pub api_key_id: Uuid,
+    pub name: String,
+    /// Of the key's home, the address and the body.
+    pub request_hash: Vec<u8>,
+}
+
+/// What the first request was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    pub status: u16,
+    pub body: String,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    request_hash: Vec<u8>,
+    done_at: Option<i64>,
+    status: Option<i64>,
+    body: Option<String>,
+}
+
+/// Claims the name for this attempt, or answers what the first one was answered.
+///
+/// # Errors
+/// [`Refused::Invalid`] where the name stands for another request, [`Conflict::StillRunning`],
+/// [`Conflict::DoneBefore`].
+pub async fn claim(db: &Db, attempt: &Attempt) -> Result<Option<Kept>, Refused> {
+    let now = db.now_ms();
+    let sql = "INSERT INTO idempotency_keys (api_key_id, name, id, request_hash, created_at)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (api_key_id, name) DO UPDATE SET id = $3, request_hash = $4, created_at = $5,
+            done_at = NULL, status = NULL, body = NULL
+        WHERE idempotency_keys.created_at <= $6
+            OR (idempotency_keys.done_at IS NULL AND idempotency_keys.created_at <= $7
+                AND idempotency_keys.request_hash = $4)";
+    let values = vec![
+        attempt.api_key_id.into(),
+        attempt.name.as_str().into(),
+        attempt.id.into(),
+        attempt.request_hash.clone().into(),
+        now.into(),
+        (now - LIFETIME).into(),
+        (now - PATIENCE).into(),
+    ];
+    let tx = db.begin().await?;
+    let claimed = tx.run(sql, values).await?;
+    let sql = "SELECT request_hash, done_at, status, body FROM idempotency_keys
+        WHERE api_key_id = $1 AND name = $2";
+    let row: Option<Row> =
+        tx.first(sql, vec![attempt.api_key_id.into(), attempt.name.as_str().into()]).await?;
+    tx.commit().await?;
+    match row {
+        _ if claimed == 1 => Ok(None),
+        Some(row) if row.request_hash != attempt.request_hash => {
+            let sentence = "This was sent with another request already. Take a new one for each thing to do.";
+            Err(Invalid::field(HEADER, sentence).into())
+        }
+        Some(row) => match (row.done_at, row.status, row.body) {
+            (None, ..) => Err(Conflict::StillRunning.into()),
+            (_, Some(status), Some(body)) => {
+                Ok(Some(Kept { status: u16::try_from(status).unwrap_or(200), body }))
+            }
+            _ => Err(Conflict::DoneBefore.into()),
+        },
+        None => Err(Conflict::StillRunning.into()),
+    }
+}
+
+/// Marks the attempt as done, in the transaction of the change.
+///
+/// # Errors
+/// [`Conflict::StillRunning`] where another attempt has taken the name over.
+pub(in crate::domain) async fn done(tx: &impl ConnectionTrait, id: Uuid, now: i64) -> Result<(), Refused> {
+    let sql = "UPDATE idempotency_keys SET done_at = $2 WHERE id = $1";
+    match tx.run(sql, vec![id.into(), now.into()]).await? {
+        1 => Ok(()),
+        _ => Err(Conflict::StillRunning.into()),
+    }
+}
+
+/// Keeps the answer of an attempt, or, with none, that it was done.
+///
+/// # Errors
+/// The database's own.
+pub async fn keep(db: &Db, id: Uuid, answer: Option<&Kept>) -> Result<(), DbErr> {
+    let sql = "UPDATE idempotency_keys SET done_at = COALESCE(done_at, $2), status = $3, body = $4
+        WHERE id = $1";
+    let status = answer.map(|answer| i64::from(answer.status));
+    let body = answer.map(|answer| answer.body.clone());
+    let tx = db.begin().await?;
+    tx.run(sql, vec![id.into(), db.now_ms().into(), status.into(), body.into()]).await?;
+    tx.commit().await
+}
+
+/// Nothing was done: the name is free again.
+///
+/// # Errors
+/// The database's own.
+pub async fn release(db: &Db, id: Uuid) -> Result<(), DbErr> {
+    let tx = db.begin().await?;
+    tx.run("DELETE FROM idempotency_keys WHERE id = $1 AND done_at IS NULL", vec![id.into()]).await?;
+    tx.commit().await
+}
+
+/// Drops what is older than a day.
+pub(in crate::domain) async fn sweep(db: &Db) -> Result<(), DbErr> {
+    let tx = db.begin().await?;
+    let sql = "DELETE FROM idempotency_keys WHERE created_at < $1";
+    tx.run(sql, vec![(db.now_ms() - LIFETIME).into()]).await?;
+    tx.commit().await
+}

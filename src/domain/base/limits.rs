@@ -1,0 +1,126 @@
+//! How often something may be tried. Counted in the database, so that it holds across nodes.
+
+use crate::{
+    clock::{HOUR, MINUTE},
+    domain::base::{db::Db, refused::Refused, sql::Sql},
+};
+use sea_orm::{DbErr, FromQueryResult};
+
+/// One thing that is counted.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::domain) struct Limit {
+    name: &'static str,
+    most: i64,
+    window_ms: i64,
+}
+
+/// Wrong passwords for one address, whoever types them. An unknown address counts the same way, so
+/// that the answer tells nothing.
+pub(in crate::domain) const SIGN_IN_ACCOUNT: Limit =
+    Limit { name: "sign-in", most: 10, window_ms: 15 * MINUTE };
+
+/// Wrong passwords from one network address.
+pub(in crate::domain) const SIGN_IN_ADDRESS: Limit =
+    Limit { name: "sign-in-from", most: 60, window_ms: 15 * MINUTE };
+
+pub(in crate::domain) const SIGN_UP_ADDRESS: Limit =
+    Limit { name: "sign-up-from", most: 200, window_ms: HOUR };
+
+/// Mail that a stranger can make us send to one address.
+pub(in crate::domain) const MAIL_TO: Limit = Limit { name: "mail-to", most: 6, window_ms: HOUR };
+
+pub(in crate::domain) const FORGOT_ADDRESS: Limit = Limit { name: "forgot-from", most: 120, window_ms: HOUR };
+
+/// Addresses that one person may invite, over all workspaces.
+pub(in crate::domain) const INVITE: Limit = Limit { name: "invite", most: 1_000, window_ms: HOUR };
+
+/// The same while that person's own address is not confirmed: mail to strangers is worth abusing.
+pub(in crate::domain) const INVITE_UNVERIFIED: Limit =
+    Limit { name: "invite-unverified", most: 50, window_ms: HOUR };
+
+/// Mail of one invitation.
+pub(in crate::domain) const RESEND: Limit = Limit { name: "resend", most: 20, window_ms: HOUR };
+
+/// Mail to new addresses that one person may ask for.
+pub(in crate::domain) const CHANGE_EMAIL: Limit = Limit { name: "change-email", most: 10, window_ms: HOUR };
+
+/// Wrong passwords of somebody who is signed in. Kept apart from sign-in, where strangers count too.
+pub(in crate::domain) const CONFIRM: Limit = Limit { name: "confirm", most: 10, window_ms: 15 * MINUTE };
+
+/// Workspaces that one person may found.
+pub(in crate::domain) const FOUND: Limit = Limit { name: "found", most: 30, window_ms: HOUR };
+
+#[derive(FromQueryResult)]
+struct Window {
+    window_start: i64,
+    used: i64,
+}
+
+impl Limit {
+    fn key(&self, subject: &str) -> String {
+        format!("{}:{subject}", self.name)
+    }
+
+    /// Counts `cost` more, and refuses when that is over the limit. Counting comes first, so that
+    /// twenty guesses at once are twenty.
+    ///
+    /// # Errors
+    /// [`Refused::TooMany`] with the seconds until the window ends.
+    pub(in crate::domain) async fn spend(&self, db: &Db, subject: &str, cost: i64) -> Result<(), Refused> {
+        let now = db.now_ms();
+        let sql = "INSERT INTO rate_limits (key, window_start, used) VALUES ($1, $2, $3)
+            ON CONFLICT (key) DO UPDATE SET
+                used = CASE WHEN rate_limits.window_start <= $4 THEN $3 ELSE rate_limits.used + $3 END,
+                window_start = CASE WHEN rate_limits.window_start <= $4 THEN $2 ELSE rate_limits.window_start END
+            RETURNING window_start, used";
+        let values = vec![self.key(subject).into(), now.into(), cost.into(), (now - self.window_ms).into()];
+        let tx = db.begin().await?;
+        let window: Option<Window> = tx.first(sql, values).await?;
+        tx.commit().await?;
+        match window {
+            Some(window) if window.used > self.most => {
+                let left = window.window_start + self.window_ms - now;
+                Err(Refused::TooMany { retry_after_seconds: (left / 1_000).max(1) })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses what is over the limit already, and counts nothing: cheap enough to ask before
+    /// anything that others wait for.
+    ///
+    /// # Errors
+    /// [`Refused::TooMany`] with the seconds until the window ends.
+    pub(in crate::domain) async fn check(&self, db: &Db, subject: &str) -> Result<(), Refused> {
+        let sql = "SELECT window_start, used FROM rate_limits WHERE key = $1";
+        let window: Option<Window> = db.read().first(sql, vec![self.key(subject).into()]).await?;
+        let left = window.filter(|window| window.used >= self.most);
+        let left = left.map_or(0, |window| window.window_start + self.window_ms - db.now_ms());
+        if left > 0 { Err(Refused::TooMany { retry_after_seconds: (left / 1_000).max(1) }) } else { Ok(()) }
+    }
+
+    /// Takes back what was counted for something that turned out well.
+    pub(in crate::domain) async fn refund(&self, db: &Db, subject: &str, cost: i64) -> Result<(), DbErr> {
+        let tx = db.begin().await?;
+        tx.run(
+            "UPDATE rate_limits SET used = used - $2 WHERE key = $1 AND used >= $2",
+            vec![self.key(subject).into(), cost.into()],
+        )
+        .await?;
+        tx.commit().await
+    }
+
+    /// Forgets everything counted for this subject.
+    pub(in crate::domain) async fn clear(&self, db: &Db, subject: &str) -> Result<(), DbErr> {
+        let tx = db.begin().await?;
+        tx.run("DELETE FROM rate_limits WHERE key = $1", vec![self.key(subject).into()]).await?;
+        tx.commit().await
+    }
+}
+
+/// Drops the windows that ended long ago.
+pub(in crate::domain) async fn sweep(db: &Db) -> Result<(), DbErr> {
+    let tx = db.begin().await?;
+    tx.run("DELETE FROM rate_limits WHERE window_start < $1", vec![(db.now_ms() - 24 * HOUR).into()]).await?;
+    tx.commit().await
+}

@@ -1,0 +1,119 @@
+//! Mail: written in the transaction that wants it, sent after, tried again until it goes through.
+
+use crate::{
+    clock::{MINUTE, SECOND},
+    domain::base::{db::Db, refused::Refused, sql::Sql},
+    entity::outbox_message,
+    random,
+};
+use askama::Template;
+use sea_orm::{ActiveValue::Set, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// One message, written out.
+pub(in crate::domain) struct Mail {
+    recipient: String,
+    subject: String,
+    body: String,
+}
+
+impl Mail {
+    pub(in crate::domain) fn new(recipient: &str, subject: String, body: &impl Template) -> Self {
+        // These templates cannot fail: they hold texts and nothing that computes.
+        let body = body.render().unwrap_or_default();
+        Self { recipient: recipient.to_owned(), subject, body }
+    }
+
+    /// Puts the message in the outbox of this transaction. Answers its id there.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub(in crate::domain) async fn queue(self, tx: &DatabaseTransaction, now: i64) -> Result<Uuid, Refused> {
+        let id = random::id(now);
+        let row = outbox_message::ActiveModel {
+            id: Set(id),
+            recipient: Set(self.recipient),
+            subject: Set(self.subject),
+            body: Set(self.body),
+            created_at: Set(now),
+            next_attempt_at: Set(now),
+            attempts: Set(0),
+            last_error: Set(None),
+        };
+        outbox_message::Entity::insert(row).exec_without_returning(tx).await?;
+        Ok(id)
+    }
+}
+
+/// A message that this node took to send.
+#[derive(Debug, FromQueryResult)]
+pub struct Outgoing {
+    pub id: Uuid,
+    pub recipient: String,
+    pub subject: String,
+    pub body: String,
+    /// How often it was tried, this time included.
+    pub attempts: i64,
+}
+
+/// How long a message belongs to the node that took it, in milliseconds.
+const LEASE: i64 = 2 * MINUTE;
+
+const LONGEST_WAIT: i64 = 5 * MINUTE;
+
+/// Takes the message that has waited longest, for a while; no other node gets it meanwhile.
+///
+/// # Errors
+/// The database's own.
+pub async fn take(db: &Db) -> Result<Option<Outgoing>, DbErr> {
+    let now = db.now_ms();
+    let due: Option<Due> = db
+        .read()
+        .first(
+            "SELECT id FROM outbox WHERE next_attempt_at <= $1 ORDER BY next_attempt_at, id LIMIT 1",
+            vec![now.into()],
+        )
+        .await?;
+    let Some(due) = due else { return Ok(None) };
+    let tx = db.begin().await?;
+    let sql = "UPDATE outbox SET next_attempt_at = $2, attempts = attempts + 1
+        WHERE id = $1 AND next_attempt_at <= $3
+        RETURNING id, recipient, subject, body, attempts";
+    let taken = tx.first(sql, vec![due.id.into(), (now + LEASE).into(), now.into()]).await?;
+    tx.commit().await?;
+    Ok(taken)
+}
+
+#[derive(FromQueryResult)]
+struct Due {
+    id: Uuid,
+}
+
+/// The message is out: it is deleted, with the secrets in it.
+///
+/// # Errors
+/// The database's own; then it may be sent twice, under the same Message-ID.
+pub async fn sent(db: &Db, id: Uuid) -> Result<(), DbErr> {
+    let tx = db.begin().await?;
+    tx.run("DELETE FROM outbox WHERE id = $1", vec![id.into()]).await?;
+    tx.commit().await
+}
+
+/// The message did not go through: it waits, longer each time.
+///
+/// # Errors
+/// The database's own.
+pub async fn failed(db: &Db, message: &Outgoing, error: &str) -> Result<(), DbErr> {
+    let wait = (SECOND << message.attempts.clamp(0, 9)).min(LONGEST_WAIT);
+    let error: String = error.chars().take(500).collect();
+    let tx = db.begin().await?;
+    let sql = "UPDATE outbox SET next_attempt_at = $2, last_error = $3 WHERE id = $1";
+    tx.run(sql, vec![message.id.into(), (db.now_ms() + wait).into(), error.into()]).await?;
+    tx.commit().await
+}
+
+/// Returns when something may be due: a change has just queued a message, or some time has passed.
+pub async fn wait(db: &Db) {
+    let _ = tokio::time::timeout(Duration::from_secs(1), db.outbox_ready().notified()).await;
+}

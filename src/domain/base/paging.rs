@@ -1,0 +1,215 @@
+//! Pages of a list by the last row's key, so that page 1,000 costs what page 1 costs.
+
+use crate::domain::base::{invalid::Invalid, refused::Refused};
+use sea_orm::Value;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Rows on one page.
+pub const PAGE: usize = 50;
+
+/// What a list is sorted by, as read from one row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Key {
+    #[serde(rename = "t")]
+    Text(String),
+    #[serde(rename = "n")]
+    Number(i64),
+}
+
+/// The place of one row in a sorted list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor(Key, Uuid);
+
+impl Cursor {
+    pub(in crate::domain) fn new(key: Key, id: Uuid) -> Self {
+        Self(key, id)
+    }
+
+    /// As it stands in a URL. It holds nothing that the list does not show.
+    pub fn encode(&self) -> String {
+        hex::encode(serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let cursor: Self = serde_json::from_slice(&hex::decode(text).ok()?).ok()?;
+        // No name that we sorted by has one, and PostgreSQL takes none.
+        let is_plain = !matches!(&cursor.0, Key::Text(text) if text.contains('\0'));
+        is_plain.then_some(cursor)
+    }
+}
+
+pub(in crate::domain) fn broken_link(field: &str) -> Refused {
+    Invalid::field(field, "This page link is broken. Start from the first page.").into()
+}
+
+/// Which page of a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Position {
+    #[default]
+    First,
+    After(Cursor),
+    Before(Cursor),
+    Last,
+}
+
+impl Position {
+    /// Reads `after` and `before` from a URL; `before=end` is the last page.
+    ///
+    /// # Errors
+    /// [`Refused::Invalid`] for what no page ever linked to.
+    pub fn parse(after: &str, before: &str) -> Result<Self, Refused> {
+        match (after, before) {
+            ("", "") => Ok(Self::First),
+            ("", "end") => Ok(Self::Last),
+            (after, "") => Cursor::decode(after).map(Self::After).ok_or_else(|| broken_link("after")),
+            ("", before) => Cursor::decode(before).map(Self::Before).ok_or_else(|| broken_link("before")),
+            _ => Err(broken_link("after")),
+        }
+    }
+
+    pub(in crate::domain) fn is_backwards(&self) -> bool {
+        matches!(self, Self::Before(_) | Self::Last)
+    }
+
+    /// The text from which the page begins, in a list that is sorted by one alone.
+    ///
+    /// # Errors
+    /// [`Refused::Invalid`] for a cursor of a list that is sorted otherwise.
+    pub(in crate::domain) fn text(&self) -> Result<Option<&str>, Refused> {
+        match self {
+            Self::First | Self::Last => Ok(None),
+            Self::After(Cursor(Key::Text(text), _)) | Self::Before(Cursor(Key::Text(text), _)) => {
+                Ok(Some(text))
+            }
+            Self::After(_) | Self::Before(_) => Err(broken_link("after")),
+        }
+    }
+
+    /// The number from which the page begins, in a list that is sorted by one.
+    pub(in crate::domain) fn number(&self) -> Option<i64> {
+        match self {
+            Self::After(Cursor(Key::Number(number), _)) | Self::Before(Cursor(Key::Number(number), _)) => {
+                Some(*number)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A column (or expression) to sort by, with the row's id to break ties.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::domain) struct Order {
+    pub column: &'static str,
+    /// The column is a text, and not a number.
+    pub is_text: bool,
+    /// Empty where the column alone tells rows apart.
+    pub id: &'static str,
+    pub descending: bool,
+}
+
+impl Order {
+    /// Ends a statement that so far ends in its WHERE: the bound of the page, its order, its size.
+    ///
+    /// # Errors
+    /// [`Refused::Invalid`] for a cursor of a list that is sorted otherwise.
+    pub(in crate::domain) fn finish(
+        &self,
+        sql: &mut String,
+        values: &mut Vec<Value>,
+        at: &Position,
+    ) -> Result<(), Refused> {
+        let ascending = self.descending == at.is_backwards();
+        let Self { column, id, .. } = self;
+        if let Position::After(Cursor(key, row)) | Position::Before(Cursor(key, row)) = at {
+            if matches!(key, Key::Text(_)) != self.is_text {
+                return Err(broken_link("after"));
+            }
+            let sign = if ascending { '>' } else { '<' };
+            values.push(match key {
+                Key::Text(text) => text.as_str().into(),
+                Key::Number(number) => (*number).into(),
+            });
+            // `$1` is the workspace, which is bound by the scope.
+            let n = values.len() + 1;
+            if id.is_empty() {
+                sql.push_str(&format!(" AND {column} {sign} ${n}"));
+            } else {
+                values.push((*row).into());
+                sql.push_str(&format!(" AND ({column}, {id}) {sign} (${n}, ${})", n + 1));
+                // By a row of values SQLite finds its place in an index of columns, not of expressions.
+                if column.contains('(') {
+                    sql.push_str(&format!(" AND {column} {sign}= ${n}"));
+                }
+            }
+        } else {
+            // True of every row. It shows PostgreSQL that the index of the order narrows more than any
+            // other: for all it knows, those of an average workspace are as soon fetched and sorted.
+            values.push(if self.is_text { "".into() } else { i64::MIN.into() });
+            sql.push_str(&format!(" AND {column} >= ${}", values.len() + 1));
+        }
+        sql.push_str(&self.clause(at));
+        sql.push_str(&format!(" LIMIT {}", PAGE + 1));
+        Ok(())
+    }
+
+    /// The order alone, for a statement around the one of the page.
+    pub(in crate::domain) fn clause(&self, at: &Position) -> String {
+        let Self { column, id, .. } = self;
+        let way = if self.descending == at.is_backwards() { "ASC" } else { "DESC" };
+        let tie = if id.is_empty() { String::new() } else { format!(", {id} {way}") };
+        format!(" ORDER BY {column} {way}{tie}")
+    }
+}
+
+/// One page of a list, and where its neighbours begin.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    pub rows: Vec<T>,
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// Of a list that has nothing.
+    pub(in crate::domain) fn empty() -> Self {
+        Self { rows: Vec::new(), before: None, after: None }
+    }
+
+    /// Sorts out what [`Order::finish`] fetched: one row more than a page tells that there are more.
+    pub(in crate::domain) fn cut(mut rows: Vec<T>, at: &Position, cursor: impl Fn(&T) -> Cursor) -> Self {
+        let more = rows.len() > PAGE;
+        rows.truncate(PAGE);
+        if at.is_backwards() {
+            rows.reverse();
+        }
+        let (has_before, has_after) = match at {
+            Position::First => (false, more),
+            Position::After(_) => (true, more),
+            Position::Before(_) => (more, true),
+            Position::Last => (more, false),
+        };
+        let first = rows.first().filter(|_| has_before).map(|row| cursor(row).encode());
+        let last = rows.last().filter(|_| has_after).map(|row| cursor(row).encode());
+        Self { rows, before: first, after: last }
+    }
+
+    pub(in crate::domain) fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
+        Page { rows: self.rows.into_iter().map(change).collect(), before: self.before, after: self.after }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_come_back_and_nonsense_is_refused() {
+        let cursor = Cursor::new(Key::Text("é".into()), Uuid::nil());
+        assert_eq!(Position::parse(&cursor.encode(), "").ok(), Some(Position::After(cursor.clone())));
+        assert_eq!(Position::parse("", "end").ok(), Some(Position::Last));
+        for (after, before) in [("zz", ""), ("00", ""), ("", "1"), (cursor.encode().as_str(), "end")] {
+            assert!(Position::parse(after, before).is_err());
+        }
+    }
+}

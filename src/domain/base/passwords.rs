@@ -1,0 +1,237 @@
+//! Passwords: what is accepted, and how they are hashed without stopping everything else.
+
+use crate::domain::base::{refused::Refused, statements::Counter, values::Complaint};
+use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::PasswordHash};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use zeroize::Zeroizing;
+
+/// A password that is good enough to be set.
+#[derive(Clone)]
+pub struct Password(Zeroizing<String>);
+
+/// Longer ones are refused before any hashing, in bytes.
+pub(in crate::domain) const MAX_BYTES: usize = 1_024;
+
+const MIN_CHARS: usize = 12;
+
+const JUDGED_CHARS: usize = 20;
+
+impl Password {
+    /// Checks length, and how hard it is to guess for someone who knows `hints` (name, address).
+    ///
+    /// # Errors
+    /// What is wrong with it, as a sentence.
+    pub fn parse(text: &str, hints: &[&str]) -> Result<Self, Complaint> {
+        if text.is_empty() {
+            return Err("Choose a password.");
+        }
+        if text.len() > MAX_BYTES {
+            return Err("A password has at most 1,024 bytes.");
+        }
+        if text.chars().count() < MIN_CHARS {
+            return Err(
+                "Choose at least 12 characters. Four random words are easy to remember and hard to guess.",
+            );
+        }
+        if text.contains('\0') {
+            return Err("Remove the characters that cannot be typed.");
+        }
+        if text.chars().count() < MIN_CHARS / 2 + known_chars(text, hints) {
+            return Err(
+                "Leave your name and your address out of it. Four random words are easy to remember and hard to guess.",
+            );
+        }
+        // Scores 0 and 1 fall to fewer than a million guesses. Only the start is judged: what follows
+        // can only help, and the time it takes grows fast with a text made to be slow.
+        let start: String = text.chars().take(JUDGED_CHARS).collect();
+        if u8::from(zxcvbn::zxcvbn(&start, hints).score()) < 2 {
+            return Err(
+                "This password is easy to guess. Four random words are easy to remember and hard to guess.",
+            );
+        }
+        Ok(Self(Zeroizing::new(text.to_owned())))
+    }
+}
+
+/// How many characters of a password are made of what its owner is known by.
+fn known_chars(text: &str, hints: &[&str]) -> usize {
+    let whole = text.to_lowercase();
+    let words = hints.iter().flat_map(|hint| hint.split(|c: char| !c.is_alphanumeric()));
+    let rest = words
+        .filter(|word| word.chars().count() >= 3)
+        .fold(whole.clone(), |rest, word| rest.replace(&word.to_lowercase(), ""));
+    whole.chars().count().saturating_sub(rest.chars().count())
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+/// argon2id behind a gate: each hash takes 19 MiB and a core for some 70 ms, so one core is left for
+/// everything else, some wait for their turn, and the rest are told to come back.
+pub struct Passwords {
+    gate: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    most_waiting: usize,
+    hashes: Counter,
+}
+
+const PATIENCE: Duration = Duration::from_secs(6);
+
+const BUSY: Refused = Refused::Busy { retry_after_seconds: 3 };
+
+/// Verified for an unknown address, so that it takes as long as for a known one. Nothing hashes to
+/// 32 zero bytes.
+const DUMMY: &str = NO_PASSWORD;
+
+/// The hash of who has no password yet. Like any other it takes its time to verify, and none fits it.
+pub(in crate::domain) const NO_PASSWORD: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+impl Passwords {
+    #[expect(clippy::new_without_default, reason = "there is one, made when the database is opened")]
+    pub fn new() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let at_once = cores.saturating_sub(1).max(1);
+        Self {
+            gate: Arc::new(Semaphore::new(at_once)),
+            waiting: AtomicUsize::new(0),
+            most_waiting: at_once * 64,
+            hashes: Counter::default(),
+        }
+    }
+
+    pub(in crate::domain) fn hashes(&self) -> Counter {
+        self.hashes.clone()
+    }
+
+    /// Waits for a turn to hash.
+    ///
+    /// # Errors
+    /// [`Refused::Busy`] when too many are waiting already, or for too long.
+    pub(in crate::domain) async fn turn(&self) -> Result<Turn, Refused> {
+        let _place = Place::take(self)?;
+        match tokio::time::timeout(PATIENCE, self.gate.clone().acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(Turn { _permit: permit, hashes: self.hashes.clone() }),
+            _ => Err(BUSY),
+        }
+    }
+
+    /// # Errors
+    /// [`Refused::Busy`] when too many are waiting already, or for too long.
+    pub(in crate::domain) async fn hash(&self, password: &Password) -> Result<String, Refused> {
+        let text = password.0.clone();
+        self.turn().await?.take(move || hash_now(&text)).await?.ok_or(BUSY)
+    }
+}
+
+/// A turn to hash one password.
+pub(in crate::domain) struct Turn {
+    _permit: OwnedSemaphorePermit,
+    hashes: Counter,
+}
+
+impl Turn {
+    /// Is this the password behind `hash`? With none, as much work for nothing.
+    ///
+    /// # Errors
+    /// [`Refused::Busy`] where the work was lost.
+    pub(in crate::domain) async fn verify(self, typed: &str, hash: Option<String>) -> Result<bool, Refused> {
+        let typed = Zeroizing::new(typed.to_owned());
+        let known = hash.is_some();
+        let matches = self.take(move || {
+            let hash = hash.unwrap_or_else(|| DUMMY.to_owned());
+            PasswordHash::new(&hash)
+                .is_ok_and(|hash| Argon2::default().verify_password(typed.as_bytes(), &hash).is_ok())
+        });
+        Ok(matches.await? && known)
+    }
+
+    async fn take<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refused> {
+        // The permit goes with the work: a request that hangs up does not let another in beside it.
+        let done = tokio::task::spawn_blocking(move || {
+            let turn = self;
+            turn.hashes.one_more();
+            work()
+        });
+        done.await.map_err(|_| BUSY)
+    }
+}
+
+/// OWASP's argon2id parameters (19 MiB, 2 passes, 1 lane), which are the library's own defaults.
+fn hash_now(text: &str) -> Option<String> {
+    Argon2::default().hash_password(text.as_bytes()).ok().map(|hash| hash.to_string())
+}
+
+/// A place in the queue, given back when dropped.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(passwords: &'a Passwords) -> Result<Self, Refused> {
+        if passwords.waiting.fetch_add(1, Ordering::SeqCst) >= passwords.most_waiting {
+            passwords.waiting.fetch_sub(1, Ordering::SeqCst);
+            return Err(BUSY);
+        }
+        Ok(Self(&passwords.waiting))
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weak_and_oversized_passwords_are_refused_with_a_reason() {
+        for bad in ["", "short", "aaaaaaaaaaaaaa", "password1234", &"x".repeat(2_000)] {
+            assert!(Password::parse(bad, &[]).is_err(), "{bad:?}");
+        }
+        assert!(Password::parse("correct horse battery staple 9", &[]).is_ok());
+        let hints = ["Owner One", "owner-one@example.com"];
+        for known in ["owner-one@example.com", "Owner One Owner One", "example owner 1"] {
+            assert!(Password::parse(known, &hints).is_err(), "{known:?}");
+        }
+        assert!(Password::parse("one owner of four bicycles", &hints).is_ok());
+    }
+
+    /// What bounds the time of the judge is that it never sees more than the start: so a weak start
+    /// is refused, however good the rest.
+    #[test]
+    fn only_the_start_of_a_password_is_judged() {
+        let rest = "correct horse battery staple 9";
+        assert!(Password::parse(&format!("{}{rest}", "a".repeat(JUDGED_CHARS)), &[]).is_err());
+        assert!(Password::parse(&format!("{rest}{}", "a".repeat(JUDGED_CHARS)), &[]).is_ok());
+    }
+
+    #[tokio::test]
+    async fn only_the_right_password_opens_and_the_dummy_never() {
+        let passwords = Passwords::new();
+        let password = Password::parse("correct horse battery staple 9", &[]).expect("good enough");
+        let hash = passwords.hash(&password).await.expect("hashed");
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        for (typed, hash, verdict) in [
+            ("correct horse battery staple 9", Some(hash.clone()), true),
+            ("correct horse battery staple 8", Some(hash), false),
+            ("", None, false),
+        ] {
+            let turn = passwords.turn().await.expect("nobody else waits");
+            assert_eq!(turn.verify(typed, hash).await.expect("verified"), verdict);
+        }
+        assert!(PasswordHash::new(DUMMY).is_ok(), "the dummy costs as much as a real one");
+    }
+}

@@ -1,0 +1,196 @@
+use crate::{
+    domain::base::{
+        event::Actor as AuditActor,
+        role::{self, Roles},
+        tokens::Token,
+    },
+    policy::Holdings,
+};
+use uuid::Uuid;
+
+/// A key that proved to be one, at the moment it was read.
+#[derive(Clone, Debug)]
+pub struct ApiKey {
+    pub id: Uuid,
+    pub name: String,
+    pub account_id: Uuid,
+    /// It may do in the account what the account's admins may.
+    pub is_admin: bool,
+    /// The user who answers for it.
+    pub made_by: Uuid,
+    /// The address of that user was confirmed.
+    pub is_verified: bool,
+    /// In milliseconds since 1970; `None` for never.
+    pub expires_at: Option<i64>,
+    /// The secret that was shown is the one that another takes the place of.
+    pub is_outgoing: bool,
+}
+
+/// Somebody who is signed in, at the moment the session was read.
+#[derive(Clone, Debug)]
+pub struct Person {
+    pub session_id: Uuid,
+    pub user_id: Uuid,
+    pub name: String,
+    pub email: String,
+    /// The address was confirmed.
+    pub is_verified: bool,
+}
+
+impl Person {
+    pub(in crate::domain) fn audited(&self) -> AuditActor {
+        AuditActor::user(self.user_id, self.name.clone())
+    }
+}
+
+/// Where a request comes from, as it is audited.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    pub via: Via,
+    /// The client's network address.
+    pub address: String,
+    /// The browser or program, as it calls itself; cut to a bounded length.
+    pub user_agent: String,
+    /// Method and path pattern, such as `POST /w/{workspace}/members/{member}/roles`.
+    pub route: String,
+    /// The attempt under an Idempotency-Key that this request is: its change marks it as done.
+    pub attempt: Option<Uuid>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    Browser,
+    Api,
+    Command,
+}
+
+impl Via {
+    pub(in crate::domain) const fn word(self) -> &'static str {
+        match self {
+            Self::Browser => "browser",
+            Self::Api => "api",
+            Self::Command => "command",
+        }
+    }
+}
+
+/// Proof of who is asking, as the request carried it. The database decides what it is worth.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    pub(in crate::domain) kind: Proof,
+    token_hash: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::domain) enum Proof {
+    Session,
+    ApiKey,
+}
+
+impl Credential {
+    pub fn of_session(token: &Token) -> Self {
+        Self { kind: Proof::Session, token_hash: token.hash() }
+    }
+
+    pub fn of_api_key(secret: &Token) -> Self {
+        Self { kind: Proof::ApiKey, token_hash: secret.hash() }
+    }
+
+    pub(in crate::domain) fn token_hash(&self) -> Vec<u8> {
+        self.token_hash.clone()
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub enum Principal {
+    User(Person),
+    ApiKey(ApiKey),
+}
+
+impl Principal {
+    /// A user's id, or a key's.
+    pub fn id(&self) -> Uuid {
+        match self {
+            Self::User(person) => person.user_id,
+            Self::ApiKey(key) => key.id,
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        match self {
+            Self::User(person) => &person.name,
+            Self::ApiKey(key) => &key.name,
+        }
+    }
+
+    /// Whoever is signed in; a key is nobody.
+    pub fn person(&self) -> Option<&Person> {
+        match self {
+            Self::User(person) => Some(person),
+            Self::ApiKey(_) => None,
+        }
+    }
+
+    pub(in crate::domain) fn key_id(&self) -> Option<Uuid> {
+        match self {
+            Self::User(_) => None,
+            Self::ApiKey(key) => Some(key.id),
+        }
+    }
+
+    /// The user who answers for what is done: the person, or who made the key.
+    pub(in crate::domain) fn answers(&self) -> Uuid {
+        match self {
+            Self::User(person) => person.user_id,
+            Self::ApiKey(key) => key.made_by,
+        }
+    }
+
+    /// Their address, or that of who answers for the key, was confirmed.
+    pub fn is_verified(&self) -> bool {
+        match self {
+            Self::User(person) => person.is_verified,
+            Self::ApiKey(key) => key.is_verified,
+        }
+    }
+
+    pub(in crate::domain) fn audited(&self) -> AuditActor {
+        let kind = if self.key_id().is_some() { "api_key" } else { "user" };
+        AuditActor { kind, id: self.id(), name: self.name().to_owned() }
+    }
+}
+
+/// The member on whose behalf a request is answered.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    pub principal: Principal,
+    pub member_id: Uuid,
+    pub workspace: Workspace,
+    /// Slugs of the roles held.
+    pub roles: Vec<String>,
+    pub holdings: Holdings,
+    /// The roles of the workspace, as of the admission.
+    pub all_roles: Roles,
+}
+
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    pub id: Uuid,
+    pub account_id: Uuid,
+    pub slug: String,
+    pub name: String,
+}
+
+impl Workspace {
+    /// Stands for its name and slug as they are now.
+    pub fn version(&self) -> String {
+        role::fingerprint(self.id.as_bytes(), [&self.name, &self.slug])
+    }
+}
+
+impl Actor {
+    pub(in crate::domain) fn audited(&self) -> AuditActor {
+        self.principal.audited()
+    }
+}

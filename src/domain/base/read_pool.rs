@@ -1,0 +1,190 @@
+//! Connections that requests read with.
+//!
+//! sqlx pings a connection each time it comes back to the pool, which costs as much as a statement: on
+//! SQLite two changes of thread, on PostgreSQL a round trip. So those that only read are kept here
+//! between two statements, and go through the pool and its ping only when something went wrong with
+//! them, or when a request was given up while its statement ran.
+
+use crate::domain::base::statements::Told;
+use sea_orm::{
+    ConnAcquireErr, ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement,
+    Values,
+    sqlx::{self, Database, Executor, IntoArguments, Pool, Postgres, Sqlite, pool::PoolConnection},
+};
+use sea_query_sqlx::SqlxValues;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// A clone is the same connections.
+#[derive(Clone)]
+pub struct Readers {
+    kept: Connections,
+    pub(in crate::domain) told: Told,
+}
+
+#[derive(Clone)]
+enum Connections {
+    Sqlite(Arc<Kept<Sqlite>>),
+    Postgres(Arc<Kept<Postgres>>),
+}
+
+struct Kept<D: Database> {
+    pool: Pool<D>,
+    /// The one that was used last is used next: what it read is still at hand.
+    idle: Mutex<Vec<PoolConnection<D>>>,
+    /// As many as there are connections. Who waits for a connection waits here, in order.
+    turns: Semaphore,
+    patience: Duration,
+}
+
+/// A connection on which a statement runs. Dropped before the end, it goes back to the pool.
+struct Lent<'a, D: Database> {
+    connection: PoolConnection<D>,
+    home: &'a Kept<D>,
+    _turn: SemaphorePermit<'a>,
+}
+
+impl<D: Database> Kept<D> {
+    fn of(pool: Pool<D>) -> Arc<Self> {
+        let (most, patience) = (pool.options().get_max_connections(), pool.options().get_acquire_timeout());
+        let turns = Semaphore::new(usize::try_from(most).unwrap_or(1));
+        Arc::new(Self { pool, idle: Mutex::default(), turns, patience })
+    }
+
+    async fn lend(&self) -> Result<Lent<'_, D>, DbErr> {
+        let turn = match self.turns.try_acquire() {
+            Ok(turn) => turn,
+            Err(_) => tokio::time::timeout(self.patience, self.turns.acquire())
+                .await
+                .map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?
+                .map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed))?,
+        };
+        let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.pool.acquire().await.map_err(|error| match error {
+                sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
+                sqlx::Error::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
+                error => DbErr::Conn(RuntimeErr::SqlxError(error.into())),
+            })?,
+        };
+        Ok(Lent { connection, home: self, _turn: turn })
+    }
+
+    async fn close(&self) {
+        self.turns.close();
+        if let Ok(mut idle) = self.idle.lock() {
+            idle.clear();
+        }
+        self.pool.close().await;
+    }
+}
+
+impl<D: Database> Lent<'_, D> {
+    fn keep(self) {
+        if let Ok(mut idle) = self.home.idle.lock() {
+            idle.push(self.connection);
+        }
+    }
+}
+
+impl<D> Kept<D>
+where
+    D: Database,
+    D::Row: Into<QueryResult>,
+    D::QueryResult: Into<ExecResult>,
+    SqlxValues: IntoArguments<D>,
+    for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
+{
+    async fn execute(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let mut lent = self.lend().await?;
+        let done = query::<D>(statement).execute(&mut *lent.connection).await.map_err(failed)?;
+        lent.keep();
+        Ok(done.into())
+    }
+
+    async fn one(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let mut lent = self.lend().await?;
+        let row = query::<D>(statement).fetch_optional(&mut *lent.connection).await.map_err(failed)?;
+        lent.keep();
+        Ok(row.map(Into::into))
+    }
+
+    async fn all(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let mut lent = self.lend().await?;
+        let rows = query::<D>(statement).fetch_all(&mut *lent.connection).await.map_err(failed)?;
+        lent.keep();
+        Ok(rows.into_iter().map(Into::into).collect())
+    }
+}
+
+/// Statements are written out in `domain`, with parameters for whatever somebody typed.
+fn query<D: Database>(statement: Statement) -> sqlx::query::Query<'static, D, SqlxValues>
+where
+    SqlxValues: IntoArguments<D>,
+{
+    let values = statement.values.unwrap_or(Values(Vec::new()));
+    sqlx::query_with(sqlx::AssertSqlSafe(statement.sql), SqlxValues(values))
+}
+
+fn failed(error: sqlx::Error) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(error.into()))
+}
+
+impl Readers {
+    pub(in crate::domain) fn of_sqlite(pool: Pool<Sqlite>) -> Self {
+        Self { kept: Connections::Sqlite(Kept::of(pool)), told: Told::default() }
+    }
+
+    pub(in crate::domain) fn of_postgres(pool: Pool<Postgres>) -> Self {
+        Self { kept: Connections::Postgres(Kept::of(pool)), told: Told::default() }
+    }
+
+    pub(in crate::domain) async fn close(&self) {
+        match &self.kept {
+            Connections::Sqlite(kept) => kept.close().await,
+            Connections::Postgres(kept) => kept.close().await,
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for Readers {
+    fn get_database_backend(&self) -> DbBackend {
+        match self.kept {
+            Connections::Sqlite(_) => DbBackend::Sqlite,
+            Connections::Postgres(_) => DbBackend::Postgres,
+        }
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.told.of(&statement);
+        match &self.kept {
+            Connections::Sqlite(kept) => kept.execute(statement).await,
+            Connections::Postgres(kept) => kept.execute(statement).await,
+        }
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.execute_raw(Statement::from_string(self.get_database_backend(), sql)).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.told.of(&statement);
+        match &self.kept {
+            Connections::Sqlite(kept) => kept.one(statement).await,
+            Connections::Postgres(kept) => kept.one(statement).await,
+        }
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.told.of(&statement);
+        match &self.kept {
+            Connections::Sqlite(kept) => kept.all(statement).await,
+            Connections::Postgres(kept) => kept.all(statement).await,
+        }
+    }
+}

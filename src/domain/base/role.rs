@@ -1,0 +1,176 @@
+use crate::{
+    domain::base::{
+        event::{RoleIds, Target, TargetKind},
+        invalid::Invalid,
+    },
+    policy::{Holdings, Permission},
+};
+
+use sha2::{Digest, Sha256};
+use std::{collections::BTreeSet, sync::Arc};
+use uuid::Uuid;
+
+impl RoleIds {
+    pub(in crate::domain) fn of<'a>(
+        before: impl IntoIterator<Item = &'a Role>,
+        after: impl IntoIterator<Item = &'a Role>,
+    ) -> Self {
+        Self {
+            before: before.into_iter().map(|role| role.id).collect(),
+            after: after.into_iter().map(|role| role.id).collect(),
+        }
+    }
+}
+
+/// A role with what it grants.
+#[derive(Clone, Debug)]
+pub struct Role {
+    pub id: Uuid,
+    pub slug: String,
+    pub name: String,
+    pub description: String,
+    pub built_in: bool,
+    pub is_owner: bool,
+    pub holdings: Holdings,
+    /// The scopes that are not in the catalogue, sorted.
+    pub application_scopes: Vec<String>,
+}
+
+impl Role {
+    /// The permissions of the catalogue that it holds, in the catalogue's order.
+    pub fn permissions(&self) -> impl Iterator<Item = Permission> {
+        Permission::ALL.iter().copied().filter(|permission| self.holdings.has(*permission))
+    }
+
+    /// Every scope that it was granted; an Owner's none, who holds everything by rule.
+    pub(in crate::domain) fn scopes(&self) -> BTreeSet<String> {
+        let permissions = self.permissions().filter(|_| !self.is_owner).map(|p| p.scope().to_owned());
+        permissions.chain(self.application_scopes.iter().cloned()).collect()
+    }
+
+    /// Stands for the set of scopes that it holds now.
+    pub fn scopes_version(&self) -> String {
+        fingerprint(self.id.as_bytes(), self.scopes())
+    }
+
+    /// Stands for all of it as it is now.
+    pub fn version(&self) -> String {
+        let named = [&self.name, &self.description].map(String::clone);
+        fingerprint(self.id.as_bytes(), named.into_iter().chain(self.scopes()))
+    }
+
+    /// Stands for how it is called and described now.
+    pub fn details_version(&self) -> String {
+        fingerprint(self.id.as_bytes(), [&self.name, &self.description])
+    }
+
+    /// The same role with these scopes.
+    pub(in crate::domain) fn holding(&self, scopes: &BTreeSet<String>) -> Self {
+        let application = scopes.iter().filter(|scope| Permission::of_scope(scope).is_none());
+        Self {
+            holdings: Holdings::of(self.is_owner, scopes.iter().map(String::as_str)),
+            application_scopes: application.cloned().collect(),
+            ..self.clone()
+        }
+    }
+
+    pub(in crate::domain) fn target(&self) -> Target {
+        Target::new(TargetKind::Role, self.id, self.name.clone())
+    }
+}
+
+/// Stands for what somebody saw. It is made from the thing itself, so no way of changing it can
+/// forget to count it up; what came back to what it was is what the editor saw.
+pub(in crate::domain) fn fingerprint(of: &[u8], parts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
+    let mut hash = Sha256::new().chain_update(of);
+    for part in parts {
+        hash.update([0]);
+        hash.update(part.as_ref());
+    }
+    hex::encode(&hash.finalize()[..8])
+}
+
+/// The roles of one workspace. A clone is the same thing.
+#[derive(Clone, Debug, Default)]
+pub struct Roles {
+    /// Of the moment at which they were read.
+    pub(in crate::domain) version: Option<Uuid>,
+    pub(in crate::domain) list: Arc<[Role]>,
+}
+
+impl Roles {
+    pub fn iter(&self) -> impl Iterator<Item = &Role> {
+        self.list.iter()
+    }
+
+    pub fn by_slug(&self, slug: &str) -> Option<&Role> {
+        self.list.iter().find(|role| role.slug == slug)
+    }
+
+    /// The roles that hold a permission, Owner aside.
+    pub(in crate::domain) fn holding(&self, permission: Permission) -> Vec<&Role> {
+        self.list.iter().filter(|role| !role.is_owner && role.holdings.has(permission)).collect()
+    }
+
+    /// The scopes of the customer's own applications that some role holds, sorted.
+    pub fn application_scopes(&self) -> BTreeSet<&str> {
+        self.list.iter().flat_map(|role| &role.application_scopes).map(String::as_str).collect()
+    }
+
+    /// The workspace's `roles_version` when these were read.
+    pub(in crate::domain) fn version(&self) -> Option<Uuid> {
+        self.version
+    }
+
+    /// The roles of a form, in their order.
+    ///
+    /// # Errors
+    /// [`Refused::Invalid`] on the field `role` for none, or for one that is not here.
+    pub fn chosen(&self, slugs: &[String]) -> Result<Vec<&Role>, Invalid> {
+        if slugs.is_empty() {
+            return Err(Invalid::field("role", "Choose at least one role."));
+        }
+        if let Some(unknown) = slugs.iter().find(|slug| self.by_slug(slug).is_none()) {
+            let shown: String = unknown.chars().take(60).collect();
+            return Err(Invalid::field("role", format!("There is no role “{shown}” in this workspace.")));
+        }
+        Ok(self.list.iter().filter(|role| slugs.contains(&role.slug)).collect())
+    }
+
+    /// The roles named by slugs that the database joined with spaces.
+    pub(in crate::domain) fn joined(&self, slugs: &str) -> Vec<&Role> {
+        let slugs: Vec<&str> = slugs.split_ascii_whitespace().collect();
+        self.list.iter().filter(|role| slugs.contains(&role.slug.as_str())).collect()
+    }
+}
+
+/// What somebody holds who has these roles.
+pub(in crate::domain) fn holdings(roles: &[&Role]) -> Holdings {
+    Holdings::union(roles.iter().map(|role| &role.holdings))
+}
+
+pub(in crate::domain) fn names(roles: &[&Role]) -> Vec<String> {
+    roles.iter().map(|role| role.name.clone()).collect()
+}
+
+/// A role as an option of a form.
+#[derive(Clone, Debug)]
+pub struct Assignable {
+    pub slug: String,
+    pub name: String,
+    pub description: String,
+    /// Why the viewer may not give it; `None` where they may.
+    pub refused: Option<String>,
+    pub is_owner: bool,
+}
+
+pub(in crate::domain) fn choices(roles: &Roles, actor: &Holdings) -> Vec<Assignable> {
+    let choice = |role: &Role| Assignable {
+        slug: role.slug.clone(),
+        name: role.name.clone(),
+        description: role.description.clone(),
+        refused: actor.may_assign(&role.holdings).err().map(|ceiling| ceiling.to_string()),
+        is_owner: role.is_owner,
+    };
+    roles.iter().map(choice).collect()
+}

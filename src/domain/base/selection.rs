@@ -1,0 +1,46 @@
+//! What was ticked in a list, to be changed together.
+
+use crate::domain::base::invalid::Invalid;
+use sea_orm::Value;
+use uuid::Uuid;
+
+/// Ids of things of one list, each once, in their order.
+#[derive(Clone, Debug)]
+pub struct Selection(Vec<Uuid>);
+
+impl Selection {
+    /// How many may be changed at once: two pages of a list.
+    pub const MOST: usize = 100;
+
+    /// # Errors
+    /// A complaint about `field` where there is none, or too many.
+    pub fn of(field: &str, ids: &[Uuid]) -> Result<Self, Invalid> {
+        let mut each: Vec<Uuid> = Vec::new();
+        for id in ids {
+            if !each.contains(id) {
+                each.push(*id);
+            }
+            if each.len() > Self::MOST {
+                return Err(Invalid::field(field, format!("Choose at most {} at a time.", Self::MOST)));
+            }
+        }
+        if each.is_empty() {
+            return Err(Invalid::field(field, "Nothing is selected. Tick at least one row of the list."));
+        }
+        Ok(Self(each))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Uuid> {
+        self.0.iter().copied()
+    }
+
+    pub(in crate::domain) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The ids as the inside of `IN (…)`, bound from `$2` on: `$1` is the workspace.
+    pub(in crate::domain) fn bound(&self) -> (String, Vec<Value>) {
+        let places: Vec<String> = (2..self.0.len() + 2).map(|n| format!("${n}")).collect();
+        (places.join(", "), self.0.iter().map(|id| (*id).into()).collect())
+    }
+}

@@ -1,0 +1,275 @@
+use crate::{
+    clock::DAY,
+    domain::{
+        api_keys,
+        base::{
+            db::Db,
+            paging::Position,
+            principal::{Credential, Origin, Person, Via},
+            refused::Refused,
+            selection::Selection,
+            sql::Sql,
+            tokens::Token,
+            values::{Description, Name, Slug},
+        },
+        demo::people::{PASSWORD, PEOPLE, email, secret},
+        enforce::{admission::Asked, read::ReadScope},
+        identity,
+        invitations::{self, Batch},
+        members, organization, resources, roles,
+        security::{self, Wanted},
+        seed::{by_email, read},
+        teams, workspaces,
+    },
+    policy::{Access, BuiltIn, Permission, perm},
+};
+use std::collections::HashMap;
+
+/// What somebody does.
+pub(in crate::domain) enum Deed {
+    Found(&'static str),
+    Rename(&'static str),
+    /// These people, with these roles.
+    Invite(&'static str, &'static [BuiltIn]),
+    InviteAgain(&'static str),
+    Cancel(&'static str),
+    Accept,
+    Decline,
+    Roles(&'static str, &'static [BuiltIn]),
+    /// A role of the workspace's own: its name, what it is for, a permission and other scopes.
+    MakeRole(&'static str, &'static str, Permission, &'static str),
+    /// One of those for somebody, beside a built-in one.
+    RolesOfOwn(&'static str, BuiltIn, &'static str),
+    /// A team: its name, what it is for, its people, of whom the first leads it, and its roles.
+    Team(&'static str, &'static str, &'static str, &'static [BuiltIn]),
+    Suspend(&'static str),
+    Reactivate(&'static str),
+    Remove(&'static str),
+    Leave,
+    Permit(Permission, &'static [BuiltIn]),
+    /// An API key: its name, its roles, and in how many days it expires; it is used at once.
+    Key(&'static str, &'static [BuiltIn], i64),
+    /// The key whose secret [`demo`] tells: an Owner, and an admin of the account.
+    KnownKey(&'static str),
+    /// Registers a resource of an application: its type, its id and its name.
+    Register(&'static str, &'static str, &'static str),
+    /// Opens the overview.
+    Look,
+    /// Opens the activity, which few may.
+    LookAtActivity,
+}
+
+fn slugs(roles: &[BuiltIn]) -> Vec<String> {
+    roles.iter().map(|role| role.slug().to_owned()).collect()
+}
+
+pub(in crate::domain) struct Demo<'a> {
+    pub(super) db: &'a Db,
+    pub(super) slug: Slug,
+    /// The link of each address that was invited.
+    pub(super) links: HashMap<String, String>,
+}
+
+/// Somebody who is signed in, as by a browser.
+struct Visitor<'a> {
+    demo: &'a Demo<'a>,
+    person: Person,
+    credential: Credential,
+    origin: Origin,
+}
+
+impl Visitor<'_> {
+    async fn admit<P: Access>(&self) -> Result<ReadScope<P>, Refused> {
+        let (db, slug) = (self.demo.db, self.demo.slug.as_str());
+        ReadScope::admit(db, self.credential.clone(), Asked::BySlug(slug), self.origin.clone()).await
+    }
+
+    async fn member(&self, who: &str) -> Result<uuid::Uuid, Refused> {
+        let sql = "SELECT m.id FROM members m JOIN users u ON u.id = m.user_id WHERE u.email = $1";
+        by_email(self.demo.db, sql, &email(who)).await
+    }
+
+    async fn invitation(&self, who: &str) -> Result<uuid::Uuid, Refused> {
+        let sql = "SELECT id FROM invitations WHERE email = $1 AND status = 'pending'";
+        by_email(self.demo.db, sql, &email(who)).await
+    }
+
+    fn token(&self) -> Result<Token, Refused> {
+        let link = self.demo.links.get(&self.person.email).map_or("", String::as_str);
+        let secret = link.rsplit('/').next().unwrap_or_default();
+        Token::parse(crate::domain::base::tokens::Purpose::Invitation, secret).ok_or(Refused::Hidden)
+    }
+}
+
+impl Demo<'_> {
+    pub(super) async fn act(&mut self, who: &str, deed: &Deed) -> Result<(), Refused> {
+        let origin = origin(who);
+        let token = identity::sign_in(self.db, &email(who), PASSWORD, None, &origin).await?;
+        let credential = Credential::of_session(&token);
+        let person = identity::who(self.db, &credential).await?;
+        let visitor = Visitor { demo: self, person, credential, origin };
+        let invited = visitor.does(deed).await?;
+        identity::sign_out(self.db, &visitor.person, &visitor.origin).await?;
+        self.links.extend(invited);
+        Ok(())
+    }
+}
+
+impl Visitor<'_> {
+    /// Answers the addresses that were invited, with their links.
+    async fn does(&self, deed: &Deed) -> Result<Vec<(String, String)>, Refused> {
+        let (db, slug) = (self.demo.db, &self.demo.slug);
+        match *deed {
+            Deed::Found(name) => {
+                let name = read(Name::parse(name))?;
+                workspaces::create(db, &self.person, None, &name, slug, &self.origin).await?;
+            }
+            Deed::Rename(name) => {
+                let name = read(Name::parse(name))?;
+                let scope = self.admit::<perm::UpdateOrganization>().await?;
+                scope.write(async |s| organization::update(s, &name, slug).await).await?;
+            }
+            Deed::Invite(whom, roles) => {
+                let emails: Vec<String> = whom.split(' ').map(email).collect();
+                let message = read(crate::domain::base::values::Message::parse("Welcome to the demo."))?;
+                let batch = Batch { emails: emails.join(" "), roles: slugs(roles), message };
+                return Ok(links(invitations::send(self.admit().await?, batch).await?));
+            }
+            Deed::InviteAgain(whom) => {
+                let id = self.invitation(whom).await?;
+                return Ok(links(vec![invitations::resend(self.admit().await?, id).await?]));
+            }
+            Deed::Cancel(whom) => {
+                let id = self.invitation(whom).await?;
+                self.admit().await?.write(async |s| invitations::cancel(s, id).await).await?;
+            }
+            Deed::Accept => {
+                invitations::accept(db, &self.person, &self.token()?, &self.origin).await?;
+                self.admit::<perm::Membership>().await?;
+            }
+            Deed::Decline => {
+                invitations::decline(db, Some(&self.person), &self.token()?, &self.origin).await?;
+            }
+            Deed::Roles(whom, roles) => {
+                let (id, roles) = (self.member(whom).await?, slugs(roles));
+                self.admit().await?.write(async |s| members::change_roles(s, id, &roles).await).await?;
+            }
+            Deed::MakeRole(name, description, permission, scopes) => {
+                let (name, description) = (read(Name::parse(name))?, read(Description::parse(description))?);
+                let named = roles::Named { name, description };
+                let scopes = roles::Bundle::read(&[permission.scope().to_owned()], scopes)?;
+                self.admit().await?.write(async |s| roles::create(s, &named, &scopes).await).await?;
+            }
+            Deed::RolesOfOwn(whom, role, own) => {
+                let (id, roles) = (self.member(whom).await?, [role.slug().to_owned(), own.to_string()]);
+                self.admit().await?.write(async |s| members::change_roles(s, id, &roles).await).await?;
+            }
+            Deed::Team(name, description, people, roles) => {
+                let (name, description) = (read(Name::parse(name))?, read(Description::parse(description))?);
+                let scope = self.admit().await?;
+                let id = scope.write(async |s| teams::create(s, &name, &description).await).await?;
+                let mut ids = Vec::new();
+                for who in people.split(' ') {
+                    ids.push(self.member(who).await?);
+                }
+                let selection = Selection::of("member", &ids)?;
+                self.admit().await?.write(async |s| teams::add(s, id, &selection).await).await?;
+                if let Some(lead) = ids.first() {
+                    self.admit().await?.write(async |s| teams::appoint(s, id, *lead, true).await).await?;
+                }
+                let version = teams::look(&self.admit().await?, id, &Position::First).await?.version;
+                let wanted = teams::Wanted { roles: slugs(roles), version };
+                self.admit().await?.write(async |s| teams::set_roles(s, id, &wanted).await).await?;
+            }
+            Deed::Suspend(whom) => {
+                let id = self.member(whom).await?;
+                self.admit().await?.write(async |s| members::suspend(s, id).await).await?;
+            }
+            Deed::Reactivate(whom) => {
+                let id = self.member(whom).await?;
+                self.admit().await?.write(async |s| members::reactivate(s, id).await).await?;
+            }
+            Deed::Remove(whom) => {
+                let id = self.member(whom).await?;
+                self.admit().await?.write(async |s| members::remove(s, id).await).await?;
+            }
+            Deed::Leave => self.admit().await?.write(async |s| members::leave(s).await).await?,
+            Deed::Permit(permission, roles) => {
+                let rows = security::matrix(&self.admit().await?).await?;
+                let row = rows.into_iter().find(|row| row.permission == permission).ok_or(Refused::Hidden)?;
+                let wanted =
+                    Wanted { permission, roles: slugs(roles), version: row.version, confirmed: false };
+                self.admit().await?.write(async |s| security::set(s, &wanted).await).await?;
+            }
+            Deed::Key(name, roles, days) => {
+                let made = self.key(name, roles, Some(db.now_ms() + days * DAY), false).await?;
+                self.uses(&made.secret).await?;
+            }
+            Deed::KnownKey(name) => {
+                let made = self.key(name, &[BuiltIn::Owner], None, true).await?;
+                let (secret, tx) = (secret(), db.begin().await?);
+                tx.run("DELETE FROM api_key_secrets WHERE api_key_id = $1", vec![made.id.into()]).await?;
+                api_keys::keep_secret(&tx, made.id, &secret, db.now_ms()).await?;
+                tx.commit().await?;
+                self.uses(&secret).await?;
+            }
+            Deed::Register(kind, id, name) => {
+                let (address, name) = (resources::Address::parse(kind, id)?, read(Name::parse(name))?);
+                self.admit().await?.write(async |s| resources::register(s, &address, &name).await).await?;
+            }
+            Deed::Look => drop(self.admit::<perm::Membership>().await?),
+            // For most it is refused, so that the record shows what that looks like.
+            Deed::LookAtActivity => {
+                self.admit::<perm::Membership>().await?;
+                drop(self.admit::<perm::ReadAudit>().await);
+            }
+        }
+        Ok(Vec::new())
+    }
+}
+
+impl Visitor<'_> {
+    async fn key(
+        &self,
+        name: &str,
+        roles: &[BuiltIn],
+        expires_at: Option<i64>,
+        is_admin: bool,
+    ) -> Result<api_keys::Made, Refused> {
+        let wanted =
+            api_keys::Wanted { name: read(Name::parse(name))?, roles: slugs(roles), expires_at, is_admin };
+        self.admit().await?.write(async |s| api_keys::create(s, &wanted).await).await
+    }
+
+    /// A service comes in with a key.
+    async fn uses(&self, secret: &Token) -> Result<(), Refused> {
+        let origin = Origin { via: Via::Api, user_agent: "curl/8.14.1".to_owned(), ..self.origin.clone() };
+        let credential = Credential::of_api_key(secret);
+        ReadScope::<perm::Membership>::admit(self.demo.db, credential, Asked::Home, origin).await.map(drop)
+    }
+}
+
+fn links(sent: Vec<invitations::Sent>) -> Vec<(String, String)> {
+    let link = |sent: invitations::Sent| match sent.outcome {
+        invitations::Outcome::Sent { link } => Some((sent.email, link)),
+        _ => None,
+    };
+    sent.into_iter().filter_map(link).collect()
+}
+
+/// A browser at an address that is kept for examples (RFC 5737), always the same for one person.
+fn origin(who: &str) -> Origin {
+    let number = PEOPLE.iter().position(|(known, _)| *known == who).unwrap_or(0);
+    let user_agent = [
+        "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/18.5 Safari/605.1.15",
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36",
+    ][number % 3];
+    Origin {
+        via: Via::Browser,
+        address: format!("192.0.2.{}", number + 10),
+        user_agent: user_agent.to_owned(),
+        route: "GET /w/{workspace}/activity".to_owned(),
+        attempt: None,
+    }
+}

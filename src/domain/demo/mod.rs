@@ -1,0 +1,212 @@
+//! Data for a first look: a workspace with four months behind it.
+//!
+//! It is made by the same functions that requests call, so that it shows what they do, under a clock
+//! that starts in the past and is moved on from deed to deed.
+
+pub mod act;
+pub mod people;
+
+use crate::{
+    clock::{DAY, HOUR, MINUTE},
+    domain::{
+        base::{db::Db, refused::Refused, sql::Sql, values::Slug},
+        demo::{
+            act::{Deed, Demo},
+            people::{PASSWORD, PEOPLE, email, secret},
+        },
+        enforce::presence,
+        identity::Password,
+        records::workspaces,
+        seed::{by_email, insert_person, people, read},
+    },
+    policy::{BuiltIn, Permission},
+};
+use std::{collections::HashMap, time::Duration};
+
+/// How long before now the demo's clock starts, in milliseconds.
+pub const PAST: i64 = 127 * DAY;
+
+/// How long ago, who, what: the earliest first.
+const STORY: &[(i64, &str, Deed)] = {
+    use BuiltIn::{Admin, Billing, Developer, Editor, Owner, Support, Viewer};
+    use Deed::*;
+    &[
+        (126 * DAY, "owner", Found("Demo")),
+        (126 * DAY - 20 * MINUTE, "owner", Rename("Demo Company")),
+        (126 * DAY - HOUR, "owner", Invite("admin", &[Admin])),
+        (126 * DAY - 3 * HOUR, "admin", Accept),
+        (125 * DAY - 2 * HOUR, "admin", Invite("developer tester", &[Developer])),
+        (125 * DAY - 5 * HOUR, "developer", Accept),
+        (124 * DAY, "tester", Accept),
+        (121 * DAY - HOUR, "owner", Invite("auditor viewer", &[Viewer])),
+        (120 * DAY, "auditor", Accept),
+        (119 * DAY - 7 * HOUR, "viewer", Accept),
+        (112 * DAY, "admin", Invite("billing", &[Billing])),
+        (111 * DAY - 4 * HOUR, "billing", Accept),
+        (104 * DAY - 3 * HOUR, "auditor", Look),
+        (97 * DAY, "owner", Invite("second", &[Developer])),
+        (96 * DAY - 6 * HOUR, "second", Accept),
+        (90 * DAY, "owner", Roles("second", &[Owner, Developer])),
+        (90 * DAY - HOUR, "second", Permit(Permission::ExportData, &[Admin, Billing])),
+        (83 * DAY, "second", Invite("editor writer", &[Editor])),
+        (82 * DAY - 2 * HOUR, "editor", Accept),
+        (80 * DAY, "writer", Accept),
+        (75 * DAY, "admin", Invite("former", &[Viewer])),
+        (74 * DAY - 5 * HOUR, "former", Accept),
+        (70 * DAY, "admin", Invite("contractor", &[Developer])),
+        (69 * DAY - 2 * HOUR, "contractor", Accept),
+        (61 * DAY - 3 * HOUR, "contractor", LookAtActivity),
+        (61 * DAY - 4 * HOUR, "contractor", LookAtActivity),
+        (60 * DAY, "owner", Permit(Permission::InviteMembers, &[Admin])),
+        (55 * DAY, "admin", Invite("partner", &[Billing])),
+        (53 * DAY - HOUR, "partner", Decline),
+        (48 * DAY, "admin", Invite("support", &[Support])),
+        (47 * DAY - 2 * HOUR, "support", Accept),
+        (46 * DAY, "admin", Roles("support", &[Support, Viewer])),
+        (41 * DAY, "admin", Suspend("writer")),
+        (39 * DAY - 8 * HOUR, "admin", Reactivate("writer")),
+        (34 * DAY, "admin", Remove("contractor")),
+        (33 * DAY, "owner", Permit(Permission::InviteMembers, &[Admin, Developer])),
+        (30 * DAY, "developer", Invite("trainee", &[Viewer])),
+        (29 * DAY - 6 * HOUR, "trainee", Accept),
+        (26 * DAY, "admin", Invite("designer analyst", &[Editor])),
+        (25 * DAY - 3 * HOUR, "designer", Accept),
+        (24 * DAY, "admin", Cancel("analyst")),
+        (24 * DAY - HOUR, "admin", Invite("analyst", &[Viewer])),
+        (23 * DAY, "analyst", Accept),
+        (22 * DAY, "developer", Key("Build runner", &[Developer], 90)),
+        (22 * DAY - HOUR, "developer", Register("site", "docs", "Documentation")),
+        (22 * DAY - HOUR, "developer", Register("site", "www", "Company website")),
+        (22 * DAY - HOUR, "developer", Register("pipeline", "nightly", "Nightly build")),
+        (20 * DAY, "admin", Invite("first.guest second.guest", &[Viewer])),
+        (18 * DAY, "admin", InviteAgain("second.guest")),
+        (17 * DAY, "owner", Permit(Permission::ManageApiKeys, &[Admin])),
+        (15 * DAY - 2 * HOUR, "admin", Roles("trainee", &[Editor])),
+        (14 * DAY, "admin", Invite("accountant", &[Billing])),
+        (13 * DAY - 5 * HOUR, "accountant", Accept),
+        (12 * DAY, "billing", LookAtActivity),
+        (11 * DAY, "second", Permit(Permission::ReadAudit, &[Admin, Billing])),
+        (10 * DAY, "billing", LookAtActivity),
+        (9 * DAY, "tester", Leave),
+        (8 * DAY, "admin", Invite("tester", &[Developer])),
+        (7 * DAY - 2 * HOUR, "tester", Accept),
+        (
+            7 * DAY - 4 * HOUR,
+            "owner",
+            MakeRole(
+                "Release manager",
+                "Ships what is done, and watches how it goes.",
+                Permission::ReadMembers,
+                "deploy:* approve:releases read:builds",
+            ),
+        ),
+        (7 * DAY - 5 * HOUR, "admin", RolesOfOwn("tester", Developer, "release-manager")),
+        (6 * DAY + 2 * HOUR, "admin", Invite("new.developer", &[Developer])),
+        (
+            6 * DAY - 3 * HOUR,
+            "owner",
+            Team("On call", "Answers when something breaks.", "developer tester writer", &[Support]),
+        ),
+        (
+            6 * DAY - 4 * HOUR,
+            "admin",
+            Team("Product", "Decides what comes next.", "designer editor developer trainee", &[]),
+        ),
+        (5 * DAY - HOUR, "admin", Invite("new.viewer", &[Viewer])),
+        (5 * DAY - 2 * HOUR, "writer", Look),
+        (4 * DAY, "owner", Suspend("former")),
+        (3 * DAY, "owner", Permit(Permission::ReadAudit, &[Admin])),
+        (3 * DAY - 5 * HOUR, "billing", LookAtActivity),
+        (2 * DAY, "admin", Cancel("new.viewer")),
+        (30 * HOUR, "analyst", Look),
+        (27 * HOUR, "support", Look),
+        (22 * HOUR, "viewer", LookAtActivity),
+        (20 * HOUR, "accountant", Look),
+        (6 * HOUR, "editor", Look),
+        (5 * HOUR, "developer", Invite("new.tester", &[Viewer])),
+        (3 * HOUR, "trainee", Look),
+        (95 * MINUTE, "designer", Look),
+        (70 * MINUTE, "owner", KnownKey("Key of the demo")),
+        (50 * MINUTE, "admin", Invite("new.editor", &[Editor])),
+        (12 * MINUTE, "second", Look),
+        (4 * MINUTE, "owner", Permit(Permission::ManageApiKeys, &[Admin, Developer])),
+    ]
+};
+
+/// Fills an empty database. Answers how to sign in. A database that holds the demo already is left
+/// as it is. The clock must be one that can be moved, at [`PAST`] before now.
+///
+/// # Errors
+/// [`Refused::NotAllowed`] where the database holds something else.
+pub async fn demo(db: &Db) -> Result<String, Refused> {
+    let slug = read(Slug::parse("demo"))?;
+    if !workspaces::slug_is_free(db.read(), &slug).await? {
+        return welcome(db).await;
+    }
+    if people(db).await? > 0 {
+        return Err(Refused::NotAllowed(
+            "the demo wants an empty database: name one with BAILIWICK_DATABASE_URL, such as sqlite://data/demo.db",
+        ));
+    }
+    let hash = db.passwords().hash(&Password::parse(PASSWORD, &[]).map_err(Refused::NotAllowed)?).await?;
+    let tx = db.begin().await?;
+    for (who, name) in PEOPLE {
+        insert_person(&tx, name, &email(who), &hash, db.now_ms()).await?;
+    }
+    tx.commit().await?;
+    let mut demo = Demo { db, slug, links: HashMap::new() };
+    let now = db.now_ms() + PAST;
+    for (ago, who, deed) in STORY {
+        let wait = u64::try_from(now - ago - db.now_ms()).unwrap_or(0);
+        db.clock().advance(Duration::from_millis(wait));
+        demo.act(who, deed).await?;
+    }
+    presence::flush(db).await?;
+    // Nobody reads mail at these addresses.
+    let tx = db.begin().await?;
+    tx.run("DELETE FROM outbox", Vec::new()).await?;
+    tx.commit().await?;
+    welcome(db).await
+}
+
+async fn welcome(db: &Db) -> Result<String, Refused> {
+    let mut text = String::from("Sign in to the demo as any of these:\n\n");
+    for role in BuiltIn::ALL {
+        text.push_str(&format!("  {:<24} {}\n", email(role.slug()), role.name()));
+    }
+    text.push_str(
+        "  second@example.com       Owner and Developer\n  former@example.com       Viewer, suspended\n",
+    );
+    text.push_str(&format!("\nTheir password: {PASSWORD}\n"));
+    let user = by_email(db, "SELECT id FROM users WHERE email = $1", &email("viewer")).await?;
+    let secret = secret();
+    text.push_str(&format!(
+        "\nAn API key of it, an Owner, and an admin of the account. It is the same wherever the demo runs, so \
+        it is for trying only:\n\n  {}\n\nTo try the API:\n{}",
+        secret.expose(),
+        COMMANDS
+            .replace("TOKEN", secret.expose())
+            .replace("USER_ID", &user.to_string())
+            .replace("http://localhost:8000", db.public_url())
+    ));
+    Ok(text)
+}
+
+/// Makes a workspace, makes a role, and gives roles to somebody.
+const COMMANDS: &str = r#"
+curl -X POST http://localhost:8000/api/sso/v1/workspaces \
+  -H "Authorization: Bearer TOKEN" \
+  -d '{"name": "Engineering", "slug": "engineering"}'
+
+curl -X POST http://localhost:8000/api/sso/v1/roles \
+  -H "Authorization: Bearer TOKEN" \
+  -d '{
+    "name": "Developer",
+    "slug": "developer",
+    "scopes": ["read:code", "write:code", "deploy:staging"]
+  }'
+
+curl -X PATCH http://localhost:8000/api/sso/v1/users/USER_ID \
+  -H "Authorization: Bearer TOKEN" \
+  -d '{"roles": ["developer", "viewer"]}'
+"#;

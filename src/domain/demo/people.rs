@@ -1,0 +1,35 @@
+use crate::domain::base::tokens::{Purpose, Token};
+
+pub(in crate::domain) fn email(who: &str) -> String {
+    format!("{who}@example.com")
+}
+
+/// The one secret of the demo that is told again each time: it guards nothing, as the password.
+pub(in crate::domain) fn secret() -> Token {
+    Token::known(Purpose::ApiKey, PASSWORD)
+}
+
+/// Of everybody in the demo. It guards nothing that is worth having.
+pub(in crate::domain) const PASSWORD: &str = "look around the demo";
+
+/// Everybody who can sign in: the start of the address, and the name.
+pub(in crate::domain) const PEOPLE: [(&str, &str); 18] = [
+    ("owner", "Demo Owner"),
+    ("admin", "Demo Admin"),
+    ("developer", "Demo Developer"),
+    ("billing", "Demo Billing"),
+    ("editor", "Demo Editor"),
+    ("viewer", "Demo Viewer"),
+    ("support", "Demo Support"),
+    ("second", "Demo Second Owner"),
+    ("former", "Demo Former Member"),
+    ("accountant", "Demo Accountant"),
+    ("analyst", "Demo Analyst"),
+    ("auditor", "Demo Auditor"),
+    ("contractor", "Demo Contractor"),
+    ("designer", "Demo Designer"),
+    ("partner", "Demo Partner"),
+    ("tester", "Demo Tester"),
+    ("trainee", "Demo Trainee"),
+    ("writer", "Demo Writer"),
+];

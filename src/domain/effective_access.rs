@@ -1,0 +1,168 @@
+//! What one member may do, and why; what not, and who could change that.
+
+use crate::{
+    domain::{
+        base::{
+            refused::Refused,
+            role::{self, Role},
+        },
+        enforce::read::ReadScope,
+        members::{self, Detail},
+        records::named,
+        roles::{Census, Combination},
+    },
+    policy::{Holdings, Permission, Scope, Why, perm, why::why},
+};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// A role, as it is named where it explains something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleName {
+    pub slug: String,
+    pub name: String,
+    pub is_owner: bool,
+}
+
+impl From<&Role> for RoleName {
+    fn from(role: &Role) -> Self {
+        Self { slug: role.slug.clone(), name: role.name.clone(), is_owner: role.is_owner }
+    }
+}
+
+/// A role that the member holds, and how they come by it.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub role: RoleName,
+    /// It is their own, whatever teams carry it too.
+    pub is_own: bool,
+    /// Names of the teams that it comes with.
+    pub teams: Vec<String>,
+}
+
+/// A role that the member does not hold, and who could give it to them.
+#[derive(Clone, Debug)]
+pub struct Givable {
+    pub role: RoleName,
+    /// Names of some who could, by name.
+    pub by: Vec<String>,
+    /// How many could beside these.
+    pub more: i64,
+}
+
+/// The answer to a scope that was asked about.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub scope: String,
+    /// Each role with the grant that covers the scope.
+    pub why: Why<(RoleName, String)>,
+}
+
+/// What one member may do.
+pub struct Look {
+    pub detail: Detail,
+    pub sources: Vec<Source>,
+    /// Each permission of the catalogue, in its order.
+    pub permissions: Vec<(Permission, Why<RoleName>)>,
+    /// Each scope that a role of theirs was granted, with these roles.
+    pub grants: Vec<(String, Vec<RoleName>)>,
+    pub givable: Vec<Givable>,
+    pub answer: Option<Answer>,
+}
+
+/// Names that are told of those who could give a role.
+const NAMED: usize = 5;
+
+/// Looks at what a member may do. Three SQL statements and one for the names, however many
+/// permissions, roles and people there are.
+///
+/// # Errors
+/// [`Refused::Hidden`] where this workspace has no such member.
+pub async fn look(
+    scope: &ReadScope<perm::ReadMembers>,
+    id: Uuid,
+    asked: Option<&Scope>,
+) -> Result<Look, Refused> {
+    let all = &scope.actor().all_roles;
+    let detail = members::detail(scope, id).await?;
+    let is_held = |role: &Role| detail.member.roles.iter().any(|held| held.id == role.id);
+    let roles = || all.iter().map(|role| (RoleName::from(role), &role.holdings, is_held(role)));
+    let permissions = Permission::ALL.iter();
+    let permissions = permissions.map(|p| (*p, why(roles(), |holdings| holdings.has(*p)))).collect();
+    let mut grants: BTreeMap<&str, Vec<RoleName>> = BTreeMap::new();
+    for role in &detail.member.roles {
+        for scope in &role.application_scopes {
+            grants.entry(scope).or_default().push(role.into());
+        }
+    }
+    let grants = grants.into_iter().map(|(scope, roles)| (scope.to_owned(), roles)).collect();
+    let held = role::holdings(&detail.member.roles.iter().collect::<Vec<_>>());
+    let answer = asked.map(|asked| {
+        let covers = |role: &Role| role.holdings.basis(asked).unwrap_or_default();
+        let roles = all.iter().map(|role| ((role.into(), covers(role)), &role.holdings, is_held(role)));
+        Answer { scope: asked.to_string(), why: why(roles, |holdings| holdings.allows(asked)) }
+    });
+    let source = |role: &Role| Source {
+        role: role.into(),
+        is_own: detail.own.contains(&role.slug),
+        teams: detail
+            .teams
+            .iter()
+            .filter(|place| place.roles.iter().any(|carried| carried.id == role.id))
+            .map(|place| place.name.clone())
+            .collect(),
+    };
+    let others = all.iter().filter(|role| !is_held(role)).collect::<Vec<_>>();
+    Ok(Look {
+        sources: detail.member.roles.iter().map(source).collect(),
+        givable: givable(scope, &held, &others).await?,
+        permissions,
+        grants,
+        answer,
+        detail,
+    })
+}
+
+/// Who could give each of these roles to somebody who holds this much. It is asked of each combination
+/// of roles that people have, and names are read for a few of them.
+async fn givable(
+    scope: &ReadScope<perm::ReadMembers>,
+    present: &Holdings,
+    others: &[&Role],
+) -> Result<Vec<Givable>, Refused> {
+    let all = &scope.actor().all_roles;
+    let census = Census::take(scope).await?;
+    let givers: Vec<_> = census
+        .combinations()
+        .iter()
+        // Whoever looks for somebody to ask looks for a person.
+        .filter(|some| some.kind == "user")
+        .map(|some| (some, role::holdings(&all.joined(&some.role_set))))
+        .filter(|(_, holdings)| holdings.has(Permission::UpdateMemberRoles))
+        .collect();
+    let could = |role: &&Role| -> Vec<&Combination> {
+        let may = givers.iter().filter(|(_, h)| h.may_change_roles(present, [&role.holdings]).is_ok());
+        may.map(|(some, _)| *some).collect()
+    };
+    let could: Vec<Vec<&Combination>> = others.iter().map(could).collect();
+    let is = |one: &Combination, other: &Combination| std::ptr::eq(one, other);
+    // The first of each role come first, so that each has a name.
+    let mut asked: Vec<&Combination> = Vec::new();
+    for nth in 0..NAMED {
+        for some in could.iter().filter_map(|could| could.get(nth)) {
+            if !asked.iter().any(|other| is(other, some)) {
+                asked.push(some);
+            }
+        }
+    }
+    let people = named::few(scope, &asked, NAMED).await?;
+    let givable = |(role, could): (&&Role, &Vec<&Combination>)| {
+        let can = |nth: usize| asked.get(nth).is_some_and(|some| could.iter().any(|other| is(other, some)));
+        let by: Vec<String> =
+            people.iter().filter(|one| can(one.nth)).take(NAMED).map(|one| one.name.clone()).collect();
+        let count: i64 = could.iter().map(|some| some.people).sum();
+        let more = count - i64::try_from(by.len()).unwrap_or(count);
+        Givable { role: (*role).into(), by, more }
+    };
+    Ok(others.iter().zip(&could).map(givable).collect())
+}

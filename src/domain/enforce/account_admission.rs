@@ -1,0 +1,126 @@
+use crate::domain::base::{
+    account::{Account, Creation, SUSPENDED},
+    event::Actor as AuditActor,
+    principal::{Credential, Person},
+    refused::{NotAdmin, Refused},
+    sql::Sql,
+};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
+use uuid::Uuid;
+
+/// On whose behalf a request about an account is answered. Who it is stands here alone: what acts for
+/// an account without being a person would come through the same door.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    pub person: Person,
+    pub account: Account,
+}
+
+impl Admin {
+    pub fn id(&self) -> Uuid {
+        self.person.user_id
+    }
+
+    pub(super) fn audited(&self) -> AuditActor {
+        self.person.audited()
+    }
+}
+
+/// All that decides, as one row.
+#[derive(FromQueryResult)]
+pub(in crate::domain) struct Row {
+    session_id: Uuid,
+    pub(super) last_seen_at: i64,
+    user_id: Uuid,
+    user_name: String,
+    email: String,
+    is_verified: bool,
+    account_id: Option<Uuid>,
+    account_name: Option<String>,
+    workspace_creation: Option<String>,
+    created_at: Option<i64>,
+    people: Option<i64>,
+    is_suspended: Option<bool>,
+    is_admin: Option<bool>,
+}
+
+/// What is wrong, once it is known that somebody belongs to the account.
+pub(super) enum Verdict {
+    Suspended,
+    NotAdmin,
+}
+
+impl Row {
+    pub(super) async fn load(
+        connection: &impl ConnectionTrait,
+        credential: &Credential,
+        account: Uuid,
+        now: i64,
+    ) -> Result<Option<Self>, DbErr> {
+        let sql = "SELECT s.id AS session_id, s.last_seen_at, u.id AS user_id, u.name AS user_name, u.email,
+                u.email_verified_at IS NOT NULL AS is_verified,
+                a.id AS account_id, a.name AS account_name, a.workspace_creation, a.created_at, a.people,
+                a.suspended_at IS NOT NULL AS is_suspended, p.is_admin
+            FROM sessions s
+            JOIN users u ON u.id = s.user_id AND u.suspended_at IS NULL
+            LEFT JOIN account_people p ON p.account_id = $2 AND p.user_id = u.id
+            LEFT JOIN accounts a ON a.id = p.account_id
+            WHERE s.token_hash = $1 AND s.expires_at > $3";
+        connection.first(sql, vec![credential.token_hash().into(), account.into(), now.into()]).await
+    }
+
+    /// # Errors
+    /// [`Refused::Hidden`] for who does not belong to the account; what else is wrong is in the verdict.
+    pub(super) fn judge(self) -> Result<(Admin, Result<(), Verdict>), Refused> {
+        let (Some(id), Some(name), Some(creation), Some(created_at), Some(people)) =
+            (self.account_id, self.account_name, self.workspace_creation, self.created_at, self.people)
+        else {
+            return Err(Refused::Hidden);
+        };
+        let verdict = if self.is_suspended.unwrap_or(true) {
+            Err(Verdict::Suspended)
+        } else if !self.is_admin.unwrap_or(false) {
+            Err(Verdict::NotAdmin)
+        } else {
+            Ok(())
+        };
+        let creation = Creation::of(&creation).unwrap_or(Creation::Admins);
+        let person = Person {
+            session_id: self.session_id,
+            user_id: self.user_id,
+            name: self.user_name,
+            email: self.email,
+            is_verified: self.is_verified,
+        };
+        let account = Account { id, name, creation, created_at, people };
+        Ok((Admin { person, account }, verdict))
+    }
+}
+
+impl Verdict {
+    pub(super) async fn explain(
+        self,
+        connection: &impl ConnectionTrait,
+        account: Uuid,
+    ) -> Result<Refused, DbErr> {
+        match self {
+            Self::Suspended => Ok(Refused::Suspended(SUSPENDED)),
+            Self::NotAdmin => not_admin(connection, account).await,
+        }
+    }
+}
+
+/// Only for who belongs to the account: it names its admins.
+pub(in crate::domain) async fn not_admin(
+    connection: &impl ConnectionTrait,
+    account: Uuid,
+) -> Result<Refused, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        name: String,
+    }
+    let sql = "SELECT u.name FROM active_admins a JOIN users u ON u.id = a.user_id
+        WHERE a.account_id = $1 ORDER BY u.name LIMIT 5";
+    let rows: Vec<Row> = connection.all(sql, vec![account.into()]).await?;
+    Ok(Refused::NotAdmin(NotAdmin { admins: rows.into_iter().map(|row| row.name).collect() }))
+}

@@ -1,0 +1,238 @@
+use crate::{
+    domain::{
+        base::{
+            db::Db,
+            principal::{Actor, ApiKey, Credential, Person, Principal, Proof, Workspace},
+            refused::{Missing, Refused},
+            role::{self, Roles},
+            sql::Sql,
+        },
+        enforce::rows::Found,
+    },
+    policy::{Needs, Permission},
+};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Value};
+use uuid::Uuid;
+
+/// Which workspace is asked for: it only selects among the principal's own memberships.
+#[derive(Clone, Copy, Debug)]
+pub enum Asked<'a> {
+    BySlug(&'a str),
+    ById(Uuid),
+    /// The one that a key is at home in.
+    Home,
+}
+
+/// Steps 1 to 3 as one row. `principal_id` is a user's id or a key's.
+#[derive(FromQueryResult)]
+pub(in crate::domain) struct Row {
+    /// Of the session; a key's own id again.
+    proof_id: Uuid,
+    pub(super) last_seen_at: i64,
+    principal_id: Uuid,
+    principal_name: String,
+    /// A key has none.
+    email: Option<String>,
+    is_verified: bool,
+    /// Of a key.
+    key_account_id: Option<Uuid>,
+    made_by: Option<Uuid>,
+    is_key_admin: Option<bool>,
+    key_expires_at: Option<i64>,
+    is_outgoing: Option<bool>,
+    workspace_id: Option<Uuid>,
+    account_id: Option<Uuid>,
+    slug: Option<String>,
+    workspace_name: Option<String>,
+    is_closed: Option<bool>,
+    pub(super) member_id: Option<Uuid>,
+    status: Option<String>,
+    role_set: Option<String>,
+    pub(super) roles_version: Option<Uuid>,
+    /// What was asked about beside.
+    pub(super) standing: Option<String>,
+}
+
+macro_rules! admission {
+    ($principal:literal, $from:literal, $workspace:literal, $member:literal, $live:literal) => {
+        concat!(
+            "SELECT ",
+            $principal,
+            ", w.id AS workspace_id, w.account_id, w.slug, w.name AS workspace_name,
+                (w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL) AS is_closed,
+                m.id AS member_id, m.status, m.role_set, w.roles_version, NULL AS standing FROM ",
+            $from,
+            " LEFT JOIN workspaces w ON ",
+            $workspace,
+            " AND w.deleted_at IS NULL
+            LEFT JOIN accounts a ON a.id = w.account_id
+            LEFT JOIN members m ON m.workspace_id = w.id AND ",
+            $member,
+            " WHERE s.token_hash = $1 AND ",
+            $live
+        )
+    };
+    (session, $workspace:literal) => {
+        admission!(
+            "s.id AS proof_id, s.last_seen_at, u.id AS principal_id, u.name AS principal_name, u.email,
+                u.email_verified_at IS NOT NULL AS is_verified, NULL AS key_account_id, NULL AS made_by,
+                NULL AS is_key_admin, NULL AS key_expires_at, NULL AS is_outgoing",
+            "sessions s JOIN users u ON u.id = s.user_id AND u.suspended_at IS NULL",
+            $workspace,
+            "m.user_id = u.id",
+            "s.expires_at > $3"
+        )
+    };
+    // The order of the tables is that of the joins: secret, key, who answers for it.
+    (key, $workspace:literal) => {
+        admission!(
+            "k.id AS proof_id, COALESCE(k.last_used_at, 0) AS last_seen_at, k.id AS principal_id,
+                k.name AS principal_name, NULL AS email, u.email_verified_at IS NOT NULL AS is_verified,
+                k.account_id AS key_account_id, k.made_by, k.is_admin AS is_key_admin,
+                k.expires_at AS key_expires_at, s.expires_at IS NOT NULL AS is_outgoing",
+            "api_key_secrets s JOIN api_keys k ON k.id = s.api_key_id JOIN users u ON u.id = k.made_by",
+            $workspace,
+            "m.api_key_id = k.id",
+            "(s.expires_at IS NULL OR s.expires_at > $3) AND k.revoked_at IS NULL
+                AND (k.expires_at IS NULL OR k.expires_at > $3)"
+        )
+    };
+}
+
+/// What judging a row can find wrong once it is known which member asks.
+pub(super) enum Verdict {
+    Suspended(&'static str),
+    Missing(Needs),
+}
+
+impl Row {
+    pub(super) async fn load(
+        connection: &impl ConnectionTrait,
+        credential: &Credential,
+        asked: &Asked<'_>,
+        now: i64,
+        about: Option<&(String, Value)>,
+    ) -> Result<Option<Self>, DbErr> {
+        let (sql, workspace): (&str, Value) = match (credential.kind, asked) {
+            (Proof::Session, Asked::BySlug(slug)) => (admission!(session, "w.slug = $2"), (*slug).into()),
+            (Proof::Session, Asked::ById(id)) => (admission!(session, "w.id = $2"), (*id).into()),
+            (Proof::ApiKey, Asked::BySlug(slug)) => (admission!(key, "w.slug = $2"), (*slug).into()),
+            (Proof::ApiKey, Asked::ById(id)) => (admission!(key, "w.id = $2"), (*id).into()),
+            // $2 is not used; both databases want each parameter to stand somewhere.
+            (Proof::ApiKey, Asked::Home) => {
+                (admission!(key, "w.id = k.home_id AND $2 = ''"), String::new().into())
+            }
+            // A browser always names it.
+            (Proof::Session, Asked::Home) => return Ok(None),
+        };
+        let mut values = vec![credential.token_hash().into(), workspace, now.into()];
+        let Some((column, value)) = about else { return connection.first(sql, values).await };
+        values.push(value.clone());
+        connection.first(&sql.replacen("NULL AS standing", &format!("{column} AS standing"), 1), values).await
+    }
+
+    /// The roles of the workspace in which there is a membership; of any other nothing is read.
+    pub(super) async fn roles<C: ConnectionTrait>(&self, db: &Db, connection: &C) -> Result<Roles, DbErr> {
+        match (self.workspace_id, &self.member_id) {
+            (Some(id), Some(_)) => db.roles().at(&Found(connection, id), self.roles_version).await,
+            _ => Ok(Roles::default()),
+        }
+    }
+
+    /// # Errors
+    /// [`Refused::Hidden`] where there is no membership; what else is wrong is in the verdict, beside
+    /// the actor on whom it is passed.
+    pub(super) fn judge(
+        self,
+        all_roles: Roles,
+        needs: Needs,
+    ) -> Result<(Actor, Result<(), Verdict>), Refused> {
+        let (Some(id), Some(account_id), Some(slug), Some(name)) =
+            (self.workspace_id, self.account_id, self.slug, self.workspace_name)
+        else {
+            return Err(Refused::Hidden);
+        };
+        let (Some(member_id), Some(status)) = (self.member_id, self.status) else {
+            return Err(Refused::Hidden);
+        };
+        let held = all_roles.joined(self.role_set.as_deref().unwrap_or_default());
+        let holdings = role::holdings(&held);
+        let verdict = if self.is_closed.unwrap_or(true) {
+            Err(Verdict::Suspended("This workspace"))
+        } else if status != "active" {
+            Err(Verdict::Suspended("Your membership in this workspace"))
+        } else if !holdings.meets(needs) {
+            Err(Verdict::Missing(needs))
+        } else {
+            Ok(())
+        };
+        let principal = match (self.key_account_id, self.made_by) {
+            (Some(account_id), Some(made_by)) => Principal::ApiKey(ApiKey {
+                id: self.principal_id,
+                name: self.principal_name,
+                account_id,
+                is_admin: self.is_key_admin.unwrap_or_default(),
+                made_by,
+                is_verified: self.is_verified,
+                expires_at: self.key_expires_at,
+                is_outgoing: self.is_outgoing.unwrap_or_default(),
+            }),
+            _ => Principal::User(Person {
+                session_id: self.proof_id,
+                user_id: self.principal_id,
+                name: self.principal_name,
+                email: self.email.unwrap_or_default(),
+                is_verified: self.is_verified,
+            }),
+        };
+        let roles = held.iter().map(|role| role.slug.clone()).collect();
+        let workspace = Workspace { id, account_id, slug, name };
+        let actor = Actor { principal, member_id, workspace, roles, holdings, all_roles };
+        Ok((actor, verdict))
+    }
+}
+
+pub(in crate::domain) async fn require(
+    connection: &impl ConnectionTrait,
+    actor: &Actor,
+    permission: Permission,
+) -> Result<(), Refused> {
+    let needs = Needs::One(permission);
+    if actor.holdings.meets(needs) {
+        return Ok(());
+    }
+    Err(explain(connection, actor, Verdict::Missing(needs)).await?)
+}
+
+#[derive(FromQueryResult)]
+struct NameRow {
+    name: String,
+}
+
+/// Turns a verdict into the refusal that a person can act on: who has the permission, who gives it.
+pub(super) async fn explain(
+    connection: &impl ConnectionTrait,
+    actor: &Actor,
+    verdict: Verdict,
+) -> Result<Refused, DbErr> {
+    let needs = match verdict {
+        Verdict::Suspended(what) => return Ok(Refused::Suspended(what)),
+        Verdict::Missing(needs) => needs,
+    };
+    let permissions = needs.permissions();
+    let roles = actor.all_roles.iter().filter(|role| role.is_owner || role.holdings.meets(needs));
+    let granters: Vec<NameRow> = if actor.holdings.has(Permission::ReadMembers) {
+        let sql = "SELECT u.name FROM active_owners o
+            JOIN members m ON m.workspace_id = o.workspace_id AND m.id = o.member_id
+            JOIN users u ON u.id = m.user_id WHERE o.workspace_id = $1 ORDER BY u.name LIMIT 5";
+        connection.all(sql, vec![actor.workspace.id.into()]).await?
+    } else {
+        Vec::new()
+    };
+    Ok(Refused::Forbidden(Box::new(Missing {
+        permissions: permissions.iter().map(|p| p.label()).collect(),
+        roles: roles.take(20).map(|role| role.name.clone()).collect(),
+        granters: granters.into_iter().map(|row| row.name).collect(),
+        actor: Some(actor.clone()),
+    })))
+}

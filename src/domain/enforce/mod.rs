@@ -1,0 +1,12 @@
+pub mod account;
+pub mod account_admission;
+pub mod admission;
+pub mod audit;
+pub mod chain;
+pub mod owners;
+pub mod presence;
+pub mod read;
+pub mod roles;
+pub mod rows;
+pub mod transaction;
+pub mod write;

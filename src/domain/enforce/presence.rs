@@ -1,0 +1,45 @@
+//! When somebody was last seen. Kept in memory and written now and then, so that reading a page
+//! writes nothing.
+
+use crate::domain::base::{db::Db, presence::EVERY, principal::Principal, sql::Sql};
+use sea_orm::{DbBackend, DbErr};
+use uuid::Uuid;
+
+/// Notes that a session or a key, and a member where there is one, was active now.
+pub(in crate::domain) fn seen(db: &Db, principal: &Principal, member: Option<Uuid>, stored: i64) {
+    let now = db.now_ms();
+    let Ok(mut seen) = db.presence().0.lock() else { return };
+    if now - stored >= EVERY {
+        match principal {
+            Principal::User(person) => seen.sessions.insert(person.session_id, now),
+            Principal::ApiKey(key) => seen.api_keys.insert(key.id, now),
+        };
+    }
+    if let Some(member) = member {
+        seen.members.insert(member, now);
+    }
+}
+
+/// Writes what was seen.
+///
+/// # Errors
+/// The database's own; then what was seen is forgotten.
+pub(in crate::domain) async fn flush(db: &Db) -> Result<(), DbErr> {
+    let seen = db.presence().0.lock().map(|mut seen| std::mem::take(&mut *seen)).unwrap_or_default();
+    if seen.sessions.is_empty() && seen.api_keys.is_empty() && seen.members.is_empty() {
+        return Ok(());
+    }
+    // On PostgreSQL each row is a transaction of its own: rows held together could wait in a circle
+    // with those of another node, or of a workspace that is being deleted. On SQLite there is one
+    // writer anyway, and each commit costs a flush.
+    let apart = db.backend() == DbBackend::Postgres;
+    let mut tx = db.begin().await?;
+    for (sql, id, at, stale) in seen.updates() {
+        tx.run(sql, vec![id.into(), at.into(), stale.into()]).await?;
+        if apart {
+            tx.commit().await?;
+            tx = db.begin().await?;
+        }
+    }
+    tx.commit().await
+}

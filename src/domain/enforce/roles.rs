@@ -1,0 +1,91 @@
+use crate::{
+    domain::{
+        base::{
+            refused::Refused,
+            role::{Role, Roles},
+            role_cache::RolesRead,
+        },
+        enforce::rows::Scoped,
+    },
+    policy::{Holdings, Permission},
+};
+use sea_orm::{DbErr, FromQueryResult};
+
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+#[derive(FromQueryResult)]
+struct Row {
+    roles_version: Option<Uuid>,
+    id: Uuid,
+    slug: String,
+    name: String,
+    description: String,
+    built_in: bool,
+    is_owner: bool,
+    scopes: Option<String>,
+}
+
+impl From<Row> for Role {
+    fn from(row: Row) -> Self {
+        let scopes = row.scopes.unwrap_or_default();
+        let holdings = Holdings::of(row.is_owner, scopes.split_ascii_whitespace());
+        let application: BTreeSet<&str> =
+            scopes.split_ascii_whitespace().filter(|scope| Permission::of_scope(scope).is_none()).collect();
+        Self {
+            id: row.id,
+            slug: row.slug,
+            name: row.name,
+            description: row.description,
+            built_in: row.built_in,
+            is_owner: row.is_owner,
+            holdings,
+            application_scopes: application.into_iter().map(str::to_owned).collect(),
+        }
+    }
+}
+
+/// All roles of the workspace, in their order, as the database has them now. One SQL statement.
+///
+/// What a request was admitted with is at [`Actor::all_roles`](super::scope::Actor); this is for
+/// what a change has just made of it, and for who has no membership.
+pub(in crate::domain) async fn load(scope: &impl Scoped) -> Result<Roles, DbErr> {
+    let sql = "SELECT w.roles_version, r.id, r.slug, r.name, r.description, r.built_in, r.is_owner,
+            (SELECT string_agg(g.scope, ' ') FROM grants g
+                WHERE g.workspace_id = r.workspace_id AND g.role_id = r.id) AS scopes
+        FROM workspaces w JOIN roles r ON r.workspace_id = w.id
+        WHERE w.id = $1 ORDER BY r.position, r.name, r.id";
+    let rows: Vec<Row> = scope.all(sql, Vec::new()).await?;
+    let version = rows.first().and_then(|row| row.roles_version);
+    Ok(Roles { version, list: rows.into_iter().map(Role::from).collect() })
+}
+
+impl RolesRead {
+    /// The roles of the workspace as of `version`, or later.
+    pub(in crate::domain) async fn at(
+        &self,
+        scope: &impl Scoped,
+        version: Option<Uuid>,
+    ) -> Result<Roles, DbErr> {
+        let id = scope.workspace_id();
+        let read = self.0.lock().ok().and_then(|read| read.get(&id).cloned());
+        if let Some(roles) = read.filter(|roles| version.is_some() && roles.version == version) {
+            return Ok(roles);
+        }
+        let roles = load(scope).await?;
+        if let Ok(mut read) = self.0.lock() {
+            if read.len() >= Self::MOST {
+                read.clear();
+            }
+            read.insert(id, roles.clone());
+        }
+        Ok(roles)
+    }
+}
+
+impl Roles {
+    /// The role that this workspace's Owners hold.
+    pub(in crate::domain) fn owner(&self) -> Result<&Role, Refused> {
+        self.list.iter().find(|role| role.is_owner).ok_or(Refused::Hidden)
+    }
+}

@@ -1,0 +1,26 @@
+use crate::domain::base::{db::Db, sql::Sql};
+use sea_orm::DbErr;
+
+/// What has to be done now and then: writes who was seen, and drops what has expired.
+///
+/// # Errors
+/// The database's own.
+pub async fn housekeeping(db: &Db) -> Result<(), DbErr> {
+    crate::domain::enforce::presence::flush(db).await
+}
+
+/// The same, once in a while.
+///
+/// # Errors
+/// The database's own.
+pub async fn sweep(db: &Db) -> Result<(), DbErr> {
+    crate::domain::base::limits::sweep(db).await?;
+    crate::domain::base::idempotency::sweep(db).await?;
+    let now = db.now_ms();
+    let tx = db.begin().await?;
+    tx.run("DELETE FROM sessions WHERE expires_at <= $1", vec![now.into()]).await?;
+    tx.run("DELETE FROM notices WHERE expires_at <= $1", vec![now.into()]).await?;
+    tx.run("DELETE FROM email_tokens WHERE expires_at <= $1", vec![(now - 30 * crate::clock::DAY).into()])
+        .await?;
+    tx.commit().await
+}

@@ -1,0 +1,138 @@
+use crate::{
+    domain::{
+        base::{
+            account::{Creation, SUSPENDED},
+            db::Db,
+            principal::{ApiKey, Origin},
+            refused::Refused,
+            sql::Sql,
+            values::Name,
+        },
+        enforce::{self, account_admission::not_admin},
+        members::listed_as,
+    },
+    entity::{account, user},
+    random,
+};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    DatabaseTransaction, EntityTrait, FromQueryResult, QuerySelect,
+};
+use uuid::Uuid;
+
+/// Makes an account with this first admin.
+///
+/// # Errors
+/// The database's own.
+pub(in crate::domain) async fn create(
+    tx: &DatabaseTransaction,
+    name: &Name,
+    admin: Uuid,
+    now: i64,
+) -> Result<Uuid, Refused> {
+    let id = random::id(now);
+    let row = account::ActiveModel {
+        id: Set(id),
+        name: Set(name.to_string()),
+        suspended_at: Set(None),
+        created_at: Set(now),
+        workspace_creation: Set(Creation::Admins.word().to_owned()),
+        people: NotSet,
+    };
+    account::Entity::insert(row).exec_without_returning(tx).await?;
+    enter(tx, id, admin, true, now).await?;
+    Ok(id)
+}
+
+/// Brings a person into an account; who is in it stays what they are.
+///
+/// # Errors
+/// The database's own.
+pub(in crate::domain) async fn enter(
+    tx: &DatabaseTransaction,
+    account: Uuid,
+    user: Uuid,
+    is_admin: bool,
+    now: i64,
+) -> Result<(), Refused> {
+    // Shared: who changes the name meanwhile waits, and then finds this row to list anew.
+    let person = user::Entity::find_by_id(user).lock_shared().one(tx).await?.ok_or(Refused::Hidden)?;
+    // The update that changes nothing holds the row: who removes them from the account meanwhile
+    // waits, and then finds the membership that goes with this.
+    let sql = "INSERT INTO account_people (account_id, user_id, is_admin, joined_at, listed_as)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (account_id, user_id) DO UPDATE SET joined_at = account_people.joined_at";
+    let listed_as = listed_as(&person.name, &person.email);
+    let values = vec![account.into(), user.into(), is_admin.into(), now.into(), listed_as.into()];
+    tx.run(sql, values).await?;
+    Ok(())
+}
+
+/// Locks an account in which this person may found a workspace, until the end of the transaction.
+///
+/// # Errors
+/// [`Refused::Hidden`] for an account to which they do not belong, [`Refused::NotAdmin`] where only
+/// admins may, [`Refused::Suspended`].
+pub(in crate::domain) async fn lock_to_found(
+    tx: &DatabaseTransaction,
+    account: Uuid,
+    user: Uuid,
+) -> Result<Uuid, Refused> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        is_suspended: bool,
+        may_create: bool,
+    }
+    enforce::account::lock(tx, account).await?;
+    let sql = "SELECT a.suspended_at IS NOT NULL AS is_suspended,
+            (p.is_admin OR a.workspace_creation = 'people') AS may_create
+        FROM account_people p JOIN accounts a ON a.id = p.account_id
+        WHERE p.account_id = $1 AND p.user_id = $2";
+    let row: Option<Row> = tx.first(sql, vec![account.into(), user.into()]).await?;
+    match row.ok_or(Refused::Hidden)? {
+        Row { is_suspended: true, .. } => Err(Refused::Suspended(SUSPENDED)),
+        Row { may_create: false, .. } => Err(not_admin(tx, account).await?),
+        _ => Ok(account),
+    }
+}
+
+/// Locks the account of a key that may found a workspace in it: it administers the account, and is still
+/// alive. Locked as for a person, so that whoever revokes the key comes before this or after it.
+///
+/// # Errors
+/// [`Refused::SignedOut`] where it was revoked or expired since the request was admitted, or administers
+/// the account no more; [`Refused::Suspended`].
+pub(in crate::domain) async fn lock_to_found_by_key(
+    tx: &DatabaseTransaction,
+    key: &ApiKey,
+    now: i64,
+) -> Result<(), Refused> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        is_suspended: bool,
+    }
+    enforce::account::lock(tx, key.account_id).await?;
+    let sql = "SELECT a.suspended_at IS NOT NULL AS is_suspended
+        FROM api_keys k JOIN accounts a ON a.id = k.account_id
+        WHERE k.id = $1 AND k.is_admin AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)";
+    let row: Option<Row> = tx.first(sql, vec![key.id.into(), now.into()]).await?;
+    match row.ok_or(Refused::SignedOut)? {
+        Row { is_suspended: true } => Err(Refused::Suspended(SUSPENDED)),
+        _ => Ok(()),
+    }
+}
+
+/// Writes down in the account's record that somebody may not found a workspace in it.
+pub(in crate::domain) async fn note_not_founded(
+    db: &Db,
+    account: Option<Uuid>,
+    by: &crate::domain::base::event::Actor,
+    origin: &Origin,
+    refused: &Refused,
+) {
+    if let (Some(account), Refused::NotAdmin(_) | Refused::NotAllowed(_) | Refused::Suspended(_)) =
+        (account, refused)
+    {
+        enforce::account::note_refusal(db, account, by, origin, refused).await;
+    }
+}

@@ -1,0 +1,219 @@
+use crate::{
+    clock::HOUR,
+    domain::base::{
+        invalid::Invalid,
+        refused::{Conflict, Refused},
+        sql::Sql,
+        tokens::{Purpose, Token},
+        values::Name,
+    },
+    entity::{api_key, api_key_secret},
+    random,
+};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult};
+use uuid::Uuid;
+
+/// Live keys that one account may have.
+pub const MOST_KEYS: i64 = 1_000;
+
+/// How long the secret before may go on being used after a rotation, in milliseconds, at most.
+pub const MOST_OVERLAP: i64 = 7 * 24 * HOUR;
+
+/// A key to be made.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    pub name: Name,
+    /// Slugs of the roles that it gets in this workspace; none for one that is made in the account.
+    pub roles: Vec<String>,
+    /// In milliseconds since 1970; `None` for never.
+    pub expires_at: Option<i64>,
+    /// It shall administer the account: found workspaces in it.
+    pub is_admin: bool,
+}
+
+/// A key that was made or rotated, with the secret that is told this once.
+#[derive(Clone, Debug)]
+pub struct Made {
+    pub id: Uuid,
+    pub name: String,
+    pub secret: Token,
+    /// Until when the secret before holds, in milliseconds since 1970.
+    pub overlap_ends_at: Option<i64>,
+}
+
+/// Who makes a key, beside what they hold.
+#[derive(Clone, Copy, Debug, FromQueryResult)]
+pub struct Maker {
+    /// How many keys they have made in the account. A form that makes one carries it, and is so good for
+    /// one: sent again, it would show another secret to whoever only reloads.
+    pub made: i64,
+    /// They administer the account, and may make a key that does.
+    pub administers: bool,
+}
+
+/// The same of a user in an account.
+pub(in crate::domain) async fn maker_in(
+    connection: &impl ConnectionTrait,
+    account: Uuid,
+    user: Uuid,
+) -> Result<Maker, Refused> {
+    // Keys are never deleted, so that the number only grows.
+    let sql = "SELECT (SELECT COUNT(*) FROM api_keys k WHERE k.made_by = $1 AND k.account_id = $2) AS made,
+            EXISTS (SELECT 1 FROM account_people p
+                WHERE p.account_id = $2 AND p.user_id = $1 AND p.is_admin) AS administers";
+    let maker: Option<Maker> = connection.first(sql, vec![user.into(), account.into()]).await?;
+    maker.ok_or(Refused::Hidden)
+}
+
+/// Makes a key that is a member nowhere, without asking who does it.
+///
+/// # Errors
+/// [`Refused::Invalid`] on `expires_at` or `name`.
+pub(in crate::domain) async fn insert(
+    tx: &impl ConnectionTrait,
+    account: Uuid,
+    made_by: Uuid,
+    wanted: &Wanted,
+    now: i64,
+) -> Result<Made, Refused> {
+    if wanted.expires_at.is_some_and(|at| at <= now) {
+        return Err(Invalid::field("expires_at", "Choose a time that is still to come.").into());
+    }
+    let sql = "SELECT COUNT(*) AS keys FROM api_keys WHERE account_id = $1 AND revoked_at IS NULL";
+    let live: Option<Count> = tx.first(sql, vec![account.into()]).await?;
+    if live.is_some_and(|live| live.keys >= MOST_KEYS) {
+        let sentence = format!("The account has {MOST_KEYS} keys already. Revoke those that nobody uses.");
+        return Err(Invalid::field("name", sentence).into());
+    }
+    let id = random::id(now);
+    let row = api_key::ActiveModel {
+        id: Set(id),
+        account_id: Set(account),
+        name: Set(wanted.name.to_string()),
+        is_admin: Set(wanted.is_admin),
+        home_id: Set(None),
+        made_by: Set(made_by),
+        created_at: Set(now),
+        expires_at: Set(wanted.expires_at),
+        revoked_at: Set(None),
+        last_used_at: Set(None),
+    };
+    api_key::Entity::insert(row).exec_without_returning(tx).await?;
+    let secret = new_secret(tx, id, now).await?;
+    Ok(Made { id, name: wanted.name.to_string(), secret, overlap_ends_at: None })
+}
+
+#[derive(FromQueryResult)]
+struct Count {
+    keys: i64,
+}
+
+/// Makes a secret of a key; only its hash stays.
+pub(in crate::domain) async fn new_secret(
+    tx: &impl ConnectionTrait,
+    key: Uuid,
+    now: i64,
+) -> Result<Token, Refused> {
+    let secret = Token::new(Purpose::ApiKey);
+    keep_secret(tx, key, &secret, now).await?;
+    Ok(secret)
+}
+
+pub(in crate::domain) async fn keep_secret(
+    tx: &impl ConnectionTrait,
+    key: Uuid,
+    secret: &Token,
+    now: i64,
+) -> Result<(), Refused> {
+    let text = secret.expose();
+    let row = api_key_secret::ActiveModel {
+        token_hash: Set(secret.hash()),
+        api_key_id: Set(key),
+        hint: Set(text[text.len() - 4..].to_owned()),
+        created_at: Set(now),
+        expires_at: Set(None),
+    };
+    api_key_secret::Entity::insert(row).exec_without_returning(tx).await?;
+    Ok(())
+}
+
+#[derive(FromQueryResult)]
+pub(in crate::domain) struct KeyRow {
+    pub(in crate::domain) name: String,
+    is_admin: bool,
+    pub(in crate::domain) revoked_at: Option<i64>,
+}
+
+/// A key that was not revoked.
+pub(in crate::domain) struct Live {
+    pub name: String,
+    pub is_admin: bool,
+}
+
+/// Locks a key: of two who rotate or revoke it, the second finds what the first made of it.
+///
+/// # Errors
+/// [`Conflict::KeyRevoked`].
+pub(in crate::domain) async fn lock(tx: &impl ConnectionTrait, id: Uuid) -> Result<Live, Refused> {
+    // Its memberships come first, as for whoever removes one, which then touches the key.
+    if tx.get_database_backend() == DbBackend::Postgres {
+        let sql = "SELECT id FROM members WHERE api_key_id = $1 ORDER BY id FOR UPDATE";
+        tx.run(sql, vec![id.into()]).await?;
+    }
+    let sql = "UPDATE api_keys SET revoked_at = revoked_at WHERE id = $1";
+    tx.run(sql, vec![id.into()]).await?;
+    let sql = "SELECT name, is_admin, revoked_at FROM api_keys WHERE id = $1";
+    let key: Option<KeyRow> = tx.first(sql, vec![id.into()]).await?;
+    match key {
+        Some(key) if key.revoked_at.is_none() => Ok(Live { name: key.name, is_admin: key.is_admin }),
+        _ => Err(Conflict::KeyRevoked.into()),
+    }
+}
+
+/// # Errors
+/// [`Conflict::Changed`] where this secret is not the newest of a locked key.
+pub(in crate::domain) async fn must_be_newest(
+    tx: &impl ConnectionTrait,
+    id: Uuid,
+    seen: &str,
+) -> Result<(), Refused> {
+    let sql = format!("SELECT {NEWEST} AS newest FROM api_keys k WHERE k.id = $1");
+    let now: Option<Newest> = tx.first(&sql, vec![id.into()]).await?;
+    match now.and_then(|now| now.newest).as_deref() == Some(seen) {
+        true => Ok(()),
+        false => Err(Conflict::Changed.into()),
+    }
+}
+
+#[derive(FromQueryResult)]
+struct Newest {
+    newest: Option<String>,
+}
+
+/// Ends the live secrets of a key: the last one at `ends`, those before it now.
+pub(in crate::domain) async fn replace_secret(
+    tx: &impl ConnectionTrait,
+    key: Uuid,
+    now: i64,
+    ends: i64,
+) -> Result<(), Refused> {
+    tx.run("DELETE FROM api_key_secrets WHERE api_key_id = $1 AND expires_at IS NOT NULL", vec![key.into()])
+        .await?;
+    let sql = match ends > now {
+        true => "UPDATE api_key_secrets SET expires_at = $2 WHERE api_key_id = $1",
+        false => "DELETE FROM api_key_secrets WHERE api_key_id = $1 AND created_at <= $2",
+    };
+    tx.run(sql, vec![key.into(), ends.into()]).await?;
+    Ok(())
+}
+
+/// Marks a key as revoked and forgets its secrets.
+pub(in crate::domain) async fn end(tx: &impl ConnectionTrait, id: Uuid, now: i64) -> Result<(), Refused> {
+    tx.run("UPDATE api_keys SET revoked_at = $2 WHERE id = $1", vec![id.into(), now.into()]).await?;
+    tx.run("DELETE FROM api_key_secrets WHERE api_key_id = $1", vec![id.into()]).await?;
+    Ok(())
+}
+
+/// The newest secret of the key `k`, as a column: when it was made, and its last characters.
+pub(in crate::domain) const NEWEST: &str = "(SELECT s.created_at || '-' || s.hint FROM api_key_secrets s
+        WHERE s.api_key_id = k.id ORDER BY s.created_at DESC LIMIT 1)";

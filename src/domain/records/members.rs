@@ -1,0 +1,294 @@
+use crate::{
+    domain::{
+        base::{
+            event::{Target, TargetKind},
+            refused::Refused,
+            role::{self, Role, Roles},
+            sql::Sql,
+            values::folded,
+        },
+        enforce::{rows::Scoped, transaction::Transaction, write::WriteScope},
+        records::invitations::ended,
+    },
+    entity::{invitation, member, member_role, user},
+    policy::Holdings,
+    random,
+};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    FromQueryResult, QueryFilter, QuerySelect, sea_query::Expr,
+};
+use uuid::Uuid;
+
+/// The member that a change is about, as it stands under the lock.
+pub(in crate::domain) struct Subject {
+    pub id: Uuid,
+    /// Of a person; a key has an `api_key_id`, and no address.
+    pub user_id: Option<Uuid>,
+    pub api_key_id: Option<Uuid>,
+    pub name: String,
+    pub email: String,
+    pub is_active: bool,
+    /// Everything held, through teams too: what a ceiling compares.
+    pub roles: Vec<Role>,
+    /// The member's own, which alone are given and taken one by one.
+    pub own: Vec<Role>,
+    /// What the customer's own applications call them.
+    pub external_id: Option<String>,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    id: Uuid,
+    user_id: Option<Uuid>,
+    api_key_id: Option<Uuid>,
+    name: String,
+    email: String,
+    status: String,
+    role_set: String,
+    own: Option<String>,
+    external_id: Option<String>,
+}
+
+/// The slugs of the own roles of a member `m`, as a column.
+pub(in crate::domain) const OWN_ROLES: &str = "(SELECT string_agg(r.slug, ' ') FROM member_roles mr
+        JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
+        WHERE mr.workspace_id = m.workspace_id AND mr.member_id = m.id)";
+
+impl Subject {
+    /// # Errors
+    /// [`Refused::Hidden`] where this workspace has no such member.
+    pub(in crate::domain) async fn load(scope: &impl Scoped, all: &Roles, id: Uuid) -> Result<Self, Refused> {
+        let sql = format!(
+            "SELECT m.id, m.user_id, m.api_key_id, COALESCE(u.name, k.name) AS name,
+                COALESCE(u.email, '') AS email, m.status, m.role_set, m.external_id, {OWN_ROLES} AS own
+            FROM members m LEFT JOIN users u ON u.id = m.user_id LEFT JOIN api_keys k ON k.id = m.api_key_id
+            WHERE m.workspace_id = $1 AND m.id = $2"
+        );
+        let row: Row = scope.first(&sql, vec![id.into()]).await?.ok_or(Refused::Hidden)?;
+        let these = |slugs: &str| all.joined(slugs).into_iter().cloned().collect();
+        Ok(Self {
+            id: row.id,
+            user_id: row.user_id,
+            api_key_id: row.api_key_id,
+            name: row.name,
+            email: row.email,
+            is_active: row.status == "active",
+            roles: these(&row.role_set),
+            own: these(row.own.as_deref().unwrap_or_default()),
+            external_id: row.external_id,
+        })
+    }
+
+    pub(in crate::domain) fn holdings(&self) -> Holdings {
+        Holdings::union(self.roles.iter().map(|role| &role.holdings))
+    }
+
+    pub(in crate::domain) fn role_names(&self) -> Vec<String> {
+        self.roles.iter().map(|role| role.name.clone()).collect()
+    }
+
+    /// Stands for the member's own roles and status.
+    pub(in crate::domain) fn version(&self) -> String {
+        version(self.id, self.is_active, self.own.iter().map(|role| role.slug.as_str()))
+    }
+
+    pub(in crate::domain) fn is_owner(&self) -> bool {
+        self.roles.iter().any(|role| role.is_owner)
+    }
+
+    pub(in crate::domain) fn target(&self) -> Target {
+        Target::new(TargetKind::Member, self.id, self.name.clone())
+    }
+}
+
+pub(in crate::domain) async fn of_user(scope: &impl Scoped, user: Uuid) -> Result<Uuid, Refused> {
+    let row = scope.find::<member::Entity>().filter(member::Column::UserId.eq(user));
+    Ok(row.one(scope.connection()).await?.ok_or(Refused::Hidden)?.id)
+}
+
+/// What the lists of members sort by and search in: the name without case and accents, a line break
+/// that nobody can search for, and the address.
+pub(in crate::domain) fn listed_as(name: &str, email: &str) -> String {
+    format!("{}\n{email}", folded(name))
+}
+
+/// Holds the memberships of a person whose address is about to change. A change of their roles holds
+/// its member first and then asks for the user, so whoever changes the user's key must do the same.
+///
+/// # Errors
+/// The database's own.
+pub(in crate::domain) async fn hold_listings(tx: &DatabaseTransaction, user: Uuid) -> Result<(), DbErr> {
+    if tx.get_database_backend() == DbBackend::Postgres {
+        tx.run("SELECT id FROM members WHERE user_id = $1 ORDER BY id FOR UPDATE", vec![user.into()]).await?;
+    }
+    Ok(())
+}
+
+/// Writes a new name or address into the lists of every workspace and account that the person belongs
+/// to.
+///
+/// # Errors
+/// The database's own.
+pub(in crate::domain) async fn relist(tx: &DatabaseTransaction, user: Uuid) -> Result<(), DbErr> {
+    let Some(person) = user::Entity::find_by_id(user).one(tx).await? else { return Ok(()) };
+    let listed_as = listed_as(&person.name, &person.email);
+    for table in ["members", "account_people"] {
+        let sql = format!("UPDATE {table} SET listed_as = $2 WHERE user_id = $1");
+        tx.run(&sql, vec![user.into(), listed_as.as_str().into()]).await?;
+    }
+    Ok(())
+}
+
+/// How a person came to be a member.
+pub(in crate::domain) enum Origin {
+    Founder,
+    /// By an invitation of this user.
+    Invitation(Uuid),
+    /// By a service whose key this user answers for.
+    Service(Uuid),
+    /// Added by this user, from the people of the account.
+    Account(Uuid),
+}
+
+/// Makes a person a member with these roles, without asking who does it. Answers the member's id.
+pub(in crate::domain) async fn join(
+    open: &Transaction,
+    user: Uuid,
+    origin: Origin,
+    roles: &[Uuid],
+) -> Result<Uuid, Refused> {
+    // Shared: who changes the name meanwhile waits, and then finds this member to list anew.
+    let person = user::Entity::find_by_id(user).lock_shared().one(&open.tx).await?.ok_or(Refused::Hidden)?;
+    let (origin, invited_by) = match origin {
+        Origin::Founder => ("founder", None),
+        Origin::Invitation(inviter) => ("invitation", Some(inviter)),
+        Origin::Service(answers) => ("api", Some(answers)),
+        Origin::Account(by) => ("account", Some(by)),
+    };
+    let row = member::ActiveModel {
+        kind: Set("user".to_owned()),
+        user_id: Set(Some(user)),
+        origin: Set(origin.to_owned()),
+        invited_by: Set(invited_by),
+        listed_as: Set(listed_as(&person.name, &person.email)),
+        ..arriving(open)
+    };
+    enter(open, row, roles).await
+}
+
+/// Makes a key a member with these roles, without asking who does it. The workspace is its home, if it
+/// has no other. Answers the membership's id.
+pub(in crate::domain) async fn join_key(
+    open: &Transaction,
+    key: Uuid,
+    name: &str,
+    added_by: Uuid,
+    roles: &[Uuid],
+) -> Result<Uuid, Refused> {
+    let row = member::ActiveModel {
+        kind: Set("api_key".to_owned()),
+        api_key_id: Set(Some(key)),
+        origin: Set("account".to_owned()),
+        invited_by: Set(Some(added_by)),
+        listed_as: Set(listed_as(name, "")),
+        ..arriving(open)
+    };
+    let id = enter(open, row, roles).await?;
+    let sql = "UPDATE api_keys SET home_id = $2 WHERE id = $1 AND home_id IS NULL";
+    open.tx.run(sql, vec![key.into(), open.workspace_id().into()]).await?;
+    Ok(id)
+}
+
+fn arriving(open: &Transaction) -> member::ActiveModel {
+    member::ActiveModel {
+        workspace_id: Set(open.workspace_id()),
+        status: Set("active".to_owned()),
+        joined_at: Set(open.now),
+        ..Default::default()
+    }
+}
+
+async fn enter(open: &Transaction, row: member::ActiveModel, roles: &[Uuid]) -> Result<Uuid, Refused> {
+    let id = random::id(open.now);
+    open.insert(member::ActiveModel { id: Set(id), ..row }).await?;
+    for role in roles {
+        hold(open, id, *role).await?;
+    }
+    Ok(id)
+}
+
+/// Puts a role on a member, without asking who does it.
+pub(in crate::domain) async fn give<P>(s: &WriteScope<P>, member: Uuid, role: Uuid) -> Result<(), Refused> {
+    hold(s.open(), member, role).await
+}
+
+async fn hold(open: &Transaction, member: Uuid, role: Uuid) -> Result<(), Refused> {
+    let row = member_role::ActiveModel {
+        workspace_id: Set(open.workspace_id()),
+        member_id: Set(member),
+        role_id: Set(role),
+    };
+    Ok(open.insert(row).await?)
+}
+
+/// Takes a role from a member, without asking who does it.
+pub(in crate::domain) async fn take<P>(s: &WriteScope<P>, member: Uuid, role: Uuid) -> Result<(), Refused> {
+    use member_role::Column;
+    let held = s.open().delete::<member_role::Entity>().filter(Column::MemberId.eq(member));
+    s.open().apply_to_one(held.filter(Column::RoleId.eq(role))).await
+}
+
+/// Stands for a member's own roles and status. The roles come in the workspace's order.
+pub(in crate::domain) fn version<'a>(
+    id: Uuid,
+    is_active: bool,
+    own: impl Iterator<Item = &'a str>,
+) -> String {
+    let status = if is_active { "active" } else { "suspended" };
+    role::fingerprint(id.as_bytes(), std::iter::once(status).chain(own))
+}
+
+/// Stands for a version, for everything held, through teams too, and for the external id.
+pub(in crate::domain) fn tag(version: &str, roles: &[Role], external_id: Option<&str>) -> String {
+    let slugs = roles.iter().map(|role| role.slug.as_str());
+    // No slug is empty.
+    role::fingerprint(version.as_bytes(), slugs.chain(["", external_id.unwrap_or_default()]))
+}
+
+/// What a member is called.
+///
+/// # Errors
+/// [`Refused::Hidden`] where this workspace has no such member.
+pub(in crate::domain) async fn name<P>(s: &WriteScope<P>, id: Uuid) -> Result<String, Refused> {
+    let all = s.actor().all_roles.clone();
+    Ok(Subject::load(s, &all, id).await?.name)
+}
+
+pub(in crate::domain) async fn set_status<P>(
+    s: &WriteScope<P>,
+    id: Uuid,
+    to: &str,
+    from: &str,
+) -> Result<(), Refused> {
+    use member::Column;
+    let row = s.open().update::<member::Entity>().filter(Column::Id.eq(id)).filter(Column::Status.eq(from));
+    s.open().apply_to_one(row.col_expr(Column::Status, Expr::value(to))).await
+}
+
+/// Deletes the membership and cancels what it sent. Answers how many invitations that were.
+pub(in crate::domain) async fn end(
+    at: &impl Scoped<Connection = DatabaseTransaction>,
+    member: &Subject,
+    now: i64,
+) -> Result<i64, Refused> {
+    use invitation::Column;
+    let sent = at.update::<invitation::Entity>();
+    let sent = match (member.user_id, member.api_key_id) {
+        (Some(user), _) => sent.filter(Column::InviterId.eq(user)).filter(Column::InviterKeyId.is_null()),
+        (None, key) => sent.filter(Column::InviterKeyId.eq(key)),
+    };
+    let cancelled = at.apply(ended(sent, "cancelled", now)).await?;
+    at.apply_to_one(at.delete::<member::Entity>().filter(member::Column::Id.eq(member.id))).await?;
+    Ok(i64::try_from(cancelled).unwrap_or(0))
+}

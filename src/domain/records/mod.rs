@@ -1,0 +1,9 @@
+pub mod accounts;
+pub mod headcounts;
+pub mod invitations;
+pub mod keys;
+pub mod members;
+pub mod named;
+pub mod offers;
+pub mod roles;
+pub mod workspaces;

@@ -1,0 +1,30 @@
+use crate::{
+    domain::{
+        base::refused::Refused,
+        enforce::{rows::Scoped, write::WriteScope},
+    },
+    entity::ownership_offer,
+};
+use sea_orm::{ColumnTrait, QueryFilter, UpdateMany, sea_query::Expr};
+use uuid::Uuid;
+
+/// Withdraws what a member offered who is no active Owner any more, so that it does not come back to
+/// life when they are one again.
+pub(in crate::domain) async fn end_of<P>(s: &WriteScope<P>, member: Uuid) -> Result<(), Refused> {
+    let theirs = s.open().update::<ownership_offer::Entity>();
+    let theirs = theirs.filter(ownership_offer::Column::FromMemberId.eq(member));
+    s.open().apply(ended(theirs, "cancelled", s.now_ms())).await?;
+    Ok(())
+}
+
+/// Puts an end to those of these offers that are pending.
+pub(in crate::domain) fn ended(
+    some: UpdateMany<ownership_offer::Entity>,
+    status: &str,
+    now: i64,
+) -> UpdateMany<ownership_offer::Entity> {
+    use ownership_offer::Column;
+    some.filter(Column::Status.eq("pending"))
+        .col_expr(Column::Status, Expr::value(status))
+        .col_expr(Column::EndedAt, Expr::value(now))
+}

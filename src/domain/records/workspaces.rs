@@ -1,0 +1,67 @@
+use crate::{
+    domain::{
+        base::{
+            invalid::Invalid,
+            refused::Refused,
+            values::{Name, Slug},
+        },
+        enforce::{rows::Scoped, transaction::Transaction},
+        members,
+        records::roles,
+    },
+    entity::workspace,
+    policy::BuiltIn,
+};
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+};
+use uuid::Uuid;
+
+pub(in crate::domain) async fn slug_is_free(
+    connection: &impl ConnectionTrait,
+    slug: &Slug,
+) -> Result<bool, Refused> {
+    let taken = workspace::Entity::find().filter(workspace::Column::Slug.eq(slug.as_str()));
+    Ok(taken.one(connection).await?.is_none())
+}
+
+/// Makes the workspace that `open` was opened for: its roles, and its founder as first Owner. Answers
+/// the id of the Owners' role.
+///
+/// # Errors
+/// [`Refused::Invalid`] on the field `slug` where it is taken.
+pub(in crate::domain) async fn insert(
+    open: &Transaction,
+    account: Uuid,
+    name: &Name,
+    slug: &Slug,
+    founder: Uuid,
+) -> Result<Uuid, Refused> {
+    if !slug_is_free(&open.tx, slug).await? {
+        return Err(taken());
+    }
+    let row = workspace::ActiveModel {
+        id: Set(open.workspace_id()),
+        account_id: Set(account),
+        slug: Set(slug.to_string()),
+        name: Set(name.to_string()),
+        suspended_at: Set(None),
+        deleted_at: Set(None),
+        created_at: Set(open.now),
+        audit_seq: Set(0),
+        audit_hash: Set(Vec::new()),
+        roles_version: NotSet,
+    };
+    if let Err(error) = open.insert(row).await {
+        return Err(if crate::domain::base::refused::is_duplicate(&error) { taken() } else { error.into() });
+    }
+    let ids = roles::seed(open).await?;
+    let owner = ids.get(&BuiltIn::Owner).copied().ok_or(Refused::Hidden)?;
+    members::join(open, founder, members::Origin::Founder, &[owner]).await?;
+    Ok(owner)
+}
+
+pub(in crate::domain) fn taken() -> Refused {
+    Invalid::field("slug", "This address is taken. Choose another.").into()
+}

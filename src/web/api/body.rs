@@ -1,0 +1,137 @@
+use crate::{
+    domain::base::paging::Page,
+    web::{
+        bearer::WORKSPACE,
+        form,
+        wire::{self, Broken},
+    },
+};
+use actix_web::{Error, FromRequest, HttpRequest, dev::Payload};
+use futures_util::future::LocalBoxFuture;
+use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    borrow::Cow,
+    future::{Ready, ready},
+};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        Ref, RefOr, Schema,
+        schema::{ArrayBuilder, ObjectBuilder, Type},
+    },
+};
+
+/// One page of a list.
+#[derive(Serialize)]
+pub struct PageBody<T> {
+    pub items: Vec<T>,
+    /// For `after`, to go on; left out on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+impl<T> PageBody<T> {
+    /// Of a list that comes as a whole.
+    pub(in crate::web) fn whole<U: Into<T>>(items: impl IntoIterator<Item = U>) -> Self {
+        Self { items: items.into_iter().map(U::into).collect(), next: None }
+    }
+}
+
+impl<T: From<U>, U> From<Page<U>> for PageBody<T> {
+    fn from(page: Page<U>) -> Self {
+        Self { next: page.after.clone(), items: page.rows.into_iter().map(T::from).collect() }
+    }
+}
+
+impl<T: ToSchema> PartialSchema for PageBody<T> {
+    fn schema() -> RefOr<Schema> {
+        let next = ObjectBuilder::new().schema_type(Type::String);
+        let next = next.description(Some("For `after`, to go on; left out on the last page."));
+        let items = ArrayBuilder::new().items(Ref::from_schema_name(T::name()));
+        let page = ObjectBuilder::new().property("items", items).property("next", next).required("items");
+        page.into()
+    }
+}
+
+impl<T: ToSchema> ToSchema for PageBody<T> {
+    fn name() -> Cow<'static, str> {
+        format!("{}Page", T::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        T::schemas(schemas);
+        schemas.push((T::name().into_owned(), T::schema()));
+    }
+}
+
+/// A body of JSON, whatever its Content-Type says: `curl -d` says that it is a form.
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, payload) = (req.clone(), payload.take());
+        Box::pin(async move {
+            let body = wire::whole(payload).await;
+            let read = body.and_then(|body| parse(&body));
+            read.map(Self).map_err(|broken| form::refusal(&req, &broken))
+        })
+    }
+}
+
+pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Broken> {
+    // What is no JSON at all is told from JSON that says something else.
+    if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(body) {
+        return Err(Broken::Other(format!("The body is not JSON: {error}.")));
+    }
+    // Serde would read a list as an object whose fields come in their order.
+    match body.trim_ascii_start().first() {
+        Some(b'{') => {
+            let mut json = serde_json::Deserializer::from_slice(body);
+            serde_path_to_error::deserialize(&mut json).map_err(|error| unread(&error))
+        }
+        _ => Err(Broken::Other("The body is not a JSON object.".into())),
+    }
+}
+
+pub(in crate::web) fn unread(error: &serde_path_to_error::Error<serde_json::Error>) -> Broken {
+    let said = error.inner().to_string();
+    if error.inner().classify() != serde_json::error::Category::Data {
+        return Broken::Other(format!("The body is not JSON: {said}."));
+    }
+    let named = |what: &str| {
+        let rest = said.split(&format!("{what} `")).nth(1)?;
+        Some(wire::shorten(rest.split('`').next().unwrap_or_default()))
+    };
+    if let Some(field) = named("unknown field") {
+        return Broken::Unknown(field);
+    }
+    let path = error.path().to_string();
+    match named("missing field") {
+        Some(field) if path == "." => Broken::Shape(field, "It is missing.".into()),
+        Some(field) => Broken::Shape(wire::shorten(&format!("{path}.{field}")), "It is missing.".into()),
+        None => {
+            // Where in the text it stands helps nobody: the field is named.
+            let said = said.split(" at line ").next().unwrap_or_default();
+            Broken::Shape(wire::shorten(&path), format!("{}.", said.chars().take(200).collect::<String>()))
+        }
+    }
+}
+
+/// The query of a list, beside the workspace.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let parsed = wire::pairs(req.query_string().as_bytes()).and_then(|mut pairs| {
+            pairs.retain(|(name, _)| name != WORKSPACE);
+            wire::parse(&pairs)
+        });
+        ready(parsed.map(Self).map_err(|broken| form::refusal(req, &broken)))
+    }
+}

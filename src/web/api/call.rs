@@ -1,0 +1,56 @@
+use crate::{
+    domain::Refused,
+    web::{
+        api::{idempotency, operation::Reply},
+        problem,
+        wire::{self, Broken},
+    },
+};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload};
+
+/// What a call comes to; a [`Reply`] of some kind.
+pub(in crate::web) type Said<T> = Result<T, Refused>;
+
+/// Answers a call: reads what it takes, which admits it, and does once what is asked for twice.
+///
+/// `known` are the names that its query may hold.
+pub(in crate::web) async fn answer<I, O, H>(
+    req: HttpRequest,
+    mut payload: Payload,
+    known: &[String],
+    handler: &H,
+) -> HttpResponse
+where
+    I: FromRequest + 'static,
+    O: Reply,
+    H: AsyncFn(I) -> Said<O>,
+{
+    let attempt = match idempotency::attempt(&req, &mut payload).await {
+        Ok(attempt) => attempt,
+        Err(response) => return response,
+    };
+    let input = match I::from_request(&req, &mut payload).await {
+        Ok(input) => input,
+        Err(error) => return HttpResponse::from_error(error),
+    };
+    let sent = match wire::pairs(req.query_string().as_bytes()) {
+        Ok(sent) => sent,
+        Err(broken) => return problem::broken(&req, &broken),
+    };
+    if let Some((name, _)) = sent.iter().find(|(name, _)| !known.contains(name)) {
+        return problem::broken(&req, &Broken::Unknown(wire::shorten(name)));
+    }
+    if let Some(attempt) = &attempt
+        && let Some(before) = idempotency::claim(&req, attempt).await
+    {
+        return before;
+    }
+    let response = match handler(input).await {
+        Ok(reply) => reply.respond(),
+        Err(refused) => problem::respond(&req, &refused),
+    };
+    match &attempt {
+        Some(attempt) => idempotency::settle(&req, attempt, response).await,
+        None => response,
+    }
+}

@@ -1,0 +1,50 @@
+use crate::{
+    domain::{Invalid, Purpose, Refused, Slug, Token},
+    web::wire,
+};
+use actix_web::{HttpRequest, http::header};
+
+/// The secret that a request carries: `Authorization: Bearer …`, or `x-api-key`.
+///
+/// # Errors
+/// [`Refused::SignedOut`] for none, for what was never one, and for two.
+pub(super) fn secret(req: &HttpRequest) -> Result<Token, Refused> {
+    let headers = req.headers();
+    let bearers = headers.get_all(header::AUTHORIZATION).map(|value| {
+        let (scheme, secret) = value.to_str().ok()?.trim().split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(secret.trim())
+    });
+    let keys = headers.get_all("x-api-key").map(|value| value.to_str().ok().map(str::trim));
+    let mut all = bearers.chain(keys);
+    match (all.next(), all.next()) {
+        (Some(Some(secret)), None) => Token::parse(Purpose::ApiKey, secret).ok_or(Refused::SignedOut),
+        _ => Err(Refused::SignedOut),
+    }
+}
+
+/// The parameter that names the workspace.
+pub(in crate::web) const WORKSPACE: &str = "workspace";
+
+/// The workspace that the path or the query names, if one does. What cannot be a slug names no
+/// workspace, and is asked for as none.
+///
+/// # Errors
+/// [`Refused::Invalid`] on `workspace` where it is named twice, or where the query cannot be read.
+pub(super) fn named_workspace(req: &HttpRequest) -> Result<Option<String>, Refused> {
+    let unread =
+        |_| Invalid::field(WORKSPACE, "The query can't be read, so nor can which workspace it names.");
+    let pairs = wire::pairs(req.query_string().as_bytes()).map_err(unread)?;
+    let queried = pairs.into_iter().filter(|(name, _)| name == WORKSPACE).map(|(_, value)| value);
+    let mut named = req.match_info().get(WORKSPACE).map(str::to_owned).into_iter().chain(queried);
+    let is_slug = |text: &String| Slug::parse(text).is_ok_and(|slug| slug.as_str() == text);
+    match (named.next(), named.next()) {
+        (_, Some(_)) => Err(Invalid::field(WORKSPACE, "Name one workspace.").into()),
+        (named, None) => Ok(named.map(|text| Some(text).filter(is_slug).unwrap_or_default())),
+    }
+}
+
+/// What a key is told that is at home nowhere and names no workspace.
+pub(super) fn homeless() -> Refused {
+    let sentence = "This key is at home in no workspace. Say which one you mean, as in ?workspace=acme. If it is a member of none yet, somebody who manages API keys in a workspace adds it there.";
+    Invalid::field(WORKSPACE, sentence).into()
+}

@@ -1,0 +1,118 @@
+use crate::clock::MINUTE;
+
+use std::{collections::HashMap, sync::Mutex};
+use uuid::Uuid;
+
+/// Decisions are small and many.
+const DECISIONS: u32 = 10;
+
+/// Callers that are remembered; each is some hundred bytes.
+const MOST_CALLERS: usize = 100_000;
+
+/// The calls of this minute, by caller.
+pub struct Calls {
+    /// For each key and minute; 0 for as many as they like.
+    most: u32,
+    windows: Mutex<HashMap<Caller, Window>>,
+    /// Whose secret it is, by its hash: of those that were admitted.
+    keys: Mutex<HashMap<Vec<u8>, Uuid>>,
+}
+
+/// What is counted, and for whom.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::web) struct Caller(pub(super) &'static str, pub(super) Who);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::web) enum Who {
+    /// Whichever of its secrets is shown.
+    Key(Uuid),
+    /// What was never admitted: anybody can make up a secret.
+    Address(String),
+    /// Who comes when there are too many to tell apart.
+    Others,
+}
+
+#[derive(Clone, Copy)]
+struct Window {
+    ends_at: i64,
+    used: u32,
+}
+
+/// How a caller stands after a call.
+pub(in crate::web) struct Standing {
+    pub policy: &'static str,
+    pub most: u32,
+    pub left: u32,
+    pub(super) seconds: i64,
+    pub(super) is_over: bool,
+}
+
+/// What a call counts for, where it is not one: so many questions in one batch.
+pub(in crate::web) struct Weight(pub(super) u32);
+
+impl Weight {
+    pub(in crate::web) fn of(many: usize) -> Self {
+        Self(u32::try_from(many).unwrap_or(u32::MAX).max(1))
+    }
+}
+
+impl Calls {
+    pub fn new(most: u32) -> Self {
+        Self { most, windows: Mutex::default(), keys: Mutex::default() }
+    }
+
+    /// A secret was admitted: from now on its calls are counted for its key.
+    pub(in crate::web) fn admitted(&self, secret: Vec<u8>, key: Uuid) {
+        let Ok(mut keys) = self.keys.lock() else { return };
+        if keys.len() >= MOST_CALLERS {
+            keys.clear();
+        }
+        keys.insert(secret, key);
+    }
+
+    pub(super) fn key_of(&self, secret: &[u8]) -> Option<Uuid> {
+        self.keys.lock().ok()?.get(secret).copied()
+    }
+
+    /// Counts a call of this weight; over it, nothing is done.
+    pub(super) fn count(&self, mut caller: Caller, weight: u32, now: i64) -> Option<Standing> {
+        let policy = caller.0;
+        let most = if policy == "decisions" { self.most.saturating_mul(DECISIONS) } else { self.most };
+        let mut windows = self.windows.lock().ok().filter(|_| most > 0)?;
+        if windows.len() >= MOST_CALLERS && !windows.contains_key(&caller) {
+            windows.retain(|_, window| window.ends_at > now);
+            if windows.len() >= MOST_CALLERS {
+                caller.1 = Who::Others;
+            }
+        }
+        let window = windows.entry(caller).or_insert(Window { ends_at: now + MINUTE, used: 0 });
+        if window.ends_at <= now {
+            *window = Window { ends_at: now + MINUTE, used: 0 };
+        }
+        let is_over = window.used >= most;
+        window.used = window.used.saturating_add(weight).min(most);
+        let seconds = (window.ends_at - now + 999) / 1_000;
+        Some(Standing { policy, most, left: most - window.used, seconds, is_over })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_minute_has_so_many_calls() {
+        let calls = Calls::new(2);
+        let call = |who: u128, now| calls.count(Caller("calls", Who::Key(Uuid::from_u128(who))), 1, now);
+        assert!(call(1, 0).is_some_and(|s| !s.is_over && s.left == 1 && s.seconds == 60));
+        assert!(call(1, 59_000).is_some_and(|s| !s.is_over && s.left == 0 && s.seconds == 1));
+        assert!(call(1, 59_999).is_some_and(|s| s.is_over));
+        assert!(call(2, 59_999).is_some_and(|s| !s.is_over));
+        assert!(call(1, 60_000).is_some_and(|s| !s.is_over && s.left == 1));
+        let decisions = || Caller("decisions", Who::Others);
+        assert!(calls.count(decisions(), 15, 0).is_some_and(|s| s.most == 20 && s.left == 5));
+        assert!(calls.count(decisions(), 15, 0).is_some_and(|s| !s.is_over && s.left == 0));
+        assert!(calls.count(decisions(), 1, 0).is_some_and(|s| s.is_over));
+        assert!(Calls::new(0).count(decisions(), 1, 0).is_none());
+    }
+}

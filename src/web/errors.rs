@@ -1,0 +1,31 @@
+use crate::domain::Invalid;
+
+/// Complaints by field, as templates ask for them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Errors(Invalid);
+
+impl Errors {
+    /// The complaint about a field; empty where there is none.
+    pub(super) fn of(&self, field: &str) -> &str {
+        self.0.of(field).unwrap_or("")
+    }
+
+    /// None of these fields has a complaint.
+    pub(super) fn none_of(&self, fields: &[&str]) -> bool {
+        fields.iter().all(|field| self.of(field).is_empty())
+    }
+
+    pub(super) fn any(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter()
+    }
+}
+
+impl From<Invalid> for Errors {
+    fn from(invalid: Invalid) -> Self {
+        Self(invalid)
+    }
+}

@@ -1,0 +1,29 @@
+use crate::{
+    domain::{Purpose, Token},
+    web::{chrome::View, cookies},
+};
+use actix_web::{HttpResponse, cookie::time::Duration};
+
+/// Moves the secret of a link into a cookie and goes on to a page whose address has none. What was
+/// never a secret of ours goes on too: that page says that the link is dead.
+pub(in crate::web) fn carry(view: &View, cookie: &str, purpose: Purpose, to: &str) -> HttpResponse {
+    let mut response = view.to(to);
+    match Token::parse(purpose, view.req.match_info().get("token").unwrap_or("")) {
+        Some(token) => {
+            let text = token.expose().to_owned();
+            cookies::set(&mut response, &view.app.settings, cookie, text, Duration::hours(1));
+        }
+        None => cookies::remove(&mut response, &view.app.settings, cookie),
+    }
+    response
+}
+
+/// The secret that [`carry`] put aside.
+pub(in crate::web) fn carried(view: &View, cookie: &str, purpose: Purpose) -> Option<Token> {
+    Token::parse(purpose, &cookies::read(&view.req, &view.app.settings, cookie)?)
+}
+
+/// Drops the secret once it is used.
+pub(in crate::web) fn drop_carried(view: &View, response: &mut HttpResponse, cookie: &str) {
+    cookies::remove(response, &view.app.settings, cookie);
+}

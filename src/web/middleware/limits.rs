@@ -1,0 +1,80 @@
+//! How many calls a key may make in a minute, at this node. In memory: a call that is refused must
+//! cost next to nothing.
+
+use crate::{
+    domain::Refused,
+    web::{
+        app::App,
+        bearer,
+        calls::{Caller, Calls, Standing, Weight, Who},
+        origin, problem,
+    },
+};
+use actix_web::{
+    Error, HttpMessage, HttpRequest,
+    body::{BoxBody, EitherBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{HeaderName, HeaderValue},
+    middleware::Next,
+    web::Data,
+};
+
+/// Who calls: the key whose secret was shown, or, where it was not admitted yet, the network address.
+pub(in crate::web) fn caller(req: &HttpRequest, calls: &Calls) -> Option<Caller> {
+    // The path that the router goes by.
+    let path = req.match_info().as_str();
+    let policy = match () {
+        () if path.starts_with("/access/") => "decisions",
+        () if path.starts_with("/api/") => "calls",
+        () => return None,
+    };
+    let by_address = || Who::Address(origin::of(req).address);
+    // What is verified is somebody else's key.
+    if path.ends_with("/apikeys/verify") {
+        return Some(Caller("verifications", by_address()));
+    }
+    let key = bearer::secret(req).ok().and_then(|secret| calls.key_of(&secret.hash()));
+    Some(Caller(policy, key.map_or_else(by_address, Who::Key)))
+}
+
+/// Middleware: every call is counted, and told how its caller stands
+/// (draft-ietf-httpapi-ratelimit-headers).
+pub(crate) async fn limit_calls<B: MessageBody + 'static>(
+    req: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
+    let app = req.app_data::<Data<App>>().cloned();
+    let who = |req: &HttpRequest| app.as_ref().and_then(|app| caller(req, &app.calls));
+    let count = |caller: &Option<Caller>, weight| {
+        let (app, caller) = (app.as_ref()?, caller.clone()?);
+        app.calls.count(caller, weight, app.db.now_ms())
+    };
+    let before = who(req.request());
+    let mut standing = count(&before, 1);
+    let mut response = match &standing {
+        Some(standing) if standing.is_over => {
+            let refused = Refused::TooMany { retry_after_seconds: standing.seconds };
+            let response = problem::respond(req.request(), &refused);
+            req.into_response(response).map_into_left_body()
+        }
+        _ => next.call(req).await?.map_into_right_body(),
+    };
+    // By now it is known whose secret it was, and how much was asked.
+    let after = who(response.request());
+    let weight = response.request().extensions().get::<Weight>().map_or(1, |weight| weight.0);
+    let more = if after == before { weight - 1 } else { weight };
+    if more > 0 {
+        standing = count(&after, more);
+    }
+    if let Some(Standing { policy, most, left, seconds, .. }) = standing {
+        for (name, value) in [
+            ("ratelimit-policy", format!("\"{policy}\";q={most};w=60")),
+            ("ratelimit", format!("\"{policy}\";r={left};t={seconds}")),
+        ] {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers_mut().insert(HeaderName::from_static(name), value);
+            }
+        }
+    }
+    Ok(response)
+}

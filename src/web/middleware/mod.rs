@@ -1,0 +1,4 @@
+pub mod cross_site;
+pub mod length;
+pub mod limits;
+pub mod static_files;

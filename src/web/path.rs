@@ -1,0 +1,82 @@
+use crate::{
+    domain::{Refused, Slug},
+    policy::Permission,
+    web::{problem, wire::id},
+};
+use actix_web::{Error, FromRequest, HttpRequest, dev::Payload, error::InternalError};
+
+use std::future::{Ready, ready};
+
+use uuid::Uuid;
+
+/// The id of the thing that a path names, beside its workspace or account.
+pub struct Target(pub Uuid);
+
+impl FromRequest for Target {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let id = ids(req).next().flatten();
+        ready(id.map(Self).ok_or_else(|| hidden(req)))
+    }
+}
+
+/// The permission that a path names.
+pub struct NamedPermission(pub Permission);
+
+impl FromRequest for NamedPermission {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let permission = named(req).and_then(Permission::of_scope);
+        ready(permission.map(Self).ok_or_else(|| hidden(req)))
+    }
+}
+
+/// The role that a path names, by its slug.
+pub struct NamedRole(pub String);
+
+impl FromRequest for NamedRole {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        // Only as it is written: ` editor` would be a second address for one thing.
+        let slug = named(req).filter(|text| Slug::parse(text).is_ok_and(|slug| slug.as_str() == *text));
+        ready(slug.map(|slug| Self(slug.to_owned())).ok_or_else(|| hidden(req)))
+    }
+}
+
+/// The id of the thing that a path names, and of the thing in it.
+pub struct Within(pub Uuid, pub Uuid);
+
+impl FromRequest for Within {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let mut ids = ids(req);
+        let both = ids.next().flatten().zip(ids.next().flatten());
+        ready(both.map(|(whole, part)| Self(whole, part)).ok_or_else(|| hidden(req)))
+    }
+}
+
+fn named(req: &HttpRequest) -> Option<&str> {
+    parts(req).next()
+}
+
+fn parts(req: &HttpRequest) -> impl Iterator<Item = &str> {
+    let is_thing = |name: &str| name != "workspace" && name != "account";
+    req.match_info().iter().filter(move |(name, _)| is_thing(name)).map(|(_, value)| value)
+}
+
+/// The ids in a path, in their order.
+fn ids(req: &HttpRequest) -> impl Iterator<Item = Option<Uuid>> {
+    parts(req).map(id)
+}
+
+fn hidden(req: &HttpRequest) -> Error {
+    InternalError::from_response("hidden", problem::respond(req, &Refused::Hidden)).into()
+}

@@ -1,0 +1,120 @@
+//! The page that says what a change would do, with the form that makes it.
+
+use crate::{
+    domain::preview::{Affected, NAMED, Preview},
+    policy::Right,
+    web::{
+        chrome::{Chrome, View, hue, initials},
+        list::address,
+    },
+};
+use actix_web::HttpResponse;
+use askama::Template;
+
+#[derive(Template)]
+#[template(path = "preview/show.html")]
+struct Show {
+    chrome: Chrome,
+    about: About,
+    preview: Preview,
+    /// Why it would be refused; empty where it would not.
+    refused: String,
+    people: Vec<Row>,
+    /// How many it concerns beside those who are named.
+    more: i64,
+}
+
+/// What the change is about, and how it is made.
+pub(in crate::web) struct About {
+    pub nav: &'static str,
+    /// Such as "Roles of …".
+    pub title: String,
+    /// Addresses and names of the pages above.
+    pub crumbs: Vec<(String, String)>,
+    pub crumb: &'static str,
+    /// What else there is to know; each a sentence.
+    pub notes: Vec<String>,
+    /// The route of the change itself, and its form as it is to be sent.
+    pub action: String,
+    pub fields: Vec<(&'static str, String)>,
+    pub button: &'static str,
+    /// Why nobody may gain or lose anything.
+    pub nobody: &'static str,
+    /// The way back, and its words.
+    pub back: String,
+    pub back_words: &'static str,
+}
+
+impl About {
+    /// For a form that is looked at before it is sent: the way back keeps what was chosen.
+    pub(in crate::web) fn of_form(
+        nav: &'static str,
+        title: String,
+        crumbs: Vec<(String, String)>,
+        action: String,
+        fields: Vec<(&'static str, String)>,
+    ) -> Self {
+        let form = crumbs.last().map(|(form, _)| form.clone()).unwrap_or_default();
+        let kept: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        Self {
+            back: address(&form, &kept, &[("from", "preview")]),
+            back_words: "Back to the form",
+            button: "Save exactly this",
+            nobody: "nobody has the role, or what it gives is held otherwise",
+            crumb: "Preview",
+            notes: Vec::new(),
+            nav,
+            title,
+            crumbs,
+            action,
+            fields,
+        }
+    }
+}
+
+/// What a form was to hold that somebody comes back to from its preview; `None` where they come from
+/// elsewhere.
+pub(in crate::web) fn kept<T>(from: &str, fields: T) -> Option<T> {
+    (from == "preview").then_some(fields)
+}
+
+struct Row {
+    initials: String,
+    hue: u8,
+    affected: Affected,
+}
+
+pub(in crate::web) fn draw(view: &View, mut about: About, preview: Preview) -> HttpResponse {
+    about.fields.push(("version", preview.version.clone()));
+    about.fields.retain(|(name, value)| *name != "version" || !value.is_empty());
+    if preview.locks_out {
+        about.fields.push(("confirm", "yes".to_owned()));
+    }
+    let row = |affected: &Affected| Row {
+        initials: initials(&affected.name),
+        hue: hue(affected.user_id.unwrap_or(affected.id)),
+        affected: affected.clone(),
+    };
+    let named = i64::try_from(preview.people.len().min(NAMED)).unwrap_or(0);
+    let page = Show {
+        chrome: view.chrome(about.nav),
+        refused: preview.refused.as_ref().map(ToString::to_string).unwrap_or_default(),
+        people: preview.people.iter().map(row).collect(),
+        more: preview.affected - named,
+        about,
+        preview,
+    };
+    view.html(&page)
+}
+
+/// The first few, and how many there are beside them.
+fn few(rights: &[Right]) -> (&[Right], usize) {
+    const SHOWN: usize = 6;
+    let (shown, more) = rights.split_at(rights.len().min(SHOWN));
+    (shown, more.len())
+}
+
+/// "3 members", or a dash. API keys are among them.
+fn members(count: &i64) -> String {
+    if *count == 0 { "–".to_owned() } else { crate::web::words::counted(*count, "member", "members") }
+}

@@ -1,0 +1,111 @@
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header},
+};
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The request asks for JSON and not for a page. By the path that the router goes by, which has
+/// `/%61pi` as `/api`.
+pub(in crate::web) fn is_asked(req: &HttpRequest) -> bool {
+    let path = req.match_info().as_str();
+    let mut parts = path.split('/').skip(1);
+    matches!(parts.next(), Some("api" | "access" | ".well-known" | "openapi.json"))
+}
+
+/// Answers JSON.
+pub(in crate::web) fn json(status: StatusCode, body: &impl Serialize) -> HttpResponse {
+    match serde_json::to_vec(body) {
+        Ok(text) => HttpResponse::build(status)
+            .insert_header((header::CONTENT_TYPE, "application/json"))
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .body(text),
+        Err(error) => {
+            tracing::error!(%error, "an answer could not be written");
+            HttpResponse::InternalServerError().finish()
+        }
+    }
+}
+
+/// What a problem page would say.
+pub(in crate::web) struct Told<'a> {
+    pub headline: &'a str,
+    pub sentence: &'a str,
+    pub points: &'a [String],
+    pub fields: &'a [(String, String)],
+    /// Scopes of permissions any one of which would have been enough.
+    pub permissions: &'a [&'static str],
+}
+
+/// Why nothing was changed, as RFC 9457 has it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// `about:blank`: the status says which kind it is.
+    r#type: &'static str,
+    title: String,
+    status: u16,
+    /// What happened and what to do next.
+    detail: String,
+    /// What is wrong with what was sent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+    /// Of a 403: permissions any one of which would have been enough.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    permissions: Vec<&'static str>,
+}
+
+/// What is wrong with one field.
+#[derive(Serialize, ToSchema)]
+pub struct FieldError {
+    field: String,
+    detail: String,
+}
+
+/// Fields of a form that are called otherwise here.
+const FIELDS: [(&str, &str); 4] =
+    [("role", "roles"), ("permission", "scopes"), ("overlap", "overlap_seconds"), ("form", "body")];
+
+impl FieldError {
+    fn new((field, detail): &(String, String)) -> Self {
+        let renamed = FIELDS.iter().find(|(form, _)| form == field).map(|(_, here)| (*here).to_owned());
+        Self { field: renamed.unwrap_or_else(|| field.clone()), detail: detail.clone() }
+    }
+}
+
+/// Tells a program what it would tell a person: what happened and what to do next.
+pub(in crate::web) fn problem(status: StatusCode, told: &Told<'_>) -> HttpResponse {
+    let points = if told.fields.is_empty() { told.points } else { &[] };
+    let mut detail = told.sentence.to_owned();
+    for point in points {
+        detail.push(' ');
+        detail.push_str(point);
+    }
+    let errors = told.fields.iter().map(FieldError::new).collect();
+    let title = told.headline.to_owned();
+    let permissions = told.permissions.to_vec();
+    let body =
+        ProblemBody { r#type: "about:blank", title, status: status.as_u16(), detail, errors, permissions };
+    let mut response = json(status, &body);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/problem+json"));
+    response
+}
+
+/// No live key came with the request.
+pub(in crate::web) fn unauthorized() -> HttpResponse {
+    let told = Told {
+        headline: "No live API key",
+        sentence: "Send one, and only one, as “Authorization: Bearer …” or as “x-api-key: …”. It may have been revoked, replaced or expired.",
+        points: &[],
+        fields: &[],
+        permissions: &[],
+    };
+    let mut response = problem(StatusCode::UNAUTHORIZED, &told);
+    response
+        .headers_mut()
+        .insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer realm=\"bailiwick\""));
+    response
+}

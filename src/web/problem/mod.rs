@@ -1,0 +1,290 @@
+//! Pages for what went wrong: each says what happened and what to do next.
+
+pub mod json;
+pub mod page;
+pub mod sign_in;
+pub mod words;
+
+use crate::{
+    domain::{Gone, Refused, TeamWithRole},
+    policy::Permission,
+    web::{
+        app::App,
+        chrome::{Chrome, View, render},
+        problem::{
+            page::{Frame, Inside, OfAccount, Outside, admitted, frame},
+            words::{Problem, absent, back, conflicted},
+        },
+        wire::Broken,
+    },
+};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{Method, StatusCode, header},
+    web,
+};
+
+/// The page for a refusal.
+pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
+    let frame = frame(req, refused);
+    let here = match &frame {
+        Frame::Admin(admin) => format!("/a/{}", admin.account.id),
+        _ => workspace_home(req),
+    };
+    let problem = match refused {
+        Refused::SignedOut => return signed_out(req),
+        Refused::Hidden => match frame {
+            Frame::Member(_) => absent().link(here, "Back to the workspace"),
+            Frame::Admin(_) => absent().link(here, "Back to the account"),
+            Frame::Nobody => absent(),
+        },
+        Refused::Suspended(what) => Problem::new(
+            StatusCode::FORBIDDEN,
+            "You can't get in at the moment",
+            format!("{what} is suspended. Nothing in it can be seen or changed until that ends."),
+        )
+        .point(match *what {
+            "This account" => "Ask whoever runs this installation.",
+            _ => "Ask an Owner or Admin of the workspace to let you in again.",
+        }),
+        Refused::NotAdmin(not) => Problem::new(
+            StatusCode::FORBIDDEN,
+            "You don't have permission for this",
+            "Only the admins of the account may do this.",
+        )
+        .point("An Owner or Admin of a workspace is no admin of the account by that.")
+        .point(format!("Ask one of its admins: {}.", not.admins.join(", "))),
+        Refused::Forbidden(missing) => {
+            let mut problem = Problem::new(
+                StatusCode::FORBIDDEN,
+                "You don't have permission for this",
+                format!("It needs the permission “{}”.", missing.permissions.join("” or “")),
+            )
+            .point(format!("Roles that have it: {}.", missing.roles.join(", ")));
+            let needed = Permission::ALL.iter().filter(|one| missing.permissions.contains(&one.label()));
+            problem.permissions = needed.map(|one| one.scope()).collect();
+            if !missing.granters.is_empty() {
+                problem = problem.point(format!("Who can give it to you: {}.", missing.granters.join(", ")));
+            }
+            problem.link(here, "Back to the workspace")
+        }
+        Refused::Ceiling(ceiling) => {
+            Problem::new(StatusCode::FORBIDDEN, "Your roles don't reach that far", ceiling.to_string())
+                .point("Nothing was changed. Ask someone whose roles hold more than yours, such as an Owner.")
+                .link(here, "Back to the workspace")
+        }
+        Refused::NotAllowed(sentence) => {
+            let back = back(&here);
+            Problem::new(StatusCode::FORBIDDEN, "This is not allowed", *sentence).link(here, back)
+        }
+        Refused::WrongAddress(both) => {
+            let sentence = format!(
+                "The invitation is for {}, and you are signed in as {}.",
+                both.invited, both.signed_in
+            );
+            let mut problem =
+                Problem::new(StatusCode::FORBIDDEN, "This invitation is for someone else", sentence)
+                    .point("If both addresses are yours, sign out and come back with the invited one.");
+            problem.switch = true;
+            problem
+        }
+        Refused::Unverified { email } => {
+            let sentence = format!(
+                "Open the link in the message that we sent to {email}, then come back to the invitation."
+            );
+            let mut problem = Problem::new(StatusCode::FORBIDDEN, "Confirm your address first", sentence);
+            problem.resend = true;
+            problem.link("/invitation", "Back to the invitation")
+        }
+        Refused::Conflict(conflict) => conflicted(*conflict, here),
+        Refused::RoleOfTeams(teams) => {
+            let problem = Problem::new(StatusCode::CONFLICT, "This can't be done now", refused.to_string());
+            let problem = match teams.is_empty() {
+                true => problem,
+                false => {
+                    let names: Vec<&str> = teams.iter().map(|team| team.name.as_str()).collect();
+                    problem.point(format!("It comes with: {}.", names.join(", ")))
+                }
+            };
+            let to = |team: &TeamWithRole| {
+                (format!("{here}/teams/{}", team.id), format!("The team {}", team.name))
+            };
+            let problem = problem.link(&here, "Back to the workspace");
+            teams.iter().take(3).rev().map(to).fold(problem, |problem, (to, words)| problem.link(to, words))
+        }
+        Refused::Gone(gone) => {
+            let problem = Problem::new(StatusCode::GONE, "This link no longer works", gone.to_string());
+            match gone {
+                Gone::Reset => problem.link("/forgot-password", "Choose a new password"),
+                // Who is not signed in signs in there first.
+                Gone::Confirmation => problem.link("/me", "Your profile"),
+                _ => problem,
+            }
+        }
+        Refused::Stale => Problem::new(
+            StatusCode::PRECONDITION_FAILED,
+            "It was changed meanwhile",
+            "It is not any more what your If-Match says. Nothing was overwritten: read it again, and decide again.",
+        ),
+        Refused::Invalid(invalid) => {
+            let mut problem = Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "Something needs another look",
+                "Nothing was changed.",
+            );
+            for (field, complaint) in invalid.iter() {
+                problem = problem.point(format!("{field}: {complaint}"));
+                problem.fields.push((field.to_owned(), complaint.to_owned()));
+            }
+            problem
+        }
+        Refused::TooMany { retry_after_seconds } => {
+            return later(req, StatusCode::TOO_MANY_REQUESTS, *retry_after_seconds);
+        }
+        Refused::Busy { retry_after_seconds } => {
+            return later(req, StatusCode::SERVICE_UNAVAILABLE, *retry_after_seconds);
+        }
+        Refused::Failed(_) => return failed(req, refused),
+    };
+    answer_to(req, frame, problem)
+}
+
+/// The overview of the workspace that the request asked for.
+fn workspace_home(req: &HttpRequest) -> String {
+    match req.match_info().get("workspace").and_then(|slug| crate::domain::Slug::parse(slug).ok()) {
+        Some(slug) => format!("/w/{slug}"),
+        None => String::new(),
+    }
+}
+
+/// Nobody is signed in: the page *is* the way in, and leads back to where they wanted to go.
+fn signed_out(req: &HttpRequest) -> HttpResponse {
+    if json::is_asked(req) {
+        return json::unauthorized();
+    }
+    let Some(view) = view(req) else { return HttpResponse::Unauthorized().finish() };
+    let next = match *req.method() {
+        Method::GET => req.uri().path_and_query().map_or("/workspaces", |path| path.as_str()).to_owned(),
+        _ => workspace_home(req),
+    };
+    crate::web::problem::sign_in::page(&view, StatusCode::UNAUTHORIZED, &next)
+}
+
+fn later(req: &HttpRequest, status: StatusCode, seconds: i64) -> HttpResponse {
+    let wait =
+        if seconds < 90 { format!("{seconds} seconds") } else { format!("{} minutes", (seconds + 59) / 60) };
+    let (headline, sentence) = if status == StatusCode::TOO_MANY_REQUESTS {
+        ("Too many attempts", format!("Wait {wait}, then try again. Nothing was changed."))
+    } else {
+        ("Too busy right now", format!("Nothing was changed. Try again in {wait}."))
+    };
+    let mut response = answer(req, Problem::new(status, headline, sentence));
+    response.headers_mut().insert(header::RETRY_AFTER, seconds.max(1).into());
+    response
+}
+
+fn failed(req: &HttpRequest, refused: &Refused) -> HttpResponse {
+    tracing::error!(error = %refused, "the database failed");
+    if refused.is_unreachable() {
+        return later(req, StatusCode::SERVICE_UNAVAILABLE, 5);
+    }
+    let sentence = "It is our mistake, and it was written down. Nothing was changed. Try again in a moment.";
+    answer(req, Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "Something broke", sentence))
+}
+
+/// The page for input whose envelope is broken.
+pub(super) fn broken(req: &HttpRequest, broken: &Broken) -> HttpResponse {
+    let (status, headline, sentence) = broken.tell();
+    let mut problem = Problem::new(status, headline, sentence);
+    problem.fields = match broken {
+        Broken::Shape(field, complaint) => vec![(field.clone(), complaint.clone())],
+        Broken::Unknown(field) => vec![(field.clone(), "It is none that is taken here.".into())],
+        _ => Vec::new(),
+    };
+    let mut response = answer(req, problem);
+    if matches!(broken, Broken::TooLarge | Broken::TooSlow) {
+        // The rest of the body is not wanted any more.
+        response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+    }
+    response
+}
+
+/// The page for a request that another site caused.
+pub(super) fn cross_site(req: &HttpRequest) -> HttpResponse {
+    let sentence = "Another site sent this in your name, so nothing was changed.";
+    let mut problem = Problem::new(StatusCode::FORBIDDEN, "This did not come from our pages", sentence);
+    if let Some(app) = req.app_data::<web::Data<App>>() {
+        problem = problem.point(format!(
+            "If you did send it from our own page: this installation is meant to be reached at {}.",
+            app.settings.origin
+        ));
+    }
+    let mut response = answer(req, problem);
+    response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+    response
+}
+
+/// The body has no length. A form has one; without it there is no telling when a stalled one ends.
+pub(crate) fn length_required(req: &HttpRequest) -> HttpResponse {
+    let sentence = "Send it with a Content-Length. Nothing was changed.";
+    let problem = Problem::new(StatusCode::LENGTH_REQUIRED, "How long is it?", sentence);
+    let mut response = answer(req, problem);
+    response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+    response
+}
+
+/// What is asked for does not exist.
+pub(crate) async fn not_found(req: HttpRequest) -> HttpResponse {
+    answer(&req, absent())
+}
+
+/// The address is known, the method is not.
+pub(crate) fn method_not_allowed(req: &HttpRequest, allowed: &str) -> HttpResponse {
+    let sentence = format!("This address answers to {allowed} only. Nothing was changed.");
+    let mut response =
+        answer(req, Problem::new(StatusCode::METHOD_NOT_ALLOWED, "It does not work that way", sentence));
+    if let Ok(value) = header::HeaderValue::from_str(allowed) {
+        response.headers_mut().insert(header::ALLOW, value);
+    }
+    response
+}
+
+fn view(req: &HttpRequest) -> Option<View> {
+    req.app_data::<web::Data<App>>().map(|app| View::public(req, app.clone()))
+}
+
+fn answer(req: &HttpRequest, problem: Problem) -> HttpResponse {
+    answer_to(req, admitted(req), problem)
+}
+
+fn answer_to(req: &HttpRequest, frame: Frame, mut problem: Problem) -> HttpResponse {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if json::is_asked(req) {
+        let told = json::Told {
+            headline: &problem.headline,
+            sentence: &problem.sentence,
+            points: &problem.points,
+            fields: &problem.fields,
+            permissions: &problem.permissions,
+        };
+        return json::problem(status, &told);
+    }
+    problem.links.retain(|(to, _)| !to.is_empty());
+    let has_form = problem.switch || problem.resend;
+    match (req.app_data::<web::Data<App>>(), frame) {
+        (Some(app), Frame::Member(member)) => {
+            let view = View::of_actor(req, app.clone(), &member);
+            view.html_as(status, &Inside { chrome: view.chrome(""), problem })
+        }
+        (Some(app), Frame::Admin(admin)) => {
+            let view = View::of_admin(req, app.clone(), &admin);
+            view.html_as(status, &OfAccount { chrome: view.chrome(""), problem })
+        }
+        // A page with a form needs the token of its session; another needs no session at all.
+        (Some(app), Frame::Nobody) if has_form => {
+            let view = View::public(req, app.clone());
+            view.html_as(status, &Outside { chrome: view.chrome(""), problem })
+        }
+        _ => render(req, status, &Outside { chrome: Chrome::default(), problem }),
+    }
+}

@@ -1,0 +1,150 @@
+//! The pages of an account, for its admins: what it has, and its people.
+
+use crate::{
+    domain::{
+        Invalid, Name, Refused,
+        accounts::{self, AccountScope, Details, Look, Workspace},
+        activity::Entry,
+        base::{
+            account::{Account, Creation},
+            paging::Position,
+        },
+    },
+    web::{
+        checks,
+        checks::check,
+        chrome::{Chrome, Flash, View, hue, initials},
+        errors::Errors,
+        form::Form,
+        guard::{Answer, account::AccountAdmin},
+        list::{Neighbours, Query, listed},
+        routes::activity::list,
+        when::When,
+    },
+};
+use actix_web::http::StatusCode;
+use askama::Template;
+use serde::Deserialize;
+use uuid::Uuid;
+use validator::Validate;
+
+#[derive(Template)]
+#[template(path = "accounts/show.html")]
+struct Show {
+    chrome: Chrome,
+    /// `/a/{account}`
+    base: String,
+    account: Account,
+    created: When,
+    workspaces: Vec<(Workspace, When)>,
+    neighbours: Neighbours,
+    /// Names, with the admin's own first letter and colour.
+    admins: Vec<AdminRow>,
+    events: Vec<list::Row>,
+    form: DetailsForm,
+    errors: Errors,
+}
+
+struct AdminRow {
+    name: String,
+    initials: String,
+    hue: u8,
+    is_you: bool,
+}
+
+#[derive(Clone, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct PageQuery {
+    after: String,
+    before: String,
+}
+
+pub async fn show(cx: AccountAdmin<Query<PageQuery>>) -> Answer {
+    let (scope, view, Query(query)) = cx.into_parts();
+    let at = Position::parse(&query.after, &query.before).map(|at| ((), at));
+    let (look, status, errors) = listed(at, async |(), at| accounts::look(&scope, at).await).await?;
+    Ok(view.html_as(status, &draw(&view, &scope, look, None, errors)))
+}
+
+fn draw(view: &View, scope: &AccountScope, look: Look, typed: Option<DetailsForm>, errors: Errors) -> Show {
+    let (actor, now, base) = (scope.actor(), scope.now_ms(), view.at(""));
+    let account = actor.account.clone();
+    let admin = |(id, name): (Uuid, String)| AdminRow {
+        initials: initials(&name),
+        hue: hue(id),
+        is_you: id == actor.id(),
+        name,
+    };
+    let event = |entry: Entry| {
+        let is_of_workspace = entry.target_kind == "workspace";
+        let mut row = list::Row::new(entry, now);
+        // There is no page that lists what one person did to an account.
+        row.actor_id.clear();
+        // Of a workspace an admin sees no more than that it began or ended, and by whom.
+        if is_of_workspace {
+            row.from.clear();
+        }
+        row
+    };
+    Show {
+        chrome: view.chrome("account"),
+        created: When::new(account.created_at, now),
+        neighbours: Neighbours::new(&look.workspaces, &base, &[]),
+        workspaces: look
+            .workspaces
+            .rows
+            .into_iter()
+            .map(|w| (When::new(w.created_at, now), w))
+            .map(|(t, w)| (w, t))
+            .collect(),
+        admins: look.admins.into_iter().map(admin).collect(),
+        events: look.latest.into_iter().map(event).collect(),
+        form: typed.unwrap_or_else(|| DetailsForm {
+            name: account.name.clone(),
+            creation: account.creation.word().to_owned(),
+        }),
+        errors,
+        base,
+        account,
+    }
+}
+
+#[derive(Clone, Deserialize, Validate, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct DetailsForm {
+    #[validate(custom(function = "checks::name"))]
+    name: String,
+    /// `admins` or `people`.
+    creation: String,
+}
+
+impl DetailsForm {
+    fn read(&self) -> Result<Details, Refused> {
+        check(self)?;
+        let name = Name::parse(&self.name).map_err(|complaint| Invalid::field("name", complaint))?;
+        let creation = Creation::of(&self.creation);
+        Ok(Details {
+            name,
+            creation: creation.ok_or_else(|| Invalid::field("creation", "Choose one of the two."))?,
+        })
+    }
+}
+
+pub async fn update(cx: AccountAdmin<Form<DetailsForm>>) -> Answer {
+    let (scope, view, Form(form)) = cx.into_parts();
+    let again = scope.again();
+    let done = match form.read() {
+        Ok(details) => scope.write(async |s| accounts::update(s, &details).await).await,
+        Err(invalid) => Err(invalid),
+    };
+    match done {
+        Ok(true) => Ok(view.done(view.at(""), Flash::good("The account is saved."))),
+        Ok(false) => Ok(view.done(view.at(""), Flash::good("Nothing was to be changed."))),
+        Err(Refused::Invalid(invalid)) => {
+            let look = accounts::look(&again, &Position::First).await?;
+            let page = draw(&view, &again, look, Some(form), invalid.into());
+            Ok(view.html_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
+        }
+        Err(other) => Err(other),
+    }
+}

@@ -1,0 +1,185 @@
+use crate::{
+    domain::{
+        Invalid, Refused,
+        accounts::{self, AccountScope, Filter, Person},
+        base::{account::Account, paging::Position},
+        search_text,
+    },
+    web::{
+        checks,
+        checks::check,
+        chrome::{Chrome, Flash, View, hue, initials},
+        errors::Errors,
+        form::{Form, Nothing},
+        guard::{Answer, account::AccountAdmin},
+        list::{Neighbours, Query, listed},
+        path::Target,
+        when::When,
+        words::counted,
+    },
+};
+use askama::Template;
+use serde::Deserialize;
+use validator::Validate;
+
+#[derive(Template)]
+#[template(path = "accounts/people.html")]
+struct People {
+    chrome: Chrome,
+    /// `/a/{account}/people`
+    base: String,
+    query: PeopleQuery,
+    rows: Vec<Row>,
+    /// "12 people"
+    total: String,
+    neighbours: Neighbours,
+    errors: Errors,
+}
+
+struct Row {
+    person: Person,
+    initials: String,
+    hue: u8,
+    joined: When,
+}
+
+impl Row {
+    fn new(person: Person, now: i64) -> Self {
+        Self {
+            initials: initials(&person.name),
+            hue: hue(person.id),
+            joined: When::new(person.joined_at, now),
+            person,
+        }
+    }
+
+    fn may_leave(&self) -> bool {
+        self.person.workspaces == 0 && !self.person.is_last_admin
+    }
+}
+
+#[derive(Clone, Deserialize, Validate, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct PeopleQuery {
+    #[validate(custom(function = "checks::search"))]
+    q: String,
+    /// `admins`, or empty for everybody.
+    show: String,
+    after: String,
+    before: String,
+}
+
+impl PeopleQuery {
+    fn read(&self) -> Result<(Filter, Position), Refused> {
+        check(self)?;
+        if !["", "admins"].contains(&self.show.as_str()) {
+            return Err(Invalid::field("show", "Choose everybody or admins.").into());
+        }
+        let text = search_text(&self.q).map_err(|complaint| Invalid::field("q", complaint))?;
+        let filter = Filter { text, only_admins: !self.show.is_empty() };
+        Ok((filter, Position::parse(&self.after, &self.before)?))
+    }
+}
+
+pub async fn people(cx: AccountAdmin<Query<PeopleQuery>>) -> Answer {
+    let (scope, view, Query(query)) = cx.into_parts();
+    let list = async |filter: &Filter, at: &Position| accounts::people(&scope, filter, at).await;
+    let (found, status, errors) = listed(query.read(), list).await?;
+    // What was refused is shown in its field, and carried along by no link.
+    let links = if errors.any() { PeopleQuery::default() } else { query.clone() };
+    let (base, now) = (view.at("/people"), scope.now_ms());
+    let page = People {
+        chrome: view.chrome("people"),
+        neighbours: Neighbours::new(&found.page, &base, &[("q", &links.q), ("show", &links.show)]),
+        total: match found.total {
+            Some(total) => counted(total, "person", "people"),
+            None => "More than one page of people".to_owned(),
+        },
+        rows: found.page.rows.into_iter().map(|person| Row::new(person, now)).collect(),
+        errors,
+        base,
+        query,
+    };
+    Ok(view.html_as(status, &page))
+}
+
+#[derive(Template)]
+#[template(path = "accounts/confirm.html")]
+struct Confirm {
+    chrome: Chrome,
+    /// `/a/{account}/people`
+    base: String,
+    account: Account,
+    row: Row,
+    /// `admin` or `removal`: the noun of the form's address.
+    what: &'static str,
+}
+
+/// Asks an admin who is to be none any more, or whether they mean themselves.
+pub async fn stepping_down(cx: AccountAdmin<Target>) -> Answer {
+    let (scope, view, Target(id)) = cx.into_parts();
+    let person = accounts::stepping_down(&scope, id).await?;
+    Ok(view.html(&confirm(&view, &scope, person, "admin")))
+}
+
+pub async fn removal(cx: AccountAdmin<Target>) -> Answer {
+    let (scope, view, Target(id)) = cx.into_parts();
+    let person = accounts::leaving(&scope, id).await?;
+    Ok(view.html(&confirm(&view, &scope, person, "removal")))
+}
+
+fn confirm(view: &View, scope: &AccountScope, person: Person, what: &'static str) -> Confirm {
+    Confirm {
+        chrome: view.chrome("people"),
+        base: view.at("/people"),
+        account: scope.actor().account.clone(),
+        row: Row::new(person, scope.now_ms()),
+        what,
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Appointment {
+    /// `yes` or `no`.
+    admin: String,
+}
+
+pub async fn appoint(cx: AccountAdmin<(Target, Form<Appointment>)>) -> Answer {
+    let (scope, view, (Target(id), Form(form))) = cx.into_parts();
+    let is_admin = match form.admin.as_str() {
+        "yes" => true,
+        "no" => false,
+        _ => return Err(Invalid::field("admin", "Say yes or no.").into()),
+    };
+    let account = scope.actor().account.name.clone();
+    let done = scope.write(async |s| accounts::appoint(s, id, is_admin).await).await?;
+    if done.is_you && !is_admin {
+        let flash = Flash::good(format!("You are no admin of {account} any more, and still belong to it."));
+        return Ok(view.done("/workspaces", flash));
+    }
+    let text = match (done.is_change, is_admin) {
+        (false, true) => format!("{} is an admin already.", done.name),
+        (false, false) => format!("{} is no admin anyway.", done.name),
+        (true, true) => format!("{} is an admin of the account now.", done.name),
+        (true, false) => format!("{} is no admin any more, and still belongs to the account.", done.name),
+    };
+    let mut flash = Flash::good(text);
+    if done.is_change {
+        let back = if is_admin { "no" } else { "yes" };
+        let action = view.at(&format!("/people/{id}/admin"));
+        flash = flash.with_undo(action, vec![("admin".to_owned(), back.to_owned())]);
+    }
+    Ok(view.done(view.at("/people"), flash))
+}
+
+pub async fn remove(cx: AccountAdmin<(Target, Form<Nothing>)>) -> Answer {
+    let (scope, view, (Target(id), _)) = cx.into_parts();
+    let account = scope.actor().account.name.clone();
+    let gone = scope.write(async |s| accounts::remove(s, id).await).await?;
+    if gone.is_you {
+        return Ok(view.done("/workspaces", Flash::good(format!("You no longer belong to {account}."))));
+    }
+    let flash = Flash::good(format!("{} no longer belongs to the account.", gone.name));
+    Ok(view.done(view.at("/people"), flash))
+}

@@ -1,0 +1,145 @@
+//! What happened in a workspace.
+
+use crate::{
+    domain::{
+        Event, Invalid,
+        activity::{self, Entry, Filter},
+        base::paging::Position,
+    },
+    policy::perm,
+    web::{
+        api::{
+            body::{PageBody, Query},
+            call::Said,
+            input,
+            reply::Found,
+            spec,
+        },
+        guard::key::Called,
+    },
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+/// An audit event.
+#[derive(Serialize, ToSchema)]
+pub struct EventBody {
+    id: Uuid,
+    /// Milliseconds since 1970.
+    at: i64,
+    kind: String,
+    outcome: Outcome,
+    actor: ActorBody,
+    target: TargetBody,
+    /// `browser`, `api` or `command`.
+    via: String,
+    /// The network address that it came from.
+    address: String,
+    user_agent: String,
+    /// What there is to say of an event of this kind, such as before and after.
+    details: Value,
+}
+
+/// Who did it.
+#[derive(Serialize, ToSchema)]
+pub struct ActorBody {
+    id: Option<Uuid>,
+    name: String,
+}
+
+/// To whom or what.
+#[derive(Serialize, ToSchema)]
+pub struct TargetBody {
+    kind: String,
+    id: Option<Uuid>,
+    name: String,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = AuditOutcome)]
+pub enum Outcome {
+    Done,
+    Refused,
+}
+
+impl From<Entry> for EventBody {
+    fn from(entry: Entry) -> Self {
+        Self {
+            id: entry.id,
+            at: entry.at,
+            kind: entry.kind,
+            outcome: if entry.is_refusal { Outcome::Refused } else { Outcome::Done },
+            actor: ActorBody { id: entry.actor_id, name: entry.actor },
+            target: TargetBody { kind: entry.target_kind, id: entry.target_id, name: entry.target },
+            via: entry.via,
+            address: entry.address,
+            user_agent: entry.user_agent,
+            details: entry.event.map_or(Value::Null, details),
+        }
+    }
+}
+
+/// The event without the name of its kind around it.
+fn details(event: Event) -> Value {
+    match serde_json::to_value(event) {
+        Ok(Value::Object(outer)) => outer.into_iter().next().map_or(Value::Null, |(_, inner)| inner),
+        _ => Value::Null,
+    }
+}
+
+/// Which events to list.
+#[derive(Deserialize, IntoParams, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Asked {
+    #[param(schema_with = spec::event_kind)]
+    kind: String,
+    #[param(inline)]
+    outcome: Option<Outcome>,
+    /// Part of the name of who did it or to whom.
+    #[param(schema_with = spec::search)]
+    q: String,
+    /// The user or key who did it.
+    actor: Option<Uuid>,
+    /// What it was done to.
+    target: Option<Uuid>,
+    /// From this moment on.
+    #[param(schema_with = spec::moment)]
+    from: Option<i64>,
+    /// Before this moment.
+    #[param(schema_with = spec::moment)]
+    until: Option<i64>,
+    /// `next` of the page before.
+    #[param(schema_with = spec::cursor)]
+    after: String,
+}
+
+pub async fn index(cx: Called<perm::ReadAudit, Query<Asked>>) -> Said<Found<PageBody<EventBody>>> {
+    let asked = cx.input.0;
+    if !asked.kind.is_empty() && Event::KINDS.iter().all(|(kind, _)| *kind != asked.kind) {
+        return Err(Invalid::field("kind", "There is no such kind of event.").into());
+    }
+    for (field, moment) in [("from", asked.from), ("until", asked.until)] {
+        if moment.is_some_and(|moment| !(0..=spec::LAST_MOMENT).contains(&moment)) {
+            return Err(Invalid::field(field, "Give it in milliseconds since 1970.").into());
+        }
+    }
+    let outcome = match asked.outcome {
+        None => "",
+        Some(Outcome::Done) => "done",
+        Some(Outcome::Refused) => "refused",
+    };
+    let filter = Filter {
+        kind: asked.kind,
+        outcome: outcome.to_owned(),
+        text: input::search(&asked.q)?,
+        actor: asked.actor,
+        target: asked.target,
+        from: asked.from,
+        until: asked.until,
+    };
+    let at = Position::parse(&asked.after, "")?;
+    Ok(Found(activity::list(&cx.scope, &filter, &at).await?.page.into()))
+}

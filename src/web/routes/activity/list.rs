@@ -1,0 +1,202 @@
+//! What happened in a workspace.
+
+use crate::{
+    clock::DAY,
+    domain::{
+        Event, Invalid, Refused,
+        activity::{self, Entry, Filter},
+        base::paging::Position,
+        search_text, undo,
+    },
+    policy::{Holdings, Permission, perm},
+    web::{
+        checks,
+        checks::{check, date},
+        chrome::{Chrome, hue, initials},
+        errors::Errors,
+        guard::{Answer, Authorized},
+        list::{Neighbours, Query, listed},
+        routes::{activity::sentence::Told, me::browser},
+        when::{When, day},
+    },
+};
+use askama::Template;
+use serde::Deserialize;
+
+use uuid::Uuid;
+use validator::Validate;
+
+#[derive(Template)]
+#[template(path = "activity/index.html")]
+pub(super) struct Index {
+    pub chrome: Chrome,
+    /// `/w/{slug}/activity`
+    pub base: String,
+    pub query: ListQuery,
+    pub is_filtered: bool,
+    pub kinds: &'static [(&'static str, &'static str)],
+    pub rows: Vec<Row>,
+    pub neighbours: Neighbours,
+    /// How many events were searched for a text, such as "20,000", where older ones were not.
+    pub searched: Option<String>,
+    pub errors: Errors,
+}
+
+/// One event, told.
+pub(in crate::web) struct Row {
+    pub initials: String,
+    pub hue: u8,
+    /// An API key did it.
+    pub is_by_key: bool,
+    pub actor: String,
+    pub actor_id: String,
+    /// Such as "changed the roles of".
+    pub verb: String,
+    pub target: String,
+    pub before: Vec<String>,
+    pub after: Vec<String>,
+    /// A last half-sentence, after a comma; may be empty.
+    pub detail: String,
+    /// The end of the sentence itself; may be empty.
+    pub rest: String,
+    pub is_refusal: bool,
+    pub when: When,
+    pub day: String,
+    /// The row is the first of its day on this page.
+    pub starts_day: bool,
+    pub from: String,
+    /// What was asked for, where it was refused: method and pattern.
+    pub route: String,
+    /// The event's id, where the viewer may take back what it tells of; empty otherwise.
+    pub undo: String,
+    id: Uuid,
+    undoing_needs: Option<Permission>,
+}
+
+impl Row {
+    pub(in crate::web) fn new(entry: Entry, now: i64) -> Self {
+        let told = Told::of(&entry);
+        let undoing_needs = undo::needs(&entry);
+        let actor_id = entry.actor_id.map(|id| id.to_string()).unwrap_or_default();
+        Self {
+            initials: initials(&entry.actor),
+            hue: hue(entry.actor_id.unwrap_or(entry.id)),
+            is_by_key: entry.via == "api",
+            actor: entry.actor,
+            actor_id,
+            verb: told.verb,
+            target: told.target,
+            before: told.before,
+            after: told.after,
+            detail: told.detail,
+            rest: told.rest,
+            route: told.route,
+            is_refusal: entry.is_refusal,
+            when: When::new(entry.at, now),
+            day: day(entry.at),
+            starts_day: false,
+            from: match entry.via.as_str() {
+                "command" => "From the command line".to_owned(),
+                "api" => format!("By API key · {}", entry.address),
+                _ => format!("{} · {}", browser(&entry.user_agent), entry.address),
+            },
+            undo: String::new(),
+            id: entry.id,
+            undoing_needs,
+        }
+    }
+
+    /// With the way to take it back, for who may.
+    pub(super) fn for_viewer(self, viewer: &Holdings) -> Self {
+        let may = self.undoing_needs.is_some_and(|permission| viewer.has(permission));
+        Self { undo: if may { self.id.to_string() } else { String::new() }, ..self }
+    }
+}
+
+#[derive(Clone, Deserialize, Validate, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListQuery {
+    #[validate(custom(function = "checks::search"))]
+    q: String,
+    kind: String,
+    outcome: String,
+    actor: String,
+    target: String,
+    from: String,
+    until: String,
+    after: String,
+    before: String,
+}
+
+impl ListQuery {
+    fn read(&self) -> Result<(Filter, Position), Refused> {
+        check(self)?;
+        let known = |value: &str| Event::KINDS.iter().any(|(kind, _)| *kind == value);
+        if !self.kind.is_empty() && !known(&self.kind) {
+            return Err(Invalid::field("kind", "Choose one of the listed kinds.").into());
+        }
+        if !["", "done", "refused"].contains(&self.outcome.as_str()) {
+            return Err(Invalid::field("outcome", "Choose done or refused.").into());
+        }
+        let filter = Filter {
+            kind: self.kind.clone(),
+            outcome: self.outcome.clone(),
+            text: search_text(&self.q).map_err(|complaint| Invalid::field("q", complaint))?,
+            actor: id("actor", &self.actor)?,
+            target: id("target", &self.target)?,
+            from: date("from", &self.from)?,
+            until: date("until", &self.until)?.map(|midnight| midnight + DAY),
+        };
+        Ok((filter, Position::parse(&self.after, &self.before)?))
+    }
+
+    fn filters(&self) -> [(&'static str, &str); 7] {
+        [
+            ("q", &self.q),
+            ("kind", &self.kind),
+            ("outcome", &self.outcome),
+            ("actor", &self.actor),
+            ("target", &self.target),
+            ("from", &self.from),
+            ("until", &self.until),
+        ]
+    }
+}
+
+pub(in crate::web) fn id(field: &str, text: &str) -> Result<Option<Uuid>, Refused> {
+    match text {
+        "" => Ok(None),
+        text => Uuid::try_parse(text)
+            .map(Some)
+            .map_err(|_| Invalid::field(field, "Follow a link of this page to choose one.").into()),
+    }
+}
+
+pub async fn index(cx: Authorized<perm::ReadAudit, Query<ListQuery>>) -> Answer {
+    let (scope, view, Query(query)) = cx.into_parts();
+    let list = async |filter: &Filter, at: &Position| activity::list(&scope, filter, at).await;
+    let (activity::Listing { page, goes_on }, status, errors) = listed(query.read(), list).await?;
+    // What was refused is shown in its field, and carried along by no link.
+    let links = if errors.any() { ListQuery::default() } else { query.clone() };
+    let base = view.at("/activity");
+    let neighbours = Neighbours::new(&page, &base, &links.filters());
+    let row = |entry| Row::new(entry, scope.now_ms()).for_viewer(&scope.actor().holdings);
+    let mut rows: Vec<Row> = page.rows.into_iter().map(row).collect();
+    let mut current = String::new();
+    for row in &mut rows {
+        row.starts_day = row.day != current;
+        current.clone_from(&row.day);
+    }
+    let page = Index {
+        chrome: view.chrome("activity"),
+        is_filtered: query.filters().iter().any(|(_, value)| !value.is_empty()),
+        kinds: Event::KINDS,
+        rows,
+        neighbours,
+        searched: goes_on.then(|| format!("{},{:03}", activity::STRETCH / 1_000, activity::STRETCH % 1_000)),
+        errors,
+        base,
+        query,
+    };
+    Ok(view.html_as(status, &page))
+}

@@ -1,0 +1,6 @@
+pub mod api;
+pub mod list;
+#[cfg(feature = "bench")]
+pub mod sample;
+pub mod sentence;
+pub mod undo;

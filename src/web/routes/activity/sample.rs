@@ -1,0 +1,60 @@
+//! A page of events for `cargo bench`.
+
+use crate::{
+    domain::{Event, RoleIds, activity::Entry},
+    policy::Holdings,
+    web::{
+        errors::Errors,
+        list::Neighbours,
+        routes::activity::list::{Index, ListQuery, Row},
+        samples::frame::{ROWS, chrome},
+    },
+};
+use askama::Template;
+use uuid::Uuid;
+
+pub fn activity() -> impl Template {
+    let base = "/w/sample/activity".to_owned();
+    Index {
+        chrome: chrome("activity"),
+        errors: Errors::default(),
+        query: ListQuery::default(),
+        is_filtered: false,
+        kinds: Event::KINDS,
+        rows: (0..ROWS)
+            .map(|number| Row::new(entry(number), 1_800_000_000_000).for_viewer(&Holdings::of(true, [])))
+            .collect(),
+        neighbours: Neighbours {
+            first: String::new(),
+            previous: String::new(),
+            next: format!("{base}?after=00"),
+            last: format!("{base}?before=end"),
+        },
+        searched: None,
+        base,
+    }
+}
+
+fn entry(number: u8) -> Entry {
+    let id = Uuid::from_u128(number.into());
+    Entry {
+        beside: 0,
+        id,
+        at: 1_800_000_000_000 - i64::from(number) * 3_600_000,
+        kind: "member.roles-changed".into(),
+        is_refusal: false,
+        actor_id: Some(id),
+        actor: "Sample Owner".into(),
+        target_kind: "member".into(),
+        target_id: Some(id),
+        target: format!("Member {number} of Sample"),
+        via: "browser".into(),
+        address: "192.0.2.1".into(),
+        user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".into(),
+        event: Some(Event::MemberRolesChanged {
+            before: vec!["Viewer".into()],
+            after: vec!["Editor".into()],
+            ids: RoleIds::default(),
+        }),
+    }
+}

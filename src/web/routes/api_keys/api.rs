@@ -1,0 +1,324 @@
+//! API keys: those of a workspace, the one that asks, and the check of one that somebody was shown.
+
+use crate::{
+    domain::{
+        Invalid, Purpose, Refused, Token,
+        api_keys::{self, Filter, Listed, Made, Verified, Waiting, Wanted},
+        base::paging::Position,
+        enforce::write::WriteScope,
+    },
+    policy::{BuiltIn, perm},
+    web::{
+        api::{
+            body::{Json, PageBody, Query},
+            call::Said,
+            input::{self, IfMatch},
+            reply::{Created, Done, Found, Secret, Tagged},
+            spec,
+        },
+        guard::{
+            Public,
+            key::{Called, Keyed},
+        },
+        path::Target,
+        routes::members::api::Status,
+    },
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+/// The secret to look at.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Shown {
+    api_key: String,
+}
+
+/// What a key is, in the words of the `usso` client: `sub` is the key, `tenant_id` its account.
+#[derive(Serialize, ToSchema)]
+pub struct Claims {
+    sub: String,
+    /// `access`.
+    token_type: &'static str,
+    tenant_id: Uuid,
+    workspace_id: Option<Uuid>,
+    roles: Vec<String>,
+    scopes: Vec<String>,
+    /// Seconds since 1970, as in a JWT.
+    iat: i64,
+    exp: Option<i64>,
+    name: String,
+}
+
+impl From<Verified> for Claims {
+    fn from(verified: Verified) -> Self {
+        let (workspace_id, roles, scopes) = match verified.home {
+            Some(home) => (Some(home.workspace_id), home.roles, home.scopes),
+            None => (None, Vec::new(), Vec::new()),
+        };
+        Self {
+            sub: format!("api_key:{}", verified.key.id),
+            token_type: "access",
+            tenant_id: verified.key.account_id,
+            workspace_id,
+            roles,
+            scopes,
+            iat: verified.created_at / 1_000,
+            exp: verified.expires_at.map(|at| at / 1_000),
+            name: verified.key.name,
+        }
+    }
+}
+
+pub async fn verify(cx: Public<Json<Shown>>) -> Said<Found<Claims>> {
+    let secret = Token::parse(Purpose::ApiKey, cx.input.0.api_key.trim()).ok_or(Refused::SignedOut)?;
+    let verified = api_keys::verify(&cx.view.app.db, &secret).await?;
+    Ok(Found(Claims::from(verified)))
+}
+
+/// The key that asks.
+#[derive(Serialize, ToSchema)]
+pub struct OwnKey {
+    id: Uuid,
+    name: String,
+    account_id: Uuid,
+    is_account_admin: bool,
+}
+
+pub async fn own(cx: Keyed) -> Said<Found<OwnKey>> {
+    let key = cx.key;
+    let (id, name, account_id, is_account_admin) = (key.id, key.name, key.account_id, key.is_admin);
+    Ok(Found(OwnKey { id, name, account_id, is_account_admin }))
+}
+
+/// A key that is a member of a workspace. Its secret is never among what is told.
+#[derive(Serialize, ToSchema)]
+pub struct KeyBody {
+    id: Uuid,
+    /// The membership's id.
+    member_id: Uuid,
+    name: String,
+    /// The last characters of its newest secret.
+    hint: String,
+    status: Status,
+    is_expired: bool,
+    /// For good, and everywhere.
+    is_revoked: bool,
+    /// It may create workspaces in the account.
+    is_account_admin: bool,
+    /// Slugs of its roles.
+    roles: Vec<String>,
+    /// Who answers for it.
+    maker: String,
+    /// They are no active member of the workspace any more.
+    maker_left: bool,
+    /// A request of it that names no workspace means this one.
+    is_home: bool,
+    /// Milliseconds since 1970.
+    created_at: i64,
+    expires_at: Option<i64>,
+    last_used_at: Option<i64>,
+    /// Until when the secret before holds, while one takes the other's place.
+    overlap_ends_at: Option<i64>,
+}
+
+impl From<Listed> for KeyBody {
+    fn from(key: Listed) -> Self {
+        Self {
+            id: key.id,
+            member_id: key.member_id,
+            name: key.name,
+            hint: key.hint,
+            status: Status::of(key.is_active && !key.is_revoked),
+            is_expired: key.is_expired,
+            is_revoked: key.is_revoked,
+            is_account_admin: key.is_admin,
+            roles: key.roles.into_iter().map(|role| role.slug).collect(),
+            maker: key.maker,
+            maker_left: key.maker_left,
+            is_home: key.is_home,
+            created_at: key.created_at,
+            expires_at: key.expires_at,
+            last_used_at: key.last_used_at,
+            overlap_ends_at: key.overlap_ends_at,
+        }
+    }
+}
+
+/// Which keys to list.
+#[derive(Deserialize, IntoParams, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Asked {
+    /// Part of a name.
+    #[param(schema_with = spec::search)]
+    q: String,
+    /// `next` of the page before.
+    #[param(schema_with = spec::cursor)]
+    after: String,
+}
+
+pub async fn index(cx: Called<perm::ReadApiKeys, Query<Asked>>) -> Said<Found<PageBody<KeyBody>>> {
+    let asked = cx.input.0;
+    let filter = Filter { text: input::search(&asked.q)? };
+    let at = Position::parse(&asked.after, "")?;
+    Ok(Found(api_keys::list(&cx.scope, &filter, &at).await?.page.into()))
+}
+
+pub async fn show(cx: Called<perm::ReadApiKeys, Target>) -> Said<Tagged<KeyBody>> {
+    let key = api_keys::look(&cx.scope, cx.input.0).await?;
+    Ok(Tagged { version: api_keys::version(key.id, &key.name, &key.roles), body: key.into() })
+}
+
+/// A key of the account that is no member of the workspace yet.
+#[derive(Serialize, ToSchema)]
+pub struct WaitingKey {
+    id: Uuid,
+    name: String,
+}
+
+impl From<Waiting> for WaitingKey {
+    fn from(key: Waiting) -> Self {
+        Self { id: key.id, name: key.name }
+    }
+}
+
+pub async fn waiting(cx: Called<perm::ManageApiKeys>) -> Said<Found<PageBody<WaitingKey>>> {
+    Ok(Found(PageBody::whole(api_keys::waiting(&cx.scope).await?)))
+}
+
+/// A key to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewKey {
+    #[schema(schema_with = spec::name)]
+    name: String,
+    /// Slugs of its roles in the workspace, which becomes its home.
+    #[schema(schema_with = spec::maybe_roles)]
+    roles: Option<Vec<String>>,
+    /// Milliseconds since 1970. If it is left out: never, or when the key that asks does.
+    #[schema(schema_with = spec::maybe_moment)]
+    expires_at: Option<i64>,
+    /// It may create workspaces in the account; for who administers it.
+    #[serde(default)]
+    is_account_admin: bool,
+}
+
+/// The role that a key gets if nobody says which.
+fn viewer() -> Vec<String> {
+    vec![BuiltIn::Viewer.slug().to_owned()]
+}
+
+/// A key with its secret, which is told this once.
+#[derive(Serialize, ToSchema)]
+pub struct KeyMade {
+    id: Uuid,
+    name: String,
+    api_key: String,
+    /// Until when the secret before holds.
+    overlap_ends_at: Option<i64>,
+}
+
+impl From<Made> for KeyMade {
+    fn from(made: Made) -> Self {
+        Self {
+            id: made.id,
+            name: made.name,
+            api_key: made.secret.expose().to_owned(),
+            overlap_ends_at: made.overlap_ends_at,
+        }
+    }
+}
+
+pub async fn create(cx: Called<perm::ManageApiKeys, Json<NewKey>>) -> Said<Secret<Created<KeyMade>>> {
+    let Json(new) = cx.input;
+    if new.expires_at.is_some_and(|at| !(0..=spec::LAST_MOMENT).contains(&at)) {
+        return Err(Invalid::field("expires_at", "Give it in milliseconds since 1970.").into());
+    }
+    let wanted = Wanted {
+        name: input::name(&new.name)?,
+        roles: new.roles.unwrap_or_else(viewer),
+        expires_at: new.expires_at,
+        is_admin: new.is_account_admin,
+    };
+    let made = cx.scope.write(async |s| api_keys::create(s, &wanted).await).await?;
+    Ok(Secret(Created(made.into())))
+}
+
+/// What a key is to be called.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyChange {
+    #[schema(schema_with = spec::name)]
+    name: String,
+}
+
+/// A key that was renamed or added.
+#[derive(Serialize, ToSchema)]
+pub struct KeyChanged {
+    id: Uuid,
+    name: String,
+}
+
+pub async fn update(
+    cx: Called<perm::ManageApiKeys, (Target, IfMatch, Json<KeyChange>)>,
+) -> Said<Tagged<KeyChanged>> {
+    let (Target(id), seen, Json(change)) = cx.input;
+    let name = input::name(&change.name)?;
+    let mut version = String::new();
+    let change = async |s: &mut WriteScope<perm::ManageApiKeys>| {
+        seen.check(&api_keys::version_under_lock(s, id).await?)?;
+        let renamed = api_keys::rename(s, id, &name).await?;
+        version = api_keys::version_under_lock(s, id).await?;
+        Ok::<_, Refused>(renamed)
+    };
+    let name = cx.scope.write(change).await?;
+    Ok(Tagged { version, body: KeyChanged { id, name } })
+}
+
+/// How a key gets another secret.
+#[derive(Deserialize, ToSchema, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeyRotation {
+    /// How long the old secret goes on, in seconds: seven days at most. It ends now, if this is left out.
+    #[schema(schema_with = spec::maybe_overlap)]
+    overlap_seconds: Option<i64>,
+}
+
+pub async fn rotate(
+    cx: Called<perm::ManageApiKeys, (Target, Json<KeyRotation>)>,
+) -> Said<Secret<Found<KeyMade>>> {
+    let (Target(id), Json(rotation)) = cx.input;
+    let overlap = rotation.overlap_seconds.unwrap_or(0).saturating_mul(1_000);
+    let made = cx.scope.write(async |s| api_keys::rotate(s, id, overlap).await).await?;
+    Ok(Secret(Found(made.into())))
+}
+
+pub async fn revoke(cx: Called<perm::ManageApiKeys, (Target, IfMatch)>) -> Said<Done> {
+    let (Target(id), seen) = cx.input;
+    let change = async |s: &mut WriteScope<perm::ManageApiKeys>| {
+        seen.check(&api_keys::version_under_lock(s, id).await?)?;
+        api_keys::revoke(s, id).await
+    };
+    cx.scope.write(change).await?;
+    Ok(Done)
+}
+
+/// The roles of a key that becomes a member of a workspace.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyAddition {
+    #[schema(schema_with = spec::maybe_roles)]
+    roles: Option<Vec<String>>,
+}
+
+pub async fn add(cx: Called<perm::ManageApiKeys, (Target, Json<KeyAddition>)>) -> Said<Created<KeyChanged>> {
+    let (Target(id), Json(addition)) = cx.input;
+    let roles = addition.roles.unwrap_or_else(viewer);
+    let name = match cx.scope.write(async |s| api_keys::add(s, id, &roles).await).await {
+        // A form chooses it from a list; here it stands in the address.
+        Err(Refused::Invalid(invalid)) if invalid.of("key").is_some() => return Err(Refused::Hidden),
+        done => done?,
+    };
+    Ok(Created(KeyChanged { id, name }))
+}

@@ -1,0 +1,4 @@
+pub mod evaluation;
+pub mod parse;
+pub mod schema;
+pub mod search;

@@ -1,0 +1,209 @@
+//! Invitations of a workspace.
+
+use crate::{
+    domain::{
+        Invalid, Selection,
+        base::paging::Position,
+        invitations::{self, Batch, Filter, Listed, MOST_AT_ONCE, Outcome, Sent},
+    },
+    policy::perm,
+    web::{
+        api::{
+            body::{Json, PageBody, Query},
+            call::Said,
+            input::{self, Empty},
+            reply::{Done, Found, Secret},
+            spec,
+        },
+        guard::key::Called,
+        path::Target,
+    },
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+/// An invitation, in whatever state.
+#[derive(Serialize, ToSchema)]
+pub struct InvitationBody {
+    id: Uuid,
+    email: String,
+    /// The name of who sent it last.
+    inviter: String,
+    status: State,
+    /// Slugs of the roles that it offers.
+    roles: Vec<String>,
+    /// Milliseconds since 1970.
+    created_at: i64,
+    sent_at: i64,
+    expires_at: i64,
+    ended_at: Option<i64>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = InvitationState)]
+pub enum State {
+    Pending,
+    Accepted,
+    Declined,
+    Cancelled,
+    Expired,
+}
+
+impl State {
+    const ALL: [Self; 5] = [Self::Pending, Self::Accepted, Self::Declined, Self::Cancelled, Self::Expired];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Accepted => "accepted",
+            Self::Declined => "declined",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+impl From<Listed> for InvitationBody {
+    fn from(listed: Listed) -> Self {
+        let state = State::ALL.into_iter().find(|state| state.word() == listed.status);
+        Self {
+            id: listed.id,
+            email: listed.email,
+            inviter: listed.inviter,
+            status: state.unwrap_or(State::Expired),
+            roles: listed.role_slugs,
+            created_at: listed.created_at,
+            sent_at: listed.sent_at,
+            expires_at: listed.expires_at,
+            ended_at: listed.ended_at,
+        }
+    }
+}
+
+/// Which invitations to list.
+#[derive(Deserialize, IntoParams, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Asked {
+    /// Part of an address.
+    #[param(schema_with = spec::search)]
+    q: String,
+    #[param(inline)]
+    status: Option<State>,
+    /// `next` of the page before.
+    #[param(schema_with = spec::cursor)]
+    after: String,
+}
+
+pub async fn index(cx: Called<perm::ReadInvitations, Query<Asked>>) -> Said<Found<PageBody<InvitationBody>>> {
+    let asked = cx.input.0;
+    let status = asked.status.map(|status| status.word().to_owned()).unwrap_or_default();
+    let filter = Filter { text: input::search(&asked.q)?, status };
+    let at = Position::parse(&asked.after, "")?;
+    Ok(Found(invitations::list(&cx.scope, &filter, &at).await?.page.into()))
+}
+
+pub async fn show(cx: Called<perm::ReadInvitations, Target>) -> Said<Found<InvitationBody>> {
+    let one = Selection::of("invitation", &[cx.input.0])?;
+    let found = invitations::review(&cx.scope, &one).await?.into_iter().next();
+    Ok(Found(found.ok_or(crate::domain::Refused::Hidden)?.into()))
+}
+
+/// Addresses to be invited.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewInvitations {
+    #[schema(schema_with = spec::emails)]
+    emails: Vec<String>,
+    /// Slugs. Viewer, if they are left out.
+    #[schema(schema_with = spec::maybe_roles)]
+    roles: Option<Vec<String>>,
+    #[schema(schema_with = spec::maybe_message)]
+    message: Option<String>,
+}
+
+/// What became of each address, in their order.
+#[derive(Serialize, ToSchema)]
+pub struct InvitationResults {
+    results: Vec<SentBody>,
+}
+
+/// What became of one address.
+#[derive(Serialize, ToSchema)]
+pub struct SentBody {
+    email: String,
+    outcome: OutcomeWord,
+    /// Told this once. It invites whoever has it, as the one in the mail does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = InvitationOutcome)]
+pub enum OutcomeWord {
+    Sent,
+    AlreadyMember,
+    AlreadyInvited,
+    NotValid,
+    NotPending,
+}
+
+impl From<Sent> for SentBody {
+    fn from(sent: Sent) -> Self {
+        let (outcome, link) = match sent.outcome {
+            Outcome::Sent { link } => (OutcomeWord::Sent, Some(link)),
+            Outcome::AlreadyMember => (OutcomeWord::AlreadyMember, None),
+            Outcome::AlreadyInvited => (OutcomeWord::AlreadyInvited, None),
+            Outcome::NotValid => (OutcomeWord::NotValid, None),
+            Outcome::NotPending => (OutcomeWord::NotPending, None),
+        };
+        Self { email: sent.email, outcome, link }
+    }
+}
+
+/// One address an entry: what a page would split, a program has split already.
+fn addresses(emails: &[String]) -> Result<String, Invalid> {
+    let fits = |email: &String| {
+        email.chars().count() <= 254
+            && email
+                .split_once('@')
+                .is_some_and(|(local, host)| !local.is_empty() && !host.is_empty() && !host.contains('@'))
+            && !email.contains(|c: char| c.is_whitespace() || ",;<>\"".contains(c))
+    };
+    if emails.len() > MOST_AT_ONCE {
+        return Err(Invalid::field("emails", format!("Send at most {MOST_AT_ONCE} addresses at a time.")));
+    }
+    match emails.iter().find(|email| !fits(email)) {
+        None => Ok(emails.join("\n")),
+        Some(email) => {
+            let email: String = email.chars().filter(|c| !c.is_control()).take(60).collect();
+            Err(Invalid::field("emails", format!("“{email}” is not one address such as name@example.com.")))
+        }
+    }
+}
+
+pub async fn send(
+    cx: Called<perm::InviteMembers, Json<NewInvitations>>,
+) -> Said<Secret<Found<InvitationResults>>> {
+    let Json(new) = cx.input;
+    let message = input::message(new.message.as_deref().unwrap_or_default())?;
+    if new.roles.as_ref().is_some_and(Vec::is_empty) {
+        return Err(Invalid::field("roles", "Choose at least one role.").into());
+    }
+    let batch = Batch { emails: addresses(&new.emails)?, roles: new.roles.unwrap_or_default(), message };
+    let results = invitations::send(cx.scope, batch).await?;
+    Ok(Secret(Found(InvitationResults { results: results.into_iter().map(SentBody::from).collect() })))
+}
+
+pub async fn resend(cx: Called<perm::InviteMembers, (Target, Empty)>) -> Said<Secret<Found<SentBody>>> {
+    let (Target(id), _) = cx.input;
+    Ok(Secret(Found(invitations::resend(cx.scope, id).await?.into())))
+}
+
+pub async fn cancel(cx: Called<perm::CancelInvitations, Target>) -> Said<Done> {
+    let Target(id) = cx.input;
+    cx.scope.write(async |s| invitations::cancel(s, id).await).await?;
+    Ok(Done)
+}

@@ -1,0 +1,266 @@
+//! The invitations of a workspace.
+
+use crate::{
+    domain::{
+        Invalid, Message, Refused,
+        base::{paging::Position, role::Assignable},
+        invitations::{self, Batch, Filter, Listed, Outcome, Sent},
+        roles, search_text,
+    },
+    policy::{BuiltIn, Permission, perm},
+    web::{
+        checks,
+        checks::check,
+        chrome::{Chrome, Flash},
+        errors::Errors,
+        form::{Again, Form, Nothing},
+        guard::{Answer, Authorized},
+        list::{Neighbours, Query, listed},
+        path::Target,
+        selection::{self, Shown},
+        when::When,
+        words::counted,
+    },
+};
+use askama::Template;
+use serde::Deserialize;
+use uuid::Uuid;
+use validator::Validate;
+
+#[derive(Template)]
+#[template(path = "invitations/index.html")]
+struct Index {
+    chrome: Chrome,
+    /// `/w/{slug}/invitations`
+    base: String,
+    query: ListQuery,
+    is_filtered: bool,
+    rows: Vec<Row>,
+    neighbours: Neighbours,
+    errors: Errors,
+    form: InviteForm,
+    /// What became of the addresses that were just sent; empty where nothing was.
+    results: Vec<Shown>,
+    /// Something on this page can be ticked, to be changed with others.
+    can_select: bool,
+    mail_hint: Option<String>,
+}
+
+struct Row {
+    invitation: Listed,
+    sent: When,
+    pub(in crate::web::routes) expires: When,
+    ended: Option<When>,
+    /// Why the row can't be ticked; empty where it can.
+    not_selectable: &'static str,
+}
+
+/// The form that invites: what was typed, and the roles to offer.
+struct InviteForm {
+    emails: String,
+    message: String,
+    choices: Vec<(Assignable, bool)>,
+    errors: Errors,
+}
+
+impl InviteForm {
+    fn new(roles: Vec<Assignable>, typed: Option<&Invite>, errors: Errors) -> Self {
+        let viewer = vec![BuiltIn::Viewer.slug().to_owned()];
+        let ticked = typed.map_or(&viewer, |typed| &typed.role);
+        Self {
+            emails: typed.map(|typed| typed.emails.clone()).unwrap_or_default(),
+            message: typed.map(|typed| typed.message.clone()).unwrap_or_default(),
+            choices: roles
+                .into_iter()
+                .map(|role| (ticked.contains(&role.slug), role))
+                .map(|(t, r)| (r, t))
+                .collect(),
+            errors,
+        }
+    }
+}
+
+#[derive(Clone, Deserialize, Validate, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListQuery {
+    #[validate(custom(function = "checks::search"))]
+    q: String,
+    status: String,
+    after: String,
+    before: String,
+    /// The id of a message that is shown once.
+    notice: String,
+}
+
+impl ListQuery {
+    fn read(&self) -> Result<(Filter, Position), Refused> {
+        check(self)?;
+        if !self.status.is_empty() && !Filter::STATES.contains(&self.status.as_str()) {
+            let sentence = format!("Choose one of {}.", Filter::STATES.join(", "));
+            return Err(Invalid::field("status", sentence).into());
+        }
+        let text = search_text(&self.q).map_err(|complaint| Invalid::field("q", complaint))?;
+        let filter = Filter { text, status: self.status.clone() };
+        Ok((filter, Position::parse(&self.after, &self.before)?))
+    }
+
+    fn filters(&self) -> [(&'static str, &str); 2] {
+        [("q", &self.q), ("status", &self.status)]
+    }
+}
+
+impl From<Sent> for Shown {
+    fn from(sent: Sent) -> Self {
+        match sent.outcome {
+            Outcome::Sent { link } => Self { link, ..Self::new(sent.email, "good", "Invited") },
+            Outcome::AlreadyMember => Self::new(sent.email, "off", "A member already"),
+            Outcome::AlreadyInvited => Self::new(sent.email, "off", "Invited already"),
+            Outcome::NotValid => Self::new(sent.email, "bad", "Not an e-mail address"),
+            Outcome::NotPending => Self::new(sent.email, "off", "Not pending any more"),
+        }
+    }
+}
+
+pub async fn index(cx: Authorized<perm::ReadInvitations, Query<ListQuery>>) -> Answer {
+    let (scope, view, Query(query)) = cx.into_parts();
+    let list = async |filter: &Filter, at: &Position| invitations::list(&scope, filter, at).await;
+    let (listing, status, errors) = listed(query.read(), list).await?;
+    // What was refused is shown in its field, and carried along by no link.
+    let links = if errors.any() { ListQuery::default() } else { query.clone() };
+    let results = selection::taken(&view, &scope, &query.notice).await?;
+    let base = view.at("/invitations");
+    let (now, can) = (scope.now_ms(), &scope.actor().holdings);
+    let neighbours = Neighbours::new(&listing.page, &base, &links.filters());
+    let rows: Vec<Row> = listing
+        .page
+        .rows
+        .into_iter()
+        .map(|invitation| Row {
+            sent: When::new(invitation.sent_at, now),
+            expires: When::new(invitation.expires_at, now),
+            ended: invitation.ended_at.map(|at| When::new(at, now)),
+            not_selectable: match () {
+                () if !invitation.is_open => "It is not pending any more.",
+                () if invitation.may_resend || can.has(Permission::CancelInvitations) => "",
+                () => "It offers more than you hold.",
+            },
+            invitation,
+        })
+        .collect();
+    let page = Index {
+        chrome: view.chrome("invitations"),
+        is_filtered: query.filters().iter().any(|(_, value)| !value.is_empty()),
+        neighbours,
+        errors,
+        can_select: rows.iter().any(|row| row.not_selectable.is_empty()),
+        rows,
+        form: InviteForm::new(listing.roles, None, Errors::default()),
+        results,
+        mail_hint: view.app.settings.mail_hint.clone(),
+        base,
+        query,
+    };
+    Ok(view.html_as(status, &page))
+}
+
+#[derive(Template)]
+#[template(path = "invitations/refused.html")]
+struct RefusedPage {
+    chrome: Chrome,
+    base: String,
+    form: InviteForm,
+}
+
+#[derive(Deserialize, Validate, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Invite {
+    emails: String,
+    role: Vec<String>,
+    #[validate(custom(function = "checks::message"))]
+    message: String,
+}
+
+impl Invite {
+    fn read(&self) -> Result<Batch, Invalid> {
+        check(self)?;
+        let message =
+            Message::parse(&self.message).map_err(|complaint| Invalid::field("message", complaint))?;
+        Ok(Batch { emails: self.emails.clone(), roles: self.role.clone(), message })
+    }
+}
+
+pub async fn send(cx: Authorized<perm::InviteMembers, Form<Invite>>) -> Answer {
+    let (scope, view, Form(form)) = cx.into_parts();
+    let again = scope.again();
+    let sent = match form.read() {
+        Ok(batch) => invitations::send(scope, batch).await,
+        Err(invalid) => Err(invalid.into()),
+    };
+    match sent {
+        Ok(results) => {
+            let count = results.iter().filter(|sent| matches!(sent.outcome, Outcome::Sent { .. })).count();
+            let words = counted(
+                i64::try_from(count).unwrap_or(0),
+                "invitation is on its way.",
+                "invitations are on their way.",
+            );
+            let flash = if count > 0 { Flash::good(words) } else { Flash::warn("Nobody new was invited.") };
+            selection::show_once(
+                &view,
+                &again,
+                "/invitations",
+                results.into_iter().map(Shown::from).collect(),
+                flash,
+            )
+            .await
+        }
+        Err(refused) => {
+            let filled = Again::of(refused)?;
+            let roles = roles::assignable(&again);
+            Ok(filled.page(|status, errors| {
+                let page = RefusedPage {
+                    chrome: view.chrome("invitations"),
+                    base: view.at("/invitations"),
+                    form: InviteForm::new(roles, Some(&form), errors),
+                };
+                view.html_as(status, &page)
+            }))
+        }
+    }
+}
+
+pub async fn resend(cx: Authorized<perm::InviteMembers, (Target, Form<Nothing>)>) -> Answer {
+    let (scope, view, (Target(id), _)) = cx.into_parts();
+    let again = scope.again();
+    let sent = invitations::resend(scope, id).await?;
+    let flash =
+        Flash::good(format!("A new link is on its way to {}. The old one no longer works.", sent.email));
+    selection::show_once(&view, &again, "/invitations", vec![sent.into()], flash).await
+}
+
+#[derive(Template)]
+#[template(path = "invitations/cancellation.html")]
+struct Cancellation {
+    chrome: Chrome,
+    base: String,
+    id: Uuid,
+    email: String,
+}
+
+pub async fn cancellation(cx: Authorized<perm::CancelInvitations, Target>) -> Answer {
+    let (scope, view, Target(id)) = cx.into_parts();
+    let email = invitations::address(&scope, id).await?;
+    Ok(view.html(&Cancellation {
+        chrome: view.chrome("invitations"),
+        base: view.at("/invitations"),
+        id,
+        email,
+    }))
+}
+
+pub async fn cancel(cx: Authorized<perm::CancelInvitations, (Target, Form<Nothing>)>) -> Answer {
+    let (scope, view, (Target(id), _)) = cx.into_parts();
+    let email = scope.write(async |s| invitations::cancel(s, id).await).await?;
+    let flash = Flash::good(format!("The invitation to {email} is cancelled. Its link no longer works."));
+    Ok(view.done(view.at("/invitations"), flash))
+}

@@ -1,0 +1,4 @@
+pub mod api;
+pub mod list;
+pub mod recipient;
+pub mod selection;

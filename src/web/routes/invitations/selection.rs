@@ -1,0 +1,124 @@
+use crate::{
+    domain::{
+        Refused, Selection,
+        invitations::{self, Listed},
+    },
+    policy::perm,
+    web::{
+        form::Form,
+        guard::{Answer, Authorized},
+        list::Query,
+        selection::{Bulk, Review, Row, Shown, flash, nothing_selected, show_once},
+        words::counted,
+    },
+};
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+const RESEND: Bulk = Bulk {
+    field: "invitation",
+    list: "/invitations",
+    list_name: "Invitations",
+    noun: "resend",
+    crumb: "Send again",
+    button: "Send again",
+    icon: "send",
+    is_danger: false,
+};
+
+const CANCELLATION: Bulk = Bulk {
+    noun: "cancellation",
+    crumb: "Cancellation",
+    button: "Cancel invitations",
+    icon: "x",
+    is_danger: true,
+    ..RESEND
+};
+
+/// The ticked rows of the invitations.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Invitations {
+    invitation: Vec<Uuid>,
+}
+
+impl Invitations {
+    fn selection(&self) -> Result<Selection, Refused> {
+        Ok(Selection::of(RESEND.field, &self.invitation)?)
+    }
+}
+
+fn invitation_row(listed: Listed, why_not: String) -> Row {
+    Row {
+        id: listed.id,
+        title: listed.email,
+        detail: format!("Invited by {}", listed.inviter),
+        avatar: None,
+        icon: "mail",
+        roles: listed.roles.into_iter().map(|name| (name, false)).collect(),
+        note: if listed.is_open { "" } else { "Not pending any more: stays as it is." },
+        why_not,
+    }
+}
+
+pub async fn resend_review(cx: Authorized<perm::InviteMembers, Query<Invitations>>) -> Answer {
+    let (scope, view, Query(query)) = cx.into_parts();
+    if query.invitation.is_empty() {
+        return nothing_selected(&view, &RESEND);
+    }
+    let listed = invitations::review(&scope, &query.selection()?).await?;
+    let count = counted(i64::try_from(listed.len()).unwrap_or(0), "invitation", "invitations");
+    let rows = listed.into_iter().map(|one| {
+        let why_not = one.refused.as_ref().map(ToString::to_string).unwrap_or_default();
+        invitation_row(one, why_not)
+    });
+    let effects = vec![
+        (
+            "send",
+            "Each gets a new link by e-mail, which works for 7 days. The old links stop working.".into(),
+        ),
+        ("user", "From now on the invitations are yours: they hold as long as you may invite.".into()),
+    ];
+    let page = Review::new(&view, RESEND, format!("Send {count} again?"), rows.collect(), effects);
+    Ok(view.html(&page))
+}
+
+pub async fn resend(cx: Authorized<perm::InviteMembers, Form<Invitations>>) -> Answer {
+    let (scope, view, Form(form)) = cx.into_parts();
+    let (again, selection) = (scope.again(), form.selection()?);
+    let sent = invitations::bulk::resend(scope, &selection).await?;
+    let count = sent.iter().filter(|one| one.outcome != invitations::Outcome::NotPending).count();
+    let flash = flash(count, sent.len(), "invitation", "sent again");
+    let shown = sent.into_iter().map(Shown::from).collect();
+    show_once(&view, &again, RESEND.list, shown, flash).await
+}
+
+pub async fn cancellation(cx: Authorized<perm::CancelInvitations, Query<Invitations>>) -> Answer {
+    let (scope, view, Query(query)) = cx.into_parts();
+    if query.invitation.is_empty() {
+        return nothing_selected(&view, &CANCELLATION);
+    }
+    let listed = invitations::review(&scope, &query.selection()?).await?;
+    let count = counted(i64::try_from(listed.len()).unwrap_or(0), "invitation", "invitations");
+    let rows = listed.into_iter().map(|one| invitation_row(one, String::new())).collect();
+    let effects = vec![
+        ("lock", "The links stop working at once, and say that the invitation was cancelled.".into()),
+        ("mail", "No mail is sent about it. The same addresses can be invited again.".into()),
+        ("history", "The invitations stay in the list, as cancelled.".into()),
+    ];
+    Ok(view.html(&Review::new(&view, CANCELLATION, format!("Cancel {count}?"), rows, effects)))
+}
+
+pub async fn cancel(cx: Authorized<perm::CancelInvitations, Form<Invitations>>) -> Answer {
+    let (scope, view, Form(form)) = cx.into_parts();
+    let (again, selection) = (scope.again(), form.selection()?);
+    let done = scope.write(async |s| invitations::bulk::cancel(s, &selection).await).await?;
+    let count = done.iter().filter(|one| one.was_pending).count();
+    let flash = flash(count, done.len(), "invitation", "cancelled");
+    let shown = done.into_iter().map(|one| match one.was_pending {
+        true => Shown::new(one.email, "good", "Cancelled"),
+        false => Shown::new(one.email, "off", "Not pending any more"),
+    });
+    show_once(&view, &again, CANCELLATION.list, shown.collect(), flash).await
+}

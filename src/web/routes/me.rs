@@ -1,0 +1,251 @@
+//! One's own profile, password and sessions.
+
+use crate::{
+    domain::{
+        Email, Event, Invalid, Name, Refused,
+        base::principal::Person,
+        identity::{self, Password},
+    },
+    web::{
+        chrome::{Chrome, Flash},
+        errors::Errors,
+        form::{Again, Form, Nothing},
+        guard::{Answer, SignedIn},
+        path::Target,
+        session,
+        when::When,
+    },
+};
+use askama::Template;
+use serde::Deserialize;
+use uuid::Uuid;
+
+#[derive(Template)]
+#[template(path = "me/show.html")]
+struct Page {
+    chrome: Chrome,
+    person: Person,
+    /// What was typed, where a form was refused.
+    name: String,
+    email: String,
+    errors: Errors,
+    sessions: Vec<SessionRow>,
+    events: Vec<EventRow>,
+}
+
+struct SessionRow {
+    id: Uuid,
+    is_this: bool,
+    /// Such as "Firefox on Linux".
+    browser: String,
+    address: String,
+    signed_in: When,
+    last_seen: When,
+}
+
+struct EventRow {
+    what: String,
+    when: When,
+    address: String,
+}
+
+pub async fn show(cx: SignedIn) -> Answer {
+    let (name, email) = (cx.person.name.clone(), String::new());
+    Ok(cx.view.html(&page(&cx, name, email).await?))
+}
+
+async fn page<I>(cx: &SignedIn<I>, name: String, email: String) -> Result<Page, Refused> {
+    let (db, now) = (&cx.view.app.db, cx.view.now());
+    let sessions = identity::sessions(db, &cx.person).await?;
+    let events = identity::security_events(db, &cx.person).await?;
+    Ok(Page {
+        chrome: cx.view.chrome(""),
+        person: cx.person.clone(),
+        name,
+        email,
+        errors: Errors::default(),
+        sessions: sessions
+            .into_iter()
+            .map(|session| SessionRow {
+                is_this: session.id == cx.person.session_id,
+                id: session.id,
+                browser: browser(&session.user_agent),
+                address: session.address,
+                signed_in: When::new(session.created_at, now),
+                last_seen: When::new(session.last_seen_at, now),
+            })
+            .collect(),
+        events: events
+            .into_iter()
+            .map(|event| EventRow {
+                what: serde_json::from_str(&event.payload)
+                    .ok()
+                    .map_or_else(|| "Something else".into(), |e| told(&e)),
+                when: When::new(event.at, now),
+                address: event.address,
+            })
+            .collect(),
+    })
+}
+
+fn told(event: &Event) -> String {
+    match event {
+        Event::SignedUp {} => "Signed up".into(),
+        Event::SignedIn {} => "Signed in".into(),
+        Event::SignedOut {} => "Signed out".into(),
+        Event::EmailConfirmed { email } => format!("Confirmed {email}"),
+        Event::EmailChanged { before, after } => format!("Changed the address from {before} to {after}"),
+        Event::ProfileUpdated { name_before, name_after } => {
+            format!("Changed the name from {name_before} to {name_after}")
+        }
+        Event::PasswordChanged {} => "Changed the password".into(),
+        Event::PasswordReset {} => "Chose a new password by mail".into(),
+        Event::SessionsRevoked { count: 1 } => "Ended another session".into(),
+        Event::SessionsRevoked { count } => format!("Ended {count} other sessions"),
+        other => other.kind().into(),
+    }
+}
+
+/// A browser's own long name for itself, in a few words.
+pub(in crate::web) fn browser(agent: &str) -> String {
+    let find = |names: &[(&str, &'static str)]| {
+        names.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name)
+    };
+    let program = find(&[
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("HeadlessChrome/", "Headless Chromium"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+        ("curl/", "curl"),
+    ]);
+    let system = find(&[
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS X", "macOS"),
+        ("Linux", "Linux"),
+    ]);
+    match (program, system) {
+        (Some(program), Some(system)) => format!("{program} on {system}"),
+        (Some(program), None) => program.to_owned(),
+        _ if agent.is_empty() => "Unknown program".to_owned(),
+        _ => agent.chars().take(40).collect(),
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Profile {
+    name: String,
+}
+
+pub async fn rename(cx: SignedIn<Form<Profile>>) -> Answer {
+    let typed = cx.input.0.name.clone();
+    match Name::parse(&typed) {
+        Ok(name) => {
+            identity::rename(&cx.view.app.db, &cx.person, &name, &cx.origin).await?;
+            Ok(cx.view.done("/me", Flash::good("Your name is changed.")))
+        }
+        Err(complaint) => refill(&cx, Invalid::field("name", complaint), Some(typed), None).await,
+    }
+}
+
+/// The page with what was typed (passwords excepted), and why it was refused.
+async fn refill<I>(
+    cx: &SignedIn<I>,
+    refused: impl Into<Refused>,
+    name: Option<String>,
+    email: Option<String>,
+) -> Answer {
+    let again = Again::of(refused.into())?;
+    let name = name.unwrap_or_else(|| cx.person.name.clone());
+    let page = page(cx, name, email.unwrap_or_default()).await?;
+    Ok(again.page(|status, errors| cx.view.html_as(status, &Page { errors, ..page })))
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChangePassword {
+    current_password: String,
+    password: String,
+}
+
+pub async fn change_password(cx: SignedIn<Form<ChangePassword>>) -> Answer {
+    let form = &cx.input.0;
+    let new = match Password::parse(&form.password, &[&cx.person.name, &cx.person.email]) {
+        Ok(new) => new,
+        Err(complaint) => return refill(&cx, Invalid::field("password", complaint), None, None).await,
+    };
+    let db = &cx.view.app.db;
+    match identity::change_password(db, &cx.person, &form.current_password, &new, &cx.origin).await {
+        Ok(token) => {
+            session::replace(&cx.view.req, &token);
+            Ok(cx
+                .view
+                .done("/me", Flash::good("Your password is changed, and every other session has ended.")))
+        }
+        Err(refused) => refill(&cx, refused, None, None).await,
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChangeEmail {
+    email: String,
+    current_password: String,
+}
+
+pub async fn change_email(cx: SignedIn<Form<ChangeEmail>>) -> Answer {
+    let form = &cx.input.0;
+    let done = match Email::parse(&form.email) {
+        Ok(email) => identity::change_email(&cx.view.app.db, &cx.person, &email, &form.current_password)
+            .await
+            .map(|()| email),
+        Err(complaint) => Err(Invalid::field("email", complaint).into()),
+    };
+    match done {
+        Ok(email) => {
+            let flash = Flash::good(format!(
+                "Open the link in the mail to {email}. Until then your address stays as it is."
+            ));
+            Ok(cx.view.done("/me", flash))
+        }
+        Err(Refused::Invalid(invalid)) => {
+            // Both forms ask for the password; the complaint belongs to this one.
+            let mut here = Invalid::default();
+            for (field, complaint) in invalid.iter() {
+                here.add(if field == "current_password" { "email_password" } else { field }, complaint);
+            }
+            refill(&cx, here, None, Some(form.email.clone())).await
+        }
+        Err(refused) => refill(&cx, refused, None, Some(form.email.clone())).await,
+    }
+}
+
+pub async fn resend_verification(cx: SignedIn<Form<Nothing>>) -> Answer {
+    identity::resend_confirmation(&cx.view.app.db, &cx.person).await?;
+    Ok(cx.view.done("/me", Flash::good(format!("A new link is on its way to {}.", cx.person.email))))
+}
+
+pub async fn revoke(cx: SignedIn<(Target, Form<Nothing>)>) -> Answer {
+    let id = cx.input.0.0;
+    identity::revoke_session(&cx.view.app.db, &cx.person, id, &cx.origin).await?;
+    if id == cx.person.session_id {
+        session::forget(&cx.view.req);
+        return Ok(cx.view.done("/sign-in", Flash::good("You are signed out.")));
+    }
+    Ok(cx.view.done("/me", Flash::good("That session has ended.")))
+}
+
+pub async fn revoke_others(cx: SignedIn<Form<Nothing>>) -> Answer {
+    let ended = identity::revoke_other_sessions(&cx.view.app.db, &cx.person, &cx.origin).await?;
+    let text = match ended {
+        0 => "There was no other session.".to_owned(),
+        1 => "One other session has ended.".to_owned(),
+        many => format!("{many} other sessions have ended."),
+    };
+    Ok(cx.view.done("/me", Flash::good(text)))
+}

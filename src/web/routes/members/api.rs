@@ -1,0 +1,251 @@
+//! Members of a workspace: people and keys.
+
+use crate::{
+    domain::{
+        Refused,
+        base::paging::Position,
+        members::{self, Detail, Filter, KeysMade, Member},
+    },
+    policy::perm,
+    web::{
+        api::{
+            body::{Json, PageBody, Query},
+            call::Said,
+            input::{self, Empty, IfMatch},
+            reply::{Done, Found, Tagged},
+            spec,
+        },
+        guard::key::Called,
+        path::Target,
+    },
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+/// A member of a workspace.
+#[derive(Serialize, ToSchema)]
+pub struct MemberBody {
+    /// The membership's own id.
+    pub id: Uuid,
+    pub kind: Kind,
+    /// The user, or the key, that is the member.
+    pub user_id: Option<Uuid>,
+    pub name: String,
+    /// A key has none.
+    pub email: Option<String>,
+    pub status: Status,
+    /// Slugs of every role held, through teams too.
+    pub roles: Vec<String>,
+    /// Milliseconds since 1970.
+    pub joined_at: i64,
+    pub last_active_at: Option<i64>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    User,
+    ApiKey,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Active,
+    Suspended,
+}
+
+impl Status {
+    pub(in crate::web) fn of(is_active: bool) -> Self {
+        if is_active { Self::Active } else { Self::Suspended }
+    }
+
+    pub(in crate::web) const fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+        }
+    }
+}
+
+impl Kind {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::ApiKey => "api_key",
+        }
+    }
+}
+
+impl From<Member> for MemberBody {
+    fn from(member: Member) -> Self {
+        Self {
+            id: member.id,
+            kind: if member.kind == "api_key" { Kind::ApiKey } else { Kind::User },
+            user_id: member.user_id,
+            name: member.name,
+            email: Some(member.email).filter(|email| !email.is_empty()),
+            status: Status::of(member.is_active),
+            roles: member.roles.into_iter().map(|role| role.slug).collect(),
+            joined_at: member.joined_at,
+            last_active_at: member.last_active_at,
+        }
+    }
+}
+
+/// A member, and where the roles come from.
+#[derive(Serialize, ToSchema)]
+pub struct MemberDetailBody {
+    #[serde(flatten)]
+    member: MemberBody,
+    /// Slugs of the roles that are the member's own; the others come with teams.
+    own_roles: Vec<String>,
+    teams: Vec<PlaceBody>,
+}
+
+/// A team that a member is in.
+#[derive(Serialize, ToSchema)]
+pub struct PlaceBody {
+    team_id: Uuid,
+    name: String,
+    is_lead: bool,
+    /// Slugs of the roles that come with it.
+    roles: Vec<String>,
+}
+
+impl From<Detail> for MemberDetailBody {
+    fn from(detail: Detail) -> Self {
+        let place = |place: members::Place| PlaceBody {
+            team_id: place.team,
+            name: place.name,
+            is_lead: place.is_lead,
+            roles: place.roles.into_iter().map(|role| role.slug).collect(),
+        };
+        Self {
+            member: detail.member.into(),
+            own_roles: detail.own,
+            teams: detail.teams.into_iter().map(place).collect(),
+        }
+    }
+}
+
+/// Which members to list.
+#[derive(Deserialize, IntoParams, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Asked {
+    /// Part of a name or an address.
+    #[param(schema_with = spec::search)]
+    q: String,
+    /// A role that they hold, by its slug.
+    #[param(schema_with = spec::slug)]
+    role: String,
+    #[param(inline)]
+    status: Option<Status>,
+    #[param(inline)]
+    kind: Option<Kind>,
+    /// `next` of the page before.
+    #[param(schema_with = spec::cursor)]
+    after: String,
+}
+
+impl Asked {
+    pub(in crate::web) fn read(&self) -> Said<(Filter, Position)> {
+        let filter = Filter {
+            text: input::search(&self.q)?,
+            role: self.role.clone(),
+            status: self.status.map(|status| status.word().to_owned()).unwrap_or_default(),
+            kind: self.kind.map(|kind| kind.word().to_owned()).unwrap_or_default(),
+            ..Filter::default()
+        };
+        Ok((filter, Position::parse(&self.after, "")?))
+    }
+}
+
+pub async fn index(cx: Called<perm::ReadMembers, Query<Asked>>) -> Said<Found<PageBody<MemberBody>>> {
+    let (filter, at) = cx.input.0.read()?;
+    Ok(Found(members::list(&cx.scope, &filter, &at).await?.page.into()))
+}
+
+pub async fn show(cx: Called<perm::ReadMembers, Target>) -> Said<Tagged<MemberDetailBody>> {
+    let detail = members::detail(&cx.scope, cx.input.0).await?;
+    let version = detail.tag();
+    Ok(Tagged { body: detail.into(), version })
+}
+
+/// The roles that a member is to have.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MemberChange {
+    /// Slugs: exactly these roles of their own.
+    #[schema(schema_with = spec::roles)]
+    roles: Vec<String>,
+}
+
+/// What a member has now.
+#[derive(Serialize, ToSchema)]
+pub struct MemberChanged {
+    id: Uuid,
+    /// Slugs of the roles that are the member's own.
+    own_roles: Vec<String>,
+}
+
+pub async fn update(
+    cx: Called<perm::UpdateMemberRoles, (Target, IfMatch, Json<MemberChange>)>,
+) -> Said<Tagged<MemberChanged>> {
+    let (Target(id), seen, Json(change)) = cx.input;
+    let roles = change.roles;
+    let mut version = String::new();
+    let change = async |s: &mut _| {
+        seen.check(&members::tag_under_lock(s, id).await?)?;
+        let changed = members::change_roles(s, id, &roles).await?;
+        version = members::tag_under_lock(s, id).await?;
+        Ok::<_, Refused>(changed)
+    };
+    cx.scope.write(change).await?;
+    Ok(Tagged { body: MemberChanged { id, own_roles: roles }, version })
+}
+
+pub async fn suspend(cx: Called<perm::SuspendMembers, (Target, Empty)>) -> Said<Done> {
+    let (Target(id), _) = cx.input;
+    cx.scope.write(async |s| members::suspend(s, id).await).await?;
+    Ok(Done)
+}
+
+pub async fn reactivate(cx: Called<perm::SuspendMembers, (Target, Empty)>) -> Said<Done> {
+    let (Target(id), _) = cx.input;
+    cx.scope.write(async |s| members::reactivate(s, id).await).await?;
+    Ok(Done)
+}
+
+/// What else goes with a member.
+#[derive(Deserialize, IntoParams, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Removal {
+    /// What becomes of the keys here that they made. They stay, if this is left out.
+    #[param(inline)]
+    keys: Option<Keys>,
+}
+
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Keys {
+    Stay,
+    Revoked,
+}
+
+pub async fn remove(cx: Called<perm::RemoveMembers, (Target, Query<Removal>)>) -> Said<Done> {
+    let (Target(id), Query(removal)) = cx.input;
+    let keys = match removal.keys {
+        Some(Keys::Revoked) => KeysMade::Revoked,
+        Some(Keys::Stay) | None => KeysMade::Stay,
+    };
+    cx.scope.write(async |s| members::remove_with(s, id, keys).await).await?;
+    Ok(Done)
+}
+
+/// The key itself leaves.
+pub async fn leave(cx: Called<perm::Membership, Empty>) -> Said<Done> {
+    cx.scope.write(async |s| members::leave(s).await).await?;
+    Ok(Done)
+}

@@ -1,0 +1,181 @@
+//! The people of a workspace.
+
+use crate::{
+    domain::{
+        Conflict, Refused,
+        base::role::{Assignable, Role},
+        enforce::read::ReadScope,
+        members::{self, Detail, Member, Place},
+        preview::of_member_roles,
+    },
+    policy::{self, perm},
+    web::{
+        chrome::{Chrome, Flash, View},
+        errors::Errors,
+        form::Form,
+        guard::{Answer, Authorized},
+        list::Query,
+        path::Target,
+        preview::{self, About},
+        routes::members::row::Row,
+    },
+};
+use actix_web::http::StatusCode;
+use askama::Template;
+use serde::Deserialize;
+
+#[derive(Template)]
+#[template(path = "members/show.html")]
+struct Show {
+    chrome: Chrome,
+    base: String,
+    row: Row,
+    /// Options of the form that changes the member's own roles, each with whether it is ticked.
+    choices: Vec<(Assignable, bool)>,
+    /// Names of roles that come with a team and are not the member's own, each with the teams' names.
+    through_teams: Vec<(String, String)>,
+    teams: Vec<Place>,
+    errors: Errors,
+    /// Of the member's own roles and status: the form carries it.
+    version: String,
+    /// The member's own roles, by name.
+    own: Vec<String>,
+    /// Somebody was faster: the form holds what was ticked, and not what is there now.
+    is_stale: bool,
+    /// What a program calls the person or key: a user's or a key's id, and not the membership's.
+    principal: String,
+    /// What the customer's own applications call them; empty where they have no name for them.
+    external_id: String,
+    /// The viewer is an Owner and may offer to hand over to this member.
+    may_offer_ownership: bool,
+}
+
+fn draw<P: policy::Access>(
+    view: &View,
+    scope: &ReadScope<P>,
+    detail: Detail,
+    typed: Option<&[String]>,
+    errors: Errors,
+) -> Show {
+    let ticked = typed.unwrap_or(&detail.own);
+    let through = |role: &Role| {
+        let teams = detail.teams.iter().filter(|place| place.roles.iter().any(|other| other.id == role.id));
+        let names: Vec<&str> = teams.map(|place| place.name.as_str()).collect();
+        (role.name.clone(), names.join(", "))
+    };
+    let not_own = detail.member.roles.iter().filter(|role| !detail.own.contains(&role.slug));
+    let through_teams = not_own.map(through).collect();
+    let member = &detail.member;
+    let may_offer_ownership =
+        member.kind == "user" && !member.is_owner && member.is_active && scope.actor().holdings.is_owner();
+    let own = detail.roles.iter().filter(|role| detail.own.contains(&role.slug));
+    let principal = member.user_id.or(member.api_key_id).unwrap_or(member.id);
+    Show {
+        chrome: view.chrome("members"),
+        base: view.at("/members"),
+        version: detail.version(),
+        own: own.map(|role| role.name.clone()).collect(),
+        is_stale: false,
+        principal: principal.to_string(),
+        external_id: detail.external_id.unwrap_or_default(),
+        choices: detail
+            .roles
+            .into_iter()
+            .map(|role| (ticked.contains(&role.slug), role))
+            .map(|(t, r)| (r, t))
+            .collect(),
+        through_teams,
+        teams: detail.teams,
+        errors,
+        may_offer_ownership: may_offer_ownership && !detail.offer_pending,
+        row: Row::new(scope, detail.member),
+    }
+}
+
+/// Roles that somebody had ticked, who comes back from their preview.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Kept {
+    role: Vec<String>,
+    from: String,
+}
+
+pub async fn show(cx: Authorized<perm::ReadMembers, (Target, Query<Kept>)>) -> Answer {
+    let (scope, view, (Target(id), Query(query))) = cx.into_parts();
+    let detail = members::detail(&scope, id).await?;
+    let kept = preview::kept(&query.from, query.role);
+    Ok(view.html(&draw(&view, &scope, detail, kept.as_deref(), Errors::default())))
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Roles {
+    role: Vec<String>,
+    version: String,
+}
+
+/// What giving these roles would do.
+pub async fn preview_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Query<Roles>)>) -> Answer {
+    let (scope, view, (Target(id), Query(form))) = cx.into_parts();
+    match of_member_roles(&scope, id, &form.role, &form.version).await {
+        Ok((detail, preview)) => Ok(preview::draw(&view, about(&view, &detail.member, form.role), preview)),
+        Err(Refused::Invalid(invalid)) => {
+            let detail = members::detail(&scope, id).await?;
+            let page = draw(&view, &scope, detail, Some(&form.role), invalid.into());
+            Ok(view.html_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// What a preview of a member's roles is about.
+pub(in crate::web) fn about(view: &View, member: &Member, roles: Vec<String>) -> About {
+    let (list, page) = (view.at("/members"), view.at(&format!("/members/{}", member.id)));
+    let action = format!("{page}/roles");
+    let crumbs = vec![(list, "Members".to_owned()), (page, member.name.clone())];
+    let fields = roles.into_iter().map(|role| ("role", role)).collect();
+    let mut about = About::of_form("members", format!("Roles of {}", member.name), crumbs, action, fields);
+    if !member.is_active {
+        let who = if member.api_key_id.is_some() { "it is" } else { "they are" };
+        about
+            .notes
+            .push(format!("{} is suspended: none of it applies until {who} reactivated.", member.name));
+    }
+    about
+}
+
+pub async fn change_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Form<Roles>)>) -> Answer {
+    let (scope, view, (Target(id), Form(form))) = cx.into_parts();
+    let again = scope.again();
+    match scope.write(async |s| members::change_roles_seen(s, id, &form.role, &form.version).await).await {
+        Ok(changed) => {
+            let to = view.at(&format!("/members/{id}"));
+            if !changed.is_change {
+                return Ok(view.done(to, Flash::good(format!("{} has these roles already.", changed.name))));
+            }
+            let text = format!(
+                "{}: {} became {}.",
+                changed.name,
+                changed.before.join(", "),
+                changed.after.join(", ")
+            );
+            let mut fields: Vec<(String, String)> =
+                changed.undo.into_iter().map(|slug| ("role".to_owned(), slug)).collect();
+            fields.push(("version".to_owned(), changed.version));
+            let action = view.at(&format!("/members/{id}/roles"));
+            Ok(view.done(to, Flash::good(text).with_undo(action, fields)))
+        }
+        Err(Refused::Invalid(invalid)) => {
+            let detail = members::detail(&again, id).await?;
+            let page = draw(&view, &again, detail, Some(&form.role), invalid.into());
+            Ok(view.html_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
+        }
+        // Somebody was faster: the page as it is now, with what was ticked.
+        Err(Refused::Conflict(Conflict::Changed)) => {
+            let detail = members::detail(&again, id).await?;
+            let page = draw(&view, &again, detail, Some(&form.role), Errors::default());
+            Ok(view.html_as(StatusCode::CONFLICT, &Show { is_stale: true, ..page }))
+        }
+        Err(other) => Err(other),
+    }
+}

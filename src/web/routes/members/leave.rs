@@ -1,0 +1,186 @@
+use crate::{
+    domain::{
+        Conflict, Invalid, Refused,
+        api_keys::{self, Listed},
+        enforce::read::ReadScope,
+        members::{self, KeysMade, Member, Place},
+    },
+    policy::{self, Permission, perm},
+    web::{
+        chrome::{Chrome, Flash},
+        form::{Form, Nothing},
+        guard::{Answer, Authorized},
+        path::Target,
+        routes::members::row::Row,
+    },
+};
+use askama::Template;
+use serde::Deserialize;
+
+#[derive(Template)]
+#[template(path = "members/confirm.html")]
+struct Confirm {
+    chrome: Chrome,
+    base: String,
+    row: Row,
+    /// `suspension` or `removal`: the noun of the form's address.
+    what: &'static str,
+    invitations: i64,
+    teams: Vec<Place>,
+    keys: KeysLeft,
+}
+
+/// The keys of the workspace that somebody made who goes.
+struct KeysLeft {
+    made: Vec<Listed>,
+    /// Why they can't be revoked with it; empty where they can.
+    why_not: String,
+}
+
+impl KeysLeft {
+    async fn of<P: policy::Access>(scope: &ReadScope<P>, member: &Member) -> Result<Self, Refused> {
+        let made = match member.user_id {
+            Some(user) => api_keys::made_by(scope, user).await?,
+            None => Vec::new(),
+        };
+        let mut why_not = String::new();
+        if !scope.actor().holdings.has(Permission::ManageApiKeys) {
+            why_not = "It needs the permission “Manage API keys”.".to_owned();
+        } else {
+            for key in &made {
+                if let Some(refused) = api_keys::why_not(scope, key).await? {
+                    why_not = format!("{}: {refused}", key.name);
+                    break;
+                }
+            }
+        }
+        Ok(Self { made, why_not })
+    }
+}
+
+pub async fn suspension(cx: Authorized<perm::SuspendMembers, Target>) -> Answer {
+    confirm(cx, "suspension").await
+}
+
+pub async fn removal(cx: Authorized<perm::RemoveMembers, Target>) -> Answer {
+    confirm(cx, "removal").await
+}
+
+/// What would happen. Nobody is asked to confirm what would then be refused.
+async fn confirm<P: policy::Access>(cx: Authorized<P, Target>, what: &'static str) -> Answer {
+    let (scope, view, Target(id)) = cx.into_parts();
+    let detail = members::detail(&scope, id).await?;
+    let invitations = detail.invitations;
+    let row = Row::new(&scope, detail.member);
+    let keys = match what {
+        "removal" => KeysLeft::of(&scope, &row.member).await?,
+        _ => KeysLeft { made: Vec::new(), why_not: String::new() },
+    };
+    if row.member.is_last_owner {
+        return Err(scope.refuse(Conflict::LastOwner).await);
+    }
+    if row.member.is_you {
+        return Ok(view.to(view.at("/departure")));
+    }
+    if let Some(ceiling) = row.member.refused {
+        return Err(scope.refuse(ceiling).await);
+    }
+    Ok(view.html(&Confirm {
+        chrome: view.chrome("members"),
+        base: view.at("/members"),
+        row,
+        what,
+        invitations,
+        teams: detail.teams,
+        keys,
+    }))
+}
+
+pub async fn suspend(cx: Authorized<perm::SuspendMembers, (Target, Form<Nothing>)>) -> Answer {
+    let (scope, view, (Target(id), _)) = cx.into_parts();
+    let name = scope.write(async |s| members::suspend(s, id).await).await?;
+    let undo = view.at(&format!("/members/{id}/reactivation"));
+    let flash =
+        Flash::good(format!("{name} is suspended, from the next request on.")).with_undo(undo, Vec::new());
+    Ok(view.done(view.at("/members"), flash))
+}
+
+pub async fn reactivate(cx: Authorized<perm::SuspendMembers, (Target, Form<Nothing>)>) -> Answer {
+    let (scope, view, (Target(id), _)) = cx.into_parts();
+    let name = scope.write(async |s| members::reactivate(s, id).await).await?;
+    let flash = Flash::good(format!("{name} is active again, with the roles from before."));
+    Ok(view.done(view.at("/members"), flash))
+}
+
+/// What is to become of the keys that somebody made who goes.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Going {
+    /// `keep` or `revoke`.
+    keys: String,
+}
+
+impl Going {
+    fn read(&self) -> Result<KeysMade, Refused> {
+        match self.keys.as_str() {
+            "" | "keep" => Ok(KeysMade::Stay),
+            "revoke" => Ok(KeysMade::Revoked),
+            _ => Err(Invalid::field("keys", "Choose keep or revoke.").into()),
+        }
+    }
+}
+
+/// What is said of the keys that were revoked.
+fn revoked(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => " 1 API key is revoked.".to_owned(),
+        count => format!(" {count} API keys are revoked."),
+    }
+}
+
+pub async fn remove(cx: Authorized<perm::RemoveMembers, (Target, Form<Going>)>) -> Answer {
+    let (scope, view, (Target(id), Form(form))) = cx.into_parts();
+    let keys = form.read()?;
+    let (name, count) = scope.write(async |s| members::remove_with(s, id, keys).await).await?;
+    let flash = Flash::good(format!("{name} is no longer a member.{}", revoked(count)));
+    Ok(view.done(view.at("/members"), flash))
+}
+
+#[derive(Template)]
+#[template(path = "members/departure.html")]
+struct Departure {
+    chrome: Chrome,
+    action: String,
+    /// The only Owner cannot leave; the page says what to do first.
+    is_last_owner: bool,
+    roles: Vec<String>,
+    invitations: i64,
+    /// How many teams the person is in.
+    teams: usize,
+    keys: KeysLeft,
+}
+
+pub async fn departure(cx: Authorized<perm::Membership>) -> Answer {
+    let (scope, view, ()) = cx.into_parts();
+    let detail = members::detail(&scope, scope.actor().member_id).await?;
+    let keys = KeysLeft::of(&scope, &detail.member).await?;
+    let page = Departure {
+        chrome: view.chrome(""),
+        action: view.at("/departure"),
+        is_last_owner: detail.member.is_last_owner,
+        roles: detail.member.roles.into_iter().map(|role| role.name).collect(),
+        invitations: detail.invitations,
+        teams: detail.teams.len(),
+        keys,
+    };
+    Ok(view.html(&page))
+}
+
+pub async fn leave(cx: Authorized<perm::Membership, Form<Going>>) -> Answer {
+    let (scope, view, Form(form)) = cx.into_parts();
+    let name = scope.actor().workspace.name.clone();
+    let keys = form.read()?;
+    let count = scope.write(async |s| members::leave_with(s, keys).await).await?;
+    Ok(view.done("/workspaces", Flash::good(format!("You left {name}.{}", revoked(count)))))
+}

@@ -1,0 +1,89 @@
+use crate::{
+    domain::{
+        enforce::read::ReadScope,
+        members::{Member, may_act},
+    },
+    policy::{self, Ceiling, Permission},
+    web::{
+        chrome::{hue, initials},
+        when::When,
+    },
+};
+
+/// What to do before the last Owner of a workspace can go.
+pub(in crate::web) const ONLY_OWNER: &str = "The only Owner. Make someone else an Owner first.";
+
+/// A member as a row or as the head of a page.
+pub(in crate::web) struct Row {
+    pub(super) member: Member,
+    pub(super) initials: String,
+    pub(super) hue: u8,
+    pub(super) joined: When,
+    pub(super) seen: Option<When>,
+    /// "founder", "invited by …"
+    pub(super) origin: String,
+    pub(super) may_change_roles: bool,
+    pub(super) may_suspend: bool,
+    pub(super) may_remove: bool,
+    /// Why there is nothing to do here for the viewer; empty where there is, or where they hold no
+    /// permission for it anyway.
+    pub(super) why_not: String,
+    /// Why the row can't be ticked; empty where it can.
+    pub(super) not_selectable: String,
+    /// The same in a few words, for the list.
+    pub(super) why_not_short: &'static str,
+}
+
+impl Row {
+    pub(super) fn is_key(&self) -> bool {
+        self.member.api_key_id.is_some()
+    }
+
+    pub(super) fn new<P: policy::Access>(scope: &ReadScope<P>, member: Member) -> Self {
+        let (actor, now) = (scope.actor(), scope.now_ms());
+        let others = !member.is_you && !member.is_last_owner;
+        let allowed = |permission| may_act(actor, &member, permission);
+        let holds_any =
+            [Permission::UpdateMemberRoles, Permission::SuspendMembers, Permission::RemoveMembers]
+                .into_iter()
+                .any(|permission| actor.holdings.has(permission));
+        let (why_not_short, why_not) = match &member.refused {
+            _ if !holds_any => ("", String::new()),
+            _ if member.is_last_owner => ("The only Owner", ONLY_OWNER.to_owned()),
+            Some(_) if member.is_you => ("", String::new()),
+            Some(Ceiling::OwnerOnly) => ("Managed by Owners", Ceiling::OwnerOnly.to_string()),
+            Some(ceiling) => ("Holds as much as you", ceiling.to_string()),
+            None => ("", String::new()),
+        };
+        let may_change_roles = allowed(Permission::UpdateMemberRoles);
+        let may_suspend = allowed(Permission::SuspendMembers) && others;
+        let may_remove = allowed(Permission::RemoveMembers) && others;
+        let not_selectable = match may_change_roles || may_suspend || may_remove {
+            true => String::new(),
+            false if why_not.is_empty() => "Your own membership is changed on your own page.".to_owned(),
+            false => why_not.clone(),
+        };
+        Self {
+            initials: initials(&member.name),
+            hue: hue(member.user_id.unwrap_or(member.id)),
+            joined: When::new(member.joined_at, now),
+            // Whoever looks is here; that is written down a little later.
+            seen: if member.is_you { Some(now) } else { member.last_active_at }.map(|at| When::new(at, now)),
+            origin: match (member.origin.as_str(), &member.invited_by) {
+                ("founder", _) => "Founded the workspace".to_owned(),
+                ("invitation", Some(name)) => format!("Invited by {name}"),
+                ("invitation", None) => "Invited".to_owned(),
+                ("account", Some(name)) => format!("Added from the account by {name}"),
+                ("account", _) => "Added from the account".to_owned(),
+                _ => "Added by a program".to_owned(),
+            },
+            may_change_roles,
+            may_suspend,
+            may_remove,
+            why_not,
+            not_selectable,
+            why_not_short,
+            member,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A page of members for `cargo bench`.
+
+use crate::{
+    domain::{
+        base::role::{Assignable, Role},
+        members::Member,
+    },
+    policy::{BuiltIn, Holdings},
+    web::{
+        chrome::{hue, initials},
+        errors::Errors,
+        list::Neighbours,
+        routes::members::{
+            list::{Index, ListQuery},
+            row::Row,
+        },
+        samples::frame::{ROWS, chrome},
+        when::When,
+    },
+};
+use askama::Template;
+use uuid::Uuid;
+
+pub fn members() -> impl Template {
+    let base = "/w/sample/members".to_owned();
+    let query = ListQuery::default();
+    Index {
+        chrome: chrome("members"),
+        is_filtered: false,
+        rows: (0..ROWS).map(row).collect(),
+        total: "10000 members".into(),
+        roles: BuiltIn::ALL.map(option).into(),
+        by_name: query.sort_link(&base, "name", "ascending"),
+        by_joined: query.sort_link(&base, "joined", "descending"),
+        by_active: query.sort_link(&base, "active", "descending"),
+        neighbours: Neighbours {
+            first: String::new(),
+            previous: String::new(),
+            next: format!("{base}?after=00"),
+            last: format!("{base}?before=end"),
+        },
+        errors: Errors::default(),
+        offer: None,
+        can_select: true,
+        may_add: true,
+        results: Vec::new(),
+        mail_hint: None,
+        base,
+        query,
+    }
+}
+
+fn row(number: u8) -> Row {
+    let (name, id) = (format!("Member {number} of Sample"), Uuid::from_u128(number.into()));
+    let at = i64::from(number) * 86_400_000;
+    Row {
+        initials: initials(&name),
+        hue: hue(id),
+        joined: When::new(at, at * 2),
+        seen: Some(When::new(at, at + 1_000)),
+        origin: "Invited by Sample Owner".into(),
+        may_change_roles: true,
+        may_suspend: true,
+        may_remove: true,
+        why_not: String::new(),
+        why_not_short: "",
+        not_selectable: String::new(),
+        member: Member {
+            id,
+            user_id: Some(id),
+            api_key_id: None,
+            name,
+            email: format!("member-{number}@example.com"),
+            kind: "user".into(),
+            is_active: true,
+            is_you: number == 0,
+            is_owner: false,
+            is_last_owner: false,
+            origin: "invitation".into(),
+            invited_by: Some("Sample Owner".into()),
+            joined_at: at,
+            last_active_at: Some(at),
+            roles: vec![role(BuiltIn::Viewer), role(BuiltIn::Editor)],
+            refused: None,
+        },
+    }
+}
+
+fn role(role: BuiltIn) -> Role {
+    Role {
+        id: Uuid::nil(),
+        slug: role.slug().into(),
+        name: role.name().into(),
+        description: role.description().into(),
+        built_in: true,
+        is_owner: role == BuiltIn::Owner,
+        holdings: Holdings::default(),
+        application_scopes: Vec::new(),
+    }
+}
+
+fn option(role: BuiltIn) -> Assignable {
+    Assignable {
+        slug: role.slug().into(),
+        name: role.name().into(),
+        description: role.description().into(),
+        refused: None,
+        is_owner: role == BuiltIn::Owner,
+    }
+}

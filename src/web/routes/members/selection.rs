@@ -1,0 +1,238 @@
+use crate::{
+    domain::{
+        Refused, Selection,
+        base::role::Assignable,
+        enforce::read::ReadScope,
+        members::{self, Member},
+    },
+    policy::{self, perm},
+    web::{
+        chrome::{View, hue, initials},
+        form::Form,
+        guard::{Answer, Authorized},
+        list::Query,
+        routes::members::row::ONLY_OWNER,
+        selection::{Bulk, Review, Row, Shown, flash, nothing_selected, show_once},
+        words::counted,
+    },
+};
+use actix_web::http::StatusCode;
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+const ROLES: Bulk = Bulk {
+    field: "member",
+    list: "/members",
+    list_name: "Members",
+    noun: "roles",
+    crumb: "Change roles",
+    button: "Change roles",
+    icon: "tags",
+    is_danger: false,
+};
+
+const SUSPENSION: Bulk = Bulk {
+    noun: "suspension",
+    crumb: "Suspension",
+    button: "Suspend",
+    icon: "pause",
+    is_danger: true,
+    ..ROLES
+};
+
+const REMOVAL: Bulk = Bulk {
+    noun: "removal",
+    crumb: "Removal",
+    button: "Remove from workspace",
+    icon: "trash",
+    is_danger: true,
+    ..ROLES
+};
+
+/// The ticked rows of the members.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Members {
+    member: Vec<Uuid>,
+}
+
+impl Members {
+    fn selection(&self) -> Result<Selection, Refused> {
+        Ok(Selection::of(ROLES.field, &self.member)?)
+    }
+}
+
+/// The same with the roles that they are to have.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct MembersAndRoles {
+    member: Vec<Uuid>,
+    role: Vec<String>,
+}
+
+pub(in crate::web) fn row(member: Member, bulk: &Bulk) -> Row {
+    let takes_away = bulk.noun != ROLES.noun;
+    let why_not = match &member.refused {
+        _ if takes_away && member.is_last_owner => ONLY_OWNER.to_owned(),
+        _ if takes_away && member.is_you => members::OWN_MEMBERSHIP.to_owned(),
+        Some(ceiling) => ceiling.to_string(),
+        None => String::new(),
+    };
+    let is_done = bulk.noun == SUSPENSION.noun && !member.is_active;
+    Row {
+        id: member.id,
+        avatar: member.user_id.map(|user| (initials(&member.name), hue(user))),
+        icon: "key",
+        title: member.name,
+        detail: if member.api_key_id.is_some() { "API key".to_owned() } else { member.email },
+        roles: member.roles.into_iter().map(|role| (role.name, role.is_owner)).collect(),
+        note: if is_done { "Suspended already: stays so." } else { "" },
+        why_not,
+    }
+}
+
+async fn review_members<P: policy::Access>(
+    view: &View,
+    scope: &ReadScope<P>,
+    bulk: Bulk,
+    selection: &Selection,
+) -> Result<(Review, Vec<Assignable>), Refused> {
+    let review = members::bulk::review(scope, selection).await?;
+    let count = counted(i64::try_from(review.members.len()).unwrap_or(0), "member", "members");
+    let (waiting, keys_made) = (review.invitations, review.keys_made);
+    let any_key = review.members.iter().any(|member| member.api_key_id.is_some());
+    let (heading, mut effects) = match bulk.noun {
+        "suspension" => (
+            format!("Suspend {count}?"),
+            vec![
+                ("lock", "They are shut out of this workspace from their next request on.".into()),
+                ("tags", "They keep their roles, and can be reactivated at any time.".into()),
+                ("mail", format!("Invitations that they sent can't be accepted meanwhile: {waiting}.")),
+            ],
+        ),
+        "removal" => (
+            format!("Remove {count}?"),
+            vec![
+                ("lock", "Their access to this workspace ends with their next request.".into()),
+                ("tags", "Their roles are gone. Who comes back gets the roles of the new invitation.".into()),
+                ("users-round", "They are taken out of their teams.".into()),
+                ("mail", format!("Invitations that they sent and that still wait are cancelled: {waiting}.")),
+                ("user", "Their accounts stay, and so do their other workspaces.".into()),
+            ],
+        ),
+        _ => (
+            format!("Change the roles of {count}"),
+            vec![(
+                "tags",
+                "Each of them gets exactly the roles that you tick, in place of the present ones. Roles that come with a team stay."
+                    .into(),
+            )],
+        ),
+    };
+    if bulk.noun == REMOVAL.noun {
+        if keys_made > 0 {
+            let keys = counted(keys_made, "API key", "API keys");
+            effects.push(("key", format!("What they made stays with the account: {keys}. To revoke keys with somebody, remove them on their own page.")));
+        }
+        if any_key {
+            effects.push((
+                "key",
+                "The API keys among them stay in the account, and in their other workspaces.".into(),
+            ));
+        }
+    }
+    let rows = review.members.into_iter().map(|member| row(member, &bulk)).collect();
+    Ok((Review::new(view, bulk, heading, rows, effects), review.roles))
+}
+
+async fn review_roles(
+    view: &View,
+    scope: &ReadScope<perm::UpdateMemberRoles>,
+    selection: &Selection,
+    ticked: &[String],
+) -> Result<Review, Refused> {
+    let (mut page, roles) = review_members(view, scope, ROLES, selection).await?;
+    page.choices =
+        roles.into_iter().map(|role| (ticked.contains(&role.slug), role)).map(|(t, r)| (r, t)).collect();
+    Ok(page)
+}
+
+pub async fn roles(cx: Authorized<perm::UpdateMemberRoles, Query<Members>>) -> Answer {
+    let (scope, view, Query(query)) = cx.into_parts();
+    if query.member.is_empty() {
+        return nothing_selected(&view, &ROLES);
+    }
+    Ok(view.html(&review_roles(&view, &scope, &query.selection()?, &[]).await?))
+}
+
+pub async fn change_roles(cx: Authorized<perm::UpdateMemberRoles, Form<MembersAndRoles>>) -> Answer {
+    let (scope, view, Form(form)) = cx.into_parts();
+    let again = scope.again();
+    let selection = Selection::of(ROLES.field, &form.member)?;
+    match scope.write(async |s| members::bulk::change_roles(s, &selection, &form.role).await).await {
+        Ok(done) => members_changed(&view, &again, done, "given new roles").await,
+        Err(Refused::Invalid(invalid)) => {
+            let mut page = review_roles(&view, &again, &selection, &form.role).await?;
+            page.errors = invalid.into();
+            Ok(view.html_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
+        }
+        Err(other) => Err(other),
+    }
+}
+
+pub async fn suspension(cx: Authorized<perm::SuspendMembers, Query<Members>>) -> Answer {
+    let (scope, view, Query(query)) = cx.into_parts();
+    if query.member.is_empty() {
+        return nothing_selected(&view, &SUSPENSION);
+    }
+    Ok(view.html(&review_members(&view, &scope, SUSPENSION, &query.selection()?).await?.0))
+}
+
+pub async fn suspend(cx: Authorized<perm::SuspendMembers, Form<Members>>) -> Answer {
+    let (scope, view, Form(form)) = cx.into_parts();
+    let (again, selection) = (scope.again(), form.selection()?);
+    let done = scope.write(async |s| members::bulk::suspend(s, &selection).await).await?;
+    members_changed(&view, &again, done, "suspended").await
+}
+
+pub async fn removal(cx: Authorized<perm::RemoveMembers, Query<Members>>) -> Answer {
+    let (scope, view, Query(query)) = cx.into_parts();
+    if query.member.is_empty() {
+        return nothing_selected(&view, &REMOVAL);
+    }
+    Ok(view.html(&review_members(&view, &scope, REMOVAL, &query.selection()?).await?.0))
+}
+
+pub async fn remove(cx: Authorized<perm::RemoveMembers, Form<Members>>) -> Answer {
+    let (scope, view, Form(form)) = cx.into_parts();
+    let (again, selection) = (scope.again(), form.selection()?);
+    let done = scope.write(async |s| members::bulk::remove(s, &selection).await).await?;
+    members_changed(&view, &again, done, "removed").await
+}
+
+/// `did` is what is said of those who were changed, such as "suspended".
+async fn members_changed<P: policy::Access>(
+    view: &View,
+    scope: &ReadScope<P>,
+    done: Vec<members::bulk::Done>,
+    did: &str,
+) -> Answer {
+    use members::bulk::Outcome;
+    let unchanged = |outcome: &Outcome| matches!(outcome, Outcome::HadTheseRoles | Outcome::WasSuspended);
+    let changed = done.iter().filter(|one| !unchanged(&one.outcome)).count();
+    let flash = flash(changed, done.len(), "member", did);
+    let shown = done.into_iter().map(|one| {
+        let (mood, word) = match one.outcome {
+            Outcome::RolesChanged { before, after } => {
+                ("good", format!("{} became {}", before.join(", "), after.join(", ")))
+            }
+            Outcome::HadTheseRoles => ("off", "Had these roles already".into()),
+            Outcome::Suspended => ("good", "Suspended".into()),
+            Outcome::WasSuspended => ("off", "Was suspended already".into()),
+            Outcome::Removed => ("good", "Removed".into()),
+        };
+        Shown::new(one.name, mood, word)
+    });
+    show_once(view, scope, ROLES.list, shown.collect(), flash).await
+}

@@ -1,0 +1,120 @@
+//! The first page of a workspace.
+
+use crate::{
+    domain::{
+        overview::{self, Care, Overview},
+        ownership::Offer,
+    },
+    policy::{Permission, perm},
+    web::{
+        chrome::Chrome,
+        guard::{Answer, Authorized},
+        routes::activity::list,
+        when::When,
+    },
+};
+use askama::Template;
+use uuid::Uuid;
+
+#[derive(Template)]
+#[template(path = "overview/show.html")]
+struct Show {
+    chrome: Chrome,
+    /// `/w/{slug}`
+    home: String,
+    overview: Overview,
+    /// Each role with its slug, people, and share of all in percent.
+    bars: Vec<(String, String, i64, i64)>,
+    care: Vec<CareRow>,
+    events: Vec<list::Row>,
+    /// An offer of ownership that waits for the viewer's answer.
+    offered: Option<(Offer, When)>,
+    your_roles: String,
+    /// The viewer as a member.
+    you: Uuid,
+}
+
+/// Something to look at: what, why, and the link that mends it with its words.
+struct CareRow {
+    what: String,
+    why: &'static str,
+    to: String,
+    link: &'static str,
+}
+
+pub async fn show(cx: Authorized<perm::Membership>) -> Answer {
+    let (scope, view, ()) = cx.into_parts();
+    let mut overview = overview::look(&scope).await?;
+    let home = view.at("");
+    let actor = scope.actor();
+    let people = overview.people.max(1);
+    let bars = overview.by_role.take().unwrap_or_default();
+    let offered = overview.offer.take().filter(|offer| offer.to_member_id == actor.member_id);
+    let now = scope.now_ms();
+    let page = Show {
+        chrome: view.chrome("overview"),
+        bars: bars.into_iter().map(|(name, slug, n)| (name, slug, n, n * 100 / people)).collect(),
+        care: overview.care.iter().map(|care| CareRow::new(care, &home)).collect(),
+        events: overview
+            .latest
+            .take()
+            .unwrap_or_default()
+            .into_iter()
+            .map(|e| list::Row::new(e, now))
+            .collect(),
+        offered: offered
+            .map(|offer| (When::new(offer.expires_at, now), offer))
+            .map(|(when, offer)| (offer, when)),
+        your_roles: overview.your_roles.join(", "),
+        you: actor.member_id,
+        overview,
+        home,
+    };
+    Ok(view.html(&page))
+}
+
+impl CareRow {
+    fn new(care: &Care, home: &str) -> Self {
+        match care {
+            Care::SingleOwner => Self {
+                what: "There is a single Owner".into(),
+                why: "If that person can't sign in any more, nobody can change the rules here.",
+                to: format!("{home}/members"),
+                link: "Choose a second",
+            },
+            Care::Destructive(permission, roles) => Self {
+                what: format!("“{}” is held by {}", permission.label(), roles.join(", ")),
+                why: "It can't be undone, or it opens the way to everything else, so it is best kept with Owners.",
+                to: format!("{home}/security#p-{}", crate::web::routes::security::pages::html_id(permission)),
+                link: "Open the row",
+            },
+            Care::OwnersAlone(permissions) => Self {
+                what: format!("Only Owners may {}", labels(permissions)),
+                why: "What is done from day to day waits for an Owner as long as no other role may do it.",
+                to: format!(
+                    "{home}/security#p-{}",
+                    permissions.first().map(crate::web::routes::security::pages::html_id).unwrap_or_default()
+                ),
+                link: "Open the row",
+            },
+            Care::Inactive(count) => Self {
+                what: format!(
+                    "{} not seen for 90 days",
+                    crate::web::words::counted(*count, "member was", "members were")
+                ),
+                why: "Access that nobody uses is access that nobody would miss.",
+                to: format!("{home}/members?status=active&sort=-active"),
+                link: "See who",
+            },
+        }
+    }
+}
+
+/// “Invite members” and 2 more.
+fn labels(permissions: &[Permission]) -> String {
+    let first = permissions.first().map_or("", |permission| permission.label());
+    match permissions.len() {
+        0 | 1 => format!("“{first}”"),
+        n => format!("“{first}” and {} more", n - 1),
+    }
+}

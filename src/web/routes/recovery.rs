@@ -1,0 +1,153 @@
+//! What links in mail lead to: a forgotten password, an address to confirm.
+//!
+//! Following a link uses nothing up. Its secret moves from the address into a cookie, so that it
+//! stands in no history and no referrer; a form then does what the link was sent for.
+
+use crate::{
+    domain::{
+        Email, Gone, Invalid, Purpose, Refused, Token,
+        identity::{self, Password},
+    },
+    web::{
+        chrome::{Chrome, Flash, View},
+        errors::Errors,
+        form::{Again, Form, Nothing},
+        guard::{Answer, Public},
+        link::{carried, carry, drop_carried},
+        session,
+    },
+};
+use actix_web::http::StatusCode;
+use askama::Template;
+use serde::Deserialize;
+
+const RESET: &str = "reset";
+
+const VERIFICATION: &str = "verification";
+
+#[derive(Template)]
+#[template(path = "ways_in/forgot_password.html")]
+struct ForgotPage<'a> {
+    chrome: Chrome,
+    email: &'a str,
+    errors: Errors,
+}
+
+#[derive(Template)]
+#[template(path = "ways_in/reset_sent.html")]
+struct ResetSent {
+    chrome: Chrome,
+    email: String,
+    mail_hint: Option<String>,
+}
+
+pub async fn forgot(cx: Public) -> Answer {
+    Ok(cx.view.html(&ForgotPage { chrome: cx.view.chrome(""), email: "", errors: Errors::default() }))
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Forgot {
+    email: String,
+}
+
+pub async fn send_reset(cx: Public<Form<Forgot>>) -> Answer {
+    let typed = &cx.input.0.email;
+    let sent = match Email::parse(typed) {
+        Ok(email) => identity::forgot_password(&cx.view.app.db, &email, &cx.origin).await.map(|()| email),
+        Err(complaint) => Err(Invalid::field("email", complaint).into()),
+    };
+    let email = match sent {
+        Ok(email) => email,
+        Err(refused) => {
+            let draw = |status, errors| {
+                cx.view.html_as(status, &ForgotPage { chrome: cx.view.chrome(""), email: typed, errors })
+            };
+            return Ok(Again::of(refused)?.page(draw));
+        }
+    };
+    let page = ResetSent {
+        chrome: cx.view.chrome(""),
+        email: email.to_string(),
+        mail_hint: cx.view.app.settings.mail_hint.clone(),
+    };
+    Ok(cx.view.html(&page))
+}
+
+pub async fn follow_reset(cx: Public) -> Answer {
+    Ok(carry(&cx.view, RESET, Purpose::ResetPassword, "/reset-password"))
+}
+
+#[derive(Template)]
+#[template(path = "ways_in/reset_password.html")]
+struct ResetPage {
+    chrome: Chrome,
+    errors: Errors,
+}
+
+pub async fn reset(cx: Public) -> Answer {
+    let token = reset_token(&cx.view)?;
+    identity::reset_is_valid(&cx.view.app.db, &token).await?;
+    Ok(cx.view.html(&ResetPage { chrome: cx.view.chrome(""), errors: Errors::default() }))
+}
+
+fn reset_token(view: &View) -> Result<Token, Refused> {
+    carried(view, RESET, Purpose::ResetPassword).ok_or(Refused::Gone(Gone::Reset))
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewPassword {
+    password: String,
+}
+
+pub async fn choose_password(cx: Public<Form<NewPassword>>) -> Answer {
+    let token = reset_token(&cx.view)?;
+    let password = match Password::parse(&cx.input.0.password, &[]) {
+        Ok(password) => password,
+        Err(complaint) => {
+            let errors = Invalid::field("password", complaint).into();
+            let page = ResetPage { chrome: cx.view.chrome(""), errors };
+            return Ok(cx.view.html_as(StatusCode::UNPROCESSABLE_ENTITY, &page));
+        }
+    };
+    identity::reset_password(&cx.view.app.db, &token, &password, &cx.origin).await?;
+    session::forget(&cx.view.req);
+    let flash = Flash::good("Your password is changed. Sign in with the new one.");
+    let mut response = cx.view.done("/sign-in", flash);
+    drop_carried(&cx.view, &mut response, RESET);
+    Ok(response)
+}
+
+pub async fn follow_verification(cx: Public) -> Answer {
+    Ok(carry(&cx.view, VERIFICATION, Purpose::VerifyEmail, "/email-verification"))
+}
+
+#[derive(Template)]
+#[template(path = "ways_in/email_verification.html")]
+struct VerificationPage {
+    chrome: Chrome,
+}
+
+pub async fn verification(cx: Public) -> Answer {
+    verification_token(&cx.view)?;
+    Ok(cx.view.html(&VerificationPage { chrome: cx.view.chrome("") }))
+}
+
+fn verification_token(view: &View) -> Result<Token, Refused> {
+    carried(view, VERIFICATION, Purpose::VerifyEmail).ok_or(Refused::Gone(Gone::Confirmation))
+}
+
+pub async fn verify(cx: Public<Form<Nothing>>) -> Answer {
+    let token = verification_token(&cx.view)?;
+    let email = identity::confirm_email(&cx.view.app.db, &token, &cx.origin).await?;
+    let to = match (crate::web::routes::invitations::recipient::carried(&cx.view), cx.person().await?) {
+        (Some(_), Some(_)) => "/invitation",
+        (None, Some(_)) => "/workspaces",
+        (Some(_), None) => "/sign-in?next=/invitation",
+        (None, None) => "/sign-in",
+    };
+    let mut response = cx.view.done(to, Flash::good(format!("{email} is confirmed.")));
+    drop_carried(&cx.view, &mut response, VERIFICATION);
+    Ok(response)
+}

@@ -1,0 +1,221 @@
+//! Roles of a workspace, and what they hold.
+
+use crate::{
+    domain::{
+        Refused,
+        base::role::Role,
+        enforce::write::WriteScope,
+        roles::{self, Bundle, Listed, Look, Named, Wanted},
+    },
+    policy::perm,
+    web::{
+        api::{
+            body::{Json, PageBody, Query},
+            call::Said,
+            input::{self, IfMatch},
+            reply::{Defined, Done, Found, Tagged},
+            spec,
+        },
+        guard::key::Called,
+        path::NamedRole,
+    },
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// A role.
+#[derive(Serialize, ToSchema)]
+pub struct RoleBody {
+    slug: String,
+    name: String,
+    description: String,
+    built_in: bool,
+    /// All that it holds: permissions of the catalogue and scopes of applications.
+    scopes: Vec<String>,
+    /// Active members who have it.
+    members: i64,
+}
+
+impl RoleBody {
+    fn new(role: &Role, members: i64) -> Self {
+        Self {
+            slug: role.slug.clone(),
+            name: role.name.clone(),
+            description: role.description.clone(),
+            built_in: role.built_in,
+            scopes: role.holdings.scopes(),
+            members,
+        }
+    }
+}
+
+impl From<Listed> for RoleBody {
+    fn from(listed: Listed) -> Self {
+        Self::new(&listed.role, listed.people)
+    }
+}
+
+pub async fn index(cx: Called<perm::ReadMembers>) -> Said<Found<PageBody<RoleBody>>> {
+    Ok(Found(PageBody::whole(roles::list(&cx.scope).await?)))
+}
+
+/// A role, and who has it.
+#[derive(Serialize, ToSchema)]
+pub struct RoleDetailBody {
+    #[serde(flatten)]
+    role: RoleBody,
+    /// Suspended members who have it.
+    suspended: i64,
+    /// Pending invitations that offer it.
+    invited: i64,
+    /// Teams that it comes with.
+    teams: i64,
+}
+
+pub async fn show(cx: Called<perm::ReadMembers, NamedRole>) -> Said<Tagged<RoleDetailBody>> {
+    let look: Look = roles::look(&cx.scope, &cx.input.0).await?;
+    let version = look.role.version();
+    let role = RoleBody::new(&look.role, look.people);
+    let body = RoleDetailBody { role, suspended: look.suspended, invited: look.invited, teams: look.teams };
+    Ok(Tagged { body, version })
+}
+
+/// A role as it should be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewRole {
+    #[schema(schema_with = spec::name)]
+    name: String,
+    /// Made from the name, if it is left out. That of a built-in role says what its scopes are.
+    #[schema(schema_with = spec::maybe_slug)]
+    slug: Option<String>,
+    #[schema(schema_with = spec::maybe_description)]
+    description: Option<String>,
+    /// Of applications, and permissions of the catalogue; of a built-in role those of applications.
+    #[serde(default)]
+    #[schema(schema_with = spec::scopes)]
+    scopes: Vec<String>,
+}
+
+/// What a role is now.
+#[derive(Serialize, ToSchema)]
+pub struct RoleMade {
+    slug: String,
+    name: String,
+    description: String,
+    scopes: Vec<String>,
+}
+
+impl From<&Role> for RoleMade {
+    fn from(role: &Role) -> Self {
+        Self {
+            slug: role.slug.clone(),
+            name: role.name.clone(),
+            description: role.description.clone(),
+            scopes: role.holdings.scopes(),
+        }
+    }
+}
+
+pub async fn create(cx: Called<perm::ManageRoles, Json<NewRole>>) -> Said<Defined<RoleMade>> {
+    let Json(new) = cx.input;
+    let name = input::name(&new.name)?;
+    let slug = new.slug.as_deref().map(input::slug).transpose()?;
+    let description = new.description.as_deref().map(input::description).transpose()?;
+    let scopes = Bundle::of(&new.scopes)?;
+    let mut after = None;
+    let change = async |s: &mut WriteScope<perm::ManageRoles>| {
+        let defined = roles::define(s, &name, slug.as_ref(), description.as_ref(), &scopes).await?;
+        after = roles::by_slug(s, &defined.value().slug).await?.map(|role| RoleMade::from(&role));
+        Ok::<_, Refused>(defined)
+    };
+    let defined = cx.scope.write(change).await?;
+    let made = after.ok_or(Refused::Hidden)?;
+    Ok(if defined.is_new { Defined::New(made) } else { Defined::Known(made) })
+}
+
+/// What to change about a role; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoleChange {
+    #[schema(schema_with = spec::maybe_name)]
+    name: Option<String>,
+    #[schema(schema_with = spec::maybe_description)]
+    description: Option<String>,
+}
+
+pub async fn update(
+    cx: Called<perm::ManageRoles, (NamedRole, IfMatch, Json<RoleChange>)>,
+) -> Said<Tagged<RoleMade>> {
+    let (NamedRole(slug), seen, Json(change)) = cx.input;
+    let name = change.name.as_deref().map(input::name).transpose()?;
+    let description = change.description.as_deref().map(input::description).transpose()?;
+    let mut after = None;
+    let change = async |s: &mut WriteScope<perm::ManageRoles>| {
+        let role = s.actor().all_roles.by_slug(&slug).cloned().ok_or(Refused::Hidden)?;
+        seen.check(&role.version())?;
+        let named = Named {
+            name: name.map_or_else(|| input::name(&role.name), Ok)?,
+            description: description.map_or_else(|| input::description(&role.description), Ok)?,
+        };
+        let changed = roles::describe(s, &slug, &named, &role.details_version()).await?;
+        after = roles::by_slug(s, &slug).await?;
+        Ok::<_, Refused>(changed)
+    };
+    cx.scope.write(change).await?;
+    tagged(after)
+}
+
+fn tagged(role: Option<Role>) -> Said<Tagged<RoleMade>> {
+    let role = role.ok_or(Refused::Hidden)?;
+    Ok(Tagged { version: role.version(), body: RoleMade::from(&role) })
+}
+
+/// All that a role is to hold.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoleScopes {
+    #[schema(schema_with = spec::scopes)]
+    scopes: Vec<String>,
+    /// True to take “Update permissions” from the key itself.
+    #[serde(default)]
+    confirm: bool,
+}
+
+pub async fn set_scopes(
+    cx: Called<perm::UpdatePermissions, (NamedRole, IfMatch, Json<RoleScopes>)>,
+) -> Said<Tagged<RoleMade>> {
+    let (NamedRole(slug), seen, Json(change)) = cx.input;
+    let scopes = Bundle::of(&change.scopes)?;
+    let mut after = None;
+    let change = async |s: &mut WriteScope<perm::UpdatePermissions>| {
+        let role = s.actor().all_roles.by_slug(&slug).cloned().ok_or(Refused::Hidden)?;
+        seen.check(&role.version())?;
+        let wanted = Wanted { scopes, version: role.scopes_version(), confirmed: change.confirm };
+        let changed = roles::set_scopes(s, &slug, &wanted).await?;
+        after = roles::by_slug(s, &slug).await?;
+        Ok::<_, Refused>(changed)
+    };
+    cx.scope.write(change).await?;
+    tagged(after)
+}
+
+/// The end of a role.
+#[derive(Deserialize, IntoParams, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Deletion {
+    /// The role that whoever has it gets instead, by its slug.
+    #[param(schema_with = spec::slug)]
+    replacement: Option<String>,
+}
+
+pub async fn delete(cx: Called<perm::ManageRoles, (NamedRole, IfMatch, Query<Deletion>)>) -> Said<Done> {
+    let (NamedRole(slug), seen, Query(deletion)) = cx.input;
+    let change = async |s: &mut WriteScope<perm::ManageRoles>| {
+        let role = s.actor().all_roles.by_slug(&slug).ok_or(Refused::Hidden)?;
+        seen.check(&role.version())?;
+        roles::delete(s, &slug, deletion.replacement.as_deref()).await
+    };
+    cx.scope.write(change).await?;
+    Ok(Done)
+}

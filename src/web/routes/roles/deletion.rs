@@ -1,0 +1,95 @@
+//! The end of a role: what will happen, and what takes its place.
+
+use crate::{
+    domain::{
+        Conflict, Invalid, Refused,
+        enforce::read::ReadScope,
+        roles::{self, Deleted, Parting},
+    },
+    policy::perm,
+    web::{
+        chrome::{Chrome, Flash, View},
+        errors::Errors,
+        form::Form,
+        guard::{Answer, Authorized},
+        path::NamedRole,
+        words::counted,
+    },
+};
+use actix_web::http::StatusCode;
+use askama::Template;
+use serde::Deserialize;
+
+#[derive(Template)]
+#[template(path = "roles/deletion.html")]
+struct DeletionPage {
+    chrome: Chrome,
+    /// `/w/{slug}`
+    home: String,
+    /// `/w/{slug}/roles/{role}`
+    base: String,
+    parting: Parting,
+    /// The slug of the replacement that was chosen.
+    chosen: String,
+    errors: Errors,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Deletion {
+    /// A role's slug; may be empty where nobody has the role.
+    replacement: String,
+}
+
+pub async fn deletion(cx: Authorized<perm::ManageRoles, NamedRole>) -> Answer {
+    let (scope, view, NamedRole(slug)) = cx.into_parts();
+    ask(&view, &scope, StatusCode::OK, &slug, String::new(), Errors::default()).await
+}
+
+async fn ask(
+    view: &View,
+    scope: &ReadScope<perm::ManageRoles>,
+    status: StatusCode,
+    slug: &str,
+    chosen: String,
+    errors: Errors,
+) -> Answer {
+    let page = DeletionPage {
+        chrome: view.chrome("roles"),
+        home: view.at(""),
+        base: view.at(&format!("/roles/{slug}")),
+        parting: roles::parting(scope, slug).await?,
+        chosen,
+        errors,
+    };
+    Ok(view.html_as(status, &page))
+}
+
+pub async fn delete(cx: Authorized<perm::ManageRoles, (NamedRole, Form<Deletion>)>) -> Answer {
+    let (scope, view, (NamedRole(slug), Form(form))) = cx.into_parts();
+    let again = scope.again();
+    let replacement = Some(form.replacement.as_str()).filter(|slug| !slug.is_empty());
+    let (status, invalid) = match scope.write(async |s| roles::delete(s, &slug, replacement).await).await {
+        Ok(deleted) => return Ok(view.done(view.at("/roles"), Flash::good(in_words(&deleted)))),
+        Err(Refused::Invalid(invalid)) => (StatusCode::UNPROCESSABLE_ENTITY, invalid),
+        // Maybe since a moment ago: the page now asks which role takes its place.
+        Err(Refused::Conflict(Conflict::RoleInUse)) => {
+            (StatusCode::CONFLICT, Invalid::field("replacement", Conflict::RoleInUse.to_string()))
+        }
+        Err(other) => return Err(other),
+    };
+    ask(&view, &again, status, &slug, form.replacement, invalid.into()).await
+}
+
+fn in_words(deleted: &Deleted) -> String {
+    let count = |n: usize, one, many| counted(i64::try_from(n).unwrap_or(i64::MAX), one, many);
+    let name = &deleted.name;
+    let Some(by) = &deleted.replaced_by else { return format!("{name} is deleted.") };
+    let members = count(deleted.members, "member", "members");
+    let invitations = count(deleted.invitations, "invitation", "invitations");
+    match (deleted.members, deleted.invitations) {
+        (_, 0) => format!("{name} is deleted. {members} got {by} instead."),
+        (0, _) => format!("{name} is deleted. {invitations} got {by} instead."),
+        _ => format!("{name} is deleted. {members} and {invitations} got {by} instead."),
+    }
+}

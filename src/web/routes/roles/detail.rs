@@ -1,0 +1,302 @@
+//! The roles of a workspace: the list, one role, and what can be done to it.
+
+pub use crate::web::routes::roles::{
+    comparison::comparison,
+    deletion::{delete, deletion},
+    new::{create, new},
+};
+use crate::{
+    domain::{
+        Conflict, Invalid, Refused,
+        base::role::Role,
+        enforce::read::ReadScope,
+        preview::{Preview, of_scopes},
+        roles::{self, Bundle, Look, Wanted},
+    },
+    policy::{Access, Holdings, Permission, perm},
+    web::{
+        checks,
+        chrome::{Chrome, Flash, View},
+        errors::Errors,
+        form::Form,
+        guard::{Answer, Authorized},
+        list::Query,
+        path::NamedRole,
+        preview::{self, About},
+        routes::{
+            roles::{
+                fields::{Fields, named},
+                list::held,
+            },
+            security::pages::LockOut,
+        },
+        words::counted,
+    },
+};
+use actix_web::http::StatusCode;
+use askama::Template;
+use serde::Deserialize;
+use validator::Validate;
+
+#[derive(Template)]
+#[template(path = "roles/show.html")]
+struct Show {
+    chrome: Chrome,
+    /// `/w/{slug}`
+    home: String,
+    /// `/w/{slug}/roles/{role}`
+    base: String,
+    look: Look,
+    held: Vec<(&'static str, Vec<Permission>)>,
+    fields: Fields,
+    details: Details,
+    may_edit_scopes: bool,
+    may_describe: bool,
+    may_duplicate: bool,
+    may_delete: bool,
+    /// Why the viewer, who has the permission for some of it, may not do it with this role.
+    why_not: String,
+    errors: Errors,
+    /// Somebody was faster: the form holds what was typed, and not what is there now.
+    is_stale: bool,
+    is_stale_in_scopes: bool,
+}
+
+/// What a form that was refused comes back with.
+#[derive(Default)]
+struct Sent {
+    scopes: Option<Scopes>,
+    details: Option<Details>,
+    errors: Errors,
+    is_stale: bool,
+}
+
+#[derive(Clone, Deserialize, Validate, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Details {
+    #[validate(custom(function = "checks::name"))]
+    name: String,
+    #[validate(custom(function = "checks::description"))]
+    description: String,
+    version: String,
+}
+
+#[derive(Clone, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Scopes {
+    permission: Vec<String>,
+    scopes: String,
+    version: String,
+    /// `yes` on the form of the page that warns of a lock-out.
+    confirm: String,
+}
+
+/// What somebody had chosen, who comes back from its preview.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Kept {
+    permission: Vec<String>,
+    scopes: String,
+    from: String,
+}
+
+pub async fn show(cx: Authorized<perm::ReadMembers, (NamedRole, Query<Kept>)>) -> Answer {
+    let (scope, view, (NamedRole(slug), Query(query))) = cx.into_parts();
+    let kept = Scopes { permission: query.permission, scopes: query.scopes, ..Scopes::default() };
+    let sent = Sent { scopes: preview::kept(&query.from, kept), ..Sent::default() };
+    draw(&view, &scope, StatusCode::OK, &slug, sent).await
+}
+
+async fn draw<P: Access>(
+    view: &View,
+    scope: &ReadScope<P>,
+    status: StatusCode,
+    slug: &str,
+    sent: Sent,
+) -> Answer {
+    let look = roles::look(scope, slug).await?;
+    let (chrome, actor, role) = (view.chrome("roles"), scope.actor(), &look.role);
+    let ceiling = actor.holdings.may_assign(&role.holdings).err();
+    let not_deletable = look.not_deletable(actor);
+    let may_name = chrome.can.manage_roles && ceiling.is_none();
+    let why_not = match &ceiling {
+        _ if role.is_owner => roles::OWNER_IS_FIXED.to_owned(),
+        Some(ceiling) if chrome.can.manage_roles || chrome.can.update_permissions => ceiling.to_string(),
+        _ if role.built_in && chrome.can.manage_roles => roles::BUILT_IN.to_owned(),
+        None if chrome.can.manage_roles => {
+            not_deletable.as_ref().map(|why| format!("Deleting it: {why}")).unwrap_or_default()
+        }
+        _ => String::new(),
+    };
+    let named = Details {
+        name: role.name.clone(),
+        description: role.description.clone(),
+        version: role.details_version(),
+    };
+    // The form goes on from what is there now, with what was typed.
+    let details = sent.details.map_or(named.clone(), |sent| Details { version: named.version, ..sent });
+    let fields = match &sent.scopes {
+        Some(sent) => Fields::as_sent(scope, &sent.permission, &sent.scopes),
+        None => Fields::of_role(scope, role),
+    };
+    let page = Show {
+        home: view.at(""),
+        base: view.at(&format!("/roles/{slug}")),
+        held: held(role),
+        fields,
+        details,
+        may_edit_scopes: chrome.can.update_permissions && ceiling.is_none() && !role.is_owner,
+        may_describe: may_name && !role.built_in,
+        may_duplicate: may_name && !role.is_owner,
+        may_delete: chrome.can.manage_roles && not_deletable.is_none(),
+        why_not,
+        errors: sent.errors,
+        is_stale: sent.is_stale,
+        is_stale_in_scopes: sent.is_stale && sent.scopes.is_some(),
+        chrome,
+        look,
+    };
+    Ok(view.html_as(status, &page))
+}
+
+/// What can be said on the role's own page: with which status, in which words.
+fn told(refused: Refused) -> Result<(StatusCode, Errors, bool), Refused> {
+    match refused {
+        Refused::Invalid(invalid) => Ok((StatusCode::UNPROCESSABLE_ENTITY, invalid.into(), false)),
+        Refused::Conflict(Conflict::Changed) => Ok((StatusCode::CONFLICT, Errors::default(), true)),
+        other => Err(other),
+    }
+}
+
+pub async fn describe(cx: Authorized<perm::ManageRoles, (NamedRole, Form<Details>)>) -> Answer {
+    let (scope, view, (NamedRole(slug), Form(form))) = cx.into_parts();
+    let again = scope.again();
+    let done = match named(&form, &form.name, &form.description) {
+        Ok(named) => scope.write(async |s| roles::describe(s, &slug, &named, &form.version).await).await,
+        Err(invalid) => Err(invalid.into()),
+    };
+    match done {
+        Ok(made) => {
+            let to = view.at(&format!("/roles/{}", made.slug));
+            Ok(view.done(to, Flash::good(format!("{} is saved.", made.name))))
+        }
+        Err(refused) => {
+            let (status, errors, is_stale) = told(refused)?;
+            let sent = Sent { details: Some(form), errors, is_stale, scopes: None };
+            draw(&view, &again, status, &slug, sent).await
+        }
+    }
+}
+
+pub async fn set_scopes(cx: Authorized<perm::UpdatePermissions, (NamedRole, Form<Scopes>)>) -> Answer {
+    let (scope, view, (NamedRole(slug), Form(form))) = cx.into_parts();
+    let again = scope.again();
+    let done = match Bundle::read(&form.permission, &form.scopes) {
+        Ok(scopes) => {
+            let wanted = Wanted { scopes, version: form.version.clone(), confirmed: form.confirm == "yes" };
+            scope.write(async |s| roles::set_scopes(s, &slug, &wanted).await).await
+        }
+        Err(invalid) => Err(invalid.into()),
+    };
+    let refused = match done {
+        Ok(saved) => {
+            let text = saved_in_words(&saved);
+            return Ok(view.done(view.at(&format!("/roles/{slug}")), Flash::good(text)));
+        }
+        Err(refused) => refused,
+    };
+    if matches!(refused, Refused::Conflict(Conflict::LocksYouOut)) {
+        return Ok(view.html_as(StatusCode::CONFLICT, &lock_out(&view, &again, &slug, form)));
+    }
+    let (status, errors, is_stale) = match refused {
+        // What is over their head was typed: it is said there, and the rest is not lost.
+        Refused::Ceiling(ceiling) if may_edit(&again, &slug) => {
+            (StatusCode::FORBIDDEN, Invalid::field("scopes", ceiling.to_string()).into(), false)
+        }
+        other => told(other)?,
+    };
+    let sent = Sent { scopes: Some(form), errors, is_stale, details: None };
+    draw(&view, &again, status, &slug, sent).await
+}
+
+/// What setting these scopes would do.
+pub async fn preview_scopes(cx: Authorized<perm::UpdatePermissions, (NamedRole, Query<Scopes>)>) -> Answer {
+    let (scope, view, (NamedRole(slug), Query(form))) = cx.into_parts();
+    let looked = match Bundle::read(&form.permission, &form.scopes) {
+        Ok(scopes) => {
+            let wanted = Wanted { scopes, version: form.version.clone(), confirmed: false };
+            of_scopes(&scope, &slug, &wanted).await
+        }
+        Err(invalid) => Err(invalid.into()),
+    };
+    match looked {
+        Ok((role, mut preview)) => {
+            in_words(&mut preview);
+            Ok(preview::draw(&view, about(&view, &role, form.permission, form.scopes), preview))
+        }
+        Err(Refused::Invalid(invalid)) => {
+            let sent = Sent { scopes: Some(form), errors: invalid.into(), ..Sent::default() };
+            draw(&view, &scope, StatusCode::UNPROCESSABLE_ENTITY, &slug, sent).await
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// Permissions by their labels; what stays as it is, is not told again.
+pub(in crate::web) fn in_words(preview: &mut Preview) {
+    let label = |scope: &String| Permission::of_scope(scope).map_or(scope.clone(), |p| p.label().to_owned());
+    let (before, after) = (preview.before.clone(), preview.after.clone());
+    let only = |these: &[String], others: &[String]| {
+        these.iter().filter(|scope| !others.contains(scope)).map(label).collect()
+    };
+    (preview.before, preview.after) = (only(&before, &after), only(&after, &before));
+}
+
+/// What a preview of a role's scopes is about.
+pub(in crate::web) fn about(view: &View, role: &Role, permissions: Vec<String>, scopes: String) -> About {
+    let (list, page) = (view.at("/roles"), view.at(&format!("/roles/{}", role.slug)));
+    let action = format!("{page}/scopes");
+    let permissions = permissions.into_iter().map(|permission| ("permission", permission));
+    let fields = permissions.chain([("scopes", scopes)]).collect();
+    let crumbs = vec![(list, "Roles".to_owned()), (page, role.name.clone())];
+    About::of_form("roles", format!("What {} holds", role.name), crumbs, action, fields)
+}
+
+fn may_edit<P: Access>(scope: &ReadScope<P>, slug: &str) -> bool {
+    let role = scope.actor().all_roles.by_slug(slug);
+    role.is_some_and(|role| !role.is_owner && may_assign(&scope.actor().holdings, role))
+}
+
+fn may_assign(holdings: &Holdings, role: &Role) -> bool {
+    holdings.may_assign(&role.holdings).is_ok()
+}
+
+fn saved_in_words(saved: &roles::Saved) -> String {
+    let scopes = |n: usize| counted(i64::try_from(n).unwrap_or(i64::MAX), "scope", "scopes");
+    let what = match (saved.added, saved.taken) {
+        (0, 0) => return format!("{}: nothing was to be changed.", saved.name),
+        (added, 0) => format!("{} put in", scopes(added)),
+        (0, taken) => format!("{} taken out", scopes(taken)),
+        (added, taken) => format!("{} put in, {} taken out", scopes(added), scopes(taken)),
+    };
+    let people = match saved.people {
+        0 => "Nobody has this role yet.".to_owned(),
+        people => {
+            format!("It holds for {} from their next request on.", counted(people, "member", "members"))
+        }
+    };
+    format!("{} is saved: {what}. {people}", saved.name)
+}
+
+fn lock_out<P: Access>(view: &View, scope: &ReadScope<P>, slug: &str, form: Scopes) -> LockOut {
+    let role = scope.actor().all_roles.by_slug(slug);
+    let permissions = form.permission.into_iter().map(|permission| ("permission", permission));
+    LockOut {
+        chrome: view.chrome("roles"),
+        base: view.at(&format!("/roles/{slug}")),
+        page: role.map(|role| role.name.clone()).unwrap_or_default(),
+        label: "What it holds",
+        action: view.at(&format!("/roles/{slug}/scopes")),
+        fields: permissions.chain([("scopes", form.scopes), ("version", form.version)]).collect(),
+    }
+}

@@ -1,0 +1,220 @@
+//! A new role: empty, from a pattern, or as another is.
+
+use crate::{
+    domain::{
+        Invalid, Refused,
+        base::role::{Role, Roles},
+        enforce::read::ReadScope,
+        roles::{self, Bundle},
+    },
+    policy::{Holdings, Pattern, Permission, Scope, perm},
+    web::{
+        checks,
+        chrome::{Chrome, Flash, View},
+        errors::Errors,
+        form::Form,
+        guard::{Answer, Authorized},
+        list::Query,
+        routes::roles::fields::{Fields, named},
+    },
+};
+use actix_web::http::StatusCode;
+use askama::Template;
+use serde::Deserialize;
+use validator::Validate;
+
+#[derive(Template)]
+#[template(path = "roles/new.html")]
+struct New {
+    chrome: Chrome,
+    /// `/w/{slug}/roles`
+    base: String,
+    patterns: [Pattern; 6],
+    /// The key of the pattern that the form was filled in from; may be empty.
+    chosen: String,
+    /// The name of the role that is duplicated; may be empty.
+    duplicates: String,
+    /// What the viewer does not hold, and so was left out.
+    left_out: Vec<String>,
+    name: String,
+    description: String,
+    fields: Fields,
+    errors: Errors,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Start {
+    template: String,
+    /// A role's slug.
+    from: String,
+    // What the form held when another pattern was chosen.
+    /// The pattern that it was filled in from.
+    chosen: String,
+    name: String,
+    description: String,
+    permission: Vec<String>,
+    scopes: String,
+}
+
+#[derive(Deserialize, Validate, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewRole {
+    #[validate(custom(function = "checks::name"))]
+    name: String,
+    #[validate(custom(function = "checks::description"))]
+    description: String,
+    permission: Vec<String>,
+    scopes: String,
+    /// As in [`Start`]; nothing is made of it.
+    chosen: String,
+}
+
+pub async fn new(cx: Authorized<perm::ManageRoles, Query<Start>>) -> Answer {
+    let (scope, view, Query(start)) = cx.into_parts();
+    let mut page = blank(&view, &scope);
+    if !start.from.is_empty() {
+        let all = &scope.actor().all_roles;
+        let role = all.by_slug(&start.from).filter(|role| !role.is_owner).ok_or(Refused::Hidden)?;
+        page.duplicates.clone_from(&role.name);
+        page.name = copy_of(all, role);
+        page.description.clone_from(&role.description);
+        let scopes = role.application_scopes.iter().map(String::as_str);
+        page.fill(&scope, role.permissions().collect(), scopes);
+    } else {
+        page.start(&scope, start)?;
+    }
+    Ok(view.html(&page))
+}
+
+fn blank(view: &View, scope: &ReadScope<perm::ManageRoles>) -> New {
+    New {
+        chrome: view.chrome("roles"),
+        base: view.at("/roles"),
+        patterns: Pattern::ALL,
+        chosen: String::new(),
+        duplicates: String::new(),
+        left_out: Vec::new(),
+        name: String::new(),
+        description: String::new(),
+        fields: Fields::new(scope, |_| false, String::new()),
+        errors: Errors::default(),
+    }
+}
+
+impl New {
+    /// Fills in a pattern in the place of the one before. What was typed beside that one stays.
+    fn start(&mut self, scope: &ReadScope<perm::ManageRoles>, start: Start) -> Result<(), Refused> {
+        let before = Pattern::by_key(&start.chosen);
+        let pattern = Pattern::by_key(&start.template);
+        if pattern.is_none() && !start.template.is_empty() {
+            return Err(Refused::Hidden);
+        }
+        let of_before = |scope: &str| before.is_some_and(|before| before.scopes.contains(&scope));
+        let typed: Vec<&str> =
+            start.scopes.lines().map(str::trim).filter(|line| !line.is_empty() && !of_before(line)).collect();
+        let ticked = start.permission.iter().filter_map(|sent| Permission::of_scope(sent));
+        let mut permissions: Vec<Permission> =
+            ticked.filter(|p| before.is_none_or(|before| !before.permissions.contains(p))).collect();
+        permissions.extend(pattern.iter().flat_map(|pattern| pattern.permissions));
+        let scopes = pattern.iter().flat_map(|pattern| pattern.scopes).copied();
+        self.fill(scope, permissions, scopes.filter(|scope| !typed.contains(scope)));
+        let filled = std::mem::take(&mut self.fields.typed);
+        self.fields.typed = [filled]
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .chain(typed.iter().map(|line| (*line).to_owned()))
+            .collect::<Vec<_>>()
+            .join("\n");
+        self.name = start.name;
+        let is_theirs = !start.description.is_empty()
+            && before.is_none_or(|before| before.description != start.description);
+        self.description = match pattern {
+            Some(pattern) if !is_theirs => pattern.description.to_owned(),
+            None if !is_theirs => String::new(),
+            _ => start.description,
+        };
+        self.chosen = start.template;
+        Ok(())
+    }
+
+    /// Fills in what the viewer may hand on, and says what it left out.
+    fn fill<'a>(
+        &mut self,
+        scope: &ReadScope<perm::ManageRoles>,
+        permissions: Vec<Permission>,
+        scopes: impl Iterator<Item = &'a str>,
+    ) {
+        let actor = &scope.actor().holdings;
+        let (mine, not_mine): (Vec<_>, Vec<_>) = permissions.into_iter().partition(|p| actor.has(*p));
+        let (typed, over): (Vec<_>, Vec<_>) = scopes.partition(|scope| holds(actor, scope));
+        let labels = not_mine.into_iter().map(|permission| permission.label().to_owned());
+        self.left_out = labels.chain(over.into_iter().map(str::to_owned)).collect();
+        self.fields = Fields::new(scope, |permission| mine.contains(&permission), typed.join("\n"));
+    }
+}
+
+fn holds(actor: &Holdings, scope: &str) -> bool {
+    Scope::parse(scope).is_ok_and(|scope| actor.allows(&scope))
+}
+
+/// "Editor 2": the name with the first number that no role has.
+fn copy_of(all: &Roles, role: &Role) -> String {
+    let start: String = role.name.chars().take(76).collect();
+    let numbered = (2..).map(|n| format!("{start} {n}"));
+    let is_free = |name: &String| all.iter().all(|role| role.name != *name);
+    numbered.take(100).find(is_free).unwrap_or_default()
+}
+
+pub async fn create(cx: Authorized<perm::ManageRoles, Form<NewRole>>) -> Answer {
+    let (scope, view, Form(form)) = cx.into_parts();
+    let again = scope.again();
+    match make(scope, &form).await {
+        Ok(made) => {
+            let flash = Flash::good(format!("{} is there. Give it to people on Members.", made.name));
+            Ok(view.done(view.at(&format!("/roles/{}", made.slug)), flash))
+        }
+        Err(Refused::Invalid(invalid)) => {
+            Ok(refused(&view, &again, &form, StatusCode::UNPROCESSABLE_ENTITY, invalid))
+        }
+        Err(Refused::Ceiling(ceiling)) => {
+            let invalid = Invalid::field("scopes", ceiling.to_string());
+            Ok(refused(&view, &again, &form, StatusCode::FORBIDDEN, invalid))
+        }
+        Err(other) => Err(other),
+    }
+}
+
+async fn make(scope: ReadScope<perm::ManageRoles>, form: &NewRole) -> Result<roles::Made, Refused> {
+    // What is wrong with either is said at once.
+    let (named, scopes) =
+        match (named(form, &form.name, &form.description), Bundle::read(&form.permission, &form.scopes)) {
+            (Ok(named), Ok(scopes)) => (named, scopes),
+            (named, scopes) => {
+                let mut all = named.err().unwrap_or_default();
+                for (field, complaint) in scopes.err().unwrap_or_default().iter() {
+                    all.add(field, complaint);
+                }
+                return Err(all.into());
+            }
+        };
+    scope.write(async |s| roles::create(s, &named, &scopes).await).await
+}
+
+fn refused(
+    view: &View,
+    scope: &ReadScope<perm::ManageRoles>,
+    form: &NewRole,
+    status: StatusCode,
+    invalid: Invalid,
+) -> actix_web::HttpResponse {
+    let page = New {
+        chosen: form.chosen.clone(),
+        name: form.name.clone(),
+        description: form.description.clone(),
+        fields: Fields::as_sent(scope, &form.permission, &form.scopes),
+        errors: invalid.into(),
+        ..blank(view, scope)
+    };
+    view.html_as(status, &page)
+}

@@ -1,0 +1,195 @@
+//! The Security page: one dropdown a permission.
+
+use crate::{
+    domain::{
+        Conflict, Refused,
+        enforce::read::ReadScope,
+        preview::of_permission,
+        security::{self, Changed, Row, Toggle, Wanted},
+    },
+    policy::{Access, Group, Permission, perm},
+    web::{
+        chrome::{Chrome, Flash, View},
+        form::Form,
+        guard::{Answer, Authorized},
+        list::Query,
+        path::NamedPermission,
+        preview::{self, About},
+        words::{counted, effect},
+    },
+};
+use actix_web::http::StatusCode;
+use askama::Template;
+use serde::Deserialize;
+
+#[derive(Template)]
+#[template(path = "security/index.html")]
+pub(super) struct Index {
+    pub chrome: Chrome,
+    /// `/w/{slug}/security`
+    pub base: String,
+    pub groups: Vec<(Group, Vec<Row>)>,
+    /// What went wrong with the change that this page answers; empty where nothing did.
+    pub problem: String,
+    /// The permission whose preview somebody comes back from, and the roles that they had ticked.
+    pub kept: Option<(Permission, Vec<String>)>,
+}
+
+impl Index {
+    fn is_kept(&self, row: &Row) -> bool {
+        self.kept.as_ref().is_some_and(|(permission, _)| *permission == row.permission)
+    }
+
+    fn is_ticked(&self, row: &Row, toggle: &Toggle) -> bool {
+        match &self.kept {
+            Some((permission, ticked)) if *permission == row.permission => ticked.contains(&toggle.slug),
+            _ => toggle.ticked,
+        }
+    }
+}
+
+/// What ticking or unticking this box would do.
+fn would(toggle: &Toggle) -> String {
+    let verb = if toggle.ticked { "lose" } else { "gain" };
+    match toggle.people {
+        0 => format!("Nobody would {verb} it"),
+        people => format!("{} would {verb} it", counted(people, "person", "people")),
+    }
+}
+
+/// An id for the page: a scope without its colon.
+pub(in crate::web) fn html_id(permission: &Permission) -> String {
+    permission.scope().replace(':', "-")
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Kept {
+    permission: String,
+    role: Vec<String>,
+    from: String,
+}
+
+pub async fn index(cx: Authorized<perm::ReadMembers, Query<Kept>>) -> Answer {
+    let (scope, view, Query(query)) = cx.into_parts();
+    let kept = Permission::of_scope(&query.permission)
+        .and_then(|permission| preview::kept(&query.from, (permission, query.role)));
+    draw(&view, &scope, StatusCode::OK, String::new(), kept).await
+}
+
+async fn draw(
+    view: &View,
+    scope: &ReadScope<perm::ReadMembers>,
+    status: StatusCode,
+    problem: String,
+    kept: Option<(Permission, Vec<String>)>,
+) -> Answer {
+    let rows = security::matrix(scope).await?;
+    let of_group = |group: &Group| {
+        (*group, rows.iter().filter(|row| row.permission.group() == *group).cloned().collect())
+    };
+    let groups = Group::ALL.iter().map(of_group).collect();
+    let page = Index { chrome: view.chrome("security"), base: view.at("/security"), groups, problem, kept };
+    Ok(view.html_as(status, &page))
+}
+
+/// Asks once more before somebody takes the rules out of their own hands.
+#[derive(Template)]
+#[template(path = "security/lock_out.html")]
+pub(in crate::web) struct LockOut {
+    pub chrome: Chrome,
+    /// The page that the change was made on, and what it is called.
+    pub base: String,
+    pub page: String,
+    /// What was to be changed.
+    pub label: &'static str,
+    pub action: String,
+    /// The form as it was sent.
+    pub fields: Vec<(&'static str, String)>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Toggles {
+    role: Vec<String>,
+    version: String,
+    /// `yes` on the form of the page that warns of a lock-out.
+    confirm: String,
+}
+
+pub async fn set(cx: Authorized<perm::UpdatePermissions, (NamedPermission, Form<Toggles>)>) -> Answer {
+    let (scope, view, (NamedPermission(permission), Form(form))) = cx.into_parts();
+    let wanted =
+        Wanted { permission, roles: form.role, version: form.version, confirmed: form.confirm == "yes" };
+    let again = scope.again();
+    match scope.write(async |s| security::set(s, &wanted).await).await {
+        Ok(changed) => Ok(saved(&view, &changed)),
+        Err(Refused::Conflict(Conflict::LocksYouOut)) => {
+            let page = LockOut {
+                chrome: view.chrome("security"),
+                base: view.at("/security"),
+                page: "Security".to_owned(),
+                label: permission.label(),
+                action: view.at(&format!("/security/{}", permission.scope())),
+                fields: wanted
+                    .roles
+                    .into_iter()
+                    .map(|role| ("role", role))
+                    .chain([("version", wanted.version)])
+                    .collect(),
+            };
+            Ok(view.html_as(StatusCode::CONFLICT, &page))
+        }
+        Err(Refused::Conflict(Conflict::Changed)) => stale(&view, again, permission).await,
+        Err(other) => Err(other),
+    }
+}
+
+/// What setting these roles would do.
+pub async fn preview_set(
+    cx: Authorized<perm::UpdatePermissions, (NamedPermission, Query<Toggles>)>,
+) -> Answer {
+    let (scope, view, (NamedPermission(permission), Query(form))) = cx.into_parts();
+    let wanted = Wanted { permission, roles: form.role, version: form.version, confirmed: false };
+    let preview = of_permission(&scope, &wanted).await?;
+    let mut about = about(&view, permission, wanted.roles);
+    about.back = format!("{}#p-{}", about.back, html_id(&permission));
+    Ok(preview::draw(&view, about, preview))
+}
+
+/// What a preview of a permission is about.
+pub(in crate::web) fn about(view: &View, permission: Permission, roles: Vec<String>) -> About {
+    let fields = roles.into_iter().map(|role| ("role", role)).collect::<Vec<_>>();
+    let security = (view.at("/security"), "Security".to_owned());
+    let action = view.at(&format!("/security/{}", permission.scope()));
+    let mut about = About::of_form("security", permission.label().to_owned(), vec![security], action, fields);
+    about.back = format!("{}&permission={}", about.back, permission.scope());
+    about
+}
+
+/// What changed, and the way back.
+fn saved(view: &View, changed: &Changed) -> actix_web::HttpResponse {
+    let label = changed.permission.label();
+    if !changed.is_change {
+        return view.done(view.at("/security"), Flash::good(format!("{label}: nothing was to be changed.")));
+    }
+    let effect = effect(changed.gained, changed.lost);
+    let mut fields: Vec<(String, String)> =
+        changed.before.iter().map(|slug| ("role".to_owned(), slug.clone())).collect();
+    fields.push(("version".into(), changed.version.clone()));
+    let flash = Flash::good(format!("{label} is saved: {effect}."));
+    if changed.locked_out {
+        return view.done(view.at("/security"), flash);
+    }
+    let action = view.at(&format!("/security/{}", changed.permission.scope()));
+    view.done(view.at("/security"), flash.with_undo(action, fields))
+}
+
+/// Somebody was faster: the page as it is now, with word of it.
+async fn stale<P: Access>(view: &View, scope: ReadScope<P>, permission: Permission) -> Answer {
+    let problem = format!("{}: {}", permission.label(), Conflict::Changed);
+    match scope.narrow::<perm::ReadMembers>() {
+        Some(scope) => draw(view, &scope, StatusCode::CONFLICT, problem, None).await,
+        None => Err(Conflict::Changed.into()),
+    }
+}

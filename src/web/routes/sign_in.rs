@@ -1,0 +1,61 @@
+//! Signing in and out.
+
+use crate::{
+    domain::identity,
+    web::{
+        chrome::{Flash, safe_next},
+        errors::Errors,
+        form::{Again, Form, Nothing},
+        guard::{Answer, Public, SignedIn},
+        list::Query,
+        problem::sign_in::draw,
+        routes::invitations::recipient,
+        session,
+    },
+};
+use actix_web::http::StatusCode;
+
+use serde::Deserialize;
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Next {
+    next: String,
+}
+
+pub async fn show(cx: Public<Query<Next>>) -> Answer {
+    if cx.person().await?.is_some() {
+        return Ok(cx.view.to(safe_next(&cx.input.0.next)));
+    }
+    Ok(draw(&cx.view, StatusCode::OK, &cx.input.0.next, "", Errors::default()))
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Credentials {
+    email: String,
+    password: String,
+    next: String,
+}
+
+pub async fn submit(cx: Public<Form<Credentials>>) -> Answer {
+    let Credentials { email, password, next } = &cx.input.0;
+    let previous = session::token(&cx.view.req);
+    match identity::sign_in(&cx.view.app.db, email, password, previous.as_ref(), &cx.origin).await {
+        Ok(token) => {
+            session::replace(&cx.view.req, &token);
+            Ok(cx.view.to(safe_next(next)))
+        }
+        Err(refused) => {
+            Ok(Again::of(refused)?.page(|status, errors| draw(&cx.view, status, next, email, errors)))
+        }
+    }
+}
+
+pub async fn sign_out(cx: SignedIn<Form<Nothing>>) -> Answer {
+    identity::sign_out(&cx.view.app.db, &cx.person, &cx.origin).await?;
+    session::forget(&cx.view.req);
+    // Whoever signs out to take up an invitation as somebody else finds the way back to it.
+    let to = if recipient::carried(&cx.view).is_some() { "/sign-in?next=/invitation" } else { "/sign-in" };
+    Ok(cx.view.done(to, Flash::good("You are signed out.")))
+}

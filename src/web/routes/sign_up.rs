@@ -1,0 +1,172 @@
+//! A new person.
+
+use crate::{
+    config,
+    domain::{
+        Email, Invalid, Name, Refused,
+        identity::{self, Password, SignedUp},
+        invitations,
+    },
+    web::{
+        checks,
+        checks::check,
+        chrome::{Chrome, View},
+        errors::Errors,
+        form::{Again, Form},
+        guard::{Answer, Public},
+        list::Query,
+        routes::invitations::recipient,
+        session,
+    },
+};
+use actix_web::{HttpResponse, http::StatusCode};
+use askama::Template;
+use serde::Deserialize;
+use validator::Validate;
+
+#[derive(Template)]
+#[template(path = "ways_in/sign_up.html")]
+struct Page<'a> {
+    chrome: Chrome,
+    form: &'a SignUp,
+    errors: Errors,
+    /// The invitation that leads here: workspace and inviter. The address is given by it.
+    offer: Option<Invited>,
+}
+
+struct Invited {
+    workspace: String,
+    inviter: String,
+}
+
+#[derive(Template)]
+#[template(path = "ways_in/check_mail.html")]
+struct CheckMail {
+    chrome: Chrome,
+    email: String,
+    mail_hint: Option<String>,
+    /// After signing in the invitation goes on.
+    has_invitation: bool,
+}
+
+#[derive(Deserialize, Validate, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct SignUp {
+    #[validate(custom(function = "checks::name"))]
+    name: String,
+    #[validate(custom(function = "checks::email"))]
+    email: String,
+    password: String,
+    workspace: String,
+}
+
+impl SignUp {
+    fn read(&self) -> Result<(Name, Email, Password, Option<Name>), Invalid> {
+        let mut invalid = check(self).err().unwrap_or_default();
+        let password = Password::parse(&self.password, &[&self.name, &self.email, &self.workspace]);
+        let workspace = match self.workspace.trim() {
+            "" => Ok(None),
+            text => Name::parse(text).map(Some),
+        };
+        if let Err(complaint) = &password {
+            invalid.add("password", *complaint);
+        }
+        if let Err(complaint) = &workspace {
+            invalid.add("workspace", *complaint);
+        }
+        match (Name::parse(&self.name), Email::parse(&self.email), password, workspace) {
+            (Ok(name), Ok(email), Ok(password), Ok(workspace)) => Ok((name, email, password, workspace)),
+            _ => Err(invalid),
+        }
+    }
+}
+
+pub async fn show(cx: Public) -> Answer {
+    let offer = match recipient::carried(&cx.view) {
+        // A dead invitation says so on its own page; here it leads nowhere, and is left out.
+        Some(token) => invitations::look(&cx.view.app.db, &token).await.ok(),
+        None => None,
+    };
+    if offer.is_none() && cx.view.app.settings.sign_up == config::SignUp::Invited {
+        return Err(Refused::NotAllowed(
+            "New people join this installation by invitation. Ask someone who is in for one.",
+        ));
+    }
+    let form = SignUp {
+        email: offer.as_ref().map(|offer| offer.email.clone()).unwrap_or_default(),
+        ..SignUp::default()
+    };
+    Ok(draw(&cx.view, StatusCode::OK, &form, Errors::default(), offer))
+}
+
+fn draw(
+    view: &View,
+    status: StatusCode,
+    form: &SignUp,
+    errors: Errors,
+    offer: Option<invitations::Offer>,
+) -> HttpResponse {
+    let offer = offer.map(|offer| Invited { workspace: offer.workspace, inviter: offer.inviter });
+    view.html_as(status, &Page { chrome: view.chrome(""), form, errors, offer })
+}
+
+pub async fn submit(cx: Public<Form<SignUp>>) -> Answer {
+    let (db, form) = (&cx.view.app.db, &cx.input.0);
+    let token = match recipient::carried(&cx.view) {
+        // Where anybody may sign up, a dead invitation is left out here as it was when the form was
+        // drawn: a form with a workspace is one that was drawn without an invitation.
+        Some(token)
+            if cx.view.app.settings.sign_up == config::SignUp::Open && !form.workspace.trim().is_empty() =>
+        {
+            match invitations::look(db, &token).await {
+                Err(Refused::Gone(_) | Refused::Suspended(_)) => None,
+                _ => Some(token),
+            }
+        }
+        carried => carried,
+    };
+    let done = match form.read() {
+        Ok((name, email, password, workspace)) => {
+            let policy = cx.view.app.settings.sign_up;
+            let wish =
+                identity::SignUp { name, email, password, workspace, invitation: token.clone(), policy };
+            identity::sign_up(db, wish, &cx.origin).await
+        }
+        Err(invalid) => Err(invalid.into()),
+    };
+    match done {
+        Ok(SignedUp::SignedIn(session)) => {
+            session::replace(&cx.view.req, &session);
+            Ok(cx.view.to("/invitation"))
+        }
+        Ok(SignedUp::CheckMail) => {
+            Ok(cx.view.to(crate::web::list::address("/check-mail", &[("email", form.email.trim())], &[])))
+        }
+        Err(refused) => {
+            let again = Again::of(refused)?;
+            let offer = match &token {
+                Some(token) => invitations::look(db, token).await.ok(),
+                None => None,
+            };
+            Ok(again.page(|status, errors| draw(&cx.view, status, form, errors, offer)))
+        }
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sent {
+    email: String,
+}
+
+pub async fn check_mail(cx: Public<Query<Sent>>) -> Answer {
+    // Only an address is repeated, not any text that a link might put here.
+    let email = Email::parse(&cx.input.0.email).map(|email| email.to_string()).unwrap_or_default();
+    let page = CheckMail {
+        chrome: cx.view.chrome(""),
+        email,
+        mail_hint: cx.view.app.settings.mail_hint.clone(),
+        has_invitation: recipient::carried(&cx.view).is_some(),
+    };
+    Ok(cx.view.html(&page))
+}

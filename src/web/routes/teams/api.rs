@@ -1,0 +1,241 @@
+//! Teams of a workspace, their people and their roles.
+
+use crate::{
+    domain::{
+        Refused, Selection,
+        base::paging::Position,
+        enforce::write::WriteScope,
+        teams::{self, Person, Team, Wanted},
+    },
+    policy::perm,
+    web::{
+        api::{
+            body::{Json, PageBody, Query},
+            call::Said,
+            input::{self, IfMatch},
+            reply::{Created, Done, Found, Tagged},
+            spec,
+        },
+        guard::key::Called,
+        path::{Target, Within},
+        routes::members::api::Status,
+    },
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+/// A team.
+#[derive(Serialize, ToSchema)]
+pub struct TeamBody {
+    id: Uuid,
+    name: String,
+    description: String,
+    /// Slugs of the roles that everybody in it holds.
+    roles: Vec<String>,
+    /// Names of the first few who lead it.
+    leads: Vec<String>,
+    /// How many are in it.
+    members: i64,
+    /// Milliseconds since 1970.
+    created_at: i64,
+}
+
+impl From<Team> for TeamBody {
+    fn from(team: Team) -> Self {
+        Self {
+            id: team.id,
+            name: team.name,
+            description: team.description,
+            roles: team.roles.into_iter().map(|role| role.slug).collect(),
+            leads: team.leads,
+            members: team.people,
+            created_at: team.created_at,
+        }
+    }
+}
+
+fn tagged(team: Team) -> Tagged<TeamBody> {
+    Tagged { version: team.whole_version(), body: team.into() }
+}
+
+pub async fn index(cx: Called<perm::ReadTeams>) -> Said<Found<PageBody<TeamBody>>> {
+    Ok(Found(PageBody::whole(teams::list(&cx.scope).await?)))
+}
+
+pub async fn show(cx: Called<perm::ReadTeams, Target>) -> Said<Tagged<TeamBody>> {
+    Ok(tagged(teams::look(&cx.scope, cx.input.0, &Position::First).await?.team))
+}
+
+/// A team to be started.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewTeam {
+    #[schema(schema_with = spec::name)]
+    name: String,
+    #[schema(schema_with = spec::maybe_description)]
+    description: Option<String>,
+}
+
+/// A team that was started.
+#[derive(Serialize, ToSchema)]
+pub struct TeamMade {
+    id: Uuid,
+    name: String,
+    description: String,
+}
+
+pub async fn create(cx: Called<perm::CreateTeams, Json<NewTeam>>) -> Said<Created<TeamMade>> {
+    let Json(new) = cx.input;
+    let name = input::name(&new.name)?;
+    let description = input::description(new.description.as_deref().unwrap_or_default())?;
+    let id = cx.scope.write(async |s| teams::create(s, &name, &description).await).await?;
+    Ok(Created(TeamMade { id, name: name.to_string(), description: description.to_string() }))
+}
+
+/// What to change about a team; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TeamChange {
+    #[schema(schema_with = spec::maybe_name)]
+    name: Option<String>,
+    #[schema(schema_with = spec::maybe_description)]
+    description: Option<String>,
+}
+
+/// A membership is enough to come here: who may edit a team is asked in `domain/teams`.
+pub async fn update(
+    cx: Called<perm::Membership, (Target, IfMatch, Json<TeamChange>)>,
+) -> Said<Tagged<TeamBody>> {
+    let (Target(id), seen, Json(change)) = cx.input;
+    let name = change.name.as_deref().map(input::name).transpose()?;
+    let description = change.description.as_deref().map(input::description).transpose()?;
+    let mut after = None;
+    let change = async |s: &mut WriteScope<perm::Membership>| {
+        let team = teams::to_edit(s, id).await?;
+        seen.check(&team.whole_version())?;
+        let name = name.map_or_else(|| input::name(&team.name), Ok)?;
+        let description = description.map_or_else(|| input::description(&team.description), Ok)?;
+        let changed = teams::update(s, id, &name, &description).await?;
+        after = Some(teams::under_lock(s, id).await?);
+        Ok::<_, Refused>(changed)
+    };
+    cx.scope.write(change).await?;
+    Ok(tagged(after.ok_or(Refused::Hidden)?))
+}
+
+/// The roles that a team is to come with.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TeamRoles {
+    /// Slugs: all of them.
+    #[schema(schema_with = spec::any_roles)]
+    roles: Vec<String>,
+}
+
+pub async fn set_roles(
+    cx: Called<perm::UpdateTeams, (Target, IfMatch, Json<TeamRoles>)>,
+) -> Said<Tagged<TeamBody>> {
+    let (Target(id), seen, Json(change)) = cx.input;
+    let mut after = None;
+    let change = async |s: &mut WriteScope<perm::UpdateTeams>| {
+        let team = teams::under_lock(s, id).await?;
+        seen.check(&team.whole_version())?;
+        let wanted = Wanted { roles: change.roles, version: team.version() };
+        let changed = teams::set_roles(s, id, &wanted).await?;
+        after = Some(teams::under_lock(s, id).await?);
+        Ok::<_, Refused>(changed)
+    };
+    cx.scope.write(change).await?;
+    Ok(tagged(after.ok_or(Refused::Hidden)?))
+}
+
+pub async fn delete(cx: Called<perm::DeleteTeams, (Target, IfMatch)>) -> Said<Done> {
+    let (Target(id), seen) = cx.input;
+    let change = async |s: &mut WriteScope<perm::DeleteTeams>| {
+        seen.check(&teams::under_lock(s, id).await?.whole_version())?;
+        teams::delete(s, id).await
+    };
+    cx.scope.write(change).await?;
+    Ok(Done)
+}
+
+/// Somebody in a team.
+#[derive(Serialize, ToSchema)]
+pub struct TeamMemberBody {
+    /// The membership's id.
+    member_id: Uuid,
+    user_id: Option<Uuid>,
+    name: String,
+    email: String,
+    status: Status,
+    is_lead: bool,
+    /// When they came into the team.
+    joined_at: i64,
+}
+
+impl From<Person> for TeamMemberBody {
+    fn from(person: Person) -> Self {
+        Self {
+            member_id: person.id,
+            user_id: person.user_id,
+            name: person.name,
+            email: person.email,
+            status: Status::of(person.is_active),
+            is_lead: person.is_lead,
+            joined_at: person.joined_at,
+        }
+    }
+}
+
+/// Which of a team's people to list.
+#[derive(Deserialize, IntoParams, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Asked {
+    /// `next` of the page before.
+    #[param(schema_with = spec::cursor)]
+    after: String,
+}
+
+pub async fn people(
+    cx: Called<perm::ReadTeams, (Target, Query<Asked>)>,
+) -> Said<Found<PageBody<TeamMemberBody>>> {
+    let (Target(id), Query(asked)) = cx.input;
+    let at = Position::parse(&asked.after, "")?;
+    Ok(Found(teams::look(&cx.scope, id, &at).await?.page.into()))
+}
+
+/// Members to put into a team: all of them or none.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewTeamMembers {
+    /// Ids of memberships.
+    #[schema(min_items = 1, max_items = 100)]
+    members: Vec<Uuid>,
+}
+
+pub async fn add(cx: Called<perm::Membership, (Target, Json<NewTeamMembers>)>) -> Said<Done> {
+    let (Target(id), Json(new)) = cx.input;
+    let members = Selection::of("members", &new.members)?;
+    cx.scope.write(async |s| teams::add(s, id, &members).await).await?;
+    Ok(Done)
+}
+
+pub async fn take_out(cx: Called<perm::Membership, Within>) -> Said<Done> {
+    let Within(id, member) = cx.input;
+    cx.scope.write(async |s| teams::take_out(s, id, member).await).await?;
+    Ok(Done)
+}
+
+/// Whether somebody is to lead a team.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TeamLead {
+    lead: bool,
+}
+
+pub async fn appoint(cx: Called<perm::UpdateTeams, (Within, Json<TeamLead>)>) -> Said<Done> {
+    let (Within(id, member), Json(TeamLead { lead })) = cx.input;
+    cx.scope.write(async |s| teams::appoint(s, id, member, lead).await).await?;
+    Ok(Done)
+}

@@ -1,0 +1,331 @@
+//! The teams of a workspace; who is in one is changed in [`people`].
+
+use crate::{
+    domain::{
+        Conflict, Description, Invalid, Name, Refused,
+        base::{paging::Position, principal::Actor, role::Assignable},
+        enforce::read::ReadScope,
+        preview::of_team_roles,
+        teams::{self, Look, Person, RolesChanged, Team, Wanted},
+    },
+    policy::{Access, Permission, perm},
+    web::{
+        checks,
+        checks::check,
+        chrome::{Chrome, Flash, View, hue, initials},
+        errors::Errors,
+        form::{Form, Nothing},
+        guard::{Answer, Authorized},
+        list::{Neighbours, Query, listed},
+        path::Target,
+        preview::{self, About},
+        when::When,
+        words::counted,
+    },
+};
+use actix_web::{HttpResponse, http::StatusCode};
+use askama::Template;
+use serde::Deserialize;
+use uuid::Uuid;
+use validator::Validate;
+
+#[derive(Deserialize, Validate, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Details {
+    #[validate(custom(function = "checks::name"))]
+    name: String,
+    #[validate(custom(function = "checks::description"))]
+    description: String,
+}
+
+impl Details {
+    fn read(&self) -> Result<(Name, Description), Refused> {
+        check(self)?;
+        let complaint = |field| move |complaint| Refused::from(Invalid::field(field, complaint));
+        let name = Name::parse(&self.name).map_err(complaint("name"))?;
+        Ok((name, Description::parse(&self.description).map_err(complaint("description"))?))
+    }
+}
+
+#[derive(Template)]
+#[template(path = "teams/new.html")]
+struct New<'a> {
+    chrome: Chrome,
+    base: String,
+    form: &'a Details,
+    errors: Errors,
+}
+
+pub async fn new(cx: Authorized<perm::CreateTeams>) -> Answer {
+    let (_, view, ()) = cx.into_parts();
+    Ok(blank(&view, StatusCode::OK, &Details::default(), Errors::default()))
+}
+
+fn blank(view: &View, status: StatusCode, form: &Details, errors: Errors) -> HttpResponse {
+    let page = New { chrome: view.chrome("teams"), base: view.at("/teams"), form, errors };
+    view.html_as(status, &page)
+}
+
+pub async fn create(cx: Authorized<perm::CreateTeams, Form<Details>>) -> Answer {
+    let (scope, view, Form(form)) = cx.into_parts();
+    let done = match form.read() {
+        Ok((name, description)) => scope.write(async |s| teams::create(s, &name, &description).await).await,
+        Err(invalid) => Err(invalid),
+    };
+    match done {
+        Ok(id) => {
+            let flash =
+                Flash::good("The team is there. Now put people in, and choose its roles if it has any.");
+            Ok(view.done(view.at(&format!("/teams/{id}")), flash))
+        }
+        Err(Refused::Invalid(invalid)) => {
+            Ok(blank(&view, StatusCode::UNPROCESSABLE_ENTITY, &form, invalid.into()))
+        }
+        Err(other) => Err(other),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "teams/show.html")]
+struct Show {
+    chrome: Chrome,
+    /// `/w/{slug}/teams`
+    base: String,
+    team: Team,
+    created: When,
+    may_edit: bool,
+    form: Details,
+    rows: Vec<Row>,
+    /// "12 people"
+    total: String,
+    neighbours: Neighbours,
+    version: String,
+    /// The roles that it could carry, each with whether it is ticked.
+    choices: Vec<(Assignable, bool)>,
+    may_change_roles: bool,
+    may_delete: bool,
+    /// Why not, where the permission for either is there; empty otherwise.
+    why_not: String,
+    errors: Errors,
+    /// What went wrong with the change that this page answers; empty where nothing did.
+    problem: String,
+}
+
+/// Somebody in the team.
+struct Row {
+    person: Person,
+    initials: String,
+    hue: u8,
+    joined: When,
+    may_take_out: bool,
+}
+
+/// What a page of the team says beside what it is.
+#[derive(Default)]
+struct Said {
+    details: Option<Details>,
+    /// Slugs that were ticked.
+    ticked: Option<Vec<String>>,
+    errors: Errors,
+    problem: String,
+}
+
+fn draw(view: &View, scope: &ReadScope<perm::ReadTeams>, look: Look, said: Said) -> Show {
+    let (actor, now): (&Actor, i64) = (scope.actor(), scope.now_ms());
+    let team = look.team;
+    let (base, may_edit) = (view.at("/teams"), team.may_be_edited_by(actor));
+    let row = |person: Person| Row {
+        initials: initials(&person.name),
+        hue: hue(person.user_id.unwrap_or(person.id)),
+        joined: When::new(person.joined_at, now),
+        may_take_out: may_edit && person.refused.is_none(),
+        person,
+    };
+    let may = |permission| actor.holdings.has(permission);
+    let carried: Vec<String> = team.roles.iter().map(|role| role.slug.clone()).collect();
+    let ticked = said.ticked.unwrap_or(carried);
+    let neighbours = Neighbours::new(&look.page, &format!("{base}/{}", team.id), &[]);
+    Show {
+        chrome: view.chrome("teams"),
+        created: When::new(team.created_at, now),
+        may_edit,
+        form: said
+            .details
+            .unwrap_or_else(|| Details { name: team.name.clone(), description: team.description.clone() }),
+        rows: look.page.rows.into_iter().map(row).collect(),
+        total: counted(team.people, "person", "people"),
+        neighbours,
+        version: look.version,
+        choices: look
+            .roles
+            .into_iter()
+            .map(|role| (ticked.contains(&role.slug), role))
+            .map(|(t, r)| (r, t))
+            .collect(),
+        may_change_roles: may(Permission::UpdateTeams) && look.refused.is_none(),
+        // A team that carries nothing takes nothing with it.
+        may_delete: may(Permission::DeleteTeams) && (look.refused.is_none() || team.roles.is_empty()),
+        why_not: look.refused.map(|ceiling| ceiling.to_string()).unwrap_or_default(),
+        errors: said.errors,
+        problem: said.problem,
+        base,
+        team,
+    }
+}
+
+#[derive(Clone, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct PeopleQuery {
+    after: String,
+    before: String,
+    /// Roles that somebody had ticked, who comes back from their preview.
+    role: Vec<String>,
+    from: String,
+}
+
+pub async fn show(cx: Authorized<perm::ReadTeams, (Target, Query<PeopleQuery>)>) -> Answer {
+    let (scope, view, (Target(id), Query(query))) = cx.into_parts();
+    let at = Position::parse(&query.after, &query.before).map(|at| ((), at));
+    let (look, status, errors) = listed(at, async |(), at| teams::look(&scope, id, at).await).await?;
+    let said = Said { errors, ticked: preview::kept(&query.from, query.role), ..Said::default() };
+    Ok(view.html_as(status, &draw(&view, &scope, look, said)))
+}
+
+/// The page of a team that answers a change which was refused; who may not see teams gets the refusal
+/// itself.
+async fn again<P: Access>(
+    view: &View,
+    scope: ReadScope<P>,
+    id: Uuid,
+    status: StatusCode,
+    said: Said,
+    refused: impl Into<Refused>,
+) -> Answer {
+    let Some(scope) = scope.narrow::<perm::ReadTeams>() else { return Err(refused.into()) };
+    let look = teams::look(&scope, id, &Position::First).await?;
+    Ok(view.html_as(status, &draw(view, &scope, look, said)))
+}
+
+pub async fn update(cx: Authorized<perm::Membership, (Target, Form<Details>)>) -> Answer {
+    let (scope, view, (Target(id), Form(form))) = cx.into_parts();
+    let before = scope.again();
+    let done = match form.read() {
+        Ok((name, description)) => {
+            scope.write(async |s| teams::update(s, id, &name, &description).await).await
+        }
+        Err(invalid) => Err(invalid),
+    };
+    match done {
+        Ok(changed) => {
+            let text = match changed.is_change {
+                true => format!("{} is saved.", changed.name),
+                false => "Nothing was to be changed.".to_owned(),
+            };
+            Ok(view.done(view.at(&format!("/teams/{id}")), Flash::good(text)))
+        }
+        Err(Refused::Invalid(invalid)) => {
+            let errors = invalid.clone().into();
+            let said = Said { details: Some(form), errors, ..Said::default() };
+            again(&view, before, id, StatusCode::UNPROCESSABLE_ENTITY, said, invalid).await
+        }
+        Err(other) => Err(other),
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Roles {
+    role: Vec<String>,
+    version: String,
+}
+
+pub async fn set_roles(cx: Authorized<perm::UpdateTeams, (Target, Form<Roles>)>) -> Answer {
+    let (scope, view, (Target(id), Form(form))) = cx.into_parts();
+    let before = scope.again();
+    let wanted = Wanted { roles: form.role, version: form.version };
+    match scope.write(async |s| teams::set_roles(s, id, &wanted).await).await {
+        Ok(changed) => Ok(saved(&view, id, changed)),
+        // Somebody was faster: the page as it is now, with word of it.
+        Err(Refused::Conflict(Conflict::Changed)) => {
+            let said = Said { problem: Conflict::Changed.to_string(), ..Said::default() };
+            again(&view, before, id, StatusCode::CONFLICT, said, Conflict::Changed).await
+        }
+        Err(Refused::Invalid(invalid)) => {
+            let errors = invalid.clone().into();
+            let said = Said { ticked: Some(wanted.roles), errors, ..Said::default() };
+            again(&view, before, id, StatusCode::UNPROCESSABLE_ENTITY, said, invalid).await
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// What carrying these roles would do.
+pub async fn preview_roles(cx: Authorized<perm::UpdateTeams, (Target, Query<Roles>)>) -> Answer {
+    let (scope, view, (Target(id), Query(form))) = cx.into_parts();
+    let wanted = Wanted { roles: form.role, version: form.version };
+    match of_team_roles(&scope, id, &wanted).await {
+        Ok((team, preview)) => {
+            let mut about = about(&view, &team.name, id, wanted.roles);
+            if team.people == 0 {
+                about.nobody = "the team has nobody yet";
+            }
+            Ok(preview::draw(&view, about, preview))
+        }
+        Err(Refused::Invalid(invalid)) => {
+            let errors = invalid.clone().into();
+            let said = Said { ticked: Some(wanted.roles), errors, ..Said::default() };
+            again(&view, scope, id, StatusCode::UNPROCESSABLE_ENTITY, said, invalid).await
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// What a preview of a team's roles is about.
+pub(in crate::web) fn about(view: &View, name: &str, id: Uuid, roles: Vec<String>) -> About {
+    let (list, page) = (view.at("/teams"), view.at(&format!("/teams/{id}")));
+    let action = format!("{page}/roles");
+    let fields = roles.into_iter().map(|role| ("role", role)).collect();
+    let crumbs = vec![(list, "Teams".to_owned()), (page, name.to_owned())];
+    About::of_form("teams", format!("Roles of the team {name}"), crumbs, action, fields)
+}
+
+/// What changed, and the way back.
+fn saved(view: &View, id: Uuid, changed: RolesChanged) -> HttpResponse {
+    let to = view.at(&format!("/teams/{id}"));
+    if !changed.is_change {
+        return view.done(to, Flash::good(format!("{} has these roles already.", changed.name)));
+    }
+    let people = counted(changed.people, "person", "people");
+    let text = match changed.after.as_slice() {
+        [] => format!("{} has no roles now: {people} in it.", changed.name),
+        roles => format!("{} comes with {} now: {people} in it.", changed.name, roles.join(", ")),
+    };
+    let mut fields: Vec<(String, String)> =
+        changed.undo.into_iter().map(|slug| ("role".to_owned(), slug)).collect();
+    fields.push(("version".into(), changed.version));
+    view.done(&to, Flash::good(text).with_undo(format!("{to}/roles"), fields))
+}
+
+#[derive(Template)]
+#[template(path = "teams/deletion.html")]
+struct Deletion {
+    chrome: Chrome,
+    base: String,
+    team: Team,
+}
+
+pub async fn deletion(cx: Authorized<perm::DeleteTeams, Target>) -> Answer {
+    let (scope, view, Target(id)) = cx.into_parts();
+    let team = teams::parting(&scope, id).await?;
+    Ok(view.html(&Deletion { chrome: view.chrome("teams"), base: view.at("/teams"), team }))
+}
+
+pub async fn delete(cx: Authorized<perm::DeleteTeams, (Target, Form<Nothing>)>) -> Answer {
+    let (scope, view, (Target(id), _)) = cx.into_parts();
+    let deleted = scope.write(async |s| teams::delete(s, id).await).await?;
+    let people = counted(deleted.people, "person", "people");
+    let flash = Flash::good(format!("{} is deleted: {people} in it.", deleted.name));
+    // Who deletes a team need not be somebody who sees the others.
+    let to = if view.chrome("").can.read_teams { "/teams" } else { "" };
+    Ok(view.done(view.at(to), flash))
+}

@@ -1,0 +1,4 @@
+pub mod api;
+pub mod detail;
+pub mod list;
+pub mod people;

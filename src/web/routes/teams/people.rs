@@ -1,0 +1,184 @@
+//! Who is in a team: put in, taken out, made its lead.
+
+use crate::{
+    domain::{
+        Invalid, Refused, Selection,
+        enforce::read::ReadScope,
+        search_text,
+        teams::{self, Candidate, Moved, Team},
+    },
+    policy::perm,
+    web::{
+        checks,
+        checks::check,
+        chrome::{Chrome, Flash, View, hue, initials},
+        errors::Errors,
+        form::{Form, Nothing},
+        guard::{Answer, Authorized},
+        list::Query,
+        path::{Target, Within},
+    },
+};
+use actix_web::{HttpResponse, http::StatusCode};
+use askama::Template;
+use serde::Deserialize;
+use uuid::Uuid;
+use validator::Validate;
+
+#[derive(Template)]
+#[template(path = "teams/candidates.html")]
+struct Candidates<'a> {
+    chrome: Chrome,
+    /// `/w/{slug}/teams`
+    base: String,
+    team: Team,
+    rows: Vec<Row>,
+    /// Somebody on this page can be put in.
+    may_add: bool,
+    q: &'a str,
+    /// There are more than are shown.
+    is_cut: bool,
+    errors: Errors,
+}
+
+struct Row {
+    candidate: Candidate,
+    initials: String,
+    hue: u8,
+}
+
+/// Why somebody can't be ticked; empty where they can.
+fn why_not(row: &Row) -> String {
+    row.candidate.refused.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+#[derive(Deserialize, Validate, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Search {
+    #[validate(custom(function = "checks::search"))]
+    q: String,
+}
+
+impl Search {
+    fn read(&self) -> Result<String, Refused> {
+        check(self)?;
+        Ok(search_text(&self.q).map_err(|complaint| Invalid::field("q", complaint))?)
+    }
+}
+
+pub async fn candidates(cx: Authorized<perm::ReadMembers, (Target, Query<Search>)>) -> Answer {
+    let (scope, view, (Target(id), Query(search))) = cx.into_parts();
+    let (text, status, errors) = match search.read() {
+        Ok(text) => (text, StatusCode::OK, Errors::default()),
+        Err(Refused::Invalid(invalid)) => (String::new(), StatusCode::UNPROCESSABLE_ENTITY, invalid.into()),
+        Err(other) => return Err(other),
+    };
+    draw(&view, &scope, id, status, Asked { text: &text, q: &search.q }, errors).await
+}
+
+/// What is looked for, and how it was typed.
+struct Asked<'a> {
+    text: &'a str,
+    q: &'a str,
+}
+
+async fn draw(
+    view: &View,
+    scope: &ReadScope<perm::ReadMembers>,
+    id: Uuid,
+    status: StatusCode,
+    asked: Asked<'_>,
+    errors: Errors,
+) -> Answer {
+    let (team, candidates, is_cut) = teams::candidates(scope, id, asked.text).await?;
+    let row = |candidate: Candidate| Row {
+        initials: initials(&candidate.name),
+        hue: hue(candidate.user_id.unwrap_or(candidate.id)),
+        candidate,
+    };
+    let page = Candidates {
+        chrome: view.chrome("teams"),
+        base: view.at("/teams"),
+        team,
+        may_add: candidates.iter().any(|candidate| candidate.refused.is_none()),
+        rows: candidates.into_iter().map(row).collect(),
+        q: asked.q,
+        is_cut,
+        errors,
+    };
+    Ok(view.html_as(status, &page))
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Members {
+    member: Vec<Uuid>,
+}
+
+pub async fn add(cx: Authorized<perm::Membership, (Target, Form<Members>)>) -> Answer {
+    let (scope, view, (Target(id), Form(form))) = cx.into_parts();
+    let before = scope.again();
+    let done = match Selection::of("member", &form.member) {
+        Ok(selection) => scope.write(async |s| teams::add(s, id, &selection).await).await,
+        Err(invalid) => Err(invalid.into()),
+    };
+    match done {
+        Ok(moved) => Ok(team_page(&view, id, Flash::good(added(&moved)))),
+        Err(Refused::Invalid(invalid)) => match before.narrow::<perm::ReadMembers>() {
+            Some(scope) => {
+                let asked = Asked { text: "", q: "" };
+                draw(&view, &scope, id, StatusCode::UNPROCESSABLE_ENTITY, asked, invalid.into()).await
+            }
+            None => Err(invalid.into()),
+        },
+        Err(other) => Err(other),
+    }
+}
+
+/// Who is in the team now, in a sentence.
+fn added(moved: &[Moved]) -> String {
+    const SHOWN: usize = 3;
+    let new: Vec<&str> =
+        moved.iter().filter(|moved| moved.is_change).map(|moved| moved.name.as_str()).collect();
+    let team = moved.first().map_or("", |moved| moved.team.as_str());
+    match new.len() {
+        0 => format!("Nobody was to be put in: they are in {team} already."),
+        1 => format!("{} is in {team} now.", new[0]),
+        count if count <= SHOWN => format!("{} are in {team} now.", new.join(", ")),
+        count => format!("{} and {} more are in {team} now.", new[..SHOWN].join(", "), count - SHOWN),
+    }
+}
+
+pub async fn take_out(cx: Authorized<perm::Membership, (Within, Form<Nothing>)>) -> Answer {
+    let (scope, view, (Within(id, member), _)) = cx.into_parts();
+    let moved = scope.write(async |s| teams::take_out(s, id, member).await).await?;
+    let back = view.at(&format!("/teams/{id}/members"));
+    let flash = Flash::good(format!("{} is no longer in {}.", moved.name, moved.team));
+    Ok(team_page(&view, id, flash.with_undo(back, vec![("member".to_owned(), member.to_string())])))
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lead {
+    /// `yes` or `no`.
+    lead: String,
+}
+
+pub async fn appoint(cx: Authorized<perm::UpdateTeams, (Within, Form<Lead>)>) -> Answer {
+    let (scope, view, (Within(id, member), Form(form))) = cx.into_parts();
+    let is_lead = match form.lead.as_str() {
+        "yes" => true,
+        "no" => false,
+        _ => return Err(Invalid::field("lead", "Say yes or no.").into()),
+    };
+    let moved = scope.write(async |s| teams::appoint(s, id, member, is_lead).await).await?;
+    let text = match is_lead {
+        true => format!("{} leads {}: edits it, and puts people in or out.", moved.name, moved.team),
+        false => format!("{} does not lead {} any more, and stays in it.", moved.name, moved.team),
+    };
+    Ok(team_page(&view, id, Flash::good(text)))
+}
+
+fn team_page(view: &View, id: Uuid, flash: Flash) -> HttpResponse {
+    view.done(view.at(&format!("/teams/{id}")), flash)
+}

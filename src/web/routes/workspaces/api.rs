@@ -1,0 +1,182 @@
+//! Workspaces: those of the key, and each of them by its slug.
+
+use crate::{
+    domain::{
+        Refused,
+        base::{paging::Position, principal::Workspace},
+        organization::{self, Organization},
+        workspaces::{self, OfKey},
+    },
+    policy::perm,
+    web::{
+        api::{
+            body::{Json, PageBody, Query},
+            call::Said,
+            input::{self, IfMatch},
+            reply::{Created, Done, Found, Tagged},
+            spec,
+        },
+        guard::key::{Called, Keyed},
+        origin,
+        routes::members::api::Status,
+    },
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+/// A workspace that the key is a member of.
+#[derive(Serialize, ToSchema)]
+pub struct WorkspaceBody {
+    id: Uuid,
+    slug: String,
+    name: String,
+    account_id: Uuid,
+    /// Of the key's membership, or of all of the workspace.
+    status: Status,
+    /// Slugs of the key's roles there.
+    roles: Vec<String>,
+    /// A request that names no workspace means this one.
+    is_home: bool,
+    /// Milliseconds since 1970.
+    created_at: i64,
+}
+
+impl From<OfKey> for WorkspaceBody {
+    fn from(row: OfKey) -> Self {
+        Self {
+            id: row.id,
+            slug: row.slug,
+            name: row.name,
+            account_id: row.account_id,
+            status: Status::of(row.status == "active"),
+            roles: row.role_set.split_ascii_whitespace().map(str::to_owned).collect(),
+            is_home: row.is_home,
+            created_at: row.created_at,
+        }
+    }
+}
+
+/// Which workspaces to list.
+#[derive(Deserialize, IntoParams, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Asked {
+    /// `next` of the page before.
+    #[param(schema_with = spec::cursor)]
+    after: String,
+}
+
+pub async fn index(cx: Keyed<Query<Asked>>) -> Said<Found<PageBody<WorkspaceBody>>> {
+    let at = Position::parse(&cx.input.0.after, "")?;
+    Ok(Found(workspaces::of_key(&cx.app.db, &cx.key, &at).await?.into()))
+}
+
+/// A workspace to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewWorkspace {
+    #[schema(schema_with = spec::name)]
+    name: String,
+    /// Made from the name, if it is left out.
+    #[schema(schema_with = spec::maybe_slug)]
+    slug: Option<String>,
+    /// The first Owner: a user of the account. Whoever answers for the key, if it is left out.
+    owner: Option<Uuid>,
+}
+
+/// A workspace that was made or changed.
+#[derive(Serialize, ToSchema)]
+pub struct WorkspaceMade {
+    id: Uuid,
+    slug: String,
+    name: String,
+}
+
+pub async fn create(cx: Keyed<Json<NewWorkspace>>) -> Said<Created<WorkspaceMade>> {
+    let Json(new) = cx.input;
+    let name = input::name(&new.name)?;
+    let slug = input::slug_or_made(new.slug.as_deref(), &new.name)?;
+    let origin = origin::of_call(&cx.req);
+    let id = workspaces::create_by_key(&cx.app.db, &cx.key, new.owner, &name, &slug, &origin).await?;
+    Ok(Created(WorkspaceMade { id, slug: slug.to_string(), name: name.to_string() }))
+}
+
+/// A workspace as its members see it.
+#[derive(Serialize, ToSchema)]
+pub struct WorkspaceDetailBody {
+    id: Uuid,
+    slug: String,
+    name: String,
+    account_id: Uuid,
+    account: String,
+    /// Slugs of the key's roles there.
+    roles: Vec<String>,
+    created_at: i64,
+    members: i64,
+    /// Those that are pending.
+    invitations: i64,
+}
+
+pub async fn show(cx: Called<perm::Membership>) -> Said<Tagged<WorkspaceDetailBody>> {
+    let (actor, found): (_, Organization) = (cx.scope.actor(), organization::look(&cx.scope).await?);
+    // The version is of what the answer says.
+    let workspace = Workspace { name: found.name, slug: found.slug, ..actor.workspace.clone() };
+    let version = workspace.version();
+    let body = WorkspaceDetailBody {
+        id: workspace.id,
+        slug: workspace.slug,
+        name: workspace.name,
+        account_id: workspace.account_id,
+        account: found.account,
+        roles: actor.roles.clone(),
+        created_at: found.created_at,
+        members: found.members,
+        invitations: found.invitations,
+    };
+    Ok(Tagged { body, version })
+}
+
+/// What to change about a workspace; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WorkspaceChange {
+    #[schema(schema_with = spec::maybe_name)]
+    name: Option<String>,
+    #[schema(schema_with = spec::maybe_slug)]
+    slug: Option<String>,
+}
+
+pub async fn update(
+    cx: Called<perm::UpdateOrganization, (IfMatch, Json<WorkspaceChange>)>,
+) -> Said<Tagged<WorkspaceMade>> {
+    let (seen, Json(change)) = cx.input;
+    let name = change.name.as_deref().map(input::name).transpose()?;
+    let slug = change.slug.as_deref().map(input::slug).transpose()?;
+    let mut after = cx.scope.actor().workspace.clone();
+    let change = async |s: &mut crate::domain::enforce::write::WriteScope<perm::UpdateOrganization>| {
+        let now = s.actor().workspace.clone();
+        seen.check(&now.version())?;
+        let name = name.map_or_else(|| input::name(&now.name), Ok)?;
+        let slug = slug.map_or_else(|| input::slug(&now.slug), Ok)?;
+        after = Workspace { name: name.to_string(), slug: slug.to_string(), ..now };
+        organization::update(s, &name, &slug).await
+    };
+    cx.scope.write(change).await?;
+    let version = after.version();
+    Ok(Tagged { body: WorkspaceMade { id: after.id, slug: after.slug, name: after.name }, version })
+}
+
+/// The end of a workspace, meant as it is said.
+#[derive(Deserialize, IntoParams, Default)]
+#[serde(deny_unknown_fields)]
+pub struct Deletion {
+    /// The workspace's slug once more: everything in it goes.
+    #[param(schema_with = spec::slug)]
+    confirm: String,
+}
+
+pub async fn delete(cx: Called<perm::DeleteOrganization, Query<Deletion>>) -> Said<Done> {
+    let Query(deletion) = cx.input;
+    cx.scope.write(async |s| organization::delete(s, &deletion.confirm).await).await?;
+    Ok::<_, Refused>(Done)
+}

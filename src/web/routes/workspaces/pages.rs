@@ -1,0 +1,133 @@
+//! The person's workspaces, and the door to a new one.
+
+use crate::{
+    domain::{
+        Invalid, Name, Refused, Slug,
+        accounts::{self, OfPerson},
+        workspaces::{self, Listed},
+    },
+    web::{
+        checks,
+        checks::check,
+        chrome::{Chrome, Flash, View},
+        errors::Errors,
+        form::Form,
+        guard::{Answer, Public, SignedIn},
+        list::Query,
+    },
+};
+use actix_web::{HttpResponse, http::StatusCode};
+use askama::Template;
+use serde::Deserialize;
+use uuid::Uuid;
+use validator::Validate;
+
+/// Home: the workspaces of whoever is signed in, else the way in.
+pub async fn home(cx: Public) -> Answer {
+    let to = if cx.person().await?.is_some() { "/workspaces" } else { "/sign-in" };
+    Ok(cx.view.to(to))
+}
+
+#[derive(Template)]
+#[template(path = "workspaces/index.html")]
+struct Page<'a> {
+    chrome: Chrome,
+    workspaces: Vec<Listed>,
+    /// Accounts to which the person belongs.
+    accounts: Vec<OfPerson>,
+    /// In some of them they may found a workspace.
+    may_choose: bool,
+    form: &'a NewWorkspace,
+    errors: Errors,
+    /// `host/w/`, which stands before a slug.
+    prefix: String,
+}
+
+#[derive(Deserialize, Validate, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewWorkspace {
+    #[validate(custom(function = "checks::name"))]
+    name: String,
+    /// May be left out: then it is made from the name.
+    slug: String,
+    /// An account's id; with none, the workspace gets an account of its own.
+    account: String,
+}
+
+/// A link from an account's page says where the new workspace is to be.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Chosen {
+    account: String,
+}
+
+pub async fn index(cx: SignedIn<Query<Chosen>>) -> Answer {
+    let form = NewWorkspace { account: cx.input.0.account.clone(), ..NewWorkspace::default() };
+    draw(&cx, StatusCode::OK, &form, Errors::default()).await
+}
+
+async fn draw<I>(cx: &SignedIn<I>, status: StatusCode, form: &NewWorkspace, errors: Errors) -> Answer {
+    let db = &cx.view.app.db;
+    let accounts = accounts::of_person(db, &cx.person).await?;
+    let page = Page {
+        chrome: cx.view.chrome(""),
+        workspaces: workspaces::of_person(db, &cx.person).await?,
+        may_choose: accounts.iter().any(|account| account.may_create),
+        accounts,
+        form,
+        errors,
+        prefix: prefix(&cx.view),
+    };
+    Ok::<HttpResponse, Refused>(cx.view.html_as(status, &page))
+}
+
+/// What stands before the slug in a workspace's address.
+pub(in crate::web) fn prefix(view: &View) -> String {
+    let origin = &view.app.settings.origin;
+    let host = origin.split_once("://").map_or(origin.as_str(), |(_, host)| host);
+    format!("{host}/w/")
+}
+
+impl NewWorkspace {
+    fn read(&self) -> Result<(Name, Slug, Option<Uuid>), Invalid> {
+        let mut invalid = check(self).err().unwrap_or_default();
+        let slug = match self.slug.trim() {
+            "" => Slug::suggest(&self.name).ok_or("Choose an address, such as my-team."),
+            text => Slug::parse(text),
+        };
+        if let Err(complaint) = &slug {
+            invalid.add("slug", *complaint);
+        }
+        let account = match self.account.trim() {
+            "" => Ok(None),
+            text => Uuid::try_parse(text).map(Some),
+        };
+        if account.is_err() {
+            invalid.add("account", "Choose one of your accounts.");
+        }
+        match (Name::parse(&self.name), slug, account) {
+            (Ok(name), Ok(slug), Ok(account)) => Ok((name, slug, account)),
+            _ => Err(invalid),
+        }
+    }
+}
+
+pub async fn create(cx: SignedIn<Form<NewWorkspace>>) -> Answer {
+    let form = &cx.input.0;
+    let done = match form.read() {
+        Ok((name, slug, account)) => {
+            workspaces::create(&cx.view.app.db, &cx.person, account, &name, &slug, &cx.origin).await
+        }
+        Err(invalid) => Err(invalid.into()),
+    };
+    match done {
+        Ok(slug) => {
+            let flash = Flash::good("The workspace is ready. Invite the people you work with.");
+            Ok(cx.view.done(format!("/w/{slug}"), flash))
+        }
+        Err(Refused::Invalid(invalid)) => {
+            draw(&cx, StatusCode::UNPROCESSABLE_ENTITY, form, invalid.into()).await
+        }
+        Err(other) => Err(other),
+    }
+}

@@ -1,0 +1,175 @@
+//! What is done to many members or invitations at once: a page that names everyone, the change of
+//! all or none, and what became of each, told on the list.
+
+use crate::{
+    domain::{Refused, base::role::Assignable, enforce::read::ReadScope, notices},
+    policy,
+    web::{
+        chrome::{Chrome, Flash, View},
+        errors::Errors,
+        guard::Answer,
+    },
+};
+
+use askama::Template;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// One row of what became of a selection, as the list shows it once.
+#[derive(Serialize, Deserialize)]
+pub(in crate::web) struct Shown {
+    pub title: String,
+    /// A tone of the page's status dots.
+    pub mood: String,
+    pub word: String,
+    /// A link to hand over, this once; empty where there is none.
+    pub link: String,
+}
+
+impl Shown {
+    pub(in crate::web) fn new(title: String, mood: &str, word: impl Into<String>) -> Self {
+        Self { title, mood: mood.into(), word: word.into(), link: String::new() }
+    }
+}
+
+/// To the list, which shows the results this once.
+pub(in crate::web) async fn show_once<P: policy::Access>(
+    view: &View,
+    scope: &ReadScope<P>,
+    list: &str,
+    results: Vec<Shown>,
+    flash: Flash,
+) -> Answer {
+    let body = serde_json::to_string(&results).unwrap_or_default();
+    // The change is committed: that the results can't be told one by one does not undo it.
+    let left = match scope.actor().principal.person() {
+        Some(person) => notices::leave(&view.app.db, person, body).await,
+        None => return Ok(view.done(view.at(list), flash)),
+    };
+    match left {
+        Ok(notice) => Ok(view.done(view.at(&format!("{list}?notice={notice}")), flash)),
+        Err(error) => {
+            tracing::error!(%error, "results could not be kept for the next page");
+            Ok(view.done(view.at(list), flash))
+        }
+    }
+}
+
+/// The results that `id` stands for, if this session has not seen them yet.
+pub(in crate::web) async fn taken<P: policy::Access>(
+    view: &View,
+    scope: &ReadScope<P>,
+    id: &str,
+) -> Result<Vec<Shown>, Refused> {
+    let Ok(id) = Uuid::try_parse(id) else { return Ok(Vec::new()) };
+    let Some(person) = scope.actor().principal.person() else { return Ok(Vec::new()) };
+    let body = notices::take(&view.app.db, person, id).await?;
+    Ok(body.and_then(|body| serde_json::from_str(&body).ok()).unwrap_or_default())
+}
+
+/// What can be done to a selection, and the words for it.
+pub(in crate::web) struct Bulk {
+    /// The field that repeats, and the list's address below the workspace.
+    pub(super) field: &'static str,
+    pub(super) list: &'static str,
+    pub list_name: &'static str,
+    /// The last part of the address.
+    pub(super) noun: &'static str,
+    pub crumb: &'static str,
+    pub button: &'static str,
+    pub icon: &'static str,
+    pub is_danger: bool,
+}
+
+impl Bulk {
+    fn action(&self) -> String {
+        format!("{}/selection/{}", self.list, self.noun)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "selection/review.html")]
+pub(in crate::web) struct Review {
+    chrome: Chrome,
+    bulk: Bulk,
+    /// The address of the list.
+    base: String,
+    heading: String,
+    rows: Vec<Row>,
+    /// How many of the rows the rules forbid; as long as there is one, nothing is done to any.
+    forbidden: usize,
+    /// Something would happen to somebody.
+    has_effect: bool,
+    /// The same page without those; empty where nobody would be left.
+    without_forbidden: String,
+    /// Icon and sentence of each thing that will happen.
+    effects: Vec<(&'static str, String)>,
+    /// The roles to choose from, each with whether it is ticked; only where roles are changed.
+    pub(super) choices: Vec<(Assignable, bool)>,
+    pub(super) errors: Errors,
+}
+
+/// One of the selected.
+pub(in crate::web) struct Row {
+    pub id: Uuid,
+    pub title: String,
+    pub detail: String,
+    /// Initials and hue of a person; another has `icon`.
+    pub avatar: Option<(String, u8)>,
+    pub icon: &'static str,
+    /// Names of roles, and whether each is Owner.
+    pub roles: Vec<(String, bool)>,
+    /// That nothing will happen to this one; empty where something will.
+    pub note: &'static str,
+    /// Why it may not be done to this one; empty where it may.
+    pub why_not: String,
+}
+
+impl Review {
+    pub(super) fn new(
+        view: &View,
+        bulk: Bulk,
+        heading: String,
+        rows: Vec<Row>,
+        effects: Vec<(&'static str, String)>,
+    ) -> Self {
+        let forbidden = rows.iter().filter(|row| !row.why_not.is_empty()).count();
+        let others: Vec<String> = rows
+            .iter()
+            .filter(|row| row.why_not.is_empty())
+            .map(|row| format!("{}={}", bulk.field, row.id))
+            .collect();
+        let without_forbidden = match others.as_slice() {
+            [] => String::new(),
+            some => view.at(&format!("{}?{}", bulk.action(), some.join("&"))),
+        };
+        Self {
+            chrome: view.chrome(bulk.list.trim_start_matches('/')),
+            base: view.at(bulk.list),
+            heading,
+            has_effect: rows.iter().any(|row| row.note.is_empty()),
+            rows,
+            forbidden,
+            without_forbidden,
+            effects,
+            choices: Vec::new(),
+            errors: Errors::default(),
+            bulk,
+        }
+    }
+}
+
+/// Back to the list, where nothing was ticked.
+pub(in crate::web) fn nothing_selected(view: &View, bulk: &Bulk) -> Answer {
+    Ok(view.done(view.at(bulk.list), Flash::warn("Nothing is selected. Tick at least one row of the list.")))
+}
+
+/// "2 of 3 members suspended."
+pub(in crate::web) fn flash(changed: usize, all: usize, noun: &str, done: &str) -> Flash {
+    let plural = if all == 1 { "" } else { "s" };
+    match changed {
+        0 => Flash::warn("Nothing was to be changed."),
+        n if n == all => Flash::good(format!("{n} {noun}{plural} {done}.")),
+        n => Flash::good(format!("{n} of {all} {noun}{plural} {done}.")),
+    }
+}

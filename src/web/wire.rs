@@ -1,0 +1,154 @@
+use actix_web::{
+    dev::Payload,
+    http::StatusCode,
+    web::{Bytes, BytesMut},
+};
+use futures_util::StreamExt;
+use percent_encoding::percent_decode;
+use serde::de::DeserializeOwned;
+use std::{collections::BTreeMap, time::Duration};
+
+use url::form_urlencoded;
+use uuid::Uuid;
+
+/// The most that a form may weigh, in bytes: 200 invitations fit many times over.
+const MOST_BYTES: usize = 128 * 1024;
+
+/// How long a body may take to arrive as a whole.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Only the usual way to write an id: another would be a second address for one thing.
+pub(super) fn id(text: &str) -> Option<Uuid> {
+    Uuid::try_parse(text).ok().filter(|id| id.to_string() == text)
+}
+
+/// What is wrong with the envelope, before anybody looks at what it says.
+pub(super) enum Broken {
+    TooLarge,
+    TooSlow,
+    NotAForm,
+    /// No token, or one of another session.
+    Token,
+    /// A field whose bytes are no text.
+    Encoding(String),
+    Repeated(String),
+    Unknown(String),
+    Other(String),
+    /// JSON that says something else than is asked for: which field, and what is wrong with it.
+    Shape(String, String),
+}
+
+impl Broken {
+    /// Status, headline and what to do next.
+    pub(super) fn tell(&self) -> (StatusCode, &'static str, String) {
+        match self {
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "That is too much at once",
+                format!("It may weigh at most {} KiB. Make it shorter and send it again.", MOST_BYTES / 1024),
+            ),
+            Self::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "It took too long to arrive",
+                "Nothing was changed. Go back and send it again.".into(),
+            ),
+            Self::NotAForm => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "This is not a form",
+                "Send it as application/x-www-form-urlencoded, as the page's own form does.".into(),
+            ),
+            Self::Token => (
+                StatusCode::FORBIDDEN,
+                "This form is out of date",
+                "It belongs to a session that has ended, or did not come from our page. Nothing was changed. Go back, load the page again and send it once more.".into(),
+            ),
+            Self::Encoding(field) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "Something here is not text",
+                format!("The field “{field}” is not valid UTF-8. Nothing was changed. Go back and type it again."),
+            ),
+            Self::Repeated(field) => (
+                StatusCode::BAD_REQUEST,
+                "A field came twice",
+                format!("The field “{field}” can have one value only. Nothing was changed."),
+            ),
+            Self::Unknown(field) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "A field is not known here",
+                format!("The field “{field}” is none that is taken here. Nothing was changed."),
+            ),
+            Self::Shape(field, what) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "Something needs another look",
+                format!("{field}: {what} Nothing was changed."),
+            ),
+            Self::Other(what) => (
+                StatusCode::BAD_REQUEST,
+                "This can't be read",
+                format!("{what} Nothing was changed."),
+            ),
+        }
+    }
+}
+
+/// A body, bounded in size and time.
+pub(super) async fn whole(mut payload: Payload) -> Result<Bytes, Broken> {
+    let all = async {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|_| Broken::Other("The body broke off.".into()))?;
+            if body.len() + chunk.len() > MOST_BYTES {
+                return Err(Broken::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    };
+    tokio::time::timeout(PATIENCE, all).await.map_err(|_| Broken::TooSlow)?
+}
+
+/// Names and values, decoded strictly.
+pub(super) fn pairs(body: &[u8]) -> Result<Vec<(String, String)>, Broken> {
+    let decode = |bytes: &[u8]| {
+        let spaced: Vec<u8> = bytes.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
+        String::from_utf8(percent_decode(&spaced).collect()).ok()
+    };
+    body.split(|b| *b == b'&')
+        .filter(|piece| !piece.is_empty())
+        .map(|piece| {
+            let (name, value) = match piece.iter().position(|b| *b == b'=') {
+                Some(at) => (&piece[..at], &piece[at + 1..]),
+                None => (piece, &piece[piece.len()..]),
+            };
+            let name = decode(name).ok_or_else(|| Broken::Encoding("a field's name".into()))?;
+            let value = decode(value).ok_or_else(|| Broken::Encoding(shorten(&name)))?;
+            Ok((name, value))
+        })
+        .collect()
+}
+
+pub(super) fn shorten(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(60).collect()
+}
+
+pub(super) fn parse<T: DeserializeOwned>(pairs: &[(String, String)]) -> Result<T, Broken> {
+    let mut encoded = form_urlencoded::Serializer::new(String::new());
+    encoded.extend_pairs(pairs);
+    serde_html_form::from_str(&encoded.finish()).map_err(|error| explain(&error.to_string(), pairs))
+}
+
+fn explain(error: &str, pairs: &[(String, String)]) -> Broken {
+    if let Some(rest) = error.split("unknown field `").nth(1) {
+        return Broken::Unknown(shorten(rest.split('`').next().unwrap_or("")));
+    }
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for (name, _) in pairs {
+        *seen.entry(name).or_default() += 1;
+    }
+    // One that may be repeated would not have been an error; the first other is.
+    let repeatable = ["role", "member", "invitation", "permission"];
+    match seen.iter().find(|(name, count)| **count > 1 && !repeatable.contains(name)) {
+        Some((name, _)) => Broken::Repeated(shorten(name)),
+        None => Broken::Other(format!("{}.", shorten(error))),
+    }
+}
