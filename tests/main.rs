@@ -19,6 +19,7 @@ mod api_keys; // principals without a person: admitted, bounded, ended
 mod api_matrix; // every route for programs × every key × own, another's, unknown
 mod api_parity; // a page and a call give the same verdict
 mod api_schema; // schemathesis over the document, and the usso client
+mod arrows; // the imports of src: no circle, no arrow up
 mod browser; // what only a real browser shows
 mod bulk; // many members or invitations changed at once
 mod crawl; // a form is on a page if and only if its POST is allowed
