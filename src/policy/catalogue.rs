@@ -1,6 +1,6 @@
 //! The scopes that guard Bailiwick itself: one row each on the Security page.
 
-use crate::policy::{holdings::Holdings, roles::BuiltIn};
+use super::builtin::BuiltIn;
 
 /// A group of rows on the Security page, in the page's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,7 +78,7 @@ pub trait Access: Copy + Send + Sync + 'static {
     const NEEDS: Needs;
 }
 
-macro_rules! catalogue {
+macro_rules! permissions {
     ($( $group:ident { $( $name:ident $field:ident $scope:literal $label:literal [$($default:ident)*] $feature:ident $sentence:literal; )+ } )+) => {
         /// A scope that guards Bailiwick itself.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,7 +107,7 @@ macro_rules! catalogue {
             }
             /// False while the feature that it guards is not built yet.
             pub const fn is_built(self) -> bool {
-                match self { $($( Self::$name => catalogue!(@$feature), )+)+ }
+                match self { $($( Self::$name => permissions!(@$feature), )+)+ }
             }
             /// The permission that this exact scope names, if it is one.
             pub fn of_scope(scope: &str) -> Option<Self> {
@@ -136,26 +136,14 @@ macro_rules! catalogue {
                 const NEEDS: Needs = Needs::AnyOf(&[Permission::InviteMembers, Permission::CancelInvitations]);
             }
         }
-
-        /// What the viewer may do, as templates ask it: `can.invite_members`.
-        #[derive(Clone, Copy, Debug, Default)]
-        pub struct Can { $($( pub $field: bool, )+)+ pub owner: bool }
-
-        impl Can {
-            /// The same verdicts that the server will give when the form arrives.
-            pub fn of(holdings: &Holdings) -> Self {
-                Self {
-                    $($( $field: holdings.has(Permission::$name), )+)+
-                    owner: holdings.is_owner(),
-                }
-            }
-        }
     };
     (@built) => { true };
     (@later) => { false };
 }
 
-catalogue! {
+/// The table, a permission a row, handed to the macro that makes something of each.
+macro_rules! catalogue {
+    ($make:ident) => { $make! {
     OrganizationAndTeams {
         ReadMembers read_members "read:members" "View members" [Admin Developer Billing Editor Viewer Support] built
             "See who belongs to the workspace, with which roles.";
@@ -226,6 +214,21 @@ catalogue! {
         ManageSupportAccess manage_support_access "manage:support-access" "Grant support access" [Admin] later
             "Let them look in, for a bounded time.";
     }
+    } };
+}
+pub(super) use catalogue;
+
+catalogue!(permissions);
+
+impl BuiltIn {
+    /// Everything that the role is granted in a new workspace.
+    pub fn grants(self) -> Vec<&'static str> {
+        let catalogue = Permission::ALL
+            .iter()
+            .filter(|permission| permission.defaults().contains(&self))
+            .map(|permission| permission.scope());
+        catalogue.chain(self.application_scopes().iter().copied()).collect()
+    }
 }
 
 #[cfg(test)]
@@ -236,7 +239,7 @@ mod tests {
     fn scopes_are_unique_well_formed_and_found_again() {
         for permission in Permission::ALL {
             assert_eq!(Permission::of_scope(permission.scope()), Some(*permission));
-            assert!(crate::policy::scope::Scope::parse(permission.scope()).is_ok());
+            assert!(crate::policy::Scope::parse(permission.scope()).is_ok());
             assert!(!permission.defaults().contains(&BuiltIn::Owner), "Owner holds everything by rule");
         }
         assert!(Permission::ALL.len() <= 64, "holdings keep one bit each");

@@ -1,6 +1,10 @@
 //! What a principal holds, what it may hand on, and on whom it may act.
 
-use crate::policy::{Permission, catalogue::Needs, scope::Scope, why::Right};
+use super::{
+    catalogue::{Needs, Permission},
+    right::Right,
+    scope::Scope,
+};
 
 /// The union of the scopes of some roles.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -231,6 +235,17 @@ impl Holdings {
     }
 }
 
+impl Right {
+    /// True if somebody with these holdings has it.
+    pub fn is_in(&self, holdings: &Holdings) -> bool {
+        match self {
+            Self::Permission(permission) => holdings.has(*permission),
+            Self::Scope(scope) => Scope::parse(scope).is_ok_and(|scope| holdings.allows(&scope)),
+            Self::EveryScope => holdings.is_owner(),
+        }
+    }
+}
+
 const fn bit(permission: Permission) -> u64 {
     1 << permission as u32
 }
@@ -284,6 +299,14 @@ mod tests {
         assert!(lacks(&["read:audit", "write:*"]).ends_with(": View activity, write:*."));
         let many = ["read:audit", "export:data", "read:billing", "read:teams", "write:*"];
         assert!(lacks(&many).ends_with(": View activity, Export data, View billing and 2 more."));
+    }
+
+    #[test]
+    fn admin_can_hand_out_every_role_but_owner() {
+        for built_in in BuiltIn::ALL {
+            let verdict = role(BuiltIn::Admin).may_assign(&role(built_in));
+            assert_eq!(verdict.is_ok(), built_in != BuiltIn::Owner, "{built_in:?}");
+        }
     }
 
     #[test]

@@ -1,18 +1,25 @@
 //! Who may do what. Pure: no clock, no database, no HTTP.
 //!
-//! [`scope`] is the language in which rights are written, [`catalogue`] names the scopes that guard
-//! Bailiwick itself, [`roles`] the bundles that every workspace starts with, and [`holdings`] says
-//! what a principal holds, what it may hand on, and on whom it may act, and [`why`] where that comes
-//! from.
+//! In layers, each of which uses those before it: [`builtin`] names the roles that every workspace starts
+//! with, [`catalogue`] the scopes that guard Bailiwick itself, [`scope`] is the language in which rights are
+//! written, [`right`] one of them. [`holdings`] says what a principal holds, what it may hand on, and on whom
+//! it may act. On top, beside each other: [`why`] says where that comes from, [`can`] tells it to templates,
+//! and [`patterns`] are roles to start from.
 
+pub mod builtin;
+pub mod can;
 pub mod catalogue;
 pub mod holdings;
-pub mod roles;
+pub mod patterns;
+pub mod right;
 pub mod scope;
 pub mod why;
 
-pub use catalogue::{Access, Can, Group, Needs, Permission, perm};
+pub use builtin::BuiltIn;
+pub use can::Can;
+pub use catalogue::{Access, Group, Needs, Permission, perm};
 pub use holdings::{Ceiling, Holdings};
-pub use roles::{BuiltIn, Pattern};
+pub use patterns::Pattern;
+pub use right::Right;
 pub use scope::{Scope, ScopeError};
-pub use why::{Right, Shift, Why, reach, why};
+pub use why::{Shift, Why, reach, why};

@@ -1,6 +1,6 @@
 //! `action:resource` and `action:resource:field`: the language in which rights are written.
 
-use super::Permission;
+use super::catalogue::Permission;
 use std::{fmt, iter};
 
 /// The longest scope that is accepted, in bytes.

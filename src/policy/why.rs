@@ -1,7 +1,6 @@
 //! Why somebody may do a thing, or why not; and what a change of roles gives and takes.
 
-use crate::policy::{Permission, holdings::Holdings};
-use std::fmt;
+use super::{holdings::Holdings, right::Right};
 
 /// The answer to "may they?", with the roles that it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,38 +30,6 @@ pub fn why<'a, R>(
         }
     }
     if held.is_empty() { Why::Not(others) } else { Why::By(held) }
-}
-
-/// Something that a change gives or takes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Right {
-    Permission(Permission),
-    /// A scope of the customer's own applications, as it was granted.
-    Scope(String),
-    /// All of them, by the rule for Owners.
-    EveryScope,
-}
-
-impl Right {
-    pub fn is_in(&self, holdings: &Holdings) -> bool {
-        match self {
-            Self::Permission(permission) => holdings.has(*permission),
-            Self::Scope(scope) => {
-                crate::policy::scope::Scope::parse(scope).is_ok_and(|scope| holdings.allows(&scope))
-            }
-            Self::EveryScope => holdings.is_owner(),
-        }
-    }
-}
-
-impl fmt::Display for Right {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Permission(permission) => permission.label(),
-            Self::Scope(scope) => scope,
-            Self::EveryScope => "Every scope of your applications",
-        })
-    }
 }
 
 /// People who hold the same, before a change and after it.
@@ -102,7 +69,7 @@ pub fn reach<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::BuiltIn;
+    use crate::policy::{BuiltIn, Permission};
 
     fn role(role: BuiltIn) -> Holdings {
         Holdings::of(role == BuiltIn::Owner, role.grants())

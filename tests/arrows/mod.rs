@@ -69,7 +69,7 @@ mod engine;
 
 /// How many violations are left while the files move to where the rules want them; it only goes down.
 #[cfg(test)]
-const LEFT: usize = 216;
+const LEFT: usize = 198;
 
 #[test]
 fn the_imports_of_the_tree_follow_the_rules() {
