@@ -42,6 +42,18 @@ async fn make_admin(app: &TestApp, key: uuid::Uuid) {
     app.execute(&format!("UPDATE api_keys SET is_admin = {yes} WHERE id = {}", app.id(key))).await;
 }
 
+/// Every `pattern` in a document.
+fn collect_patterns(value: &Value, patterns: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            patterns.extend(object.get("pattern").and_then(Value::as_str).map(str::to_owned));
+            object.values().for_each(|value| collect_patterns(value, patterns));
+        }
+        Value::Array(list) => list.iter().for_each(|value| collect_patterns(value, patterns)),
+        _ => {}
+    }
+}
+
 both! {
     async fn the_documented_commands_work_as_printed(app: TestApp) {
         let owner = founder(&app).await;
@@ -463,6 +475,13 @@ both! {
                 let schema = &document["components"]["schemas"][name.rsplit('/').next().unwrap()];
                 assert_eq!(schema["additionalProperties"], false, "{name}");
             }
+        }
+        // Each pattern is one to a program in JavaScript too.
+        let mut patterns = BTreeSet::new();
+        collect_patterns(&document, &mut patterns);
+        assert!(patterns.len() > 8, "{patterns:?}");
+        for pattern in patterns {
+            assert!(regress::Regex::with_flags(&pattern, "u").is_ok(), "new RegExp({pattern:?}, \"u\")");
         }
         // Every reference leads somewhere.
         let text = document.to_string();

@@ -39,7 +39,8 @@ pub use base::{
     refused::{Conflict, Gone, Missing, NotAdmin, Refused, TeamWithRole, WrongAddress},
     selection::Selection,
     statements::{Counter, Transcript},
+    text_rule::{Complaint, TextRule},
     tokens::{Purpose, Token},
-    values::{Complaint, Description, Email, ExternalId, Message, Name, Slug, search_text},
+    values::{Description, Email, ExternalId, Message, Name, SearchText, Slug},
 };
 pub use enforce::chain;

@@ -8,13 +8,17 @@ use crate::{
             invalid::Invalid,
             paging::{Cursor, Key, PAGE, Page, Position, broken_link},
             refused::Refused,
+            text_rule::{Complaint, TextRule},
             values::Name,
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         members::{has_text, like, like_exactly},
     },
     entity::resource,
-    policy::{Scope, perm},
+    policy::{
+        Scope, perm,
+        scope::{MAX_LENGTH, PART},
+    },
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, FromQueryResult, QueryFilter, Value, sea_query::Expr};
 use serde::Deserialize;
@@ -33,6 +37,46 @@ pub struct Resource {
     pub created_at: i64,
 }
 
+/// A type of the customer's own resources: what stands for the resource in a scope.
+pub struct ResourceType(String);
+
+impl TextRule for ResourceType {
+    const MIN: usize = 1;
+    const MAX: usize = MAX_LENGTH - "read:".len();
+    const DESCRIPTION: &'static str = "A type of your own resources: a word as in a scope.";
+
+    fn pattern() -> String {
+        format!("^{PART}$")
+    }
+
+    fn parse(text: &str) -> Result<Self, Complaint> {
+        if text.contains([':', '*']) || Scope::parse(&format!("read:{text}")).is_err() {
+            return Err("A type is a word as in a scope: lower-case letters, digits, “-”, “_” or “.”.");
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// What a resource is called where it comes from.
+pub struct ResourceId(String);
+
+impl TextRule for ResourceId {
+    const MIN: usize = 1;
+    const MAX: usize = 200;
+    const DESCRIPTION: &'static str = "What your own applications call it.";
+
+    fn pattern() -> String {
+        r"^[^\u0000-\u001f\u007f-\u009f]+$".into()
+    }
+
+    fn parse(text: &str) -> Result<Self, Complaint> {
+        if text.is_empty() || text.chars().count() > Self::MAX || text.chars().any(char::is_control) {
+            return Err("An id has 1 to 200 characters, and none that can't be seen.");
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
 /// Type and id of a resource, in the customer's own words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
@@ -45,14 +89,12 @@ impl Address {
     /// What is wrong with either, as a sentence.
     pub fn parse(kind: &str, id: &str) -> Result<Self, Invalid> {
         let mut invalid = Invalid::default();
-        if kind.contains([':', '*']) || Scope::parse(&format!("read:{kind}")).is_err() {
-            invalid
-                .add("type", "A type is a word as in a scope: lower-case letters, digits, “-”, “_” or “.”.");
+        let kind = invalid.keep("type", ResourceType::parse(kind));
+        let id = invalid.keep("id", ResourceId::parse(id));
+        match (kind, id) {
+            (Some(ResourceType(kind)), Some(ResourceId(id))) => Ok(Self { kind, id }),
+            _ => Err(invalid),
         }
-        if id.is_empty() || id.chars().count() > 200 || id.chars().any(char::is_control) {
-            invalid.add("id", "An id has 1 to 200 characters, and none that can't be seen.");
-        }
-        if invalid.is_empty() { Ok(Self { kind: kind.to_owned(), id: id.to_owned() }) } else { Err(invalid) }
     }
 
     fn target(&self) -> Target {
@@ -234,4 +276,37 @@ pub(super) async fn ids(
     }
     let found = list(scope, Some(kind), after.map(|id| (kind, id)), limit).await?;
     Ok(found.into_iter().map(|resource| resource.id).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_say_what_parsers_accept() {
+        fn agrees<T: TextRule>(text: &str) {
+            let pattern = regress::Regex::with_flags(&T::pattern(), "u").unwrap();
+            let fits = (T::MIN..=T::MAX).contains(&text.chars().count());
+            assert_eq!(T::parse_exact(text).is_ok(), fits && pattern.find(text).is_some(), "{text:?}");
+        }
+        for text in [
+            "record",
+            "a.b_c-1",
+            "1",
+            "",
+            "A",
+            "a:b",
+            "*",
+            "-a",
+            "é",
+            "a b",
+            &"a".repeat(115),
+            &"a".repeat(116),
+        ] {
+            agrees::<ResourceType>(text);
+        }
+        for text in ["", "r/1 ü", "a\0b", "a\nb", "a\u{85}b", &"é".repeat(200), &"é".repeat(201)] {
+            agrees::<ResourceId>(text);
+        }
+    }
 }

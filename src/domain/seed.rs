@@ -59,7 +59,7 @@ pub(super) async fn insert_person(
     Ok(id)
 }
 
-pub(super) fn read<T>(parsed: Result<T, crate::domain::base::values::Complaint>) -> Result<T, Refused> {
+pub(super) fn read<T>(parsed: Result<T, crate::domain::base::text_rule::Complaint>) -> Result<T, Refused> {
     parsed.map_err(Refused::NotAllowed)
 }
 

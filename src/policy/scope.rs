@@ -6,6 +6,14 @@ use std::{fmt, iter};
 /// The longest scope that is accepted, in bytes.
 pub const MAX_LENGTH: usize = 120;
 
+/// The pattern of a part that is no wildcard. It says to programs what `is_part` decides.
+pub const PART: &str = "[a-z0-9][a-z0-9_.-]*";
+
+/// The pattern of a whole scope.
+pub fn pattern() -> String {
+    format!(r"^(\*|{PART}):(\*|{PART})(:(\*|{PART}))?$")
+}
+
 /// A right over something that a customer's own applications define: `read:posts`,
 /// `read:users:email`, `deploy:*`.
 ///
@@ -235,6 +243,17 @@ mod tests {
             assert_eq!(Scope::parse(bad), Err(ScopeError::Part), "{bad:?}");
         }
         assert_eq!(Scope::parse(&format!("read:{}", "x".repeat(200))), Err(ScopeError::TooLong));
+    }
+
+    #[test]
+    fn the_pattern_says_what_is_accepted() {
+        let pattern = regress::Regex::with_flags(&pattern(), "u").expect("a pattern of JavaScript");
+        let good =
+            ["read:posts", "read:*", "*:*", "*:posts:*", "read:users:email", "deploy:eu-1", "read:v1.2_x"];
+        let bad = ["", "read", "a:b:c:d", "read:", ":posts", "re*:posts", "Read:posts", "read:-a", "read:**"];
+        for text in good.into_iter().chain(bad) {
+            assert_eq!(Scope::parse(text).is_ok(), pattern.find(text).is_some(), "{text:?}");
+        }
     }
 
     #[test]

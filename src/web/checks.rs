@@ -1,55 +1,70 @@
-use crate::domain::{Complaint, Description, Email, Message, Name, Slug, search_text};
-use crate::domain::{Invalid, Refused};
+//! What was sent, checked: each field is parsed once, and every complaint is noted.
 
+use crate::domain::{Invalid, SearchText};
+use serde::{Deserialize, Deserializer};
+use std::borrow::Cow;
 use time::{Date, macros::format_description};
-use validator::ValidationError;
-use validator::{Validate, ValidationErrors};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
 
-/// Runs a form's checks.
-///
-/// # Errors
-/// One complaint a field.
-pub(super) fn check(form: &impl Validate) -> Result<(), Invalid> {
-    form.validate().map_err(|errors| complaints(&errors))
+/// A form or a body whose fields keep to rules.
+pub trait Validate {
+    /// What it says, once every field is known to be good.
+    type Valid;
+
+    /// Parses each field, and notes what is wrong with it. `None` where something is.
+    fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid>;
 }
 
-fn complaints(errors: &ValidationErrors) -> Invalid {
-    let mut invalid = Invalid::default();
-    for (field, errors) in errors.field_errors() {
-        let said = errors.first().and_then(|error| error.message.clone());
-        invalid.add(&field, said.unwrap_or_else(|| "Check this field.".into()));
+/// A form or a body, checked when it is extracted: what it says can be reached through `valid` alone.
+/// A form that is drawn again shows what was `sent`.
+pub struct Checked<T: Validate> {
+    pub sent: T,
+    pub valid: Result<T::Valid, Invalid>,
+}
+
+impl<T: Validate> Checked<T> {
+    fn new(sent: T) -> Self {
+        let mut invalid = Invalid::default();
+        let valid = match sent.validate(&mut invalid) {
+            Some(valid) if invalid.is_empty() => Ok(valid),
+            _ => Err(invalid),
+        };
+        Self { sent, valid }
     }
-    invalid
 }
 
-// Checks of single fields, for `#[validate(custom(function = …))]`: the domain's own readers, asked for
-// their complaint.
-
-fn verdict<T>(read: Result<T, Complaint>) -> Result<(), ValidationError> {
-    read.map(drop).map_err(|complaint| ValidationError::new("invalid").with_message(complaint.into()))
+impl<'de, T: Validate + Deserialize<'de>> Deserialize<'de> for Checked<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(deserializer).map(Self::new)
+    }
 }
 
-pub fn email(text: &str) -> Result<(), ValidationError> {
-    verdict(Email::parse(text))
+impl<T: Validate + PartialSchema> PartialSchema for Checked<T> {
+    fn schema() -> RefOr<Schema> {
+        T::schema()
+    }
 }
-pub fn name(text: &str) -> Result<(), ValidationError> {
-    verdict(Name::parse(text))
+
+impl<T: Validate + ToSchema> ToSchema for Checked<T> {
+    fn name() -> Cow<'static, str> {
+        T::name()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        T::schemas(schemas);
+    }
 }
-pub fn description(text: &str) -> Result<(), ValidationError> {
-    verdict(Description::parse(text))
-}
-pub fn slug(text: &str) -> Result<(), ValidationError> {
-    verdict(Slug::parse(text))
-}
-pub fn message(text: &str) -> Result<(), ValidationError> {
-    verdict(Message::parse(text))
-}
-pub fn search(text: &str) -> Result<(), ValidationError> {
-    verdict(search_text(text))
+
+/// The text to search for, from the field `q`.
+pub(in crate::web) fn search(text: &str) -> Result<String, Invalid> {
+    SearchText::parse(text).map(String::from).map_err(|complaint| Invalid::field("q", complaint))
 }
 
 /// The midnight (UTC) that starts a day such as 2026-11-21.
-pub(in crate::web) fn date(field: &str, text: &str) -> Result<Option<i64>, Refused> {
+pub(in crate::web) fn date(field: &str, text: &str) -> Result<Option<i64>, Invalid> {
     if text.is_empty() {
         return Ok(None);
     }

@@ -17,5 +17,6 @@ pub mod role_cache;
 pub mod selection;
 pub mod sql;
 pub mod statements;
+pub mod text_rule;
 pub mod tokens;
 pub mod values;

@@ -1,6 +1,6 @@
 //! Passwords: what is accepted, and how they are hashed without stopping everything else.
 
-use crate::domain::base::{refused::Refused, statements::Counter, values::Complaint};
+use crate::domain::base::{refused::Refused, statements::Counter, text_rule::Complaint};
 use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::PasswordHash};
 use std::{
     fmt,

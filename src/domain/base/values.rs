@@ -1,17 +1,24 @@
-//! Texts that people type, read once and carried as what they are.
-//!
-//! Each `parse` normalises (NFC, trimmed, case-folded where it says so) and then checks. The error is
-//! the sentence that stands beside the field.
+//! Texts that people type, parsed once and carried as what they are. What each must be like is its
+//! [`TextRule`].
 
+use crate::domain::base::text_rule::{
+    Complaint, TextRule, is_invisible, line_pattern, lines_pattern, one_line, visible_line_pattern,
+};
 use std::fmt;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
-/// Why a text was refused, for the person who typed it.
-pub type Complaint = &'static str;
-
+/// What every such text has. The rule's `parse` stands here too, so that nobody has to import the trait.
 macro_rules! text_value {
-    ($name:ident) => {
+    ($($name:ident),+) => {$(
         impl $name {
+            /// Parses what a person typed.
+            ///
+            /// # Errors
+            /// What is wrong with the text, as a sentence.
+            pub fn parse(text: &str) -> Result<Self, Complaint> {
+                <Self as TextRule>::parse(text)
+            }
+
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -21,24 +28,30 @@ macro_rules! text_value {
                 f.write_str(&self.0)
             }
         }
-    };
+    )+};
 }
+
+text_value!(Email, Name, Description, ExternalId, Slug, Message, SearchText);
 
 /// An e-mail address: lower case, at most 254 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Email(String);
 
-text_value!(Email);
+impl TextRule for Email {
+    const MIN: usize = 3;
+    const MAX: usize = 254;
+    const DESCRIPTION: &'static str = "An e-mail address.";
 
-impl Email {
-    /// # Errors
-    /// What is wrong with the text, as a sentence.
-    pub fn parse(text: &str) -> Result<Self, Complaint> {
+    fn pattern() -> String {
+        r"^[^\s@]+@[^\s@]+$".into()
+    }
+
+    fn parse(text: &str) -> Result<Self, Complaint> {
         let text: String = text.trim().nfc().collect::<String>().to_lowercase();
         if text.is_empty() {
             return Err("Enter an e-mail address.");
         }
-        if text.len() > 254 {
+        if text.len() > Self::MAX {
             return Err("An e-mail address has at most 254 characters.");
         }
         let wrong = "Enter an e-mail address such as name@example.com.";
@@ -53,42 +66,58 @@ impl Email {
         }
         Ok(Self(text))
     }
+
+    fn parse_exact(text: &str) -> Result<Self, String> {
+        let email = Self::parse(text)?;
+        match text.chars().count() <= Self::MAX && !text.contains(char::is_whitespace) {
+            true => Ok(email),
+            false => Err("Send the address alone.".into()),
+        }
+    }
 }
 
 /// The name of a person, a workspace or a role: one line of 1 to 80 characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name(String);
 
-text_value!(Name);
+impl TextRule for Name {
+    const MIN: usize = 1;
+    const MAX: usize = 80;
+    const DESCRIPTION: &'static str = "A name: one line of visible characters.";
 
-impl Name {
-    /// # Errors
-    /// What is wrong with the text, as a sentence.
-    pub fn parse(text: &str) -> Result<Self, Complaint> {
+    fn pattern() -> String {
+        visible_line_pattern()
+    }
+
+    fn parse(text: &str) -> Result<Self, Complaint> {
         let text = one_line(text)?;
         match text.chars().count() {
             0 => Err("Enter a name."),
-            1..=80 => Ok(Self(text)),
+            1..=Self::MAX => Ok(Self(text)),
             _ => Err("A name has at most 80 characters."),
         }
     }
 }
 
-/// What a role is for: one line of at most 200 characters; may be empty.
+/// What a role or a team is for: one line of at most 200 characters; may be empty.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Description(String);
 
-text_value!(Description);
+impl TextRule for Description {
+    const MIN: usize = 0;
+    const MAX: usize = 200;
+    const DESCRIPTION: &'static str = "What it is for, on one line.";
 
-impl Description {
-    /// # Errors
-    /// What is wrong with the text, as a sentence.
-    pub fn parse(text: &str) -> Result<Self, Complaint> {
+    fn pattern() -> String {
+        line_pattern()
+    }
+
+    fn parse(text: &str) -> Result<Self, Complaint> {
         let text = one_line(text)?;
-        if text.chars().count() > 200 {
-            return Err("A description has at most 200 characters.");
+        match text.chars().count() {
+            ..=Self::MAX => Ok(Self(text)),
+            _ => Err("A description has at most 200 characters."),
         }
-        Ok(Self(text))
     }
 }
 
@@ -97,13 +126,17 @@ impl Description {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExternalId(String);
 
-text_value!(ExternalId);
+impl TextRule for ExternalId {
+    const MIN: usize = 1;
+    const MAX: usize = 200;
+    const DESCRIPTION: &'static str = "What your own applications call them. Not an address, and not a UUID.";
 
-impl ExternalId {
-    /// # Errors
-    /// What is wrong with the text, as a sentence.
-    pub fn parse(text: &str) -> Result<Self, Complaint> {
-        if text.is_empty() || text.chars().count() > 200 || text.chars().any(char::is_control) {
+    fn pattern() -> String {
+        r"^[^@\u0000-\u001f\u007f-\u009f]+$".into()
+    }
+
+    fn parse(text: &str) -> Result<Self, Complaint> {
+        if text.is_empty() || text.chars().count() > Self::MAX || text.chars().any(char::is_control) {
             return Err("An external id has 1 to 200 characters, and none that can't be seen.");
         }
         if text.contains('@') || uuid::Uuid::try_parse(text).is_ok() {
@@ -119,19 +152,21 @@ impl ExternalId {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slug(String);
 
-text_value!(Slug);
+impl TextRule for Slug {
+    const MIN: usize = 2;
+    const MAX: usize = 48;
+    const DESCRIPTION: &'static str = "Lower-case letters, digits and single hyphens, such as my-team.";
 
-impl Slug {
-    pub const MAX: usize = 48;
+    fn pattern() -> String {
+        "^[a-z0-9]+(-[a-z0-9]+)*$".into()
+    }
 
-    /// # Errors
-    /// What is wrong with the text, as a sentence.
-    pub fn parse(text: &str) -> Result<Self, Complaint> {
+    fn parse(text: &str) -> Result<Self, Complaint> {
         let text = text.trim();
         if text.is_empty() {
             return Err("Enter a short name for the URL.");
         }
-        let shaped = (2..=Self::MAX).contains(&text.len())
+        let shaped = (Self::MIN..=Self::MAX).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
             && !text.starts_with('-')
             && !text.ends_with('-')
@@ -143,10 +178,17 @@ impl Slug {
         }
     }
 
+    fn parse_exact(text: &str) -> Result<Self, String> {
+        let slug = Self::parse(text)?;
+        if slug.as_str() == text { Ok(slug) } else { Err("Leave out the spaces around it.".into()) }
+    }
+}
+
+impl Slug {
     /// A slug made from a name; `None` where nothing of it can be kept.
     pub fn suggest(name: &str) -> Option<Self> {
         let mut slug = String::new();
-        for c in name.nfkd().filter(|c| !unicode_normalization::char::is_combining_mark(*c)) {
+        for c in name.nfkd().filter(|c| !is_combining_mark(*c)) {
             if c.is_ascii_alphanumeric() {
                 slug.push(c.to_ascii_lowercase());
             } else if !slug.ends_with('-') && !slug.is_empty() && slug.len() < Self::MAX {
@@ -162,18 +204,22 @@ impl Slug {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Message(String);
 
-text_value!(Message);
+impl TextRule for Message {
+    const MIN: usize = 0;
+    const MAX: usize = 1_000;
+    const DESCRIPTION: &'static str = "A few lines for who is invited.";
 
-impl Message {
-    /// # Errors
-    /// What is wrong with the text, as a sentence.
-    pub fn parse(text: &str) -> Result<Self, Complaint> {
+    fn pattern() -> String {
+        lines_pattern()
+    }
+
+    fn parse(text: &str) -> Result<Self, Complaint> {
         let text: String = text.replace("\r\n", "\n").replace('\r', "\n").nfc().collect();
         let text = text.trim();
-        if text.chars().any(|c| c != '\n' && c != '\t' && is_hidden(c)) {
+        if text.chars().any(is_invisible) {
             return Err("Remove the characters that cannot be seen.");
         }
-        if text.chars().count() > 1_000 {
+        if text.chars().count() > Self::MAX {
             return Err("A message has at most 1,000 characters.");
         }
         Ok(Self(text.to_owned()))
@@ -181,43 +227,36 @@ impl Message {
 }
 
 /// A text to search for: one line, at most 100 characters; may be empty.
-///
-/// # Errors
-/// What is wrong with the text, as a sentence.
-pub fn search_text(text: &str) -> Result<String, Complaint> {
-    let text = one_line(text)?;
-    if text.chars().count() > 100 { Err("Search for at most 100 characters.") } else { Ok(text) }
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct SearchText(String);
+
+impl TextRule for SearchText {
+    const MIN: usize = 0;
+    const MAX: usize = 100;
+    const DESCRIPTION: &'static str = "Part of a name or an address.";
+
+    fn pattern() -> String {
+        line_pattern()
+    }
+
+    fn parse(text: &str) -> Result<Self, Complaint> {
+        let text = one_line(text)?;
+        match text.chars().count() {
+            ..=Self::MAX => Ok(Self(text)),
+            _ => Err("Search for at most 100 characters."),
+        }
+    }
 }
 
-fn one_line(text: &str) -> Result<String, Complaint> {
-    if text.chars().any(is_hidden) {
-        return Err("Remove the characters that cannot be seen, such as line breaks.");
+impl From<SearchText> for String {
+    fn from(text: SearchText) -> Self {
+        text.0
     }
-    let text: String = text.nfc().collect();
-    Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// A text without case and accents, so that `cafe` finds Café, on either database.
 pub(in crate::domain) fn folded(text: &str) -> String {
     text.nfkd().filter(|c| !is_combining_mark(*c)).collect::<String>().to_lowercase()
-}
-
-/// Control characters, and those that reorder or hide the text around them.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{00AD}'
-                | '\u{034F}'
-                | '\u{061C}'
-                | '\u{115F}'
-                | '\u{1160}'
-                | '\u{17B4}'
-                | '\u{17B5}'
-                | '\u{180B}'..='\u{180F}'
-        )
-        || matches!(c, '\u{2800}' | '\u{3164}' | '\u{FE00}'..='\u{FE0E}' | '\u{FFA0}' | '\u{E0000}'..='\u{E0FFF}')
-        || matches!(c, '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}')
 }
 
 #[cfg(test)]
@@ -263,5 +302,61 @@ mod tests {
         for bad in ["a", "-a-", "A-b", "a--b", "a_b", "a/b", "a%2Fb"] {
             assert!(Slug::parse(bad).is_err(), "{bad:?}");
         }
+    }
+
+    /// What is accepted of these, and of each with a character in the middle, keeps to the limits and
+    /// matches the pattern.
+    fn pattern_covers_parser<T: TextRule>(samples: &[&str]) {
+        let pattern = regress::Regex::with_flags(&T::pattern(), "u").unwrap();
+        let check = |text: &str| {
+            if T::parse_exact(text).is_ok() {
+                assert!((T::MIN..=T::MAX).contains(&text.chars().count()), "{text:?}");
+                assert!(pattern.find(text).is_some(), "{text:?} and {}", T::pattern());
+            }
+        };
+        for sample in samples {
+            check(sample);
+            check(&sample.repeat(T::MAX / sample.len().max(1) + 1));
+            assert!(T::parse_exact(sample).is_ok(), "{sample:?}");
+        }
+        let odd = [0..=0x3ff, 0x1100..=0x1200, 0x1700..=0x1900, 0x2000..=0x2100, 0x2800..=0x2800];
+        let more = [0x3100..=0x3200, 0xfe00..=0xffff, 0x1f600..=0x1f610, 0xe0000..=0xe1000];
+        for c in odd.into_iter().chain(more).flatten().filter_map(char::from_u32) {
+            check(&c.to_string());
+            samples.iter().for_each(|sample| check(&format!("{sample}{c}{sample}")));
+        }
+    }
+
+    #[test]
+    fn patterns_say_what_parsers_accept() {
+        pattern_covers_parser::<Email>(&["someone@example.com"]);
+        pattern_covers_parser::<Name>(&["A", "Two words", "שלום"]);
+        pattern_covers_parser::<Description>(&["", "What it is for"]);
+        pattern_covers_parser::<ExternalId>(&["7", "some body"]);
+        pattern_covers_parser::<Slug>(&["my-team", "a1"]);
+        pattern_covers_parser::<Message>(&["", "Two\nlines\r\n\tand more"]);
+        pattern_covers_parser::<SearchText>(&["", "part of a name"]);
+    }
+
+    #[test]
+    fn patterns_refuse_what_cannot_be_seen() {
+        let refuses = |pattern: String, text: &str| {
+            regress::Regex::with_flags(&pattern, "u").unwrap().find(text).is_none()
+        };
+        for hidden in ['\u{0}', '\u{7f}', '\u{200b}', '\u{202e}', '\u{3164}', '\u{e0001}'] {
+            let text = format!("a{hidden}b");
+            assert!(refuses(Name::pattern(), &text) && Name::parse_exact(&text).is_err(), "{text:?}");
+            assert!(refuses(Message::pattern(), &text) && Message::parse_exact(&text).is_err(), "{text:?}");
+        }
+        assert!(refuses(Name::pattern(), "  ") && refuses(Description::pattern(), "a\nb"));
+        assert!(!refuses(Message::pattern(), "a\nb"));
+    }
+
+    #[test]
+    fn programs_are_held_to_the_limits_as_they_are_written() {
+        let name = format!("a{}b", " ".repeat(80));
+        assert!(Name::parse(&name).is_ok() && Name::parse_exact(&name).is_err());
+        assert!(Slug::parse(" acme ").is_ok() && Slug::parse_exact(" acme ").is_err());
+        assert!(Email::parse(" a@b.example ").is_ok() && Email::parse_exact(" a@b.example ").is_err());
     }
 }

@@ -8,6 +8,7 @@ use crate::{
             principal::Actor,
             refused::{Conflict, Refused},
             role::{Role, Roles},
+            text_rule::TextRule,
             values::{Description, Name, Slug, folded},
         },
         enforce::{rows::Scoped, write::WriteScope},

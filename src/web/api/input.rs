@@ -1,8 +1,7 @@
-//! What calls carry beside their JSON: the version that they mean, and nothing at all. And how single
-//! texts are read: strictly, so that what is taken is what the document says.
+//! What calls carry beside their JSON: the version that they mean, and nothing at all.
 
 use crate::{
-    domain::{Complaint, Description, Invalid, Message, Name, Refused, Slug, search_text},
+    domain::{Invalid, Refused, SearchText, TextRule},
     web::{
         api::{
             body::Json,
@@ -122,47 +121,24 @@ impl<T: utoipa::IntoParams> Input for crate::web::api::body::Query<T> {
     }
 }
 
-fn read<T>(field: &str, read: Result<T, Complaint>) -> Result<T, Invalid> {
-    read.map_err(|complaint| Invalid::field(field, complaint))
+/// A text that may be left out.
+pub(in crate::web) fn maybe<T: TextRule>(text: &Option<String>) -> Result<Option<T>, String> {
+    text.as_deref().map(T::parse_exact).transpose()
 }
 
-/// Pages forgive a longer text that shrinks when it is tidied up; a program is told.
-fn bounded<'a>(field: &str, text: &'a str, most: usize) -> Result<&'a str, Invalid> {
-    match text.chars().count() > most {
-        true => Err(Invalid::field(field, format!("At most {most} characters."))),
-        false => Ok(text),
-    }
+/// What was sent for a field, or else what stands there already.
+pub(in crate::web) fn or_stored<T: TextRule>(
+    sent: Option<T>,
+    field: &str,
+    stored: &str,
+) -> Result<T, Invalid> {
+    sent.map_or_else(|| T::parse_exact(stored).map_err(|complaint| Invalid::field(field, complaint)), Ok)
 }
 
-pub(in crate::web) fn name(text: &str) -> Result<Name, Invalid> {
-    read("name", Name::parse(bounded("name", text, 80)?))
-}
-
-pub(in crate::web) fn slug(text: &str) -> Result<Slug, Invalid> {
-    let slug = read("slug", Slug::parse(text))?;
-    if slug.as_str() == text {
-        Ok(slug)
-    } else {
-        Err(Invalid::field("slug", "Leave out the spaces around it."))
-    }
-}
-
-/// The slug that was sent, or one made from the name.
-pub(in crate::web) fn slug_or_made(sent: Option<&str>, name: &str) -> Result<Slug, Invalid> {
-    match sent {
-        Some(text) => slug(text),
-        None => Slug::suggest(name).ok_or_else(|| Invalid::field("slug", "Choose one, such as my-team.")),
-    }
-}
-
-pub(in crate::web) fn description(text: &str) -> Result<Description, Invalid> {
-    read("description", Description::parse(bounded("description", text, 200)?))
-}
-
-pub(in crate::web) fn message(text: &str) -> Result<Message, Invalid> {
-    read("message", Message::parse(bounded("message", text, 1_000)?))
-}
-
+/// The text to search for.
 pub(in crate::web) fn search(text: &str) -> Result<String, Invalid> {
-    read("q", search_text(bounded("q", text, 100)?))
+    match SearchText::parse_exact(text) {
+        Ok(text) => Ok(text.into()),
+        Err(complaint) => Err(Invalid::field("q", complaint)),
+    }
 }

@@ -1,7 +1,10 @@
-use crate::web::{
-    access::Access,
-    api::{idempotency_key, spec},
-    path::{NamedPermission, NamedRole, Target, Within},
+use crate::{
+    domain::Slug,
+    web::{
+        access::Access,
+        api::{idempotency_key, spec},
+        path::{NamedPermission, NamedRole, Target, Within},
+    },
 };
 use actix_web::{HttpResponse, http::Method};
 use std::collections::BTreeSet;
@@ -137,8 +140,8 @@ pub(in crate::web) fn sketch<I: Input, O: Reply>(method: &Method, path: &str, ac
     let mut sketch = Sketch::default();
     for name in path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
         let (about, schema) = match name {
-            "workspace" => ("The workspace's slug.", spec::slug()),
-            "role" => ("The role's slug.", spec::slug()),
+            "workspace" => ("The workspace's slug.", spec::text::<Slug>()),
+            "role" => ("The role's slug.", spec::text::<Slug>()),
             "permission" => ("The permission's scope.", spec::permission()),
             _ => ("Its id.", spec::id()),
         };
@@ -151,7 +154,13 @@ pub(in crate::web) fn sketch<I: Input, O: Reply>(method: &Method, path: &str, ac
     if let Access::Member(_) = access {
         if !path.contains("{workspace}") {
             let about = "The workspace that is meant, by its slug. The key's home, if it is left out.";
-            sketch.parameter(crate::web::bearer::WORKSPACE, ParameterIn::Query, false, about, spec::slug());
+            sketch.parameter(
+                crate::web::bearer::WORKSPACE,
+                ParameterIn::Query,
+                false,
+                about,
+                spec::text::<Slug>(),
+            );
         }
         sketch.refusals.extend([403, 404]);
     }

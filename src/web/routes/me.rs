@@ -7,6 +7,7 @@ use crate::{
         identity::{self, Password},
     },
     web::{
+        checks::{Checked, Validate},
         chrome::{Chrome, Flash},
         errors::Errors,
         form::{Again, Form, Nothing},
@@ -142,14 +143,22 @@ pub struct Profile {
     name: String,
 }
 
-pub async fn rename(cx: SignedIn<Form<Profile>>) -> Answer {
-    let typed = cx.input.0.name.clone();
-    match Name::parse(&typed) {
+impl Validate for Profile {
+    type Valid = Name;
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Name> {
+        invalid.keep("name", Name::parse(&self.name))
+    }
+}
+
+pub async fn rename(cx: SignedIn<Form<Checked<Profile>>>) -> Answer {
+    let Checked { sent, valid } = &cx.input.0;
+    match valid {
         Ok(name) => {
-            identity::rename(&cx.view.app.db, &cx.person, &name, &cx.origin).await?;
+            identity::rename(&cx.view.app.db, &cx.person, name, &cx.origin).await?;
             Ok(cx.view.done("/me", Flash::good("Your name is changed.")))
         }
-        Err(complaint) => refill(&cx, Invalid::field("name", complaint), Some(typed), None).await,
+        Err(invalid) => refill(&cx, invalid.clone(), Some(sent.name.clone()), None).await,
     }
 }
 
@@ -198,13 +207,21 @@ pub struct ChangeEmail {
     current_password: String,
 }
 
-pub async fn change_email(cx: SignedIn<Form<ChangeEmail>>) -> Answer {
-    let form = &cx.input.0;
-    let done = match Email::parse(&form.email) {
-        Ok(email) => identity::change_email(&cx.view.app.db, &cx.person, &email, &form.current_password)
+impl Validate for ChangeEmail {
+    type Valid = Email;
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Email> {
+        invalid.keep("email", Email::parse(&self.email))
+    }
+}
+
+pub async fn change_email(cx: SignedIn<Form<Checked<ChangeEmail>>>) -> Answer {
+    let Checked { sent: form, valid } = &cx.input.0;
+    let done = match valid {
+        Ok(email) => identity::change_email(&cx.view.app.db, &cx.person, email, &form.current_password)
             .await
             .map(|()| email),
-        Err(complaint) => Err(Invalid::field("email", complaint).into()),
+        Err(invalid) => Err(invalid.clone().into()),
     };
     match done {
         Ok(email) => {

@@ -2,14 +2,13 @@
 
 use crate::{
     domain::{
-        Name, Refused, Slug,
+        Invalid, Name, Refused, Slug,
         enforce::read::ReadScope,
         organization::{self, Organization},
     },
     policy::{Access, perm},
     web::{
-        checks,
-        checks::check,
+        checks::{Checked, Validate},
         chrome::{Chrome, Flash, View},
         errors::Errors,
         form::Form,
@@ -21,7 +20,6 @@ use crate::{
 use actix_web::http::StatusCode;
 use askama::Template;
 use serde::Deserialize;
-use validator::Validate;
 
 #[derive(Template)]
 #[template(path = "organization/show.html")]
@@ -37,13 +35,21 @@ struct Show<'a> {
     departure: String,
 }
 
-#[derive(Deserialize, Validate, Default)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Details {
-    #[validate(custom(function = "checks::name"))]
     name: String,
-    #[validate(custom(function = "checks::slug"))]
     slug: String,
+}
+
+impl Validate for Details {
+    type Valid = (Name, Slug);
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
+        let name = invalid.keep("name", Name::parse(&self.name));
+        let slug = invalid.keep("slug", Slug::parse(&self.slug));
+        Some((name?, slug?))
+    }
 }
 
 pub async fn show(cx: Authorized<perm::Membership>) -> Answer {
@@ -77,22 +83,19 @@ where
     Ok(view.html_as(status, &page))
 }
 
-pub async fn update(cx: Authorized<perm::UpdateOrganization, Form<Details>>) -> Answer {
+pub async fn update(cx: Authorized<perm::UpdateOrganization, Form<Checked<Details>>>) -> Answer {
     let (scope, view, Form(form)) = cx.into_parts();
     let again = scope.again();
-    let done = match (check(&form), Name::parse(&form.name), Slug::parse(&form.slug)) {
-        (Ok(()), Ok(name), Ok(slug)) => {
-            scope.write(async |s| organization::update(s, &name, &slug).await).await
-        }
-        (Err(invalid), ..) => Err(invalid.into()),
-        _ => Err(Refused::Hidden),
+    let done = match form.valid {
+        Ok((name, slug)) => scope.write(async |s| organization::update(s, &name, &slug).await).await,
+        Err(invalid) => Err(invalid.into()),
     };
     match done {
         Ok(slug) => {
             Ok(view.done(format!("/w/{slug}/organization"), Flash::good("The organization is updated.")))
         }
         Err(Refused::Invalid(invalid)) => {
-            draw(&view, &again, StatusCode::UNPROCESSABLE_ENTITY, &form, invalid.into()).await
+            draw(&view, &again, StatusCode::UNPROCESSABLE_ENTITY, &form.sent, invalid.into()).await
         }
         Err(other) => Err(other),
     }

@@ -8,8 +8,7 @@ use crate::{
         invitations,
     },
     web::{
-        checks,
-        checks::check,
+        checks::{Checked, Validate},
         chrome::{Chrome, View},
         errors::Errors,
         form::{Again, Form},
@@ -22,7 +21,6 @@ use crate::{
 use actix_web::{HttpResponse, http::StatusCode};
 use askama::Template;
 use serde::Deserialize;
-use validator::Validate;
 
 #[derive(Template)]
 #[template(path = "ways_in/sign_up.html")]
@@ -49,35 +47,29 @@ struct CheckMail {
     has_invitation: bool,
 }
 
-#[derive(Deserialize, Validate, Default)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct SignUp {
-    #[validate(custom(function = "checks::name"))]
     name: String,
-    #[validate(custom(function = "checks::email"))]
     email: String,
     password: String,
     workspace: String,
 }
 
-impl SignUp {
-    fn read(&self) -> Result<(Name, Email, Password, Option<Name>), Invalid> {
-        let mut invalid = check(self).err().unwrap_or_default();
+impl Validate for SignUp {
+    type Valid = (Name, Email, Password, Option<Name>);
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
+        let name = invalid.keep("name", Name::parse(&self.name));
+        let email = invalid.keep("email", Email::parse(&self.email));
         let password = Password::parse(&self.password, &[&self.name, &self.email, &self.workspace]);
+        let password = invalid.keep("password", password);
         let workspace = match self.workspace.trim() {
             "" => Ok(None),
             text => Name::parse(text).map(Some),
         };
-        if let Err(complaint) = &password {
-            invalid.add("password", *complaint);
-        }
-        if let Err(complaint) = &workspace {
-            invalid.add("workspace", *complaint);
-        }
-        match (Name::parse(&self.name), Email::parse(&self.email), password, workspace) {
-            (Ok(name), Ok(email), Ok(password), Ok(workspace)) => Ok((name, email, password, workspace)),
-            _ => Err(invalid),
-        }
+        let workspace = invalid.keep("workspace", workspace);
+        Some((name?, email?, password?, workspace?))
     }
 }
 
@@ -110,8 +102,9 @@ fn draw(
     view.html_as(status, &Page { chrome: view.chrome(""), form, errors, offer })
 }
 
-pub async fn submit(cx: Public<Form<SignUp>>) -> Answer {
-    let (db, form) = (&cx.view.app.db, &cx.input.0);
+pub async fn submit(cx: Public<Form<Checked<SignUp>>>) -> Answer {
+    let Checked { sent: form, valid } = cx.input.0;
+    let db = &cx.view.app.db;
     let token = match recipient::carried(&cx.view) {
         // Where anybody may sign up, a dead invitation is left out here as it was when the form was
         // drawn: a form with a workspace is one that was drawn without an invitation.
@@ -125,7 +118,7 @@ pub async fn submit(cx: Public<Form<SignUp>>) -> Answer {
         }
         carried => carried,
     };
-    let done = match form.read() {
+    let done = match valid {
         Ok((name, email, password, workspace)) => {
             let policy = cx.view.app.settings.sign_up;
             let wish =
@@ -148,7 +141,7 @@ pub async fn submit(cx: Public<Form<SignUp>>) -> Answer {
                 Some(token) => invitations::look(db, token).await.ok(),
                 None => None,
             };
-            Ok(again.page(|status, errors| draw(&cx.view, status, form, errors, offer)))
+            Ok(again.page(|status, errors| draw(&cx.view, status, &form, errors, offer)))
         }
     }
 }

@@ -8,13 +8,11 @@ use crate::{
             AccountScope,
             keys::{self, Listed, Place},
         },
-        api_keys::{self, Made, Wanted},
+        api_keys::{self, Made},
         base::paging::Position,
-        search_text,
     },
     web::{
-        checks,
-        checks::check,
+        checks::{self, Checked, Validate},
         chrome::{Chrome, Flash, View},
         errors::Errors,
         form::{Form, Nothing},
@@ -22,7 +20,8 @@ use crate::{
         list::{Neighbours, Query, listed},
         path::Target,
         routes::api_keys::parts::{
-            Called, EXPIRIES, Expiry, OVERLAPS, ROTATED, Rotation, Told, administers, expires_at,
+            Called, DEFAULT_EXPIRY, EXPIRIES, Ending, Expiry, NewKey, OVERLAPS, ROTATED, Rotation, Told,
+            administers,
         },
         when::When,
     },
@@ -31,7 +30,6 @@ use actix_web::{HttpResponse, http::StatusCode};
 use askama::Template;
 use serde::Deserialize;
 use uuid::Uuid;
-use validator::Validate;
 
 /// A key as a row or as the head of a page.
 struct Row {
@@ -88,10 +86,9 @@ struct Index {
     is_verified: bool,
 }
 
-#[derive(Clone, Deserialize, Validate, Default)]
+#[derive(Clone, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListQuery {
-    #[validate(custom(function = "checks::search"))]
     q: String,
     after: String,
     before: String,
@@ -99,8 +96,7 @@ pub struct ListQuery {
 
 impl ListQuery {
     fn read(&self) -> Result<(String, Position), Refused> {
-        check(self)?;
-        let text = search_text(&self.q).map_err(|complaint| Invalid::field("q", complaint))?;
+        let text = checks::search(&self.q)?;
         Ok((text, Position::parse(&self.after, &self.before)?))
     }
 }
@@ -124,10 +120,9 @@ pub async fn index(cx: AccountAdmin<Query<ListQuery>>) -> Answer {
     Ok(view.html_as(status, &page))
 }
 
-#[derive(Deserialize, Validate, Default)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Details {
-    #[validate(custom(function = "checks::name"))]
     name: String,
     expiry: String,
     /// A day, such as 2027-01-15.
@@ -141,15 +136,18 @@ pub struct Details {
 impl Details {
     /// As the form is offered.
     fn blank() -> Self {
-        Self { expiry: "90".to_owned(), ..Self::default() }
+        Self { expiry: DEFAULT_EXPIRY.to_owned(), ..Self::default() }
     }
+}
 
-    fn read(&self, now: i64) -> Result<Wanted, Refused> {
-        check(self)?;
-        let name = Name::parse(&self.name).map_err(|complaint| Invalid::field("name", complaint))?;
-        let is_admin = administers(&self.administers)?;
-        let expires_at = expires_at(&self.expiry, &self.expires_at, now)?;
-        Ok(Wanted { name, roles: Vec::new(), expires_at, is_admin })
+impl Validate for Details {
+    type Valid = NewKey;
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<NewKey> {
+        let name = invalid.keep("name", Name::parse(&self.name));
+        let is_admin = invalid.keep_all(administers(&self.administers));
+        let ending = invalid.keep_all(Ending::parse(&self.expiry, &self.expires_at));
+        Some(NewKey { name: name?, roles: Vec::new(), ending: ending?, is_admin: is_admin? })
     }
 }
 
@@ -190,17 +188,20 @@ async fn blank(
     Ok(view.html_as(status, &page))
 }
 
-pub async fn create(cx: AccountAdmin<Form<Details>>) -> Answer {
-    let (scope, view, Form(mut form)) = cx.into_parts();
+pub async fn create(cx: AccountAdmin<Form<Checked<Details>>>) -> Answer {
+    let (scope, view, Form(Checked { sent: mut form, valid })) = cx.into_parts();
     let again = scope.again();
     if form.expiry.is_empty() {
         form.expiry = Details::blank().expiry;
     }
     // A form that says nothing of it is taken for one that was sent already.
     let known = form.made.parse().unwrap_or(-1);
-    let done = match form.read(scope.now_ms()) {
-        Ok(wanted) => scope.write(async |s| keys::create(s, &wanted, known).await).await,
-        Err(invalid) => Err(invalid),
+    let done = match valid {
+        Ok(key) => {
+            let wanted = key.wanted(scope.now_ms());
+            scope.write(async |s| keys::create(s, &wanted, known).await).await
+        }
+        Err(invalid) => Err(invalid.into()),
     };
     match done {
         Ok(made) => Ok(told(&view, made)),
@@ -274,10 +275,10 @@ pub async fn show(cx: AccountAdmin<Target>) -> Answer {
     draw(&view, &scope, id, StatusCode::OK, Said::default()).await
 }
 
-pub async fn rename(cx: AccountAdmin<(Target, Form<Called>)>) -> Answer {
+pub async fn rename(cx: AccountAdmin<(Target, Form<Checked<Called>>)>) -> Answer {
     let (scope, view, (Target(id), Form(form))) = cx.into_parts();
     let again = scope.again();
-    let done = match form.read() {
+    let done = match form.valid {
         Ok(name) => scope.write(async |s| keys::rename(s, id, &name).await).await,
         Err(invalid) => Err(invalid.into()),
     };
@@ -287,7 +288,7 @@ pub async fn rename(cx: AccountAdmin<(Target, Form<Called>)>) -> Answer {
             Ok(view.done(view.at(&format!("/api-keys/{id}")), flash))
         }
         Err(Refused::Invalid(invalid)) => {
-            let said = Said { name: Some(form.name), errors: invalid.into(), problem: "" };
+            let said = Said { name: Some(form.sent.name), errors: invalid.into(), problem: "" };
             draw(&view, &again, id, StatusCode::UNPROCESSABLE_ENTITY, said).await
         }
         Err(other) => Err(other),

@@ -11,8 +11,7 @@ use crate::{
         },
     },
     web::{
-        checks,
-        checks::check,
+        checks::{Checked, Validate},
         chrome::{Chrome, Flash, View, hue, initials},
         errors::Errors,
         form::Form,
@@ -26,7 +25,6 @@ use actix_web::http::StatusCode;
 use askama::Template;
 use serde::Deserialize;
 use uuid::Uuid;
-use validator::Validate;
 
 #[derive(Template)]
 #[template(path = "accounts/show.html")]
@@ -109,40 +107,38 @@ fn draw(view: &View, scope: &AccountScope, look: Look, typed: Option<DetailsForm
     }
 }
 
-#[derive(Clone, Deserialize, Validate, Default)]
+#[derive(Clone, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct DetailsForm {
-    #[validate(custom(function = "checks::name"))]
     name: String,
     /// `admins` or `people`.
     creation: String,
 }
 
-impl DetailsForm {
-    fn read(&self) -> Result<Details, Refused> {
-        check(self)?;
-        let name = Name::parse(&self.name).map_err(|complaint| Invalid::field("name", complaint))?;
-        let creation = Creation::of(&self.creation);
-        Ok(Details {
-            name,
-            creation: creation.ok_or_else(|| Invalid::field("creation", "Choose one of the two."))?,
-        })
+impl Validate for DetailsForm {
+    type Valid = Details;
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Details> {
+        let name = invalid.keep("name", Name::parse(&self.name));
+        let creation = Creation::of(&self.creation).ok_or("Choose one of the two.");
+        let creation = invalid.keep("creation", creation);
+        Some(Details { name: name?, creation: creation? })
     }
 }
 
-pub async fn update(cx: AccountAdmin<Form<DetailsForm>>) -> Answer {
+pub async fn update(cx: AccountAdmin<Form<Checked<DetailsForm>>>) -> Answer {
     let (scope, view, Form(form)) = cx.into_parts();
     let again = scope.again();
-    let done = match form.read() {
+    let done = match form.valid {
         Ok(details) => scope.write(async |s| accounts::update(s, &details).await).await,
-        Err(invalid) => Err(invalid),
+        Err(invalid) => Err(invalid.into()),
     };
     match done {
         Ok(true) => Ok(view.done(view.at(""), Flash::good("The account is saved."))),
         Ok(false) => Ok(view.done(view.at(""), Flash::good("Nothing was to be changed."))),
         Err(Refused::Invalid(invalid)) => {
             let look = accounts::look(&again, &Position::First).await?;
-            let page = draw(&view, &again, look, Some(form), invalid.into());
+            let page = draw(&view, &again, look, Some(form.sent), invalid.into());
             Ok(view.html_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
         Err(other) => Err(other),

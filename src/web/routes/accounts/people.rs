@@ -3,11 +3,9 @@ use crate::{
         Invalid, Refused,
         accounts::{self, AccountScope, Filter, Person},
         base::{account::Account, paging::Position},
-        search_text,
     },
     web::{
         checks,
-        checks::check,
         chrome::{Chrome, Flash, View, hue, initials},
         errors::Errors,
         form::{Form, Nothing},
@@ -20,7 +18,6 @@ use crate::{
 };
 use askama::Template;
 use serde::Deserialize;
-use validator::Validate;
 
 #[derive(Template)]
 #[template(path = "accounts/people.html")]
@@ -58,10 +55,9 @@ impl Row {
     }
 }
 
-#[derive(Clone, Deserialize, Validate, Default)]
+#[derive(Clone, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct PeopleQuery {
-    #[validate(custom(function = "checks::search"))]
     q: String,
     /// `admins`, or empty for everybody.
     show: String,
@@ -71,11 +67,10 @@ pub struct PeopleQuery {
 
 impl PeopleQuery {
     fn read(&self) -> Result<(Filter, Position), Refused> {
-        check(self)?;
+        let text = checks::search(&self.q)?;
         if !["", "admins"].contains(&self.show.as_str()) {
             return Err(Invalid::field("show", "Choose everybody or admins.").into());
         }
-        let text = search_text(&self.q).map_err(|complaint| Invalid::field("q", complaint))?;
         let filter = Filter { text, only_admins: !self.show.is_empty() };
         Ok((filter, Position::parse(&self.after, &self.before)?))
     }

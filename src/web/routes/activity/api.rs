@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        Event, Invalid,
+        Event, Invalid, SearchText,
         activity::{self, Entry, Filter},
         base::paging::Position,
     },
@@ -99,7 +99,7 @@ pub struct Asked {
     #[param(inline)]
     outcome: Option<Outcome>,
     /// Part of the name of who did it or to whom.
-    #[param(schema_with = spec::search)]
+    #[param(schema_with = spec::text::<SearchText>)]
     q: String,
     /// The user or key who did it.
     actor: Option<Uuid>,

@@ -6,12 +6,11 @@ use crate::{
         Event, Invalid, Refused,
         activity::{self, Entry, Filter},
         base::paging::Position,
-        search_text, undo,
+        undo,
     },
     policy::{Holdings, Permission, perm},
     web::{
-        checks,
-        checks::{check, date},
+        checks::{self, date},
         chrome::{Chrome, hue, initials},
         errors::Errors,
         guard::{Answer, Authorized},
@@ -24,7 +23,6 @@ use askama::Template;
 use serde::Deserialize;
 
 use uuid::Uuid;
-use validator::Validate;
 
 #[derive(Template)]
 #[template(path = "activity/index.html")]
@@ -113,10 +111,9 @@ impl Row {
     }
 }
 
-#[derive(Clone, Deserialize, Validate, Default)]
+#[derive(Clone, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListQuery {
-    #[validate(custom(function = "checks::search"))]
     q: String,
     kind: String,
     outcome: String,
@@ -130,7 +127,7 @@ pub struct ListQuery {
 
 impl ListQuery {
     fn read(&self) -> Result<(Filter, Position), Refused> {
-        check(self)?;
+        let text = checks::search(&self.q)?;
         let known = |value: &str| Event::KINDS.iter().any(|(kind, _)| *kind == value);
         if !self.kind.is_empty() && !known(&self.kind) {
             return Err(Invalid::field("kind", "Choose one of the listed kinds.").into());
@@ -141,7 +138,7 @@ impl ListQuery {
         let filter = Filter {
             kind: self.kind.clone(),
             outcome: self.outcome.clone(),
-            text: search_text(&self.q).map_err(|complaint| Invalid::field("q", complaint))?,
+            text,
             actor: id("actor", &self.actor)?,
             target: id("target", &self.target)?,
             from: date("from", &self.from)?,

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        Invalid, Purpose, Refused, Token,
+        Invalid, Name, Purpose, Refused, SearchText, TextRule, Token,
         api_keys::{self, Filter, Listed, Made, Verified, Waiting, Wanted},
         base::paging::Position,
         enforce::write::WriteScope,
@@ -16,6 +16,7 @@ use crate::{
             reply::{Created, Done, Found, Secret, Tagged},
             spec,
         },
+        checks::{Checked, Validate},
         guard::{
             Public,
             key::{Called, Keyed},
@@ -151,7 +152,7 @@ impl From<Listed> for KeyBody {
 #[serde(deny_unknown_fields, default)]
 pub struct Asked {
     /// Part of a name.
-    #[param(schema_with = spec::search)]
+    #[param(schema_with = spec::text::<SearchText>)]
     q: String,
     /// `next` of the page before.
     #[param(schema_with = spec::cursor)]
@@ -191,7 +192,7 @@ pub async fn waiting(cx: Called<perm::ManageApiKeys>) -> Said<Found<PageBody<Wai
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
-    #[schema(schema_with = spec::name)]
+    #[schema(schema_with = spec::text::<Name>)]
     name: String,
     /// Slugs of its roles in the workspace, which becomes its home.
     #[schema(schema_with = spec::maybe_roles)]
@@ -207,6 +208,19 @@ pub struct NewKey {
 /// The role that a key gets if nobody says which.
 fn viewer() -> Vec<String> {
     vec![BuiltIn::Viewer.slug().to_owned()]
+}
+
+impl Validate for NewKey {
+    type Valid = Wanted;
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Wanted> {
+        let name = invalid.keep("name", Name::parse_exact(&self.name));
+        if self.expires_at.is_some_and(|at| !(0..=spec::LAST_MOMENT).contains(&at)) {
+            invalid.add("expires_at", "Give it in milliseconds since 1970.");
+        }
+        let roles = self.roles.clone().unwrap_or_else(viewer);
+        Some(Wanted { name: name?, roles, expires_at: self.expires_at, is_admin: self.is_account_admin })
+    }
 }
 
 /// A key with its secret, which is told this once.
@@ -230,17 +244,10 @@ impl From<Made> for KeyMade {
     }
 }
 
-pub async fn create(cx: Called<perm::ManageApiKeys, Json<NewKey>>) -> Said<Secret<Created<KeyMade>>> {
-    let Json(new) = cx.input;
-    if new.expires_at.is_some_and(|at| !(0..=spec::LAST_MOMENT).contains(&at)) {
-        return Err(Invalid::field("expires_at", "Give it in milliseconds since 1970.").into());
-    }
-    let wanted = Wanted {
-        name: input::name(&new.name)?,
-        roles: new.roles.unwrap_or_else(viewer),
-        expires_at: new.expires_at,
-        is_admin: new.is_account_admin,
-    };
+pub async fn create(
+    cx: Called<perm::ManageApiKeys, Json<Checked<NewKey>>>,
+) -> Said<Secret<Created<KeyMade>>> {
+    let wanted = cx.input.0.valid?;
     let made = cx.scope.write(async |s| api_keys::create(s, &wanted).await).await?;
     Ok(Secret(Created(made.into())))
 }
@@ -249,8 +256,16 @@ pub async fn create(cx: Called<perm::ManageApiKeys, Json<NewKey>>) -> Said<Secre
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyChange {
-    #[schema(schema_with = spec::name)]
+    #[schema(schema_with = spec::text::<Name>)]
     name: String,
+}
+
+impl Validate for KeyChange {
+    type Valid = Name;
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Name> {
+        invalid.keep("name", Name::parse_exact(&self.name))
+    }
 }
 
 /// A key that was renamed or added.
@@ -261,10 +276,10 @@ pub struct KeyChanged {
 }
 
 pub async fn update(
-    cx: Called<perm::ManageApiKeys, (Target, IfMatch, Json<KeyChange>)>,
+    cx: Called<perm::ManageApiKeys, (Target, IfMatch, Json<Checked<KeyChange>>)>,
 ) -> Said<Tagged<KeyChanged>> {
     let (Target(id), seen, Json(change)) = cx.input;
-    let name = input::name(&change.name)?;
+    let name = change.valid?;
     let mut version = String::new();
     let change = async |s: &mut WriteScope<perm::ManageApiKeys>| {
         seen.check(&api_keys::version_under_lock(s, id).await?)?;

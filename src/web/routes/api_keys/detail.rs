@@ -2,6 +2,7 @@ use crate::{
     domain::{Conflict, Refused, api_keys, enforce::read::ReadScope},
     policy::{Permission, perm},
     web::{
+        checks::Checked,
         chrome::{Chrome, Flash, View},
         errors::Errors,
         form::{Form, Nothing},
@@ -104,10 +105,10 @@ async fn again(
     }
 }
 
-pub async fn rename(cx: Authorized<perm::ManageApiKeys, (Target, Form<Called>)>) -> Answer {
+pub async fn rename(cx: Authorized<perm::ManageApiKeys, (Target, Form<Checked<Called>>)>) -> Answer {
     let (scope, view, (Target(id), Form(form))) = cx.into_parts();
     let before = scope.again();
-    let done = match form.read() {
+    let done = match form.valid {
         Ok(name) => scope.write(async |s| api_keys::rename(s, id, &name).await).await,
         Err(invalid) => Err(invalid.into()),
     };
@@ -116,7 +117,8 @@ pub async fn rename(cx: Authorized<perm::ManageApiKeys, (Target, Form<Called>)>)
             Ok(view.done(home_of(&view, &before, id), Flash::good(format!("The key is called {name}."))))
         }
         Err(Refused::Invalid(invalid)) => {
-            let said = Said { name: Some(form.name), errors: invalid.clone().into(), problem: String::new() };
+            let said =
+                Said { name: Some(form.sent.name), errors: invalid.clone().into(), problem: String::new() };
             again(&view, before, id, StatusCode::UNPROCESSABLE_ENTITY, said, invalid).await
         }
         Err(other) => Err(other),

@@ -3,15 +3,13 @@
 
 use crate::{
     domain::{
-        Invalid, Refused,
+        Refused,
         api_keys::{self, Filter, Listed},
         base::paging::Position,
-        search_text,
     },
     policy::perm,
     web::{
         checks,
-        checks::check,
         chrome::Chrome,
         errors::Errors,
         guard::{Answer, Authorized},
@@ -22,8 +20,6 @@ use crate::{
 
 use askama::Template;
 use serde::Deserialize;
-
-use validator::Validate;
 
 /// A key as a row or as the head of a page.
 pub(in crate::web) struct Row {
@@ -77,10 +73,9 @@ struct Index {
     is_verified: bool,
 }
 
-#[derive(Clone, Deserialize, Validate, Default)]
+#[derive(Clone, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListQuery {
-    #[validate(custom(function = "checks::search"))]
     q: String,
     after: String,
     before: String,
@@ -88,8 +83,7 @@ pub struct ListQuery {
 
 impl ListQuery {
     fn read(&self) -> Result<(Filter, Position), Refused> {
-        check(self)?;
-        let text = search_text(&self.q).map_err(|complaint| Invalid::field("q", complaint))?;
+        let text = checks::search(&self.q)?;
         Ok((Filter { text }, Position::parse(&self.after, &self.before)?))
     }
 }

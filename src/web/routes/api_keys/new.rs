@@ -1,32 +1,29 @@
 use crate::{
     domain::{
         Invalid, Name, Refused,
-        api_keys::{self, Made, Maker, Wanted},
+        api_keys::{self, Made, Maker},
         base::role::Assignable,
         enforce::read::ReadScope,
         roles,
     },
     policy::{Access, BuiltIn, Permission, perm},
     web::{
-        checks,
-        checks::check,
+        checks::{Checked, Validate},
         chrome::{Chrome, View},
         errors::Errors,
         form::Form,
         guard::{Answer, Authorized},
-        routes::api_keys::parts::{EXPIRIES, Expiry, Told, administers, expires_at},
+        routes::api_keys::parts::{DEFAULT_EXPIRY, EXPIRIES, Ending, Expiry, NewKey, Told, administers},
     },
 };
 use actix_web::{HttpResponse, http::StatusCode};
 use askama::Template;
 use serde::Deserialize;
 use uuid::Uuid;
-use validator::Validate;
 
-#[derive(Deserialize, Validate, Default)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Details {
-    #[validate(custom(function = "checks::name"))]
     name: String,
     role: Vec<String>,
     expiry: String,
@@ -41,15 +38,18 @@ pub struct Details {
 impl Details {
     /// As the form is offered.
     fn blank() -> Self {
-        Self { role: viewer(), expiry: "90".to_owned(), ..Self::default() }
+        Self { role: viewer(), expiry: DEFAULT_EXPIRY.to_owned(), ..Self::default() }
     }
+}
 
-    fn read(&self, now: i64) -> Result<Wanted, Refused> {
-        check(self)?;
-        let name = Name::parse(&self.name).map_err(|complaint| Invalid::field("name", complaint))?;
-        let is_admin = administers(&self.administers)?;
-        let expires_at = expires_at(&self.expiry, &self.expires_at, now)?;
-        Ok(Wanted { name, roles: self.role.clone(), expires_at, is_admin })
+impl Validate for Details {
+    type Valid = NewKey;
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<NewKey> {
+        let name = invalid.keep("name", Name::parse(&self.name));
+        let is_admin = invalid.keep_all(administers(&self.administers));
+        let ending = invalid.keep_all(Ending::parse(&self.expiry, &self.expires_at));
+        Some(NewKey { name: name?, roles: self.role.clone(), ending: ending?, is_admin: is_admin? })
     }
 }
 
@@ -114,17 +114,20 @@ async fn blank(
     Ok(view.html_as(status, &page))
 }
 
-pub async fn create(cx: Authorized<perm::ManageApiKeys, Form<Details>>) -> Answer {
-    let (scope, view, Form(mut form)) = cx.into_parts();
+pub async fn create(cx: Authorized<perm::ManageApiKeys, Form<Checked<Details>>>) -> Answer {
+    let (scope, view, Form(Checked { sent: mut form, valid })) = cx.into_parts();
     let again = scope.again();
     if form.expiry.is_empty() {
         form.expiry = Details::blank().expiry;
     }
     // A form that says nothing of it is taken for one that was sent already.
     let known = form.made.parse().unwrap_or(-1);
-    let done = match form.read(scope.now_ms()) {
-        Ok(wanted) => scope.write(async |s| api_keys::create_once(s, &wanted, known).await).await,
-        Err(invalid) => Err(invalid),
+    let done = match valid {
+        Ok(key) => {
+            let wanted = key.wanted(scope.now_ms());
+            scope.write(async |s| api_keys::create_once(s, &wanted, known).await).await
+        }
+        Err(invalid) => Err(invalid.into()),
     };
     match done {
         Ok(made) => Ok(told(&view, &again, made)),

@@ -1,15 +1,17 @@
 use crate::{
     clock::{DAY, HOUR},
-    domain::{Invalid, Name, Refused, api_keys::Made},
+    domain::{
+        Invalid, Name,
+        api_keys::{Made, Wanted},
+    },
     web::{
-        checks::{self, check},
+        checks::{self, Validate},
         chrome::View,
         when::When,
     },
 };
 
 use serde::Deserialize;
-use validator::Validate;
 
 /// A choice when a key expires: its value, label and note.
 pub(in crate::web) type Expiry = (&'static str, &'static str, &'static str);
@@ -22,29 +24,72 @@ pub(in crate::web) const EXPIRIES: [Expiry; 5] = [
     ("never", "Never", "It works until somebody revokes it: best where nothing can be renewed."),
 ];
 
+/// What a form offers, and what one means that says nothing of it.
+pub(in crate::web) const DEFAULT_EXPIRY: &str = "90";
+
 /// The box that makes a key one that administers the account.
-pub(in crate::web) fn administers(ticked: &str) -> Result<bool, Refused> {
+pub(in crate::web) fn administers(ticked: &str) -> Result<bool, Invalid> {
     match ticked {
         "" => Ok(false),
         "yes" => Ok(true),
-        _ => Err(Invalid::field("administers", "Tick it, or leave it.").into()),
+        _ => Err(Invalid::field("administers", "Tick it, or leave it.")),
     }
 }
 
-/// The end of a key, from the choice and the day that were sent.
-pub(in crate::web) fn expires_at(choice: &str, day: &str, now: i64) -> Result<Option<i64>, Refused> {
-    let day = checks::date("expires_at", day)?;
-    match (choice, day) {
-        ("date", Some(midnight)) => Ok(Some(midnight + DAY)),
-        ("date", None) => Err(Invalid::field("expires_at", "Enter the last day.").into()),
-        (_, Some(_)) => {
-            Err(Invalid::field("expires_at", "Choose “On a day” too, or leave this empty.").into())
+/// When a key is to end.
+#[derive(Clone, Copy)]
+pub enum Ending {
+    Never,
+    /// So many milliseconds after it is made.
+    After(i64),
+    /// At this moment, in milliseconds since 1970.
+    At(i64),
+}
+
+impl Ending {
+    /// From the choice and the day that were sent.
+    ///
+    /// # Errors
+    /// A complaint on the field `expiry` or `expires_at`.
+    pub(in crate::web) fn parse(choice: &str, day: &str) -> Result<Self, Invalid> {
+        let choice = if choice.is_empty() { DEFAULT_EXPIRY } else { choice };
+        let wrong = |sentence| Err(Invalid::field("expires_at", sentence));
+        match (choice, checks::date("expires_at", day)?) {
+            ("date", Some(midnight)) => Ok(Self::At(midnight + DAY)),
+            ("date", None) => wrong("Enter the last day."),
+            (_, Some(_)) => wrong("Choose “On a day” too, or leave this empty."),
+            ("never", None) => Ok(Self::Never),
+            (days, None) => match EXPIRIES.iter().find(|(value, ..)| *value == days) {
+                Some((value, ..)) => {
+                    Ok(value.parse().map_or(Self::Never, |days: i64| Self::After(days * DAY)))
+                }
+                None => Err(Invalid::field("expiry", "Choose when the key expires.")),
+            },
         }
-        ("never", None) => Ok(None),
-        (days, None) => match EXPIRIES.iter().find(|(value, ..)| *value == days) {
-            Some((value, ..)) => Ok(value.parse().ok().map(|days: i64| now + days * DAY)),
-            None => Err(Invalid::field("expiry", "Choose when the key expires.").into()),
-        },
+    }
+
+    fn moment(self, now: i64) -> Option<i64> {
+        match self {
+            Self::Never => None,
+            Self::After(duration) => Some(now + duration),
+            Self::At(moment) => Some(moment),
+        }
+    }
+}
+
+/// A key as a form asks for it.
+pub struct NewKey {
+    pub name: Name,
+    pub roles: Vec<String>,
+    pub ending: Ending,
+    pub is_admin: bool,
+}
+
+impl NewKey {
+    /// The key that is asked for at this moment, in milliseconds since 1970.
+    pub(in crate::web) fn wanted(self, now: i64) -> Wanted {
+        let expires_at = self.ending.moment(now);
+        Wanted { name: self.name, roles: self.roles, expires_at, is_admin: self.is_admin }
     }
 }
 
@@ -80,17 +125,17 @@ impl Told {
 pub(in crate::web) const OVERLAPS: [(i64, &str); 4] =
     [(0, "No longer: it ends now"), (1, "1 hour"), (24, "24 hours"), (168, "7 days")];
 
-#[derive(Deserialize, Validate, Default)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Called {
-    #[validate(custom(function = "checks::name"))]
     pub(in crate::web) name: String,
 }
 
-impl Called {
-    pub(in crate::web) fn read(&self) -> Result<Name, Invalid> {
-        check(self)?;
-        Name::parse(&self.name).map_err(|complaint| Invalid::field("name", complaint))
+impl Validate for Called {
+    type Valid = Name;
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Name> {
+        invalid.keep("name", Name::parse(&self.name))
     }
 }
 

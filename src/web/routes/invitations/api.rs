@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        Invalid, Selection,
+        Email, Invalid, Message, SearchText, Selection, TextRule,
         base::paging::Position,
         invitations::{self, Batch, Filter, Listed, MOST_AT_ONCE, Outcome, Sent},
     },
@@ -15,6 +15,7 @@ use crate::{
             reply::{Done, Found, Secret},
             spec,
         },
+        checks::{Checked, Validate},
         guard::key::Called,
         path::Target,
     },
@@ -87,7 +88,7 @@ impl From<Listed> for InvitationBody {
 #[serde(deny_unknown_fields, default)]
 pub struct Asked {
     /// Part of an address.
-    #[param(schema_with = spec::search)]
+    #[param(schema_with = spec::text::<SearchText>)]
     q: String,
     #[param(inline)]
     status: Option<State>,
@@ -119,8 +120,22 @@ pub struct NewInvitations {
     /// Slugs. Viewer, if they are left out.
     #[schema(schema_with = spec::maybe_roles)]
     roles: Option<Vec<String>>,
-    #[schema(schema_with = spec::maybe_message)]
+    #[schema(schema_with = spec::maybe_text::<Message>)]
     message: Option<String>,
+}
+
+impl Validate for NewInvitations {
+    type Valid = Batch;
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Batch> {
+        let message = self.message.as_deref().unwrap_or_default();
+        let message = invalid.keep("message", Message::parse_exact(message));
+        if self.roles.as_ref().is_some_and(Vec::is_empty) {
+            invalid.add("roles", "Choose at least one role.");
+        }
+        let emails = invalid.keep_all(addresses(&self.emails));
+        Some(Batch { emails: emails?, roles: self.roles.clone().unwrap_or_default(), message: message? })
+    }
 }
 
 /// What became of each address, in their order.
@@ -166,7 +181,7 @@ impl From<Sent> for SentBody {
 /// One address an entry: what a page would split, a program has split already.
 fn addresses(emails: &[String]) -> Result<String, Invalid> {
     let fits = |email: &String| {
-        email.chars().count() <= 254
+        email.chars().count() <= Email::MAX
             && email
                 .split_once('@')
                 .is_some_and(|(local, host)| !local.is_empty() && !host.is_empty() && !host.contains('@'))
@@ -185,15 +200,9 @@ fn addresses(emails: &[String]) -> Result<String, Invalid> {
 }
 
 pub async fn send(
-    cx: Called<perm::InviteMembers, Json<NewInvitations>>,
+    cx: Called<perm::InviteMembers, Json<Checked<NewInvitations>>>,
 ) -> Said<Secret<Found<InvitationResults>>> {
-    let Json(new) = cx.input;
-    let message = input::message(new.message.as_deref().unwrap_or_default())?;
-    if new.roles.as_ref().is_some_and(Vec::is_empty) {
-        return Err(Invalid::field("roles", "Choose at least one role.").into());
-    }
-    let batch = Batch { emails: addresses(&new.emails)?, roles: new.roles.unwrap_or_default(), message };
-    let results = invitations::send(cx.scope, batch).await?;
+    let results = invitations::send(cx.scope, cx.input.0.valid?).await?;
     Ok(Secret(Found(InvitationResults { results: results.into_iter().map(SentBody::from).collect() })))
 }
 

@@ -5,12 +5,11 @@ use crate::{
         Invalid, Message, Refused,
         base::{paging::Position, role::Assignable},
         invitations::{self, Batch, Filter, Listed, Outcome, Sent},
-        roles, search_text,
+        roles,
     },
     policy::{BuiltIn, Permission, perm},
     web::{
-        checks,
-        checks::check,
+        checks::{self, Checked, Validate},
         chrome::{Chrome, Flash},
         errors::Errors,
         form::{Again, Form, Nothing},
@@ -25,7 +24,6 @@ use crate::{
 use askama::Template;
 use serde::Deserialize;
 use uuid::Uuid;
-use validator::Validate;
 
 #[derive(Template)]
 #[template(path = "invitations/index.html")]
@@ -80,10 +78,9 @@ impl InviteForm {
     }
 }
 
-#[derive(Clone, Deserialize, Validate, Default)]
+#[derive(Clone, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListQuery {
-    #[validate(custom(function = "checks::search"))]
     q: String,
     status: String,
     after: String,
@@ -94,12 +91,11 @@ pub struct ListQuery {
 
 impl ListQuery {
     fn read(&self) -> Result<(Filter, Position), Refused> {
-        check(self)?;
+        let text = checks::search(&self.q)?;
         if !self.status.is_empty() && !Filter::STATES.contains(&self.status.as_str()) {
             let sentence = format!("Choose one of {}.", Filter::STATES.join(", "));
             return Err(Invalid::field("status", sentence).into());
         }
-        let text = search_text(&self.q).map_err(|complaint| Invalid::field("q", complaint))?;
         let filter = Filter { text, status: self.status.clone() };
         Ok((filter, Position::parse(&self.after, &self.before)?))
     }
@@ -171,28 +167,27 @@ struct RefusedPage {
     form: InviteForm,
 }
 
-#[derive(Deserialize, Validate, Default)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Invite {
     emails: String,
     role: Vec<String>,
-    #[validate(custom(function = "checks::message"))]
     message: String,
 }
 
-impl Invite {
-    fn read(&self) -> Result<Batch, Invalid> {
-        check(self)?;
-        let message =
-            Message::parse(&self.message).map_err(|complaint| Invalid::field("message", complaint))?;
-        Ok(Batch { emails: self.emails.clone(), roles: self.role.clone(), message })
+impl Validate for Invite {
+    type Valid = Batch;
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Batch> {
+        let message = invalid.keep("message", Message::parse(&self.message))?;
+        Some(Batch { emails: self.emails.clone(), roles: self.role.clone(), message })
     }
 }
 
-pub async fn send(cx: Authorized<perm::InviteMembers, Form<Invite>>) -> Answer {
-    let (scope, view, Form(form)) = cx.into_parts();
+pub async fn send(cx: Authorized<perm::InviteMembers, Form<Checked<Invite>>>) -> Answer {
+    let (scope, view, Form(Checked { sent: form, valid })) = cx.into_parts();
     let again = scope.again();
-    let sent = match form.read() {
+    let sent = match valid {
         Ok(batch) => invitations::send(scope, batch).await,
         Err(invalid) => Err(invalid.into()),
     };

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        Refused,
+        Refused, SearchText, Slug,
         base::paging::Position,
         members::{self, Detail, Filter, KeysMade, Member},
     },
@@ -135,10 +135,10 @@ impl From<Detail> for MemberDetailBody {
 #[serde(deny_unknown_fields, default)]
 pub struct Asked {
     /// Part of a name or an address.
-    #[param(schema_with = spec::search)]
+    #[param(schema_with = spec::text::<SearchText>)]
     q: String,
     /// A role that they hold, by its slug.
-    #[param(schema_with = spec::slug)]
+    #[param(schema_with = spec::text::<Slug>)]
     role: String,
     #[param(inline)]
     status: Option<Status>,

@@ -4,12 +4,10 @@ use crate::{
         base::{paging::Position, role::Assignable},
         members::{self, Filter, Sort},
         ownership::{self, Offer},
-        search_text,
     },
     policy::{Permission, perm},
     web::{
         checks,
-        checks::check,
         chrome::Chrome,
         errors::Errors,
         guard::{Answer, Authorized},
@@ -22,7 +20,6 @@ use crate::{
 };
 use askama::Template;
 use serde::Deserialize;
-use validator::Validate;
 
 #[derive(Template)]
 // Fifty rows come over the wire: of the white space around a tag one stays.
@@ -66,10 +63,9 @@ pub(super) struct SortLink {
     pub order: &'static str,
 }
 
-#[derive(Clone, Deserialize, Validate, Default)]
+#[derive(Clone, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListQuery {
-    #[validate(custom(function = "checks::search"))]
     q: String,
     role: String,
     status: String,
@@ -83,7 +79,7 @@ pub struct ListQuery {
 
 impl ListQuery {
     fn read(&self) -> Result<(Filter, Position), Refused> {
-        check(self)?;
+        let text = checks::search(&self.q)?;
         let one_of = |field: &str, value: &str, known: &[&str]| match value {
             "" => Ok(()),
             value if known.contains(&value) => Ok(()),
@@ -100,7 +96,7 @@ impl ListQuery {
                 .ok_or_else(|| Invalid::field("sort", "Sort by name, joined or active."))?,
         };
         let filter = Filter {
-            text: search_text(&self.q).map_err(|complaint| Invalid::field("q", complaint))?,
+            text,
             role: self.role.clone(),
             status: self.status.clone(),
             kind: self.kind.clone(),

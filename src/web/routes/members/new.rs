@@ -6,12 +6,11 @@ use crate::{
         base::role::Assignable,
         enforce::read::ReadScope,
         members::{self, Candidate},
-        roles, search_text,
+        roles,
     },
     policy::{BuiltIn, perm},
     web::{
         checks,
-        checks::check,
         chrome::{Chrome, Flash, View, hue, initials},
         errors::Errors,
         form::{Again, Form},
@@ -23,7 +22,6 @@ use actix_web::http::StatusCode;
 use askama::Template;
 use serde::Deserialize;
 use uuid::Uuid;
-use validator::Validate;
 
 #[derive(Template)]
 #[template(path = "members/new.html")]
@@ -50,10 +48,9 @@ struct Row {
     hue: u8,
 }
 
-#[derive(Deserialize, Validate, Default)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Search {
-    #[validate(custom(function = "checks::search"))]
     q: String,
 }
 
@@ -69,8 +66,7 @@ pub struct Added {
 
 impl Search {
     fn read(&self) -> Result<String, Invalid> {
-        check(self)?;
-        search_text(&self.q).map_err(|complaint| Invalid::field("q", complaint))
+        checks::search(&self.q)
     }
 }
 
@@ -144,7 +140,7 @@ pub async fn add(cx: Authorized<perm::InviteMembers, Form<Added>>) -> Answer {
         Err(refused) => refused,
     };
     // What was searched for, so that who was chosen is among those who are shown.
-    let text = search_text(&form.q).unwrap_or_default();
+    let text = checks::search(&form.q).unwrap_or_default();
     let found = members::candidates(&again, &text).await?;
     let page = New::of(&view, &again, found, &form);
     if let Refused::Conflict(Conflict::AlreadyMember) = refused {

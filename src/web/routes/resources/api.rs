@@ -2,18 +2,18 @@
 
 use crate::{
     domain::{
-        Invalid, Refused,
-        resources::{self, Address, Resource},
+        Invalid, Name, Refused, TextRule,
+        resources::{self, Address, Resource, ResourceId, ResourceType},
     },
     policy::perm,
     web::{
         api::{
             body::{Json, PageBody, Query},
             call::Said,
-            input,
             reply::{Defined, Done, Found},
             spec,
         },
+        checks::{Checked, Validate},
         guard::key::Called,
     },
 };
@@ -40,27 +40,29 @@ impl From<Resource> for ResourceBody {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewResource {
-    #[schema(schema_with = spec::kind)]
+    #[schema(schema_with = spec::text::<ResourceType>)]
     r#type: String,
-    #[schema(schema_with = spec::resource_id)]
+    #[schema(schema_with = spec::text::<ResourceId>)]
     id: String,
-    #[schema(schema_with = spec::name)]
+    #[schema(schema_with = spec::text::<Name>)]
     name: String,
 }
 
+impl Validate for NewResource {
+    type Valid = (Address, Name);
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
+        let address = invalid.keep_all(Address::parse(&self.r#type, &self.id));
+        let name = invalid.keep("name", Name::parse_exact(&self.name));
+        Some((address?, name?))
+    }
+}
+
 /// Registers a resource: 201 where it is new, 200 where it was called otherwise or is as it was.
-pub async fn register(cx: Called<perm::CheckAccess, Json<NewResource>>) -> Said<Defined<ResourceBody>> {
-    let new = cx.input.0;
-    let mut invalid = Invalid::default();
-    let address = Address::parse(&new.r#type, &new.id);
-    let name = input::name(&new.name);
-    if let Err(wrong) = &address {
-        invalid = wrong.clone();
-    }
-    if let Err(wrong) = &name {
-        invalid.add("name", wrong.of("name").unwrap_or_default());
-    }
-    let (Ok(address), Ok(name)) = (address, name) else { return Err(invalid.into()) };
+pub async fn register(
+    cx: Called<perm::CheckAccess, Json<Checked<NewResource>>>,
+) -> Said<Defined<ResourceBody>> {
+    let (address, name) = cx.input.0.valid?;
     let (resource, is_new) = cx.scope.write(async |s| resources::register(s, &address, &name).await).await?;
     let resource = ResourceBody::from(resource);
     Ok(if is_new { Defined::New(resource) } else { Defined::Known(resource) })
@@ -71,10 +73,10 @@ pub async fn register(cx: Called<perm::CheckAccess, Json<NewResource>>) -> Said<
 #[serde(deny_unknown_fields, default)]
 pub struct Asked {
     /// Those of this type.
-    #[param(schema_with = spec::kind)]
+    #[param(schema_with = spec::text::<ResourceType>)]
     r#type: String,
     /// The one with this id, of that type.
-    #[param(schema_with = spec::resource_id)]
+    #[param(schema_with = spec::text::<ResourceId>)]
     id: String,
     /// `next` of the page before.
     #[param(schema_with = spec::cursor)]
@@ -122,9 +124,9 @@ pub async fn index(cx: Called<perm::CheckAccess, Query<Asked>>) -> Said<Found<Pa
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct Named {
-    #[param(schema_with = spec::kind)]
+    #[param(schema_with = spec::text::<ResourceType>)]
     r#type: String,
-    #[param(schema_with = spec::resource_id)]
+    #[param(schema_with = spec::text::<ResourceId>)]
     id: String,
 }
 

@@ -2,15 +2,13 @@
 
 use crate::{
     domain::{
-        Invalid, Refused,
+        Refused,
         base::paging::Position,
         resources::{self, Address, Filter, Resource},
-        search_text,
     },
     policy::perm,
     web::{
         checks,
-        checks::check,
         chrome::Chrome,
         errors::Errors,
         guard::{Answer, Authorized},
@@ -20,7 +18,6 @@ use crate::{
 };
 use askama::Template;
 use serde::Deserialize;
-use validator::Validate;
 
 #[derive(Template)]
 #[template(path = "resources/index.html")]
@@ -43,10 +40,9 @@ struct Row {
     registered: When,
 }
 
-#[derive(Clone, Deserialize, Validate, Default)]
+#[derive(Clone, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListQuery {
-    #[validate(custom(function = "checks::search"))]
     q: String,
     r#type: String,
     after: String,
@@ -55,8 +51,7 @@ pub struct ListQuery {
 
 impl ListQuery {
     fn read(&self) -> Result<(Filter, Position), Refused> {
-        check(self)?;
-        let text = search_text(&self.q).map_err(|complaint| Invalid::field("q", complaint))?;
+        let text = checks::search(&self.q)?;
         let kind = self.r#type.trim().to_owned();
         if !kind.is_empty() {
             Address::parse(&kind, "any")?;

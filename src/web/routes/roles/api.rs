@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        Refused,
+        Description, Invalid, Name, Refused, Slug, TextRule,
         base::role::Role,
         enforce::write::WriteScope,
         roles::{self, Bundle, Listed, Look, Named, Wanted},
@@ -16,6 +16,7 @@ use crate::{
             reply::{Defined, Done, Found, Tagged},
             spec,
         },
+        checks::{Checked, Validate},
         guard::key::Called,
         path::NamedRole,
     },
@@ -84,17 +85,29 @@ pub async fn show(cx: Called<perm::ReadMembers, NamedRole>) -> Said<Tagged<RoleD
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewRole {
-    #[schema(schema_with = spec::name)]
+    #[schema(schema_with = spec::text::<Name>)]
     name: String,
     /// Made from the name, if it is left out. That of a built-in role says what its scopes are.
-    #[schema(schema_with = spec::maybe_slug)]
+    #[schema(schema_with = spec::maybe_text::<Slug>)]
     slug: Option<String>,
-    #[schema(schema_with = spec::maybe_description)]
+    #[schema(schema_with = spec::maybe_text::<Description>)]
     description: Option<String>,
     /// Of applications, and permissions of the catalogue; of a built-in role those of applications.
     #[serde(default)]
     #[schema(schema_with = spec::scopes)]
     scopes: Vec<String>,
+}
+
+impl Validate for NewRole {
+    type Valid = (Name, Option<Slug>, Option<Description>, Bundle);
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
+        let name = invalid.keep("name", Name::parse_exact(&self.name));
+        let slug = invalid.keep("slug", input::maybe(&self.slug));
+        let description = invalid.keep("description", input::maybe(&self.description));
+        let scopes = invalid.keep_all(Bundle::of(&self.scopes));
+        Some((name?, slug?, description?, scopes?))
+    }
 }
 
 /// What a role is now.
@@ -117,12 +130,8 @@ impl From<&Role> for RoleMade {
     }
 }
 
-pub async fn create(cx: Called<perm::ManageRoles, Json<NewRole>>) -> Said<Defined<RoleMade>> {
-    let Json(new) = cx.input;
-    let name = input::name(&new.name)?;
-    let slug = new.slug.as_deref().map(input::slug).transpose()?;
-    let description = new.description.as_deref().map(input::description).transpose()?;
-    let scopes = Bundle::of(&new.scopes)?;
+pub async fn create(cx: Called<perm::ManageRoles, Json<Checked<NewRole>>>) -> Said<Defined<RoleMade>> {
+    let (name, slug, description, scopes) = cx.input.0.valid?;
     let mut after = None;
     let change = async |s: &mut WriteScope<perm::ManageRoles>| {
         let defined = roles::define(s, &name, slug.as_ref(), description.as_ref(), &scopes).await?;
@@ -138,25 +147,34 @@ pub async fn create(cx: Called<perm::ManageRoles, Json<NewRole>>) -> Said<Define
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoleChange {
-    #[schema(schema_with = spec::maybe_name)]
+    #[schema(schema_with = spec::maybe_text::<Name>)]
     name: Option<String>,
-    #[schema(schema_with = spec::maybe_description)]
+    #[schema(schema_with = spec::maybe_text::<Description>)]
     description: Option<String>,
 }
 
+impl Validate for RoleChange {
+    type Valid = (Option<Name>, Option<Description>);
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
+        let name = invalid.keep("name", input::maybe(&self.name));
+        let description = invalid.keep("description", input::maybe(&self.description));
+        Some((name?, description?))
+    }
+}
+
 pub async fn update(
-    cx: Called<perm::ManageRoles, (NamedRole, IfMatch, Json<RoleChange>)>,
+    cx: Called<perm::ManageRoles, (NamedRole, IfMatch, Json<Checked<RoleChange>>)>,
 ) -> Said<Tagged<RoleMade>> {
     let (NamedRole(slug), seen, Json(change)) = cx.input;
-    let name = change.name.as_deref().map(input::name).transpose()?;
-    let description = change.description.as_deref().map(input::description).transpose()?;
+    let (name, description) = change.valid?;
     let mut after = None;
     let change = async |s: &mut WriteScope<perm::ManageRoles>| {
         let role = s.actor().all_roles.by_slug(&slug).cloned().ok_or(Refused::Hidden)?;
         seen.check(&role.version())?;
         let named = Named {
-            name: name.map_or_else(|| input::name(&role.name), Ok)?,
-            description: description.map_or_else(|| input::description(&role.description), Ok)?,
+            name: input::or_stored(name, "name", &role.name)?,
+            description: input::or_stored(description, "description", &role.description)?,
         };
         let changed = roles::describe(s, &slug, &named, &role.details_version()).await?;
         after = roles::by_slug(s, &slug).await?;
@@ -205,7 +223,7 @@ pub async fn set_scopes(
 #[serde(deny_unknown_fields, default)]
 pub struct Deletion {
     /// The role that whoever has it gets instead, by its slug.
-    #[param(schema_with = spec::slug)]
+    #[param(schema_with = spec::text::<Slug>)]
     replacement: Option<String>,
 }
 

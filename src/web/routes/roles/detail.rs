@@ -11,11 +11,11 @@ use crate::{
         base::role::Role,
         enforce::read::ReadScope,
         preview::{Preview, of_scopes},
-        roles::{self, Bundle, Look, Wanted},
+        roles::{self, Bundle, Look, Named, Wanted},
     },
     policy::{Access, Holdings, Permission, perm},
     web::{
-        checks,
+        checks::{Checked, Validate},
         chrome::{Chrome, Flash, View},
         errors::Errors,
         form::Form,
@@ -36,7 +36,6 @@ use crate::{
 use actix_web::http::StatusCode;
 use askama::Template;
 use serde::Deserialize;
-use validator::Validate;
 
 #[derive(Template)]
 #[template(path = "roles/show.html")]
@@ -71,14 +70,20 @@ struct Sent {
     is_stale: bool,
 }
 
-#[derive(Clone, Deserialize, Validate, Default)]
+#[derive(Clone, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Details {
-    #[validate(custom(function = "checks::name"))]
     name: String,
-    #[validate(custom(function = "checks::description"))]
     description: String,
     version: String,
+}
+
+impl Validate for Details {
+    type Valid = Named;
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Named> {
+        named(&self.name, &self.description, invalid)
+    }
 }
 
 #[derive(Clone, Deserialize, Default)]
@@ -168,10 +173,10 @@ fn told(refused: Refused) -> Result<(StatusCode, Errors, bool), Refused> {
     }
 }
 
-pub async fn describe(cx: Authorized<perm::ManageRoles, (NamedRole, Form<Details>)>) -> Answer {
-    let (scope, view, (NamedRole(slug), Form(form))) = cx.into_parts();
+pub async fn describe(cx: Authorized<perm::ManageRoles, (NamedRole, Form<Checked<Details>>)>) -> Answer {
+    let (scope, view, (NamedRole(slug), Form(Checked { sent: form, valid }))) = cx.into_parts();
     let again = scope.again();
-    let done = match named(&form, &form.name, &form.description) {
+    let done = match valid {
         Ok(named) => scope.write(async |s| roles::describe(s, &slug, &named, &form.version).await).await,
         Err(invalid) => Err(invalid.into()),
     };

@@ -1,10 +1,7 @@
 use crate::{
     domain::{Description, Invalid, Name, base::role::Role, enforce::read::ReadScope, roles::Named},
     policy::{Access, Group, Permission},
-    web::checks::check,
 };
-
-use validator::Validate;
 
 /// The boxes and the text field of a form that says what a role holds.
 pub(in crate::web) struct Fields {
@@ -56,11 +53,9 @@ impl Fields {
     }
 }
 
-/// The name and description of a form that was checked.
-pub(in crate::web) fn named(form: &impl Validate, name: &str, description: &str) -> Result<Named, Invalid> {
-    check(form)?;
-    let name = Name::parse(name).map_err(|complaint| Invalid::field("name", complaint))?;
-    let description =
-        Description::parse(description).map_err(|complaint| Invalid::field("description", complaint))?;
-    Ok(Named { name, description })
+/// The fields `name` and `description` of a form.
+pub(in crate::web) fn named(name: &str, description: &str, invalid: &mut Invalid) -> Option<Named> {
+    let name = invalid.keep("name", Name::parse(name));
+    let description = invalid.keep("description", Description::parse(description));
+    Some(Named { name: name?, description: description? })
 }

@@ -5,11 +5,11 @@ use crate::{
         Invalid, Refused,
         base::role::{Role, Roles},
         enforce::read::ReadScope,
-        roles::{self, Bundle},
+        roles::{self, Bundle, Named},
     },
     policy::{Holdings, Pattern, Permission, Scope, perm},
     web::{
-        checks,
+        checks::{Checked, Validate},
         chrome::{Chrome, Flash, View},
         errors::Errors,
         form::Form,
@@ -21,7 +21,6 @@ use crate::{
 use actix_web::http::StatusCode;
 use askama::Template;
 use serde::Deserialize;
-use validator::Validate;
 
 #[derive(Template)]
 #[template(path = "roles/new.html")]
@@ -57,17 +56,25 @@ pub struct Start {
     scopes: String,
 }
 
-#[derive(Deserialize, Validate, Default)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct NewRole {
-    #[validate(custom(function = "checks::name"))]
     name: String,
-    #[validate(custom(function = "checks::description"))]
     description: String,
     permission: Vec<String>,
     scopes: String,
     /// As in [`Start`]; nothing is made of it.
     chosen: String,
+}
+
+impl Validate for NewRole {
+    type Valid = (Named, Bundle);
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
+        let named = named(&self.name, &self.description, invalid);
+        let scopes = invalid.keep_all(Bundle::read(&self.permission, &self.scopes));
+        Some((named?, scopes?))
+    }
 }
 
 pub async fn new(cx: Authorized<perm::ManageRoles, Query<Start>>) -> Answer {
@@ -166,10 +173,14 @@ fn copy_of(all: &Roles, role: &Role) -> String {
     numbered.take(100).find(is_free).unwrap_or_default()
 }
 
-pub async fn create(cx: Authorized<perm::ManageRoles, Form<NewRole>>) -> Answer {
-    let (scope, view, Form(form)) = cx.into_parts();
+pub async fn create(cx: Authorized<perm::ManageRoles, Form<Checked<NewRole>>>) -> Answer {
+    let (scope, view, Form(Checked { sent: form, valid })) = cx.into_parts();
     let again = scope.again();
-    match make(scope, &form).await {
+    let done = match valid {
+        Ok((named, scopes)) => scope.write(async |s| roles::create(s, &named, &scopes).await).await,
+        Err(invalid) => Err(invalid.into()),
+    };
+    match done {
         Ok(made) => {
             let flash = Flash::good(format!("{} is there. Give it to people on Members.", made.name));
             Ok(view.done(view.at(&format!("/roles/{}", made.slug)), flash))
@@ -183,22 +194,6 @@ pub async fn create(cx: Authorized<perm::ManageRoles, Form<NewRole>>) -> Answer 
         }
         Err(other) => Err(other),
     }
-}
-
-async fn make(scope: ReadScope<perm::ManageRoles>, form: &NewRole) -> Result<roles::Made, Refused> {
-    // What is wrong with either is said at once.
-    let (named, scopes) =
-        match (named(form, &form.name, &form.description), Bundle::read(&form.permission, &form.scopes)) {
-            (Ok(named), Ok(scopes)) => (named, scopes),
-            (named, scopes) => {
-                let mut all = named.err().unwrap_or_default();
-                for (field, complaint) in scopes.err().unwrap_or_default().iter() {
-                    all.add(field, complaint);
-                }
-                return Err(all.into());
-            }
-        };
-    scope.write(async |s| roles::create(s, &named, &scopes).await).await
 }
 
 fn refused(

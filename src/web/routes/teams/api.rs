@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        Refused, Selection,
+        Description, Invalid, Name, Refused, Selection, TextRule,
         base::paging::Position,
         enforce::write::WriteScope,
         teams::{self, Person, Team, Wanted},
@@ -16,6 +16,7 @@ use crate::{
             reply::{Created, Done, Found, Tagged},
             spec,
         },
+        checks::{Checked, Validate},
         guard::key::Called,
         path::{Target, Within},
         routes::members::api::Status,
@@ -71,10 +72,21 @@ pub async fn show(cx: Called<perm::ReadTeams, Target>) -> Said<Tagged<TeamBody>>
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTeam {
-    #[schema(schema_with = spec::name)]
+    #[schema(schema_with = spec::text::<Name>)]
     name: String,
-    #[schema(schema_with = spec::maybe_description)]
+    #[schema(schema_with = spec::maybe_text::<Description>)]
     description: Option<String>,
+}
+
+impl Validate for NewTeam {
+    type Valid = (Name, Description);
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
+        let name = invalid.keep("name", Name::parse_exact(&self.name));
+        let description = self.description.as_deref().unwrap_or_default();
+        let description = invalid.keep("description", Description::parse_exact(description));
+        Some((name?, description?))
+    }
 }
 
 /// A team that was started.
@@ -85,10 +97,8 @@ pub struct TeamMade {
     description: String,
 }
 
-pub async fn create(cx: Called<perm::CreateTeams, Json<NewTeam>>) -> Said<Created<TeamMade>> {
-    let Json(new) = cx.input;
-    let name = input::name(&new.name)?;
-    let description = input::description(new.description.as_deref().unwrap_or_default())?;
+pub async fn create(cx: Called<perm::CreateTeams, Json<Checked<NewTeam>>>) -> Said<Created<TeamMade>> {
+    let (name, description) = cx.input.0.valid?;
     let id = cx.scope.write(async |s| teams::create(s, &name, &description).await).await?;
     Ok(Created(TeamMade { id, name: name.to_string(), description: description.to_string() }))
 }
@@ -97,25 +107,34 @@ pub async fn create(cx: Called<perm::CreateTeams, Json<NewTeam>>) -> Said<Create
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TeamChange {
-    #[schema(schema_with = spec::maybe_name)]
+    #[schema(schema_with = spec::maybe_text::<Name>)]
     name: Option<String>,
-    #[schema(schema_with = spec::maybe_description)]
+    #[schema(schema_with = spec::maybe_text::<Description>)]
     description: Option<String>,
+}
+
+impl Validate for TeamChange {
+    type Valid = (Option<Name>, Option<Description>);
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
+        let name = invalid.keep("name", input::maybe(&self.name));
+        let description = invalid.keep("description", input::maybe(&self.description));
+        Some((name?, description?))
+    }
 }
 
 /// A membership is enough to come here: who may edit a team is asked in `domain/teams`.
 pub async fn update(
-    cx: Called<perm::Membership, (Target, IfMatch, Json<TeamChange>)>,
+    cx: Called<perm::Membership, (Target, IfMatch, Json<Checked<TeamChange>>)>,
 ) -> Said<Tagged<TeamBody>> {
     let (Target(id), seen, Json(change)) = cx.input;
-    let name = change.name.as_deref().map(input::name).transpose()?;
-    let description = change.description.as_deref().map(input::description).transpose()?;
+    let (name, description) = change.valid?;
     let mut after = None;
     let change = async |s: &mut WriteScope<perm::Membership>| {
         let team = teams::to_edit(s, id).await?;
         seen.check(&team.whole_version())?;
-        let name = name.map_or_else(|| input::name(&team.name), Ok)?;
-        let description = description.map_or_else(|| input::description(&team.description), Ok)?;
+        let name = input::or_stored(name, "name", &team.name)?;
+        let description = input::or_stored(description, "description", &team.description)?;
         let changed = teams::update(s, id, &name, &description).await?;
         after = Some(teams::under_lock(s, id).await?);
         Ok::<_, Refused>(changed)

@@ -10,8 +10,7 @@ use crate::{
     },
     policy::{Access, Permission, perm},
     web::{
-        checks,
-        checks::check,
+        checks::{Checked, Validate},
         chrome::{Chrome, Flash, View, hue, initials},
         errors::Errors,
         form::{Form, Nothing},
@@ -27,23 +26,21 @@ use actix_web::{HttpResponse, http::StatusCode};
 use askama::Template;
 use serde::Deserialize;
 use uuid::Uuid;
-use validator::Validate;
 
-#[derive(Deserialize, Validate, Default)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Details {
-    #[validate(custom(function = "checks::name"))]
     name: String,
-    #[validate(custom(function = "checks::description"))]
     description: String,
 }
 
-impl Details {
-    fn read(&self) -> Result<(Name, Description), Refused> {
-        check(self)?;
-        let complaint = |field| move |complaint| Refused::from(Invalid::field(field, complaint));
-        let name = Name::parse(&self.name).map_err(complaint("name"))?;
-        Ok((name, Description::parse(&self.description).map_err(complaint("description"))?))
+impl Validate for Details {
+    type Valid = (Name, Description);
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
+        let name = invalid.keep("name", Name::parse(&self.name));
+        let description = invalid.keep("description", Description::parse(&self.description));
+        Some((name?, description?))
     }
 }
 
@@ -66,11 +63,11 @@ fn blank(view: &View, status: StatusCode, form: &Details, errors: Errors) -> Htt
     view.html_as(status, &page)
 }
 
-pub async fn create(cx: Authorized<perm::CreateTeams, Form<Details>>) -> Answer {
+pub async fn create(cx: Authorized<perm::CreateTeams, Form<Checked<Details>>>) -> Answer {
     let (scope, view, Form(form)) = cx.into_parts();
-    let done = match form.read() {
+    let done = match form.valid {
         Ok((name, description)) => scope.write(async |s| teams::create(s, &name, &description).await).await,
-        Err(invalid) => Err(invalid),
+        Err(invalid) => Err(invalid.into()),
     };
     match done {
         Ok(id) => {
@@ -79,7 +76,7 @@ pub async fn create(cx: Authorized<perm::CreateTeams, Form<Details>>) -> Answer 
             Ok(view.done(view.at(&format!("/teams/{id}")), flash))
         }
         Err(Refused::Invalid(invalid)) => {
-            Ok(blank(&view, StatusCode::UNPROCESSABLE_ENTITY, &form, invalid.into()))
+            Ok(blank(&view, StatusCode::UNPROCESSABLE_ENTITY, &form.sent, invalid.into()))
         }
         Err(other) => Err(other),
     }
@@ -206,14 +203,14 @@ async fn again<P: Access>(
     Ok(view.html_as(status, &draw(view, &scope, look, said)))
 }
 
-pub async fn update(cx: Authorized<perm::Membership, (Target, Form<Details>)>) -> Answer {
+pub async fn update(cx: Authorized<perm::Membership, (Target, Form<Checked<Details>>)>) -> Answer {
     let (scope, view, (Target(id), Form(form))) = cx.into_parts();
     let before = scope.again();
-    let done = match form.read() {
+    let done = match form.valid {
         Ok((name, description)) => {
             scope.write(async |s| teams::update(s, id, &name, &description).await).await
         }
-        Err(invalid) => Err(invalid),
+        Err(invalid) => Err(invalid.into()),
     };
     match done {
         Ok(changed) => {
@@ -225,7 +222,7 @@ pub async fn update(cx: Authorized<perm::Membership, (Target, Form<Details>)>) -
         }
         Err(Refused::Invalid(invalid)) => {
             let errors = invalid.clone().into();
-            let said = Said { details: Some(form), errors, ..Said::default() };
+            let said = Said { details: Some(form.sent), errors, ..Said::default() };
             again(&view, before, id, StatusCode::UNPROCESSABLE_ENTITY, said, invalid).await
         }
         Err(other) => Err(other),

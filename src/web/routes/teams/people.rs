@@ -4,13 +4,11 @@ use crate::{
     domain::{
         Invalid, Refused, Selection,
         enforce::read::ReadScope,
-        search_text,
         teams::{self, Candidate, Moved, Team},
     },
     policy::perm,
     web::{
         checks,
-        checks::check,
         chrome::{Chrome, Flash, View, hue, initials},
         errors::Errors,
         form::{Form, Nothing},
@@ -23,7 +21,6 @@ use actix_web::{HttpResponse, http::StatusCode};
 use askama::Template;
 use serde::Deserialize;
 use uuid::Uuid;
-use validator::Validate;
 
 #[derive(Template)]
 #[template(path = "teams/candidates.html")]
@@ -52,17 +49,15 @@ fn why_not(row: &Row) -> String {
     row.candidate.refused.as_ref().map(ToString::to_string).unwrap_or_default()
 }
 
-#[derive(Deserialize, Validate, Default)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Search {
-    #[validate(custom(function = "checks::search"))]
     q: String,
 }
 
 impl Search {
     fn read(&self) -> Result<String, Refused> {
-        check(self)?;
-        Ok(search_text(&self.q).map_err(|complaint| Invalid::field("q", complaint))?)
+        Ok(checks::search(&self.q)?)
     }
 }
 

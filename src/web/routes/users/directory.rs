@@ -2,6 +2,7 @@
 
 use crate::{
     domain::{
+        SearchText, Slug,
         base::paging::Position,
         directory::{self, User},
         members::Filter,
@@ -72,10 +73,10 @@ impl From<User> for UserDetailBody {
 #[serde(deny_unknown_fields, default)]
 pub struct Asked {
     /// Part of a name or an address.
-    #[param(schema_with = spec::search)]
+    #[param(schema_with = spec::text::<SearchText>)]
     q: String,
     /// A role that they hold, by its slug.
-    #[param(schema_with = spec::slug)]
+    #[param(schema_with = spec::text::<Slug>)]
     role: String,
     #[param(inline)]
     status: Option<Status>,

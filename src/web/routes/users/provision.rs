@@ -3,7 +3,7 @@
 
 use crate::{
     domain::{
-        Complaint, Email, ExternalId, Invalid, Refused,
+        Email, ExternalId, Invalid, Name, Refused, TextRule,
         members::{self, Entered, Newcomer},
     },
     policy::{BuiltIn, perm},
@@ -15,6 +15,7 @@ use crate::{
             reply::{Created, Tagged},
             spec,
         },
+        checks::{Checked, Validate},
         guard::key::Called,
         path::Target,
     },
@@ -54,50 +55,33 @@ fn body(workspace_id: Uuid, entered: Entered) -> UserBody {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
-    #[schema(schema_with = spec::email)]
+    #[schema(schema_with = spec::text::<Email>)]
     email: String,
     /// Made from the address where it is left out.
-    #[schema(schema_with = spec::maybe_name)]
+    #[schema(schema_with = spec::maybe_text::<Name>)]
     name: Option<String>,
-    #[schema(schema_with = spec::maybe_external_id)]
+    #[schema(schema_with = spec::maybe_text::<ExternalId>)]
     external_id: Option<String>,
     /// Slugs; Viewer where they are left out.
     #[schema(schema_with = spec::maybe_roles)]
     roles: Option<Vec<String>>,
 }
 
-impl NewUser {
-    fn read(self) -> Result<Newcomer, Invalid> {
-        let mut invalid = Invalid::default();
-        let email = Email::parse(&self.email);
-        // A page tidies up what was typed around it.
-        let is_plain = self.email.chars().count() <= 254 && !self.email.contains(char::is_whitespace);
-        let email = email.and_then(|email| if is_plain { Ok(email) } else { Err("Send the address alone.") });
-        let email = kept(&mut invalid, "email", email);
-        let local = self.email.split('@').next().unwrap_or_default().to_owned();
-        let name = match input::name(&self.name.unwrap_or(local)) {
-            Ok(name) => Some(name),
-            Err(wrong) => {
-                invalid.add("name", wrong.of("name").unwrap_or_default());
-                None
-            }
-        };
-        let external_id = self.external_id.map(|id| ExternalId::parse(&id)).transpose();
-        let external_id = kept(&mut invalid, "external_id", external_id);
-        let roles = self.roles.unwrap_or_else(|| vec![BuiltIn::Viewer.slug().to_owned()]);
-        match (email, name, external_id) {
-            (Some(email), Some(name), Some(external_id)) => Ok(Newcomer { email, name, external_id, roles }),
-            _ => Err(invalid),
-        }
+impl Validate for NewUser {
+    type Valid = Newcomer;
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Newcomer> {
+        let local = || self.email.split('@').next().unwrap_or_default();
+        let email = invalid.keep("email", Email::parse_exact(&self.email));
+        let name = invalid.keep("name", Name::parse_exact(self.name.as_deref().unwrap_or_else(local)));
+        let external_id = invalid.keep("external_id", input::maybe(&self.external_id));
+        let roles = self.roles.clone().unwrap_or_else(|| vec![BuiltIn::Viewer.slug().to_owned()]);
+        Some(Newcomer { email: email?, name: name?, external_id: external_id?, roles })
     }
 }
 
-fn kept<T>(invalid: &mut Invalid, field: &str, read: Result<T, Complaint>) -> Option<T> {
-    read.map_err(|complaint| invalid.add(field, complaint)).ok()
-}
-
-pub async fn create(cx: Called<perm::InviteMembers, Json<NewUser>>) -> Said<Created<UserBody>> {
-    let new = cx.input.0.read()?;
+pub async fn create(cx: Called<perm::InviteMembers, Json<Checked<NewUser>>>) -> Said<Created<UserBody>> {
+    let new = cx.input.0.valid?;
     let workspace = cx.scope.actor().workspace.id;
     members::may_provision(&cx.scope).await?;
     let entered = cx.scope.write(async |s| members::provision(s, &new).await).await?;
@@ -113,7 +97,7 @@ pub struct UserChange {
     roles: Option<Vec<String>>,
     /// `null` takes it away.
     #[serde(default, deserialize_with = "said")]
-    #[schema(schema_with = spec::maybe_external_id, required = false)]
+    #[schema(schema_with = spec::maybe_text::<ExternalId>, required = false)]
     external_id: Option<Option<String>>,
 }
 
@@ -122,20 +106,21 @@ fn said<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D
     Option::deserialize(value).map(Some)
 }
 
-impl UserChange {
-    fn read(self) -> Result<members::UserChange, Invalid> {
-        let external_id = self.external_id.map(|id| id.map(|id| ExternalId::parse(&id)).transpose());
-        let external_id =
-            external_id.transpose().map_err(|complaint| Invalid::field("external_id", complaint))?;
-        Ok(members::UserChange { roles: self.roles, external_id })
+impl Validate for UserChange {
+    type Valid = members::UserChange;
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<members::UserChange> {
+        let external_id = self.external_id.as_ref().map(input::maybe).transpose();
+        let external_id = invalid.keep("external_id", external_id)?;
+        Some(members::UserChange { roles: self.roles.clone(), external_id })
     }
 }
 
 pub async fn update(
-    cx: Called<perm::UpdateMemberRoles, (Target, IfMatch, Json<UserChange>)>,
+    cx: Called<perm::UpdateMemberRoles, (Target, IfMatch, Json<Checked<UserChange>>)>,
 ) -> Said<Tagged<UserBody>> {
     let (Target(user), seen, Json(change)) = cx.input;
-    let change = change.read()?;
+    let change = change.valid?;
     let workspace = cx.scope.actor().workspace.id;
     let mut version = String::new();
     let change = async |s: &mut _| {

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        Refused,
+        Invalid, Name, Refused, Slug, TextRule,
         base::{paging::Position, principal::Workspace},
         organization::{self, Organization},
         workspaces::{self, OfKey},
@@ -16,6 +16,7 @@ use crate::{
             reply::{Created, Done, Found, Tagged},
             spec,
         },
+        checks::{Checked, Validate},
         guard::key::{Called, Keyed},
         origin,
         routes::members::api::Status,
@@ -75,13 +76,27 @@ pub async fn index(cx: Keyed<Query<Asked>>) -> Said<Found<PageBody<WorkspaceBody
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewWorkspace {
-    #[schema(schema_with = spec::name)]
+    #[schema(schema_with = spec::text::<Name>)]
     name: String,
     /// Made from the name, if it is left out.
-    #[schema(schema_with = spec::maybe_slug)]
+    #[schema(schema_with = spec::maybe_text::<Slug>)]
     slug: Option<String>,
     /// The first Owner: a user of the account. Whoever answers for the key, if it is left out.
     owner: Option<Uuid>,
+}
+
+impl Validate for NewWorkspace {
+    type Valid = (Name, Slug, Option<Uuid>);
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
+        let name = invalid.keep("name", Name::parse_exact(&self.name));
+        let slug = match &self.slug {
+            Some(text) => Slug::parse_exact(text),
+            None => Slug::suggest(&self.name).ok_or_else(|| "Choose one, such as my-team.".to_owned()),
+        };
+        let slug = invalid.keep("slug", slug);
+        Some((name?, slug?, self.owner))
+    }
 }
 
 /// A workspace that was made or changed.
@@ -92,12 +107,10 @@ pub struct WorkspaceMade {
     name: String,
 }
 
-pub async fn create(cx: Keyed<Json<NewWorkspace>>) -> Said<Created<WorkspaceMade>> {
-    let Json(new) = cx.input;
-    let name = input::name(&new.name)?;
-    let slug = input::slug_or_made(new.slug.as_deref(), &new.name)?;
+pub async fn create(cx: Keyed<Json<Checked<NewWorkspace>>>) -> Said<Created<WorkspaceMade>> {
+    let (name, slug, owner) = cx.input.0.valid?;
     let origin = origin::of_call(&cx.req);
-    let id = workspaces::create_by_key(&cx.app.db, &cx.key, new.owner, &name, &slug, &origin).await?;
+    let id = workspaces::create_by_key(&cx.app.db, &cx.key, owner, &name, &slug, &origin).await?;
     Ok(Created(WorkspaceMade { id, slug: slug.to_string(), name: name.to_string() }))
 }
 
@@ -140,24 +153,33 @@ pub async fn show(cx: Called<perm::Membership>) -> Said<Tagged<WorkspaceDetailBo
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WorkspaceChange {
-    #[schema(schema_with = spec::maybe_name)]
+    #[schema(schema_with = spec::maybe_text::<Name>)]
     name: Option<String>,
-    #[schema(schema_with = spec::maybe_slug)]
+    #[schema(schema_with = spec::maybe_text::<Slug>)]
     slug: Option<String>,
 }
 
+impl Validate for WorkspaceChange {
+    type Valid = (Option<Name>, Option<Slug>);
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
+        let name = invalid.keep("name", input::maybe(&self.name));
+        let slug = invalid.keep("slug", input::maybe(&self.slug));
+        Some((name?, slug?))
+    }
+}
+
 pub async fn update(
-    cx: Called<perm::UpdateOrganization, (IfMatch, Json<WorkspaceChange>)>,
+    cx: Called<perm::UpdateOrganization, (IfMatch, Json<Checked<WorkspaceChange>>)>,
 ) -> Said<Tagged<WorkspaceMade>> {
     let (seen, Json(change)) = cx.input;
-    let name = change.name.as_deref().map(input::name).transpose()?;
-    let slug = change.slug.as_deref().map(input::slug).transpose()?;
+    let (name, slug) = change.valid?;
     let mut after = cx.scope.actor().workspace.clone();
     let change = async |s: &mut crate::domain::enforce::write::WriteScope<perm::UpdateOrganization>| {
         let now = s.actor().workspace.clone();
         seen.check(&now.version())?;
-        let name = name.map_or_else(|| input::name(&now.name), Ok)?;
-        let slug = slug.map_or_else(|| input::slug(&now.slug), Ok)?;
+        let name = input::or_stored(name, "name", &now.name)?;
+        let slug = input::or_stored(slug, "slug", &now.slug)?;
         after = Workspace { name: name.to_string(), slug: slug.to_string(), ..now };
         organization::update(s, &name, &slug).await
     };
@@ -171,7 +193,7 @@ pub async fn update(
 #[serde(deny_unknown_fields)]
 pub struct Deletion {
     /// The workspace's slug once more: everything in it goes.
-    #[param(schema_with = spec::slug)]
+    #[param(schema_with = spec::text::<Slug>)]
     confirm: String,
 }
 

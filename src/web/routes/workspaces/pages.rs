@@ -7,8 +7,7 @@ use crate::{
         workspaces::{self, Listed},
     },
     web::{
-        checks,
-        checks::check,
+        checks::{Checked, Validate},
         chrome::{Chrome, Flash, View},
         errors::Errors,
         form::Form,
@@ -20,7 +19,6 @@ use actix_web::{HttpResponse, http::StatusCode};
 use askama::Template;
 use serde::Deserialize;
 use uuid::Uuid;
-use validator::Validate;
 
 /// Home: the workspaces of whoever is signed in, else the way in.
 pub async fn home(cx: Public) -> Answer {
@@ -43,10 +41,9 @@ struct Page<'a> {
     prefix: String,
 }
 
-#[derive(Deserialize, Validate, Default)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct NewWorkspace {
-    #[validate(custom(function = "checks::name"))]
     name: String,
     /// May be left out: then it is made from the name.
     slug: String,
@@ -88,37 +85,32 @@ pub(in crate::web) fn prefix(view: &View) -> String {
     format!("{host}/w/")
 }
 
-impl NewWorkspace {
-    fn read(&self) -> Result<(Name, Slug, Option<Uuid>), Invalid> {
-        let mut invalid = check(self).err().unwrap_or_default();
+impl Validate for NewWorkspace {
+    type Valid = (Name, Slug, Option<Uuid>);
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
+        let name = invalid.keep("name", Name::parse(&self.name));
         let slug = match self.slug.trim() {
             "" => Slug::suggest(&self.name).ok_or("Choose an address, such as my-team."),
             text => Slug::parse(text),
         };
-        if let Err(complaint) = &slug {
-            invalid.add("slug", *complaint);
-        }
+        let slug = invalid.keep("slug", slug);
         let account = match self.account.trim() {
             "" => Ok(None),
-            text => Uuid::try_parse(text).map(Some),
+            text => Uuid::try_parse(text).map(Some).map_err(|_| "Choose one of your accounts."),
         };
-        if account.is_err() {
-            invalid.add("account", "Choose one of your accounts.");
-        }
-        match (Name::parse(&self.name), slug, account) {
-            (Ok(name), Ok(slug), Ok(account)) => Ok((name, slug, account)),
-            _ => Err(invalid),
-        }
+        let account = invalid.keep("account", account);
+        Some((name?, slug?, account?))
     }
 }
 
-pub async fn create(cx: SignedIn<Form<NewWorkspace>>) -> Answer {
-    let form = &cx.input.0;
-    let done = match form.read() {
+pub async fn create(cx: SignedIn<Form<Checked<NewWorkspace>>>) -> Answer {
+    let Checked { sent: form, valid } = &cx.input.0;
+    let done = match valid {
         Ok((name, slug, account)) => {
-            workspaces::create(&cx.view.app.db, &cx.person, account, &name, &slug, &cx.origin).await
+            workspaces::create(&cx.view.app.db, &cx.person, *account, name, slug, &cx.origin).await
         }
-        Err(invalid) => Err(invalid.into()),
+        Err(invalid) => Err(invalid.clone().into()),
     };
     match done {
         Ok(slug) => {

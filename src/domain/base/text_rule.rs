@@ -1,0 +1,132 @@
+//! What a text must be like, said once. Parsers, the API, its document and the limits of forms all read
+//! it from a [`TextRule`].
+
+use unicode_normalization::UnicodeNormalization;
+
+/// Why a text was refused, for the person who typed it.
+pub type Complaint = &'static str;
+
+/// A kind of text: its limits, its shape, and how it is parsed.
+///
+/// Limits, pattern and description are for those who send or type such a text; [`TextRule::parse`]
+/// decides. Whatever [`TextRule::parse_exact`] accepts keeps to the limits and matches the pattern.
+pub trait TextRule: Sized {
+    /// The fewest characters; 0 where the text may be empty.
+    const MIN: usize;
+
+    /// The most characters.
+    const MAX: usize;
+
+    /// What it is, in a sentence.
+    const DESCRIPTION: &'static str;
+
+    /// A regular expression in the syntax of JavaScript with its flag `u`. Python and Java must be able
+    /// to read it too, because clients of the API are written in them.
+    fn pattern() -> String;
+
+    /// Parses what a person typed: what can be tidied up (spaces around it, upper case …) is tidied up.
+    ///
+    /// # Errors
+    /// What is wrong with the text, as a sentence to stand beside the field.
+    fn parse(text: &str) -> Result<Self, Complaint>;
+
+    /// Parses what a program sent. It is taken as the API's document describes it: limits hold for the
+    /// text as it was sent, before anything is tidied up.
+    ///
+    /// # Errors
+    /// As [`TextRule::parse`], and where the text is too long as it was sent.
+    fn parse_exact(text: &str) -> Result<Self, String> {
+        let value = Self::parse(text)?;
+        match text.chars().count() > Self::MAX {
+            true => Err(format!("At most {} characters.", Self::MAX)),
+            false => Ok(value),
+        }
+    }
+}
+
+/// A range of characters, both ends included.
+type Range = (char, char);
+
+/// What ends a line or jumps within it.
+const BREAKS: [Range; 2] = [('\t', '\n'), ('\r', '\r')];
+
+/// Every other control character, and those that reorder or hide the text around them.
+const INVISIBLE: [Range; 21] = [
+    ('\u{0}', '\u{8}'),
+    ('\u{b}', '\u{c}'),
+    ('\u{e}', '\u{1f}'),
+    ('\u{7f}', '\u{9f}'),
+    ('\u{ad}', '\u{ad}'),
+    ('\u{34f}', '\u{34f}'),
+    ('\u{61c}', '\u{61c}'),
+    ('\u{115f}', '\u{1160}'),
+    ('\u{17b4}', '\u{17b5}'),
+    ('\u{180b}', '\u{180f}'),
+    ('\u{200b}', '\u{200b}'),
+    ('\u{200e}', '\u{200f}'),
+    ('\u{2028}', '\u{202e}'),
+    ('\u{2060}', '\u{2069}'),
+    ('\u{2800}', '\u{2800}'),
+    ('\u{3164}', '\u{3164}'),
+    ('\u{fe00}', '\u{fe0e}'),
+    ('\u{feff}', '\u{feff}'),
+    ('\u{ffa0}', '\u{ffa0}'),
+    ('\u{fff9}', '\u{fffb}'),
+    ('\u{e0000}', '\u{e0fff}'),
+];
+
+fn is_in(ranges: &[Range], c: char) -> bool {
+    ranges.iter().any(|(first, last)| (*first..=*last).contains(&c))
+}
+
+/// A character that cannot be seen, line breaks and tabs left out.
+pub(in crate::domain) fn is_invisible(c: char) -> bool {
+    is_in(&INVISIBLE, c)
+}
+
+/// A character that no text on one line may have.
+pub(in crate::domain) fn is_hidden(c: char) -> bool {
+    is_in(&BREAKS, c) || is_invisible(c)
+}
+
+/// Tidies up a text on one line: NFC, and single spaces between words alone.
+///
+/// # Errors
+/// Where it has a character that cannot be seen.
+pub(in crate::domain) fn one_line(text: &str) -> Result<String, Complaint> {
+    if text.chars().any(is_hidden) {
+        return Err("Remove the characters that cannot be seen, such as line breaks.");
+    }
+    let text: String = text.nfc().collect();
+    Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// Characters of a class in a pattern, without its brackets.
+fn class<'a>(ranges: impl IntoIterator<Item = &'a Range>) -> String {
+    let escaped = |c: char| match u32::from(c) {
+        code @ ..=0xffff => format!("\\u{code:04x}"),
+        // Beyond four digits the languages differ in how a character is escaped.
+        _ => c.to_string(),
+    };
+    let range = |(first, last): &Range| match first == last {
+        true => escaped(*first),
+        false => format!("{}-{}", escaped(*first), escaped(*last)),
+    };
+    ranges.into_iter().map(range).collect()
+}
+
+/// The pattern of a line, which may be empty.
+pub(in crate::domain) fn line_pattern() -> String {
+    format!("^[^{}]*$", class(BREAKS.iter().chain(&INVISIBLE)))
+}
+
+/// The pattern of a line with something on it.
+pub(in crate::domain) fn visible_line_pattern() -> String {
+    let hidden = class(BREAKS.iter().chain(&INVISIBLE));
+    format!("^[^{hidden}]*[^\\s{hidden}][^{hidden}]*$")
+}
+
+/// The pattern of a few lines, which may be empty.
+pub(in crate::domain) fn lines_pattern() -> String {
+    format!("^[^{}]*$", class(&INVISIBLE))
+}
