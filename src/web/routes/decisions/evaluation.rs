@@ -10,17 +10,23 @@ use crate::{
         calls::Weight,
         guard::{Answer, Public, decision::Asking},
         problem::json::json,
-        routes::decisions::parse::{Malformed, Read, Triple, malformed, object, text},
+        routes::decisions::{
+            parse::{Malformed, Read, malformed, read},
+            schema::{
+                DecisionBody, DecisionsBody, Evaluation, EvaluationOfBatch, EvaluationSemantic, Evaluations,
+            },
+        },
     },
 };
 use actix_web::{
     HttpMessage,
     http::{StatusCode, header},
 };
-use serde_json::{Map, Value, json};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 /// A decision and why, as a service reads it.
-fn told(decision: &Decision) -> Value {
+fn told(decision: &Decision) -> DecisionBody {
     let context = match &decision.why {
         Why::Granted { scope, role, grant } => {
             json!({"reason": "granted", "scope": scope, "role": role, "grant": grant})
@@ -31,26 +37,25 @@ fn told(decision: &Decision) -> Value {
         }
         Why::NoSuchScope(complaint) => json!({"reason": "no_such_scope", "detail": complaint}),
     };
-    json!({"decision": decision.is_allowed, "context": context})
+    DecisionBody { context, decision: decision.is_allowed }
 }
 
 /// The body of a request that says it is JSON.
-pub(in crate::web) fn body(asking: &Asking) -> Read<&Map<String, Value>> {
+pub(in crate::web) fn body<'de, T: Deserialize<'de>>(asking: &'de Asking) -> Read<T> {
     let kind = asking.req.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if !kind.eq_ignore_ascii_case("application/json") {
         return Err(Malformed("Send it with “Content-Type: application/json”.".into()));
     }
     match &asking.body {
-        Some(Value::Object(body)) => Ok(body),
+        Some(body @ Value::Object(_)) => read(body),
         _ => Err(Malformed("The body is not a JSON object.".into())),
     }
 }
 
 /// May this subject do that?
 pub async fn evaluation(asking: Asking) -> Answer {
-    let question = body(&asking).and_then(Triple::read).and_then(|triple| triple.question());
-    match question {
+    match body(&asking).map(Evaluation::question) {
         Ok(question) => {
             let decision = asking.decide(&question).await?;
             Ok(json(StatusCode::OK, &told(&decision)))
@@ -62,89 +67,51 @@ pub async fn evaluation(asking: Asking) -> Answer {
     }
 }
 
-/// When a batch ends before its last question.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Semantic {
-    ExecuteAll,
-    DenyOnFirstDeny,
-    PermitOnFirstPermit,
-}
-
-impl Semantic {
-    fn read(body: &Map<String, Value>) -> Read<Self> {
-        let Some(options) = object(body, "options")? else { return Ok(Self::ExecuteAll) };
-        match text(options, "evaluations_semantic", "options")? {
-            None | Some("execute_all") => Ok(Self::ExecuteAll),
-            Some("deny_on_first_deny") => Ok(Self::DenyOnFirstDeny),
-            Some("permit_on_first_permit") => Ok(Self::PermitOnFirstPermit),
-            Some(_) => Err(Malformed(
-                "“options.evaluations_semantic” is execute_all, deny_on_first_deny or permit_on_first_permit.".into(),
-            )),
-        }
+/// The questions of a batch, each on its own good or bad, and when it ends before its last.
+fn batch(asking: &Asking) -> Read<(Vec<Read<Question>>, EvaluationSemantic)> {
+    let batch: Evaluations = body(asking)?;
+    let evaluations = asking.body.as_ref().and_then(|body| body["evaluations"].as_array());
+    let evaluations = evaluations.map_or(&[][..], Vec::as_slice);
+    if evaluations.len() > MOST_AT_ONCE {
+        return Err(Malformed(format!("A batch has at most {MOST_AT_ONCE} evaluations.")));
     }
-
-    fn ends_with(self, is_allowed: bool) -> bool {
-        match self {
-            Self::ExecuteAll => false,
-            Self::DenyOnFirstDeny => !is_allowed,
-            Self::PermitOnFirstPermit => is_allowed,
-        }
-    }
-}
-
-/// Questions of a batch, each on its own good or bad; none stands for a single question.
-struct Batch(Vec<Read<Question>>, Semantic);
-
-impl Batch {
-    fn read(body: &Map<String, Value>) -> Read<Self> {
-        let defaults = Triple::read(body)?;
-        let semantic = Semantic::read(body)?;
-        let evaluations = match body.get("evaluations") {
-            None => &Vec::new(),
-            Some(Value::Array(evaluations)) => evaluations,
-            Some(_) => return Err(Malformed("“evaluations” is not a list.".into())),
-        };
-        if evaluations.len() > MOST_AT_ONCE {
-            return Err(Malformed(format!("A batch has at most {MOST_AT_ONCE} evaluations.")));
-        }
-        let question = |evaluation: &Value| match evaluation {
-            Value::Object(evaluation) => Triple::read(evaluation)?.or(defaults).question(),
-            _ => Err(Malformed("An evaluation is an object.".into())),
-        };
-        Ok(Self(evaluations.iter().map(question).collect(), semantic))
-    }
+    let question = |evaluation: &Value| match evaluation {
+        Value::Object(_) => read::<EvaluationOfBatch>(evaluation)?.question(&batch),
+        _ => Err(Malformed("An evaluation is an object.".into())),
+    };
+    Ok((evaluations.iter().map(question).collect(), batch.options.evaluations_semantic))
 }
 
 /// Many questions at once. Without any it is one, as in [`evaluation`].
 pub async fn evaluations(asking: Asking) -> Answer {
-    let batch = match body(&asking).and_then(Batch::read) {
-        Ok(Batch(questions, _)) if questions.is_empty() => return evaluation(asking).await,
+    let (questions, semantic) = match batch(&asking) {
+        Ok((questions, _)) if questions.is_empty() => return evaluation(asking).await,
         Ok(batch) => batch,
         Err(why) => {
             asking.scope().await?;
             return Ok(malformed(&asking.req, why));
         }
     };
-    let Batch(questions, semantic) = batch;
     asking.req.extensions_mut().insert(Weight::of(questions.len()));
     let scope = asking.scope().await?;
     let good: Vec<Question> = questions.iter().filter_map(|read| read.as_ref().ok().cloned()).collect();
     let mut decisions = decisions::decide_all(&scope, &good).await?.into_iter();
-    let mut answers = Vec::with_capacity(questions.len());
+    let mut evaluations = Vec::with_capacity(questions.len());
     for question in &questions {
-        let (is_allowed, answer) = match (question, question.is_ok().then(|| decisions.next()).flatten()) {
-            (Ok(_), Some(decision)) => (decision.is_allowed, told(&decision)),
+        let answer = match (question, question.is_ok().then(|| decisions.next()).flatten()) {
+            (Ok(_), Some(decision)) => told(&decision),
             (Err(Malformed(why)), _) => {
-                (false, json!({"decision": false, "context": {"error": {"status": 400, "message": why}}}))
+                DecisionBody { context: json!({"error": {"status": 400, "message": why}}), decision: false }
             }
             (Ok(_), None) => return Err(Refused::Hidden),
         };
-        answers.push(answer);
+        let is_allowed = answer.decision;
+        evaluations.push(answer);
         if semantic.ends_with(is_allowed) {
             break;
         }
     }
-    Ok(json(StatusCode::OK, &json!({"evaluations": answers})))
+    Ok(json(StatusCode::OK, &DecisionsBody { evaluations }))
 }
 
 /// Where all of this is to be found.

@@ -1,11 +1,16 @@
-use crate::{
-    domain::decisions::{Question, Subject},
-    web::wire::Broken,
-};
-use actix_web::{HttpRequest, HttpResponse};
-use serde_json::{Map, Value};
+//! How the bodies of questions are read: strictly where they say what is asked, and past every member that
+//! the standard does not know. What is wrong is answered with 400 and names the member.
 
-/// What was sent does not say what is asked: 400, whatever was asked.
+use crate::web::wire::Broken;
+use actix_web::{HttpRequest, HttpResponse};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor, value::MapAccessDeserializer},
+};
+use serde_json::Value;
+use std::{fmt, marker::PhantomData};
+
+/// What was sent does not say what is asked: 400, with this sentence.
 pub(in crate::web) struct Malformed(pub(super) String);
 
 pub(in crate::web) type Read<T> = Result<T, Malformed>;
@@ -14,108 +19,147 @@ pub(in crate::web) fn malformed(req: &HttpRequest, why: Malformed) -> HttpRespon
     crate::web::problem::broken(req, &Broken::Other(why.0))
 }
 
-/// The object under this name; `None` where it is left out.
-pub(in crate::web) fn object<'a>(
-    of: &'a Map<String, Value>,
-    name: &str,
-) -> Read<Option<&'a Map<String, Value>>> {
-    match of.get(name) {
-        None => Ok(None),
-        Some(Value::Object(object)) => Ok(Some(object)),
-        Some(_) => Err(Malformed(format!("“{name}” is not an object."))),
-    }
-}
-
-/// The text under this name; `None` where it is left out.
-pub(in crate::web) fn text<'a>(of: &'a Map<String, Value>, name: &str, whole: &str) -> Read<Option<&'a str>> {
-    match of.get(name) {
-        None => Ok(None),
-        Some(Value::String(text)) if !text.is_empty() => Ok(Some(text)),
-        Some(_) => Err(Malformed(format!("“{whole}.{name}” is not a text, or it is empty."))),
-    }
-}
-
-/// A subject, an action or a resource, as far as it was told.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Entity<'a> {
-    /// A type; of an action, its name.
-    pub(super) kind: Option<&'a str>,
-    id: Option<&'a str>,
-}
-
-impl<'a> Entity<'a> {
-    fn read(of: &'a Map<String, Value>, name: &str) -> Read<Option<Self>> {
-        let Some(entity) = object(of, name)? else { return Ok(None) };
-        object(entity, "properties")?;
-        let kind = if name == "action" { "name" } else { "type" };
-        Ok(Some(Self { kind: text(entity, kind, name)?, id: text(entity, "id", name)? }))
-    }
-
-    /// This one; what it must have and has not comes from `default`.
-    fn or(self, default: Option<Self>) -> Self {
-        let default = default.unwrap_or_default();
-        Self { kind: self.kind.or(default.kind), id: self.id.or(default.id) }
-    }
-}
-
-/// Subject, action and resource of one question, as far as they were told.
-#[derive(Clone, Copy, Default)]
-pub(in crate::web) struct Triple<'a> {
-    pub(super) subject: Option<Entity<'a>>,
-    action: Option<Entity<'a>>,
-    resource: Option<Entity<'a>>,
-}
-
 pub(in crate::web) fn missing(name: &str) -> Malformed {
     Malformed(format!("“{name}” is missing."))
 }
 
-impl<'a> Triple<'a> {
-    pub(super) fn read(of: &'a Map<String, Value>) -> Read<Self> {
-        object(of, "context")?;
-        Ok(Self {
-            subject: Entity::read(of, "subject")?,
-            action: Entity::read(of, "action")?,
-            resource: Entity::read(of, "resource")?,
-        })
+/// Reads a body, or a part of one.
+pub(super) fn read<'de, T: Deserialize<'de>>(body: &'de Value) -> Read<T> {
+    // Only what is wrong is read a second time, to know where.
+    T::deserialize(body)
+        .or_else(|_| serde_path_to_error::deserialize(body).map_err(|error| explained(&error)))
+}
+
+fn explained(error: &serde_path_to_error::Error<serde_json::Error>) -> Malformed {
+    let (path, message) = (error.path().to_string(), error.inner().to_string());
+    // The types of this module say what they expect in words that complete the sentence.
+    match (message.strip_prefix("missing field `"), message.rsplit_once(", expected ")) {
+        (Some(field), _) if path == "." => missing(field.trim_end_matches('`')),
+        (Some(field), _) => missing(&format!("{path}.{}", field.trim_end_matches('`'))),
+        (None, Some((_, expected))) => Malformed(format!("“{path}” is not {expected}.")),
+        (None, None) => Malformed(format!("“{path}” {message}.")),
+    }
+}
+
+/// A member that may be left out, and is never `null`.
+pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
+}
+
+/// An object, and no list of its values, which serde would take for one.
+pub(super) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<T, D::Error> {
+    value.deserialize_map(ObjectVisitor(PhantomData))
+}
+
+/// An object that may be left out, and is never `null`.
+pub(super) fn given_object<'de, D, T>(value: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    object(value).map(Some)
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
     }
 
-    pub(super) fn or(self, defaults: Self) -> Self {
-        let either = |own: Option<Entity<'a>>, default: Option<Entity<'a>>| match own {
-            Some(own) => Some(own.or(default)),
-            None => default,
-        };
-        Self {
-            subject: either(self.subject, defaults.subject),
-            action: either(self.action, defaults.action),
-            resource: either(self.resource, defaults.resource),
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
+    }
+}
+
+/// An object with anything in it, of which nothing is made.
+#[derive(Default)]
+pub(super) struct AnyObject;
+
+impl<'de> Deserialize<'de> for AnyObject {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        object::<D, IgnoredAny>(value).map(|_| Self)
+    }
+}
+
+/// A text that is not empty.
+pub(super) struct Filled(pub(super) String);
+
+impl<'de> Deserialize<'de> for Filled {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        let text = value.deserialize_str(TextVisitor("a text, or it is empty"))?;
+        match text.is_empty() {
+            true => Err(D::Error::invalid_value(Unexpected::Str(""), &"a text, or it is empty")),
+            false => Ok(Self(text)),
         }
     }
+}
 
-    pub(super) fn subject(&self) -> Read<Subject> {
-        let subject = self.subject.ok_or_else(|| missing("subject"))?;
-        let kind = subject.kind.ok_or_else(|| missing("subject.type"))?;
-        let id = subject.id.ok_or_else(|| missing("subject.id"))?;
-        Ok(Subject::read(kind, id))
+/// Any text.
+pub(super) fn text<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    value.deserialize_str(TextVisitor("a text"))
+}
+
+/// A text, described by these words where it is none.
+struct TextVisitor(&'static str);
+
+impl Visitor<'_> for TextVisitor {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
     }
 
-    pub(super) fn action(&self) -> Read<&'a str> {
-        self.action.ok_or_else(|| missing("action"))?.kind.ok_or_else(|| missing("action.name"))
+    fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
+        Ok(text.to_owned())
+    }
+}
+
+/// How many results a page has at most: one at least.
+pub(super) fn limit<'de, D: Deserializer<'de>>(value: D) -> Result<Option<u64>, D::Error> {
+    value.deserialize_u64(LimitVisitor).map(Some)
+}
+
+struct LimitVisitor;
+
+impl Visitor<'_> for LimitVisitor {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number from 1 on")
     }
 
-    pub(super) fn resource_type(&self) -> Read<&'a str> {
-        self.resource.ok_or_else(|| missing("resource"))?.kind.ok_or_else(|| missing("resource.type"))
+    fn visit_u64<E: Error>(self, number: u64) -> Result<u64, E> {
+        match number {
+            0 => Err(E::invalid_value(Unexpected::Unsigned(0), &self)),
+            number => Ok(number),
+        }
+    }
+}
+
+/// A list whose entries are read one by one, each good or bad on its own.
+#[derive(Default)]
+pub(super) struct AnyList;
+
+impl<'de> Deserialize<'de> for AnyList {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        value.deserialize_seq(ListVisitor)
+    }
+}
+
+struct ListVisitor;
+
+impl<'de> Visitor<'de> for ListVisitor {
+    type Value = AnyList;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
     }
 
-    pub(super) fn resource_id(&self) -> Read<&'a str> {
-        self.resource.ok_or_else(|| missing("resource"))?.id.ok_or_else(|| missing("resource.id"))
-    }
-
-    pub(super) fn question(&self) -> Read<Question> {
-        let subject = self.subject()?;
-        let action = self.action()?.to_owned();
-        let kind = self.resource_type()?.to_owned();
-        self.resource_id()?;
-        Ok(Question { subject, action, kind })
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<AnyList, A::Error> {
+        while entries.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(AnyList)
     }
 }

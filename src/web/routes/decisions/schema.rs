@@ -1,195 +1,334 @@
-use crate::web::{
-    access::Access,
-    api::operation::{self, Sketch},
+//! The bodies of questions and of their answers, as the API's document describes them. Members that are
+//! named here with `_` in front are checked for their kind, and nothing is made of them.
+
+use crate::{
+    domain::decisions::{MOST_FOUND, Question, Subject},
+    web::{
+        access::Access,
+        api::operation::{self, Sketch},
+        routes::decisions::parse::{
+            AnyList, AnyObject, Filled, Read, given, given_object, limit, missing, object, text,
+        },
+    },
 };
 use actix_web::http::Method;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-// What the document of the API says of all this. Nothing is read by these types.
-
 /// Who is asked about.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "described alone")]
-struct SubjectOfDecision {
+#[derive(Deserialize, ToSchema)]
+pub(super) struct SubjectOfDecision {
     /// `user` or `api_key`.
-    #[schema(min_length = 1)]
-    r#type: String,
+    #[schema(value_type = String, min_length = 1)]
+    r#type: Filled,
     /// An id, a confirmed address, or what your applications call them.
-    #[schema(min_length = 1)]
-    id: String,
-    #[schema(required = false, value_type = Object)]
-    properties: Value,
+    #[schema(value_type = String, min_length = 1)]
+    id: Filled,
+    #[serde(default, rename = "properties")]
+    #[schema(value_type = Object)]
+    _properties: AnyObject,
+}
+
+impl SubjectOfDecision {
+    pub(super) fn subject(&self) -> Subject {
+        Subject::read(&self.r#type.0, &self.id.0)
+    }
 }
 
 /// The same in a search for it.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "described alone")]
-struct SubjectSought {
-    #[schema(min_length = 1)]
-    r#type: String,
-    #[schema(required = false, value_type = Object)]
-    properties: Value,
+#[derive(Deserialize, ToSchema)]
+pub(super) struct SubjectSought {
+    #[schema(value_type = String, min_length = 1)]
+    pub r#type: Filled,
+    #[serde(default, rename = "properties")]
+    #[schema(value_type = Object)]
+    _properties: AnyObject,
 }
 
 /// What they would do.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "described alone")]
-struct ActionOfDecision {
-    #[schema(min_length = 1)]
-    name: String,
-    #[schema(required = false, value_type = Object)]
-    properties: Value,
+#[derive(Deserialize, ToSchema)]
+pub(super) struct ActionOfDecision {
+    #[schema(value_type = String, min_length = 1)]
+    pub name: Filled,
+    #[serde(default, rename = "properties")]
+    #[schema(value_type = Object)]
+    _properties: AnyObject,
 }
 
 /// To what. With the action, its type is the scope that is asked for: `read` and `record` are `read:record`.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "described alone")]
-struct ResourceOfDecision {
-    #[schema(min_length = 1)]
-    r#type: String,
-    #[schema(min_length = 1)]
-    id: String,
-    #[schema(required = false, value_type = Object)]
-    properties: Value,
+#[derive(Deserialize, ToSchema)]
+pub(super) struct ResourceOfDecision {
+    #[schema(value_type = String, min_length = 1)]
+    pub r#type: Filled,
+    #[serde(rename = "id")]
+    #[schema(value_type = String, min_length = 1)]
+    _id: Filled,
+    #[serde(default, rename = "properties")]
+    #[schema(value_type = Object)]
+    _properties: AnyObject,
 }
 
 /// The same in a search for it.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "described alone")]
-struct ResourceSought {
-    #[schema(min_length = 1)]
-    r#type: String,
-    #[schema(required = false, value_type = Object)]
-    properties: Value,
+#[derive(Deserialize, ToSchema)]
+pub(super) struct ResourceSought {
+    #[schema(value_type = String, min_length = 1)]
+    pub r#type: Filled,
+    #[serde(default, rename = "properties")]
+    #[schema(value_type = Object)]
+    _properties: AnyObject,
 }
 
 /// One question.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "described alone")]
-struct Evaluation {
+#[derive(Deserialize, ToSchema)]
+pub(super) struct Evaluation {
+    #[serde(deserialize_with = "object")]
     subject: SubjectOfDecision,
+    #[serde(deserialize_with = "object")]
     action: ActionOfDecision,
+    #[serde(deserialize_with = "object")]
     resource: ResourceOfDecision,
     /// Changes nothing here.
-    #[schema(required = false, value_type = Object)]
-    context: Value,
+    #[serde(default, rename = "context")]
+    #[schema(value_type = Object)]
+    _context: AnyObject,
+}
+
+impl Evaluation {
+    pub(super) fn question(self) -> Question {
+        let subject = self.subject.subject();
+        Question { subject, action: self.action.name.0, kind: self.resource.r#type.0 }
+    }
+}
+
+/// A subject or a resource of a batch. What it leaves out is as it stands beside the evaluations.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct EntityOfBatch {
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = String, required = false, min_length = 1)]
+    r#type: Option<Filled>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = String, required = false, min_length = 1)]
+    id: Option<Filled>,
+    #[serde(default, rename = "properties")]
+    #[schema(value_type = Object)]
+    _properties: AnyObject,
+}
+
+/// An action of a batch.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct ActionOfBatch {
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = String, required = false, min_length = 1)]
+    name: Option<Filled>,
+    #[serde(default, rename = "properties")]
+    #[schema(value_type = Object)]
+    _properties: AnyObject,
 }
 
 /// Many questions; what one leaves out is as it stands beside them.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "described alone")]
-struct Evaluations {
+#[derive(Deserialize, ToSchema)]
+pub(super) struct Evaluations {
+    #[serde(default, deserialize_with = "given_object")]
+    #[schema(value_type = EntityOfBatch, required = false)]
+    subject: Option<EntityOfBatch>,
+    #[serde(default, deserialize_with = "given_object")]
+    #[schema(value_type = ActionOfBatch, required = false)]
+    action: Option<ActionOfBatch>,
+    #[serde(default, deserialize_with = "given_object")]
+    #[schema(value_type = EntityOfBatch, required = false)]
+    resource: Option<EntityOfBatch>,
+    #[serde(default, rename = "context")]
+    #[schema(value_type = Object)]
+    _context: AnyObject,
+    /// Each is good or bad on its own. Without any, the body is one question.
+    #[serde(default, rename = "evaluations")]
+    #[schema(value_type = Vec<Object>, required = true, min_items = 1, max_items = 1000)]
+    _evaluations: AnyList,
+    #[serde(default, deserialize_with = "object")]
     #[schema(required = false)]
-    subject: SubjectOfDecision,
-    #[schema(required = false)]
-    action: ActionOfDecision,
-    #[schema(required = false)]
-    resource: ResourceOfDecision,
-    #[schema(required = false, value_type = Object)]
-    context: Value,
-    #[schema(min_items = 1, max_items = 1000, value_type = Vec<Object>)]
-    evaluations: Vec<Value>,
-    #[schema(required = false)]
-    options: EvaluationOptions,
+    pub options: EvaluationOptions,
 }
 
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "described alone")]
-struct EvaluationOptions {
+/// A question of a batch.
+#[derive(Deserialize)]
+pub(super) struct EvaluationOfBatch {
+    #[serde(default, deserialize_with = "given_object")]
+    subject: Option<EntityOfBatch>,
+    #[serde(default, deserialize_with = "given_object")]
+    action: Option<ActionOfBatch>,
+    #[serde(default, deserialize_with = "given_object")]
+    resource: Option<EntityOfBatch>,
+    #[serde(default, rename = "context")]
+    _context: AnyObject,
+}
+
+impl EvaluationOfBatch {
+    /// The question, with what it leaves out as its batch has it.
+    pub(super) fn question(&self, batch: &Evaluations) -> Read<Question> {
+        let subject = Part("subject", self.subject.as_ref(), batch.subject.as_ref());
+        let action = Part("action", self.action.as_ref(), batch.action.as_ref());
+        let resource = Part("resource", self.resource.as_ref(), batch.resource.as_ref());
+        let kind = subject.member("type", |subject| subject.r#type.as_ref())?;
+        let subject = Subject::read(kind, subject.member("id", |subject| subject.id.as_ref())?);
+        let action = action.member("name", |action| action.name.as_ref())?.to_owned();
+        let kind = resource.member("type", |resource| resource.r#type.as_ref())?.to_owned();
+        resource.member("id", |resource| resource.id.as_ref())?;
+        Ok(Question { subject, action, kind })
+    }
+}
+
+/// A part of a question: its name, as the question has it, and as its batch has it.
+struct Part<'a, T>(&'static str, Option<&'a T>, Option<&'a T>);
+
+impl<'a, T> Part<'a, T> {
+    fn member(&self, name: &str, of: impl Fn(&'a T) -> Option<&'a Filled>) -> Read<&'a str> {
+        let Self(part, own, inherited) = self;
+        if own.or(*inherited).is_none() {
+            return Err(missing(part));
+        }
+        let member = own.and_then(&of).or_else(|| inherited.and_then(&of));
+        member.map(|text| text.0.as_str()).ok_or_else(|| missing(&format!("{part}.{name}")))
+    }
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+pub(super) struct EvaluationOptions {
+    #[serde(default)]
     #[schema(required = false)]
-    evaluations_semantic: EvaluationSemantic,
+    pub evaluations_semantic: EvaluationSemantic,
 }
 
 /// When a batch ends before its last question.
-#[derive(ToSchema)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(try_from = "Filled")]
 #[schema(rename_all = "snake_case")]
-#[allow(dead_code, reason = "described alone")]
-enum EvaluationSemantic {
+pub(super) enum EvaluationSemantic {
+    #[default]
     ExecuteAll,
     DenyOnFirstDeny,
     PermitOnFirstPermit,
 }
 
+impl TryFrom<Filled> for EvaluationSemantic {
+    type Error = &'static str;
+
+    fn try_from(word: Filled) -> Result<Self, Self::Error> {
+        match word.0.as_str() {
+            "execute_all" => Ok(Self::ExecuteAll),
+            "deny_on_first_deny" => Ok(Self::DenyOnFirstDeny),
+            "permit_on_first_permit" => Ok(Self::PermitOnFirstPermit),
+            _ => Err("is execute_all, deny_on_first_deny or permit_on_first_permit"),
+        }
+    }
+}
+
+impl EvaluationSemantic {
+    pub(super) fn ends_with(self, is_allowed: bool) -> bool {
+        match self {
+            Self::ExecuteAll => false,
+            Self::DenyOnFirstDeny => !is_allowed,
+            Self::PermitOnFirstPermit => is_allowed,
+        }
+    }
+}
+
 /// A decision, and why.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "described alone")]
-struct DecisionBody {
-    decision: bool,
+#[derive(Serialize, ToSchema)]
+pub(super) struct DecisionBody {
     #[schema(value_type = Object)]
-    context: Value,
+    pub context: Value,
+    pub decision: bool,
 }
 
 /// A decision for each question, in their order.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "described alone")]
-struct DecisionsBody {
-    evaluations: Vec<DecisionBody>,
+#[derive(Serialize, ToSchema)]
+pub(super) struct DecisionsBody {
+    pub evaluations: Vec<DecisionBody>,
 }
 
 /// Which part of what a search found.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "described alone")]
-struct SearchPage {
+#[derive(Default, Deserialize, ToSchema)]
+pub(super) struct SearchPage {
     /// `next_token` of the answer before.
-    #[schema(required = false)]
+    #[serde(default, deserialize_with = "text")]
     token: String,
-    #[schema(required = false, minimum = 1)]
-    limit: u32,
+    #[serde(default, deserialize_with = "limit")]
+    #[schema(value_type = u32, required = false, minimum = 1)]
+    limit: Option<u64>,
 }
 
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "described alone")]
-struct SubjectSearch {
-    subject: SubjectSought,
-    action: ActionOfDecision,
-    resource: ResourceOfDecision,
-    #[schema(required = false, value_type = Object)]
-    context: Value,
-    #[schema(required = false)]
-    page: SearchPage,
+impl SearchPage {
+    pub(super) fn limit(&self) -> usize {
+        let limit = self.limit.and_then(|limit| usize::try_from(limit).ok());
+        limit.map_or(MOST_FOUND, |limit| limit.min(MOST_FOUND))
+    }
+
+    pub(super) fn token(&self) -> Option<&str> {
+        Some(self.token.as_str()).filter(|token| !token.is_empty())
+    }
 }
 
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "described alone")]
-struct ResourceSearch {
-    subject: SubjectOfDecision,
-    action: ActionOfDecision,
-    resource: ResourceSought,
-    #[schema(required = false, value_type = Object)]
-    context: Value,
+#[derive(Deserialize, ToSchema)]
+pub(super) struct SubjectSearch {
+    #[serde(deserialize_with = "object")]
+    pub subject: SubjectSought,
+    #[serde(deserialize_with = "object")]
+    pub action: ActionOfDecision,
+    #[serde(deserialize_with = "object")]
+    pub resource: ResourceOfDecision,
+    #[serde(default, rename = "context")]
+    #[schema(value_type = Object)]
+    _context: AnyObject,
+    #[serde(default, deserialize_with = "object")]
     #[schema(required = false)]
-    page: SearchPage,
+    pub page: SearchPage,
 }
 
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "described alone")]
-struct ActionSearch {
-    subject: SubjectOfDecision,
-    resource: ResourceOfDecision,
-    #[schema(required = false, value_type = Object)]
-    context: Value,
+#[derive(Deserialize, ToSchema)]
+pub(super) struct ResourceSearch {
+    #[serde(deserialize_with = "object")]
+    pub subject: SubjectOfDecision,
+    #[serde(deserialize_with = "object")]
+    pub action: ActionOfDecision,
+    #[serde(deserialize_with = "object")]
+    pub resource: ResourceSought,
+    #[serde(default, rename = "context")]
+    #[schema(value_type = Object)]
+    _context: AnyObject,
+    #[serde(default, deserialize_with = "object")]
     #[schema(required = false)]
-    page: SearchPage,
+    pub page: SearchPage,
+}
+
+#[derive(Deserialize, ToSchema)]
+pub(super) struct ActionSearch {
+    #[serde(deserialize_with = "object")]
+    pub subject: SubjectOfDecision,
+    #[serde(deserialize_with = "object")]
+    pub resource: ResourceOfDecision,
+    #[serde(default, rename = "context")]
+    #[schema(value_type = Object)]
+    _context: AnyObject,
+    #[serde(default, deserialize_with = "object")]
+    #[schema(required = false)]
+    pub page: SearchPage,
 }
 
 /// What a search found, and where it goes on.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "described alone")]
-struct SearchResults {
+#[derive(Serialize, ToSchema)]
+pub(super) struct SearchResults {
+    pub page: SearchResultsPage,
     #[schema(value_type = Vec<Object>)]
-    results: Vec<Value>,
-    page: SearchResultsPage,
+    pub results: Vec<Value>,
 }
 
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "described alone")]
-struct SearchResultsPage {
+#[derive(Serialize, ToSchema)]
+pub(super) struct SearchResultsPage {
+    pub count: usize,
     /// Empty on the last page.
-    next_token: String,
-    count: u32,
+    pub next_token: String,
 }
-
 /// How the document tells a question. Its body must say that it is JSON; all that is wrong with it is 400.
 pub(in crate::web) fn sketch(method: &Method, path: &str, access: Access) -> Sketch {
     let mut sketch = operation::sketch::<(), operation::Nothing>(method, path, access);

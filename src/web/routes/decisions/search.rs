@@ -1,53 +1,28 @@
 use crate::{
     domain::{
         Refused,
-        decisions::{self, MOST_FOUND, Slice},
+        decisions::{self, Slice},
     },
     web::{
         guard::{Answer, decision::Asking},
         problem::json::json,
         routes::decisions::{
             evaluation::body,
-            parse::{Malformed, Read, Triple, malformed, missing, object},
+            parse::{Malformed, malformed},
+            schema::{ActionSearch, ResourceSearch, SearchResults, SearchResultsPage, SubjectSearch},
         },
     },
 };
 use actix_web::http::StatusCode;
-use serde_json::{Map, Value, json};
-
-/// Which part of what a search found.
-struct Wanted {
-    limit: usize,
-    token: Option<String>,
-}
-
-impl Wanted {
-    fn read(body: &Map<String, Value>) -> Read<Self> {
-        let whole = Self { limit: MOST_FOUND, token: None };
-        let Some(page) = object(body, "page")? else { return Ok(whole) };
-        let limit = match page.get("limit") {
-            None => MOST_FOUND,
-            Some(limit) => match limit.as_u64() {
-                Some(limit) if limit > 0 => usize::try_from(limit).unwrap_or(MOST_FOUND).min(MOST_FOUND),
-                _ => return Err(Malformed("“page.limit” is not a number from 1 on.".into())),
-            },
-        };
-        let token = match page.get("token") {
-            None => None,
-            Some(Value::String(token)) => Some(token.clone()).filter(|token| !token.is_empty()),
-            Some(_) => return Err(Malformed("“page.token” is not a text.".into())),
-        };
-        Ok(Self { limit, token })
-    }
-}
+use serde_json::{Value, json};
 
 /// Answers a search: `tell` makes a result of each thing that was found.
 fn found(asking: &Asking, slice: Result<Slice<String>, Refused>, tell: impl Fn(String) -> Value) -> Answer {
     match slice {
         Ok(slice) => {
             let results: Vec<Value> = slice.found.into_iter().map(tell).collect();
-            let page = json!({"next_token": slice.next.unwrap_or_default(), "count": results.len()});
-            Ok(json(StatusCode::OK, &json!({"results": results, "page": page})))
+            let page = SearchResultsPage { count: results.len(), next_token: slice.next.unwrap_or_default() };
+            Ok(json(StatusCode::OK, &SearchResults { page, results }))
         }
         // A token of another search: a malformed request.
         Err(Refused::Invalid(invalid)) => {
@@ -61,49 +36,37 @@ fn found(asking: &Asking, slice: Result<Slice<String>, Refused>, tell: impl Fn(S
 /// Who may do this?
 pub async fn search_subjects(asking: Asking) -> Answer {
     let scope = asking.scope().await?;
-    let read = body(&asking).and_then(|body| {
-        let triple = Triple::read(body)?;
-        let subject = triple.subject.ok_or_else(|| missing("subject"))?;
-        let kind = subject.kind.ok_or_else(|| missing("subject.type"))?;
-        let (action, resource) = (triple.action()?, triple.resource_type()?);
-        triple.resource_id()?;
-        Ok((kind, action, resource, Wanted::read(body)?))
-    });
-    let (kind, action, resource, page) = match read {
-        Ok(read) => read,
+    let search: SubjectSearch = match body(&asking) {
+        Ok(search) => search,
         Err(why) => return Ok(malformed(&asking.req, why)),
     };
-    let slice = decisions::subjects(&scope, kind, action, resource, page.limit, page.token.as_deref()).await;
+    let (kind, page) = (&search.subject.r#type.0, &search.page);
+    let (action, resource) = (&search.action.name.0, &search.resource.r#type.0);
+    let slice = decisions::subjects(&scope, kind, action, resource, page.limit(), page.token()).await;
     found(&asking, slice, |id| json!({"type": kind, "id": id}))
 }
 
 /// On which resources may this subject do that?
 pub async fn search_resources(asking: Asking) -> Answer {
     let scope = asking.scope().await?;
-    let read = body(&asking).and_then(|body| {
-        let triple = Triple::read(body)?;
-        Ok((triple.subject()?, triple.action()?, triple.resource_type()?, Wanted::read(body)?))
-    });
-    let (subject, action, kind, page) = match read {
-        Ok(read) => read,
+    let search: ResourceSearch = match body(&asking) {
+        Ok(search) => search,
         Err(why) => return Ok(malformed(&asking.req, why)),
     };
-    let slice = decisions::resources(&scope, &subject, action, kind, page.limit, page.token.as_deref()).await;
+    let (subject, page) = (search.subject.subject(), &search.page);
+    let (action, kind) = (&search.action.name.0, &search.resource.r#type.0);
+    let slice = decisions::resources(&scope, &subject, action, kind, page.limit(), page.token()).await;
     found(&asking, slice, |id| json!({"type": kind, "id": id}))
 }
 
 /// What may this subject do with that?
 pub async fn search_actions(asking: Asking) -> Answer {
     let scope = asking.scope().await?;
-    let read = body(&asking).and_then(|body| {
-        let triple = Triple::read(body)?;
-        triple.resource_id()?;
-        Ok((triple.subject()?, triple.resource_type()?, Wanted::read(body)?))
-    });
-    let (subject, kind, page) = match read {
-        Ok(read) => read,
+    let search: ActionSearch = match body(&asking) {
+        Ok(search) => search,
         Err(why) => return Ok(malformed(&asking.req, why)),
     };
-    let slice = decisions::actions(&scope, &subject, kind, page.limit, page.token.as_deref()).await;
+    let (subject, kind, page) = (search.subject.subject(), &search.resource.r#type.0, &search.page);
+    let slice = decisions::actions(&scope, &subject, kind, page.limit(), page.token()).await;
     found(&asking, slice, |name| json!({"name": name}))
 }
