@@ -621,7 +621,7 @@ both! {
         }
     }
 
-    // Breaks without `.ok_or(Conflict::RoleInUse)` in roles::delete, which then leaves whoever was given
+    // Breaks without `.ok_or(ROLE_IN_USE)` in roles::delete, which then leaves whoever was given
     // the role a moment before without any (tried).
     async fn a_role_is_deleted_while_it_is_given(app: TestApp) {
         let owner = founder(&app).await;
@@ -713,7 +713,7 @@ both! {
 
     // Everybody is told the same (303); one account comes of it, and the address is written to.
     //
-    // Breaks without `Err(Refused::Conflict(Conflict::Changed))` in identity::sign_up.
+    // Breaks without `Err(Refused::Conflict(CHANGED))` in identity::sign_up.
     async fn an_address_signs_up_once(app: TestApp) {
         let visitor = app.client();
         let other = other_node(&app).await;
@@ -984,7 +984,7 @@ both! {
         }
     }
 
-    // Breaks without `Conflict::KeyMade` in api_keys::create_once.
+    // Breaks without `KEY_MADE` in api_keys::create_once.
     async fn a_form_makes_one_key(app: TestApp) {
         let owner = founder(&app).await;
         let acme = workspace_id(&app, "acme").await;
@@ -1006,7 +1006,7 @@ both! {
         }
     }
 
-    // Breaks without `return Err(Conflict::Changed.into())` in api_keys::rotate_seen.
+    // Breaks without `return Err(CHANGED.into())` in api_keys::rotate_seen.
     async fn of_twenty_who_give_a_key_another_secret_one_does(app: TestApp) {
         let owner = founder(&app).await;
         let acme = workspace_id(&app, "acme").await;
@@ -1143,7 +1143,7 @@ both! {
         }
     }
 
-    // Breaks without the unique index `members_one_a_key`, and answers 500 without `Conflict::KeyIsMember`
+    // Breaks without the unique index `members_one_a_key`, and answers 500 without `KEY_IS_MEMBER`
     // in api_keys::add.
     async fn a_key_is_added_once(app: TestApp) {
         let owner = founder(&app).await;

@@ -4,24 +4,29 @@ use crate::{
     clock::MINUTE,
     domain::{
         base::{
-            event::Event,
+            event::{self, AuditEvent, EventRow, EventSentence, Outcome},
             paging::{Cursor, Key, Order, Page, Position},
             refused::Refused,
-            sql::Sql,
         },
-        enforce::{read::ReadScope, rows::Scoped},
+        enforce::{
+            account::{AccountScope, OfAccount},
+            read::ReadScope,
+            rows::Scoped,
+        },
+        events,
         members::like,
+        roles::events::{PermissionChanged, RoleScopesChanged},
     },
     policy::perm,
 };
-use sea_orm::{ConnectionTrait, FromQueryResult, Value};
+use sea_orm::{FromQueryResult, Value};
 use serde::Deserialize;
 use uuid::Uuid;
 
 /// Which events to list. What is empty does not narrow.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// One of [`Event::KINDS`].
+    /// One of [`events::filter`].
     pub kind: String,
     /// `done` or `refused`.
     pub outcome: String,
@@ -49,10 +54,29 @@ pub struct Entry {
     pub via: String,
     pub address: String,
     pub user_agent: String,
-    /// `None` where this version does not know the event; then its kind says what there is to say.
-    pub event: Option<Event>,
-    /// Other entries of what roles hold that were made in the same step; told by [`one`] alone.
+    /// As it is stored.
+    pub payload: String,
+    /// Other entries of what roles hold that were made in the same step; counted by [`one`] alone.
     pub beside: i64,
+}
+
+impl Entry {
+    /// The event in words. Of one that this version can't read it says the kind.
+    pub fn sentence(&self) -> EventSentence {
+        let row = EventRow { target: &self.target, at: self.at };
+        let sentence = events::sentence(&self.kind, &self.payload, &row);
+        sentence.unwrap_or_else(|| EventSentence::new(&self.kind, &self.target))
+    }
+
+    /// The event's fields; `None` for one that this version can't read.
+    pub fn fields(&self) -> Option<serde_json::Value> {
+        events::fields(&self.kind, &self.payload)
+    }
+
+    /// The event, if it is of this type.
+    pub(in crate::domain) fn read<E: AuditEvent>(&self) -> Option<E> {
+        if self.kind == E::KIND { event::read(&self.payload) } else { None }
+    }
 }
 
 #[derive(Clone, Deserialize)]
@@ -131,12 +155,15 @@ pub async fn list(
 /// [`Refused::Hidden`] where this workspace has no such event.
 pub async fn one(scope: &ReadScope<perm::ReadAudit>, id: Uuid) -> Result<Entry, Refused> {
     // One step has one time. Put together, the kind is found by no index: the time's is the one to go along.
-    let beside =
+    let beside = format!(
         ", (SELECT COUNT(*) FROM audit_events o WHERE o.workspace_id = e.workspace_id AND o.at = e.at
             AND o.id <> e.id AND o.actor_id = e.actor_id
-            AND o.kind || '' IN ('permission.changed', 'role.scopes-changed')) AS beside
-    FROM audit_events e";
-    let sql = format!("{} AND e.id = $2", COLUMNS.replace("\n    FROM audit_events e", beside));
+            AND o.kind || '' IN ('{}', '{}')) AS beside
+    FROM audit_events e",
+        PermissionChanged::KIND,
+        RoleScopesChanged::KIND
+    );
+    let sql = format!("{} AND e.id = $2", COLUMNS.replace("\n    FROM audit_events e", &beside));
     let fields: Vec<&str> = FIELDS.into_iter().chain(["beside"]).collect();
     let rows: Vec<Row> = scope.list(&fields, &sql, vec![id.into()]).await?;
     Ok(rows.into_iter().next().ok_or(Refused::Hidden)?.into())
@@ -239,7 +266,8 @@ const CLOCKS_DIFFER: i64 = 10 * MINUTE;
 impl Filter {
     /// No event is of this kind and has this outcome, which only going through all of them would show.
     fn contradicts_itself(&self) -> bool {
-        !self.kind.is_empty() && !self.outcome.is_empty() && Event::outcome(&self.kind) != self.outcome
+        let outcome = events::find(&self.kind).map(|kind| kind.outcome.word());
+        !self.outcome.is_empty() && outcome.is_some_and(|outcome| outcome != self.outcome)
     }
 
     fn narrow(&self, sql: &mut String, values: &mut Vec<Value>) {
@@ -286,7 +314,7 @@ impl From<Row> for Entry {
             id: row.id,
             at: row.at,
             kind: row.kind,
-            is_refusal: row.outcome == "refused",
+            is_refusal: row.outcome == Outcome::Refused.word(),
             actor_id: row.actor_id,
             actor: row.actor_name,
             target_kind: row.target_kind,
@@ -295,21 +323,24 @@ impl From<Row> for Entry {
             via: row.via,
             address: row.address,
             user_agent: row.user_agent,
-            event: serde_json::from_str(&row.payload).ok(),
+            payload: row.payload,
             beside: row.beside,
         }
     }
 }
 
-/// The last few events that an account's own record tells of.
-pub(super) async fn latest_of_account(
-    connection: &impl ConnectionTrait,
-    account: Uuid,
-    most: usize,
-) -> Result<Vec<Entry>, Refused> {
+/// Events on the page of an account.
+const LATEST_OF_ACCOUNT: usize = 8;
+
+/// The latest events of an account's own record that changed something.
+///
+/// # Errors
+/// The database's own.
+pub async fn latest_of_account(scope: &AccountScope) -> Result<Vec<Entry>, Refused> {
     let columns = COLUMNS.replace("e.workspace_id = $1", "e.account_id = $1");
-    let sql = format!("{columns} AND e.outcome = 'done' ORDER BY e.at DESC, e.id DESC LIMIT {most}");
-    let rows: Vec<Row> = connection.list(&FIELDS, &sql, vec![account.into()]).await?;
+    let sql =
+        format!("{columns} AND e.outcome = 'done' ORDER BY e.at DESC, e.id DESC LIMIT {LATEST_OF_ACCOUNT}");
+    let rows: Vec<Row> = scope.list(&FIELDS, &sql, Vec::new()).await?;
     Ok(rows.into_iter().map(Entry::from).collect())
 }
 

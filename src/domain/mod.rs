@@ -12,6 +12,7 @@ pub mod demo;
 pub mod directory;
 pub mod effective_access;
 pub mod enforce;
+pub mod events;
 pub mod housekeeping;
 pub mod identity;
 pub mod invitations;
@@ -31,12 +32,13 @@ pub mod undo;
 pub mod workspaces;
 
 pub use base::{
+    conflict::CHANGED,
     connect::{OpenError, POSTGRES_PLANS},
     db::Db,
-    event::{Event, Recorded, RoleIds},
+    event::Recorded,
     invalid::Invalid,
     outbox,
-    refused::{Conflict, Gone, Missing, NotAdmin, Refused, TeamWithRole, WrongAddress},
+    refused::{Missing, NotAdmin, Refused},
     selection::Selection,
     statements::{Counter, Transcript},
     text_rule::{Complaint, TextRule},

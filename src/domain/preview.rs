@@ -4,8 +4,10 @@
 use crate::{
     domain::{
         base::{
+            conflict::CHANGED,
+            invariants::LAST_OWNER,
             principal::Actor,
-            refused::{Conflict, Refused},
+            refused::Refused,
             role::{self, Role, Roles},
         },
         enforce::read::ReadScope,
@@ -73,7 +75,7 @@ impl Preview {
     /// Compares the version that the viewer saw with that of now.
     fn at(&mut self, seen: &str, now: String) {
         if !seen.is_empty() && seen != now {
-            self.refused = Some(Conflict::Changed.into());
+            self.refused = Some(CHANGED.into());
         }
         self.version = if seen.is_empty() { now } else { seen.to_owned() };
     }
@@ -120,7 +122,7 @@ pub async fn of_member_roles(
     let may = actor.holdings.may_change_roles(&present, wanted.iter().map(|role| &role.holdings));
     preview.refuse(may.map_err(Refused::from))?;
     if detail.member.is_last_owner && !wanted.iter().any(|role| role.is_owner) {
-        preview.refuse(Err(Conflict::LastOwner.into()))?;
+        preview.refuse(Err(LAST_OWNER.into()))?;
     }
     if detail.member.is_you {
         preview.yours = shift.lost();

@@ -3,9 +3,10 @@
 use crate::{
     domain::{
         base::{
+            conflict::CHANGED,
             event::Recorded,
             invalid::Invalid,
-            refused::{Conflict, Refused},
+            refused::Refused,
             role::{Role, Roles, fingerprint},
         },
         enforce::{read::ReadScope, write::WriteScope},
@@ -139,8 +140,8 @@ pub struct Changed {
 /// Sets which roles hold a permission.
 ///
 /// # Errors
-/// [`Refused::Invalid`] on the field `role`, [`Conflict::Changed`] where somebody was faster,
-/// [`Refused::Ceiling`], [`Conflict::LocksYouOut`] where that is not confirmed.
+/// [`Refused::Invalid`] on the field `role`, [`CHANGED`] where somebody was faster,
+/// [`Refused::Ceiling`], [`LOCKS_YOU_OUT`] where that is not confirmed.
 pub async fn set(
     s: &mut WriteScope<perm::UpdatePermissions>,
     wanted: &Wanted,
@@ -148,7 +149,7 @@ pub async fn set(
     let permission = wanted.permission;
     let all = s.actor().all_roles.clone();
     if wanted.version != version(&all, permission) {
-        return Err(Conflict::Changed.into());
+        return Err(CHANGED.into());
     }
     let cells = cells(&all, permission, &wanted.roles)?;
     let held = all.holding(permission);
@@ -169,7 +170,7 @@ pub async fn set(
         change.reach.first().map_or((0, 0), |(_, gained, lost)| (*gained, *lost));
     changed.version = version(&change.after, permission);
     changed.locked_out = change.locked_out;
-    Ok(Recorded::many(changed, change.entries))
+    Ok(Recorded::many(changed, change.events))
 }
 
 /// What is to be changed for exactly these roles to hold a permission.

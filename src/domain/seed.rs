@@ -7,15 +7,24 @@ use crate::{
         api_keys,
         base::{
             db::Db,
-            event::{Actor, Event, Outcome, RoleIds, Target, TargetKind},
+            event::{Actor, RecordedEvent, Target},
             principal::{Origin, Person, Via},
             refused::Refused,
+            role::RoleIds,
             sql::Sql,
             values::{Name, Slug},
         },
-        enforce::audit::{self, Circumstances, Head},
+        enforce::{
+            audit::{self, ChainHead, EventContext},
+            events::AccessRefused,
+        },
         identity::Password,
-        members, workspaces,
+        members::{
+            self,
+            events::{MemberReactivated, MemberRolesChanged, MemberSuspended},
+        },
+        records::members::MEMBER,
+        workspaces,
     },
     policy::BuiltIn,
     random,
@@ -271,37 +280,34 @@ async fn seed_events(
     let sql = "SELECT audit_seq, audit_hash FROM workspaces WHERE id = $1";
     let chain: Option<Chain> = tx.first(sql, vec![workspace.into()]).await?;
     let chain = chain.ok_or(Refused::Hidden)?;
-    let mut head = Head { workspace, account: None, seq: chain.audit_seq, hash: chain.audit_hash };
+    let mut head = ChainHead { workspace, account: None, seq: chain.audit_seq, hash: chain.audit_hash };
     let actor = Actor::user(owner.user_id, owner.name.clone());
     let origin = origin("seed");
     let mut members = members.iter().cycle();
     for first in (0..events).step_by(AT_ONCE as usize) {
         let is_refusal = first / AT_ONCE % 10 == 9;
-        let entries: Vec<_> = (first..events.min(first + AT_ONCE))
+        let batch: Vec<_> = (first..events.min(first + AT_ONCE))
             .map(|number| {
-                let target = members.next().map(|(id, name)| Target::new(TargetKind::Member, *id, name));
-                let target = target.unwrap_or_else(|| Target::named(TargetKind::Nothing, ""));
-                (seed_event(number, is_refusal), target)
+                let target = members.next().map(|(id, name)| Target::new(MEMBER, *id, name));
+                seed_event(number, is_refusal, target.unwrap_or_else(Target::nothing))
             })
             .collect();
         let at = now - 365 * DAY * i64::from(events - first) / i64::from(events);
-        let outcome = if is_refusal { Outcome::Refused } else { Outcome::Done };
-        let about = Circumstances { actor: &actor, origin: &origin, at, outcome };
-        audit::append(tx, &mut head, &about, &entries).await?;
+        let context = EventContext { actor: &actor, origin: &origin, at };
+        audit::append(tx, &mut head, &context, &batch).await?;
     }
     Ok(())
 }
 
-fn seed_event(number: u32, is_refusal: bool) -> Event {
+fn seed_event(number: u32, is_refusal: bool, target: Target) -> RecordedEvent {
     let (before, after) = if number.is_multiple_of(2) { ("Viewer", "Editor") } else { ("Editor", "Viewer") };
+    let (before, after) = (vec![before.to_owned()], vec![after.to_owned()]);
     match number % 10 {
-        _ if is_refusal => Event::AccessRefused { route: "seed".into(), reason: "seed".into() },
-        9 => Event::MemberSuspended { roles: vec![before.into()] },
-        8 => Event::MemberReactivated { roles: vec![before.into()] },
-        _ => Event::MemberRolesChanged {
-            before: vec![before.into()],
-            after: vec![after.into()],
-            ids: RoleIds::default(),
-        },
+        _ if is_refusal => {
+            RecordedEvent::new(AccessRefused { route: "seed".into(), reason: "seed".into() }, target)
+        }
+        9 => RecordedEvent::new(MemberSuspended { roles: before }, target),
+        8 => RecordedEvent::new(MemberReactivated { roles: before }, target),
+        _ => RecordedEvent::new(MemberRolesChanged { before, after, ids: RoleIds::default() }, target),
     }
 }

@@ -5,15 +5,18 @@ use crate::{
     domain::{
         activity::{self, Entry},
         base::{
-            event::Event,
             refused::Refused,
             role::{Role, Roles},
         },
         enforce::read::ReadScope,
-        members::Member,
+        members::{Member, events::MemberRolesChanged},
         preview::{self, Preview},
-        roles::{Bundle, Wanted},
-        security, teams,
+        roles::{
+            Bundle, Wanted,
+            events::{PermissionChanged, RoleScopesChanged},
+        },
+        security,
+        teams::{self, events::TeamRolesChanged},
     },
     policy::{Permission, perm},
 };
@@ -41,17 +44,38 @@ pub enum Back {
     Team(Uuid, String, Vec<String>),
 }
 
+/// A change that can be taken back, and whose.
+enum Change {
+    Member(Uuid, MemberRolesChanged),
+    Team(Uuid, TeamRolesChanged),
+    Scopes(Uuid, RoleScopesChanged),
+    Permission(Permission, PermissionChanged),
+}
+
+impl Change {
+    fn of(entry: &Entry) -> Option<Self> {
+        let member = || Some(Self::Member(entry.target_id?, entry.read()?));
+        let team = || Some(Self::Team(entry.target_id?, entry.read()?));
+        let scopes = || Some(Self::Scopes(entry.target_id?, entry.read()?));
+        let permission = || {
+            let event: PermissionChanged = entry.read()?;
+            Some(Self::Permission(Permission::of_scope(&event.permission)?, event))
+        };
+        member().or_else(team).or_else(scopes).or_else(permission)
+    }
+
+    fn needs(&self) -> Permission {
+        match self {
+            Self::Member(..) => Permission::UpdateMemberRoles,
+            Self::Team(..) => Permission::UpdateTeams,
+            Self::Scopes(..) | Self::Permission(..) => Permission::UpdatePermissions,
+        }
+    }
+}
+
 /// The permission that taking an event back needs; `None` where it can't be taken back.
 pub fn needs(entry: &Entry) -> Option<Permission> {
-    match entry.event.as_ref()? {
-        Event::MemberRolesChanged { .. } => entry.target_id.map(|_| Permission::UpdateMemberRoles),
-        Event::TeamRolesChanged { .. } => entry.target_id.map(|_| Permission::UpdateTeams),
-        Event::RoleScopesChanged { .. } => entry.target_id.map(|_| Permission::UpdatePermissions),
-        Event::PermissionChanged { permission, .. } => {
-            Permission::of_scope(permission).map(|_| Permission::UpdatePermissions)
-        }
-        _ => None,
-    }
+    Change::of(entry).map(|change| change.needs())
 }
 
 /// Roles that an event tells of, as they are now.
@@ -95,37 +119,36 @@ impl Then {
 /// make such a change.
 pub async fn look(scope: &ReadScope<perm::ReadAudit>, id: Uuid) -> Result<Option<Undo>, Refused> {
     let entry = activity::one(scope, id).await?;
-    let (Some(permission), Some(event)) = (needs(&entry), entry.event.clone()) else { return Ok(None) };
-    let target = entry.target_id.unwrap_or_default();
+    let Some(change) = Change::of(&entry) else { return Ok(None) };
+    let needed = change.needs();
     let all = &scope.actor().all_roles;
     let (gone, back) = (Vec::new(), None);
     let mut undo = Undo { entry, back, gone, is_nothing_left: false, is_overtaken: false };
-    match event {
-        Event::MemberRolesChanged { before, after, ids } => {
-            let scope = scope.under::<perm::UpdateMemberRoles>(permission).await?;
+    match change {
+        Change::Member(member, MemberRolesChanged { before, after, ids }) => {
+            let scope = scope.under::<perm::UpdateMemberRoles>(needed).await?;
             let (then, left) = (Then::of(all, &before, &ids.before), Then::of(all, &after, &ids.after));
             undo.gone = then.gone;
             undo.is_nothing_left = then.slugs.is_empty();
             if let Some((detail, preview)) =
-                there(preview::of_member_roles(&scope, target, &then.slugs, "").await)?
+                there(preview::of_member_roles(&scope, member, &then.slugs, "").await)?
             {
                 undo.is_overtaken = left.differs(&preview.before);
                 undo.back = Some((Back::Member(Box::new(detail.member), then.slugs), preview));
             }
         }
-        Event::TeamRolesChanged { before, after, ids, .. } => {
-            let scope = scope.under::<perm::UpdateTeams>(permission).await?;
+        Change::Team(id, TeamRolesChanged { before, after, ids, .. }) => {
+            let scope = scope.under::<perm::UpdateTeams>(needed).await?;
             let (then, left) = (Then::of(all, &before, &ids.before), Then::of(all, &after, &ids.after));
             undo.gone = then.gone;
             let wanted = teams::Wanted { roles: then.slugs.clone(), version: String::new() };
-            if let Some((team, preview)) = there(preview::of_team_roles(&scope, target, &wanted).await)? {
+            if let Some((team, preview)) = there(preview::of_team_roles(&scope, id, &wanted).await)? {
                 undo.is_overtaken = left.differs(&preview.before);
-                undo.back = Some((Back::Team(target, team.name, then.slugs), preview));
+                undo.back = Some((Back::Team(id, team.name, then.slugs), preview));
             }
         }
-        Event::PermissionChanged { permission: of, before, after, ids, .. } => {
-            let scope = scope.under::<perm::UpdatePermissions>(permission).await?;
-            let permission = Permission::of_scope(&of).ok_or(Refused::Hidden)?;
+        Change::Permission(permission, PermissionChanged { before, after, ids, .. }) => {
+            let scope = scope.under::<perm::UpdatePermissions>(needed).await?;
             let (then, left) = (Then::of(all, &before, &ids.before), Then::of(all, &after, &ids.after));
             undo.gone = then.gone;
             let (roles, version) = (then.slugs.clone(), String::new());
@@ -134,9 +157,9 @@ pub async fn look(scope: &ReadScope<perm::ReadAudit>, id: Uuid) -> Result<Option
             undo.is_overtaken = left.differs(&preview.before);
             undo.back = Some((Back::Permission(permission, then.slugs), preview));
         }
-        Event::RoleScopesChanged { before, after } => {
-            let scope = scope.under::<perm::UpdatePermissions>(permission).await?;
-            let Some(role) = all.iter().find(|role| role.id == target) else { return Ok(Some(undo)) };
+        Change::Scopes(id, RoleScopesChanged { before, after }) => {
+            let scope = scope.under::<perm::UpdatePermissions>(needed).await?;
+            let Some(role) = all.iter().find(|role| role.id == id) else { return Ok(Some(undo)) };
             undo.is_overtaken = role.application_scopes != after;
             // Each of its permissions has an event of its own, and stays as it is.
             let permissions: Vec<String> = role.permissions().map(|p| p.scope().to_owned()).collect();
@@ -145,7 +168,6 @@ pub async fn look(scope: &ReadScope<perm::ReadAudit>, id: Uuid) -> Result<Option
             let (role, preview) = preview::of_scopes(&scope, &role.slug, &wanted).await?;
             undo.back = Some((Back::Scopes(Box::new(role), before), preview));
         }
-        _ => return Ok(None),
     }
     Ok(Some(undo))
 }
@@ -156,19 +178,5 @@ fn there<T>(found: Result<T, Refused>) -> Result<Option<T>, Refused> {
         Ok(found) => Ok(Some(found)),
         Err(Refused::Hidden | Refused::Invalid(_)) => Ok(None),
         Err(other) => Err(other),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What was written before the ids were is still read, and means the same.
-    #[test]
-    fn an_event_of_an_earlier_version_is_read_without_ids() {
-        let stored = r#"{"member_roles_changed":{"before":["Viewer"],"after":["Editor"]}}"#;
-        let event: Event = serde_json::from_str(stored).expect("an event");
-        let Event::MemberRolesChanged { before, ids, .. } = event else { panic!("another event") };
-        assert_eq!((before, ids.before), (vec!["Viewer".to_owned()], Vec::new()));
     }
 }

@@ -1,9 +1,11 @@
 //! Moments as people read them.
 
+pub(super) use crate::domain::base::words::day;
+
 use crate::clock::{DAY, HOUR, MINUTE};
 use askama::filters::HtmlSafe;
 use std::fmt::{Display, Formatter, Result};
-use time::{OffsetDateTime, macros::format_description};
+use time::OffsetDateTime;
 
 /// A moment in three forms: for machines, exact, and relative to now. They are written when a page is
 /// drawn, and into it: a page has a hundred of them.
@@ -105,11 +107,6 @@ impl HtmlSafe for Iso {}
 impl HtmlSafe for Exact {}
 impl HtmlSafe for Ago {}
 
-/// The day of a moment, such as `21 Nov 2026`.
-pub(super) fn day(at: i64) -> String {
-    moment(at).format(format_description!("[day padding:none] [month repr:short] [year]")).unwrap_or_default()
-}
-
 fn moment(at: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(at) * 1_000_000)
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
@@ -138,6 +135,5 @@ mod tests {
         }
         assert_eq!(When::new(now, now).iso.to_string(), "2027-01-15 08:00:00Z");
         assert_eq!(When::new(now, now).exact.to_string(), "2027-01-15 08:00:00 UTC");
-        assert_eq!(day(now), "15 Jan 2027");
     }
 }

@@ -1,10 +1,14 @@
 //! Changing an account: its name, who may create workspaces, its admins, and who belongs to it.
 
 use crate::domain::{
-    accounts::list::{self, may_leave},
+    accounts::{
+        events::{ACCOUNT, AccountAdminChanged, AccountPersonRemoved, AccountUpdated},
+        list::{self, may_leave},
+    },
     base::{
         account::Creation,
-        event::{Event, Recorded, Target, TargetKind},
+        event::{Recorded, Target},
+        principal::USER,
         refused::Refused,
         values::Name,
     },
@@ -30,13 +34,13 @@ pub async fn update(s: &mut AccountWrite, to: &Details) -> Result<Recorded<bool>
     }
     let sql = "UPDATE accounts SET name = $2, workspace_creation = $3 WHERE id = $1";
     s.run(sql, vec![to.name.as_str().into(), to.creation.word().into()]).await?;
-    let event = Event::AccountUpdated {
+    let event = AccountUpdated {
         name_before: now.name,
         name_after: to.name.to_string(),
         creation_before: now.creation.word().to_owned(),
         creation_after: to.creation.word().to_owned(),
     };
-    Ok(Recorded::new(true, event, Target::new(TargetKind::Account, now.id, to.name.to_string())))
+    Ok(Recorded::new(true, event, Target::new(ACCOUNT, now.id, to.name.to_string())))
 }
 
 /// What became of somebody.
@@ -52,7 +56,7 @@ pub struct Appointed {
 /// Makes somebody of the account an admin of it, or no admin any more.
 ///
 /// # Errors
-/// [`Refused::Hidden`] for who does not belong to it, [`Conflict::LastAdmin`].
+/// [`Refused::Hidden`] for who does not belong to it, [`LAST_ADMIN`].
 pub async fn appoint(
     s: &mut AccountWrite,
     user: Uuid,
@@ -66,14 +70,14 @@ pub async fn appoint(
     }
     let sql = "UPDATE account_people SET is_admin = $3 WHERE account_id = $1 AND user_id = $2";
     s.run(sql, vec![user.into(), is_admin.into()]).await?;
-    let target = Target::new(TargetKind::User, user, person.name);
-    Ok(Recorded::new(appointed, Event::AccountAdminChanged { is_admin }, target))
+    let target = Target::new(USER, user, person.name);
+    Ok(Recorded::new(appointed, AccountAdminChanged { is_admin }, target))
 }
 
 /// Takes somebody out of the account who is a member of none of its workspaces.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Conflict::InWorkspaces`], [`Conflict::LastAdmin`].
+/// [`Refused::Hidden`], [`Refused::DetailedConflict`] for a member of workspaces, [`LAST_ADMIN`].
 pub async fn remove(s: &mut AccountWrite, user: Uuid) -> Result<Recorded<Appointed>, Refused> {
     // The lock is a statement of its own: who comes into a workspace meanwhile holds the row too, and
     // whoever waited for it must then find the membership.
@@ -85,6 +89,6 @@ pub async fn remove(s: &mut AccountWrite, user: Uuid) -> Result<Recorded<Appoint
     may_leave(&person)?;
     s.run("DELETE FROM account_people WHERE account_id = $1 AND user_id = $2", vec![user.into()]).await?;
     let gone = Appointed { name: person.name.clone(), is_you: person.is_you, is_change: true };
-    let event = Event::AccountPersonRemoved { was_admin: person.is_admin };
-    Ok(Recorded::new(gone, event, Target::new(TargetKind::User, user, person.name)))
+    let event = AccountPersonRemoved { was_admin: person.is_admin };
+    Ok(Recorded::new(gone, event, Target::new(USER, user, person.name)))
 }

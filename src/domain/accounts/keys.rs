@@ -4,11 +4,15 @@
 //! there is the affair of those who manage keys there.
 
 use crate::domain::{
-    api_keys::{self, Made, NEWEST, Wanted},
+    api_keys::{
+        self, Made, NEWEST, Wanted,
+        change::KEY_MADE,
+        events::{API_KEY, ApiKeyAdminChanged, ApiKeyCreated, ApiKeyRevoked},
+    },
     base::{
-        event::{Event, Recorded, Target, TargetKind},
+        event::{Recorded, RecordedEvent, Target},
         paging::{Cursor, Key, Order, Page, Position},
-        refused::{Conflict, Refused},
+        refused::Refused,
         sql::Sql,
         values::Name,
     },
@@ -193,25 +197,26 @@ pub async fn made(scope: &AccountScope) -> Result<i64, Refused> {
 /// Makes a key that is a member nowhere, from a form that knew of so many keys of its sender.
 ///
 /// # Errors
-/// [`Refused::NotAllowed`] for who has not confirmed their address, [`Conflict::KeyMade`] where the form
+/// [`Refused::NotAllowed`] for who has not confirmed their address, [`KEY_MADE`] where the form
 /// was sent already, [`Refused::Invalid`] on `expires_at` or `name`.
 pub async fn create(s: &mut AccountWrite, wanted: &Wanted, known: i64) -> Result<Recorded<Made>, Refused> {
     api_keys::may_make_secrets(s.is_verified())?;
     let (account, user) = (s.account_id(), s.actor_id());
     if api_keys::maker_in(s.connection(), account, user).await?.made != known {
-        return Err(Conflict::KeyMade.into());
+        return Err(KEY_MADE.into());
     }
     let made = api_keys::insert(s.connection(), account, user, wanted, s.now_ms()).await?;
-    let event = Event::ApiKeyCreated { roles: Vec::new(), expires_at: wanted.expires_at.unwrap_or(0) };
-    let mut entries = vec![(event, target(made.id, &made.name))];
+    let event = ApiKeyCreated { roles: Vec::new(), expires_at: wanted.expires_at.unwrap_or(0) };
+    let mut events = vec![RecordedEvent::new(event, target(made.id, &made.name))];
     if wanted.is_admin {
-        entries.push((Event::ApiKeyAdminChanged { is_admin: true }, target(made.id, &made.name)));
+        let event = ApiKeyAdminChanged { is_admin: true };
+        events.push(RecordedEvent::new(event, target(made.id, &made.name)));
     }
-    Ok(Recorded::many(made, entries))
+    Ok(Recorded::many(made, events))
 }
 
 fn target(id: Uuid, name: &str) -> Target {
-    Target::new(TargetKind::ApiKey, id, name)
+    Target::new(API_KEY, id, name)
 }
 
 /// A key of this account that was not revoked, locked.
@@ -230,7 +235,7 @@ async fn live(s: &AccountWrite, id: Uuid) -> Result<api_keys::Live, Refused> {
 /// Calls a key otherwise, in every workspace.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Conflict::KeyRevoked`].
+/// [`Refused::Hidden`], [`KEY_REVOKED`].
 pub async fn rename(s: &mut AccountWrite, id: Uuid, name: &Name) -> Result<Recorded<String>, Refused> {
     let key = live(s, id).await?;
     api_keys::call(s.connection(), id, key.name, name).await
@@ -248,7 +253,7 @@ pub async fn administer(s: &mut AccountWrite, id: Uuid, is_admin: bool) -> Resul
     }
     let sql = "UPDATE api_keys SET is_admin = $3 WHERE account_id = $1 AND id = $2";
     s.run(sql, vec![id.into(), is_admin.into()]).await?;
-    Ok(Recorded::new(true, Event::ApiKeyAdminChanged { is_admin }, target(id, &key.name)))
+    Ok(Recorded::new(true, ApiKeyAdminChanged { is_admin }, target(id, &key.name)))
 }
 
 /// Gives a key another secret that is a member of no workspace: of any other it would open what no
@@ -256,7 +261,7 @@ pub async fn administer(s: &mut AccountWrite, id: Uuid, is_admin: bool) -> Resul
 ///
 /// # Errors
 /// As [`rename`]; [`Refused::NotAllowed`] for a member of a workspace, and for who has not confirmed
-/// their address; [`Conflict::Changed`] where `seen` is not its newest secret any more,
+/// their address; [`CHANGED`] where `seen` is not its newest secret any more,
 /// [`Refused::Invalid`] on `overlap`.
 pub async fn rotate(
     s: &mut AccountWrite,
@@ -313,6 +318,6 @@ async fn end(s: &mut AccountWrite, id: Uuid) -> Result<Recorded<String>, Refused
         s.tell(membership.workspace_id, told);
     }
     api_keys::end(s.connection(), id, s.now_ms()).await?;
-    let event = Event::ApiKeyRevoked { roles: Vec::new() };
+    let event = ApiKeyRevoked { roles: Vec::new() };
     Ok(Recorded::new(name.clone(), event, target(id, &name)))
 }

@@ -1,10 +1,12 @@
 //! Looking at an account: what it has, its people, one of them.
 
 use crate::domain::{
-    activity,
+    accounts::events::IN_WORKSPACES,
     base::{
+        conflict::DetailedConflict,
+        invariants::LAST_ADMIN,
         paging::{Cursor, Key, Order, Page, Position},
-        refused::{Conflict, Refused},
+        refused::Refused,
         sql::{gather, gathered},
         values::folded,
     },
@@ -47,13 +49,10 @@ pub struct Look {
     pub workspaces: Page<Workspace>,
     /// Its active admins: name and id.
     pub admins: Vec<(Uuid, String)>,
-    pub latest: Vec<activity::Entry>,
 }
 
 /// So many admins are named on the account's page, and the rest on that of its people.
 const MOST_ADMINS: usize = 20;
-
-const LATEST: usize = 8;
 
 /// Looks at an account. The newest workspace is first.
 ///
@@ -83,7 +82,6 @@ pub async fn look(scope: &AccountScope, at: &Position) -> Result<Look, Refused> 
     Ok(Look {
         workspaces: page.map(Workspace::from),
         admins: scope.list(&["user_id", "name"], &sql, Vec::new()).await?,
-        latest: activity::latest_of_account(scope.connection(), scope.account_id(), LATEST).await?,
     })
 }
 
@@ -229,14 +227,14 @@ pub(super) async fn person(scope: &impl OfAccount, viewer: Uuid, id: Uuid) -> Re
 /// An admin who is to be one no more, for the page that asks.
 ///
 /// # Errors
-/// [`Refused::Hidden`] for who is no admin of it, [`Conflict::LastAdmin`].
+/// [`Refused::Hidden`] for who is no admin of it, [`LAST_ADMIN`].
 pub async fn stepping_down(scope: &AccountScope, id: Uuid) -> Result<Person, Refused> {
     let person = person(scope, scope.actor().id(), id).await?;
     if !person.is_admin {
         return Err(Refused::Hidden);
     }
     if person.is_last_admin {
-        return Err(scope.refuse(Conflict::LastAdmin).await);
+        return Err(scope.refuse(LAST_ADMIN).await);
     }
     Ok(person)
 }
@@ -245,18 +243,30 @@ pub async fn stepping_down(scope: &AccountScope, id: Uuid) -> Result<Person, Ref
 /// be refused.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Conflict::InWorkspaces`], [`Conflict::LastAdmin`].
+/// [`Refused::Hidden`], [`Refused::DetailedConflict`] for a member of workspaces, [`LAST_ADMIN`].
 pub async fn leaving(scope: &AccountScope, id: Uuid) -> Result<Person, Refused> {
     let person = person(scope, scope.actor().id(), id).await?;
     match may_leave(&person) {
         Ok(()) => Ok(person),
-        Err(conflict) => Err(scope.refuse(conflict).await),
+        Err(refused) => Err(scope.refuse(refused).await),
     }
 }
 
-pub(super) fn may_leave(person: &Person) -> Result<(), Conflict> {
+pub(super) fn may_leave(person: &Person) -> Result<(), Refused> {
     if person.workspaces > 0 {
-        return Err(Conflict::InWorkspaces(person.workspaces));
+        return Err(in_workspaces(person.workspaces).into());
     }
-    if person.is_last_admin { Err(Conflict::LastAdmin) } else { Ok(()) }
+    if person.is_last_admin { Err(LAST_ADMIN.into()) } else { Ok(()) }
+}
+
+fn in_workspaces(count: i64) -> DetailedConflict {
+    DetailedConflict {
+        code: "in-workspaces",
+        sentence: format!(
+            "This person is still a member of workspaces of the account: {count}. An Owner or Admin of each removes them there first."
+        ),
+        notes: Vec::new(),
+        ways_on: vec![("/people".to_owned(), "Back to the people".to_owned())],
+        reason: IN_WORKSPACES,
+    }
 }

@@ -4,6 +4,7 @@
 //! workspace: no account role grants anything there.
 
 pub(super) mod change;
+pub(super) mod events;
 pub mod keys;
 pub(super) mod list;
 

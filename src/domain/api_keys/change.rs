@@ -2,13 +2,17 @@
 
 use crate::{
     domain::{
-        api_keys::list::{Listed, MADE_HERE, MadeHere},
+        api_keys::{
+            events::{API_KEY, ApiKeyAdded, ApiKeyCreated, ApiKeyRenamed, ApiKeyRevoked, ApiKeyRotated},
+            list::{Listed, MADE_HERE, MadeHere},
+        },
         base::{
+            conflict::Conflict,
             db::Db,
-            event::{Event, Recorded, Target, TargetKind},
+            event::{Recorded, Target},
             invalid::Invalid,
             principal::{Actor, ApiKey, Principal},
-            refused::{Conflict, Refused},
+            refused::Refused,
             role::{self, Role},
             sql::Sql,
             values::Name,
@@ -40,6 +44,15 @@ const OUTGOING: &str = "Another secret takes the place of this one, so it makes 
 const ACCOUNT_ADMIN: &str =
     "This key administers the account. Only an admin of the account makes, renames, rotates or revokes one.";
 
+const KEY_IS_MEMBER: Conflict =
+    Conflict::new("key-is-member", "This key is a member of the workspace already.");
+
+pub(in crate::domain) const KEY_MADE: Conflict = Conflict::new(
+    "key-made",
+    "You made a key since this form was opened, perhaps with this very form. A secret is shown once only: if you didn't keep it, rotate the key. To make another key, open the form again.",
+)
+.way_on("/api-keys", "See the keys");
+
 /// # Errors
 /// The database's own.
 pub async fn maker(scope: &ReadScope<perm::ManageApiKeys>) -> Result<Maker, Refused> {
@@ -58,7 +71,7 @@ async fn look_at_maker(scope: &impl Scoped, actor: &Actor) -> Result<Maker, Refu
 /// [`create`], from a form that knew of so many keys.
 ///
 /// # Errors
-/// [`Conflict::KeyMade`] where the form was sent already; as [`create`].
+/// [`KEY_MADE`] where the form was sent already; as [`create`].
 pub async fn create_once(
     s: &mut WriteScope<perm::ManageApiKeys>,
     wanted: &Wanted,
@@ -66,7 +79,7 @@ pub async fn create_once(
 ) -> Result<Recorded<Made>, Refused> {
     may_hand_on(&s.actor().principal)?;
     if look_at_maker(s, s.actor()).await?.made != known {
-        return Err(Conflict::KeyMade.into());
+        return Err(KEY_MADE.into());
     }
     create(s, wanted).await
 }
@@ -122,9 +135,8 @@ pub async fn create(
     let made = insert(s.connection(), account, made_by, &wanted, s.now_ms()).await?;
     let ids: Vec<Uuid> = roles.iter().map(|role| role.id).collect();
     members::join_key(s.open(), made.id, &made.name, made_by, &ids).await?;
-    let event =
-        Event::ApiKeyCreated { roles: role::names(&roles), expires_at: wanted.expires_at.unwrap_or(0) };
-    let target = Target::new(TargetKind::ApiKey, made.id, made.name.clone());
+    let event = ApiKeyCreated { roles: role::names(&roles), expires_at: wanted.expires_at.unwrap_or(0) };
+    let target = Target::new(API_KEY, made.id, made.name.clone());
     Ok(Recorded::new(made, event, target))
 }
 
@@ -132,7 +144,7 @@ pub async fn create(
 ///
 /// # Errors
 /// [`Refused::Invalid`] on `key` where the account has no such live key, or on `role`;
-/// [`Conflict::KeyIsMember`], [`Refused::Ceiling`].
+/// [`KEY_IS_MEMBER`], [`Refused::Ceiling`].
 pub async fn add(
     s: &mut WriteScope<perm::ManageApiKeys>,
     id: Uuid,
@@ -149,12 +161,12 @@ pub async fn add(
     };
     let present = s.find::<member::Entity>().filter(member::Column::ApiKeyId.eq(id));
     if present.one(s.connection()).await?.is_some() {
-        return Err(Conflict::KeyIsMember.into());
+        return Err(KEY_IS_MEMBER.into());
     }
     let ids: Vec<Uuid> = roles.iter().map(|role| role.id).collect();
     members::join_key(s.open(), id, &key.name, s.actor().principal.answers(), &ids).await?;
-    let event = Event::ApiKeyAdded { roles: role::names(&roles) };
-    Ok(Recorded::new(key.name.clone(), event, Target::new(TargetKind::ApiKey, id, key.name)))
+    let event = ApiKeyAdded { roles: role::names(&roles) };
+    Ok(Recorded::new(key.name.clone(), event, Target::new(API_KEY, id, key.name)))
 }
 
 /// A key of this workspace, as it stands under the lock.
@@ -259,7 +271,7 @@ pub async fn why_not<P: Access>(scope: &ReadScope<P>, key: &Listed) -> Result<Op
 /// Gives a key another secret. The one before goes on for `overlap_ms` more, and any older ends now.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Conflict::KeyRevoked`], [`Refused::Ceiling`] and [`Refused::NotAllowed`] where
+/// [`Refused::Hidden`], [`KEY_REVOKED`], [`Refused::Ceiling`] and [`Refused::NotAllowed`] where
 /// the key reaches further than the actor, [`Refused::Invalid`] on `overlap`.
 pub async fn rotate(
     s: &mut WriteScope<perm::ManageApiKeys>,
@@ -289,15 +301,15 @@ pub(in crate::domain) async fn give_another_secret(
     let ends = now + overlap_ms;
     replace_secret(tx, id, now, ends).await?;
     let secret = new_secret(tx, id, now).await?;
-    let event = Event::ApiKeyRotated { overlap_ends_at: ends };
+    let event = ApiKeyRotated { overlap_ends_at: ends };
     let made = Made { id, name: name.clone(), secret, overlap_ends_at: Some(ends) };
-    Ok(Recorded::new(made, event, Target::new(TargetKind::ApiKey, id, name)))
+    Ok(Recorded::new(made, event, Target::new(API_KEY, id, name)))
 }
 
 /// [`rotate`], from a form that showed the key with this secret as its newest.
 ///
 /// # Errors
-/// [`Conflict::Changed`] where it has another by now; as [`rotate`].
+/// [`CHANGED`] where it has another by now; as [`rotate`].
 pub async fn rotate_seen(
     s: &mut WriteScope<perm::ManageApiKeys>,
     id: Uuid,
@@ -335,8 +347,8 @@ pub(in crate::domain) async fn take_out(
 ) -> Result<Recorded<String>, Refused> {
     members::end(at, member, now).await?;
     let name = member.name.clone();
-    let event = Event::ApiKeyRevoked { roles: member.role_names() };
-    Ok(Recorded::new(name.clone(), event, Target::new(TargetKind::ApiKey, id, name)))
+    let event = ApiKeyRevoked { roles: member.role_names() };
+    Ok(Recorded::new(name.clone(), event, Target::new(API_KEY, id, name)))
 }
 
 /// Revokes every key here that this user made, for who removes them with it: all, or nothing is done.
@@ -365,7 +377,7 @@ pub fn version(id: Uuid, name: &str, roles: &[Role]) -> String {
 /// The same for a key of this workspace, as it is under the lock.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Conflict::KeyRevoked`].
+/// [`Refused::Hidden`], [`KEY_REVOKED`].
 pub async fn version_under_lock(s: &WriteScope<perm::ManageApiKeys>, id: Uuid) -> Result<String, Refused> {
     let member = held(s, id).await?.member;
     Ok(version(id, &member.name, &member.roles))
@@ -399,6 +411,6 @@ pub(in crate::domain) async fn call(
     tx.run(sql, vec![id.into(), name.as_str().into()]).await?;
     let sql = "UPDATE members SET listed_as = $2 WHERE api_key_id = $1";
     tx.run(sql, vec![id.into(), members::listed_as(name.as_str(), "").into()]).await?;
-    let event = Event::ApiKeyRenamed { name_before: before, name_after: name.to_string() };
-    Ok(Recorded::new(name.to_string(), event, Target::new(TargetKind::ApiKey, id, name.to_string())))
+    let event = ApiKeyRenamed { name_before: before, name_after: name.to_string() };
+    Ok(Recorded::new(name.to_string(), event, Target::new(API_KEY, id, name.to_string())))
 }

@@ -5,12 +5,13 @@
 //! [`change`] makes, adds, rotates and revokes them.
 
 pub(super) mod change;
+pub(super) mod events;
 mod list;
 
+pub use crate::domain::records::keys::{KEY_REVOKED, MOST_OVERLAP, Made, Maker, Wanted};
 pub(super) use crate::domain::records::keys::{
     Live, NEWEST, end, insert, keep_secret, lock, maker_in, must_be_newest, new_secret,
 };
-pub use crate::domain::records::keys::{MOST_OVERLAP, Made, Maker, Wanted};
 use crate::domain::{
     base::{
         db::Db,

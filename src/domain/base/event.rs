@@ -1,348 +1,30 @@
-use serde::{Deserialize, Serialize};
+//! Audit events: what one declares, how it is stored, and how it reaches the record.
+//!
+//! A noun declares its events in its `events.rs`, one type each, and registers them with one line in
+//! [`crate::domain::events`].
 
+use crate::domain::base::reason::AuditReason;
+use sea_orm::DbErr;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// The roles of a change, beside their names: known for certain, when names and slugs are those of
-/// others. Events of earlier versions have none.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RoleIds {
-    pub before: Vec<Uuid>,
-    pub after: Vec<Uuid>,
-}
+/// One kind of event. The fields of the type are its payload: bounded, without secrets and without free
+/// text of a request. Names in it are those of that moment.
+pub trait AuditEvent: Serialize + DeserializeOwned {
+    /// The name of the payload in the database: the type's own in snake case. It never changes, because
+    /// stored rows are read by it and the hash chain covers it.
+    const NAME: &'static str;
+    /// The stored kind, such as `member.suspended`. It never changes either.
+    const KIND: &'static str;
+    /// The label in the filter of Activity.
+    const LABEL: &'static str;
+    const OUTCOME: Outcome = Outcome::Done;
+    const RECORDED_IN: RecordedIn = RecordedIn::Workspace;
 
-impl RoleIds {}
-
-/// One reviewed kind of thing that happened. Roles are told by their names at that moment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Event {
-    WorkspaceCreated {
-        name: String,
-        slug: String,
-    },
-    OrganizationUpdated {
-        name_before: String,
-        name_after: String,
-        slug_before: String,
-        slug_after: String,
-    },
-    OrganizationDeleted {
-        name: String,
-        slug: String,
-        members: i64,
-    },
-    MemberRolesChanged {
-        before: Vec<String>,
-        after: Vec<String>,
-        #[serde(default)]
-        ids: RoleIds,
-    },
-    MemberSuspended {
-        roles: Vec<String>,
-    },
-    MemberReactivated {
-        roles: Vec<String>,
-    },
-    MemberRemoved {
-        roles: Vec<String>,
-        invitations_cancelled: i64,
-    },
-    MemberLeft {
-        roles: Vec<String>,
-        invitations_cancelled: i64,
-    },
-    OwnershipOffered {
-        expires_at: i64,
-    },
-    OwnershipOfferWithdrawn {},
-    OwnershipOfferDeclined {},
-    OwnershipHandedOver {
-        from: String,
-        before: Vec<String>,
-        after: Vec<String>,
-        from_before: Vec<String>,
-        from_after: Vec<String>,
-    },
-    InvitationSent {
-        roles: Vec<String>,
-        expires_at: i64,
-    },
-    InvitationResent {
-        roles: Vec<String>,
-        expires_at: i64,
-    },
-    InvitationCancelled {
-        roles: Vec<String>,
-    },
-    InvitationAccepted {
-        roles: Vec<String>,
-        invited_by: String,
-    },
-    InvitationDeclined {
-        roles: Vec<String>,
-    },
-    InvitationRolesChanged {
-        before: Vec<String>,
-        after: Vec<String>,
-    },
-    RoleCreated {
-        scopes: Vec<String>,
-    },
-    RoleUpdated {
-        name_before: String,
-        name_after: String,
-        description_before: String,
-        description_after: String,
-    },
-    /// The scopes of the customer's own applications; each permission has an event of its own.
-    RoleScopesChanged {
-        before: Vec<String>,
-        after: Vec<String>,
-    },
-    RoleDeleted {
-        scopes: Vec<String>,
-        /// Empty where nobody held the role or was invited with it.
-        replaced_by: String,
-        members: i64,
-        invitations: i64,
-    },
-    TeamCreated {
-        description: String,
-    },
-    TeamUpdated {
-        name_before: String,
-        name_after: String,
-        description_before: String,
-        description_after: String,
-    },
-    TeamDeleted {
-        roles: Vec<String>,
-        people: i64,
-    },
-    TeamRolesChanged {
-        before: Vec<String>,
-        after: Vec<String>,
-        people: i64,
-        #[serde(default)]
-        ids: RoleIds,
-    },
-    /// With the roles that the team carries.
-    TeamMemberAdded {
-        team: String,
-        roles: Vec<String>,
-    },
-    TeamMemberRemoved {
-        team: String,
-        roles: Vec<String>,
-    },
-    TeamLeadChanged {
-        team: String,
-        is_lead: bool,
-    },
-    ApiKeyCreated {
-        roles: Vec<String>,
-        /// Zero where it does not expire.
-        expires_at: i64,
-    },
-    ApiKeyAdded {
-        roles: Vec<String>,
-    },
-    ApiKeyRenamed {
-        name_before: String,
-        name_after: String,
-    },
-    ApiKeyRotated {
-        /// When the secret before stops.
-        overlap_ends_at: i64,
-    },
-    ApiKeyRevoked {
-        roles: Vec<String>,
-    },
-    /// It may create workspaces in the account, or no more.
-    ApiKeyAdminChanged {
-        is_admin: bool,
-    },
-    /// A user whom nobody invited: a service entered them.
-    UserProvisioned {
-        roles: Vec<String>,
-    },
-    ExternalIdChanged {
-        before: String,
-        after: String,
-    },
-    ResourceRegistered {
-        name: String,
-    },
-    ResourceForgotten {},
-    /// From the account, without an invitation.
-    MemberAdded {
-        roles: Vec<String>,
-        /// An invitation waited for them: it is answered by this.
-        was_invited: bool,
-    },
-    AccountUpdated {
-        name_before: String,
-        name_after: String,
-        /// `admins` or `people`.
-        creation_before: String,
-        creation_after: String,
-    },
-    AccountAdminChanged {
-        is_admin: bool,
-    },
-    AccountPersonRemoved {
-        was_admin: bool,
-    },
-    PermissionChanged {
-        permission: String,
-        before: Vec<String>,
-        after: Vec<String>,
-        gained: i64,
-        lost: i64,
-        #[serde(default)]
-        ids: RoleIds,
-    },
-    AccessRefused {
-        route: String,
-        reason: String,
-    },
-    SignedUp {},
-    SignedIn {},
-    SignedOut {},
-    EmailConfirmed {
-        email: String,
-    },
-    EmailChanged {
-        before: String,
-        after: String,
-    },
-    ProfileUpdated {
-        name_before: String,
-        name_after: String,
-    },
-    PasswordChanged {},
-    PasswordReset {},
-    SessionsRevoked {
-        count: i64,
-    },
-}
-
-impl Event {
-    /// The kinds that a workspace's activity can be filtered by, with their labels.
-    pub const KINDS: &'static [(&'static str, &'static str)] = &[
-        ("workspace.created", "Workspace created"),
-        ("organization.updated", "Organization updated"),
-        ("organization.deleted", "Organization deleted"),
-        ("member.roles-changed", "Roles changed"),
-        ("member.suspended", "Member suspended"),
-        ("member.reactivated", "Member reactivated"),
-        ("member.removed", "Member removed"),
-        ("member.left", "Member left"),
-        ("ownership.offered", "Ownership offered"),
-        ("ownership.withdrawn", "Ownership offer withdrawn"),
-        ("ownership.declined", "Ownership offer declined"),
-        ("ownership.handed-over", "Ownership handed over"),
-        ("invitation.sent", "Invitation sent"),
-        ("invitation.resent", "Invitation sent again"),
-        ("invitation.cancelled", "Invitation cancelled"),
-        ("invitation.accepted", "Invitation accepted"),
-        ("invitation.declined", "Invitation declined"),
-        ("invitation.roles-changed", "Invitation's roles changed"),
-        ("role.created", "Role created"),
-        ("role.updated", "Role renamed or described"),
-        ("role.scopes-changed", "Scopes of a role changed"),
-        ("role.deleted", "Role deleted"),
-        ("team.created", "Team created"),
-        ("team.updated", "Team renamed or described"),
-        ("team.deleted", "Team deleted"),
-        ("team.roles-changed", "Roles of a team changed"),
-        ("team.member-added", "Put into a team"),
-        ("team.member-removed", "Taken out of a team"),
-        ("team.lead-changed", "Lead of a team changed"),
-        ("api-key.created", "API key created"),
-        ("api-key.added", "API key added"),
-        ("api-key.renamed", "API key renamed"),
-        ("api-key.rotated", "API key rotated"),
-        ("api-key.revoked", "API key revoked"),
-        ("member.provisioned", "Member entered by a service"),
-        ("member.external-id-changed", "External id changed"),
-        ("resource.registered", "Resource registered"),
-        ("resource.forgotten", "Resource forgotten"),
-        ("member.added", "Member added from the account"),
-        ("permission.changed", "Permission changed"),
-        ("access.refused", "Access refused"),
-    ];
-
-    /// The outcome of events of a kind: what was refused is told by events of one kind, which tells of
-    /// nothing else.
-    pub(in crate::domain) fn outcome(kind: &str) -> &'static str {
-        if kind == "access.refused" { "refused" } else { "done" }
-    }
-
-    /// The stable name under which it is stored.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::WorkspaceCreated { .. } => "workspace.created",
-            Self::OrganizationUpdated { .. } => "organization.updated",
-            Self::OrganizationDeleted { .. } => "organization.deleted",
-            Self::MemberRolesChanged { .. } => "member.roles-changed",
-            Self::MemberSuspended { .. } => "member.suspended",
-            Self::MemberReactivated { .. } => "member.reactivated",
-            Self::MemberRemoved { .. } => "member.removed",
-            Self::MemberLeft { .. } => "member.left",
-            Self::OwnershipOffered { .. } => "ownership.offered",
-            Self::OwnershipOfferWithdrawn {} => "ownership.withdrawn",
-            Self::OwnershipOfferDeclined {} => "ownership.declined",
-            Self::OwnershipHandedOver { .. } => "ownership.handed-over",
-            Self::InvitationSent { .. } => "invitation.sent",
-            Self::InvitationResent { .. } => "invitation.resent",
-            Self::InvitationCancelled { .. } => "invitation.cancelled",
-            Self::InvitationAccepted { .. } => "invitation.accepted",
-            Self::InvitationDeclined { .. } => "invitation.declined",
-            Self::InvitationRolesChanged { .. } => "invitation.roles-changed",
-            Self::RoleCreated { .. } => "role.created",
-            Self::RoleUpdated { .. } => "role.updated",
-            Self::RoleScopesChanged { .. } => "role.scopes-changed",
-            Self::RoleDeleted { .. } => "role.deleted",
-            Self::TeamCreated { .. } => "team.created",
-            Self::TeamUpdated { .. } => "team.updated",
-            Self::TeamDeleted { .. } => "team.deleted",
-            Self::TeamRolesChanged { .. } => "team.roles-changed",
-            Self::TeamMemberAdded { .. } => "team.member-added",
-            Self::TeamMemberRemoved { .. } => "team.member-removed",
-            Self::TeamLeadChanged { .. } => "team.lead-changed",
-            Self::ApiKeyCreated { .. } => "api-key.created",
-            Self::ApiKeyAdded { .. } => "api-key.added",
-            Self::ApiKeyRenamed { .. } => "api-key.renamed",
-            Self::ApiKeyRotated { .. } => "api-key.rotated",
-            Self::ApiKeyRevoked { .. } => "api-key.revoked",
-            Self::ApiKeyAdminChanged { .. } => "api-key.admin-changed",
-            Self::UserProvisioned { .. } => "member.provisioned",
-            Self::ExternalIdChanged { .. } => "member.external-id-changed",
-            Self::ResourceRegistered { .. } => "resource.registered",
-            Self::ResourceForgotten {} => "resource.forgotten",
-            Self::MemberAdded { .. } => "member.added",
-            Self::AccountUpdated { .. } => "account.updated",
-            Self::AccountAdminChanged { .. } => "account.admin-changed",
-            Self::AccountPersonRemoved { .. } => "account.person-removed",
-            Self::PermissionChanged { .. } => "permission.changed",
-            Self::AccessRefused { .. } => "access.refused",
-            Self::SignedUp {} => "user.signed-up",
-            Self::SignedIn {} => "user.signed-in",
-            Self::SignedOut {} => "user.signed-out",
-            Self::EmailConfirmed { .. } => "user.email-confirmed",
-            Self::EmailChanged { .. } => "user.email-changed",
-            Self::ProfileUpdated { .. } => "user.profile-updated",
-            Self::PasswordChanged {} => "user.password-changed",
-            Self::PasswordReset {} => "user.password-reset",
-            Self::SessionsRevoked { .. } => "user.sessions-revoked",
-        }
-    }
-
-    /// What happens to a workspace that its account is told of too.
-    pub(in crate::domain) const fn concerns_account(&self) -> bool {
-        matches!(self, Self::WorkspaceCreated { .. } | Self::OrganizationDeleted { .. })
-    }
+    /// What Activity says of it.
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence;
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -352,11 +34,165 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub(in crate::domain) const fn word(self) -> &'static str {
+    /// The stored word.
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Done => "done",
             Self::Refused => "refused",
         }
+    }
+}
+
+/// Whose record an event is written into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordedIn {
+    /// A workspace's.
+    Workspace,
+    /// A workspace's, and its account's record lists it too.
+    WorkspaceAndAccount,
+    /// A workspace's or an account's, depending on where it was done.
+    WorkspaceOrAccount,
+    /// An account's.
+    Account,
+    /// The user's own, outside of workspaces and accounts.
+    User,
+}
+
+impl RecordedIn {
+    /// Activity of a workspace can show it.
+    pub(in crate::domain) const fn is_in_workspaces(self) -> bool {
+        match self {
+            Self::Workspace | Self::WorkspaceAndAccount | Self::WorkspaceOrAccount => true,
+            Self::Account | Self::User => false,
+        }
+    }
+}
+
+/// What a sentence needs of the stored row beside the payload.
+#[derive(Clone, Copy, Debug)]
+pub struct EventRow<'a> {
+    /// The name of the event's target at that moment.
+    pub target: &'a str,
+    /// Milliseconds since 1970.
+    pub at: i64,
+}
+
+/// An event in words, as data: "(actor) changed the roles of (target) (rest), (detail)", and what was
+/// before and after. Any part but the verb may be empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventSentence {
+    /// Such as "changed the roles of".
+    pub verb: String,
+    pub target: String,
+    /// The end of the sentence itself.
+    pub rest: String,
+    /// A last half-sentence, after a comma.
+    pub detail: String,
+    pub before: Vec<String>,
+    pub after: Vec<String>,
+    /// The request, where it was refused.
+    pub refusal: Option<RefusedRequest>,
+}
+
+/// A request that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedRequest {
+    /// Method and pattern of the path.
+    pub route: String,
+    /// The word of an [`AuditReason`].
+    pub reason: String,
+}
+
+impl EventSentence {
+    pub(in crate::domain) fn new(verb: impl Into<String>, target: impl Into<String>) -> Self {
+        Self { verb: verb.into(), target: target.into(), ..Self::default() }
+    }
+
+    pub(in crate::domain) fn rest(self, rest: impl Into<String>) -> Self {
+        Self { rest: rest.into(), ..self }
+    }
+
+    pub(in crate::domain) fn detail(self, detail: impl Into<String>) -> Self {
+        Self { detail: detail.into(), ..self }
+    }
+
+    pub(in crate::domain) fn before(self, before: impl Into<Vec<String>>) -> Self {
+        Self { before: before.into(), ..self }
+    }
+
+    pub(in crate::domain) fn after(self, after: impl Into<Vec<String>>) -> Self {
+        Self { after: after.into(), ..self }
+    }
+}
+
+/// The payload as it is stored: the event's name around its fields, such as
+/// `{"member_suspended":{"roles":["Viewer"]}}`.
+fn write<E: AuditEvent>(event: &E) -> serde_json::Result<String> {
+    serde_json::to_string(&BTreeMap::from([(E::NAME, event)]))
+}
+
+/// Reads a stored payload; `None` for that of another event, or in a form that this version doesn't know.
+pub(in crate::domain) fn read<E: AuditEvent>(payload: &str) -> Option<E> {
+    serde_json::from_str::<BTreeMap<String, E>>(payload).ok()?.remove(E::NAME)
+}
+
+/// What a type declares as an [`AuditEvent`], as a value.
+#[derive(Clone, Copy, Debug)]
+pub struct EventKind {
+    pub name: &'static str,
+    pub kind: &'static str,
+    pub label: &'static str,
+    pub outcome: Outcome,
+    pub recorded_in: RecordedIn,
+    /// Both are `None` for a payload that this version can't read.
+    pub(in crate::domain) sentence: fn(&str, &EventRow<'_>) -> Option<EventSentence>,
+    pub(in crate::domain) fields: fn(&str) -> Option<Value>,
+    /// Reads a payload and writes it again.
+    #[cfg(test)]
+    pub(in crate::domain) rewrite: fn(&str) -> Option<String>,
+}
+
+impl EventKind {
+    pub(in crate::domain) const fn of<E: AuditEvent>() -> Self {
+        Self {
+            name: E::NAME,
+            kind: E::KIND,
+            label: E::LABEL,
+            outcome: E::OUTCOME,
+            recorded_in: E::RECORDED_IN,
+            sentence: |payload, row| Some(read::<E>(payload)?.sentence(row)),
+            fields: |payload| serde_json::to_value(read::<E>(payload)?).ok(),
+            #[cfg(test)]
+            rewrite: |payload| write(&read::<E>(payload)?).ok(),
+        }
+    }
+}
+
+/// An event that happened, and to what.
+#[derive(Debug)]
+pub struct RecordedEvent {
+    pub(in crate::domain) kind: &'static str,
+    pub(in crate::domain) outcome: Outcome,
+    pub(in crate::domain) recorded_in: RecordedIn,
+    pub(in crate::domain) target: Target,
+    payload: Result<String, String>,
+}
+
+impl RecordedEvent {
+    pub(in crate::domain) fn new<E: AuditEvent>(event: E, target: Target) -> Self {
+        Self {
+            kind: E::KIND,
+            outcome: E::OUTCOME,
+            recorded_in: E::RECORDED_IN,
+            target,
+            payload: write(&event).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// # Errors
+    /// Where the event can't be written as JSON; then its change is rolled back.
+    pub(in crate::domain) fn payload(&self) -> Result<&str, DbErr> {
+        self.payload.as_deref().map_err(|error| DbErr::Custom(error.to_owned()))
     }
 }
 
@@ -375,27 +211,22 @@ impl Actor {
     }
 }
 
+/// A kind of thing that something is done to. A noun declares its own as a constant; the word is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TargetKind(&'static str);
+
+impl TargetKind {
+    pub(in crate::domain) const fn new(word: &'static str) -> Self {
+        Self(word)
+    }
+}
+
 /// What it was done to.
 #[derive(Clone, Debug)]
 pub struct Target {
     kind: TargetKind,
     pub(in crate::domain) id: Option<Uuid>,
     pub(in crate::domain) name: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TargetKind {
-    Workspace,
-    Member,
-    Invitation,
-    Role,
-    Permission,
-    Team,
-    Account,
-    User,
-    ApiKey,
-    Resource,
-    Nothing,
 }
 
 impl Target {
@@ -407,57 +238,50 @@ impl Target {
         Self { kind, id: None, name: name.into() }
     }
 
+    /// For an event that has no target.
+    pub(in crate::domain) fn nothing() -> Self {
+        Self::named(TargetKind(""), "")
+    }
+
     pub(in crate::domain) const fn kind(&self) -> &'static str {
-        match self.kind {
-            TargetKind::Workspace => "workspace",
-            TargetKind::Member => "member",
-            TargetKind::Invitation => "invitation",
-            TargetKind::Role => "role",
-            TargetKind::Permission => "permission",
-            TargetKind::Team => "team",
-            TargetKind::Account => "account",
-            TargetKind::User => "user",
-            TargetKind::ApiKey => "api_key",
-            TargetKind::Resource => "resource",
-            TargetKind::Nothing => "",
-        }
+        self.kind.0
     }
 }
 
-/// The result of a change together with what is to be written down about it. Only `domain` makes
-/// one, and only a commit gives the result out.
+/// The result of a change together with the events to record about it. Only `domain` makes one, and only
+/// a commit hands the result out.
 #[must_use = "a change is only kept by the commit that takes this"]
 pub struct Recorded<T> {
     value: T,
-    entries: Vec<(Event, Target)>,
+    events: Vec<RecordedEvent>,
 }
 
 impl<T> Recorded<T> {
-    pub(in crate::domain) fn new(value: T, event: Event, target: Target) -> Self {
-        Self { value, entries: vec![(event, target)] }
+    pub(in crate::domain) fn new<E: AuditEvent>(value: T, event: E, target: Target) -> Self {
+        Self { value, events: vec![RecordedEvent::new(event, target)] }
     }
 
-    pub(in crate::domain) fn many(value: T, entries: Vec<(Event, Target)>) -> Self {
-        Self { value, entries }
+    pub(in crate::domain) fn many(value: T, events: Vec<RecordedEvent>) -> Self {
+        Self { value, events }
     }
 
-    /// Nothing was to be done, so nothing is to be told.
+    /// Nothing changed, so nothing is recorded.
     pub(in crate::domain) fn unchanged(value: T) -> Self {
-        Self { value, entries: Vec::new() }
+        Self { value, events: Vec::new() }
     }
 
-    /// What the change came to, before it is committed.
+    /// The result, before it is committed.
     pub fn value(&self) -> &T {
         &self.value
     }
 
-    pub(in crate::domain) fn into_parts(self) -> (T, Vec<(Event, Target)>) {
-        (self.value, self.entries)
+    pub(in crate::domain) fn into_parts(self) -> (T, Vec<RecordedEvent>) {
+        (self.value, self.events)
     }
 
-    /// The same change, its result put otherwise.
+    /// The same change with another result.
     pub(in crate::domain) fn map<U>(self, put: impl FnOnce(T) -> U) -> Recorded<U> {
-        Recorded { value: put(self.value), entries: self.entries }
+        Recorded { value: put(self.value), events: self.events }
     }
 }
 
@@ -467,8 +291,27 @@ impl<T> Recorded<Vec<T>> {
         let mut all = Self::unchanged(Vec::with_capacity(each.len()));
         for one in each {
             all.value.push(one.value);
-            all.entries.extend(one.entries);
+            all.events.extend(one.events);
         }
         all
+    }
+}
+
+/// What a noun registers.
+#[derive(Clone, Copy, Debug)]
+pub struct NounEvents {
+    pub kinds: &'static [EventKind],
+    /// Reasons for which its rules refuse a request.
+    pub reasons: &'static [AuditReason],
+}
+
+impl NounEvents {
+    pub(in crate::domain) const fn new(kinds: &'static [EventKind]) -> Self {
+        Self { kinds, reasons: &[] }
+    }
+
+    pub(in crate::domain) const fn refusing(mut self, reasons: &'static [AuditReason]) -> Self {
+        self.reasons = reasons;
+        self
     }
 }

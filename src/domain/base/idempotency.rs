@@ -6,12 +6,7 @@
 
 use crate::{
     clock::{DAY, MINUTE},
-    domain::base::{
-        db::Db,
-        invalid::Invalid,
-        refused::{Conflict, Refused},
-        sql::Sql,
-    },
+    domain::base::{conflict::Conflict, db::Db, invalid::Invalid, refused::Refused, sql::Sql},
 };
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use uuid::Uuid;
@@ -24,6 +19,16 @@ const LIFETIME: i64 = DAY;
 
 /// No request takes this long. Whoever still holds the name then has been killed.
 const PATIENCE: i64 = 2 * MINUTE;
+
+pub const STILL_RUNNING: Conflict = Conflict::new(
+    "still-running",
+    "The first request with this Idempotency-Key is still being answered. Wait a moment, then ask again.",
+);
+
+pub const DONE_BEFORE: Conflict = Conflict::new(
+    "done-before",
+    "This was done by the first request with this Idempotency-Key. Its answer held a secret that was told once, or it was lost: it is not kept. Nothing was done again.",
+);
 
 /// One request under an Idempotency-Key.
 #[derive(Clone, Debug)]
@@ -54,8 +59,8 @@ struct Row {
 /// Claims the name for this attempt, or answers what the first one was answered.
 ///
 /// # Errors
-/// [`Refused::Invalid`] where the name stands for another request, [`Conflict::StillRunning`],
-/// [`Conflict::DoneBefore`].
+/// [`Refused::Invalid`] where the name stands for another request, [`STILL_RUNNING`],
+/// [`DONE_BEFORE`].
 pub async fn claim(db: &Db, attempt: &Attempt) -> Result<Option<Kept>, Refused> {
     let now = db.now_ms();
     let sql = "INSERT INTO idempotency_keys (api_key_id, name, id, request_hash, created_at)
@@ -88,25 +93,25 @@ pub async fn claim(db: &Db, attempt: &Attempt) -> Result<Option<Kept>, Refused> 
             Err(Invalid::field(HEADER, sentence).into())
         }
         Some(row) => match (row.done_at, row.status, row.body) {
-            (None, ..) => Err(Conflict::StillRunning.into()),
+            (None, ..) => Err(STILL_RUNNING.into()),
             (_, Some(status), Some(body)) => {
                 Ok(Some(Kept { status: u16::try_from(status).unwrap_or(200), body }))
             }
-            _ => Err(Conflict::DoneBefore.into()),
+            _ => Err(DONE_BEFORE.into()),
         },
-        None => Err(Conflict::StillRunning.into()),
+        None => Err(STILL_RUNNING.into()),
     }
 }
 
 /// Marks the attempt as done, in the transaction of the change.
 ///
 /// # Errors
-/// [`Conflict::StillRunning`] where another attempt has taken the name over.
+/// [`STILL_RUNNING`] where another attempt has taken the name over.
 pub(in crate::domain) async fn done(tx: &impl ConnectionTrait, id: Uuid, now: i64) -> Result<(), Refused> {
     let sql = "UPDATE idempotency_keys SET done_at = $2 WHERE id = $1";
     match tx.run(sql, vec![id.into(), now.into()]).await? {
         1 => Ok(()),
-        _ => Err(Conflict::StillRunning.into()),
+        _ => Err(STILL_RUNNING.into()),
     }
 }
 

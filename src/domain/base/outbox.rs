@@ -1,4 +1,5 @@
-//! Mail: written in the transaction that wants it, sent after, tried again until it goes through.
+//! The queue of mail: a message is written in the transaction that wants it, sent after its commit, and
+//! tried again until it goes through.
 
 use crate::{
     clock::{MINUTE, SECOND},
@@ -11,6 +12,11 @@ use sea_orm::{ActiveValue::Set, DatabaseTransaction, DbErr, EntityTrait, FromQue
 use std::time::Duration;
 use uuid::Uuid;
 
+/// A mail that a noun declares: the template of its text, and its subject.
+pub(in crate::domain) trait MailTemplate: Template {
+    fn subject(&self) -> String;
+}
+
 /// One message, written out.
 pub(in crate::domain) struct Mail {
     recipient: String,
@@ -19,13 +25,13 @@ pub(in crate::domain) struct Mail {
 }
 
 impl Mail {
-    pub(in crate::domain) fn new(recipient: &str, subject: String, body: &impl Template) -> Self {
+    pub(in crate::domain) fn new(recipient: &str, mail: &impl MailTemplate) -> Self {
         // These templates cannot fail: they hold texts and nothing that computes.
-        let body = body.render().unwrap_or_default();
-        Self { recipient: recipient.to_owned(), subject, body }
+        let body = mail.render().unwrap_or_default();
+        Self { recipient: recipient.to_owned(), subject: mail.subject(), body }
     }
 
-    /// Puts the message in the outbox of this transaction. Answers its id there.
+    /// Queues the message in this transaction. Returns its id in the queue.
     ///
     /// # Errors
     /// The database's own.

@@ -1,12 +1,14 @@
 use crate::{
     domain::base::{
-        event::Actor as AuditActor,
+        event::{Actor as AuditActor, TargetKind},
         role::{self, Roles},
         tokens::Token,
     },
     policy::Holdings,
 };
 use uuid::Uuid;
+
+pub(in crate::domain) const USER: TargetKind = TargetKind::new("user");
 
 /// A key that proved to be one, at the moment it was read.
 #[derive(Clone, Debug)]

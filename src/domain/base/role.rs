@@ -1,14 +1,24 @@
 use crate::{
     domain::base::{
-        event::{RoleIds, Target, TargetKind},
+        event::{Target, TargetKind},
         invalid::Invalid,
     },
     policy::{Holdings, Permission},
 };
-
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{collections::BTreeSet, sync::Arc};
 use uuid::Uuid;
+
+pub(in crate::domain) const ROLE: TargetKind = TargetKind::new("role");
+
+/// The roles of a change, beside their names in an event: names and slugs can be those of other roles
+/// later. Events of earlier versions have none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleIds {
+    pub before: Vec<Uuid>,
+    pub after: Vec<Uuid>,
+}
 
 impl RoleIds {
     pub(in crate::domain) fn of<'a>(
@@ -75,7 +85,7 @@ impl Role {
     }
 
     pub(in crate::domain) fn target(&self) -> Target {
-        Target::new(TargetKind::Role, self.id, self.name.clone())
+        Target::new(ROLE, self.id, self.name.clone())
     }
 }
 

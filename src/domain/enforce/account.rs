@@ -6,15 +6,16 @@ use crate::{
         base::{
             account::Account,
             db::Db,
-            event::{Actor as AuditActor, Event, Outcome, Recorded, Target},
+            event::{Actor as AuditActor, Recorded, RecordedEvent},
+            invariants::LAST_ADMIN,
             principal::{Credential, Origin, Principal},
             read_pool::Readers,
-            refused::{Conflict, Refused},
+            refused::Refused,
             sql::Sql,
         },
         enforce::{
             account_admission::{Admin, Row},
-            audit::{self, Circumstances, Head},
+            audit::{self, ChainHead, EventContext},
             owners, presence, transaction,
         },
     },
@@ -124,7 +125,7 @@ impl AccountScope {
     ///
     /// # Errors
     /// What `change` refuses, what [`AccountScope::admit`] would refuse by now, and
-    /// [`super::super::Conflict::LastAdmin`].
+    /// [`LAST_ADMIN`].
     pub async fn write<T>(
         self,
         change: impl AsyncFnOnce(&mut AccountWrite) -> Result<Recorded<T>, Refused>,
@@ -177,15 +178,14 @@ impl AccountScope {
         let AccountWrite { tx, actor, reached, .. } = write;
         match done {
             Ok(recorded) => {
-                let (value, entries) = recorded.into_parts();
+                let (value, events) = recorded.into_parts();
                 let by = actor.audited();
-                let about =
-                    Circumstances { actor: &by, origin: &self.origin, at: now, outcome: Outcome::Done };
-                for Reached { mut head, entries } in reached.into_iter().filter(Reached::is_changed) {
+                let context = EventContext { actor: &by, origin: &self.origin, at: now };
+                for Reached { mut head, events } in reached.into_iter().filter(Reached::is_changed) {
                     owners::ensure_one_remains(&tx, head.workspace).await?;
-                    audit::append(&tx, &mut head, &about, &entries).await?;
+                    audit::append(&tx, &mut head, &context, &events).await?;
                 }
-                audit::of_account(&tx, account, &about, &entries).await?;
+                audit::of_account(&tx, account, &context, &events).await?;
                 tx.commit().await?;
                 Ok(value)
             }
@@ -210,13 +210,13 @@ pub struct AccountWrite {
 
 /// A workspace that the change reaches into: locked, with what is told of it there.
 struct Reached {
-    head: Head,
-    entries: Vec<(Event, Target)>,
+    head: ChainHead,
+    events: Vec<RecordedEvent>,
 }
 
 impl Reached {
     fn is_changed(&self) -> bool {
-        !self.entries.is_empty()
+        !self.events.is_empty()
     }
 }
 
@@ -231,7 +231,7 @@ async fn reach(tx: &DatabaseTransaction, account: Uuid, key: Uuid) -> Result<Vec
     let places: Vec<Place> = tx.all(sql, vec![account.into(), key.into()]).await?;
     let mut reached = Vec::with_capacity(places.len());
     for place in places {
-        reached.push(Reached { head: transaction::lock(tx, place.id).await?, entries: Vec::new() });
+        reached.push(Reached { head: transaction::lock(tx, place.id).await?, events: Vec::new() });
     }
     Ok(reached)
 }
@@ -277,7 +277,7 @@ impl AccountWrite {
     pub(in crate::domain) fn tell<T>(&mut self, workspace: Uuid, recorded: Recorded<T>) {
         let mut reached = self.reached.iter_mut();
         if let Some(reached) = reached.find(|reached| reached.head.workspace == workspace) {
-            reached.entries.extend(recorded.into_parts().1);
+            reached.events.extend(recorded.into_parts().1);
         }
     }
 
@@ -313,18 +313,18 @@ pub(in crate::domain) async fn note_refusal(
     origin: &Origin,
     refused: &Refused,
 ) {
-    let Some(entry) = audit::refusal(origin, refused) else { return };
+    let Some(event) = audit::refusal(origin, refused) else { return };
     let written = async {
         let tx = db.begin().await?;
         lock(&tx, account).await?;
         let now = db.now_ms();
         let whose = audit_event::Column::AccountId.eq(account);
-        if audit::is_flood(&tx, whose, by, &entry.0, now).await? {
+        if audit::is_flood(&tx, whose, by, &event, now).await? {
             tracing::warn!(route = origin.route, "refused too often to be audited each time");
             return tx.rollback().await.map_err(Refused::from);
         }
-        let about = Circumstances { actor: by, origin, at: now, outcome: Outcome::Refused };
-        audit::of_account(&tx, account, &about, &[entry]).await?;
+        let context = EventContext { actor: by, origin, at: now };
+        audit::of_account(&tx, account, &context, &[event]).await?;
         tx.commit().await.map_err(Refused::from)
     };
     if let Err(error) = written.await {
@@ -336,7 +336,7 @@ pub(in crate::domain) async fn note_refusal(
 /// who unmake each other at once see each other's work.
 ///
 /// # Errors
-/// [`Conflict::LastAdmin`], which rolls the change back.
+/// [`LAST_ADMIN`], which rolls the change back.
 pub(in crate::domain) async fn ensure_one_remains(s: &AccountWrite) -> Result<(), Refused> {
     #[derive(FromQueryResult)]
     struct Remains {
@@ -344,5 +344,5 @@ pub(in crate::domain) async fn ensure_one_remains(s: &AccountWrite) -> Result<()
     }
     let sql = "SELECT EXISTS (SELECT 1 FROM active_admins WHERE account_id = $1) AS remains";
     let found: Option<Remains> = s.first(sql, Vec::new()).await?;
-    if found.is_some_and(|found| found.remains) { Ok(()) } else { Err(Conflict::LastAdmin.into()) }
+    if found.is_some_and(|found| found.remains) { Ok(()) } else { Err(LAST_ADMIN.into()) }
 }

@@ -1,14 +1,16 @@
-//! Step 6 of the enforcement path: what happened is written down in the same transaction.
+//! Step 6 of the enforcement path: events are recorded in the transaction of the change.
 //!
-//! An event is a closed kind with a bounded, typed payload: no free text of a request, no secret.
 //! Rows are append-only by trigger, and chained by hash within a workspace.
 
 use crate::{
     clock::MINUTE,
-    domain::base::{
-        event::{Actor, Event, Outcome, Target, TargetKind},
-        principal::Origin,
-        refused::Refused,
+    domain::{
+        base::{
+            event::{Actor, AuditEvent, RecordedEvent, RecordedIn, Target},
+            principal::{Origin, USER},
+            refused::Refused,
+        },
+        enforce::events::AccessRefused,
     },
     entity::{audit_event, workspace},
     random,
@@ -23,27 +25,27 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// The end of a workspace's chain, read under the workspace's lock.
-pub(in crate::domain) struct Head {
+pub(in crate::domain) struct ChainHead {
     pub workspace: Uuid,
-    /// The account that the workspace belongs to; none while it is being founded.
+    /// The account that the workspace belongs to; none while the workspace is being created.
     pub account: Option<Uuid>,
     pub seq: i64,
     pub hash: Vec<u8>,
 }
 
-impl Head {
-    /// The chain of a workspace that is being founded.
+impl ChainHead {
+    /// The chain of a workspace that is being created.
     pub(in crate::domain) fn start(workspace: Uuid) -> Self {
         Self { workspace, account: None, seq: 0, hash: Vec::new() }
     }
 }
 
-/// Everything about an event but the event itself.
-pub(in crate::domain) struct Circumstances<'a> {
+/// Who caused events, from where, and when.
+pub(in crate::domain) struct EventContext<'a> {
     pub actor: &'a Actor,
     pub origin: &'a Origin,
+    /// Milliseconds since 1970.
     pub at: i64,
-    pub outcome: Outcome,
 }
 
 /// Adds events to the end of a workspace's chain.
@@ -52,18 +54,19 @@ pub(in crate::domain) struct Circumstances<'a> {
 /// The database's own.
 pub(in crate::domain) async fn append(
     tx: &DatabaseTransaction,
-    head: &mut Head,
-    about: &Circumstances<'_>,
-    entries: &[(Event, Target)],
+    head: &mut ChainHead,
+    context: &EventContext<'_>,
+    events: &[RecordedEvent],
 ) -> Result<(), DbErr> {
-    if entries.is_empty() {
+    if events.is_empty() {
         return Ok(());
     }
-    for (event, target) in entries {
+    for event in events {
         head.seq += 1;
-        let account = head.account.filter(|_| event.concerns_account());
-        let place = Place { workspace: Some(head.workspace), account, seq: head.seq, previous: &head.hash };
-        head.hash = insert(tx, place, about, event, target).await?;
+        let account = head.account.filter(|_| event.recorded_in == RecordedIn::WorkspaceAndAccount);
+        let stream =
+            AuditStream { workspace: Some(head.workspace), account, seq: head.seq, previous: &head.hash };
+        head.hash = insert(tx, stream, context, event).await?;
     }
     workspace::Entity::update_many()
         .filter(workspace::Column::Id.eq(head.workspace))
@@ -74,7 +77,7 @@ pub(in crate::domain) async fn append(
     Ok(())
 }
 
-/// Writes down what a person did outside any workspace: their own sign-ins, passwords, sessions.
+/// Records what a user did outside of workspaces and accounts: sign-ins, passwords, sessions.
 ///
 /// # Errors
 /// The database's own.
@@ -83,90 +86,104 @@ pub(in crate::domain) async fn personal(
     actor: &Actor,
     origin: &Origin,
     at: i64,
-    event: &Event,
+    event: impl AuditEvent,
 ) -> Result<(), DbErr> {
-    let about = Circumstances { actor, origin, at, outcome: Outcome::Done };
-    let target = Target::new(TargetKind::User, actor.id, actor.name.clone());
-    insert(tx, Place::default(), &about, event, &target).await.map(drop)
+    let context = EventContext { actor, origin, at };
+    let event = RecordedEvent::new(event, Target::new(USER, actor.id, actor.name.clone()));
+    insert(tx, AuditStream::default(), &context, &event).await.map(drop)
 }
 
-/// Writes down what happens to an account. Its record is append-only like every other, and no chain.
+/// Records what happened to an account. Its record is append-only like every other, but no chain.
 ///
 /// # Errors
 /// The database's own.
 pub(in crate::domain) async fn of_account(
     tx: &DatabaseTransaction,
     account: Uuid,
-    about: &Circumstances<'_>,
-    entries: &[(Event, Target)],
+    context: &EventContext<'_>,
+    events: &[RecordedEvent],
 ) -> Result<(), DbErr> {
-    for (event, target) in entries {
-        let place = Place { account: Some(account), ..Place::default() };
-        insert(tx, place, about, event, target).await?;
+    for event in events {
+        let stream = AuditStream { account: Some(account), ..AuditStream::default() };
+        insert(tx, stream, context, event).await?;
     }
     Ok(())
 }
 
-/// Whose record an event goes into, and after which other.
+/// Whose record an event is written into, and where in it. Neither a workspace nor an account: the
+/// actor's own.
 #[derive(Default)]
-struct Place<'a> {
+struct AuditStream<'a> {
     workspace: Option<Uuid>,
     account: Option<Uuid>,
     seq: i64,
+    /// The hash of the entry before.
     previous: &'a [u8],
+}
+
+impl AuditStream<'_> {
+    /// Events that are declared for another record are not written here.
+    fn takes(&self, recorded_in: RecordedIn) -> bool {
+        match recorded_in {
+            RecordedIn::Workspace | RecordedIn::WorkspaceAndAccount => self.workspace.is_some(),
+            RecordedIn::WorkspaceOrAccount => self.workspace.is_some() || self.account.is_some(),
+            RecordedIn::Account => self.workspace.is_none() && self.account.is_some(),
+            RecordedIn::User => self.workspace.is_none() && self.account.is_none(),
+        }
+    }
 }
 
 async fn insert(
     tx: &DatabaseTransaction,
-    place: Place<'_>,
-    about: &Circumstances<'_>,
-    event: &Event,
-    target: &Target,
+    stream: AuditStream<'_>,
+    context: &EventContext<'_>,
+    event: &RecordedEvent,
 ) -> Result<Vec<u8>, DbErr> {
-    let payload = serde_json::to_string(event).map_err(|e| DbErr::Custom(e.to_string()))?;
-    let link = Link {
-        seq: place.seq,
-        at: about.at,
-        kind: event.kind(),
-        outcome: about.outcome.word(),
-        actor: &about.actor.id.to_string(),
-        actor_name: &about.actor.name,
+    debug_assert!(stream.takes(event.recorded_in), "{} is declared for another record", event.kind);
+    let (payload, target) = (event.payload()?, &event.target);
+    let entry = ChainEntry {
+        seq: stream.seq,
+        at: context.at,
+        kind: event.kind,
+        outcome: event.outcome.word(),
+        actor: &context.actor.id.to_string(),
+        actor_name: &context.actor.name,
         target_kind: target.kind(),
         target: &target.id.map(|id| id.to_string()).unwrap_or_default(),
         target_name: &target.name,
-        via: about.origin.via.word(),
-        address: &about.origin.address,
-        user_agent: &about.origin.user_agent,
-        payload: &payload,
+        via: context.origin.via.word(),
+        address: &context.origin.address,
+        user_agent: &context.origin.user_agent,
+        payload,
     };
-    let hash = link.hash(place.previous);
+    let hash = entry.hash(stream.previous);
     let row = audit_event::ActiveModel {
-        id: Set(random::id(about.at)),
-        workspace_id: Set(place.workspace),
-        seq: Set(place.seq),
-        at: Set(about.at),
-        kind: Set(event.kind().to_owned()),
-        outcome: Set(about.outcome.word().to_owned()),
-        actor_kind: Set(about.actor.kind.to_owned()),
-        actor_id: Set(Some(about.actor.id)),
-        actor_name: Set(about.actor.name.clone()),
+        id: Set(random::id(context.at)),
+        workspace_id: Set(stream.workspace),
+        seq: Set(stream.seq),
+        at: Set(context.at),
+        kind: Set(event.kind.to_owned()),
+        outcome: Set(event.outcome.word().to_owned()),
+        actor_kind: Set(context.actor.kind.to_owned()),
+        actor_id: Set(Some(context.actor.id)),
+        actor_name: Set(context.actor.name.clone()),
         target_kind: Set(target.kind().to_owned()),
         target_id: Set(target.id),
         target_name: Set(target.name.clone()),
-        via: Set(about.origin.via.word().to_owned()),
-        address: Set(about.origin.address.clone()),
-        user_agent: Set(about.origin.user_agent.clone()),
-        payload: Set(payload),
+        via: Set(context.origin.via.word().to_owned()),
+        address: Set(context.origin.address.clone()),
+        user_agent: Set(context.origin.user_agent.clone()),
+        payload: Set(payload.to_owned()),
         hash: Set(hash.clone()),
-        account_id: Set(place.account),
+        account_id: Set(stream.account),
     };
     audit_event::Entity::insert(row).exec_without_returning(tx).await?;
     Ok(hash)
 }
 
-/// What one link of the chain vouches for.
+/// What the hash of one event covers.
 #[derive(Serialize)]
-pub(in crate::domain) struct Link<'a> {
+pub(in crate::domain) struct ChainEntry<'a> {
     pub seq: i64,
     pub at: i64,
     pub kind: &'a str,
@@ -182,19 +199,20 @@ pub(in crate::domain) struct Link<'a> {
     pub payload: &'a str,
 }
 
-impl Link<'_> {
-    /// SHA-256 over the previous link's hash and this one's content as JSON.
+impl ChainEntry<'_> {
+    /// SHA-256 over the previous entry's hash and this one's content as JSON.
     pub(in crate::domain) fn hash(&self, previous: &[u8]) -> Vec<u8> {
         let content = serde_json::to_vec(self).unwrap_or_default();
         Sha256::new().chain_update(previous).chain_update(content).finalize().to_vec()
     }
 }
 
-/// Refusals of one kind to one person within a minute that are written down. More of them are a
-/// flood, whose rows could never be deleted.
-const MOST_REFUSALS_A_MINUTE: u64 = 100;
+/// Equal refusals to one actor within a minute that are recorded. More of them are a flood, whose rows
+/// could never be deleted.
+const MAX_REFUSALS_A_MINUTE: u64 = 100;
 
-/// Whether this very refusal was written down too often lately, in the record that `whose` tells.
+/// Whether this very refusal was recorded too often within the last minute, in the record that `whose`
+/// selects.
 ///
 /// # Errors
 /// The database's own.
@@ -202,24 +220,23 @@ pub(in crate::domain) async fn is_flood(
     tx: &DatabaseTransaction,
     whose: SimpleExpr,
     by: &Actor,
-    event: &Event,
+    event: &RecordedEvent,
     now: i64,
 ) -> Result<bool, DbErr> {
     use audit_event::Column;
-    let payload = serde_json::to_string(event).map_err(|e| DbErr::Custom(e.to_string()))?;
     let same = audit_event::Entity::find()
         .filter(whose)
         .filter(Column::At.gt(now - MINUTE))
         .filter(Column::ActorId.eq(by.id))
-        .filter(Column::Payload.eq(payload))
+        .filter(Column::Payload.eq(event.payload()?))
         .count(tx)
         .await?;
-    Ok(same >= MOST_REFUSALS_A_MINUTE)
+    Ok(same >= MAX_REFUSALS_A_MINUTE)
 }
 
-/// The words for a refusal, as an event.
-pub(in crate::domain) fn refusal(origin: &Origin, refused: &Refused) -> Option<(Event, Target)> {
-    let reason = refused.audited_as()?.to_owned();
-    let event = Event::AccessRefused { route: origin.route.clone(), reason };
-    Some((event, Target::named(TargetKind::Nothing, "")))
+/// A refusal as an event; `None` for one that is not audited.
+pub(in crate::domain) fn refusal(origin: &Origin, refused: &Refused) -> Option<RecordedEvent> {
+    let reason = refused.audited_as()?.word.to_owned();
+    let event = AccessRefused { route: origin.route.clone(), reason };
+    Some(RecordedEvent::new(event, Target::nothing()))
 }

@@ -2,7 +2,7 @@
 
 use crate::domain::{
     base::{db::Db, refused::Refused, sql::Sql},
-    enforce::audit::Link,
+    enforce::audit::ChainEntry,
 };
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
@@ -73,7 +73,7 @@ async fn verify_one(db: &Db, workspace: Uuid) -> Result<Verdict, Refused> {
         let is_last = i64::try_from(rows.len()).unwrap_or(0) < BATCH;
         for row in rows {
             seq += 1;
-            if row.seq != seq || row.link_hash(&hash) != row.hash {
+            if row.seq != seq || row.entry_hash(&hash) != row.hash {
                 return Ok(Verdict { workspace, events: seq, broken_at: Some(seq) });
             }
             hash = row.hash;
@@ -90,9 +90,9 @@ async fn verify_one(db: &Db, workspace: Uuid) -> Result<Verdict, Refused> {
 }
 
 impl Row {
-    fn link_hash(&self, previous: &[u8]) -> Vec<u8> {
+    fn entry_hash(&self, previous: &[u8]) -> Vec<u8> {
         let text = |id: Option<Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
-        Link {
+        ChainEntry {
             seq: self.seq,
             at: self.at,
             kind: &self.kind,

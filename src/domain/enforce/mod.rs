@@ -3,6 +3,7 @@ pub mod account_admission;
 pub mod admission;
 pub mod audit;
 pub mod chain;
+pub mod events;
 pub mod owners;
 pub mod presence;
 pub mod read;

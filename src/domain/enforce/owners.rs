@@ -1,9 +1,6 @@
 //! Step 5 of the enforcement path: an active Owner remains.
 
-use crate::domain::base::{
-    refused::{Conflict, Refused},
-    sql::Sql,
-};
+use crate::domain::base::{invariants::LAST_OWNER, refused::Refused, sql::Sql};
 use sea_orm::{DatabaseTransaction, FromQueryResult};
 use uuid::Uuid;
 
@@ -17,7 +14,7 @@ struct Remains {
 /// deletes needs none.
 ///
 /// # Errors
-/// [`Conflict::LastOwner`], which rolls the change back.
+/// [`LAST_OWNER`], which rolls the change back.
 pub(in crate::domain) async fn ensure_one_remains(
     tx: &DatabaseTransaction,
     workspace: Uuid,
@@ -25,5 +22,5 @@ pub(in crate::domain) async fn ensure_one_remains(
     let sql = "SELECT EXISTS (SELECT 1 FROM active_owners WHERE workspace_id = $1)
                OR NOT EXISTS (SELECT 1 FROM workspaces WHERE id = $1) AS remains";
     let found: Option<Remains> = tx.first(sql, vec![workspace.into()]).await?;
-    if found.is_some_and(|found| found.remains) { Ok(()) } else { Err(Conflict::LastOwner.into()) }
+    if found.is_some_and(|found| found.remains) { Ok(()) } else { Err(LAST_OWNER.into()) }
 }

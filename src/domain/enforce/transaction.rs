@@ -2,14 +2,14 @@ use crate::{
     domain::{
         base::{
             db::Db,
-            event::{Actor as AuditActor, Outcome, Recorded},
+            event::{Actor as AuditActor, Recorded},
             idempotency,
             principal::{Actor, Origin},
             refused::Refused,
             sql::Sql,
         },
         enforce::{
-            audit::{self, Circumstances, Head},
+            audit::{self, ChainHead, EventContext},
             owners,
             rows::Scoped,
         },
@@ -29,7 +29,7 @@ pub(in crate::domain) struct Transaction {
     pub(in crate::domain) tx: DatabaseTransaction,
     /// The moment of the change, in milliseconds since 1970.
     pub(in crate::domain) now: i64,
-    pub(super) head: Head,
+    pub(super) head: ChainHead,
     origin: Origin,
 }
 
@@ -44,7 +44,7 @@ impl Scoped for Transaction {
 }
 
 #[derive(FromQueryResult)]
-struct ChainHead {
+struct ChainRow {
     account_id: Uuid,
     audit_seq: i64,
     audit_hash: Vec<u8>,
@@ -54,7 +54,7 @@ struct ChainHead {
 ///
 /// # Errors
 /// [`Refused::Hidden`] where there is none.
-pub(in crate::domain) async fn lock(tx: &DatabaseTransaction, workspace: Uuid) -> Result<Head, Refused> {
+pub(in crate::domain) async fn lock(tx: &DatabaseTransaction, workspace: Uuid) -> Result<ChainHead, Refused> {
     // The lock is a statement of its own: under READ COMMITTED a statement that waited for a row
     // still sees every other table as it was before the wait.
     let sql = match tx.get_database_backend() {
@@ -63,9 +63,9 @@ pub(in crate::domain) async fn lock(tx: &DatabaseTransaction, workspace: Uuid) -
         }
         _ => "SELECT account_id, audit_seq, audit_hash FROM workspaces WHERE id = $1",
     };
-    let chain: Option<ChainHead> = tx.first(sql, vec![workspace.into()]).await?;
+    let chain: Option<ChainRow> = tx.first(sql, vec![workspace.into()]).await?;
     let chain = chain.ok_or(Refused::Hidden)?;
-    Ok(Head { workspace, account: Some(chain.account_id), seq: chain.audit_seq, hash: chain.audit_hash })
+    Ok(ChainHead { workspace, account: Some(chain.account_id), seq: chain.audit_seq, hash: chain.audit_hash })
 }
 
 impl Transaction {
@@ -87,13 +87,13 @@ impl Transaction {
     }
 
     pub(super) async fn commit<T>(mut self, actor: &AuditActor, recorded: Recorded<T>) -> Result<T, Refused> {
-        let (value, entries) = recorded.into_parts();
+        let (value, events) = recorded.into_parts();
         if let Err(refused) = owners::ensure_one_remains(&self.tx, self.head.workspace).await {
             self.roll_back().await?;
             return Err(refused);
         }
-        let about = Circumstances { actor, origin: &self.origin, at: self.now, outcome: Outcome::Done };
-        audit::append(&self.tx, &mut self.head, &about, &entries).await?;
+        let context = EventContext { actor, origin: &self.origin, at: self.now };
+        audit::append(&self.tx, &mut self.head, &context, &events).await?;
         if let Some(attempt) = self.origin.attempt
             && let Err(refused) = idempotency::done(&self.tx, attempt, self.now).await
         {
@@ -146,7 +146,7 @@ pub(in crate::domain) async fn found<T>(
 ) -> Result<T, Refused> {
     let tx = db.begin().await?;
     let now = db.now_ms();
-    let head = Head::start(crate::random::id(now));
+    let head = ChainHead::start(crate::random::id(now));
     let mut open = Transaction { db: db.clone(), tx, now, head, origin: origin.clone() };
     match change(&open).await {
         Ok((account, recorded)) => {
@@ -169,16 +169,16 @@ pub(in crate::domain) async fn note_refusal(
     origin: &Origin,
     refused: &Refused,
 ) {
-    let Some(entry) = audit::refusal(origin, refused) else { return };
+    let Some(event) = audit::refusal(origin, refused) else { return };
     let written = async {
         let mut open = Transaction::lock(db, workspace, origin).await?;
         let whose = audit_event::Column::WorkspaceId.eq(workspace);
-        if audit::is_flood(&open.tx, whose, by, &entry.0, open.now).await? {
+        if audit::is_flood(&open.tx, whose, by, &event, open.now).await? {
             tracing::warn!(route = origin.route, "refused too often to be audited each time");
             return open.roll_back().await.map_err(Refused::from);
         }
-        let about = Circumstances { actor: by, origin, at: open.now, outcome: Outcome::Refused };
-        audit::append(&open.tx, &mut open.head, &about, &[entry]).await?;
+        let context = EventContext { actor: by, origin, at: open.now };
+        audit::append(&open.tx, &mut open.head, &context, &[event]).await?;
         open.tx.commit().await.map_err(Refused::from)
     };
     if let Err(error) = written.await {
@@ -214,7 +214,7 @@ mod tests {
             attempt: None,
         };
         let tx = db.begin().await.expect("a transaction");
-        let open = Transaction { db: db.clone(), tx, now: 1, head: Head::start(workspace), origin };
+        let open = Transaction { db: db.clone(), tx, now: 1, head: ChainHead::start(workspace), origin };
         let backend = DbBackend::Sqlite;
         for statement in [
             open.update::<member::Entity>().col_expr(member::Column::Status, "x".into()).build(backend),

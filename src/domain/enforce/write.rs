@@ -22,7 +22,7 @@ impl<P: Access> ReadScope<P> {
     ///
     /// # Errors
     /// What `change` refuses, what [`ReadScope::admit`] would refuse by now, and
-    /// [`super::Conflict::LastOwner`].
+    /// [`LAST_OWNER`](crate::domain::base::invariants::LAST_OWNER).
     pub async fn write<T>(
         self,
         change: impl AsyncFnOnce(&mut WriteScope<P>) -> Result<Recorded<T>, Refused>,

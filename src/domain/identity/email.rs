@@ -4,20 +4,28 @@ use crate::{
     clock::{DAY, HOUR},
     domain::{
         base::{
+            conflict::Gone,
             db::Db,
-            event::{Actor, Event},
+            event::Actor,
             invalid::Invalid,
             limits,
             outbox::Mail,
             passwords::Password,
             principal::{Origin, Person},
-            refused::{Gone, Refused, is_duplicate},
+            refused::{Refused, is_duplicate},
             sql::Sql,
             tokens::{Purpose, Token},
             values::Email,
         },
         enforce::audit,
-        identity::sessions,
+        identity::{
+            events::{EmailChanged, EmailConfirmed, PasswordReset},
+            mail::{
+                AddressChangedMail, AlreadySignedUpMail, ConfirmEmailMail, PasswordChangedMail,
+                ResetPasswordMail,
+            },
+            sessions,
+        },
         members,
     },
     entity::email_token,
@@ -32,6 +40,19 @@ const CONFIRMATION_LIFETIME: i64 = 3 * DAY;
 /// How long a link that resets a password lives, in milliseconds.
 const RESET_LIFETIME: i64 = HOUR;
 
+pub const CONFIRMATION_GONE: Gone = Gone::new(
+    "confirmation-link",
+    "This link was used already, or it is too old, or a newer one was sent. If your address is not confirmed yet, sign in to have another sent.",
+)
+// Who is not signed in signs in there first.
+.way_on("/me", "Your profile");
+
+pub const RESET_GONE: Gone = Gone::new(
+    "reset-link",
+    "This link was used already, or it is too old, or a newer one was sent. Ask for a new one.",
+)
+.way_on("/forgot-password", "Choose a new password");
+
 /// Mails a link that confirms the address a user has.
 pub(super) async fn send_confirmation(
     db: &Db,
@@ -41,7 +62,8 @@ pub(super) async fn send_confirmation(
     now: i64,
 ) -> Result<(), Refused> {
     let token = insert_token(tx, user, "verify_email", Purpose::VerifyEmail, email, now).await?;
-    Mail::confirm_email(db, email, &token).queue(tx, now).await.map(drop)
+    let mail = ConfirmEmailMail { url: db.public_url(), token: token.expose() };
+    Mail::new(email, &mail).queue(tx, now).await.map(drop)
 }
 
 /// Makes a token; an older one of the same purpose dies.
@@ -109,7 +131,7 @@ async fn find(connection: &impl ConnectionTrait, token: &Token, now: i64) -> Res
 
 /// A link that opens nothing any more says how to get another of its kind.
 fn dead(token: &Token) -> Refused {
-    if token.purpose() == Purpose::ResetPassword { Gone::Reset.into() } else { Gone::Confirmation.into() }
+    if token.purpose() == Purpose::ResetPassword { RESET_GONE.into() } else { CONFIRMATION_GONE.into() }
 }
 
 /// Uses a token up. Of twenty at once, one wins.
@@ -125,7 +147,7 @@ async fn spend(tx: &DatabaseTransaction, token: &Token, id: Uuid, now: i64) -> R
 /// Answers the address.
 ///
 /// # Errors
-/// [`Gone::Confirmation`] where the token is used, old, superseded or for an address of the past;
+/// [`CONFIRMATION_GONE`] where the token is used, old, superseded or for an address of the past;
 /// [`Refused::Invalid`] where somebody else has the new address by now.
 pub async fn confirm_email(db: &Db, token: &Token, origin: &Origin) -> Result<String, Refused> {
     let tx = db.begin().await?;
@@ -139,14 +161,15 @@ pub async fn confirm_email(db: &Db, token: &Token, origin: &Origin) -> Result<St
         return Err(if is_duplicate(&error) { Invalid::field("email", taken).into() } else { error.into() });
     }
     let actor = Actor::user(row.user_id, row.user_name);
-    let event = if row.purpose == "change_email" {
+    if row.purpose == "change_email" {
         members::relist(&tx, row.user_id).await?;
-        Mail::address_changed(db, &row.user_email, &row.email).queue(&tx, now).await?;
-        Event::EmailChanged { before: row.user_email, after: row.email.clone() }
+        let mail = AddressChangedMail { url: db.public_url(), after: &row.email };
+        Mail::new(&row.user_email, &mail).queue(&tx, now).await?;
+        let event = EmailChanged { before: row.user_email, after: row.email.clone() };
+        audit::personal(&tx, &actor, origin, now, event).await?;
     } else {
-        Event::EmailConfirmed { email: row.email.clone() }
-    };
-    audit::personal(&tx, &actor, origin, now, &event).await?;
+        audit::personal(&tx, &actor, origin, now, EmailConfirmed { email: row.email.clone() }).await?;
+    }
     tx.commit().await?;
     db.outbox_ready().notify_one();
     Ok(row.email)
@@ -170,12 +193,14 @@ pub async fn change_email(db: &Db, person: &Person, new: &Email, current: &str) 
     let taken: Option<UserRow> =
         tx.first("SELECT id FROM users WHERE email = $1", vec![new.as_str().into()]).await?;
     if taken.is_some() {
-        Mail::already_signed_up(db, new.as_str()).queue(&tx, now).await?;
+        let mail = AlreadySignedUpMail { url: db.public_url(), email: new.as_str() };
+        Mail::new(new.as_str(), &mail).queue(&tx, now).await?;
     } else {
         let token =
             insert_token(&tx, person.user_id, "change_email", Purpose::VerifyEmail, new.as_str(), now)
                 .await?;
-        Mail::confirm_email(db, new.as_str(), &token).queue(&tx, now).await?;
+        let mail = ConfirmEmailMail { url: db.public_url(), token: token.expose() };
+        Mail::new(new.as_str(), &mail).queue(&tx, now).await?;
     }
     tx.commit().await?;
     db.outbox_ready().notify_one();
@@ -205,7 +230,8 @@ pub async fn forgot_password(db: &Db, email: &Email, origin: &Origin) -> Result<
             let token =
                 insert_token(&tx, user.id, "reset_password", Purpose::ResetPassword, email.as_str(), now)
                     .await?;
-            Mail::reset_password(db, email.as_str(), &token).queue(&tx, now).await?;
+            let mail = ResetPasswordMail { url: db.public_url(), token: token.expose() };
+            Mail::new(email.as_str(), &mail).queue(&tx, now).await?;
             tx.commit().await?;
             db.outbox_ready().notify_one();
         }
@@ -214,8 +240,9 @@ pub async fn forgot_password(db: &Db, email: &Email, origin: &Origin) -> Result<
             // address was sent before, nor other mail that waits for it.
             let nobody = random::id(now);
             tx.run("DELETE FROM email_tokens WHERE user_id = $1", vec![nobody.into()]).await?;
-            let mail = Mail::reset_password(db, email.as_str(), &Token::new(Purpose::ResetPassword));
-            let id = mail.queue(&tx, now).await?;
+            let token = Token::new(Purpose::ResetPassword);
+            let mail = ResetPasswordMail { url: db.public_url(), token: token.expose() };
+            let id = Mail::new(email.as_str(), &mail).queue(&tx, now).await?;
             tx.run("DELETE FROM outbox WHERE id = $1", vec![id.into()]).await?;
             tx.commit().await?;
         }
@@ -226,7 +253,7 @@ pub async fn forgot_password(db: &Db, email: &Email, origin: &Origin) -> Result<
 /// May this link still choose a password?
 ///
 /// # Errors
-/// [`Gone::Reset`].
+/// [`RESET_GONE`].
 pub async fn reset_is_valid(db: &Db, token: &Token) -> Result<(), Refused> {
     find(db.read(), token, db.now_ms()).await.map(drop)
 }
@@ -235,7 +262,7 @@ pub async fn reset_is_valid(db: &Db, token: &Token) -> Result<(), Refused> {
 /// by mail.
 ///
 /// # Errors
-/// [`Gone::Reset`], [`Refused::Busy`].
+/// [`RESET_GONE`], [`Refused::Busy`].
 pub async fn reset_password(db: &Db, token: &Token, new: &Password, origin: &Origin) -> Result<(), Refused> {
     reset_is_valid(db, token).await?;
     let hash = db.passwords().hash(new).await?;
@@ -250,8 +277,9 @@ pub async fn reset_password(db: &Db, token: &Token, new: &Password, origin: &Ori
     )
     .await?;
     let actor = Actor::user(row.user_id, row.user_name);
-    audit::personal(&tx, &actor, origin, now, &Event::PasswordReset {}).await?;
-    Mail::password_changed(db, &row.email).queue(&tx, now).await?;
+    audit::personal(&tx, &actor, origin, now, PasswordReset {}).await?;
+    let mail = PasswordChangedMail { url: db.public_url() };
+    Mail::new(&row.email, &mail).queue(&tx, now).await?;
     tx.commit().await?;
     db.outbox_ready().notify_one();
     limits::SIGN_IN_ACCOUNT.clear(db, &row.email).await?;

@@ -1,70 +1,74 @@
-use crate::domain::base::{db::Db, outbox::Mail, tokens::Token};
+//! The mails to people about themselves. `url` is where this installation is reached.
+
+use crate::domain::base::outbox::MailTemplate;
 use askama::Template;
 
+/// A link that confirms an address.
 #[derive(Template)]
 #[template(path = "mail/confirm_email.txt", whitespace = "preserve")]
-struct ConfirmEmail<'a> {
-    url: &'a str,
-    token: &'a str,
+pub(super) struct ConfirmEmailMail<'a> {
+    pub url: &'a str,
+    pub token: &'a str,
 }
 
+impl MailTemplate for ConfirmEmailMail<'_> {
+    fn subject(&self) -> String {
+        "Confirm your e-mail address".to_owned()
+    }
+}
+
+/// A link to choose a new password.
 #[derive(Template)]
 #[template(path = "mail/reset_password.txt", whitespace = "preserve")]
-struct ResetPassword<'a> {
-    url: &'a str,
-    token: &'a str,
+pub(super) struct ResetPasswordMail<'a> {
+    pub url: &'a str,
+    pub token: &'a str,
 }
 
+impl MailTemplate for ResetPasswordMail<'_> {
+    fn subject(&self) -> String {
+        "Choose a new password".to_owned()
+    }
+}
+
+/// To an address that has a user, where somebody signs up with it or changes theirs to it.
 #[derive(Template)]
 #[template(path = "mail/already_signed_up.txt", whitespace = "preserve")]
-struct AlreadySignedUp<'a> {
-    url: &'a str,
-    email: &'a str,
+pub(super) struct AlreadySignedUpMail<'a> {
+    pub url: &'a str,
+    pub email: &'a str,
 }
 
+impl MailTemplate for AlreadySignedUpMail<'_> {
+    fn subject(&self) -> String {
+        "You have an account already".to_owned()
+    }
+}
+
+/// After a change of the password.
 #[derive(Template)]
 #[template(path = "mail/password_changed.txt", whitespace = "preserve")]
-struct PasswordChanged<'a> {
-    url: &'a str,
+pub(super) struct PasswordChangedMail<'a> {
+    pub url: &'a str,
 }
 
+impl MailTemplate for PasswordChangedMail<'_> {
+    fn subject(&self) -> String {
+        "Your password was changed".to_owned()
+    }
+}
+
+/// To the address before, after a change of it.
 #[derive(Template)]
 #[template(path = "mail/address_changed.txt", whitespace = "preserve")]
-struct AddressChanged<'a> {
-    url: &'a str,
-    after: &'a str,
+pub(super) struct AddressChangedMail<'a> {
+    pub url: &'a str,
+    /// The new address.
+    pub after: &'a str,
 }
 
-impl Mail {
-    pub(in crate::domain) fn confirm_email(db: &Db, to: &str, token: &Token) -> Self {
-        let body = ConfirmEmail { url: db.public_url(), token: token.expose() };
-        Self::new(to, "Confirm your e-mail address".into(), &body)
-    }
-}
-
-impl Mail {
-    pub(in crate::domain) fn reset_password(db: &Db, to: &str, token: &Token) -> Self {
-        let body = ResetPassword { url: db.public_url(), token: token.expose() };
-        Self::new(to, "Choose a new password".into(), &body)
-    }
-}
-
-impl Mail {
-    pub(in crate::domain) fn already_signed_up(db: &Db, to: &str) -> Self {
-        let body = AlreadySignedUp { url: db.public_url(), email: to };
-        Self::new(to, "You have an account already".into(), &body)
-    }
-}
-
-impl Mail {
-    pub(in crate::domain) fn password_changed(db: &Db, to: &str) -> Self {
-        Self::new(to, "Your password was changed".into(), &PasswordChanged { url: db.public_url() })
-    }
-}
-
-impl Mail {
-    pub(in crate::domain) fn address_changed(db: &Db, to: &str, after: &str) -> Self {
-        let body = AddressChanged { url: db.public_url(), after };
-        Self::new(to, "Your e-mail address was changed".into(), &body)
+impl MailTemplate for AddressChangedMail<'_> {
+    fn subject(&self) -> String {
+        "Your e-mail address was changed".to_owned()
     }
 }

@@ -3,14 +3,16 @@
 //! None of this needs a workspace; a handle here is a [`Person`], made only from a live session.
 
 mod email;
-pub mod mail;
+pub(super) mod events;
+mod mail;
 mod sessions;
 mod sign_up;
 
 pub(super) use crate::domain::base::passwords::NO_PASSWORD;
 pub use crate::domain::base::passwords::{Password, Passwords};
 pub use email::{
-    change_email, confirm_email, forgot_password, resend_confirmation, reset_is_valid, reset_password,
+    CONFIRMATION_GONE, RESET_GONE, change_email, confirm_email, forgot_password, resend_confirmation,
+    reset_is_valid, reset_password,
 };
 pub use sessions::{
     Listed, change_password, rename, revoke_other_sessions, revoke_session, security_events, sessions,

@@ -5,7 +5,7 @@ use crate::{
     domain::{
         base::{
             db::Db,
-            event::{Actor, Event},
+            event::{Actor, AuditEvent},
             invalid::Invalid,
             limits,
             outbox::Mail,
@@ -17,6 +17,10 @@ use crate::{
             values::{Email, Name},
         },
         enforce::{audit, presence},
+        identity::{
+            events::{PasswordChanged, ProfileUpdated, SessionsRevoked, SignedIn, SignedOut},
+            mail::PasswordChangedMail,
+        },
         members,
     },
     entity::session,
@@ -123,7 +127,7 @@ pub async fn sign_in(
     }
     let token = start(&tx, user.id, origin, now).await?;
     let actor = Actor::user(user.id, user.name);
-    audit::personal(&tx, &actor, origin, now, &Event::SignedIn {}).await?;
+    audit::personal(&tx, &actor, origin, now, SignedIn {}).await?;
     tx.commit().await?;
     Ok(token)
 }
@@ -173,7 +177,7 @@ pub(super) async fn start(
 /// # Errors
 /// The database's own.
 pub async fn sign_out(db: &Db, person: &Person, origin: &Origin) -> Result<(), Refused> {
-    end(db, person, origin, Event::SignedOut {}, "DELETE FROM sessions WHERE user_id = $1 AND id = $2")
+    end(db, person, origin, |_| SignedOut {}, "DELETE FROM sessions WHERE user_id = $1 AND id = $2")
         .await
         .map(drop)
 }
@@ -189,8 +193,7 @@ pub async fn revoke_session(db: &Db, person: &Person, id: Uuid, origin: &Origin)
         tx.rollback().await?;
         return Err(Refused::Hidden);
     }
-    audit::personal(&tx, &person.audited(), origin, db.now_ms(), &Event::SessionsRevoked { count: 1 })
-        .await?;
+    audit::personal(&tx, &person.audited(), origin, db.now_ms(), SessionsRevoked { count: 1 }).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -201,18 +204,22 @@ pub async fn revoke_session(db: &Db, person: &Person, id: Uuid, origin: &Origin)
 /// The database's own.
 pub async fn revoke_other_sessions(db: &Db, person: &Person, origin: &Origin) -> Result<u64, Refused> {
     let sql = "DELETE FROM sessions WHERE user_id = $1 AND id <> $2";
-    end(db, person, origin, Event::SessionsRevoked { count: 0 }, sql).await
+    end(db, person, origin, |count| SessionsRevoked { count }, sql).await
 }
 
-async fn end(db: &Db, person: &Person, origin: &Origin, event: Event, sql: &str) -> Result<u64, Refused> {
+/// Ends sessions; `event` makes the event from how many there were.
+async fn end<E: AuditEvent>(
+    db: &Db,
+    person: &Person,
+    origin: &Origin,
+    event: impl FnOnce(i64) -> E,
+    sql: &str,
+) -> Result<u64, Refused> {
     let tx = db.begin().await?;
     let ended = tx.run(sql, vec![person.user_id.into(), person.session_id.into()]).await?;
-    let event = match event {
-        Event::SessionsRevoked { .. } => Event::SessionsRevoked { count: i64::try_from(ended).unwrap_or(0) },
-        other => other,
-    };
     if ended > 0 {
-        audit::personal(&tx, &person.audited(), origin, db.now_ms(), &event).await?;
+        let event = event(i64::try_from(ended).unwrap_or(0));
+        audit::personal(&tx, &person.audited(), origin, db.now_ms(), event).await?;
     }
     tx.commit().await?;
     Ok(ended)
@@ -238,10 +245,12 @@ pub async fn sessions(db: &Db, person: &Person) -> Result<Vec<Listed>, Refused> 
     Ok(db.read().all(sql, vec![person.user_id.into(), db.now_ms().into()]).await?)
 }
 
-/// One thing that this person did outside any workspace: kind, moment and from where.
+/// An event of this person outside of workspaces and accounts, as it is stored.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct SecurityEvent {
+    /// Milliseconds since 1970.
     pub at: i64,
+    pub kind: String,
     pub payload: String,
     pub address: String,
 }
@@ -251,7 +260,7 @@ pub struct SecurityEvent {
 /// # Errors
 /// The database's own.
 pub async fn security_events(db: &Db, person: &Person) -> Result<Vec<SecurityEvent>, Refused> {
-    let sql = "SELECT at, payload, address FROM audit_events
+    let sql = "SELECT at, kind, payload, address FROM audit_events
         WHERE workspace_id IS NULL AND account_id IS NULL AND actor_id = $1 ORDER BY at DESC, id DESC LIMIT 20";
     Ok(db.read().all(sql, vec![person.user_id.into()]).await?)
 }
@@ -268,8 +277,8 @@ pub async fn rename(db: &Db, person: &Person, name: &Name, origin: &Origin) -> R
     tx.run("UPDATE users SET name = $2 WHERE id = $1", vec![person.user_id.into(), name.as_str().into()])
         .await?;
     members::relist(&tx, person.user_id).await?;
-    let event = Event::ProfileUpdated { name_before: person.name.clone(), name_after: name.to_string() };
-    audit::personal(&tx, &person.audited(), origin, db.now_ms(), &event).await?;
+    let event = ProfileUpdated { name_before: person.name.clone(), name_after: name.to_string() };
+    audit::personal(&tx, &person.audited(), origin, db.now_ms(), event).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -294,8 +303,9 @@ pub async fn change_password(
     still_is(&tx, person, &verified).await?;
     replace_password(&tx, person.user_id, hash).await?;
     let token = start(&tx, person.user_id, origin, now).await?;
-    audit::personal(&tx, &person.audited(), origin, now, &Event::PasswordChanged {}).await?;
-    Mail::password_changed(db, &person.email).queue(&tx, now).await?;
+    audit::personal(&tx, &person.audited(), origin, now, PasswordChanged {}).await?;
+    let mail = PasswordChangedMail { url: db.public_url() };
+    Mail::new(&person.email, &mail).queue(&tx, now).await?;
     tx.commit().await?;
     db.outbox_ready().notify_one();
     Ok(token)

@@ -4,21 +4,26 @@ use crate::{
     config,
     domain::{
         base::{
+            conflict::CHANGED,
             db::Db,
-            event::{Actor, Event, Recorded, Target, TargetKind},
+            event::{Actor, Recorded, Target},
             invalid::Invalid,
             limits,
             outbox::Mail,
             passwords::Password,
             principal::Origin,
-            refused::{Conflict, Refused, is_duplicate},
+            refused::{Refused, is_duplicate},
             tokens::Token,
             values::{Email, Name, Slug},
         },
         enforce::{audit, transaction},
-        identity::sessions,
+        identity::{events, mail::AlreadySignedUpMail, sessions},
         invitations::{self, Offer},
-        records::{accounts, workspaces},
+        records::{
+            accounts,
+            workspaces::{self, WORKSPACE},
+        },
+        workspaces::events::WorkspaceCreated,
     },
     entity::user,
     random,
@@ -80,7 +85,7 @@ pub async fn sign_up(db: &Db, form: SignUp, origin: &Origin) -> Result<SignedUp,
         origin,
     };
     match newcomer.create().await {
-        Err(Refused::Conflict(Conflict::Changed)) => known_address(db, &form, offer.as_ref()).await,
+        Err(Refused::Conflict(CHANGED)) => known_address(db, &form, offer.as_ref()).await,
         other => other,
     }
 }
@@ -101,7 +106,7 @@ impl Newcomer<'_> {
     /// one is looked for. Who lost to all numbered ones goes on with random digits.
     ///
     /// # Errors
-    /// [`Conflict::Changed`] stands for an address that is taken.
+    /// [`CHANGED`] stands for an address that is taken.
     async fn create(&self) -> Result<SignedUp, Refused> {
         let Some(workspace) = &self.form.workspace else { return self.create_alone().await };
         let mut done = self.create_with(workspace).await;
@@ -122,8 +127,8 @@ impl Newcomer<'_> {
             let account = accounts::create(&open.tx, workspace, self.actor.id, open.now).await?;
             let slug = free_slug(&open.tx, workspace).await?;
             workspaces::insert(open, account, workspace, &slug, self.actor.id).await?;
-            let event = Event::WorkspaceCreated { name: workspace.to_string(), slug: slug.to_string() };
-            let target = Target::named(TargetKind::Workspace, workspace.to_string());
+            let event = WorkspaceCreated { name: workspace.to_string(), slug: slug.to_string() };
+            let target = Target::named(WORKSPACE, workspace.to_string());
             Ok((account, Recorded::new(done, event, target)))
         })
         .await
@@ -149,7 +154,7 @@ impl Newcomer<'_> {
         let Self { db, form, actor, is_verified, hash, origin } = self;
         let taken = user::Entity::find().filter(user::Column::Email.eq(form.email.as_str()));
         if taken.one(tx).await?.is_some() {
-            return Err(Conflict::Changed.into());
+            return Err(CHANGED.into());
         }
         let row = user::ActiveModel {
             id: Set(actor.id),
@@ -162,9 +167,9 @@ impl Newcomer<'_> {
             awaited_since: Set(None),
         };
         if let Err(error) = user::Entity::insert(row).exec_without_returning(tx).await {
-            return Err(if is_duplicate(&error) { Conflict::Changed.into() } else { error.into() });
+            return Err(if is_duplicate(&error) { CHANGED.into() } else { error.into() });
         }
-        audit::personal(tx, actor, origin, now, &Event::SignedUp {}).await?;
+        audit::personal(tx, actor, origin, now, events::SignedUp {}).await?;
         if *is_verified {
             return Ok(SignedUp::SignedIn(sessions::start(tx, actor.id, origin, now).await?));
         }
@@ -182,7 +187,8 @@ async fn known_address(db: &Db, form: &SignUp, offer: Option<&Offer>) -> Result<
     if limits::MAIL_TO.spend(db, form.email.as_str(), 1).await.is_ok() {
         let tx = db.begin().await?;
         let now = db.now_ms();
-        Mail::already_signed_up(db, form.email.as_str()).queue(&tx, now).await?;
+        let mail = AlreadySignedUpMail { url: db.public_url(), email: form.email.as_str() };
+        Mail::new(form.email.as_str(), &mail).queue(&tx, now).await?;
         tx.commit().await?;
         db.outbox_ready().notify_one();
     }

@@ -3,10 +3,11 @@
 use crate::{
     domain::{
         base::{
+            conflict::{FirstStep, Gone, Prerequisite, WayOn},
             db::Db,
-            event::{Actor as AuditActor, Event, Recorded, Target, TargetKind},
+            event::{Actor as AuditActor, Recorded, Target},
             principal::{Origin, Person},
-            refused::{Conflict, Gone, Refused, WrongAddress},
+            refused::Refused,
             role::{self, Role, Roles},
             sql::Sql,
             tokens::Token,
@@ -16,13 +17,51 @@ use crate::{
             rows::Scoped,
             transaction::{self, Transaction},
         },
-        members,
+        invitations::events::{
+            INVITATION, InvitationAccepted, InvitationDeclined, UNVERIFIED, WRONG_ADDRESS,
+        },
+        members::{self, ALREADY_MEMBER},
         records::{accounts, invitations::close},
     },
     entity::member,
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, FromQueryResult, QueryFilter};
 use uuid::Uuid;
+
+const CANCELLED: Gone = Gone::new(
+    "invitation-cancelled",
+    "This invitation was cancelled. Ask the workspace for a new one if you still want to join.",
+);
+
+const ACCEPTED: Gone = Gone::new(
+    "invitation-accepted",
+    "This invitation was accepted already. Sign in, and you will find the workspace in your list.",
+);
+
+const DECLINED: Gone = Gone::new(
+    "invitation-declined",
+    "This invitation was declined. Ask the workspace for a new one if you changed your mind.",
+);
+
+const EXPIRED: Gone = Gone::new(
+    "invitation-expired",
+    "This invitation expired. Ask the person who invited you to send it again.",
+);
+
+const SUPERSEDED: Gone = Gone::new(
+    "invitation-superseded",
+    "A newer link was sent for this invitation. Look for the latest mail and use the link in it.",
+);
+
+const INVITER_GONE: Gone = Gone::new(
+    "inviter-gone",
+    "This invitation no longer holds, because the person who sent it may no longer invite. Ask the workspace for a new one.",
+);
+
+pub const UNKNOWN_LINK: Gone = Gone::new(
+    "invitation-link",
+    "This link was used already, or it is too old, or a newer one was sent. Ask whoever sent it for a new one.",
+);
 
 /// A live invitation, as its bearer may see it.
 #[derive(Clone, Debug)]
@@ -111,12 +150,12 @@ async fn load(connection: &impl ConnectionTrait, token: &Token, now: i64) -> Res
         LEFT JOIN members km ON km.workspace_id = i.workspace_id AND km.api_key_id = k.id
         WHERE t.token_hash = $1";
     let row: Option<OfferRow> = connection.first(sql, vec![token.hash().into(), now.into()]).await?;
-    let row = row.ok_or(Gone::Link)?;
+    let row = row.ok_or(UNKNOWN_LINK)?;
     row.ended(now)?;
     let all = roles_of(connection, row.workspace_id).await?;
     let offered = all.joined(row.roles.as_deref().unwrap_or_default());
     if offered.is_empty() || !row.inviter_still_may(&all, &offered) {
-        return Err(Gone::InviterGone.into());
+        return Err(INVITER_GONE.into());
     }
     let offer = Offer {
         id: row.id,
@@ -138,12 +177,12 @@ async fn load(connection: &impl ConnectionTrait, token: &Token, now: i64) -> Res
 impl OfferRow {
     fn ended(&self, now: i64) -> Result<(), Refused> {
         match self.status.as_str() {
-            "cancelled" => Err(Gone::Cancelled.into()),
-            "accepted" => Err(Gone::Accepted.into()),
-            "declined" => Err(Gone::Declined.into()),
-            "expired" => Err(Gone::Expired.into()),
-            _ if self.is_superseded => Err(Gone::Superseded.into()),
-            _ if self.expires_at <= now => Err(Gone::Expired.into()),
+            "cancelled" => Err(CANCELLED.into()),
+            "accepted" => Err(ACCEPTED.into()),
+            "declined" => Err(DECLINED.into()),
+            "expired" => Err(EXPIRED.into()),
+            _ if self.is_superseded => Err(SUPERSEDED.into()),
+            _ if self.expires_at <= now => Err(EXPIRED.into()),
             _ if self.is_closed => Err(Refused::Suspended("This workspace")),
             _ => Ok(()),
         }
@@ -177,35 +216,56 @@ async fn roles_of(connection: &impl ConnectionTrait, workspace: Uuid) -> Result<
 /// Whether this person is the one who was invited.
 ///
 /// # Errors
-/// [`Refused::WrongAddress`] naming both, [`Refused::Unverified`].
+/// [`Refused::Prerequisite`]: another address, or one that is not confirmed yet.
 fn is_for(offer: &Offer, person: &Person) -> Result<(), Refused> {
     if offer.email != person.email {
-        let both = WrongAddress { invited: offer.email.clone(), signed_in: person.email.clone() };
-        return Err(Refused::WrongAddress(Box::new(both)));
+        return Err(wrong_address(&offer.email, &person.email).into());
     }
     if !person.is_verified {
-        return Err(Refused::Unverified { email: person.email.clone() });
+        return Err(unverified(&person.email).into());
     }
     Ok(())
+}
+
+fn wrong_address(invited: &str, signed_in: &str) -> Prerequisite {
+    Prerequisite {
+        headline: "This invitation is for someone else",
+        sentence: format!("The invitation is for {invited}, and you are signed in as {signed_in}."),
+        note: "If both addresses are yours, sign out and come back with the invited one.",
+        step: FirstStep::SignInWithAnotherAddress,
+        way_on: None,
+        reason: WRONG_ADDRESS,
+    }
+}
+
+fn unverified(email: &str) -> Prerequisite {
+    Prerequisite {
+        headline: "Confirm your address first",
+        sentence: format!(
+            "Open the link in the message that we sent to {email}, then come back to the invitation."
+        ),
+        note: "",
+        step: FirstStep::ConfirmAddress,
+        way_on: Some(WayOn { path: "/invitation", words: "Back to the invitation" }),
+        reason: UNVERIFIED,
+    }
 }
 
 /// Makes the person a member. Of twenty at once, one is; the others find the invitation accepted.
 ///
 /// # Errors
-/// [`Refused::Gone`], [`Refused::WrongAddress`], [`Refused::Unverified`],
-/// [`Conflict::AlreadyMember`].
+/// [`Refused::Gone`], [`Refused::Prerequisite`], [`ALREADY_MEMBER`].
 pub async fn accept(db: &Db, person: &Person, token: &Token, origin: &Origin) -> Result<Offer, Refused> {
     let workspace = look(db, token).await?.workspace_id;
     transaction::redeem(db, workspace, &person.audited(), origin, async |open| {
         let (offer, account) = load(&open.tx, token, open.now).await?;
         is_for(&offer, person)?;
         if close(open, offer.id, "accepted").await? != 1 {
-            return Err(Gone::Accepted.into());
+            return Err(ACCEPTED.into());
         }
         join(open, &offer, account, person).await?;
-        let event =
-            Event::InvitationAccepted { roles: offer.roles.clone(), invited_by: offer.inviter.clone() };
-        let target = Target::new(TargetKind::Invitation, offer.id, offer.email.clone());
+        let event = InvitationAccepted { roles: offer.roles.clone(), invited_by: offer.inviter.clone() };
+        let target = Target::new(INVITATION, offer.id, offer.email.clone());
         Ok(Recorded::new(offer, event, target))
     })
     .await
@@ -214,7 +274,7 @@ pub async fn accept(db: &Db, person: &Person, token: &Token, origin: &Origin) ->
 async fn join(open: &Transaction, offer: &Offer, account: Uuid, person: &Person) -> Result<(), Refused> {
     let present = open.find::<member::Entity>().filter(member::Column::UserId.eq(person.user_id));
     if present.one(&open.tx).await?.is_some() {
-        return Err(Conflict::AlreadyMember.into());
+        return Err(ALREADY_MEMBER.into());
     }
     members::join(open, person.user_id, members::Origin::Invitation(offer.inviter_id), &offer.role_ids)
         .await?;
@@ -225,7 +285,7 @@ async fn join(open: &Transaction, offer: &Offer, account: Uuid, person: &Person)
 ///
 /// # Errors
 /// [`Refused::Gone`], [`Refused::SignedOut`] where the link proves nothing and nobody is signed in,
-/// [`Refused::WrongAddress`], [`Refused::Unverified`].
+/// [`Refused::Prerequisite`].
 pub async fn decline(
     db: &Db,
     person: Option<&Person>,
@@ -246,10 +306,10 @@ pub async fn decline(
     transaction::redeem(db, seen.workspace_id, &by, origin, async |open| {
         let (offer, _) = load(&open.tx, token, open.now).await?;
         if close(open, offer.id, "declined").await? != 1 {
-            return Err(Gone::Declined.into());
+            return Err(DECLINED.into());
         }
-        let event = Event::InvitationDeclined { roles: offer.roles.clone() };
-        let target = Target::new(TargetKind::Invitation, offer.id, offer.email.clone());
+        let event = InvitationDeclined { roles: offer.roles.clone() };
+        let target = Target::new(INVITATION, offer.id, offer.email.clone());
         Ok(Recorded::new(offer, event, target))
     })
     .await

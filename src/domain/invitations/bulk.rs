@@ -3,14 +3,10 @@
 
 use crate::{
     domain::{
-        base::{
-            event::Recorded,
-            refused::{Conflict, Refused},
-            selection::Selection,
-        },
+        base::{event::Recorded, refused::Refused, selection::Selection},
         enforce::{read::ReadScope, write::WriteScope},
         invitations::{
-            cancel as cancel_one, existing,
+            NOT_PENDING, cancel as cancel_one, existing,
             send::{Outcome, Sent, may_mail, renew},
         },
     },
@@ -33,7 +29,7 @@ pub async fn resend(
             let mut each = Vec::new();
             for id in ids {
                 each.push(match renew(s, id).await {
-                    Err(Refused::Conflict(Conflict::NotPending)) => {
+                    Err(Refused::Conflict(NOT_PENDING)) => {
                         let email = existing(s, id).await?.email;
                         Recorded::unchanged(Sent { email, outcome: Outcome::NotPending })
                     }
@@ -64,7 +60,7 @@ pub async fn cancel(
     for id in selection.iter() {
         each.push(match cancel_one(s, id).await {
             Ok(done) => done.map(|email| Cancelled { email, was_pending: true }),
-            Err(Refused::Conflict(Conflict::NotPending)) => {
+            Err(Refused::Conflict(NOT_PENDING)) => {
                 let email = existing(s, id).await?.email;
                 Recorded::unchanged(Cancelled { email, was_pending: false })
             }

@@ -1,31 +1,27 @@
-use crate::domain::base::{db::Db, outbox::Mail, tokens::Token};
+//! The mail of an invitation.
+
+use crate::domain::base::outbox::MailTemplate;
 use askama::Template;
 
+/// An invitation, with the link that proves that its bearer reads the mailbox.
 #[derive(Template)]
 #[template(path = "mail/invitation.txt", whitespace = "preserve")]
-struct Invitation<'a> {
-    url: &'a str,
-    token: &'a str,
-    about: &'a InvitationMail<'a>,
-}
-
-/// What the mail of an invitation tells.
-pub(in crate::domain) struct InvitationMail<'a> {
+pub(super) struct InvitationMail<'a> {
+    /// Where this installation is reached.
+    pub url: &'a str,
+    pub token: &'a str,
     pub inviter: &'a str,
     pub workspace: &'a str,
+    /// Their names, as a list in words.
     pub roles: &'a str,
+    /// What the inviter wrote; may be empty.
     pub message: &'a str,
+    /// How long it can be accepted.
     pub days: i64,
 }
 
-impl Mail {
-    pub(in crate::domain) fn invitation(
-        db: &Db,
-        to: &str,
-        token: &Token,
-        about: &InvitationMail<'_>,
-    ) -> Self {
-        let body = Invitation { url: db.public_url(), token: token.expose(), about };
-        Self::new(to, format!("{} invites you to {}", about.inviter, about.workspace), &body)
+impl MailTemplate for InvitationMail<'_> {
+    fn subject(&self) -> String {
+        format!("{} invites you to {}", self.inviter, self.workspace)
     }
 }

@@ -5,8 +5,9 @@
 
 mod accept;
 pub mod bulk;
+pub(super) mod events;
 mod list;
-pub mod mail;
+mod mail;
 mod send;
 
 pub(super) use crate::domain::records::invitations::spend;
@@ -14,16 +15,18 @@ use crate::{
     clock::DAY,
     domain::{
         base::{
-            event::{Event, Recorded, Target, TargetKind},
-            refused::{Conflict, Refused},
+            conflict::Conflict,
+            event::{Recorded, Target},
+            refused::Refused,
             role,
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
+        invitations::events::{INVITATION, InvitationCancelled},
         records::invitations::close,
     },
     policy::perm,
 };
-pub use accept::{Offer, accept, decline, look, look_as};
+pub use accept::{Offer, UNKNOWN_LINK, accept, decline, look, look_as};
 pub use list::{Filter, Listed, Listing, list, review};
 use sea_orm::FromQueryResult;
 pub use send::{Batch, MOST_AT_ONCE, Outcome, Sent, resend, send};
@@ -31,6 +34,9 @@ use uuid::Uuid;
 
 /// How long an invitation can be accepted, in milliseconds.
 pub const LIFETIME: i64 = 7 * DAY;
+
+pub const NOT_PENDING: Conflict =
+    Conflict::new("not-pending", "This invitation is not pending any more, so it can't be changed.");
 
 #[derive(FromQueryResult)]
 struct Existing {
@@ -53,11 +59,11 @@ async fn existing(scope: &impl Scoped, id: Uuid) -> Result<Existing, Refused> {
 /// One invitation, for the page that asks whether to withdraw it. Answers its address.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Conflict::NotPending`].
+/// [`Refused::Hidden`], [`NOT_PENDING`].
 pub async fn address(scope: &ReadScope<perm::CancelInvitations>, id: Uuid) -> Result<String, Refused> {
     let invitation = existing(scope, id).await?;
     if invitation.status != "pending" {
-        return Err(scope.refuse(Conflict::NotPending).await);
+        return Err(scope.refuse(NOT_PENDING).await);
     }
     Ok(invitation.email)
 }
@@ -65,7 +71,7 @@ pub async fn address(scope: &ReadScope<perm::CancelInvitations>, id: Uuid) -> Re
 /// Withdraws a pending invitation. Answers its address.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Conflict::NotPending`].
+/// [`Refused::Hidden`], [`NOT_PENDING`].
 pub async fn cancel(
     s: &mut WriteScope<perm::CancelInvitations>,
     id: Uuid,
@@ -73,9 +79,9 @@ pub async fn cancel(
     let all = s.actor().all_roles.clone();
     let invitation = existing(s, id).await?;
     if close(s.open(), id, "cancelled").await? != 1 {
-        return Err(Conflict::NotPending.into());
+        return Err(NOT_PENDING.into());
     }
     let names = role::names(&all.joined(invitation.roles.as_deref().unwrap_or_default()));
-    let target = Target::new(TargetKind::Invitation, id, invitation.email.clone());
-    Ok(Recorded::new(invitation.email, Event::InvitationCancelled { roles: names }, target))
+    let target = Target::new(INVITATION, id, invitation.email.clone());
+    Ok(Recorded::new(invitation.email, InvitationCancelled { roles: names }, target))
 }

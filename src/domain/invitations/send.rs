@@ -4,19 +4,23 @@ use crate::{
     clock::DAY,
     domain::{
         base::{
-            event::{Event, Recorded, Target, TargetKind},
+            event::{Recorded, RecordedEvent, Target},
             invalid::Invalid,
             limits,
             outbox::Mail,
-            refused::{Conflict, Refused},
+            refused::Refused,
             role::{self, Role},
             tokens::{Purpose, Token},
             values::{Email, Message},
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
-        invitations::{LIFETIME, existing, mail::InvitationMail},
+        invitations::{
+            LIFETIME, NOT_PENDING,
+            events::{INVITATION, InvitationResent, InvitationSent},
+            existing,
+            mail::InvitationMail,
+        },
         records::invitations::{ended, spend},
-        roles,
     },
     entity::{invitation, invitation_role, invitation_token},
     policy::{BuiltIn, perm},
@@ -116,7 +120,9 @@ pub async fn send(scope: ReadScope<perm::InviteMembers>, mut batch: Batch) -> Re
 /// Viewer is what choosing none means. Who may not give it, because it holds too much for them, did
 /// not ask for it: they only chose nothing.
 fn default_roles(scope: &ReadScope<perm::InviteMembers>) -> Result<Vec<String>, Invalid> {
-    let viewer = roles::assignable(scope).into_iter().find(|role| role.slug == BuiltIn::Viewer.slug());
+    let viewer = role::choices(&scope.actor().all_roles, &scope.actor().holdings)
+        .into_iter()
+        .find(|role| role.slug == BuiltIn::Viewer.slug());
     match viewer.filter(|role| role.refused.is_none()) {
         Some(viewer) => Ok(vec![viewer.slug]),
         None => Err(Invalid::field("role", "Choose at least one role.")),
@@ -131,7 +137,7 @@ async fn invite_all(
     let all = s.actor().all_roles.clone();
     let offered = all.chosen(&batch.roles)?;
     s.actor().holdings.may_invite(offered.iter().map(|role| &role.holdings))?;
-    let (mut results, mut entries) = (Vec::new(), Vec::new());
+    let (mut results, mut events) = (Vec::new(), Vec::new());
     for address in addresses {
         let Ok(email) = Email::parse(address) else {
             let email = address.chars().take(80).collect();
@@ -143,14 +149,14 @@ async fn invite_all(
             None => {
                 let (id, link) = invite(s, &email, &offered, &batch.message).await?;
                 let event =
-                    Event::InvitationSent { roles: role::names(&offered), expires_at: s.now_ms() + LIFETIME };
-                entries.push((event, Target::new(TargetKind::Invitation, id, email.to_string())));
+                    InvitationSent { roles: role::names(&offered), expires_at: s.now_ms() + LIFETIME };
+                events.push(RecordedEvent::new(event, Target::new(INVITATION, id, email.to_string())));
                 Outcome::Sent { link }
             }
         };
         results.push(Sent { email: email.to_string(), outcome });
     }
-    Ok(Recorded::many(results, entries))
+    Ok(Recorded::many(results, events))
 }
 
 #[derive(FromQueryResult)]
@@ -231,15 +237,17 @@ async fn issue<P>(
         };
         s.open().insert(row).await?;
     }
-    let about = InvitationMail {
+    let db = &s.open().db;
+    let mail = InvitationMail {
+        url: db.public_url(),
+        token: mailed.expose(),
         inviter: s.actor().principal.name(),
         workspace: &s.actor().workspace.name,
         roles: &roles.join(", "),
         message,
         days: LIFETIME / DAY,
     };
-    let db = &s.open().db;
-    Mail::invitation(db, email, &mailed, &about).queue(&s.open().tx, s.now_ms()).await?;
+    Mail::new(email, &mail).queue(&s.open().tx, s.now_ms()).await?;
     Ok(format!("{}/invitations/{}", db.public_url(), shown.expose()))
 }
 
@@ -247,7 +255,7 @@ async fn issue<P>(
 /// vouches for it from now on.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::Ceiling`], [`Conflict::NotPending`], [`Refused::TooMany`].
+/// [`Refused::Hidden`], [`Refused::Ceiling`], [`NOT_PENDING`], [`Refused::TooMany`].
 pub async fn resend(scope: ReadScope<perm::InviteMembers>, id: Uuid) -> Result<Sent, Refused> {
     may_mail(&scope, &[id]).await?;
     scope.write(async |s| renew(s, id).await).await
@@ -291,7 +299,7 @@ pub(super) async fn renew(
         .col_expr(Column::InviterId, Expr::value(s.actor().principal.answers()))
         .col_expr(Column::InviterKeyId, Expr::value(s.actor().principal.key_id()));
     if s.open().apply(renewed).await? != 1 {
-        return Err(Conflict::NotPending.into());
+        return Err(NOT_PENDING.into());
     }
     let live =
         s.open().update::<invitation_token::Entity>().filter(invitation_token::Column::InvitationId.eq(id));
@@ -300,8 +308,8 @@ pub(super) async fn renew(
     let names = role::names(&offered);
     let link = issue(s, id, &invitation.email, &names, &invitation.message).await?;
     let sent = Sent { email: invitation.email.clone(), outcome: Outcome::Sent { link } };
-    let target = Target::new(TargetKind::Invitation, id, invitation.email);
-    Ok(Recorded::new(sent, Event::InvitationResent { roles: names, expires_at }, target))
+    let target = Target::new(INVITATION, id, invitation.email);
+    Ok(Recorded::new(sent, InvitationResent { roles: names, expires_at }, target))
 }
 
 #[cfg(test)]

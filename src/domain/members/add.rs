@@ -4,21 +4,22 @@
 use crate::{
     domain::{
         base::{
-            event::{Event, Recorded, Target, TargetKind},
+            conflict::Conflict,
+            event::{Recorded, Target},
             invalid::Invalid,
             outbox::Mail,
             paging::{Order, PAGE, Position},
-            refused::{Conflict, Refused},
+            refused::Refused,
             role,
             sql::{has_text, like},
             values::folded,
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         invitations,
-        members::mail::MemberAdded,
+        members::{events::MemberAdded, mail::MemberAddedMail},
         records::{
             invitations::ended,
-            members::{Origin, join},
+            members::{MEMBER, Origin, join},
         },
     },
     entity::{account_person, invitation, member, user},
@@ -27,6 +28,9 @@ use crate::{
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Value, sea_query::Expr};
 use serde::Deserialize;
 use uuid::Uuid;
+
+pub const ALREADY_MEMBER: Conflict =
+    Conflict::new("already-member", "This person is already a member of the workspace.");
 
 /// Somebody of the account who is no member of the workspace.
 #[derive(Clone, Debug, Deserialize)]
@@ -75,7 +79,7 @@ pub struct Added {
 ///
 /// # Errors
 /// [`Refused::Invalid`] on the field `user` for who does not belong to the account, which is answered
-/// as somebody who does not exist, and on `role`; [`Refused::Ceiling`]; [`Conflict::AlreadyMember`];
+/// as somebody who does not exist, and on `role`; [`Refused::Ceiling`]; [`ALREADY_MEMBER`];
 /// [`Refused::TooMany`].
 pub async fn add(
     scope: ReadScope<perm::InviteMembers>,
@@ -98,7 +102,7 @@ async fn add_one(
     let person = of_account(s, user).await?;
     let present = s.find::<member::Entity>().filter(member::Column::UserId.eq(user));
     if present.one(s.connection()).await?.is_some() {
-        return Err(Conflict::AlreadyMember.into());
+        return Err(ALREADY_MEMBER.into());
     }
     let by = s.actor().principal.clone();
     let ids: Vec<Uuid> = given.iter().map(|role| role.id).collect();
@@ -106,16 +110,16 @@ async fn add_one(
     let was_invited = answer_invitation(s, &person.email).await?;
     let roles = role::names(&given);
     let workspace = &s.actor().workspace;
-    let about = MemberAdded {
+    let mail = MemberAddedMail {
+        url: s.open().db.public_url(),
         by: by.name(),
         workspace: &workspace.name,
         slug: &workspace.slug,
         roles: &roles.join(", "),
     };
-    let mail = Mail::member_added(&s.open().db, &person.email, &about);
-    mail.queue(&s.open().tx, s.now_ms()).await?;
-    let event = Event::MemberAdded { roles: roles.clone(), was_invited };
-    let target = Target::new(TargetKind::Member, id, person.name.clone());
+    Mail::new(&person.email, &mail).queue(&s.open().tx, s.now_ms()).await?;
+    let event = MemberAdded { roles: roles.clone(), was_invited };
+    let target = Target::new(MEMBER, id, person.name.clone());
     Ok(Recorded::new(Added { member_id: id, name: person.name, roles }, event, target))
 }
 

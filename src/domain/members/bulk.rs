@@ -5,13 +5,13 @@ use crate::{
     domain::{
         base::{
             event::Recorded,
-            refused::{Conflict, Refused},
+            refused::Refused,
             role::{self, Assignable},
             selection::Selection,
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         members::{
-            change,
+            change::{self, ALREADY_SUSPENDED},
             row::{COLUMNS, Member, Row},
         },
         records::members,
@@ -131,7 +131,7 @@ pub async fn suspend(
     for id in selection.iter() {
         each.push(match change::suspend(s, id).await {
             Ok(done) => done.map(|name| Done { id, name, outcome: Outcome::Suspended }),
-            Err(Refused::Conflict(Conflict::AlreadySuspended)) => {
+            Err(Refused::Conflict(ALREADY_SUSPENDED)) => {
                 let name = members::name(s, id).await?;
                 Recorded::unchanged(Done { id, name, outcome: Outcome::WasSuspended })
             }

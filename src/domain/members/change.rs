@@ -4,11 +4,16 @@ use crate::{
     domain::{
         api_keys,
         base::{
-            event::{Event, Recorded, RoleIds},
-            refused::{Conflict, Refused},
-            role,
+            conflict::{CHANGED, Conflict},
+            event::Recorded,
+            invariants::LAST_OWNER,
+            refused::Refused,
+            role::{self, RoleIds},
         },
         enforce::{rows::Scoped, write::WriteScope},
+        members::events::{
+            MemberLeft, MemberReactivated, MemberRemoved, MemberRolesChanged, MemberSuspended,
+        },
         records::{
             members::{Subject, end, give, of_user, set_status, tag, take, version},
             offers,
@@ -36,7 +41,7 @@ pub struct RolesChanged {
 ///
 /// # Errors
 /// [`Refused::Hidden`], [`Refused::Invalid`] on the field `role`, [`Refused::Ceiling`] where the
-/// present or the new roles go over the actor's head, [`Conflict::LastOwner`].
+/// present or the new roles go over the actor's head, [`LAST_OWNER`].
 pub async fn change_roles(
     s: &mut WriteScope<perm::UpdateMemberRoles>,
     id: Uuid,
@@ -48,7 +53,7 @@ pub async fn change_roles(
 /// The same for somebody who saw the member at this version; empty for any.
 ///
 /// # Errors
-/// As [`change_roles`], and [`Conflict::Changed`] where it would take back what somebody else did since.
+/// As [`change_roles`], and [`CHANGED`] where it would take back what somebody else did since.
 pub async fn change_roles_seen(
     s: &mut WriteScope<perm::UpdateMemberRoles>,
     id: Uuid,
@@ -71,7 +76,7 @@ pub async fn change_roles_seen(
         return Ok(Recorded::unchanged(changed));
     }
     if !seen.is_empty() && seen != member.version() {
-        return Err(Conflict::Changed.into());
+        return Err(CHANGED.into());
     }
     // What is new comes first: an Owner who only changes another role is an Owner throughout.
     for role in wanted.iter().filter(|role| member.own.iter().all(|held| held.id != role.id)) {
@@ -85,7 +90,7 @@ pub async fn change_roles_seen(
     }
     let ids = RoleIds::of(&member.own, wanted.iter().copied());
     let (before, after) = (changed.before.clone(), changed.after.clone());
-    let event = Event::MemberRolesChanged { before, after, ids };
+    let event = MemberRolesChanged { before, after, ids };
     Ok(Recorded::new(changed, event, member.target()))
 }
 
@@ -106,7 +111,7 @@ async fn not_oneself<P>(s: &WriteScope<P>, member: &Subject) -> Result<(), Refus
         return Ok(());
     }
     if member.is_owner() && member.user_id.is_some() && only_owner(s).await? {
-        return Err(Conflict::LastOwner.into());
+        return Err(LAST_OWNER.into());
     }
     Err(Refused::NotAllowed(OWN_MEMBERSHIP))
 }
@@ -122,11 +127,16 @@ async fn only_owner(scope: &impl Scoped) -> Result<bool, Refused> {
     Ok(count.is_some_and(|count| count.owners <= 1))
 }
 
+pub const ALREADY_SUSPENDED: Conflict =
+    Conflict::new("already-suspended", "This member is suspended already.");
+
+pub const ALREADY_ACTIVE: Conflict = Conflict::new("already-active", "This member is active already.");
+
 /// Shuts the member out, from the next request on. They keep their roles. Answers their name.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::Ceiling`], [`Conflict::AlreadySuspended`],
-/// [`Conflict::LastOwner`].
+/// [`Refused::Hidden`], [`Refused::Ceiling`], [`ALREADY_SUSPENDED`],
+/// [`LAST_OWNER`].
 pub async fn suspend(
     s: &mut WriteScope<perm::SuspendMembers>,
     id: Uuid,
@@ -134,30 +144,30 @@ pub async fn suspend(
     let member = manageable(s, id).await?;
     not_oneself(s, &member).await?;
     if !member.is_active {
-        return Err(Conflict::AlreadySuspended.into());
+        return Err(ALREADY_SUSPENDED.into());
     }
     set_status(s, id, "suspended", "active").await?;
     if member.is_owner() {
         offers::end_of(s, id).await?;
     }
-    let event = Event::MemberSuspended { roles: member.role_names() };
+    let event = MemberSuspended { roles: member.role_names() };
     Ok(Recorded::new(member.name.clone(), event, member.target()))
 }
 
 /// Lets a suspended member in again, with the roles they had. Answers their name.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::Ceiling`], [`Conflict::AlreadyActive`].
+/// [`Refused::Hidden`], [`Refused::Ceiling`], [`ALREADY_ACTIVE`].
 pub async fn reactivate(
     s: &mut WriteScope<perm::SuspendMembers>,
     id: Uuid,
 ) -> Result<Recorded<String>, Refused> {
     let member = manageable(s, id).await?;
     if member.is_active {
-        return Err(Conflict::AlreadyActive.into());
+        return Err(ALREADY_ACTIVE.into());
     }
     set_status(s, id, "active", "suspended").await?;
-    let event = Event::MemberReactivated { roles: member.role_names() };
+    let event = MemberReactivated { roles: member.role_names() };
     Ok(Recorded::new(member.name.clone(), event, member.target()))
 }
 
@@ -174,12 +184,12 @@ pub async fn tag_under_lock<P>(s: &WriteScope<P>, id: Uuid) -> Result<String, Re
 /// Ends the membership. Invitations that the member sent are cancelled. Answers their name.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::Ceiling`], [`Conflict::LastOwner`].
+/// [`Refused::Hidden`], [`Refused::Ceiling`], [`LAST_OWNER`].
 pub async fn remove(s: &mut WriteScope<perm::RemoveMembers>, id: Uuid) -> Result<Recorded<String>, Refused> {
     let member = manageable(s, id).await?;
     not_oneself(s, &member).await?;
     let invitations_cancelled = end(s, &member, s.now_ms()).await?;
-    let event = Event::MemberRemoved { roles: member.role_names(), invitations_cancelled };
+    let event = MemberRemoved { roles: member.role_names(), invitations_cancelled };
     Ok(Recorded::new(member.name.clone(), event, member.target()))
 }
 
@@ -234,20 +244,20 @@ async fn revoke_keys<P>(
 }
 
 fn after<T>(first: Recorded<Vec<String>>, second: Recorded<T>) -> Recorded<(T, usize)> {
-    let ((names, mut entries), (value, more)) = (first.into_parts(), second.into_parts());
-    entries.extend(more);
-    Recorded::many((value, names.len()), entries)
+    let ((names, mut events), (value, more)) = (first.into_parts(), second.into_parts());
+    events.extend(more);
+    Recorded::many((value, names.len()), events)
 }
 
 /// The actor leaves.
 ///
 /// # Errors
-/// [`Conflict::LastOwner`].
+/// [`LAST_OWNER`].
 pub async fn leave(s: &mut WriteScope<perm::Membership>) -> Result<Recorded<()>, Refused> {
     let all = s.actor().all_roles.clone();
     let member = Subject::load(s, &all, s.actor().member_id).await?;
     let invitations_cancelled = end(s, &member, s.now_ms()).await?;
-    let event = Event::MemberLeft { roles: member.role_names(), invitations_cancelled };
+    let event = MemberLeft { roles: member.role_names(), invitations_cancelled };
     Ok(Recorded::new((), event, member.target()))
 }
 

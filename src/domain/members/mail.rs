@@ -1,28 +1,23 @@
-use crate::domain::base::{db::Db, outbox::Mail};
+//! The mail to a new member.
+
+use crate::domain::base::outbox::MailTemplate;
 use askama::Template;
 
+/// To a person of the account who was added without an invitation.
 #[derive(Template)]
 #[template(path = "mail/member_added.txt", whitespace = "preserve")]
-struct Added<'a> {
-    url: &'a str,
-    by: &'a str,
-    workspace: &'a str,
-    slug: &'a str,
-    roles: &'a str,
-}
-
-/// What the mail to somebody tells who was added from the account.
-pub(in crate::domain) struct MemberAdded<'a> {
+pub(super) struct MemberAddedMail<'a> {
+    /// Where this installation is reached.
+    pub url: &'a str,
     pub by: &'a str,
     pub workspace: &'a str,
     pub slug: &'a str,
+    /// Their names, as a list in words.
     pub roles: &'a str,
 }
 
-impl Mail {
-    pub(in crate::domain) fn member_added(db: &Db, to: &str, about: &MemberAdded<'_>) -> Self {
-        let MemberAdded { by, workspace, slug, roles } = about;
-        let body = Added { url: db.public_url(), by, workspace, slug, roles };
-        Self::new(to, format!("{by} added you to {workspace}"), &body)
+impl MailTemplate for MemberAddedMail<'_> {
+    fn subject(&self) -> String {
+        format!("{} added you to {}", self.by, self.workspace)
     }
 }

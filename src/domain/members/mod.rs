@@ -7,9 +7,10 @@ mod add;
 pub mod bulk;
 mod change;
 pub mod detail;
+pub(super) mod events;
 pub mod filter;
 mod list;
-pub mod mail;
+mod mail;
 mod provision;
 pub mod row;
 
@@ -20,7 +21,7 @@ pub(super) use crate::domain::{
         take,
     },
 };
-pub use add::{Added, Candidate, add, candidates};
+pub use add::{ALREADY_MEMBER, Added, Candidate, add, candidates};
 pub use change::{
     KeysMade, OWN_MEMBERSHIP, RolesChanged, change_roles, change_roles_seen, leave, leave_with,
     of_user_under_lock, reactivate, remove, remove_with, suspend, tag_under_lock,

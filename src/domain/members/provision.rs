@@ -3,15 +3,20 @@
 use crate::{
     domain::{
         base::{
-            event::{Event, Recorded},
+            conflict::Conflict,
+            event::{Recorded, RecordedEvent},
             invalid::Invalid,
-            refused::{Conflict, Refused},
+            refused::Refused,
             role::{self, Role},
             values::{Email, ExternalId, Name},
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         identity, invitations,
-        members::change::{self, RolesChanged},
+        members::{
+            add::ALREADY_MEMBER,
+            change::{self, RolesChanged},
+            events::{ExternalIdChanged, UserProvisioned},
+        },
         records::{
             accounts,
             members::{self, Subject},
@@ -23,6 +28,16 @@ use crate::{
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
 use uuid::Uuid;
+
+pub const SOMEBODY_ELSES: Conflict = Conflict::new(
+    "somebody-elses",
+    "Somebody has this address who is no person of this account. Invite them instead: they decide whether to come.",
+);
+
+pub const INVITED: Conflict = Conflict::new(
+    "invited",
+    "This address is invited to the workspace. Let them answer, or cancel the invitation first: it may offer other roles.",
+);
 
 /// Somebody to be entered.
 #[derive(Clone, Debug)]
@@ -49,7 +64,7 @@ pub struct Entered {
 /// user has no password until whoever reads the mailbox chooses one, and no confirmed address until then.
 ///
 /// # Errors
-/// [`Conflict::AlreadyMember`], [`Conflict::Invited`]; [`Conflict::SomebodyElses`] for the address of a user of other accounts,
+/// [`ALREADY_MEMBER`], [`INVITED`]; [`SOMEBODY_ELSES`] for the address of a user of other accounts,
 /// who is invited instead; [`Refused::Invalid`] on `role` or `external_id`; [`Refused::Ceiling`].
 pub async fn provision(
     s: &mut WriteScope<perm::InviteMembers>,
@@ -77,7 +92,7 @@ pub async fn provision(
         roles: slugs(&member.roles),
         own: slugs(&member.own),
     };
-    let event = Event::UserProvisioned { roles: role::names(&given) };
+    let event = UserProvisioned { roles: role::names(&given) };
     Ok(Recorded::new(entered, event, member.target()))
 }
 
@@ -88,7 +103,7 @@ async fn not_invited(s: &WriteScope<perm::InviteMembers>, email: &Email) -> Resu
     // Written out, the status leads to the index of what is pending, as a parameter does not.
     let waiting = waiting.filter(Column::ExpiresAt.gt(s.now_ms())).filter(Expr::cust("status = 'pending'"));
     match waiting.one(s.connection()).await? {
-        Some(_) => Err(Conflict::Invited.into()),
+        Some(_) => Err(INVITED.into()),
         None => Ok(()),
     }
 }
@@ -105,7 +120,7 @@ pub async fn may_provision(scope: &ReadScope<perm::InviteMembers>) -> Result<(),
 async fn admissible(s: &WriteScope<perm::InviteMembers>, known: &user::Model) -> Result<Uuid, Refused> {
     let present = s.find::<member::Entity>().filter(member::Column::UserId.eq(known.id));
     if present.one(s.connection()).await?.is_some() {
-        return Err(Conflict::AlreadyMember.into());
+        return Err(ALREADY_MEMBER.into());
     }
     let account = s.actor().workspace.account_id;
     // Held, so that nobody takes them out of the account meanwhile.
@@ -113,7 +128,7 @@ async fn admissible(s: &WriteScope<perm::InviteMembers>, known: &user::Model) ->
     match person.one(s.connection()).await? {
         Some(_) if known.suspended_at.is_none() => Ok(known.id),
         Some(_) => Err(Refused::NotAllowed("This user is suspended.")),
-        None => Err(Conflict::SomebodyElses.into()),
+        None => Err(SOMEBODY_ELSES.into()),
     }
 }
 
@@ -135,7 +150,7 @@ async fn enter(s: &WriteScope<perm::InviteMembers>, new: &Newcomer) -> Result<Uu
     };
     if let Err(error) = user::Entity::insert(row).exec_without_returning(s.connection()).await {
         let taken = crate::domain::base::refused::is_duplicate(&error);
-        return Err(if taken { Conflict::SomebodyElses.into() } else { error.into() });
+        return Err(if taken { SOMEBODY_ELSES.into() } else { error.into() });
     }
     accounts::enter(s.connection(), s.actor().workspace.account_id, id, false, now).await?;
     Ok(id)
@@ -176,7 +191,7 @@ pub async fn update_user(
 ) -> Result<Recorded<Entered>, Refused> {
     let all = s.actor().all_roles.clone();
     let id = members::of_user(s, user).await?;
-    let mut entries = Vec::new();
+    let mut events = Vec::new();
     if let Some(external_id) = &to.external_id {
         let member = Subject::load(s, &all, id).await?;
         s.actor().holdings.may_manage(&member.holdings())?;
@@ -184,12 +199,12 @@ pub async fn update_user(
         let after = external_id.as_ref().map(ToString::to_string).unwrap_or_default();
         if before != after {
             call(s, id, external_id.as_ref()).await?;
-            entries.push((Event::ExternalIdChanged { before, after }, member.target()));
+            events.push(RecordedEvent::new(ExternalIdChanged { before, after }, member.target()));
         }
     }
     if let Some(roles) = &to.roles {
         let changed: Recorded<RolesChanged> = change::change_roles(s, id, roles).await?;
-        entries.extend(changed.into_parts().1);
+        events.extend(changed.into_parts().1);
     }
     let after = Subject::load(s, &all, id).await?;
     let entered = Entered {
@@ -198,5 +213,5 @@ pub async fn update_user(
         own: slugs(&after.own),
         external_id: after.external_id,
     };
-    Ok(Recorded::many(entered, entries))
+    Ok(Recorded::many(entered, events))
 }

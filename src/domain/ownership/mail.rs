@@ -1,24 +1,21 @@
-use crate::domain::base::{db::Db, outbox::Mail};
+//! The mail of an offer of ownership.
+
+use crate::domain::base::outbox::MailTemplate;
 use askama::Template;
 
+/// To the member to whom the ownership is offered.
 #[derive(Template)]
 #[template(path = "mail/ownership_offered.txt", whitespace = "preserve")]
-struct OwnershipOffered<'a> {
-    url: &'a str,
-    from: &'a str,
-    workspace: &'a str,
-    slug: &'a str,
+pub(super) struct OwnershipOfferedMail<'a> {
+    /// Where this installation is reached.
+    pub url: &'a str,
+    pub from: &'a str,
+    pub workspace: &'a str,
+    pub slug: &'a str,
 }
 
-impl Mail {
-    pub(in crate::domain) fn ownership_offered(
-        db: &Db,
-        to: &str,
-        from: &str,
-        workspace: &str,
-        slug: &str,
-    ) -> Self {
-        let body = OwnershipOffered { url: db.public_url(), from, workspace, slug };
-        Self::new(to, format!("{from} offers you {workspace}"), &body)
+impl MailTemplate for OwnershipOfferedMail<'_> {
+    fn subject(&self) -> String {
+        format!("{} offers you {}", self.from, self.workspace)
     }
 }

@@ -1,20 +1,28 @@
 //! Handing over: an Owner offers, a member accepts, and in one step the one is an Owner and the
 //! other is not.
 
-pub mod mail;
+pub(super) mod events;
+mod mail;
 
 use crate::{
     clock::DAY,
     domain::{
         base::{
-            event::{Event, Recorded, Target, TargetKind},
+            conflict::{Conflict, Gone},
+            event::{Recorded, Target},
             outbox::Mail,
-            refused::{Conflict, Gone, Refused},
+            refused::Refused,
             role::Role,
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         members::{self, Subject},
-        records::offers::ended,
+        ownership::{
+            events::{
+                OwnershipHandedOver, OwnershipOfferDeclined, OwnershipOfferWithdrawn, OwnershipOffered,
+            },
+            mail::OwnershipOfferedMail,
+        },
+        records::{members::MEMBER, offers::ended},
     },
     entity::ownership_offer,
     policy::{BuiltIn, Ceiling, perm},
@@ -25,6 +33,14 @@ use uuid::Uuid;
 
 /// How long an offer can be accepted, in milliseconds.
 const LIFETIME: i64 = 7 * DAY;
+
+pub const OFFER_PENDING: Conflict =
+    Conflict::new("offer-pending", "Ownership is offered to someone already. Withdraw that offer first.");
+
+pub const NOT_ACTIVE: Conflict =
+    Conflict::new("not-active", "Only an active member can take over. Reactivate this person first.");
+
+pub const OFFER_GONE: Gone = Gone::new("offer", "This offer no longer holds.");
 
 /// An offer that waits for its answer.
 #[derive(Clone, Debug, FromQueryResult)]
@@ -60,8 +76,8 @@ pub async fn pending<P: crate::policy::Access>(scope: &ReadScope<P>) -> Result<O
 /// Offers the actor's ownership to a member. Answers that member's name.
 ///
 /// # Errors
-/// [`Ceiling::OwnerOnly`], [`Refused::Hidden`], [`Conflict::OfferPending`],
-/// [`Conflict::NotActive`].
+/// [`Ceiling::OwnerOnly`], [`Refused::Hidden`], [`OFFER_PENDING`],
+/// [`NOT_ACTIVE`].
 pub async fn offer(
     s: &mut WriteScope<perm::UpdateMemberRoles>,
     id: Uuid,
@@ -80,12 +96,12 @@ pub async fn offer(
         ));
     }
     if !member.is_active {
-        return Err(Conflict::NotActive.into());
+        return Err(NOT_ACTIVE.into());
     }
     let now = s.now_ms();
     let open: Option<Offer> = s.first(PENDING, vec![now.into()]).await?;
     if open.is_some() {
-        return Err(Conflict::OfferPending.into());
+        return Err(OFFER_PENDING.into());
     }
     // One that has expired, or whose Owner is none any more, makes way.
     s.open().apply(ended(s.open().update(), "cancelled", now)).await?;
@@ -103,15 +119,16 @@ pub async fn offer(
     s.open().insert(row).await?;
     let workspace = &s.actor().workspace;
     let from = s.actor().principal.name();
-    let mail = Mail::ownership_offered(&s.open().db, &member.email, from, &workspace.name, &workspace.slug);
-    mail.queue(&s.open().tx, now).await?;
-    Ok(Recorded::new(member.name.clone(), Event::OwnershipOffered { expires_at }, member.target()))
+    let url = s.open().db.public_url();
+    let mail = OwnershipOfferedMail { url, from, workspace: &workspace.name, slug: &workspace.slug };
+    Mail::new(&member.email, &mail).queue(&s.open().tx, now).await?;
+    Ok(Recorded::new(member.name.clone(), OwnershipOffered { expires_at }, member.target()))
 }
 
 /// The member who was offered it becomes an Owner; the one who offered it steps down to Admin.
 ///
 /// # Errors
-/// [`Gone::Offer`] where it was not offered to the actor, is over, or came from somebody who is no
+/// [`OFFER_GONE`] where it was not offered to the actor, is over, or came from somebody who is no
 /// active Owner any more.
 pub async fn accept(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<Recorded<()>, Refused> {
     let offer = addressed_to_actor(s, id).await?;
@@ -132,7 +149,7 @@ pub async fn accept(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<Re
     let names = |roles: &[Role]| -> Vec<String> { roles.iter().map(|role| role.name.clone()).collect() };
     let after = Subject::load(s, &all, to.id).await?.own;
     let from_after = Subject::load(s, &all, from.id).await?.own;
-    let event = Event::OwnershipHandedOver {
+    let event = OwnershipHandedOver {
         from: from.name.clone(),
         before: names(&to.own),
         after: names(&after),
@@ -145,26 +162,26 @@ pub async fn accept(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<Re
 /// The member who was offered it says no.
 ///
 /// # Errors
-/// [`Gone::Offer`].
+/// [`OFFER_GONE`].
 pub async fn decline(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<Recorded<()>, Refused> {
     let offer = addressed_to_actor(s, id).await?;
     close(s, id, "declined").await?;
-    let target = Target::new(TargetKind::Member, offer.from_member_id, offer.from_name);
-    Ok(Recorded::new((), Event::OwnershipOfferDeclined {}, target))
+    let target = Target::new(MEMBER, offer.from_member_id, offer.from_name);
+    Ok(Recorded::new((), OwnershipOfferDeclined {}, target))
 }
 
 /// The one who offered it, or another Owner, takes the offer back.
 ///
 /// # Errors
-/// [`Gone::Offer`], [`Ceiling::OwnerOnly`].
+/// [`OFFER_GONE`], [`Ceiling::OwnerOnly`].
 pub async fn withdraw(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<Recorded<()>, Refused> {
     let offer = find(s, id).await?;
     if offer.from_member_id != s.actor().member_id && !s.actor().holdings.is_owner() {
         return Err(Ceiling::OwnerOnly.into());
     }
     close(s, id, "cancelled").await?;
-    let target = Target::new(TargetKind::Member, offer.to_member_id, offer.to_name);
-    Ok(Recorded::new((), Event::OwnershipOfferWithdrawn {}, target))
+    let target = Target::new(MEMBER, offer.to_member_id, offer.to_name);
+    Ok(Recorded::new((), OwnershipOfferWithdrawn {}, target))
 }
 
 /// The open offer with this id. One that is over says so; one that never was here is not found.
@@ -175,7 +192,7 @@ async fn find(s: &WriteScope<perm::Membership>, id: Uuid) -> Result<Offer, Refus
     }
     let known = s.find::<ownership_offer::Entity>().filter(ownership_offer::Column::Id.eq(id));
     let known = known.one(s.connection()).await?;
-    Err(known.map_or(Refused::Hidden, |_| Gone::Offer.into()))
+    Err(known.map_or(Refused::Hidden, |_| OFFER_GONE.into()))
 }
 
 async fn addressed_to_actor(s: &WriteScope<perm::Membership>, id: Uuid) -> Result<Offer, Refused> {
@@ -190,6 +207,6 @@ async fn close(s: &WriteScope<perm::Membership>, id: Uuid, status: &str) -> Resu
     let row = s.open().update::<ownership_offer::Entity>().filter(ownership_offer::Column::Id.eq(id));
     match s.open().apply(ended(row, status, s.now_ms())).await? {
         1 => Ok(()),
-        _ => Err(Gone::Offer.into()),
+        _ => Err(OFFER_GONE.into()),
     }
 }

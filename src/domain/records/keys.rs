@@ -1,8 +1,9 @@
 use crate::{
     clock::HOUR,
     domain::base::{
+        conflict::{CHANGED, Conflict},
         invalid::Invalid,
-        refused::{Conflict, Refused},
+        refused::Refused,
         sql::Sql,
         tokens::{Purpose, Token},
         values::Name,
@@ -18,6 +19,8 @@ pub const MOST_KEYS: i64 = 1_000;
 
 /// How long the secret before may go on being used after a rotation, in milliseconds, at most.
 pub const MOST_OVERLAP: i64 = 7 * 24 * HOUR;
+
+pub const KEY_REVOKED: Conflict = Conflict::new("key-revoked", "This key was revoked. Make a new one.");
 
 /// A key to be made.
 #[derive(Clone, Debug)]
@@ -153,7 +156,7 @@ pub(in crate::domain) struct Live {
 /// Locks a key: of two who rotate or revoke it, the second finds what the first made of it.
 ///
 /// # Errors
-/// [`Conflict::KeyRevoked`].
+/// [`KEY_REVOKED`].
 pub(in crate::domain) async fn lock(tx: &impl ConnectionTrait, id: Uuid) -> Result<Live, Refused> {
     // Its memberships come first, as for whoever removes one, which then touches the key.
     if tx.get_database_backend() == DbBackend::Postgres {
@@ -166,12 +169,12 @@ pub(in crate::domain) async fn lock(tx: &impl ConnectionTrait, id: Uuid) -> Resu
     let key: Option<KeyRow> = tx.first(sql, vec![id.into()]).await?;
     match key {
         Some(key) if key.revoked_at.is_none() => Ok(Live { name: key.name, is_admin: key.is_admin }),
-        _ => Err(Conflict::KeyRevoked.into()),
+        _ => Err(KEY_REVOKED.into()),
     }
 }
 
 /// # Errors
-/// [`Conflict::Changed`] where this secret is not the newest of a locked key.
+/// [`CHANGED`] where this secret is not the newest of a locked key.
 pub(in crate::domain) async fn must_be_newest(
     tx: &impl ConnectionTrait,
     id: Uuid,
@@ -181,7 +184,7 @@ pub(in crate::domain) async fn must_be_newest(
     let now: Option<Newest> = tx.first(&sql, vec![id.into()]).await?;
     match now.and_then(|now| now.newest).as_deref() == Some(seen) {
         true => Ok(()),
-        false => Err(Conflict::Changed.into()),
+        false => Err(CHANGED.into()),
     }
 }
 

@@ -20,6 +20,8 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+pub(in crate::domain) const MEMBER: TargetKind = TargetKind::new("member");
+
 /// The member that a change is about, as it stands under the lock.
 pub(in crate::domain) struct Subject {
     pub id: Uuid,
@@ -98,7 +100,7 @@ impl Subject {
     }
 
     pub(in crate::domain) fn target(&self) -> Target {
-        Target::new(TargetKind::Member, self.id, self.name.clone())
+        Target::new(MEMBER, self.id, self.name.clone())
     }
 }
 

@@ -1,6 +1,7 @@
 use crate::{
     domain::{
         base::{
+            event::TargetKind,
             invalid::Invalid,
             refused::Refused,
             values::{Name, Slug},
@@ -17,6 +18,8 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
 };
 use uuid::Uuid;
+
+pub(in crate::domain) const WORKSPACE: TargetKind = TargetKind::new("workspace");
 
 pub(in crate::domain) async fn slug_is_free(
     connection: &impl ConnectionTrait,

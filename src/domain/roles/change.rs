@@ -3,16 +3,18 @@
 use crate::{
     domain::{
         base::{
-            event::{Event, Recorded, Target, TargetKind},
+            conflict::{CHANGED, Conflict},
+            event::{Recorded, Target},
             invalid::Invalid,
             principal::Actor,
-            refused::{Conflict, Refused},
-            role::{Role, Roles},
+            refused::Refused,
+            role::{ROLE, Role, Roles},
             text_rule::TextRule,
             values::{Description, Name, Slug, folded},
         },
         enforce::{rows::Scoped, write::WriteScope},
         roles::{
+            events::{RoleCreated, RoleUpdated},
             grants::{self, Cell, OWNER_IS_FIXED},
             scope_set::Bundle,
         },
@@ -29,6 +31,16 @@ pub const MOST_ROLES: usize = 64;
 
 /// Why a built-in role keeps its name.
 pub const BUILT_IN: &str = "A built-in role keeps its name and can't be deleted. What it holds can be changed; for another name, duplicate it.";
+
+const BUILT_IN_ROLE: Conflict = Conflict::new(
+    "built-in-role",
+    "This is a built-in role: it keeps its name and its description, and what it may do in Bailiwick is set on the Security page or with PUT on its scopes. Send scopes of your own applications alone.",
+);
+
+const ROLE_EXISTS: Conflict = Conflict::new(
+    "role-exists",
+    "There is a role with this slug already, and it is another one. Change it with PATCH and with PUT on its scopes, or choose another slug.",
+);
 
 /// A role that is to be made, or named anew.
 pub struct Named {
@@ -95,8 +107,8 @@ async fn make(
     if !rows.is_empty() {
         grant::Entity::insert_many(rows).exec_without_returning(&s.open().tx).await?;
     }
-    let event = Event::RoleCreated { scopes: scopes.iter().map(str::to_owned).collect() };
-    let target = Target::new(TargetKind::Role, id, name.clone());
+    let event = RoleCreated { scopes: scopes.iter().map(str::to_owned).collect() };
+    let target = Target::new(ROLE, id, name.clone());
     Ok(Recorded::new(Made { name, slug }, event, target))
 }
 
@@ -112,8 +124,8 @@ pub struct Defined {
 /// with `developer` is told what a developer is.
 ///
 /// # Errors
-/// As [`create`]; [`Conflict::RoleExists`] for a custom role that is another one,
-/// [`Conflict::BuiltInRole`] where more than those scopes is said of a built-in role,
+/// As [`create`]; [`ROLE_EXISTS`] for a custom role that is another one,
+/// [`BUILT_IN_ROLE`] where more than those scopes is said of a built-in role,
 /// [`Refused::Forbidden`] for who may make roles and not change what they hold,
 /// [`Refused::NotAllowed`] for Owner.
 pub async fn define(
@@ -140,11 +152,11 @@ pub async fn define(
     let is_called = description.is_none_or(|description| description.as_str() == role.description);
     if !role.built_in {
         let is_same = is_called && role.name == name.as_str() && scopes.iter().eq(role.scopes());
-        return if is_same { Ok(Recorded::unchanged(defined)) } else { Err(Conflict::RoleExists.into()) };
+        return if is_same { Ok(Recorded::unchanged(defined)) } else { Err(ROLE_EXISTS.into()) };
     }
     let is_plain = scopes.of_applications().count() == scopes.iter().count();
     if !(is_called && is_plain && folded(&role.name) == folded(name.as_str())) {
-        return Err(Conflict::BuiltInRole.into());
+        return Err(BUILT_IN_ROLE.into());
     }
     s.require(Permission::UpdatePermissions).await?;
     let held = &role.application_scopes;
@@ -159,7 +171,7 @@ pub async fn define(
         return Ok(Recorded::unchanged(defined));
     }
     let change = grants::change(s, &cells, false).await?;
-    Ok(Recorded::many(defined, change.entries))
+    Ok(Recorded::many(defined, change.events))
 }
 
 /// Two roles with one name could not be told apart where they are given.
@@ -204,7 +216,7 @@ pub(super) fn own_role<P>(s: &WriteScope<P>, slug: &str) -> Result<Role, Refused
 ///
 /// # Errors
 /// [`Refused::Hidden`], [`Refused::NotAllowed`] for a built-in role, [`Refused::Ceiling`],
-/// [`Conflict::Changed`] where somebody was faster, [`Refused::Invalid`] on `name`.
+/// [`CHANGED`] where somebody was faster, [`Refused::Invalid`] on `name`.
 pub async fn describe(
     s: &mut WriteScope<perm::ManageRoles>,
     slug: &str,
@@ -214,7 +226,7 @@ pub async fn describe(
     let all = s.actor().all_roles.clone();
     let role = own_role(s, slug)?;
     if version != role.details_version() {
-        return Err(Conflict::Changed.into());
+        return Err(CHANGED.into());
     }
     let is_renamed = role.name != named.name.as_str();
     if is_renamed {
@@ -231,7 +243,7 @@ pub async fn describe(
     let row = row.col_expr(Column::Name, Expr::value(named.name.as_str()));
     let row = row.col_expr(Column::Description, Expr::value(named.description.as_str()));
     s.open().apply_to_one(row).await?;
-    let event = Event::RoleUpdated {
+    let event = RoleUpdated {
         name_before: role.name.clone(),
         name_after: made.name.clone(),
         description_before: role.description.clone(),
@@ -262,8 +274,8 @@ pub struct Saved {
 /// Sets what a role holds.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::NotAllowed`] for Owner, [`Conflict::Changed`] where somebody was
-/// faster, [`Refused::Ceiling`], [`Conflict::LocksYouOut`] where that is not confirmed.
+/// [`Refused::Hidden`], [`Refused::NotAllowed`] for Owner, [`CHANGED`] where somebody was
+/// faster, [`Refused::Ceiling`], [`LOCKS_YOU_OUT`] where that is not confirmed.
 pub async fn set_scopes(
     s: &mut WriteScope<perm::UpdatePermissions>,
     slug: &str,
@@ -274,7 +286,7 @@ pub async fn set_scopes(
         return Err(Refused::NotAllowed(OWNER_IS_FIXED));
     }
     if wanted.version != role.scopes_version() {
-        return Err(Conflict::Changed.into());
+        return Err(CHANGED.into());
     }
     may_edit(s.actor(), &role)?;
     let held = role.scopes();
@@ -287,7 +299,7 @@ pub async fn set_scopes(
     saved.added = cells.iter().filter(|cell| cell.put).count();
     saved.taken = cells.len() - saved.added;
     saved.people = change.census.count(|slug| slug == role.slug);
-    Ok(Recorded::many(saved, change.entries))
+    Ok(Recorded::many(saved, change.events))
 }
 
 /// May the actor change what this role holds? Also where nothing changes the answer is the same for one

@@ -3,16 +3,20 @@
 use crate::{
     domain::{
         base::{
-            event::{Event, Recorded, RoleIds, Target, TargetKind},
+            conflict::Conflict,
+            event::{Recorded, RecordedEvent, Target},
             invalid::Invalid,
-            refused::{Conflict, Refused},
-            role::{Assignable, Role, Roles, choices, names},
+            refused::Refused,
+            role::{Assignable, Role, RoleIds, Roles, choices, names},
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
-        members::{give, take},
+        invitations::events::{INVITATION, InvitationRolesChanged},
+        members::{events::MemberRolesChanged, give, take},
+        records::members::MEMBER,
         roles::{
             change::own_role,
-            detail::{Look, carriers, look, may_move},
+            detail::{Look, carried_by_teams, carriers, look, may_move},
+            events::{IN_USE, RoleDeleted},
         },
     },
     entity::{invitation_role, role, team_role},
@@ -23,6 +27,12 @@ use uuid::Uuid;
 
 /// Members, and as many invitations, that one deletion gives another role.
 const MOST_MOVED: usize = 1_000;
+
+pub const ROLE_IN_USE: Conflict = Conflict::new(
+    "role-in-use",
+    "Someone has this role, or is invited with it. Choose the role that takes its place.",
+)
+.audited_as(IN_USE);
 
 /// What stands before the deletion of a role.
 pub struct Parting {
@@ -87,7 +97,8 @@ pub struct Deleted {
 ///
 /// # Errors
 /// [`Refused::Hidden`], [`Refused::NotAllowed`] for a built-in role, [`Refused::Ceiling`],
-/// [`Refused::RoleOfTeams`], [`Conflict::RoleInUse`] without a replacement, [`Refused::Invalid`] on the field `replacement`.
+/// [`Refused::DetailedConflict`] where teams carry it, [`ROLE_IN_USE`] without a replacement,
+/// [`Refused::Invalid`] on the field `replacement`.
 pub async fn delete(
     s: &mut WriteScope<perm::ManageRoles>,
     slug: &str,
@@ -99,12 +110,12 @@ pub async fn delete(
     // Whoever has it, has it of their own then.
     let teams = s.find::<team_role::Entity>().filter(team_role::Column::RoleId.eq(role.id));
     if teams.one(s.connection()).await?.is_some() {
-        return Err(Refused::RoleOfTeams(carriers(s, s.actor(), &role).await?));
+        return Err(carried_by_teams(&carriers(s, s.actor(), &role).await?).into());
     }
     let (holders, invited) = (holders(s, &role).await?, invited(s, &role).await?);
-    let mut entries = Vec::new();
+    let mut events = Vec::new();
     if !holders.is_empty() || !invited.is_empty() {
-        let replacement = replacement.ok_or(Conflict::RoleInUse)?;
+        let replacement = replacement.ok_or(ROLE_IN_USE)?;
         s.actor().holdings.may_assign(&replacement.holdings)?;
         may_move(s.actor(), holders.iter().map(|holder| holder.role_set.as_str()))?;
         for holder in &holders {
@@ -114,10 +125,10 @@ pub async fn delete(
                 give(s, holder.id, replacement.id).await?;
             }
             take(s, holder.id, role.id).await?;
-            let target = Target::new(TargetKind::Member, holder.id, holder.name.clone());
+            let target = Target::new(MEMBER, holder.id, holder.name.clone());
             let ids = RoleIds::of(before.iter().copied(), after.iter().copied());
             let (before, after) = (names(&before), names(&after));
-            entries.push((Event::MemberRolesChanged { before, after, ids }, target));
+            events.push(RecordedEvent::new(MemberRolesChanged { before, after, ids }, target));
         }
         for invitation in &invited {
             let (offered, (before, after)) = moved(&all, &invitation.roles, &role, replacement);
@@ -125,23 +136,23 @@ pub async fn delete(
                 offer(s, invitation.id, replacement).await?;
             }
             let (before, after) = (names(&before), names(&after));
-            let target = Target::new(TargetKind::Invitation, invitation.id, invitation.email.clone());
-            entries.push((Event::InvitationRolesChanged { before, after }, target));
+            let target = Target::new(INVITATION, invitation.id, invitation.email.clone());
+            events.push(RecordedEvent::new(InvitationRolesChanged { before, after }, target));
         }
     }
     // What invitations of the past offered is in the record of what happened.
     s.open().apply_to_one(s.open().delete::<role::Entity>().filter(role::Column::Id.eq(role.id))).await?;
-    let replaced_by = replacement.filter(|_| !entries.is_empty()).map(|role| role.name.clone());
-    let event = Event::RoleDeleted {
+    let replaced_by = replacement.filter(|_| !events.is_empty()).map(|role| role.name.clone());
+    let event = RoleDeleted {
         scopes: role.scopes().into_iter().collect(),
         replaced_by: replaced_by.clone().unwrap_or_default(),
         members: i64::try_from(holders.len()).unwrap_or(i64::MAX),
         invitations: i64::try_from(invited.len()).unwrap_or(i64::MAX),
     };
-    entries.push((event, role.target()));
+    events.push(RecordedEvent::new(event, role.target()));
     let deleted =
         Deleted { name: role.name, replaced_by, members: holders.len(), invitations: invited.len() };
-    Ok(Recorded::many(deleted, entries))
+    Ok(Recorded::many(deleted, events))
 }
 
 fn chosen<'a>(all: &'a Roles, instead_of: &Role, slug: &str) -> Result<&'a Role, Invalid> {

@@ -3,16 +3,19 @@
 use crate::{
     domain::{
         base::{
+            conflict::{Conflict, DetailedConflict},
             principal::Actor,
-            refused::{Refused, TeamWithRole},
+            refused::Refused,
             role::{Role, holdings},
         },
         enforce::{read::ReadScope, rows::Scoped},
-        roles::{change::BUILT_IN, grants::OWNER_IS_FIXED},
+        roles::{change::BUILT_IN, events::IN_USE, grants::OWNER_IS_FIXED},
     },
     policy::{Access, Ceiling, Permission},
 };
 use sea_orm::FromQueryResult;
+use serde::Deserialize;
+use uuid::Uuid;
 
 /// A role, and who has it.
 #[derive(Clone, Debug)]
@@ -58,13 +61,40 @@ impl Look {
             return Some(Refused::NotAllowed(BUILT_IN));
         }
         if self.teams > 0 {
-            return Some(Refused::RoleOfTeams(self.carried_by.clone()));
+            return Some(carried_by_teams(&self.carried_by).into());
         }
         let may = actor.holdings.may_assign(&self.role.holdings);
         let may = may.and_then(|()| may_move(actor, self.role_sets.iter().map(String::as_str)));
         may.err().map(Refused::from)
     }
 }
+
+/// A team that carries a role.
+#[derive(Clone, Debug, Deserialize)]
+pub struct TeamWithRole {
+    pub id: Uuid,
+    pub name: String,
+}
+
+/// Why a role that teams carry can't be deleted. It names those of them that the actor may see.
+pub(super) fn carried_by_teams(teams: &[TeamWithRole]) -> DetailedConflict {
+    let mut conflict = DetailedConflict::from(ROLE_OF_TEAMS);
+    if teams.is_empty() {
+        return conflict;
+    }
+    let names: Vec<&str> = teams.iter().map(|team| team.name.as_str()).collect();
+    conflict.notes.push(format!("It comes with: {}.", names.join(", ")));
+    let link = |team: &TeamWithRole| (format!("/teams/{}", team.id), format!("The team {}", team.name));
+    conflict.ways_on.extend(teams.iter().take(3).map(link));
+    conflict.ways_on.push((String::new(), "Back to the workspace".to_owned()));
+    conflict
+}
+
+const ROLE_OF_TEAMS: Conflict = Conflict::new(
+    "role-of-teams",
+    "A team comes with this role. Take it from the team first, on the team's page.",
+)
+.audited_as(IN_USE);
 
 /// The teams that carry a role, by name, as far as the actor may see them.
 pub(super) async fn carriers(

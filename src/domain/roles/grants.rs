@@ -4,13 +4,15 @@
 use crate::{
     domain::{
         base::{
-            event::{Event, RoleIds, Target, TargetKind},
+            conflict::Conflict,
+            event::{RecordedEvent, Target},
             principal::Actor,
-            refused::{Conflict, Refused},
-            role::{Role, Roles, names},
+            refused::Refused,
+            role::{Role, RoleIds, Roles, names},
         },
         enforce::{rows::Scoped, write::WriteScope},
         records::headcounts::Census,
+        roles::events::{LOCK_OUT, PERMISSION, PermissionChanged, RoleScopesChanged},
     },
     entity::grant,
     policy::{Permission, Shift, reach},
@@ -19,6 +21,12 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
 /// Why nobody edits the role of the Owners.
 pub const OWNER_IS_FIXED: &str = "Owner holds everything by rule. It can't be changed, renamed or deleted.";
+
+pub const LOCKS_YOU_OUT: Conflict = Conflict::new(
+    "locks-you-out",
+    "This change takes the page away from you: you would no longer hold Update permissions. Confirm it if you mean it.",
+)
+.audited_as(LOCK_OUT);
 
 /// A scope that goes into a role, or out of it.
 #[derive(Clone, Copy)]
@@ -33,7 +41,7 @@ pub(in crate::domain) struct Change {
     pub after: Roles,
     /// How many active members gained and lost each permission.
     pub reach: Vec<(Permission, i64, i64)>,
-    pub entries: Vec<(Event, Target)>,
+    pub events: Vec<RecordedEvent>,
     /// The editor may change nothing here any more.
     pub locked_out: bool,
     pub census: Census,
@@ -43,7 +51,7 @@ pub(in crate::domain) struct Change {
 /// actor holds the permission to update permissions.
 ///
 /// # Errors
-/// [`Refused::NotAllowed`] for the Owner role, [`Refused::Ceiling`], [`Conflict::LocksYouOut`] where
+/// [`Refused::NotAllowed`] for the Owner role, [`Refused::Ceiling`], [`LOCKS_YOU_OUT`] where
 /// that is not confirmed.
 pub(in crate::domain) async fn change<P>(
     s: &WriteScope<P>,
@@ -54,18 +62,18 @@ pub(in crate::domain) async fn change<P>(
     may_change(s.actor(), cells)?;
     let locked_out = locks_out(s.actor(), cells);
     if locked_out && !confirmed {
-        return Err(Conflict::LocksYouOut.into());
+        return Err(LOCKS_YOU_OUT.into());
     }
     let census = Census::take(s).await?;
     apply(s, cells).await?;
     let after = crate::domain::enforce::roles::load(s).await?;
     let shifts = census.shifts(&before, &after);
-    let mut change = Change { after, reach: Vec::new(), entries: Vec::new(), locked_out, census };
+    let mut change = Change { after, reach: Vec::new(), events: Vec::new(), locked_out, census };
     for permission in Permission::ALL.iter().filter(|p| cells.iter().any(|cell| cell.scope == p.scope())) {
-        change.tell_permission(&before, &shifts, *permission);
+        change.record_permission(&before, &shifts, *permission);
     }
     for role in before.iter().filter(|role| cells.iter().any(|cell| is_of_application(cell, role))) {
-        change.tell_scopes(role);
+        change.record_scopes(role);
     }
     Ok(change)
 }
@@ -132,10 +140,10 @@ async fn apply<P>(s: &WriteScope<P>, cells: &[Cell<'_>]) -> Result<(), Refused> 
 }
 
 impl Change {
-    fn tell_permission(&mut self, before: &Roles, shifts: &[Shift], permission: Permission) {
+    fn record_permission(&mut self, before: &Roles, shifts: &[Shift], permission: Permission) {
         let (gained, lost) = reach(shifts, |holdings| holdings.has(permission));
         let (before, after) = (before.holding(permission), self.after.holding(permission));
-        let event = Event::PermissionChanged {
+        let event = PermissionChanged {
             permission: permission.scope().to_owned(),
             before: names(&before),
             after: names(&after),
@@ -144,15 +152,14 @@ impl Change {
             ids: RoleIds::of(before, after),
         };
         self.reach.push((permission, gained, lost));
-        self.entries.push((event, Target::named(TargetKind::Permission, permission.label())));
+        let target = Target::named(PERMISSION, permission.label());
+        self.events.push(RecordedEvent::new(event, target));
     }
 
-    fn tell_scopes(&mut self, before: &Role) {
+    fn record_scopes(&mut self, before: &Role) {
         let after = self.after.by_slug(&before.slug).map(|role| role.application_scopes.clone());
-        let event = Event::RoleScopesChanged {
-            before: before.application_scopes.clone(),
-            after: after.unwrap_or_default(),
-        };
-        self.entries.push((event, before.target()));
+        let event =
+            RoleScopesChanged { before: before.application_scopes.clone(), after: after.unwrap_or_default() };
+        self.events.push(RecordedEvent::new(event, before.target()));
     }
 }

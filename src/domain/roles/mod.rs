@@ -7,6 +7,7 @@
 mod change;
 mod deletion;
 mod detail;
+pub(super) mod events;
 pub(super) mod grants;
 mod scope_set;
 
@@ -25,9 +26,10 @@ pub use change::{
     BUILT_IN, Defined, MOST_ROLES, Made, Named, Saved, Wanted, create, define, describe, set_scopes,
 };
 pub(super) use change::{cells, may_edit};
-pub use deletion::{Deleted, Parting, delete, parting};
+pub use deletion::{Deleted, Parting, ROLE_IN_USE, delete, parting};
 pub use detail::{Look, look};
-pub use grants::OWNER_IS_FIXED;
+pub use events::effect;
+pub use grants::{LOCKS_YOU_OUT, OWNER_IS_FIXED};
 pub use scope_set::{Bundle, MOST_SCOPES};
 
 /// One role as it is under the lock, after what was just changed.

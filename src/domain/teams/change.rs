@@ -3,15 +3,19 @@
 use crate::{
     domain::{
         base::{
-            event::{Event, Recorded, RoleIds, Target, TargetKind},
+            conflict::CHANGED,
+            event::{Recorded, Target},
             invalid::Invalid,
             principal::Actor,
-            refused::{Conflict, Refused, is_duplicate},
-            role::{Role, Roles},
+            refused::{Refused, is_duplicate},
+            role::{Role, RoleIds, Roles},
             values::{Description, Name},
         },
         enforce::{rows::Scoped, write::WriteScope},
-        teams::{MOST, Team},
+        teams::{
+            MOST, Team,
+            events::{TEAM, TeamCreated, TeamDeleted, TeamRolesChanged, TeamUpdated},
+        },
     },
     entity::{team, team_member, team_role},
     policy::perm,
@@ -55,8 +59,8 @@ pub async fn create(
         Err(error) if is_duplicate(&error) => return Err(taken()),
         other => other?,
     }
-    let event = Event::TeamCreated { description: description.to_string() };
-    Ok(Recorded::new(id, event, Target::new(TargetKind::Team, id, name.to_string())))
+    let event = TeamCreated { description: description.to_string() };
+    Ok(Recorded::new(id, event, Target::new(TEAM, id, name.to_string())))
 }
 
 /// What a change of name or description came to.
@@ -92,13 +96,13 @@ pub async fn update(
         Err(Refused::Failed(error)) if is_duplicate(&error) => return Err(taken()),
         other => other?,
     }
-    let event = Event::TeamUpdated {
+    let event = TeamUpdated {
         name_before: team.name.clone(),
         name_after: name.to_string(),
         description_before: team.description,
         description_after: description.to_string(),
     };
-    Ok(Recorded::new(changed, event, Target::new(TargetKind::Team, id, name.to_string())))
+    Ok(Recorded::new(changed, event, Target::new(TEAM, id, name.to_string())))
 }
 
 /// What an editor asks a team to carry.
@@ -125,7 +129,7 @@ pub struct RolesChanged {
 /// Lets a team carry exactly these roles; everybody in it holds them from their next request on.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Conflict::Changed`] where somebody was faster, [`Refused::Invalid`] on the
+/// [`Refused::Hidden`], [`CHANGED`] where somebody was faster, [`Refused::Invalid`] on the
 /// field `role`, [`Refused::Ceiling`] where a role, before or after, or somebody in the team goes
 /// over the actor's head.
 pub async fn set_roles(
@@ -135,7 +139,7 @@ pub async fn set_roles(
 ) -> Result<Recorded<RolesChanged>, Refused> {
     let (team, before, version) = plan(s, s.actor(), id, &wanted.roles).await?;
     if wanted.version != version {
-        return Err(Conflict::Changed.into());
+        return Err(CHANGED.into());
     }
     team.may_carry(s, s.actor(), &before).await?;
     let is_in = |set: &[Role], role: &Role| set.iter().any(|other| other.id == role.id);
@@ -160,7 +164,7 @@ pub async fn set_roles(
     if !changed.is_change {
         return Ok(Recorded::unchanged(changed));
     }
-    let event = Event::TeamRolesChanged {
+    let event = TeamRolesChanged {
         before: names(&before),
         after: changed.after.clone(),
         people: team.people,
@@ -241,7 +245,7 @@ pub async fn delete(s: &mut WriteScope<perm::DeleteTeams>, id: Uuid) -> Result<R
     let people = s.open().delete::<team_member::Entity>().filter(team_member::Column::TeamId.eq(id));
     s.open().apply(people).await?;
     s.open().apply_to_one(s.open().delete::<team::Entity>().filter(team::Column::Id.eq(id))).await?;
-    let event = Event::TeamDeleted { roles: team.role_names(), people: team.people };
+    let event = TeamDeleted { roles: team.role_names(), people: team.people };
     let target = team.target();
     Ok(Recorded::new(Deleted { name: team.name, people: team.people }, event, target))
 }

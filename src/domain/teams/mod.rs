@@ -6,18 +6,20 @@
 
 mod change;
 mod effects;
+pub(super) mod events;
 mod list;
 mod people;
 
 use crate::{
     domain::{
         base::{
-            event::{Target, TargetKind},
+            event::Target,
             principal::Actor,
             refused::Refused,
             role::{self, Role, Roles},
         },
         enforce::{rows::Scoped, write::WriteScope},
+        teams::events::TEAM,
     },
     policy::{Ceiling, Holdings, Permission, perm},
 };
@@ -192,7 +194,7 @@ impl Team {
     }
 
     fn target(&self) -> Target {
-        Target::new(TargetKind::Team, self.id, self.name.clone())
+        Target::new(TEAM, self.id, self.name.clone())
     }
 }
 

@@ -2,14 +2,13 @@
 
 use crate::{
     domain::{
-        base::{
-            event::{Event, Recorded},
-            refused::Refused,
-            selection::Selection,
-        },
+        base::{event::Recorded, refused::Refused, selection::Selection},
         enforce::{rows::Scoped, write::WriteScope},
         members::Subject,
-        teams::Team,
+        teams::{
+            Team,
+            events::{TeamLeadChanged, TeamMemberAdded, TeamMemberRemoved},
+        },
     },
     entity::team_member,
     policy::perm,
@@ -59,7 +58,7 @@ pub async fn add(
             joined_at: Set(s.now_ms()),
         };
         s.open().insert(row).await?;
-        let event = Event::TeamMemberAdded { team: team.name.clone(), roles: team.role_names() };
+        let event = TeamMemberAdded { team: team.name.clone(), roles: team.role_names() };
         each.push(Recorded::new(moved, event, member.target()));
     }
     Ok(Recorded::together(each))
@@ -86,7 +85,7 @@ pub async fn take_out(
     let row: DeleteMany<team_member::Entity> = s.open().delete();
     let row = row.filter(team_member::Column::TeamId.eq(id));
     s.open().apply_to_one(row.filter(team_member::Column::MemberId.eq(member.id))).await?;
-    let event = Event::TeamMemberRemoved { team: team.name.clone(), roles: team.role_names() };
+    let event = TeamMemberRemoved { team: team.name.clone(), roles: team.role_names() };
     let moved = Moved { team: team.name, name: member.name.clone(), is_change: true };
     Ok(Recorded::new(moved, event, member.target()))
 }
@@ -119,7 +118,7 @@ pub async fn appoint(
     if !is_change {
         return Ok(Recorded::unchanged(moved));
     }
-    let event = Event::TeamLeadChanged { team: team.name, is_lead };
+    let event = TeamLeadChanged { team: team.name, is_lead };
     Ok(Recorded::new(moved, event, member.target()))
 }
 

@@ -2,9 +2,9 @@
 
 use crate::{
     domain::{
-        Conflict, Invalid, Refused, api_keys,
+        Invalid, Refused, api_keys,
         base::{
-            idempotency::{self, Attempt, HEADER, Kept},
+            idempotency::{self, Attempt, HEADER, Kept, STILL_RUNNING},
             principal::Credential,
         },
     },
@@ -86,7 +86,7 @@ pub(super) async fn claim(req: &HttpRequest, attempt: &Attempt) -> Option<HttpRe
         Ok(None) => None,
         Ok(Some(kept)) => Some(replayed(kept)),
         Err(refused) => {
-            let is_running = matches!(refused, Refused::Conflict(Conflict::StillRunning));
+            let is_running = matches!(refused, Refused::Conflict(STILL_RUNNING));
             let mut response = problem::respond(req, &refused);
             if is_running {
                 response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));

@@ -1,7 +1,7 @@
 //! What single fields look like in the document. Texts are described by their [`TextRule`].
 
 use crate::{
-    domain::{Email, Event, Slug, TextRule, invitations, roles::MOST_SCOPES},
+    domain::{Email, Slug, TextRule, events, invitations, roles::MOST_SCOPES},
     policy::{
         Permission,
         scope::{self, MAX_LENGTH},
@@ -107,7 +107,7 @@ fn a_number(least: i64, most: i64) -> ObjectBuilder {
 
 /// A kind of event.
 pub(in crate::web) fn event_kind() -> Object {
-    let kind = limited(60).enum_values(Some(Event::KINDS.iter().map(|(kind, _)| *kind)));
+    let kind = limited(60).enum_values(Some(events::filter().iter().map(|(kind, _)| *kind)));
     kind.description(Some("A kind of event, such as member.suspended.")).build()
 }
 

@@ -6,14 +6,14 @@ pub mod sign_in;
 pub mod words;
 
 use crate::{
-    domain::{Gone, Refused, TeamWithRole},
+    domain::Refused,
     policy::Permission,
     web::{
         app::App,
         chrome::{Chrome, View, render},
         problem::{
             page::{Frame, Inside, OfAccount, Outside, admitted, frame},
-            words::{Problem, absent, back, conflicted},
+            words::{Problem, absent, back, conflicted, gone, something_first},
         },
         wire::Broken,
     },
@@ -77,50 +77,10 @@ pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
             let back = back(&here);
             Problem::new(StatusCode::FORBIDDEN, "This is not allowed", *sentence).link(here, back)
         }
-        Refused::WrongAddress(both) => {
-            let sentence = format!(
-                "The invitation is for {}, and you are signed in as {}.",
-                both.invited, both.signed_in
-            );
-            let mut problem =
-                Problem::new(StatusCode::FORBIDDEN, "This invitation is for someone else", sentence)
-                    .point("If both addresses are yours, sign out and come back with the invited one.");
-            problem.switch = true;
-            problem
-        }
-        Refused::Unverified { email } => {
-            let sentence = format!(
-                "Open the link in the message that we sent to {email}, then come back to the invitation."
-            );
-            let mut problem = Problem::new(StatusCode::FORBIDDEN, "Confirm your address first", sentence);
-            problem.resend = true;
-            problem.link("/invitation", "Back to the invitation")
-        }
-        Refused::Conflict(conflict) => conflicted(*conflict, here),
-        Refused::RoleOfTeams(teams) => {
-            let problem = Problem::new(StatusCode::CONFLICT, "This can't be done now", refused.to_string());
-            let problem = match teams.is_empty() {
-                true => problem,
-                false => {
-                    let names: Vec<&str> = teams.iter().map(|team| team.name.as_str()).collect();
-                    problem.point(format!("It comes with: {}.", names.join(", ")))
-                }
-            };
-            let to = |team: &TeamWithRole| {
-                (format!("{here}/teams/{}", team.id), format!("The team {}", team.name))
-            };
-            let problem = problem.link(&here, "Back to the workspace");
-            teams.iter().take(3).rev().map(to).fold(problem, |problem, (to, words)| problem.link(to, words))
-        }
-        Refused::Gone(gone) => {
-            let problem = Problem::new(StatusCode::GONE, "This link no longer works", gone.to_string());
-            match gone {
-                Gone::Reset => problem.link("/forgot-password", "Choose a new password"),
-                // Who is not signed in signs in there first.
-                Gone::Confirmation => problem.link("/me", "Your profile"),
-                _ => problem,
-            }
-        }
+        Refused::Prerequisite(first) => something_first(first),
+        Refused::Conflict(conflict) => conflicted(&(*conflict).into(), &here),
+        Refused::DetailedConflict(conflict) => conflicted(conflict, &here),
+        Refused::Gone(used_up) => gone(used_up),
         Refused::Stale => Problem::new(
             StatusCode::PRECONDITION_FAILED,
             "It was changed meanwhile",

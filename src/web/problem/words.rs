@@ -1,4 +1,4 @@
-use crate::domain::Conflict;
+use crate::domain::base::conflict::{DetailedConflict, FirstStep, Gone, Prerequisite};
 use actix_web::http::StatusCode;
 
 pub(in crate::web) struct Problem {
@@ -53,24 +53,40 @@ pub(in crate::web) fn absent() -> Problem {
     )
 }
 
-pub(in crate::web) fn conflicted(conflict: Conflict, here: String) -> Problem {
-    let problem = Problem::new(StatusCode::CONFLICT, "This can't be done now", conflict.to_string());
-    match conflict {
-        Conflict::LastOwner => {
-            let problem = problem.point("Nothing was changed.");
-            if here.is_empty() {
-                problem
-            } else {
-                problem.link(format!("{here}/members"), "Choose another Owner")
-            }
-        }
-        Conflict::LastAdmin => problem.link(format!("{here}/people"), "Choose another admin"),
-        Conflict::InWorkspaces(_) => problem.link(format!("{here}/people"), "Back to the people"),
-        Conflict::KeyMade if !here.is_empty() => problem.link(format!("{here}/api-keys"), "See the keys"),
-        _ => {
-            let back = back(&here);
-            problem.link(here, back)
-        }
+/// `here` is the workspace or account that the conflict's ways lead on from; without it they lead nowhere.
+pub(super) fn conflicted(conflict: &DetailedConflict, here: &str) -> Problem {
+    let mut problem = Problem::new(StatusCode::CONFLICT, "This can't be done now", &conflict.sentence);
+    problem.points.extend(conflict.notes.iter().cloned());
+    if here.is_empty() {
+        return problem;
+    }
+    if conflict.ways_on.is_empty() {
+        return problem.link(here, back(here));
+    }
+    let ways = conflict.ways_on.iter().rev();
+    ways.fold(problem, |problem, (path, words)| problem.link(format!("{here}{path}"), words))
+}
+
+pub(super) fn gone(gone: &Gone) -> Problem {
+    let problem = Problem::new(StatusCode::GONE, "This link no longer works", gone.sentence);
+    match gone.way_on {
+        Some(way) => problem.link(way.path, way.words),
+        None => problem,
+    }
+}
+
+pub(super) fn something_first(first: &Prerequisite) -> Problem {
+    let mut problem = Problem::new(StatusCode::FORBIDDEN, first.headline, &first.sentence);
+    match first.step {
+        FirstStep::SignInWithAnotherAddress => problem.switch = true,
+        FirstStep::ConfirmAddress => problem.resend = true,
+    }
+    if !first.note.is_empty() {
+        problem = problem.point(first.note);
+    }
+    match first.way_on {
+        Some(way) => problem.link(way.path, way.words),
+        None => problem,
     }
 }
 

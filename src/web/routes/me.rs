@@ -2,8 +2,9 @@
 
 use crate::{
     domain::{
-        Email, Event, Invalid, Name, Refused,
-        base::principal::Person,
+        Email, Invalid, Name, Refused,
+        base::{event::EventRow, principal::Person},
+        events,
         identity::{self, Password},
     },
     web::{
@@ -31,7 +32,7 @@ struct Page {
     email: String,
     errors: Errors,
     sessions: Vec<SessionRow>,
-    events: Vec<EventRow>,
+    events: Vec<OwnEvent>,
 }
 
 struct SessionRow {
@@ -44,7 +45,7 @@ struct SessionRow {
     last_seen: When,
 }
 
-struct EventRow {
+struct OwnEvent {
     what: String,
     when: When,
     address: String,
@@ -78,33 +79,14 @@ async fn page<I>(cx: &SignedIn<I>, name: String, email: String) -> Result<Page, 
             .collect(),
         events: events
             .into_iter()
-            .map(|event| EventRow {
-                what: serde_json::from_str(&event.payload)
-                    .ok()
-                    .map_or_else(|| "Something else".into(), |e| told(&e)),
+            .map(|event| OwnEvent {
+                what: events::sentence(&event.kind, &event.payload, &EventRow { target: "", at: event.at })
+                    .map_or_else(|| "Something else".to_owned(), |sentence| sentence.verb),
                 when: When::new(event.at, now),
                 address: event.address,
             })
             .collect(),
     })
-}
-
-fn told(event: &Event) -> String {
-    match event {
-        Event::SignedUp {} => "Signed up".into(),
-        Event::SignedIn {} => "Signed in".into(),
-        Event::SignedOut {} => "Signed out".into(),
-        Event::EmailConfirmed { email } => format!("Confirmed {email}"),
-        Event::EmailChanged { before, after } => format!("Changed the address from {before} to {after}"),
-        Event::ProfileUpdated { name_before, name_after } => {
-            format!("Changed the name from {name_before} to {name_after}")
-        }
-        Event::PasswordChanged {} => "Changed the password".into(),
-        Event::PasswordReset {} => "Chose a new password by mail".into(),
-        Event::SessionsRevoked { count: 1 } => "Ended another session".into(),
-        Event::SessionsRevoked { count } => format!("Ended {count} other sessions"),
-        other => other.kind().into(),
-    }
 }
 
 /// A browser's own long name for itself, in a few words.

@@ -5,8 +5,8 @@
 
 use crate::{
     domain::{
-        Email, Gone, Invalid, Purpose, Refused, Token,
-        identity::{self, Password},
+        Email, Invalid, Purpose, Refused, Token,
+        identity::{self, CONFIRMATION_GONE, Password, RESET_GONE},
     },
     web::{
         chrome::{Chrome, Flash, View},
@@ -92,7 +92,7 @@ pub async fn reset(cx: Public) -> Answer {
 }
 
 fn reset_token(view: &View) -> Result<Token, Refused> {
-    carried(view, RESET, Purpose::ResetPassword).ok_or(Refused::Gone(Gone::Reset))
+    carried(view, RESET, Purpose::ResetPassword).ok_or(Refused::Gone(RESET_GONE))
 }
 
 #[derive(Deserialize, Default)]
@@ -135,7 +135,7 @@ pub async fn verification(cx: Public) -> Answer {
 }
 
 fn verification_token(view: &View) -> Result<Token, Refused> {
-    carried(view, VERIFICATION, Purpose::VerifyEmail).ok_or(Refused::Gone(Gone::Confirmation))
+    carried(view, VERIFICATION, Purpose::VerifyEmail).ok_or(Refused::Gone(CONFIRMATION_GONE))
 }
 
 pub async fn verify(cx: Public<Form<Nothing>>) -> Answer {

@@ -3,12 +3,12 @@
 
 use crate::{
     domain::{
-        Conflict, Invalid, Name, Refused,
+        CHANGED, Invalid, Name, Refused,
         accounts::{
             AccountScope,
             keys::{self, Listed, Place},
         },
-        api_keys::{self, Made},
+        api_keys::{self, KEY_REVOKED, Made},
         base::paging::Position,
     },
     web::{
@@ -323,7 +323,7 @@ pub async fn rotate(cx: AccountAdmin<(Target, Form<Rotation>)>) -> Answer {
     };
     match done {
         Ok(made) => Ok(told(&view, made)),
-        Err(Refused::Conflict(Conflict::Changed)) => {
+        Err(Refused::Conflict(CHANGED)) => {
             let said = Said { problem: ROTATED, ..Said::default() };
             draw(&view, &again, id, StatusCode::CONFLICT, said).await
         }
@@ -349,7 +349,7 @@ pub async fn revocation(cx: AccountAdmin<Target>) -> Answer {
     let (scope, view, Target(id)) = cx.into_parts();
     let key = keys::look(&scope, id).await?;
     if key.is_revoked {
-        return Err(scope.refuse(Conflict::KeyRevoked).await);
+        return Err(scope.refuse(KEY_REVOKED).await);
     }
     let places = keys::places(&scope, id).await?;
     let row = Row::new(key, scope.now_ms());

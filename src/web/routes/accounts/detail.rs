@@ -4,7 +4,7 @@ use crate::{
     domain::{
         Invalid, Name, Refused,
         accounts::{self, AccountScope, Details, Look, Workspace},
-        activity::Entry,
+        activity::{self, Entry},
         base::{
             account::{Account, Creation},
             paging::Position,
@@ -61,10 +61,18 @@ pub async fn show(cx: AccountAdmin<Query<PageQuery>>) -> Answer {
     let (scope, view, Query(query)) = cx.into_parts();
     let at = Position::parse(&query.after, &query.before).map(|at| ((), at));
     let (look, status, errors) = listed(at, async |(), at| accounts::look(&scope, at).await).await?;
-    Ok(view.html_as(status, &draw(&view, &scope, look, None, errors)))
+    let latest = activity::latest_of_account(&scope).await?;
+    Ok(view.html_as(status, &draw(&view, &scope, look, latest, None, errors)))
 }
 
-fn draw(view: &View, scope: &AccountScope, look: Look, typed: Option<DetailsForm>, errors: Errors) -> Show {
+fn draw(
+    view: &View,
+    scope: &AccountScope,
+    look: Look,
+    latest: Vec<Entry>,
+    typed: Option<DetailsForm>,
+    errors: Errors,
+) -> Show {
     let (actor, now, base) = (scope.actor(), scope.now_ms(), view.at(""));
     let account = actor.account.clone();
     let admin = |(id, name): (Uuid, String)| AdminRow {
@@ -96,7 +104,7 @@ fn draw(view: &View, scope: &AccountScope, look: Look, typed: Option<DetailsForm
             .map(|(t, w)| (w, t))
             .collect(),
         admins: look.admins.into_iter().map(admin).collect(),
-        events: look.latest.into_iter().map(event).collect(),
+        events: latest.into_iter().map(event).collect(),
         form: typed.unwrap_or_else(|| DetailsForm {
             name: account.name.clone(),
             creation: account.creation.word().to_owned(),
@@ -138,7 +146,8 @@ pub async fn update(cx: AccountAdmin<Form<Checked<DetailsForm>>>) -> Answer {
         Ok(false) => Ok(view.done(view.at(""), Flash::good("Nothing was to be changed."))),
         Err(Refused::Invalid(invalid)) => {
             let look = accounts::look(&again, &Position::First).await?;
-            let page = draw(&view, &again, look, Some(form.sent), invalid.into());
+            let latest = activity::latest_of_account(&again).await?;
+            let page = draw(&view, &again, look, latest, Some(form.sent), invalid.into());
             Ok(view.html_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
         Err(other) => Err(other),

@@ -2,9 +2,10 @@
 
 use crate::{
     domain::{
-        Event, Invalid, SearchText,
+        Invalid, SearchText,
         activity::{self, Entry, Filter},
         base::paging::Position,
+        events,
     },
     policy::perm,
     web::{
@@ -67,6 +68,7 @@ pub enum Outcome {
 
 impl From<Entry> for EventBody {
     fn from(entry: Entry) -> Self {
+        let details = entry.fields().unwrap_or_default();
         Self {
             id: entry.id,
             at: entry.at,
@@ -77,16 +79,8 @@ impl From<Entry> for EventBody {
             via: entry.via,
             address: entry.address,
             user_agent: entry.user_agent,
-            details: entry.event.map_or(Value::Null, details),
+            details,
         }
-    }
-}
-
-/// The event without the name of its kind around it.
-fn details(event: Event) -> Value {
-    match serde_json::to_value(event) {
-        Ok(Value::Object(outer)) => outer.into_iter().next().map_or(Value::Null, |(_, inner)| inner),
-        _ => Value::Null,
     }
 }
 
@@ -118,7 +112,7 @@ pub struct Asked {
 
 pub async fn index(cx: Called<perm::ReadAudit, Query<Asked>>) -> Said<Found<PageBody<EventBody>>> {
     let asked = cx.input.0;
-    if !asked.kind.is_empty() && Event::KINDS.iter().all(|(kind, _)| *kind != asked.kind) {
+    if !asked.kind.is_empty() && !events::is_in_filter(&asked.kind) {
         return Err(Invalid::field("kind", "There is no such kind of event.").into());
     }
     for (field, moment) in [("from", asked.from), ("until", asked.until)] {

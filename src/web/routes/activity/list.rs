@@ -3,10 +3,10 @@
 use crate::{
     clock::DAY,
     domain::{
-        Event, Invalid, Refused,
+        Invalid, Refused,
         activity::{self, Entry, Filter},
         base::paging::Position,
-        undo,
+        events, undo,
     },
     policy::{Holdings, Permission, perm},
     web::{
@@ -15,7 +15,7 @@ use crate::{
         errors::Errors,
         guard::{Answer, Authorized},
         list::{Neighbours, Query, listed},
-        routes::{activity::sentence::Told, me::browser},
+        routes::{activity::guarded::guarded, me::browser},
         when::{When, day},
     },
 };
@@ -40,7 +40,7 @@ pub(super) struct Index {
     pub errors: Errors,
 }
 
-/// One event, told.
+/// One event, as a row of the list.
 pub(in crate::web) struct Row {
     pub initials: String,
     pub hue: u8,
@@ -73,7 +73,8 @@ pub(in crate::web) struct Row {
 
 impl Row {
     pub(in crate::web) fn new(entry: Entry, now: i64) -> Self {
-        let told = Told::of(&entry);
+        let sentence = entry.sentence();
+        let route = sentence.refusal.map(|refusal| refusal.route).unwrap_or_default();
         let undoing_needs = undo::needs(&entry);
         let actor_id = entry.actor_id.map(|id| id.to_string()).unwrap_or_default();
         Self {
@@ -82,13 +83,13 @@ impl Row {
             is_by_key: entry.via == "api",
             actor: entry.actor,
             actor_id,
-            verb: told.verb,
-            target: told.target,
-            before: told.before,
-            after: told.after,
-            detail: told.detail,
-            rest: told.rest,
-            route: told.route,
+            verb: sentence.verb,
+            target: if route.is_empty() { sentence.target } else { guarded(&route) },
+            before: sentence.before,
+            after: sentence.after,
+            detail: sentence.detail,
+            rest: sentence.rest,
+            route,
             is_refusal: entry.is_refusal,
             when: When::new(entry.at, now),
             day: day(entry.at),
@@ -128,8 +129,7 @@ pub struct ListQuery {
 impl ListQuery {
     fn read(&self) -> Result<(Filter, Position), Refused> {
         let text = checks::search(&self.q)?;
-        let known = |value: &str| Event::KINDS.iter().any(|(kind, _)| *kind == value);
-        if !self.kind.is_empty() && !known(&self.kind) {
+        if !self.kind.is_empty() && !events::is_in_filter(&self.kind) {
             return Err(Invalid::field("kind", "Choose one of the listed kinds.").into());
         }
         if !["", "done", "refused"].contains(&self.outcome.as_str()) {
@@ -187,7 +187,7 @@ pub async fn index(cx: Authorized<perm::ReadAudit, Query<ListQuery>>) -> Answer 
     let page = Index {
         chrome: view.chrome("activity"),
         is_filtered: query.filters().iter().any(|(_, value)| !value.is_empty()),
-        kinds: Event::KINDS,
+        kinds: events::filter(),
         rows,
         neighbours,
         searched: goes_on.then(|| format!("{},{:03}", activity::STRETCH / 1_000, activity::STRETCH % 1_000)),

@@ -1,6 +1,6 @@
 pub mod api;
+pub mod guarded;
 pub mod list;
 #[cfg(feature = "bench")]
 pub mod sample;
-pub mod sentence;
 pub mod undo;

@@ -1,7 +1,7 @@
 //! A page of events for `cargo bench`.
 
 use crate::{
-    domain::{Event, RoleIds, activity::Entry},
+    domain::{activity::Entry, events},
     policy::Holdings,
     web::{
         errors::Errors,
@@ -20,7 +20,7 @@ pub fn activity() -> impl Template {
         errors: Errors::default(),
         query: ListQuery::default(),
         is_filtered: false,
-        kinds: Event::KINDS,
+        kinds: events::filter(),
         rows: (0..ROWS)
             .map(|number| Row::new(entry(number), 1_800_000_000_000).for_viewer(&Holdings::of(true, [])))
             .collect(),
@@ -51,10 +51,6 @@ fn entry(number: u8) -> Entry {
         via: "browser".into(),
         address: "192.0.2.1".into(),
         user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".into(),
-        event: Some(Event::MemberRolesChanged {
-            before: vec!["Viewer".into()],
-            after: vec!["Editor".into()],
-            ids: RoleIds::default(),
-        }),
+        payload: r#"{"member_roles_changed":{"before":["Viewer"],"after":["Editor"]}}"#.into(),
     }
 }

@@ -1,5 +1,9 @@
 use crate::{
-    domain::{Conflict, Refused, api_keys, enforce::read::ReadScope},
+    domain::{
+        CHANGED, Refused,
+        api_keys::{self, KEY_REVOKED},
+        enforce::read::ReadScope,
+    },
     policy::{Permission, perm},
     web::{
         checks::Checked,
@@ -136,9 +140,9 @@ pub async fn rotate(cx: Authorized<perm::ManageApiKeys, (Target, Form<Rotation>)
     };
     match done {
         Ok(made) => Ok(told(&view, &before, made)),
-        Err(Refused::Conflict(Conflict::Changed)) => {
+        Err(Refused::Conflict(CHANGED)) => {
             let said = Said { problem: ROTATED.to_owned(), ..Said::default() };
-            again(&view, before, id, StatusCode::CONFLICT, said, Conflict::Changed).await
+            again(&view, before, id, StatusCode::CONFLICT, said, CHANGED).await
         }
         Err(Refused::Invalid(invalid)) => {
             let said = Said { errors: invalid.clone().into(), ..Said::default() };
@@ -161,7 +165,7 @@ pub async fn revocation(cx: Authorized<perm::ManageApiKeys, Target>) -> Answer {
     let (scope, view, Target(id)) = cx.into_parts();
     let key = api_keys::look(&scope, id).await?;
     if key.is_revoked {
-        return Err(scope.refuse(Conflict::KeyRevoked).await);
+        return Err(scope.refuse(KEY_REVOKED).await);
     }
     if let Some(refused) = api_keys::why_not(&scope, &key).await? {
         return Err(scope.refuse(refused).await);

@@ -2,9 +2,9 @@
 
 use crate::{
     domain::{
-        Gone, Purpose, Refused, Token,
+        Purpose, Refused, Token,
         base::principal::Person,
-        invitations::{self, Offer},
+        invitations::{self, Offer, UNKNOWN_LINK},
     },
     web::{
         chrome::{Chrome, Flash, View},
@@ -24,7 +24,7 @@ pub(in crate::web) fn carried(view: &View) -> Option<Token> {
 }
 
 fn token(view: &View) -> Result<Token, Refused> {
-    carried(view).ok_or(Refused::Gone(Gone::Link))
+    carried(view).ok_or(Refused::Gone(UNKNOWN_LINK))
 }
 
 #[derive(Template)]

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        Conflict, Refused,
+        CHANGED, Refused,
         base::role::{Assignable, Role},
         enforce::read::ReadScope,
         members::{self, Detail, Member, Place},
@@ -171,7 +171,7 @@ pub async fn change_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Form<
             Ok(view.html_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
         // Somebody was faster: the page as it is now, with what was ticked.
-        Err(Refused::Conflict(Conflict::Changed)) => {
+        Err(Refused::Conflict(CHANGED)) => {
             let detail = members::detail(&again, id).await?;
             let page = draw(&view, &again, detail, Some(&form.role), Errors::default());
             Ok(view.html_as(StatusCode::CONFLICT, &Show { is_stale: true, ..page }))

@@ -1,7 +1,8 @@
 use crate::{
     domain::{
-        Conflict, Invalid, Refused,
+        Invalid, Refused,
         api_keys::{self, Listed},
+        base::invariants::LAST_OWNER,
         enforce::read::ReadScope,
         members::{self, KeysMade, Member, Place},
     },
@@ -77,7 +78,7 @@ async fn confirm<P: policy::Access>(cx: Authorized<P, Target>, what: &'static st
         _ => KeysLeft { made: Vec::new(), why_not: String::new() },
     };
     if row.member.is_last_owner {
-        return Err(scope.refuse(Conflict::LastOwner).await);
+        return Err(scope.refuse(LAST_OWNER).await);
     }
     if row.member.is_you {
         return Ok(view.to(view.at("/departure")));

@@ -2,10 +2,10 @@
 
 use crate::{
     domain::{
-        Conflict, Invalid, Refused,
+        Invalid, Refused,
         base::role::Assignable,
         enforce::read::ReadScope,
-        members::{self, Candidate},
+        members::{self, ALREADY_MEMBER, Candidate},
         roles,
     },
     policy::{BuiltIn, perm},
@@ -143,8 +143,8 @@ pub async fn add(cx: Authorized<perm::InviteMembers, Form<Added>>) -> Answer {
     let text = checks::search(&form.q).unwrap_or_default();
     let found = members::candidates(&again, &text).await?;
     let page = New::of(&view, &again, found, &form);
-    if let Refused::Conflict(Conflict::AlreadyMember) = refused {
-        let page = page.with(Errors::default(), Conflict::AlreadyMember.to_string());
+    if let Refused::Conflict(ALREADY_MEMBER) = refused {
+        let page = page.with(Errors::default(), ALREADY_MEMBER.to_string());
         return Ok(view.html_as(StatusCode::CONFLICT, &page));
     }
     Ok(Again::of(refused)?.page(|status, errors| view.html_as(status, &page.with(errors, String::new()))))

@@ -2,9 +2,9 @@
 
 use crate::{
     domain::{
-        Conflict, Invalid, Refused,
+        Invalid, Refused,
         enforce::read::ReadScope,
-        roles::{self, Deleted, Parting},
+        roles::{self, Deleted, Parting, ROLE_IN_USE},
     },
     policy::perm,
     web::{
@@ -73,8 +73,8 @@ pub async fn delete(cx: Authorized<perm::ManageRoles, (NamedRole, Form<Deletion>
         Ok(deleted) => return Ok(view.done(view.at("/roles"), Flash::good(in_words(&deleted)))),
         Err(Refused::Invalid(invalid)) => (StatusCode::UNPROCESSABLE_ENTITY, invalid),
         // Maybe since a moment ago: the page now asks which role takes its place.
-        Err(Refused::Conflict(Conflict::RoleInUse)) => {
-            (StatusCode::CONFLICT, Invalid::field("replacement", Conflict::RoleInUse.to_string()))
+        Err(Refused::Conflict(ROLE_IN_USE)) => {
+            (StatusCode::CONFLICT, Invalid::field("replacement", ROLE_IN_USE.to_string()))
         }
         Err(other) => return Err(other),
     };

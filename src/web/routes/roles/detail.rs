@@ -7,11 +7,11 @@ pub use crate::web::routes::roles::{
 };
 use crate::{
     domain::{
-        Conflict, Invalid, Refused,
+        CHANGED, Invalid, Refused,
         base::role::Role,
         enforce::read::ReadScope,
         preview::{Preview, of_scopes},
-        roles::{self, Bundle, Look, Named, Wanted},
+        roles::{self, Bundle, LOCKS_YOU_OUT, Look, Named, Wanted},
     },
     policy::{Access, Holdings, Permission, perm},
     web::{
@@ -168,7 +168,7 @@ async fn draw<P: Access>(
 fn told(refused: Refused) -> Result<(StatusCode, Errors, bool), Refused> {
     match refused {
         Refused::Invalid(invalid) => Ok((StatusCode::UNPROCESSABLE_ENTITY, invalid.into(), false)),
-        Refused::Conflict(Conflict::Changed) => Ok((StatusCode::CONFLICT, Errors::default(), true)),
+        Refused::Conflict(CHANGED) => Ok((StatusCode::CONFLICT, Errors::default(), true)),
         other => Err(other),
     }
 }
@@ -210,7 +210,7 @@ pub async fn set_scopes(cx: Authorized<perm::UpdatePermissions, (NamedRole, Form
         }
         Err(refused) => refused,
     };
-    if matches!(refused, Refused::Conflict(Conflict::LocksYouOut)) {
+    if matches!(refused, Refused::Conflict(LOCKS_YOU_OUT)) {
         return Ok(view.html_as(StatusCode::CONFLICT, &lock_out(&view, &again, &slug, form)));
     }
     let (status, errors, is_stale) = match refused {

@@ -2,9 +2,10 @@
 
 use crate::{
     domain::{
-        Conflict, Refused,
+        CHANGED, Refused,
         enforce::read::ReadScope,
         preview::of_permission,
+        roles::{LOCKS_YOU_OUT, effect},
         security::{self, Changed, Row, Toggle, Wanted},
     },
     policy::{Access, Group, Permission, perm},
@@ -15,7 +16,7 @@ use crate::{
         list::Query,
         path::NamedPermission,
         preview::{self, About},
-        words::{counted, effect},
+        words::counted,
     },
 };
 use actix_web::http::StatusCode;
@@ -124,7 +125,7 @@ pub async fn set(cx: Authorized<perm::UpdatePermissions, (NamedPermission, Form<
     let again = scope.again();
     match scope.write(async |s| security::set(s, &wanted).await).await {
         Ok(changed) => Ok(saved(&view, &changed)),
-        Err(Refused::Conflict(Conflict::LocksYouOut)) => {
+        Err(Refused::Conflict(LOCKS_YOU_OUT)) => {
             let page = LockOut {
                 chrome: view.chrome("security"),
                 base: view.at("/security"),
@@ -140,7 +141,7 @@ pub async fn set(cx: Authorized<perm::UpdatePermissions, (NamedPermission, Form<
             };
             Ok(view.html_as(StatusCode::CONFLICT, &page))
         }
-        Err(Refused::Conflict(Conflict::Changed)) => stale(&view, again, permission).await,
+        Err(Refused::Conflict(CHANGED)) => stale(&view, again, permission).await,
         Err(other) => Err(other),
     }
 }
@@ -187,9 +188,9 @@ fn saved(view: &View, changed: &Changed) -> actix_web::HttpResponse {
 
 /// Somebody was faster: the page as it is now, with word of it.
 async fn stale<P: Access>(view: &View, scope: ReadScope<P>, permission: Permission) -> Answer {
-    let problem = format!("{}: {}", permission.label(), Conflict::Changed);
+    let problem = format!("{}: {}", permission.label(), CHANGED);
     match scope.narrow::<perm::ReadMembers>() {
         Some(scope) => draw(view, &scope, StatusCode::CONFLICT, problem, None).await,
-        None => Err(Conflict::Changed.into()),
+        None => Err(CHANGED.into()),
     }
 }

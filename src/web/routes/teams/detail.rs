@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        Conflict, Description, Invalid, Name, Refused,
+        CHANGED, Description, Invalid, Name, Refused,
         base::{paging::Position, principal::Actor, role::Assignable},
         enforce::read::ReadScope,
         preview::of_team_roles,
@@ -243,9 +243,9 @@ pub async fn set_roles(cx: Authorized<perm::UpdateTeams, (Target, Form<Roles>)>)
     match scope.write(async |s| teams::set_roles(s, id, &wanted).await).await {
         Ok(changed) => Ok(saved(&view, id, changed)),
         // Somebody was faster: the page as it is now, with word of it.
-        Err(Refused::Conflict(Conflict::Changed)) => {
-            let said = Said { problem: Conflict::Changed.to_string(), ..Said::default() };
-            again(&view, before, id, StatusCode::CONFLICT, said, Conflict::Changed).await
+        Err(Refused::Conflict(CHANGED)) => {
+            let said = Said { problem: CHANGED.to_string(), ..Said::default() };
+            again(&view, before, id, StatusCode::CONFLICT, said, CHANGED).await
         }
         Err(Refused::Invalid(invalid)) => {
             let errors = invalid.clone().into();

@@ -1,15 +1,18 @@
 //! The workspace itself: its name, its address, its end.
 
+pub(super) mod events;
+
 use crate::{
     domain::{
         base::{
-            event::{Event, Recorded, Target, TargetKind},
+            event::{Recorded, Target},
             invalid::Invalid,
             refused::{Refused, is_duplicate},
             values::{Name, Slug},
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
-        records::workspaces,
+        organization::events::{OrganizationDeleted, OrganizationUpdated},
+        records::workspaces::{self, WORKSPACE},
     },
     entity::{member, workspace},
     policy::{Access, perm},
@@ -67,13 +70,13 @@ pub async fn update(
         Err(Refused::Failed(error)) if is_duplicate(&error) => return Err(workspaces::taken()),
         other => other?,
     }
-    let event = Event::OrganizationUpdated {
+    let event = OrganizationUpdated {
         name_before: now.name,
         name_after: name.to_string(),
         slug_before: now.slug,
         slug_after: slug.to_string(),
     };
-    Ok(Recorded::new(slug.clone(), event, Target::new(TargetKind::Workspace, now.id, name.to_string())))
+    Ok(Recorded::new(slug.clone(), event, Target::new(WORKSPACE, now.id, name.to_string())))
 }
 
 /// A change of the row of the workspace itself.
@@ -96,7 +99,7 @@ pub async fn delete(
         return Err(Invalid::field("confirm", sentence).into());
     }
     let members = s.find::<member::Entity>().count(s.connection()).await?;
-    let event = Event::OrganizationDeleted {
+    let event = OrganizationDeleted {
         name: workspace.name.clone(),
         slug: workspace.slug.clone(),
         members: i64::try_from(members).unwrap_or(i64::MAX),
@@ -105,6 +108,6 @@ pub async fn delete(
     s.open().apply_to_one(this(s).col_expr(workspace::Column::DeletedAt, Expr::value(s.now_ms()))).await?;
     let row = workspace::Entity::delete_many().filter(workspace::Column::Id.eq(s.workspace_id()));
     s.open().apply_to_one(row).await?;
-    let target = Target::new(TargetKind::Workspace, workspace.id, workspace.name.clone());
+    let target = Target::new(WORKSPACE, workspace.id, workspace.name.clone());
     Ok(Recorded::new(workspace.name, event, target))
 }

@@ -1,10 +1,12 @@
 //! Resources of the customer's own applications: registered, so that a search has something to list.
 //! Nothing else hangs on them: what may be done to one is a matter of its type.
 
+pub(super) mod events;
+
 use crate::{
     domain::{
         base::{
-            event::{Event, Recorded, Target, TargetKind},
+            event::{Recorded, Target},
             invalid::Invalid,
             paging::{Cursor, Key, PAGE, Page, Position, broken_link},
             refused::Refused,
@@ -13,6 +15,7 @@ use crate::{
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         members::{has_text, like, like_exactly},
+        resources::events::{RESOURCE, ResourceForgotten, ResourceRegistered},
     },
     entity::resource,
     policy::{
@@ -98,7 +101,7 @@ impl Address {
     }
 
     fn target(&self) -> Target {
-        Target::named(TargetKind::Resource, format!("{} {}", self.kind, self.id))
+        Target::named(RESOURCE, format!("{} {}", self.kind, self.id))
     }
 }
 
@@ -125,7 +128,7 @@ pub async fn register(
             let row = s.open().update::<resource::Entity>().filter(resource::Column::Kind.eq(&address.kind));
             let row = row.filter(resource::Column::Id.eq(&address.id));
             s.open().apply_to_one(row.col_expr(resource::Column::Name, Expr::value(name.as_str()))).await?;
-            let event = Event::ResourceRegistered { name: name.to_string() };
+            let event = ResourceRegistered { name: name.to_string() };
             return Ok(Recorded::new((resource, false), event, address.target()));
         }
         None => {}
@@ -145,7 +148,7 @@ pub async fn register(
         created_at: Set(now),
     };
     s.open().insert(row).await?;
-    let event = Event::ResourceRegistered { name: name.to_string() };
+    let event = ResourceRegistered { name: name.to_string() };
     Ok(Recorded::new((resource, true), event, address.target()))
 }
 
@@ -164,7 +167,7 @@ pub async fn forget(
 ) -> Result<Recorded<()>, Refused> {
     let row = s.open().delete::<resource::Entity>().filter(resource::Column::Kind.eq(&address.kind));
     s.open().apply_to_one(row.filter(resource::Column::Id.eq(&address.id))).await?;
-    Ok(Recorded::new((), Event::ResourceForgotten {}, address.target()))
+    Ok(Recorded::new((), ResourceForgotten {}, address.target()))
 }
 
 /// The resource, if it is registered.

@@ -1,26 +1,39 @@
 //! The workspaces of a person, and the door through which a new one comes.
 
+pub(super) mod events;
+
 use crate::{
     domain::{
+        api_keys::events::{API_KEY, ApiKeyAdded},
         base::{
+            conflict::Conflict,
             db::Db,
-            event::{Event, Recorded, Target, TargetKind},
+            event::{Recorded, RecordedEvent, Target},
             invalid::Invalid,
             limits,
             paging::{Cursor, Key, Order, Page, Position},
             principal::{ApiKey, Origin, Person, Principal},
-            refused::{Conflict, Refused},
+            refused::Refused,
             sql::Sql,
             values::{Name, Slug},
         },
         enforce::{rows::Scoped, transaction},
         members,
-        records::{accounts, workspaces::insert},
+        records::{
+            accounts,
+            workspaces::{WORKSPACE, insert},
+        },
+        workspaces::events::WorkspaceCreated,
     },
     policy::BuiltIn,
 };
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
+
+const NOBODY_ANSWERS: Conflict = Conflict::new(
+    "nobody-answers",
+    "Whoever answers for this key is no active person of the account any more. Name a person of the account as “owner”.",
+);
 
 /// A workspace as one of its members finds it in their list.
 #[derive(Clone, Debug, FromQueryResult)]
@@ -123,8 +136,8 @@ pub(super) async fn create_unlimited(
             None => accounts::create(&open.tx, name, actor.id, open.now).await?,
         };
         insert(open, account, name, slug, actor.id).await?;
-        let event = Event::WorkspaceCreated { name: name.to_string(), slug: slug.to_string() };
-        let target = Target::named(TargetKind::Workspace, name.to_string());
+        let event = WorkspaceCreated { name: name.to_string(), slug: slug.to_string() };
+        let target = Target::named(WORKSPACE, name.to_string());
         Ok((account, Recorded::new(slug.clone(), event, target)))
     })
     .await;
@@ -142,7 +155,7 @@ pub const NOT_ADMIN: &str = "This key doesn't administer its account, so it can'
 /// key's home only if that has none yet. Answers the workspace's id.
 ///
 /// # Errors
-/// [`Refused::NotAllowed`], [`Refused::Invalid`] on `slug` or `owner`, [`Conflict::NobodyAnswers`],
+/// [`Refused::NotAllowed`], [`Refused::Invalid`] on `slug` or `owner`, [`NOBODY_ANSWERS`],
 /// [`Refused::TooMany`].
 pub async fn create_by_key(
     db: &Db,
@@ -170,17 +183,17 @@ pub async fn create_by_key(
             (None, Some(_)) => {
                 return Err(Invalid::field("owner", "Choose an active person of the account.").into());
             }
-            (None, None) => return Err(Conflict::NobodyAnswers.into()),
+            (None, None) => return Err(NOBODY_ANSWERS.into()),
         };
         let owners = insert(open, key.account_id, name, slug, founder).await?;
         members::join_key(open, key.id, &key.name, founder, &[owners]).await?;
-        let made = Event::WorkspaceCreated { name: name.to_string(), slug: slug.to_string() };
-        let added = Event::ApiKeyAdded { roles: vec![BuiltIn::Owner.name().to_owned()] };
-        let entries = vec![
-            (made, Target::named(TargetKind::Workspace, name.to_string())),
-            (added, Target::new(TargetKind::ApiKey, key.id, key.name.clone())),
+        let made = WorkspaceCreated { name: name.to_string(), slug: slug.to_string() };
+        let added = ApiKeyAdded { roles: vec![BuiltIn::Owner.name().to_owned()] };
+        let events = vec![
+            RecordedEvent::new(made, Target::named(WORKSPACE, name.to_string())),
+            RecordedEvent::new(added, Target::new(API_KEY, key.id, key.name.clone())),
         ];
-        Ok((key.account_id, Recorded::many(open.workspace_id(), entries)))
+        Ok((key.account_id, Recorded::many(open.workspace_id(), events)))
     })
     .await
 }

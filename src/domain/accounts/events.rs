@@ -1,0 +1,87 @@
+//! What is recorded of accounts.
+
+use crate::domain::base::{
+    account::Creation,
+    event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents, RecordedIn, TargetKind},
+    reason::AuditReason,
+};
+use serde::{Deserialize, Serialize};
+
+pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
+    EventKind::of::<AccountUpdated>(),
+    EventKind::of::<AccountAdminChanged>(),
+    EventKind::of::<AccountPersonRemoved>(),
+])
+.refusing(&[IN_WORKSPACES]);
+
+pub(in crate::domain) const IN_WORKSPACES: AuditReason =
+    AuditReason::new("in-workspaces", "still a member of a workspace");
+
+pub(in crate::domain) const ACCOUNT: TargetKind = TargetKind::new("account");
+
+/// An account got another name, or other people can create workspaces in it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct AccountUpdated {
+    pub name_before: String,
+    pub name_after: String,
+    /// The word of a [`Creation`].
+    pub creation_before: String,
+    pub creation_after: String,
+}
+
+impl AuditEvent for AccountUpdated {
+    const NAME: &'static str = "account_updated";
+    const KIND: &'static str = "account.updated";
+    const LABEL: &'static str = "Account updated";
+    const RECORDED_IN: RecordedIn = RecordedIn::Account;
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("updated the account", row.target)
+            .before([self.name_before.clone(), creation(&self.creation_before).to_owned()])
+            .after([self.name_after.clone(), creation(&self.creation_after).to_owned()])
+    }
+}
+
+/// A person became an admin of the account, or is none any more.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct AccountAdminChanged {
+    pub is_admin: bool,
+}
+
+impl AuditEvent for AccountAdminChanged {
+    const NAME: &'static str = "account_admin_changed";
+    const KIND: &'static str = "account.admin-changed";
+    const LABEL: &'static str = "Admin of the account changed";
+    const RECORDED_IN: RecordedIn = RecordedIn::Account;
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("made", row.target).rest(match self.is_admin {
+            true => "an admin of the account",
+            false => "no admin of the account any more",
+        })
+    }
+}
+
+/// A person belongs to the account no more.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct AccountPersonRemoved {
+    pub was_admin: bool,
+}
+
+impl AuditEvent for AccountPersonRemoved {
+    const NAME: &'static str = "account_person_removed";
+    const KIND: &'static str = "account.person-removed";
+    const LABEL: &'static str = "Person removed from the account";
+    const RECORDED_IN: RecordedIn = RecordedIn::Account;
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("took", row.target).rest("out of the account")
+    }
+}
+
+fn creation(word: &str) -> &'static str {
+    match Creation::of(word) {
+        Some(Creation::People) => "Everybody creates workspaces",
+        Some(Creation::Admins) | None => "Admins create workspaces",
+    }
+}

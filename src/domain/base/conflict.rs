@@ -1,0 +1,130 @@
+//! What a noun declares about the refusals of its rules: constants, beside the rule. How one is answered
+//! and audited follows from the value, so that nothing else knows the noun.
+
+use crate::domain::base::reason::AuditReason;
+
+/// The reason of a conflict that declares no other.
+pub const CONFLICT: AuditReason = AuditReason::new("conflict", "somebody was faster");
+
+/// The version that a request was based on is not the present one.
+pub const CHANGED: Conflict = Conflict::new(
+    "changed",
+    "Someone changed this since you opened the page. Nothing was overwritten: look at what it is now, and decide again.",
+);
+
+/// A link that leads on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WayOn {
+    pub path: &'static str,
+    pub words: &'static str,
+}
+
+/// The state of the workspace or account stands against a change. 409
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{sentence}")]
+pub struct Conflict {
+    /// Unique.
+    pub code: &'static str,
+    /// What happened and what to do next.
+    pub sentence: &'static str,
+    /// A further sentence; may be empty.
+    pub note: &'static str,
+    /// Its path is below the workspace or account.
+    pub way_on: Option<WayOn>,
+    pub reason: AuditReason,
+}
+
+impl Conflict {
+    pub(in crate::domain) const fn new(code: &'static str, sentence: &'static str) -> Self {
+        Self { code, sentence, note: "", way_on: None, reason: CONFLICT }
+    }
+
+    pub(in crate::domain) const fn note(mut self, note: &'static str) -> Self {
+        self.note = note;
+        self
+    }
+
+    pub(in crate::domain) const fn way_on(mut self, path: &'static str, words: &'static str) -> Self {
+        self.way_on = Some(WayOn { path, words });
+        self
+    }
+
+    pub(in crate::domain) const fn audited_as(mut self, reason: AuditReason) -> Self {
+        self.reason = reason;
+        self
+    }
+}
+
+/// A conflict that says more than can be declared, such as a number. A function of its noun builds it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{sentence}")]
+pub struct DetailedConflict {
+    /// Unique.
+    pub code: &'static str,
+    pub sentence: String,
+    pub notes: Vec<String>,
+    /// Paths below the workspace or account, and the words of their links.
+    pub ways_on: Vec<(String, String)>,
+    pub reason: AuditReason,
+}
+
+impl From<Conflict> for DetailedConflict {
+    fn from(conflict: Conflict) -> Self {
+        Self {
+            code: conflict.code,
+            sentence: conflict.sentence.to_owned(),
+            notes: Some(conflict.note)
+                .filter(|note| !note.is_empty())
+                .map(str::to_owned)
+                .into_iter()
+                .collect(),
+            ways_on: conflict
+                .way_on
+                .map(|way| (way.path.to_owned(), way.words.to_owned()))
+                .into_iter()
+                .collect(),
+            reason: conflict.reason,
+        }
+    }
+}
+
+/// A link or an offer that is used up. 410
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{sentence}")]
+pub struct Gone {
+    /// Unique.
+    pub code: &'static str,
+    pub sentence: &'static str,
+    pub way_on: Option<WayOn>,
+}
+
+impl Gone {
+    pub(in crate::domain) const fn new(code: &'static str, sentence: &'static str) -> Self {
+        Self { code, sentence, way_on: None }
+    }
+
+    pub(in crate::domain) const fn way_on(mut self, path: &'static str, words: &'static str) -> Self {
+        self.way_on = Some(WayOn { path, words });
+        self
+    }
+}
+
+/// A person must do something else first. 403
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{sentence}")]
+pub struct Prerequisite {
+    pub headline: &'static str,
+    pub sentence: String,
+    /// A further sentence; may be empty.
+    pub note: &'static str,
+    pub step: FirstStep,
+    pub way_on: Option<WayOn>,
+    pub reason: AuditReason,
+}
+
+/// What a person must do first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstStep {
+    SignInWithAnotherAddress,
+    ConfirmAddress,
+}

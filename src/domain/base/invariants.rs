@@ -1,0 +1,34 @@
+//! Who must remain: the two rules that triggers of the schema keep too.
+
+use crate::domain::base::{conflict::Conflict, reason::AuditReason};
+
+pub(in crate::domain) const LAST_OWNER_REASON: AuditReason =
+    AuditReason::new("last-owner", "an Owner must remain");
+
+/// A workspace keeps an active Owner.
+pub const LAST_OWNER: Conflict = Conflict::new(
+    "last-owner",
+    "The workspace must keep an active Owner. Make someone else an Owner first, then try again.",
+)
+.note("Nothing was changed.")
+.way_on("/members", "Choose another Owner")
+.audited_as(LAST_OWNER_REASON);
+
+pub(in crate::domain) const LAST_ADMIN_REASON: AuditReason =
+    AuditReason::new("last-admin", "an admin must remain");
+
+/// An account keeps an active admin.
+pub const LAST_ADMIN: Conflict = Conflict::new(
+    "last-admin",
+    "The account must keep an active admin. Make someone else an admin first, then try again.",
+)
+.way_on("/people", "Choose another admin")
+.audited_as(LAST_ADMIN_REASON);
+
+/// The conflict of which a trigger's message tells.
+pub(in crate::domain) fn of_trigger(message: &str) -> Option<Conflict> {
+    [("last_owner", LAST_OWNER), ("last_admin", LAST_ADMIN)]
+        .into_iter()
+        .find(|(raised, _)| message.contains(raised))
+        .map(|(_, conflict)| conflict)
+}

@@ -1,0 +1,81 @@
+//! What is recorded of handing over the ownership.
+
+use crate::domain::base::event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents};
+use serde::{Deserialize, Serialize};
+
+pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
+    EventKind::of::<OwnershipOffered>(),
+    EventKind::of::<OwnershipOfferWithdrawn>(),
+    EventKind::of::<OwnershipOfferDeclined>(),
+    EventKind::of::<OwnershipHandedOver>(),
+]);
+
+/// An Owner offered the ownership to a member.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct OwnershipOffered {
+    /// Milliseconds since 1970.
+    pub expires_at: i64,
+}
+
+impl AuditEvent for OwnershipOffered {
+    const NAME: &'static str = "ownership_offered";
+    const KIND: &'static str = "ownership.offered";
+    const LABEL: &'static str = "Ownership offered";
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("offered the ownership to", row.target)
+    }
+}
+
+/// An Owner took the offer back.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct OwnershipOfferWithdrawn {}
+
+impl AuditEvent for OwnershipOfferWithdrawn {
+    const NAME: &'static str = "ownership_offer_withdrawn";
+    const KIND: &'static str = "ownership.withdrawn";
+    const LABEL: &'static str = "Ownership offer withdrawn";
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("took back the ownership offered to", row.target)
+    }
+}
+
+/// The member declined the offer.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct OwnershipOfferDeclined {}
+
+impl AuditEvent for OwnershipOfferDeclined {
+    const NAME: &'static str = "ownership_offer_declined";
+    const KIND: &'static str = "ownership.declined";
+    const LABEL: &'static str = "Ownership offer declined";
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("declined the ownership offered by", row.target)
+    }
+}
+
+/// The member accepted the offer: they are an Owner, and the one who offered it is none any more.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct OwnershipHandedOver {
+    /// The name of the one who offered it.
+    pub from: String,
+    pub before: Vec<String>,
+    pub after: Vec<String>,
+    pub from_before: Vec<String>,
+    pub from_after: Vec<String>,
+}
+
+impl AuditEvent for OwnershipHandedOver {
+    const NAME: &'static str = "ownership_handed_over";
+    const KIND: &'static str = "ownership.handed-over";
+    const LABEL: &'static str = "Ownership handed over";
+
+    fn sentence(&self, _: &EventRow<'_>) -> EventSentence {
+        let (before, after) = (self.from_before.join(", "), self.from_after.join(", "));
+        EventSentence::new("took the ownership over from", &self.from)
+            .before(self.before.clone())
+            .after(self.after.clone())
+            .detail(format!("{}: {before} became {after}", self.from))
+    }
+}

@@ -1,0 +1,40 @@
+//! What is recorded of resources of the customer's own applications.
+
+use crate::domain::base::event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents, TargetKind};
+use serde::{Deserialize, Serialize};
+
+pub(in crate::domain) const EVENTS: NounEvents =
+    NounEvents::new(&[EventKind::of::<ResourceRegistered>(), EventKind::of::<ResourceForgotten>()]);
+
+/// The name of the target is the resource's type and id.
+pub(in crate::domain) const RESOURCE: TargetKind = TargetKind::new("resource");
+
+/// A resource was registered, or got another name.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct ResourceRegistered {
+    pub name: String,
+}
+
+impl AuditEvent for ResourceRegistered {
+    const NAME: &'static str = "resource_registered";
+    const KIND: &'static str = "resource.registered";
+    const LABEL: &'static str = "Resource registered";
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("registered", row.target).detail(&self.name)
+    }
+}
+
+/// A resource is no longer registered.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct ResourceForgotten {}
+
+impl AuditEvent for ResourceForgotten {
+    const NAME: &'static str = "resource_forgotten";
+    const KIND: &'static str = "resource.forgotten";
+    const LABEL: &'static str = "Resource forgotten";
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("forgot", row.target)
+    }
+}
