@@ -53,7 +53,8 @@ pub(in crate::web) fn absent() -> Problem {
     )
 }
 
-pub(in crate::web) fn conflicted(conflict: Conflict, here: String) -> Problem {
+/// `here` is the first page of the place, and `back` the words of a link to it.
+pub(in crate::web) fn conflicted(conflict: Conflict, here: String, back: &str) -> Problem {
     let problem = Problem::new(StatusCode::CONFLICT, "This can't be done now", conflict.to_string());
     match conflict {
         Conflict::LastOwner => {
@@ -67,13 +68,6 @@ pub(in crate::web) fn conflicted(conflict: Conflict, here: String) -> Problem {
         Conflict::LastAdmin => problem.link(format!("{here}/people"), "Choose another admin"),
         Conflict::InWorkspaces(_) => problem.link(format!("{here}/people"), "Back to the people"),
         Conflict::KeyMade if !here.is_empty() => problem.link(format!("{here}/api-keys"), "See the keys"),
-        _ => {
-            let back = back(&here);
-            problem.link(here, back)
-        }
+        _ => problem.link(here, back),
     }
-}
-
-pub(in crate::web) fn back(here: &str) -> &'static str {
-    if here.starts_with("/a/") { "Back to the account" } else { "Back to the workspace" }
 }

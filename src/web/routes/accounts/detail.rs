@@ -77,7 +77,7 @@ fn draw(view: &View, scope: &AccountScope, look: Look, typed: Option<DetailsForm
     };
     let event = |entry: Entry| {
         let is_of_workspace = entry.target_kind == "workspace";
-        let mut row = list::Row::new(entry, now);
+        let mut row = list::Row::new(entry, now, &view.app.routes.labels);
         // There is no page that lists what one person did to an account.
         row.actor_id.clear();
         // Of a workspace an admin sees no more than that it began or ended, and by whom.
@@ -87,7 +87,7 @@ fn draw(view: &View, scope: &AccountScope, look: Look, typed: Option<DetailsForm
         row
     };
     Show {
-        chrome: view.chrome("account"),
+        chrome: view.chrome(),
         created: When::new(account.created_at, now),
         neighbours: Neighbours::new(&look.workspaces, &base, &[]),
         workspaces: look

@@ -16,6 +16,7 @@ use crate::{
         errors::Errors,
         guard::{Answer, Authorized},
         list::{Neighbours, Query, listed},
+        route_index::RouteLabels,
         routes::{activity::sentence::Told, me::browser},
         when::{When, day},
     },
@@ -74,7 +75,7 @@ pub(in crate::web) struct Row {
 }
 
 impl Row {
-    pub(in crate::web) fn new(entry: Entry, now: i64) -> Self {
+    pub(in crate::web) fn new(entry: Entry, now: i64, labels: &RouteLabels) -> Self {
         let told = Told::of(&entry);
         let undoing_needs = undo::needs(&entry);
         let actor_id = entry.actor_id.map(|id| id.to_string()).unwrap_or_default();
@@ -85,7 +86,7 @@ impl Row {
             actor: entry.actor,
             actor_id,
             verb: told.verb,
-            target: told.target,
+            target: if told.route.is_empty() { told.target } else { labels.of(&told.route).to_owned() },
             before: told.before,
             after: told.after,
             detail: told.detail,
@@ -180,7 +181,8 @@ pub async fn index(cx: Authorized<perm::ReadAudit, Query<ListQuery>>) -> Answer 
     let links = if errors.any() { ListQuery::default() } else { query.clone() };
     let base = view.at("/activity");
     let neighbours = Neighbours::new(&page, &base, &links.filters());
-    let row = |entry| Row::new(entry, scope.now_ms()).for_viewer(&scope.actor().holdings);
+    let row =
+        |entry| Row::new(entry, scope.now_ms(), &view.app.routes.labels).for_viewer(&scope.actor().holdings);
     let mut rows: Vec<Row> = page.rows.into_iter().map(row).collect();
     let mut current = String::new();
     for row in &mut rows {
@@ -188,7 +190,7 @@ pub async fn index(cx: Authorized<perm::ReadAudit, Query<ListQuery>>) -> Answer 
         current.clone_from(&row.day);
     }
     let page = Index {
-        chrome: view.chrome("activity"),
+        chrome: view.chrome(),
         is_filtered: query.filters().iter().any(|(_, value)| !value.is_empty()),
         kinds: Event::KINDS,
         rows,

@@ -1,15 +1,8 @@
 use crate::{
     domain::{Event, activity::Entry},
     policy::Permission,
-    web::{
-        access::Access,
-        route::Route,
-        routes::{api_table, table},
-        when::{When, day},
-    },
+    web::when::{When, day},
 };
-
-use std::{collections::HashMap, sync::LazyLock};
 
 /// An event in words.
 #[derive(Default)]
@@ -20,6 +13,7 @@ pub(in crate::web) struct Told {
     pub(super) after: Vec<String>,
     pub(super) detail: String,
     pub(super) rest: String,
+    /// What was asked for, where it was refused: method and pattern. What that guards is the target.
     pub(super) route: String,
 }
 
@@ -195,7 +189,6 @@ impl Told {
             },
             Event::AccessRefused { route, reason } => Self {
                 verb: "was refused".into(),
-                target: asked(route),
                 detail: refusal(reason).into(),
                 route: route.clone(),
                 ..Self::default()
@@ -266,21 +259,6 @@ fn as_roles(roles: &[String]) -> String {
 
 fn with_owner(roles: &[String]) -> Vec<String> {
     std::iter::once("Owner".to_owned()).chain(roles.iter().cloned()).collect()
-}
-
-/// What a route guards, in words; empty where it needs no permission.
-fn asked(route: &str) -> String {
-    static LABELS: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
-        let told = |route: Route| match route.access {
-            Access::Member(needs) if !needs.permissions().is_empty() => {
-                let labels: Vec<_> = needs.permissions().iter().map(|p| p.label()).collect();
-                Some((format!("{} {}", route.method, route.path), labels.join(" or ")))
-            }
-            _ => None,
-        };
-        table().into_iter().chain(api_table()).filter_map(told).collect()
-    });
-    LABELS.get(route).cloned().unwrap_or_default()
 }
 
 fn refusal(reason: &str) -> &'static str {

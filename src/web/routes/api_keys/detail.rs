@@ -42,7 +42,7 @@ struct Show {
 
 /// What the page of a key says beside what it is.
 #[derive(Default)]
-struct Said {
+struct ApiResult {
     name: Option<String>,
     errors: Errors,
     problem: String,
@@ -53,7 +53,7 @@ async fn draw(
     scope: &ReadScope<perm::ReadApiKeys>,
     id: Uuid,
     status: StatusCode,
-    said: Said,
+    said: ApiResult,
 ) -> Answer {
     let key = api_keys::look(scope, id).await?;
     let actor = scope.actor();
@@ -67,7 +67,7 @@ async fn draw(
     };
     let below = actor.holdings.may_manage(&key.holdings()).is_ok();
     let page = Show {
-        chrome: view.chrome("api-keys"),
+        chrome: view.chrome(),
         base: view.at("/api-keys"),
         name: said.name.unwrap_or_else(|| key.name.clone()),
         may_manage,
@@ -85,7 +85,7 @@ async fn draw(
 
 pub async fn show(cx: Authorized<perm::ReadApiKeys, Target>) -> Answer {
     let (scope, view, Target(id)) = cx.into_parts();
-    draw(&view, &scope, id, StatusCode::OK, Said::default()).await
+    draw(&view, &scope, id, StatusCode::OK, ApiResult::default()).await
 }
 
 /// The page of a key that answers a change which was refused; who may not see keys gets the refusal
@@ -95,7 +95,7 @@ async fn again(
     scope: ReadScope<perm::ManageApiKeys>,
     id: Uuid,
     status: StatusCode,
-    said: Said,
+    said: ApiResult,
     refused: impl Into<Refused>,
 ) -> Answer {
     match scope.narrow::<perm::ReadApiKeys>() {
@@ -116,7 +116,8 @@ pub async fn rename(cx: Authorized<perm::ManageApiKeys, (Target, Form<Called>)>)
             Ok(view.done(home_of(&view, &before, id), Flash::good(format!("The key is called {name}."))))
         }
         Err(Refused::Invalid(invalid)) => {
-            let said = Said { name: Some(form.name), errors: invalid.clone().into(), problem: String::new() };
+            let said =
+                ApiResult { name: Some(form.name), errors: invalid.clone().into(), problem: String::new() };
             again(&view, before, id, StatusCode::UNPROCESSABLE_ENTITY, said, invalid).await
         }
         Err(other) => Err(other),
@@ -135,11 +136,11 @@ pub async fn rotate(cx: Authorized<perm::ManageApiKeys, (Target, Form<Rotation>)
     match done {
         Ok(made) => Ok(told(&view, &before, made)),
         Err(Refused::Conflict(Conflict::Changed)) => {
-            let said = Said { problem: ROTATED.to_owned(), ..Said::default() };
+            let said = ApiResult { problem: ROTATED.to_owned(), ..ApiResult::default() };
             again(&view, before, id, StatusCode::CONFLICT, said, Conflict::Changed).await
         }
         Err(Refused::Invalid(invalid)) => {
-            let said = Said { errors: invalid.clone().into(), ..Said::default() };
+            let said = ApiResult { errors: invalid.clone().into(), ..ApiResult::default() };
             again(&view, before, id, StatusCode::UNPROCESSABLE_ENTITY, said, invalid).await
         }
         Err(other) => Err(other),
@@ -165,7 +166,7 @@ pub async fn revocation(cx: Authorized<perm::ManageApiKeys, Target>) -> Answer {
         return Err(scope.refuse(refused).await);
     }
     let row = Row::new(key, scope.now_ms());
-    Ok(view.html(&Revocation { chrome: view.chrome("api-keys"), base: view.at("/api-keys"), row }))
+    Ok(view.html(&Revocation { chrome: view.chrome(), base: view.at("/api-keys"), row }))
 }
 
 pub async fn revoke(cx: Authorized<perm::ManageApiKeys, (Target, Form<Nothing>)>) -> Answer {

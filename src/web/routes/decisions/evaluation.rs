@@ -8,7 +8,7 @@ use crate::{
     },
     web::{
         calls::Weight,
-        guard::{Answer, Public, decision::Asking},
+        guard::{Answer, Public, decision::DecisionRequest},
         problem::json::json,
         routes::decisions::parse::{Malformed, Read, Triple, malformed, object, text},
     },
@@ -35,20 +35,20 @@ fn told(decision: &Decision) -> Value {
 }
 
 /// The body of a request that says it is JSON.
-pub(in crate::web) fn body(asking: &Asking) -> Read<&Map<String, Value>> {
-    let kind = asking.req.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+pub(in crate::web) fn body(asking: &DecisionRequest) -> Read<&Map<String, Value>> {
+    let kind = asking.view.req.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if !kind.eq_ignore_ascii_case("application/json") {
         return Err(Malformed("Send it with “Content-Type: application/json”.".into()));
     }
-    match &asking.body {
+    match &asking.input.0 {
         Some(Value::Object(body)) => Ok(body),
         _ => Err(Malformed("The body is not a JSON object.".into())),
     }
 }
 
 /// May this subject do that?
-pub async fn evaluation(asking: Asking) -> Answer {
+pub async fn evaluation(asking: DecisionRequest) -> Answer {
     let question = body(&asking).and_then(Triple::read).and_then(|triple| triple.question());
     match question {
         Ok(question) => {
@@ -56,8 +56,8 @@ pub async fn evaluation(asking: Asking) -> Answer {
             Ok(json(StatusCode::OK, &told(&decision)))
         }
         Err(why) => {
-            asking.scope().await?;
-            Ok(malformed(&asking.req, why))
+            asking.admit().await?;
+            Ok(malformed(&asking.view.req, why))
         }
     }
 }
@@ -116,18 +116,18 @@ impl Batch {
 }
 
 /// Many questions at once. Without any it is one, as in [`evaluation`].
-pub async fn evaluations(asking: Asking) -> Answer {
+pub async fn evaluations(asking: DecisionRequest) -> Answer {
     let batch = match body(&asking).and_then(Batch::read) {
         Ok(Batch(questions, _)) if questions.is_empty() => return evaluation(asking).await,
         Ok(batch) => batch,
         Err(why) => {
-            asking.scope().await?;
-            return Ok(malformed(&asking.req, why));
+            asking.admit().await?;
+            return Ok(malformed(&asking.view.req, why));
         }
     };
     let Batch(questions, semantic) = batch;
-    asking.req.extensions_mut().insert(Weight::of(questions.len()));
-    let scope = asking.scope().await?;
+    asking.view.req.extensions_mut().insert(Weight::of(questions.len()));
+    let scope = asking.admit().await?;
     let good: Vec<Question> = questions.iter().filter_map(|read| read.as_ref().ok().cloned()).collect();
     let mut decisions = decisions::decide_all(&scope, &good).await?.into_iter();
     let mut answers = Vec::with_capacity(questions.len());

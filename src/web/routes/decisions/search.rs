@@ -4,7 +4,7 @@ use crate::{
         decisions::{self, MOST_FOUND, Slice},
     },
     web::{
-        guard::{Answer, decision::Asking},
+        guard::{Answer, decision::DecisionRequest},
         problem::json::json,
         routes::decisions::{
             evaluation::body,
@@ -42,7 +42,11 @@ impl Wanted {
 }
 
 /// Answers a search: `tell` makes a result of each thing that was found.
-fn found(asking: &Asking, slice: Result<Slice<String>, Refused>, tell: impl Fn(String) -> Value) -> Answer {
+fn found(
+    asking: &DecisionRequest,
+    slice: Result<Slice<String>, Refused>,
+    tell: impl Fn(String) -> Value,
+) -> Answer {
     match slice {
         Ok(slice) => {
             let results: Vec<Value> = slice.found.into_iter().map(tell).collect();
@@ -52,15 +56,15 @@ fn found(asking: &Asking, slice: Result<Slice<String>, Refused>, tell: impl Fn(S
         // A token of another search: a malformed request.
         Err(Refused::Invalid(invalid)) => {
             let said: Vec<&str> = invalid.iter().map(|(_, complaint)| complaint).collect();
-            Ok(malformed(&asking.req, Malformed(said.join(" "))))
+            Ok(malformed(&asking.view.req, Malformed(said.join(" "))))
         }
         Err(other) => Err(other),
     }
 }
 
 /// Who may do this?
-pub async fn search_subjects(asking: Asking) -> Answer {
-    let scope = asking.scope().await?;
+pub async fn search_subjects(asking: DecisionRequest) -> Answer {
+    let scope = asking.admit().await?;
     let read = body(&asking).and_then(|body| {
         let triple = Triple::read(body)?;
         let subject = triple.subject.ok_or_else(|| missing("subject"))?;
@@ -71,30 +75,30 @@ pub async fn search_subjects(asking: Asking) -> Answer {
     });
     let (kind, action, resource, page) = match read {
         Ok(read) => read,
-        Err(why) => return Ok(malformed(&asking.req, why)),
+        Err(why) => return Ok(malformed(&asking.view.req, why)),
     };
     let slice = decisions::subjects(&scope, kind, action, resource, page.limit, page.token.as_deref()).await;
     found(&asking, slice, |id| json!({"type": kind, "id": id}))
 }
 
 /// On which resources may this subject do that?
-pub async fn search_resources(asking: Asking) -> Answer {
-    let scope = asking.scope().await?;
+pub async fn search_resources(asking: DecisionRequest) -> Answer {
+    let scope = asking.admit().await?;
     let read = body(&asking).and_then(|body| {
         let triple = Triple::read(body)?;
         Ok((triple.subject()?, triple.action()?, triple.resource_type()?, Wanted::read(body)?))
     });
     let (subject, action, kind, page) = match read {
         Ok(read) => read,
-        Err(why) => return Ok(malformed(&asking.req, why)),
+        Err(why) => return Ok(malformed(&asking.view.req, why)),
     };
     let slice = decisions::resources(&scope, &subject, action, kind, page.limit, page.token.as_deref()).await;
     found(&asking, slice, |id| json!({"type": kind, "id": id}))
 }
 
 /// What may this subject do with that?
-pub async fn search_actions(asking: Asking) -> Answer {
-    let scope = asking.scope().await?;
+pub async fn search_actions(asking: DecisionRequest) -> Answer {
+    let scope = asking.admit().await?;
     let read = body(&asking).and_then(|body| {
         let triple = Triple::read(body)?;
         triple.resource_id()?;
@@ -102,7 +106,7 @@ pub async fn search_actions(asking: Asking) -> Answer {
     });
     let (subject, kind, page) = match read {
         Ok(read) => read,
-        Err(why) => return Ok(malformed(&asking.req, why)),
+        Err(why) => return Ok(malformed(&asking.view.req, why)),
     };
     let slice = decisions::actions(&scope, &subject, kind, page.limit, page.token.as_deref()).await;
     found(&asking, slice, |name| json!({"name": name}))

@@ -9,12 +9,12 @@ use crate::{
     web::{
         api::{
             body::{Json, PageBody, Query},
-            call::Said,
+            call::ApiResult,
             input,
-            reply::{Defined, Done, Found},
+            reply::{Defined, Done, Ok200},
             spec,
         },
-        guard::key::Called,
+        guard::key::ApiRequest,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -49,7 +49,9 @@ pub struct NewResource {
 }
 
 /// Registers a resource: 201 where it is new, 200 where it was called otherwise or is as it was.
-pub async fn register(cx: Called<perm::CheckAccess, Json<NewResource>>) -> Said<Defined<ResourceBody>> {
+pub async fn register(
+    cx: ApiRequest<perm::CheckAccess, Json<NewResource>>,
+) -> ApiResult<Defined<ResourceBody>> {
     let new = cx.input.0;
     let mut invalid = Invalid::default();
     let address = Address::parse(&new.r#type, &new.id);
@@ -85,11 +87,13 @@ pub struct Asked {
 const PAGE: usize = 100;
 
 /// Lists them by type and id; with a type and an id, that one.
-pub async fn index(cx: Called<perm::CheckAccess, Query<Asked>>) -> Said<Found<PageBody<ResourceBody>>> {
+pub async fn index(
+    cx: ApiRequest<perm::CheckAccess, Query<Asked>>,
+) -> ApiResult<Ok200<PageBody<ResourceBody>>> {
     let Asked { r#type: kind, id, after } = cx.input.0;
     if !id.is_empty() {
         let one = resources::one(&cx.scope, &Address::parse(&kind, &id)?).await?;
-        return Ok(Found(PageBody::whole([one])));
+        return Ok(Ok200(PageBody::whole([one])));
     }
     let wrong =
         || Refused::from(Invalid::field("after", "This page link is broken. Start from the first page."));
@@ -115,7 +119,7 @@ pub async fn index(cx: Called<perm::CheckAccess, Query<Asked>>) -> Said<Found<Pa
     let next = rows.last().filter(|_| is_cut);
     let next = next.map(|row| hex::encode(serde_json::to_vec(&(&row.kind, &row.id)).unwrap_or_default()));
     let items = rows.into_iter().map(ResourceBody::from).collect();
-    Ok(Found(PageBody { items, next }))
+    Ok(Ok200(PageBody { items, next }))
 }
 
 /// Which resource to forget.
@@ -129,7 +133,7 @@ pub struct Named {
 }
 
 /// Forgets the resource that the query names.
-pub async fn forget(cx: Called<perm::CheckAccess, Query<Named>>) -> Said<Done> {
+pub async fn forget(cx: ApiRequest<perm::CheckAccess, Query<Named>>) -> ApiResult<Done> {
     let Named { r#type: kind, id } = cx.input.0;
     let address = Address::parse(&kind, &id)?;
     cx.scope.write(async |s| resources::forget(s, &address).await).await?;

@@ -11,12 +11,12 @@ use crate::{
     web::{
         api::{
             body::{Json, PageBody, Query},
-            call::Said,
+            call::ApiResult,
             input::{self, IfMatch},
-            reply::{Defined, Done, Found, Tagged},
+            reply::{Defined, Done, Ok200, Tagged},
             spec,
         },
-        guard::key::Called,
+        guard::key::ApiRequest,
         path::NamedRole,
     },
 };
@@ -55,8 +55,8 @@ impl From<Listed> for RoleBody {
     }
 }
 
-pub async fn index(cx: Called<perm::ReadMembers>) -> Said<Found<PageBody<RoleBody>>> {
-    Ok(Found(PageBody::whole(roles::list(&cx.scope).await?)))
+pub async fn index(cx: ApiRequest<perm::ReadMembers>) -> ApiResult<Ok200<PageBody<RoleBody>>> {
+    Ok(Ok200(PageBody::whole(roles::list(&cx.scope).await?)))
 }
 
 /// A role, and who has it.
@@ -72,7 +72,7 @@ pub struct RoleDetailBody {
     teams: i64,
 }
 
-pub async fn show(cx: Called<perm::ReadMembers, NamedRole>) -> Said<Tagged<RoleDetailBody>> {
+pub async fn show(cx: ApiRequest<perm::ReadMembers, NamedRole>) -> ApiResult<Tagged<RoleDetailBody>> {
     let look: Look = roles::look(&cx.scope, &cx.input.0).await?;
     let version = look.role.version();
     let role = RoleBody::new(&look.role, look.people);
@@ -117,7 +117,7 @@ impl From<&Role> for RoleMade {
     }
 }
 
-pub async fn create(cx: Called<perm::ManageRoles, Json<NewRole>>) -> Said<Defined<RoleMade>> {
+pub async fn create(cx: ApiRequest<perm::ManageRoles, Json<NewRole>>) -> ApiResult<Defined<RoleMade>> {
     let Json(new) = cx.input;
     let name = input::name(&new.name)?;
     let slug = new.slug.as_deref().map(input::slug).transpose()?;
@@ -145,8 +145,8 @@ pub struct RoleChange {
 }
 
 pub async fn update(
-    cx: Called<perm::ManageRoles, (NamedRole, IfMatch, Json<RoleChange>)>,
-) -> Said<Tagged<RoleMade>> {
+    cx: ApiRequest<perm::ManageRoles, (NamedRole, IfMatch, Json<RoleChange>)>,
+) -> ApiResult<Tagged<RoleMade>> {
     let (NamedRole(slug), seen, Json(change)) = cx.input;
     let name = change.name.as_deref().map(input::name).transpose()?;
     let description = change.description.as_deref().map(input::description).transpose()?;
@@ -166,7 +166,7 @@ pub async fn update(
     tagged(after)
 }
 
-fn tagged(role: Option<Role>) -> Said<Tagged<RoleMade>> {
+fn tagged(role: Option<Role>) -> ApiResult<Tagged<RoleMade>> {
     let role = role.ok_or(Refused::Hidden)?;
     Ok(Tagged { version: role.version(), body: RoleMade::from(&role) })
 }
@@ -183,8 +183,8 @@ pub struct RoleScopes {
 }
 
 pub async fn set_scopes(
-    cx: Called<perm::UpdatePermissions, (NamedRole, IfMatch, Json<RoleScopes>)>,
-) -> Said<Tagged<RoleMade>> {
+    cx: ApiRequest<perm::UpdatePermissions, (NamedRole, IfMatch, Json<RoleScopes>)>,
+) -> ApiResult<Tagged<RoleMade>> {
     let (NamedRole(slug), seen, Json(change)) = cx.input;
     let scopes = Bundle::of(&change.scopes)?;
     let mut after = None;
@@ -209,7 +209,9 @@ pub struct Deletion {
     replacement: Option<String>,
 }
 
-pub async fn delete(cx: Called<perm::ManageRoles, (NamedRole, IfMatch, Query<Deletion>)>) -> Said<Done> {
+pub async fn delete(
+    cx: ApiRequest<perm::ManageRoles, (NamedRole, IfMatch, Query<Deletion>)>,
+) -> ApiResult<Done> {
     let (NamedRole(slug), seen, Query(deletion)) = cx.input;
     let change = async |s: &mut WriteScope<perm::ManageRoles>| {
         let role = s.actor().all_roles.by_slug(&slug).ok_or(Refused::Hidden)?;

@@ -10,12 +10,12 @@ use crate::{
     web::{
         api::{
             body::Json,
-            call::Said,
+            call::ApiResult,
             input::{self, IfMatch},
             reply::{Created, Tagged},
             spec,
         },
-        guard::key::Called,
+        guard::key::ApiRequest,
         path::Target,
     },
 };
@@ -96,7 +96,7 @@ fn kept<T>(invalid: &mut Invalid, field: &str, read: Result<T, Complaint>) -> Op
     read.map_err(|complaint| invalid.add(field, complaint)).ok()
 }
 
-pub async fn create(cx: Called<perm::InviteMembers, Json<NewUser>>) -> Said<Created<UserBody>> {
+pub async fn create(cx: ApiRequest<perm::InviteMembers, Json<NewUser>>) -> ApiResult<Created<UserBody>> {
     let new = cx.input.0.read()?;
     let workspace = cx.scope.actor().workspace.id;
     members::may_provision(&cx.scope).await?;
@@ -132,8 +132,8 @@ impl UserChange {
 }
 
 pub async fn update(
-    cx: Called<perm::UpdateMemberRoles, (Target, IfMatch, Json<UserChange>)>,
-) -> Said<Tagged<UserBody>> {
+    cx: ApiRequest<perm::UpdateMemberRoles, (Target, IfMatch, Json<UserChange>)>,
+) -> ApiResult<Tagged<UserBody>> {
     let (Target(user), seen, Json(change)) = cx.input;
     let change = change.read()?;
     let workspace = cx.scope.actor().workspace.id;

@@ -11,12 +11,12 @@ use crate::{
     web::{
         api::{
             body::{Json, PageBody, Query},
-            call::Said,
+            call::ApiResult,
             input::{self, IfMatch},
-            reply::{Created, Done, Found, Tagged},
+            reply::{Created, Done, Ok200, Tagged},
             spec,
         },
-        guard::key::{Called, Keyed},
+        guard::key::{ApiRequest, KeyRequest},
         origin,
         routes::members::api::Status,
     },
@@ -66,9 +66,9 @@ pub struct Asked {
     after: String,
 }
 
-pub async fn index(cx: Keyed<Query<Asked>>) -> Said<Found<PageBody<WorkspaceBody>>> {
+pub async fn index(cx: KeyRequest<Query<Asked>>) -> ApiResult<Ok200<PageBody<WorkspaceBody>>> {
     let at = Position::parse(&cx.input.0.after, "")?;
-    Ok(Found(workspaces::of_key(&cx.app.db, &cx.key, &at).await?.into()))
+    Ok(Ok200(workspaces::of_key(&cx.view.app.db, cx.key(), &at).await?.into()))
 }
 
 /// A workspace to be made.
@@ -92,12 +92,12 @@ pub struct WorkspaceMade {
     name: String,
 }
 
-pub async fn create(cx: Keyed<Json<NewWorkspace>>) -> Said<Created<WorkspaceMade>> {
-    let Json(new) = cx.input;
+pub async fn create(cx: KeyRequest<Json<NewWorkspace>>) -> ApiResult<Created<WorkspaceMade>> {
+    let (key, call, Json(new)) = cx.into_parts();
     let name = input::name(&new.name)?;
     let slug = input::slug_or_made(new.slug.as_deref(), &new.name)?;
-    let origin = origin::of_call(&cx.req);
-    let id = workspaces::create_by_key(&cx.app.db, &cx.key, new.owner, &name, &slug, &origin).await?;
+    let origin = origin::of_call(&call.req);
+    let id = workspaces::create_by_key(&call.app.db, &key, new.owner, &name, &slug, &origin).await?;
     Ok(Created(WorkspaceMade { id, slug: slug.to_string(), name: name.to_string() }))
 }
 
@@ -117,7 +117,7 @@ pub struct WorkspaceDetailBody {
     invitations: i64,
 }
 
-pub async fn show(cx: Called<perm::Membership>) -> Said<Tagged<WorkspaceDetailBody>> {
+pub async fn show(cx: ApiRequest<perm::Membership>) -> ApiResult<Tagged<WorkspaceDetailBody>> {
     let (actor, found): (_, Organization) = (cx.scope.actor(), organization::look(&cx.scope).await?);
     // The version is of what the answer says.
     let workspace = Workspace { name: found.name, slug: found.slug, ..actor.workspace.clone() };
@@ -147,8 +147,8 @@ pub struct WorkspaceChange {
 }
 
 pub async fn update(
-    cx: Called<perm::UpdateOrganization, (IfMatch, Json<WorkspaceChange>)>,
-) -> Said<Tagged<WorkspaceMade>> {
+    cx: ApiRequest<perm::UpdateOrganization, (IfMatch, Json<WorkspaceChange>)>,
+) -> ApiResult<Tagged<WorkspaceMade>> {
     let (seen, Json(change)) = cx.input;
     let name = change.name.as_deref().map(input::name).transpose()?;
     let slug = change.slug.as_deref().map(input::slug).transpose()?;
@@ -175,7 +175,7 @@ pub struct Deletion {
     confirm: String,
 }
 
-pub async fn delete(cx: Called<perm::DeleteOrganization, Query<Deletion>>) -> Said<Done> {
+pub async fn delete(cx: ApiRequest<perm::DeleteOrganization, Query<Deletion>>) -> ApiResult<Done> {
     let Query(deletion) = cx.input;
     cx.scope.write(async |s| organization::delete(s, &deletion.confirm).await).await?;
     Ok::<_, Refused>(Done)
