@@ -51,7 +51,8 @@ impl Route {
         mount: Box<dyn Fn(&Self) -> actix_web::Route>,
     ) -> Self {
         // What anybody may read is small, and the same for all.
-        let rate_limit = face.rate_limit().filter(|_| requirement != Requirement::Public);
+        let is_for_all = requirement == Requirement::Public && method.is_safe();
+        let rate_limit = face.rate_limit().filter(|_| !is_for_all);
         Self {
             method,
             path,
@@ -186,7 +187,8 @@ where
     Route::page(Method::POST, path, handler)
 }
 
-/// An operation of the API. `id` is its name in the document, such as `listMembers`.
+/// An operation for services. Its face is that of how its requests are admitted; `id` is its name in the
+/// document, such as `listMembers`.
 pub fn call<R, A, I, O, H>(id: &'static str, method: Method, path: &'static str, _: R, handler: H) -> Route
 where
     A: CallAdmission<Requires = R>,
