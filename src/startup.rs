@@ -7,7 +7,10 @@ use crate::{
     domain::{Db, OpenError, base::outbox, housekeeping},
     mail::{Mailer, MailerError},
     private,
-    web::{self, app, routes::mount},
+    web::{
+        self, app,
+        routes::{index::index, mount},
+    },
 };
 use actix_web::{
     App, HttpServer,
@@ -15,7 +18,7 @@ use actix_web::{
     dev::{Server, ServerHandle},
     http::{KeepAlive, header},
     middleware::{Compress, DefaultHeaders, from_fn},
-    web::{Data, to},
+    web::Data,
 };
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha512};
@@ -89,7 +92,7 @@ impl Application {
         let mailer = Mailer::new(&config, &public_url)?;
         let settings = app::Settings::new(&config, &public_url, cookie_key(&config)?);
         let calls = web::Calls::new(config.calls_per_minute);
-        let app = Data::new(app::App { db: db.counted(), settings, calls });
+        let app = Data::new(app::App { db: db.counted(), settings, calls, routes: index() });
         let server = listen(listener, app, config.workers)?;
         let workers = vec![tokio::spawn(send_mail(db.clone(), mailer)), tokio::spawn(keep_house(db.clone()))];
         Ok(Self { server, address, public_url: shown_url, db, workers })
@@ -147,17 +150,12 @@ fn listen(listener: TcpListener, app: Data<app::App>, workers: Option<usize>) ->
     let factory = move || {
         App::new()
             .app_data(app.clone())
-            .wrap(from_fn(web::limit_calls))
-            .wrap(from_fn(web::refuse_cross_site))
             .wrap(web::session_middleware(&app))
             .wrap(security_headers(&app))
             .wrap(Compress::default())
-            .wrap(from_fn(web::need_length))
             .wrap(from_fn(name_request))
             .wrap(TracingLogger::<RequestLog>::new())
             .configure(mount::mount)
-            .route("/static/{file:.*}", actix_web::web::get().to(web::serve_asset))
-            .default_service(to(web::not_found))
     };
     let mut server = HttpServer::new(factory)
         .keep_alive(KeepAlive::Timeout(IDLE_PATIENCE))

@@ -4,7 +4,10 @@
 use crate::{support::*, world::*};
 use bailiwick::{
     policy::{BuiltIn, Permission},
-    web::routes::{Access, api_table},
+    web::{
+        face::Face,
+        routes::{Requirement, call_rows},
+    },
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -354,8 +357,8 @@ both! {
     async fn queries_and_bodies_say_nothing_that_is_not_known(app: TestApp) {
         founder(&app).await;
         let api = workspace_key(&app, "acme", &["owner"]).await;
-        let gets = api_table().into_iter().filter(|row| row.method == "GET" && !row.path.contains('{'));
-        for path in gets.filter(|row| row.access != Access::Public).map(|row| row.path) {
+        let gets = call_rows().into_iter().filter(|row| row.method == "GET" && !row.path.contains('{'));
+        for path in gets.filter(|row| row.requirement != Requirement::Public).map(|row| row.path) {
             api.get(path).await.with_status(200);
             api.get(&format!("{path}?other=1")).await.with_status(422);
             api.get(&format!("{path}?workspace=acme&other=%00")).await.with_status(422);
@@ -458,20 +461,20 @@ both! {
                 assert_eq!(named, in_path, "{path}");
             }
         }
-        let table: BTreeSet<_> = api_table().iter().map(|row| format!("{} {}", row.method, row.path)).collect();
+        let table: BTreeSet<_> = call_rows().iter().map(|row| format!("{} {}", row.method, row.path)).collect();
         assert_eq!(told, table, "left: the document, right: the table");
-        for row in api_table() {
+        for row in call_rows() {
             let operation = &document["paths"][row.path][row.method.as_str().to_lowercase()];
             let has = |status: &str| operation["responses"].get(status).is_some();
             let is_secured = operation["security"].as_array().is_some_and(|all| !all.is_empty());
-            assert_eq!(is_secured, row.access != Access::Public, "{} {}", row.method, row.path);
+            assert_eq!(is_secured, row.requirement != Requirement::Public, "{} {}", row.method, row.path);
             assert_eq!(has("401"), is_secured || row.path.ends_with("/verify"), "{} {}", row.method, row.path);
-            if let Access::Member(_) = row.access {
+            if let Requirement::Member(_) = row.requirement {
                 assert!(has("403") && has("404") && has("422") && has("429"), "{} {}", row.method, row.path);
             }
             let body = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
             // AuthZEN has it that a question may hold more than is known.
-            if let Some(name) = body.as_str().filter(|_| row.path.starts_with("/api/")) {
+            if let Some(name) = body.as_str().filter(|_| row.face == Face::Api) {
                 let schema = &document["components"]["schemas"][name.rsplit('/').next().unwrap()];
                 assert_eq!(schema["additionalProperties"], false, "{name}");
             }

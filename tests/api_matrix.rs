@@ -6,7 +6,7 @@
 use crate::{support::*, world::*};
 use bailiwick::{
     policy::{BuiltIn, Holdings, Needs, Permission},
-    web::routes::{Access, Route, api_table},
+    web::routes::{Requirement, Route, call_rows},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -14,22 +14,21 @@ use uuid::Uuid;
 
 use Permission as P;
 
-const PUBLIC: Access = Access::Public;
-const KEY: Access = Access::Key;
-const MEMBER: Access = Access::Member(Needs::Membership);
+const PUBLIC: Requirement = Requirement::Public;
+const KEY: Requirement = Requirement::Key;
+const MEMBER: Requirement = Requirement::Member(Needs::Membership);
 
-const fn one(permission: Permission) -> Access {
-    Access::Member(Needs::One(permission))
+const fn one(permission: Permission) -> Requirement {
+    Requirement::Member(Needs::One(permission))
 }
 
-const fn any(permissions: &'static [Permission]) -> Access {
-    Access::Member(Needs::AnyOf(permissions))
+const fn any(permissions: &'static [Permission]) -> Requirement {
+    Requirement::Member(Needs::AnyOf(permissions))
 }
 
 /// Who may do what, written down a second time: what is expected does not follow a slip in the table.
 #[rustfmt::skip]
-const RULES: &[(&str, Access)] = &[
-    ("GET /openapi.json", PUBLIC),
+const RULES: &[(&str, Requirement)] = &[
     ("GET /api/sso/v1/workspaces", KEY),
     ("POST /api/sso/v1/workspaces", KEY),
     ("GET /api/sso/v1/workspaces/{workspace}", MEMBER),
@@ -48,6 +47,16 @@ const RULES: &[(&str, Access)] = &[
     ("POST /api/sso/v1/users", one(P::InviteMembers)),
     ("GET /api/sso/v1/users/{user}", one(P::ReadMembers)),
     ("PATCH /api/sso/v1/users/{user}", one(P::UpdateMemberRoles)),
+    ("GET /api/sso/v1/teams", one(P::ReadTeams)),
+    ("POST /api/sso/v1/teams", one(P::CreateTeams)),
+    ("GET /api/sso/v1/teams/{team}", one(P::ReadTeams)),
+    ("PATCH /api/sso/v1/teams/{team}", MEMBER),
+    ("DELETE /api/sso/v1/teams/{team}", one(P::DeleteTeams)),
+    ("PUT /api/sso/v1/teams/{team}/roles", one(P::UpdateTeams)),
+    ("GET /api/sso/v1/teams/{team}/members", one(P::ReadTeams)),
+    ("POST /api/sso/v1/teams/{team}/members", MEMBER),
+    ("DELETE /api/sso/v1/teams/{team}/members/{member}", MEMBER),
+    ("PUT /api/sso/v1/teams/{team}/members/{member}/lead", one(P::UpdateTeams)),
     ("GET /api/sso/v1/invitations", any(&[P::InviteMembers, P::CancelInvitations])),
     ("POST /api/sso/v1/invitations", one(P::InviteMembers)),
     ("GET /api/sso/v1/invitations/{invitation}", any(&[P::InviteMembers, P::CancelInvitations])),
@@ -62,16 +71,6 @@ const RULES: &[(&str, Access)] = &[
     ("GET /api/sso/v1/permissions", one(P::ReadMembers)),
     ("GET /api/sso/v1/permissions/{permission}", one(P::ReadMembers)),
     ("PUT /api/sso/v1/permissions/{permission}", one(P::UpdatePermissions)),
-    ("GET /api/sso/v1/teams", one(P::ReadTeams)),
-    ("POST /api/sso/v1/teams", one(P::CreateTeams)),
-    ("GET /api/sso/v1/teams/{team}", one(P::ReadTeams)),
-    ("PATCH /api/sso/v1/teams/{team}", MEMBER),
-    ("DELETE /api/sso/v1/teams/{team}", one(P::DeleteTeams)),
-    ("PUT /api/sso/v1/teams/{team}/roles", one(P::UpdateTeams)),
-    ("GET /api/sso/v1/teams/{team}/members", one(P::ReadTeams)),
-    ("POST /api/sso/v1/teams/{team}/members", MEMBER),
-    ("DELETE /api/sso/v1/teams/{team}/members/{member}", MEMBER),
-    ("PUT /api/sso/v1/teams/{team}/members/{member}/lead", one(P::UpdateTeams)),
     ("GET /api/sso/v1/apikeys", one(P::ReadApiKeys)),
     ("POST /api/sso/v1/apikeys", one(P::ManageApiKeys)),
     ("GET /api/sso/v1/apikeys/self", KEY),
@@ -82,7 +81,6 @@ const RULES: &[(&str, Access)] = &[
     ("DELETE /api/sso/v1/apikeys/{key}", one(P::ManageApiKeys)),
     ("POST /api/sso/v1/apikeys/{key}/rotation", one(P::ManageApiKeys)),
     ("POST /api/sso/v1/apikeys/{key}/addition", one(P::ManageApiKeys)),
-    ("GET /api/sso/v1/audit", one(P::ReadAudit)),
     ("GET /api/sso/v1/resources", one(P::CheckAccess)),
     ("POST /api/sso/v1/resources", one(P::CheckAccess)),
     ("DELETE /api/sso/v1/resources", one(P::CheckAccess)),
@@ -92,9 +90,11 @@ const RULES: &[(&str, Access)] = &[
     ("POST /access/v1/search/resource", one(P::CheckAccess)),
     ("POST /access/v1/search/action", one(P::CheckAccess)),
     ("GET /.well-known/authzen-configuration", PUBLIC),
+    ("GET /openapi.json", PUBLIC),
+    ("GET /api/sso/v1/audit", one(P::ReadAudit)),
 ];
 
-pub fn rule(route: &Route) -> Access {
+pub fn rule(route: &Route) -> Requirement {
     let name = format!("{} {}", route.method, route.path);
     let rule = RULES.iter().find(|(other, _)| *other == name);
     rule.unwrap_or_else(|| panic!("say in tests/api_matrix.rs who may {name}")).1
@@ -274,13 +274,13 @@ struct Matrix<'a> {
 
 #[test]
 fn the_table_for_programs_asks_for_what_is_written_here() {
-    for route in api_table() {
+    for route in call_rows() {
         let (method, path) = (&route.method, route.path);
-        assert_eq!(route.access, rule(&route), "left: the table, right: RULES, {method} {path}");
+        assert_eq!(route.requirement, rule(&route), "left: the table, right: RULES, {method} {path}");
         assert!(!route.summary.is_empty(), "say in the table what {method} {path} does");
     }
     let mounted: Vec<_> =
-        api_table().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+        call_rows().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
     let ruled: Vec<_> = RULES.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(mounted, ruled, "left: the table, right: RULES, in their order");
 }
@@ -289,7 +289,7 @@ both! {
     async fn every_call_by_every_key(app: TestApp) {
         let world = World::build(&app).await;
         let mut matrix = Matrix::new(&app, &world).await;
-        for route in api_table() {
+        for route in call_rows() {
             for caller in 0..matrix.callers.len() {
                 for place in PLACES {
                     matrix.walk(&route, caller, place).await;
@@ -302,10 +302,10 @@ both! {
     async fn every_other_method_of_a_call_is_answered_405(app: TestApp) {
         founder(&app).await;
         let api = workspace_key(&app, "acme", &["owner"]).await;
-        let mut paths: Vec<&str> = api_table().iter().map(|route| route.path).collect();
+        let mut paths: Vec<&str> = call_rows().iter().map(|route| route.path).collect();
         paths.dedup();
         for pattern in paths {
-            let routes = api_table();
+            let routes = call_rows();
             let has: Vec<&str> =
                 routes.iter().filter(|row| row.path == pattern).map(|row| row.method.as_str()).collect();
             let path = Ids::unknown().fill(pattern, "acme");
@@ -382,8 +382,10 @@ impl<'a> Matrix<'a> {
 
     fn is_refused_at_the_door(&self, route: &Route, caller: &Caller) -> bool {
         match rule(route) {
-            Access::Member(needs) => !caller.holdings.meets(needs) || !matches!(caller.kind, Kind::Role(_)),
-            Access::Key => matches!(caller.kind, Kind::Revoked | Kind::NoKey),
+            Requirement::Member(needs) => {
+                !caller.holdings.meets(needs) || !matches!(caller.kind, Kind::Role(_))
+            }
+            Requirement::Key => matches!(caller.kind, Kind::Revoked | Kind::NoKey),
             _ => false,
         }
     }
@@ -393,7 +395,7 @@ impl<'a> Matrix<'a> {
         let pattern = route.path;
         let names_workspace = pattern.contains("{workspace}");
         let has_id = pattern.replace("{workspace}", "").contains('{');
-        let is_member = matches!(rule(route), Access::Member(_));
+        let is_member = matches!(rule(route), Requirement::Member(_));
         let exists = match place {
             Place::Own => true,
             // Whoever is shut out is so wherever they knock.
@@ -437,16 +439,16 @@ impl<'a> Matrix<'a> {
         use Verdict::{Audited, Is};
         let access = rule(route);
         match (access, caller.kind) {
-            (Access::Public, _) if route.path.ends_with("/verify") => Is(401),
-            (Access::Public, _) => Is(200),
+            (Requirement::Public, _) if route.path.ends_with("/verify") => Is(401),
+            (Requirement::Public, _) => Is(200),
             (_, Kind::Revoked | Kind::NoKey) => Is(401),
             // No key here administers its account.
-            (Access::Key, _) if route.method == "POST" => Verdict::OfAccount(403),
-            (Access::Key, _) => Is(200),
+            (Requirement::Key, _) if route.method == "POST" => Verdict::OfAccount(403),
+            (Requirement::Key, _) => Is(200),
             (_, _) if matches!(place, Place::OtherWorkspace | Place::NoWorkspace) => Is(404),
             (_, Kind::Outsider) => Is(404),
             (_, Kind::Suspended) => Audited(403),
-            (Access::Member(needs), Kind::Role(_)) if !caller.holdings.meets(needs) => Audited(403),
+            (Requirement::Member(needs), Kind::Role(_)) if !caller.holdings.meets(needs) => Audited(403),
             (_, Kind::Role(role)) => self.inside(route, role, &caller.holdings, place),
         }
     }
@@ -543,7 +545,7 @@ impl<'a> Matrix<'a> {
         if answer.status == 404 {
             assert_eq!(answer.text, self.nothing, "{said} differs from what does not exist");
         }
-        if let (Verdict::Audited(403), Kind::Role(_), Access::Member(needs)) =
+        if let (Verdict::Audited(403), Kind::Role(_), Requirement::Member(needs)) =
             (verdict, caller.kind, rule(route))
             && !caller.holdings.meets(needs)
         {

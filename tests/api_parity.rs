@@ -8,7 +8,7 @@ use crate::{
 };
 use bailiwick::{
     policy::{BuiltIn, Permission},
-    web::routes::{Access, Route, api_table, table},
+    web::routes::{Requirement, Route, call_rows, page_rows},
 };
 use serde_json::{Value, json};
 
@@ -67,20 +67,20 @@ fn find(routes: Vec<Route>, method: &str, path: &str) -> Route {
 
 fn call_of(pair: &str) -> Route {
     let (method, path) = pair.split_once(' ').unwrap();
-    find(api_table(), method, &format!("/api/sso/v1{path}"))
+    find(call_rows(), method, &format!("/api/sso/v1{path}"))
 }
 
 #[test]
 fn every_form_of_a_workspace_has_a_call_under_the_same_permission() {
-    for route in table() {
-        let (Access::Member(_), "POST") = (route.access, route.method.as_str()) else { continue };
+    for route in page_rows() {
+        let (Requirement::Member(_), "POST") = (route.requirement, route.method.as_str()) else { continue };
         let form = route.path.strip_prefix("/w/{workspace}").unwrap();
         if ALONE.iter().any(|(alone, _)| *alone == form) {
             continue;
         }
         let pair = PAIRS.iter().find(|(page, _)| *page == form);
         let (_, call) = pair.unwrap_or_else(|| panic!("which call does what POST {} does?", route.path));
-        assert_eq!(route.access, call_of(call).access, "left: POST {}, right: {call}", route.path);
+        assert_eq!(route.requirement, call_of(call).requirement, "left: POST {}, right: {call}", route.path);
     }
 }
 

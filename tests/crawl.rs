@@ -5,7 +5,7 @@
 use crate::{matrix::rule, support::*, world::*};
 use bailiwick::{
     policy::{Holdings, Permission},
-    web::routes::{Access, table},
+    web::routes::{Requirement, page_rows},
 };
 use reqwest::Method;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -210,8 +210,9 @@ async fn crawl(client: &Client, facts: &Facts, said: &str) -> Found {
 /// Every page of the table that needs a member, with every id that the workspace has.
 fn pages_of_table(facts: &Facts) -> Vec<String> {
     let mut all = Vec::new();
-    for route in table() {
-        let (Access::Member(_) | Access::Account, "GET") = (rule(&route), route.method.as_str()) else {
+    for route in page_rows() {
+        let (Requirement::Member(_) | Requirement::Account, "GET") = (rule(&route), route.method.as_str())
+        else {
             continue;
         };
         all.extend(with_ids(route.path, facts));
@@ -266,24 +267,24 @@ fn with_ids(pattern: &str, facts: &Facts) -> Vec<String> {
 /// The addresses to which this member may send a form, by policy and the facts alone.
 fn expected(facts: &Facts, me: &str) -> BTreeSet<String> {
     let mut all: BTreeSet<String> = BTreeSet::new();
-    for route in table().iter().filter(|route| route.method.as_str() == "POST") {
+    for route in page_rows().iter().filter(|route| route.method.as_str() == "POST") {
         match rule(route) {
-            Access::Member(needs) => {
+            Requirement::Member(needs) => {
                 let my = &facts.members.iter().find(|member| member.id == me).unwrap().holdings;
                 if my.meets(needs) {
                     let paths = with_ids(route.path, facts).into_iter();
                     all.extend(paths.filter(|path| may(facts, me, my, route.path, path)));
                 }
             }
-            Access::Key => unreachable!("no page is for keys"),
-            Access::Account => {
+            Requirement::Key => unreachable!("no page is for keys"),
+            Requirement::Account => {
                 let is_me = |person: &&AccountPersonFact| person.member.as_deref() == Some(me);
                 if facts.account_people.iter().find(is_me).unwrap().is_admin {
                     let paths = with_ids(route.path, facts).into_iter();
                     all.extend(paths.filter(|path| may_in_account(facts, route.path, path)));
                 }
             }
-            Access::SignedIn => match route.path {
+            Requirement::SignedIn => match route.path {
                 // Nobody here is unconfirmed or follows an invitation.
                 "/me/verification" | "/invitation/acceptance" => {}
                 path => {
@@ -291,10 +292,10 @@ fn expected(facts: &Facts, me: &str) -> BTreeSet<String> {
                 }
             },
             // The one way in that a signed-in page leads to.
-            Access::Public if route.path == "/forgot-password" => {
+            Requirement::Public if route.path == "/forgot-password" => {
                 all.insert(route.path.to_owned());
             }
-            Access::Public => {}
+            Requirement::Public => {}
         }
     }
     all

@@ -6,7 +6,7 @@
 use crate::{support::*, world::*};
 use bailiwick::{
     policy::{BuiltIn, Holdings, Needs, Permission},
-    web::routes::{Access, Route, table},
+    web::routes::{Requirement, Route, page_rows},
 };
 use reqwest::Method;
 use std::collections::BTreeMap;
@@ -14,27 +14,25 @@ use uuid::Uuid;
 
 use Permission as P;
 
-const PUBLIC: Access = Access::Public;
-const SIGNED_IN: Access = Access::SignedIn;
-const MEMBER: Access = Access::Member(Needs::Membership);
-const ACCOUNT: Access = Access::Account;
+const PUBLIC: Requirement = Requirement::Public;
+const SIGNED_IN: Requirement = Requirement::SignedIn;
+const MEMBER: Requirement = Requirement::Member(Needs::Membership);
+const ACCOUNT: Requirement = Requirement::Account;
 
-const fn one(permission: Permission) -> Access {
-    Access::Member(Needs::One(permission))
+const fn one(permission: Permission) -> Requirement {
+    Requirement::Member(Needs::One(permission))
 }
 
-const fn any(permissions: &'static [Permission]) -> Access {
-    Access::Member(Needs::AnyOf(permissions))
+const fn any(permissions: &'static [Permission]) -> Requirement {
+    Requirement::Member(Needs::AnyOf(permissions))
 }
 
 /// Who may do what, written down a second time: what is expected does not follow a slip in the table.
 #[rustfmt::skip]
-const RULES: &[(&str, Access)] = &[
+const RULES: &[(&str, Requirement)] = &[
     ("GET /healthz", PUBLIC),
     ("GET /readyz", PUBLIC),
     ("GET /", PUBLIC),
-    ("GET /docs/api", PUBLIC),
-    ("GET /docs/quick-start", PUBLIC),
     ("GET /sign-up", PUBLIC),
     ("POST /sign-up", PUBLIC),
     ("GET /check-mail", PUBLIC),
@@ -49,12 +47,6 @@ const RULES: &[(&str, Access)] = &[
     ("GET /email-verification/{token}", PUBLIC),
     ("GET /email-verification", PUBLIC),
     ("POST /email-verification", PUBLIC),
-    ("GET /invitations/{token}", PUBLIC),
-    ("GET /invitation", PUBLIC),
-    ("POST /invitation/acceptance", SIGNED_IN),
-    ("POST /invitation/decline", PUBLIC),
-    ("GET /workspaces", SIGNED_IN),
-    ("POST /workspaces", SIGNED_IN),
     ("GET /me", SIGNED_IN),
     ("POST /me/profile", SIGNED_IN),
     ("POST /me/password", SIGNED_IN),
@@ -62,6 +54,8 @@ const RULES: &[(&str, Access)] = &[
     ("POST /me/verification", SIGNED_IN),
     ("POST /me/sessions/revocation", SIGNED_IN),
     ("POST /me/sessions/{session}/revocation", SIGNED_IN),
+    ("GET /workspaces", SIGNED_IN),
+    ("POST /workspaces", SIGNED_IN),
     ("GET /a/{account}", ACCOUNT),
     ("POST /a/{account}/details", ACCOUNT),
     ("GET /a/{account}/people", ACCOUNT),
@@ -103,15 +97,6 @@ const RULES: &[(&str, Access)] = &[
     ("POST /w/{workspace}/ownership-offers/{offer}/acceptance", MEMBER),
     ("POST /w/{workspace}/ownership-offers/{offer}/decline", MEMBER),
     ("POST /w/{workspace}/ownership-offers/{offer}/withdrawal", MEMBER),
-    ("GET /w/{workspace}/invitations", any(&[P::InviteMembers, P::CancelInvitations])),
-    ("POST /w/{workspace}/invitations", one(P::InviteMembers)),
-    ("GET /w/{workspace}/invitations/selection/resend", one(P::InviteMembers)),
-    ("POST /w/{workspace}/invitations/selection/resend", one(P::InviteMembers)),
-    ("GET /w/{workspace}/invitations/selection/cancellation", one(P::CancelInvitations)),
-    ("POST /w/{workspace}/invitations/selection/cancellation", one(P::CancelInvitations)),
-    ("POST /w/{workspace}/invitations/{invitation}/resend", one(P::InviteMembers)),
-    ("GET /w/{workspace}/invitations/{invitation}/cancellation", one(P::CancelInvitations)),
-    ("POST /w/{workspace}/invitations/{invitation}/cancellation", one(P::CancelInvitations)),
     ("GET /w/{workspace}/teams", one(P::ReadTeams)),
     ("POST /w/{workspace}/teams", one(P::CreateTeams)),
     ("GET /w/{workspace}/teams/new", one(P::CreateTeams)),
@@ -125,6 +110,19 @@ const RULES: &[(&str, Access)] = &[
     ("GET /w/{workspace}/teams/{team}/roles/preview", one(P::UpdateTeams)),
     ("GET /w/{workspace}/teams/{team}/deletion", one(P::DeleteTeams)),
     ("POST /w/{workspace}/teams/{team}/deletion", one(P::DeleteTeams)),
+    ("GET /invitations/{token}", PUBLIC),
+    ("GET /invitation", PUBLIC),
+    ("POST /invitation/acceptance", SIGNED_IN),
+    ("POST /invitation/decline", PUBLIC),
+    ("GET /w/{workspace}/invitations", any(&[P::InviteMembers, P::CancelInvitations])),
+    ("POST /w/{workspace}/invitations", one(P::InviteMembers)),
+    ("GET /w/{workspace}/invitations/selection/resend", one(P::InviteMembers)),
+    ("POST /w/{workspace}/invitations/selection/resend", one(P::InviteMembers)),
+    ("GET /w/{workspace}/invitations/selection/cancellation", one(P::CancelInvitations)),
+    ("POST /w/{workspace}/invitations/selection/cancellation", one(P::CancelInvitations)),
+    ("POST /w/{workspace}/invitations/{invitation}/resend", one(P::InviteMembers)),
+    ("GET /w/{workspace}/invitations/{invitation}/cancellation", one(P::CancelInvitations)),
+    ("POST /w/{workspace}/invitations/{invitation}/cancellation", one(P::CancelInvitations)),
     ("GET /w/{workspace}/roles", one(P::ReadMembers)),
     ("POST /w/{workspace}/roles", one(P::ManageRoles)),
     ("GET /w/{workspace}/roles/new", one(P::ManageRoles)),
@@ -149,15 +147,17 @@ const RULES: &[(&str, Access)] = &[
     ("GET /w/{workspace}/api-keys/{key}/revocation", one(P::ManageApiKeys)),
     ("POST /w/{workspace}/api-keys/{key}/revocation", one(P::ManageApiKeys)),
     ("GET /w/{workspace}/resources", one(P::CheckAccess)),
+    ("GET /docs/api", PUBLIC),
+    ("GET /docs/quick-start", PUBLIC),
+    ("GET /w/{workspace}/activity", one(P::ReadAudit)),
+    ("GET /w/{workspace}/activity/{event}/undo", one(P::ReadAudit)),
     ("GET /w/{workspace}/organization", MEMBER),
     ("POST /w/{workspace}/organization", one(P::UpdateOrganization)),
     ("GET /w/{workspace}/organization/deletion", one(P::DeleteOrganization)),
     ("POST /w/{workspace}/organization/deletion", one(P::DeleteOrganization)),
-    ("GET /w/{workspace}/activity", one(P::ReadAudit)),
-    ("GET /w/{workspace}/activity/{event}/undo", one(P::ReadAudit)),
 ];
 
-pub fn rule(route: &Route) -> Access {
+pub fn rule(route: &Route) -> Requirement {
     let name = format!("{} {}", route.method, route.path);
     let rule = RULES.iter().find(|(other, _)| *other == name);
     rule.unwrap_or_else(|| panic!("say in tests/matrix.rs who may {name}")).1
@@ -223,16 +223,17 @@ struct Matrix<'a> {
 
 #[test]
 fn the_table_asks_for_what_is_written_here() {
-    for route in table() {
+    for route in page_rows() {
         assert_eq!(
-            route.access,
+            route.requirement,
             rule(&route),
             "left: the table, right: RULES, {} {}",
             route.method,
             route.path
         );
     }
-    let mounted: Vec<_> = table().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+    let mounted: Vec<_> =
+        page_rows().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
     let ruled: Vec<_> = RULES.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(mounted, ruled, "left: the table, right: RULES, in their order");
 }
@@ -243,7 +244,7 @@ both! {
     async fn every_route_by_everyone(app: TestApp) {
         let world = World::build(&app).await;
         let mut matrix = Matrix::new(&app, &world).await;
-        for route in table() {
+        for route in page_rows() {
             for actor in 0..matrix.actors.len() {
                 for place in PLACES {
                     matrix.walk(&route, actor, place).await;
@@ -257,7 +258,7 @@ both! {
     async fn every_other_method_is_answered_405(app: TestApp) {
         let owner = founder(&app).await;
         let mut paths: BTreeMap<&str, Vec<Method>> = BTreeMap::new();
-        for route in table() {
+        for route in page_rows() {
             paths.entry(route.path).or_default().push(route.method.as_str().parse().unwrap());
         }
         for (pattern, has) in paths {
@@ -342,11 +343,11 @@ async fn pages(matrix: &Matrix<'_>) -> Vec<(String, String)> {
             continue;
         }
         // Only what is open to them: a refusal would show on the page of activity.
-        let rows = table();
+        let rows = page_rows();
         let own = rows.iter().filter(|route| match rule(route) {
-            Access::Member(needs) => route.method.as_str() == "GET" && actor.holdings.meets(needs),
+            Requirement::Member(needs) => route.method.as_str() == "GET" && actor.holdings.meets(needs),
             // The Owner founded it, and is the admin of the account.
-            Access::Account => {
+            Requirement::Account => {
                 let is_page = route.method.as_str() == "GET" && !route.path.contains("{user}");
                 is_page && actor.kind == Kind::Role(BuiltIn::Owner)
             }
@@ -646,28 +647,30 @@ impl<'a> Matrix<'a> {
         use Verdict::{Audited, Is, Open};
         let access = rule(route);
         match (access, actor.kind) {
-            (Access::SignedIn | Access::Member(_) | Access::Account, Kind::SignedOut) => Is(401),
-            (Access::Member(_) | Access::Account, _)
+            (Requirement::SignedIn | Requirement::Member(_) | Requirement::Account, Kind::SignedOut) => {
+                Is(401)
+            }
+            (Requirement::Member(_) | Requirement::Account, _)
                 if matches!(place, Place::OtherWorkspace | Place::NoWorkspace) =>
             {
                 Is(404)
             }
             // The outsider is the admin of another account.
-            (Access::Member(_) | Access::Account, Kind::Outsider) => Is(404),
+            (Requirement::Member(_) | Requirement::Account, Kind::Outsider) => Is(404),
             // Everybody of the workspace belongs to the account, and its founder is the admin.
-            (Access::Account, kind) if kind != Kind::Role(BuiltIn::Owner) => Audited(403),
-            (Access::Member(_), Kind::Suspended) => Audited(403),
-            (Access::Member(needs), _) if !actor.holdings.meets(needs) => Audited(403),
+            (Requirement::Account, kind) if kind != Kind::Role(BuiltIn::Owner) => Audited(403),
+            (Requirement::Member(_), Kind::Suspended) => Audited(403),
+            (Requirement::Member(needs), _) if !actor.holdings.meets(needs) => Audited(403),
             _ => match body {
                 _ if place == Place::UnknownIds && route.path.contains("{permission}") => Is(404),
                 Body::Bad => Is(415),
                 Body::NoToken => Is(403),
                 Body::None | Body::Good => match access {
-                    Access::Public => Open,
-                    Access::Key => unreachable!("no page is for keys"),
-                    Access::SignedIn => signed_in(route, place),
-                    Access::Member(_) => self.inside(route, actor, place),
-                    Access::Account => of_account(route, place),
+                    Requirement::Public => Open,
+                    Requirement::Key => unreachable!("no page is for keys"),
+                    Requirement::SignedIn => signed_in(route, place),
+                    Requirement::Member(_) => self.inside(route, actor, place),
+                    Requirement::Account => of_account(route, place),
                 },
             },
         }
@@ -803,7 +806,9 @@ impl<'a> Matrix<'a> {
                 // is elsewhere and for what is nowhere.
                 Kind::Role(_) if at_home(route, place) => {
                     let path = match rule(route) {
-                        Access::Account => format!("/a/{}/people/{UNKNOWN}/removal", self.world.acme.account),
+                        Requirement::Account => {
+                            format!("/a/{}/people/{UNKNOWN}/removal", self.world.acme.account)
+                        }
                         _ => format!("/w/acme/members/{UNKNOWN}"),
                     };
                     &client.get(&path).await.with_status(404).html
@@ -812,7 +817,7 @@ impl<'a> Matrix<'a> {
             };
             assert_eq!(&page.html, nothing, "{said} differs from the answer for what does not exist");
         }
-        if let (Verdict::Audited(403), Kind::Role(_), Access::Member(needs)) =
+        if let (Verdict::Audited(403), Kind::Role(_), Requirement::Member(needs)) =
             (verdict, actor.kind, rule(route))
             && !actor.holdings.meets(needs)
         {
@@ -828,7 +833,7 @@ impl<'a> Matrix<'a> {
             assert_eq!(now.0 - events.0, refused, "events that {said} added");
             assert_eq!(now.1 - events.1, refused, "refusals in acme that {said} added");
         } else if body == Body::Good {
-            if matches!(rule(route), Access::Member(_) | Access::Account) {
+            if matches!(rule(route), Requirement::Member(_) | Requirement::Account) {
                 assert_untouched(self.app, self.world.elsewhere.id, &self.elsewhere, said).await;
                 // The workspace is told too of the end of a key that is a member there.
                 let told = if route.path == "/a/{account}/api-keys/{key}/revocation" { 2 } else { 1 };

@@ -2,7 +2,7 @@
 //! with the keyboard. Each test looks at all pages and then names every fault of every page.
 
 use crate::{gallery::*, support::*};
-use bailiwick::web::routes::table;
+use bailiwick::web::routes::page_rows;
 use serde_json::Value;
 use std::{path::PathBuf, process::Command, sync::Arc};
 
@@ -59,7 +59,7 @@ async fn every_page_of_the_table_hangs_in_the_gallery() {
         pattern.split('/').count() == path.split('/').count()
             && pattern.split('/').zip(path.split('/')).all(|(p, part)| p == part || p.starts_with('{'))
     };
-    for route in table().iter().filter(|route| route.method.as_str() == "GET") {
+    for route in page_rows().iter().filter(|route| route.method.as_str() == "GET") {
         if NOT_SEEN.contains(&route.path) || route.path.ends_with("{token}") {
             continue;
         }

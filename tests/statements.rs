@@ -2,7 +2,7 @@
 //! to be seen here, and so is one that comes with every row.
 
 use crate::{support::*, world::*};
-use bailiwick::web::routes::{Access, table};
+use bailiwick::web::routes::{Requirement, page_rows};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -85,7 +85,7 @@ both! {
         let office = Office::build(&app).await;
         let listed: BTreeSet<&str> = PAGES.iter().map(|(path, _)| *path).collect();
         let pages: BTreeSet<&str> =
-            table().iter().filter(|route| route.method.as_str() == "GET").map(|route| route.path).collect();
+            page_rows().iter().filter(|route| route.method.as_str() == "GET").map(|route| route.path).collect();
         assert_eq!(listed, pages, "each page of the table has its number in PAGES, and nothing else has");
 
         let few = office.costs().await;
@@ -210,16 +210,16 @@ impl<'a> Office<'a> {
     async fn costs(&self) -> Vec<(String, u64)> {
         let stranger = self.app.client();
         let mut all = Vec::new();
-        for route in table().iter().filter(|route| route.method.as_str() == "GET") {
-            let (client, status) = match (route.access, route.path) {
+        for route in page_rows().iter().filter(|route| route.method.as_str() == "GET") {
+            let (client, status) = match (route.requirement, route.path) {
                 (
-                    Access::Public,
+                    Requirement::Public,
                     "/" | "/reset-password/{token}" | "/email-verification/{token}" | "/invitations/{token}",
                 ) => (&stranger, 303),
-                (Access::Public, "/reset-password" | "/email-verification" | "/invitation") => {
+                (Requirement::Public, "/reset-password" | "/email-verification" | "/invitation") => {
                     (&stranger, 410)
                 }
-                (Access::Public, _) => (&stranger, 200),
+                (Requirement::Public, _) => (&stranger, 200),
                 _ => (&self.owner.client, 200),
             };
             all.push((route.path.to_owned(), self.cost(client, &self.path(route.path), status).await));

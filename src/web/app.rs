@@ -1,7 +1,7 @@
 use crate::{
     config::{Config, Mail, Network, SignUp},
     domain::Db,
-    web::calls::Calls,
+    web::{calls::Calls, route_index::RouteIndex},
 };
 use actix_web::cookie::Key;
 use url::Url;
@@ -12,6 +12,8 @@ pub struct App {
     pub settings: Settings,
     /// The calls of API keys in this minute.
     pub calls: Calls,
+    /// What the table of routes says.
+    pub routes: RouteIndex,
 }
 
 /// What the pages need to know of the configuration.

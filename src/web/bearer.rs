@@ -43,8 +43,16 @@ pub(super) fn named_workspace(req: &HttpRequest) -> Result<Option<String>, Refus
     }
 }
 
-/// What a key is told that is at home nowhere and names no workspace.
-pub(super) fn homeless() -> Refused {
-    let sentence = "This key is at home in no workspace. Say which one you mean, as in ?workspace=acme. If it is a member of none yet, somebody who manages API keys in a workspace adds it there.";
-    Invalid::field(WORKSPACE, sentence).into()
+/// Explains a refusal to a key that is at home in no workspace and names none.
+///
+/// # Errors
+/// The refusal itself, or [`Refused::Invalid`] on `workspace`.
+pub(super) fn or_homeless<T>(admitted: Result<T, Refused>, named: Option<&str>) -> Result<T, Refused> {
+    match admitted {
+        Err(Refused::Hidden) if named.is_none() => {
+            let sentence = "This key is at home in no workspace. Say which one you mean, as in ?workspace=acme. If it is a member of none yet, somebody who manages API keys in a workspace adds it there.";
+            Err(Invalid::field(WORKSPACE, sentence).into())
+        }
+        other => other,
+    }
 }

@@ -1,10 +1,7 @@
-use crate::clock::MINUTE;
+use crate::{clock::MINUTE, web::face::RateLimit};
 
 use std::{collections::HashMap, sync::Mutex};
 use uuid::Uuid;
-
-/// Decisions are small and many.
-const DECISIONS: u32 = 10;
 
 /// Callers that are remembered; each is some hundred bytes.
 const MOST_CALLERS: usize = 100_000;
@@ -18,9 +15,9 @@ pub struct Calls {
     keys: Mutex<HashMap<Vec<u8>, Uuid>>,
 }
 
-/// What is counted, and for whom.
+/// Against what calls are counted, and for whom.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::web) struct Caller(pub(super) &'static str, pub(super) Who);
+pub(in crate::web) struct Caller(pub(super) RateLimit, pub(super) Who);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::web) enum Who {
@@ -76,8 +73,8 @@ impl Calls {
 
     /// Counts a call of this weight; over it, nothing is done.
     pub(super) fn count(&self, mut caller: Caller, weight: u32, now: i64) -> Option<Standing> {
-        let policy = caller.0;
-        let most = if policy == "decisions" { self.most.saturating_mul(DECISIONS) } else { self.most };
+        let RateLimit { policy, factor, .. } = caller.0;
+        let most = self.most.saturating_mul(factor);
         let mut windows = self.windows.lock().ok().filter(|_| most > 0)?;
         if windows.len() >= MOST_CALLERS && !windows.contains_key(&caller) {
             windows.retain(|_, window| window.ends_at > now);
@@ -103,13 +100,14 @@ mod tests {
     #[test]
     fn a_minute_has_so_many_calls() {
         let calls = Calls::new(2);
-        let call = |who: u128, now| calls.count(Caller("calls", Who::Key(Uuid::from_u128(who))), 1, now);
+        let key = |who: u128| Who::Key(Uuid::from_u128(who));
+        let call = |who: u128, now| calls.count(Caller(RateLimit::CALLS, key(who)), 1, now);
         assert!(call(1, 0).is_some_and(|s| !s.is_over && s.left == 1 && s.seconds == 60));
         assert!(call(1, 59_000).is_some_and(|s| !s.is_over && s.left == 0 && s.seconds == 1));
         assert!(call(1, 59_999).is_some_and(|s| s.is_over));
         assert!(call(2, 59_999).is_some_and(|s| !s.is_over));
         assert!(call(1, 60_000).is_some_and(|s| !s.is_over && s.left == 1));
-        let decisions = || Caller("decisions", Who::Others);
+        let decisions = || Caller(RateLimit::DECISIONS, Who::Others);
         assert!(calls.count(decisions(), 15, 0).is_some_and(|s| s.most == 20 && s.left == 5));
         assert!(calls.count(decisions(), 15, 0).is_some_and(|s| !s.is_over && s.left == 0));
         assert!(calls.count(decisions(), 1, 0).is_some_and(|s| s.is_over));

@@ -6,7 +6,13 @@ use crate::{
         base::principal::{Actor, Person},
     },
     policy::Can,
-    web::{app::App, assets, cookies, session},
+    web::{
+        access::Requirement,
+        app::App,
+        assets, cookies, matched,
+        nav::{self, NavEntry, NavGroup},
+        session,
+    },
 };
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -30,8 +36,8 @@ pub(super) struct Chrome {
     pub workspace: Option<ChromeWorkspace>,
     pub account: Option<ChromeAccount>,
     pub can: Can,
-    /// The entry of the sidebar that this page is.
-    pub nav: &'static str,
+    /// The entries of the sidebar that the viewer may follow.
+    pub sidebar: Vec<NavGroup>,
     pub flash: Option<Flash>,
 }
 
@@ -98,34 +104,73 @@ impl Flash {
 
 const FLASH: &str = "flash";
 
+/// Where a request was admitted to, and as whom. It decides the frame of the page.
+#[derive(Clone)]
+pub(super) enum Place {
+    Workspace(Actor),
+    Account(Admin),
+}
+
+impl Place {
+    fn viewer(&self) -> Option<&Person> {
+        match self {
+            Self::Workspace(actor) => actor.principal.person(),
+            Self::Account(admin) => Some(&admin.person),
+        }
+    }
+
+    /// The address of its first page.
+    pub(super) fn home(&self) -> String {
+        match self {
+            Self::Workspace(actor) => format!("/w/{}", actor.workspace.slug),
+            Self::Account(admin) => format!("/a/{}", admin.account.id),
+        }
+    }
+
+    /// The address of a page of this place; `None` where the viewer may not see it.
+    fn address(&self, entry: &NavEntry) -> Option<String> {
+        match (self, entry.requirement) {
+            (Self::Workspace(actor), Requirement::Member(needs)) => actor
+                .holdings
+                .meets(needs)
+                .then(|| entry.path.replacen("{workspace}", &actor.workspace.slug, 1)),
+            (Self::Account(admin), Requirement::Account) => {
+                Some(entry.path.replacen("{account}", &admin.account.id.to_string(), 1))
+            }
+            _ => None,
+        }
+    }
+
+    fn can(&self) -> Can {
+        match self {
+            Self::Workspace(actor) => Can::of(&actor.holdings),
+            Self::Account(_) => Can::default(),
+        }
+    }
+}
+
 /// Answers pages for one request.
 #[derive(Clone)]
-pub(super) struct View {
-    pub req: HttpRequest,
-    pub app: web::Data<App>,
+pub struct View {
+    pub(super) req: HttpRequest,
+    pub(super) app: web::Data<App>,
     viewer: Option<Person>,
-    actor: Option<Actor>,
-    admin: Option<Admin>,
+    place: Option<Place>,
 }
 
 impl View {
     /// For somebody who is not known, or not yet.
     pub(super) fn public(req: &HttpRequest, app: web::Data<App>) -> Self {
-        Self { req: req.clone(), app, viewer: None, actor: None, admin: None }
+        Self { req: req.clone(), app, viewer: None, place: None }
     }
 
     pub(super) fn of_person(req: &HttpRequest, app: web::Data<App>, person: &Person) -> Self {
-        Self { req: req.clone(), app, viewer: Some(person.clone()), actor: None, admin: None }
+        Self { req: req.clone(), app, viewer: Some(person.clone()), place: None }
     }
 
-    pub(super) fn of_actor(req: &HttpRequest, app: web::Data<App>, actor: &Actor) -> Self {
-        let viewer = actor.principal.person().cloned();
-        Self { req: req.clone(), app, viewer, actor: Some(actor.clone()), admin: None }
-    }
-
-    pub(super) fn of_admin(req: &HttpRequest, app: web::Data<App>, admin: &Admin) -> Self {
-        let viewer = Some(admin.person.clone());
-        Self { req: req.clone(), app, viewer, actor: None, admin: Some(admin.clone()) }
+    /// For somebody who was admitted there.
+    pub(super) fn of_place(req: &HttpRequest, app: web::Data<App>, place: Place) -> Self {
+        Self { req: req.clone(), app, viewer: place.viewer().cloned(), place: Some(place) }
     }
 
     /// Milliseconds since 1970.
@@ -135,14 +180,22 @@ impl View {
 
     /// The address of a page of this workspace, such as `/w/acme/members`, or of this account.
     pub(super) fn at(&self, rest: &str) -> String {
-        if let Some(admin) = &self.admin {
-            return format!("/a/{}{rest}", admin.account.id);
-        }
-        let slug = self.actor.as_ref().map_or("", |actor| &actor.workspace.slug);
-        format!("/w/{slug}{rest}")
+        self.place.as_ref().map(Place::home).unwrap_or_default() + rest
     }
 
-    pub(super) fn chrome(&self, nav: &'static str) -> Chrome {
+    /// The frame of this page.
+    pub(super) fn chrome(&self) -> Chrome {
+        self.chrome_in(matched::section(&self.req))
+    }
+
+    /// The frame of a page that stands in place of another.
+    pub(super) fn chrome_of_problem(&self) -> Chrome {
+        self.chrome_in(None)
+    }
+
+    fn chrome_in(&self, section: Option<&'static str>) -> Chrome {
+        let place = self.place.as_ref();
+        let address = |entry: &NavEntry| place?.address(entry);
         Chrome {
             csrf: session::csrf(&self.req),
             user: self.viewer.as_ref().map(|person| ChromeUser {
@@ -153,16 +206,20 @@ impl View {
                 verified: person.is_verified,
                 mail_hint: self.app.settings.mail_hint.clone(),
             }),
-            workspace: self.actor.as_ref().map(|actor| ChromeWorkspace {
-                slug: actor.workspace.slug.clone(),
-                name: actor.workspace.name.clone(),
-            }),
-            account: self
-                .admin
-                .as_ref()
-                .map(|admin| ChromeAccount { id: admin.account.id, name: admin.account.name.clone() }),
-            can: self.actor.as_ref().map(|actor| Can::of(&actor.holdings)).unwrap_or_default(),
-            nav,
+            workspace: match place {
+                Some(Place::Workspace(Actor { workspace, .. })) => {
+                    Some(ChromeWorkspace { slug: workspace.slug.clone(), name: workspace.name.clone() })
+                }
+                _ => None,
+            },
+            account: match place {
+                Some(Place::Account(Admin { account, .. })) => {
+                    Some(ChromeAccount { id: account.id, name: account.name.clone() })
+                }
+                _ => None,
+            },
+            can: place.map(Place::can).unwrap_or_default(),
+            sidebar: nav::sidebar(&self.app.routes.navigation, address, section),
             flash: self.flash(),
         }
     }

@@ -10,16 +10,20 @@ pub mod checks;
 mod chrome;
 mod cookies;
 pub mod errors;
+pub mod face;
 mod form;
 pub mod guard;
 pub mod link;
 pub mod list;
+mod matched;
 pub mod middleware;
+pub mod nav;
 mod origin;
 pub mod path;
 pub mod preview;
 mod problem;
 pub mod route;
+pub mod route_index;
 pub mod routes;
 #[cfg(feature = "bench")]
 pub mod samples;
@@ -30,9 +34,4 @@ pub mod wire;
 pub mod words;
 
 pub use calls::Calls;
-pub(crate) use middleware::{
-    cross_site::refuse_cross_site, length::need_length, limits::limit_calls,
-    static_files::serve as serve_asset,
-};
-pub(crate) use problem::not_found;
 pub(crate) use session::middleware as session_middleware;

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::base::principal::{Origin, Via},
-    web::app::App,
+    web::{app::App, matched},
 };
 use actix_web::{
     HttpMessage, HttpRequest,
@@ -16,12 +16,11 @@ use uuid::Uuid;
 /// Reads the origin of a request, for the audit and the rate limits.
 pub(super) fn of(req: &HttpRequest) -> Origin {
     let agent = req.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let pattern = req.match_pattern().unwrap_or_default();
     Origin {
         via: Via::Browser,
-        address: address(req).map_or_else(|| "unknown".to_owned(), |address| address.to_string()),
+        address: address_text(req),
         user_agent: agent.chars().filter(|c| !c.is_control()).take(200).collect(),
-        route: format!("{} {pattern}", req.method()),
+        route: format!("{} {}", req.method(), matched::pattern(req).unwrap_or_default()),
         attempt: None,
     }
 }
@@ -30,6 +29,11 @@ pub(super) fn of(req: &HttpRequest) -> Origin {
 pub(super) fn of_call(req: &HttpRequest) -> Origin {
     let attempt = req.extensions().get::<AttemptId>().map(|id| id.0);
     Origin { via: Via::Api, attempt, ..of(req) }
+}
+
+/// The client's network address, as it is audited and counted.
+pub(super) fn address_text(req: &HttpRequest) -> String {
+    address(req).map_or_else(|| "unknown".to_owned(), |address| address.to_string())
 }
 
 /// The client's address. X-Forwarded-For counts only as far as trusted proxies wrote it: read from

@@ -26,7 +26,6 @@ struct Show {
 
 /// What the change is about, and how it is made.
 pub(in crate::web) struct About {
-    pub nav: &'static str,
     /// Such as "Roles of …".
     pub title: String,
     /// Addresses and names of the pages above.
@@ -48,7 +47,6 @@ pub(in crate::web) struct About {
 impl About {
     /// For a form that is looked at before it is sent: the way back keeps what was chosen.
     pub(in crate::web) fn of_form(
-        nav: &'static str,
         title: String,
         crumbs: Vec<(String, String)>,
         action: String,
@@ -63,7 +61,6 @@ impl About {
             nobody: "nobody has the role, or what it gives is held otherwise",
             crumb: "Preview",
             notes: Vec::new(),
-            nav,
             title,
             crumbs,
             action,
@@ -97,7 +94,7 @@ pub(in crate::web) fn draw(view: &View, mut about: About, preview: Preview) -> H
     };
     let named = i64::try_from(preview.people.len().min(NAMED)).unwrap_or(0);
     let page = Show {
-        chrome: view.chrome(about.nav),
+        chrome: view.chrome(),
         refused: preview.refused.as_ref().map(ToString::to_string).unwrap_or_default(),
         people: preview.people.iter().map(row).collect(),
         more: preview.affected - named,

@@ -1,21 +1,19 @@
+//! A row of the table of routes. What it requires is read from its handler's type; its face from the kind of
+//! row that it is: [`get`] and [`post`] for pages, [`call`] for services.
+
 use crate::{
     domain::Refused,
-    policy::{self, perm},
     web::{
-        access::Access,
+        access::{Required, Requirement},
         api::{
             call,
-            operation::{self, Input, Reply, Sketch},
+            operation::{self, Input, Operation, Reply},
         },
+        face::{Face, RateLimit, RouteFacts},
         form::Submitted,
-        guard::{
-            Answer, Authorized, Public, SignedIn,
-            account::AccountAdmin,
-            decision::Asking,
-            key::{Called, Keyed},
-        },
+        guard::{Admission, Admitted, Answer, CallAdmission, PageAdmission},
+        nav::NavEntry,
         problem,
-        routes::decisions::schema,
     },
 };
 use actix_web::{FromRequest, HttpRequest, guard, http::Method, web};
@@ -24,90 +22,141 @@ use actix_web::{FromRequest, HttpRequest, guard, http::Method, web};
 pub struct Route {
     pub method: Method,
     pub path: &'static str,
-    pub access: Access,
-    /// What it does, in a sentence; of those for programs.
+    /// Who may call it.
+    pub requirement: Requirement,
+    pub face: Face,
+    /// Against what calls are counted, if they are.
+    pub rate_limit: Option<RateLimit>,
+    /// What it is about; the tag of an operation.
+    pub noun: &'static str,
+    /// Its name in the document of the API; empty for a page.
+    pub operation_id: &'static str,
+    /// What it does, in a sentence; empty for a page.
     pub summary: &'static str,
-    pub(super) mount: Box<dyn Fn() -> actix_web::Route>,
-    /// How the document of the API tells it; of those for programs.
-    sketch: Option<fn(&Method, &str, Access) -> Sketch>,
-    /// Statuses under which it is refused, beside those that its types tell.
+    /// The entry of the sidebar that leads to it.
+    pub nav: Option<NavEntry>,
+    /// The path of the entry of the sidebar under which it is shown.
+    pub section: Option<&'static str>,
+    mount: Box<dyn Fn(&Self) -> actix_web::Route>,
+    describe: Vec<fn(&mut Operation)>,
     more_refusals: Vec<u16>,
 }
 
 impl Route {
-    fn new<I, H>(method: Method, path: &'static str, access: Access, handler: H) -> Self
+    fn new(
+        method: Method,
+        path: &'static str,
+        requirement: Requirement,
+        face: Face,
+        mount: Box<dyn Fn(&Self) -> actix_web::Route>,
+    ) -> Self {
+        // What anybody may read is small, and the same for all.
+        let is_for_all = requirement == Requirement::Public && method.is_safe();
+        let rate_limit = face.rate_limit().filter(|_| !is_for_all);
+        Self {
+            method,
+            path,
+            requirement,
+            face,
+            rate_limit,
+            noun: "",
+            operation_id: "",
+            summary: "",
+            nav: None,
+            section: None,
+            mount,
+            describe: Vec::new(),
+            more_refusals: Vec::new(),
+        }
+    }
+
+    fn page<A, I, H>(method: Method, path: &'static str, handler: H) -> Self
     where
+        A: PageAdmission,
         I: FromRequest + 'static,
-        H: AsyncFn(I) -> Answer + Clone + 'static,
+        H: AsyncFn(Admitted<A, I>) -> Answer + Clone + 'static,
     {
-        let verb = method.clone();
-        let mount = move || {
+        let mount = move |row: &Self| {
             let handler = handler.clone();
-            of_method(&verb).to(move |req: HttpRequest, input: I| {
+            of_method(&row.method).to(move |req: HttpRequest, admitted: Admitted<A, I>| {
                 let handler = handler.clone();
                 async move {
-                    match handler(input).await {
+                    match handler(admitted).await {
                         Ok(response) => response,
                         Err(refused) => problem::respond(&req, &refused),
                     }
                 }
             })
         };
-        Self::mounted(method, path, access, Box::new(mount))
-    }
-
-    fn mounted(
-        method: Method,
-        path: &'static str,
-        access: Access,
-        mount: Box<dyn Fn() -> actix_web::Route>,
-    ) -> Self {
-        Self { method, path, access, summary: "", mount, sketch: None, more_refusals: Vec::new() }
-    }
-
-    /// A route for programs.
-    fn call<I, O, H>(
-        method: Method,
-        path: &'static str,
-        access: Access,
-        sketch: fn(&Method, &str, Access) -> Sketch,
-        handler: H,
-    ) -> Self
-    where
-        I: FromRequest + 'static,
-        O: Reply + 'static,
-        H: AsyncFn(I) -> Result<O, Refused> + Clone + 'static,
-    {
-        let verb = method.clone();
-        let mount = move || {
-            let handler = handler.clone();
-            let known: Vec<String> = sketch(&verb, path, access).query().map(str::to_owned).collect();
-            of_method(&verb).to(move |req: HttpRequest, payload: web::Payload| {
-                let (handler, known) = (handler.clone(), known.clone());
-                async move { call::answer(req, payload.into_inner(), &known, &handler).await }
-            })
-        };
-        Self { sketch: Some(sketch), ..Self::mounted(method, path, access, Box::new(mount)) }
+        Self::new(method, path, requirement::<A>(), Face::Page, Box::new(mount))
     }
 
     /// Says what it does.
-    pub fn says(mut self, summary: &'static str) -> Self {
-        self.summary = summary;
+    pub fn summary(self, summary: &'static str) -> Self {
+        Self { summary, ..self }
+    }
+
+    /// Says against what its calls are counted, where that is not what its face says.
+    pub fn counted_as(self, rate_limit: RateLimit) -> Self {
+        Self { rate_limit: Some(rate_limit), ..self }
+    }
+
+    /// Puts the page into the sidebar: the heading above it, its icon and its label.
+    pub fn nav(mut self, group: &'static str, icon: &'static str, label: &'static str) -> Self {
+        self.nav = Some(NavEntry { path: self.path, requirement: self.requirement, group, icon, label });
         self
     }
 
-    /// A status under which it is refused, which its types do not tell.
-    pub(super) fn also(mut self, status: u16) -> Self {
+    /// Adds to the document what its handler's types cannot say.
+    pub(in crate::web) fn described(mut self, describe: fn(&mut Operation)) -> Self {
+        self.describe.push(describe);
+        self
+    }
+
+    /// Adds a status under which it is refused, which its handler's types cannot say.
+    pub(in crate::web) fn refused_with(mut self, status: u16) -> Self {
         self.more_refusals.push(status);
         self
     }
 
-    /// How the document of the API tells it; `None` for a page.
-    pub fn sketch(&self) -> Option<Sketch> {
-        let mut sketch = self.sketch?(&self.method, self.path, self.access);
-        sketch.refusals.extend(&self.more_refusals);
-        Some(sketch)
+    /// What follows for the requests that match it.
+    pub fn facts(&self) -> RouteFacts {
+        let Self { face, rate_limit, .. } = *self;
+        // Of somebody without a key there would be nobody to answer again.
+        let has_caller = self.requirement != Requirement::Public;
+        let takes_idempotency_key = face.takes_idempotency_key() && has_caller && self.method == Method::POST;
+        RouteFacts { face, rate_limit, takes_idempotency_key }
     }
+
+    /// How the document of the API describes it; `None` for a page.
+    pub fn operation(&self) -> Option<Operation> {
+        if self.describe.is_empty() {
+            return None;
+        }
+        let mut operation = Operation::new(self.method.clone(), self.path, self.requirement, self.facts());
+        operation.id = self.operation_id;
+        operation.summary = self.summary;
+        operation.tag = self.noun;
+        self.describe.iter().for_each(|describe| describe(&mut operation));
+        operation.refusals.extend(&self.more_refusals);
+        Some(operation)
+    }
+
+    /// The row as the router takes it.
+    pub(in crate::web) fn mounted(&self) -> actix_web::Route {
+        (self.mount)(self)
+    }
+}
+
+/// The rows about one noun, which is the tag of its operations. Its page with an entry in the sidebar is the
+/// section of all of them.
+pub fn noun(name: &'static str, rows: Vec<Route>) -> Vec<Route> {
+    let section = rows.iter().find_map(|row| row.nav).map(|entry| entry.path);
+    rows.into_iter().map(|row| Route { noun: name, section, ..row }).collect()
+}
+
+fn requirement<A: Admission>() -> Requirement {
+    <A::Requires as Required>::REQUIREMENT
 }
 
 fn of_method(method: &Method) -> actix_web::Route {
@@ -118,109 +167,44 @@ fn of_method(method: &Method) -> actix_web::Route {
     }
 }
 
-/// A page of a workspace.
-pub fn page<P, I, H>(path: &'static str, _: P, handler: H) -> Route
+/// A page.
+pub fn get<R, A, I, H>(path: &'static str, _: R, handler: H) -> Route
 where
-    P: policy::Access,
+    A: PageAdmission<Requires = R>,
     I: FromRequest + 'static,
-    H: AsyncFn(Authorized<P, I>) -> Answer + Clone + 'static,
+    H: AsyncFn(Admitted<A, I>) -> Answer + Clone + 'static,
 {
-    Route::new(Method::GET, path, Access::Member(P::NEEDS), handler)
+    Route::page(Method::GET, path, handler)
 }
 
-/// A change in a workspace.
-pub fn post<P, I, H>(path: &'static str, _: P, handler: H) -> Route
+/// A change that is made with a form.
+pub fn post<R, A, I, H>(path: &'static str, _: R, handler: H) -> Route
 where
-    P: policy::Access,
+    A: PageAdmission<Requires = R>,
     I: Submitted + 'static,
-    H: AsyncFn(Authorized<P, I>) -> Answer + Clone + 'static,
+    H: AsyncFn(Admitted<A, I>) -> Answer + Clone + 'static,
 {
-    Route::new(Method::POST, path, Access::Member(P::NEEDS), handler)
+    Route::page(Method::POST, path, handler)
 }
 
-/// A page of an account.
-pub fn account_page<I, H>(path: &'static str, handler: H) -> Route
+/// An operation for services. Its face is that of how its requests are admitted; `id` is its name in the
+/// document, such as `listMembers`.
+pub fn call<R, A, I, O, H>(id: &'static str, method: Method, path: &'static str, _: R, handler: H) -> Route
 where
-    I: FromRequest + 'static,
-    H: AsyncFn(AccountAdmin<I>) -> Answer + Clone + 'static,
-{
-    Route::new(Method::GET, path, Access::Account, handler)
-}
-
-/// A change of an account.
-pub fn account_post<I, H>(path: &'static str, handler: H) -> Route
-where
-    I: Submitted + 'static,
-    H: AsyncFn(AccountAdmin<I>) -> Answer + Clone + 'static,
-{
-    Route::new(Method::POST, path, Access::Account, handler)
-}
-
-pub(in crate::web) fn own_page<I, H>(path: &'static str, handler: H) -> Route
-where
-    I: FromRequest + 'static,
-    H: AsyncFn(SignedIn<I>) -> Answer + Clone + 'static,
-{
-    Route::new(Method::GET, path, Access::SignedIn, handler)
-}
-
-pub(in crate::web) fn own_post<I, H>(path: &'static str, handler: H) -> Route
-where
-    I: Submitted + 'static,
-    H: AsyncFn(SignedIn<I>) -> Answer + Clone + 'static,
-{
-    Route::new(Method::POST, path, Access::SignedIn, handler)
-}
-
-pub(in crate::web) fn open_page<I, H>(path: &'static str, handler: H) -> Route
-where
-    I: FromRequest + 'static,
-    H: AsyncFn(Public<I>) -> Answer + Clone + 'static,
-{
-    Route::new(Method::GET, path, Access::Public, handler)
-}
-
-pub(in crate::web) fn open_post<I, H>(path: &'static str, handler: H) -> Route
-where
-    I: Submitted + 'static,
-    H: AsyncFn(Public<I>) -> Answer + Clone + 'static,
-{
-    Route::new(Method::POST, path, Access::Public, handler)
-}
-
-/// A service's request in a workspace.
-pub fn call<P, I, O, H>(method: Method, path: &'static str, _: P, handler: H) -> Route
-where
-    P: policy::Access,
+    A: CallAdmission<Requires = R>,
     I: FromRequest + Input + 'static,
     O: Reply + 'static,
-    H: AsyncFn(Called<P, I>) -> Result<O, Refused> + Clone + 'static,
+    H: AsyncFn(Admitted<A, I>) -> Result<O, Refused> + Clone + 'static,
 {
-    Route::call(method, path, Access::Member(P::NEEDS), operation::sketch::<I, O>, handler)
-}
-
-pub(in crate::web) fn keyed_call<I, O, H>(method: Method, path: &'static str, handler: H) -> Route
-where
-    I: FromRequest + Input + 'static,
-    O: Reply + 'static,
-    H: AsyncFn(Keyed<I>) -> Result<O, Refused> + Clone + 'static,
-{
-    Route::call(method, path, Access::Key, operation::sketch::<I, O>, handler)
-}
-
-pub(in crate::web) fn asking_call<H>(path: &'static str, handler: H) -> Route
-where
-    H: AsyncFn(Asking) -> Answer + Clone + 'static,
-{
-    let needs = <perm::CheckAccess as policy::Access>::NEEDS;
-    Route::call(Method::POST, path, Access::Member(needs), schema::sketch, handler)
-}
-
-pub(in crate::web) fn open_call<I, O, H>(method: Method, path: &'static str, handler: H) -> Route
-where
-    I: FromRequest + Input + 'static,
-    O: Reply + 'static,
-    H: AsyncFn(Public<I>) -> Result<O, Refused> + Clone + 'static,
-{
-    Route::call(method, path, Access::Public, operation::sketch::<I, O>, handler)
+    let mount = move |row: &Route| {
+        let handler = handler.clone();
+        let known: Vec<String> =
+            row.operation().iter().flat_map(Operation::query).map(str::to_owned).collect();
+        of_method(&row.method).to(move |req: HttpRequest, payload: web::Payload| {
+            let (handler, known) = (handler.clone(), known.clone());
+            async move { call::answer(req, payload.into_inner(), &known, &handler).await }
+        })
+    };
+    let row = Route::new(method, path, requirement::<A>(), A::FACE, Box::new(mount));
+    Route { operation_id: id, ..row }.described(operation::describe::<I, O>)
 }

@@ -144,7 +144,7 @@ impl Review {
             some => view.at(&format!("{}?{}", bulk.action(), some.join("&"))),
         };
         Self {
-            chrome: view.chrome(bulk.list.trim_start_matches('/')),
+            chrome: view.chrome(),
             base: view.at(bulk.list),
             heading,
             has_effect: rows.iter().any(|row| row.note.is_empty()),

@@ -5,7 +5,7 @@ use bailiwick::{
     clock::Clock,
     config::Config,
     domain::{Db, housekeeping, outbox, seed},
-    web::routes::table,
+    web::routes::page_rows,
 };
 use reqwest::Method;
 use sea_orm::{Statement, Values};
@@ -74,7 +74,7 @@ impl<'a> Tour<'a> {
     /// What was heard; every row of the route table must have been visited.
     pub fn end(self) -> Statements {
         let all: BTreeSet<_> =
-            table().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+            page_rows().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
         assert_eq!(self.visited, all, "left: visited by tests/plans/tour.rs, right: the table of routes");
         self.heard
     }
@@ -777,6 +777,6 @@ fn pattern(method: &Method, path: &str) -> &'static str {
             && asked.iter().zip(known).all(|(part, known)| known.starts_with('{') || *part == known)
     };
     let route =
-        table().into_iter().find(|route| route.method.as_str() == method.as_str() && fits(route.path));
+        page_rows().into_iter().find(|route| route.method.as_str() == method.as_str() && fits(route.path));
     route.unwrap_or_else(|| panic!("no route for {method} {path}")).path
 }

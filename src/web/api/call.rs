@@ -9,7 +9,7 @@ use crate::{
 use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload};
 
 /// What a call comes to; a [`Reply`] of some kind.
-pub(in crate::web) type Said<T> = Result<T, Refused>;
+pub(in crate::web) type ApiResult<T> = Result<T, Refused>;
 
 /// Answers a call: reads what it takes, which admits it, and does once what is asked for twice.
 ///
@@ -23,7 +23,7 @@ pub(in crate::web) async fn answer<I, O, H>(
 where
     I: FromRequest + 'static,
     O: Reply,
-    H: AsyncFn(I) -> Said<O>,
+    H: AsyncFn(I) -> ApiResult<O>,
 {
     let attempt = match idempotency::attempt(&req, &mut payload).await {
         Ok(attempt) => attempt,

@@ -10,12 +10,10 @@ use crate::{
     },
     random,
     web::{
-        api::{
-            idempotency_key::{LONGEST, applies},
-            reply::HoldsSecret,
-        },
+        api::{reply::HoldsSecret, spec::MAX_IDEMPOTENCY_KEY},
         app::App,
         bearer::secret,
+        matched,
         origin::AttemptId,
         problem, wire,
     },
@@ -38,10 +36,8 @@ pub(super) async fn attempt(
     req: &HttpRequest,
     payload: &mut Payload,
 ) -> Result<Option<Attempt>, HttpResponse> {
-    let pattern = req.match_pattern().unwrap_or_default();
-    let Some(name) = req.headers().get(HEADER).filter(|_| applies(req.method(), &pattern)) else {
-        return Ok(None);
-    };
+    let takes_one = matched::facts(req).takes_idempotency_key;
+    let Some(name) = req.headers().get(HEADER).filter(|_| takes_one) else { return Ok(None) };
     let Some(app) = req.app_data::<Data<App>>() else { return Ok(None) };
     // Without a live key the request comes to nothing anyway, and says so itself.
     let Ok(credential) = secret(req).map(|secret| Credential::of_api_key(&secret)) else { return Ok(None) };
@@ -52,8 +48,11 @@ pub(super) async fn attempt(
     };
     let name = name.to_str().unwrap_or_default();
     let is_one = req.headers().get_all(HEADER).count() == 1;
-    if !is_one || !(1..=LONGEST).contains(&name.len()) || !name.bytes().all(|b| b.is_ascii_graphic()) {
-        let sentence = format!("Send one of 1 to {LONGEST} visible ASCII characters.");
+    if !is_one
+        || !(1..=MAX_IDEMPOTENCY_KEY).contains(&name.len())
+        || !name.bytes().all(|b| b.is_ascii_graphic())
+    {
+        let sentence = format!("Send one of 1 to {MAX_IDEMPOTENCY_KEY} visible ASCII characters.");
         return Err(problem::respond(req, &Invalid::field(HEADER, sentence).into()));
     }
     let body = wire::whole(payload.take()).await.map_err(|broken| problem::broken(req, &broken))?;

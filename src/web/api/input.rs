@@ -5,10 +5,12 @@ use crate::{
     web::{
         api::{
             body::Json,
-            operation::{Input, Sketch},
+            operation::{Input, Operation},
             spec,
         },
-        form, problem, wire,
+        form,
+        guard::decision::AnyJson,
+        problem, wire,
     },
 };
 use actix_web::{Error, FromRequest, HttpRequest, dev::Payload, error::InternalError, http::header};
@@ -71,10 +73,10 @@ fn invalid(req: &HttpRequest, field: &str, sentence: &str) -> Error {
 }
 
 impl Input for IfMatch {
-    fn describe(sketch: &mut Sketch) {
+    fn describe(operation: &mut Operation) {
         let about = "The ETag that you have seen. If it is another by now, nothing is changed: 412.";
-        sketch.parameter("If-Match", ParameterIn::Header, false, about, spec::etags());
-        sketch.refusals.extend([412, 422]);
+        operation.parameter("If-Match", ParameterIn::Header, false, about, spec::etags());
+        operation.refusals.extend([412, 422]);
     }
 }
 
@@ -102,22 +104,30 @@ impl FromRequest for Empty {
 }
 
 impl Input for Empty {
-    fn describe(sketch: &mut Sketch) {
-        sketch.refusals.extend([400, 408, 413, 422]);
+    fn describe(operation: &mut Operation) {
+        operation.refusals.extend([400, 408, 413, 422]);
     }
 }
 
 impl<T: utoipa::ToSchema> Input for Json<T> {
-    fn describe(sketch: &mut Sketch) {
-        sketch.body::<T>();
-        sketch.refusals.extend([400, 408, 411, 413, 422]);
+    fn describe(operation: &mut Operation) {
+        operation.body::<T>();
+        operation.refusals.extend([400, 408, 411, 413, 422]);
+    }
+}
+
+/// What is wrong with the body of a question is always 400.
+impl Input for AnyJson {
+    fn describe(operation: &mut Operation) {
+        operation.needs_content_type = true;
+        operation.refusals.extend([408, 411, 413]);
     }
 }
 
 impl<T: utoipa::IntoParams> Input for crate::web::api::body::Query<T> {
-    fn describe(sketch: &mut Sketch) {
-        sketch.parameters.extend(T::into_params(|| Some(ParameterIn::Query)));
-        sketch.refusals.extend([400, 422]);
+    fn describe(operation: &mut Operation) {
+        operation.parameters.extend(T::into_params(|| Some(ParameterIn::Query)));
+        operation.refusals.extend([400, 422]);
     }
 }
 

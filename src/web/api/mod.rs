@@ -1,10 +1,9 @@
-//! The same domain functions for programs: JSON in and out, by API key. A noun a file, the same nouns
-//! as in `pages/`.
+//! The machinery of the API: how calls are read, answered, done once and described. Its handlers stand beside
+//! the pages of their nouns, in [`routes`](crate::web::routes).
 
 pub mod body;
 pub mod call;
 pub(super) mod idempotency;
-pub mod idempotency_key;
 pub(super) mod input;
 pub mod openapi;
 pub mod operation;

@@ -1,63 +1,42 @@
-//! The API described (OpenAPI 3.1), from the table of routes and the types of its handlers: what a
-//! handler takes and answers is what the document says.
+//! The API described (OpenAPI 3.1), from its operations: what a handler takes and answers is what the document
+//! says.
 
 use crate::{
     policy::Needs,
-    web::{
-        access::Access,
-        api::operation::{Sketch, is_counted},
-        guard::{Answer, Public},
-        problem::json::ProblemBody,
-        route::Route,
-        routes::api_table,
-    },
+    web::{access::Requirement, api::operation::Operation, problem::json::ProblemBody},
 };
-use actix_web::{
-    HttpResponse,
-    http::{Method, header},
-};
-use std::{collections::BTreeMap, sync::LazyLock};
+use actix_web::http::Method;
+use std::collections::BTreeMap;
 use utoipa::{
-    ToSchema,
+    PartialSchema, ToSchema,
     openapi::{
         ComponentsBuilder, ContentBuilder, HeaderBuilder, InfoBuilder, LicenseBuilder, OpenApi,
         OpenApiBuilder, Paths, Ref, Required, ResponseBuilder, Server,
+        extensions::ExtensionsBuilder,
         path::{HttpMethod, OperationBuilder},
-        request_body::RequestBodyBuilder,
+        request_body::{RequestBody, RequestBodyBuilder},
         schema::{ObjectBuilder, Type},
         security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
         tag::TagBuilder,
     },
 };
 
-/// Where the document is.
-pub const DOCUMENT: &str = "/openapi.json";
-
-/// The document as it is served.
-pub(in crate::web) static JSON: LazyLock<String> = LazyLock::new(|| document().to_json().unwrap_or_default());
-
-pub async fn show(_: Public) -> Answer {
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CONTENT_TYPE, "application/json"))
-        .insert_header((header::CACHE_CONTROL, "public, max-age=300"))
-        .body(JSON.as_str()))
-}
+/// The mark of a body whose `Content-Type` must be `application/json`.
+pub(in crate::web) const NEEDS_CONTENT_TYPE: &str = "x-needs-content-type";
 
 /// The whole API.
-pub fn document() -> OpenApi {
-    let (mut paths, mut schemas, mut tags) = (Paths::new(), BTreeMap::new(), Vec::new());
-    let mut problem = Sketch::default();
-    problem.answer::<ProblemBody>(400);
-    schemas.extend(problem.schemas);
-    for route in api_table() {
-        let Some(mut sketch) = route.sketch() else { continue };
-        let tag = tag(route.path);
-        if !tags.contains(&tag) {
-            tags.push(tag);
+pub(in crate::web) fn document(operations: impl IntoIterator<Item = Operation>) -> OpenApi {
+    let (mut paths, mut tags) = (Paths::new(), Vec::new());
+    let mut problem = vec![(ProblemBody::name().into_owned(), ProblemBody::schema())];
+    ProblemBody::schemas(&mut problem);
+    let mut schemas = BTreeMap::from_iter(problem);
+    for mut operation in operations {
+        if !tags.contains(&operation.tag) {
+            tags.push(operation.tag);
         }
-        schemas.extend(std::mem::take(&mut sketch.schemas));
-        if let Some(method) = method(&route.method) {
-            paths.add_path_operation(route.path, vec![method], operation(&route, sketch, tag));
+        schemas.extend(std::mem::take(&mut operation.schemas));
+        if let Some(method) = method(&operation.method) {
+            paths.add_path_operation(operation.path, vec![method], described(operation));
         }
     }
     let info = InfoBuilder::new()
@@ -82,7 +61,7 @@ pub fn document() -> OpenApi {
 
 const ABOUT: &str = "JSON in and out, whatever the Content-Type of the request says, but for decisions (`/access/v1/`), which want `application/json`; with an API key, as `Authorization: Bearer …` or `x-api-key`. A request means the workspace that its path or `?workspace=` names, or else the one that the key is at home in. Times are milliseconds since 1970. What is refused is said as application/problem+json (RFC 9457). `HEAD` is answered as `GET`, without the body; any other method with 405.";
 
-pub(in crate::web) fn method(method: &Method) -> Option<HttpMethod> {
+fn method(method: &Method) -> Option<HttpMethod> {
     match method.as_str() {
         "GET" => Some(HttpMethod::Get),
         "POST" => Some(HttpMethod::Post),
@@ -93,53 +72,24 @@ pub(in crate::web) fn method(method: &Method) -> Option<HttpMethod> {
     }
 }
 
-/// The noun that a path is about.
-fn tag(path: &'static str) -> &'static str {
-    let rest = path.strip_prefix("/api/sso/v1/").unwrap_or(path).trim_start_matches('/');
-    let noun = rest.split('/').next().unwrap_or(rest);
-    match noun {
-        "access" | ".well-known" => "decisions",
-        "apikeys" => "API keys",
-        "openapi.json" => "this document",
-        noun => noun,
-    }
-}
-
-fn operation(route: &Route, sketch: Sketch, tag: &str) -> OperationBuilder {
-    let words = route.path.trim_start_matches("/api/sso/v1/").replace(['{', '}', '.'], "");
-    let words: Vec<&str> = words.split(['/', '-']).filter(|word| !word.is_empty()).collect();
-    let id = format!("{}_{}", route.method.as_str().to_lowercase(), words.join("_"));
+fn described(of: Operation) -> OperationBuilder {
     let mut operation = OperationBuilder::new()
-        .tag(tag)
-        .summary(Some(route.summary))
-        .description(needs(route.access))
-        .operation_id(Some(id));
-    operation = match route.access {
-        Access::Public | Access::SignedIn | Access::Account => {
-            operation.securities(Some(Vec::<SecurityRequirement>::new()))
-        }
-        Access::Key | Access::Member(_) => operation.securities(Some(
-            ["bearer", "header"].map(|scheme| SecurityRequirement::new(scheme, Vec::<String>::new())),
-        )),
-    };
-    for parameter in sketch.parameters {
-        operation = operation.parameter(parameter);
-    }
-    if let Some(body) = sketch.body {
-        let content = ContentBuilder::new().schema(Some(body)).build();
-        let body = RequestBodyBuilder::new().content("application/json", content);
-        operation = operation.request_body(Some(body.required(Some(Required::True)).build()));
-    }
-    for (status, schema) in sketch.answers {
+        .tag(of.tag)
+        .summary(Some(of.summary))
+        .description(needs(of.requirement))
+        .operation_id(Some(of.id))
+        .securities(Some(securities(of.requirement)))
+        .request_body(body(&of));
+    for (status, schema) in of.answers {
         let mut response = ResponseBuilder::new().description(meaning(status));
         if let Some(schema) = schema {
             response =
                 response.content("application/json", ContentBuilder::new().schema(Some(schema)).build());
         }
-        if sketch.is_tagged {
+        if of.is_tagged {
             response = response.header("ETag", text_header("The version, for If-Match."));
         }
-        if is_counted(route.path) {
+        if of.facts.rate_limit.is_some() {
             for (name, about) in [
                 ("RateLimit-Policy", "How many calls there are in how many seconds."),
                 ("RateLimit", "How many are left, and when they start anew."),
@@ -149,16 +99,41 @@ fn operation(route: &Route, sketch: Sketch, tag: &str) -> OperationBuilder {
         }
         operation = operation.response(status.to_string(), response);
     }
-    for status in sketch.refusals {
-        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name()))).build();
-        let mut response = ResponseBuilder::new().description(meaning(status));
-        response = response.content("application/problem+json", content);
-        if matches!(status, 429 | 503) {
-            response = response.header("Retry-After", text_header("When to come back, in seconds."));
-        }
-        operation = operation.response(status.to_string(), response);
+    for parameter in of.parameters {
+        operation = operation.parameter(parameter);
     }
-    operation
+    of.refusals
+        .into_iter()
+        .fold(operation, |operation, status| operation.response(status.to_string(), refusal(status)))
+}
+
+/// Any one of these ways to show a key; none where no key is needed.
+fn securities(requirement: Requirement) -> Vec<SecurityRequirement> {
+    match requirement {
+        Requirement::Public | Requirement::SignedIn | Requirement::Account => Vec::new(),
+        Requirement::Key | Requirement::Member(_) => {
+            ["bearer", "header"].map(|scheme| SecurityRequirement::new(scheme, Vec::<String>::new())).into()
+        }
+    }
+}
+
+fn body(of: &Operation) -> Option<RequestBody> {
+    let content = ContentBuilder::new().schema(Some(of.body.clone()?)).example(of.example.clone());
+    let mut body = RequestBodyBuilder::new().content("application/json", content.build());
+    if of.needs_content_type {
+        body = body.extensions(Some(ExtensionsBuilder::new().add(NEEDS_CONTENT_TYPE, true).build()));
+    }
+    Some(body.required(Some(Required::True)).build())
+}
+
+fn refusal(status: u16) -> ResponseBuilder {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name()))).build();
+    let response = ResponseBuilder::new().description(meaning(status));
+    let response = response.content("application/problem+json", content);
+    match status {
+        429 | 503 => response.header("Retry-After", text_header("When to come back, in seconds.")),
+        _ => response,
+    }
 }
 
 fn text_header(about: &str) -> utoipa::openapi::Header {
@@ -167,17 +142,17 @@ fn text_header(about: &str) -> utoipa::openapi::Header {
 }
 
 /// Who may, in a sentence.
-fn needs(access: Access) -> Option<String> {
+fn needs(requirement: Requirement) -> Option<String> {
     let permissions = |needs: Needs| {
         let labels = needs.permissions().into_iter().map(|p| format!("“{}” (`{}`)", p.label(), p.scope()));
         labels.collect::<Vec<_>>().join(" or ")
     };
-    match access {
-        Access::Public => Some("Needs no key.".to_owned()),
-        Access::SignedIn | Access::Account => None,
-        Access::Key => Some("Needs a live key.".to_owned()),
-        Access::Member(Needs::Membership) => Some("Needs a membership in the workspace.".to_owned()),
-        Access::Member(needs) => Some(format!("Needs the permission {}.", permissions(needs))),
+    match requirement {
+        Requirement::Public => Some("Needs no key.".to_owned()),
+        Requirement::SignedIn | Requirement::Account => None,
+        Requirement::Key => Some("Needs a live key.".to_owned()),
+        Requirement::Member(Needs::Membership) => Some("Needs a membership in the workspace.".to_owned()),
+        Requirement::Member(needs) => Some(format!("Needs the permission {}.", permissions(needs))),
     }
 }
 

@@ -1,13 +1,16 @@
 use crate::{
     domain::Slug,
     web::{
-        access::Access,
-        api::{idempotency_key, spec},
+        access::Requirement,
+        api::spec,
+        bearer::WORKSPACE,
+        face::RouteFacts,
         path::{NamedPermission, NamedRole, Target, Within},
     },
 };
 use actix_web::{HttpResponse, http::Method};
-use std::collections::BTreeSet;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use utoipa::{
     ToSchema,
     openapi::{
@@ -17,30 +20,71 @@ use utoipa::{
     },
 };
 
-/// What a handler takes, as the document tells it.
+/// What a handler takes, as the document describes it.
 pub trait Input {
-    fn describe(sketch: &mut Sketch);
+    fn describe(operation: &mut Operation);
 }
 
 /// What a handler answers when all went well.
 pub trait Reply: Sized {
-    fn describe(sketch: &mut Sketch);
+    fn describe(operation: &mut Operation);
     fn respond(self) -> HttpResponse;
 }
 
-/// One operation, put together from its handler's types.
-#[derive(Default)]
-pub struct Sketch {
+/// One operation of the API: what its row says, and what its handler's types say.
+pub struct Operation {
+    pub method: Method,
+    pub path: &'static str,
+    /// `operationId`, such as `listMembers`.
+    pub id: &'static str,
+    /// What it does, in a sentence.
+    pub summary: &'static str,
+    /// What it is about.
+    pub tag: &'static str,
+    pub requirement: Requirement,
+    pub facts: RouteFacts,
     pub parameters: Vec<Parameter>,
     pub body: Option<RefOr<Schema>>,
-    pub answers: Vec<(u16, Option<RefOr<Schema>>)>,
-    /// Statuses under which it is refused, beside those that its access brings along.
+    /// A body to try it with, where values made up from the schema would make no sense.
+    pub example: Option<Value>,
+    /// The body's `Content-Type` must be `application/json`.
+    pub needs_content_type: bool,
+    /// Schemas of the bodies, by status.
+    pub answers: BTreeMap<u16, Option<RefOr<Schema>>>,
+    /// Statuses under which it is refused.
     pub refusals: BTreeSet<u16>,
+    /// Its answer has an `ETag`.
     pub is_tagged: bool,
     pub(super) schemas: Vec<(String, RefOr<Schema>)>,
 }
 
-impl Sketch {
+impl Operation {
+    /// As its row says it; its handler's types are yet to [`describe`] the rest.
+    pub(in crate::web) fn new(
+        method: Method,
+        path: &'static str,
+        requirement: Requirement,
+        facts: RouteFacts,
+    ) -> Self {
+        Self {
+            method,
+            path,
+            id: "",
+            summary: "",
+            tag: "",
+            requirement,
+            facts,
+            parameters: Vec::new(),
+            body: None,
+            example: None,
+            needs_content_type: false,
+            answers: BTreeMap::new(),
+            refusals: BTreeSet::new(),
+            is_tagged: false,
+            schemas: Vec::new(),
+        }
+    }
+
     fn named<T: ToSchema>(&mut self) -> RefOr<Schema> {
         T::schemas(&mut self.schemas);
         self.schemas.push((T::name().into_owned(), T::schema()));
@@ -55,20 +99,20 @@ impl Sketch {
         self.body = Some(self.either::<A, B>());
     }
 
+    pub fn answer<T: ToSchema>(&mut self, status: u16) {
+        let schema = self.named::<T>();
+        self.answers.insert(status, Some(schema));
+    }
+
     pub fn answer_of_either<A: ToSchema, B: ToSchema>(&mut self, status: u16) {
         let schema = self.either::<A, B>();
-        self.answers.push((status, Some(schema)));
+        self.answers.insert(status, Some(schema));
     }
 
     fn either<A: ToSchema, B: ToSchema>(&mut self) -> RefOr<Schema> {
         let both = [self.named::<A>(), self.named::<B>()];
         let any = both.into_iter().fold(AnyOfBuilder::new(), AnyOfBuilder::item);
         Schema::AnyOf(any.build()).into()
-    }
-
-    pub fn answer<T: ToSchema>(&mut self, status: u16) {
-        let schema = self.named::<T>();
-        self.answers.push((status, Some(schema)));
     }
 
     pub fn parameter(
@@ -88,107 +132,94 @@ impl Sketch {
     pub fn query(&self) -> impl Iterator<Item = &str> {
         self.parameters.iter().filter(|p| p.parameter_in == ParameterIn::Query).map(|p| p.name.as_str())
     }
-}
 
-/// For what is described by hand.
-pub struct Nothing;
+    fn describe_path(&mut self) {
+        for name in self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+            let (about, schema) = match name {
+                "workspace" => ("The workspace's slug.", spec::text::<Slug>()),
+                "role" => ("The role's slug.", spec::text::<Slug>()),
+                "permission" => ("The permission's scope.", spec::permission()),
+                _ => ("Its id.", spec::id()),
+            };
+            self.parameter(name, ParameterIn::Path, true, about, schema);
+            self.refusals.insert(404);
+        }
+    }
 
-impl Reply for Nothing {
-    fn describe(_: &mut Sketch) {}
-    fn respond(self) -> HttpResponse {
-        HttpResponse::NoContent().finish()
+    /// What follows from who may call it.
+    fn describe_admission(&mut self) {
+        if let Requirement::Member(_) = self.requirement {
+            if !self.parameters.iter().any(|parameter| parameter.name == WORKSPACE) {
+                let about = "The workspace that is meant, by its slug. The key's home, if it is left out.";
+                self.parameter(WORKSPACE, ParameterIn::Query, false, about, spec::text::<Slug>());
+            }
+            self.refusals.extend([403, 404]);
+        }
+        if self.requirement == Requirement::Public {
+            return;
+        }
+        // A query that is not known is refused everywhere.
+        self.refusals.extend([400, 401, 422]);
+        if !self.method.is_safe() {
+            self.refusals.extend([403, 409]);
+        }
+        if self.method == Method::POST {
+            self.refusals.extend([408, 413]);
+        }
+    }
+
+    /// What follows from its face and limits.
+    fn describe_facts(&mut self) {
+        if self.facts.takes_idempotency_key {
+            let about = "Names what is to be done. Sent again with the same, it is answered again and not done again, for a day.";
+            self.parameter("Idempotency-Key", ParameterIn::Header, false, about, spec::idempotency_key());
+        }
+        if self.facts.rate_limit.is_some() {
+            self.refusals.extend([429, 503]);
+        }
     }
 }
 
+/// Completes what the row says by what its handler's types say.
+pub(in crate::web) fn describe<I: Input, O: Reply>(operation: &mut Operation) {
+    operation.describe_path();
+    I::describe(operation);
+    O::describe(operation);
+    operation.describe_admission();
+    operation.describe_facts();
+}
+
 impl Input for () {
-    fn describe(_: &mut Sketch) {}
+    fn describe(_: &mut Operation) {}
 }
 
 impl Input for Target {
-    fn describe(_: &mut Sketch) {}
+    fn describe(_: &mut Operation) {}
 }
 
 impl Input for Within {
-    fn describe(_: &mut Sketch) {}
+    fn describe(_: &mut Operation) {}
 }
 
 impl Input for NamedRole {
-    fn describe(_: &mut Sketch) {}
+    fn describe(_: &mut Operation) {}
 }
 
 impl Input for NamedPermission {
-    fn describe(_: &mut Sketch) {}
+    fn describe(_: &mut Operation) {}
 }
 
 impl<A: Input, B: Input> Input for (A, B) {
-    fn describe(sketch: &mut Sketch) {
-        A::describe(sketch);
-        B::describe(sketch);
+    fn describe(operation: &mut Operation) {
+        A::describe(operation);
+        B::describe(operation);
     }
 }
 
 impl<A: Input, B: Input, C: Input> Input for (A, B, C) {
-    fn describe(sketch: &mut Sketch) {
-        A::describe(sketch);
-        B::describe(sketch);
-        C::describe(sketch);
+    fn describe(operation: &mut Operation) {
+        A::describe(operation);
+        B::describe(operation);
+        C::describe(operation);
     }
-}
-
-/// Completes what a handler's types say by what its row says: who may, and what stands in its path.
-pub(in crate::web) fn sketch<I: Input, O: Reply>(method: &Method, path: &str, access: Access) -> Sketch {
-    let mut sketch = Sketch::default();
-    for name in path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
-        let (about, schema) = match name {
-            "workspace" => ("The workspace's slug.", spec::text::<Slug>()),
-            "role" => ("The role's slug.", spec::text::<Slug>()),
-            "permission" => ("The permission's scope.", spec::permission()),
-            _ => ("Its id.", spec::id()),
-        };
-        sketch.parameter(name, ParameterIn::Path, true, about, schema);
-    }
-    I::describe(&mut sketch);
-    O::describe(&mut sketch);
-    let is_public = access == Access::Public;
-    let changes = !method.is_safe();
-    if let Access::Member(_) = access {
-        if !path.contains("{workspace}") {
-            let about = "The workspace that is meant, by its slug. The key's home, if it is left out.";
-            sketch.parameter(
-                crate::web::bearer::WORKSPACE,
-                ParameterIn::Query,
-                false,
-                about,
-                spec::text::<Slug>(),
-            );
-        }
-        sketch.refusals.extend([403, 404]);
-    }
-    if path.contains('{') {
-        sketch.refusals.insert(404);
-    }
-    if !is_public {
-        // A query that is not known is refused everywhere.
-        sketch.refusals.extend([400, 401, 422]);
-        if changes {
-            sketch.refusals.extend([403, 409]);
-        }
-        if *method == Method::POST {
-            sketch.refusals.extend([408, 413]);
-        }
-        if idempotency_key::applies(method, path) {
-            let about = "Names what is to be done. Sent again with the same, it is answered again and not done again, for a day.";
-            let schema = spec::idempotency_key();
-            sketch.parameter("Idempotency-Key", ParameterIn::Header, false, about, schema);
-        }
-    }
-    if is_counted(path) {
-        sketch.refusals.extend([429, 503]);
-    }
-    sketch
-}
-
-/// A key has so many calls of it in a minute.
-pub(in crate::web) fn is_counted(path: &str) -> bool {
-    path.starts_with("/api/") || path.starts_with("/access/")
 }

@@ -3,7 +3,7 @@
 use crate::web::{
     api::{
         input::etag,
-        operation::{Reply, Sketch},
+        operation::{Operation, Reply},
     },
     problem::json::json,
 };
@@ -18,7 +18,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// 200 with what was asked for.
-pub struct Found<T>(pub T);
+pub struct Ok200<T>(pub T);
 
 /// 200 with one thing and its version, as `ETag`.
 pub struct Tagged<T> {
@@ -44,9 +44,9 @@ pub struct Secret<R>(pub R);
 /// Marks a response whose body must not be kept.
 pub(super) struct HoldsSecret;
 
-impl<T: Serialize + ToSchema> Reply for Found<T> {
-    fn describe(sketch: &mut Sketch) {
-        sketch.answer::<T>(200);
+impl<T: Serialize + ToSchema> Reply for Ok200<T> {
+    fn describe(operation: &mut Operation) {
+        operation.answer::<T>(200);
     }
     fn respond(self) -> HttpResponse {
         json(StatusCode::OK, &self.0)
@@ -54,9 +54,9 @@ impl<T: Serialize + ToSchema> Reply for Found<T> {
 }
 
 impl<T: Serialize + ToSchema> Reply for Tagged<T> {
-    fn describe(sketch: &mut Sketch) {
-        sketch.answer::<T>(200);
-        sketch.is_tagged = true;
+    fn describe(operation: &mut Operation) {
+        operation.answer::<T>(200);
+        operation.is_tagged = true;
     }
     fn respond(self) -> HttpResponse {
         let mut response = json(StatusCode::OK, &self.body);
@@ -68,8 +68,8 @@ impl<T: Serialize + ToSchema> Reply for Tagged<T> {
 }
 
 impl<T: Serialize + ToSchema> Reply for Created<T> {
-    fn describe(sketch: &mut Sketch) {
-        sketch.answer::<T>(201);
+    fn describe(operation: &mut Operation) {
+        operation.answer::<T>(201);
     }
     fn respond(self) -> HttpResponse {
         json(StatusCode::CREATED, &self.0)
@@ -77,9 +77,9 @@ impl<T: Serialize + ToSchema> Reply for Created<T> {
 }
 
 impl<T: Serialize + ToSchema> Reply for Defined<T> {
-    fn describe(sketch: &mut Sketch) {
-        sketch.answer::<T>(200);
-        sketch.answer::<T>(201);
+    fn describe(operation: &mut Operation) {
+        operation.answer::<T>(200);
+        operation.answer::<T>(201);
     }
     fn respond(self) -> HttpResponse {
         match self {
@@ -90,8 +90,8 @@ impl<T: Serialize + ToSchema> Reply for Defined<T> {
 }
 
 impl Reply for Done {
-    fn describe(sketch: &mut Sketch) {
-        sketch.answers.push((204, None));
+    fn describe(operation: &mut Operation) {
+        operation.answers.insert(204, None);
     }
     fn respond(self) -> HttpResponse {
         HttpResponse::NoContent().insert_header((header::CACHE_CONTROL, "no-store")).finish()
@@ -99,8 +99,8 @@ impl Reply for Done {
 }
 
 impl<R: Reply> Reply for Secret<R> {
-    fn describe(sketch: &mut Sketch) {
-        R::describe(sketch);
+    fn describe(operation: &mut Operation) {
+        R::describe(operation);
     }
     fn respond(self) -> HttpResponse {
         let mut response = self.0.respond();
@@ -111,8 +111,8 @@ impl<R: Reply> Reply for Secret<R> {
 
 /// What is answered as it is.
 impl Reply for HttpResponse {
-    fn describe(sketch: &mut Sketch) {
-        sketch.answers.push((200, Some(utoipa::openapi::schema::Object::new().into())));
+    fn describe(operation: &mut Operation) {
+        operation.answers.insert(200, Some(utoipa::openapi::schema::Object::new().into()));
     }
     fn respond(self) -> HttpResponse {
         self

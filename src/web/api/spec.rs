@@ -122,9 +122,12 @@ pub(super) fn id() -> Object {
     ObjectBuilder::new().schema_type(Type::String).format(Some(uuid)).build()
 }
 
+/// The longest `Idempotency-Key` that is taken, in characters.
+pub(super) const MAX_IDEMPOTENCY_KEY: usize = 255;
+
 /// What a program calls one thing that it wants to be done.
 pub(super) fn idempotency_key() -> Object {
-    limited(crate::web::api::idempotency_key::LONGEST).min_length(Some(1)).pattern(Some("^[!-~]+$")).build()
+    limited(MAX_IDEMPOTENCY_KEY).min_length(Some(1)).pattern(Some("^[!-~]+$")).build()
 }
 
 /// One `ETag`, some, or a star.

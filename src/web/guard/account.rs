@@ -1,50 +1,39 @@
 use crate::{
     domain::{Refused, accounts::AccountScope},
     web::{
+        access::AdminOfAccount,
         app::App,
-        chrome::View,
-        guard::{app, credential, refusal},
+        chrome::{Place, View},
+        guard::{Admission, Admitted, PageAdmission, credential, remember},
         origin, wire,
     },
 };
-use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
-use futures_util::future::LocalBoxFuture;
+use actix_web::{HttpRequest, web::Data};
 use uuid::Uuid;
 
-/// A request of an admin of the account in the path. Checked before the body is read.
-pub struct AccountAdmin<I = ()> {
-    scope: AccountScope,
-    view: View,
-    input: I,
-}
+/// An admin of the account in the path, by session.
+pub struct AdminBySession;
 
-impl<I> AccountAdmin<I> {
-    pub(in crate::web) fn into_parts(self) -> (AccountScope, View, I) {
-        (self.scope, self.view, self.input)
+/// A request of an admin of the account in the path.
+pub type AccountAdmin<I = ()> = Admitted<AdminBySession, I>;
+
+impl Admission for AdminBySession {
+    type Requires = AdminOfAccount;
+    type Scope = AccountScope;
+    type View = View;
+
+    async fn admit(req: &HttpRequest, app: &Data<App>) -> Result<AccountScope, Refused> {
+        let credential = credential(req)?;
+        // What cannot be an id names no account, and is asked for as none.
+        let account = wire::id(req.match_info().get("account").unwrap_or_default()).unwrap_or(Uuid::nil());
+        let scope = AccountScope::admit(&app.db, credential, account, origin::of(req)).await?;
+        remember(req, Place::Account(scope.actor().clone()));
+        Ok(scope)
+    }
+
+    fn view(req: &HttpRequest, app: Data<App>, scope: &AccountScope) -> View {
+        View::of_place(req, app, Place::Account(scope.actor().clone()))
     }
 }
 
-impl<I: FromRequest + 'static> FromRequest for AccountAdmin<I> {
-    type Error = Error;
-    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
-
-    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (req, mut payload) = (req.clone(), payload.take());
-        Box::pin(async move {
-            let app = app(&req)?;
-            let scope = admit_admin(&req, &app).await.map_err(|refused| refusal(&req, &refused))?;
-            // For the frame of the page, should the request be refused from here on.
-            req.extensions_mut().insert(scope.actor().clone());
-            let view = View::of_admin(&req, app, scope.actor());
-            let input = I::from_request(&req, &mut payload).await.map_err(Into::into)?;
-            Ok(Self { scope, view, input })
-        })
-    }
-}
-
-async fn admit_admin(req: &HttpRequest, app: &web::Data<App>) -> Result<AccountScope, Refused> {
-    let credential = credential(req)?;
-    // What cannot be an id names no account, and is asked for as none.
-    let account = wire::id(req.match_info().get("account").unwrap_or_default()).unwrap_or(Uuid::nil());
-    AccountScope::admit(&app.db, credential, account, origin::of(req)).await
-}
+impl PageAdmission for AdminBySession {}

@@ -8,46 +8,81 @@ use crate::{
     policy::perm,
     web::{
         app::App,
-        bearer, form,
-        guard::{app, refusal},
-        origin,
-        wire::{self, Broken},
+        bearer,
+        face::Face,
+        form,
+        guard::{Admission, Admitted, CallAdmission, key::Call},
+        origin, wire,
     },
 };
-use actix_web::{Error, FromRequest, HttpRequest, dev::Payload, web};
+use actix_web::{Error, FromRequest, HttpRequest, dev::Payload, web::Data};
 use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 
-/// Reads a body for [`Asking`]: `None` where it is no JSON.
-pub(in crate::web) async fn body(payload: actix_web::dev::Payload) -> Result<Option<Value>, Broken> {
-    let body = wire::whole(payload).await?;
-    Ok(serde_json::from_slice(&body).ok())
+/// A body of any JSON.
+pub struct AnyJson(
+    /// `None` where it is no JSON.
+    pub(in crate::web) Option<Value>,
+);
+
+impl FromRequest for AnyJson {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, payload) = (req.clone(), payload.take());
+        Box::pin(async move {
+            let body = wire::whole(payload).await.map_err(|broken| form::refusal(&req, &broken))?;
+            Ok(Self(serde_json::from_slice(&body).ok()))
+        })
+    }
 }
+
+/// A service that asks for a decision, before it was admitted.
+pub struct Asker {
+    secret: Token,
+    /// The workspace that it names.
+    workspace: Option<String>,
+}
+
+/// A service that may ask for decisions, by API key; admitted by the question itself.
+pub struct AskerByKey;
 
 /// A service's question about somebody. What it asks is read before it is admitted, so that one
 /// statement can do both; whoever is not admitted learns nothing of what was wrong with it. The only
-/// ways on are [`Asking::decide`] and [`Asking::scope`], and both admit.
-pub struct Asking {
-    pub(in crate::web) req: HttpRequest,
-    /// `None` where it is no JSON.
-    pub(in crate::web) body: Option<serde_json::Value>,
-    app: web::Data<App>,
-    secret: Token,
-    named: Option<String>,
+/// ways on are [`DecisionRequest::decide`] and [`DecisionRequest::admit`], and both admit.
+pub type DecisionRequest = Admitted<AskerByKey, AnyJson>;
+
+impl Admission for AskerByKey {
+    type Requires = perm::CheckAccess;
+    type Scope = Asker;
+    type View = Call;
+
+    async fn admit(req: &HttpRequest, _: &Data<App>) -> Result<Asker, Refused> {
+        Ok(Asker { secret: bearer::secret(req)?, workspace: bearer::named_workspace(req)? })
+    }
+
+    fn view(req: &HttpRequest, app: Data<App>, _: &Asker) -> Call {
+        Call { req: req.clone(), app }
+    }
 }
 
-impl Asking {
+impl CallAdmission for AskerByKey {
+    const FACE: Face = Face::Decision;
+}
+
+impl DecisionRequest {
     /// Admits the service and answers its question.
     ///
     /// # Errors
     /// As [`ReadScope::admit`].
     pub(in crate::web) async fn decide(&self, question: &Question) -> Result<Decision, Refused> {
-        let (credential, asked) =
-            (Credential::of_api_key(&self.secret), api_keys::asked(self.named.as_deref()));
-        let origin = origin::of_call(&self.req);
-        let decided = decisions::decide(&self.app.db, credential, asked, origin, question).await;
-        let (decision, key) = self.told(decided)?;
-        self.app.calls.admitted(self.secret.hash(), key);
+        let Call { req, app } = &self.view;
+        let Asker { secret, workspace } = &self.scope;
+        let (credential, asked) = (Credential::of_api_key(secret), api_keys::asked(workspace.as_deref()));
+        let decided = decisions::decide(&app.db, credential, asked, origin::of_call(req), question).await;
+        let (decision, key) = bearer::or_homeless(decided, workspace.as_deref())?;
+        app.calls.admitted(secret.hash(), key);
         Ok(decision)
     }
 
@@ -55,35 +90,13 @@ impl Asking {
     ///
     /// # Errors
     /// As [`ReadScope::admit`].
-    pub(in crate::web) async fn scope(&self) -> Result<ReadScope<perm::CheckAccess>, Refused> {
-        let (credential, asked) =
-            (Credential::of_api_key(&self.secret), api_keys::asked(self.named.as_deref()));
-        let admitted = ReadScope::admit(&self.app.db, credential, asked, origin::of_call(&self.req)).await;
-        let scope: ReadScope<perm::CheckAccess> = self.told(admitted)?;
-        self.app.calls.admitted(self.secret.hash(), scope.actor().principal.id());
+    pub(in crate::web) async fn admit(&self) -> Result<ReadScope<perm::CheckAccess>, Refused> {
+        let Call { req, app } = &self.view;
+        let Asker { secret, workspace } = &self.scope;
+        let (credential, asked) = (Credential::of_api_key(secret), api_keys::asked(workspace.as_deref()));
+        let admitted = ReadScope::admit(&app.db, credential, asked, origin::of_call(req)).await;
+        let scope: ReadScope<perm::CheckAccess> = bearer::or_homeless(admitted, workspace.as_deref())?;
+        app.calls.admitted(secret.hash(), scope.actor().principal.id());
         Ok(scope)
-    }
-
-    fn told<T>(&self, admitted: Result<T, Refused>) -> Result<T, Refused> {
-        match admitted {
-            Err(Refused::Hidden) if self.named.is_none() => Err(bearer::homeless()),
-            other => other,
-        }
-    }
-}
-
-impl FromRequest for Asking {
-    type Error = Error;
-    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
-
-    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (req, payload) = (req.clone(), payload.take());
-        Box::pin(async move {
-            let app = app(&req)?;
-            let read = bearer::secret(&req).and_then(|secret| Ok((secret, bearer::named_workspace(&req)?)));
-            let (secret, named) = read.map_err(|refused| refusal(&req, &refused))?;
-            let body = body(payload).await.map_err(|broken| form::refusal(&req, &broken))?;
-            Ok(Self { secret, req, body, app, named })
-        })
     }
 }

@@ -6,83 +6,83 @@ use crate::{
     },
     policy::Access,
     web::{
+        access::AnyKey,
         app::App,
         bearer,
-        guard::{app, refusal},
+        guard::{Admission, Admitted, CallAdmission},
         origin,
     },
 };
-use actix_web::{Error, FromRequest, HttpRequest, dev::Payload, web};
-use futures_util::future::LocalBoxFuture;
+use actix_web::{HttpRequest, web::Data};
+use std::marker::PhantomData;
 
-/// A service's request that was admitted to a workspace under `P`. Like [`Authorized`], by API key and
-/// never by a session: what a browser sends along by itself opens nothing here, so no form's token is
-/// asked for.
-pub struct Called<P, I = ()> {
-    pub(in crate::web) scope: ReadScope<P>,
-    #[allow(dead_code, reason = "for handlers that need more than their scope")]
-    pub(in crate::web) app: web::Data<App>,
-    #[allow(dead_code, reason = "the same")]
+/// What handlers of services' requests need beside their scope.
+pub struct Call {
     pub(in crate::web) req: HttpRequest,
-    pub(in crate::web) input: I,
+    pub(in crate::web) app: Data<App>,
 }
 
-impl<P: Access, I: FromRequest + 'static> FromRequest for Called<P, I> {
-    type Error = Error;
-    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+/// A member of a workspace, by API key.
+pub struct MemberByKey<P>(PhantomData<P>);
 
-    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (req, mut payload) = (req.clone(), payload.take());
-        Box::pin(async move {
-            let app = app(&req)?;
-            let scope = call::<P>(&req, &app).await.map_err(|refused| refusal(&req, &refused))?;
-            let input = I::from_request(&req, &mut payload).await.map_err(Into::into)?;
-            Ok(Self { scope, app, req, input })
-        })
+/// A service's request that was admitted to a workspace under `P`. By API key and never by a session: what
+/// a browser sends along by itself opens nothing here, so no form's token is asked for.
+pub type ApiRequest<P, I = ()> = Admitted<MemberByKey<P>, I>;
+
+impl<P: Access> Admission for MemberByKey<P> {
+    type Requires = P;
+    type Scope = ReadScope<P>;
+    type View = Call;
+
+    async fn admit(req: &HttpRequest, app: &Data<App>) -> Result<Self::Scope, Refused> {
+        let secret = bearer::secret(req)?;
+        let named = bearer::named_workspace(req)?;
+        let (credential, asked) = (Credential::of_api_key(&secret), api_keys::asked(named.as_deref()));
+        let admitted = ReadScope::admit(&app.db, credential, asked, origin::of_call(req)).await;
+        let scope: ReadScope<P> = bearer::or_homeless(admitted, named.as_deref())?;
+        app.calls.admitted(secret.hash(), scope.actor().principal.id());
+        Ok(scope)
+    }
+
+    fn view(req: &HttpRequest, app: Data<App>, _: &Self::Scope) -> Call {
+        Call { req: req.clone(), app }
     }
 }
 
-async fn call<P: Access>(req: &HttpRequest, app: &web::Data<App>) -> Result<ReadScope<P>, Refused> {
-    let secret = bearer::secret(req)?;
-    let named = bearer::named_workspace(req)?;
-    let asked = api_keys::asked(named.as_deref());
-    let scope: ReadScope<P> =
-        match ReadScope::admit(&app.db, Credential::of_api_key(&secret), asked, origin::of_call(req)).await {
-            Err(Refused::Hidden) if named.is_none() => return Err(bearer::homeless()),
-            other => other?,
-        };
-    app.calls.admitted(secret.hash(), scope.actor().principal.id());
-    Ok(scope)
-}
+impl<P: Access> CallAdmission for MemberByKey<P> {}
+
+/// A live API key.
+pub struct KeyAlone;
 
 /// A service's request by a live key; no workspace is asked for.
-pub struct Keyed<I = ()> {
-    pub(in crate::web) key: ApiKey,
-    pub(in crate::web) app: web::Data<App>,
-    pub(in crate::web) req: HttpRequest,
-    pub(in crate::web) input: I,
+pub type KeyRequest<I = ()> = Admitted<KeyAlone, I>;
+
+impl Admission for KeyAlone {
+    type Requires = AnyKey;
+    type Scope = ApiKey;
+    type View = Call;
+
+    async fn admit(req: &HttpRequest, app: &Data<App>) -> Result<ApiKey, Refused> {
+        let secret = bearer::secret(req)?;
+        let key = api_keys::who(&app.db, &Credential::of_api_key(&secret)).await?;
+        app.calls.admitted(secret.hash(), key.id);
+        Ok(key)
+    }
+
+    /// A key that was revoked meanwhile changes nothing.
+    async fn confirm(_: ApiKey, req: &HttpRequest, app: &Data<App>) -> Result<ApiKey, Refused> {
+        Self::admit(req, app).await
+    }
+
+    fn view(req: &HttpRequest, app: Data<App>, _: &ApiKey) -> Call {
+        Call { req: req.clone(), app }
+    }
 }
 
-impl<I: FromRequest + 'static> FromRequest for Keyed<I> {
-    type Error = Error;
-    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+impl CallAdmission for KeyAlone {}
 
-    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (req, mut payload) = (req.clone(), payload.take());
-        Box::pin(async move {
-            let app = app(&req)?;
-            let secret = bearer::secret(&req).map_err(|refused| refusal(&req, &refused))?;
-            let credential = Credential::of_api_key(&secret);
-            let ask =
-                async || api_keys::who(&app.db, &credential).await.map_err(|refused| refusal(&req, &refused));
-            let mut key = ask().await?;
-            app.calls.admitted(secret.hash(), key.id);
-            let input = I::from_request(&req, &mut payload).await.map_err(Into::into)?;
-            if !req.method().is_safe() {
-                // As for a session: the body may have taken its time.
-                key = ask().await?;
-            }
-            Ok(Self { key, app, req, input })
-        })
+impl<I> KeyRequest<I> {
+    pub(in crate::web) fn key(&self) -> &ApiKey {
+        &self.scope
     }
 }

@@ -1,17 +1,20 @@
-//! The arguments of handlers: each says who may call it, and each has checked that before the body
-//! is read.
+//! The arguments of handlers: each says who may call it, and has checked that before the body is read.
 //!
-//! A handler under another permission than its row in the table does not compile:
+//! There is one extractor, [`Admitted`]. How a request is admitted is an [`Admission`]: what it must show, to
+//! what that leads, and what is checked again once the body was read. A row of the table takes what it
+//! requires from its handler's type, so the two cannot differ. That rows name it all the same is for
+//! their readers, and the compiler compares: a handler under another permission than its row's does not
+//! compile:
 //! ```compile_fail,E0271
 //! use bailiwick::{policy::perm, web::{guard::{Answer, Authorized}, route}};
 //! async fn page(_: Authorized<perm::ReadMembers>) -> Answer { unimplemented!() }
-//! let row = route::page("/w/{workspace}/audit", perm::ReadAudit, page);
+//! let row = route::get("/w/{workspace}/audit", perm::ReadAudit, page);
 //! ```
 //! Under its own it does:
 //! ```no_run
 //! use bailiwick::{policy::perm, web::{guard::{Answer, Authorized}, route}};
 //! async fn page(_: Authorized<perm::ReadMembers>) -> Answer { unimplemented!() }
-//! let row = route::page("/w/{workspace}/members", perm::ReadMembers, page);
+//! let row = route::get("/w/{workspace}/members", perm::ReadMembers, page);
 //! ```
 //! A POST that reads no form would go without the session's token, so it does not compile either:
 //! ```compile_fail,E0277
@@ -20,15 +23,28 @@
 //! let row = route::post("/w/{workspace}/members", perm::SuspendMembers, change);
 //! ```
 //! What is for the admins of an account is no page of a workspace, nor the other way round:
-//! ```compile_fail,E0631
-//! use bailiwick::{policy::perm, web::{guard::{Answer, Authorized}, route}};
+//! ```compile_fail,E0271
+//! use bailiwick::{policy::perm, web::{access::AdminOfAccount, guard::{Answer, Authorized}, route}};
 //! async fn page(_: Authorized<perm::ReadMembers>) -> Answer { unimplemented!() }
-//! let row = route::account_page("/a/{account}/people", page);
+//! let row = route::get("/a/{account}/people", AdminOfAccount, page);
 //! ```
 //! ```no_run
-//! use bailiwick::web::{guard::{Answer, account::AccountAdmin}, route};
+//! use bailiwick::web::{access::AdminOfAccount, guard::{Answer, account::AccountAdmin}, route};
 //! async fn page(_: AccountAdmin) -> Answer { unimplemented!() }
-//! let row = route::account_page("/a/{account}/people", page);
+//! let row = route::get("/a/{account}/people", AdminOfAccount, page);
+//! ```
+//! A route of the API is never opened by a session, which a browser sends along by itself:
+//! ```compile_fail,E0277
+//! use bailiwick::{policy::perm, web::{guard::{Answer, Authorized}, route}};
+//! use actix_web::http::Method;
+//! async fn call(_: Authorized<perm::ReadMembers>) -> Answer { unimplemented!() }
+//! let row = route::call("listMembers", Method::GET, "/api/members", perm::ReadMembers, call);
+//! ```
+//! ```no_run
+//! use bailiwick::{policy::perm, web::{guard::{Answer, key::ApiRequest}, route}};
+//! use actix_web::http::Method;
+//! async fn call(_: ApiRequest<perm::ReadMembers>) -> Answer { unimplemented!() }
+//! let row = route::call("listMembers", Method::GET, "/api/members", perm::ReadMembers, call);
 //! ```
 
 pub mod account;
@@ -38,40 +54,86 @@ pub mod key;
 use crate::{
     domain::{
         Refused, Slug,
-        base::principal::{Actor, Credential, Origin, Person},
+        base::principal::{Credential, Origin, Person},
         enforce::{admission::Asked, read::ReadScope},
         identity,
     },
     policy::Access,
-    web::{app::App, chrome::View, origin, problem, session},
+    web::{
+        access::{AnyUser, Anyone, Required},
+        app::App,
+        chrome::{Place, View},
+        face::Face,
+        origin, problem, session,
+    },
 };
 use actix_web::{
-    Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, dev::Payload, error::InternalError, web,
+    Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, dev::Payload, error::InternalError, web::Data,
 };
 use futures_util::future::LocalBoxFuture;
+use std::{
+    future::{Future, ready},
+    marker::PhantomData,
+};
 
 /// What a handler answers: a page, or why not.
 pub type Answer = Result<HttpResponse, Refused>;
 
-/// A request that was admitted to a workspace under `P`. One argument that owns its input: whatever
-/// the order of arguments, the permission comes before the body.
-pub struct Authorized<P, I = ()> {
-    scope: ReadScope<P>,
-    view: View,
-    input: I,
+/// How a request is admitted.
+pub trait Admission: 'static {
+    /// What a row of the table says of it.
+    type Requires: Required;
+    /// What it was admitted to, or who sent it.
+    type Scope: 'static;
+    /// With what the handler answers.
+    type View: 'static;
+
+    /// Checks what the request shows. The body is not read yet.
+    ///
+    /// # Errors
+    /// Why it is not admitted.
+    fn admit(req: &HttpRequest, app: &Data<App>) -> impl Future<Output = Result<Self::Scope, Refused>>;
+
+    /// Checks again, once the body of a change was read: it may have taken its time. A scope that opens a
+    /// transaction does that by itself, under its lock.
+    ///
+    /// # Errors
+    /// Why it is no longer admitted.
+    fn confirm(
+        scope: Self::Scope,
+        _: &HttpRequest,
+        _: &Data<App>,
+    ) -> impl Future<Output = Result<Self::Scope, Refused>> {
+        ready(Ok(scope))
+    }
+
+    fn view(req: &HttpRequest, app: Data<App>, scope: &Self::Scope) -> Self::View;
 }
 
-impl<P: Access, I> Authorized<P, I> {
-    pub(super) fn into_parts(self) -> (ReadScope<P>, View, I) {
+/// An admission for pages: by session, or without.
+pub trait PageAdmission: Admission<View = View> {}
+
+/// An admission for services: by API key, or without.
+pub trait CallAdmission: Admission {
+    /// The interface that its routes belong to.
+    const FACE: Face = Face::Api;
+}
+
+/// A request that was admitted. One argument that owns its input: whatever the order of arguments, the
+/// admission comes before the body.
+pub struct Admitted<A: Admission, I = ()> {
+    pub(in crate::web) scope: A::Scope,
+    pub(in crate::web) view: A::View,
+    pub(in crate::web) input: I,
+}
+
+impl<A: Admission, I> Admitted<A, I> {
+    pub(in crate::web) fn into_parts(self) -> (A::Scope, A::View, I) {
         (self.scope, self.view, self.input)
     }
-
-    pub fn actor(&self) -> &Actor {
-        self.scope.actor()
-    }
 }
 
-impl<P: Access, I: FromRequest + 'static> FromRequest for Authorized<P, I> {
+impl<A: Admission, I: FromRequest + 'static> FromRequest for Admitted<A, I> {
     type Error = Error;
     type Future = LocalBoxFuture<'static, Result<Self, Error>>;
 
@@ -79,69 +141,131 @@ impl<P: Access, I: FromRequest + 'static> FromRequest for Authorized<P, I> {
         let (req, mut payload) = (req.clone(), payload.take());
         Box::pin(async move {
             let app = app(&req)?;
-            let scope = admit::<P>(&req, &app).await.map_err(|refused| refusal(&req, &refused))?;
-            // For the frame of the page, should the request be refused from here on.
-            req.extensions_mut().insert(scope.actor().clone());
-            let view = View::of_actor(&req, app, scope.actor());
+            let refuse = |refused| refusal(&req, &refused);
+            let mut scope = A::admit(&req, &app).await.map_err(refuse)?;
             let input = I::from_request(&req, &mut payload).await.map_err(Into::into)?;
+            if !req.method().is_safe() {
+                scope = A::confirm(scope, &req, &app).await.map_err(refuse)?;
+            }
+            let view = A::view(&req, app, &scope);
             Ok(Self { scope, view, input })
         })
     }
 }
 
-async fn admit<P: Access>(req: &HttpRequest, app: &web::Data<App>) -> Result<ReadScope<P>, Refused> {
-    let credential = credential(req)?;
-    // What cannot be a slug names no workspace, and is asked for as none.
-    let text = req.match_info().get("workspace").unwrap_or_default();
-    // Only as it is written: ` acme` would be a second address for one thing.
-    let slug = Slug::parse(text).ok().filter(|slug| slug.as_str() == text);
-    let slug = slug.as_ref().map_or("", Slug::as_str);
-    ReadScope::admit(&app.db, credential, Asked::BySlug(slug), origin::of(req)).await
+fn app(req: &HttpRequest) -> Result<Data<App>, Error> {
+    req.app_data::<Data<App>>()
+        .cloned()
+        .ok_or_else(|| actix_web::error::ErrorInternalServerError("the application was not set up"))
 }
 
-/// A request of somebody who is signed in; no workspace is asked for.
-pub struct SignedIn<I = ()> {
-    pub(super) person: Person,
-    pub(super) origin: Origin,
-    pub(super) view: View,
-    pub(super) input: I,
+fn refusal(req: &HttpRequest, refused: &Refused) -> Error {
+    InternalError::from_response("refused", problem::respond(req, refused)).into()
 }
 
-impl<I: FromRequest + 'static> FromRequest for SignedIn<I> {
-    type Error = Error;
-    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+/// A member of the workspace in the path, by session.
+pub struct MemberBySession<P>(PhantomData<P>);
 
-    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (req, mut payload) = (req.clone(), payload.take());
-        Box::pin(async move {
-            let app = app(&req)?;
-            let ask = async || who(&req, &app).await.map_err(|refused| refusal(&req, &refused));
-            let mut person = ask().await?;
-            let input = I::from_request(&req, &mut payload).await.map_err(Into::into)?;
-            if !req.method().is_safe() {
-                // The body may have taken its time: whoever signed out meanwhile changes nothing.
-                person = ask().await?;
-            }
-            let view = View::of_person(&req, app.clone(), &person);
-            Ok(Self { person, origin: origin::of(&req), view, input })
-        })
+/// A request that was admitted to a workspace under `P`.
+pub type Authorized<P, I = ()> = Admitted<MemberBySession<P>, I>;
+
+impl<P: Access> Admission for MemberBySession<P> {
+    type Requires = P;
+    type Scope = ReadScope<P>;
+    type View = View;
+
+    async fn admit(req: &HttpRequest, app: &Data<App>) -> Result<Self::Scope, Refused> {
+        let credential = credential(req)?;
+        // What cannot be a slug names no workspace, and is asked for as none.
+        let text = req.match_info().get("workspace").unwrap_or_default();
+        // Only as it is written: ` acme` would be a second address for one thing.
+        let slug = Slug::parse(text).ok().filter(|slug| slug.as_str() == text);
+        let slug = slug.as_ref().map_or("", Slug::as_str);
+        let scope = ReadScope::admit(&app.db, credential, Asked::BySlug(slug), origin::of(req)).await?;
+        remember(req, Place::Workspace(scope.actor().clone()));
+        Ok(scope)
+    }
+
+    fn view(req: &HttpRequest, app: Data<App>, scope: &Self::Scope) -> View {
+        View::of_place(req, app, Place::Workspace(scope.actor().clone()))
     }
 }
 
-/// A request of anybody.
-pub struct Public<I = ()> {
-    pub(super) origin: Origin,
-    pub(super) view: View,
-    pub(super) input: I,
+impl<P: Access> PageAdmission for MemberBySession<P> {}
+
+/// For the frame of the page, should the request be refused from here on.
+fn remember(req: &HttpRequest, place: Place) {
+    req.extensions_mut().insert(place);
 }
+
+fn credential(req: &HttpRequest) -> Result<Credential, Refused> {
+    session::token(req).map(|token| Credential::of_session(&token)).ok_or(Refused::SignedOut)
+}
+
+/// A user, by session.
+pub struct UserBySession;
+
+/// A request of somebody who is signed in; no workspace is asked for.
+pub type SignedIn<I = ()> = Admitted<UserBySession, I>;
+
+impl Admission for UserBySession {
+    type Requires = AnyUser;
+    type Scope = Person;
+    type View = View;
+
+    async fn admit(req: &HttpRequest, app: &Data<App>) -> Result<Person, Refused> {
+        identity::who(&app.db, &credential(req)?).await
+    }
+
+    /// Whoever signed out meanwhile changes nothing.
+    async fn confirm(_: Person, req: &HttpRequest, app: &Data<App>) -> Result<Person, Refused> {
+        Self::admit(req, app).await
+    }
+
+    fn view(req: &HttpRequest, app: Data<App>, person: &Person) -> View {
+        View::of_person(req, app, person)
+    }
+}
+
+impl PageAdmission for UserBySession {}
+
+impl<I> SignedIn<I> {
+    pub(in crate::web) fn person(&self) -> &Person {
+        &self.scope
+    }
+}
+
+/// Anybody.
+pub struct Nobody;
+
+/// A request of anybody.
+pub type Public<I = ()> = Admitted<Nobody, I>;
+
+impl Admission for Nobody {
+    type Requires = Anyone;
+    type Scope = ();
+    type View = View;
+
+    async fn admit(_: &HttpRequest, _: &Data<App>) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    fn view(req: &HttpRequest, app: Data<App>, (): &()) -> View {
+        View::public(req, app)
+    }
+}
+
+impl PageAdmission for Nobody {}
+
+impl CallAdmission for Nobody {}
 
 impl<I> Public<I> {
     /// Who is signed in here, if anybody is.
     ///
     /// # Errors
     /// The database's own.
-    pub(super) async fn person(&self) -> Result<Option<Person>, Refused> {
-        match who(&self.view.req, &self.view.app).await {
+    pub(in crate::web) async fn person(&self) -> Result<Option<Person>, Refused> {
+        match UserBySession::admit(&self.view.req, &self.view.app).await {
             Ok(person) => Ok(Some(person)),
             Err(Refused::SignedOut) => Ok(None),
             Err(other) => Err(other),
@@ -149,34 +273,9 @@ impl<I> Public<I> {
     }
 }
 
-impl<I: FromRequest + 'static> FromRequest for Public<I> {
-    type Error = Error;
-    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
-
-    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (req, mut payload) = (req.clone(), payload.take());
-        Box::pin(async move {
-            let view = View::public(&req, app(&req)?);
-            let input = I::from_request(&req, &mut payload).await.map_err(Into::into)?;
-            Ok(Self { origin: origin::of(&req), view, input })
-        })
+impl<A: PageAdmission, I> Admitted<A, I> {
+    /// Where the request comes from.
+    pub(in crate::web) fn origin(&self) -> Origin {
+        origin::of(&self.view.req)
     }
-}
-
-pub(in crate::web) fn credential(req: &HttpRequest) -> Result<Credential, Refused> {
-    session::token(req).map(|token| Credential::of_session(&token)).ok_or(Refused::SignedOut)
-}
-
-async fn who(req: &HttpRequest, app: &web::Data<App>) -> Result<Person, Refused> {
-    identity::who(&app.db, &credential(req)?).await
-}
-
-pub(in crate::web) fn app(req: &HttpRequest) -> Result<web::Data<App>, Error> {
-    req.app_data::<web::Data<App>>()
-        .cloned()
-        .ok_or_else(|| actix_web::error::ErrorInternalServerError("the application was not set up"))
-}
-
-pub(in crate::web) fn refusal(req: &HttpRequest, refused: &Refused) -> Error {
-    InternalError::from_response("refused", problem::respond(req, refused)).into()
 }

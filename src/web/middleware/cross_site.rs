@@ -1,6 +1,6 @@
 //! Refuses what another site makes a browser send, before anything else looks at it.
 
-use crate::web::{app::App, problem};
+use crate::web::{app::App, matched, problem};
 use actix_web::{
     Error, HttpRequest,
     body::{BoxBody, EitherBody, MessageBody},
@@ -10,13 +10,15 @@ use actix_web::{
     web,
 };
 
-/// Middleware: a changing request must come from our own pages. Browsers say so in Sec-Fetch-Site,
-/// older ones in Origin; a program says neither, and then the form's token decides.
+/// Middleware: a changing request must come from our own pages, where its route's face says so. Browsers say
+/// where it comes from in Sec-Fetch-Site, older ones in Origin; a program says neither, and then the form's
+/// token decides.
 pub(crate) async fn refuse_cross_site<B: MessageBody + 'static>(
     req: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {
-    if is_safe(req.method()) || is_ours(req.request()) {
+    let refuses = || matched::facts(req.request()).face.refuses_other_sites();
+    if is_safe(req.method()) || is_ours(req.request()) || !refuses() {
         return Ok(next.call(req).await?.map_into_right_body());
     }
     let response = problem::cross_site(req.request());

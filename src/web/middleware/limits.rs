@@ -7,7 +7,8 @@ use crate::{
         app::App,
         bearer,
         calls::{Caller, Calls, Standing, Weight, Who},
-        origin, problem,
+        face::Counts,
+        matched, origin, problem,
     },
 };
 use actix_web::{
@@ -19,22 +20,16 @@ use actix_web::{
     web::Data,
 };
 
-/// Who calls: the key whose secret was shown, or, where it was not admitted yet, the network address.
-pub(in crate::web) fn caller(req: &HttpRequest, calls: &Calls) -> Option<Caller> {
-    // The path that the router goes by.
-    let path = req.match_info().as_str();
-    let policy = match () {
-        () if path.starts_with("/access/") => "decisions",
-        () if path.starts_with("/api/") => "calls",
-        () => return None,
+/// Against what the call is counted, and for whom: the key whose secret was shown, or, where it was not
+/// admitted yet, the network address. `None` where it is not counted.
+fn caller(req: &HttpRequest, calls: &Calls) -> Option<Caller> {
+    let limit = matched::facts(req).rate_limit?;
+    let key = || calls.key_of(&bearer::secret(req).ok()?.hash());
+    let who = match limit.counts {
+        Counts::Key => key().map(Who::Key),
+        Counts::Address => None,
     };
-    let by_address = || Who::Address(origin::of(req).address);
-    // What is verified is somebody else's key.
-    if path.ends_with("/apikeys/verify") {
-        return Some(Caller("verifications", by_address()));
-    }
-    let key = bearer::secret(req).ok().and_then(|secret| calls.key_of(&secret.hash()));
-    Some(Caller(policy, key.map_or_else(by_address, Who::Key)))
+    Some(Caller(limit, who.unwrap_or_else(|| Who::Address(origin::address_text(req)))))
 }
 
 /// Middleware: every call is counted, and told how its caller stands

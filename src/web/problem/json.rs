@@ -1,18 +1,10 @@
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpResponse,
     http::{StatusCode, header},
 };
 
 use serde::Serialize;
 use utoipa::ToSchema;
-
-/// The request asks for JSON and not for a page. By the path that the router goes by, which has
-/// `/%61pi` as `/api`.
-pub(in crate::web) fn is_asked(req: &HttpRequest) -> bool {
-    let path = req.match_info().as_str();
-    let mut parts = path.split('/').skip(1);
-    matches!(parts.next(), Some("api" | "access" | ".well-known" | "openapi.json"))
-}
 
 /// Answers JSON.
 pub(in crate::web) fn json(status: StatusCode, body: &impl Serialize) -> HttpResponse {

@@ -10,10 +10,12 @@ use crate::{
     policy::Permission,
     web::{
         app::App,
-        chrome::{Chrome, View, render},
+        chrome::{Chrome, Place, View, render},
+        face::ErrorFormat,
+        matched,
         problem::{
-            page::{Frame, Inside, OfAccount, Outside, admitted, frame},
-            words::{Problem, absent, back, conflicted, gone, something_first},
+            page::{Inside, OfAccount, Outside, admitted, place_of},
+            words::{Problem, absent, conflicted, gone, something_first},
         },
         wire::Broken,
     },
@@ -26,17 +28,16 @@ use actix_web::{
 
 /// The page for a refusal.
 pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
-    let frame = frame(req, refused);
-    let here = match &frame {
-        Frame::Admin(admin) => format!("/a/{}", admin.account.id),
-        _ => workspace_home(req),
+    let place = place_of(req, refused);
+    let (here, back) = match &place {
+        Some(place @ Place::Account(_)) => (place.home(), "Back to the account"),
+        _ => (workspace_home(req), "Back to the workspace"),
     };
     let problem = match refused {
         Refused::SignedOut => return signed_out(req),
-        Refused::Hidden => match frame {
-            Frame::Member(_) => absent().link(here, "Back to the workspace"),
-            Frame::Admin(_) => absent().link(here, "Back to the account"),
-            Frame::Nobody => absent(),
+        Refused::Hidden => match place {
+            Some(_) => absent().link(here, back),
+            None => absent(),
         },
         Refused::Suspended(what) => Problem::new(
             StatusCode::FORBIDDEN,
@@ -74,12 +75,11 @@ pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
                 .link(here, "Back to the workspace")
         }
         Refused::NotAllowed(sentence) => {
-            let back = back(&here);
             Problem::new(StatusCode::FORBIDDEN, "This is not allowed", *sentence).link(here, back)
         }
         Refused::Prerequisite(first) => something_first(first),
-        Refused::Conflict(conflict) => conflicted(&(*conflict).into(), &here),
-        Refused::DetailedConflict(conflict) => conflicted(conflict, &here),
+        Refused::Conflict(conflict) => conflicted(&(*conflict).into(), &here, back),
+        Refused::DetailedConflict(conflict) => conflicted(conflict, &here, back),
         Refused::Gone(used_up) => gone(used_up),
         Refused::Stale => Problem::new(
             StatusCode::PRECONDITION_FAILED,
@@ -106,7 +106,7 @@ pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
         }
         Refused::Failed(_) => return failed(req, refused),
     };
-    answer_to(req, frame, problem)
+    answer_to(req, place, problem)
 }
 
 /// The overview of the workspace that the request asked for.
@@ -119,7 +119,7 @@ fn workspace_home(req: &HttpRequest) -> String {
 
 /// Nobody is signed in: the page *is* the way in, and leads back to where they wanted to go.
 fn signed_out(req: &HttpRequest) -> HttpResponse {
-    if json::is_asked(req) {
+    if matched::facts(req).face.errors() == ErrorFormat::ProblemJson {
         return json::unauthorized();
     }
     let Some(view) = view(req) else { return HttpResponse::Unauthorized().finish() };
@@ -217,9 +217,9 @@ fn answer(req: &HttpRequest, problem: Problem) -> HttpResponse {
     answer_to(req, admitted(req), problem)
 }
 
-fn answer_to(req: &HttpRequest, frame: Frame, mut problem: Problem) -> HttpResponse {
+fn answer_to(req: &HttpRequest, place: Option<Place>, mut problem: Problem) -> HttpResponse {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if json::is_asked(req) {
+    if matched::facts(req).face.errors() == ErrorFormat::ProblemJson {
         let told = json::Told {
             headline: &problem.headline,
             sentence: &problem.sentence,
@@ -231,19 +231,19 @@ fn answer_to(req: &HttpRequest, frame: Frame, mut problem: Problem) -> HttpRespo
     }
     problem.links.retain(|(to, _)| !to.is_empty());
     let has_form = problem.switch || problem.resend;
-    match (req.app_data::<web::Data<App>>(), frame) {
-        (Some(app), Frame::Member(member)) => {
-            let view = View::of_actor(req, app.clone(), &member);
-            view.html_as(status, &Inside { chrome: view.chrome(""), problem })
-        }
-        (Some(app), Frame::Admin(admin)) => {
-            let view = View::of_admin(req, app.clone(), &admin);
-            view.html_as(status, &OfAccount { chrome: view.chrome(""), problem })
+    match (req.app_data::<web::Data<App>>(), place) {
+        (Some(app), Some(place)) => {
+            let view = View::of_place(req, app.clone(), place.clone());
+            let chrome = view.chrome_of_problem();
+            match place {
+                Place::Workspace(_) => view.html_as(status, &Inside { chrome, problem }),
+                Place::Account(_) => view.html_as(status, &OfAccount { chrome, problem }),
+            }
         }
         // A page with a form needs the token of its session; another needs no session at all.
-        (Some(app), Frame::Nobody) if has_form => {
+        (Some(app), None) if has_form => {
             let view = View::public(req, app.clone());
-            view.html_as(status, &Outside { chrome: view.chrome(""), problem })
+            view.html_as(status, &Outside { chrome: view.chrome_of_problem(), problem })
         }
         _ => render(req, status, &Outside { chrome: Chrome::default(), problem }),
     }

@@ -1,6 +1,9 @@
 use crate::{
-    domain::{Refused, accounts::Admin, base::principal::Actor},
-    web::{chrome::Chrome, problem::words::Problem},
+    domain::Refused,
+    web::{
+        chrome::{Chrome, Place},
+        problem::words::Problem,
+    },
 };
 use actix_web::{HttpMessage, HttpRequest};
 use askama::Template;
@@ -29,29 +32,17 @@ pub(in crate::web) struct OfAccount {
     pub problem: Problem,
 }
 
-/// Whose frame the page has: theirs who were let in.
-pub(in crate::web) enum Frame {
-    Member(Actor),
-    Admin(Admin),
-    Nobody,
-}
-
-/// Whose request was refused; nobody's where none was admitted. Who is suspended sees nothing of the
-/// workspace or account.
-pub(in crate::web) fn frame(req: &HttpRequest, refused: &Refused) -> Frame {
+/// In whose frame the refusal is shown: of the place that the request was admitted to, if to any. Who is
+/// suspended sees nothing of the workspace or account.
+pub(in crate::web) fn place_of(req: &HttpRequest, refused: &Refused) -> Option<Place> {
     match refused {
-        Refused::Suspended(_) | Refused::NotAdmin(_) => Frame::Nobody,
-        Refused::Forbidden(missing) => missing.actor.clone().map_or(Frame::Nobody, Frame::Member),
+        Refused::Suspended(_) | Refused::NotAdmin(_) => None,
+        Refused::Forbidden(missing) => missing.actor.clone().map(Place::Workspace),
         _ => admitted(req),
     }
 }
 
-/// Whom the guard let into the workspace or account that the request asks for.
-pub(in crate::web) fn admitted(req: &HttpRequest) -> Frame {
-    let known = req.extensions();
-    match (known.get::<Actor>(), known.get::<Admin>()) {
-        (Some(actor), _) => Frame::Member(actor.clone()),
-        (_, Some(admin)) => Frame::Admin(admin.clone()),
-        _ => Frame::Nobody,
-    }
+/// Where the guard admitted the request to, if to anywhere.
+pub(in crate::web) fn admitted(req: &HttpRequest) -> Option<Place> {
+    req.extensions().get::<Place>().cloned()
 }

@@ -30,7 +30,7 @@ pub(in crate::web) fn draw(
     errors: Errors,
 ) -> HttpResponse {
     let page = Page {
-        chrome: view.chrome(""),
+        chrome: view.chrome(),
         was_refused: status == StatusCode::UNAUTHORIZED,
         next,
         email,

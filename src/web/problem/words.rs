@@ -53,15 +53,16 @@ pub(in crate::web) fn absent() -> Problem {
     )
 }
 
-/// `here` is the workspace or account that the conflict's ways lead on from; without it they lead nowhere.
-pub(super) fn conflicted(conflict: &DetailedConflict, here: &str) -> Problem {
+/// `here` is the workspace or account that the conflict's ways lead on from, and `back` the words of a link to
+/// it; without it they lead nowhere.
+pub(super) fn conflicted(conflict: &DetailedConflict, here: &str, back: &str) -> Problem {
     let mut problem = Problem::new(StatusCode::CONFLICT, "This can't be done now", &conflict.sentence);
     problem.points.extend(conflict.notes.iter().cloned());
     if here.is_empty() {
         return problem;
     }
     if conflict.ways_on.is_empty() {
-        return problem.link(here, back(here));
+        return problem.link(here, back);
     }
     let ways = conflict.ways_on.iter().rev();
     ways.fold(problem, |problem, (path, words)| problem.link(format!("{here}{path}"), words))
@@ -88,8 +89,4 @@ pub(super) fn something_first(first: &Prerequisite) -> Problem {
         Some(way) => problem.link(way.path, way.words),
         None => problem,
     }
-}
-
-pub(in crate::web) fn back(here: &str) -> &'static str {
-    if here.starts_with("/a/") { "Back to the account" } else { "Back to the workspace" }
 }

@@ -52,24 +52,24 @@ struct OwnEvent {
 }
 
 pub async fn show(cx: SignedIn) -> Answer {
-    let (name, email) = (cx.person.name.clone(), String::new());
+    let (name, email) = (cx.person().name.clone(), String::new());
     Ok(cx.view.html(&page(&cx, name, email).await?))
 }
 
 async fn page<I>(cx: &SignedIn<I>, name: String, email: String) -> Result<Page, Refused> {
     let (db, now) = (&cx.view.app.db, cx.view.now());
-    let sessions = identity::sessions(db, &cx.person).await?;
-    let events = identity::security_events(db, &cx.person).await?;
+    let sessions = identity::sessions(db, cx.person()).await?;
+    let events = identity::security_events(db, cx.person()).await?;
     Ok(Page {
-        chrome: cx.view.chrome(""),
-        person: cx.person.clone(),
+        chrome: cx.view.chrome(),
+        person: cx.person().clone(),
         name,
         email,
         errors: Errors::default(),
         sessions: sessions
             .into_iter()
             .map(|session| SessionRow {
-                is_this: session.id == cx.person.session_id,
+                is_this: session.id == cx.person().session_id,
                 id: session.id,
                 browser: browser(&session.user_agent),
                 address: session.address,
@@ -137,7 +137,7 @@ pub async fn rename(cx: SignedIn<Form<Checked<Profile>>>) -> Answer {
     let Checked { sent, valid } = &cx.input.0;
     match valid {
         Ok(name) => {
-            identity::rename(&cx.view.app.db, &cx.person, name, &cx.origin).await?;
+            identity::rename(&cx.view.app.db, cx.person(), name, &cx.origin()).await?;
             Ok(cx.view.done("/me", Flash::good("Your name is changed.")))
         }
         Err(invalid) => refill(&cx, invalid.clone(), Some(sent.name.clone()), None).await,
@@ -152,7 +152,7 @@ async fn refill<I>(
     email: Option<String>,
 ) -> Answer {
     let again = Again::of(refused.into())?;
-    let name = name.unwrap_or_else(|| cx.person.name.clone());
+    let name = name.unwrap_or_else(|| cx.person().name.clone());
     let page = page(cx, name, email.unwrap_or_default()).await?;
     Ok(again.page(|status, errors| cx.view.html_as(status, &Page { errors, ..page })))
 }
@@ -166,12 +166,12 @@ pub struct ChangePassword {
 
 pub async fn change_password(cx: SignedIn<Form<ChangePassword>>) -> Answer {
     let form = &cx.input.0;
-    let new = match Password::parse(&form.password, &[&cx.person.name, &cx.person.email]) {
+    let new = match Password::parse(&form.password, &[&cx.person().name, &cx.person().email]) {
         Ok(new) => new,
         Err(complaint) => return refill(&cx, Invalid::field("password", complaint), None, None).await,
     };
     let db = &cx.view.app.db;
-    match identity::change_password(db, &cx.person, &form.current_password, &new, &cx.origin).await {
+    match identity::change_password(db, cx.person(), &form.current_password, &new, &cx.origin()).await {
         Ok(token) => {
             session::replace(&cx.view.req, &token);
             Ok(cx
@@ -200,7 +200,7 @@ impl Validate for ChangeEmail {
 pub async fn change_email(cx: SignedIn<Form<Checked<ChangeEmail>>>) -> Answer {
     let Checked { sent: form, valid } = &cx.input.0;
     let done = match valid {
-        Ok(email) => identity::change_email(&cx.view.app.db, &cx.person, email, &form.current_password)
+        Ok(email) => identity::change_email(&cx.view.app.db, cx.person(), email, &form.current_password)
             .await
             .map(|()| email),
         Err(invalid) => Err(invalid.clone().into()),
@@ -225,14 +225,14 @@ pub async fn change_email(cx: SignedIn<Form<Checked<ChangeEmail>>>) -> Answer {
 }
 
 pub async fn resend_verification(cx: SignedIn<Form<Nothing>>) -> Answer {
-    identity::resend_confirmation(&cx.view.app.db, &cx.person).await?;
-    Ok(cx.view.done("/me", Flash::good(format!("A new link is on its way to {}.", cx.person.email))))
+    identity::resend_confirmation(&cx.view.app.db, cx.person()).await?;
+    Ok(cx.view.done("/me", Flash::good(format!("A new link is on its way to {}.", cx.person().email))))
 }
 
 pub async fn revoke(cx: SignedIn<(Target, Form<Nothing>)>) -> Answer {
     let id = cx.input.0.0;
-    identity::revoke_session(&cx.view.app.db, &cx.person, id, &cx.origin).await?;
-    if id == cx.person.session_id {
+    identity::revoke_session(&cx.view.app.db, cx.person(), id, &cx.origin()).await?;
+    if id == cx.person().session_id {
         session::forget(&cx.view.req);
         return Ok(cx.view.done("/sign-in", Flash::good("You are signed out.")));
     }
@@ -240,7 +240,7 @@ pub async fn revoke(cx: SignedIn<(Target, Form<Nothing>)>) -> Answer {
 }
 
 pub async fn revoke_others(cx: SignedIn<Form<Nothing>>) -> Answer {
-    let ended = identity::revoke_other_sessions(&cx.view.app.db, &cx.person, &cx.origin).await?;
+    let ended = identity::revoke_other_sessions(&cx.view.app.db, cx.person(), &cx.origin()).await?;
     let text = match ended {
         0 => "There was no other session.".to_owned(),
         1 => "One other session has ended.".to_owned(),

@@ -7,6 +7,7 @@ pub mod api_docs;
 pub mod api_keys;
 pub mod decisions;
 pub mod health;
+pub mod index;
 pub mod invitations;
 pub mod me;
 pub mod members;
@@ -25,354 +26,347 @@ pub mod teams;
 pub mod users;
 pub mod workspaces;
 
-pub use crate::web::{access::Access, route::Route};
+use self::decisions::schema;
+pub use crate::web::{access::Requirement, route::Route};
 use crate::{
-    policy::perm,
+    policy::perm::*,
     web::{
-        api::openapi,
-        route::{
-            account_page, account_post, asking_call, call, keyed_call, open_call, open_page, open_post,
-            own_page, own_post, page, post,
-        },
+        access::{AdminOfAccount, AnyKey, AnyUser, Anyone},
+        face::{Face, RateLimit},
+        route::{call, get, noun, post},
     },
 };
 use actix_web::http::Method;
 
-/// Every route for programs.
-pub fn api_table() -> Vec<Route> {
-    use perm::*;
+/// The pages of the table, and the forms on them.
+pub fn page_rows() -> Vec<Route> {
+    table().into_iter().filter(|row| row.face == Face::Page).collect()
+}
+
+/// The rows of the table that are for services.
+pub fn call_rows() -> Vec<Route> {
+    table().into_iter().filter(|row| row.face != Face::Page).collect()
+}
+
+/// Every route, by what it is about: pages and forms, then what services call. Nouns stand in the order of
+/// the sidebar. Where two paths fit a request, the first is its.
+#[rustfmt::skip]
+pub fn table() -> Vec<Route> {
     const GET: Method = Method::GET;
     const POST: Method = Method::POST;
     const PUT: Method = Method::PUT;
     const PATCH: Method = Method::PATCH;
     const DELETE: Method = Method::DELETE;
-    vec![
-        open_call(GET, openapi::DOCUMENT, openapi::show).says("This document"),
-        keyed_call(GET, "/api/sso/v1/workspaces", workspaces::api::index)
-            .says("The workspaces that the key is a member of"),
-        keyed_call(POST, "/api/sso/v1/workspaces", workspaces::api::create)
-            .says("Makes a workspace; for keys that administer their account"),
-        call(GET, "/api/sso/v1/workspaces/{workspace}", Membership, workspaces::api::show)
-            .says("One workspace"),
-        call(PATCH, "/api/sso/v1/workspaces/{workspace}", UpdateOrganization, workspaces::api::update)
-            .says("Changes a workspace's name or slug"),
-        call(DELETE, "/api/sso/v1/workspaces/{workspace}", DeleteOrganization, workspaces::api::delete)
-            .says("Deletes a workspace and everything in it"),
-        call(POST, "/api/sso/v1/departure", Membership, members::api::leave)
-            .says("The key itself leaves the workspace"),
-        call(GET, "/api/sso/v1/members", ReadMembers, members::api::index)
-            .says("The members of the workspace: people and keys"),
-        call(GET, "/api/sso/v1/members/{member}", ReadMembers, members::api::show).says("One member"),
-        call(PATCH, "/api/sso/v1/members/{member}", UpdateMemberRoles, members::api::update)
-            .says("Gives a member exactly these roles"),
-        call(DELETE, "/api/sso/v1/members/{member}", RemoveMembers, members::api::remove)
-            .says("Ends a membership"),
-        call(POST, "/api/sso/v1/members/{member}/suspension", SuspendMembers, members::api::suspend)
-            .says("Shuts a member out, who keeps their roles"),
-        call(POST, "/api/sso/v1/members/{member}/reactivation", SuspendMembers, members::api::reactivate)
-            .says("Lets a suspended member in again"),
-        call(GET, "/api/sso/v1/ownership-offers", ReadMembers, ownership::api::index)
-            .says("The offer of ownership that is open, if one is"),
-        call(DELETE, "/api/sso/v1/ownership-offers/{offer}", Membership, ownership::api::withdraw)
-            .says("Takes an offer of ownership back; for Owners")
-            .also(410),
-        call(GET, "/api/sso/v1/users", ReadMembers, users::directory::index)
-            .says("The users of the workspace, and where else they are"),
-        call(POST, "/api/sso/v1/users", InviteMembers, users::provision::create)
-            .says("Enters somebody whom nobody invited"),
-        call(GET, "/api/sso/v1/users/{user}", ReadMembers, users::directory::show).says("One user"),
-        call(PATCH, "/api/sso/v1/users/{user}", UpdateMemberRoles, users::provision::update)
-            .says("Changes a user's roles in the workspace, or what your applications call them"),
-        call(GET, "/api/sso/v1/invitations", ReadInvitations, invitations::api::index)
-            .says("The invitations, in every state"),
-        call(POST, "/api/sso/v1/invitations", InviteMembers, invitations::api::send)
-            .says("Invites addresses; answers what became of each"),
-        call(GET, "/api/sso/v1/invitations/{invitation}", ReadInvitations, invitations::api::show)
-            .says("One invitation"),
-        call(DELETE, "/api/sso/v1/invitations/{invitation}", CancelInvitations, invitations::api::cancel)
-            .says("Cancels a pending invitation"),
-        call(POST, "/api/sso/v1/invitations/{invitation}/resend", InviteMembers, invitations::api::resend)
-            .says("Sends an invitation again, under new links"),
-        call(GET, "/api/sso/v1/roles", ReadMembers, roles::api::index).says("The roles of the workspace"),
-        call(POST, "/api/sso/v1/roles", ManageRoles, roles::api::create)
-            .says("Makes a role, or says what a built-in role means to your applications"),
-        call(GET, "/api/sso/v1/roles/{role}", ReadMembers, roles::api::show).says("One role"),
-        call(PATCH, "/api/sso/v1/roles/{role}", ManageRoles, roles::api::update)
-            .says("Names or describes a role"),
-        call(DELETE, "/api/sso/v1/roles/{role}", ManageRoles, roles::api::delete)
-            .says("Deletes a role, with another in its place"),
-        call(PUT, "/api/sso/v1/roles/{role}/scopes", UpdatePermissions, roles::api::set_scopes)
-            .says("Sets everything that a role holds"),
-        call(GET, "/api/sso/v1/permissions", ReadMembers, security::api::index)
-            .says("Which roles hold which permission"),
-        call(GET, "/api/sso/v1/permissions/{permission}", ReadMembers, security::api::show)
-            .says("One permission"),
-        call(PUT, "/api/sso/v1/permissions/{permission}", UpdatePermissions, security::api::set)
-            .says("Sets which roles hold a permission"),
-        call(GET, "/api/sso/v1/teams", ReadTeams, teams::api::index).says("The teams"),
-        call(POST, "/api/sso/v1/teams", CreateTeams, teams::api::create).says("Starts a team"),
-        call(GET, "/api/sso/v1/teams/{team}", ReadTeams, teams::api::show).says("One team"),
-        call(PATCH, "/api/sso/v1/teams/{team}", Membership, teams::api::update)
-            .says("Names or describes a team; for who updates teams"),
-        call(DELETE, "/api/sso/v1/teams/{team}", DeleteTeams, teams::api::delete).says("Deletes a team"),
-        call(PUT, "/api/sso/v1/teams/{team}/roles", UpdateTeams, teams::api::set_roles)
-            .says("Sets the roles that everybody in a team holds"),
-        call(GET, "/api/sso/v1/teams/{team}/members", ReadTeams, teams::api::people)
-            .says("The people of a team, who came last first"),
-        call(POST, "/api/sso/v1/teams/{team}/members", Membership, teams::api::add)
-            .says("Puts members into a team; for who updates teams"),
-        call(DELETE, "/api/sso/v1/teams/{team}/members/{member}", Membership, teams::api::take_out)
-            .says("Takes a member out of a team; for who updates teams"),
-        call(PUT, "/api/sso/v1/teams/{team}/members/{member}/lead", UpdateTeams, teams::api::appoint)
-            .says("Makes somebody a lead of a team, or no lead any more"),
-        call(GET, "/api/sso/v1/apikeys", ReadApiKeys, api_keys::api::index)
-            .says("The keys that are members of the workspace"),
-        call(POST, "/api/sso/v1/apikeys", ManageApiKeys, api_keys::api::create)
-            .says("Makes a key; its secret is told this once"),
-        // Before `{key}`, which would take them for an id.
-        keyed_call(GET, "/api/sso/v1/apikeys/self", api_keys::api::own).says("The key that asks"),
-        open_call(POST, "/api/sso/v1/apikeys/verify", api_keys::api::verify)
-            .says("What a key is and may do, for a service that was shown it")
-            .also(401),
-        call(GET, "/api/sso/v1/apikeys/waiting", ManageApiKeys, api_keys::api::waiting)
-            .says("Keys of the account that could be added"),
-        call(GET, "/api/sso/v1/apikeys/{key}", ReadApiKeys, api_keys::api::show).says("One key"),
-        call(PATCH, "/api/sso/v1/apikeys/{key}", ManageApiKeys, api_keys::api::update).says("Renames a key"),
-        call(DELETE, "/api/sso/v1/apikeys/{key}", ManageApiKeys, api_keys::api::revoke)
-            .says("Ends a key for good, everywhere"),
-        call(POST, "/api/sso/v1/apikeys/{key}/rotation", ManageApiKeys, api_keys::api::rotate)
-            .says("Gives a key another secret, which is told this once"),
-        call(POST, "/api/sso/v1/apikeys/{key}/addition", ManageApiKeys, api_keys::api::add)
-            .says("Makes a key of the account a member of the workspace"),
-        call(GET, "/api/sso/v1/audit", ReadAudit, activity::api::index)
-            .says("What happened, the latest first"),
-        call(GET, "/api/sso/v1/resources", CheckAccess, resources::api::index)
-            .says("The registered resources of your applications"),
-        call(POST, "/api/sso/v1/resources", CheckAccess, resources::api::register)
-            .says("Registers a resource"),
-        call(DELETE, "/api/sso/v1/resources", CheckAccess, resources::api::forget).says("Forgets a resource"),
-        asking_call("/access/v1/evaluation", decisions::evaluation::evaluation)
-            .says("May this subject do that?"),
-        asking_call("/access/v1/evaluations", decisions::evaluation::evaluations)
-            .says("Many questions at once"),
-        asking_call("/access/v1/search/subject", decisions::search::search_subjects).says("Who may do this?"),
-        asking_call("/access/v1/search/resource", decisions::search::search_resources)
-            .says("On which resources may this subject do that?"),
-        asking_call("/access/v1/search/action", decisions::search::search_actions)
-            .says("What may this subject do with that?"),
-        open_call(GET, "/.well-known/authzen-configuration", decisions::evaluation::configuration)
-            .says("Where decisions are asked for"),
-    ]
-}
-
-/// Every page, and every form on one.
-pub fn table() -> Vec<Route> {
-    vec![
-        open_page("/healthz", health::alive),
-        open_page("/readyz", health::ready),
-        open_page("/", workspaces::pages::home),
-        open_page("/docs/api", api_docs::show),
-        open_page("/docs/quick-start", quick_start::show),
-        // Ways in.
-        open_page("/sign-up", sign_up::show),
-        open_post("/sign-up", sign_up::submit),
-        open_page("/check-mail", sign_up::check_mail),
-        open_page("/sign-in", sign_in::show),
-        open_post("/sign-in", sign_in::submit),
-        own_post("/sign-out", sign_in::sign_out),
-        open_page("/forgot-password", recovery::forgot),
-        open_post("/forgot-password", recovery::send_reset),
-        open_page("/reset-password/{token}", recovery::follow_reset),
-        open_page("/reset-password", recovery::reset),
-        open_post("/reset-password", recovery::choose_password),
-        open_page("/email-verification/{token}", recovery::follow_verification),
-        open_page("/email-verification", recovery::verification),
-        open_post("/email-verification", recovery::verify),
-        open_page("/invitations/{token}", invitations::recipient::follow),
-        open_page("/invitation", invitations::recipient::show),
-        own_post("/invitation/acceptance", invitations::recipient::accept),
-        open_post("/invitation/decline", invitations::recipient::decline),
-        // One's own.
-        own_page("/workspaces", workspaces::pages::index),
-        own_post("/workspaces", workspaces::pages::create),
-        own_page("/me", me::show),
-        own_post("/me/profile", me::rename),
-        own_post("/me/password", me::change_password),
-        own_post("/me/email", me::change_email),
-        own_post("/me/verification", me::resend_verification),
-        own_post("/me/sessions/revocation", me::revoke_others),
-        own_post("/me/sessions/{session}/revocation", me::revoke),
-        // An account.
-        account_page("/a/{account}", accounts::detail::show),
-        account_post("/a/{account}/details", accounts::detail::update),
-        account_page("/a/{account}/people", accounts::people::people),
-        account_page("/a/{account}/people/{user}/admin", accounts::people::stepping_down),
-        account_post("/a/{account}/people/{user}/admin", accounts::people::appoint),
-        account_page("/a/{account}/people/{user}/removal", accounts::people::removal),
-        account_post("/a/{account}/people/{user}/removal", accounts::people::remove),
-        account_page("/a/{account}/api-keys", accounts::api_keys::index),
-        account_post("/a/{account}/api-keys", accounts::api_keys::create),
-        account_page("/a/{account}/api-keys/new", accounts::api_keys::new),
-        account_page("/a/{account}/api-keys/{key}", accounts::api_keys::show),
-        account_post("/a/{account}/api-keys/{key}/details", accounts::api_keys::rename),
-        account_post("/a/{account}/api-keys/{key}/administration", accounts::api_keys::administer),
-        account_post("/a/{account}/api-keys/{key}/rotation", accounts::api_keys::rotate),
-        account_page("/a/{account}/api-keys/{key}/revocation", accounts::api_keys::revocation),
-        account_post("/a/{account}/api-keys/{key}/revocation", accounts::api_keys::revoke),
-        // A workspace.
-        page("/w/{workspace}", perm::Membership, overview::show),
-        page("/w/{workspace}/departure", perm::Membership, members::leave::departure),
-        post("/w/{workspace}/departure", perm::Membership, members::leave::leave),
-        page("/w/{workspace}/members", perm::ReadMembers, members::list::index),
-        post("/w/{workspace}/members", perm::InviteMembers, members::new::add),
-        // Before `{member}`, which would take these for an id.
-        page("/w/{workspace}/members/new", perm::InviteMembers, members::new::show),
-        page("/w/{workspace}/members/selection/roles", perm::UpdateMemberRoles, members::selection::roles),
-        post(
-            "/w/{workspace}/members/selection/roles",
-            perm::UpdateMemberRoles,
-            members::selection::change_roles,
-        ),
-        page(
-            "/w/{workspace}/members/selection/suspension",
-            perm::SuspendMembers,
-            members::selection::suspension,
-        ),
-        post(
-            "/w/{workspace}/members/selection/suspension",
-            perm::SuspendMembers,
-            members::selection::suspend,
-        ),
-        page("/w/{workspace}/members/selection/removal", perm::RemoveMembers, members::selection::removal),
-        post("/w/{workspace}/members/selection/removal", perm::RemoveMembers, members::selection::remove),
-        page("/w/{workspace}/members/{member}", perm::ReadMembers, members::detail::show),
-        page("/w/{workspace}/members/{member}/access", perm::ReadMembers, members::effective_access::show),
-        post("/w/{workspace}/members/{member}/roles", perm::UpdateMemberRoles, members::detail::change_roles),
-        page(
-            "/w/{workspace}/members/{member}/roles/preview",
-            perm::UpdateMemberRoles,
-            members::detail::preview_roles,
-        ),
-        page("/w/{workspace}/members/{member}/suspension", perm::SuspendMembers, members::leave::suspension),
-        post("/w/{workspace}/members/{member}/suspension", perm::SuspendMembers, members::leave::suspend),
-        post(
-            "/w/{workspace}/members/{member}/reactivation",
-            perm::SuspendMembers,
-            members::leave::reactivate,
-        ),
-        page("/w/{workspace}/members/{member}/removal", perm::RemoveMembers, members::leave::removal),
-        post("/w/{workspace}/members/{member}/removal", perm::RemoveMembers, members::leave::remove),
-        post(
-            "/w/{workspace}/members/{member}/ownership-offer",
-            perm::UpdateMemberRoles,
-            ownership::pages::offer,
-        ),
-        post(
-            "/w/{workspace}/ownership-offers/{offer}/acceptance",
-            perm::Membership,
-            ownership::pages::accept,
-        ),
-        post("/w/{workspace}/ownership-offers/{offer}/decline", perm::Membership, ownership::pages::decline),
-        post(
-            "/w/{workspace}/ownership-offers/{offer}/withdrawal",
-            perm::Membership,
-            ownership::pages::withdraw,
-        ),
-        page("/w/{workspace}/invitations", perm::ReadInvitations, invitations::list::index),
-        post("/w/{workspace}/invitations", perm::InviteMembers, invitations::list::send),
-        page(
-            "/w/{workspace}/invitations/selection/resend",
-            perm::InviteMembers,
-            invitations::selection::resend_review,
-        ),
-        post(
-            "/w/{workspace}/invitations/selection/resend",
-            perm::InviteMembers,
-            invitations::selection::resend,
-        ),
-        page(
-            "/w/{workspace}/invitations/selection/cancellation",
-            perm::CancelInvitations,
-            invitations::selection::cancellation,
-        ),
-        post(
-            "/w/{workspace}/invitations/selection/cancellation",
-            perm::CancelInvitations,
-            invitations::selection::cancel,
-        ),
-        post(
-            "/w/{workspace}/invitations/{invitation}/resend",
-            perm::InviteMembers,
-            invitations::list::resend,
-        ),
-        page(
-            "/w/{workspace}/invitations/{invitation}/cancellation",
-            perm::CancelInvitations,
-            invitations::list::cancellation,
-        ),
-        post(
-            "/w/{workspace}/invitations/{invitation}/cancellation",
-            perm::CancelInvitations,
-            invitations::list::cancel,
-        ),
-        page("/w/{workspace}/teams", perm::ReadTeams, teams::list::index),
-        post("/w/{workspace}/teams", perm::CreateTeams, teams::detail::create),
-        // Before `{team}`, which would take `new` for an id.
-        page("/w/{workspace}/teams/new", perm::CreateTeams, teams::detail::new),
-        page("/w/{workspace}/teams/{team}", perm::ReadTeams, teams::detail::show),
-        // A team's leads edit it without a permission: who else may is asked in `domain/teams`.
-        post("/w/{workspace}/teams/{team}/details", perm::Membership, teams::detail::update),
-        page("/w/{workspace}/teams/{team}/members", perm::ReadMembers, teams::people::candidates),
-        post("/w/{workspace}/teams/{team}/members", perm::Membership, teams::people::add),
-        post(
-            "/w/{workspace}/teams/{team}/members/{member}/removal",
-            perm::Membership,
-            teams::people::take_out,
-        ),
-        post("/w/{workspace}/teams/{team}/members/{member}/lead", perm::UpdateTeams, teams::people::appoint),
-        post("/w/{workspace}/teams/{team}/roles", perm::UpdateTeams, teams::detail::set_roles),
-        page("/w/{workspace}/teams/{team}/roles/preview", perm::UpdateTeams, teams::detail::preview_roles),
-        page("/w/{workspace}/teams/{team}/deletion", perm::DeleteTeams, teams::detail::deletion),
-        post("/w/{workspace}/teams/{team}/deletion", perm::DeleteTeams, teams::detail::delete),
-        page("/w/{workspace}/roles", perm::ReadMembers, roles::list::index),
-        post("/w/{workspace}/roles", perm::ManageRoles, roles::new::create),
-        // Before `{role}`, which would take them for a role.
-        page("/w/{workspace}/roles/new", perm::ManageRoles, roles::new::new),
-        page("/w/{workspace}/roles/comparison", perm::ReadMembers, roles::comparison::comparison),
-        page("/w/{workspace}/roles/{role}", perm::ReadMembers, roles::detail::show),
-        post("/w/{workspace}/roles/{role}/details", perm::ManageRoles, roles::detail::describe),
-        post("/w/{workspace}/roles/{role}/scopes", perm::UpdatePermissions, roles::detail::set_scopes),
-        page(
-            "/w/{workspace}/roles/{role}/scopes/preview",
-            perm::UpdatePermissions,
-            roles::detail::preview_scopes,
-        ),
-        page("/w/{workspace}/roles/{role}/deletion", perm::ManageRoles, roles::deletion::deletion),
-        post("/w/{workspace}/roles/{role}/deletion", perm::ManageRoles, roles::deletion::delete),
-        page("/w/{workspace}/security", perm::ReadMembers, security::pages::index),
-        post("/w/{workspace}/security/{permission}", perm::UpdatePermissions, security::pages::set),
-        page(
-            "/w/{workspace}/security/{permission}/preview",
-            perm::UpdatePermissions,
-            security::pages::preview_set,
-        ),
-        page("/w/{workspace}/api-keys", perm::ReadApiKeys, api_keys::list::index),
-        post("/w/{workspace}/api-keys", perm::ManageApiKeys, api_keys::new::create),
-        // Before `{key}`, which would take them for an id.
-        page("/w/{workspace}/api-keys/new", perm::ManageApiKeys, api_keys::new::new),
-        page("/w/{workspace}/api-keys/addition", perm::ManageApiKeys, api_keys::add::addition),
-        post("/w/{workspace}/api-keys/addition", perm::ManageApiKeys, api_keys::add::add),
-        page("/w/{workspace}/api-keys/{key}", perm::ReadApiKeys, api_keys::detail::show),
-        post("/w/{workspace}/api-keys/{key}/details", perm::ManageApiKeys, api_keys::detail::rename),
-        post("/w/{workspace}/api-keys/{key}/rotation", perm::ManageApiKeys, api_keys::detail::rotate),
-        page("/w/{workspace}/api-keys/{key}/revocation", perm::ManageApiKeys, api_keys::detail::revocation),
-        post("/w/{workspace}/api-keys/{key}/revocation", perm::ManageApiKeys, api_keys::detail::revoke),
-        page("/w/{workspace}/resources", perm::CheckAccess, resources::list::index),
-        page("/w/{workspace}/organization", perm::Membership, organization::show),
-        post("/w/{workspace}/organization", perm::UpdateOrganization, organization::update),
-        page("/w/{workspace}/organization/deletion", perm::DeleteOrganization, organization::deletion),
-        post("/w/{workspace}/organization/deletion", perm::DeleteOrganization, organization::delete),
-        page("/w/{workspace}/activity", perm::ReadAudit, activity::list::index),
-        page("/w/{workspace}/activity/{event}/undo", perm::ReadAudit, activity::undo::show),
-    ]
+    let nouns = [
+        noun("installation", vec![
+            get("/healthz", Anyone, health::alive),
+            get("/readyz", Anyone, health::ready),
+            get("/", Anyone, workspaces::pages::home),
+        ]),
+        noun("ways in", vec![
+            get("/sign-up", Anyone, sign_up::show),
+            post("/sign-up", Anyone, sign_up::submit),
+            get("/check-mail", Anyone, sign_up::check_mail),
+            get("/sign-in", Anyone, sign_in::show),
+            post("/sign-in", Anyone, sign_in::submit),
+            post("/sign-out", AnyUser, sign_in::sign_out),
+            get("/forgot-password", Anyone, recovery::forgot),
+            post("/forgot-password", Anyone, recovery::send_reset),
+            get("/reset-password/{token}", Anyone, recovery::follow_reset),
+            get("/reset-password", Anyone, recovery::reset),
+            post("/reset-password", Anyone, recovery::choose_password),
+            get("/email-verification/{token}", Anyone, recovery::follow_verification),
+            get("/email-verification", Anyone, recovery::verification),
+            post("/email-verification", Anyone, recovery::verify),
+        ]),
+        noun("me", vec![
+            get("/me", AnyUser, me::show),
+            post("/me/profile", AnyUser, me::rename),
+            post("/me/password", AnyUser, me::change_password),
+            post("/me/email", AnyUser, me::change_email),
+            post("/me/verification", AnyUser, me::resend_verification),
+            post("/me/sessions/revocation", AnyUser, me::revoke_others),
+            post("/me/sessions/{session}/revocation", AnyUser, me::revoke),
+        ]),
+        noun("workspaces", vec![
+            get("/workspaces", AnyUser, workspaces::pages::index),
+            post("/workspaces", AnyUser, workspaces::pages::create),
+            call("listWorkspaces", GET, "/api/sso/v1/workspaces", AnyKey, workspaces::api::index)
+                .summary("The workspaces that the key is a member of"),
+            call("createWorkspace", POST, "/api/sso/v1/workspaces", AnyKey, workspaces::api::create)
+                .summary("Makes a workspace; for keys that administer their account"),
+            call("getWorkspace", GET, "/api/sso/v1/workspaces/{workspace}", Membership, workspaces::api::show)
+                .summary("One workspace"),
+            call("updateWorkspace", PATCH, "/api/sso/v1/workspaces/{workspace}", UpdateOrganization, workspaces::api::update)
+                .summary("Changes a workspace's name or slug"),
+            call("removeWorkspace", DELETE, "/api/sso/v1/workspaces/{workspace}", DeleteOrganization, workspaces::api::delete)
+                .summary("Deletes a workspace and everything in it"),
+        ]),
+        noun("account", vec![
+            get("/a/{account}", AdminOfAccount, accounts::detail::show).nav("", "building", "Workspaces"),
+            post("/a/{account}/details", AdminOfAccount, accounts::detail::update),
+        ]),
+        noun("account people", vec![
+            get("/a/{account}/people", AdminOfAccount, accounts::people::people).nav("", "users", "People"),
+            get("/a/{account}/people/{user}/admin", AdminOfAccount, accounts::people::stepping_down),
+            post("/a/{account}/people/{user}/admin", AdminOfAccount, accounts::people::appoint),
+            get("/a/{account}/people/{user}/removal", AdminOfAccount, accounts::people::removal),
+            post("/a/{account}/people/{user}/removal", AdminOfAccount, accounts::people::remove),
+        ]),
+        noun("account keys", vec![
+            get("/a/{account}/api-keys", AdminOfAccount, accounts::api_keys::index).nav("", "key", "API keys"),
+            post("/a/{account}/api-keys", AdminOfAccount, accounts::api_keys::create),
+            get("/a/{account}/api-keys/new", AdminOfAccount, accounts::api_keys::new),
+            get("/a/{account}/api-keys/{key}", AdminOfAccount, accounts::api_keys::show),
+            post("/a/{account}/api-keys/{key}/details", AdminOfAccount, accounts::api_keys::rename),
+            post("/a/{account}/api-keys/{key}/administration", AdminOfAccount, accounts::api_keys::administer),
+            post("/a/{account}/api-keys/{key}/rotation", AdminOfAccount, accounts::api_keys::rotate),
+            get("/a/{account}/api-keys/{key}/revocation", AdminOfAccount, accounts::api_keys::revocation),
+            post("/a/{account}/api-keys/{key}/revocation", AdminOfAccount, accounts::api_keys::revoke),
+        ]),
+        noun("overview", vec![
+            get("/w/{workspace}", Membership, overview::show).nav("", "layout-dashboard", "Overview"),
+        ]),
+        noun("departure", vec![
+            get("/w/{workspace}/departure", Membership, members::leave::departure),
+            post("/w/{workspace}/departure", Membership, members::leave::leave),
+            call("leaveWorkspace", POST, "/api/sso/v1/departure", Membership, members::api::leave)
+                .summary("The key itself leaves the workspace"),
+        ]),
+        noun("members", vec![
+            get("/w/{workspace}/members", ReadMembers, members::list::index).nav("People", "users", "Members"),
+            post("/w/{workspace}/members", InviteMembers, members::new::add),
+            // Before `{member}`, which would take these for an id.
+            get("/w/{workspace}/members/new", InviteMembers, members::new::show),
+            get("/w/{workspace}/members/selection/roles", UpdateMemberRoles, members::selection::roles),
+            post("/w/{workspace}/members/selection/roles", UpdateMemberRoles, members::selection::change_roles),
+            get("/w/{workspace}/members/selection/suspension", SuspendMembers, members::selection::suspension),
+            post("/w/{workspace}/members/selection/suspension", SuspendMembers, members::selection::suspend),
+            get("/w/{workspace}/members/selection/removal", RemoveMembers, members::selection::removal),
+            post("/w/{workspace}/members/selection/removal", RemoveMembers, members::selection::remove),
+            get("/w/{workspace}/members/{member}", ReadMembers, members::detail::show),
+            get("/w/{workspace}/members/{member}/access", ReadMembers, members::effective_access::show),
+            post("/w/{workspace}/members/{member}/roles", UpdateMemberRoles, members::detail::change_roles),
+            get("/w/{workspace}/members/{member}/roles/preview", UpdateMemberRoles, members::detail::preview_roles),
+            get("/w/{workspace}/members/{member}/suspension", SuspendMembers, members::leave::suspension),
+            post("/w/{workspace}/members/{member}/suspension", SuspendMembers, members::leave::suspend),
+            post("/w/{workspace}/members/{member}/reactivation", SuspendMembers, members::leave::reactivate),
+            get("/w/{workspace}/members/{member}/removal", RemoveMembers, members::leave::removal),
+            post("/w/{workspace}/members/{member}/removal", RemoveMembers, members::leave::remove),
+            call("listMembers", GET, "/api/sso/v1/members", ReadMembers, members::api::index)
+                .summary("The members of the workspace: people and keys"),
+            call("getMember", GET, "/api/sso/v1/members/{member}", ReadMembers, members::api::show)
+                .summary("One member"),
+            call("setMemberRoles", PATCH, "/api/sso/v1/members/{member}", UpdateMemberRoles, members::api::update)
+                .summary("Gives a member exactly these roles"),
+            call("removeMember", DELETE, "/api/sso/v1/members/{member}", RemoveMembers, members::api::remove)
+                .summary("Ends a membership"),
+            call("suspendMember", POST, "/api/sso/v1/members/{member}/suspension", SuspendMembers, members::api::suspend)
+                .summary("Shuts a member out, who keeps their roles"),
+            call("reactivateMember", POST, "/api/sso/v1/members/{member}/reactivation", SuspendMembers, members::api::reactivate)
+                .summary("Lets a suspended member in again"),
+        ]),
+        noun("ownership-offers", vec![
+            post("/w/{workspace}/members/{member}/ownership-offer", UpdateMemberRoles, ownership::pages::offer),
+            post("/w/{workspace}/ownership-offers/{offer}/acceptance", Membership, ownership::pages::accept),
+            post("/w/{workspace}/ownership-offers/{offer}/decline", Membership, ownership::pages::decline),
+            post("/w/{workspace}/ownership-offers/{offer}/withdrawal", Membership, ownership::pages::withdraw),
+            call("listOwnershipOffers", GET, "/api/sso/v1/ownership-offers", ReadMembers, ownership::api::index)
+                .summary("The offer of ownership that is open, if one is"),
+            call("withdrawOwnershipOffer", DELETE, "/api/sso/v1/ownership-offers/{offer}", Membership, ownership::api::withdraw)
+                .summary("Takes an offer of ownership back; for Owners")
+                .refused_with(410),
+        ]),
+        noun("users", vec![
+            call("listUsers", GET, "/api/sso/v1/users", ReadMembers, users::directory::index)
+                .summary("The users of the workspace, and where else they are"),
+            call("provisionUser", POST, "/api/sso/v1/users", InviteMembers, users::provision::create)
+                .summary("Enters somebody whom nobody invited"),
+            call("getUser", GET, "/api/sso/v1/users/{user}", ReadMembers, users::directory::show)
+                .summary("One user"),
+            call("updateUser", PATCH, "/api/sso/v1/users/{user}", UpdateMemberRoles, users::provision::update)
+                .summary("Changes a user's roles in the workspace, or what your applications call them"),
+        ]),
+        noun("teams", vec![
+            get("/w/{workspace}/teams", ReadTeams, teams::list::index).nav("People", "users-round", "Teams"),
+            post("/w/{workspace}/teams", CreateTeams, teams::detail::create),
+            // Before `{team}`, which would take `new` for an id.
+            get("/w/{workspace}/teams/new", CreateTeams, teams::detail::new),
+            get("/w/{workspace}/teams/{team}", ReadTeams, teams::detail::show),
+            // A team's leads edit it without a permission: who else may is asked in `domain/teams`.
+            post("/w/{workspace}/teams/{team}/details", Membership, teams::detail::update),
+            get("/w/{workspace}/teams/{team}/members", ReadMembers, teams::people::candidates),
+            post("/w/{workspace}/teams/{team}/members", Membership, teams::people::add),
+            post("/w/{workspace}/teams/{team}/members/{member}/removal", Membership, teams::people::take_out),
+            post("/w/{workspace}/teams/{team}/members/{member}/lead", UpdateTeams, teams::people::appoint),
+            post("/w/{workspace}/teams/{team}/roles", UpdateTeams, teams::detail::set_roles),
+            get("/w/{workspace}/teams/{team}/roles/preview", UpdateTeams, teams::detail::preview_roles),
+            get("/w/{workspace}/teams/{team}/deletion", DeleteTeams, teams::detail::deletion),
+            post("/w/{workspace}/teams/{team}/deletion", DeleteTeams, teams::detail::delete),
+            call("listTeams", GET, "/api/sso/v1/teams", ReadTeams, teams::api::index)
+                .summary("The teams"),
+            call("createTeam", POST, "/api/sso/v1/teams", CreateTeams, teams::api::create)
+                .summary("Starts a team"),
+            call("getTeam", GET, "/api/sso/v1/teams/{team}", ReadTeams, teams::api::show)
+                .summary("One team"),
+            call("updateTeam", PATCH, "/api/sso/v1/teams/{team}", Membership, teams::api::update)
+                .summary("Names or describes a team; for who updates teams"),
+            call("removeTeam", DELETE, "/api/sso/v1/teams/{team}", DeleteTeams, teams::api::delete)
+                .summary("Deletes a team"),
+            call("setTeamRoles", PUT, "/api/sso/v1/teams/{team}/roles", UpdateTeams, teams::api::set_roles)
+                .summary("Sets the roles that everybody in a team holds"),
+            call("listTeamMembers", GET, "/api/sso/v1/teams/{team}/members", ReadTeams, teams::api::people)
+                .summary("The people of a team, who came last first"),
+            call("addTeamMembers", POST, "/api/sso/v1/teams/{team}/members", Membership, teams::api::add)
+                .summary("Puts members into a team; for who updates teams"),
+            call("removeTeamMember", DELETE, "/api/sso/v1/teams/{team}/members/{member}", Membership, teams::api::take_out)
+                .summary("Takes a member out of a team; for who updates teams"),
+            call("setTeamLead", PUT, "/api/sso/v1/teams/{team}/members/{member}/lead", UpdateTeams, teams::api::appoint)
+                .summary("Makes somebody a lead of a team, or no lead any more"),
+        ]),
+        noun("invitations", vec![
+            get("/invitations/{token}", Anyone, invitations::recipient::follow),
+            get("/invitation", Anyone, invitations::recipient::show),
+            post("/invitation/acceptance", AnyUser, invitations::recipient::accept),
+            post("/invitation/decline", Anyone, invitations::recipient::decline),
+            get("/w/{workspace}/invitations", ReadInvitations, invitations::list::index).nav("People", "mail", "Invitations"),
+            post("/w/{workspace}/invitations", InviteMembers, invitations::list::send),
+            get("/w/{workspace}/invitations/selection/resend", InviteMembers, invitations::selection::resend_review),
+            post("/w/{workspace}/invitations/selection/resend", InviteMembers, invitations::selection::resend),
+            get("/w/{workspace}/invitations/selection/cancellation", CancelInvitations, invitations::selection::cancellation),
+            post("/w/{workspace}/invitations/selection/cancellation", CancelInvitations, invitations::selection::cancel),
+            post("/w/{workspace}/invitations/{invitation}/resend", InviteMembers, invitations::list::resend),
+            get("/w/{workspace}/invitations/{invitation}/cancellation", CancelInvitations, invitations::list::cancellation),
+            post("/w/{workspace}/invitations/{invitation}/cancellation", CancelInvitations, invitations::list::cancel),
+            call("listInvitations", GET, "/api/sso/v1/invitations", ReadInvitations, invitations::api::index)
+                .summary("The invitations, in every state"),
+            call("sendInvitations", POST, "/api/sso/v1/invitations", InviteMembers, invitations::api::send)
+                .summary("Invites addresses; answers what became of each"),
+            call("getInvitation", GET, "/api/sso/v1/invitations/{invitation}", ReadInvitations, invitations::api::show)
+                .summary("One invitation"),
+            call("cancelInvitation", DELETE, "/api/sso/v1/invitations/{invitation}", CancelInvitations, invitations::api::cancel)
+                .summary("Cancels a pending invitation"),
+            call("resendInvitation", POST, "/api/sso/v1/invitations/{invitation}/resend", InviteMembers, invitations::api::resend)
+                .summary("Sends an invitation again, under new links"),
+        ]),
+        noun("roles", vec![
+            get("/w/{workspace}/roles", ReadMembers, roles::list::index).nav("Access", "tags", "Roles"),
+            post("/w/{workspace}/roles", ManageRoles, roles::new::create),
+            // Before `{role}`, which would take them for a role.
+            get("/w/{workspace}/roles/new", ManageRoles, roles::new::new),
+            get("/w/{workspace}/roles/comparison", ReadMembers, roles::comparison::comparison),
+            get("/w/{workspace}/roles/{role}", ReadMembers, roles::detail::show),
+            post("/w/{workspace}/roles/{role}/details", ManageRoles, roles::detail::describe),
+            post("/w/{workspace}/roles/{role}/scopes", UpdatePermissions, roles::detail::set_scopes),
+            get("/w/{workspace}/roles/{role}/scopes/preview", UpdatePermissions, roles::detail::preview_scopes),
+            get("/w/{workspace}/roles/{role}/deletion", ManageRoles, roles::deletion::deletion),
+            post("/w/{workspace}/roles/{role}/deletion", ManageRoles, roles::deletion::delete),
+            call("listRoles", GET, "/api/sso/v1/roles", ReadMembers, roles::api::index)
+                .summary("The roles of the workspace"),
+            call("createRole", POST, "/api/sso/v1/roles", ManageRoles, roles::api::create)
+                .summary("Makes a role, or says what a built-in role means to your applications"),
+            call("getRole", GET, "/api/sso/v1/roles/{role}", ReadMembers, roles::api::show)
+                .summary("One role"),
+            call("updateRole", PATCH, "/api/sso/v1/roles/{role}", ManageRoles, roles::api::update)
+                .summary("Names or describes a role"),
+            call("removeRole", DELETE, "/api/sso/v1/roles/{role}", ManageRoles, roles::api::delete)
+                .summary("Deletes a role, with another in its place"),
+            call("setRoleScopes", PUT, "/api/sso/v1/roles/{role}/scopes", UpdatePermissions, roles::api::set_scopes)
+                .summary("Sets everything that a role holds"),
+        ]),
+        noun("permissions", vec![
+            get("/w/{workspace}/security", ReadMembers, security::pages::index).nav("Access", "shield", "Security"),
+            post("/w/{workspace}/security/{permission}", UpdatePermissions, security::pages::set),
+            get("/w/{workspace}/security/{permission}/preview", UpdatePermissions, security::pages::preview_set),
+            call("listPermissions", GET, "/api/sso/v1/permissions", ReadMembers, security::api::index)
+                .summary("Which roles hold which permission"),
+            call("getPermission", GET, "/api/sso/v1/permissions/{permission}", ReadMembers, security::api::show)
+                .summary("One permission"),
+            call("setPermissionRoles", PUT, "/api/sso/v1/permissions/{permission}", UpdatePermissions, security::api::set)
+                .summary("Sets which roles hold a permission"),
+        ]),
+        noun("API keys", vec![
+            get("/w/{workspace}/api-keys", ReadApiKeys, api_keys::list::index).nav("Services", "key", "API keys"),
+            post("/w/{workspace}/api-keys", ManageApiKeys, api_keys::new::create),
+            // Before `{key}`, which would take them for an id.
+            get("/w/{workspace}/api-keys/new", ManageApiKeys, api_keys::new::new),
+            get("/w/{workspace}/api-keys/addition", ManageApiKeys, api_keys::add::addition),
+            post("/w/{workspace}/api-keys/addition", ManageApiKeys, api_keys::add::add),
+            get("/w/{workspace}/api-keys/{key}", ReadApiKeys, api_keys::detail::show),
+            post("/w/{workspace}/api-keys/{key}/details", ManageApiKeys, api_keys::detail::rename),
+            post("/w/{workspace}/api-keys/{key}/rotation", ManageApiKeys, api_keys::detail::rotate),
+            get("/w/{workspace}/api-keys/{key}/revocation", ManageApiKeys, api_keys::detail::revocation),
+            post("/w/{workspace}/api-keys/{key}/revocation", ManageApiKeys, api_keys::detail::revoke),
+            call("listApiKeys", GET, "/api/sso/v1/apikeys", ReadApiKeys, api_keys::api::index)
+                .summary("The keys that are members of the workspace"),
+            call("createApiKey", POST, "/api/sso/v1/apikeys", ManageApiKeys, api_keys::api::create)
+                .summary("Makes a key; its secret is told this once"),
+            // Before `{key}`, which would take them for an id.
+            call("getOwnApiKey", GET, "/api/sso/v1/apikeys/self", AnyKey, api_keys::api::own)
+                .summary("The key that asks"),
+            call("verifyApiKey", POST, "/api/sso/v1/apikeys/verify", Anyone, api_keys::api::verify)
+                .summary("What a key is and may do, for a service that was shown it")
+                .counted_as(RateLimit::VERIFICATIONS)
+                .refused_with(401),
+            call("listAddableApiKeys", GET, "/api/sso/v1/apikeys/waiting", ManageApiKeys, api_keys::api::waiting)
+                .summary("Keys of the account that could be added"),
+            call("getApiKey", GET, "/api/sso/v1/apikeys/{key}", ReadApiKeys, api_keys::api::show)
+                .summary("One key"),
+            call("updateApiKey", PATCH, "/api/sso/v1/apikeys/{key}", ManageApiKeys, api_keys::api::update)
+                .summary("Renames a key"),
+            call("revokeApiKey", DELETE, "/api/sso/v1/apikeys/{key}", ManageApiKeys, api_keys::api::revoke)
+                .summary("Ends a key for good, everywhere"),
+            call("rotateApiKey", POST, "/api/sso/v1/apikeys/{key}/rotation", ManageApiKeys, api_keys::api::rotate)
+                .summary("Gives a key another secret, which is told this once"),
+            call("addApiKey", POST, "/api/sso/v1/apikeys/{key}/addition", ManageApiKeys, api_keys::api::add)
+                .summary("Makes a key of the account a member of the workspace"),
+        ]),
+        noun("resources", vec![
+            get("/w/{workspace}/resources", CheckAccess, resources::list::index).nav("Services", "box", "Resources"),
+            call("listResources", GET, "/api/sso/v1/resources", CheckAccess, resources::api::index)
+                .summary("The registered resources of your applications"),
+            call("registerResource", POST, "/api/sso/v1/resources", CheckAccess, resources::api::register)
+                .summary("Registers a resource"),
+            call("removeResource", DELETE, "/api/sso/v1/resources", CheckAccess, resources::api::forget)
+                .summary("Forgets a resource"),
+        ]),
+        noun("decisions", vec![
+            call("evaluateAccess", POST, "/access/v1/evaluation", CheckAccess, decisions::evaluation::evaluation)
+                .summary("May this subject do that?")
+                .described(schema::evaluation),
+            call("evaluateAccessBatch", POST, "/access/v1/evaluations", CheckAccess, decisions::evaluation::evaluations)
+                .summary("Many questions at once")
+                .described(schema::evaluations),
+            call("searchSubjects", POST, "/access/v1/search/subject", CheckAccess, decisions::search::search_subjects)
+                .summary("Who may do this?")
+                .described(schema::subject_search),
+            call("searchResources", POST, "/access/v1/search/resource", CheckAccess, decisions::search::search_resources)
+                .summary("On which resources may this subject do that?")
+                .described(schema::resource_search),
+            call("searchActions", POST, "/access/v1/search/action", CheckAccess, decisions::search::search_actions)
+                .summary("What may this subject do with that?")
+                .described(schema::action_search),
+            call("getAuthzenConfiguration", GET, "/.well-known/authzen-configuration", Anyone, decisions::evaluation::configuration)
+                .summary("Where decisions are asked for"),
+        ]),
+        noun("this document", vec![
+            get("/docs/api", Anyone, api_docs::show).nav("Services", "book-open", "The API"),
+            get("/docs/quick-start", Anyone, quick_start::show),
+            call("getApiDocument", GET, "/openapi.json", Anyone, api_docs::document)
+                .summary("This document"),
+        ]),
+        noun("audit", vec![
+            get("/w/{workspace}/activity", ReadAudit, activity::list::index).nav("Workspace", "history", "Activity"),
+            get("/w/{workspace}/activity/{event}/undo", ReadAudit, activity::undo::show),
+            call("listAuditEvents", GET, "/api/sso/v1/audit", ReadAudit, activity::api::index)
+                .summary("What happened, the latest first"),
+        ]),
+        noun("organization", vec![
+            get("/w/{workspace}/organization", Membership, organization::show).nav("Workspace", "building", "Organization"),
+            post("/w/{workspace}/organization", UpdateOrganization, organization::update),
+            get("/w/{workspace}/organization/deletion", DeleteOrganization, organization::deletion),
+            post("/w/{workspace}/organization/deletion", DeleteOrganization, organization::delete),
+        ]),
+    ];
+    nouns.into_iter().flatten().collect()
 }

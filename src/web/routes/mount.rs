@@ -1,16 +1,145 @@
+//! Mounts the table.
+
 use crate::web::{
-    problem::{json, method_not_allowed},
+    face::Face,
+    matched::MountedPath,
+    middleware::{cross_site::refuse_cross_site, length::need_length, limits::limit_calls, static_files},
+    problem::{method_not_allowed, not_found},
     route::Route,
-    routes::{api_table, table},
+    routes::table,
 };
 use actix_web::{
     HttpRequest, HttpResponse, Resource,
+    dev::HttpServiceFactory,
+    guard,
     http::{Method, header},
+    middleware::from_fn,
     web,
 };
 
-/// The page nearest above an address that has none of its own, and how many parts of the path lie
-/// between them.
+/// A path of the table, with its rows.
+struct Path {
+    path: &'static str,
+    rows: Vec<Route>,
+}
+
+/// Mounts the table: one resource a path, which answers 405 to the methods that it has no row for. Beside
+/// it are the static files, and 404 for every other address.
+pub(crate) fn mount(config: &mut web::ServiceConfig) {
+    let mut paths = paths(table());
+    let with_page: Vec<&'static str> =
+        paths.iter().filter(|path| path.has_page()).map(|path| path.path).collect();
+    for beginning in beginnings(&paths) {
+        let mut scope = web::scope(beginning);
+        for path in paths.extract_if(.., |path| below(beginning, path.path).is_some()) {
+            let rest = below(beginning, path.path).unwrap_or_default();
+            scope = scope.service(guarded(path.resource(rest, &with_page)));
+        }
+        config.service(scope);
+    }
+    for path in paths {
+        config.service(guarded(path.resource(path.path, &with_page)));
+    }
+    let static_files = web::resource("/static/{file:.*}").guard(guard::Get()).to(static_files::serve);
+    config.service(guarded(static_files));
+    let elsewhere = web::to(not_found)
+        .wrap(from_fn(limit_calls))
+        .wrap(from_fn(refuse_cross_site))
+        .wrap(from_fn(need_length));
+    config.default_service(elsewhere);
+}
+
+/// What is checked once it is known which row a request matches, the last first.
+fn guarded(resource: Resource) -> impl HttpServiceFactory + 'static {
+    resource.wrap(from_fn(limit_calls)).wrap(from_fn(refuse_cross_site)).wrap(from_fn(need_length))
+}
+
+/// The rows by their paths, in the table's order.
+fn paths(rows: Vec<Route>) -> Vec<Path> {
+    let mut paths: Vec<Path> = Vec::new();
+    for row in rows {
+        match paths.iter_mut().find(|path| path.path == row.path) {
+            Some(path) => path.rows.push(row),
+            None => paths.push(Path { path: row.path, rows: vec![row] }),
+        }
+    }
+    paths
+}
+
+/// So many paths are worth a comparison of what they begin with.
+const MANY: usize = 5;
+
+/// What many paths begin with: of those that share their first segment, all that they share. A request is
+/// compared with these, and then only with the paths that begin like it. Those without a parameter come
+/// first: they are compared as they are.
+fn beginnings(paths: &[Path]) -> Vec<&'static str> {
+    let mut beginnings: Vec<(usize, &'static str)> = Vec::new();
+    for &Path { path, .. } in paths {
+        let known = beginnings.iter_mut().find(|(_, beginning)| !shared(beginning, path).is_empty());
+        match known {
+            Some((count, beginning)) => (*count, *beginning) = (*count + 1, shared(beginning, path)),
+            None => beginnings.push((1, path)),
+        }
+    }
+    let mut many: Vec<_> =
+        beginnings.into_iter().filter(|(count, _)| *count >= MANY).map(|(_, beginning)| beginning).collect();
+    many.sort_by_key(|beginning| beginning.contains('{'));
+    many
+}
+
+/// The leading segments that two paths share.
+fn shared(one: &'static str, other: &str) -> &'static str {
+    let ends = one.match_indices('/').map(|(at, _)| at).skip(1).chain([one.len()]);
+    let shared = ends.map(|end| &one[..end]).take_while(|start| below(start, other).is_some());
+    shared.last().unwrap_or_default()
+}
+
+/// The rest of a path that begins like this; empty for the beginning itself.
+fn below<'a>(beginning: &str, path: &'a str) -> Option<&'a str> {
+    path.strip_prefix(beginning).filter(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+impl Path {
+    fn has_page(&self) -> bool {
+        self.rows.iter().any(|row| row.face == Face::Page && row.method == Method::GET)
+    }
+
+    /// The path as it is mounted. `rest` is the path without what the scope around it begins with.
+    fn resource(&self, rest: &str, with_page: &[&str]) -> Resource {
+        let mut resource = web::resource(rest).app_data(MountedPath {
+            path: self.path,
+            rows: self.rows.iter().map(|row| (row.method.clone(), row.facts())).collect(),
+            section: self.rows.iter().find_map(|row| row.section),
+        });
+        for row in &self.rows {
+            resource = resource.route(row.mounted());
+        }
+        let allowed = self.allowed();
+        let is_page = self.rows.iter().all(|row| row.face == Face::Page);
+        let levels = page_above(self.path, |parent| with_page.contains(&parent) || parent.is_empty());
+        resource.default_service(web::to(move |req: HttpRequest| {
+            let allowed = allowed.clone();
+            async move {
+                match *req.method() {
+                    // A path of pages whose GET has a row does not come here with a GET.
+                    Method::GET | Method::HEAD if is_page => lead_up(&req, levels),
+                    _ => method_not_allowed(&req, &allowed),
+                }
+            }
+        }))
+    }
+
+    /// The methods that it has rows for, as `Allow` names them.
+    fn allowed(&self) -> String {
+        let methods = self.rows.iter().flat_map(|row| match row.method.as_str() {
+            "GET" => vec!["GET", "HEAD"],
+            other => vec![other],
+        });
+        methods.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// How many segments lie between a path and the nearest page above it.
 fn page_above(path: &str, is_page: impl Fn(&str) -> bool) -> usize {
     let parents = std::iter::successors(Some(path), |path| path.rsplit_once('/').map(|(parent, _)| parent));
     parents.skip(1).take_while(|parent| !is_page(parent)).count() + 1
@@ -18,65 +147,28 @@ fn page_above(path: &str, is_page: impl Fn(&str) -> bool) -> usize {
 
 /// Somebody who reloads what a form answered, with the session over, say, asks for an address that
 /// only takes forms: the page above it is what they want.
-fn lead_up(req: &HttpRequest, parts: usize) -> HttpResponse {
-    let kept = req.path().rsplitn(parts + 1, '/').last().unwrap_or_default();
+fn lead_up(req: &HttpRequest, levels: usize) -> HttpResponse {
+    let kept = req.path().rsplitn(levels + 1, '/').last().unwrap_or_default();
     let to = if kept.is_empty() { "/" } else { kept };
     HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish()
 }
 
-/// What many addresses begin with. A request is compared with these, and then only with what begins
-/// like it does; those that programs ask for most come first.
-const BEGINNINGS: [&str; 4] = ["/access/v1", "/api/sso/v1", "/w/{workspace}", "/a/{account}"];
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Mounts the table: one resource a path, which answers 405 to the methods that it has no row for.
-pub(crate) fn mount(config: &mut web::ServiceConfig) {
-    let mut resources: Vec<(&'static str, Vec<Route>)> = Vec::new();
-    for route in table().into_iter().chain(api_table()) {
-        match resources.iter_mut().find(|(path, _)| *path == route.path) {
-            Some((_, routes)) => routes.push(route),
-            None => resources.push((route.path, vec![route])),
-        }
+    #[test]
+    fn what_many_paths_begin_with_is_compared_first() {
+        let beginnings = beginnings(&paths(table()));
+        assert_eq!(beginnings, ["/me", "/api/sso/v1", "/access/v1", "/a/{account}", "/w/{workspace}"]);
     }
-    let pages: Vec<&str> =
-        table().iter().filter(|row| row.method == Method::GET).map(|row| row.path).collect();
-    for beginning in BEGINNINGS {
-        let rest = |path: &'static str| {
-            path.strip_prefix(beginning).filter(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        let mut scope = web::scope(beginning);
-        for (path, routes) in resources.extract_if(.., |(path, _)| rest(path).is_some()) {
-            scope = scope.service(resource(rest(path).unwrap_or_default(), path, routes, &pages));
-        }
-        config.service(scope);
-    }
-    for (path, routes) in resources {
-        config.service(resource(path, path, routes, &pages));
-    }
-}
 
-/// One path with its rows. `rest` is the path without what the scope around it begins with.
-fn resource(rest: &str, path: &'static str, routes: Vec<Route>, pages: &[&str]) -> Resource {
-    let has_page = pages.contains(&path);
-    let parts = page_above(path, |parent| pages.contains(&parent) || parent.is_empty());
-    let allowed: Vec<String> = routes
-        .iter()
-        .flat_map(|route| match route.method.as_str() {
-            "GET" => vec!["GET".to_owned(), "HEAD".to_owned()],
-            other => vec![other.to_owned()],
-        })
-        .collect();
-    let allowed = allowed.join(", ");
-    let mut resource = web::resource(rest);
-    for route in routes {
-        resource = resource.route((route.mount)());
+    #[test]
+    fn paths_share_whole_segments() {
+        assert_eq!(shared("/a/b/c", "/a/b/d"), "/a/b");
+        assert_eq!(shared("/a/b", "/a/bc"), "/a");
+        assert_eq!(shared("/a", "/a/b"), "/a");
+        assert_eq!(shared("/ab", "/a"), "");
+        assert_eq!(shared("/", "/a"), "");
     }
-    resource.default_service(web::to(move |req: HttpRequest| {
-        let allowed = allowed.clone();
-        async move {
-            match *req.method() {
-                Method::GET | Method::HEAD if !has_page && !json::is_asked(&req) => lead_up(&req, parts),
-                _ => method_not_allowed(&req, &allowed),
-            }
-        }
-    }))
 }

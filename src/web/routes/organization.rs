@@ -71,7 +71,7 @@ where
 {
     let organization = organization::look(scope).await?;
     let page = Show {
-        chrome: view.chrome("organization"),
+        chrome: view.chrome(),
         base: view.at("/organization"),
         created: When::new(organization.created_at, scope.now_ms()),
         organization,
@@ -128,10 +128,7 @@ where
 {
     let organization = organization::look(scope).await?;
     let base = view.at("/organization");
-    Ok(view.html_as(
-        status,
-        &DeletionPage { chrome: view.chrome("organization"), base, organization, typed, errors },
-    ))
+    Ok(view.html_as(status, &DeletionPage { chrome: view.chrome(), base, organization, typed, errors }))
 }
 
 #[derive(Deserialize, Default)]

@@ -52,7 +52,7 @@ pub async fn show(cx: Authorized<perm::Membership>) -> Answer {
     let offered = overview.offer.take().filter(|offer| offer.to_member_id == actor.member_id);
     let now = scope.now_ms();
     let page = Show {
-        chrome: view.chrome("overview"),
+        chrome: view.chrome(),
         bars: bars.into_iter().map(|(name, slug, n)| (name, slug, n, n * 100 / people)).collect(),
         care: overview.care.iter().map(|care| CareRow::new(care, &home)).collect(),
         events: overview
@@ -60,7 +60,7 @@ pub async fn show(cx: Authorized<perm::Membership>) -> Answer {
             .take()
             .unwrap_or_default()
             .into_iter()
-            .map(|e| list::Row::new(e, now))
+            .map(|e| list::Row::new(e, now, &view.app.routes.labels))
             .collect(),
         offered: offered
             .map(|offer| (When::new(offer.expires_at, now), offer))

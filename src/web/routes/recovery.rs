@@ -42,7 +42,7 @@ struct ResetSent {
 }
 
 pub async fn forgot(cx: Public) -> Answer {
-    Ok(cx.view.html(&ForgotPage { chrome: cx.view.chrome(""), email: "", errors: Errors::default() }))
+    Ok(cx.view.html(&ForgotPage { chrome: cx.view.chrome(), email: "", errors: Errors::default() }))
 }
 
 #[derive(Deserialize, Default)]
@@ -54,20 +54,20 @@ pub struct Forgot {
 pub async fn send_reset(cx: Public<Form<Forgot>>) -> Answer {
     let typed = &cx.input.0.email;
     let sent = match Email::parse(typed) {
-        Ok(email) => identity::forgot_password(&cx.view.app.db, &email, &cx.origin).await.map(|()| email),
+        Ok(email) => identity::forgot_password(&cx.view.app.db, &email, &cx.origin()).await.map(|()| email),
         Err(complaint) => Err(Invalid::field("email", complaint).into()),
     };
     let email = match sent {
         Ok(email) => email,
         Err(refused) => {
             let draw = |status, errors| {
-                cx.view.html_as(status, &ForgotPage { chrome: cx.view.chrome(""), email: typed, errors })
+                cx.view.html_as(status, &ForgotPage { chrome: cx.view.chrome(), email: typed, errors })
             };
             return Ok(Again::of(refused)?.page(draw));
         }
     };
     let page = ResetSent {
-        chrome: cx.view.chrome(""),
+        chrome: cx.view.chrome(),
         email: email.to_string(),
         mail_hint: cx.view.app.settings.mail_hint.clone(),
     };
@@ -88,7 +88,7 @@ struct ResetPage {
 pub async fn reset(cx: Public) -> Answer {
     let token = reset_token(&cx.view)?;
     identity::reset_is_valid(&cx.view.app.db, &token).await?;
-    Ok(cx.view.html(&ResetPage { chrome: cx.view.chrome(""), errors: Errors::default() }))
+    Ok(cx.view.html(&ResetPage { chrome: cx.view.chrome(), errors: Errors::default() }))
 }
 
 fn reset_token(view: &View) -> Result<Token, Refused> {
@@ -107,11 +107,11 @@ pub async fn choose_password(cx: Public<Form<NewPassword>>) -> Answer {
         Ok(password) => password,
         Err(complaint) => {
             let errors = Invalid::field("password", complaint).into();
-            let page = ResetPage { chrome: cx.view.chrome(""), errors };
+            let page = ResetPage { chrome: cx.view.chrome(), errors };
             return Ok(cx.view.html_as(StatusCode::UNPROCESSABLE_ENTITY, &page));
         }
     };
-    identity::reset_password(&cx.view.app.db, &token, &password, &cx.origin).await?;
+    identity::reset_password(&cx.view.app.db, &token, &password, &cx.origin()).await?;
     session::forget(&cx.view.req);
     let flash = Flash::good("Your password is changed. Sign in with the new one.");
     let mut response = cx.view.done("/sign-in", flash);
@@ -131,7 +131,7 @@ struct VerificationPage {
 
 pub async fn verification(cx: Public) -> Answer {
     verification_token(&cx.view)?;
-    Ok(cx.view.html(&VerificationPage { chrome: cx.view.chrome("") }))
+    Ok(cx.view.html(&VerificationPage { chrome: cx.view.chrome() }))
 }
 
 fn verification_token(view: &View) -> Result<Token, Refused> {
@@ -140,7 +140,7 @@ fn verification_token(view: &View) -> Result<Token, Refused> {
 
 pub async fn verify(cx: Public<Form<Nothing>>) -> Answer {
     let token = verification_token(&cx.view)?;
-    let email = identity::confirm_email(&cx.view.app.db, &token, &cx.origin).await?;
+    let email = identity::confirm_email(&cx.view.app.db, &token, &cx.origin()).await?;
     let to = match (crate::web::routes::invitations::recipient::carried(&cx.view), cx.person().await?) {
         (Some(_), Some(_)) => "/invitation",
         (None, Some(_)) => "/workspaces",

@@ -41,7 +41,7 @@ pub struct Credentials {
 pub async fn submit(cx: Public<Form<Credentials>>) -> Answer {
     let Credentials { email, password, next } = &cx.input.0;
     let previous = session::token(&cx.view.req);
-    match identity::sign_in(&cx.view.app.db, email, password, previous.as_ref(), &cx.origin).await {
+    match identity::sign_in(&cx.view.app.db, email, password, previous.as_ref(), &cx.origin()).await {
         Ok(token) => {
             session::replace(&cx.view.req, &token);
             Ok(cx.view.to(safe_next(next)))
@@ -53,7 +53,7 @@ pub async fn submit(cx: Public<Form<Credentials>>) -> Answer {
 }
 
 pub async fn sign_out(cx: SignedIn<Form<Nothing>>) -> Answer {
-    identity::sign_out(&cx.view.app.db, &cx.person, &cx.origin).await?;
+    identity::sign_out(&cx.view.app.db, cx.person(), &cx.origin()).await?;
     session::forget(&cx.view.req);
     // Whoever signs out to take up an invitation as somebody else finds the way back to it.
     let to = if recipient::carried(&cx.view).is_some() { "/sign-in?next=/invitation" } else { "/sign-in" };

@@ -99,10 +99,11 @@ fn draw(
     offer: Option<invitations::Offer>,
 ) -> HttpResponse {
     let offer = offer.map(|offer| Invited { workspace: offer.workspace, inviter: offer.inviter });
-    view.html_as(status, &Page { chrome: view.chrome(""), form, errors, offer })
+    view.html_as(status, &Page { chrome: view.chrome(), form, errors, offer })
 }
 
 pub async fn submit(cx: Public<Form<Checked<SignUp>>>) -> Answer {
+    let origin = cx.origin();
     let Checked { sent: form, valid } = cx.input.0;
     let db = &cx.view.app.db;
     let token = match recipient::carried(&cx.view) {
@@ -123,7 +124,7 @@ pub async fn submit(cx: Public<Form<Checked<SignUp>>>) -> Answer {
             let policy = cx.view.app.settings.sign_up;
             let wish =
                 identity::SignUp { name, email, password, workspace, invitation: token.clone(), policy };
-            identity::sign_up(db, wish, &cx.origin).await
+            identity::sign_up(db, wish, &origin).await
         }
         Err(invalid) => Err(invalid.into()),
     };
@@ -156,7 +157,7 @@ pub async fn check_mail(cx: Public<Query<Sent>>) -> Answer {
     // Only an address is repeated, not any text that a link might put here.
     let email = Email::parse(&cx.input.0.email).map(|email| email.to_string()).unwrap_or_default();
     let page = CheckMail {
-        chrome: cx.view.chrome(""),
+        chrome: cx.view.chrome(),
         email,
         mail_hint: cx.view.app.settings.mail_hint.clone(),
         has_invitation: recipient::carried(&cx.view).is_some(),

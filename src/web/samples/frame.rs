@@ -1,13 +1,19 @@
 use crate::{
     policy::{Can, Holdings},
-    web::chrome::{Chrome, ChromeUser, ChromeWorkspace},
+    web::{
+        access::Requirement,
+        chrome::{Chrome, ChromeUser, ChromeWorkspace},
+        nav::{NavEntry, sidebar},
+        routes::index::index,
+    },
 };
 
-/// Rows on each page.
-pub(in crate::web) const ROWS: u8 = 50;
-
-/// The frame as an Owner sees it.
-pub(in crate::web) fn chrome(nav: &'static str) -> Chrome {
+/// The frame of a page of this section, as an Owner sees it.
+pub(super) fn chrome(section: &'static str) -> Chrome {
+    let address = |entry: &NavEntry| match entry.requirement {
+        Requirement::Member(_) => Some(entry.path.replacen("{workspace}", "sample", 1)),
+        _ => None,
+    };
     Chrome {
         csrf: "0".repeat(64),
         user: Some(ChromeUser {
@@ -21,7 +27,7 @@ pub(in crate::web) fn chrome(nav: &'static str) -> Chrome {
         workspace: Some(ChromeWorkspace { slug: "sample".into(), name: "Sample Company".into() }),
         account: None,
         can: Can::of(&Holdings::of(true, [])),
-        nav,
+        sidebar: sidebar(&index().navigation, address, Some(section)),
         flash: None,
     }
 }

@@ -109,7 +109,7 @@ pub async fn index(cx: AccountAdmin<Query<ListQuery>>) -> Answer {
     let q = if errors.any() { "" } else { &query.q };
     let base = view.at("/api-keys");
     let page = Index {
-        chrome: view.chrome("api-keys"),
+        chrome: view.chrome(),
         neighbours: Neighbours::new(&found, &base, &[("q", q)]),
         rows: found.rows.into_iter().map(|key| Row::new(key, scope.now_ms())).collect(),
         is_verified: scope.actor().person.is_verified,
@@ -178,7 +178,7 @@ async fn blank(
     errors: Errors,
 ) -> Answer {
     let page = New {
-        chrome: view.chrome("api-keys"),
+        chrome: view.chrome(),
         base: view.at("/api-keys"),
         made: keys::made(scope).await?,
         expiries: EXPIRIES,
@@ -224,7 +224,7 @@ struct SecretPage {
 fn told(view: &View, made: Made) -> HttpResponse {
     let base = view.at("/api-keys");
     let told = Told::new(view, &made, format!("{base}/{}", made.id));
-    view.html(&SecretPage { chrome: view.chrome("api-keys"), base, told })
+    view.html(&SecretPage { chrome: view.chrome(), base, told })
 }
 
 #[derive(Template)]
@@ -247,16 +247,16 @@ struct Show {
 
 /// What the page of a key says beside what it is.
 #[derive(Default)]
-struct Said {
+struct FormState {
     name: Option<String>,
     errors: Errors,
     problem: &'static str,
 }
 
-async fn draw(view: &View, scope: &AccountScope, id: Uuid, status: StatusCode, said: Said) -> Answer {
+async fn draw(view: &View, scope: &AccountScope, id: Uuid, status: StatusCode, said: FormState) -> Answer {
     let key = keys::look(scope, id).await?;
     let page = Show {
-        chrome: view.chrome("api-keys"),
+        chrome: view.chrome(),
         base: view.at("/api-keys"),
         places: keys::places(scope, id).await?,
         name: said.name.unwrap_or_else(|| key.name.clone()),
@@ -272,7 +272,7 @@ async fn draw(view: &View, scope: &AccountScope, id: Uuid, status: StatusCode, s
 
 pub async fn show(cx: AccountAdmin<Target>) -> Answer {
     let (scope, view, Target(id)) = cx.into_parts();
-    draw(&view, &scope, id, StatusCode::OK, Said::default()).await
+    draw(&view, &scope, id, StatusCode::OK, FormState::default()).await
 }
 
 pub async fn rename(cx: AccountAdmin<(Target, Form<Checked<Called>>)>) -> Answer {
@@ -288,7 +288,7 @@ pub async fn rename(cx: AccountAdmin<(Target, Form<Checked<Called>>)>) -> Answer
             Ok(view.done(view.at(&format!("/api-keys/{id}")), flash))
         }
         Err(Refused::Invalid(invalid)) => {
-            let said = Said { name: Some(form.sent.name), errors: invalid.into(), problem: "" };
+            let said = FormState { name: Some(form.sent.name), errors: invalid.into(), problem: "" };
             draw(&view, &again, id, StatusCode::UNPROCESSABLE_ENTITY, said).await
         }
         Err(other) => Err(other),
@@ -324,11 +324,11 @@ pub async fn rotate(cx: AccountAdmin<(Target, Form<Rotation>)>) -> Answer {
     match done {
         Ok(made) => Ok(told(&view, made)),
         Err(Refused::Conflict(CHANGED)) => {
-            let said = Said { problem: ROTATED, ..Said::default() };
+            let said = FormState { problem: ROTATED, ..FormState::default() };
             draw(&view, &again, id, StatusCode::CONFLICT, said).await
         }
         Err(Refused::Invalid(invalid)) => {
-            let said = Said { errors: invalid.into(), ..Said::default() };
+            let said = FormState { errors: invalid.into(), ..FormState::default() };
             draw(&view, &again, id, StatusCode::UNPROCESSABLE_ENTITY, said).await
         }
         Err(other) => Err(other),
@@ -354,7 +354,7 @@ pub async fn revocation(cx: AccountAdmin<Target>) -> Answer {
     let places = keys::places(&scope, id).await?;
     let row = Row::new(key, scope.now_ms());
     let base = view.at("/api-keys");
-    Ok(view.html(&Revocation { chrome: view.chrome("api-keys"), base, row, places }))
+    Ok(view.html(&Revocation { chrome: view.chrome(), base, row, places }))
 }
 
 pub async fn revoke(cx: AccountAdmin<(Target, Form<Nothing>)>) -> Answer {

@@ -83,7 +83,7 @@ fn draw(
     };
     let event = |entry: Entry| {
         let is_of_workspace = entry.target_kind == "workspace";
-        let mut row = list::Row::new(entry, now);
+        let mut row = list::Row::new(entry, now, &view.app.routes.labels);
         // There is no page that lists what one person did to an account.
         row.actor_id.clear();
         // Of a workspace an admin sees no more than that it began or ended, and by whom.
@@ -93,7 +93,7 @@ fn draw(
         row
     };
     Show {
-        chrome: view.chrome("account"),
+        chrome: view.chrome(),
         created: When::new(account.created_at, now),
         neighbours: Neighbours::new(&look.workspaces, &base, &[]),
         workspaces: look

@@ -84,7 +84,7 @@ pub async fn people(cx: AccountAdmin<Query<PeopleQuery>>) -> Answer {
     let links = if errors.any() { PeopleQuery::default() } else { query.clone() };
     let (base, now) = (view.at("/people"), scope.now_ms());
     let page = People {
-        chrome: view.chrome("people"),
+        chrome: view.chrome(),
         neighbours: Neighbours::new(&found.page, &base, &[("q", &links.q), ("show", &links.show)]),
         total: match found.total {
             Some(total) => counted(total, "person", "people"),
@@ -125,7 +125,7 @@ pub async fn removal(cx: AccountAdmin<Target>) -> Answer {
 
 fn confirm(view: &View, scope: &AccountScope, person: Person, what: &'static str) -> Confirm {
     Confirm {
-        chrome: view.chrome("people"),
+        chrome: view.chrome(),
         base: view.at("/people"),
         account: scope.actor().account.clone(),
         row: Row::new(person, scope.now_ms()),

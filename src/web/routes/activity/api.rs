@@ -11,12 +11,12 @@ use crate::{
     web::{
         api::{
             body::{PageBody, Query},
-            call::Said,
+            call::ApiResult,
             input,
-            reply::Found,
+            reply::Ok200,
             spec,
         },
-        guard::key::Called,
+        guard::key::ApiRequest,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -110,7 +110,7 @@ pub struct Asked {
     after: String,
 }
 
-pub async fn index(cx: Called<perm::ReadAudit, Query<Asked>>) -> Said<Found<PageBody<EventBody>>> {
+pub async fn index(cx: ApiRequest<perm::ReadAudit, Query<Asked>>) -> ApiResult<Ok200<PageBody<EventBody>>> {
     let asked = cx.input.0;
     if !asked.kind.is_empty() && !events::is_in_filter(&asked.kind) {
         return Err(Invalid::field("kind", "There is no such kind of event.").into());
@@ -135,5 +135,5 @@ pub async fn index(cx: Called<perm::ReadAudit, Query<Asked>>) -> Said<Found<Page
         until: asked.until,
     };
     let at = Position::parse(&asked.after, "")?;
-    Ok(Found(activity::list(&cx.scope, &filter, &at).await?.page.into()))
+    Ok(Ok200(activity::list(&cx.scope, &filter, &at).await?.page.into()))
 }

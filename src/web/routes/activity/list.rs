@@ -15,7 +15,8 @@ use crate::{
         errors::Errors,
         guard::{Answer, Authorized},
         list::{Neighbours, Query, listed},
-        routes::{activity::guarded::guarded, me::browser},
+        route_index::RouteLabels,
+        routes::me::browser,
         when::{When, day},
     },
 };
@@ -72,7 +73,7 @@ pub(in crate::web) struct Row {
 }
 
 impl Row {
-    pub(in crate::web) fn new(entry: Entry, now: i64) -> Self {
+    pub(in crate::web) fn new(entry: Entry, now: i64, labels: &RouteLabels) -> Self {
         let sentence = entry.sentence();
         let route = sentence.refusal.map(|refusal| refusal.route).unwrap_or_default();
         let undoing_needs = undo::needs(&entry);
@@ -84,7 +85,7 @@ impl Row {
             actor: entry.actor,
             actor_id,
             verb: sentence.verb,
-            target: if route.is_empty() { sentence.target } else { guarded(&route) },
+            target: if route.is_empty() { sentence.target } else { labels.of(&route).to_owned() },
             before: sentence.before,
             after: sentence.after,
             detail: sentence.detail,
@@ -177,7 +178,8 @@ pub async fn index(cx: Authorized<perm::ReadAudit, Query<ListQuery>>) -> Answer 
     let links = if errors.any() { ListQuery::default() } else { query.clone() };
     let base = view.at("/activity");
     let neighbours = Neighbours::new(&page, &base, &links.filters());
-    let row = |entry| Row::new(entry, scope.now_ms()).for_viewer(&scope.actor().holdings);
+    let row =
+        |entry| Row::new(entry, scope.now_ms(), &view.app.routes.labels).for_viewer(&scope.actor().holdings);
     let mut rows: Vec<Row> = page.rows.into_iter().map(row).collect();
     let mut current = String::new();
     for row in &mut rows {
@@ -185,7 +187,7 @@ pub async fn index(cx: Authorized<perm::ReadAudit, Query<ListQuery>>) -> Answer 
         current.clone_from(&row.day);
     }
     let page = Index {
-        chrome: view.chrome("activity"),
+        chrome: view.chrome(),
         is_filtered: query.filters().iter().any(|(_, value)| !value.is_empty()),
         kinds: events::filter(),
         rows,

@@ -1,5 +1,4 @@
 pub mod api;
-pub mod guarded;
 pub mod list;
 #[cfg(feature = "bench")]
 pub mod sample;

@@ -4,25 +4,27 @@ use crate::{
     domain::{activity::Entry, events},
     policy::Holdings,
     web::{
+        chrome::Chrome,
         errors::Errors,
         list::Neighbours,
+        route_index::RouteLabels,
         routes::activity::list::{Index, ListQuery, Row},
-        samples::frame::{ROWS, chrome},
     },
 };
 use askama::Template;
 use uuid::Uuid;
 
-pub fn activity() -> impl Template {
+pub(in crate::web) fn activity(chrome: Chrome, rows: u8) -> impl Template + use<> {
     let base = "/w/sample/activity".to_owned();
     Index {
-        chrome: chrome("activity"),
+        chrome,
         errors: Errors::default(),
         query: ListQuery::default(),
         is_filtered: false,
         kinds: events::filter(),
-        rows: (0..ROWS)
-            .map(|number| Row::new(entry(number), 1_800_000_000_000).for_viewer(&Holdings::of(true, [])))
+        rows: (0..rows)
+            .map(|number| Row::new(entry(number), 1_800_000_000_000, &RouteLabels::default()))
+            .map(|row| row.for_viewer(&Holdings::of(true, [])))
             .collect(),
         neighbours: Neighbours {
             first: String::new(),

@@ -32,7 +32,7 @@ struct Nothing {
 pub async fn show(cx: Authorized<perm::ReadAudit, Target>) -> Answer {
     let (scope, view, Target(id)) = cx.into_parts();
     let nothing = |told, why: &str| Nothing {
-        chrome: view.chrome("activity"),
+        chrome: view.chrome(),
         base: view.at("/activity"),
         told,
         why: why.to_owned(),
@@ -48,7 +48,7 @@ pub async fn show(cx: Authorized<perm::ReadAudit, Target>) -> Answer {
             false => format!("{} is no longer there, so there is nothing to set back.", undo.entry.target),
             true => format!("None of the roles of then is left: {}.", undo.gone.join(", ")),
         };
-        return Ok(view.html(&nothing(Some(Row::new(undo.entry, now)), &why)));
+        return Ok(view.html(&nothing(Some(Row::new(undo.entry, now, &view.app.routes.labels)), &why)));
     };
     Ok(draw(&view, back, looked, notes))
 }
@@ -86,7 +86,6 @@ fn draw(view: &View, back: Back, mut looked: Preview, notes: Vec<String>) -> act
             roles::detail::about(view, &role, held.collect(), to.join("\n"))
         }
     };
-    about.nav = "activity";
     about.crumbs = vec![(view.at("/activity"), "Activity".to_owned())];
     about.crumb = "Undo";
     about.notes.extend(notes);

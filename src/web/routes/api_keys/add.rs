@@ -47,7 +47,7 @@ async fn draw_addition(
 ) -> Answer {
     let (choices, may_give) = choices(scope, &form.role);
     let page = Addition {
-        chrome: view.chrome("api-keys"),
+        chrome: view.chrome(),
         base: view.at("/api-keys"),
         keys: api_keys::waiting(scope).await?,
         chosen: form.key,

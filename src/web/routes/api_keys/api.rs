@@ -11,15 +11,15 @@ use crate::{
     web::{
         api::{
             body::{Json, PageBody, Query},
-            call::Said,
+            call::ApiResult,
             input::{self, IfMatch},
-            reply::{Created, Done, Found, Secret, Tagged},
+            reply::{Created, Done, Ok200, Secret, Tagged},
             spec,
         },
         checks::{Checked, Validate},
         guard::{
             Public,
-            key::{Called, Keyed},
+            key::{ApiRequest, KeyRequest},
         },
         path::Target,
         routes::members::api::Status,
@@ -72,10 +72,10 @@ impl From<Verified> for Claims {
     }
 }
 
-pub async fn verify(cx: Public<Json<Shown>>) -> Said<Found<Claims>> {
+pub async fn verify(cx: Public<Json<Shown>>) -> ApiResult<Ok200<Claims>> {
     let secret = Token::parse(Purpose::ApiKey, cx.input.0.api_key.trim()).ok_or(Refused::SignedOut)?;
     let verified = api_keys::verify(&cx.view.app.db, &secret).await?;
-    Ok(Found(Claims::from(verified)))
+    Ok(Ok200(Claims::from(verified)))
 }
 
 /// The key that asks.
@@ -87,10 +87,10 @@ pub struct OwnKey {
     is_account_admin: bool,
 }
 
-pub async fn own(cx: Keyed) -> Said<Found<OwnKey>> {
-    let key = cx.key;
+pub async fn own(cx: KeyRequest) -> ApiResult<Ok200<OwnKey>> {
+    let key = cx.scope;
     let (id, name, account_id, is_account_admin) = (key.id, key.name, key.account_id, key.is_admin);
-    Ok(Found(OwnKey { id, name, account_id, is_account_admin }))
+    Ok(Ok200(OwnKey { id, name, account_id, is_account_admin }))
 }
 
 /// A key that is a member of a workspace. Its secret is never among what is told.
@@ -159,14 +159,14 @@ pub struct Asked {
     after: String,
 }
 
-pub async fn index(cx: Called<perm::ReadApiKeys, Query<Asked>>) -> Said<Found<PageBody<KeyBody>>> {
+pub async fn index(cx: ApiRequest<perm::ReadApiKeys, Query<Asked>>) -> ApiResult<Ok200<PageBody<KeyBody>>> {
     let asked = cx.input.0;
     let filter = Filter { text: input::search(&asked.q)? };
     let at = Position::parse(&asked.after, "")?;
-    Ok(Found(api_keys::list(&cx.scope, &filter, &at).await?.page.into()))
+    Ok(Ok200(api_keys::list(&cx.scope, &filter, &at).await?.page.into()))
 }
 
-pub async fn show(cx: Called<perm::ReadApiKeys, Target>) -> Said<Tagged<KeyBody>> {
+pub async fn show(cx: ApiRequest<perm::ReadApiKeys, Target>) -> ApiResult<Tagged<KeyBody>> {
     let key = api_keys::look(&cx.scope, cx.input.0).await?;
     Ok(Tagged { version: api_keys::version(key.id, &key.name, &key.roles), body: key.into() })
 }
@@ -184,8 +184,8 @@ impl From<Waiting> for WaitingKey {
     }
 }
 
-pub async fn waiting(cx: Called<perm::ManageApiKeys>) -> Said<Found<PageBody<WaitingKey>>> {
-    Ok(Found(PageBody::whole(api_keys::waiting(&cx.scope).await?)))
+pub async fn waiting(cx: ApiRequest<perm::ManageApiKeys>) -> ApiResult<Ok200<PageBody<WaitingKey>>> {
+    Ok(Ok200(PageBody::whole(api_keys::waiting(&cx.scope).await?)))
 }
 
 /// A key to be made.
@@ -245,8 +245,8 @@ impl From<Made> for KeyMade {
 }
 
 pub async fn create(
-    cx: Called<perm::ManageApiKeys, Json<Checked<NewKey>>>,
-) -> Said<Secret<Created<KeyMade>>> {
+    cx: ApiRequest<perm::ManageApiKeys, Json<Checked<NewKey>>>,
+) -> ApiResult<Secret<Created<KeyMade>>> {
     let wanted = cx.input.0.valid?;
     let made = cx.scope.write(async |s| api_keys::create(s, &wanted).await).await?;
     Ok(Secret(Created(made.into())))
@@ -276,8 +276,8 @@ pub struct KeyChanged {
 }
 
 pub async fn update(
-    cx: Called<perm::ManageApiKeys, (Target, IfMatch, Json<Checked<KeyChange>>)>,
-) -> Said<Tagged<KeyChanged>> {
+    cx: ApiRequest<perm::ManageApiKeys, (Target, IfMatch, Json<Checked<KeyChange>>)>,
+) -> ApiResult<Tagged<KeyChanged>> {
     let (Target(id), seen, Json(change)) = cx.input;
     let name = change.valid?;
     let mut version = String::new();
@@ -301,15 +301,15 @@ pub struct KeyRotation {
 }
 
 pub async fn rotate(
-    cx: Called<perm::ManageApiKeys, (Target, Json<KeyRotation>)>,
-) -> Said<Secret<Found<KeyMade>>> {
+    cx: ApiRequest<perm::ManageApiKeys, (Target, Json<KeyRotation>)>,
+) -> ApiResult<Secret<Ok200<KeyMade>>> {
     let (Target(id), Json(rotation)) = cx.input;
     let overlap = rotation.overlap_seconds.unwrap_or(0).saturating_mul(1_000);
     let made = cx.scope.write(async |s| api_keys::rotate(s, id, overlap).await).await?;
-    Ok(Secret(Found(made.into())))
+    Ok(Secret(Ok200(made.into())))
 }
 
-pub async fn revoke(cx: Called<perm::ManageApiKeys, (Target, IfMatch)>) -> Said<Done> {
+pub async fn revoke(cx: ApiRequest<perm::ManageApiKeys, (Target, IfMatch)>) -> ApiResult<Done> {
     let (Target(id), seen) = cx.input;
     let change = async |s: &mut WriteScope<perm::ManageApiKeys>| {
         seen.check(&api_keys::version_under_lock(s, id).await?)?;
@@ -327,7 +327,9 @@ pub struct KeyAddition {
     roles: Option<Vec<String>>,
 }
 
-pub async fn add(cx: Called<perm::ManageApiKeys, (Target, Json<KeyAddition>)>) -> Said<Created<KeyChanged>> {
+pub async fn add(
+    cx: ApiRequest<perm::ManageApiKeys, (Target, Json<KeyAddition>)>,
+) -> ApiResult<Created<KeyChanged>> {
     let (Target(id), Json(addition)) = cx.input;
     let roles = addition.roles.unwrap_or_else(viewer);
     let name = match cx.scope.write(async |s| api_keys::add(s, id, &roles).await).await {

@@ -47,7 +47,7 @@ struct Show {
 
 /// What the page of a key says beside what it is.
 #[derive(Default)]
-struct Said {
+struct FormState {
     name: Option<String>,
     errors: Errors,
     problem: String,
@@ -58,7 +58,7 @@ async fn draw(
     scope: &ReadScope<perm::ReadApiKeys>,
     id: Uuid,
     status: StatusCode,
-    said: Said,
+    said: FormState,
 ) -> Answer {
     let key = api_keys::look(scope, id).await?;
     let actor = scope.actor();
@@ -72,7 +72,7 @@ async fn draw(
     };
     let below = actor.holdings.may_manage(&key.holdings()).is_ok();
     let page = Show {
-        chrome: view.chrome("api-keys"),
+        chrome: view.chrome(),
         base: view.at("/api-keys"),
         name: said.name.unwrap_or_else(|| key.name.clone()),
         may_manage,
@@ -90,7 +90,7 @@ async fn draw(
 
 pub async fn show(cx: Authorized<perm::ReadApiKeys, Target>) -> Answer {
     let (scope, view, Target(id)) = cx.into_parts();
-    draw(&view, &scope, id, StatusCode::OK, Said::default()).await
+    draw(&view, &scope, id, StatusCode::OK, FormState::default()).await
 }
 
 /// The page of a key that answers a change which was refused; who may not see keys gets the refusal
@@ -100,7 +100,7 @@ async fn again(
     scope: ReadScope<perm::ManageApiKeys>,
     id: Uuid,
     status: StatusCode,
-    said: Said,
+    said: FormState,
     refused: impl Into<Refused>,
 ) -> Answer {
     match scope.narrow::<perm::ReadApiKeys>() {
@@ -121,8 +121,11 @@ pub async fn rename(cx: Authorized<perm::ManageApiKeys, (Target, Form<Checked<Ca
             Ok(view.done(home_of(&view, &before, id), Flash::good(format!("The key is called {name}."))))
         }
         Err(Refused::Invalid(invalid)) => {
-            let said =
-                Said { name: Some(form.sent.name), errors: invalid.clone().into(), problem: String::new() };
+            let said = FormState {
+                name: Some(form.sent.name),
+                errors: invalid.clone().into(),
+                problem: String::new(),
+            };
             again(&view, before, id, StatusCode::UNPROCESSABLE_ENTITY, said, invalid).await
         }
         Err(other) => Err(other),
@@ -141,11 +144,11 @@ pub async fn rotate(cx: Authorized<perm::ManageApiKeys, (Target, Form<Rotation>)
     match done {
         Ok(made) => Ok(told(&view, &before, made)),
         Err(Refused::Conflict(CHANGED)) => {
-            let said = Said { problem: ROTATED.to_owned(), ..Said::default() };
+            let said = FormState { problem: ROTATED.to_owned(), ..FormState::default() };
             again(&view, before, id, StatusCode::CONFLICT, said, CHANGED).await
         }
         Err(Refused::Invalid(invalid)) => {
-            let said = Said { errors: invalid.clone().into(), ..Said::default() };
+            let said = FormState { errors: invalid.clone().into(), ..FormState::default() };
             again(&view, before, id, StatusCode::UNPROCESSABLE_ENTITY, said, invalid).await
         }
         Err(other) => Err(other),
@@ -171,7 +174,7 @@ pub async fn revocation(cx: Authorized<perm::ManageApiKeys, Target>) -> Answer {
         return Err(scope.refuse(refused).await);
     }
     let row = Row::new(key, scope.now_ms());
-    Ok(view.html(&Revocation { chrome: view.chrome("api-keys"), base: view.at("/api-keys"), row }))
+    Ok(view.html(&Revocation { chrome: view.chrome(), base: view.at("/api-keys"), row }))
 }
 
 pub async fn revoke(cx: Authorized<perm::ManageApiKeys, (Target, Form<Nothing>)>) -> Answer {

@@ -97,7 +97,7 @@ pub async fn index(cx: Authorized<perm::ReadApiKeys, Query<ListQuery>>) -> Answe
     let base = view.at("/api-keys");
     let neighbours = Neighbours::new(&listing.page, &base, &[("q", q)]);
     let page = Index {
-        chrome: view.chrome("api-keys"),
+        chrome: view.chrome(),
         is_filtered: !query.q.is_empty(),
         rows: listing.page.rows.into_iter().map(|key| Row::new(key, scope.now_ms())).collect(),
         is_verified: scope.actor().principal.is_verified(),

@@ -102,7 +102,7 @@ async fn blank(
 ) -> Answer {
     let (choices, may_give) = choices(scope, &form.role);
     let page = New {
-        chrome: view.chrome("api-keys"),
+        chrome: view.chrome(),
         base: view.at("/api-keys"),
         maker: api_keys::maker(scope).await?,
         choices,
@@ -151,7 +151,7 @@ struct SecretPage {
 pub(in crate::web) fn told<P: Access>(view: &View, scope: &ReadScope<P>, made: Made) -> HttpResponse {
     let done = home_of(view, scope, made.id);
     view.html(&SecretPage {
-        chrome: view.chrome("api-keys"),
+        chrome: view.chrome(),
         base: view.at("/api-keys"),
         told: Told::new(view, &made, done),
     })

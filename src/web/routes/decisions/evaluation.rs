@@ -8,7 +8,7 @@ use crate::{
     },
     web::{
         calls::Weight,
-        guard::{Answer, Public, decision::Asking},
+        guard::{Answer, Public, decision::DecisionRequest},
         problem::json::json,
         routes::decisions::{
             parse::{Malformed, Read, malformed, read},
@@ -41,36 +41,36 @@ fn told(decision: &Decision) -> DecisionBody {
 }
 
 /// The body of a request that says it is JSON.
-pub(in crate::web) fn body<'de, T: Deserialize<'de>>(asking: &'de Asking) -> Read<T> {
-    let kind = asking.req.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+pub(in crate::web) fn body<'de, T: Deserialize<'de>>(asking: &'de DecisionRequest) -> Read<T> {
+    let kind = asking.view.req.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if !kind.eq_ignore_ascii_case("application/json") {
         return Err(Malformed("Send it with “Content-Type: application/json”.".into()));
     }
-    match &asking.body {
+    match &asking.input.0 {
         Some(body @ Value::Object(_)) => read(body),
         _ => Err(Malformed("The body is not a JSON object.".into())),
     }
 }
 
 /// May this subject do that?
-pub async fn evaluation(asking: Asking) -> Answer {
+pub async fn evaluation(asking: DecisionRequest) -> Answer {
     match body(&asking).map(Evaluation::question) {
         Ok(question) => {
             let decision = asking.decide(&question).await?;
             Ok(json(StatusCode::OK, &told(&decision)))
         }
         Err(why) => {
-            asking.scope().await?;
-            Ok(malformed(&asking.req, why))
+            asking.admit().await?;
+            Ok(malformed(&asking.view.req, why))
         }
     }
 }
 
 /// The questions of a batch, each on its own good or bad, and when it ends before its last.
-fn batch(asking: &Asking) -> Read<(Vec<Read<Question>>, EvaluationSemantic)> {
+fn batch(asking: &DecisionRequest) -> Read<(Vec<Read<Question>>, EvaluationSemantic)> {
     let batch: Evaluations = body(asking)?;
-    let evaluations = asking.body.as_ref().and_then(|body| body["evaluations"].as_array());
+    let evaluations = asking.input.0.as_ref().and_then(|body| body["evaluations"].as_array());
     let evaluations = evaluations.map_or(&[][..], Vec::as_slice);
     if evaluations.len() > MOST_AT_ONCE {
         return Err(Malformed(format!("A batch has at most {MOST_AT_ONCE} evaluations.")));
@@ -83,17 +83,17 @@ fn batch(asking: &Asking) -> Read<(Vec<Read<Question>>, EvaluationSemantic)> {
 }
 
 /// Many questions at once. Without any it is one, as in [`evaluation`].
-pub async fn evaluations(asking: Asking) -> Answer {
+pub async fn evaluations(asking: DecisionRequest) -> Answer {
     let (questions, semantic) = match batch(&asking) {
         Ok((questions, _)) if questions.is_empty() => return evaluation(asking).await,
         Ok(batch) => batch,
         Err(why) => {
-            asking.scope().await?;
-            return Ok(malformed(&asking.req, why));
+            asking.admit().await?;
+            return Ok(malformed(&asking.view.req, why));
         }
     };
-    asking.req.extensions_mut().insert(Weight::of(questions.len()));
-    let scope = asking.scope().await?;
+    asking.view.req.extensions_mut().insert(Weight::of(questions.len()));
+    let scope = asking.admit().await?;
     let good: Vec<Question> = questions.iter().filter_map(|read| read.as_ref().ok().cloned()).collect();
     let mut decisions = decisions::decide_all(&scope, &good).await?.into_iter();
     let mut evaluations = Vec::with_capacity(questions.len());

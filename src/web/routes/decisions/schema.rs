@@ -4,16 +4,14 @@
 use crate::{
     domain::decisions::{MOST_FOUND, Question, Subject},
     web::{
-        access::Access,
-        api::operation::{self, Sketch},
+        api::operation::Operation,
         routes::decisions::parse::{
             AnyList, AnyObject, Filled, Read, given, given_object, limit, missing, object, text,
         },
     },
 };
-use actix_web::http::Method;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 /// Who is asked about.
@@ -329,31 +327,53 @@ pub(super) struct SearchResultsPage {
     /// Empty on the last page.
     pub next_token: String,
 }
-/// How the document tells a question. Its body must say that it is JSON; all that is wrong with it is 400.
-pub(in crate::web) fn sketch(method: &Method, path: &str, access: Access) -> Sketch {
-    let mut sketch = operation::sketch::<(), operation::Nothing>(method, path, access);
-    match path.rsplit('/').next().unwrap_or_default() {
-        "evaluation" => {
-            sketch.body::<Evaluation>();
-            sketch.answer::<DecisionBody>(200);
-        }
-        "evaluations" => {
-            sketch.body_of_either::<Evaluations, Evaluation>();
-            sketch.answer_of_either::<DecisionsBody, DecisionBody>(200);
-        }
-        "subject" => {
-            sketch.body::<SubjectSearch>();
-            sketch.answer::<SearchResults>(200);
-        }
-        "resource" => {
-            sketch.body::<ResourceSearch>();
-            sketch.answer::<SearchResults>(200);
-        }
-        _ => {
-            sketch.body::<ActionSearch>();
-            sketch.answer::<SearchResults>(200);
-        }
-    }
-    sketch.refusals.extend([408, 411, 413]);
-    sketch
+
+/// One question.
+pub(in crate::web) fn evaluation(operation: &mut Operation) {
+    operation.body::<Evaluation>();
+    operation.answer::<DecisionBody>(200);
+    operation.example = Some(json!({"subject": who(), "action": what(), "resource": to_what()}));
+}
+
+/// Many questions, or one.
+pub(in crate::web) fn evaluations(operation: &mut Operation) {
+    operation.body_of_either::<Evaluations, Evaluation>();
+    operation.answer_of_either::<DecisionsBody, DecisionBody>(200);
+    operation.example = Some(json!({
+        "subject": who(),
+        "resource": to_what(),
+        "evaluations": [{"action": what()}, {"action": {"name": "write"}}],
+    }));
+}
+
+pub(in crate::web) fn subject_search(operation: &mut Operation) {
+    operation.body::<SubjectSearch>();
+    operation.answer::<SearchResults>(200);
+    operation.example = Some(json!({"subject": {"type": "user"}, "action": what(), "resource": to_what()}));
+}
+
+pub(in crate::web) fn resource_search(operation: &mut Operation) {
+    operation.body::<ResourceSearch>();
+    operation.answer::<SearchResults>(200);
+    operation.example = Some(json!({"subject": who(), "action": what(), "resource": {"type": "record"}}));
+}
+
+pub(in crate::web) fn action_search(operation: &mut Operation) {
+    operation.body::<ActionSearch>();
+    operation.answer::<SearchResults>(200);
+    operation.example = Some(json!({"subject": who(), "resource": to_what()}));
+}
+
+// What the examples ask about.
+
+fn who() -> Value {
+    json!({"type": "user", "id": "alice"})
+}
+
+fn what() -> Value {
+    json!({"name": "read"})
+}
+
+fn to_what() -> Value {
+    json!({"type": "record", "id": "42"})
 }

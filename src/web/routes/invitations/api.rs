@@ -10,13 +10,13 @@ use crate::{
     web::{
         api::{
             body::{Json, PageBody, Query},
-            call::Said,
+            call::ApiResult,
             input::{self, Empty},
-            reply::{Done, Found, Secret},
+            reply::{Done, Ok200, Secret},
             spec,
         },
         checks::{Checked, Validate},
-        guard::key::Called,
+        guard::key::ApiRequest,
         path::Target,
     },
 };
@@ -97,18 +97,20 @@ pub struct Asked {
     after: String,
 }
 
-pub async fn index(cx: Called<perm::ReadInvitations, Query<Asked>>) -> Said<Found<PageBody<InvitationBody>>> {
+pub async fn index(
+    cx: ApiRequest<perm::ReadInvitations, Query<Asked>>,
+) -> ApiResult<Ok200<PageBody<InvitationBody>>> {
     let asked = cx.input.0;
     let status = asked.status.map(|status| status.word().to_owned()).unwrap_or_default();
     let filter = Filter { text: input::search(&asked.q)?, status };
     let at = Position::parse(&asked.after, "")?;
-    Ok(Found(invitations::list(&cx.scope, &filter, &at).await?.page.into()))
+    Ok(Ok200(invitations::list(&cx.scope, &filter, &at).await?.page.into()))
 }
 
-pub async fn show(cx: Called<perm::ReadInvitations, Target>) -> Said<Found<InvitationBody>> {
+pub async fn show(cx: ApiRequest<perm::ReadInvitations, Target>) -> ApiResult<Ok200<InvitationBody>> {
     let one = Selection::of("invitation", &[cx.input.0])?;
     let found = invitations::review(&cx.scope, &one).await?.into_iter().next();
-    Ok(Found(found.ok_or(crate::domain::Refused::Hidden)?.into()))
+    Ok(Ok200(found.ok_or(crate::domain::Refused::Hidden)?.into()))
 }
 
 /// Addresses to be invited.
@@ -200,18 +202,20 @@ fn addresses(emails: &[String]) -> Result<String, Invalid> {
 }
 
 pub async fn send(
-    cx: Called<perm::InviteMembers, Json<Checked<NewInvitations>>>,
-) -> Said<Secret<Found<InvitationResults>>> {
+    cx: ApiRequest<perm::InviteMembers, Json<Checked<NewInvitations>>>,
+) -> ApiResult<Secret<Ok200<InvitationResults>>> {
     let results = invitations::send(cx.scope, cx.input.0.valid?).await?;
-    Ok(Secret(Found(InvitationResults { results: results.into_iter().map(SentBody::from).collect() })))
+    Ok(Secret(Ok200(InvitationResults { results: results.into_iter().map(SentBody::from).collect() })))
 }
 
-pub async fn resend(cx: Called<perm::InviteMembers, (Target, Empty)>) -> Said<Secret<Found<SentBody>>> {
+pub async fn resend(
+    cx: ApiRequest<perm::InviteMembers, (Target, Empty)>,
+) -> ApiResult<Secret<Ok200<SentBody>>> {
     let (Target(id), _) = cx.input;
-    Ok(Secret(Found(invitations::resend(cx.scope, id).await?.into())))
+    Ok(Secret(Ok200(invitations::resend(cx.scope, id).await?.into())))
 }
 
-pub async fn cancel(cx: Called<perm::CancelInvitations, Target>) -> Said<Done> {
+pub async fn cancel(cx: ApiRequest<perm::CancelInvitations, Target>) -> ApiResult<Done> {
     let Target(id) = cx.input;
     cx.scope.write(async |s| invitations::cancel(s, id).await).await?;
     Ok(Done)

@@ -144,7 +144,7 @@ pub async fn index(cx: Authorized<perm::ReadInvitations, Query<ListQuery>>) -> A
         })
         .collect();
     let page = Index {
-        chrome: view.chrome("invitations"),
+        chrome: view.chrome(),
         is_filtered: query.filters().iter().any(|(_, value)| !value.is_empty()),
         neighbours,
         errors,
@@ -214,7 +214,7 @@ pub async fn send(cx: Authorized<perm::InviteMembers, Form<Checked<Invite>>>) ->
             let roles = roles::assignable(&again);
             Ok(filled.page(|status, errors| {
                 let page = RefusedPage {
-                    chrome: view.chrome("invitations"),
+                    chrome: view.chrome(),
                     base: view.at("/invitations"),
                     form: InviteForm::new(roles, Some(&form), errors),
                 };
@@ -245,12 +245,7 @@ struct Cancellation {
 pub async fn cancellation(cx: Authorized<perm::CancelInvitations, Target>) -> Answer {
     let (scope, view, Target(id)) = cx.into_parts();
     let email = invitations::address(&scope, id).await?;
-    Ok(view.html(&Cancellation {
-        chrome: view.chrome("invitations"),
-        base: view.at("/invitations"),
-        id,
-        email,
-    }))
+    Ok(view.html(&Cancellation { chrome: view.chrome(), base: view.at("/invitations"), id, email }))
 }
 
 pub async fn cancel(cx: Authorized<perm::CancelInvitations, (Target, Form<Nothing>)>) -> Answer {

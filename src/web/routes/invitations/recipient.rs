@@ -47,11 +47,11 @@ pub async fn show(cx: Public) -> Answer {
     let (db, token) = (&cx.view.app.db, token(&cx.view)?);
     let person: Option<Person> = cx.person().await?;
     let offer = match &person {
-        Some(person) => invitations::look_as(db, person, &token, &cx.origin).await?,
+        Some(person) => invitations::look_as(db, person, &token, &cx.origin()).await?,
         None => invitations::look(db, &token).await?,
     };
     let page = Page {
-        chrome: cx.view.chrome(""),
+        chrome: cx.view.chrome(),
         expires: When::new(offer.expires_at, cx.view.now()),
         can_accept: person.is_some(),
         can_decline: person.is_some() || offer.proves_address,
@@ -61,7 +61,7 @@ pub async fn show(cx: Public) -> Answer {
 }
 
 pub async fn accept(cx: SignedIn<Form<Nothing>>) -> Answer {
-    let offer = invitations::accept(&cx.view.app.db, &cx.person, &token(&cx.view)?, &cx.origin).await?;
+    let offer = invitations::accept(&cx.view.app.db, cx.person(), &token(&cx.view)?, &cx.origin()).await?;
     let flash =
         Flash::good(format!("Welcome to {}. Your role here: {}.", offer.workspace, offer.roles.join(", ")));
     let mut response = cx.view.done(format!("/w/{}", offer.slug), flash);
@@ -72,7 +72,7 @@ pub async fn accept(cx: SignedIn<Form<Nothing>>) -> Answer {
 pub async fn decline(cx: Public<Form<Nothing>>) -> Answer {
     let person = cx.person().await?;
     let token = token(&cx.view)?;
-    let offer = invitations::decline(&cx.view.app.db, person.as_ref(), &token, &cx.origin).await?;
+    let offer = invitations::decline(&cx.view.app.db, person.as_ref(), &token, &cx.origin()).await?;
     let to = if person.is_some() { "/workspaces" } else { "/sign-in" };
     let flash = Flash::good(format!("You declined the invitation to {}.", offer.workspace));
     let mut response = cx.view.done(to, flash);

@@ -10,12 +10,12 @@ use crate::{
     web::{
         api::{
             body::{Json, PageBody, Query},
-            call::Said,
+            call::ApiResult,
             input::{self, Empty, IfMatch},
-            reply::{Done, Found, Tagged},
+            reply::{Done, Ok200, Tagged},
             spec,
         },
-        guard::key::Called,
+        guard::key::ApiRequest,
         path::Target,
     },
 };
@@ -150,7 +150,7 @@ pub struct Asked {
 }
 
 impl Asked {
-    pub(in crate::web) fn read(&self) -> Said<(Filter, Position)> {
+    pub(in crate::web) fn read(&self) -> ApiResult<(Filter, Position)> {
         let filter = Filter {
             text: input::search(&self.q)?,
             role: self.role.clone(),
@@ -162,12 +162,14 @@ impl Asked {
     }
 }
 
-pub async fn index(cx: Called<perm::ReadMembers, Query<Asked>>) -> Said<Found<PageBody<MemberBody>>> {
+pub async fn index(
+    cx: ApiRequest<perm::ReadMembers, Query<Asked>>,
+) -> ApiResult<Ok200<PageBody<MemberBody>>> {
     let (filter, at) = cx.input.0.read()?;
-    Ok(Found(members::list(&cx.scope, &filter, &at).await?.page.into()))
+    Ok(Ok200(members::list(&cx.scope, &filter, &at).await?.page.into()))
 }
 
-pub async fn show(cx: Called<perm::ReadMembers, Target>) -> Said<Tagged<MemberDetailBody>> {
+pub async fn show(cx: ApiRequest<perm::ReadMembers, Target>) -> ApiResult<Tagged<MemberDetailBody>> {
     let detail = members::detail(&cx.scope, cx.input.0).await?;
     let version = detail.tag();
     Ok(Tagged { body: detail.into(), version })
@@ -191,8 +193,8 @@ pub struct MemberChanged {
 }
 
 pub async fn update(
-    cx: Called<perm::UpdateMemberRoles, (Target, IfMatch, Json<MemberChange>)>,
-) -> Said<Tagged<MemberChanged>> {
+    cx: ApiRequest<perm::UpdateMemberRoles, (Target, IfMatch, Json<MemberChange>)>,
+) -> ApiResult<Tagged<MemberChanged>> {
     let (Target(id), seen, Json(change)) = cx.input;
     let roles = change.roles;
     let mut version = String::new();
@@ -206,13 +208,13 @@ pub async fn update(
     Ok(Tagged { body: MemberChanged { id, own_roles: roles }, version })
 }
 
-pub async fn suspend(cx: Called<perm::SuspendMembers, (Target, Empty)>) -> Said<Done> {
+pub async fn suspend(cx: ApiRequest<perm::SuspendMembers, (Target, Empty)>) -> ApiResult<Done> {
     let (Target(id), _) = cx.input;
     cx.scope.write(async |s| members::suspend(s, id).await).await?;
     Ok(Done)
 }
 
-pub async fn reactivate(cx: Called<perm::SuspendMembers, (Target, Empty)>) -> Said<Done> {
+pub async fn reactivate(cx: ApiRequest<perm::SuspendMembers, (Target, Empty)>) -> ApiResult<Done> {
     let (Target(id), _) = cx.input;
     cx.scope.write(async |s| members::reactivate(s, id).await).await?;
     Ok(Done)
@@ -234,7 +236,7 @@ pub enum Keys {
     Revoked,
 }
 
-pub async fn remove(cx: Called<perm::RemoveMembers, (Target, Query<Removal>)>) -> Said<Done> {
+pub async fn remove(cx: ApiRequest<perm::RemoveMembers, (Target, Query<Removal>)>) -> ApiResult<Done> {
     let (Target(id), Query(removal)) = cx.input;
     let keys = match removal.keys {
         Some(Keys::Revoked) => KeysMade::Revoked,
@@ -245,7 +247,7 @@ pub async fn remove(cx: Called<perm::RemoveMembers, (Target, Query<Removal>)>) -
 }
 
 /// The key itself leaves.
-pub async fn leave(cx: Called<perm::Membership, Empty>) -> Said<Done> {
+pub async fn leave(cx: ApiRequest<perm::Membership, Empty>) -> ApiResult<Done> {
     cx.scope.write(async |s| members::leave(s).await).await?;
     Ok(Done)
 }

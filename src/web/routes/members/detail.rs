@@ -71,7 +71,7 @@ fn draw<P: policy::Access>(
     let own = detail.roles.iter().filter(|role| detail.own.contains(&role.slug));
     let principal = member.user_id.or(member.api_key_id).unwrap_or(member.id);
     Show {
-        chrome: view.chrome("members"),
+        chrome: view.chrome(),
         base: view.at("/members"),
         version: detail.version(),
         own: own.map(|role| role.name.clone()).collect(),
@@ -134,7 +134,7 @@ pub(in crate::web) fn about(view: &View, member: &Member, roles: Vec<String>) ->
     let action = format!("{page}/roles");
     let crumbs = vec![(list, "Members".to_owned()), (page, member.name.clone())];
     let fields = roles.into_iter().map(|role| ("role", role)).collect();
-    let mut about = About::of_form("members", format!("Roles of {}", member.name), crumbs, action, fields);
+    let mut about = About::of_form(format!("Roles of {}", member.name), crumbs, action, fields);
     if !member.is_active {
         let who = if member.api_key_id.is_some() { "it is" } else { "they are" };
         about

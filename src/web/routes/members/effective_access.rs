@@ -90,7 +90,7 @@ pub async fn show(cx: Authorized<perm::ReadMembers, (Target, Query<Asked>)>) -> 
     let (scope, view, (Target(id), Query(query))) = cx.into_parts();
     let (asked, errors) = query.read();
     let look = effective_access::look(&scope, id, asked.as_ref()).await?;
-    let chrome = view.chrome("members");
+    let chrome = view.chrome();
     let origin = |role: &RoleName| Origin {
         through: look
             .sources

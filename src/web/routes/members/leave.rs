@@ -87,7 +87,7 @@ async fn confirm<P: policy::Access>(cx: Authorized<P, Target>, what: &'static st
         return Err(scope.refuse(ceiling).await);
     }
     Ok(view.html(&Confirm {
-        chrome: view.chrome("members"),
+        chrome: view.chrome(),
         base: view.at("/members"),
         row,
         what,
@@ -167,7 +167,7 @@ pub async fn departure(cx: Authorized<perm::Membership>) -> Answer {
     let detail = members::detail(&scope, scope.actor().member_id).await?;
     let keys = KeysLeft::of(&scope, &detail.member).await?;
     let page = Departure {
-        chrome: view.chrome(""),
+        chrome: view.chrome(),
         action: view.at("/departure"),
         is_last_owner: detail.member.is_last_owner,
         roles: detail.member.roles.into_iter().map(|role| role.name).collect(),

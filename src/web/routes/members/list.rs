@@ -143,7 +143,7 @@ pub async fn index(cx: Authorized<perm::ReadMembers, Query<ListQuery>>) -> Answe
     let neighbours = Neighbours::new(&listing.page, &base, &links.filters());
     let rows: Vec<Row> = listing.page.rows.into_iter().map(|member| Row::new(&scope, member)).collect();
     let page = Index {
-        chrome: view.chrome("members"),
+        chrome: view.chrome(),
         is_filtered: query.filters().iter().any(|(name, value)| *name != "sort" && !value.is_empty()),
         by_name: links.sort_link(&base, "name", "ascending"),
         by_joined: links.sort_link(&base, "joined", "descending"),

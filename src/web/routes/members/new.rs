@@ -100,7 +100,7 @@ impl<'a> New<'a> {
         };
         let choices: Vec<_> = roles::assignable(scope).into_iter().map(choice).collect();
         Self {
-            chrome: view.chrome("members"),
+            chrome: view.chrome(),
             base: view.at("/members"),
             rows: candidates.into_iter().map(row).collect(),
             may_give: choices.iter().any(|(role, _)| role.refused.is_none()),
@@ -134,7 +134,7 @@ pub async fn add(cx: Authorized<perm::InviteMembers, Form<Added>>) -> Answer {
             let flash =
                 Flash::good(format!("{} is a member now, as {roles}, and is told by mail.", added.name));
             // Who invites need not be somebody who sees the members.
-            let to = if view.chrome("").can.read_members { "/members" } else { "" };
+            let to = if view.chrome().can.read_members { "/members" } else { "" };
             return Ok(view.done(view.at(to), flash));
         }
         Err(refused) => refused,

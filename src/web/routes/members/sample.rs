@@ -7,27 +7,26 @@ use crate::{
     },
     policy::{BuiltIn, Holdings},
     web::{
-        chrome::{hue, initials},
+        chrome::{Chrome, hue, initials},
         errors::Errors,
         list::Neighbours,
         routes::members::{
             list::{Index, ListQuery},
             row::Row,
         },
-        samples::frame::{ROWS, chrome},
         when::When,
     },
 };
 use askama::Template;
 use uuid::Uuid;
 
-pub fn members() -> impl Template {
+pub(in crate::web) fn members(chrome: Chrome, rows: u8) -> impl Template + use<> {
     let base = "/w/sample/members".to_owned();
     let query = ListQuery::default();
     Index {
-        chrome: chrome("members"),
+        chrome,
         is_filtered: false,
-        rows: (0..ROWS).map(row).collect(),
+        rows: (0..rows).map(row).collect(),
         total: "10000 members".into(),
         roles: BuiltIn::ALL.map(option).into(),
         by_name: query.sort_link(&base, "name", "ascending"),

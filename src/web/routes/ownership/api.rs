@@ -7,10 +7,10 @@ use crate::{
     web::{
         api::{
             body::PageBody,
-            call::Said,
-            reply::{Done, Found},
+            call::ApiResult,
+            reply::{Done, Ok200},
         },
-        guard::key::Called,
+        guard::key::ApiRequest,
         path::Target,
     },
 };
@@ -35,11 +35,11 @@ impl From<Offer> for OfferBody {
     }
 }
 
-pub async fn index(cx: Called<perm::ReadMembers>) -> Said<Found<PageBody<OfferBody>>> {
-    Ok(Found(PageBody::whole(ownership::pending(&cx.scope).await?)))
+pub async fn index(cx: ApiRequest<perm::ReadMembers>) -> ApiResult<Ok200<PageBody<OfferBody>>> {
+    Ok(Ok200(PageBody::whole(ownership::pending(&cx.scope).await?)))
 }
 
-pub async fn withdraw(cx: Called<perm::Membership, Target>) -> Said<Done> {
+pub async fn withdraw(cx: ApiRequest<perm::Membership, Target>) -> ApiResult<Done> {
     let Target(id) = cx.input;
     cx.scope.write(async |s| ownership::withdraw(s, id).await).await?;
     Ok(Done)

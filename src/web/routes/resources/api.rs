@@ -9,12 +9,12 @@ use crate::{
     web::{
         api::{
             body::{Json, PageBody, Query},
-            call::Said,
-            reply::{Defined, Done, Found},
+            call::ApiResult,
+            reply::{Defined, Done, Ok200},
             spec,
         },
         checks::{Checked, Validate},
-        guard::key::Called,
+        guard::key::ApiRequest,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -60,8 +60,8 @@ impl Validate for NewResource {
 
 /// Registers a resource: 201 where it is new, 200 where it was called otherwise or is as it was.
 pub async fn register(
-    cx: Called<perm::CheckAccess, Json<Checked<NewResource>>>,
-) -> Said<Defined<ResourceBody>> {
+    cx: ApiRequest<perm::CheckAccess, Json<Checked<NewResource>>>,
+) -> ApiResult<Defined<ResourceBody>> {
     let (address, name) = cx.input.0.valid?;
     let (resource, is_new) = cx.scope.write(async |s| resources::register(s, &address, &name).await).await?;
     let resource = ResourceBody::from(resource);
@@ -87,11 +87,13 @@ pub struct Asked {
 const PAGE: usize = 100;
 
 /// Lists them by type and id; with a type and an id, that one.
-pub async fn index(cx: Called<perm::CheckAccess, Query<Asked>>) -> Said<Found<PageBody<ResourceBody>>> {
+pub async fn index(
+    cx: ApiRequest<perm::CheckAccess, Query<Asked>>,
+) -> ApiResult<Ok200<PageBody<ResourceBody>>> {
     let Asked { r#type: kind, id, after } = cx.input.0;
     if !id.is_empty() {
         let one = resources::one(&cx.scope, &Address::parse(&kind, &id)?).await?;
-        return Ok(Found(PageBody::whole([one])));
+        return Ok(Ok200(PageBody::whole([one])));
     }
     let wrong =
         || Refused::from(Invalid::field("after", "This page link is broken. Start from the first page."));
@@ -117,7 +119,7 @@ pub async fn index(cx: Called<perm::CheckAccess, Query<Asked>>) -> Said<Found<Pa
     let next = rows.last().filter(|_| is_cut);
     let next = next.map(|row| hex::encode(serde_json::to_vec(&(&row.kind, &row.id)).unwrap_or_default()));
     let items = rows.into_iter().map(ResourceBody::from).collect();
-    Ok(Found(PageBody { items, next }))
+    Ok(Ok200(PageBody { items, next }))
 }
 
 /// Which resource to forget.
@@ -131,7 +133,7 @@ pub struct Named {
 }
 
 /// Forgets the resource that the query names.
-pub async fn forget(cx: Called<perm::CheckAccess, Query<Named>>) -> Said<Done> {
+pub async fn forget(cx: ApiRequest<perm::CheckAccess, Query<Named>>) -> ApiResult<Done> {
     let Named { r#type: kind, id } = cx.input.0;
     let address = Address::parse(&kind, &id)?;
     cx.scope.write(async |s| resources::forget(s, &address).await).await?;

@@ -77,7 +77,7 @@ pub async fn index(cx: Authorized<perm::CheckAccess, Query<ListQuery>>) -> Answe
     );
     let secret = "-H \"Authorization: Bearer SECRET\"";
     let page = Index {
-        chrome: view.chrome("resources"),
+        chrome: view.chrome(),
         is_filtered: !query.q.is_empty() || !query.r#type.is_empty(),
         rows: found.rows.into_iter().map(row).collect(),
         register: format!(

@@ -11,13 +11,13 @@ use crate::{
     web::{
         api::{
             body::{Json, PageBody, Query},
-            call::Said,
+            call::ApiResult,
             input::{self, IfMatch},
-            reply::{Defined, Done, Found, Tagged},
+            reply::{Defined, Done, Ok200, Tagged},
             spec,
         },
         checks::{Checked, Validate},
-        guard::key::Called,
+        guard::key::ApiRequest,
         path::NamedRole,
     },
 };
@@ -56,8 +56,8 @@ impl From<Listed> for RoleBody {
     }
 }
 
-pub async fn index(cx: Called<perm::ReadMembers>) -> Said<Found<PageBody<RoleBody>>> {
-    Ok(Found(PageBody::whole(roles::list(&cx.scope).await?)))
+pub async fn index(cx: ApiRequest<perm::ReadMembers>) -> ApiResult<Ok200<PageBody<RoleBody>>> {
+    Ok(Ok200(PageBody::whole(roles::list(&cx.scope).await?)))
 }
 
 /// A role, and who has it.
@@ -73,7 +73,7 @@ pub struct RoleDetailBody {
     teams: i64,
 }
 
-pub async fn show(cx: Called<perm::ReadMembers, NamedRole>) -> Said<Tagged<RoleDetailBody>> {
+pub async fn show(cx: ApiRequest<perm::ReadMembers, NamedRole>) -> ApiResult<Tagged<RoleDetailBody>> {
     let look: Look = roles::look(&cx.scope, &cx.input.0).await?;
     let version = look.role.version();
     let role = RoleBody::new(&look.role, look.people);
@@ -130,7 +130,9 @@ impl From<&Role> for RoleMade {
     }
 }
 
-pub async fn create(cx: Called<perm::ManageRoles, Json<Checked<NewRole>>>) -> Said<Defined<RoleMade>> {
+pub async fn create(
+    cx: ApiRequest<perm::ManageRoles, Json<Checked<NewRole>>>,
+) -> ApiResult<Defined<RoleMade>> {
     let (name, slug, description, scopes) = cx.input.0.valid?;
     let mut after = None;
     let change = async |s: &mut WriteScope<perm::ManageRoles>| {
@@ -164,8 +166,8 @@ impl Validate for RoleChange {
 }
 
 pub async fn update(
-    cx: Called<perm::ManageRoles, (NamedRole, IfMatch, Json<Checked<RoleChange>>)>,
-) -> Said<Tagged<RoleMade>> {
+    cx: ApiRequest<perm::ManageRoles, (NamedRole, IfMatch, Json<Checked<RoleChange>>)>,
+) -> ApiResult<Tagged<RoleMade>> {
     let (NamedRole(slug), seen, Json(change)) = cx.input;
     let (name, description) = change.valid?;
     let mut after = None;
@@ -184,7 +186,7 @@ pub async fn update(
     tagged(after)
 }
 
-fn tagged(role: Option<Role>) -> Said<Tagged<RoleMade>> {
+fn tagged(role: Option<Role>) -> ApiResult<Tagged<RoleMade>> {
     let role = role.ok_or(Refused::Hidden)?;
     Ok(Tagged { version: role.version(), body: RoleMade::from(&role) })
 }
@@ -201,8 +203,8 @@ pub struct RoleScopes {
 }
 
 pub async fn set_scopes(
-    cx: Called<perm::UpdatePermissions, (NamedRole, IfMatch, Json<RoleScopes>)>,
-) -> Said<Tagged<RoleMade>> {
+    cx: ApiRequest<perm::UpdatePermissions, (NamedRole, IfMatch, Json<RoleScopes>)>,
+) -> ApiResult<Tagged<RoleMade>> {
     let (NamedRole(slug), seen, Json(change)) = cx.input;
     let scopes = Bundle::of(&change.scopes)?;
     let mut after = None;
@@ -227,7 +229,9 @@ pub struct Deletion {
     replacement: Option<String>,
 }
 
-pub async fn delete(cx: Called<perm::ManageRoles, (NamedRole, IfMatch, Query<Deletion>)>) -> Said<Done> {
+pub async fn delete(
+    cx: ApiRequest<perm::ManageRoles, (NamedRole, IfMatch, Query<Deletion>)>,
+) -> ApiResult<Done> {
     let (NamedRole(slug), seen, Query(deletion)) = cx.input;
     let change = async |s: &mut WriteScope<perm::ManageRoles>| {
         let role = s.actor().all_roles.by_slug(&slug).ok_or(Refused::Hidden)?;

@@ -112,7 +112,7 @@ pub async fn comparison(cx: Authorized<perm::ReadMembers, Query<Pair>>) -> Answe
     let toggled = if only { "" } else { "differences" };
     let named = |role: &Role| (role.slug.clone(), role.name.clone());
     let page = Comparison {
-        chrome: view.chrome("roles"),
+        chrome: view.chrome(),
         home: view.at(""),
         roles: all.iter().map(named).collect(),
         toggle: address(

@@ -55,7 +55,7 @@ async fn ask(
     errors: Errors,
 ) -> Answer {
     let page = DeletionPage {
-        chrome: view.chrome("roles"),
+        chrome: view.chrome(),
         home: view.at(""),
         base: view.at(&format!("/roles/{slug}")),
         parting: roles::parting(scope, slug).await?,

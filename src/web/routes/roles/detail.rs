@@ -120,7 +120,7 @@ async fn draw<P: Access>(
     sent: Sent,
 ) -> Answer {
     let look = roles::look(scope, slug).await?;
-    let (chrome, actor, role) = (view.chrome("roles"), scope.actor(), &look.role);
+    let (chrome, actor, role) = (view.chrome(), scope.actor(), &look.role);
     let ceiling = actor.holdings.may_assign(&role.holdings).err();
     let not_deletable = look.not_deletable(actor);
     let may_name = chrome.can.manage_roles && ceiling.is_none();
@@ -264,7 +264,7 @@ pub(in crate::web) fn about(view: &View, role: &Role, permissions: Vec<String>, 
     let permissions = permissions.into_iter().map(|permission| ("permission", permission));
     let fields = permissions.chain([("scopes", scopes)]).collect();
     let crumbs = vec![(list, "Roles".to_owned()), (page, role.name.clone())];
-    About::of_form("roles", format!("What {} holds", role.name), crumbs, action, fields)
+    About::of_form(format!("What {} holds", role.name), crumbs, action, fields)
 }
 
 fn may_edit<P: Access>(scope: &ReadScope<P>, slug: &str) -> bool {
@@ -297,7 +297,7 @@ fn lock_out<P: Access>(view: &View, scope: &ReadScope<P>, slug: &str, form: Scop
     let role = scope.actor().all_roles.by_slug(slug);
     let permissions = form.permission.into_iter().map(|permission| ("permission", permission));
     LockOut {
-        chrome: view.chrome("roles"),
+        chrome: view.chrome(),
         base: view.at(&format!("/roles/{slug}")),
         page: role.map(|role| role.name.clone()).unwrap_or_default(),
         label: "What it holds",

@@ -31,7 +31,7 @@ pub async fn index(cx: Authorized<perm::ReadMembers>) -> Answer {
     let (scope, view, ()) = cx.into_parts();
     let row = |listed: Listed| Row { holds: holds(&listed.role), listed };
     let roles = roles::list(&scope).await?.into_iter().map(row).collect();
-    Ok(view.html(&Index { chrome: view.chrome("roles"), home: view.at(""), roles }))
+    Ok(view.html(&Index { chrome: view.chrome(), home: view.at(""), roles }))
 }
 
 /// How much a role holds: "12 permissions, 3 scopes".

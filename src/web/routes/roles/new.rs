@@ -96,7 +96,7 @@ pub async fn new(cx: Authorized<perm::ManageRoles, Query<Start>>) -> Answer {
 
 fn blank(view: &View, scope: &ReadScope<perm::ManageRoles>) -> New {
     New {
-        chrome: view.chrome("roles"),
+        chrome: view.chrome(),
         base: view.at("/roles"),
         patterns: Pattern::ALL,
         chosen: String::new(),

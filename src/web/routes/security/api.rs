@@ -10,12 +10,12 @@ use crate::{
     web::{
         api::{
             body::{Json, PageBody},
-            call::Said,
+            call::ApiResult,
             input::IfMatch,
-            reply::{Found, Tagged},
+            reply::{Ok200, Tagged},
             spec,
         },
-        guard::key::Called,
+        guard::key::ApiRequest,
         path::NamedPermission,
     },
 };
@@ -50,11 +50,11 @@ impl From<Row> for PermissionBody {
     }
 }
 
-pub async fn index(cx: Called<perm::ReadMembers>) -> Said<Found<PageBody<PermissionBody>>> {
-    Ok(Found(PageBody::whole(security::matrix(&cx.scope).await?)))
+pub async fn index(cx: ApiRequest<perm::ReadMembers>) -> ApiResult<Ok200<PageBody<PermissionBody>>> {
+    Ok(Ok200(PageBody::whole(security::matrix(&cx.scope).await?)))
 }
 
-pub async fn show(cx: Called<perm::ReadMembers, NamedPermission>) -> Said<Tagged<PermissionBody>> {
+pub async fn show(cx: ApiRequest<perm::ReadMembers, NamedPermission>) -> ApiResult<Tagged<PermissionBody>> {
     let all = security::matrix(&cx.scope).await?;
     let row = all.into_iter().find(|row| row.permission == cx.input.0).ok_or(Refused::Hidden)?;
     let version = row.version.clone();
@@ -85,8 +85,8 @@ pub struct PermissionChanged {
 }
 
 pub async fn set(
-    cx: Called<perm::UpdatePermissions, (NamedPermission, IfMatch, Json<PermissionRoles>)>,
-) -> Said<Tagged<PermissionChanged>> {
+    cx: ApiRequest<perm::UpdatePermissions, (NamedPermission, IfMatch, Json<PermissionRoles>)>,
+) -> ApiResult<Tagged<PermissionChanged>> {
     let (NamedPermission(permission), seen, Json(change)) = cx.input;
     let (roles, confirmed) = (change.roles, change.confirm);
     let wanted = roles.clone();

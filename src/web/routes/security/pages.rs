@@ -90,7 +90,7 @@ async fn draw(
         (*group, rows.iter().filter(|row| row.permission.group() == *group).cloned().collect())
     };
     let groups = Group::ALL.iter().map(of_group).collect();
-    let page = Index { chrome: view.chrome("security"), base: view.at("/security"), groups, problem, kept };
+    let page = Index { chrome: view.chrome(), base: view.at("/security"), groups, problem, kept };
     Ok(view.html_as(status, &page))
 }
 
@@ -127,7 +127,7 @@ pub async fn set(cx: Authorized<perm::UpdatePermissions, (NamedPermission, Form<
         Ok(changed) => Ok(saved(&view, &changed)),
         Err(Refused::Conflict(LOCKS_YOU_OUT)) => {
             let page = LockOut {
-                chrome: view.chrome("security"),
+                chrome: view.chrome(),
                 base: view.at("/security"),
                 page: "Security".to_owned(),
                 label: permission.label(),
@@ -163,7 +163,7 @@ pub(in crate::web) fn about(view: &View, permission: Permission, roles: Vec<Stri
     let fields = roles.into_iter().map(|role| ("role", role)).collect::<Vec<_>>();
     let security = (view.at("/security"), "Security".to_owned());
     let action = view.at(&format!("/security/{}", permission.scope()));
-    let mut about = About::of_form("security", permission.label().to_owned(), vec![security], action, fields);
+    let mut about = About::of_form(permission.label().to_owned(), vec![security], action, fields);
     about.back = format!("{}&permission={}", about.back, permission.scope());
     about
 }

@@ -3,13 +3,13 @@
 use crate::{
     domain::security::{Row, Toggle},
     policy::{BuiltIn, Group, Permission},
-    web::{routes::security::pages::Index, samples::frame::chrome},
+    web::{chrome::Chrome, routes::security::pages::Index},
 };
 use askama::Template;
 
-pub fn security() -> impl Template {
+pub(in crate::web) fn security(chrome: Chrome) -> impl Template + use<> {
     Index {
-        chrome: chrome("security"),
+        chrome,
         base: "/w/sample/security".into(),
         groups: Group::ALL.map(|group| (group, group.permissions().map(row).collect())).into(),
         problem: String::new(),

@@ -11,13 +11,13 @@ use crate::{
     web::{
         api::{
             body::{Json, PageBody, Query},
-            call::Said,
+            call::ApiResult,
             input::{self, IfMatch},
-            reply::{Created, Done, Found, Tagged},
+            reply::{Created, Done, Ok200, Tagged},
             spec,
         },
         checks::{Checked, Validate},
-        guard::key::Called,
+        guard::key::ApiRequest,
         path::{Target, Within},
         routes::members::api::Status,
     },
@@ -60,11 +60,11 @@ fn tagged(team: Team) -> Tagged<TeamBody> {
     Tagged { version: team.whole_version(), body: team.into() }
 }
 
-pub async fn index(cx: Called<perm::ReadTeams>) -> Said<Found<PageBody<TeamBody>>> {
-    Ok(Found(PageBody::whole(teams::list(&cx.scope).await?)))
+pub async fn index(cx: ApiRequest<perm::ReadTeams>) -> ApiResult<Ok200<PageBody<TeamBody>>> {
+    Ok(Ok200(PageBody::whole(teams::list(&cx.scope).await?)))
 }
 
-pub async fn show(cx: Called<perm::ReadTeams, Target>) -> Said<Tagged<TeamBody>> {
+pub async fn show(cx: ApiRequest<perm::ReadTeams, Target>) -> ApiResult<Tagged<TeamBody>> {
     Ok(tagged(teams::look(&cx.scope, cx.input.0, &Position::First).await?.team))
 }
 
@@ -97,7 +97,9 @@ pub struct TeamMade {
     description: String,
 }
 
-pub async fn create(cx: Called<perm::CreateTeams, Json<Checked<NewTeam>>>) -> Said<Created<TeamMade>> {
+pub async fn create(
+    cx: ApiRequest<perm::CreateTeams, Json<Checked<NewTeam>>>,
+) -> ApiResult<Created<TeamMade>> {
     let (name, description) = cx.input.0.valid?;
     let id = cx.scope.write(async |s| teams::create(s, &name, &description).await).await?;
     Ok(Created(TeamMade { id, name: name.to_string(), description: description.to_string() }))
@@ -125,8 +127,8 @@ impl Validate for TeamChange {
 
 /// A membership is enough to come here: who may edit a team is asked in `domain/teams`.
 pub async fn update(
-    cx: Called<perm::Membership, (Target, IfMatch, Json<Checked<TeamChange>>)>,
-) -> Said<Tagged<TeamBody>> {
+    cx: ApiRequest<perm::Membership, (Target, IfMatch, Json<Checked<TeamChange>>)>,
+) -> ApiResult<Tagged<TeamBody>> {
     let (Target(id), seen, Json(change)) = cx.input;
     let (name, description) = change.valid?;
     let mut after = None;
@@ -153,8 +155,8 @@ pub struct TeamRoles {
 }
 
 pub async fn set_roles(
-    cx: Called<perm::UpdateTeams, (Target, IfMatch, Json<TeamRoles>)>,
-) -> Said<Tagged<TeamBody>> {
+    cx: ApiRequest<perm::UpdateTeams, (Target, IfMatch, Json<TeamRoles>)>,
+) -> ApiResult<Tagged<TeamBody>> {
     let (Target(id), seen, Json(change)) = cx.input;
     let mut after = None;
     let change = async |s: &mut WriteScope<perm::UpdateTeams>| {
@@ -169,7 +171,7 @@ pub async fn set_roles(
     Ok(tagged(after.ok_or(Refused::Hidden)?))
 }
 
-pub async fn delete(cx: Called<perm::DeleteTeams, (Target, IfMatch)>) -> Said<Done> {
+pub async fn delete(cx: ApiRequest<perm::DeleteTeams, (Target, IfMatch)>) -> ApiResult<Done> {
     let (Target(id), seen) = cx.input;
     let change = async |s: &mut WriteScope<perm::DeleteTeams>| {
         seen.check(&teams::under_lock(s, id).await?.whole_version())?;
@@ -217,11 +219,11 @@ pub struct Asked {
 }
 
 pub async fn people(
-    cx: Called<perm::ReadTeams, (Target, Query<Asked>)>,
-) -> Said<Found<PageBody<TeamMemberBody>>> {
+    cx: ApiRequest<perm::ReadTeams, (Target, Query<Asked>)>,
+) -> ApiResult<Ok200<PageBody<TeamMemberBody>>> {
     let (Target(id), Query(asked)) = cx.input;
     let at = Position::parse(&asked.after, "")?;
-    Ok(Found(teams::look(&cx.scope, id, &at).await?.page.into()))
+    Ok(Ok200(teams::look(&cx.scope, id, &at).await?.page.into()))
 }
 
 /// Members to put into a team: all of them or none.
@@ -233,14 +235,14 @@ pub struct NewTeamMembers {
     members: Vec<Uuid>,
 }
 
-pub async fn add(cx: Called<perm::Membership, (Target, Json<NewTeamMembers>)>) -> Said<Done> {
+pub async fn add(cx: ApiRequest<perm::Membership, (Target, Json<NewTeamMembers>)>) -> ApiResult<Done> {
     let (Target(id), Json(new)) = cx.input;
     let members = Selection::of("members", &new.members)?;
     cx.scope.write(async |s| teams::add(s, id, &members).await).await?;
     Ok(Done)
 }
 
-pub async fn take_out(cx: Called<perm::Membership, Within>) -> Said<Done> {
+pub async fn take_out(cx: ApiRequest<perm::Membership, Within>) -> ApiResult<Done> {
     let Within(id, member) = cx.input;
     cx.scope.write(async |s| teams::take_out(s, id, member).await).await?;
     Ok(Done)
@@ -253,7 +255,7 @@ pub struct TeamLead {
     lead: bool,
 }
 
-pub async fn appoint(cx: Called<perm::UpdateTeams, (Within, Json<TeamLead>)>) -> Said<Done> {
+pub async fn appoint(cx: ApiRequest<perm::UpdateTeams, (Within, Json<TeamLead>)>) -> ApiResult<Done> {
     let (Within(id, member), Json(TeamLead { lead })) = cx.input;
     cx.scope.write(async |s| teams::appoint(s, id, member, lead).await).await?;
     Ok(Done)

@@ -59,7 +59,7 @@ pub async fn new(cx: Authorized<perm::CreateTeams>) -> Answer {
 }
 
 fn blank(view: &View, status: StatusCode, form: &Details, errors: Errors) -> HttpResponse {
-    let page = New { chrome: view.chrome("teams"), base: view.at("/teams"), form, errors };
+    let page = New { chrome: view.chrome(), base: view.at("/teams"), form, errors };
     view.html_as(status, &page)
 }
 
@@ -119,7 +119,7 @@ struct Row {
 
 /// What a page of the team says beside what it is.
 #[derive(Default)]
-struct Said {
+struct FormState {
     details: Option<Details>,
     /// Slugs that were ticked.
     ticked: Option<Vec<String>>,
@@ -127,7 +127,7 @@ struct Said {
     problem: String,
 }
 
-fn draw(view: &View, scope: &ReadScope<perm::ReadTeams>, look: Look, said: Said) -> Show {
+fn draw(view: &View, scope: &ReadScope<perm::ReadTeams>, look: Look, said: FormState) -> Show {
     let (actor, now): (&Actor, i64) = (scope.actor(), scope.now_ms());
     let team = look.team;
     let (base, may_edit) = (view.at("/teams"), team.may_be_edited_by(actor));
@@ -143,7 +143,7 @@ fn draw(view: &View, scope: &ReadScope<perm::ReadTeams>, look: Look, said: Said)
     let ticked = said.ticked.unwrap_or(carried);
     let neighbours = Neighbours::new(&look.page, &format!("{base}/{}", team.id), &[]);
     Show {
-        chrome: view.chrome("teams"),
+        chrome: view.chrome(),
         created: When::new(team.created_at, now),
         may_edit,
         form: said
@@ -184,7 +184,7 @@ pub async fn show(cx: Authorized<perm::ReadTeams, (Target, Query<PeopleQuery>)>)
     let (scope, view, (Target(id), Query(query))) = cx.into_parts();
     let at = Position::parse(&query.after, &query.before).map(|at| ((), at));
     let (look, status, errors) = listed(at, async |(), at| teams::look(&scope, id, at).await).await?;
-    let said = Said { errors, ticked: preview::kept(&query.from, query.role), ..Said::default() };
+    let said = FormState { errors, ticked: preview::kept(&query.from, query.role), ..FormState::default() };
     Ok(view.html_as(status, &draw(&view, &scope, look, said)))
 }
 
@@ -195,7 +195,7 @@ async fn again<P: Access>(
     scope: ReadScope<P>,
     id: Uuid,
     status: StatusCode,
-    said: Said,
+    said: FormState,
     refused: impl Into<Refused>,
 ) -> Answer {
     let Some(scope) = scope.narrow::<perm::ReadTeams>() else { return Err(refused.into()) };
@@ -222,7 +222,7 @@ pub async fn update(cx: Authorized<perm::Membership, (Target, Form<Checked<Detai
         }
         Err(Refused::Invalid(invalid)) => {
             let errors = invalid.clone().into();
-            let said = Said { details: Some(form.sent), errors, ..Said::default() };
+            let said = FormState { details: Some(form.sent), errors, ..FormState::default() };
             again(&view, before, id, StatusCode::UNPROCESSABLE_ENTITY, said, invalid).await
         }
         Err(other) => Err(other),
@@ -244,12 +244,12 @@ pub async fn set_roles(cx: Authorized<perm::UpdateTeams, (Target, Form<Roles>)>)
         Ok(changed) => Ok(saved(&view, id, changed)),
         // Somebody was faster: the page as it is now, with word of it.
         Err(Refused::Conflict(CHANGED)) => {
-            let said = Said { problem: CHANGED.to_string(), ..Said::default() };
+            let said = FormState { problem: CHANGED.to_string(), ..FormState::default() };
             again(&view, before, id, StatusCode::CONFLICT, said, CHANGED).await
         }
         Err(Refused::Invalid(invalid)) => {
             let errors = invalid.clone().into();
-            let said = Said { ticked: Some(wanted.roles), errors, ..Said::default() };
+            let said = FormState { ticked: Some(wanted.roles), errors, ..FormState::default() };
             again(&view, before, id, StatusCode::UNPROCESSABLE_ENTITY, said, invalid).await
         }
         Err(other) => Err(other),
@@ -270,7 +270,7 @@ pub async fn preview_roles(cx: Authorized<perm::UpdateTeams, (Target, Query<Role
         }
         Err(Refused::Invalid(invalid)) => {
             let errors = invalid.clone().into();
-            let said = Said { ticked: Some(wanted.roles), errors, ..Said::default() };
+            let said = FormState { ticked: Some(wanted.roles), errors, ..FormState::default() };
             again(&view, scope, id, StatusCode::UNPROCESSABLE_ENTITY, said, invalid).await
         }
         Err(other) => Err(other),
@@ -283,7 +283,7 @@ pub(in crate::web) fn about(view: &View, name: &str, id: Uuid, roles: Vec<String
     let action = format!("{page}/roles");
     let fields = roles.into_iter().map(|role| ("role", role)).collect();
     let crumbs = vec![(list, "Teams".to_owned()), (page, name.to_owned())];
-    About::of_form("teams", format!("Roles of the team {name}"), crumbs, action, fields)
+    About::of_form(format!("Roles of the team {name}"), crumbs, action, fields)
 }
 
 /// What changed, and the way back.
@@ -314,7 +314,7 @@ struct Deletion {
 pub async fn deletion(cx: Authorized<perm::DeleteTeams, Target>) -> Answer {
     let (scope, view, Target(id)) = cx.into_parts();
     let team = teams::parting(&scope, id).await?;
-    Ok(view.html(&Deletion { chrome: view.chrome("teams"), base: view.at("/teams"), team }))
+    Ok(view.html(&Deletion { chrome: view.chrome(), base: view.at("/teams"), team }))
 }
 
 pub async fn delete(cx: Authorized<perm::DeleteTeams, (Target, Form<Nothing>)>) -> Answer {
@@ -323,6 +323,6 @@ pub async fn delete(cx: Authorized<perm::DeleteTeams, (Target, Form<Nothing>)>) 
     let people = counted(deleted.people, "person", "people");
     let flash = Flash::good(format!("{} is deleted: {people} in it.", deleted.name));
     // Who deletes a team need not be somebody who sees the others.
-    let to = if view.chrome("").can.read_teams { "/teams" } else { "" };
+    let to = if view.chrome().can.read_teams { "/teams" } else { "" };
     Ok(view.done(view.at(to), flash))
 }

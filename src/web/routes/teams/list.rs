@@ -24,5 +24,5 @@ pub async fn index(cx: Authorized<perm::ReadTeams>) -> Answer {
     let (scope, view, ()) = cx.into_parts();
     let teams = teams::list(&scope).await?;
     let total = counted(i64::try_from(teams.len()).unwrap_or(0), "team", "teams");
-    Ok(view.html(&Index { chrome: view.chrome("teams"), base: view.at("/teams"), teams, total }))
+    Ok(view.html(&Index { chrome: view.chrome(), base: view.at("/teams"), teams, total }))
 }

@@ -92,7 +92,7 @@ async fn draw(
         candidate,
     };
     let page = Candidates {
-        chrome: view.chrome("teams"),
+        chrome: view.chrome(),
         base: view.at("/teams"),
         team,
         may_add: candidates.iter().any(|candidate| candidate.refused.is_none()),

@@ -11,12 +11,12 @@ use crate::{
     web::{
         api::{
             body::{PageBody, Query},
-            call::Said,
+            call::ApiResult,
             input,
-            reply::{Found, Tagged},
+            reply::{Ok200, Tagged},
             spec,
         },
-        guard::key::Called,
+        guard::key::ApiRequest,
         path::Target,
         routes::members::api::Status,
     },
@@ -85,7 +85,9 @@ pub struct Asked {
     after: String,
 }
 
-pub async fn index(cx: Called<perm::ReadMembers, Query<Asked>>) -> Said<Found<PageBody<UserDetailBody>>> {
+pub async fn index(
+    cx: ApiRequest<perm::ReadMembers, Query<Asked>>,
+) -> ApiResult<Ok200<PageBody<UserDetailBody>>> {
     let asked = cx.input.0;
     let filter = Filter {
         text: input::search(&asked.q)?,
@@ -95,10 +97,10 @@ pub async fn index(cx: Called<perm::ReadMembers, Query<Asked>>) -> Said<Found<Pa
         ..Filter::default()
     };
     let at = Position::parse(&asked.after, "")?;
-    Ok(Found(directory::list(&cx.scope, &filter, &at).await?.into()))
+    Ok(Ok200(directory::list(&cx.scope, &filter, &at).await?.into()))
 }
 
-pub async fn show(cx: Called<perm::ReadMembers, Target>) -> Said<Tagged<UserDetailBody>> {
+pub async fn show(cx: ApiRequest<perm::ReadMembers, Target>) -> ApiResult<Tagged<UserDetailBody>> {
     let (user, version) = directory::look(&cx.scope, cx.input.0).await?;
     Ok(Tagged { body: user.into(), version })
 }

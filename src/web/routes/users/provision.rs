@@ -10,13 +10,13 @@ use crate::{
     web::{
         api::{
             body::Json,
-            call::Said,
+            call::ApiResult,
             input::{self, IfMatch},
             reply::{Created, Tagged},
             spec,
         },
         checks::{Checked, Validate},
-        guard::key::Called,
+        guard::key::ApiRequest,
         path::Target,
     },
 };
@@ -80,7 +80,9 @@ impl Validate for NewUser {
     }
 }
 
-pub async fn create(cx: Called<perm::InviteMembers, Json<Checked<NewUser>>>) -> Said<Created<UserBody>> {
+pub async fn create(
+    cx: ApiRequest<perm::InviteMembers, Json<Checked<NewUser>>>,
+) -> ApiResult<Created<UserBody>> {
     let new = cx.input.0.valid?;
     let workspace = cx.scope.actor().workspace.id;
     members::may_provision(&cx.scope).await?;
@@ -117,8 +119,8 @@ impl Validate for UserChange {
 }
 
 pub async fn update(
-    cx: Called<perm::UpdateMemberRoles, (Target, IfMatch, Json<Checked<UserChange>>)>,
-) -> Said<Tagged<UserBody>> {
+    cx: ApiRequest<perm::UpdateMemberRoles, (Target, IfMatch, Json<Checked<UserChange>>)>,
+) -> ApiResult<Tagged<UserBody>> {
     let (Target(user), seen, Json(change)) = cx.input;
     let change = change.valid?;
     let workspace = cx.scope.actor().workspace.id;

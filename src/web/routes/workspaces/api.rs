@@ -11,13 +11,13 @@ use crate::{
     web::{
         api::{
             body::{Json, PageBody, Query},
-            call::Said,
+            call::ApiResult,
             input::{self, IfMatch},
-            reply::{Created, Done, Found, Tagged},
+            reply::{Created, Done, Ok200, Tagged},
             spec,
         },
         checks::{Checked, Validate},
-        guard::key::{Called, Keyed},
+        guard::key::{ApiRequest, KeyRequest},
         origin,
         routes::members::api::Status,
     },
@@ -67,9 +67,9 @@ pub struct Asked {
     after: String,
 }
 
-pub async fn index(cx: Keyed<Query<Asked>>) -> Said<Found<PageBody<WorkspaceBody>>> {
+pub async fn index(cx: KeyRequest<Query<Asked>>) -> ApiResult<Ok200<PageBody<WorkspaceBody>>> {
     let at = Position::parse(&cx.input.0.after, "")?;
-    Ok(Found(workspaces::of_key(&cx.app.db, &cx.key, &at).await?.into()))
+    Ok(Ok200(workspaces::of_key(&cx.view.app.db, cx.key(), &at).await?.into()))
 }
 
 /// A workspace to be made.
@@ -107,10 +107,11 @@ pub struct WorkspaceMade {
     name: String,
 }
 
-pub async fn create(cx: Keyed<Json<Checked<NewWorkspace>>>) -> Said<Created<WorkspaceMade>> {
-    let (name, slug, owner) = cx.input.0.valid?;
-    let origin = origin::of_call(&cx.req);
-    let id = workspaces::create_by_key(&cx.app.db, &cx.key, owner, &name, &slug, &origin).await?;
+pub async fn create(cx: KeyRequest<Json<Checked<NewWorkspace>>>) -> ApiResult<Created<WorkspaceMade>> {
+    let (key, call, Json(new)) = cx.into_parts();
+    let (name, slug, owner) = new.valid?;
+    let origin = origin::of_call(&call.req);
+    let id = workspaces::create_by_key(&call.app.db, &key, owner, &name, &slug, &origin).await?;
     Ok(Created(WorkspaceMade { id, slug: slug.to_string(), name: name.to_string() }))
 }
 
@@ -130,7 +131,7 @@ pub struct WorkspaceDetailBody {
     invitations: i64,
 }
 
-pub async fn show(cx: Called<perm::Membership>) -> Said<Tagged<WorkspaceDetailBody>> {
+pub async fn show(cx: ApiRequest<perm::Membership>) -> ApiResult<Tagged<WorkspaceDetailBody>> {
     let (actor, found): (_, Organization) = (cx.scope.actor(), organization::look(&cx.scope).await?);
     // The version is of what the answer says.
     let workspace = Workspace { name: found.name, slug: found.slug, ..actor.workspace.clone() };
@@ -170,8 +171,8 @@ impl Validate for WorkspaceChange {
 }
 
 pub async fn update(
-    cx: Called<perm::UpdateOrganization, (IfMatch, Json<Checked<WorkspaceChange>>)>,
-) -> Said<Tagged<WorkspaceMade>> {
+    cx: ApiRequest<perm::UpdateOrganization, (IfMatch, Json<Checked<WorkspaceChange>>)>,
+) -> ApiResult<Tagged<WorkspaceMade>> {
     let (seen, Json(change)) = cx.input;
     let (name, slug) = change.valid?;
     let mut after = cx.scope.actor().workspace.clone();
@@ -197,7 +198,7 @@ pub struct Deletion {
     confirm: String,
 }
 
-pub async fn delete(cx: Called<perm::DeleteOrganization, Query<Deletion>>) -> Said<Done> {
+pub async fn delete(cx: ApiRequest<perm::DeleteOrganization, Query<Deletion>>) -> ApiResult<Done> {
     let Query(deletion) = cx.input;
     cx.scope.write(async |s| organization::delete(s, &deletion.confirm).await).await?;
     Ok::<_, Refused>(Done)

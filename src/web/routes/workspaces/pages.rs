@@ -65,10 +65,10 @@ pub async fn index(cx: SignedIn<Query<Chosen>>) -> Answer {
 
 async fn draw<I>(cx: &SignedIn<I>, status: StatusCode, form: &NewWorkspace, errors: Errors) -> Answer {
     let db = &cx.view.app.db;
-    let accounts = accounts::of_person(db, &cx.person).await?;
+    let accounts = accounts::of_person(db, cx.person()).await?;
     let page = Page {
-        chrome: cx.view.chrome(""),
-        workspaces: workspaces::of_person(db, &cx.person).await?,
+        chrome: cx.view.chrome(),
+        workspaces: workspaces::of_person(db, cx.person()).await?,
         may_choose: accounts.iter().any(|account| account.may_create),
         accounts,
         form,
@@ -108,7 +108,7 @@ pub async fn create(cx: SignedIn<Form<Checked<NewWorkspace>>>) -> Answer {
     let Checked { sent: form, valid } = &cx.input.0;
     let done = match valid {
         Ok((name, slug, account)) => {
-            workspaces::create(&cx.view.app.db, &cx.person, *account, name, slug, &cx.origin).await
+            workspaces::create(&cx.view.app.db, cx.person(), *account, name, slug, &cx.origin()).await
         }
         Err(invalid) => Err(invalid.clone().into()),
     };

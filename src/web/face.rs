@@ -1,0 +1,97 @@
+//! The interfaces of the application, and what follows for a request from which of them it came through.
+
+/// The interface that a route belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Face {
+    /// HTML for people, with a session in a cookie; forms carry its token.
+    Page,
+    /// JSON for services, with an API key.
+    Api,
+    /// The decisions of AuthZEN: JSON for services, many and small.
+    Decision,
+}
+
+/// How an error is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorFormat {
+    /// A page.
+    Html,
+    /// `application/problem+json` (RFC 9457).
+    ProblemJson,
+}
+
+impl Face {
+    pub const fn errors(self) -> ErrorFormat {
+        match self {
+            Self::Page => ErrorFormat::Html,
+            Self::Api | Self::Decision => ErrorFormat::ProblemJson,
+        }
+    }
+
+    /// Whether changes that another site makes a browser send are refused. On pages they would act on the
+    /// browser's session, and an API key has no place in the pages of another site.
+    pub const fn refuses_other_sites(self) -> bool {
+        match self {
+            Self::Page | Self::Api | Self::Decision => true,
+        }
+    }
+
+    /// Whether a POST can carry an `Idempotency-Key`. A decision is answered anew each time: a stored one
+    /// would outlive the membership that it was made of. A form is sent once by its page.
+    pub const fn takes_idempotency_key(self) -> bool {
+        match self {
+            Self::Api => true,
+            Self::Page | Self::Decision => false,
+        }
+    }
+
+    /// What calls are counted against, unless their row says something else.
+    pub const fn rate_limit(self) -> Option<RateLimit> {
+        match self {
+            Self::Page => None,
+            Self::Api => Some(RateLimit::CALLS),
+            Self::Decision => Some(RateLimit::DECISIONS),
+        }
+    }
+}
+
+/// A limit on calls in a minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RateLimit {
+    /// Its name in the headers `RateLimit` and `RateLimit-Policy`.
+    pub policy: &'static str,
+    /// How many times the configured number of calls it allows.
+    pub factor: u32,
+    pub counts: Counts,
+}
+
+/// For whom calls are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Counts {
+    /// For the API key that was shown; for the network address, until its secret was admitted once.
+    Key,
+    /// For the network address.
+    Address,
+}
+
+impl RateLimit {
+    pub const CALLS: Self = Self { policy: "calls", factor: 1, counts: Counts::Key };
+    pub const DECISIONS: Self = Self { policy: "decisions", factor: 10, counts: Counts::Key };
+    /// The key that is verified is somebody else's.
+    pub const VERIFICATIONS: Self = Self { policy: "verifications", factor: 1, counts: Counts::Address };
+}
+
+/// What follows for a request from the row of the table that it matched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouteFacts {
+    pub face: Face,
+    /// `None` where calls are not counted.
+    pub rate_limit: Option<RateLimit>,
+    /// A request can carry an `Idempotency-Key`, and is then done once.
+    pub takes_idempotency_key: bool,
+}
+
+impl RouteFacts {
+    /// Of a page.
+    pub const PAGE: Self = Self { face: Face::Page, rate_limit: None, takes_idempotency_key: false };
+}

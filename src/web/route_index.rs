@@ -1,0 +1,60 @@
+//! What the table of routes says, for those below it. Made once, at start-up.
+
+use crate::web::{face::RouteFacts, nav::NavEntry};
+use serde_json::Value;
+use std::{collections::HashMap, sync::LazyLock};
+
+/// What the table of routes says, for those below it.
+pub struct RouteIndex {
+    /// Each row's path and facts, in the table's order.
+    pub rows: Vec<(&'static str, RouteFacts)>,
+    /// The entries of the sidebars, in the table's order.
+    pub navigation: Vec<NavEntry>,
+    pub labels: RouteLabels,
+    /// The API described.
+    pub document: LazyLock<ApiDocument>,
+}
+
+/// The labels of the permissions that routes need.
+#[derive(Debug, Default)]
+pub struct RouteLabels(
+    /// By method and path, such as `POST /w/{workspace}/invitations`. Routes without a permission are left out.
+    pub HashMap<String, String>,
+);
+
+impl RouteLabels {
+    /// What a route guards, in words; empty where it needs no permission.
+    pub(in crate::web) fn of(&self, route: &str) -> &str {
+        self.0.get(route).map_or("", String::as_str)
+    }
+}
+
+/// The OpenAPI document.
+pub struct ApiDocument {
+    /// As it is served.
+    pub json: String,
+    /// As the page of the API reads it.
+    pub value: Value,
+}
+
+impl RouteIndex {
+    /// The facts for an address that no row has: those of the row that shares the most leading segments
+    /// with it, the first of them where several do. Where none shares any, the address is a page's.
+    pub(in crate::web) fn nearest(&self, path: &str) -> RouteFacts {
+        let mut nearest = (0, RouteFacts::PAGE);
+        for (pattern, facts) in &self.rows {
+            let shared = shared_segments(pattern, path);
+            if shared > nearest.0 {
+                nearest = (shared, *facts);
+            }
+        }
+        nearest.1
+    }
+}
+
+/// How many leading segments of the path the pattern has as well.
+fn shared_segments(pattern: &str, path: &str) -> usize {
+    let segments = |path| str::split(path, '/').skip(1).filter(|segment| !segment.is_empty());
+    let fits = |(wanted, segment): &(&str, &str)| wanted == segment || wanted.starts_with('{');
+    segments(pattern).zip(segments(path)).take_while(fits).count()
+}
