@@ -1,38 +1,13 @@
-use crate::domain::base::{refused::Refused, sql::Sql};
+use crate::{
+    domain::base::{refused::Refused, sql::Sql},
+    entity::InWorkspace,
+};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, DeleteMany, EntityTrait, FromQueryResult,
     QueryFilter, Select, UpdateMany, Value,
 };
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
-
-/// Entities that belong to one workspace.
-pub(in crate::domain) trait InWorkspace: EntityTrait {
-    const WORKSPACE: Self::Column;
-}
-
-macro_rules! in_workspace {
-    ($($entity:ident),+ $(,)?) => {
-        $( impl InWorkspace for crate::entity::$entity::Entity {
-            const WORKSPACE: Self::Column = crate::entity::$entity::Column::WorkspaceId;
-        } )+
-    };
-}
-
-in_workspace!(
-    member,
-    role,
-    grant,
-    member_role,
-    invitation,
-    invitation_role,
-    invitation_token,
-    ownership_offer,
-    team,
-    team_member,
-    team_role,
-    resource
-);
 
 /// A handle on one workspace. Every query through it carries the workspace's id.
 pub(in crate::domain) trait Scoped {
