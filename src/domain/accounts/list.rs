@@ -3,12 +3,13 @@
 use crate::domain::{
     activity,
     base::{
+        account::Account,
         paging::{Cursor, Key, Order, Page, Position},
         refused::{Conflict, Refused},
         sql::{gather, gathered},
         values::folded,
     },
-    enforce::account::{AccountScope, OfAccount},
+    enforce::{account::AccountScope, rows::Scoped},
     members::{has_text, like},
 };
 use sea_orm::{ConnectionTrait, FromQueryResult, Value};
@@ -215,7 +216,7 @@ impl Row {
 ///
 /// # Errors
 /// [`Refused::Hidden`] for who does not belong to it.
-pub(super) async fn person(scope: &impl OfAccount, viewer: Uuid, id: Uuid) -> Result<Person, Refused> {
+pub(super) async fn person(scope: &impl Scoped<Account>, viewer: Uuid, id: Uuid) -> Result<Person, Refused> {
     #[derive(FromQueryResult)]
     struct Count {
         admins: i64,

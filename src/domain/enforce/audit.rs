@@ -23,23 +23,23 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// The end of a workspace's chain, read under the workspace's lock.
-pub(in crate::domain) struct Head {
+pub struct Head {
     pub workspace: Uuid,
-    /// The account that the workspace belongs to; none while it is being founded.
+    /// The account that the workspace belongs to; none while it is being created.
     pub account: Option<Uuid>,
     pub seq: i64,
     pub hash: Vec<u8>,
 }
 
 impl Head {
-    /// The chain of a workspace that is being founded.
-    pub(in crate::domain) fn start(workspace: Uuid) -> Self {
+    /// The chain of a workspace that is being created.
+    pub(super) fn start(workspace: Uuid) -> Self {
         Self { workspace, account: None, seq: 0, hash: Vec::new() }
     }
 }
 
 /// Everything about an event but the event itself.
-pub(in crate::domain) struct Circumstances<'a> {
+pub struct Circumstances<'a> {
     pub actor: &'a Actor,
     pub origin: &'a Origin,
     pub at: i64,
@@ -94,7 +94,7 @@ pub(in crate::domain) async fn personal(
 ///
 /// # Errors
 /// The database's own.
-pub(in crate::domain) async fn of_account(
+pub(super) async fn of_account(
     tx: &DatabaseTransaction,
     account: Uuid,
     about: &Circumstances<'_>,
@@ -166,7 +166,7 @@ async fn insert(
 
 /// What one link of the chain vouches for.
 #[derive(Serialize)]
-pub(in crate::domain) struct Link<'a> {
+pub(super) struct Link<'a> {
     pub seq: i64,
     pub at: i64,
     pub kind: &'a str,
@@ -184,7 +184,7 @@ pub(in crate::domain) struct Link<'a> {
 
 impl Link<'_> {
     /// SHA-256 over the previous link's hash and this one's content as JSON.
-    pub(in crate::domain) fn hash(&self, previous: &[u8]) -> Vec<u8> {
+    pub(super) fn hash(&self, previous: &[u8]) -> Vec<u8> {
         let content = serde_json::to_vec(self).unwrap_or_default();
         Sha256::new().chain_update(previous).chain_update(content).finalize().to_vec()
     }
@@ -198,7 +198,7 @@ const MOST_REFUSALS_A_MINUTE: u64 = 100;
 ///
 /// # Errors
 /// The database's own.
-pub(in crate::domain) async fn is_flood(
+pub(super) async fn is_flood(
     tx: &DatabaseTransaction,
     whose: SimpleExpr,
     by: &Actor,
@@ -218,7 +218,7 @@ pub(in crate::domain) async fn is_flood(
 }
 
 /// The words for a refusal, as an event.
-pub(in crate::domain) fn refusal(origin: &Origin, refused: &Refused) -> Option<(Event, Target)> {
+pub(super) fn refusal(origin: &Origin, refused: &Refused) -> Option<(Event, Target)> {
     let reason = refused.audited_as()?.to_owned();
     let event = Event::AccessRefused { route: origin.route.clone(), reason };
     Some((event, Target::named(TargetKind::Nothing, "")))

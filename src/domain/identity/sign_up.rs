@@ -15,7 +15,7 @@ use crate::{
             tokens::Token,
             values::{Email, Name, Slug},
         },
-        enforce::{audit, transaction},
+        enforce::{audit, workspace::create_workspace},
         identity::sessions,
         invitations::{self, Offer},
         records::{accounts, workspaces},
@@ -117,7 +117,7 @@ impl Newcomer<'_> {
     }
 
     async fn create_with(&self, workspace: &Name) -> Result<SignedUp, Refused> {
-        transaction::found(self.db, &self.actor, self.origin, async |open| {
+        create_workspace(self.db, &self.actor, self.origin, async |open| {
             let done = self.insert(&open.tx, open.now).await?;
             let account = accounts::create(&open.tx, workspace, self.actor.id, open.now).await?;
             let slug = free_slug(&open.tx, workspace).await?;

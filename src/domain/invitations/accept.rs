@@ -5,16 +5,17 @@ use crate::{
         base::{
             db::Db,
             event::{Actor as AuditActor, Event, Recorded, Target, TargetKind},
-            principal::{Origin, Person},
+            principal::{Origin, Person, Workspace},
             refused::{Conflict, Gone, Refused, WrongAddress},
             role::{self, Role, Roles},
             sql::Sql,
             tokens::Token,
         },
         enforce::{
-            roles,
-            rows::Scoped,
-            transaction::{self, Transaction},
+            refusal,
+            rows::{Scoped, Unadmitted},
+            transaction::Transaction,
+            workspace::{enter_by_invitation, roles},
         },
         members,
         records::{accounts, invitations::close},
@@ -81,7 +82,7 @@ pub async fn look_as(db: &Db, person: &Person, token: &Token, origin: &Origin) -
     match is_for(&offer, person) {
         Ok(()) => Ok(offer),
         Err(refused) => {
-            transaction::note_refusal(db, offer.workspace_id, &person.audited(), origin, &refused).await;
+            refusal::note::<Workspace>(db, offer.workspace_id, &person.audited(), origin, &refused).await;
             Err(refused)
         }
     }
@@ -113,7 +114,7 @@ async fn load(connection: &impl ConnectionTrait, token: &Token, now: i64) -> Res
     let row: Option<OfferRow> = connection.first(sql, vec![token.hash().into(), now.into()]).await?;
     let row = row.ok_or(Gone::Link)?;
     row.ended(now)?;
-    let all = roles_of(connection, row.workspace_id).await?;
+    let all = roles::load(&Unadmitted(connection, row.workspace_id)).await?;
     let offered = all.joined(row.roles.as_deref().unwrap_or_default());
     if offered.is_empty() || !row.inviter_still_may(&all, &offered) {
         return Err(Gone::InviterGone.into());
@@ -157,23 +158,6 @@ impl OfferRow {
     }
 }
 
-/// Lets [`roles::load`] read the roles of a workspace that somebody was invited to.
-struct Invited<'a, C>(&'a C, Uuid);
-
-impl<C: ConnectionTrait> Scoped for Invited<'_, C> {
-    type Connection = C;
-    fn workspace_id(&self) -> Uuid {
-        self.1
-    }
-    fn connection(&self) -> &C {
-        self.0
-    }
-}
-
-async fn roles_of(connection: &impl ConnectionTrait, workspace: Uuid) -> Result<Roles, Refused> {
-    Ok(roles::load(&Invited(connection, workspace)).await?)
-}
-
 /// Whether this person is the one who was invited.
 ///
 /// # Errors
@@ -196,7 +180,7 @@ fn is_for(offer: &Offer, person: &Person) -> Result<(), Refused> {
 /// [`Conflict::AlreadyMember`].
 pub async fn accept(db: &Db, person: &Person, token: &Token, origin: &Origin) -> Result<Offer, Refused> {
     let workspace = look(db, token).await?.workspace_id;
-    transaction::redeem(db, workspace, &person.audited(), origin, async |open| {
+    enter_by_invitation(db, workspace, &person.audited(), origin, async |open| {
         let (offer, account) = load(&open.tx, token, open.now).await?;
         is_for(&offer, person)?;
         if close(open, offer.id, "accepted").await? != 1 {
@@ -243,7 +227,7 @@ pub async fn decline(
         Some(person) => person.audited(),
         None => AuditActor::user(seen.id, seen.email.clone()),
     };
-    transaction::redeem(db, seen.workspace_id, &by, origin, async |open| {
+    enter_by_invitation(db, seen.workspace_id, &by, origin, async |open| {
         let (offer, _) = load(&open.tx, token, open.now).await?;
         if close(open, offer.id, "declined").await? != 1 {
             return Err(Gone::Declined.into());

@@ -39,7 +39,7 @@ use crate::{
     domain::{
         Refused, Slug,
         base::principal::{Actor, Credential, Origin, Person},
-        enforce::{admission::Asked, read::ReadScope},
+        enforce::{read::ReadScope, workspace::admission::Asked},
         identity,
     },
     policy::Access,
