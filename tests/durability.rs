@@ -24,7 +24,7 @@ const OWNER: &str = "owner-one@example.com";
 
 both! {
     // Breaks when a write is answered before its commit, when what belongs together is in two
-    // transactions (`audit::append` after `tx.commit()` in domain/scope.rs, say), or when SQLite is
+    // transactions (`B::record` after `tx.commit()` in enforce/transaction.rs, say), or when SQLite is
     // opened with journal_mode MEMORY.
     async fn kill_9_loses_nothing_that_was_answered(backend: Backend) {
         let dir = tempfile::tempdir().unwrap();

@@ -204,7 +204,7 @@ nodes! {
 
     // The winner is an Owner still, the loser told what a single node tells who is no Owner any more.
     //
-    // Breaks without `FOR NO KEY UPDATE` in domain/scope.rs: the loser gets a 409 or a 500.
+    // Breaks without `FOR NO KEY UPDATE` in domain/enforce/workspace/mod.rs: the loser gets a 409 or a 500.
     async fn two_owners_demote_each_other_one_at_each_node(nodes: Nodes) {
         let first = founder(&nodes.one).await;
         let second = invite_and_join(&nodes.one, &first.client, "acme", "owner-two@example.com", &["owner"]).await;

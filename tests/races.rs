@@ -3,8 +3,8 @@
 //! twice, each change and each refusal is told once, and the audit chain is whole.
 //!
 //! Over each test stands the line of `src` whose deletion turns it red; "(tried)" where somebody has
-//! seen it do so. What was found when the lock of domain/scope.rs, `FOR NO KEY UPDATE`, was taken away
-//! on PostgreSQL:
+//! seen it do so. What was found when the lock of a workspace (`FOR NO KEY UPDATE` in
+//! domain/enforce/workspace/mod.rs) was taken away on PostgreSQL:
 //!
 //! - Eleven of these tests turn red: whoever comes second gets a 500 instead of a 403, 404 or 409.
 //! - No workspace loses its last Owner yet, with or without the triggers `keep_an_owner…`: two that
@@ -279,13 +279,13 @@ async fn against_each_other(
 both! {
     // The winner's other nine find that it is so already (303), the loser is no Owner any more (403).
     //
-    // Breaks without `FOR NO KEY UPDATE` in domain/scope.rs (PostgreSQL; tried).
+    // Breaks without `FOR NO KEY UPDATE` in enforce/workspace/mod.rs (PostgreSQL; tried).
     async fn two_owners_demote_each_other(app: TestApp) {
         against_each_other(&app, "roles", &[("role", "viewer")], &[(303, 10), (403, 10)]).await;
     }
 
-    // Breaks without `FOR NO KEY UPDATE` in domain/scope.rs (PostgreSQL; tried), and on both databases
-    // when ReadScope::attempt in the same file does not load and judge the actor's row again.
+    // Breaks without `FOR NO KEY UPDATE` in enforce/workspace/mod.rs (PostgreSQL; tried), and on both databases
+    // when ReadScope::attempt (enforce/write.rs) does not admit again.
     async fn two_owners_suspend_each_other(app: TestApp) {
         against_each_other(&app, "suspension", &[], &[(303, 1), (403, 10), (409, 9)]).await;
     }
@@ -295,7 +295,7 @@ both! {
         against_each_other(&app, "removal", &[], &[(303, 1), (404, 19)]).await;
     }
 
-    // Breaks when `owners::ensure_one_remains` in Transaction::commit (domain/scope.rs) goes together
+    // Breaks when `B::ensure_invariant` in Transaction::complete (enforce/transaction.rs) goes together
     // with the triggers `keep_an_owner…` of migration m0002; either alone holds (tried).
     async fn all_owners_leave_at_once(app: TestApp) {
         let people = owners(&app, 5).await;
@@ -523,7 +523,7 @@ both! {
         }
     }
 
-    // Breaks on PostgreSQL without `FOR NO KEY UPDATE` in domain/scope.rs (tried): 500. On both when `standing` in domain/invitations/send.rs does not look for one
+    // Breaks on PostgreSQL without `FOR NO KEY UPDATE` in enforce/workspace/mod.rs (tried): 500. On both when `standing` in domain/invitations/send.rs does not look for one
     // that is pending.
     async fn an_address_is_invited_once(app: TestApp) {
         let owner = founder(&app).await;
@@ -847,7 +847,7 @@ both! {
         app.client().post_form("/sign-in", &fields).await.assert_status(303);
     }
 
-    // Breaks without `FOR NO KEY UPDATE` (PostgreSQL; tried), or when Transaction::lock (domain/scope.rs)
+    // Breaks without `FOR NO KEY UPDATE` (PostgreSQL; tried), or when Workspace::lock (enforce/workspace/mod.rs)
     // does not answer Hidden for a workspace that is gone.
     async fn a_workspace_is_deleted_while_people_work_in_it(app: TestApp) {
         let owner = founder(&app).await;
@@ -904,7 +904,7 @@ both! {
     }
     // A role comes to the team while somebody joins it: they hold it, whichever was first.
     //
-    // Breaks without `FOR NO KEY UPDATE` in domain/scope.rs (PostgreSQL; tried): who comes second gets a
+    // Breaks without `FOR NO KEY UPDATE` in enforce/workspace/mod.rs (PostgreSQL; tried): who comes second gets a
     // 500. Neither trigger would see what the other transaction has not committed.
     async fn a_role_is_attached_while_people_are_added_and_taken_out(app: TestApp) {
         let owner = founder(&app).await;
@@ -1087,8 +1087,8 @@ both! {
     // An admin of the account and another end a key at once, while it is given another secret in one of its
     // workspaces and taken out of the other.
     //
-    // Breaks without the check of `revoked_at` in api_keys::lock, and on PostgreSQL without `scope::lock` in
-    // reach (domain/accounts/door.rs; tried, both).
+    // Breaks without the check of `revoked_at` in api_keys::lock, and on PostgreSQL without `Workspace::lock`
+    // in reach (enforce/account/mod.rs; tried, both).
     async fn a_key_is_revoked_in_the_account_while_it_is_worked_on_in_its_workspaces(app: TestApp) {
         let owner = founder(&app).await;
         let second_admin = member(&app, &owner, "viewer").await;
@@ -1170,7 +1170,7 @@ both! {
 
     // A team ends while people are put into it, and others are made its leads.
     //
-    // Breaks without `FOR NO KEY UPDATE` in domain/scope.rs (PostgreSQL; tried): who comes second gets a 500.
+    // Breaks without `FOR NO KEY UPDATE` in enforce/workspace/mod.rs (PostgreSQL; tried): who comes second gets a 500.
     async fn a_team_ends_while_somebody_joins(app: TestApp) {
         let owner = founder(&app).await;
         let mut people = Vec::new();
@@ -1208,7 +1208,7 @@ both! {
 
     // Two admins of an account unmake each other: one is first, and stays the only one.
     //
-    // Breaks on PostgreSQL when AccountScope::attempt (domain/accounts/door.rs) does not `lock` the
+    // Breaks on PostgreSQL when Account::lock (enforce/account/mod.rs) does not lock the
     // account (tried): one change is told twice.
     async fn two_admins_of_an_account_who_unmake_each_other(app: TestApp) {
         let owner = founder(&app).await;

@@ -8,11 +8,7 @@ use crate::{
             paging::{Cursor, Key, Order, Page, Position},
             refused::Refused,
         },
-        enforce::{
-            account::{AccountScope, OfAccount},
-            read::ReadScope,
-            rows::Scoped,
-        },
+        enforce::{account::AccountScope, read::ReadScope, rows::Scoped},
         events,
         members::like,
         roles::events::{PermissionChanged, RoleScopesChanged},

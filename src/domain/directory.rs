@@ -10,7 +10,7 @@ use crate::{
         },
         enforce::{
             read::ReadScope,
-            rows::{Found, Scoped},
+            rows::{Scoped, Unadmitted},
         },
         members::{self, Filter, Member, OWN_ROLES},
     },
@@ -114,7 +114,7 @@ async fn places(
     let all: Vec<Own> = scope.all(&sql, vec![scope.actor().principal.id().into()]).await?;
     let mut open = Vec::new();
     for own in all {
-        let there = Found(scope.connection(), own.workspace_id);
+        let there = Unadmitted(scope.connection(), own.workspace_id);
         let roles = scope.db().roles().at(&there, own.roles_version).await?;
         if role::holdings(&roles.joined(&own.role_set)).has(Permission::ReadMembers) {
             open.push(own);

@@ -1,7 +1,7 @@
 //! The rules and the queries: the only code that can reach a connection.
 //!
-//! [`scope`] is the way in. What a workspace holds is reached through a handle that `scope` made,
-//! and the handle's type says which permission was checked. A noun a file.
+//! [`enforce`] is the way in. What a workspace or an account holds is reached through a handle that
+//! `enforce` made, and the handle's type says what was checked. A noun a file, or a folder.
 
 pub mod accounts;
 pub mod activity;

@@ -24,3 +24,7 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl super::InWorkspace for Entity {
+    const WORKSPACE: Column = Column::WorkspaceId;
+}

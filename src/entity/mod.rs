@@ -1,4 +1,6 @@
 //! One file per table, no logic. Times are milliseconds since 1970, ids uuid v7.
+//!
+//! A table whose rows belong to one workspace says so in its own file, by [`InWorkspace`].
 
 pub mod account;
 pub mod account_person;
@@ -23,3 +25,36 @@ pub mod team_member;
 pub mod team_role;
 pub mod user;
 pub mod workspace;
+
+use sea_orm::EntityTrait;
+
+/// A table whose rows belong to one workspace each. Only such rows are found, inserted, changed and
+/// deleted through a handle on a workspace, and always filtered by this column.
+pub(crate) trait InWorkspace: EntityTrait {
+    const WORKSPACE: Self::Column;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    /// A table that forgets it could be reached only by SQL that somebody wrote out, with no filter but
+    /// the one that they think of.
+    #[test]
+    fn every_table_with_a_workspace_belongs_to_it() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/entity");
+        let mut belonging = 0;
+        for file in fs::read_dir(folder).expect("the folder of the entities") {
+            let path = file.expect("a file").path();
+            if path.ends_with("mod.rs") {
+                continue;
+            }
+            let text = fs::read_to_string(&path).expect("its text");
+            let has_workspace = text.lines().any(|line| line.trim() == "pub workspace_id: Uuid,");
+            let says_so = text.contains("InWorkspace for Entity");
+            assert_eq!(has_workspace, says_so, "{}: see entity::InWorkspace", path.display());
+            belonging += usize::from(says_so);
+        }
+        assert!(belonging > 10, "only {belonging} tables belong to a workspace");
+    }
+}

@@ -12,7 +12,7 @@ use crate::domain::{
         refused::Refused,
         values::Name,
     },
-    enforce::account::{AccountWrite, OfAccount},
+    enforce::{account::AccountWrite, rows::Scoped},
 };
 use sea_orm::{ConnectionTrait, DbBackend};
 use uuid::Uuid;
@@ -28,7 +28,7 @@ pub struct Details {
 /// # Errors
 /// The database's own.
 pub async fn update(s: &mut AccountWrite, to: &Details) -> Result<Recorded<bool>, Refused> {
-    let now = s.account().clone();
+    let now = s.actor().account.clone();
     if now.name == to.name.as_str() && now.creation == to.creation {
         return Ok(Recorded::unchanged(false));
     }
@@ -62,7 +62,7 @@ pub async fn appoint(
     user: Uuid,
     is_admin: bool,
 ) -> Result<Recorded<Appointed>, Refused> {
-    let person = list::person(s, s.actor_id(), user).await?;
+    let person = list::person(s, s.actor().id(), user).await?;
     let is_change = person.is_admin != is_admin;
     let appointed = Appointed { name: person.name.clone(), is_you: person.is_you, is_change };
     if !is_change {
@@ -85,7 +85,7 @@ pub async fn remove(s: &mut AccountWrite, user: Uuid) -> Result<Recorded<Appoint
         let sql = "SELECT user_id FROM account_people WHERE account_id = $1 AND user_id = $2 FOR UPDATE";
         s.run(sql, vec![user.into()]).await?;
     }
-    let person = list::person(s, s.actor_id(), user).await?;
+    let person = list::person(s, s.actor().id(), user).await?;
     may_leave(&person)?;
     s.run("DELETE FROM account_people WHERE account_id = $1 AND user_id = $2", vec![user.into()]).await?;
     let gone = Appointed { name: person.name.clone(), is_you: person.is_you, is_change: true };

@@ -17,8 +17,8 @@ use crate::domain::{
         values::Name,
     },
     enforce::{
-        account::{AccountScope, AccountWrite, OfAccount},
-        rows::Found,
+        account::{AccountScope, AccountWrite},
+        rows::{Scoped, Unadmitted},
     },
     members::{Subject, has_text, like},
 };
@@ -200,8 +200,8 @@ pub async fn made(scope: &AccountScope) -> Result<i64, Refused> {
 /// [`Refused::NotAllowed`] for who has not confirmed their address, [`KEY_MADE`] where the form
 /// was sent already, [`Refused::Invalid`] on `expires_at` or `name`.
 pub async fn create(s: &mut AccountWrite, wanted: &Wanted, known: i64) -> Result<Recorded<Made>, Refused> {
-    api_keys::may_make_secrets(s.is_verified())?;
-    let (account, user) = (s.account_id(), s.actor_id());
+    api_keys::may_make_secrets(s.actor().person.is_verified)?;
+    let (account, user) = (s.account_id(), s.actor().id());
     if api_keys::maker_in(s.connection(), account, user).await?.made != known {
         return Err(KEY_MADE.into());
     }
@@ -273,7 +273,7 @@ pub async fn rotate(
     struct Count {
         workspaces: i64,
     }
-    api_keys::may_make_secrets(s.is_verified())?;
+    api_keys::may_make_secrets(s.actor().person.is_verified)?;
     let key = live(s, id).await?;
     let sql = "SELECT COUNT(*) AS workspaces FROM members m JOIN api_keys k ON k.id = m.api_key_id
         WHERE k.account_id = $1 AND k.id = $2";
@@ -311,11 +311,11 @@ async fn end(s: &mut AccountWrite, id: Uuid) -> Result<Recorded<String>, Refused
         if !s.has_reached(membership.workspace_id) {
             continue;
         }
-        let at = Found(s.connection(), membership.workspace_id);
-        let all = s.db().roles().at(&at, membership.roles_version).await?;
+        let at = Unadmitted(s.connection(), membership.workspace_id);
+        let all = s.open().db.roles().at(&at, membership.roles_version).await?;
         let member = Subject::load(&at, &all, membership.id).await?;
         let told = api_keys::take_out(&at, id, &member, s.now_ms()).await?;
-        s.tell(membership.workspace_id, told);
+        s.record_in(membership.workspace_id, told);
     }
     api_keys::end(s.connection(), id, s.now_ms()).await?;
     let event = ApiKeyRevoked { roles: Vec::new() };

@@ -3,6 +3,7 @@
 use crate::domain::{
     accounts::events::IN_WORKSPACES,
     base::{
+        account::Account,
         conflict::DetailedConflict,
         invariants::LAST_ADMIN,
         paging::{Cursor, Key, Order, Page, Position},
@@ -10,7 +11,7 @@ use crate::domain::{
         sql::{gather, gathered},
         values::folded,
     },
-    enforce::account::{AccountScope, OfAccount},
+    enforce::{account::AccountScope, rows::Scoped},
     members::{has_text, like},
 };
 use sea_orm::{ConnectionTrait, FromQueryResult, Value};
@@ -213,7 +214,7 @@ impl Row {
 ///
 /// # Errors
 /// [`Refused::Hidden`] for who does not belong to it.
-pub(super) async fn person(scope: &impl OfAccount, viewer: Uuid, id: Uuid) -> Result<Person, Refused> {
+pub(super) async fn person(scope: &impl Scoped<Account>, viewer: Uuid, id: Uuid) -> Result<Person, Refused> {
     #[derive(FromQueryResult)]
     struct Count {
         admins: i64,

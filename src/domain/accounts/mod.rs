@@ -1,7 +1,6 @@
 //! Accounts, the tenants: their people, their admins, and what an admin sees of their workspaces.
 //!
-//! [`door`] is the way in, the fourth beside those of [`scope`](super::scope). It leads into no
-//! workspace: no account role grants anything there.
+//! [`AccountScope`] is the way in. It leads into no workspace: no account role grants anything there.
 
 pub(super) mod change;
 pub(super) mod events;
@@ -9,10 +8,7 @@ pub mod keys;
 pub(super) mod list;
 
 use crate::domain::base::{db::Db, principal, refused::Refused, sql::Sql};
-pub use crate::domain::enforce::{
-    account::{AccountScope, AccountWrite},
-    account_admission::Admin,
-};
+pub use crate::domain::enforce::account::{AccountScope, AccountWrite, admission::Admin};
 pub use change::{Appointed, Details, appoint, remove, update};
 pub use list::{Filter, Listed, Look, People, Person, Workspace, leaving, look, people, stepping_down};
 use sea_orm::FromQueryResult;

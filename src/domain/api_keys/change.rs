@@ -19,7 +19,7 @@ use crate::{
         },
         enforce::{
             read::ReadScope,
-            rows::{Found, Scoped},
+            rows::{Scoped, Unadmitted},
             write::WriteScope,
         },
         members::{self, Subject},
@@ -224,7 +224,7 @@ async fn may_take_over<S: Scoped>(
     let values = vec![key.id.into(), actor.principal.id().into()];
     let elsewhere: Vec<Elsewhere> = scope.all(&sql, values).await?;
     for place in elsewhere {
-        let there = Found(scope.connection(), place.workspace_id);
+        let there = Unadmitted(scope.connection(), place.workspace_id);
         let all = db.roles().at(&there, place.roles_version).await?;
         let holdings = |slugs: &str| role::holdings(&all.joined(slugs));
         let (own, keys): (Holdings, Holdings) =

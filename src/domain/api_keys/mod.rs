@@ -21,7 +21,7 @@ use crate::domain::{
         sql::Sql,
         tokens::Token,
     },
-    enforce::{admission::Asked, presence, rows::Found},
+    enforce::{presence, rows::Unadmitted, workspace::admission::Asked},
 };
 pub use change::{
     add, create, create_once, maker, may_make_secrets, rename, revoke, rotate, rotate_seen, version,
@@ -127,7 +127,7 @@ pub async fn verify(db: &Db, secret: &Token) -> Result<Verified, Refused> {
     let home = match row.workspace_id {
         None => None,
         Some(workspace_id) => {
-            let all = db.roles().at(&Found(db.read(), workspace_id), row.roles_version).await?;
+            let all = db.roles().at(&Unadmitted(db.read(), workspace_id), row.roles_version).await?;
             let held = all.joined(row.role_set.as_deref().unwrap_or_default());
             let roles = held.iter().map(|role| role.slug.clone()).collect();
             Some(Home { workspace_id, roles, scopes: role::holdings(&held).scopes() })

@@ -15,7 +15,7 @@ use crate::{
             role::{self, Role, Roles},
             values::Email,
         },
-        enforce::{admission::Asked, read::ReadScope, rows::Scoped},
+        enforce::{read::ReadScope, rows::Scoped, workspace::admission::Asked},
     },
     policy::{Permission, Scope, perm},
 };

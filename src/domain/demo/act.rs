@@ -13,7 +13,7 @@ use crate::{
             values::{Description, Name, Slug},
         },
         demo::people::{PASSWORD, PEOPLE, email, secret},
-        enforce::{admission::Asked, read::ReadScope},
+        enforce::{read::ReadScope, workspace::admission::Asked},
         identity,
         invitations::{self, Batch},
         members, organization, resources, roles,

@@ -25,7 +25,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// The end of a workspace's chain, read under the workspace's lock.
-pub(in crate::domain) struct ChainHead {
+pub struct ChainHead {
     pub workspace: Uuid,
     /// The account that the workspace belongs to; none while the workspace is being created.
     pub account: Option<Uuid>,
@@ -35,13 +35,13 @@ pub(in crate::domain) struct ChainHead {
 
 impl ChainHead {
     /// The chain of a workspace that is being created.
-    pub(in crate::domain) fn start(workspace: Uuid) -> Self {
+    pub(super) fn start(workspace: Uuid) -> Self {
         Self { workspace, account: None, seq: 0, hash: Vec::new() }
     }
 }
 
 /// Who caused events, from where, and when.
-pub(in crate::domain) struct EventContext<'a> {
+pub struct EventContext<'a> {
     pub actor: &'a Actor,
     pub origin: &'a Origin,
     /// Milliseconds since 1970.
@@ -97,7 +97,7 @@ pub(in crate::domain) async fn personal(
 ///
 /// # Errors
 /// The database's own.
-pub(in crate::domain) async fn of_account(
+pub(super) async fn of_account(
     tx: &DatabaseTransaction,
     account: Uuid,
     context: &EventContext<'_>,
@@ -183,7 +183,7 @@ async fn insert(
 
 /// What the hash of one event covers.
 #[derive(Serialize)]
-pub(in crate::domain) struct ChainEntry<'a> {
+pub(super) struct ChainEntry<'a> {
     pub seq: i64,
     pub at: i64,
     pub kind: &'a str,
@@ -201,7 +201,7 @@ pub(in crate::domain) struct ChainEntry<'a> {
 
 impl ChainEntry<'_> {
     /// SHA-256 over the previous entry's hash and this one's content as JSON.
-    pub(in crate::domain) fn hash(&self, previous: &[u8]) -> Vec<u8> {
+    pub(super) fn hash(&self, previous: &[u8]) -> Vec<u8> {
         let content = serde_json::to_vec(self).unwrap_or_default();
         Sha256::new().chain_update(previous).chain_update(content).finalize().to_vec()
     }
@@ -216,7 +216,7 @@ const MAX_REFUSALS_A_MINUTE: u64 = 100;
 ///
 /// # Errors
 /// The database's own.
-pub(in crate::domain) async fn is_flood(
+pub(super) async fn is_flood(
     tx: &DatabaseTransaction,
     whose: SimpleExpr,
     by: &Actor,
@@ -235,7 +235,7 @@ pub(in crate::domain) async fn is_flood(
 }
 
 /// A refusal as an event; `None` for one that is not audited.
-pub(in crate::domain) fn refusal(origin: &Origin, refused: &Refused) -> Option<RecordedEvent> {
+pub(super) fn refusal(origin: &Origin, refused: &Refused) -> Option<RecordedEvent> {
     let reason = refused.audited_as()?.word.to_owned();
     let event = AccessRefused { route: origin.route.clone(), reason };
     Some(RecordedEvent::new(event, Target::nothing()))

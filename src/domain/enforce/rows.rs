@@ -1,4 +1,9 @@
-use crate::domain::base::{refused::Refused, sql::Sql};
+//! Statements of a handle: each carries the id of the boundary that it was admitted to.
+
+use crate::{
+    domain::base::{account::Account, principal::Workspace, refused::Refused, sql::Sql},
+    entity::InWorkspace,
+};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, DeleteMany, EntityTrait, FromQueryResult,
     QueryFilter, Select, UpdateMany, Value,
@@ -6,85 +11,84 @@ use sea_orm::{
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-/// Entities that belong to one workspace.
-pub(in crate::domain) trait InWorkspace: EntityTrait {
-    const WORKSPACE: Self::Column;
-}
-
-macro_rules! in_workspace {
-    ($($entity:ident),+ $(,)?) => {
-        $( impl InWorkspace for crate::entity::$entity::Entity {
-            const WORKSPACE: Self::Column = crate::entity::$entity::Column::WorkspaceId;
-        } )+
-    };
-}
-
-in_workspace!(
-    member,
-    role,
-    grant,
-    member_role,
-    invitation,
-    invitation_role,
-    invitation_token,
-    ownership_offer,
-    team,
-    team_member,
-    team_role,
-    resource
-);
-
-/// A handle on one workspace. Every query through it carries the workspace's id.
-pub(in crate::domain) trait Scoped {
+/// A handle inside one boundary, which is a workspace unless `B` is another. Every statement through it
+/// carries the boundary's id.
+pub(in crate::domain) trait Scoped<B = Workspace> {
     type Connection: ConnectionTrait;
-    fn workspace_id(&self) -> Uuid;
+    fn boundary_id(&self) -> Uuid;
     fn connection(&self) -> &Self::Connection;
 
-    /// Rows of this workspace, and of no other.
-    fn find<E: InWorkspace>(&self) -> Select<E> {
-        E::find().filter(E::WORKSPACE.eq(self.workspace_id()))
+    fn workspace_id(&self) -> Uuid
+    where
+        Self: Scoped<Workspace>,
+    {
+        workspace_of(self)
     }
 
-    /// Runs written-out SQL in which `$1` is the workspace; `values` follow from `$2`.
+    fn account_id(&self) -> Uuid
+    where
+        Self: Scoped<Account>,
+    {
+        <Self as Scoped<Account>>::boundary_id(self)
+    }
+
+    /// Runs written-out SQL in which `$1` is the boundary; `values` follow from `$2`.
     async fn all<R: FromQueryResult>(&self, sql: &str, values: Vec<Value>) -> Result<Vec<R>, DbErr> {
-        self.connection().all(sql, with_workspace(self.workspace_id(), values)).await
+        self.connection().all(sql, with_id(self.boundary_id(), values)).await
     }
 
-    /// Like [`Scoped::all`], for many rows: they come as one value. See [`gather`](super::db::gather).
+    /// Like [`Scoped::all`], for many rows: they come as one value. See
+    /// [`gather`](crate::domain::base::sql::gather).
     async fn list<R: DeserializeOwned>(
         &self,
         columns: &[&str],
         rows: &str,
         values: Vec<Value>,
     ) -> Result<Vec<R>, DbErr> {
-        self.connection().list(columns, rows, with_workspace(self.workspace_id(), values)).await
+        self.connection().list(columns, rows, with_id(self.boundary_id(), values)).await
     }
 
     /// Like [`Scoped::all`], for one row or none.
     async fn first<R: FromQueryResult>(&self, sql: &str, values: Vec<Value>) -> Result<Option<R>, DbErr> {
-        self.connection().first(sql, with_workspace(self.workspace_id(), values)).await
+        self.connection().first(sql, with_id(self.boundary_id(), values)).await
+    }
+
+    /// Like [`Scoped::all`], for a change; answers how many rows it touched.
+    async fn run(&self, sql: &str, values: Vec<Value>) -> Result<u64, DbErr>
+    where
+        Self: Scoped<B, Connection = DatabaseTransaction>,
+    {
+        self.connection().run(sql, with_id(self.boundary_id(), values)).await
+    }
+
+    /// Rows of this workspace, and of no other.
+    fn find<E: InWorkspace>(&self) -> Select<E>
+    where
+        Self: Scoped<Workspace>,
+    {
+        E::find().filter(E::WORKSPACE.eq(workspace_of(self)))
     }
 
     /// A change of rows of this workspace, and of no other.
     fn update<E: InWorkspace>(&self) -> UpdateMany<E>
     where
-        Self: Scoped<Connection = DatabaseTransaction>,
+        Self: Scoped<Workspace, Connection = DatabaseTransaction>,
     {
-        E::update_many().filter(E::WORKSPACE.eq(self.workspace_id()))
+        E::update_many().filter(E::WORKSPACE.eq(workspace_of(self)))
     }
 
     /// A deletion of rows of this workspace, and of no other.
     fn delete<E: InWorkspace>(&self) -> DeleteMany<E>
     where
-        Self: Scoped<Connection = DatabaseTransaction>,
+        Self: Scoped<Workspace, Connection = DatabaseTransaction>,
     {
-        E::delete_many().filter(E::WORKSPACE.eq(self.workspace_id()))
+        E::delete_many().filter(E::WORKSPACE.eq(workspace_of(self)))
     }
 
     /// Runs a change and answers how many rows it touched.
     async fn apply(&self, change: impl Change) -> Result<u64, DbErr>
     where
-        Self: Scoped<Connection = DatabaseTransaction>,
+        Self: Scoped<B, Connection = DatabaseTransaction>,
     {
         change.exec_on(self.connection()).await
     }
@@ -92,10 +96,10 @@ pub(in crate::domain) trait Scoped {
     /// Runs a change of one row that must be there.
     ///
     /// # Errors
-    /// [`Refused::Hidden`] where it is not, or belongs to another workspace.
+    /// [`Refused::Hidden`] where it is not, or belongs to another boundary.
     async fn apply_to_one(&self, change: impl Change) -> Result<(), Refused>
     where
-        Self: Scoped<Connection = DatabaseTransaction>,
+        Self: Scoped<B, Connection = DatabaseTransaction>,
     {
         match self.apply(change).await? {
             1 => Ok(()),
@@ -104,9 +108,13 @@ pub(in crate::domain) trait Scoped {
     }
 }
 
-fn with_workspace(workspace: Uuid, values: Vec<Value>) -> Vec<Value> {
+fn workspace_of(scope: &(impl Scoped + ?Sized)) -> Uuid {
+    scope.boundary_id()
+}
+
+fn with_id(boundary: Uuid, values: Vec<Value>) -> Vec<Value> {
     let mut all = Vec::with_capacity(values.len() + 1);
-    all.push(workspace.into());
+    all.push(boundary.into());
     all.extend(values);
     all
 }
@@ -128,12 +136,13 @@ impl<E: EntityTrait> Change for DeleteMany<E> {
     }
 }
 
-/// A workspace that somebody turned out to be a member of, to read its roles.
-pub(in crate::domain) struct Found<'a, C>(pub &'a C, pub Uuid);
+/// A workspace to which nobody was admitted: for reading what the caller answers for, such as the roles of
+/// a membership that was read before.
+pub(in crate::domain) struct Unadmitted<'a, C>(pub &'a C, pub Uuid);
 
-impl<C: ConnectionTrait> Scoped for Found<'_, C> {
+impl<C: ConnectionTrait> Scoped for Unadmitted<'_, C> {
     type Connection = C;
-    fn workspace_id(&self) -> Uuid {
+    fn boundary_id(&self) -> Uuid {
         self.1
     }
     fn connection(&self) -> &C {

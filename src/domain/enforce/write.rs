@@ -1,102 +1,97 @@
-use crate::{
-    domain::{
-        base::{event::Recorded, principal::Actor, refused::Refused},
-        enforce::{
-            admission::{Asked, Row, explain, require},
-            read::ReadScope,
-            rows::Scoped,
-            transaction::{Transaction, record_refusal},
-        },
+//! An admitted request that changes: everything is checked again under the lock of the boundary.
+
+use crate::domain::{
+    base::{event::Recorded, principal::Workspace, refused::Refused},
+    enforce::{
+        boundary::{Admits, Boundary, Judged},
+        read::ReadScope,
+        rows::Scoped,
+        transaction::Transaction,
     },
-    policy::{Access, Permission},
 };
 use sea_orm::DatabaseTransaction;
-
 use std::marker::PhantomData;
 use uuid::Uuid;
 
-impl<P: Access> ReadScope<P> {
-    /// Opens a transaction, locks the workspace, checks steps 1 to 3 again, makes the change, sees
-    /// that an Owner remains, writes the audit rows and commits; or rolls everything back and audits
-    /// the refusal.
+impl<P, B: Admits<P>> ReadScope<P, B> {
+    /// Opens a transaction, locks the boundary, admits again, makes the change, checks the invariant,
+    /// writes the audit rows and commits; or rolls everything back and audits the refusal.
     ///
     /// # Errors
-    /// What `change` refuses, what [`ReadScope::admit`] would refuse by now, and
-    /// [`LAST_OWNER`](crate::domain::base::invariants::LAST_OWNER).
+    /// What `change` refuses, what [`ReadScope::admit`] would refuse by now, and the conflict with the
+    /// invariant: [`LAST_OWNER`](crate::domain::base::invariants::LAST_OWNER) of a workspace,
+    /// [`LAST_ADMIN`](crate::domain::base::invariants::LAST_ADMIN) of an account.
     pub async fn write<T>(
         self,
-        change: impl AsyncFnOnce(&mut WriteScope<P>) -> Result<Recorded<T>, Refused>,
+        change: impl AsyncFnOnce(&mut WriteScope<P, B>) -> Result<Recorded<T>, Refused>,
     ) -> Result<T, Refused> {
-        let done = self.attempt(change).await;
-        if let Err(refused) = &done {
-            record_refusal(&self.db, &self.actor, &self.origin, refused).await;
-        }
-        done
+        let id = B::id(&self.actor);
+        self.write_locking(async |tx| B::lock(tx, id).await, change).await
     }
-}
 
-impl<P: Access> ReadScope<P> {
+    /// [`ReadScope::write`] for a change that locks more than the boundary.
+    pub(super) async fn write_locking<T>(
+        self,
+        lock: impl AsyncFnOnce(&DatabaseTransaction) -> Result<B::Locked, Refused>,
+        change: impl AsyncFnOnce(&mut WriteScope<P, B>) -> Result<Recorded<T>, Refused>,
+    ) -> Result<T, Refused> {
+        match self.attempt(lock, change).await {
+            Err(refused) => Err(self.refuse(refused).await),
+            done => done,
+        }
+    }
+
     async fn attempt<T>(
         &self,
-        change: impl AsyncFnOnce(&mut WriteScope<P>) -> Result<Recorded<T>, Refused>,
+        lock: impl AsyncFnOnce(&DatabaseTransaction) -> Result<B::Locked, Refused>,
+        change: impl AsyncFnOnce(&mut WriteScope<P, B>) -> Result<Recorded<T>, Refused>,
     ) -> Result<T, Refused> {
-        let open = Transaction::lock(&self.db, self.actor.workspace.id, &self.origin).await?;
-        let asked = Asked::ById(self.actor.workspace.id);
-        let row = Row::load(&open.tx, &self.credential, &asked, open.now, None).await?;
-        let row = row.ok_or(Refused::SignedOut)?;
-        let roles = row.roles(&self.db, &open.tx).await?;
-        let (actor, verdict) = row.judge(roles, P::NEEDS)?;
-        if let Err(refused) = verdict {
+        let open = Transaction::<B>::open(&self.db, &self.origin, lock).await?;
+        let this = B::id(&self.actor).into();
+        let judged = B::admit(&self.db, &open.tx, &self.credential, this, open.now).await?;
+        let Judged { actor, verdict, .. } = judged;
+        if let Err(denied) = verdict {
             open.roll_back().await?;
-            return Err(explain(self.db.read(), &actor, refused).await?);
+            return Err(denied.explain::<P, B>(&self.db, &actor).await?);
         }
         let mut scope = WriteScope { open, actor, admitted: PhantomData };
-        match change(&mut scope).await {
-            Ok(recorded) => scope.open.commit(&scope.actor.audited(), recorded).await,
-            Err(refused) => {
-                scope.open.roll_back().await?;
-                Err(refused)
-            }
-        }
+        let done = change(&mut scope).await;
+        let WriteScope { open, actor, .. } = scope;
+        open.finish(&B::audited(&actor), done).await
     }
 }
 
-/// An admitted request that changes: transaction open, workspace locked, everything checked again.
+/// An admitted request that changes: transaction open, boundary locked, everything checked again. Inside
+/// a workspace, unless `B` is another boundary.
 #[must_use = "a change is only kept by the commit at the end of ReadScope::write"]
-pub struct WriteScope<P> {
-    open: Transaction,
-    actor: Actor,
+pub struct WriteScope<P, B: Boundary = Workspace> {
+    pub(super) open: Transaction<B>,
+    pub(super) actor: B::Actor,
     admitted: PhantomData<P>,
 }
 
-impl<P> Scoped for WriteScope<P> {
+impl<P, B: Boundary> Scoped<B> for WriteScope<P, B> {
     type Connection = DatabaseTransaction;
-    fn workspace_id(&self) -> Uuid {
-        self.open.head.workspace
+    fn boundary_id(&self) -> Uuid {
+        B::id(&self.actor)
     }
     fn connection(&self) -> &Self::Connection {
         &self.open.tx
     }
 }
 
-impl<P> WriteScope<P> {
-    pub fn actor(&self) -> &Actor {
+impl<P, B: Boundary> WriteScope<P, B> {
+    /// On whose behalf this is, as of the admission under the lock.
+    pub fn actor(&self) -> &B::Actor {
         &self.actor
     }
 
-    pub(in crate::domain) fn open(&self) -> &Transaction {
+    pub(in crate::domain) fn open(&self) -> &Transaction<B> {
         &self.open
     }
 
+    /// The moment of the change, in milliseconds since 1970.
     pub(in crate::domain) fn now_ms(&self) -> i64 {
         self.open.now
-    }
-
-    /// Asks for a permission that not everybody needs who comes this way.
-    ///
-    /// # Errors
-    /// [`Refused::Forbidden`], which says who has it.
-    pub(in crate::domain) async fn require(&self, permission: Permission) -> Result<(), Refused> {
-        require(&self.open.tx, &self.actor, permission).await
     }
 }

@@ -16,7 +16,7 @@ use crate::{
             tokens::Token,
             values::{Email, Name, Slug},
         },
-        enforce::{audit, transaction},
+        enforce::{audit, workspace::create_workspace},
         identity::{events, mail::AlreadySignedUpMail, sessions},
         invitations::{self, Offer},
         records::{
@@ -122,7 +122,7 @@ impl Newcomer<'_> {
     }
 
     async fn create_with(&self, workspace: &Name) -> Result<SignedUp, Refused> {
-        transaction::found(self.db, &self.actor, self.origin, async |open| {
+        create_workspace(self.db, &self.actor, self.origin, async |open| {
             let done = self.insert(&open.tx, open.now).await?;
             let account = accounts::create(&open.tx, workspace, self.actor.id, open.now).await?;
             let slug = free_slug(&open.tx, workspace).await?;

@@ -6,16 +6,17 @@ use crate::{
             conflict::{FirstStep, Gone, Prerequisite, WayOn},
             db::Db,
             event::{Actor as AuditActor, Recorded, Target},
-            principal::{Origin, Person},
+            principal::{Origin, Person, Workspace},
             refused::Refused,
             role::{self, Role, Roles},
             sql::Sql,
             tokens::Token,
         },
         enforce::{
-            roles,
-            rows::Scoped,
-            transaction::{self, Transaction},
+            refusal,
+            rows::{Scoped, Unadmitted},
+            transaction::Transaction,
+            workspace::{enter_by_invitation, roles},
         },
         invitations::events::{
             INVITATION, InvitationAccepted, InvitationDeclined, UNVERIFIED, WRONG_ADDRESS,
@@ -120,7 +121,7 @@ pub async fn look_as(db: &Db, person: &Person, token: &Token, origin: &Origin) -
     match is_for(&offer, person) {
         Ok(()) => Ok(offer),
         Err(refused) => {
-            transaction::note_refusal(db, offer.workspace_id, &person.audited(), origin, &refused).await;
+            refusal::note::<Workspace>(db, offer.workspace_id, &person.audited(), origin, &refused).await;
             Err(refused)
         }
     }
@@ -152,7 +153,7 @@ async fn load(connection: &impl ConnectionTrait, token: &Token, now: i64) -> Res
     let row: Option<OfferRow> = connection.first(sql, vec![token.hash().into(), now.into()]).await?;
     let row = row.ok_or(UNKNOWN_LINK)?;
     row.ended(now)?;
-    let all = roles_of(connection, row.workspace_id).await?;
+    let all = roles::load(&Unadmitted(connection, row.workspace_id)).await?;
     let offered = all.joined(row.roles.as_deref().unwrap_or_default());
     if offered.is_empty() || !row.inviter_still_may(&all, &offered) {
         return Err(INVITER_GONE.into());
@@ -194,23 +195,6 @@ impl OfferRow {
         self.inviter_is_active == Some(true)
             && held.may_invite(offered.iter().map(|role| &role.holdings)).is_ok()
     }
-}
-
-/// Lets [`roles::load`] read the roles of a workspace that somebody was invited to.
-struct Invited<'a, C>(&'a C, Uuid);
-
-impl<C: ConnectionTrait> Scoped for Invited<'_, C> {
-    type Connection = C;
-    fn workspace_id(&self) -> Uuid {
-        self.1
-    }
-    fn connection(&self) -> &C {
-        self.0
-    }
-}
-
-async fn roles_of(connection: &impl ConnectionTrait, workspace: Uuid) -> Result<Roles, Refused> {
-    Ok(roles::load(&Invited(connection, workspace)).await?)
 }
 
 /// Whether this person is the one who was invited.
@@ -257,7 +241,7 @@ fn unverified(email: &str) -> Prerequisite {
 /// [`Refused::Gone`], [`Refused::Prerequisite`], [`ALREADY_MEMBER`].
 pub async fn accept(db: &Db, person: &Person, token: &Token, origin: &Origin) -> Result<Offer, Refused> {
     let workspace = look(db, token).await?.workspace_id;
-    transaction::redeem(db, workspace, &person.audited(), origin, async |open| {
+    enter_by_invitation(db, workspace, &person.audited(), origin, async |open| {
         let (offer, account) = load(&open.tx, token, open.now).await?;
         is_for(&offer, person)?;
         if close(open, offer.id, "accepted").await? != 1 {
@@ -303,7 +287,7 @@ pub async fn decline(
         Some(person) => person.audited(),
         None => AuditActor::user(seen.id, seen.email.clone()),
     };
-    transaction::redeem(db, seen.workspace_id, &by, origin, async |open| {
+    enter_by_invitation(db, seen.workspace_id, &by, origin, async |open| {
         let (offer, _) = load(&open.tx, token, open.now).await?;
         if close(open, offer.id, "declined").await? != 1 {
             return Err(DECLINED.into());

@@ -1,14 +1,14 @@
 use crate::{
     domain::{
         base::{
-            account::{Creation, SUSPENDED},
+            account::{Account, Creation, SUSPENDED},
             db::Db,
             principal::{ApiKey, Origin},
             refused::Refused,
             sql::Sql,
             values::Name,
         },
-        enforce::{self, account_admission::not_admin},
+        enforce::{self, account::admission::not_admin, refusal},
         members::listed_as,
     },
     entity::{account, user},
@@ -133,6 +133,6 @@ pub(in crate::domain) async fn note_not_founded(
     if let (Some(account), Refused::NotAdmin(_) | Refused::NotAllowed(_) | Refused::Suspended(_)) =
         (account, refused)
     {
-        enforce::account::note_refusal(db, account, by, origin, refused).await;
+        refusal::note::<Account>(db, account, by, origin, refused).await;
     }
 }

@@ -56,7 +56,7 @@ pub(in crate::domain) async fn insert(
         audit_hash: Set(Vec::new()),
         roles_version: NotSet,
     };
-    if let Err(error) = open.insert(row).await {
+    if let Err(error) = workspace::Entity::insert(row).exec_without_returning(&open.tx).await {
         return Err(if crate::domain::base::refused::is_duplicate(&error) { taken() } else { error.into() });
     }
     let ids = roles::seed(open).await?;

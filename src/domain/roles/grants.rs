@@ -66,7 +66,7 @@ pub(in crate::domain) async fn change<P>(
     }
     let census = Census::take(s).await?;
     apply(s, cells).await?;
-    let after = crate::domain::enforce::roles::load(s).await?;
+    let after = crate::domain::enforce::workspace::roles::load(s).await?;
     let shifts = census.shifts(&before, &after);
     let mut change = Change { after, reach: Vec::new(), events: Vec::new(), locked_out, census };
     for permission in Permission::ALL.iter().filter(|p| cells.iter().any(|cell| cell.scope == p.scope())) {

@@ -18,7 +18,7 @@ use crate::{
             refused::Refused,
             role::{Assignable, Role, choices},
         },
-        enforce::{read::ReadScope, roles::load, write::WriteScope},
+        enforce::{read::ReadScope, workspace::roles::load, write::WriteScope},
     },
     policy::{Access, perm},
 };

@@ -1,4 +1,4 @@
-//! The workspaces of a person, and the door through which a new one comes.
+//! The workspaces of a person or a key, and the creation of a new one.
 
 pub(super) mod events;
 
@@ -17,7 +17,7 @@ use crate::{
             sql::Sql,
             values::{Name, Slug},
         },
-        enforce::{rows::Scoped, transaction},
+        enforce::{rows::Scoped, workspace::create_workspace},
         members,
         records::{
             accounts,
@@ -130,7 +130,7 @@ pub(super) async fn create_unlimited(
     origin: &Origin,
 ) -> Result<Slug, Refused> {
     let actor = person.audited();
-    let done = transaction::found(db, &actor, origin, async |open| {
+    let done = create_workspace(db, &actor, origin, async |open| {
         let account = match account {
             Some(id) => accounts::lock_to_found(&open.tx, id, actor.id).await?,
             None => accounts::create(&open.tx, name, actor.id, open.now).await?,
@@ -172,7 +172,7 @@ pub async fn create_by_key(
         return Err(refused);
     }
     limits::FOUND.spend(db, &key.id.to_string(), 1).await?;
-    transaction::found(db, &actor, origin, async |open| {
+    create_workspace(db, &actor, origin, async |open| {
         accounts::lock_to_found_by_key(&open.tx, key, open.now).await?;
         let sql = "SELECT u.id FROM account_people p CROSS JOIN users u WHERE p.account_id = $1
             AND p.user_id = $2 AND u.id = p.user_id AND u.suspended_at IS NULL";

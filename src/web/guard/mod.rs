@@ -55,7 +55,7 @@ use crate::{
     domain::{
         Refused, Slug,
         base::principal::{Credential, Origin, Person},
-        enforce::{admission::Asked, read::ReadScope},
+        enforce::{read::ReadScope, workspace::admission::Asked},
         identity,
     },
     policy::Access,
@@ -181,7 +181,8 @@ impl<P: Access> Admission for MemberBySession<P> {
         // Only as it is written: ` acme` would be a second address for one thing.
         let slug = Slug::parse(text).ok().filter(|slug| slug.as_str() == text);
         let slug = slug.as_ref().map_or("", Slug::as_str);
-        let scope = ReadScope::admit(&app.db, credential, Asked::BySlug(slug), origin::of(req)).await?;
+        let scope: ReadScope<P> =
+            ReadScope::admit(&app.db, credential, Asked::BySlug(slug), origin::of(req)).await?;
         remember(req, Place::Workspace(scope.actor().clone()));
         Ok(scope)
     }

@@ -1,3 +1,5 @@
+//! The roles of a workspace, as the database has them.
+
 use crate::{
     domain::{
         base::{
@@ -47,7 +49,7 @@ impl From<Row> for Role {
 
 /// All roles of the workspace, in their order, as the database has them now. One SQL statement.
 ///
-/// What a request was admitted with is at [`Actor::all_roles`](super::scope::Actor); this is for
+/// What a request was admitted with is at [`Actor::all_roles`](crate::domain::base::principal::Actor); this is for
 /// what a change has just made of it, and for who has no membership.
 pub(in crate::domain) async fn load(scope: &impl Scoped) -> Result<Roles, DbErr> {
     let sql = "SELECT w.roles_version, r.id, r.slug, r.name, r.description, r.built_in, r.is_owner,

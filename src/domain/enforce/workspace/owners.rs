@@ -1,4 +1,4 @@
-//! Step 5 of the enforcement path: an active Owner remains.
+//! Step 5 of the enforcement path, the invariant of a workspace: an active Owner remains.
 
 use crate::domain::base::{invariants::LAST_OWNER, refused::Refused, sql::Sql};
 use sea_orm::{DatabaseTransaction, FromQueryResult};
@@ -9,16 +9,13 @@ struct Remains {
     remains: bool,
 }
 
-/// Looks after the change, inside its transaction and under the workspace's lock, so that two
+/// Checked after the change, inside its transaction and under the workspace's lock, so that two
 /// Owners who demote each other at once see each other's work. A workspace that this transaction
 /// deletes needs none.
 ///
 /// # Errors
 /// [`LAST_OWNER`], which rolls the change back.
-pub(in crate::domain) async fn ensure_one_remains(
-    tx: &DatabaseTransaction,
-    workspace: Uuid,
-) -> Result<(), Refused> {
+pub(super) async fn ensure_one_remains(tx: &DatabaseTransaction, workspace: Uuid) -> Result<(), Refused> {
     let sql = "SELECT EXISTS (SELECT 1 FROM active_owners WHERE workspace_id = $1)
                OR NOT EXISTS (SELECT 1 FROM workspaces WHERE id = $1) AS remains";
     let found: Option<Remains> = tx.first(sql, vec![workspace.into()]).await?;

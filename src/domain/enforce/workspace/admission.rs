@@ -1,3 +1,5 @@
+//! Steps 1 to 3 of the enforcement path for a workspace: session or key, active membership, permission.
+
 use crate::{
     domain::{
         base::{
@@ -7,14 +9,17 @@ use crate::{
             role::{self, Roles},
             sql::Sql,
         },
-        enforce::rows::Found,
+        enforce::{
+            boundary::{Denied, Judged},
+            rows::Unadmitted,
+        },
     },
     policy::{Needs, Permission},
 };
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Value};
 use uuid::Uuid;
 
-/// Which workspace is asked for: it only selects among the principal's own memberships.
+/// Which workspace a request is about: it only selects among the principal's own memberships.
 #[derive(Clone, Copy, Debug)]
 pub enum Asked<'a> {
     BySlug(&'a str),
@@ -23,12 +28,18 @@ pub enum Asked<'a> {
     Home,
 }
 
+impl From<Uuid> for Asked<'_> {
+    fn from(id: Uuid) -> Self {
+        Self::ById(id)
+    }
+}
+
 /// Steps 1 to 3 as one row. `principal_id` is a user's id or a key's.
 #[derive(FromQueryResult)]
-pub(in crate::domain) struct Row {
+struct Row {
     /// Of the session; a key's own id again.
     proof_id: Uuid,
-    pub(super) last_seen_at: i64,
+    last_seen_at: i64,
     principal_id: Uuid,
     principal_name: String,
     /// A key has none.
@@ -45,12 +56,12 @@ pub(in crate::domain) struct Row {
     slug: Option<String>,
     workspace_name: Option<String>,
     is_closed: Option<bool>,
-    pub(super) member_id: Option<Uuid>,
+    member_id: Option<Uuid>,
     status: Option<String>,
     role_set: Option<String>,
-    pub(super) roles_version: Option<Uuid>,
-    /// What was asked about beside.
-    pub(super) standing: Option<String>,
+    roles_version: Option<Uuid>,
+    /// What the question of [`admit`]'s caller came to.
+    standing: Option<String>,
 }
 
 macro_rules! admission {
@@ -99,14 +110,40 @@ macro_rules! admission {
     };
 }
 
-/// What judging a row can find wrong once it is known which member asks.
-pub(super) enum Verdict {
-    Suspended(&'static str),
-    Missing(Needs),
+/// Reads and judges a membership: one SQL statement, and a second one where the roles of the workspace
+/// changed since they were last read. `about` is a question more in the first: a column and what it binds.
+/// Its answer comes beside the verdict.
+///
+/// # Errors
+/// [`Refused::SignedOut`], and [`Refused::Hidden`] where there is no membership.
+pub(super) async fn admit(
+    db: &Db,
+    connection: &impl ConnectionTrait,
+    credential: &Credential,
+    asked: &Asked<'_>,
+    now: i64,
+    about: Option<&(String, Value)>,
+    needs: Needs,
+) -> Result<(Judged<Workspace>, Option<String>), Refused> {
+    let load = async || {
+        let row = Row::load(connection, credential, asked, now, about).await?.ok_or(Refused::SignedOut)?;
+        let roles = row.roles(db, connection).await?;
+        Ok::<_, Refused>((row, roles))
+    };
+    let (mut row, mut roles) = load().await?;
+    // Roles that were changed between the two belong to another moment than the membership.
+    for _ in 0..3 {
+        if row.member_id.is_none() || roles.version() == row.roles_version {
+            break;
+        }
+        (row, roles) = load().await?;
+    }
+    let standing = row.standing.take();
+    Ok((row.judge(roles, needs)?, standing))
 }
 
 impl Row {
-    pub(super) async fn load(
+    async fn load(
         connection: &impl ConnectionTrait,
         credential: &Credential,
         asked: &Asked<'_>,
@@ -132,21 +169,16 @@ impl Row {
     }
 
     /// The roles of the workspace in which there is a membership; of any other nothing is read.
-    pub(super) async fn roles<C: ConnectionTrait>(&self, db: &Db, connection: &C) -> Result<Roles, DbErr> {
+    async fn roles(&self, db: &Db, connection: &impl ConnectionTrait) -> Result<Roles, DbErr> {
         match (self.workspace_id, &self.member_id) {
-            (Some(id), Some(_)) => db.roles().at(&Found(connection, id), self.roles_version).await,
+            (Some(id), Some(_)) => db.roles().at(&Unadmitted(connection, id), self.roles_version).await,
             _ => Ok(Roles::default()),
         }
     }
 
     /// # Errors
-    /// [`Refused::Hidden`] where there is no membership; what else is wrong is in the verdict, beside
-    /// the actor on whom it is passed.
-    pub(super) fn judge(
-        self,
-        all_roles: Roles,
-        needs: Needs,
-    ) -> Result<(Actor, Result<(), Verdict>), Refused> {
+    /// [`Refused::Hidden`] where there is no membership; what else is wrong is in the verdict.
+    fn judge(self, all_roles: Roles, needs: Needs) -> Result<Judged<Workspace>, Refused> {
         let (Some(id), Some(account_id), Some(slug), Some(name)) =
             (self.workspace_id, self.account_id, self.slug, self.workspace_name)
         else {
@@ -158,11 +190,11 @@ impl Row {
         let held = all_roles.joined(self.role_set.as_deref().unwrap_or_default());
         let holdings = role::holdings(&held);
         let verdict = if self.is_closed.unwrap_or(true) {
-            Err(Verdict::Suspended("This workspace"))
+            Err(Denied::Suspended("This workspace"))
         } else if status != "active" {
-            Err(Verdict::Suspended("Your membership in this workspace"))
+            Err(Denied::Suspended("Your membership in this workspace"))
         } else if !holdings.meets(needs) {
-            Err(Verdict::Missing(needs))
+            Err(Denied::Missing)
         } else {
             Ok(())
         };
@@ -188,20 +220,8 @@ impl Row {
         let roles = held.iter().map(|role| role.slug.clone()).collect();
         let workspace = Workspace { id, account_id, slug, name };
         let actor = Actor { principal, member_id, workspace, roles, holdings, all_roles };
-        Ok((actor, verdict))
+        Ok(Judged { actor, last_seen_at: self.last_seen_at, verdict })
     }
-}
-
-pub(in crate::domain) async fn require(
-    connection: &impl ConnectionTrait,
-    actor: &Actor,
-    permission: Permission,
-) -> Result<(), Refused> {
-    let needs = Needs::One(permission);
-    if actor.holdings.meets(needs) {
-        return Ok(());
-    }
-    Err(explain(connection, actor, Verdict::Missing(needs)).await?)
 }
 
 #[derive(FromQueryResult)]
@@ -209,16 +229,15 @@ struct NameRow {
     name: String,
 }
 
-/// Turns a verdict into the refusal that a person can act on: who has the permission, who gives it.
-pub(super) async fn explain(
+/// The refusal of somebody who lacks a permission: who has it, and who can give it.
+///
+/// # Errors
+/// The database's own.
+pub(super) async fn forbidden(
     connection: &impl ConnectionTrait,
     actor: &Actor,
-    verdict: Verdict,
+    needs: Needs,
 ) -> Result<Refused, DbErr> {
-    let needs = match verdict {
-        Verdict::Suspended(what) => return Ok(Refused::Suspended(what)),
-        Verdict::Missing(needs) => needs,
-    };
     let permissions = needs.permissions();
     let roles = actor.all_roles.iter().filter(|role| role.is_owner || role.holdings.meets(needs));
     let granters: Vec<NameRow> = if actor.holdings.has(Permission::ReadMembers) {

@@ -1,15 +1,19 @@
-use crate::domain::base::{
-    account::{Account, Creation, SUSPENDED},
-    event::Actor as AuditActor,
-    principal::{Credential, Person},
-    refused::{NotAdmin, Refused},
-    sql::Sql,
+//! Who comes into an account: session, belonging, admin.
+
+use crate::domain::{
+    base::{
+        account::{Account, Creation, SUSPENDED},
+        principal::{Credential, Person},
+        refused::{NotAdmin, Refused},
+        sql::Sql,
+    },
+    enforce::boundary::{Denied, Judged},
 };
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use uuid::Uuid;
 
-/// On whose behalf a request about an account is answered. Who it is stands here alone: what acts for
-/// an account without being a person would come through the same door.
+/// On whose behalf a request about an account is answered. Who it is stands here alone: what acts for an
+/// account without being a person would be admitted here too.
 #[derive(Clone, Debug)]
 pub struct Admin {
     pub person: Person,
@@ -20,17 +24,13 @@ impl Admin {
     pub fn id(&self) -> Uuid {
         self.person.user_id
     }
-
-    pub(super) fn audited(&self) -> AuditActor {
-        self.person.audited()
-    }
 }
 
 /// All that decides, as one row.
 #[derive(FromQueryResult)]
-pub(in crate::domain) struct Row {
+struct Row {
     session_id: Uuid,
-    pub(super) last_seen_at: i64,
+    last_seen_at: i64,
     user_id: Uuid,
     user_name: String,
     email: String,
@@ -44,14 +44,21 @@ pub(in crate::domain) struct Row {
     is_admin: Option<bool>,
 }
 
-/// What is wrong, once it is known that somebody belongs to the account.
-pub(super) enum Verdict {
-    Suspended,
-    NotAdmin,
+/// Reads and judges an admin, by one SQL statement.
+///
+/// # Errors
+/// [`Refused::SignedOut`], and [`Refused::Hidden`] for who does not belong to the account.
+pub(super) async fn admit(
+    connection: &impl ConnectionTrait,
+    credential: &Credential,
+    account: Uuid,
+    now: i64,
+) -> Result<Judged<Account>, Refused> {
+    Row::load(connection, credential, account, now).await?.ok_or(Refused::SignedOut)?.judge()
 }
 
 impl Row {
-    pub(super) async fn load(
+    async fn load(
         connection: &impl ConnectionTrait,
         credential: &Credential,
         account: Uuid,
@@ -71,16 +78,16 @@ impl Row {
 
     /// # Errors
     /// [`Refused::Hidden`] for who does not belong to the account; what else is wrong is in the verdict.
-    pub(super) fn judge(self) -> Result<(Admin, Result<(), Verdict>), Refused> {
+    fn judge(self) -> Result<Judged<Account>, Refused> {
         let (Some(id), Some(name), Some(creation), Some(created_at), Some(people)) =
             (self.account_id, self.account_name, self.workspace_creation, self.created_at, self.people)
         else {
             return Err(Refused::Hidden);
         };
         let verdict = if self.is_suspended.unwrap_or(true) {
-            Err(Verdict::Suspended)
+            Err(Denied::Suspended(SUSPENDED))
         } else if !self.is_admin.unwrap_or(false) {
-            Err(Verdict::NotAdmin)
+            Err(Denied::Missing)
         } else {
             Ok(())
         };
@@ -93,24 +100,14 @@ impl Row {
             is_verified: self.is_verified,
         };
         let account = Account { id, name, creation, created_at, people };
-        Ok((Admin { person, account }, verdict))
+        Ok(Judged { actor: Admin { person, account }, last_seen_at: self.last_seen_at, verdict })
     }
 }
 
-impl Verdict {
-    pub(super) async fn explain(
-        self,
-        connection: &impl ConnectionTrait,
-        account: Uuid,
-    ) -> Result<Refused, DbErr> {
-        match self {
-            Self::Suspended => Ok(Refused::Suspended(SUSPENDED)),
-            Self::NotAdmin => not_admin(connection, account).await,
-        }
-    }
-}
-
-/// Only for who belongs to the account: it names its admins.
+/// The refusal of somebody who is no admin. Only for who belongs to the account: it names its admins.
+///
+/// # Errors
+/// The database's own.
 pub(in crate::domain) async fn not_admin(
     connection: &impl ConnectionTrait,
     account: Uuid,

@@ -1,0 +1,208 @@
+//! The boundary of an account: its admins come in, an active admin remains, and its record is append-only
+//! like every other, but no chain. It leads into no workspace, with one exception: `write_reaching`.
+
+pub(in crate::domain) mod admission;
+
+use crate::{
+    domain::{
+        base::{
+            account::Account,
+            db::Db,
+            event::{Actor as AuditActor, Recorded, RecordedEvent},
+            invariants::LAST_ADMIN,
+            principal::{Credential, Principal, Workspace},
+            refused::Refused,
+            sql::Sql,
+        },
+        enforce::{
+            account::admission::{Admin, not_admin},
+            audit::{self, ChainHead, EventContext},
+            boundary::{Admits, Boundary, Judged},
+            presence,
+            read::ReadScope,
+            write::WriteScope,
+        },
+    },
+    entity::audit_event,
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, FromQueryResult,
+    sea_query::SimpleExpr,
+};
+use uuid::Uuid;
+
+/// The one requirement that there is about an account: to be an admin of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Administer;
+
+/// An admitted request of an account's admin that reads.
+pub type AccountScope = ReadScope<Administer, Account>;
+
+/// An admitted request of an account's admin that changes.
+pub type AccountWrite = WriteScope<Administer, Account>;
+
+/// The lock of an account, and of the workspaces that a change reaches into.
+pub struct Locked {
+    account: Uuid,
+    reached: Vec<Reached>,
+}
+
+/// A workspace that a change of its account reaches into: locked, with what goes into its record.
+struct Reached {
+    head: ChainHead,
+    events: Vec<RecordedEvent>,
+}
+
+impl Reached {
+    fn is_changed(&self) -> bool {
+        !self.events.is_empty()
+    }
+}
+
+impl Boundary for Account {
+    type Actor = Admin;
+    type Selector<'a> = Uuid;
+    type Locked = Locked;
+
+    fn id(actor: &Admin) -> Uuid {
+        actor.account.id
+    }
+
+    fn audited(actor: &Admin) -> AuditActor {
+        actor.person.audited()
+    }
+
+    fn note_activity(db: &Db, actor: &Admin, last_seen_at: i64) {
+        presence::seen(db, &Principal::User(actor.person.clone()), None, last_seen_at);
+    }
+
+    async fn lock(tx: &DatabaseTransaction, id: Uuid) -> Result<Locked, Refused> {
+        lock(tx, id).await?;
+        Ok(Locked { account: id, reached: Vec::new() })
+    }
+
+    async fn ensure_invariant(tx: &DatabaseTransaction, locked: &Locked) -> Result<(), Refused> {
+        ensure_admin_remains(tx, locked.account).await?;
+        for reached in locked.reached.iter().filter(|reached| reached.is_changed()) {
+            Workspace::ensure_invariant(tx, &reached.head).await?;
+        }
+        Ok(())
+    }
+
+    async fn record(
+        tx: &DatabaseTransaction,
+        locked: &mut Locked,
+        context: &EventContext<'_>,
+        events: &[RecordedEvent],
+    ) -> Result<(), DbErr> {
+        for Reached { head, events } in &mut locked.reached {
+            Workspace::record(tx, head, context, events).await?;
+        }
+        audit::of_account(tx, locked.account, context, events).await
+    }
+
+    fn in_record_of(id: Uuid) -> SimpleExpr {
+        audit_event::Column::AccountId.eq(id)
+    }
+}
+
+impl Admits<Administer> for Account {
+    async fn admit(
+        _: &Db,
+        connection: &impl ConnectionTrait,
+        credential: &Credential,
+        selector: Self::Selector<'_>,
+        now: i64,
+    ) -> Result<Judged<Self>, Refused> {
+        admission::admit(connection, credential, selector, now).await
+    }
+
+    async fn missing(connection: &impl ConnectionTrait, actor: &Admin) -> Result<Refused, DbErr> {
+        not_admin(connection, actor.account.id).await
+    }
+}
+
+impl AccountScope {
+    /// [`ReadScope::write`] for a change that reaches into the workspaces that a key is a member of, and
+    /// goes into the record of each. Nothing but the end of a key does.
+    ///
+    /// # Errors
+    /// As [`ReadScope::write`], and [`LAST_OWNER`](crate::domain::base::invariants::LAST_OWNER).
+    pub(in crate::domain) async fn write_reaching<T>(
+        self,
+        key: Uuid,
+        change: impl AsyncFnOnce(&mut AccountWrite) -> Result<Recorded<T>, Refused>,
+    ) -> Result<T, Refused> {
+        let account = self.actor.account.id;
+        let lock_all = async |tx: &DatabaseTransaction| {
+            // Before the account, as whoever comes into a workspace has locked that when they touch this.
+            let reached = reach(tx, account, key).await?;
+            Ok(Locked { reached, ..Account::lock(tx, account).await? })
+        };
+        self.write_locking(lock_all, change).await
+    }
+}
+
+/// Locks the workspaces of the account that a key is a member of, always in the same order.
+async fn reach(tx: &DatabaseTransaction, account: Uuid, key: Uuid) -> Result<Vec<Reached>, Refused> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: Uuid,
+    }
+    let sql = "SELECT w.id FROM members m JOIN workspaces w ON w.id = m.workspace_id
+        WHERE m.api_key_id = $2 AND w.account_id = $1 ORDER BY w.id";
+    let rows: Vec<Row> = tx.all(sql, vec![account.into(), key.into()]).await?;
+    let mut reached = Vec::with_capacity(rows.len());
+    for Row { id } in rows {
+        reached.push(Reached { head: Workspace::lock(tx, id).await?, events: Vec::new() });
+    }
+    Ok(reached)
+}
+
+impl AccountWrite {
+    /// Whether this workspace is locked together with the account.
+    pub(in crate::domain) fn has_reached(&self, workspace: Uuid) -> bool {
+        self.open.locked.reached.iter().any(|reached| reached.head.workspace == workspace)
+    }
+
+    /// What goes into the record of a workspace that is locked together with the account.
+    pub(in crate::domain) fn record_in<T>(&mut self, workspace: Uuid, recorded: Recorded<T>) {
+        let mut reached = self.open.locked.reached.iter_mut();
+        if let Some(reached) = reached.find(|reached| reached.head.workspace == workspace) {
+            reached.events.extend(recorded.into_parts().1);
+        }
+    }
+}
+
+/// Locks an account until the end of the transaction.
+///
+/// # Errors
+/// [`Refused::Hidden`] where there is none.
+pub(in crate::domain) async fn lock(tx: &DatabaseTransaction, account: Uuid) -> Result<(), Refused> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        #[expect(dead_code, reason = "a row is all that is needed")]
+        id: Uuid,
+    }
+    let sql = match tx.get_database_backend() {
+        DbBackend::Postgres => "SELECT id FROM accounts WHERE id = $1 FOR NO KEY UPDATE",
+        _ => "SELECT id FROM accounts WHERE id = $1",
+    };
+    let row: Option<Row> = tx.first(sql, vec![account.into()]).await?;
+    row.map(drop).ok_or(Refused::Hidden)
+}
+
+/// Two admins who unmake each other at once see each other's work: this is asked after the change, under
+/// the account's lock.
+///
+/// # Errors
+/// [`LAST_ADMIN`], which rolls the change back.
+async fn ensure_admin_remains(tx: &DatabaseTransaction, account: Uuid) -> Result<(), Refused> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        remains: bool,
+    }
+    let sql = "SELECT EXISTS (SELECT 1 FROM active_admins WHERE account_id = $1) AS remains";
+    let row: Option<Row> = tx.first(sql, vec![account.into()]).await?;
+    if row.is_some_and(|row| row.remains) { Ok(()) } else { Err(LAST_ADMIN.into()) }
+}

@@ -1,0 +1,368 @@
+//! What a boundary has to say about itself, so that the engine in [`read`](super::read),
+//! [`write`](super::write), [`transaction`](super::transaction) and [`refusal`](super::refusal) serves it.
+//!
+//! This module is private to the room: nobody outside it can name these traits, and so nobody outside
+//! it can draw a boundary or admit anybody.
+#![expect(async_fn_in_trait, reason = "static dispatch in this crate alone")]
+
+use crate::domain::{
+    base::{
+        db::Db,
+        event::{Actor as AuditActor, RecordedEvent},
+        principal::Credential,
+        refused::Refused,
+    },
+    enforce::audit::EventContext,
+};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, sea_query::SimpleExpr};
+use uuid::Uuid;
+
+/// What requests are admitted to and changes stay inside of: a workspace, an account. It is locked as a
+/// whole, keeps an invariant of its own, and has a record of its own.
+pub trait Boundary: Sized + 'static {
+    /// On whose behalf a request is answered, as of the admission.
+    type Actor: Clone;
+    /// Which one a request is about: always by its id, and maybe in other ways too.
+    type Selector<'a>: From<Uuid>;
+    /// What the lock gives out: which one is locked, and what its record needs to go on.
+    type Locked;
+
+    /// The id of the boundary that they were admitted to.
+    fn id(actor: &Self::Actor) -> Uuid;
+
+    /// The actor as the record names them.
+    fn audited(actor: &Self::Actor) -> AuditActor;
+
+    /// Notes that the actor was active now. `last_seen_at` is what the database has stored, in
+    /// milliseconds since 1970.
+    fn note_activity(db: &Db, actor: &Self::Actor, last_seen_at: i64);
+
+    /// Locks one until the end of the transaction, in a statement of its own: under READ COMMITTED a
+    /// statement that waited for a row still sees every other table as it was before the wait.
+    ///
+    /// # Errors
+    /// [`Refused::Hidden`] where there is none.
+    async fn lock(tx: &DatabaseTransaction, id: Uuid) -> Result<Self::Locked, Refused>;
+
+    /// Checks, after a change and under the lock, what must hold whatever was changed.
+    ///
+    /// # Errors
+    /// The conflict, which rolls the change back.
+    async fn ensure_invariant(tx: &DatabaseTransaction, locked: &Self::Locked) -> Result<(), Refused>;
+
+    /// Writes events into the record.
+    ///
+    /// # Errors
+    /// The database's own.
+    async fn record(
+        tx: &DatabaseTransaction,
+        locked: &mut Self::Locked,
+        context: &EventContext<'_>,
+        events: &[RecordedEvent],
+    ) -> Result<(), DbErr>;
+
+    /// Filters audit events: those in the record of this one.
+    fn in_record_of(id: Uuid) -> SimpleExpr;
+}
+
+/// How somebody is admitted to a boundary under the requirement `P`, which is a type, so that it stays
+/// with the handle.
+pub trait Admits<P>: Boundary {
+    /// Who is it, do they belong here, and do they meet the requirement? Asked before anything is read,
+    /// and once more under the lock before anything is changed.
+    ///
+    /// # Errors
+    /// [`Refused::SignedOut`] where the credential proves nothing, [`Refused::Hidden`] where they do not
+    /// belong to the boundary, or there is none: the same answer. Everything else is in the verdict.
+    async fn admit(
+        db: &Db,
+        connection: &impl ConnectionTrait,
+        credential: &Credential,
+        selector: Self::Selector<'_>,
+        now: i64,
+    ) -> Result<Judged<Self>, Refused>;
+
+    /// The refusal of somebody who does not meet the requirement: it names what is missing, and who could
+    /// give it.
+    ///
+    /// # Errors
+    /// The database's own.
+    async fn missing(connection: &impl ConnectionTrait, actor: &Self::Actor) -> Result<Refused, DbErr>;
+}
+
+/// Somebody who belongs to a boundary, and whether they are admitted to it.
+pub struct Judged<B: Boundary> {
+    pub actor: B::Actor,
+    /// As the database has stored it, in milliseconds since 1970.
+    pub last_seen_at: i64,
+    pub verdict: Result<(), Denied>,
+}
+
+/// Why somebody who belongs to a boundary is not admitted.
+pub enum Denied {
+    /// They, or the whole boundary: says which.
+    Suspended(&'static str),
+    /// They do not meet the requirement.
+    Missing,
+}
+
+impl Denied {
+    /// Turns it into a refusal that a person can act on. Costs a statement, outside any transaction.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub async fn explain<P, B: Admits<P>>(self, db: &Db, actor: &B::Actor) -> Result<Refused, DbErr> {
+        match self {
+            Self::Suspended(what) => Ok(Refused::Suspended(what)),
+            Self::Missing => B::missing(db.read(), actor).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! A third boundary, as small as one can be: the engine serves what it has never seen, and keeps its
+    //! promises there. The operators of an installation would write this much, and what they read and change.
+
+    use super::*;
+    use crate::{
+        clock::Clock,
+        config::Config,
+        domain::{
+            base::{
+                event::{Recorded, TargetKind},
+                principal::{Origin, Via},
+                refused::Conflict,
+                sql::Sql,
+                tokens::{Purpose, Token},
+            },
+            enforce::{read::ReadScope, rows::Scoped},
+        },
+        entity::audit_event,
+        random,
+    };
+    use sea_orm::{ColumnTrait, FromQueryResult};
+
+    struct Installation;
+
+    struct Operate;
+
+    #[derive(Clone, FromQueryResult)]
+    struct Operator {
+        id: Uuid,
+        name: String,
+        is_active: bool,
+    }
+
+    impl Boundary for Installation {
+        type Actor = Operator;
+        type Selector<'a> = Uuid;
+        type Locked = ();
+
+        fn id(_: &Operator) -> Uuid {
+            Uuid::nil()
+        }
+
+        fn audited(actor: &Operator) -> AuditActor {
+            AuditActor { kind: "operator", id: actor.id, name: actor.name.clone() }
+        }
+
+        fn note_activity(_: &Db, _: &Operator, _: i64) {}
+
+        async fn lock(tx: &DatabaseTransaction, _: Uuid) -> Result<(), Refused> {
+            Ok(tx.run("UPDATE installation SET changes = changes + 1", Vec::new()).await.map(drop)?)
+        }
+
+        async fn ensure_invariant(tx: &DatabaseTransaction, (): &()) -> Result<(), Refused> {
+            match count(tx, "SELECT COUNT(*) AS count FROM operators WHERE is_active").await? {
+                0 => Err(LAST_ADMIN.into()),
+                _ => Ok(()),
+            }
+        }
+
+        async fn record(
+            tx: &DatabaseTransaction,
+            (): &mut (),
+            context: &EventContext<'_>,
+            events: &[RecordedEvent],
+        ) -> Result<(), DbErr> {
+            for (event, _) in events {
+                let values = vec![about.outcome.word().into(), event.kind().into(), about.actor.id.into()];
+                tx.run("INSERT INTO operations (outcome, kind, actor_id) VALUES ($1, $2, $3)", values)
+                    .await?;
+            }
+            Ok(())
+        }
+
+        fn in_record_of(_: Uuid) -> SimpleExpr {
+            audit_event::Column::ActorKind.eq("operator")
+        }
+    }
+
+    impl Admits<Operate> for Installation {
+        async fn admit(
+            _: &Db,
+            connection: &impl ConnectionTrait,
+            credential: &Credential,
+            _: Self::Selector<'_>,
+            _: i64,
+        ) -> Result<Judged<Self>, Refused> {
+            let sql = "SELECT id, name, is_active FROM operators WHERE token_hash = $1";
+            let actor: Option<Operator> = connection.first(sql, vec![credential.token_hash().into()]).await?;
+            let actor = actor.ok_or(Refused::SignedOut)?;
+            let verdict = if actor.is_active { Ok(()) } else { Err(Denied::Missing) };
+            Ok(Judged { actor, last_seen_at: 0, verdict })
+        }
+
+        async fn missing(_: &impl ConnectionTrait, _: &Operator) -> Result<Refused, DbErr> {
+            Ok(Refused::NotAllowed("You operate this installation no longer."))
+        }
+    }
+
+    type OperatorScope = ReadScope<Operate, Installation>;
+
+    #[derive(FromQueryResult)]
+    struct Count {
+        count: i64,
+    }
+
+    async fn count(connection: &impl ConnectionTrait, sql: &str) -> Result<i64, DbErr> {
+        let row: Option<Count> = connection.first(sql, Vec::new()).await?;
+        Ok(row.map_or(0, |row| row.count))
+    }
+
+    struct Fixture {
+        db: Db,
+        credential: Credential,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Fixture {
+        /// A database with one operator.
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().expect("a folder");
+            let url = format!("sqlite://{}", folder.path().join("boundary.db").display());
+            let config = Config::for_tests(url, folder.path());
+            let db = Db::open(&config, String::new(), Clock::manual(1)).await.expect("a database");
+            let token = Token::new(Purpose::Session);
+            let credential = Credential::of_session(&token);
+            let tx = db.begin().await.expect("a transaction");
+            for sql in [
+                "CREATE TABLE installation (changes BIGINT NOT NULL)",
+                "INSERT INTO installation VALUES (0)",
+                "CREATE TABLE operators (id BLOB, name TEXT, token_hash BLOB, is_active BOOLEAN)",
+                "CREATE TABLE operations (outcome TEXT, kind TEXT, actor_id BLOB)",
+            ] {
+                tx.run(sql, Vec::new()).await.expect("a table");
+            }
+            let sql = "INSERT INTO operators (id, name, token_hash, is_active) VALUES ($1, 'Operator One', $2, TRUE)";
+            tx.run(sql, vec![random::id(1).into(), credential.token_hash().into()])
+                .await
+                .expect("an operator");
+            tx.commit().await.expect("committed");
+            Self { db, credential, _folder: folder }
+        }
+
+        async fn admit(&self) -> Result<OperatorScope, Refused> {
+            let origin = Origin {
+                via: Via::Command,
+                address: String::new(),
+                user_agent: String::new(),
+                route: "POST /operators".into(),
+                attempt: None,
+            };
+            ReadScope::admit(&self.db, self.credential.clone(), Uuid::nil(), origin).await
+        }
+
+        async fn recorded(&self, outcome: &str) -> i64 {
+            let sql = format!("SELECT COUNT(*) AS count FROM operations WHERE outcome = '{outcome}'");
+            count(self.db.read(), &sql).await.expect("a count")
+        }
+
+        async fn active(&self) -> i64 {
+            count(self.db.read(), "SELECT COUNT(*) AS count FROM operators WHERE is_active")
+                .await
+                .expect("a count")
+        }
+    }
+
+    fn recorded() -> Recorded<()> {
+        Recorded::new(
+            (),
+            Event::AccountAdminChanged { is_admin: false },
+            Target::named(TargetKind::Nothing, ""),
+        )
+    }
+
+    const SUSPEND: &str = "UPDATE operators SET is_active = FALSE";
+
+    #[tokio::test]
+    async fn a_change_is_committed_with_its_record() {
+        let fixture = Fixture::new().await;
+        let scope = fixture.admit().await.expect("admitted");
+
+        let sql =
+            "INSERT INTO operators (id, name, token_hash, is_active) VALUES ($1, 'Operator Two', '', TRUE)";
+        let done = scope
+            .write(async |s| {
+                s.connection().run(sql, vec![random::id(s.now_ms()).into()]).await?;
+                Ok(recorded())
+            })
+            .await;
+
+        assert!(done.is_ok());
+        assert_eq!((fixture.active().await, fixture.recorded("done").await), (2, 1));
+        assert_eq!(fixture.recorded("refused").await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_change_against_the_invariant_is_rolled_back_and_recorded_as_refused() {
+        let fixture = Fixture::new().await;
+        let scope = fixture.admit().await.expect("admitted");
+
+        let done = scope
+            .write(async |s| {
+                s.connection().run(SUSPEND, Vec::new()).await?;
+                Ok(recorded())
+            })
+            .await;
+
+        assert!(matches!(done, Err(Refused::Conflict(Conflict::LastAdmin))));
+        assert_eq!((fixture.active().await, fixture.recorded("done").await), (1, 0));
+        assert_eq!(fixture.recorded("refused").await, 1);
+    }
+
+    #[tokio::test]
+    async fn what_a_change_refuses_is_rolled_back_and_recorded_as_refused() {
+        let fixture = Fixture::new().await;
+        let scope = fixture.admit().await.expect("admitted");
+
+        let done = scope
+            .write(async |s| {
+                s.connection().run("DELETE FROM operators", Vec::new()).await?;
+                Err::<Recorded<()>, _>(Refused::NotAllowed("Never."))
+            })
+            .await;
+
+        assert!(matches!(done, Err(Refused::NotAllowed(_))));
+        assert_eq!((fixture.active().await, fixture.recorded("refused").await), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn whoever_was_admitted_is_admitted_again_under_the_lock() {
+        let fixture = Fixture::new().await;
+        let scope = fixture.admit().await.expect("admitted");
+        let again = scope.again();
+        let tx = fixture.db.begin().await.expect("a transaction");
+        tx.run(SUSPEND, Vec::new()).await.expect("suspended");
+        tx.commit().await.expect("committed");
+
+        let done = scope.write(async |_| -> Result<Recorded<()>, Refused> { unreachable!() }).await;
+
+        assert!(matches!(done, Err(Refused::NotAllowed(_))));
+        assert_eq!(fixture.recorded("refused").await, 1);
+        assert!(matches!(fixture.admit().await, Err(Refused::NotAllowed(_))));
+        assert!(matches!(again.refuse(Conflict::Changed).await, Refused::Conflict(Conflict::Changed)));
+        assert_eq!(fixture.recorded("refused").await, 3);
+    }
+}

@@ -1,0 +1,48 @@
+//! Refusals in the record: each is audited, up to a flood.
+
+use crate::domain::{
+    base::{
+        db::Db,
+        event::{Actor as AuditActor, RecordedEvent},
+        principal::Origin,
+        refused::Refused,
+    },
+    enforce::{
+        audit::{self, EventContext},
+        boundary::Boundary,
+        transaction::Transaction,
+    },
+};
+use uuid::Uuid;
+
+/// Audits a refusal in a transaction of its own: the one that was refused is gone. What cannot be
+/// written is logged, as the refusal itself is the answer.
+pub(in crate::domain) async fn note<B: Boundary>(
+    db: &Db,
+    id: Uuid,
+    by: &AuditActor,
+    origin: &Origin,
+    refused: &Refused,
+) {
+    let Some(event) = audit::refusal(origin, refused) else { return };
+    if let Err(error) = record::<B>(db, id, by, origin, event).await {
+        tracing::error!(%error, "a refusal could not be audited");
+    }
+}
+
+async fn record<B: Boundary>(
+    db: &Db,
+    id: Uuid,
+    by: &AuditActor,
+    origin: &Origin,
+    event: RecordedEvent,
+) -> Result<(), Refused> {
+    let mut open = Transaction::<B>::open(db, origin, async |tx| B::lock(tx, id).await).await?;
+    if audit::is_flood(&open.tx, B::in_record_of(id), by, &event, open.now).await? {
+        tracing::warn!(route = origin.route, "refused too often to be audited each time");
+        return Ok(open.roll_back().await?);
+    }
+    let context = EventContext { actor: by, origin, at: open.now };
+    B::record(&open.tx, &mut open.locked, &context, &[event]).await?;
+    Ok(open.tx.commit().await?)
+}
