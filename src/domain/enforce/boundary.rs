@@ -130,9 +130,10 @@ mod tests {
         config::Config,
         domain::{
             base::{
-                event::{Recorded, TargetKind},
+                conflict::CHANGED,
+                event::{AuditEvent, EventRow, EventSentence, Recorded, Target},
+                invariants::LAST_ADMIN,
                 principal::{Origin, Via},
-                refused::Conflict,
                 sql::Sql,
                 tokens::{Purpose, Token},
             },
@@ -142,6 +143,7 @@ mod tests {
         random,
     };
     use sea_orm::{ColumnTrait, FromQueryResult};
+    use serde::{Deserialize, Serialize};
 
     struct Installation;
 
@@ -186,8 +188,8 @@ mod tests {
             context: &EventContext<'_>,
             events: &[RecordedEvent],
         ) -> Result<(), DbErr> {
-            for (event, _) in events {
-                let values = vec![about.outcome.word().into(), event.kind().into(), about.actor.id.into()];
+            for event in events {
+                let values = vec![event.outcome.word().into(), event.kind.into(), context.actor.id.into()];
                 tx.run("INSERT INTO operations (outcome, kind, actor_id) VALUES ($1, $2, $3)", values)
                     .await?;
             }
@@ -286,12 +288,21 @@ mod tests {
         }
     }
 
+    #[derive(Serialize, Deserialize)]
+    struct OperatorsSuspended {}
+
+    impl AuditEvent for OperatorsSuspended {
+        const NAME: &'static str = "operators_suspended";
+        const KIND: &'static str = "operators.suspended";
+        const LABEL: &'static str = "Operators suspended";
+
+        fn sentence(&self, _: &EventRow<'_>) -> EventSentence {
+            EventSentence::new("suspended the operators", "")
+        }
+    }
+
     fn recorded() -> Recorded<()> {
-        Recorded::new(
-            (),
-            Event::AccountAdminChanged { is_admin: false },
-            Target::named(TargetKind::Nothing, ""),
-        )
+        Recorded::new((), OperatorsSuspended {}, Target::nothing())
     }
 
     const SUSPEND: &str = "UPDATE operators SET is_active = FALSE";
@@ -327,7 +338,7 @@ mod tests {
             })
             .await;
 
-        assert!(matches!(done, Err(Refused::Conflict(Conflict::LastAdmin))));
+        assert!(matches!(done, Err(Refused::Conflict(LAST_ADMIN))));
         assert_eq!((fixture.active().await, fixture.recorded("done").await), (1, 0));
         assert_eq!(fixture.recorded("refused").await, 1);
     }
@@ -362,7 +373,7 @@ mod tests {
         assert!(matches!(done, Err(Refused::NotAllowed(_))));
         assert_eq!(fixture.recorded("refused").await, 1);
         assert!(matches!(fixture.admit().await, Err(Refused::NotAllowed(_))));
-        assert!(matches!(again.refuse(Conflict::Changed).await, Refused::Conflict(Conflict::Changed)));
+        assert!(matches!(again.refuse(CHANGED).await, Refused::Conflict(CHANGED)));
         assert_eq!(fixture.recorded("refused").await, 3);
     }
 }

@@ -1,48 +1,11 @@
 use crate::domain::{
-    base::{
-        paging::{Order, Position},
-        refused::Refused,
-        sql::like,
-        values::folded,
+    base::{paging::Position, refused::Refused, sql::like, values::folded},
+    members::{
+        row::{COLUMNS, ON_PAGE},
+        sort::Sort,
     },
-    members::row::{COLUMNS, ON_PAGE},
 };
 use sea_orm::Value;
-
-/// How the list is sorted. Times run from the latest to the earliest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sort {
-    #[default]
-    Name,
-    NameDown,
-    Joined,
-    JoinedUp,
-    Active,
-    ActiveUp,
-}
-
-impl Sort {
-    pub const ALL: [(&'static str, Self); 6] = [
-        ("name", Self::Name),
-        ("-name", Self::NameDown),
-        ("joined", Self::Joined),
-        ("-joined", Self::JoinedUp),
-        ("active", Self::Active),
-        ("-active", Self::ActiveUp),
-    ];
-
-    const fn order(self) -> Order {
-        let (column, is_text, descending) = match self {
-            Self::Name => ("m.listed_as", true, false),
-            Self::NameDown => ("m.listed_as", true, true),
-            Self::Joined => ("m.joined_at", false, true),
-            Self::JoinedUp => ("m.joined_at", false, false),
-            Self::Active => ("COALESCE(m.last_active_at, m.joined_at)", false, true),
-            Self::ActiveUp => ("COALESCE(m.last_active_at, m.joined_at)", false, false),
-        };
-        Order { column, is_text, id: "m.id", descending }
-    }
-}
 
 /// Which members to list. Empty texts do not narrow.
 #[derive(Clone, Debug, Default)]

@@ -13,6 +13,7 @@ mod list;
 mod mail;
 mod provision;
 pub mod row;
+pub mod sort;
 
 pub(super) use crate::domain::{
     base::sql::{has_text, like, like_exactly},
@@ -27,7 +28,8 @@ pub use change::{
     of_user_under_lock, reactivate, remove, remove_with, suspend, tag_under_lock,
 };
 pub use detail::{Detail, Place, detail};
-pub use filter::{Filter, Sort};
+pub use filter::Filter;
 pub use list::{Listing, list, may_act};
 pub use provision::{Entered, Newcomer, UserChange, may_provision, provision, update_user};
 pub use row::Member;
+pub use sort::Sort;

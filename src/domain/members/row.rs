@@ -5,7 +5,7 @@ use crate::{
             principal::Actor,
             role::{self, Role, Roles},
         },
-        members::filter::Sort,
+        members::sort::Sort,
     },
     policy::Ceiling,
 };
