@@ -24,7 +24,7 @@ impl Sort {
         ("-active", Self::ActiveUp),
     ];
 
-    const fn order(self) -> Order {
+    pub(super) const fn order(self) -> Order {
         let (column, is_text, descending) = match self {
             Self::Name => ("m.listed_as", true, false),
             Self::NameDown => ("m.listed_as", true, true),
