@@ -1,11 +1,8 @@
 //! What somebody can do and why; what a change would do before it is saved; and taking one back from
 //! the record, which is a new change.
 
+use crate::support::product::{BuiltIn, Config, Db, Holdings, Permission, Scope, chain};
 use crate::{support::*, world::*};
-use bailiwick::{
-    domain::{Db, chain},
-    policy::{BuiltIn, Holdings, Permission, Scope},
-};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -380,7 +377,7 @@ both! {
         }
         assert_eq!(before.roles, after.roles);
         let dir = tempfile::tempdir().unwrap();
-        let config = bailiwick::config::Config::for_tests(app.database.url.clone(), dir.path());
+        let config = Config::for_tests(app.database.url.clone(), dir.path());
         let db = Db::open(&config, app.url(), app.clock.clone()).await.unwrap();
         let verdicts = chain::verify(&db).await.unwrap();
         db.close().await;

@@ -1,7 +1,7 @@
 //! API keys as principals: the same path as people, step by step.
 
+use crate::support::product::BuiltIn;
 use crate::{support::*, world::*};
-use bailiwick::policy::BuiltIn;
 use serde_json::json;
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -67,7 +67,7 @@ both! {
         assert!(items.iter().any(|item| item["id"] == member.to_string() && item["kind"] == "api_key"));
 
         // Who is none, in every way.
-        let before = app.snapshot(TENANT_TABLES).await;
+        let before = app.tenants().await;
         for wrong in ["", "blw_key_", &secret[..secret.len() - 1], &format!("{secret}0")] {
             api.with(Some(wrong)).get(MEMBERS).await.with_status(401);
         }
@@ -92,7 +92,7 @@ both! {
         let user = world.person(BuiltIn::Viewer).user_id;
         let path = format!("/api/sso/v1/users/{user}");
         api.patch(&path, &json!({"roles": ["owner"]})).await.with_status(403);
-        assert!(app.snapshot(TENANT_TABLES).await == before);
+        assert!(app.tenants().await == before);
         let refused = app.scalar_i64(&format!(
             "SELECT COUNT(*) FROM audit_events WHERE kind = 'access.refused' AND actor_kind = 'api_key'
                 AND via = 'api' AND actor_id = {}", app.id(key))).await;
@@ -137,7 +137,7 @@ both! {
         let path = format!("/api/sso/v1/users/{}", viewer.user_id);
         admin.patch(&path, &json!({"roles": ["developer", "viewer"]})).await.with_status(200);
         assert_eq!(roles().await, "developer viewer");
-        let before = app.snapshot(TENANT_TABLES).await;
+        let before = app.tenants().await;
         // Over its head, above it, unknown, malformed.
         admin.patch(&path, &json!({"roles": ["owner"]})).await.with_status(403);
         let owner = format!("/api/sso/v1/users/{}", world.person(BuiltIn::Owner).user_id);
@@ -151,7 +151,7 @@ both! {
         for broken in ["", "{", "[[\"viewer\"]]", "\"roles\"", "null"] {
             admin.send(reqwest::Method::PATCH, &path, Some(broken.to_owned()), &[]).await.with_status(400);
         }
-        assert!(app.snapshot(TENANT_TABLES).await == before);
+        assert!(app.tenants().await == before);
     }
 
     async fn a_key_stays_in_its_account_and_a_membership_whose_it_is(app: TestApp) {
@@ -223,9 +223,7 @@ both! {
         let pages = everything(&owner.client, "/w/acme").await;
         assert!(pages.iter().any(|page| page.path().ends_with(&format!("/api-keys/{key}"))) && pages.len() > 20);
         app.mail_is_out().await;
-        let mut tables = TENANT_TABLES.to_vec();
-        tables.extend(["audit_events", "notices", "outbox", "rate_limits", "sessions"]);
-        let rows = format!("{:?}", app.snapshot(&tables).await);
+        let rows = format!("{:?}", app.snapshot(&app.catalogue().await.all()).await);
         for secret in [&first, &second] {
             // All but the last characters, which lists show.
             let canary = &secret[8..76];

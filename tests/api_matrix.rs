@@ -3,11 +3,8 @@
 //! As in `matrix.rs`, what must come is computed from the rules below and from policy: a route that is
 //! added makes this fail until it is said here who may call it, and what goes into its path and body.
 
+use crate::support::product::{Access, BuiltIn, Holdings, Needs, Permission, Route, api_table};
 use crate::{support::*, world::*};
-use bailiwick::{
-    policy::{BuiltIn, Holdings, Needs, Permission},
-    web::routes::{Access, Route, api_table},
-};
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -357,7 +354,7 @@ impl<'a> Matrix<'a> {
             above,
             foreign,
             nothing,
-            before: app.snapshot(TENANT_TABLES).await,
+            before: app.tenants().await,
             elsewhere: rows_of(app, world.elsewhere.id).await,
             requests: 0,
         }
@@ -533,7 +530,7 @@ impl<'a> Matrix<'a> {
         if answer.status >= 400 {
             assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{said}");
             assert_eq!(answer.body["status"], wanted, "{said}");
-            self.before.assert_same(&self.app.snapshot(TENANT_TABLES).await);
+            self.before.assert_same(&self.app.tenants().await);
             let refused = u64::from(matches!(verdict, Verdict::Audited(_)));
             let written = refused + u64::from(matches!(verdict, Verdict::OfAccount(_)));
             let now = self.events().await;

@@ -1,14 +1,11 @@
 //! What a page can do inside a workspace a call can do, under the same permission and with the same
 //! verdict: another way to the same effect is no way around a rule.
 
+use crate::support::product::{Access, BuiltIn, Permission, Route, api_table, table};
 use crate::{
     api_matrix::{self, Ids},
     support::*,
     world::*,
-};
-use bailiwick::{
-    policy::{BuiltIn, Permission},
-    web::routes::{Access, Route, api_table, table},
 };
 use serde_json::{Value, json};
 

@@ -2,8 +2,8 @@
 //! built-in role: no 5xx, no status and no schema that the document does not tell. And the `usso`
 //! client, unmodified.
 
+use crate::support::product::BuiltIn;
 use crate::{api_matrix::user_of, support::*, world::*};
-use bailiwick::policy::BuiltIn;
 use std::process::{Command, Output};
 
 /// Runs it, while the app answers.

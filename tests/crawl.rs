@@ -2,11 +2,8 @@
 //! every page of the table is opened; a form stands on one of them if and only if policy lets this
 //! person send it, and sent as it stands it goes through.
 
+use crate::support::product::{Access, Holdings, Permission, table};
 use crate::{matrix::rule, support::*, world::*};
-use bailiwick::{
-    policy::{Holdings, Permission},
-    web::routes::{Access, table},
-};
 use reqwest::Method;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

@@ -3,12 +3,8 @@
 //!
 //! A new page or state is one line: `hang.page("name", 200, owner.get("/w/…").await);`
 
+use crate::support::product::{Clock, Config, Db, demo, seed};
 use crate::support::*;
-use bailiwick::{
-    clock::Clock,
-    config::Config,
-    domain::{Db, demo, seed},
-};
 use reqwest::Method;
 use std::{collections::HashMap, sync::Arc};
 use tokio::sync::OnceCell;

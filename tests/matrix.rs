@@ -3,11 +3,8 @@
 //! What must come is computed from the rules below and from policy. A route that is added makes this
 //! fail until it is said here who may call it, and what goes into its path and its form.
 
+use crate::support::product::{Access, BuiltIn, Holdings, Needs, Permission, Route, table};
 use crate::{support::*, world::*};
-use bailiwick::{
-    policy::{BuiltIn, Holdings, Needs, Permission},
-    web::routes::{Access, Route, table},
-};
 use reqwest::Method;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -430,7 +427,7 @@ impl<'a> Matrix<'a> {
             role_versions,
             team_versions,
             nothing: owner.get("/w/nowhere").await.with_status(404).html,
-            before: app.snapshot(TENANT_TABLES).await,
+            before: app.tenants().await,
             elsewhere: rows_of(app, world.elsewhere.id).await,
             requests: 0,
         }
@@ -822,7 +819,7 @@ impl<'a> Matrix<'a> {
             page.assert_silent_about("lsewhere");
         }
         if status >= 400 {
-            self.before.assert_same(&self.app.snapshot(TENANT_TABLES).await);
+            self.before.assert_same(&self.app.tenants().await);
             let refused = u64::from(matches!(verdict, Verdict::Audited(_)));
             let now = self.events().await;
             assert_eq!(now.0 - events.0, refused, "events that {said} added");

@@ -1,8 +1,8 @@
 //! Every page of the gallery, in a real browser: accessible, valid, whole on a small screen, usable
 //! with the keyboard. Each test looks at all pages and then names every fault of every page.
 
+use crate::support::product::table;
 use crate::{gallery::*, support::*};
-use bailiwick::web::routes::table;
 use serde_json::Value;
 use std::{path::PathBuf, process::Command, sync::Arc};
 

@@ -1,8 +1,8 @@
 //! What each page costs in SQL statements: one to be let in, and the page's own. A statement more is
 //! to be seen here, and so is one that comes with every row.
 
+use crate::support::product::{Access, table};
 use crate::{support::*, world::*};
-use bailiwick::web::routes::{Access, table};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 

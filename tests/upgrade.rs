@@ -1,7 +1,7 @@
 //! A database of an earlier version, with something in it, is brought up to date.
 
+use crate::support::product::Clock;
 use crate::{support::*, world::assert_counted};
-use bailiwick::clock::Clock;
 use migration::{Migrator, MigratorExt};
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;

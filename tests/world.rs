@@ -3,8 +3,8 @@
 //!
 //! Most people are put in by SQL: they only have to be there.
 
+use crate::support::product::{BuiltIn, Holdings, Permission};
 use crate::support::*;
-use bailiwick::policy::{BuiltIn, Holdings, Permission};
 use sea_orm::ConnectionTrait;
 use std::{
     collections::BTreeMap,
@@ -398,32 +398,19 @@ pub async fn add_to_team(app: &TestApp, team: Uuid, member: Uuid, is_lead: bool)
     assert_eq!(app.execute(&sql).await, 1);
 }
 
-/// Parents before their children.
-const KEPT: &[&str] = &[
-    "users",
-    "accounts",
-    "account_people",
-    "workspaces",
-    "api_keys",
-    "api_key_secrets",
-    "roles",
-    "members",
-    "grants",
-    "member_roles",
-    "invitations",
-    "invitation_roles",
-    "invitation_tokens",
-    "ownership_offers",
-    "teams",
-    "team_members",
-    "team_roles",
-    "sessions",
-];
+/// The tables that [`keep`] remembers, parents before their children: all that tenants are made of, and
+/// who is signed in.
+async fn kept(app: &TestApp) -> Vec<&'static str> {
+    let catalogue = app.catalogue().await;
+    let mut tables = catalogue.of_tenants();
+    tables.push("sessions");
+    tables
+}
 
 /// Remembers all rows as they are now, for [`restore`].
 pub async fn keep(app: &TestApp) {
     let mut sql = String::new();
-    for table in KEPT {
+    for table in kept(app).await {
         sql.push_str(&format!(
             "DROP TABLE IF EXISTS kept_{table}; CREATE TABLE kept_{table} AS SELECT * FROM {table};"
         ));
@@ -434,14 +421,15 @@ pub async fn keep(app: &TestApp) {
 /// Puts all rows back as they were at [`keep`]. The record of what happened stays, as it must: each
 /// workspace goes on from the end of its own.
 pub async fn restore(app: &TestApp) {
+    let tables = kept(app).await;
     // A workspace that is marked as deleted lets its last Owner go.
-    let mut sql = String::from(
-        "BEGIN; UPDATE workspaces SET deleted_at = 1; DELETE FROM workspaces;
-         DELETE FROM api_keys; DELETE FROM accounts; DELETE FROM sessions; DELETE FROM users; DELETE FROM rate_limits;",
-    );
-    for table in KEPT {
+    let mut sql = String::from("BEGIN; UPDATE workspaces SET deleted_at = 1; DELETE FROM rate_limits;");
+    for table in app.catalogue().await.to_delete_from(&tables) {
+        sql.push_str(&format!("DELETE FROM {table};"));
+    }
+    for table in tables {
         sql.push_str(&format!("INSERT INTO {table} SELECT * FROM kept_{table};"));
-        if *table == "accounts" {
+        if table == "accounts" {
             // They are counted again as they come.
             sql.push_str("UPDATE accounts SET people = 0;");
         }
@@ -456,33 +444,15 @@ pub async fn restore(app: &TestApp) {
     app.db().await.execute_unprepared(&sql).await.unwrap();
 }
 
-const OF_NO_WORKSPACE: [&str; 7] =
-    ["users", "accounts", "account_people", "workspaces", "api_keys", "api_key_secrets", "sessions"];
-
-/// Every row of one workspace, its events too.
+/// Every row of one workspace and of its account, its events too.
 pub async fn rows_of(app: &TestApp, workspace: Uuid) -> Vec<String> {
-    let id = app.id(workspace);
-    let tables = KEPT.iter().filter(|table| !OF_NO_WORKSPACE.contains(table));
+    let (catalogue, id) = (app.catalogue().await, app.id(workspace));
     let mut all = Vec::new();
-    for table in tables.chain(&["audit_events"]) {
-        for mut row in app.rows(&format!("SELECT * FROM {table} WHERE workspace_id = {id}")).await {
-            row.as_object_mut().unwrap().remove("last_active_at");
-            all.push(format!("{table} {row}"));
+    for table in catalogue.of_tenants().into_iter().chain(["audit_events"]) {
+        if let Some(condition) = catalogue.of_workspace(table, &id) {
+            all.extend(app.rows_where(table, &condition).await);
         }
     }
-    let its_keys = format!(
-        "IN (SELECT k.id FROM api_keys k JOIN workspaces w ON w.account_id = k.account_id WHERE w.id = {id})"
-    );
-    for (table, column) in [("api_keys", "id"), ("api_key_secrets", "api_key_id")] {
-        for mut row in app.rows(&format!("SELECT * FROM {table} WHERE {column} {its_keys}")).await {
-            row.as_object_mut().unwrap().remove("last_used_at");
-            all.push(format!("{table} {row}"));
-        }
-    }
-    all.push(format!(
-        "{:?}",
-        app.rows(&format!("SELECT name, slug, deleted_at FROM workspaces WHERE id = {id}")).await
-    ));
     all.sort_unstable();
     all
 }

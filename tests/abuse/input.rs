@@ -1,7 +1,7 @@
 //! Abuse cases: input.
 
 use super::{secrets::crawl, *};
-use bailiwick::web::routes;
+use crate::support::product::table;
 use reqwest::Method;
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ async fn posts(app: &TestApp) -> Vec<String> {
             .fold(path, |path, name| path.replace(name, &id))
     };
     let posts: Vec<_> =
-        routes::table().iter().filter(|r| r.method.as_str() == "POST").map(|r| fill(r.path)).collect();
+        table().iter().filter(|r| r.method.as_str() == "POST").map(|r| fill(r.path)).collect();
     assert!(posts.len() > 25 && posts.iter().all(|path| !path.contains('{')), "{posts:?}");
     posts
 }

@@ -2,8 +2,8 @@
 //! its one end to the other; and all of one workspace.
 
 use super::tour::Statements;
+use crate::support::product::POSTGRES_PLANS;
 use crate::support::*;
-use bailiwick::domain::POSTGRES_PLANS;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, QueryResult, Statement, Value, Values};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,12 +1,7 @@
 //! Every route, every filter and every order that is offered, and what was sent to the database.
 
+use crate::support::product::{Clock, Config, Db, outbox, seed, table};
 use crate::{support::*, world::newest_event};
-use bailiwick::{
-    clock::Clock,
-    config::Config,
-    domain::{Db, outbox, seed},
-    web::routes::table,
-};
 use reqwest::Method;
 use sea_orm::{Statement, Values};
 use serde_json::{Value, json};
