@@ -1,6 +1,7 @@
 //! The API keys of an account, for its admins: they make, name and end keys, and get into no workspace
 //! by that.
 
+use crate::nouns::api_keys::waiting_key;
 use crate::{races::assert_chain_holds, support::*, world::*};
 use serde_json::json;
 use std::collections::{BTreeSet, VecDeque};

@@ -1,6 +1,7 @@
 //! The API as programs use it: what is documented works as printed, versions, asking twice, limits,
 //! and the document itself.
 
+use crate::nouns::roles::add_role;
 use crate::support::product::{Access, BuiltIn, Permission, api_table};
 use crate::{support::*, world::*};
 use reqwest::Method;
@@ -170,11 +171,11 @@ both! {
         let things = &world.acme;
         for (path, change, second) in [
             ("/workspaces/acme".to_owned(), ("", json!({"name": "Acme Two"})), json!({"name": "Acme Three"})),
-            (format!("/members/{}", things.viewer), ("", json!({"roles": ["editor"]})), json!({"roles": ["viewer"]})),
+            (format!("/members/{}", things.id("member")), ("", json!({"roles": ["editor"]})), json!({"roles": ["viewer"]})),
             ("/roles/helper".to_owned(), ("", json!({"name": "Aid"})), json!({"name": "Help"})),
             ("/roles/helper".to_owned(), ("/scopes", json!({"scopes": ["read:a"]})), json!({"scopes": []})),
-            (format!("/teams/{}", things.team), ("", json!({"name": "Team Two"})), json!({"name": "Team 3"})),
-            (format!("/teams/{}", things.team), ("/roles", json!({"roles": []})), json!({"roles": ["viewer"]})),
+            (format!("/teams/{}", things.id("team")), ("", json!({"name": "Team Two"})), json!({"name": "Team 3"})),
+            (format!("/teams/{}", things.id("team")), ("/roles", json!({"roles": []})), json!({"roles": ["viewer"]})),
             (format!("/permissions/{}", Permission::ReadTeams.scope()), ("", json!({"roles": []})), json!({"roles": ["viewer"]})),
             (format!("/apikeys/{key}"), ("", json!({"name": "Third"})), json!({"name": "Fourth"})),
         ] {

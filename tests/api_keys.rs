@@ -1,5 +1,6 @@
 //! API keys as principals: the same path as people, step by step.
 
+use crate::nouns::roles::add_role;
 use crate::support::product::BuiltIn;
 use crate::{support::*, world::*};
 use serde_json::json;
@@ -167,7 +168,7 @@ both! {
         for change in [
             format!("UPDATE members SET workspace_id = {there} WHERE id = {member}"),
             format!("UPDATE members SET kind = 'user' WHERE id = {member}"),
-            format!("UPDATE members SET user_id = {} WHERE id = {}", app.id(world.outsider.user_id), app.id(world.acme.viewer)),
+            format!("UPDATE members SET user_id = {} WHERE id = {}", app.id(world.outsider.user_id), app.id(world.acme.id("member"))),
             format!("UPDATE api_keys SET account_id = (SELECT account_id FROM workspaces WHERE id = {there}) WHERE id = {key}"),
         ] {
             assert!(app.try_execute(&change).await.is_err(), "{change}");
@@ -274,7 +275,7 @@ both! {
     async fn nobody_makes_adds_or_takes_over_a_key_above_themselves(app: TestApp) {
         let world = World::build(&app).await;
         let developer = &world.person(BuiltIn::Developer).client;
-        let (above, waiting) = (world.acme.key_above, world.acme.key_waiting.to_string());
+        let (above, waiting) = (world.acme.above("key"), world.acme.id("waiting_key").to_string());
         let refused = async |path: String, fields: &[(&str, &str)]| {
             app.unchanged_by(developer.post_form(&path, fields)).await.with_status(403);
         };
@@ -292,8 +293,8 @@ both! {
         page.assert_says("Only an Owner can give, take or manage the Owner role.");
         app.unchanged_by(developer.get(&format!("{KEYS}/{above}/revocation"))).await.with_status(403);
         // Whose roles show too: nothing of a key of another account can be added, seen or ended.
-        let foreign = world.elsewhere.key;
-        for key in [foreign, world.elsewhere.key_waiting, world.acme.key_waiting, UNKNOWN] {
+        let foreign = world.elsewhere.id("key");
+        for key in [foreign, world.elsewhere.id("waiting_key"), world.acme.id("waiting_key"), UNKNOWN] {
             for (verb, fields) in [
                 ("rotation", &[("overlap", "0"), ("version", "0-test")][..]),
                 ("revocation", &[]),
@@ -304,20 +305,20 @@ both! {
             }
             developer.get(&format!("{KEYS}/{key}")).await.with_status(404);
         }
-        for key in [foreign, world.elsewhere.key_waiting, UNKNOWN] {
+        for key in [foreign, world.elsewhere.id("waiting_key"), UNKNOWN] {
             let fields = [("key", key.to_string()), ("role", "viewer".to_owned())];
             let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
             let page = app.unchanged_by(developer.post_form(&format!("{KEYS}/addition"), &fields)).await;
             assert!(page.with_status(422).field_error("key").is_some());
         }
         // One that is here already, and one that is over.
-        let fields = [("key", world.acme.key.to_string()), ("role", "viewer".to_owned())];
+        let fields = [("key", world.acme.id("key").to_string()), ("role", "viewer".to_owned())];
         let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
         app.unchanged_by(developer.post_form(&format!("{KEYS}/addition"), &fields)).await.with_status(409);
         app.execute("UPDATE api_keys SET revoked_at = 1").await;
         let fields = [("key", waiting.as_str()), ("role", "viewer")];
         app.unchanged_by(developer.post_form(&format!("{KEYS}/addition"), &fields)).await.with_status(422);
-        let key = world.acme.key;
+        let key = world.acme.id("key");
         app.unchanged_by(developer.post_form(&format!("{KEYS}/{key}/revocation"), &[])).await.with_status(409);
         let page = developer.visit(&format!("{KEYS}/{key}")).await.assert_says("Revoked").clone();
         assert!(!page.has_form("/rotation"));

@@ -12,9 +12,10 @@
 //! - Without that index too, workspaces are left with no Owner, though `owners::ensure_one_remains`
 //!   and the triggers are both there: neither sees what the other transaction has not committed.
 
+use crate::nouns::{api_keys::waiting_key, roles::add_role, teams::add_team};
 use crate::{
     support::*,
-    world::{account_id, add_member, add_team, add_to_account, add_user, assert_counted},
+    world::{account_id, add_member, add_to_account, add_user, assert_counted},
 };
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use serde_json::Value;
@@ -596,7 +597,7 @@ both! {
         let owner = founder(&app).await;
         let acme = workspace_id(&app, "acme").await;
         let other = other_node(&app).await;
-        crate::world::add_role(&app, "acme", "helper", "Helper", &["read:members"]).await;
+        add_role(&app, "acme", "helper", "Helper", &["read:members"]).await;
         for n in 0..3 {
             let page = owner.client.visit("/w/acme/roles/helper").await;
             let version = page.form("/scopes").values("version")[0].to_owned();
@@ -631,7 +632,7 @@ both! {
         let give = format!("/w/acme/members/{}/roles", viewer.member_id);
         for n in 0..6 {
             let slug = format!("helper-{n}");
-            crate::world::add_role(&app, "acme", &slug, &slug, &["read:members"]).await;
+            add_role(&app, "acme", &slug, &slug, &["read:members"]).await;
             let twins = spread(&owner.client, other.as_ref(), 20).await;
             let (givers, deleters) = twins.split_at(10);
             let gives = givers.iter().map(|twin| Shot::new(twin, &give, &[("role", &slug)]));
@@ -1150,7 +1151,7 @@ both! {
         let acme = workspace_id(&app, "acme").await;
         let other = other_node(&app).await;
         for n in 0..3 {
-            let key = crate::world::waiting_key(&app, "acme", &format!("Robot {n}")).await;
+            let key = waiting_key(&app, "acme", &format!("Robot {n}")).await;
             let id = key.to_string();
             let fields = [("key", id.as_str()), ("role", "viewer")];
             let twins = spread(&owner.client, other.as_ref(), 20).await;

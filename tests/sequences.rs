@@ -4,6 +4,7 @@
 //! The model reads the base tables (who has which roles, which teams carry which, what they grant) and
 //! not what is derived from them, and it says of a change of roles beforehand whether it is allowed.
 
+use crate::nouns::{roles::add_role, teams::add_team};
 use crate::support::product::{BuiltIn, Permission};
 use crate::{support::*, world::*};
 use proptest::{

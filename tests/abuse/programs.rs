@@ -1,10 +1,8 @@
 //! Abuse cases: programs with a key. What is kept for them, what is counted, and what they enter.
 
 use super::*;
-use crate::{
-    support::product::{Purpose, Token},
-    world::{Invitation, add_role, add_team},
-};
+use crate::nouns::{invitations::Invitation, roles::add_role, teams::add_team};
+use crate::support::product::{Purpose, Token};
 use reqwest::Method;
 use serde_json::{Value, json};
 

@@ -1,7 +1,8 @@
 //! Every route, every filter and every order that is offered, and what was sent to the database.
 
+use crate::nouns::activity::newest_event;
 use crate::support::product::{Clock, Config, Db, outbox, seed, table};
-use crate::{support::*, world::newest_event};
+use crate::support::*;
 use reqwest::Method;
 use sea_orm::{Statement, Values};
 use serde_json::{Value, json};

@@ -1,0 +1,104 @@
+//! Accounts: the tenant's name, its people and admins.
+
+use crate::walk::*;
+
+pub struct Accounts;
+
+#[async_trait(?Send)]
+impl Noun for Accounts {
+    fn file(&self) -> &'static str {
+        file!()
+    }
+
+    fn pages(&self) -> Vec<Row> {
+        vec![
+            page("/a/{account}", ACCOUNT).reads(&["after", "before"]).statements(4),
+            form("/a/{account}/details", ACCOUNT)
+                .sends(|_| fields(&[("name", "Renamed"), ("creation", "people")])),
+            page("/a/{account}/people", ACCOUNT)
+                .reads(&["q", "show", "after", "before"])
+                .refuses_filters(&[("q", LONG), ("show", "nonsense")])
+                .statements(2),
+            page("/a/{account}/people/{user}/admin", ACCOUNT)
+                .with("user", "stepping_down")
+                // Who is no admin is not asked whether they are to be none any more.
+                .verdict(|at| if at.is_above() { LAST_ADMIN } else { Verdict::Is(404) })
+                .statements(3),
+            form("/a/{account}/people/{user}/admin", ACCOUNT)
+                .with("user", "account_person")
+                .sends(|at| fields(&[("admin", if at.is_above() { "no" } else { "yes" })]))
+                .verdict(|at| if at.is_above() { LAST_ADMIN } else { at.done() })
+                .offered(|at| !is_last_admin(at)),
+            page("/a/{account}/people/{user}/removal", ACCOUNT)
+                .with("user", "account_person")
+                .verdict(|at| if at.is_above() { LAST_ADMIN } else { at.done() })
+                .statements(3),
+            form("/a/{account}/people/{user}/removal", ACCOUNT)
+                .with("user", "account_person")
+                .verdict(|at| if at.is_above() { LAST_ADMIN } else { at.done() })
+                .offered(|at| !is_last_admin(at) && !is_member(at)),
+        ]
+    }
+
+    fn params(&self) -> Vec<Param> {
+        let people = |facts: &Facts| {
+            let rows = facts.rows("account_people").iter();
+            rows.map(|person| text(person, "user_id").to_owned()).collect()
+        };
+        vec![Param::new("account_person").every(people), Param::new("stepping_down").every(people)]
+    }
+
+    /// Somebody who belongs to the account and to none of its workspaces.
+    async fn plant(&self, plot: &mut Plot<'_>) {
+        let (app, slug) = (plot.app, plot.slug());
+        let user = add_user(app, &plot.name("Person One"), &format!("person-one@{slug}.example.com")).await;
+        add_to_account(app, slug, user).await;
+        for name in ["account_person", "stepping_down"] {
+            plot.put(name, user);
+            plot.put_above(name, plot.owner.user_id);
+        }
+    }
+
+    /// More people, and an admin who is not the last one.
+    async fn grow(&self, app: &TestApp, world: &mut World, n: usize) {
+        let mut newest = world.acme.id("account_person");
+        for _ in 0..n {
+            let id = new_id().simple().to_string();
+            newest = add_user(app, &format!("Person {id}"), &format!("person-{id}@example.com")).await;
+            add_to_account(app, "acme", newest).await;
+        }
+        let sql = format!("UPDATE account_people SET is_admin = (1 = 1) WHERE user_id = {}", app.id(newest));
+        assert_eq!(app.execute(&sql).await, 1);
+        world.acme.replace("stepping_down", newest);
+    }
+
+    /// Who is a member belongs to the account.
+    fn upgraded(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("SELECT listed_as FROM account_people", "owner ane\nowner-one@example.com"),
+            ("SELECT CAST(people AS TEXT) FROM accounts", "1"),
+            ("SELECT workspace_creation FROM accounts", "admins"),
+        ]
+    }
+
+    async fn assert_counted(&self, app: &TestApp) {
+        let accounts = "SELECT COUNT(*) FROM accounts a WHERE a.people <>
+            (SELECT COUNT(*) FROM account_people p WHERE p.account_id = a.id)";
+        let wrong = app.scalar_i64(accounts).await;
+        assert_eq!(wrong, 0, "accounts whose number of people is not how many there are");
+    }
+}
+
+/// The only admin, who is a member too.
+const LAST_ADMIN: Verdict = Verdict::Audited(409);
+
+fn is_last_admin(at: &Offer) -> bool {
+    let admins: Vec<_> =
+        at.facts.rows("account_people").iter().filter(|person| flag(person, "is_admin")).collect();
+    admins.len() == 1 && admins[0]["user_id"] == at.id("user")
+}
+
+/// Of a workspace of the account, which has one.
+fn is_member(at: &Offer) -> bool {
+    at.facts.members.iter().any(|member| member.user.as_deref() == Some(at.id("user")))
+}

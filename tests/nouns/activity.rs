@@ -1,0 +1,63 @@
+//! Activity: what happened in a workspace, and taking a change back.
+
+use crate::walk::*;
+
+pub struct Activity;
+
+#[async_trait(?Send)]
+impl Noun for Activity {
+    fn file(&self) -> &'static str {
+        file!()
+    }
+
+    fn pages(&self) -> Vec<Row> {
+        vec![
+            page("/w/{workspace}/activity", one(P::ReadAudit))
+                .reads(&["q", "kind", "outcome", "actor", "target", "from", "until", "after", "before"])
+                .refuses_filters(&[("kind", "nonsense"), ("from", "yesterday"), ("q", LONG)])
+                .filters(&["outcome=done", "q=two"])
+                .statements(2),
+            page("/w/{workspace}/activity/{event}/undo", one(P::ReadAudit)).statements(4),
+        ]
+    }
+
+    fn calls(&self) -> Vec<Row> {
+        vec![call("GET /api/sso/v1/audit", one(P::ReadAudit))]
+    }
+
+    fn params(&self) -> Vec<Param> {
+        // The record grows with each form that the crawl sends: a few events are enough.
+        vec![Param::new("event").every(undoable).bounded()]
+    }
+
+    /// A change of the Viewer's roles, and its way back, through the pages.
+    async fn plant(&self, plot: &mut Plot<'_>) {
+        let (client, slug) = (&plot.owner.client, plot.slug());
+        let path = format!("/w/{slug}/members/{}/roles", plot.id("member"));
+        for role in ["editor", "viewer"] {
+            client.post_form(&path, &[("role", role)]).await.assert_status(303);
+        }
+        // The message about it is shown here, and on no page of a walk.
+        client.visit("/workspaces").await;
+        plot.put("event", newest_event(plot.app, slug).await);
+    }
+}
+
+/// The latest events that can be taken back.
+fn undoable(facts: &Facts) -> Vec<String> {
+    let kinds = ["member.roles-changed", "team.roles-changed", "role.scopes-changed", "permission.changed"];
+    let mut events: Vec<&Value> =
+        facts.rows("audit_events").iter().filter(|event| kinds.contains(&text(event, "kind"))).collect();
+    events.sort_by_key(|event| std::cmp::Reverse(event["seq"].as_i64()));
+    events.iter().take(8).map(|event| text(event, "id").to_owned()).collect()
+}
+
+/// The id of the event that was written down last.
+pub async fn newest_event(app: &TestApp, workspace: &str) -> Uuid {
+    let sql = format!(
+        "SELECT e.id FROM audit_events e JOIN workspaces w ON w.id = e.workspace_id
+         WHERE w.slug = {} ORDER BY e.seq DESC LIMIT 1",
+        quoted(workspace)
+    );
+    app.scalar_uuid(&sql).await
+}

@@ -1,0 +1,37 @@
+//! Decisions: services ask, by OpenID AuthZEN, what others may do.
+
+use crate::walk::*;
+
+pub struct Decisions;
+
+#[async_trait(?Send)]
+impl Noun for Decisions {
+    fn file(&self) -> &'static str {
+        file!()
+    }
+
+    fn calls(&self) -> Vec<Row> {
+        vec![
+            asks("POST /access/v1/evaluation").body(about_nobody),
+            asks("POST /access/v1/evaluations").body(about_nobody),
+            asks("POST /access/v1/search/subject").body(|_| {
+                json!({"subject": {"type": "user"}, "action": {"name": "read"}, "resource": {"type": "record", "id": "1"}})
+            }),
+            asks("POST /access/v1/search/resource").body(about_nobody),
+            asks("POST /access/v1/search/action").body(about_nobody),
+            call("GET /.well-known/authzen-configuration", PUBLIC),
+        ]
+    }
+}
+
+/// A question changes nothing.
+fn asks(route: &'static str) -> Row {
+    call(route, one(P::CheckAccess)).answers(200).writes(0)
+}
+
+fn about_nobody(_: &Attempt) -> Value {
+    json!({
+        "subject": {"type": "user", "id": UNKNOWN}, "action": {"name": "read"},
+        "resource": {"type": "record", "id": "1"}
+    })
+}

@@ -1,0 +1,163 @@
+//! Invitations: sent, sent again, cancelled; and the links in mail that lead in.
+
+use crate::walk::*;
+
+pub struct Invitations;
+
+#[async_trait(?Send)]
+impl Noun for Invitations {
+    fn file(&self) -> &'static str {
+        file!()
+    }
+
+    fn pages(&self) -> Vec<Row> {
+        vec![
+            page("/invitations/{token}", PUBLIC).answers(303).statements(0),
+            page("/invitation", PUBLIC).answers(410).statements(0),
+            // No browser of the world follows an invitation.
+            form("/invitation/acceptance", SIGNED_IN).verdict(|_| Verdict::Is(410)).offered(|_| false),
+            form("/invitation/decline", PUBLIC),
+            page("/w/{workspace}/invitations", any(&[P::InviteMembers, P::CancelInvitations]))
+                .reads(&["q", "status", "after", "before"])
+                .refuses_filters(&[("status", "nonsense"), ("q", LONG)])
+                .filters(&["status=expired", "q=example.com", "q=two"])
+                .statements(2),
+            form("/w/{workspace}/invitations", one(P::InviteMembers))
+                .sends(|_| fields(&[("emails", "new@example.com"), ("role", "viewer")]))
+                .also_reads(&["message"])
+                .verdict(may_invite)
+                .offered(|at| at.may_invite_with_some())
+                .types(with_address_and_role)
+                .like("POST /api/sso/v1/invitations"),
+            form("/w/{workspace}/invitations/{invitation}/resend", one(P::InviteMembers))
+                .verdict(may_invite)
+                .offered(may_resend)
+                .like("POST /api/sso/v1/invitations/{invitation}/resend"),
+            page("/w/{workspace}/invitations/{invitation}/cancellation", one(P::CancelInvitations))
+                .statements(2),
+            form("/w/{workspace}/invitations/{invitation}/cancellation", one(P::CancelInvitations))
+                .offered(is_open)
+                .like("DELETE /api/sso/v1/invitations/{invitation}"),
+        ]
+    }
+
+    fn calls(&self) -> Vec<Row> {
+        const EITHER: Access = any(&[P::InviteMembers, P::CancelInvitations]);
+        vec![
+            call("GET /api/sso/v1/invitations", EITHER),
+            call("POST /api/sso/v1/invitations", one(P::InviteMembers))
+                .body(|_| json!({"emails": ["new@example.com"], "roles": ["viewer"]}))
+                .answers(200)
+                .verdict(may_invite),
+            call("GET /api/sso/v1/invitations/{invitation}", EITHER),
+            call("DELETE /api/sso/v1/invitations/{invitation}", one(P::CancelInvitations)),
+            call("POST /api/sso/v1/invitations/{invitation}/resend", one(P::InviteMembers))
+                .answers(200)
+                .verdict(may_invite),
+        ]
+    }
+
+    fn params(&self) -> Vec<Param> {
+        vec![Param::new("invitation").every(|facts| facts.ids("invitations"))]
+    }
+
+    async fn plant(&self, plot: &mut Plot<'_>) {
+        let (app, slug, owner) = (plot.app, plot.slug(), plot.owner.user_id);
+        if let Some(home) = plot.home {
+            let invitation = Invitation::to("invited@elsewhere.example.com").by(home.id("user"));
+            plot.put("invitation", invitation.add(app, slug).await);
+            let late = Invitation { expires_in: -DAY, ..Invitation::to("new@example.com") };
+            late.by(owner).add(app, slug).await;
+            return;
+        }
+        plot.put("invitation", Invitation::to("invited-one@example.com").by(owner).add(app, slug).await);
+        for (email, status, role, expires_in) in [
+            ("invited-two@example.com", "pending", "admin", 7 * DAY),
+            ("invited-three@example.com", "cancelled", "editor", 7 * DAY),
+            ("invited-four@example.com", "pending", "viewer", -DAY),
+            ("invited-five@example.com", "pending", "reviewer", 7 * DAY),
+        ] {
+            Invitation { email, roles: &[role], status, expires_in, inviter: owner }.add(app, slug).await;
+        }
+    }
+
+    async fn grow(&self, app: &TestApp, world: &mut World, n: usize) {
+        for _ in 0..n {
+            let email = format!("invited-{}@example.com", new_id().simple());
+            let invitation = Invitation { roles: &["helper"], ..Invitation::to(&email) };
+            invitation.by(world.person(BuiltIn::Owner).user_id).add(app, "acme").await;
+        }
+    }
+}
+
+/// With the role Viewer.
+pub fn may_invite(at: &Attempt) -> Verdict {
+    at.done_if(at.holdings().may_invite([&Attempt::viewer()]).is_ok())
+}
+
+pub fn is_open(at: &Offer) -> bool {
+    at.facts.row("invitations", at.id("invitation"))["status"] == "pending"
+}
+
+pub fn may_resend(at: &Offer) -> bool {
+    let roles = at.facts.roles_by("invitation_roles", "invitation_id", at.id("invitation"));
+    is_open(at) && at.my().may_invite(at.facts.holdings(&roles)).is_ok()
+}
+
+fn with_address_and_role(page: &Page, form: FormOnPage) -> FormOnPage {
+    let form = form.fill(&[("emails", "new@example.com")]);
+    if !form.values("role").is_empty() {
+        return form;
+    }
+    // Viewer, which is ticked, is none that this person may give.
+    let may_give = page.attributes("#invite input[name=role]:not([disabled])", "value");
+    form.fill(&[("role", &may_give[0])])
+}
+
+/// An invitation as a row; it has no links.
+#[derive(Clone, Copy)]
+pub struct Invitation<'a> {
+    pub email: &'a str,
+    pub roles: &'a [&'a str],
+    pub status: &'a str,
+    /// Milliseconds from now.
+    pub expires_in: i64,
+    pub inviter: Uuid,
+}
+
+impl<'a> Invitation<'a> {
+    pub fn to(email: &'a str) -> Self {
+        Self { email, roles: &["viewer"], status: "pending", expires_in: 7 * DAY, inviter: Uuid::nil() }
+    }
+
+    pub fn by(self, inviter: Uuid) -> Self {
+        Self { inviter, ..self }
+    }
+
+    pub async fn add(self, app: &TestApp, slug: &str) -> Uuid {
+        let (id, now, slug) = (new_id(), app.clock.now_ms(), quoted(slug));
+        let ended = if self.status == "pending" { "NULL".to_owned() } else { now.to_string() };
+        let sql = format!(
+            "INSERT INTO invitations
+                (id, workspace_id, email, message, status, inviter_id, created_at, sent_at, expires_at, ended_at)
+             SELECT {}, w.id, {}, '', {}, {}, {now}, {now}, {}, {ended} FROM workspaces w WHERE w.slug = {slug}",
+            app.id(id),
+            quoted(self.email),
+            quoted(self.status),
+            app.id(self.inviter),
+            now + self.expires_in
+        );
+        assert_eq!(app.execute(&sql).await, 1);
+        for role in self.roles {
+            let sql = format!(
+                "INSERT INTO invitation_roles (workspace_id, invitation_id, role_id)
+                 SELECT r.workspace_id, {}, r.id FROM roles r JOIN workspaces w ON w.id = r.workspace_id
+                 WHERE w.slug = {slug} AND r.slug = {}",
+                app.id(id),
+                quoted(role)
+            );
+            assert_eq!(app.execute(&sql).await, 1, "no role {role}");
+        }
+        id
+    }
+}

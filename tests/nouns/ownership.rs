@@ -1,0 +1,112 @@
+//! Ownership: offered to one member, answered or taken back.
+
+use crate::walk::*;
+
+pub struct Ownership;
+
+#[async_trait(?Send)]
+impl Noun for Ownership {
+    fn file(&self) -> &'static str {
+        file!()
+    }
+
+    fn pages(&self) -> Vec<Row> {
+        const ANSWERED: &str = "an offer is answered by the person it was made to";
+        vec![
+            form("/w/{workspace}/members/{member}/ownership-offer", one(P::UpdateMemberRoles))
+                // Whether one is an Owner at all comes before the question to whom.
+                .first(|at| (!at.is_owner()).then_some(Verdict::Audited(403)))
+                // To an Owner; else, there is an offer already.
+                .verdict(|at| Verdict::Audited(if at.is_above() { 403 } else { 409 }))
+                .offered(may_offer)
+                .unlike_any_call("ownership goes from one person to another"),
+            form("/w/{workspace}/ownership-offers/{offer}/acceptance", MEMBER)
+                .verdict(answered)
+                .offered(is_to_me)
+                .unlike_any_call(ANSWERED),
+            form("/w/{workspace}/ownership-offers/{offer}/decline", MEMBER)
+                .verdict(answered)
+                .offered(is_to_me)
+                .unlike_any_call(ANSWERED),
+            form("/w/{workspace}/ownership-offers/{offer}/withdrawal", MEMBER)
+                .verdict(|at| at.done_if(at.is_owner()))
+                .offered(|at| offer(at)["from_member_id"] == at.me.id.as_str() || at.my().is_owner())
+                .like("DELETE /api/sso/v1/ownership-offers/{offer}"),
+        ]
+    }
+
+    fn calls(&self) -> Vec<Row> {
+        vec![
+            call("GET /api/sso/v1/ownership-offers", one(P::ReadMembers)),
+            call("DELETE /api/sso/v1/ownership-offers/{offer}", MEMBER)
+                .verdict(|at| at.done_if(at.is_owner())),
+        ]
+    }
+
+    fn params(&self) -> Vec<Param> {
+        vec![
+            Param::new("offer")
+                .every(|facts| open(facts).map(|offer| text(offer, "id").to_owned()).collect()),
+        ]
+    }
+
+    /// Open; in acme, to the Developer.
+    async fn plant(&self, plot: &mut Plot<'_>) {
+        let to = match plot.home {
+            None => plot.person(BuiltIn::Developer).member_id,
+            Some(_) => plot.id("member"),
+        };
+        plot.put("offer", add_offer(plot.app, plot.slug(), plot.owner.member_id, to).await);
+    }
+
+    /// There is one offer at most: pages are counted with none.
+    async fn grow(&self, app: &TestApp, world: &mut World, _n: usize) {
+        let acme = app.id(world.acme.id);
+        app.execute(&format!("DELETE FROM ownership_offers WHERE workspace_id = {acme}")).await;
+    }
+}
+
+fn answered(at: &Attempt) -> Verdict {
+    at.done_if(at.caller.member == Some(at.world.person(BuiltIn::Developer).member_id))
+}
+
+/// Those that are pending and have not expired.
+fn open(facts: &Facts) -> impl Iterator<Item = &Value> {
+    let is_open =
+        |offer: &&Value| offer["status"] == "pending" && offer["expires_at"].as_i64().unwrap() > facts.now_ms;
+    facts.rows("ownership_offers").iter().filter(is_open)
+}
+
+fn offer<'a>(at: &'a Offer) -> &'a Value {
+    at.facts.row("ownership_offers", at.id("offer"))
+}
+
+fn is_to_me(at: &Offer) -> bool {
+    offer(at)["to_member_id"] == at.me.id.as_str()
+}
+
+/// I am an Owner, nothing is offered yet, and it would be to an active person who is none.
+fn may_offer(at: &Offer) -> bool {
+    let to = at.member();
+    at.my().is_owner()
+        && open(at.facts).next().is_none()
+        && to.is_active
+        && to.key.is_none()
+        && !to.holdings.is_owner()
+}
+
+pub async fn add_offer(app: &TestApp, slug: &str, from: Uuid, to: Uuid) -> Uuid {
+    let (id, now) = (new_id(), app.clock.now_ms());
+    let sql = format!(
+        "INSERT INTO ownership_offers
+            (id, workspace_id, from_member_id, to_member_id, status, created_at, expires_at)
+         SELECT {}, id, {}, {}, 'pending', {now}, {} FROM workspaces WHERE slug = {}",
+        app.id(id),
+        app.id(from),
+        app.id(to),
+        now + 7 * DAY,
+        quoted(slug)
+    );
+    assert_eq!(app.execute(&sql).await, 1);
+    id
+}

@@ -1,0 +1,56 @@
+//! The Security page: which roles hold a permission.
+
+use crate::walk::*;
+
+pub struct Security;
+
+#[async_trait(?Send)]
+impl Noun for Security {
+    fn file(&self) -> &'static str {
+        file!()
+    }
+
+    fn pages(&self) -> Vec<Row> {
+        vec![
+            page("/w/{workspace}/security", one(P::ReadMembers)).reads(&[]).statements(2),
+            form("/w/{workspace}/security/{permission}", one(P::UpdatePermissions))
+                .sends(|_| fields(&[("role", "viewer")]))
+                .carries(&["version"], "/w/{workspace}/security", "/security/{permission}")
+                .verdict(|at| at.done_if(at.holdings().may_toggle(&Attempt::viewer(), TOGGLED).is_ok()))
+                .offered(may_toggle_some)
+                .like("PUT /api/sso/v1/permissions/{permission}"),
+            page("/w/{workspace}/security/{permission}/preview", one(P::UpdatePermissions))
+                .query("role=viewer")
+                .reads(&[])
+                .statements(3),
+        ]
+    }
+
+    fn calls(&self) -> Vec<Row> {
+        vec![
+            call("GET /api/sso/v1/permissions", one(P::ReadMembers)),
+            call("GET /api/sso/v1/permissions/{permission}", one(P::ReadMembers)),
+            call("PUT /api/sso/v1/permissions/{permission}", one(P::UpdatePermissions))
+                .body(|_| json!({"roles": ["viewer"]})),
+        ]
+    }
+
+    fn params(&self) -> Vec<Param> {
+        let permission = Param::new("permission").sample("create:teams").closed();
+        let permission = permission.value(|at| match at.place {
+            // The catalogue is the same for every workspace.
+            Place::ForeignIds => None,
+            Place::UnknownIds => Some("fly:rockets".to_owned()),
+            _ => Some(TOGGLED.scope().to_owned()),
+        });
+        vec![permission.every(|_| P::ALL.iter().map(|permission| permission.scope().to_owned()).collect())]
+    }
+}
+
+const TOGGLED: P = P::ReadTeams;
+
+fn may_toggle_some(at: &Offer) -> bool {
+    let permission = P::of_scope(at.id("permission")).unwrap();
+    let mut others = at.facts.roles.values().filter(|role| !role.is_owner());
+    others.any(|role| at.my().may_toggle(role, permission).is_ok())
+}

@@ -1,0 +1,61 @@
+//! Selections: many members or invitations, changed at once.
+
+use super::members::{managed, may_shut_out, with_first_role};
+use crate::walk::*;
+
+pub struct Selections;
+
+#[async_trait(?Send)]
+impl Noun for Selections {
+    fn file(&self) -> &'static str {
+        file!()
+    }
+
+    fn pages(&self) -> Vec<Row> {
+        // What may be done to a selection of one is what may be done to that one. The pages name everyone,
+        // and say to whom it can't be done; a call of its own does it to each.
+        vec![
+            page("/w/{workspace}/members/selection/roles", one(P::UpdateMemberRoles))
+                .selects("member")
+                .statements(3),
+            form("/w/{workspace}/members/selection/roles", one(P::UpdateMemberRoles))
+                .selects("member")
+                .sends(|_| fields(&[("role", "viewer"), ("role", "support")]))
+                .verdict(managed)
+                .offered(|at| at.my().may_manage(&at.member().holdings).is_ok())
+                .types(with_first_role)
+                .like("PATCH /api/sso/v1/users/{user}"),
+            page("/w/{workspace}/members/selection/suspension", one(P::SuspendMembers))
+                .selects("member")
+                .statements(3),
+            form("/w/{workspace}/members/selection/suspension", one(P::SuspendMembers))
+                .selects("member")
+                .verdict(managed)
+                .offered(|at| may_shut_out(at) && at.member().is_active)
+                .like("POST /api/sso/v1/members/{member}/suspension"),
+            page("/w/{workspace}/members/selection/removal", one(P::RemoveMembers))
+                .selects("member")
+                .statements(3),
+            form("/w/{workspace}/members/selection/removal", one(P::RemoveMembers))
+                .selects("member")
+                .verdict(managed)
+                .offered(may_shut_out)
+                .like("DELETE /api/sso/v1/members/{member}"),
+            page("/w/{workspace}/invitations/selection/resend", one(P::InviteMembers))
+                .selects("invitation")
+                .statements(2),
+            form("/w/{workspace}/invitations/selection/resend", one(P::InviteMembers))
+                .selects("invitation")
+                .verdict(super::invitations::may_invite)
+                .offered(super::invitations::may_resend)
+                .like("POST /api/sso/v1/invitations/{invitation}/resend"),
+            page("/w/{workspace}/invitations/selection/cancellation", one(P::CancelInvitations))
+                .selects("invitation")
+                .statements(2),
+            form("/w/{workspace}/invitations/selection/cancellation", one(P::CancelInvitations))
+                .selects("invitation")
+                .offered(super::invitations::is_open)
+                .like("DELETE /api/sso/v1/invitations/{invitation}"),
+        ]
+    }
+}

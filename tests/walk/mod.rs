@@ -1,0 +1,29 @@
+//! What the nouns declare, and what walks it: the matrices, the crawl, the comparison of pages with
+//! calls, the count of statements, the abuse cases of input and tenancy.
+//!
+//! `use crate::walk::*;` brings all that a noun's file needs.
+#![allow(unused_imports, reason = "a toolbox: not every noun needs every tool")]
+
+mod attempt;
+mod matrix;
+mod offer;
+mod param;
+mod row;
+
+pub use attempt::{Attempt, Caller, Entry, Kind, PLACES, Place, Verdict};
+pub use matrix::{Walk, key_callers, people_callers};
+pub use offer::Offer;
+pub use param::Param;
+pub use row::*;
+
+pub use crate::{
+    nouns::{Noun, Plans},
+    support::{
+        product::{Access, BuiltIn, Holdings, Permission as P},
+        *,
+    },
+    world::*,
+};
+pub use async_trait::async_trait;
+pub use serde_json::{Value, json};
+pub use uuid::Uuid;
