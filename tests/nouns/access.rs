@@ -13,4 +13,9 @@ impl Noun for EffectiveAccess {
     fn pages(&self) -> Vec<Row> {
         vec![page("/w/{workspace}/members/{member}/access", one(P::ReadMembers)).statements(5)]
     }
+
+    async fn tour(&self, tour: &mut Tour<'_>) {
+        let (owner, member) = (tour.owner.clone(), tour.take_members(1)[0]);
+        tour.get(&owner, &format!("{HOME}/members/{member}/access?scope=read:posts"), 200).await;
+    }
 }

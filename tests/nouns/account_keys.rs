@@ -54,6 +54,31 @@ impl Noun for AccountKeys {
         plot.put("account_key", key);
         plot.put_above("account_key", above);
     }
+
+    /// The keys of the account: listed, and one of them from its beginning to its end.
+    async fn tour(&self, tour: &mut Tour<'_>) {
+        let owner = tour.owner.clone();
+        let base = format!("/a/{}/api-keys", tour.account().await);
+        for list in [base.clone(), format!("{base}?q=key")] {
+            tour.turn(&list).await;
+        }
+        let page = tour.get(&owner, &format!("{base}/new"), 200).await;
+        let created = owner.submit(&page, &base, &[("name", "Key of All"), ("administers", "yes")]).await;
+        tour.note(created, 200);
+        let id = tour.app.scalar_uuid("SELECT id FROM api_keys WHERE name = 'Key of All'").await;
+        let key = format!("{base}/{id}");
+        let page = tour.get(&owner, &key, 200).await;
+        let rotated = owner.submit(&page, "/rotation", &[]).await;
+        tour.note(rotated, 200);
+        tour.post(&owner, &format!("{key}/details"), &[("name", "Key of Many")], 303).await;
+        tour.post(&owner, &format!("{key}/administration"), &[], 303).await;
+        let id = id.to_string();
+        let fields = [("key", id.as_str()), ("role", "viewer")];
+        tour.post(&owner, &format!("{HOME}/api-keys/addition"), &fields, 303).await;
+        tour.post(&owner, &format!("{key}/rotation"), &[("overlap", "0")], 403).await;
+        tour.get(&owner, &format!("{key}/revocation"), 200).await;
+        tour.post(&owner, &format!("{key}/revocation"), &[], 303).await;
+    }
 }
 
 fn alive(facts: &Facts) -> Vec<String> {

@@ -87,6 +87,66 @@ impl Noun for Accounts {
         let wrong = app.scalar_i64(accounts).await;
         assert_eq!(wrong, 0, "accounts whose number of people is not how many there are");
     }
+
+    fn plans(&self) -> Plans {
+        Plans { many: &["account_people"], list_indices: &["account_people_by_name"], ..Plans::default() }
+    }
+
+    fn crowd(&self) -> &'static [&'static str] {
+        &[
+            "INSERT INTO account_people (account_id, user_id, is_admin, joined_at)
+                SELECT (SELECT id FROM accounts WHERE name = 'Account' LIMIT 1), id, 1 = 0, 0 FROM users",
+            "INSERT INTO account_people (account_id, user_id, is_admin, joined_at, listed_as)
+                SELECT (SELECT account_id FROM workspaces WHERE slug = 'seed-1'), id, 1 = 0, 0, email FROM users
+                WHERE email LIKE 'alone-%' OR email LIKE 'nowhere-%'",
+            "INSERT INTO audit_events (id, account_id, seq, at, kind, outcome, actor_kind, actor_name, target_kind,
+                    target_name, via, address, user_agent, payload, hash)
+                SELECT {id}, (SELECT account_id FROM workspaces WHERE slug = 'seed-1'), 0, i, 'account.updated', 'done',
+                    'user', '', 'account', '', 'browser', '', '', '{}', {bytes} FROM n",
+        ]
+    }
+
+    /// The account of the workspace, and somebody of it who comes into the workspace by that.
+    async fn tour(&self, tour: &mut Tour<'_>) {
+        let (owner, viewer, id) = (tour.owner.clone(), tour.viewer.clone(), tour.account().await);
+        let base = format!("/a/{id}");
+        for list in [base.clone(), format!("{base}/people"), format!("{base}/people?q=alone")] {
+            tour.turn(&list).await;
+            let sign = if list.contains('?') { '&' } else { '?' };
+            tour.get(&owner, &format!("{list}{sign}before=end"), 200).await;
+        }
+        tour.get(&owner, &format!("{base}/people?show=admins"), 200).await;
+        tour.get(&owner, &format!("{base}/people?show=admins&q=member"), 200).await;
+        tour.get(&viewer, &base, 403).await;
+        let fields = [("name", "Seed 1"), ("creation", "people")];
+        tour.post(&owner, &format!("{base}/details"), &fields, 303).await;
+        let fields = [("name", "More"), ("slug", "more"), ("account", &id.to_string())];
+        tour.post(&viewer, "/workspaces", &fields, 303).await;
+        let user = "SELECT id FROM users WHERE email = 'alone-1@example.com'";
+        let person = format!("{base}/people/{}", tour.app.scalar_uuid(user).await);
+        for admin in ["yes", "no", "yes"] {
+            if admin == "no" {
+                tour.get(&owner, &format!("{person}/admin"), 200).await;
+            }
+            tour.post(&owner, &format!("{person}/admin"), &[("admin", admin)], 303).await;
+        }
+        tour.get(&owner, &format!("{person}/removal"), 409).await;
+        let user = "SELECT id FROM users WHERE email = 'nowhere-1@example.com'";
+        let user = tour.app.scalar_uuid(user).await.to_string();
+        for path in ["members/new", "members/new?q=nowhere"] {
+            tour.get(&owner, &format!("{HOME}/{path}"), 200).await;
+        }
+        let removal = format!("{base}/people/{user}/removal");
+        let fields = [("emails", "nowhere-1@example.com"), ("role", "viewer")];
+        tour.post(&owner, &format!("{HOME}/invitations"), &fields, 303).await;
+        tour.post(&owner, &format!("{HOME}/members"), &[("user", &user), ("role", "editor")], 303).await;
+        tour.post(&owner, &format!("{HOME}/members"), &[("user", &user)], 409).await;
+        tour.post(&owner, &removal, &[], 409).await;
+        let member = member_id(tour.app, "nowhere-1@example.com", "seed-1").await;
+        tour.post(&owner, &format!("{HOME}/members/{member}/removal"), &[], 303).await;
+        tour.get(&owner, &removal, 200).await;
+        tour.post(&owner, &removal, &[], 303).await;
+    }
 }
 
 /// The only admin, who is a member too.

@@ -41,6 +41,38 @@ impl Noun for Activity {
         client.visit("/workspaces").await;
         plot.put("event", newest_event(plot.app, slug).await);
     }
+
+    fn plans(&self) -> Plans {
+        Plans { many: &["audit_events"], ..Plans::default() }
+    }
+
+    async fn tour(&self, tour: &mut Tour<'_>) {
+        let founder = "SELECT user_id FROM members m JOIN workspaces w ON w.id = m.workspace_id
+            WHERE w.slug = 'seed-1' AND m.origin = 'founder'";
+        let actor = format!("actor={}", tour.app.scalar_uuid(founder).await);
+        let target = format!("target={}", tour.take_members(1)[0]);
+        let (kind, days) = ("kind=member.roles-changed", "from=2020-01-01&until=2100-01-01");
+        let all = format!("q=member&{kind}&outcome=done&{actor}&{target}&{days}");
+        let (by, to) = (format!("{kind}&outcome=done&{actor}"), format!("outcome=done&{target}&{days}"));
+        let narrow = [
+            "q=member",
+            kind,
+            "outcome=done",
+            "outcome=refused",
+            &actor,
+            &target,
+            "from=2020-01-01",
+            "until=2100-01-01",
+            days,
+            &by,
+            &to,
+            &all,
+        ];
+        tour.list("activity", "", &narrow).await;
+        let viewer = tour.viewer.clone();
+        tour.get(&viewer, &format!("{HOME}/activity"), 403).await;
+        tour.call("audit?outcome=done").await;
+    }
 }
 
 /// The latest events that can be taken back.

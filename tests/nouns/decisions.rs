@@ -22,6 +22,21 @@ impl Noun for Decisions {
             call("GET /.well-known/authzen-configuration", PUBLIC),
         ]
     }
+
+    async fn tour(&self, tour: &mut Tour<'_>) {
+        let member = tour.take_members(1)[0];
+        let user = user_of(tour.app, member).await.to_string();
+        for (path, subject) in [
+            ("evaluation", json!({"type": "user", "id": user})),
+            ("search/subject", json!({"type": "user"})),
+            ("search/resource", json!({"type": "user", "id": user})),
+            ("search/action", json!({"type": "user", "id": user})),
+        ] {
+            let question = json!({"subject": subject, "action": {"name": "read"}, "resource": {"type": "record", "id": "1"}});
+            tour.robot.post(&format!("/access/v1/{path}"), &question).await.with_status(200);
+            tour.keep(path);
+        }
+    }
 }
 
 /// A question changes nothing.

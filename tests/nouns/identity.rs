@@ -42,4 +42,42 @@ impl Noun for Identity {
         // It is a secret and no id: it has tests of its own.
         vec![Param::new("token").value(|at| (at.place == Place::Own).then(|| "no-token-of-ours".to_owned()))]
     }
+
+    fn crowd(&self) -> &'static [&'static str] {
+        &[
+            "INSERT INTO sessions (id, token_hash, user_id, address, user_agent, created_at, last_seen_at, expires_at)
+                SELECT {id}, {bytes}, id, '', '', 0, 0, {then} FROM users",
+            "INSERT INTO notices (id, session_id, body, expires_at) SELECT {id}, id, '', {then} FROM sessions",
+            "INSERT INTO email_tokens (id, token_hash, user_id, purpose, email, created_at, expires_at)
+                SELECT {id}, {bytes}, id, 'verify_email', email, 0, {then} FROM users",
+        ]
+    }
+
+    async fn tour(&self, tour: &mut Tour<'_>) {
+        let new = tour.app.client();
+        for (path, status) in [
+            ("/", 303),
+            ("/sign-up", 200),
+            ("/check-mail", 200),
+            ("/sign-in", 200),
+            ("/forgot-password", 200),
+        ] {
+            tour.get(&new, path, status).await;
+        }
+        let email = "new-one@example.com";
+        let fields = [("name", "New One"), ("email", email), ("password", PASSWORD), ("workspace", "New")];
+        tour.post(&new, "/sign-up", &fields, 303).await;
+        // Once more, to an address that is known now.
+        let other = tour.app.client();
+        tour.post(&other, "/sign-up", &fields, 303).await;
+        tour.follow_link(&new, email, "/email-verification").await;
+        tour.post(&new, "/email-verification", &[], 303).await;
+        tour.post(&new, "/sign-in", &[("email", email), ("password", "a wrong one")], 422).await;
+        tour.post(&new, "/sign-in", &[("email", email), ("password", PASSWORD)], 303).await;
+        tour.post(&new, "/sign-out", &[], 303).await;
+        tour.post(&new, "/forgot-password", &[("email", email)], 200).await;
+        tour.follow_link(&new, email, "/reset-password").await;
+        tour.post(&new, "/reset-password", &[("password", "seven horses and a staple")], 303).await;
+        tour.get(&new, "/w/new", 401).await;
+    }
 }

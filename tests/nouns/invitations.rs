@@ -88,6 +88,70 @@ impl Noun for Invitations {
             invitation.by(world.person(BuiltIn::Owner).user_id).add(app, "acme").await;
         }
     }
+
+    fn plans(&self) -> Plans {
+        Plans {
+            many: &["invitations", "invitation_roles", "invitation_tokens"],
+            allowed: &[(
+                "\"invitations\".\"inviter_key_id\"",
+                "the invitations of who goes are few, and so are all that are pending",
+            )],
+            ..Plans::default()
+        }
+    }
+
+    fn crowd(&self) -> &'static [&'static str] {
+        &[
+            // Invited by many; an id says no more than when its row was inserted.
+            "UPDATE invitations SET inviter_id = COALESCE((SELECT m.user_id FROM members m
+                WHERE m.workspace_id = invitations.workspace_id AND m.id > invitations.id ORDER BY m.id LIMIT 1), inviter_id)",
+            "INSERT INTO invitation_tokens (token_hash, workspace_id, invitation_id, proves_address)
+                SELECT {bytes}, workspace_id, id, 1 = 1 FROM invitations",
+        ]
+    }
+
+    async fn tour(&self, tour: &mut Tour<'_>) {
+        let states = [
+            "q=example",
+            "status=pending",
+            "status=accepted",
+            "status=declined",
+            "status=cancelled",
+            "status=expired",
+            "q=1&status=pending",
+            "q=1&status=expired",
+            "q=1&status=accepted",
+        ];
+        tour.list("invitations", "", &states).await;
+        tour.call("invitations?status=pending").await;
+        let (owner, stranger) = (tour.owner.clone(), tour.app.client());
+        tour.get(&stranger, "/invitations/no-token-of-ours", 303).await;
+        tour.get(&stranger, "/invitation", 410).await;
+        let at = |rest: &str| format!("{HOME}/{rest}");
+        let one = at(&format!("invitations/{}", tour.invitations().await[0]));
+        tour.get(&owner, &format!("{one}/cancellation"), 200).await;
+        for noun in ["resend", "cancellation"] {
+            tour.post(&owner, &format!("{one}/{noun}"), &[], 303).await;
+        }
+        let emails = "guest-one@example.com, guest-two@example.com, newer@example.com";
+        let fields = [("emails", emails), ("role", "viewer"), ("message", "Hello")];
+        tour.post(&owner, &at("invitations"), &fields, 303).await;
+        tour.post(&owner, &at("invitations"), &fields, 303).await;
+        // One signs up to accept, one has a sign-in, one declines.
+        let (new, known, unwilling) = (tour.app.client(), tour.app.client(), tour.app.client());
+        tour.follow_link(&new, "guest-one@example.com", "/invitation").await;
+        let fields = [("name", "Guest One"), ("email", "guest-one@example.com"), ("password", PASSWORD)];
+        tour.get(&new, "/sign-up", 200).await;
+        tour.post(&new, "/sign-up", &fields, 303).await;
+        tour.post(&new, "/invitation/acceptance", &[], 303).await;
+        tour.post(&new, "/invitation/acceptance", &[], 410).await;
+        sign_in_with(&known, "newer@example.com", PASSWORD).await;
+        tour.follow_link(&known, "newer@example.com", "/invitation").await;
+        tour.post(&known, "/invitation/acceptance", &[], 303).await;
+        tour.post(&known, &at("departure"), &[], 303).await;
+        tour.follow_link(&unwilling, "guest-two@example.com", "/invitation").await;
+        tour.post(&unwilling, "/invitation/decline", &[], 303).await;
+    }
 }
 
 /// With the role Viewer.

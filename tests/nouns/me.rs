@@ -34,6 +34,36 @@ impl Noun for Me {
             })
         })]
     }
+
+    fn crowd(&self) -> &'static [&'static str] {
+        &["INSERT INTO audit_events (id, seq, at, kind, outcome, actor_kind, actor_id, actor_name, target_kind,
+                target_name, via, address, user_agent, payload, hash)
+            SELECT {id}, 0, i, 'user.signed-in', 'done', 'user', u.id, '', 'nothing', '', 'browser', '', '', '{}', {bytes}
+            FROM n, users u WHERE i <= 10"]
+    }
+
+    /// Of the person who signed up at the stop of `identity`; who is newer@example.com after it.
+    async fn tour(&self, tour: &mut Tour<'_>) {
+        let (me, email) = (tour.app.client(), "new-one@example.com");
+        let password = "seven horses and a staple";
+        tour.post(&me, "/sign-in", &[("email", email), ("password", password)], 303).await;
+        tour.get(&me, "/me", 200).await;
+        tour.post(&me, "/me/profile", &[("name", "New Name")], 303).await;
+        let fields = [("email", "newer@example.com"), ("current_password", password)];
+        tour.post(&me, "/me/email", &fields, 303).await;
+        tour.post(&me, "/me/verification", &[], 303).await;
+        tour.follow_link(&me, "newer@example.com", "/email-verification").await;
+        tour.post(&me, "/email-verification", &[], 303).await;
+        let fields = [("current_password", password), ("password", PASSWORD)];
+        tour.post(&me, "/me/password", &fields, 303).await;
+        let other = sign_in(tour.app, "newer@example.com", PASSWORD).await;
+        let newest = "SELECT id FROM sessions ORDER BY created_at DESC, id DESC LIMIT 1";
+        let session = tour.app.scalar_uuid(newest).await;
+        tour.post(&me, &format!("/me/sessions/{session}/revocation"), &[], 303).await;
+        tour.get(&other, "/me", 401).await;
+        tour.post(&me, "/me/sessions/revocation", &[], 303).await;
+        tour.post(&me, "/sign-out", &[], 303).await;
+    }
 }
 
 const NEW_PASSWORD: [(&str, &str); 2] =

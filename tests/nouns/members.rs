@@ -185,6 +185,76 @@ impl Noun for Members {
             WHERE NOT EXISTS (SELECT 1 FROM workspaces w WHERE w.id = h.workspace_id)";
         assert_eq!(app.scalar_i64(orphans).await, 0, "headcounts of workspaces that are gone");
     }
+
+    fn plans(&self) -> Plans {
+        Plans {
+            many: &["members", "member_roles"],
+            list_indices: &[
+                "members_by_name",
+                "members_by_joined",
+                "members_by_activity",
+                "members_keys_by_name",
+            ],
+            ..Plans::default()
+        }
+    }
+
+    async fn tour(&self, tour: &mut Tour<'_>) {
+        let (owner, viewer) = (tour.owner.clone(), tour.viewer.clone());
+        for order in ["name", "-name", "joined", "-joined", "active", "-active"] {
+            let narrow = [
+                "q=member",
+                "role=editor",
+                "status=active",
+                "status=suspended",
+                "kind=user",
+                "q=1&role=editor&status=active&kind=user",
+                "q=1&status=active",
+            ];
+            tour.list("members", &format!("sort={order}"), &narrow).await;
+        }
+        let member = tour.take_members(1)[0];
+        let at = |rest: &str| format!("{HOME}/members/{member}{rest}");
+        for path in [
+            format!("{HOME}/members?kind=api_key"),
+            format!("{HOME}/departure"),
+            at(""),
+            at("/roles/preview?role=admin"),
+            at("/suspension"),
+            at("/removal"),
+        ] {
+            tour.get(&owner, &path, 200).await;
+        }
+        tour.get(&viewer, &format!("{HOME}/members/{}", Uuid::nil()), 404).await;
+        tour.post(&viewer, &at("/suspension"), &[], 403).await;
+        tour.post(&owner, &format!("{HOME}/departure"), &[], 409).await;
+        for (noun, fields) in [
+            ("/roles", &[("role", "editor"), ("role", "billing")][..]),
+            ("/roles", &[("role", "viewer")]),
+            ("/suspension", &[]),
+            ("/reactivation", &[]),
+            ("/removal", &[]),
+        ] {
+            tour.post(&owner, &at(noun), fields, 303).await;
+        }
+        self.tour_of_calls(tour).await;
+    }
+}
+
+impl Members {
+    async fn tour_of_calls(&self, tour: &mut Tour<'_>) {
+        let member = tour.take_members(1)[0];
+        let user = user_of(tour.app, member).await;
+        for path in ["users", "users?q=member", "users?role=viewer", "members?kind=api_key"] {
+            tour.call(path).await;
+        }
+        tour.call(&format!("users/{user}")).await;
+        tour.call(&format!("members/{member}")).await;
+        let (users, members) = (format!("/api/sso/v1/users/{user}"), format!("/api/sso/v1/members/{member}"));
+        tour.robot.patch(&users, &json!({"roles": ["editor"]})).await.with_status(200);
+        tour.robot.delete(&format!("{members}?keys=revoked")).await.with_status(204);
+        tour.keep("calls of members");
+    }
 }
 
 /// What becomes of a change to a member: only of those who hold less, and never of the last Owner.

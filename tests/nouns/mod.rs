@@ -90,10 +90,21 @@ pub trait Noun: Sync {
         &[]
     }
 
+    /// Statements that put so many of it into the database of the tour that reading all is never the
+    /// cheapest. `{id}`, `{bytes}` and `{then}`, a time far from now, are filled in; `FROM n` is there for
+    /// the rows `i` from 1 to 2000.
+    fn crowd(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// What the database may go through, for `tests/plans`.
     fn plans(&self) -> Plans {
         Plans::default()
     }
+
+    /// Each of its routes once, each filter and order of its lists, and what else sends a statement of
+    /// its own.
+    async fn tour(&self, _tour: &mut Tour<'_>) {}
 }
 
 /// What the plans of the database are judged by.

@@ -13,4 +13,13 @@ impl Noun for Overview {
     fn pages(&self) -> Vec<Row> {
         vec![page("/w/{workspace}", MEMBER).statements(5)]
     }
+
+    async fn tour(&self, tour: &mut Tour<'_>) {
+        for person in [tour.owner.clone(), tour.admin.clone(), tour.viewer.clone()] {
+            tour.get(&person, HOME, 200).await;
+        }
+        let (stranger, viewer) = (tour.app.client(), tour.viewer.clone());
+        tour.get(&stranger, HOME, 401).await;
+        tour.get(&viewer, "/w/seed-2", 404).await;
+    }
 }

@@ -64,6 +64,24 @@ impl Noun for Ownership {
         let acme = app.id(world.acme.id);
         app.execute(&format!("DELETE FROM ownership_offers WHERE workspace_id = {acme}")).await;
     }
+
+    fn crowd(&self) -> &'static [&'static str] {
+        &["INSERT INTO ownership_offers (id, workspace_id, from_member_id, to_member_id, status, created_at, expires_at)
+            SELECT {id}, workspace_id, id, id, 'declined', 0, 0 FROM members"]
+    }
+
+    async fn tour(&self, tour: &mut Tour<'_>) {
+        let (owner, admin) = (tour.owner.clone(), tour.admin.clone());
+        let to = member_id(tour.app, "member-2@seed-1.example.com", "seed-1").await;
+        for (by, verb) in [(&owner, "withdrawal"), (&admin, "decline"), (&admin, "acceptance")] {
+            tour.post(&owner, &format!("{HOME}/members/{to}/ownership-offer"), &[], 303).await;
+            let offer = "SELECT id FROM ownership_offers WHERE status = 'pending'";
+            let offer = tour.app.scalar_uuid(offer).await;
+            tour.call("ownership-offers").await;
+            tour.get(&admin, HOME, 200).await;
+            tour.post(by, &format!("{HOME}/ownership-offers/{offer}/{verb}"), &[], 303).await;
+        }
+    }
 }
 
 fn answered(at: &Attempt) -> Verdict {

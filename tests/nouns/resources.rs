@@ -41,4 +41,16 @@ impl Noun for Resources {
             assert_eq!(app.execute(&sql).await, 1);
         }
     }
+
+    /// More resources than fit a page, of two types.
+    async fn tour(&self, tour: &mut Tour<'_>) {
+        let workspace = "(SELECT id FROM workspaces WHERE slug = 'seed-1')";
+        let row = |n: u32| {
+            format!("({workspace}, '{}', 'r-{n}', 'Resource {n}', 0)", ["record", "site"][n as usize % 2])
+        };
+        let rows: Vec<String> = (0..200).map(row).collect();
+        let columns = "workspace_id, kind, id, name, created_at";
+        tour.app.execute(&format!("INSERT INTO resources ({columns}) VALUES {}", rows.join(", "))).await;
+        tour.list("resources", "", &["type=site", "q=r-1", "q=Resource&type=record"]).await;
+    }
 }

@@ -86,6 +86,52 @@ impl Noun for Roles {
             plot.put_above("role", "owner");
         }
     }
+
+    fn plans(&self) -> Plans {
+        let allowed = &[(
+            "i.status = 'pending') AS invited",
+            "those that are pending are fewer than all that ever offered a role",
+        )];
+        Plans { allowed, ..Plans::default() }
+    }
+
+    /// A role's life: it is created, renamed, given a scope, held and offered, and replaced by another.
+    async fn tour(&self, tour: &mut Tour<'_>) {
+        let owner = tour.owner.clone();
+        let at = |rest: &str| format!("{HOME}/{rest}");
+        for path in [
+            "roles",
+            "roles/new",
+            "roles/comparison?a=editor&b=viewer",
+            "roles/editor",
+            "roles/editor/scopes/preview?permission=read:audit&scopes=write:notes",
+            "roles/viewer/scopes/preview?scopes=write:notes",
+        ] {
+            tour.get(&owner, &at(path), 200).await;
+        }
+        let fields = [("name", "Release Manager"), ("scopes", "deploy:*")];
+        tour.post(&owner, &at("roles"), &fields, 303).await;
+        let role = at("roles/release-manager");
+        let page = tour.get(&owner, &role, 200).await;
+        for (form, fields) in [
+            ("/details", &[("name", "Releases"), ("description", "Who ships")][..]),
+            ("/scopes", &[("scopes", "deploy:* read:builds")]),
+        ] {
+            let answer = owner.send(&page, &page.form(form).fill(fields)).await;
+            tour.note(answer, 303);
+        }
+        let member = member_id(tour.app, "member-3@seed-1.example.com", "seed-1").await;
+        tour.post(&owner, &at(&format!("members/{member}/roles")), &[("role", "release-manager")], 303).await;
+        let fields = [("emails", "guest-three@example.com"), ("role", "release-manager")];
+        tour.post(&owner, &at("invitations"), &fields, 303).await;
+        tour.get(&owner, &format!("{role}/deletion"), 200).await;
+        tour.post(&owner, &format!("{role}/deletion"), &[("replacement", "viewer")], 303).await;
+
+        tour.call("roles/viewer").await;
+        // What a built-in role means to the applications.
+        let meaning = json!({"name": "Viewer", "slug": "viewer", "scopes": ["read:posts"]});
+        tour.call_once("roles", &meaning, 200).await;
+    }
 }
 
 /// Nobody changes the role of the Owners, not even an Owner.

@@ -45,6 +45,17 @@ impl Noun for Security {
         });
         vec![permission.every(|_| P::ALL.iter().map(|permission| permission.scope().to_owned()).collect())]
     }
+
+    async fn tour(&self, tour: &mut Tour<'_>) {
+        let owner = tour.owner.clone();
+        let page = tour.get(&owner, &format!("{HOME}/security"), 200).await;
+        let preview = "security/read:audit/preview?role=viewer&role=editor";
+        tour.get(&owner, &format!("{HOME}/{preview}"), 200).await;
+        let form = page.form("/security/create:teams").fill(&[("role", "viewer")]);
+        let answer = owner.send(&page, &form).await;
+        tour.note(answer, 303);
+        tour.call("permissions").await;
+    }
 }
 
 const TOGGLED: P = P::ReadTeams;

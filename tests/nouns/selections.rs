@@ -58,4 +58,33 @@ impl Noun for Selections {
                 .like("DELETE /api/sso/v1/invitations/{invitation}"),
         ]
     }
+
+    async fn tour(&self, tour: &mut Tour<'_>) {
+        let owner = tour.owner.clone();
+        let members: Vec<String> = tour.take_members(3).iter().map(Uuid::to_string).collect();
+        let roles = [("role", "viewer"), ("role", "support")];
+        for (noun, more) in [("roles", &roles[..]), ("suspension", &[]), ("removal", &[])] {
+            tour_of_selection(tour, &owner, &format!("members/selection/{noun}"), ("member", &members), more)
+                .await;
+        }
+        let invitations = tour.invitations().await;
+        for noun in ["resend", "cancellation"] {
+            let path = format!("invitations/selection/{noun}");
+            tour_of_selection(tour, &owner, &path, ("invitation", &invitations), &[]).await;
+        }
+    }
+}
+
+/// The page that names everyone, and its form.
+async fn tour_of_selection(
+    tour: &mut Tour<'_>,
+    client: &Client,
+    path: &str,
+    (name, ids): (&str, &[String]),
+    more: &[(&str, &str)],
+) {
+    let fields: Vec<_> = ids.iter().map(|id| (name, id.as_str())).chain(more.iter().copied()).collect();
+    let query = ids.iter().map(|id| format!("{name}={id}")).collect::<Vec<_>>().join("&");
+    tour.get(client, &format!("{HOME}/{path}?{query}"), 200).await;
+    tour.post(client, &format!("{HOME}/{path}"), &fields, 303).await;
 }

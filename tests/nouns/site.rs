@@ -23,4 +23,11 @@ impl Noun for Site {
     fn calls(&self) -> Vec<Row> {
         vec![call("GET /openapi.json", PUBLIC)]
     }
+
+    async fn tour(&self, tour: &mut Tour<'_>) {
+        let new = tour.app.client();
+        for path in ["/healthz", "/readyz", "/docs/api", "/docs/quick-start"] {
+            tour.get(&new, path, 200).await;
+        }
+    }
 }

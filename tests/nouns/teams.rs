@@ -121,6 +121,65 @@ impl Noun for Teams {
             add_to_team(app, team, text(&row, "id").parse().unwrap(), false).await;
         }
     }
+
+    fn plans(&self) -> Plans {
+        Plans { many: &["team_members"], ..Plans::default() }
+    }
+
+    fn crowd(&self) -> &'static [&'static str] {
+        &[
+            "INSERT INTO teams (id, workspace_id, name, listed_as, description, created_at)
+                SELECT {id}, id, 'Everybody', 'everybody', '', 0 FROM workspaces",
+            "INSERT INTO team_members (workspace_id, team_id, member_id, is_lead, joined_at)
+                SELECT m.workspace_id, t.id, m.id, 1 = 0, m.joined_at FROM teams t
+                JOIN members m ON m.workspace_id = t.workspace_id",
+        ]
+    }
+
+    /// A team that everybody is in, and one that begins and ends.
+    async fn tour(&self, tour: &mut Tour<'_>) {
+        let (owner, admin, viewer) = (tour.owner.clone(), tour.admin.clone(), tour.viewer.clone());
+        let sql =
+            "SELECT t.id FROM teams t JOIN workspaces w ON w.id = t.workspace_id WHERE w.slug = 'seed-1'";
+        let everybody = format!("teams/{}", tour.app.scalar_uuid(sql).await);
+        let at = |rest: &str| format!("{HOME}/{rest}");
+        for path in ["teams", "teams/new", &format!("{everybody}/deletion")] {
+            tour.get(&owner, &at(path), 200).await;
+        }
+        tour.list(&everybody, "", &[]).await;
+        // Somebody whom a ceiling concerns.
+        tour.get(&admin, &at(&everybody), 200).await;
+        for roles in ["", "?role=editor", "?role=editor&role=support&role=viewer"] {
+            tour.get(&owner, &at(&format!("{everybody}/roles/preview{roles}")), 200).await;
+            tour.get(&admin, &at(&format!("{everybody}/roles/preview{roles}")), 200).await;
+        }
+        let team = tour.post(&owner, &at("teams"), &[("name", "New Team")], 303).await.location();
+        let people = format!("{team}/members");
+        for path in [people.clone(), format!("{people}?q=member")] {
+            tour.get(&owner, &path, 200).await;
+            tour.get(&admin, &path, 200).await;
+        }
+        let ids: Vec<String> = tour.take_members(3).iter().map(Uuid::to_string).collect();
+        let some: Vec<_> = ids.iter().map(|id| ("member", id.as_str())).collect();
+        tour.post(&owner, &people, &some, 303).await;
+        tour.post(&owner, &at("teams"), &[("name", "New Team")], 422).await;
+        tour.post(&owner, &format!("{team}/details"), &[("name", "Newer Team")], 303).await;
+        tour.post(&owner, &format!("{people}/{}/lead", ids[0]), &[("lead", "yes")], 303).await;
+        for roles in [&["support", "billing"][..], &["billing"]] {
+            let page = owner.visit(&team).await;
+            let form = page.form("form[action$='/roles'].form").without("role");
+            let roles: Vec<_> = roles.iter().map(|role| ("role", *role)).collect();
+            let answer = owner.send(&page, &form.fill(&roles)).await;
+            tour.note(answer, 303);
+            tour.get(&owner, &format!("{team}/roles/preview?role=viewer"), 200).await;
+            let event = super::activity::newest_event(tour.app, "seed-1").await;
+            tour.get(&owner, &at(&format!("activity/{event}/undo")), 200).await;
+        }
+        tour.post(&owner, &format!("{people}/{}/removal", ids[0]), &[], 303).await;
+        tour.post(&viewer, &people, &some, 403).await;
+        tour.post(&owner, &format!("{team}/deletion"), &[], 303).await;
+        tour.call_once("teams", &json!({"name": "Called"}), 201).await;
+    }
 }
 
 // ---- the matrix ---------------------------------------------------------------------------------

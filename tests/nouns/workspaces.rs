@@ -44,4 +44,37 @@ impl Noun for Workspaces {
                 .query("confirm={workspace}"),
         ]
     }
+
+    fn plans(&self) -> Plans {
+        let allowed = &[
+            ("DELETE FROM \"workspaces\"", "the deletion of a workspace goes through all that it holds"),
+            (
+                "SELECT COUNT(*) AS num_items FROM (SELECT \"members\"",
+                "the deletion of a workspace says how many it had",
+            ),
+        ];
+        Plans { allowed, ..Plans::default() }
+    }
+
+    /// It ends the workspace of the tour.
+    async fn tour(&self, tour: &mut Tour<'_>) {
+        // Whose name the stop of `me` changed.
+        let me = tour.app.client();
+        sign_in_with(&me, "newer@example.com", PASSWORD).await;
+        tour.get(&me, "/", 303).await;
+        tour.get(&me, "/workspaces", 200).await;
+        tour.post(&me, "/workspaces", &[("name", "Another"), ("slug", "another")], 303).await;
+        tour.post(&me, "/workspaces", &[("name", "Another"), ("slug", "another")], 422).await;
+        for path in ["workspaces", "workspaces/seed-1"] {
+            tour.call(path).await;
+        }
+        tour.call_once("workspaces", &json!({"name": "Called", "owner": null}), 201).await;
+        // Who is the Owner since the stop of `ownership`.
+        let admin = tour.admin.clone();
+        let organization = format!("{HOME}/organization");
+        tour.get(&admin, &organization, 200).await;
+        tour.post(&admin, &organization, &[("name", "Renamed"), ("slug", "seed-1")], 303).await;
+        tour.get(&admin, &format!("{organization}/deletion"), 200).await;
+        tour.post(&admin, &format!("{organization}/deletion"), &[("confirm", "seed-1")], 303).await;
+    }
 }

@@ -18,6 +18,7 @@ pub use row::*;
 
 pub use crate::{
     nouns::{Noun, Plans},
+    plans::{HOME, Tour},
     support::{
         product::{Access, BuiltIn, Holdings, Permission as P},
         *,
