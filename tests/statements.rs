@@ -18,16 +18,16 @@ const CHANGES: &[(&str, u64)] =
 both! {
     async fn a_page_costs_what_is_written_here_however_many_rows_there_are(app: TestApp) {
         let mut office = Office::build(&app).await;
-        let few = office.costs().await;
+        let before = office.costs().await;
         office.world.grow(&app, 45).await;
-        let many = office.costs().await;
+        let after = office.costs().await;
 
         let stated = |row: &Row| {
             row.statements.unwrap_or_else(|| panic!("how many SQL statements does {} cost? Say it in {}", row.name(), row.file))
         };
         let stated: Vec<(&str, u64)> = nouns::pages().iter().filter(|row| row.is_page()).map(|row| (row.path, stated(row))).collect();
-        assert_eq!(few, stated, "left: statements with some rows, right: as the nouns say");
-        assert_eq!(many, stated, "left: statements with many rows, right: as the nouns say");
+        assert_eq!(before, stated, "left: statements with some rows, right: as the nouns say");
+        assert_eq!(after, stated, "left: statements with many rows, right: as the nouns say");
     }
 
     async fn one_statement_admits(app: TestApp) {
@@ -41,11 +41,11 @@ both! {
 
     async fn a_change_costs_what_is_written_here_however_many_rows_there_are(app: TestApp) {
         let mut office = Office::build(&app).await;
-        let few = office.changes().await;
+        let before = office.changes().await;
         office.world.grow(&app, 45).await;
-        let many = office.changes().await;
-        assert_eq!(few, CHANGES, "statements with some members");
-        assert_eq!(many, CHANGES, "statements with many members");
+        let after = office.changes().await;
+        assert_eq!(before, CHANGES, "statements with some members");
+        assert_eq!(after, CHANGES, "statements with many members");
     }
 }
 

@@ -79,6 +79,52 @@ impl Noun for AccountKeys {
         tour.get(&owner, &format!("{key}/revocation"), 200).await;
         tour.post(&owner, &format!("{key}/revocation"), &[], 303).await;
     }
+
+    async fn pictures(&self, demo: &Demo, pictures: &mut Pictures) {
+        let alone = format!("/a/{}", account_id(&demo.app, "acme").await);
+        let founder = &demo.founder.client;
+        pictures.add("account-keys-empty", 200, founder.get(&format!("{alone}/api-keys")).await);
+    }
+
+    async fn pictures_of_changes(&self, demo: &Demo, pictures: &mut Pictures) {
+        // Those that the pictures of `api_keys` left in every state.
+        let account = demo.account().await;
+        let (app, owner) = (&demo.app, &demo.owner);
+        let base = format!("{account}/api-keys");
+        pictures.add("account-keys", 200, owner.get(&base).await);
+        pictures.add("account-keys-none", 200, owner.get(&format!("{base}?q=nobody+at+all")).await);
+        pictures.add("account-keys-refused", 422, owner.get(&format!("{base}?after=00")).await);
+        let page = owner.get(&format!("{base}/new")).await;
+        let wrong = [("name", ""), ("expiry", "date"), ("expires_at", "2020-01-01")];
+        pictures.add("account-key-new-refused", 422, owner.submit(&page, &base, &wrong).await);
+        pictures.add("account-key-new", 200, page.clone());
+        let name = demo.name("Provisioning");
+        let fields = [("name", name.as_str()), ("administers", "yes")];
+        pictures.add("account-key-made", 200, owner.submit(&page, &base, &fields).await);
+        let newest = app.scalar_uuid("SELECT id FROM api_keys ORDER BY created_at DESC LIMIT 1").await;
+        let key = format!("{base}/{newest}");
+        let page = owner.get(&key).await;
+        pictures.add("account-key-refused", 422, owner.submit(&page, "/details", &[("name", "")]).await);
+        pictures.add("account-key-waiting", 200, page.clone());
+        pictures.add("account-key-rotated", 200, owner.submit(&page, "/rotation", &[]).await);
+        pictures.add("account-key-stale", 409, owner.submit(&page, "/rotation", &[]).await);
+        pictures.add("account-key-revocation-waiting", 200, owner.get(&format!("{key}/revocation")).await);
+        let member =
+            "SELECT m.api_key_id FROM members m JOIN api_keys k ON k.id = m.api_key_id WHERE k.revoked_at IS";
+        let member = app.scalar_uuid(&format!("{member} NULL ORDER BY k.created_at LIMIT 1")).await;
+        let in_use = format!("{base}/{member}");
+        pictures.add("account-key", 200, owner.get(&in_use).await);
+        pictures.add("account-key-revocation", 200, owner.get(&format!("{in_use}/revocation")).await);
+        let rotation = [("overlap", "0"), ("version", "0-test")];
+        pictures.add(
+            "account-key-in-workspaces",
+            403,
+            owner.post_form(&format!("{in_use}/rotation"), &rotation).await,
+        );
+        owner.post_form(&format!("{key}/revocation"), &[]).await.assert_status(303);
+        pictures.add("account-key-revoked", 200, owner.get(&key).await);
+        pictures.add("account-key-over", 409, owner.get(&format!("{key}/revocation")).await);
+    }
 }
 
 fn alive(facts: &Facts) -> Vec<String> {

@@ -147,6 +147,64 @@ impl Noun for Accounts {
         tour.get(&owner, &removal, 200).await;
         tour.post(&owner, &removal, &[], 303).await;
     }
+
+    async fn pictures_of_changes(&self, demo: &Demo, pictures: &mut Pictures) {
+        let (app, owner, founder) = (&demo.app, &demo.owner, &demo.founder.client);
+        let base = |id: uuid::Uuid| format!("/a/{id}");
+        let slug = demo.base.trim_start_matches("/w/");
+        let account = base(crate::world::account_id(app, slug).await);
+        let user = async |role: &str| {
+            let sql = format!("SELECT user_id FROM members WHERE id = {}", app.id(demo.members[role]));
+            app.scalar_uuid(&sql).await
+        };
+        let (oneself, other) = (user("owner").await, user("admin").await);
+        let people = format!("{account}/people");
+        pictures.add("account-people", 200, owner.get(&people).await);
+        owner.post_form(&format!("{people}/{other}/admin"), &[("admin", "yes")]).await.assert_status(303);
+        let page = owner.get(&people).await;
+        // Who left the demo belongs to the account still.
+        pictures.add("account-removal", 200, owner.get(&page.link("/removal")).await);
+        pictures.add("account-people-changed", 200, page);
+        pictures.open("account-people-menu", "account-people-changed", &["td details.dropdown > summary"]);
+        pictures.add("account-people-none", 200, owner.get(&format!("{people}?q=nobody+at+all")).await);
+        pictures.add("account-people-refused", 422, owner.get(&format!("{people}?show=kings")).await);
+        pictures.add("account-admin", 200, owner.get(&format!("{people}/{oneself}/admin")).await);
+        pictures.add("account-in-workspaces", 409, owner.get(&format!("{people}/{other}/removal")).await);
+        pictures.add(
+            "account-nobody",
+            404,
+            owner.get(&format!("{people}/{}/removal", uuid::Uuid::nil())).await,
+        );
+
+        let id = account.trim_start_matches("/a/");
+        let name = demo.name("Second workspace");
+        let fields = [("name", name.as_str()), ("slug", "second"), ("account", id)];
+        owner.post_form("/workspaces", &fields).await.assert_status(303);
+        let page = owner.get(&account).await;
+        pictures.add("account-refused", 422, owner.submit(&page, "/details", &[("name", "")]).await);
+        pictures.add("account", 200, page);
+        pictures.add("account-not-admin", 403, demo.viewer.get(&account).await);
+        pictures.add("workspaces-of-account", 200, owner.get(&format!("/workspaces?account={id}")).await);
+
+        let path = "/w/second/members/new";
+        let page = owner.get(path).await;
+        pictures.add("member-new", 200, page.clone());
+        pictures.open("member-new-chosen", "member-new", &["input[type=radio][name=user]"]);
+        pictures.add("member-new-none", 200, owner.get(&format!("{path}?q=nobody+at+all")).await);
+        pictures.add("member-new-refused", 422, owner.submit(&page, "/w/second/members", &[]).await);
+        let whom = page.attributes("input[type=radio][name=user]", "value").remove(0);
+        let added = submit(owner, &page, "/w/second/members", &[("user", &whom)]).await;
+        pictures.add("members-added", 200, added);
+        let already = owner.submit(&page, "/w/second/members", &[("user", &whom)]).await;
+        pictures.add("member-new-already", 409, already);
+
+        let alone = base(crate::world::account_id(app, "acme").await);
+        pictures.add("account-alone", 200, founder.get(&alone).await);
+        pictures.add("account-last-admin", 409, {
+            founder.get(&format!("{alone}/people/{}/admin", demo.founder.user_id)).await
+        });
+        pictures.add("member-new-everybody", 200, founder.get("/w/acme/members/new").await);
+    }
 }
 
 /// The only admin, who is a member too.

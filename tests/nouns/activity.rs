@@ -73,6 +73,51 @@ impl Noun for Activity {
         tour.get(&viewer, &format!("{HOME}/activity"), 403).await;
         tour.call("audit?outcome=done").await;
     }
+
+    async fn pictures(&self, demo: &Demo, pictures: &mut Pictures) {
+        let first = demo.busy.get("/w/seed-1/activity").await;
+        pictures.add(
+            "activity-many-next",
+            200,
+            demo.busy.get(&first.attributes("[rel=next]", "href")[0]).await,
+        );
+
+        let viewer = &demo.viewer;
+        pictures.add("no-permission", 403, viewer.get(&demo.at("/activity")).await);
+
+        pictures.add("empty-activity", 200, demo.founder.client.get("/w/acme/activity").await);
+    }
+
+    async fn pictures_of_changes(&self, demo: &Demo, pictures: &mut Pictures) {
+        let owner = &demo.owner;
+        pictures.add("activity-of-owner", 200, owner.get(&demo.at("/activity")).await);
+        let actor = owner.get(&demo.at("/activity")).await.link("?actor=");
+        pictures.add("activity-of-one", 200, owner.get(&actor).await);
+        pictures.add("activity-refused", 200, owner.get(&demo.at("/activity?outcome=refused")).await);
+        pictures.add(
+            "activity-none",
+            200,
+            owner.get(&demo.at("/activity?q=nobody+at+all&from=2026-01-31")).await,
+        );
+        let path = format!("{}/roles", demo.member("viewer"));
+        for role in ["editor", "support", "viewer"] {
+            owner.post_form(&path, &[("role", role)]).await.assert_status(303);
+        }
+        let page = owner.get(&demo.at("/activity")).await;
+        owner.get(&demo.at("/activity")).await;
+        let undos: Vec<String> = page.links().into_iter().filter(|link| link.ends_with("/undo")).collect();
+        pictures.add("undo", 200, owner.get(&undos[0]).await);
+        pictures.add("undo-overtaken", 200, owner.get(&undos[1]).await);
+        let sql = "SELECT e.id FROM audit_events e JOIN workspaces w ON w.id = e.workspace_id
+        WHERE e.kind = 'workspace.created' AND w.slug = ";
+        let other =
+            demo.app.scalar_uuid(&format!("{sql}{}", quoted(demo.base.trim_start_matches("/w/")))).await;
+        pictures.add(
+            "undo-of-another-kind",
+            404,
+            owner.get(&demo.at(&format!("/activity/{other}/undo"))).await,
+        );
+    }
 }
 
 /// The latest events that can be taken back.

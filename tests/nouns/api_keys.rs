@@ -2,6 +2,7 @@
 
 use super::members::with_first_role;
 use crate::walk::*;
+use std::collections::HashMap;
 
 pub struct ApiKeys;
 
@@ -162,6 +163,63 @@ impl Noun for ApiKeys {
             tour.call(path).await;
         }
     }
+
+    async fn pictures(&self, demo: &Demo, pictures: &mut Pictures) {
+        pictures.add("empty-api-keys", 200, demo.founder.client.get("/w/acme/api-keys").await);
+    }
+
+    async fn pictures_of_changes(&self, demo: &Demo, pictures: &mut Pictures) {
+        let (app, owner, admin, developer) = (&demo.app, &demo.owner, &demo.admin, &demo.developer);
+        let base = demo.at("/api-keys");
+        let mut keys = HashMap::new();
+        for row in app.rows("SELECT id, expires_at, is_admin FROM api_keys").await {
+            let name = if row["expires_at"].is_null() { "known" } else { "runner" };
+            keys.insert(name, format!("{base}/{}", row["id"].as_str().unwrap()));
+        }
+        let (runner, known) = (keys["runner"].as_str(), keys["known"].as_str());
+        pictures.add("api-keys-of-owner", 200, owner.get(&base).await);
+        pictures.add("api-keys-none", 200, owner.get(&format!("{base}?q=nobody+at+all")).await);
+        pictures.add("api-key-of-owner", 200, owner.get(runner).await);
+        pictures.add("api-key-above-developer", 200, developer.get(known).await);
+        pictures.add("api-key-of-account", 200, owner.get(known).await);
+        pictures.add("api-key-addition-none", 200, owner.get(&format!("{base}/addition")).await);
+        pictures.add("api-key-revocation", 200, owner.get(&format!("{runner}/revocation")).await);
+        let removal = format!("{}/removal", demo.member("developer"));
+        pictures.add("removal-with-keys", 200, owner.get(&removal).await);
+        pictures.add("removal-with-keys-of-admin", 200, admin.get(&removal).await);
+        pictures.add("departure-with-keys", 200, developer.get(&demo.at("/departure")).await);
+        pictures.add("members-of-keys", 200, owner.get(&demo.at("/members?kind=api_key")).await);
+        let of = |key: &str| {
+            format!(
+                "SELECT id FROM members WHERE api_key_id = {}",
+                app.id(key.rsplit('/').next().unwrap().parse().unwrap())
+            )
+        };
+        let member = app.scalar_uuid(&of(runner)).await;
+        pictures.add("member-key", 200, owner.get(&demo.at(&format!("/members/{member}"))).await);
+        pictures.add(
+            "member-key-removal",
+            200,
+            owner.get(&demo.at(&format!("/members/{member}/removal"))).await,
+        );
+        pictures.add(
+            "member-key-suspension",
+            200,
+            owner.get(&demo.at(&format!("/members/{member}/suspension"))).await,
+        );
+        let access = demo.at(&format!("/members/{member}/access"));
+        pictures.add("member-key-access", 200, owner.get(&access).await);
+        pictures.add("member-key-access-yes", 200, owner.get(&format!("{access}?scope=read:posts")).await);
+        let preview = demo.at(&format!("/members/{member}/roles/preview?role=viewer"));
+        pictures.add("preview-roles-of-key", 200, owner.get(&preview).await);
+        let selected = demo
+            .at(&format!("/members/selection/removal?member={member}&member={}", demo.members["developer"]));
+        pictures.add("selected-keys", 200, owner.get(&selected).await);
+
+        pictures_of_one(demo, pictures, runner).await;
+        pictures_of_every_state(demo, pictures).await;
+        pictures_of_unconfirmed(demo, pictures).await;
+    }
 }
 
 /// What becomes of a change to a key: an Owner's is for Owners.
@@ -203,4 +261,78 @@ pub async fn waiting_key(app: &TestApp, workspace: &str, name: &str) -> Uuid {
     let (key, member, _) = add_key(app, workspace, name, &[]).await;
     assert_eq!(app.execute(&format!("DELETE FROM members WHERE id = {}", app.id(member))).await, 1);
     key
+}
+
+/// A key that is created, renamed, and given another secret.
+async fn pictures_of_one(demo: &Demo, pictures: &mut Pictures, runner: &str) {
+    let (owner, developer, base) = (&demo.owner, &demo.developer, demo.at("/api-keys"));
+    let page = owner.get(&format!("{base}/new")).await;
+    let wrong = [("name", ""), ("expiry", "date"), ("expires_at", "2020-01-01")];
+    pictures.add("api-key-new-refused", 422, owner.submit(&page, &base, &wrong).await);
+    pictures.add("api-key-new", 200, page.clone());
+    pictures.add("api-key-new-of-developer", 200, developer.get(&format!("{base}/new")).await);
+    let name = demo.name("Nightly backup");
+    let made = owner.submit(&page, &base, &[("name", &name), ("role", "editor")]).await;
+    pictures.add("api-key-made", 200, made);
+    pictures.add("api-key-made-already", 409, owner.submit(&page, &base, &[("name", &name)]).await);
+    let page = owner.get(runner).await;
+    pictures.add("api-key-refused", 422, owner.submit(&page, "/details", &[("name", "")]).await);
+    pictures.add("api-key-rotated", 200, owner.submit(&page, "/rotation", &[]).await);
+    pictures.add("api-key-stale", 409, owner.submit(&page, "/rotation", &[]).await);
+    pictures.add("api-key-with-two-secrets", 200, owner.get(runner).await);
+}
+
+async fn pictures_of_every_state(demo: &Demo, pictures: &mut Pictures) {
+    let (app, owner, developer, base) = (&demo.app, &demo.owner, &demo.developer, demo.at("/api-keys"));
+    // In every state: one suspended, one expired, one whose maker left, one revoked elsewhere.
+    let made = format!("(SELECT user_id FROM members WHERE id = {})", app.id(demo.members["former"]));
+    for (n, change) in [
+        "expires_at = 1".to_owned(),
+        "revoked_at = 1".to_owned(),
+        format!("made_by = {made}"),
+        "last_used_at = 1".to_owned(),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let slug = demo.base.trim_start_matches("/w/");
+        let (key, member, _) = add_key(app, slug, &demo.name(&format!("Robot {n}")), &["viewer"]).await;
+        app.execute(&format!("UPDATE api_keys SET {change} WHERE id = {}", app.id(key))).await;
+        if n == 3 {
+            app.execute(&format!("UPDATE members SET status = 'suspended' WHERE id = {}", app.id(member)))
+                .await;
+        }
+        if n == 2 {
+            pictures.add("api-key-left", 200, owner.get(&format!("{base}/{key}")).await);
+            let removal = demo.at(&format!("/members/{member}/removal"));
+            let page = owner.get(&removal).await;
+            owner.submit(&page, &removal, &[]).await.assert_status(303);
+            let page = owner.get(&format!("{base}/addition")).await;
+            pictures.add("api-key-addition-refused", 422, owner.submit(&page, "/addition", &[]).await);
+            pictures.add("api-key-addition", 200, page.clone());
+            let fields = [("key", key.to_string())];
+            let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+            pictures.add("api-key-added", 200, submit(owner, &page, "/addition", &fields).await);
+        }
+    }
+    pictures.add("api-keys-in-every-state", 200, owner.get(&base).await);
+    pictures.add("api-keys-of-developer", 200, developer.get(&base).await);
+    pictures.add("overview-with-keys", 200, owner.get(&demo.base).await);
+    pictures.add("activity-of-keys", 200, owner.get(&demo.at("/activity")).await);
+}
+
+/// Of a founder whose address is not confirmed: of the workspace, and of the account.
+async fn pictures_of_unconfirmed(demo: &Demo, pictures: &mut Pictures) {
+    let app = &demo.app;
+    let user = demo.founder.user_id;
+    let confirmed =
+        |at: &str| format!("UPDATE users SET email_verified_at = {at} WHERE id = {}", app.id(user));
+    app.execute(&confirmed("NULL")).await;
+    let founder = &demo.founder.client;
+    pictures.add("api-keys-unconfirmed", 200, founder.get("/w/acme/api-keys").await);
+    pictures.add("api-key-new-unconfirmed", 403, founder.get("/w/acme/api-keys/new").await);
+    let empty = format!("/a/{}/api-keys", crate::world::account_id(app, "acme").await);
+    pictures.add("account-keys-unconfirmed", 200, founder.get(&empty).await);
+    pictures.add("account-key-new-unconfirmed", 403, founder.get(&format!("{empty}/new")).await);
+    app.execute(&confirmed("1")).await;
 }

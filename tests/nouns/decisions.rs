@@ -12,13 +12,13 @@ impl Noun for Decisions {
 
     fn calls(&self) -> Vec<Row> {
         vec![
-            asks("POST /access/v1/evaluation").body(about_nobody),
-            asks("POST /access/v1/evaluations").body(about_nobody),
-            asks("POST /access/v1/search/subject").body(|_| {
+            question("POST /access/v1/evaluation").body(about_nobody),
+            question("POST /access/v1/evaluations").body(about_nobody),
+            question("POST /access/v1/search/subject").body(|_| {
                 json!({"subject": {"type": "user"}, "action": {"name": "read"}, "resource": {"type": "record", "id": "1"}})
             }),
-            asks("POST /access/v1/search/resource").body(about_nobody),
-            asks("POST /access/v1/search/action").body(about_nobody),
+            question("POST /access/v1/search/resource").body(about_nobody),
+            question("POST /access/v1/search/action").body(about_nobody),
             call("GET /.well-known/authzen-configuration", PUBLIC),
         ]
     }
@@ -40,7 +40,7 @@ impl Noun for Decisions {
 }
 
 /// A question changes nothing.
-fn asks(route: &'static str) -> Row {
+fn question(route: &'static str) -> Row {
     call(route, one(P::CheckAccess)).answers(200).writes(0)
 }
 

@@ -80,4 +80,49 @@ impl Noun for Identity {
         tour.post(&new, "/reset-password", &[("password", "seven horses and a staple")], 303).await;
         tour.get(&new, "/w/new", 401).await;
     }
+
+    async fn pictures(&self, demo: &Demo, pictures: &mut Pictures) {
+        let (app, guest) = (&demo.app, demo.app.client());
+        let page = guest.get("/sign-in").await;
+        let wrong = [("email", "nobody@example.com"), ("password", "not the password")];
+        pictures.add("sign-in-refused", 422, guest.submit(&page, "/sign-in", &wrong).await);
+        pictures.add("sign-in", 200, page);
+        pictures.add("sign-in-first", 401, guest.get(&demo.at("/members")).await);
+        for _ in 0..9 {
+            guest.post_form("/sign-in", &wrong).await;
+        }
+        pictures.add("sign-in-too-often", 429, guest.post_form("/sign-in", &wrong).await);
+
+        let page = guest.get("/sign-up").await;
+        pictures.add(
+            "sign-up-refused",
+            422,
+            guest.submit(&page, "/sign-up", &[("email", "no address")]).await,
+        );
+        let (name, email) = (demo.name("Some One"), demo.email("new@example.com"));
+        let fields =
+            [("name", name.as_str()), ("email", &email), ("password", PASSWORD), ("workspace", &name)];
+        pictures.add("check-mail", 200, submit(&guest, &page, "/sign-up", &fields).await);
+        pictures.add("sign-up", 200, page);
+        let link = app.mail.wait_for_link(&email, "/email-verification/").await;
+        pictures.add("email-verification", 200, follow(&guest, &link).await);
+
+        let page = guest.get("/forgot-password").await;
+        pictures.add(
+            "forgot-password-refused",
+            422,
+            guest.submit(&page, "/forgot-password", &[("email", "x")]).await,
+        );
+        pictures.add("reset-sent", 200, guest.submit(&page, "/forgot-password", &[("email", &email)]).await);
+        pictures.add("forgot-password", 200, page);
+        pictures.add("reset-password-gone", 410, guest.get("/reset-password").await);
+        let link = app.mail.wait_for_link(&email, "/reset-password/").await;
+        let page = follow(&guest, &link).await;
+        pictures.add(
+            "reset-password-refused",
+            422,
+            guest.submit(&page, "/reset-password", &[("password", "short")]).await,
+        );
+        pictures.add("reset-password", 200, page);
+    }
 }

@@ -152,6 +152,73 @@ impl Noun for Invitations {
         tour.follow_link(&unwilling, "guest-two@example.com", "/invitation").await;
         tour.post(&unwilling, "/invitation/decline", &[], 303).await;
     }
+
+    async fn pictures(&self, demo: &Demo, pictures: &mut Pictures) {
+        self.pictures_of_links(demo, pictures).await;
+        let (owner, developer) = (&demo.owner, &demo.developer);
+        let at = |rest: &str| demo.at(rest);
+        pictures.add("invitations-of-owner", 200, owner.get(&at("/invitations")).await);
+        pictures.add("invitations-of-developer", 200, developer.get(&at("/invitations")).await);
+        pictures.add("invitations-none", 200, owner.get(&at("/invitations?q=nobody&status=declined")).await);
+
+        pictures.add("empty-invitations", 200, demo.founder.client.get("/w/acme/invitations").await);
+    }
+
+    async fn pictures_of_changes(&self, demo: &Demo, pictures: &mut Pictures) {
+        let owner = &demo.owner;
+        let path = demo.at("/invitations");
+        let page = owner.get(&path).await;
+        let (late, member) = (demo.email("late@example.com"), demo.email("viewer@example.com"));
+        let emails = format!("{late} {member} {} nonsense", demo.email("guest@example.com"));
+        pictures.add("invitations-results", 200, submit(owner, &page, &path, &[("emails", &emails)]).await);
+        pictures.add("invitations-refused", 422, owner.submit(&page, &path, &[("emails", "nonsense")]).await);
+        let page = owner.get(&demo.at("/invitations?status=pending")).await;
+        let resend = page.forms().into_iter().find(|form| form.action.ends_with("/resend")).unwrap();
+        let cancel = page.link("/cancellation");
+        let sent = owner.send(&page, &resend).await;
+        pictures.add("invitations-resent", 200, owner.follow(sent).await);
+        pictures.add("cancellation", 200, owner.get(&cancel).await);
+
+        pictures.open("invitation-menu", "invitations-results", &["#results details.dropdown > summary"]);
+    }
+}
+
+impl Invitations {
+    async fn pictures_of_links(&self, demo: &Demo, pictures: &mut Pictures) {
+        let (app, guest) = (&demo.app, demo.app.client());
+        let email = demo.email("guest@example.com");
+        let link = demo.link_for(&email).await;
+        pictures.add("invitation", 200, follow(&guest, &link).await);
+        pictures.add("invitation-of-another", 403, follow(&demo.viewer.twin(), &link).await);
+        let page = guest.get("/sign-up").await;
+        let name = demo.name("Guest One");
+        pictures.add("invitation-right-address", 200, {
+            submit(&guest, &page, "/sign-up", &[("name", &name), ("password", PASSWORD)]).await
+        });
+        pictures.add("invitation-sign-up", 200, page);
+        pictures.add("workspaces-none", 200, guest.get("/workspaces").await);
+
+        let unconfirmed = app.client();
+        let new = demo.email("new@example.com");
+        sign_in_with(&unconfirmed, &new, PASSWORD).await;
+        let link = demo.link_for(&new).await;
+        pictures.add("invitation-unconfirmed", 403, follow(&unconfirmed, &link).await);
+
+        let link = demo.link_for(&demo.email("late@example.com")).await;
+        for (name, status) in [
+            ("invitation-used", "accepted"),
+            ("invitation-declined", "declined"),
+            ("invitation-cancelled", "cancelled"),
+            ("invitation-expired", "expired"),
+        ] {
+            let (email, now) = (quoted(&demo.email("late@example.com")), app.clock.now_ms());
+            let sql =
+                format!("UPDATE invitations SET status = '{status}', ended_at = {now} WHERE email = {email}");
+            assert_eq!(app.execute(&sql).await, 1);
+            pictures.add(name, 410, follow(&app.client(), &link).await);
+        }
+        pictures.add("invitation-unknown", 410, follow(&app.client(), "/invitations/unknown").await);
+    }
 }
 
 /// With the role Viewer.

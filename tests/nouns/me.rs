@@ -64,6 +64,25 @@ impl Noun for Me {
         tour.post(&me, "/me/sessions/revocation", &[], 303).await;
         tour.post(&me, "/sign-out", &[], 303).await;
     }
+
+    async fn pictures(&self, demo: &Demo, pictures: &mut Pictures) {
+        let owner = &demo.owner;
+        let page = owner.get("/me").await;
+        pictures.add("me-refused", 422, owner.submit(&page, "/me/password", &[("password", "short")]).await);
+        pictures.add("me", 200, page);
+    }
+
+    async fn pictures_of_changes(&self, demo: &Demo, pictures: &mut Pictures) {
+        // Who signed up for the pictures of `identity`, and has confirmed nothing.
+        let unconfirmed = demo.app.client();
+        sign_in_with(&unconfirmed, &demo.email("new@example.com"), PASSWORD).await;
+        pictures.add("me-unconfirmed", 200, unconfirmed.get("/me").await);
+
+        for _ in 0..6 {
+            unconfirmed.post_form("/me/verification", &[]).await;
+        }
+        pictures.add("too-often", 429, unconfirmed.post_form("/me/verification", &[]).await);
+    }
 }
 
 const NEW_PASSWORD: [(&str, &str); 2] =

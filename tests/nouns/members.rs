@@ -239,6 +239,68 @@ impl Noun for Members {
         }
         self.tour_of_calls(tour).await;
     }
+
+    async fn pictures(&self, demo: &Demo, pictures: &mut Pictures) {
+        let (owner, admin, viewer) = (&demo.owner, &demo.admin, &demo.viewer);
+        let at = |rest: &str| demo.at(rest);
+        pictures.add("members-of-owner", 200, owner.get(&at("/members")).await);
+        pictures.add("members-of-admin", 200, admin.get(&at("/members")).await);
+        pictures.add("members-of-viewer", 200, viewer.get(&at("/members")).await);
+        pictures.add("members-filtered", 200, owner.get(&at("/members?q=e&status=active&sort=-name")).await);
+        pictures.add("members-none", 200, owner.get(&at("/members?q=nobody+at+all")).await);
+        pictures.add("member-of-owner", 200, owner.get(&demo.member("developer")).await);
+        pictures.add("member-of-admin", 200, admin.get(&demo.member("developer")).await);
+        pictures.add("member-of-viewer", 200, viewer.get(&demo.member("developer")).await);
+        pictures.add("member-above-admin", 200, admin.get(&demo.member("owner")).await);
+        pictures.add("member-oneself", 200, owner.get(&demo.member("owner")).await);
+        pictures.add("member-suspended", 200, owner.get(&demo.member("former")).await);
+
+        let path = |role: &str, rest: &str| format!("{}/{rest}", demo.member(role));
+        pictures.add("suspension", 200, owner.get(&path("developer", "suspension")).await);
+        pictures.add("suspension-already", 200, owner.get(&path("former", "suspension")).await);
+        pictures.add("removal", 200, owner.get(&path("developer", "removal")).await);
+        pictures.add("departure", 200, viewer.get(&at("/departure")).await);
+
+        let first = demo.busy.get("/w/seed-1/members").await;
+        let next = demo.busy.get(&first.attributes("[rel=next]", "href")[0]).await;
+        pictures.add("members-many", 200, first);
+        pictures.add("members-many-next", 200, next);
+        pictures.open("keys", "members-of-owner", &["#user-menu-button", "[data-keys]"]);
+        pictures.open("row-menu", "members-of-owner", &["#results details.dropdown > summary"]);
+
+        let roles = |role: &str, query: &str| format!("{}/roles/preview?{query}", demo.member(role));
+        pictures.add("preview-roles", 200, owner.get(&roles("viewer", "role=admin&role=viewer")).await);
+        pictures.add("preview-roles-kept", 200, {
+            owner.get(&format!("{}?role=admin&from=preview", demo.member("viewer"))).await
+        });
+        pictures.add("preview-roles-same", 200, owner.get(&roles("viewer", "role=viewer")).await);
+        pictures.add("preview-roles-refused", 200, admin.get(&roles("owner", "role=viewer")).await);
+        pictures.add("preview-roles-none", 422, owner.get(&roles("viewer", "")).await);
+
+        pictures.add("wrong-filter", 422, owner.get(&demo.at("/members?status=bogus")).await);
+
+        let path = format!("{}/suspension", demo.member("owner"));
+        pictures.add("ceiling", 403, demo.admin.post_form(&path, &[]).await);
+
+        let founder = &demo.founder;
+        pictures.add("last-owner", 409, founder.client.post_form("/w/acme/departure", &[]).await);
+
+        let client = &founder.client;
+        pictures.add("empty-members", 200, client.get("/w/acme/members").await);
+        pictures.add(
+            "empty-member",
+            200,
+            client.get(&format!("/w/acme/members/{}", founder.member_id)).await,
+        );
+        pictures.add("empty-departure", 200, client.get("/w/acme/departure").await);
+    }
+
+    async fn pictures_of_changes(&self, demo: &Demo, pictures: &mut Pictures) {
+        let owner = &demo.owner;
+        let page = owner.get(&demo.member("developer")).await;
+        let roles = page.form("/roles").without("role");
+        pictures.add("member-refused", 422, owner.send(&page, &roles).await);
+    }
 }
 
 impl Members {

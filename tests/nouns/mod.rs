@@ -105,6 +105,12 @@ pub trait Noun: Sync {
     /// Each of its routes once, each filter and order of its lists, and what else sends a statement of
     /// its own.
     async fn tour(&self, _tour: &mut Tour<'_>) {}
+
+    /// Its pages as they come, for the gallery.
+    async fn pictures(&self, _demo: &Demo, _pictures: &mut Pictures) {}
+
+    /// Its pages once something was sent: after all nouns have their pages as they come.
+    async fn pictures_of_changes(&self, _demo: &Demo, _pictures: &mut Pictures) {}
 }
 
 /// What the plans of the database are judged by.

@@ -82,6 +82,15 @@ impl Noun for Ownership {
             tour.post(by, &format!("{HOME}/ownership-offers/{offer}/{verb}"), &[], 303).await;
         }
     }
+
+    async fn pictures_of_changes(&self, demo: &Demo, pictures: &mut Pictures) {
+        let owner = &demo.owner;
+        let page = owner.get(&demo.member("developer")).await;
+        let offered = submit(owner, &page, "/ownership-offer", &[]).await;
+        pictures.add("member-offered", 200, offered);
+        pictures.add("overview-offered", 200, demo.developer.get(&demo.base).await);
+        pictures.add("members-offered", 200, owner.get(&demo.at("/members")).await);
+    }
 }
 
 fn answered(at: &Attempt) -> Verdict {

@@ -53,4 +53,24 @@ impl Noun for Resources {
         tour.app.execute(&format!("INSERT INTO resources ({columns}) VALUES {}", rows.join(", "))).await;
         tour.list("resources", "", &["type=site", "q=r-1", "q=Resource&type=record"]).await;
     }
+
+    async fn pictures(&self, demo: &Demo, pictures: &mut Pictures) {
+        let base = demo.at("/resources");
+        demo.app
+            .execute(&format!(
+                "INSERT INTO resources (workspace_id, kind, id, name, created_at)
+             SELECT id, 'record', {}, {}, {} FROM workspaces WHERE slug = {}",
+                quoted(&"record-1/".repeat(22)),
+                quoted(&demo.name("Record 1")),
+                demo.app.clock.now_ms(),
+                quoted(demo.base.trim_start_matches("/w/"))
+            ))
+            .await;
+        pictures.add("resources", 200, demo.developer.get(&base).await);
+        pictures.add("resources-of-type", 200, demo.owner.get(&format!("{base}?type=site")).await);
+        pictures.add("resources-none", 200, demo.owner.get(&format!("{base}?q=nothing+at+all")).await);
+        pictures.add("resources-refused", 422, demo.owner.get(&format!("{base}?type=Sites:all")).await);
+
+        pictures.add("empty-resources", 200, demo.founder.client.get("/w/acme/resources").await);
+    }
 }

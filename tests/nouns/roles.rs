@@ -132,6 +132,94 @@ impl Noun for Roles {
         let meaning = json!({"name": "Viewer", "slug": "viewer", "scopes": ["read:posts"]});
         tour.call_once("roles", &meaning, 200).await;
     }
+
+    async fn pictures(&self, demo: &Demo, pictures: &mut Pictures) {
+        let (owner, busy) = (&demo.owner, &demo.busy);
+        let at = |rest: &str| demo.at(rest);
+        pictures.add("roles-of-owner", 200, owner.get(&at("/roles")).await);
+
+        pictures.add("roles-of-viewer", 200, demo.viewer.get(&at("/roles")).await);
+        let at = |rest: &str| demo.at(&format!("/roles/{rest}"));
+        pictures.add("role-built-in", 200, owner.get(&at("editor")).await);
+        pictures.add("role-owner", 200, owner.get(&at("owner")).await);
+        pictures.add("role-of-viewer", 200, demo.viewer.get(&at("support")).await);
+        pictures.add("role-duplicate", 200, owner.get(&at("new?from=developer")).await);
+        pictures.add("role-pattern", 200, owner.get(&at("new?template=manager")).await);
+
+        let everybody = "permission=read:members&permission=read:audit&scopes=write:*+deploy:staging";
+        let scopes = at(&format!("viewer/scopes/preview?{everybody}"));
+        pictures.add("preview-scopes", 200, owner.get(&scopes).await);
+        pictures.add("preview-scopes-many", 200, {
+            busy.get(&format!("/w/seed-1/roles/viewer/scopes/preview?{everybody}")).await
+        });
+    }
+
+    async fn pictures_of_changes(&self, demo: &Demo, pictures: &mut Pictures) {
+        let (app, owner, admin) = (&demo.app, &demo.owner, &demo.admin);
+        demo.let_admins_edit().await;
+        let path = demo.at("/roles");
+        let at = |rest: &str| format!("{path}/{rest}");
+        let page = owner.get(&at("new")).await;
+        let (name, long) = (demo.role_name(), demo.names == Names::Long);
+        let scope = if long { format!("deploy:{}", "w".repeat(113)) } else { "deploy:*".to_owned() };
+        let wrong = format!("{scope}\nusers_read, Write:Posts");
+        let named = [("name", ""), ("scopes", &wrong), ("permission", "read:audit")];
+        pictures.add("role-new-refused", 422, owner.submit(&page, &path, &named).await);
+        let description =
+            if long { "W".repeat(200) } else { demo.name("Calls people together when something breaks.") };
+        let typed = format!("{scope} read:builds");
+        let fields = [
+            ("name", name.as_str()),
+            ("description", &description),
+            ("permission", "read:members"),
+            ("permission", "read:audit"),
+            ("scopes", &typed),
+        ];
+        let made = submit(owner, &page, &path, &fields).await;
+        pictures.add("role-new", 200, page);
+        let role = made.path().to_owned();
+        let slug = role.rsplit('/').next().unwrap().to_owned();
+        pictures.add("role-made", 200, made.clone());
+        // Admins do not see the activity, which this role does.
+        pictures.add("role-above-admin", 200, admin.get(&role).await);
+        pictures.add("role-deletion", 200, owner.get(&format!("{role}/deletion")).await);
+
+        let give = [("role", "developer"), ("role", slug.as_str())];
+        owner.post_form(&format!("{}/roles", demo.member("developer")), &give).await.assert_status(303);
+        owner.get(&role).await; // says what was given
+        pictures.add("role-deletion-held", 200, owner.get(&format!("{role}/deletion")).await);
+        pictures.add("role-deletion-refused", 409, owner.post_form(&format!("{role}/deletion"), &[]).await);
+        pictures.add(
+            "role-saved",
+            200,
+            submit(owner, &made, "/scopes", &[("permission", "read:teams")]).await,
+        );
+        let other = [("permission", "read:billing"), ("scopes", "read:reports")];
+        pictures.add("role-stale", 409, owner.submit(&made, "/scopes", &other).await);
+        let now = owner.get(&role).await;
+        pictures.add("role-refused", 422, owner.submit(&now, "/scopes", &[("scopes", &wrong)]).await);
+        pictures.add("role-unnamed", 422, owner.submit(&now, "/details", &[("name", "")]).await);
+        let now = admin.get(&at("admin")).await;
+        pictures.add("role-of-admin", 200, now.clone());
+        let none = now.form("/scopes").without("permission");
+        pictures.add("role-lock-out", 409, admin.send(&now, &none).await);
+
+        pictures.add("roles-compared", 200, owner.get(&at(&format!("comparison?a=editor&b={slug}"))).await);
+        let only = "comparison?a=developer&b=support&only=differences";
+        pictures.add("roles-compared-differences", 200, owner.get(&at(only)).await);
+        let same = "comparison?a=viewer&b=viewer&only=differences";
+        pictures.add("roles-compared-same", 200, owner.get(&at(same)).await);
+        pictures.add("roles-compared-refused", 422, owner.get(&at("comparison?a=king")).await);
+        pictures.add("roles-with-custom", 200, owner.get(&path).await);
+        let page = owner.get(&format!("{role}/deletion")).await;
+        let deleted = submit(owner, &page, "/deletion", &[("replacement", "viewer")]).await;
+        pictures.add("roles-deleted", 200, deleted);
+        pictures.add("activity-of-roles", 200, owner.get(&demo.at("/activity")).await);
+        assert_eq!(
+            app.scalar_i64(&format!("SELECT count(*) FROM roles WHERE slug = {}", quoted(&slug))).await,
+            0
+        );
+    }
 }
 
 /// Nobody changes the role of the Owners, not even an Owner.

@@ -56,6 +56,42 @@ impl Noun for Security {
         tour.note(answer, 303);
         tour.call("permissions").await;
     }
+
+    async fn pictures(&self, demo: &Demo, pictures: &mut Pictures) {
+        let (owner, viewer) = (&demo.owner, &demo.viewer);
+        let at = |rest: &str| demo.at(rest);
+        pictures.add("security-of-owner", 200, owner.get(&at("/security")).await);
+        pictures.add("security-of-viewer", 200, viewer.get(&at("/security")).await);
+        pictures.open("security-row", "security-of-owner", &["#d-read-audit > summary"]);
+
+        let permission = at("/security/update:permissions/preview");
+        pictures.add(
+            "preview-permission",
+            200,
+            owner.get(&format!("{permission}?role=viewer&role=editor")).await,
+        );
+
+        let kept = at("/security?permission=read:audit&role=viewer&from=preview");
+        pictures.add("preview-permission-kept", 200, owner.get(&kept).await);
+    }
+
+    async fn pictures_of_changes(&self, demo: &Demo, pictures: &mut Pictures) {
+        let (owner, admin) = (&demo.owner, &demo.admin);
+        let page = owner.get(&demo.at("/security")).await;
+        let row = "/security/read:audit";
+        pictures.add("security-saved", 200, submit(owner, &page, row, &[("role", "editor")]).await);
+        pictures.add("security-stale", 409, owner.submit(&page, row, &[("role", "billing")]).await);
+
+        demo.let_admins_edit().await;
+        let page = admin.get(&demo.at("/security")).await;
+        pictures.add("security-of-admin", 200, page.clone());
+
+        let none = page.form("/security/update:permissions").without("role");
+        pictures.add("security-lock-out", 409, admin.send(&page, &none).await);
+
+        let permission = demo.at("/security/update:permissions/preview");
+        pictures.add("preview-lock-out", 200, admin.get(&permission).await);
+    }
 }
 
 const TOGGLED: P = P::ReadTeams;

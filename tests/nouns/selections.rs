@@ -73,6 +73,34 @@ impl Noun for Selections {
             tour_of_selection(tour, &owner, &path, ("invitation", &invitations), &[]).await;
         }
     }
+
+    async fn pictures_of_changes(&self, demo: &Demo, pictures: &mut Pictures) {
+        let owner = &demo.owner;
+        let of = |noun: &str, roles: &[&str]| {
+            let ids: Vec<String> =
+                roles.iter().map(|role| format!("member={}", demo.members[role])).collect();
+            demo.at(&format!("/members/selection/{noun}?{}", ids.join("&")))
+        };
+        let both = ["support", "editor"];
+        let page = owner.get(&of("roles", &both)).await;
+        pictures.add("selected-roles-refused", 422, owner.submit(&page, "/selection/roles", &[]).await);
+        pictures.add("selected-roles", 200, page);
+        pictures.add("selected-suspension", 200, owner.get(&of("suspension", &both)).await);
+        pictures.add("selected-suspended", 200, owner.get(&of("suspension", &["former"])).await);
+        pictures.add("selected-removal", 200, owner.get(&of("removal", &both)).await);
+        pictures.add("selected-above", 200, demo.admin.get(&of("removal", &["owner", "viewer"])).await);
+        let page = owner.get(&of("roles", &["editor", "viewer"])).await;
+        let changed = [("role", "viewer"), ("role", "support")];
+        pictures.add("members-results", 200, submit(owner, &page, "/selection/roles", &changed).await);
+
+        let page = owner.get(&demo.at("/invitations?status=pending")).await;
+        let ids = page.attributes("input[name=invitation]", "value");
+        let ids: Vec<String> = ids.iter().map(|id| format!("invitation={id}")).collect();
+        let path = |noun: &str| demo.at(&format!("/invitations/selection/{noun}?{}", ids.join("&")));
+        pictures.add("selected-resend", 200, owner.get(&path("resend")).await);
+        pictures.add("selected-cancellation", 200, owner.get(&path("cancellation")).await);
+        pictures.open("members-selected", "members-of-admin", &["input[name=member]:enabled"]);
+    }
 }
 
 /// The page that names everyone, and its form.

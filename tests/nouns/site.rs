@@ -1,6 +1,7 @@
 //! What belongs to no noun: whether the program is alive, and its documents.
 
 use crate::walk::*;
+use reqwest::Method;
 
 pub struct Site;
 
@@ -29,5 +30,20 @@ impl Noun for Site {
         for path in ["/healthz", "/readyz", "/docs/api", "/docs/quick-start"] {
             tour.get(&new, path, 200).await;
         }
+    }
+
+    async fn pictures(&self, demo: &Demo, pictures: &mut Pictures) {
+        let (owner, guest) = (&demo.owner, demo.app.client());
+        pictures.add("docs-api", 200, guest.get("/docs/api").await);
+        pictures.add("docs-quick-start", 200, guest.get("/docs/quick-start").await);
+
+        // What is refused anywhere.
+        let elsewhere = owner.with_header("sec-fetch-site", "cross-site");
+        pictures.add("cross-site", 403, elsewhere.post_form("/me/profile", &[]).await);
+        pictures.add("nothing-here", 404, owner.get("/w/another/members").await);
+        pictures.add("wrong-method", 405, owner.request(Method::PUT, "/sign-in", None).await);
+
+        let flood = "x".repeat(2_000_000);
+        pictures.add("too-large", 413, owner.post_form("/me/profile", &[("name", &flood)]).await);
     }
 }

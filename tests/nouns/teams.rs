@@ -180,6 +180,66 @@ impl Noun for Teams {
         tour.post(&owner, &format!("{team}/deletion"), &[], 303).await;
         tour.call_once("teams", &json!({"name": "Called"}), 201).await;
     }
+
+    async fn pictures(&self, demo: &Demo, pictures: &mut Pictures) {
+        pictures.add("empty-teams", 200, demo.founder.client.get("/w/acme/teams").await);
+        let team = demo.owner.get(&demo.at("/teams")).await.attributes("tbody .name a", "href").remove(0);
+        let preview = format!("{team}/roles/preview?role=admin");
+        pictures.add("preview-team", 200, demo.owner.get(&preview).await);
+    }
+
+    async fn pictures_of_changes(&self, demo: &Demo, pictures: &mut Pictures) {
+        let (owner, admin, lead) = (&demo.owner, &demo.admin, &demo.developer);
+        let base = demo.at("/teams");
+        let page = owner.get(&base).await;
+        let teams = page.attributes("tbody .name a", "href");
+        let (on_call, product) = (teams[0].as_str(), teams[1].as_str());
+        let people = format!("{on_call}/members");
+        pictures.add("teams-of-owner", 200, page);
+        pictures.add("teams-of-viewer", 200, demo.viewer.get(&base).await);
+        pictures.add("team-of-owner", 200, owner.get(on_call).await);
+        pictures.add("team-of-lead", 200, lead.get(on_call).await);
+        pictures.add("team-of-viewer", 200, demo.viewer.get(product).await);
+        pictures.open("team-menu", "team-of-owner", &["td details.dropdown > summary"]);
+        pictures.add("team-candidates", 200, owner.get(&people).await);
+        pictures.add("team-candidates-of-lead", 200, lead.get(&people).await);
+        pictures.add("team-candidates-none", 200, owner.get(&format!("{people}?q=nobody+at+all")).await);
+        pictures.add("team-candidates-refused", 422, owner.post_form(&people, &[]).await);
+        pictures.open("team-candidates-selected", "team-candidates", &["input[name=member]:enabled"]);
+        pictures.add("team-deletion", 200, owner.get(&format!("{on_call}/deletion")).await);
+
+        let page = owner.get(&format!("{base}/new")).await;
+        pictures.add("team-new-refused", 422, owner.submit(&page, &base, &[("name", "")]).await);
+        let fields = [("name", demo.name("New team")), ("description", demo.name("For the picture"))];
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        pictures.add("team-new", 200, page.clone());
+        let page = submit(owner, &page, &base, &fields).await;
+        let empty = page.path().to_owned();
+        pictures.add("team-empty", 200, page.clone());
+        pictures.add("team-refused", 422, owner.submit(&page, "/details", &[("name", "")]).await);
+        let roles = "form[action$='/roles'].form";
+        pictures.add("team-saved", 200, submit(owner, &page, roles, &[("role", "billing")]).await);
+        pictures.add("team-stale", 409, owner.submit(&page, roles, &[("role", "support")]).await);
+        // Somebody is in it who is above an Admin.
+        let fields = [("member", demo.members["owner"].to_string())];
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        owner.post_form(&format!("{empty}/members"), &fields).await.assert_status(303);
+        pictures.add("team-above-admin", 200, admin.get(&empty).await);
+        pictures.add("activity-of-teams", 200, owner.get(&demo.at("/activity")).await);
+
+        let busy = &demo.busy;
+        let made = busy.post_form("/w/seed-1/teams", &[("name", &demo.name("Everybody"))]).await.location();
+        for _ in 0..2 {
+            let path = format!("{made}/members");
+            let ids = busy.get(&path).await.attributes("input[name=member]:not([disabled])", "value");
+            let fields: Vec<_> = ids.iter().map(|id| ("member", id.as_str())).collect();
+            busy.post_form(&path, &fields).await.assert_status(303);
+        }
+        let first = busy.get(&made).await;
+        let first = busy.follow(first).await;
+        pictures.add("team-many-next", 200, busy.get(&first.attributes("[rel=next]", "href")[0]).await);
+        pictures.add("team-candidates-everybody", 200, busy.get(&format!("{made}/members")).await);
+    }
 }
 
 // ---- the matrix ---------------------------------------------------------------------------------

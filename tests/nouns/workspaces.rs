@@ -77,4 +77,39 @@ impl Noun for Workspaces {
         tour.get(&admin, &format!("{organization}/deletion"), 200).await;
         tour.post(&admin, &format!("{organization}/deletion"), &[("confirm", "seed-1")], 303).await;
     }
+
+    async fn pictures(&self, demo: &Demo, pictures: &mut Pictures) {
+        let (owner, viewer) = (&demo.owner, &demo.viewer);
+        let page = owner.get("/workspaces").await;
+        pictures.add("workspaces-refused", 422, {
+            owner.submit(&page, "/workspaces", &[("name", ""), ("slug", "No Address")]).await
+        });
+        pictures.add("workspaces", 200, page);
+        pictures.add("workspaces-suspended", 200, demo.former.get("/workspaces").await);
+
+        let at = |rest: &str| demo.at(rest);
+        pictures.add("organization-of-owner", 200, owner.get(&at("/organization")).await);
+        pictures.add("organization-of-viewer", 200, viewer.get(&at("/organization")).await);
+        pictures.add("deletion", 200, owner.get(&at("/organization/deletion")).await);
+    }
+
+    async fn pictures_of_changes(&self, demo: &Demo, pictures: &mut Pictures) {
+        let owner = &demo.owner;
+        let path = demo.at("/organization");
+        let page = owner.get(&path).await;
+        pictures.add("organization-refused", 422, {
+            owner.submit(&page, &path, &[("name", ""), ("slug", "No Address")]).await
+        });
+        let page = owner.get(&demo.at("/organization/deletion")).await;
+        pictures.add(
+            "deletion-refused",
+            422,
+            owner.submit(&page, "/deletion", &[("confirm", "another")]).await,
+        );
+
+        // It ends the workspace of the founder who is alone.
+        let (founder, alone) = (&demo.founder.client, account_id(&demo.app, "acme").await);
+        founder.post_form("/w/acme/organization/deletion", &[("confirm", "acme")]).await.assert_status(303);
+        pictures.add("account-empty", 200, founder.get(&format!("/a/{alone}")).await);
+    }
 }

@@ -22,7 +22,7 @@ pub type Statements = BTreeMap<String, (Option<Values>, String)>;
 
 pub struct Tour<'a> {
     pub app: &'a TestApp,
-    heard: Statements,
+    sent: Statements,
     /// Pages and forms that answered as they do when all is well.
     visited: BTreeSet<String>,
     pub owner: Client,
@@ -72,7 +72,7 @@ impl<'a> Tour<'a> {
         app.heard();
         Self {
             app,
-            heard: Statements::new(),
+            sent: Statements::new(),
             visited: BTreeSet::new(),
             owner: person("owner").await,
             admin: person("admin").await,
@@ -89,7 +89,7 @@ impl<'a> Tour<'a> {
             let is_visited = self.visited.contains(&row.name());
             assert!(is_visited, "no stop of the tour visits {}: see `tour` in {}", row.name(), row.file);
         }
-        self.heard
+        self.sent
     }
 
     /// So many members of the workspace, for one stop alone: it may change and remove them.
@@ -133,7 +133,7 @@ impl<'a> Tour<'a> {
     /// Keeps what was sent since the last time.
     pub fn keep(&mut self, by: &str) {
         for Statement { sql, values, .. } in self.app.heard() {
-            self.heard.entry(sql).or_insert_with(|| (values, by.to_owned()));
+            self.sent.entry(sql).or_insert_with(|| (values, by.to_owned()));
         }
     }
 
@@ -224,11 +224,11 @@ impl<'a> Tour<'a> {
         outbox::sent(&db, message.id).await.unwrap();
         outbox::sweep(&db).await.unwrap();
         for Statement { sql, values, .. } in db.transcript().take() {
-            self.heard.entry(sql).or_insert((values, "the tasks of a node".into()));
+            self.sent.entry(sql).or_insert((values, "the tasks of a node".into()));
         }
         db.close().await;
         let started = Instant::now();
-        while !self.heard.keys().any(|sql| sql.starts_with("UPDATE members SET last_active_at")) {
+        while !self.sent.keys().any(|sql| sql.starts_with("UPDATE members SET last_active_at")) {
             assert!(started.elapsed() < Duration::from_secs(15), "who was seen is not written down");
             tokio::time::sleep(Duration::from_millis(50)).await;
             self.keep("the tasks of a node");

@@ -5,18 +5,21 @@
 #![allow(unused_imports, reason = "a toolbox: not every noun needs every tool")]
 
 mod attempt;
+mod callers;
 mod matrix;
 mod offer;
 mod param;
 mod row;
 
 pub use attempt::{Attempt, Caller, Entry, Kind, PLACES, Place, Verdict};
-pub use matrix::{Walk, key_callers, people_callers};
+pub use callers::{key_callers, people_callers};
+pub use matrix::Walk;
 pub use offer::Offer;
 pub use param::Param;
 pub use row::*;
 
 pub use crate::{
+    gallery::{Demo, Names, Pictures, follow, submit},
     nouns::{Noun, Plans},
     plans::{HOME, Tour},
     support::{
