@@ -1,11 +1,9 @@
 //! What somebody can do and why; what a change would do before it is saved; and taking one back from
 //! the record, which is a new change.
 
+use crate::nouns::activity::newest_event;
+use crate::support::product::{BuiltIn, Config, Db, Holdings, Permission, Scope, chain};
 use crate::{support::*, world::*};
-use bailiwick::{
-    domain::{Db, chain},
-    policy::{BuiltIn, Holdings, Permission, Scope},
-};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -106,7 +104,7 @@ both! {
     async fn of_a_key_it_speaks_as_of_a_key(app: TestApp) {
         let world = World::build(&app).await;
         let owner = &world.person(BuiltIn::Owner).client;
-        let page = owner.visit(&format!("/w/acme/api-keys/{}", world.acme.key)).await;
+        let page = owner.visit(&format!("/w/acme/api-keys/{}", world.acme.id("key"))).await;
         let path = page.link("/access");
         let of_person = [" they", "They", "their", "Their", "them ", "your own", "You "];
         for path in [path.clone(), format!("{path}?scope=read:posts"), path.replace("/access", "/roles/preview?role=editor")] {
@@ -118,7 +116,7 @@ both! {
         }
         let page = owner.visit(&path).await;
         page.assert_says("May this key …?").assert_says("Its own").assert_says("more than the key does");
-        assert!(page.has(&format!("main a[href='/w/acme/api-keys/{}']", world.acme.key)));
+        assert!(page.has(&format!("main a[href='/w/acme/api-keys/{}']", world.acme.id("key"))));
         assert!(verdict(&page, Permission::ReadMembers).0 && !verdict(&page, Permission::ReadAudit).0);
         let member = path.trim_end_matches("/access");
         owner.post_form(&format!("{member}/suspension"), &[]).await.assert_status(303);
@@ -172,7 +170,7 @@ both! {
         let viewer = world.person(BuiltIn::Viewer);
         let sql = "DELETE FROM grants WHERE scope = 'read:members' AND role_id IN (SELECT id FROM roles WHERE slug = 'viewer')";
         app.execute(sql).await;
-        let page = app.unchanged_by(viewer.client.get(&access(world.acme.owner))).await;
+        let page = app.unchanged_by(viewer.client.get(&access(world.acme.above("member")))).await;
         page.assert_status(403).assert_says("View members");
         viewer.client.visit("/w/acme").await.assert_silent_about("/access");
     }
@@ -190,7 +188,7 @@ both! {
             let mut query: Vec<(&str, &str)> = roles.iter().map(|role| ("role", *role)).collect();
             let change = match turn % 4 {
                 0 => {
-                    let members = [world.acme.viewer, world.person(BuiltIn::Editor).member_id, world.acme.owner];
+                    let members = [world.acme.id("member"), world.person(BuiltIn::Editor).member_id, world.acme.above("member")];
                     if query.is_empty() {
                         query.push(("role", "support"));
                     }
@@ -202,7 +200,7 @@ both! {
                     query.push(("scopes", ["read:*", "write:posts read:posts", "", "*:*"][dice.roll(4)]));
                     format!("roles/{}/scopes", ROLES[dice.roll(ROLES.len())])
                 }
-                _ => format!("teams/{}/roles", [world.acme.team, world.acme.team_above][dice.roll(2)]),
+                _ => format!("teams/{}/roles", [world.acme.id("team"), world.acme.above("team")][dice.roll(2)]),
             };
             let said = format!("turn {turn}: {role:?} {change} {query:?}");
             let encoded: String = query.iter().map(|(name, value)| format!("{name}={value}&")).collect();
@@ -259,7 +257,7 @@ both! {
     async fn the_form_leads_to_the_preview_and_back_with_what_was_chosen(app: TestApp) {
         let world = World::build(&app).await;
         let owner = &world.person(BuiltIn::Owner).client;
-        let member = format!("/w/acme/members/{}", world.acme.viewer);
+        let member = format!("/w/acme/members/{}", world.acme.id("member"));
         let page = owner.visit(&member).await;
         let form = page.form("/roles").fill(&[("role", "editor"), ("role", "support")]).press("Preview");
         assert!(form.values("csrf").is_empty(), "no token stands in an address");
@@ -288,7 +286,7 @@ both! {
         assert_eq!(back.form("#f-read-audit").values("role"), ["billing"]);
         assert!(back.has("#d-read-audit[open]"));
 
-        let team = format!("/w/acme/teams/{}", world.acme.team);
+        let team = format!("/w/acme/teams/{}", world.acme.id("team"));
         let page = owner.visit(&team).await;
         let form = page.form("form[action$='/roles'].form").without("role").press("Preview");
         let preview = owner.send(&page, &form).await.with_status(200);
@@ -351,10 +349,10 @@ both! {
         let before = Facts::read(&app, world.acme.id).await;
         // One of each kind.
         let changes = [
-            (format!("/w/acme/members/{}", world.acme.viewer), "/roles", vec![("role", "editor")]),
+            (format!("/w/acme/members/{}", world.acme.id("member")), "/roles", vec![("role", "editor")]),
             ("/w/acme/security".into(), "#f-create-teams", vec![("role", "viewer"), ("role", "billing")]),
             ("/w/acme/roles/helper".into(), "/scopes", vec![("permission", "read:members"), ("scopes", "deploy:*")]),
-            (format!("/w/acme/teams/{}", world.acme.team), "form[action$='/roles'].form", vec![("role", "support"), ("role", "editor")]),
+            (format!("/w/acme/teams/{}", world.acme.id("team")), "form[action$='/roles'].form", vec![("role", "support"), ("role", "editor")]),
         ];
         let mut undos = Vec::new();
         for (path, form, fields) in &changes {
@@ -380,7 +378,7 @@ both! {
         }
         assert_eq!(before.roles, after.roles);
         let dir = tempfile::tempdir().unwrap();
-        let config = bailiwick::config::Config::for_tests(app.database.url.clone(), dir.path());
+        let config = Config::for_tests(app.database.url.clone(), dir.path());
         let db = Db::open(&config, app.url(), app.clock.clone()).await.unwrap();
         let verdicts = chain::verify(&db).await.unwrap();
         db.close().await;
@@ -390,7 +388,7 @@ both! {
     async fn taking_back_is_refused_to_who_may_not_change_it_any_more(app: TestApp) {
         let world = World::build(&app).await;
         let admin = &world.person(BuiltIn::Admin).client;
-        let undo = format!("/w/acme/activity/{}/undo", world.acme.event);
+        let undo = format!("/w/acme/activity/{}/undo", world.acme.id("event"));
         let page = admin.visit(&undo).await;
         let sql = "DELETE FROM grants WHERE scope = 'update:member-roles' AND role_id IN (SELECT id FROM roles WHERE slug = 'admin')";
         app.execute(sql).await;
@@ -402,7 +400,7 @@ both! {
         assert!(!activity.links().iter().any(|link| link.contains("/undo")));
         // Over their head, though the permission is there.
         let owner = &world.person(BuiltIn::Owner).client;
-        let path = format!("/w/acme/members/{}/roles", world.acme.viewer);
+        let path = format!("/w/acme/members/{}/roles", world.acme.id("member"));
         owner.post_form(&path, &[("role", "admin"), ("role", "viewer")]).await.assert_status(303);
         app.execute("INSERT INTO grants (workspace_id, role_id, scope) SELECT workspace_id, id, 'update:member-roles' FROM roles WHERE slug = 'admin' AND workspace_id IN (SELECT id FROM workspaces WHERE slug = 'acme')").await;
         let event = newest_event(&app, "acme").await;
@@ -414,7 +412,7 @@ both! {
     async fn what_is_gone_is_said_and_other_events_are_not_taken_back(app: TestApp) {
         let world = World::build(&app).await;
         let owner = &world.person(BuiltIn::Owner).client;
-        let member = format!("/w/acme/members/{}/roles", world.acme.viewer);
+        let member = format!("/w/acme/members/{}/roles", world.acme.id("member"));
         let undo = |event: Uuid| format!("/w/acme/activity/{event}/undo");
         owner.post_form(&member, &[("role", "helper"), ("role", "editor")]).await.assert_status(303);
         owner.post_form(&member, &[("role", "viewer")]).await.assert_status(303);
@@ -437,14 +435,14 @@ both! {
         let nothing = old_event(&app, event, r#"{"member_roles_changed":{"before":["Nobody Knows"],"after":["Viewer"]}}"#).await;
         owner.visit(&undo(nothing)).await.assert_says("This can't be taken back").assert_says("Nobody Knows");
 
-        owner.post_form(&format!("/w/acme/members/{}/removal", world.acme.viewer), &[]).await.assert_status(303);
+        owner.post_form(&format!("/w/acme/members/{}/removal", world.acme.id("member")), &[]).await.assert_status(303);
         let removal = app.scalar_uuid("SELECT id FROM audit_events WHERE kind = 'member.removed'").await;
         owner.visit("/w/acme").await;
         owner.visit(&undo(event)).await.assert_says("Viewer Two is no longer there");
         let other = owner.get(&undo(removal)).await.with_status(404);
         other.assert_says("Only changes of roles and permissions can be taken back");
         // Another workspace's event is none.
-        let foreign = owner.get(&undo(world.elsewhere.event)).await.with_status(404);
+        let foreign = owner.get(&undo(world.elsewhere.id("event"))).await.with_status(404);
         assert_eq!(foreign.html, owner.get(&undo(UNKNOWN)).await.with_status(404).html);
     }
 

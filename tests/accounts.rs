@@ -216,7 +216,7 @@ both! {
         let owner = founder(&app).await;
         let db = app.db().await;
         let user = app.id(owner.user_id);
-        let before = app.snapshot(TENANT_TABLES).await;
+        let before = app.tenants().await;
         for sql in [
             "UPDATE account_people SET is_admin = (1 = 0)".to_owned(),
             format!("DELETE FROM account_people WHERE user_id = {user}"),
@@ -225,7 +225,7 @@ both! {
             let error = sea_orm::ConnectionTrait::execute_unprepared(db, &sql).await.unwrap_err();
             assert!(error.to_string().contains("last_admin"), "{sql}: {error}");
         }
-        before.assert_same(&app.snapshot(TENANT_TABLES).await);
+        before.assert_same(&app.tenants().await);
         // An account that goes takes its admins with it.
         app.execute("UPDATE workspaces SET deleted_at = 1").await;
         app.execute("DELETE FROM workspaces").await;

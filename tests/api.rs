@@ -1,14 +1,9 @@
 //! The API as programs use it: what is documented works as printed, versions, asking twice, limits,
 //! and the document itself.
 
+use crate::nouns::roles::add_role;
+use crate::support::product::{BuiltIn, Face, Permission, Requirement, call_rows};
 use crate::{support::*, world::*};
-use bailiwick::{
-    policy::{BuiltIn, Permission},
-    web::{
-        face::Face,
-        routes::{Requirement, call_rows},
-    },
-};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, process::Command, time::Duration};
@@ -134,12 +129,12 @@ both! {
         api.get("/api/sso/v1/users?workspace=second-place").await.with_status(403);
 
         // Who is to own it must be a person of the account, and who answers for the key still be one.
-        let before = app.snapshot(TENANT_TABLES).await;
+        let before = app.tenants().await;
         let stranger = json!({"name": "Third", "owner": world.outsider.user_id});
         let answer = api.post("/api/sso/v1/workspaces", &stranger).await.with_status(422);
         assert_eq!(answer.body["errors"][0]["field"], "owner");
         api.post("/api/sso/v1/workspaces", &json!({"name": "Second Place"})).await.with_status(422);
-        before.assert_same(&app.snapshot(TENANT_TABLES).await);
+        before.assert_same(&app.tenants().await);
         let stranger = app.id(world.outsider.user_id);
         app.execute(&format!("UPDATE api_keys SET made_by = {stranger} WHERE id = {}", app.id(key))).await;
         api.post("/api/sso/v1/workspaces", &json!({"name": "Third"})).await.with_status(409);
@@ -156,7 +151,7 @@ both! {
         owner.post(path, &developer(json!(["read:code"]))).await.with_status(200);
         assert_eq!(app.scalar_i64("SELECT COUNT(*) FROM audit_events").await, events, "nothing was to be changed");
 
-        let before = app.snapshot(TENANT_TABLES).await;
+        let before = app.tenants().await;
         owner.post(path, &developer(json!(["read:code", "read:audit"]))).await.with_status(409);
         owner.post(path, &json!({"name": "Coder", "slug": "developer"})).await.with_status(409);
         owner.post(path, &json!({"name": "Owner", "slug": "owner"})).await.with_status(403);
@@ -164,7 +159,7 @@ both! {
         let answer = owner.post(path, &json!({"name": "New", "scopes": ["users_read"]})).await.with_status(422);
         assert!(answer.text.contains("did you mean read:users?"), "{}", answer.text);
         // Of a custom role: the same is the same, another is another.
-        before.assert_same(&app.snapshot(TENANT_TABLES).await);
+        before.assert_same(&app.tenants().await);
         let new = json!({"name": "Bot", "slug": "bots", "scopes": ["run:bots"]});
         owner.post(path, &new).await.with_status(201);
         owner.post(path, &new).await.with_status(200);
@@ -173,11 +168,11 @@ both! {
         // Who may make roles and not change what they hold does not get there this way.
         add_role(&app, "acme", "maker", "Maker", &["manage:roles", "read:members", "read:teams", "*:*"]).await;
         let maker = workspace_key(&app, "acme", &["maker"]).await;
-        let before = app.snapshot(TENANT_TABLES).await;
+        let before = app.tenants().await;
         maker.post(path, &json!({"name": "Viewer", "slug": "viewer", "scopes": ["read:code"]})).await.with_status(403);
         // Nor over its head.
         maker.post(path, &developer(json!([]))).await.with_status(403);
-        before.assert_same(&app.snapshot(TENANT_TABLES).await);
+        before.assert_same(&app.tenants().await);
         maker.post(path, &json!({"name": "Reader", "scopes": ["read:code"]})).await.with_status(201);
     }
 
@@ -188,11 +183,11 @@ both! {
         let things = &world.acme;
         for (path, change, second) in [
             ("/workspaces/acme".to_owned(), ("", json!({"name": "Acme Two"})), json!({"name": "Acme Three"})),
-            (format!("/members/{}", things.viewer), ("", json!({"roles": ["editor"]})), json!({"roles": ["viewer"]})),
+            (format!("/members/{}", things.id("member")), ("", json!({"roles": ["editor"]})), json!({"roles": ["viewer"]})),
             ("/roles/helper".to_owned(), ("", json!({"name": "Aid"})), json!({"name": "Help"})),
             ("/roles/helper".to_owned(), ("/scopes", json!({"scopes": ["read:a"]})), json!({"scopes": []})),
-            (format!("/teams/{}", things.team), ("", json!({"name": "Team Two"})), json!({"name": "Team 3"})),
-            (format!("/teams/{}", things.team), ("/roles", json!({"roles": []})), json!({"roles": ["viewer"]})),
+            (format!("/teams/{}", things.id("team")), ("", json!({"name": "Team Two"})), json!({"name": "Team 3"})),
+            (format!("/teams/{}", things.id("team")), ("/roles", json!({"roles": []})), json!({"roles": ["viewer"]})),
             (format!("/permissions/{}", Permission::ReadTeams.scope()), ("", json!({"roles": []})), json!({"roles": ["viewer"]})),
             (format!("/apikeys/{key}"), ("", json!({"name": "Third"})), json!({"name": "Fourth"})),
         ] {
@@ -207,11 +202,11 @@ both! {
             let now = owner.get(&path).await.with_status(200).header("etag").unwrap().to_owned();
             assert_eq!(changed.header("etag"), Some(now.as_str()), "{path}{below} tells the version that is there now");
             assert_ne!(now, seen, "{path}{below}");
-            let before = app.snapshot(TENANT_TABLES).await;
+            let before = app.tenants().await;
             put(&second, &seen).await.with_status(412);
             put(&second, &format!("W/{now}")).await.with_status(412);
             put(&second, "nothing").await.with_status(422);
-            before.assert_same(&app.snapshot(TENANT_TABLES).await);
+            before.assert_same(&app.tenants().await);
             put(&second, &format!("\"other\", {now}")).await.with_status(200);
             put(&change.1, "*").await.with_status(200);
             put(&second, "").await.with_status(200);
@@ -239,7 +234,7 @@ both! {
         assert_eq!(first.header("idempotency-replayed"), None);
         let again = ask(&owner, teams, &team, "one").await.with_status(201);
         assert_eq!((again.header("idempotency-replayed"), &again.text), (Some("true"), &first.text));
-        let before = app.snapshot(TENANT_TABLES).await;
+        let before = app.tenants().await;
         // Another request under the same name; the same at another address; another's name is theirs.
         ask(&owner, teams, &json!({"name": "Team Two"}), "one").await.with_status(422);
         ask(&owner, &format!("{teams}?workspace=acme"), &team, "one").await.with_status(422);
@@ -249,7 +244,7 @@ both! {
         }
         // What was refused is not kept: it may be put right and sent again under its name.
         ask(&owner, teams, &json!({"name": ""}), "two").await.with_status(422);
-        before.assert_same(&app.snapshot(TENANT_TABLES).await);
+        before.assert_same(&app.tenants().await);
         ask(&owner, teams, &json!({"name": "Team Two"}), "two").await.with_status(201);
 
         // Who lost the permission meanwhile is not even told what was answered.
@@ -370,7 +365,7 @@ both! {
         }
         api.get("/api/sso/v1/members?workspace=%00").await.with_status(404);
         api.get("/api/sso/v1/members?status=odd").await.with_status(400);
-        let before = app.snapshot(TENANT_TABLES).await;
+        let before = app.tenants().await;
         for body in [
             json!({"name": "a\u{0}"}), json!({"name": "x".repeat(81)}), json!({"name": 7}), json!({"name": null}),
             json!({"name": "A", "is_admin": true}), json!({"name": "A", "description": "a\nb"}), json!({}),
@@ -382,7 +377,7 @@ both! {
         for body in [json!({"emails": ["a@example.com, b@example.com"]}), json!({"emails": []}), json!({"emails": ["a@example.com"], "roles": []})] {
             api.post("/api/sso/v1/invitations", &body).await.with_status(422);
         }
-        before.assert_same(&app.snapshot(TENANT_TABLES).await);
+        before.assert_same(&app.tenants().await);
         api.post("/api/sso/v1/departure?x=1", &json!({})).await.with_status(422);
         api.post("/api/sso/v1/departure", &json!({"x": 1})).await.with_status(422);
     }

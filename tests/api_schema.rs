@@ -2,9 +2,12 @@
 //! built-in role: no 5xx, no status and no schema that the document does not tell. And the `usso`
 //! client, unmodified.
 
-use crate::{api_matrix::user_of, support::*, world::*};
-use bailiwick::policy::BuiltIn;
-use std::process::{Command, Output};
+use crate::support::product::BuiltIn;
+use crate::{nouns, support::*, walk::Row, world::*};
+use std::{
+    collections::BTreeSet,
+    process::{Command, Output},
+};
 
 /// Runs it, while the app answers.
 async fn ran(mut command: Command) -> Output {
@@ -42,14 +45,11 @@ async fn schemathesis(app: &TestApp, secret: &str, parameters: &str, more: &[&st
 }
 
 /// What is in acme, for the addresses of calls.
-async fn parameters(app: &TestApp, things: &Things) -> String {
-    let user = user_of(app, things.viewer).await;
-    let (member, team, key, role) = (things.viewer, things.team, things.key, things.role);
-    let (invitation, offer) = (things.invitation, things.offer);
-    format!(
-        "[parameters]\nworkspace = \"acme\"\nmember = \"{member}\"\nuser = \"{user}\"\nteam = \"{team}\"
-        key = \"{key}\"\nrole = \"{role}\"\ninvitation = \"{invitation}\"\noffer = \"{offer}\""
-    )
+fn parameters(planted: &Planted) -> String {
+    let names: BTreeSet<&str> = nouns::calls().iter().flat_map(Row::params).map(|(name, _)| name).collect();
+    let known = names.into_iter().filter_map(|name| Some((name, planted.get(name)?)));
+    let lines = known.map(|(name, value)| format!("{name} = \"{value}\"\n"));
+    format!("[parameters]\nworkspace = \"acme\"\n{}", lines.collect::<String>())
 }
 
 async fn walk(backend: Backend, role: BuiltIn) {
@@ -57,7 +57,7 @@ async fn walk(backend: Backend, role: BuiltIn) {
     let app = TestApp::on(backend).with(|config| config.calls_per_minute = 1_000_000).spawn().await;
     let world = World::build(&app).await;
     let (_, _, secret) = add_key(&app, "acme", "Robot", &[role.slug()]).await;
-    let there = parameters(&app, &world.acme).await;
+    let there = parameters(&world.acme);
     // Once the key has left, or its workspace is called otherwise, there is nothing to find any more. What
     // is made up altogether is the same for all who may do everything: nothing.
     let last = ["/api/sso/v1/departure", "/api/sso/v1/workspaces/{workspace}"];

@@ -1,8 +1,8 @@
 //! Decisions for services: the levels Basic Core, Batch Core, Search Core and Discovery of the OpenID
 //! AuthZEN 1.0 certification scenario, and what is our own beside them.
 
+use crate::support::product::BuiltIn;
 use crate::{support::*, world::*};
-use bailiwick::policy::BuiltIn;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -438,7 +438,7 @@ both! {
         assert_eq!(entered["workspaces"], json!([{"workspace_id": world.acme.id.to_string(), "roles": ["viewer"], "own_roles": ["viewer"]}]));
         let id = entered["user_id"].as_str().unwrap().to_owned();
 
-        let before = app.snapshot(TENANT_TABLES).await;
+        let before = app.tenants().await;
         // Here already; somebody of another account; over one's head; another's external id; no shape.
         admin.post(users, &new).await.with_status(409);
         admin.post(users, &json!({"email": "owner@elsewhere.example.com"})).await.with_status(409);
@@ -463,10 +463,10 @@ both! {
         admin.patch(&owner, &json!({"external_id": "boss"})).await.with_status(403);
         admin.patch(&format!("{users}/{}", world.outsider.user_id), &json!({"external_id": "x"})).await.with_status(404);
         let viewer = workspace_key(&app, "acme", &["viewer"]).await;
-        let before_viewer = app.snapshot(TENANT_TABLES).await;
+        let before_viewer = app.tenants().await;
         viewer.post(users, &json!({"email": "dan@example.com"})).await.with_status(403);
         viewer.patch(&change, &json!({"external_id": null})).await.with_status(403);
-        assert!(app.snapshot(TENANT_TABLES).await == before_viewer);
+        assert!(app.tenants().await == before_viewer);
         assert!(before != before_viewer, "the viewer's key is new");
 
         // Nobody signs in as them until the mailbox has spoken; then they are who they are.

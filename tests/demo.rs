@@ -1,11 +1,7 @@
 //! The demo: months of one workspace, made by the functions that requests call.
 
+use crate::support::product::{Clock, Config, DAY, Db, chain, demo};
 use crate::support::*;
-use bailiwick::{
-    clock::{Clock, DAY},
-    config::Config,
-    domain::{Db, chain, demo},
-};
 
 /// Runs the demo by the program itself until it listens. Answers what it said.
 async fn welcome(settings: &[(&str, &str)]) -> String {

@@ -1,7 +1,7 @@
 //! Mail, from the outbox to files and to a real SMTP server.
 
+use crate::support::product::Mail;
 use crate::support::*;
-use bailiwick::config::Mail;
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},

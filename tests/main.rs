@@ -33,6 +33,7 @@ mod mail; // the outbox, to files and to a real SMTP server
 mod matrix; // every route × everyone × own, another's, unknown
 mod members; // the list, roles, suspension, removal, handing over
 mod nodes; // two nodes on one database, behind a round-robin
+mod nouns; // what the walkers have to know of each noun, a file a noun
 mod organization; // the workspace's name, address and end
 mod overview; // how many, what changed, what needs care
 mod pages; // every page in a real browser: accessible, valid, whole on a phone, by keyboard
@@ -50,4 +51,5 @@ mod support;
 mod teams; // people who belong together, and the roles that come with it
 mod upgrade; // a database of an earlier version
 mod visits; // bytes over the wire, and nothing that jumps
+mod walk; // what nouns declare, and what walks it
 mod world; // a filled workspace, for the tests that walk it

@@ -5,8 +5,8 @@
 //!
 //! Over each test stands the line of `src` whose deletion turns it red; all were tried.
 
+use crate::support::product::Mail;
 use crate::support::*;
-use bailiwick::config::Mail;
 use std::{
     collections::BTreeMap,
     net::TcpListener,

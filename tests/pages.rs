@@ -1,8 +1,7 @@
 //! Every page of the gallery, in a real browser: accessible, valid, whole on a small screen, usable
 //! with the keyboard. Each test looks at all pages and then names every fault of every page.
 
-use crate::{gallery::*, support::*};
-use bailiwick::web::routes::page_rows;
+use crate::{gallery::*, nouns, support::*};
 use serde_json::Value;
 use std::{path::PathBuf, process::Command, sync::Arc};
 
@@ -59,13 +58,19 @@ async fn every_page_of_the_table_hangs_in_the_gallery() {
         pattern.split('/').count() == path.split('/').count()
             && pattern.split('/').zip(path.split('/')).all(|(p, part)| p == part || p.starts_with('{'))
     };
-    for route in page_rows().iter().filter(|route| route.method.as_str() == "GET") {
-        if NOT_SEEN.contains(&route.path) || route.path.ends_with("{token}") {
+    for row in nouns::pages().iter().filter(|row| row.is_page()) {
+        if NOT_SEEN.contains(&row.path) || row.path.ends_with("{token}") {
             continue;
         }
-        let hangs = |picture: &Picture| picture.page.status == 200 && fits(route.path, picture.page.path());
-        assert!(gallery.pictures.iter().any(hangs), "hang {} in tests/gallery.rs", route.path);
+        let hangs = |picture: &Picture| picture.page.status == 200 && fits(row.path, picture.page.path());
+        assert!(
+            gallery.pictures.iter().any(hangs),
+            "no picture of {}: see `pictures` in {}",
+            row.path,
+            row.file
+        );
     }
+    assert!(gallery.pictures.len() > 260, "only {} pictures", gallery.pictures.len());
 }
 
 /// All rules of axe-core, its best practices too; in the dark those about colours again, as nothing

@@ -1,7 +1,7 @@
 //! People: sign-up, confirmation, sign-in, passwords, addresses, sessions.
 
+use crate::support::product::SignUp;
 use crate::support::*;
-use bailiwick::config::SignUp;
 use std::time::Duration;
 
 const NEW: &str = "another battery horse staple 7";

@@ -5,7 +5,7 @@
 //! The model applies the very functions that `domain` asks (`may_change_roles`, `may_assign`,
 //! `may_grant`, `may_toggle`, `may_invite`, `may_manage`) to random workspaces and random actions.
 
-use bailiwick::policy::{BuiltIn, Holdings, Permission, Right, Scope, ScopeError, Why, why};
+use crate::support::product::{BuiltIn, Holdings, Permission, Right, Scope, ScopeError, Why, why};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
 //! The quick start, as it stands in `docs/quick-start` and on its page: run as a newcomer would.
 
+use crate::support::product::BuiltIn;
 use crate::{support::*, world::*};
-use bailiwick::policy::BuiltIn;
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},

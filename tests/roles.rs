@@ -1,5 +1,6 @@
 //! Roles: made, named, edited, compared and deleted; and what stands against it.
 
+use crate::nouns::roles::add_role;
 use crate::{
     abuse::{refused, toggle},
     support::*,
@@ -394,7 +395,7 @@ both! {
         let page = app.unchanged_by(new(&[("name", "Any"), ("scopes", &many)])).await.with_status(422);
         page.assert_says("at most 200 scopes");
         for n in 5..64 {
-            crate::world::add_role(&app, "acme", &format!("role-no-{n}"), &format!("Role {n}"), &[]).await;
+            add_role(&app, "acme", &format!("role-no-{n}"), &format!("Role {n}"), &[]).await;
         }
         let page = app.unchanged_by(new(&[("name", "One Too Many")])).await.with_status(422);
         page.assert_says("at most 64 roles of its own");
@@ -463,7 +464,7 @@ both! {
 
     async fn a_thousand_are_moved_at_once_and_not_one_more(app: TestApp) {
         let owner = founder(&app).await;
-        crate::world::add_role(&app, "acme", "helper", "Helper", &["read:members"]).await;
+        add_role(&app, "acme", "helper", "Helper", &["read:members"]).await;
         let everybody = "INSERT INTO member_roles (workspace_id, member_id, role_id)
             SELECT m.workspace_id, m.id, r.id FROM members m
             JOIN roles r ON r.workspace_id = m.workspace_id AND r.slug = 'helper'";

@@ -4,8 +4,9 @@
 //! The model reads the base tables (who has which roles, which teams carry which, what they grant) and
 //! not what is derived from them, and it says of a change of roles beforehand whether it is allowed.
 
+use crate::nouns::{roles::add_role, teams::add_team};
+use crate::support::product::{BuiltIn, Permission};
 use crate::{support::*, world::*};
-use bailiwick::policy::{BuiltIn, Permission};
 use proptest::{
     collection::vec,
     prelude::*,
@@ -296,7 +297,7 @@ impl<'a> Stage<'a> {
         let Some(actor) = before.members.iter().find(|member| member.key_id == Some(key)).cloned() else {
             return Ok(());
         };
-        let tables = self.app.snapshot(TENANT_TABLES).await;
+        let tables = self.app.tenants().await;
         let (expected, answer) = self.send(&api, &before, &actor, call).await;
         let after = State::load(self.app, self.workspace).await;
         let said = format!("{call:?} by {actor:?}: {} {}", answer.status, answer.text);
@@ -306,10 +307,7 @@ impl<'a> Stage<'a> {
             prop_assert_eq!(answer.status, expected, "{}", said);
         }
         if answer.status >= 300 {
-            prop_assert!(
-                self.app.snapshot(TENANT_TABLES).await == tables,
-                "refused, and changed something: {said}"
-            );
+            prop_assert!(self.app.tenants().await == tables, "refused, and changed something: {said}");
         }
         prop_assert!(after.has_active_owner(), "no active Owner: {said}");
         for member in &after.members {

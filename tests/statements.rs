@@ -1,80 +1,15 @@
 //! What each page costs in SQL statements: one to be let in, and the page's own. A statement more is
-//! to be seen here, and so is one that comes with every row.
+//! to be seen here, and so is one that comes with every row. Each noun says what its pages cost.
 
-use crate::{support::*, world::*};
-use bailiwick::web::routes::{Requirement, page_rows};
-use std::collections::BTreeSet;
-use uuid::Uuid;
-
-/// Counter of each page, with the one that admits.
-const PAGES: &[(&str, u64)] = &[
-    ("/healthz", 0),
-    // It asks the database, by a way that is not counted.
-    ("/readyz", 1),
-    ("/", 0),
-    ("/docs/api", 0),
-    ("/docs/quick-start", 0),
-    ("/sign-up", 0),
-    ("/check-mail", 0),
-    ("/sign-in", 0),
-    ("/forgot-password", 0),
-    ("/reset-password/{token}", 0),
-    ("/reset-password", 0),
-    ("/email-verification/{token}", 0),
-    ("/email-verification", 0),
-    ("/invitations/{token}", 0),
-    ("/invitation", 0),
-    ("/workspaces", 3),
-    ("/me", 3),
-    ("/a/{account}", 4),
-    ("/a/{account}/people", 2),
-    ("/a/{account}/people/{user}/admin", 3),
-    ("/a/{account}/people/{user}/removal", 3),
-    ("/a/{account}/api-keys", 2),
-    ("/a/{account}/api-keys/new", 2),
-    ("/a/{account}/api-keys/{key}", 3),
-    ("/a/{account}/api-keys/{key}/revocation", 3),
-    ("/w/{workspace}", 5),
-    ("/w/{workspace}/departure", 4),
-    ("/w/{workspace}/members", 2),
-    ("/w/{workspace}/members/new", 2),
-    ("/w/{workspace}/members/selection/roles", 3),
-    ("/w/{workspace}/members/selection/suspension", 3),
-    ("/w/{workspace}/members/selection/removal", 3),
-    ("/w/{workspace}/members/{member}", 3),
-    ("/w/{workspace}/members/{member}/access", 5),
-    ("/w/{workspace}/members/{member}/roles/preview", 3),
-    ("/w/{workspace}/members/{member}/suspension", 3),
-    ("/w/{workspace}/members/{member}/removal", 4),
-    ("/w/{workspace}/invitations", 2),
-    ("/w/{workspace}/invitations/selection/resend", 2),
-    ("/w/{workspace}/invitations/selection/cancellation", 2),
-    ("/w/{workspace}/invitations/{invitation}/cancellation", 2),
-    ("/w/{workspace}/teams", 2),
-    ("/w/{workspace}/teams/new", 1),
-    ("/w/{workspace}/teams/{team}", 3),
-    ("/w/{workspace}/teams/{team}/members", 3),
-    ("/w/{workspace}/teams/{team}/roles/preview", 4),
-    ("/w/{workspace}/teams/{team}/deletion", 2),
-    ("/w/{workspace}/roles", 2),
-    ("/w/{workspace}/roles/new", 1),
-    ("/w/{workspace}/roles/comparison", 1),
-    ("/w/{workspace}/roles/{role}", 3),
-    ("/w/{workspace}/roles/{role}/scopes/preview", 3),
-    ("/w/{workspace}/roles/{role}/deletion", 3),
-    ("/w/{workspace}/security", 2),
-    ("/w/{workspace}/security/{permission}/preview", 3),
-    ("/w/{workspace}/api-keys", 2),
-    ("/w/{workspace}/api-keys/new", 2),
-    ("/w/{workspace}/api-keys/addition", 2),
-    ("/w/{workspace}/api-keys/{key}", 2),
-    ("/w/{workspace}/api-keys/{key}/revocation", 2),
-    ("/w/{workspace}/resources", 2),
-    ("/w/{workspace}/organization", 2),
-    ("/w/{workspace}/organization/deletion", 2),
-    ("/w/{workspace}/activity", 2),
-    ("/w/{workspace}/activity/{event}/undo", 4),
-];
+use crate::{
+    nouns,
+    support::{
+        product::{BuiltIn, Requirement},
+        *,
+    },
+    walk::{Attempt, Caller, Entry, Place, Row},
+    world::*,
+};
 
 /// Counter of some changes: admission, lock, admission once more, the change, owners, audit.
 const CHANGES: &[(&str, u64)] =
@@ -82,147 +17,64 @@ const CHANGES: &[(&str, u64)] =
 
 both! {
     async fn a_page_costs_what_is_written_here_however_many_rows_there_are(app: TestApp) {
-        let office = Office::build(&app).await;
-        let listed: BTreeSet<&str> = PAGES.iter().map(|(path, _)| *path).collect();
-        let pages: BTreeSet<&str> =
-            page_rows().iter().filter(|route| route.method.as_str() == "GET").map(|route| route.path).collect();
-        assert_eq!(listed, pages, "each page of the table has its number in PAGES, and nothing else has");
+        let mut office = Office::build(&app).await;
+        let before = office.costs().await;
+        office.world.grow(&app, 45).await;
+        let after = office.costs().await;
 
-        let few = office.costs().await;
-        office.grow(50).await;
-        let many = office.costs().await;
-
-        let written: Vec<(String, u64)> = PAGES.iter().map(|(path, n)| ((*path).to_owned(), *n)).collect();
-        assert_eq!(few, written, "statements with five members");
-        assert_eq!(many, written, "statements with fifty members");
+        let stated = |row: &Row| {
+            row.statements.unwrap_or_else(|| panic!("how many SQL statements does {} cost? Say it in {}", row.name(), row.file))
+        };
+        let stated: Vec<(&str, u64)> = nouns::pages().iter().filter(|row| row.is_page()).map(|row| (row.path, stated(row))).collect();
+        assert_eq!(before, stated, "left: statements with some rows, right: as the nouns say");
+        assert_eq!(after, stated, "left: statements with many rows, right: as the nouns say");
     }
 
     async fn one_statement_admits(app: TestApp) {
         let office = Office::build(&app).await;
-        let outsider = found(&app, "Owner Two", "owner-two@example.com", "elsewhere").await;
-        for (path, _) in PAGES.iter().filter(|(path, _)| path.starts_with("/w/") || path.starts_with("/a/")) {
-            let path = office.path(path);
-            let said = format!("{path} for somebody who is no member");
-            assert_eq!(office.cost(&outsider.client, &path, 404).await, 1, "{said}");
+        for row in nouns::pages().iter().filter(|row| row.is_page() && row.is_of_tenant()) {
+            let address = office.address(row);
+            let cost = office.cost(&office.world.outsider.client, &address, 404).await;
+            assert_eq!(cost, 1, "{address} for somebody who is no member");
         }
     }
 
     async fn a_change_costs_what_is_written_here_however_many_rows_there_are(app: TestApp) {
-        let office = Office::build(&app).await;
-        let few = office.changes().await;
-        office.grow(50).await;
-        let many = office.changes().await;
-        assert_eq!(few, CHANGES, "statements with five members");
-        assert_eq!(many, CHANGES, "statements with fifty members");
+        let mut office = Office::build(&app).await;
+        let before = office.changes().await;
+        office.world.grow(&app, 45).await;
+        let after = office.changes().await;
+        assert_eq!(before, CHANGES, "statements with some members");
+        assert_eq!(after, CHANGES, "statements with many members");
     }
 }
 
+/// The world, seen by its Owner.
 struct Office<'a> {
     app: &'a TestApp,
-    owner: Person,
-    member: String,
-    invitation: String,
-    team: Uuid,
-    account: String,
-    /// Somebody of the account who is in no workspace, and an admin of it.
-    person: String,
-    admin: String,
-    /// The roles of the member were changed.
-    event: Uuid,
-    key: Uuid,
+    world: World,
+    owner: Caller,
 }
 
 impl<'a> Office<'a> {
-    /// A workspace with five members.
+    /// With some rows of everything.
     async fn build(app: &'a TestApp) -> Self {
-        let owner = founder(app).await;
-        let invitation = Invitation::to("invited-one@example.com").by(owner.user_id).add(app, "acme").await;
-        add_role(app, "acme", "helper", "Helper", &["read:members"]).await;
-        let team = add_team(app, "acme", "Everybody", &["viewer"], &[(owner.member_id, true)]).await;
-        let account = account_id(app, "acme").await.to_string();
-        let person = add_user(app, "Person One", "person-one@example.com").await;
-        let admin = add_user(app, "Admin Two", "admin-two@example.com").await;
-        for user in [person, admin] {
-            add_to_account(app, "acme", user).await;
-        }
-        let sql = format!("UPDATE account_people SET is_admin = (1 = 1) WHERE user_id = {}", app.id(admin));
-        app.execute(&sql).await;
-        let (person, admin) = (person.to_string(), admin.to_string());
-        let invitation = invitation.to_string();
-        let (member, event) = (String::new(), UNKNOWN);
-        let (key, ..) = add_key(app, "acme", "Key One", &["viewer"]).await;
-        let office = Self { app, member, invitation, team, key, owner, account, person, admin, event };
-        office.grow(5).await;
-        let member = member_id(app, "viewer-2@example.com", "acme").await.to_string();
-        for roles in [&[("role", "viewer")][..], &[("role", "viewer"), ("role", "helper")]] {
-            let path = format!("/w/acme/members/{member}/roles");
-            office.owner.client.post_form(&path, roles).await.assert_status(303);
-        }
-        let event = newest_event(app, "acme").await;
-        Self { member, event, ..office }
+        let mut world = World::build(app).await;
+        world.grow(app, 5).await;
+        let owner = Caller::of_role(BuiltIn::Owner, Entry::Browser(world.owner().clone()));
+        Self { app, world, owner }
     }
 
-    /// So many members, and as many invitations.
-    async fn grow(&self, members: usize) {
-        let first = self
-            .app
-            .scalar_i64("SELECT count(*) FROM members WHERE status = 'active' AND kind = 'user'")
-            .await;
-        for n in usize::try_from(first).unwrap() + 1..=members {
-            let email = format!("viewer-{n}@example.com");
-            let user = add_user(self.app, &format!("Viewer {n}"), &email).await;
-            let member = add_member(self.app, "acme", user, "active", &["viewer", "helper"]).await;
-            add_to_team(self.app, self.team, member, false).await;
-            add_key(self.app, "acme", &format!("Key {n}"), &["helper"]).await;
-            let email = format!("invited-{n}@example.com");
-            let invitation = Invitation { roles: &["helper"], ..Invitation::to(&email) };
-            invitation.by(self.owner.user_id).add(self.app, "acme").await;
-        }
+    fn address(&self, row: &Row) -> String {
+        Attempt::new(&self.world, row, &self.owner, Place::Own).address().unwrap()
     }
 
-    fn path(&self, pattern: &str) -> String {
-        let path = pattern
-            .replace("{workspace}", "acme")
-            .replace("{member}", &self.member)
-            .replace("{invitation}", &self.invitation)
-            .replace("{role}", "helper")
-            .replace("{account}", &self.account)
-            .replace("{user}", if pattern.ends_with("/admin") { &self.admin } else { &self.person })
-            .replace("{key}", &self.key.to_string())
-            .replace("{team}", &self.team.to_string())
-            .replace("{event}", &self.event.to_string())
-            .replace("{permission}", "read:audit")
-            .replace("{token}", "no-token-of-ours");
-        assert!(!path.contains('{'), "say in tests/statements.rs what goes into {pattern}");
-        match pattern {
-            _ if pattern.contains("/members/selection/") => format!("{path}?member={}", self.member),
-            _ if pattern.contains("/invitations/selection/") => {
-                format!("{path}?invitation={}", self.invitation)
-            }
-            // Everybody would lose or gain something.
-            _ if pattern.ends_with("/scopes/preview") => format!("{path}?scopes=write:notes"),
-            _ if pattern.ends_with("/security/{permission}/preview") => format!("{path}?role=viewer"),
-            _ if pattern.ends_with("/preview") => format!("{path}?role=editor"),
-            _ => path,
-        }
-    }
-
-    async fn costs(&self) -> Vec<(String, u64)> {
+    async fn costs(&self) -> Vec<(&'static str, u64)> {
         let stranger = self.app.client();
         let mut all = Vec::new();
-        for route in page_rows().iter().filter(|route| route.method.as_str() == "GET") {
-            let (client, status) = match (route.requirement, route.path) {
-                (
-                    Requirement::Public,
-                    "/" | "/reset-password/{token}" | "/email-verification/{token}" | "/invitations/{token}",
-                ) => (&stranger, 303),
-                (Requirement::Public, "/reset-password" | "/email-verification" | "/invitation") => {
-                    (&stranger, 410)
-                }
-                (Requirement::Public, _) => (&stranger, 200),
-                _ => (&self.owner.client, 200),
-            };
-            all.push((route.path.to_owned(), self.cost(client, &self.path(route.path), status).await));
+        for row in nouns::pages().iter().filter(|row| row.is_page()) {
+            let client = if row.requirement == Requirement::Public { &stranger } else { self.world.owner() };
+            all.push((row.path, self.cost(client, &self.address(row), row.success).await));
         }
         all
     }
@@ -240,8 +92,8 @@ impl<'a> Office<'a> {
     }
 
     async fn changes(&self) -> Vec<(&'static str, u64)> {
-        let client = &self.owner.client;
-        let roles = format!("/w/acme/members/{}/roles", self.member);
+        let client = self.world.owner();
+        let roles = format!("/w/acme/members/{}/roles", self.world.acme.id("member"));
         client.csrf().await;
         let mut least = [u64::MAX; 3];
         for n in 0..4 {

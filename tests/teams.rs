@@ -1,9 +1,7 @@
 //! Teams: who is in them, the roles that come with them, and who may change either.
 
-use crate::{
-    support::*,
-    world::{add_role, assert_counted},
-};
+use crate::nouns::{roles::add_role, teams::add_to_team};
+use crate::{support::*, world::assert_counted};
 use uuid::Uuid;
 
 /// The form for roles, and not the Undo of what was just changed.
@@ -488,7 +486,7 @@ both! {
         for n in 0..60 {
             let user = crate::world::add_user(&app, &format!("Some {n:02}"), &format!("some-{n}@example.com")).await;
             let member = crate::world::add_member(&app, "acme", user, "active", &["viewer"]).await;
-            crate::world::add_to_team(&app, id, member, false).await;
+            add_to_team(&app, id, member, false).await;
         }
         let first = owner.client.visit(&own).await;
         let next = owner.client.visit(&first.attributes("a[rel=next]", "href")[0]).await;

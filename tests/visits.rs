@@ -1,11 +1,8 @@
 //! What it is to come to a page in a real browser: how much comes over the wire, and that nothing
 //! moves once it was seen.
 
+use crate::support::product::{Config, Db, seed};
 use crate::support::*;
-use bailiwick::{
-    config::Config,
-    domain::{Db, seed},
-};
 use serde_json::json;
 use std::time::Duration;
 

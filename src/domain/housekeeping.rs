@@ -1,3 +1,5 @@
+//! What is done now and then: presence is written, and what has expired is deleted.
+
 use crate::domain::base::{db::Db, sql::Sql};
 use sea_orm::DbErr;
 

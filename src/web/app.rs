@@ -1,3 +1,5 @@
+//! What every request can reach.
+
 use crate::{
     config::{Config, Mail, Network, SignUp},
     domain::Db,

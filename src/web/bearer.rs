@@ -1,3 +1,5 @@
+//! The API key and the workspace that a request of the API names.
+
 use crate::{
     domain::{Invalid, Purpose, Refused, Slug, Token},
     web::wire,

@@ -1,3 +1,6 @@
+//! How many calls a key may make in a minute, at this node. In memory: a call that is refused must
+//! cost next to nothing.
+
 use crate::{clock::MINUTE, web::face::RateLimit};
 
 use std::{collections::HashMap, sync::Mutex};

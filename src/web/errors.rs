@@ -1,3 +1,5 @@
+//! Complaints by field, as templates ask for them.
+
 use crate::domain::Invalid;
 
 /// Complaints by field, as templates ask for them.

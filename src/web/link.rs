@@ -1,3 +1,5 @@
+//! A link from mail: its secret moves into a cookie, so that no address carries it on.
+
 use crate::{
     domain::{Purpose, Token},
     web::{chrome::View, cookies},

@@ -1,3 +1,5 @@
+//! Pages of lists: the query, the links to the pages beside this one, a filter that is refused.
+
 use crate::{
     domain::{
         Refused,

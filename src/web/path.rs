@@ -1,3 +1,5 @@
+//! What a path names: ids, roles, permissions.
+
 use crate::{
     domain::{Refused, Slug},
     policy::Permission,

@@ -1,3 +1,5 @@
+//! What arrives: bodies and queries, bounded in size and time, decoded strictly.
+
 use actix_web::{
     dev::Payload,
     http::StatusCode,

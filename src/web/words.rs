@@ -1,1 +1,3 @@
+//! Small pieces of sentences.
+
 pub(super) use crate::domain::base::words::counted;

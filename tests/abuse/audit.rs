@@ -1,7 +1,7 @@
 //! Abuse cases: the record of what happened.
 
 use super::*;
-use bailiwick::web::routes;
+use crate::support::product::page_rows;
 use sea_orm::ConnectionTrait;
 
 both! {
@@ -11,7 +11,7 @@ both! {
             let request = owner.client.request(method.parse().unwrap(), "/w/acme/activity", None);
             ignored(&app, 405, request).await;
         }
-        let verbs = routes::page_rows()
+        let verbs = page_rows()
             .into_iter()
             .filter(|r| r.path.contains("activity") && r.method.as_str() != "GET")
             .count();

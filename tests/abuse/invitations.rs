@@ -1,7 +1,7 @@
 //! Abuse cases: invitations. Twenty at once stand in `races.rs`.
 
 use super::*;
-use bailiwick::clock::DAY;
+use crate::support::product::DAY;
 use std::time::Duration;
 
 const GUEST: &str = "guest-one@example.com";

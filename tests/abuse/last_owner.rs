@@ -67,7 +67,7 @@ both! {
     async fn behind_it_all_the_database_lets_no_last_owner_go(app: TestApp) {
         let owner = founder(&app).await;
         let (id, db) = (app.id(owner.member_id), app.db().await);
-        let before = app.snapshot(TENANT_TABLES).await;
+        let before = app.tenants().await;
         for sql in [
             format!("UPDATE members SET status = 'suspended' WHERE id = {id}"),
             format!("DELETE FROM member_roles WHERE member_id = {id}"),
@@ -76,6 +76,6 @@ both! {
             let error = db.execute_unprepared(&sql).await.expect_err(&sql).to_string();
             assert!(error.contains("last_owner"), "{sql}: {error}");
         }
-        before.assert_same(&app.snapshot(TENANT_TABLES).await);
+        before.assert_same(&app.tenants().await);
     }
 }

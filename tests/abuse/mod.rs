@@ -7,6 +7,7 @@ mod audit;
 mod input;
 mod invitations;
 mod last_owner;
+mod names;
 mod programs;
 mod roles;
 mod secrets;

@@ -1,7 +1,8 @@
 //! Abuse cases: programs with a key. What is kept for them, what is counted, and what they enter.
 
 use super::*;
-use crate::world::{Invitation, add_role, add_team};
+use crate::nouns::{invitations::Invitation, roles::add_role, teams::add_team};
+use crate::support::product::{Purpose, Token};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -92,7 +93,7 @@ both! {
         // Secrets that are made up count for where they come from. One call of each of the two above did.
         let mut statuses = Vec::new();
         for _ in 0..5 {
-            let secret = bailiwick::domain::Token::new(bailiwick::domain::Purpose::ApiKey);
+            let secret = Token::new(Purpose::ApiKey);
             let answer = api.with(Some(secret.expose())).get("/api/sso/v1/apikeys/self").await;
             assert_eq!(answer.header("content-type"), Some("application/problem+json"));
             statuses.push(answer.status);
@@ -129,13 +130,13 @@ both! {
     async fn a_query_that_cannot_be_read_names_no_workspace(app: TestApp) {
         founder(&app).await;
         let api = workspace_key(&app, "acme", &["owner"]).await;
-        let before = app.snapshot(TENANT_TABLES).await;
+        let before = app.tenants().await;
         let team = json!({"name": "Team One"});
         api.post("/api/sso/v1/teams?workspace=no-such", &team).await.with_status(404);
         api.post("/api/sso/v1/teams?workspace=no-such&x=%FF", &team).await.with_status(422);
         let question = may("nobody", "read", "record");
         api.post("/access/v1/evaluation?workspace=no-such&x=%FF", &question).await.with_status(422);
-        assert!(app.snapshot(TENANT_TABLES).await == before);
+        assert!(app.tenants().await == before);
     }
 
     async fn an_action_brings_no_type_along(app: TestApp) {
@@ -171,9 +172,9 @@ both! {
         founder(&app).await;
         let api = workspace_key(&app, "acme", &["owner"]).await;
         let refusals = "SELECT COUNT(*) FROM audit_events WHERE outcome = 'refused' AND actor_kind = 'api_key'";
-        let before = app.snapshot(TENANT_TABLES).await;
+        let before = app.tenants().await;
         api.post("/api/sso/v1/workspaces", &json!({"name": "Another"})).await.with_status(403);
-        assert!(app.snapshot(TENANT_TABLES).await == before);
+        assert!(app.tenants().await == before);
         assert_eq!(app.scalar_i64(refusals).await, 1);
     }
 
@@ -182,13 +183,13 @@ both! {
         let api = workspace_key(&app, "acme", &["owner"]).await;
         let new = json!({"email": "typo@example.com", "roles": ["owner"]});
         api.post("/api/sso/v1/users", &new).await.with_status(201);
-        let before = app.snapshot(TENANT_TABLES).await;
+        let before = app.tenants().await;
         let founder = format!("/api/sso/v1/members/{}", owner.member_id);
         api.delete(&founder).await.with_status(409);
         api.patch(&founder, &json!({"roles": ["viewer"]})).await.with_status(409);
         api.call(Method::POST, &format!("{founder}/suspension"), None).await.with_status(409);
         owner.client.post_form("/w/acme/departure", &[]).await.assert_status(409);
-        assert!(app.snapshot(TENANT_TABLES).await == before, "somebody remains whom nobody can be");
+        assert!(app.tenants().await == before, "somebody remains whom nobody can be");
         // Once they came, they are one.
         let client = app.client();
         let page = client.visit("/forgot-password").await;
@@ -203,9 +204,9 @@ both! {
         let owner = founder(&app).await;
         Invitation { roles: &["admin"], ..Invitation::to("invited@example.com") }.by(owner.user_id).add(&app, "acme").await;
         let api = workspace_key(&app, "acme", &["developer"]).await;
-        let before = app.snapshot(TENANT_TABLES).await;
+        let before = app.tenants().await;
         api.post("/api/sso/v1/users", &json!({"email": "invited@example.com"})).await.with_status(409);
-        assert!(app.snapshot(TENANT_TABLES).await == before);
+        assert!(app.tenants().await == before);
     }
 
     async fn addresses_are_asked_for_as_seldom_by_entering_as_by_inviting(app: TestApp) {
@@ -216,9 +217,9 @@ both! {
         api.post("/api/sso/v1/users", &known).await.with_status(409);
         app.execute("UPDATE rate_limits SET used = 1000 WHERE key LIKE 'invite%'").await;
         api.post("/api/sso/v1/users", &known).await.with_status(429);
-        let before = app.snapshot(TENANT_TABLES).await;
+        let before = app.tenants().await;
         api.post("/api/sso/v1/users", &json!({"email": "unknown@example.com"})).await.with_status(429);
-        assert!(app.snapshot(TENANT_TABLES).await == before);
+        assert!(app.tenants().await == before);
     }
 
     async fn what_was_changed_has_another_tag(app: TestApp) {
@@ -232,9 +233,9 @@ both! {
         let change = |id: &str| Some(json!({"external_id": id}).to_string());
         let first = [("if-match", seen.as_str())];
         api.send(Method::PATCH, &user, change("first"), &first).await.with_status(200);
-        let before = app.snapshot(TENANT_TABLES).await;
+        let before = app.tenants().await;
         api.send(Method::PATCH, &user, change("second"), &first).await.with_status(412);
-        assert!(app.snapshot(TENANT_TABLES).await == before);
+        assert!(app.tenants().await == before);
         let after = tag(&user).await;
         assert!(after != seen && tag(&one).await != of_member);
         // What a team brings along shows, too.
@@ -254,10 +255,10 @@ both! {
         let rotation = format!("/api/sso/v1/apikeys/{key}/rotation");
         let made = api.post(&rotation, &json!({"overlap_seconds": 3600})).await.with_status(200).body;
         let new = api.with(made["api_key"].as_str());
-        let before = app.snapshot(TENANT_TABLES).await;
+        let before = app.tenants().await;
         api.post(&rotation, &json!({})).await.with_status(403);
         api.post("/api/sso/v1/apikeys", &json!({"name": "Another"})).await.with_status(403);
-        assert!(app.snapshot(TENANT_TABLES).await == before);
+        assert!(app.tenants().await == before);
         // For all else it is good until its end.
         api.get("/api/sso/v1/members").await.with_status(200);
         new.post("/api/sso/v1/apikeys", &json!({"name": "Another"})).await.with_status(201);
@@ -268,10 +269,10 @@ both! {
         let (key, _, secret) = add_key(&app, "acme", "Robot", &["owner"]).await;
         let (api, end) = (Api::new(&app, &secret), app.clock.now_ms() + 60_000);
         app.execute(&format!("UPDATE api_keys SET expires_at = {end} WHERE id = {}", app.id(key))).await;
-        let before = app.snapshot(TENANT_TABLES).await;
+        let before = app.tenants().await;
         let new = |expires_at: Value| json!({"name": "Another", "roles": ["viewer"], "expires_at": expires_at});
         api.post("/api/sso/v1/apikeys", &new(json!(end + 1))).await.with_status(422);
-        assert!(app.snapshot(TENANT_TABLES).await == before);
+        assert!(app.tenants().await == before);
         for expires_at in [json!(null), json!(end)] {
             api.post("/api/sso/v1/apikeys", &new(expires_at)).await.with_status(201);
         }
@@ -288,9 +289,9 @@ both! {
         let seen = tag().await;
         api.patch(&format!("/api/sso/v1/members/{robot}"), &json!({"roles": ["editor"]})).await.with_status(200);
         assert_ne!(tag().await, seen);
-        let before = app.snapshot(TENANT_TABLES).await;
+        let before = app.tenants().await;
         api.send(Method::DELETE, &path, None, &[("if-match", seen.as_str())]).await.with_status(412);
-        assert!(app.snapshot(TENANT_TABLES).await == before);
+        assert!(app.tenants().await == before);
         let now = tag().await;
         api.send(Method::DELETE, &path, None, &[("if-match", now.as_str())]).await.with_status(204);
     }

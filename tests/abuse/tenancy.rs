@@ -1,130 +1,73 @@
 //! Abuse cases: tenancy. The matrix walks every route; here stand the ways around it.
 
 use super::*;
-use bailiwick::web::routes::{self, Requirement};
-use reqwest::Method;
+use crate::{
+    nouns,
+    support::product::{BuiltIn, Requirement},
+    walk::{Attempt, Caller, Entry, Place, Row},
+    world::World,
+};
 use uuid::Uuid;
 
-/// Ids of one thing of each type in a workspace, by the name that paths give them.
-async fn things(app: &TestApp, owner: &Person, member: &Person) -> Vec<(&'static str, String)> {
-    let guest = format!("guest-of-{}@example.com", owner.workspace);
-    invite(&owner.client, &owner.workspace, &guest, &["viewer"]).await;
-    let invitation = pending(app, &guest).await;
-    owner.client.post_form(&at(member, "ownership-offer"), &[]).await.assert_status(303);
-    let sql = format!("SELECT id FROM ownership_offers WHERE to_member_id = {}", app.id(member.member_id));
-    let offer = app.scalar_uuid(&sql).await;
-    let role = format!("role-of-{}", owner.workspace);
-    crate::world::add_role(app, &owner.workspace, &role, &role, &[]).await;
-    let teams = format!("/w/{}/teams", owner.workspace);
-    let team = owner.client.post_form(&teams, &[("name", "Team")]).await.with_status(303);
-    let team = team.location().rsplit('/').next().unwrap().to_owned();
-    let people = format!("{teams}/{team}/members");
-    owner.client.post_form(&people, &[("member", &member.member_id.to_string())]).await.assert_status(303);
-    let roles = owner.client.visit(&format!("{teams}/{team}")).await;
-    owner.client.submit(&roles, "/roles", &[("role", "viewer")]).await.assert_status(303);
-    let event = crate::world::newest_event(app, &owner.workspace).await;
-    let (key, ..) = add_key(app, &owner.workspace, "Key", &["viewer"]).await;
-    vec![
-        ("{event}", event.to_string()),
-        ("{key}", key.to_string()),
-        ("{team}", team),
-        ("{role}", role),
-        ("{member}", member.member_id.to_string()),
-        ("{invitation}", invitation.to_string()),
-        ("{offer}", offer.to_string()),
-    ]
+/// Every route of a workspace or an account that names a thing in it, as the Owner of acme would call it,
+/// and what its form holds.
+fn routes_to_things(world: &World, place: Place) -> Vec<(&'static Row, String, Vec<(&'static str, String)>)> {
+    let owner = Caller::of_role(BuiltIn::Owner, Entry::Browser(world.owner().clone()));
+    let rows = nouns::pages().iter().filter(|row| row.is_of_tenant());
+    let things = rows.filter(|row| row.params().next().is_some() || row.selects.is_some());
+    let routes = things.filter_map(|row| {
+        let at = Attempt::new(world, row, &owner, place);
+        Some((row, at.address()?, at.fields()))
+    });
+    let routes: Vec<_> = routes.collect();
+    assert!(routes.len() > 50, "{} routes", routes.len());
+    routes
 }
 
-/// Every route of a workspace that names a thing in it, as method and path.
-fn routes_to_things(slug: &str, ids: &[(&'static str, String)]) -> Vec<(Method, String)> {
-    let of_workspace =
-        routes::page_rows().into_iter().filter(|route| matches!(route.requirement, Requirement::Member(_)));
-    let mut paths = Vec::new();
-    for route in of_workspace {
-        let mut path = route.path.replace("{workspace}", slug);
-        for (name, id) in ids {
-            path = path.replace(name, id);
-        }
-        if path != route.path.replace("{workspace}", slug) {
-            paths.push((route.method.as_str().parse().unwrap(), path));
-        }
-    }
-    assert!(paths.len() > 10, "{paths:?}");
-    paths
+async fn ask(client: &Client, row: &Row, path: &str, fields: &[(&str, String)]) -> Page {
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    if row.is_page() { client.get(path).await } else { client.post_form(path, &fields).await }
 }
 
-/// Fields that the form of this path may carry.
-fn fields(path: &str) -> Vec<(&'static str, &'static str)> {
-    match path.rsplit('/').next() {
-        Some("roles") => vec![("role", "billing")],
-        Some("lead") => vec![("lead", "yes")],
-        _ => vec![],
-    }
-}
-
-async fn ask(client: &Client, method: &Method, path: &str) -> Page {
-    if *method == Method::GET { client.get(path).await } else { client.post_form(path, &fields(path)).await }
+/// The same page comes to both addresses, as for what does not exist, and neither leaves a trace.
+async fn assert_both_nothing(
+    app: &TestApp,
+    client: &Client,
+    row: &Row,
+    paths: [&str; 2],
+    fields: &[(&str, String)],
+) {
+    let page = ignored(app, 404, ask(client, row, paths[0], fields)).await;
+    let same = ignored(app, 404, ask(client, row, paths[1], fields)).await;
+    assert_eq!(page.html, same.html, "{} {}", row.method, paths[0]);
 }
 
 both! {
     async fn one_workspace_with_the_ids_of_another_every_type_and_verb_404_as_for_an_unknown_id(app: TestApp) {
-        let owner = founder(&app).await;
-        let other = outsider(&app).await;
-        let theirs =
-            invite_and_join(&app, &other.client, "elsewhere", "viewer-two@example.com", &["viewer"]).await;
-        let ids = things(&app, &other, &theirs).await;
-        let unknown: Vec<_> = ids.iter().map(|(name, _)| (*name, Uuid::from_u128(77).to_string())).collect();
-        let nobody = routes_to_things("acme", &unknown);
-        for ((method, path), (_, unknown)) in routes_to_things("acme", &ids).into_iter().zip(nobody) {
-            let page = ignored(&app, 404, ask(&owner.client, &method, &path)).await;
-            let same = ignored(&app, 404, ask(&owner.client, &method, &unknown)).await;
-            assert_eq!(page.html, same.html, "{method} {path}");
+        let world = World::build(&app).await;
+        let foreign = routes_to_things(&world, Place::ForeignIds);
+        for (row, path, fields) in foreign.iter().filter(|(row, ..)| row.requirement != Requirement::Account) {
+            let unknown = Attempt::unknown(&world, row);
+            assert_both_nothing(&app, world.owner(), row, [path, &unknown], fields).await;
         }
     }
 
     async fn an_outsider_who_knows_the_slug_404_everywhere_as_for_no_workspace(app: TestApp) {
-        let owner = founder(&app).await;
-        let viewer = member(&app, &owner, "viewer").await;
-        let ids = things(&app, &owner, &viewer).await;
-        let outsider = outsider(&app).await;
-        let mut paths = routes_to_things("acme", &ids);
-        for path in [
-            "",
-            "/members",
-            "/invitations",
-            "/roles",
-            "/security",
-            "/organization",
-            "/activity",
-            "/departure",
-            "/organization/deletion",
-            "/members?q=viewer",
-            "/activity?q=viewer",
-            "/api-keys",
-            "/api-keys/new",
-            "/api-keys/addition",
-            "/resources",
-            "/resources?type=record",
-        ] {
-            paths.push((Method::GET, format!("/w/acme{path}")));
+        let world = World::build(&app).await;
+        let outsider = &world.outsider.client;
+        let owner = Caller::of_role(BuiltIn::Owner, Entry::Browser(world.owner().clone()));
+        let mut paths = 0;
+        for row in nouns::pages().iter().filter(|row| matches!(row.requirement, Requirement::Member(_))) {
+            let at = Attempt::new(&world, row, &owner, Place::Own);
+            let (address, fields) = (at.address().unwrap(), at.fields());
+            let narrowed = row.filters.iter().map(|query| format!("{address}?{query}"));
+            for path in [address.clone()].into_iter().chain(narrowed) {
+                let nowhere = path.replace("/w/acme", "/w/no-such-place");
+                assert_both_nothing(&app, outsider, row, [&path, &nowhere], &fields).await;
+                paths += 1;
+            }
         }
-        for path in [
-            "/invitations",
-            "/organization",
-            "/organization/deletion",
-            "/departure",
-            "/security/create:teams",
-            "/api-keys",
-            "/api-keys/addition",
-        ] {
-            paths.push((Method::POST, format!("/w/acme{path}")));
-        }
-        for (method, path) in paths {
-            let page = ignored(&app, 404, ask(&outsider.client, &method, &path)).await;
-            let nowhere = path.replace("/w/acme", "/w/no-such-place");
-            let same = ignored(&app, 404, ask(&outsider.client, &method, &nowhere)).await;
-            assert_eq!(page.html, same.html, "{method} {path}");
-        }
+        assert!(paths > 80, "only {paths} paths");
     }
 
     async fn search_filters_and_counts_never_reach_over(app: TestApp) {
@@ -132,16 +75,12 @@ both! {
         let other = outsider(&app).await;
         invite_and_join(&app, &other.client, "elsewhere", "viewer-two@example.com", &["viewer"]).await;
         invite(&other.client, "elsewhere", "guest-two@example.com", &["viewer"]).await;
-        for path in [
-            "/w/acme/members?q=two",
-            "/w/acme/members?q=%25",
-            "/w/acme/members?q=_",
-            "/w/acme/members?role=viewer",
-            "/w/acme/invitations?q=two",
-            "/w/acme/activity?q=two",
-            "/w/acme/members?before=end",
-        ] {
-            let page = owner.client.visit(path).await;
+        let lists = nouns::pages().iter().filter(|row| !row.filters.is_empty());
+        let narrowed = lists.flat_map(|row| row.filters.iter().map(|query| format!("{}?{query}", row.sample(""))));
+        let paths: Vec<String> = narrowed.chain(["/w/acme/members?before=end".to_owned()]).collect();
+        assert!(paths.len() > 10, "{paths:?}");
+        for path in paths {
+            let page = owner.client.visit(&path).await;
             page.assert_silent_about("Viewer Two")
                 .assert_silent_about("guest-two")
                 .assert_silent_about("Outsider");
@@ -207,37 +146,25 @@ both! {
     }
 
     async fn an_account_with_the_keys_of_another_404_as_for_an_unknown_id(app: TestApp) {
-        let owner = founder(&app).await;
-        outsider(&app).await;
-        let (theirs, ..) = add_key(&app, "elsewhere", "Key", &["viewer"]).await;
-        let account = crate::world::account_id(&app, "acme").await;
-        let of_keys = |key: Uuid| {
-            let routes = routes::page_rows().into_iter().filter(|route| route.path.starts_with("/a/{account}/api-keys/{key}"));
-            routes.map(move |route| {
-                let path = route.path.replace("{account}", &account.to_string()).replace("{key}", &key.to_string());
-                (route.method.as_str().parse::<Method>().unwrap(), path)
-            })
-        };
-        for ((method, path), (_, unknown)) in of_keys(theirs).zip(of_keys(Uuid::from_u128(77))) {
-            let fields: &[(&str, &str)] = match path.rsplit('/').next() {
-                Some("details") => &[("name", "Mine")],
-                Some("rotation") => &[("overlap", "0"), ("version", "0-test")],
-                _ => &[],
-            };
-            let ask = async |path: &str| match method == Method::GET {
-                true => owner.client.get(path).await,
-                false => owner.client.post_form(path, fields).await,
-            };
-            let page = ignored(&app, 404, ask(&path)).await;
-            let same = ignored(&app, 404, ask(&unknown)).await;
-            assert_eq!(page.html, same.html, "{method} {path}");
+        let world = World::build(&app).await;
+        let foreign = routes_to_things(&world, Place::ForeignIds);
+        let of_account: Vec<_> = foreign.iter().filter(|(row, ..)| row.requirement == Requirement::Account).collect();
+        assert!(of_account.len() > 8, "{} routes", of_account.len());
+        for (row, path, fields) in of_account {
+            let unknown = Attempt::unknown(&world, row);
+            assert_both_nothing(&app, world.owner(), row, [path, &unknown], fields).await;
         }
     }
 
     async fn a_deleted_workspace_is_404_everywhere_its_slug_free_its_invitations_dead_its_record_kept(app: TestApp) {
-        let owner = founder(&app).await;
-        let viewer = member(&app, &owner, "viewer").await;
-        let ids = things(&app, &owner, &viewer).await;
+        let world = World::build(&app).await;
+        let (owner, viewer) = (world.person(BuiltIn::Owner), world.person(BuiltIn::Viewer));
+        let paths = routes_to_things(&world, Place::Own);
+        // What is elsewhere stays, and would be counted.
+        let there = app.id(world.elsewhere.id);
+        app.execute(&format!("UPDATE workspaces SET deleted_at = 1 WHERE id = {there}")).await;
+        app.execute(&format!("DELETE FROM workspaces WHERE id = {there}")).await;
+        invite(&owner.client, "acme", "guest-of-acme@example.com", &["viewer"]).await;
         let link = app.mail.wait_for_link("guest-of-acme@example.com", "/invitations/").await;
         let events = app.scalar_i64("SELECT count(*) FROM audit_events").await;
         owner
@@ -245,28 +172,19 @@ both! {
             .post_form("/w/acme/organization/deletion", &[("confirm", "acme")])
             .await
             .assert_status(303);
-        for person in [&owner, &viewer] {
-            for (method, path) in routes_to_things("acme", &ids) {
-                ignored(&app, 404, ask(&person.client, &method, &path)).await;
+        for person in [owner, viewer] {
+            for (row, path, fields) in paths.iter().filter(|(row, ..)| row.requirement != Requirement::Account) {
+                ignored(&app, 404, ask(&person.client, row, path, fields)).await;
             }
             person.client.get("/w/acme").await.assert_status(404);
             person.client.visit("/workspaces").await.assert_says("No workspaces yet");
         }
         let client = app.client();
         client.follow(client.get(&link).await).await.assert_status(410);
-        for table in [
-            "members",
-            "member_roles",
-            "invitations",
-            "invitation_roles",
-            "invitation_tokens",
-            "roles",
-            "grants",
-            "ownership_offers",
-            "teams",
-            "team_members",
-            "team_roles",
-        ] {
+        let catalogue = app.catalogue().await;
+        let tables: Vec<_> = catalogue.with_column("workspace_id").filter(|table| *table != "audit_events").collect();
+        assert!(tables.len() > 11, "{tables:?}");
+        for table in tables {
             assert_eq!(app.scalar_i64(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
         }
         let kept = app.scalar_i64("SELECT count(*) FROM audit_events WHERE workspace_id IS NOT NULL").await;

@@ -2,8 +2,10 @@
 //! its one end to the other; and all of one workspace.
 
 use super::tour::Statements;
-use crate::support::*;
-use bailiwick::domain::POSTGRES_PLANS;
+use crate::{
+    nouns,
+    support::{product::POSTGRES_PLANS, *},
+};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, QueryResult, Statement, Value, Values};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,35 +51,22 @@ enum Known {
     Postgres(BTreeMap<String, Vec<String>>),
 }
 
-/// What a workspace or an account can hold ten thousand of.
-const MANY: [&str; 8] = [
-    "account_people",
-    "members",
-    "member_roles",
-    "team_members",
-    "audit_events",
-    "invitations",
-    "invitation_roles",
-    "invitation_tokens",
-];
+/// Of which a workspace or an account can hold ten thousand rows: an index of one of these tables.
+fn is_of_many(index: &str) -> bool {
+    let mut tables = nouns::ALL.iter().flat_map(|noun| noun.plans().many);
+    tables.any(|table| index.starts_with(&format!("{table}_")))
+}
+
 /// Columns that many rows of one workspace or account have in common.
 const COMMON: [&str; 5] = ["account_id", "workspace_id", "status", "kind", "outcome"];
-
-/// What the lists of members and of an account's people are sorted by.
-const ORDERS: [&str; 5] = [
-    "members_by_name",
-    "members_by_joined",
-    "members_by_activity",
-    "members_keys_by_name",
-    "account_people_by_name",
-];
 
 /// A part of a list may go along one workspace until its page is full, from where the page begins;
 /// what is counted beside it may not.
 fn fills_a_page(sql: &str, index: &str) -> bool {
     let is_later = [" < (", " > (", "e.seq < ", "e.seq > "].iter().any(|part| sql.contains(part));
     let is_nobodys = sql.contains("workspace_id IS NULL");
-    let is_a_list = !sql.contains("COUNT(") || sql.contains("json_") && ORDERS.contains(&index);
+    let mut orders = nouns::ALL.iter().flat_map(|noun| noun.plans().list_indices);
+    let is_a_list = !sql.contains("COUNT(") || sql.contains("json_") && orders.any(|order| *order == index);
     sql.contains(" LIMIT ") && is_a_list && !is_later && !is_nobodys
 }
 
@@ -138,8 +127,7 @@ fn walks_a_workspace(line: &str, sql: &str) -> bool {
     let Some((_, search)) = line.split_once("INDEX ") else { return false };
     let Some((index, bounds)) = search.split_once(" (") else { return false };
     let index = index.strip_prefix("sqlite_autoindex_").unwrap_or(index);
-    let is_many = MANY.iter().any(|table| index.starts_with(&format!("{table}_")));
-    is_many
+    is_of_many(index)
         && !fills_a_page(sql, index)
         && bounds
             .split(" AND ")
@@ -228,10 +216,9 @@ fn read_through(plan: &[String], indices: &BTreeMap<String, Vec<String>>, sql: &
                 };
                 // What comes after a column that is not bound narrows nothing.
                 let mut bound = indices[&index].iter().take_while(is_bound).peekable();
-                let is_many = MANY.iter().any(|table| index.starts_with(&format!("{table}_")));
                 let is_all = bound.peek().is_none();
                 if is_all
-                    || is_many
+                    || is_of_many(&index)
                         && !fills_a_page(sql, &index)
                         && bound.all(|column| COMMON.contains(&column.as_str()))
                 {

@@ -1,7 +1,7 @@
 //! A service that calls the API with a key of its own.
 
+use super::product::{Purpose, Token};
 use super::{TestApp, quoted};
-use bailiwick::domain::{Purpose, Token};
 use reqwest::{Method, header::HeaderMap};
 use serde_json::Value;
 use std::sync::atomic::{AtomicU64, Ordering};

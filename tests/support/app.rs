@@ -1,7 +1,7 @@
 //! An application with a database, a mail directory and a clock of its own.
 
+use super::product::{Clock, Config};
 use super::{Backend, Balancer, Client, Mailbox, TestDatabase, node::Node};
-use bailiwick::{clock::Clock, config::Config};
 use sea_orm::{DatabaseConnection, Statement};
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use tempfile::TempDir;

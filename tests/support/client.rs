@@ -1,7 +1,7 @@
 //! A browser: its own cookies, its own connections, its own address.
 
+use super::product::Clock;
 use super::{FormOnPage, Page, TestApp, form};
-use bailiwick::clock::Clock;
 use reqwest::{
     Method,
     cookie::{CookieStore, Jar},

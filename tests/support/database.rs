@@ -4,7 +4,7 @@
 //! gets a copy of. The application's own start makes the template, as it does in an installation.
 
 use super::node::Node;
-use bailiwick::{clock::Clock, config::Config};
+use super::product::{Clock, Config};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 use std::{
     env, fs,

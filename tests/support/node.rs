@@ -1,10 +1,6 @@
 //! One running application, on a thread of its own as actix wants it.
 
-use bailiwick::{
-    clock::Clock,
-    config::Config,
-    startup::{Application, Counter, Transcript},
-};
+use super::product::{Application, Clock, Config, Counter, Transcript};
 use std::{
     net::SocketAddr,
     thread::{self, JoinHandle},

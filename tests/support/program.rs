@@ -1,7 +1,7 @@
 //! The program itself, as a process that a test can kill.
 
+use super::product::Clock;
 use super::{Client, Mailbox, TestDatabase};
-use bailiwick::clock::Clock;
 use std::{
     fs::File,
     net::{TcpListener, TcpStream},

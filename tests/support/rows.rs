@@ -6,28 +6,6 @@ use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, future::Future, sync::Mutex};
 use uuid::Uuid;
 
-/// All that a workspace or a person is made of: a refused request changes none of it.
-pub const TENANT_TABLES: &[&str] = &[
-    "users",
-    "accounts",
-    "account_people",
-    "workspaces",
-    "members",
-    "member_roles",
-    "roles",
-    "grants",
-    "invitations",
-    "invitation_roles",
-    "invitation_tokens",
-    "ownership_offers",
-    "teams",
-    "team_members",
-    "team_roles",
-    "api_keys",
-    "api_key_secrets",
-    "resources",
-];
-
 /// Whole tables, each row as text. Two of them differ when any row does.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Snapshot(BTreeMap<String, Vec<String>>);
@@ -111,6 +89,18 @@ impl TestApp {
         Snapshot(all)
     }
 
+    /// The rows of a table that meet a condition, each as text, as a [`Snapshot`] has them.
+    pub async fn rows_where(&self, table: &str, condition: &str) -> Vec<String> {
+        let sql = format!("{} WHERE {condition}", self.rows_as_text(table).await);
+        let text = |row: &QueryResult| -> String { row.try_get_by_index(1).unwrap() };
+        self.all(&sql).await.iter().map(|row| format!("{table}: {}", text(row))).collect()
+    }
+
+    /// All that tenants are made of, as it is now: [`super::Catalogue::of_tenants`].
+    pub async fn tenants(&self) -> Snapshot {
+        self.snapshot(&self.catalogue().await.of_tenants()).await
+    }
+
     /// A query for the table's name and each of its rows as one text. It is put together once: all
     /// tests of a run have the same schema.
     async fn rows_as_text(&self, table: &str) -> String {
@@ -120,7 +110,7 @@ impl TestApp {
         if let Some(known) = known {
             return known;
         }
-        let quote = |column: &String| match self.backend {
+        let quote = |column: &str| match self.backend {
             Backend::Sqlite => format!("quote({column})"),
             Backend::Postgres => format!("quote_nullable({column}::text)"),
         };
@@ -135,29 +125,19 @@ impl TestApp {
         sql
     }
 
-    /// Does `work`, which must leave every one of [`TENANT_TABLES`] as it was.
+    /// Does `work`, which must leave every row of every tenant as it was.
     pub async fn unchanged_by<T>(&self, work: impl Future<Output = T>) -> T {
-        let before = self.snapshot(TENANT_TABLES).await;
+        let before = self.tenants().await;
         let result = work.await;
-        before.assert_same(&self.snapshot(TENANT_TABLES).await);
+        before.assert_same(&self.tenants().await);
         result
     }
 
-    async fn columns(&self, table: &str) -> Vec<String> {
-        let sql = match self.backend {
-            Backend::Sqlite => format!("SELECT name FROM pragma_table_info('{table}') ORDER BY name"),
-            Backend::Postgres => format!(
-                "SELECT column_name::text FROM information_schema.columns
-                 WHERE table_schema = 'public' AND table_name = '{table}' ORDER BY column_name"
-            ),
+    async fn columns(&self, table: &str) -> Vec<&'static str> {
+        let is_noise = |column: &&str| {
+            column.starts_with("last_") || column.starts_with("audit_") || *column == "roles_version"
         };
-        let columns: Vec<String> =
-            self.all(&sql).await.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
-        assert!(!columns.is_empty(), "there is no table {table}");
-        let is_noise = |column: &String| {
-            column.starts_with("last_") || column.starts_with("audit_") || column == "roles_version"
-        };
-        columns.into_iter().filter(|column| !is_noise(column)).collect()
+        self.catalogue().await.columns(table).filter(|column| !is_noise(column)).collect()
     }
 
     async fn one(&self, sql: &str) -> QueryResult {

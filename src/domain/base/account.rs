@@ -1,3 +1,5 @@
+//! An account, the tenant, as its admins see it.
+
 use uuid::Uuid;
 
 /// An account, as its admins see it.

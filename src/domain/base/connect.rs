@@ -1,3 +1,5 @@
+//! How the database is opened: the folder and its mode, the pools, the schema, PostgreSQL's plans.
+
 use crate::{config::Config, private};
 use migration::{Migrator, MigratorExt};
 use sea_orm::{

@@ -1,3 +1,5 @@
+//! What is wrong with an input, field by field.
+
 use std::collections::BTreeMap;
 
 /// What was typed, field by field.

@@ -1,3 +1,5 @@
+//! The ground: connections, values and types that know no noun of the product.
+
 pub mod account;
 pub mod conflict;
 pub mod connect;

@@ -1,3 +1,5 @@
+//! When somebody was last active: what is gathered in memory until it is written.
+
 use crate::clock::MINUTE;
 use std::{collections::HashMap, sync::Mutex};
 use uuid::Uuid;

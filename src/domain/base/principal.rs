@@ -1,3 +1,5 @@
+//! Who makes a request, by what credential and from where; on whose behalf it is answered.
+
 use crate::{
     domain::base::{
         event::{Actor as AuditActor, TargetKind},

@@ -1,3 +1,5 @@
+//! A role with what it grants, and the roles of a workspace.
+
 use crate::{
     domain::base::{
         event::{Target, TargetKind},

@@ -1,3 +1,5 @@
+//! Roles kept in memory, by workspace and version.
+
 use crate::domain::base::role::Roles;
 use std::{collections::HashMap, sync::Mutex};
 use uuid::Uuid;

@@ -1,3 +1,5 @@
+//! Written-out SQL that is the same on both databases.
+
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, Value};
 use serde::de::DeserializeOwned;
 

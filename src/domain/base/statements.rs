@@ -1,3 +1,5 @@
+//! Who observes the statements that are sent: a counter, and a transcript for tests.
+
 use sea_orm::Statement;
 use std::sync::{
     Arc, Mutex, OnceLock,

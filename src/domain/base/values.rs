@@ -215,10 +215,10 @@ impl TextRule for Message {
 
     fn parse(text: &str) -> Result<Self, Complaint> {
         let text: String = text.replace("\r\n", "\n").replace('\r', "\n").nfc().collect();
-        let text = text.trim();
         if text.chars().any(is_invisible) {
             return Err("Remove the characters that cannot be seen.");
         }
+        let text = text.trim();
         if text.chars().count() > Self::MAX {
             return Err("A message has at most 1,000 characters.");
         }

@@ -1,3 +1,5 @@
+//! What the people of the demo do, each as a request would.
+
 use crate::{
     clock::DAY,
     domain::{

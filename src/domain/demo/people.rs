@@ -1,3 +1,5 @@
+//! The people of the demo.
+
 use crate::domain::base::tokens::{Purpose, Token};
 
 pub(in crate::domain) fn email(who: &str) -> String {

@@ -1,3 +1,5 @@
+//! One member, and what the viewer could do.
+
 use crate::{
     domain::{
         base::{

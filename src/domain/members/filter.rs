@@ -1,3 +1,5 @@
+//! Filters and orders of the members' list, and the statements that they make.
+
 use crate::domain::{
     base::{paging::Position, refused::Refused, sql::like, values::folded},
     members::{

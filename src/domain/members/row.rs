@@ -1,3 +1,5 @@
+//! A member as a row of a list.
+
 use crate::{
     domain::{
         base::{

@@ -1,3 +1,5 @@
+//! Rows of accounts and of the people in them.
+
 use crate::{
     domain::{
         base::{

@@ -1,3 +1,5 @@
+//! Rows of invitations.
+
 use crate::{
     domain::{
         base::{limits, refused::Refused},

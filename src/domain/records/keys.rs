@@ -1,3 +1,5 @@
+//! Rows of API keys and their secrets.
+
 use crate::{
     clock::HOUR,
     domain::base::{

@@ -1,3 +1,5 @@
+//! Rows of members and of the roles they hold.
+
 use crate::{
     domain::{
         base::{

@@ -1,3 +1,5 @@
+//! A noun's rows, read and written without asking who does it: the nouns above ask.
+
 pub mod accounts;
 pub mod headcounts;
 pub mod invitations;

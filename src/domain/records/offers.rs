@@ -1,3 +1,5 @@
+//! Rows of ownership offers.
+
 use crate::{
     domain::{
         base::refused::Refused,

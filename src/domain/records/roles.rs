@@ -1,3 +1,5 @@
+//! The built-in roles of a new workspace.
+
 use crate::{
     domain::{
         base::refused::Refused,

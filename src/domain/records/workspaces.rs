@@ -1,3 +1,5 @@
+//! Rows of workspaces.
+
 use crate::{
     domain::{
         base::{

@@ -1,3 +1,5 @@
+//! Bodies and queries of the API: JSON in, pages of JSON out.
+
 use crate::{
     domain::base::paging::Page,
     web::{

@@ -1,3 +1,5 @@
+//! Answers a call of the API: admitted, read, done once, replied.
+
 use crate::{
     domain::Refused,
     web::{

@@ -1,3 +1,5 @@
+//! One operation of the API, described by its handler's types.
+
 use crate::{
     domain::Slug,
     web::{

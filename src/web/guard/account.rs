@@ -1,3 +1,5 @@
+//! A request of an account's admin.
+
 use crate::{
     domain::{Refused, accounts::AccountScope},
     web::{

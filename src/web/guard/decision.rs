@@ -1,3 +1,5 @@
+//! A service's question about somebody.
+
 use crate::{
     domain::{
         Refused, Token, api_keys,

@@ -1,3 +1,5 @@
+//! A service's request, by API key.
+
 use crate::{
     domain::{
         Refused, api_keys,

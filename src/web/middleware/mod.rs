@@ -1,3 +1,5 @@
+//! What happens to every request before and after its handler.
+
 pub mod cross_site;
 pub mod length;
 pub mod limits;

@@ -1,3 +1,5 @@
+//! Answers the files under `static/`.
+
 use crate::web::assets::ASSETS;
 use actix_web::{
     HttpRequest, HttpResponse,

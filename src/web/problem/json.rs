@@ -1,3 +1,5 @@
+//! A problem as `application/problem+json` (RFC 9457).
+
 use actix_web::{
     HttpResponse,
     http::{StatusCode, header},

@@ -1,3 +1,5 @@
+//! A problem as a page, in the frame of whoever asked.
+
 use crate::{
     domain::Refused,
     web::{

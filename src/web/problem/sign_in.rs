@@ -1,3 +1,5 @@
+//! The way in: drawn by its own route, and in place of a page that asks for it.
+
 use crate::web::{
     chrome::{Chrome, View},
     errors::Errors,

@@ -1,3 +1,5 @@
+//! What a problem says: what happened, and what to do next.
+
 use crate::domain::base::conflict::{DetailedConflict, FirstStep, Gone, Prerequisite};
 use actix_web::http::StatusCode;
 

@@ -1,3 +1,5 @@
+//! The frame around a sample page.
+
 use crate::{
     policy::{Can, Holdings},
     web::{

@@ -1,3 +1,5 @@
+//! The people of an account.
+
 use crate::{
     domain::{
         Invalid, Refused,

@@ -1,3 +1,5 @@
+//! Activity: what happened in a workspace.
+
 pub mod api;
 pub mod list;
 #[cfg(feature = "bench")]

@@ -1,3 +1,5 @@
+//! Adding a key of the account to the workspace.
+
 use crate::{
     domain::{
         Invalid, Refused,

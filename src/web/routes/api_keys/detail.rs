@@ -1,3 +1,5 @@
+//! The page of one key.
+
 use crate::{
     domain::{
         CHANGED, Refused,

@@ -1,3 +1,5 @@
+//! API keys.
+
 pub mod add;
 pub mod api;
 pub mod detail;

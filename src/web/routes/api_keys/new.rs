@@ -1,3 +1,5 @@
+//! Creating a key, and the page that shows its secret once.
+
 use crate::{
     domain::{
         Invalid, Name, Refused,

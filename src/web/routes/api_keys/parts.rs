@@ -1,3 +1,5 @@
+//! What the pages of keys share.
+
 use crate::{
     clock::{DAY, HOUR},
     domain::{

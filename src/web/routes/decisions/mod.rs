@@ -1,3 +1,5 @@
+//! Decisions: OpenID AuthZEN 1.0.
+
 pub mod evaluation;
 pub mod parse;
 pub mod schema;

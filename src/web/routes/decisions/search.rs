@@ -1,3 +1,5 @@
+//! Searches: subjects, resources, actions.
+
 use crate::{
     domain::{
         Refused,

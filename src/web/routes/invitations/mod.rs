@@ -1,3 +1,5 @@
+//! Invitations: the workspace's list, and the recipient's page.
+
 pub mod api;
 pub mod list;
 pub mod recipient;

@@ -1,3 +1,5 @@
+//! Several invitations at once.
+
 use crate::{
     domain::{
         Refused, Selection,

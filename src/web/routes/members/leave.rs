@@ -1,3 +1,5 @@
+//! Suspension, removal and leaving.
+
 use crate::{
     domain::{
         Invalid, Refused,

@@ -1,3 +1,5 @@
+//! The list of members.
+
 use crate::{
     domain::{
         Invalid, Refused,

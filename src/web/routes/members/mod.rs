@@ -1,3 +1,5 @@
+//! Members: people and API keys of a workspace.
+
 pub mod api;
 pub mod detail;
 pub mod effective_access;

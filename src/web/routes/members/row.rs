@@ -1,3 +1,5 @@
+//! A row of the members' list.
+
 use crate::{
     domain::{
         enforce::read::ReadScope,

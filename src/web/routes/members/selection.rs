@@ -1,3 +1,5 @@
+//! Several members at once.
+
 use crate::{
     domain::{
         Refused, Selection,

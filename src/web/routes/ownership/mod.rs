@@ -1,2 +1,4 @@
+//! Transfer of ownership.
+
 pub mod api;
 pub mod pages;

@@ -1,2 +1,4 @@
+//! Resources that applications registered.
+
 pub mod api;
 pub mod list;

@@ -1,3 +1,5 @@
+//! The fields of a role's form.
+
 use crate::{
     domain::{Description, Invalid, Name, base::role::Role, enforce::read::ReadScope, roles::Named},
     policy::{Access, Group, Permission},

@@ -1,3 +1,5 @@
+//! The list of roles.
+
 use crate::{
     domain::{
         base::role::Role,

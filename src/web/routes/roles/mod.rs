@@ -1,3 +1,5 @@
+//! Roles.
+
 pub mod api;
 pub mod comparison;
 pub mod deletion;

@@ -1,3 +1,5 @@
+//! The Security page: one row a permission.
+
 pub mod api;
 pub mod pages;
 #[cfg(feature = "bench")]

@@ -1,3 +1,5 @@
+//! The list of teams.
+
 use crate::{
     domain::teams::{self, Team},
     policy::perm,

@@ -1,3 +1,5 @@
+//! Teams.
+
 pub mod api;
 pub mod detail;
 pub mod list;

@@ -1,2 +1,4 @@
+//! Users, as the API knows them.
+
 pub mod directory;
 pub mod provision;

@@ -1,2 +1,4 @@
+//! Workspaces: a person's list, and the API.
+
 pub mod api;
 pub mod pages;

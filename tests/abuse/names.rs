@@ -1,0 +1,218 @@
+//! Abuse cases: what people and things are called.
+
+use super::{secrets::crawl, *};
+use uuid::Uuid;
+
+const MARKUP: &str = "<b class=pwned>x</b>\"'&amp;";
+
+both! {
+    async fn bidi_and_control_characters_in_names_422_with_the_field_named_and_everything_typed_kept(app: TestApp) {
+        let owner = founder(&app).await;
+        for bad in
+            ["Owner\u{202e}eno", "a\u{200b}b", "a\u{2066}b", "\u{feff}a", "a\u{1}b", "a\rb", "a\nb", "\u{85}"]
+        {
+            let page = app
+                .unchanged_by(owner.client.post_form("/me/profile", &[("name", bad)]))
+                .await
+                .with_status(422);
+            assert!(page.field_error("name").is_some(), "{bad:?}");
+            let fields = [("name", bad), ("slug", "kept-slug")];
+            let page = app
+                .unchanged_by(owner.client.post_form("/w/acme/organization", &fields))
+                .await
+                .with_status(422);
+            assert!(page.field_error("name").is_some(), "{bad:?}");
+            assert_eq!(page.field_value("slug").as_deref(), Some("kept-slug"));
+            let page =
+                app.unchanged_by(owner.client.post_form("/workspaces", &fields)).await.with_status(422);
+            assert_eq!(page.form("/workspaces").values("slug"), ["kept-slug"]);
+            owner
+                .client
+                .get(&format!(
+                    "/w/acme/members?q={}",
+                    url::form_urlencoded::byte_serialize(bad.as_bytes()).collect::<String>()
+                ))
+                .await
+                .assert_status(422);
+        }
+        let page = owner
+            .client
+            .post_form("/w/acme/invitations", &[("emails", "a@example.com"), ("message", "one\u{202e}two")])
+            .await;
+        page.assert_status(422);
+        assert!(page.field_error("message").is_some());
+        assert_eq!(page.field_value("emails").as_deref(), Some("a@example.com"));
+        // What is written from right to left by itself is fine.
+        owner
+            .client
+            .post_form(
+                "/me/profile",
+                &[("name", "\u{5e9}\u{5dc}\u{5d5}\u{5dd} \u{5e2}\u{5d5}\u{5dc}\u{5dd}")],
+            )
+            .await
+            .assert_status(303);
+    }
+
+    async fn markup_in_every_name_is_inert_in_every_page_and_mail(app: TestApp) {
+        let client =
+            sign_up(&app, MARKUP, "owner-one@example.com", PASSWORD, &format!("acme {MARKUP}")).await;
+        verify_email(&app, "owner-one@example.com").await;
+        sign_in_with(&client, "owner-one@example.com", PASSWORD).await;
+        let client = client.with_header("user-agent", &format!("Mozilla {MARKUP}"));
+        let slug = app.scalar_text("SELECT slug FROM workspaces").await.unwrap();
+        let owner = person(&app, client, MARKUP, "owner-one@example.com", &slug).await;
+        let viewer = member(&app, &owner, "viewer").await;
+        viewer.client.post_form("/me/profile", &[("name", MARKUP)]).await.assert_status(303);
+        let page = owner.client.visit(&format!("/w/{slug}/invitations")).await;
+        let fields = [("emails", "guest-one@example.com"), ("role", "viewer"), ("message", MARKUP)];
+        owner.client.submit(&page, &format!("/w/{slug}/invitations"), &fields).await.assert_status(303);
+        owner.client.post_form(&at(&viewer, "ownership-offer"), &[]).await.assert_status(303);
+        give(&owner, &viewer, &["editor"]).await.assert_status(303);
+        viewer
+            .client
+            .with_header("user-agent", MARKUP)
+            .get(&format!("/w/{slug}/activity"))
+            .await
+            .assert_status(403);
+        let team = [("name", MARKUP), ("description", MARKUP)];
+        let team = owner.client.post_form(&format!("/w/{slug}/teams"), &team).await.with_status(303).location();
+        let member = [("member", viewer.member_id.to_string())];
+        let member: Vec<_> = member.iter().map(|(name, id)| (*name, id.as_str())).collect();
+        owner.client.post_form(&format!("{team}/members"), &member).await.assert_status(303);
+        // A role of that name, as custom roles will be.
+        let id = app.id(Uuid::from_u128(99));
+        app.execute(&format!("INSERT INTO roles (id, workspace_id, slug, name, description, built_in, is_owner, position, created_at)
+            SELECT {id}, id, 'pilot', {name}, {name}, false, false, 90, 0 FROM workspaces", name = quoted(MARKUP))).await;
+        let home = format!("/w/{slug}");
+        let starts = [
+            "/workspaces".to_owned(),
+            "/me".into(),
+            home.clone(),
+            format!("{home}/members?q={}", "%3Cb%20class=pwned%3E"),
+            format!("{home}/activity?q=%3Cb%20class=pwned%3E%22"),
+            format!("{home}/invitations?q=%22%3E%3Cb%20class=pwned%3E"),
+            "/sign-in?next=%22%3E%3Cb%20class=pwned%3E".into(),
+        ];
+        let mut pages = Vec::new();
+        for person in [&owner, &viewer] {
+            pages.extend(crawl(&person.client, &starts.iter().map(String::as_str).collect::<Vec<_>>()).await);
+        }
+        let guest = app.client();
+        let link = app.mail.wait_for_link("guest-one@example.com", "/invitations/").await;
+        pages.push(guest.visit(&link).await);
+        pages.push(guest.visit("/sign-up").await);
+        pages.push(guest.get("/sign-in?next=%22%3E%3Cb%20class=pwned%3E").await);
+        for typed in [("name", MARKUP), ("email", "\"><b class=pwned>"), ("workspace", MARKUP)] {
+            pages.push(guest.post_form("/sign-up", &[typed]).await.with_status(422));
+        }
+        pages.push(guest.post_form("/sign-in", &[("email", "\"><b class=pwned>")]).await.with_status(422));
+        pages.push(
+            owner
+                .client
+                .post_form("/workspaces", &[("name", MARKUP), ("slug", "\"><b class=pwned>")])
+                .await
+                .with_status(422),
+        );
+        pages.push(
+            owner
+                .client
+                .post_form(
+                    &format!("{home}/organization"),
+                    &[("name", MARKUP), ("slug", "\"><b class=pwned>")],
+                )
+                .await
+                .with_status(422),
+        );
+        pages.push(
+            owner
+                .client
+                .post_form(&format!("{home}/organization/deletion"), &[("confirm", "\"><b class=pwned>")])
+                .await
+                .with_status(422),
+        );
+        pages.push(
+            owner
+                .client
+                .post_form(
+                    &format!("{home}/invitations"),
+                    &[("emails", "\"><b class=pwned>"), ("message", "</textarea><b class=pwned>")],
+                )
+                .await
+                .with_status(422),
+        );
+        let fields = [("name", ""), ("description", MARKUP), ("scopes", "</textarea><b class=pwned>")];
+        pages.push(owner.client.post_form(&format!("{home}/roles"), &fields).await.with_status(422));
+        let fields = [("scopes", "</textarea><b class=pwned>"), ("version", "\"><b class=pwned>")];
+        pages.push(owner.client.post_form(&format!("{home}/roles/pilot/scopes"), &fields).await.with_status(422));
+        pages.push(owner.client.post_form("/me/profile", &[("<b class=pwned>", "1")]).await.with_status(422));
+        let mut told = 0;
+        for page in &pages {
+            assert!(
+                !page.has(".pwned") && !page.html.contains("<b class=pwned"),
+                "{}:\n{}",
+                page.url,
+                page.html
+            );
+            told += usize::from(page.text().contains("<b class=pwned>x</b>"));
+        }
+        assert!(pages.len() > 30 && told > 10, "{} pages, {told} of them with a name", pages.len());
+        let letter = app.mail.wait_for("guest-one@example.com", "invites you").await;
+        assert!(letter.raw.to_lowercase().contains("content-type: text/plain"), "{}", letter.raw);
+        assert!(!letter.raw.to_lowercase().contains("text/html"));
+        assert!(letter.subject.contains("<b class=pwned>"), "{}", letter.subject);
+    }
+
+    async fn what_a_page_says_once_survives_any_name(app: TestApp) {
+        let owner = founder(&app).await;
+        let viewer = member(&app, &owner, "viewer").await;
+        for name in [
+            "Semi; Path=/nowhere; Colon",
+            "Per%20cent 100%",
+            "Zo\u{eb} \u{4e16}\u{754c}",
+            "Comma, \"Quote\" \\ back",
+            "a=b; c=d",
+            MARKUP,
+        ] {
+            viewer.client.post_form("/me/profile", &[("name", name)]).await.assert_status(303);
+            let answer = owner.client.post_form(&at(&viewer, "suspension"), &[]).await.with_status(303);
+            for cookie in answer.headers.get_all("set-cookie") {
+                let cookie = String::from_utf8_lossy(cookie.as_bytes()).into_owned();
+                assert!(
+                    cookie.ends_with("Max-Age=300")
+                        || !cookie.contains("flash")
+                        || cookie.contains("Path=/;"),
+                    "{cookie}"
+                );
+                assert!(!cookie.contains("Path=/nowhere") && !cookie.contains("; c=d"), "{cookie}");
+            }
+            owner.client.follow(answer).await.assert_says(&format!("{name} is suspended"));
+            owner.client.post_form(&at(&viewer, "reactivation"), &[]).await.assert_status(303);
+        }
+    }
+
+    async fn cr_lf_in_names_and_addresses_never_reaches_a_mail_header(app: TestApp) {
+        let owner = founder(&app).await;
+        for emails in ["a@example.com%0d%0aBcc:thief@example.com", "\"a@example.com\"@x"] {
+            let page =
+                app.unchanged_by(owner.client.post_form("/w/acme/invitations", &[("emails", emails)])).await;
+            page.assert_status(422);
+        }
+        // A line break parts addresses here; each is one recipient of its own.
+        invite(&owner.client, "acme", "a@example.com\r\nb@example.com", &["viewer"]).await;
+        app.mail_is_out().await;
+        assert!(
+            app.mail
+                .all()
+                .iter()
+                .all(|letter| letter.to.len() == 1 && !letter.raw.to_lowercase().contains("\nbcc:"))
+        );
+        for email in
+            ["a@x.org\r\nBcc: b@x.org", "a@x.org,b@x.org", "<a@x.org>", "a@x.org b@x.org", "a@[127.0.0.1]"]
+        {
+            let page =
+                app.unchanged_by(app.client().post_form("/forgot-password", &[("email", email)])).await;
+            page.assert_status(422);
+            assert!(page.field_error("email").is_some(), "{email:?}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! One's own page: name, password, address, sessions.
+
+use crate::walk::*;
+
+pub struct Me;
+
+#[async_trait(?Send)]
+impl Noun for Me {
+    fn file(&self) -> &'static str {
+        file!()
+    }
+
+    fn pages(&self) -> Vec<Row> {
+        vec![
+            page("/me", SIGNED_IN).statements(3),
+            form("/me/profile", SIGNED_IN).sends(|_| fields(&[("name", "New Name")])),
+            form("/me/password", SIGNED_IN)
+                .sends(|_| fields(&NEW_PASSWORD))
+                .types(|_, form| form.fill(&NEW_PASSWORD)),
+            form("/me/email", SIGNED_IN).sends(|_| fields(&NEW_EMAIL)).types(|_, form| form.fill(&NEW_EMAIL)),
+            // Nobody in the world is unconfirmed.
+            form("/me/verification", SIGNED_IN).offered(|_| false),
+            form("/me/sessions/revocation", SIGNED_IN),
+            form("/me/sessions/{session}/revocation", SIGNED_IN),
+        ]
+    }
+
+    fn params(&self) -> Vec<Param> {
+        vec![Param::new("session").value(|at| {
+            Some(match at.place {
+                Place::ForeignIds => at.foreign_session.to_string(),
+                Place::UnknownIds => UNKNOWN.to_string(),
+                _ => at.caller.session.to_string(),
+            })
+        })]
+    }
+
+    fn crowd(&self) -> &'static [&'static str] {
+        &["INSERT INTO audit_events (id, seq, at, kind, outcome, actor_kind, actor_id, actor_name, target_kind,
+                target_name, via, address, user_agent, payload, hash)
+            SELECT {id}, 0, i, 'user.signed-in', 'done', 'user', u.id, '', 'nothing', '', 'browser', '', '', '{}', {bytes}
+            FROM n, users u WHERE i <= 10"]
+    }
+
+    /// Of the person who signed up at the stop of `identity`; who is newer@example.com after it.
+    async fn tour(&self, tour: &mut Tour<'_>) {
+        let (me, email) = (tour.app.client(), "new-one@example.com");
+        let password = "seven horses and a staple";
+        tour.post(&me, "/sign-in", &[("email", email), ("password", password)], 303).await;
+        tour.get(&me, "/me", 200).await;
+        tour.post(&me, "/me/profile", &[("name", "New Name")], 303).await;
+        let fields = [("email", "newer@example.com"), ("current_password", password)];
+        tour.post(&me, "/me/email", &fields, 303).await;
+        tour.post(&me, "/me/verification", &[], 303).await;
+        tour.follow_link(&me, "newer@example.com", "/email-verification").await;
+        tour.post(&me, "/email-verification", &[], 303).await;
+        let fields = [("current_password", password), ("password", PASSWORD)];
+        tour.post(&me, "/me/password", &fields, 303).await;
+        let other = sign_in(tour.app, "newer@example.com", PASSWORD).await;
+        let newest = "SELECT id FROM sessions ORDER BY created_at DESC, id DESC LIMIT 1";
+        let session = tour.app.scalar_uuid(newest).await;
+        tour.post(&me, &format!("/me/sessions/{session}/revocation"), &[], 303).await;
+        tour.get(&other, "/me", 401).await;
+        tour.post(&me, "/me/sessions/revocation", &[], 303).await;
+        tour.post(&me, "/sign-out", &[], 303).await;
+    }
+
+    async fn pictures(&self, demo: &Demo, pictures: &mut Pictures) {
+        let owner = &demo.owner;
+        let page = owner.get("/me").await;
+        pictures.add("me-refused", 422, owner.submit(&page, "/me/password", &[("password", "short")]).await);
+        pictures.add("me", 200, page);
+    }
+
+    async fn pictures_of_changes(&self, demo: &Demo, pictures: &mut Pictures) {
+        // Who signed up for the pictures of `identity`, and has confirmed nothing.
+        let unconfirmed = demo.app.client();
+        sign_in_with(&unconfirmed, &demo.email("new@example.com"), PASSWORD).await;
+        pictures.add("me-unconfirmed", 200, unconfirmed.get("/me").await);
+
+        for _ in 0..6 {
+            unconfirmed.post_form("/me/verification", &[]).await;
+        }
+        pictures.add("too-often", 429, unconfirmed.post_form("/me/verification", &[]).await);
+    }
+}
+
+const NEW_PASSWORD: [(&str, &str); 2] =
+    [("current_password", PASSWORD), ("password", "another staple for 7 horses")];
+const NEW_EMAIL: [(&str, &str); 2] = [("email", "new-address@example.com"), ("current_password", PASSWORD)];
