@@ -5,7 +5,7 @@ use super::*;
 both! {
     // Two admins of an account unmake each other: one is first, and stays the only one.
     //
-    // Breaks on PostgreSQL when AccountScope::attempt (domain/accounts/door.rs) does not `lock` the
+    // Breaks on PostgreSQL when Account::lock (enforce/account/mod.rs) does not lock the
     // account (tried): one change is told twice.
     async fn two_admins_of_an_account_who_unmake_each_other(app: TestApp) {
         let owner = founder(&app).await;

@@ -1,3 +1,5 @@
+//! Why a refusal is audited: the word that is stored, and what Activity says.
+
 /// The reason of a refusal as it is audited. A noun declares its own beside its rules, and registers them
 /// with its events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

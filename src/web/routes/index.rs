@@ -1,3 +1,5 @@
+//! What the table says, for those below it.
+
 use crate::web::{
     access::Requirement,
     api::openapi,
