@@ -9,9 +9,11 @@ use crate::{
 };
 use uuid::Uuid;
 
-/// Every route of a workspace or an account that names a thing in it, as the Owner of acme would call it,
-/// and what its form holds.
-fn routes_to_things(world: &World, place: Place) -> Vec<(&'static Row, String, Vec<(&'static str, String)>)> {
+/// A row, its address with everything filled in, and what its form holds.
+type FilledRow = (&'static Row, String, Vec<(&'static str, String)>);
+
+/// Every route of a workspace or an account that names a thing in it, as the Owner of acme would call it.
+fn routes_to_things(world: &World, place: Place) -> Vec<FilledRow> {
     let owner = Caller::of_role(BuiltIn::Owner, Entry::Browser(world.owner().clone()));
     let rows = nouns::pages().iter().filter(|row| row.is_of_tenant());
     let things = rows.filter(|row| row.params().next().is_some() || row.selects.is_some());

@@ -22,7 +22,7 @@ impl Noun for Teams {
             form("/w/{workspace}/teams/{team}/details", MEMBER)
                 .sends(|_| fields(&[("name", "Another Team"), ("description", "")]))
                 .verdict(|at| at.done_if(edits(at)))
-                .offered(|at| may_edit(at))
+                .offered(may_edit)
                 .like("PATCH /api/sso/v1/teams/{team}"),
             page("/w/{workspace}/teams/{team}/members", one(P::ReadMembers))
                 .verdict(|at| at.done_if(edits(at)))
@@ -46,7 +46,7 @@ impl Noun for Teams {
                 .sends(|_| fields(&[("role", "viewer"), ("role", "support")]))
                 .carries(&["version"], "/w/{workspace}/teams/{team}", "/roles")
                 .verdict(|at| at.done_if(changes_roles(at)))
-                .offered(|at| may_change_roles(at))
+                .offered(may_change_roles)
                 .like("PUT /api/sso/v1/teams/{team}/roles"),
             page("/w/{workspace}/teams/{team}/roles/preview", one(P::UpdateTeams))
                 .query("role=editor")

@@ -56,6 +56,7 @@ pub struct Caller {
     pub session: Uuid,
 }
 
+#[expect(clippy::large_enum_variant, reason = "a walk has a few dozen of them")]
 pub enum Entry {
     Browser(Client),
     Key(Api),

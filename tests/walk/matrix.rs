@@ -48,11 +48,14 @@ struct Events {
     refused_in_account: u64,
 }
 
+/// Fields that a page's form carries along, by the row, the caller and the place.
+type CarriedFields = BTreeMap<(&'static str, usize, Place), Vec<(String, String)>>;
+
 pub struct Walk<'a> {
     app: &'a TestApp,
     world: &'a World,
     pub callers: Vec<Caller>,
-    carried: BTreeMap<(&'static str, usize, Place), Vec<(String, String)>>,
+    carried: CarriedFields,
     /// The answer for what does not exist: of pages, to somebody who is no member.
     nothing: String,
     before: Snapshot,
