@@ -1,7 +1,7 @@
 //! Two nodes on one PostgreSQL, behind a plain round-robin: what one node promises, two promise.
 //!
 //! SQLite is one file on one machine with one process that writes, so an installation on it has one
-//! node. More races, half of each at another node, stand in `races.rs`.
+//! node. More races, half of each at another node, stand in `races/`.
 //!
 //! Over each test stands the line of `src` whose deletion turns it red; all were tried.
 

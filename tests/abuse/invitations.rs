@@ -1,4 +1,4 @@
-//! Abuse cases: invitations. Twenty at once stand in `races.rs`.
+//! Abuse cases: invitations. Twenty at once stand in `races/`.
 
 use super::*;
 use crate::support::product::DAY;

@@ -1,4 +1,4 @@
-//! Abuse cases: the last Owner. The races stand in `races.rs`.
+//! Abuse cases: the last Owner. The races stand in `races/`.
 
 use super::*;
 use sea_orm::ConnectionTrait;

@@ -1,5 +1,5 @@
 //! What real products got wrong: every line of the list of abuse cases that concerns what exists,
-//! as a test named after it, and its neighbours. Races stand in `races.rs`.
+//! as a test named after it, and its neighbours. Races stand in `races/`.
 //!
 //! A refusal is its status, no row changed, and, where a workspace is known, one audited refusal.
 
