@@ -121,6 +121,19 @@ both! {
         assert!(page.has("form[action='/me/password']"));
     }
 
+    async fn a_workspace_too_many_in_an_hour_keeps_what_was_typed(app: TestApp) {
+        let owner = founder(&app).await;
+        for n in 0..30 {
+            let name = format!("Team {n}");
+            owner.client.post_form("/workspaces", &[("name", &name)]).await.assert_status(303);
+        }
+        let fields = [("name", "One Too Many")];
+        let page = app.unchanged_by(owner.client.post_form("/workspaces", &fields)).await.with_status(429);
+        assert!(page.header("retry-after").is_some());
+        page.assert_says("That was too often.");
+        assert_eq!(page.field_value("name").as_deref(), Some("One Too Many"));
+    }
+
     async fn a_form_without_a_role_is_a_mistake_where_viewer_is_none_that_one_may_give(app: TestApp) {
         let owner = founder(&app).await;
         let developer = member(&app, &owner, "developer").await;

@@ -17,6 +17,15 @@ impl Errors {
         fields.iter().all(|field| self.of(field).is_empty())
     }
 
+    /// The same complaints, with those about one field at another one.
+    pub(super) fn renamed(&self, field: &str, to: &str) -> Self {
+        let mut renamed = Invalid::default();
+        for (name, complaint) in self.iter() {
+            renamed.add(if name == field { to } else { name }, complaint);
+        }
+        Self(renamed)
+    }
+
     pub(super) fn any(&self) -> bool {
         !self.0.is_empty()
     }

@@ -1,11 +1,15 @@
-//! Pages of lists: the query, the links to the pages beside this one, a filter that is refused.
+//! List pages: their queries, and the links to the pages before and after.
+//!
+//! A list page declares its filters ([`Filters`]), takes a [`List`] of them as its input, and loads its rows
+//! through [`List::load`]. An invalid query gets the unfiltered list, with the complaint at its field.
 
 use crate::{
     domain::{
-        Refused,
+        Invalid, Refused,
         base::paging::{Page, Position},
     },
     web::{
+        checks,
         errors::Errors,
         form::refusal,
         wire::{pairs, parse},
@@ -13,12 +17,12 @@ use crate::{
 };
 use actix_web::{Error, FromRequest, HttpRequest, dev::Payload, http::StatusCode};
 
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use std::future::{Ready, ready};
 
 use url::form_urlencoded;
 
-/// The query of a list.
+/// The query of a page.
 pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
@@ -31,30 +35,173 @@ impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
     }
 }
 
-/// The list that a query asks for. Where the query is refused: the list as it is without one, with
-/// what is wrong, for the fields of its filter.
-///
-/// # Errors
-/// Every other refusal.
-pub(super) async fn listed<F: Default, L>(
-    asked: Result<(F, Position), Refused>,
-    list: impl AsyncFn(&F, &Position) -> Result<L, Refused>,
-) -> Result<(L, StatusCode, Errors), Refused> {
-    let found = match asked {
-        Ok((filter, at)) => list(&filter, &at).await,
-        Err(refused) => Err(refused),
-    };
-    match found {
-        Ok(listing) => Ok((listing, StatusCode::OK, Errors::default())),
-        Err(Refused::Invalid(invalid)) => {
-            let listing = list(&F::default(), &Position::First).await?;
-            Ok((listing, StatusCode::UNPROCESSABLE_ENTITY, invalid.into()))
+/// The filters of a list: the fields of its query, except which page of it.
+pub trait Filters: DeserializeOwned + Default + 'static {
+    /// The filter as the domain takes it; the default lists everything.
+    type Filter: Default;
+
+    /// # Errors
+    /// [`Refused::Invalid`] on the field whose value is unknown.
+    fn read(&self) -> Result<Self::Filter, Refused>;
+
+    /// Names and values that links to other pages of the list keep.
+    fn kept(&self) -> Vec<(&'static str, &str)>;
+
+    /// Whether anything narrows the list: an empty one then means that nothing matches.
+    fn is_filtered(&self) -> bool {
+        self.kept().iter().any(|(name, value)| *name != SORT && !value.is_empty())
+    }
+}
+
+/// The field that sorts a list and narrows nothing.
+pub(super) const SORT: &str = "sort";
+
+/// A list without filters.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub struct Unfiltered {}
+
+impl Filters for Unfiltered {
+    type Filter = ();
+
+    fn read(&self) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        Vec::new()
+    }
+}
+
+/// A list that is filtered by a text, and by nothing else.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Search {
+    pub(super) q: String,
+}
+
+impl Search {
+    /// The text; if it is invalid, an empty one with the complaint. For lists of a single page.
+    pub(super) fn or_everything(&self) -> (String, StatusCode, Errors) {
+        match checks::search(&self.q) {
+            Ok(text) => (text, StatusCode::OK, Errors::default()),
+            Err(invalid) => (String::new(), StatusCode::UNPROCESSABLE_ENTITY, invalid.into()),
         }
-        Err(other) => Err(other),
+    }
+}
+
+impl Filters for Search {
+    type Filter = String;
+
+    fn read(&self) -> Result<String, Refused> {
+        Ok(checks::search(&self.q)?)
+    }
+
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        vec![("q", &self.q)]
+    }
+}
+
+/// # Errors
+/// On the field, if its value is neither empty nor known.
+pub(super) fn one_of(field: &str, value: &str, known: &[&str]) -> Result<(), Invalid> {
+    match value.is_empty() || known.contains(&value) {
+        true => Ok(()),
+        false => Err(Invalid::field(field, format!("Choose one of {}.", known.join(", ")))),
+    }
+}
+
+/// The query of a list page.
+pub struct List<F> {
+    filters: F,
+    page: PageLink,
+}
+
+/// Which page: the cursor of a pager link.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct PageLink {
+    after: String,
+    before: String,
+}
+
+impl<F: Filters> FromRequest for List<F> {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let parsed = pairs(req.query_string().as_bytes()).and_then(|pairs| {
+            let (page, filters): (Vec<_>, Vec<_>) =
+                pairs.into_iter().partition(|(name, _)| matches!(name.as_str(), "after" | "before"));
+            Ok(Self { filters: parse(&filters)?, page: parse(&page)? })
+        });
+        ready(parsed.map_err(|broken| refusal(req, &broken)))
+    }
+}
+
+impl<F: Filters> List<F> {
+    /// Loads the page that the query names. An invalid query gets the unfiltered list with the complaints.
+    ///
+    /// # Errors
+    /// Every refusal but [`Refused::Invalid`].
+    pub(super) async fn load<L>(
+        self,
+        load: impl AsyncFn(&F::Filter, &Position) -> Result<L, Refused>,
+    ) -> Result<(L, Listed<F>), Refused> {
+        let loaded = match self.read() {
+            Ok((filter, at)) => load(&filter, &at).await,
+            Err(refused) => Err(refused),
+        };
+        let (listing, errors) = match loaded {
+            Ok(listing) => (listing, Errors::default()),
+            Err(Refused::Invalid(invalid)) => {
+                (load(&F::Filter::default(), &Position::First).await?, invalid.into())
+            }
+            Err(other) => return Err(other),
+        };
+        let is_first = self.page.after.is_empty() && self.page.before.is_empty();
+        Ok((
+            listing,
+            Listed { is_filtered: self.filters.is_filtered(), query: self.filters, is_first, errors },
+        ))
+    }
+
+    fn read(&self) -> Result<(F::Filter, Position), Refused> {
+        let filter = self.filters.read()?;
+        Ok((filter, Position::parse(&self.page.after, &self.page.before)?))
+    }
+}
+
+/// What a list page shows around its rows.
+#[derive(Default)]
+pub(super) struct Listed<F> {
+    /// As it was sent, to fill in the filters.
+    pub query: F,
+    pub errors: Errors,
+    /// Something narrows the list: an empty one means that nothing matches.
+    pub is_filtered: bool,
+    /// This is the first page.
+    pub is_first: bool,
+}
+
+impl<F: Filters> Listed<F> {
+    pub(super) fn status(&self) -> StatusCode {
+        if self.errors.any() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }
+    }
+
+    /// What the links of the page keep. An invalid query is shown in its fields, and kept by no link.
+    pub(super) fn kept(&self) -> Vec<(&'static str, &str)> {
+        if self.errors.any() { Vec::new() } else { self.query.kept() }
+    }
+
+    /// The pages before and after this one of the list at `path`.
+    pub(super) fn neighbours<T>(&self, page: &Page<T>, path: &str) -> Neighbours {
+        Neighbours::new(page, path, &self.kept())
     }
 }
 
 /// Addresses of the pages beside this one, empty where there is none.
+#[derive(Default)]
 pub(super) struct Neighbours {
     pub(super) first: String,
     pub(super) previous: String,
@@ -63,16 +210,24 @@ pub(super) struct Neighbours {
 }
 
 impl Neighbours {
-    /// `filters` are the fields that narrow the list, which every page of it keeps.
-    pub(super) fn new<T>(page: &Page<T>, path: &str, filters: &[(&str, &str)]) -> Self {
-        let to = |name: &str, cursor: &str| address(path, filters, &[(name, cursor)]);
+    fn new<T>(page: &Page<T>, path: &str, kept: &[(&str, &str)]) -> Self {
+        let to = |name: &str, cursor: &str| address(path, kept, &[(name, cursor)]);
         let cursor = |name: &str, cursor: &Option<String>| cursor.as_ref().map(|cursor| to(name, cursor));
         Self {
-            first: page.before.as_ref().map(|_| address(path, filters, &[])).unwrap_or_default(),
+            first: page.before.as_ref().map(|_| address(path, kept, &[])).unwrap_or_default(),
             previous: cursor("before", &page.before).unwrap_or_default(),
             next: cursor("after", &page.after).unwrap_or_default(),
             last: page.after.as_ref().map(|_| to("before", "end")).unwrap_or_default(),
         }
+    }
+}
+
+#[cfg(feature = "bench")]
+impl Neighbours {
+    /// As those of the first page of a long list.
+    pub(super) fn sample(path: &str) -> Self {
+        let (next, last) = (format!("{path}?after=00"), format!("{path}?before=end"));
+        Self { next, last, ..Self::default() }
     }
 }
 

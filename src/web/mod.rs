@@ -22,6 +22,8 @@ mod origin;
 pub mod path;
 pub mod preview;
 mod problem;
+mod rejection;
+mod role_choices;
 pub mod route;
 pub mod route_index;
 pub mod routes;

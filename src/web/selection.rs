@@ -2,12 +2,13 @@
 //! all or none, and what became of each, told on the list.
 
 use crate::{
-    domain::{Refused, base::role::Assignable, enforce::read::ReadScope, notices},
+    domain::{Refused, enforce::read::ReadScope, notices},
     policy,
     web::{
         chrome::{Chrome, Flash, View},
         errors::Errors,
         guard::Answer,
+        role_choices::Choices,
     },
 };
 
@@ -105,7 +106,7 @@ pub(in crate::web) struct Review {
     /// Icon and sentence of each thing that will happen.
     effects: Vec<(&'static str, String)>,
     /// The roles to choose from, each with whether it is ticked; only where roles are changed.
-    pub(super) choices: Vec<(Assignable, bool)>,
+    pub(super) choices: Choices,
     pub(super) errors: Errors,
 }
 

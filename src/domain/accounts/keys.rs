@@ -5,11 +5,12 @@
 
 use crate::domain::{
     api_keys::{
-        self, Made, NEWEST, Wanted,
+        self, KeyRecord, Made, Maker, Wanted,
         change::KEY_MADE,
         events::{API_KEY, ApiKeyAdminChanged, ApiKeyCreated, ApiKeyRevoked},
     },
     base::{
+        columns::Joined,
         event::{Recorded, RecordedEvent, Target},
         paging::{Cursor, Key, Order, Page, Position},
         refused::Refused,
@@ -21,6 +22,7 @@ use crate::domain::{
         rows::{Scoped, Unadmitted},
     },
     members::{Subject, has_text, like},
+    records::key_rows::{self, KeyColumns},
 };
 use sea_orm::FromQueryResult;
 use serde::Deserialize;
@@ -32,81 +34,40 @@ pub const IN_WORKSPACES: &str = "This key is a member of workspaces, and its sec
 /// A key as the account's admins see it.
 #[derive(Clone, Debug)]
 pub struct Listed {
-    pub id: Uuid,
-    pub name: String,
-    /// The last characters of its newest secret.
-    pub hint: String,
-    /// Which secret is its newest; who gives it another must name it.
-    pub version: String,
-    /// It may create workspaces in the account.
-    pub is_admin: bool,
-    pub maker: String,
-    /// Whoever made it is neither an admin of the account nor active in one of its workspaces any more.
-    pub maker_left: bool,
-    pub created_at: i64,
-    pub expires_at: Option<i64>,
-    pub is_expired: bool,
-    pub is_revoked: bool,
-    pub last_used_at: Option<i64>,
-    /// Until when the secret before holds, while one takes the other's place.
-    pub overlap_ends_at: Option<i64>,
+    pub key: KeyRecord,
     /// In how many workspaces it is a member, and the names of some.
     pub workspaces: i64,
     pub names: String,
 }
 
+/// Where a key is a member, beside the key.
 #[derive(Deserialize)]
-struct Row {
-    id: Uuid,
-    name: String,
-    newest: Option<String>,
-    admin: i64,
-    maker: String,
-    maker_here: i64,
-    created_at: i64,
-    expires_at: Option<i64>,
-    revoked_at: Option<i64>,
-    last_used_at: Option<i64>,
-    overlap_ends_at: Option<i64>,
+struct Memberships {
     workspaces: i64,
     names: Option<String>,
 }
 
-const FIELDS: [&str; 13] = [
-    "id",
-    "name",
-    "newest",
-    "admin",
-    "maker",
-    "maker_here",
-    "created_at",
-    "expires_at",
-    "revoked_at",
-    "last_used_at",
-    "overlap_ends_at",
-    "workspaces",
-    "names",
-];
+type Row = Joined<KeyColumns, Memberships>;
 
-/// `$2` is the time. Counts, because PostgreSQL may answer EXISTS from a list of everybody.
-const COLUMNS: &str =
-    "SELECT k.id, k.name, {newest} AS newest, CASE WHEN k.is_admin THEN 1 ELSE 0 END AS admin,
-        u.name AS maker,
-        CASE WHEN u.suspended_at IS NULL AND (SELECT COUNT(*) FROM account_people p
+/// The columns of [`Memberships`], in the order of its fields.
+const FIELDS: [&str; 2] = ["workspaces", "names"];
+
+/// Counts, because PostgreSQL may answer EXISTS from a list of everybody.
+const MAKER_STAYS: &str = "u.suspended_at IS NULL AND (SELECT COUNT(*) FROM account_people p
                 WHERE p.account_id = k.account_id AND p.user_id = k.made_by AND p.is_admin)
             + (SELECT COUNT(*) FROM members o CROSS JOIN workspaces w WHERE o.user_id = k.made_by
-                AND o.status = 'active' AND w.id = o.workspace_id AND w.account_id = k.account_id) > 0
-            THEN 1 ELSE 0 END AS maker_here,
-        k.created_at, k.expires_at, k.revoked_at, k.last_used_at,
-        (SELECT MAX(s.expires_at) FROM api_key_secrets s WHERE s.api_key_id = k.id
-            AND s.expires_at > $2) AS overlap_ends_at,
-        (SELECT COUNT(*) FROM members m WHERE m.api_key_id = k.id) AS workspaces,
-        (SELECT string_agg(few.name, ', ') FROM (SELECT w.name FROM members m CROSS JOIN workspaces w
-            WHERE m.api_key_id = k.id AND w.id = m.workspace_id ORDER BY w.name LIMIT 3) AS few) AS names
-    FROM api_keys k CROSS JOIN users u WHERE k.account_id = $1 AND u.id = k.made_by";
+                AND o.status = 'active' AND w.id = o.workspace_id AND w.account_id = k.account_id) > 0";
 
-fn columns() -> String {
-    COLUMNS.replace("{newest}", NEWEST)
+const MEMBERSHIPS: &str = "(SELECT COUNT(*) FROM members m WHERE m.api_key_id = k.id) AS workspaces,
+        (SELECT string_agg(named.name, ', ') FROM (SELECT w.name FROM members m CROSS JOIN workspaces w
+            WHERE m.api_key_id = k.id AND w.id = m.workspace_id ORDER BY w.name LIMIT 3) AS named) AS names";
+
+fn select() -> String {
+    let key = key_rows::select(MAKER_STAYS);
+    format!(
+        "{key}, {MEMBERSHIPS}
+        FROM api_keys k CROSS JOIN users u WHERE k.account_id = $1 AND u.id = k.made_by"
+    )
 }
 
 /// Lists the keys of an account, those that were revoked too. The newest is first.
@@ -114,39 +75,20 @@ fn columns() -> String {
 /// # Errors
 /// [`Refused::Invalid`] for a page link of another list.
 pub async fn list(scope: &AccountScope, text: &str, at: &Position) -> Result<Page<Listed>, Refused> {
-    let (mut sql, mut values) = (columns(), vec![scope.now_ms().into()]);
+    let (mut sql, mut values) = (select(), vec![scope.now_ms().into()]);
     if !text.is_empty() {
         values.push(like(text).into());
         sql.push_str(&format!(" AND {}", has_text("lower(k.name)", "$3")));
     }
     let order = Order { column: "k.created_at", is_text: false, id: "k.id", descending: true };
     order.finish(&mut sql, &mut values, at)?;
-    let rows: Vec<Row> = scope.list(&FIELDS, &sql, values).await?;
-    let page = Page::cut(rows, at, |row| Cursor::new(Key::Number(row.created_at), row.id));
-    Ok(page.map(|row| row.seen_at(scope.now_ms())))
+    let rows: Vec<Row> = scope.list(&key_rows::fields(&FIELDS), &sql, values).await?;
+    let page = Page::cut(rows, at, |Joined(key, _)| Cursor::new(Key::Number(key.created_at), key.key_id));
+    Ok(page.map(|row| seen(row, scope.now_ms())))
 }
 
-impl Row {
-    fn seen_at(self, now: i64) -> Listed {
-        let version = self.newest.unwrap_or_default();
-        Listed {
-            id: self.id,
-            name: self.name,
-            hint: version.rsplit('-').next().unwrap_or_default().to_owned(),
-            version,
-            is_admin: self.admin > 0,
-            maker: self.maker,
-            maker_left: self.maker_here == 0,
-            created_at: self.created_at,
-            expires_at: self.expires_at,
-            is_expired: self.expires_at.is_some_and(|at| at <= now),
-            is_revoked: self.revoked_at.is_some(),
-            last_used_at: self.last_used_at,
-            overlap_ends_at: self.overlap_ends_at,
-            workspaces: self.workspaces,
-            names: self.names.unwrap_or_default(),
-        }
-    }
+fn seen(Joined(key, row): Row, now: i64) -> Listed {
+    Listed { key: key.at(now), workspaces: row.workspaces, names: row.names.unwrap_or_default() }
 }
 
 /// A workspace that a key is a member of.
@@ -165,10 +107,9 @@ pub const MOST_PLACES: usize = 200;
 /// # Errors
 /// [`Refused::Hidden`] where it is none of this account.
 pub async fn look(scope: &AccountScope, id: Uuid) -> Result<Listed, Refused> {
-    let sql = format!("{} AND k.id = $3", columns());
-    let rows: Vec<Row> = scope.list(&FIELDS, &sql, vec![scope.now_ms().into(), id.into()]).await?;
-    let row = rows.into_iter().next().ok_or(Refused::Hidden)?;
-    Ok(row.seen_at(scope.now_ms()))
+    let (sql, values) = (format!("{} AND k.id = $3", select()), vec![scope.now_ms().into(), id.into()]);
+    let rows: Vec<Row> = scope.list(&key_rows::fields(&FIELDS), &sql, values).await?;
+    rows.into_iter().next().map(|row| seen(row, scope.now_ms())).ok_or(Refused::Hidden)
 }
 
 /// The workspaces that a key of this account is a member of, by name.
@@ -186,12 +127,10 @@ pub async fn places(scope: &AccountScope, id: Uuid) -> Result<Vec<Place>, Refuse
     Ok(scope.list(&["name", "slug"], &sql, vec![id.into(), scope.actor().id().into()]).await?)
 }
 
-/// How many keys the admin has made: the form for another one carries it.
-///
 /// # Errors
 /// The database's own.
-pub async fn made(scope: &AccountScope) -> Result<i64, Refused> {
-    Ok(api_keys::maker_in(scope.connection(), scope.account_id(), scope.actor().id()).await?.made)
+pub async fn maker(scope: &AccountScope) -> Result<Maker, Refused> {
+    api_keys::maker_in(scope.connection(), scope.account_id(), scope.actor().id()).await
 }
 
 /// Makes a key that is a member nowhere, from a form that knew of so many keys of its sender.

@@ -259,8 +259,12 @@ impl Held {
 /// The database's own.
 pub async fn why_not<P: Access>(scope: &ReadScope<P>, key: &Listed) -> Result<Option<Refused>, Refused> {
     let held = key.holdings();
-    let key =
-        Reaching { id: key.id, is_admin: key.is_admin, holdings: &held, elsewhere: Some(key.elsewhere) };
+    let key = Reaching {
+        id: key.key.id,
+        is_admin: key.key.is_admin,
+        holdings: &held,
+        elsewhere: Some(key.elsewhere),
+    };
     match may_take_over(scope, scope.db(), scope.actor(), &key).await {
         Ok(()) => Ok(None),
         Err(refused @ (Refused::Ceiling(_) | Refused::NotAllowed(_))) => Ok(Some(refused)),

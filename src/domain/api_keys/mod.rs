@@ -8,9 +8,12 @@ pub(super) mod change;
 pub(super) mod events;
 mod list;
 
-pub use crate::domain::records::keys::{KEY_REVOKED, MOST_OVERLAP, Made, Maker, Wanted};
 pub(super) use crate::domain::records::keys::{
-    Live, NEWEST, end, insert, keep_secret, lock, maker_in, must_be_newest, new_secret,
+    Live, end, insert, keep_secret, lock, maker_in, must_be_newest, new_secret,
+};
+pub use crate::domain::records::{
+    key_rows::KeyRecord,
+    keys::{KEY_REVOKED, MOST_OVERLAP, Made, Maker, Wanted},
 };
 use crate::domain::{
     base::{
@@ -28,7 +31,7 @@ pub use change::{
     version_under_lock, why_not,
 };
 pub(super) use change::{call, give_another_secret, revoke_made_by, take_out};
-pub use list::{Filter, Listed, Listing, Waiting, list, look, made_by, waiting};
+pub use list::{Listed, Listing, Waiting, list, look, made_by, waiting};
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 

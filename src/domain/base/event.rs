@@ -280,7 +280,7 @@ impl<T> Recorded<T> {
     }
 
     /// The same change with another result.
-    pub(in crate::domain) fn map<U>(self, put: impl FnOnce(T) -> U) -> Recorded<U> {
+    pub fn map<U>(self, put: impl FnOnce(T) -> U) -> Recorded<U> {
         Recorded { value: put(self.value), events: self.events }
     }
 }

@@ -1,6 +1,7 @@
 //! The ground: connections, values and types that know no noun of the product.
 
 pub mod account;
+pub mod columns;
 pub mod conflict;
 pub mod connect;
 pub mod db;

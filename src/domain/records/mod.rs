@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod headcounts;
 pub mod invitations;
+pub mod key_rows;
 pub mod keys;
 pub mod members;
 pub mod named;

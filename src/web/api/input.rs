@@ -1,84 +1,21 @@
-//! What calls carry beside their JSON: the version that they mean, and nothing at all.
+//! What calls carry beside or instead of JSON, and how the texts in it are read.
 
 use crate::{
-    domain::{Invalid, Refused, SearchText, TextRule},
+    domain::{Invalid, SearchText, TextRule},
     web::{
         api::{
             body::Json,
             operation::{Input, Operation},
-            spec,
         },
         form,
         guard::decision::AnyJson,
-        problem, wire,
+        wire,
     },
 };
-use actix_web::{Error, FromRequest, HttpRequest, dev::Payload, error::InternalError, http::header};
+use actix_web::{Error, FromRequest, HttpRequest, dev::Payload};
 use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
-use std::future::{Ready, ready};
 use utoipa::openapi::path::ParameterIn;
-
-/// The versions that the caller has seen, one of which the thing must still have.
-#[derive(Debug)]
-pub struct IfMatch(Option<String>);
-
-impl IfMatch {
-    /// To be asked under the lock, so that nothing changes between the look and the change.
-    ///
-    /// # Errors
-    /// [`Refused::Stale`].
-    pub fn check(&self, version: &str) -> Result<(), Refused> {
-        let Some(seen) = &self.0 else { return Ok(()) };
-        let tag = etag(version);
-        // A weak tag is never as good as the thing itself (RFC 9110, 13.1.1).
-        let fits = |one: &str| one == "*" || one == tag;
-        if seen.split(',').map(str::trim).any(fits) { Ok(()) } else { Err(Refused::Stale) }
-    }
-}
-
-/// A version as its header says it.
-pub(super) fn etag(version: &str) -> String {
-    format!("\"{version}\"")
-}
-
-impl FromRequest for IfMatch {
-    type Error = Error;
-    type Future = Ready<Result<Self, Error>>;
-
-    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let all: Vec<&str> = match req.headers().get_all(header::IF_MATCH).map(|v| v.to_str()).collect() {
-            Ok(all) => all,
-            Err(_) => return ready(Err(invalid(req, "If-Match", "Send what an ETag said."))),
-        };
-        if all.iter().any(|one| !is_etags(one)) {
-            return ready(Err(invalid(req, "If-Match", "Send what an ETag said, with its quotes.")));
-        }
-        ready(Ok(Self((!all.is_empty()).then(|| all.join(",")))))
-    }
-}
-
-fn is_etags(text: &str) -> bool {
-    let is_tag = |one: &str| {
-        let inner =
-            one.strip_prefix("W/").unwrap_or(one).strip_prefix('"').and_then(|one| one.strip_suffix('"'));
-        inner.is_some_and(|inner| inner.bytes().all(|b| b == b'!' || (b'#'..=b'~').contains(&b)))
-    };
-    text.trim() == "*" || text.split(',').map(str::trim).all(is_tag)
-}
-
-fn invalid(req: &HttpRequest, field: &str, sentence: &str) -> Error {
-    let refused = Invalid::field(field, sentence).into();
-    InternalError::from_response("invalid header", problem::respond(req, &refused)).into()
-}
-
-impl Input for IfMatch {
-    fn describe(operation: &mut Operation) {
-        let about = "The ETag that you have seen. If it is another by now, nothing is changed: 412.";
-        operation.parameter("If-Match", ParameterIn::Header, false, about, spec::etags());
-        operation.refusals.extend([412, 422]);
-    }
-}
 
 /// A call that says no more than its address does: its body is empty, or `{}`.
 pub struct Empty;

@@ -4,6 +4,7 @@
 pub mod body;
 pub mod call;
 pub(super) mod idempotency;
+pub(super) mod if_match;
 pub(super) mod input;
 pub mod openapi;
 pub mod operation;

@@ -2,7 +2,7 @@
 
 use crate::web::{
     api::{
-        input::etag,
+        if_match::{Versioned, etag},
         operation::{Operation, Reply},
     },
     problem::json::json,
@@ -24,6 +24,13 @@ pub struct Ok200<T>(pub T);
 pub struct Tagged<T> {
     pub body: T,
     pub version: String,
+}
+
+impl<T> Tagged<T> {
+    /// The thing as `T` puts it.
+    pub fn of<N: Versioned + Into<T>>(thing: N) -> Self {
+        Self { version: thing.tag(), body: thing.into() }
+    }
 }
 
 /// 201 with what was made.

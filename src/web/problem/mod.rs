@@ -14,7 +14,7 @@ use crate::{
         face::ErrorFormat,
         matched,
         problem::{
-            page::{Inside, OfAccount, Outside, admitted, place_of},
+            page::{Inside, Outside, admitted, place_of},
             words::{Problem, absent, conflicted, gone, something_first},
         },
         wire::Broken,
@@ -233,12 +233,8 @@ fn answer_to(req: &HttpRequest, place: Option<Place>, mut problem: Problem) -> H
     let has_form = problem.switch || problem.resend;
     match (req.app_data::<web::Data<App>>(), place) {
         (Some(app), Some(place)) => {
-            let view = View::of_place(req, app.clone(), place.clone());
-            let chrome = view.chrome_of_problem();
-            match place {
-                Place::Workspace(_) => view.html_as(status, &Inside { chrome, problem }),
-                Place::Account(_) => view.html_as(status, &OfAccount { chrome, problem }),
-            }
+            let view = View::of_place(req, app.clone(), place);
+            view.html_as(status, &Inside { chrome: view.chrome_of_problem(), problem })
         }
         // A page with a form needs the token of its session; another needs no session at all.
         (Some(app), None) if has_form => {

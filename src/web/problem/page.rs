@@ -18,18 +18,10 @@ pub(in crate::web) struct Outside {
     pub problem: Problem,
 }
 
-/// The page for a member, in the frame of the workspace.
+/// The page for a member or an admin, in the frame of the workspace or account.
 #[derive(Template)]
 #[template(path = "problems/inside.html")]
 pub(in crate::web) struct Inside {
-    pub chrome: Chrome,
-    pub problem: Problem,
-}
-
-/// The page for an admin, in the frame of the account.
-#[derive(Template)]
-#[template(path = "problems/of_account.html")]
-pub(in crate::web) struct OfAccount {
     pub chrome: Chrome,
     pub problem: Problem,
 }

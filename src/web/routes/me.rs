@@ -11,9 +11,10 @@ use crate::{
         checks::{Checked, Validate},
         chrome::{Chrome, Flash},
         errors::Errors,
-        form::{Again, Form, Nothing},
+        form::{Form, Nothing},
         guard::{Answer, SignedIn},
         path::Target,
+        rejection::{FormRejection, reopen},
         session,
         when::When,
     },
@@ -135,26 +136,24 @@ impl Validate for Profile {
 
 pub async fn rename(cx: SignedIn<Form<Checked<Profile>>>) -> Answer {
     let Checked { sent, valid } = &cx.input.0;
-    match valid {
-        Ok(name) => {
-            identity::rename(&cx.view.app.db, cx.person(), name, &cx.origin()).await?;
-            Ok(cx.view.done("/me", Flash::good("Your name is changed.")))
-        }
-        Err(invalid) => refill(&cx, invalid.clone(), Some(sent.name.clone()), None).await,
-    }
+    let done = async {
+        let name = valid.as_ref().map_err(Invalid::clone)?;
+        identity::rename(&cx.view.app.db, cx.person(), name, &cx.origin()).await?;
+        Ok(cx.view.done("/me", Flash::good("Your name is changed.")))
+    };
+    reopen(done.await, async |rejected| redraw(&cx, rejected, Some(sent.name.clone()), None).await).await
 }
 
-/// The page with what was typed (passwords excepted), and why it was refused.
-async fn refill<I>(
+/// The page with what was typed, passwords excepted, and why it was refused.
+async fn redraw<I>(
     cx: &SignedIn<I>,
-    refused: impl Into<Refused>,
+    rejected: FormRejection,
     name: Option<String>,
     email: Option<String>,
 ) -> Answer {
-    let again = Again::of(refused.into())?;
     let name = name.unwrap_or_else(|| cx.person().name.clone());
     let page = page(cx, name, email.unwrap_or_default()).await?;
-    Ok(again.page(|status, errors| cx.view.html_as(status, &Page { errors, ..page })))
+    Ok(cx.view.html_as(rejected.status, &Page { errors: rejected.errors, ..page }))
 }
 
 #[derive(Deserialize, Default)]
@@ -166,20 +165,16 @@ pub struct ChangePassword {
 
 pub async fn change_password(cx: SignedIn<Form<ChangePassword>>) -> Answer {
     let form = &cx.input.0;
-    let new = match Password::parse(&form.password, &[&cx.person().name, &cx.person().email]) {
-        Ok(new) => new,
-        Err(complaint) => return refill(&cx, Invalid::field("password", complaint), None, None).await,
+    let done = async {
+        let new = Password::parse(&form.password, &[&cx.person().name, &cx.person().email]);
+        let new = new.map_err(|complaint| Invalid::field("password", complaint))?;
+        let (db, current) = (&cx.view.app.db, &form.current_password);
+        let token = identity::change_password(db, cx.person(), current, &new, &cx.origin()).await?;
+        session::replace(&cx.view.req, &token);
+        let flash = Flash::good("Your password is changed, and every other session has ended.");
+        Ok(cx.view.done("/me", flash))
     };
-    let db = &cx.view.app.db;
-    match identity::change_password(db, cx.person(), &form.current_password, &new, &cx.origin()).await {
-        Ok(token) => {
-            session::replace(&cx.view.req, &token);
-            Ok(cx
-                .view
-                .done("/me", Flash::good("Your password is changed, and every other session has ended.")))
-        }
-        Err(refused) => refill(&cx, refused, None, None).await,
-    }
+    reopen(done.await, async |rejected| redraw(&cx, rejected, None, None).await).await
 }
 
 #[derive(Deserialize, Default)]
@@ -199,29 +194,19 @@ impl Validate for ChangeEmail {
 
 pub async fn change_email(cx: SignedIn<Form<Checked<ChangeEmail>>>) -> Answer {
     let Checked { sent: form, valid } = &cx.input.0;
-    let done = match valid {
-        Ok(email) => identity::change_email(&cx.view.app.db, cx.person(), email, &form.current_password)
-            .await
-            .map(|()| email),
-        Err(invalid) => Err(invalid.clone().into()),
+    let done = async {
+        let email = valid.as_ref().map_err(Invalid::clone)?;
+        let (db, password) = (&cx.view.app.db, &form.current_password);
+        identity::change_email(db, cx.person(), email, password).await?;
+        let text = format!("Open the link in the mail to {email}. Until then your address stays as it is.");
+        Ok(cx.view.done("/me", Flash::good(text)))
     };
-    match done {
-        Ok(email) => {
-            let flash = Flash::good(format!(
-                "Open the link in the mail to {email}. Until then your address stays as it is."
-            ));
-            Ok(cx.view.done("/me", flash))
-        }
-        Err(Refused::Invalid(invalid)) => {
-            // Both forms ask for the password; the complaint belongs to this one.
-            let mut here = Invalid::default();
-            for (field, complaint) in invalid.iter() {
-                here.add(if field == "current_password" { "email_password" } else { field }, complaint);
-            }
-            refill(&cx, here, None, Some(form.email.clone())).await
-        }
-        Err(refused) => refill(&cx, refused, None, Some(form.email.clone())).await,
-    }
+    reopen(done.await, async |mut rejected| {
+        // Both forms ask for the password; the complaint belongs to this one.
+        rejected.errors = rejected.errors.renamed("current_password", "email_password");
+        redraw(&cx, rejected, None, Some(form.email.clone())).await
+    })
+    .await
 }
 
 pub async fn resend_verification(cx: SignedIn<Form<Nothing>>) -> Answer {

@@ -33,6 +33,7 @@ use crate::{
     web::{
         access::{AdminOfAccount, AnyKey, AnyUser, Anyone},
         face::{Face, RateLimit},
+        guard::{MemberBySession, account::AdminBySession},
         route::{call, get, noun, post},
     },
 };
@@ -114,15 +115,15 @@ pub fn table() -> Vec<Route> {
             post("/a/{account}/people/{user}/removal", AdminOfAccount, accounts::people::remove),
         ]),
         noun("account keys", vec![
-            get("/a/{account}/api-keys", AdminOfAccount, accounts::api_keys::index).nav("", "key", "API keys"),
-            post("/a/{account}/api-keys", AdminOfAccount, accounts::api_keys::create),
-            get("/a/{account}/api-keys/new", AdminOfAccount, accounts::api_keys::new),
-            get("/a/{account}/api-keys/{key}", AdminOfAccount, accounts::api_keys::show),
-            post("/a/{account}/api-keys/{key}/details", AdminOfAccount, accounts::api_keys::rename),
-            post("/a/{account}/api-keys/{key}/administration", AdminOfAccount, accounts::api_keys::administer),
-            post("/a/{account}/api-keys/{key}/rotation", AdminOfAccount, accounts::api_keys::rotate),
-            get("/a/{account}/api-keys/{key}/revocation", AdminOfAccount, accounts::api_keys::revocation),
-            post("/a/{account}/api-keys/{key}/revocation", AdminOfAccount, accounts::api_keys::revoke),
+            get("/a/{account}/api-keys", AdminOfAccount, api_keys::list::index::<AdminBySession>).nav("", "key", "API keys"),
+            post("/a/{account}/api-keys", AdminOfAccount, api_keys::new::create::<AdminBySession>),
+            get("/a/{account}/api-keys/new", AdminOfAccount, api_keys::new::new::<AdminBySession>),
+            get("/a/{account}/api-keys/{key}", AdminOfAccount, api_keys::detail::show::<AdminBySession>),
+            post("/a/{account}/api-keys/{key}/details", AdminOfAccount, api_keys::detail::rename::<AdminBySession>),
+            post("/a/{account}/api-keys/{key}/administration", AdminOfAccount, api_keys::administration::administer),
+            post("/a/{account}/api-keys/{key}/rotation", AdminOfAccount, api_keys::detail::rotate::<AdminBySession>),
+            get("/a/{account}/api-keys/{key}/revocation", AdminOfAccount, api_keys::revocation::revocation::<AdminBySession>),
+            post("/a/{account}/api-keys/{key}/revocation", AdminOfAccount, api_keys::revocation::revoke::<AdminBySession>),
         ]),
         noun("overview", vec![
             get("/w/{workspace}", Membership, overview::show).nav("", "layout-dashboard", "Overview"),
@@ -286,17 +287,17 @@ pub fn table() -> Vec<Route> {
                 .summary("Sets which roles hold a permission"),
         ]),
         noun("API keys", vec![
-            get("/w/{workspace}/api-keys", ReadApiKeys, api_keys::list::index).nav("Services", "key", "API keys"),
-            post("/w/{workspace}/api-keys", ManageApiKeys, api_keys::new::create),
+            get("/w/{workspace}/api-keys", ReadApiKeys, api_keys::list::index::<MemberBySession<_>>).nav("Services", "key", "API keys"),
+            post("/w/{workspace}/api-keys", ManageApiKeys, api_keys::new::create::<MemberBySession<_>>),
             // Before `{key}`, which would take them for an id.
-            get("/w/{workspace}/api-keys/new", ManageApiKeys, api_keys::new::new),
+            get("/w/{workspace}/api-keys/new", ManageApiKeys, api_keys::new::new::<MemberBySession<_>>),
             get("/w/{workspace}/api-keys/addition", ManageApiKeys, api_keys::add::addition),
             post("/w/{workspace}/api-keys/addition", ManageApiKeys, api_keys::add::add),
-            get("/w/{workspace}/api-keys/{key}", ReadApiKeys, api_keys::detail::show),
-            post("/w/{workspace}/api-keys/{key}/details", ManageApiKeys, api_keys::detail::rename),
-            post("/w/{workspace}/api-keys/{key}/rotation", ManageApiKeys, api_keys::detail::rotate),
-            get("/w/{workspace}/api-keys/{key}/revocation", ManageApiKeys, api_keys::detail::revocation),
-            post("/w/{workspace}/api-keys/{key}/revocation", ManageApiKeys, api_keys::detail::revoke),
+            get("/w/{workspace}/api-keys/{key}", ReadApiKeys, api_keys::detail::show::<MemberBySession<_>>),
+            post("/w/{workspace}/api-keys/{key}/details", ManageApiKeys, api_keys::detail::rename::<MemberBySession<_>>),
+            post("/w/{workspace}/api-keys/{key}/rotation", ManageApiKeys, api_keys::detail::rotate::<MemberBySession<_>>),
+            get("/w/{workspace}/api-keys/{key}/revocation", ManageApiKeys, api_keys::revocation::revocation::<MemberBySession<_>>),
+            post("/w/{workspace}/api-keys/{key}/revocation", ManageApiKeys, api_keys::revocation::revoke::<MemberBySession<_>>),
             call("listApiKeys", GET, "/api/sso/v1/apikeys", ReadApiKeys, api_keys::api::index)
                 .summary("The keys that are members of the workspace"),
             call("createApiKey", POST, "/api/sso/v1/apikeys", ManageApiKeys, api_keys::api::create)

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        Invalid, Name, Refused, Slug,
+        Invalid, Name, Slug,
         enforce::read::ReadScope,
         organization::{self, Organization},
     },
@@ -13,6 +13,7 @@ use crate::{
         errors::Errors,
         form::Form,
         guard::{Answer, Authorized},
+        rejection::reopen,
         routes::workspaces::pages::prefix,
         when::When,
     },
@@ -86,19 +87,15 @@ where
 pub async fn update(cx: Authorized<perm::UpdateOrganization, Form<Checked<Details>>>) -> Answer {
     let (scope, view, Form(form)) = cx.into_parts();
     let again = scope.again();
-    let done = match form.valid {
-        Ok((name, slug)) => scope.write(async |s| organization::update(s, &name, &slug).await).await,
-        Err(invalid) => Err(invalid.into()),
+    let saved = async {
+        let (name, slug) = form.valid?;
+        let slug = scope.write(async |s| organization::update(s, &name, &slug).await).await?;
+        Ok(view.done(format!("/w/{slug}/organization"), Flash::good("The organization is updated.")))
     };
-    match done {
-        Ok(slug) => {
-            Ok(view.done(format!("/w/{slug}/organization"), Flash::good("The organization is updated.")))
-        }
-        Err(Refused::Invalid(invalid)) => {
-            draw(&view, &again, StatusCode::UNPROCESSABLE_ENTITY, &form.sent, invalid.into()).await
-        }
-        Err(other) => Err(other),
-    }
+    reopen(saved.await, async |rejected| {
+        draw(&view, &again, rejected.status, &form.sent, rejected.errors).await
+    })
+    .await
 }
 
 #[derive(Template)]
@@ -140,13 +137,10 @@ pub struct Deletion {
 pub async fn delete(cx: Authorized<perm::DeleteOrganization, Form<Deletion>>) -> Answer {
     let (scope, view, Form(form)) = cx.into_parts();
     let again = scope.again();
-    match scope.write(async |s| organization::delete(s, &form.confirm).await).await {
-        Ok(name) => {
-            Ok(view.done("/workspaces", Flash::good(format!("{name} is deleted, with everything in it."))))
-        }
-        Err(Refused::Invalid(invalid)) => {
-            ask(&view, &again, StatusCode::UNPROCESSABLE_ENTITY, form.confirm, invalid.into()).await
-        }
-        Err(other) => Err(other),
-    }
+    let done = scope.write(async |s| organization::delete(s, &form.confirm).await).await;
+    let done = done.map(|name| {
+        view.done("/workspaces", Flash::good(format!("{name} is deleted, with everything in it.")))
+    });
+    reopen(done, async |rejected| ask(&view, &again, rejected.status, form.confirm, rejected.errors).await)
+        .await
 }

@@ -11,13 +11,13 @@ use crate::{
     web::{
         chrome::{Chrome, Flash, View},
         errors::Errors,
-        form::{Again, Form, Nothing},
+        form::{Form, Nothing},
         guard::{Answer, Public},
         link::{carried, carry, drop_carried},
+        rejection::reopen,
         session,
     },
 };
-use actix_web::http::StatusCode;
 use askama::Template;
 use serde::Deserialize;
 
@@ -53,25 +53,17 @@ pub struct Forgot {
 
 pub async fn send_reset(cx: Public<Form<Forgot>>) -> Answer {
     let typed = &cx.input.0.email;
-    let sent = match Email::parse(typed) {
-        Ok(email) => identity::forgot_password(&cx.view.app.db, &email, &cx.origin()).await.map(|()| email),
-        Err(complaint) => Err(Invalid::field("email", complaint).into()),
+    let sent = async {
+        let email = Email::parse(typed).map_err(|complaint| Invalid::field("email", complaint))?;
+        identity::forgot_password(&cx.view.app.db, &email, &cx.origin()).await?;
+        let mail_hint = cx.view.app.settings.mail_hint.clone();
+        Ok(cx.view.html(&ResetSent { chrome: cx.view.chrome(), email: email.to_string(), mail_hint }))
     };
-    let email = match sent {
-        Ok(email) => email,
-        Err(refused) => {
-            let draw = |status, errors| {
-                cx.view.html_as(status, &ForgotPage { chrome: cx.view.chrome(), email: typed, errors })
-            };
-            return Ok(Again::of(refused)?.page(draw));
-        }
-    };
-    let page = ResetSent {
-        chrome: cx.view.chrome(),
-        email: email.to_string(),
-        mail_hint: cx.view.app.settings.mail_hint.clone(),
-    };
-    Ok(cx.view.html(&page))
+    reopen(sent.await, async |rejected| {
+        let page = ForgotPage { chrome: cx.view.chrome(), email: typed, errors: rejected.errors };
+        Ok(cx.view.html_as(rejected.status, &page))
+    })
+    .await
 }
 
 pub async fn follow_reset(cx: Public) -> Answer {
@@ -103,20 +95,21 @@ pub struct NewPassword {
 
 pub async fn choose_password(cx: Public<Form<NewPassword>>) -> Answer {
     let token = reset_token(&cx.view)?;
-    let password = match Password::parse(&cx.input.0.password, &[]) {
-        Ok(password) => password,
-        Err(complaint) => {
-            let errors = Invalid::field("password", complaint).into();
-            let page = ResetPage { chrome: cx.view.chrome(), errors };
-            return Ok(cx.view.html_as(StatusCode::UNPROCESSABLE_ENTITY, &page));
-        }
+    let done = async {
+        let password = Password::parse(&cx.input.0.password, &[]);
+        let password = password.map_err(|complaint| Invalid::field("password", complaint))?;
+        identity::reset_password(&cx.view.app.db, &token, &password, &cx.origin()).await?;
+        session::forget(&cx.view.req);
+        let flash = Flash::good("Your password is changed. Sign in with the new one.");
+        let mut response = cx.view.done("/sign-in", flash);
+        drop_carried(&cx.view, &mut response, RESET);
+        Ok(response)
     };
-    identity::reset_password(&cx.view.app.db, &token, &password, &cx.origin()).await?;
-    session::forget(&cx.view.req);
-    let flash = Flash::good("Your password is changed. Sign in with the new one.");
-    let mut response = cx.view.done("/sign-in", flash);
-    drop_carried(&cx.view, &mut response, RESET);
-    Ok(response)
+    reopen(done.await, async |rejected| {
+        let page = ResetPage { chrome: cx.view.chrome(), errors: rejected.errors };
+        Ok(cx.view.html_as(rejected.status, &page))
+    })
+    .await
 }
 
 pub async fn follow_verification(cx: Public) -> Answer {

@@ -5,10 +5,11 @@ use crate::{
     web::{
         chrome::{Flash, safe_next},
         errors::Errors,
-        form::{Again, Form, Nothing},
+        form::{Form, Nothing},
         guard::{Answer, Public, SignedIn},
         list::Query,
         problem::sign_in::draw,
+        rejection::reopen,
         routes::invitations::recipient,
         session,
     },
@@ -41,15 +42,12 @@ pub struct Credentials {
 pub async fn submit(cx: Public<Form<Credentials>>) -> Answer {
     let Credentials { email, password, next } = &cx.input.0;
     let previous = session::token(&cx.view.req);
-    match identity::sign_in(&cx.view.app.db, email, password, previous.as_ref(), &cx.origin()).await {
-        Ok(token) => {
-            session::replace(&cx.view.req, &token);
-            Ok(cx.view.to(safe_next(next)))
-        }
-        Err(refused) => {
-            Ok(Again::of(refused)?.page(|status, errors| draw(&cx.view, status, next, email, errors)))
-        }
-    }
+    let done = identity::sign_in(&cx.view.app.db, email, password, previous.as_ref(), &cx.origin()).await;
+    let done = done.map(|token| {
+        session::replace(&cx.view.req, &token);
+        cx.view.to(safe_next(next))
+    });
+    reopen(done, async |rejected| Ok(draw(&cx.view, rejected.status, next, email, rejected.errors))).await
 }
 
 pub async fn sign_out(cx: SignedIn<Form<Nothing>>) -> Answer {

@@ -11,9 +11,10 @@ use crate::{
         checks::{Checked, Validate},
         chrome::{Chrome, View},
         errors::Errors,
-        form::{Again, Form},
+        form::Form,
         guard::{Answer, Public},
-        list::Query,
+        list::{Query, address},
+        rejection::reopen,
         routes::invitations::recipient,
         session,
     },
@@ -119,32 +120,26 @@ pub async fn submit(cx: Public<Form<Checked<SignUp>>>) -> Answer {
         }
         carried => carried,
     };
-    let done = match valid {
-        Ok((name, email, password, workspace)) => {
-            let policy = cx.view.app.settings.sign_up;
-            let wish =
-                identity::SignUp { name, email, password, workspace, invitation: token.clone(), policy };
-            identity::sign_up(db, wish, &origin).await
-        }
-        Err(invalid) => Err(invalid.into()),
+    let done = async {
+        let (name, email, password, workspace) = valid?;
+        let policy = cx.view.app.settings.sign_up;
+        let wish = identity::SignUp { name, email, password, workspace, invitation: token.clone(), policy };
+        Ok(match identity::sign_up(db, wish, &origin).await? {
+            SignedUp::SignedIn(session) => {
+                session::replace(&cx.view.req, &session);
+                cx.view.to("/invitation")
+            }
+            SignedUp::CheckMail => cx.view.to(address("/check-mail", &[("email", form.email.trim())], &[])),
+        })
     };
-    match done {
-        Ok(SignedUp::SignedIn(session)) => {
-            session::replace(&cx.view.req, &session);
-            Ok(cx.view.to("/invitation"))
-        }
-        Ok(SignedUp::CheckMail) => {
-            Ok(cx.view.to(crate::web::list::address("/check-mail", &[("email", form.email.trim())], &[])))
-        }
-        Err(refused) => {
-            let again = Again::of(refused)?;
-            let offer = match &token {
-                Some(token) => invitations::look(db, token).await.ok(),
-                None => None,
-            };
-            Ok(again.page(|status, errors| draw(&cx.view, status, &form, errors, offer)))
-        }
-    }
+    reopen(done.await, async |rejected| {
+        let offer = match &token {
+            Some(token) => invitations::look(db, token).await.ok(),
+            None => None,
+        };
+        Ok(draw(&cx.view, rejected.status, &form, rejected.errors, offer))
+    })
+    .await
 }
 
 #[derive(Deserialize, Default)]

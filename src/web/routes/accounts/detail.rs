@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        Invalid, Name, Refused,
+        Invalid, Name,
         accounts::{self, AccountScope, Details, Look, Workspace},
         activity::{self, Entry},
         base::{
@@ -16,12 +16,12 @@ use crate::{
         errors::Errors,
         form::Form,
         guard::{Answer, account::AccountAdmin},
-        list::{Neighbours, Query, listed},
+        list::{List, Listed, Neighbours, Unfiltered},
+        rejection::reopen,
         routes::activity::list,
         when::When,
     },
 };
-use actix_web::http::StatusCode;
 use askama::Template;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -50,19 +50,11 @@ struct AdminRow {
     is_you: bool,
 }
 
-#[derive(Clone, Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-pub struct PageQuery {
-    after: String,
-    before: String,
-}
-
-pub async fn show(cx: AccountAdmin<Query<PageQuery>>) -> Answer {
-    let (scope, view, Query(query)) = cx.into_parts();
-    let at = Position::parse(&query.after, &query.before).map(|at| ((), at));
-    let (look, status, errors) = listed(at, async |(), at| accounts::look(&scope, at).await).await?;
+pub async fn show(cx: AccountAdmin<List<Unfiltered>>) -> Answer {
+    let (scope, view, list) = cx.into_parts();
+    let (look, list) = list.load(async |(), at| accounts::look(&scope, at).await).await?;
     let latest = activity::latest_of_account(&scope).await?;
-    Ok(view.html_as(status, &draw(&view, &scope, look, latest, None, errors)))
+    Ok(view.html_as(list.status(), &draw(&view, &scope, look, latest, None, list)))
 }
 
 fn draw(
@@ -71,7 +63,7 @@ fn draw(
     look: Look,
     latest: Vec<Entry>,
     typed: Option<DetailsForm>,
-    errors: Errors,
+    list: Listed<Unfiltered>,
 ) -> Show {
     let (actor, now, base) = (scope.actor(), scope.now_ms(), view.at(""));
     let account = actor.account.clone();
@@ -95,7 +87,7 @@ fn draw(
     Show {
         chrome: view.chrome(),
         created: When::new(account.created_at, now),
-        neighbours: Neighbours::new(&look.workspaces, &base, &[]),
+        neighbours: list.neighbours(&look.workspaces, &base),
         workspaces: look
             .workspaces
             .rows
@@ -109,7 +101,7 @@ fn draw(
             name: account.name.clone(),
             creation: account.creation.word().to_owned(),
         }),
-        errors,
+        errors: list.errors,
         base,
         account,
     }
@@ -137,19 +129,17 @@ impl Validate for DetailsForm {
 pub async fn update(cx: AccountAdmin<Form<Checked<DetailsForm>>>) -> Answer {
     let (scope, view, Form(form)) = cx.into_parts();
     let again = scope.again();
-    let done = match form.valid {
-        Ok(details) => scope.write(async |s| accounts::update(s, &details).await).await,
-        Err(invalid) => Err(invalid.into()),
+    let saved = async {
+        let details = form.valid?;
+        let is_change = scope.write(async |s| accounts::update(s, &details).await).await?;
+        let words = if is_change { "The account is saved." } else { "Nothing was to be changed." };
+        Ok(view.done(view.at(""), Flash::good(words)))
     };
-    match done {
-        Ok(true) => Ok(view.done(view.at(""), Flash::good("The account is saved."))),
-        Ok(false) => Ok(view.done(view.at(""), Flash::good("Nothing was to be changed."))),
-        Err(Refused::Invalid(invalid)) => {
-            let look = accounts::look(&again, &Position::First).await?;
-            let latest = activity::latest_of_account(&again).await?;
-            let page = draw(&view, &again, look, latest, Some(form.sent), invalid.into());
-            Ok(view.html_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
-        }
-        Err(other) => Err(other),
-    }
+    reopen(saved.await, async |rejected| {
+        let look = accounts::look(&again, &Position::First).await?;
+        let latest = activity::latest_of_account(&again).await?;
+        let list = Listed { errors: rejected.errors, ..Listed::default() };
+        Ok(view.html_as(rejected.status, &draw(&view, &again, look, latest, Some(form.sent), list)))
+    })
+    .await
 }

@@ -1,5 +1,4 @@
-//! Accounts: the tenant's people, keys and workspaces.
+//! Accounts: the tenant's people and workspaces.
 
-pub mod api_keys;
 pub mod detail;
 pub mod people;

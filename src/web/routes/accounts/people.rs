@@ -9,10 +9,9 @@ use crate::{
     web::{
         checks,
         chrome::{Chrome, Flash, View, hue, initials},
-        errors::Errors,
         form::{Form, Nothing},
         guard::{Answer, account::AccountAdmin},
-        list::{Neighbours, Query, listed},
+        list::{Filters, List, Listed, Neighbours},
         path::Target,
         when::When,
         words::counted,
@@ -27,12 +26,11 @@ struct People {
     chrome: Chrome,
     /// `/a/{account}/people`
     base: String,
-    query: PeopleQuery,
+    list: Listed<ListQuery>,
     rows: Vec<Row>,
     /// "12 people"
     total: String,
     neighbours: Neighbours,
-    errors: Errors,
 }
 
 struct Row {
@@ -57,47 +55,47 @@ impl Row {
     }
 }
 
-#[derive(Clone, Deserialize, Default)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct PeopleQuery {
+pub struct ListQuery {
     q: String,
     /// `admins`, or empty for everybody.
     show: String,
-    after: String,
-    before: String,
 }
 
-impl PeopleQuery {
-    fn read(&self) -> Result<(Filter, Position), Refused> {
+impl Filters for ListQuery {
+    type Filter = Filter;
+
+    fn read(&self) -> Result<Filter, Refused> {
         let text = checks::search(&self.q)?;
         if !["", "admins"].contains(&self.show.as_str()) {
             return Err(Invalid::field("show", "Choose everybody or admins.").into());
         }
-        let filter = Filter { text, only_admins: !self.show.is_empty() };
-        Ok((filter, Position::parse(&self.after, &self.before)?))
+        Ok(Filter { text, only_admins: !self.show.is_empty() })
+    }
+
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        vec![("q", &self.q), ("show", &self.show)]
     }
 }
 
-pub async fn people(cx: AccountAdmin<Query<PeopleQuery>>) -> Answer {
-    let (scope, view, Query(query)) = cx.into_parts();
-    let list = async |filter: &Filter, at: &Position| accounts::people(&scope, filter, at).await;
-    let (found, status, errors) = listed(query.read(), list).await?;
-    // What was refused is shown in its field, and carried along by no link.
-    let links = if errors.any() { PeopleQuery::default() } else { query.clone() };
+pub async fn people(cx: AccountAdmin<List<ListQuery>>) -> Answer {
+    let (scope, view, list) = cx.into_parts();
+    let load = async |filter: &Filter, at: &Position| accounts::people(&scope, filter, at).await;
+    let (people, list) = list.load(load).await?;
     let (base, now) = (view.at("/people"), scope.now_ms());
     let page = People {
         chrome: view.chrome(),
-        neighbours: Neighbours::new(&found.page, &base, &[("q", &links.q), ("show", &links.show)]),
-        total: match found.total {
+        neighbours: list.neighbours(&people.page, &base),
+        total: match people.total {
             Some(total) => counted(total, "person", "people"),
             None => "More than one page of people".to_owned(),
         },
-        rows: found.page.rows.into_iter().map(|person| Row::new(person, now)).collect(),
-        errors,
+        rows: people.page.rows.into_iter().map(|person| Row::new(person, now)).collect(),
         base,
-        query,
+        list,
     };
-    Ok(view.html_as(status, &page))
+    Ok(view.html_as(page.list.status(), &page))
 }
 
 #[derive(Template)]

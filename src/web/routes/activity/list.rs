@@ -12,9 +12,8 @@ use crate::{
     web::{
         checks::{self, date},
         chrome::{Chrome, hue, initials},
-        errors::Errors,
         guard::{Answer, Authorized},
-        list::{Neighbours, Query, listed},
+        list::{Filters, List, Listed, Neighbours},
         route_index::RouteLabels,
         routes::me::browser,
         when::{When, day},
@@ -31,14 +30,12 @@ pub(super) struct Index {
     pub chrome: Chrome,
     /// `/w/{slug}/activity`
     pub base: String,
-    pub query: ListQuery,
-    pub is_filtered: bool,
+    pub list: Listed<ListQuery>,
     pub kinds: &'static [(&'static str, &'static str)],
     pub rows: Vec<Row>,
     pub neighbours: Neighbours,
     /// How many events were searched for a text, such as "20,000", where older ones were not.
     pub searched: Option<String>,
-    pub errors: Errors,
 }
 
 /// One event, as a row of the list.
@@ -113,7 +110,7 @@ impl Row {
     }
 }
 
-#[derive(Clone, Deserialize, Default)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListQuery {
     q: String,
@@ -123,12 +120,12 @@ pub struct ListQuery {
     target: String,
     from: String,
     until: String,
-    after: String,
-    before: String,
 }
 
-impl ListQuery {
-    fn read(&self) -> Result<(Filter, Position), Refused> {
+impl Filters for ListQuery {
+    type Filter = Filter;
+
+    fn read(&self) -> Result<Filter, Refused> {
         let text = checks::search(&self.q)?;
         if !self.kind.is_empty() && !events::is_in_filter(&self.kind) {
             return Err(Invalid::field("kind", "Choose one of the listed kinds.").into());
@@ -136,7 +133,7 @@ impl ListQuery {
         if !["", "done", "refused"].contains(&self.outcome.as_str()) {
             return Err(Invalid::field("outcome", "Choose done or refused.").into());
         }
-        let filter = Filter {
+        Ok(Filter {
             kind: self.kind.clone(),
             outcome: self.outcome.clone(),
             text,
@@ -144,12 +141,11 @@ impl ListQuery {
             target: id("target", &self.target)?,
             from: date("from", &self.from)?,
             until: date("until", &self.until)?.map(|midnight| midnight + DAY),
-        };
-        Ok((filter, Position::parse(&self.after, &self.before)?))
+        })
     }
 
-    fn filters(&self) -> [(&'static str, &str); 7] {
-        [
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        vec![
             ("q", &self.q),
             ("kind", &self.kind),
             ("outcome", &self.outcome),
@@ -170,14 +166,12 @@ pub(in crate::web) fn id(field: &str, text: &str) -> Result<Option<Uuid>, Refuse
     }
 }
 
-pub async fn index(cx: Authorized<perm::ReadAudit, Query<ListQuery>>) -> Answer {
-    let (scope, view, Query(query)) = cx.into_parts();
-    let list = async |filter: &Filter, at: &Position| activity::list(&scope, filter, at).await;
-    let (activity::Listing { page, goes_on }, status, errors) = listed(query.read(), list).await?;
-    // What was refused is shown in its field, and carried along by no link.
-    let links = if errors.any() { ListQuery::default() } else { query.clone() };
+pub async fn index(cx: Authorized<perm::ReadAudit, List<ListQuery>>) -> Answer {
+    let (scope, view, list) = cx.into_parts();
+    let load = async |filter: &Filter, at: &Position| activity::list(&scope, filter, at).await;
+    let (activity::Listing { page, goes_on }, list) = list.load(load).await?;
     let base = view.at("/activity");
-    let neighbours = Neighbours::new(&page, &base, &links.filters());
+    let neighbours = list.neighbours(&page, &base);
     let row =
         |entry| Row::new(entry, scope.now_ms(), &view.app.routes.labels).for_viewer(&scope.actor().holdings);
     let mut rows: Vec<Row> = page.rows.into_iter().map(row).collect();
@@ -188,14 +182,12 @@ pub async fn index(cx: Authorized<perm::ReadAudit, Query<ListQuery>>) -> Answer 
     }
     let page = Index {
         chrome: view.chrome(),
-        is_filtered: query.filters().iter().any(|(_, value)| !value.is_empty()),
         kinds: events::filter(),
         rows,
         neighbours,
         searched: goes_on.then(|| format!("{},{:03}", activity::STRETCH / 1_000, activity::STRETCH % 1_000)),
-        errors,
         base,
-        query,
+        list,
     };
-    Ok(view.html_as(status, &page))
+    Ok(view.html_as(page.list.status(), &page))
 }

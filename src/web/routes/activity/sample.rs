@@ -5,10 +5,9 @@ use crate::{
     policy::Holdings,
     web::{
         chrome::Chrome,
-        errors::Errors,
-        list::Neighbours,
+        list::{Listed, Neighbours},
         route_index::RouteLabels,
-        routes::activity::list::{Index, ListQuery, Row},
+        routes::activity::list::{Index, Row},
     },
 };
 use askama::Template;
@@ -18,20 +17,13 @@ pub(in crate::web) fn activity(chrome: Chrome, rows: u8) -> impl Template + use<
     let base = "/w/sample/activity".to_owned();
     Index {
         chrome,
-        errors: Errors::default(),
-        query: ListQuery::default(),
-        is_filtered: false,
+        list: Listed::default(),
         kinds: events::filter(),
         rows: (0..rows)
             .map(|number| Row::new(entry(number), 1_800_000_000_000, &RouteLabels::default()))
             .map(|row| row.for_viewer(&Holdings::of(true, [])))
             .collect(),
-        neighbours: Neighbours {
-            first: String::new(),
-            previous: String::new(),
-            next: format!("{base}?after=00"),
-            last: format!("{base}?before=end"),
-        },
+        neighbours: Neighbours::sample(&base),
         searched: None,
         base,
     }

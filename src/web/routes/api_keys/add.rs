@@ -2,10 +2,10 @@
 
 use crate::{
     domain::{
-        Invalid, Refused,
+        Invalid,
         api_keys::{self, Waiting},
-        base::role::Assignable,
         enforce::read::ReadScope,
+        roles,
     },
     policy::perm,
     web::{
@@ -13,7 +13,9 @@ use crate::{
         errors::Errors,
         form::Form,
         guard::{Answer, Authorized},
-        routes::api_keys::new::{choices, home_of, viewer},
+        rejection::reopen,
+        role_choices::{Choices, choices, may_give, viewer},
+        routes::api_keys::new::page_of,
     },
 };
 use actix_web::http::StatusCode;
@@ -28,7 +30,7 @@ struct Addition {
     base: String,
     keys: Vec<Waiting>,
     chosen: String,
-    choices: Vec<(Assignable, bool)>,
+    choices: Choices,
     may_give: bool,
     errors: Errors,
 }
@@ -47,14 +49,14 @@ async fn draw_addition(
     form: Added,
     errors: Errors,
 ) -> Answer {
-    let (choices, may_give) = choices(scope, &form.role);
+    let choices = choices(roles::assignable(scope), &form.role);
     let page = Addition {
         chrome: view.chrome(),
         base: view.at("/api-keys"),
         keys: api_keys::waiting(scope).await?,
         chosen: form.key,
+        may_give: may_give(&choices),
         choices,
-        may_give,
         errors,
     };
     Ok(view.html_as(status, &page))
@@ -75,18 +77,15 @@ pub async fn addition(cx: Authorized<perm::ManageApiKeys>) -> Answer {
 pub async fn add(cx: Authorized<perm::ManageApiKeys, Form<Added>>) -> Answer {
     let (scope, view, Form(form)) = cx.into_parts();
     let again = scope.again();
-    let done = match Uuid::try_parse(&form.key) {
-        Ok(id) => scope.write(async |s| api_keys::add(s, id, &form.role).await).await.map(|name| (id, name)),
-        Err(_) => Err(Invalid::field("key", "Choose one of the account's keys.").into()),
+    let done = async {
+        let id = Uuid::try_parse(&form.key);
+        let id = id.map_err(|_| Invalid::field("key", "Choose one of the account's keys."))?;
+        let name = scope.write(async |s| api_keys::add(s, id, &form.role).await).await?;
+        let flash = Flash::good(format!("{name} is a member of this workspace now."));
+        Ok(view.done(page_of(&view, &again, id), flash))
     };
-    match done {
-        Ok((id, name)) => {
-            let flash = Flash::good(format!("{name} is a member of this workspace now."));
-            Ok(view.done(home_of(&view, &again, id), flash))
-        }
-        Err(Refused::Invalid(invalid)) => {
-            draw_addition(&view, &again, StatusCode::UNPROCESSABLE_ENTITY, form, invalid.into()).await
-        }
-        Err(other) => Err(other),
-    }
+    reopen(done.await, async |rejected| {
+        draw_addition(&view, &again, rejected.status, form, rejected.errors).await
+    })
+    .await
 }

@@ -3,16 +3,16 @@
 use crate::{
     domain::{
         Invalid, Name, Purpose, Refused, SearchText, TextRule, Token,
-        api_keys::{self, Filter, Listed, Made, Verified, Waiting, Wanted},
+        api_keys::{self, Listed, Made, Verified, Waiting, Wanted},
         base::paging::Position,
-        enforce::write::WriteScope,
     },
-    policy::{BuiltIn, perm},
+    policy::perm,
     web::{
         api::{
             body::{Json, PageBody, Query},
             call::ApiResult,
-            input::{self, IfMatch},
+            if_match::IfMatch,
+            input,
             reply::{Created, Done, Ok200, Secret, Tagged},
             spec,
         },
@@ -22,6 +22,7 @@ use crate::{
             key::{ApiRequest, KeyRequest},
         },
         path::Target,
+        role_choices::viewer,
         routes::members::api::Status,
     },
 };
@@ -125,20 +126,21 @@ pub struct KeyBody {
 }
 
 impl From<Listed> for KeyBody {
-    fn from(key: Listed) -> Self {
+    fn from(listed: Listed) -> Self {
+        let key = listed.key;
         Self {
             id: key.id,
-            member_id: key.member_id,
+            member_id: listed.member_id,
             name: key.name,
             hint: key.hint,
-            status: Status::of(key.is_active && !key.is_revoked),
+            status: Status::of(listed.is_active && !key.is_revoked),
             is_expired: key.is_expired,
             is_revoked: key.is_revoked,
             is_account_admin: key.is_admin,
-            roles: key.roles.into_iter().map(|role| role.slug).collect(),
+            roles: listed.roles.into_iter().map(|role| role.slug).collect(),
             maker: key.maker,
             maker_left: key.maker_left,
-            is_home: key.is_home,
+            is_home: listed.is_home,
             created_at: key.created_at,
             expires_at: key.expires_at,
             last_used_at: key.last_used_at,
@@ -161,14 +163,15 @@ pub struct Asked {
 
 pub async fn index(cx: ApiRequest<perm::ReadApiKeys, Query<Asked>>) -> ApiResult<Ok200<PageBody<KeyBody>>> {
     let asked = cx.input.0;
-    let filter = Filter { text: input::search(&asked.q)? };
+    let text = input::search(&asked.q)?;
     let at = Position::parse(&asked.after, "")?;
-    Ok(Ok200(api_keys::list(&cx.scope, &filter, &at).await?.page.into()))
+    Ok(Ok200(api_keys::list(&cx.scope, &text, &at).await?.page.into()))
 }
 
 pub async fn show(cx: ApiRequest<perm::ReadApiKeys, Target>) -> ApiResult<Tagged<KeyBody>> {
-    let key = api_keys::look(&cx.scope, cx.input.0).await?;
-    Ok(Tagged { version: api_keys::version(key.id, &key.name, &key.roles), body: key.into() })
+    let listed = api_keys::look(&cx.scope, cx.input.0).await?;
+    let version = api_keys::version(listed.key.id, &listed.key.name, &listed.roles);
+    Ok(Tagged { version, body: listed.into() })
 }
 
 /// A key of the account that is no member of the workspace yet.
@@ -203,11 +206,6 @@ pub struct NewKey {
     /// It may create workspaces in the account; for who administers it.
     #[serde(default)]
     is_account_admin: bool,
-}
-
-/// The role that a key gets if nobody says which.
-fn viewer() -> Vec<String> {
-    vec![BuiltIn::Viewer.slug().to_owned()]
 }
 
 impl Validate for NewKey {
@@ -280,15 +278,13 @@ pub async fn update(
 ) -> ApiResult<Tagged<KeyChanged>> {
     let (Target(id), seen, Json(change)) = cx.input;
     let name = change.valid?;
-    let mut version = String::new();
-    let change = async |s: &mut WriteScope<perm::ManageApiKeys>| {
-        seen.check(&api_keys::version_under_lock(s, id).await?)?;
+    let now = async |s: &mut _| api_keys::version_under_lock(s, id).await;
+    seen.write(cx.scope, now, async |s, _| {
         let renamed = api_keys::rename(s, id, &name).await?;
-        version = api_keys::version_under_lock(s, id).await?;
-        Ok::<_, Refused>(renamed)
-    };
-    let name = cx.scope.write(change).await?;
-    Ok(Tagged { version, body: KeyChanged { id, name } })
+        let version = api_keys::version_under_lock(s, id).await?;
+        Ok(renamed.map(|name| Tagged { version, body: KeyChanged { id, name } }))
+    })
+    .await
 }
 
 /// How a key gets another secret.
@@ -311,11 +307,8 @@ pub async fn rotate(
 
 pub async fn revoke(cx: ApiRequest<perm::ManageApiKeys, (Target, IfMatch)>) -> ApiResult<Done> {
     let (Target(id), seen) = cx.input;
-    let change = async |s: &mut WriteScope<perm::ManageApiKeys>| {
-        seen.check(&api_keys::version_under_lock(s, id).await?)?;
-        api_keys::revoke(s, id).await
-    };
-    cx.scope.write(change).await?;
+    let now = async |s: &mut _| api_keys::version_under_lock(s, id).await;
+    seen.write(cx.scope, now, async |s, _| api_keys::revoke(s, id).await).await?;
     Ok(Done)
 }
 

@@ -2,28 +2,27 @@
 
 use crate::{
     domain::{
-        CHANGED, Refused,
-        api_keys::{self, KEY_REVOKED},
-        enforce::read::ReadScope,
+        CHANGED,
+        accounts::keys::{IN_WORKSPACES, Place},
     },
-    policy::{Permission, perm},
     web::{
         checks::Checked,
         chrome::{Chrome, Flash, View},
         errors::Errors,
-        form::{Form, Nothing},
-        guard::{Answer, Authorized},
+        form::Form,
+        guard::{Admitted, Answer, PageAdmission},
         path::Target,
+        rejection::{FormRejection, on, reopen, reopen_on},
         routes::api_keys::{
-            list::Row,
-            new::{home_of, told},
-            parts::{Called, OVERLAPS, ROTATED, Rotation},
+            home::{Manages, Reads},
+            new::{page_of, reveal},
+            parts::{OVERLAPS, ROTATED, RenameForm, Rotation},
+            row::Row,
         },
     },
 };
 use actix_web::http::StatusCode;
 use askama::Template;
-
 use uuid::Uuid;
 
 #[derive(Template)]
@@ -32,6 +31,8 @@ struct Show {
     chrome: Chrome,
     base: String,
     row: Row,
+    /// The workspaces of the key, on the page of the account.
+    places: Vec<Place>,
     /// What stands in the field.
     name: String,
     /// The viewer may rename, rotate and revoke it.
@@ -41,13 +42,15 @@ struct Show {
     may_change_roles: bool,
     may_remove: bool,
     is_verified: bool,
+    /// Why the account makes no other secret of a key with workspaces.
+    in_workspaces: &'static str,
     overlaps: [(i64, &'static str); 4],
     errors: Errors,
-    /// What went wrong with the change that this page answers; empty where nothing did.
+    /// What stands against the change that this page answers; empty where nothing does.
     problem: String,
 }
 
-/// What the page of a key says beside what it is.
+/// What the forms on a key's page hold beside what the key is.
 #[derive(Default)]
 struct FormState {
     name: Option<String>,
@@ -55,134 +58,81 @@ struct FormState {
     problem: String,
 }
 
-async fn draw(
-    view: &View,
-    scope: &ReadScope<perm::ReadApiKeys>,
-    id: Uuid,
-    status: StatusCode,
-    said: FormState,
-) -> Answer {
-    let key = api_keys::look(scope, id).await?;
-    let actor = scope.actor();
-    let may = |permission| actor.holdings.has(permission);
-    let (may_manage, why_not) = match may(Permission::ManageApiKeys) && !key.is_revoked {
-        false => (false, String::new()),
-        true => match api_keys::why_not(scope, &key).await? {
-            None => (true, String::new()),
-            Some(refused) => (false, refused.to_string()),
-        },
-    };
-    let below = actor.holdings.may_manage(&key.holdings()).is_ok();
+async fn draw<H: Reads>(view: &View, home: &H, id: Uuid, status: StatusCode, state: FormState) -> Answer {
+    let key = home.load(id).await?;
+    let is_open = home.may_manage() && !H::record(&key).is_revoked;
+    let refused = if is_open { home.why_not(&key).await? } else { None };
+    let (may_change_roles, may_remove) = home.may_change_membership(&key);
     let page = Show {
         chrome: view.chrome(),
         base: view.at("/api-keys"),
-        name: said.name.unwrap_or_else(|| key.name.clone()),
-        may_manage,
-        why_not,
-        may_change_roles: below && may(Permission::UpdateMemberRoles),
-        may_remove: below && may(Permission::RemoveMembers) && may(Permission::ReadMembers),
-        is_verified: actor.principal.is_verified(),
+        places: home.places(id).await?,
+        name: state.name.unwrap_or_else(|| H::record(&key).name.clone()),
+        may_manage: is_open && refused.is_none(),
+        why_not: refused.map(|refused| refused.to_string()).unwrap_or_default(),
+        may_change_roles,
+        may_remove,
+        is_verified: home.is_verified(),
+        in_workspaces: IN_WORKSPACES,
         overlaps: OVERLAPS,
-        errors: said.errors,
-        problem: said.problem,
-        row: Row::new(key, scope.now_ms()),
+        errors: state.errors,
+        problem: state.problem,
+        row: Row::new(key, home.now_ms()),
     };
     Ok(view.html_as(status, &page))
 }
 
-pub async fn show(cx: Authorized<perm::ReadApiKeys, Target>) -> Answer {
-    let (scope, view, Target(id)) = cx.into_parts();
-    draw(&view, &scope, id, StatusCode::OK, FormState::default()).await
+pub(in crate::web) async fn show<A: PageAdmission<Scope: Reads>>(cx: Admitted<A, Target>) -> Answer {
+    let (home, view, Target(id)) = cx.into_parts();
+    draw(&view, &home, id, StatusCode::OK, FormState::default()).await
 }
 
 /// The page of a key that answers a change which was refused; who may not see keys gets the refusal
 /// itself.
-async fn again(
+async fn redraw(
     view: &View,
-    scope: ReadScope<perm::ManageApiKeys>,
+    home: &impl Manages,
     id: Uuid,
-    status: StatusCode,
-    said: FormState,
-    refused: impl Into<Refused>,
+    rejected: FormRejection,
+    state: FormState,
 ) -> Answer {
-    match scope.narrow::<perm::ReadApiKeys>() {
-        Some(scope) => draw(view, &scope, id, status, said).await,
-        None => Err(refused.into()),
+    match home.reader() {
+        Some(reader) => {
+            let state = FormState { errors: rejected.errors, ..state };
+            draw(view, &reader, id, rejected.status, state).await
+        }
+        None => Err(rejected.refused),
     }
 }
 
-pub async fn rename(cx: Authorized<perm::ManageApiKeys, (Target, Form<Checked<Called>>)>) -> Answer {
-    let (scope, view, (Target(id), Form(form))) = cx.into_parts();
-    let before = scope.again();
-    let done = match form.valid {
-        Ok(name) => scope.write(async |s| api_keys::rename(s, id, &name).await).await,
-        Err(invalid) => Err(invalid.into()),
+pub(in crate::web) async fn rename<A: PageAdmission<Scope: Manages>>(
+    cx: Admitted<A, (Target, Form<Checked<RenameForm>>)>,
+) -> Answer {
+    let (home, view, (Target(id), Form(form))) = cx.into_parts();
+    let again = home.again();
+    let done = async {
+        let name = home.rename(id, &form.valid?).await?;
+        Ok(view.done(page_of(&view, &again, id), Flash::good(format!("The key is called {name}."))))
     };
-    match done {
-        Ok(name) => {
-            Ok(view.done(home_of(&view, &before, id), Flash::good(format!("The key is called {name}."))))
-        }
-        Err(Refused::Invalid(invalid)) => {
-            let said = FormState {
-                name: Some(form.sent.name),
-                errors: invalid.clone().into(),
-                problem: String::new(),
-            };
-            again(&view, before, id, StatusCode::UNPROCESSABLE_ENTITY, said, invalid).await
-        }
-        Err(other) => Err(other),
-    }
+    reopen(done.await, async |rejected| {
+        let state = FormState { name: Some(form.sent.name), ..FormState::default() };
+        redraw(&view, &again, id, rejected, state).await
+    })
+    .await
 }
 
-pub async fn rotate(cx: Authorized<perm::ManageApiKeys, (Target, Form<Rotation>)>) -> Answer {
-    let (scope, view, (Target(id), Form(form))) = cx.into_parts();
-    let before = scope.again();
-    let done = match form.overlap() {
-        Ok(overlap) => {
-            scope.write(async |s| api_keys::rotate_seen(s, id, &form.version, overlap).await).await
-        }
-        Err(invalid) => Err(invalid.into()),
+pub(in crate::web) async fn rotate<A: PageAdmission<Scope: Manages>>(
+    cx: Admitted<A, (Target, Form<Rotation>)>,
+) -> Answer {
+    let (home, view, (Target(id), Form(form))) = cx.into_parts();
+    let again = home.again();
+    let done = async {
+        let made = home.rotate(id, &form.version, form.overlap()?).await?;
+        Ok(reveal(&view, &again, &made))
     };
-    match done {
-        Ok(made) => Ok(told(&view, &before, made)),
-        Err(Refused::Conflict(CHANGED)) => {
-            let said = FormState { problem: ROTATED.to_owned(), ..FormState::default() };
-            again(&view, before, id, StatusCode::CONFLICT, said, CHANGED).await
-        }
-        Err(Refused::Invalid(invalid)) => {
-            let said = FormState { errors: invalid.clone().into(), ..FormState::default() };
-            again(&view, before, id, StatusCode::UNPROCESSABLE_ENTITY, said, invalid).await
-        }
-        Err(other) => Err(other),
-    }
-}
-
-#[derive(Template)]
-#[template(path = "api_keys/revocation.html")]
-struct Revocation {
-    chrome: Chrome,
-    base: String,
-    row: Row,
-}
-
-/// What would happen. Nobody is asked to confirm what would then be refused.
-pub async fn revocation(cx: Authorized<perm::ManageApiKeys, Target>) -> Answer {
-    let (scope, view, Target(id)) = cx.into_parts();
-    let key = api_keys::look(&scope, id).await?;
-    if key.is_revoked {
-        return Err(scope.refuse(KEY_REVOKED).await);
-    }
-    if let Some(refused) = api_keys::why_not(&scope, &key).await? {
-        return Err(scope.refuse(refused).await);
-    }
-    let row = Row::new(key, scope.now_ms());
-    Ok(view.html(&Revocation { chrome: view.chrome(), base: view.at("/api-keys"), row }))
-}
-
-pub async fn revoke(cx: Authorized<perm::ManageApiKeys, (Target, Form<Nothing>)>) -> Answer {
-    let (scope, view, (Target(id), _)) = cx.into_parts();
-    let sees = scope.actor().holdings.has(Permission::ReadApiKeys);
-    let name = scope.write(async |s| api_keys::revoke(s, id).await).await?;
-    let flash = Flash::good(format!("{name} is revoked. Requests with its secret are refused from now on."));
-    Ok(view.done(view.at(if sees { "/api-keys" } else { "" }), flash))
+    reopen_on(done.await, on(CHANGED), async |rejected| {
+        let problem = if rejected.is(CHANGED) { ROTATED.to_owned() } else { String::new() };
+        redraw(&view, &again, id, rejected, FormState { problem, ..FormState::default() }).await
+    })
+    .await
 }

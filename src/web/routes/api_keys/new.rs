@@ -2,20 +2,21 @@
 
 use crate::{
     domain::{
-        Invalid, Name, Refused,
+        Invalid, Name,
         api_keys::{self, Made, Maker},
-        base::role::Assignable,
-        enforce::read::ReadScope,
-        roles,
     },
-    policy::{Access, BuiltIn, Permission, perm},
     web::{
         checks::{Checked, Validate},
         chrome::{Chrome, View},
         errors::Errors,
         form::Form,
-        guard::{Answer, Authorized},
-        routes::api_keys::parts::{DEFAULT_EXPIRY, EXPIRIES, Ending, Expiry, NewKey, Told, administers},
+        guard::{Admitted, Answer, PageAdmission},
+        rejection::reopen,
+        role_choices::{Choices, may_give, viewer},
+        routes::api_keys::{
+            home::{Home, Manages},
+            parts::{DEFAULT_EXPIRY, EXPIRIES, Ending, Expiry, NewKey, RevealedSecret, administers},
+        },
     },
 };
 use actix_web::{HttpResponse, http::StatusCode};
@@ -27,6 +28,7 @@ use uuid::Uuid;
 #[serde(deny_unknown_fields, default)]
 pub struct Details {
     name: String,
+    /// Only in a workspace.
     role: Vec<String>,
     expiry: String,
     /// A day, such as 2027-01-15.
@@ -62,53 +64,32 @@ struct New<'a> {
     base: String,
     form: &'a Details,
     maker: Maker,
-    choices: Vec<(Assignable, bool)>,
-    /// There is a role that the viewer may give.
-    may_give: bool,
+    /// The roles to choose from; `None` in the account.
+    choices: Option<Choices>,
     expiries: [Expiry; 5],
     errors: Errors,
 }
 
-/// What is ticked where nobody chose yet.
-pub(in crate::web) fn viewer() -> Vec<String> {
-    vec![BuiltIn::Viewer.slug().to_owned()]
-}
-
-/// The roles to choose from, each with whether it is ticked, and whether one can be given at all.
-pub(in crate::web) fn choices<P: Access>(
-    scope: &ReadScope<P>,
-    ticked: &[String],
-) -> (Vec<(Assignable, bool)>, bool) {
-    let roles = roles::assignable(scope);
-    let may_give = roles.iter().any(|role| role.refused.is_none());
-    (
-        roles.into_iter().map(|role| (ticked.contains(&role.slug), role)).map(|(t, r)| (r, t)).collect(),
-        may_give,
-    )
-}
-
-pub async fn new(cx: Authorized<perm::ManageApiKeys>) -> Answer {
-    let (scope, view, ()) = cx.into_parts();
-    if let Err(refused) = api_keys::may_make_secrets(scope.actor().principal.is_verified()) {
-        return Err(scope.refuse(refused).await);
+pub(in crate::web) async fn new<A: PageAdmission<Scope: Manages>>(cx: Admitted<A, ()>) -> Answer {
+    let (home, view, ()) = cx.into_parts();
+    if let Err(refused) = api_keys::may_make_secrets(home.is_verified()) {
+        return Err(home.refuse(refused).await);
     }
-    blank(&view, &scope, StatusCode::OK, &Details::blank(), Errors::default()).await
+    draw(&view, &home, StatusCode::OK, &Details::blank(), Errors::default()).await
 }
 
-async fn blank(
+async fn draw(
     view: &View,
-    scope: &ReadScope<perm::ManageApiKeys>,
+    home: &impl Manages,
     status: StatusCode,
     form: &Details,
     errors: Errors,
 ) -> Answer {
-    let (choices, may_give) = choices(scope, &form.role);
     let page = New {
         chrome: view.chrome(),
         base: view.at("/api-keys"),
-        maker: api_keys::maker(scope).await?,
-        choices,
-        may_give,
+        maker: home.maker().await?,
+        choices: home.choices(&form.role),
         expiries: EXPIRIES,
         form,
         errors,
@@ -116,28 +97,28 @@ async fn blank(
     Ok(view.html_as(status, &page))
 }
 
-pub async fn create(cx: Authorized<perm::ManageApiKeys, Form<Checked<Details>>>) -> Answer {
-    let (scope, view, Form(Checked { sent: mut form, valid })) = cx.into_parts();
-    let again = scope.again();
+pub(in crate::web) async fn create<A: PageAdmission<Scope: Manages>>(
+    cx: Admitted<A, Form<Checked<Details>>>,
+) -> Answer {
+    let (home, view, Form(Checked { sent: mut form, valid })) = cx.into_parts();
+    let again = home.again();
     if form.expiry.is_empty() {
         form.expiry = Details::blank().expiry;
     }
     // A form that says nothing of it is taken for one that was sent already.
     let known = form.made.parse().unwrap_or(-1);
-    let done = match valid {
-        Ok(key) => {
-            let wanted = key.wanted(scope.now_ms());
-            scope.write(async |s| api_keys::create_once(s, &wanted, known).await).await
+    let made = async {
+        let key = valid?;
+        if home.choices(&[]).is_none() && !key.roles.is_empty() {
+            return Err(
+                Invalid::field("form", "A key gets its roles in a workspace. Nothing was made.").into()
+            );
         }
-        Err(invalid) => Err(invalid.into()),
+        let wanted = key.wanted(home.now_ms());
+        Ok(reveal(&view, &again, &home.create(&wanted, known).await?))
     };
-    match done {
-        Ok(made) => Ok(told(&view, &again, made)),
-        Err(Refused::Invalid(invalid)) => {
-            blank(&view, &again, StatusCode::UNPROCESSABLE_ENTITY, &form, invalid.into()).await
-        }
-        Err(other) => Err(other),
-    }
+    reopen(made.await, async |rejected| draw(&view, &again, rejected.status, &form, rejected.errors).await)
+        .await
 }
 
 #[derive(Template)]
@@ -145,23 +126,22 @@ pub async fn create(cx: Authorized<perm::ManageApiKeys, Form<Checked<Details>>>)
 struct SecretPage {
     chrome: Chrome,
     base: String,
-    told: Told,
+    revealed: RevealedSecret,
 }
 
 /// The page that answers the form itself: nothing that could be read again carries the secret to
 /// another one. It is `no-store`, and a reload asks for the form, which is good for one key only.
-pub(in crate::web) fn told<P: Access>(view: &View, scope: &ReadScope<P>, made: Made) -> HttpResponse {
-    let done = home_of(view, scope, made.id);
+pub(super) fn reveal(view: &View, home: &impl Home, made: &Made) -> HttpResponse {
     view.html(&SecretPage {
         chrome: view.chrome(),
         base: view.at("/api-keys"),
-        told: Told::new(view, &made, done),
+        revealed: RevealedSecret::new(view, made, page_of(view, home, made.id)),
     })
 }
 
 /// The key's own page, or the overview for who may not see keys.
-pub(in crate::web) fn home_of<P: Access>(view: &View, scope: &ReadScope<P>, id: Uuid) -> String {
-    match scope.actor().holdings.has(Permission::ReadApiKeys) {
+pub(super) fn page_of(view: &View, home: &impl Home, id: Uuid) -> String {
+    match home.may_see() {
         true => view.at(&format!("/api-keys/{id}")),
         false => view.at(""),
     }

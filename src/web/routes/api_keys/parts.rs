@@ -95,8 +95,8 @@ impl NewKey {
     }
 }
 
-/// A secret, and what is said with it. No page is drawn with it but the one that answers its form.
-pub(in crate::web) struct Told {
+/// A secret on the page that answers the form which made it, and on no other.
+pub(in crate::web) struct RevealedSecret {
     pub name: String,
     /// The key itself is new, and not its secret alone.
     pub is_new: bool,
@@ -108,7 +108,7 @@ pub(in crate::web) struct Told {
     pub done: String,
 }
 
-impl Told {
+impl RevealedSecret {
     pub(in crate::web) fn new(view: &View, made: &Made, done: String) -> Self {
         let (now, secret) = (view.now(), made.secret.expose());
         let url = &view.app.settings.origin;
@@ -129,11 +129,11 @@ pub(in crate::web) const OVERLAPS: [(i64, &str); 4] =
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct Called {
+pub struct RenameForm {
     pub(in crate::web) name: String,
 }
 
-impl Validate for Called {
+impl Validate for RenameForm {
     type Valid = Name;
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Name> {
@@ -160,5 +160,5 @@ impl Rotation {
     }
 }
 
-/// What is said where somebody was faster, or the page was loaded again: no third secret for that.
+/// Where somebody else rotated the key first, or the page was loaded again: that makes no third secret.
 pub(in crate::web) const ROTATED: &str = "The key has been given another secret since you opened this page, which was shown then. Whoever did not keep it makes another.";

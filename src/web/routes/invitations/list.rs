@@ -4,18 +4,20 @@ use crate::{
     domain::{
         Invalid, Message, Refused,
         base::{paging::Position, role::Assignable},
-        invitations::{self, Batch, Filter, Listed, Outcome, Sent},
+        invitations::{self, Batch, Filter, Outcome, Sent},
         roles,
     },
-    policy::{BuiltIn, Permission, perm},
+    policy::{Permission, perm},
     web::{
         checks::{self, Checked, Validate},
         chrome::{Chrome, Flash},
         errors::Errors,
-        form::{Again, Form, Nothing},
+        form::{Form, Nothing},
         guard::{Answer, Authorized},
-        list::{Neighbours, Query, listed},
+        list::{Filters, List, Listed, Neighbours, one_of},
         path::Target,
+        rejection::reopen,
+        role_choices::{Choices, choices, viewer},
         selection::{self, Shown},
         when::When,
         words::counted,
@@ -31,11 +33,9 @@ struct Index {
     chrome: Chrome,
     /// `/w/{slug}/invitations`
     base: String,
-    query: ListQuery,
-    is_filtered: bool,
+    list: Listed<ListQuery>,
     rows: Vec<Row>,
     neighbours: Neighbours,
-    errors: Errors,
     form: InviteForm,
     /// What became of the addresses that were just sent; empty where nothing was.
     results: Vec<Shown>,
@@ -45,7 +45,7 @@ struct Index {
 }
 
 struct Row {
-    invitation: Listed,
+    invitation: invitations::Listed,
     sent: When,
     pub(in crate::web::routes) expires: When,
     ended: Option<When>,
@@ -57,51 +57,42 @@ struct Row {
 struct InviteForm {
     emails: String,
     message: String,
-    choices: Vec<(Assignable, bool)>,
+    choices: Choices,
     errors: Errors,
 }
 
 impl InviteForm {
     fn new(roles: Vec<Assignable>, typed: Option<&Invite>, errors: Errors) -> Self {
-        let viewer = vec![BuiltIn::Viewer.slug().to_owned()];
-        let ticked = typed.map_or(&viewer, |typed| &typed.role);
+        let ticked = typed.map_or_else(viewer, |typed| typed.role.clone());
         Self {
             emails: typed.map(|typed| typed.emails.clone()).unwrap_or_default(),
             message: typed.map(|typed| typed.message.clone()).unwrap_or_default(),
-            choices: roles
-                .into_iter()
-                .map(|role| (ticked.contains(&role.slug), role))
-                .map(|(t, r)| (r, t))
-                .collect(),
+            choices: choices(roles, &ticked),
             errors,
         }
     }
 }
 
-#[derive(Clone, Deserialize, Default)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListQuery {
     q: String,
     status: String,
-    after: String,
-    before: String,
     /// The id of a message that is shown once.
     notice: String,
 }
 
-impl ListQuery {
-    fn read(&self) -> Result<(Filter, Position), Refused> {
+impl Filters for ListQuery {
+    type Filter = Filter;
+
+    fn read(&self) -> Result<Filter, Refused> {
         let text = checks::search(&self.q)?;
-        if !self.status.is_empty() && !Filter::STATES.contains(&self.status.as_str()) {
-            let sentence = format!("Choose one of {}.", Filter::STATES.join(", "));
-            return Err(Invalid::field("status", sentence).into());
-        }
-        let filter = Filter { text, status: self.status.clone() };
-        Ok((filter, Position::parse(&self.after, &self.before)?))
+        one_of("status", &self.status, &Filter::STATES)?;
+        Ok(Filter { text, status: self.status.clone() })
     }
 
-    fn filters(&self) -> [(&'static str, &str); 2] {
-        [("q", &self.q), ("status", &self.status)]
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        vec![("q", &self.q), ("status", &self.status)]
     }
 }
 
@@ -117,16 +108,14 @@ impl From<Sent> for Shown {
     }
 }
 
-pub async fn index(cx: Authorized<perm::ReadInvitations, Query<ListQuery>>) -> Answer {
-    let (scope, view, Query(query)) = cx.into_parts();
-    let list = async |filter: &Filter, at: &Position| invitations::list(&scope, filter, at).await;
-    let (listing, status, errors) = listed(query.read(), list).await?;
-    // What was refused is shown in its field, and carried along by no link.
-    let links = if errors.any() { ListQuery::default() } else { query.clone() };
-    let results = selection::taken(&view, &scope, &query.notice).await?;
+pub async fn index(cx: Authorized<perm::ReadInvitations, List<ListQuery>>) -> Answer {
+    let (scope, view, list) = cx.into_parts();
+    let load = async |filter: &Filter, at: &Position| invitations::list(&scope, filter, at).await;
+    let (listing, list) = list.load(load).await?;
+    let results = selection::taken(&view, &scope, &list.query.notice).await?;
     let base = view.at("/invitations");
     let (now, can) = (scope.now_ms(), &scope.actor().holdings);
-    let neighbours = Neighbours::new(&listing.page, &base, &links.filters());
+    let neighbours = list.neighbours(&listing.page, &base);
     let rows: Vec<Row> = listing
         .page
         .rows
@@ -145,18 +134,16 @@ pub async fn index(cx: Authorized<perm::ReadInvitations, Query<ListQuery>>) -> A
         .collect();
     let page = Index {
         chrome: view.chrome(),
-        is_filtered: query.filters().iter().any(|(_, value)| !value.is_empty()),
         neighbours,
-        errors,
         can_select: rows.iter().any(|row| row.not_selectable.is_empty()),
         rows,
         form: InviteForm::new(listing.roles, None, Errors::default()),
         results,
         mail_hint: view.app.settings.mail_hint.clone(),
         base,
-        query,
+        list,
     };
-    Ok(view.html_as(status, &page))
+    Ok(view.html_as(page.list.status(), &page))
 }
 
 #[derive(Template)]
@@ -187,41 +174,27 @@ impl Validate for Invite {
 pub async fn send(cx: Authorized<perm::InviteMembers, Form<Checked<Invite>>>) -> Answer {
     let (scope, view, Form(Checked { sent: form, valid })) = cx.into_parts();
     let again = scope.again();
-    let sent = match valid {
-        Ok(batch) => invitations::send(scope, batch).await,
-        Err(invalid) => Err(invalid.into()),
+    let sent = async {
+        let results = invitations::send(scope, valid?).await?;
+        let count = results.iter().filter(|sent| matches!(sent.outcome, Outcome::Sent { .. })).count();
+        let words = counted(
+            i64::try_from(count).unwrap_or(0),
+            "invitation is on its way.",
+            "invitations are on their way.",
+        );
+        let flash = if count > 0 { Flash::good(words) } else { Flash::warn("Nobody new was invited.") };
+        let shown = results.into_iter().map(Shown::from).collect();
+        selection::show_once(&view, &again, "/invitations", shown, flash).await
     };
-    match sent {
-        Ok(results) => {
-            let count = results.iter().filter(|sent| matches!(sent.outcome, Outcome::Sent { .. })).count();
-            let words = counted(
-                i64::try_from(count).unwrap_or(0),
-                "invitation is on its way.",
-                "invitations are on their way.",
-            );
-            let flash = if count > 0 { Flash::good(words) } else { Flash::warn("Nobody new was invited.") };
-            selection::show_once(
-                &view,
-                &again,
-                "/invitations",
-                results.into_iter().map(Shown::from).collect(),
-                flash,
-            )
-            .await
-        }
-        Err(refused) => {
-            let filled = Again::of(refused)?;
-            let roles = roles::assignable(&again);
-            Ok(filled.page(|status, errors| {
-                let page = RefusedPage {
-                    chrome: view.chrome(),
-                    base: view.at("/invitations"),
-                    form: InviteForm::new(roles, Some(&form), errors),
-                };
-                view.html_as(status, &page)
-            }))
-        }
-    }
+    reopen(sent.await, async |rejected| {
+        let page = RefusedPage {
+            chrome: view.chrome(),
+            base: view.at("/invitations"),
+            form: InviteForm::new(roles::assignable(&again), Some(&form), rejected.errors),
+        };
+        Ok(view.html_as(rejected.status, &page))
+    })
+    .await
 }
 
 pub async fn resend(cx: Authorized<perm::InviteMembers, (Target, Form<Nothing>)>) -> Answer {

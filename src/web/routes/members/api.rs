@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        Refused, SearchText, Slug,
+        SearchText, Slug,
         base::paging::Position,
         members::{self, Detail, Filter, KeysMade, Member},
     },
@@ -11,7 +11,8 @@ use crate::{
         api::{
             body::{Json, PageBody, Query},
             call::ApiResult,
-            input::{self, Empty, IfMatch},
+            if_match::IfMatch,
+            input::{self, Empty},
             reply::{Done, Ok200, Tagged},
             spec,
         },
@@ -197,15 +198,13 @@ pub async fn update(
 ) -> ApiResult<Tagged<MemberChanged>> {
     let (Target(id), seen, Json(change)) = cx.input;
     let roles = change.roles;
-    let mut version = String::new();
-    let change = async |s: &mut _| {
-        seen.check(&members::tag_under_lock(s, id).await?)?;
+    let now = async |s: &mut _| members::tag_under_lock(s, id).await;
+    seen.write(cx.scope, now, async |s, _| {
         let changed = members::change_roles(s, id, &roles).await?;
-        version = members::tag_under_lock(s, id).await?;
-        Ok::<_, Refused>(changed)
-    };
-    cx.scope.write(change).await?;
-    Ok(Tagged { body: MemberChanged { id, own_roles: roles }, version })
+        let version = members::tag_under_lock(s, id).await?;
+        Ok(changed.map(|_| Tagged { version, body: MemberChanged { id, own_roles: roles } }))
+    })
+    .await
 }
 
 pub async fn suspend(cx: ApiRequest<perm::SuspendMembers, (Target, Empty)>) -> ApiResult<Done> {

@@ -2,10 +2,10 @@
 
 use crate::{
     domain::{
-        CHANGED, Refused,
-        base::role::{Assignable, Role},
+        CHANGED,
+        base::role::Role,
         enforce::read::ReadScope,
-        members::{self, Detail, Member, Place},
+        members::{self, Detail, Member, Place, RolesChanged},
         preview::of_member_roles,
     },
     policy::{self, perm},
@@ -17,12 +17,15 @@ use crate::{
         list::Query,
         path::Target,
         preview::{self, About},
+        rejection::{on, reopen, reopen_on},
+        role_choices::{Choices, choices},
         routes::members::row::Row,
     },
 };
-use actix_web::http::StatusCode;
+use actix_web::HttpResponse;
 use askama::Template;
 use serde::Deserialize;
+use uuid::Uuid;
 
 #[derive(Template)]
 #[template(path = "members/show.html")]
@@ -31,7 +34,7 @@ struct Show {
     base: String,
     row: Row,
     /// Options of the form that changes the member's own roles, each with whether it is ticked.
-    choices: Vec<(Assignable, bool)>,
+    choices: Choices,
     /// Names of roles that come with a team and are not the member's own, each with the teams' names.
     through_teams: Vec<(String, String)>,
     teams: Vec<Place>,
@@ -78,12 +81,7 @@ fn draw<P: policy::Access>(
         is_stale: false,
         principal: principal.to_string(),
         external_id: detail.external_id.unwrap_or_default(),
-        choices: detail
-            .roles
-            .into_iter()
-            .map(|role| (ticked.contains(&role.slug), role))
-            .map(|(t, r)| (r, t))
-            .collect(),
+        choices: choices(detail.roles, ticked),
         through_teams,
         teams: detail.teams,
         errors,
@@ -117,15 +115,16 @@ pub struct Roles {
 /// What giving these roles would do.
 pub async fn preview_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Query<Roles>)>) -> Answer {
     let (scope, view, (Target(id), Query(form))) = cx.into_parts();
-    match of_member_roles(&scope, id, &form.role, &form.version).await {
-        Ok((detail, preview)) => Ok(preview::draw(&view, about(&view, &detail.member, form.role), preview)),
-        Err(Refused::Invalid(invalid)) => {
-            let detail = members::detail(&scope, id).await?;
-            let page = draw(&view, &scope, detail, Some(&form.role), invalid.into());
-            Ok(view.html_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
-        }
-        Err(other) => Err(other),
-    }
+    let looked = of_member_roles(&scope, id, &form.role, &form.version).await;
+    let looked = looked.map(|(detail, preview)| {
+        preview::draw(&view, about(&view, &detail.member, form.role.clone()), preview)
+    });
+    reopen(looked, async |rejected| {
+        let detail = members::detail(&scope, id).await?;
+        let page = draw(&view, &scope, detail, Some(&form.role), rejected.errors);
+        Ok(view.html_as(rejected.status, &page))
+    })
+    .await
 }
 
 /// What a preview of a member's roles is about.
@@ -147,35 +146,30 @@ pub(in crate::web) fn about(view: &View, member: &Member, roles: Vec<String>) ->
 pub async fn change_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Form<Roles>)>) -> Answer {
     let (scope, view, (Target(id), Form(form))) = cx.into_parts();
     let again = scope.again();
-    match scope.write(async |s| members::change_roles_seen(s, id, &form.role, &form.version).await).await {
-        Ok(changed) => {
-            let to = view.at(&format!("/members/{id}"));
-            if !changed.is_change {
-                return Ok(view.done(to, Flash::good(format!("{} has these roles already.", changed.name))));
-            }
-            let text = format!(
-                "{}: {} became {}.",
-                changed.name,
-                changed.before.join(", "),
-                changed.after.join(", ")
-            );
-            let mut fields: Vec<(String, String)> =
-                changed.undo.into_iter().map(|slug| ("role".to_owned(), slug)).collect();
-            fields.push(("version".to_owned(), changed.version));
-            let action = view.at(&format!("/members/{id}/roles"));
-            Ok(view.done(to, Flash::good(text).with_undo(action, fields)))
-        }
-        Err(Refused::Invalid(invalid)) => {
-            let detail = members::detail(&again, id).await?;
-            let page = draw(&view, &again, detail, Some(&form.role), invalid.into());
-            Ok(view.html_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
-        }
-        // Somebody was faster: the page as it is now, with what was ticked.
-        Err(Refused::Conflict(CHANGED)) => {
-            let detail = members::detail(&again, id).await?;
-            let page = draw(&view, &again, detail, Some(&form.role), Errors::default());
-            Ok(view.html_as(StatusCode::CONFLICT, &Show { is_stale: true, ..page }))
-        }
-        Err(other) => Err(other),
+    let done =
+        scope.write(async |s| members::change_roles_seen(s, id, &form.role, &form.version).await).await;
+    let done = done.map(|changed| saved(&view, id, changed));
+    reopen_on(done, on(CHANGED), async |rejected| {
+        let detail = members::detail(&again, id).await?;
+        // After a change by somebody else the page is as it is now, with what was ticked.
+        let is_stale = rejected.is(CHANGED);
+        let page = Show { is_stale, ..draw(&view, &again, detail, Some(&form.role), rejected.errors) };
+        Ok(view.html_as(rejected.status, &page))
+    })
+    .await
+}
+
+/// What changed, and the way back.
+fn saved(view: &View, id: Uuid, changed: RolesChanged) -> HttpResponse {
+    let to = view.at(&format!("/members/{id}"));
+    if !changed.is_change {
+        return view.done(to, Flash::good(format!("{} has these roles already.", changed.name)));
     }
+    let (before, after) = (changed.before.join(", "), changed.after.join(", "));
+    let text = format!("{}: {before} became {after}.", changed.name);
+    let mut fields: Vec<(String, String)> =
+        changed.undo.into_iter().map(|slug| ("role".to_owned(), slug)).collect();
+    fields.push(("version".to_owned(), changed.version));
+    let action = view.at(&format!("/members/{id}/roles"));
+    view.done(to, Flash::good(text).with_undo(action, fields))
 }

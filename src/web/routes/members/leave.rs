@@ -52,7 +52,7 @@ impl KeysLeft {
         } else {
             for key in &made {
                 if let Some(refused) = api_keys::why_not(scope, key).await? {
-                    why_not = format!("{}: {refused}", key.name);
+                    why_not = format!("{}: {refused}", key.key.name);
                     break;
                 }
             }

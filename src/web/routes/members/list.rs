@@ -11,9 +11,8 @@ use crate::{
     web::{
         checks,
         chrome::Chrome,
-        errors::Errors,
         guard::{Answer, Authorized},
-        list::{Neighbours, Query, address, listed},
+        list::{Filters, List, Listed, Neighbours, SORT, address, one_of},
         routes::members::row::Row,
         selection::{self, Shown},
         when::When,
@@ -30,9 +29,7 @@ pub(super) struct Index {
     pub chrome: Chrome,
     /// `/w/{slug}/members`
     pub base: String,
-    pub query: ListQuery,
-    /// Anything is filtered, so an empty list means "none like this".
-    pub is_filtered: bool,
+    pub list: Listed<ListQuery>,
     pub rows: Vec<Row>,
     /// "12 members"
     pub total: String,
@@ -42,7 +39,6 @@ pub(super) struct Index {
     pub by_joined: SortLink,
     pub by_active: SortLink,
     pub neighbours: Neighbours,
-    pub errors: Errors,
     pub offer: Option<OfferNote>,
     /// Somebody on this page can be ticked, to be changed with others.
     pub can_select: bool,
@@ -65,7 +61,7 @@ pub(super) struct SortLink {
     pub order: &'static str,
 }
 
-#[derive(Clone, Deserialize, Default)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListQuery {
     q: String,
@@ -73,20 +69,15 @@ pub struct ListQuery {
     status: String,
     kind: String,
     sort: String,
-    after: String,
-    before: String,
     /// The id of a message that is shown once.
     notice: String,
 }
 
-impl ListQuery {
-    fn read(&self) -> Result<(Filter, Position), Refused> {
+impl Filters for ListQuery {
+    type Filter = Filter;
+
+    fn read(&self) -> Result<Filter, Refused> {
         let text = checks::search(&self.q)?;
-        let one_of = |field: &str, value: &str, known: &[&str]| match value {
-            "" => Ok(()),
-            value if known.contains(&value) => Ok(()),
-            _ => Err(Invalid::field(field, format!("Choose one of {}.", known.join(", ")))),
-        };
         one_of("status", &self.status, &["active", "suspended"])?;
         one_of("kind", &self.kind, &["user", "api_key"])?;
         let sort = match self.sort.as_str() {
@@ -97,30 +88,32 @@ impl ListQuery {
                 .map(|(_, sort)| *sort)
                 .ok_or_else(|| Invalid::field("sort", "Sort by name, joined or active."))?,
         };
-        let filter = Filter {
+        Ok(Filter {
             text,
             role: self.role.clone(),
             status: self.status.clone(),
             kind: self.kind.clone(),
             sort,
-        };
-        Ok((filter, Position::parse(&self.after, &self.before)?))
+        })
     }
 
-    fn filters(&self) -> [(&'static str, &str); 5] {
-        [
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        vec![
             ("q", &self.q),
             ("role", &self.role),
             ("status", &self.status),
             ("kind", &self.kind),
-            ("sort", &self.sort),
+            (SORT, &self.sort),
         ]
     }
+}
 
+impl SortLink {
     /// A column's heading sorts by it, and once it does, the other way round.
-    pub(super) fn sort_link(&self, base: &str, column: &str, natural: &'static str) -> SortLink {
+    pub(super) fn of(list: &Listed<ListQuery>, base: &str, column: &str, natural: &'static str) -> Self {
         let turned = format!("-{column}");
-        let current = if self.sort.is_empty() { "name" } else { &self.sort };
+        let (sort, kept): (Vec<_>, Vec<_>) = list.kept().into_iter().partition(|(name, _)| *name == SORT);
+        let current = sort.first().map(|(_, sort)| *sort).filter(|sort| !sort.is_empty()).unwrap_or("name");
         let (order, other) = if current == column {
             (natural, turned)
         } else if current == turned {
@@ -128,30 +121,25 @@ impl ListQuery {
         } else {
             ("none", column.to_owned())
         };
-        let kept: Vec<_> = self.filters().into_iter().filter(|(name, _)| *name != "sort").collect();
-        SortLink { url: address(base, &kept, &[("sort", &other)]), order }
+        Self { url: address(base, &kept, &[(SORT, &other)]), order }
     }
 }
 
-pub async fn index(cx: Authorized<perm::ReadMembers, Query<ListQuery>>) -> Answer {
-    let (scope, view, Query(query)) = cx.into_parts();
-    let list = async |filter: &Filter, at: &Position| members::list(&scope, filter, at).await;
-    let (listing, status, errors) = listed(query.read(), list).await?;
-    // What was refused is shown in its field, and carried along by no link.
-    let links = if errors.any() { ListQuery::default() } else { query.clone() };
+pub async fn index(cx: Authorized<perm::ReadMembers, List<ListQuery>>) -> Answer {
+    let (scope, view, list) = cx.into_parts();
+    let load = async |filter: &Filter, at: &Position| members::list(&scope, filter, at).await;
+    let (listing, list) = list.load(load).await?;
     let base = view.at("/members");
     let offer = if listing.has_offer { ownership::pending(&scope).await? } else { None };
-    let results = selection::taken(&view, &scope, &query.notice).await?;
-    let neighbours = Neighbours::new(&listing.page, &base, &links.filters());
+    let results = selection::taken(&view, &scope, &list.query.notice).await?;
+    let neighbours = list.neighbours(&listing.page, &base);
     let rows: Vec<Row> = listing.page.rows.into_iter().map(|member| Row::new(&scope, member)).collect();
     let page = Index {
         chrome: view.chrome(),
-        is_filtered: query.filters().iter().any(|(name, value)| *name != "sort" && !value.is_empty()),
-        by_name: links.sort_link(&base, "name", "ascending"),
-        by_joined: links.sort_link(&base, "joined", "descending"),
-        by_active: links.sort_link(&base, "active", "descending"),
+        by_name: SortLink::of(&list, &base, "name", "ascending"),
+        by_joined: SortLink::of(&list, &base, "joined", "descending"),
+        by_active: SortLink::of(&list, &base, "active", "descending"),
         neighbours,
-        errors,
         total: match listing.total {
             Some(total) => counted(total, "member", "members"),
             None => "More than one page of members".to_owned(),
@@ -169,7 +157,7 @@ pub async fn index(cx: Authorized<perm::ReadMembers, Query<ListQuery>>) -> Answe
         results,
         mail_hint: None,
         base,
-        query,
+        list,
     };
-    Ok(view.html_as(status, &page))
+    Ok(view.html_as(page.list.status(), &page))
 }

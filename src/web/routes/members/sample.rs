@@ -8,10 +8,9 @@ use crate::{
     policy::{BuiltIn, Holdings},
     web::{
         chrome::{Chrome, hue, initials},
-        errors::Errors,
-        list::Neighbours,
+        list::{Listed, Neighbours},
         routes::members::{
-            list::{Index, ListQuery},
+            list::{Index, SortLink},
             row::Row,
         },
         when::When,
@@ -22,30 +21,23 @@ use uuid::Uuid;
 
 pub(in crate::web) fn members(chrome: Chrome, rows: u8) -> impl Template + use<> {
     let base = "/w/sample/members".to_owned();
-    let query = ListQuery::default();
+    let list = Listed::default();
     Index {
         chrome,
-        is_filtered: false,
         rows: (0..rows).map(row).collect(),
         total: "10000 members".into(),
         roles: BuiltIn::ALL.map(option).into(),
-        by_name: query.sort_link(&base, "name", "ascending"),
-        by_joined: query.sort_link(&base, "joined", "descending"),
-        by_active: query.sort_link(&base, "active", "descending"),
-        neighbours: Neighbours {
-            first: String::new(),
-            previous: String::new(),
-            next: format!("{base}?after=00"),
-            last: format!("{base}?before=end"),
-        },
-        errors: Errors::default(),
+        by_name: SortLink::of(&list, &base, "name", "ascending"),
+        by_joined: SortLink::of(&list, &base, "joined", "descending"),
+        by_active: SortLink::of(&list, &base, "active", "descending"),
+        neighbours: Neighbours::sample(&base),
         offer: None,
         can_select: true,
         may_add: true,
         results: Vec::new(),
         mail_hint: None,
         base,
-        query,
+        list,
     }
 }
 

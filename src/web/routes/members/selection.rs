@@ -13,13 +13,13 @@ use crate::{
         form::Form,
         guard::{Answer, Authorized},
         list::Query,
+        rejection::reopen,
+        role_choices::choices,
         routes::members::row::ONLY_OWNER,
         selection::{Bulk, Review, Row, Shown, flash, nothing_selected, show_once},
         words::counted,
     },
 };
-use actix_web::http::StatusCode;
-
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -155,8 +155,7 @@ async fn review_roles(
     ticked: &[String],
 ) -> Result<Review, Refused> {
     let (mut page, roles) = review_members(view, scope, ROLES, selection).await?;
-    page.choices =
-        roles.into_iter().map(|role| (ticked.contains(&role.slug), role)).map(|(t, r)| (r, t)).collect();
+    page.choices = choices(roles, ticked);
     Ok(page)
 }
 
@@ -172,15 +171,17 @@ pub async fn change_roles(cx: Authorized<perm::UpdateMemberRoles, Form<MembersAn
     let (scope, view, Form(form)) = cx.into_parts();
     let again = scope.again();
     let selection = Selection::of(ROLES.field, &form.member)?;
-    match scope.write(async |s| members::bulk::change_roles(s, &selection, &form.role).await).await {
-        Ok(done) => members_changed(&view, &again, done, "given new roles").await,
-        Err(Refused::Invalid(invalid)) => {
-            let mut page = review_roles(&view, &again, &selection, &form.role).await?;
-            page.errors = invalid.into();
-            Ok(view.html_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
-        }
-        Err(other) => Err(other),
-    }
+    let done = async {
+        let done =
+            scope.write(async |s| members::bulk::change_roles(s, &selection, &form.role).await).await?;
+        members_changed(&view, &again, done, "given new roles").await
+    };
+    reopen(done.await, async |rejected| {
+        let mut page = review_roles(&view, &again, &selection, &form.role).await?;
+        page.errors = rejected.errors;
+        Ok(view.html_as(rejected.status, &page))
+    })
+    .await
 }
 
 pub async fn suspension(cx: Authorized<perm::SuspendMembers, Query<Members>>) -> Answer {

@@ -9,10 +9,9 @@ use crate::{
     policy::perm,
     web::{
         checks,
-        chrome::Chrome,
-        errors::Errors,
+        chrome::{Chrome, View},
         guard::{Answer, Authorized},
-        list::{Neighbours, Query, listed},
+        list::{Filters, List, Listed, Neighbours},
         when::When,
     },
 };
@@ -25,11 +24,9 @@ struct Index {
     chrome: Chrome,
     /// `/w/{slug}/resources`
     base: String,
-    query: ListQuery,
-    is_filtered: bool,
+    list: Listed<ListQuery>,
     rows: Vec<Row>,
     neighbours: Neighbours,
-    errors: Errors,
     /// Commands of an application that registers one, and forgets it.
     register: String,
     forget: String,
@@ -40,54 +37,58 @@ struct Row {
     registered: When,
 }
 
-#[derive(Clone, Deserialize, Default)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListQuery {
     q: String,
     r#type: String,
-    after: String,
-    before: String,
 }
 
-impl ListQuery {
-    fn read(&self) -> Result<(Filter, Position), Refused> {
+impl Filters for ListQuery {
+    type Filter = Filter;
+
+    fn read(&self) -> Result<Filter, Refused> {
         let text = checks::search(&self.q)?;
         let kind = self.r#type.trim().to_owned();
         if !kind.is_empty() {
             Address::parse(&kind, "any")?;
         }
-        Ok((Filter { kind, text }, Position::parse(&self.after, &self.before)?))
+        Ok(Filter { kind, text })
+    }
+
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        vec![("q", &self.q), ("type", &self.r#type)]
     }
 }
 
-pub async fn index(cx: Authorized<perm::CheckAccess, Query<ListQuery>>) -> Answer {
-    let (scope, view, Query(query)) = cx.into_parts();
-    let list = async |filter: &Filter, at: &Position| resources::page(&scope, filter, at).await;
-    let (found, status, errors) = listed(query.read(), list).await?;
-    // What was refused is shown in its field, and carried along by no link.
-    let links = if errors.any() { ListQuery::default() } else { query.clone() };
+pub async fn index(cx: Authorized<perm::CheckAccess, List<ListQuery>>) -> Answer {
+    let (scope, view, list) = cx.into_parts();
+    let load = async |filter: &Filter, at: &Position| resources::page(&scope, filter, at).await;
+    let (found, list) = list.load(load).await?;
     let base = view.at("/resources");
-    let neighbours = Neighbours::new(&found, &base, &[("q", &links.q), ("type", &links.r#type)]);
     let row =
         |resource: Resource| Row { registered: When::new(resource.created_at, scope.now_ms()), resource };
-    let address = format!(
-        "\"{}/api/sso/v1/resources?workspace={}",
-        view.app.settings.origin,
-        scope.actor().workspace.slug
-    );
-    let secret = "-H \"Authorization: Bearer SECRET\"";
+    let (register, forget) = commands(&view, &scope.actor().workspace.slug);
     let page = Index {
         chrome: view.chrome(),
-        is_filtered: !query.q.is_empty() || !query.r#type.is_empty(),
+        neighbours: list.neighbours(&found, &base),
         rows: found.rows.into_iter().map(row).collect(),
-        register: format!(
-            "curl -X POST {address}\" {secret} -d '{{\"type\": \"record\", \"id\": \"record-1\", \"name\": \"Record 1\"}}'"
-        ),
-        forget: format!("curl -X DELETE {address}&type=record&id=record-1\" {secret}"),
-        neighbours,
-        errors,
+        register,
+        forget,
         base,
-        query,
+        list,
     };
-    Ok(view.html_as(status, &page))
+    Ok(view.html_as(page.list.status(), &page))
+}
+
+/// How an application registers a resource in this workspace, and how it forgets one.
+fn commands(view: &View, workspace: &str) -> (String, String) {
+    let origin = &view.app.settings.origin;
+    let address = format!("\"{origin}/api/sso/v1/resources?workspace={workspace}");
+    let secret = "-H \"Authorization: Bearer SECRET\"";
+    let body = "{\"type\": \"record\", \"id\": \"record-1\", \"name\": \"Record 1\"}";
+    (
+        format!("curl -X POST {address}\" {secret} -d '{body}'"),
+        format!("curl -X DELETE {address}&type=record&id=record-1\" {secret}"),
+    )
 }

@@ -12,7 +12,8 @@ use crate::{
         api::{
             body::{Json, PageBody, Query},
             call::ApiResult,
-            input::{self, IfMatch},
+            if_match::{IfMatch, Versioned},
+            input,
             reply::{Defined, Done, Ok200, Tagged},
             spec,
         },
@@ -170,25 +171,27 @@ pub async fn update(
 ) -> ApiResult<Tagged<RoleMade>> {
     let (NamedRole(slug), seen, Json(change)) = cx.input;
     let (name, description) = change.valid?;
-    let mut after = None;
-    let change = async |s: &mut WriteScope<perm::ManageRoles>| {
-        let role = s.actor().all_roles.by_slug(&slug).cloned().ok_or(Refused::Hidden)?;
-        seen.check(&role.version())?;
+    let describe = async |s: &mut _, role: Role| {
         let named = Named {
             name: input::or_stored(name, "name", &role.name)?,
             description: input::or_stored(description, "description", &role.description)?,
         };
         let changed = roles::describe(s, &slug, &named, &role.details_version()).await?;
-        after = roles::by_slug(s, &slug).await?;
-        Ok::<_, Refused>(changed)
+        let after = roles::by_slug(s, &slug).await?.ok_or(Refused::Hidden)?;
+        Ok(changed.map(|_| Tagged::of(&after)))
     };
-    cx.scope.write(change).await?;
-    tagged(after)
+    seen.write(cx.scope, async |s| now(s, &slug), describe).await
 }
 
-fn tagged(role: Option<Role>) -> ApiResult<Tagged<RoleMade>> {
-    let role = role.ok_or(Refused::Hidden)?;
-    Ok(Tagged { version: role.version(), body: RoleMade::from(&role) })
+/// The role as it is under the lock.
+fn now<P>(s: &WriteScope<P>, slug: &str) -> Result<Role, Refused> {
+    s.actor().all_roles.by_slug(slug).cloned().ok_or(Refused::Hidden)
+}
+
+impl Versioned for Role {
+    fn tag(&self) -> String {
+        self.version()
+    }
 }
 
 /// All that a role is to hold.
@@ -207,17 +210,13 @@ pub async fn set_scopes(
 ) -> ApiResult<Tagged<RoleMade>> {
     let (NamedRole(slug), seen, Json(change)) = cx.input;
     let scopes = Bundle::of(&change.scopes)?;
-    let mut after = None;
-    let change = async |s: &mut WriteScope<perm::UpdatePermissions>| {
-        let role = s.actor().all_roles.by_slug(&slug).cloned().ok_or(Refused::Hidden)?;
-        seen.check(&role.version())?;
+    let set = async |s: &mut _, role: Role| {
         let wanted = Wanted { scopes, version: role.scopes_version(), confirmed: change.confirm };
         let changed = roles::set_scopes(s, &slug, &wanted).await?;
-        after = roles::by_slug(s, &slug).await?;
-        Ok::<_, Refused>(changed)
+        let after = roles::by_slug(s, &slug).await?.ok_or(Refused::Hidden)?;
+        Ok(changed.map(|_| Tagged::of(&after)))
     };
-    cx.scope.write(change).await?;
-    tagged(after)
+    seen.write(cx.scope, async |s| now(s, &slug), set).await
 }
 
 /// The end of a role.
@@ -233,11 +232,8 @@ pub async fn delete(
     cx: ApiRequest<perm::ManageRoles, (NamedRole, IfMatch, Query<Deletion>)>,
 ) -> ApiResult<Done> {
     let (NamedRole(slug), seen, Query(deletion)) = cx.input;
-    let change = async |s: &mut WriteScope<perm::ManageRoles>| {
-        let role = s.actor().all_roles.by_slug(&slug).ok_or(Refused::Hidden)?;
-        seen.check(&role.version())?;
-        roles::delete(s, &slug, deletion.replacement.as_deref()).await
-    };
-    cx.scope.write(change).await?;
+    let replacement = deletion.replacement.as_deref();
+    let delete = async |s: &mut _, _| roles::delete(s, &slug, replacement).await;
+    seen.write(cx.scope, async |s| now(s, &slug), delete).await?;
     Ok(Done)
 }

@@ -2,7 +2,6 @@
 
 use crate::{
     domain::{
-        Invalid, Refused,
         enforce::read::ReadScope,
         roles::{self, Deleted, Parting, ROLE_IN_USE},
     },
@@ -13,6 +12,7 @@ use crate::{
         form::Form,
         guard::{Answer, Authorized},
         path::NamedRole,
+        rejection::{on, reopen_on},
         words::counted,
     },
 };
@@ -69,16 +69,14 @@ pub async fn delete(cx: Authorized<perm::ManageRoles, (NamedRole, Form<Deletion>
     let (scope, view, (NamedRole(slug), Form(form))) = cx.into_parts();
     let again = scope.again();
     let replacement = Some(form.replacement.as_str()).filter(|slug| !slug.is_empty());
-    let (status, invalid) = match scope.write(async |s| roles::delete(s, &slug, replacement).await).await {
-        Ok(deleted) => return Ok(view.done(view.at("/roles"), Flash::good(in_words(&deleted)))),
-        Err(Refused::Invalid(invalid)) => (StatusCode::UNPROCESSABLE_ENTITY, invalid),
-        // Maybe since a moment ago: the page now asks which role takes its place.
-        Err(Refused::Conflict(ROLE_IN_USE)) => {
-            (StatusCode::CONFLICT, Invalid::field("replacement", ROLE_IN_USE.to_string()))
-        }
-        Err(other) => return Err(other),
-    };
-    ask(&view, &again, status, &slug, form.replacement, invalid.into()).await
+    let done = scope.write(async |s| roles::delete(s, &slug, replacement).await).await;
+    let done = done.map(|deleted| view.done(view.at("/roles"), Flash::good(in_words(&deleted))));
+    // In use maybe since a moment ago: the page now asks which role takes its place.
+    reopen_on(done, on(ROLE_IN_USE), async |rejected| {
+        let errors = rejected.errors_at("replacement");
+        ask(&view, &again, rejected.status, &slug, form.replacement, errors).await
+    })
+    .await
 }
 
 fn in_words(deleted: &Deleted) -> String {

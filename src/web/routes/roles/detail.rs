@@ -23,6 +23,7 @@ use crate::{
         list::Query,
         path::NamedRole,
         preview::{self, About},
+        rejection::{FormRejection, on, reopen, reopen_on},
         routes::{
             roles::{
                 fields::{Fields, named},
@@ -61,9 +62,9 @@ struct Show {
     is_stale_in_scopes: bool,
 }
 
-/// What a form that was refused comes back with.
+/// What the forms on a role's page hold beside what the role is.
 #[derive(Default)]
-struct Sent {
+struct FormState {
     scopes: Option<Scopes>,
     details: Option<Details>,
     errors: Errors,
@@ -108,8 +109,8 @@ pub struct Kept {
 pub async fn show(cx: Authorized<perm::ReadMembers, (NamedRole, Query<Kept>)>) -> Answer {
     let (scope, view, (NamedRole(slug), Query(query))) = cx.into_parts();
     let kept = Scopes { permission: query.permission, scopes: query.scopes, ..Scopes::default() };
-    let sent = Sent { scopes: preview::kept(&query.from, kept), ..Sent::default() };
-    draw(&view, &scope, StatusCode::OK, &slug, sent).await
+    let state = FormState { scopes: preview::kept(&query.from, kept), ..FormState::default() };
+    draw(&view, &scope, StatusCode::OK, &slug, state).await
 }
 
 async fn draw<P: Access>(
@@ -117,7 +118,7 @@ async fn draw<P: Access>(
     scope: &ReadScope<P>,
     status: StatusCode,
     slug: &str,
-    sent: Sent,
+    state: FormState,
 ) -> Answer {
     let look = roles::look(scope, slug).await?;
     let (chrome, actor, role) = (view.chrome(), scope.actor(), &look.role);
@@ -139,8 +140,8 @@ async fn draw<P: Access>(
         version: role.details_version(),
     };
     // The form goes on from what is there now, with what was typed.
-    let details = sent.details.map_or(named.clone(), |sent| Details { version: named.version, ..sent });
-    let fields = match &sent.scopes {
+    let details = state.details.map_or(named.clone(), |sent| Details { version: named.version, ..sent });
+    let fields = match &state.scopes {
         Some(sent) => Fields::as_sent(scope, &sent.permission, &sent.scopes),
         None => Fields::of_role(scope, role),
     };
@@ -155,96 +156,79 @@ async fn draw<P: Access>(
         may_duplicate: may_name && !role.is_owner,
         may_delete: chrome.can.manage_roles && not_deletable.is_none(),
         why_not,
-        errors: sent.errors,
-        is_stale: sent.is_stale,
-        is_stale_in_scopes: sent.is_stale && sent.scopes.is_some(),
+        errors: state.errors,
+        is_stale: state.is_stale,
+        is_stale_in_scopes: state.is_stale && state.scopes.is_some(),
         chrome,
         look,
     };
     Ok(view.html_as(status, &page))
 }
 
-/// What can be said on the role's own page: with which status, in which words.
-fn told(refused: Refused) -> Result<(StatusCode, Errors, bool), Refused> {
-    match refused {
-        Refused::Invalid(invalid) => Ok((StatusCode::UNPROCESSABLE_ENTITY, invalid.into(), false)),
-        Refused::Conflict(CHANGED) => Ok((StatusCode::CONFLICT, Errors::default(), true)),
-        other => Err(other),
-    }
-}
-
 pub async fn describe(cx: Authorized<perm::ManageRoles, (NamedRole, Form<Checked<Details>>)>) -> Answer {
     let (scope, view, (NamedRole(slug), Form(Checked { sent: form, valid }))) = cx.into_parts();
     let again = scope.again();
-    let done = match valid {
-        Ok(named) => scope.write(async |s| roles::describe(s, &slug, &named, &form.version).await).await,
-        Err(invalid) => Err(invalid.into()),
+    let saved = async {
+        let named = valid?;
+        let made = scope.write(async |s| roles::describe(s, &slug, &named, &form.version).await).await?;
+        let to = view.at(&format!("/roles/{}", made.slug));
+        Ok(view.done(to, Flash::good(format!("{} is saved.", made.name))))
     };
-    match done {
-        Ok(made) => {
-            let to = view.at(&format!("/roles/{}", made.slug));
-            Ok(view.done(to, Flash::good(format!("{} is saved.", made.name))))
-        }
-        Err(refused) => {
-            let (status, errors, is_stale) = told(refused)?;
-            let sent = Sent { details: Some(form), errors, is_stale, scopes: None };
-            draw(&view, &again, status, &slug, sent).await
-        }
-    }
+    reopen_on(saved.await, on(CHANGED), async |rejected| {
+        let is_stale = rejected.is(CHANGED);
+        let state = FormState { details: Some(form), errors: rejected.errors, is_stale, scopes: None };
+        draw(&view, &again, rejected.status, &slug, state).await
+    })
+    .await
 }
 
 pub async fn set_scopes(cx: Authorized<perm::UpdatePermissions, (NamedRole, Form<Scopes>)>) -> Answer {
     let (scope, view, (NamedRole(slug), Form(form))) = cx.into_parts();
     let again = scope.again();
-    let done = match Bundle::read(&form.permission, &form.scopes) {
-        Ok(scopes) => {
-            let wanted = Wanted { scopes, version: form.version.clone(), confirmed: form.confirm == "yes" };
-            scope.write(async |s| roles::set_scopes(s, &slug, &wanted).await).await
-        }
-        Err(invalid) => Err(invalid.into()),
+    let saved = async {
+        let scopes = Bundle::read(&form.permission, &form.scopes)?;
+        let wanted = Wanted { scopes, version: form.version.clone(), confirmed: form.confirm == "yes" };
+        let saved = scope.write(async |s| roles::set_scopes(s, &slug, &wanted).await).await?;
+        Ok(view.done(view.at(&format!("/roles/{slug}")), Flash::good(saved_in_words(&saved))))
     };
-    let refused = match done {
-        Ok(saved) => {
-            let text = saved_in_words(&saved);
-            return Ok(view.done(view.at(&format!("/roles/{slug}")), Flash::good(text)));
-        }
-        Err(refused) => refused,
+    let also = |refused: &Refused| {
+        on(CHANGED)(refused)
+            || on(LOCKS_YOU_OUT)(refused)
+            // What goes over their head was typed: it is said there, and the rest is not lost.
+            || matches!(refused, Refused::Ceiling(_)) && may_edit(&again, &slug)
     };
-    if matches!(refused, Refused::Conflict(LOCKS_YOU_OUT)) {
-        return Ok(view.html_as(StatusCode::CONFLICT, &lock_out(&view, &again, &slug, form)));
+    reopen_on(saved.await, also, async |rejected| redraw(&view, &again, &slug, form, rejected).await).await
+}
+
+/// The page that answers a change of scopes which was refused.
+async fn redraw<P: Access>(
+    view: &View,
+    scope: &ReadScope<P>,
+    slug: &str,
+    form: Scopes,
+    rejected: FormRejection,
+) -> Answer {
+    if rejected.is(LOCKS_YOU_OUT) {
+        return Ok(view.html_as(rejected.status, &lock_out(view, scope, slug, form)));
     }
-    let (status, errors, is_stale) = match refused {
-        // What is over their head was typed: it is said there, and the rest is not lost.
-        Refused::Ceiling(ceiling) if may_edit(&again, &slug) => {
-            (StatusCode::FORBIDDEN, Invalid::field("scopes", ceiling.to_string()).into(), false)
-        }
-        other => told(other)?,
-    };
-    let sent = Sent { scopes: Some(form), errors, is_stale, details: None };
-    draw(&view, &again, status, &slug, sent).await
+    let is_stale = rejected.is(CHANGED);
+    let errors = if is_stale { Errors::default() } else { rejected.errors_at("scopes") };
+    let state = FormState { scopes: Some(form), errors, is_stale, details: None };
+    draw(view, scope, rejected.status, slug, state).await
 }
 
 /// What setting these scopes would do.
 pub async fn preview_scopes(cx: Authorized<perm::UpdatePermissions, (NamedRole, Query<Scopes>)>) -> Answer {
     let (scope, view, (NamedRole(slug), Query(form))) = cx.into_parts();
-    let looked = match Bundle::read(&form.permission, &form.scopes) {
-        Ok(scopes) => {
-            let wanted = Wanted { scopes, version: form.version.clone(), confirmed: false };
-            of_scopes(&scope, &slug, &wanted).await
-        }
-        Err(invalid) => Err(invalid.into()),
+    let looked = async {
+        let scopes = Bundle::read(&form.permission, &form.scopes)?;
+        let wanted = Wanted { scopes, version: form.version.clone(), confirmed: false };
+        let (role, mut preview) = of_scopes(&scope, &slug, &wanted).await?;
+        in_words(&mut preview);
+        let about = about(&view, &role, form.permission.clone(), form.scopes.clone());
+        Ok(preview::draw(&view, about, preview))
     };
-    match looked {
-        Ok((role, mut preview)) => {
-            in_words(&mut preview);
-            Ok(preview::draw(&view, about(&view, &role, form.permission, form.scopes), preview))
-        }
-        Err(Refused::Invalid(invalid)) => {
-            let sent = Sent { scopes: Some(form), errors: invalid.into(), ..Sent::default() };
-            draw(&view, &scope, StatusCode::UNPROCESSABLE_ENTITY, &slug, sent).await
-        }
-        Err(other) => Err(other),
-    }
+    reopen(looked.await, async |rejected| redraw(&view, &scope, &slug, form, rejected).await).await
 }
 
 /// Permissions by their labels; what stays as it is, is not told again.

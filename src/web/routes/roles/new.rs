@@ -15,10 +15,11 @@ use crate::{
         form::Form,
         guard::{Answer, Authorized},
         list::Query,
+        rejection::{FormRejection, reopen_on},
         routes::roles::fields::{Fields, named},
     },
 };
-use actix_web::http::StatusCode;
+use actix_web::HttpResponse;
 use askama::Template;
 use serde::Deserialize;
 
@@ -176,40 +177,29 @@ fn copy_of(all: &Roles, role: &Role) -> String {
 pub async fn create(cx: Authorized<perm::ManageRoles, Form<Checked<NewRole>>>) -> Answer {
     let (scope, view, Form(Checked { sent: form, valid })) = cx.into_parts();
     let again = scope.again();
-    let done = match valid {
-        Ok((named, scopes)) => scope.write(async |s| roles::create(s, &named, &scopes).await).await,
-        Err(invalid) => Err(invalid.into()),
+    let made = async {
+        let (named, scopes) = valid?;
+        let made = scope.write(async |s| roles::create(s, &named, &scopes).await).await?;
+        let flash = Flash::good(format!("{} is there. Give it to people on Members.", made.name));
+        Ok(view.done(view.at(&format!("/roles/{}", made.slug)), flash))
     };
-    match done {
-        Ok(made) => {
-            let flash = Flash::good(format!("{} is there. Give it to people on Members.", made.name));
-            Ok(view.done(view.at(&format!("/roles/{}", made.slug)), flash))
-        }
-        Err(Refused::Invalid(invalid)) => {
-            Ok(refused(&view, &again, &form, StatusCode::UNPROCESSABLE_ENTITY, invalid))
-        }
-        Err(Refused::Ceiling(ceiling)) => {
-            let invalid = Invalid::field("scopes", ceiling.to_string());
-            Ok(refused(&view, &again, &form, StatusCode::FORBIDDEN, invalid))
-        }
-        Err(other) => Err(other),
-    }
+    let is_ceiling = |refused: &Refused| matches!(refused, Refused::Ceiling(_));
+    reopen_on(made.await, is_ceiling, async |rejected| Ok(redraw(&view, &again, &form, &rejected))).await
 }
 
-fn refused(
+fn redraw(
     view: &View,
     scope: &ReadScope<perm::ManageRoles>,
     form: &NewRole,
-    status: StatusCode,
-    invalid: Invalid,
-) -> actix_web::HttpResponse {
+    rejected: &FormRejection,
+) -> HttpResponse {
     let page = New {
         chosen: form.chosen.clone(),
         name: form.name.clone(),
         description: form.description.clone(),
         fields: Fields::as_sent(scope, &form.permission, &form.scopes),
-        errors: invalid.into(),
+        errors: rejected.errors_at("scopes"),
         ..blank(view, scope)
     };
-    view.html_as(status, &page)
+    view.html_as(rejected.status, &page)
 }

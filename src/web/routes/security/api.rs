@@ -11,7 +11,7 @@ use crate::{
         api::{
             body::{Json, PageBody},
             call::ApiResult,
-            input::IfMatch,
+            if_match::IfMatch,
             reply::{Ok200, Tagged},
             spec,
         },
@@ -90,12 +90,11 @@ pub async fn set(
     let (NamedPermission(permission), seen, Json(change)) = cx.input;
     let (roles, confirmed) = (change.roles, change.confirm);
     let wanted = roles.clone();
-    let change = async |s: &mut WriteScope<perm::UpdatePermissions>| {
-        let version = security::version(&s.actor().all_roles, permission);
-        seen.check(&version)?;
+    let now = async |s: &mut WriteScope<_>| Ok(security::version(&s.actor().all_roles, permission));
+    let set = async |s: &mut _, version| {
         security::set(s, &Wanted { permission, roles: wanted, version, confirmed }).await
     };
-    let changed = cx.scope.write(change).await?;
+    let changed = seen.write(cx.scope, now, set).await?;
     let (gained, lost) = (changed.gained, changed.lost);
     let body = PermissionChanged { permission: permission.scope(), roles, gained, lost };
     Ok(Tagged { body, version: changed.version })

@@ -16,6 +16,7 @@ use crate::{
         list::Query,
         path::NamedPermission,
         preview::{self, About},
+        rejection::{FormRejection, on, reopen_on},
         words::counted,
     },
 };
@@ -123,26 +124,27 @@ pub async fn set(cx: Authorized<perm::UpdatePermissions, (NamedPermission, Form<
     let wanted =
         Wanted { permission, roles: form.role, version: form.version, confirmed: form.confirm == "yes" };
     let again = scope.again();
-    match scope.write(async |s| security::set(s, &wanted).await).await {
-        Ok(changed) => Ok(saved(&view, &changed)),
-        Err(Refused::Conflict(LOCKS_YOU_OUT)) => {
-            let page = LockOut {
-                chrome: view.chrome(),
-                base: view.at("/security"),
-                page: "Security".to_owned(),
-                label: permission.label(),
-                action: view.at(&format!("/security/{}", permission.scope())),
-                fields: wanted
-                    .roles
-                    .into_iter()
-                    .map(|role| ("role", role))
-                    .chain([("version", wanted.version)])
-                    .collect(),
-            };
-            Ok(view.html_as(StatusCode::CONFLICT, &page))
+    let done = scope.write(async |s| security::set(s, &wanted).await).await;
+    let done = done.map(|changed| saved(&view, &changed));
+    let also = |refused: &Refused| on(CHANGED)(refused) || on(LOCKS_YOU_OUT)(refused);
+    reopen_on(done, also, async |rejected| {
+        if rejected.is(LOCKS_YOU_OUT) {
+            return Ok(view.html_as(rejected.status, &lock_out(&view, wanted)));
         }
-        Err(Refused::Conflict(CHANGED)) => stale(&view, again, permission).await,
-        Err(other) => Err(other),
+        redraw(&view, again, permission, rejected).await
+    })
+    .await
+}
+
+fn lock_out(view: &View, wanted: Wanted) -> LockOut {
+    let roles = wanted.roles.into_iter().map(|role| ("role", role));
+    LockOut {
+        chrome: view.chrome(),
+        base: view.at("/security"),
+        page: "Security".to_owned(),
+        label: wanted.permission.label(),
+        action: view.at(&format!("/security/{}", wanted.permission.scope())),
+        fields: roles.chain([("version", wanted.version)]).collect(),
     }
 }
 
@@ -186,11 +188,23 @@ fn saved(view: &View, changed: &Changed) -> actix_web::HttpResponse {
     view.done(view.at("/security"), flash.with_undo(action, fields))
 }
 
-/// Somebody was faster: the page as it is now, with word of it.
-async fn stale<P: Access>(view: &View, scope: ReadScope<P>, permission: Permission) -> Answer {
-    let problem = format!("{}: {}", permission.label(), CHANGED);
+/// The page as it is now, with what stands against the change. Its boxes have no place for a complaint:
+/// what is not valid was not sent by them.
+async fn redraw<P: Access>(
+    view: &View,
+    scope: ReadScope<P>,
+    permission: Permission,
+    rejected: FormRejection,
+) -> Answer {
+    let sentence = match rejected.problem.as_str() {
+        "" => rejected.errors.of("form"),
+        problem => problem,
+    };
     match scope.narrow::<perm::ReadMembers>() {
-        Some(scope) => draw(view, &scope, StatusCode::CONFLICT, problem, None).await,
-        None => Err(CHANGED.into()),
+        Some(scope) if !sentence.is_empty() => {
+            let problem = format!("{}: {sentence}", permission.label());
+            draw(view, &scope, rejected.status, problem, None).await
+        }
+        _ => Err(rejected.refused),
     }
 }

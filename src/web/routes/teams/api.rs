@@ -2,9 +2,8 @@
 
 use crate::{
     domain::{
-        Description, Invalid, Name, Refused, Selection, TextRule,
+        Description, Invalid, Name, Selection, TextRule,
         base::paging::Position,
-        enforce::write::WriteScope,
         teams::{self, Person, Team, Wanted},
     },
     policy::perm,
@@ -12,7 +11,8 @@ use crate::{
         api::{
             body::{Json, PageBody, Query},
             call::ApiResult,
-            input::{self, IfMatch},
+            if_match::{IfMatch, Versioned},
+            input,
             reply::{Created, Done, Ok200, Tagged},
             spec,
         },
@@ -56,8 +56,10 @@ impl From<Team> for TeamBody {
     }
 }
 
-fn tagged(team: Team) -> Tagged<TeamBody> {
-    Tagged { version: team.whole_version(), body: team.into() }
+impl Versioned for Team {
+    fn tag(&self) -> String {
+        self.whole_version()
+    }
 }
 
 pub async fn index(cx: ApiRequest<perm::ReadTeams>) -> ApiResult<Ok200<PageBody<TeamBody>>> {
@@ -65,7 +67,7 @@ pub async fn index(cx: ApiRequest<perm::ReadTeams>) -> ApiResult<Ok200<PageBody<
 }
 
 pub async fn show(cx: ApiRequest<perm::ReadTeams, Target>) -> ApiResult<Tagged<TeamBody>> {
-    Ok(tagged(teams::look(&cx.scope, cx.input.0, &Position::First).await?.team))
+    Ok(Tagged::of(teams::look(&cx.scope, cx.input.0, &Position::First).await?.team))
 }
 
 /// A team to be started.
@@ -131,18 +133,15 @@ pub async fn update(
 ) -> ApiResult<Tagged<TeamBody>> {
     let (Target(id), seen, Json(change)) = cx.input;
     let (name, description) = change.valid?;
-    let mut after = None;
-    let change = async |s: &mut WriteScope<perm::Membership>| {
-        let team = teams::to_edit(s, id).await?;
-        seen.check(&team.whole_version())?;
+    let now = async |s: &mut _| teams::to_edit(s, id).await;
+    seen.write(cx.scope, now, async |s, team| {
         let name = input::or_stored(name, "name", &team.name)?;
         let description = input::or_stored(description, "description", &team.description)?;
         let changed = teams::update(s, id, &name, &description).await?;
-        after = Some(teams::under_lock(s, id).await?);
-        Ok::<_, Refused>(changed)
-    };
-    cx.scope.write(change).await?;
-    Ok(tagged(after.ok_or(Refused::Hidden)?))
+        let after = teams::under_lock(s, id).await?;
+        Ok(changed.map(|_| Tagged::of(after)))
+    })
+    .await
 }
 
 /// The roles that a team is to come with.
@@ -158,26 +157,20 @@ pub async fn set_roles(
     cx: ApiRequest<perm::UpdateTeams, (Target, IfMatch, Json<TeamRoles>)>,
 ) -> ApiResult<Tagged<TeamBody>> {
     let (Target(id), seen, Json(change)) = cx.input;
-    let mut after = None;
-    let change = async |s: &mut WriteScope<perm::UpdateTeams>| {
-        let team = teams::under_lock(s, id).await?;
-        seen.check(&team.whole_version())?;
+    let now = async |s: &mut _| teams::under_lock(s, id).await;
+    seen.write(cx.scope, now, async |s, team| {
         let wanted = Wanted { roles: change.roles, version: team.version() };
         let changed = teams::set_roles(s, id, &wanted).await?;
-        after = Some(teams::under_lock(s, id).await?);
-        Ok::<_, Refused>(changed)
-    };
-    cx.scope.write(change).await?;
-    Ok(tagged(after.ok_or(Refused::Hidden)?))
+        let after = teams::under_lock(s, id).await?;
+        Ok(changed.map(|_| Tagged::of(after)))
+    })
+    .await
 }
 
 pub async fn delete(cx: ApiRequest<perm::DeleteTeams, (Target, IfMatch)>) -> ApiResult<Done> {
     let (Target(id), seen) = cx.input;
-    let change = async |s: &mut WriteScope<perm::DeleteTeams>| {
-        seen.check(&teams::under_lock(s, id).await?.whole_version())?;
-        teams::delete(s, id).await
-    };
-    cx.scope.write(change).await?;
+    let now = async |s: &mut _| teams::under_lock(s, id).await;
+    seen.write(cx.scope, now, async |s, _| teams::delete(s, id).await).await?;
     Ok(Done)
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         CHANGED, Description, Invalid, Name, Refused,
-        base::{paging::Position, principal::Actor, role::Assignable},
+        base::{paging::Position, principal::Actor},
         enforce::read::ReadScope,
         preview::of_team_roles,
         teams::{self, Look, Person, RolesChanged, Team, Wanted},
@@ -15,9 +15,11 @@ use crate::{
         errors::Errors,
         form::{Form, Nothing},
         guard::{Answer, Authorized},
-        list::{Neighbours, Query, listed},
+        list::{Filters, List, Listed, Neighbours, Query},
         path::Target,
         preview::{self, About},
+        rejection::{FormRejection, on, reopen, reopen_on},
+        role_choices::{Choices, choices},
         when::When,
         words::counted,
     },
@@ -65,21 +67,14 @@ fn blank(view: &View, status: StatusCode, form: &Details, errors: Errors) -> Htt
 
 pub async fn create(cx: Authorized<perm::CreateTeams, Form<Checked<Details>>>) -> Answer {
     let (scope, view, Form(form)) = cx.into_parts();
-    let done = match form.valid {
-        Ok((name, description)) => scope.write(async |s| teams::create(s, &name, &description).await).await,
-        Err(invalid) => Err(invalid.into()),
+    let created = async {
+        let (name, description) = form.valid?;
+        let id = scope.write(async |s| teams::create(s, &name, &description).await).await?;
+        let flash = Flash::good("The team is there. Now put people in, and choose its roles if it has any.");
+        Ok(view.done(view.at(&format!("/teams/{id}")), flash))
     };
-    match done {
-        Ok(id) => {
-            let flash =
-                Flash::good("The team is there. Now put people in, and choose its roles if it has any.");
-            Ok(view.done(view.at(&format!("/teams/{id}")), flash))
-        }
-        Err(Refused::Invalid(invalid)) => {
-            Ok(blank(&view, StatusCode::UNPROCESSABLE_ENTITY, &form.sent, invalid.into()))
-        }
-        Err(other) => Err(other),
-    }
+    reopen(created.await, async |rejected| Ok(blank(&view, rejected.status, &form.sent, rejected.errors)))
+        .await
 }
 
 #[derive(Template)]
@@ -98,7 +93,7 @@ struct Show {
     neighbours: Neighbours,
     version: String,
     /// The roles that it could carry, each with whether it is ticked.
-    choices: Vec<(Assignable, bool)>,
+    choices: Choices,
     may_change_roles: bool,
     may_delete: bool,
     /// Why not, where the permission for either is there; empty otherwise.
@@ -117,7 +112,7 @@ struct Row {
     may_take_out: bool,
 }
 
-/// What a page of the team says beside what it is.
+/// What the forms on a team's page hold beside what the team is.
 #[derive(Default)]
 struct FormState {
     details: Option<Details>,
@@ -127,7 +122,13 @@ struct FormState {
     problem: String,
 }
 
-fn draw(view: &View, scope: &ReadScope<perm::ReadTeams>, look: Look, said: FormState) -> Show {
+fn draw(
+    view: &View,
+    scope: &ReadScope<perm::ReadTeams>,
+    look: Look,
+    list: &Listed<Kept>,
+    state: FormState,
+) -> Show {
     let (actor, now): (&Actor, i64) = (scope.actor(), scope.now_ms());
     let team = look.team;
     let (base, may_edit) = (view.at("/teams"), team.may_be_edited_by(actor));
@@ -140,93 +141,92 @@ fn draw(view: &View, scope: &ReadScope<perm::ReadTeams>, look: Look, said: FormS
     };
     let may = |permission| actor.holdings.has(permission);
     let carried: Vec<String> = team.roles.iter().map(|role| role.slug.clone()).collect();
-    let ticked = said.ticked.unwrap_or(carried);
-    let neighbours = Neighbours::new(&look.page, &format!("{base}/{}", team.id), &[]);
+    let ticked = state.ticked.unwrap_or(carried);
+    let neighbours = list.neighbours(&look.page, &format!("{base}/{}", team.id));
     Show {
         chrome: view.chrome(),
         created: When::new(team.created_at, now),
         may_edit,
-        form: said
+        form: state
             .details
             .unwrap_or_else(|| Details { name: team.name.clone(), description: team.description.clone() }),
         rows: look.page.rows.into_iter().map(row).collect(),
         total: counted(team.people, "person", "people"),
         neighbours,
         version: look.version,
-        choices: look
-            .roles
-            .into_iter()
-            .map(|role| (ticked.contains(&role.slug), role))
-            .map(|(t, r)| (r, t))
-            .collect(),
+        choices: choices(look.roles, &ticked),
         may_change_roles: may(Permission::UpdateTeams) && look.refused.is_none(),
         // A team that carries nothing takes nothing with it.
         may_delete: may(Permission::DeleteTeams) && (look.refused.is_none() || team.roles.is_empty()),
         why_not: look.refused.map(|ceiling| ceiling.to_string()).unwrap_or_default(),
-        errors: said.errors,
-        problem: said.problem,
+        errors: state.errors,
+        problem: state.problem,
         base,
         team,
     }
 }
 
+/// Roles that somebody had ticked, who comes back from their preview. The people are all listed.
 #[derive(Clone, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct PeopleQuery {
-    after: String,
-    before: String,
-    /// Roles that somebody had ticked, who comes back from their preview.
+pub struct Kept {
     role: Vec<String>,
     from: String,
 }
 
-pub async fn show(cx: Authorized<perm::ReadTeams, (Target, Query<PeopleQuery>)>) -> Answer {
-    let (scope, view, (Target(id), Query(query))) = cx.into_parts();
-    let at = Position::parse(&query.after, &query.before).map(|at| ((), at));
-    let (look, status, errors) = listed(at, async |(), at| teams::look(&scope, id, at).await).await?;
-    let said = FormState { errors, ticked: preview::kept(&query.from, query.role), ..FormState::default() };
-    Ok(view.html_as(status, &draw(&view, &scope, look, said)))
+impl Filters for Kept {
+    type Filter = ();
+
+    fn read(&self) -> Result<(), Refused> {
+        Ok(())
+    }
+
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        Vec::new()
+    }
+}
+
+pub async fn show(cx: Authorized<perm::ReadTeams, (Target, List<Kept>)>) -> Answer {
+    let (scope, view, (Target(id), list)) = cx.into_parts();
+    let (look, list) = list.load(async |(), at| teams::look(&scope, id, at).await).await?;
+    let ticked = preview::kept(&list.query.from, list.query.role.clone());
+    let state = FormState { errors: list.errors.clone(), ticked, ..FormState::default() };
+    Ok(view.html_as(list.status(), &draw(&view, &scope, look, &list, state)))
 }
 
 /// The page of a team that answers a change which was refused; who may not see teams gets the refusal
 /// itself.
-async fn again<P: Access>(
+async fn redraw<P: Access>(
     view: &View,
     scope: ReadScope<P>,
     id: Uuid,
-    status: StatusCode,
-    said: FormState,
-    refused: impl Into<Refused>,
+    rejected: FormRejection,
+    state: FormState,
 ) -> Answer {
-    let Some(scope) = scope.narrow::<perm::ReadTeams>() else { return Err(refused.into()) };
+    let FormRejection { status, errors, problem, refused, .. } = rejected;
+    let Some(scope) = scope.narrow::<perm::ReadTeams>() else { return Err(refused) };
     let look = teams::look(&scope, id, &Position::First).await?;
-    Ok(view.html_as(status, &draw(view, &scope, look, said)))
+    let state = FormState { errors, problem, ..state };
+    Ok(view.html_as(status, &draw(view, &scope, look, &Listed::default(), state)))
 }
 
 pub async fn update(cx: Authorized<perm::Membership, (Target, Form<Checked<Details>>)>) -> Answer {
     let (scope, view, (Target(id), Form(form))) = cx.into_parts();
     let before = scope.again();
-    let done = match form.valid {
-        Ok((name, description)) => {
-            scope.write(async |s| teams::update(s, id, &name, &description).await).await
-        }
-        Err(invalid) => Err(invalid.into()),
+    let saved = async {
+        let (name, description) = form.valid?;
+        let changed = scope.write(async |s| teams::update(s, id, &name, &description).await).await?;
+        let text = match changed.is_change {
+            true => format!("{} is saved.", changed.name),
+            false => "Nothing was to be changed.".to_owned(),
+        };
+        Ok(view.done(view.at(&format!("/teams/{id}")), Flash::good(text)))
     };
-    match done {
-        Ok(changed) => {
-            let text = match changed.is_change {
-                true => format!("{} is saved.", changed.name),
-                false => "Nothing was to be changed.".to_owned(),
-            };
-            Ok(view.done(view.at(&format!("/teams/{id}")), Flash::good(text)))
-        }
-        Err(Refused::Invalid(invalid)) => {
-            let errors = invalid.clone().into();
-            let said = FormState { details: Some(form.sent), errors, ..FormState::default() };
-            again(&view, before, id, StatusCode::UNPROCESSABLE_ENTITY, said, invalid).await
-        }
-        Err(other) => Err(other),
-    }
+    reopen(saved.await, async |rejected| {
+        let state = FormState { details: Some(form.sent), ..FormState::default() };
+        redraw(&view, before, id, rejected, state).await
+    })
+    .await
 }
 
 #[derive(Deserialize, Default)]
@@ -240,41 +240,32 @@ pub async fn set_roles(cx: Authorized<perm::UpdateTeams, (Target, Form<Roles>)>)
     let (scope, view, (Target(id), Form(form))) = cx.into_parts();
     let before = scope.again();
     let wanted = Wanted { roles: form.role, version: form.version };
-    match scope.write(async |s| teams::set_roles(s, id, &wanted).await).await {
-        Ok(changed) => Ok(saved(&view, id, changed)),
-        // Somebody was faster: the page as it is now, with word of it.
-        Err(Refused::Conflict(CHANGED)) => {
-            let said = FormState { problem: CHANGED.to_string(), ..FormState::default() };
-            again(&view, before, id, StatusCode::CONFLICT, said, CHANGED).await
-        }
-        Err(Refused::Invalid(invalid)) => {
-            let errors = invalid.clone().into();
-            let said = FormState { ticked: Some(wanted.roles), errors, ..FormState::default() };
-            again(&view, before, id, StatusCode::UNPROCESSABLE_ENTITY, said, invalid).await
-        }
-        Err(other) => Err(other),
-    }
+    let done = scope.write(async |s| teams::set_roles(s, id, &wanted).await).await;
+    let done = done.map(|changed| saved(&view, id, changed));
+    reopen_on(done, on(CHANGED), async |rejected| {
+        // After a change by somebody else the form holds what is there now.
+        let ticked = (!rejected.is(CHANGED)).then_some(wanted.roles);
+        redraw(&view, before, id, rejected, FormState { ticked, ..FormState::default() }).await
+    })
+    .await
 }
 
 /// What carrying these roles would do.
 pub async fn preview_roles(cx: Authorized<perm::UpdateTeams, (Target, Query<Roles>)>) -> Answer {
     let (scope, view, (Target(id), Query(form))) = cx.into_parts();
     let wanted = Wanted { roles: form.role, version: form.version };
-    match of_team_roles(&scope, id, &wanted).await {
-        Ok((team, preview)) => {
-            let mut about = about(&view, &team.name, id, wanted.roles);
-            if team.people == 0 {
-                about.nobody = "the team has nobody yet";
-            }
-            Ok(preview::draw(&view, about, preview))
+    let looked = of_team_roles(&scope, id, &wanted).await.map(|(team, preview)| {
+        let mut about = about(&view, &team.name, id, wanted.roles.clone());
+        if team.people == 0 {
+            about.nobody = "the team has nobody yet";
         }
-        Err(Refused::Invalid(invalid)) => {
-            let errors = invalid.clone().into();
-            let said = FormState { ticked: Some(wanted.roles), errors, ..FormState::default() };
-            again(&view, scope, id, StatusCode::UNPROCESSABLE_ENTITY, said, invalid).await
-        }
-        Err(other) => Err(other),
-    }
+        preview::draw(&view, about, preview)
+    });
+    reopen(looked, async |rejected| {
+        let state = FormState { ticked: Some(wanted.roles), ..FormState::default() };
+        redraw(&view, scope, id, rejected, state).await
+    })
+    .await
 }
 
 /// What a preview of a team's roles is about.

@@ -2,19 +2,19 @@
 
 use crate::{
     domain::{
-        Invalid, Refused, Selection,
+        Invalid, Selection,
         enforce::read::ReadScope,
         teams::{self, Candidate, Moved, Team},
     },
     policy::perm,
     web::{
-        checks,
         chrome::{Chrome, Flash, View, hue, initials},
         errors::Errors,
         form::{Form, Nothing},
         guard::{Answer, Authorized},
-        list::Query,
+        list::{Query, Search},
         path::{Target, Within},
+        rejection::reopen,
     },
 };
 use actix_web::{HttpResponse, http::StatusCode};
@@ -49,30 +49,14 @@ fn why_not(row: &Row) -> String {
     row.candidate.refused.as_ref().map(ToString::to_string).unwrap_or_default()
 }
 
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-pub struct Search {
-    q: String,
-}
-
-impl Search {
-    fn read(&self) -> Result<String, Refused> {
-        Ok(checks::search(&self.q)?)
-    }
-}
-
 pub async fn candidates(cx: Authorized<perm::ReadMembers, (Target, Query<Search>)>) -> Answer {
     let (scope, view, (Target(id), Query(search))) = cx.into_parts();
-    let (text, status, errors) = match search.read() {
-        Ok(text) => (text, StatusCode::OK, Errors::default()),
-        Err(Refused::Invalid(invalid)) => (String::new(), StatusCode::UNPROCESSABLE_ENTITY, invalid.into()),
-        Err(other) => return Err(other),
-    };
-    draw(&view, &scope, id, status, Asked { text: &text, q: &search.q }, errors).await
+    let (text, status, errors) = search.or_everything();
+    draw(&view, &scope, id, status, Searched { text: &text, q: &search.q }, errors).await
 }
 
-/// What is looked for, and how it was typed.
-struct Asked<'a> {
+/// The text that is searched for, and how it was typed.
+struct Searched<'a> {
     text: &'a str,
     q: &'a str,
 }
@@ -82,10 +66,10 @@ async fn draw(
     scope: &ReadScope<perm::ReadMembers>,
     id: Uuid,
     status: StatusCode,
-    asked: Asked<'_>,
+    searched: Searched<'_>,
     errors: Errors,
 ) -> Answer {
-    let (team, candidates, is_cut) = teams::candidates(scope, id, asked.text).await?;
+    let (team, candidates, is_cut) = teams::candidates(scope, id, searched.text).await?;
     let row = |candidate: Candidate| Row {
         initials: initials(&candidate.name),
         hue: hue(candidate.user_id.unwrap_or(candidate.id)),
@@ -97,7 +81,7 @@ async fn draw(
         team,
         may_add: candidates.iter().any(|candidate| candidate.refused.is_none()),
         rows: candidates.into_iter().map(row).collect(),
-        q: asked.q,
+        q: searched.q,
         is_cut,
         errors,
     };
@@ -113,21 +97,17 @@ pub struct Members {
 pub async fn add(cx: Authorized<perm::Membership, (Target, Form<Members>)>) -> Answer {
     let (scope, view, (Target(id), Form(form))) = cx.into_parts();
     let before = scope.again();
-    let done = match Selection::of("member", &form.member) {
-        Ok(selection) => scope.write(async |s| teams::add(s, id, &selection).await).await,
-        Err(invalid) => Err(invalid.into()),
+    let done = async {
+        let selection = Selection::of("member", &form.member)?;
+        let moved = scope.write(async |s| teams::add(s, id, &selection).await).await?;
+        Ok(team_page(&view, id, Flash::good(added(&moved))))
     };
-    match done {
-        Ok(moved) => Ok(team_page(&view, id, Flash::good(added(&moved)))),
-        Err(Refused::Invalid(invalid)) => match before.narrow::<perm::ReadMembers>() {
-            Some(scope) => {
-                let asked = Asked { text: "", q: "" };
-                draw(&view, &scope, id, StatusCode::UNPROCESSABLE_ENTITY, asked, invalid.into()).await
-            }
-            None => Err(invalid.into()),
-        },
-        Err(other) => Err(other),
-    }
+    reopen(done.await, async |rejected| {
+        let Some(scope) = before.narrow::<perm::ReadMembers>() else { return Err(rejected.refused) };
+        let everybody = Searched { text: "", q: "" };
+        draw(&view, &scope, id, rejected.status, everybody, rejected.errors).await
+    })
+    .await
 }
 
 /// Who is in the team now, in a sentence.

@@ -3,7 +3,7 @@
 
 use crate::{
     domain::{
-        Email, ExternalId, Invalid, Name, Refused, TextRule,
+        Email, ExternalId, Invalid, Name, TextRule,
         members::{self, Entered, Newcomer},
     },
     policy::{BuiltIn, perm},
@@ -11,7 +11,8 @@ use crate::{
         api::{
             body::Json,
             call::ApiResult,
-            input::{self, IfMatch},
+            if_match::{IfMatch, Versioned},
+            input,
             reply::{Created, Tagged},
             spec,
         },
@@ -124,14 +125,26 @@ pub async fn update(
     let (Target(user), seen, Json(change)) = cx.input;
     let change = change.valid?;
     let workspace = cx.scope.actor().workspace.id;
-    let mut version = String::new();
-    let change = async |s: &mut _| {
+    let now = async |s: &mut _| {
         let id = members::of_user_under_lock(s, user).await?;
-        seen.check(&members::tag_under_lock(s, id).await?)?;
-        let changed = members::update_user(s, user, &change).await?;
-        version = members::tag_under_lock(s, id).await?;
-        Ok::<_, Refused>(changed)
+        Ok(Entry { id, version: members::tag_under_lock(s, id).await? })
     };
-    let entered = cx.scope.write(change).await?;
-    Ok(Tagged { body: body(workspace, entered), version })
+    seen.write(cx.scope, now, async |s, now| {
+        let changed = members::update_user(s, user, &change).await?;
+        let version = members::tag_under_lock(s, now.id).await?;
+        Ok(changed.map(|entered| Tagged { version, body: body(workspace, entered) }))
+    })
+    .await
+}
+
+/// The membership of a user, as it is under the lock.
+struct Entry {
+    id: Uuid,
+    version: String,
+}
+
+impl Versioned for Entry {
+    fn tag(&self) -> String {
+        self.version.clone()
+    }
 }

@@ -4,6 +4,7 @@ use crate::{
     domain::{
         Invalid, Name, Refused, Slug, TextRule,
         base::{paging::Position, principal::Workspace},
+        enforce::write::WriteScope,
         organization::{self, Organization},
         workspaces::{self, OfKey},
     },
@@ -12,7 +13,8 @@ use crate::{
         api::{
             body::{Json, PageBody, Query},
             call::ApiResult,
-            input::{self, IfMatch},
+            if_match::{IfMatch, Versioned},
+            input,
             reply::{Created, Done, Ok200, Tagged},
             spec,
         },
@@ -175,18 +177,27 @@ pub async fn update(
 ) -> ApiResult<Tagged<WorkspaceMade>> {
     let (seen, Json(change)) = cx.input;
     let (name, slug) = change.valid?;
-    let mut after = cx.scope.actor().workspace.clone();
-    let change = async |s: &mut crate::domain::enforce::write::WriteScope<perm::UpdateOrganization>| {
-        let now = s.actor().workspace.clone();
-        seen.check(&now.version())?;
+    let now = async |s: &mut WriteScope<_>| Ok(s.actor().workspace.clone());
+    seen.write(cx.scope, now, async |s, now| {
         let name = input::or_stored(name, "name", &now.name)?;
         let slug = input::or_stored(slug, "slug", &now.slug)?;
-        after = Workspace { name: name.to_string(), slug: slug.to_string(), ..now };
-        organization::update(s, &name, &slug).await
-    };
-    cx.scope.write(change).await?;
-    let version = after.version();
-    Ok(Tagged { body: WorkspaceMade { id: after.id, slug: after.slug, name: after.name }, version })
+        let changed = organization::update(s, &name, &slug).await?;
+        let after = Workspace { name: name.to_string(), slug: slug.to_string(), ..now };
+        Ok(changed.map(|_| Tagged::of(after)))
+    })
+    .await
+}
+
+impl Versioned for Workspace {
+    fn tag(&self) -> String {
+        self.version()
+    }
+}
+
+impl From<Workspace> for WorkspaceMade {
+    fn from(workspace: Workspace) -> Self {
+        Self { id: workspace.id, slug: workspace.slug, name: workspace.name }
+    }
 }
 
 /// The end of a workspace, meant as it is said.

@@ -13,6 +13,7 @@ use crate::{
         form::Form,
         guard::{Answer, Public, SignedIn},
         list::Query,
+        rejection::reopen,
     },
 };
 use actix_web::{HttpResponse, http::StatusCode};
@@ -106,20 +107,12 @@ impl Validate for NewWorkspace {
 
 pub async fn create(cx: SignedIn<Form<Checked<NewWorkspace>>>) -> Answer {
     let Checked { sent: form, valid } = &cx.input.0;
-    let done = match valid {
-        Ok((name, slug, account)) => {
-            workspaces::create(&cx.view.app.db, cx.person(), *account, name, slug, &cx.origin()).await
-        }
-        Err(invalid) => Err(invalid.clone().into()),
+    let created = async {
+        let (name, slug, account) = valid.as_ref().map_err(Invalid::clone)?;
+        let db = &cx.view.app.db;
+        let slug = workspaces::create(db, cx.person(), *account, name, slug, &cx.origin()).await?;
+        let flash = Flash::good("The workspace is ready. Invite the people you work with.");
+        Ok(cx.view.done(format!("/w/{slug}"), flash))
     };
-    match done {
-        Ok(slug) => {
-            let flash = Flash::good("The workspace is ready. Invite the people you work with.");
-            Ok(cx.view.done(format!("/w/{slug}"), flash))
-        }
-        Err(Refused::Invalid(invalid)) => {
-            draw(&cx, StatusCode::UNPROCESSABLE_ENTITY, form, invalid.into()).await
-        }
-        Err(other) => Err(other),
-    }
+    reopen(created.await, async |rejected| draw(&cx, rejected.status, form, rejected.errors).await).await
 }

@@ -1,0 +1,98 @@
+//! What lists show of a key, in a workspace and in the account.
+
+use crate::domain::records::keys::NEWEST;
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// What a list or a page shows of a key, in a workspace or in the account.
+#[derive(Clone, Debug)]
+pub struct KeyRecord {
+    pub id: Uuid,
+    pub name: String,
+    /// The last characters of its newest secret.
+    pub hint: String,
+    /// Which secret is its newest; who gives it another must name it.
+    pub version: String,
+    /// It may create workspaces in the account.
+    pub is_admin: bool,
+    pub maker: String,
+    /// Whoever made it is no active member here any more; in the account, neither that nor its admin.
+    pub maker_left: bool,
+    /// Milliseconds since 1970.
+    pub created_at: i64,
+    pub expires_at: Option<i64>,
+    pub is_expired: bool,
+    /// For good, and everywhere.
+    pub is_revoked: bool,
+    pub last_used_at: Option<i64>,
+    /// Until when the secret before holds, while one takes the other's place.
+    pub overlap_ends_at: Option<i64>,
+}
+
+/// The columns that every list of keys has, as [`select`] names them.
+#[derive(Clone, Deserialize)]
+pub(in crate::domain) struct KeyColumns {
+    pub key_id: Uuid,
+    name: String,
+    newest: Option<String>,
+    admin: i64,
+    maker: String,
+    maker_left: i64,
+    pub created_at: i64,
+    expires_at: Option<i64>,
+    revoked_at: Option<i64>,
+    last_used_at: Option<i64>,
+    overlap_ends_at: Option<i64>,
+}
+
+/// The names of [`KeyColumns`], in their order, and then of `others`.
+pub(in crate::domain) fn fields(others: &[&'static str]) -> Vec<&'static str> {
+    let shared = [
+        "key_id",
+        "name",
+        "newest",
+        "admin",
+        "maker",
+        "maker_left",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+        "last_used_at",
+        "overlap_ends_at",
+    ];
+    [&shared, others].concat()
+}
+
+/// [`KeyColumns`] of the key `k` that the user `u` made. `$2` is the time; `maker_stays` is the condition
+/// under which `u` is still there.
+pub(in crate::domain) fn select(maker_stays: &str) -> String {
+    format!(
+        "SELECT k.id AS key_id, k.name, {NEWEST} AS newest, CASE WHEN k.is_admin THEN 1 ELSE 0 END AS admin,
+        u.name AS maker, CASE WHEN {maker_stays} THEN 0 ELSE 1 END AS maker_left,
+        k.created_at, k.expires_at, k.revoked_at, k.last_used_at,
+        (SELECT MAX(s.expires_at) FROM api_key_secrets s WHERE s.api_key_id = k.id
+            AND s.expires_at > $2) AS overlap_ends_at"
+    )
+}
+
+impl KeyColumns {
+    /// As it is at `now`, in milliseconds since 1970.
+    pub(in crate::domain) fn at(self, now: i64) -> KeyRecord {
+        let version = self.newest.unwrap_or_default();
+        KeyRecord {
+            id: self.key_id,
+            name: self.name,
+            hint: version.rsplit('-').next().unwrap_or_default().to_owned(),
+            version,
+            is_admin: self.admin > 0,
+            maker: self.maker,
+            maker_left: self.maker_left > 0,
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+            is_expired: self.expires_at.is_some_and(|at| at <= now),
+            is_revoked: self.revoked_at.is_some(),
+            last_used_at: self.last_used_at,
+            overlap_ends_at: self.overlap_ends_at,
+        }
+    }
+}

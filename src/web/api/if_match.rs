@@ -1,0 +1,114 @@
+//! Changes that a caller makes of a thing as they have seen it (RFC 9110, 13.1.1).
+
+use crate::{
+    domain::{
+        Invalid, Refused,
+        base::event::Recorded,
+        enforce::{read::ReadScope, write::WriteScope},
+    },
+    policy::Access,
+    web::{
+        api::{
+            operation::{Input, Operation},
+            spec,
+        },
+        problem,
+    },
+};
+use actix_web::{Error, FromRequest, HttpRequest, dev::Payload, error::InternalError, http::header};
+use std::future::{Ready, ready};
+use utoipa::openapi::path::ParameterIn;
+
+/// A thing whose `ETag` calls show and send back.
+pub trait Versioned {
+    fn tag(&self) -> String;
+}
+
+/// A version by itself.
+impl Versioned for String {
+    fn tag(&self) -> String {
+        self.clone()
+    }
+}
+
+impl<T: Versioned> Versioned for &T {
+    fn tag(&self) -> String {
+        T::tag(self)
+    }
+}
+
+/// The versions that the caller has seen, one of which the thing must still have.
+#[derive(Debug)]
+pub struct IfMatch(Option<String>);
+
+impl IfMatch {
+    /// [`ReadScope::write`], if the thing still has a version that the caller has seen. `now` reads it under
+    /// the lock, so that nothing changes between the check and `change`, which gets it.
+    ///
+    /// # Errors
+    /// [`Refused::Stale`] for another version, and what `now`, `change` and the scope refuse.
+    pub async fn write<P: Access, N: Versioned, T>(
+        &self,
+        scope: ReadScope<P>,
+        now: impl AsyncFnOnce(&mut WriteScope<P>) -> Result<N, Refused>,
+        change: impl AsyncFnOnce(&mut WriteScope<P>, N) -> Result<Recorded<T>, Refused>,
+    ) -> Result<T, Refused> {
+        let checked = async |s: &mut WriteScope<P>| {
+            let thing = now(s).await?;
+            self.check(&thing.tag())?;
+            change(s, thing).await
+        };
+        scope.write(checked).await
+    }
+
+    fn check(&self, version: &str) -> Result<(), Refused> {
+        let Some(seen) = &self.0 else { return Ok(()) };
+        let tag = etag(version);
+        // A weak tag is never as good as the thing itself (RFC 9110, 13.1.1).
+        let fits = |one: &str| one == "*" || one == tag;
+        if seen.split(',').map(str::trim).any(fits) { Ok(()) } else { Err(Refused::Stale) }
+    }
+}
+
+/// A version as its header says it.
+pub(super) fn etag(version: &str) -> String {
+    format!("\"{version}\"")
+}
+
+impl FromRequest for IfMatch {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let all: Vec<&str> = match req.headers().get_all(header::IF_MATCH).map(|v| v.to_str()).collect() {
+            Ok(all) => all,
+            Err(_) => return ready(Err(invalid(req, "If-Match", "Send what an ETag said."))),
+        };
+        if all.iter().any(|one| !is_etags(one)) {
+            return ready(Err(invalid(req, "If-Match", "Send what an ETag said, with its quotes.")));
+        }
+        ready(Ok(Self((!all.is_empty()).then(|| all.join(",")))))
+    }
+}
+
+fn is_etags(text: &str) -> bool {
+    let is_tag = |one: &str| {
+        let inner =
+            one.strip_prefix("W/").unwrap_or(one).strip_prefix('"').and_then(|one| one.strip_suffix('"'));
+        inner.is_some_and(|inner| inner.bytes().all(|b| b == b'!' || (b'#'..=b'~').contains(&b)))
+    };
+    text.trim() == "*" || text.split(',').map(str::trim).all(is_tag)
+}
+
+fn invalid(req: &HttpRequest, field: &str, sentence: &str) -> Error {
+    let refused = Invalid::field(field, sentence).into();
+    InternalError::from_response("invalid header", problem::respond(req, &refused)).into()
+}
+
+impl Input for IfMatch {
+    fn describe(operation: &mut Operation) {
+        let about = "The ETag that you have seen. If it is another by now, nothing is changed: 412.";
+        operation.parameter("If-Match", ParameterIn::Header, false, about, spec::etags());
+        operation.refusals.extend([412, 422]);
+    }
+}

@@ -1,0 +1,25 @@
+//! The boxes of a form that gives roles.
+
+use crate::{domain::base::role::Assignable, policy::BuiltIn};
+
+/// The roles to choose from, each with whether it is ticked.
+pub(super) type Choices = Vec<(Assignable, bool)>;
+
+/// These roles, of which those with these slugs are ticked.
+pub(super) fn choices(roles: Vec<Assignable>, ticked: &[String]) -> Choices {
+    let choice = |role: Assignable| {
+        let is_ticked = ticked.contains(&role.slug);
+        (role, is_ticked)
+    };
+    roles.into_iter().map(choice).collect()
+}
+
+/// There is a role among them that the viewer may give.
+pub(super) fn may_give(choices: &[(Assignable, bool)]) -> bool {
+    choices.iter().any(|(role, _)| role.refused.is_none())
+}
+
+/// The slug that is ticked before anybody chose.
+pub(super) fn viewer() -> Vec<String> {
+    vec![BuiltIn::Viewer.slug().to_owned()]
+}

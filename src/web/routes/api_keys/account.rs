@@ -1,0 +1,88 @@
+//! All keys of an account, for its admins.
+
+use crate::{
+    domain::{
+        Name, Refused,
+        accounts::{
+            AccountScope,
+            keys::{self, Place},
+        },
+        api_keys::{KeyRecord, Made, Maker, Wanted},
+        base::paging::{Page, Position},
+    },
+    web::{
+        role_choices::Choices,
+        routes::api_keys::home::{Home, Manages, Reads},
+    },
+};
+use uuid::Uuid;
+
+impl Home for AccountScope {
+    type Key = keys::Listed;
+
+    fn now_ms(&self) -> i64 {
+        AccountScope::now_ms(self)
+    }
+    fn is_verified(&self) -> bool {
+        self.actor().person.is_verified
+    }
+    fn may_see(&self) -> bool {
+        true
+    }
+    fn may_manage(&self) -> bool {
+        true
+    }
+    fn may_change_membership(&self, _: &Self::Key) -> (bool, bool) {
+        (false, false)
+    }
+    fn record(key: &Self::Key) -> &KeyRecord {
+        &key.key
+    }
+    async fn refuse(&self, refused: Refused) -> Refused {
+        AccountScope::refuse(self, refused).await
+    }
+    async fn load(&self, id: Uuid) -> Result<Self::Key, Refused> {
+        keys::look(self, id).await
+    }
+    async fn why_not(&self, _: &Self::Key) -> Result<Option<Refused>, Refused> {
+        Ok(None)
+    }
+    async fn places(&self, id: Uuid) -> Result<Vec<Place>, Refused> {
+        keys::places(self, id).await
+    }
+}
+
+impl Reads for AccountScope {
+    async fn list(&self, text: &str, at: &Position) -> Result<Page<Self::Key>, Refused> {
+        keys::list(self, text, at).await
+    }
+}
+
+impl Manages for AccountScope {
+    type Reader = Self;
+
+    fn again(&self) -> Self {
+        AccountScope::again(self)
+    }
+    fn reader(&self) -> Option<Self> {
+        Some(AccountScope::again(self))
+    }
+    fn choices(&self, _: &[String]) -> Option<Choices> {
+        None
+    }
+    async fn maker(&self) -> Result<Maker, Refused> {
+        keys::maker(self).await
+    }
+    async fn create(self, wanted: &Wanted, known: i64) -> Result<Made, Refused> {
+        self.write(async |s| keys::create(s, wanted, known).await).await
+    }
+    async fn rename(self, id: Uuid, name: &Name) -> Result<String, Refused> {
+        self.write(async |s| keys::rename(s, id, name).await).await
+    }
+    async fn rotate(self, id: Uuid, seen: &str, overlap_ms: i64) -> Result<Made, Refused> {
+        self.write(async |s| keys::rotate(s, id, seen, overlap_ms).await).await
+    }
+    async fn revoke(self, id: Uuid) -> Result<String, Refused> {
+        keys::revoke(self, id).await
+    }
+}

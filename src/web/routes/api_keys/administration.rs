@@ -1,0 +1,32 @@
+//! Whether a key may create workspaces: only the account says so.
+
+use crate::{
+    domain::accounts::keys,
+    web::{
+        chrome::Flash,
+        form::Form,
+        guard::{Answer, account::AccountAdmin},
+        path::Target,
+        routes::api_keys::parts::administers,
+    },
+};
+use serde::Deserialize;
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Administration {
+    /// `yes` for a key that may create workspaces.
+    administers: String,
+}
+
+pub async fn administer(cx: AccountAdmin<(Target, Form<Administration>)>) -> Answer {
+    let (scope, view, (Target(id), Form(form))) = cx.into_parts();
+    let is_admin = administers(&form.administers)?;
+    let is_change = scope.write(async |s| keys::administer(s, id, is_admin).await).await?;
+    let flash = match (is_change, is_admin) {
+        (false, _) => Flash::good("Nothing was to be changed."),
+        (true, true) => Flash::good("The key may create workspaces now."),
+        (true, false) => Flash::good("The key may create no workspaces any more."),
+    };
+    Ok(view.done(view.at(&format!("/api-keys/{id}")), flash))
+}

@@ -1,0 +1,59 @@
+//! Where API keys are shown and changed: a workspace that they are members of, or the account that they
+//! belong to. Both share one set of pages; the traits here are what differs.
+
+use crate::{
+    domain::{
+        Name, Refused,
+        accounts::keys::Place,
+        api_keys::{KeyRecord, Made, Maker, Wanted},
+        base::paging::{Page, Position},
+    },
+    web::{role_choices::Choices, routes::api_keys::row::HomeKey},
+};
+use uuid::Uuid;
+
+/// A home of keys, as the request was admitted to it.
+pub(in crate::web) trait Home: Sized {
+    type Key: Into<HomeKey>;
+
+    /// Milliseconds since 1970.
+    fn now_ms(&self) -> i64;
+    /// The viewer's address is confirmed, without which nobody makes secrets.
+    fn is_verified(&self) -> bool;
+    fn may_see(&self) -> bool;
+    fn may_manage(&self) -> bool;
+    /// Whether the viewer may change its roles here, and whether they may take it out of here.
+    fn may_change_membership(&self, key: &Self::Key) -> (bool, bool);
+    fn record(key: &Self::Key) -> &KeyRecord;
+
+    /// Audits the refusal of a page, and returns it.
+    async fn refuse(&self, refused: Refused) -> Refused;
+    async fn load(&self, id: Uuid) -> Result<Self::Key, Refused>;
+    /// Why the viewer, who manages keys here, may not change this one; `None` if they may.
+    async fn why_not(&self, key: &Self::Key) -> Result<Option<Refused>, Refused>;
+    /// The workspaces of the key, which only the account lists.
+    async fn places(&self, id: Uuid) -> Result<Vec<Place>, Refused>;
+}
+
+/// A home of keys, admitted to see them.
+pub(in crate::web) trait Reads: Home {
+    async fn list(&self, text: &str, at: &Position) -> Result<Page<Self::Key>, Refused>;
+}
+
+/// A home of keys, admitted to manage them.
+pub(in crate::web) trait Manages: Home {
+    type Reader: Reads;
+
+    /// The same admission once more.
+    fn again(&self) -> Self;
+    /// The same admission to the pages of keys; `None` if the viewer may not see them.
+    fn reader(&self) -> Option<Self::Reader>;
+    /// The roles to offer for a new key; `None` where keys get no roles.
+    fn choices(&self, ticked: &[String]) -> Option<Choices>;
+
+    async fn maker(&self) -> Result<Maker, Refused>;
+    async fn create(self, wanted: &Wanted, known: i64) -> Result<Made, Refused>;
+    async fn rename(self, id: Uuid, name: &Name) -> Result<String, Refused>;
+    async fn rotate(self, id: Uuid, seen: &str, overlap_ms: i64) -> Result<Made, Refused>;
+    async fn revoke(self, id: Uuid) -> Result<String, Refused>;
+}

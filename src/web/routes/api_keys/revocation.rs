@@ -1,0 +1,55 @@
+//! The end of a key.
+
+use crate::{
+    domain::{accounts::keys::Place, api_keys::KEY_REVOKED},
+    web::{
+        chrome::{Chrome, Flash},
+        form::{Form, Nothing},
+        guard::{Admitted, Answer, PageAdmission},
+        path::Target,
+        routes::api_keys::{
+            home::{Home, Manages},
+            row::Row,
+        },
+    },
+};
+use askama::Template;
+
+#[derive(Template)]
+#[template(path = "api_keys/revocation.html")]
+struct Revocation {
+    chrome: Chrome,
+    base: String,
+    row: Row,
+    /// The workspaces of the key, on the page of the account.
+    places: Vec<Place>,
+}
+
+/// What would happen. Nobody is asked to confirm what would then be refused.
+pub(in crate::web) async fn revocation<A: PageAdmission<Scope: Manages>>(cx: Admitted<A, Target>) -> Answer {
+    let (home, view, Target(id)) = cx.into_parts();
+    let key = home.load(id).await?;
+    if A::Scope::record(&key).is_revoked {
+        return Err(home.refuse(KEY_REVOKED.into()).await);
+    }
+    if let Some(refused) = home.why_not(&key).await? {
+        return Err(home.refuse(refused).await);
+    }
+    let page = Revocation {
+        chrome: view.chrome(),
+        base: view.at("/api-keys"),
+        places: home.places(id).await?,
+        row: Row::new(key, home.now_ms()),
+    };
+    Ok(view.html(&page))
+}
+
+pub(in crate::web) async fn revoke<A: PageAdmission<Scope: Manages>>(
+    cx: Admitted<A, (Target, Form<Nothing>)>,
+) -> Answer {
+    let (home, view, (Target(id), _)) = cx.into_parts();
+    let list = if home.may_see() { "/api-keys" } else { "" };
+    let name = home.revoke(id).await?;
+    let flash = Flash::good(format!("{name} is revoked. Requests with its secret are refused from now on."));
+    Ok(view.done(view.at(list), flash))
+}

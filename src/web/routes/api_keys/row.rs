@@ -1,0 +1,98 @@
+//! A key as a row or as the head of a page.
+
+use crate::{
+    domain::{
+        accounts::keys,
+        api_keys::{self, KeyRecord},
+    },
+    web::when::When,
+};
+
+/// A key as one of its homes sees it.
+pub(in crate::web) enum HomeKey {
+    Workspace(api_keys::Listed),
+    Account(keys::Listed),
+}
+
+impl From<api_keys::Listed> for HomeKey {
+    fn from(key: api_keys::Listed) -> Self {
+        Self::Workspace(key)
+    }
+}
+
+impl From<keys::Listed> for HomeKey {
+    fn from(key: keys::Listed) -> Self {
+        Self::Account(key)
+    }
+}
+
+/// A key as a row or as the head of a page.
+pub(in crate::web) struct Row {
+    listed: HomeKey,
+    /// What may be shown of its newest secret; empty where it has none.
+    pub(super) secret: String,
+    pub(super) created: When,
+    pub(super) expires: Option<When>,
+    pub(super) used: Option<When>,
+    pub(super) overlap: Option<When>,
+    pub(super) is_live: bool,
+    pub(super) tone: &'static str,
+    pub(super) status: &'static str,
+}
+
+impl Row {
+    /// `now` in milliseconds since 1970.
+    pub(super) fn new(listed: impl Into<HomeKey>, now: i64) -> Self {
+        let listed = listed.into();
+        let (key, is_active) = match &listed {
+            HomeKey::Workspace(here) => (&here.key, here.is_active),
+            HomeKey::Account(all) => (&all.key, true),
+        };
+        let (tone, status) = match () {
+            () if key.is_revoked => ("off", "Revoked"),
+            () if key.is_expired => ("warn", "Expired"),
+            () if !is_active => ("off", "Suspended"),
+            () => ("good", "Active"),
+        };
+        let when = |at: Option<i64>| at.map(|at| When::new(at, now));
+        Self {
+            secret: if key.hint.is_empty() { String::new() } else { format!("blw_key_…{}", key.hint) },
+            created: When::new(key.created_at, now),
+            expires: when(key.expires_at),
+            used: when(key.last_used_at),
+            overlap: when(key.overlap_ends_at),
+            is_live: tone == "good",
+            tone,
+            status,
+            listed,
+        }
+    }
+
+    pub(super) fn key(&self) -> &KeyRecord {
+        match &self.listed {
+            HomeKey::Workspace(here) => &here.key,
+            HomeKey::Account(all) => &all.key,
+        }
+    }
+
+    /// Its membership, on the pages of a workspace.
+    pub(super) fn here(&self) -> Option<&api_keys::Listed> {
+        match &self.listed {
+            HomeKey::Workspace(here) => Some(here),
+            HomeKey::Account(_) => None,
+        }
+    }
+
+    /// Where it is a member, on the pages of the account.
+    pub(super) fn everywhere(&self) -> Option<&keys::Listed> {
+        match &self.listed {
+            HomeKey::Workspace(_) => None,
+            HomeKey::Account(all) => Some(all),
+        }
+    }
+}
+
+/// How many workspaces there are beside those that are named.
+pub(super) fn more(all: &keys::Listed) -> i64 {
+    all.workspaces - 3
+}

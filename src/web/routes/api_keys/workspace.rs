@@ -1,0 +1,93 @@
+//! The keys that are members of a workspace.
+
+use crate::{
+    domain::{
+        Name, Refused,
+        accounts::keys::Place,
+        api_keys::{self, KeyRecord, Made, Maker, Wanted},
+        base::paging::{Page, Position},
+        enforce::read::ReadScope,
+        roles,
+    },
+    policy::{Access, Permission, perm},
+    web::{
+        role_choices::{Choices, choices},
+        routes::api_keys::home::{Home, Manages, Reads},
+    },
+};
+use uuid::Uuid;
+
+impl<P: Access> Home for ReadScope<P> {
+    type Key = api_keys::Listed;
+
+    fn now_ms(&self) -> i64 {
+        ReadScope::now_ms(self)
+    }
+    fn is_verified(&self) -> bool {
+        self.actor().principal.is_verified()
+    }
+    fn may_see(&self) -> bool {
+        self.actor().holdings.has(Permission::ReadApiKeys)
+    }
+    fn may_manage(&self) -> bool {
+        self.actor().holdings.has(Permission::ManageApiKeys)
+    }
+    fn may_change_membership(&self, key: &Self::Key) -> (bool, bool) {
+        let holdings = &self.actor().holdings;
+        let is_below = holdings.may_manage(&key.holdings()).is_ok();
+        (
+            is_below && holdings.has(Permission::UpdateMemberRoles),
+            is_below && holdings.has(Permission::RemoveMembers) && holdings.has(Permission::ReadMembers),
+        )
+    }
+    fn record(key: &Self::Key) -> &KeyRecord {
+        &key.key
+    }
+    async fn refuse(&self, refused: Refused) -> Refused {
+        ReadScope::refuse(self, refused).await
+    }
+    async fn load(&self, id: Uuid) -> Result<Self::Key, Refused> {
+        api_keys::look(self, id).await
+    }
+    async fn why_not(&self, key: &Self::Key) -> Result<Option<Refused>, Refused> {
+        api_keys::why_not(self, key).await
+    }
+    async fn places(&self, _: Uuid) -> Result<Vec<Place>, Refused> {
+        Ok(Vec::new())
+    }
+}
+
+impl Reads for ReadScope<perm::ReadApiKeys> {
+    async fn list(&self, text: &str, at: &Position) -> Result<Page<Self::Key>, Refused> {
+        Ok(api_keys::list(self, text, at).await?.page)
+    }
+}
+
+impl Manages for ReadScope<perm::ManageApiKeys> {
+    type Reader = ReadScope<perm::ReadApiKeys>;
+
+    fn again(&self) -> Self {
+        ReadScope::again(self)
+    }
+    fn reader(&self) -> Option<Self::Reader> {
+        ReadScope::again(self).narrow()
+    }
+    fn choices(&self, ticked: &[String]) -> Option<Choices> {
+        Some(choices(roles::assignable(self), ticked))
+    }
+    async fn maker(&self) -> Result<Maker, Refused> {
+        api_keys::maker(self).await
+    }
+    async fn create(self, wanted: &Wanted, known: i64) -> Result<Made, Refused> {
+        self.write(async |s| api_keys::create_once(s, wanted, known).await).await
+    }
+    async fn rename(self, id: Uuid, name: &Name) -> Result<String, Refused> {
+        self.write(async |s| api_keys::rename(s, id, name).await).await
+    }
+    async fn rotate(self, id: Uuid, seen: &str, overlap_ms: i64) -> Result<Made, Refused> {
+        self.write(async |s| api_keys::rotate_seen(s, id, seen, overlap_ms).await).await
+    }
+    async fn revoke(self, id: Uuid) -> Result<String, Refused> {
+        self.write(async |s| api_keys::revoke(s, id).await).await
+    }
+}
