@@ -7,10 +7,13 @@ use crate::domain::base::text_rule::{
 use std::fmt;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
-/// What every such text has. The rule's `parse` stands here too, so that nobody has to import the trait.
+/// What every such text has. Of the rule it has what everybody asks for, so that nobody imports the trait.
 macro_rules! text_value {
     ($($name:ident),+) => {$(
         impl $name {
+            /// The most characters.
+            pub const MAX: usize = <Self as TextRule>::MAX;
+
             /// Parses what a person typed.
             ///
             /// # Errors

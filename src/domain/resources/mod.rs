@@ -43,9 +43,14 @@ pub struct Resource {
 /// A type of the customer's own resources: what stands for the resource in a scope.
 pub struct ResourceType(String);
 
+impl ResourceType {
+    /// The most characters.
+    pub const MAX: usize = MAX_LENGTH - "read:".len();
+}
+
 impl TextRule for ResourceType {
     const MIN: usize = 1;
-    const MAX: usize = MAX_LENGTH - "read:".len();
+    const MAX: usize = Self::MAX;
     const DESCRIPTION: &'static str = "A type of your own resources: a word as in a scope.";
 
     fn pattern() -> String {

@@ -9,7 +9,6 @@ use crate::{
             principal::Actor,
             refused::Refused,
             role::{ROLE, Role, Roles},
-            text_rule::TextRule,
             values::{Description, Name, Slug, folded},
         },
         enforce::{rows::Scoped, write::WriteScope},
