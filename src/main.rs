@@ -107,7 +107,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             if config.database_url == DEFAULT_DATABASE {
                 config.database_url = DEMO_DATABASE.to_owned();
             }
-            let past = Clock::manual(Clock::system().now_ms() - demo::PAST);
+            let past = Clock::manual(Clock::system().now() - demo::PAST);
             let db = Db::open(&config, startup::shown_url(&config)?, past).await?;
             let welcome = demo::demo(&db).await?;
             db.close().await;

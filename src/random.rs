@@ -1,6 +1,7 @@
 //! The one source of chance.
 
-use uuid::{ContextV7, Timestamp, Uuid};
+use crate::clock::Timestamp;
+use uuid::{ContextV7, Uuid};
 
 /// Bytes that nobody can guess, from the operating system. Where it has none to give the process
 /// ends: a secret that can be guessed would be worse.
@@ -14,9 +15,9 @@ pub fn bytes<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// A new id (uuid v7): sorts by the time given, in milliseconds since 1970.
-pub fn id(now_ms: i64) -> Uuid {
-    let ms = u64::try_from(now_ms).unwrap_or(0);
+/// A new id (uuid v7): sorts by the time given.
+pub fn id(now: Timestamp) -> Uuid {
+    let ms = u64::try_from(now.as_millis()).unwrap_or(0);
     let nanos = u32::try_from(ms % 1_000 * 1_000_000).unwrap_or(0);
-    Uuid::new_v7(Timestamp::from_unix(ContextV7::new(), ms / 1_000, nanos))
+    Uuid::new_v7(uuid::Timestamp::from_unix(ContextV7::new(), ms / 1_000, nanos))
 }

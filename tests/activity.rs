@@ -121,7 +121,7 @@ both! {
                 target_name, via, address, user_agent, payload, hash)
             SELECT {id}, w.id, w.audit_seq + i, {}, 'member.suspended', 'done', 'user', 'Filler', 'nothing', '',
                 'browser', '', '', '{{}}', {hash} FROM n, workspaces w",
-            app.clock.now_ms()
+            app.clock.now().as_millis()
         ))
         .await;
         app.execute("UPDATE workspaces SET audit_seq = audit_seq + 45000").await;

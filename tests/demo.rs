@@ -47,18 +47,18 @@ fn every_command_that_the_demo_prints_says_where_to() {
 
 both! {
     async fn the_demo_shows_something_on_every_page_and_its_chain_holds(app: TestApp) {
-        let past = Clock::manual(app.clock.now_ms() - demo::PAST);
+        let past = Clock::manual(app.clock.now() - demo::PAST);
         let folder = tempfile::tempdir().unwrap();
         let config = Config::for_tests(app.database.url.clone(), folder.path());
         let db = Db::open(&config, String::new(), past.clone()).await.unwrap();
         let said = demo::demo(&db).await.unwrap();
-        assert!(past.now_ms() < app.clock.now_ms(), "nothing happens in the future");
+        assert!(past.now() < app.clock.now(), "nothing happens in the future");
         let verdicts = chain::verify(&db).await.unwrap();
         assert!(verdicts.iter().all(|verdict| verdict.broken_at.is_none()) && verdicts[0].events >= 60);
         assert_eq!(demo::demo(&db).await.unwrap(), said, "a second time it is left as it is");
         db.close().await;
 
-        let now = app.clock.now_ms();
+        let now = app.clock.now().as_millis();
         let count = async |sql: &str| app.scalar_i64(&format!("SELECT count(*) FROM {sql}")).await;
         for status in ["pending", "accepted", "declined", "cancelled"] {
             assert!(count(&format!("invitations WHERE status = '{status}'")).await > 0, "{status}");

@@ -103,7 +103,7 @@ impl Demo {
         let app = TestApp::spawn(Backend::Sqlite).await;
         let dir = tempfile::tempdir().unwrap();
         let config = Config::for_tests(app.database.url.clone(), dir.path());
-        let past = Clock::manual(app.clock.now_ms() - demo::PAST);
+        let past = Clock::manual(app.clock.now() - demo::PAST);
         let db = Db::open(&config, app.url(), past).await.unwrap();
         demo::demo(&db).await.unwrap();
         let size = seed::Size { workspaces: 1, members: 60, events: 60, invitations: 0, keys: 0 };

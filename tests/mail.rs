@@ -156,7 +156,7 @@ both! {
         for row in app.rows("SELECT last_error, attempts, next_attempt_at FROM outbox").await {
             assert!(!row["last_error"].as_str().unwrap().is_empty());
             assert_eq!(row["attempts"], 1);
-            assert!(row["next_attempt_at"].as_i64().unwrap() > app.clock.now_ms(), "{row}");
+            assert!(row["next_attempt_at"].as_i64().unwrap() > app.clock.now().as_millis(), "{row}");
         }
         assert!(app.mail.to("guest-1@example.com").is_empty());
 

@@ -409,7 +409,7 @@ fn mail_of_a_node_that_dies_is_sent_by_the_other() {
         doomed.kill();
 
         let due = node.scalar_i64("SELECT next_attempt_at FROM outbox").await;
-        let until = u64::try_from(due - node.clock.now_ms()).unwrap();
+        let until = u64::try_from(due - node.clock.now().as_millis()).unwrap();
         assert!(until < 5 * 60 * 1_000, "mail waits {until} ms for a node that is gone");
         node.clock.advance(Duration::from_millis(until - 1_000));
         // The other looks every second, and leaves alone what is not its own.

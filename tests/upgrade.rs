@@ -49,7 +49,7 @@ async fn fill(database: &TestDatabase) {
     };
     let (user, account, workspace, owner, viewer, member) =
         (quote(1), quote(2), quote(3), quote(4), quote(5), quote(6));
-    let now = Clock::system().now_ms();
+    let now = Clock::system().now().as_millis();
     for sql in [
         format!(
             "INSERT INTO users (id, email, name, password_hash, created_at) VALUES ({user}, 'owner-one@example.com', 'Öwner Åne', '', {now})"

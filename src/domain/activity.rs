@@ -1,7 +1,7 @@
 //! The record of what happened in a workspace, the latest first.
 
 use crate::{
-    clock::MINUTE,
+    clock::{MINUTE, Timestamp},
     domain::{
         base::{
             event::{self, AuditEvent, EventRow, EventSentence, Outcome},
@@ -30,16 +30,16 @@ pub struct Filter {
     pub text: String,
     pub actor: Option<Uuid>,
     pub target: Option<Uuid>,
-    /// Moments in milliseconds since 1970, the first included, the second not.
-    pub from: Option<i64>,
-    pub until: Option<i64>,
+    /// The first moment is included, the second is not.
+    pub from: Option<Timestamp>,
+    pub until: Option<Timestamp>,
 }
 
 /// One event as it is shown.
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub id: Uuid,
-    pub at: i64,
+    pub at: Timestamp,
     pub kind: String,
     pub is_refusal: bool,
     pub actor_id: Option<Uuid>,
@@ -79,7 +79,7 @@ impl Entry {
 struct Row {
     id: Uuid,
     seq: i64,
-    at: i64,
+    at: Timestamp,
     kind: String,
     outcome: String,
     actor_id: Option<Uuid>,
@@ -194,12 +194,12 @@ struct Ends {
 impl Stretch {
     async fn at(scope: &ReadScope<perm::ReadAudit>, filter: &Filter, at: &Position) -> Result<Self, Refused> {
         let mut values: Vec<Value> = Vec::new();
-        let mut bound = |moment: i64| {
+        let mut bound = |moment: Timestamp| {
             values.push(moment.into());
             format!("${}", values.len() + 1)
         };
-        let oldest = filter.from.map(|from| first_since(&bound(from.saturating_sub(CLOCKS_DIFFER))));
-        let newest = filter.until.map(|until| last_before(&bound(until.saturating_add(CLOCKS_DIFFER))));
+        let oldest = filter.from.map(|from| first_since(&bound(from - CLOCKS_DIFFER)));
+        let newest = filter.until.map(|until| last_before(&bound(until + CLOCKS_DIFFER)));
         let sql = format!(
             "SELECT {} AS oldest, {} AS newest FROM workspaces w WHERE w.id = $1",
             oldest.as_deref().unwrap_or("CAST(1 AS BIGINT)"),
@@ -294,11 +294,11 @@ impl Filter {
         // the times are looked up once, and the list goes along its numbers from there. Added to, a time
         // is found by no index, which would otherwise fetch a year to sort it by number.
         if let Some(from) = self.from {
-            add(&format!(" AND e.seq >= {}", first_since("?")), from.saturating_sub(CLOCKS_DIFFER).into());
+            add(&format!(" AND e.seq >= {}", first_since("?")), (from - CLOCKS_DIFFER).into());
             add(" AND e.at + 0 >= ?", from.into());
         }
         if let Some(until) = self.until {
-            add(&format!(" AND e.seq <= {}", last_before("?")), until.saturating_add(CLOCKS_DIFFER).into());
+            add(&format!(" AND e.seq <= {}", last_before("?")), (until + CLOCKS_DIFFER).into());
             add(" AND e.at + 0 < ?", until.into());
         }
     }

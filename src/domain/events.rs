@@ -74,6 +74,7 @@ fn reason(word: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Timestamp;
     use std::{collections::BTreeSet, fs, path::Path};
 
     /// The sources of `domain`, as one text.
@@ -164,7 +165,7 @@ mod tests {
             let fields = (event.fields)(payload).unwrap_or_else(|| panic!("{payload} is not read any more"));
             assert!(fields.is_object(), "{fields}");
             assert_eq!((event.rewrite)(payload).as_deref(), Some(*payload));
-            let row = EventRow { target: "Somebody", at: 1 };
+            let row = EventRow { target: "Somebody", at: Timestamp::default() };
             let sentence = sentence(kind, payload, &row).expect("a sentence");
             assert!(!sentence.verb.is_empty() && sentence.verb != *kind, "{kind}: {sentence:?}");
         }
@@ -180,7 +181,7 @@ mod tests {
 
     #[test]
     fn what_this_version_does_not_know_is_no_event() {
-        let row = EventRow { target: "Somebody", at: 1 };
+        let row = EventRow { target: "Somebody", at: Timestamp::default() };
         for (kind, payload) in [("member.cloned", "{\"member_cloned\":{}}"), ("member.suspended", "{}")] {
             assert_eq!(sentence(kind, payload, &row), None);
             assert_eq!(fields(kind, payload), None);

@@ -18,7 +18,7 @@ pub async fn housekeeping(db: &Db) -> Result<(), DbErr> {
 pub async fn sweep(db: &Db) -> Result<(), DbErr> {
     crate::domain::base::limits::sweep(db).await?;
     crate::domain::base::idempotency::sweep(db).await?;
-    let now = db.now_ms();
+    let now = db.now();
     let tx = db.begin().await?;
     tx.run("DELETE FROM sessions WHERE expires_at <= $1", vec![now.into()]).await?;
     tx.run("DELETE FROM notices WHERE expires_at <= $1", vec![now.into()]).await?;

@@ -17,7 +17,7 @@ const LIFETIME: i64 = 10 * MINUTE;
 /// # Errors
 /// The database's own.
 pub async fn leave(db: &Db, person: &Person, body: String) -> Result<Uuid, Refused> {
-    let now = db.now_ms();
+    let now = db.now();
     let id = random::id(now);
     let tx = db.begin().await?;
     let row = notice::ActiveModel {
@@ -43,8 +43,7 @@ struct Body {
 pub async fn take(db: &Db, person: &Person, id: Uuid) -> Result<Option<String>, Refused> {
     let tx = db.begin().await?;
     let sql = "DELETE FROM notices WHERE id = $1 AND session_id = $2 AND expires_at > $3 RETURNING body";
-    let row: Option<Body> =
-        tx.first(sql, vec![id.into(), person.session_id.into(), db.now_ms().into()]).await?;
+    let row: Option<Body> = tx.first(sql, vec![id.into(), person.session_id.into(), db.now().into()]).await?;
     tx.commit().await?;
     Ok(row.map(|row| row.body))
 }

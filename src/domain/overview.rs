@@ -68,7 +68,7 @@ struct Counts {
 /// The database's own.
 pub async fn look(scope: &ReadScope<perm::Membership>) -> Result<Overview, Refused> {
     let holdings = &scope.actor().holdings;
-    let now = scope.now_ms();
+    let now = scope.now();
     // Put together, the status is found by no index: those who were not seen are the fewer.
     let sql = "SELECT
             (SELECT CAST(COALESCE(SUM(h.people), 0) AS BIGINT) FROM headcounts h

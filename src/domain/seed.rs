@@ -2,7 +2,7 @@
 //! that requests call too long. What those make: `demo`.
 
 use crate::{
-    clock::{DAY, HOUR},
+    clock::{DAY, HOUR, Timestamp},
     domain::{
         api_keys,
         base::{
@@ -59,7 +59,7 @@ pub(super) async fn insert_person(
     name: &str,
     email: &str,
     hash: &str,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Uuid, Refused> {
     let id = random::id(now);
     let sql = "INSERT INTO users (id, email, name, password_hash, email_verified_at, created_at)
@@ -125,7 +125,7 @@ pub async fn seed(db: &Db, size: &Size) -> Result<String, Refused> {
 /// Answers the secrets of its keys.
 async fn seed_workspace(db: &Db, number: i64, size: &Size, hash: &str) -> Result<Vec<String>, Refused> {
     // A past that spreads over a year, so that times differ.
-    let (now, year) = (db.now_ms(), 365 * DAY);
+    let (now, year) = (db.now(), 365 * DAY);
     let name = read(Name::parse(&format!("Seed {number}")))?;
     let slug = read(Slug::parse(&format!("seed-{number}")))?;
     let tx = db.begin().await?;
@@ -200,7 +200,7 @@ async fn seed_key(
     owner: Uuid,
     role: Uuid,
     number: u32,
-    now: i64,
+    now: Timestamp,
 ) -> Result<String, Refused> {
     let (id, member, name) = (random::id(now), random::id(now), format!("Key {number}"));
     let sql = "INSERT INTO api_keys (id, account_id, name, is_admin, home_id, made_by, created_at)
@@ -226,7 +226,7 @@ async fn seed_invitations(
     inviter: Uuid,
     role: Uuid,
     invitations: u32,
-    now: i64,
+    now: Timestamp,
 ) -> Result<(), Refused> {
     for number in 0..i64::from(invitations) {
         let sent = now - number * HOUR % (365 * DAY);
@@ -275,7 +275,7 @@ async fn seed_events(
     owner: &Person,
     members: &[(Uuid, String)],
     events: u32,
-    now: i64,
+    now: Timestamp,
 ) -> Result<(), Refused> {
     let sql = "SELECT audit_seq, audit_hash FROM workspaces WHERE id = $1";
     let chain: Option<Chain> = tx.first(sql, vec![workspace.into()]).await?;

@@ -1,5 +1,6 @@
 //! The tenant.
 
+use crate::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -8,8 +9,8 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub name: String,
-    pub suspended_at: Option<i64>,
-    pub created_at: i64,
+    pub suspended_at: Option<Timestamp>,
+    pub created_at: Timestamp,
     /// `admins` or `people`: who may create workspaces in it.
     pub workspace_creation: String,
     /// Kept by a trigger: how many belong to it.

@@ -1,5 +1,6 @@
 //! A person of an account.
 
+use crate::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -10,7 +11,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: Uuid,
     pub is_admin: bool,
-    pub joined_at: i64,
+    pub joined_at: Timestamp,
     /// What lists sort by and search in; see `members::listed_as`.
     pub listed_as: String,
 }

@@ -1,5 +1,6 @@
 //! What proves to be a key, as a hash.
 
+use crate::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -10,9 +11,9 @@ pub struct Model {
     pub api_key_id: Uuid,
     /// The secret's last characters, to tell one from another.
     pub hint: String,
-    pub created_at: i64,
+    pub created_at: Timestamp,
     /// Set when another takes its place.
-    pub expires_at: Option<i64>,
+    pub expires_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -1,5 +1,6 @@
 //! One thing that happened, or was refused. Append-only.
 
+use crate::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -9,7 +10,7 @@ pub struct Model {
     pub id: Uuid,
     pub workspace_id: Option<Uuid>,
     pub seq: i64,
-    pub at: i64,
+    pub at: Timestamp,
     pub kind: String,
     pub outcome: String,
     pub actor_kind: String,

@@ -1,5 +1,6 @@
 //! An offer of membership to one address.
 
+use crate::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -12,10 +13,10 @@ pub struct Model {
     pub message: String,
     pub status: String,
     pub inviter_id: Uuid,
-    pub created_at: i64,
-    pub sent_at: i64,
-    pub expires_at: i64,
-    pub ended_at: Option<i64>,
+    pub created_at: Timestamp,
+    pub sent_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
     /// The key that sent it, where a key did: then `inviter_id` is who answers for the key.
     pub inviter_key_id: Option<Uuid>,
 }

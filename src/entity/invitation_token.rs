@@ -1,5 +1,6 @@
 //! The hash of a link to an invitation.
 
+use crate::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -10,7 +11,7 @@ pub struct Model {
     pub workspace_id: Uuid,
     pub invitation_id: Uuid,
     pub proves_address: bool,
-    pub superseded_at: Option<i64>,
+    pub superseded_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

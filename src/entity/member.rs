@@ -1,5 +1,6 @@
 //! A principal's membership in one workspace.
 
+use crate::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -13,8 +14,8 @@ pub struct Model {
     pub status: String,
     pub origin: String,
     pub invited_by: Option<Uuid>,
-    pub joined_at: i64,
-    pub last_active_at: Option<i64>,
+    pub joined_at: Timestamp,
+    pub last_active_at: Option<Timestamp>,
     /// What lists sort by and search in; see `members::listed_as`.
     pub listed_as: String,
     /// Kept by a trigger: slugs of the roles held, sorted, apart by spaces.

@@ -1,5 +1,6 @@
 //! Mail that is to be sent.
 
+use crate::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -10,8 +11,8 @@ pub struct Model {
     pub recipient: String,
     pub subject: String,
     pub body: String,
-    pub created_at: i64,
-    pub next_attempt_at: i64,
+    pub created_at: Timestamp,
+    pub next_attempt_at: Timestamp,
     pub attempts: i64,
     pub last_error: Option<String>,
 }

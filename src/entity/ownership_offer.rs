@@ -1,5 +1,6 @@
 //! An Owner offers to hand over to a member.
 
+use crate::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -11,9 +12,9 @@ pub struct Model {
     pub from_member_id: Uuid,
     pub to_member_id: Uuid,
     pub status: String,
-    pub created_at: i64,
-    pub expires_at: i64,
-    pub ended_at: Option<i64>,
+    pub created_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

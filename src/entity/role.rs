@@ -1,5 +1,6 @@
 //! A named bundle of scopes, in one workspace.
 
+use crate::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -14,7 +15,7 @@ pub struct Model {
     pub built_in: bool,
     pub is_owner: bool,
     pub position: i64,
-    pub created_at: i64,
+    pub created_at: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

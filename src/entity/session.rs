@@ -1,5 +1,6 @@
 //! One signed-in browser. The cookie carries the token, the row its hash.
 
+use crate::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -11,9 +12,9 @@ pub struct Model {
     pub user_id: Uuid,
     pub address: String,
     pub user_agent: String,
-    pub created_at: i64,
-    pub last_seen_at: i64,
-    pub expires_at: i64,
+    pub created_at: Timestamp,
+    pub last_seen_at: Timestamp,
+    pub expires_at: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -1,5 +1,6 @@
 //! A person who signs in.
 
+use crate::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -10,11 +11,11 @@ pub struct Model {
     pub email: String,
     pub name: String,
     pub password_hash: String,
-    pub email_verified_at: Option<i64>,
-    pub suspended_at: Option<i64>,
-    pub created_at: i64,
+    pub email_verified_at: Option<Timestamp>,
+    pub suspended_at: Option<Timestamp>,
+    pub created_at: Timestamp,
     /// A service entered them, and they have not chosen a password yet: nobody can sign in as them.
-    pub awaited_since: Option<i64>,
+    pub awaited_since: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

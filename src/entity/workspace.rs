@@ -1,5 +1,6 @@
 //! The unit of isolation.
 
+use crate::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -10,9 +11,9 @@ pub struct Model {
     pub account_id: Uuid,
     pub slug: String,
     pub name: String,
-    pub suspended_at: Option<i64>,
-    pub deleted_at: Option<i64>,
-    pub created_at: i64,
+    pub suspended_at: Option<Timestamp>,
+    pub deleted_at: Option<Timestamp>,
+    pub created_at: Timestamp,
     pub audit_seq: i64,
     pub audit_hash: Vec<u8>,
     /// Kept by triggers: another value after each change of a role or a grant.

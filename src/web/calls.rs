@@ -1,7 +1,10 @@
 //! How many calls a key may make in a minute, at this node. In memory: a call that is refused must
 //! cost next to nothing.
 
-use crate::{clock::MINUTE, web::face::RateLimit};
+use crate::{
+    clock::{MINUTE, Timestamp},
+    web::face::RateLimit,
+};
 
 use std::{collections::HashMap, sync::Mutex};
 use uuid::Uuid;
@@ -34,7 +37,7 @@ pub(in crate::web) enum Who {
 
 #[derive(Clone, Copy)]
 struct Window {
-    ends_at: i64,
+    ends_at: Timestamp,
     used: u32,
 }
 
@@ -75,7 +78,7 @@ impl Calls {
     }
 
     /// Counts a call of this weight; over it, nothing is done.
-    pub(super) fn count(&self, mut caller: Caller, weight: u32, now: i64) -> Option<Standing> {
+    pub(super) fn count(&self, mut caller: Caller, weight: u32, now: Timestamp) -> Option<Standing> {
         let RateLimit { policy, factor, .. } = caller.0;
         let most = self.most.saturating_mul(factor);
         let mut windows = self.windows.lock().ok().filter(|_| most > 0)?;
@@ -104,16 +107,17 @@ mod tests {
     fn a_minute_has_so_many_calls() {
         let calls = Calls::new(2);
         let key = |who: u128| Who::Key(Uuid::from_u128(who));
-        let call = |who: u128, now| calls.count(Caller(RateLimit::CALLS, key(who)), 1, now);
+        let at = Timestamp::from_millis;
+        let call = |who: u128, now| calls.count(Caller(RateLimit::CALLS, key(who)), 1, at(now));
         assert!(call(1, 0).is_some_and(|s| !s.is_over && s.left == 1 && s.seconds == 60));
         assert!(call(1, 59_000).is_some_and(|s| !s.is_over && s.left == 0 && s.seconds == 1));
         assert!(call(1, 59_999).is_some_and(|s| s.is_over));
         assert!(call(2, 59_999).is_some_and(|s| !s.is_over));
         assert!(call(1, 60_000).is_some_and(|s| !s.is_over && s.left == 1));
         let decisions = || Caller(RateLimit::DECISIONS, Who::Others);
-        assert!(calls.count(decisions(), 15, 0).is_some_and(|s| s.most == 20 && s.left == 5));
-        assert!(calls.count(decisions(), 15, 0).is_some_and(|s| !s.is_over && s.left == 0));
-        assert!(calls.count(decisions(), 1, 0).is_some_and(|s| s.is_over));
-        assert!(Calls::new(0).count(decisions(), 1, 0).is_none());
+        assert!(calls.count(decisions(), 15, at(0)).is_some_and(|s| s.most == 20 && s.left == 5));
+        assert!(calls.count(decisions(), 15, at(0)).is_some_and(|s| !s.is_over && s.left == 0));
+        assert!(calls.count(decisions(), 1, at(0)).is_some_and(|s| s.is_over));
+        assert!(Calls::new(0).count(decisions(), 1, at(0)).is_none());
     }
 }

@@ -1,6 +1,9 @@
 //! What was sent, checked: each field is parsed once, and every complaint is noted.
 
-use crate::domain::{Invalid, SearchText};
+use crate::{
+    clock::{SECOND, Timestamp},
+    domain::{Invalid, SearchText},
+};
 use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
 use time::{Date, macros::format_description};
@@ -64,11 +67,11 @@ pub(in crate::web) fn search(text: &str) -> Result<String, Invalid> {
 }
 
 /// The midnight (UTC) that starts a day such as 2026-11-21.
-pub(in crate::web) fn date(field: &str, text: &str) -> Result<Option<i64>, Invalid> {
+pub(in crate::web) fn date(field: &str, text: &str) -> Result<Option<Timestamp>, Invalid> {
     if text.is_empty() {
         return Ok(None);
     }
     let date = Date::parse(text, format_description!("[year]-[month]-[day]"))
         .map_err(|_| Invalid::field(field, "Write a day such as 2026-11-21."))?;
-    Ok(Some(date.midnight().assume_utc().unix_timestamp() * 1_000))
+    Ok(Some(Timestamp::from_millis(date.midnight().assume_utc().unix_timestamp() * SECOND)))
 }

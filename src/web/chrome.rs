@@ -1,6 +1,7 @@
 //! What stands around every page, and how a page is answered.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         accounts::Admin,
         base::principal::{Actor, Person},
@@ -173,9 +174,8 @@ impl View {
         Self { req: req.clone(), app, viewer: place.viewer().cloned(), place: Some(place) }
     }
 
-    /// Milliseconds since 1970.
-    pub(super) fn now(&self) -> i64 {
-        self.app.db.now_ms()
+    pub(super) fn now(&self) -> Timestamp {
+        self.app.db.now()
     }
 
     /// The address of a page of this workspace, such as `/w/acme/members`, or of this account.

@@ -2,7 +2,7 @@
 
 pub(super) use crate::domain::base::words::day;
 
-use crate::clock::{DAY, HOUR, MINUTE};
+use crate::clock::{DAY, HOUR, MINUTE, Timestamp};
 use askama::filters::HtmlSafe;
 use std::fmt::{Display, Formatter, Result};
 use time::OffsetDateTime;
@@ -17,8 +17,7 @@ pub(super) struct When {
 }
 
 impl When {
-    /// `at` and `now` in milliseconds since 1970.
-    pub(super) fn new(at: i64, now: i64) -> Self {
+    pub(super) fn new(at: Timestamp, now: Timestamp) -> Self {
         let second = Second::of(moment(at));
         Self { iso: Iso(second), exact: Exact(second), ago: Ago { at, now } }
     }
@@ -78,8 +77,8 @@ impl Display for Exact {
 /// `3 hours ago`
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ago {
-    at: i64,
-    now: i64,
+    at: Timestamp,
+    now: Timestamp,
 }
 
 impl Display for Ago {
@@ -107,8 +106,8 @@ impl HtmlSafe for Iso {}
 impl HtmlSafe for Exact {}
 impl HtmlSafe for Ago {}
 
-fn moment(at: i64) -> OffsetDateTime {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(at) * 1_000_000)
+fn moment(at: Timestamp) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(at.as_millis()) * 1_000_000)
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
@@ -122,7 +121,7 @@ mod tests {
 
     #[test]
     fn moments_read_as_a_person_would_say_them() {
-        let now = 1_800_000_000_000;
+        let now = Timestamp::from_millis(1_800_000_000_000);
         for (at, words) in [
             (now, "just now"),
             (now - 60_000, "1 minute ago"),

@@ -35,7 +35,7 @@ both! {
             api.send(Method::POST, "/api/sso/v1/apikeys/verify", Some(body), &[("idempotency-key", "verify")]).await
         };
         verify().await.with_status(200);
-        let now = app.clock.now_ms();
+        let now = app.clock.now().as_millis();
         app.execute(&format!("UPDATE api_keys SET revoked_at = {now} WHERE name = 'Other'")).await;
         verify().await.with_status(401);
         app.execute(&format!("UPDATE members SET status = 'suspended' WHERE id = {}", app.id(robot))).await;
@@ -267,7 +267,7 @@ both! {
     async fn a_key_that_expires_makes_none_that_goes_on(app: TestApp) {
         founder(&app).await;
         let (key, _, secret) = add_key(&app, "acme", "Robot", &["owner"]).await;
-        let (api, end) = (Api::new(&app, &secret), app.clock.now_ms() + 60_000);
+        let (api, end) = (Api::new(&app, &secret), app.clock.now().as_millis() + 60_000);
         app.execute(&format!("UPDATE api_keys SET expires_at = {end} WHERE id = {}", app.id(key))).await;
         let before = app.tenants().await;
         let new = |expires_at: Value| json!({"name": "Another", "roles": ["viewer"], "expires_at": expires_at});

@@ -119,7 +119,7 @@ both! {
         let api = Api::new(&app, &secret);
         let written = async || {
             let sql = "SELECT COALESCE(MAX(last_used_at), 0) FROM api_keys";
-            let (started, due) = (Instant::now(), app.clock.now_ms());
+            let (started, due) = (Instant::now(), app.clock.now().as_millis());
             while app.scalar_i64(sql).await < due {
                 assert!(started.elapsed() < Duration::from_secs(15), "the use was not written down");
                 tokio::time::sleep(Duration::from_millis(50)).await;

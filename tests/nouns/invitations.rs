@@ -211,7 +211,7 @@ impl Invitations {
             ("invitation-cancelled", "cancelled"),
             ("invitation-expired", "expired"),
         ] {
-            let (email, now) = (quoted(&demo.email("late@example.com")), app.clock.now_ms());
+            let (email, now) = (quoted(&demo.email("late@example.com")), app.clock.now().as_millis());
             let sql =
                 format!("UPDATE invitations SET status = '{status}', ended_at = {now} WHERE email = {email}");
             assert_eq!(app.execute(&sql).await, 1);
@@ -266,7 +266,7 @@ impl<'a> Invitation<'a> {
     }
 
     pub async fn add(self, app: &TestApp, slug: &str) -> Uuid {
-        let (id, now, slug) = (new_id(), app.clock.now_ms(), quoted(slug));
+        let (id, now, slug) = (new_id(), app.clock.now().as_millis(), quoted(slug));
         let ended = if self.status == "pending" { "NULL".to_owned() } else { now.to_string() };
         let sql = format!(
             "INSERT INTO invitations

@@ -123,7 +123,7 @@ fn may_offer(at: &Offer) -> bool {
 }
 
 pub async fn add_offer(app: &TestApp, slug: &str, from: Uuid, to: Uuid) -> Uuid {
-    let (id, now) = (new_id(), app.clock.now_ms());
+    let (id, now) = (new_id(), app.clock.now().as_millis());
     let sql = format!(
         "INSERT INTO ownership_offers
             (id, workspace_id, from_member_id, to_member_id, status, created_at, expires_at)

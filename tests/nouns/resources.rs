@@ -62,7 +62,7 @@ impl Noun for Resources {
              SELECT id, 'record', {}, {}, {} FROM workspaces WHERE slug = {}",
                 quoted(&"record-1/".repeat(22)),
                 quoted(&demo.name("Record 1")),
-                demo.app.clock.now_ms(),
+                demo.app.clock.now().as_millis(),
                 quoted(demo.base.trim_start_matches("/w/"))
             ))
             .await;

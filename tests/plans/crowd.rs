@@ -31,7 +31,7 @@ pub async fn crowd(app: &TestApp) {
         Backend::Postgres => ("gen_random_uuid()", "sha256(gen_random_uuid()::text::bytea)"),
     };
     // Far from now, so that nothing of it is due.
-    let then = app.clock.now_ms() + 1_000_000_000_000;
+    let then = app.clock.now().as_millis() + 1_000_000_000_000;
     for sql in GROUND.iter().chain(nouns::ALL.iter().flat_map(|noun| noun.crowd())) {
         let numbered = match sql.contains("FROM n") {
             true => sql.replace(

@@ -209,10 +209,10 @@ impl<'a> Tour<'a> {
         app.clock.advance(Duration::from_secs(120));
         sign_in(app, "member-1@seed-2.example.com", SEED).await.visit("/w/seed-2").await;
         // A letter that only this handle finds due, for it is ahead of the node.
-        let clock = Clock::manual(app.clock.now_ms() + 3_600_000);
+        let clock = Clock::manual(app.clock.now() + 3_600_000);
         let db = another_handle(app, clock.clone()).await;
         db.transcript().take();
-        let due = clock.now_ms();
+        let due = clock.now().as_millis();
         let letter = format!(
             "INSERT INTO outbox (id, recipient, subject, body, created_at, next_attempt_at, attempts)
              VALUES ({}, 'nobody@example.com', '', '', {due}, {due}, 0)",

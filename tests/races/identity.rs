@@ -176,7 +176,7 @@ both! {
             touch(held).await;
             // From here on all of them are to be written.
             app.clock.advance(Duration::from_secs(120));
-            let seen_after = app.clock.now_ms();
+            let seen_after = app.clock.now().as_millis();
             for person in &people {
                 person.client.visit("/w/acme").await;
             }

@@ -110,7 +110,7 @@ fn fresh(now_ms: i64) -> Uuid {
 /// Puts a key with these roles into the workspace, which is its home: made by the user who founded
 /// it. Gives the key's id, its membership's and its secret.
 pub async fn add_key(app: &TestApp, workspace: &str, name: &str, roles: &[&str]) -> (Uuid, Uuid, String) {
-    let now = app.clock.now_ms();
+    let now = app.clock.now().as_millis();
     let (key, member) = (fresh(now), fresh(now));
     let secret = Token::new(Purpose::ApiKey);
     let (key_id, member_id) = (app.id(key), app.id(member));

@@ -197,7 +197,7 @@ impl Builder {
 
     /// Starts on a database that the test has prepared.
     pub async fn spawn_on(self, database: TestDatabase, dir: TempDir) -> TestApp {
-        let clock = Clock::manual(Clock::system().now_ms());
+        let clock = Clock::manual(Clock::system().now());
         TestApp {
             node: Node::start(configured(&database, &dir, &self.configure), clock.clone()).await,
             connection: OnceCell::new(),

@@ -113,7 +113,7 @@ fn postgres_url(name: &str) -> String {
 async fn create(template: Option<&str>) -> TestDatabase {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let (process, n) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let name = format!("t_{}_{process}_{n}", Clock::system().now_ms());
+    let name = format!("t_{}_{process}_{n}", Clock::system().now().as_millis());
     let template = template.map(|template| format!(" TEMPLATE {template}")).unwrap_or_default();
     let admin = connect(postgres_admin_url()).await;
     admin.execute_unprepared(&format!("CREATE DATABASE {name}{template}")).await.unwrap();

@@ -48,7 +48,7 @@ impl Facts {
         }
         let account = text(&tables["workspaces"][0], "account_id").to_owned();
         let (roles, members) = (BTreeMap::new(), Vec::new());
-        let mut facts = Self { tables, roles, members, account, now_ms: app.clock.now_ms() };
+        let mut facts = Self { tables, roles, members, account, now_ms: app.clock.now().as_millis() };
         facts.roles = facts.rows("roles").iter().map(|role| facts.holdings_of(role)).collect();
         facts.members = facts.rows("members").iter().map(|row| facts.member(row)).collect();
         facts

@@ -86,7 +86,7 @@ impl World {
 
     /// Nobody is seen for the first time while a test walks, and [`restore`] comes back to here.
     pub async fn settle(&self, app: &TestApp) {
-        app.execute(&format!("UPDATE members SET last_active_at = {}", app.clock.now_ms())).await;
+        app.execute(&format!("UPDATE members SET last_active_at = {}", app.clock.now().as_millis())).await;
         keep(app).await;
     }
 

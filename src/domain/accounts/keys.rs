@@ -3,6 +3,7 @@
 //! An admin names keys and ends them, and learns no secret that opens a workspace: what a key holds
 //! there is the affair of those who manage keys there.
 
+use crate::clock::Timestamp;
 use crate::domain::{
     api_keys::{
         self, KeyRecord, Made, Maker, Wanted,
@@ -75,7 +76,7 @@ fn select() -> String {
 /// # Errors
 /// [`Refused::Invalid`] for a page link of another list.
 pub async fn list(scope: &AccountScope, text: &str, at: &Position) -> Result<Page<Listed>, Refused> {
-    let (mut sql, mut values) = (select(), vec![scope.now_ms().into()]);
+    let (mut sql, mut values) = (select(), vec![scope.now().into()]);
     if !text.is_empty() {
         values.push(like(text).into());
         sql.push_str(&format!(" AND {}", has_text("lower(k.name)", "$3")));
@@ -83,11 +84,13 @@ pub async fn list(scope: &AccountScope, text: &str, at: &Position) -> Result<Pag
     let order = Order { column: "k.created_at", is_text: false, id: "k.id", descending: true };
     order.finish(&mut sql, &mut values, at)?;
     let rows: Vec<Row> = scope.list(&key_rows::fields(&FIELDS), &sql, values).await?;
-    let page = Page::cut(rows, at, |Joined(key, _)| Cursor::new(Key::Number(key.created_at), key.key_id));
-    Ok(page.map(|row| seen(row, scope.now_ms())))
+    let page = Page::cut(rows, at, |Joined(key, _)| {
+        Cursor::new(Key::Number(key.created_at.as_millis()), key.key_id)
+    });
+    Ok(page.map(|row| seen(row, scope.now())))
 }
 
-fn seen(Joined(key, row): Row, now: i64) -> Listed {
+fn seen(Joined(key, row): Row, now: Timestamp) -> Listed {
     Listed { key: key.at(now), workspaces: row.workspaces, names: row.names.unwrap_or_default() }
 }
 
@@ -107,9 +110,9 @@ pub const MOST_PLACES: usize = 200;
 /// # Errors
 /// [`Refused::Hidden`] where it is none of this account.
 pub async fn look(scope: &AccountScope, id: Uuid) -> Result<Listed, Refused> {
-    let (sql, values) = (format!("{} AND k.id = $3", select()), vec![scope.now_ms().into(), id.into()]);
+    let (sql, values) = (format!("{} AND k.id = $3", select()), vec![scope.now().into(), id.into()]);
     let rows: Vec<Row> = scope.list(&key_rows::fields(&FIELDS), &sql, values).await?;
-    rows.into_iter().next().map(|row| seen(row, scope.now_ms())).ok_or(Refused::Hidden)
+    rows.into_iter().next().map(|row| seen(row, scope.now())).ok_or(Refused::Hidden)
 }
 
 /// The workspaces that a key of this account is a member of, by name.
@@ -144,8 +147,8 @@ pub async fn create(s: &mut AccountWrite, wanted: &Wanted, known: i64) -> Result
     if api_keys::maker_in(s.connection(), account, user).await?.made != known {
         return Err(KEY_MADE.into());
     }
-    let made = api_keys::insert(s.connection(), account, user, wanted, s.now_ms()).await?;
-    let event = ApiKeyCreated { roles: Vec::new(), expires_at: wanted.expires_at.unwrap_or(0) };
+    let made = api_keys::insert(s.connection(), account, user, wanted, s.now()).await?;
+    let event = ApiKeyCreated { roles: Vec::new(), expires_at: wanted.expires_at.unwrap_or_default() };
     let mut events = vec![RecordedEvent::new(event, target(made.id, &made.name))];
     if wanted.is_admin {
         let event = ApiKeyAdminChanged { is_admin: true };
@@ -221,7 +224,7 @@ pub async fn rotate(
         return Err(Refused::NotAllowed(IN_WORKSPACES));
     }
     api_keys::must_be_newest(s.connection(), id, seen).await?;
-    api_keys::give_another_secret(s.connection(), id, key.name, s.now_ms(), overlap_ms).await
+    api_keys::give_another_secret(s.connection(), id, key.name, s.now(), overlap_ms).await
 }
 
 /// Ends a key for good and takes it out of every workspace, whatever it holds there. Each of them is
@@ -253,10 +256,10 @@ async fn end(s: &mut AccountWrite, id: Uuid) -> Result<Recorded<String>, Refused
         let at = Unadmitted(s.connection(), membership.workspace_id);
         let all = s.open().db.roles().at(&at, membership.roles_version).await?;
         let member = Subject::load(&at, &all, membership.id).await?;
-        let told = api_keys::take_out(&at, id, &member, s.now_ms()).await?;
+        let told = api_keys::take_out(&at, id, &member, s.now()).await?;
         s.record_in(membership.workspace_id, told);
     }
-    api_keys::end(s.connection(), id, s.now_ms()).await?;
+    api_keys::end(s.connection(), id, s.now()).await?;
     let event = ApiKeyRevoked { roles: Vec::new() };
     Ok(Recorded::new(name.clone(), event, target(id, &name)))
 }

@@ -1,5 +1,6 @@
 //! Looking at an account: what it has, its people, one of them.
 
+use crate::clock::Timestamp;
 use crate::domain::{
     accounts::events::IN_WORKSPACES,
     base::{
@@ -23,7 +24,7 @@ use uuid::Uuid;
 pub struct Workspace {
     pub id: Uuid,
     pub name: String,
-    pub created_at: i64,
+    pub created_at: Timestamp,
     pub is_active: bool,
     pub people: i64,
     /// Names of some of its active Owners.
@@ -36,7 +37,7 @@ pub struct Workspace {
 struct WorkspaceRow {
     id: Uuid,
     name: String,
-    created_at: i64,
+    created_at: Timestamp,
     active: i64,
     people: i64,
     owners: Option<String>,
@@ -75,7 +76,7 @@ pub async fn look(scope: &AccountScope, at: &Position) -> Result<Look, Refused> 
     let order = Order { column: "w.created_at", is_text: false, id: "w.id", descending: true };
     order.finish(&mut sql, &mut values, at)?;
     let rows: Vec<WorkspaceRow> = scope.list(&WORKSPACE, &sql, values).await?;
-    let page = Page::cut(rows, at, |row| Cursor::new(Key::Number(row.created_at), row.id));
+    let page = Page::cut(rows, at, |row| Cursor::new(Key::Number(row.created_at.as_millis()), row.id));
     let sql = format!(
         "SELECT a.user_id, u.name FROM active_admins a JOIN users u ON u.id = a.user_id
         WHERE a.account_id = $1 LIMIT {MOST_ADMINS}"
@@ -119,7 +120,7 @@ pub struct Person {
     pub is_you: bool,
     /// The only active admin: first somebody else must become one.
     pub is_last_admin: bool,
-    pub joined_at: i64,
+    pub joined_at: Timestamp,
     /// Workspaces of the account that they are a member of.
     pub workspaces: i64,
 }
@@ -132,7 +133,7 @@ struct Row {
     listed_as: String,
     admin: i64,
     active: i64,
-    joined_at: i64,
+    joined_at: Timestamp,
     workspaces: i64,
 }
 

@@ -1,6 +1,7 @@
 //! Making, adding, rotating and revoking keys.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         api_keys::{
             events::{API_KEY, ApiKeyAdded, ApiKeyCreated, ApiKeyRenamed, ApiKeyRevoked, ApiKeyRotated},
@@ -102,7 +103,7 @@ fn may_hand_on(principal: &Principal) -> Result<(), Refused> {
 }
 
 /// When a new key ends. One that is made by a key goes on no longer than that.
-fn lasting(maker: &Principal, wanted: Option<i64>) -> Result<Option<i64>, Invalid> {
+fn lasting(maker: &Principal, wanted: Option<Timestamp>) -> Result<Option<Timestamp>, Invalid> {
     match (maker, wanted) {
         (Principal::ApiKey(ApiKey { expires_at: Some(end), .. }), Some(at)) if at > *end => {
             let sentence = "A key that expires makes none that goes on after it. Choose an earlier end.";
@@ -132,10 +133,11 @@ pub async fn create(
     }
     let wanted = Wanted { expires_at: lasting(&s.actor().principal, wanted.expires_at)?, ..wanted.clone() };
     let (account, made_by) = (s.actor().workspace.account_id, s.actor().principal.answers());
-    let made = insert(s.connection(), account, made_by, &wanted, s.now_ms()).await?;
+    let made = insert(s.connection(), account, made_by, &wanted, s.now()).await?;
     let ids: Vec<Uuid> = roles.iter().map(|role| role.id).collect();
     members::join_key(s.open(), made.id, &made.name, made_by, &ids).await?;
-    let event = ApiKeyCreated { roles: role::names(&roles), expires_at: wanted.expires_at.unwrap_or(0) };
+    let event =
+        ApiKeyCreated { roles: role::names(&roles), expires_at: wanted.expires_at.unwrap_or_default() };
     let target = Target::new(API_KEY, made.id, made.name.clone());
     Ok(Recorded::new(made, event, target))
 }
@@ -285,7 +287,7 @@ pub async fn rotate(
     may_hand_on(&s.actor().principal)?;
     let key = held(s, id).await?;
     key.may_be_taken_over(s, id).await?;
-    give_another_secret(s.connection(), id, key.member.name, s.now_ms(), overlap_ms).await
+    give_another_secret(s.connection(), id, key.member.name, s.now(), overlap_ms).await
 }
 
 /// Gives a locked key another secret, without asking who does it.
@@ -296,7 +298,7 @@ pub(in crate::domain) async fn give_another_secret(
     tx: &impl ConnectionTrait,
     id: Uuid,
     name: String,
-    now: i64,
+    now: Timestamp,
     overlap_ms: i64,
 ) -> Result<Recorded<Made>, Refused> {
     if !(0..=MOST_OVERLAP).contains(&overlap_ms) {
@@ -337,8 +339,8 @@ pub async fn revoke(s: &mut WriteScope<perm::ManageApiKeys>, id: Uuid) -> Result
 async fn put_an_end<P>(s: &WriteScope<P>, id: Uuid) -> Result<Recorded<String>, Refused> {
     let key = held(s, id).await?;
     key.may_be_taken_over(s, id).await?;
-    let told = take_out(s, id, &key.member, s.now_ms()).await?;
-    end(s.connection(), id, s.now_ms()).await?;
+    let told = take_out(s, id, &key.member, s.now()).await?;
+    end(s.connection(), id, s.now()).await?;
     Ok(told)
 }
 
@@ -347,7 +349,7 @@ pub(in crate::domain) async fn take_out(
     at: &impl Scoped<Connection = DatabaseTransaction>,
     id: Uuid,
     member: &Subject,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Recorded<String>, Refused> {
     members::end(at, member, now).await?;
     let name = member.name.clone();

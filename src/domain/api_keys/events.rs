@@ -1,5 +1,6 @@
 //! What is recorded of API keys.
 
+use crate::clock::Timestamp;
 use crate::domain::base::{
     event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents, RecordedIn, TargetKind},
     words::{day, exact},
@@ -22,8 +23,8 @@ pub(in crate::domain) const API_KEY: TargetKind = TargetKind::new("api_key");
 pub(in crate::domain) struct ApiKeyCreated {
     /// None where it was made in the account.
     pub roles: Vec<String>,
-    /// Milliseconds since 1970; 0 where it does not expire.
-    pub expires_at: i64,
+    /// 1970 where it does not expire.
+    pub expires_at: Timestamp,
 }
 
 impl AuditEvent for ApiKeyCreated {
@@ -33,9 +34,9 @@ impl AuditEvent for ApiKeyCreated {
     const RECORDED_IN: RecordedIn = RecordedIn::WorkspaceOrAccount;
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        let detail = match self.expires_at {
-            0 => "which does not expire".to_owned(),
-            at => format!("which expires on {}", day(at)),
+        let detail = match self.expires_at == Timestamp::default() {
+            true => "which does not expire".to_owned(),
+            false => format!("which expires on {}", day(self.expires_at)),
         };
         EventSentence::new("made the API key", row.target).after(self.roles.clone()).detail(detail)
     }
@@ -80,8 +81,8 @@ impl AuditEvent for ApiKeyRenamed {
 /// A key got another secret.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct ApiKeyRotated {
-    /// When the secret before stops, in milliseconds since 1970.
-    pub overlap_ends_at: i64,
+    /// When the secret before stops.
+    pub overlap_ends_at: Timestamp,
 }
 
 impl AuditEvent for ApiKeyRotated {

@@ -79,7 +79,7 @@ pub async fn list(
     text: &str,
     at: &Position,
 ) -> Result<Listing, Refused> {
-    let (mut sql, mut values) = (select(BY_MEMBER), vec![scope.now_ms().into()]);
+    let (mut sql, mut values) = (select(BY_MEMBER), vec![scope.now().into()]);
     if !text.is_empty() {
         values.push(Value::from(like(&folded(text))));
         sql.push_str(" AND m.listed_as LIKE $3 ESCAPE '!'");
@@ -99,7 +99,7 @@ pub async fn list(
 /// # Errors
 /// [`Refused::Hidden`] where it is no member of this workspace.
 pub async fn look<P: Access>(scope: &ReadScope<P>, id: Uuid) -> Result<Listed, Refused> {
-    let values = vec![scope.now_ms().into(), id.into()];
+    let values = vec![scope.now().into(), id.into()];
     let sql = format!("{} AND m.api_key_id = $3", select(BY_MEMBER));
     let rows: Vec<Row> = scope.list(&key_rows::fields(&FIELDS), &sql, values).await?;
     rows.into_iter().next().map(|row| seen(row, scope)).ok_or(Refused::Hidden)
@@ -119,7 +119,7 @@ fn seen<P: Access>(Joined(key, row): Row, scope: &ReadScope<P>) -> Listed {
     let actor = scope.actor();
     let held = actor.all_roles.joined(&row.role_set);
     Listed {
-        key: key.at(scope.now_ms()),
+        key: key.at(scope.now()),
         member_id: row.member_id,
         elsewhere: row.elsewhere,
         is_active: row.status == "active",
@@ -145,7 +145,7 @@ pub async fn waiting(scope: &ReadScope<perm::ManageApiKeys>) -> Result<Vec<Waiti
         WHERE k.account_id = $2 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $3)
             AND NOT EXISTS (SELECT 1 FROM members m WHERE m.workspace_id = $1 AND m.api_key_id = k.id)
         ORDER BY k.created_at DESC, k.id DESC LIMIT 200";
-    let values = vec![scope.actor().workspace.account_id.into(), scope.now_ms().into()];
+    let values = vec![scope.actor().workspace.account_id.into(), scope.now().into()];
     Ok(scope.all(sql, values).await?)
 }
 
@@ -166,7 +166,7 @@ pub(super) const MADE_HERE: &str = "SELECT k.id FROM api_keys k CROSS JOIN membe
 /// The database's own.
 pub async fn made_by<P: Access>(scope: &ReadScope<P>, user: Uuid) -> Result<Vec<Listed>, Refused> {
     let sql = format!("{} AND k.made_by = $3 AND k.revoked_at IS NULL ORDER BY m.listed_as", select(BY_KEY));
-    let values = vec![scope.now_ms().into(), user.into()];
+    let values = vec![scope.now().into(), user.into()];
     let rows: Vec<Row> = scope.list(&key_rows::fields(&FIELDS), &sql, values).await?;
     Ok(rows.into_iter().map(|row| seen(row, scope)).collect())
 }

@@ -8,6 +8,7 @@ pub(super) mod change;
 pub(super) mod events;
 mod list;
 
+use crate::clock::Timestamp;
 pub(super) use crate::domain::records::keys::{
     Live, end, insert, keep_secret, lock, maker_in, must_be_newest, new_secret,
 };
@@ -43,9 +44,9 @@ struct KeyRow {
     is_admin: bool,
     made_by: Uuid,
     is_verified: bool,
-    last_used_at: Option<i64>,
+    last_used_at: Option<Timestamp>,
     home_id: Option<Uuid>,
-    expires_at: Option<i64>,
+    expires_at: Option<Timestamp>,
     is_outgoing: bool,
 }
 
@@ -70,7 +71,7 @@ pub async fn who_at_home(db: &Db, credential: &Credential) -> Result<(ApiKey, Op
         WHERE s.token_hash = $1 AND (s.expires_at IS NULL OR s.expires_at > $2)
             AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)";
     let row: Option<KeyRow> =
-        db.read().first(sql, vec![credential.token_hash().into(), db.now_ms().into()]).await?;
+        db.read().first(sql, vec![credential.token_hash().into(), db.now().into()]).await?;
     let row = row.ok_or(Refused::SignedOut)?;
     let key = ApiKey {
         id: row.id,
@@ -82,7 +83,7 @@ pub async fn who_at_home(db: &Db, credential: &Credential) -> Result<(ApiKey, Op
         expires_at: row.expires_at,
         is_outgoing: row.is_outgoing,
     };
-    presence::seen(db, &Principal::ApiKey(key.clone()), None, row.last_used_at.unwrap_or(0));
+    presence::seen(db, &Principal::ApiKey(key.clone()), None, row.last_used_at.unwrap_or_default());
     Ok((key, row.home_id))
 }
 
@@ -92,9 +93,9 @@ pub struct Verified {
     pub key: ApiKey,
     /// The workspace, slugs of the roles held there, and their scopes; `None` where it is a member of none.
     pub home: Option<Home>,
-    /// When the key was made, and until when it holds, in milliseconds since 1970.
-    pub created_at: i64,
-    pub expires_at: Option<i64>,
+    /// When the key was made, and until when it holds.
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug)]
@@ -106,8 +107,8 @@ pub struct Home {
 
 #[derive(FromQueryResult)]
 struct HomeRow {
-    created_at: i64,
-    expires_at: Option<i64>,
+    created_at: Timestamp,
+    expires_at: Option<Timestamp>,
     workspace_id: Option<Uuid>,
     role_set: Option<String>,
     roles_version: Option<Uuid>,

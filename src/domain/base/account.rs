@@ -1,5 +1,6 @@
 //! An account, the tenant, as its admins see it.
 
+use crate::clock::Timestamp;
 use uuid::Uuid;
 
 /// An account, as its admins see it.
@@ -8,7 +9,7 @@ pub struct Account {
     pub id: Uuid,
     pub name: String,
     pub creation: Creation,
-    pub created_at: i64,
+    pub created_at: Timestamp,
     pub people: i64,
 }
 

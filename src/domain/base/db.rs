@@ -1,7 +1,7 @@
 //! The connection, and how it is opened. Its fields are private to `domain`: no handler can query.
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, Timestamp},
     config::Config,
     domain::{
         base::{
@@ -119,9 +119,8 @@ impl Db {
         &self.shared.clock
     }
 
-    /// Milliseconds since 1970.
-    pub fn now_ms(&self) -> i64 {
-        self.shared.clock.now_ms()
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
     }
 
     pub(in crate::domain) fn passwords(&self) -> &Passwords {

@@ -3,7 +3,7 @@
 //! A noun declares its events in its `events.rs`, one type each, and registers them with one line in
 //! [`crate::domain::events`].
 
-use crate::domain::base::reason::AuditReason;
+use crate::{clock::Timestamp, domain::base::reason::AuditReason};
 use sea_orm::DbErr;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -73,8 +73,7 @@ impl RecordedIn {
 pub struct EventRow<'a> {
     /// The name of the event's target at that moment.
     pub target: &'a str,
-    /// Milliseconds since 1970.
-    pub at: i64,
+    pub at: Timestamp,
 }
 
 /// An event in words, as data: "(actor) changed the roles of (target) (rest), (detail)", and what was

@@ -5,7 +5,7 @@
 //! the name is free again after a while, or it was done and is not done again.
 
 use crate::{
-    clock::{DAY, MINUTE},
+    clock::{DAY, MINUTE, Timestamp},
     domain::base::{conflict::Conflict, db::Db, invalid::Invalid, refused::Refused, sql::Sql},
 };
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
@@ -51,7 +51,7 @@ pub struct Kept {
 #[derive(FromQueryResult)]
 struct Row {
     request_hash: Vec<u8>,
-    done_at: Option<i64>,
+    done_at: Option<Timestamp>,
     status: Option<i64>,
     body: Option<String>,
 }
@@ -62,7 +62,7 @@ struct Row {
 /// [`Refused::Invalid`] where the name stands for another request, [`STILL_RUNNING`],
 /// [`DONE_BEFORE`].
 pub async fn claim(db: &Db, attempt: &Attempt) -> Result<Option<Kept>, Refused> {
-    let now = db.now_ms();
+    let now = db.now();
     let sql = "INSERT INTO idempotency_keys (api_key_id, name, id, request_hash, created_at)
         VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (api_key_id, name) DO UPDATE SET id = $3, request_hash = $4, created_at = $5,
@@ -107,7 +107,11 @@ pub async fn claim(db: &Db, attempt: &Attempt) -> Result<Option<Kept>, Refused> 
 ///
 /// # Errors
 /// [`STILL_RUNNING`] where another attempt has taken the name over.
-pub(in crate::domain) async fn done(tx: &impl ConnectionTrait, id: Uuid, now: i64) -> Result<(), Refused> {
+pub(in crate::domain) async fn done(
+    tx: &impl ConnectionTrait,
+    id: Uuid,
+    now: Timestamp,
+) -> Result<(), Refused> {
     let sql = "UPDATE idempotency_keys SET done_at = $2 WHERE id = $1";
     match tx.run(sql, vec![id.into(), now.into()]).await? {
         1 => Ok(()),
@@ -125,7 +129,7 @@ pub async fn keep(db: &Db, id: Uuid, answer: Option<&Kept>) -> Result<(), DbErr>
     let status = answer.map(|answer| i64::from(answer.status));
     let body = answer.map(|answer| answer.body.clone());
     let tx = db.begin().await?;
-    tx.run(sql, vec![id.into(), db.now_ms().into(), status.into(), body.into()]).await?;
+    tx.run(sql, vec![id.into(), db.now().into(), status.into(), body.into()]).await?;
     tx.commit().await
 }
 
@@ -143,6 +147,6 @@ pub async fn release(db: &Db, id: Uuid) -> Result<(), DbErr> {
 pub(in crate::domain) async fn sweep(db: &Db) -> Result<(), DbErr> {
     let tx = db.begin().await?;
     let sql = "DELETE FROM idempotency_keys WHERE created_at < $1";
-    tx.run(sql, vec![(db.now_ms() - LIFETIME).into()]).await?;
+    tx.run(sql, vec![(db.now() - LIFETIME).into()]).await?;
     tx.commit().await
 }

@@ -1,7 +1,7 @@
 //! How often something may be tried. Counted in the database, so that it holds across nodes.
 
 use crate::{
-    clock::{HOUR, MINUTE},
+    clock::{HOUR, MINUTE, Timestamp},
     domain::base::{db::Db, refused::Refused, sql::Sql},
 };
 use sea_orm::{DbErr, FromQueryResult};
@@ -52,7 +52,7 @@ pub(in crate::domain) const FOUND: Limit = Limit { name: "found", most: 30, wind
 
 #[derive(FromQueryResult)]
 struct Window {
-    window_start: i64,
+    window_start: Timestamp,
     used: i64,
 }
 
@@ -67,7 +67,7 @@ impl Limit {
     /// # Errors
     /// [`Refused::TooMany`] with the seconds until the window ends.
     pub(in crate::domain) async fn spend(&self, db: &Db, subject: &str, cost: i64) -> Result<(), Refused> {
-        let now = db.now_ms();
+        let now = db.now();
         let sql = "INSERT INTO rate_limits (key, window_start, used) VALUES ($1, $2, $3)
             ON CONFLICT (key) DO UPDATE SET
                 used = CASE WHEN rate_limits.window_start <= $4 THEN $3 ELSE rate_limits.used + $3 END,
@@ -95,7 +95,7 @@ impl Limit {
         let sql = "SELECT window_start, used FROM rate_limits WHERE key = $1";
         let window: Option<Window> = db.read().first(sql, vec![self.key(subject).into()]).await?;
         let left = window.filter(|window| window.used >= self.most);
-        let left = left.map_or(0, |window| window.window_start + self.window_ms - db.now_ms());
+        let left = left.map_or(0, |window| window.window_start + self.window_ms - db.now());
         if left > 0 { Err(Refused::TooMany { retry_after_seconds: (left / 1_000).max(1) }) } else { Ok(()) }
     }
 
@@ -121,6 +121,6 @@ impl Limit {
 /// Drops the windows that ended long ago.
 pub(in crate::domain) async fn sweep(db: &Db) -> Result<(), DbErr> {
     let tx = db.begin().await?;
-    tx.run("DELETE FROM rate_limits WHERE window_start < $1", vec![(db.now_ms() - 24 * HOUR).into()]).await?;
+    tx.run("DELETE FROM rate_limits WHERE window_start < $1", vec![(db.now() - 24 * HOUR).into()]).await?;
     tx.commit().await
 }

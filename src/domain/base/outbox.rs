@@ -2,7 +2,7 @@
 //! tried again until it goes through.
 
 use crate::{
-    clock::{MINUTE, SECOND},
+    clock::{MINUTE, SECOND, Timestamp},
     domain::base::{db::Db, refused::Refused, sql::Sql},
     entity::outbox_message,
     random,
@@ -35,7 +35,11 @@ impl Mail {
     ///
     /// # Errors
     /// The database's own.
-    pub(in crate::domain) async fn queue(self, tx: &DatabaseTransaction, now: i64) -> Result<Uuid, Refused> {
+    pub(in crate::domain) async fn queue(
+        self,
+        tx: &DatabaseTransaction,
+        now: Timestamp,
+    ) -> Result<Uuid, Refused> {
         let id = random::id(now);
         let row = outbox_message::ActiveModel {
             id: Set(id),
@@ -73,7 +77,7 @@ const LONGEST_WAIT: i64 = 5 * MINUTE;
 /// # Errors
 /// The database's own.
 pub async fn take(db: &Db) -> Result<Option<Outgoing>, DbErr> {
-    let now = db.now_ms();
+    let now = db.now();
     let due: Option<Due> = db
         .read()
         .first(
@@ -115,7 +119,7 @@ pub async fn failed(db: &Db, message: &Outgoing, error: &str) -> Result<(), DbEr
     let error: String = error.chars().take(500).collect();
     let tx = db.begin().await?;
     let sql = "UPDATE outbox SET next_attempt_at = $2, last_error = $3 WHERE id = $1";
-    tx.run(sql, vec![message.id.into(), (db.now_ms() + wait).into(), error.into()]).await?;
+    tx.run(sql, vec![message.id.into(), (db.now() + wait).into(), error.into()]).await?;
     tx.commit().await
 }
 

@@ -1,6 +1,6 @@
 //! When somebody was last active: what is gathered in memory until it is written.
 
-use crate::clock::MINUTE;
+use crate::clock::{MINUTE, Timestamp};
 use std::{collections::HashMap, sync::Mutex};
 use uuid::Uuid;
 
@@ -13,15 +13,17 @@ pub(in crate::domain) struct Presence(pub(in crate::domain) Mutex<Seen>);
 
 #[derive(Default)]
 pub(in crate::domain) struct Seen {
-    pub(in crate::domain) sessions: HashMap<Uuid, i64>,
-    pub(in crate::domain) api_keys: HashMap<Uuid, i64>,
-    pub(in crate::domain) members: HashMap<Uuid, i64>,
+    pub(in crate::domain) sessions: HashMap<Uuid, Timestamp>,
+    pub(in crate::domain) api_keys: HashMap<Uuid, Timestamp>,
+    pub(in crate::domain) members: HashMap<Uuid, Timestamp>,
 }
 
 impl Seen {
     /// One statement a row: the id, the time, and how old the stored time must be at most. At most
     /// one write a minute and row, however many pages were read.
-    pub(in crate::domain) fn updates(self) -> impl Iterator<Item = (&'static str, Uuid, i64, i64)> {
+    pub(in crate::domain) fn updates(
+        self,
+    ) -> impl Iterator<Item = (&'static str, Uuid, Timestamp, Timestamp)> {
         let session = "UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at <= $3";
         let member =
             "UPDATE members SET last_active_at = $2 WHERE id = $1 AND COALESCE(last_active_at, 0) <= $3";

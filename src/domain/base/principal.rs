@@ -1,6 +1,7 @@
 //! Who makes a request, by what credential and from where; on whose behalf it is answered.
 
 use crate::{
+    clock::Timestamp,
     domain::base::{
         event::{Actor as AuditActor, TargetKind},
         role::{self, Roles},
@@ -24,8 +25,8 @@ pub struct ApiKey {
     pub made_by: Uuid,
     /// The address of that user was confirmed.
     pub is_verified: bool,
-    /// In milliseconds since 1970; `None` for never.
-    pub expires_at: Option<i64>,
+    /// `None` for never.
+    pub expires_at: Option<Timestamp>,
     /// The secret that was shown is the one that another takes the place of.
     pub is_outgoing: bool,
 }

@@ -1,5 +1,6 @@
 //! Numbers and moments in sentences.
 
+use crate::clock::Timestamp;
 use time::{OffsetDateTime, macros::format_description};
 
 /// A number with its noun: "1 person", "2 people".
@@ -12,19 +13,19 @@ pub(in crate::domain) fn nonempty<const N: usize>(texts: [&str; N]) -> Vec<Strin
     texts.into_iter().filter(|text| !text.is_empty()).map(str::to_owned).collect()
 }
 
-/// The day of a moment in milliseconds since 1970, in UTC: `21 Nov 2026`.
-pub fn day(at: i64) -> String {
+/// The day of a moment, in UTC: `21 Nov 2026`.
+pub fn day(at: Timestamp) -> String {
     moment(at).format(format_description!("[day padding:none] [month repr:short] [year]")).unwrap_or_default()
 }
 
-/// A moment in milliseconds since 1970, to the second: `2027-01-15 08:00:00 UTC`.
-pub(in crate::domain) fn exact(at: i64) -> String {
+/// A moment, to the second: `2027-01-15 08:00:00 UTC`.
+pub(in crate::domain) fn exact(at: Timestamp) -> String {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
     moment(at).format(format).unwrap_or_default()
 }
 
-fn moment(at: i64) -> OffsetDateTime {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(at) * 1_000_000)
+fn moment(at: Timestamp) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(at.as_millis()) * 1_000_000)
         .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
@@ -34,7 +35,8 @@ mod tests {
 
     #[test]
     fn moments_are_written_in_utc() {
-        assert_eq!(day(1_800_000_000_000), "15 Jan 2027");
-        assert_eq!(exact(1_800_000_000_000), "2027-01-15 08:00:00 UTC");
+        let at = Timestamp::from_millis(1_800_000_000_000);
+        assert_eq!(day(at), "15 Jan 2027");
+        assert_eq!(exact(at), "2027-01-15 08:00:00 UTC");
     }
 }

@@ -266,7 +266,7 @@ async fn standings(
     if ways.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let mut values: Vec<Value> = vec![scope.now_ms().into()];
+    let mut values: Vec<Value> = vec![scope.now().into()];
     let mut parts = Vec::new();
     for (place, way) in ways.iter().enumerate() {
         // As many as a power of two, so that there are few statements to prepare.

@@ -128,7 +128,7 @@ async fn members(
         }
     };
     let mut values: Vec<Value> =
-        vec![kind.into(), scope.now_ms().into(), i64::try_from(limit + 1).unwrap_or(i64::MAX).into()];
+        vec![kind.into(), scope.now().into(), i64::try_from(limit + 1).unwrap_or(i64::MAX).into()];
     let parts: Vec<String> = sets
         .iter()
         .map(|set| {

@@ -1,7 +1,7 @@
 //! What the people of the demo do, each as a request would.
 
 use crate::{
-    clock::DAY,
+    clock::{DAY, Timestamp},
     domain::{
         api_keys,
         base::{
@@ -204,14 +204,14 @@ impl Visitor<'_> {
                 self.admit().await?.write(async |s| security::set(s, &wanted).await).await?;
             }
             Deed::Key(name, roles, days) => {
-                let made = self.key(name, roles, Some(db.now_ms() + days * DAY), false).await?;
+                let made = self.key(name, roles, Some(db.now() + days * DAY), false).await?;
                 self.uses(&made.secret).await?;
             }
             Deed::KnownKey(name) => {
                 let made = self.key(name, &[BuiltIn::Owner], None, true).await?;
                 let (secret, tx) = (secret(), db.begin().await?);
                 tx.run("DELETE FROM api_key_secrets WHERE api_key_id = $1", vec![made.id.into()]).await?;
-                api_keys::keep_secret(&tx, made.id, &secret, db.now_ms()).await?;
+                api_keys::keep_secret(&tx, made.id, &secret, db.now()).await?;
                 tx.commit().await?;
                 self.uses(&secret).await?;
             }
@@ -235,7 +235,7 @@ impl Visitor<'_> {
         &self,
         name: &str,
         roles: &[BuiltIn],
-        expires_at: Option<i64>,
+        expires_at: Option<Timestamp>,
         is_admin: bool,
     ) -> Result<api_keys::Made, Refused> {
         let wanted =

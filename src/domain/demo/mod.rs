@@ -151,13 +151,13 @@ pub async fn demo(db: &Db) -> Result<String, Refused> {
     let hash = db.passwords().hash(&Password::parse(PASSWORD, &[]).map_err(Refused::NotAllowed)?).await?;
     let tx = db.begin().await?;
     for (who, name) in PEOPLE {
-        insert_person(&tx, name, &email(who), &hash, db.now_ms()).await?;
+        insert_person(&tx, name, &email(who), &hash, db.now()).await?;
     }
     tx.commit().await?;
     let mut demo = Demo { db, slug, links: HashMap::new() };
-    let now = db.now_ms() + PAST;
+    let now = db.now() + PAST;
     for (ago, who, deed) in STORY {
-        let wait = u64::try_from(now - ago - db.now_ms()).unwrap_or(0);
+        let wait = u64::try_from(now - *ago - db.now()).unwrap_or(0);
         db.clock().advance(Duration::from_millis(wait));
         demo.act(who, deed).await?;
     }

@@ -3,7 +3,7 @@
 //! Rows are append-only by trigger, and chained by hash within a workspace.
 
 use crate::{
-    clock::MINUTE,
+    clock::{MINUTE, Timestamp},
     domain::{
         base::{
             event::{Actor, AuditEvent, RecordedEvent, RecordedIn, Target},
@@ -44,8 +44,7 @@ impl ChainHead {
 pub struct EventContext<'a> {
     pub actor: &'a Actor,
     pub origin: &'a Origin,
-    /// Milliseconds since 1970.
-    pub at: i64,
+    pub at: Timestamp,
 }
 
 /// Adds events to the end of a workspace's chain.
@@ -85,7 +84,7 @@ pub(in crate::domain) async fn personal(
     tx: &DatabaseTransaction,
     actor: &Actor,
     origin: &Origin,
-    at: i64,
+    at: Timestamp,
     event: impl AuditEvent,
 ) -> Result<(), DbErr> {
     let context = EventContext { actor, origin, at };
@@ -185,7 +184,7 @@ async fn insert(
 #[derive(Serialize)]
 pub(super) struct ChainEntry<'a> {
     pub seq: i64,
-    pub at: i64,
+    pub at: Timestamp,
     pub kind: &'a str,
     pub outcome: &'a str,
     pub actor: &'a str,
@@ -221,7 +220,7 @@ pub(super) async fn is_flood(
     whose: SimpleExpr,
     by: &Actor,
     event: &RecordedEvent,
-    now: i64,
+    now: Timestamp,
 ) -> Result<bool, DbErr> {
     use audit_event::Column;
     let same = audit_event::Entity::find()

@@ -5,6 +5,7 @@
 //! it can draw a boundary or admit anybody.
 #![expect(async_fn_in_trait, reason = "static dispatch in this crate alone")]
 
+use crate::clock::Timestamp;
 use crate::domain::{
     base::{
         db::Db,
@@ -33,9 +34,8 @@ pub trait Boundary: Sized + 'static {
     /// The actor as the record names them.
     fn audited(actor: &Self::Actor) -> AuditActor;
 
-    /// Notes that the actor was active now. `last_seen_at` is what the database has stored, in
-    /// milliseconds since 1970.
-    fn note_activity(db: &Db, actor: &Self::Actor, last_seen_at: i64);
+    /// Notes that the actor was active now. `last_seen_at` is what the database has stored.
+    fn note_activity(db: &Db, actor: &Self::Actor, last_seen_at: Timestamp);
 
     /// Locks one until the end of the transaction, in a statement of its own: under READ COMMITTED a
     /// statement that waited for a row still sees every other table as it was before the wait.
@@ -79,7 +79,7 @@ pub trait Admits<P>: Boundary {
         connection: &impl ConnectionTrait,
         credential: &Credential,
         selector: Self::Selector<'_>,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Judged<Self>, Refused>;
 
     /// The refusal of somebody who does not meet the requirement: it names what is missing, and who could
@@ -93,8 +93,8 @@ pub trait Admits<P>: Boundary {
 /// Somebody who belongs to a boundary, and whether they are admitted to it.
 pub struct Judged<B: Boundary> {
     pub actor: B::Actor,
-    /// As the database has stored it, in milliseconds since 1970.
-    pub last_seen_at: i64,
+    /// As the database has stored it.
+    pub last_seen_at: Timestamp,
     pub verdict: Result<(), Denied>,
 }
 
@@ -169,7 +169,7 @@ mod tests {
             AuditActor { kind: "operator", id: actor.id, name: actor.name.clone() }
         }
 
-        fn note_activity(_: &Db, _: &Operator, _: i64) {}
+        fn note_activity(_: &Db, _: &Operator, _: Timestamp) {}
 
         async fn lock(tx: &DatabaseTransaction, _: Uuid) -> Result<(), Refused> {
             Ok(tx.run("UPDATE installation SET changes = changes + 1", Vec::new()).await.map(drop)?)
@@ -207,13 +207,13 @@ mod tests {
             connection: &impl ConnectionTrait,
             credential: &Credential,
             _: Self::Selector<'_>,
-            _: i64,
+            _: Timestamp,
         ) -> Result<Judged<Self>, Refused> {
             let sql = "SELECT id, name, is_active FROM operators WHERE token_hash = $1";
             let actor: Option<Operator> = connection.first(sql, vec![credential.token_hash().into()]).await?;
             let actor = actor.ok_or(Refused::SignedOut)?;
             let verdict = if actor.is_active { Ok(()) } else { Err(Denied::Missing) };
-            Ok(Judged { actor, last_seen_at: 0, verdict })
+            Ok(Judged { actor, last_seen_at: Timestamp::default(), verdict })
         }
 
         async fn missing(_: &impl ConnectionTrait, _: &Operator) -> Result<Refused, DbErr> {
@@ -245,7 +245,9 @@ mod tests {
             let folder = tempfile::tempdir().expect("a folder");
             let url = format!("sqlite://{}", folder.path().join("boundary.db").display());
             let config = Config::for_tests(url, folder.path());
-            let db = Db::open(&config, String::new(), Clock::manual(1)).await.expect("a database");
+            let db = Db::open(&config, String::new(), Clock::manual(Timestamp::default()))
+                .await
+                .expect("a database");
             let token = Token::new(Purpose::Session);
             let credential = Credential::of_session(&token);
             let tx = db.begin().await.expect("a transaction");
@@ -258,7 +260,7 @@ mod tests {
                 tx.run(sql, Vec::new()).await.expect("a table");
             }
             let sql = "INSERT INTO operators (id, name, token_hash, is_active) VALUES ($1, 'Operator One', $2, TRUE)";
-            tx.run(sql, vec![random::id(1).into(), credential.token_hash().into()])
+            tx.run(sql, vec![random::id(Timestamp::default()).into(), credential.token_hash().into()])
                 .await
                 .expect("an operator");
             tx.commit().await.expect("committed");
@@ -316,7 +318,7 @@ mod tests {
             "INSERT INTO operators (id, name, token_hash, is_active) VALUES ($1, 'Operator Two', '', TRUE)";
         let done = scope
             .write(async |s| {
-                s.connection().run(sql, vec![random::id(s.now_ms()).into()]).await?;
+                s.connection().run(sql, vec![random::id(s.now()).into()]).await?;
                 Ok(recorded())
             })
             .await;

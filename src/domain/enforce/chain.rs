@@ -1,5 +1,6 @@
 //! Reads a workspace's audit chain from its start and says whether anything in it was altered.
 
+use crate::clock::Timestamp;
 use crate::domain::{
     base::{db::Db, refused::Refused, sql::Sql},
     enforce::audit::ChainEntry,
@@ -31,7 +32,7 @@ struct HeadRow {
 #[derive(FromQueryResult)]
 struct Row {
     seq: i64,
-    at: i64,
+    at: Timestamp,
     kind: String,
     outcome: String,
     actor_id: Option<Uuid>,

@@ -1,13 +1,16 @@
 //! When somebody was last seen. Kept in memory and written now and then, so that reading a page
 //! writes nothing.
 
-use crate::domain::base::{db::Db, presence::EVERY, principal::Principal, sql::Sql};
+use crate::{
+    clock::Timestamp,
+    domain::base::{db::Db, presence::EVERY, principal::Principal, sql::Sql},
+};
 use sea_orm::{DbBackend, DbErr};
 use uuid::Uuid;
 
 /// Notes that a session or a key, and a member where there is one, was active now.
-pub(in crate::domain) fn seen(db: &Db, principal: &Principal, member: Option<Uuid>, stored: i64) {
-    let now = db.now_ms();
+pub(in crate::domain) fn seen(db: &Db, principal: &Principal, member: Option<Uuid>, stored: Timestamp) {
+    let now = db.now();
     let Ok(mut seen) = db.presence().0.lock() else { return };
     if now - stored >= EVERY {
         match principal {

@@ -1,5 +1,6 @@
 //! An admitted request that reads.
 
+use crate::clock::Timestamp;
 use crate::domain::{
     base::{
         db::Db,
@@ -50,7 +51,7 @@ impl<P, B: Admits<P>> ReadScope<P, B> {
         selector: B::Selector<'_>,
         origin: Origin,
     ) -> Result<Self, Refused> {
-        let judged = B::admit(db, db.read(), &credential, selector, db.now_ms()).await?;
+        let judged = B::admit(db, db.read(), &credential, selector, db.now()).await?;
         Self::conclude(db, credential, origin, judged).await
     }
 
@@ -78,9 +79,8 @@ impl<P, B: Boundary> ReadScope<P, B> {
         &self.actor
     }
 
-    /// Milliseconds since 1970.
-    pub fn now_ms(&self) -> i64 {
-        self.db.now_ms()
+    pub fn now(&self) -> Timestamp {
+        self.db.now()
     }
 
     pub(in crate::domain) fn db(&self) -> &Db {

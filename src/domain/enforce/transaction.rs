@@ -1,6 +1,7 @@
 //! The open transaction of a change, and how it ends.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         base::{
             db::Db,
@@ -21,8 +22,8 @@ use uuid::Uuid;
 pub(in crate::domain) struct Transaction<B: Boundary = Workspace> {
     pub(in crate::domain) db: Db,
     pub(in crate::domain) tx: DatabaseTransaction,
-    /// The moment of the change, in milliseconds since 1970.
-    pub(in crate::domain) now: i64,
+    /// The moment of the change.
+    pub(in crate::domain) now: Timestamp,
     pub(super) locked: B::Locked,
     origin: Origin,
 }
@@ -37,7 +38,7 @@ impl<B: Boundary> Transaction<B> {
         let tx = db.begin().await?;
         let locked = lock(&tx).await?;
         // The time is read under the lock, so that events are in the order of their times.
-        Ok(Self { now: db.now_ms(), db: db.clone(), tx, locked, origin: origin.clone() })
+        Ok(Self { now: db.now(), db: db.clone(), tx, locked, origin: origin.clone() })
     }
 
     /// Commits a change with its record, or rolls back what was refused.
@@ -123,8 +124,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let url = format!("sqlite://{}", folder.path().join("scope.db").display());
         let config = Config::for_tests(url, folder.path());
-        let db = Db::open(&config, String::new(), Clock::manual(1)).await.expect("a database");
-        let workspace = crate::random::id(1);
+        let db =
+            Db::open(&config, String::new(), Clock::manual(Timestamp::default())).await.expect("a database");
+        let workspace = crate::random::id(Timestamp::default());
         let origin = Origin {
             via: Via::Command,
             address: String::new(),
@@ -133,8 +135,13 @@ mod tests {
             attempt: None,
         };
         let tx = db.begin().await.expect("a transaction");
-        let open: Transaction =
-            Transaction { db: db.clone(), tx, now: 1, locked: ChainHead::start(workspace), origin };
+        let open: Transaction = Transaction {
+            db: db.clone(),
+            tx,
+            now: Timestamp::default(),
+            locked: ChainHead::start(workspace),
+            origin,
+        };
         let backend = DbBackend::Sqlite;
         for statement in [
             open.update::<member::Entity>().col_expr(member::Column::Status, "x".into()).build(backend),

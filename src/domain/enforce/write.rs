@@ -1,5 +1,6 @@
 //! An admitted request that changes: everything is checked again under the lock of the boundary.
 
+use crate::clock::Timestamp;
 use crate::domain::{
     base::{event::Recorded, principal::Workspace, refused::Refused},
     enforce::{
@@ -90,8 +91,8 @@ impl<P, B: Boundary> WriteScope<P, B> {
         &self.open
     }
 
-    /// The moment of the change, in milliseconds since 1970.
-    pub(in crate::domain) fn now_ms(&self) -> i64 {
+    /// The moment of the change.
+    pub(in crate::domain) fn now(&self) -> Timestamp {
         self.open.now
     }
 }

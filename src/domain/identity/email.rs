@@ -1,7 +1,7 @@
 //! Secrets sent by mail: to confirm an address, to change it, to choose a new password.
 
 use crate::{
-    clock::{DAY, HOUR},
+    clock::{DAY, HOUR, Timestamp},
     domain::{
         base::{
             conflict::Gone,
@@ -59,7 +59,7 @@ pub(super) async fn send_confirmation(
     tx: &DatabaseTransaction,
     user: Uuid,
     email: &str,
-    now: i64,
+    now: Timestamp,
 ) -> Result<(), Refused> {
     let token = insert_token(tx, user, "verify_email", Purpose::VerifyEmail, email, now).await?;
     let mail = ConfirmEmailMail { url: db.public_url(), token: token.expose() };
@@ -73,7 +73,7 @@ async fn insert_token(
     purpose: &str,
     kind: Purpose,
     email: &str,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Token, Refused> {
     let token = Token::new(kind);
     let lifetime = if kind == Purpose::ResetPassword { RESET_LIFETIME } else { CONFIRMATION_LIFETIME };
@@ -103,7 +103,7 @@ pub async fn resend_confirmation(db: &Db, person: &Person) -> Result<(), Refused
     }
     limits::MAIL_TO.spend(db, &person.email, 1).await?;
     let tx = db.begin().await?;
-    send_confirmation(db, &tx, person.user_id, &person.email, db.now_ms()).await?;
+    send_confirmation(db, &tx, person.user_id, &person.email, db.now()).await?;
     tx.commit().await?;
     db.outbox_ready().notify_one();
     Ok(())
@@ -120,7 +120,7 @@ struct TokenRow {
 }
 
 /// Finds a live token. For the address that a user has no more, it is dead.
-async fn find(connection: &impl ConnectionTrait, token: &Token, now: i64) -> Result<TokenRow, Refused> {
+async fn find(connection: &impl ConnectionTrait, token: &Token, now: Timestamp) -> Result<TokenRow, Refused> {
     let sql = "SELECT t.id, t.user_id, u.name AS user_name, t.purpose, t.email, u.email AS user_email
         FROM email_tokens t JOIN users u ON u.id = t.user_id
         WHERE t.token_hash = $1 AND t.used_at IS NULL AND t.expires_at > $2
@@ -135,7 +135,7 @@ fn dead(token: &Token) -> Refused {
 }
 
 /// Uses a token up. Of twenty at once, one wins.
-async fn spend(tx: &DatabaseTransaction, token: &Token, id: Uuid, now: i64) -> Result<(), Refused> {
+async fn spend(tx: &DatabaseTransaction, token: &Token, id: Uuid, now: Timestamp) -> Result<(), Refused> {
     let sql = "UPDATE email_tokens SET used_at = $2 WHERE id = $1 AND used_at IS NULL";
     match tx.run(sql, vec![id.into(), now.into()]).await? {
         1 => Ok(()),
@@ -151,7 +151,7 @@ async fn spend(tx: &DatabaseTransaction, token: &Token, id: Uuid, now: i64) -> R
 /// [`Refused::Invalid`] where somebody else has the new address by now.
 pub async fn confirm_email(db: &Db, token: &Token, origin: &Origin) -> Result<String, Refused> {
     let tx = db.begin().await?;
-    let now = db.now_ms();
+    let now = db.now();
     let row = find(&tx, token, now).await?;
     spend(&tx, token, row.id, now).await?;
     members::hold_listings(&tx, row.user_id).await?;
@@ -188,7 +188,7 @@ pub async fn change_email(db: &Db, person: &Person, new: &Email, current: &str) 
     limits::CHANGE_EMAIL.spend(db, &person.user_id.to_string(), 1).await?;
     limits::MAIL_TO.spend(db, new.as_str(), 1).await?;
     let tx = db.begin().await?;
-    let now = db.now_ms();
+    let now = db.now();
     sessions::still_is(&tx, person, &verified).await?;
     let taken: Option<UserRow> =
         tx.first("SELECT id FROM users WHERE email = $1", vec![new.as_str().into()]).await?;
@@ -221,7 +221,7 @@ pub async fn forgot_password(db: &Db, email: &Email, origin: &Origin) -> Result<
     limits::FORGOT_ADDRESS.spend(db, &origin.address, 1).await?;
     let within = limits::MAIL_TO.spend(db, email.as_str(), 1).await;
     let tx = db.begin().await?;
-    let now = db.now_ms();
+    let now = db.now();
     let known: Option<UserRow> = tx
         .first("SELECT id FROM users WHERE email = $1 AND suspended_at IS NULL", vec![email.as_str().into()])
         .await?;
@@ -255,7 +255,7 @@ pub async fn forgot_password(db: &Db, email: &Email, origin: &Origin) -> Result<
 /// # Errors
 /// [`RESET_GONE`].
 pub async fn reset_is_valid(db: &Db, token: &Token) -> Result<(), Refused> {
-    find(db.read(), token, db.now_ms()).await.map(drop)
+    find(db.read(), token, db.now()).await.map(drop)
 }
 
 /// Chooses a new password. Every session ends, and the address counts as confirmed: the link came
@@ -267,7 +267,7 @@ pub async fn reset_password(db: &Db, token: &Token, new: &Password, origin: &Ori
     reset_is_valid(db, token).await?;
     let hash = db.passwords().hash(new).await?;
     let tx = db.begin().await?;
-    let now = db.now_ms();
+    let now = db.now();
     let row = find(&tx, token, now).await?;
     spend(&tx, token, row.id, now).await?;
     sessions::replace_password(&tx, row.user_id, hash).await?;

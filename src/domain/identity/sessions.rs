@@ -1,7 +1,7 @@
 //! Sessions are rows of ours; a cookie carries an id and nothing else.
 
 use crate::{
-    clock::DAY,
+    clock::{DAY, Timestamp},
     domain::{
         base::{
             db::Db,
@@ -35,7 +35,7 @@ const LIFETIME: i64 = 30 * DAY;
 #[derive(FromQueryResult)]
 struct PersonRow {
     session_id: Uuid,
-    last_seen_at: i64,
+    last_seen_at: Timestamp,
     user_id: Uuid,
     name: String,
     email: String,
@@ -53,7 +53,7 @@ pub async fn who(db: &Db, credential: &Credential) -> Result<Person, Refused> {
         FROM sessions s JOIN users u ON u.id = s.user_id AND u.suspended_at IS NULL
         WHERE s.token_hash = $1 AND s.expires_at > $2";
     let row: Option<PersonRow> =
-        db.read().first(sql, vec![credential.token_hash().into(), db.now_ms().into()]).await?;
+        db.read().first(sql, vec![credential.token_hash().into(), db.now().into()]).await?;
     let row = row.ok_or(Refused::SignedOut)?;
     let person = Person {
         session_id: row.session_id,
@@ -117,7 +117,7 @@ pub async fn sign_in(
     };
     limits::SIGN_IN_ACCOUNT.clear(db, email.as_str()).await?;
     let tx = db.begin().await?;
-    let now = db.now_ms();
+    let now = db.now();
     if !still_has(&tx, user.id, &user.password_hash).await? {
         tx.rollback().await?;
         return Err(wrong().into());
@@ -155,7 +155,7 @@ pub(super) async fn start(
     tx: &DatabaseTransaction,
     user: Uuid,
     origin: &Origin,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Token, Refused> {
     let token = Token::new(Purpose::Session);
     let row = session::ActiveModel {
@@ -193,7 +193,7 @@ pub async fn revoke_session(db: &Db, person: &Person, id: Uuid, origin: &Origin)
         tx.rollback().await?;
         return Err(Refused::Hidden);
     }
-    audit::personal(&tx, &person.audited(), origin, db.now_ms(), SessionsRevoked { count: 1 }).await?;
+    audit::personal(&tx, &person.audited(), origin, db.now(), SessionsRevoked { count: 1 }).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -219,7 +219,7 @@ async fn end<E: AuditEvent>(
     let ended = tx.run(sql, vec![person.user_id.into(), person.session_id.into()]).await?;
     if ended > 0 {
         let event = event(i64::try_from(ended).unwrap_or(0));
-        audit::personal(&tx, &person.audited(), origin, db.now_ms(), event).await?;
+        audit::personal(&tx, &person.audited(), origin, db.now(), event).await?;
     }
     tx.commit().await?;
     Ok(ended)
@@ -231,8 +231,8 @@ pub struct Listed {
     pub id: Uuid,
     pub address: String,
     pub user_agent: String,
-    pub created_at: i64,
-    pub last_seen_at: i64,
+    pub created_at: Timestamp,
+    pub last_seen_at: Timestamp,
 }
 
 /// This person's live sessions, the latest first.
@@ -242,14 +242,13 @@ pub struct Listed {
 pub async fn sessions(db: &Db, person: &Person) -> Result<Vec<Listed>, Refused> {
     let sql = "SELECT id, address, user_agent, created_at, last_seen_at FROM sessions
         WHERE user_id = $1 AND expires_at > $2 ORDER BY last_seen_at DESC, id LIMIT 100";
-    Ok(db.read().all(sql, vec![person.user_id.into(), db.now_ms().into()]).await?)
+    Ok(db.read().all(sql, vec![person.user_id.into(), db.now().into()]).await?)
 }
 
 /// An event of this person outside of workspaces and accounts, as it is stored.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct SecurityEvent {
-    /// Milliseconds since 1970.
-    pub at: i64,
+    pub at: Timestamp,
     pub kind: String,
     pub payload: String,
     pub address: String,
@@ -278,7 +277,7 @@ pub async fn rename(db: &Db, person: &Person, name: &Name, origin: &Origin) -> R
         .await?;
     members::relist(&tx, person.user_id).await?;
     let event = ProfileUpdated { name_before: person.name.clone(), name_after: name.to_string() };
-    audit::personal(&tx, &person.audited(), origin, db.now_ms(), event).await?;
+    audit::personal(&tx, &person.audited(), origin, db.now(), event).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -299,7 +298,7 @@ pub async fn change_password(
     let verified = confirm_password(db, person, current).await?;
     let hash = db.passwords().hash(new).await?;
     let tx = db.begin().await?;
-    let now = db.now_ms();
+    let now = db.now();
     still_is(&tx, person, &verified).await?;
     replace_password(&tx, person.user_id, hash).await?;
     let token = start(&tx, person.user_id, origin, now).await?;

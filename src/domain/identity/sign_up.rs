@@ -1,6 +1,7 @@
 //! A new person: with a workspace of their own, or by invitation.
 
 use crate::{
+    clock::Timestamp,
     config,
     domain::{
         base::{
@@ -79,7 +80,7 @@ pub async fn sign_up(db: &Db, form: SignUp, origin: &Origin) -> Result<SignedUp,
     let newcomer = Newcomer {
         db,
         form: &form,
-        actor: Actor::user(random::id(db.now_ms()), form.name.to_string()),
+        actor: Actor::user(random::id(db.now()), form.name.to_string()),
         is_verified: offer.as_ref().is_some_and(|offer| offer.proves_address),
         hash,
         origin,
@@ -137,7 +138,7 @@ impl Newcomer<'_> {
     /// With no workspace: an invitation leads on.
     async fn create_alone(&self) -> Result<SignedUp, Refused> {
         let tx = self.db.begin().await?;
-        match self.insert(&tx, self.db.now_ms()).await {
+        match self.insert(&tx, self.db.now()).await {
             Ok(done) => {
                 tx.commit().await?;
                 self.db.outbox_ready().notify_one();
@@ -150,7 +151,7 @@ impl Newcomer<'_> {
         }
     }
 
-    async fn insert(&self, tx: &DatabaseTransaction, now: i64) -> Result<SignedUp, Refused> {
+    async fn insert(&self, tx: &DatabaseTransaction, now: Timestamp) -> Result<SignedUp, Refused> {
         let Self { db, form, actor, is_verified, hash, origin } = self;
         let taken = user::Entity::find().filter(user::Column::Email.eq(form.email.as_str()));
         if taken.one(tx).await?.is_some() {
@@ -186,7 +187,7 @@ async fn known_address(db: &Db, form: &SignUp, offer: Option<&Offer>) -> Result<
     }
     if limits::MAIL_TO.spend(db, form.email.as_str(), 1).await.is_ok() {
         let tx = db.begin().await?;
-        let now = db.now_ms();
+        let now = db.now();
         let mail = AlreadySignedUpMail { url: db.public_url(), email: form.email.as_str() };
         Mail::new(form.email.as_str(), &mail).queue(&tx, now).await?;
         tx.commit().await?;

@@ -1,6 +1,7 @@
 //! Taking an invitation up: looking at it, accepting, declining.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         base::{
             conflict::{FirstStep, Gone, Prerequisite, WayOn},
@@ -75,7 +76,7 @@ pub struct Offer {
     pub email: String,
     pub message: String,
     pub roles: Vec<String>,
-    pub expires_at: i64,
+    pub expires_at: Timestamp,
     /// The link came by mail alone, so its bearer reads that mailbox.
     pub proves_address: bool,
     inviter_id: Uuid,
@@ -95,7 +96,7 @@ struct OfferRow {
     email: String,
     message: String,
     status: String,
-    expires_at: i64,
+    expires_at: Timestamp,
     proves_address: bool,
     is_superseded: bool,
     roles: Option<String>,
@@ -108,7 +109,7 @@ struct OfferRow {
 /// # Errors
 /// [`Refused::Gone`] with the reason, [`Refused::Suspended`].
 pub async fn look(db: &Db, token: &Token) -> Result<Offer, Refused> {
-    Ok(load(db.read(), token, db.now_ms()).await?.0)
+    Ok(load(db.read(), token, db.now()).await?.0)
 }
 
 /// The same for somebody who is signed in: the invitation must be theirs. Where it is not, its
@@ -128,7 +129,11 @@ pub async fn look_as(db: &Db, person: &Person, token: &Token, origin: &Origin) -
 }
 
 /// The offer and its workspace's account, if it can still be taken up.
-async fn load(connection: &impl ConnectionTrait, token: &Token, now: i64) -> Result<(Offer, Uuid), Refused> {
+async fn load(
+    connection: &impl ConnectionTrait,
+    token: &Token,
+    now: Timestamp,
+) -> Result<(Offer, Uuid), Refused> {
     let sql = "SELECT i.id, i.workspace_id, w.account_id, w.name AS workspace, w.slug,
             (w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL) AS is_closed,
             i.inviter_id, COALESCE(k.name, u.name) AS inviter, i.email, i.message, i.status, i.expires_at,
@@ -176,7 +181,7 @@ async fn load(connection: &impl ConnectionTrait, token: &Token, now: i64) -> Res
 }
 
 impl OfferRow {
-    fn ended(&self, now: i64) -> Result<(), Refused> {
+    fn ended(&self, now: Timestamp) -> Result<(), Refused> {
         match self.status.as_str() {
             "cancelled" => Err(CANCELLED.into()),
             "accepted" => Err(ACCEPTED.into()),

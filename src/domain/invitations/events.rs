@@ -1,5 +1,6 @@
 //! What is recorded of invitations.
 
+use crate::clock::Timestamp;
 use crate::domain::base::{
     event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents, TargetKind},
     reason::AuditReason,
@@ -29,8 +30,7 @@ pub(in crate::domain) const INVITATION: TargetKind = TargetKind::new("invitation
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct InvitationSent {
     pub roles: Vec<String>,
-    /// Milliseconds since 1970.
-    pub expires_at: i64,
+    pub expires_at: Timestamp,
 }
 
 impl AuditEvent for InvitationSent {
@@ -47,8 +47,7 @@ impl AuditEvent for InvitationSent {
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct InvitationResent {
     pub roles: Vec<String>,
-    /// Milliseconds since 1970.
-    pub expires_at: i64,
+    pub expires_at: Timestamp,
 }
 
 impl AuditEvent for InvitationResent {

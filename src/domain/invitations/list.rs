@@ -1,6 +1,7 @@
 //! The invitations of a workspace, in every state.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         base::{
             paging::{Cursor, Key, Order, Page, Position},
@@ -28,10 +29,10 @@ pub struct Listed {
     pub role_slugs: Vec<String>,
     /// `pending`, `accepted`, `declined`, `cancelled` or `expired`.
     pub status: &'static str,
-    pub created_at: i64,
-    pub sent_at: i64,
-    pub expires_at: i64,
-    pub ended_at: Option<i64>,
+    pub created_at: Timestamp,
+    pub sent_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
     /// It can still be withdrawn or sent again: pending, whether or not its time is over.
     pub is_open: bool,
     /// The viewer could send it again: it offers nothing that they do not hold.
@@ -46,10 +47,10 @@ struct ListedRow {
     email: String,
     inviter: String,
     status: String,
-    created_at: i64,
-    sent_at: i64,
-    expires_at: i64,
-    ended_at: Option<i64>,
+    created_at: Timestamp,
+    sent_at: Timestamp,
+    expires_at: Timestamp,
+    ended_at: Option<Timestamp>,
     roles: Option<String>,
 }
 
@@ -93,7 +94,7 @@ pub async fn list(
     at: &Position,
 ) -> Result<Listing, Refused> {
     let all = scope.actor().all_roles.clone();
-    let now = scope.now_ms();
+    let now = scope.now();
     let mut sql = COLUMNS.to_owned();
     let mut values: Vec<Value> = Vec::new();
     if !filter.text.is_empty() {
@@ -125,7 +126,7 @@ pub async fn list(
         at,
     )?;
     let rows: Vec<ListedRow> = scope.list(&FIELDS, &sql, values).await?;
-    let page = Page::cut(rows, at, |row| Cursor::new(Key::Number(row.created_at), row.id));
+    let page = Page::cut(rows, at, |row| Cursor::new(Key::Number(row.created_at.as_millis()), row.id));
     let actor = &scope.actor().holdings;
     let page = page.map(|row| row.seen_by(actor, &all, now));
     Ok(Listing { page, roles: role::choices(&all, actor) })
@@ -143,12 +144,12 @@ pub async fn review<P: Access>(scope: &ReadScope<P>, selection: &Selection) -> R
     if rows.len() != selection.len() {
         return Err(Refused::Hidden);
     }
-    let (actor, now) = (&scope.actor().holdings, scope.now_ms());
+    let (actor, now) = (&scope.actor().holdings, scope.now());
     Ok(rows.into_iter().map(|row| row.seen_by(actor, &all, now)).collect())
 }
 
 impl ListedRow {
-    fn seen_by(self, actor: &Holdings, all: &Roles, now: i64) -> Listed {
+    fn seen_by(self, actor: &Holdings, all: &Roles, now: Timestamp) -> Listed {
         let offered = all.joined(self.roles.as_deref().unwrap_or_default());
         let is_open = self.status == "pending";
         let refused = actor.may_invite(offered.iter().map(|role| &role.holdings)).err();

@@ -148,8 +148,7 @@ async fn invite_all(
             Some(standing) => standing,
             None => {
                 let (id, link) = invite(s, &email, &offered, &batch.message).await?;
-                let event =
-                    InvitationSent { roles: role::names(&offered), expires_at: s.now_ms() + LIFETIME };
+                let event = InvitationSent { roles: role::names(&offered), expires_at: s.now() + LIFETIME };
                 events.push(RecordedEvent::new(event, Target::new(INVITATION, id, email.to_string())));
                 Outcome::Sent { link }
             }
@@ -171,8 +170,8 @@ async fn standing(s: &WriteScope<perm::InviteMembers>, email: &Email) -> Result<
     use invitation::Column;
     let stale = s.open().update::<invitation::Entity>().filter(Column::Email.eq(email.as_str()));
     // Written out, the status leads to the index of what is pending, as a parameter does not.
-    let stale = stale.filter(Column::ExpiresAt.lte(s.now_ms())).filter(Expr::cust("status = 'pending'"));
-    s.open().apply(ended(stale, "expired", s.now_ms())).await?;
+    let stale = stale.filter(Column::ExpiresAt.lte(s.now())).filter(Expr::cust("status = 'pending'"));
+    s.open().apply(ended(stale, "expired", s.now())).await?;
     let sql = "SELECT EXISTS (SELECT 1 FROM members m JOIN users u ON u.id = m.user_id
                 WHERE m.workspace_id = $1 AND u.email = $2) AS is_member,
             EXISTS (SELECT 1 FROM invitations i
@@ -191,7 +190,7 @@ async fn invite(
     offered: &[&Role],
     message: &Message,
 ) -> Result<(Uuid, String), Refused> {
-    let (id, now) = (random::id(s.now_ms()), s.now_ms());
+    let (id, now) = (random::id(s.now()), s.now());
     let row = invitation::ActiveModel {
         id: Set(id),
         workspace_id: Set(s.workspace_id()),
@@ -247,7 +246,7 @@ async fn issue<P>(
         message,
         days: LIFETIME / DAY,
     };
-    Mail::new(email, &mail).queue(&s.open().tx, s.now_ms()).await?;
+    Mail::new(email, &mail).queue(&s.open().tx, s.now()).await?;
     Ok(format!("{}/invitations/{}", db.public_url(), shown.expose()))
 }
 
@@ -286,7 +285,7 @@ pub(super) async fn renew(
     let invitation = existing(s, id).await?;
     let offered = all.joined(invitation.roles.as_deref().unwrap_or_default());
     s.actor().holdings.may_invite(offered.iter().map(|role| &role.holdings))?;
-    let (now, expires_at) = (s.now_ms(), s.now_ms() + LIFETIME);
+    let (now, expires_at) = (s.now(), s.now() + LIFETIME);
     use invitation::Column;
     let pending = s
         .open()

@@ -117,7 +117,7 @@ async fn add_one(
         slug: &workspace.slug,
         roles: &roles.join(", "),
     };
-    Mail::new(&person.email, &mail).queue(&s.open().tx, s.now_ms()).await?;
+    Mail::new(&person.email, &mail).queue(&s.open().tx, s.now()).await?;
     let event = MemberAdded { roles: roles.clone(), was_invited };
     let target = Target::new(MEMBER, id, person.name.clone());
     Ok(Recorded::new(Added { member_id: id, name: person.name, roles }, event, target))
@@ -142,6 +142,6 @@ async fn answer_invitation<P>(s: &WriteScope<P>, email: &str) -> Result<bool, Re
     use invitation::Column;
     let waiting = s.open().update::<invitation::Entity>().filter(Column::Email.eq(email));
     // Written out, the status leads to the index of what is pending, as a parameter does not.
-    let waiting = waiting.filter(Column::ExpiresAt.gt(s.now_ms())).filter(Expr::cust("status = 'pending'"));
-    Ok(s.open().apply(ended(waiting, "accepted", s.now_ms())).await? > 0)
+    let waiting = waiting.filter(Column::ExpiresAt.gt(s.now())).filter(Expr::cust("status = 'pending'"));
+    Ok(s.open().apply(ended(waiting, "accepted", s.now())).await? > 0)
 }

@@ -69,7 +69,7 @@ pub async fn review<P: Access>(scope: &ReadScope<P>, selection: &Selection) -> R
                 WHERE m.workspace_id = $1 AND m.id IN ({ids})) AS keys_made",
         now = values.len() + 2
     );
-    values.push(scope.now_ms().into());
+    values.push(scope.now().into());
     let around: Around = scope.first(&sql, values).await?.ok_or(Refused::Hidden)?;
     let seen = |row: Row| row.seen_by(scope.actor(), &all, around.owners);
     Ok(Review {

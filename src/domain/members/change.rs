@@ -188,7 +188,7 @@ pub async fn tag_under_lock<P>(s: &WriteScope<P>, id: Uuid) -> Result<String, Re
 pub async fn remove(s: &mut WriteScope<perm::RemoveMembers>, id: Uuid) -> Result<Recorded<String>, Refused> {
     let member = manageable(s, id).await?;
     not_oneself(s, &member).await?;
-    let invitations_cancelled = end(s, &member, s.now_ms()).await?;
+    let invitations_cancelled = end(s, &member, s.now()).await?;
     let event = MemberRemoved { roles: member.role_names(), invitations_cancelled };
     Ok(Recorded::new(member.name.clone(), event, member.target()))
 }
@@ -256,7 +256,7 @@ fn after<T>(first: Recorded<Vec<String>>, second: Recorded<T>) -> Recorded<(T, u
 pub async fn leave(s: &mut WriteScope<perm::Membership>) -> Result<Recorded<()>, Refused> {
     let all = s.actor().all_roles.clone();
     let member = Subject::load(s, &all, s.actor().member_id).await?;
-    let invitations_cancelled = end(s, &member, s.now_ms()).await?;
+    let invitations_cancelled = end(s, &member, s.now()).await?;
     let event = MemberLeft { roles: member.role_names(), invitations_cancelled };
     Ok(Recorded::new((), event, member.target()))
 }

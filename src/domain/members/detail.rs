@@ -108,7 +108,7 @@ where
             {OWN_ROLES} AS own, m.external_id, {teams} AS teams
         FROM members m WHERE m.workspace_id = $1 AND m.id = $4"
     );
-    let values = vec![row.user_id.into(), scope.now_ms().into(), id.into()];
+    let values = vec![row.user_id.into(), scope.now().into(), id.into()];
     let around: Around = scope.first(&sql, values).await?.ok_or(Refused::Hidden)?;
     let teams: Vec<PlaceRow> = gathered(around.teams.as_deref())?;
     let place = |row: PlaceRow| Place {

@@ -58,7 +58,7 @@ pub async fn list(
         return Err(Invalid::field("role", "There is no such role in this workspace.").into());
     }
     let backend = scope.connection().get_database_backend();
-    let mut values: Vec<Value> = vec![scope.now_ms().into()];
+    let mut values: Vec<Value> = vec![scope.now().into()];
     // Where the way does not depend on the counts, both come at once.
     let listed = match filter.is_narrow() {
         true => "NULL".to_owned(),

@@ -101,7 +101,7 @@ async fn not_invited(s: &WriteScope<perm::InviteMembers>, email: &Email) -> Resu
     use invitation::Column;
     let waiting = s.find::<invitation::Entity>().filter(Column::Email.eq(email.as_str()));
     // Written out, the status leads to the index of what is pending, as a parameter does not.
-    let waiting = waiting.filter(Column::ExpiresAt.gt(s.now_ms())).filter(Expr::cust("status = 'pending'"));
+    let waiting = waiting.filter(Column::ExpiresAt.gt(s.now())).filter(Expr::cust("status = 'pending'"));
     match waiting.one(s.connection()).await? {
         Some(_) => Err(INVITED.into()),
         None => Ok(()),
@@ -137,7 +137,7 @@ fn slugs(roles: &[Role]) -> Vec<String> {
 }
 
 async fn enter(s: &WriteScope<perm::InviteMembers>, new: &Newcomer) -> Result<Uuid, Refused> {
-    let (now, id) = (s.now_ms(), random::id(s.now_ms()));
+    let (now, id) = (s.now(), random::id(s.now()));
     let row = user::ActiveModel {
         id: Set(id),
         email: Set(new.email.to_string()),

@@ -1,6 +1,7 @@
 //! A member as a row of a list.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         base::{
             paging::{Cursor, Key},
@@ -32,8 +33,8 @@ pub struct Member {
     pub is_last_owner: bool,
     pub origin: String,
     pub invited_by: Option<String>,
-    pub joined_at: i64,
-    pub last_active_at: Option<i64>,
+    pub joined_at: Timestamp,
+    pub last_active_at: Option<Timestamp>,
     pub roles: Vec<Role>,
     /// Why the viewer may not change, suspend or remove this member; `None` where they may.
     pub refused: Option<Ceiling>,
@@ -50,8 +51,8 @@ pub(super) struct Row {
     pub(crate) status: String,
     origin: String,
     invited_by: Option<String>,
-    joined_at: i64,
-    last_active_at: Option<i64>,
+    joined_at: Timestamp,
+    last_active_at: Option<Timestamp>,
     listed_as: String,
     role_set: String,
 }
@@ -88,8 +89,10 @@ impl Row {
     pub(super) fn cursor(&self, sort: Sort) -> Cursor {
         let key = match sort {
             Sort::Name | Sort::NameDown => Key::Text(self.listed_as.clone()),
-            Sort::Joined | Sort::JoinedUp => Key::Number(self.joined_at),
-            Sort::Active | Sort::ActiveUp => Key::Number(self.last_active_at.unwrap_or(self.joined_at)),
+            Sort::Joined | Sort::JoinedUp => Key::Number(self.joined_at.as_millis()),
+            Sort::Active | Sort::ActiveUp => {
+                Key::Number(self.last_active_at.unwrap_or(self.joined_at).as_millis())
+            }
         };
         Cursor::new(key, self.id)
     }

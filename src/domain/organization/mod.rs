@@ -3,6 +3,7 @@
 pub(super) mod events;
 
 use crate::{
+    clock::Timestamp,
     domain::{
         base::{
             event::{Recorded, Target},
@@ -27,7 +28,7 @@ pub struct Organization {
     pub name: String,
     pub slug: String,
     pub account: String,
-    pub created_at: i64,
+    pub created_at: Timestamp,
     pub members: i64,
     pub invitations: i64,
 }
@@ -43,7 +44,7 @@ pub async fn look<P: Access>(scope: &ReadScope<P>) -> Result<Organization, Refus
             (SELECT COUNT(*) FROM invitations i WHERE i.workspace_id = $1 AND i.status = 'pending'
                 AND i.expires_at > $2) AS invitations
         FROM workspaces w JOIN accounts a ON a.id = w.account_id WHERE w.id = $1";
-    scope.first(sql, vec![scope.now_ms().into()]).await?.ok_or(Refused::Hidden)
+    scope.first(sql, vec![scope.now().into()]).await?.ok_or(Refused::Hidden)
 }
 
 /// Changes name and slug. Answers the slug under which the workspace is found from now on.
@@ -105,7 +106,7 @@ pub async fn delete(
         members: i64::try_from(members).unwrap_or(i64::MAX),
     };
     // Marked first, so that the trigger behind the Owner rule lets its last Owner go with it.
-    s.open().apply_to_one(this(s).col_expr(workspace::Column::DeletedAt, Expr::value(s.now_ms()))).await?;
+    s.open().apply_to_one(this(s).col_expr(workspace::Column::DeletedAt, Expr::value(s.now()))).await?;
     let row = workspace::Entity::delete_many().filter(workspace::Column::Id.eq(s.workspace_id()));
     s.open().apply_to_one(row).await?;
     let target = Target::new(WORKSPACE, workspace.id, workspace.name.clone());

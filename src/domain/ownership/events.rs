@@ -1,6 +1,9 @@
 //! What is recorded of handing over the ownership.
 
-use crate::domain::base::event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents};
+use crate::{
+    clock::Timestamp,
+    domain::base::event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents},
+};
 use serde::{Deserialize, Serialize};
 
 pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
@@ -13,8 +16,7 @@ pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
 /// An Owner offered the ownership to a member.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct OwnershipOffered {
-    /// Milliseconds since 1970.
-    pub expires_at: i64,
+    pub expires_at: Timestamp,
 }
 
 impl AuditEvent for OwnershipOffered {

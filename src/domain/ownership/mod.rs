@@ -5,7 +5,7 @@ pub(super) mod events;
 mod mail;
 
 use crate::{
-    clock::DAY,
+    clock::{DAY, Timestamp},
     domain::{
         base::{
             conflict::{Conflict, Gone},
@@ -50,7 +50,7 @@ pub struct Offer {
     pub from_name: String,
     pub to_member_id: Uuid,
     pub to_name: String,
-    pub expires_at: i64,
+    pub expires_at: Timestamp,
 }
 
 const PENDING: &str =
@@ -70,7 +70,7 @@ const PENDING: &str =
 /// # Errors
 /// The database's own.
 pub async fn pending<P: crate::policy::Access>(scope: &ReadScope<P>) -> Result<Option<Offer>, Refused> {
-    Ok(scope.first(PENDING, vec![scope.now_ms().into()]).await?)
+    Ok(scope.first(PENDING, vec![scope.now().into()]).await?)
 }
 
 /// Offers the actor's ownership to a member. Answers that member's name.
@@ -98,7 +98,7 @@ pub async fn offer(
     if !member.is_active {
         return Err(NOT_ACTIVE.into());
     }
-    let now = s.now_ms();
+    let now = s.now();
     let open: Option<Offer> = s.first(PENDING, vec![now.into()]).await?;
     if open.is_some() {
         return Err(OFFER_PENDING.into());
@@ -186,7 +186,7 @@ pub async fn withdraw(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<
 
 /// The open offer with this id. One that is over says so; one that never was here is not found.
 async fn find(s: &WriteScope<perm::Membership>, id: Uuid) -> Result<Offer, Refused> {
-    let offer: Option<Offer> = s.first(PENDING, vec![s.now_ms().into()]).await?;
+    let offer: Option<Offer> = s.first(PENDING, vec![s.now().into()]).await?;
     if let Some(offer) = offer.filter(|offer| offer.id == id) {
         return Ok(offer);
     }
@@ -205,7 +205,7 @@ async fn addressed_to_actor(s: &WriteScope<perm::Membership>, id: Uuid) -> Resul
 
 async fn close(s: &WriteScope<perm::Membership>, id: Uuid, status: &str) -> Result<(), Refused> {
     let row = s.open().update::<ownership_offer::Entity>().filter(ownership_offer::Column::Id.eq(id));
-    match s.open().apply(ended(row, status, s.now_ms())).await? {
+    match s.open().apply(ended(row, status, s.now())).await? {
         1 => Ok(()),
         _ => Err(OFFER_GONE.into()),
     }

@@ -1,6 +1,7 @@
 //! Rows of accounts and of the people in them.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         base::{
             account::{Account, Creation, SUSPENDED},
@@ -30,7 +31,7 @@ pub(in crate::domain) async fn create(
     tx: &DatabaseTransaction,
     name: &Name,
     admin: Uuid,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Uuid, Refused> {
     let id = random::id(now);
     let row = account::ActiveModel {
@@ -55,7 +56,7 @@ pub(in crate::domain) async fn enter(
     account: Uuid,
     user: Uuid,
     is_admin: bool,
-    now: i64,
+    now: Timestamp,
 ) -> Result<(), Refused> {
     // Shared: who changes the name meanwhile waits, and then finds this row to list anew.
     let person = user::Entity::find_by_id(user).lock_shared().one(tx).await?.ok_or(Refused::Hidden)?;
@@ -107,7 +108,7 @@ pub(in crate::domain) async fn lock_to_found(
 pub(in crate::domain) async fn lock_to_found_by_key(
     tx: &DatabaseTransaction,
     key: &ApiKey,
-    now: i64,
+    now: Timestamp,
 ) -> Result<(), Refused> {
     #[derive(FromQueryResult)]
     struct Row {

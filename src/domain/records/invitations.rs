@@ -1,6 +1,7 @@
 //! Rows of invitations.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         base::{limits, refused::Refused},
         enforce::{read::ReadScope, rows::Scoped, transaction::Transaction},
@@ -20,7 +21,7 @@ pub(in crate::domain) async fn close(open: &Transaction, id: Uuid, status: &str)
 pub(in crate::domain) fn ended(
     some: UpdateMany<invitation::Entity>,
     status: &str,
-    now: i64,
+    now: Timestamp,
 ) -> UpdateMany<invitation::Entity> {
     use invitation::Column;
     some.filter(Column::Status.eq("pending"))

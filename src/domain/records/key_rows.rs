@@ -1,6 +1,6 @@
 //! What lists show of a key, in a workspace and in the account.
 
-use crate::domain::records::keys::NEWEST;
+use crate::{clock::Timestamp, domain::records::keys::NEWEST};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -18,15 +18,14 @@ pub struct KeyRecord {
     pub maker: String,
     /// Whoever made it is no active member here any more; in the account, neither that nor its admin.
     pub maker_left: bool,
-    /// Milliseconds since 1970.
-    pub created_at: i64,
-    pub expires_at: Option<i64>,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
     pub is_expired: bool,
     /// For good, and everywhere.
     pub is_revoked: bool,
-    pub last_used_at: Option<i64>,
+    pub last_used_at: Option<Timestamp>,
     /// Until when the secret before holds, while one takes the other's place.
-    pub overlap_ends_at: Option<i64>,
+    pub overlap_ends_at: Option<Timestamp>,
 }
 
 /// The columns that every list of keys has, as [`select`] names them.
@@ -38,11 +37,11 @@ pub(in crate::domain) struct KeyColumns {
     admin: i64,
     maker: String,
     maker_left: i64,
-    pub created_at: i64,
-    expires_at: Option<i64>,
-    revoked_at: Option<i64>,
-    last_used_at: Option<i64>,
-    overlap_ends_at: Option<i64>,
+    pub created_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    revoked_at: Option<Timestamp>,
+    last_used_at: Option<Timestamp>,
+    overlap_ends_at: Option<Timestamp>,
 }
 
 /// The names of [`KeyColumns`], in their order, and then of `others`.
@@ -76,8 +75,8 @@ pub(in crate::domain) fn select(maker_stays: &str) -> String {
 }
 
 impl KeyColumns {
-    /// As it is at `now`, in milliseconds since 1970.
-    pub(in crate::domain) fn at(self, now: i64) -> KeyRecord {
+    /// As it is at `now`.
+    pub(in crate::domain) fn at(self, now: Timestamp) -> KeyRecord {
         let version = self.newest.unwrap_or_default();
         KeyRecord {
             id: self.key_id,

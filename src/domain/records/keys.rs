@@ -1,7 +1,7 @@
 //! Rows of API keys and their secrets.
 
 use crate::{
-    clock::HOUR,
+    clock::{HOUR, Timestamp},
     domain::base::{
         conflict::{CHANGED, Conflict},
         invalid::Invalid,
@@ -30,8 +30,8 @@ pub struct Wanted {
     pub name: Name,
     /// Slugs of the roles that it gets in this workspace; none for one that is made in the account.
     pub roles: Vec<String>,
-    /// In milliseconds since 1970; `None` for never.
-    pub expires_at: Option<i64>,
+    /// `None` for never.
+    pub expires_at: Option<Timestamp>,
     /// It shall administer the account: found workspaces in it.
     pub is_admin: bool,
 }
@@ -42,8 +42,8 @@ pub struct Made {
     pub id: Uuid,
     pub name: String,
     pub secret: Token,
-    /// Until when the secret before holds, in milliseconds since 1970.
-    pub overlap_ends_at: Option<i64>,
+    /// Until when the secret before holds.
+    pub overlap_ends_at: Option<Timestamp>,
 }
 
 /// Who makes a key, beside what they hold.
@@ -79,7 +79,7 @@ pub(in crate::domain) async fn insert(
     account: Uuid,
     made_by: Uuid,
     wanted: &Wanted,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Made, Refused> {
     if wanted.expires_at.is_some_and(|at| at <= now) {
         return Err(Invalid::field("expires_at", "Choose a time that is still to come.").into());
@@ -117,7 +117,7 @@ struct Count {
 pub(in crate::domain) async fn new_secret(
     tx: &impl ConnectionTrait,
     key: Uuid,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Token, Refused> {
     let secret = Token::new(Purpose::ApiKey);
     keep_secret(tx, key, &secret, now).await?;
@@ -128,7 +128,7 @@ pub(in crate::domain) async fn keep_secret(
     tx: &impl ConnectionTrait,
     key: Uuid,
     secret: &Token,
-    now: i64,
+    now: Timestamp,
 ) -> Result<(), Refused> {
     let text = secret.expose();
     let row = api_key_secret::ActiveModel {
@@ -146,7 +146,7 @@ pub(in crate::domain) async fn keep_secret(
 pub(in crate::domain) struct KeyRow {
     pub(in crate::domain) name: String,
     is_admin: bool,
-    pub(in crate::domain) revoked_at: Option<i64>,
+    pub(in crate::domain) revoked_at: Option<Timestamp>,
 }
 
 /// A key that was not revoked.
@@ -199,8 +199,8 @@ struct Newest {
 pub(in crate::domain) async fn replace_secret(
     tx: &impl ConnectionTrait,
     key: Uuid,
-    now: i64,
-    ends: i64,
+    now: Timestamp,
+    ends: Timestamp,
 ) -> Result<(), Refused> {
     tx.run("DELETE FROM api_key_secrets WHERE api_key_id = $1 AND expires_at IS NOT NULL", vec![key.into()])
         .await?;
@@ -213,7 +213,11 @@ pub(in crate::domain) async fn replace_secret(
 }
 
 /// Marks a key as revoked and forgets its secrets.
-pub(in crate::domain) async fn end(tx: &impl ConnectionTrait, id: Uuid, now: i64) -> Result<(), Refused> {
+pub(in crate::domain) async fn end(
+    tx: &impl ConnectionTrait,
+    id: Uuid,
+    now: Timestamp,
+) -> Result<(), Refused> {
     tx.run("UPDATE api_keys SET revoked_at = $2 WHERE id = $1", vec![id.into(), now.into()]).await?;
     tx.run("DELETE FROM api_key_secrets WHERE api_key_id = $1", vec![id.into()]).await?;
     Ok(())

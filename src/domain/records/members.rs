@@ -1,6 +1,7 @@
 //! Rows of members and of the roles they hold.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         base::{
             event::{Target, TargetKind},
@@ -284,7 +285,7 @@ pub(in crate::domain) async fn set_status<P>(
 pub(in crate::domain) async fn end(
     at: &impl Scoped<Connection = DatabaseTransaction>,
     member: &Subject,
-    now: i64,
+    now: Timestamp,
 ) -> Result<i64, Refused> {
     use invitation::Column;
     let sent = at.update::<invitation::Entity>();

@@ -1,6 +1,7 @@
 //! Rows of ownership offers.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         base::refused::Refused,
         enforce::{rows::Scoped, write::WriteScope},
@@ -15,7 +16,7 @@ use uuid::Uuid;
 pub(in crate::domain) async fn end_of<P>(s: &WriteScope<P>, member: Uuid) -> Result<(), Refused> {
     let theirs = s.open().update::<ownership_offer::Entity>();
     let theirs = theirs.filter(ownership_offer::Column::FromMemberId.eq(member));
-    s.open().apply(ended(theirs, "cancelled", s.now_ms())).await?;
+    s.open().apply(ended(theirs, "cancelled", s.now())).await?;
     Ok(())
 }
 
@@ -23,7 +24,7 @@ pub(in crate::domain) async fn end_of<P>(s: &WriteScope<P>, member: Uuid) -> Res
 pub(in crate::domain) fn ended(
     some: UpdateMany<ownership_offer::Entity>,
     status: &str,
-    now: i64,
+    now: Timestamp,
 ) -> UpdateMany<ownership_offer::Entity> {
     use ownership_offer::Column;
     some.filter(Column::Status.eq("pending"))

@@ -4,6 +4,7 @@
 pub(super) mod events;
 
 use crate::{
+    clock::Timestamp,
     domain::{
         base::{
             event::{Recorded, Target},
@@ -36,8 +37,7 @@ pub struct Resource {
     pub kind: String,
     pub id: String,
     pub name: String,
-    /// Milliseconds since 1970.
-    pub created_at: i64,
+    pub created_at: Timestamp,
 }
 
 /// A type of the customer's own resources: what stands for the resource in a scope.
@@ -119,7 +119,7 @@ pub async fn register(
     address: &Address,
     name: &Name,
 ) -> Result<Recorded<(Resource, bool)>, Refused> {
-    let now = s.now_ms();
+    let now = s.now();
     let present = look(s, address).await?;
     let resource = Resource {
         kind: address.kind.clone(),

@@ -81,7 +81,7 @@ async fn make(
     }
     let name = free_name(&all, &named.name)?;
     let slug = slug.map_or_else(|| free_slug(&all, &name), Slug::to_string);
-    let id = random::id(s.now_ms());
+    let id = random::id(s.now());
     let row = role::ActiveModel {
         id: Set(id),
         workspace_id: Set(s.workspace_id()),
@@ -92,7 +92,7 @@ async fn make(
         is_owner: Set(false),
         // After those that every workspace has, by their names.
         position: Set(i64::try_from(BuiltIn::ALL.len()).unwrap_or(i64::MAX)),
-        created_at: Set(s.now_ms()),
+        created_at: Set(s.now()),
     };
     s.open().insert(row).await?;
     let rows: Vec<_> = scopes

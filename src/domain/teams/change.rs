@@ -46,14 +46,14 @@ pub async fn create(
         let sentence = format!("A workspace has at most {MOST} teams. Delete one first.");
         return Err(Invalid::field("name", sentence).into());
     }
-    let id = random::id(s.now_ms());
+    let id = random::id(s.now());
     let row = team::ActiveModel {
         id: Set(id),
         workspace_id: Set(s.workspace_id()),
         name: Set(name.to_string()),
         listed_as: Set(listed_as(name)),
         description: Set(description.to_string()),
-        created_at: Set(s.now_ms()),
+        created_at: Set(s.now()),
     };
     match s.open().insert(row).await {
         Err(error) if is_duplicate(&error) => return Err(taken()),

@@ -1,6 +1,7 @@
 //! Looking at teams: all of them, one with its people, and who could join it.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         base::{
             paging::{Cursor, Key, Order, PAGE, Page, Position},
@@ -38,7 +39,7 @@ struct PersonRow {
     email: String,
     status: String,
     role_set: String,
-    joined_at: i64,
+    joined_at: Timestamp,
     leads: i64,
 }
 
@@ -56,7 +57,7 @@ pub struct Person {
     pub is_you: bool,
     pub is_lead: bool,
     /// When they came into the team.
-    pub joined_at: i64,
+    pub joined_at: Timestamp,
     /// Why the viewer may not take them out; `None` where the ceiling lets them.
     pub refused: Option<Ceiling>,
 }
@@ -92,7 +93,7 @@ pub async fn look(scope: &ReadScope<perm::ReadTeams>, id: Uuid, at: &Position) -
     let order = Order { column: "tm.joined_at", is_text: false, id: "tm.member_id", descending: true };
     order.finish(&mut sql, &mut values, at)?;
     let rows: Vec<PersonRow> = scope.list(&PERSON, &sql, values).await?;
-    let page = Page::cut(rows, at, |row| Cursor::new(Key::Number(row.joined_at), row.member_id));
+    let page = Page::cut(rows, at, |row| Cursor::new(Key::Number(row.joined_at.as_millis()), row.member_id));
     let page = page.map(|row| {
         let held = role::holdings(&actor.all_roles.joined(&row.role_set));
         Person {

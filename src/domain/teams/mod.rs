@@ -11,6 +11,7 @@ mod list;
 mod people;
 
 use crate::{
+    clock::Timestamp,
     domain::{
         base::{
             event::Target,
@@ -41,7 +42,7 @@ pub struct Team {
     pub id: Uuid,
     pub name: String,
     pub description: String,
-    pub created_at: i64,
+    pub created_at: Timestamp,
     /// How many are in it, those too who are suspended.
     pub people: i64,
     /// The roles that it carries: everybody in it holds them.
@@ -57,7 +58,7 @@ struct Row {
     id: Uuid,
     name: String,
     description: String,
-    created_at: i64,
+    created_at: Timestamp,
     people: i64,
     roles: Option<String>,
     leads: Option<String>,

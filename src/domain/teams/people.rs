@@ -55,7 +55,7 @@ pub async fn add(
             team_id: Set(id),
             member_id: Set(member.id),
             is_lead: Set(false),
-            joined_at: Set(s.now_ms()),
+            joined_at: Set(s.now()),
         };
         s.open().insert(row).await?;
         let event = TeamMemberAdded { team: team.name.clone(), roles: team.role_names() };

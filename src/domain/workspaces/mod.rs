@@ -3,6 +3,7 @@
 pub(super) mod events;
 
 use crate::{
+    clock::Timestamp,
     domain::{
         api_keys::events::{API_KEY, ApiKeyAdded},
         base::{
@@ -73,7 +74,7 @@ pub struct OfKey {
     pub slug: String,
     pub name: String,
     pub account_id: Uuid,
-    pub created_at: i64,
+    pub created_at: Timestamp,
     /// `active` or `suspended`: the membership, or all of the workspace.
     pub status: String,
     /// Slugs of the key's roles, apart by spaces.

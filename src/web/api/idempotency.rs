@@ -65,7 +65,7 @@ pub(super) async fn attempt(
         .chain_update(&body);
     *payload = read_again(body);
     let attempt = Attempt {
-        id: random::id(app.db.now_ms()),
+        id: random::id(app.db.now()),
         api_key_id: key.id,
         name: name.to_owned(),
         request_hash: hash.finalize().to_vec(),

@@ -1,16 +1,38 @@
 //! What single fields look like in the document. Texts are described by their [`TextRule`].
 
 use crate::{
+    clock::Timestamp,
     domain::{Email, Slug, TextRule, events, invitations, roles::MOST_SCOPES},
     policy::{
         Permission,
         scope::{self, MAX_LENGTH},
     },
 };
-use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        RefOr, Schema,
+        schema::{Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type},
+    },
+};
 
-/// A moment is in milliseconds since 1970; this one is in the year 5138.
-pub(in crate::web) const LAST_MOMENT: i64 = 100_000_000_000_000;
+/// The last moment that is accepted, in milliseconds since 1970: in the year 5138.
+const LAST_MOMENT: i64 = 100_000_000_000_000;
+
+/// A moment that the API accepts.
+pub(in crate::web) fn is_moment(at: Timestamp) -> bool {
+    (0..=LAST_MOMENT).contains(&at.as_millis())
+}
+
+impl PartialSchema for Timestamp {
+    fn schema() -> RefOr<Schema> {
+        let format = SchemaFormat::KnownFormat(KnownFormat::Int64);
+        let moment = ObjectBuilder::new().schema_type(Type::Integer).format(Some(format));
+        moment.description(Some("Milliseconds since 1970.")).into()
+    }
+}
+
+impl ToSchema for Timestamp {}
 
 fn limited(most: usize) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).max_length(Some(most))
@@ -41,7 +63,7 @@ fn some_roles() -> ArrayBuilder {
     many(text::<Slug>(), 200).description(Some("Slugs of roles."))
 }
 
-fn many(of: impl Into<utoipa::openapi::RefOr<utoipa::openapi::Schema>>, most: usize) -> ArrayBuilder {
+fn many(of: impl Into<RefOr<Schema>>, most: usize) -> ArrayBuilder {
     ArrayBuilder::new().items(of.into()).max_items(Some(most))
 }
 
@@ -117,7 +139,6 @@ pub(super) fn permission() -> Object {
 }
 
 pub(super) fn id() -> Object {
-    use utoipa::openapi::schema::{KnownFormat, SchemaFormat};
     let uuid = SchemaFormat::KnownFormat(KnownFormat::Uuid);
     ObjectBuilder::new().schema_type(Type::String).format(Some(uuid)).build()
 }

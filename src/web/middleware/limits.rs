@@ -42,7 +42,7 @@ pub(crate) async fn limit_calls<B: MessageBody + 'static>(
     let who = |req: &HttpRequest| app.as_ref().and_then(|app| caller(req, &app.calls));
     let count = |caller: &Option<Caller>, weight| {
         let (app, caller) = (app.as_ref()?, caller.clone()?);
-        app.calls.count(caller, weight, app.db.now_ms())
+        app.calls.count(caller, weight, app.db.now())
     };
     let before = who(req.request());
     let mut standing = count(&before, 1);

@@ -183,7 +183,9 @@ impl<'a> Document<'a> {
                     .map(|field| Field { is_required: field.is_required && is_required, ..field })
                     .collect();
             }
-            let about = text(field, "description").replace('`', "");
+            let about = [field, whole].map(|schema| text(schema, "description"));
+            let about =
+                about.into_iter().find(|about| !about.is_empty()).unwrap_or_default().replace('`', "");
             vec![Field { name, place: String::new(), kind: self.kind(field), is_required, about }]
         });
         inherited.chain(own).collect()

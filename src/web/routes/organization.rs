@@ -74,7 +74,7 @@ where
     let page = Show {
         chrome: view.chrome(),
         base: view.at("/organization"),
-        created: When::new(organization.created_at, scope.now_ms()),
+        created: When::new(organization.created_at, scope.now()),
         organization,
         form,
         errors,

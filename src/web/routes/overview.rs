@@ -50,7 +50,7 @@ pub async fn show(cx: Authorized<perm::Membership>) -> Answer {
     let people = overview.people.max(1);
     let bars = overview.by_role.take().unwrap_or_default();
     let offered = overview.offer.take().filter(|offer| offer.to_member_id == actor.member_id);
-    let now = scope.now_ms();
+    let now = scope.now();
     let page = Show {
         chrome: view.chrome(),
         bars: bars.into_iter().map(|(name, slug, n)| (name, slug, n, n * 100 / people)).collect(),

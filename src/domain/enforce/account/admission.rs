@@ -1,5 +1,6 @@
 //! Who comes into an account: session, belonging, admin.
 
+use crate::clock::Timestamp;
 use crate::domain::{
     base::{
         account::{Account, Creation, SUSPENDED},
@@ -30,7 +31,7 @@ impl Admin {
 #[derive(FromQueryResult)]
 struct Row {
     session_id: Uuid,
-    last_seen_at: i64,
+    last_seen_at: Timestamp,
     user_id: Uuid,
     user_name: String,
     email: String,
@@ -38,7 +39,7 @@ struct Row {
     account_id: Option<Uuid>,
     account_name: Option<String>,
     workspace_creation: Option<String>,
-    created_at: Option<i64>,
+    created_at: Option<Timestamp>,
     people: Option<i64>,
     is_suspended: Option<bool>,
     is_admin: Option<bool>,
@@ -52,7 +53,7 @@ pub(super) async fn admit(
     connection: &impl ConnectionTrait,
     credential: &Credential,
     account: Uuid,
-    now: i64,
+    now: Timestamp,
 ) -> Result<Judged<Account>, Refused> {
     Row::load(connection, credential, account, now).await?.ok_or(Refused::SignedOut)?.judge()
 }
@@ -62,7 +63,7 @@ impl Row {
         connection: &impl ConnectionTrait,
         credential: &Credential,
         account: Uuid,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Option<Self>, DbErr> {
         let sql = "SELECT s.id AS session_id, s.last_seen_at, u.id AS user_id, u.name AS user_name, u.email,
                 u.email_verified_at IS NOT NULL AS is_verified,

@@ -4,6 +4,7 @@
 pub(in crate::domain) mod admission;
 
 use crate::{
+    clock::Timestamp,
     domain::{
         base::{
             account::Account,
@@ -72,7 +73,7 @@ impl Boundary for Account {
         actor.person.audited()
     }
 
-    fn note_activity(db: &Db, actor: &Admin, last_seen_at: i64) {
+    fn note_activity(db: &Db, actor: &Admin, last_seen_at: Timestamp) {
         presence::seen(db, &Principal::User(actor.person.clone()), None, last_seen_at);
     }
 
@@ -112,7 +113,7 @@ impl Admits<Administer> for Account {
         connection: &impl ConnectionTrait,
         credential: &Credential,
         selector: Self::Selector<'_>,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Judged<Self>, Refused> {
         admission::admit(connection, credential, selector, now).await
     }

@@ -1,6 +1,7 @@
 //! Steps 1 to 3 of the enforcement path for a workspace: session or key, active membership, permission.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         base::{
             db::Db,
@@ -39,7 +40,7 @@ impl From<Uuid> for Asked<'_> {
 struct Row {
     /// Of the session; a key's own id again.
     proof_id: Uuid,
-    last_seen_at: i64,
+    last_seen_at: Timestamp,
     principal_id: Uuid,
     principal_name: String,
     /// A key has none.
@@ -49,7 +50,7 @@ struct Row {
     key_account_id: Option<Uuid>,
     made_by: Option<Uuid>,
     is_key_admin: Option<bool>,
-    key_expires_at: Option<i64>,
+    key_expires_at: Option<Timestamp>,
     is_outgoing: Option<bool>,
     workspace_id: Option<Uuid>,
     account_id: Option<Uuid>,
@@ -121,7 +122,7 @@ pub(super) async fn admit(
     connection: &impl ConnectionTrait,
     credential: &Credential,
     asked: &Asked<'_>,
-    now: i64,
+    now: Timestamp,
     about: Option<&(String, Value)>,
     needs: Needs,
 ) -> Result<(Judged<Workspace>, Option<String>), Refused> {
@@ -147,7 +148,7 @@ impl Row {
         connection: &impl ConnectionTrait,
         credential: &Credential,
         asked: &Asked<'_>,
-        now: i64,
+        now: Timestamp,
         about: Option<&(String, Value)>,
     ) -> Result<Option<Self>, DbErr> {
         let (sql, workspace): (&str, Value) = match (credential.kind, asked) {

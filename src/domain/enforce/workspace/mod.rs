@@ -6,6 +6,7 @@ mod owners;
 pub(in crate::domain) mod roles;
 
 use crate::{
+    clock::Timestamp,
     domain::{
         base::{
             db::Db,
@@ -48,7 +49,7 @@ impl Boundary for Workspace {
         actor.audited()
     }
 
-    fn note_activity(db: &Db, actor: &Actor, last_seen_at: i64) {
+    fn note_activity(db: &Db, actor: &Actor, last_seen_at: Timestamp) {
         presence::seen(db, &actor.principal, Some(actor.member_id), last_seen_at);
     }
 
@@ -99,7 +100,7 @@ impl<P: Access> Admits<P> for Workspace {
         connection: &impl ConnectionTrait,
         credential: &Credential,
         selector: Self::Selector<'_>,
-        now: i64,
+        now: Timestamp,
     ) -> Result<Judged<Self>, Refused> {
         Ok(admission::admit(db, connection, credential, &selector, now, None, P::NEEDS).await?.0)
     }
@@ -122,7 +123,7 @@ impl<P: Access> ReadScope<P> {
         origin: Origin,
         about: Option<(String, Value)>,
     ) -> Result<(Self, Option<String>), Refused> {
-        let now = db.now_ms();
+        let now = db.now();
         let (judged, standing) =
             admission::admit(db, db.read(), &credential, &asked, now, about.as_ref(), P::NEEDS).await?;
         Ok((Self::conclude(db, credential, origin, judged).await?, standing))
@@ -200,7 +201,7 @@ pub(in crate::domain) async fn create_workspace<T>(
     origin: &Origin,
     change: impl AsyncFnOnce(&Transaction) -> Result<(Uuid, Recorded<T>), Refused>,
 ) -> Result<T, Refused> {
-    let start = async |_: &DatabaseTransaction| Ok(ChainHead::start(random::id(db.now_ms())));
+    let start = async |_: &DatabaseTransaction| Ok(ChainHead::start(random::id(db.now())));
     let mut open = Transaction::<Workspace>::open(db, origin, start).await?;
     let done = match change(&open).await {
         Ok((account, recorded)) => {

@@ -65,7 +65,7 @@ fn draw(
     typed: Option<DetailsForm>,
     list: Listed<Unfiltered>,
 ) -> Show {
-    let (actor, now, base) = (scope.actor(), scope.now_ms(), view.at(""));
+    let (actor, now, base) = (scope.actor(), scope.now(), view.at(""));
     let account = actor.account.clone();
     let admin = |(id, name): (Uuid, String)| AdminRow {
         initials: initials(&name),

@@ -1,6 +1,7 @@
 //! The people of an account.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         Invalid, Refused,
         accounts::{self, AccountScope, Filter, Person},
@@ -41,7 +42,7 @@ struct Row {
 }
 
 impl Row {
-    fn new(person: Person, now: i64) -> Self {
+    fn new(person: Person, now: Timestamp) -> Self {
         Self {
             initials: initials(&person.name),
             hue: hue(person.id),
@@ -83,7 +84,7 @@ pub async fn people(cx: AccountAdmin<List<ListQuery>>) -> Answer {
     let (scope, view, list) = cx.into_parts();
     let load = async |filter: &Filter, at: &Position| accounts::people(&scope, filter, at).await;
     let (people, list) = list.load(load).await?;
-    let (base, now) = (view.at("/people"), scope.now_ms());
+    let (base, now) = (view.at("/people"), scope.now());
     let page = People {
         chrome: view.chrome(),
         neighbours: list.neighbours(&people.page, &base),
@@ -128,7 +129,7 @@ fn confirm(view: &View, scope: &AccountScope, person: Person, what: &'static str
         chrome: view.chrome(),
         base: view.at("/people"),
         account: scope.actor().account.clone(),
-        row: Row::new(person, scope.now_ms()),
+        row: Row::new(person, scope.now()),
         what,
     }
 }

@@ -1,6 +1,7 @@
 //! What happened in a workspace.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         Invalid, SearchText,
         activity::{self, Entry, Filter},
@@ -29,7 +30,7 @@ use uuid::Uuid;
 pub struct EventBody {
     id: Uuid,
     /// Milliseconds since 1970.
-    at: i64,
+    at: Timestamp,
     kind: String,
     outcome: Outcome,
     actor: ActorBody,
@@ -101,10 +102,10 @@ pub struct Asked {
     target: Option<Uuid>,
     /// From this moment on.
     #[param(schema_with = spec::moment)]
-    from: Option<i64>,
+    from: Option<Timestamp>,
     /// Before this moment.
     #[param(schema_with = spec::moment)]
-    until: Option<i64>,
+    until: Option<Timestamp>,
     /// `next` of the page before.
     #[param(schema_with = spec::cursor)]
     after: String,
@@ -116,7 +117,7 @@ pub async fn index(cx: ApiRequest<perm::ReadAudit, Query<Asked>>) -> ApiResult<O
         return Err(Invalid::field("kind", "There is no such kind of event.").into());
     }
     for (field, moment) in [("from", asked.from), ("until", asked.until)] {
-        if moment.is_some_and(|moment| !(0..=spec::LAST_MOMENT).contains(&moment)) {
+        if moment.is_some_and(|moment| !spec::is_moment(moment)) {
             return Err(Invalid::field(field, "Give it in milliseconds since 1970.").into());
         }
     }

@@ -1,7 +1,7 @@
 //! What happened in a workspace.
 
 use crate::{
-    clock::DAY,
+    clock::{DAY, Timestamp},
     domain::{
         Invalid, Refused,
         activity::{self, Entry, Filter},
@@ -70,7 +70,7 @@ pub(in crate::web) struct Row {
 }
 
 impl Row {
-    pub(in crate::web) fn new(entry: Entry, now: i64, labels: &RouteLabels) -> Self {
+    pub(in crate::web) fn new(entry: Entry, now: Timestamp, labels: &RouteLabels) -> Self {
         let sentence = entry.sentence();
         let route = sentence.refusal.map(|refusal| refusal.route).unwrap_or_default();
         let undoing_needs = undo::needs(&entry);
@@ -173,7 +173,7 @@ pub async fn index(cx: Authorized<perm::ReadAudit, List<ListQuery>>) -> Answer {
     let base = view.at("/activity");
     let neighbours = list.neighbours(&page, &base);
     let row =
-        |entry| Row::new(entry, scope.now_ms(), &view.app.routes.labels).for_viewer(&scope.actor().holdings);
+        |entry| Row::new(entry, scope.now(), &view.app.routes.labels).for_viewer(&scope.actor().holdings);
     let mut rows: Vec<Row> = page.rows.into_iter().map(row).collect();
     let mut current = String::new();
     for row in &mut rows {

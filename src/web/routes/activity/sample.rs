@@ -1,6 +1,7 @@
 //! A page of events for `cargo bench`.
 
 use crate::{
+    clock::{HOUR, Timestamp},
     domain::{activity::Entry, events},
     policy::Holdings,
     web::{
@@ -20,7 +21,7 @@ pub(in crate::web) fn activity(chrome: Chrome, rows: u8) -> impl Template + use<
         list: Listed::default(),
         kinds: events::filter(),
         rows: (0..rows)
-            .map(|number| Row::new(entry(number), 1_800_000_000_000, &RouteLabels::default()))
+            .map(|number| Row::new(entry(number), NOW, &RouteLabels::default()))
             .map(|row| row.for_viewer(&Holdings::of(true, [])))
             .collect(),
         neighbours: Neighbours::sample(&base),
@@ -29,12 +30,14 @@ pub(in crate::web) fn activity(chrome: Chrome, rows: u8) -> impl Template + use<
     }
 }
 
+const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
 fn entry(number: u8) -> Entry {
     let id = Uuid::from_u128(number.into());
     Entry {
         beside: 0,
         id,
-        at: 1_800_000_000_000 - i64::from(number) * 3_600_000,
+        at: NOW - i64::from(number) * HOUR,
         kind: "member.roles-changed".into(),
         is_refusal: false,
         actor_id: Some(id),

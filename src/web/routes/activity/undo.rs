@@ -42,7 +42,7 @@ pub async fn show(cx: Authorized<perm::ReadAudit, Target>) -> Answer {
         return Ok(view.html_as(StatusCode::NOT_FOUND, &nothing(None, why)));
     };
     let notes = notes(&undo);
-    let now = scope.now_ms();
+    let now = scope.now();
     let Some((back, looked)) = undo.back else {
         let why = match undo.is_nothing_left {
             false => format!("{} is no longer there, so there is nothing to set back.", undo.entry.target),

@@ -1,6 +1,7 @@
 //! All keys of an account, for its admins.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         Name, Refused,
         accounts::{
@@ -20,8 +21,8 @@ use uuid::Uuid;
 impl Home for AccountScope {
     type Key = keys::Listed;
 
-    fn now_ms(&self) -> i64 {
-        AccountScope::now_ms(self)
+    fn now(&self) -> Timestamp {
+        AccountScope::now(self)
     }
     fn is_verified(&self) -> bool {
         self.actor().person.is_verified

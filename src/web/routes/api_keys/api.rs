@@ -1,6 +1,7 @@
 //! API keys: those of a workspace, the one that asks, and the check of one that somebody was shown.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         Invalid, Name, Purpose, Refused, SearchText, TextRule, Token,
         api_keys::{self, Listed, Made, Verified, Waiting, Wanted},
@@ -66,8 +67,8 @@ impl From<Verified> for Claims {
             workspace_id,
             roles,
             scopes,
-            iat: verified.created_at / 1_000,
-            exp: verified.expires_at.map(|at| at / 1_000),
+            iat: verified.created_at.as_seconds(),
+            exp: verified.expires_at.map(Timestamp::as_seconds),
             name: verified.key.name,
         }
     }
@@ -118,11 +119,11 @@ pub struct KeyBody {
     /// A request of it that names no workspace means this one.
     is_home: bool,
     /// Milliseconds since 1970.
-    created_at: i64,
-    expires_at: Option<i64>,
-    last_used_at: Option<i64>,
+    created_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    last_used_at: Option<Timestamp>,
     /// Until when the secret before holds, while one takes the other's place.
-    overlap_ends_at: Option<i64>,
+    overlap_ends_at: Option<Timestamp>,
 }
 
 impl From<Listed> for KeyBody {
@@ -202,7 +203,7 @@ pub struct NewKey {
     roles: Option<Vec<String>>,
     /// Milliseconds since 1970. If it is left out: never, or when the key that asks does.
     #[schema(schema_with = spec::maybe_moment)]
-    expires_at: Option<i64>,
+    expires_at: Option<Timestamp>,
     /// It may create workspaces in the account; for who administers it.
     #[serde(default)]
     is_account_admin: bool,
@@ -213,7 +214,7 @@ impl Validate for NewKey {
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Wanted> {
         let name = invalid.keep("name", Name::parse_exact(&self.name));
-        if self.expires_at.is_some_and(|at| !(0..=spec::LAST_MOMENT).contains(&at)) {
+        if self.expires_at.is_some_and(|at| !spec::is_moment(at)) {
             invalid.add("expires_at", "Give it in milliseconds since 1970.");
         }
         let roles = self.roles.clone().unwrap_or_else(viewer);
@@ -228,7 +229,7 @@ pub struct KeyMade {
     name: String,
     api_key: String,
     /// Until when the secret before holds.
-    overlap_ends_at: Option<i64>,
+    overlap_ends_at: Option<Timestamp>,
 }
 
 impl From<Made> for KeyMade {

@@ -77,7 +77,7 @@ async fn draw<H: Reads>(view: &View, home: &H, id: Uuid, status: StatusCode, sta
         overlaps: OVERLAPS,
         errors: state.errors,
         problem: state.problem,
-        row: Row::new(key, home.now_ms()),
+        row: Row::new(key, home.now()),
     };
     Ok(view.html_as(status, &page))
 }

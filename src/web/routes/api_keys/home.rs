@@ -2,6 +2,7 @@
 //! belong to. Both share one set of pages; the traits here are what differs.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         Name, Refused,
         accounts::keys::Place,
@@ -16,8 +17,7 @@ use uuid::Uuid;
 pub(in crate::web) trait Home: Sized {
     type Key: Into<HomeKey>;
 
-    /// Milliseconds since 1970.
-    fn now_ms(&self) -> i64;
+    fn now(&self) -> Timestamp;
     /// The viewer's address is confirmed, without which nobody makes secrets.
     fn is_verified(&self) -> bool;
     fn may_see(&self) -> bool;

@@ -32,7 +32,7 @@ pub(in crate::web) async fn index<A: PageAdmission<Scope: Reads>>(cx: Admitted<A
     let (home, view, list) = cx.into_parts();
     let load = async |text: &String, at: &Position| home.list(text, at).await;
     let (found, list) = list.load(load).await?;
-    let (base, now) = (view.at("/api-keys"), home.now_ms());
+    let (base, now) = (view.at("/api-keys"), home.now());
     let page = Index {
         chrome: view.chrome(),
         neighbours: list.neighbours(&found, &base),

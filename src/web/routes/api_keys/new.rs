@@ -114,7 +114,7 @@ pub(in crate::web) async fn create<A: PageAdmission<Scope: Manages>>(
                 Invalid::field("form", "A key gets its roles in a workspace. Nothing was made.").into()
             );
         }
-        let wanted = key.wanted(home.now_ms());
+        let wanted = key.wanted(home.now());
         Ok(reveal(&view, &again, &home.create(&wanted, known).await?))
     };
     reopen(made.await, async |rejected| draw(&view, &again, rejected.status, &form, rejected.errors).await)

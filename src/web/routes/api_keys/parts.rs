@@ -1,7 +1,7 @@
 //! What the pages of keys share.
 
 use crate::{
-    clock::{DAY, HOUR},
+    clock::{DAY, HOUR, Timestamp},
     domain::{
         Invalid, Name,
         api_keys::{Made, Wanted},
@@ -44,8 +44,7 @@ pub enum Ending {
     Never,
     /// So many milliseconds after it is made.
     After(i64),
-    /// At this moment, in milliseconds since 1970.
-    At(i64),
+    At(Timestamp),
 }
 
 impl Ending {
@@ -70,7 +69,7 @@ impl Ending {
         }
     }
 
-    fn moment(self, now: i64) -> Option<i64> {
+    fn moment(self, now: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Never => None,
             Self::After(duration) => Some(now + duration),
@@ -88,8 +87,8 @@ pub struct NewKey {
 }
 
 impl NewKey {
-    /// The key that is asked for at this moment, in milliseconds since 1970.
-    pub(in crate::web) fn wanted(self, now: i64) -> Wanted {
+    /// The key that is asked for at this moment.
+    pub(in crate::web) fn wanted(self, now: Timestamp) -> Wanted {
         let expires_at = self.ending.moment(now);
         Wanted { name: self.name, roles: self.roles, expires_at, is_admin: self.is_admin }
     }

@@ -39,7 +39,7 @@ pub(in crate::web) async fn revocation<A: PageAdmission<Scope: Manages>>(cx: Adm
         chrome: view.chrome(),
         base: view.at("/api-keys"),
         places: home.places(id).await?,
-        row: Row::new(key, home.now_ms()),
+        row: Row::new(key, home.now()),
     };
     Ok(view.html(&page))
 }

@@ -1,6 +1,7 @@
 //! A key as a row or as the head of a page.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         accounts::keys,
         api_keys::{self, KeyRecord},
@@ -41,8 +42,7 @@ pub(in crate::web) struct Row {
 }
 
 impl Row {
-    /// `now` in milliseconds since 1970.
-    pub(super) fn new(listed: impl Into<HomeKey>, now: i64) -> Self {
+    pub(super) fn new(listed: impl Into<HomeKey>, now: Timestamp) -> Self {
         let listed = listed.into();
         let (key, is_active) = match &listed {
             HomeKey::Workspace(here) => (&here.key, here.is_active),
@@ -54,7 +54,7 @@ impl Row {
             () if !is_active => ("off", "Suspended"),
             () => ("good", "Active"),
         };
-        let when = |at: Option<i64>| at.map(|at| When::new(at, now));
+        let when = |at: Option<Timestamp>| at.map(|at| When::new(at, now));
         Self {
             secret: if key.hint.is_empty() { String::new() } else { format!("blw_key_…{}", key.hint) },
             created: When::new(key.created_at, now),

@@ -1,6 +1,7 @@
 //! The keys that are members of a workspace.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         Name, Refused,
         accounts::keys::Place,
@@ -20,8 +21,8 @@ use uuid::Uuid;
 impl<P: Access> Home for ReadScope<P> {
     type Key = api_keys::Listed;
 
-    fn now_ms(&self) -> i64 {
-        ReadScope::now_ms(self)
+    fn now(&self) -> Timestamp {
+        ReadScope::now(self)
     }
     fn is_verified(&self) -> bool {
         self.actor().principal.is_verified()

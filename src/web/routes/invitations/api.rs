@@ -1,6 +1,7 @@
 //! Invitations of a workspace.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         Email, Invalid, Message, SearchText, Selection, TextRule,
         base::paging::Position,
@@ -35,10 +36,10 @@ pub struct InvitationBody {
     /// Slugs of the roles that it offers.
     roles: Vec<String>,
     /// Milliseconds since 1970.
-    created_at: i64,
-    sent_at: i64,
-    expires_at: i64,
-    ended_at: Option<i64>,
+    created_at: Timestamp,
+    sent_at: Timestamp,
+    expires_at: Timestamp,
+    ended_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]

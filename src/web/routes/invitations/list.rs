@@ -114,7 +114,7 @@ pub async fn index(cx: Authorized<perm::ReadInvitations, List<ListQuery>>) -> An
     let (listing, list) = list.load(load).await?;
     let results = selection::taken(&view, &scope, &list.query.notice).await?;
     let base = view.at("/invitations");
-    let (now, can) = (scope.now_ms(), &scope.actor().holdings);
+    let (now, can) = (scope.now(), &scope.actor().holdings);
     let neighbours = list.neighbours(&listing.page, &base);
     let rows: Vec<Row> = listing
         .page

@@ -1,6 +1,7 @@
 //! Members of a workspace: people and keys.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         SearchText, Slug,
         base::paging::Position,
@@ -39,8 +40,8 @@ pub struct MemberBody {
     /// Slugs of every role held, through teams too.
     pub roles: Vec<String>,
     /// Milliseconds since 1970.
-    pub joined_at: i64,
-    pub last_active_at: Option<i64>,
+    pub joined_at: Timestamp,
+    pub last_active_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]

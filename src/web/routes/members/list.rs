@@ -146,7 +146,7 @@ pub async fn index(cx: Authorized<perm::ReadMembers, List<ListQuery>>) -> Answer
         },
         roles: listing.roles,
         offer: offer.map(|offer| OfferNote {
-            expires: When::new(offer.expires_at, scope.now_ms()),
+            expires: When::new(offer.expires_at, scope.now()),
             may_withdraw: offer.from_member_id == scope.actor().member_id
                 || scope.actor().holdings.is_owner(),
             offer,

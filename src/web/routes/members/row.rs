@@ -42,7 +42,7 @@ impl Row {
     }
 
     pub(super) fn new<P: policy::Access>(scope: &ReadScope<P>, member: Member) -> Self {
-        let (actor, now) = (scope.actor(), scope.now_ms());
+        let (actor, now) = (scope.actor(), scope.now());
         let others = !member.is_you && !member.is_last_owner;
         let allowed = |permission| may_act(actor, &member, permission);
         let holds_any =

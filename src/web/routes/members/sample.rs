@@ -1,6 +1,7 @@
 //! A page of members for `cargo bench`.
 
 use crate::{
+    clock::{DAY, Timestamp},
     domain::{
         base::role::{Assignable, Role},
         members::Member,
@@ -43,11 +44,12 @@ pub(in crate::web) fn members(chrome: Chrome, rows: u8) -> impl Template + use<>
 
 fn row(number: u8) -> Row {
     let (name, id) = (format!("Member {number} of Sample"), Uuid::from_u128(number.into()));
-    let at = i64::from(number) * 86_400_000;
+    let since = i64::from(number) * DAY;
+    let at = Timestamp::default() + since;
     Row {
         initials: initials(&name),
         hue: hue(id),
-        joined: When::new(at, at * 2),
+        joined: When::new(at, at + since),
         seen: Some(When::new(at, at + 1_000)),
         origin: "Invited by Sample Owner".into(),
         may_change_roles: true,

@@ -2,6 +2,7 @@
 //! take the offer back.
 
 use crate::{
+    clock::Timestamp,
     domain::ownership::{self, Offer},
     policy::perm,
     web::{
@@ -25,7 +26,7 @@ pub struct OfferBody {
     from_member_id: Uuid,
     to_member_id: Uuid,
     /// Milliseconds since 1970.
-    expires_at: i64,
+    expires_at: Timestamp,
 }
 
 impl From<Offer> for OfferBody {

@@ -1,6 +1,7 @@
 //! Resources of the customer's own applications.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         Invalid, Name, Refused, TextRule,
         resources::{self, Address, Resource, ResourceId, ResourceType},
@@ -27,7 +28,7 @@ pub struct ResourceBody {
     pub id: String,
     pub name: String,
     /// Milliseconds since 1970.
-    pub created_at: i64,
+    pub created_at: Timestamp,
 }
 
 impl From<Resource> for ResourceBody {

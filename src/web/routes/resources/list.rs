@@ -66,8 +66,7 @@ pub async fn index(cx: Authorized<perm::CheckAccess, List<ListQuery>>) -> Answer
     let load = async |filter: &Filter, at: &Position| resources::page(&scope, filter, at).await;
     let (found, list) = list.load(load).await?;
     let base = view.at("/resources");
-    let row =
-        |resource: Resource| Row { registered: When::new(resource.created_at, scope.now_ms()), resource };
+    let row = |resource: Resource| Row { registered: When::new(resource.created_at, scope.now()), resource };
     let (register, forget) = commands(&view, &scope.actor().workspace.slug);
     let page = Index {
         chrome: view.chrome(),

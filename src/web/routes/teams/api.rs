@@ -1,6 +1,7 @@
 //! Teams of a workspace, their people and their roles.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         Description, Invalid, Name, Selection, TextRule,
         base::paging::Position,
@@ -39,7 +40,7 @@ pub struct TeamBody {
     /// How many are in it.
     members: i64,
     /// Milliseconds since 1970.
-    created_at: i64,
+    created_at: Timestamp,
 }
 
 impl From<Team> for TeamBody {
@@ -185,7 +186,7 @@ pub struct TeamMemberBody {
     status: Status,
     is_lead: bool,
     /// When they came into the team.
-    joined_at: i64,
+    joined_at: Timestamp,
 }
 
 impl From<Person> for TeamMemberBody {

@@ -1,6 +1,7 @@
 //! The teams of a workspace; who is in one is changed in [`people`].
 
 use crate::{
+    clock::Timestamp,
     domain::{
         CHANGED, Description, Invalid, Name, Refused,
         base::{paging::Position, principal::Actor},
@@ -129,7 +130,7 @@ fn draw(
     list: &Listed<Kept>,
     state: FormState,
 ) -> Show {
-    let (actor, now): (&Actor, i64) = (scope.actor(), scope.now_ms());
+    let (actor, now): (&Actor, Timestamp) = (scope.actor(), scope.now());
     let team = look.team;
     let (base, may_edit) = (view.at("/teams"), team.may_be_edited_by(actor));
     let row = |person: Person| Row {

@@ -1,6 +1,7 @@
 //! Workspaces: those of the key, and each of them by its slug.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         Invalid, Name, Refused, Slug, TextRule,
         base::{paging::Position, principal::Workspace},
@@ -42,7 +43,7 @@ pub struct WorkspaceBody {
     /// A request that names no workspace means this one.
     is_home: bool,
     /// Milliseconds since 1970.
-    created_at: i64,
+    created_at: Timestamp,
 }
 
 impl From<OfKey> for WorkspaceBody {
@@ -127,7 +128,7 @@ pub struct WorkspaceDetailBody {
     account: String,
     /// Slugs of the key's roles there.
     roles: Vec<String>,
-    created_at: i64,
+    created_at: Timestamp,
     members: i64,
     /// Those that are pending.
     invitations: i64,
