@@ -250,7 +250,7 @@ both! {
         }
     }
 
-    // Breaks when forgot_password (domain/identity/email.rs) deletes anything of a known address that
+    // Breaks when forgot_password (domain/nouns/identity/email.rs) deletes anything of a known address that
     // is over the limit.
     async fn too_many_requests_for_a_reset_leave_the_links_alone(app: TestApp) {
         sign_up(&app, "Owner One", OWNER, PASSWORD, "acme").await;

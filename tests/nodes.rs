@@ -119,7 +119,7 @@ nodes! {
         assert!(served[0] > 12 && served[0].abs_diff(served[1]) <= 1, "{served:?}");
     }
 
-    // Breaks without `roles.version == version` in RolesRead::at (domain/roles.rs).
+    // Breaks without `roles.version == version` in RolesRead::at (domain/nouns/roles.rs).
     async fn a_change_at_one_node_is_obeyed_by_the_next_request_at_the_other(nodes: Nodes) {
         let owner = founder(&nodes.one).await;
         let admin = member(&nodes.one, &owner, "admin").await;
@@ -165,7 +165,7 @@ nodes! {
         nodes.two.unchanged_by(change).await.assert_status(404);
     }
 
-    // Breaks when sign_out (domain/identity/sessions.rs) deletes no row: no node keeps a session in mind.
+    // Breaks when sign_out (domain/nouns/identity/sessions.rs) deletes no row: no node keeps a session in mind.
     async fn a_session_begins_and_ends_on_both_nodes_at_once(nodes: Nodes) {
         let owner = founder(&nodes.one).await;
         for round in 0..2 {
@@ -237,7 +237,7 @@ nodes! {
     }
 
     // Breaks without `Status.eq("pending")` in invitations::ended together with the look at the status
-    // in OfferRow::ended (domain/invitations/redeem.rs): either one is enough. Then the second is told
+    // in OfferRow::ended (domain/nouns/invitations/redeem.rs): either one is enough. Then the second is told
     // that it is a member already (409).
     async fn an_invitation_is_accepted_once_though_by_both_nodes(nodes: Nodes) {
         let owner = founder(&nodes.one).await;
@@ -265,7 +265,7 @@ nodes! {
         }
     }
 
-    // Breaks without `if wanted.version != version(…)` in security::set (domain/security.rs).
+    // Breaks without `if wanted.version != version(…)` in security::set (domain/nouns/security.rs).
     async fn of_two_edits_of_one_version_one_is_saved_though_by_both_nodes(nodes: Nodes) {
         let owner = founder(&nodes.one).await;
         let changed = "SELECT count(*) FROM audit_events WHERE kind = 'permission.changed'";
@@ -299,7 +299,7 @@ nodes! {
         }
     }
 
-    // Breaks without `limits::SIGN_IN_ACCOUNT.spend(…)` in sign_in (domain/identity/sessions.rs).
+    // Breaks without `limits::SIGN_IN_ACCOUNT.spend(…)` in sign_in (domain/nouns/identity/sessions.rs).
     async fn guesses_at_one_account_are_counted_over_both_nodes(nodes: Nodes) {
         let owner = founder(&nodes.one).await;
         let guess = async |client: &Client, password: &str| {
@@ -328,7 +328,7 @@ nodes! {
 
     // The same for one who tries many accounts.
     //
-    // Breaks without `limits::SIGN_IN_ADDRESS.spend(…)` in sign_in (domain/identity/sessions.rs).
+    // Breaks without `limits::SIGN_IN_ADDRESS.spend(…)` in sign_in (domain/nouns/identity/sessions.rs).
     async fn guesses_from_one_computer_are_counted_over_both_nodes(nodes: Nodes) {
         let client = nodes.one.client();
         client.csrf().await;

@@ -10,8 +10,10 @@ use crate::{
         },
         enforce::{account::AccountScope, read::ReadScope, rows::Scoped},
         events,
-        members::like,
-        roles::events::{PermissionChanged, RoleScopesChanged},
+        nouns::{
+            members::like,
+            roles::events::{PermissionChanged, RoleScopesChanged},
+        },
     },
     policy::perm,
 };

@@ -7,9 +7,11 @@ use crate::{
             role::{self, Role},
         },
         enforce::read::ReadScope,
-        members::{self, Detail},
+        nouns::{
+            members::{self, Detail},
+            roles::{Census, Combination},
+        },
         records::named,
-        roles::{Census, Combination},
     },
     policy::{Holdings, Permission, Scope, Why, perm, why::why},
 };

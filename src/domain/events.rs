@@ -1,37 +1,19 @@
-//! Every audit event there is, a noun a line.
+//! Stored audit events of all nouns: what may be filtered by, what Activity says, what the API prints.
 //!
-//! A noun declares its events in its `events.rs`. This view reads stored events of all nouns: what may be
-//! filtered by, what Activity says, what the API prints.
+//! A noun declares its events in its `events.rs`, and [`EVENTS`] lists them.
 
 use crate::domain::{
-    accounts, api_keys,
-    base::event::{EventKind, EventRow, EventSentence, NounEvents},
-    enforce, identity, invitations, members, organization, ownership, resources, roles, teams, workspaces,
+    base::event::{EventKind, EventRow, EventSentence},
+    nouns::EVENTS,
 };
 use serde_json::Value;
 use std::{collections::HashMap, sync::LazyLock};
 
-/// The events of each noun, in the order in which the filter of Activity lists them.
-const NOUNS: [NounEvents; 12] = [
-    workspaces::events::EVENTS,
-    organization::events::EVENTS,
-    members::events::EVENTS,
-    ownership::events::EVENTS,
-    invitations::events::EVENTS,
-    roles::events::EVENTS,
-    teams::events::EVENTS,
-    api_keys::events::EVENTS,
-    resources::events::EVENTS,
-    accounts::events::EVENTS,
-    identity::events::EVENTS,
-    enforce::events::EVENTS,
-];
-
 static KINDS: LazyLock<HashMap<&str, EventKind>> =
-    LazyLock::new(|| NOUNS.iter().flat_map(|noun| noun.kinds).map(|kind| (kind.kind, *kind)).collect());
+    LazyLock::new(|| EVENTS.iter().flat_map(|noun| noun.kinds).map(|kind| (kind.kind, *kind)).collect());
 
 static FILTER: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
-    let kinds = NOUNS.iter().flat_map(|noun| noun.kinds);
+    let kinds = EVENTS.iter().flat_map(|noun| noun.kinds);
     kinds.filter(|kind| kind.recorded_in.is_in_workspaces()).map(|kind| (kind.kind, kind.label)).collect()
 });
 
@@ -66,7 +48,7 @@ pub fn fields(kind: &str, payload: &str) -> Option<Value> {
 
 /// What Activity says of the reason of a refusal.
 fn reason(word: &str) -> &'static str {
-    let reason = NOUNS.iter().flat_map(|noun| noun.reasons).find(|reason| reason.word == word);
+    let reason = EVENTS.iter().flat_map(|noun| noun.reasons).find(|reason| reason.word == word);
     // One that another version recorded.
     reason.map_or("not allowed", |reason| reason.label)
 }
@@ -102,7 +84,7 @@ mod tests {
     }
 
     fn kinds() -> impl Iterator<Item = &'static EventKind> {
-        NOUNS.iter().flat_map(|noun| noun.kinds)
+        EVENTS.iter().flat_map(|noun| noun.kinds)
     }
 
     /// Breaks where a type is declared as an event and its noun does not list it, or the noun is not listed
@@ -133,7 +115,7 @@ mod tests {
         let words = declared(&sources, concat!("Audit", "Reason::new("), ",");
         let words: BTreeSet<&str> = words.into_iter().map(|word| word.trim().trim_matches('"')).collect();
         let registered: BTreeSet<&str> =
-            NOUNS.iter().flat_map(|noun| noun.reasons).map(|reason| reason.word).collect();
+            EVENTS.iter().flat_map(|noun| noun.reasons).map(|reason| reason.word).collect();
         assert_eq!(words, registered);
     }
 
@@ -149,7 +131,7 @@ mod tests {
         assert_unique("a name", kinds().map(|kind| kind.name));
         assert_unique("a kind", kinds().map(|kind| kind.kind));
         assert_unique("a label", kinds().map(|kind| kind.label));
-        assert_unique("a reason", NOUNS.iter().flat_map(|noun| noun.reasons).map(|reason| reason.word));
+        assert_unique("a reason", EVENTS.iter().flat_map(|noun| noun.reasons).map(|reason| reason.word));
         let sources = sources();
         let starts = [concat!("Conflict::", "new("), concat!("Gone::", "new("), concat!("code", ": \"")];
         let codes = starts.into_iter().flat_map(|start| declared(&sources, start, ","));
@@ -174,7 +156,7 @@ mod tests {
     #[test]
     fn an_event_of_an_earlier_version_is_read_without_the_ids_of_roles() {
         let stored = r#"{"member_roles_changed":{"before":["Viewer"],"after":["Editor"]}}"#;
-        let event: crate::domain::members::events::MemberRolesChanged =
+        let event: crate::domain::nouns::members::events::MemberRolesChanged =
             crate::domain::base::event::read(stored).expect("an event");
         assert_eq!((event.before, event.ids.before), (vec!["Viewer".to_owned()], Vec::new()));
     }

@@ -6,8 +6,10 @@ use crate::{
         activity,
         base::{refused::Refused, role},
         enforce::{read::ReadScope, rows::Scoped},
-        ownership::{self, Offer},
-        roles::Census,
+        nouns::{
+            ownership::{self, Offer},
+            roles::Census,
+        },
     },
     policy::{Permission, perm},
 };

@@ -11,11 +11,13 @@ use crate::{
             role::{self, Role, Roles},
         },
         enforce::read::ReadScope,
-        members::{self, Detail},
+        nouns::{
+            members::{self, Detail},
+            roles::{self, Census, Combination, grants},
+            security,
+            teams::{self, Team},
+        },
         records::named,
-        roles::{self, Census, Combination, grants},
-        security,
-        teams::{self, Team},
     },
     policy::{Access, Permission, Right, Shift, perm, reach},
 };

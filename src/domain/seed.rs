@@ -4,7 +4,6 @@
 use crate::{
     clock::{DAY, HOUR, Timestamp},
     domain::{
-        api_keys,
         base::{
             db::Db,
             event::{Actor, RecordedEvent, Target},
@@ -18,13 +17,16 @@ use crate::{
             audit::{self, ChainHead, EventContext},
             events::AccessRefused,
         },
-        identity::Password,
-        members::{
-            self,
-            events::{MemberReactivated, MemberRolesChanged, MemberSuspended},
+        nouns::{
+            api_keys,
+            identity::Password,
+            members::{
+                self,
+                events::{MemberReactivated, MemberRolesChanged, MemberSuspended},
+            },
+            workspaces,
         },
         records::members::MEMBER,
-        workspaces,
     },
     policy::BuiltIn,
     random,

@@ -9,14 +9,16 @@ use crate::{
             role::{Role, Roles},
         },
         enforce::read::ReadScope,
-        members::{Member, events::MemberRolesChanged},
-        preview::{self, Preview},
-        roles::{
-            Bundle, Wanted,
-            events::{PermissionChanged, RoleScopesChanged},
+        nouns::{
+            members::{Member, events::MemberRolesChanged},
+            roles::{
+                Bundle, Wanted,
+                events::{PermissionChanged, RoleScopesChanged},
+            },
+            security,
+            teams::{self, events::TeamRolesChanged},
         },
-        security,
-        teams::{self, events::TeamRolesChanged},
+        preview::{self, Preview},
     },
     policy::{Permission, perm},
 };

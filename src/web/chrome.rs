@@ -3,8 +3,8 @@
 use crate::{
     clock::Timestamp,
     domain::{
-        accounts::Admin,
         base::principal::{Actor, Person},
+        nouns::accounts::Admin,
     },
     policy::Can,
     web::{

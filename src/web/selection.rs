@@ -2,7 +2,7 @@
 //! all or none, and what became of each, told on the list.
 
 use crate::{
-    domain::{Refused, enforce::read::ReadScope, notices},
+    domain::{Refused, enforce::read::ReadScope, nouns::notices},
     policy,
     web::{
         chrome::{Chrome, Flash, View},
@@ -11,7 +11,6 @@ use crate::{
         role_choices::Choices,
     },
 };
-
 use askama::Template;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

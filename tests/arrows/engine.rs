@@ -34,7 +34,8 @@ fn every_kind_of_import_is_followed_to_the_file_that_defines() {
     );
     for (code, name) in [
         ("use crate::b::T;", "T"),
-        ("use crate::{b::{self, T as Renamed}};", "T"),
+        ("use crate::{b::{T as Renamed}};", "T"),
+        ("use super::b; // a module, of which nothing is used", "*"),
         ("use super::b::T as _;", "T"),
         ("use super::b::*;", "*"),
         ("use crate::b::E::V;", "E"),
@@ -53,7 +54,6 @@ fn every_kind_of_import_is_followed_to_the_file_that_defines() {
         assert_eq!(arrows(&[TWO, b, ("a.rs", code)]), [format!("a.rs → b.rs: {name}")], "{code}");
     }
     for code in [
-        "use super::b; // a module, of which nothing is used",
         "use ::b::T;",
         "use b::T;",
         "fn a(f: i32) -> i32 { f }",

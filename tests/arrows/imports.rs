@@ -1,7 +1,7 @@
 //! Which file uses what another file defines: names are followed through `use` and re-exports to the file
 //! that really defines them. A method that is called on a value is no name and makes no arrow.
 
-use super::source::{Files, Module, read};
+use super::source::{Files, Module, Use, read};
 use std::collections::BTreeSet;
 
 /// What `main.rs` calls the library.
@@ -46,12 +46,16 @@ impl Imports {
     fn arrows_of(&self, from: usize) -> Vec<Arrow> {
         let module = &self.modules[from];
         let mut arrows = Vec::new();
+        let heads: BTreeSet<&str> =
+            module.mentions.iter().filter_map(|path| Some(path.first()?.as_str())).collect();
+        // What is named by way of a module has an arrow of its own.
+        let is_mentioned = |import: &Use| import.name.as_deref().is_some_and(|name| heads.contains(name));
         for import in &module.uses {
             let mut trail = Trail::default();
             // Of a module and a function of one name, the code says which it uses.
             let (to, name) = match self.resolve(from, &import.path, true, &mut trail) {
                 Found::Item { module, name } => (module, name),
-                Found::Module(module) if import.name.is_none() => (module, "*".to_owned()),
+                Found::Module(module) if !is_mentioned(import) => (module, "*".to_owned()),
                 _ => continue,
             };
             // A folder's `mod.rs` that passes on what its own files define does not use it.

@@ -37,8 +37,8 @@ both! {
     // Somebody is taken out of the account while they accept an invitation to one of its workspaces, or
     // are added to it: whoever is a member belongs to the account.
     //
-    // Breaks on PostgreSQL when remove (domain/accounts/change.rs) does not lock the person's row, or
-    // of_account (domain/members/add.rs) does not (tried, both).
+    // Breaks on PostgreSQL when remove (domain/nouns/accounts/change.rs) does not lock the person's row, or
+    // of_account (domain/nouns/members/add.rs) does not (tried, both).
     async fn out_of_the_account_while_coming_into_a_workspace(app: TestApp) {
         let owner = founder(&app).await;
         let guest = member(&app, &owner, "viewer").await;

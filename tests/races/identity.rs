@@ -70,7 +70,7 @@ both! {
         }
     }
 
-    // Breaks without `AND used_at IS NULL` in spend (domain/identity/email.rs) together with the one
+    // Breaks without `AND used_at IS NULL` in spend (domain/nouns/identity/email.rs) together with the one
     // in find and the deletion in sessions::replace_password: each alone is enough on SQLite; on
     // PostgreSQL it takes spend.
     async fn a_reset_link_chooses_one_password(app: TestApp) {
@@ -100,7 +100,7 @@ both! {
         owner.client.get("/me").await.assert_status(401);
     }
 
-    // Breaks without still_has in sign_in (domain/identity/sessions.rs) (tried): hashing takes its time, and the
+    // Breaks without still_has in sign_in (domain/nouns/identity/sessions.rs) (tried): hashing takes its time, and the
     // password changes meanwhile.
     async fn a_sign_in_that_straddles_a_change_of_password_opens_nothing(app: TestApp) {
         let owner = founder(&app).await;
@@ -157,7 +157,7 @@ both! {
 
     // Who was seen last is written by every node now and then, beside whatever locks those rows.
     //
-    // Breaks on PostgreSQL when presence::flush (domain/identity/presence.rs) holds the rows of
+    // Breaks on PostgreSQL when presence::flush (domain/nouns/identity/presence.rs) holds the rows of
     // several people in one transaction (tried): then the two wait in a circle, and the database ends one.
     async fn noting_who_was_seen_stands_in_nobodys_way(app: TestApp) {
         let people = owners(&app, 5).await;

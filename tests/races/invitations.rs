@@ -79,7 +79,7 @@ both! {
         }
     }
 
-    // Breaks on PostgreSQL without `FOR NO KEY UPDATE` in enforce/workspace/mod.rs (tried): 500. On both when `standing` in domain/invitations/send.rs does not look for one
+    // Breaks on PostgreSQL without `FOR NO KEY UPDATE` in enforce/workspace/mod.rs (tried): 500. On both when `standing` in domain/nouns/invitations/send.rs does not look for one
     // that is pending.
     async fn an_address_is_invited_once(app: TestApp) {
         let owner = founder(&app).await;

@@ -48,7 +48,7 @@ both! {
 
     // Many with the same page open choose each another set of roles for one team: one is kept, whole.
     //
-    // Breaks without the comparison of versions in set_roles (domain/teams/change.rs; tried).
+    // Breaks without the comparison of versions in set_roles (domain/nouns/teams/change.rs; tried).
     async fn editors_of_a_teams_roles_do_not_overwrite_each_other(app: TestApp) {
         let owner = founder(&app).await;
         let acme = workspace_id(&app, "acme").await;

@@ -11,7 +11,7 @@ use crate::{
             role_cache::RolesRead,
             statements::{Counter, Told, Transcript},
         },
-        identity::Passwords,
+        nouns::identity::Passwords,
     },
 };
 use sea_orm::{

@@ -1,7 +1,7 @@
 //! Audit events: what one declares, how it is stored, and how it reaches the record.
 //!
 //! A noun declares its events in its `events.rs`, one type each, and registers them with one line in
-//! [`crate::domain::events`].
+//! [`crate::domain::nouns`].
 
 use crate::{clock::Timestamp, domain::base::reason::AuditReason};
 use sea_orm::DbErr;

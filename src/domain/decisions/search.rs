@@ -1,6 +1,5 @@
 //! The question turned round: who may do this, what may be done, to which resources.
 
-use crate::domain::resources;
 use crate::{
     domain::{
         base::{
@@ -10,6 +9,7 @@ use crate::{
         },
         decisions::{Subject, allows, asked_for, roles_held},
         enforce::{read::ReadScope, rows::Scoped},
+        nouns::resources,
     },
     policy::{Permission, perm},
 };

@@ -3,7 +3,6 @@
 use crate::{
     clock::{DAY, Timestamp},
     domain::{
-        api_keys,
         base::{
             db::Db,
             paging::Position,
@@ -16,12 +15,14 @@ use crate::{
         },
         demo::people::{PASSWORD, PEOPLE, email, secret},
         enforce::{read::ReadScope, workspace::admission::Asked},
-        identity,
-        invitations::{self, Batch},
-        members, organization, resources, roles,
-        security::{self, Wanted},
+        nouns::{
+            api_keys, identity,
+            invitations::{self, Batch},
+            members, organization, resources, roles,
+            security::{self, Wanted},
+            teams, workspaces,
+        },
         seed::{by_email, read},
-        teams, workspaces,
     },
     policy::{Access, BuiltIn, Permission, perm},
 };

@@ -15,7 +15,7 @@ use crate::{
             people::{PASSWORD, PEOPLE, email, secret},
         },
         enforce::presence,
-        identity::Password,
+        nouns::identity::Password,
         records::workspaces,
         seed::{by_email, insert_person, people, read},
     },

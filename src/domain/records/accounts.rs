@@ -12,7 +12,7 @@ use crate::{
             values::Name,
         },
         enforce::{self, account::admission::not_admin, refusal},
-        members::listed_as,
+        nouns::members::listed_as,
     },
     entity::{account, user},
     random,

@@ -3,7 +3,7 @@
 use crate::domain::{
     base::refused::Refused,
     enforce::{read::ReadScope, rows::Scoped},
-    roles::Combination,
+    nouns::roles::Combination,
 };
 use serde::Deserialize;
 use uuid::Uuid;

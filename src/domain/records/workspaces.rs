@@ -9,7 +9,7 @@ use crate::{
             values::{Name, Slug},
         },
         enforce::{rows::Scoped, transaction::Transaction},
-        members,
+        nouns::members,
         records::roles,
     },
     entity::workspace,

@@ -2,11 +2,12 @@
 
 use crate::{
     domain::{
-        Invalid, Refused, api_keys,
+        Invalid, Refused,
         base::{
             idempotency::{self, Attempt, HEADER, Kept, STILL_RUNNING},
             principal::Credential,
         },
+        nouns::api_keys,
     },
     random,
     web::{

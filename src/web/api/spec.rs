@@ -2,7 +2,10 @@
 
 use crate::{
     clock::Timestamp,
-    domain::{Email, Slug, TextRule, events, invitations, roles::MOST_SCOPES},
+    domain::{
+        Email, Slug, TextRule, events,
+        nouns::{invitations, roles::MOST_SCOPES},
+    },
     policy::{
         Permission,
         scope::{self, MAX_LENGTH},
@@ -116,7 +119,7 @@ pub(in crate::web) fn maybe_moment() -> Object {
 
 /// How long the old secret of a key goes on.
 pub(in crate::web) fn maybe_overlap() -> Object {
-    let overlap = a_number(0, crate::domain::api_keys::MOST_OVERLAP / 1_000);
+    let overlap = a_number(0, crate::domain::nouns::api_keys::MOST_OVERLAP / 1_000);
     let overlap =
         overlap.description(Some("How long the old secret goes on, in seconds; not at all, if left out."));
     or_null(overlap, Type::Integer)

@@ -1,7 +1,7 @@
 //! A request of an account's admin.
 
 use crate::{
-    domain::{Refused, accounts::AccountScope},
+    domain::{Refused, nouns::accounts::AccountScope},
     web::{
         access::AdminOfAccount,
         app::App,

@@ -2,10 +2,11 @@
 
 use crate::{
     domain::{
-        Refused, Token, api_keys,
+        Refused, Token,
         base::principal::Credential,
         decisions::{self, Decision, Question},
         enforce::read::ReadScope,
+        nouns::api_keys,
     },
     policy::perm,
     web::{

@@ -2,9 +2,10 @@
 
 use crate::{
     domain::{
-        Refused, api_keys,
+        Refused,
         base::principal::{ApiKey, Credential},
         enforce::read::ReadScope,
+        nouns::api_keys,
     },
     policy::Access,
     web::{

@@ -56,7 +56,7 @@ use crate::{
         Refused, Slug,
         base::principal::{Credential, Origin, Person},
         enforce::{read::ReadScope, workspace::admission::Asked},
-        identity,
+        nouns::identity,
     },
     policy::Access,
     web::{

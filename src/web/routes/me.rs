@@ -5,7 +5,7 @@ use crate::{
         Email, Invalid, Name, Refused,
         base::{event::EventRow, principal::Person},
         events,
-        identity::{self, Password},
+        nouns::identity::{self, Password},
     },
     web::{
         checks::{Checked, Validate},

@@ -194,7 +194,7 @@ pub fn table() -> Vec<Route> {
             // Before `{team}`, which would take `new` for an id.
             get("/w/{workspace}/teams/new", CreateTeams, teams::detail::new),
             get("/w/{workspace}/teams/{team}", ReadTeams, teams::detail::show),
-            // A team's leads edit it without a permission: who else may is asked in `domain/teams`.
+            // A team's leads edit it without a permission: who else may is asked in `domain/nouns/teams`.
             post("/w/{workspace}/teams/{team}/details", Membership, teams::detail::update),
             get("/w/{workspace}/teams/{team}/members", ReadMembers, teams::people::candidates),
             post("/w/{workspace}/teams/{team}/members", Membership, teams::people::add),

@@ -4,7 +4,7 @@ use crate::{
     domain::{
         Invalid, Name, Slug,
         enforce::read::ReadScope,
-        organization::{self, Organization},
+        nouns::organization::{self, Organization},
     },
     policy::{Access, perm},
     web::{

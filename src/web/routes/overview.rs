@@ -2,8 +2,8 @@
 
 use crate::{
     domain::{
+        nouns::ownership::Offer,
         overview::{self, Care, Overview},
-        ownership::Offer,
     },
     policy::{Permission, perm},
     web::{

@@ -6,7 +6,7 @@
 use crate::{
     domain::{
         Email, Invalid, Purpose, Refused, Token,
-        identity::{self, CONFIRMATION_GONE, Password, RESET_GONE},
+        nouns::identity::{self, CONFIRMATION_GONE, Password, RESET_GONE},
     },
     web::{
         chrome::{Chrome, Flash, View},

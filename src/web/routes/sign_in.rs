@@ -1,7 +1,7 @@
 //! Signing in and out.
 
 use crate::{
-    domain::identity,
+    domain::nouns::identity,
     web::{
         chrome::{Flash, safe_next},
         errors::Errors,
@@ -15,7 +15,6 @@ use crate::{
     },
 };
 use actix_web::http::StatusCode;
-
 use serde::Deserialize;
 
 #[derive(Deserialize, Default)]

@@ -4,8 +4,10 @@ use crate::{
     config,
     domain::{
         Email, Invalid, Name, Refused,
-        identity::{self, Password, SignedUp},
-        invitations,
+        nouns::{
+            identity::{self, Password, SignedUp},
+            invitations,
+        },
     },
     web::{
         checks::{Checked, Validate},

@@ -3,12 +3,12 @@
 use crate::{
     domain::{
         Invalid, Name,
-        accounts::{self, AccountScope, Details, Look, Workspace},
         activity::{self, Entry},
         base::{
             account::{Account, Creation},
             paging::Position,
         },
+        nouns::accounts::{self, AccountScope, Details, Look, Workspace},
     },
     web::{
         checks::{Checked, Validate},

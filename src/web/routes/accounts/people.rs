@@ -4,8 +4,8 @@ use crate::{
     clock::Timestamp,
     domain::{
         Invalid, Refused,
-        accounts::{self, AccountScope, Filter, Person},
         base::{account::Account, paging::Position},
+        nouns::accounts::{self, AccountScope, Filter, Person},
     },
     web::{
         checks,

@@ -4,12 +4,14 @@ use crate::{
     clock::Timestamp,
     domain::{
         Name, Refused,
-        accounts::{
-            AccountScope,
-            keys::{self, Place},
-        },
-        api_keys::{KeyRecord, Made, Maker, Wanted},
         base::paging::{Page, Position},
+        nouns::{
+            accounts::{
+                AccountScope,
+                keys::{self, Place},
+            },
+            api_keys::{KeyRecord, Made, Maker, Wanted},
+        },
     },
     web::{
         role_choices::Choices,

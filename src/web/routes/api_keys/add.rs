@@ -3,9 +3,11 @@
 use crate::{
     domain::{
         Invalid,
-        api_keys::{self, Waiting},
         enforce::read::ReadScope,
-        roles,
+        nouns::{
+            api_keys::{self, Waiting},
+            roles,
+        },
     },
     policy::perm,
     web::{

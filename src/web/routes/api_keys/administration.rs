@@ -1,7 +1,7 @@
 //! Whether a key may create workspaces: only the account says so.
 
 use crate::{
-    domain::accounts::keys,
+    domain::nouns::accounts::keys,
     web::{
         chrome::Flash,
         form::Form,

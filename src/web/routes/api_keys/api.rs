@@ -4,8 +4,8 @@ use crate::{
     clock::Timestamp,
     domain::{
         Invalid, Name, Purpose, Refused, SearchText, TextRule, Token,
-        api_keys::{self, Listed, Made, Verified, Waiting, Wanted},
         base::paging::Position,
+        nouns::api_keys::{self, Listed, Made, Verified, Waiting, Wanted},
     },
     policy::perm,
     web::{

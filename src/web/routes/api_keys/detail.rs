@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         CHANGED,
-        accounts::keys::{IN_WORKSPACES, Place},
+        nouns::accounts::keys::{IN_WORKSPACES, Place},
     },
     web::{
         checks::Checked,

@@ -5,9 +5,11 @@ use crate::{
     clock::Timestamp,
     domain::{
         Name, Refused,
-        accounts::keys::Place,
-        api_keys::{KeyRecord, Made, Maker, Wanted},
         base::paging::{Page, Position},
+        nouns::{
+            accounts::keys::Place,
+            api_keys::{KeyRecord, Made, Maker, Wanted},
+        },
     },
     web::{role_choices::Choices, routes::api_keys::row::HomeKey},
 };

@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         Invalid, Name,
-        api_keys::{self, Made, Maker},
+        nouns::api_keys::{self, Made, Maker},
     },
     web::{
         checks::{Checked, Validate},
@@ -12,7 +12,8 @@ use crate::{
         form::Form,
         guard::{Admitted, Answer, PageAdmission},
         rejection::reopen,
-        role_choices::{Choices, may_give, viewer},
+        role_choices::may_give,
+        role_choices::{Choices, viewer},
         routes::api_keys::{
             home::{Home, Manages},
             parts::{DEFAULT_EXPIRY, EXPIRIES, Ending, Expiry, NewKey, RevealedSecret, administers},

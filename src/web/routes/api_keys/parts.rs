@@ -4,7 +4,7 @@ use crate::{
     clock::{DAY, HOUR, Timestamp},
     domain::{
         Invalid, Name,
-        api_keys::{Made, Wanted},
+        nouns::api_keys::{Made, Wanted},
     },
     web::{
         checks::{self, Validate},
@@ -12,7 +12,6 @@ use crate::{
         when::When,
     },
 };
-
 use serde::Deserialize;
 
 /// A choice when a key expires: its value, label and note.

@@ -1,16 +1,14 @@
 //! The end of a key.
 
 use crate::{
-    domain::{accounts::keys::Place, api_keys::KEY_REVOKED},
+    domain::nouns::{accounts::keys::Place, api_keys::KEY_REVOKED},
     web::{
         chrome::{Chrome, Flash},
         form::{Form, Nothing},
         guard::{Admitted, Answer, PageAdmission},
         path::Target,
-        routes::api_keys::{
-            home::{Home, Manages},
-            row::Row,
-        },
+        routes::api_keys::home::Home,
+        routes::api_keys::{home::Manages, row::Row},
     },
 };
 use askama::Template;

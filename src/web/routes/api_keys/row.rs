@@ -2,7 +2,7 @@
 
 use crate::{
     clock::Timestamp,
-    domain::{
+    domain::nouns::{
         accounts::keys,
         api_keys::{self, KeyRecord},
     },

@@ -4,11 +4,13 @@ use crate::{
     clock::Timestamp,
     domain::{
         Name, Refused,
-        accounts::keys::Place,
-        api_keys::{self, KeyRecord, Made, Maker, Wanted},
         base::paging::{Page, Position},
         enforce::read::ReadScope,
-        roles,
+        nouns::{
+            accounts::keys::Place,
+            api_keys::{self, KeyRecord, Made, Maker, Wanted},
+            roles,
+        },
     },
     policy::{Access, Permission, perm},
     web::{

@@ -5,7 +5,7 @@ use crate::{
     domain::{
         Email, Invalid, Message, SearchText, Selection, TextRule,
         base::paging::Position,
-        invitations::{self, Batch, Filter, Listed, MOST_AT_ONCE, Outcome, Sent},
+        nouns::invitations::{self, Batch, Filter, Listed, MOST_AT_ONCE, Outcome, Sent},
     },
     policy::perm,
     web::{

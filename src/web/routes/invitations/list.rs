@@ -4,8 +4,10 @@ use crate::{
     domain::{
         Invalid, Message, Refused,
         base::{paging::Position, role::Assignable},
-        invitations::{self, Batch, Filter, Outcome, Sent},
-        roles,
+        nouns::{
+            invitations::{self, Batch, Filter, Outcome, Sent},
+            roles,
+        },
     },
     policy::{Permission, perm},
     web::{

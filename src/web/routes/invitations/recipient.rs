@@ -4,7 +4,7 @@ use crate::{
     domain::{
         Purpose, Refused, Token,
         base::principal::Person,
-        invitations::{self, Offer, UNKNOWN_LINK},
+        nouns::invitations::{self, Offer, UNKNOWN_LINK},
     },
     web::{
         chrome::{Chrome, Flash, View},

@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         Refused, Selection,
-        invitations::{self, Listed},
+        nouns::invitations::{self, Listed},
     },
     policy::perm,
     web::{
@@ -14,7 +14,6 @@ use crate::{
         words::counted,
     },
 };
-
 use serde::Deserialize;
 use uuid::Uuid;
 

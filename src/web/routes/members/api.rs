@@ -5,7 +5,7 @@ use crate::{
     domain::{
         SearchText, Slug,
         base::paging::Position,
-        members::{self, Detail, Filter, KeysMade, Member},
+        nouns::members::{self, Detail, Filter, KeysMade, Member},
     },
     policy::perm,
     web::{

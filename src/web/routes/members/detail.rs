@@ -5,7 +5,7 @@ use crate::{
         CHANGED,
         base::role::Role,
         enforce::read::ReadScope,
-        members::{self, Detail, Member, Place, RolesChanged},
+        nouns::members::{self, Detail, Member, Place, RolesChanged},
         preview::of_member_roles,
     },
     policy::{self, perm},

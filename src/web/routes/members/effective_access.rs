@@ -4,7 +4,7 @@ use crate::{
     domain::{
         Invalid,
         effective_access::{self, Answer as Told, Givable, RoleName, Source},
-        members::Member,
+        nouns::members::Member,
     },
     policy::{Group, Permission, Scope, Why, perm},
     web::{

@@ -3,10 +3,12 @@
 use crate::{
     domain::{
         Invalid, Refused,
-        api_keys::{self, Listed},
         base::invariants::LAST_OWNER,
         enforce::read::ReadScope,
-        members::{self, KeysMade, Member, Place},
+        nouns::{
+            api_keys::{self, Listed},
+            members::{self, KeysMade, Member, Place},
+        },
     },
     policy::{self, Permission, perm},
     web::{

@@ -4,8 +4,10 @@ use crate::{
     domain::{
         Invalid, Refused,
         base::{paging::Position, role::Assignable},
-        members::{self, Filter, Sort},
-        ownership::{self, Offer},
+        nouns::{
+            members::{self, Filter, Sort},
+            ownership::{self, Offer},
+        },
     },
     policy::{Permission, perm},
     web::{

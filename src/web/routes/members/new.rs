@@ -5,8 +5,10 @@ use crate::{
         Invalid,
         base::role::Assignable,
         enforce::read::ReadScope,
-        members::{self, ALREADY_MEMBER, Candidate},
-        roles,
+        nouns::{
+            members::{self, ALREADY_MEMBER, Candidate},
+            roles,
+        },
     },
     policy::{BuiltIn, perm},
     web::{

@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         enforce::read::ReadScope,
-        members::{Member, may_act},
+        nouns::members::{Member, may_act},
     },
     policy::{self, Ceiling, Permission},
     web::{

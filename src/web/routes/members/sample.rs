@@ -4,7 +4,7 @@ use crate::{
     clock::{DAY, Timestamp},
     domain::{
         base::role::{Assignable, Role},
-        members::Member,
+        nouns::members::Member,
     },
     policy::{BuiltIn, Holdings},
     web::{

@@ -5,7 +5,7 @@ use crate::{
         Refused, Selection,
         base::role::Assignable,
         enforce::read::ReadScope,
-        members::{self, Member},
+        nouns::members::{self, Member},
     },
     policy::{self, perm},
     web::{

@@ -3,7 +3,7 @@
 
 use crate::{
     clock::Timestamp,
-    domain::ownership::{self, Offer},
+    domain::nouns::ownership::{self, Offer},
     policy::perm,
     web::{
         api::{

@@ -1,7 +1,7 @@
 //! Handing the ownership over.
 
 use crate::{
-    domain::ownership,
+    domain::nouns::ownership,
     policy::perm,
     web::{
         chrome::Flash,

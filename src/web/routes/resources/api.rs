@@ -4,7 +4,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         Invalid, Name, Refused, TextRule,
-        resources::{self, Address, Resource, ResourceId, ResourceType},
+        nouns::resources::{self, Address, Resource, ResourceId, ResourceType},
     },
     policy::perm,
     web::{

@@ -4,7 +4,7 @@ use crate::{
     domain::{
         Refused,
         base::paging::Position,
-        resources::{self, Address, Filter, Resource},
+        nouns::resources::{self, Address, Filter, Resource},
     },
     policy::perm,
     web::{

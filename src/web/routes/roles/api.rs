@@ -5,7 +5,7 @@ use crate::{
         Description, Invalid, Name, Refused, Slug, TextRule,
         base::role::Role,
         enforce::write::WriteScope,
-        roles::{self, Bundle, Listed, Look, Named, Wanted},
+        nouns::roles::{self, Bundle, Listed, Look, Named, Wanted},
     },
     policy::perm,
     web::{

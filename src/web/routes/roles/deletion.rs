@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         enforce::read::ReadScope,
-        roles::{self, Deleted, Parting, ROLE_IN_USE},
+        nouns::roles::{self, Deleted, Parting, ROLE_IN_USE},
     },
     policy::perm,
     web::{

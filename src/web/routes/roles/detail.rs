@@ -10,8 +10,8 @@ use crate::{
         CHANGED, Invalid, Refused,
         base::role::Role,
         enforce::read::ReadScope,
+        nouns::roles::{self, Bundle, LOCKS_YOU_OUT, Look, Named, Wanted},
         preview::{Preview, of_scopes},
-        roles::{self, Bundle, LOCKS_YOU_OUT, Look, Named, Wanted},
     },
     policy::{Access, Holdings, Permission, perm},
     web::{

@@ -1,7 +1,7 @@
 //! The fields of a role's form.
 
 use crate::{
-    domain::{Description, Invalid, Name, base::role::Role, enforce::read::ReadScope, roles::Named},
+    domain::{Description, Invalid, Name, base::role::Role, enforce::read::ReadScope, nouns::roles::Named},
     policy::{Access, Group, Permission},
 };
 

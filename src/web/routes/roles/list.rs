@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         base::role::Role,
-        roles::{self, Listed},
+        nouns::roles::{self, Listed},
     },
     policy::{Group, Permission, perm},
     web::{

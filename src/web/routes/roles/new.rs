@@ -5,7 +5,7 @@ use crate::{
         Invalid, Refused,
         base::role::{Role, Roles},
         enforce::read::ReadScope,
-        roles::{self, Bundle, Named},
+        nouns::roles::{self, Bundle, Named},
     },
     policy::{Holdings, Pattern, Permission, Scope, perm},
     web::{

@@ -4,7 +4,7 @@ use crate::{
     domain::{
         Refused,
         enforce::write::WriteScope,
-        security::{self, Row, Wanted},
+        nouns::security::{self, Row, Wanted},
     },
     policy::perm,
     web::{

@@ -4,9 +4,11 @@ use crate::{
     domain::{
         CHANGED, Refused,
         enforce::read::ReadScope,
+        nouns::{
+            roles::{LOCKS_YOU_OUT, effect},
+            security::{self, Changed, Row, Toggle, Wanted},
+        },
         preview::of_permission,
-        roles::{LOCKS_YOU_OUT, effect},
-        security::{self, Changed, Row, Toggle, Wanted},
     },
     policy::{Access, Group, Permission, perm},
     web::{

@@ -1,7 +1,7 @@
 //! The Security page for `cargo bench`.
 
 use crate::{
-    domain::security::{Row, Toggle},
+    domain::nouns::security::{Row, Toggle},
     policy::{BuiltIn, Group, Permission},
     web::{chrome::Chrome, routes::security::pages::Index},
 };

@@ -5,7 +5,7 @@ use crate::{
     domain::{
         Description, Invalid, Name, Selection, TextRule,
         base::paging::Position,
-        teams::{self, Person, Team, Wanted},
+        nouns::teams::{self, Person, Team, Wanted},
     },
     policy::perm,
     web::{
@@ -128,7 +128,7 @@ impl Validate for TeamChange {
     }
 }
 
-/// A membership is enough to come here: who may edit a team is asked in `domain/teams`.
+/// A membership is enough to come here: who may edit a team is asked in `domain/nouns/teams`.
 pub async fn update(
     cx: ApiRequest<perm::Membership, (Target, IfMatch, Json<Checked<TeamChange>>)>,
 ) -> ApiResult<Tagged<TeamBody>> {

@@ -6,8 +6,8 @@ use crate::{
         CHANGED, Description, Invalid, Name, Refused,
         base::{paging::Position, principal::Actor},
         enforce::read::ReadScope,
+        nouns::teams::{self, Look, Person, RolesChanged, Team, Wanted},
         preview::of_team_roles,
-        teams::{self, Look, Person, RolesChanged, Team, Wanted},
     },
     policy::{Access, Permission, perm},
     web::{

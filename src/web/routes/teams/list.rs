@@ -1,7 +1,7 @@
 //! The list of teams.
 
 use crate::{
-    domain::teams::{self, Team},
+    domain::nouns::teams::{self, Team},
     policy::perm,
     web::{
         chrome::Chrome,

@@ -4,7 +4,7 @@ use crate::{
     domain::{
         Invalid, Selection,
         enforce::read::ReadScope,
-        teams::{self, Candidate, Moved, Team},
+        nouns::teams::{self, Candidate, Moved, Team},
     },
     policy::perm,
     web::{

@@ -4,8 +4,10 @@ use crate::{
     domain::{
         SearchText, Slug,
         base::paging::Position,
-        directory::{self, User},
-        members::Filter,
+        nouns::{
+            directory::{self, User},
+            members::Filter,
+        },
     },
     policy::perm,
     web::{

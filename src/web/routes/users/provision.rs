@@ -4,7 +4,7 @@
 use crate::{
     domain::{
         Email, ExternalId, Invalid, Name, TextRule,
-        members::{self, Entered, Newcomer},
+        nouns::members::{self, Entered, Newcomer},
     },
     policy::{BuiltIn, perm},
     web::{

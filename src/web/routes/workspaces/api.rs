@@ -6,8 +6,10 @@ use crate::{
         Invalid, Name, Refused, Slug, TextRule,
         base::{paging::Position, principal::Workspace},
         enforce::write::WriteScope,
-        organization::{self, Organization},
-        workspaces::{self, OfKey},
+        nouns::{
+            organization::{self, Organization},
+            workspaces::{self, OfKey},
+        },
     },
     policy::perm,
     web::{

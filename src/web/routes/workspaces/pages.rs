@@ -3,8 +3,10 @@
 use crate::{
     domain::{
         Invalid, Name, Refused, Slug,
-        accounts::{self, OfPerson},
-        workspaces::{self, Listed},
+        nouns::{
+            accounts::{self, OfPerson},
+            workspaces::{self, Listed},
+        },
     },
     web::{
         checks::{Checked, Validate},

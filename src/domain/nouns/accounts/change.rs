@@ -1,0 +1,94 @@
+//! Changing an account: its name, who may create workspaces, its admins, and who belongs to it.
+
+use crate::domain::{
+    base::{
+        account::Creation,
+        event::{Recorded, Target},
+        principal::USER,
+        refused::Refused,
+        values::Name,
+    },
+    enforce::{account::AccountWrite, rows::Scoped},
+    nouns::accounts::{
+        events::{ACCOUNT, AccountAdminChanged, AccountPersonRemoved, AccountUpdated},
+        list::{self, may_leave},
+    },
+};
+use sea_orm::{ConnectionTrait, DbBackend};
+use uuid::Uuid;
+
+/// What an admin wants an account to be.
+pub struct Details {
+    pub name: Name,
+    pub creation: Creation,
+}
+
+/// Names the account, and says who may create workspaces in it. Answers whether that changed anything.
+///
+/// # Errors
+/// The database's own.
+pub async fn update(s: &mut AccountWrite, to: &Details) -> Result<Recorded<bool>, Refused> {
+    let now = s.actor().account.clone();
+    if now.name == to.name.as_str() && now.creation == to.creation {
+        return Ok(Recorded::unchanged(false));
+    }
+    let sql = "UPDATE accounts SET name = $2, workspace_creation = $3 WHERE id = $1";
+    s.run(sql, vec![to.name.as_str().into(), to.creation.word().into()]).await?;
+    let event = AccountUpdated {
+        name_before: now.name,
+        name_after: to.name.to_string(),
+        creation_before: now.creation.word().to_owned(),
+        creation_after: to.creation.word().to_owned(),
+    };
+    Ok(Recorded::new(true, event, Target::new(ACCOUNT, now.id, to.name.to_string())))
+}
+
+/// What became of somebody.
+#[derive(Clone, Debug)]
+pub struct Appointed {
+    pub name: String,
+    /// It was the admin who asked.
+    pub is_you: bool,
+    /// It was not so before.
+    pub is_change: bool,
+}
+
+/// Makes somebody of the account an admin of it, or no admin any more.
+///
+/// # Errors
+/// [`Refused::Hidden`] for who does not belong to it, [`LAST_ADMIN`].
+pub async fn appoint(
+    s: &mut AccountWrite,
+    user: Uuid,
+    is_admin: bool,
+) -> Result<Recorded<Appointed>, Refused> {
+    let person = list::person(s, s.actor().id(), user).await?;
+    let is_change = person.is_admin != is_admin;
+    let appointed = Appointed { name: person.name.clone(), is_you: person.is_you, is_change };
+    if !is_change {
+        return Ok(Recorded::unchanged(appointed));
+    }
+    let sql = "UPDATE account_people SET is_admin = $3 WHERE account_id = $1 AND user_id = $2";
+    s.run(sql, vec![user.into(), is_admin.into()]).await?;
+    let target = Target::new(USER, user, person.name);
+    Ok(Recorded::new(appointed, AccountAdminChanged { is_admin }, target))
+}
+
+/// Takes somebody out of the account who is a member of none of its workspaces.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::DetailedConflict`] for a member of workspaces, [`LAST_ADMIN`].
+pub async fn remove(s: &mut AccountWrite, user: Uuid) -> Result<Recorded<Appointed>, Refused> {
+    // The lock is a statement of its own: who comes into a workspace meanwhile holds the row too, and
+    // whoever waited for it must then find the membership.
+    if s.connection().get_database_backend() == DbBackend::Postgres {
+        let sql = "SELECT user_id FROM account_people WHERE account_id = $1 AND user_id = $2 FOR UPDATE";
+        s.run(sql, vec![user.into()]).await?;
+    }
+    let person = list::person(s, s.actor().id(), user).await?;
+    may_leave(&person)?;
+    s.run("DELETE FROM account_people WHERE account_id = $1 AND user_id = $2", vec![user.into()]).await?;
+    let gone = Appointed { name: person.name.clone(), is_you: person.is_you, is_change: true };
+    let event = AccountPersonRemoved { was_admin: person.is_admin };
+    Ok(Recorded::new(gone, event, Target::new(USER, user, person.name)))
+}

@@ -1,0 +1,269 @@
+//! The API keys of an account, for its admins: all of them, whatever workspaces they are members of.
+//!
+//! An admin names keys and ends them, and learns no secret that opens a workspace: what a key holds
+//! there is the affair of those who manage keys there.
+
+use crate::{
+    clock::Timestamp,
+    domain::{
+        base::{
+            columns::Joined,
+            event::{Recorded, RecordedEvent, Target},
+            paging::{Cursor, Key, Order, Page, Position},
+            refused::Refused,
+            sql::Sql,
+            values::Name,
+        },
+        enforce::{
+            account::{AccountScope, AccountWrite},
+            rows::{Scoped, Unadmitted},
+        },
+        nouns::{
+            api_keys::{
+                self, KeyRecord, Made, Maker, Wanted,
+                change::KEY_MADE,
+                events::{API_KEY, ApiKeyAdminChanged, ApiKeyCreated, ApiKeyRevoked},
+            },
+            members::{Subject, has_text, like},
+        },
+        records::key_rows::{self, KeyColumns},
+    },
+};
+use sea_orm::FromQueryResult;
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// Why an admin of the account gives some keys no other secret.
+pub const IN_WORKSPACES: &str = "This key is a member of workspaces, and its secret opens them. Whoever manages API keys in each of them gives it another, on its page there.";
+
+/// A key as the account's admins see it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub key: KeyRecord,
+    /// In how many workspaces it is a member, and the names of some.
+    pub workspaces: i64,
+    pub names: String,
+}
+
+/// Where a key is a member, beside the key.
+#[derive(Deserialize)]
+struct Memberships {
+    workspaces: i64,
+    names: Option<String>,
+}
+
+type Row = Joined<KeyColumns, Memberships>;
+
+/// The columns of [`Memberships`], in the order of its fields.
+const FIELDS: [&str; 2] = ["workspaces", "names"];
+
+/// Counts, because PostgreSQL may answer EXISTS from a list of everybody.
+const MAKER_STAYS: &str = "u.suspended_at IS NULL AND (SELECT COUNT(*) FROM account_people p
+                WHERE p.account_id = k.account_id AND p.user_id = k.made_by AND p.is_admin)
+            + (SELECT COUNT(*) FROM members o CROSS JOIN workspaces w WHERE o.user_id = k.made_by
+                AND o.status = 'active' AND w.id = o.workspace_id AND w.account_id = k.account_id) > 0";
+
+const MEMBERSHIPS: &str = "(SELECT COUNT(*) FROM members m WHERE m.api_key_id = k.id) AS workspaces,
+        (SELECT string_agg(named.name, ', ') FROM (SELECT w.name FROM members m CROSS JOIN workspaces w
+            WHERE m.api_key_id = k.id AND w.id = m.workspace_id ORDER BY w.name LIMIT 3) AS named) AS names";
+
+fn select() -> String {
+    let key = key_rows::select(MAKER_STAYS);
+    format!(
+        "{key}, {MEMBERSHIPS}
+        FROM api_keys k CROSS JOIN users u WHERE k.account_id = $1 AND u.id = k.made_by"
+    )
+}
+
+/// Lists the keys of an account, those that were revoked too. The newest is first.
+///
+/// # Errors
+/// [`Refused::Invalid`] for a page link of another list.
+pub async fn list(scope: &AccountScope, text: &str, at: &Position) -> Result<Page<Listed>, Refused> {
+    let (mut sql, mut values) = (select(), vec![scope.now().into()]);
+    if !text.is_empty() {
+        values.push(like(text).into());
+        sql.push_str(&format!(" AND {}", has_text("lower(k.name)", "$3")));
+    }
+    let order = Order { column: "k.created_at", is_text: false, id: "k.id", descending: true };
+    order.finish(&mut sql, &mut values, at)?;
+    let rows: Vec<Row> = scope.list(&key_rows::fields(&FIELDS), &sql, values).await?;
+    let page = Page::cut(rows, at, |Joined(key, _)| {
+        Cursor::new(Key::Number(key.created_at.as_millis()), key.key_id)
+    });
+    Ok(page.map(|row| seen(row, scope.now())))
+}
+
+fn seen(Joined(key, row): Row, now: Timestamp) -> Listed {
+    Listed { key: key.at(now), workspaces: row.workspaces, names: row.names.unwrap_or_default() }
+}
+
+/// A workspace that a key is a member of.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Place {
+    pub name: String,
+    /// For who is an active member of it too.
+    pub slug: Option<String>,
+}
+
+/// So many workspaces of a key are named on its page.
+pub const MOST_PLACES: usize = 200;
+
+/// One key.
+///
+/// # Errors
+/// [`Refused::Hidden`] where it is none of this account.
+pub async fn look(scope: &AccountScope, id: Uuid) -> Result<Listed, Refused> {
+    let (sql, values) = (format!("{} AND k.id = $3", select()), vec![scope.now().into(), id.into()]);
+    let rows: Vec<Row> = scope.list(&key_rows::fields(&FIELDS), &sql, values).await?;
+    rows.into_iter().next().map(|row| seen(row, scope.now())).ok_or(Refused::Hidden)
+}
+
+/// The workspaces that a key of this account is a member of, by name.
+///
+/// # Errors
+/// The database's own.
+pub async fn places(scope: &AccountScope, id: Uuid) -> Result<Vec<Place>, Refused> {
+    let sql = format!(
+        "SELECT w.name, (SELECT w.slug FROM members o
+                WHERE o.workspace_id = w.id AND o.user_id = $3 AND o.status = 'active') AS slug
+            FROM members m CROSS JOIN workspaces w
+            WHERE m.api_key_id = $2 AND w.id = m.workspace_id AND w.account_id = $1
+            ORDER BY w.name, w.id LIMIT {MOST_PLACES}"
+    );
+    Ok(scope.list(&["name", "slug"], &sql, vec![id.into(), scope.actor().id().into()]).await?)
+}
+
+/// # Errors
+/// The database's own.
+pub async fn maker(scope: &AccountScope) -> Result<Maker, Refused> {
+    api_keys::maker_in(scope.connection(), scope.account_id(), scope.actor().id()).await
+}
+
+/// Makes a key that is a member nowhere, from a form that knew of so many keys of its sender.
+///
+/// # Errors
+/// [`Refused::NotAllowed`] for who has not confirmed their address, [`KEY_MADE`] where the form
+/// was sent already, [`Refused::Invalid`] on `expires_at` or `name`.
+pub async fn create(s: &mut AccountWrite, wanted: &Wanted, known: i64) -> Result<Recorded<Made>, Refused> {
+    api_keys::may_make_secrets(s.actor().person.is_verified)?;
+    let (account, user) = (s.account_id(), s.actor().id());
+    if api_keys::maker_in(s.connection(), account, user).await?.made != known {
+        return Err(KEY_MADE.into());
+    }
+    let made = api_keys::insert(s.connection(), account, user, wanted, s.now()).await?;
+    let event = ApiKeyCreated { roles: Vec::new(), expires_at: wanted.expires_at.unwrap_or_default() };
+    let mut events = vec![RecordedEvent::new(event, target(made.id, &made.name))];
+    if wanted.is_admin {
+        let event = ApiKeyAdminChanged { is_admin: true };
+        events.push(RecordedEvent::new(event, target(made.id, &made.name)));
+    }
+    Ok(Recorded::many(made, events))
+}
+
+fn target(id: Uuid, name: &str) -> Target {
+    Target::new(API_KEY, id, name)
+}
+
+/// A key of this account that was not revoked, locked.
+async fn live(s: &AccountWrite, id: Uuid) -> Result<api_keys::Live, Refused> {
+    #[derive(FromQueryResult)]
+    struct Found {
+        #[expect(dead_code, reason = "a row is all that is asked for")]
+        id: Uuid,
+    }
+    let sql = "SELECT id FROM api_keys WHERE account_id = $1 AND id = $2";
+    let found: Option<Found> = s.first(sql, vec![id.into()]).await?;
+    found.ok_or(Refused::Hidden)?;
+    api_keys::lock(s.connection(), id).await
+}
+
+/// Calls a key otherwise, in every workspace.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`KEY_REVOKED`].
+pub async fn rename(s: &mut AccountWrite, id: Uuid, name: &Name) -> Result<Recorded<String>, Refused> {
+    let key = live(s, id).await?;
+    api_keys::call(s.connection(), id, key.name, name).await
+}
+
+/// Says whether a key may create workspaces in the account. It holds nothing more by that in those that
+/// there are. Answers whether that changed anything.
+///
+/// # Errors
+/// As [`rename`].
+pub async fn administer(s: &mut AccountWrite, id: Uuid, is_admin: bool) -> Result<Recorded<bool>, Refused> {
+    let key = live(s, id).await?;
+    if key.is_admin == is_admin {
+        return Ok(Recorded::unchanged(false));
+    }
+    let sql = "UPDATE api_keys SET is_admin = $3 WHERE account_id = $1 AND id = $2";
+    s.run(sql, vec![id.into(), is_admin.into()]).await?;
+    Ok(Recorded::new(true, ApiKeyAdminChanged { is_admin }, target(id, &key.name)))
+}
+
+/// Gives a key another secret that is a member of no workspace: of any other it would open what no
+/// account role opens.
+///
+/// # Errors
+/// As [`rename`]; [`Refused::NotAllowed`] for a member of a workspace, and for who has not confirmed
+/// their address; [`CHANGED`] where `seen` is not its newest secret any more,
+/// [`Refused::Invalid`] on `overlap`.
+pub async fn rotate(
+    s: &mut AccountWrite,
+    id: Uuid,
+    seen: &str,
+    overlap_ms: i64,
+) -> Result<Recorded<Made>, Refused> {
+    #[derive(FromQueryResult)]
+    struct Count {
+        workspaces: i64,
+    }
+    api_keys::may_make_secrets(s.actor().person.is_verified)?;
+    let key = live(s, id).await?;
+    let sql = "SELECT COUNT(*) AS workspaces FROM members m JOIN api_keys k ON k.id = m.api_key_id
+        WHERE k.account_id = $1 AND k.id = $2";
+    let count: Option<Count> = s.first(sql, vec![id.into()]).await?;
+    if count.is_none_or(|count| count.workspaces > 0) {
+        return Err(Refused::NotAllowed(IN_WORKSPACES));
+    }
+    api_keys::must_be_newest(s.connection(), id, seen).await?;
+    api_keys::give_another_secret(s.connection(), id, key.name, s.now(), overlap_ms).await
+}
+
+/// Ends a key for good and takes it out of every workspace, whatever it holds there. Each of them is
+/// told. Answers its name.
+///
+/// # Errors
+/// As [`rename`].
+pub async fn revoke(scope: AccountScope, id: Uuid) -> Result<String, Refused> {
+    scope.write_reaching(id, async |s| end(s, id).await).await
+}
+
+async fn end(s: &mut AccountWrite, id: Uuid) -> Result<Recorded<String>, Refused> {
+    #[derive(FromQueryResult)]
+    struct Membership {
+        id: Uuid,
+        workspace_id: Uuid,
+        roles_version: Option<Uuid>,
+    }
+    let name = live(s, id).await?.name;
+    let sql = "SELECT m.id, m.workspace_id, w.roles_version FROM members m CROSS JOIN workspaces w
+        WHERE m.api_key_id = $2 AND w.id = m.workspace_id AND w.account_id = $1";
+    let values = vec![s.account_id().into(), id.into()];
+    let memberships: Vec<Membership> = s.connection().all(sql, values).await?;
+    // One that it was given since the workspaces were locked stays, and is listed there as revoked.
+    for membership in memberships {
+        if !s.has_reached(membership.workspace_id) {
+            continue;
+        }
+        let at = Unadmitted(s.connection(), membership.workspace_id);
+        let all = s.open().db.roles().at(&at, membership.roles_version).await?;
+        let member = Subject::load(&at, &all, membership.id).await?;
+        let told = api_keys::take_out(&at, id, &member, s.now()).await?;
+        s.record_in(membership.workspace_id, told);
+    }
+    api_keys::end(s.connection(), id, s.now()).await?;
+    let event = ApiKeyRevoked { roles: Vec::new() };
+    Ok(Recorded::new(name.clone(), event, target(id, &name)))
+}

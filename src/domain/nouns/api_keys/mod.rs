@@ -1,0 +1,148 @@
+//! API keys: principals without a person.
+//!
+//! A key belongs to an account and becomes a member of its workspaces. What it may do there is what
+//! its roles hold, as for anybody; its secret is shown once and kept as a hash. [`list`] shows keys,
+//! [`change`] makes, adds, rotates and revokes them.
+
+pub mod change;
+pub mod events;
+pub mod list;
+
+pub(in crate::domain) use crate::domain::records::keys::{
+    Live, end, insert, keep_secret, lock, maker_in, must_be_newest, new_secret,
+};
+pub use crate::domain::records::{
+    key_rows::KeyRecord,
+    keys::{KEY_REVOKED, MOST_OVERLAP, Made, Maker, Wanted},
+};
+use crate::{
+    clock::Timestamp,
+    domain::{
+        base::{
+            db::Db,
+            principal::{ApiKey, Credential, Principal},
+            refused::Refused,
+            role,
+            sql::Sql,
+            tokens::Token,
+        },
+        enforce::{presence, rows::Unadmitted, workspace::admission::Asked},
+    },
+};
+pub use change::{
+    add, create, create_once, maker, may_make_secrets, rename, revoke, rotate, rotate_seen, version,
+    version_under_lock, why_not,
+};
+pub(in crate::domain) use change::{call, give_another_secret, revoke_made_by, take_out};
+pub use list::{Listed, Listing, Waiting, list, look, made_by, waiting};
+use sea_orm::FromQueryResult;
+use uuid::Uuid;
+
+#[derive(FromQueryResult)]
+struct KeyRow {
+    id: Uuid,
+    name: String,
+    account_id: Uuid,
+    is_admin: bool,
+    made_by: Uuid,
+    is_verified: bool,
+    last_used_at: Option<Timestamp>,
+    home_id: Option<Uuid>,
+    expires_at: Option<Timestamp>,
+    is_outgoing: bool,
+}
+
+/// Whose secret is this? One SQL statement; no workspace is asked for.
+///
+/// # Errors
+/// [`Refused::SignedOut`] where it never was one, or is over: revoked, expired or replaced.
+pub async fn who(db: &Db, credential: &Credential) -> Result<ApiKey, Refused> {
+    who_at_home(db, credential).await.map(|(key, _)| key)
+}
+
+/// The same, with the id of the workspace that the key is at home in.
+///
+/// # Errors
+/// As [`who`].
+pub async fn who_at_home(db: &Db, credential: &Credential) -> Result<(ApiKey, Option<Uuid>), Refused> {
+    let sql = "SELECT k.id, k.name, k.account_id, k.is_admin, k.made_by, k.last_used_at, k.home_id,
+            k.expires_at, s.expires_at IS NOT NULL AS is_outgoing,
+            u.email_verified_at IS NOT NULL AS is_verified
+        FROM api_key_secrets s JOIN api_keys k ON k.id = s.api_key_id JOIN users u ON u.id = k.made_by
+        JOIN accounts a ON a.id = k.account_id AND a.suspended_at IS NULL
+        WHERE s.token_hash = $1 AND (s.expires_at IS NULL OR s.expires_at > $2)
+            AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)";
+    let row: Option<KeyRow> =
+        db.read().first(sql, vec![credential.token_hash().into(), db.now().into()]).await?;
+    let row = row.ok_or(Refused::SignedOut)?;
+    let key = ApiKey {
+        id: row.id,
+        name: row.name,
+        account_id: row.account_id,
+        is_admin: row.is_admin,
+        made_by: row.made_by,
+        is_verified: row.is_verified,
+        expires_at: row.expires_at,
+        is_outgoing: row.is_outgoing,
+    };
+    presence::seen(db, &Principal::ApiKey(key.clone()), None, row.last_used_at.unwrap_or_default());
+    Ok((key, row.home_id))
+}
+
+/// What a key is and holds in the workspace where it is at home.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    pub key: ApiKey,
+    /// The workspace, slugs of the roles held there, and their scopes; `None` where it is a member of none.
+    pub home: Option<Home>,
+    /// When the key was made, and until when it holds.
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Home {
+    pub workspace_id: Uuid,
+    pub roles: Vec<String>,
+    pub scopes: Vec<String>,
+}
+
+#[derive(FromQueryResult)]
+struct HomeRow {
+    created_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    workspace_id: Option<Uuid>,
+    role_set: Option<String>,
+    roles_version: Option<Uuid>,
+}
+
+/// Looks at a key for a service that was shown its secret. A membership that is suspended, or whose
+/// workspace is, holds nothing.
+///
+/// # Errors
+/// As [`who`].
+pub async fn verify(db: &Db, secret: &Token) -> Result<Verified, Refused> {
+    let key = who(db, &Credential::of_api_key(secret)).await?;
+    let sql = "SELECT k.created_at, k.expires_at, w.id AS workspace_id, m.role_set, w.roles_version
+        FROM api_keys k
+        LEFT JOIN members m ON m.workspace_id = k.home_id AND m.api_key_id = k.id AND m.status = 'active'
+        LEFT JOIN workspaces w ON w.id = m.workspace_id AND w.suspended_at IS NULL AND w.deleted_at IS NULL
+        WHERE k.id = $1";
+    let row: Option<HomeRow> = db.read().first(sql, vec![key.id.into()]).await?;
+    let row = row.ok_or(Refused::SignedOut)?;
+    let home = match row.workspace_id {
+        None => None,
+        Some(workspace_id) => {
+            let all = db.roles().at(&Unadmitted(db.read(), workspace_id), row.roles_version).await?;
+            let held = all.joined(row.role_set.as_deref().unwrap_or_default());
+            let roles = held.iter().map(|role| role.slug.clone()).collect();
+            Some(Home { workspace_id, roles, scopes: role::holdings(&held).scopes() })
+        }
+    };
+    Ok(Verified { key, home, created_at: row.created_at, expires_at: row.expires_at })
+}
+
+/// Which workspace a request of a key means.
+pub fn asked(slug: Option<&str>) -> Asked<'_> {
+    slug.map_or(Asked::Home, Asked::BySlug)
+}

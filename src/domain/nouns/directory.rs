@@ -1,0 +1,152 @@
+//! Users as the workspaces of one key know them: who they are, and where they have which roles.
+
+use crate::{
+    domain::{
+        base::{
+            paging::{Page, Position},
+            refused::Refused,
+            role,
+            sql::Sql,
+        },
+        enforce::{
+            read::ReadScope,
+            rows::{Scoped, Unadmitted},
+        },
+        nouns::members::{self, Filter, Member, OWN_ROLES},
+    },
+    policy::{Permission, perm},
+};
+use sea_orm::{FromQueryResult, Value};
+use uuid::Uuid;
+
+/// Somebody, and their memberships as far as the one who asks may see members.
+#[derive(Clone, Debug)]
+pub struct User {
+    pub member: Member,
+    /// What the customer's own applications call them in the workspace that was asked.
+    pub external_id: Option<String>,
+    pub places: Vec<Place>,
+}
+
+/// A membership.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub workspace_id: Uuid,
+    pub slug: String,
+    /// Slugs of every role held there, through teams too.
+    pub roles: Vec<String>,
+    /// Slugs of the roles that are their own there.
+    pub own: Vec<String>,
+}
+
+/// The users of this workspace, a page at a time, by name.
+///
+/// # Errors
+/// As [`members::list`].
+pub async fn list(
+    scope: &ReadScope<perm::ReadMembers>,
+    filter: &Filter,
+    at: &Position,
+) -> Result<Page<User>, Refused> {
+    let page = members::list(scope, filter, at).await?.page;
+    let mut places = places(scope, &page.rows).await?;
+    Ok(page.map(|member| of(&mut places, member)))
+}
+
+/// One of them, and the version of their membership of this workspace.
+///
+/// # Errors
+/// [`Refused::Hidden`] for who is no member of this workspace.
+pub async fn look(scope: &ReadScope<perm::ReadMembers>, user: Uuid) -> Result<(User, String), Refused> {
+    let id = members::of_user(scope, user).await?;
+    let detail = members::detail(scope, id).await?;
+    let (version, member) = (detail.tag(), detail.member);
+    let mut places = places(scope, std::slice::from_ref(&member)).await?;
+    Ok((of(&mut places, member), version))
+}
+
+fn of(places: &mut Vec<(Row, Place)>, member: Member) -> User {
+    let theirs = places.extract_if(.., |(row, _)| Some(row.user_id) == member.user_id);
+    let (mut rows, places): (Vec<Row>, Vec<Place>) = theirs.unzip();
+    // The workspace that was asked is the first.
+    let external_id = rows.first_mut().and_then(|row| row.external_id.take());
+    User { member, external_id, places }
+}
+
+/// A workspace that the one who asks is an active member of.
+#[derive(FromQueryResult)]
+struct Own {
+    workspace_id: Uuid,
+    slug: String,
+    roles_version: Option<Uuid>,
+    role_set: String,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    user_id: Uuid,
+    workspace_id: Uuid,
+    role_set: String,
+    own: Option<String>,
+    external_id: Option<String>,
+}
+
+/// Workspaces of one key that are looked into.
+const MOST: usize = 200;
+
+async fn places(
+    scope: &ReadScope<perm::ReadMembers>,
+    members: &[Member],
+) -> Result<Vec<(Row, Place)>, Refused> {
+    let users: Vec<Uuid> = members.iter().filter_map(|member| member.user_id).collect();
+    if users.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mine = if scope.actor().principal.person().is_some() { "o.user_id" } else { "o.api_key_id" };
+    // The one that is asked for comes first.
+    let sql = format!(
+        "SELECT o.workspace_id, w.slug, w.roles_version, o.role_set FROM members o CROSS JOIN workspaces w
+        CROSS JOIN accounts a WHERE {mine} = $2 AND o.status || '' = 'active' AND w.id = o.workspace_id
+            AND w.deleted_at IS NULL AND w.suspended_at IS NULL AND a.id = w.account_id
+            AND a.suspended_at IS NULL
+        ORDER BY CASE WHEN o.workspace_id = $1 THEN 0 ELSE 1 END, w.slug LIMIT {MOST}"
+    );
+    let all: Vec<Own> = scope.all(&sql, vec![scope.actor().principal.id().into()]).await?;
+    let mut open = Vec::new();
+    for own in all {
+        let there = Unadmitted(scope.connection(), own.workspace_id);
+        let roles = scope.db().roles().at(&there, own.roles_version).await?;
+        if role::holdings(&roles.joined(&own.role_set)).has(Permission::ReadMembers) {
+            open.push(own);
+        }
+    }
+    let mut values: Vec<Value> = Vec::new();
+    let mut bound = |ids: &mut dyn Iterator<Item = Uuid>| {
+        let places = ids.map(|id| {
+            values.push(id.into());
+            format!("${}", values.len())
+        });
+        places.collect::<Vec<_>>().join(", ")
+    };
+    let workspaces = bound(&mut open.iter().map(|own| own.workspace_id));
+    let users = bound(&mut users.into_iter());
+    // Each user's memberships are few. Put together, the workspace is found by no index: one of them would
+    // lead through everybody there.
+    let sql = format!(
+        "SELECT m.user_id, m.workspace_id, m.role_set, {OWN_ROLES} AS own, m.external_id FROM members m
+        WHERE m.user_id IN ({users}) AND COALESCE(m.workspace_id, m.id) IN ({workspaces})"
+    );
+    let mut rows: Vec<Row> = scope.connection().all(&sql, values).await?;
+    let mut places = Vec::new();
+    for own in &open {
+        for row in rows.extract_if(.., |row| row.workspace_id == own.workspace_id) {
+            let slugs = |text: &str| text.split_ascii_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            let (roles, mut theirs) = (slugs(&row.role_set), slugs(row.own.as_deref().unwrap_or_default()));
+            // As the set of all of them is.
+            theirs.sort_unstable();
+            let place = Place { workspace_id: own.workspace_id, slug: own.slug.clone(), roles, own: theirs };
+            places.push((row, place));
+        }
+    }
+    Ok(places)
+}

@@ -1,0 +1,289 @@
+//! Secrets sent by mail: to confirm an address, to change it, to choose a new password.
+
+use crate::{
+    clock::{DAY, HOUR, Timestamp},
+    domain::{
+        base::{
+            conflict::Gone,
+            db::Db,
+            event::Actor,
+            invalid::Invalid,
+            limits,
+            outbox::Mail,
+            passwords::Password,
+            principal::{Origin, Person},
+            refused::{Refused, is_duplicate},
+            sql::Sql,
+            tokens::{Purpose, Token},
+            values::Email,
+        },
+        enforce::audit,
+        nouns::{
+            identity::{
+                events::{EmailChanged, EmailConfirmed, PasswordReset},
+                mail::{
+                    AddressChangedMail, AlreadySignedUpMail, ConfirmEmailMail, PasswordChangedMail,
+                    ResetPasswordMail,
+                },
+                sessions,
+            },
+            members,
+        },
+    },
+    entity::email_token,
+    random,
+};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult};
+use uuid::Uuid;
+
+/// How long a link that confirms an address lives, in milliseconds.
+const CONFIRMATION_LIFETIME: i64 = 3 * DAY;
+
+/// How long a link that resets a password lives, in milliseconds.
+const RESET_LIFETIME: i64 = HOUR;
+
+pub const CONFIRMATION_GONE: Gone = Gone::new(
+    "confirmation-link",
+    "This link was used already, or it is too old, or a newer one was sent. If your address is not confirmed yet, sign in to have another sent.",
+)
+// Who is not signed in signs in there first.
+.way_on("/me", "Your profile");
+
+pub const RESET_GONE: Gone = Gone::new(
+    "reset-link",
+    "This link was used already, or it is too old, or a newer one was sent. Ask for a new one.",
+)
+.way_on("/forgot-password", "Choose a new password");
+
+/// Mails a link that confirms the address a user has.
+pub(in crate::domain) async fn send_confirmation(
+    db: &Db,
+    tx: &DatabaseTransaction,
+    user: Uuid,
+    email: &str,
+    now: Timestamp,
+) -> Result<(), Refused> {
+    let token = insert_token(tx, user, "verify_email", Purpose::VerifyEmail, email, now).await?;
+    let mail = ConfirmEmailMail { url: db.public_url(), token: token.expose() };
+    Mail::new(email, &mail).queue(tx, now).await.map(drop)
+}
+
+/// Makes a token; an older one of the same purpose dies.
+async fn insert_token(
+    tx: &DatabaseTransaction,
+    user: Uuid,
+    purpose: &str,
+    kind: Purpose,
+    email: &str,
+    now: Timestamp,
+) -> Result<Token, Refused> {
+    let token = Token::new(kind);
+    let lifetime = if kind == Purpose::ResetPassword { RESET_LIFETIME } else { CONFIRMATION_LIFETIME };
+    tx.run("DELETE FROM email_tokens WHERE user_id = $1 AND purpose = $2", vec![user.into(), purpose.into()])
+        .await?;
+    let row = email_token::ActiveModel {
+        id: Set(random::id(now)),
+        token_hash: Set(token.hash()),
+        user_id: Set(user),
+        purpose: Set(purpose.to_owned()),
+        email: Set(email.to_owned()),
+        created_at: Set(now),
+        expires_at: Set(now + lifetime),
+        used_at: Set(None),
+    };
+    email_token::Entity::insert(row).exec_without_returning(tx).await?;
+    Ok(token)
+}
+
+/// Sends the confirmation again.
+///
+/// # Errors
+/// [`Refused::TooMany`].
+pub async fn resend_confirmation(db: &Db, person: &Person) -> Result<(), Refused> {
+    if person.is_verified {
+        return Ok(());
+    }
+    limits::MAIL_TO.spend(db, &person.email, 1).await?;
+    let tx = db.begin().await?;
+    send_confirmation(db, &tx, person.user_id, &person.email, db.now()).await?;
+    tx.commit().await?;
+    db.outbox_ready().notify_one();
+    Ok(())
+}
+
+#[derive(FromQueryResult)]
+struct TokenRow {
+    id: Uuid,
+    user_id: Uuid,
+    user_name: String,
+    purpose: String,
+    email: String,
+    user_email: String,
+}
+
+/// Finds a live token. For the address that a user has no more, it is dead.
+async fn find(connection: &impl ConnectionTrait, token: &Token, now: Timestamp) -> Result<TokenRow, Refused> {
+    let sql = "SELECT t.id, t.user_id, u.name AS user_name, t.purpose, t.email, u.email AS user_email
+        FROM email_tokens t JOIN users u ON u.id = t.user_id
+        WHERE t.token_hash = $1 AND t.used_at IS NULL AND t.expires_at > $2
+        AND (t.purpose = 'change_email' OR t.email = u.email) AND u.suspended_at IS NULL";
+    let row: Option<TokenRow> = connection.first(sql, vec![token.hash().into(), now.into()]).await?;
+    row.ok_or_else(|| dead(token))
+}
+
+/// A link that opens nothing any more says how to get another of its kind.
+fn dead(token: &Token) -> Refused {
+    if token.purpose() == Purpose::ResetPassword { RESET_GONE.into() } else { CONFIRMATION_GONE.into() }
+}
+
+/// Uses a token up. Of twenty at once, one wins.
+async fn spend(tx: &DatabaseTransaction, token: &Token, id: Uuid, now: Timestamp) -> Result<(), Refused> {
+    let sql = "UPDATE email_tokens SET used_at = $2 WHERE id = $1 AND used_at IS NULL";
+    match tx.run(sql, vec![id.into(), now.into()]).await? {
+        1 => Ok(()),
+        _ => Err(dead(token)),
+    }
+}
+
+/// Confirms the address that the token was sent to, and makes it the user's where that was asked.
+/// Answers the address.
+///
+/// # Errors
+/// [`CONFIRMATION_GONE`] where the token is used, old, superseded or for an address of the past;
+/// [`Refused::Invalid`] where somebody else has the new address by now.
+pub async fn confirm_email(db: &Db, token: &Token, origin: &Origin) -> Result<String, Refused> {
+    let tx = db.begin().await?;
+    let now = db.now();
+    let row = find(&tx, token, now).await?;
+    spend(&tx, token, row.id, now).await?;
+    members::hold_listings(&tx, row.user_id).await?;
+    let sql = "UPDATE users SET email = $2, email_verified_at = $3 WHERE id = $1";
+    if let Err(error) = tx.run(sql, vec![row.user_id.into(), row.email.as_str().into(), now.into()]).await {
+        let taken = "Another account has this address by now.";
+        return Err(if is_duplicate(&error) { Invalid::field("email", taken).into() } else { error.into() });
+    }
+    let actor = Actor::user(row.user_id, row.user_name);
+    if row.purpose == "change_email" {
+        members::relist(&tx, row.user_id).await?;
+        let mail = AddressChangedMail { url: db.public_url(), after: &row.email };
+        Mail::new(&row.user_email, &mail).queue(&tx, now).await?;
+        let event = EmailChanged { before: row.user_email, after: row.email.clone() };
+        audit::personal(&tx, &actor, origin, now, event).await?;
+    } else {
+        audit::personal(&tx, &actor, origin, now, EmailConfirmed { email: row.email.clone() }).await?;
+    }
+    tx.commit().await?;
+    db.outbox_ready().notify_one();
+    Ok(row.email)
+}
+
+/// Asks for another address: it becomes the user's once the link sent there was opened. Where
+/// somebody has it already, they are told, and the asking browser is not.
+///
+/// # Errors
+/// [`Refused::Invalid`] where the password is wrong, [`Refused::TooMany`], [`Refused::Busy`].
+pub async fn change_email(db: &Db, person: &Person, new: &Email, current: &str) -> Result<(), Refused> {
+    if new.as_str() == person.email {
+        return Err(Invalid::field("email", "This is your address already.").into());
+    }
+    let verified = sessions::confirm_password(db, person, current).await?;
+    limits::CHANGE_EMAIL.spend(db, &person.user_id.to_string(), 1).await?;
+    limits::MAIL_TO.spend(db, new.as_str(), 1).await?;
+    let tx = db.begin().await?;
+    let now = db.now();
+    sessions::still_is(&tx, person, &verified).await?;
+    let taken: Option<UserRow> =
+        tx.first("SELECT id FROM users WHERE email = $1", vec![new.as_str().into()]).await?;
+    if taken.is_some() {
+        let mail = AlreadySignedUpMail { url: db.public_url(), email: new.as_str() };
+        Mail::new(new.as_str(), &mail).queue(&tx, now).await?;
+    } else {
+        let token =
+            insert_token(&tx, person.user_id, "change_email", Purpose::VerifyEmail, new.as_str(), now)
+                .await?;
+        let mail = ConfirmEmailMail { url: db.public_url(), token: token.expose() };
+        Mail::new(new.as_str(), &mail).queue(&tx, now).await?;
+    }
+    tx.commit().await?;
+    db.outbox_ready().notify_one();
+    Ok(())
+}
+
+#[derive(FromQueryResult)]
+struct UserRow {
+    id: Uuid,
+}
+
+/// Mails a link to choose a new password, where the address is known; the answer and its time are
+/// the same where it is not.
+///
+/// # Errors
+/// [`Refused::TooMany`] for too many from one network address.
+pub async fn forgot_password(db: &Db, email: &Email, origin: &Origin) -> Result<(), Refused> {
+    limits::FORGOT_ADDRESS.spend(db, &origin.address, 1).await?;
+    let within = limits::MAIL_TO.spend(db, email.as_str(), 1).await;
+    let tx = db.begin().await?;
+    let now = db.now();
+    let known: Option<UserRow> = tx
+        .first("SELECT id FROM users WHERE email = $1 AND suspended_at IS NULL", vec![email.as_str().into()])
+        .await?;
+    match known.filter(|_| within.is_ok()) {
+        Some(user) => {
+            let token =
+                insert_token(&tx, user.id, "reset_password", Purpose::ResetPassword, email.as_str(), now)
+                    .await?;
+            let mail = ResetPasswordMail { url: db.public_url(), token: token.expose() };
+            Mail::new(email.as_str(), &mail).queue(&tx, now).await?;
+            tx.commit().await?;
+            db.outbox_ready().notify_one();
+        }
+        None => {
+            // The same statements run, and touch nothing that stays: neither a link that a known
+            // address was sent before, nor other mail that waits for it.
+            let nobody = random::id(now);
+            tx.run("DELETE FROM email_tokens WHERE user_id = $1", vec![nobody.into()]).await?;
+            let token = Token::new(Purpose::ResetPassword);
+            let mail = ResetPasswordMail { url: db.public_url(), token: token.expose() };
+            let id = Mail::new(email.as_str(), &mail).queue(&tx, now).await?;
+            tx.run("DELETE FROM outbox WHERE id = $1", vec![id.into()]).await?;
+            tx.commit().await?;
+        }
+    }
+    Ok(())
+}
+
+/// May this link still choose a password?
+///
+/// # Errors
+/// [`RESET_GONE`].
+pub async fn reset_is_valid(db: &Db, token: &Token) -> Result<(), Refused> {
+    find(db.read(), token, db.now()).await.map(drop)
+}
+
+/// Chooses a new password. Every session ends, and the address counts as confirmed: the link came
+/// by mail.
+///
+/// # Errors
+/// [`RESET_GONE`], [`Refused::Busy`].
+pub async fn reset_password(db: &Db, token: &Token, new: &Password, origin: &Origin) -> Result<(), Refused> {
+    reset_is_valid(db, token).await?;
+    let hash = db.passwords().hash(new).await?;
+    let tx = db.begin().await?;
+    let now = db.now();
+    let row = find(&tx, token, now).await?;
+    spend(&tx, token, row.id, now).await?;
+    sessions::replace_password(&tx, row.user_id, hash).await?;
+    tx.run(
+        "UPDATE users SET email_verified_at = COALESCE(email_verified_at, $2) WHERE id = $1",
+        vec![row.user_id.into(), now.into()],
+    )
+    .await?;
+    let actor = Actor::user(row.user_id, row.user_name);
+    audit::personal(&tx, &actor, origin, now, PasswordReset {}).await?;
+    let mail = PasswordChangedMail { url: db.public_url() };
+    Mail::new(&row.email, &mail).queue(&tx, now).await?;
+    tx.commit().await?;
+    db.outbox_ready().notify_one();
+    limits::SIGN_IN_ACCOUNT.clear(db, &row.email).await?;
+    Ok(())
+}

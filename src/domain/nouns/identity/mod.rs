@@ -1,0 +1,21 @@
+//! People and how they prove who they are: sign-up, sign-in, sessions, passwords, addresses.
+//!
+//! None of this needs a workspace; a handle here is a [`Person`], made only from a live session.
+
+pub mod email;
+pub mod events;
+pub mod mail;
+pub mod sessions;
+pub mod sign_up;
+
+pub(in crate::domain) use crate::domain::base::passwords::NO_PASSWORD;
+pub use crate::domain::base::passwords::{Password, Passwords};
+pub use email::{
+    CONFIRMATION_GONE, RESET_GONE, change_email, confirm_email, forgot_password, resend_confirmation,
+    reset_is_valid, reset_password,
+};
+pub use sessions::{
+    Listed, change_password, rename, revoke_other_sessions, revoke_session, security_events, sessions,
+    sign_in, sign_out, who,
+};
+pub use sign_up::{SignUp, SignedUp, sign_up};

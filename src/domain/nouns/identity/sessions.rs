@@ -1,0 +1,365 @@
+//! Sessions are rows of ours; a cookie carries an id and nothing else.
+
+use crate::{
+    clock::{DAY, Timestamp},
+    domain::{
+        base::{
+            db::Db,
+            event::{Actor, AuditEvent},
+            invalid::Invalid,
+            limits,
+            outbox::Mail,
+            passwords::{self, Password},
+            principal::{Credential, Origin, Person, Principal},
+            refused::Refused,
+            sql::Sql,
+            tokens::{Purpose, Token},
+            values::{Email, Name},
+        },
+        enforce::{audit, presence},
+        nouns::{
+            identity::{
+                events::{PasswordChanged, ProfileUpdated, SessionsRevoked, SignedIn, SignedOut},
+                mail::PasswordChangedMail,
+            },
+            members,
+        },
+    },
+    entity::session,
+    random,
+};
+use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait, FromQueryResult, Value};
+use uuid::Uuid;
+
+/// A session ends this long after the sign-in, in milliseconds, whatever happens in it.
+const LIFETIME: i64 = 30 * DAY;
+
+#[derive(FromQueryResult)]
+struct PersonRow {
+    session_id: Uuid,
+    last_seen_at: Timestamp,
+    user_id: Uuid,
+    name: String,
+    email: String,
+    is_verified: bool,
+}
+
+/// Whose session is this? One SQL statement.
+///
+/// # Errors
+/// [`Refused::SignedOut`] where the session ended, was revoked or never was, or the user is
+/// suspended.
+pub async fn who(db: &Db, credential: &Credential) -> Result<Person, Refused> {
+    let sql = "SELECT s.id AS session_id, s.last_seen_at, u.id AS user_id, u.name, u.email,
+            u.email_verified_at IS NOT NULL AS is_verified
+        FROM sessions s JOIN users u ON u.id = s.user_id AND u.suspended_at IS NULL
+        WHERE s.token_hash = $1 AND s.expires_at > $2";
+    let row: Option<PersonRow> =
+        db.read().first(sql, vec![credential.token_hash().into(), db.now().into()]).await?;
+    let row = row.ok_or(Refused::SignedOut)?;
+    let person = Person {
+        session_id: row.session_id,
+        user_id: row.user_id,
+        name: row.name,
+        email: row.email,
+        is_verified: row.is_verified,
+    };
+    let principal = Principal::User(person.clone());
+    presence::seen(db, &principal, None, row.last_seen_at);
+    Ok(person)
+}
+
+#[derive(FromQueryResult)]
+struct Known {
+    id: Uuid,
+    name: String,
+    password_hash: String,
+    is_suspended: bool,
+}
+
+/// Signs in. A known and an unknown address get the same answer, after the same work. The session
+/// that this browser had before ends.
+///
+/// # Errors
+/// [`Refused::Invalid`] for a wrong pair, [`Refused::TooMany`], [`Refused::Busy`].
+pub async fn sign_in(
+    db: &Db,
+    email: &str,
+    typed: &str,
+    previous: Option<&Token>,
+    origin: &Origin,
+) -> Result<Token, Refused> {
+    let wrong = || Invalid::field("password", "The e-mail address or the password is wrong.");
+    let Ok(email) = Email::parse(email) else {
+        return Err(Invalid::field("email", "Enter an e-mail address such as name@example.com.").into());
+    };
+    if typed.len() > passwords::MAX_BYTES {
+        return Err(Invalid::field("password", "A password has at most 1,024 bytes.").into());
+    }
+    // Who is over a limit takes no turn from others. The turn comes before the count: many right
+    // sign-ins at once are not many guesses. The network address is counted before the account: one
+    // that may not guess any more locks nobody out.
+    limits::SIGN_IN_ADDRESS.check(db, &origin.address).await?;
+    limits::SIGN_IN_ACCOUNT.check(db, email.as_str()).await?;
+    let turn = db.passwords().turn().await?;
+    limits::SIGN_IN_ADDRESS.spend(db, &origin.address, 1).await?;
+    limits::SIGN_IN_ACCOUNT.spend(db, email.as_str(), 1).await?;
+    let sql = "SELECT id, name, password_hash, suspended_at IS NOT NULL AS is_suspended FROM users WHERE email = $1";
+    let known: Option<Known> = db.read().first(sql, vec![email.as_str().into()]).await?;
+    let hash = known.as_ref().map(|user| user.password_hash.clone());
+    let verdict = turn.verify(typed, hash).await;
+    if !matches!(verdict, Ok(false)) {
+        // Neither a right password nor our being busy is a guess.
+        limits::SIGN_IN_ACCOUNT.refund(db, email.as_str(), 1).await?;
+        limits::SIGN_IN_ADDRESS.refund(db, &origin.address, 1).await?;
+    }
+    let user = match (verdict?, known) {
+        (true, Some(user)) if !user.is_suspended => user,
+        _ => return Err(wrong().into()),
+    };
+    limits::SIGN_IN_ACCOUNT.clear(db, email.as_str()).await?;
+    let tx = db.begin().await?;
+    let now = db.now();
+    if !still_has(&tx, user.id, &user.password_hash).await? {
+        tx.rollback().await?;
+        return Err(wrong().into());
+    }
+    if let Some(previous) = previous {
+        tx.run("DELETE FROM sessions WHERE token_hash = $1", vec![previous.hash().into()]).await?;
+    }
+    let token = start(&tx, user.id, origin, now).await?;
+    let actor = Actor::user(user.id, user.name);
+    audit::personal(&tx, &actor, origin, now, SignedIn {}).await?;
+    tx.commit().await?;
+    Ok(token)
+}
+
+/// Locks the user's row if the password that was verified is still theirs: hashing takes its time,
+/// and a change of password meanwhile must not be slept through.
+async fn still_has(tx: &DatabaseTransaction, user: Uuid, hash: &str) -> Result<bool, Refused> {
+    let sql = "UPDATE users SET password_hash = password_hash WHERE id = $1 AND password_hash = $2";
+    Ok(tx.run(sql, vec![user.into(), hash.into()]).await? == 1)
+}
+
+/// The same for somebody who is signed in, and still is.
+///
+/// # Errors
+/// [`Refused::SignedOut`].
+pub(in crate::domain) async fn still_is(
+    tx: &DatabaseTransaction,
+    person: &Person,
+    hash: &str,
+) -> Result<(), Refused> {
+    // The lock comes first: under it the session is looked up as whoever held it left it.
+    let has = still_has(tx, person.user_id, hash).await?;
+    let live = session::Entity::find_by_id(person.session_id).one(tx).await?;
+    if has && live.is_some() { Ok(()) } else { Err(Refused::SignedOut) }
+}
+
+/// Makes a session in this transaction.
+pub(in crate::domain) async fn start(
+    tx: &DatabaseTransaction,
+    user: Uuid,
+    origin: &Origin,
+    now: Timestamp,
+) -> Result<Token, Refused> {
+    let token = Token::new(Purpose::Session);
+    let row = session::ActiveModel {
+        id: Set(random::id(now)),
+        token_hash: Set(token.hash()),
+        user_id: Set(user),
+        address: Set(origin.address.clone()),
+        user_agent: Set(origin.user_agent.clone()),
+        created_at: Set(now),
+        last_seen_at: Set(now),
+        expires_at: Set(now + LIFETIME),
+    };
+    session::Entity::insert(row).exec_without_returning(tx).await?;
+    Ok(token)
+}
+
+/// Ends the session itself.
+///
+/// # Errors
+/// The database's own.
+pub async fn sign_out(db: &Db, person: &Person, origin: &Origin) -> Result<(), Refused> {
+    end(db, person, origin, |_| SignedOut {}, "DELETE FROM sessions WHERE user_id = $1 AND id = $2")
+        .await
+        .map(drop)
+}
+
+/// Ends one session of this person.
+///
+/// # Errors
+/// [`Refused::Hidden`] where this person has no such session.
+pub async fn revoke_session(db: &Db, person: &Person, id: Uuid, origin: &Origin) -> Result<(), Refused> {
+    let tx = db.begin().await?;
+    let sql = "DELETE FROM sessions WHERE user_id = $1 AND id = $2";
+    if tx.run(sql, vec![person.user_id.into(), id.into()]).await? != 1 {
+        tx.rollback().await?;
+        return Err(Refused::Hidden);
+    }
+    audit::personal(&tx, &person.audited(), origin, db.now(), SessionsRevoked { count: 1 }).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Ends every session of this person but the one that asks. Answers how many.
+///
+/// # Errors
+/// The database's own.
+pub async fn revoke_other_sessions(db: &Db, person: &Person, origin: &Origin) -> Result<u64, Refused> {
+    let sql = "DELETE FROM sessions WHERE user_id = $1 AND id <> $2";
+    end(db, person, origin, |count| SessionsRevoked { count }, sql).await
+}
+
+/// Ends sessions; `event` makes the event from how many there were.
+async fn end<E: AuditEvent>(
+    db: &Db,
+    person: &Person,
+    origin: &Origin,
+    event: impl FnOnce(i64) -> E,
+    sql: &str,
+) -> Result<u64, Refused> {
+    let tx = db.begin().await?;
+    let ended = tx.run(sql, vec![person.user_id.into(), person.session_id.into()]).await?;
+    if ended > 0 {
+        let event = event(i64::try_from(ended).unwrap_or(0));
+        audit::personal(&tx, &person.audited(), origin, db.now(), event).await?;
+    }
+    tx.commit().await?;
+    Ok(ended)
+}
+
+/// One session as its owner sees it.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Listed {
+    pub id: Uuid,
+    pub address: String,
+    pub user_agent: String,
+    pub created_at: Timestamp,
+    pub last_seen_at: Timestamp,
+}
+
+/// This person's live sessions, the latest first.
+///
+/// # Errors
+/// The database's own.
+pub async fn sessions(db: &Db, person: &Person) -> Result<Vec<Listed>, Refused> {
+    let sql = "SELECT id, address, user_agent, created_at, last_seen_at FROM sessions
+        WHERE user_id = $1 AND expires_at > $2 ORDER BY last_seen_at DESC, id LIMIT 100";
+    Ok(db.read().all(sql, vec![person.user_id.into(), db.now().into()]).await?)
+}
+
+/// An event of this person outside of workspaces and accounts, as it is stored.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct SecurityEvent {
+    pub at: Timestamp,
+    pub kind: String,
+    pub payload: String,
+    pub address: String,
+}
+
+/// This person's last sign-ins, password changes and the like, the latest first.
+///
+/// # Errors
+/// The database's own.
+pub async fn security_events(db: &Db, person: &Person) -> Result<Vec<SecurityEvent>, Refused> {
+    let sql = "SELECT at, kind, payload, address FROM audit_events
+        WHERE workspace_id IS NULL AND account_id IS NULL AND actor_id = $1 ORDER BY at DESC, id DESC LIMIT 20";
+    Ok(db.read().all(sql, vec![person.user_id.into()]).await?)
+}
+
+/// Changes the person's own name.
+///
+/// # Errors
+/// The database's own.
+pub async fn rename(db: &Db, person: &Person, name: &Name, origin: &Origin) -> Result<(), Refused> {
+    if name.as_str() == person.name {
+        return Ok(());
+    }
+    let tx = db.begin().await?;
+    tx.run("UPDATE users SET name = $2 WHERE id = $1", vec![person.user_id.into(), name.as_str().into()])
+        .await?;
+    members::relist(&tx, person.user_id).await?;
+    let event = ProfileUpdated { name_before: person.name.clone(), name_after: name.to_string() };
+    audit::personal(&tx, &person.audited(), origin, db.now(), event).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Changes the password. Every session ends, the asking one too; it goes on under the new token that
+/// is answered.
+///
+/// # Errors
+/// [`Refused::Invalid`] where the current password is wrong, [`Refused::TooMany`],
+/// [`Refused::Busy`].
+pub async fn change_password(
+    db: &Db,
+    person: &Person,
+    current: &str,
+    new: &Password,
+    origin: &Origin,
+) -> Result<Token, Refused> {
+    let verified = confirm_password(db, person, current).await?;
+    let hash = db.passwords().hash(new).await?;
+    let tx = db.begin().await?;
+    let now = db.now();
+    still_is(&tx, person, &verified).await?;
+    replace_password(&tx, person.user_id, hash).await?;
+    let token = start(&tx, person.user_id, origin, now).await?;
+    audit::personal(&tx, &person.audited(), origin, now, PasswordChanged {}).await?;
+    let mail = PasswordChangedMail { url: db.public_url() };
+    Mail::new(&person.email, &mail).queue(&tx, now).await?;
+    tx.commit().await?;
+    db.outbox_ready().notify_one();
+    Ok(token)
+}
+
+/// Sets a new hash and ends every session, every reset link and every change of address that the old
+/// one stood behind.
+pub(in crate::domain) async fn replace_password(
+    tx: &DatabaseTransaction,
+    user: Uuid,
+    hash: String,
+) -> Result<(), Refused> {
+    let user = Value::from(user);
+    let sql = "UPDATE users SET password_hash = $2, awaited_since = NULL WHERE id = $1";
+    tx.run(sql, vec![user.clone(), hash.into()]).await?;
+    tx.run("DELETE FROM sessions WHERE user_id = $1", vec![user.clone()]).await?;
+    let sql = "DELETE FROM email_tokens WHERE user_id = $1 AND purpose IN ('reset_password', 'change_email')";
+    tx.run(sql, vec![user]).await?;
+    Ok(())
+}
+
+#[derive(FromQueryResult)]
+struct HashRow {
+    password_hash: String,
+}
+
+/// Asks for the password once more before something that a borrowed browser should not do. Answers
+/// the hash that it was verified against, for [`still_is`] to look at again.
+///
+/// # Errors
+/// [`Refused::Invalid`] on the field `current_password`, [`Refused::TooMany`].
+pub(in crate::domain) async fn confirm_password(
+    db: &Db,
+    person: &Person,
+    typed: &str,
+) -> Result<String, Refused> {
+    if typed.len() > passwords::MAX_BYTES {
+        return Err(Invalid::field("current_password", "A password has at most 1,024 bytes.").into());
+    }
+    let subject = person.user_id.to_string();
+    limits::CONFIRM.check(db, &subject).await?;
+    let turn = db.passwords().turn().await?;
+    limits::CONFIRM.spend(db, &subject, 1).await?;
+    let sql = "SELECT password_hash FROM users WHERE id = $1";
+    let row: Option<HashRow> = db.read().first(sql, vec![person.user_id.into()]).await?;
+    let hash = row.ok_or(Refused::SignedOut)?.password_hash;
+    if !turn.verify(typed, Some(hash.clone())).await? {
+        return Err(Invalid::field("current_password", "This is not your current password.").into());
+    }
+    limits::CONFIRM.clear(db, &subject).await?;
+    Ok(hash)
+}

@@ -1,0 +1,221 @@
+//! A new person: with a workspace of their own, or by invitation.
+
+use crate::{
+    clock::Timestamp,
+    config,
+    domain::{
+        base::{
+            conflict::CHANGED,
+            db::Db,
+            event::{Actor, Recorded, Target},
+            invalid::Invalid,
+            limits,
+            outbox::Mail,
+            passwords::Password,
+            principal::Origin,
+            refused::{Refused, is_duplicate},
+            tokens::Token,
+            values::{Email, Name, Slug},
+        },
+        enforce::{audit, workspace::create_workspace},
+        nouns::{
+            identity::{events, mail::AlreadySignedUpMail, sessions},
+            invitations::{self, Offer},
+            workspaces::events::WorkspaceCreated,
+        },
+        records::{
+            accounts,
+            workspaces::{self, WORKSPACE},
+        },
+    },
+    entity::user,
+    random,
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+
+/// What a person typed to sign up, read and checked.
+pub struct SignUp {
+    pub name: Name,
+    pub email: Email,
+    pub password: Password,
+    /// The first workspace; with an invitation there may be none.
+    pub workspace: Option<Name>,
+    pub invitation: Option<Token>,
+    pub policy: config::SignUp,
+}
+
+/// What follows.
+pub enum SignedUp {
+    /// A mail tells how to go on. The same whether or not the address was known before.
+    CheckMail,
+    /// The invitation was mailed to this address, so the bearer reads that mailbox.
+    SignedIn(Token),
+}
+
+/// Makes user, account and first workspace, or just the user where an invitation leads further.
+///
+/// # Errors
+/// [`Refused::NotAllowed`] where only invited people may sign up, [`Refused::Invalid`],
+/// [`Refused::TooMany`], [`Refused::Busy`], [`Refused::Gone`] for a dead invitation.
+pub async fn sign_up(db: &Db, form: SignUp, origin: &Origin) -> Result<SignedUp, Refused> {
+    let offer = match &form.invitation {
+        Some(token) => Some(invitations::look(db, token).await?),
+        None if form.policy == config::SignUp::Invited => {
+            return Err(Refused::NotAllowed(
+                "New people join this installation by invitation. Ask someone who is in for one.",
+            ));
+        }
+        None => None,
+    };
+    if let Some(offer) = &offer
+        && offer.email != form.email.as_str()
+    {
+        let sentence = format!("This invitation is for {}. Sign up with that address.", offer.email);
+        return Err(Invalid::field("email", sentence).into());
+    }
+    if offer.is_none() && form.workspace.is_none() {
+        return Err(Invalid::field("workspace", "Enter a name for your workspace.").into());
+    }
+    limits::SIGN_UP_ADDRESS.spend(db, &origin.address, 1).await?;
+    // Hashed in any case: a known address must not answer faster.
+    let hash = db.passwords().hash(&form.password).await?;
+    let newcomer = Newcomer {
+        db,
+        form: &form,
+        actor: Actor::user(random::id(db.now()), form.name.to_string()),
+        is_verified: offer.as_ref().is_some_and(|offer| offer.proves_address),
+        hash,
+        origin,
+    };
+    match newcomer.create().await {
+        Err(Refused::Conflict(CHANGED)) => known_address(db, &form, offer.as_ref()).await,
+        other => other,
+    }
+}
+
+/// Everything that a new user's row is made of.
+struct Newcomer<'a> {
+    db: &'a Db,
+    form: &'a SignUp,
+    actor: Actor,
+    /// The address is known to be theirs.
+    is_verified: bool,
+    hash: String,
+    origin: &'a Origin,
+}
+
+impl Newcomer<'_> {
+    /// On PostgreSQL a slug that was free may be another's by the time it is written: then the next
+    /// one is looked for. Who lost to all numbered ones goes on with random digits.
+    ///
+    /// # Errors
+    /// [`CHANGED`] stands for an address that is taken.
+    async fn create(&self) -> Result<SignedUp, Refused> {
+        let Some(workspace) = &self.form.workspace else { return self.create_alone().await };
+        let mut done = self.create_with(workspace).await;
+        for _ in 0..8 {
+            match &done {
+                Err(Refused::Invalid(invalid)) if invalid.of("slug").is_some() => {
+                    done = self.create_with(workspace).await;
+                }
+                _ => break,
+            }
+        }
+        done
+    }
+
+    async fn create_with(&self, workspace: &Name) -> Result<SignedUp, Refused> {
+        create_workspace(self.db, &self.actor, self.origin, async |open| {
+            let done = self.insert(&open.tx, open.now).await?;
+            let account = accounts::create(&open.tx, workspace, self.actor.id, open.now).await?;
+            let slug = free_slug(&open.tx, workspace).await?;
+            workspaces::insert(open, account, workspace, &slug, self.actor.id).await?;
+            let event = WorkspaceCreated { name: workspace.to_string(), slug: slug.to_string() };
+            let target = Target::named(WORKSPACE, workspace.to_string());
+            Ok((account, Recorded::new(done, event, target)))
+        })
+        .await
+    }
+
+    /// With no workspace: an invitation leads on.
+    async fn create_alone(&self) -> Result<SignedUp, Refused> {
+        let tx = self.db.begin().await?;
+        match self.insert(&tx, self.db.now()).await {
+            Ok(done) => {
+                tx.commit().await?;
+                self.db.outbox_ready().notify_one();
+                Ok(done)
+            }
+            Err(refused) => {
+                tx.rollback().await?;
+                Err(refused)
+            }
+        }
+    }
+
+    async fn insert(&self, tx: &DatabaseTransaction, now: Timestamp) -> Result<SignedUp, Refused> {
+        let Self { db, form, actor, is_verified, hash, origin } = self;
+        let taken = user::Entity::find().filter(user::Column::Email.eq(form.email.as_str()));
+        if taken.one(tx).await?.is_some() {
+            return Err(CHANGED.into());
+        }
+        let row = user::ActiveModel {
+            id: Set(actor.id),
+            email: Set(form.email.to_string()),
+            name: Set(form.name.to_string()),
+            password_hash: Set(hash.clone()),
+            email_verified_at: Set(is_verified.then_some(now)),
+            suspended_at: Set(None),
+            created_at: Set(now),
+            awaited_since: Set(None),
+        };
+        if let Err(error) = user::Entity::insert(row).exec_without_returning(tx).await {
+            return Err(if is_duplicate(&error) { CHANGED.into() } else { error.into() });
+        }
+        audit::personal(tx, actor, origin, now, events::SignedUp {}).await?;
+        if *is_verified {
+            return Ok(SignedUp::SignedIn(sessions::start(tx, actor.id, origin, now).await?));
+        }
+        crate::domain::nouns::identity::email::send_confirmation(db, tx, actor.id, form.email.as_str(), now)
+            .await?;
+        Ok(SignedUp::CheckMail)
+    }
+}
+
+/// Somebody signs up with an address that has an account. Whoever reads that mailbox is told; the
+/// browser is not, unless it proved that it reads it.
+async fn known_address(db: &Db, form: &SignUp, offer: Option<&Offer>) -> Result<SignedUp, Refused> {
+    if offer.is_some_and(|offer| offer.proves_address) {
+        return Err(Invalid::field("email", "You have an account with this address. Sign in instead.").into());
+    }
+    if limits::MAIL_TO.spend(db, form.email.as_str(), 1).await.is_ok() {
+        let tx = db.begin().await?;
+        let now = db.now();
+        let mail = AlreadySignedUpMail { url: db.public_url(), email: form.email.as_str() };
+        Mail::new(form.email.as_str(), &mail).queue(&tx, now).await?;
+        tx.commit().await?;
+        db.outbox_ready().notify_one();
+    }
+    Ok(SignedUp::CheckMail)
+}
+
+/// A slug for a first workspace, which nobody is asked to choose: from its name, with digits where
+/// that is taken.
+async fn free_slug(tx: &DatabaseTransaction, name: &Name) -> Result<Slug, Refused> {
+    // Room is left for digits.
+    let cut: String = name.as_str().chars().take(40).collect();
+    let wish = Slug::suggest(&cut).filter(|slug| slug.as_str().len() <= 40);
+    let base = wish.as_ref().map_or("workspace", Slug::as_str).to_owned();
+    for round in 0..20 {
+        let text = match round {
+            0 if wish.is_some() => base.clone(),
+            1..=5 => format!("{base}-{}", round + 1),
+            _ => format!("{base}-{}", hex::encode(random::bytes::<3>())),
+        };
+        let Ok(slug) = Slug::parse(&text) else { continue };
+        if workspaces::slug_is_free(tx, &slug).await? {
+            return Ok(slug);
+        }
+    }
+    Err(Invalid::field("workspace", "Choose another name for your workspace.").into())
+}

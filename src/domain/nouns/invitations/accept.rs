@@ -1,0 +1,307 @@
+//! Taking an invitation up: looking at it, accepting, declining.
+
+use crate::{
+    clock::Timestamp,
+    domain::{
+        base::{
+            conflict::{FirstStep, Gone, Prerequisite, WayOn},
+            db::Db,
+            event::{Actor as AuditActor, Recorded, Target},
+            principal::{Origin, Person, Workspace},
+            refused::Refused,
+            role::{self, Role, Roles},
+            sql::Sql,
+            tokens::Token,
+        },
+        enforce::{
+            refusal,
+            rows::{Scoped, Unadmitted},
+            transaction::Transaction,
+            workspace::{enter_by_invitation, roles},
+        },
+        nouns::{
+            invitations::events::{
+                INVITATION, InvitationAccepted, InvitationDeclined, UNVERIFIED, WRONG_ADDRESS,
+            },
+            members::{self, ALREADY_MEMBER},
+        },
+        records::{accounts, invitations::close},
+    },
+    entity::member,
+};
+use sea_orm::{ColumnTrait, ConnectionTrait, FromQueryResult, QueryFilter};
+use uuid::Uuid;
+
+const CANCELLED: Gone = Gone::new(
+    "invitation-cancelled",
+    "This invitation was cancelled. Ask the workspace for a new one if you still want to join.",
+);
+
+const ACCEPTED: Gone = Gone::new(
+    "invitation-accepted",
+    "This invitation was accepted already. Sign in, and you will find the workspace in your list.",
+);
+
+const DECLINED: Gone = Gone::new(
+    "invitation-declined",
+    "This invitation was declined. Ask the workspace for a new one if you changed your mind.",
+);
+
+const EXPIRED: Gone = Gone::new(
+    "invitation-expired",
+    "This invitation expired. Ask the person who invited you to send it again.",
+);
+
+const SUPERSEDED: Gone = Gone::new(
+    "invitation-superseded",
+    "A newer link was sent for this invitation. Look for the latest mail and use the link in it.",
+);
+
+const INVITER_GONE: Gone = Gone::new(
+    "inviter-gone",
+    "This invitation no longer holds, because the person who sent it may no longer invite. Ask the workspace for a new one.",
+);
+
+pub const UNKNOWN_LINK: Gone = Gone::new(
+    "invitation-link",
+    "This link was used already, or it is too old, or a newer one was sent. Ask whoever sent it for a new one.",
+);
+
+/// A live invitation, as its bearer may see it.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    pub id: Uuid,
+    pub workspace_id: Uuid,
+    pub workspace: String,
+    pub slug: String,
+    pub inviter: String,
+    pub email: String,
+    pub message: String,
+    pub roles: Vec<String>,
+    pub expires_at: Timestamp,
+    /// The link came by mail alone, so its bearer reads that mailbox.
+    pub proves_address: bool,
+    inviter_id: Uuid,
+    role_ids: Vec<Uuid>,
+}
+
+#[derive(FromQueryResult)]
+struct OfferRow {
+    id: Uuid,
+    workspace_id: Uuid,
+    account_id: Uuid,
+    workspace: String,
+    slug: String,
+    is_closed: bool,
+    inviter_id: Uuid,
+    inviter: String,
+    email: String,
+    message: String,
+    status: String,
+    expires_at: Timestamp,
+    proves_address: bool,
+    is_superseded: bool,
+    roles: Option<String>,
+    inviter_is_active: Option<bool>,
+    inviter_roles: Option<String>,
+}
+
+/// Looks at an invitation; uses nothing up.
+///
+/// # Errors
+/// [`Refused::Gone`] with the reason, [`Refused::Suspended`].
+pub async fn look(db: &Db, token: &Token) -> Result<Offer, Refused> {
+    Ok(load(db.read(), token, db.now()).await?.0)
+}
+
+/// The same for somebody who is signed in: the invitation must be theirs. Where it is not, its
+/// workspace is told.
+///
+/// # Errors
+/// As [`look`], and as [`is_for`].
+pub async fn look_as(db: &Db, person: &Person, token: &Token, origin: &Origin) -> Result<Offer, Refused> {
+    let offer = look(db, token).await?;
+    match is_for(&offer, person) {
+        Ok(()) => Ok(offer),
+        Err(refused) => {
+            refusal::note::<Workspace>(db, offer.workspace_id, &person.audited(), origin, &refused).await;
+            Err(refused)
+        }
+    }
+}
+
+/// The offer and its workspace's account, if it can still be taken up.
+async fn load(
+    connection: &impl ConnectionTrait,
+    token: &Token,
+    now: Timestamp,
+) -> Result<(Offer, Uuid), Refused> {
+    let sql = "SELECT i.id, i.workspace_id, w.account_id, w.name AS workspace, w.slug,
+            (w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL) AS is_closed,
+            i.inviter_id, COALESCE(k.name, u.name) AS inviter, i.email, i.message, i.status, i.expires_at,
+            t.proves_address, t.superseded_at IS NOT NULL AS is_superseded,
+            (SELECT string_agg(r.slug, ' ') FROM invitation_roles ir
+                JOIN roles r ON r.workspace_id = ir.workspace_id AND r.id = ir.role_id
+                WHERE ir.workspace_id = i.workspace_id AND ir.invitation_id = i.id) AS roles,
+            CASE WHEN k.id IS NULL THEN m.status = 'active' AND u.suspended_at IS NULL
+                ELSE km.status = 'active' AND k.revoked_at IS NULL AND COALESCE(k.expires_at > $2, TRUE)
+                END AS inviter_is_active,
+            COALESCE(km.role_set, m.role_set) AS inviter_roles
+        FROM invitation_tokens t
+        JOIN invitations i ON i.workspace_id = t.workspace_id AND i.id = t.invitation_id
+        JOIN workspaces w ON w.id = i.workspace_id AND w.deleted_at IS NULL
+        JOIN accounts a ON a.id = w.account_id
+        JOIN users u ON u.id = i.inviter_id
+        LEFT JOIN members m ON m.workspace_id = i.workspace_id AND m.user_id = i.inviter_id
+            AND i.inviter_key_id IS NULL
+        LEFT JOIN api_keys k ON k.id = i.inviter_key_id
+        LEFT JOIN members km ON km.workspace_id = i.workspace_id AND km.api_key_id = k.id
+        WHERE t.token_hash = $1";
+    let row: Option<OfferRow> = connection.first(sql, vec![token.hash().into(), now.into()]).await?;
+    let row = row.ok_or(UNKNOWN_LINK)?;
+    row.ended(now)?;
+    let all = roles::load(&Unadmitted(connection, row.workspace_id)).await?;
+    let offered = all.joined(row.roles.as_deref().unwrap_or_default());
+    if offered.is_empty() || !row.inviter_still_may(&all, &offered) {
+        return Err(INVITER_GONE.into());
+    }
+    let offer = Offer {
+        id: row.id,
+        workspace_id: row.workspace_id,
+        workspace: row.workspace,
+        slug: row.slug,
+        inviter: row.inviter,
+        email: row.email,
+        message: row.message,
+        roles: role::names(&offered),
+        expires_at: row.expires_at,
+        proves_address: row.proves_address,
+        inviter_id: row.inviter_id,
+        role_ids: offered.iter().map(|role| role.id).collect(),
+    };
+    Ok((offer, row.account_id))
+}
+
+impl OfferRow {
+    fn ended(&self, now: Timestamp) -> Result<(), Refused> {
+        match self.status.as_str() {
+            "cancelled" => Err(CANCELLED.into()),
+            "accepted" => Err(ACCEPTED.into()),
+            "declined" => Err(DECLINED.into()),
+            "expired" => Err(EXPIRED.into()),
+            _ if self.is_superseded => Err(SUPERSEDED.into()),
+            _ if self.expires_at <= now => Err(EXPIRED.into()),
+            _ if self.is_closed => Err(Refused::Suspended("This workspace")),
+            _ => Ok(()),
+        }
+    }
+
+    /// An invitation is worth what its inviter may still give.
+    fn inviter_still_may(&self, all: &Roles, offered: &[&Role]) -> bool {
+        let held = role::holdings(&all.joined(self.inviter_roles.as_deref().unwrap_or_default()));
+        self.inviter_is_active == Some(true)
+            && held.may_invite(offered.iter().map(|role| &role.holdings)).is_ok()
+    }
+}
+
+/// Whether this person is the one who was invited.
+///
+/// # Errors
+/// [`Refused::Prerequisite`]: another address, or one that is not confirmed yet.
+fn is_for(offer: &Offer, person: &Person) -> Result<(), Refused> {
+    if offer.email != person.email {
+        return Err(wrong_address(&offer.email, &person.email).into());
+    }
+    if !person.is_verified {
+        return Err(unverified(&person.email).into());
+    }
+    Ok(())
+}
+
+fn wrong_address(invited: &str, signed_in: &str) -> Prerequisite {
+    Prerequisite {
+        headline: "This invitation is for someone else",
+        sentence: format!("The invitation is for {invited}, and you are signed in as {signed_in}."),
+        note: "If both addresses are yours, sign out and come back with the invited one.",
+        step: FirstStep::SignInWithAnotherAddress,
+        way_on: None,
+        reason: WRONG_ADDRESS,
+    }
+}
+
+fn unverified(email: &str) -> Prerequisite {
+    Prerequisite {
+        headline: "Confirm your address first",
+        sentence: format!(
+            "Open the link in the message that we sent to {email}, then come back to the invitation."
+        ),
+        note: "",
+        step: FirstStep::ConfirmAddress,
+        way_on: Some(WayOn { path: "/invitation", words: "Back to the invitation" }),
+        reason: UNVERIFIED,
+    }
+}
+
+/// Makes the person a member. Of twenty at once, one is; the others find the invitation accepted.
+///
+/// # Errors
+/// [`Refused::Gone`], [`Refused::Prerequisite`], [`ALREADY_MEMBER`].
+pub async fn accept(db: &Db, person: &Person, token: &Token, origin: &Origin) -> Result<Offer, Refused> {
+    let workspace = look(db, token).await?.workspace_id;
+    enter_by_invitation(db, workspace, &person.audited(), origin, async |open| {
+        let (offer, account) = load(&open.tx, token, open.now).await?;
+        is_for(&offer, person)?;
+        if close(open, offer.id, "accepted").await? != 1 {
+            return Err(ACCEPTED.into());
+        }
+        join(open, &offer, account, person).await?;
+        let event = InvitationAccepted { roles: offer.roles.clone(), invited_by: offer.inviter.clone() };
+        let target = Target::new(INVITATION, offer.id, offer.email.clone());
+        Ok(Recorded::new(offer, event, target))
+    })
+    .await
+}
+
+async fn join(open: &Transaction, offer: &Offer, account: Uuid, person: &Person) -> Result<(), Refused> {
+    let present = open.find::<member::Entity>().filter(member::Column::UserId.eq(person.user_id));
+    if present.one(&open.tx).await?.is_some() {
+        return Err(ALREADY_MEMBER.into());
+    }
+    members::join(open, person.user_id, members::Origin::Invitation(offer.inviter_id), &offer.role_ids)
+        .await?;
+    accounts::enter(&open.tx, account, person.user_id, false, open.now).await
+}
+
+/// Says no. The bearer of a mailed link need not sign in for that.
+///
+/// # Errors
+/// [`Refused::Gone`], [`Refused::SignedOut`] where the link proves nothing and nobody is signed in,
+/// [`Refused::Prerequisite`].
+pub async fn decline(
+    db: &Db,
+    person: Option<&Person>,
+    token: &Token,
+    origin: &Origin,
+) -> Result<Offer, Refused> {
+    let seen = match person {
+        Some(person) => look_as(db, person, token, origin).await?,
+        None => look(db, token).await?,
+    };
+    if person.is_none() && !seen.proves_address {
+        return Err(Refused::SignedOut);
+    }
+    let by = match person {
+        Some(person) => person.audited(),
+        None => AuditActor::user(seen.id, seen.email.clone()),
+    };
+    enter_by_invitation(db, seen.workspace_id, &by, origin, async |open| {
+        let (offer, _) = load(&open.tx, token, open.now).await?;
+        if close(open, offer.id, "declined").await? != 1 {
+            return Err(DECLINED.into());
+        }
+        let event = InvitationDeclined { roles: offer.roles.clone() };
+        let target = Target::new(INVITATION, offer.id, offer.email.clone());
+        Ok(Recorded::new(offer, event, target))
+    })
+    .await
+}

@@ -1,0 +1,135 @@
+//! What is recorded of invitations.
+
+use crate::{
+    clock::Timestamp,
+    domain::base::{
+        event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents, TargetKind},
+        reason::AuditReason,
+    },
+};
+use serde::{Deserialize, Serialize};
+
+pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
+    EventKind::of::<InvitationSent>(),
+    EventKind::of::<InvitationResent>(),
+    EventKind::of::<InvitationCancelled>(),
+    EventKind::of::<InvitationAccepted>(),
+    EventKind::of::<InvitationDeclined>(),
+    EventKind::of::<InvitationRolesChanged>(),
+])
+.refusing(&[UNVERIFIED, WRONG_ADDRESS]);
+
+pub(in crate::domain) const UNVERIFIED: AuditReason =
+    AuditReason::new("unverified", "the address is not confirmed");
+
+pub(in crate::domain) const WRONG_ADDRESS: AuditReason =
+    AuditReason::new("wrong-address", "signed in with another address");
+
+/// The name of the target is the invited address.
+pub(in crate::domain) const INVITATION: TargetKind = TargetKind::new("invitation");
+
+/// An address was invited.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct InvitationSent {
+    pub roles: Vec<String>,
+    pub expires_at: Timestamp,
+}
+
+impl AuditEvent for InvitationSent {
+    const NAME: &'static str = "invitation_sent";
+    const KIND: &'static str = "invitation.sent";
+    const LABEL: &'static str = "Invitation sent";
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("invited", row.target).detail(as_roles(&self.roles))
+    }
+}
+
+/// An invitation was sent again, under new links.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct InvitationResent {
+    pub roles: Vec<String>,
+    pub expires_at: Timestamp,
+}
+
+impl AuditEvent for InvitationResent {
+    const NAME: &'static str = "invitation_resent";
+    const KIND: &'static str = "invitation.resent";
+    const LABEL: &'static str = "Invitation sent again";
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("sent the invitation again to", row.target).detail(as_roles(&self.roles))
+    }
+}
+
+/// An invitation was withdrawn.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct InvitationCancelled {
+    pub roles: Vec<String>,
+}
+
+impl AuditEvent for InvitationCancelled {
+    const NAME: &'static str = "invitation_cancelled";
+    const KIND: &'static str = "invitation.cancelled";
+    const LABEL: &'static str = "Invitation cancelled";
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("cancelled the invitation of", row.target).detail(as_roles(&self.roles))
+    }
+}
+
+/// The invited person became a member.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct InvitationAccepted {
+    pub roles: Vec<String>,
+    pub invited_by: String,
+}
+
+impl AuditEvent for InvitationAccepted {
+    const NAME: &'static str = "invitation_accepted";
+    const KIND: &'static str = "invitation.accepted";
+    const LABEL: &'static str = "Invitation accepted";
+
+    fn sentence(&self, _: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("accepted the invitation by", &self.invited_by).detail(as_roles(&self.roles))
+    }
+}
+
+/// The invited person declined.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct InvitationDeclined {
+    pub roles: Vec<String>,
+}
+
+impl AuditEvent for InvitationDeclined {
+    const NAME: &'static str = "invitation_declined";
+    const KIND: &'static str = "invitation.declined";
+    const LABEL: &'static str = "Invitation declined";
+
+    fn sentence(&self, _: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("declined the invitation", "")
+    }
+}
+
+/// A pending invitation offers other roles, because one of them was deleted.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct InvitationRolesChanged {
+    pub before: Vec<String>,
+    pub after: Vec<String>,
+}
+
+impl AuditEvent for InvitationRolesChanged {
+    const NAME: &'static str = "invitation_roles_changed";
+    const KIND: &'static str = "invitation.roles-changed";
+    const LABEL: &'static str = "Invitation's roles changed";
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("changed the invitation of", row.target)
+            .before(self.before.clone())
+            .after(self.after.clone())
+    }
+}
+
+fn as_roles(roles: &[String]) -> String {
+    format!("as {}", roles.join(", "))
+}

@@ -1,0 +1,179 @@
+//! The invitations of a workspace, in every state.
+
+use crate::{
+    clock::Timestamp,
+    domain::{
+        base::{
+            paging::{Cursor, Key, Order, Page, Position},
+            refused::Refused,
+            role::{self, Roles},
+            selection::Selection,
+        },
+        enforce::{read::ReadScope, rows::Scoped},
+        nouns::members,
+    },
+    policy::{Access, Ceiling, Holdings, perm},
+};
+use sea_orm::Value;
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// An invitation as its workspace sees it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub id: Uuid,
+    pub email: String,
+    pub inviter: String,
+    pub roles: Vec<String>,
+    /// Slugs of the same.
+    pub role_slugs: Vec<String>,
+    /// `pending`, `accepted`, `declined`, `cancelled` or `expired`.
+    pub status: &'static str,
+    pub created_at: Timestamp,
+    pub sent_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    /// It can still be withdrawn or sent again: pending, whether or not its time is over.
+    pub is_open: bool,
+    /// The viewer could send it again: it offers nothing that they do not hold.
+    pub may_resend: bool,
+    /// Why the viewer may not send it, or one like it; `None` where they may.
+    pub refused: Option<Ceiling>,
+}
+
+#[derive(Clone, Deserialize)]
+struct ListedRow {
+    id: Uuid,
+    email: String,
+    inviter: String,
+    status: String,
+    created_at: Timestamp,
+    sent_at: Timestamp,
+    expires_at: Timestamp,
+    ended_at: Option<Timestamp>,
+    roles: Option<String>,
+}
+
+/// The columns of a [`ListedRow`], in the order of its fields.
+const FIELDS: [&str; 9] =
+    ["id", "email", "inviter", "status", "created_at", "sent_at", "expires_at", "ended_at", "roles"];
+
+const COLUMNS: &str =
+    "SELECT i.id, i.email, COALESCE(k.name, u.name) AS inviter, i.status, i.created_at, i.sent_at, i.expires_at, i.ended_at,
+        (SELECT string_agg(r.slug, ' ') FROM invitation_roles ir
+            JOIN roles r ON r.workspace_id = ir.workspace_id AND r.id = ir.role_id
+            WHERE ir.workspace_id = i.workspace_id AND ir.invitation_id = i.id) AS roles
+    FROM invitations i JOIN users u ON u.id = i.inviter_id
+        LEFT JOIN api_keys k ON k.id = i.inviter_key_id WHERE i.workspace_id = $1";
+
+/// Which invitations to list. Empty texts do not narrow.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Part of an address.
+    pub text: String,
+    pub status: String,
+}
+
+impl Filter {
+    pub const STATES: [&'static str; 5] = ["pending", "accepted", "declined", "cancelled", "expired"];
+}
+
+/// One page of the invitations.
+pub struct Listing {
+    pub page: Page<Listed>,
+    pub roles: Vec<role::Assignable>,
+}
+
+/// Lists invitations, the latest first.
+///
+/// # Errors
+/// The database's own.
+pub async fn list(
+    scope: &ReadScope<perm::ReadInvitations>,
+    filter: &Filter,
+    at: &Position,
+) -> Result<Listing, Refused> {
+    let all = scope.actor().all_roles.clone();
+    let now = scope.now();
+    let mut sql = COLUMNS.to_owned();
+    let mut values: Vec<Value> = Vec::new();
+    if !filter.text.is_empty() {
+        values.push(members::like(&filter.text).into());
+        sql.push_str(&format!(" AND i.email LIKE ${} ESCAPE '!'", values.len() + 1));
+    }
+    // A pending invitation whose time is over is an expired one, whether or not anybody noticed.
+    match filter.status.as_str() {
+        "" => {}
+        "pending" => {
+            values.push(now.into());
+            sql.push_str(&format!(" AND i.status = 'pending' AND i.expires_at > ${}", values.len() + 1));
+        }
+        "expired" => {
+            values.push(now.into());
+            let n = values.len() + 1;
+            sql.push_str(&format!(
+                " AND i.status IN ('pending', 'expired') AND (i.status = 'expired' OR i.expires_at <= ${n})"
+            ));
+        }
+        other => {
+            values.push(other.into());
+            sql.push_str(&format!(" AND i.status = ${}", values.len() + 1));
+        }
+    }
+    Order { column: "i.created_at", is_text: false, id: "i.id", descending: true }.finish(
+        &mut sql,
+        &mut values,
+        at,
+    )?;
+    let rows: Vec<ListedRow> = scope.list(&FIELDS, &sql, values).await?;
+    let page = Page::cut(rows, at, |row| Cursor::new(Key::Number(row.created_at.as_millis()), row.id));
+    let actor = &scope.actor().holdings;
+    let page = page.map(|row| row.seen_by(actor, &all, now));
+    Ok(Listing { page, roles: role::choices(&all, actor) })
+}
+
+/// The selected invitations, in the order of their addresses.
+///
+/// # Errors
+/// [`Refused::Hidden`] where one of them is none of this workspace's.
+pub async fn review<P: Access>(scope: &ReadScope<P>, selection: &Selection) -> Result<Vec<Listed>, Refused> {
+    let all = scope.actor().all_roles.clone();
+    let (ids, values) = selection.bound();
+    let sql = format!("{COLUMNS} AND i.id IN ({ids}) ORDER BY i.email, i.id");
+    let rows: Vec<ListedRow> = scope.list(&FIELDS, &sql, values).await?;
+    if rows.len() != selection.len() {
+        return Err(Refused::Hidden);
+    }
+    let (actor, now) = (&scope.actor().holdings, scope.now());
+    Ok(rows.into_iter().map(|row| row.seen_by(actor, &all, now)).collect())
+}
+
+impl ListedRow {
+    fn seen_by(self, actor: &Holdings, all: &Roles, now: Timestamp) -> Listed {
+        let offered = all.joined(self.roles.as_deref().unwrap_or_default());
+        let is_open = self.status == "pending";
+        let refused = actor.may_invite(offered.iter().map(|role| &role.holdings)).err();
+        let status = match self.status.as_str() {
+            "pending" if self.expires_at > now => "pending",
+            "accepted" => "accepted",
+            "declined" => "declined",
+            "cancelled" => "cancelled",
+            _ => "expired",
+        };
+        Listed {
+            id: self.id,
+            email: self.email,
+            inviter: self.inviter,
+            may_resend: is_open && refused.is_none(),
+            refused,
+            roles: role::names(&offered),
+            role_slugs: offered.iter().map(|role| role.slug.clone()).collect(),
+            status,
+            created_at: self.created_at,
+            sent_at: self.sent_at,
+            expires_at: self.expires_at,
+            ended_at: self.ended_at,
+            is_open,
+        }
+    }
+}

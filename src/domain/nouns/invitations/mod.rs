@@ -1,0 +1,87 @@
+//! Invitations: from the offer to the membership.
+//!
+//! [`send`] makes them, [`redeem`] takes them up, [`list`] shows them, [`bulk`] changes many at once; what
+//! all of them need is here.
+
+pub mod accept;
+pub mod bulk;
+pub mod events;
+pub mod list;
+pub mod mail;
+pub mod send;
+
+pub(in crate::domain) use crate::domain::records::invitations::spend;
+use crate::{
+    clock::DAY,
+    domain::{
+        base::{
+            conflict::Conflict,
+            event::{Recorded, Target},
+            refused::Refused,
+            role,
+        },
+        enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
+        nouns::invitations::events::{INVITATION, InvitationCancelled},
+        records::invitations::close,
+    },
+    policy::perm,
+};
+pub use accept::{Offer, UNKNOWN_LINK, accept, decline, look, look_as};
+pub use list::{Filter, Listed, Listing, list, review};
+use sea_orm::FromQueryResult;
+pub use send::{Batch, MOST_AT_ONCE, Outcome, Sent, resend, send};
+use uuid::Uuid;
+
+/// How long an invitation can be accepted, in milliseconds.
+pub const LIFETIME: i64 = 7 * DAY;
+
+pub const NOT_PENDING: Conflict =
+    Conflict::new("not-pending", "This invitation is not pending any more, so it can't be changed.");
+
+#[derive(FromQueryResult)]
+struct Existing {
+    email: String,
+    status: String,
+    message: String,
+    roles: Option<String>,
+}
+
+/// The invitation of this workspace with this id, whatever its state.
+async fn existing(scope: &impl Scoped, id: Uuid) -> Result<Existing, Refused> {
+    let sql = "SELECT i.email, i.message, i.status,
+            (SELECT string_agg(r.slug, ' ') FROM invitation_roles ir
+                JOIN roles r ON r.workspace_id = ir.workspace_id AND r.id = ir.role_id
+                WHERE ir.workspace_id = i.workspace_id AND ir.invitation_id = i.id) AS roles
+        FROM invitations i WHERE i.workspace_id = $1 AND i.id = $2";
+    scope.first(sql, vec![id.into()]).await?.ok_or(Refused::Hidden)
+}
+
+/// One invitation, for the page that asks whether to withdraw it. Answers its address.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`NOT_PENDING`].
+pub async fn address(scope: &ReadScope<perm::CancelInvitations>, id: Uuid) -> Result<String, Refused> {
+    let invitation = existing(scope, id).await?;
+    if invitation.status != "pending" {
+        return Err(scope.refuse(NOT_PENDING).await);
+    }
+    Ok(invitation.email)
+}
+
+/// Withdraws a pending invitation. Answers its address.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`NOT_PENDING`].
+pub async fn cancel(
+    s: &mut WriteScope<perm::CancelInvitations>,
+    id: Uuid,
+) -> Result<Recorded<String>, Refused> {
+    let all = s.actor().all_roles.clone();
+    let invitation = existing(s, id).await?;
+    if close(s.open(), id, "cancelled").await? != 1 {
+        return Err(NOT_PENDING.into());
+    }
+    let names = role::names(&all.joined(invitation.roles.as_deref().unwrap_or_default()));
+    let target = Target::new(INVITATION, id, invitation.email.clone());
+    Ok(Recorded::new(invitation.email, InvitationCancelled { roles: names }, target))
+}

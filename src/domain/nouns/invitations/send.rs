@@ -1,0 +1,327 @@
+//! Making an invitation: many addresses at once, links, sending again.
+
+use crate::{
+    clock::DAY,
+    domain::{
+        base::{
+            event::{Recorded, RecordedEvent, Target},
+            invalid::Invalid,
+            limits,
+            outbox::Mail,
+            refused::Refused,
+            role::{self, Role},
+            tokens::{Purpose, Token},
+            values::{Email, Message},
+        },
+        enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
+        nouns::invitations::{
+            LIFETIME, NOT_PENDING,
+            events::{INVITATION, InvitationResent, InvitationSent},
+            existing,
+            mail::InvitationMail,
+        },
+        records::invitations::{ended, spend},
+    },
+    entity::{invitation, invitation_role, invitation_token},
+    policy::{BuiltIn, perm},
+    random,
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, FromQueryResult, QueryFilter, sea_query::Expr};
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// Addresses that one form takes.
+pub const MOST_AT_ONCE: usize = 200;
+
+/// What a form asks to send.
+pub struct Batch {
+    /// As typed: addresses apart by comma, semicolon, space or line.
+    pub emails: String,
+    /// Slugs of the roles to offer. None at all means Viewer.
+    pub roles: Vec<String>,
+    pub message: Message,
+}
+
+/// What became of one address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The link is shown to the inviter this once, so that it works without a mail server.
+    Sent {
+        link: String,
+    },
+    AlreadyMember,
+    AlreadyInvited,
+    NotValid,
+    /// It was to be sent again, and had ended already.
+    NotPending,
+}
+
+/// One address of a batch and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    pub email: String,
+    pub outcome: Outcome,
+}
+
+/// Splits what was pasted into addresses, each once, in their order. Beside an address in pointed
+/// brackets, words without an @ are the name it belongs to.
+fn split(text: &str) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    unquoted(text)
+        .split([',', ';', '\n', '\r'])
+        .flat_map(|entry| {
+            let named = entry.contains('<');
+            entry
+                .split(|c: char| c.is_whitespace() || c == '<' || c == '>')
+                .filter(move |word| !named || word.contains('@'))
+        })
+        .filter(|word| !word.is_empty())
+        .filter(|word| seen.insert(word.to_lowercase()))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The text without what stands in quotes: a name, which may have a comma in it.
+fn unquoted(text: &str) -> String {
+    match text.matches('"').count() % 2 {
+        0 => text.split('"').step_by(2).collect::<Vec<_>>().join(" "),
+        _ => text.to_owned(),
+    }
+}
+
+/// Invites many addresses at once; each gets an answer of its own.
+///
+/// # Errors
+/// [`Refused::Invalid`] on `emails` or `role`, [`Refused::Ceiling`] for a role that holds more than
+/// the actor, [`Refused::TooMany`].
+pub async fn send(scope: ReadScope<perm::InviteMembers>, mut batch: Batch) -> Result<Vec<Sent>, Refused> {
+    if batch.roles.is_empty() {
+        batch.roles = default_roles(&scope)?;
+    }
+    let addresses = split(&batch.emails);
+    if addresses.is_empty() {
+        return Err(Invalid::field("emails", "Enter at least one e-mail address.").into());
+    }
+    if addresses.len() > MOST_AT_ONCE {
+        let sentence = format!("Enter at most {MOST_AT_ONCE} addresses at a time.");
+        return Err(Invalid::field("emails", sentence).into());
+    }
+    if addresses.iter().all(|address| Email::parse(address).is_err()) {
+        let sentence = "None of these is an e-mail address such as name@example.com.";
+        return Err(Invalid::field("emails", sentence).into());
+    }
+    // A role that cannot be given costs nothing of the limit.
+    let all = scope.actor().all_roles.clone();
+    all.chosen(&batch.roles)?;
+    spend(&scope, addresses.len()).await?;
+    scope.write(async |s| invite_all(s, &addresses, &batch).await).await
+}
+
+/// Viewer is what choosing none means. Who may not give it, because it holds too much for them, did
+/// not ask for it: they only chose nothing.
+fn default_roles(scope: &ReadScope<perm::InviteMembers>) -> Result<Vec<String>, Invalid> {
+    let viewer = role::choices(&scope.actor().all_roles, &scope.actor().holdings)
+        .into_iter()
+        .find(|role| role.slug == BuiltIn::Viewer.slug());
+    match viewer.filter(|role| role.refused.is_none()) {
+        Some(viewer) => Ok(vec![viewer.slug]),
+        None => Err(Invalid::field("role", "Choose at least one role.")),
+    }
+}
+
+async fn invite_all(
+    s: &mut WriteScope<perm::InviteMembers>,
+    addresses: &[String],
+    batch: &Batch,
+) -> Result<Recorded<Vec<Sent>>, Refused> {
+    let all = s.actor().all_roles.clone();
+    let offered = all.chosen(&batch.roles)?;
+    s.actor().holdings.may_invite(offered.iter().map(|role| &role.holdings))?;
+    let (mut results, mut events) = (Vec::new(), Vec::new());
+    for address in addresses {
+        let Ok(email) = Email::parse(address) else {
+            let email = address.chars().take(80).collect();
+            results.push(Sent { email, outcome: Outcome::NotValid });
+            continue;
+        };
+        let outcome = match standing(s, &email).await? {
+            Some(standing) => standing,
+            None => {
+                let (id, link) = invite(s, &email, &offered, &batch.message).await?;
+                let event = InvitationSent { roles: role::names(&offered), expires_at: s.now() + LIFETIME };
+                events.push(RecordedEvent::new(event, Target::new(INVITATION, id, email.to_string())));
+                Outcome::Sent { link }
+            }
+        };
+        results.push(Sent { email: email.to_string(), outcome });
+    }
+    Ok(Recorded::many(results, events))
+}
+
+#[derive(FromQueryResult)]
+struct Standing {
+    is_member: bool,
+    is_invited: bool,
+}
+
+/// Whether the address is in already, or on its way. A pending invitation whose time is over is
+/// closed here, so that a new one can take its place.
+async fn standing(s: &WriteScope<perm::InviteMembers>, email: &Email) -> Result<Option<Outcome>, Refused> {
+    use invitation::Column;
+    let stale = s.open().update::<invitation::Entity>().filter(Column::Email.eq(email.as_str()));
+    // Written out, the status leads to the index of what is pending, as a parameter does not.
+    let stale = stale.filter(Column::ExpiresAt.lte(s.now())).filter(Expr::cust("status = 'pending'"));
+    s.open().apply(ended(stale, "expired", s.now())).await?;
+    let sql = "SELECT EXISTS (SELECT 1 FROM members m JOIN users u ON u.id = m.user_id
+                WHERE m.workspace_id = $1 AND u.email = $2) AS is_member,
+            EXISTS (SELECT 1 FROM invitations i
+                WHERE i.workspace_id = $1 AND i.email = $2 AND i.status = 'pending') AS is_invited";
+    let found: Option<Standing> = s.first(sql, vec![email.as_str().into()]).await?;
+    Ok(match found {
+        Some(Standing { is_member: true, .. }) => Some(Outcome::AlreadyMember),
+        Some(Standing { is_invited: true, .. }) => Some(Outcome::AlreadyInvited),
+        _ => None,
+    })
+}
+
+async fn invite(
+    s: &WriteScope<perm::InviteMembers>,
+    email: &Email,
+    offered: &[&Role],
+    message: &Message,
+) -> Result<(Uuid, String), Refused> {
+    let (id, now) = (random::id(s.now()), s.now());
+    let row = invitation::ActiveModel {
+        id: Set(id),
+        workspace_id: Set(s.workspace_id()),
+        email: Set(email.to_string()),
+        message: Set(message.to_string()),
+        status: Set("pending".to_owned()),
+        inviter_id: Set(s.actor().principal.answers()),
+        created_at: Set(now),
+        sent_at: Set(now),
+        expires_at: Set(now + LIFETIME),
+        ended_at: Set(None),
+        inviter_key_id: Set(s.actor().principal.key_id()),
+    };
+    s.open().insert(row).await?;
+    for role in offered {
+        let row = invitation_role::ActiveModel {
+            workspace_id: Set(s.workspace_id()),
+            invitation_id: Set(id),
+            role_id: Set(role.id),
+        };
+        s.open().insert(row).await?;
+    }
+    let link = issue(s, id, email.as_str(), &role::names(offered), message.as_str()).await?;
+    Ok((id, link))
+}
+
+/// Makes the two tokens of an invitation, mails one and answers the link of the other.
+async fn issue<P>(
+    s: &WriteScope<P>,
+    id: Uuid,
+    email: &str,
+    roles: &[String],
+    message: &str,
+) -> Result<String, Refused> {
+    let (mailed, shown) = (Token::new(Purpose::Invitation), Token::new(Purpose::Invitation));
+    for (token, proves_address) in [(&mailed, true), (&shown, false)] {
+        let row = invitation_token::ActiveModel {
+            token_hash: Set(token.hash()),
+            workspace_id: Set(s.workspace_id()),
+            invitation_id: Set(id),
+            proves_address: Set(proves_address),
+            superseded_at: Set(None),
+        };
+        s.open().insert(row).await?;
+    }
+    let db = &s.open().db;
+    let mail = InvitationMail {
+        url: db.public_url(),
+        token: mailed.expose(),
+        inviter: s.actor().principal.name(),
+        workspace: &s.actor().workspace.name,
+        roles: &roles.join(", "),
+        message,
+        days: LIFETIME / DAY,
+    };
+    Mail::new(email, &mail).queue(&s.open().tx, s.now()).await?;
+    Ok(format!("{}/invitations/{}", db.public_url(), shown.expose()))
+}
+
+/// Sends a pending invitation again under new links; the old ones say so. Whoever sends it again
+/// vouches for it from now on.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::Ceiling`], [`NOT_PENDING`], [`Refused::TooMany`].
+pub async fn resend(scope: ReadScope<perm::InviteMembers>, id: Uuid) -> Result<Sent, Refused> {
+    may_mail(&scope, &[id]).await?;
+    scope.write(async |s| renew(s, id).await).await
+}
+
+/// Counts one more mail of each of these invitations.
+pub(in crate::domain) async fn may_mail(
+    scope: &ReadScope<perm::InviteMembers>,
+    ids: &[Uuid],
+) -> Result<(), Refused> {
+    let mut pending = Vec::new();
+    for id in ids {
+        if existing(scope, *id).await?.status == "pending" {
+            // Asked of all before any is counted: a refusal costs nothing.
+            limits::RESEND.check(scope.db(), &id.to_string()).await?;
+            pending.push(id);
+        }
+    }
+    spend(scope, pending.len()).await?;
+    for id in pending {
+        limits::RESEND.spend(scope.db(), &id.to_string(), 1).await?;
+    }
+    Ok(())
+}
+
+pub(in crate::domain) async fn renew(
+    s: &mut WriteScope<perm::InviteMembers>,
+    id: Uuid,
+) -> Result<Recorded<Sent>, Refused> {
+    let all = s.actor().all_roles.clone();
+    let invitation = existing(s, id).await?;
+    let offered = all.joined(invitation.roles.as_deref().unwrap_or_default());
+    s.actor().holdings.may_invite(offered.iter().map(|role| &role.holdings))?;
+    let (now, expires_at) = (s.now(), s.now() + LIFETIME);
+    use invitation::Column;
+    let pending = s
+        .open()
+        .update::<invitation::Entity>()
+        .filter(Column::Id.eq(id))
+        .filter(Column::Status.eq("pending"));
+    let renewed = pending
+        .col_expr(Column::SentAt, Expr::value(now))
+        .col_expr(Column::ExpiresAt, Expr::value(expires_at))
+        .col_expr(Column::InviterId, Expr::value(s.actor().principal.answers()))
+        .col_expr(Column::InviterKeyId, Expr::value(s.actor().principal.key_id()));
+    if s.open().apply(renewed).await? != 1 {
+        return Err(NOT_PENDING.into());
+    }
+    let live =
+        s.open().update::<invitation_token::Entity>().filter(invitation_token::Column::InvitationId.eq(id));
+    let live = live.filter(invitation_token::Column::SupersededAt.is_null());
+    s.open().apply(live.col_expr(invitation_token::Column::SupersededAt, Expr::value(now))).await?;
+    let names = role::names(&offered);
+    let link = issue(s, id, &invitation.email, &names, &invitation.message).await?;
+    let sent = Sent { email: invitation.email.clone(), outcome: Outcome::Sent { link } };
+    let target = Target::new(INVITATION, id, invitation.email);
+    Ok(Recorded::new(sent, InvitationResent { roles: names, expires_at }, target))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pasted_addresses_are_split_by_comma_space_and_line_each_once() {
+        let text =
+            "a@x.org, b@x.org;c@x.org\n  e@x.org Some One <d@x.org>\r\nA@x.org \"One, Some\" <f@x.org>, word";
+        assert_eq!(split(text), ["a@x.org", "b@x.org", "c@x.org", "e@x.org", "d@x.org", "f@x.org", "word"]);
+    }
+}

@@ -1,0 +1,149 @@
+//! Adding somebody of the account to a workspace, without an invitation: they are known here, and
+//! there is nothing to confirm.
+
+use crate::{
+    domain::{
+        base::{
+            conflict::Conflict,
+            event::{Recorded, Target},
+            invalid::Invalid,
+            outbox::Mail,
+            paging::{Order, PAGE, Position},
+            refused::Refused,
+            role,
+            sql::{has_text, like},
+            values::folded,
+        },
+        enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
+        nouns::{
+            invitations,
+            members::{events::MemberAdded, mail::MemberAddedMail},
+        },
+        records::{
+            invitations::ended,
+            members::{MEMBER, Origin, join},
+        },
+    },
+    entity::{account_person, invitation, member, user},
+    policy::perm,
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Value, sea_query::Expr};
+use serde::Deserialize;
+use uuid::Uuid;
+
+pub const ALREADY_MEMBER: Conflict =
+    Conflict::new("already-member", "This person is already a member of the workspace.");
+
+/// Somebody of the account who is no member of the workspace.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Candidate {
+    pub user_id: Uuid,
+    pub name: String,
+    pub email: String,
+}
+
+/// Who could be added, by name, of those with this text in their name or address; and whether there
+/// are more of them than are shown.
+///
+/// # Errors
+/// The database's own.
+pub async fn candidates(
+    scope: &ReadScope<perm::InviteMembers>,
+    text: &str,
+) -> Result<(Vec<Candidate>, bool), Refused> {
+    let mut values: Vec<Value> = Vec::new();
+    let mut sql = "SELECT p.user_id, u.name, u.email FROM account_people p CROSS JOIN users u
+        WHERE p.account_id = (SELECT w.account_id FROM workspaces w WHERE w.id = $1)
+            AND u.id = p.user_id AND u.suspended_at IS NULL
+            AND NOT EXISTS (SELECT 1 FROM members m WHERE m.workspace_id = $1 AND m.user_id = p.user_id)"
+        .to_owned();
+    if !text.is_empty() {
+        values.push(like(&folded(text)).into());
+        sql.push_str(&format!(" AND {}", has_text("p.listed_as", "$2")));
+    }
+    let order = Order { column: "p.listed_as", is_text: true, id: "p.user_id", descending: false };
+    order.finish(&mut sql, &mut values, &Position::First)?;
+    let mut rows: Vec<Candidate> = scope.list(&["user_id", "name", "email"], &sql, values).await?;
+    let is_cut = rows.len() > PAGE;
+    rows.truncate(PAGE);
+    Ok((rows, is_cut))
+}
+
+/// Who was added, and as what.
+#[derive(Clone, Debug)]
+pub struct Added {
+    pub member_id: Uuid,
+    pub name: String,
+    pub roles: Vec<String>,
+}
+
+/// Adds somebody of the account, counted as an invitation is: it makes us send mail.
+///
+/// # Errors
+/// [`Refused::Invalid`] on the field `user` for who does not belong to the account, which is answered
+/// as somebody who does not exist, and on `role`; [`Refused::Ceiling`]; [`ALREADY_MEMBER`];
+/// [`Refused::TooMany`].
+pub async fn add(
+    scope: ReadScope<perm::InviteMembers>,
+    user: Uuid,
+    roles: &[String],
+) -> Result<Added, Refused> {
+    scope.actor().all_roles.chosen(roles)?;
+    invitations::spend(&scope, 1).await?;
+    scope.write(async |s| add_one(s, user, roles).await).await
+}
+
+async fn add_one(
+    s: &mut WriteScope<perm::InviteMembers>,
+    user: Uuid,
+    roles: &[String],
+) -> Result<Recorded<Added>, Refused> {
+    let all = s.actor().all_roles.clone();
+    let given = all.chosen(roles)?;
+    s.actor().holdings.may_invite(given.iter().map(|role| &role.holdings))?;
+    let person = of_account(s, user).await?;
+    let present = s.find::<member::Entity>().filter(member::Column::UserId.eq(user));
+    if present.one(s.connection()).await?.is_some() {
+        return Err(ALREADY_MEMBER.into());
+    }
+    let by = s.actor().principal.clone();
+    let ids: Vec<Uuid> = given.iter().map(|role| role.id).collect();
+    let id = join(s.open(), user, Origin::Account(by.answers()), &ids).await?;
+    let was_invited = answer_invitation(s, &person.email).await?;
+    let roles = role::names(&given);
+    let workspace = &s.actor().workspace;
+    let mail = MemberAddedMail {
+        url: s.open().db.public_url(),
+        by: by.name(),
+        workspace: &workspace.name,
+        slug: &workspace.slug,
+        roles: &roles.join(", "),
+    };
+    Mail::new(&person.email, &mail).queue(&s.open().tx, s.now()).await?;
+    let event = MemberAdded { roles: roles.clone(), was_invited };
+    let target = Target::new(MEMBER, id, person.name.clone());
+    Ok(Recorded::new(Added { member_id: id, name: person.name, roles }, event, target))
+}
+
+/// The person, held so that nobody takes them out of the account meanwhile.
+async fn of_account<P>(s: &WriteScope<P>, user: Uuid) -> Result<user::Model, Refused> {
+    let unknown = || Invalid::field("user", "Choose somebody of this account.");
+    let account = s.open().account().ok_or(Refused::Hidden)?;
+    // In the order in which a change of a name asks for these rows.
+    let person = user::Entity::find_by_id(user).lock_shared().one(s.connection()).await?;
+    let belongs = account_person::Entity::find_by_id((account, user)).lock_shared();
+    let belongs = belongs.one(s.connection()).await?;
+    match (person, belongs) {
+        (Some(person), Some(_)) if person.suspended_at.is_none() => Ok(person),
+        _ => Err(unknown().into()),
+    }
+}
+
+/// What the invitation offered has come about: its link says that it was accepted, and leads on.
+async fn answer_invitation<P>(s: &WriteScope<P>, email: &str) -> Result<bool, Refused> {
+    use invitation::Column;
+    let waiting = s.open().update::<invitation::Entity>().filter(Column::Email.eq(email));
+    // Written out, the status leads to the index of what is pending, as a parameter does not.
+    let waiting = waiting.filter(Column::ExpiresAt.gt(s.now())).filter(Expr::cust("status = 'pending'"));
+    Ok(s.open().apply(ended(waiting, "accepted", s.now())).await? > 0)
+}

@@ -1,0 +1,157 @@
+//! Changing many members at once: the change of one, for each of them, in one transaction. What the
+//! rules forbid for one of them is done to none.
+
+use crate::{
+    domain::{
+        base::{
+            event::Recorded,
+            refused::Refused,
+            role::{self, Assignable},
+            selection::Selection,
+        },
+        enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
+        nouns::members::{
+            change::{self, ALREADY_SUSPENDED},
+            row::{COLUMNS, Member, Row},
+        },
+        records::members,
+    },
+    policy::{Access, perm},
+};
+use sea_orm::FromQueryResult;
+use uuid::Uuid;
+
+/// What is known of the selected before they are changed.
+pub struct Review {
+    pub members: Vec<Member>,
+    pub roles: Vec<Assignable>,
+    /// Invitations that they sent and nobody answered yet.
+    pub invitations: i64,
+    /// Keys of this workspace that they made.
+    pub keys_made: i64,
+}
+
+#[derive(FromQueryResult)]
+struct Around {
+    owners: i64,
+    invitations: i64,
+    keys_made: i64,
+}
+
+/// Looks at the selected members, in the order of their names.
+///
+/// # Errors
+/// [`Refused::Hidden`] where one of them is no member of this workspace.
+pub async fn review<P: Access>(scope: &ReadScope<P>, selection: &Selection) -> Result<Review, Refused> {
+    let all = scope.actor().all_roles.clone();
+    let (ids, mut values) = selection.bound();
+    // Put together, the name's index gives no order: SQLite would go along it through all members.
+    let sql =
+        format!("{COLUMNS} WHERE m.workspace_id = $1 AND m.id IN ({ids}) ORDER BY m.listed_as || '', m.id");
+    let rows: Vec<Row> = scope.all(&sql, values.clone()).await?;
+    if rows.len() != selection.len() {
+        return Err(Refused::Hidden);
+    }
+    // Put together, a column is found by no index, along which all that there is would be gone through.
+    let sql = format!(
+        "SELECT (SELECT COUNT(*) FROM active_owners o WHERE o.workspace_id = $1) AS owners,
+            (SELECT COUNT(*) FROM invitations n JOIN members m
+                ON m.workspace_id = n.workspace_id AND m.user_id = n.inviter_id
+                WHERE n.workspace_id = $1 AND n.status = 'pending' AND n.expires_at > ${now}
+                AND n.inviter_key_id IS NULL AND m.id IN ({ids}))
+            + (SELECT COUNT(*) FROM invitations n JOIN members m
+                ON m.workspace_id = n.workspace_id AND COALESCE(m.api_key_id, m.id) = n.inviter_key_id
+                WHERE n.workspace_id = $1 AND n.status = 'pending' AND n.expires_at > ${now}
+                AND m.id IN ({ids})) AS invitations,
+            (SELECT CAST(COALESCE(SUM((SELECT COUNT(*) FROM members h
+                    WHERE h.api_key_id = k.id AND COALESCE(h.workspace_id, h.id) = m.workspace_id)), 0) AS BIGINT)
+                FROM members m JOIN api_keys k ON k.made_by = m.user_id AND k.revoked_at IS NULL
+                WHERE m.workspace_id = $1 AND m.id IN ({ids})) AS keys_made",
+        now = values.len() + 2
+    );
+    values.push(scope.now().into());
+    let around: Around = scope.first(&sql, values).await?.ok_or(Refused::Hidden)?;
+    let seen = |row: Row| row.seen_by(scope.actor(), &all, around.owners);
+    Ok(Review {
+        members: rows.into_iter().map(seen).collect(),
+        roles: role::choices(&all, &scope.actor().holdings),
+        invitations: around.invitations,
+        keys_made: around.keys_made,
+    })
+}
+
+/// One member of a selection, and what became of them.
+#[derive(Clone, Debug)]
+pub struct Done {
+    pub id: Uuid,
+    pub name: String,
+    pub outcome: Outcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    RolesChanged { before: Vec<String>, after: Vec<String> },
+    HadTheseRoles,
+    Suspended,
+    WasSuspended,
+    Removed,
+}
+
+/// Gives each of them exactly these roles.
+///
+/// # Errors
+/// As [`change::change_roles`], for any of them.
+pub async fn change_roles(
+    s: &mut WriteScope<perm::UpdateMemberRoles>,
+    selection: &Selection,
+    to: &[String],
+) -> Result<Recorded<Vec<Done>>, Refused> {
+    let mut each = Vec::new();
+    for id in selection.iter() {
+        each.push(change::change_roles(s, id, to).await?.map(|changed| {
+            let outcome = match changed.is_change {
+                false => Outcome::HadTheseRoles,
+                true => Outcome::RolesChanged { before: changed.before, after: changed.after },
+            };
+            Done { id, name: changed.name, outcome }
+        }));
+    }
+    Ok(Recorded::together(each))
+}
+
+/// Suspends each of them; who is suspended already stays so.
+///
+/// # Errors
+/// As [`change::suspend`], for any of them.
+pub async fn suspend(
+    s: &mut WriteScope<perm::SuspendMembers>,
+    selection: &Selection,
+) -> Result<Recorded<Vec<Done>>, Refused> {
+    let mut each = Vec::new();
+    for id in selection.iter() {
+        each.push(match change::suspend(s, id).await {
+            Ok(done) => done.map(|name| Done { id, name, outcome: Outcome::Suspended }),
+            Err(Refused::Conflict(ALREADY_SUSPENDED)) => {
+                let name = members::name(s, id).await?;
+                Recorded::unchanged(Done { id, name, outcome: Outcome::WasSuspended })
+            }
+            Err(refused) => return Err(refused),
+        });
+    }
+    Ok(Recorded::together(each))
+}
+
+/// Ends the membership of each of them.
+///
+/// # Errors
+/// As [`change::remove`], for any of them.
+pub async fn remove(
+    s: &mut WriteScope<perm::RemoveMembers>,
+    selection: &Selection,
+) -> Result<Recorded<Vec<Done>>, Refused> {
+    let mut each = Vec::new();
+    for id in selection.iter() {
+        each.push(change::remove(s, id).await?.map(|name| Done { id, name, outcome: Outcome::Removed }));
+    }
+    Ok(Recorded::together(each))
+}

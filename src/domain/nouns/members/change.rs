@@ -1,0 +1,274 @@
+//! Changing members: their roles, suspension, removal.
+
+use crate::{
+    domain::{
+        base::{
+            conflict::{CHANGED, Conflict},
+            event::Recorded,
+            invariants::LAST_OWNER,
+            refused::Refused,
+            role::{self, RoleIds},
+        },
+        enforce::{rows::Scoped, write::WriteScope},
+        nouns::{
+            api_keys,
+            members::events::{
+                MemberLeft, MemberReactivated, MemberRemoved, MemberRolesChanged, MemberSuspended,
+            },
+        },
+        records::{
+            members::{Subject, end, give, of_user, set_status, tag, take, version},
+            offers,
+        },
+    },
+    policy::perm,
+};
+use sea_orm::FromQueryResult;
+use uuid::Uuid;
+
+/// What a change of roles came to.
+#[derive(Clone, Debug)]
+pub struct RolesChanged {
+    pub name: String,
+    pub before: Vec<String>,
+    pub after: Vec<String>,
+    /// Slugs of the roles before, for an Undo, and the version after, which it must name.
+    pub undo: Vec<String>,
+    pub version: String,
+    /// The member had other roles before. Names alone would not tell: two roles may have the same.
+    pub is_change: bool,
+}
+
+/// Gives the member exactly these roles of their own. What they hold through a team stays.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::Invalid`] on the field `role`, [`Refused::Ceiling`] where the
+/// present or the new roles go over the actor's head, [`LAST_OWNER`].
+pub async fn change_roles(
+    s: &mut WriteScope<perm::UpdateMemberRoles>,
+    id: Uuid,
+    to: &[String],
+) -> Result<Recorded<RolesChanged>, Refused> {
+    change_roles_seen(s, id, to, "").await
+}
+
+/// The same for somebody who saw the member at this version; empty for any.
+///
+/// # Errors
+/// As [`change_roles`], and [`CHANGED`] where it would take back what somebody else did since.
+pub async fn change_roles_seen(
+    s: &mut WriteScope<perm::UpdateMemberRoles>,
+    id: Uuid,
+    to: &[String],
+    seen: &str,
+) -> Result<Recorded<RolesChanged>, Refused> {
+    let all = s.actor().all_roles.clone();
+    let member = Subject::load(s, &all, id).await?;
+    let wanted = all.chosen(to)?;
+    s.actor().holdings.may_change_roles(&member.holdings(), wanted.iter().map(|role| &role.holdings))?;
+    let changed = RolesChanged {
+        name: member.name.clone(),
+        before: member.own.iter().map(|role| role.name.clone()).collect(),
+        after: role::names(&wanted),
+        undo: member.own.iter().map(|role| role.slug.clone()).collect(),
+        version: version(id, member.is_active, wanted.iter().map(|role| role.slug.as_str())),
+        is_change: !member.own.iter().map(|role| role.id).eq(wanted.iter().map(|role| role.id)),
+    };
+    if !changed.is_change {
+        return Ok(Recorded::unchanged(changed));
+    }
+    if !seen.is_empty() && seen != member.version() {
+        return Err(CHANGED.into());
+    }
+    // What is new comes first: an Owner who only changes another role is an Owner throughout.
+    for role in wanted.iter().filter(|role| member.own.iter().all(|held| held.id != role.id)) {
+        give(s, id, role.id).await?;
+    }
+    for role in member.own.iter().filter(|held| wanted.iter().all(|role| role.id != held.id)) {
+        take(s, id, role.id).await?;
+    }
+    if member.is_owner() && !wanted.iter().any(|role| role.is_owner) {
+        offers::end_of(s, id).await?;
+    }
+    let ids = RoleIds::of(&member.own, wanted.iter().copied());
+    let (before, after) = (changed.before.clone(), changed.after.clone());
+    let event = MemberRolesChanged { before, after, ids };
+    Ok(Recorded::new(changed, event, member.target()))
+}
+
+/// The membership of a user in this workspace.
+///
+/// # Errors
+/// [`Refused::Hidden`] where there is none.
+pub async fn of_user_under_lock<P>(s: &WriteScope<P>, user: Uuid) -> Result<Uuid, Refused> {
+    of_user(s, user).await
+}
+
+/// Why nobody suspends or removes themselves.
+pub const OWN_MEMBERSHIP: &str = "This is your own membership. To step away from the workspace, leave it.";
+
+/// Nobody ends their own membership by the tools for others: leaving says what it means.
+async fn not_oneself<P>(s: &WriteScope<P>, member: &Subject) -> Result<(), Refused> {
+    if member.id != s.actor().member_id {
+        return Ok(());
+    }
+    if member.is_owner() && member.user_id.is_some() && only_owner(s).await? {
+        return Err(LAST_OWNER.into());
+    }
+    Err(Refused::NotAllowed(OWN_MEMBERSHIP))
+}
+
+#[derive(FromQueryResult)]
+struct OwnerCount {
+    owners: i64,
+}
+
+async fn only_owner(scope: &impl Scoped) -> Result<bool, Refused> {
+    let sql = "SELECT COUNT(*) AS owners FROM active_owners o WHERE o.workspace_id = $1";
+    let count: Option<OwnerCount> = scope.first(sql, Vec::new()).await?;
+    Ok(count.is_some_and(|count| count.owners <= 1))
+}
+
+pub const ALREADY_SUSPENDED: Conflict =
+    Conflict::new("already-suspended", "This member is suspended already.");
+
+pub const ALREADY_ACTIVE: Conflict = Conflict::new("already-active", "This member is active already.");
+
+/// Shuts the member out, from the next request on. They keep their roles. Answers their name.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::Ceiling`], [`ALREADY_SUSPENDED`],
+/// [`LAST_OWNER`].
+pub async fn suspend(
+    s: &mut WriteScope<perm::SuspendMembers>,
+    id: Uuid,
+) -> Result<Recorded<String>, Refused> {
+    let member = manageable(s, id).await?;
+    not_oneself(s, &member).await?;
+    if !member.is_active {
+        return Err(ALREADY_SUSPENDED.into());
+    }
+    set_status(s, id, "suspended", "active").await?;
+    if member.is_owner() {
+        offers::end_of(s, id).await?;
+    }
+    let event = MemberSuspended { roles: member.role_names() };
+    Ok(Recorded::new(member.name.clone(), event, member.target()))
+}
+
+/// Lets a suspended member in again, with the roles they had. Answers their name.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::Ceiling`], [`ALREADY_ACTIVE`].
+pub async fn reactivate(
+    s: &mut WriteScope<perm::SuspendMembers>,
+    id: Uuid,
+) -> Result<Recorded<String>, Refused> {
+    let member = manageable(s, id).await?;
+    if member.is_active {
+        return Err(ALREADY_ACTIVE.into());
+    }
+    set_status(s, id, "active", "suspended").await?;
+    let event = MemberReactivated { roles: member.role_names() };
+    Ok(Recorded::new(member.name.clone(), event, member.target()))
+}
+
+/// Stands for what a program is told of a member, as it is under the lock.
+///
+/// # Errors
+/// [`Refused::Hidden`] where this workspace has no such member.
+pub async fn tag_under_lock<P>(s: &WriteScope<P>, id: Uuid) -> Result<String, Refused> {
+    let all = s.actor().all_roles.clone();
+    let member = Subject::load(s, &all, id).await?;
+    Ok(tag(&member.version(), &member.roles, member.external_id.as_deref()))
+}
+
+/// Ends the membership. Invitations that the member sent are cancelled. Answers their name.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::Ceiling`], [`LAST_OWNER`].
+pub async fn remove(s: &mut WriteScope<perm::RemoveMembers>, id: Uuid) -> Result<Recorded<String>, Refused> {
+    let member = manageable(s, id).await?;
+    not_oneself(s, &member).await?;
+    let invitations_cancelled = end(s, &member, s.now()).await?;
+    let event = MemberRemoved { roles: member.role_names(), invitations_cancelled };
+    Ok(Recorded::new(member.name.clone(), event, member.target()))
+}
+
+/// What becomes of the keys that somebody made who goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeysMade {
+    /// They belong to the account, and go on.
+    #[default]
+    Stay,
+    /// Those that are members here are revoked, all of them.
+    Revoked,
+}
+
+/// [`remove`], or the same with the keys that the member made. Answers the name, and how many keys it was.
+///
+/// # Errors
+/// As [`remove`]; [`Refused::Forbidden`], [`Refused::Ceiling`] or [`Refused::NotAllowed`] where one of the
+/// keys is not the actor's to revoke.
+pub async fn remove_with(
+    s: &mut WriteScope<perm::RemoveMembers>,
+    id: Uuid,
+    keys: KeysMade,
+) -> Result<Recorded<(String, usize)>, Refused> {
+    let member = manageable(s, id).await?;
+    let revoked = revoke_keys(s, &member, keys).await?;
+    Ok(after(revoked, remove(s, id).await?))
+}
+
+/// [`leave`], or the same with the keys that the actor made. Answers how many those were.
+///
+/// # Errors
+/// As [`leave`] and [`remove_with`].
+pub async fn leave_with(
+    s: &mut WriteScope<perm::Membership>,
+    keys: KeysMade,
+) -> Result<Recorded<usize>, Refused> {
+    let all = s.actor().all_roles.clone();
+    let member = Subject::load(s, &all, s.actor().member_id).await?;
+    let revoked = revoke_keys(s, &member, keys).await?;
+    Ok(after(revoked, leave(s).await?).map(|((), count)| count))
+}
+
+async fn revoke_keys<P>(
+    s: &WriteScope<P>,
+    member: &Subject,
+    keys: KeysMade,
+) -> Result<Recorded<Vec<String>>, Refused> {
+    match (keys, member.user_id) {
+        (KeysMade::Revoked, Some(user)) => api_keys::revoke_made_by(s, user).await,
+        _ => Ok(Recorded::unchanged(Vec::new())),
+    }
+}
+
+fn after<T>(first: Recorded<Vec<String>>, second: Recorded<T>) -> Recorded<(T, usize)> {
+    let ((names, mut events), (value, more)) = (first.into_parts(), second.into_parts());
+    events.extend(more);
+    Recorded::many((value, names.len()), events)
+}
+
+/// The actor leaves.
+///
+/// # Errors
+/// [`LAST_OWNER`].
+pub async fn leave(s: &mut WriteScope<perm::Membership>) -> Result<Recorded<()>, Refused> {
+    let all = s.actor().all_roles.clone();
+    let member = Subject::load(s, &all, s.actor().member_id).await?;
+    let invitations_cancelled = end(s, &member, s.now()).await?;
+    let event = MemberLeft { roles: member.role_names(), invitations_cancelled };
+    Ok(Recorded::new((), event, member.target()))
+}
+
+/// The member, if the actor may manage them.
+async fn manageable<P>(s: &WriteScope<P>, id: Uuid) -> Result<Subject, Refused> {
+    let all = s.actor().all_roles.clone();
+    let member = Subject::load(s, &all, id).await?;
+    if member.id != s.actor().member_id {
+        s.actor().holdings.may_manage(&member.holdings())?;
+    }
+    Ok(member)
+}

@@ -1,0 +1,129 @@
+//! One member, and what the viewer could do.
+
+use crate::{
+    domain::{
+        base::{
+            refused::Refused,
+            role::{self, Assignable, Role},
+            sql::{gather, gathered},
+        },
+        enforce::{read::ReadScope, rows::Scoped},
+        nouns::members::row::{COLUMNS, Member, Row},
+        records::members::{OWN_ROLES, tag, version},
+    },
+    policy::Access,
+};
+use sea_orm::{ConnectionTrait, FromQueryResult};
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// One member, and what the viewer could do.
+pub struct Detail {
+    pub member: Member,
+    /// Slugs of the roles that are the member's own; they may hold others through a team.
+    pub own: Vec<String>,
+    /// What the customer's own applications call them.
+    pub external_id: Option<String>,
+    pub teams: Vec<Place>,
+    pub roles: Vec<Assignable>,
+    /// Invitations that this member sent and nobody answered yet.
+    pub invitations: i64,
+    /// Ownership is offered to somebody at the moment.
+    pub offer_pending: bool,
+}
+
+impl Detail {
+    /// Stands for the member's own roles and status as they are now.
+    pub fn version(&self) -> String {
+        let own = self.roles.iter().map(|role| role.slug.as_str());
+        let own = own.filter(|slug| self.own.iter().any(|held| held == slug));
+        version(self.member.id, self.member.is_active, own)
+    }
+
+    /// Stands for what a program is told of the member.
+    pub fn tag(&self) -> String {
+        tag(&self.version(), &self.member.roles, self.external_id.as_deref())
+    }
+}
+
+/// A team that somebody is in.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub team: Uuid,
+    pub name: String,
+    pub is_lead: bool,
+    /// The roles that the team carries.
+    pub roles: Vec<Role>,
+}
+
+#[derive(Deserialize)]
+struct PlaceRow {
+    team_id: Uuid,
+    name: String,
+    leads: i64,
+    roles: Option<String>,
+}
+
+/// The teams of the member `$4`.
+const PLACES: &str = "SELECT t.id AS team_id, t.name, CASE WHEN tm.is_lead THEN 1 ELSE 0 END AS leads,
+        (SELECT string_agg(r.slug, ' ') FROM team_roles tr
+            JOIN roles r ON r.workspace_id = tr.workspace_id AND r.id = tr.role_id
+            WHERE tr.workspace_id = t.workspace_id AND tr.team_id = t.id) AS roles
+    FROM team_members tm CROSS JOIN teams t WHERE tm.workspace_id = $1 AND tm.member_id = $4
+        AND t.workspace_id = tm.workspace_id AND t.id = tm.team_id
+    ORDER BY t.listed_as";
+
+#[derive(FromQueryResult)]
+struct Around {
+    owners: i64,
+    invitations: i64,
+    offers: i64,
+    own: Option<String>,
+    external_id: Option<String>,
+    teams: Option<String>,
+}
+
+/// Looks at one member.
+///
+/// # Errors
+/// [`Refused::Hidden`] where this workspace has no such member.
+pub async fn detail<P>(scope: &ReadScope<P>, id: Uuid) -> Result<Detail, Refused>
+where
+    P: Access,
+{
+    let all = &scope.actor().all_roles;
+    let row: Option<Row> =
+        scope.first(&format!("{COLUMNS} WHERE m.workspace_id = $1 AND m.id = $2"), vec![id.into()]).await?;
+    let row = row.ok_or(Refused::Hidden)?;
+    let teams =
+        gather(scope.connection().get_database_backend(), &["team_id", "name", "leads", "roles"], PLACES);
+    let sql = format!(
+        "SELECT (SELECT COUNT(*) FROM active_owners o WHERE o.workspace_id = $1) AS owners,
+            (SELECT COUNT(*) FROM invitations n WHERE n.workspace_id = $1 AND n.status = 'pending'
+                AND n.inviter_id = $2 AND n.inviter_key_id IS NULL AND n.expires_at > $3)
+            + (SELECT COUNT(*) FROM invitations n WHERE n.workspace_id = $1 AND n.status = 'pending'
+                AND n.inviter_key_id = m.api_key_id AND n.expires_at > $3) AS invitations,
+            (SELECT COUNT(*) FROM ownership_offers f WHERE f.workspace_id = $1 AND f.status = 'pending'
+                AND f.expires_at > $3) AS offers,
+            {OWN_ROLES} AS own, m.external_id, {teams} AS teams
+        FROM members m WHERE m.workspace_id = $1 AND m.id = $4"
+    );
+    let values = vec![row.user_id.into(), scope.now().into(), id.into()];
+    let around: Around = scope.first(&sql, values).await?.ok_or(Refused::Hidden)?;
+    let teams: Vec<PlaceRow> = gathered(around.teams.as_deref())?;
+    let place = |row: PlaceRow| Place {
+        team: row.team_id,
+        name: row.name,
+        is_lead: row.leads == 1,
+        roles: all.joined(row.roles.as_deref().unwrap_or_default()).into_iter().cloned().collect(),
+    };
+    Ok(Detail {
+        own: around.own.unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect(),
+        external_id: around.external_id,
+        teams: teams.into_iter().map(place).collect(),
+        member: row.seen_by(scope.actor(), all, around.owners),
+        roles: role::choices(all, &scope.actor().holdings),
+        invitations: around.invitations,
+        offer_pending: around.offers > 0,
+    })
+}

@@ -1,0 +1,219 @@
+//! Users whom a service enters, and what the customer's own applications call them.
+
+use crate::{
+    domain::{
+        base::{
+            conflict::Conflict,
+            event::{Recorded, RecordedEvent},
+            invalid::Invalid,
+            refused::Refused,
+            role::{self, Role},
+            values::{Email, ExternalId, Name},
+        },
+        enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
+        nouns::{
+            identity, invitations,
+            members::{
+                add::ALREADY_MEMBER,
+                change::{self, RolesChanged},
+                events::{ExternalIdChanged, UserProvisioned},
+            },
+        },
+        records::{
+            accounts,
+            members::{self, Subject},
+        },
+    },
+    entity::{account_person, invitation, member, user},
+    policy::perm,
+    random,
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
+use uuid::Uuid;
+
+pub const SOMEBODY_ELSES: Conflict = Conflict::new(
+    "somebody-elses",
+    "Somebody has this address who is no person of this account. Invite them instead: they decide whether to come.",
+);
+
+pub const INVITED: Conflict = Conflict::new(
+    "invited",
+    "This address is invited to the workspace. Let them answer, or cancel the invitation first: it may offer other roles.",
+);
+
+/// Somebody to be entered.
+#[derive(Clone, Debug)]
+pub struct Newcomer {
+    pub email: Email,
+    pub name: Name,
+    pub external_id: Option<ExternalId>,
+    /// Slugs of the roles that they get.
+    pub roles: Vec<String>,
+}
+
+/// Somebody who was entered or changed.
+#[derive(Clone, Debug)]
+pub struct Entered {
+    pub user_id: Uuid,
+    pub external_id: Option<String>,
+    /// Slugs of every role held, through teams too.
+    pub roles: Vec<String>,
+    /// Slugs of the roles that are their own.
+    pub own: Vec<String>,
+}
+
+/// Makes somebody a member at once: a person of the account, or an address that nobody has yet. That
+/// user has no password until whoever reads the mailbox chooses one, and no confirmed address until then.
+///
+/// # Errors
+/// [`ALREADY_MEMBER`], [`INVITED`]; [`SOMEBODY_ELSES`] for the address of a user of other accounts,
+/// who is invited instead; [`Refused::Invalid`] on `role` or `external_id`; [`Refused::Ceiling`].
+pub async fn provision(
+    s: &mut WriteScope<perm::InviteMembers>,
+    new: &Newcomer,
+) -> Result<Recorded<Entered>, Refused> {
+    let all = s.actor().all_roles.clone();
+    let given = all.chosen(&new.roles)?;
+    s.actor().holdings.may_invite(given.iter().map(|role| &role.holdings))?;
+    not_invited(s, &new.email).await?;
+    let known = user::Entity::find().filter(user::Column::Email.eq(new.email.as_str())).lock_shared();
+    let user_id = match known.one(s.connection()).await? {
+        Some(known) => admissible(s, &known).await?,
+        None => enter(s, new).await?,
+    };
+    let ids: Vec<Uuid> = given.iter().map(|role| role.id).collect();
+    let answers = s.actor().principal.answers();
+    let id = members::join(s.open(), user_id, members::Origin::Service(answers), &ids).await?;
+    if let Some(external_id) = &new.external_id {
+        call(s, id, Some(external_id)).await?;
+    }
+    let member = Subject::load(s, &all, id).await?;
+    let entered = Entered {
+        user_id,
+        external_id: new.external_id.as_ref().map(ToString::to_string),
+        roles: slugs(&member.roles),
+        own: slugs(&member.own),
+    };
+    let event = UserProvisioned { roles: role::names(&given) };
+    Ok(Recorded::new(entered, event, member.target()))
+}
+
+/// Whoever invited them may have offered more, or meant something else; and may not everybody cancel it.
+async fn not_invited(s: &WriteScope<perm::InviteMembers>, email: &Email) -> Result<(), Refused> {
+    use invitation::Column;
+    let waiting = s.find::<invitation::Entity>().filter(Column::Email.eq(email.as_str()));
+    // Written out, the status leads to the index of what is pending, as a parameter does not.
+    let waiting = waiting.filter(Column::ExpiresAt.gt(s.now())).filter(Expr::cust("status = 'pending'"));
+    match waiting.one(s.connection()).await? {
+        Some(_) => Err(INVITED.into()),
+        None => Ok(()),
+    }
+}
+
+/// Counts who is to be entered with those who are invited: both answers tell whether an address is known.
+///
+/// # Errors
+/// [`Refused::TooMany`].
+pub async fn may_provision(scope: &ReadScope<perm::InviteMembers>) -> Result<(), Refused> {
+    invitations::spend(scope, 1).await
+}
+
+/// Who has an account of their own is entered only where they belong to this account already.
+async fn admissible(s: &WriteScope<perm::InviteMembers>, known: &user::Model) -> Result<Uuid, Refused> {
+    let present = s.find::<member::Entity>().filter(member::Column::UserId.eq(known.id));
+    if present.one(s.connection()).await?.is_some() {
+        return Err(ALREADY_MEMBER.into());
+    }
+    let account = s.actor().workspace.account_id;
+    // Held, so that nobody takes them out of the account meanwhile.
+    let person = account_person::Entity::find_by_id((account, known.id)).lock_shared();
+    match person.one(s.connection()).await? {
+        Some(_) if known.suspended_at.is_none() => Ok(known.id),
+        Some(_) => Err(Refused::NotAllowed("This user is suspended.")),
+        None => Err(SOMEBODY_ELSES.into()),
+    }
+}
+
+fn slugs(roles: &[Role]) -> Vec<String> {
+    roles.iter().map(|role| role.slug.clone()).collect()
+}
+
+async fn enter(s: &WriteScope<perm::InviteMembers>, new: &Newcomer) -> Result<Uuid, Refused> {
+    let (now, id) = (s.now(), random::id(s.now()));
+    let row = user::ActiveModel {
+        id: Set(id),
+        email: Set(new.email.to_string()),
+        name: Set(new.name.to_string()),
+        password_hash: Set(identity::NO_PASSWORD.to_owned()),
+        email_verified_at: Set(None),
+        suspended_at: Set(None),
+        created_at: Set(now),
+        awaited_since: Set(Some(now)),
+    };
+    if let Err(error) = user::Entity::insert(row).exec_without_returning(s.connection()).await {
+        let taken = crate::domain::base::refused::is_duplicate(&error);
+        return Err(if taken { SOMEBODY_ELSES.into() } else { error.into() });
+    }
+    accounts::enter(s.connection(), s.actor().workspace.account_id, id, false, now).await?;
+    Ok(id)
+}
+
+/// Writes what the customer's applications call a member.
+async fn call<P>(s: &WriteScope<P>, id: Uuid, external_id: Option<&ExternalId>) -> Result<(), Refused> {
+    if let Some(external_id) = external_id {
+        let taken = s.find::<member::Entity>().filter(member::Column::ExternalId.eq(external_id.as_str()));
+        if taken.filter(member::Column::Id.ne(id)).one(s.connection()).await?.is_some() {
+            let sentence = "Another member of this workspace has this external id.";
+            return Err(Invalid::field("external_id", sentence).into());
+        }
+    }
+    let row = s.open().update::<member::Entity>().filter(member::Column::Id.eq(id));
+    let value = external_id.map(ToString::to_string);
+    s.open().apply_to_one(row.col_expr(member::Column::ExternalId, Expr::value(value))).await
+}
+
+/// What to change about a user; what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct UserChange {
+    /// Slugs: exactly these roles of their own.
+    pub roles: Option<Vec<String>>,
+    /// `Some(None)` takes it away.
+    pub external_id: Option<Option<ExternalId>>,
+}
+
+/// Changes a user in this workspace, by their own id.
+///
+/// # Errors
+/// As [`change::change_roles`]; [`Refused::Hidden`] for who is no member here, [`Refused::Ceiling`] for
+/// the external id of somebody who does not hold less, [`Refused::Invalid`] on `external_id`.
+pub async fn update_user(
+    s: &mut WriteScope<perm::UpdateMemberRoles>,
+    user: Uuid,
+    to: &UserChange,
+) -> Result<Recorded<Entered>, Refused> {
+    let all = s.actor().all_roles.clone();
+    let id = members::of_user(s, user).await?;
+    let mut events = Vec::new();
+    if let Some(external_id) = &to.external_id {
+        let member = Subject::load(s, &all, id).await?;
+        s.actor().holdings.may_manage(&member.holdings())?;
+        let before = member.external_id.clone().unwrap_or_default();
+        let after = external_id.as_ref().map(ToString::to_string).unwrap_or_default();
+        if before != after {
+            call(s, id, external_id.as_ref()).await?;
+            events.push(RecordedEvent::new(ExternalIdChanged { before, after }, member.target()));
+        }
+    }
+    if let Some(roles) = &to.roles {
+        let changed: Recorded<RolesChanged> = change::change_roles(s, id, roles).await?;
+        events.extend(changed.into_parts().1);
+    }
+    let after = Subject::load(s, &all, id).await?;
+    let entered = Entered {
+        user_id: user,
+        roles: slugs(&after.roles),
+        own: slugs(&after.own),
+        external_id: after.external_id,
+    };
+    Ok(Recorded::many(entered, events))
+}

@@ -1,0 +1,126 @@
+//! A member as a row of a list.
+
+use crate::{
+    clock::Timestamp,
+    domain::{
+        base::{
+            paging::{Cursor, Key},
+            principal::Actor,
+            role::{self, Role, Roles},
+        },
+        nouns::members::sort::Sort,
+    },
+    policy::Ceiling,
+};
+use sea_orm::FromQueryResult;
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// A member as the viewer sees it.
+#[derive(Clone, Debug)]
+pub struct Member {
+    pub id: Uuid,
+    pub user_id: Option<Uuid>,
+    pub api_key_id: Option<Uuid>,
+    pub name: String,
+    /// Empty for a key.
+    pub email: String,
+    pub kind: String,
+    pub is_active: bool,
+    pub is_you: bool,
+    pub is_owner: bool,
+    /// The only active Owner: first somebody else must become one.
+    pub is_last_owner: bool,
+    pub origin: String,
+    pub invited_by: Option<String>,
+    pub joined_at: Timestamp,
+    pub last_active_at: Option<Timestamp>,
+    pub roles: Vec<Role>,
+    /// Why the viewer may not change, suspend or remove this member; `None` where they may.
+    pub refused: Option<Ceiling>,
+}
+
+#[derive(Clone, Deserialize, FromQueryResult)]
+pub(in crate::domain) struct Row {
+    id: Uuid,
+    pub(in crate::domain) user_id: Option<Uuid>,
+    api_key_id: Option<Uuid>,
+    name: String,
+    email: String,
+    kind: String,
+    pub(crate) status: String,
+    origin: String,
+    invited_by: Option<String>,
+    joined_at: Timestamp,
+    last_active_at: Option<Timestamp>,
+    listed_as: String,
+    role_set: String,
+}
+
+pub(in crate::domain) const COLUMNS: &str =
+    "SELECT m.id, m.user_id, m.api_key_id, COALESCE(u.name, k.name) AS name,
+        COALESCE(u.email, '') AS email, m.kind, m.status, m.origin,
+        i.name AS invited_by, m.joined_at, m.last_active_at, m.listed_as, m.role_set
+    FROM members m LEFT JOIN users u ON u.id = m.user_id LEFT JOIN api_keys k ON k.id = m.api_key_id
+    LEFT JOIN users i ON i.id = m.invited_by";
+
+/// The columns of a [`Row`], in the order of its fields.
+pub(in crate::domain) const FIELDS: [&str; 13] = [
+    "id",
+    "user_id",
+    "api_key_id",
+    "name",
+    "email",
+    "kind",
+    "status",
+    "origin",
+    "invited_by",
+    "joined_at",
+    "last_active_at",
+    "listed_as",
+    "role_set",
+];
+
+/// The members of one page alone: what is joined to them is looked up for these, and for no other.
+pub(in crate::domain) const ON_PAGE: &str =
+    "SELECT m.id, m.user_id, m.api_key_id, m.kind, m.status, m.origin, m.invited_by, m.joined_at,
+        m.last_active_at, m.listed_as, m.role_set FROM members m";
+
+impl Row {
+    pub(in crate::domain) fn cursor(&self, sort: Sort) -> Cursor {
+        let key = match sort {
+            Sort::Name | Sort::NameDown => Key::Text(self.listed_as.clone()),
+            Sort::Joined | Sort::JoinedUp => Key::Number(self.joined_at.as_millis()),
+            Sort::Active | Sort::ActiveUp => {
+                Key::Number(self.last_active_at.unwrap_or(self.joined_at).as_millis())
+            }
+        };
+        Cursor::new(key, self.id)
+    }
+
+    pub(in crate::domain) fn seen_by(self, viewer: &Actor, all: &Roles, active_owners: i64) -> Member {
+        let held = all.joined(&self.role_set);
+        let is_owner = held.iter().any(|role| role.is_owner);
+        let is_active = self.status == "active";
+        let refused = viewer.holdings.may_manage(&role::holdings(&held)).err();
+        Member {
+            id: self.id,
+            user_id: self.user_id,
+            api_key_id: self.api_key_id,
+            name: self.name,
+            email: self.email,
+            kind: self.kind,
+            is_active,
+            is_you: self.id == viewer.member_id,
+            is_owner,
+            // A key is none that counts, whatever it holds.
+            is_last_owner: is_owner && is_active && self.user_id.is_some() && active_owners <= 1,
+            origin: self.origin,
+            invited_by: self.invited_by,
+            joined_at: self.joined_at,
+            last_active_at: self.last_active_at,
+            roles: held.into_iter().cloned().collect(),
+            refused,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The nouns: what each one's rules are, who may change it, and what is recorded.
+//!
+//! A noun is a file or a folder. It may use what another noun keeps in `records`, and the rules of another
+//! noun in one direction only.
+
+pub mod accounts;
+pub mod api_keys;
+pub mod directory;
+pub mod identity;
+pub mod invitations;
+pub mod members;
+pub mod notices;
+pub mod organization;
+pub mod ownership;
+pub mod resources;
+pub mod roles;
+pub mod security;
+pub mod teams;
+pub mod workspaces;
+
+use crate::domain::{base::event::NounEvents, enforce};
+
+/// The events of each noun, in the order in which the filter of Activity lists them.
+pub(in crate::domain) const EVENTS: [NounEvents; 12] = [
+    workspaces::events::EVENTS,
+    organization::events::EVENTS,
+    members::events::EVENTS,
+    ownership::events::EVENTS,
+    invitations::events::EVENTS,
+    roles::events::EVENTS,
+    teams::events::EVENTS,
+    api_keys::events::EVENTS,
+    resources::events::EVENTS,
+    accounts::events::EVENTS,
+    identity::events::EVENTS,
+    enforce::events::EVENTS,
+];

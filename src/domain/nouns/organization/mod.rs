@@ -1,0 +1,114 @@
+//! The workspace itself: its name, its address, its end.
+
+pub mod events;
+
+use crate::{
+    clock::Timestamp,
+    domain::{
+        base::{
+            event::{Recorded, Target},
+            invalid::Invalid,
+            refused::{Refused, is_duplicate},
+            values::{Name, Slug},
+        },
+        enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
+        nouns::organization::events::{OrganizationDeleted, OrganizationUpdated},
+        records::workspaces::{self, WORKSPACE},
+    },
+    entity::{member, workspace},
+    policy::{Access, perm},
+};
+use sea_orm::{
+    ColumnTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, UpdateMany, sea_query::Expr,
+};
+
+/// What the page shows.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Organization {
+    pub name: String,
+    pub slug: String,
+    pub account: String,
+    pub created_at: Timestamp,
+    pub members: i64,
+    pub invitations: i64,
+}
+
+/// Looks at the workspace.
+///
+/// # Errors
+/// The database's own.
+pub async fn look<P: Access>(scope: &ReadScope<P>) -> Result<Organization, Refused> {
+    let sql = "SELECT w.name, w.slug, a.name AS account, w.created_at,
+            (SELECT CAST(COALESCE(SUM(h.people), 0) AS BIGINT) FROM headcounts h
+                WHERE h.workspace_id = w.id) AS members,
+            (SELECT COUNT(*) FROM invitations i WHERE i.workspace_id = $1 AND i.status = 'pending'
+                AND i.expires_at > $2) AS invitations
+        FROM workspaces w JOIN accounts a ON a.id = w.account_id WHERE w.id = $1";
+    scope.first(sql, vec![scope.now().into()]).await?.ok_or(Refused::Hidden)
+}
+
+/// Changes name and slug. Answers the slug under which the workspace is found from now on.
+///
+/// # Errors
+/// [`Refused::Invalid`] on the field `slug` where it is taken.
+pub async fn update(
+    s: &mut WriteScope<perm::UpdateOrganization>,
+    name: &Name,
+    slug: &Slug,
+) -> Result<Recorded<Slug>, Refused> {
+    // As it stands under the lock: what the actor was admitted with may be a rename behind.
+    let now = s.actor().workspace.clone();
+    if now.name == name.as_str() && now.slug == slug.as_str() {
+        return Ok(Recorded::unchanged(slug.clone()));
+    }
+    if now.slug != slug.as_str() && !workspaces::slug_is_free(s.connection(), slug).await? {
+        return Err(workspaces::taken());
+    }
+    let renamed = this(s)
+        .col_expr(workspace::Column::Name, Expr::value(name.as_str()))
+        .col_expr(workspace::Column::Slug, Expr::value(slug.as_str()));
+    match s.open().apply_to_one(renamed).await {
+        Err(Refused::Failed(error)) if is_duplicate(&error) => return Err(workspaces::taken()),
+        other => other?,
+    }
+    let event = OrganizationUpdated {
+        name_before: now.name,
+        name_after: name.to_string(),
+        slug_before: now.slug,
+        slug_after: slug.to_string(),
+    };
+    Ok(Recorded::new(slug.clone(), event, Target::new(WORKSPACE, now.id, name.to_string())))
+}
+
+/// A change of the row of the workspace itself.
+fn this<P>(s: &WriteScope<P>) -> UpdateMany<workspace::Entity> {
+    workspace::Entity::update_many().filter(workspace::Column::Id.eq(s.workspace_id()))
+}
+
+/// Deletes the workspace and everything in it but the audit events, which outlive it. Answers its
+/// name.
+///
+/// # Errors
+/// [`Refused::Invalid`] on the field `confirm` where the slug was not typed out.
+pub async fn delete(
+    s: &mut WriteScope<perm::DeleteOrganization>,
+    confirm: &str,
+) -> Result<Recorded<String>, Refused> {
+    let workspace = s.actor().workspace.clone();
+    if confirm.trim() != workspace.slug {
+        let sentence = format!("Type {} to delete this workspace.", workspace.slug);
+        return Err(Invalid::field("confirm", sentence).into());
+    }
+    let members = s.find::<member::Entity>().count(s.connection()).await?;
+    let event = OrganizationDeleted {
+        name: workspace.name.clone(),
+        slug: workspace.slug.clone(),
+        members: i64::try_from(members).unwrap_or(i64::MAX),
+    };
+    // Marked first, so that the trigger behind the Owner rule lets its last Owner go with it.
+    s.open().apply_to_one(this(s).col_expr(workspace::Column::DeletedAt, Expr::value(s.now()))).await?;
+    let row = workspace::Entity::delete_many().filter(workspace::Column::Id.eq(s.workspace_id()));
+    s.open().apply_to_one(row).await?;
+    let target = Target::new(WORKSPACE, workspace.id, workspace.name.clone());
+    Ok(Recorded::new(workspace.name, event, target))
+}

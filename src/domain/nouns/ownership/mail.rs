@@ -1,0 +1,21 @@
+//! The mail of an offer of ownership.
+
+use crate::domain::base::outbox::MailTemplate;
+use askama::Template;
+
+/// To the member to whom the ownership is offered.
+#[derive(Template)]
+#[template(path = "mail/ownership_offered.txt", whitespace = "preserve")]
+pub(in crate::domain) struct OwnershipOfferedMail<'a> {
+    /// Where this installation is reached.
+    pub url: &'a str,
+    pub from: &'a str,
+    pub workspace: &'a str,
+    pub slug: &'a str,
+}
+
+impl MailTemplate for OwnershipOfferedMail<'_> {
+    fn subject(&self) -> String {
+        format!("{} offers you {}", self.from, self.workspace)
+    }
+}

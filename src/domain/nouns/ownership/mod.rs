@@ -1,0 +1,214 @@
+//! Handing over: an Owner offers, a member accepts, and in one step the one is an Owner and the
+//! other is not.
+
+pub mod events;
+pub mod mail;
+
+use crate::{
+    clock::{DAY, Timestamp},
+    domain::{
+        base::{
+            conflict::{Conflict, Gone},
+            event::{Recorded, Target},
+            outbox::Mail,
+            refused::Refused,
+            role::Role,
+        },
+        enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
+        nouns::{
+            members::{self, Subject},
+            ownership::{
+                events::{
+                    OwnershipHandedOver, OwnershipOfferDeclined, OwnershipOfferWithdrawn, OwnershipOffered,
+                },
+                mail::OwnershipOfferedMail,
+            },
+        },
+        records::{members::MEMBER, offers::ended},
+    },
+    entity::ownership_offer,
+    policy::{BuiltIn, Ceiling, perm},
+    random,
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, FromQueryResult, QueryFilter};
+use uuid::Uuid;
+
+/// How long an offer can be accepted, in milliseconds.
+const LIFETIME: i64 = 7 * DAY;
+
+pub const OFFER_PENDING: Conflict =
+    Conflict::new("offer-pending", "Ownership is offered to someone already. Withdraw that offer first.");
+
+pub const NOT_ACTIVE: Conflict =
+    Conflict::new("not-active", "Only an active member can take over. Reactivate this person first.");
+
+pub const OFFER_GONE: Gone = Gone::new("offer", "This offer no longer holds.");
+
+/// An offer that waits for its answer.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Offer {
+    pub id: Uuid,
+    pub from_member_id: Uuid,
+    pub from_name: String,
+    pub to_member_id: Uuid,
+    pub to_name: String,
+    pub expires_at: Timestamp,
+}
+
+const PENDING: &str =
+    "SELECT o.id, o.from_member_id, fu.name AS from_name, o.to_member_id, tu.name AS to_name,
+        o.expires_at
+    FROM ownership_offers o
+    JOIN members f ON f.workspace_id = o.workspace_id AND f.id = o.from_member_id
+    JOIN users fu ON fu.id = f.user_id
+    JOIN members t ON t.workspace_id = o.workspace_id AND t.id = o.to_member_id
+    JOIN users tu ON tu.id = t.user_id
+    WHERE o.workspace_id = $1 AND o.status = 'pending' AND o.expires_at > $2
+    AND EXISTS (SELECT 1 FROM active_owners a WHERE a.workspace_id = o.workspace_id AND a.member_id = o.from_member_id)";
+
+/// The offer that is open in this workspace: there is at most one. Made by somebody who is no active
+/// Owner any more, it is none.
+///
+/// # Errors
+/// The database's own.
+pub async fn pending<P: crate::policy::Access>(scope: &ReadScope<P>) -> Result<Option<Offer>, Refused> {
+    Ok(scope.first(PENDING, vec![scope.now().into()]).await?)
+}
+
+/// Offers the actor's ownership to a member. Answers that member's name.
+///
+/// # Errors
+/// [`Ceiling::OwnerOnly`], [`Refused::Hidden`], [`OFFER_PENDING`],
+/// [`NOT_ACTIVE`].
+pub async fn offer(
+    s: &mut WriteScope<perm::UpdateMemberRoles>,
+    id: Uuid,
+) -> Result<Recorded<String>, Refused> {
+    if !s.actor().holdings.is_owner() {
+        return Err(Ceiling::OwnerOnly.into());
+    }
+    let all = s.actor().all_roles.clone();
+    let member = Subject::load(s, &all, id).await?;
+    if member.user_id.is_none() || s.actor().principal.person().is_none() {
+        return Err(Refused::NotAllowed("Ownership is handed over from one person to another."));
+    }
+    if member.is_owner() {
+        return Err(Refused::NotAllowed(
+            "This person is an Owner already. To step down, change your own roles.",
+        ));
+    }
+    if !member.is_active {
+        return Err(NOT_ACTIVE.into());
+    }
+    let now = s.now();
+    let open: Option<Offer> = s.first(PENDING, vec![now.into()]).await?;
+    if open.is_some() {
+        return Err(OFFER_PENDING.into());
+    }
+    // One that has expired, or whose Owner is none any more, makes way.
+    s.open().apply(ended(s.open().update(), "cancelled", now)).await?;
+    let expires_at = now + LIFETIME;
+    let row = ownership_offer::ActiveModel {
+        id: Set(random::id(now)),
+        workspace_id: Set(s.workspace_id()),
+        from_member_id: Set(s.actor().member_id),
+        to_member_id: Set(id),
+        status: Set("pending".to_owned()),
+        created_at: Set(now),
+        expires_at: Set(expires_at),
+        ended_at: Set(None),
+    };
+    s.open().insert(row).await?;
+    let workspace = &s.actor().workspace;
+    let from = s.actor().principal.name();
+    let url = s.open().db.public_url();
+    let mail = OwnershipOfferedMail { url, from, workspace: &workspace.name, slug: &workspace.slug };
+    Mail::new(&member.email, &mail).queue(&s.open().tx, now).await?;
+    Ok(Recorded::new(member.name.clone(), OwnershipOffered { expires_at }, member.target()))
+}
+
+/// The member who was offered it becomes an Owner; the one who offered it steps down to Admin.
+///
+/// # Errors
+/// [`OFFER_GONE`] where it was not offered to the actor, is over, or came from somebody who is no
+/// active Owner any more.
+pub async fn accept(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<Recorded<()>, Refused> {
+    let offer = addressed_to_actor(s, id).await?;
+    let all = s.actor().all_roles.clone();
+    let from = Subject::load(s, &all, offer.from_member_id).await?;
+    close(s, id, "accepted").await?;
+    let owner = all.owner()?;
+    let to = Subject::load(s, &all, s.actor().member_id).await?;
+    if !to.is_owner() {
+        members::give(s, to.id, owner.id).await?;
+    }
+    // Whoever steps down keeps their other roles, and is an Admin where they had none.
+    let admin = all.by_slug(BuiltIn::Admin.slug());
+    if let Some(admin) = admin.filter(|_| from.own.len() == 1) {
+        members::give(s, from.id, admin.id).await?;
+    }
+    members::take(s, from.id, owner.id).await?;
+    let names = |roles: &[Role]| -> Vec<String> { roles.iter().map(|role| role.name.clone()).collect() };
+    let after = Subject::load(s, &all, to.id).await?.own;
+    let from_after = Subject::load(s, &all, from.id).await?.own;
+    let event = OwnershipHandedOver {
+        from: from.name.clone(),
+        before: names(&to.own),
+        after: names(&after),
+        from_before: names(&from.own),
+        from_after: names(&from_after),
+    };
+    Ok(Recorded::new((), event, to.target()))
+}
+
+/// The member who was offered it says no.
+///
+/// # Errors
+/// [`OFFER_GONE`].
+pub async fn decline(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<Recorded<()>, Refused> {
+    let offer = addressed_to_actor(s, id).await?;
+    close(s, id, "declined").await?;
+    let target = Target::new(MEMBER, offer.from_member_id, offer.from_name);
+    Ok(Recorded::new((), OwnershipOfferDeclined {}, target))
+}
+
+/// The one who offered it, or another Owner, takes the offer back.
+///
+/// # Errors
+/// [`OFFER_GONE`], [`Ceiling::OwnerOnly`].
+pub async fn withdraw(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<Recorded<()>, Refused> {
+    let offer = find(s, id).await?;
+    if offer.from_member_id != s.actor().member_id && !s.actor().holdings.is_owner() {
+        return Err(Ceiling::OwnerOnly.into());
+    }
+    close(s, id, "cancelled").await?;
+    let target = Target::new(MEMBER, offer.to_member_id, offer.to_name);
+    Ok(Recorded::new((), OwnershipOfferWithdrawn {}, target))
+}
+
+/// The open offer with this id. One that is over says so; one that never was here is not found.
+async fn find(s: &WriteScope<perm::Membership>, id: Uuid) -> Result<Offer, Refused> {
+    let offer: Option<Offer> = s.first(PENDING, vec![s.now().into()]).await?;
+    if let Some(offer) = offer.filter(|offer| offer.id == id) {
+        return Ok(offer);
+    }
+    let known = s.find::<ownership_offer::Entity>().filter(ownership_offer::Column::Id.eq(id));
+    let known = known.one(s.connection()).await?;
+    Err(known.map_or(Refused::Hidden, |_| OFFER_GONE.into()))
+}
+
+async fn addressed_to_actor(s: &WriteScope<perm::Membership>, id: Uuid) -> Result<Offer, Refused> {
+    let offer = find(s, id).await?;
+    if offer.to_member_id == s.actor().member_id {
+        return Ok(offer);
+    }
+    Err(Refused::NotAllowed("This offer was made to somebody else."))
+}
+
+async fn close(s: &WriteScope<perm::Membership>, id: Uuid, status: &str) -> Result<(), Refused> {
+    let row = s.open().update::<ownership_offer::Entity>().filter(ownership_offer::Column::Id.eq(id));
+    match s.open().apply(ended(row, status, s.now())).await? {
+        1 => Ok(()),
+        _ => Err(OFFER_GONE.into()),
+    }
+}

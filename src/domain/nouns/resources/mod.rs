@@ -1,0 +1,325 @@
+//! Resources of the customer's own applications: registered, so that a search has something to list.
+//! Nothing else hangs on them: what may be done to one is a matter of its type.
+
+pub mod events;
+
+use crate::{
+    clock::Timestamp,
+    domain::{
+        base::{
+            event::{Recorded, Target},
+            invalid::Invalid,
+            paging::{Cursor, Key, PAGE, Page, Position, broken_link},
+            refused::Refused,
+            text_rule::{Complaint, TextRule},
+            values::Name,
+        },
+        enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
+        nouns::{
+            members::{has_text, like, like_exactly},
+            resources::events::{RESOURCE, ResourceForgotten, ResourceRegistered},
+        },
+    },
+    entity::resource,
+    policy::{
+        Scope, perm,
+        scope::{MAX_LENGTH, PART},
+    },
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, FromQueryResult, QueryFilter, Value, sea_query::Expr};
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// Resources that one workspace may register.
+pub const MOST: i64 = 100_000;
+
+/// A resource as it was registered.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, FromQueryResult)]
+pub struct Resource {
+    pub kind: String,
+    pub id: String,
+    pub name: String,
+    pub created_at: Timestamp,
+}
+
+/// A type of the customer's own resources: what stands for the resource in a scope.
+pub struct ResourceType(String);
+
+impl ResourceType {
+    /// The most characters.
+    pub const MAX: usize = MAX_LENGTH - "read:".len();
+}
+
+impl TextRule for ResourceType {
+    const MIN: usize = 1;
+    const MAX: usize = Self::MAX;
+    const DESCRIPTION: &'static str = "A type of your own resources: a word as in a scope.";
+
+    fn pattern() -> String {
+        format!("^{PART}$")
+    }
+
+    fn parse(text: &str) -> Result<Self, Complaint> {
+        if text.contains([':', '*']) || Scope::parse(&format!("read:{text}")).is_err() {
+            return Err("A type is a word as in a scope: lower-case letters, digits, “-”, “_” or “.”.");
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// What a resource is called where it comes from.
+pub struct ResourceId(String);
+
+impl TextRule for ResourceId {
+    const MIN: usize = 1;
+    const MAX: usize = 200;
+    const DESCRIPTION: &'static str = "What your own applications call it.";
+
+    fn pattern() -> String {
+        r"^[^\u0000-\u001f\u007f-\u009f]+$".into()
+    }
+
+    fn parse(text: &str) -> Result<Self, Complaint> {
+        if text.is_empty() || text.chars().count() > Self::MAX || text.chars().any(char::is_control) {
+            return Err("An id has 1 to 200 characters, and none that can't be seen.");
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Type and id of a resource, in the customer's own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    pub kind: String,
+    pub id: String,
+}
+
+impl Address {
+    /// # Errors
+    /// What is wrong with either, as a sentence.
+    pub fn parse(kind: &str, id: &str) -> Result<Self, Invalid> {
+        let mut invalid = Invalid::default();
+        let kind = invalid.keep("type", ResourceType::parse(kind));
+        let id = invalid.keep("id", ResourceId::parse(id));
+        match (kind, id) {
+            (Some(ResourceType(kind)), Some(ResourceId(id))) => Ok(Self { kind, id }),
+            _ => Err(invalid),
+        }
+    }
+
+    fn target(&self) -> Target {
+        Target::named(RESOURCE, format!("{} {}", self.kind, self.id))
+    }
+}
+
+/// Registers a resource, or calls it otherwise. Answers it, and whether it is new.
+///
+/// # Errors
+/// [`Refused::Invalid`] where the workspace has too many.
+pub async fn register(
+    s: &mut WriteScope<perm::CheckAccess>,
+    address: &Address,
+    name: &Name,
+) -> Result<Recorded<(Resource, bool)>, Refused> {
+    let now = s.now();
+    let present = look(s, address).await?;
+    let resource = Resource {
+        kind: address.kind.clone(),
+        id: address.id.clone(),
+        name: name.to_string(),
+        created_at: present.as_ref().map_or(now, |present| present.created_at),
+    };
+    match present {
+        Some(present) if present.name == resource.name => return Ok(Recorded::unchanged((resource, false))),
+        Some(_) => {
+            let row = s.open().update::<resource::Entity>().filter(resource::Column::Kind.eq(&address.kind));
+            let row = row.filter(resource::Column::Id.eq(&address.id));
+            s.open().apply_to_one(row.col_expr(resource::Column::Name, Expr::value(name.as_str()))).await?;
+            let event = ResourceRegistered { name: name.to_string() };
+            return Ok(Recorded::new((resource, false), event, address.target()));
+        }
+        None => {}
+    }
+    let sql = "SELECT COUNT(*) AS resources FROM (SELECT 1 FROM resources r
+        WHERE r.workspace_id = $1 LIMIT $2) AS present";
+    let count: Option<Count> = s.first(sql, vec![MOST.into()]).await?;
+    if count.is_some_and(|count| count.resources >= MOST) {
+        let sentence = format!("The workspace has {MOST} resources registered already.");
+        return Err(Invalid::field("id", sentence).into());
+    }
+    let row = resource::ActiveModel {
+        workspace_id: Set(s.workspace_id()),
+        kind: Set(address.kind.clone()),
+        id: Set(address.id.clone()),
+        name: Set(name.to_string()),
+        created_at: Set(now),
+    };
+    s.open().insert(row).await?;
+    let event = ResourceRegistered { name: name.to_string() };
+    Ok(Recorded::new((resource, true), event, address.target()))
+}
+
+#[derive(FromQueryResult)]
+struct Count {
+    resources: i64,
+}
+
+/// Forgets a resource.
+///
+/// # Errors
+/// [`Refused::Hidden`] where it is not registered here.
+pub async fn forget(
+    s: &mut WriteScope<perm::CheckAccess>,
+    address: &Address,
+) -> Result<Recorded<()>, Refused> {
+    let row = s.open().delete::<resource::Entity>().filter(resource::Column::Kind.eq(&address.kind));
+    s.open().apply_to_one(row.filter(resource::Column::Id.eq(&address.id))).await?;
+    Ok(Recorded::new((), ResourceForgotten {}, address.target()))
+}
+
+/// The resource, if it is registered.
+///
+/// # Errors
+/// The database's own.
+pub(in crate::domain) async fn look(
+    scope: &impl Scoped,
+    address: &Address,
+) -> Result<Option<Resource>, Refused> {
+    let sql = "SELECT r.kind, r.id, r.name, r.created_at FROM resources r
+        WHERE r.workspace_id = $1 AND r.kind = $2 AND r.id = $3";
+    Ok(scope.first(sql, vec![address.kind.as_str().into(), address.id.as_str().into()]).await?)
+}
+
+/// One registered resource.
+///
+/// # Errors
+/// [`Refused::Hidden`] where it is not registered here.
+pub async fn one(scope: &ReadScope<perm::CheckAccess>, address: &Address) -> Result<Resource, Refused> {
+    look(scope, address).await?.ok_or(Refused::Hidden)
+}
+
+/// Resources by type and id, after `after`, at most `limit`.
+///
+/// # Errors
+/// The database's own.
+pub async fn list(
+    scope: &ReadScope<perm::CheckAccess>,
+    kind: Option<&str>,
+    after: Option<(&str, &str)>,
+    limit: usize,
+) -> Result<Vec<Resource>, Refused> {
+    let mut values: Vec<Value> = vec![i64::try_from(limit).unwrap_or(i64::MAX).into()];
+    let mut filter = String::new();
+    if let Some(kind) = kind {
+        values.push(kind.into());
+        filter.push_str(&format!(" AND r.kind = ${}", values.len() + 1));
+    }
+    if let Some((kind, id)) = after {
+        values.extend([kind.into(), id.into()]);
+        let n = values.len();
+        filter.push_str(&format!(" AND (r.kind, r.id) > (${n}, ${})", n + 1));
+    }
+    let sql = format!(
+        "SELECT r.kind, r.id, r.name, r.created_at FROM resources r
+        WHERE r.workspace_id = $1{filter} ORDER BY r.kind, r.id LIMIT $2"
+    );
+    Ok(scope.all(&sql, values).await?)
+}
+
+/// Which resources to list. Empty texts do not narrow.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub kind: String,
+    /// Part of a name or an id.
+    pub text: String,
+}
+
+/// One page of them, by type and id, forwards or backwards.
+///
+/// # Errors
+/// [`Refused::Invalid`] for a page link of another list.
+pub async fn page(
+    scope: &ReadScope<perm::CheckAccess>,
+    filter: &Filter,
+    at: &Position,
+) -> Result<Page<Resource>, Refused> {
+    let mut values: Vec<Value> = Vec::new();
+    let mut bound = |value: &str| {
+        values.push(value.into());
+        format!("${}", values.len() + 1)
+    };
+    let mut sql =
+        "SELECT r.kind, r.id, r.name, r.created_at FROM resources r WHERE r.workspace_id = $1".to_owned();
+    if !filter.kind.is_empty() {
+        sql.push_str(&format!(" AND r.kind = {}", bound(&filter.kind)));
+    }
+    if !filter.text.is_empty() {
+        // As it was typed, or without case, as far as the database knows one.
+        let (typed, lower) = (bound(&like_exactly(&filter.text)), bound(&like(&filter.text)));
+        let columns =
+            [("r.name", &typed), ("r.id", &typed), ("LOWER(r.name)", &lower), ("LOWER(r.id)", &lower)];
+        let has = columns.map(|(column, pattern)| has_text(column, pattern));
+        sql.push_str(&format!(" AND ({})", has.join(" OR ")));
+    }
+    let (sign, way) = if at.is_backwards() { ('<', "DESC") } else { ('>', "ASC") };
+    if let Some(place) = at.text()? {
+        // No type has a space in it.
+        let (kind, id) = place.split_once(' ').ok_or_else(|| broken_link("after"))?;
+        let (kind, id) = (bound(kind), bound(id));
+        sql.push_str(&format!(" AND (r.kind, r.id) {sign} ({kind}, {id})"));
+    }
+    sql.push_str(&format!(" ORDER BY r.kind {way}, r.id {way} LIMIT {}", PAGE + 1));
+    let rows: Vec<Resource> = scope.all(&sql, values).await?;
+    Ok(Page::cut(rows, at, |row| Cursor::new(Key::Text(format!("{} {}", row.kind, row.id)), Uuid::nil())))
+}
+
+/// The ids alone, of one type.
+///
+/// # Errors
+/// The database's own.
+pub(in crate::domain) async fn ids(
+    scope: &ReadScope<perm::CheckAccess>,
+    kind: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<String>, Refused> {
+    // No type that anybody registered has one, and PostgreSQL takes none.
+    if kind.contains('\0') {
+        return Ok(Vec::new());
+    }
+    let found = list(scope, Some(kind), after.map(|id| (kind, id)), limit).await?;
+    Ok(found.into_iter().map(|resource| resource.id).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_say_what_parsers_accept() {
+        fn agrees<T: TextRule>(text: &str) {
+            let pattern = regress::Regex::with_flags(&T::pattern(), "u").unwrap();
+            let fits = (T::MIN..=T::MAX).contains(&text.chars().count());
+            assert_eq!(T::parse_exact(text).is_ok(), fits && pattern.find(text).is_some(), "{text:?}");
+        }
+        for text in [
+            "record",
+            "a.b_c-1",
+            "1",
+            "",
+            "A",
+            "a:b",
+            "*",
+            "-a",
+            "é",
+            "a b",
+            &"a".repeat(115),
+            &"a".repeat(116),
+        ] {
+            agrees::<ResourceType>(text);
+        }
+        for text in ["", "r/1 ü", "a\0b", "a\nb", "a\u{85}b", &"é".repeat(200), &"é".repeat(201)] {
+            agrees::<ResourceId>(text);
+        }
+    }
+}

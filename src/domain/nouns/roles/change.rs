@@ -1,0 +1,326 @@
+//! Making a role, naming it, and changing what it holds.
+
+use crate::{
+    domain::{
+        base::{
+            conflict::{CHANGED, Conflict},
+            event::{Recorded, Target},
+            invalid::Invalid,
+            principal::Actor,
+            refused::Refused,
+            role::{ROLE, Role, Roles},
+            values::{Description, Name, Slug, folded},
+        },
+        enforce::{rows::Scoped, write::WriteScope},
+        nouns::roles::{
+            events::{RoleCreated, RoleUpdated},
+            grants::{self, Cell, OWNER_IS_FIXED},
+            scope_set::Bundle,
+        },
+    },
+    entity::{grant, role},
+    policy::{BuiltIn, Permission, perm},
+    random,
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use std::collections::BTreeSet;
+
+/// Roles of its own that a workspace may have.
+pub const MOST_ROLES: usize = 64;
+
+/// Why a built-in role keeps its name.
+pub const BUILT_IN: &str = "A built-in role keeps its name and can't be deleted. What it holds can be changed; for another name, duplicate it.";
+
+const BUILT_IN_ROLE: Conflict = Conflict::new(
+    "built-in-role",
+    "This is a built-in role: it keeps its name and its description, and what it may do in Bailiwick is set on the Security page or with PUT on its scopes. Send scopes of your own applications alone.",
+);
+
+const ROLE_EXISTS: Conflict = Conflict::new(
+    "role-exists",
+    "There is a role with this slug already, and it is another one. Change it with PATCH and with PUT on its scopes, or choose another slug.",
+);
+
+/// A role that is to be made, or named anew.
+pub struct Named {
+    pub name: Name,
+    pub description: Description,
+}
+
+/// What became of a role: how it is called, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    pub name: String,
+    pub slug: String,
+}
+
+/// Makes a role. It is known by its slug from then on, whatever it is called.
+///
+/// # Errors
+/// [`Refused::Ceiling`] for what the actor does not hold; [`Refused::Invalid`] on `name`, or on
+/// `form` where there are as many roles as there may be.
+pub async fn create(
+    s: &mut WriteScope<perm::ManageRoles>,
+    named: &Named,
+    scopes: &Bundle,
+) -> Result<Recorded<Made>, Refused> {
+    make(s, named, None, scopes).await
+}
+
+async fn make(
+    s: &mut WriteScope<perm::ManageRoles>,
+    named: &Named,
+    slug: Option<&Slug>,
+    scopes: &Bundle,
+) -> Result<Recorded<Made>, Refused> {
+    let all = s.actor().all_roles.clone();
+    s.actor().holdings.may_assign(&scopes.holdings())?;
+    if all.iter().filter(|role| !role.built_in).count() >= MOST_ROLES {
+        let sentence = format!("A workspace has at most {MOST_ROLES} roles of its own. Delete one first.");
+        return Err(Invalid::field("form", sentence).into());
+    }
+    let name = free_name(&all, &named.name)?;
+    let slug = slug.map_or_else(|| free_slug(&all, &name), Slug::to_string);
+    let id = random::id(s.now());
+    let row = role::ActiveModel {
+        id: Set(id),
+        workspace_id: Set(s.workspace_id()),
+        slug: Set(slug.clone()),
+        name: Set(name.clone()),
+        description: Set(named.description.to_string()),
+        built_in: Set(false),
+        is_owner: Set(false),
+        // After those that every workspace has, by their names.
+        position: Set(i64::try_from(BuiltIn::ALL.len()).unwrap_or(i64::MAX)),
+        created_at: Set(s.now()),
+    };
+    s.open().insert(row).await?;
+    let rows: Vec<_> = scopes
+        .iter()
+        .map(|scope| grant::ActiveModel {
+            workspace_id: Set(s.workspace_id()),
+            role_id: Set(id),
+            scope: Set(scope.to_owned()),
+        })
+        .collect();
+    if !rows.is_empty() {
+        grant::Entity::insert_many(rows).exec_without_returning(&s.open().tx).await?;
+    }
+    let event = RoleCreated { scopes: scopes.iter().map(str::to_owned).collect() };
+    let target = Target::new(ROLE, id, name.clone());
+    Ok(Recorded::new(Made { name, slug }, event, target))
+}
+
+/// What became of a role that a program described.
+#[derive(Clone, Debug)]
+pub struct Defined {
+    pub slug: String,
+    pub is_new: bool,
+}
+
+/// Makes the role with this slug, or sees that it is as described. Of a built-in role it sets the
+/// scopes of the customer's own applications, and nothing else: that is how a workspace that comes
+/// with `developer` is told what a developer is.
+///
+/// # Errors
+/// As [`create`]; [`ROLE_EXISTS`] for a custom role that is another one,
+/// [`BUILT_IN_ROLE`] where more than those scopes is said of a built-in role,
+/// [`Refused::Forbidden`] for who may make roles and not change what they hold,
+/// [`Refused::NotAllowed`] for Owner.
+pub async fn define(
+    s: &mut WriteScope<perm::ManageRoles>,
+    name: &Name,
+    slug: Option<&Slug>,
+    description: Option<&Description>,
+    scopes: &Bundle,
+) -> Result<Recorded<Defined>, Refused> {
+    if slug.is_some_and(|slug| RESERVED.contains(&slug.as_str())) {
+        return Err(Invalid::field("slug", "This slug is kept for a page. Choose another.").into());
+    }
+    let known = slug.and_then(|slug| s.actor().all_roles.by_slug(slug.as_str())).cloned();
+    let Some(role) = known else {
+        let named = Named { name: name.clone(), description: description.cloned().unwrap_or_default() };
+        let made = make(s, &named, slug, scopes).await?;
+        return Ok(made.map(|made| Defined { slug: made.slug, is_new: true }));
+    };
+    let defined = Defined { slug: role.slug.clone(), is_new: false };
+    if role.is_owner {
+        return Err(Refused::NotAllowed(OWNER_IS_FIXED));
+    }
+    s.actor().holdings.may_assign(&role.holdings)?;
+    let is_called = description.is_none_or(|description| description.as_str() == role.description);
+    if !role.built_in {
+        let is_same = is_called && role.name == name.as_str() && scopes.iter().eq(role.scopes());
+        return if is_same { Ok(Recorded::unchanged(defined)) } else { Err(ROLE_EXISTS.into()) };
+    }
+    let is_plain = scopes.of_applications().count() == scopes.iter().count();
+    if !(is_called && is_plain && folded(&role.name) == folded(name.as_str())) {
+        return Err(BUILT_IN_ROLE.into());
+    }
+    s.require(Permission::UpdatePermissions).await?;
+    let held = &role.application_scopes;
+    let added = scopes.iter().filter(|scope| !held.iter().any(|held| held == scope));
+    let taken = held.iter().map(String::as_str).filter(|scope| !scopes.contains(scope));
+    let cell = |put: bool| {
+        let role = &role;
+        move |scope| Cell { role, scope, put }
+    };
+    let cells: Vec<Cell<'_>> = added.map(cell(true)).chain(taken.map(cell(false))).collect();
+    if cells.is_empty() {
+        return Ok(Recorded::unchanged(defined));
+    }
+    let change = grants::change(s, &cells, false).await?;
+    Ok(Recorded::many(defined, change.events))
+}
+
+/// Two roles with one name could not be told apart where they are given.
+fn free_name(all: &Roles, name: &Name) -> Result<String, Invalid> {
+    let taken = |role: &Role| folded(&role.name) == folded(name.as_str());
+    match all.iter().any(taken) {
+        true => Err(Invalid::field("name", "There is a role with this name already.")),
+        false => Ok(name.to_string()),
+    }
+}
+
+/// Slugs that are addresses of pages beside the roles.
+const RESERVED: [&str; 2] = ["new", "comparison"];
+
+/// A slug made from the name, with a number where there is one like it.
+fn free_slug(all: &Roles, name: &str) -> String {
+    let made = Slug::suggest(name).map_or_else(|| "role".to_owned(), |slug| slug.to_string());
+    let is_free = |slug: &str| all.by_slug(slug).is_none() && !RESERVED.contains(&slug);
+    let numbered = |n: usize| {
+        let start: String = made.chars().take(Slug::MAX - 5).collect();
+        format!("{}-{n}", start.trim_end_matches('-'))
+    };
+    // One more than there are roles, so that one of them is free.
+    let mut numbered = (2..all.iter().count() + RESERVED.len() + 3).map(numbered);
+    if is_free(&made) { made } else { numbered.find(|slug| is_free(slug)).unwrap_or(made) }
+}
+
+/// A role that may be named anew or deleted.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::NotAllowed`] for a built-in one, [`Refused::Ceiling`].
+pub(in crate::domain) fn own_role<P>(s: &WriteScope<P>, slug: &str) -> Result<Role, Refused> {
+    let role = s.actor().all_roles.by_slug(slug).ok_or(Refused::Hidden)?;
+    if role.built_in {
+        return Err(Refused::NotAllowed(if role.is_owner { OWNER_IS_FIXED } else { BUILT_IN }));
+    }
+    s.actor().holdings.may_assign(&role.holdings)?;
+    Ok(role.clone())
+}
+
+/// Gives a role another name or description. Its slug, and so its identity, stays.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::NotAllowed`] for a built-in role, [`Refused::Ceiling`],
+/// [`CHANGED`] where somebody was faster, [`Refused::Invalid`] on `name`.
+pub async fn describe(
+    s: &mut WriteScope<perm::ManageRoles>,
+    slug: &str,
+    named: &Named,
+    version: &str,
+) -> Result<Recorded<Made>, Refused> {
+    let all = s.actor().all_roles.clone();
+    let role = own_role(s, slug)?;
+    if version != role.details_version() {
+        return Err(CHANGED.into());
+    }
+    let is_renamed = role.name != named.name.as_str();
+    if is_renamed {
+        // In other capitals it is still the same name.
+        let others = Roles { list: all.iter().filter(|other| other.id != role.id).cloned().collect(), ..all };
+        free_name(&others, &named.name)?;
+    }
+    let made = Made { name: named.name.to_string(), slug: role.slug.clone() };
+    if !is_renamed && role.description == named.description.as_str() {
+        return Ok(Recorded::unchanged(made));
+    }
+    use role::Column;
+    let row = s.open().update::<role::Entity>().filter(Column::Id.eq(role.id));
+    let row = row.col_expr(Column::Name, Expr::value(named.name.as_str()));
+    let row = row.col_expr(Column::Description, Expr::value(named.description.as_str()));
+    s.open().apply_to_one(row).await?;
+    let event = RoleUpdated {
+        name_before: role.name.clone(),
+        name_after: made.name.clone(),
+        description_before: role.description.clone(),
+        description_after: named.description.to_string(),
+    };
+    Ok(Recorded::new(made, event, role.target()))
+}
+
+/// What an editor asks for: the full set of scopes.
+pub struct Wanted {
+    pub scopes: Bundle,
+    /// The version that the editor saw.
+    pub version: String,
+    /// The editor knows that the change takes this very page away from them.
+    pub confirmed: bool,
+}
+
+/// What the change came to.
+#[derive(Clone, Debug)]
+pub struct Saved {
+    pub name: String,
+    pub added: usize,
+    pub taken: usize,
+    /// Active members who have the role.
+    pub people: i64,
+}
+
+/// Sets what a role holds.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::NotAllowed`] for Owner, [`CHANGED`] where somebody was
+/// faster, [`Refused::Ceiling`], [`LOCKS_YOU_OUT`] where that is not confirmed.
+pub async fn set_scopes(
+    s: &mut WriteScope<perm::UpdatePermissions>,
+    slug: &str,
+    wanted: &Wanted,
+) -> Result<Recorded<Saved>, Refused> {
+    let role = s.actor().all_roles.by_slug(slug).cloned().ok_or(Refused::Hidden)?;
+    if role.is_owner {
+        return Err(Refused::NotAllowed(OWNER_IS_FIXED));
+    }
+    if wanted.version != role.scopes_version() {
+        return Err(CHANGED.into());
+    }
+    may_edit(s.actor(), &role)?;
+    let held = role.scopes();
+    let cells = cells(&role, &held, &wanted.scopes);
+    let mut saved = Saved { name: role.name.clone(), added: 0, taken: 0, people: 0 };
+    if cells.is_empty() {
+        return Ok(Recorded::unchanged(saved));
+    }
+    let change = grants::change(s, &cells, wanted.confirmed).await?;
+    saved.added = cells.iter().filter(|cell| cell.put).count();
+    saved.taken = cells.len() - saved.added;
+    saved.people = change.census.count(|slug| slug == role.slug);
+    Ok(Recorded::many(saved, change.events))
+}
+
+/// May the actor change what this role holds? Also where nothing changes the answer is the same for one
+/// who may not.
+///
+/// # Errors
+/// [`Refused::NotAllowed`] for Owner, [`Refused::Ceiling`].
+pub(in crate::domain) fn may_edit(actor: &Actor, role: &Role) -> Result<(), Refused> {
+    if role.is_owner {
+        return Err(Refused::NotAllowed(OWNER_IS_FIXED));
+    }
+    Ok(actor.holdings.may_assign(&role.holdings)?)
+}
+
+/// What is to be changed for a role that holds these to hold what is wanted.
+pub(in crate::domain) fn cells<'a>(
+    role: &'a Role,
+    held: &'a BTreeSet<String>,
+    wanted: &'a Bundle,
+) -> Vec<Cell<'a>> {
+    let added = wanted.iter().filter(|scope| !held.contains(*scope));
+    let taken = held.iter().map(String::as_str).filter(|scope| !wanted.contains(scope));
+    let cell = |put: bool| move |scope| Cell { role, scope, put };
+    added.map(cell(true)).chain(taken.map(cell(false))).collect()
+}

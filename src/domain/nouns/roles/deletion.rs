@@ -1,0 +1,229 @@
+//! The end of a role, and what takes its place.
+
+use crate::{
+    domain::{
+        base::{
+            conflict::Conflict,
+            event::{Recorded, RecordedEvent, Target},
+            invalid::Invalid,
+            refused::Refused,
+            role::{Assignable, Role, RoleIds, Roles, choices, names},
+        },
+        enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
+        nouns::{
+            invitations::events::{INVITATION, InvitationRolesChanged},
+            members::{events::MemberRolesChanged, give, take},
+            roles::{
+                change::own_role,
+                detail::{Look, carried_by_teams, carriers, look, may_move},
+                events::{IN_USE, RoleDeleted},
+            },
+        },
+        records::members::MEMBER,
+    },
+    entity::{invitation_role, role, team_role},
+    policy::perm,
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, FromQueryResult, QueryFilter};
+use uuid::Uuid;
+
+/// Members, and as many invitations, that one deletion gives another role.
+const MOST_MOVED: usize = 1_000;
+
+pub const ROLE_IN_USE: Conflict = Conflict::new(
+    "role-in-use",
+    "Someone has this role, or is invited with it. Choose the role that takes its place.",
+)
+.audited_as(IN_USE);
+
+/// What stands before the deletion of a role.
+pub struct Parting {
+    pub look: Look,
+    /// What could take its place, the Owner role aside.
+    pub replacements: Vec<Assignable>,
+}
+
+impl Parting {
+    /// Somebody has the role or is invited with it, so another must take its place.
+    pub fn needs_replacement(&self) -> bool {
+        self.look.is_in_use()
+    }
+
+    /// The form can be sent.
+    pub fn is_possible(&self) -> bool {
+        !self.needs_replacement() || self.replacements.iter().any(|role| role.refused.is_none())
+    }
+}
+
+/// Looks at what the deletion of a role would do.
+///
+/// # Errors
+/// [`Refused::Hidden`], and what [`delete`] would refuse whatever is chosen.
+pub async fn parting(scope: &ReadScope<perm::ManageRoles>, slug: &str) -> Result<Parting, Refused> {
+    let look = look(scope, slug).await?;
+    if let Some(refused) = look.not_deletable(scope.actor()) {
+        return Err(scope.refuse(refused).await);
+    }
+    let all = choices(&scope.actor().all_roles, &scope.actor().holdings);
+    let replacements = all.into_iter().filter(|role| !role.is_owner && role.slug != slug).collect();
+    Ok(Parting { look, replacements })
+}
+
+#[derive(FromQueryResult)]
+struct Holder {
+    id: Uuid,
+    name: String,
+    /// Everything they hold, through teams too.
+    role_set: String,
+    /// What is their own.
+    own: String,
+}
+
+#[derive(FromQueryResult)]
+struct Invited {
+    id: Uuid,
+    email: String,
+    roles: String,
+}
+
+/// What became of a role's people.
+#[derive(Clone, Debug)]
+pub struct Deleted {
+    pub name: String,
+    pub replaced_by: Option<String>,
+    pub members: usize,
+    pub invitations: usize,
+}
+
+/// Deletes a role. Whoever has it, or is invited with it, gets the replacement instead.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::NotAllowed`] for a built-in role, [`Refused::Ceiling`],
+/// [`Refused::DetailedConflict`] where teams carry it, [`ROLE_IN_USE`] without a replacement,
+/// [`Refused::Invalid`] on the field `replacement`.
+pub async fn delete(
+    s: &mut WriteScope<perm::ManageRoles>,
+    slug: &str,
+    replacement: Option<&str>,
+) -> Result<Recorded<Deleted>, Refused> {
+    let all = s.actor().all_roles.clone();
+    let role = own_role(s, slug)?;
+    let replacement = replacement.map(|slug| chosen(&all, &role, slug)).transpose()?;
+    // Whoever has it, has it of their own then.
+    let teams = s.find::<team_role::Entity>().filter(team_role::Column::RoleId.eq(role.id));
+    if teams.one(s.connection()).await?.is_some() {
+        return Err(carried_by_teams(&carriers(s, s.actor(), &role).await?).into());
+    }
+    let (holders, invited) = (holders(s, &role).await?, invited(s, &role).await?);
+    let mut events = Vec::new();
+    if !holders.is_empty() || !invited.is_empty() {
+        let replacement = replacement.ok_or(ROLE_IN_USE)?;
+        s.actor().holdings.may_assign(&replacement.holdings)?;
+        may_move(s.actor(), holders.iter().map(|holder| holder.role_set.as_str()))?;
+        for holder in &holders {
+            let (held, (before, after)) = moved(&all, &holder.own, &role, replacement);
+            // What is new comes first, so that nobody is without a role in between.
+            if !held {
+                give(s, holder.id, replacement.id).await?;
+            }
+            take(s, holder.id, role.id).await?;
+            let target = Target::new(MEMBER, holder.id, holder.name.clone());
+            let ids = RoleIds::of(before.iter().copied(), after.iter().copied());
+            let (before, after) = (names(&before), names(&after));
+            events.push(RecordedEvent::new(MemberRolesChanged { before, after, ids }, target));
+        }
+        for invitation in &invited {
+            let (offered, (before, after)) = moved(&all, &invitation.roles, &role, replacement);
+            if !offered {
+                offer(s, invitation.id, replacement).await?;
+            }
+            let (before, after) = (names(&before), names(&after));
+            let target = Target::new(INVITATION, invitation.id, invitation.email.clone());
+            events.push(RecordedEvent::new(InvitationRolesChanged { before, after }, target));
+        }
+    }
+    // What invitations of the past offered is in the record of what happened.
+    s.open().apply_to_one(s.open().delete::<role::Entity>().filter(role::Column::Id.eq(role.id))).await?;
+    let replaced_by = replacement.filter(|_| !events.is_empty()).map(|role| role.name.clone());
+    let event = RoleDeleted {
+        scopes: role.scopes().into_iter().collect(),
+        replaced_by: replaced_by.clone().unwrap_or_default(),
+        members: i64::try_from(holders.len()).unwrap_or(i64::MAX),
+        invitations: i64::try_from(invited.len()).unwrap_or(i64::MAX),
+    };
+    events.push(RecordedEvent::new(event, role.target()));
+    let deleted =
+        Deleted { name: role.name, replaced_by, members: holders.len(), invitations: invited.len() };
+    Ok(Recorded::many(deleted, events))
+}
+
+fn chosen<'a>(all: &'a Roles, instead_of: &Role, slug: &str) -> Result<&'a Role, Invalid> {
+    let role = all.by_slug(slug).filter(|role| role.id != instead_of.id);
+    let role = role.ok_or_else(|| Invalid::field("replacement", "Choose another role of this workspace."))?;
+    if role.is_owner {
+        return Err(Invalid::field("replacement", "Owner is given to one person at a time, on Members."));
+    }
+    Ok(role)
+}
+
+/// Whether the replacement is among the roles already, and the roles before and after.
+fn moved<'a>(
+    all: &'a Roles,
+    role_set: &str,
+    role: &Role,
+    to: &Role,
+) -> (bool, (Vec<&'a Role>, Vec<&'a Role>)) {
+    let before = all.joined(role_set);
+    let has = before.iter().any(|held| held.id == to.id);
+    let after: Vec<&Role> = all
+        .iter()
+        .filter(|other| other.id == to.id || before.iter().any(|held| held.id == other.id))
+        .filter(|other| other.id != role.id)
+        .collect();
+    (has, (before, after))
+}
+
+async fn holders(scope: &impl Scoped, role: &Role) -> Result<Vec<Holder>, Refused> {
+    // Not every member is a person.
+    let sql = "SELECT m.id, COALESCE(u.name, k.name) AS name, m.role_set,
+            (SELECT string_agg(r.slug, ' ') FROM member_roles o
+                JOIN roles r ON r.workspace_id = o.workspace_id AND r.id = o.role_id
+                WHERE o.workspace_id = m.workspace_id AND o.member_id = m.id) AS own
+        FROM member_roles mr JOIN members m ON m.workspace_id = mr.workspace_id AND m.id = mr.member_id
+        LEFT JOIN users u ON u.id = m.user_id LEFT JOIN api_keys k ON k.id = m.api_key_id
+        WHERE mr.workspace_id = $1 AND mr.role_id = $2 ORDER BY m.id LIMIT $3";
+    few(scope.all(sql, vec![role.id.into(), limit()]).await?, "members have this role")
+}
+
+/// Invitations that are pending, those too whose time is over: they can be sent again.
+async fn invited(scope: &impl Scoped, role: &Role) -> Result<Vec<Invited>, Refused> {
+    let sql = "SELECT i.id, i.email, (SELECT string_agg(r.slug, ' ') FROM invitation_roles o
+                JOIN roles r ON r.workspace_id = o.workspace_id AND r.id = o.role_id
+                WHERE o.workspace_id = i.workspace_id AND o.invitation_id = i.id) AS roles
+        FROM invitation_roles ir
+        JOIN invitations i ON i.workspace_id = ir.workspace_id AND i.id = ir.invitation_id
+        WHERE ir.workspace_id = $1 AND ir.role_id = $2 AND i.status = 'pending' ORDER BY i.id LIMIT $3";
+    few(scope.all(sql, vec![role.id.into(), limit()]).await?, "invitations offer this role")
+}
+
+fn limit() -> sea_orm::Value {
+    i64::try_from(MOST_MOVED + 1).unwrap_or(i64::MAX).into()
+}
+
+/// The workspace waits while they are moved, so they are not too many.
+fn few<T>(found: Vec<T>, what: &str) -> Result<Vec<T>, Refused> {
+    if found.len() > MOST_MOVED {
+        let sentence = format!("More than {MOST_MOVED} {what}. Change some of them first, many at a time.");
+        return Err(Invalid::field("replacement", sentence).into());
+    }
+    Ok(found)
+}
+
+async fn offer<P>(s: &WriteScope<P>, invitation: Uuid, role: &Role) -> Result<(), Refused> {
+    let row = invitation_role::ActiveModel {
+        workspace_id: Set(s.workspace_id()),
+        invitation_id: Set(invitation),
+        role_id: Set(role.id),
+    };
+    Ok(s.open().insert(row).await?)
+}

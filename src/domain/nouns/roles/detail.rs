@@ -1,0 +1,155 @@
+//! One role, as its own page shows it.
+
+use crate::{
+    domain::{
+        base::{
+            conflict::{Conflict, DetailedConflict},
+            principal::Actor,
+            refused::Refused,
+            role::{Role, holdings},
+        },
+        enforce::{read::ReadScope, rows::Scoped},
+        nouns::roles::{change::BUILT_IN, events::IN_USE, grants::OWNER_IS_FIXED},
+    },
+    policy::{Access, Ceiling, Permission},
+};
+use sea_orm::FromQueryResult;
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// A role, and who has it.
+#[derive(Clone, Debug)]
+pub struct Look {
+    pub role: Role,
+    /// Active members who have it.
+    pub people: i64,
+    pub suspended: i64,
+    /// Pending invitations that offer it.
+    pub invited: i64,
+    /// Teams that carry it.
+    pub teams: i64,
+    /// Which they are, where the viewer may see teams.
+    pub carried_by: Vec<TeamWithRole>,
+    /// The sets of roles of those who have it.
+    role_sets: Vec<String>,
+}
+
+#[derive(FromQueryResult)]
+struct Headcount {
+    status: String,
+    role_set: String,
+    people: i64,
+}
+
+#[derive(FromQueryResult)]
+struct Count {
+    invited: i64,
+    teams: i64,
+}
+
+impl Look {
+    pub fn is_in_use(&self) -> bool {
+        self.people + self.suspended + self.invited > 0
+    }
+
+    /// Why this member may not delete it, whatever takes its place; the permission aside.
+    pub fn not_deletable(&self, actor: &Actor) -> Option<Refused> {
+        if self.role.is_owner {
+            return Some(Refused::NotAllowed(OWNER_IS_FIXED));
+        }
+        if self.role.built_in {
+            return Some(Refused::NotAllowed(BUILT_IN));
+        }
+        if self.teams > 0 {
+            return Some(carried_by_teams(&self.carried_by).into());
+        }
+        let may = actor.holdings.may_assign(&self.role.holdings);
+        let may = may.and_then(|()| may_move(actor, self.role_sets.iter().map(String::as_str)));
+        may.err().map(Refused::from)
+    }
+}
+
+/// A team that carries a role.
+#[derive(Clone, Debug, Deserialize)]
+pub struct TeamWithRole {
+    pub id: Uuid,
+    pub name: String,
+}
+
+/// Why a role that teams carry can't be deleted. It names those of them that the actor may see.
+pub(in crate::domain) fn carried_by_teams(teams: &[TeamWithRole]) -> DetailedConflict {
+    let mut conflict = DetailedConflict::from(ROLE_OF_TEAMS);
+    if teams.is_empty() {
+        return conflict;
+    }
+    let names: Vec<&str> = teams.iter().map(|team| team.name.as_str()).collect();
+    conflict.notes.push(format!("It comes with: {}.", names.join(", ")));
+    let link = |team: &TeamWithRole| (format!("/teams/{}", team.id), format!("The team {}", team.name));
+    conflict.ways_on.extend(teams.iter().take(3).map(link));
+    conflict.ways_on.push((String::new(), "Back to the workspace".to_owned()));
+    conflict
+}
+
+const ROLE_OF_TEAMS: Conflict = Conflict::new(
+    "role-of-teams",
+    "A team comes with this role. Take it from the team first, on the team's page.",
+)
+.audited_as(IN_USE);
+
+/// The teams that carry a role, by name, as far as the actor may see them.
+pub(in crate::domain) async fn carriers(
+    scope: &impl Scoped,
+    actor: &Actor,
+    role: &Role,
+) -> Result<Vec<TeamWithRole>, Refused> {
+    if !actor.holdings.has(Permission::ReadTeams) {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT t.id, t.name FROM team_roles tr CROSS JOIN teams t
+        WHERE tr.workspace_id = $1 AND tr.role_id = $2 AND t.workspace_id = tr.workspace_id AND t.id = tr.team_id
+        ORDER BY t.listed_as || ''";
+    Ok(scope.list(&["id", "name"], sql, vec![role.id.into()]).await?)
+}
+
+/// Looks at one role.
+///
+/// # Errors
+/// [`Refused::Hidden`] where this workspace has no such role.
+pub async fn look<P: Access>(scope: &ReadScope<P>, slug: &str) -> Result<Look, Refused> {
+    let role = scope.actor().all_roles.by_slug(slug).cloned().ok_or(Refused::Hidden)?;
+    let sql = "SELECT status, role_set, people FROM headcounts WHERE workspace_id = $1 AND people > 0";
+    let mut those: Vec<Headcount> = scope.all(sql, Vec::new()).await?;
+    those.retain(|some| some.role_set.split(' ').any(|held| held == slug));
+    let sql = "SELECT (SELECT COUNT(*) FROM invitation_roles ir
+            JOIN invitations i ON i.workspace_id = ir.workspace_id AND i.id = ir.invitation_id
+            WHERE ir.workspace_id = $1 AND ir.role_id = $2 AND i.status = 'pending') AS invited,
+        (SELECT COUNT(*) FROM team_roles tr WHERE tr.workspace_id = $1 AND tr.role_id = $2) AS teams";
+    let count: Count = scope.first(sql, vec![role.id.into()]).await?.ok_or(Refused::Hidden)?;
+    let sum = |active: bool| {
+        those.iter().filter(|some| (some.status == "active") == active).map(|some| some.people).sum()
+    };
+    Ok(Look {
+        carried_by: if count.teams > 0 { carriers(scope, scope.actor(), &role).await? } else { Vec::new() },
+        teams: count.teams,
+        people: sum(true),
+        suspended: sum(false),
+        invited: count.invited,
+        role_sets: those.into_iter().map(|some| some.role_set).collect(),
+        role,
+    })
+}
+
+/// May another role be put in the place of one, for somebody who holds these? It is a change of their
+/// roles, and so under the same rules as on their own page.
+pub(in crate::domain) fn may_move<'a>(
+    actor: &Actor,
+    role_sets: impl IntoIterator<Item = &'a str>,
+) -> Result<(), Ceiling> {
+    for role_set in role_sets {
+        if !actor.holdings.has(Permission::UpdateMemberRoles) {
+            return Err(Ceiling::Lacks(vec![Permission::UpdateMemberRoles.scope().to_owned()]));
+        }
+        actor.holdings.may_manage(&holdings(&actor.all_roles.joined(role_set)))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! The matrix of roles and scopes. The Security page shows it by permission, the Roles page by role;
+//! both change it here: under the same ceiling, with the same warning and the same events.
+
+use crate::{
+    domain::{
+        base::{
+            conflict::Conflict,
+            event::{RecordedEvent, Target},
+            principal::Actor,
+            refused::Refused,
+            role::{Role, RoleIds, Roles, names},
+        },
+        enforce::{rows::Scoped, write::WriteScope},
+        nouns::roles::events::{LOCK_OUT, PERMISSION, PermissionChanged, RoleScopesChanged},
+        records::headcounts::Census,
+    },
+    entity::grant,
+    policy::{Permission, Shift, reach},
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+
+/// Why nobody edits the role of the Owners.
+pub const OWNER_IS_FIXED: &str = "Owner holds everything by rule. It can't be changed, renamed or deleted.";
+
+pub const LOCKS_YOU_OUT: Conflict = Conflict::new(
+    "locks-you-out",
+    "This change takes the page away from you: you would no longer hold Update permissions. Confirm it if you mean it.",
+)
+.audited_as(LOCK_OUT);
+
+/// A scope that goes into a role, or out of it.
+#[derive(Clone, Copy)]
+pub(in crate::domain) struct Cell<'a> {
+    pub role: &'a Role,
+    pub scope: &'a str,
+    pub put: bool,
+}
+
+/// What a change of the matrix came to.
+pub(in crate::domain) struct Change {
+    pub after: Roles,
+    /// How many active members gained and lost each permission.
+    pub reach: Vec<(Permission, i64, i64)>,
+    pub events: Vec<RecordedEvent>,
+    /// The editor may change nothing here any more.
+    pub locked_out: bool,
+    pub census: Census,
+}
+
+/// Changes cells of the matrix, each of which must be a change. Whoever calls this has seen that the
+/// actor holds the permission to update permissions.
+///
+/// # Errors
+/// [`Refused::NotAllowed`] for the Owner role, [`Refused::Ceiling`], [`LOCKS_YOU_OUT`] where
+/// that is not confirmed.
+pub(in crate::domain) async fn change<P>(
+    s: &WriteScope<P>,
+    cells: &[Cell<'_>],
+    confirmed: bool,
+) -> Result<Change, Refused> {
+    let before = s.actor().all_roles.clone();
+    may_change(s.actor(), cells)?;
+    let locked_out = locks_out(s.actor(), cells);
+    if locked_out && !confirmed {
+        return Err(LOCKS_YOU_OUT.into());
+    }
+    let census = Census::take(s).await?;
+    apply(s, cells).await?;
+    let after = crate::domain::enforce::workspace::roles::load(s).await?;
+    let shifts = census.shifts(&before, &after);
+    let mut change = Change { after, reach: Vec::new(), events: Vec::new(), locked_out, census };
+    for permission in Permission::ALL.iter().filter(|p| cells.iter().any(|cell| cell.scope == p.scope())) {
+        change.record_permission(&before, &shifts, *permission);
+    }
+    for role in before.iter().filter(|role| cells.iter().any(|cell| is_of_application(cell, role))) {
+        change.record_scopes(role);
+    }
+    Ok(change)
+}
+
+/// May the actor change all of these cells?
+///
+/// # Errors
+/// [`Refused::NotAllowed`] for the Owner role, [`Refused::Ceiling`].
+pub(in crate::domain) fn may_change(actor: &Actor, cells: &[Cell<'_>]) -> Result<(), Refused> {
+    for cell in cells {
+        if cell.role.is_owner {
+            return Err(Refused::NotAllowed(OWNER_IS_FIXED));
+        }
+        actor.holdings.may_grant(&cell.role.holdings, cell.scope)?;
+    }
+    Ok(())
+}
+
+/// The roles as they would be after a change of these cells.
+pub(in crate::domain) fn with(roles: &Roles, cells: &[Cell<'_>]) -> Roles {
+    let changed = |role: &Role| {
+        let mut scopes = role.scopes();
+        for cell in cells.iter().filter(|cell| cell.role.id == role.id) {
+            match cell.put {
+                true => scopes.insert(cell.scope.to_owned()),
+                false => scopes.remove(cell.scope),
+            };
+        }
+        role.holding(&scopes)
+    };
+    Roles { list: roles.iter().map(changed).collect(), version: None }
+}
+
+fn is_of_application(cell: &Cell<'_>, role: &Role) -> bool {
+    cell.role.id == role.id && Permission::of_scope(cell.scope).is_none()
+}
+
+/// Whether this takes the matrix itself out of the editor's hands.
+pub(in crate::domain) fn locks_out(actor: &Actor, cells: &[Cell<'_>]) -> bool {
+    let scope = Permission::UpdatePermissions.scope();
+    let mut own = actor.all_roles.iter().filter(|role| actor.roles.contains(&role.slug));
+    let keeps = own.any(|role| match cells.iter().find(|c| c.role.id == role.id && c.scope == scope) {
+        Some(cell) => cell.put,
+        None => role.holdings.has(Permission::UpdatePermissions),
+    });
+    !keeps
+}
+
+async fn apply<P>(s: &WriteScope<P>, cells: &[Cell<'_>]) -> Result<(), Refused> {
+    let put = cells.iter().filter(|cell| cell.put).map(|cell| grant::ActiveModel {
+        workspace_id: Set(s.workspace_id()),
+        role_id: Set(cell.role.id),
+        scope: Set(cell.scope.to_owned()),
+    });
+    let put: Vec<_> = put.collect();
+    if !put.is_empty() {
+        grant::Entity::insert_many(put).exec_without_returning(&s.open().tx).await?;
+    }
+    for cell in cells.iter().filter(|cell| !cell.put) {
+        let row = s.open().delete::<grant::Entity>().filter(grant::Column::RoleId.eq(cell.role.id));
+        s.open().apply_to_one(row.filter(grant::Column::Scope.eq(cell.scope))).await?;
+    }
+    Ok(())
+}
+
+impl Change {
+    fn record_permission(&mut self, before: &Roles, shifts: &[Shift], permission: Permission) {
+        let (gained, lost) = reach(shifts, |holdings| holdings.has(permission));
+        let (before, after) = (before.holding(permission), self.after.holding(permission));
+        let event = PermissionChanged {
+            permission: permission.scope().to_owned(),
+            before: names(&before),
+            after: names(&after),
+            gained,
+            lost,
+            ids: RoleIds::of(before, after),
+        };
+        self.reach.push((permission, gained, lost));
+        let target = Target::named(PERMISSION, permission.label());
+        self.events.push(RecordedEvent::new(event, target));
+    }
+
+    fn record_scopes(&mut self, before: &Role) {
+        let after = self.after.by_slug(&before.slug).map(|role| role.application_scopes.clone());
+        let event =
+            RoleScopesChanged { before: before.application_scopes.clone(), after: after.unwrap_or_default() };
+        self.events.push(RecordedEvent::new(event, before.target()));
+    }
+}

@@ -1,0 +1,68 @@
+//! Roles: named bundles of scopes, in one workspace.
+//!
+//! What all of them need is here; [`look`] shows one, [`bundle`] reads the scopes that somebody typed,
+//! [`grants`] changes what roles hold, [`change`] makes and names them, [`deletion`] ends them;
+//! [`census`] counts who has them.
+
+pub mod change;
+pub mod deletion;
+pub mod detail;
+pub mod events;
+pub mod grants;
+pub mod scope_set;
+
+pub(in crate::domain) use crate::domain::records::headcounts::{Census, Combination};
+use crate::{
+    domain::{
+        base::{
+            refused::Refused,
+            role::{Assignable, Role, choices},
+        },
+        enforce::{read::ReadScope, workspace::roles::load, write::WriteScope},
+    },
+    policy::{Access, perm},
+};
+pub use change::{
+    BUILT_IN, Defined, MOST_ROLES, Made, Named, Saved, Wanted, create, define, describe, set_scopes,
+};
+pub(in crate::domain) use change::{cells, may_edit};
+pub use deletion::{Deleted, Parting, ROLE_IN_USE, delete, parting};
+pub use detail::{Look, look};
+pub use events::effect;
+pub use grants::{LOCKS_YOU_OUT, OWNER_IS_FIXED};
+pub use scope_set::{Bundle, MOST_SCOPES};
+
+/// One role as it is under the lock, after what was just changed.
+///
+/// # Errors
+/// The database's own.
+pub async fn by_slug<P>(s: &WriteScope<P>, slug: &str) -> Result<Option<Role>, Refused> {
+    Ok(load(s).await?.by_slug(slug).cloned())
+}
+
+/// A role and how many active members have it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub role: Role,
+    pub people: i64,
+    pub keys: i64,
+}
+
+/// The roles for their page.
+///
+/// # Errors
+/// The database's own.
+pub async fn list(scope: &ReadScope<perm::ReadMembers>) -> Result<Vec<Listed>, Refused> {
+    let census = Census::take(scope).await?;
+    let listed = |role: &Role| Listed {
+        people: census.count(|slug| slug == role.slug),
+        keys: census.keys(|slug| slug == role.slug),
+        role: role.clone(),
+    };
+    Ok(scope.actor().all_roles.iter().map(listed).collect())
+}
+
+/// The roles that the actor could hand out, and for the others why not.
+pub fn assignable<P: Access>(scope: &ReadScope<P>) -> Vec<Assignable> {
+    choices(&scope.actor().all_roles, &scope.actor().holdings)
+}

@@ -1,0 +1,251 @@
+//! Changing a team: its name, the roles that it carries, its beginning and its end.
+
+use crate::{
+    domain::{
+        base::{
+            conflict::CHANGED,
+            event::{Recorded, Target},
+            invalid::Invalid,
+            principal::Actor,
+            refused::{Refused, is_duplicate},
+            role::{Role, RoleIds, Roles},
+            values::{Description, Name},
+        },
+        enforce::{rows::Scoped, write::WriteScope},
+        nouns::teams::{
+            MOST, Team,
+            events::{TEAM, TeamCreated, TeamDeleted, TeamRolesChanged, TeamUpdated},
+        },
+    },
+    entity::{team, team_member, team_role},
+    policy::perm,
+    random,
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, PaginatorTrait, QueryFilter, sea_query::Expr};
+use uuid::Uuid;
+
+/// What the list sorts by, and what no other team may have.
+fn listed_as(name: &Name) -> String {
+    name.as_str().to_lowercase()
+}
+
+fn taken() -> Refused {
+    Invalid::field("name", "Another team of this workspace has this name.").into()
+}
+
+/// Starts a team, with nobody in it. Answers its id.
+///
+/// # Errors
+/// [`Refused::Invalid`] on the field `name` where it is taken, or where there are too many teams.
+pub async fn create(
+    s: &mut WriteScope<perm::CreateTeams>,
+    name: &Name,
+    description: &Description,
+) -> Result<Recorded<Uuid>, Refused> {
+    if s.find::<team::Entity>().count(s.connection()).await? >= MOST {
+        let sentence = format!("A workspace has at most {MOST} teams. Delete one first.");
+        return Err(Invalid::field("name", sentence).into());
+    }
+    let id = random::id(s.now());
+    let row = team::ActiveModel {
+        id: Set(id),
+        workspace_id: Set(s.workspace_id()),
+        name: Set(name.to_string()),
+        listed_as: Set(listed_as(name)),
+        description: Set(description.to_string()),
+        created_at: Set(s.now()),
+    };
+    match s.open().insert(row).await {
+        Err(error) if is_duplicate(&error) => return Err(taken()),
+        other => other?,
+    }
+    let event = TeamCreated { description: description.to_string() };
+    Ok(Recorded::new(id, event, Target::new(TEAM, id, name.to_string())))
+}
+
+/// What a change of name or description came to.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    pub name: String,
+    pub is_change: bool,
+}
+
+/// Names and describes a team.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::Forbidden`] for who may not edit it, [`Refused::Invalid`] on the
+/// field `name` where it is taken.
+pub async fn update(
+    s: &mut WriteScope<perm::Membership>,
+    id: Uuid,
+    name: &Name,
+    description: &Description,
+) -> Result<Recorded<Changed>, Refused> {
+    let team = Team::load_to_edit(s, id).await?;
+    let is_change = team.name != name.as_str() || team.description != description.as_str();
+    let changed = Changed { name: name.to_string(), is_change };
+    if !is_change {
+        return Ok(Recorded::unchanged(changed));
+    }
+    let row = s.open().update::<team::Entity>().filter(team::Column::Id.eq(id));
+    let row = row
+        .col_expr(team::Column::Name, Expr::value(name.as_str()))
+        .col_expr(team::Column::ListedAs, Expr::value(listed_as(name)))
+        .col_expr(team::Column::Description, Expr::value(description.as_str()));
+    match s.open().apply_to_one(row).await {
+        Err(Refused::Failed(error)) if is_duplicate(&error) => return Err(taken()),
+        other => other?,
+    }
+    let event = TeamUpdated {
+        name_before: team.name.clone(),
+        name_after: name.to_string(),
+        description_before: team.description,
+        description_after: description.to_string(),
+    };
+    Ok(Recorded::new(changed, event, Target::new(TEAM, id, name.to_string())))
+}
+
+/// What an editor asks a team to carry.
+pub struct Wanted {
+    /// Slugs: the full set.
+    pub roles: Vec<String>,
+    /// The version of the set that the editor saw.
+    pub version: String,
+}
+
+/// What a change of a team's roles came to.
+#[derive(Clone, Debug)]
+pub struct RolesChanged {
+    pub name: String,
+    pub people: i64,
+    /// Names.
+    pub after: Vec<String>,
+    /// Slugs before, for an Undo, and the version after, which it must name.
+    pub undo: Vec<String>,
+    pub version: String,
+    pub is_change: bool,
+}
+
+/// Lets a team carry exactly these roles; everybody in it holds them from their next request on.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`CHANGED`] where somebody was faster, [`Refused::Invalid`] on the
+/// field `role`, [`Refused::Ceiling`] where a role, before or after, or somebody in the team goes
+/// over the actor's head.
+pub async fn set_roles(
+    s: &mut WriteScope<perm::UpdateTeams>,
+    id: Uuid,
+    wanted: &Wanted,
+) -> Result<Recorded<RolesChanged>, Refused> {
+    let (team, before, version) = plan(s, s.actor(), id, &wanted.roles).await?;
+    if wanted.version != version {
+        return Err(CHANGED.into());
+    }
+    team.may_carry(s, s.actor(), &before).await?;
+    let is_in = |set: &[Role], role: &Role| set.iter().any(|other| other.id == role.id);
+    // What is new comes first, so that nobody lacks in between what they hold throughout.
+    for role in team.roles.iter().filter(|role| !is_in(&before, role)) {
+        carry(s, id, role.id).await?;
+    }
+    for role in before.iter().filter(|role| !is_in(&team.roles, role)) {
+        use team_role::Column;
+        let row = s.open().delete::<team_role::Entity>().filter(Column::TeamId.eq(id));
+        s.open().apply_to_one(row.filter(Column::RoleId.eq(role.id))).await?;
+    }
+    let names = |roles: &[Role]| -> Vec<String> { roles.iter().map(|role| role.name.clone()).collect() };
+    let changed = RolesChanged {
+        name: team.name.clone(),
+        people: team.people,
+        after: team.role_names(),
+        undo: before.iter().map(|role| role.slug.clone()).collect(),
+        version: team.version(),
+        is_change: !before.iter().map(|role| role.id).eq(team.roles.iter().map(|role| role.id)),
+    };
+    if !changed.is_change {
+        return Ok(Recorded::unchanged(changed));
+    }
+    let event = TeamRolesChanged {
+        before: names(&before),
+        after: changed.after.clone(),
+        people: team.people,
+        ids: RoleIds::of(&before, &team.roles),
+    };
+    Ok(Recorded::new(changed, event, team.target()))
+}
+
+/// The team as it would be with these roles, the roles that it carries now, and their version.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::Invalid`] on the field `role`.
+pub(in crate::domain) async fn plan(
+    scope: &impl Scoped,
+    actor: &Actor,
+    id: Uuid,
+    roles: &[String],
+) -> Result<(Team, Vec<Role>, String), Refused> {
+    let mut team = Team::load(scope, actor, id).await?;
+    let version = team.version();
+    let after = chosen(&actor.all_roles, roles)?.into_iter().cloned().collect();
+    let before = std::mem::replace(&mut team.roles, after);
+    Ok((team, before, version))
+}
+
+impl Team {
+    /// May it carry what it does here, in place of `before`?
+    ///
+    /// # Errors
+    /// [`Refused::Ceiling`] where a role, before or after, or somebody in the team goes over the actor's
+    /// head; [`Refused::Invalid`] on the field `role` for Owner.
+    pub(in crate::domain) async fn may_carry(
+        &self,
+        scope: &impl Scoped,
+        actor: &Actor,
+        before: &[Role],
+    ) -> Result<(), Refused> {
+        let concerned: Vec<Role> = before.iter().chain(&self.roles).cloned().collect();
+        self.may_change_roles(scope, actor, &concerned).await??;
+        if self.roles.iter().any(|role| role.is_owner) {
+            let sentence = "A team never carries Owner: it is given to one person at a time, on Members.";
+            return Err(Invalid::field("role", sentence).into());
+        }
+        Ok(())
+    }
+}
+
+/// The roles of the form. None at all is an answer here.
+fn chosen<'a>(all: &'a Roles, slugs: &[String]) -> Result<Vec<&'a Role>, Invalid> {
+    if slugs.is_empty() { Ok(Vec::new()) } else { all.chosen(slugs) }
+}
+
+async fn carry<P>(s: &WriteScope<P>, team: Uuid, role: Uuid) -> Result<(), Refused> {
+    let row = team_role::ActiveModel {
+        workspace_id: Set(s.workspace_id()),
+        team_id: Set(team),
+        role_id: Set(role),
+    };
+    Ok(s.open().insert(row).await?)
+}
+
+/// What went with a team.
+#[derive(Clone, Debug)]
+pub struct Deleted {
+    pub name: String,
+    pub people: i64,
+}
+
+/// Deletes a team. Its people stay members, without what they held only through it.
+///
+/// # Errors
+/// [`Refused::Hidden`], [`Refused::Ceiling`] where its roles are not the actor's to take from all of
+/// its people.
+pub async fn delete(s: &mut WriteScope<perm::DeleteTeams>, id: Uuid) -> Result<Recorded<Deleted>, Refused> {
+    let team = Team::load(s, s.actor(), id).await?;
+    team.may_go(s, s.actor()).await??;
+    // Its people first: so what each of them holds is put together once, and not for each role.
+    let people = s.open().delete::<team_member::Entity>().filter(team_member::Column::TeamId.eq(id));
+    s.open().apply(people).await?;
+    s.open().apply_to_one(s.open().delete::<team::Entity>().filter(team::Column::Id.eq(id))).await?;
+    let event = TeamDeleted { roles: team.role_names(), people: team.people };
+    let target = team.target();
+    Ok(Recorded::new(Deleted { name: team.name, people: team.people }, event, target))
+}

@@ -1,0 +1,132 @@
+//! Who is in a team, and who leads it.
+
+use crate::{
+    domain::{
+        base::{event::Recorded, refused::Refused, selection::Selection},
+        enforce::{rows::Scoped, write::WriteScope},
+        nouns::{
+            members::Subject,
+            teams::{
+                Team,
+                events::{TeamLeadChanged, TeamMemberAdded, TeamMemberRemoved},
+            },
+        },
+    },
+    entity::team_member,
+    policy::perm,
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DeleteMany, QueryFilter, UpdateMany, sea_query::Expr};
+use uuid::Uuid;
+
+/// Somebody who was put into a team or taken out, or is called to lead it or not.
+#[derive(Clone, Debug)]
+pub struct Moved {
+    pub team: String,
+    pub name: String,
+    /// It was not so before.
+    pub is_change: bool,
+}
+
+/// Puts members into a team: all of them or none. Whoever is in it already stays.
+///
+/// # Errors
+/// [`Refused::Hidden`] for the team or a member, [`Refused::Forbidden`] for who may not edit the team,
+/// [`Refused::Ceiling`] where it carries roles that are not the actor's to give to one of them.
+pub async fn add(
+    s: &mut WriteScope<perm::Membership>,
+    id: Uuid,
+    selection: &Selection,
+) -> Result<Recorded<Vec<Moved>>, Refused> {
+    let team = Team::load_to_edit(s, id).await?;
+    let all = s.actor().all_roles.clone();
+    let mut each = Vec::new();
+    for member in selection.iter() {
+        let member = Subject::load(s, &all, member).await?;
+        if member.user_id.is_none() {
+            return Err(Refused::NotAllowed("A team is of people. Give the key its roles itself."));
+        }
+        let is_change = !is_in(s, id, member.id).await?;
+        let moved = Moved { team: team.name.clone(), name: member.name.clone(), is_change };
+        if !is_change {
+            each.push(Recorded::unchanged(moved));
+            continue;
+        }
+        team.may_move(s.actor(), &member.holdings())?;
+        let row = team_member::ActiveModel {
+            workspace_id: Set(s.workspace_id()),
+            team_id: Set(id),
+            member_id: Set(member.id),
+            is_lead: Set(false),
+            joined_at: Set(s.now()),
+        };
+        s.open().insert(row).await?;
+        let event = TeamMemberAdded { team: team.name.clone(), roles: team.role_names() };
+        each.push(Recorded::new(moved, event, member.target()));
+    }
+    Ok(Recorded::together(each))
+}
+
+/// Takes a member out of a team.
+///
+/// # Errors
+/// [`Refused::Hidden`] for the team, or for who is not in it, [`Refused::Forbidden`] for who may not
+/// edit the team, [`Refused::Ceiling`] where its roles are not the actor's to take from them.
+pub async fn take_out(
+    s: &mut WriteScope<perm::Membership>,
+    id: Uuid,
+    member: Uuid,
+) -> Result<Recorded<Moved>, Refused> {
+    let team = Team::load_to_edit(s, id).await?;
+    let all = s.actor().all_roles.clone();
+    let member = Subject::load(s, &all, member).await?;
+    // Whether they are in it comes first: of others there is nothing to tell.
+    if !is_in(s, id, member.id).await? {
+        return Err(Refused::Hidden);
+    }
+    team.may_move(s.actor(), &member.holdings())?;
+    let row: DeleteMany<team_member::Entity> = s.open().delete();
+    let row = row.filter(team_member::Column::TeamId.eq(id));
+    s.open().apply_to_one(row.filter(team_member::Column::MemberId.eq(member.id))).await?;
+    let event = TeamMemberRemoved { team: team.name.clone(), roles: team.role_names() };
+    let moved = Moved { team: team.name, name: member.name.clone(), is_change: true };
+    Ok(Recorded::new(moved, event, member.target()))
+}
+
+/// Makes somebody in a team a lead of it, or no lead any more. A lead gives nothing that the ceiling
+/// does not let them give, so who leads is a matter of the permission alone.
+///
+/// # Errors
+/// [`Refused::Hidden`] for the team, or for who is not in it.
+pub async fn appoint(
+    s: &mut WriteScope<perm::UpdateTeams>,
+    id: Uuid,
+    member: Uuid,
+    is_lead: bool,
+) -> Result<Recorded<Moved>, Refused> {
+    let team = Team::load(s, s.actor(), id).await?;
+    let all = s.actor().all_roles.clone();
+    let member = Subject::load(s, &all, member).await?;
+    if !is_in(s, id, member.id).await? {
+        return Err(Refused::Hidden);
+    }
+    let row: UpdateMany<team_member::Entity> = s.open().update();
+    let row = row
+        .filter(team_member::Column::TeamId.eq(id))
+        .filter(team_member::Column::MemberId.eq(member.id))
+        .filter(team_member::Column::IsLead.ne(is_lead))
+        .col_expr(team_member::Column::IsLead, Expr::value(is_lead));
+    let is_change = s.open().apply(row).await? > 0;
+    let moved = Moved { team: team.name.clone(), name: member.name.clone(), is_change };
+    if !is_change {
+        return Ok(Recorded::unchanged(moved));
+    }
+    let event = TeamLeadChanged { team: team.name, is_lead };
+    Ok(Recorded::new(moved, event, member.target()))
+}
+
+async fn is_in(scope: &impl Scoped, team: Uuid, member: Uuid) -> Result<bool, Refused> {
+    use team_member::Column;
+    let row = scope.find::<team_member::Entity>().filter(Column::TeamId.eq(team));
+    let row = row.filter(Column::MemberId.eq(member)).one(scope.connection()).await?;
+    Ok(row.is_some())
+}

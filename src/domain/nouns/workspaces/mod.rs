@@ -1,0 +1,207 @@
+//! The workspaces of a person or a key, and the creation of a new one.
+
+pub mod events;
+
+use crate::{
+    clock::Timestamp,
+    domain::{
+        base::{
+            conflict::Conflict,
+            db::Db,
+            event::{Recorded, RecordedEvent, Target},
+            invalid::Invalid,
+            limits,
+            paging::{Cursor, Key, Order, Page, Position},
+            principal::{ApiKey, Origin, Person, Principal},
+            refused::Refused,
+            sql::Sql,
+            values::{Name, Slug},
+        },
+        enforce::{rows::Scoped, workspace::create_workspace},
+        nouns::{
+            api_keys::events::{API_KEY, ApiKeyAdded},
+            members,
+            workspaces::events::WorkspaceCreated,
+        },
+        records::{
+            accounts,
+            workspaces::{WORKSPACE, insert},
+        },
+    },
+    policy::BuiltIn,
+};
+use sea_orm::FromQueryResult;
+use uuid::Uuid;
+
+const NOBODY_ANSWERS: Conflict = Conflict::new(
+    "nobody-answers",
+    "Whoever answers for this key is no active person of the account any more. Name a person of the account as “owner”.",
+);
+
+/// A workspace as one of its members finds it in their list.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Listed {
+    pub slug: String,
+    pub name: String,
+    pub account: String,
+    pub account_id: Uuid,
+    pub status: String,
+    /// Names of the person's roles, joined with ", ".
+    pub roles: Option<String>,
+    pub people: i64,
+}
+
+/// The workspaces in which this person has a membership, suspended ones too.
+///
+/// # Errors
+/// The database's own.
+pub async fn of_person(db: &Db, person: &Person) -> Result<Vec<Listed>, Refused> {
+    let sql = "SELECT w.slug, w.name, a.name AS account, a.id AS account_id,
+            CASE WHEN w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL THEN 'suspended' ELSE m.status END AS status,
+            (SELECT string_agg(r.name, ', ') FROM roles r WHERE r.workspace_id = m.workspace_id
+                AND ' ' || m.role_set || ' ' LIKE '% ' || r.slug || ' %') AS roles,
+            (SELECT CAST(COALESCE(SUM(h.people), 0) AS BIGINT) FROM headcounts h
+                WHERE h.workspace_id = w.id AND h.status = 'active' AND h.kind = 'user') AS people
+        FROM members m
+        JOIN workspaces w ON w.id = m.workspace_id AND w.deleted_at IS NULL
+        JOIN accounts a ON a.id = w.account_id
+        WHERE m.user_id = $1 ORDER BY a.name, w.name, w.id LIMIT 500";
+    Ok(db.read().all(sql, vec![person.user_id.into()]).await?)
+}
+
+/// A workspace as a key that is a member of it finds it.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct OfKey {
+    pub id: Uuid,
+    pub slug: String,
+    pub name: String,
+    pub account_id: Uuid,
+    pub created_at: Timestamp,
+    /// `active` or `suspended`: the membership, or all of the workspace.
+    pub status: String,
+    /// Slugs of the key's roles, apart by spaces.
+    pub role_set: String,
+    /// The key means this one where a request names none.
+    pub is_home: bool,
+}
+
+/// The workspaces in which this key has a membership, by slug.
+///
+/// # Errors
+/// [`Refused::Invalid`] for a page link of another list.
+pub async fn of_key(db: &Db, key: &ApiKey, at: &Position) -> Result<Page<OfKey>, Refused> {
+    let mut sql = "SELECT w.id, w.slug, w.name, w.account_id, w.created_at, m.role_set,
+            CASE WHEN w.suspended_at IS NOT NULL THEN 'suspended' ELSE m.status END AS status,
+            (k.home_id IS NOT NULL AND k.home_id = w.id) AS is_home
+        FROM members m CROSS JOIN workspaces w CROSS JOIN api_keys k
+        WHERE m.api_key_id = $1 AND w.id = m.workspace_id AND w.deleted_at IS NULL AND k.id = m.api_key_id"
+        .to_owned();
+    let order = Order { column: "w.slug || ''", is_text: true, id: "", descending: false };
+    let mut values = Vec::new();
+    order.finish(&mut sql, &mut values, at)?;
+    values.insert(0, key.id.into());
+    let rows: Vec<OfKey> = db.read().all(&sql, values).await?;
+    Ok(Page::cut(rows, at, |row| Cursor::new(Key::Text(row.slug.clone()), row.id)))
+}
+
+/// Founds a workspace in an account in which the person may, or, with none named, in a new account of
+/// their own.
+///
+/// # Errors
+/// [`Refused::Hidden`] for an account to which they do not belong, [`Refused::NotAdmin`] where only its
+/// admins may, [`Refused::Suspended`], [`Refused::Invalid`] for a slug that is taken,
+/// [`Refused::TooMany`].
+pub async fn create(
+    db: &Db,
+    person: &Person,
+    account: Option<Uuid>,
+    name: &Name,
+    slug: &Slug,
+    origin: &Origin,
+) -> Result<Slug, Refused> {
+    limits::FOUND.spend(db, &person.user_id.to_string(), 1).await?;
+    create_unlimited(db, person, account, name, slug, origin).await
+}
+
+/// The same without counting how often.
+pub(in crate::domain) async fn create_unlimited(
+    db: &Db,
+    person: &Person,
+    account: Option<Uuid>,
+    name: &Name,
+    slug: &Slug,
+    origin: &Origin,
+) -> Result<Slug, Refused> {
+    let actor = person.audited();
+    let done = create_workspace(db, &actor, origin, async |open| {
+        let account = match account {
+            Some(id) => accounts::lock_to_found(&open.tx, id, actor.id).await?,
+            None => accounts::create(&open.tx, name, actor.id, open.now).await?,
+        };
+        insert(open, account, name, slug, actor.id).await?;
+        let event = WorkspaceCreated { name: name.to_string(), slug: slug.to_string() };
+        let target = Target::named(WORKSPACE, name.to_string());
+        Ok((account, Recorded::new(slug.clone(), event, target)))
+    })
+    .await;
+    if let Err(refused) = &done {
+        accounts::note_not_founded(db, account, &actor, origin, refused).await;
+    }
+    done
+}
+
+/// What a key lacks that founds a workspace without being an admin of its account.
+pub const NOT_ADMIN: &str = "This key doesn't administer its account, so it can't make workspaces. An admin of the account can make one that does.";
+
+/// Founds a workspace in the account of a key that administers it. Its first Owner is a person of the
+/// account: `owner`, or else whoever answers for the key, which becomes an Owner beside them. It is the
+/// key's home only if that has none yet. Answers the workspace's id.
+///
+/// # Errors
+/// [`Refused::NotAllowed`], [`Refused::Invalid`] on `slug` or `owner`, [`NOBODY_ANSWERS`],
+/// [`Refused::TooMany`].
+pub async fn create_by_key(
+    db: &Db,
+    key: &ApiKey,
+    owner: Option<Uuid>,
+    name: &Name,
+    slug: &Slug,
+    origin: &Origin,
+) -> Result<Uuid, Refused> {
+    let actor = Principal::ApiKey(key.clone()).audited();
+    if !key.is_admin {
+        let refused = Refused::NotAllowed(NOT_ADMIN);
+        accounts::note_not_founded(db, Some(key.account_id), &actor, origin, &refused).await;
+        return Err(refused);
+    }
+    limits::FOUND.spend(db, &key.id.to_string(), 1).await?;
+    create_workspace(db, &actor, origin, async |open| {
+        accounts::lock_to_found_by_key(&open.tx, key, open.now).await?;
+        let sql = "SELECT u.id FROM account_people p CROSS JOIN users u WHERE p.account_id = $1
+            AND p.user_id = $2 AND u.id = p.user_id AND u.suspended_at IS NULL";
+        let values = vec![key.account_id.into(), owner.unwrap_or(key.made_by).into()];
+        let founder: Option<Id> = open.tx.first(sql, values).await?;
+        let founder = match (founder, owner) {
+            (Some(founder), _) => founder.id,
+            (None, Some(_)) => {
+                return Err(Invalid::field("owner", "Choose an active person of the account.").into());
+            }
+            (None, None) => return Err(NOBODY_ANSWERS.into()),
+        };
+        let owners = insert(open, key.account_id, name, slug, founder).await?;
+        members::join_key(open, key.id, &key.name, founder, &[owners]).await?;
+        let made = WorkspaceCreated { name: name.to_string(), slug: slug.to_string() };
+        let added = ApiKeyAdded { roles: vec![BuiltIn::Owner.name().to_owned()] };
+        let events = vec![
+            RecordedEvent::new(made, Target::named(WORKSPACE, name.to_string())),
+            RecordedEvent::new(added, Target::new(API_KEY, key.id, key.name.clone())),
+        ];
+        Ok((key.account_id, Recorded::many(open.workspace_id(), events)))
+    })
+    .await
+}
+
+#[derive(FromQueryResult)]
+struct Id {
+    id: Uuid,
+}
