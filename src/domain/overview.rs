@@ -4,7 +4,11 @@ use crate::{
     clock::DAY,
     domain::{
         activity,
-        base::{refused::Refused, role},
+        base::{
+            principal::Actor,
+            refused::Refused,
+            role::{self, Roles},
+        },
         enforce::{read::ReadScope, rows::Scoped},
         nouns::{
             ownership::{self, Offer},
@@ -69,7 +73,31 @@ struct Counts {
 /// # Errors
 /// The database's own.
 pub async fn look(scope: &ReadScope<perm::Membership>) -> Result<Overview, Refused> {
-    let holdings = &scope.actor().holdings;
+    let actor = scope.actor();
+    let holdings = &actor.holdings;
+    let counts = counts(scope).await?;
+    let census = Census::take(scope).await?;
+    let (people, keys) = census.total();
+    let sees_members = holdings.has(Permission::ReadMembers);
+    let sees_invitations =
+        holdings.has(Permission::InviteMembers) || holdings.has(Permission::CancelInvitations);
+    let latest =
+        if holdings.has(Permission::ReadAudit) { Some(activity::latest(scope, 8).await?) } else { None };
+    Ok(Overview {
+        people,
+        keys,
+        suspended: counts.suspended,
+        by_role: sees_members.then(|| by_role(&actor.all_roles, &census)),
+        invitations: sees_invitations
+            .then_some(Pending { pending: counts.pending, expiring: counts.expiring }),
+        latest,
+        offer: ownership::pending(scope).await?,
+        your_roles: role::names(&actor.all_roles.joined(&actor.roles.join(" "))),
+        care: if sees_members { care(actor, &counts) } else { Vec::new() },
+    })
+}
+
+async fn counts(scope: &ReadScope<perm::Membership>) -> Result<Counts, Refused> {
     let now = scope.now();
     // Put together, the status is found by no index: those who were not seen are the fewer.
     let sql = "SELECT
@@ -83,60 +111,47 @@ pub async fn look(scope: &ReadScope<perm::Membership>) -> Result<Overview, Refus
             (SELECT COUNT(*) FROM invitations i WHERE i.workspace_id = $1 AND i.status = 'pending'
                 AND i.expires_at > $2 AND i.expires_at <= $4) AS expiring";
     let values = vec![now.into(), (now - 90 * DAY).into(), (now + 2 * DAY).into()];
-    let counts: Counts = scope.first(sql, values).await?.ok_or(Refused::Hidden)?;
-    let census = Census::take(scope).await?;
-    let sees_members = holdings.has(Permission::ReadMembers);
-    let sees_invitations =
-        holdings.has(Permission::InviteMembers) || holdings.has(Permission::CancelInvitations);
+    scope.first(sql, values).await?.ok_or(Refused::Hidden)
+}
+
+/// The roles that active people have.
+fn by_role(all: &Roles, census: &Census) -> Vec<(String, String, i64)> {
+    all.iter()
+        .map(|role| (role.name.clone(), role.slug.clone(), census.count(|slug| slug == role.slug)))
+        .filter(|(_, _, people)| *people > 0)
+        .collect()
+}
+
+fn care(viewer: &Actor, counts: &Counts) -> Vec<Care> {
+    let all = &viewer.all_roles;
     let mut care = Vec::new();
-    let mut by_role = None;
-    let all = scope.actor().all_roles.clone();
-    let your_roles = scope.actor().roles.join(" ");
-    let your_roles = role::names(&all.joined(&your_roles));
-    if sees_members {
-        by_role = Some(
-            all.iter()
-                .map(|role| (role.name.clone(), role.slug.clone(), census.count(|slug| slug == role.slug)))
-                .filter(|(_, _, people)| *people > 0)
-                .collect(),
-        );
-        // Only an Owner can make another.
-        if counts.owners == 1 && holdings.is_owner() {
-            care.push(Care::SingleOwner);
-        }
-        for permission in DESTRUCTIVE {
-            let holders = all.iter().filter(|r| !r.is_owner && r.holdings.has(permission));
-            let names: Vec<String> = holders.map(|role| role.name.clone()).collect();
-            if !names.is_empty() {
-                care.push(Care::Destructive(permission, names));
-            }
-        }
-        let alone = |permission: &Permission| {
-            permission.is_built()
-                && !permission.defaults().is_empty()
-                && !all.iter().any(|role| !role.is_owner && role.holdings.has(*permission))
-        };
-        let alone: Vec<Permission> = Permission::ALL.iter().copied().filter(alone).collect();
-        if !alone.is_empty() {
-            care.push(Care::OwnersAlone(alone));
-        }
-        if counts.inactive > 0 {
-            care.push(Care::Inactive(counts.inactive));
+    // Only an Owner can make another.
+    if counts.owners == 1 && viewer.holdings.is_owner() {
+        care.push(Care::SingleOwner);
+    }
+    for permission in DESTRUCTIVE {
+        let holders = all.iter().filter(|role| !role.is_owner && role.holdings.has(permission));
+        let names: Vec<String> = holders.map(|role| role.name.clone()).collect();
+        if !names.is_empty() {
+            care.push(Care::Destructive(permission, names));
         }
     }
-    let latest =
-        if holdings.has(Permission::ReadAudit) { Some(activity::latest(scope, 8).await?) } else { None };
-    let (people, keys) = census.total();
-    Ok(Overview {
-        people,
-        keys,
-        suspended: counts.suspended,
-        by_role,
-        invitations: sees_invitations
-            .then_some(Pending { pending: counts.pending, expiring: counts.expiring }),
-        latest,
-        offer: ownership::pending(scope).await?,
-        your_roles,
-        care,
-    })
+    let alone = owners_alone(all);
+    if !alone.is_empty() {
+        care.push(Care::OwnersAlone(alone));
+    }
+    if counts.inactive > 0 {
+        care.push(Care::Inactive(counts.inactive));
+    }
+    care
+}
+
+/// Everyday permissions that no role but Owner has.
+fn owners_alone(all: &Roles) -> Vec<Permission> {
+    let alone = |permission: &Permission| {
+        permission.is_built()
+            && !permission.defaults().is_empty()
+            && !all.iter().any(|role| !role.is_owner && role.holdings.has(*permission))
+    };
+    Permission::ALL.iter().copied().filter(alone).collect()
 }

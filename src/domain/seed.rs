@@ -99,6 +99,9 @@ pub struct Size {
 
 const SEED_PASSWORD: &str = "load test data only";
 
+/// In milliseconds.
+const YEAR: i64 = 365 * DAY;
+
 /// Adds workspaces `seed-1`, `seed-2` and so on. Answers their sign-ins as JSON.
 ///
 /// # Errors
@@ -126,74 +129,86 @@ pub async fn seed(db: &Db, size: &Size) -> Result<String, Refused> {
 
 /// Answers the secrets of its keys.
 async fn seed_workspace(db: &Db, number: i64, size: &Size, hash: &str) -> Result<Vec<String>, Refused> {
-    // A past that spreads over a year, so that times differ.
-    let (now, year) = (db.now(), 365 * DAY);
     let name = read(Name::parse(&format!("Seed {number}")))?;
     let slug = read(Slug::parse(&format!("seed-{number}")))?;
-    let tx = db.begin().await?;
-    let email = format!("member-1@seed-{number}.example.com");
-    let owner = insert_person(&tx, &format!("Member 1 of {name}"), &email, hash, now - year).await?;
-    tx.commit().await?;
-    let person = Person {
-        session_id: owner,
-        user_id: owner,
-        name: format!("Member 1 of {name}"),
-        email,
-        is_verified: true,
-    };
-    workspaces::create_unlimited(db, &person, None, &name, &slug, &origin("seed")).await?;
+    let owner = seed_owner(db, number, hash).await?;
+    workspaces::create_unlimited(db, &owner, None, &name, &slug, &origin("seed")).await?;
     let workspace = by_email(db, "SELECT id FROM workspaces WHERE slug = $1", slug.as_str()).await?;
+    let (tx, now) = (db.begin().await?, db.now());
+    let roles = built_in_roles(&tx, workspace).await?;
+    let mut members = Vec::new();
+    for member in 2..=i64::from(size.members) {
+        members.push(seed_member(&tx, workspace, (number, member), (&owner, &roles, hash), now).await?);
+    }
+    if let Some(least) = roles.last() {
+        seed_invitations(&tx, workspace, owner.user_id, *least, size.invitations, now).await?;
+    }
+    let sql = "INSERT INTO account_people (account_id, user_id, is_admin, joined_at, listed_as)
+        SELECT w.account_id, m.user_id, 1 = 0, m.joined_at, m.listed_as FROM workspaces w
+        JOIN members m ON m.workspace_id = w.id WHERE w.id = $1 AND m.user_id <> $2";
+    tx.run(sql, vec![workspace.into(), owner.user_id.into()]).await?;
+    seed_events(&tx, workspace, &owner, &members, size.events, now).await?;
+    let mut keys = Vec::new();
+    for number in 1..=size.keys {
+        keys.push(seed_key(&tx, workspace, owner.user_id, roles[0], number, now).await?);
+    }
+    tx.commit().await?;
+    Ok(keys)
+}
+
+async fn seed_owner(db: &Db, number: i64, hash: &str) -> Result<Person, Refused> {
+    let (name, email) = (format!("Member 1 of Seed {number}"), format!("member-1@seed-{number}.example.com"));
     let tx = db.begin().await?;
+    let id = insert_person(&tx, &name, &email, hash, db.now() - YEAR).await?;
+    tx.commit().await?;
+    Ok(Person { session_id: id, user_id: id, name, email, is_verified: true })
+}
+
+/// In the order of [`BuiltIn::ALL`].
+async fn built_in_roles(tx: &DatabaseTransaction, workspace: Uuid) -> Result<Vec<Uuid>, Refused> {
     let mut roles = Vec::new();
     for role in BuiltIn::ALL {
         let sql = "SELECT id FROM roles WHERE workspace_id = $1 AND slug = $2";
         let row: Option<Id> = tx.first(sql, vec![workspace.into(), role.slug().into()]).await?;
         roles.push(row.map(|row| row.id).ok_or(Refused::Hidden)?);
     }
-    let mut members = Vec::new();
-    for member in 2..=i64::from(size.members) {
-        let joined = now - year + member * HOUR % year;
-        let email = format!("member-{member}@seed-{number}.example.com");
-        let called = format!("Member {member} of {name}");
-        let user = insert_person(&tx, &called, &email, hash, joined).await?;
-        let id = random::id(joined);
-        let sql =
-            "INSERT INTO members (workspace_id, id, kind, user_id, status, origin, invited_by, joined_at,
-                last_active_at, listed_as)
-            VALUES ($1, $2, 'user', $3, $4, 'invitation', $5, $6, $7, $8)";
-        let status = if member % 50 == 0 { "suspended" } else { "active" };
-        let seen = now - member * HOUR % (200 * DAY);
-        let values = vec![
-            workspace.into(),
-            id.into(),
-            user.into(),
-            status.into(),
-            owner.into(),
-            joined.into(),
-            seen.into(),
-            members::listed_as(&called, &email).into(),
-        ];
-        tx.run(sql, values).await?;
-        // Admin, Developer, … Support, then round again; nobody but the first is an Owner.
-        let role = usize::try_from((member - 2) % 6 + 1).unwrap_or(1);
-        let sql = "INSERT INTO member_roles (workspace_id, member_id, role_id) VALUES ($1, $2, $3)";
-        tx.run(sql, vec![workspace.into(), id.into(), roles[role].into()]).await?;
-        members.push((id, format!("Member {member} of {name}")));
-    }
-    if let Some(least) = roles.last() {
-        seed_invitations(&tx, workspace, owner, *least, size.invitations, now).await?;
-    }
-    let sql = "INSERT INTO account_people (account_id, user_id, is_admin, joined_at, listed_as)
-        SELECT w.account_id, m.user_id, 1 = 0, m.joined_at, m.listed_as FROM workspaces w
-        JOIN members m ON m.workspace_id = w.id WHERE w.id = $1 AND m.user_id <> $2";
-    tx.run(sql, vec![workspace.into(), owner.into()]).await?;
-    seed_events(&tx, workspace, &person, &members, size.events, now).await?;
-    let mut keys = Vec::new();
-    for number in 1..=size.keys {
-        keys.push(seed_key(&tx, workspace, owner, roles[0], number, now).await?);
-    }
-    tx.commit().await?;
-    Ok(keys)
+    Ok(roles)
+}
+
+/// Answers the member's id and name. Members joined over the last year, so that times differ.
+async fn seed_member(
+    tx: &DatabaseTransaction,
+    workspace: Uuid,
+    (seed, member): (i64, i64),
+    (owner, roles, hash): (&Person, &[Uuid], &str),
+    now: Timestamp,
+) -> Result<(Uuid, String), Refused> {
+    let joined = now - YEAR + member * HOUR % YEAR;
+    let (name, email) =
+        (format!("Member {member} of Seed {seed}"), format!("member-{member}@seed-{seed}.example.com"));
+    let user = insert_person(tx, &name, &email, hash, joined).await?;
+    let id = random::id(joined);
+    let sql = "INSERT INTO members (workspace_id, id, kind, user_id, status, origin, invited_by, joined_at,
+            last_active_at, listed_as)
+        VALUES ($1, $2, 'user', $3, $4, 'invitation', $5, $6, $7, $8)";
+    let status = if member % 50 == 0 { "suspended" } else { "active" };
+    let seen = now - member * HOUR % (200 * DAY);
+    let values = vec![
+        workspace.into(),
+        id.into(),
+        user.into(),
+        status.into(),
+        owner.user_id.into(),
+        joined.into(),
+        seen.into(),
+        members::listed_as(&name, &email).into(),
+    ];
+    tx.run(sql, values).await?;
+    // Admin, Developer, … Support, then round again; nobody but the first is an Owner.
+    let role = usize::try_from((member - 2) % 6 + 1).unwrap_or(1);
+    let sql = "INSERT INTO member_roles (workspace_id, member_id, role_id) VALUES ($1, $2, $3)";
+    tx.run(sql, vec![workspace.into(), id.into(), roles[role].into()]).await?;
+    Ok((id, name))
 }
 
 async fn seed_key(

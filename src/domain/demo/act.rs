@@ -11,7 +11,7 @@ use crate::{
             selection::Selection,
             sql::Sql,
             tokens::Token,
-            values::{Description, Name, Slug},
+            values::{Description, Message, Name, Slug},
         },
         demo::people::{PASSWORD, PEOPLE, email, secret},
         enforce::{read::ReadScope, workspace::admission::Asked},
@@ -27,6 +27,7 @@ use crate::{
     policy::{Access, BuiltIn, Permission, perm},
 };
 use std::collections::HashMap;
+use uuid::Uuid;
 
 /// What somebody does.
 pub(in crate::domain) enum Deed {
@@ -87,12 +88,12 @@ impl Visitor<'_> {
         ReadScope::admit(db, self.credential.clone(), Asked::BySlug(slug), self.origin.clone()).await
     }
 
-    async fn member(&self, who: &str) -> Result<uuid::Uuid, Refused> {
+    async fn member(&self, who: &str) -> Result<Uuid, Refused> {
         let sql = "SELECT m.id FROM members m JOIN users u ON u.id = m.user_id WHERE u.email = $1";
         by_email(self.demo.db, sql, &email(who)).await
     }
 
-    async fn invitation(&self, who: &str) -> Result<uuid::Uuid, Refused> {
+    async fn invitation(&self, who: &str) -> Result<Uuid, Refused> {
         let sql = "SELECT id FROM invitations WHERE email = $1 AND status = 'pending'";
         by_email(self.demo.db, sql, &email(who)).await
     }
@@ -133,10 +134,7 @@ impl Visitor<'_> {
                 scope.write(async |s| organization::update(s, &name, slug).await).await?;
             }
             Deed::Invite(whom, roles) => {
-                let emails: Vec<String> = whom.split(' ').map(email).collect();
-                let message = read(crate::domain::base::values::Message::parse("Welcome to the demo."))?;
-                let batch = Batch { emails: emails.join(" "), roles: slugs(roles), message };
-                return Ok(links(invitations::send(self.admit().await?, batch).await?));
+                return self.invite(whom, roles).await;
             }
             Deed::InviteAgain(whom) => {
                 let id = self.invitation(whom).await?;
@@ -158,8 +156,10 @@ impl Visitor<'_> {
                 self.admit().await?.write(async |s| members::change_roles(s, id, &roles).await).await?;
             }
             Deed::MakeRole(name, description, permission, scopes) => {
-                let (name, description) = (read(Name::parse(name))?, read(Description::parse(description))?);
-                let named = roles::Named { name, description };
+                let named = roles::Named {
+                    name: read(Name::parse(name))?,
+                    description: read(Description::parse(description))?,
+                };
                 let scopes = roles::Bundle::read(&[permission.scope().to_owned()], scopes)?;
                 self.admit().await?.write(async |s| roles::create(s, &named, &scopes).await).await?;
             }
@@ -168,18 +168,7 @@ impl Visitor<'_> {
                 self.admit().await?.write(async |s| members::change_roles(s, id, &roles).await).await?;
             }
             Deed::Team(name, description, people, roles) => {
-                let (name, description) = (read(Name::parse(name))?, read(Description::parse(description))?);
-                let scope = self.admit().await?;
-                let id = scope.write(async |s| teams::create(s, &name, &description).await).await?;
-                let mut ids = Vec::new();
-                for who in people.split(' ') {
-                    ids.push(self.member(who).await?);
-                }
-                let selection = Selection::of("member", &ids)?;
-                self.admit().await?.write(async |s| teams::add(s, id, &selection).await).await?;
-                if let Some(lead) = ids.first() {
-                    self.admit().await?.write(async |s| teams::appoint(s, id, *lead, true).await).await?;
-                }
+                let id = self.create_team(name, description, people).await?;
                 let version = teams::look(&self.admit().await?, id, &Position::First).await?.version;
                 let wanted = teams::Wanted { roles: slugs(roles), version };
                 self.admit().await?.write(async |s| teams::set_roles(s, id, &wanted).await).await?;
@@ -198,24 +187,13 @@ impl Visitor<'_> {
             }
             Deed::Leave => self.admit().await?.write(async |s| members::leave(s).await).await?,
             Deed::Permit(permission, roles) => {
-                let rows = security::matrix(&self.admit().await?).await?;
-                let row = rows.into_iter().find(|row| row.permission == permission).ok_or(Refused::Hidden)?;
-                let wanted =
-                    Wanted { permission, roles: slugs(roles), version: row.version, confirmed: false };
-                self.admit().await?.write(async |s| security::set(s, &wanted).await).await?;
+                self.permit(permission, roles).await?;
             }
             Deed::Key(name, roles, days) => {
                 let made = self.key(name, roles, Some(db.now() + days * DAY), false).await?;
                 self.uses(&made.secret).await?;
             }
-            Deed::KnownKey(name) => {
-                let made = self.key(name, &[BuiltIn::Owner], None, true).await?;
-                let (secret, tx) = (secret(), db.begin().await?);
-                tx.run("DELETE FROM api_key_secrets WHERE api_key_id = $1", vec![made.id.into()]).await?;
-                api_keys::keep_secret(&tx, made.id, &secret, db.now()).await?;
-                tx.commit().await?;
-                self.uses(&secret).await?;
-            }
+            Deed::KnownKey(name) => self.uses(&self.create_known_key(name).await?).await?,
             Deed::Register(kind, id, name) => {
                 let (address, name) = (resources::Address::parse(kind, id)?, read(Name::parse(name))?);
                 self.admit().await?.write(async |s| resources::register(s, &address, &name).await).await?;
@@ -232,6 +210,47 @@ impl Visitor<'_> {
 }
 
 impl Visitor<'_> {
+    async fn invite(&self, whom: &str, roles: &[BuiltIn]) -> Result<Vec<(String, String)>, Refused> {
+        let emails: Vec<String> = whom.split(' ').map(email).collect();
+        let message = read(Message::parse("Welcome to the demo."))?;
+        let batch = Batch { emails: emails.join(" "), roles: slugs(roles), message };
+        Ok(links(invitations::send(self.admit().await?, batch).await?))
+    }
+
+    /// The first of the people leads the team.
+    async fn create_team(&self, name: &str, description: &str, people: &str) -> Result<Uuid, Refused> {
+        let (name, description) = (read(Name::parse(name))?, read(Description::parse(description))?);
+        let id = self.admit().await?.write(async |s| teams::create(s, &name, &description).await).await?;
+        let mut ids = Vec::new();
+        for who in people.split(' ') {
+            ids.push(self.member(who).await?);
+        }
+        let selection = Selection::of("member", &ids)?;
+        self.admit().await?.write(async |s| teams::add(s, id, &selection).await).await?;
+        if let Some(lead) = ids.first() {
+            self.admit().await?.write(async |s| teams::appoint(s, id, *lead, true).await).await?;
+        }
+        Ok(id)
+    }
+
+    async fn permit(&self, permission: Permission, roles: &[BuiltIn]) -> Result<(), Refused> {
+        let rows = security::matrix(&self.admit().await?).await?;
+        let row = rows.into_iter().find(|row| row.permission == permission).ok_or(Refused::Hidden)?;
+        let wanted = Wanted { permission, roles: slugs(roles), version: row.version, confirmed: false };
+        self.admit().await?.write(async |s| security::set(s, &wanted).await).await.map(drop)
+    }
+
+    /// A key whose secret is the one that the welcome prints.
+    async fn create_known_key(&self, name: &str) -> Result<Token, Refused> {
+        let db = self.demo.db;
+        let made = self.key(name, &[BuiltIn::Owner], None, true).await?;
+        let (secret, tx) = (secret(), db.begin().await?);
+        tx.run("DELETE FROM api_key_secrets WHERE api_key_id = $1", vec![made.id.into()]).await?;
+        api_keys::keep_secret(&tx, made.id, &secret, db.now()).await?;
+        tx.commit().await?;
+        Ok(secret)
+    }
+
     async fn key(
         &self,
         name: &str,

@@ -7,7 +7,6 @@ pub mod words;
 
 use crate::{
     domain::Refused,
-    policy::Permission,
     web::{
         app::App,
         chrome::{Chrome, Place, View, render},
@@ -15,7 +14,10 @@ use crate::{
         matched,
         problem::{
             page::{Inside, Outside, admitted, place_of},
-            words::{Problem, absent, conflicted, gone, something_first},
+            words::{
+                Problem, absent, conflicted, forbidden, gone, not_admin, not_valid, something_first,
+                suspended,
+            },
         },
         wire::Broken,
     },
@@ -39,36 +41,9 @@ pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
             Some(_) => absent().link(here, back),
             None => absent(),
         },
-        Refused::Suspended(what) => Problem::new(
-            StatusCode::FORBIDDEN,
-            "You can't get in at the moment",
-            format!("{what} is suspended. Nothing in it can be seen or changed until that ends."),
-        )
-        .point(match *what {
-            "This account" => "Ask whoever runs this installation.",
-            _ => "Ask an Owner or Admin of the workspace to let you in again.",
-        }),
-        Refused::NotAdmin(not) => Problem::new(
-            StatusCode::FORBIDDEN,
-            "You don't have permission for this",
-            "Only the admins of the account may do this.",
-        )
-        .point("An Owner or Admin of a workspace is no admin of the account by that.")
-        .point(format!("Ask one of its admins: {}.", not.admins.join(", "))),
-        Refused::Forbidden(missing) => {
-            let mut problem = Problem::new(
-                StatusCode::FORBIDDEN,
-                "You don't have permission for this",
-                format!("It needs the permission “{}”.", missing.permissions.join("” or “")),
-            )
-            .point(format!("Roles that have it: {}.", missing.roles.join(", ")));
-            let needed = Permission::ALL.iter().filter(|one| missing.permissions.contains(&one.label()));
-            problem.permissions = needed.map(|one| one.scope()).collect();
-            if !missing.granters.is_empty() {
-                problem = problem.point(format!("Who can give it to you: {}.", missing.granters.join(", ")));
-            }
-            problem.link(here, "Back to the workspace")
-        }
+        Refused::Suspended(what) => suspended(what),
+        Refused::NotAdmin(not) => not_admin(not),
+        Refused::Forbidden(missing) => forbidden(missing).link(here, "Back to the workspace"),
         Refused::Ceiling(ceiling) => {
             Problem::new(StatusCode::FORBIDDEN, "Your roles don't reach that far", ceiling.to_string())
                 .point("Nothing was changed. Ask someone whose roles hold more than yours, such as an Owner.")
@@ -86,18 +61,7 @@ pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
             "It was changed meanwhile",
             "It is not any more what your If-Match says. Nothing was overwritten: read it again, and decide again.",
         ),
-        Refused::Invalid(invalid) => {
-            let mut problem = Problem::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "Something needs another look",
-                "Nothing was changed.",
-            );
-            for (field, complaint) in invalid.iter() {
-                problem = problem.point(format!("{field}: {complaint}"));
-                problem.fields.push((field.to_owned(), complaint.to_owned()));
-            }
-            problem
-        }
+        Refused::Invalid(invalid) => not_valid(invalid),
         Refused::TooMany { retry_after_seconds } => {
             return later(req, StatusCode::TOO_MANY_REQUESTS, *retry_after_seconds);
         }

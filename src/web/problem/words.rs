@@ -1,6 +1,12 @@
 //! What a problem says: what happened, and what to do next.
 
-use crate::domain::base::conflict::{DetailedConflict, FirstStep, Gone, Prerequisite};
+use crate::{
+    domain::{
+        Invalid, Missing, NotAdmin,
+        base::conflict::{DetailedConflict, FirstStep, Gone, Prerequisite},
+    },
+    policy::Permission,
+};
 use actix_web::http::StatusCode;
 
 pub(in crate::web) struct Problem {
@@ -53,6 +59,57 @@ pub(in crate::web) fn absent() -> Problem {
         "There is nothing here",
         "The address is wrong, or it leads to something that is gone or that you are no member of.",
     )
+}
+
+/// `what` is "This account" or the workspace's.
+pub(super) fn suspended(what: &str) -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "You can't get in at the moment",
+        format!("{what} is suspended. Nothing in it can be seen or changed until that ends."),
+    )
+    .point(match what {
+        "This account" => "Ask whoever runs this installation.",
+        _ => "Ask an Owner or Admin of the workspace to let you in again.",
+    })
+}
+
+pub(super) fn not_admin(not: &NotAdmin) -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "You don't have permission for this",
+        "Only the admins of the account may do this.",
+    )
+    .point("An Owner or Admin of a workspace is no admin of the account by that.")
+    .point(format!("Ask one of its admins: {}.", not.admins.join(", ")))
+}
+
+pub(super) fn forbidden(missing: &Missing) -> Problem {
+    let mut problem = Problem::new(
+        StatusCode::FORBIDDEN,
+        "You don't have permission for this",
+        format!("It needs the permission “{}”.", missing.permissions.join("” or “")),
+    )
+    .point(format!("Roles that have it: {}.", missing.roles.join(", ")));
+    let needed = Permission::ALL.iter().filter(|one| missing.permissions.contains(&one.label()));
+    problem.permissions = needed.map(|one| one.scope()).collect();
+    if missing.granters.is_empty() {
+        return problem;
+    }
+    problem.point(format!("Who can give it to you: {}.", missing.granters.join(", ")))
+}
+
+pub(super) fn not_valid(invalid: &Invalid) -> Problem {
+    let mut problem = Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "Something needs another look",
+        "Nothing was changed.",
+    );
+    for (field, complaint) in invalid.iter() {
+        problem = problem.point(format!("{field}: {complaint}"));
+        problem.fields.push((field.to_owned(), complaint.to_owned()));
+    }
+    problem
 }
 
 /// `here` is the workspace or account that the conflict's ways lead on from, and `back` the words of a link to

@@ -21,7 +21,7 @@ use crate::{
         nouns::{
             api_keys::{
                 self, KeyRecord, Made, Maker, Wanted,
-                change::KEY_MADE,
+                create::KEY_MADE,
                 events::{API_KEY, ApiKeyAdminChanged, ApiKeyCreated, ApiKeyRevoked},
             },
             members::{Subject, has_text, like},

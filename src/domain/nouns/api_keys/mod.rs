@@ -1,12 +1,13 @@
 //! API keys: principals without a person.
 //!
 //! A key belongs to an account and becomes a member of its workspaces. What it may do there is what
-//! its roles hold, as for anybody; its secret is shown once and kept as a hash. [`list`] shows keys,
-//! [`change`] makes, adds, rotates and revokes them.
+//! its roles hold, as for anybody; its secret is shown once and kept as a hash.
 
 pub mod change;
+pub mod create;
 pub mod events;
 pub mod list;
+pub mod take_over;
 
 pub(in crate::domain) use crate::domain::records::keys::{
     Live, end, insert, keep_secret, lock, maker_in, must_be_newest, new_secret,
@@ -29,13 +30,12 @@ use crate::{
         enforce::{presence, rows::Unadmitted, workspace::admission::Asked},
     },
 };
-pub use change::{
-    add, create, create_once, maker, may_make_secrets, rename, revoke, rotate, rotate_seen, version,
-    version_under_lock, why_not,
-};
 pub(in crate::domain) use change::{call, give_another_secret, revoke_made_by, take_out};
+pub use change::{rename, revoke, rotate, rotate_seen, version, version_under_lock};
+pub use create::{add, create, create_once, maker, may_make_secrets};
 pub use list::{Listed, Listing, Waiting, list, look, made_by, waiting};
 use sea_orm::FromQueryResult;
+pub use take_over::why_not;
 use uuid::Uuid;
 
 #[derive(FromQueryResult)]

@@ -1,0 +1,151 @@
+//! Creating keys, and adding them to a workspace.
+
+use crate::{
+    clock::Timestamp,
+    domain::{
+        base::{
+            conflict::Conflict,
+            event::{Recorded, Target},
+            invalid::Invalid,
+            principal::{ApiKey, Principal},
+            refused::Refused,
+            role,
+            sql::Sql,
+        },
+        enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
+        nouns::{
+            api_keys::{
+                events::{API_KEY, ApiKeyAdded, ApiKeyCreated},
+                take_over::{ACCOUNT_ADMIN, look_at_maker},
+            },
+            members,
+        },
+        records::keys::{KeyRow, Made, Maker, Wanted, insert},
+    },
+    entity::member,
+    policy::perm,
+};
+use sea_orm::{ColumnTrait, QueryFilter};
+use uuid::Uuid;
+
+/// Why nobody with an unconfirmed address makes keys.
+pub const UNCONFIRMED: &str = "Confirm your e-mail address first: a key acts in your name. The link is in the message that we sent you.";
+
+const OUTGOING: &str = "Another secret takes the place of this one, so it makes no keys and gives none another secret. Use the new one.";
+
+const KEY_IS_MEMBER: Conflict =
+    Conflict::new("key-is-member", "This key is a member of the workspace already.");
+
+pub(in crate::domain) const KEY_MADE: Conflict = Conflict::new(
+    "key-made",
+    "You made a key since this form was opened, perhaps with this very form. A secret is shown once only: if you didn't keep it, rotate the key. To make another key, open the form again.",
+)
+.way_on("/api-keys", "See the keys");
+
+/// # Errors
+/// The database's own.
+pub async fn maker(scope: &ReadScope<perm::ManageApiKeys>) -> Result<Maker, Refused> {
+    look_at_maker(scope, scope.actor()).await
+}
+
+/// [`create`], from a form that knew of so many keys.
+///
+/// # Errors
+/// [`KEY_MADE`] where the form was sent already; as [`create`].
+pub async fn create_once(
+    s: &mut WriteScope<perm::ManageApiKeys>,
+    wanted: &Wanted,
+    known: i64,
+) -> Result<Recorded<Made>, Refused> {
+    may_hand_on(&s.actor().principal)?;
+    if look_at_maker(s, s.actor()).await?.made != known {
+        return Err(KEY_MADE.into());
+    }
+    create(s, wanted).await
+}
+
+/// # Errors
+/// [`Refused::NotAllowed`] for who has not confirmed their address.
+pub fn may_make_secrets(is_verified: bool) -> Result<(), Refused> {
+    if is_verified { Ok(()) } else { Err(Refused::NotAllowed(UNCONFIRMED)) }
+}
+
+/// # Errors
+/// As [`may_make_secrets`]; [`Refused::NotAllowed`] for a secret that another takes the place of: whoever
+/// found it would else outlive it.
+pub(in crate::domain) fn may_hand_on(principal: &Principal) -> Result<(), Refused> {
+    may_make_secrets(principal.is_verified())?;
+    match principal {
+        Principal::ApiKey(key) if key.is_outgoing => Err(Refused::NotAllowed(OUTGOING)),
+        _ => Ok(()),
+    }
+}
+
+/// When a new key ends. One that is made by a key goes on no longer than that.
+fn lasting(maker: &Principal, wanted: Option<Timestamp>) -> Result<Option<Timestamp>, Invalid> {
+    match (maker, wanted) {
+        (Principal::ApiKey(ApiKey { expires_at: Some(end), .. }), Some(at)) if at > *end => {
+            let sentence = "A key that expires makes none that goes on after it. Choose an earlier end.";
+            Err(Invalid::field("expires_at", sentence))
+        }
+        (Principal::ApiKey(ApiKey { expires_at, .. }), None) => Ok(*expires_at),
+        (_, wanted) => Ok(wanted),
+    }
+}
+
+/// Makes a key in this workspace's account and a member of this workspace, which it then means where a
+/// request names none.
+///
+/// # Errors
+/// [`Refused::NotAllowed`] for who has not confirmed their address, [`Refused::Invalid`] on `role`,
+/// `expires_at` or `name`, [`Refused::Ceiling`] for a role that holds more than the actor.
+pub async fn create(
+    s: &mut WriteScope<perm::ManageApiKeys>,
+    wanted: &Wanted,
+) -> Result<Recorded<Made>, Refused> {
+    may_hand_on(&s.actor().principal)?;
+    let all = s.actor().all_roles.clone();
+    let roles = all.chosen(&wanted.roles)?;
+    roles.iter().try_for_each(|role| s.actor().holdings.may_assign(&role.holdings))?;
+    if wanted.is_admin && !look_at_maker(s, s.actor()).await?.administers {
+        return Err(Refused::NotAllowed(ACCOUNT_ADMIN));
+    }
+    let wanted = Wanted { expires_at: lasting(&s.actor().principal, wanted.expires_at)?, ..wanted.clone() };
+    let (account, made_by) = (s.actor().workspace.account_id, s.actor().principal.answers());
+    let made = insert(s.connection(), account, made_by, &wanted, s.now()).await?;
+    let ids: Vec<Uuid> = roles.iter().map(|role| role.id).collect();
+    members::join_key(s.open(), made.id, &made.name, made_by, &ids).await?;
+    let event =
+        ApiKeyCreated { roles: role::names(&roles), expires_at: wanted.expires_at.unwrap_or_default() };
+    let target = Target::new(API_KEY, made.id, made.name.clone());
+    Ok(Recorded::new(made, event, target))
+}
+
+/// Makes a key of the account a member of this workspace.
+///
+/// # Errors
+/// [`Refused::Invalid`] on `key` where the account has no such live key, or on `role`;
+/// [`KEY_IS_MEMBER`], [`Refused::Ceiling`].
+pub async fn add(
+    s: &mut WriteScope<perm::ManageApiKeys>,
+    id: Uuid,
+    to: &[String],
+) -> Result<Recorded<String>, Refused> {
+    let all = s.actor().all_roles.clone();
+    let roles = all.chosen(to)?;
+    roles.iter().try_for_each(|role| s.actor().holdings.may_assign(&role.holdings))?;
+    let sql = "SELECT name, is_admin, revoked_at FROM api_keys WHERE id = $1 AND account_id = $2";
+    let values = vec![id.into(), s.actor().workspace.account_id.into()];
+    let key: Option<KeyRow> = s.connection().first(sql, values).await?;
+    let Some(key) = key.filter(|key| key.revoked_at.is_none()) else {
+        return Err(Invalid::field("key", "Choose one of the account's keys.").into());
+    };
+    let present = s.find::<member::Entity>().filter(member::Column::ApiKeyId.eq(id));
+    if present.one(s.connection()).await?.is_some() {
+        return Err(KEY_IS_MEMBER.into());
+    }
+    let ids: Vec<Uuid> = roles.iter().map(|role| role.id).collect();
+    members::join_key(s.open(), id, &key.name, s.actor().principal.answers(), &ids).await?;
+    let event = ApiKeyAdded { roles: role::names(&roles) };
+    Ok(Recorded::new(key.name.clone(), event, Target::new(API_KEY, id, key.name)))
+}

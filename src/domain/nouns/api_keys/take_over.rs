@@ -1,0 +1,140 @@
+//! Who may take a key over: whoever renames, rotates or revokes it.
+
+use crate::{
+    domain::{
+        base::{
+            db::Db,
+            principal::{Actor, Principal},
+            refused::Refused,
+            role,
+        },
+        enforce::{
+            read::ReadScope,
+            rows::{Scoped, Unadmitted},
+            write::WriteScope,
+        },
+        nouns::{api_keys::list::Listed, members::Subject},
+        records::keys::{Maker, lock, maker_in},
+    },
+    entity::member,
+    policy::{Access, Holdings, Permission},
+};
+use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter};
+use uuid::Uuid;
+
+const ELSEWHERE: &str = "This key is also a member of a workspace in which your roles don't reach that far. Remove it from this workspace instead, or ask an admin of the account.";
+
+pub(super) const ACCOUNT_ADMIN: &str =
+    "This key administers the account. Only an admin of the account makes, renames, rotates or revokes one.";
+
+pub(super) async fn look_at_maker(scope: &impl Scoped, actor: &Actor) -> Result<Maker, Refused> {
+    let maker = maker_in(scope.connection(), actor.workspace.account_id, actor.principal.answers()).await?;
+    Ok(match &actor.principal {
+        Principal::User(_) => maker,
+        // A key does not do what whoever answers for it may: only what it may itself.
+        Principal::ApiKey(key) => Maker { administers: key.is_admin, ..maker },
+    })
+}
+
+/// A key of this workspace, as it stands under the lock.
+pub(super) struct Held {
+    pub(super) member: Subject,
+    pub(super) is_admin: bool,
+}
+
+/// The key, if it is a member here and was not revoked.
+pub(super) async fn held<P>(s: &WriteScope<P>, id: Uuid) -> Result<Held, Refused> {
+    let present = s.find::<member::Entity>().filter(member::Column::ApiKeyId.eq(id));
+    let row = present.one(s.connection()).await?.ok_or(Refused::Hidden)?;
+    let all = s.actor().all_roles.clone();
+    let member = Subject::load(s, &all, row.id).await?;
+    let key = lock(s.connection(), id).await?;
+    Ok(Held { member, is_admin: key.is_admin })
+}
+
+#[derive(FromQueryResult)]
+struct Elsewhere {
+    workspace_id: Uuid,
+    roles_version: Option<Uuid>,
+    role_set: String,
+    own: Option<String>,
+}
+
+/// Who takes a key over holds everything that it holds, in every workspace that it is a member of: its
+/// secret, its end and its name reach that far. `holdings` are those that it has in this one.
+async fn may_take_over<S: Scoped>(
+    scope: &S,
+    db: &Db,
+    actor: &Actor,
+    key: &Reaching<'_>,
+) -> Result<(), Refused> {
+    if actor.principal.key_id() == Some(key.id) {
+        return Ok(());
+    }
+    actor.holdings.may_assign(key.holdings)?;
+    if key.is_admin && !look_at_maker(scope, actor).await?.administers {
+        return Err(Refused::NotAllowed(ACCOUNT_ADMIN));
+    }
+    if key.elsewhere == Some(0) {
+        return Ok(());
+    }
+    let mine = match actor.principal.person() {
+        Some(_) => "o.user_id = $3",
+        None => "o.api_key_id = $3",
+    };
+    let sql = format!(
+        "SELECT m.workspace_id, w.roles_version, m.role_set, o.role_set AS own
+        FROM members m JOIN workspaces w ON w.id = m.workspace_id AND w.deleted_at IS NULL
+        LEFT JOIN members o ON o.workspace_id = m.workspace_id AND {mine} AND o.status = 'active'
+        WHERE m.api_key_id = $2 AND m.workspace_id <> $1"
+    );
+    let values = vec![key.id.into(), actor.principal.id().into()];
+    let elsewhere: Vec<Elsewhere> = scope.all(&sql, values).await?;
+    for place in elsewhere {
+        let there = Unadmitted(scope.connection(), place.workspace_id);
+        let all = db.roles().at(&there, place.roles_version).await?;
+        let holdings = |slugs: &str| role::holdings(&all.joined(slugs));
+        let (own, keys): (Holdings, Holdings) =
+            (holdings(place.own.as_deref().unwrap_or_default()), holdings(&place.role_set));
+        if !(own.has(Permission::ManageApiKeys) && own.contains(&keys)) {
+            return Err(Refused::NotAllowed(ELSEWHERE));
+        }
+    }
+    Ok(())
+}
+
+/// A key, as far as taking it over is concerned.
+struct Reaching<'a> {
+    id: Uuid,
+    is_admin: bool,
+    holdings: &'a Holdings,
+    /// Other workspaces that it is a member of, where that is known.
+    elsewhere: Option<i64>,
+}
+
+impl Held {
+    pub(super) async fn may_be_taken_over<P>(&self, s: &WriteScope<P>, id: Uuid) -> Result<(), Refused> {
+        let key =
+            Reaching { id, is_admin: self.is_admin, holdings: &self.member.holdings(), elsewhere: None };
+        may_take_over(s, &s.open().db, s.actor(), &key).await
+    }
+}
+
+/// Why the actor may not rename, rotate or revoke a key, wherever it is a member; `None` where they may.
+///
+/// # Errors
+/// The database's own.
+pub async fn why_not<P: Access>(scope: &ReadScope<P>, key: &Listed) -> Result<Option<Refused>, Refused> {
+    let held = key.holdings();
+    let key = Reaching {
+        id: key.key.id,
+        is_admin: key.key.is_admin,
+        holdings: &held,
+        elsewhere: Some(key.elsewhere),
+    };
+    match may_take_over(scope, scope.db(), scope.actor(), &key).await {
+        Ok(()) => Ok(None),
+        Err(refused @ (Refused::Ceiling(_) | Refused::NotAllowed(_))) => Ok(Some(refused)),
+        Err(other) => Err(other),
+    }
+}
