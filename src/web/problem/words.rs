@@ -50,15 +50,15 @@ impl Problem {
 pub(in crate::web) fn absent() -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
-        "There is nothing here",
-        "The address is wrong, or it leads to something that is gone or that you are no member of.",
+        "Not found",
+        "The address is wrong, or it leads to something that was deleted, or you're not a member of it.",
     )
 }
 
 /// `here` is the workspace or account that the conflict's ways lead on from, and `back` the words of a link to
 /// it; without it they lead nowhere.
 pub(super) fn conflicted(conflict: &DetailedConflict, here: &str, back: &str) -> Problem {
-    let mut problem = Problem::new(StatusCode::CONFLICT, "This can't be done now", &conflict.sentence);
+    let mut problem = Problem::new(StatusCode::CONFLICT, "This can't be done right now", &conflict.sentence);
     problem.points.extend(conflict.notes.iter().cloned());
     if here.is_empty() {
         return problem;
