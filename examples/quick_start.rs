@@ -13,7 +13,7 @@ async fn may(user: &str, action: &str, kind: &str) -> Option<bool> {
 }
 
 async fn posts(request: HttpRequest) -> HttpResponse {
-    // Who it is, your own sign-in knows; here a header says so.
+    // Your own sign-in knows who the user is. Here, a header says so.
     let user = request.headers().get("x-user").and_then(|user| user.to_str().ok()).unwrap_or("nobody");
     match may(user, "read", "posts").await {
         Some(true) => HttpResponse::Ok().finish(),

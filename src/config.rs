@@ -13,15 +13,15 @@ use url::Url;
 /// Everything that an installation can set.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
-    /// The address to listen on.
+    /// Address to listen on.
     #[arg(long, env = "BAILIWICK_BIND", default_value = "127.0.0.1:8000")]
     pub bind: SocketAddr,
 
-    /// Where people reach it. Links in mail use this, and never the Host header. [default: http:// and the bind address]
+    /// Public URL of this installation. Links in e-mail use this, never the Host header. [default: http:// and the bind address]
     #[arg(long, env = "BAILIWICK_PUBLIC_URL")]
     pub public_url: Option<Url>,
 
-    /// `sqlite://path` or `postgres://…`
+    /// Database: `sqlite://path` or `postgres://…`
     #[arg(
         long,
         env = "BAILIWICK_DATABASE_URL",
@@ -30,35 +30,35 @@ pub struct Config {
     )]
     pub database_url: String,
 
-    /// 64 hex digits. Made at first start and kept in data/secret.key; with PostgreSQL it must be given.
+    /// Secret key: 64 hex digits. Created at first start and stored in data/secret.key. Required with PostgreSQL.
     #[arg(long, env = "BAILIWICK_SECRET_KEY", hide_env_values = true)]
     pub secret_key: Option<SecretString>,
 
-    /// Where the secret key is kept when it is not given.
+    /// Folder for the secret key if BAILIWICK_SECRET_KEY is not set.
     #[arg(long, env = "BAILIWICK_DATA_DIR", default_value = "data")]
     pub data_dir: PathBuf,
 
-    /// `file:DIR` (one .eml a message) or `smtp://[user:password@]host[:port]`
+    /// How to send e-mail: `file:DIR` (one .eml file per message) or `smtp://[user:password@]host[:port]`
     #[arg(long, env = "BAILIWICK_MAIL", default_value = "file:data/mail", hide_env_values = true)]
     pub mail: Mail,
 
-    /// The sender of mail. [default: Bailiwick at the host of the public URL]
+    /// Sender of e-mail. [default: Bailiwick at the host of the public URL]
     #[arg(long, env = "BAILIWICK_MAIL_FROM")]
     pub mail_from: Option<String>,
 
-    /// Who may sign up: anyone, or only who was invited.
+    /// Who can sign up: anyone, or only people with an invitation.
     #[arg(long, env = "BAILIWICK_SIGN_UP", default_value = "open")]
     pub sign_up: SignUp,
 
-    /// Proxies whose X-Forwarded-For is believed: addresses or networks, split by comma. [default: none]
+    /// Proxies whose X-Forwarded-For header is trusted: addresses or networks, separated by commas. [default: none]
     #[arg(long, env = "BAILIWICK_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<Network>,
 
-    /// Calls that one API key may make in a minute, at each node; ten times as many decisions. 0 for any number.
+    /// API calls per minute for each API key on each node, and ten times as many decisions. 0 means no limit.
     #[arg(long, env = "BAILIWICK_CALLS_PER_MINUTE", default_value = "600")]
     pub calls_per_minute: u32,
 
-    /// Threads that answer requests. [default: one a core]
+    /// Number of worker threads. [default: one per core]
     #[arg(long, env = "BAILIWICK_WORKERS")]
     pub workers: Option<usize>,
 }
@@ -73,7 +73,7 @@ impl FromStr for Network {
         text.parse::<IpNet>()
             .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
             .map(Self)
-            .map_err(|_| format!("{text} is neither an address nor a network such as 10.0.0.0/8"))
+            .map_err(|_| format!("{text} is not an address or a network such as 10.0.0.0/8"))
     }
 }
 
@@ -91,13 +91,13 @@ impl FromStr for Mail {
     fn from_str(text: &str) -> Result<Self, String> {
         if let Some(path) = text.strip_prefix("file:") {
             if path.is_empty() {
-                return Err("name a folder, such as file:data/mail".into());
+                return Err("add a folder, such as file:data/mail".into());
             }
             Ok(Self::File(PathBuf::from(path)))
         } else if text.starts_with("smtp://") || text.starts_with("smtps://") {
             Ok(Self::Smtp(text.to_owned().into()))
         } else {
-            Err("write file:DIR or smtp://host:port".into())
+            Err("use file:DIR or smtp://host:port".into())
         }
     }
 }

@@ -20,12 +20,12 @@ use url::Url;
 #[derive(Debug, thiserror::Error)]
 pub enum MailerError {
     #[error(
-        "the sender of mail is not an address: {0}. Set BAILIWICK_MAIL_FROM to one such as access@example.com."
+        "the sender of e-mail is not a valid address: {0}. Set BAILIWICK_MAIL_FROM to an address such as access@example.com."
     )]
     From(String),
-    #[error("BAILIWICK_MAIL is not an address of a mail server: {0}")]
+    #[error("BAILIWICK_MAIL is not a valid mail server address: {0}")]
     Smtp(lettre::transport::smtp::Error),
-    #[error("the folder for mail can't be made: {0}")]
+    #[error("can't create the mail folder: {0}")]
     Folder(#[from] std::io::Error),
 }
 
@@ -72,8 +72,10 @@ impl Mailer {
     /// # Errors
     /// What the server or the file system said, for the log.
     pub async fn send(&self, message: &Outgoing) -> Result<(), String> {
-        let to =
-            message.recipient.parse().map_err(|error| format!("the recipient is no address: {error}"))?;
+        let to = message
+            .recipient
+            .parse()
+            .map_err(|error| format!("the recipient is not a valid address: {error}"))?;
         let letter = Message::builder()
             .from(self.from.clone())
             .to(to)

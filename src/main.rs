@@ -28,29 +28,29 @@ struct Cli {
 enum Command {
     /// Serve until stopped (the default).
     Serve,
-    /// Bring the database's schema up to date, and stop.
+    /// Update the database schema and exit.
     Migrate,
-    /// Fill an empty database with a workspace that has one person per role, say how to sign in, and serve.
+    /// Fill an empty database with a sample workspace, print how to sign in, and serve.
     Demo,
-    /// Add data for load tests, and print its sign-ins as JSON.
+    /// Add data for load tests and print its sign-ins as JSON.
     Seed {
-        /// Workspaces to add.
+        /// Number of workspaces to add.
         #[arg(long, default_value_t = 1)]
         workspaces: u32,
-        /// Members of each.
+        /// Members per workspace.
         #[arg(long, default_value_t = 50)]
         members: u32,
-        /// Invitations of each, in all states.
+        /// Invitations per workspace, in all states.
         #[arg(long, default_value_t = 0)]
         invitations: u32,
-        /// Audit events of each, beside the one that founds it.
+        /// Additional audit events per workspace.
         #[arg(long, default_value_t = 0)]
         events: u32,
-        /// API keys of each, which are Owners; printed with the sign-ins.
+        /// API keys per workspace, each an Owner. Printed with the sign-ins.
         #[arg(long, default_value_t = 0)]
         keys: u32,
     },
-    /// Read every workspace's audit chain and say whether anything in it was altered.
+    /// Check every workspace's audit chain and report whether anything was altered.
     VerifyAudit,
 }
 
@@ -68,7 +68,7 @@ enum Failure {
     Refused(#[from] bailiwick::domain::Refused),
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    #[error("the audit of {0} workspaces was altered")]
+    #[error("the audit log of {0} workspaces was altered")]
     Altered(usize),
 }
 
@@ -100,7 +100,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Serve => serve(config, None).await,
         Command::Migrate => {
             open(&config).await?.close().await;
-            println!("The schema is up to date.");
+            println!("The database schema is up to date.");
             Ok(())
         }
         Command::Demo => {
@@ -130,7 +130,7 @@ async fn open(config: &Config) -> Result<Db, Failure> {
 
 async fn serve(config: Config, welcome: Option<String>) -> Result<(), Failure> {
     let application = Application::build(config, Clock::system()).await?;
-    println!("Bailiwick is at {}", application.public_url());
+    println!("Bailiwick is running at {}", application.public_url());
     if let Some(welcome) = welcome {
         println!("\n{welcome}");
     }

@@ -39,12 +39,12 @@ pub enum StartupError {
     Open(#[from] OpenError),
     #[error("can't listen on {bind}: {error}. Choose another address with BAILIWICK_BIND.")]
     Bind { bind: SocketAddr, error: io::Error },
-    #[error("the secret key can't be kept in {path}: {error}")]
+    #[error("can't store the secret key in {path}: {error}")]
     SecretKeyFile { path: PathBuf, error: io::Error },
-    #[error("BAILIWICK_SECRET_KEY must be 64 hex digits. Make one with: openssl rand -hex 32")]
+    #[error("BAILIWICK_SECRET_KEY must be 64 hex digits. Create one with: openssl rand -hex 32")]
     SecretKeyShape,
     #[error(
-        "with PostgreSQL, BAILIWICK_SECRET_KEY must be given, the same on every node. Make one with: openssl rand -hex 32"
+        "with PostgreSQL, set BAILIWICK_SECRET_KEY to the same value on every node. Create one with: openssl rand -hex 32"
     )]
     SecretKeyMissing,
     #[error(
@@ -139,7 +139,7 @@ impl Application {
         }
         // Whoever was seen last is written down before the connections go.
         if let Err(error) = housekeeping::housekeeping(&self.db).await {
-            tracing::warn!(%error, "the last writes failed");
+            tracing::warn!(%error, "could not save the last activity times");
         }
         self.db.close().await;
         served
@@ -302,7 +302,7 @@ async fn send_mail(db: Db, mailer: Mailer) {
             Ok(Some(message)) => deliver(&db, &mailer, message).await,
             Ok(None) => outbox::wait(&db).await,
             Err(error) => {
-                tracing::warn!(%error, "the outbox can't be read");
+                tracing::warn!(%error, "can't read the outbox");
                 tokio::time::sleep(Duration::from_secs(5)).await;
             }
         }
@@ -313,12 +313,12 @@ async fn deliver(db: &Db, mailer: &Mailer, message: outbox::Outgoing) {
     let noted = match mailer.send(&message).await {
         Ok(()) => outbox::sent(db, message.id).await,
         Err(error) => {
-            tracing::warn!(message = %message.id, attempts = message.attempts, %error, "mail did not go through");
+            tracing::warn!(message = %message.id, attempts = message.attempts, %error, "could not send e-mail");
             outbox::failed(db, &message, &error).await
         }
     };
     if let Err(error) = noted {
-        tracing::error!(message = %message.id, %error, "the outbox can't be written");
+        tracing::error!(message = %message.id, %error, "can't update the outbox");
     }
 }
 

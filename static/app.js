@@ -84,7 +84,7 @@ function saveOnChange(form) {
   saves = saves.then(() => save(id, action, data, drawn)).catch(() => {
     form.isConnected ? form.reset() : location.reload();
     form.removeAttribute("aria-busy");
-    say("That was not saved. Check the connection, then try again.");
+    say("Your change wasn't saved. Check your connection, then try again.");
   }).finally(() => { waiting -= 1; });
 }
 

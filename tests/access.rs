@@ -69,7 +69,7 @@ both! {
             for permission in Permission::ALL {
                 let (is_held, said) = verdict(&page, *permission);
                 assert_eq!(is_held, me.holdings.has(*permission), "{role:?} {permission:?}");
-                assert!(said.starts_with(if is_held { "From " } else { "Would come with " }), "{said}");
+                assert!(said.starts_with(if is_held { "From " } else { "Would come from " }), "{said}");
                 if is_held {
                     assert!(said.contains(role.name()), "{role:?} {permission:?}: {said}");
                 } else {
@@ -115,16 +115,16 @@ both! {
             }
         }
         let page = owner.visit(&path).await;
-        page.assert_says("May this key …?").assert_says("Its own").assert_says("more than the key does");
+        page.assert_says("Check a scope").assert_says("Assigned directly").assert_says("have more access than this key");
         assert!(page.has(&format!("main a[href='/w/acme/api-keys/{}']", world.acme.id("key"))));
         assert!(verdict(&page, Permission::ReadMembers).0 && !verdict(&page, Permission::ReadAudit).0);
         let member = path.trim_end_matches("/access");
         owner.post_form(&format!("{member}/suspension"), &[]).await.assert_status(303);
-        owner.visit(&path).await.assert_says("what it can do once it is reactivated");
+        owner.visit(&path).await.assert_says("what it can do once reactivated");
         let preview = owner.visit(&format!("{member}/roles/preview?role=editor")).await;
         preview.assert_says("until it is reactivated");
         let done = owner.post_form(&format!("{member}/reactivation"), &[]).await;
-        owner.follow(done).await.assert_says("active again, with the roles from before");
+        owner.follow(done).await.assert_says("reactivated with the same roles as before");
     }
 
     async fn it_says_by_which_role_and_team_or_who_could_give_it(app: TestApp) {
@@ -136,22 +136,22 @@ both! {
         // Team One carries Viewer, which the Developer holds by it alone.
         let teams = verdict(&page, Permission::ReadTeams).1;
         assert!(teams.contains("Developer") && teams.contains("Viewer (through the team Team One)"), "{teams}");
-        assert_eq!(verdict(&page, Permission::ReadAudit), (false, "Would come with Owner, Admin".into()));
+        assert_eq!(verdict(&page, Permission::ReadAudit), (false, "Would come from Owner, Admin".into()));
         let givable = page.select("section[aria-labelledby=givable] li");
         let who = |role: &str| givable.iter().find(|row| row.starts_with(role)).unwrap().clone();
         assert_eq!(who("Owner"), "Owner Owner One");
         assert_eq!(who("Editor"), "Editor Admin One, Owner One");
         let page = owner.visit(&format!("{}?scope=write:code:main", access(developer))).await;
         page.assert_says("Yes: write:code:main");
-        assert_eq!(page.select("#answer .detail"), ["From Developer by write:code"]);
+        assert_eq!(page.select("#answer .detail"), ["From Developer via write:code"]);
         let page = owner.visit(&format!("{}?scope=export:data", access(developer))).await;
-        let would = "Would come with Owner by the rule for Owners, Admin by export:data";
+        let would = "Would come from Owner via full access, Admin via export:data";
         assert_eq!(page.select("#answer .detail"), [would]);
         let page = owner.get(&format!("{}?scope=users_read", access(developer))).await.with_status(422);
         assert!(page.field_error("scope").unwrap().contains("Did you mean read:users?"));
         assert_eq!(page.field_value("scope").as_deref(), Some("users_read"));
         let page = owner.visit(&access(world.suspended.member_id)).await;
-        page.assert_says("None of this applies now.");
+        page.assert_says("None of this applies right now.");
         assert!(verdict(&page, Permission::ReadAudit).0, "what they hold is told all the same");
 
         // Of many who could, five are named.
@@ -222,7 +222,7 @@ both! {
                 refused += 1;
                 continue;
             }
-            if preview.text().contains("Nothing is to be changed.") {
+            if preview.text().contains("No changes.") {
                 assert!(!preview.has(SAVE), "{said}");
                 continue;
             }
@@ -291,7 +291,7 @@ both! {
         let form = page.form("form[action$='/roles'].form").without("role").press("Preview");
         let preview = owner.send(&page, &form).await.with_status(200);
         // The Viewer in it has that role of their own too; the Developer holds it otherwise.
-        preview.assert_says("Nobody gains or loses anything by it");
+        preview.assert_says("Nobody gains or loses anything");
         let back = owner.visit(&preview.link("from=preview")).await;
         assert!(back.form("form[action$='/roles'].form").values("role").is_empty());
     }
@@ -365,11 +365,11 @@ both! {
         }
         for undo in undos.iter().rev() {
             let page = owner.visit(undo).await;
-            page.assert_silent_about("changed again since");
+            page.assert_silent_about("changed again later");
             owner.send(&page, &page.form(SAVE)).await.assert_status(303);
             owner.visit("/w/acme").await;
             let again = owner.visit(undo).await;
-            again.assert_says("Nothing is to be changed.").assert_says("changed again since");
+            again.assert_says("No changes.").assert_says("changed again later");
         }
         let after = Facts::read(&app, world.acme.id).await;
         for was in &before.members {
@@ -423,24 +423,24 @@ both! {
         assert_eq!(made.location(), "/w/acme/roles/helper");
         owner.visit("/w/acme").await;
         let page = owner.visit(&undo(event)).await;
-        page.assert_says("The role Helper of then no longer exists.");
+        page.assert_says("The role Helper no longer exists.");
         assert_eq!(page.form(SAVE).values("role"), ["editor"]);
 
         // Written before the ids were: by names that are one role's.
         let old = r#"{"member_roles_changed":{"before":["Support","Nobody Knows"],"after":["Viewer"]}}"#;
         let copied = old_event(&app, event, old).await;
         let page = owner.visit(&undo(copied)).await;
-        page.assert_says("The role Nobody Knows of then no longer exists.");
+        page.assert_says("The role Nobody Knows no longer exists.");
         assert_eq!(page.form(SAVE).values("role"), ["support"]);
         let nothing = old_event(&app, event, r#"{"member_roles_changed":{"before":["Nobody Knows"],"after":["Viewer"]}}"#).await;
-        owner.visit(&undo(nothing)).await.assert_says("This can't be taken back").assert_says("Nobody Knows");
+        owner.visit(&undo(nothing)).await.assert_says("This change can't be undone").assert_says("Nobody Knows");
 
         owner.post_form(&format!("/w/acme/members/{}/removal", world.acme.id("member")), &[]).await.assert_status(303);
         let removal = app.scalar_uuid("SELECT id FROM audit_events WHERE kind = 'member.removed'").await;
         owner.visit("/w/acme").await;
-        owner.visit(&undo(event)).await.assert_says("Viewer Two is no longer there");
+        owner.visit(&undo(event)).await.assert_says("Viewer Two no longer exists");
         let other = owner.get(&undo(removal)).await.with_status(404);
-        other.assert_says("Only changes of roles and permissions can be taken back");
+        other.assert_says("You can undo only changes to roles and permissions");
         // Another workspace's event is none.
         let foreign = owner.get(&undo(world.elsewhere.id("event"))).await.with_status(404);
         assert_eq!(foreign.html, owner.get(&undo(UNKNOWN)).await.with_status(404).html);
@@ -458,7 +458,7 @@ both! {
         };
         for kind in ["role.scopes-changed", "permission.changed"] {
             let page = owner.visit(&format!("/w/acme/activity/{}/undo", event(kind).await)).await;
-            page.assert_says("What else was changed in the same step is 1 entry of the activity by itself");
+            page.assert_says("Other changes made in the same step are separate in Activity (1 entry)");
         }
         let page = owner.visit("/w/acme/roles/editor").await;
         owner.submit(&page, "/scopes", &[("scopes", "ship:that")]).await.assert_status(303);

@@ -144,7 +144,7 @@ both! {
         let first = secret(&page);
         assert!(first.starts_with("blw_key_") && page.header("cache-control") == Some("no-store"));
         let again = app.unchanged_by(admin.send(&page, &form)).await;
-        again.assert_status(409).assert_says("You made a key since this form was opened");
+        again.assert_status(409).assert_says("You've created a key since you opened this form");
         let key = key_of(&app, "Robot").await;
         let robot = Api::new(&app, &first);
         assert_eq!(robot.get("/api/sso/v1/apikeys/self").await.with_status(200).body["name"], "Robot");
@@ -155,9 +155,9 @@ both! {
         robot.post("/api/sso/v1/workspaces", &founding).await.with_status(403);
 
         // Another secret, and the one before is over.
-        let page = admin.visit(&format!("{keys}/{key}")).await.assert_says("No workspace.").clone();
+        let page = admin.visit(&format!("{keys}/{key}")).await.assert_says("No workspaces.").clone();
         let page = admin.submit(&page, "/rotation", &[("overlap", "0")]).await.with_status(200);
-        page.assert_says("The secret before stopped working just now.");
+        page.assert_says("The old secret no longer works.");
         let second = secret(&page);
         robot.get("/api/sso/v1/apikeys/self").await.with_status(401);
 
@@ -214,7 +214,7 @@ both! {
         assert!(page.with_status(422).field_error("overlap").is_some());
         let stale = [("overlap", "0"), ("version", "0-test")];
         let page = app.unchanged_by(owner.client.post_form(&format!("{path}/rotation"), &stale)).await;
-        page.assert_status(409).assert_says("The key has been given another secret since");
+        page.assert_status(409).assert_says("The secret was rotated after you opened this page");
     }
 
     async fn nobody_with_an_unconfirmed_address_makes_a_secret_in_the_account(app: TestApp) {
@@ -249,10 +249,10 @@ both! {
         // Neither by its Owner: it is done in the workspace.
         for client in [&admin, &owner.client] {
             let page = client.visit(&format!("{keys}/{key}")).await;
-            page.assert_says("Whoever manages API keys in each of them gives it another");
+            page.assert_says("You need to be able to manage API keys in all of them");
             assert!(!page.has_form("/rotation"));
             let page = app.unchanged_by(client.post_form(&rotation, &fields)).await.with_status(403);
-            page.assert_says("This key is a member of workspaces").assert_says("Back to the account");
+            page.assert_says("This key is a member of workspaces").assert_says("Back to account");
         }
         // Suspended there it is a member all the same.
         app.execute(&format!("UPDATE members SET status = 'suspended' WHERE id = {}", app.id(member))).await;
@@ -284,7 +284,7 @@ both! {
         page.assert_says("Engineering");
         let form = page.form("/administration").without("administers");
         let saved = owner.client.send(&page, &form).await;
-        owner.client.follow(saved).await.assert_says("The key may create no workspaces any more.");
+        owner.client.follow(saved).await.assert_says("The key can no longer create workspaces.");
         robot.post("/api/sso/v1/workspaces", &founding("third")).await.with_status(403);
         let page = owner.client.visit(&format!("{keys}/{key}")).await;
         let before = told(&app, "account_id IS NOT NULL").await.len();
@@ -294,7 +294,7 @@ both! {
         owner.client.submit(&page, "/administration", &[("administers", "yes")]).await.assert_status(303);
         robot.post("/api/sso/v1/workspaces", &founding("third")).await.with_status(201);
         let record = owner.client.visit(keys.trim_end_matches("/api-keys")).await;
-        record.assert_says("which may create no workspaces any more").assert_says("which may create workspaces now");
+        record.assert_says("can no longer create workspaces").assert_says("can now create workspaces");
     }
 
     async fn a_key_that_is_revoked_in_the_account_is_dead_everywhere_and_every_workspace_is_told(app: TestApp) {
@@ -314,13 +314,13 @@ both! {
         // Called otherwise it is so in every list.
         let page = admin.visit(&format!("{keys}/{key}")).await;
         let renamed = admin.submit(&page, "/details", &[("name", "Robot Two")]).await;
-        admin.follow(renamed).await.assert_says("The key is called Robot Two.");
+        admin.follow(renamed).await.assert_says("Key renamed to Robot Two.");
         owner.client.visit("/w/second/members?q=two").await.assert_says("Robot Two");
 
         let page = admin.visit(&format!("{keys}/{key}/revocation")).await;
         page.assert_says("acme").assert_says("Second").assert_silent_about("/w/");
         let revoked = admin.submit(&page, "/revocation", &[]).await;
-        admin.follow(revoked).await.assert_says("Robot Two is revoked.").assert_says("Revoked").assert_says("No workspace");
+        admin.follow(revoked).await.assert_says("Robot Two revoked.").assert_says("Revoked").assert_says("No workspace");
 
         for slug in ["acme", "second"] {
             robot.get(&format!("{MEMBERS}?workspace={slug}")).await.with_status(401);
@@ -344,7 +344,7 @@ both! {
         for (verb, fields) in VERBS {
             let path = format!("{keys}/{key}/{verb}");
             let page = app.unchanged_by(admin.post_form(&path, fields)).await.with_status(409);
-            page.assert_says("This key was revoked.").assert_says("Back to the account");
+            page.assert_says("This key was revoked.").assert_says("Back to account");
         }
         let page = admin.visit(&format!("{keys}/{key}")).await;
         assert!(VERBS.iter().all(|(verb, _)| !page.has_form(&format!("/{verb}"))));
@@ -356,9 +356,9 @@ both! {
         let keys = keys(&app).await;
         let page = developer.client.visit("/w/acme/api-keys/new").await;
         developer.client.submit(&page, "/w/acme/api-keys", &[("name", "Of a Developer")]).await.assert_status(200);
-        owner.client.visit(&keys).await.assert_silent_about("Not here any more");
+        owner.client.visit(&keys).await.assert_silent_about("No longer active");
         developer.client.post_form("/w/acme/departure", &[]).await.assert_status(303);
-        owner.client.visit(&keys).await.assert_says("Not here any more");
+        owner.client.visit(&keys).await.assert_says("No longer active");
         for n in 0..60 {
             app.clock.advance(std::time::Duration::from_millis(5));
             waiting_key(&app, "acme", &format!("Robot {n:02}")).await;
@@ -371,8 +371,8 @@ both! {
         assert_eq!(back.select("td.main .name a"), first.select("td.main .name a"));
         let found = owner.client.visit(&format!("{keys}?q=ROBOT+07")).await;
         assert_eq!(found.select("td.main .name a"), ["Robot 07"]);
-        owner.client.visit(&format!("{keys}?q=nothing")).await.assert_says("No key like this");
-        owner.client.visit(&format!("{keys}?q=%25")).await.assert_says("No key like this");
+        owner.client.visit(&format!("{keys}?q=nothing")).await.assert_says("No keys match your search");
+        owner.client.visit(&format!("{keys}?q=%25")).await.assert_says("No keys match your search");
     }
 }
 

@@ -75,7 +75,7 @@ both! {
             let none = other.client.get(&format!("{nowhere}{rest}")).await.with_status(404);
             assert_eq!(page.html, none.html, "{rest}");
             let page = refused(&app, 403, viewer.client.get(&format!("{base}{rest}"))).await;
-            page.assert_says("Only the admins of the account").assert_says("Owner One");
+            page.assert_says("Only account admins can do this").assert_says("Owner One");
             assert!(!page.has(".frame"), "who is no admin sees nothing of the account");
             app.client().get(&format!("{base}{rest}")).await.assert_status(401);
         }
@@ -86,7 +86,7 @@ both! {
         let page = owner.client.visit(&page.link("/a/")).await;
         page.assert_says("acme").assert_says("Owner One");
         assert!(page.has(&format!(".sidebar a[href='{base}/people']")));
-        viewer.client.visit("/workspaces").await.assert_says("You belong to it.");
+        viewer.client.visit("/workspaces").await.assert_says("You're in this account.");
     }
 
     async fn a_flood_of_refusals_is_written_down_up_to_a_bound(app: TestApp) {
@@ -150,7 +150,7 @@ both! {
         let fields = [("name", "Acme Group"), ("creation", "people")];
         let answer = owner.client.submit(&page, "/details", &fields).await;
         let page = owner.client.follow(answer).await;
-        page.assert_says("The account is saved.").assert_says("updated the account Acme Group");
+        page.assert_says("Account saved.").assert_says("updated the account Acme Group");
         owner.client.post_form("/w/second/organization/deletion", &[("confirm", "second")]).await.assert_status(303);
         let page = owner.client.visit(&base).await;
         assert_eq!(page.select("td.main .name a"), ["acme"]);
@@ -172,7 +172,7 @@ both! {
         page.assert_says("2 people");
         let removal = of(&base, viewer.user_id, "removal");
         let page = refused(&app, 409, owner.client.get(&removal)).await;
-        page.assert_says("still a member of workspaces of the account: 1.");
+        page.assert_says("still a member of workspaces in this account: 1.");
         refused(&app, 409, owner.client.post_form(&removal, &[])).await;
         viewer.client.post_form("/w/acme/departure", &[]).await.assert_status(303);
         owner.client.visit(&format!("{base}/people")).await.assert_says("Viewer One");
@@ -191,7 +191,7 @@ both! {
         let (second, user) = bystander(&app, "Admin Two", "admin-two@example.com").await;
         let own = of(&base, owner.user_id, "admin");
         let page = refused(&app, 409, owner.client.post_form(&own, &[("admin", "no")])).await;
-        page.assert_says("The account must keep an active admin");
+        page.assert_says("An account needs at least one active admin");
         assert!(page.has(".sidebar"), "in the frame of the account");
         refused(&app, 409, owner.client.get(&own)).await;
         make_admin(&owner, &base, user).await;
@@ -206,10 +206,10 @@ both! {
         assert_eq!(answer.location(), "/workspaces");
         refused(&app, 403, owner.client.get(&base)).await;
         refused(&app, 403, owner.client.post_form(&own, &[("admin", "yes")])).await;
-        second.visit(&base).await.assert_says("no admin of the account any more");
+        second.visit(&base).await.assert_says("removed Owner One as an admin of the account");
         // They are the last one now, and leave no account without one.
         let page = refused(&app, 409, second.post_form(&of(&base, user, "removal"), &[])).await;
-        page.assert_says("The account must keep an active admin");
+        page.assert_says("An account needs at least one active admin");
     }
 
     async fn the_database_keeps_an_active_admin_whoever_writes_to_it(app: TestApp) {
@@ -271,7 +271,7 @@ both! {
         next.assert_says("Person 49").assert_says("Person 59").assert_silent_about("Person 48");
         let found = owner.client.visit(&format!("{people}?q=PERSON-07")).await;
         assert_eq!(found.select("td.main .name span:first-child"), ["Person 07"]);
-        owner.client.visit(&format!("{people}?q=owner+two")).await.assert_says("Nobody like this");
+        owner.client.visit(&format!("{people}?q=owner+two")).await.assert_says("No people match your search");
         let admins = owner.client.visit(&format!("{people}?show=admins")).await;
         assert_eq!(admins.select("td.main .name span:first-child"), ["Owner One"]);
         for bad in ["show=kings", "after=00", "q=%00"] {
@@ -295,13 +295,13 @@ both! {
         let user = viewer.user_id.to_string();
         // The form comes with Viewer ticked.
         let answer = owner.client.submit(&page, "/w/second/members", &[("user", &user)]).await.with_status(303);
-        owner.client.follow(answer).await.assert_says("Viewer One is a member now, as Viewer").assert_says("Added from the account by Owner One");
+        owner.client.follow(answer).await.assert_says("Viewer One added as Viewer").assert_says("Added from the account by Owner One");
         let letter = app.mail.wait_for(&viewer.email, "added you to Second").await;
         assert!(letter.text.contains("/w/second"), "{}", letter.text);
         viewer.client.visit("/w/second").await;
         owner.client.visit("/w/second/activity").await.assert_says("added Viewer One");
         let page = owner.client.visit("/w/second/members/new").await;
-        page.assert_says("Everybody of the account is in here");
+        page.assert_says("Everyone in the account is already here");
 
         let page = app.unchanged_by(owner.client.post_form("/w/second/members", &[("user", &user)])).await;
         page.assert_status(409).assert_says("already a member");
@@ -316,13 +316,13 @@ both! {
         app.execute(&format!("UPDATE users SET suspended_at = 1 WHERE id = {}", app.id(suspended))).await;
         let page = owner.client.visit("/w/acme/members/new").await;
         page.assert_silent_about("Owner Two").assert_silent_about("Person One");
-        owner.client.visit("/w/acme/members/new?q=two").await.assert_says("Nobody like this");
+        owner.client.visit("/w/acme/members/new?q=two").await.assert_says("No people match your search");
         for whom in [Uuid::from_u128(7), other.user_id, suspended] {
             let fields = [("user", whom.to_string()), ("role", "editor".to_owned())];
             let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
             let page = app.unchanged_by(owner.client.post_form("/w/acme/members", &fields)).await;
             page.assert_status(422).assert_silent_about("Owner Two");
-            assert_eq!(page.field_error("user").as_deref(), Some("Choose somebody of this account."));
+            assert_eq!(page.field_error("user").as_deref(), Some("Choose someone in this account."));
         }
         for (fields, field) in [(vec![("role", "viewer")], "user"), (vec![("user", "me"), ("role", "viewer")], "user")] {
             let page = app.unchanged_by(owner.client.post_form("/w/acme/members", &fields)).await;
@@ -363,8 +363,8 @@ both! {
         owner.client.post_form("/w/acme/members", &[("user", &user)]).await.assert_status(303);
         assert_eq!(app.scalar_text("SELECT status FROM invitations").await.as_deref(), Some("accepted"));
         let page = client.follow(client.get(&link).await).await.with_status(410);
-        page.assert_says("you will find the workspace in your list");
+        page.assert_says("find the workspace in your list");
         assert_eq!(app.scalar_text(&format!("SELECT role_set FROM members WHERE user_id = {}", app.id(user.parse().unwrap()))).await.as_deref(), Some("viewer"));
-        owner.client.visit("/w/acme/activity").await.assert_says("the invitation to them is answered by that");
+        owner.client.visit("/w/acme/activity").await.assert_says("which also closed their pending invitation");
     }
 }

@@ -22,19 +22,19 @@ both! {
         let page = owner.client.visit(PATH).await;
         let told = rows(&page);
         let expected: [&[&str]; 6] = [
-            &["Refused", "Viewer One was refused", "/activity", "the permission is missing"],
+            &["Refused", "Viewer One was refused", "/activity", "missing permission"],
             &[
-                "Owner One changed who may Create teams",
-                "1 member gained it",
+                "Owner One changed who has the permission Create teams",
+                "1 member gained access",
                 "Before:",
                 "Admin",
                 "After:",
                 "Editor",
             ],
             &["Owner One changed the roles of Viewer One", "Before: Viewer", "After: Billing Editor"],
-            &["Viewer One accepted the invitation by Owner One", "as Viewer"],
+            &["Viewer One accepted the invitation from Owner One", "as Viewer"],
             &["Owner One invited viewer-one@example.com", "as Viewer"],
-            &["Owner One founded acme"],
+            &["Owner One created the workspace acme"],
         ];
         assert_eq!(told.len(), expected.len(), "{told:#?}");
         for (row, words) in told.iter().zip(expected) {
@@ -74,7 +74,7 @@ both! {
             (form.values("kind"), form.values("q"), form.values("from")),
             (vec!["invitation.sent"], vec!["viewer"], vec![founded.as_str()])
         );
-        owner.client.visit(&format!("{PATH}?q=nobody")).await.assert_says("Nothing like this");
+        owner.client.visit(&format!("{PATH}?q=nobody")).await.assert_says("No events match your search");
         for query in ["?kind=king", "?outcome=maybe", "?actor=me", "?from=yesterday", "?until=2026-13-01"] {
             owner.client.get(&format!("{PATH}{query}")).await.assert_status(422);
         }
@@ -127,12 +127,12 @@ both! {
         app.execute("UPDATE workspaces SET audit_seq = audit_seq + 45000").await;
 
         let first = owner.client.visit(&format!("{PATH}?q=viewer+one")).await;
-        first.assert_says("None of the 20,000 events that were searched fits");
+        first.assert_says("None of the 20,000 events searched matches");
         assert!(rows(&first).is_empty());
         let mut page = owner.client.visit(&first.link("after=")).await;
-        page.assert_says("Nothing like this here");
+        page.assert_says("No matches so far");
         page = owner.client.visit(&page.link("after=")).await;
-        page.assert_says("Viewer One accepted").assert_silent_about("further back");
+        page.assert_says("Viewer One accepted").assert_silent_about("Search older events");
         // The oldest part has it at once, and from there the way leads back to the latest.
         let mut back = owner.client.visit(&format!("{PATH}?q=viewer+one&before=end")).await;
         assert_eq!(rows(&back), rows(&page));
@@ -189,7 +189,7 @@ both! {
         let owner = founder(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         viewer.client.post_form("/me/profile", &[("name", "Viewer Renamed")]).await.assert_status(303);
-        viewer.client.visit("/me").await.assert_says("Changed the name from Viewer One to Viewer Renamed");
+        viewer.client.visit("/me").await.assert_says("Changed name from Viewer One to Viewer Renamed");
         owner.client.visit(PATH).await.assert_silent_about("Renamed");
         // What happened keeps the name of its moment; new events have the new one.
         viewer.client.get(PATH).await.assert_status(403);

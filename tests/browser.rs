@@ -27,13 +27,13 @@ impl<'a> Visitor<'a> {
         self.browser.fill("#password", PASSWORD).await;
         self.browser.fill("#workspace", "Acme").await;
         self.browser.click("main form button").await;
-        self.browser.until_says("Check your mail").await;
+        self.browser.until_says("Check your e-mail").await;
     }
 
     async fn sign_in(&self, email: &str) {
         self.go("/sign-in").await;
         self.finish_sign_in(email).await;
-        self.browser.until_says("Create the workspace").await;
+        self.browser.until_says("Create workspace").await;
     }
 
     /// Where the form to sign in stands already.
@@ -60,7 +60,7 @@ async fn main_job(app: TestApp, script: Script) {
     owner.sign_in("owner@example.com").await;
     owner.browser.go(&app.mail.wait_for_link("owner@example.com", "/email-verification/").await).await;
     owner.browser.click("main form button").await;
-    owner.browser.until_says("owner@example.com is confirmed").await;
+    owner.browser.until_says("owner@example.com confirmed").await;
 
     owner.go("/w/acme/invitations").await;
     owner.browser.fill("#emails", "viewer@example.com, nonsense").await;
@@ -80,12 +80,12 @@ async fn main_job(app: TestApp, script: Script) {
     viewer.go("/w/acme/activity").await;
     viewer.browser.until_says("You don't have permission for this").await;
     owner.toggle("viewer").await;
-    owner.browser.until_says("View activity is saved: 1 member gained it.").await;
+    owner.browser.until_says("Saved. 1 member can now view activity.").await;
     viewer.go("/w/acme/activity").await;
-    viewer.browser.until_says("changed who may View activity").await;
+    viewer.browser.until_says("changed who has the permission View activity").await;
 
     owner.browser.click(".toast form button").await;
-    owner.browser.until_says("View activity is saved: 1 member lost it.").await;
+    owner.browser.until_says("Saved. 1 member can no longer view activity.").await;
     viewer.go("/w/acme/activity").await;
     viewer.browser.until_says("You don't have permission for this").await;
 
@@ -93,13 +93,13 @@ async fn main_job(app: TestApp, script: Script) {
     owner.browser.click("#results tbody .name a").await;
     owner.browser.click("input[name=role][value=editor]").await;
     owner.browser.click("form[action$='/roles'] button").await;
-    owner.browser.until_says("Viewer One: Viewer became Editor, Viewer.").await;
+    owner.browser.until_says("Roles of Viewer One changed from Viewer to Editor, Viewer.").await;
     owner.browser.click("a[href$='/removal']").await;
     owner.browser.until_says("What will happen").await;
     owner.browser.click("main form button").await;
-    owner.browser.until_says("Viewer One is no longer a member.").await;
+    owner.browser.until_says("Viewer One removed from the workspace.").await;
     viewer.go("/w/acme").await;
-    viewer.browser.until_says("There is nothing here").await;
+    viewer.browser.until_says("Not found").await;
 }
 
 /// Two people have the same row open: the second is told, and nothing is overwritten.
@@ -117,9 +117,9 @@ async fn two_editors(app: TestApp, script: Script) {
             visitor.browser.click(&format!("{SECURITY_ROW} form button")).await;
         }
         let words = if role == "viewer" {
-            "View activity is saved"
+            "Saved. Nobody's access changed."
         } else {
-            "Someone changed this since you opened the page"
+            "Someone changed this after you opened the page"
         };
         visitor.browser.until_says(words).await;
     }
@@ -140,12 +140,12 @@ async fn signed_out_meanwhile(app: TestApp, script: Script) {
 
     app.unchanged_by(async {
         here.browser.click("form[action='/w/acme/organization'] button").await;
-        here.browser.until_says("Sign in to go on.").await;
+        here.browser.until_says("Please sign in to continue.").await;
     })
     .await;
     assert!(here.browser.at().await.ends_with("/w/acme/organization"), "the form stands in place");
     here.finish_sign_in(&owner.email).await;
-    here.browser.until_says("You are here as Owner.").await;
+    here.browser.until_says("Your roles: Owner.").await;
 
     // Ended once more, with a page open that is saved when a box is ticked.
     here.go("/w/acme/security").await;
@@ -156,11 +156,11 @@ async fn signed_out_meanwhile(app: TestApp, script: Script) {
         if script == Script::Off {
             here.browser.click(&format!("{SECURITY_ROW} form button")).await;
         }
-        here.browser.until_says("Sign in to go on.").await;
+        here.browser.until_says("Please sign in to continue.").await;
     })
     .await;
     here.finish_sign_in(&owner.email).await;
-    let back = if script == Script::On { "Who may do what" } else { "You are here as Owner." };
+    let back = if script == Script::On { "Who may do what" } else { "Your roles: Owner." };
     here.browser.until_says(back).await;
 }
 
@@ -177,11 +177,11 @@ async fn suspended_meanwhile(app: TestApp, script: Script) {
 
     app.unchanged_by(async {
         here.browser.click("form[action='/w/acme/invitations'] button.primary").await;
-        here.browser.until_says("You can't get in at the moment").await;
+        here.browser.until_says("You don't have access right now").await;
     })
     .await;
     here.browser.click("main a[href='/workspaces']").await;
-    here.browser.until_says("Ask an Owner or Admin there to let you in again.").await;
+    here.browser.until_says("Ask an Owner or Admin of the workspace.").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -244,8 +244,8 @@ async fn bulk_change(app: TestApp, script: Script) {
     visitor.browser.until_says("Change the roles of 2 members").await;
     visitor.browser.click("input[name=role][value=support]").await;
     visitor.browser.click("main form button").await;
-    visitor.browser.until_says("Editor became Support").await;
-    visitor.browser.until_says("Viewer became Support").await;
+    visitor.browser.until_says("Roles changed from Editor to Support").await;
+    visitor.browser.until_says("Roles changed from Viewer to Support").await;
     let sql =
         "SELECT COUNT(*) FROM member_roles mr JOIN roles r ON r.id = mr.role_id WHERE r.slug = 'support'";
     assert_eq!(app.scalar_i64(sql).await, 2);
@@ -280,7 +280,7 @@ async fn a_scope_is_completed() {
     assert_eq!(visitor.browser.run("return document.activeElement.id;").await, "scopes");
     assert!(!visitor.browser.run(offered).await.as_str().unwrap().contains("deploy"), "it is there already");
     visitor.browser.click("main form.roomy button.primary").await;
-    visitor.browser.until_says("Helper is there.").await;
+    visitor.browser.until_says("Role “Helper” created.").await;
     let sql = "SELECT COUNT(*) FROM grants g JOIN roles r ON r.id = g.role_id WHERE r.slug = 'helper'";
     assert_eq!(app.scalar_i64(sql).await, 2);
 }

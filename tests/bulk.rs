@@ -72,8 +72,8 @@ both! {
         refused.assert_says("Editor One").assert_says("Viewer One");
 
         let page = through(&owner, MEMBERS, "roles", &ids, &[("role", "viewer")]).await;
-        assert_eq!(results(&page), [pair("Editor One", "Editor became Viewer"), pair("Viewer One", "Had these roles already")]);
-        page.assert_says("1 of 2 members given new roles.");
+        assert_eq!(results(&page), [pair("Editor One", "Roles changed from Editor to Viewer"), pair("Viewer One", "Already had these roles")]);
+        page.assert_says("1 of 2 members updated.");
         assert_eq!(roles_of(&app, &editor).await, "viewer");
         assert_eq!(events(&app, "member.roles-changed").await, 1);
         assert!(results(&owner.client.visit(page.path()).await).is_empty(), "the results are shown once");
@@ -87,8 +87,8 @@ both! {
         let others = [viewer.member_id, second.member_id];
         for (noun, role) in [("roles", "editor"), ("suspension", ""), ("removal", "")] {
             let page = admin.client.visit(&about(MEMBERS, noun, &others)).await;
-            page.assert_says("This can't be done to one of them, so it is done to none.");
-            page.assert_says("You can only manage someone who holds less than you do.");
+            page.assert_says("You can't do this to one of the selected, so nothing will be changed.");
+            page.assert_says("You can only manage someone who with less access than you.");
             assert!(!page.has_form("/selection/"), "{noun}: a form that would be refused");
             let others_alone = admin.client.visit(&page.link("/selection/")).await;
             others_alone.assert_silent_about("Admin Two").assert_says("Viewer One");
@@ -114,7 +114,7 @@ both! {
         let second = invite_and_join(&app, &owner.client, "acme", "owner-two@example.com", &["owner"]).await;
         let both = [owner.member_id, second.member_id];
         let refused = app.unchanged_by(forced(&owner, MEMBERS, "roles", &both, "admin")).await;
-        refused.assert_status(409).assert_says("The workspace must keep an active Owner.");
+        refused.assert_status(409).assert_says("A workspace needs at least one active Owner.");
         forced(&owner, MEMBERS, "roles", &[second.member_id], "admin").await.assert_status(303);
         assert_eq!(roles_of(&app, &second).await, "admin");
     }
@@ -143,10 +143,10 @@ both! {
         let path = format!("/w/acme/members/{}/suspension", editor.member_id);
         owner.client.post_form(&path, &[]).await.assert_status(303);
         let ids = [viewer.member_id, editor.member_id];
-        owner.client.visit(&about(MEMBERS, "suspension", &ids)).await.assert_says("Suspended already");
+        owner.client.visit(&about(MEMBERS, "suspension", &ids)).await.assert_says("Already suspended");
         let page = through(&owner, MEMBERS, "suspension", &ids, &[]).await;
         page.assert_says("1 of 2 members suspended.");
-        assert_eq!(results(&page), [pair("Editor One", "Was suspended already"), pair("Viewer One", "Suspended")]);
+        assert_eq!(results(&page), [pair("Editor One", "Already suspended"), pair("Viewer One", "Suspended")]);
         assert_eq!(events(&app, "member.suspended").await, 2);
         viewer.client.get("/w/acme").await.assert_status(403);
     }
@@ -157,7 +157,7 @@ both! {
         invite(&developer.client, "acme", "newcomer@example.com", &["viewer"]).await;
         let ids = [developer.member_id, viewer.member_id];
         let page = owner.client.visit(&about(MEMBERS, "removal", &ids)).await;
-        page.assert_says("that still wait are cancelled: 1.");
+        page.assert_says("Pending invitations they sent are cancelled: 1.");
         let page = through(&owner, MEMBERS, "removal", &ids, &[]).await;
         assert_eq!(results(&page), [pair("Developer One", "Removed"), pair("Viewer One", "Removed")]);
         assert_eq!(events(&app, "member.removed").await, 2);
@@ -182,7 +182,7 @@ both! {
         app.clock.advance(Duration::from_secs(3_600));
 
         let page = through(&owner, INVITATIONS, "resend", &ids, &[]).await;
-        let words = [pair("a@example.com", "Invited"), pair("b@example.com", "Invited"), pair("c@example.com", "Not pending any more")];
+        let words = [pair("a@example.com", "Invited"), pair("b@example.com", "Invited"), pair("c@example.com", "No longer pending")];
         assert_eq!(results(&page), words);
         page.assert_says("2 of 3 invitations sent again.");
         assert_eq!(page.attributes("[aria-labelledby=results-title] input", "value").len(), 2, "links to hand over");
@@ -194,7 +194,7 @@ both! {
         page.assert_says("A newer link was sent for this invitation.");
 
         let page = through(&owner, INVITATIONS, "cancellation", &ids, &[]).await;
-        let words = [pair("a@example.com", "Cancelled"), pair("b@example.com", "Cancelled"), pair("c@example.com", "Not pending any more")];
+        let words = [pair("a@example.com", "Cancelled"), pair("b@example.com", "Cancelled"), pair("c@example.com", "No longer pending")];
         assert_eq!(results(&page), words);
         assert_eq!(events(&app, "invitation.cancelled").await, 3);
         let page = owner.client.visit(&about(INVITATIONS, "cancellation", &ids)).await;
@@ -209,7 +209,7 @@ both! {
         app.mail_is_out().await;
         let ids = [invitation_id(&app, "low@example.com").await, invitation_id(&app, "high@example.com").await];
         let page = developer.client.visit(&about(INVITATIONS, "resend", &ids)).await;
-        page.assert_says("This can't be done to one of them, so it is done to none.");
+        page.assert_says("You can't do this to one of the selected, so nothing will be changed.");
         app.unchanged_by(forced(&developer, INVITATIONS, "resend", &ids, "")).await.assert_status(403);
         app.mail_is_out().await;
         assert_eq!(app.mail.to("low@example.com").len(), 1, "no mail for a change that was rolled back");

@@ -74,7 +74,7 @@ both! {
         let owner = app.client();
         let form = [("email", "owner@example.com"), ("password", "look around the demo")];
         owner.post_form("/sign-in", &form).await.assert_status(303);
-        owner.visit("/w/demo").await.assert_says("1 member was not seen for 90 days");
+        owner.visit("/w/demo").await.assert_says("1 member hasn't been active for 90 days");
         owner.visit("/w/demo/activity?outcome=refused").await.assert_says("was refused View activity");
     }
 }

@@ -17,14 +17,14 @@ both! {
         invite(&owner.client, "acme", "early@example.com", &["viewer"]).await;
         let pasted = "Guest One <guest-one@example.com>, GUEST-TWO@example.com;guest-three@example.com\r\n early@example.com  owner-one@example.com\n nonsense guest-one@example.com";
         let page = invite(&owner.client, "acme", pasted, &["viewer", "billing"]).await;
-        page.assert_says("3 invitations are on their way.");
+        page.assert_says("3 invitations sent.");
         let rows = page.select("[aria-labelledby=results-title] tbody tr");
         let expected = [
             ("guest-one@example.com", "Invited"),
             ("guest-two@example.com", "Invited"),
             ("guest-three@example.com", "Invited"),
-            ("early@example.com", "Invited already"),
-            ("owner-one@example.com", "A member already"),
+            ("early@example.com", "Already invited"),
+            ("owner-one@example.com", "Already a member"),
             ("nonsense", "Not an e-mail address"),
         ];
         assert_eq!(rows.len(), expected.len(), "{rows:?}");
@@ -33,7 +33,7 @@ both! {
         }
         let links = page.attributes("[aria-labelledby=results-title] input", "value");
         assert_eq!(links.len(), 3);
-        let letter = app.mail.wait_for("guest-two@example.com", "Owner One invites you to acme").await;
+        let letter = app.mail.wait_for("guest-two@example.com", "Owner One invited you to acme").await;
         assert!(letter.text.contains("Billing") && letter.text.contains("Viewer"), "{}", letter.text);
         assert!(
             !links.contains(&letter.link("/invitations/")),
@@ -114,7 +114,7 @@ both! {
         app.unchanged_by(client.post_form("/invitation/decline", &[])).await.assert_status(401);
         let page = client.visit("/sign-up").await;
         let answer = client.submit(&page, "/sign-up", &[("name", "Guest One"), ("password", PASSWORD)]).await;
-        client.follow(answer).await.assert_says("Check your mail");
+        client.follow(answer).await.assert_says("Check your e-mail");
         let page = client.visit("/sign-in?next=/invitation").await;
         let answer = client.submit(&page, "/sign-in", &[("email", GUEST), ("password", PASSWORD)]).await;
         let page = client.follow(answer).await.with_status(403);
@@ -158,8 +158,8 @@ both! {
         owner.client.visit("/w/acme/activity").await.assert_says("declined the invitation");
         // And may be invited again.
         let guest = found(&app, "Guest One", GUEST, "home").await.client;
-        invite(&owner.client, "acme", GUEST, &["viewer"]).await.assert_says("1 invitation is on its way.");
-        let letters = app.mail.wait_for_several(GUEST, "invites you", 2, Duration::from_secs(15)).await;
+        invite(&owner.client, "acme", GUEST, &["viewer"]).await.assert_says("1 invitation sent.");
+        let letters = app.mail.wait_for_several(GUEST, "invited you", 2, Duration::from_secs(15)).await;
         let page = guest.visit(&letters[1].link("/invitations/")).await;
         guest.submit(&page, "/decline", &[]).await.assert_status(303);
         assert_eq!(status_of(&app, GUEST).await, ["declined", "declined"]);
@@ -176,9 +176,9 @@ both! {
         let sql = "SELECT id FROM invitations WHERE email = 'gone@example.com'";
         let gone = app.scalar_uuid(sql).await;
         let page = owner.client.visit(&format!("{path}/{gone}/cancellation")).await;
-        page.assert_says("Cancel the invitation of gone@example.com?");
+        page.assert_says("Cancel the invitation to gone@example.com?");
         let answer = owner.client.submit(&page, "/cancellation", &[]).await;
-        owner.client.follow(answer).await.assert_says("The invitation to gone@example.com is cancelled");
+        owner.client.follow(answer).await.assert_says("Invitation to gone@example.com cancelled");
         let link = app.mail.wait_for_link("no@example.com", "/invitations/").await;
         let refuser = app.client();
         let page = refuser.visit(&link).await;
@@ -197,7 +197,7 @@ both! {
         }
         let page = owner.client.visit(&format!("{path}?q=NEW")).await;
         assert_eq!(page.select("#results tbody tr").len(), 1);
-        owner.client.visit(&format!("{path}?q=%25")).await.assert_says("No invitation like this");
+        owner.client.visit(&format!("{path}?q=%25")).await.assert_says("No invitations match your search");
         owner.client.get(&format!("{path}?status=lost")).await.assert_status(422);
         // An expired one can be sent again, and lives again; a cancelled one cannot.
         let old = app.scalar_uuid("SELECT id FROM invitations WHERE email = 'old@example.com'").await;
@@ -207,10 +207,10 @@ both! {
             .client
             .follow(answer)
             .await
-            .assert_says("A new link is on its way to old@example.com. The old one no longer works.");
+            .assert_says("New link sent to old@example.com. The old link no longer works.");
         let client = app.client();
         let letters =
-            app.mail.wait_for_several("old@example.com", "invites you", 2, Duration::from_secs(15)).await;
+            app.mail.wait_for_several("old@example.com", "invited you", 2, Duration::from_secs(15)).await;
         client.visit(&letters[1].link("/invitations/")).await;
         app.unchanged_by(owner.client.post_form(&format!("{path}/{gone}/resend"), &[]))
             .await
@@ -223,9 +223,9 @@ both! {
     async fn after_its_time_the_same_address_can_be_invited_anew(app: TestApp) {
         let owner = founder(&app).await;
         invite(&owner.client, "acme", GUEST, &["viewer"]).await;
-        invite(&owner.client, "acme", GUEST, &["viewer"]).await.assert_says("Invited already");
+        invite(&owner.client, "acme", GUEST, &["viewer"]).await.assert_says("Already invited");
         app.clock.advance(Duration::from_secs(7 * 86_400));
-        invite(&owner.client, "acme", GUEST, &["viewer"]).await.assert_says("1 invitation is on its way.");
+        invite(&owner.client, "acme", GUEST, &["viewer"]).await.assert_says("1 invitation sent.");
         assert_eq!(status_of(&app, GUEST).await, ["expired", "pending"]);
     }
 
@@ -237,9 +237,9 @@ both! {
             ("message", "First line.\r\n\r\nhttp://elsewhere.example"),
         ];
         owner.client.post_form("/w/acme/invitations", &fields).await.assert_status(303);
-        let letter = app.mail.wait_for(GUEST, "invites you").await;
+        let letter = app.mail.wait_for(GUEST, "invited you").await;
         assert!(
-            letter.text.replace('\r', "").contains("Owner One writes:\n\nFirst line."),
+            letter.text.replace('\r', "").contains("Message from Owner One:\n\nFirst line."),
             "{}",
             letter.text
         );

@@ -54,14 +54,14 @@ impl<'a> Typist<'a> {
         self.fill("#email", email).await;
         self.fill("#password", PASSWORD).await;
         self.press(Key::Enter).await;
-        self.browser.until_says("Create the workspace").await;
+        self.browser.until_says("Create workspace").await;
     }
 
     async fn invite(&self, email: &str) {
         self.go("/w/acme/invitations").await;
         self.fill("#emails", email).await;
         self.enter("form[action='/w/acme/invitations'] button.primary").await;
-        self.browser.until_says("1 invitation is on its way.").await;
+        self.browser.until_says("1 invitation sent.").await;
     }
 
     /// From the list of members to the end of a membership.
@@ -70,13 +70,13 @@ impl<'a> Typist<'a> {
         self.enter("a[href$='/removal']").await;
         self.browser.until_says("What will happen").await;
         self.enter("main form button").await;
-        self.browser.until_says("is no longer a member.").await;
+        self.browser.until_says("removed from the workspace.").await;
     }
 
     async fn sign_out(&self) {
         self.enter("#user-menu-button").await;
         self.enter("form[action='/sign-out'] button").await;
-        self.browser.until_says("You are signed out.").await;
+        self.browser.until_says("You're signed out.").await;
     }
 }
 
@@ -94,10 +94,10 @@ async fn everything_is_done_with_keys_alone() {
         hands.fill(css, text).await;
     }
     hands.press(Key::Enter).await;
-    hands.browser.until_says("Check your mail").await;
+    hands.browser.until_says("Check your e-mail").await;
     hands.browser.go(&app.mail.wait_for_link(OWNER, "/email-verification/").await).await;
     hands.enter("main form button").await;
-    hands.browser.until_says("owner@example.com is confirmed").await;
+    hands.browser.until_says("owner@example.com confirmed").await;
     hands.sign_in(OWNER).await;
 
     // The first Tab of a page is the way past its frame.
@@ -122,13 +122,13 @@ async fn permissions(hands: &Typist<'_>) {
     hands.enter(&summary).await;
     hands.tab_to(&viewer).await;
     hands.press(Key::Space).await;
-    hands.browser.until_says("View activity is saved: 1 member gained it.").await;
+    hands.browser.until_says("Saved. 1 member can now view activity.").await;
     assert!(hands.is_at(&viewer).await, "the focus stays on the box");
     hands.press(Key::Escape).await;
     assert!(hands.is_at(&summary).await, "Escape leads back to what was opened");
     assert_eq!(hands.browser.find(ROW).await.attr("open").await.unwrap(), None);
     hands.enter(".toast form button").await;
-    hands.browser.until_says("View activity is saved: 1 member lost it.").await;
+    hands.browser.until_says("Saved. 1 member can no longer view activity.").await;
 }
 
 /// Found with `/`, given another role, removed; and what the keys are, with `?`.
@@ -142,11 +142,11 @@ async fn members(hands: &Typist<'_>) {
     hands.tab_to("input[name=role][value=editor]").await;
     hands.press(Key::Space).await;
     hands.enter("form[action$='/roles'] button").await;
-    hands.browser.until_says("Viewer One: Viewer became Editor, Viewer.").await;
+    hands.browser.until_says("Roles of Viewer One changed from Viewer to Editor, Viewer.").await;
 
     hands.go("/w/acme/members?q=viewer").await;
     hands.browser.press("?").await;
-    hands.browser.until_says("Show these keys").await;
+    hands.browser.until_says("Show keyboard shortcuts").await;
     hands.press(Key::Escape).await;
     assert_eq!(hands.browser.find("#keys").await.attr("open").await.unwrap(), None);
     hands.remove().await;
@@ -166,7 +166,7 @@ async fn keys_alone_do_without_the_script_too() {
     hands.tab_to(&format!("{ROW} input[value=viewer]")).await;
     hands.press(Key::Space).await;
     hands.enter(&format!("{ROW} form button")).await;
-    hands.browser.until_says("View activity is saved: 1 member gained it.").await;
+    hands.browser.until_says("Saved. 1 member can now view activity.").await;
     hands.go("/w/acme/members?q=viewer").await;
     hands.remove().await;
     hands.sign_out().await;

@@ -115,7 +115,7 @@ both! {
         let letters = [
             (OWNER, "Confirm your e-mail address", "/email-verification/blw_eml_"),
             (OWNER, "Choose a new password", "/reset-password/blw_pwd_"),
-            ("guest-one@example.com", "Owner One invites you to acme", "/invitations/blw_inv_"),
+            ("guest-one@example.com", "Owner One invited you to acme", "/invitations/blw_inv_"),
         ];
         let mut ids = BTreeSet::new();
         for (to, subject, path) in letters {
@@ -165,7 +165,7 @@ both! {
 
         app.mail.wait_for("founder-1@example.com", "Confirm").await;
         app.mail.wait_for("founder-1@example.com", "Choose a new password").await;
-        app.mail.wait_for("guest-1@example.com", "invites you").await;
+        app.mail.wait_for("guest-1@example.com", "invited you").await;
         app.mail_is_out().await;
         // Each once.
         assert_eq!(app.mail.to("founder-1@example.com").len(), 2);
@@ -293,7 +293,7 @@ async fn write_three(app: &TestApp, owner: &Person, n: usize) -> Vec<(u16, Strin
         [&sign_up, &check_mail, &forgot].into_iter().map(|page| likeness(page, &newcomer)).collect();
     // The list grows, and the link is another each time: the words at its head are what must be alike.
     let flash = shown.text();
-    let says = flash.contains("1 invitation is on its way.").to_string();
+    let says = flash.contains("1 invitation sent.").to_string();
     looks.extend([(invited.status.as_u16(), String::new()), (shown.status.as_u16(), says)]);
     looks
 }
@@ -311,14 +311,14 @@ async fn type_much(app: &TestApp) {
     let fields = [("emails", "guest-one@example.com"), ("role", "viewer"), ("message", message)];
     owner.post_form(&path, &fields).await.assert_status(303);
 
-    let letter = app.mail.wait_for("guest-one@example.com", "invites you").await;
+    let letter = app.mail.wait_for("guest-one@example.com", "invited you").await;
 
-    assert_eq!(letter.subject, format!("{name} invites you to {workspace}"));
+    assert_eq!(letter.subject, format!("{name} invited you to {workspace}"));
     assert_sane(&letter, "guest-one@example.com", "no-reply@localhost");
     let text = letter.text.replace("\r\n", "\n");
     assert!(text.contains(&message.replace("\r\n", "\n")), "{text}");
     assert!(text.contains(name) && text.contains(workspace), "{text}");
-    assert!(text.trim_end().ends_with("If you do not know the sender, ignore this mail."), "{text}");
+    assert!(text.trim_end().ends_with("If you don't know the sender, you can ignore this e-mail."), "{text}");
     // A name with a line break is none at all, and nothing is sent in it.
     for evil in ["Owner\r\nBcc: victim@example.com", "Owner\nBcc: victim@example.com", "Owner\rX: y"] {
         let fields = [

@@ -73,7 +73,7 @@ both! {
             let page = owner.client.visit(&format!("/w/acme/members{query}")).await;
             assert_eq!(names(&page), expected, "{query}");
             if expected.is_empty() {
-                page.assert_says("Nobody like this");
+                page.assert_says("No members match your search");
             }
         }
         let page = owner.client.visit("/w/acme/members?q=one&role=editor&status=suspended").await;
@@ -92,8 +92,8 @@ both! {
         let rows = page.select("#results tbody tr");
         assert!(
             rows[0].contains("Owner One You")
-                && rows[0].contains("Founded the workspace")
-                && rows[0].contains("The only Owner"),
+                && rows[0].contains("Created the workspace")
+                && rows[0].contains("Only Owner"),
             "{}",
             rows[0]
         );
@@ -133,7 +133,7 @@ both! {
         // The preview of the stale form says so too, and its form is refused as the first.
         let form = stale.form(FORM).fill(&fields).press("Preview");
         let preview = owner.client.send(&stale, &form).await;
-        preview.assert_status(200).assert_says("Someone changed this since you opened the page.");
+        preview.assert_status(200).assert_says("Someone changed this after you opened the page.");
         // Sent again from the page that was answered, it is what they mean.
         owner.client.submit(&refused, FORM, &[]).await.assert_status(303);
         owner.client.visit(&at(&viewer, "")).await.assert_says("Developer");
@@ -209,7 +209,7 @@ both! {
         let answer =
             owner.client.submit(&page, "/roles", &[("role", "billing"), ("role", "developer")]).await;
         let page = owner.client.follow(answer).await;
-        page.assert_says("Viewer One: Viewer became Developer, Billing.");
+        page.assert_says("Roles of Viewer One changed from Viewer to Developer, Billing.");
         viewer.client.visit("/w/acme/invitations").await;
         // Undo is a change of its own.
         let undo =
@@ -217,7 +217,7 @@ both! {
         assert_eq!(undo.values("role"), ["viewer"]);
         let answer = owner.client.send(&page, &undo).await;
         let page = owner.client.follow(answer).await;
-        page.assert_says("Viewer One: Developer, Billing became Viewer.");
+        page.assert_says("Roles of Viewer One changed from Developer, Billing to Viewer.");
         assert_eq!(page.form("form[action$='/roles'].form").values("role"), ["viewer"]);
         viewer.client.get("/w/acme/invitations").await.assert_status(403);
         assert_eq!(
@@ -226,7 +226,7 @@ both! {
         );
         let same =
             owner.client.post_form(&at(&viewer, "/roles"), &[("role", "viewer"), ("role", "viewer")]).await;
-        owner.client.follow(same).await.assert_says("Viewer One has these roles already.");
+        owner.client.follow(same).await.assert_says("Viewer One already has these roles.");
         assert_eq!(
             app.scalar_i64("SELECT count(*) FROM audit_events WHERE kind = 'member.roles-changed'").await,
             2
@@ -251,17 +251,17 @@ both! {
         let editor = member(&app, &owner, "editor").await;
         let page = owner.client.visit(&at(&editor, "/suspension")).await;
         page.assert_says("They keep their roles: Editor")
-            .assert_says("shut out of this workspace from their next request on");
+            .assert_says("They lose access to this workspace immediately, until reactivated.");
         let answer = owner.client.submit(&page, "/suspension", &[]).await;
         let page = owner.client.follow(answer).await;
-        page.assert_says("Editor One is suspended");
+        page.assert_says("Editor One suspended");
         editor.client.get("/w/acme").await.assert_status(403).assert_says("suspended");
         app.unchanged_by(owner.client.post_form(&at(&editor, "/suspension"), &[])).await.assert_status(409);
         let undo =
             page.forms().into_iter().find(|form| form.buttons.iter().any(|b| b.label == "Undo")).unwrap();
         let answer = owner.client.send(&page, &undo).await;
-        owner.client.follow(answer).await.assert_says("Editor One is active again, with the roles from before.");
-        editor.client.visit("/w/acme").await.assert_says("You are here as Editor.");
+        owner.client.follow(answer).await.assert_says("Editor One reactivated with the same roles as before.");
+        editor.client.visit("/w/acme").await.assert_says("Your roles: Editor.");
         app.unchanged_by(owner.client.post_form(&at(&editor, "/reactivation"), &[])).await.assert_status(409);
     }
 
@@ -270,19 +270,19 @@ both! {
         let developer = member(&app, &owner, "developer").await;
         invite(&developer.client, "acme", "one@example.com, two@example.com", &["viewer"]).await;
         let page = owner.client.visit(&at(&developer, "/removal")).await;
-        page.assert_says("2 invitations that they sent are cancelled").assert_says("Developer");
+        page.assert_says("2 invitations they sent are cancelled").assert_says("Developer");
         let answer = owner.client.submit(&page, "/removal", &[]).await;
-        owner.client.follow(answer).await.assert_says("Developer One is no longer a member.");
+        owner.client.follow(answer).await.assert_says("Developer One removed from the workspace.");
         assert_eq!(app.scalar_i64("SELECT count(*) FROM invitations WHERE status = 'cancelled'").await, 2);
         developer.client.get("/w/acme").await.assert_status(404);
         owner.client.get(&at(&developer, "")).await.assert_status(404);
-        owner.client.visit("/w/acme/activity").await.assert_says("2 invitations they had sent cancelled");
+        owner.client.visit("/w/acme/activity").await.assert_says("2 invitations they sent cancelled");
         invite(&owner.client, "acme", &developer.email, &["viewer"]).await;
         let letters =
-            app.mail.wait_for_several(&developer.email, "invites you", 2, Duration::from_secs(15)).await;
+            app.mail.wait_for_several(&developer.email, "invited you", 2, Duration::from_secs(15)).await;
         let page = developer.client.visit(&letters[1].link("/invitations/")).await;
         developer.client.submit(&page, "/acceptance", &[]).await.assert_status(303);
-        developer.client.visit("/w/acme").await.assert_says("You are here as Viewer.");
+        developer.client.visit("/w/acme").await.assert_says("Your roles: Viewer.");
     }
 
     async fn leaving_asks_once_more_and_cancels_what_they_sent(app: TestApp) {
@@ -290,7 +290,7 @@ both! {
         let developer = member(&app, &owner, "developer").await;
         invite(&developer.client, "acme", "one@example.com", &["viewer"]).await;
         let page = developer.client.visit("/w/acme/departure").await;
-        page.assert_says("1 invitation that you sent is cancelled").assert_says("Developer");
+        page.assert_says("1 invitation you sent is cancelled").assert_says("Developer");
         let answer = developer.client.submit(&page, "/departure", &[]).await;
         developer.client.follow(answer).await.assert_says("You left acme.");
         developer.client.get("/w/acme").await.assert_status(404);
@@ -312,10 +312,10 @@ both! {
             .client
             .follow(answer)
             .await
-            .assert_says("Viewer One was asked to take over. You stay an Owner until they accept.");
-        let letter = app.mail.wait_for(&viewer.email, "Owner One offers you acme").await;
+            .assert_says("Ownership offered to Viewer One. You stay an Owner until they accept.");
+        let letter = app.mail.wait_for(&viewer.email, "Owner One wants to transfer acme to you").await;
         let page = viewer.client.visit(&letter.link("/w/acme")).await;
-        page.assert_says("Owner One offers you the ownership of this workspace");
+        page.assert_says("Owner One wants to transfer ownership of this workspace to you");
         // One at a time; nobody else can answer it.
         app.unchanged_by(owner.client.post_form(&at(&billing, "/ownership-offer"), &[]))
             .await
@@ -324,11 +324,11 @@ both! {
         assert!(!billing.client.visit("/w/acme").await.has_form("/acceptance"));
         app.unchanged_by(billing.client.post_form(&accept.action, &[])).await.assert_status(403);
         let answer = viewer.client.send(&page, &accept).await;
-        viewer.client.follow(answer).await.assert_says("You are an Owner of this workspace now.");
-        viewer.client.visit("/w/acme").await.assert_says("You are here as Owner, Viewer.");
-        owner.client.visit("/w/acme").await.assert_says("You are here as Admin.");
+        viewer.client.follow(answer).await.assert_says("You're now an Owner of this workspace.");
+        viewer.client.visit("/w/acme").await.assert_says("Your roles: Owner, Viewer.");
+        owner.client.visit("/w/acme").await.assert_says("Your roles: Admin.");
         app.unchanged_by(viewer.client.post_form(&accept.action, &[])).await.assert_status(410);
-        viewer.client.visit("/w/acme/activity").await.assert_says("took the ownership over from");
+        viewer.client.visit("/w/acme/activity").await.assert_says("accepted ownership from");
         owner.client.post_form("/w/acme/departure", &[]).await.assert_status(303);
     }
 
@@ -348,9 +348,9 @@ both! {
         // Withdrawn, from the list of members.
         let accept = offer().await;
         let page = owner.client.visit("/w/acme/members").await;
-        page.assert_says("The ownership is on offer.");
+        page.assert_says("Ownership transfer pending.");
         let answer = owner.client.submit(&page, "/withdrawal", &[]).await;
-        owner.client.follow(answer).await.assert_says("The offer is withdrawn.");
+        owner.client.follow(answer).await.assert_says("Offer withdrawn.");
         viewer.client.post_form(&accept, &[]).await.assert_status(410);
         // Run out.
         let accept = offer().await;

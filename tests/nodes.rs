@@ -109,7 +109,7 @@ nodes! {
         guest.client.get("/w/acme").await.assert_status(404);
         // What was done is told on the next page, which is drawn by the other node.
         let emails = "guest-two@example.com, guest-three@example.com";
-        invite(&owner.client, "acme", emails, &["viewer"]).await.assert_says("2 invitations are on their way.");
+        invite(&owner.client, "acme", emails, &["viewer"]).await.assert_says("2 invitations sent.");
         let page = owner.client.visit("/me").await;
         owner.client.submit(&page, "/sign-out", &[]).await.assert_status(303);
         owner.client.get("/me").await.assert_status(401);
@@ -246,7 +246,7 @@ nodes! {
         for round in 0..10 {
             invite(&owner.client, "acme", &guest.email, &["viewer"]).await;
             let patience = Duration::from_secs(15);
-            let letters = nodes.one.mail.wait_for_several(&guest.email, "invites you", round + 1, patience).await;
+            let letters = nodes.one.mail.wait_for_several(&guest.email, "invited you", round + 1, patience).await;
             guest.client.visit(&letters[round].link("/invitations/")).await;
             let [a, b] = nodes.both(&guest);
             a.csrf().await;

@@ -16,15 +16,15 @@ both! {
             .with_status(303);
         assert_eq!(answer.location(), "/w/acme-two/organization");
         let page = owner.client.follow(answer).await;
-        page.assert_says("The organization is updated.");
+        page.assert_says("Organization saved.");
         assert_eq!(page.field_value("name").as_deref(), Some("Acme Two"));
         viewer.client.get("/w/acme").await.assert_status(404);
         viewer.client.visit("/w/acme-two").await.assert_says("Acme Two");
         let page = owner.client.visit("/w/acme-two/activity").await;
-        page.assert_says("Owner One updated Acme Two").assert_says("/w/acme-two");
+        page.assert_says("Owner One updated the workspace Acme Two").assert_says("/w/acme-two");
         // Who may not change it sees why.
         let page = viewer.client.visit("/w/acme-two/organization").await;
-        page.assert_says("you need the permission");
+        page.assert_says("You need the “Update organization” permission");
         assert!(!page.has_form("form[action='/w/acme-two/organization']"));
     }
 
@@ -57,7 +57,7 @@ both! {
         let path = format!("{PATH}/deletion");
         invite(&owner.client, "acme", "guest-one@example.com", &["viewer"]).await;
         let page = owner.client.visit(&path).await;
-        page.assert_says("All 2 members, you among them, lose access at once.")
+        page.assert_says("All 2 members, including you, lose access immediately.")
             .assert_says("1 pending invitation is cancelled");
         for wrong in ["", "Acme", "acm", "acme-two", "acme acme"] {
             let refused = app
@@ -70,7 +70,7 @@ both! {
         admin.client.get(&path).await.assert_status(403);
         app.unchanged_by(admin.client.post_form(&path, &[("confirm", "acme")])).await.assert_status(403);
         let answer = owner.client.submit(&page, &path, &[("confirm", " acme ")]).await.with_status(303);
-        owner.client.follow(answer).await.assert_says("acme is deleted, with everything in it.");
+        owner.client.follow(answer).await.assert_says("acme deleted.");
         for client in [&owner.client, &admin.client] {
             client.get("/w/acme").await.assert_status(404);
         }

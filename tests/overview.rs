@@ -23,7 +23,7 @@ both! {
         let owner = founder(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let look = async || care(&owner.client.visit("/w/acme").await);
-        let single = ("There is a single Owner".to_owned(), "/w/acme/members".to_owned());
+        let single = ("There's only one Owner".to_owned(), "/w/acme/members".to_owned());
         assert_eq!(look().await, [single]);
 
         grant(&app, "editor", "delete:organization").await;
@@ -35,10 +35,10 @@ both! {
         let found = look().await;
         let words: Vec<&str> = found.iter().map(|(what, _)| what.as_str()).collect();
         assert_eq!(words, [
-            "There is a single Owner",
-            "“Delete organization” is held by Editor",
-            "Only Owners may “Cancel invitations” and 1 more",
-            "1 member was not seen for 90 days",
+            "There's only one Owner",
+            "“Delete organization” is granted to Editor",
+            "Only Owners have “Cancel invitations” and 1 more",
+            "1 member hasn't been active for 90 days",
         ]);
         let links: Vec<&str> = found.iter().map(|(_, link)| link.as_str()).collect();
         assert_eq!(links[1..3], ["/w/acme/security#p-delete-organization", "/w/acme/security#p-cancel-invitations"]);
@@ -71,8 +71,8 @@ both! {
     async fn a_second_owner_is_asked_for_of_owners_alone(app: TestApp) {
         let owner = founder(&app).await;
         let admin = member(&app, &owner, "admin").await;
-        owner.client.visit("/w/acme").await.assert_says("There is a single Owner");
-        admin.client.visit("/w/acme").await.assert_silent_about("There is a single Owner");
+        owner.client.visit("/w/acme").await.assert_says("There's only one Owner");
+        admin.client.visit("/w/acme").await.assert_silent_about("There's only one Owner");
     }
 
     async fn the_counts_are_of_this_moment(app: TestApp) {
@@ -85,7 +85,7 @@ both! {
         owner.client.post_form(&path, &[]).await.assert_status(303);
         assert_eq!(figures().await, ["1", "1", "2"]);
         app.clock.advance(std::time::Duration::from_secs(6 * 86_400));
-        owner.client.visit("/w/acme").await.assert_says("2 of them end within 2 days");
+        owner.client.visit("/w/acme").await.assert_says("2 expire within 2 days");
         app.clock.advance(std::time::Duration::from_secs(2 * 86_400));
         assert_eq!(figures().await, ["1", "1", "0"]);
     }

@@ -14,7 +14,7 @@ both! {
         // An address counts without regard to case, and signing in does not wait for its confirmation.
         sign_in_with(&client, " owner-one@example.com ", PASSWORD).await;
         let page = client.visit("/w/acme-sons").await;
-        page.assert_says("You are here as Owner.").assert_says("Confirm owner-one@example.com");
+        page.assert_says("Your roles: Owner.").assert_says("Confirm owner-one@example.com");
         verify_email(&app, "owner-one@example.com").await;
         assert!(!client.visit("/w/acme-sons").await.has(".banner"));
         client.visit("/me").await.assert_says("Confirmed").assert_says("Signed up");
@@ -101,7 +101,7 @@ both! {
         let owner = founder(&app).await;
         let client = app.client();
         let page = client.get("/w/acme/members?q=owner").await.with_status(401);
-        page.assert_says("Sign in to go on");
+        page.assert_says("Please sign in to continue");
         let wrong = client
             .submit(&page, "/sign-in", &[("email", &owner.email), ("password", "wrong guess of it")])
             .await;
@@ -113,7 +113,7 @@ both! {
         assert_eq!(answer.location(), "/w/acme/members?q=owner");
         client.get("/").await.assert_status(303);
         let out = client.submit(&client.visit("/me").await, "form[action='/sign-out']", &[]).await;
-        client.follow(out).await.assert_says("You are signed out");
+        client.follow(out).await.assert_says("You're signed out");
     }
 
     async fn a_forgotten_password_is_chosen_anew_by_mail_and_confirms_the_address(app: TestApp) {
@@ -126,13 +126,13 @@ both! {
         client
             .submit(&wrong, "/forgot-password", &[("email", "owner-one@example.com")])
             .await
-            .assert_says("Check your mail");
+            .assert_says("Check your e-mail");
         let link = app.mail.wait_for_link("owner-one@example.com", "/reset-password/").await;
         let page = client.visit(&link).await;
         let weak = client.submit(&page, "/reset-password", &[("password", "short")]).await.with_status(422);
         assert!(weak.field_error("password").is_some());
         let done = client.submit(&weak, "/reset-password", &[("password", NEW)]).await;
-        client.follow(done).await.assert_says("Your password is changed");
+        client.follow(done).await.assert_says("Password changed");
         let client = sign_in(&app, "owner-one@example.com", NEW).await;
         assert!(!client.visit("/me").await.has(".banner"), "the address counts as confirmed");
         app.mail.wait_for("owner-one@example.com", "Your password was changed").await;
@@ -154,14 +154,14 @@ both! {
         }
         let fields = [("email", "owner-new@example.com"), ("current_password", PASSWORD)];
         let answer = owner.client.submit(&page, "/me/email", &fields).await.with_status(303);
-        owner.client.follow(answer).await.assert_says("Until then your address stays as it is");
+        owner.client.follow(answer).await.assert_says("Until then, your address stays the same");
         sign_in(&app, "owner-one@example.com", PASSWORD).await;
         verify_email(&app, "owner-new@example.com").await;
         owner
             .client
             .visit("/me")
             .await
-            .assert_says("Changed the address from owner-one@example.com to owner-new@example.com");
+            .assert_says("Changed e-mail address from owner-one@example.com to owner-new@example.com");
         app.mail.wait_for("owner-one@example.com", "Your e-mail address was changed").await;
         let old = app
             .client()
@@ -189,10 +189,10 @@ both! {
         assert_eq!(refused.field_value("name"), Some(long));
         assert!(refused.field_error("name").is_some());
         let answer = owner.client.submit(&refused, "/me/profile", &[("name", "  Owner   Renamed ")]).await;
-        owner.client.follow(answer).await.assert_says("Your name is changed");
+        owner.client.follow(answer).await.assert_says("Name changed");
         let page = owner.client.visit("/w/acme/members").await;
         page.assert_says("Owner Renamed");
-        owner.client.visit("/me").await.assert_says("Changed the name from Owner One to Owner Renamed");
+        owner.client.visit("/me").await.assert_says("Changed name from Owner One to Owner Renamed");
     }
 
     async fn a_password_change_asks_for_the_current_one(app: TestApp) {
@@ -205,8 +205,8 @@ both! {
         let fields = [("current_password", PASSWORD), ("password", NEW)];
         let answer = owner.client.submit(&refused, "/me/password", &fields).await;
         let page = owner.client.follow(answer).await;
-        page.assert_says("Your password is changed, and every other session has ended.")
-            .assert_says("Changed the password");
+        page.assert_says("Password changed. You were signed out everywhere else.")
+            .assert_says("Changed password");
     }
 
     async fn sessions_are_listed_and_ended_one_by_one_or_all_at_once(app: TestApp) {
@@ -226,14 +226,14 @@ both! {
         let sql = format!("SELECT id FROM sessions WHERE user_agent = {}", quoted(agent));
         let id = app.scalar_uuid(&sql).await;
         let answer = owner.client.submit(&page, &format!("/me/sessions/{id}/revocation"), &[]).await;
-        owner.client.follow(answer).await.assert_says("That session has ended");
+        owner.client.follow(answer).await.assert_says("Session ended");
         phone.get("/me").await.assert_status(401);
         third.visit("/me").await;
         owner.client.post_form(&format!("/me/sessions/{id}/revocation"), &[]).await.assert_status(404);
         let page = owner.client.visit("/me").await;
         let answer = owner.client.submit(&page, "form[action='/me/sessions/revocation']", &[]).await;
         let page = owner.client.follow(answer).await;
-        page.assert_says("One other session has ended").assert_says("There is no other session");
+        page.assert_says("1 other session ended").assert_says("You have no other sessions");
         third.get("/me").await.assert_status(401);
         // One's own ends, too: that is signing out.
         let own = page
@@ -260,7 +260,7 @@ both! {
         assert_eq!(refused.form("/workspaces").values("account"), [account.as_str()]);
         let answer = owner.client.submit(&refused, "/workspaces", &[("slug", "")]).await.with_status(303);
         assert_eq!(answer.location(), "/w/second");
-        owner.client.follow(answer).await.assert_says("The workspace is ready");
+        owner.client.follow(answer).await.assert_says("Workspace created");
         assert_eq!(app.scalar_i64("SELECT count(*) FROM accounts").await, 1);
         let page = owner.client.visit("/workspaces").await;
         owner

@@ -113,11 +113,11 @@ both! {
         }
         let page = owner.client.post_form("/me/email", &fields).await.with_status(429);
         assert!(page.header("retry-after").is_some());
-        page.assert_says("That was too often.");
+        page.assert_says("Too many attempts.");
         assert_eq!(page.field_value("email").as_deref(), Some("typed@example.com"));
         let fields = [("current_password", "wrong for 7 horses"), ("password", "another staple for 7 horses")];
         let page = owner.client.post_form("/me/password", &fields).await.with_status(429);
-        page.assert_says("That was too often.").assert_silent_about("another staple");
+        page.assert_says("Too many attempts.").assert_silent_about("another staple");
         assert!(page.has("form[action='/me/password']"));
     }
 
@@ -130,7 +130,7 @@ both! {
         let fields = [("name", "One Too Many")];
         let page = app.unchanged_by(owner.client.post_form("/workspaces", &fields)).await.with_status(429);
         assert!(page.header("retry-after").is_some());
-        page.assert_says("That was too often.");
+        page.assert_says("Too many attempts.");
         assert_eq!(page.field_value("name").as_deref(), Some("One Too Many"));
     }
 

@@ -104,7 +104,7 @@ both! {
         let viewer = member(&app, &owner, "viewer").await;
         let answer = edit(&owner, "viewer", &["read:members", "read:audit"], "read:*\nwrite:notes").await;
         let page = owner.client.follow(answer.with_status(303)).await;
-        page.assert_says("Viewer is saved: 2 scopes put in, 1 scope taken out. It holds for 1 member");
+        page.assert_says("Role “Viewer” saved: 2 scopes added, 1 scope removed. This takes effect for 1 member");
         let events = told(&app, 3).await;
         let kinds: Vec<_> = events.iter().map(|(kind, target, _)| (kind.as_str(), target.as_str())).collect();
         assert_eq!(kinds, [
@@ -140,7 +140,7 @@ both! {
         other.send(&theirs, &changed(&theirs, &["read:members"], "read:pages")).await.assert_status(303);
         let form = changed(&mine, &["read:audit"], "read:posts\nwrite:posts");
         let page = app.unchanged_by(owner.client.send(&mine, &form)).await.with_status(409);
-        page.assert_says("Someone changed this role since you opened the page");
+        page.assert_says("Someone changed this role after you opened the page");
         assert_eq!(page.form("/scopes").values("permission"), ["read:audit"]);
         assert_eq!(page.field_value("scopes").unwrap().trim(), "read:posts\nwrite:posts");
         assert!(page.select("[aria-labelledby=now]")[0].contains("read:pages"));
@@ -180,7 +180,7 @@ both! {
         for (permission, scope) in [("read:audit", ""), ("read:members", "write:posts"), ("read:members", "read:*")] {
             let fields = [("name", "Mine"), ("permission", permission), ("scopes", scope)];
             let page = refused(&app, "acme", 403, clerk.client.post_form(PATH, &fields)).await;
-            assert!(page.field_error("scopes").unwrap().contains("You can't hand out what you don't hold"));
+            assert!(page.field_error("scopes").unwrap().contains("You can't grant access you don't have"));
             assert_eq!(page.form(PATH).values("name"), ["Mine"]);
             assert_eq!(page.field_value("scopes").unwrap().trim(), scope);
         }
@@ -206,10 +206,10 @@ both! {
         refused(&app, "acme", 403, clerk.client.get(&at("chief", "/deletion"))).await;
         let page = clerk.client.visit(&at("chief", "")).await;
         assert!(page.forms().iter().all(|form| !form.action.contains("/roles/chief")));
-        page.assert_says("You can't hand out what you don't hold yourself: View activity.");
+        page.assert_says("You can't grant access you don't have yourself: View activity.");
         // A duplicate starts without what they lack, and says so.
         let page = clerk.client.visit(&format!("{PATH}/new?from=chief")).await;
-        page.assert_says("Left out, because you don't hold it yourself: View activity.");
+        page.assert_says("Left out because you don't have it yourself: View activity.");
         assert_eq!(page.form(PATH).values("permission"), ["read:members"]);
         clerk.client.submit(&page, PATH, &[]).await.assert_status(303);
         assert_eq!(scopes_of(&app, "chief-2").await, ["read:members", "read:posts"]);
@@ -260,7 +260,7 @@ both! {
         let page = ruler.client.visit(&at("ruler", "")).await;
         let form = changed(&page, &["read:members"], "read:posts");
         let warned = refused(&app, "acme", 409, ruler.client.send(&page, &form)).await;
-        warned.assert_says("You are about to lock yourself out").assert_says("Nothing was changed yet");
+        warned.assert_says("You're about to lock yourself out").assert_says("Nothing has been changed yet");
         ruler.client.submit(&warned, "/scopes", &[]).await.assert_status(303);
         assert_eq!(scopes_of(&app, "ruler").await, ["read:members", "read:posts"]);
         let page = ruler.client.visit(&at("ruler", "")).await;
@@ -279,11 +279,11 @@ both! {
         let path = at("helper", "/deletion");
 
         let page = owner.client.visit(&path).await;
-        page.assert_says("3 members get the role that you choose instead").assert_says("1 suspended among them");
-        page.assert_says("1 pending invitation offers the role that you choose instead");
+        page.assert_says("3 members get the role you choose instead").assert_says("including 1 suspended");
+        page.assert_says("1 pending invitation gets the role you choose instead");
         for nothing in [&[][..], &[("replacement", "")]] {
             let page = refused(&app, "acme", 409, owner.client.post_form(&path, nothing)).await;
-            assert!(page.field_error("replacement").unwrap().contains("Choose the role that takes its place"));
+            assert!(page.field_error("replacement").unwrap().contains("Choose a replacement role"));
         }
         for wrong in ["king", "helper", "owner", "viewer\0"] {
             let page = app.unchanged_by(owner.client.post_form(&path, &[("replacement", wrong)])).await;
@@ -292,7 +292,7 @@ both! {
         }
         let answer = owner.client.submit(&page, "/deletion", &[("replacement", "viewer")]).await.with_status(303);
         let list = owner.client.follow(answer).await;
-        list.assert_says("Helper is deleted. 3 members and 1 invitation got Viewer instead.");
+        list.assert_says("Role “Helper” deleted. 3 members and 1 invitation now have Viewer instead.");
         assert_eq!(held(&app, &one).await, "viewer");
         assert_eq!(held(&app, &two).await, "viewer");
         assert_eq!(held(&app, &suspended).await, "editor viewer");
@@ -414,7 +414,7 @@ both! {
             ("description", "Of ours."),
             ("scopes", "read:*\nwrite:*\nadmin:users\nship:it"),
         ]);
-        let typed = typed.press("Viewer Reads, and changes nothing. read:*");
+        let typed = typed.press("Viewer Can read but not change anything. read:*");
         assert!(typed.values("csrf").is_empty(), "its token goes into no address");
         let page = owner.client.send(&page, &typed).await.with_status(200);
         let form = page.form(PATH);
@@ -446,15 +446,15 @@ both! {
         };
         assert_eq!(row(&page, "View members"), "View members Yes Yes");
         assert_eq!(row(&page, "write:*"), "write:* Yes –No");
-        assert_eq!(row(&page, "read:users"), "read:users by read:* Yes");
+        assert_eq!(row(&page, "read:users"), "read:users via read:* Yes");
         assert!(page.has("tr.differs"));
         page.assert_says("3 differences");
         let only = viewer.client.visit(&page.link("only=differences")).await;
         assert_eq!(only.select(".compared .differs").len(), 3);
         assert_eq!(row(&only, "View members"), "");
-        only.assert_says("Show everything");
+        only.assert_says("Show all");
         let page = viewer.client.visit(&format!("{PATH}/comparison?a=editor&b=editor&only=differences")).await;
-        page.assert_says("They hold the same").assert_says("No differences");
+        page.assert_says("No differences");
         // Owner holds whatever the other names.
         let page = viewer.client.visit(&format!("{PATH}/comparison?a=owner&b=support")).await;
         assert_eq!(row(&page, "impersonate:users"), "impersonate:users Yes Yes");

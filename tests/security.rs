@@ -52,7 +52,7 @@ both! {
         assert_eq!(ticked("read:credits"), "admin developer billing");
         // Owner is ticked and locked in every row.
         assert_eq!(page.attributes(".perms input[checked][disabled]", "type").len(), 29);
-        page.assert_says("Not there yet");
+        page.assert_says("Coming soon");
         // A button says who holds it in short, and to a screen reader in full.
         let button = |id: &str| page.select(&format!("#d-{id}-button [aria-hidden]")).join("");
         assert_eq!(button("read-members"), "Everyone");
@@ -75,20 +75,20 @@ both! {
             ("role", "viewer"),
         ]);
         let page = owner.client.follow(owner.client.send(&page, &form).await).await;
-        page.assert_says("Invite members is saved: 2 members gained it.");
+        page.assert_says("Saved. 2 members can now invite members.");
         assert_eq!(reach(&page, "invite:members"), "3 people");
         viewer.client.visit("/w/acme/invitations").await;
         // Undo goes through the same checks, and brings back what was.
         let undo =
             page.forms().into_iter().find(|form| form.buttons.iter().any(|b| b.label == "Undo")).unwrap();
         let page = owner.client.follow(owner.client.send(&page, &undo).await).await;
-        page.assert_says("Invite members is saved: 2 members lost it.");
+        page.assert_says("Saved. 2 members can no longer invite members.");
         assert_eq!(form_of(&page, "invite:members").values("role"), ["admin", "developer"]);
         viewer.client.get("/w/acme/invitations").await.assert_status(403);
         // An Undo that somebody overtook overwrites nothing.
         let form = form_of(&page, "invite:members").without("role");
         let saved = owner.client.follow(owner.client.send(&page, &form).await).await;
-        saved.assert_says("nobody gained or lost it");
+        saved.assert_says("Saved. Nobody's access changed.");
         let undo =
             saved.forms().into_iter().find(|form| form.buttons.iter().any(|b| b.label == "Undo")).unwrap();
         let form = form_of(&saved, "invite:members").fill(&[("role", "support")]);
@@ -105,7 +105,7 @@ both! {
         other.send(&theirs, &form).await.assert_status(303);
         let form = form_of(&mine, "create:teams").fill(&[("role", "admin"), ("role", "billing")]);
         let told = app.unchanged_by(owner.client.send(&mine, &form)).await.with_status(409);
-        told.assert_says("Someone changed this since you opened the page").assert_says("Create teams");
+        told.assert_says("Someone changed this after you opened the page").assert_says("Create teams");
         // The page that tells it shows what it is now, and goes on from there.
         assert_eq!(form_of(&told, "create:teams").values("role"), ["admin", "editor"]);
         // Another row is not in the way.
@@ -134,10 +134,10 @@ both! {
         let page = admin.client.visit(PATH).await;
         let form = form_of(&page, "update:permissions").without("role");
         let warned = app.unchanged_by(admin.client.send(&page, &form)).await.with_status(409);
-        warned.assert_says("You are about to lock yourself out").assert_says("Nothing was changed yet");
+        warned.assert_says("You're about to lock yourself out").assert_says("Nothing has been changed yet");
         let answer = admin.client.submit(&warned, "/security/update:permissions", &[]).await.with_status(303);
         let page = admin.client.follow(answer).await;
-        page.assert_says("1 member lost it").assert_says("You may look at it, and not change it.");
+        page.assert_says("Saved. 1 member can no longer update permissions.").assert_says("You can view this page but not change it.");
         assert!(!page.text().contains("Undo"));
         assert!(page.forms().iter().all(|form| !form.action.contains("/security/")));
         let fields = [("role", "admin"), ("version", "")];
@@ -160,14 +160,14 @@ both! {
         let form = form_of(&page, "update:permissions").fill(&[("role", "developer")]);
         owner.client.send(&page, &form).await.assert_status(303);
         let page = developer.client.visit(PATH).await;
-        page.assert_says("You can't hand out what you don't hold yourself");
+        page.assert_says("You can't grant access you don't have yourself");
         // Admin, which holds more, stays ticked though it cannot be touched.
         let form = form_of(&page, "invite:members");
         let mut roles: Vec<String> = form.values("role").into_iter().map(str::to_owned).collect();
         roles.push("viewer".into());
         let fields: Vec<_> = roles.iter().map(|role| ("role", role.as_str())).collect();
         let answer = developer.client.send(&page, &form.without("role").fill(&fields)).await.with_status(303);
-        developer.client.follow(answer).await.assert_says("Invite members is saved");
+        developer.client.follow(answer).await.assert_says("Saved. Nobody's access changed.");
         let page = owner.client.visit(PATH).await;
         assert_eq!(form_of(&page, "invite:members").values("role"), ["admin", "developer", "viewer"]);
     }
@@ -185,7 +185,7 @@ both! {
             .client
             .follow(owner.client.send(&page, &form).await)
             .await
-            .assert_says("nobody gained or lost it");
+            .assert_says("Saved. Nobody's access changed.");
         let path = format!("/w/acme/members/{}/suspension", both.member_id);
         owner.client.post_form(&path, &[]).await.assert_status(303);
         assert_eq!(reach(&owner.client.visit(PATH).await, "invite:members"), "1 person");

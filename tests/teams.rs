@@ -92,7 +92,7 @@ both! {
         let team = answer.location();
         owner.client.follow(answer).await.assert_says("Nobody is in this team").assert_says("Keeps it running");
         let page = owner.client.visit("/w/acme/teams/new").await;
-        for (name, why) in [("oPS", "Another team of this workspace has this name."), ("", "Enter a name.")] {
+        for (name, why) in [("oPS", "Another team in this workspace already has this name."), ("", "Enter a name.")] {
             let page = app.unchanged_by(owner.client.submit(&page, "/w/acme/teams", &[("name", name)])).await;
             page.assert_status(422);
             assert_eq!(page.field_error("name").as_deref(), Some(why));
@@ -106,10 +106,10 @@ both! {
         // Its own name in other letters is free.
         let page = owner.client.visit(&team).await;
         let answer = owner.client.submit(&page, "/details", &[("name", "OPS"), ("description", "")]).await;
-        owner.client.follow(answer).await.assert_says("OPS is saved.");
+        owner.client.follow(answer).await.assert_says("Team “OPS” saved.");
         assert_eq!(owner.client.visit("/w/acme/teams").await.select("tbody .name a"), ["Design", "OPS"]);
         let page = owner.client.visit("/w/acme/activity").await;
-        page.assert_says("started the team Ops").assert_says("renamed or described the team OPS");
+        page.assert_says("created the team Ops").assert_says("changed the details of the team OPS");
         // Another workspace has names of its own.
         let other = found(&app, "Owner Two", "owner-two@example.com", "elsewhere").await;
         other.client.post_form("/w/elsewhere/teams", &[("name", "Ops")]).await.assert_status(303);
@@ -165,7 +165,7 @@ both! {
         let page = owner.client.visit(&format!("{team}/deletion")).await;
         page.assert_says("The 2 people in it stay members").assert_says("Admin");
         let answer = owner.client.submit(&page, "/deletion", &[]).await;
-        owner.client.follow(answer).await.assert_says("Auditors is deleted");
+        owner.client.follow(answer).await.assert_says("Team “Auditors” deleted");
         sees(&viewer, 403).await;
         sees(&editor, 403).await;
         owner.client.get(&team).await.assert_status(404);
@@ -198,10 +198,10 @@ both! {
         team(&owner, "Auditors", &[&viewer], &["admin", "viewer"]).await;
         let page = owner.client.visit(&path).await;
         assert_eq!(page.form(ROLES).values("role"), ["viewer"], "only their own are ticked");
-        page.assert_says("Admin comes with the team Auditors");
+        page.assert_says("Admin comes from the team Auditors");
         let answer = owner.client.submit(&page, ROLES, &[("role", "billing"), ("role", "support")]).await;
         let page = owner.client.follow(answer).await;
-        page.assert_says("Viewer One: Viewer became Billing, Support.");
+        page.assert_says("Roles of Viewer One changed from Viewer to Billing, Support.");
         assert_eq!(held(&app, &viewer).await, "admin billing support viewer");
         let undo =
             page.forms().into_iter().find(|form| form.buttons.iter().any(|b| b.label == "Undo")).unwrap();
@@ -266,18 +266,18 @@ both! {
         let own = team(&owner, "Helpers", &[&viewer], &["helper", "support"]).await;
         let path = "/w/acme/roles/helper";
         let page = owner.client.visit(path).await;
-        page.assert_says("A team comes with this role.");
+        page.assert_says("A team has this role.");
         let deletion = format!("{path}/deletion");
         let team = format!("/w/acme/teams/{}", app.scalar_uuid("SELECT id FROM teams").await);
         assert!(page.links().contains(&team));
         for refused in [owner.client.get(&deletion).await, owner.client.post_form(&deletion, &[]).await] {
-            refused.assert_status(409).assert_says("It comes with:");
+            refused.assert_status(409).assert_says("Teams with this role:");
             assert!(refused.links().contains(&team), "the refusal leads to the team");
         }
         let deletion = format!("{path}/deletion");
         refused(&app, 409, owner.client.get(&deletion)).await;
         let fields = [("replacement", "support")];
-        refused(&app, 409, owner.client.post_form(&deletion, &fields)).await.assert_says("Take it from the team");
+        refused(&app, 409, owner.client.post_form(&deletion, &fields)).await.assert_says("Remove it from the team");
         // It is their own now, and its replacement comes with the team: they get that as their own too.
         let roles = format!("/w/acme/members/{}/roles", viewer.member_id);
         owner.client.post_form(&roles, &[("role", "helper")]).await.assert_status(303);
@@ -346,7 +346,7 @@ both! {
         make_lead(&owner, &own, &lead).await;
         let page = lead.client.visit(&own).await;
         let answer = lead.client.submit(&page, "/details", &[("name", "Mine")]).await;
-        lead.client.follow(answer).await.assert_says("Mine is saved.");
+        lead.client.follow(answer).await.assert_says("Team “Mine” saved.");
         let page = lead.client.visit(&page.link(&format!("{own}/members"))).await;
         let answer = lead.client.submit(&page, &format!("{own}/members"), &[("member", &viewer.member_id.to_string())]).await;
         lead.client.follow(answer).await.assert_says("Viewer One is in Mine now.");
@@ -403,12 +403,12 @@ both! {
         let (first, second) = (owner.client.visit(&own).await, owner.client.visit(&own).await);
         owner.client.submit(&first, ROLES, &[("role", "billing")]).await.assert_status(303);
         let page = app.unchanged_by(owner.client.submit(&second, ROLES, &[("role", "editor")])).await;
-        page.with_status(409).assert_says("Someone changed this since you opened the page.");
+        page.with_status(409).assert_says("Someone changed this after you opened the page.");
         assert_eq!(held(&app, &viewer).await, "billing viewer");
         // The way back names the set that it takes back.
         let answer = carry(&owner, &own, &["editor", "support"]).await;
         let page = owner.client.follow(answer).await;
-        page.assert_says("Own comes with Editor, Support now: 1 person in it.");
+        page.assert_says("Team “Own” now has these roles: Editor, Support. It has 1 person.");
         let undo =
             page.forms().into_iter().find(|form| form.buttons.iter().any(|b| b.label == "Undo")).unwrap();
         owner.client.send(&page, &undo).await.assert_status(303);
@@ -422,7 +422,7 @@ both! {
         let own = start(&owner, "Own").await;
         let page = owner.client.visit(&format!("{own}/members?q=EDITOR")).await;
         assert_eq!(page.select("#results tbody .name a"), ["Editor One"]);
-        owner.client.visit(&format!("{own}/members?q=nobody")).await.assert_says("Nobody like this");
+        owner.client.visit(&format!("{own}/members?q=nobody")).await.assert_says("No members match your search");
         let long = "x".repeat(101);
         owner.client.get(&format!("{own}/members?q={long}")).await.assert_status(422);
         let page = app.unchanged_by(owner.client.post_form(&format!("{own}/members"), &[])).await.with_status(422);
@@ -430,14 +430,14 @@ both! {
         let ids = [viewer.member_id.to_string(), editor.member_id.to_string()];
         let fields: Vec<_> = ids.iter().map(|id| ("member", id.as_str())).collect();
         let answer = owner.client.post_form(&format!("{own}/members"), &fields).await;
-        owner.client.follow(answer).await.assert_says("Viewer One, Editor One are in Own now.");
+        owner.client.follow(answer).await.assert_says("Viewer One, Editor One added to Own.");
         let answer = app.unchanged_by(owner.client.post_form(&format!("{own}/members"), &fields)).await;
-        owner.client.follow(answer).await.assert_says("Nobody was to be put in");
+        owner.client.follow(answer).await.assert_says("Nobody was added");
         carry(&owner, &own, &["billing"]).await.assert_status(303);
         make_lead(&owner, &own, &viewer).await;
         let answer = take_out(&owner, &own, &editor).await;
         let page = owner.client.follow(answer).await;
-        page.assert_says("Editor One is no longer in Own.");
+        page.assert_says("Editor One removed from Own.");
         let undo =
             page.forms().into_iter().find(|form| form.buttons.iter().any(|b| b.label == "Undo")).unwrap();
         owner.client.send(&page, &undo).await.assert_status(303);
@@ -446,14 +446,14 @@ both! {
             .client
             .visit("/w/acme/activity")
             .await
-            .assert_says("put Viewer One into the team Own")
-            .assert_says("took Editor One out of the team Own")
+            .assert_says("added Viewer One to the team Own")
+            .assert_says("removed Editor One from the team Own")
             .assert_says("made Viewer One a lead of the team Own")
-            .assert_says("changed the roles that come with the team Own, with 2 people in it");
+            .assert_says("changed the roles of the team Own, with 2 people in it");
         // Removal from the workspace says so, and takes them out.
         let page = owner.client.visit(&format!("/w/acme/members/{}/removal", viewer.member_id)).await;
-        page.assert_says("They are taken out of their team");
-        viewer.client.visit("/w/acme/departure").await.assert_says("You are out of your team here.");
+        page.assert_says("They are removed from their team");
+        viewer.client.visit("/w/acme/departure").await.assert_says("You are removed from your team here.");
         owner.client.submit(&page, "/removal", &[]).await.assert_status(303);
         assert_eq!(app.scalar_i64("SELECT count(*) FROM team_members").await, 1);
         assert_counted(&app).await;

@@ -22,7 +22,7 @@ async fn owner_of_many(app: &TestApp) -> Browser {
     browser.fill("#email", "member-1@seed-1.example.com").await;
     browser.fill("#password", "load test data only").await;
     browser.click("main form button").await;
-    browser.until_says("Create the workspace").await;
+    browser.until_says("Create workspace").await;
     browser
 }
 

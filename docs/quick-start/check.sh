@@ -1,5 +1,5 @@
 #!/bin/sh
-# May this user read posts? Exits with 0 if so: sh check.sh USER
+# Checks whether a user can read posts. Exits with 0 if so: sh check.sh USER
 set -eu
 question='{"subject": {"type": "user", "id": "'$1'"}, "action": {"name": "read"}, "resource": {"type": "posts", "id": "all"}}'
 curl --silent --show-error --fail "$BAILIWICK_URL/access/v1/evaluation" \

@@ -9,7 +9,7 @@ async function may(user, action, kind) {
 }
 
 createServer(async (request, response) => {
-  // Who it is, your own sign-in knows; here a header says so.
+  // Your own sign-in knows who the user is. Here, a header says so.
   const user = request.headers["x-user"] ?? "nobody";
   response.statusCode = (await may(user, "read", "posts").catch(() => false)) ? 200 : 403;
   response.end();

@@ -9,11 +9,11 @@ def may(user, action, kind):
     try:
         with urlopen(Request(url, json.dumps(question).encode(), headers)) as answer:
             return json.load(answer)["decision"] is True
-    except OSError:  # No answer is a no.
+    except OSError:  # No answer means no access.
         return False
 
 class Posts(BaseHTTPRequestHandler):
-    def do_GET(self):  # Who it is, your own sign-in knows; here a header says so.
+    def do_GET(self):  # Your own sign-in knows who the user is. Here, a header says so.
         self.send_response(200 if may(self.headers.get("X-User", "nobody"), "read", "posts") else 403)
         self.end_headers()
 

@@ -43,14 +43,14 @@ impl BuiltIn {
     pub const fn description(self) -> &'static str {
         match self {
             Self::Owner => {
-                "Holds everything. Only an Owner gives or takes this role, and one always remains."
+                "Full access. Only an Owner can assign or remove this role, and there is always at least one."
             }
-            Self::Admin => "Runs the workspace day to day: people, invitations, keys and money.",
+            Self::Admin => "Manages the workspace day to day: people, invitations, keys and billing.",
             Self::Developer => "Works with keys, client apps and destinations, and invites colleagues.",
-            Self::Billing => "Sees and pays the bills. No technical access.",
-            Self::Editor => "Creates and edits content. Does not manage access.",
-            Self::Viewer => "Looks, and changes nothing.",
-            Self::Support => "Helps customers: looks users up and sees what they see.",
+            Self::Billing => "Views and pays bills. No technical access.",
+            Self::Editor => "Creates and edits content. Can't manage access.",
+            Self::Viewer => "Can view but not change anything.",
+            Self::Support => "Helps customers: looks up users and sees what they see.",
         }
     }
 

@@ -37,12 +37,12 @@ impl Group {
     /// One sentence under the group's heading.
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::OrganizationAndTeams => "The workspace itself: who sees it, shapes it and may end it.",
-            Self::AccessAndSecurity => "Ways in and ways out: invitations, rules, outside tools, exports.",
-            Self::BillingAndCredits => "Money: what was paid, what is left, and who may spend.",
-            Self::MembersAndRoles => "What may be done to people, and to the roles they hold.",
-            Self::KeysAndIntegrations => "Machines: keys, client apps, and where events are delivered.",
-            Self::ActivityAndSupport => "The record of what happened, and help from outside.",
+            Self::OrganizationAndTeams => "The workspace itself: who can view, change and delete it.",
+            Self::AccessAndSecurity => "Invitations, permissions, connected tools and exports.",
+            Self::BillingAndCredits => "Plans, payments and credits.",
+            Self::MembersAndRoles => "Managing members and their roles.",
+            Self::KeysAndIntegrations => "API keys, client apps and destinations.",
+            Self::ActivityAndSupport => "The activity log and support.",
         }
     }
 
@@ -146,73 +146,73 @@ macro_rules! catalogue {
     ($make:ident) => { $make! {
     OrganizationAndTeams {
         ReadMembers read_members "read:members" "View members" [Admin Developer Billing Editor Viewer Support] built
-            "See who belongs to the workspace, with which roles.";
+            "View the members of the workspace and their roles.";
         ReadTeams read_teams "read:teams" "View teams" [Admin Developer Billing Editor Viewer Support] built
-            "See the teams and who is in them.";
+            "View teams and their members.";
         UpdateOrganization update_organization "update:organization" "Update organization" [Admin] built
             "Change the organization's name and address.";
         DeleteOrganization delete_organization "delete:organization" "Delete organization" [] built
-            "Delete the organization and everything in it, for good.";
+            "Permanently delete the organization and everything in it.";
         CreateTeams create_teams "create:teams" "Create teams" [Admin] built
-            "Start new teams.";
+            "Create new teams.";
         UpdateTeams update_teams "update:teams" "Update teams" [Admin] built
-            "Rename teams, and put people in or out.";
+            "Rename teams, and add or remove people.";
         DeleteTeams delete_teams "delete:teams" "Delete teams" [] built
-            "Delete teams, for good.";
+            "Permanently delete teams.";
     }
     AccessAndSecurity {
         InviteMembers invite_members "invite:members" "Invite members" [Admin Developer] built
-            "Invite people, with roles that hold no more than one's own.";
+            "Invite people, with roles up to your own level of access.";
         CancelInvitations cancel_invitations "cancel:invitations" "Cancel invitations" [Admin] built
-            "Withdraw invitations that were not accepted yet.";
+            "Cancel pending invitations.";
         UpdatePermissions update_permissions "update:permissions" "Update permissions" [] built
-            "Change which role holds what.";
+            "Change the permissions of roles.";
         CreateOauthClients create_oauth_clients "create:oauth-clients" "Create OAuth clients" [Admin Developer] later
-            "Register client apps that connect outside tools.";
+            "Register client apps that connect other tools.";
         ExportData export_data "export:data" "Export data" [Admin] later
             "Download members, roles, activity and everything else.";
     }
     BillingAndCredits {
         ReadBilling read_billing "read:billing" "View billing" [Admin Billing] later
-            "See the plan, invoices and payments.";
+            "View the plan, invoices and payments.";
         ManageBilling manage_billing "manage:billing" "Manage billing" [Admin Billing] later
             "Change the plan and the payment details.";
         ReadCredits read_credits "read:credits" "View credits" [Admin Developer Billing] later
-            "See the credit balance and what was used.";
+            "View the credit balance and usage.";
         PurchaseCredits purchase_credits "purchase:credits" "Purchase credits" [Admin Billing] later
             "Buy credits for the workspace.";
     }
     MembersAndRoles {
         UpdateMemberRoles update_member_roles "update:member-roles" "Change member roles" [Admin] built
-            "Give and take roles, of people who hold less than oneself.";
+            "Assign and remove roles of members with less access than you.";
         SuspendMembers suspend_members "suspend:members" "Suspend members" [Admin] built
-            "Shut people out for a while; they keep their roles.";
+            "Block access until reactivated. Roles are kept.";
         RemoveMembers remove_members "remove:members" "Remove members" [Admin] built
-            "End a membership.";
+            "Remove members from the workspace.";
         ManageRoles manage_roles "manage:roles" "Create and delete roles" [] built
-            "Make, name and delete roles that hold no more than one's own.";
+            "Create, rename and delete roles, up to your own level of access.";
     }
     KeysAndIntegrations {
         ReadApiKeys read_api_keys "read:api-keys" "View API keys" [Admin Developer] built
-            "See which keys there are, never their secrets.";
+            "View API keys, but never their secrets.";
         ManageApiKeys manage_api_keys "manage:api-keys" "Manage API keys" [Admin Developer] built
-            "Make, rotate and revoke keys.";
+            "Create, rotate and revoke API keys.";
         ManageOauthClients manage_oauth_clients "manage:oauth-clients" "Manage OAuth clients" [Admin Developer] later
             "Change and remove client apps.";
         ReadDestinations read_destinations "read:destinations" "View destinations" [Admin Developer] later
-            "See where events are delivered.";
+            "View where events are delivered.";
         ManageDestinations manage_destinations "manage:destinations" "Manage destinations" [Admin Developer] later
             "Choose where events are delivered.";
         CheckAccess check_access "check:access" "Check access" [Admin Developer] built
-            "Ask for decisions about anyone in the workspace.";
+            "Check the access of anyone in the workspace.";
     }
     ActivityAndSupport {
         ReadAudit read_audit "read:audit" "View activity" [Admin] built
-            "Read the record of what happened here.";
+            "View the activity log of the workspace.";
         CreateSupportRequests create_support_requests "create:support-requests" "Ask for support" [Admin Developer Billing] later
-            "Write to the people who run this installation.";
+            "Contact the people who run this installation.";
         ManageSupportAccess manage_support_access "manage:support-access" "Grant support access" [Admin] later
-            "Let them look in, for a bounded time.";
+            "Give them access for a limited time.";
     }
     } };
 }

@@ -19,13 +19,13 @@ pub struct Holdings {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Ceiling {
     /// Only an Owner gives, takes or edits the Owner role.
-    #[error("Only an Owner can give, take or manage the Owner role.")]
+    #[error("Only an Owner can assign, remove or manage the Owner role.")]
     OwnerOnly,
     /// The role holds these scopes, and the actor does not.
-    #[error("You can't hand out what you don't hold yourself: {}.", in_words(.0))]
+    #[error("You can't grant access you don't have yourself: {}.", in_words(.0))]
     Lacks(Vec<String>),
     /// The member holds as much as the actor, or more.
-    #[error("You can only manage someone who holds less than you do.")]
+    #[error("You can only manage someone with less access than you.")]
     NotBelow,
 }
 
@@ -109,7 +109,7 @@ impl Holdings {
     /// The grant by which [`Holdings::allows`] says yes, in words.
     pub fn basis(&self, scope: &Scope) -> Option<String> {
         match scope.permission() {
-            _ if self.owner => Some("the rule for Owners".to_owned()),
+            _ if self.owner => Some("full access".to_owned()),
             Some(permission) if self.has(permission) => Some(permission.scope().to_owned()),
             _ => self.scopes.iter().find(|held| held.covers(scope)).map(Scope::to_string),
         }

@@ -41,7 +41,7 @@ impl Pattern {
         Self {
             key: "manager",
             name: "Manager",
-            description: "Reads and writes everything, leads teams, and invites people.",
+            description: "Reads and writes everything, manages teams, and invites people.",
             permissions: &[
                 Permission::ReadMembers,
                 Permission::ReadTeams,
@@ -61,21 +61,21 @@ impl Pattern {
         Self {
             key: "author",
             name: "Author",
-            description: "Reads everything. What counts as one's own for write:own, your application decides.",
+            description: "Reads everything and writes their own content. Your application decides what counts as their own.",
             permissions: SEES,
             scopes: &["read:*", "write:own"],
         },
         Self {
             key: "viewer",
             name: "Viewer",
-            description: "Reads, and changes nothing.",
+            description: "Can read but not change anything.",
             permissions: SEES,
             scopes: &["read:*"],
         },
         Self {
             key: "support",
             name: "Support",
-            description: "Helps customers: looks users up and sees what they see.",
+            description: "Helps customers: looks up users and sees what they see.",
             permissions: SEES,
             scopes: &["read:users", "impersonate:users"],
         },

@@ -26,13 +26,13 @@ pub struct Scope(String);
 /// Why a text is not a scope. The sentence is for the person who typed it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScopeError {
-    #[error("Write a scope such as read:posts.")]
+    #[error("Enter a scope such as read:posts.")]
     Empty,
-    #[error("A scope has at most {MAX_LENGTH} characters.")]
+    #[error("Use at most {MAX_LENGTH} characters.")]
     TooLong,
-    #[error("Write a scope as action:resource or action:resource:field, such as read:posts.")]
+    #[error("Enter a scope as action:resource or action:resource:field, such as read:posts.")]
     Parts,
-    #[error("A part of a scope is lower-case letters, digits, '-', '_' and '.', or a single *.")]
+    #[error("Use only lower-case letters, digits, '-', '_' and '.' in each part of a scope, or a single *.")]
     Part,
     /// It is no scope, or badly named, and this is the likely one.
     #[error("Did you mean {0}? The action comes first, then the resource, in lower case.")]

@@ -34,9 +34,7 @@ pub struct Settings {
 impl Settings {
     pub fn new(config: &Config, public_url: &Url, cookie_key: Key) -> Self {
         let mail_hint = match &config.mail {
-            Mail::File(folder) => {
-                Some(format!("This server writes its mail to files, in {}", folder.display()))
-            }
+            Mail::File(folder) => Some(format!("This server saves e-mail as files in {}", folder.display())),
             Mail::Smtp(_) => None,
         };
         Self {

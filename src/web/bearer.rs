@@ -34,7 +34,7 @@ pub(in crate::web) const WORKSPACE: &str = "workspace";
 /// [`Refused::Invalid`] on `workspace` where it is named twice, or where the query cannot be read.
 pub(super) fn named_workspace(req: &HttpRequest) -> Result<Option<String>, Refused> {
     let unread =
-        |_| Invalid::field(WORKSPACE, "The query can't be read, so nor can which workspace it names.");
+        |_| Invalid::field(WORKSPACE, "The query string isn't valid, so the workspace can't be read.");
     let pairs = wire::pairs(req.query_string().as_bytes()).map_err(unread)?;
     let queried = pairs.into_iter().filter(|(name, _)| name == WORKSPACE).map(|(_, value)| value);
     let mut named = req.match_info().get(WORKSPACE).map(str::to_owned).into_iter().chain(queried);
@@ -52,7 +52,7 @@ pub(super) fn named_workspace(req: &HttpRequest) -> Result<Option<String>, Refus
 pub(super) fn or_homeless<T>(admitted: Result<T, Refused>, named: Option<&str>) -> Result<T, Refused> {
     match admitted {
         Err(Refused::Hidden) if named.is_none() => {
-            let sentence = "This key is at home in no workspace. Say which one you mean, as in ?workspace=acme. If it is a member of none yet, somebody who manages API keys in a workspace adds it there.";
+            let sentence = "This key has no home workspace. Name a workspace, as in ?workspace=acme. If the key isn't a member of any workspace yet, ask someone who manages API keys in a workspace to add it.";
             Err(Invalid::field(WORKSPACE, sentence).into())
         }
         other => other,

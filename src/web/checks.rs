@@ -72,6 +72,6 @@ pub(in crate::web) fn date(field: &str, text: &str) -> Result<Option<Timestamp>,
         return Ok(None);
     }
     let date = Date::parse(text, format_description!("[year]-[month]-[day]"))
-        .map_err(|_| Invalid::field(field, "Write a day such as 2026-11-21."))?;
+        .map_err(|_| Invalid::field(field, "Enter a date such as 2026-11-21."))?;
     Ok(Some(Timestamp::from_millis(date.midnight().assume_utc().unix_timestamp() * SECOND)))
 }

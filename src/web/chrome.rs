@@ -279,7 +279,7 @@ pub(super) fn render(req: &HttpRequest, status: StatusCode, page: &impl Template
             }
         }
         Err(error) => {
-            tracing::error!(%error, "a page could not be rendered");
+            tracing::error!(%error, "could not render a page");
             HttpResponse::InternalServerError().finish()
         }
     }

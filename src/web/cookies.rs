@@ -64,6 +64,6 @@ pub(super) fn remove(response: &mut HttpResponse, settings: &Settings, what: &st
 fn add(response: &mut HttpResponse, cookie: &Cookie<'_>) {
     match HeaderValue::from_str(&cookie.encoded().to_string()) {
         Ok(value) => response.headers_mut().append(SET_COOKIE, value),
-        Err(error) => tracing::error!(%error, "a cookie could not be set"),
+        Err(error) => tracing::error!(%error, "could not set a cookie"),
     }
 }

@@ -56,9 +56,9 @@ impl About {
         let kept: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
         Self {
             back: address(&form, &kept, &[("from", "preview")]),
-            back_words: "Back to the form",
-            button: "Save exactly this",
-            nobody: "nobody has the role, or what it gives is held otherwise",
+            back_words: "Back to form",
+            button: "Confirm change",
+            nobody: "nobody has this role, or everyone who has it already has the same access in another way",
             crumb: "Preview",
             notes: Vec::new(),
             title,

@@ -34,10 +34,10 @@ impl FormRejection {
                 (StatusCode::UNPROCESSABLE_ENTITY, Errors::from(invalid.clone()), None)
             }
             Refused::TooMany { retry_after_seconds: seconds } => {
-                (StatusCode::TOO_MANY_REQUESTS, later("That was too often.", *seconds), Some(*seconds))
+                (StatusCode::TOO_MANY_REQUESTS, later("Too many attempts.", *seconds), Some(*seconds))
             }
             Refused::Busy { retry_after_seconds: seconds } => {
-                let errors = later("There is too much to do right now.", *seconds);
+                let errors = later("The server is too busy right now.", *seconds);
                 (StatusCode::SERVICE_UNAVAILABLE, errors, Some(*seconds))
             }
             Refused::Conflict(_) if also(&refused) => (StatusCode::CONFLICT, Errors::default(), None),

@@ -49,7 +49,7 @@ pub(in crate::web) async fn show_once<P: policy::Access>(
     match left {
         Ok(notice) => Ok(view.done(view.at(&format!("{list}?notice={notice}")), flash)),
         Err(error) => {
-            tracing::error!(%error, "results could not be kept for the next page");
+            tracing::error!(%error, "could not keep results for the next page");
             Ok(view.done(view.at(list), flash))
         }
     }
@@ -161,14 +161,14 @@ impl Review {
 
 /// Back to the list, where nothing was ticked.
 pub(in crate::web) fn nothing_selected(view: &View, bulk: &Bulk) -> Answer {
-    Ok(view.done(view.at(bulk.list), Flash::warn("Nothing is selected. Tick at least one row of the list.")))
+    Ok(view.done(view.at(bulk.list), Flash::warn("Nothing is selected. Select at least one row.")))
 }
 
 /// "2 of 3 members suspended."
 pub(in crate::web) fn flash(changed: usize, all: usize, noun: &str, done: &str) -> Flash {
     let plural = if all == 1 { "" } else { "s" };
     match changed {
-        0 => Flash::warn("Nothing was to be changed."),
+        0 => Flash::warn("No changes to save."),
         n if n == all => Flash::good(format!("{n} {noun}{plural} {done}.")),
         n => Flash::good(format!("{n} of {all} {noun}{plural} {done}.")),
     }

@@ -85,7 +85,7 @@ pub(super) fn replace(req: &HttpRequest, token: &Token) {
     let session = req.get_session();
     session.renew();
     if let Err(error) = session.insert(TOKEN, token.expose()) {
-        tracing::error!(%error, "a session token could not be set");
+        tracing::error!(%error, "could not set a session token");
     }
 }
 

@@ -46,47 +46,47 @@ impl Broken {
         match self {
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
-                "That is too much at once",
-                format!("It may weigh at most {} KiB. Make it shorter and send it again.", MOST_BYTES / 1024),
+                "Too much data",
+                format!("The limit is {} KiB. Shorten it and try again.", MOST_BYTES / 1024),
             ),
             Self::TooSlow => (
                 StatusCode::REQUEST_TIMEOUT,
                 "It took too long to arrive",
-                "Nothing was changed. Go back and send it again.".into(),
+                "Nothing was changed. Go back and try again.".into(),
             ),
             Self::NotAForm => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "This is not a form",
-                "Send it as application/x-www-form-urlencoded, as the page's own form does.".into(),
+                "This isn't a form",
+                "Send it as application/x-www-form-urlencoded.".into(),
             ),
             Self::Token => (
                 StatusCode::FORBIDDEN,
                 "This form is out of date",
-                "It belongs to a session that has ended, or did not come from our page. Nothing was changed. Go back, load the page again and send it once more.".into(),
+                "Your session has ended, or the form didn't come from Bailiwick. Nothing was changed. Go back, reload the page and try again.".into(),
             ),
             Self::Encoding(field) => (
                 StatusCode::UNPROCESSABLE_ENTITY,
-                "Something here is not text",
-                format!("The field “{field}” is not valid UTF-8. Nothing was changed. Go back and type it again."),
+                "This isn't valid text",
+                format!("The field “{field}” is not valid UTF-8. Nothing was changed. Go back and enter it again."),
             ),
             Self::Repeated(field) => (
                 StatusCode::BAD_REQUEST,
-                "A field came twice",
+                "Duplicate field",
                 format!("The field “{field}” can have one value only. Nothing was changed."),
             ),
             Self::Unknown(field) => (
                 StatusCode::UNPROCESSABLE_ENTITY,
-                "A field is not known here",
-                format!("The field “{field}” is none that is taken here. Nothing was changed."),
+                "Unknown field",
+                format!("The field “{field}” isn't supported. Nothing was changed."),
             ),
             Self::Shape(field, what) => (
                 StatusCode::UNPROCESSABLE_ENTITY,
-                "Something needs another look",
+                "Some fields aren't valid",
                 format!("{field}: {what} Nothing was changed."),
             ),
             Self::Other(what) => (
                 StatusCode::BAD_REQUEST,
-                "This can't be read",
+                "This request isn't valid",
                 format!("{what} Nothing was changed."),
             ),
         }
@@ -98,7 +98,7 @@ pub(super) async fn whole(mut payload: Payload) -> Result<Bytes, Broken> {
     let all = async {
         let mut body = BytesMut::new();
         while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|_| Broken::Other("The body broke off.".into()))?;
+            let chunk = chunk.map_err(|_| Broken::Other("The request body is incomplete.".into()))?;
             if body.len() + chunk.len() > MOST_BYTES {
                 return Err(Broken::TooLarge);
             }

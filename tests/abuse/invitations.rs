@@ -126,7 +126,7 @@ both! {
         owner.client.post_form(&format!("/w/acme/invitations/{id}/resend"), &[]).await.assert_status(303);
         is_dead(&app, &guest, &link, "A newer link was sent").await;
         is_dead(&app, &guest, &shown, "A newer link was sent").await;
-        let letters = app.mail.wait_for_several(GUEST, "invites you", 2, Duration::from_secs(15)).await;
+        let letters = app.mail.wait_for_several(GUEST, "invited you", 2, Duration::from_secs(15)).await;
         let newer = letters[1].link("/invitations/");
         assert_ne!(newer, link);
         let page = guest.visit(&newer).await;
@@ -139,7 +139,7 @@ both! {
         invite(&owner.client, "acme", GUEST, &["viewer"]).await;
         let link = app.mail.wait_for_link(GUEST, "/invitations/").await;
         accept_invitation(&app, &guest, GUEST).await.assert_status(303);
-        is_dead(&app, &guest, &link, "accepted already").await;
+        is_dead(&app, &guest, &link, "already accepted").await;
         assert_eq!(app.scalar_i64("SELECT count(*) FROM members WHERE origin = 'invitation'").await, 1);
     }
 
@@ -158,7 +158,7 @@ both! {
         let member = member(&app, &owner, "viewer").await;
         let link = app.mail.wait_for_link(&member.email, "/invitations/").await;
         owner.client.post_form(&at(&member, "removal"), &[]).await.assert_status(303);
-        is_dead(&app, &member.client, &link, "accepted already").await;
+        is_dead(&app, &member.client, &link, "already accepted").await;
         member.client.get("/w/acme").await.assert_status(404);
     }
 
@@ -212,12 +212,12 @@ both! {
         invite(&inviter.client, "acme", GUEST, &["viewer"]).await;
         let link = app.mail.wait_for_link(GUEST, "/invitations/").await;
         owner.client.post_form(&at(&inviter, "suspension"), &[]).await.assert_status(303);
-        is_dead(&app, &guest, &link, "may no longer invite").await;
+        is_dead(&app, &guest, &link, "can no longer invite people").await;
         owner.client.post_form(&at(&inviter, "reactivation"), &[]).await.assert_status(303);
         // The whole person, by an operator.
         app.execute(&format!("UPDATE users SET suspended_at = 1 WHERE id = {}", app.id(inviter.user_id)))
             .await;
-        is_dead(&app, &guest, &link, "may no longer invite").await;
+        is_dead(&app, &guest, &link, "can no longer invite people").await;
         app.execute("UPDATE users SET suspended_at = NULL").await;
         accept_invitation(&app, &guest, GUEST).await.assert_status(303);
     }
@@ -231,7 +231,7 @@ both! {
         // As Developer they may still invite, but no Editor.
         for role in ["viewer", "developer"] {
             give(&owner, &inviter, &[role]).await.assert_status(303);
-            is_dead(&app, &guest, &link, "may no longer invite").await;
+            is_dead(&app, &guest, &link, "can no longer invite people").await;
         }
         give(&owner, &inviter, &["admin"]).await.assert_status(303);
         accept_invitation(&app, &guest, GUEST).await.assert_status(303);
@@ -244,18 +244,18 @@ both! {
         invite(&inviter.client, "acme", GUEST, &["viewer"]).await;
         let link = app.mail.wait_for_link(GUEST, "/invitations/").await;
         let preview = owner.client.visit(&at(&inviter, "removal")).await;
-        preview.assert_says("1 invitation that they sent is cancelled");
+        preview.assert_says("1 invitation they sent is cancelled");
         owner.client.post_form(&at(&inviter, "removal"), &[]).await.assert_status(303);
         is_dead(&app, &guest, &link, "This invitation was cancelled").await;
         // Back again, and what they sent before stays dead.
         invite(&owner.client, "acme", &inviter.email, &["developer"]).await;
-        let back = app.mail.wait_for_several(&inviter.email, "invites you", 2, Duration::from_secs(15)).await;
+        let back = app.mail.wait_for_several(&inviter.email, "invited you", 2, Duration::from_secs(15)).await;
         let page = inviter.client.visit(&back[1].link("/invitations/")).await;
         inviter.client.submit(&page, "/acceptance", &[]).await.assert_status(303);
         is_dead(&app, &guest, &link, "This invitation was cancelled").await;
         invite(&inviter.client, "acme", GUEST, &["viewer"]).await;
         inviter.client.post_form("/w/acme/departure", &[]).await.assert_status(303);
-        let letters = app.mail.wait_for_several(GUEST, "invites you", 2, Duration::from_secs(15)).await;
+        let letters = app.mail.wait_for_several(GUEST, "invited you", 2, Duration::from_secs(15)).await;
         is_dead(&app, &guest, &letters[1].link("/invitations/"), "This invitation was cancelled").await;
     }
 
@@ -266,11 +266,11 @@ both! {
         invite(&inviter.client, "acme", GUEST, &["viewer"]).await;
         let link = app.mail.wait_for_link(GUEST, "/invitations/").await;
         toggle(&owner, "invite:members", "developer", false).await.assert_status(303);
-        is_dead(&app, &guest, &link, "may no longer invite").await;
+        is_dead(&app, &guest, &link, "can no longer invite people").await;
         toggle(&owner, "invite:members", "developer", true).await.assert_status(303);
         // The role that was offered grew over the inviter's head.
         toggle(&owner, "remove:members", "viewer", true).await.assert_status(303);
-        is_dead(&app, &guest, &link, "may no longer invite").await;
+        is_dead(&app, &guest, &link, "can no longer invite people").await;
         toggle(&owner, "remove:members", "viewer", false).await.assert_status(303);
         accept_invitation(&app, &guest, GUEST).await.assert_status(303);
     }

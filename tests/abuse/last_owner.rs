@@ -25,10 +25,10 @@ both! {
         member(&app, &owner, "admin").await;
         every_way_out_is_409(&app, &owner).await;
         let page = owner.client.visit("/w/acme/departure").await;
-        page.assert_says("You are the only Owner, so you can't leave yet");
+        page.assert_says("You're the only Owner, so you can't leave yet");
         assert!(!page.has_form("/departure"));
         let page = owner.client.visit("/w/acme/members").await;
-        page.assert_says("The only Owner. Make someone else an Owner first.");
+        page.assert_says("This is the only Owner. Make someone else an Owner first.");
         owner.client.get(&at(&owner, "removal")).await.assert_status(409);
     }
 

@@ -156,7 +156,7 @@ both! {
             told += usize::from(page.text().contains("<b class=pwned>x</b>"));
         }
         assert!(pages.len() > 30 && told > 10, "{} pages, {told} of them with a name", pages.len());
-        let letter = app.mail.wait_for("guest-one@example.com", "invites you").await;
+        let letter = app.mail.wait_for("guest-one@example.com", "invited you").await;
         assert!(letter.raw.to_lowercase().contains("content-type: text/plain"), "{}", letter.raw);
         assert!(!letter.raw.to_lowercase().contains("text/html"));
         assert!(letter.subject.contains("<b class=pwned>"), "{}", letter.subject);

@@ -48,7 +48,7 @@ both! {
             invite_and_join(&app, &owner.client, "acme", "admin-two@example.com", &["admin", "viewer"]).await;
         refused(&app, "acme", 403, give(&admin, &other, &["viewer"]))
             .await
-            .assert_says("holds less than you do");
+            .assert_says("with less access than you");
         for what in ["suspension", "removal"] {
             refused(&app, "acme", 403, admin.client.post_form(&at(&other, what), &[])).await;
             app.unchanged_by(admin.client.get(&at(&other, what))).await.assert_status(403);

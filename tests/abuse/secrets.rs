@@ -164,8 +164,8 @@ both! {
     async fn mail_of_one_person_goes_to_that_person_alone(app: TestApp) {
         let owner = founder(&app).await;
         invite(&owner.client, "acme", "guest-one@example.com, guest-two@example.com", &["viewer"]).await;
-        let one = app.mail.wait_for("guest-one@example.com", "invites you").await;
-        let two = app.mail.wait_for("guest-two@example.com", "invites you").await;
+        let one = app.mail.wait_for("guest-one@example.com", "invited you").await;
+        let two = app.mail.wait_for("guest-two@example.com", "invited you").await;
         assert_eq!((one.to.len(), two.to.len()), (1, 1));
         assert!(!one.raw.contains("guest-two") && !two.raw.contains("guest-one"));
         assert_ne!(one.link("/invitations/"), two.link("/invitations/"));

@@ -348,7 +348,7 @@ both! {
             seen.push(faceless(&page, email));
         }
         assert_eq!(seen[0], seen[1]);
-        app.mail.wait_for("outsider-one@example.com", "You have an account already").await;
+        app.mail.wait_for("outsider-one@example.com", "You already have a sign-in").await;
         let mut seen = Vec::new();
         for email in ["outsider-one@example.com", "nobody-else@example.com"] {
             let page = owner
@@ -362,7 +362,7 @@ both! {
         assert_eq!(seen[0], seen[1]);
         app.mail_is_out().await;
         let told = app.mail.to("outsider-one@example.com");
-        let told = told.iter().filter(|letter| letter.subject == "You have an account already").count();
+        let told = told.iter().filter(|letter| letter.subject == "You already have a sign-in").count();
         assert_eq!(told, 2);
         other.client.visit("/me").await;
     }

@@ -111,7 +111,7 @@ both! {
             admin.client.post_form("/sign-in", &[("email", &admin.email), ("password", PASSWORD)]),
         )
         .await;
-        right.assert_says("The e-mail address or the password is wrong");
+        right.assert_says("The e-mail address or password is wrong");
         app.execute("UPDATE users SET suspended_at = NULL").await;
         sign_in(&app, &admin.email, PASSWORD).await.visit("/w/acme").await;
     }

@@ -153,7 +153,7 @@ both! {
         assert_eq!(listed.select("tbody .status"), ["Suspended", "Suspended"]);
         owner.client.post_form(&format!("{path}/reactivation"), &[]).await.assert_status(303);
         let review = owner.client.visit(&format!("{}?member={first}&member={second}", at("removal"))).await;
-        review.assert_says("The API keys among them stay in the account");
+        review.assert_says("Removed API keys stay in the account");
         owner.client.post_form(&at("removal"), &both).await.assert_status(303);
         owner.client.visit(KEYS).await.assert_says("No API keys yet");
         app.mail_is_out().await;

@@ -113,7 +113,7 @@ both! {
         refused(format!("{KEYS}/{above}/details"), &[("name", "Mine")]).await;
         let page = developer.visit(&format!("{KEYS}/{above}")).await;
         assert!(!page.has_form("/rotation") && !page.has_form("/details"));
-        page.assert_says("Only an Owner can give, take or manage the Owner role.");
+        page.assert_says("Only an Owner can assign, remove or manage the Owner role.");
         app.unchanged_by(developer.get(&format!("{KEYS}/{above}/revocation"))).await.with_status(403);
         // Whose roles show too: nothing of a key of another account can be added, seen or ended.
         let foreign = world.elsewhere.id("key");
@@ -155,12 +155,12 @@ both! {
         let page = owner.client.visit("/w/second/api-keys/addition").await;
         let id = key.to_string();
         let added = owner.client.submit(&page, "/addition", &[("key", &id), ("role", "viewer")]).await;
-        owner.client.follow(added).await.assert_says("Robot is a member of this workspace now.");
+        owner.client.follow(added).await.assert_says("Robot is now a member of this workspace.");
         let robot = Api::new(&app, &robot);
         robot.get(&format!("{MEMBERS}?workspace=second")).await.with_status(200);
 
         let page = admin.client.visit(&format!("{KEYS}/{key}")).await;
-        page.assert_says("also a member of a workspace in which your roles don't reach that far");
+        page.assert_says("also a member of a workspace where your roles don't allow this");
         assert!(!page.has_form("/rotation"));
         let version = owner.client.visit(&format!("{KEYS}/{key}")).await;
         let version = version.form("/rotation").values("version")[0].to_owned();
@@ -199,7 +199,7 @@ both! {
         // Out of this one workspace it can be taken at any time, and goes on in the other.
         let removal = format!("/w/acme/members/{key_member}/removal");
         let page = admin.client.visit(&removal).await;
-        page.assert_says("The key itself stays in the account").assert_says("Remove API Key");
+        page.assert_says("The key stays in the account").assert_says("Remove API Key");
         admin.client.submit(&page, &removal, &[]).await.assert_status(303);
         robot.get(MEMBERS).await.with_status(422);
         robot.get(&format!("{MEMBERS}?workspace=acme")).await.with_status(404);
@@ -209,7 +209,7 @@ both! {
         let page = owner.client.visit(&format!("{KEYS}/addition")).await;
         owner.client.submit(&page, "/addition", &[("key", &id)]).await.assert_status(303);
         let path = format!("/w/second/api-keys/{key}/revocation");
-        let page = owner.client.visit(&path).await.assert_says("It ends in 1 other workspace too").clone();
+        let page = owner.client.visit(&path).await.assert_says("It is revoked in 1 other workspace too").clone();
         owner.client.submit(&page, "/revocation", &[]).await.assert_status(303);
         robot.get(&format!("{MEMBERS}?workspace=acme")).await.with_status(401);
         owner.client.visit(KEYS).await.assert_says("Robot Two").assert_says("Revoked");
@@ -266,7 +266,7 @@ both! {
         let sql = format!("SELECT id FROM members WHERE api_key_id = {}", app.id(key_of(&app, "Robot Two").await));
         let roles = format!("/w/acme/members/{}/roles", app.scalar_uuid(&sql).await);
         owner.client.post_form(&roles, &[("role", "owner")]).await.assert_status(303);
-        let page = admin.client.visit(&removal).await.assert_says("2 API keys that they made are members here").clone();
+        let page = admin.client.visit(&removal).await.assert_says("2 API keys they created are members here").clone();
         assert!(page.has("input[name=keys][value=revoke][disabled]"));
         app.unchanged_by(admin.client.post_form(&removal, &revoke)).await.with_status(403);
         app.unchanged_by(admin.client.post_form(&removal, &[("keys", "eat")])).await.with_status(422);
@@ -285,15 +285,15 @@ both! {
         for robot in [&one, &two] {
             robot.get(MEMBERS).await.with_status(200);
         }
-        owner.client.visit(KEYS).await.assert_says("Not here any more");
+        owner.client.visit(KEYS).await.assert_says("No longer active");
 
         // Back again, they leave with their keys.
         let developer =
             accept_again(&app, &owner, developer).await;
         let page = developer.client.visit("/w/acme/departure").await;
-        page.assert_says("2 API keys that you made are members here");
+        page.assert_says("2 API keys you created are members here");
         let left = developer.client.submit(&page, "/departure", &revoke).await;
-        developer.client.follow(left).await.assert_says("You left acme. 2 API keys are revoked.");
+        developer.client.follow(left).await.assert_says("You left acme. 2 API keys revoked.");
         for robot in [&one, &two] {
             robot.get(MEMBERS).await.with_status(401);
         }

@@ -45,7 +45,7 @@ both! {
 
         // Loaded again, the page that told it makes no second one.
         let again = app.unchanged_by(owner.client.send(&page, &form)).await;
-        again.assert_status(409).assert_says("You made a key since this form was opened");
+        again.assert_status(409).assert_says("You've created a key since you opened this form");
         let second = secret(&rotate(&owner.client, key, "24").await.with_status(200));
         api.with(Some(&second)).get(MEMBERS).await.with_status(200);
 
@@ -98,7 +98,7 @@ both! {
         second.get(MEMBERS).await.with_status(200);
 
         let told = rotate(&owner.client, key, "0").await.with_status(200);
-        told.assert_says("The secret before stopped working just now.");
+        told.assert_says("The old secret no longer works.");
         second.get(MEMBERS).await.with_status(401);
         first.with(Some(&secret(&told))).get(MEMBERS).await.with_status(200);
         let page = owner.client.visit(&format!("{KEYS}/{key}")).await;
@@ -107,10 +107,10 @@ both! {
         // From a page that is out of date, nothing is ended.
         rotate(&owner.client, key, "168").await.assert_status(200);
         let stale = app.unchanged_by(owner.client.send(&page, &page.form("/rotation"))).await;
-        stale.with_status(409).assert_says("The key has been given another secret since you opened this page");
+        stale.with_status(409).assert_says("The secret was rotated after you opened this page");
         let said = owner.client.visit("/w/acme/activity?kind=api-key.rotated").await;
-        said.assert_says("gave another secret to the API key Robot, the one before works until");
-        said.assert_says("the one before ended at once");
+        said.assert_says("rotated the secret of the API key Robot, the old secret works until");
+        said.assert_says("the old secret stopped working immediately");
     }
 
     async fn the_last_use_is_written_once_a_minute_at_most(app: TestApp) {

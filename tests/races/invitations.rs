@@ -35,7 +35,7 @@ both! {
         let other = other_node(&app).await;
         for n in 0..8 {
             let id = carry_invitation(&app, &owner, &guest, 1 + app.mail.to(&guest.email).iter()
-                .filter(|letter| letter.subject.contains("invites you")).count()).await;
+                .filter(|letter| letter.subject.contains("invited you")).count()).await;
             let guests = spread(&guest.client, other.as_ref(), 10).await;
             let hosts = spread(&owner.client, other.as_ref(), 10).await;
             let at = |verb: &str| format!("/w/acme/invitations/{id}/{verb}");

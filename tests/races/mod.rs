@@ -262,7 +262,7 @@ async fn carry_invitation(app: &TestApp, owner: &Person, guest: &Person, nth: us
     app.mail_is_out().await;
     invite(&owner.client, &owner.workspace, &guest.email, &["viewer"]).await;
     let patience = Duration::from_secs(15);
-    let letters = app.mail.wait_for_several(&guest.email, "invites you", nth, patience).await;
+    let letters = app.mail.wait_for_several(&guest.email, "invited you", nth, patience).await;
     guest.client.visit(&letters.last().unwrap().link("/invitations/")).await;
     let pending =
         format!("SELECT id FROM invitations WHERE status = 'pending' AND email = {}", quoted(&guest.email));

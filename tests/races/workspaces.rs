@@ -18,7 +18,7 @@ async fn doomed(app: &TestApp, owner: &Person, helper: &Person, guest: &Person, 
     owner.client.post_form("/workspaces", &fields).await.assert_status(303);
     for (person, role) in [(helper, "admin"), (guest, "viewer")] {
         invite(&owner.client, &slug, &person.email, &[role]).await;
-        let letter = app.mail.wait_for(&person.email, &format!("invites you to {slug}")).await;
+        let letter = app.mail.wait_for(&person.email, &format!("invited you to {slug}")).await;
         person.client.visit(&letter.link("/invitations/")).await;
     }
     helper.client.post_form("/invitation/acceptance", &[]).await.assert_status(303);

@@ -4,12 +4,12 @@
 use crate::domain::base::reason::AuditReason;
 
 /// The reason of a conflict that declares no other.
-pub const CONFLICT: AuditReason = AuditReason::new("conflict", "somebody was faster");
+pub const CONFLICT: AuditReason = AuditReason::new("conflict", "changed in the meantime");
 
 /// The version that a request was based on is not the present one.
 pub const CHANGED: Conflict = Conflict::new(
     "changed",
-    "Someone changed this since you opened the page. Nothing was overwritten: look at what it is now, and decide again.",
+    "Someone changed this after you opened the page. Nothing was overwritten. Check the current state, then try again.",
 );
 
 /// A link that leads on.

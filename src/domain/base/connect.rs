@@ -14,11 +14,11 @@ use std::{
 /// Why the database could not be opened. The sentence is for whoever starts the server.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("the folder {path} can't be made: {error}")]
+    #[error("can't create the folder {path}: {error}")]
     Folder { path: PathBuf, error: std::io::Error },
     #[error("BAILIWICK_DATABASE_URL must start with sqlite:// or postgres://")]
     Url,
-    #[error("the database can't be opened: {0}")]
+    #[error("can't open the database: {0}")]
     Database(#[from] DbErr),
 }
 

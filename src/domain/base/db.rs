@@ -98,7 +98,7 @@ impl Db {
     pub async fn close(&self) {
         self.read.close().await;
         if let Err(error) = self.write.close_by_ref().await {
-            tracing::warn!(%error, "a connection did not close");
+            tracing::warn!(%error, "could not close a database connection");
         }
     }
 

@@ -22,12 +22,12 @@ const PATIENCE: i64 = 2 * MINUTE;
 
 pub const STILL_RUNNING: Conflict = Conflict::new(
     "still-running",
-    "The first request with this Idempotency-Key is still being answered. Wait a moment, then ask again.",
+    "The first request with this Idempotency-Key is still being processed. Wait a moment, then try again.",
 );
 
 pub const DONE_BEFORE: Conflict = Conflict::new(
     "done-before",
-    "This was done by the first request with this Idempotency-Key. Its answer held a secret that was told once, or it was lost: it is not kept. Nothing was done again.",
+    "The first request with this Idempotency-Key already did this. Its response contained a secret or was lost, so it isn't stored. Nothing was done again.",
 );
 
 /// One request under an Idempotency-Key.
@@ -89,7 +89,8 @@ pub async fn claim(db: &Db, attempt: &Attempt) -> Result<Option<Kept>, Refused> 
     match row {
         _ if claimed == 1 => Ok(None),
         Some(row) if row.request_hash != attempt.request_hash => {
-            let sentence = "This was sent with another request already. Take a new one for each thing to do.";
+            let sentence =
+                "This key was already used for a different request. Use a new one for each request.";
             Err(Invalid::field(HEADER, sentence).into())
         }
         Some(row) => match (row.done_at, row.status, row.body) {

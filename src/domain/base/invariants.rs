@@ -3,26 +3,26 @@
 use crate::domain::base::{conflict::Conflict, reason::AuditReason};
 
 pub(in crate::domain) const LAST_OWNER_REASON: AuditReason =
-    AuditReason::new("last-owner", "an Owner must remain");
+    AuditReason::new("last-owner", "the workspace needs an active Owner");
 
 /// A workspace keeps an active Owner.
 pub const LAST_OWNER: Conflict = Conflict::new(
     "last-owner",
-    "The workspace must keep an active Owner. Make someone else an Owner first, then try again.",
+    "A workspace needs at least one active Owner. Make someone else an Owner first, then try again.",
 )
 .note("Nothing was changed.")
-.way_on("/members", "Choose another Owner")
+.way_on("/members", "Go to Members")
 .audited_as(LAST_OWNER_REASON);
 
 pub(in crate::domain) const LAST_ADMIN_REASON: AuditReason =
-    AuditReason::new("last-admin", "an admin must remain");
+    AuditReason::new("last-admin", "the account needs an active admin");
 
 /// An account keeps an active admin.
 pub const LAST_ADMIN: Conflict = Conflict::new(
     "last-admin",
-    "The account must keep an active admin. Make someone else an admin first, then try again.",
+    "An account needs at least one active admin. Make someone else an admin first, then try again.",
 )
-.way_on("/people", "Choose another admin")
+.way_on("/people", "Go to People")
 .audited_as(LAST_ADMIN_REASON);
 
 /// The conflict of which a trigger's message tells.

@@ -40,7 +40,7 @@ impl Cursor {
 }
 
 pub(in crate::domain) fn broken_link(field: &str) -> Refused {
-    Invalid::field(field, "This page link is broken. Start from the first page.").into()
+    Invalid::field(field, "This page link doesn't work. Start from the first page.").into()
 }
 
 /// Which page of a list.

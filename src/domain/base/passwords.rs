@@ -34,19 +34,19 @@ impl Password {
             return Err("Choose a password.");
         }
         if text.len() > MAX_BYTES {
-            return Err("A password has at most 1,024 bytes.");
+            return Err("Use at most 1,024 bytes.");
         }
         if text.chars().count() < MIN_CHARS {
             return Err(
-                "Choose at least 12 characters. Four random words are easy to remember and hard to guess.",
+                "Use at least 12 characters. Four random words are easy to remember and hard to guess.",
             );
         }
         if text.contains('\0') {
-            return Err("Remove the characters that cannot be typed.");
+            return Err("Remove the characters that can't be typed.");
         }
         if text.chars().count() < MIN_CHARS / 2 + known_chars(text, hints) {
             return Err(
-                "Leave your name and your address out of it. Four random words are easy to remember and hard to guess.",
+                "Don't include your name or e-mail address. Four random words are easy to remember and hard to guess.",
             );
         }
         // Scores 0 and 1 fall to fewer than a million guesses. Only the start is judged: what follows

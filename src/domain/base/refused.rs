@@ -17,16 +17,16 @@ use sea_orm::{DbErr, RuntimeErr, SqlErr};
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// Nobody is signed in, or the session ended. 401
-    #[error("nobody is signed in")]
+    #[error("not signed in")]
     SignedOut,
     /// It does not exist, or not for this principal: the same answer. 404
-    #[error("no such thing")]
+    #[error("not found")]
     Hidden,
     /// The membership, workspace or account is suspended. 403
     #[error("{0} is suspended")]
     Suspended(&'static str),
     /// The permission is missing. 403
-    #[error("a permission is missing")]
+    #[error("missing permission")]
     Forbidden(Box<Missing>),
     /// Only the account's admins may. 403
     #[error("not an admin of the account")]
@@ -50,7 +50,7 @@ pub enum Refused {
     #[error(transparent)]
     Gone(#[from] Gone),
     /// It is not any more what the request says it must be. 412
-    #[error("it was changed meanwhile")]
+    #[error("it was changed in the meantime")]
     Stale,
     /// What was typed; each field with its sentence. 422
     #[error("the input is not valid")]
@@ -156,11 +156,10 @@ impl Refused {
 }
 
 pub(in crate::domain) const SUSPENDED: AuditReason = AuditReason::new("suspended", "suspended");
-pub(in crate::domain) const PERMISSION: AuditReason =
-    AuditReason::new("permission", "the permission is missing");
-pub(in crate::domain) const NOT_ADMIN: AuditReason = AuditReason::new("not-admin", "no admin of the account");
-pub(in crate::domain) const CEILING: AuditReason =
-    AuditReason::new("ceiling", "more than their own roles hold");
+pub(in crate::domain) const PERMISSION: AuditReason = AuditReason::new("permission", "missing permission");
+pub(in crate::domain) const NOT_ADMIN: AuditReason =
+    AuditReason::new("not-admin", "not an admin of the account");
+pub(in crate::domain) const CEILING: AuditReason = AuditReason::new("ceiling", "exceeds their own roles");
 pub(in crate::domain) const NOT_ALLOWED: AuditReason = AuditReason::new("not-allowed", "not allowed");
 
 fn is_deadlock(error: &DbErr) -> bool {

@@ -144,7 +144,7 @@ impl Roles {
         }
         if let Some(unknown) = slugs.iter().find(|slug| self.by_slug(slug).is_none()) {
             let shown: String = unknown.chars().take(60).collect();
-            return Err(Invalid::field("role", format!("There is no role “{shown}” in this workspace.")));
+            return Err(Invalid::field("role", format!("This workspace has no role “{shown}”.")));
         }
         Ok(self.list.iter().filter(|role| slugs.contains(&role.slug)).collect())
     }

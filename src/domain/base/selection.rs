@@ -25,7 +25,7 @@ impl Selection {
             }
         }
         if each.is_empty() {
-            return Err(Invalid::field(field, "Nothing is selected. Tick at least one row of the list."));
+            return Err(Invalid::field(field, "Nothing is selected. Select at least one row."));
         }
         Ok(Self(each))
     }

@@ -38,7 +38,7 @@ pub trait TextRule: Sized {
     fn parse_exact(text: &str) -> Result<Self, String> {
         let value = Self::parse(text)?;
         match text.chars().count() > Self::MAX {
-            true => Err(format!("At most {} characters.", Self::MAX)),
+            true => Err(format!("Use at most {} characters.", Self::MAX)),
             false => Ok(value),
         }
     }
@@ -95,7 +95,7 @@ pub(in crate::domain) fn is_hidden(c: char) -> bool {
 /// Where it has a character that cannot be seen.
 pub(in crate::domain) fn one_line(text: &str) -> Result<String, Complaint> {
     if text.chars().any(is_hidden) {
-        return Err("Remove the characters that cannot be seen, such as line breaks.");
+        return Err("Remove invisible characters, such as line breaks.");
     }
     let text: String = text.nfc().collect();
     Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))

@@ -55,7 +55,7 @@ impl TextRule for Email {
             return Err("Enter an e-mail address.");
         }
         if text.len() > Self::MAX {
-            return Err("An e-mail address has at most 254 characters.");
+            return Err("Use at most 254 characters.");
         }
         let wrong = "Enter an e-mail address such as name@example.com.";
         let (local, domain) = text.rsplit_once('@').ok_or(wrong)?;
@@ -74,7 +74,7 @@ impl TextRule for Email {
         let email = Self::parse(text)?;
         match text.chars().count() <= Self::MAX && !text.contains(char::is_whitespace) {
             true => Ok(email),
-            false => Err("Send the address alone.".into()),
+            false => Err("Send only the address.".into()),
         }
     }
 }
@@ -86,7 +86,7 @@ pub struct Name(String);
 impl TextRule for Name {
     const MIN: usize = 1;
     const MAX: usize = 80;
-    const DESCRIPTION: &'static str = "A name: one line of visible characters.";
+    const DESCRIPTION: &'static str = "A name, on one line.";
 
     fn pattern() -> String {
         visible_line_pattern()
@@ -97,7 +97,7 @@ impl TextRule for Name {
         match text.chars().count() {
             0 => Err("Enter a name."),
             1..=Self::MAX => Ok(Self(text)),
-            _ => Err("A name has at most 80 characters."),
+            _ => Err("Use at most 80 characters."),
         }
     }
 }
@@ -109,7 +109,7 @@ pub struct Description(String);
 impl TextRule for Description {
     const MIN: usize = 0;
     const MAX: usize = 200;
-    const DESCRIPTION: &'static str = "What it is for, on one line.";
+    const DESCRIPTION: &'static str = "A description, on one line.";
 
     fn pattern() -> String {
         line_pattern()
@@ -119,7 +119,7 @@ impl TextRule for Description {
         let text = one_line(text)?;
         match text.chars().count() {
             ..=Self::MAX => Ok(Self(text)),
-            _ => Err("A description has at most 200 characters."),
+            _ => Err("Use at most 200 characters."),
         }
     }
 }
@@ -132,7 +132,8 @@ pub struct ExternalId(String);
 impl TextRule for ExternalId {
     const MIN: usize = 1;
     const MAX: usize = 200;
-    const DESCRIPTION: &'static str = "What your own applications call them. Not an address, and not a UUID.";
+    const DESCRIPTION: &'static str =
+        "The ID your own applications use for this user. Can't be an e-mail address or a UUID.";
 
     fn pattern() -> String {
         r"^[^@\u0000-\u001f\u007f-\u009f]+$".into()
@@ -140,12 +141,10 @@ impl TextRule for ExternalId {
 
     fn parse(text: &str) -> Result<Self, Complaint> {
         if text.is_empty() || text.chars().count() > Self::MAX || text.chars().any(char::is_control) {
-            return Err("An external id has 1 to 200 characters, and none that can't be seen.");
+            return Err("Use 1 to 200 visible characters.");
         }
         if text.contains('@') || uuid::Uuid::try_parse(text).is_ok() {
-            return Err(
-                "An external id does not look like an address or a UUID, which stand for users already.",
-            );
+            return Err("An external ID can't be an e-mail address or a UUID: those already identify users.");
         }
         Ok(Self(text.to_owned()))
     }
@@ -183,7 +182,7 @@ impl TextRule for Slug {
 
     fn parse_exact(text: &str) -> Result<Self, String> {
         let slug = Self::parse(text)?;
-        if slug.as_str() == text { Ok(slug) } else { Err("Leave out the spaces around it.".into()) }
+        if slug.as_str() == text { Ok(slug) } else { Err("Remove the spaces around it.".into()) }
     }
 }
 
@@ -210,7 +209,7 @@ pub struct Message(String);
 impl TextRule for Message {
     const MIN: usize = 0;
     const MAX: usize = 1_000;
-    const DESCRIPTION: &'static str = "A few lines for who is invited.";
+    const DESCRIPTION: &'static str = "A message to the people you invite.";
 
     fn pattern() -> String {
         lines_pattern()
@@ -219,11 +218,11 @@ impl TextRule for Message {
     fn parse(text: &str) -> Result<Self, Complaint> {
         let text: String = text.replace("\r\n", "\n").replace('\r', "\n").nfc().collect();
         if text.chars().any(is_invisible) {
-            return Err("Remove the characters that cannot be seen.");
+            return Err("Remove invisible characters.");
         }
         let text = text.trim();
         if text.chars().count() > Self::MAX {
-            return Err("A message has at most 1,000 characters.");
+            return Err("Use at most 1,000 characters.");
         }
         Ok(Self(text.to_owned()))
     }
@@ -236,7 +235,7 @@ pub struct SearchText(String);
 impl TextRule for SearchText {
     const MIN: usize = 0;
     const MAX: usize = 100;
-    const DESCRIPTION: &'static str = "Part of a name or an address.";
+    const DESCRIPTION: &'static str = "Part of a name or e-mail address.";
 
     fn pattern() -> String {
         line_pattern()
@@ -246,7 +245,7 @@ impl TextRule for SearchText {
         let text = one_line(text)?;
         match text.chars().count() {
             ..=Self::MAX => Ok(Self(text)),
-            _ => Err("Search for at most 100 characters."),
+            _ => Err("Use at most 100 characters."),
         }
     }
 }

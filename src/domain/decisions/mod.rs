@@ -124,11 +124,11 @@ fn asked_for(action: &str, kind: &str) -> Result<Scope, String> {
     let text = format!("{action}:{kind}");
     // What is asked for is one thing; only a grant can stand for many.
     if text.contains('*') {
-        return Err("A question names one action and one type; “*” stands for many in a grant only.".into());
+        return Err("A request names one action and one type. “*” works only in grants.".into());
     }
     // Else an action could bring a type along that nothing is granted on: `read:posts` of a secret.
     if action.contains(':') {
-        return Err("An action is one word. A field goes with the type: “read” of “users:email”.".into());
+        return Err("An action is one word. Put a field into the type: “read” and “users:email”.".into());
     }
     Scope::parse(&text).map_err(|error| error.to_string())
 }

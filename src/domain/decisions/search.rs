@@ -43,7 +43,10 @@ fn place<T: for<'a> Deserialize<'a>>(token: &str) -> Result<T, Refused> {
     // No token of ours has one, and PostgreSQL takes none.
     let bytes = bytes.filter(|bytes| !String::from_utf8_lossy(bytes).contains("\\u0000"));
     let read = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    read.ok_or_else(|| Invalid::field("page.token", "This token is of no page that was found here.").into())
+    read.ok_or_else(|| {
+        Invalid::field("page.token", "This token doesn't belong to this search. Start from the first page.")
+            .into()
+    })
 }
 
 #[derive(FromQueryResult)]

@@ -145,7 +145,7 @@ pub async fn demo(db: &Db) -> Result<String, Refused> {
     }
     if people(db).await? > 0 {
         return Err(Refused::NotAllowed(
-            "the demo wants an empty database: name one with BAILIWICK_DATABASE_URL, such as sqlite://data/demo.db",
+            "the demo needs an empty database: set BAILIWICK_DATABASE_URL to one, such as sqlite://data/demo.db",
         ));
     }
     let hash = db.passwords().hash(&Password::parse(PASSWORD, &[]).map_err(Refused::NotAllowed)?).await?;
@@ -170,19 +170,19 @@ pub async fn demo(db: &Db) -> Result<String, Refused> {
 }
 
 async fn welcome(db: &Db) -> Result<String, Refused> {
-    let mut text = String::from("Sign in to the demo as any of these:\n\n");
+    let mut text = String::from("You can sign in to the demo as:\n\n");
     for role in BuiltIn::ALL {
         text.push_str(&format!("  {:<24} {}\n", email(role.slug()), role.name()));
     }
     text.push_str(
         "  second@example.com       Owner and Developer\n  former@example.com       Viewer, suspended\n",
     );
-    text.push_str(&format!("\nTheir password: {PASSWORD}\n"));
+    text.push_str(&format!("\nPassword for all of them: {PASSWORD}\n"));
     let user = by_email(db, "SELECT id FROM users WHERE email = $1", &email("viewer")).await?;
     let secret = secret();
     text.push_str(&format!(
-        "\nAn API key of it, an Owner, and an admin of the account. It is the same wherever the demo runs, so \
-        it is for trying only:\n\n  {}\n\nTo try the API:\n{}",
+        "\nAPI key, with the Owner role and account admin rights. It is the same in every demo, so it is for \
+        trying only:\n\n  {}\n\nTry the API:\n{}",
         secret.expose(),
         COMMANDS
             .replace("TOKEN", secret.expose())

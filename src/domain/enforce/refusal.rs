@@ -26,7 +26,7 @@ pub(in crate::domain) async fn note<B: Boundary>(
 ) {
     let Some(event) = audit::refusal(origin, refused) else { return };
     if let Err(error) = record::<B>(db, id, by, origin, event).await {
-        tracing::error!(%error, "a refusal could not be audited");
+        tracing::error!(%error, "could not record a refusal");
     }
 }
 
@@ -39,7 +39,7 @@ async fn record<B: Boundary>(
 ) -> Result<(), Refused> {
     let mut open = Transaction::<B>::open(db, origin, async |tx| B::lock(tx, id).await).await?;
     if audit::is_flood(&open.tx, B::in_record_of(id), by, &event, open.now).await? {
-        tracing::warn!(route = origin.route, "refused too often to be audited each time");
+        tracing::warn!(route = origin.route, "too many refusals to record each one");
         return Ok(open.roll_back().await?);
     }
     let context = EventContext { actor: by, origin, at: open.now };

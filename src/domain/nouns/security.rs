@@ -197,7 +197,7 @@ fn chosen<'a>(all: &'a Roles, slugs: &[String]) -> Result<Vec<&'a Role>, Refused
     }
     let roles = all.chosen(slugs)?;
     if roles.iter().any(|role| role.is_owner) {
-        return Err(Invalid::field("role", "Owner holds every permission and can't be changed here.").into());
+        return Err(Invalid::field("role", "Owner always has every permission and can't be changed.").into());
     }
     Ok(roles)
 }

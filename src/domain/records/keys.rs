@@ -22,7 +22,7 @@ pub const MOST_KEYS: i64 = 1_000;
 /// How long the secret before may go on being used after a rotation, in milliseconds, at most.
 pub const MOST_OVERLAP: i64 = 7 * 24 * HOUR;
 
-pub const KEY_REVOKED: Conflict = Conflict::new("key-revoked", "This key was revoked. Make a new one.");
+pub const KEY_REVOKED: Conflict = Conflict::new("key-revoked", "This key was revoked. Create a new one.");
 
 /// A key to be made.
 #[derive(Clone, Debug)]
@@ -82,12 +82,12 @@ pub(in crate::domain) async fn insert(
     now: Timestamp,
 ) -> Result<Made, Refused> {
     if wanted.expires_at.is_some_and(|at| at <= now) {
-        return Err(Invalid::field("expires_at", "Choose a time that is still to come.").into());
+        return Err(Invalid::field("expires_at", "Choose a time in the future.").into());
     }
     let sql = "SELECT COUNT(*) AS keys FROM api_keys WHERE account_id = $1 AND revoked_at IS NULL";
     let live: Option<Count> = tx.first(sql, vec![account.into()]).await?;
     if live.is_some_and(|live| live.keys >= MOST_KEYS) {
-        let sentence = format!("The account has {MOST_KEYS} keys already. Revoke those that nobody uses.");
+        let sentence = format!("The account already has {MOST_KEYS} keys. Revoke keys that nobody uses.");
         return Err(Invalid::field("name", sentence).into());
     }
     let id = random::id(now);

@@ -27,7 +27,7 @@ use utoipa::{
 #[derive(Serialize)]
 pub struct PageBody<T> {
     pub items: Vec<T>,
-    /// For `after`, to go on; left out on the last page.
+    /// Pass it as `after` to get the next page. Omitted on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
@@ -48,7 +48,8 @@ impl<T: From<U>, U> From<Page<U>> for PageBody<T> {
 impl<T: ToSchema> PartialSchema for PageBody<T> {
     fn schema() -> RefOr<Schema> {
         let next = ObjectBuilder::new().schema_type(Type::String);
-        let next = next.description(Some("For `after`, to go on; left out on the last page."));
+        let next =
+            next.description(Some("Pass it as `after` to get the next page. Omitted on the last page."));
         let items = ArrayBuilder::new().items(Ref::from_schema_name(T::name()));
         let page = ObjectBuilder::new().property("items", items).property("next", next).required("items");
         page.into()
@@ -112,8 +113,10 @@ pub(in crate::web) fn unread(error: &serde_path_to_error::Error<serde_json::Erro
     }
     let path = error.path().to_string();
     match named("missing field") {
-        Some(field) if path == "." => Broken::Shape(field, "It is missing.".into()),
-        Some(field) => Broken::Shape(wire::shorten(&format!("{path}.{field}")), "It is missing.".into()),
+        Some(field) if path == "." => Broken::Shape(field, "This field is required.".into()),
+        Some(field) => {
+            Broken::Shape(wire::shorten(&format!("{path}.{field}")), "This field is required.".into())
+        }
         None => {
             // Where in the text it stands helps nobody: the field is named.
             let said = said.split(" at line ").next().unwrap_or_default();

@@ -53,7 +53,7 @@ pub(super) async fn attempt(
         || !(1..=MAX_IDEMPOTENCY_KEY).contains(&name.len())
         || !name.bytes().all(|b| b.is_ascii_graphic())
     {
-        let sentence = format!("Send one of 1 to {MAX_IDEMPOTENCY_KEY} visible ASCII characters.");
+        let sentence = format!("Use 1 to {MAX_IDEMPOTENCY_KEY} visible ASCII characters.");
         return Err(problem::respond(req, &Invalid::field(HEADER, sentence).into()));
     }
     let body = wire::whole(payload.take()).await.map_err(|broken| problem::broken(req, &broken))?;
@@ -124,7 +124,7 @@ pub(super) async fn settle(req: &HttpRequest, attempt: &Attempt, response: HttpR
         }
     };
     if let Err(error) = kept {
-        tracing::error!(%error, "what was answered under an Idempotency-Key could not be kept");
+        tracing::error!(%error, "could not store the response to a request with an Idempotency-Key");
     }
     response.set_body(actix_web::body::BoxBody::new(body))
 }

@@ -82,10 +82,10 @@ impl FromRequest for IfMatch {
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let all: Vec<&str> = match req.headers().get_all(header::IF_MATCH).map(|v| v.to_str()).collect() {
             Ok(all) => all,
-            Err(_) => return ready(Err(invalid(req, "If-Match", "Send what an ETag said."))),
+            Err(_) => return ready(Err(invalid(req, "If-Match", "Send the value of an ETag."))),
         };
         if all.iter().any(|one| !is_etags(one)) {
-            return ready(Err(invalid(req, "If-Match", "Send what an ETag said, with its quotes.")));
+            return ready(Err(invalid(req, "If-Match", "Send the value of an ETag, including the quotes.")));
         }
         ready(Ok(Self((!all.is_empty()).then(|| all.join(",")))))
     }
@@ -107,7 +107,8 @@ fn invalid(req: &HttpRequest, field: &str, sentence: &str) -> Error {
 
 impl Input for IfMatch {
     fn describe(operation: &mut Operation) {
-        let about = "The ETag that you have seen. If it is another by now, nothing is changed: 412.";
+        let about =
+            "The ETag you received. If it has changed since then, nothing is changed and you get 412.";
         operation.parameter("If-Match", ParameterIn::Header, false, about, spec::etags());
         operation.refusals.extend([412, 422]);
     }

@@ -59,7 +59,7 @@ pub(in crate::web) fn document(operations: impl IntoIterator<Item = Operation>) 
         .build()
 }
 
-const ABOUT: &str = "JSON in and out, whatever the Content-Type of the request says, but for decisions (`/access/v1/`), which want `application/json`; with an API key, as `Authorization: Bearer …` or `x-api-key`. A request means the workspace that its path or `?workspace=` names, or else the one that the key is at home in. Times are milliseconds since 1970. What is refused is said as application/problem+json (RFC 9457). `HEAD` is answered as `GET`, without the body; any other method with 405.";
+const ABOUT: &str = "Requests and responses are JSON. Requests for decisions (`/access/v1/`) must have the Content-Type `application/json`; for all others, the Content-Type doesn't matter. Authenticate with an API key, as `Authorization: Bearer …` or `x-api-key`. A request applies to the workspace in its path or in `?workspace=`, or otherwise to the home workspace of the key. Times are milliseconds since 1970. Errors are application/problem+json (RFC 9457). `HEAD` works like `GET` without the body. Any other method gets 405.";
 
 fn method(method: &Method) -> Option<HttpMethod> {
     match method.as_str() {
@@ -91,8 +91,8 @@ fn described(of: Operation) -> OperationBuilder {
         }
         if of.facts.rate_limit.is_some() {
             for (name, about) in [
-                ("RateLimit-Policy", "How many calls there are in how many seconds."),
-                ("RateLimit", "How many are left, and when they start anew."),
+                ("RateLimit-Policy", "The number of calls allowed, and the time window in seconds."),
+                ("RateLimit", "The number of calls left, and the seconds until the limit resets."),
             ] {
                 response = response.header(name, text_header(about));
             }
@@ -131,7 +131,9 @@ fn refusal(status: u16) -> ResponseBuilder {
     let response = ResponseBuilder::new().description(meaning(status));
     let response = response.content("application/problem+json", content);
     match status {
-        429 | 503 => response.header("Retry-After", text_header("When to come back, in seconds.")),
+        429 | 503 => {
+            response.header("Retry-After", text_header("How many seconds to wait before trying again."))
+        }
         _ => response,
     }
 }
@@ -148,33 +150,33 @@ fn needs(requirement: Requirement) -> Option<String> {
         labels.collect::<Vec<_>>().join(" or ")
     };
     match requirement {
-        Requirement::Public => Some("Needs no key.".to_owned()),
+        Requirement::Public => Some("No API key required.".to_owned()),
         Requirement::SignedIn | Requirement::Account => None,
-        Requirement::Key => Some("Needs a live key.".to_owned()),
-        Requirement::Member(Needs::Membership) => Some("Needs a membership in the workspace.".to_owned()),
-        Requirement::Member(needs) => Some(format!("Needs the permission {}.", permissions(needs))),
+        Requirement::Key => Some("Requires an active API key.".to_owned()),
+        Requirement::Member(Needs::Membership) => Some("Requires membership in the workspace.".to_owned()),
+        Requirement::Member(needs) => Some(format!("Requires the permission {}.", permissions(needs))),
     }
 }
 
 /// What a status means, wherever it comes.
 fn meaning(status: u16) -> &'static str {
     match status {
-        200 => "Here it is.",
-        201 => "It was made.",
-        204 => "It was done.",
-        400 => "The request can't be read.",
-        401 => "No live API key came with it.",
-        403 => "The key may not do this; or it, the workspace or the membership is suspended.",
-        404 => "There is no such thing in the workspace, or no such workspace for this key.",
-        408 => "The body took too long to arrive.",
-        409 => "A rule of the whole workspace stands against it, or it was done before.",
-        410 => "It is over.",
-        411 => "The body has no Content-Length.",
+        200 => "Success.",
+        201 => "Created.",
+        204 => "Done.",
+        400 => "The request isn't valid.",
+        401 => "The request has no active API key.",
+        403 => "The key isn't allowed to do this, or the key, the workspace or the membership is suspended.",
+        404 => "It doesn't exist in the workspace, or the key has no access to the workspace.",
+        408 => "The request body took too long to arrive.",
+        409 => "It conflicts with a rule of the workspace, or it was already done.",
+        410 => "It is no longer valid.",
+        411 => "The request has no Content-Length.",
         412 => "It was changed since that ETag.",
-        413 => "The body is too large.",
-        422 => "Something that was sent is not valid: “errors” names the fields.",
-        429 => "Too many calls in this minute.",
-        503 => "Too busy, or the database does not answer.",
-        _ => "Something else.",
+        413 => "The request body is too large.",
+        422 => "Some fields aren't valid. “errors” lists them.",
+        429 => "Too many calls. Wait, then try again.",
+        503 => "The server is too busy, or the database is unavailable.",
+        _ => "Another response.",
     }
 }

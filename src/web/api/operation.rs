@@ -141,7 +141,7 @@ impl Operation {
                 "workspace" => ("The workspace's slug.", spec::text::<Slug>()),
                 "role" => ("The role's slug.", spec::text::<Slug>()),
                 "permission" => ("The permission's scope.", spec::permission()),
-                _ => ("Its id.", spec::id()),
+                _ => ("The ID.", spec::id()),
             };
             self.parameter(name, ParameterIn::Path, true, about, schema);
             self.refusals.insert(404);
@@ -152,7 +152,7 @@ impl Operation {
     fn describe_admission(&mut self) {
         if let Requirement::Member(_) = self.requirement {
             if !self.parameters.iter().any(|parameter| parameter.name == WORKSPACE) {
-                let about = "The workspace that is meant, by its slug. The key's home, if it is left out.";
+                let about = "The slug of the workspace. If omitted, the key's home workspace.";
                 self.parameter(WORKSPACE, ParameterIn::Query, false, about, spec::text::<Slug>());
             }
             self.refusals.extend([403, 404]);
@@ -173,7 +173,7 @@ impl Operation {
     /// What follows from its face and limits.
     fn describe_facts(&mut self) {
         if self.facts.takes_idempotency_key {
-            let about = "Names what is to be done. Sent again with the same, it is answered again and not done again, for a day.";
+            let about = "Identifies this request. If you send it again with the same key within 24 hours, you get the same response and it is not done again.";
             self.parameter("Idempotency-Key", ParameterIn::Header, false, about, spec::idempotency_key());
         }
         if self.facts.rate_limit.is_some() {

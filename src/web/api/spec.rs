@@ -73,7 +73,7 @@ fn many(of: impl Into<RefOr<Schema>>, most: usize) -> ArrayBuilder {
 /// From `next` of the page before.
 pub(in crate::web) fn cursor() -> Object {
     let cursor = limited(2_000).pattern(Some("^([0-9a-f]{2})*$"));
-    cursor.description(Some("“next” of the page before.")).build()
+    cursor.description(Some("The value of “next” from the previous page.")).build()
 }
 
 pub(in crate::web) fn emails() -> Array {
@@ -81,7 +81,7 @@ pub(in crate::web) fn emails() -> Array {
     let email =
         ruled::<Email>().description(None::<String>).pattern(Some("^[^\\s,;<>\"@]+@[^\\s,;<>\"@]+$")).build();
     let emails = many(email, invitations::MOST_AT_ONCE).min_items(Some(1));
-    emails.description(Some("E-mail addresses, one an entry.")).build()
+    emails.description(Some("E-mail addresses, one per entry.")).build()
 }
 
 /// Slugs of roles, one at least.
@@ -95,14 +95,15 @@ pub(in crate::web) fn any_roles() -> Array {
 }
 
 pub(in crate::web) fn maybe_roles() -> Array {
-    let roles =
-        some_roles().min_items(Some(1)).description(Some("Slugs of roles. Viewer, for somebody new."));
+    let roles = some_roles()
+        .min_items(Some(1))
+        .description(Some("Slugs of roles. Defaults to Viewer for a new member."));
     roles.schema_type(SchemaType::from_iter([Type::Array, Type::Null])).build()
 }
 
 pub(in crate::web) fn scopes() -> Array {
     let scopes = many(limited(MAX_LENGTH).pattern(Some(scope::pattern())).build(), MOST_SCOPES);
-    scopes.description(Some("Such as read:posts; permissions of the catalogue too.")).build()
+    scopes.description(Some("Scopes such as read:posts, including permissions of the catalogue.")).build()
 }
 
 fn a_moment() -> ObjectBuilder {
@@ -120,8 +121,9 @@ pub(in crate::web) fn maybe_moment() -> Object {
 /// How long the old secret of a key goes on.
 pub(in crate::web) fn maybe_overlap() -> Object {
     let overlap = a_number(0, crate::domain::nouns::api_keys::MOST_OVERLAP / 1_000);
-    let overlap =
-        overlap.description(Some("How long the old secret goes on, in seconds; not at all, if left out."));
+    let overlap = overlap.description(Some(
+        "How long the old secret keeps working, in seconds. If omitted, it stops working immediately.",
+    ));
     or_null(overlap, Type::Integer)
 }
 

@@ -16,7 +16,7 @@ pub(in crate::web) fn json(status: StatusCode, body: &impl Serialize) -> HttpRes
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .body(text),
         Err(error) => {
-            tracing::error!(%error, "an answer could not be written");
+            tracing::error!(%error, "could not write a response");
             HttpResponse::InternalServerError().finish()
         }
     }
@@ -32,25 +32,25 @@ pub(in crate::web) struct Told<'a> {
     pub permissions: &'a [&'static str],
 }
 
-/// Why nothing was changed, as RFC 9457 has it.
+/// Why the request failed, in the format of RFC 9457.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemBody {
-    /// `about:blank`: the status says which kind it is.
+    /// Always `about:blank`. The status says what kind of problem it is.
     r#type: &'static str,
     title: String,
     status: u16,
     /// What happened and what to do next.
     detail: String,
-    /// What is wrong with what was sent.
+    /// The fields that are not valid.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
-    /// Of a 403: permissions any one of which would have been enough.
+    /// For a 403, the permissions that allow the request. Any one of them is enough.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     permissions: Vec<&'static str>,
 }
 
-/// What is wrong with one field.
+/// A field that is not valid.
 #[derive(Serialize, ToSchema)]
 pub struct FieldError {
     field: String,
@@ -91,8 +91,8 @@ pub(in crate::web) fn problem(status: StatusCode, told: &Told<'_>) -> HttpRespon
 /// No live key came with the request.
 pub(in crate::web) fn unauthorized() -> HttpResponse {
     let told = Told {
-        headline: "No live API key",
-        sentence: "Send one, and only one, as “Authorization: Bearer …” or as “x-api-key: …”. It may have been revoked, replaced or expired.",
+        headline: "No active API key",
+        sentence: "Send exactly one API key, as “Authorization: Bearer …” or “x-api-key: …”. If you sent one, it may have expired, or been revoked or rotated.",
         points: &[],
         fields: &[],
         permissions: &[],

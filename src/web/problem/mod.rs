@@ -32,8 +32,8 @@ use actix_web::{
 pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
     let place = place_of(req, refused);
     let (here, back) = match &place {
-        Some(place @ Place::Account(_)) => (place.home(), "Back to the account"),
-        _ => (workspace_home(req), "Back to the workspace"),
+        Some(place @ Place::Account(_)) => (place.home(), "Back to account"),
+        _ => (workspace_home(req), "Back to workspace"),
     };
     let problem = match refused {
         Refused::SignedOut => return signed_out(req),
@@ -43,14 +43,14 @@ pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
         },
         Refused::Suspended(what) => suspended(what),
         Refused::NotAdmin(not) => not_admin(not),
-        Refused::Forbidden(missing) => forbidden(missing).link(here, "Back to the workspace"),
+        Refused::Forbidden(missing) => forbidden(missing).link(here, "Back to workspace"),
         Refused::Ceiling(ceiling) => {
-            Problem::new(StatusCode::FORBIDDEN, "Your roles don't reach that far", ceiling.to_string())
-                .point("Nothing was changed. Ask someone whose roles hold more than yours, such as an Owner.")
-                .link(here, "Back to the workspace")
+            Problem::new(StatusCode::FORBIDDEN, "Your roles don't allow this", ceiling.to_string())
+                .point("Nothing was changed. Ask someone with more access, such as an Owner.")
+                .link(here, "Back to workspace")
         }
         Refused::NotAllowed(sentence) => {
-            Problem::new(StatusCode::FORBIDDEN, "This is not allowed", *sentence).link(here, back)
+            Problem::new(StatusCode::FORBIDDEN, "This isn't allowed", *sentence).link(here, back)
         }
         Refused::Prerequisite(first) => something_first(first),
         Refused::Conflict(conflict) => conflicted(&(*conflict).into(), &here, back),
@@ -58,8 +58,8 @@ pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
         Refused::Gone(used_up) => gone(used_up),
         Refused::Stale => Problem::new(
             StatusCode::PRECONDITION_FAILED,
-            "It was changed meanwhile",
-            "It is not any more what your If-Match says. Nothing was overwritten: read it again, and decide again.",
+            "It was changed in the meantime",
+            "It no longer matches your If-Match header. Nothing was overwritten. Get the current version, then try again.",
         ),
         Refused::Invalid(invalid) => not_valid(invalid),
         Refused::TooMany { retry_after_seconds } => {
@@ -112,8 +112,9 @@ fn failed(req: &HttpRequest, refused: &Refused) -> HttpResponse {
     if refused.is_unreachable() {
         return later(req, StatusCode::SERVICE_UNAVAILABLE, 5);
     }
-    let sentence = "It is our mistake, and it was written down. Nothing was changed. Try again in a moment.";
-    answer(req, Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "Something broke", sentence))
+    let sentence =
+        "This is a problem on our side, and it was logged. Nothing was changed. Try again in a moment.";
+    answer(req, Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", sentence))
 }
 
 /// The page for input whose envelope is broken.
@@ -122,7 +123,7 @@ pub(super) fn broken(req: &HttpRequest, broken: &Broken) -> HttpResponse {
     let mut problem = Problem::new(status, headline, sentence);
     problem.fields = match broken {
         Broken::Shape(field, complaint) => vec![(field.clone(), complaint.clone())],
-        Broken::Unknown(field) => vec![(field.clone(), "It is none that is taken here.".into())],
+        Broken::Unknown(field) => vec![(field.clone(), "This field isn't supported.".into())],
         _ => Vec::new(),
     };
     let mut response = answer(req, problem);
@@ -135,11 +136,12 @@ pub(super) fn broken(req: &HttpRequest, broken: &Broken) -> HttpResponse {
 
 /// The page for a request that another site caused.
 pub(super) fn cross_site(req: &HttpRequest) -> HttpResponse {
-    let sentence = "Another site sent this in your name, so nothing was changed.";
-    let mut problem = Problem::new(StatusCode::FORBIDDEN, "This did not come from our pages", sentence);
+    let sentence = "Another site sent this request in your name. Nothing was changed.";
+    let mut problem =
+        Problem::new(StatusCode::FORBIDDEN, "This request didn't come from Bailiwick", sentence);
     if let Some(app) = req.app_data::<web::Data<App>>() {
         problem = problem.point(format!(
-            "If you did send it from our own page: this installation is meant to be reached at {}.",
+            "If you sent it from a page of Bailiwick, open this installation at {} and try again.",
             app.settings.origin
         ));
     }
@@ -150,8 +152,8 @@ pub(super) fn cross_site(req: &HttpRequest) -> HttpResponse {
 
 /// The body has no length. A form has one; without it there is no telling when a stalled one ends.
 pub(crate) fn length_required(req: &HttpRequest) -> HttpResponse {
-    let sentence = "Send it with a Content-Length. Nothing was changed.";
-    let problem = Problem::new(StatusCode::LENGTH_REQUIRED, "How long is it?", sentence);
+    let sentence = "Send the request with a Content-Length header. Nothing was changed.";
+    let problem = Problem::new(StatusCode::LENGTH_REQUIRED, "Content-Length required", sentence);
     let mut response = answer(req, problem);
     response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
     response
@@ -164,9 +166,9 @@ pub(crate) async fn not_found(req: HttpRequest) -> HttpResponse {
 
 /// The address is known, the method is not.
 pub(crate) fn method_not_allowed(req: &HttpRequest, allowed: &str) -> HttpResponse {
-    let sentence = format!("This address answers to {allowed} only. Nothing was changed.");
+    let sentence = format!("This address supports only {allowed}. Nothing was changed.");
     let mut response =
-        answer(req, Problem::new(StatusCode::METHOD_NOT_ALLOWED, "It does not work that way", sentence));
+        answer(req, Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", sentence));
     if let Ok(value) = header::HeaderValue::from_str(allowed) {
         response.headers_mut().insert(header::ALLOW, value);
     }

@@ -56,55 +56,48 @@ impl Problem {
 pub(in crate::web) fn absent() -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
-        "There is nothing here",
-        "The address is wrong, or it leads to something that is gone or that you are no member of.",
+        "Not found",
+        "The address is wrong, or it leads to something that was deleted, or you're not a member of it.",
     )
 }
 
 /// `what` is "This account" or the workspace's.
 pub(super) fn suspended(what: &str) -> Problem {
-    Problem::new(
-        StatusCode::FORBIDDEN,
-        "You can't get in at the moment",
-        format!("{what} is suspended. Nothing in it can be seen or changed until that ends."),
-    )
-    .point(match what {
-        "This account" => "Ask whoever runs this installation.",
-        _ => "Ask an Owner or Admin of the workspace to let you in again.",
-    })
+    Problem::new(StatusCode::FORBIDDEN, "You don't have access right now", format!("{what} is suspended."))
+        .point(match what {
+            "This account" => "Ask the people who run this installation.",
+            _ => "Ask an Owner or Admin of the workspace to restore your access.",
+        })
 }
 
 pub(super) fn not_admin(not: &NotAdmin) -> Problem {
     Problem::new(
         StatusCode::FORBIDDEN,
         "You don't have permission for this",
-        "Only the admins of the account may do this.",
+        "Only account admins can do this.",
     )
-    .point("An Owner or Admin of a workspace is no admin of the account by that.")
-    .point(format!("Ask one of its admins: {}.", not.admins.join(", ")))
+    .point("Owners and Admins of a workspace aren't account admins automatically.")
+    .point(format!("Account admins: {}.", not.admins.join(", ")))
 }
 
 pub(super) fn forbidden(missing: &Missing) -> Problem {
     let mut problem = Problem::new(
         StatusCode::FORBIDDEN,
         "You don't have permission for this",
-        format!("It needs the permission “{}”.", missing.permissions.join("” or “")),
+        format!("You need the “{}” permission.", missing.permissions.join("” or “")),
     )
-    .point(format!("Roles that have it: {}.", missing.roles.join(", ")));
+    .point(format!("Roles with this permission: {}.", missing.roles.join(", ")));
     let needed = Permission::ALL.iter().filter(|one| missing.permissions.contains(&one.label()));
     problem.permissions = needed.map(|one| one.scope()).collect();
     if missing.granters.is_empty() {
         return problem;
     }
-    problem.point(format!("Who can give it to you: {}.", missing.granters.join(", ")))
+    problem.point(format!("People who can give it to you: {}.", missing.granters.join(", ")))
 }
 
 pub(super) fn not_valid(invalid: &Invalid) -> Problem {
-    let mut problem = Problem::new(
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "Something needs another look",
-        "Nothing was changed.",
-    );
+    let mut problem =
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "Some fields aren't valid", "Nothing was changed.");
     for (field, complaint) in invalid.iter() {
         problem = problem.point(format!("{field}: {complaint}"));
         problem.fields.push((field.to_owned(), complaint.to_owned()));
@@ -115,7 +108,7 @@ pub(super) fn not_valid(invalid: &Invalid) -> Problem {
 /// `here` is the workspace or account that the conflict's ways lead on from, and `back` the words of a link to
 /// it; without it they lead nowhere.
 pub(super) fn conflicted(conflict: &DetailedConflict, here: &str, back: &str) -> Problem {
-    let mut problem = Problem::new(StatusCode::CONFLICT, "This can't be done now", &conflict.sentence);
+    let mut problem = Problem::new(StatusCode::CONFLICT, "This can't be done right now", &conflict.sentence);
     problem.points.extend(conflict.notes.iter().cloned());
     if here.is_empty() {
         return problem;

@@ -204,21 +204,21 @@ impl<'a> Document<'a> {
         };
         let item = || self.kind(&schema["items"]);
         let word = |kind: &&str| match *kind {
-            "string" if schema["format"] == "uuid" => "an id".to_owned(),
+            "string" if schema["format"] == "uuid" => "an ID".to_owned(),
             "string" => match schema["maxLength"].as_u64() {
-                Some(most) => format!("a text of at most {most} characters"),
-                None => "a text".to_owned(),
+                Some(most) => format!("a string of at most {most} characters"),
+                None => "a string".to_owned(),
             },
             "integer" => "a number".to_owned(),
             "boolean" => "true or false".to_owned(),
             "array" => match schema["maxItems"].as_u64() {
-                Some(most) => format!("a list of at most {most}: each {}", item()),
-                None => format!("a list: each {}", item()),
+                Some(most) => format!("a list of at most {most}, each {}", item()),
+                None => format!("a list, each {}", item()),
             },
             "null" => "null".to_owned(),
             _ => "an object".to_owned(),
         };
-        types.iter().map(word).collect::<Vec<_>>().join(", or ")
+        types.iter().map(word).collect::<Vec<_>>().join(" or ")
     }
 
     /// A command that does it, with values to replace.
@@ -296,7 +296,7 @@ fn example_text(name: &str) -> &'static str {
         "slug" => "my-team",
         "name" => "My team",
         "api_key" => "SECRET",
-        "description" => "What it is for",
+        "description" => "Description",
         "external_id" => "somebody-7",
         "type" => "record",
         _ => "ID",

@@ -13,10 +13,10 @@ pub async fn ready(cx: Public) -> Answer {
     match cx.view.app.db.ping().await {
         Ok(()) => Ok(HttpResponse::Ok().content_type("text/plain").body("ready\n")),
         Err(error) => {
-            tracing::warn!(%error, "not ready: the database does not answer");
+            tracing::warn!(%error, "not ready: the database is unavailable");
             Ok(HttpResponse::ServiceUnavailable()
                 .content_type("text/plain")
-                .body("the database does not answer\n"))
+                .body("the database is unavailable\n"))
         }
     }
 }

@@ -82,7 +82,7 @@ async fn page<I>(cx: &SignedIn<I>, name: String, email: String) -> Result<Page, 
             .into_iter()
             .map(|event| OwnEvent {
                 what: events::sentence(&event.kind, &event.payload, &EventRow { target: "", at: event.at })
-                    .map_or_else(|| "Something else".to_owned(), |sentence| sentence.verb),
+                    .map_or_else(|| "Other event".to_owned(), |sentence| sentence.verb),
                 when: When::new(event.at, now),
                 address: event.address,
             })
@@ -115,7 +115,7 @@ pub(in crate::web) fn browser(agent: &str) -> String {
     match (program, system) {
         (Some(program), Some(system)) => format!("{program} on {system}"),
         (Some(program), None) => program.to_owned(),
-        _ if agent.is_empty() => "Unknown program".to_owned(),
+        _ if agent.is_empty() => "Unknown browser".to_owned(),
         _ => agent.chars().take(40).collect(),
     }
 }
@@ -139,7 +139,7 @@ pub async fn rename(cx: SignedIn<Form<Checked<Profile>>>) -> Answer {
     let done = async {
         let name = valid.as_ref().map_err(Invalid::clone)?;
         identity::rename(&cx.view.app.db, cx.person(), name, &cx.origin()).await?;
-        Ok(cx.view.done("/me", Flash::good("Your name is changed.")))
+        Ok(cx.view.done("/me", Flash::good("Name changed.")))
     };
     reopen(done.await, async |rejected| redraw(&cx, rejected, Some(sent.name.clone()), None).await).await
 }
@@ -171,7 +171,7 @@ pub async fn change_password(cx: SignedIn<Form<ChangePassword>>) -> Answer {
         let (db, current) = (&cx.view.app.db, &form.current_password);
         let token = identity::change_password(db, cx.person(), current, &new, &cx.origin()).await?;
         session::replace(&cx.view.req, &token);
-        let flash = Flash::good("Your password is changed, and every other session has ended.");
+        let flash = Flash::good("Password changed. You were signed out everywhere else.");
         Ok(cx.view.done("/me", flash))
     };
     reopen(done.await, async |rejected| redraw(&cx, rejected, None, None).await).await
@@ -198,7 +198,9 @@ pub async fn change_email(cx: SignedIn<Form<Checked<ChangeEmail>>>) -> Answer {
         let email = valid.as_ref().map_err(Invalid::clone)?;
         let (db, password) = (&cx.view.app.db, &form.current_password);
         identity::change_email(db, cx.person(), email, password).await?;
-        let text = format!("Open the link in the mail to {email}. Until then your address stays as it is.");
+        let text = format!(
+            "We sent a link to {email}. Open it to change your address. Until then, your address stays the same."
+        );
         Ok(cx.view.done("/me", Flash::good(text)))
     };
     reopen(done.await, async |mut rejected| {
@@ -211,7 +213,7 @@ pub async fn change_email(cx: SignedIn<Form<Checked<ChangeEmail>>>) -> Answer {
 
 pub async fn resend_verification(cx: SignedIn<Form<Nothing>>) -> Answer {
     identity::resend_confirmation(&cx.view.app.db, cx.person()).await?;
-    Ok(cx.view.done("/me", Flash::good(format!("A new link is on its way to {}.", cx.person().email))))
+    Ok(cx.view.done("/me", Flash::good(format!("We sent a new link to {}.", cx.person().email))))
 }
 
 pub async fn revoke(cx: SignedIn<(Target, Form<Nothing>)>) -> Answer {
@@ -219,17 +221,17 @@ pub async fn revoke(cx: SignedIn<(Target, Form<Nothing>)>) -> Answer {
     identity::revoke_session(&cx.view.app.db, cx.person(), id, &cx.origin()).await?;
     if id == cx.person().session_id {
         session::forget(&cx.view.req);
-        return Ok(cx.view.done("/sign-in", Flash::good("You are signed out.")));
+        return Ok(cx.view.done("/sign-in", Flash::good("You're signed out.")));
     }
-    Ok(cx.view.done("/me", Flash::good("That session has ended.")))
+    Ok(cx.view.done("/me", Flash::good("Session ended.")))
 }
 
 pub async fn revoke_others(cx: SignedIn<Form<Nothing>>) -> Answer {
     let ended = identity::revoke_other_sessions(&cx.view.app.db, cx.person(), &cx.origin()).await?;
     let text = match ended {
-        0 => "There was no other session.".to_owned(),
-        1 => "One other session has ended.".to_owned(),
-        many => format!("{many} other sessions have ended."),
+        0 => "There were no other sessions.".to_owned(),
+        1 => "1 other session ended.".to_owned(),
+        many => format!("{many} other sessions ended."),
     };
     Ok(cx.view.done("/me", Flash::good(text)))
 }

@@ -93,15 +93,15 @@ pub fn table() -> Vec<Route> {
             get("/workspaces", AnyUser, workspaces::pages::index),
             post("/workspaces", AnyUser, workspaces::pages::create),
             call("listWorkspaces", GET, "/api/sso/v1/workspaces", AnyKey, workspaces::api::index)
-                .summary("The workspaces that the key is a member of"),
+                .summary("List the workspaces the key is a member of"),
             call("createWorkspace", POST, "/api/sso/v1/workspaces", AnyKey, workspaces::api::create)
-                .summary("Makes a workspace; for keys that administer their account"),
+                .summary("Create a workspace (for keys that can create workspaces in their account)"),
             call("getWorkspace", GET, "/api/sso/v1/workspaces/{workspace}", Membership, workspaces::api::show)
-                .summary("One workspace"),
+                .summary("Get a workspace"),
             call("updateWorkspace", PATCH, "/api/sso/v1/workspaces/{workspace}", UpdateOrganization, workspaces::api::update)
-                .summary("Changes a workspace's name or slug"),
+                .summary("Change the name or slug of a workspace"),
             call("removeWorkspace", DELETE, "/api/sso/v1/workspaces/{workspace}", DeleteOrganization, workspaces::api::delete)
-                .summary("Deletes a workspace and everything in it"),
+                .summary("Delete a workspace and everything in it"),
         ]),
         noun("account", vec![
             get("/a/{account}", AdminOfAccount, accounts::detail::show).nav("", "building", "Workspaces"),
@@ -132,7 +132,7 @@ pub fn table() -> Vec<Route> {
             get("/w/{workspace}/departure", Membership, members::leave::departure),
             post("/w/{workspace}/departure", Membership, members::leave::leave),
             call("leaveWorkspace", POST, "/api/sso/v1/departure", Membership, members::api::leave)
-                .summary("The key itself leaves the workspace"),
+                .summary("Leave the workspace (as the key itself)"),
         ]),
         noun("members", vec![
             get("/w/{workspace}/members", ReadMembers, members::list::index).nav("People", "users", "Members"),
@@ -155,17 +155,17 @@ pub fn table() -> Vec<Route> {
             get("/w/{workspace}/members/{member}/removal", RemoveMembers, members::leave::removal),
             post("/w/{workspace}/members/{member}/removal", RemoveMembers, members::leave::remove),
             call("listMembers", GET, "/api/sso/v1/members", ReadMembers, members::api::index)
-                .summary("The members of the workspace: people and keys"),
+                .summary("List the members of the workspace: people and API keys"),
             call("getMember", GET, "/api/sso/v1/members/{member}", ReadMembers, members::api::show)
-                .summary("One member"),
+                .summary("Get a member"),
             call("setMemberRoles", PATCH, "/api/sso/v1/members/{member}", UpdateMemberRoles, members::api::update)
-                .summary("Gives a member exactly these roles"),
+                .summary("Set the roles of a member"),
             call("removeMember", DELETE, "/api/sso/v1/members/{member}", RemoveMembers, members::api::remove)
-                .summary("Ends a membership"),
+                .summary("Remove a member"),
             call("suspendMember", POST, "/api/sso/v1/members/{member}/suspension", SuspendMembers, members::api::suspend)
-                .summary("Shuts a member out, who keeps their roles"),
+                .summary("Suspend a member"),
             call("reactivateMember", POST, "/api/sso/v1/members/{member}/reactivation", SuspendMembers, members::api::reactivate)
-                .summary("Lets a suspended member in again"),
+                .summary("Reactivate a suspended member"),
         ]),
         noun("ownership-offers", vec![
             post("/w/{workspace}/members/{member}/ownership-offer", UpdateMemberRoles, ownership::pages::offer),
@@ -173,20 +173,20 @@ pub fn table() -> Vec<Route> {
             post("/w/{workspace}/ownership-offers/{offer}/decline", Membership, ownership::pages::decline),
             post("/w/{workspace}/ownership-offers/{offer}/withdrawal", Membership, ownership::pages::withdraw),
             call("listOwnershipOffers", GET, "/api/sso/v1/ownership-offers", ReadMembers, ownership::api::index)
-                .summary("The offer of ownership that is open, if one is"),
+                .summary("Get the pending ownership offer, if there is one"),
             call("withdrawOwnershipOffer", DELETE, "/api/sso/v1/ownership-offers/{offer}", Membership, ownership::api::withdraw)
-                .summary("Takes an offer of ownership back; for Owners")
+                .summary("Withdraw an ownership offer (Owners only)")
                 .refused_with(410),
         ]),
         noun("users", vec![
             call("listUsers", GET, "/api/sso/v1/users", ReadMembers, users::directory::index)
-                .summary("The users of the workspace, and where else they are"),
+                .summary("List the users of the workspace, with their other workspaces"),
             call("provisionUser", POST, "/api/sso/v1/users", InviteMembers, users::provision::create)
-                .summary("Enters somebody whom nobody invited"),
+                .summary("Add a user without an invitation"),
             call("getUser", GET, "/api/sso/v1/users/{user}", ReadMembers, users::directory::show)
-                .summary("One user"),
+                .summary("Get a user"),
             call("updateUser", PATCH, "/api/sso/v1/users/{user}", UpdateMemberRoles, users::provision::update)
-                .summary("Changes a user's roles in the workspace, or what your applications call them"),
+                .summary("Change the roles or external ID of a user"),
         ]),
         noun("teams", vec![
             get("/w/{workspace}/teams", ReadTeams, teams::list::index).nav("People", "users-round", "Teams"),
@@ -205,25 +205,25 @@ pub fn table() -> Vec<Route> {
             get("/w/{workspace}/teams/{team}/deletion", DeleteTeams, teams::detail::deletion),
             post("/w/{workspace}/teams/{team}/deletion", DeleteTeams, teams::detail::delete),
             call("listTeams", GET, "/api/sso/v1/teams", ReadTeams, teams::api::index)
-                .summary("The teams"),
+                .summary("List teams"),
             call("createTeam", POST, "/api/sso/v1/teams", CreateTeams, teams::api::create)
-                .summary("Starts a team"),
+                .summary("Create a team"),
             call("getTeam", GET, "/api/sso/v1/teams/{team}", ReadTeams, teams::api::show)
-                .summary("One team"),
+                .summary("Get a team"),
             call("updateTeam", PATCH, "/api/sso/v1/teams/{team}", Membership, teams::api::update)
-                .summary("Names or describes a team; for who updates teams"),
+                .summary("Change the name or description of a team (requires Update teams)"),
             call("removeTeam", DELETE, "/api/sso/v1/teams/{team}", DeleteTeams, teams::api::delete)
-                .summary("Deletes a team"),
+                .summary("Delete a team"),
             call("setTeamRoles", PUT, "/api/sso/v1/teams/{team}/roles", UpdateTeams, teams::api::set_roles)
-                .summary("Sets the roles that everybody in a team holds"),
+                .summary("Set the roles of a team"),
             call("listTeamMembers", GET, "/api/sso/v1/teams/{team}/members", ReadTeams, teams::api::people)
-                .summary("The people of a team, who came last first"),
+                .summary("List the people in a team, newest first"),
             call("addTeamMembers", POST, "/api/sso/v1/teams/{team}/members", Membership, teams::api::add)
-                .summary("Puts members into a team; for who updates teams"),
+                .summary("Add members to a team (requires Update teams)"),
             call("removeTeamMember", DELETE, "/api/sso/v1/teams/{team}/members/{member}", Membership, teams::api::take_out)
-                .summary("Takes a member out of a team; for who updates teams"),
+                .summary("Remove a member from a team (requires Update teams)"),
             call("setTeamLead", PUT, "/api/sso/v1/teams/{team}/members/{member}/lead", UpdateTeams, teams::api::appoint)
-                .summary("Makes somebody a lead of a team, or no lead any more"),
+                .summary("Make a member a lead of a team, or remove them as a lead"),
         ]),
         noun("invitations", vec![
             get("/invitations/{token}", Anyone, invitations::recipient::follow),
@@ -240,15 +240,15 @@ pub fn table() -> Vec<Route> {
             get("/w/{workspace}/invitations/{invitation}/cancellation", CancelInvitations, invitations::list::cancellation),
             post("/w/{workspace}/invitations/{invitation}/cancellation", CancelInvitations, invitations::list::cancel),
             call("listInvitations", GET, "/api/sso/v1/invitations", ReadInvitations, invitations::api::index)
-                .summary("The invitations, in every state"),
+                .summary("List invitations in every state"),
             call("sendInvitations", POST, "/api/sso/v1/invitations", InviteMembers, invitations::api::send)
-                .summary("Invites addresses; answers what became of each"),
+                .summary("Invite people by e-mail, with a result for each address"),
             call("getInvitation", GET, "/api/sso/v1/invitations/{invitation}", ReadInvitations, invitations::api::show)
-                .summary("One invitation"),
+                .summary("Get an invitation"),
             call("cancelInvitation", DELETE, "/api/sso/v1/invitations/{invitation}", CancelInvitations, invitations::api::cancel)
-                .summary("Cancels a pending invitation"),
+                .summary("Cancel a pending invitation"),
             call("resendInvitation", POST, "/api/sso/v1/invitations/{invitation}/resend", InviteMembers, invitations::api::resend)
-                .summary("Sends an invitation again, under new links"),
+                .summary("Send an invitation again with new links"),
         ]),
         noun("roles", vec![
             get("/w/{workspace}/roles", ReadMembers, roles::list::index).nav("Access", "tags", "Roles"),
@@ -263,28 +263,28 @@ pub fn table() -> Vec<Route> {
             get("/w/{workspace}/roles/{role}/deletion", ManageRoles, roles::deletion::deletion),
             post("/w/{workspace}/roles/{role}/deletion", ManageRoles, roles::deletion::delete),
             call("listRoles", GET, "/api/sso/v1/roles", ReadMembers, roles::api::index)
-                .summary("The roles of the workspace"),
+                .summary("List the roles of the workspace"),
             call("createRole", POST, "/api/sso/v1/roles", ManageRoles, roles::api::create)
-                .summary("Makes a role, or says what a built-in role means to your applications"),
+                .summary("Create a role, or set the application scopes of a built-in role"),
             call("getRole", GET, "/api/sso/v1/roles/{role}", ReadMembers, roles::api::show)
-                .summary("One role"),
+                .summary("Get a role"),
             call("updateRole", PATCH, "/api/sso/v1/roles/{role}", ManageRoles, roles::api::update)
-                .summary("Names or describes a role"),
+                .summary("Change the name or description of a role"),
             call("removeRole", DELETE, "/api/sso/v1/roles/{role}", ManageRoles, roles::api::delete)
-                .summary("Deletes a role, with another in its place"),
+                .summary("Delete a role and replace it with another"),
             call("setRoleScopes", PUT, "/api/sso/v1/roles/{role}/scopes", UpdatePermissions, roles::api::set_scopes)
-                .summary("Sets everything that a role holds"),
+                .summary("Set all permissions and scopes of a role"),
         ]),
         noun("permissions", vec![
             get("/w/{workspace}/security", ReadMembers, security::pages::index).nav("Access", "shield", "Security"),
             post("/w/{workspace}/security/{permission}", UpdatePermissions, security::pages::set),
             get("/w/{workspace}/security/{permission}/preview", UpdatePermissions, security::pages::preview_set),
             call("listPermissions", GET, "/api/sso/v1/permissions", ReadMembers, security::api::index)
-                .summary("Which roles hold which permission"),
+                .summary("List permissions and the roles that have them"),
             call("getPermission", GET, "/api/sso/v1/permissions/{permission}", ReadMembers, security::api::show)
-                .summary("One permission"),
+                .summary("Get a permission"),
             call("setPermissionRoles", PUT, "/api/sso/v1/permissions/{permission}", UpdatePermissions, security::api::set)
-                .summary("Sets which roles hold a permission"),
+                .summary("Set the roles that have a permission"),
         ]),
         noun("API keys", vec![
             get("/w/{workspace}/api-keys", ReadApiKeys, api_keys::list::index::<MemberBySession<_>>).nav("Services", "key", "API keys"),
@@ -299,68 +299,68 @@ pub fn table() -> Vec<Route> {
             get("/w/{workspace}/api-keys/{key}/revocation", ManageApiKeys, api_keys::revocation::revocation::<MemberBySession<_>>),
             post("/w/{workspace}/api-keys/{key}/revocation", ManageApiKeys, api_keys::revocation::revoke::<MemberBySession<_>>),
             call("listApiKeys", GET, "/api/sso/v1/apikeys", ReadApiKeys, api_keys::api::index)
-                .summary("The keys that are members of the workspace"),
+                .summary("List the API keys that are members of the workspace"),
             call("createApiKey", POST, "/api/sso/v1/apikeys", ManageApiKeys, api_keys::api::create)
-                .summary("Makes a key; its secret is told this once"),
+                .summary("Create an API key (its secret is returned only once)"),
             // Before `{key}`, which would take them for an id.
             call("getOwnApiKey", GET, "/api/sso/v1/apikeys/self", AnyKey, api_keys::api::own)
-                .summary("The key that asks"),
+                .summary("Get the API key making the request"),
             call("verifyApiKey", POST, "/api/sso/v1/apikeys/verify", Anyone, api_keys::api::verify)
-                .summary("What a key is and may do, for a service that was shown it")
+                .summary("Verify an API key that a service received, and get its scopes")
                 .counted_as(RateLimit::VERIFICATIONS)
                 .refused_with(401),
             call("listAddableApiKeys", GET, "/api/sso/v1/apikeys/waiting", ManageApiKeys, api_keys::api::waiting)
-                .summary("Keys of the account that could be added"),
+                .summary("List API keys in the account that can be added"),
             call("getApiKey", GET, "/api/sso/v1/apikeys/{key}", ReadApiKeys, api_keys::api::show)
-                .summary("One key"),
+                .summary("Get an API key"),
             call("updateApiKey", PATCH, "/api/sso/v1/apikeys/{key}", ManageApiKeys, api_keys::api::update)
-                .summary("Renames a key"),
+                .summary("Rename an API key"),
             call("revokeApiKey", DELETE, "/api/sso/v1/apikeys/{key}", ManageApiKeys, api_keys::api::revoke)
-                .summary("Ends a key for good, everywhere"),
+                .summary("Revoke an API key everywhere"),
             call("rotateApiKey", POST, "/api/sso/v1/apikeys/{key}/rotation", ManageApiKeys, api_keys::api::rotate)
-                .summary("Gives a key another secret, which is told this once"),
+                .summary("Rotate the secret of an API key (the new one is returned only once)"),
             call("addApiKey", POST, "/api/sso/v1/apikeys/{key}/addition", ManageApiKeys, api_keys::api::add)
-                .summary("Makes a key of the account a member of the workspace"),
+                .summary("Add an API key of the account to the workspace"),
         ]),
         noun("resources", vec![
             get("/w/{workspace}/resources", CheckAccess, resources::list::index).nav("Services", "box", "Resources"),
             call("listResources", GET, "/api/sso/v1/resources", CheckAccess, resources::api::index)
-                .summary("The registered resources of your applications"),
+                .summary("List the registered resources of your applications"),
             call("registerResource", POST, "/api/sso/v1/resources", CheckAccess, resources::api::register)
-                .summary("Registers a resource"),
+                .summary("Register a resource"),
             call("removeResource", DELETE, "/api/sso/v1/resources", CheckAccess, resources::api::forget)
-                .summary("Forgets a resource"),
+                .summary("Remove a resource"),
         ]),
         noun("decisions", vec![
             call("evaluateAccess", POST, "/access/v1/evaluation", CheckAccess, decisions::evaluation::evaluation)
-                .summary("May this subject do that?")
+                .summary("Check whether a subject can do an action on a resource")
                 .described(schema::evaluation),
             call("evaluateAccessBatch", POST, "/access/v1/evaluations", CheckAccess, decisions::evaluation::evaluations)
-                .summary("Many questions at once")
+                .summary("Check many at once")
                 .described(schema::evaluations),
             call("searchSubjects", POST, "/access/v1/search/subject", CheckAccess, decisions::search::search_subjects)
-                .summary("Who may do this?")
+                .summary("Find the subjects that can do an action on a resource")
                 .described(schema::subject_search),
             call("searchResources", POST, "/access/v1/search/resource", CheckAccess, decisions::search::search_resources)
-                .summary("On which resources may this subject do that?")
+                .summary("Find the resources a subject can do an action on")
                 .described(schema::resource_search),
             call("searchActions", POST, "/access/v1/search/action", CheckAccess, decisions::search::search_actions)
-                .summary("What may this subject do with that?")
+                .summary("Find the actions a subject can do on a resource")
                 .described(schema::action_search),
             call("getAuthzenConfiguration", GET, "/.well-known/authzen-configuration", Anyone, decisions::evaluation::configuration)
-                .summary("Where decisions are asked for"),
+                .summary("Get the addresses for access decisions"),
         ]),
-        noun("this document", vec![
+        noun("API document", vec![
             get("/docs/api", Anyone, api_docs::show).nav("Services", "book-open", "The API"),
             get("/docs/quick-start", Anyone, quick_start::show),
             call("getApiDocument", GET, "/openapi.json", Anyone, api_docs::document)
-                .summary("This document"),
+                .summary("Get this document"),
         ]),
         noun("audit", vec![
             get("/w/{workspace}/activity", ReadAudit, activity::list::index).nav("Workspace", "history", "Activity"),
             get("/w/{workspace}/activity/{event}/undo", ReadAudit, activity::undo::show),
             call("listAuditEvents", GET, "/api/sso/v1/audit", ReadAudit, activity::api::index)
-                .summary("What happened, the latest first"),
+                .summary("List audit events, newest first"),
         ]),
         noun("organization", vec![
             get("/w/{workspace}/organization", Membership, organization::show).nav("Workspace", "building", "Organization"),

@@ -90,7 +90,7 @@ pub async fn update(cx: Authorized<perm::UpdateOrganization, Form<Checked<Detail
     let saved = async {
         let (name, slug) = form.valid?;
         let slug = scope.write(async |s| organization::update(s, &name, &slug).await).await?;
-        Ok(view.done(format!("/w/{slug}/organization"), Flash::good("The organization is updated.")))
+        Ok(view.done(format!("/w/{slug}/organization"), Flash::good("Organization saved.")))
     };
     reopen(saved.await, async |rejected| {
         draw(&view, &again, rejected.status, &form.sent, rejected.errors).await
@@ -138,9 +138,7 @@ pub async fn delete(cx: Authorized<perm::DeleteOrganization, Form<Deletion>>) ->
     let (scope, view, Form(form)) = cx.into_parts();
     let again = scope.again();
     let done = scope.write(async |s| organization::delete(s, &form.confirm).await).await;
-    let done = done.map(|name| {
-        view.done("/workspaces", Flash::good(format!("{name} is deleted, with everything in it.")))
-    });
+    let done = done.map(|name| view.done("/workspaces", Flash::good(format!("{name} deleted."))));
     reopen(done, async |rejected| ask(&view, &again, rejected.status, form.confirm, rejected.errors).await)
         .await
 }

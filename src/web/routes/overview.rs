@@ -77,34 +77,34 @@ impl CareRow {
     fn new(care: &Care, home: &str) -> Self {
         match care {
             Care::SingleOwner => Self {
-                what: "There is a single Owner".into(),
-                why: "If that person can't sign in any more, nobody can change the rules here.",
+                what: "There's only one Owner".into(),
+                why: "If they can no longer sign in, nobody can manage this workspace.",
                 to: format!("{home}/members"),
-                link: "Choose a second",
+                link: "Add an Owner",
             },
             Care::Destructive(permission, roles) => Self {
-                what: format!("“{}” is held by {}", permission.label(), roles.join(", ")),
-                why: "It can't be undone, or it opens the way to everything else, so it is best kept with Owners.",
+                what: format!("“{}” is granted to {}", permission.label(), roles.join(", ")),
+                why: "It can't be undone, or it leads to full access. We recommend it only for Owners.",
                 to: format!("{home}/security#p-{}", crate::web::routes::security::pages::html_id(permission)),
-                link: "Open the row",
+                link: "Review",
             },
             Care::OwnersAlone(permissions) => Self {
-                what: format!("Only Owners may {}", labels(permissions)),
-                why: "What is done from day to day waits for an Owner as long as no other role may do it.",
+                what: format!("Only Owners have {}", labels(permissions)),
+                why: "Everyday tasks have to wait for an Owner. Consider adding another role.",
                 to: format!(
                     "{home}/security#p-{}",
                     permissions.first().map(crate::web::routes::security::pages::html_id).unwrap_or_default()
                 ),
-                link: "Open the row",
+                link: "Review",
             },
             Care::Inactive(count) => Self {
                 what: format!(
-                    "{} not seen for 90 days",
-                    crate::web::words::counted(*count, "member was", "members were")
+                    "{} been active for 90 days",
+                    crate::web::words::counted(*count, "member hasn't", "members haven't")
                 ),
-                why: "Access that nobody uses is access that nobody would miss.",
+                why: "Consider removing access that nobody uses.",
                 to: format!("{home}/members?status=active&sort=-active"),
-                link: "See who",
+                link: "View members",
             },
         }
     }

@@ -24,7 +24,7 @@ const SERVICES: [Service; 4] = [
     Service {
         id: "curl",
         name: "curl",
-        needs: "A shell. The question alone, without a service around it.",
+        needs: "Needs only a shell. Checks access without a service.",
         file: "check.sh",
         code: include_str!("../../../docs/quick-start/check.sh"),
         start: "sh check.sh USER_ID && echo yes",
@@ -32,7 +32,7 @@ const SERVICES: [Service; 4] = [
     Service {
         id: "python",
         name: "Python",
-        needs: "Python 3.8 or later, and nothing else.",
+        needs: "Needs only Python 3.8 or later.",
         file: "service.py",
         code: include_str!("../../../docs/quick-start/service.py"),
         start: "PORT=3000 python3 service.py",
@@ -40,7 +40,7 @@ const SERVICES: [Service; 4] = [
     Service {
         id: "javascript",
         name: "JavaScript",
-        needs: "Node.js 18 or later, and nothing else.",
+        needs: "Needs only Node.js 18 or later.",
         file: "service.mjs",
         code: include_str!("../../../docs/quick-start/service.mjs"),
         start: "PORT=3000 node service.mjs",
@@ -48,7 +48,7 @@ const SERVICES: [Service; 4] = [
     Service {
         id: "rust",
         name: "Rust",
-        needs: "A new program, made by “cargo new”, and three crates.",
+        needs: "Needs a new project (“cargo new”) and three crates.",
         file: "src/main.rs",
         code: include_str!("../../../examples/quick_start.rs"),
         start: "cargo add actix-web reqwest serde_json && PORT=3000 cargo run",

@@ -100,7 +100,7 @@ pub async fn choose_password(cx: Public<Form<NewPassword>>) -> Answer {
         let password = password.map_err(|complaint| Invalid::field("password", complaint))?;
         identity::reset_password(&cx.view.app.db, &token, &password, &cx.origin()).await?;
         session::forget(&cx.view.req);
-        let flash = Flash::good("Your password is changed. Sign in with the new one.");
+        let flash = Flash::good("Password changed. Sign in with your new password.");
         let mut response = cx.view.done("/sign-in", flash);
         drop_carried(&cx.view, &mut response, RESET);
         Ok(response)
@@ -140,7 +140,7 @@ pub async fn verify(cx: Public<Form<Nothing>>) -> Answer {
         (Some(_), None) => "/sign-in?next=/invitation",
         (None, None) => "/sign-in",
     };
-    let mut response = cx.view.done(to, Flash::good(format!("{email} is confirmed.")));
+    let mut response = cx.view.done(to, Flash::good(format!("{email} confirmed.")));
     drop_carried(&cx.view, &mut response, VERIFICATION);
     Ok(response)
 }

@@ -54,5 +54,5 @@ pub async fn sign_out(cx: SignedIn<Form<Nothing>>) -> Answer {
     session::forget(&cx.view.req);
     // Whoever signs out to take up an invitation as somebody else finds the way back to it.
     let to = if recipient::carried(&cx.view).is_some() { "/sign-in?next=/invitation" } else { "/sign-in" };
-    Ok(cx.view.done(to, Flash::good("You are signed out.")))
+    Ok(cx.view.done(to, Flash::good("You're signed out.")))
 }

@@ -84,7 +84,7 @@ pub async fn show(cx: Public) -> Answer {
     };
     if offer.is_none() && cx.view.app.settings.sign_up == config::SignUp::Invited {
         return Err(Refused::NotAllowed(
-            "New people join this installation by invitation. Ask someone who is in for one.",
+            "New people join by invitation. Ask someone who is already a member to invite you.",
         ));
     }
     let form = SignUp {

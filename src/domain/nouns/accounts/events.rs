@@ -51,14 +51,16 @@ pub(in crate::domain) struct AccountAdminChanged {
 impl AuditEvent for AccountAdminChanged {
     const NAME: &'static str = "account_admin_changed";
     const KIND: &'static str = "account.admin-changed";
-    const LABEL: &'static str = "Admin of the account changed";
+    const LABEL: &'static str = "Account admin changed";
     const RECORDED_IN: RecordedIn = RecordedIn::Account;
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("made", row.target).rest(match self.is_admin {
-            true => "an admin of the account",
-            false => "no admin of the account any more",
-        })
+        EventSentence::new(if self.is_admin { "made" } else { "removed" }, row.target).rest(
+            match self.is_admin {
+                true => "an admin of the account",
+                false => "as an admin of the account",
+            },
+        )
     }
 }
 
@@ -75,13 +77,13 @@ impl AuditEvent for AccountPersonRemoved {
     const RECORDED_IN: RecordedIn = RecordedIn::Account;
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("took", row.target).rest("out of the account")
+        EventSentence::new("removed", row.target).rest("from the account")
     }
 }
 
 fn creation(word: &str) -> &'static str {
     match Creation::of(word) {
-        Some(Creation::People) => "Everybody creates workspaces",
-        Some(Creation::Admins) | None => "Admins create workspaces",
+        Some(Creation::People) => "Everyone can create workspaces",
+        Some(Creation::Admins) | None => "Admins can create workspaces",
     }
 }

@@ -34,7 +34,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 /// Why an admin of the account gives some keys no other secret.
-pub const IN_WORKSPACES: &str = "This key is a member of workspaces, and its secret opens them. Whoever manages API keys in each of them gives it another, on its page there.";
+pub const IN_WORKSPACES: &str = "This key is a member of workspaces. To rotate its secret, go to the key's page in one of them. You need to be able to manage API keys in all of them.";
 
 /// A key as the account's admins see it.
 #[derive(Clone, Debug)]

@@ -273,10 +273,10 @@ fn in_workspaces(count: i64) -> DetailedConflict {
     DetailedConflict {
         code: "in-workspaces",
         sentence: format!(
-            "This person is still a member of workspaces of the account: {count}. An Owner or Admin of each removes them there first."
+            "This person is still a member of workspaces in this account: {count}. Ask an Owner or Admin of each workspace to remove them first."
         ),
         notes: Vec::new(),
-        ways_on: vec![("/people".to_owned(), "Back to the people".to_owned())],
+        ways_on: vec![("/people".to_owned(), "Back to People".to_owned())],
         reason: IN_WORKSPACES,
     }
 }

@@ -56,7 +56,9 @@ pub(in crate::domain) async fn give_another_secret(
     overlap_ms: i64,
 ) -> Result<Recorded<Made>, Refused> {
     if !(0..=MOST_OVERLAP).contains(&overlap_ms) {
-        return Err(Invalid::field("overlap", "The old secret can go on for seven days at most.").into());
+        return Err(
+            Invalid::field("overlap", "The old secret can keep working for seven days at most.").into()
+        );
     }
     let ends = now + overlap_ms;
     replace_secret(tx, id, now, ends).await?;

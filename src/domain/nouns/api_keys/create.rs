@@ -29,18 +29,19 @@ use sea_orm::{ColumnTrait, QueryFilter};
 use uuid::Uuid;
 
 /// Why nobody with an unconfirmed address makes keys.
-pub const UNCONFIRMED: &str = "Confirm your e-mail address first: a key acts in your name. The link is in the message that we sent you.";
+pub const UNCONFIRMED: &str = "Confirm your e-mail address first. Open the link in the message we sent you.";
 
-const OUTGOING: &str = "Another secret takes the place of this one, so it makes no keys and gives none another secret. Use the new one.";
+const OUTGOING: &str =
+    "This secret was rotated, so it can't create keys or rotate secrets. Use the new secret.";
 
 const KEY_IS_MEMBER: Conflict =
-    Conflict::new("key-is-member", "This key is a member of the workspace already.");
+    Conflict::new("key-is-member", "This key is already a member of the workspace.");
 
 pub(in crate::domain) const KEY_MADE: Conflict = Conflict::new(
     "key-made",
-    "You made a key since this form was opened, perhaps with this very form. A secret is shown once only: if you didn't keep it, rotate the key. To make another key, open the form again.",
+    "You've created a key since you opened this form, maybe with this form. Its secret is shown only once. If you didn't save it, rotate the secret. To create another key, open the form again.",
 )
-.way_on("/api-keys", "See the keys");
+.way_on("/api-keys", "View API keys");
 
 /// # Errors
 /// The database's own.
@@ -85,7 +86,7 @@ pub(in crate::domain) fn may_hand_on(principal: &Principal) -> Result<(), Refuse
 fn lasting(maker: &Principal, wanted: Option<Timestamp>) -> Result<Option<Timestamp>, Invalid> {
     match (maker, wanted) {
         (Principal::ApiKey(ApiKey { expires_at: Some(end), .. }), Some(at)) if at > *end => {
-            let sentence = "A key that expires makes none that goes on after it. Choose an earlier end.";
+            let sentence = "A key can't create a key that expires later than itself. Choose an earlier time.";
             Err(Invalid::field("expires_at", sentence))
         }
         (Principal::ApiKey(ApiKey { expires_at, .. }), None) => Ok(*expires_at),

@@ -37,10 +37,10 @@ impl AuditEvent for ApiKeyCreated {
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
         let detail = match self.expires_at == Timestamp::default() {
-            true => "which does not expire".to_owned(),
-            false => format!("which expires on {}", day(self.expires_at)),
+            true => "doesn't expire".to_owned(),
+            false => format!("expires on {}", day(self.expires_at)),
         };
-        EventSentence::new("made the API key", row.target).after(self.roles.clone()).detail(detail)
+        EventSentence::new("created the API key", row.target).after(self.roles.clone()).detail(detail)
     }
 }
 
@@ -95,10 +95,10 @@ impl AuditEvent for ApiKeyRotated {
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
         let detail = match self.overlap_ends_at > row.at {
-            true => format!("the one before works until {}", exact(self.overlap_ends_at)),
-            false => "the one before ended at once".to_owned(),
+            true => format!("the old secret works until {}", exact(self.overlap_ends_at)),
+            false => "the old secret stopped working immediately".to_owned(),
         };
-        EventSentence::new("gave another secret to the API key", row.target).detail(detail)
+        EventSentence::new("rotated the secret of the API key", row.target).detail(detail)
     }
 }
 
@@ -128,13 +128,15 @@ pub(in crate::domain) struct ApiKeyAdminChanged {
 impl AuditEvent for ApiKeyAdminChanged {
     const NAME: &'static str = "api_key_admin_changed";
     const KIND: &'static str = "api-key.admin-changed";
-    const LABEL: &'static str = "Rights of an API key in the account changed";
+    const LABEL: &'static str = "API key's account rights changed";
     const RECORDED_IN: RecordedIn = RecordedIn::Account;
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("changed the API key", row.target).detail(match self.is_admin {
-            true => "which may create workspaces now",
-            false => "which may create no workspaces any more",
-        })
+        EventSentence::new("changed the account rights of the API key", row.target).detail(
+            match self.is_admin {
+                true => "can now create workspaces",
+                false => "can no longer create workspaces",
+            },
+        )
     }
 }

@@ -22,10 +22,9 @@ use crate::{
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter};
 use uuid::Uuid;
 
-const ELSEWHERE: &str = "This key is also a member of a workspace in which your roles don't reach that far. Remove it from this workspace instead, or ask an admin of the account.";
+const ELSEWHERE: &str = "This key is also a member of a workspace where your roles don't allow this. Remove it from this workspace instead, or ask an account admin.";
 
-pub(super) const ACCOUNT_ADMIN: &str =
-    "This key administers the account. Only an admin of the account makes, renames, rotates or revokes one.";
+pub(super) const ACCOUNT_ADMIN: &str = "This key can create workspaces in the account. Only an account admin can create, rename, rotate or revoke it.";
 
 pub(super) async fn look_at_maker(scope: &impl Scoped, actor: &Actor) -> Result<Maker, Refused> {
     let maker = maker_in(scope.connection(), actor.workspace.account_id, actor.principal.answers()).await?;

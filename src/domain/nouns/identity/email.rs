@@ -44,14 +44,14 @@ const RESET_LIFETIME: i64 = HOUR;
 
 pub const CONFIRMATION_GONE: Gone = Gone::new(
     "confirmation-link",
-    "This link was used already, or it is too old, or a newer one was sent. If your address is not confirmed yet, sign in to have another sent.",
+    "This link was already used, has expired, or was replaced by a newer one. If your address isn't confirmed yet, sign in and send the e-mail again.",
 )
 // Who is not signed in signs in there first.
 .way_on("/me", "Your profile");
 
 pub const RESET_GONE: Gone = Gone::new(
     "reset-link",
-    "This link was used already, or it is too old, or a newer one was sent. Ask for a new one.",
+    "This link was already used, has expired, or was replaced by a newer one. Request a new one.",
 )
 .way_on("/forgot-password", "Choose a new password");
 
@@ -159,7 +159,7 @@ pub async fn confirm_email(db: &Db, token: &Token, origin: &Origin) -> Result<St
     members::hold_listings(&tx, row.user_id).await?;
     let sql = "UPDATE users SET email = $2, email_verified_at = $3 WHERE id = $1";
     if let Err(error) = tx.run(sql, vec![row.user_id.into(), row.email.as_str().into(), now.into()]).await {
-        let taken = "Another account has this address by now.";
+        let taken = "Someone else now uses this address.";
         return Err(if is_duplicate(&error) { Invalid::field("email", taken).into() } else { error.into() });
     }
     let actor = Actor::user(row.user_id, row.user_name);
@@ -184,7 +184,7 @@ pub async fn confirm_email(db: &Db, token: &Token, origin: &Origin) -> Result<St
 /// [`Refused::Invalid`] where the password is wrong, [`Refused::TooMany`], [`Refused::Busy`].
 pub async fn change_email(db: &Db, person: &Person, new: &Email, current: &str) -> Result<(), Refused> {
     if new.as_str() == person.email {
-        return Err(Invalid::field("email", "This is your address already.").into());
+        return Err(Invalid::field("email", "This is already your address.").into());
     }
     let verified = sessions::confirm_password(db, person, current).await?;
     limits::CHANGE_EMAIL.spend(db, &person.user_id.to_string(), 1).await?;

@@ -92,7 +92,7 @@ impl AuditEvent for EmailChanged {
     const RECORDED_IN: RecordedIn = RecordedIn::User;
 
     fn sentence(&self, _: &EventRow<'_>) -> EventSentence {
-        EventSentence::new(format!("Changed the address from {} to {}", self.before, self.after), "")
+        EventSentence::new(format!("Changed e-mail address from {} to {}", self.before, self.after), "")
     }
 }
 
@@ -110,7 +110,7 @@ impl AuditEvent for ProfileUpdated {
     const RECORDED_IN: RecordedIn = RecordedIn::User;
 
     fn sentence(&self, _: &EventRow<'_>) -> EventSentence {
-        EventSentence::new(format!("Changed the name from {} to {}", self.name_before, self.name_after), "")
+        EventSentence::new(format!("Changed name from {} to {}", self.name_before, self.name_after), "")
     }
 }
 
@@ -125,7 +125,7 @@ impl AuditEvent for PasswordChanged {
     const RECORDED_IN: RecordedIn = RecordedIn::User;
 
     fn sentence(&self, _: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("Changed the password", "")
+        EventSentence::new("Changed password", "")
     }
 }
 
@@ -140,7 +140,7 @@ impl AuditEvent for PasswordReset {
     const RECORDED_IN: RecordedIn = RecordedIn::User;
 
     fn sentence(&self, _: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("Chose a new password by mail", "")
+        EventSentence::new("Reset password by e-mail", "")
     }
 }
 

@@ -41,7 +41,7 @@ pub(in crate::domain) struct AlreadySignedUpMail<'a> {
 
 impl MailTemplate for AlreadySignedUpMail<'_> {
     fn subject(&self) -> String {
-        "You have an account already".to_owned()
+        "You already have a sign-in".to_owned()
     }
 }
 

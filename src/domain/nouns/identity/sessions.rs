@@ -89,12 +89,12 @@ pub async fn sign_in(
     previous: Option<&Token>,
     origin: &Origin,
 ) -> Result<Token, Refused> {
-    let wrong = || Invalid::field("password", "The e-mail address or the password is wrong.");
+    let wrong = || Invalid::field("password", "The e-mail address or password is wrong.");
     let Ok(email) = Email::parse(email) else {
         return Err(Invalid::field("email", "Enter an e-mail address such as name@example.com.").into());
     };
     if typed.len() > passwords::MAX_BYTES {
-        return Err(Invalid::field("password", "A password has at most 1,024 bytes.").into());
+        return Err(Invalid::field("password", "Use at most 1,024 bytes.").into());
     }
     // Who is over a limit takes no turn from others. The turn comes before the count: many right
     // sign-ins at once are not many guesses. The network address is counted before the account: one
@@ -348,7 +348,7 @@ pub(in crate::domain) async fn confirm_password(
     typed: &str,
 ) -> Result<String, Refused> {
     if typed.len() > passwords::MAX_BYTES {
-        return Err(Invalid::field("current_password", "A password has at most 1,024 bytes.").into());
+        return Err(Invalid::field("current_password", "Use at most 1,024 bytes.").into());
     }
     let subject = person.user_id.to_string();
     limits::CONFIRM.check(db, &subject).await?;
@@ -358,7 +358,7 @@ pub(in crate::domain) async fn confirm_password(
     let row: Option<HashRow> = db.read().first(sql, vec![person.user_id.into()]).await?;
     let hash = row.ok_or(Refused::SignedOut)?.password_hash;
     if !turn.verify(typed, Some(hash.clone())).await? {
-        return Err(Invalid::field("current_password", "This is not your current password.").into());
+        return Err(Invalid::field("current_password", "This isn't your current password.").into());
     }
     limits::CONFIRM.clear(db, &subject).await?;
     Ok(hash)

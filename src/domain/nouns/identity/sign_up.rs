@@ -62,7 +62,7 @@ pub async fn sign_up(db: &Db, form: SignUp, origin: &Origin) -> Result<SignedUp,
         Some(token) => Some(invitations::look(db, token).await?),
         None if form.policy == config::SignUp::Invited => {
             return Err(Refused::NotAllowed(
-                "New people join this installation by invitation. Ask someone who is in for one.",
+                "New people join by invitation. Ask someone who is already a member to invite you.",
             ));
         }
         None => None,
@@ -186,7 +186,11 @@ impl Newcomer<'_> {
 /// browser is not, unless it proved that it reads it.
 async fn known_address(db: &Db, form: &SignUp, offer: Option<&Offer>) -> Result<SignedUp, Refused> {
     if offer.is_some_and(|offer| offer.proves_address) {
-        return Err(Invalid::field("email", "You have an account with this address. Sign in instead.").into());
+        return Err(Invalid::field(
+            "email",
+            "You already have a sign-in with this address. Sign in instead.",
+        )
+        .into());
     }
     if limits::MAIL_TO.spend(db, form.email.as_str(), 1).await.is_ok() {
         let tx = db.begin().await?;

@@ -34,37 +34,37 @@ use uuid::Uuid;
 
 const CANCELLED: Gone = Gone::new(
     "invitation-cancelled",
-    "This invitation was cancelled. Ask the workspace for a new one if you still want to join.",
+    "This invitation was cancelled. If you still want to join, ask for a new one.",
 );
 
 const ACCEPTED: Gone = Gone::new(
     "invitation-accepted",
-    "This invitation was accepted already. Sign in, and you will find the workspace in your list.",
+    "This invitation was already accepted. Sign in to find the workspace in your list.",
 );
 
 const DECLINED: Gone = Gone::new(
     "invitation-declined",
-    "This invitation was declined. Ask the workspace for a new one if you changed your mind.",
+    "This invitation was declined. If you change your mind, ask for a new one.",
 );
 
 const EXPIRED: Gone = Gone::new(
     "invitation-expired",
-    "This invitation expired. Ask the person who invited you to send it again.",
+    "This invitation has expired. Ask the person who invited you to send it again.",
 );
 
 const SUPERSEDED: Gone = Gone::new(
     "invitation-superseded",
-    "A newer link was sent for this invitation. Look for the latest mail and use the link in it.",
+    "A newer link was sent for this invitation. Use the link in the latest e-mail.",
 );
 
 const INVITER_GONE: Gone = Gone::new(
     "inviter-gone",
-    "This invitation no longer holds, because the person who sent it may no longer invite. Ask the workspace for a new one.",
+    "This invitation is no longer valid because the person who sent it can no longer invite people. Ask someone else in the workspace for a new one.",
 );
 
 pub const UNKNOWN_LINK: Gone = Gone::new(
     "invitation-link",
-    "This link was used already, or it is too old, or a newer one was sent. Ask whoever sent it for a new one.",
+    "This link was already used, has expired, or was replaced by a newer one. Ask the person who sent it for a new one.",
 );
 
 /// A live invitation, as its bearer may see it.
@@ -221,8 +221,8 @@ fn is_for(offer: &Offer, person: &Person) -> Result<(), Refused> {
 fn wrong_address(invited: &str, signed_in: &str) -> Prerequisite {
     Prerequisite {
         headline: "This invitation is for someone else",
-        sentence: format!("The invitation is for {invited}, and you are signed in as {signed_in}."),
-        note: "If both addresses are yours, sign out and come back with the invited one.",
+        sentence: format!("The invitation is for {invited}, but you're signed in as {signed_in}."),
+        note: "If both addresses are yours, sign out, then sign in with the invited one.",
         step: FirstStep::SignInWithAnotherAddress,
         way_on: None,
         reason: WRONG_ADDRESS,
@@ -233,7 +233,7 @@ fn unverified(email: &str) -> Prerequisite {
     Prerequisite {
         headline: "Confirm your address first",
         sentence: format!(
-            "Open the link in the message that we sent to {email}, then come back to the invitation."
+            "Open the link in the message we sent to {email}, then come back to the invitation."
         ),
         note: "",
         step: FirstStep::ConfirmAddress,

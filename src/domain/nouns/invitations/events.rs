@@ -20,10 +20,10 @@ pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
 .refusing(&[UNVERIFIED, WRONG_ADDRESS]);
 
 pub(in crate::domain) const UNVERIFIED: AuditReason =
-    AuditReason::new("unverified", "the address is not confirmed");
+    AuditReason::new("unverified", "e-mail address not confirmed");
 
 pub(in crate::domain) const WRONG_ADDRESS: AuditReason =
-    AuditReason::new("wrong-address", "signed in with another address");
+    AuditReason::new("wrong-address", "signed in with a different address");
 
 /// The name of the target is the invited address.
 pub(in crate::domain) const INVITATION: TargetKind = TargetKind::new("invitation");
@@ -55,10 +55,10 @@ pub(in crate::domain) struct InvitationResent {
 impl AuditEvent for InvitationResent {
     const NAME: &'static str = "invitation_resent";
     const KIND: &'static str = "invitation.resent";
-    const LABEL: &'static str = "Invitation sent again";
+    const LABEL: &'static str = "Invitation resent";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("sent the invitation again to", row.target).detail(as_roles(&self.roles))
+        EventSentence::new("resent the invitation to", row.target).detail(as_roles(&self.roles))
     }
 }
 
@@ -74,7 +74,7 @@ impl AuditEvent for InvitationCancelled {
     const LABEL: &'static str = "Invitation cancelled";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("cancelled the invitation of", row.target).detail(as_roles(&self.roles))
+        EventSentence::new("cancelled the invitation to", row.target).detail(as_roles(&self.roles))
     }
 }
 
@@ -91,7 +91,7 @@ impl AuditEvent for InvitationAccepted {
     const LABEL: &'static str = "Invitation accepted";
 
     fn sentence(&self, _: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("accepted the invitation by", &self.invited_by).detail(as_roles(&self.roles))
+        EventSentence::new("accepted the invitation from", &self.invited_by).detail(as_roles(&self.roles))
     }
 }
 
@@ -121,10 +121,10 @@ pub(in crate::domain) struct InvitationRolesChanged {
 impl AuditEvent for InvitationRolesChanged {
     const NAME: &'static str = "invitation_roles_changed";
     const KIND: &'static str = "invitation.roles-changed";
-    const LABEL: &'static str = "Invitation's roles changed";
+    const LABEL: &'static str = "Roles of an invitation changed";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("changed the invitation of", row.target)
+        EventSentence::new("changed the roles in the invitation to", row.target)
             .before(self.before.clone())
             .after(self.after.clone())
     }

@@ -22,6 +22,6 @@ pub(in crate::domain) struct InvitationMail<'a> {
 
 impl MailTemplate for InvitationMail<'_> {
     fn subject(&self) -> String {
-        format!("{} invites you to {}", self.inviter, self.workspace)
+        format!("{} invited you to {}", self.inviter, self.workspace)
     }
 }

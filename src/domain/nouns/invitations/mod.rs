@@ -36,7 +36,7 @@ use uuid::Uuid;
 pub const LIFETIME: i64 = 7 * DAY;
 
 pub const NOT_PENDING: Conflict =
-    Conflict::new("not-pending", "This invitation is not pending any more, so it can't be changed.");
+    Conflict::new("not-pending", "This invitation is no longer pending, so it can't be changed.");
 
 #[derive(FromQueryResult)]
 struct Existing {

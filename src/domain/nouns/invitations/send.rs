@@ -107,7 +107,7 @@ pub async fn send(scope: ReadScope<perm::InviteMembers>, mut batch: Batch) -> Re
         return Err(Invalid::field("emails", sentence).into());
     }
     if addresses.iter().all(|address| Email::parse(address).is_err()) {
-        let sentence = "None of these is an e-mail address such as name@example.com.";
+        let sentence = "Enter e-mail addresses such as name@example.com.";
         return Err(Invalid::field("emails", sentence).into());
     }
     // A role that cannot be given costs nothing of the limit.

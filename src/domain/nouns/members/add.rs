@@ -127,7 +127,7 @@ async fn add_one(
 
 /// The person, held so that nobody takes them out of the account meanwhile.
 async fn of_account<P>(s: &WriteScope<P>, user: Uuid) -> Result<user::Model, Refused> {
-    let unknown = || Invalid::field("user", "Choose somebody of this account.");
+    let unknown = || Invalid::field("user", "Choose someone in this account.");
     let account = s.open().account().ok_or(Refused::Hidden)?;
     // In the order in which a change of a name asks for these rows.
     let person = user::Entity::find_by_id(user).lock_shared().one(s.connection()).await?;

@@ -105,7 +105,7 @@ pub async fn of_user_under_lock<P>(s: &WriteScope<P>, user: Uuid) -> Result<Uuid
 }
 
 /// Why nobody suspends or removes themselves.
-pub const OWN_MEMBERSHIP: &str = "This is your own membership. To step away from the workspace, leave it.";
+pub const OWN_MEMBERSHIP: &str = "This is your own membership. To end it, leave the workspace.";
 
 /// Nobody ends their own membership by the tools for others: leaving says what it means.
 async fn not_oneself<P>(s: &WriteScope<P>, member: &Subject) -> Result<(), Refused> {
@@ -130,9 +130,9 @@ async fn only_owner(scope: &impl Scoped) -> Result<bool, Refused> {
 }
 
 pub const ALREADY_SUSPENDED: Conflict =
-    Conflict::new("already-suspended", "This member is suspended already.");
+    Conflict::new("already-suspended", "This member is already suspended.");
 
-pub const ALREADY_ACTIVE: Conflict = Conflict::new("already-active", "This member is active already.");
+pub const ALREADY_ACTIVE: Conflict = Conflict::new("already-active", "This member is already active.");
 
 /// Shuts the member out, from the next request on. They keep their roles. Answers their name.
 ///

@@ -118,10 +118,10 @@ pub(in crate::domain) struct UserProvisioned {
 impl AuditEvent for UserProvisioned {
     const NAME: &'static str = "user_provisioned";
     const KIND: &'static str = "member.provisioned";
-    const LABEL: &'static str = "Member entered by a service";
+    const LABEL: &'static str = "Member added by an API key";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("entered", row.target).after(self.roles.clone())
+        EventSentence::new("added", row.target).after(self.roles.clone())
     }
 }
 
@@ -135,10 +135,10 @@ pub(in crate::domain) struct ExternalIdChanged {
 impl AuditEvent for ExternalIdChanged {
     const NAME: &'static str = "external_id_changed";
     const KIND: &'static str = "member.external-id-changed";
-    const LABEL: &'static str = "External id changed";
+    const LABEL: &'static str = "External ID changed";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("changed the external id of", row.target)
+        EventSentence::new("changed the external ID of", row.target)
             .before(nonempty([&self.before]))
             .after(nonempty([&self.after]))
     }
@@ -159,7 +159,7 @@ impl AuditEvent for MemberAdded {
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
         let detail = match self.was_invited {
-            true => "from the account; the invitation to them is answered by that",
+            true => "from the account, which also closed their pending invitation",
             false => "from the account",
         };
         EventSentence::new("added", row.target).after(self.roles.clone()).detail(detail)
@@ -173,6 +173,6 @@ fn keeps(roles: &[String]) -> String {
 fn cancelled(invitations: i64) -> String {
     match invitations {
         0 => String::new(),
-        count => format!("{} they had sent cancelled", counted(count, "invitation", "invitations")),
+        count => format!("{} they sent cancelled", counted(count, "invitation", "invitations")),
     }
 }

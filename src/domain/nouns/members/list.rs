@@ -55,7 +55,7 @@ pub async fn list(
     let actor = scope.actor();
     let all = &actor.all_roles;
     if !filter.role.is_empty() && all.by_slug(&filter.role).is_none() {
-        return Err(Invalid::field("role", "There is no such role in this workspace.").into());
+        return Err(Invalid::field("role", "This workspace has no such role.").into());
     }
     let backend = scope.connection().get_database_backend();
     let mut values: Vec<Value> = vec![scope.now().into()];

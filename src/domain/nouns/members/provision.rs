@@ -33,12 +33,12 @@ use uuid::Uuid;
 
 pub const SOMEBODY_ELSES: Conflict = Conflict::new(
     "somebody-elses",
-    "Somebody has this address who is no person of this account. Invite them instead: they decide whether to come.",
+    "The person with this address isn't in this account. Invite them instead, so they can decide whether to join.",
 );
 
 pub const INVITED: Conflict = Conflict::new(
     "invited",
-    "This address is invited to the workspace. Let them answer, or cancel the invitation first: it may offer other roles.",
+    "This address already has a pending invitation to the workspace. Wait for their answer, or cancel the invitation first.",
 );
 
 /// Somebody to be entered.
@@ -163,7 +163,7 @@ async fn call<P>(s: &WriteScope<P>, id: Uuid, external_id: Option<&ExternalId>) 
     if let Some(external_id) = external_id {
         let taken = s.find::<member::Entity>().filter(member::Column::ExternalId.eq(external_id.as_str()));
         if taken.filter(member::Column::Id.ne(id)).one(s.connection()).await?.is_some() {
-            let sentence = "Another member of this workspace has this external id.";
+            let sentence = "Another member of this workspace has this external ID.";
             return Err(Invalid::field("external_id", sentence).into());
         }
     }

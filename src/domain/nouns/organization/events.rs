@@ -21,7 +21,7 @@ impl AuditEvent for OrganizationUpdated {
     const LABEL: &'static str = "Organization updated";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("updated", row.target)
+        EventSentence::new("updated the workspace", row.target)
             .before([self.name_before.clone(), format!("/w/{}", self.slug_before)])
             .after([self.name_after.clone(), format!("/w/{}", self.slug_after)])
     }
@@ -42,6 +42,6 @@ impl AuditEvent for OrganizationDeleted {
     const RECORDED_IN: RecordedIn = RecordedIn::WorkspaceAndAccount;
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("deleted", row.target)
+        EventSentence::new("deleted the workspace", row.target)
     }
 }

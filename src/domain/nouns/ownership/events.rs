@@ -25,7 +25,7 @@ impl AuditEvent for OwnershipOffered {
     const LABEL: &'static str = "Ownership offered";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("offered the ownership to", row.target)
+        EventSentence::new("offered ownership to", row.target)
     }
 }
 
@@ -39,7 +39,7 @@ impl AuditEvent for OwnershipOfferWithdrawn {
     const LABEL: &'static str = "Ownership offer withdrawn";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("took back the ownership offered to", row.target)
+        EventSentence::new("withdrew the ownership offer to", row.target)
     }
 }
 
@@ -53,7 +53,7 @@ impl AuditEvent for OwnershipOfferDeclined {
     const LABEL: &'static str = "Ownership offer declined";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("declined the ownership offered by", row.target)
+        EventSentence::new("declined the ownership offer from", row.target)
     }
 }
 
@@ -71,13 +71,13 @@ pub(in crate::domain) struct OwnershipHandedOver {
 impl AuditEvent for OwnershipHandedOver {
     const NAME: &'static str = "ownership_handed_over";
     const KIND: &'static str = "ownership.handed-over";
-    const LABEL: &'static str = "Ownership handed over";
+    const LABEL: &'static str = "Ownership transferred";
 
     fn sentence(&self, _: &EventRow<'_>) -> EventSentence {
         let (before, after) = (self.from_before.join(", "), self.from_after.join(", "));
-        EventSentence::new("took the ownership over from", &self.from)
+        EventSentence::new("accepted ownership from", &self.from)
             .before(self.before.clone())
             .after(self.after.clone())
-            .detail(format!("{}: {before} became {after}", self.from))
+            .detail(format!("whose roles changed from {before} to {after}"))
     }
 }

@@ -16,6 +16,6 @@ pub(in crate::domain) struct OwnershipOfferedMail<'a> {
 
 impl MailTemplate for OwnershipOfferedMail<'_> {
     fn subject(&self) -> String {
-        format!("{} offers you {}", self.from, self.workspace)
+        format!("{} wants to transfer {} to you", self.from, self.workspace)
     }
 }

@@ -37,12 +37,14 @@ use uuid::Uuid;
 const LIFETIME: i64 = 7 * DAY;
 
 pub const OFFER_PENDING: Conflict =
-    Conflict::new("offer-pending", "Ownership is offered to someone already. Withdraw that offer first.");
+    Conflict::new("offer-pending", "An ownership transfer is already pending. Withdraw that offer first.");
 
-pub const NOT_ACTIVE: Conflict =
-    Conflict::new("not-active", "Only an active member can take over. Reactivate this person first.");
+pub const NOT_ACTIVE: Conflict = Conflict::new(
+    "not-active",
+    "Only an active member can become the new Owner. Reactivate this person first.",
+);
 
-pub const OFFER_GONE: Gone = Gone::new("offer", "This offer no longer holds.");
+pub const OFFER_GONE: Gone = Gone::new("offer", "This offer is no longer valid.");
 
 /// An offer that waits for its answer.
 #[derive(Clone, Debug, FromQueryResult)]
@@ -90,11 +92,11 @@ pub async fn offer(
     let all = s.actor().all_roles.clone();
     let member = Subject::load(s, &all, id).await?;
     if member.user_id.is_none() || s.actor().principal.person().is_none() {
-        return Err(Refused::NotAllowed("Ownership is handed over from one person to another."));
+        return Err(Refused::NotAllowed("Only people can transfer or receive ownership."));
     }
     if member.is_owner() {
         return Err(Refused::NotAllowed(
-            "This person is an Owner already. To step down, change your own roles.",
+            "This person is already an Owner. To step down, change your own roles.",
         ));
     }
     if !member.is_active {
@@ -202,7 +204,7 @@ async fn addressed_to_actor(s: &WriteScope<perm::Membership>, id: Uuid) -> Resul
     if offer.to_member_id == s.actor().member_id {
         return Ok(offer);
     }
-    Err(Refused::NotAllowed("This offer was made to somebody else."))
+    Err(Refused::NotAllowed("This offer is for someone else."))
 }
 
 async fn close(s: &WriteScope<perm::Membership>, id: Uuid, status: &str) -> Result<(), Refused> {

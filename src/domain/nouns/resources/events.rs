@@ -21,7 +21,7 @@ impl AuditEvent for ResourceRegistered {
     const LABEL: &'static str = "Resource registered";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("registered", row.target).detail(&self.name)
+        EventSentence::new("registered the resource", row.target).detail(&self.name)
     }
 }
 
@@ -32,9 +32,9 @@ pub(in crate::domain) struct ResourceForgotten {}
 impl AuditEvent for ResourceForgotten {
     const NAME: &'static str = "resource_forgotten";
     const KIND: &'static str = "resource.forgotten";
-    const LABEL: &'static str = "Resource forgotten";
+    const LABEL: &'static str = "Resource removed";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("forgot", row.target)
+        EventSentence::new("removed the resource", row.target)
     }
 }

@@ -53,7 +53,7 @@ impl ResourceType {
 impl TextRule for ResourceType {
     const MIN: usize = 1;
     const MAX: usize = Self::MAX;
-    const DESCRIPTION: &'static str = "A type of your own resources: a word as in a scope.";
+    const DESCRIPTION: &'static str = "A type of your own resources, written like a part of a scope.";
 
     fn pattern() -> String {
         format!("^{PART}$")
@@ -61,7 +61,7 @@ impl TextRule for ResourceType {
 
     fn parse(text: &str) -> Result<Self, Complaint> {
         if text.contains([':', '*']) || Scope::parse(&format!("read:{text}")).is_err() {
-            return Err("A type is a word as in a scope: lower-case letters, digits, “-”, “_” or “.”.");
+            return Err("Use only lower-case letters, digits, “-”, “_” or “.”.");
         }
         Ok(Self(text.to_owned()))
     }
@@ -73,7 +73,7 @@ pub struct ResourceId(String);
 impl TextRule for ResourceId {
     const MIN: usize = 1;
     const MAX: usize = 200;
-    const DESCRIPTION: &'static str = "What your own applications call it.";
+    const DESCRIPTION: &'static str = "The ID your own applications use.";
 
     fn pattern() -> String {
         r"^[^\u0000-\u001f\u007f-\u009f]+$".into()
@@ -81,7 +81,7 @@ impl TextRule for ResourceId {
 
     fn parse(text: &str) -> Result<Self, Complaint> {
         if text.is_empty() || text.chars().count() > Self::MAX || text.chars().any(char::is_control) {
-            return Err("An id has 1 to 200 characters, and none that can't be seen.");
+            return Err("Use 1 to 200 visible characters.");
         }
         Ok(Self(text.to_owned()))
     }
@@ -144,7 +144,7 @@ pub async fn register(
         WHERE r.workspace_id = $1 LIMIT $2) AS present";
     let count: Option<Count> = s.first(sql, vec![MOST.into()]).await?;
     if count.is_some_and(|count| count.resources >= MOST) {
-        let sentence = format!("The workspace has {MOST} resources registered already.");
+        let sentence = format!("The workspace already has {MOST} registered resources. Remove some first.");
         return Err(Invalid::field("id", sentence).into());
     }
     let row = resource::ActiveModel {

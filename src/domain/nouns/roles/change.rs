@@ -29,16 +29,16 @@ use std::collections::BTreeSet;
 pub const MOST_ROLES: usize = 64;
 
 /// Why a built-in role keeps its name.
-pub const BUILT_IN: &str = "A built-in role keeps its name and can't be deleted. What it holds can be changed; for another name, duplicate it.";
+pub const BUILT_IN: &str = "A built-in role can't be renamed or deleted. You can change its permissions. To use another name, duplicate it.";
 
 const BUILT_IN_ROLE: Conflict = Conflict::new(
     "built-in-role",
-    "This is a built-in role: it keeps its name and its description, and what it may do in Bailiwick is set on the Security page or with PUT on its scopes. Send scopes of your own applications alone.",
+    "This is a built-in role. Its name and description can't be changed. To change its permissions, use the Security page or PUT its scopes. Send only scopes of your own applications.",
 );
 
 const ROLE_EXISTS: Conflict = Conflict::new(
     "role-exists",
-    "There is a role with this slug already, and it is another one. Change it with PATCH and with PUT on its scopes, or choose another slug.",
+    "A different role already uses this slug. To change that role, use PATCH or PUT its scopes. Or choose another slug.",
 );
 
 /// A role that is to be made, or named anew.
@@ -76,7 +76,7 @@ async fn make(
     let all = s.actor().all_roles.clone();
     s.actor().holdings.may_assign(&scopes.holdings())?;
     if all.iter().filter(|role| !role.built_in).count() >= MOST_ROLES {
-        let sentence = format!("A workspace has at most {MOST_ROLES} roles of its own. Delete one first.");
+        let sentence = format!("A workspace can have at most {MOST_ROLES} custom roles. Delete one first.");
         return Err(Invalid::field("form", sentence).into());
     }
     let name = free_name(&all, &named.name)?;
@@ -135,7 +135,7 @@ pub async fn define(
     scopes: &Bundle,
 ) -> Result<Recorded<Defined>, Refused> {
     if slug.is_some_and(|slug| RESERVED.contains(&slug.as_str())) {
-        return Err(Invalid::field("slug", "This slug is kept for a page. Choose another.").into());
+        return Err(Invalid::field("slug", "This slug is reserved. Choose another.").into());
     }
     let known = slug.and_then(|slug| s.actor().all_roles.by_slug(slug.as_str())).cloned();
     let Some(role) = known else {
@@ -177,7 +177,7 @@ pub async fn define(
 fn free_name(all: &Roles, name: &Name) -> Result<String, Invalid> {
     let taken = |role: &Role| folded(&role.name) == folded(name.as_str());
     match all.iter().any(taken) {
-        true => Err(Invalid::field("name", "There is a role with this name already.")),
+        true => Err(Invalid::field("name", "A role with this name already exists.")),
         false => Ok(name.to_string()),
     }
 }

@@ -32,7 +32,7 @@ const MOST_MOVED: usize = 1_000;
 
 pub const ROLE_IN_USE: Conflict = Conflict::new(
     "role-in-use",
-    "Someone has this role, or is invited with it. Choose the role that takes its place.",
+    "This role is in use by members or pending invitations. Choose a replacement role.",
 )
 .audited_as(IN_USE);
 
@@ -161,7 +161,10 @@ fn chosen<'a>(all: &'a Roles, instead_of: &Role, slug: &str) -> Result<&'a Role,
     let role = all.by_slug(slug).filter(|role| role.id != instead_of.id);
     let role = role.ok_or_else(|| Invalid::field("replacement", "Choose another role of this workspace."))?;
     if role.is_owner {
-        return Err(Invalid::field("replacement", "Owner is given to one person at a time, on Members."));
+        return Err(Invalid::field(
+            "replacement",
+            "You can't use Owner here. Assign it to one person at a time, on the Members page.",
+        ));
     }
     Ok(role)
 }
@@ -203,7 +206,7 @@ async fn invited(scope: &impl Scoped, role: &Role) -> Result<Vec<Invited>, Refus
         FROM invitation_roles ir
         JOIN invitations i ON i.workspace_id = ir.workspace_id AND i.id = ir.invitation_id
         WHERE ir.workspace_id = $1 AND ir.role_id = $2 AND i.status = 'pending' ORDER BY i.id LIMIT $3";
-    few(scope.all(sql, vec![role.id.into(), limit()]).await?, "invitations offer this role")
+    few(scope.all(sql, vec![role.id.into(), limit()]).await?, "pending invitations include this role")
 }
 
 fn limit() -> sea_orm::Value {
@@ -213,7 +216,8 @@ fn limit() -> sea_orm::Value {
 /// The workspace waits while they are moved, so they are not too many.
 fn few<T>(found: Vec<T>, what: &str) -> Result<Vec<T>, Refused> {
     if found.len() > MOST_MOVED {
-        let sentence = format!("More than {MOST_MOVED} {what}. Change some of them first, many at a time.");
+        let sentence =
+            format!("More than {MOST_MOVED} {what}. Change some of them first. You can change many at once.");
         return Err(Invalid::field("replacement", sentence).into());
     }
     Ok(found)

@@ -83,8 +83,8 @@ pub(in crate::domain) fn carried_by_teams(teams: &[TeamWithRole]) -> DetailedCon
         return conflict;
     }
     let names: Vec<&str> = teams.iter().map(|team| team.name.as_str()).collect();
-    conflict.notes.push(format!("It comes with: {}.", names.join(", ")));
-    let link = |team: &TeamWithRole| (format!("/teams/{}", team.id), format!("The team {}", team.name));
+    conflict.notes.push(format!("Teams with this role: {}.", names.join(", ")));
+    let link = |team: &TeamWithRole| (format!("/teams/{}", team.id), format!("Team {}", team.name));
     conflict.ways_on.extend(teams.iter().take(3).map(link));
     conflict.ways_on.push((String::new(), "Back to the workspace".to_owned()));
     conflict
@@ -92,7 +92,7 @@ pub(in crate::domain) fn carried_by_teams(teams: &[TeamWithRole]) -> DetailedCon
 
 const ROLE_OF_TEAMS: Conflict = Conflict::new(
     "role-of-teams",
-    "A team comes with this role. Take it from the team first, on the team's page.",
+    "A team has this role. Remove it from the team first, on the team's page.",
 )
 .audited_as(IN_USE);
 

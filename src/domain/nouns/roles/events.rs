@@ -21,10 +21,9 @@ pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
 .refusing(&[LOCK_OUT, IN_USE]);
 
 pub(in crate::domain) const LOCK_OUT: AuditReason =
-    AuditReason::new("lock-out", "asked to confirm that it locks them out");
+    AuditReason::new("lock-out", "would lock themselves out, so it must be confirmed");
 
-pub(in crate::domain) const IN_USE: AuditReason =
-    AuditReason::new("role-in-use", "somebody has the role, or is invited with it");
+pub(in crate::domain) const IN_USE: AuditReason = AuditReason::new("role-in-use", "the role is in use");
 
 /// The name of the target is the permission's label.
 pub(in crate::domain) const PERMISSION: TargetKind = TargetKind::new("permission");
@@ -41,7 +40,7 @@ impl AuditEvent for RoleCreated {
     const LABEL: &'static str = "Role created";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("made the role", row.target).after(differing(&self.scopes, &[]))
+        EventSentence::new("created the role", row.target).after(differing(&self.scopes, &[]))
     }
 }
 
@@ -57,10 +56,10 @@ pub(in crate::domain) struct RoleUpdated {
 impl AuditEvent for RoleUpdated {
     const NAME: &'static str = "role_updated";
     const KIND: &'static str = "role.updated";
-    const LABEL: &'static str = "Role renamed or described";
+    const LABEL: &'static str = "Role details changed";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("renamed or described the role", row.target)
+        EventSentence::new("changed the details of the role", row.target)
             .before(nonempty([&self.name_before, &self.description_before]))
             .after(nonempty([&self.name_after, &self.description_after]))
     }
@@ -127,7 +126,7 @@ impl AuditEvent for PermissionChanged {
     const LABEL: &'static str = "Permission changed";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("changed who may", row.target)
+        EventSentence::new("changed who has the permission", row.target)
             .before(with_owner(&self.before))
             .after(with_owner(&self.after))
             .detail(effect(self.gained, self.lost))
@@ -135,13 +134,13 @@ impl AuditEvent for PermissionChanged {
 }
 
 /// How many members, people and keys, gained and lost something by a change, in words.
-pub fn effect(gained: i64, lost: i64) -> String {
+fn effect(gained: i64, lost: i64) -> String {
     let members = |count| counted(count, "member", "members");
     match (gained, lost) {
-        (0, 0) => "nobody gained or lost it".to_owned(),
-        (gained, 0) => format!("{} gained it", members(gained)),
-        (0, lost) => format!("{} lost it", members(lost)),
-        (gained, lost) => format!("{} gained it, {} lost it", members(gained), members(lost)),
+        (0, 0) => "nobody gained or lost access".to_owned(),
+        (gained, 0) => format!("{} gained access", members(gained)),
+        (0, lost) => format!("{} lost access", members(lost)),
+        (gained, lost) => format!("{} gained access, {} lost access", members(gained), members(lost)),
     }
 }
 
@@ -157,7 +156,7 @@ fn differing(scopes: &[String], other: &[String]) -> Vec<String> {
         shown.push(format!("{} more", only.len() - SHOWN));
     }
     if scopes.len() > only.len() {
-        shown.push(format!("{} as before", scopes.len() - only.len()));
+        shown.push(format!("{} unchanged", scopes.len() - only.len()));
     }
     if shown.is_empty() { vec!["nothing".into()] } else { shown }
 }

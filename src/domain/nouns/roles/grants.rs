@@ -20,11 +20,11 @@ use crate::{
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
 /// Why nobody edits the role of the Owners.
-pub const OWNER_IS_FIXED: &str = "Owner holds everything by rule. It can't be changed, renamed or deleted.";
+pub const OWNER_IS_FIXED: &str = "Owner always has all permissions. It can't be changed, renamed or deleted.";
 
 pub const LOCKS_YOU_OUT: Conflict = Conflict::new(
     "locks-you-out",
-    "This change takes the page away from you: you would no longer hold Update permissions. Confirm it if you mean it.",
+    "This change would lock you out: you would lose “Update permissions”. Confirm it to continue.",
 )
 .audited_as(LOCK_OUT);
 

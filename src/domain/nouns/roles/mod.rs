@@ -28,7 +28,6 @@ pub use change::{
 pub(in crate::domain) use change::{cells, may_edit};
 pub use deletion::{Deleted, Parting, ROLE_IN_USE, delete, parting};
 pub use detail::{Look, look};
-pub use events::effect;
 pub use grants::{LOCKS_YOU_OUT, OWNER_IS_FIXED};
 pub use scope_set::{Bundle, MOST_SCOPES};
 

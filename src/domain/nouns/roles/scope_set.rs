@@ -23,7 +23,7 @@ impl Bundle {
         let mut scopes = BTreeSet::new();
         for text in permissions {
             let Some(permission) = Permission::of_scope(text) else {
-                return Err(Invalid::field("permission", format!("There is no permission “{}”.", cut(text))));
+                return Err(Invalid::field("permission", format!("“{}” is not a permission.", cut(text))));
             };
             scopes.insert(permission.scope().to_owned());
         }
@@ -41,13 +41,13 @@ impl Bundle {
             }
         }
         if wrong > SHOWN {
-            complaints.push(format!("{} more can't be read either.", wrong - SHOWN));
+            complaints.push(format!("{} more aren't valid either.", wrong - SHOWN));
         }
         if wrong > 0 {
             return Err(Invalid::field("scopes", complaints.join(" ")));
         }
         if scopes.len() > MOST_SCOPES {
-            return Err(Invalid::field("scopes", format!("A role holds at most {MOST_SCOPES} scopes.")));
+            return Err(Invalid::field("scopes", format!("A role can have at most {MOST_SCOPES} scopes.")));
         }
         Ok(Self(scopes))
     }
@@ -60,7 +60,7 @@ impl Bundle {
         let (permissions, typed): (Vec<_>, Vec<_>) =
             scopes.iter().cloned().partition(|text| Permission::of_scope(text).is_some());
         if let Some(text) = typed.iter().find(|text| entries(text).as_slice() != [text.as_str()]) {
-            return Err(Invalid::field("scopes", format!("“{}” is not one scope.", cut(text))));
+            return Err(Invalid::field("scopes", format!("“{}” is not a single scope.", cut(text))));
         }
         Self::read(&permissions, &typed.join("\n"))
     }
@@ -98,11 +98,12 @@ fn named(text: &str) -> Result<Scope, String> {
         other => format!("“{}”: {other}", cut(text)),
     })?;
     match scope.permission() {
-        Some(permission) if permission.scope() == text => {
-            Err(format!("“{text}” is the permission “{}”: tick it in the list.", permission.label()))
-        }
+        Some(permission) if permission.scope() == text => Err(format!(
+            "“{text}” is the permission “{}”. Select it in the list instead.",
+            permission.label()
+        )),
         Some(permission) => {
-            Err(format!("“{text}” belongs to the permission “{}”, which covers it.", permission.label()))
+            Err(format!("“{text}” is already covered by the permission “{}”.", permission.label()))
         }
         None => Ok(scope),
     }

@@ -30,7 +30,7 @@ fn listed_as(name: &Name) -> String {
 }
 
 fn taken() -> Refused {
-    Invalid::field("name", "Another team of this workspace has this name.").into()
+    Invalid::field("name", "Another team in this workspace already has this name.").into()
 }
 
 /// Starts a team, with nobody in it. Answers its id.
@@ -43,7 +43,7 @@ pub async fn create(
     description: &Description,
 ) -> Result<Recorded<Uuid>, Refused> {
     if s.find::<team::Entity>().count(s.connection()).await? >= MOST {
-        let sentence = format!("A workspace has at most {MOST} teams. Delete one first.");
+        let sentence = format!("A workspace can have at most {MOST} teams. Delete one first.");
         return Err(Invalid::field("name", sentence).into());
     }
     let id = random::id(s.now());
@@ -205,7 +205,8 @@ impl Team {
         let concerned: Vec<Role> = before.iter().chain(&self.roles).cloned().collect();
         self.may_change_roles(scope, actor, &concerned).await??;
         if self.roles.iter().any(|role| role.is_owner) {
-            let sentence = "A team never carries Owner: it is given to one person at a time, on Members.";
+            let sentence =
+                "A team can't have the Owner role. Assign it to one person at a time, on the Members page.";
             return Err(Invalid::field("role", sentence).into());
         }
         Ok(())

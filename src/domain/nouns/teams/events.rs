@@ -31,7 +31,7 @@ impl AuditEvent for TeamCreated {
     const LABEL: &'static str = "Team created";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        let sentence = EventSentence::new("started the team", row.target);
+        let sentence = EventSentence::new("created the team", row.target);
         match self.description.as_str() {
             "" => sentence,
             description => sentence.detail(format!("“{description}”")),
@@ -51,10 +51,10 @@ pub(in crate::domain) struct TeamUpdated {
 impl AuditEvent for TeamUpdated {
     const NAME: &'static str = "team_updated";
     const KIND: &'static str = "team.updated";
-    const LABEL: &'static str = "Team renamed or described";
+    const LABEL: &'static str = "Team details changed";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("renamed or described the team", row.target)
+        EventSentence::new("changed the details of the team", row.target)
             .before(nonempty([&self.name_before, &self.description_before]))
             .after(nonempty([&self.name_after, &self.description_after]))
     }
@@ -95,7 +95,7 @@ impl AuditEvent for TeamRolesChanged {
     const LABEL: &'static str = "Roles of a team changed";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("changed the roles that come with the team", row.target)
+        EventSentence::new("changed the roles of the team", row.target)
             .before(self.before.clone())
             .after(self.after.clone())
             .detail(in_it(self.people))
@@ -112,11 +112,11 @@ pub(in crate::domain) struct TeamMemberAdded {
 impl AuditEvent for TeamMemberAdded {
     const NAME: &'static str = "team_member_added";
     const KIND: &'static str = "team.member-added";
-    const LABEL: &'static str = "Put into a team";
+    const LABEL: &'static str = "Added to a team";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("put", row.target)
-            .rest(format!("into the team {}", self.team))
+        EventSentence::new("added", row.target)
+            .rest(format!("to the team {}", self.team))
             .after(self.roles.clone())
     }
 }
@@ -131,11 +131,11 @@ pub(in crate::domain) struct TeamMemberRemoved {
 impl AuditEvent for TeamMemberRemoved {
     const NAME: &'static str = "team_member_removed";
     const KIND: &'static str = "team.member-removed";
-    const LABEL: &'static str = "Taken out of a team";
+    const LABEL: &'static str = "Removed from a team";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("took", row.target)
-            .rest(format!("out of the team {}", self.team))
+        EventSentence::new("removed", row.target)
+            .rest(format!("from the team {}", self.team))
             .before(self.roles.clone())
     }
 }
@@ -150,11 +150,12 @@ pub(in crate::domain) struct TeamLeadChanged {
 impl AuditEvent for TeamLeadChanged {
     const NAME: &'static str = "team_lead_changed";
     const KIND: &'static str = "team.lead-changed";
-    const LABEL: &'static str = "Lead of a team changed";
+    const LABEL: &'static str = "Team lead changed";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        let lead = if self.is_lead { "a lead" } else { "no lead any more" };
-        EventSentence::new("made", row.target).rest(format!("{lead} of the team {}", self.team))
+        let lead = if self.is_lead { "a lead" } else { "as a lead" };
+        EventSentence::new(if self.is_lead { "made" } else { "removed" }, row.target)
+            .rest(format!("{lead} of the team {}", self.team))
     }
 }
 

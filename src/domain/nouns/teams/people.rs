@@ -43,7 +43,9 @@ pub async fn add(
     for member in selection.iter() {
         let member = Subject::load(s, &all, member).await?;
         if member.user_id.is_none() {
-            return Err(Refused::NotAllowed("A team is of people. Give the key its roles itself."));
+            return Err(Refused::NotAllowed(
+                "Only people can be in teams. Assign roles to the key directly.",
+            ));
         }
         let is_change = !is_in(s, id, member.id).await?;
         let moved = Moved { team: team.name.clone(), name: member.name.clone(), is_change };

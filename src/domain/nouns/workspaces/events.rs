@@ -19,6 +19,6 @@ impl AuditEvent for WorkspaceCreated {
     const RECORDED_IN: RecordedIn = RecordedIn::WorkspaceAndAccount;
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("founded", row.target)
+        EventSentence::new("created the workspace", row.target)
     }
 }

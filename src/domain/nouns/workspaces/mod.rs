@@ -35,7 +35,7 @@ use uuid::Uuid;
 
 const NOBODY_ANSWERS: Conflict = Conflict::new(
     "nobody-answers",
-    "Whoever answers for this key is no active person of the account any more. Name a person of the account as “owner”.",
+    "The person who created this key is no longer active in the account. Name someone in the account as “owner”.",
 );
 
 /// A workspace as one of its members finds it in their list.
@@ -151,7 +151,7 @@ pub(in crate::domain) async fn create_unlimited(
 }
 
 /// What a key lacks that founds a workspace without being an admin of its account.
-pub const NOT_ADMIN: &str = "This key doesn't administer its account, so it can't make workspaces. An admin of the account can make one that does.";
+pub const NOT_ADMIN: &str = "This key can't create workspaces. An account admin can create a key that can.";
 
 /// Founds a workspace in the account of a key that administers it. Its first Owner is a person of the
 /// account: `owner`, or else whoever answers for the key, which becomes an Owner beside them. It is the
@@ -184,7 +184,7 @@ pub async fn create_by_key(
         let founder = match (founder, owner) {
             (Some(founder), _) => founder.id,
             (None, Some(_)) => {
-                return Err(Invalid::field("owner", "Choose an active person of the account.").into());
+                return Err(Invalid::field("owner", "Choose an active person in the account.").into());
             }
             (None, None) => return Err(NOBODY_ANSWERS.into()),
         };

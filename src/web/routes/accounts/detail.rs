@@ -120,7 +120,7 @@ impl Validate for DetailsForm {
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Details> {
         let name = invalid.keep("name", Name::parse(&self.name));
-        let creation = Creation::of(&self.creation).ok_or("Choose one of the two.");
+        let creation = Creation::of(&self.creation).ok_or("Choose who can create workspaces.");
         let creation = invalid.keep("creation", creation);
         Some(Details { name: name?, creation: creation? })
     }
@@ -132,7 +132,7 @@ pub async fn update(cx: AccountAdmin<Form<Checked<DetailsForm>>>) -> Answer {
     let saved = async {
         let details = form.valid?;
         let is_change = scope.write(async |s| accounts::update(s, &details).await).await?;
-        let words = if is_change { "The account is saved." } else { "Nothing was to be changed." };
+        let words = if is_change { "Account saved." } else { "No changes to save." };
         Ok(view.done(view.at(""), Flash::good(words)))
     };
     reopen(saved.await, async |rejected| {

@@ -70,7 +70,7 @@ impl Filters for ListQuery {
     fn read(&self) -> Result<Filter, Refused> {
         let text = checks::search(&self.q)?;
         if !["", "admins"].contains(&self.show.as_str()) {
-            return Err(Invalid::field("show", "Choose everybody or admins.").into());
+            return Err(Invalid::field("show", "Choose everyone or admins.").into());
         }
         Ok(Filter { text, only_admins: !self.show.is_empty() })
     }
@@ -146,19 +146,19 @@ pub async fn appoint(cx: AccountAdmin<(Target, Form<Appointment>)>) -> Answer {
     let is_admin = match form.admin.as_str() {
         "yes" => true,
         "no" => false,
-        _ => return Err(Invalid::field("admin", "Say yes or no.").into()),
+        _ => return Err(Invalid::field("admin", "Choose yes or no.").into()),
     };
     let account = scope.actor().account.name.clone();
     let done = scope.write(async |s| accounts::appoint(s, id, is_admin).await).await?;
     if done.is_you && !is_admin {
-        let flash = Flash::good(format!("You are no admin of {account} any more, and still belong to it."));
+        let flash = Flash::good(format!("You're no longer an admin of {account}. You still belong to it."));
         return Ok(view.done("/workspaces", flash));
     }
     let text = match (done.is_change, is_admin) {
-        (false, true) => format!("{} is an admin already.", done.name),
-        (false, false) => format!("{} is no admin anyway.", done.name),
-        (true, true) => format!("{} is an admin of the account now.", done.name),
-        (true, false) => format!("{} is no admin any more, and still belongs to the account.", done.name),
+        (false, true) => format!("{} is already an admin.", done.name),
+        (false, false) => format!("{} isn't an admin.", done.name),
+        (true, true) => format!("{} is now an admin of the account.", done.name),
+        (true, false) => format!("{} is no longer an admin, but still belongs to the account.", done.name),
     };
     let mut flash = Flash::good(text);
     if done.is_change {

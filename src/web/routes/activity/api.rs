@@ -37,10 +37,10 @@ pub struct EventBody {
     target: TargetBody,
     /// `browser`, `api` or `command`.
     via: String,
-    /// The network address that it came from.
+    /// The network address it came from.
     address: String,
     user_agent: String,
-    /// What there is to say of an event of this kind, such as before and after.
+    /// Details that depend on the kind of event, such as before and after.
     details: Value,
 }
 
@@ -51,7 +51,7 @@ pub struct ActorBody {
     name: String,
 }
 
-/// To whom or what.
+/// Who or what it was done to.
 #[derive(Serialize, ToSchema)]
 pub struct TargetBody {
     kind: String,
@@ -93,12 +93,12 @@ pub struct Asked {
     kind: String,
     #[param(inline)]
     outcome: Option<Outcome>,
-    /// Part of the name of who did it or to whom.
+    /// Part of the name of who did it or of who it was done to.
     #[param(schema_with = spec::text::<SearchText>)]
     q: String,
-    /// The user or key who did it.
+    /// The ID of the user or API key that did it.
     actor: Option<Uuid>,
-    /// What it was done to.
+    /// The ID of what it was done to.
     target: Option<Uuid>,
     /// From this moment on.
     #[param(schema_with = spec::moment)]
@@ -106,7 +106,7 @@ pub struct Asked {
     /// Before this moment.
     #[param(schema_with = spec::moment)]
     until: Option<Timestamp>,
-    /// `next` of the page before.
+    /// The value of `next` from the previous page.
     #[param(schema_with = spec::cursor)]
     after: String,
 }
@@ -114,11 +114,11 @@ pub struct Asked {
 pub async fn index(cx: ApiRequest<perm::ReadAudit, Query<Asked>>) -> ApiResult<Ok200<PageBody<EventBody>>> {
     let asked = cx.input.0;
     if !asked.kind.is_empty() && !events::is_in_filter(&asked.kind) {
-        return Err(Invalid::field("kind", "There is no such kind of event.").into());
+        return Err(Invalid::field("kind", "Unknown kind of event.").into());
     }
     for (field, moment) in [("from", asked.from), ("until", asked.until)] {
         if moment.is_some_and(|moment| !spec::is_moment(moment)) {
-            return Err(Invalid::field(field, "Give it in milliseconds since 1970.").into());
+            return Err(Invalid::field(field, "Use milliseconds since 1970.").into());
         }
     }
     let outcome = match asked.outcome {

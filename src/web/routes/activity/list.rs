@@ -93,8 +93,8 @@ impl Row {
             day: day(entry.at),
             starts_day: false,
             from: match entry.via.as_str() {
-                "command" => "From the command line".to_owned(),
-                "api" => format!("By API key · {}", entry.address),
+                "command" => "Command line".to_owned(),
+                "api" => format!("API key · {}", entry.address),
                 _ => format!("{} · {}", browser(&entry.user_agent), entry.address),
             },
             undo: String::new(),
@@ -162,7 +162,7 @@ pub(in crate::web) fn id(field: &str, text: &str) -> Result<Option<Uuid>, Refuse
         "" => Ok(None),
         text => Uuid::try_parse(text)
             .map(Some)
-            .map_err(|_| Invalid::field(field, "Follow a link of this page to choose one.").into()),
+            .map_err(|_| Invalid::field(field, "Choose one with a link on this page.").into()),
     }
 }
 

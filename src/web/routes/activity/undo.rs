@@ -38,15 +38,15 @@ pub async fn show(cx: Authorized<perm::ReadAudit, Target>) -> Answer {
         why: why.to_owned(),
     };
     let Some(undo) = undo::look(&scope, id).await? else {
-        let why = "Only changes of roles and permissions can be taken back from here.";
+        let why = "You can undo only changes to roles and permissions.";
         return Ok(view.html_as(StatusCode::NOT_FOUND, &nothing(None, why)));
     };
     let notes = notes(&undo);
     let now = scope.now();
     let Some((back, looked)) = undo.back else {
         let why = match undo.is_nothing_left {
-            false => format!("{} is no longer there, so there is nothing to set back.", undo.entry.target),
-            true => format!("None of the roles of then is left: {}.", undo.gone.join(", ")),
+            false => format!("{} no longer exists, so there is nothing to restore.", undo.entry.target),
+            true => format!("None of the previous roles exist anymore: {}.", undo.gone.join(", ")),
         };
         return Ok(view.html(&nothing(Some(Row::new(undo.entry, now, &view.app.routes.labels)), &why)));
     };
@@ -57,20 +57,21 @@ pub async fn show(cx: Authorized<perm::ReadAudit, Target>) -> Answer {
 fn notes(undo: &Undo) -> Vec<String> {
     let mut notes = Vec::new();
     if undo.is_overtaken {
-        notes.push("This was changed again since. Going back takes the later changes back too.".to_owned());
+        notes.push(
+            "This was changed again later. Undoing this change also undoes the later changes.".to_owned(),
+        );
     }
     if undo.entry.beside > 0 && matches!(undo.back, Some((Back::Scopes(..) | Back::Permission(..), _))) {
         let others = counted(undo.entry.beside, "entry", "entries");
         notes.push(format!(
-            "What else was changed in the same step is {others} of the activity by itself, and stays as it is."
+            "Other changes made in the same step are separate in Activity ({others}) and stay as they are."
         ));
     }
     match undo.gone.as_slice() {
         [] => {}
-        [one] => notes.push(format!("The role {one} of then no longer exists. The others are set.")),
-        gone => {
-            notes.push(format!("Roles of then no longer exist: {}. The others are set.", gone.join(", ")))
-        }
+        [one] => notes.push(format!("The role {one} no longer exists. The other roles are restored.")),
+        gone => notes
+            .push(format!("These roles no longer exist: {}. The other roles are restored.", gone.join(", "))),
     }
     notes
 }
@@ -89,8 +90,8 @@ fn draw(view: &View, back: Back, mut looked: Preview, notes: Vec<String>) -> act
     about.crumbs = vec![(view.at("/activity"), "Activity".to_owned())];
     about.crumb = "Undo";
     about.notes.extend(notes);
-    about.button = "Go back to this";
+    about.button = "Undo change";
     about.back = view.at("/activity");
-    about.back_words = "Back to the activity";
+    about.back_words = "Back to activity";
     preview::draw(view, about, looked)
 }

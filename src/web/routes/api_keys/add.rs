@@ -83,7 +83,7 @@ pub async fn add(cx: Authorized<perm::ManageApiKeys, Form<Added>>) -> Answer {
         let id = Uuid::try_parse(&form.key);
         let id = id.map_err(|_| Invalid::field("key", "Choose one of the account's keys."))?;
         let name = scope.write(async |s| api_keys::add(s, id, &form.role).await).await?;
-        let flash = Flash::good(format!("{name} is a member of this workspace now."));
+        let flash = Flash::good(format!("{name} is now a member of this workspace."));
         Ok(view.done(page_of(&view, &again, id), flash))
     };
     reopen(done.await, async |rejected| {

@@ -24,9 +24,9 @@ pub async fn administer(cx: AccountAdmin<(Target, Form<Administration>)>) -> Ans
     let is_admin = administers(&form.administers)?;
     let is_change = scope.write(async |s| keys::administer(s, id, is_admin).await).await?;
     let flash = match (is_change, is_admin) {
-        (false, _) => Flash::good("Nothing was to be changed."),
-        (true, true) => Flash::good("The key may create workspaces now."),
-        (true, false) => Flash::good("The key may create no workspaces any more."),
+        (false, _) => Flash::good("No changes to save."),
+        (true, true) => Flash::good("The key can now create workspaces."),
+        (true, false) => Flash::good("The key can no longer create workspaces."),
     };
     Ok(view.done(view.at(&format!("/api-keys/{id}")), flash))
 }

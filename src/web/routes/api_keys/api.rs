@@ -31,14 +31,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-/// The secret to look at.
+/// The secret to verify.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Shown {
     api_key: String,
 }
 
-/// What a key is, in the words of the `usso` client: `sub` is the key, `tenant_id` its account.
+/// Claims of a key, as the `usso` client reads them: `sub` is the key, `tenant_id` its account.
 #[derive(Serialize, ToSchema)]
 pub struct Claims {
     sub: String,
@@ -80,7 +80,7 @@ pub async fn verify(cx: Public<Json<Shown>>) -> ApiResult<Ok200<Claims>> {
     Ok(Ok200(Claims::from(verified)))
 }
 
-/// The key that asks.
+/// The API key making the request.
 #[derive(Serialize, ToSchema)]
 pub struct OwnKey {
     id: Uuid,
@@ -95,34 +95,34 @@ pub async fn own(cx: KeyRequest) -> ApiResult<Ok200<OwnKey>> {
     Ok(Ok200(OwnKey { id, name, account_id, is_account_admin }))
 }
 
-/// A key that is a member of a workspace. Its secret is never among what is told.
+/// An API key that is a member of a workspace. Its secret is never included.
 #[derive(Serialize, ToSchema)]
 pub struct KeyBody {
     id: Uuid,
-    /// The membership's id.
+    /// The ID of the membership.
     member_id: Uuid,
     name: String,
     /// The last characters of its newest secret.
     hint: String,
     status: Status,
     is_expired: bool,
-    /// For good, and everywhere.
+    /// Whether it was revoked, everywhere.
     is_revoked: bool,
-    /// It may create workspaces in the account.
+    /// Whether it can create workspaces in the account.
     is_account_admin: bool,
     /// Slugs of its roles.
     roles: Vec<String>,
-    /// Who answers for it.
+    /// The person who created it.
     maker: String,
-    /// They are no active member of the workspace any more.
+    /// Whether they are no longer an active member of the workspace.
     maker_left: bool,
-    /// A request of it that names no workspace means this one.
+    /// Whether this is its home workspace. Requests that don't name a workspace use it.
     is_home: bool,
     /// Milliseconds since 1970.
     created_at: Timestamp,
     expires_at: Option<Timestamp>,
     last_used_at: Option<Timestamp>,
-    /// Until when the secret before holds, while one takes the other's place.
+    /// When the old secret stops working, while a rotation is in progress.
     overlap_ends_at: Option<Timestamp>,
 }
 
@@ -157,7 +157,7 @@ pub struct Asked {
     /// Part of a name.
     #[param(schema_with = spec::text::<SearchText>)]
     q: String,
-    /// `next` of the page before.
+    /// The value of `next` from the previous page.
     #[param(schema_with = spec::cursor)]
     after: String,
 }
@@ -175,7 +175,7 @@ pub async fn show(cx: ApiRequest<perm::ReadApiKeys, Target>) -> ApiResult<Tagged
     Ok(Tagged { version, body: listed.into() })
 }
 
-/// A key of the account that is no member of the workspace yet.
+/// An API key in the account that is not a member of the workspace yet.
 #[derive(Serialize, ToSchema)]
 pub struct WaitingKey {
     id: Uuid,
@@ -192,7 +192,7 @@ pub async fn waiting(cx: ApiRequest<perm::ManageApiKeys>) -> ApiResult<Ok200<Pag
     Ok(Ok200(PageBody::whole(api_keys::waiting(&cx.scope).await?)))
 }
 
-/// A key to be made.
+/// An API key to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
@@ -201,10 +201,10 @@ pub struct NewKey {
     /// Slugs of its roles in the workspace, which becomes its home.
     #[schema(schema_with = spec::maybe_roles)]
     roles: Option<Vec<String>>,
-    /// Milliseconds since 1970. If it is left out: never, or when the key that asks does.
+    /// Milliseconds since 1970. If omitted, it never expires, or expires together with the key making the request.
     #[schema(schema_with = spec::maybe_moment)]
     expires_at: Option<Timestamp>,
-    /// It may create workspaces in the account; for who administers it.
+    /// Whether it can create workspaces in the account. Only account admins can set this.
     #[serde(default)]
     is_account_admin: bool,
 }
@@ -215,20 +215,20 @@ impl Validate for NewKey {
     fn validate(&self, invalid: &mut Invalid) -> Option<Wanted> {
         let name = invalid.keep("name", Name::parse_exact(&self.name));
         if self.expires_at.is_some_and(|at| !spec::is_moment(at)) {
-            invalid.add("expires_at", "Give it in milliseconds since 1970.");
+            invalid.add("expires_at", "Use milliseconds since 1970.");
         }
         let roles = self.roles.clone().unwrap_or_else(viewer);
         Some(Wanted { name: name?, roles, expires_at: self.expires_at, is_admin: self.is_account_admin })
     }
 }
 
-/// A key with its secret, which is told this once.
+/// An API key with its secret, which is returned only once.
 #[derive(Serialize, ToSchema)]
 pub struct KeyMade {
     id: Uuid,
     name: String,
     api_key: String,
-    /// Until when the secret before holds.
+    /// When the old secret stops working.
     overlap_ends_at: Option<Timestamp>,
 }
 
@@ -251,7 +251,7 @@ pub async fn create(
     Ok(Secret(Created(made.into())))
 }
 
-/// What a key is to be called.
+/// The new name of an API key.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyChange {
@@ -267,7 +267,7 @@ impl Validate for KeyChange {
     }
 }
 
-/// A key that was renamed or added.
+/// An API key that was renamed or added.
 #[derive(Serialize, ToSchema)]
 pub struct KeyChanged {
     id: Uuid,
@@ -288,11 +288,11 @@ pub async fn update(
     .await
 }
 
-/// How a key gets another secret.
+/// The rotation of a secret.
 #[derive(Deserialize, ToSchema, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct KeyRotation {
-    /// How long the old secret goes on, in seconds: seven days at most. It ends now, if this is left out.
+    /// How long the old secret keeps working, in seconds, up to seven days. If omitted, it stops working immediately.
     #[schema(schema_with = spec::maybe_overlap)]
     overlap_seconds: Option<i64>,
 }
@@ -313,7 +313,7 @@ pub async fn revoke(cx: ApiRequest<perm::ManageApiKeys, (Target, IfMatch)>) -> A
     Ok(Done)
 }
 
-/// The roles of a key that becomes a member of a workspace.
+/// The roles of an API key that is added to a workspace.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyAddition {

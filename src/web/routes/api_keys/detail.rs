@@ -112,7 +112,7 @@ pub(in crate::web) async fn rename<A: PageAdmission<Scope: Manages>>(
     let again = home.again();
     let done = async {
         let name = home.rename(id, &form.valid?).await?;
-        Ok(view.done(page_of(&view, &again, id), Flash::good(format!("The key is called {name}."))))
+        Ok(view.done(page_of(&view, &again, id), Flash::good(format!("Key renamed to {name}."))))
     };
     reopen(done.await, async |rejected| {
         let state = FormState { name: Some(form.sent.name), ..FormState::default() };

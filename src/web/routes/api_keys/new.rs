@@ -111,9 +111,11 @@ pub(in crate::web) async fn create<A: PageAdmission<Scope: Manages>>(
     let made = async {
         let key = valid?;
         if home.choices(&[]).is_none() && !key.roles.is_empty() {
-            return Err(
-                Invalid::field("form", "A key gets its roles in a workspace. Nothing was made.").into()
-            );
+            return Err(Invalid::field(
+                "form",
+                "Assign roles to a key in a workspace. The key wasn't created.",
+            )
+            .into());
         }
         let wanted = key.wanted(home.now());
         Ok(reveal(&view, &again, &home.create(&wanted, known).await?))

@@ -21,8 +21,8 @@ pub(in crate::web) const EXPIRIES: [Expiry; 5] = [
     ("30", "In 30 days", ""),
     ("90", "In 90 days", ""),
     ("365", "In a year", ""),
-    ("date", "On a day", "The one that is entered below."),
-    ("never", "Never", "It works until somebody revokes it: best where nothing can be renewed."),
+    ("date", "On a date", "Enter it below."),
+    ("never", "Never", "Works until someone revokes it. Use this only where keys can't be renewed."),
 ];
 
 /// What a form offers, and what one means that says nothing of it.
@@ -33,7 +33,7 @@ pub(in crate::web) fn administers(ticked: &str) -> Result<bool, Invalid> {
     match ticked {
         "" => Ok(false),
         "yes" => Ok(true),
-        _ => Err(Invalid::field("administers", "Tick it, or leave it.")),
+        _ => Err(Invalid::field("administers", "Choose whether the key can create workspaces.")),
     }
 }
 
@@ -56,8 +56,8 @@ impl Ending {
         let wrong = |sentence| Err(Invalid::field("expires_at", sentence));
         match (choice, checks::date("expires_at", day)?) {
             ("date", Some(midnight)) => Ok(Self::At(midnight + DAY)),
-            ("date", None) => wrong("Enter the last day."),
-            (_, Some(_)) => wrong("Choose “On a day” too, or leave this empty."),
+            ("date", None) => wrong("Enter a date."),
+            (_, Some(_)) => wrong("Choose “On a date” too, or leave this empty."),
             ("never", None) => Ok(Self::Never),
             (days, None) => match EXPIRIES.iter().find(|(value, ..)| *value == days) {
                 Some((value, ..)) => {
@@ -123,7 +123,7 @@ impl RevealedSecret {
 
 /// How long the secret before may go on, in hours.
 pub(in crate::web) const OVERLAPS: [(i64, &str); 4] =
-    [(0, "No longer: it ends now"), (1, "1 hour"), (24, "24 hours"), (168, "7 days")];
+    [(0, "Stop it now"), (1, "1 hour"), (24, "24 hours"), (168, "7 days")];
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
@@ -154,9 +154,9 @@ impl Rotation {
         let hours = OVERLAPS.iter().map(|(hours, _)| *hours).find(|hours| hours.to_string() == self.overlap);
         hours
             .map(|hours| hours * HOUR)
-            .ok_or_else(|| Invalid::field("overlap", "Choose how long the present secret goes on."))
+            .ok_or_else(|| Invalid::field("overlap", "Choose how long the old secret keeps working."))
     }
 }
 
 /// Where somebody else rotated the key first, or the page was loaded again: that makes no third secret.
-pub(in crate::web) const ROTATED: &str = "The key has been given another secret since you opened this page, which was shown then. Whoever did not keep it makes another.";
+pub(in crate::web) const ROTATED: &str = "The secret was rotated after you opened this page, and the new one was shown then. If nobody saved it, rotate the secret again.";

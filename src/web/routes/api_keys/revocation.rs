@@ -48,6 +48,6 @@ pub(in crate::web) async fn revoke<A: PageAdmission<Scope: Manages>>(
     let (home, view, (Target(id), _)) = cx.into_parts();
     let list = if home.may_see() { "/api-keys" } else { "" };
     let name = home.revoke(id).await?;
-    let flash = Flash::good(format!("{name} is revoked. Requests with its secret are refused from now on."));
+    let flash = Flash::good(format!("{name} revoked. Its secret no longer works."));
     Ok(view.done(view.at(list), flash))
 }

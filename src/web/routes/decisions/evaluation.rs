@@ -45,7 +45,7 @@ pub(in crate::web) fn body<'de, T: Deserialize<'de>>(asking: &'de DecisionReques
     let kind = asking.view.req.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if !kind.eq_ignore_ascii_case("application/json") {
-        return Err(Malformed("Send it with “Content-Type: application/json”.".into()));
+        return Err(Malformed("Send the request with “Content-Type: application/json”.".into()));
     }
     match &asking.input.0 {
         Some(body @ Value::Object(_)) => read(body),

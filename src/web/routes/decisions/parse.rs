@@ -89,9 +89,9 @@ pub(super) struct Filled(pub(super) String);
 
 impl<'de> Deserialize<'de> for Filled {
     fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
-        let text = value.deserialize_str(TextVisitor("a text, or it is empty"))?;
+        let text = value.deserialize_str(TextVisitor("a non-empty string"))?;
         match text.is_empty() {
-            true => Err(D::Error::invalid_value(Unexpected::Str(""), &"a text, or it is empty")),
+            true => Err(D::Error::invalid_value(Unexpected::Str(""), &"a non-empty string")),
             false => Ok(Self(text)),
         }
     }
@@ -99,7 +99,7 @@ impl<'de> Deserialize<'de> for Filled {
 
 /// Any text.
 pub(super) fn text<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
-    value.deserialize_str(TextVisitor("a text"))
+    value.deserialize_str(TextVisitor("a string"))
 }
 
 /// A text, described by these words where it is none.
@@ -128,7 +128,7 @@ impl Visitor<'_> for LimitVisitor {
     type Value = u64;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number from 1 on")
+        f.write_str("a number of at least 1")
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<u64, E> {

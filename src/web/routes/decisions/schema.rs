@@ -14,13 +14,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-/// Who is asked about.
+/// Whose access to check.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct SubjectOfDecision {
     /// `user` or `api_key`.
     #[schema(value_type = String, min_length = 1)]
     r#type: Filled,
-    /// An id, a confirmed address, or what your applications call them.
+    /// An ID, a confirmed e-mail address or an external ID.
     #[schema(value_type = String, min_length = 1)]
     id: Filled,
     #[serde(default, rename = "properties")]
@@ -34,7 +34,7 @@ impl SubjectOfDecision {
     }
 }
 
-/// The same in a search for it.
+/// The subjects to search for.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct SubjectSought {
     #[schema(value_type = String, min_length = 1)]
@@ -44,7 +44,7 @@ pub(super) struct SubjectSought {
     _properties: AnyObject,
 }
 
-/// What they would do.
+/// The action to check.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct ActionOfDecision {
     #[schema(value_type = String, min_length = 1)]
@@ -54,7 +54,7 @@ pub(super) struct ActionOfDecision {
     _properties: AnyObject,
 }
 
-/// To what. With the action, its type is the scope that is asked for: `read` and `record` are `read:record`.
+/// The resource to check. The action and the type form the scope: `read` and `record` are `read:record`.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct ResourceOfDecision {
     #[schema(value_type = String, min_length = 1)]
@@ -67,7 +67,7 @@ pub(super) struct ResourceOfDecision {
     _properties: AnyObject,
 }
 
-/// The same in a search for it.
+/// The resources to search for.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct ResourceSought {
     #[schema(value_type = String, min_length = 1)]
@@ -77,7 +77,7 @@ pub(super) struct ResourceSought {
     _properties: AnyObject,
 }
 
-/// One question.
+/// One access check.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Evaluation {
     #[serde(deserialize_with = "object")]
@@ -86,7 +86,7 @@ pub(super) struct Evaluation {
     action: ActionOfDecision,
     #[serde(deserialize_with = "object")]
     resource: ResourceOfDecision,
-    /// Changes nothing here.
+    /// Has no effect.
     #[serde(default, rename = "context")]
     #[schema(value_type = Object)]
     _context: AnyObject,
@@ -99,7 +99,7 @@ impl Evaluation {
     }
 }
 
-/// A subject or a resource of a batch. What it leaves out is as it stands beside the evaluations.
+/// A subject or resource in a batch. Omitted fields default to those next to the evaluations.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct EntityOfBatch {
     #[serde(default, deserialize_with = "given")]
@@ -113,7 +113,7 @@ pub(super) struct EntityOfBatch {
     _properties: AnyObject,
 }
 
-/// An action of a batch.
+/// An action in a batch.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct ActionOfBatch {
     #[serde(default, deserialize_with = "given")]
@@ -124,7 +124,7 @@ pub(super) struct ActionOfBatch {
     _properties: AnyObject,
 }
 
-/// Many questions; what one leaves out is as it stands beside them.
+/// Many access checks. Fields omitted in one default to those next to them.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Evaluations {
     #[serde(default, deserialize_with = "given_object")]
@@ -139,7 +139,7 @@ pub(super) struct Evaluations {
     #[serde(default, rename = "context")]
     #[schema(value_type = Object)]
     _context: AnyObject,
-    /// Each is good or bad on its own. Without any, the body is one question.
+    /// Each is validated separately. Without any, the body is a single access check.
     #[serde(default, rename = "evaluations")]
     #[schema(value_type = Vec<Object>, required = true, min_items = 1, max_items = 1000)]
     _evaluations: AnyList,
@@ -197,7 +197,7 @@ pub(super) struct EvaluationOptions {
     pub evaluations_semantic: EvaluationSemantic,
 }
 
-/// When a batch ends before its last question.
+/// When to stop a batch before its last access check.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(try_from = "Filled")]
 #[schema(rename_all = "snake_case")]
@@ -231,7 +231,7 @@ impl EvaluationSemantic {
     }
 }
 
-/// A decision, and why.
+/// A decision and its reason.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DecisionBody {
     #[schema(value_type = Object)]
@@ -239,16 +239,16 @@ pub(super) struct DecisionBody {
     pub decision: bool,
 }
 
-/// A decision for each question, in their order.
+/// A decision for each access check, in the same order.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DecisionsBody {
     pub evaluations: Vec<DecisionBody>,
 }
 
-/// Which part of what a search found.
+/// Which page of the results to return.
 #[derive(Default, Deserialize, ToSchema)]
 pub(super) struct SearchPage {
-    /// `next_token` of the answer before.
+    /// The value of `next_token` from the previous page.
     #[serde(default, deserialize_with = "text")]
     token: String,
     #[serde(default, deserialize_with = "limit")]
@@ -313,7 +313,7 @@ pub(super) struct ActionSearch {
     pub page: SearchPage,
 }
 
-/// What a search found, and where it goes on.
+/// Results of a search, and where the next page starts.
 #[derive(Serialize, ToSchema)]
 pub(super) struct SearchResults {
     pub page: SearchResultsPage,

@@ -25,15 +25,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-/// An invitation, in whatever state.
+/// An invitation, in any state.
 #[derive(Serialize, ToSchema)]
 pub struct InvitationBody {
     id: Uuid,
     email: String,
-    /// The name of who sent it last.
+    /// The name of the person or API key that last sent it.
     inviter: String,
     status: State,
-    /// Slugs of the roles that it offers.
+    /// Slugs of the roles in the invitation.
     roles: Vec<String>,
     /// Milliseconds since 1970.
     created_at: Timestamp,
@@ -88,12 +88,12 @@ impl From<Listed> for InvitationBody {
 #[derive(Deserialize, IntoParams, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Asked {
-    /// Part of an address.
+    /// Part of an e-mail address.
     #[param(schema_with = spec::text::<SearchText>)]
     q: String,
     #[param(inline)]
     status: Option<State>,
-    /// `next` of the page before.
+    /// The value of `next` from the previous page.
     #[param(schema_with = spec::cursor)]
     after: String,
 }
@@ -114,13 +114,13 @@ pub async fn show(cx: ApiRequest<perm::ReadInvitations, Target>) -> ApiResult<Ok
     Ok(Ok200(found.ok_or(crate::domain::Refused::Hidden)?.into()))
 }
 
-/// Addresses to be invited.
+/// Invitations to send.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewInvitations {
     #[schema(schema_with = spec::emails)]
     emails: Vec<String>,
-    /// Slugs. Viewer, if they are left out.
+    /// Slugs of roles. If omitted, Viewer.
     #[schema(schema_with = spec::maybe_roles)]
     roles: Option<Vec<String>>,
     #[schema(schema_with = spec::maybe_text::<Message>)]
@@ -141,7 +141,7 @@ impl Validate for NewInvitations {
     }
 }
 
-/// What became of each address, in their order.
+/// The result for each address, in the same order.
 #[derive(Serialize, ToSchema)]
 pub struct InvitationResults {
     results: Vec<SentBody>,
@@ -197,7 +197,10 @@ fn addresses(emails: &[String]) -> Result<String, Invalid> {
         None => Ok(emails.join("\n")),
         Some(email) => {
             let email: String = email.chars().filter(|c| !c.is_control()).take(60).collect();
-            Err(Invalid::field("emails", format!("“{email}” is not one address such as name@example.com.")))
+            Err(Invalid::field(
+                "emails",
+                format!("“{email}” is not an e-mail address such as name@example.com."),
+            ))
         }
     }
 }

@@ -102,10 +102,10 @@ impl From<Sent> for Shown {
     fn from(sent: Sent) -> Self {
         match sent.outcome {
             Outcome::Sent { link } => Self { link, ..Self::new(sent.email, "good", "Invited") },
-            Outcome::AlreadyMember => Self::new(sent.email, "off", "A member already"),
-            Outcome::AlreadyInvited => Self::new(sent.email, "off", "Invited already"),
+            Outcome::AlreadyMember => Self::new(sent.email, "off", "Already a member"),
+            Outcome::AlreadyInvited => Self::new(sent.email, "off", "Already invited"),
             Outcome::NotValid => Self::new(sent.email, "bad", "Not an e-mail address"),
-            Outcome::NotPending => Self::new(sent.email, "off", "Not pending any more"),
+            Outcome::NotPending => Self::new(sent.email, "off", "No longer pending"),
         }
     }
 }
@@ -127,9 +127,9 @@ pub async fn index(cx: Authorized<perm::ReadInvitations, List<ListQuery>>) -> An
             expires: When::new(invitation.expires_at, now),
             ended: invitation.ended_at.map(|at| When::new(at, now)),
             not_selectable: match () {
-                () if !invitation.is_open => "It is not pending any more.",
+                () if !invitation.is_open => "This invitation is no longer pending.",
                 () if invitation.may_resend || can.has(Permission::CancelInvitations) => "",
-                () => "It offers more than you hold.",
+                () => "This invitation grants more access than you have.",
             },
             invitation,
         })
@@ -179,12 +179,8 @@ pub async fn send(cx: Authorized<perm::InviteMembers, Form<Checked<Invite>>>) ->
     let sent = async {
         let results = invitations::send(scope, valid?).await?;
         let count = results.iter().filter(|sent| matches!(sent.outcome, Outcome::Sent { .. })).count();
-        let words = counted(
-            i64::try_from(count).unwrap_or(0),
-            "invitation is on its way.",
-            "invitations are on their way.",
-        );
-        let flash = if count > 0 { Flash::good(words) } else { Flash::warn("Nobody new was invited.") };
+        let words = counted(i64::try_from(count).unwrap_or(0), "invitation sent.", "invitations sent.");
+        let flash = if count > 0 { Flash::good(words) } else { Flash::warn("No new invitations were sent.") };
         let shown = results.into_iter().map(Shown::from).collect();
         selection::show_once(&view, &again, "/invitations", shown, flash).await
     };
@@ -203,8 +199,7 @@ pub async fn resend(cx: Authorized<perm::InviteMembers, (Target, Form<Nothing>)>
     let (scope, view, (Target(id), _)) = cx.into_parts();
     let again = scope.again();
     let sent = invitations::resend(scope, id).await?;
-    let flash =
-        Flash::good(format!("A new link is on its way to {}. The old one no longer works.", sent.email));
+    let flash = Flash::good(format!("New link sent to {}. The old link no longer works.", sent.email));
     selection::show_once(&view, &again, "/invitations", vec![sent.into()], flash).await
 }
 
@@ -226,6 +221,6 @@ pub async fn cancellation(cx: Authorized<perm::CancelInvitations, Target>) -> An
 pub async fn cancel(cx: Authorized<perm::CancelInvitations, (Target, Form<Nothing>)>) -> Answer {
     let (scope, view, (Target(id), _)) = cx.into_parts();
     let email = scope.write(async |s| invitations::cancel(s, id).await).await?;
-    let flash = Flash::good(format!("The invitation to {email} is cancelled. Its link no longer works."));
+    let flash = Flash::good(format!("Invitation to {email} cancelled. Its link no longer works."));
     Ok(view.done(view.at("/invitations"), flash))
 }

@@ -63,7 +63,7 @@ pub async fn show(cx: Public) -> Answer {
 pub async fn accept(cx: SignedIn<Form<Nothing>>) -> Answer {
     let offer = invitations::accept(&cx.view.app.db, cx.person(), &token(&cx.view)?, &cx.origin()).await?;
     let flash =
-        Flash::good(format!("Welcome to {}. Your role here: {}.", offer.workspace, offer.roles.join(", ")));
+        Flash::good(format!("Welcome to {}. Your roles: {}.", offer.workspace, offer.roles.join(", ")));
     let mut response = cx.view.done(format!("/w/{}", offer.slug), flash);
     link::drop_carried(&cx.view, &mut response, COOKIE);
     Ok(response)

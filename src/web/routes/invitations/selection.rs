@@ -58,7 +58,7 @@ fn invitation_row(listed: Listed, why_not: String) -> Row {
         avatar: None,
         icon: "mail",
         roles: listed.roles.into_iter().map(|name| (name, false)).collect(),
-        note: if listed.is_open { "" } else { "Not pending any more: stays as it is." },
+        note: if listed.is_open { "" } else { "No longer pending, so it isn't changed." },
         why_not,
     }
 }
@@ -77,9 +77,9 @@ pub async fn resend_review(cx: Authorized<perm::InviteMembers, Query<Invitations
     let effects = vec![
         (
             "send",
-            "Each gets a new link by e-mail, which works for 7 days. The old links stop working.".into(),
+            "Each person gets a new link by e-mail, which works for 7 days. The old links stop working.".into(),
         ),
-        ("user", "From now on the invitations are yours: they hold as long as you may invite.".into()),
+        ("user", "You become the sender of these invitations. They are valid for as long as you can invite people.".into()),
     ];
     let page = Review::new(&view, RESEND, format!("Send {count} again?"), rows.collect(), effects);
     Ok(view.html(&page))
@@ -104,9 +104,9 @@ pub async fn cancellation(cx: Authorized<perm::CancelInvitations, Query<Invitati
     let count = counted(i64::try_from(listed.len()).unwrap_or(0), "invitation", "invitations");
     let rows = listed.into_iter().map(|one| invitation_row(one, String::new())).collect();
     let effects = vec![
-        ("lock", "The links stop working at once, and say that the invitation was cancelled.".into()),
-        ("mail", "No mail is sent about it. The same addresses can be invited again.".into()),
-        ("history", "The invitations stay in the list, as cancelled.".into()),
+        ("lock", "The links stop working immediately and say that the invitation was cancelled.".into()),
+        ("mail", "No e-mail is sent about it. You can invite the same addresses again.".into()),
+        ("history", "The invitations stay in the list as cancelled.".into()),
     ];
     Ok(view.html(&Review::new(&view, CANCELLATION, format!("Cancel {count}?"), rows, effects)))
 }
@@ -119,7 +119,7 @@ pub async fn cancel(cx: Authorized<perm::CancelInvitations, Form<Invitations>>) 
     let flash = flash(count, done.len(), "invitation", "cancelled");
     let shown = done.into_iter().map(|one| match one.was_pending {
         true => Shown::new(one.email, "good", "Cancelled"),
-        false => Shown::new(one.email, "off", "Not pending any more"),
+        false => Shown::new(one.email, "off", "No longer pending"),
     });
     show_once(&view, &again, CANCELLATION.list, shown.collect(), flash).await
 }

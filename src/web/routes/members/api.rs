@@ -28,16 +28,16 @@ use uuid::Uuid;
 /// A member of a workspace.
 #[derive(Serialize, ToSchema)]
 pub struct MemberBody {
-    /// The membership's own id.
+    /// The ID of the membership.
     pub id: Uuid,
     pub kind: Kind,
-    /// The user, or the key, that is the member.
+    /// The ID of the user or API key.
     pub user_id: Option<Uuid>,
     pub name: String,
-    /// A key has none.
+    /// Empty for API keys.
     pub email: Option<String>,
     pub status: Status,
-    /// Slugs of every role held, through teams too.
+    /// Slugs of all roles, including roles from teams.
     pub roles: Vec<String>,
     /// Milliseconds since 1970.
     pub joined_at: Timestamp,
@@ -96,23 +96,23 @@ impl From<Member> for MemberBody {
     }
 }
 
-/// A member, and where the roles come from.
+/// A member, and where their roles come from.
 #[derive(Serialize, ToSchema)]
 pub struct MemberDetailBody {
     #[serde(flatten)]
     member: MemberBody,
-    /// Slugs of the roles that are the member's own; the others come with teams.
+    /// Slugs of the roles assigned directly. The others come from teams.
     own_roles: Vec<String>,
     teams: Vec<PlaceBody>,
 }
 
-/// A team that a member is in.
+/// A team the member is in.
 #[derive(Serialize, ToSchema)]
 pub struct PlaceBody {
     team_id: Uuid,
     name: String,
     is_lead: bool,
-    /// Slugs of the roles that come with it.
+    /// Slugs of the roles of the team.
     roles: Vec<String>,
 }
 
@@ -136,17 +136,17 @@ impl From<Detail> for MemberDetailBody {
 #[derive(Deserialize, IntoParams, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Asked {
-    /// Part of a name or an address.
+    /// Part of a name or e-mail address.
     #[param(schema_with = spec::text::<SearchText>)]
     q: String,
-    /// A role that they hold, by its slug.
+    /// The slug of a role they have.
     #[param(schema_with = spec::text::<Slug>)]
     role: String,
     #[param(inline)]
     status: Option<Status>,
     #[param(inline)]
     kind: Option<Kind>,
-    /// `next` of the page before.
+    /// The value of `next` from the previous page.
     #[param(schema_with = spec::cursor)]
     after: String,
 }
@@ -177,20 +177,20 @@ pub async fn show(cx: ApiRequest<perm::ReadMembers, Target>) -> ApiResult<Tagged
     Ok(Tagged { body: detail.into(), version })
 }
 
-/// The roles that a member is to have.
+/// The roles to assign to a member.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MemberChange {
-    /// Slugs: exactly these roles of their own.
+    /// Slugs of all the roles to assign directly. They replace the current ones.
     #[schema(schema_with = spec::roles)]
     roles: Vec<String>,
 }
 
-/// What a member has now.
+/// The current roles of a member.
 #[derive(Serialize, ToSchema)]
 pub struct MemberChanged {
     id: Uuid,
-    /// Slugs of the roles that are the member's own.
+    /// Slugs of the roles assigned directly.
     own_roles: Vec<String>,
 }
 
@@ -220,11 +220,11 @@ pub async fn reactivate(cx: ApiRequest<perm::SuspendMembers, (Target, Empty)>) -
     Ok(Done)
 }
 
-/// What else goes with a member.
+/// Options for removing a member.
 #[derive(Deserialize, IntoParams, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Removal {
-    /// What becomes of the keys here that they made. They stay, if this is left out.
+    /// What happens to the API keys they created here. If omitted, the keys are kept.
     #[param(inline)]
     keys: Option<Keys>,
 }

@@ -138,7 +138,7 @@ pub(in crate::web) fn about(view: &View, member: &Member, roles: Vec<String>) ->
         let who = if member.api_key_id.is_some() { "it is" } else { "they are" };
         about
             .notes
-            .push(format!("{} is suspended: none of it applies until {who} reactivated.", member.name));
+            .push(format!("{} is suspended. None of this applies until {who} reactivated.", member.name));
     }
     about
 }
@@ -163,10 +163,10 @@ pub async fn change_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Form<
 fn saved(view: &View, id: Uuid, changed: RolesChanged) -> HttpResponse {
     let to = view.at(&format!("/members/{id}"));
     if !changed.is_change {
-        return view.done(to, Flash::good(format!("{} has these roles already.", changed.name)));
+        return view.done(to, Flash::good(format!("{} already has these roles.", changed.name)));
     }
     let (before, after) = (changed.before.join(", "), changed.after.join(", "));
-    let text = format!("{}: {before} became {after}.", changed.name);
+    let text = format!("Roles of {} changed from {before} to {after}.", changed.name);
     let mut fields: Vec<(String, String)> =
         changed.undo.into_iter().map(|slug| ("role".to_owned(), slug)).collect();
     fields.push(("version".to_owned(), changed.version));

@@ -50,7 +50,7 @@ impl KeysLeft {
         };
         let mut why_not = String::new();
         if !scope.actor().holdings.has(Permission::ManageApiKeys) {
-            why_not = "It needs the permission “Manage API keys”.".to_owned();
+            why_not = "You need the “Manage API keys” permission.".to_owned();
         } else {
             for key in &made {
                 if let Some(refused) = api_keys::why_not(scope, key).await? {
@@ -106,14 +106,14 @@ pub async fn suspend(cx: Authorized<perm::SuspendMembers, (Target, Form<Nothing>
     let name = scope.write(async |s| members::suspend(s, id).await).await?;
     let undo = view.at(&format!("/members/{id}/reactivation"));
     let flash =
-        Flash::good(format!("{name} is suspended, from the next request on.")).with_undo(undo, Vec::new());
+        Flash::good(format!("{name} suspended. No access until reactivated.")).with_undo(undo, Vec::new());
     Ok(view.done(view.at("/members"), flash))
 }
 
 pub async fn reactivate(cx: Authorized<perm::SuspendMembers, (Target, Form<Nothing>)>) -> Answer {
     let (scope, view, (Target(id), _)) = cx.into_parts();
     let name = scope.write(async |s| members::reactivate(s, id).await).await?;
-    let flash = Flash::good(format!("{name} is active again, with the roles from before."));
+    let flash = Flash::good(format!("{name} reactivated with the same roles as before."));
     Ok(view.done(view.at("/members"), flash))
 }
 
@@ -139,8 +139,8 @@ impl Going {
 fn revoked(count: usize) -> String {
     match count {
         0 => String::new(),
-        1 => " 1 API key is revoked.".to_owned(),
-        count => format!(" {count} API keys are revoked."),
+        1 => " 1 API key revoked.".to_owned(),
+        count => format!(" {count} API keys revoked."),
     }
 }
 
@@ -148,7 +148,7 @@ pub async fn remove(cx: Authorized<perm::RemoveMembers, (Target, Form<Going>)>) 
     let (scope, view, (Target(id), Form(form))) = cx.into_parts();
     let keys = form.read()?;
     let (name, count) = scope.write(async |s| members::remove_with(s, id, keys).await).await?;
-    let flash = Flash::good(format!("{name} is no longer a member.{}", revoked(count)));
+    let flash = Flash::good(format!("{name} removed from the workspace.{}", revoked(count)));
     Ok(view.done(view.at("/members"), flash))
 }
 

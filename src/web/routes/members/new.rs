@@ -106,10 +106,10 @@ pub async fn add(cx: Authorized<perm::InviteMembers, Form<Added>>) -> Answer {
     }
     let done = async {
         let user = Uuid::try_parse(&form.user);
-        let user = user.map_err(|_| Invalid::field("user", "Choose who is to be added."))?;
+        let user = user.map_err(|_| Invalid::field("user", "Choose a person."))?;
         let added = members::add(scope, user, &form.role).await?;
         let roles = added.roles.join(", ");
-        let flash = Flash::good(format!("{} is a member now, as {roles}, and is told by mail.", added.name));
+        let flash = Flash::good(format!("{} added as {roles}. We sent them an e-mail.", added.name));
         // Who invites need not be somebody who sees the members.
         let to = if view.chrome().can.read_members { "/members" } else { "" };
         Ok(view.done(view.at(to), flash))

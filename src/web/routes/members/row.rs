@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What to do before the last Owner of a workspace can go.
-pub(in crate::web) const ONLY_OWNER: &str = "The only Owner. Make someone else an Owner first.";
+pub(in crate::web) const ONLY_OWNER: &str = "This is the only Owner. Make someone else an Owner first.";
 
 /// A member as a row or as the head of a page.
 pub(in crate::web) struct Row {
@@ -51,10 +51,10 @@ impl Row {
                 .any(|permission| actor.holdings.has(permission));
         let (why_not_short, why_not) = match &member.refused {
             _ if !holds_any => ("", String::new()),
-            _ if member.is_last_owner => ("The only Owner", ONLY_OWNER.to_owned()),
+            _ if member.is_last_owner => ("Only Owner", ONLY_OWNER.to_owned()),
             Some(_) if member.is_you => ("", String::new()),
             Some(Ceiling::OwnerOnly) => ("Managed by Owners", Ceiling::OwnerOnly.to_string()),
-            Some(ceiling) => ("Holds as much as you", ceiling.to_string()),
+            Some(ceiling) => ("Has as much access as you", ceiling.to_string()),
             None => ("", String::new()),
         };
         let may_change_roles = allowed(Permission::UpdateMemberRoles);
@@ -62,7 +62,7 @@ impl Row {
         let may_remove = allowed(Permission::RemoveMembers) && others;
         let not_selectable = match may_change_roles || may_suspend || may_remove {
             true => String::new(),
-            false if why_not.is_empty() => "Your own membership is changed on your own page.".to_owned(),
+            false if why_not.is_empty() => "To change your own membership, open your own page.".to_owned(),
             false => why_not.clone(),
         };
         Self {
@@ -72,12 +72,12 @@ impl Row {
             // Whoever looks is here; that is written down a little later.
             seen: if member.is_you { Some(now) } else { member.last_active_at }.map(|at| When::new(at, now)),
             origin: match (member.origin.as_str(), &member.invited_by) {
-                ("founder", _) => "Founded the workspace".to_owned(),
+                ("founder", _) => "Created the workspace".to_owned(),
                 ("invitation", Some(name)) => format!("Invited by {name}"),
                 ("invitation", None) => "Invited".to_owned(),
                 ("account", Some(name)) => format!("Added from the account by {name}"),
                 ("account", _) => "Added from the account".to_owned(),
-                _ => "Added by a program".to_owned(),
+                _ => "Added through the API".to_owned(),
             },
             may_change_roles,
             may_suspend,

@@ -89,7 +89,7 @@ pub(in crate::web) fn row(member: Member, bulk: &Bulk) -> Row {
         title: member.name,
         detail: if member.api_key_id.is_some() { "API key".to_owned() } else { member.email },
         roles: member.roles.into_iter().map(|role| (role.name, role.is_owner)).collect(),
-        note: if is_done { "Suspended already: stays so." } else { "" },
+        note: if is_done { "Already suspended." } else { "" },
         why_not,
     }
 }
@@ -108,40 +108,38 @@ async fn review_members<P: policy::Access>(
         "suspension" => (
             format!("Suspend {count}?"),
             vec![
-                ("lock", "They are shut out of this workspace from their next request on.".into()),
-                ("tags", "They keep their roles, and can be reactivated at any time.".into()),
-                ("mail", format!("Invitations that they sent can't be accepted meanwhile: {waiting}.")),
+                ("lock", "They lose access to this workspace immediately, until reactivated.".into()),
+                ("tags", "They keep their roles. You can reactivate them at any time.".into()),
+                ("mail", format!("Pending invitations they sent can't be accepted until then: {waiting}.")),
             ],
         ),
         "removal" => (
             format!("Remove {count}?"),
             vec![
-                ("lock", "Their access to this workspace ends with their next request.".into()),
-                ("tags", "Their roles are gone. Who comes back gets the roles of the new invitation.".into()),
-                ("users-round", "They are taken out of their teams.".into()),
-                ("mail", format!("Invitations that they sent and that still wait are cancelled: {waiting}.")),
-                ("user", "Their accounts stay, and so do their other workspaces.".into()),
+                ("lock", "They lose access to this workspace immediately.".into()),
+                (
+                    "tags",
+                    "They lose their roles. If they are invited again, they get that invitation's roles."
+                        .into(),
+                ),
+                ("users-round", "They are removed from their teams.".into()),
+                ("mail", format!("Pending invitations they sent are cancelled: {waiting}.")),
+                ("user", "Their sign-ins stay, and so do their other workspaces.".into()),
             ],
         ),
         _ => (
             format!("Change the roles of {count}"),
-            vec![(
-                "tags",
-                "Each of them gets exactly the roles that you tick, in place of the present ones. Roles that come with a team stay."
-                    .into(),
-            )],
+            vec![("tags", "The roles you select replace their current roles. Roles from teams stay.".into())],
         ),
     };
     if bulk.noun == REMOVAL.noun {
         if keys_made > 0 {
             let keys = counted(keys_made, "API key", "API keys");
-            effects.push(("key", format!("What they made stays with the account: {keys}. To revoke keys with somebody, remove them on their own page.")));
+            effects.push(("key", format!("Keys they created stay in the account: {keys}. To revoke someone's keys too, remove them on their own page.")));
         }
         if any_key {
-            effects.push((
-                "key",
-                "The API keys among them stay in the account, and in their other workspaces.".into(),
-            ));
+            effects
+                .push(("key", "Removed API keys stay in the account and in their other workspaces.".into()));
         }
     }
     let rows = review.members.into_iter().map(|member| row(member, &bulk)).collect();
@@ -174,7 +172,7 @@ pub async fn change_roles(cx: Authorized<perm::UpdateMemberRoles, Form<MembersAn
     let done = async {
         let done =
             scope.write(async |s| members::bulk::change_roles(s, &selection, &form.role).await).await?;
-        members_changed(&view, &again, done, "given new roles").await
+        members_changed(&view, &again, done, "updated").await
     };
     reopen(done.await, async |rejected| {
         let mut page = review_roles(&view, &again, &selection, &form.role).await?;
@@ -228,11 +226,11 @@ async fn members_changed<P: policy::Access>(
     let shown = done.into_iter().map(|one| {
         let (mood, word) = match one.outcome {
             Outcome::RolesChanged { before, after } => {
-                ("good", format!("{} became {}", before.join(", "), after.join(", ")))
+                ("good", format!("Roles changed from {} to {}", before.join(", "), after.join(", ")))
             }
-            Outcome::HadTheseRoles => ("off", "Had these roles already".into()),
+            Outcome::HadTheseRoles => ("off", "Already had these roles".into()),
             Outcome::Suspended => ("good", "Suspended".into()),
-            Outcome::WasSuspended => ("off", "Was suspended already".into()),
+            Outcome::WasSuspended => ("off", "Already suspended".into()),
             Outcome::Removed => ("good", "Removed".into()),
         };
         Shown::new(one.name, mood, word)

@@ -19,7 +19,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// An offer that waits for its answer.
+/// A pending ownership offer.
 #[derive(Serialize, ToSchema)]
 pub struct OfferBody {
     id: Uuid,

@@ -14,24 +14,24 @@ use crate::{
 pub async fn offer(cx: Authorized<perm::UpdateMemberRoles, (Target, Form<Nothing>)>) -> Answer {
     let (scope, view, (Target(id), _)) = cx.into_parts();
     let name = scope.write(async |s| ownership::offer(s, id).await).await?;
-    let flash = Flash::good(format!("{name} was asked to take over. You stay an Owner until they accept."));
+    let flash = Flash::good(format!("Ownership offered to {name}. You stay an Owner until they accept."));
     Ok(view.done(view.at("/members"), flash))
 }
 
 pub async fn accept(cx: Authorized<perm::Membership, (Target, Form<Nothing>)>) -> Answer {
     let (scope, view, (Target(id), _)) = cx.into_parts();
     scope.write(async |s| ownership::accept(s, id).await).await?;
-    Ok(view.done(view.at(""), Flash::good("You are an Owner of this workspace now.")))
+    Ok(view.done(view.at(""), Flash::good("You're now an Owner of this workspace.")))
 }
 
 pub async fn decline(cx: Authorized<perm::Membership, (Target, Form<Nothing>)>) -> Answer {
     let (scope, view, (Target(id), _)) = cx.into_parts();
     scope.write(async |s| ownership::decline(s, id).await).await?;
-    Ok(view.done(view.at(""), Flash::good("You declined. Nothing changes.")))
+    Ok(view.done(view.at(""), Flash::good("Offer declined. Nothing was changed.")))
 }
 
 pub async fn withdraw(cx: Authorized<perm::Membership, (Target, Form<Nothing>)>) -> Answer {
     let (scope, view, (Target(id), _)) = cx.into_parts();
     scope.write(async |s| ownership::withdraw(s, id).await).await?;
-    Ok(view.done(view.at("/members"), Flash::good("The offer is withdrawn.")))
+    Ok(view.done(view.at("/members"), Flash::good("Offer withdrawn.")))
 }

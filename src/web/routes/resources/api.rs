@@ -73,13 +73,13 @@ pub async fn register(
 #[derive(Deserialize, IntoParams, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Asked {
-    /// Those of this type.
+    /// Only resources of this type.
     #[param(schema_with = spec::text::<ResourceType>)]
     r#type: String,
-    /// The one with this id, of that type.
+    /// Only the resource of that type with this ID.
     #[param(schema_with = spec::text::<ResourceId>)]
     id: String,
-    /// `next` of the page before.
+    /// The value of `next` from the previous page.
     #[param(schema_with = spec::cursor)]
     after: String,
 }
@@ -97,7 +97,7 @@ pub async fn index(
         return Ok(Ok200(PageBody::whole([one])));
     }
     let wrong =
-        || Refused::from(Invalid::field("after", "This page link is broken. Start from the first page."));
+        || Refused::from(Invalid::field("after", "This page link doesn't work. Start from the first page."));
     let after: Option<(String, String)> = match after.as_str() {
         "" => None,
         text => {
@@ -110,7 +110,7 @@ pub async fn index(
         }
     };
     if kind.contains('\0') {
-        return Err(Invalid::field("type", "A type is a word as in a scope.").into());
+        return Err(Invalid::field("type", "Use only lower-case letters, digits, “-”, “_” or “.”.").into());
     }
     let kind = Some(kind.as_str()).filter(|kind| !kind.is_empty());
     let from = after.as_ref().map(|(kind, id)| (kind.as_str(), id.as_str()));
@@ -123,7 +123,7 @@ pub async fn index(
     Ok(Ok200(PageBody { items, next }))
 }
 
-/// Which resource to forget.
+/// The resource to remove.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct Named {

@@ -32,9 +32,9 @@ pub struct RoleBody {
     name: String,
     description: String,
     built_in: bool,
-    /// All that it holds: permissions of the catalogue and scopes of applications.
+    /// All its permissions of the catalogue and scopes of applications.
     scopes: Vec<String>,
-    /// Active members who have it.
+    /// Number of active members who have it.
     members: i64,
 }
 
@@ -66,11 +66,11 @@ pub async fn index(cx: ApiRequest<perm::ReadMembers>) -> ApiResult<Ok200<PageBod
 pub struct RoleDetailBody {
     #[serde(flatten)]
     role: RoleBody,
-    /// Suspended members who have it.
+    /// Number of suspended members who have it.
     suspended: i64,
-    /// Pending invitations that offer it.
+    /// Number of pending invitations that include it.
     invited: i64,
-    /// Teams that it comes with.
+    /// Teams that have it.
     teams: i64,
 }
 
@@ -82,18 +82,18 @@ pub async fn show(cx: ApiRequest<perm::ReadMembers, NamedRole>) -> ApiResult<Tag
     Ok(Tagged { body, version })
 }
 
-/// A role as it should be.
+/// A role to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewRole {
     #[schema(schema_with = spec::text::<Name>)]
     name: String,
-    /// Made from the name, if it is left out. That of a built-in role says what its scopes are.
+    /// If omitted, created from the name. Use the slug of a built-in role to set its application scopes.
     #[schema(schema_with = spec::maybe_text::<Slug>)]
     slug: Option<String>,
     #[schema(schema_with = spec::maybe_text::<Description>)]
     description: Option<String>,
-    /// Of applications, and permissions of the catalogue; of a built-in role those of applications.
+    /// Scopes of applications and permissions of the catalogue. For a built-in role, only scopes of applications.
     #[serde(default)]
     #[schema(schema_with = spec::scopes)]
     scopes: Vec<String>,
@@ -111,7 +111,7 @@ impl Validate for NewRole {
     }
 }
 
-/// What a role is now.
+/// The current state of a role.
 #[derive(Serialize, ToSchema)]
 pub struct RoleMade {
     slug: String,
@@ -146,7 +146,7 @@ pub async fn create(
     Ok(if defined.is_new { Defined::New(made) } else { Defined::Known(made) })
 }
 
-/// What to change about a role; what is left out stays.
+/// Changes to a role. Omitted fields stay the same.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoleChange {
@@ -194,13 +194,13 @@ impl Versioned for Role {
     }
 }
 
-/// All that a role is to hold.
+/// All permissions and scopes of a role.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoleScopes {
     #[schema(schema_with = spec::scopes)]
     scopes: Vec<String>,
-    /// True to take “Update permissions” from the key itself.
+    /// Set to true to confirm a change that takes “Update permissions” from the key itself.
     #[serde(default)]
     confirm: bool,
 }
@@ -219,11 +219,11 @@ pub async fn set_scopes(
     seen.write(cx.scope, async |s| now(s, &slug), set).await
 }
 
-/// The end of a role.
+/// The deletion of a role.
 #[derive(Deserialize, IntoParams, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Deletion {
-    /// The role that whoever has it gets instead, by its slug.
+    /// The slug of the role that replaces it.
     #[param(schema_with = spec::text::<Slug>)]
     replacement: Option<String>,
 }

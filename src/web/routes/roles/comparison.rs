@@ -96,7 +96,7 @@ pub async fn comparison(cx: Authorized<perm::ReadMembers, Query<Pair>>) -> Answe
         "" => false,
         "differences" => true,
         _ => {
-            invalid.add("only", "Show everything, or the differences.");
+            invalid.add("only", "Choose all or differences.");
             false
         }
     };

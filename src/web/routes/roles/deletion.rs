@@ -82,12 +82,12 @@ pub async fn delete(cx: Authorized<perm::ManageRoles, (NamedRole, Form<Deletion>
 fn in_words(deleted: &Deleted) -> String {
     let count = |n: usize, one, many| counted(i64::try_from(n).unwrap_or(i64::MAX), one, many);
     let name = &deleted.name;
-    let Some(by) = &deleted.replaced_by else { return format!("{name} is deleted.") };
+    let Some(by) = &deleted.replaced_by else { return format!("Role “{name}” deleted.") };
     let members = count(deleted.members, "member", "members");
     let invitations = count(deleted.invitations, "invitation", "invitations");
     match (deleted.members, deleted.invitations) {
-        (_, 0) => format!("{name} is deleted. {members} got {by} instead."),
-        (0, _) => format!("{name} is deleted. {invitations} got {by} instead."),
-        _ => format!("{name} is deleted. {members} and {invitations} got {by} instead."),
+        (_, 0) => format!("Role “{name}” deleted. {members} now have {by} instead."),
+        (0, _) => format!("Role “{name}” deleted. {invitations} now offer {by} instead."),
+        _ => format!("Role “{name}” deleted. {members} and {invitations} now have {by} instead."),
     }
 }

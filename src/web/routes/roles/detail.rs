@@ -130,7 +130,7 @@ async fn draw<P: Access>(
         Some(ceiling) if chrome.can.manage_roles || chrome.can.update_permissions => ceiling.to_string(),
         _ if role.built_in && chrome.can.manage_roles => roles::BUILT_IN.to_owned(),
         None if chrome.can.manage_roles => {
-            not_deletable.as_ref().map(|why| format!("Deleting it: {why}")).unwrap_or_default()
+            not_deletable.as_ref().map(|why| format!("Can't be deleted: {why}")).unwrap_or_default()
         }
         _ => String::new(),
     };
@@ -172,7 +172,7 @@ pub async fn describe(cx: Authorized<perm::ManageRoles, (NamedRole, Form<Checked
         let named = valid?;
         let made = scope.write(async |s| roles::describe(s, &slug, &named, &form.version).await).await?;
         let to = view.at(&format!("/roles/{}", made.slug));
-        Ok(view.done(to, Flash::good(format!("{} is saved.", made.name))))
+        Ok(view.done(to, Flash::good(format!("Role “{}” saved.", made.name))))
     };
     reopen_on(saved.await, on(CHANGED), async |rejected| {
         let is_stale = rejected.is(CHANGED);
@@ -248,7 +248,7 @@ pub(in crate::web) fn about(view: &View, role: &Role, permissions: Vec<String>, 
     let permissions = permissions.into_iter().map(|permission| ("permission", permission));
     let fields = permissions.chain([("scopes", scopes)]).collect();
     let crumbs = vec![(list, "Roles".to_owned()), (page, role.name.clone())];
-    About::of_form(format!("What {} holds", role.name), crumbs, action, fields)
+    About::of_form(format!("Permissions and scopes of {}", role.name), crumbs, action, fields)
 }
 
 fn may_edit<P: Access>(scope: &ReadScope<P>, slug: &str) -> bool {
@@ -263,18 +263,18 @@ fn may_assign(holdings: &Holdings, role: &Role) -> bool {
 fn saved_in_words(saved: &roles::Saved) -> String {
     let scopes = |n: usize| counted(i64::try_from(n).unwrap_or(i64::MAX), "scope", "scopes");
     let what = match (saved.added, saved.taken) {
-        (0, 0) => return format!("{}: nothing was to be changed.", saved.name),
-        (added, 0) => format!("{} put in", scopes(added)),
-        (0, taken) => format!("{} taken out", scopes(taken)),
-        (added, taken) => format!("{} put in, {} taken out", scopes(added), scopes(taken)),
+        (0, 0) => return format!("{}: no changes to save.", saved.name),
+        (added, 0) => format!("{} added", scopes(added)),
+        (0, taken) => format!("{} removed", scopes(taken)),
+        (added, taken) => format!("{} added, {} removed", scopes(added), scopes(taken)),
     };
     let people = match saved.people {
         0 => "Nobody has this role yet.".to_owned(),
         people => {
-            format!("It holds for {} from their next request on.", counted(people, "member", "members"))
+            format!("This takes effect for {} with their next request.", counted(people, "member", "members"))
         }
     };
-    format!("{} is saved: {what}. {people}", saved.name)
+    format!("Role “{}” saved: {what}. {people}", saved.name)
 }
 
 fn lock_out<P: Access>(view: &View, scope: &ReadScope<P>, slug: &str, form: Scopes) -> LockOut {
@@ -284,7 +284,7 @@ fn lock_out<P: Access>(view: &View, scope: &ReadScope<P>, slug: &str, form: Scop
         chrome: view.chrome(),
         base: view.at(&format!("/roles/{slug}")),
         page: role.map(|role| role.name.clone()).unwrap_or_default(),
-        label: "What it holds",
+        label: "Permissions and scopes",
         action: view.at(&format!("/roles/{slug}/scopes")),
         fields: permissions.chain([("scopes", form.scopes), ("version", form.version)]).collect(),
     }

@@ -40,8 +40,8 @@ pub async fn index(cx: Authorized<perm::ReadMembers>) -> Answer {
 fn holds(role: &Role) -> String {
     let count = |n: usize, one, many| counted(i64::try_from(n).unwrap_or(i64::MAX), one, many);
     match (role.permissions().count(), role.application_scopes.len()) {
-        _ if role.is_owner => "Everything".to_owned(),
-        (0, 0) => "Nothing".to_owned(),
+        _ if role.is_owner => "All".to_owned(),
+        (0, 0) => "None".to_owned(),
         (permissions, 0) => count(permissions, "permission", "permissions"),
         (0, scopes) => count(scopes, "scope", "scopes"),
         (permissions, scopes) => format!(

@@ -180,7 +180,7 @@ pub async fn create(cx: Authorized<perm::ManageRoles, Form<Checked<NewRole>>>) -
     let made = async {
         let (named, scopes) = valid?;
         let made = scope.write(async |s| roles::create(s, &named, &scopes).await).await?;
-        let flash = Flash::good(format!("{} is there. Give it to people on Members.", made.name));
+        let flash = Flash::good(format!("Role “{}” created. Assign it on the Members page.", made.name));
         Ok(view.done(view.at(&format!("/roles/{}", made.slug)), flash))
     };
     let is_ceiling = |refused: &Refused| matches!(refused, Refused::Ceiling(_));

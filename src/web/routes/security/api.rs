@@ -22,17 +22,17 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A permission, and who has it.
+/// A permission and the roles that have it.
 #[derive(Serialize, ToSchema)]
 pub struct PermissionBody {
-    /// As it is granted and asked for.
+    /// The scope of the permission.
     permission: &'static str,
     label: &'static str,
     group: &'static str,
     description: &'static str,
-    /// Slugs of the roles that hold it, beside Owner.
+    /// Slugs of the roles that have it, except Owner.
     roles: Vec<String>,
-    /// Active members who hold it, Owners too.
+    /// Number of active members who have it, including Owners.
     members: i64,
 }
 
@@ -61,26 +61,26 @@ pub async fn show(cx: ApiRequest<perm::ReadMembers, NamedPermission>) -> ApiResu
     Ok(Tagged { body: row.into(), version })
 }
 
-/// The roles that are to hold a permission.
+/// The roles that should have a permission.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PermissionRoles {
-    /// Slugs: all of them, beside Owner, who holds every permission.
+    /// Slugs of all the roles that should have it, except Owner, which has every permission.
     #[schema(schema_with = spec::any_roles)]
     roles: Vec<String>,
-    /// True to take “Update permissions” from the key itself.
+    /// Set to true to confirm a change that takes “Update permissions” from the key itself.
     #[serde(default)]
     confirm: bool,
 }
 
-/// What a change of a permission came to.
+/// The result of changing a permission.
 #[derive(Serialize, ToSchema)]
 pub struct PermissionChanged {
     permission: &'static str,
     roles: Vec<String>,
-    /// Active members who hold it now and did not.
+    /// Number of active members who gained it.
     gained: i64,
-    /// Active members who held it and do not now.
+    /// Number of active members who lost it.
     lost: i64,
 }
 

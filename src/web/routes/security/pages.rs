@@ -5,7 +5,7 @@ use crate::{
         CHANGED, Refused,
         enforce::read::ReadScope,
         nouns::{
-            roles::{LOCKS_YOU_OUT, effect},
+            roles::LOCKS_YOU_OUT,
             security::{self, Changed, Row, Toggle, Wanted},
         },
         preview::of_permission,
@@ -56,8 +56,8 @@ impl Index {
 fn would(toggle: &Toggle) -> String {
     let verb = if toggle.ticked { "lose" } else { "gain" };
     match toggle.people {
-        0 => format!("Nobody would {verb} it"),
-        people => format!("{} would {verb} it", counted(people, "person", "people")),
+        0 => format!("Nobody would {verb} access"),
+        people => format!("{} would {verb} access", counted(people, "person", "people")),
     }
 }
 
@@ -176,18 +176,33 @@ pub(in crate::web) fn about(view: &View, permission: Permission, roles: Vec<Stri
 fn saved(view: &View, changed: &Changed) -> actix_web::HttpResponse {
     let label = changed.permission.label();
     if !changed.is_change {
-        return view.done(view.at("/security"), Flash::good(format!("{label}: nothing was to be changed.")));
+        return view.done(view.at("/security"), Flash::good(format!("{label}: no changes to save.")));
     }
-    let effect = effect(changed.gained, changed.lost);
     let mut fields: Vec<(String, String)> =
         changed.before.iter().map(|slug| ("role".to_owned(), slug.clone())).collect();
     fields.push(("version".into(), changed.version.clone()));
-    let flash = Flash::good(format!("{label} is saved: {effect}."));
+    let flash = Flash::good(effect(label, changed.gained, changed.lost));
     if changed.locked_out {
         return view.done(view.at("/security"), flash);
     }
     let action = view.at(&format!("/security/{}", changed.permission.scope()));
     view.done(view.at("/security"), flash.with_undo(action, fields))
+}
+
+/// "Saved. 1 member can no longer invite members."
+fn effect(label: &str, gained: i64, lost: i64) -> String {
+    let mut letters = label.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+    let verb: String = first.into_iter().chain(letters).collect();
+    let members = |count| counted(count, "member", "members");
+    match (gained, lost) {
+        (0, 0) => "Saved. Nobody's access changed.".to_owned(),
+        (gained, 0) => format!("Saved. {} can now {verb}.", members(gained)),
+        (0, lost) => format!("Saved. {} can no longer {verb}.", members(lost)),
+        (gained, lost) => {
+            format!("Saved. {} can now {verb}, {} no longer can.", members(gained), members(lost))
+        }
+    }
 }
 
 /// The page as it is now, with what stands against the change. Its boxes have no place for a complaint:

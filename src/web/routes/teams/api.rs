@@ -33,11 +33,11 @@ pub struct TeamBody {
     id: Uuid,
     name: String,
     description: String,
-    /// Slugs of the roles that everybody in it holds.
+    /// Slugs of the roles that everyone in the team has.
     roles: Vec<String>,
-    /// Names of the first few who lead it.
+    /// Names of some of its leads.
     leads: Vec<String>,
-    /// How many are in it.
+    /// Number of people in the team.
     members: i64,
     /// Milliseconds since 1970.
     created_at: Timestamp,
@@ -71,7 +71,7 @@ pub async fn show(cx: ApiRequest<perm::ReadTeams, Target>) -> ApiResult<Tagged<T
     Ok(Tagged::of(teams::look(&cx.scope, cx.input.0, &Position::First).await?.team))
 }
 
-/// A team to be started.
+/// A team to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTeam {
@@ -92,7 +92,7 @@ impl Validate for NewTeam {
     }
 }
 
-/// A team that was started.
+/// A team that was created.
 #[derive(Serialize, ToSchema)]
 pub struct TeamMade {
     id: Uuid,
@@ -108,7 +108,7 @@ pub async fn create(
     Ok(Created(TeamMade { id, name: name.to_string(), description: description.to_string() }))
 }
 
-/// What to change about a team; what is left out stays.
+/// Changes to a team. Omitted fields stay the same.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TeamChange {
@@ -145,11 +145,11 @@ pub async fn update(
     .await
 }
 
-/// The roles that a team is to come with.
+/// The roles of a team.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TeamRoles {
-    /// Slugs: all of them.
+    /// Slugs of all the roles the team should have.
     #[schema(schema_with = spec::any_roles)]
     roles: Vec<String>,
 }
@@ -175,17 +175,17 @@ pub async fn delete(cx: ApiRequest<perm::DeleteTeams, (Target, IfMatch)>) -> Api
     Ok(Done)
 }
 
-/// Somebody in a team.
+/// A person in a team.
 #[derive(Serialize, ToSchema)]
 pub struct TeamMemberBody {
-    /// The membership's id.
+    /// The ID of the membership.
     member_id: Uuid,
     user_id: Option<Uuid>,
     name: String,
     email: String,
     status: Status,
     is_lead: bool,
-    /// When they came into the team.
+    /// When they joined the team.
     joined_at: Timestamp,
 }
 
@@ -207,7 +207,7 @@ impl From<Person> for TeamMemberBody {
 #[derive(Deserialize, IntoParams, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Asked {
-    /// `next` of the page before.
+    /// The value of `next` from the previous page.
     #[param(schema_with = spec::cursor)]
     after: String,
 }
@@ -220,11 +220,11 @@ pub async fn people(
     Ok(Ok200(teams::look(&cx.scope, id, &at).await?.page.into()))
 }
 
-/// Members to put into a team: all of them or none.
+/// Members to add to a team. Either all of them are added or none.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTeamMembers {
-    /// Ids of memberships.
+    /// IDs of memberships.
     #[schema(min_items = 1, max_items = 100)]
     members: Vec<Uuid>,
 }
@@ -242,7 +242,7 @@ pub async fn take_out(cx: ApiRequest<perm::Membership, Within>) -> ApiResult<Don
     Ok(Done)
 }
 
-/// Whether somebody is to lead a team.
+/// Whether a person leads the team.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TeamLead {

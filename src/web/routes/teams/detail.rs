@@ -71,7 +71,7 @@ pub async fn create(cx: Authorized<perm::CreateTeams, Form<Checked<Details>>>) -
     let created = async {
         let (name, description) = form.valid?;
         let id = scope.write(async |s| teams::create(s, &name, &description).await).await?;
-        let flash = Flash::good("The team is there. Now put people in, and choose its roles if it has any.");
+        let flash = Flash::good("Team created. Now add people and assign roles.");
         Ok(view.done(view.at(&format!("/teams/{id}")), flash))
     };
     reopen(created.await, async |rejected| Ok(blank(&view, rejected.status, &form.sent, rejected.errors)))
@@ -218,8 +218,8 @@ pub async fn update(cx: Authorized<perm::Membership, (Target, Form<Checked<Detai
         let (name, description) = form.valid?;
         let changed = scope.write(async |s| teams::update(s, id, &name, &description).await).await?;
         let text = match changed.is_change {
-            true => format!("{} is saved.", changed.name),
-            false => "Nothing was to be changed.".to_owned(),
+            true => format!("Team “{}” saved.", changed.name),
+            false => "No changes to save.".to_owned(),
         };
         Ok(view.done(view.at(&format!("/teams/{id}")), Flash::good(text)))
     };
@@ -258,7 +258,7 @@ pub async fn preview_roles(cx: Authorized<perm::UpdateTeams, (Target, Query<Role
     let looked = of_team_roles(&scope, id, &wanted).await.map(|(team, preview)| {
         let mut about = about(&view, &team.name, id, wanted.roles.clone());
         if team.people == 0 {
-            about.nobody = "the team has nobody yet";
+            about.nobody = "nobody is in this team yet";
         }
         preview::draw(&view, about, preview)
     });
@@ -282,12 +282,14 @@ pub(in crate::web) fn about(view: &View, name: &str, id: Uuid, roles: Vec<String
 fn saved(view: &View, id: Uuid, changed: RolesChanged) -> HttpResponse {
     let to = view.at(&format!("/teams/{id}"));
     if !changed.is_change {
-        return view.done(to, Flash::good(format!("{} has these roles already.", changed.name)));
+        return view.done(to, Flash::good(format!("{} already has these roles.", changed.name)));
     }
     let people = counted(changed.people, "person", "people");
     let text = match changed.after.as_slice() {
-        [] => format!("{} has no roles now: {people} in it.", changed.name),
-        roles => format!("{} comes with {} now: {people} in it.", changed.name, roles.join(", ")),
+        [] => format!("Team “{}” now has no roles. It has {people}.", changed.name),
+        roles => {
+            format!("Team “{}” now has these roles: {}. It has {people}.", changed.name, roles.join(", "))
+        }
     };
     let mut fields: Vec<(String, String)> =
         changed.undo.into_iter().map(|slug| ("role".to_owned(), slug)).collect();
@@ -313,7 +315,7 @@ pub async fn delete(cx: Authorized<perm::DeleteTeams, (Target, Form<Nothing>)>) 
     let (scope, view, (Target(id), _)) = cx.into_parts();
     let deleted = scope.write(async |s| teams::delete(s, id).await).await?;
     let people = counted(deleted.people, "person", "people");
-    let flash = Flash::good(format!("{} is deleted: {people} in it.", deleted.name));
+    let flash = Flash::good(format!("Team “{}” deleted. It had {people}.", deleted.name));
     // Who deletes a team need not be somebody who sees the others.
     let to = if view.chrome().can.read_teams { "/teams" } else { "" };
     Ok(view.done(view.at(to), flash))

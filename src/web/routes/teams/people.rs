@@ -117,10 +117,10 @@ fn added(moved: &[Moved]) -> String {
         moved.iter().filter(|moved| moved.is_change).map(|moved| moved.name.as_str()).collect();
     let team = moved.first().map_or("", |moved| moved.team.as_str());
     match new.len() {
-        0 => format!("Nobody was to be put in: they are in {team} already."),
-        1 => format!("{} is in {team} now.", new[0]),
-        count if count <= SHOWN => format!("{} are in {team} now.", new.join(", ")),
-        count => format!("{} and {} more are in {team} now.", new[..SHOWN].join(", "), count - SHOWN),
+        0 => format!("Nobody was added. They are already in {team}."),
+        1 => format!("{} added to {team}.", new[0]),
+        count if count <= SHOWN => format!("{} added to {team}.", new.join(", ")),
+        count => format!("{} and {} more added to {team}.", new[..SHOWN].join(", "), count - SHOWN),
     }
 }
 
@@ -128,7 +128,7 @@ pub async fn take_out(cx: Authorized<perm::Membership, (Within, Form<Nothing>)>)
     let (scope, view, (Within(id, member), _)) = cx.into_parts();
     let moved = scope.write(async |s| teams::take_out(s, id, member).await).await?;
     let back = view.at(&format!("/teams/{id}/members"));
-    let flash = Flash::good(format!("{} is no longer in {}.", moved.name, moved.team));
+    let flash = Flash::good(format!("{} removed from {}.", moved.name, moved.team));
     Ok(team_page(&view, id, flash.with_undo(back, vec![("member".to_owned(), member.to_string())])))
 }
 
@@ -144,12 +144,15 @@ pub async fn appoint(cx: Authorized<perm::UpdateTeams, (Within, Form<Lead>)>) ->
     let is_lead = match form.lead.as_str() {
         "yes" => true,
         "no" => false,
-        _ => return Err(Invalid::field("lead", "Say yes or no.").into()),
+        _ => return Err(Invalid::field("lead", "Choose yes or no.").into()),
     };
     let moved = scope.write(async |s| teams::appoint(s, id, member, is_lead).await).await?;
     let text = match is_lead {
-        true => format!("{} leads {}: edits it, and puts people in or out.", moved.name, moved.team),
-        false => format!("{} does not lead {} any more, and stays in it.", moved.name, moved.team),
+        true => format!(
+            "{} is now a lead of {}. They can edit it, and add or remove people.",
+            moved.name, moved.team
+        ),
+        false => format!("{} is no longer a lead of {}, but stays in it.", moved.name, moved.team),
     };
     Ok(team_page(&view, id, Flash::good(text)))
 }

@@ -27,15 +27,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-/// A user, in the workspaces in which the key may view members.
+/// A user, with the workspaces where the key can view members.
 #[derive(Serialize, ToSchema)]
 pub struct UserDetailBody {
     user_id: Option<Uuid>,
-    /// What the customer's own applications call them in the workspace that was asked.
+    /// The ID your own applications use for this user in this workspace.
     external_id: Option<String>,
     name: String,
     email: String,
-    /// Of the membership in the workspace that was asked.
+    /// The status of the membership in this workspace.
     status: Status,
     workspaces: Vec<MembershipBody>,
 }
@@ -45,9 +45,9 @@ pub struct UserDetailBody {
 pub struct MembershipBody {
     workspace_id: Uuid,
     slug: String,
-    /// Slugs of every role held there, through teams too.
+    /// Slugs of all roles there, including roles from teams.
     roles: Vec<String>,
-    /// Slugs of the roles that are their own there: what PATCH sets.
+    /// Slugs of the roles assigned directly there. PATCH sets these.
     own_roles: Vec<String>,
 }
 
@@ -74,15 +74,15 @@ impl From<User> for UserDetailBody {
 #[derive(Deserialize, IntoParams, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Asked {
-    /// Part of a name or an address.
+    /// Part of a name or e-mail address.
     #[param(schema_with = spec::text::<SearchText>)]
     q: String,
-    /// A role that they hold, by its slug.
+    /// The slug of a role they have.
     #[param(schema_with = spec::text::<Slug>)]
     role: String,
     #[param(inline)]
     status: Option<Status>,
-    /// `next` of the page before.
+    /// The value of `next` from the previous page.
     #[param(schema_with = spec::cursor)]
     after: String,
 }

@@ -25,22 +25,22 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// A user in the workspace that was asked.
+/// A user in this workspace.
 #[derive(Serialize, ToSchema)]
 pub struct UserBody {
     user_id: Uuid,
-    /// What the customer's own applications call them.
+    /// The ID your own applications use for this user.
     external_id: Option<String>,
     workspaces: Vec<OwnRolesBody>,
 }
 
-/// A workspace that a user is a member of.
+/// A workspace the user is a member of.
 #[derive(Serialize, ToSchema)]
 pub struct OwnRolesBody {
     workspace_id: Uuid,
-    /// Slugs of every role held there, through teams too.
+    /// Slugs of all roles there, including roles from teams.
     roles: Vec<String>,
-    /// Slugs of the roles that are their own: what PATCH sets.
+    /// Slugs of the roles assigned directly. PATCH sets these.
     own_roles: Vec<String>,
 }
 
@@ -52,18 +52,18 @@ fn body(workspace_id: Uuid, entered: Entered) -> UserBody {
     }
 }
 
-/// Somebody to enter.
+/// A user to add.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
     #[schema(schema_with = spec::text::<Email>)]
     email: String,
-    /// Made from the address where it is left out.
+    /// If omitted, created from the address.
     #[schema(schema_with = spec::maybe_text::<Name>)]
     name: Option<String>,
     #[schema(schema_with = spec::maybe_text::<ExternalId>)]
     external_id: Option<String>,
-    /// Slugs; Viewer where they are left out.
+    /// Slugs of roles. If omitted, Viewer.
     #[schema(schema_with = spec::maybe_roles)]
     roles: Option<Vec<String>>,
 }
@@ -91,14 +91,14 @@ pub async fn create(
     Ok(Created(body(workspace, entered)))
 }
 
-/// What to change about a user in this workspace; what is left out stays.
+/// Changes to a user in this workspace. Omitted fields stay the same.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserChange {
-    /// Slugs: exactly these roles of their own.
+    /// Slugs of all the roles to assign directly. They replace the current ones.
     #[schema(schema_with = spec::maybe_roles)]
     roles: Option<Vec<String>>,
-    /// `null` takes it away.
+    /// `null` removes it.
     #[serde(default, deserialize_with = "said")]
     #[schema(schema_with = spec::maybe_text::<ExternalId>, required = false)]
     external_id: Option<Option<String>>,

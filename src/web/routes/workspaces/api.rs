@@ -31,18 +31,18 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-/// A workspace that the key is a member of.
+/// A workspace the key is a member of.
 #[derive(Serialize, ToSchema)]
 pub struct WorkspaceBody {
     id: Uuid,
     slug: String,
     name: String,
     account_id: Uuid,
-    /// Of the key's membership, or of all of the workspace.
+    /// The status of the key's membership, or of the workspace.
     status: Status,
     /// Slugs of the key's roles there.
     roles: Vec<String>,
-    /// A request that names no workspace means this one.
+    /// Whether this is the key's home workspace. Requests that don't name a workspace use it.
     is_home: bool,
     /// Milliseconds since 1970.
     created_at: Timestamp,
@@ -67,7 +67,7 @@ impl From<OfKey> for WorkspaceBody {
 #[derive(Deserialize, IntoParams, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Asked {
-    /// `next` of the page before.
+    /// The value of `next` from the previous page.
     #[param(schema_with = spec::cursor)]
     after: String,
 }
@@ -77,16 +77,16 @@ pub async fn index(cx: KeyRequest<Query<Asked>>) -> ApiResult<Ok200<PageBody<Wor
     Ok(Ok200(workspaces::of_key(&cx.view.app.db, cx.key(), &at).await?.into()))
 }
 
-/// A workspace to be made.
+/// A workspace to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewWorkspace {
     #[schema(schema_with = spec::text::<Name>)]
     name: String,
-    /// Made from the name, if it is left out.
+    /// If omitted, created from the name.
     #[schema(schema_with = spec::maybe_text::<Slug>)]
     slug: Option<String>,
-    /// The first Owner: a user of the account. Whoever answers for the key, if it is left out.
+    /// The ID of the first Owner, a user in the account. If omitted, the person who created the key.
     owner: Option<Uuid>,
 }
 
@@ -104,7 +104,7 @@ impl Validate for NewWorkspace {
     }
 }
 
-/// A workspace that was made or changed.
+/// A workspace that was created or changed.
 #[derive(Serialize, ToSchema)]
 pub struct WorkspaceMade {
     id: Uuid,
@@ -132,7 +132,7 @@ pub struct WorkspaceDetailBody {
     roles: Vec<String>,
     created_at: Timestamp,
     members: i64,
-    /// Those that are pending.
+    /// Number of pending invitations.
     invitations: i64,
 }
 
@@ -155,7 +155,7 @@ pub async fn show(cx: ApiRequest<perm::Membership>) -> ApiResult<Tagged<Workspac
     Ok(Tagged { body, version })
 }
 
-/// What to change about a workspace; what is left out stays.
+/// Changes to a workspace. Omitted fields stay the same.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WorkspaceChange {
@@ -203,11 +203,11 @@ impl From<Workspace> for WorkspaceMade {
     }
 }
 
-/// The end of a workspace, meant as it is said.
+/// The deletion of a workspace.
 #[derive(Deserialize, IntoParams, Default)]
 #[serde(deny_unknown_fields)]
 pub struct Deletion {
-    /// The workspace's slug once more: everything in it goes.
+    /// To confirm, the slug of the workspace. Everything in it is deleted.
     #[param(schema_with = spec::text::<Slug>)]
     confirm: String,
 }

@@ -113,7 +113,7 @@ pub async fn create(cx: SignedIn<Form<Checked<NewWorkspace>>>) -> Answer {
         let (name, slug, account) = valid.as_ref().map_err(Invalid::clone)?;
         let db = &cx.view.app.db;
         let slug = workspaces::create(db, cx.person(), *account, name, slug, &cx.origin()).await?;
-        let flash = Flash::good("The workspace is ready. Invite the people you work with.");
+        let flash = Flash::good("Workspace created. Invite the people you work with.");
         Ok(cx.view.done(format!("/w/{slug}"), flash))
     };
     reopen(created.await, async |rejected| draw(&cx, rejected.status, form, rejected.errors).await).await
