@@ -1,12 +1,13 @@
 //! Settings: from the environment or the command line, checked before anything starts.
 
-use clap::Args;
+use clap::{Args, builder::TypedValueParser, value_parser};
 use ipnet::IpNet;
 use secrecy::SecretString;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     str::FromStr,
+    time::Duration,
 };
 use url::Url;
 
@@ -57,6 +58,12 @@ pub struct Config {
     /// API calls per minute for each API key on each node, and ten times as many decisions. 0 means no limit.
     #[arg(long, env = "BAILIWICK_CALLS_PER_MINUTE", default_value = "600")]
     pub calls_per_minute: u32,
+
+    /// Seconds that a request waits for a database connection, and one more for its turn to hash a password,
+    /// before it is answered 503.
+    #[arg(long, env = "BAILIWICK_ACQUIRE_TIMEOUT", default_value = "5")]
+    #[arg(value_parser = value_parser!(u32).range(1..=3600).map(|seconds| Duration::from_secs(seconds.into())))]
+    pub acquire_timeout: Duration,
 
     /// Number of worker threads. [default: one per core]
     #[arg(long, env = "BAILIWICK_WORKERS")]
@@ -110,7 +117,7 @@ pub enum SignUp {
 }
 
 impl Config {
-    /// The settings of a test: a free port, and everything under `dir`.
+    /// The settings of a test: a free port, everything under `dir`, and time enough on a busy machine.
     pub fn for_tests(database_url: String, dir: &Path) -> Self {
         Self {
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -123,6 +130,7 @@ impl Config {
             sign_up: SignUp::Open,
             trusted_proxies: Vec::new(),
             calls_per_minute: 0,
+            acquire_timeout: Duration::from_secs(60),
             workers: Some(2),
         }
     }

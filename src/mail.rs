@@ -42,7 +42,7 @@ enum Way {
 }
 
 /// How long a mail server may take to answer.
-const PATIENCE: Duration = Duration::from_secs(20);
+const SMTP_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Mailer {
     /// # Errors
@@ -60,7 +60,7 @@ impl Mailer {
             }
             Mail::Smtp(url) => {
                 let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret());
-                Way::Smtp(builder.map_err(MailerError::Smtp)?.timeout(Some(PATIENCE)).build())
+                Way::Smtp(builder.map_err(MailerError::Smtp)?.timeout(Some(SMTP_TIMEOUT)).build())
             }
         };
         let from = from.parse().map_err(|_| MailerError::From(from))?;

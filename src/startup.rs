@@ -70,12 +70,13 @@ pub struct Application {
 const MOST_CONNECTIONS: usize = 4_096;
 
 /// How long a connection may take to send the head of a request.
-const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-const IDLE_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a connection stays open between two requests.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long running requests may take to end when the server is told to stop, in seconds.
-const SHUTDOWN_PATIENCE: u64 = 15;
+const SHUTDOWN_TIMEOUT: u64 = 15;
 
 impl Application {
     /// Opens the database, brings its schema up to date, and listens.
@@ -158,11 +159,11 @@ fn listen(listener: TcpListener, app: Data<app::App>, workers: Option<usize>) ->
             .configure(mount::mount)
     };
     let mut server = HttpServer::new(factory)
-        .keep_alive(KeepAlive::Timeout(IDLE_PATIENCE))
-        .client_request_timeout(HEAD_PATIENCE)
+        .keep_alive(KeepAlive::Timeout(IDLE_TIMEOUT))
+        .client_request_timeout(HEAD_TIMEOUT)
         .client_disconnect_timeout(Duration::from_secs(2))
         .max_connections(MOST_CONNECTIONS)
-        .shutdown_timeout(SHUTDOWN_PATIENCE);
+        .shutdown_timeout(SHUTDOWN_TIMEOUT);
     if let Some(workers) = workers {
         server = server.workers(workers.max(1));
     }

@@ -104,6 +104,10 @@ roles!(
 /// Prints what the client makes of a key: its scopes and roles, or the name of what it raises.
 const USSO: &str = r#"
 import sys
+from httpx import _config
+# Instead of five seconds, which are too few where the machine is busy with something else.
+for part in ("connect", "read", "write", "pool"):
+    setattr(_config.DEFAULT_TIMEOUT_CONFIG, part, 120)
 from usso.api_key import fetch_api_key_data
 try:
     user = fetch_api_key_data(sys.argv[1] + "/api/sso/v1/apikeys/verify", sys.argv[2])

@@ -3,7 +3,7 @@
 use crate::support::product::{Clock, Config, DAY, Db, chain, demo};
 use crate::support::*;
 
-/// Runs the demo by the program itself until it listens. Answers what it said.
+/// Runs the demo by the program itself until it has said everything. Answers what it said.
 async fn welcome(settings: &[(&str, &str)]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let (port, log) = (free_port(), folder.path().join("said"));
@@ -15,14 +15,16 @@ async fn welcome(settings: &[(&str, &str)]) -> String {
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    let started = std::time::Instant::now();
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() && started.elapsed().as_secs() < 120 {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let said = eventually(async || {
+        assert!(demo.try_wait().unwrap().is_none(), "the demo ended at once");
+        let said = std::fs::read_to_string(&log).unwrap();
+        // The end of the last command.
+        if said.contains(r#"{"roles": ["developer", "viewer"]}'"#) { Ok(said) } else { Err(said) }
+    })
+    .await;
     demo.kill().unwrap();
     demo.wait().unwrap();
-    std::fs::read_to_string(&log).unwrap().replace(&format!("http://127.0.0.1:{port}"), "http://here")
+    said.replace(&format!("http://127.0.0.1:{port}"), "http://here")
 }
 
 #[test]

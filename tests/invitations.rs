@@ -159,7 +159,7 @@ both! {
         // And may be invited again.
         let guest = found(&app, "Guest One", GUEST, "home").await.client;
         invite(&owner.client, "acme", GUEST, &["viewer"]).await.assert_says("1 invitation sent.");
-        let letters = app.mail.wait_for_several(GUEST, "invited you", 2, Duration::from_secs(15)).await;
+        let letters = app.mail.wait_for_several(GUEST, "invited you", 2).await;
         let page = guest.visit(&letters[1].link("/invitations/")).await;
         guest.submit(&page, "/decline", &[]).await.assert_status(303);
         assert_eq!(status_of(&app, GUEST).await, ["declined", "declined"]);
@@ -210,7 +210,7 @@ both! {
             .assert_says("New link sent to old@example.com. The old link no longer works.");
         let client = app.client();
         let letters =
-            app.mail.wait_for_several("old@example.com", "invited you", 2, Duration::from_secs(15)).await;
+            app.mail.wait_for_several("old@example.com", "invited you", 2).await;
         client.visit(&letters[1].link("/invitations/")).await;
         app.unchanged_by(owner.client.post_form(&format!("{path}/{gone}/resend"), &[]))
             .await

@@ -279,7 +279,7 @@ both! {
         owner.client.visit("/w/acme/activity").await.assert_says("2 invitations they sent cancelled");
         invite(&owner.client, "acme", &developer.email, &["viewer"]).await;
         let letters =
-            app.mail.wait_for_several(&developer.email, "invited you", 2, Duration::from_secs(15)).await;
+            app.mail.wait_for_several(&developer.email, "invited you", 2).await;
         let page = developer.client.visit(&letters[1].link("/invitations/")).await;
         developer.client.submit(&page, "/acceptance", &[]).await.assert_status(303);
         developer.client.visit("/w/acme").await.assert_says("Your roles: Viewer.");

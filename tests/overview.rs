@@ -59,12 +59,7 @@ both! {
         viewer.client.visit("/w/acme").await;
         // That somebody was here is written down a little later.
         let seen = format!("SELECT COUNT(*) FROM members WHERE last_active_at > 1 AND id = {}", app.id(viewer.member_id));
-        for _ in 0..100 {
-            if app.scalar_i64(&seen).await == 1 {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
+        until("the visit was not written down", async || app.scalar_i64(&seen).await == 1).await;
         assert_eq!(look().await, [], "all of it is mended");
     }
 

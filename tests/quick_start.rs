@@ -5,7 +5,6 @@ use crate::{support::*, world::*};
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
 };
 
 /// A service of the quick start. Ended when dropped.
@@ -50,17 +49,12 @@ impl Service {
 
     /// What somebody is answered, once it listens.
     async fn answers(&self, http: &reqwest::Client, user: &str) -> u16 {
-        let started = Instant::now();
-        loop {
+        eventually(async || {
             let request = http.get(format!("http://127.0.0.1:{}/", self.port)).header("x-user", user);
-            match request.send().await {
-                Ok(answer) => return answer.status().as_u16(),
-                Err(_) if started.elapsed() < Duration::from_secs(20) => {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-                Err(error) => panic!("it does not listen: {error}"),
-            }
-        }
+            let answer = request.send().await.map_err(|error| format!("it does not listen: {error}"))?;
+            Ok(answer.status().as_u16())
+        })
+        .await
     }
 }
 

@@ -100,7 +100,7 @@ impl<'a> Office<'a> {
             // After a change of roles the next request reads them anew.
             client.visit("/w/acme/roles").await;
             let role = ["editor", "viewer"][n % 2];
-            least[0] = least[0].min(self.settled(client.post_form(&roles, &[("role", role)])).await);
+            least[0] = least[0].min(self.change(client.post_form(&roles, &[("role", role)])).await);
 
             let page = client.visit("/w/acme/security").await;
             let form = page.form("/security/read:teams");
@@ -108,7 +108,7 @@ impl<'a> Office<'a> {
                 true => form.fill(&[("role", "admin")]),
                 false => form.fill(&[("role", "admin"), ("role", "viewer")]),
             };
-            let toggled = if n == 0 { None } else { Some(self.settled(client.send(&page, &changed)).await) };
+            let toggled = if n == 0 { None } else { Some(self.change(client.send(&page, &changed)).await) };
             if n == 0 {
                 // The defaults are more than the one role that is put in and taken out from here on.
                 client.send(&page, &changed).await.assert_status(303);
@@ -119,26 +119,17 @@ impl<'a> Office<'a> {
             let (one, other) = [("read:audit", "read:posts"), ("export:data", "write:posts")][n % 2];
             let changed = page.form("/scopes").fill(&[("permission", one), ("scopes", other)]);
             // From the first, which is not counted, on: one permission and one scope for another.
-            let settled = self.settled(client.send(&page, &changed)).await;
-            least[2] = least[2].min(if n == 0 { u64::MAX } else { settled });
+            let cost = self.change(client.send(&page, &changed)).await;
+            least[2] = least[2].min(if n == 0 { u64::MAX } else { cost });
         }
         let names = CHANGES.iter().map(|(name, _)| *name);
         names.zip(least).collect()
     }
 
-    /// The statements of a change and of what it sets off: counted once no more come.
-    async fn settled(&self, change: impl Future<Output = Page>) -> u64 {
-        let before = self.app.statements();
-        change.await.assert_status(303);
-        let mut last = self.app.statements();
-        let mut quiet = std::time::Instant::now();
-        while quiet.elapsed() < std::time::Duration::from_millis(50) {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-            let now = self.app.statements();
-            if now != last {
-                (last, quiet) = (now, std::time::Instant::now());
-            }
-        }
-        last - before
+    /// The statements of a change: a request sends none once it is answered.
+    async fn change(&self, change: impl Future<Output = Page>) -> u64 {
+        let (page, cost) = self.app.statements_of(change).await;
+        page.assert_status(303);
+        cost
     }
 }

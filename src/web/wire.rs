@@ -17,7 +17,7 @@ use uuid::Uuid;
 const MOST_BYTES: usize = 128 * 1024;
 
 /// How long a body may take to arrive as a whole.
-const PATIENCE: Duration = Duration::from_secs(10);
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Only the usual way to write an id: another would be a second address for one thing.
 pub(super) fn id(text: &str) -> Option<Uuid> {
@@ -106,7 +106,7 @@ pub(super) async fn whole(mut payload: Payload) -> Result<Bytes, Broken> {
         }
         Ok(body.freeze())
     };
-    tokio::time::timeout(PATIENCE, all).await.map_err(|_| Broken::TooSlow)?
+    tokio::time::timeout(BODY_TIMEOUT, all).await.map_err(|_| Broken::TooSlow)?
 }
 
 /// Names and values, decoded strictly.

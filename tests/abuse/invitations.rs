@@ -126,7 +126,7 @@ both! {
         owner.client.post_form(&format!("/w/acme/invitations/{id}/resend"), &[]).await.assert_status(303);
         is_dead(&app, &guest, &link, "A newer link was sent").await;
         is_dead(&app, &guest, &shown, "A newer link was sent").await;
-        let letters = app.mail.wait_for_several(GUEST, "invited you", 2, Duration::from_secs(15)).await;
+        let letters = app.mail.wait_for_several(GUEST, "invited you", 2).await;
         let newer = letters[1].link("/invitations/");
         assert_ne!(newer, link);
         let page = guest.visit(&newer).await;
@@ -249,13 +249,13 @@ both! {
         is_dead(&app, &guest, &link, "This invitation was cancelled").await;
         // Back again, and what they sent before stays dead.
         invite(&owner.client, "acme", &inviter.email, &["developer"]).await;
-        let back = app.mail.wait_for_several(&inviter.email, "invited you", 2, Duration::from_secs(15)).await;
+        let back = app.mail.wait_for_several(&inviter.email, "invited you", 2).await;
         let page = inviter.client.visit(&back[1].link("/invitations/")).await;
         inviter.client.submit(&page, "/acceptance", &[]).await.assert_status(303);
         is_dead(&app, &guest, &link, "This invitation was cancelled").await;
         invite(&inviter.client, "acme", GUEST, &["viewer"]).await;
         inviter.client.post_form("/w/acme/departure", &[]).await.assert_status(303);
-        let letters = app.mail.wait_for_several(GUEST, "invited you", 2, Duration::from_secs(15)).await;
+        let letters = app.mail.wait_for_several(GUEST, "invited you", 2).await;
         is_dead(&app, &guest, &letters[1].link("/invitations/"), "This invitation was cancelled").await;
     }
 

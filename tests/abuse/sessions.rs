@@ -13,7 +13,7 @@ fn session_cookie(client: &Client) -> String {
 
 async fn ask_reset(app: &TestApp, email: &str, n: usize) -> String {
     app.client().post_form("/forgot-password", &[("email", email)]).await.assert_status(200);
-    let letters = app.mail.wait_for_several(email, "Choose a new password", n, Duration::from_secs(15)).await;
+    let letters = app.mail.wait_for_several(email, "Choose a new password", n).await;
     letters[n - 1].link("/reset-password/")
 }
 
@@ -175,7 +175,7 @@ both! {
             .await
             .assert_status(303);
         let letters =
-            app.mail.wait_for_several("thief-one@example.com", "Confirm", 2, Duration::from_secs(15)).await;
+            app.mail.wait_for_several("thief-one@example.com", "Confirm", 2).await;
         owner_again
             .post_form("/me/password", &[("current_password", NEW), ("password", PASSWORD)])
             .await

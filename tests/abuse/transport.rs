@@ -8,11 +8,13 @@ use tokio::{
     time::timeout,
 };
 
-/// Longer than every patience of the server, in seconds.
-const LONG: u64 = 45;
+/// Longer than every timeout of the server.
+const LONG: Duration = Duration::from_secs(45);
+/// Shorter than the 30 seconds after which the server hangs up on whoever says nothing.
+const SOON: Duration = Duration::from_secs(20);
 
 /// Sends these bytes while reading, until the server hangs up; gives what it said, and when.
-async fn talk(app: &TestApp, bytes: Vec<u8>, patience: Duration) -> (String, Option<Duration>) {
+async fn talk(app: &TestApp, bytes: Vec<u8>, limit: Duration) -> (String, Option<Duration>) {
     let started = Instant::now();
     let stream = TcpStream::connect(app.address()).await.unwrap();
     let (mut reader, mut writer) = stream.into_split();
@@ -22,7 +24,7 @@ async fn talk(app: &TestApp, bytes: Vec<u8>, patience: Duration) -> (String, Opt
     });
     let mut answer = Vec::new();
     let mut buffer = [0; 8192];
-    let ended = timeout(patience, async {
+    let ended = timeout(limit, async {
         while let Ok(n @ 1..) = reader.read(&mut buffer).await {
             answer.extend_from_slice(&buffer[..n]);
         }
@@ -45,7 +47,7 @@ both! {
     async fn a_chunked_body_that_stalls_is_answered_and_the_connection_freed(app: TestApp) {
         for path in ["/sign-in", "/nowhere", "/w/acme/members"] {
             let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab");
-            let (answer, ended) = talk(&app, head.into_bytes(), Duration::from_secs(20)).await;
+            let (answer, ended) = talk(&app, head.into_bytes(), SOON).await;
             assert_eq!(status(&answer), 411, "{answer}");
             assert!(ended.is_some(), "{path}: the connection stays open");
         }
@@ -67,7 +69,7 @@ both! {
                 "POST /sign-in HTTP/1.1\r\nHost: x\r\nCookie: {cookies}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
             );
             let (answer, ended) =
-                talk(&app, format!("{head}{sent}").into_bytes(), Duration::from_secs(20)).await;
+                talk(&app, format!("{head}{sent}").into_bytes(), SOON).await;
             assert_eq!(status(&answer), expected, "{answer}");
             assert!(ended.is_some(), "the connection stays open");
         }
@@ -87,7 +89,7 @@ both! {
         let head = format!(
             "POST /sign-in HTTP/1.1\r\nHost: x\r\nCookie: {cookies}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 5000\r\n\r\ncsrf={csrf}"
         );
-        let (answer, ended) = talk(&app, head.into_bytes(), Duration::from_secs(LONG)).await;
+        let (answer, ended) = talk(&app, head.into_bytes(), LONG).await;
         assert_eq!(status(&answer), 408, "{answer}");
         assert!(ended.is_some(), "the connection stays open");
         still_answers(&app).await;
@@ -111,7 +113,7 @@ both! {
             let kind = if more.starts_with("Content-Type") { "" } else { "Content-Type: application/x-www-form-urlencoded\r\n" };
             let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nCookie: {cookies}\r\n{kind}{more}Content-Length: 5000\r\n\r\ncsrf=");
             async move {
-                let (answer, ended) = talk(app, head.into_bytes(), Duration::from_secs(LONG)).await;
+                let (answer, ended) = talk(app, head.into_bytes(), LONG).await;
                 assert_eq!(status(&answer), expected, "{path} {more}: {answer}");
                 assert!(ended.is_some(), "{path} {more}: the connection stays open");
             }
@@ -137,7 +139,7 @@ both! {
             }
         });
         let mut answer = [0; 12];
-        timeout(Duration::from_secs(LONG), reader.read_exact(&mut answer)).await.expect("no answer").unwrap();
+        timeout(LONG, reader.read_exact(&mut answer)).await.expect("no answer").unwrap();
         assert_eq!(&answer, b"HTTP/1.1 408");
         assert!(started.elapsed() < Duration::from_secs(30));
         trickle.abort();
@@ -145,7 +147,7 @@ both! {
 
     async fn slow_headers_are_cut_off(app: TestApp) {
         for half in ["", "GET", "GET /sign-in HTTP/1.1\r\nHost: x\r\nX-Slow: "] {
-            let (answer, ended) = talk(&app, half.as_bytes().to_vec(), Duration::from_secs(LONG)).await;
+            let (answer, ended) = talk(&app, half.as_bytes().to_vec(), LONG).await;
             assert!([0, 408].contains(&status(&answer)), "{half:?}: {answer}");
             assert!(ended.is_some(), "{half:?}: the connection stays open");
         }
@@ -171,7 +173,7 @@ both! {
             let request = format!(
                 "POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n{lengths}Connection: close\r\n\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
             );
-            let (answer, _) = talk(&app, request.into_bytes(), Duration::from_secs(5)).await;
+            let (answer, _) = talk(&app, request.into_bytes(), SOON).await;
             let status = status(&answer);
             assert!((400..500).contains(&status), "{lengths:?}: {answer}");
             // What follows was smuggled: nothing in it is answered.
@@ -198,13 +200,13 @@ both! {
         ];
         for request in requests {
             let shown: String = request.chars().take(60).collect();
-            let (answer, _) = talk(&app, request.into_bytes(), Duration::from_secs(3)).await;
+            let (answer, _) = talk(&app, request.into_bytes(), SOON).await;
             let status = status(&answer);
             assert!(status == 0 || (400..500).contains(&status), "{shown:?}: {answer}");
         }
         let mut odd = b"GET /sign-in HTTP/1.1\r\nHost: x\r\nUser-Agent: \xff\xfe\r\nCookie: \xff=\xfe\r\nX-Forwarded-For: \xff\r\nConnection: close\r\n\r\n".to_vec();
         odd.extend_from_slice(b"");
-        let (answer, _) = talk(&app, odd, Duration::from_secs(5)).await;
+        let (answer, _) = talk(&app, odd, SOON).await;
         assert!((200..500).contains(&status(&answer)), "{answer}");
         still_answers(&app).await;
     }

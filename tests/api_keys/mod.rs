@@ -9,7 +9,7 @@ use crate::{support::*, world::*};
 use serde_json::json;
 use std::{
     collections::{BTreeSet, VecDeque},
-    time::{Duration, Instant},
+    time::Duration,
 };
 use uuid::Uuid;
 

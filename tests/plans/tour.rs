@@ -13,7 +13,7 @@ use sea_orm::{Statement, Values};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::{Duration, Instant},
+    time::Duration,
 };
 use uuid::Uuid;
 
@@ -227,12 +227,11 @@ impl<'a> Tour<'a> {
             self.sent.entry(sql).or_insert((values, "the tasks of a node".into()));
         }
         db.close().await;
-        let started = Instant::now();
-        while !self.sent.keys().any(|sql| sql.starts_with("UPDATE members SET last_active_at")) {
-            assert!(started.elapsed() < Duration::from_secs(15), "who was seen is not written down");
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        until("who was seen is not written down", async || {
             self.keep("the tasks of a node");
-        }
+            self.sent.keys().any(|sql| sql.starts_with("UPDATE members SET last_active_at"))
+        })
+        .await;
     }
 }
 

@@ -28,11 +28,7 @@ use crate::{
 };
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use serde_json::Value;
-use std::{
-    collections::BTreeMap,
-    iter,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, iter, time::Duration};
 use uuid::Uuid;
 
 /// The other node of a race: on PostgreSQL any number serve one database.
@@ -261,8 +257,7 @@ fn role_set(i: usize) -> Vec<(&'static str, &'static str)> {
 async fn carry_invitation(app: &TestApp, owner: &Person, guest: &Person, nth: usize) -> Uuid {
     app.mail_is_out().await;
     invite(&owner.client, &owner.workspace, &guest.email, &["viewer"]).await;
-    let patience = Duration::from_secs(15);
-    let letters = app.mail.wait_for_several(&guest.email, "invited you", nth, patience).await;
+    let letters = app.mail.wait_for_several(&guest.email, "invited you", nth).await;
     guest.client.visit(&letters.last().unwrap().link("/invitations/")).await;
     let pending =
         format!("SELECT id FROM invitations WHERE status = 'pending' AND email = {}", quoted(&guest.email));

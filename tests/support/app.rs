@@ -1,9 +1,9 @@
 //! An application with a database, a mail directory and a clock of its own.
 
 use super::product::{Clock, Config};
-use super::{Backend, Balancer, Client, Mailbox, TestDatabase, node::Node};
+use super::{Backend, Balancer, Client, Mailbox, TestDatabase, WAIT_TIMEOUT, eventually, node::Node};
 use sea_orm::{DatabaseConnection, Statement};
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, sync::Arc};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -129,18 +129,16 @@ impl TestApp {
 
     /// Waits until all mail that has been decided on is out: after it, "no mail came" means it.
     pub async fn mail_is_out(&self) {
-        for _ in 0..500 {
-            if self.scalar_i64("SELECT count(*) FROM outbox").await == 0 {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("mail is still waiting in the outbox: {:?}", self.rows("SELECT * FROM outbox").await);
+        eventually(async || match self.rows("SELECT * FROM outbox").await.as_slice() {
+            [] => Ok(()),
+            waiting => Err(format!("mail is still waiting in the outbox: {waiting:?}")),
+        })
+        .await;
     }
 
-    /// Sends these bytes as they are and reads until the server hangs up, or `patience` is over:
-    /// for requests that no HTTP client would send.
-    pub async fn raw(&self, bytes: &[u8], patience: Duration) -> String {
+    /// Sends these bytes as they are and reads until the server hangs up: for requests that no HTTP
+    /// client would send.
+    pub async fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.address()).await.unwrap();
         stream.write_all(bytes).await.ok();
         let mut answer = Vec::new();
@@ -150,7 +148,7 @@ impl TestApp {
                 answer.extend_from_slice(&buffer[..n]);
             }
         };
-        tokio::time::timeout(patience, reading).await.ok();
+        tokio::time::timeout(WAIT_TIMEOUT, reading).await.ok();
         String::from_utf8_lossy(&answer).into_owned()
     }
 }

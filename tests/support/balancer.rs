@@ -1,12 +1,11 @@
 //! A plain round-robin before several nodes: each request goes to the next one, whatever connection
 //! or cookie it comes with.
 
-use super::TestApp;
+use super::{TestApp, WAIT_TIMEOUT};
 use std::{
     io,
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex},
-    time::Duration,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy},
@@ -25,8 +24,6 @@ struct Nodes {
     served: Vec<(SocketAddr, u64)>,
 }
 
-/// How long one request may take.
-const PATIENCE: Duration = Duration::from_secs(60);
 const LONGEST_HEAD: usize = 64 * 1024;
 
 impl Balancer {
@@ -39,7 +36,7 @@ impl Balancer {
         tokio::spawn(async move {
             while let Ok((near, from)) = listener.accept().await {
                 let behind = Arc::clone(&behind);
-                tokio::spawn(tokio::time::timeout(PATIENCE, async move {
+                tokio::spawn(tokio::time::timeout(WAIT_TIMEOUT, async move {
                     pass_on(near, from.ip(), || behind.lock().unwrap().next()).await
                 }));
             }

@@ -1,7 +1,7 @@
 //! A browser: its own cookies, its own connections, its own address.
 
 use super::product::Clock;
-use super::{FormOnPage, Page, TestApp, form};
+use super::{FormOnPage, Page, TestApp, WAIT_TIMEOUT, form};
 use reqwest::{
     Method,
     cookie::{CookieStore, Jar},
@@ -260,7 +260,9 @@ fn connections(jar: &Arc<Jar>, from: IpAddr) -> reqwest::Client {
         .redirect(Policy::none())
         .local_address(from)
         .no_proxy()
-        .timeout(Duration::from_secs(60))
+        .timeout(WAIT_TIMEOUT)
+        // Shorter than the server's (IDLE_TIMEOUT in startup.rs), which would close it while a request is sent.
+        .pool_idle_timeout(Duration::from_secs(20))
         .build()
         .unwrap()
 }

@@ -3,8 +3,8 @@
 //! Migrating takes longer than most tests do, so it happens once: into a template that each test
 //! gets a copy of. The application's own start makes the template, as it does in an installation.
 
-use super::node::Node;
 use super::product::{Clock, Config};
+use super::{WAIT_TIMEOUT, node::Node};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 use std::{
     env, fs,
@@ -60,7 +60,7 @@ impl TestDatabase {
         }
     }
 
-    /// A connection of the test's own. SQLite waits five seconds for a lock, sqlx's default.
+    /// A connection of the test's own.
     pub async fn connect(&self) -> DatabaseConnection {
         connect(&self.url).await
     }
@@ -89,7 +89,13 @@ impl Drop for TestDatabase {
 
 async fn connect(url: &str) -> DatabaseConnection {
     let mut options = ConnectOptions::new(url);
-    options.max_connections(1).sqlx_logging(false).test_before_acquire(false);
+    options
+        .max_connections(1)
+        .sqlx_logging(false)
+        .test_before_acquire(false)
+        .acquire_timeout(WAIT_TIMEOUT)
+        .connect_timeout(WAIT_TIMEOUT)
+        .map_sqlx_sqlite_opts(|sqlite| sqlite.busy_timeout(WAIT_TIMEOUT));
     Database::connect(options).await.unwrap_or_else(|error| panic!("{url}: {error}"))
 }
 
@@ -172,7 +178,7 @@ async fn build_postgres_template(admin: &DatabaseConnection, name: &str) {
     while let Err(error) =
         admin.execute_unprepared(&format!("ALTER DATABASE {building} RENAME TO {name}")).await
     {
-        assert!(started.elapsed() < Duration::from_secs(10), "{error}");
+        assert!(started.elapsed() < WAIT_TIMEOUT, "{error}");
         let hang_up =
             format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{building}'");
         admin.execute_unprepared(&hang_up).await.unwrap();

@@ -1,14 +1,12 @@
 //! The mail that the app has sent.
 
+use super::eventually;
 use mail_parser::MessageParser;
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::{Duration, Instant, SystemTime},
+    time::SystemTime,
 };
-
-/// How long mail may take before a test gives up on it.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A directory of mail: the app's (`*.eml`), or the Maildir of an [`super::SmtpServer`].
 #[derive(Clone, Debug)]
@@ -59,53 +57,34 @@ impl Mailbox {
 
     /// The newest letter to this address with this in its subject, waiting until there is one.
     pub async fn wait_for(&self, address: &str, subject: &str) -> Letter {
-        self.wait_for_several(address, subject, 1, PATIENCE).await.pop().unwrap()
+        self.wait_for_several(address, subject, 1).await.pop().unwrap()
     }
 
     /// Waits until there are `n` such letters: the way to the second one of a kind.
-    pub async fn wait_for_several(
-        &self,
-        address: &str,
-        subject: &str,
-        n: usize,
-        patience: Duration,
-    ) -> Vec<Letter> {
-        let started = Instant::now();
-        loop {
+    pub async fn wait_for_several(&self, address: &str, subject: &str, n: usize) -> Vec<Letter> {
+        eventually(async || {
             let letters: Vec<_> =
                 self.to(address).into_iter().filter(|l| l.subject.contains(subject)).collect();
             if letters.len() >= n {
-                return letters;
+                return Ok(letters);
             }
-            if started.elapsed() > patience {
-                let there: Vec<_> = self.all().into_iter().map(|l| (l.to, l.subject)).collect();
-                panic!(
-                    "{} of {n} letters to {address} with {subject:?} after {patience:?}; there is: {there:?}",
-                    letters.len()
-                );
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+            let (came, all) = (letters.len(), self.all().into_iter());
+            let there: Vec<_> = all.map(|l| (l.to, l.subject)).collect();
+            Err(format!("{came} of {n} letters to {address} with {subject:?}; there is: {there:?}"))
+        })
+        .await
     }
 
     /// The newest link to this address that contains `part`, waiting until there is one.
     pub async fn wait_for_link(&self, address: &str, part: &str) -> String {
-        let started = Instant::now();
-        loop {
+        eventually(async || {
             let letters = self.to(address);
             let newest =
                 letters.iter().rev().find_map(|l| l.links().into_iter().find(|link| link.contains(part)));
-            if let Some(link) = newest {
-                return link;
-            }
             let texts = || letters.iter().map(|l| l.text.as_str()).collect::<Vec<_>>();
-            assert!(
-                started.elapsed() < PATIENCE,
-                "no link with {part:?} was mailed to {address}: {:?}",
-                texts()
-            );
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+            newest.ok_or_else(|| format!("no link with {part:?} was mailed to {address}: {:?}", texts()))
+        })
+        .await
     }
 }
 

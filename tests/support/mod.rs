@@ -29,6 +29,8 @@ mod rows;
 mod smtp;
 mod wire;
 
+use std::time::{Duration, Instant};
+
 pub use api::{Answer, Api, add_key, workspace_key};
 pub use app::{Builder, FromBackend, TestApp};
 pub use balancer::Balancer;
@@ -47,6 +49,33 @@ pub use rows::{Snapshot, quoted};
 pub use smtp::SmtpServer;
 pub use wire::Wire;
 
+/// How long a test waits for something that must happen, before it fails. Only a test that fails waits as
+/// long, so a busy machine makes none fail.
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Repeats the attempt until it succeeds, and gives its value; its error says what is there instead.
+///
+/// # Panics
+/// After [`WAIT_TIMEOUT`], with the last error.
+pub async fn eventually<T>(mut attempt: impl AsyncFnMut() -> Result<T, String>) -> T {
+    let started = Instant::now();
+    loop {
+        match attempt().await {
+            Ok(value) => return value,
+            Err(error) => assert!(started.elapsed() < WAIT_TIMEOUT, "after {WAIT_TIMEOUT:?}: {error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits until the condition holds.
+///
+/// # Panics
+/// After [`WAIT_TIMEOUT`], with this message.
+pub async fn until(message: &str, mut condition: impl AsyncFnMut() -> bool) {
+    eventually(async || if condition().await { Ok(()) } else { Err(message.to_owned()) }).await;
+}
+
 /// Runs one test on threads of its own.
 ///
 /// Beside what `#[tokio::test]` does, it does not wait for ever until the last of what the test left
@@ -54,7 +83,7 @@ pub use wire::Wire;
 pub fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runtime.block_on(test)));
-    runtime.shutdown_timeout(std::time::Duration::from_secs(10));
+    runtime.shutdown_timeout(Duration::from_secs(10));
     if let Err(panic) = ended {
         std::panic::resume_unwind(panic);
     }

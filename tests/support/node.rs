@@ -1,5 +1,6 @@
 //! One running application, on a thread of its own as actix wants it.
 
+use super::WAIT_TIMEOUT;
 use super::product::{Application, Clock, Config, Counter, Transcript};
 use std::{
     net::SocketAddr,
@@ -67,8 +68,8 @@ impl Drop for Node {
 fn wait_for(thread: JoinHandle<()>) {
     let started = Instant::now();
     while !thread.is_finished() {
-        if started.elapsed() > Duration::from_secs(20) {
-            eprintln!("the application did not stop within 20 seconds");
+        if started.elapsed() > WAIT_TIMEOUT {
+            eprintln!("the application did not stop within {WAIT_TIMEOUT:?}");
             return;
         }
         thread::sleep(Duration::from_millis(1));

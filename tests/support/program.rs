@@ -1,7 +1,7 @@
 //! The program itself, as a process that a test can kill.
 
 use super::product::Clock;
-use super::{Client, Mailbox, TestDatabase};
+use super::{Client, Mailbox, TestDatabase, until};
 use std::{
     fs::File,
     net::{TcpListener, TcpStream},
@@ -51,22 +51,19 @@ impl Program {
             .env("BAILIWICK_DATABASE_URL", &database.url)
             .env("BAILIWICK_SECRET_KEY", "5e".repeat(32))
             .env("BAILIWICK_MAIL", format!("file:{}", dir.join("mail").display()))
+            .env("BAILIWICK_ACQUIRE_TIMEOUT", "60")
             .envs(settings.iter().copied())
             .stdout(file.try_clone().unwrap())
             .stderr(file)
             .spawn()
             .unwrap();
         let mut program = Self { process, port, mail: Mailbox::in_dir(dir.join("mail")), log };
-        let started = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(
-                program.process.try_wait().unwrap().is_none(),
-                "the program ended at once:\n{}",
-                program.log()
-            );
-            assert!(started.elapsed() < Duration::from_secs(30), "the program does not listen");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        until("the program does not listen", async || {
+            let ended = program.process.try_wait().unwrap();
+            assert!(ended.is_none(), "the program ended at once:\n{}", program.log());
+            TcpStream::connect(("127.0.0.1", port)).is_ok()
+        })
+        .await;
         program
     }
 
@@ -89,14 +86,14 @@ impl Program {
         assert!(told.success(), "it could not be told");
     }
 
-    /// Waits until it has ended by itself.
-    pub async fn ended(mut self, patience: Duration) -> ExitStatus {
+    /// Waits until it has ended by itself, and panics after `timeout`.
+    pub async fn ended(mut self, timeout: Duration) -> ExitStatus {
         let started = Instant::now();
         loop {
             if let Some(status) = self.process.try_wait().unwrap() {
                 return status;
             }
-            assert!(started.elapsed() < patience, "still running after {patience:?}:\n{}", self.log());
+            assert!(started.elapsed() < timeout, "still running after {timeout:?}:\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

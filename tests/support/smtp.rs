@@ -1,12 +1,11 @@
 //! A real SMTP server (aiosmtpd, which `bin/test` installs), to be started, stopped and started again.
 
-use super::Mailbox;
+use super::{Mailbox, until};
 use std::{
     env,
     net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
 };
 
 pub struct SmtpServer {
@@ -30,12 +29,11 @@ impl SmtpServer {
             .spawn()
             .unwrap();
         let mut server = Self { process, port, mail: Mailbox::in_dir(kept) };
-        let started = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        until("the mail server does not listen", async || {
             assert!(server.process.try_wait().unwrap().is_none(), "the mail server ended at once");
-            assert!(started.elapsed() < Duration::from_secs(20), "the mail server does not listen");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+            TcpStream::connect(("127.0.0.1", port)).is_ok()
+        })
+        .await;
         server
     }
 

@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 use tokio::{net::TcpStream, time::timeout};
 
 /// After this a request has failed: nothing that is measured hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub struct Client {
     sender: SendRequest<Full<Bytes>>,
@@ -93,7 +93,7 @@ impl Client {
                 .header(header::ORIGIN, format!("http://{}", self.address));
         }
         let request = request.body(Full::from(body))?;
-        let answer = timeout(PATIENCE, async {
+        let answer = timeout(REQUEST_TIMEOUT, async {
             self.sender.ready().await?;
             let (head, body) = self.sender.send_request(request).await?.into_parts();
             let cookies = head.headers.get_all(header::SET_COOKIE).iter().filter_map(|value| {
@@ -107,7 +107,7 @@ impl Client {
                 body: body.collect().await?.to_bytes(),
             })
         });
-        answer.await.with_context(|| format!("{method} {path} took more than {PATIENCE:?}"))?
+        answer.await.with_context(|| format!("{method} {path} took more than {REQUEST_TIMEOUT:?}"))?
     }
 
     fn keep(&mut self, answer: &Answer) {

@@ -6,10 +6,7 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionTrait,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
 /// Why the database could not be opened. The sentence is for whoever starts the server.
 #[derive(Debug, thiserror::Error)]
@@ -32,9 +29,6 @@ pub(in crate::domain) fn sqlite_readers() -> u32 {
 
 /// To read with and to write with, each.
 const POSTGRES_CONNECTIONS: u32 = 8;
-
-/// How long a request waits for a connection before it is told to come back.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Brings the schema up to date; on PostgreSQL only one node at a time.
 pub(in crate::domain) async fn migrate(connection: &DatabaseConnection) -> Result<(), DbErr> {
@@ -69,16 +63,17 @@ pub(in crate::domain) fn sqlite_options(
     read_only: bool,
 ) -> ConnectOptions {
     let mut options = ConnectOptions::new(config.database_url.clone());
+    let busy_timeout = config.acquire_timeout;
     options
         .max_connections(connections)
         .min_connections(connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .acquire_timeout(config.acquire_timeout)
         .test_before_acquire(false)
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(move |sqlite| {
             let sqlite = sqlite
                 .foreign_keys(true)
-                .busy_timeout(ACQUIRE_TIMEOUT)
+                .busy_timeout(busy_timeout)
                 .statement_cache_capacity(256)
                 // A page and one more, so that SQLite does not wait for who reads.
                 .row_buffer_size(64)
@@ -100,8 +95,8 @@ pub(in crate::domain) fn postgres_options(config: &Config) -> ConnectOptions {
     let mut options = ConnectOptions::new(config.database_url.clone());
     options
         .max_connections(POSTGRES_CONNECTIONS)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_timeout(ACQUIRE_TIMEOUT)
+        .acquire_timeout(config.acquire_timeout)
+        .connect_timeout(config.acquire_timeout)
         .test_before_acquire(false)
         .sqlx_logging(false)
         .set_application_name("bailiwick")

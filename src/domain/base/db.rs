@@ -9,6 +9,7 @@ use crate::{
             presence::Presence,
             read_pool::Readers,
             role_cache::RolesRead,
+            runtime::on,
             statements::{Counter, Told, Transcript},
         },
         nouns::identity::Passwords,
@@ -19,7 +20,7 @@ use sea_orm::{
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use std::{path::Path, sync::Arc};
-use tokio::sync::Notify;
+use tokio::{runtime::Handle, sync::Notify};
 
 /// Everything that `domain` needs to work. A clone is the same thing.
 #[derive(Clone)]
@@ -30,6 +31,8 @@ pub struct Db {
 }
 
 struct Shared {
+    /// The runtime on which the database was opened.
+    runtime: Handle,
     clock: Clock,
     passwords: Passwords,
     presence: Presence,
@@ -42,6 +45,10 @@ struct Shared {
 
 impl Db {
     /// Opens the database and brings its schema up to date.
+    ///
+    /// Every connection to PostgreSQL is opened on the runtime that this is called on, whoever needs it: a
+    /// connection ends with its runtime, and a worker of the server has one of its own, which ends while
+    /// other workers still answer.
     ///
     /// # Errors
     /// When it cannot be reached, made or migrated.
@@ -64,8 +71,9 @@ impl Db {
         let of_writes = told.clone();
         write.set_metric_callback(move |query| of_writes.of(query.statement));
         let shared = Shared {
+            runtime: Handle::current(),
             clock,
-            passwords: Passwords::new(),
+            passwords: Passwords::new(config.acquire_timeout),
             presence: Presence::default(),
             roles: RolesRead::default(),
             outbox_ready: Notify::new(),
@@ -157,6 +165,6 @@ impl Db {
     pub(in crate::domain) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         let mode = (self.backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode: mode, ..Default::default() };
-        self.write.begin_with_options(options).await
+        on(&self.shared.runtime, self.write.begin_with_options(options)).await
     }
 }

@@ -18,7 +18,7 @@ pub const HEADER: &str = "Idempotency-Key";
 const LIFETIME: i64 = DAY;
 
 /// No request takes this long. Whoever still holds the name then has been killed.
-const PATIENCE: i64 = 2 * MINUTE;
+const RUNNING_TIMEOUT: i64 = 2 * MINUTE;
 
 pub const STILL_RUNNING: Conflict = Conflict::new(
     "still-running",
@@ -77,7 +77,7 @@ pub async fn claim(db: &Db, attempt: &Attempt) -> Result<Option<Kept>, Refused> 
         attempt.request_hash.clone().into(),
         now.into(),
         (now - LIFETIME).into(),
-        (now - PATIENCE).into(),
+        (now - RUNNING_TIMEOUT).into(),
     ];
     let tx = db.begin().await?;
     let claimed = tx.run(sql, values).await?;

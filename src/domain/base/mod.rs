@@ -20,6 +20,7 @@ pub mod reason;
 pub mod refused;
 pub mod role;
 pub mod role_cache;
+pub mod runtime;
 pub mod selection;
 pub mod sql;
 pub mod statements;

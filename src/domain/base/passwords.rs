@@ -83,10 +83,9 @@ pub struct Passwords {
     gate: Arc<Semaphore>,
     waiting: AtomicUsize,
     most_waiting: usize,
+    acquire_timeout: Duration,
     hashes: Counter,
 }
-
-const PATIENCE: Duration = Duration::from_secs(6);
 
 const BUSY: Refused = Refused::Busy { retry_after_seconds: 3 };
 
@@ -99,14 +98,15 @@ pub(in crate::domain) const NO_PASSWORD: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 impl Passwords {
-    #[expect(clippy::new_without_default, reason = "there is one, made when the database is opened")]
-    pub fn new() -> Self {
+    /// A request waits for its turn to hash a second longer than for a connection.
+    pub fn new(connection_timeout: Duration) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let at_once = cores.saturating_sub(1).max(1);
         Self {
             gate: Arc::new(Semaphore::new(at_once)),
             waiting: AtomicUsize::new(0),
             most_waiting: at_once * 64,
+            acquire_timeout: connection_timeout + Duration::from_secs(1),
             hashes: Counter::default(),
         }
     }
@@ -121,7 +121,7 @@ impl Passwords {
     /// [`Refused::Busy`] when too many are waiting already, or for too long.
     pub(in crate::domain) async fn turn(&self) -> Result<Turn, Refused> {
         let _place = Place::take(self)?;
-        match tokio::time::timeout(PATIENCE, self.gate.clone().acquire_owned()).await {
+        match tokio::time::timeout(self.acquire_timeout, self.gate.clone().acquire_owned()).await {
             Ok(Ok(permit)) => Ok(Turn { _permit: permit, hashes: self.hashes.clone() }),
             _ => Err(BUSY),
         }
@@ -220,7 +220,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_right_password_opens_and_the_dummy_never() {
-        let passwords = Passwords::new();
+        let passwords = Passwords::new(Duration::from_secs(5));
         let password = Password::parse("correct horse battery staple 9", &[]).expect("good enough");
         let hash = passwords.hash(&password).await.expect("hashed");
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));

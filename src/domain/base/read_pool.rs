@@ -5,7 +5,7 @@
 //! between two statements, and go through the pool and its ping only when something went wrong with
 //! them, or when a request was given up while its statement ran.
 
-use crate::domain::base::statements::Told;
+use crate::domain::base::{runtime::on, statements::Told};
 use sea_orm::{
     ConnAcquireErr, ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement,
     Values,
@@ -16,7 +16,10 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, SemaphorePermit},
+};
 
 /// A clone is the same connections.
 #[derive(Clone)]
@@ -37,7 +40,9 @@ struct Kept<D: Database> {
     idle: Mutex<Vec<PoolConnection<D>>>,
     /// As many as there are connections. Who waits for a connection waits here, in order.
     turns: Semaphore,
-    patience: Duration,
+    acquire_timeout: Duration,
+    /// Where new connections are opened, see [`Db::open`](crate::domain::base::db::Db::open).
+    runtime: Handle,
 }
 
 /// A connection on which a statement runs. Dropped before the end, it goes back to the pool.
@@ -49,15 +54,16 @@ struct Lent<'a, D: Database> {
 
 impl<D: Database> Kept<D> {
     fn of(pool: Pool<D>) -> Arc<Self> {
-        let (most, patience) = (pool.options().get_max_connections(), pool.options().get_acquire_timeout());
+        let most = pool.options().get_max_connections();
+        let acquire_timeout = pool.options().get_acquire_timeout();
         let turns = Semaphore::new(usize::try_from(most).unwrap_or(1));
-        Arc::new(Self { pool, idle: Mutex::default(), turns, patience })
+        Arc::new(Self { pool, idle: Mutex::default(), turns, acquire_timeout, runtime: Handle::current() })
     }
 
     async fn lend(&self) -> Result<Lent<'_, D>, DbErr> {
         let turn = match self.turns.try_acquire() {
             Ok(turn) => turn,
-            Err(_) => tokio::time::timeout(self.patience, self.turns.acquire())
+            Err(_) => tokio::time::timeout(self.acquire_timeout, self.turns.acquire())
                 .await
                 .map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?
                 .map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed))?,
@@ -65,7 +71,7 @@ impl<D: Database> Kept<D> {
         let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
         let connection = match idle {
             Some(connection) => connection,
-            None => self.pool.acquire().await.map_err(|error| match error {
+            None => on(&self.runtime, self.pool.acquire()).await.map_err(|error| match error {
                 sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
                 sqlx::Error::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
                 error => DbErr::Conn(RuntimeErr::SqlxError(error.into())),
