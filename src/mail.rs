@@ -2,7 +2,7 @@
 
 use crate::{
     config::{Config, Mail},
-    domain::base::outbox::Outgoing,
+    domain::base::outbox::OutgoingMail,
     private,
 };
 use lettre::{
@@ -33,10 +33,10 @@ pub enum MailerError {
 pub struct Mailer {
     from: Mailbox,
     host: String,
-    way: Way,
+    transport: Transport,
 }
 
-enum Way {
+enum Transport {
     File(PathBuf),
     Smtp(AsyncSmtpTransport<Tokio1Executor>),
 }
@@ -53,25 +53,25 @@ impl Mailer {
         let domain =
             if host.chars().any(char::is_alphabetic) && !host.contains(':') { host } else { "localhost" };
         let from = config.mail_from.clone().unwrap_or_else(|| format!("Bailiwick <no-reply@{domain}>"));
-        let way = match &config.mail {
+        let transport = match &config.mail {
             Mail::File(folder) => {
                 private::make_folder(folder)?;
-                Way::File(folder.clone())
+                Transport::File(folder.clone())
             }
             Mail::Smtp(url) => {
                 let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret());
-                Way::Smtp(builder.map_err(MailerError::Smtp)?.timeout(Some(SMTP_TIMEOUT)).build())
+                Transport::Smtp(builder.map_err(MailerError::Smtp)?.timeout(Some(SMTP_TIMEOUT)).build())
             }
         };
         let from = from.parse().map_err(|_| MailerError::From(from))?;
-        Ok(Self { from, host: domain.to_owned(), way })
+        Ok(Self { from, host: domain.to_owned(), transport })
     }
 
     /// Sends one message. Its Message-ID is the outbox row's, so that a second copy can be told.
     ///
     /// # Errors
     /// What the server or the file system said, for the log.
-    pub async fn send(&self, message: &Outgoing) -> Result<(), String> {
+    pub async fn send(&self, message: &OutgoingMail) -> Result<(), String> {
         let to = message
             .recipient
             .parse()
@@ -83,11 +83,13 @@ impl Mailer {
             .message_id(Some(format!("<{}@{}>", message.id, self.host)))
             .header(MIME_VERSION_1_0)
             .header(ContentType::TEXT_PLAIN)
-            .body(body(&message.body, matches!(self.way, Way::File(_))))
+            .body(body(&message.body, matches!(self.transport, Transport::File(_))))
             .map_err(|error| error.to_string())?;
-        match &self.way {
-            Way::Smtp(transport) => transport.send(letter).await.map(drop).map_err(|error| error.to_string()),
-            Way::File(folder) => {
+        match &self.transport {
+            Transport::Smtp(transport) => {
+                transport.send(letter).await.map(drop).map_err(|error| error.to_string())
+            }
+            Transport::File(folder) => {
                 // Written aside and renamed, so that a reader never sees half a message.
                 let path = folder.join(format!("{}.eml", message.id));
                 let aside = folder.join(format!(".{}.part", message.id));

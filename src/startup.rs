@@ -67,7 +67,7 @@ pub struct Application {
 }
 
 /// The most connections at once; more wait in the kernel's queue.
-const MOST_CONNECTIONS: usize = 4_096;
+const MAX_CONNECTIONS: usize = 4_096;
 
 /// How long a connection may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -93,9 +93,10 @@ impl Application {
         let mailer = Mailer::new(&config, &public_url)?;
         let settings = app::Settings::new(&config, &public_url, cookie_key(&config)?);
         let calls = web::Calls::new(config.calls_per_minute);
-        let app = Data::new(app::App { db: db.counted(), settings, calls, routes: index() });
+        let app = Data::new(app::App { db: db.with_counter(), settings, calls, routes: index() });
         let server = listen(listener, app, config.workers)?;
-        let workers = vec![tokio::spawn(send_mail(db.clone(), mailer)), tokio::spawn(keep_house(db.clone()))];
+        let workers =
+            vec![tokio::spawn(send_mail(db.clone(), mailer)), tokio::spawn(run_housekeeping(db.clone()))];
         Ok(Self { server, address, public_url: shown_url, db, workers })
     }
 
@@ -162,7 +163,7 @@ fn listen(listener: TcpListener, app: Data<app::App>, workers: Option<usize>) ->
         .keep_alive(KeepAlive::Timeout(IDLE_TIMEOUT))
         .client_request_timeout(HEAD_TIMEOUT)
         .client_disconnect_timeout(Duration::from_secs(2))
-        .max_connections(MOST_CONNECTIONS)
+        .max_connections(MAX_CONNECTIONS)
         .shutdown_timeout(SHUTDOWN_TIMEOUT);
     if let Some(workers) = workers {
         server = server.workers(workers.max(1));
@@ -270,7 +271,7 @@ fn cookie_key(config: &Config) -> Result<Key, StartupError> {
     let secret = match &config.secret_key {
         Some(secret) => secret.clone(),
         None if config.is_postgres() => return Err(StartupError::SecretKeyMissing),
-        None => kept_secret(config)?,
+        None => load_or_create_secret(config)?,
     };
     let bytes = hex::decode(secret.expose_secret().trim()).map_err(|_| StartupError::SecretKeyShape)?;
     if bytes.len() != 32 {
@@ -281,7 +282,7 @@ fn cookie_key(config: &Config) -> Result<Key, StartupError> {
 }
 
 /// Reads the secret that the first start made, or makes it.
-fn kept_secret(config: &Config) -> Result<SecretString, StartupError> {
+fn load_or_create_secret(config: &Config) -> Result<SecretString, StartupError> {
     let path = config.data_dir.join("secret.key");
     let failed = |error| StartupError::SecretKeyFile { path: path.clone(), error };
     match std::fs::read_to_string(&path) {
@@ -299,7 +300,7 @@ fn kept_secret(config: &Config) -> Result<SecretString, StartupError> {
 /// Sends what waits in the outbox, one message at a time.
 async fn send_mail(db: Db, mailer: Mailer) {
     loop {
-        match outbox::take(&db).await {
+        match outbox::lease_next(&db).await {
             Ok(Some(message)) => deliver(&db, &mailer, message).await,
             Ok(None) => outbox::wait(&db).await,
             Err(error) => {
@@ -310,12 +311,12 @@ async fn send_mail(db: Db, mailer: Mailer) {
     }
 }
 
-async fn deliver(db: &Db, mailer: &Mailer, message: outbox::Outgoing) {
+async fn deliver(db: &Db, mailer: &Mailer, message: outbox::OutgoingMail) {
     let noted = match mailer.send(&message).await {
-        Ok(()) => outbox::sent(db, message.id).await,
+        Ok(()) => outbox::mark_sent(db, message.id).await,
         Err(error) => {
             tracing::warn!(message = %message.id, attempts = message.attempts, %error, "could not send e-mail");
-            outbox::failed(db, &message, &error).await
+            outbox::mark_failed(db, &message, &error).await
         }
     };
     if let Err(error) = noted {
@@ -327,13 +328,13 @@ async fn deliver(db: &Db, mailer: &Mailer, message: outbox::Outgoing) {
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
 
 /// Every so many rounds what has expired is dropped.
-const SWEEP_EVERY: u64 = 720;
+const SWEEP_INTERVAL: u64 = 720;
 
-async fn keep_house(db: Db) {
+async fn run_housekeeping(db: Db) {
     for round in 1_u64.. {
         tokio::time::sleep(HOUSEKEEPING).await;
         let mut done = housekeeping::housekeeping(&db).await;
-        if done.is_ok() && round % SWEEP_EVERY == 0 {
+        if done.is_ok() && round % SWEEP_INTERVAL == 0 {
             done = housekeeping::sweep(&db).await;
         }
         if let Err(error) = done {

@@ -447,7 +447,7 @@ both! {
     }
 
     async fn the_undo_of_one_half_of_a_step_tells_of_the_other(app: TestApp) {
-        let owner = founder(&app).await.client;
+        let owner = new_owner(&app).await.client;
         let page = owner.visit("/w/acme/roles/editor").await;
         let form = page.form("/scopes");
         let mut fields: Vec<_> = form.values("permission").into_iter().map(|held| ("permission", held)).collect();

@@ -1,7 +1,7 @@
 //! The API keys of an account, for its admins: they make, name and end keys, and get into no workspace
 //! by that.
 
-use crate::nouns::api_keys::waiting_key;
+use crate::nouns::api_keys::addable_key;
 use crate::{races::assert_chain_holds, support::*, world::*};
 use serde_json::json;
 use std::collections::{BTreeSet, VecDeque};
@@ -57,7 +57,7 @@ async fn add(by: &Client, slug: &str, key: Uuid, role: &str) {
 }
 
 /// Every route to the keys is refused with this status, and changes nothing.
-async fn shut(app: &TestApp, client: &Client, keys: &str, key: Uuid, status: u16) {
+async fn assert_refused_everywhere(app: &TestApp, client: &Client, keys: &str, key: Uuid, status: u16) {
     for path in ["", "/new", &format!("/{key}"), &format!("/{key}/revocation")] {
         let page = app.unchanged_by(client.get(&format!("{keys}{path}"))).await.with_status(status);
         page.assert_silent_about("Key One");
@@ -71,7 +71,7 @@ async fn shut(app: &TestApp, client: &Client, keys: &str, key: Uuid, status: u16
 }
 
 /// Kinds and payloads of what was done, in the record of the account or of a workspace.
-async fn told(app: &TestApp, whose: &str) -> Vec<(String, String)> {
+async fn recorded_events(app: &TestApp, whose: &str) -> Vec<(String, String)> {
     let sql = format!(
         "SELECT kind, payload FROM audit_events WHERE {whose} AND outcome = 'done' AND kind LIKE 'api-key.%'
             ORDER BY at, id"
@@ -82,9 +82,9 @@ async fn told(app: &TestApp, whose: &str) -> Vec<(String, String)> {
 
 both! {
     async fn the_keys_of_an_account_are_for_its_admins(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "admin").await;
-        let other = found(&app, "Owner Two", "owner-two@example.com", "elsewhere").await;
+        let other = new_owner_of(&app, "Owner Two", "owner-two@example.com", "elsewhere").await;
         let (admin, user) = bare_admin(&app).await;
         let (key, ..) = add_key(&app, "acme", "Key One", &["viewer"]).await;
         let keys = keys(&app).await;
@@ -92,30 +92,30 @@ both! {
         let refusals = "SELECT count(*) FROM audit_events WHERE outcome = 'refused' AND account_id IS NOT NULL";
         let before = app.scalar_i64(refusals).await;
         // Whatever they may do in a workspace.
-        shut(&app, &viewer.client, &keys, key, 403).await;
+        assert_refused_everywhere(&app, &viewer.client, &keys, key, 403).await;
         assert_eq!(app.scalar_i64(refusals).await - before, 9);
-        shut(&app, &other.client, &keys, key, 404).await;
+        assert_refused_everywhere(&app, &other.client, &keys, key, 404).await;
         for path in ["", "/new", &format!("/{key}")] {
             app.client().get(&format!("{keys}{path}")).await.assert_status(401);
         }
         app.execute("UPDATE accounts SET suspended_at = 1").await;
-        shut(&app, &admin, &keys, key, 403).await;
+        assert_refused_everywhere(&app, &admin, &keys, key, 403).await;
         app.execute("UPDATE accounts SET suspended_at = NULL").await;
         // An admin no more, out of the account, suspended as a user: each from the next request on.
         let me = app.id(user);
         app.execute(&format!("UPDATE account_people SET is_admin = (1 = 0) WHERE user_id = {me}")).await;
-        shut(&app, &admin, &keys, key, 403).await;
+        assert_refused_everywhere(&app, &admin, &keys, key, 403).await;
         app.execute(&format!("DELETE FROM account_people WHERE user_id = {me}")).await;
-        shut(&app, &admin, &keys, key, 404).await;
+        assert_refused_everywhere(&app, &admin, &keys, key, 404).await;
         app.execute(&format!("UPDATE users SET suspended_at = 1 WHERE id = {me}")).await;
         admin.get(&keys).await.assert_status(401);
     }
 
     async fn a_key_of_another_account_is_none_of_this_one(app: TestApp) {
-        let owner = founder(&app).await;
-        found(&app, "Owner Two", "owner-two@example.com", "elsewhere").await;
+        let owner = new_owner(&app).await;
+        new_owner_of(&app, "Owner Two", "owner-two@example.com", "elsewhere").await;
         let (member, ..) = add_key(&app, "elsewhere", "Key Elsewhere", &["viewer"]).await;
-        let waiting = waiting_key(&app, "elsewhere", "Key Waiting").await;
+        let waiting = addable_key(&app, "elsewhere", "Key Waiting").await;
         let keys = keys(&app).await;
         for key in [member, waiting, UNKNOWN] {
             for path in ["", "/revocation"] {
@@ -131,7 +131,7 @@ both! {
     }
 
     async fn a_key_is_made_in_the_account_and_is_a_member_where_somebody_adds_it(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let (admin, _) = bare_admin(&app).await;
         let keys = keys(&app).await;
         let page = admin.visit(&format!("{keys}/new")).await;
@@ -164,7 +164,7 @@ both! {
         add(&owner.client, "acme", key, "viewer").await;
         robot.with(Some(&second)).get(MEMBERS).await.with_status(200);
         admin.visit(&keys).await.assert_says("Robot").assert_says("acme").assert_silent_about("/w/acme");
-        let kinds: Vec<_> = told(&app, "account_id IS NOT NULL").await.into_iter().map(|(kind, _)| kind).collect();
+        let kinds: Vec<_> = recorded_events(&app, "account_id IS NOT NULL").await.into_iter().map(|(kind, _)| kind).collect();
         assert_eq!(kinds, ["api-key.created", "api-key.rotated"]);
 
         // The secrets stand nowhere.
@@ -186,7 +186,7 @@ both! {
     }
 
     async fn what_is_wrong_with_a_key_of_the_account_is_told_at_its_field(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let keys = keys(&app).await;
         for (fields, field) in [
             (&[("name", "")][..], "name"),
@@ -201,7 +201,7 @@ both! {
         // Roles are given in workspaces.
         let fields = [("name", "A"), ("role", "owner"), ("made", "0")];
         app.unchanged_by(owner.client.post_form(&keys, &fields)).await.assert_status(422);
-        let key = waiting_key(&app, "acme", "Robot").await;
+        let key = addable_key(&app, "acme", "Robot").await;
         let page = owner.client.visit(&format!("{keys}/{key}")).await;
         let page = app.unchanged_by(owner.client.submit(&page, "/details", &[("name", "")])).await;
         assert!(page.with_status(422).field_error("name").is_some());
@@ -218,9 +218,9 @@ both! {
     }
 
     async fn nobody_with_an_unconfirmed_address_makes_a_secret_in_the_account(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let keys = keys(&app).await;
-        let key = waiting_key(&app, "acme", "Robot").await;
+        let key = addable_key(&app, "acme", "Robot").await;
         let page = owner.client.visit(&format!("{keys}/{key}")).await;
         let rotation = page.form("/rotation");
         app.execute("UPDATE users SET email_verified_at = NULL").await;
@@ -238,7 +238,7 @@ both! {
     }
 
     async fn no_secret_that_opens_a_workspace_is_made_in_the_account(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let (admin, _) = bare_admin(&app).await;
         let (key, member, robot) = add_key(&app, "acme", "Robot", &["viewer"]).await;
         let keys = keys(&app).await;
@@ -264,7 +264,7 @@ both! {
     }
 
     async fn whether_a_key_may_create_workspaces_is_the_admins_affair(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let (admin, _) = bare_admin(&app).await;
         let keys = keys(&app).await;
         let page = make(&admin, &keys, &[("name", "Robot"), ("administers", "yes")]).await.with_status(200);
@@ -287,10 +287,10 @@ both! {
         owner.client.follow(saved).await.assert_says("The key can no longer create workspaces.");
         robot.post("/api/sso/v1/workspaces", &founding("third")).await.with_status(403);
         let page = owner.client.visit(&format!("{keys}/{key}")).await;
-        let before = told(&app, "account_id IS NOT NULL").await.len();
+        let before = recorded_events(&app, "account_id IS NOT NULL").await.len();
         let form = page.form("/administration").without("administers");
         app.unchanged_by(owner.client.send(&page, &form)).await.assert_status(303);
-        assert_eq!(told(&app, "account_id IS NOT NULL").await.len(), before, "nothing changed, nothing told");
+        assert_eq!(recorded_events(&app, "account_id IS NOT NULL").await.len(), before, "nothing changed, nothing told");
         owner.client.submit(&page, "/administration", &[("administers", "yes")]).await.assert_status(303);
         robot.post("/api/sso/v1/workspaces", &founding("third")).await.with_status(201);
         let record = owner.client.visit(keys.trim_end_matches("/api-keys")).await;
@@ -298,7 +298,7 @@ both! {
     }
 
     async fn a_key_that_is_revoked_in_the_account_is_dead_everywhere_and_every_workspace_is_told(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         second_workspace(&app, &owner).await;
         let (admin, _) = bare_admin(&app).await;
         let (key, _, robot) = add_key(&app, "acme", "Robot", &["owner"]).await;
@@ -328,13 +328,13 @@ both! {
             page.assert_says("Admin Only revoked the API key Robot Two");
             owner.client.visit(&format!("/w/{slug}/api-keys")).await.assert_silent_about("Robot Two");
         }
-        let by_roles: BTreeSet<_> = told(&app, "workspace_id IS NOT NULL AND kind = 'api-key.revoked'").await
+        let by_roles: BTreeSet<_> = recorded_events(&app, "workspace_id IS NOT NULL AND kind = 'api-key.revoked'").await
             .into_iter().map(|(_, payload)| payload).collect();
         assert_eq!(by_roles.len(), 2, "each with the roles that it had there: {by_roles:?}");
         assert_eq!(app.scalar_i64("SELECT count(*) FROM members WHERE api_key_id IS NOT NULL").await, 0);
         assert_eq!(app.scalar_i64("SELECT count(*) FROM api_key_secrets").await, 0);
         assert_eq!(app.scalar_text("SELECT status FROM invitations").await.as_deref(), Some("cancelled"));
-        let kinds: Vec<_> = told(&app, "account_id IS NOT NULL").await.into_iter().map(|(kind, _)| kind).collect();
+        let kinds: Vec<_> = recorded_events(&app, "account_id IS NOT NULL").await.into_iter().map(|(kind, _)| kind).collect();
         assert_eq!(kinds, ["api-key.renamed", "api-key.revoked"]);
         assert_counted(&app).await;
         assert_chain_holds(&app).await;
@@ -351,7 +351,7 @@ both! {
     }
 
     async fn keys_are_searched_and_paged_and_say_whose_maker_left(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let developer = member(&app, &owner, "developer").await;
         let keys = keys(&app).await;
         let page = developer.client.visit("/w/acme/api-keys/new").await;
@@ -361,7 +361,7 @@ both! {
         owner.client.visit(&keys).await.assert_says("No longer active");
         for n in 0..60 {
             app.clock.advance(std::time::Duration::from_millis(5));
-            waiting_key(&app, "acme", &format!("Robot {n:02}")).await;
+            addable_key(&app, "acme", &format!("Robot {n:02}")).await;
         }
         let first = owner.client.visit(&keys).await;
         first.assert_says("Robot 59").assert_says("Robot 10").assert_silent_about("Robot 09");

@@ -65,9 +65,9 @@ async fn is_member(app: &TestApp, user: Uuid, slug: &str) -> bool {
 
 both! {
     async fn an_account_is_for_its_admins_and_looks_like_nothing_from_elsewhere(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
-        let other = found(&app, "Owner Two", "owner-two@example.com", "elsewhere").await;
+        let other = new_owner_of(&app, "Owner Two", "owner-two@example.com", "elsewhere").await;
         let base = account(&app, "acme").await;
         let nowhere = format!("/a/{}", Uuid::from_u128(7));
         for rest in ["", "/people", &format!("/people/{}/removal", viewer.user_id)] {
@@ -90,7 +90,7 @@ both! {
     }
 
     async fn a_flood_of_refusals_is_written_down_up_to_a_bound(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let base = account(&app, "acme").await;
         for _ in 0..105 {
@@ -102,7 +102,7 @@ both! {
     }
 
     async fn a_suspended_account_is_shut_to_its_admins_too(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let base = account(&app, "acme").await;
         app.execute("UPDATE accounts SET suspended_at = 1").await;
         let page = refused(&app, 403, owner.client.get(&base)).await;
@@ -114,7 +114,7 @@ both! {
     }
 
     async fn an_admin_of_the_account_gets_into_no_workspace_by_that(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let (client, user) = bystander(&app, "Admin Only", "admin-only@example.com").await;
         let base = account(&app, "acme").await;
         make_admin(&owner, &base, user).await;
@@ -132,7 +132,7 @@ both! {
     }
 
     async fn an_account_is_named_and_its_workspaces_are_listed_but_for_the_deleted(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let base = account(&app, "acme").await;
         second_workspace(&app, &owner).await;
         let page = owner.client.visit(&base).await;
@@ -164,7 +164,7 @@ both! {
     }
 
     async fn who_accepts_an_invitation_belongs_to_the_account_and_stays_when_they_leave(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let base = account(&app, "acme").await;
         let page = owner.client.visit(&format!("{base}/people")).await;
@@ -186,7 +186,7 @@ both! {
     }
 
     async fn an_account_always_keeps_an_active_admin(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let base = account(&app, "acme").await;
         let (second, user) = bystander(&app, "Admin Two", "admin-two@example.com").await;
         let own = of(&base, owner.user_id, "admin");
@@ -213,7 +213,7 @@ both! {
     }
 
     async fn the_database_keeps_an_active_admin_whoever_writes_to_it(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let db = app.db().await;
         let user = app.id(owner.user_id);
         let before = app.tenants().await;
@@ -234,7 +234,7 @@ both! {
     }
 
     async fn who_may_create_workspaces_is_a_setting_of_the_account(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let base = account(&app, "acme").await;
         let id = base.trim_start_matches("/a/");
@@ -257,13 +257,13 @@ both! {
     }
 
     async fn people_are_searched_filtered_and_paged(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let base = account(&app, "acme").await;
         for i in 0..60 {
             let user = add_user(&app, &format!("Person {i:02}"), &format!("person-{i:02}@example.com")).await;
             add_to_account(&app, "acme", user).await;
         }
-        let other = found(&app, "Owner Two", "owner-two@example.com", "elsewhere").await;
+        let other = new_owner_of(&app, "Owner Two", "owner-two@example.com", "elsewhere").await;
         let people = format!("{base}/people");
         let first = owner.client.visit(&people).await;
         first.assert_says("61 people").assert_says("Person 48").assert_silent_about("Person 49").assert_silent_about("Owner Two");
@@ -285,7 +285,7 @@ both! {
     }
 
     async fn somebody_of_the_account_is_added_to_a_workspace_without_an_invitation(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         assert!(!owner.client.visit("/w/acme/members").await.has("a[href='/w/acme/members/new']"));
         second_workspace(&app, &owner).await;
@@ -310,8 +310,8 @@ both! {
     }
 
     async fn who_is_not_of_the_account_is_added_as_little_as_somebody_unknown(app: TestApp) {
-        let owner = founder(&app).await;
-        let other = found(&app, "Owner Two", "owner-two@example.com", "elsewhere").await;
+        let owner = new_owner(&app).await;
+        let other = new_owner_of(&app, "Owner Two", "owner-two@example.com", "elsewhere").await;
         let (_, suspended) = bystander(&app, "Person One", "person-one@example.com").await;
         app.execute(&format!("UPDATE users SET suspended_at = 1 WHERE id = {}", app.id(suspended))).await;
         let page = owner.client.visit("/w/acme/members/new").await;
@@ -332,7 +332,7 @@ both! {
     }
 
     async fn nobody_adds_with_a_role_above_their_own(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let developer = member(&app, &owner, "developer").await;
         let viewer = member(&app, &owner, "viewer").await;
         let (_, user) = bystander(&app, "Person One", "person-one@example.com").await;
@@ -355,7 +355,7 @@ both! {
     }
 
     async fn an_invitation_that_waits_is_answered_by_adding(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let (client, user) = bystander(&app, "Person One", "person-one@example.com").await;
         invite(&owner.client, "acme", "person-one@example.com", &["editor"]).await;
         let link = app.mail.wait_for_link("person-one@example.com", "/invitations/").await;

@@ -11,7 +11,7 @@ fn rows(page: &Page) -> Vec<String> {
 
 both! {
     async fn every_kind_of_change_is_told_the_latest_first_with_before_and_after(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let path = format!("/w/acme/members/{}/roles", viewer.member_id);
         owner.client.post_form(&path, &[("role", "editor"), ("role", "billing")]).await.assert_status(303);
@@ -47,7 +47,7 @@ both! {
     }
 
     async fn filters_stand_in_the_url_and_narrow(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         viewer.client.get(PATH).await.assert_status(403);
         app.clock.advance(Duration::from_secs(2 * 86_400));
@@ -81,7 +81,7 @@ both! {
     }
 
     async fn long_records_are_paged_and_each_event_stands_once(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         for n in 0..110 {
             viewer.client.get(PATH).await.assert_status(403);
@@ -109,7 +109,7 @@ both! {
     /// A search looks at a part of a long record at a time, so that nobody waits for it, and says so;
     /// each way through the parts finds the same.
     async fn a_name_is_looked_for_in_one_stretch_of_a_long_record_after_the_other(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         member(&app, &owner, "viewer").await;
         let (id, hash) = match app.backend {
             Backend::Sqlite => ("randomblob(16)", "x''"),
@@ -157,7 +157,7 @@ both! {
     }
 
     async fn a_kind_has_one_outcome(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         viewer.client.get(PATH).await.assert_status(403);
         let found = async |query: &str| rows(&owner.client.visit(&format!("{PATH}?{query}")).await).len();
@@ -171,7 +171,7 @@ both! {
     }
 
     async fn a_flood_of_refusals_does_not_fill_the_record(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         for _ in 0..105 {
             viewer.client.get(PATH).await.assert_status(403);
@@ -186,7 +186,7 @@ both! {
     }
 
     async fn what_a_person_did_outside_is_on_their_own_page_and_not_in_the_workspace(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         viewer.client.post_form("/me/profile", &[("name", "Viewer Renamed")]).await.assert_status(303);
         viewer.client.visit("/me").await.assert_says("Changed name from Viewer One to Viewer Renamed");

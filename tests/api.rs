@@ -54,7 +54,7 @@ fn collect_patterns(value: &Value, patterns: &mut BTreeSet<String>) {
 
 both! {
     async fn the_documented_commands_work_as_printed(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let somebody = member(&app, &owner, "editor").await;
         let (key, _, token) = add_key(&app, "acme", "Robot", &["owner"]).await;
         make_admin(&app, key).await;
@@ -223,7 +223,7 @@ both! {
     }
 
     async fn what_is_asked_for_twice_is_done_once(app: TestApp) {
-        founder(&app).await;
+        new_owner(&app).await;
         let owner = workspace_key(&app, "acme", &["owner"]).await;
         let other = workspace_key(&app, "acme", &["admin"]).await;
         let ask = async |api: &Api, path: &str, body: &Value, name: &str| {
@@ -282,7 +282,7 @@ both! {
     }
 
     async fn twenty_who_ask_for_the_same_get_one(app: TestApp) {
-        founder(&app).await;
+        new_owner(&app).await;
         let nodes = [app.another_node().await];
         let apis = [workspace_key(&app, "acme", &["owner"]).await];
         let there = Api { base: nodes[0].url(), ..apis[0].clone() };
@@ -307,7 +307,7 @@ both! {
 
     async fn a_minute_has_so_many_calls(backend: Backend) {
         let app = TestApp::on(backend).with(|config| config.calls_per_minute = 5).spawn().await;
-        founder(&app).await;
+        new_owner(&app).await;
         let api = workspace_key(&app, "acme", &["viewer"]).await;
         let path = "/api/sso/v1/apikeys/self";
         let first = api.get(path).await.with_status(200);
@@ -336,7 +336,7 @@ both! {
     }
 
     async fn a_request_is_called_what_its_caller_calls_it(app: TestApp) {
-        founder(&app).await;
+        new_owner(&app).await;
         let api = workspace_key(&app, "acme", &["viewer"]).await;
         let called = async |id: &str| {
             let answer = api.send(Method::GET, "/api/sso/v1/members", None, &[("x-request-id", id)]).await;
@@ -350,7 +350,7 @@ both! {
     }
 
     async fn queries_and_bodies_say_nothing_that_is_not_known(app: TestApp) {
-        founder(&app).await;
+        new_owner(&app).await;
         let api = workspace_key(&app, "acme", &["owner"]).await;
         let gets = call_rows().into_iter().filter(|row| row.method == "GET" && !row.path.contains('{'));
         for path in gets.filter(|row| row.requirement != Requirement::Public).map(|row| row.path) {
@@ -383,7 +383,7 @@ both! {
     }
 
     async fn invitations_answer_for_each_address(app: TestApp) {
-        founder(&app).await;
+        new_owner(&app).await;
         let api = workspace_key(&app, "acme", &["admin"]).await;
         let path = "/api/sso/v1/invitations";
         let emails = json!({"emails": ["new-one@example.com", "owner-one@example.com", "not@valid"], "message": "Hello"});
@@ -407,7 +407,7 @@ both! {
     }
 
     async fn lists_go_on_where_the_page_before_ended(app: TestApp) {
-        founder(&app).await;
+        new_owner(&app).await;
         let api = workspace_key(&app, "acme", &["admin"]).await;
         for n in 0..70 {
             let user = add_user(&app, &format!("Person {n:02}"), &format!("person-{n:02}@example.com")).await;

@@ -34,7 +34,7 @@ both! {
     }
 
     async fn every_other_method_of_a_call_is_answered_405(app: TestApp) {
-        founder(&app).await;
+        new_owner(&app).await;
         let owner = workspace_key(&app, "acme", &["owner"]).await;
         let mut rows: Vec<_> = nouns::calls().iter().collect();
         rows.dedup_by_key(|row| row.path);

@@ -129,7 +129,7 @@ async fn usso(app: &TestApp, secret: &str) -> String {
 
 both! {
     async fn the_usso_client_reads_the_scopes_of_a_key(app: TestApp) {
-        founder(&app).await;
+        new_owner(&app).await;
         let (key, _, secret) = add_key(&app, "acme", "Robot", &["developer"]).await;
         let said = usso(&app, &secret).await;
         assert!(said.contains("roles: developer"), "{said}");

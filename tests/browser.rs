@@ -104,7 +104,7 @@ async fn main_job(app: TestApp, script: Script) {
 
 /// Two people have the same row open: the second is told, and nothing is overwritten.
 async fn two_editors(app: TestApp, script: Script) {
-    let owner = founder(&app).await;
+    let owner = new_owner(&app).await;
     let (first, second) = (Visitor::new(&app, script).await, Visitor::new(&app, script).await);
     for visitor in [&first, &second] {
         visitor.sign_in(&owner.email).await;
@@ -131,7 +131,7 @@ async fn two_editors(app: TestApp, script: Script) {
 /// A session is ended from elsewhere while its form is half filled in: nothing of it is saved, and
 /// signing in again leads back to the workspace.
 async fn signed_out_meanwhile(app: TestApp, script: Script) {
-    let owner = founder(&app).await;
+    let owner = new_owner(&app).await;
     let here = Visitor::new(&app, script).await;
     here.sign_in(&owner.email).await;
     here.go("/w/acme/organization").await;
@@ -166,7 +166,7 @@ async fn signed_out_meanwhile(app: TestApp, script: Script) {
 
 /// Somebody is suspended while their form is half filled in.
 async fn suspended_meanwhile(app: TestApp, script: Script) {
-    let owner = founder(&app).await;
+    let owner = new_owner(&app).await;
     let admin = member(&app, &owner, "admin").await;
     let here = Visitor::new(&app, script).await;
     here.sign_in(&admin.email).await;
@@ -226,7 +226,7 @@ async fn two_people_edit_one_permission_without_the_script() {
 
 /// Two rows are ticked, the page names both, and the list tells what became of each.
 async fn bulk_change(app: TestApp, script: Script) {
-    let owner = founder(&app).await;
+    let owner = new_owner(&app).await;
     member(&app, &owner, "editor").await;
     member(&app, &owner, "viewer").await;
     let visitor = Visitor::new(&app, script).await;
@@ -265,7 +265,7 @@ async fn many_are_changed_at_once_without_the_script() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scope_is_completed() {
     let app = TestApp::spawn(Backend::Sqlite).await;
-    let owner = founder(&app).await;
+    let owner = new_owner(&app).await;
     let visitor = Visitor::new(&app, Script::On).await;
     visitor.sign_in(&owner.email).await;
     visitor.go("/w/acme/roles/new").await;

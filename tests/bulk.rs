@@ -61,7 +61,7 @@ async fn invitation_id(app: &TestApp, email: &str) -> Uuid {
 
 both! {
     async fn roles_are_changed_together_and_told_one_by_one(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let (editor, viewer) = (member(&app, &owner, "editor").await, member(&app, &owner, "viewer").await);
         let ids = [editor.member_id, viewer.member_id, editor.member_id];
 
@@ -80,7 +80,7 @@ both! {
     }
 
     async fn what_is_forbidden_for_one_is_done_to_none(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         let second = invite_and_join(&app, &owner.client, "acme", "admin-two@example.com", &["admin"]).await;
         let viewer = member(&app, &owner, "viewer").await;
@@ -110,7 +110,7 @@ both! {
     }
 
     async fn a_workspace_keeps_an_owner_when_many_change(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let second = invite_and_join(&app, &owner.client, "acme", "owner-two@example.com", &["owner"]).await;
         let both = [owner.member_id, second.member_id];
         let refused = app.unchanged_by(forced(&owner, MEMBERS, "roles", &both, "admin")).await;
@@ -120,9 +120,9 @@ both! {
     }
 
     async fn somebody_of_another_workspace_is_nobody_here(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
-        let stranger = found(&app, "Owner Two", "owner-two@example.com", "other").await;
+        let stranger = new_owner_of(&app, "Owner Two", "owner-two@example.com", "other").await;
         invite(&stranger.client, "other", "guest@example.com", &["viewer"]).await;
         invite(&owner.client, "acme", "newcomer@example.com", &["viewer"]).await;
         let mixed = [viewer.member_id, stranger.member_id];
@@ -138,7 +138,7 @@ both! {
     }
 
     async fn many_are_suspended_and_who_was_stays_so(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let (editor, viewer) = (member(&app, &owner, "editor").await, member(&app, &owner, "viewer").await);
         let path = format!("/w/acme/members/{}/suspension", editor.member_id);
         owner.client.post_form(&path, &[]).await.assert_status(303);
@@ -152,7 +152,7 @@ both! {
     }
 
     async fn many_are_removed_with_what_they_sent(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let (developer, viewer) = (member(&app, &owner, "developer").await, member(&app, &owner, "viewer").await);
         invite(&developer.client, "acme", "newcomer@example.com", &["viewer"]).await;
         let ids = [developer.member_id, viewer.member_id];
@@ -171,7 +171,7 @@ both! {
     }
 
     async fn invitations_are_sent_again_and_cancelled_together(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         invite(&owner.client, "acme", "a@example.com b@example.com c@example.com", &["viewer"]).await;
         let mut ids = Vec::new();
         for name in ["a", "b", "c"] {
@@ -202,7 +202,7 @@ both! {
     }
 
     async fn an_invitation_above_oneself_stops_the_others(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let developer = member(&app, &owner, "developer").await;
         invite(&owner.client, "acme", "low@example.com", &["viewer"]).await;
         invite(&owner.client, "acme", "high@example.com", &["admin"]).await;
@@ -216,7 +216,7 @@ both! {
     }
 
     async fn a_selection_has_something_in_it_and_not_too_much(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         for (base, noun) in [(MEMBERS, "roles"), (MEMBERS, "suspension"), (MEMBERS, "removal"), (INVITATIONS, "resend"), (INVITATIONS, "cancellation")] {
             let list = base.trim_end_matches("/selection");
             let page = owner.client.get(&format!("{base}/{noun}")).await.with_status(303);
@@ -233,7 +233,7 @@ both! {
     }
 
     async fn only_rows_that_may_be_changed_can_be_ticked(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let (admin, viewer) = (member(&app, &owner, "admin").await, member(&app, &owner, "viewer").await);
         let ticks = |page: &Page| page.attributes("tbody .pick:not([disabled])", "value");
         let page = admin.client.visit("/w/acme/members").await;

@@ -15,7 +15,7 @@ const ACTIONS: &str = "/access/v1/search/action";
 
 /// The fixture of the scenario, entered through the API; gives the service that asks.
 async fn scenario(app: &TestApp) -> Api {
-    founder(app).await;
+    new_owner(app).await;
     let owner = workspace_key(app, "acme", &["owner"]).await;
     let roles = [
         ("record-writer", json!(["read:record", "write:record"])),
@@ -46,7 +46,7 @@ fn record(id: &str) -> Value {
     json!({"type": "record", "id": id})
 }
 
-fn asks(who: &str, action: &str, id: &str) -> Value {
+fn evaluation_of(who: &str, action: &str, id: &str) -> Value {
     json!({"subject": user(who), "action": {"name": action}, "resource": record(id)})
 }
 
@@ -72,7 +72,7 @@ fn decisions(answer: &Value) -> Vec<bool> {
     answer["evaluations"].as_array().unwrap().iter().map(|one| one["decision"].as_bool().unwrap()).collect()
 }
 
-fn found(answer: &Value, name: &str) -> BTreeSet<String> {
+fn results(answer: &Value, name: &str) -> BTreeSet<String> {
     let results = answer["results"].as_array().unwrap();
     assert_eq!(answer["page"]["count"], results.len());
     results.iter().map(|one| one[name].as_str().unwrap().to_owned()).collect()
@@ -84,7 +84,7 @@ both! {
         for (who, action, expected) in
             [("alice", "read", true), ("alice", "write", true), ("bob", "read", true), ("bob", "write", false)]
         {
-            let question = asks(who, action, "record-1");
+            let question = evaluation_of(who, action, "record-1");
             let plain = service.post(EVALUATION, &question).await.with_status(200);
             assert_eq!(plain.header("content-type"), Some("application/json"));
             assert_eq!(plain.body["decision"], expected, "{who} {action}");
@@ -108,7 +108,7 @@ both! {
 
     async fn what_is_malformed_is_400_and_who_is_not_known_401(app: TestApp) {
         let service = scenario(&app).await;
-        let question = asks("alice", "read", "record-1");
+        let question = evaluation_of("alice", "read", "record-1");
         let missing: [&[&str]; 8] = [
             &["subject"], &["action"], &["resource"], &["subject", "type"], &["subject", "id"],
             &["action", "name"], &["resource", "type"], &["resource", "id"],
@@ -168,7 +168,7 @@ both! {
             {"action": {"name": "read"}}, {"action": {"name": "write"}}]});
         assert_eq!(decisions(&service.post(EVALUATIONS, &batch).await.with_status(200).body), [true, false]);
         // With no defaults, and with those of which only a part is said anew.
-        let batch = json!({"evaluations": [asks("alice", "read", "record-1"), asks("bob", "write", "record-1")]});
+        let batch = json!({"evaluations": [evaluation_of("alice", "read", "record-1"), evaluation_of("bob", "write", "record-1")]});
         assert_eq!(decisions(&service.post(EVALUATIONS, &batch).await.with_status(200).body), [true, false]);
         let batch = json!({"subject": user("alice"), "action": {"name": "write"}, "resource": {"type": "record"},
             "context": {"time": "now"},
@@ -182,7 +182,7 @@ both! {
         assert_eq!(answer["evaluations"][1]["context"]["error"]["status"], 400);
         // None at all is one question.
         for evaluations in [None, Some(json!([]))] {
-            let mut question = asks("alice", "read", "record-1");
+            let mut question = evaluation_of("alice", "read", "record-1");
             if let Some(evaluations) = evaluations {
                 question["evaluations"] = evaluations;
             }
@@ -201,7 +201,7 @@ both! {
             assert_eq!(decisions(&answer), expected, "{semantic}");
         }
         service.post(EVALUATIONS, &batch("majority")).await.with_status(400);
-        let question = asks("alice", "read", "record-1");
+        let question = evaluation_of("alice", "read", "record-1");
         service.post(EVALUATIONS, &with(&question, "evaluations", json!({}))).await.with_status(400);
         service.post(EVALUATIONS, &with(&question, "options", json!([]))).await.with_status(400);
         let many = json!({"subject": user("bob"), "resource": record("record-1"), "action": {"name": "read"},
@@ -213,31 +213,31 @@ both! {
         let service = scenario(&app).await;
         let readers = json!({"subject": {"type": "user"}, "action": {"name": "read"}, "resource": record("record-1")});
         let answer = service.post(SUBJECTS, &with(&readers, "context", json!({"a": 1}))).await.with_status(200).body;
-        assert!(found(&answer, "id").is_superset(&BTreeSet::from(["alice".into(), "bob".into()])));
+        assert!(results(&answer, "id").is_superset(&BTreeSet::from(["alice".into(), "bob".into()])));
         assert!(answer["results"].as_array().unwrap().iter().all(|one| one["type"] == "user"));
         assert_eq!(answer["page"]["next_token"], "");
         let writers = with(&readers, "action", json!({"name": "write"}));
         let answer = service.post(SUBJECTS, &writers).await.with_status(200).body;
-        assert!(found(&answer, "id").contains("alice") && !found(&answer, "id").contains("bob"));
+        assert!(results(&answer, "id").contains("alice") && !results(&answer, "id").contains("bob"));
 
         let readable = json!({"subject": user("alice"), "action": {"name": "read"}, "resource": {"type": "record"}});
         let answer = service.post(RESOURCES, &readable).await.with_status(200).body;
-        assert_eq!(found(&answer, "id"), BTreeSet::from(["record-1".into(), "record-2".into()]));
+        assert_eq!(results(&answer, "id"), BTreeSet::from(["record-1".into(), "record-2".into()]));
 
         let doable = json!({"subject": user("alice"), "resource": record("record-1"), "context": {}});
         let answer = service.post(ACTIONS, &doable).await.with_status(200).body;
-        assert_eq!(found(&answer, "name"), BTreeSet::from(["read".into(), "write".into()]));
+        assert_eq!(results(&answer, "name"), BTreeSet::from(["read".into(), "write".into()]));
 
         // Page by page: each once, none left out, whatever the size of a page.
         for (path, search, name) in
             [(SUBJECTS, &readers, "id"), (RESOURCES, &readable, "id"), (ACTIONS, &doable, "name")]
         {
-            let whole = found(&service.post(path, search).await.body, name);
+            let whole = results(&service.post(path, search).await.body, name);
             let (mut seen, mut token) = (Vec::new(), String::new());
             loop {
                 let page = with(search, "page", json!({"limit": 1, "token": token}));
                 let answer = service.post(path, &page).await.with_status(200).body;
-                seen.extend(found(&answer, name));
+                seen.extend(results(&answer, name));
                 token = answer["page"]["next_token"].as_str().unwrap().to_owned();
                 if token.is_empty() {
                     break;
@@ -293,7 +293,7 @@ both! {
 
     async fn a_request_keeps_its_id(app: TestApp) {
         let service = scenario(&app).await;
-        let question = asks("alice", "read", "record-1").to_string();
+        let question = evaluation_of("alice", "read", "record-1").to_string();
         let headers = [("x-request-id", "bfe9eb29-ab87-4ca3-be83-a1d5d8305716")];
         for path in [EVALUATION, EVALUATIONS] {
             let answer = service.send(Method::POST, path, Some(question.clone()), &headers).await.with_status(200);
@@ -378,9 +378,9 @@ both! {
 
     async fn a_decision_is_one_statement_and_a_batch_of_a_hundred_three_at_most(app: TestApp) {
         let service = scenario(&app).await;
-        let question = asks("alice", "read", "record-1");
+        let question = evaluation_of("alice", "read", "record-1");
         let batch: Vec<Value> = (0..100)
-            .map(|n| asks(&format!("{}{}", if n % 2 == 0 { "alice" } else { "bob" }, if n > 50 { n } else { 0 }), "read", "record-1"))
+            .map(|n| evaluation_of(&format!("{}{}", if n % 2 == 0 { "alice" } else { "bob" }, if n > 50 { n } else { 0 }), "read", "record-1"))
             .collect();
         let batch = json!({"evaluations": batch});
         service.post(EVALUATION, &question).await.with_status(200);
@@ -392,7 +392,7 @@ both! {
     }
 
     async fn who_is_found_may_and_who_may_is_found(app: TestApp) {
-        founder(&app).await;
+        new_owner(&app).await;
         let service = workspace_key(&app, "acme", &["developer"]).await;
         let mut expected = BTreeSet::new();
         for n in 0..250 {
@@ -411,7 +411,7 @@ both! {
             let search = json!({"subject": {"type": "user"}, "action": {"name": "read"},
                 "resource": {"type": "posts", "id": "1"}, "page": {"token": token}});
             let answer = service.post(SUBJECTS, &search).await.with_status(200).body;
-            seen.extend(found(&answer, "id"));
+            seen.extend(results(&answer, "id"));
             pages += 1;
             token = answer["page"]["next_token"].as_str().unwrap().to_owned();
             if token.is_empty() {

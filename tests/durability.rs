@@ -30,7 +30,7 @@ both! {
         let dir = tempfile::tempdir().unwrap();
         let database = TestDatabase::migrated(backend, dir.path()).await;
         let mut program = Program::serve(&database, dir.path(), &[]).await;
-        let mut owner = founder_of(&program).await;
+        let mut owner = owner_of(&program).await;
         let helper = helper_of(&program, &owner).await;
         let mut answered = Answered::default();
         for round in 0..3 {
@@ -81,7 +81,7 @@ both! {
         let dir = tempfile::tempdir().unwrap();
         let database = TestDatabase::migrated(backend, dir.path()).await;
         let program = Program::serve(&database, dir.path(), &[("BAILIWICK_WORKERS", "2")]).await;
-        let owner = founder_of(&program).await;
+        let owner = owner_of(&program).await;
         // More at once than there are connections, so that both workers open some.
         let twins: Vec<_> = owner.twins(16).await;
         let fields = |n: usize| [("name", ["Acme", "Acme Two"][n % 2]), ("slug", "acme")];
@@ -134,13 +134,13 @@ both! {
 async fn started(backend: Backend, dir: &TempDir) -> (TestDatabase, Program, Client) {
     let database = TestDatabase::migrated(backend, dir.path()).await;
     let program = Program::serve(&database, dir.path(), &[]).await;
-    let owner = founder_of(&program).await;
+    let owner = owner_of(&program).await;
     (database, program, owner)
 }
 
 // ---- people of a program, who have no TestApp to walk in -----------------------------------------
 
-async fn founder_of(program: &Program) -> Client {
+async fn owner_of(program: &Program) -> Client {
     let client = program.client();
     let page = client.visit("/sign-up").await;
     let fields = [("name", "Owner One"), ("email", OWNER), ("password", PASSWORD), ("workspace", "acme")];

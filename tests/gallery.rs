@@ -109,7 +109,7 @@ impl Demo {
         let size = seed::Size { workspaces: 1, members: 60, events: 60, invitations: 0, keys: 0 };
         seed::seed(&db, &size).await.unwrap();
         db.close().await;
-        let founder = founder(&app).await;
+        let founder = new_owner(&app).await;
         let person = async |role: &str| sign_in(&app, &format!("{role}@example.com"), DEMO).await;
         let mut members = HashMap::new();
         for role in ["owner", "admin", "developer", "viewer", "support", "former", "editor"] {

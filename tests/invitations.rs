@@ -13,7 +13,7 @@ async fn status_of(app: &TestApp, email: &str) -> Vec<String> {
 
 both! {
     async fn many_addresses_each_get_a_result_of_their_own(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         invite(&owner.client, "acme", "early@example.com", &["viewer"]).await;
         let pasted = "Guest One <guest-one@example.com>, GUEST-TWO@example.com;guest-three@example.com\r\n early@example.com  owner-one@example.com\n nonsense guest-one@example.com";
         let page = invite(&owner.client, "acme", pasted, &["viewer", "billing"]).await;
@@ -42,7 +42,7 @@ both! {
     }
 
     async fn the_form_offers_viewer_and_a_refused_one_comes_back_filled_in(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let path = "/w/acme/invitations";
         let page = owner.client.visit(path).await;
         assert_eq!(page.form(path).values("role"), ["viewer"]);
@@ -81,7 +81,7 @@ both! {
     }
 
     async fn a_new_person_by_the_mailed_link_is_confirmed_at_once_and_joins(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         invite(&owner.client, "acme", GUEST, &["viewer", "billing"]).await;
         let link = app.mail.wait_for_link(GUEST, "/invitations/").await;
         let client = app.client();
@@ -105,7 +105,7 @@ both! {
     }
 
     async fn a_new_person_by_the_shown_link_must_confirm_first(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let page = invite(&owner.client, "acme", GUEST, &["viewer"]).await;
         let shown = page.attributes("#link-1", "value").remove(0);
         let client = app.client();
@@ -130,8 +130,8 @@ both! {
     }
 
     async fn somebody_with_an_account_signs_in_and_accepts(app: TestApp) {
-        let owner = founder(&app).await;
-        found(&app, "Guest One", GUEST, "home").await;
+        let owner = new_owner(&app).await;
+        new_owner_of(&app, "Guest One", GUEST, "home").await;
         invite(&owner.client, "acme", GUEST, &["editor"]).await;
         let link = app.mail.wait_for_link(GUEST, "/invitations/").await;
         let client = app.client();
@@ -147,7 +147,7 @@ both! {
     }
 
     async fn an_invitation_is_declined_with_or_without_an_account(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         invite(&owner.client, "acme", GUEST, &["viewer"]).await;
         let link = app.mail.wait_for_link(GUEST, "/invitations/").await;
         let client = app.client();
@@ -157,7 +157,7 @@ both! {
         assert_eq!(status_of(&app, GUEST).await, ["declined"]);
         owner.client.visit("/w/acme/activity").await.assert_says("declined the invitation");
         // And may be invited again.
-        let guest = found(&app, "Guest One", GUEST, "home").await.client;
+        let guest = new_owner_of(&app, "Guest One", GUEST, "home").await.client;
         invite(&owner.client, "acme", GUEST, &["viewer"]).await.assert_says("1 invitation sent.");
         let letters = app.mail.wait_for_several(GUEST, "invited you", 2).await;
         let page = guest.visit(&letters[1].link("/invitations/")).await;
@@ -166,7 +166,7 @@ both! {
     }
 
     async fn the_list_shows_every_state_and_filters_by_it_and_by_address(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let path = "/w/acme/invitations";
         invite(&owner.client, "acme", "old@example.com", &["viewer"]).await;
         app.clock.advance(Duration::from_secs(8 * 86_400));
@@ -221,7 +221,7 @@ both! {
     }
 
     async fn after_its_time_the_same_address_can_be_invited_anew(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         invite(&owner.client, "acme", GUEST, &["viewer"]).await;
         invite(&owner.client, "acme", GUEST, &["viewer"]).await.assert_says("Already invited");
         app.clock.advance(Duration::from_secs(7 * 86_400));
@@ -230,7 +230,7 @@ both! {
     }
 
     async fn the_mail_carries_the_message_under_the_inviters_name(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let fields = [
             ("emails", GUEST),
             ("role", "viewer"),
@@ -259,7 +259,7 @@ both! {
     }
 
     async fn pages_of_the_list_follow_each_other(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let some: String = (0..120).map(|i| format!("a{i:03}@example.com ")).collect();
         invite(&owner.client, "acme", &some, &["viewer"]).await;
         let (mut seen, mut at) = (Vec::new(), "/w/acme/invitations?status=pending".to_owned());

@@ -155,7 +155,7 @@ async fn members(hands: &Typist<'_>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_alone_do_without_the_script_too() {
     let app = TestApp::spawn(Backend::Sqlite).await;
-    let owner = founder(&app).await;
+    let owner = new_owner(&app).await;
     member(&app, &owner, "viewer").await;
     let hands = Typist::new(&app, Script::Off).await;
     hands.sign_in(&owner.email).await;

@@ -143,7 +143,7 @@ both! {
         let port = free_port();
         let server = SmtpServer::start(port, dir.path()).await;
         let app = sending_to(backend, port, &dir).await;
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         app.mail_is_out().await;
         let with_it = write_three(&app, &owner, 0).await;
         app.mail_is_out().await;
@@ -178,7 +178,7 @@ both! {
         let port = free_port();
         let server = SmtpServer::start(port, dir.path()).await;
         let app = sending_to(backend, port, &dir).await;
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         app.mail_is_out().await;
         server.stop();
         let other = match backend {
@@ -215,7 +215,7 @@ both! {
 
     // Breaks without Mailer's `rename`, or with one name for two messages.
     async fn in_files_one_message_is_one_file(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let emails: Vec<_> = (0..10).map(|n| format!("guest-{n}@example.com")).collect();
         invite(&owner.client, "acme", &emails.join("\n"), &["viewer"]).await;
         app.mail_is_out().await;

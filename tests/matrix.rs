@@ -41,7 +41,7 @@ both! {
     }
 
     async fn every_other_method_is_answered_405(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let account = account_id(&app, "acme").await.to_string();
         let mut paths: BTreeMap<String, Vec<Method>> = BTreeMap::new();
         for row in nouns::pages() {

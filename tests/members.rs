@@ -51,7 +51,7 @@ async fn walk(client: &Client, start: &str, rel: &str) -> Vec<Vec<String>> {
 
 both! {
     async fn the_list_is_filtered_by_text_role_status_and_kind(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         member(&app, &owner, "billing").await;
         let editor = member(&app, &owner, "editor").await;
         owner.client.post_form(&at(&editor, "/suspension"), &[]).await.assert_status(303);
@@ -86,7 +86,7 @@ both! {
     }
 
     async fn each_row_tells_who_how_they_came_what_they_hold_and_what_may_be_done(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let page = owner.client.visit("/w/acme/members").await;
         let rows = page.select("#results tbody tr");
@@ -114,7 +114,7 @@ both! {
 
     // Breaks without the version in the form, or its check in `change_roles_seen`.
     async fn a_form_that_somebody_else_was_faster_than_changes_nothing_and_keeps_what_was_ticked(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let stale = owner.client.visit(&at(&viewer, "")).await;
         let page = owner.client.visit(&at(&viewer, "")).await;
@@ -145,7 +145,7 @@ both! {
     }
 
     async fn a_member_s_page_tells_the_ids_by_which_programs_know_them(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let set = format!("UPDATE members SET external_id = 'employee-7' WHERE id = {}", app.id(viewer.member_id));
         app.execute(&set).await;
@@ -159,7 +159,7 @@ both! {
     }
 
     async fn sixty_and_more_members_are_sorted_and_paged_in_the_url(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         crowd(&app, 120).await;
         for (sort, first, last) in [
             ("name", "Member 000", "Owner One"),
@@ -202,7 +202,7 @@ both! {
     }
 
     async fn several_roles_are_given_and_taken_and_undone(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let page = owner.client.visit(&at(&viewer, "")).await;
         assert_eq!(page.form("/roles").values("role"), ["viewer"]);
@@ -234,7 +234,7 @@ both! {
     }
 
     async fn a_refused_change_of_roles_comes_back_as_it_was_ticked(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let page = owner.client.visit(&at(&viewer, "")).await;
         let fields = [("role", "billing"), ("role", "editor"), ("role", "king")];
@@ -247,7 +247,7 @@ both! {
     }
 
     async fn suspension_shuts_out_and_keeps_the_roles_until_reactivation(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let editor = member(&app, &owner, "editor").await;
         let page = owner.client.visit(&at(&editor, "/suspension")).await;
         page.assert_says("They keep their roles: Editor")
@@ -266,7 +266,7 @@ both! {
     }
 
     async fn removal_says_what_will_happen_and_a_way_back_is_a_new_invitation(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let developer = member(&app, &owner, "developer").await;
         invite(&developer.client, "acme", "one@example.com, two@example.com", &["viewer"]).await;
         let page = owner.client.visit(&at(&developer, "/removal")).await;
@@ -286,7 +286,7 @@ both! {
     }
 
     async fn leaving_asks_once_more_and_cancels_what_they_sent(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let developer = member(&app, &owner, "developer").await;
         invite(&developer.client, "acme", "one@example.com", &["viewer"]).await;
         let page = developer.client.visit("/w/acme/departure").await;
@@ -303,7 +303,7 @@ both! {
     }
 
     async fn ownership_is_offered_accepted_and_the_one_who_offered_steps_down(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let billing = member(&app, &owner, "billing").await;
         let page = owner.client.visit(&at(&viewer, "")).await;
@@ -333,7 +333,7 @@ both! {
     }
 
     async fn an_offer_of_ownership_ends_without_a_trace_on_the_roles(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let roles = async || app.snapshot(&["member_roles"]).await;
         let before = roles().await;

@@ -91,7 +91,7 @@ nodes! {
     //
     // Breaks when Settings of web (src/web/mod.rs) signs with a key that a node made itself.
     async fn a_browser_that_meets_another_node_each_time_notices_nothing(nodes: Nodes) {
-        let owner = founder(&nodes.one).await;
+        let owner = new_owner(&nodes.one).await;
         let guest = invite_and_join(&nodes.one, &owner.client, "acme", "guest-one@example.com", &["viewer"]).await;
 
         let page = owner.client.visit(&format!("/w/acme/members/{}", guest.member_id)).await;
@@ -117,7 +117,7 @@ nodes! {
 
     // Breaks without `roles.version == version` in RolesRead::at (domain/nouns/roles.rs).
     async fn a_change_at_one_node_is_obeyed_by_the_next_request_at_the_other(nodes: Nodes) {
-        let owner = founder(&nodes.one).await;
+        let owner = new_owner(&nodes.one).await;
         let admin = member(&nodes.one, &owner, "admin").await;
         for round in 0..4 {
             let (owners, admins) = (nodes.both(&owner), nodes.both(&admin));
@@ -163,7 +163,7 @@ nodes! {
 
     // Breaks when sign_out (domain/nouns/identity/sessions.rs) deletes no row: no node keeps a session in mind.
     async fn a_session_begins_and_ends_on_both_nodes_at_once(nodes: Nodes) {
-        let owner = founder(&nodes.one).await;
+        let owner = new_owner(&nodes.one).await;
         for round in 0..2 {
             let (here, there) = if round == 0 { (&nodes.one, &nodes.two) } else { (&nodes.two, &nodes.one) };
             let signed_in = async || {
@@ -202,7 +202,7 @@ nodes! {
     //
     // Breaks without `FOR NO KEY UPDATE` in domain/enforce/workspace/mod.rs: the loser gets a 409 or a 500.
     async fn two_owners_demote_each_other_one_at_each_node(nodes: Nodes) {
-        let first = founder(&nodes.one).await;
+        let first = new_owner(&nodes.one).await;
         let second = invite_and_join(&nodes.one, &first.client, "acme", "owner-two@example.com", &["owner"]).await;
         let refused = "SELECT count(*) FROM audit_events WHERE outcome = 'refused'";
         for round in 0..20 {
@@ -236,8 +236,8 @@ nodes! {
     // in OfferRow::ended (domain/nouns/invitations/redeem.rs): either one is enough. Then the second is told
     // that it is a member already (409).
     async fn an_invitation_is_accepted_once_though_by_both_nodes(nodes: Nodes) {
-        let owner = founder(&nodes.one).await;
-        let guest = found(&nodes.one, "Guest One", "guest-one@example.com", "elsewhere").await;
+        let owner = new_owner(&nodes.one).await;
+        let guest = new_owner_of(&nodes.one, "Guest One", "guest-one@example.com", "elsewhere").await;
         let accepted = "SELECT count(*) FROM audit_events WHERE kind = 'invitation.accepted'";
         for round in 0..10 {
             invite(&owner.client, "acme", &guest.email, &["viewer"]).await;
@@ -262,7 +262,7 @@ nodes! {
 
     // Breaks without `if wanted.version != version(…)` in security::set (domain/nouns/security.rs).
     async fn of_two_edits_of_one_version_one_is_saved_though_by_both_nodes(nodes: Nodes) {
-        let owner = founder(&nodes.one).await;
+        let owner = new_owner(&nodes.one).await;
         let changed = "SELECT count(*) FROM audit_events WHERE kind = 'permission.changed'";
         for round in 0..10 {
             let [a, b] = nodes.both(&owner);
@@ -296,7 +296,7 @@ nodes! {
 
     // Breaks without `limits::SIGN_IN_ACCOUNT.spend(…)` in sign_in (domain/nouns/identity/sessions.rs).
     async fn guesses_at_one_account_are_counted_over_both_nodes(nodes: Nodes) {
-        let owner = founder(&nodes.one).await;
+        let owner = new_owner(&nodes.one).await;
         let guess = async |client: &Client, password: &str| {
             let fields = [("email", owner.email.as_str()), ("password", password)];
             client.post_form("/sign-in", &fields).await.status.as_u16()
@@ -355,7 +355,7 @@ fn each_letter_is_sent_once_by_whichever_node() {
             Nodes::start_as(TestApp::on(Backend::Postgres).with(move |config| config.mail = url.clone()))
                 .await;
         nodes.one.mail = server.mail.clone();
-        let owner = founder(&nodes.one).await;
+        let owner = new_owner(&nodes.one).await;
         let emails: Vec<_> = (0..60).map(|n| format!("guest-{n}@example.com")).collect();
         let batches: Vec<_> = emails.chunks(5).collect();
         let clients = owner.client.twins(batches.len()).await;

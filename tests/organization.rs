@@ -6,7 +6,7 @@ const PATH: &str = "/w/acme/organization";
 
 both! {
     async fn name_and_address_are_changed_and_the_old_address_is_gone(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let page = owner.client.visit(PATH).await;
         let answer = owner
@@ -29,8 +29,8 @@ both! {
     }
 
     async fn a_refused_change_comes_back_filled_in_with_the_field_named(app: TestApp) {
-        let owner = founder(&app).await;
-        found(&app, "Owner Two", "owner-two@example.com", "taken").await;
+        let owner = new_owner(&app).await;
+        new_owner_of(&app, "Owner Two", "owner-two@example.com", "taken").await;
         let page = owner.client.visit(PATH).await;
         for (name, slug, field) in [
             ("", "fine", "name"),
@@ -52,7 +52,7 @@ both! {
     }
 
     async fn deletion_is_confirmed_by_typing_the_slug(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         let path = format!("{PATH}/deletion");
         invite(&owner.client, "acme", "guest-one@example.com", &["viewer"]).await;

@@ -20,7 +20,7 @@ async fn grant(app: &TestApp, role: &str, scope: &str) {
 
 both! {
     async fn what_needs_care_comes_with_the_link_that_mends_it(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let look = async || care(&owner.client.visit("/w/acme").await);
         let single = ("There's only one Owner".to_owned(), "/w/acme/members".to_owned());
@@ -64,14 +64,14 @@ both! {
     }
 
     async fn a_second_owner_is_asked_for_of_owners_alone(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         owner.client.visit("/w/acme").await.assert_says("There's only one Owner");
         admin.client.visit("/w/acme").await.assert_silent_about("There's only one Owner");
     }
 
     async fn the_counts_are_of_this_moment(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         invite(&owner.client, "acme", "a@example.com b@example.com", &["viewer"]).await;
         let figures = async || owner.client.visit("/w/acme").await.select(".tile .figure");

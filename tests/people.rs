@@ -57,7 +57,7 @@ both! {
 
     async fn where_only_invited_people_sign_up_the_page_and_its_post_say_so(backend: Backend) {
         let app = TestApp::spawn(backend).await;
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let closed = TestApp::on(backend).with(|config| config.sign_up = SignUp::Invited).spawn().await;
         let client = closed.client();
         client.get("/sign-up").await.assert_status(403).assert_says("by invitation");
@@ -98,7 +98,7 @@ both! {
     }
 
     async fn signing_in_leads_on_to_where_they_wanted_to_go(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let client = app.client();
         let page = client.get("/w/acme/members?q=owner").await.with_status(401);
         page.assert_says("Please sign in to continue");
@@ -139,7 +139,7 @@ both! {
     }
 
     async fn an_address_changes_once_the_link_sent_there_was_opened(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let page = owner.client.visit("/me").await;
         for (email, password, field) in [
             ("nonsense", PASSWORD, "email"),
@@ -172,7 +172,7 @@ both! {
     }
 
     async fn an_address_that_somebody_else_took_meanwhile_is_refused(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let fields = [("email", "owner-new@example.com"), ("current_password", PASSWORD)];
         owner.client.post_form("/me/email", &fields).await.assert_status(303);
         let link = app.mail.wait_for_link("owner-new@example.com", "/email-verification/").await;
@@ -182,7 +182,7 @@ both! {
     }
 
     async fn the_profile_is_renamed_and_a_refused_name_stays_typed(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let page = owner.client.visit("/me").await;
         let long = "x".repeat(81);
         let refused = owner.client.submit(&page, "/me/profile", &[("name", &long)]).await.with_status(422);
@@ -196,7 +196,7 @@ both! {
     }
 
     async fn a_password_change_asks_for_the_current_one(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let page = owner.client.visit("/me").await;
         let fields = [("current_password", "wrong guess of it"), ("password", NEW)];
         let refused =
@@ -210,7 +210,7 @@ both! {
     }
 
     async fn sessions_are_listed_and_ended_one_by_one_or_all_at_once(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
         let phone = app.client().with_header("user-agent", agent);
         sign_in_with(&phone, &owner.email, PASSWORD).await;
@@ -247,7 +247,7 @@ both! {
     }
 
     async fn a_new_workspace_is_founded_from_the_list_and_a_refused_form_stays_filled_in(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let page = owner.client.visit("/workspaces").await;
         let account = page.form("/workspaces").values("account")[0].to_owned();
         let refused = owner

@@ -32,7 +32,7 @@ fn example() -> PathBuf {
     path
 }
 
-fn told(command: &mut Command, app: &TestApp, secret: &str) {
+fn configure(command: &mut Command, app: &TestApp, secret: &str) {
     command
         .env("BAILIWICK_URL", app.url().trim_end_matches('/'))
         .env("BAILIWICK_KEY", secret)
@@ -43,7 +43,7 @@ fn told(command: &mut Command, app: &TestApp, secret: &str) {
 impl Service {
     fn start(mut command: Command, app: &TestApp, secret: &str) -> Self {
         let port = free_port();
-        told(&mut command, app, secret);
+        configure(&mut command, app, secret);
         Self { process: command.env("PORT", port.to_string()).spawn().unwrap(), port }
     }
 
@@ -78,7 +78,7 @@ both! {
             assert!(text.lines().count() <= 30 && text.lines().all(|line| line.len() <= 130), "{id} is short");
         }
         // Done as it says: the two commands, and the file, in one shell.
-        founder(&app).await;
+        new_owner(&app).await;
         let (_, _, secret) = add_key(&app, "acme", "Quick start", &["developer"]).await;
         let settings = page.attributes("#settings", "value").remove(0);
         assert!(settings.contains(app.url().trim_end_matches('/')), "{settings}");
@@ -95,7 +95,7 @@ both! {
     }
 
     async fn the_way_to_it_is_where_keys_and_the_api_are(app: TestApp) {
-        let owner = founder(&app).await.client;
+        let owner = new_owner(&app).await.client;
         for path in ["/w/acme/api-keys", "/docs/api"] {
             assert!(owner.visit(path).await.has("main a[href='/docs/quick-start']"), "{path}");
         }
@@ -122,7 +122,7 @@ both! {
 
         for (user, expected) in everybody {
             let mut shell = Command::new("sh");
-            told(shell.arg(file("check.sh")).arg(user), &app, &secret);
+            configure(shell.arg(file("check.sh")).arg(user), &app, &secret);
             let status = tokio::task::spawn_blocking(move || shell.status().unwrap()).await.unwrap();
             assert_eq!(status.success(), expected, "check.sh of {user}");
         }

@@ -18,7 +18,7 @@ fn assert_inside(page: &Page, status: u16) {
 
 both! {
     async fn a_member_who_is_refused_stays_in_the_frame_of_the_workspace(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let forbidden = viewer.client.get("/w/acme/activity").await;
         assert_inside(&forbidden, 403);
@@ -39,8 +39,8 @@ both! {
     }
 
     async fn an_outsider_sees_the_page_of_a_workspace_that_does_not_exist(app: TestApp) {
-        founder(&app).await;
-        let outsider = found(&app, "Owner Two", "owner-two@example.com", "elsewhere").await;
+        new_owner(&app).await;
+        let outsider = new_owner_of(&app, "Owner Two", "owner-two@example.com", "elsewhere").await;
         let other = outsider.client.get("/w/acme/members").await.with_status(404);
         let none = outsider.client.get("/w/nowhere/members").await.with_status(404);
         assert_eq!(other.html, none.html);
@@ -75,7 +75,7 @@ both! {
     }
 
     async fn an_address_that_only_takes_forms_leads_up_to_the_nearest_page(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let member = format!("/w/acme/members/{}", owner.member_id);
         let team = format!("/w/acme/teams/{}", owner.member_id);
         let key = format!("/w/acme/api-keys/{}", owner.member_id);
@@ -106,7 +106,7 @@ both! {
     }
 
     async fn too_often_on_ones_own_page_keeps_what_was_typed(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let fields = [("email", "typed@example.com"), ("current_password", "wrong for 7 horses")];
         for _ in 0..10 {
             owner.client.post_form("/me/email", &fields).await.assert_status(422);
@@ -122,7 +122,7 @@ both! {
     }
 
     async fn a_workspace_too_many_in_an_hour_keeps_what_was_typed(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         for n in 0..30 {
             let name = format!("Team {n}");
             owner.client.post_form("/workspaces", &[("name", &name)]).await.assert_status(303);
@@ -135,7 +135,7 @@ both! {
     }
 
     async fn a_form_without_a_role_is_a_mistake_where_viewer_is_none_that_one_may_give(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let developer = member(&app, &owner, "developer").await;
         let fields = [("emails", "guest@example.com")];
         developer.client.post_form("/w/acme/invitations", &fields).await.assert_status(303);

@@ -52,7 +52,7 @@ async fn held(app: &TestApp, member: &Person) -> String {
 }
 
 /// Kind, target and payload of the last events, the latest last.
-async fn told(app: &TestApp, last: usize) -> Vec<(String, String, serde_json::Value)> {
+async fn latest_events(app: &TestApp, last: usize) -> Vec<(String, String, serde_json::Value)> {
     let sql = "SELECT kind, target_name, payload FROM audit_events WHERE workspace_id IS NOT NULL
         AND outcome = 'done' ORDER BY seq DESC";
     let rows = app.rows(sql).await;
@@ -65,7 +65,7 @@ async fn told(app: &TestApp, last: usize) -> Vec<(String, String, serde_json::Va
 
 both! {
     async fn a_role_is_made_given_renamed_and_stays_the_same(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let page = make(&owner, "Release Manager", &["read:audit"], "deploy:*, read:builds").await;
         assert_eq!(page.path(), at("release-manager", ""));
@@ -73,7 +73,7 @@ both! {
         assert_eq!(scopes_of(&app, "release-manager").await, ["deploy:*", "read:audit", "read:builds"]);
         let told_of = ("role.created".to_owned(), "Release Manager".to_owned(),
             json!({ "scopes": ["deploy:*", "read:audit", "read:builds"] }));
-        assert_eq!(told(&app, 1).await, [told_of]);
+        assert_eq!(latest_events(&app, 1).await, [told_of]);
 
         let give = format!("/w/acme/members/{}/roles", viewer.member_id);
         let page = owner.client.visit(&format!("/w/acme/members/{}", viewer.member_id)).await;
@@ -92,20 +92,20 @@ both! {
         assert_eq!(members.select("#results tbody .name a"), ["Viewer One"]);
         let renamed = json!({ "name_before": "Release Manager", "name_after": "Captain",
             "description_before": "", "description_after": "Ships what is done." });
-        assert_eq!(told(&app, 1).await, [("role.updated".into(), "Release Manager".into(), renamed)]);
+        assert_eq!(latest_events(&app, 1).await, [("role.updated".into(), "Release Manager".into(), renamed)]);
         // Saved as it is: nothing to tell.
         let page = owner.client.visit(&at("release-manager", "")).await;
         owner.client.submit(&page, "/details", &[]).await.assert_status(303);
-        assert_eq!(told(&app, 1).await[0].0, "role.updated");
+        assert_eq!(latest_events(&app, 1).await[0].0, "role.updated");
     }
 
     async fn roles_and_security_are_two_views_of_one_matrix(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let answer = edit(&owner, "viewer", &["read:members", "read:audit"], "read:*\nwrite:notes").await;
         let page = owner.client.follow(answer.with_status(303)).await;
         page.assert_says("Role “Viewer” saved: 2 scopes added, 1 scope removed. This takes effect for 1 member");
-        let events = told(&app, 3).await;
+        let events = latest_events(&app, 3).await;
         let kinds: Vec<_> = events.iter().map(|(kind, target, _)| (kind.as_str(), target.as_str())).collect();
         assert_eq!(kinds, [
             ("permission.changed", "View teams"),
@@ -132,7 +132,7 @@ both! {
     }
 
     async fn two_people_at_once_the_second_is_told_and_nothing_is_overwritten(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let other = sign_in(&app, &owner.email, PASSWORD).await;
         make(&owner, "Helper", &["read:members"], "read:posts").await;
         let mine = owner.client.visit(&at("helper", "")).await;
@@ -169,7 +169,7 @@ both! {
     }
 
     async fn nobody_makes_or_edits_a_role_beyond_what_they_hold_403(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         make(&owner, "Clerk", &["read:members", "manage:roles", "update:permissions"], "read:posts").await;
         make(&owner, "Chief", &["read:members", "read:audit"], "read:posts").await;
         make(&owner, "Below", &["read:members"], "read:posts:title").await;
@@ -218,7 +218,7 @@ both! {
     }
 
     async fn either_permission_alone_is_not_the_other_403(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         make(&owner, "Helper", &["read:members"], "").await;
         make(&owner, "Namer", &["read:members", "manage:roles"], "").await;
         make(&owner, "Ruler", &["read:members", "update:permissions"], "").await;
@@ -238,7 +238,7 @@ both! {
     }
 
     async fn owner_is_fixed_and_built_in_roles_keep_their_names_403(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         for slug in ["owner", "editor"] {
             let fields = [("name", "Renamed"), ("version", "")];
             refused(&app, "acme", 403, owner.client.post_form(&at(slug, "/details"), &fields)).await;
@@ -254,7 +254,7 @@ both! {
     }
 
     async fn locking_oneself_out_is_asked_about_first(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         make(&owner, "Ruler", &["read:members", "update:permissions"], "read:posts").await;
         let ruler = invite_and_join(&app, &owner.client, "acme", "ruler-one@example.com", &["ruler"]).await;
         let page = ruler.client.visit(&at("ruler", "")).await;
@@ -268,7 +268,7 @@ both! {
     }
 
     async fn a_role_goes_only_with_something_in_its_place(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         make(&owner, "Helper", &["read:members"], "read:posts").await;
         let one = invite_and_join(&app, &owner.client, "acme", "one@example.com", &["helper"]).await;
         let two = invite_and_join(&app, &owner.client, "acme", "two@example.com", &["helper", "viewer"]).await;
@@ -298,7 +298,7 @@ both! {
         assert_eq!(held(&app, &suspended).await, "editor viewer");
         crate::world::assert_counted(&app).await;
         one.client.visit("/w/acme").await;
-        let events = told(&app, 5).await;
+        let events = latest_events(&app, 5).await;
         let kinds: Vec<_> = events.iter().map(|(kind, target, _)| (kind.as_str(), target.as_str())).collect();
         assert_eq!(kinds, [
             ("member.roles-changed", "One"),
@@ -325,7 +325,7 @@ both! {
     }
 
     async fn an_invitation_alone_keeps_a_role_too(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         make(&owner, "Helper", &[], "read:posts").await;
         invite(&owner.client, "acme", "guest@example.com", &["helper"]).await;
         // Its time is over, and it could still be sent again.
@@ -338,7 +338,7 @@ both! {
     }
 
     async fn deleting_a_role_changes_nobody_whom_one_could_not_change_403(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         make(&owner, "Helper", &["read:members"], "").await;
         make(&owner, "Other", &["read:members"], "").await;
         make(&owner, "Chief", &["read:audit"], "").await;
@@ -370,7 +370,7 @@ both! {
     }
 
     async fn names_slugs_and_numbers_have_their_limits(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let new = async |fields: &[(&str, &str)]| owner.client.post_form(PATH, fields).await;
         for (name, why) in [("Editor", "already"), ("ÉDITOR", "already"), ("", "Enter a name"), ("a\nb", "cannot be seen")] {
             let page = app.unchanged_by(new(&[("name", name), ("scopes", "read:posts")])).await.with_status(422);
@@ -403,7 +403,7 @@ both! {
     }
 
     async fn patterns_and_duplicates_fill_the_form_in(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let page = owner.client.visit(&format!("{PATH}/new?template=manager")).await;
         assert_eq!(page.field_value("scopes").unwrap().trim(), "read:*\nwrite:*\nadmin:users");
         assert!(page.form(PATH).values("permission").contains(&"invite:members"));
@@ -438,7 +438,7 @@ both! {
     }
 
     async fn two_roles_stand_side_by_side(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let page = viewer.client.visit(&format!("{PATH}/comparison?a=editor&b=support")).await;
         let row = |page: &Page, label: &str| {
@@ -463,7 +463,7 @@ both! {
     }
 
     async fn a_thousand_are_moved_at_once_and_not_one_more(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         add_role(&app, "acme", "helper", "Helper", &["read:members"]).await;
         let everybody = "INSERT INTO member_roles (workspace_id, member_id, role_id)
             SELECT m.workspace_id, m.id, r.id FROM members m

@@ -14,7 +14,7 @@ fn reach(page: &Page, permission: &str) -> String {
 
 both! {
     async fn three_groups_come_first_in_their_order_then_ours_with_the_defaults(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let page = owner.client.visit(PATH).await;
         let groups = page.select("main .panel h2");
         let first = ["Organization & Teams", "Access & Security", "Billing & Credits"];
@@ -63,7 +63,7 @@ both! {
     }
 
     async fn a_toggle_is_saved_says_who_gained_and_offers_undo(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         invite_and_join(&app, &owner.client, "acme", "viewer-two@example.com", &["viewer"]).await;
         let page = owner.client.visit(PATH).await;
@@ -97,7 +97,7 @@ both! {
     }
 
     async fn two_people_at_once_the_second_is_told_and_nothing_is_overwritten(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let other = sign_in(&app, &owner.email, PASSWORD).await;
         let mine = owner.client.visit(PATH).await;
         let theirs = other.visit(PATH).await;
@@ -126,7 +126,7 @@ both! {
     }
 
     async fn locking_oneself_out_is_asked_about_first(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         let page = owner.client.visit(PATH).await;
         let form = form_of(&page, "update:permissions").fill(&[("role", "admin")]);
@@ -154,7 +154,7 @@ both! {
     }
 
     async fn an_editor_who_holds_less_keeps_the_set_whole_and_sees_why(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let developer = member(&app, &owner, "developer").await;
         let page = owner.client.visit(PATH).await;
         let form = form_of(&page, "update:permissions").fill(&[("role", "developer")]);
@@ -173,7 +173,7 @@ both! {
     }
 
     async fn people_are_counted_once_and_only_while_active(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let both =
             invite_and_join(&app, &owner.client, "acme", "both-one@example.com", &["admin", "developer"])
                 .await;
@@ -192,7 +192,7 @@ both! {
     }
 
     async fn what_is_no_permission_or_no_role_is_refused(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         for path in ["read:everything", "*:*", "READ:members", "read:members%20"] {
             app.unchanged_by(owner.client.post_form(&format!("{PATH}/{path}"), &[("role", "admin")]))
                 .await

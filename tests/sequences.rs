@@ -254,7 +254,7 @@ struct Stage<'a> {
 impl<'a> Stage<'a> {
     async fn set(app: &'a TestApp, number: usize) -> Self {
         let slug = format!("stage-{number}");
-        let owner = found(app, "Owner Stage", &format!("owner@{slug}.example.com"), &slug).await;
+        let owner = new_owner_of(app, "Owner Stage", &format!("owner@{slug}.example.com"), &slug).await;
         add_role(
             app,
             &slug,
@@ -422,7 +422,7 @@ impl<'a> Stage<'a> {
 
 both! {
     async fn nobody_comes_to_hold_what_nobody_could_give(app: TestApp) {
-        founder(&app).await;
+        new_owner(&app).await;
         let mut runner = TestRunner::new(Config {
             cases: SEQUENCES,
             max_shrink_iters: 60,

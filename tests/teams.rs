@@ -21,7 +21,7 @@ async fn team(by: &Person, name: &str, people: &[&Person], roles: &[&str]) -> St
         put_in(by, &team, person).await.assert_status(303);
     }
     if !roles.is_empty() {
-        carry(by, &team, roles).await.assert_status(303);
+        set_team_roles(by, &team, roles).await.assert_status(303);
     }
     team
 }
@@ -43,12 +43,12 @@ async fn make_lead(by: &Person, team: &str, whom: &Person) {
 }
 
 /// Sends the full set of roles, with the version that the team has now.
-async fn carry(by: &Person, team: &str, roles: &[&str]) -> Page {
-    carry_as_seen_by(by, by, team, roles).await
+async fn set_team_roles(by: &Person, team: &str, roles: &[&str]) -> Page {
+    set_team_roles_as_seen_by(by, by, team, roles).await
 }
 
 /// The same by somebody to whom the form is not offered.
-async fn carry_as_seen_by(seer: &Person, by: &Person, team: &str, roles: &[&str]) -> Page {
+async fn set_team_roles_as_seen_by(seer: &Person, by: &Person, team: &str, roles: &[&str]) -> Page {
     let page = seer.client.visit(team).await;
     let version = page.form(ROLES).values("version")[0].to_owned();
     carry_at(by, team, roles, &version).await
@@ -83,7 +83,7 @@ async fn grant(app: &TestApp, role: &str, scope: &str) {
 
 both! {
     async fn a_team_is_started_named_and_described_and_its_name_is_its_own(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let page = owner.client.visit("/w/acme/teams").await;
         page.assert_says("No teams yet");
         let page = owner.client.visit(&page.link("/teams/new")).await;
@@ -111,12 +111,12 @@ both! {
         let page = owner.client.visit("/w/acme/activity").await;
         page.assert_says("created the team Ops").assert_says("changed the details of the team OPS");
         // Another workspace has names of its own.
-        let other = found(&app, "Owner Two", "owner-two@example.com", "elsewhere").await;
+        let other = new_owner_of(&app, "Owner Two", "owner-two@example.com", "elsewhere").await;
         other.client.post_form("/w/elsewhere/teams", &[("name", "Ops")]).await.assert_status(303);
     }
 
     async fn a_workspace_has_at_most_two_hundred_teams(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         for n in 0..200_u128 {
             let id = app.id(Uuid::from_u128(5_000 + n));
             app.execute(&format!(
@@ -131,7 +131,7 @@ both! {
     }
 
     async fn a_role_of_the_team_is_held_from_the_next_request_on_and_until_the_last(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let (viewer, editor) = (member(&app, &owner, "viewer").await, member(&app, &owner, "editor").await);
         let team = team(&owner, "Auditors", &[&editor], &["admin"]).await;
         let sees = async |person: &Person, status: u16| {
@@ -149,10 +149,10 @@ both! {
         assert_eq!(held(&app, &viewer).await, "viewer");
         put_in(&owner, &team, &viewer).await.assert_status(303);
         // The role is detached and attached.
-        carry(&owner, &team, &["billing"]).await.assert_status(303);
+        set_team_roles(&owner, &team, &["billing"]).await.assert_status(303);
         sees(&viewer, 403).await;
         sees(&editor, 403).await;
-        carry(&owner, &team, &["billing", "admin"]).await.assert_status(303);
+        set_team_roles(&owner, &team, &["billing", "admin"]).await.assert_status(303);
         sees(&viewer, 200).await;
         // Who is suspended stays in the team, and holds it again afterwards.
         let at = |noun: &str| format!("/w/acme/members/{}/{noun}", viewer.member_id);
@@ -172,7 +172,7 @@ both! {
     }
 
     async fn a_role_is_held_as_long_as_one_of_its_ways_is_left(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let one = team(&owner, "One", &[&viewer], &["admin", "viewer"]).await;
         let two = team(&owner, "Two", &[&viewer], &["admin"]).await;
@@ -192,7 +192,7 @@ both! {
     }
 
     async fn a_change_of_ones_own_roles_leaves_those_of_the_teams_alone(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let path = format!("/w/acme/members/{}", viewer.member_id);
         team(&owner, "Auditors", &[&viewer], &["admin", "viewer"]).await;
@@ -217,7 +217,7 @@ both! {
     }
 
     async fn who_takes_the_ownership_over_keeps_the_teams_and_so_does_who_hands_it_over(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         team(&owner, "Both", &[&owner, &viewer], &["billing"]).await;
         owner
@@ -234,13 +234,13 @@ both! {
     }
 
     async fn a_team_never_carries_owner(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let (admin, viewer) = (member(&app, &owner, "admin").await, member(&app, &owner, "viewer").await);
         let team = team(&owner, "Rulers", &[&viewer], &[]).await;
-        let page = app.unchanged_by(carry(&owner, &team, &["viewer", "owner"])).await.with_status(422);
+        let page = app.unchanged_by(set_team_roles(&owner, &team, &["viewer", "owner"])).await.with_status(422);
         assert!(page.field_error("role").unwrap().contains("never carries Owner"));
         assert!(!page.attributes("input[name=role]", "value").contains(&"owner".to_owned()));
-        refused(&app, 403, carry_as_seen_by(&owner, &admin, &team, &["owner"])).await;
+        refused(&app, 403, set_team_roles_as_seen_by(&owner, &admin, &team, &["owner"])).await;
         // Nor by a hand at the database.
         let role = "INSERT INTO team_roles (workspace_id, team_id, role_id)
             SELECT t.workspace_id, t.id, r.id FROM teams t JOIN roles r ON r.workspace_id = t.workspace_id
@@ -260,7 +260,7 @@ both! {
     }
 
     async fn a_role_that_a_team_carries_is_not_deleted_and_one_by_a_team_is_nobodys_own(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         add_role(&app, "acme", "helper", "Helper", &["read:members"]).await;
         let own = team(&owner, "Helpers", &[&viewer], &["helper", "support"]).await;
@@ -281,7 +281,7 @@ both! {
         // It is their own now, and its replacement comes with the team: they get that as their own too.
         let roles = format!("/w/acme/members/{}/roles", viewer.member_id);
         owner.client.post_form(&roles, &[("role", "helper")]).await.assert_status(303);
-        carry(&owner, &own, &["support"]).await.assert_status(303);
+        set_team_roles(&owner, &own, &["support"]).await.assert_status(303);
         owner.client.post_form(&deletion, &fields).await.assert_status(303);
         take_out(&owner, &own, &viewer).await.assert_status(303);
         assert_eq!(held(&app, &viewer).await, "support");
@@ -289,7 +289,7 @@ both! {
     }
 
     async fn nobody_gives_or_takes_through_a_team_what_they_could_not_give_or_take_themselves(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         let viewer = member(&app, &owner, "viewer").await;
         let peer = invite_and_join(&app, &owner.client, "acme", "peer-one@example.com", &["admin"]).await;
@@ -298,15 +298,15 @@ both! {
         let rich = team(&owner, "Rich", &[], &["billing"]).await;
         refused(&app, 403, put_in(&admin, &rich, &viewer)).await.assert_says("Create and delete roles");
         refused(&app, 403, put_in(&admin, &rich, &admin)).await;
-        refused(&app, 403, carry_as_seen_by(&owner, &admin, &rich, &[])).await;
+        refused(&app, 403, set_team_roles_as_seen_by(&owner, &admin, &rich, &[])).await;
         let plain = team(&admin, "Plain", &[&viewer, &peer, &owner, &admin], &[]).await;
         // Without roles the permission is enough, whoever it is about; with them nobody above is moved.
-        refused(&app, 403, carry_as_seen_by(&owner, &admin, &plain, &["support"])).await;
+        refused(&app, 403, set_team_roles_as_seen_by(&owner, &admin, &plain, &["support"])).await;
         for above in [&owner, &admin, &peer] {
             take_out(&admin, &plain, above).await.assert_status(303);
         }
-        refused(&app, 403, carry_as_seen_by(&owner, &admin, &plain, &["billing"])).await;
-        carry(&admin, &plain, &["support"]).await.assert_status(303);
+        refused(&app, 403, set_team_roles_as_seen_by(&owner, &admin, &plain, &["billing"])).await;
+        set_team_roles(&admin, &plain, &["support"]).await.assert_status(303);
         for above in [&owner, &admin, &peer] {
             refused(&app, 403, put_in(&admin, &plain, above)).await;
         }
@@ -316,7 +316,7 @@ both! {
         refused(&app, 403, admin.client.post_form(&format!("{plain}/members"), &both)).await;
         put_in(&owner, &plain, &peer).await.assert_status(303);
         refused(&app, 403, take_out(&admin, &plain, &peer)).await;
-        refused(&app, 403, carry_as_seen_by(&owner, &admin, &plain, &[])).await;
+        refused(&app, 403, set_team_roles_as_seen_by(&owner, &admin, &plain, &[])).await;
         // The end of a team takes its roles from everybody in it.
         grant(&app, "admin", "delete:teams").await;
         refused(&app, 403, admin.client.post_form(&format!("{plain}/deletion"), &[])).await;
@@ -328,7 +328,7 @@ both! {
     }
 
     async fn a_lead_edits_the_team_within_their_ceiling_and_gives_it_no_roles(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let (lead, viewer) = (member(&app, &owner, "developer").await, member(&app, &owner, "viewer").await);
         let editor = member(&app, &owner, "editor").await;
         let own = team(&owner, "Own", &[&lead], &[]).await;
@@ -351,13 +351,13 @@ both! {
         let answer = lead.client.submit(&page, &format!("{own}/members"), &[("member", &viewer.member_id.to_string())]).await;
         lead.client.follow(answer).await.assert_says("Viewer One is in Mine now.");
         // What needs the permission, and what is not theirs.
-        refused(&app, 403, carry_as_seen_by(&owner, &lead, &own, &["viewer"])).await.assert_says("Update teams");
+        refused(&app, 403, set_team_roles_as_seen_by(&owner, &lead, &own, &["viewer"])).await.assert_says("Update teams");
         let promotion = of(&own, &viewer, "lead");
         refused(&app, 403, lead.client.post_form(&promotion, &[("lead", "yes")])).await;
         refused(&app, 403, lead.client.post_form(&format!("{own}/deletion"), &[])).await;
         refused(&app, 403, put_in(&lead, &other, &viewer)).await;
         // The team comes to carry what its lead, who holds it by the team, may give, and then more.
-        carry(&owner, &own, &["support"]).await.assert_status(303);
+        set_team_roles(&owner, &own, &["support"]).await.assert_status(303);
         put_in(&lead, &own, &editor).await.assert_status(403);
         take_out(&lead, &own, &viewer).await.assert_status(303);
         put_in(&lead, &own, &viewer).await.assert_status(303);
@@ -372,10 +372,10 @@ both! {
     }
 
     async fn what_belongs_to_another_workspace_is_not_there(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let own = team(&owner, "Own", &[&viewer], &["viewer"]).await;
-        let other = found(&app, "Owner Two", "owner-two@example.com", "elsewhere").await;
+        let other = new_owner_of(&app, "Owner Two", "owner-two@example.com", "elsewhere").await;
         let answer = other.client.post_form("/w/elsewhere/teams", &[("name", "Theirs")]).await;
         let theirs = answer.location().replace("/w/elsewhere", "/w/acme");
         for path in [theirs.clone(), format!("{theirs}/members"), format!("{theirs}/deletion")] {
@@ -388,7 +388,7 @@ both! {
         app.unchanged_by(carry_at(&owner, &theirs, &["viewer"], "0")).await.assert_status(404);
         app.unchanged_by(owner.client.post_form(&format!("{theirs}/deletion"), &[])).await.assert_status(404);
         app.unchanged_by(owner.client.post_form(&of(&own, &owner, "lead"), &[("lead", "yes")])).await.assert_status(404);
-        let page = app.unchanged_by(carry(&owner, &own, &["no-such-role"])).await.with_status(422);
+        let page = app.unchanged_by(set_team_roles(&owner, &own, &["no-such-role"])).await.with_status(422);
         assert!(page.field_error("role").is_some());
         // One of them that is not here spoils the whole.
         let fields = [("member", owner.member_id.to_string()), ("member", other.member_id.to_string())];
@@ -397,7 +397,7 @@ both! {
     }
 
     async fn two_who_edit_the_roles_at_once_do_not_overwrite_each_other(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let own = team(&owner, "Own", &[&viewer], &["support"]).await;
         let (first, second) = (owner.client.visit(&own).await, owner.client.visit(&own).await);
@@ -406,7 +406,7 @@ both! {
         page.with_status(409).assert_says("Someone changed this after you opened the page.");
         assert_eq!(held(&app, &viewer).await, "billing viewer");
         // The way back names the set that it takes back.
-        let answer = carry(&owner, &own, &["editor", "support"]).await;
+        let answer = set_team_roles(&owner, &own, &["editor", "support"]).await;
         let page = owner.client.follow(answer).await;
         page.assert_says("Team “Own” now has these roles: Editor, Support. It has 1 person.");
         let undo =
@@ -417,7 +417,7 @@ both! {
     }
 
     async fn people_are_put_in_many_at_once_found_by_name_and_told_in_the_activity(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let (viewer, editor) = (member(&app, &owner, "viewer").await, member(&app, &owner, "editor").await);
         let own = start(&owner, "Own").await;
         let page = owner.client.visit(&format!("{own}/members?q=EDITOR")).await;
@@ -433,7 +433,7 @@ both! {
         owner.client.follow(answer).await.assert_says("Viewer One, Editor One added to Own.");
         let answer = app.unchanged_by(owner.client.post_form(&format!("{own}/members"), &fields)).await;
         owner.client.follow(answer).await.assert_says("Nobody was added");
-        carry(&owner, &own, &["billing"]).await.assert_status(303);
+        set_team_roles(&owner, &own, &["billing"]).await.assert_status(303);
         make_lead(&owner, &own, &viewer).await;
         let answer = take_out(&owner, &own, &editor).await;
         let page = owner.client.follow(answer).await;
@@ -465,7 +465,7 @@ both! {
     }
 
     async fn who_invites_by_a_role_of_a_team_is_taken_at_their_word_as_long_as_they_hold_it(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let own = team(&owner, "Hosts", &[&viewer], &["developer"]).await;
         invite(&viewer.client, "acme", "guest@example.com", &["viewer"]).await;
@@ -480,7 +480,7 @@ both! {
     }
 
     async fn a_team_of_more_than_a_page_is_turned_over(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let own = start(&owner, "Crowd").await;
         let id: Uuid = own.rsplit('/').next().unwrap().parse().unwrap();
         for n in 0..60 {

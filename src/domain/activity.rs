@@ -54,8 +54,8 @@ pub struct Entry {
     pub user_agent: String,
     /// As it is stored.
     pub payload: String,
-    /// Other entries of what roles hold that were made in the same step; counted by [`one`] alone.
-    pub beside: i64,
+    /// Other entries of what roles hold that were made in the same step; counted by [`get`] alone.
+    pub related: i64,
 }
 
 impl Entry {
@@ -94,7 +94,7 @@ struct Row {
     user_agent: String,
     payload: String,
     #[serde(default)]
-    beside: i64,
+    related: i64,
 }
 
 /// The columns of a [`Row`], in the order of its fields.
@@ -129,57 +129,61 @@ pub async fn list(
     at: &Position,
 ) -> Result<Listing, Refused> {
     if filter.contradicts_itself() {
-        return Ok(Listing { page: Page::empty(), goes_on: false });
+        return Ok(Listing { page: Page::empty(), has_more: false });
     }
     let (mut sql, mut values) = (String::from(COLUMNS), Vec::new());
     filter.narrow(&mut sql, &mut values);
-    let stretch = match filter.text.is_empty() {
+    let window = match filter.text.is_empty() {
         true => None,
-        false => Some(Stretch::at(scope, filter, at).await?),
+        false => Some(SearchWindow::at(scope, filter, at).await?),
     };
-    if let Some(stretch) = &stretch {
-        stretch.narrow(&mut sql, &mut values);
+    if let Some(window) = &window {
+        window.narrow(&mut sql, &mut values);
     }
-    Order { column: "e.seq", is_text: false, id: "", descending: true }.finish(&mut sql, &mut values, at)?;
+    Order { column: "e.seq", is_text: false, id: "", descending: true }.append_to(
+        &mut sql,
+        &mut values,
+        at,
+    )?;
     let rows: Vec<Row> = scope.list(&FIELDS, &sql, values).await?;
-    let mut page = Page::cut(rows, at, |row| Cursor::new(Key::Number(row.seq), row.id));
-    let goes_on = stretch.is_some_and(|stretch| stretch.continue_from(&mut page, at));
-    Ok(Listing { page: page.map(Entry::from), goes_on })
+    let mut page = Page::from_rows(rows, at, |row| Cursor::new(Key::Number(row.seq), row.id));
+    let has_more = window.is_some_and(|window| window.continue_from(&mut page, at));
+    Ok(Listing { page: page.map(Entry::from), has_more })
 }
 
 /// One event.
 ///
 /// # Errors
-/// [`Refused::Hidden`] where this workspace has no such event.
-pub async fn one(scope: &ReadScope<perm::ReadAudit>, id: Uuid) -> Result<Entry, Refused> {
+/// [`Refused::NotFound`] where this workspace has no such event.
+pub async fn get(scope: &ReadScope<perm::ReadAudit>, id: Uuid) -> Result<Entry, Refused> {
     // One step has one time. Put together, the kind is found by no index: the time's is the one to go along.
-    let beside = format!(
+    let related = format!(
         ", (SELECT COUNT(*) FROM audit_events o WHERE o.workspace_id = e.workspace_id AND o.at = e.at
             AND o.id <> e.id AND o.actor_id = e.actor_id
-            AND o.kind || '' IN ('{}', '{}')) AS beside
+            AND o.kind || '' IN ('{}', '{}')) AS related
     FROM audit_events e",
         PermissionChanged::KIND,
         RoleScopesChanged::KIND
     );
-    let sql = format!("{} AND e.id = $2", COLUMNS.replace("\n    FROM audit_events e", &beside));
-    let fields: Vec<&str> = FIELDS.into_iter().chain(["beside"]).collect();
+    let sql = format!("{} AND e.id = $2", COLUMNS.replace("\n    FROM audit_events e", &related));
+    let fields: Vec<&str> = FIELDS.into_iter().chain(["related"]).collect();
     let rows: Vec<Row> = scope.list(&fields, &sql, vec![id.into()]).await?;
-    Ok(rows.into_iter().next().ok_or(Refused::Hidden)?.into())
+    Ok(rows.into_iter().next().ok_or(Refused::NotFound)?.into())
 }
 
 /// One page of the record.
 pub struct Listing {
     pub page: Page<Entry>,
     /// A text was looked for in a part of the record; the next page, or the one before, looks further.
-    pub goes_on: bool,
+    pub has_more: bool,
 }
 
 /// Events in which a text is looked for at a time. No index finds a part of a name, and somebody who
 /// searches a year of a busy workspace for a name that is not there would keep everybody waiting.
-pub const STRETCH: i64 = 20_000;
+pub const SEARCH_WINDOW: i64 = 20_000;
 
 /// A part of the record, by the numbers of its events, both included.
-struct Stretch {
+struct SearchWindow {
     from: i64,
     until: i64,
     /// All of the record, as far as the filter's days let it count.
@@ -188,12 +192,12 @@ struct Stretch {
 }
 
 #[derive(FromQueryResult)]
-struct Ends {
+struct SequenceRange {
     oldest: i64,
     newest: i64,
 }
 
-impl Stretch {
+impl SearchWindow {
     async fn at(scope: &ReadScope<perm::ReadAudit>, filter: &Filter, at: &Position) -> Result<Self, Refused> {
         let mut values: Vec<Value> = Vec::new();
         let mut bound = |moment: Timestamp| {
@@ -207,12 +211,14 @@ impl Stretch {
             oldest.as_deref().unwrap_or("CAST(1 AS BIGINT)"),
             newest.as_deref().unwrap_or("w.audit_seq")
         );
-        let Ends { oldest, newest } = scope.first(&sql, values).await?.ok_or(Refused::Hidden)?;
+        let SequenceRange { oldest, newest } = scope.first(&sql, values).await?.ok_or(Refused::NotFound)?;
         let (from, until) = match at.number() {
-            Some(number) if at.is_backwards() => (number.saturating_add(1), number.saturating_add(STRETCH)),
-            Some(number) => (number.saturating_sub(STRETCH), number.saturating_sub(1)),
-            None if at.is_backwards() => (oldest, oldest.saturating_add(STRETCH - 1)),
-            None => (newest.saturating_sub(STRETCH - 1), newest),
+            Some(number) if at.is_backwards() => {
+                (number.saturating_add(1), number.saturating_add(SEARCH_WINDOW))
+            }
+            Some(number) => (number.saturating_sub(SEARCH_WINDOW), number.saturating_sub(1)),
+            None if at.is_backwards() => (oldest, oldest.saturating_add(SEARCH_WINDOW - 1)),
+            None => (newest.saturating_sub(SEARCH_WINDOW - 1), newest),
         };
         Ok(Self { from: from.max(oldest), until: until.min(newest), oldest, newest })
     }
@@ -228,7 +234,7 @@ impl Stretch {
     fn continue_from<T>(&self, page: &mut Page<T>, at: &Position) -> bool {
         let cursor = |number: i64| Some(Cursor::new(Key::Number(number), Uuid::nil()).encode());
         let (has_older, has_newer) = (self.from > self.oldest, self.until < self.newest);
-        let goes_on = match at.is_backwards() {
+        let has_more = match at.is_backwards() {
             true => page.before.is_none() && has_newer,
             false => page.after.is_none() && has_older,
         };
@@ -238,7 +244,7 @@ impl Stretch {
         if page.before.is_none() && has_newer {
             page.before = cursor(self.until);
         }
-        goes_on
+        has_more
     }
 }
 
@@ -322,7 +328,7 @@ impl From<Row> for Entry {
             address: row.address,
             user_agent: row.user_agent,
             payload: row.payload,
-            beside: row.beside,
+            related: row.related,
         }
     }
 }
@@ -343,8 +349,8 @@ pub async fn latest_of_account(scope: &AccountScope) -> Result<Vec<Entry>, Refus
 }
 
 /// The last few events that changed something, for the overview of someone who may read them.
-pub(super) async fn latest(scope: &impl Scoped, most: usize) -> Result<Vec<Entry>, Refused> {
-    let sql = format!("{COLUMNS} AND e.outcome = 'done' ORDER BY e.seq DESC LIMIT {most}");
+pub(super) async fn latest(scope: &impl Scoped, max: usize) -> Result<Vec<Entry>, Refused> {
+    let sql = format!("{COLUMNS} AND e.outcome = 'done' ORDER BY e.seq DESC LIMIT {max}");
     let rows: Vec<Row> = scope.list(&FIELDS, &sql, Vec::new()).await?;
     Ok(rows.into_iter().map(Entry::from).collect())
 }

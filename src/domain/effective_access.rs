@@ -9,7 +9,7 @@ use crate::{
         enforce::read::ReadScope,
         nouns::{
             members::{self, Detail},
-            roles::{Census, Combination},
+            roles::{Combination, Headcounts},
         },
         records::named,
     },
@@ -44,7 +44,7 @@ pub struct Source {
 
 /// A role that the member does not hold, and who could give it to them.
 #[derive(Clone, Debug)]
-pub struct Givable {
+pub struct AssignableRole {
     pub role: RoleName,
     /// Names of some who could, by name.
     pub by: Vec<String>,
@@ -54,37 +54,37 @@ pub struct Givable {
 
 /// The answer to a scope that was asked about.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct ScopeAnswer {
     pub scope: String,
     /// Each role with the grant that covers the scope.
     pub why: Why<(RoleName, String)>,
 }
 
 /// What one member may do.
-pub struct Look {
+pub struct EffectiveAccess {
     pub detail: Detail,
     pub sources: Vec<Source>,
     /// Each permission of the catalogue, in its order.
     pub permissions: Vec<(Permission, Why<RoleName>)>,
     /// Each scope that a role of theirs was granted, with these roles.
     pub grants: Vec<(String, Vec<RoleName>)>,
-    pub givable: Vec<Givable>,
-    pub answer: Option<Answer>,
+    pub assignable: Vec<AssignableRole>,
+    pub answer: Option<ScopeAnswer>,
 }
 
 /// Names that are told of those who could give a role.
-const NAMED: usize = 5;
+const MAX_NAMED: usize = 5;
 
 /// Looks at what a member may do. Three SQL statements and one for the names, however many
 /// permissions, roles and people there are.
 ///
 /// # Errors
-/// [`Refused::Hidden`] where this workspace has no such member.
-pub async fn look(
+/// [`Refused::NotFound`] where this workspace has no such member.
+pub async fn get(
     scope: &ReadScope<perm::ReadMembers>,
     id: Uuid,
-    asked: Option<&Scope>,
-) -> Result<Look, Refused> {
+    requested: Option<&Scope>,
+) -> Result<EffectiveAccess, Refused> {
     let all = &scope.actor().all_roles;
     let detail = members::detail(scope, id).await?;
     let is_held = |role: &Role| detail.member.roles.iter().any(|held| held.id == role.id);
@@ -99,10 +99,10 @@ pub async fn look(
     }
     let grants = grants.into_iter().map(|(scope, roles)| (scope.to_owned(), roles)).collect();
     let held = role::holdings(&detail.member.roles.iter().collect::<Vec<_>>());
-    let answer = asked.map(|asked| {
-        let covers = |role: &Role| role.holdings.basis(asked).unwrap_or_default();
+    let answer = requested.map(|requested| {
+        let covers = |role: &Role| role.holdings.basis(requested).unwrap_or_default();
         let roles = all.iter().map(|role| ((role.into(), covers(role)), &role.holdings, is_held(role)));
-        Answer { scope: asked.to_string(), why: why(roles, |holdings| holdings.allows(asked)) }
+        ScopeAnswer { scope: requested.to_string(), why: why(roles, |holdings| holdings.allows(requested)) }
     });
     let source = |role: &Role| Source {
         role: role.into(),
@@ -115,9 +115,9 @@ pub async fn look(
             .collect(),
     };
     let others = all.iter().filter(|role| !is_held(role)).collect::<Vec<_>>();
-    Ok(Look {
+    Ok(EffectiveAccess {
         sources: detail.member.roles.iter().map(source).collect(),
-        givable: givable(scope, &held, &others).await?,
+        assignable: assignable(scope, &held, &others).await?,
         permissions,
         grants,
         answer,
@@ -127,44 +127,45 @@ pub async fn look(
 
 /// Who could give each of these roles to somebody who holds this much. It is asked of each combination
 /// of roles that people have, and names are read for a few of them.
-async fn givable(
+async fn assignable(
     scope: &ReadScope<perm::ReadMembers>,
     present: &Holdings,
     others: &[&Role],
-) -> Result<Vec<Givable>, Refused> {
+) -> Result<Vec<AssignableRole>, Refused> {
     let all = &scope.actor().all_roles;
-    let census = Census::take(scope).await?;
-    let givers: Vec<_> = census
+    let headcounts = Headcounts::load(scope).await?;
+    let assigners: Vec<_> = headcounts
         .combinations()
         .iter()
         // Whoever looks for somebody to ask looks for a person.
         .filter(|some| some.kind == "user")
-        .map(|some| (some, role::holdings(&all.joined(&some.role_set))))
+        .map(|some| (some, role::holdings(&all.parse_slugs(&some.role_set))))
         .filter(|(_, holdings)| holdings.has(Permission::UpdateMemberRoles))
         .collect();
     let could = |role: &&Role| -> Vec<&Combination> {
-        let may = givers.iter().filter(|(_, h)| h.may_change_roles(present, [&role.holdings]).is_ok());
+        let may = assigners.iter().filter(|(_, h)| h.may_change_roles(present, [&role.holdings]).is_ok());
         may.map(|(some, _)| *some).collect()
     };
     let could: Vec<Vec<&Combination>> = others.iter().map(could).collect();
     let is = |one: &Combination, other: &Combination| std::ptr::eq(one, other);
     // The first of each role come first, so that each has a name.
-    let mut asked: Vec<&Combination> = Vec::new();
-    for nth in 0..NAMED {
+    let mut requested: Vec<&Combination> = Vec::new();
+    for nth in 0..MAX_NAMED {
         for some in could.iter().filter_map(|could| could.get(nth)) {
-            if !asked.iter().any(|other| is(other, some)) {
-                asked.push(some);
+            if !requested.iter().any(|other| is(other, some)) {
+                requested.push(some);
             }
         }
     }
-    let people = named::few(scope, &asked, NAMED).await?;
+    let people = named::named_members(scope, &requested, MAX_NAMED).await?;
     let givable = |(role, could): (&&Role, &Vec<&Combination>)| {
-        let can = |nth: usize| asked.get(nth).is_some_and(|some| could.iter().any(|other| is(other, some)));
+        let can =
+            |nth: usize| requested.get(nth).is_some_and(|some| could.iter().any(|other| is(other, some)));
         let by: Vec<String> =
-            people.iter().filter(|one| can(one.nth)).take(NAMED).map(|one| one.name.clone()).collect();
+            people.iter().filter(|one| can(one.nth)).take(MAX_NAMED).map(|one| one.name.clone()).collect();
         let count: i64 = could.iter().map(|some| some.people).sum();
         let more = count - i64::try_from(by.len()).unwrap_or(count);
-        Givable { role: (*role).into(), by, more }
+        AssignableRole { role: (*role).into(), by, more }
     };
     Ok(others.iter().zip(&could).map(givable).collect())
 }

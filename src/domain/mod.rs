@@ -25,7 +25,7 @@ pub use base::{
     event::Recorded,
     invalid::Invalid,
     outbox,
-    refused::{Missing, NotAdmin, Refused},
+    refused::{MissingPermission, NotAdmin, Refused},
     selection::Selection,
     statements::{Counter, Transcript},
     text_rule::{Complaint, TextRule},

@@ -12,7 +12,7 @@ use crate::{
         enforce::{read::ReadScope, rows::Scoped},
         nouns::{
             ownership::{self, Offer},
-            roles::Census,
+            roles::Headcounts,
         },
     },
     policy::{Permission, perm},
@@ -33,7 +33,7 @@ pub struct Overview {
     pub offer: Option<Offer>,
     /// Names of the viewer's own roles.
     pub your_roles: Vec<String>,
-    pub care: Vec<Care>,
+    pub needs_attention: Vec<NeedsAttention>,
 }
 
 /// Invitations that wait for an answer.
@@ -46,12 +46,12 @@ pub struct Pending {
 
 /// Something that somebody should look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Care {
+pub enum NeedsAttention {
     SingleOwner,
     /// A destructive permission that not only Owners hold, and the roles that do.
     Destructive(Permission, Vec<String>),
     /// Everyday permissions that no role but Owner has, so that work waits for an Owner.
-    OwnersAlone(Vec<Permission>),
+    OnlyOwners(Vec<Permission>),
     /// Members who were not seen for 90 days.
     Inactive(i64),
 }
@@ -72,12 +72,12 @@ struct Counts {
 ///
 /// # Errors
 /// The database's own.
-pub async fn look(scope: &ReadScope<perm::Membership>) -> Result<Overview, Refused> {
+pub async fn get(scope: &ReadScope<perm::Membership>) -> Result<Overview, Refused> {
     let actor = scope.actor();
     let holdings = &actor.holdings;
     let counts = counts(scope).await?;
-    let census = Census::take(scope).await?;
-    let (people, keys) = census.total();
+    let headcounts = Headcounts::load(scope).await?;
+    let (people, keys) = headcounts.total();
     let sees_members = holdings.has(Permission::ReadMembers);
     let sees_invitations =
         holdings.has(Permission::InviteMembers) || holdings.has(Permission::CancelInvitations);
@@ -87,13 +87,13 @@ pub async fn look(scope: &ReadScope<perm::Membership>) -> Result<Overview, Refus
         people,
         keys,
         suspended: counts.suspended,
-        by_role: sees_members.then(|| by_role(&actor.all_roles, &census)),
+        by_role: sees_members.then(|| by_role(&actor.all_roles, &headcounts)),
         invitations: sees_invitations
             .then_some(Pending { pending: counts.pending, expiring: counts.expiring }),
         latest,
         offer: ownership::pending(scope).await?,
-        your_roles: role::names(&actor.all_roles.joined(&actor.roles.join(" "))),
-        care: if sees_members { care(actor, &counts) } else { Vec::new() },
+        your_roles: role::names(&actor.all_roles.parse_slugs(&actor.roles.join(" "))),
+        needs_attention: if sees_members { care(actor, &counts) } else { Vec::new() },
     })
 }
 
@@ -111,39 +111,39 @@ async fn counts(scope: &ReadScope<perm::Membership>) -> Result<Counts, Refused> 
             (SELECT COUNT(*) FROM invitations i WHERE i.workspace_id = $1 AND i.status = 'pending'
                 AND i.expires_at > $2 AND i.expires_at <= $4) AS expiring";
     let values = vec![now.into(), (now - 90 * DAY).into(), (now + 2 * DAY).into()];
-    scope.first(sql, values).await?.ok_or(Refused::Hidden)
+    scope.first(sql, values).await?.ok_or(Refused::NotFound)
 }
 
 /// The roles that active people have.
-fn by_role(all: &Roles, census: &Census) -> Vec<(String, String, i64)> {
+fn by_role(all: &Roles, headcounts: &Headcounts) -> Vec<(String, String, i64)> {
     all.iter()
-        .map(|role| (role.name.clone(), role.slug.clone(), census.count(|slug| slug == role.slug)))
+        .map(|role| (role.name.clone(), role.slug.clone(), headcounts.count(|slug| slug == role.slug)))
         .filter(|(_, _, people)| *people > 0)
         .collect()
 }
 
-fn care(viewer: &Actor, counts: &Counts) -> Vec<Care> {
+fn care(viewer: &Actor, counts: &Counts) -> Vec<NeedsAttention> {
     let all = &viewer.all_roles;
-    let mut care = Vec::new();
+    let mut needs_attention = Vec::new();
     // Only an Owner can make another.
     if counts.owners == 1 && viewer.holdings.is_owner() {
-        care.push(Care::SingleOwner);
+        needs_attention.push(NeedsAttention::SingleOwner);
     }
     for permission in DESTRUCTIVE {
         let holders = all.iter().filter(|role| !role.is_owner && role.holdings.has(permission));
         let names: Vec<String> = holders.map(|role| role.name.clone()).collect();
         if !names.is_empty() {
-            care.push(Care::Destructive(permission, names));
+            needs_attention.push(NeedsAttention::Destructive(permission, names));
         }
     }
     let alone = owners_alone(all);
     if !alone.is_empty() {
-        care.push(Care::OwnersAlone(alone));
+        needs_attention.push(NeedsAttention::OnlyOwners(alone));
     }
     if counts.inactive > 0 {
-        care.push(Care::Inactive(counts.inactive));
+        needs_attention.push(NeedsAttention::Inactive(counts.inactive));
     }
-    care
+    needs_attention
 }
 
 /// Everyday permissions that no role but Owner has.

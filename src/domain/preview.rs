@@ -13,13 +13,13 @@ use crate::{
         enforce::read::ReadScope,
         nouns::{
             members::{self, Detail},
-            roles::{self, Census, Combination, grants},
+            roles::{self, Combination, Headcounts, grants},
             security,
             teams::{self, Team},
         },
         records::named,
     },
-    policy::{Access, Permission, Right, Shift, perm, reach},
+    policy::{Access, HoldingsChange, Permission, Right, perm, reach},
 };
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -59,18 +59,18 @@ pub struct Affected {
 }
 
 /// People who are named.
-pub const NAMED: usize = 20;
+pub const MAX_NAMED: usize = 20;
 
 impl Preview {
     /// The counts of a change by which these people hold something else.
-    fn of(shifts: &[Shift]) -> Self {
+    fn of(changes: &[HoldingsChange]) -> Self {
         let rights: BTreeSet<Right> =
-            shifts.iter().flat_map(|shift| shift.gained().into_iter().chain(shift.lost())).collect();
+            changes.iter().flat_map(|change| change.gained().into_iter().chain(change.lost())).collect();
         let line = |right: Right| {
-            let (gained, lost) = reach(shifts, |holdings| right.is_in(holdings));
+            let (gained, lost) = reach(changes, |holdings| right.is_in(holdings));
             (right, gained, lost)
         };
-        let affected = shifts.iter().filter(|shift| concerns(shift)).map(|shift| shift.people).sum();
+        let affected = changes.iter().filter(|change| concerns(change)).map(|change| change.people).sum();
         Self { lines: rights.into_iter().map(line).collect(), affected, ..Self::default() }
     }
 
@@ -94,14 +94,14 @@ impl Preview {
     }
 }
 
-fn concerns(shift: &Shift) -> bool {
-    !shift.gained().is_empty() || !shift.lost().is_empty()
+fn concerns(change: &HoldingsChange) -> bool {
+    !change.gained().is_empty() || !change.lost().is_empty()
 }
 
 /// Gives a member exactly these roles of their own.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::Invalid`] on the field `role`.
+/// [`Refused::NotFound`], [`Refused::Invalid`] on the field `role`.
 pub async fn of_member_roles(
     scope: &ReadScope<perm::UpdateMemberRoles>,
     id: Uuid,
@@ -111,31 +111,31 @@ pub async fn of_member_roles(
     let actor = scope.actor();
     let all = &actor.all_roles;
     let detail = members::detail(scope, id).await?;
-    let wanted = all.chosen(to)?;
+    let requested = all.chosen(to)?;
     let own: Vec<&Role> = all.iter().filter(|role| detail.own.contains(&role.slug)).collect();
     let through_teams = detail.teams.iter().flat_map(|place| &place.roles);
     let present = role::holdings(&detail.member.roles.iter().collect::<Vec<_>>());
-    let after = role::holdings(&wanted.iter().copied().chain(through_teams).collect::<Vec<_>>());
-    let shift = Shift { people: 1, before: present.clone(), after };
-    let mut preview = Preview::of(std::slice::from_ref(&shift));
-    preview.is_change = !own.iter().map(|role| role.id).eq(wanted.iter().map(|role| role.id));
-    (preview.before, preview.after) = (role::names(&own), role::names(&wanted));
+    let after = role::holdings(&requested.iter().copied().chain(through_teams).collect::<Vec<_>>());
+    let change = HoldingsChange { people: 1, before: present.clone(), after };
+    let mut preview = Preview::of(std::slice::from_ref(&change));
+    preview.is_change = !own.iter().map(|role| role.id).eq(requested.iter().map(|role| role.id));
+    (preview.before, preview.after) = (role::names(&own), role::names(&requested));
     preview.at(seen, detail.version());
-    let may = actor.holdings.may_change_roles(&present, wanted.iter().map(|role| &role.holdings));
+    let may = actor.holdings.may_change_roles(&present, requested.iter().map(|role| &role.holdings));
     preview.refuse(may.map_err(Refused::from))?;
-    if detail.member.is_last_owner && !wanted.iter().any(|role| role.is_owner) {
+    if detail.member.is_last_owner && !requested.iter().any(|role| role.is_owner) {
         preview.refuse(Err(LAST_OWNER.into()))?;
     }
     if detail.member.is_you {
-        preview.yours = shift.lost();
+        preview.yours = change.lost();
     }
-    if concerns(&shift) {
+    if concerns(&change) {
         preview.people = vec![Affected {
             id,
             user_id: detail.member.user_id,
             name: detail.member.name.clone(),
-            gained: shift.gained(),
-            lost: shift.lost(),
+            gained: change.gained(),
+            lost: change.lost(),
         }];
     }
     Ok((detail, preview))
@@ -147,34 +147,34 @@ pub async fn of_member_roles(
 /// [`Refused::Invalid`] on the field `role`.
 pub async fn of_permission(
     scope: &ReadScope<perm::UpdatePermissions>,
-    wanted: &security::Wanted,
+    requested: &security::PermissionChange,
 ) -> Result<Preview, Refused> {
     let all = &scope.actor().all_roles;
-    let cells = security::cells(all, wanted.permission, &wanted.roles)?;
+    let cells = security::cells(all, requested.permission, &requested.roles)?;
     let mut preview =
-        of_cells(scope, &cells, &wanted.version, security::version(all, wanted.permission)).await?;
+        of_cells(scope, &cells, &requested.version, security::version(all, requested.permission)).await?;
     let after = grants::with(all, &cells);
     (preview.before, preview.after) =
-        (role::names(&all.holding(wanted.permission)), role::names(&after.holding(wanted.permission)));
+        (role::names(&all.holding(requested.permission)), role::names(&after.holding(requested.permission)));
     Ok(preview)
 }
 
 /// Sets what a role holds.
 ///
 /// # Errors
-/// [`Refused::Hidden`] where this workspace has no such role.
+/// [`Refused::NotFound`] where this workspace has no such role.
 pub async fn of_scopes(
     scope: &ReadScope<perm::UpdatePermissions>,
     slug: &str,
-    wanted: &roles::Wanted,
+    requested: &roles::ScopesChange,
 ) -> Result<(Role, Preview), Refused> {
-    let role = scope.actor().all_roles.by_slug(slug).cloned().ok_or(Refused::Hidden)?;
+    let role = scope.actor().all_roles.by_slug(slug).cloned().ok_or(Refused::NotFound)?;
     let held = role.scopes();
-    let cells = roles::cells(&role, &held, &wanted.scopes);
-    let mut preview = of_cells(scope, &cells, &wanted.version, role.scopes_version()).await?;
+    let cells = roles::cells(&role, &held, &requested.scopes);
+    let mut preview = of_cells(scope, &cells, &requested.version, role.scopes_version()).await?;
     preview.refuse(roles::may_edit(scope.actor(), &role))?;
     (preview.before, preview.after) =
-        (held.into_iter().collect(), wanted.scopes.iter().map(str::to_owned).collect());
+        (held.into_iter().collect(), requested.scopes.iter().map(str::to_owned).collect());
     Ok((role, preview))
 }
 
@@ -187,49 +187,49 @@ async fn of_cells(
 ) -> Result<Preview, Refused> {
     let actor = scope.actor();
     let (before, after) = (&actor.all_roles, grants::with(&actor.all_roles, cells));
-    let census = Census::take(scope).await?;
-    let shifts = census.shifts(before, &after);
-    let mut preview = Preview::of(&shifts);
+    let headcounts = Headcounts::load(scope).await?;
+    let changes = headcounts.changes(before, &after);
+    let mut preview = Preview::of(&changes);
     preview.at(seen, now);
     preview.refuse(grants::may_change(actor, cells))?;
     preview.is_change = !cells.is_empty();
     preview.locks_out = preview.is_change && grants::locks_out(actor, cells);
     preview.yours = losses(actor, &after);
     if actor.holdings.has(Permission::ReadMembers) {
-        let concerned = census.combinations().iter().zip(&shifts).filter(|(_, shift)| concerns(shift));
-        let (who, shifts): (Vec<&Combination>, Vec<&Shift>) = concerned.unzip();
-        let found = named::few(scope, &who, NAMED).await?;
-        let affected = |one: named::One| {
-            let shift = shifts.get(one.nth)?;
-            let (gained, lost) = (shift.gained(), shift.lost());
-            Some(Affected { id: one.id, user_id: one.user_id, name: one.name, gained, lost })
+        let concerned = headcounts.combinations().iter().zip(&changes).filter(|(_, change)| concerns(change));
+        let (who, changes): (Vec<&Combination>, Vec<&HoldingsChange>) = concerned.unzip();
+        let named = named::named_members(scope, &who, MAX_NAMED).await?;
+        let affected = |member: named::NamedMember| {
+            let change = changes.get(member.nth)?;
+            let (gained, lost) = (change.gained(), change.lost());
+            Some(Affected { id: member.id, user_id: member.user_id, name: member.name, gained, lost })
         };
-        preview.people = found.into_iter().filter_map(affected).take(NAMED).collect();
+        preview.people = named.into_iter().filter_map(affected).take(MAX_NAMED).collect();
     }
     Ok(preview)
 }
 
 /// What the viewer loses when roles hold this.
 fn losses(actor: &Actor, after: &Roles) -> Vec<Right> {
-    actor.holdings.beyond(&role::holdings(&after.joined(&actor.roles.join(" "))))
+    actor.holdings.beyond(&role::holdings(&after.parse_slugs(&actor.roles.join(" "))))
 }
 
 /// Lets a team carry exactly these roles.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::Invalid`] on the field `role`.
+/// [`Refused::NotFound`], [`Refused::Invalid`] on the field `role`.
 pub async fn of_team_roles(
     scope: &ReadScope<perm::UpdateTeams>,
     id: Uuid,
-    wanted: &teams::Wanted,
+    requested: &teams::TeamRolesChange,
 ) -> Result<(Team, Preview), Refused> {
     let actor = scope.actor();
-    let (team, before, now) = teams::plan(scope, actor, id, &wanted.roles).await?;
+    let (team, before, now) = teams::plan(scope, actor, id, &requested.roles).await?;
     let groups = team.groups(scope, actor, &before).await?;
-    let shifts: Vec<Shift> = groups.iter().map(|group| group.shift.clone()).collect();
-    let mut preview = Preview::of(&shifts);
-    preview.at(&wanted.version, now);
-    preview.refuse(team.may_carry(scope, actor, &before).await)?;
+    let changes: Vec<HoldingsChange> = groups.iter().map(|group| group.shift.clone()).collect();
+    let mut preview = Preview::of(&changes);
+    preview.at(&requested.version, now);
+    preview.refuse(team.may_assign_roles(scope, actor, &before).await)?;
     preview.is_change = !before.iter().map(|role| role.id).eq(team.roles.iter().map(|role| role.id));
     let names = |roles: &[Role]| roles.iter().map(|role| role.name.clone()).collect();
     (preview.before, preview.after) = (names(&before), names(&team.roles));
@@ -237,9 +237,15 @@ pub async fn of_team_roles(
     preview.yours = yours.map(|group| group.shift.lost()).unwrap_or_default();
     if actor.holdings.has(Permission::ReadMembers) {
         let concerned: Vec<_> = groups.iter().filter(|group| concerns(&group.shift)).collect();
-        for (group, one) in team.few(scope, &before, &concerned, NAMED).await? {
+        for (group, member) in team.named_members(scope, &before, &concerned, MAX_NAMED).await? {
             let (gained, lost) = (group.shift.gained(), group.shift.lost());
-            preview.people.push(Affected { id: one.id, user_id: one.user_id, name: one.name, gained, lost });
+            preview.people.push(Affected {
+                id: member.id,
+                user_id: member.user_id,
+                name: member.name,
+                gained,
+                lost,
+            });
         }
     }
     Ok((team, preview))
@@ -251,8 +257,11 @@ impl<P: Access> ReadScope<P> {
     ///
     /// # Errors
     /// [`Refused::Forbidden`], which says who has it.
-    pub(super) async fn under<Q: Access>(&self, permission: Permission) -> Result<ReadScope<Q>, Refused> {
+    pub(super) async fn with_permission<Q: Access>(
+        &self,
+        permission: Permission,
+    ) -> Result<ReadScope<Q>, Refused> {
         self.require(permission).await?;
-        self.again().narrow::<Q>().ok_or(Refused::Hidden)
+        self.duplicate().narrow::<Q>().ok_or(Refused::NotFound)
     }
 }

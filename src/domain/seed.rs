@@ -7,7 +7,7 @@ use crate::{
         base::{
             db::Db,
             event::{Actor, RecordedEvent, Target},
-            principal::{Origin, Person, Via},
+            principal::{Channel, Origin, Person},
             refused::Refused,
             role::RoleIds,
             sql::Sql,
@@ -47,7 +47,7 @@ pub(super) async fn people(db: &Db) -> Result<i64, Refused> {
 
 fn origin(route: &str) -> Origin {
     Origin {
-        via: Via::Command,
+        via: Channel::Command,
         address: String::new(),
         user_agent: String::new(),
         route: route.into(),
@@ -81,7 +81,7 @@ struct Id {
 
 pub(super) async fn by_email(db: &Db, sql: &str, email: &str) -> Result<Uuid, Refused> {
     let row: Option<Id> = db.read().first(sql, vec![email.into()]).await?;
-    row.map(|row| row.id).ok_or(Refused::Hidden)
+    row.map(|row| row.id).ok_or(Refused::NotFound)
 }
 
 /// How much data to add.
@@ -170,7 +170,7 @@ async fn built_in_roles(tx: &DatabaseTransaction, workspace: Uuid) -> Result<Vec
     for role in BuiltIn::ALL {
         let sql = "SELECT id FROM roles WHERE workspace_id = $1 AND slug = $2";
         let row: Option<Id> = tx.first(sql, vec![workspace.into(), role.slug().into()]).await?;
-        roles.push(row.map(|row| row.id).ok_or(Refused::Hidden)?);
+        roles.push(row.map(|row| row.id).ok_or(Refused::NotFound)?);
     }
     Ok(roles)
 }
@@ -201,7 +201,7 @@ async fn seed_member(
         owner.user_id.into(),
         joined.into(),
         seen.into(),
-        members::listed_as(&name, &email).into(),
+        members::sort_key(&name, &email).into(),
     ];
     tx.run(sql, values).await?;
     // Admin, Developer, … Support, then round again; nobody but the first is an Owner.
@@ -229,8 +229,8 @@ async fn seed_key(
     let sql =
         "INSERT INTO members (workspace_id, id, kind, api_key_id, status, origin, invited_by, joined_at,
             listed_as) VALUES ($1, $2, 'api_key', $3, 'active', 'account', $4, $5, $6)";
-    let listed_as = members::listed_as(&name, "");
-    let values = vec![workspace.into(), member.into(), id.into(), owner.into(), now.into(), listed_as.into()];
+    let sort_key = members::sort_key(&name, "");
+    let values = vec![workspace.into(), member.into(), id.into(), owner.into(), now.into(), sort_key.into()];
     tx.run(sql, values).await?;
     let sql = "INSERT INTO member_roles (workspace_id, member_id, role_id) VALUES ($1, $2, $3)";
     tx.run(sql, vec![workspace.into(), member.into(), role.into()]).await?;
@@ -296,7 +296,7 @@ async fn seed_events(
 ) -> Result<(), Refused> {
     let sql = "SELECT audit_seq, audit_hash FROM workspaces WHERE id = $1";
     let chain: Option<Chain> = tx.first(sql, vec![workspace.into()]).await?;
-    let chain = chain.ok_or(Refused::Hidden)?;
+    let chain = chain.ok_or(Refused::NotFound)?;
     let mut head = ChainHead { workspace, account: None, seq: chain.audit_seq, hash: chain.audit_hash };
     let actor = Actor::user(owner.user_id, owner.name.clone());
     let origin = origin("seed");

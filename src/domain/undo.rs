@@ -12,7 +12,7 @@ use crate::{
         nouns::{
             members::{Member, events::MemberRolesChanged},
             roles::{
-                Bundle, Wanted,
+                ScopeSet, ScopesChange,
                 events::{PermissionChanged, RoleScopesChanged},
             },
             security,
@@ -29,17 +29,17 @@ use uuid::Uuid;
 pub struct Undo {
     pub entry: Entry,
     /// The change itself; `None` where there is nothing left to change.
-    pub back: Option<(Back, Preview)>,
+    pub reversal: Option<(Reversal, Preview)>,
     /// Names of roles of then that are no longer there, or can't be told from others.
-    pub gone: Vec<String>,
+    pub missing_roles: Vec<String>,
     /// None of the roles is left without which nobody can be.
-    pub is_nothing_left: bool,
+    pub leaves_no_role: bool,
     /// It was changed since, so that going back takes later changes back too.
-    pub is_overtaken: bool,
+    pub is_superseded: bool,
 }
 
 /// What is set back, to what.
-pub enum Back {
+pub enum Reversal {
     Member(Box<Member>, Vec<String>),
     Permission(Permission, Vec<String>),
     Scopes(Box<Role>, Vec<String>),
@@ -47,14 +47,14 @@ pub enum Back {
 }
 
 /// A change that can be taken back, and whose.
-enum Change {
+enum UndoableChange {
     Member(Uuid, MemberRolesChanged),
     Team(Uuid, TeamRolesChanged),
     Scopes(Uuid, RoleScopesChanged),
     Permission(Permission, PermissionChanged),
 }
 
-impl Change {
+impl UndoableChange {
     fn of(entry: &Entry) -> Option<Self> {
         let member = || Some(Self::Member(entry.target_id?, entry.read()?));
         let team = || Some(Self::Team(entry.target_id?, entry.read()?));
@@ -77,108 +77,113 @@ impl Change {
 
 /// The permission that taking an event back needs; `None` where it can't be taken back.
 pub fn needs(entry: &Entry) -> Option<Permission> {
-    Change::of(entry).map(|change| change.needs())
+    UndoableChange::of(entry).map(|change| change.needs())
 }
 
 /// Roles that an event tells of, as they are now.
-struct Then {
+struct PreviousRoles {
     slugs: Vec<String>,
     /// Their names of now.
     names: BTreeSet<String>,
-    gone: Vec<String>,
+    missing: Vec<String>,
 }
 
-impl Then {
+impl PreviousRoles {
     /// By their ids; in an event without them, by names that one role has and no other.
     fn of(all: &Roles, names: &[String], ids: &[Uuid]) -> Self {
-        let mut then = Self { slugs: Vec::new(), names: BTreeSet::new(), gone: Vec::new() };
-        for (place, name) in names.iter().enumerate() {
-            let mut roles = all.iter().filter(|role| match ids.get(place) {
+        let mut previous = Self { slugs: Vec::new(), names: BTreeSet::new(), missing: Vec::new() };
+        for (index, name) in names.iter().enumerate() {
+            let mut roles = all.iter().filter(|role| match ids.get(index) {
                 Some(id) => role.id == *id,
                 None => role.name == *name,
             });
             match (roles.next(), roles.next()) {
                 (Some(role), None) => {
-                    then.slugs.push(role.slug.clone());
-                    then.names.insert(role.name.clone());
+                    previous.slugs.push(role.slug.clone());
+                    previous.names.insert(role.name.clone());
                 }
-                _ => then.gone.push(name.clone()),
+                _ => previous.missing.push(name.clone()),
             }
         }
-        then
+        previous
     }
 
     /// They are not those that are set now.
     fn differs(&self, now: &[String]) -> bool {
-        !self.gone.is_empty() || now.iter().collect::<BTreeSet<_>>() != self.names.iter().collect()
+        !self.missing.is_empty() || now.iter().collect::<BTreeSet<_>>() != self.names.iter().collect()
     }
 }
 
 /// Looks at an event, and at what taking it back would do. `None` for an event of another kind.
 ///
 /// # Errors
-/// [`Refused::Hidden`] where this workspace has no such event; [`Refused::Forbidden`] for who may not
+/// [`Refused::NotFound`] where this workspace has no such event; [`Refused::Forbidden`] for who may not
 /// make such a change.
-pub async fn look(scope: &ReadScope<perm::ReadAudit>, id: Uuid) -> Result<Option<Undo>, Refused> {
-    let entry = activity::one(scope, id).await?;
-    let Some(change) = Change::of(&entry) else { return Ok(None) };
+pub async fn get(scope: &ReadScope<perm::ReadAudit>, id: Uuid) -> Result<Option<Undo>, Refused> {
+    let entry = activity::get(scope, id).await?;
+    let Some(change) = UndoableChange::of(&entry) else { return Ok(None) };
     let needed = change.needs();
     let all = &scope.actor().all_roles;
-    let (gone, back) = (Vec::new(), None);
-    let mut undo = Undo { entry, back, gone, is_nothing_left: false, is_overtaken: false };
+    let (missing_roles, reversal) = (Vec::new(), None);
+    let mut undo = Undo { entry, reversal, missing_roles, leaves_no_role: false, is_superseded: false };
     match change {
-        Change::Member(member, MemberRolesChanged { before, after, ids }) => {
-            let scope = scope.under::<perm::UpdateMemberRoles>(needed).await?;
-            let (then, left) = (Then::of(all, &before, &ids.before), Then::of(all, &after, &ids.after));
-            undo.gone = then.gone;
-            undo.is_nothing_left = then.slugs.is_empty();
+        UndoableChange::Member(member, MemberRolesChanged { before, after, ids }) => {
+            let scope = scope.with_permission::<perm::UpdateMemberRoles>(needed).await?;
+            let (previous, later) =
+                (PreviousRoles::of(all, &before, &ids.before), PreviousRoles::of(all, &after, &ids.after));
+            undo.missing_roles = previous.missing;
+            undo.leaves_no_role = previous.slugs.is_empty();
             if let Some((detail, preview)) =
-                there(preview::of_member_roles(&scope, member, &then.slugs, "").await)?
+                none_if_not_found(preview::of_member_roles(&scope, member, &previous.slugs, "").await)?
             {
-                undo.is_overtaken = left.differs(&preview.before);
-                undo.back = Some((Back::Member(Box::new(detail.member), then.slugs), preview));
+                undo.is_superseded = later.differs(&preview.before);
+                undo.reversal = Some((Reversal::Member(Box::new(detail.member), previous.slugs), preview));
             }
         }
-        Change::Team(id, TeamRolesChanged { before, after, ids, .. }) => {
-            let scope = scope.under::<perm::UpdateTeams>(needed).await?;
-            let (then, left) = (Then::of(all, &before, &ids.before), Then::of(all, &after, &ids.after));
-            undo.gone = then.gone;
-            let wanted = teams::Wanted { roles: then.slugs.clone(), version: String::new() };
-            if let Some((team, preview)) = there(preview::of_team_roles(&scope, id, &wanted).await)? {
-                undo.is_overtaken = left.differs(&preview.before);
-                undo.back = Some((Back::Team(id, team.name, then.slugs), preview));
+        UndoableChange::Team(id, TeamRolesChanged { before, after, ids, .. }) => {
+            let scope = scope.with_permission::<perm::UpdateTeams>(needed).await?;
+            let (previous, later) =
+                (PreviousRoles::of(all, &before, &ids.before), PreviousRoles::of(all, &after, &ids.after));
+            undo.missing_roles = previous.missing;
+            let requested = teams::TeamRolesChange { roles: previous.slugs.clone(), version: String::new() };
+            if let Some((team, preview)) =
+                none_if_not_found(preview::of_team_roles(&scope, id, &requested).await)?
+            {
+                undo.is_superseded = later.differs(&preview.before);
+                undo.reversal = Some((Reversal::Team(id, team.name, previous.slugs), preview));
             }
         }
-        Change::Permission(permission, PermissionChanged { before, after, ids, .. }) => {
-            let scope = scope.under::<perm::UpdatePermissions>(needed).await?;
-            let (then, left) = (Then::of(all, &before, &ids.before), Then::of(all, &after, &ids.after));
-            undo.gone = then.gone;
-            let (roles, version) = (then.slugs.clone(), String::new());
-            let wanted = security::Wanted { permission, roles, version, confirmed: false };
-            let preview = preview::of_permission(&scope, &wanted).await?;
-            undo.is_overtaken = left.differs(&preview.before);
-            undo.back = Some((Back::Permission(permission, then.slugs), preview));
+        UndoableChange::Permission(permission, PermissionChanged { before, after, ids, .. }) => {
+            let scope = scope.with_permission::<perm::UpdatePermissions>(needed).await?;
+            let (previous, later) =
+                (PreviousRoles::of(all, &before, &ids.before), PreviousRoles::of(all, &after, &ids.after));
+            undo.missing_roles = previous.missing;
+            let (roles, version) = (previous.slugs.clone(), String::new());
+            let requested = security::PermissionChange { permission, roles, version, confirmed: false };
+            let preview = preview::of_permission(&scope, &requested).await?;
+            undo.is_superseded = later.differs(&preview.before);
+            undo.reversal = Some((Reversal::Permission(permission, previous.slugs), preview));
         }
-        Change::Scopes(id, RoleScopesChanged { before, after }) => {
-            let scope = scope.under::<perm::UpdatePermissions>(needed).await?;
+        UndoableChange::Scopes(id, RoleScopesChanged { before, after }) => {
+            let scope = scope.with_permission::<perm::UpdatePermissions>(needed).await?;
             let Some(role) = all.iter().find(|role| role.id == id) else { return Ok(Some(undo)) };
-            undo.is_overtaken = role.application_scopes != after;
+            undo.is_superseded = role.application_scopes != after;
             // Each of its permissions has an event of its own, and stays as it is.
             let permissions: Vec<String> = role.permissions().map(|p| p.scope().to_owned()).collect();
-            let Ok(scopes) = Bundle::read(&permissions, &before.join("\n")) else { return Ok(Some(undo)) };
-            let wanted = Wanted { scopes, version: String::new(), confirmed: false };
-            let (role, preview) = preview::of_scopes(&scope, &role.slug, &wanted).await?;
-            undo.back = Some((Back::Scopes(Box::new(role), before), preview));
+            let Ok(scopes) = ScopeSet::read(&permissions, &before.join("\n")) else { return Ok(Some(undo)) };
+            let requested = ScopesChange { scopes, version: String::new(), confirmed: false };
+            let (role, preview) = preview::of_scopes(&scope, &role.slug, &requested).await?;
+            undo.reversal = Some((Reversal::Scopes(Box::new(role), before), preview));
         }
     }
     Ok(Some(undo))
 }
 
 /// What was found; `None` where it is not there any more, or nothing of what was set then.
-fn there<T>(found: Result<T, Refused>) -> Result<Option<T>, Refused> {
+fn none_if_not_found<T>(found: Result<T, Refused>) -> Result<Option<T>, Refused> {
     match found {
         Ok(found) => Ok(Some(found)),
-        Err(Refused::Hidden | Refused::Invalid(_)) => Ok(None),
+        Err(Refused::NotFound | Refused::Invalid(_)) => Ok(None),
         Err(other) => Err(other),
     }
 }

@@ -12,8 +12,9 @@ pub struct Model {
     pub user_id: Uuid,
     pub is_admin: bool,
     pub joined_at: Timestamp,
-    /// What lists sort by and search in; see `members::listed_as`.
-    pub listed_as: String,
+    /// What lists sort by and search in; see `members::sort_key`.
+    #[sea_orm(column_name = "listed_as")]
+    pub sort_key: String,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -16,8 +16,9 @@ pub struct Model {
     pub invited_by: Option<Uuid>,
     pub joined_at: Timestamp,
     pub last_active_at: Option<Timestamp>,
-    /// What lists sort by and search in; see `members::listed_as`.
-    pub listed_as: String,
+    /// What lists sort by and search in; see `members::sort_key`.
+    #[sea_orm(column_name = "listed_as")]
+    pub sort_key: String,
     /// Kept by a trigger: slugs of the roles held, sorted, apart by spaces.
     pub role_set: String,
     pub api_key_id: Option<Uuid>,

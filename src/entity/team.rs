@@ -10,7 +10,8 @@ pub struct Model {
     pub id: Uuid,
     pub workspace_id: Uuid,
     pub name: String,
-    pub listed_as: String,
+    #[sea_orm(column_name = "listed_as")]
+    pub sort_key: String,
     pub description: String,
     pub created_at: Timestamp,
 }

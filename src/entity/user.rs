@@ -15,7 +15,8 @@ pub struct Model {
     pub suspended_at: Option<Timestamp>,
     pub created_at: Timestamp,
     /// A service entered them, and they have not chosen a password yet: nobody can sign in as them.
-    pub awaited_since: Option<Timestamp>,
+    #[sea_orm(column_name = "awaited_since")]
+    pub provisioned_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -185,10 +185,10 @@ impl Holdings {
     pub fn may_change_roles<'a>(
         &self,
         present: &Self,
-        wanted: impl IntoIterator<Item = &'a Self>,
+        requested: impl IntoIterator<Item = &'a Self>,
     ) -> Result<(), Ceiling> {
         self.may_manage(present)?;
-        wanted.into_iter().try_for_each(|role| self.may_assign(role))
+        requested.into_iter().try_for_each(|role| self.may_assign(role))
     }
 
     /// May all of these people be given, or lose, roles that they have in common? A team's roles are

@@ -22,4 +22,4 @@ pub use holdings::{Ceiling, Holdings};
 pub use patterns::Pattern;
 pub use right::Right;
 pub use scope::{Scope, ScopeError};
-pub use why::{Shift, Why, reach, why};
+pub use why::{HoldingsChange, Why, reach, why};

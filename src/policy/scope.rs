@@ -273,9 +273,9 @@ mod tests {
             ("Users:Read", "read:users"),
             ("read:Blog Posts", "read:blog-posts"),
         ] {
-            let said = Scope::parse(typed).expect_err(typed);
-            assert_eq!(said, ScopeError::Meant(meant.into()), "{typed}");
-            assert!(said.to_string().contains(&format!("Did you mean {meant}?")));
+            let error = Scope::parse(typed).expect_err(typed);
+            assert_eq!(error, ScopeError::Meant(meant.into()), "{typed}");
+            assert!(error.to_string().contains(&format!("Did you mean {meant}?")));
         }
         // It can be read, but is not what anybody should name a new one.
         for (typed, meant) in

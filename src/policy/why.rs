@@ -34,13 +34,13 @@ pub fn why<'a, R>(
 
 /// People who hold the same, before a change and after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shift {
+pub struct HoldingsChange {
     pub people: i64,
     pub before: Holdings,
     pub after: Holdings,
 }
 
-impl Shift {
+impl HoldingsChange {
     pub fn gained(&self) -> Vec<Right> {
         self.after.beyond(&self.before)
     }
@@ -52,14 +52,14 @@ impl Shift {
 
 /// How many come to hold something, and how many lose it.
 pub fn reach<'a>(
-    shifts: impl IntoIterator<Item = &'a Shift>,
+    changes: impl IntoIterator<Item = &'a HoldingsChange>,
     holds: impl Fn(&Holdings) -> bool,
 ) -> (i64, i64) {
     let mut reach = (0, 0);
-    for shift in shifts {
-        match (holds(&shift.before), holds(&shift.after)) {
-            (false, true) => reach.0 += shift.people,
-            (true, false) => reach.1 += shift.people,
+    for change in changes {
+        match (holds(&change.before), holds(&change.after)) {
+            (false, true) => reach.0 += change.people,
+            (true, false) => reach.1 += change.people,
             _ => {}
         }
     }
@@ -78,29 +78,29 @@ mod tests {
     #[test]
     fn the_roles_that_give_a_right_are_named_or_those_that_would() {
         let roles: Vec<_> = BuiltIn::ALL.map(|built_in| (built_in, role(built_in))).into();
-        let asked = |held: &[BuiltIn], permission| {
+        let explain = |held: &[BuiltIn], permission| {
             let all = roles.iter().map(|(name, holdings)| (*name, holdings, held.contains(name)));
             why(all, |holdings| holdings.has(permission))
         };
         let invites = Permission::InviteMembers;
         assert_eq!(
-            asked(&[BuiltIn::Viewer], invites),
+            explain(&[BuiltIn::Viewer], invites),
             Why::Not(vec![BuiltIn::Owner, BuiltIn::Admin, BuiltIn::Developer])
         );
         let held = [BuiltIn::Developer, BuiltIn::Admin, BuiltIn::Viewer];
-        assert_eq!(asked(&held, invites), Why::By(vec![BuiltIn::Admin, BuiltIn::Developer]));
+        assert_eq!(explain(&held, invites), Why::By(vec![BuiltIn::Admin, BuiltIn::Developer]));
     }
 
     #[test]
     fn what_is_held_otherwise_is_neither_gained_nor_lost() {
         let both = Holdings::union([&role(BuiltIn::Editor), &role(BuiltIn::Viewer)]);
-        let shift = Shift { people: 3, before: both.clone(), after: role(BuiltIn::Viewer) };
-        assert_eq!((shift.gained(), shift.lost()), (vec![], vec![Right::Scope("write:*".into())]));
-        let up = Shift { people: 2, before: both, after: role(BuiltIn::Owner) };
+        let change = HoldingsChange { people: 3, before: both.clone(), after: role(BuiltIn::Viewer) };
+        assert_eq!((change.gained(), change.lost()), (vec![], vec![Right::Scope("write:*".into())]));
+        let up = HoldingsChange { people: 2, before: both, after: role(BuiltIn::Owner) };
         assert_eq!(up.gained().last(), Some(&Right::EveryScope));
         assert_eq!(up.lost(), []);
         let holds = |right: Right| move |holdings: &Holdings| right.is_in(holdings);
-        assert_eq!(reach([&shift, &up], holds(Right::Scope("write:posts".into()))), (0, 3));
-        assert_eq!(reach([&shift, &up], holds(Right::Permission(Permission::ReadAudit))), (2, 0));
+        assert_eq!(reach([&change, &up], holds(Right::Scope("write:posts".into()))), (0, 3));
+        assert_eq!(reach([&change, &up], holds(Right::Permission(Permission::ReadAudit))), (2, 0));
     }
 }

@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, http::header};
 /// The secret that a request carries: `Authorization: Bearer …`, or `x-api-key`.
 ///
 /// # Errors
-/// [`Refused::SignedOut`] for none, for what was never one, and for two.
+/// [`Refused::Unauthenticated`] for none, for what was never one, and for two.
 pub(super) fn secret(req: &HttpRequest) -> Result<Token, Refused> {
     let headers = req.headers();
     let bearers = headers.get_all(header::AUTHORIZATION).map(|value| {
@@ -19,8 +19,8 @@ pub(super) fn secret(req: &HttpRequest) -> Result<Token, Refused> {
     let keys = headers.get_all("x-api-key").map(|value| value.to_str().ok().map(str::trim));
     let mut all = bearers.chain(keys);
     match (all.next(), all.next()) {
-        (Some(Some(secret)), None) => Token::parse(Purpose::ApiKey, secret).ok_or(Refused::SignedOut),
-        _ => Err(Refused::SignedOut),
+        (Some(Some(secret)), None) => Token::parse(Purpose::ApiKey, secret).ok_or(Refused::Unauthenticated),
+        _ => Err(Refused::Unauthenticated),
     }
 }
 
@@ -49,9 +49,9 @@ pub(super) fn named_workspace(req: &HttpRequest) -> Result<Option<String>, Refus
 ///
 /// # Errors
 /// The refusal itself, or [`Refused::Invalid`] on `workspace`.
-pub(super) fn or_homeless<T>(admitted: Result<T, Refused>, named: Option<&str>) -> Result<T, Refused> {
+pub(super) fn or_needs_workspace<T>(admitted: Result<T, Refused>, named: Option<&str>) -> Result<T, Refused> {
     match admitted {
-        Err(Refused::Hidden) if named.is_none() => {
+        Err(Refused::NotFound) if named.is_none() => {
             let sentence = "This key has no home workspace. Name a workspace, as in ?workspace=acme. If the key isn't a member of any workspace yet, ask someone who manages API keys in a workspace to add it.";
             Err(Invalid::field(WORKSPACE, sentence).into())
         }

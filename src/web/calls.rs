@@ -10,12 +10,12 @@ use std::{collections::HashMap, sync::Mutex};
 use uuid::Uuid;
 
 /// Callers that are remembered; each is some hundred bytes.
-const MOST_CALLERS: usize = 100_000;
+const MAX_CALLERS: usize = 100_000;
 
 /// The calls of this minute, by caller.
 pub struct Calls {
     /// For each key and minute; 0 for as many as they like.
-    most: u32,
+    max: u32,
     windows: Mutex<HashMap<Caller, Window>>,
     /// Whose secret it is, by its hash: of those that were admitted.
     keys: Mutex<HashMap<Vec<u8>, Uuid>>,
@@ -23,10 +23,10 @@ pub struct Calls {
 
 /// Against what calls are counted, and for whom.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::web) struct Caller(pub(super) RateLimit, pub(super) Who);
+pub(in crate::web) struct Caller(pub(super) RateLimit, pub(super) CallerId);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::web) enum Who {
+pub(in crate::web) enum CallerId {
     /// Whichever of its secrets is shown.
     Key(Uuid),
     /// What was never admitted: anybody can make up a secret.
@@ -42,32 +42,32 @@ struct Window {
 }
 
 /// How a caller stands after a call.
-pub(in crate::web) struct Standing {
+pub(in crate::web) struct RateLimitStatus {
     pub policy: &'static str,
-    pub most: u32,
-    pub left: u32,
+    pub limit: u32,
+    pub remaining: u32,
     pub(super) seconds: i64,
-    pub(super) is_over: bool,
+    pub(super) is_exceeded: bool,
 }
 
 /// What a call counts for, where it is not one: so many questions in one batch.
-pub(in crate::web) struct Weight(pub(super) u32);
+pub(in crate::web) struct RequestCost(pub(super) u32);
 
-impl Weight {
+impl RequestCost {
     pub(in crate::web) fn of(many: usize) -> Self {
         Self(u32::try_from(many).unwrap_or(u32::MAX).max(1))
     }
 }
 
 impl Calls {
-    pub fn new(most: u32) -> Self {
-        Self { most, windows: Mutex::default(), keys: Mutex::default() }
+    pub fn new(max: u32) -> Self {
+        Self { max, windows: Mutex::default(), keys: Mutex::default() }
     }
 
     /// A secret was admitted: from now on its calls are counted for its key.
     pub(in crate::web) fn admitted(&self, secret: Vec<u8>, key: Uuid) {
         let Ok(mut keys) = self.keys.lock() else { return };
-        if keys.len() >= MOST_CALLERS {
+        if keys.len() >= MAX_CALLERS {
             keys.clear();
         }
         keys.insert(secret, key);
@@ -78,24 +78,24 @@ impl Calls {
     }
 
     /// Counts a call of this weight; over it, nothing is done.
-    pub(super) fn count(&self, mut caller: Caller, weight: u32, now: Timestamp) -> Option<Standing> {
+    pub(super) fn count(&self, mut caller: Caller, weight: u32, now: Timestamp) -> Option<RateLimitStatus> {
         let RateLimit { policy, factor, .. } = caller.0;
-        let most = self.most.saturating_mul(factor);
-        let mut windows = self.windows.lock().ok().filter(|_| most > 0)?;
-        if windows.len() >= MOST_CALLERS && !windows.contains_key(&caller) {
+        let limit = self.max.saturating_mul(factor);
+        let mut windows = self.windows.lock().ok().filter(|_| limit > 0)?;
+        if windows.len() >= MAX_CALLERS && !windows.contains_key(&caller) {
             windows.retain(|_, window| window.ends_at > now);
-            if windows.len() >= MOST_CALLERS {
-                caller.1 = Who::Others;
+            if windows.len() >= MAX_CALLERS {
+                caller.1 = CallerId::Others;
             }
         }
         let window = windows.entry(caller).or_insert(Window { ends_at: now + MINUTE, used: 0 });
         if window.ends_at <= now {
             *window = Window { ends_at: now + MINUTE, used: 0 };
         }
-        let is_over = window.used >= most;
-        window.used = window.used.saturating_add(weight).min(most);
+        let is_exceeded = window.used >= limit;
+        window.used = window.used.saturating_add(weight).min(limit);
         let seconds = (window.ends_at - now + 999) / 1_000;
-        Some(Standing { policy, most, left: most - window.used, seconds, is_over })
+        Some(RateLimitStatus { policy, limit, remaining: limit - window.used, seconds, is_exceeded })
     }
 }
 
@@ -106,18 +106,18 @@ mod tests {
     #[test]
     fn a_minute_has_so_many_calls() {
         let calls = Calls::new(2);
-        let key = |who: u128| Who::Key(Uuid::from_u128(who));
+        let key = |who: u128| CallerId::Key(Uuid::from_u128(who));
         let at = Timestamp::from_millis;
         let call = |who: u128, now| calls.count(Caller(RateLimit::CALLS, key(who)), 1, at(now));
-        assert!(call(1, 0).is_some_and(|s| !s.is_over && s.left == 1 && s.seconds == 60));
-        assert!(call(1, 59_000).is_some_and(|s| !s.is_over && s.left == 0 && s.seconds == 1));
-        assert!(call(1, 59_999).is_some_and(|s| s.is_over));
-        assert!(call(2, 59_999).is_some_and(|s| !s.is_over));
-        assert!(call(1, 60_000).is_some_and(|s| !s.is_over && s.left == 1));
-        let decisions = || Caller(RateLimit::DECISIONS, Who::Others);
-        assert!(calls.count(decisions(), 15, at(0)).is_some_and(|s| s.most == 20 && s.left == 5));
-        assert!(calls.count(decisions(), 15, at(0)).is_some_and(|s| !s.is_over && s.left == 0));
-        assert!(calls.count(decisions(), 1, at(0)).is_some_and(|s| s.is_over));
+        assert!(call(1, 0).is_some_and(|s| !s.is_exceeded && s.remaining == 1 && s.seconds == 60));
+        assert!(call(1, 59_000).is_some_and(|s| !s.is_exceeded && s.remaining == 0 && s.seconds == 1));
+        assert!(call(1, 59_999).is_some_and(|s| s.is_exceeded));
+        assert!(call(2, 59_999).is_some_and(|s| !s.is_exceeded));
+        assert!(call(1, 60_000).is_some_and(|s| !s.is_exceeded && s.remaining == 1));
+        let decisions = || Caller(RateLimit::DECISIONS, CallerId::Others);
+        assert!(calls.count(decisions(), 15, at(0)).is_some_and(|s| s.limit == 20 && s.remaining == 5));
+        assert!(calls.count(decisions(), 15, at(0)).is_some_and(|s| !s.is_exceeded && s.remaining == 0));
+        assert!(calls.count(decisions(), 1, at(0)).is_some_and(|s| s.is_exceeded));
         assert!(Calls::new(0).count(decisions(), 1, at(0)).is_none());
     }
 }

@@ -107,12 +107,12 @@ const FLASH: &str = "flash";
 
 /// Where a request was admitted to, and as whom. It decides the frame of the page.
 #[derive(Clone)]
-pub(super) enum Place {
+pub(super) enum PageContext {
     Workspace(Actor),
     Account(Admin),
 }
 
-impl Place {
+impl PageContext {
     fn viewer(&self) -> Option<&Person> {
         match self {
             Self::Workspace(actor) => actor.principal.person(),
@@ -156,22 +156,22 @@ pub struct View {
     pub(super) req: HttpRequest,
     pub(super) app: web::Data<App>,
     viewer: Option<Person>,
-    place: Option<Place>,
+    context: Option<PageContext>,
 }
 
 impl View {
     /// For somebody who is not known, or not yet.
     pub(super) fn public(req: &HttpRequest, app: web::Data<App>) -> Self {
-        Self { req: req.clone(), app, viewer: None, place: None }
+        Self { req: req.clone(), app, viewer: None, context: None }
     }
 
     pub(super) fn of_person(req: &HttpRequest, app: web::Data<App>, person: &Person) -> Self {
-        Self { req: req.clone(), app, viewer: Some(person.clone()), place: None }
+        Self { req: req.clone(), app, viewer: Some(person.clone()), context: None }
     }
 
     /// For somebody who was admitted there.
-    pub(super) fn of_place(req: &HttpRequest, app: web::Data<App>, place: Place) -> Self {
-        Self { req: req.clone(), app, viewer: place.viewer().cloned(), place: Some(place) }
+    pub(super) fn in_context(req: &HttpRequest, app: web::Data<App>, context: PageContext) -> Self {
+        Self { req: req.clone(), app, viewer: context.viewer().cloned(), context: Some(context) }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -180,7 +180,7 @@ impl View {
 
     /// The address of a page of this workspace, such as `/w/acme/members`, or of this account.
     pub(super) fn at(&self, rest: &str) -> String {
-        self.place.as_ref().map(Place::home).unwrap_or_default() + rest
+        self.context.as_ref().map(PageContext::home).unwrap_or_default() + rest
     }
 
     /// The frame of this page.
@@ -194,8 +194,8 @@ impl View {
     }
 
     fn chrome_in(&self, section: Option<&'static str>) -> Chrome {
-        let place = self.place.as_ref();
-        let address = |entry: &NavEntry| place?.address(entry);
+        let context = self.context.as_ref();
+        let address = |entry: &NavEntry| context?.address(entry);
         Chrome {
             csrf: session::csrf(&self.req),
             user: self.viewer.as_ref().map(|person| ChromeUser {
@@ -206,19 +206,19 @@ impl View {
                 verified: person.is_verified,
                 mail_hint: self.app.settings.mail_hint.clone(),
             }),
-            workspace: match place {
-                Some(Place::Workspace(Actor { workspace, .. })) => {
+            workspace: match context {
+                Some(PageContext::Workspace(Actor { workspace, .. })) => {
                     Some(ChromeWorkspace { slug: workspace.slug.clone(), name: workspace.name.clone() })
                 }
                 _ => None,
             },
-            account: match place {
-                Some(Place::Account(Admin { account, .. })) => {
+            account: match context {
+                Some(PageContext::Account(Admin { account, .. })) => {
                     Some(ChromeAccount { id: account.id, name: account.name.clone() })
                 }
                 _ => None,
             },
-            can: place.map(Place::can).unwrap_or_default(),
+            can: context.map(PageContext::can).unwrap_or_default(),
             sidebar: nav::sidebar(&self.app.routes.navigation, address, section),
             flash: self.flash(),
         }
@@ -242,29 +242,29 @@ impl View {
     }
 
     /// To another page of ours, which says what changed.
-    pub(super) fn done(&self, to: impl AsRef<str>, flash: Flash) -> HttpResponse {
-        let mut response = self.to(to);
+    pub(super) fn redirect_with_flash(&self, to: impl AsRef<str>, flash: Flash) -> HttpResponse {
+        let mut response = self.redirect(to);
         let text = serde_json::to_string(&flash).unwrap_or_default();
         cookies::set(&mut response, &self.app.settings, FLASH, text, Duration::minutes(5));
         response
     }
 
     /// To another page of ours.
-    pub(super) fn to(&self, to: impl AsRef<str>) -> HttpResponse {
+    pub(super) fn redirect(&self, to: impl AsRef<str>) -> HttpResponse {
         HttpResponse::SeeOther().insert_header((header::LOCATION, to.as_ref())).finish()
     }
 }
 
 /// How hard a page is compressed: a list of fifty is a sixth smaller than at actix's own 3.
-const QUALITY: u32 = 5;
+const BROTLI_QUALITY: u32 = 5;
 
 /// Bytes that are set aside for a page before it is drawn: one of fifty members has some 93,000.
-const ROOM: usize = 96 * 1_024;
+const INITIAL_CAPACITY: usize = 96 * 1_024;
 
 /// Writes a page. It is for this person at this moment: nobody keeps it.
 pub(super) fn render(req: &HttpRequest, status: StatusCode, page: &impl Template) -> HttpResponse {
     // Room for all but the longest lists: a text that grows is copied each time.
-    let mut body = String::with_capacity(ROOM);
+    let mut body = String::with_capacity(INITIAL_CAPACITY);
     match page.render_into(&mut body) {
         Ok(()) => {
             let mut response = HttpResponse::build(status);
@@ -273,7 +273,7 @@ pub(super) fn render(req: &HttpRequest, status: StatusCode, page: &impl Template
             if assets::takes_brotli(req) {
                 response.insert_header((header::CONTENT_ENCODING, "br"));
                 response.insert_header((header::VARY, "Accept-Encoding"));
-                response.body(assets::brotli(body.as_bytes(), QUALITY))
+                response.body(assets::brotli(body.as_bytes(), BROTLI_QUALITY))
             } else {
                 response.body(body)
             }

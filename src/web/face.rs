@@ -62,12 +62,12 @@ pub struct RateLimit {
     pub policy: &'static str,
     /// How many times the configured number of calls it allows.
     pub factor: u32,
-    pub counts: Counts,
+    pub counted_by: CountedBy,
 }
 
 /// For whom calls are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Counts {
+pub enum CountedBy {
     /// For the API key that was shown; for the network address, until its secret was admitted once.
     Key,
     /// For the network address.
@@ -75,10 +75,11 @@ pub enum Counts {
 }
 
 impl RateLimit {
-    pub const CALLS: Self = Self { policy: "calls", factor: 1, counts: Counts::Key };
-    pub const DECISIONS: Self = Self { policy: "decisions", factor: 10, counts: Counts::Key };
+    pub const CALLS: Self = Self { policy: "calls", factor: 1, counted_by: CountedBy::Key };
+    pub const DECISIONS: Self = Self { policy: "decisions", factor: 10, counted_by: CountedBy::Key };
     /// The key that is verified is somebody else's.
-    pub const VERIFICATIONS: Self = Self { policy: "verifications", factor: 1, counts: Counts::Address };
+    pub const VERIFICATIONS: Self =
+        Self { policy: "verifications", factor: 1, counted_by: CountedBy::Address };
 }
 
 /// What follows for a request from the row of the table that it matched.

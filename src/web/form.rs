@@ -3,7 +3,7 @@
 
 use crate::web::{
     problem, session,
-    wire::{Broken, pairs, parse, whole},
+    wire::{MalformedRequest, pairs, parse, read_body},
 };
 use actix_web::{
     Error, FromRequest, HttpRequest, dev::Payload, error::InternalError, http::header, web::Bytes,
@@ -28,7 +28,7 @@ pub struct Form<T>(pub T);
 /// A form that says no more than its address does.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Nothing {}
+pub struct EmptyForm {}
 
 impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
     type Error = Error;
@@ -37,32 +37,32 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (req, payload) = (req.clone(), payload.take());
         Box::pin(async move {
-            let refuse = |broken: &Broken| refusal(&req, broken);
-            let body = read(&req, payload).await.map_err(|broken| refuse(&broken))?;
-            let mut pairs = pairs(&body).map_err(|broken| refuse(&broken))?;
-            check_token(&req, &mut pairs).map_err(|broken| refuse(&broken))?;
-            parse(&pairs).map(Self).map_err(|broken| refuse(&broken))
+            let refuse = |malformed: &MalformedRequest| refusal(&req, malformed);
+            let body = read(&req, payload).await.map_err(|malformed| refuse(&malformed))?;
+            let mut pairs = pairs(&body).map_err(|malformed| refuse(&malformed))?;
+            check_token(&req, &mut pairs).map_err(|malformed| refuse(&malformed))?;
+            parse(&pairs).map(Self).map_err(|malformed| refuse(&malformed))
         })
     }
 }
 
-pub(super) fn refusal(req: &HttpRequest, broken: &Broken) -> Error {
-    InternalError::from_response("broken input", problem::broken(req, broken)).into()
+pub(super) fn refusal(req: &HttpRequest, malformed: &MalformedRequest) -> Error {
+    InternalError::from_response("broken input", problem::malformed_request(req, malformed)).into()
 }
 
-pub(in crate::web) async fn read(req: &HttpRequest, payload: Payload) -> Result<Bytes, Broken> {
+pub(in crate::web) async fn read(req: &HttpRequest, payload: Payload) -> Result<Bytes, MalformedRequest> {
     let kind = req.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let essence = kind.split(';').next().unwrap_or("").trim();
     if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return Err(Broken::NotAForm);
+        return Err(MalformedRequest::NotAForm);
     }
-    whole(payload).await
+    read_body(payload).await
 }
 
-fn check_token(req: &HttpRequest, pairs: &mut Vec<(String, String)>) -> Result<(), Broken> {
+fn check_token(req: &HttpRequest, pairs: &mut Vec<(String, String)>) -> Result<(), MalformedRequest> {
     let sent: Vec<String> =
         pairs.extract_if(.., |(name, _)| name == "csrf").map(|(_, value)| value).collect();
-    let [sent] = sent.as_slice() else { return Err(Broken::Token) };
-    let expected = session::expected_csrf(req).ok_or(Broken::Token)?;
-    if bool::from(sent.as_bytes().ct_eq(expected.as_bytes())) { Ok(()) } else { Err(Broken::Token) }
+    let [sent] = sent.as_slice() else { return Err(MalformedRequest::Token) };
+    let expected = session::expected_csrf(req).ok_or(MalformedRequest::Token)?;
+    if bool::from(sent.as_bytes().ct_eq(expected.as_bytes())) { Ok(()) } else { Err(MalformedRequest::Token) }
 }

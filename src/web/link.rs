@@ -8,8 +8,8 @@ use actix_web::{HttpResponse, cookie::time::Duration};
 
 /// Moves the secret of a link into a cookie and goes on to a page whose address has none. What was
 /// never a secret of ours goes on too: that page says that the link is dead.
-pub(in crate::web) fn carry(view: &View, cookie: &str, purpose: Purpose, to: &str) -> HttpResponse {
-    let mut response = view.to(to);
+pub(in crate::web) fn store_token(view: &View, cookie: &str, purpose: Purpose, to: &str) -> HttpResponse {
+    let mut response = view.redirect(to);
     match Token::parse(purpose, view.req.match_info().get("token").unwrap_or("")) {
         Some(token) => {
             let text = token.expose().to_owned();
@@ -20,12 +20,12 @@ pub(in crate::web) fn carry(view: &View, cookie: &str, purpose: Purpose, to: &st
     response
 }
 
-/// The secret that [`carry`] put aside.
-pub(in crate::web) fn carried(view: &View, cookie: &str, purpose: Purpose) -> Option<Token> {
+/// The secret that [`store_token`] put aside.
+pub(in crate::web) fn stored_token(view: &View, cookie: &str, purpose: Purpose) -> Option<Token> {
     Token::parse(purpose, &cookies::read(&view.req, &view.app.settings, cookie)?)
 }
 
 /// Drops the secret once it is used.
-pub(in crate::web) fn drop_carried(view: &View, response: &mut HttpResponse, cookie: &str) {
+pub(in crate::web) fn remove_token(view: &View, response: &mut HttpResponse, cookie: &str) {
     cookies::remove(response, &view.app.settings, cookie);
 }

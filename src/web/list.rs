@@ -31,7 +31,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let parsed = pairs(req.query_string().as_bytes()).and_then(|pairs| parse(&pairs));
-        ready(parsed.map(Self).map_err(|broken| refusal(req, &broken)))
+        ready(parsed.map(Self).map_err(|malformed| refusal(req, &malformed)))
     }
 }
 
@@ -45,11 +45,11 @@ pub trait Filters: DeserializeOwned + Default + 'static {
     fn read(&self) -> Result<Self::Filter, Refused>;
 
     /// Names and values that links to other pages of the list keep.
-    fn kept(&self) -> Vec<(&'static str, &str)>;
+    fn query_pairs(&self) -> Vec<(&'static str, &str)>;
 
     /// Whether anything narrows the list: an empty one then means that nothing matches.
     fn is_filtered(&self) -> bool {
-        self.kept().iter().any(|(name, value)| *name != SORT && !value.is_empty())
+        self.query_pairs().iter().any(|(name, value)| *name != SORT && !value.is_empty())
     }
 }
 
@@ -68,7 +68,7 @@ impl Filters for Unfiltered {
         Ok(())
     }
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn query_pairs(&self) -> Vec<(&'static str, &str)> {
         Vec::new()
     }
 }
@@ -97,7 +97,7 @@ impl Filters for Search {
         Ok(checks::search(&self.q)?)
     }
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn query_pairs(&self) -> Vec<(&'static str, &str)> {
         vec![("q", &self.q)]
     }
 }
@@ -135,7 +135,7 @@ impl<F: Filters> FromRequest for List<F> {
                 pairs.into_iter().partition(|(name, _)| matches!(name.as_str(), "after" | "before"));
             Ok(Self { filters: parse(&filters)?, page: parse(&page)? })
         });
-        ready(parsed.map_err(|broken| refusal(req, &broken)))
+        ready(parsed.map_err(|malformed| refusal(req, &malformed)))
     }
 }
 
@@ -147,7 +147,7 @@ impl<F: Filters> List<F> {
     pub(super) async fn load<L>(
         self,
         load: impl AsyncFn(&F::Filter, &Position) -> Result<L, Refused>,
-    ) -> Result<(L, Listed<F>), Refused> {
+    ) -> Result<(L, ListState<F>), Refused> {
         let loaded = match self.read() {
             Ok((filter, at)) => load(&filter, &at).await,
             Err(refused) => Err(refused),
@@ -162,7 +162,7 @@ impl<F: Filters> List<F> {
         let is_first = self.page.after.is_empty() && self.page.before.is_empty();
         Ok((
             listing,
-            Listed { is_filtered: self.filters.is_filtered(), query: self.filters, is_first, errors },
+            ListState { is_filtered: self.filters.is_filtered(), query: self.filters, is_first, errors },
         ))
     }
 
@@ -174,7 +174,7 @@ impl<F: Filters> List<F> {
 
 /// What a list page shows around its rows.
 #[derive(Default)]
-pub(super) struct Listed<F> {
+pub(super) struct ListState<F> {
     /// As it was sent, to fill in the filters.
     pub query: F,
     pub errors: Errors,
@@ -184,19 +184,19 @@ pub(super) struct Listed<F> {
     pub is_first: bool,
 }
 
-impl<F: Filters> Listed<F> {
+impl<F: Filters> ListState<F> {
     pub(super) fn status(&self) -> StatusCode {
         if self.errors.any() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }
     }
 
     /// What the links of the page keep. An invalid query is shown in its fields, and kept by no link.
-    pub(super) fn kept(&self) -> Vec<(&'static str, &str)> {
-        if self.errors.any() { Vec::new() } else { self.query.kept() }
+    pub(super) fn query_pairs(&self) -> Vec<(&'static str, &str)> {
+        if self.errors.any() { Vec::new() } else { self.query.query_pairs() }
     }
 
     /// The pages before and after this one of the list at `path`.
     pub(super) fn neighbours<T>(&self, page: &Page<T>, path: &str) -> Neighbours {
-        Neighbours::new(page, path, &self.kept())
+        Neighbours::new(page, path, &self.query_pairs())
     }
 }
 
@@ -210,11 +210,11 @@ pub(super) struct Neighbours {
 }
 
 impl Neighbours {
-    fn new<T>(page: &Page<T>, path: &str, kept: &[(&str, &str)]) -> Self {
-        let to = |name: &str, cursor: &str| address(path, kept, &[(name, cursor)]);
+    fn new<T>(page: &Page<T>, path: &str, pairs: &[(&str, &str)]) -> Self {
+        let to = |name: &str, cursor: &str| address(path, pairs, &[(name, cursor)]);
         let cursor = |name: &str, cursor: &Option<String>| cursor.as_ref().map(|cursor| to(name, cursor));
         Self {
-            first: page.before.as_ref().map(|_| address(path, kept, &[])).unwrap_or_default(),
+            first: page.before.as_ref().map(|_| address(path, pairs, &[])).unwrap_or_default(),
             previous: cursor("before", &page.before).unwrap_or_default(),
             next: cursor("after", &page.after).unwrap_or_default(),
             last: page.after.as_ref().map(|_| to("before", "end")).unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! Where a request comes from: the network address, the browser, the route.
 
 use crate::{
-    domain::base::principal::{Origin, Via},
+    domain::base::principal::{Channel, Origin},
     web::{app::App, matched},
 };
 use actix_web::{
@@ -17,7 +17,7 @@ use uuid::Uuid;
 pub(super) fn of(req: &HttpRequest) -> Origin {
     let agent = req.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("");
     Origin {
-        via: Via::Browser,
+        via: Channel::Browser,
         address: address_text(req),
         user_agent: agent.chars().filter(|c| !c.is_control()).take(200).collect(),
         route: format!("{} {}", req.method(), matched::pattern(req).unwrap_or_default()),
@@ -28,7 +28,7 @@ pub(super) fn of(req: &HttpRequest) -> Origin {
 /// The same for a request by an API key.
 pub(super) fn of_call(req: &HttpRequest) -> Origin {
     let attempt = req.extensions().get::<AttemptId>().map(|id| id.0);
-    Origin { via: Via::Api, attempt, ..of(req) }
+    Origin { via: Channel::Api, attempt, ..of(req) }
 }
 
 /// The client's network address, as it is audited and counted.

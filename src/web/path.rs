@@ -20,7 +20,7 @@ impl FromRequest for Target {
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let id = ids(req).next().flatten();
-        ready(id.map(Self).ok_or_else(|| hidden(req)))
+        ready(id.map(Self).ok_or_else(|| not_found(req)))
     }
 }
 
@@ -33,7 +33,7 @@ impl FromRequest for NamedPermission {
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let permission = named(req).and_then(Permission::of_scope);
-        ready(permission.map(Self).ok_or_else(|| hidden(req)))
+        ready(permission.map(Self).ok_or_else(|| not_found(req)))
     }
 }
 
@@ -47,21 +47,21 @@ impl FromRequest for NamedRole {
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         // Only as it is written: ` editor` would be a second address for one thing.
         let slug = named(req).filter(|text| Slug::parse(text).is_ok_and(|slug| slug.as_str() == *text));
-        ready(slug.map(|slug| Self(slug.to_owned())).ok_or_else(|| hidden(req)))
+        ready(slug.map(|slug| Self(slug.to_owned())).ok_or_else(|| not_found(req)))
     }
 }
 
 /// The id of the thing that a path names, and of the thing in it.
-pub struct Within(pub Uuid, pub Uuid);
+pub struct NestedTarget(pub Uuid, pub Uuid);
 
-impl FromRequest for Within {
+impl FromRequest for NestedTarget {
     type Error = Error;
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let mut ids = ids(req);
         let both = ids.next().flatten().zip(ids.next().flatten());
-        ready(both.map(|(whole, part)| Self(whole, part)).ok_or_else(|| hidden(req)))
+        ready(both.map(|(whole, part)| Self(whole, part)).ok_or_else(|| not_found(req)))
     }
 }
 
@@ -79,6 +79,6 @@ fn ids(req: &HttpRequest) -> impl Iterator<Item = Option<Uuid>> {
     parts(req).map(id)
 }
 
-fn hidden(req: &HttpRequest) -> Error {
-    InternalError::from_response("hidden", problem::respond(req, &Refused::Hidden)).into()
+fn not_found(req: &HttpRequest) -> Error {
+    InternalError::from_response("hidden", problem::respond(req, &Refused::NotFound)).into()
 }

@@ -1,7 +1,7 @@
 //! The page that says what a change would do, with the form that makes it.
 
 use crate::{
-    domain::preview::{Affected, NAMED, Preview},
+    domain::preview::{Affected, MAX_NAMED, Preview},
     policy::Right,
     web::{
         chrome::{Chrome, View, hue, initials},
@@ -41,7 +41,7 @@ pub(in crate::web) struct About {
     pub nobody: &'static str,
     /// The way back, and its words.
     pub back: String,
-    pub back_words: &'static str,
+    pub back_label: &'static str,
 }
 
 impl About {
@@ -56,7 +56,7 @@ impl About {
         let kept: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
         Self {
             back: address(&form, &kept, &[("from", "preview")]),
-            back_words: "Back to form",
+            back_label: "Back to form",
             button: "Confirm change",
             nobody: "nobody has this role, or everyone who has it already has the same access in another way",
             crumb: "Preview",
@@ -71,7 +71,7 @@ impl About {
 
 /// What a form was to hold that somebody comes back to from its preview; `None` where they come from
 /// elsewhere.
-pub(in crate::web) fn kept<T>(from: &str, fields: T) -> Option<T> {
+pub(in crate::web) fn if_from_preview<T>(from: &str, fields: T) -> Option<T> {
     (from == "preview").then_some(fields)
 }
 
@@ -92,7 +92,7 @@ pub(in crate::web) fn draw(view: &View, mut about: About, preview: Preview) -> H
         hue: hue(affected.user_id.unwrap_or(affected.id)),
         affected: affected.clone(),
     };
-    let named = i64::try_from(preview.people.len().min(NAMED)).unwrap_or(0);
+    let named = i64::try_from(preview.people.len().min(MAX_NAMED)).unwrap_or(0);
     let page = Show {
         chrome: view.chrome(),
         refused: preview.refused.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -105,7 +105,7 @@ pub(in crate::web) fn draw(view: &View, mut about: About, preview: Preview) -> H
 }
 
 /// The first few, and how many there are beside them.
-fn few(rights: &[Right]) -> (&[Right], usize) {
+fn first_rights(rights: &[Right]) -> (&[Right], usize) {
     const SHOWN: usize = 6;
     let (shown, more) = rights.split_at(rights.len().min(SHOWN));
     (shown, more.len())
@@ -113,5 +113,5 @@ fn few(rights: &[Right]) -> (&[Right], usize) {
 
 /// "3 members", or a dash. API keys are among them.
 fn members(count: &i64) -> String {
-    if *count == 0 { "–".to_owned() } else { crate::web::words::counted(*count, "member", "members") }
+    if *count == 0 { "–".to_owned() } else { crate::web::words::pluralize(*count, "member", "members") }
 }

@@ -9,7 +9,7 @@ use actix_web::{
     http::{StatusCode, header},
 };
 
-type Answer = Result<HttpResponse, Refused>;
+type HandlerResult = Result<HttpResponse, Refused>;
 
 /// A rejection that the form's own page explains.
 pub(super) struct FormRejection {
@@ -33,11 +33,11 @@ impl FormRejection {
             Refused::Invalid(invalid) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, Errors::from(invalid.clone()), None)
             }
-            Refused::TooMany { retry_after_seconds: seconds } => {
-                (StatusCode::TOO_MANY_REQUESTS, later("Too many attempts.", *seconds), Some(*seconds))
+            Refused::RateLimited { retry_after_seconds: seconds } => {
+                (StatusCode::TOO_MANY_REQUESTS, retry_later("Too many attempts.", *seconds), Some(*seconds))
             }
             Refused::Busy { retry_after_seconds: seconds } => {
-                let errors = later("The server is too busy right now.", *seconds);
+                let errors = retry_later("The server is too busy right now.", *seconds);
                 (StatusCode::SERVICE_UNAVAILABLE, errors, Some(*seconds))
             }
             Refused::Conflict(_) if also(&refused) => (StatusCode::CONFLICT, Errors::default(), None),
@@ -64,7 +64,7 @@ impl FormRejection {
     }
 }
 
-fn later(what: &str, seconds: i64) -> Errors {
+fn retry_later(what: &str, seconds: i64) -> Errors {
     let wait =
         if seconds < 90 { format!("{seconds} seconds") } else { format!("{} minutes", (seconds + 59) / 60) };
     Invalid::field("form", format!("{what} Nothing was changed. Try again in {wait}.")).into()
@@ -74,7 +74,10 @@ fn later(what: &str, seconds: i64) -> Errors {
 ///
 /// # Errors
 /// Refusals that have a page of their own, and those of `draw`.
-pub(super) async fn reopen(done: Answer, draw: impl AsyncFnOnce(FormRejection) -> Answer) -> Answer {
+pub(super) async fn reopen(
+    done: HandlerResult,
+    draw: impl AsyncFnOnce(FormRejection) -> HandlerResult,
+) -> HandlerResult {
     reopen_on(done, |_| false, draw).await
 }
 
@@ -83,10 +86,10 @@ pub(super) async fn reopen(done: Answer, draw: impl AsyncFnOnce(FormRejection) -
 /// # Errors
 /// As [`reopen`].
 pub(super) async fn reopen_on(
-    done: Answer,
+    done: HandlerResult,
     also: impl Fn(&Refused) -> bool,
-    draw: impl AsyncFnOnce(FormRejection) -> Answer,
-) -> Answer {
+    draw: impl AsyncFnOnce(FormRejection) -> HandlerResult,
+) -> HandlerResult {
     let rejection = match done {
         Ok(response) => return Ok(response),
         Err(refused) => FormRejection::of(refused, also)?,

@@ -15,7 +15,7 @@ pub(super) fn choices(roles: Vec<Assignable>, ticked: &[String]) -> Choices {
 }
 
 /// There is a role among them that the viewer may give.
-pub(super) fn may_give(choices: &[(Assignable, bool)]) -> bool {
+pub(super) fn any_assignable(choices: &[(Assignable, bool)]) -> bool {
     choices.iter().any(|(role, _)| role.refused.is_none())
 }
 

@@ -11,7 +11,7 @@ use crate::{
         },
         face::{Face, RateLimit, RouteFacts},
         form::Submitted,
-        guard::{Admission, Admitted, Answer, CallAdmission, PageAdmission},
+        guard::{Admission, Admitted, CallAdmission, HandlerResult, PageAdmission},
         nav::NavEntry,
         problem,
     },
@@ -74,7 +74,7 @@ impl Route {
     where
         A: PageAdmission,
         I: FromRequest + 'static,
-        H: AsyncFn(Admitted<A, I>) -> Answer + Clone + 'static,
+        H: AsyncFn(Admitted<A, I>) -> HandlerResult + Clone + 'static,
     {
         let mount = move |row: &Self| {
             let handler = handler.clone();
@@ -172,7 +172,7 @@ pub fn get<R, A, I, H>(path: &'static str, _: R, handler: H) -> Route
 where
     A: PageAdmission<Requires = R>,
     I: FromRequest + 'static,
-    H: AsyncFn(Admitted<A, I>) -> Answer + Clone + 'static,
+    H: AsyncFn(Admitted<A, I>) -> HandlerResult + Clone + 'static,
 {
     Route::page(Method::GET, path, handler)
 }
@@ -182,7 +182,7 @@ pub fn post<R, A, I, H>(path: &'static str, _: R, handler: H) -> Route
 where
     A: PageAdmission<Requires = R>,
     I: Submitted + 'static,
-    H: AsyncFn(Admitted<A, I>) -> Answer + Clone + 'static,
+    H: AsyncFn(Admitted<A, I>) -> HandlerResult + Clone + 'static,
 {
     Route::page(Method::POST, path, handler)
 }

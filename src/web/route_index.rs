@@ -55,6 +55,6 @@ impl RouteIndex {
 /// How many leading segments of the path the pattern has as well.
 fn shared_segments(pattern: &str, path: &str) -> usize {
     let segments = |path| str::split(path, '/').skip(1).filter(|segment| !segment.is_empty());
-    let fits = |(wanted, segment): &(&str, &str)| wanted == segment || wanted.starts_with('{');
+    let fits = |(requested, segment): &(&str, &str)| requested == segment || requested.starts_with('{');
     segments(pattern).zip(segments(path)).take_while(fits).count()
 }

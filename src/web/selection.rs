@@ -7,7 +7,7 @@ use crate::{
     web::{
         chrome::{Chrome, Flash, View},
         errors::Errors,
-        guard::Answer,
+        guard::HandlerResult,
         role_choices::Choices,
     },
 };
@@ -17,50 +17,50 @@ use uuid::Uuid;
 
 /// One row of what became of a selection, as the list shows it once.
 #[derive(Serialize, Deserialize)]
-pub(in crate::web) struct Shown {
+pub(in crate::web) struct ResultRow {
     pub title: String,
     /// A tone of the page's status dots.
-    pub mood: String,
+    pub tone: String,
     pub word: String,
     /// A link to hand over, this once; empty where there is none.
     pub link: String,
 }
 
-impl Shown {
+impl ResultRow {
     pub(in crate::web) fn new(title: String, mood: &str, word: impl Into<String>) -> Self {
-        Self { title, mood: mood.into(), word: word.into(), link: String::new() }
+        Self { title, tone: mood.into(), word: word.into(), link: String::new() }
     }
 }
 
 /// To the list, which shows the results this once.
-pub(in crate::web) async fn show_once<P: policy::Access>(
+pub(in crate::web) async fn store_results<P: policy::Access>(
     view: &View,
     scope: &ReadScope<P>,
     list: &str,
-    results: Vec<Shown>,
+    results: Vec<ResultRow>,
     flash: Flash,
-) -> Answer {
+) -> HandlerResult {
     let body = serde_json::to_string(&results).unwrap_or_default();
     // The change is committed: that the results can't be told one by one does not undo it.
     let left = match scope.actor().principal.person() {
-        Some(person) => notices::leave(&view.app.db, person, body).await,
-        None => return Ok(view.done(view.at(list), flash)),
+        Some(person) => notices::store(&view.app.db, person, body).await,
+        None => return Ok(view.redirect_with_flash(view.at(list), flash)),
     };
     match left {
-        Ok(notice) => Ok(view.done(view.at(&format!("{list}?notice={notice}")), flash)),
+        Ok(notice) => Ok(view.redirect_with_flash(view.at(&format!("{list}?notice={notice}")), flash)),
         Err(error) => {
             tracing::error!(%error, "could not keep results for the next page");
-            Ok(view.done(view.at(list), flash))
+            Ok(view.redirect_with_flash(view.at(list), flash))
         }
     }
 }
 
 /// The results that `id` stands for, if this session has not seen them yet.
-pub(in crate::web) async fn taken<P: policy::Access>(
+pub(in crate::web) async fn take_results<P: policy::Access>(
     view: &View,
     scope: &ReadScope<P>,
     id: &str,
-) -> Result<Vec<Shown>, Refused> {
+) -> Result<Vec<ResultRow>, Refused> {
     let Ok(id) = Uuid::try_parse(id) else { return Ok(Vec::new()) };
     let Some(person) = scope.actor().principal.person() else { return Ok(Vec::new()) };
     let body = notices::take(&view.app.db, person, id).await?;
@@ -68,7 +68,7 @@ pub(in crate::web) async fn taken<P: policy::Access>(
 }
 
 /// What can be done to a selection, and the words for it.
-pub(in crate::web) struct Bulk {
+pub(in crate::web) struct BulkAction {
     /// The field that repeats, and the list's address below the workspace.
     pub(super) field: &'static str,
     pub(super) list: &'static str,
@@ -81,7 +81,7 @@ pub(in crate::web) struct Bulk {
     pub is_danger: bool,
 }
 
-impl Bulk {
+impl BulkAction {
     fn action(&self) -> String {
         format!("{}/selection/{}", self.list, self.noun)
     }
@@ -91,7 +91,7 @@ impl Bulk {
 #[template(path = "selection/review.html")]
 pub(in crate::web) struct Review {
     chrome: Chrome,
-    bulk: Bulk,
+    bulk: BulkAction,
     /// The address of the list.
     base: String,
     heading: String,
@@ -128,7 +128,7 @@ pub(in crate::web) struct Row {
 impl Review {
     pub(super) fn new(
         view: &View,
-        bulk: Bulk,
+        bulk: BulkAction,
         heading: String,
         rows: Vec<Row>,
         effects: Vec<(&'static str, String)>,
@@ -160,8 +160,11 @@ impl Review {
 }
 
 /// Back to the list, where nothing was ticked.
-pub(in crate::web) fn nothing_selected(view: &View, bulk: &Bulk) -> Answer {
-    Ok(view.done(view.at(bulk.list), Flash::warn("Nothing is selected. Select at least one row.")))
+pub(in crate::web) fn nothing_selected(view: &View, bulk: &BulkAction) -> HandlerResult {
+    Ok(view.redirect_with_flash(
+        view.at(bulk.list),
+        Flash::warn("Nothing is selected. Select at least one row."),
+    ))
 }
 
 /// "2 of 3 members suspended."

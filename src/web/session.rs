@@ -21,9 +21,9 @@ use std::collections::HashMap;
 const TOKEN: &str = "token";
 
 /// The middleware that reads and sets the cookie.
-pub(crate) fn middleware(app: &App) -> SessionMiddleware<Carrier> {
+pub(crate) fn middleware(app: &App) -> SessionMiddleware<TokenStore> {
     let lifecycle = PersistentSession::default().session_ttl(Duration::days(30));
-    SessionMiddleware::builder(Carrier, app.settings.cookie_key.clone())
+    SessionMiddleware::builder(TokenStore, app.settings.cookie_key.clone())
         .cookie_name(cookies::name(&app.settings, "session"))
         .cookie_secure(app.settings.is_secure)
         .cookie_http_only(true)
@@ -35,9 +35,9 @@ pub(crate) fn middleware(app: &App) -> SessionMiddleware<Carrier> {
 
 /// Carries a token between the cookie and the request. Rows are made and ended by `domain`, in the
 /// transactions that they belong to; there is nothing to store here.
-pub(crate) struct Carrier;
+pub(crate) struct TokenStore;
 
-impl SessionStore for Carrier {
+impl SessionStore for TokenStore {
     async fn load(&self, key: &SessionKey) -> Result<Option<HashMap<String, String>>, LoadError> {
         let token = serde_json::to_string(key.as_ref()).map_err(|e| LoadError::Deserialization(e.into()))?;
         Ok(Some(HashMap::from([(TOKEN.to_owned(), token)])))

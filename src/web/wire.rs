@@ -14,7 +14,7 @@ use url::form_urlencoded;
 use uuid::Uuid;
 
 /// The most that a form may weigh, in bytes: 200 invitations fit many times over.
-const MOST_BYTES: usize = 128 * 1024;
+const MAX_BODY_BYTES: usize = 128 * 1024;
 
 /// How long a body may take to arrive as a whole.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,7 +25,7 @@ pub(super) fn id(text: &str) -> Option<Uuid> {
 }
 
 /// What is wrong with the envelope, before anybody looks at what it says.
-pub(super) enum Broken {
+pub(super) enum MalformedRequest {
     TooLarge,
     TooSlow,
     NotAForm,
@@ -40,14 +40,14 @@ pub(super) enum Broken {
     Shape(String, String),
 }
 
-impl Broken {
+impl MalformedRequest {
     /// Status, headline and what to do next.
-    pub(super) fn tell(&self) -> (StatusCode, &'static str, String) {
+    pub(super) fn describe(&self) -> (StatusCode, &'static str, String) {
         match self {
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "Too much data",
-                format!("The limit is {} KiB. Shorten it and try again.", MOST_BYTES / 1024),
+                format!("The limit is {} KiB. Shorten it and try again.", MAX_BODY_BYTES / 1024),
             ),
             Self::TooSlow => (
                 StatusCode::REQUEST_TIMEOUT,
@@ -94,23 +94,24 @@ impl Broken {
 }
 
 /// A body, bounded in size and time.
-pub(super) async fn whole(mut payload: Payload) -> Result<Bytes, Broken> {
+pub(super) async fn read_body(mut payload: Payload) -> Result<Bytes, MalformedRequest> {
     let all = async {
         let mut body = BytesMut::new();
         while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|_| Broken::Other("The request body is incomplete.".into()))?;
-            if body.len() + chunk.len() > MOST_BYTES {
-                return Err(Broken::TooLarge);
+            let chunk =
+                chunk.map_err(|_| MalformedRequest::Other("The request body is incomplete.".into()))?;
+            if body.len() + chunk.len() > MAX_BODY_BYTES {
+                return Err(MalformedRequest::TooLarge);
             }
             body.extend_from_slice(&chunk);
         }
         Ok(body.freeze())
     };
-    tokio::time::timeout(BODY_TIMEOUT, all).await.map_err(|_| Broken::TooSlow)?
+    tokio::time::timeout(BODY_TIMEOUT, all).await.map_err(|_| MalformedRequest::TooSlow)?
 }
 
 /// Names and values, decoded strictly.
-pub(super) fn pairs(body: &[u8]) -> Result<Vec<(String, String)>, Broken> {
+pub(super) fn pairs(body: &[u8]) -> Result<Vec<(String, String)>, MalformedRequest> {
     let decode = |bytes: &[u8]| {
         let spaced: Vec<u8> = bytes.iter().map(|b| if *b == b'+' { b' ' } else { *b }).collect();
         String::from_utf8(percent_decode(&spaced).collect()).ok()
@@ -122,8 +123,8 @@ pub(super) fn pairs(body: &[u8]) -> Result<Vec<(String, String)>, Broken> {
                 Some(at) => (&piece[..at], &piece[at + 1..]),
                 None => (piece, &piece[piece.len()..]),
             };
-            let name = decode(name).ok_or_else(|| Broken::Encoding("a field's name".into()))?;
-            let value = decode(value).ok_or_else(|| Broken::Encoding(shorten(&name)))?;
+            let name = decode(name).ok_or_else(|| MalformedRequest::Encoding("a field's name".into()))?;
+            let value = decode(value).ok_or_else(|| MalformedRequest::Encoding(shorten(&name)))?;
             Ok((name, value))
         })
         .collect()
@@ -133,15 +134,15 @@ pub(super) fn shorten(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(60).collect()
 }
 
-pub(super) fn parse<T: DeserializeOwned>(pairs: &[(String, String)]) -> Result<T, Broken> {
+pub(super) fn parse<T: DeserializeOwned>(pairs: &[(String, String)]) -> Result<T, MalformedRequest> {
     let mut encoded = form_urlencoded::Serializer::new(String::new());
     encoded.extend_pairs(pairs);
     serde_html_form::from_str(&encoded.finish()).map_err(|error| explain(&error.to_string(), pairs))
 }
 
-fn explain(error: &str, pairs: &[(String, String)]) -> Broken {
+fn explain(error: &str, pairs: &[(String, String)]) -> MalformedRequest {
     if let Some(rest) = error.split("unknown field `").nth(1) {
-        return Broken::Unknown(shorten(rest.split('`').next().unwrap_or("")));
+        return MalformedRequest::Unknown(shorten(rest.split('`').next().unwrap_or("")));
     }
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for (name, _) in pairs {
@@ -150,7 +151,7 @@ fn explain(error: &str, pairs: &[(String, String)]) -> Broken {
     // One that may be repeated would not have been an error; the first other is.
     let repeatable = ["role", "member", "invitation", "permission"];
     match seen.iter().find(|(name, count)| **count > 1 && !repeatable.contains(name)) {
-        Some((name, _)) => Broken::Repeated(shorten(name)),
-        None => Broken::Other(format!("{}.", shorten(error))),
+        Some((name, _)) => MalformedRequest::Repeated(shorten(name)),
+        None => MalformedRequest::Other(format!("{}.", shorten(error))),
     }
 }

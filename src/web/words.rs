@@ -1,3 +1,3 @@
 //! Small pieces of sentences.
 
-pub(super) use crate::domain::base::words::counted;
+pub(super) use crate::domain::base::words::pluralize;

@@ -6,7 +6,7 @@ use sea_orm::ConnectionTrait;
 
 both! {
     async fn activity_has_no_write_verb(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         for method in ["POST", "PUT", "PATCH", "DELETE"] {
             let request = owner.client.request(method.parse().unwrap(), "/w/acme/activity", None);
             ignored(&app, 405, request).await;
@@ -19,7 +19,7 @@ both! {
     }
 
     async fn audit_rows_cannot_be_changed_or_deleted(app: TestApp) {
-        founder(&app).await;
+        new_owner(&app).await;
         let before = app.snapshot(&["audit_events"]).await;
         let mut tries = vec![
             "UPDATE audit_events SET payload = '{}'",
@@ -37,7 +37,7 @@ both! {
     }
 
     async fn cr_lf_tab_and_ansi_stay_in_one_row(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         for name in [
             "Two\r\nLines",
             "Tab\tbed",
@@ -71,7 +71,7 @@ both! {
     }
 
     async fn every_change_is_written_once_with_who_whom_and_from_where(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let changes = [
             (roles_of(&viewer), vec![("role", "editor")], "member.roles-changed"),

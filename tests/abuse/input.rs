@@ -57,7 +57,7 @@ async fn bad_texts(
 
 both! {
     async fn extra_fields_is_admin_workspace_id_email_verified_credits_on_every_form_422(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         app.unchanged_by(async {
             for path in posts(&app).await {
                 for field in [
@@ -79,7 +79,7 @@ both! {
     }
 
     async fn extra_fields_in_the_query_of_a_list_422(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let account = account_id(&app, "acme").await.to_string();
         let lists: Vec<_> = nouns::pages().iter().filter(|row| row.reads.is_some()).collect();
         assert!(lists.len() > 14, "only {} pages read a query", lists.len());
@@ -91,7 +91,7 @@ both! {
     }
 
     async fn every_post_without_a_token_or_with_a_foreign_one_403_and_no_row_changed(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let foreign = outsider(&app).await.client.csrf().await;
         owner.client.csrf().await;
         app.unchanged_by(async {
@@ -115,7 +115,7 @@ both! {
     }
 
     async fn every_post_that_another_site_caused_403_and_no_row_changed(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         owner.client.csrf().await;
         let cross = owner.client.with_header("sec-fetch-site", "cross-site");
         let sibling = owner.client.with_header("sec-fetch-site", "same-site");
@@ -133,7 +133,7 @@ both! {
     }
 
     async fn a_body_that_is_no_form_415_or_400_and_never_5xx(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let csrf = owner.client.csrf().await;
         let nested = format!("{}{}", "[".repeat(300), "]".repeat(300));
         app.unchanged_by(async {
@@ -178,7 +178,7 @@ both! {
     }
 
     async fn nul_and_nonsense_in_queries_and_cursors_are_4xx_on_both_databases(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let account = account_id(&app, "acme").await.to_string();
         let lists: Vec<_> = nouns::pages().iter().filter(|row| row.reads.is_some()).collect();
         for list in &lists {
@@ -229,7 +229,7 @@ both! {
     }
 
     async fn a_password_of_two_kilobytes_is_refused_before_hashing(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let long = "correct horse ".repeat(150);
         let page = app.client().post_form("/sign-in", &[("email", &owner.email), ("password", &long)]).await;
         page.assert_status(422);
@@ -272,7 +272,7 @@ both! {
     }
 
     async fn weak_passwords_are_refused_with_the_reason(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         for weak in [
             "",
             "short",
@@ -290,7 +290,7 @@ both! {
     }
 
     async fn path_parameters_with_encoded_slashes_nul_and_dots_404_or_410_never_5xx(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let id = owner.member_id;
         let cookies = owner.client.cookies().join("; ");
         let paths = [
@@ -352,7 +352,7 @@ both! {
     }
 
     async fn other_methods_405_that_name_what_is_allowed_and_change_nothing(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         app.unchanged_by(async {
             for path in [
                 "/w/acme/members",

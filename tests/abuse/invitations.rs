@@ -28,12 +28,12 @@ async fn is_dead(app: &TestApp, guest: &Client, link: &str, why: &str) {
 
 /// The invited person, with an account and a workspace of their own.
 async fn guest(app: &TestApp) -> Client {
-    found(app, "Guest One", GUEST, "home").await.client
+    new_owner_of(app, "Guest One", GUEST, "home").await.client
 }
 
 both! {
     async fn an_admin_posts_an_invitation_with_role_owner_403(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         let fields = [("emails", GUEST), ("role", "owner")];
         let page = refused(&app, "acme", 403, admin.client.post_form("/w/acme/invitations", &fields)).await;
@@ -43,7 +43,7 @@ both! {
     }
 
     async fn an_unverified_account_with_the_invited_address_views_or_accepts_403_and_no_token_is_shown(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         sign_up(&app, "Guest One", GUEST, PASSWORD, "home").await;
         let thief = sign_in(&app, GUEST, PASSWORD).await;
         invite(&owner.client, "acme", GUEST, &["admin"]).await;
@@ -65,7 +65,7 @@ both! {
     }
 
     async fn a_stolen_link_with_another_address_signed_in_403_naming_both(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let thief = outsider(&app).await.client;
         invite(&owner.client, "acme", GUEST, &["viewer"]).await;
         let link = app.mail.wait_for_link(GUEST, "/invitations/").await;
@@ -79,7 +79,7 @@ both! {
     }
 
     async fn sign_up_by_invitation_with_the_address_altered_422(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         invite(&owner.client, "acme", GUEST, &["viewer"]).await;
         let link = app.mail.wait_for_link(GUEST, "/invitations/").await;
         let client = app.client();
@@ -92,7 +92,7 @@ both! {
     }
 
     async fn accept_after_cancel_410(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let guest = guest(&app).await;
         invite(&owner.client, "acme", GUEST, &["viewer"]).await;
         let link = app.mail.wait_for_link(GUEST, "/invitations/").await;
@@ -106,7 +106,7 @@ both! {
     }
 
     async fn accept_after_expiry_410(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let guest = guest(&app).await;
         invite(&owner.client, "acme", GUEST, &["viewer"]).await;
         let link = app.mail.wait_for_link(GUEST, "/invitations/").await;
@@ -117,7 +117,7 @@ both! {
     }
 
     async fn accept_after_resend_410_and_the_newer_link_works(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let guest = guest(&app).await;
         let shown = invite(&owner.client, "acme", GUEST, &["viewer"]).await;
         let shown = shown.attributes("#link-1", "value").remove(0);
@@ -134,7 +134,7 @@ both! {
     }
 
     async fn accept_twice_410_and_one_membership(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let guest = guest(&app).await;
         invite(&owner.client, "acme", GUEST, &["viewer"]).await;
         let link = app.mail.wait_for_link(GUEST, "/invitations/").await;
@@ -144,7 +144,7 @@ both! {
     }
 
     async fn accept_after_decline_410(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let guest = guest(&app).await;
         invite(&owner.client, "acme", GUEST, &["viewer"]).await;
         let link = app.mail.wait_for_link(GUEST, "/invitations/").await;
@@ -154,7 +154,7 @@ both! {
     }
 
     async fn a_removed_member_replays_the_old_link_410(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let member = member(&app, &owner, "viewer").await;
         let link = app.mail.wait_for_link(&member.email, "/invitations/").await;
         owner.client.post_form(&at(&member, "removal"), &[]).await.assert_status(303);
@@ -163,7 +163,7 @@ both! {
     }
 
     async fn lists_and_activity_hold_no_token_and_a_shown_link_is_shown_once(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         let path = "/w/acme/invitations";
         let answer =
@@ -184,7 +184,7 @@ both! {
     }
 
     async fn a_get_of_the_link_uses_nothing_up_and_the_pages_own_url_carries_no_token(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let guest = guest(&app).await;
         invite(&owner.client, "acme", GUEST, &["viewer"]).await;
         let link = app.mail.wait_for_link(GUEST, "/invitations/").await;
@@ -206,7 +206,7 @@ both! {
     }
 
     async fn an_inviter_who_is_suspended_makes_it_dead_410_until_they_are_back(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let guest = guest(&app).await;
         let inviter = member(&app, &owner, "developer").await;
         invite(&inviter.client, "acme", GUEST, &["viewer"]).await;
@@ -223,22 +223,22 @@ both! {
     }
 
     async fn an_inviter_who_is_demoted_makes_it_dead_410_until_they_hold_it_again(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let guest = guest(&app).await;
         let inviter = member(&app, &owner, "admin").await;
         invite(&inviter.client, "acme", GUEST, &["editor"]).await;
         let link = app.mail.wait_for_link(GUEST, "/invitations/").await;
         // As Developer they may still invite, but no Editor.
         for role in ["viewer", "developer"] {
-            give(&owner, &inviter, &[role]).await.assert_status(303);
+            assign_roles(&owner, &inviter, &[role]).await.assert_status(303);
             is_dead(&app, &guest, &link, "can no longer invite people").await;
         }
-        give(&owner, &inviter, &["admin"]).await.assert_status(303);
+        assign_roles(&owner, &inviter, &["admin"]).await.assert_status(303);
         accept_invitation(&app, &guest, GUEST).await.assert_status(303);
     }
 
     async fn an_inviter_who_is_removed_or_leaves_makes_it_dead_410_for_good(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let guest = guest(&app).await;
         let inviter = member(&app, &owner, "developer").await;
         invite(&inviter.client, "acme", GUEST, &["viewer"]).await;
@@ -260,7 +260,7 @@ both! {
     }
 
     async fn a_permission_toggled_away_from_the_inviter_or_into_the_role_makes_it_dead_410(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let guest = guest(&app).await;
         let inviter = member(&app, &owner, "developer").await;
         invite(&inviter.client, "acme", GUEST, &["viewer"]).await;
@@ -276,7 +276,7 @@ both! {
     }
 
     async fn no_link_at_all_or_one_of_another_kind_is_410_and_never_a_bare_error(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         app.client().get("/invitation").await.assert_status(410);
         app.client().post_form("/invitation/decline", &[]).await.assert_status(410);
         owner.client.post_form("/invitation/acceptance", &[]).await.assert_status(410);
@@ -295,7 +295,7 @@ both! {
     }
 
     async fn a_dead_invitation_does_not_stand_in_the_way_of_signing_up(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         invite(&owner.client, "acme", GUEST, &["viewer"]).await;
         let link = app.mail.wait_for_link(GUEST, "/invitations/").await;
         let id = pending(&app, GUEST).await;

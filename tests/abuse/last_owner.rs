@@ -21,7 +21,7 @@ async fn every_way_out_is_409(app: &TestApp, owner: &Person) {
 
 both! {
     async fn the_only_owner_demotes_self_leaves_is_suspended_or_removed_409_with_what_to_do_first(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         member(&app, &owner, "admin").await;
         every_way_out_is_409(&app, &owner).await;
         let page = owner.client.visit("/w/acme/departure").await;
@@ -33,7 +33,7 @@ both! {
     }
 
     async fn a_second_owner_who_is_suspended_does_not_count(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let second = second_owner(&app, &owner).await;
         owner.client.post_form(&at(&second, "suspension"), &[]).await.assert_status(303);
         every_way_out_is_409(&app, &owner).await;
@@ -43,7 +43,7 @@ both! {
     }
 
     async fn a_second_owner_whose_user_is_suspended_does_not_count(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let second = second_owner(&app, &owner).await;
         app.execute(&format!("UPDATE users SET suspended_at = 1 WHERE id = {}", app.id(second.user_id)))
             .await;
@@ -51,21 +51,21 @@ both! {
     }
 
     async fn an_owner_demoted_by_the_other_is_stopped_as_what_they_are_now(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let second = second_owner(&app, &owner).await;
-        give(&second, &owner, &["viewer"]).await.assert_status(303);
-        refused(&app, "acme", 403, give(&owner, &second, &["viewer"])).await;
+        assign_roles(&second, &owner, &["viewer"]).await.assert_status(303);
+        refused(&app, "acme", 403, assign_roles(&owner, &second, &["viewer"])).await;
         every_way_out_is_409(&app, &second).await;
     }
 
     async fn the_owner_keeps_being_one_while_other_roles_of_theirs_change(app: TestApp) {
-        let owner = founder(&app).await;
-        give(&owner, &owner, &["owner", "billing"]).await.assert_status(303);
-        give(&owner, &owner, &["owner"]).await.assert_status(303);
+        let owner = new_owner(&app).await;
+        assign_roles(&owner, &owner, &["owner", "billing"]).await.assert_status(303);
+        assign_roles(&owner, &owner, &["owner"]).await.assert_status(303);
     }
 
     async fn behind_it_all_the_database_lets_no_last_owner_go(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let (id, db) = (app.id(owner.member_id), app.db().await);
         let before = app.tenants().await;
         for sql in [

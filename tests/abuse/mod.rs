@@ -47,11 +47,11 @@ async fn ignored(app: &TestApp, status: u16, work: impl Future<Output = Page>) -
 /// Another Owner of the workspace: invited as Viewer, then made one.
 async fn second_owner(app: &TestApp, owner: &Person) -> Person {
     let second = invite_and_join(app, &owner.client, "acme", "owner-two@example.com", &["viewer"]).await;
-    give(owner, &second, &["owner"]).await.assert_status(303);
+    assign_roles(owner, &second, &["owner"]).await.assert_status(303);
     second
 }
 
-async fn give(by: &Person, to: &Person, roles: &[&str]) -> Page {
+async fn assign_roles(by: &Person, to: &Person, roles: &[&str]) -> Page {
     let fields: Vec<_> = roles.iter().map(|role| ("role", *role)).collect();
     by.client.post_form(&roles_of(to), &fields).await
 }
@@ -92,5 +92,5 @@ async fn pending(app: &TestApp, email: &str) -> uuid::Uuid {
 
 /// Somebody with an account and a workspace of their own, verified and signed in.
 async fn outsider(app: &TestApp) -> Person {
-    found(app, "Outsider One", "outsider-one@example.com", "elsewhere").await
+    new_owner_of(app, "Outsider One", "outsider-one@example.com", "elsewhere").await
 }

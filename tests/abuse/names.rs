@@ -7,7 +7,7 @@ const MARKUP: &str = "<b class=pwned>x</b>\"'&amp;";
 
 both! {
     async fn bidi_and_control_characters_in_names_422_with_the_field_named_and_everything_typed_kept(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         for bad in
             ["Owner\u{202e}eno", "a\u{200b}b", "a\u{2066}b", "\u{feff}a", "a\u{1}b", "a\rb", "a\nb", "\u{85}"]
         {
@@ -67,7 +67,7 @@ both! {
         let fields = [("emails", "guest-one@example.com"), ("role", "viewer"), ("message", MARKUP)];
         owner.client.submit(&page, &format!("/w/{slug}/invitations"), &fields).await.assert_status(303);
         owner.client.post_form(&at(&viewer, "ownership-offer"), &[]).await.assert_status(303);
-        give(&owner, &viewer, &["editor"]).await.assert_status(303);
+        assign_roles(&owner, &viewer, &["editor"]).await.assert_status(303);
         viewer
             .client
             .with_header("user-agent", MARKUP)
@@ -163,7 +163,7 @@ both! {
     }
 
     async fn what_a_page_says_once_survives_any_name(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         for name in [
             "Semi; Path=/nowhere; Colon",
@@ -191,7 +191,7 @@ both! {
     }
 
     async fn cr_lf_in_names_and_addresses_never_reaches_a_mail_header(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         for emails in ["a@example.com%0d%0aBcc:thief@example.com", "\"a@example.com\"@x"] {
             let page =
                 app.unchanged_by(owner.client.post_form("/w/acme/invitations", &[("emails", emails)])).await;

@@ -14,12 +14,12 @@ fn may(user: &str, action: &str, kind: &str) -> Value {
 
 both! {
     async fn a_decision_is_made_anew_whatever_the_request_is_called(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let (key, robot, secret) = add_key(&app, "acme", "Robot", &["developer"]).await;
         let api = Api::new(&app, &secret);
         add_role(&app, "acme", "reader", "Reader", &["read:record"]).await;
-        give(&owner, &viewer, &["reader"]).await.assert_status(303);
+        assign_roles(&owner, &viewer, &["reader"]).await.assert_status(303);
         let ask = async || {
             let question = may(&viewer.user_id.to_string(), "read", "record").to_string();
             api.send(Method::POST, EVALUATION, Some(question), &[("idempotency-key", "same")]).await
@@ -46,7 +46,7 @@ both! {
     }
 
     async fn what_was_done_at_one_home_is_not_replayed_at_another(app: TestApp) {
-        founder(&app).await;
+        new_owner(&app).await;
         let (key, _, secret) = add_key(&app, "acme", "Robot", &["owner"]).await;
         let api = Api::new(&app, &secret);
         let team = json!({"name": "Team One"}).to_string();
@@ -55,7 +55,7 @@ both! {
         };
         create().await.with_status(201);
         assert_eq!(create().await.with_status(201).header("idempotency-replayed"), Some("true"));
-        found(&app, "Owner Two", "owner-two@example.com", "other").await;
+        new_owner_of(&app, "Owner Two", "owner-two@example.com", "other").await;
         let key = app.id(key);
         app.execute(&format!("DELETE FROM members WHERE api_key_id = {key}")).await;
         let account = "(SELECT account_id FROM workspaces WHERE slug = 'acme')";
@@ -76,7 +76,7 @@ both! {
 
     async fn calls_are_counted_however_they_are_written_and_whatever_secret_is_shown(backend: Backend) {
         let app = TestApp::on(backend).with(|config| config.calls_per_minute = 5).spawn().await;
-        founder(&app).await;
+        new_owner(&app).await;
         let (_, _, secret) = add_key(&app, "acme", "Robot", &["owner"]).await;
         let api = Api::new(&app, &secret);
         let myself = api.get("/api/sso/v1/apikeys/self").await.with_status(200).body;
@@ -111,7 +111,7 @@ both! {
     }
 
     async fn an_address_written_otherwise_is_answered_as_ever(app: TestApp) {
-        founder(&app).await;
+        new_owner(&app).await;
         let api = workspace_key(&app, "acme", &["owner"]).await;
         let nobody = api.with(None);
         for (api, path, status) in [
@@ -128,7 +128,7 @@ both! {
     }
 
     async fn a_query_that_cannot_be_read_names_no_workspace(app: TestApp) {
-        founder(&app).await;
+        new_owner(&app).await;
         let api = workspace_key(&app, "acme", &["owner"]).await;
         let before = app.tenants().await;
         let team = json!({"name": "Team One"});
@@ -140,10 +140,10 @@ both! {
     }
 
     async fn an_action_brings_no_type_along(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         add_role(&app, "acme", "reader", "Reader", &["read:posts"]).await;
-        give(&owner, &viewer, &["reader"]).await.assert_status(303);
+        assign_roles(&owner, &viewer, &["reader"]).await.assert_status(303);
         let api = workspace_key(&app, "acme", &["developer"]).await;
         let user = viewer.user_id.to_string();
         for (action, kind, is_allowed) in [
@@ -159,7 +159,7 @@ both! {
     }
 
     async fn a_page_token_is_ours_or_none(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let api = workspace_key(&app, "acme", &["developer"]).await;
         let subject = json!({"type": "user", "id": owner.user_id.to_string()});
         for token in [hex::encode(r#""\u0000""#), hex::encode("[]"), "zz".to_owned()] {
@@ -169,7 +169,7 @@ both! {
     }
 
     async fn a_key_that_may_not_found_is_written_down(app: TestApp) {
-        founder(&app).await;
+        new_owner(&app).await;
         let api = workspace_key(&app, "acme", &["owner"]).await;
         let refusals = "SELECT COUNT(*) FROM audit_events WHERE outcome = 'refused' AND actor_kind = 'api_key'";
         let before = app.tenants().await;
@@ -179,7 +179,7 @@ both! {
     }
 
     async fn who_never_came_is_no_owner_to_rely_on(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let api = workspace_key(&app, "acme", &["owner"]).await;
         let new = json!({"email": "typo@example.com", "roles": ["owner"]});
         api.post("/api/sso/v1/users", &new).await.with_status(201);
@@ -201,7 +201,7 @@ both! {
     }
 
     async fn who_is_invited_is_not_entered_over_it(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         Invitation { roles: &["admin"], ..Invitation::to("invited@example.com") }.by(owner.user_id).add(&app, "acme").await;
         let api = workspace_key(&app, "acme", &["developer"]).await;
         let before = app.tenants().await;
@@ -210,8 +210,8 @@ both! {
     }
 
     async fn addresses_are_asked_for_as_seldom_by_entering_as_by_inviting(app: TestApp) {
-        founder(&app).await;
-        found(&app, "Owner Two", "owner-two@example.com", "other").await;
+        new_owner(&app).await;
+        new_owner_of(&app, "Owner Two", "owner-two@example.com", "other").await;
         let api = workspace_key(&app, "acme", &["owner"]).await;
         let known = json!({"email": "owner-two@example.com"});
         api.post("/api/sso/v1/users", &known).await.with_status(409);
@@ -223,7 +223,7 @@ both! {
     }
 
     async fn what_was_changed_has_another_tag(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let api = workspace_key(&app, "acme", &["owner"]).await;
         let user = format!("/api/sso/v1/users/{}", viewer.user_id);
@@ -249,7 +249,7 @@ both! {
     }
 
     async fn a_secret_that_is_being_replaced_outlives_nothing(app: TestApp) {
-        founder(&app).await;
+        new_owner(&app).await;
         let (key, _, old) = add_key(&app, "acme", "Robot", &["owner"]).await;
         let api = Api::new(&app, &old);
         let rotation = format!("/api/sso/v1/apikeys/{key}/rotation");
@@ -265,7 +265,7 @@ both! {
     }
 
     async fn a_key_that_expires_makes_none_that_goes_on(app: TestApp) {
-        founder(&app).await;
+        new_owner(&app).await;
         let (key, _, secret) = add_key(&app, "acme", "Robot", &["owner"]).await;
         let (api, end) = (Api::new(&app, &secret), app.clock.now().as_millis() + 60_000);
         app.execute(&format!("UPDATE api_keys SET expires_at = {end} WHERE id = {}", app.id(key))).await;
@@ -281,7 +281,7 @@ both! {
     }
 
     async fn a_key_has_another_tag_when_it_holds_something_else(app: TestApp) {
-        founder(&app).await;
+        new_owner(&app).await;
         let api = workspace_key(&app, "acme", &["owner"]).await;
         let (key, robot, _) = add_key(&app, "acme", "Robot", &["viewer"]).await;
         let path = format!("/api/sso/v1/apikeys/{key}");

@@ -4,32 +4,32 @@ use super::*;
 
 both! {
     async fn a_member_posts_their_own_role_as_owner_403(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         for role in ["viewer", "developer", "support"] {
             let member = member(&app, &owner, role).await;
-            let page = refused(&app, "acme", 403, give(&member, &member, &["owner"])).await;
+            let page = refused(&app, "acme", 403, assign_roles(&member, &member, &["owner"])).await;
             page.assert_says("Change member roles");
-            refused(&app, "acme", 403, give(&member, &owner, &["viewer"])).await;
+            refused(&app, "acme", 403, assign_roles(&member, &owner, &["viewer"])).await;
         }
     }
 
     async fn an_admin_makes_self_or_another_an_owner_403(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         let viewer = member(&app, &owner, "viewer").await;
         for roles in [&["owner"][..], &["admin", "owner"], &["owner", "viewer"]] {
-            refused(&app, "acme", 403, give(&admin, &admin, roles)).await;
-            refused(&app, "acme", 403, give(&admin, &viewer, roles)).await;
+            refused(&app, "acme", 403, assign_roles(&admin, &admin, roles)).await;
+            refused(&app, "acme", 403, assign_roles(&admin, &viewer, roles)).await;
         }
         let page = admin.client.visit(&format!("/w/acme/members/{}", viewer.member_id)).await;
         assert!(page.has("input[value=owner][disabled]"), "{}", page.text());
     }
 
     async fn an_admin_demotes_removes_or_suspends_an_owner_403(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         let second = second_owner(&app, &owner).await;
-        refused(&app, "acme", 403, give(&admin, &owner, &["viewer"])).await.assert_says("Only an Owner");
+        refused(&app, "acme", 403, assign_roles(&admin, &owner, &["viewer"])).await.assert_says("Only an Owner");
         for what in ["suspension", "removal"] {
             refused(&app, "acme", 403, admin.client.post_form(&at(&owner, what), &[])).await;
             app.unchanged_by(admin.client.get(&at(&owner, what))).await.assert_status(403);
@@ -38,15 +38,15 @@ both! {
         owner.client.post_form(&at(&second, "suspension"), &[]).await.assert_status(303);
         refused(&app, "acme", 403, admin.client.post_form(&at(&second, "reactivation"), &[])).await;
         refused(&app, "acme", 403, admin.client.post_form(&at(&second, "removal"), &[])).await;
-        refused(&app, "acme", 403, give(&admin, &second, &["viewer"])).await;
+        refused(&app, "acme", 403, assign_roles(&admin, &second, &["viewer"])).await;
     }
 
     async fn an_admin_changes_suspends_or_removes_another_admin_403(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         let other =
             invite_and_join(&app, &owner.client, "acme", "admin-two@example.com", &["admin", "viewer"]).await;
-        refused(&app, "acme", 403, give(&admin, &other, &["viewer"]))
+        refused(&app, "acme", 403, assign_roles(&admin, &other, &["viewer"]))
             .await
             .assert_says("with less access than you");
         for what in ["suspension", "removal"] {
@@ -57,26 +57,26 @@ both! {
         refused(&app, "acme", 403, admin.client.post_form(&at(&other, "reactivation"), &[])).await;
         // What an Owner may do to both of them.
         owner.client.post_form(&at(&other, "reactivation"), &[]).await.assert_status(303);
-        give(&owner, &other, &["viewer"]).await.assert_status(303);
+        assign_roles(&owner, &other, &["viewer"]).await.assert_status(303);
         admin.client.post_form(&at(&other, "removal"), &[]).await.assert_status(303);
     }
 
     async fn lacking_a_permission_nobody_assigns_or_invites_with_a_role_that_contains_it_403(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         let viewer = member(&app, &owner, "viewer").await;
         // Developers may change roles now; they hold no `write:*`, which Editors do.
         let developer = member(&app, &owner, "developer").await;
         toggle(&owner, "update:member-roles", "developer", true).await.assert_status(303);
-        refused(&app, "acme", 403, give(&developer, &viewer, &["editor"])).await.assert_says("write:*");
-        refused(&app, "acme", 403, give(&developer, &viewer, &["developer", "billing"])).await;
+        refused(&app, "acme", 403, assign_roles(&developer, &viewer, &["editor"])).await.assert_says("write:*");
+        refused(&app, "acme", 403, assign_roles(&developer, &viewer, &["developer", "billing"])).await;
         let invite = developer
             .client
             .post_form("/w/acme/invitations", &[("emails", "a@example.com"), ("role", "editor")]);
         refused(&app, "acme", 403, invite).await.assert_says("write:*");
         // What an Owner takes from Admins, they cannot hand out any more, and the page says so.
         toggle(&owner, "read:credits", "admin", false).await.assert_status(303);
-        refused(&app, "acme", 403, give(&admin, &viewer, &["billing"])).await.assert_says("View credits");
+        refused(&app, "acme", 403, assign_roles(&admin, &viewer, &["billing"])).await.assert_says("View credits");
         let page = admin.client.visit(&format!("/w/acme/members/{}", viewer.member_id)).await;
         let label = page.select("label:has(input[value=billing][disabled])");
         assert!(label.iter().any(|words| words.contains("View credits")), "{label:?}");
@@ -86,7 +86,7 @@ both! {
     }
 
     async fn a_holder_of_update_permissions_hands_out_a_permission_that_they_lack_403(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         toggle(&owner, "update:permissions", "viewer", true).await.assert_status(303);
         for permission in ["remove:members", "delete:organization", "update:member-roles", "read:audit"] {
@@ -108,10 +108,10 @@ both! {
     }
 
     async fn a_bulk_request_that_mixes_allowed_and_forbidden_is_403_and_none_is_applied(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         let viewer = member(&app, &owner, "viewer").await;
-        refused(&app, "acme", 403, give(&admin, &viewer, &["billing", "owner"])).await;
+        refused(&app, "acme", 403, assign_roles(&admin, &viewer, &["billing", "owner"])).await;
         let fields = [("emails", "a@example.com, b@example.com"), ("role", "viewer"), ("role", "owner")];
         refused(&app, "acme", 403, admin.client.post_form("/w/acme/invitations", &fields)).await;
         app.mail_is_out().await;
@@ -119,11 +119,11 @@ both! {
     }
 
     async fn another_endpoint_for_the_same_effect_gives_the_same_verdict(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         let viewer = member(&app, &owner, "viewer").await;
         // Four ways to one more Owner.
-        refused(&app, "acme", 403, give(&admin, &viewer, &["owner"])).await;
+        refused(&app, "acme", 403, assign_roles(&admin, &viewer, &["owner"])).await;
         refused(&app, "acme", 403, admin.client.post_form(&at(&viewer, "ownership-offer"), &[])).await;
         let fields = [("emails", "new@example.com"), ("role", "owner")];
         refused(&app, "acme", 403, admin.client.post_form("/w/acme/invitations", &fields)).await;
@@ -141,7 +141,7 @@ both! {
     }
 
     async fn an_admin_edits_an_owners_sessions_or_credentials_404(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         let sql = format!("SELECT id FROM sessions WHERE user_id = {}", app.id(owner.user_id));
         let session = app.scalar_uuid(&sql).await;
@@ -156,10 +156,10 @@ both! {
     }
 
     async fn roles_that_do_not_exist_or_none_at_all_are_422_with_the_field_named(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         for roles in [&[][..], &["king"], &["viewer", "king"], &[""], &["Viewer"], &["viewer\0"]] {
-            let page = app.unchanged_by(give(&owner, &viewer, roles)).await;
+            let page = app.unchanged_by(assign_roles(&owner, &viewer, roles)).await;
             page.assert_status(422);
             assert!(page.field_error("role").is_some(), "{roles:?}: {}", page.text());
         }
@@ -176,7 +176,7 @@ both! {
     }
 
     async fn a_suspended_member_may_do_nothing_not_even_leave_403(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         let viewer = member(&app, &owner, "viewer").await;
         admin.client.csrf().await;
@@ -185,7 +185,7 @@ both! {
             let page = refused(&app, "acme", 403, admin.client.get(&format!("/w/acme{path}"))).await;
             page.assert_says("suspended").assert_silent_about("Viewer One");
         }
-        refused(&app, "acme", 403, give(&admin, &viewer, &["billing"])).await;
+        refused(&app, "acme", 403, assign_roles(&admin, &viewer, &["billing"])).await;
         refused(&app, "acme", 403, admin.client.post_form("/w/acme/departure", &[])).await;
         refused(&app, "acme", 403, admin.client.post_form(&at(&admin, "reactivation"), &[])).await;
         let page = admin.client.visit("/workspaces").await;

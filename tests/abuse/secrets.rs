@@ -162,7 +162,7 @@ both! {
     }
 
     async fn mail_of_one_person_goes_to_that_person_alone(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         invite(&owner.client, "acme", "guest-one@example.com, guest-two@example.com", &["viewer"]).await;
         let one = app.mail.wait_for("guest-one@example.com", "invited you").await;
         let two = app.mail.wait_for("guest-two@example.com", "invited you").await;

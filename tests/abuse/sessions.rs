@@ -38,7 +38,7 @@ fn faceless(page: &Page, typed: &str) -> (u16, String) {
 
 both! {
     async fn a_planted_cookie_becomes_a_new_id_at_sign_in_and_at_each_change_of_privilege(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         // A cookie of a visitor, and one of somebody who is signed in, planted in the victim's browser.
         let thief = outsider(&app).await.client;
         let visitor = app.client();
@@ -66,7 +66,7 @@ both! {
     }
 
     async fn the_cookie_carries_an_id_alone_and_no_other_kind_of_token_is_a_session(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let cookie = session_cookie(&owner.client);
         assert!(!cookie.contains("owner") && !cookie.contains(&owner.user_id.to_string()), "{cookie}");
         // What another signed cookie of ours holds is no session, and an altered one is none.
@@ -98,7 +98,7 @@ both! {
     }
 
     async fn sign_out_then_replay_401(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let replay = owner.client.twin();
         replay.visit("/me").await;
         owner.client.post_form("/sign-out", &[]).await.assert_status(303);
@@ -110,7 +110,7 @@ both! {
     }
 
     async fn a_request_that_straddles_sign_out_401(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let paths = [
             ("/me/profile", "name=Changed"),
             ("/workspaces", "name=Changed&slug=changed"),
@@ -130,7 +130,7 @@ both! {
     }
 
     async fn a_session_ends_after_thirty_days(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         app.clock.advance(Duration::from_secs(30 * 86_400 - 60));
         owner.client.visit("/me").await;
         app.clock.advance(Duration::from_secs(60));
@@ -138,7 +138,7 @@ both! {
     }
 
     async fn the_password_changed_every_other_session_is_dead(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let other = sign_in(&app, &owner.email, PASSWORD).await;
         let copy = owner.client.twin();
         let fields = [("current_password", PASSWORD), ("password", NEW)];
@@ -155,7 +155,7 @@ both! {
     }
 
     async fn the_password_reset_every_session_is_dead_and_so_is_a_change_of_address_that_was_asked_for(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         // Somebody who knew the password asks for an address of their own.
         let thief = sign_in(&app, &owner.email, PASSWORD).await;
         let fields = [("email", "thief-one@example.com"), ("current_password", PASSWORD)];
@@ -185,7 +185,7 @@ both! {
     }
 
     async fn a_cross_site_post_to_sign_in_403(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let client = app.client();
         let csrf = client.csrf().await;
         let body =
@@ -214,7 +214,7 @@ both! {
     }
 
     async fn a_reset_with_two_addresses_400(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let client = app.client();
         let csrf = client.csrf().await;
         for body in [
@@ -240,7 +240,7 @@ both! {
     }
 
     async fn a_reset_token_reused_superseded_or_too_old_410(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let first = ask_reset(&app, &owner.email, 1).await;
         let second = ask_reset(&app, &owner.email, 2).await;
         app.unchanged_by(reset(&app, &first, NEW)).await.assert_status(410);
@@ -255,7 +255,7 @@ both! {
     }
 
     async fn a_reset_token_after_the_address_changed_410(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let old = ask_reset(&app, &owner.email, 1).await;
         let fields = [("email", "owner-new@example.com"), ("current_password", PASSWORD)];
         owner.client.post_form("/me/email", &fields).await.assert_status(303);
@@ -301,7 +301,7 @@ both! {
     }
 
     async fn known_against_unknown_address_the_same_status_body_and_work_at_sign_in(app: TestApp) {
-        founder(&app).await;
+        new_owner(&app).await;
         let client = app.client();
         client.csrf().await;
         let (mut seen, mut statements) = (Vec::new(), [u64::MAX; 2]);
@@ -321,7 +321,7 @@ both! {
     }
 
     async fn known_against_unknown_address_the_same_at_forgot_password(app: TestApp) {
-        founder(&app).await;
+        new_owner(&app).await;
         let mut seen = Vec::new();
         for email in ["owner-one@example.com", "nobody-at-all@example.com"] {
             let client = app.client();
@@ -335,7 +335,7 @@ both! {
     }
 
     async fn known_against_unknown_address_the_same_at_sign_up_and_at_a_change_of_address(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let other = outsider(&app).await;
         let mut seen = Vec::new();
         let client = app.client();
@@ -368,7 +368,7 @@ both! {
     }
 
     async fn rotating_x_forwarded_for_is_limited_at_the_same_count(app: TestApp) {
-        founder(&app).await;
+        new_owner(&app).await;
         // From one address of the network; each request claims another.
         let client = app.client();
         client.csrf().await;
@@ -425,7 +425,7 @@ both! {
     }
 
     async fn next_evil_leads_home(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let evil = [
             "//evil.example",
             "/\\evil.example",
@@ -504,7 +504,7 @@ both! {
     }
 
     async fn every_answer_says_no_foreign_script_no_frame_and_no_referrer(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         for path in [
             "/sign-in",
             "/w/acme",

@@ -46,19 +46,19 @@ impl Straddling {
 
 both! {
     async fn demoted_the_very_next_request_obeys(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         let viewer = member(&app, &owner, "viewer").await;
         let page = admin.client.visit(&at(&viewer, "removal")).await;
         admin.client.visit("/w/acme/activity").await;
-        give(&owner, &admin, &["viewer"]).await.assert_status(303);
+        assign_roles(&owner, &admin, &["viewer"]).await.assert_status(303);
         refused(&app, "acme", 403, admin.client.get("/w/acme/activity")).await;
         // The form that was drawn before is worth nothing.
         refused(&app, "acme", 403, admin.client.submit(&page, "/removal", &[])).await;
     }
 
     async fn removed_the_very_next_request_obeys(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         let viewer = member(&app, &owner, "viewer").await;
         let page = admin.client.visit(&at(&viewer, "removal")).await;
@@ -69,7 +69,7 @@ both! {
     }
 
     async fn a_permission_toggled_off_the_very_next_request_obeys(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         admin.client.visit("/w/acme/activity").await;
         toggle(&owner, "read:audit", "admin", false).await.assert_status(303);
@@ -80,16 +80,16 @@ both! {
     }
 
     async fn a_change_that_straddles_the_demotion_is_judged_by_what_holds_when_it_is_made(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         let viewer = member(&app, &owner, "viewer").await;
         let change = Straddling::begin(&app, &admin.client, &roles_of(&viewer), "role=billing").await;
-        give(&owner, &admin, &["viewer"]).await.assert_status(303);
+        assign_roles(&owner, &admin, &["viewer"]).await.assert_status(303);
         assert_eq!(app.unchanged_by(change.end()).await, 403);
     }
 
     async fn a_suspended_user_with_a_live_session_401(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         admin.client.csrf().await;
         app.execute(&format!("UPDATE users SET suspended_at = 1 WHERE id = {}", app.id(admin.user_id))).await;
@@ -113,7 +113,7 @@ both! {
     }
 
     async fn a_suspended_workspace_or_account_403_and_nothing_protected_is_read(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         invite(&owner.client, "acme", "guest-one@example.com", &["viewer"]).await;
         let link = app.mail.wait_for_link("guest-one@example.com", "/invitations/").await;
@@ -123,7 +123,7 @@ both! {
                 let page = refused(&app, "acme", 403, owner.client.get(&format!("/w/acme{path}"))).await;
                 page.assert_says("suspended").assert_silent_about("viewer-one@example.com");
             }
-            refused(&app, "acme", 403, give(&owner, &viewer, &["admin"])).await;
+            refused(&app, "acme", 403, assign_roles(&owner, &viewer, &["admin"])).await;
             refused(
                 &app,
                 "acme",
@@ -147,7 +147,7 @@ both! {
     }
 
     async fn another_node_that_has_read_the_roles_obeys_a_toggle_at_once(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         let node = app.another_node().await;
         let elsewhere = admin.client.moved_to(&node);
@@ -159,7 +159,7 @@ both! {
     }
 
     async fn another_node_obeys_at_once(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let node = app.another_node().await;
         let elsewhere = viewer.client.moved_to(&node);

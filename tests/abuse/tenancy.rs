@@ -73,7 +73,7 @@ both! {
     }
 
     async fn search_filters_and_counts_never_reach_over(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let other = outsider(&app).await;
         invite_and_join(&app, &other.client, "elsewhere", "viewer-two@example.com", &["viewer"]).await;
         invite(&other.client, "elsewhere", "guest-two@example.com", &["viewer"]).await;
@@ -111,13 +111,13 @@ both! {
     }
 
     async fn a_role_of_another_workspace_is_no_role_here_422(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         outsider(&app).await;
         let id = app.id(Uuid::from_u128(99));
         app.execute(&format!("INSERT INTO roles (id, workspace_id, slug, name, description, built_in, is_owner, position, created_at)
             SELECT {id}, id, 'pilot', 'Pilot', '', false, false, 90, 0 FROM workspaces WHERE slug = 'elsewhere'")).await;
-        app.unchanged_by(give(&owner, &viewer, &["pilot"])).await.assert_status(422);
+        app.unchanged_by(assign_roles(&owner, &viewer, &["pilot"])).await.assert_status(422);
         let fields = [("emails", "a@example.com"), ("role", "pilot")];
         app.unchanged_by(owner.client.post_form("/w/acme/invitations", &fields)).await.assert_status(422);
         let seen = version(&owner, "create:teams").await;
@@ -129,7 +129,7 @@ both! {
     }
 
     async fn an_account_of_somebody_else_takes_no_workspace_404(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let other = outsider(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let sql = format!(

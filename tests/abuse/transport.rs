@@ -55,7 +55,7 @@ both! {
     }
 
     async fn a_body_of_ten_mebibytes_413_before_hashing(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let client = app.client();
         let csrf = client.csrf().await;
         let cookies = client.cookies().join("; ");
@@ -96,7 +96,7 @@ both! {
     }
 
     async fn a_stalled_body_of_a_request_that_the_guard_refused_first_is_freed_too(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let cookies = viewer.client.cookies().join("; ");
         let requests = [

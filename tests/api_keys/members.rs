@@ -121,7 +121,7 @@ both! {
     }
 
     async fn a_key_among_the_members_reads_as_one(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let (key, id, _) = add_key(&app, "acme", "Robot", &["owner"]).await;
         let (_, other, _) = add_key(&app, "acme", "Another", &["viewer"]).await;
         let list = owner.client.visit("/w/acme/members?kind=api_key").await;
@@ -162,7 +162,7 @@ both! {
     }
 
     async fn people_are_counted_and_keys_are_said_apart(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         add_key(&app, "acme", "Robot", &["viewer"]).await;
         let page = owner.client.visit("/w/acme").await;
         assert_eq!(page.select(".tile .figure")[0], "1");

@@ -62,7 +62,7 @@ async fn second_workspace(app: &TestApp, owner: &Person) {
 
 both! {
     async fn what_is_wrong_with_a_new_key_is_told_at_its_field(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         for (fields, field) in [
             (&[("name", "")][..], "name"),
             (&[("name", "A"), ("role", "nothing")], "role"),
@@ -148,7 +148,7 @@ both! {
     }
 
     async fn who_takes_a_key_over_reaches_as_far_as_it_does_in_every_workspace(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         second_workspace(&app, &owner).await;
         let (key, key_member, robot) = add_key(&app, "acme", "Robot", &["developer"]).await;
@@ -217,7 +217,7 @@ both! {
     }
 
     async fn only_who_administers_the_account_makes_a_key_that_does(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let developer = member(&app, &owner, "developer").await;
         let engineering = json!({"name": "Engineering", "slug": "engineering"});
         let workspaces = "/api/sso/v1/workspaces";
@@ -252,7 +252,7 @@ both! {
     }
 
     async fn keys_stay_when_their_maker_goes_or_are_revoked_all_together(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         let developer = member(&app, &owner, "developer").await;
         let told = make(&developer.client, &[("name", "Robot One")]).await.with_status(200);

@@ -5,7 +5,7 @@ use super::*;
 
 both! {
     async fn a_secret_is_looked_at_for_a_service(app: TestApp) {
-        founder(&app).await;
+        new_owner(&app).await;
         let (key, member, secret) = add_key(&app, "acme", "Robot", &["developer"]).await;
         let anybody = Api::new(&app, &secret).with(None);
         let verify = "/api/sso/v1/apikeys/verify";
@@ -26,7 +26,7 @@ both! {
     }
 
     async fn a_secret_is_told_once_and_stands_nowhere_afterwards(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let page = owner.client.visit(&format!("{KEYS}/new")).await;
         let form = page.form(KEYS).fill(&[("name", "Robot")]);
         assert_eq!((form.values("role"), form.values("expiry")), (vec!["viewer"], vec!["90"]));
@@ -68,7 +68,7 @@ both! {
     }
 
     async fn nobody_makes_a_secret_with_an_unconfirmed_address(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let (key, ..) = add_key(&app, "acme", "Robot", &["viewer"]).await;
         let page = owner.client.visit(&format!("{KEYS}/{key}")).await;
         let rotation = page.form("/rotation");
@@ -86,7 +86,7 @@ both! {
     }
 
     async fn the_secret_before_goes_on_as_long_as_was_chosen(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let (key, _, first) = add_key(&app, "acme", "Robot", &["viewer"]).await;
         let first = Api::new(&app, &first);
         let second = first.with(Some(&secret(&rotate(&owner.client, key, "1").await.with_status(200))));
@@ -114,7 +114,7 @@ both! {
     }
 
     async fn the_last_use_is_written_once_a_minute_at_most(app: TestApp) {
-        founder(&app).await;
+        new_owner(&app).await;
         let (.., secret) = add_key(&app, "acme", "Robot", &["viewer"]).await;
         let api = Api::new(&app, &secret);
         let written = async || {
@@ -124,7 +124,7 @@ both! {
         };
         api.get(MEMBERS).await.with_status(200);
         written().await;
-        app.heard();
+        app.take_statements();
         app.clock.advance(Duration::from_secs(50));
         for _ in 0..20 {
             api.get(MEMBERS).await.with_status(200);
@@ -132,7 +132,7 @@ both! {
         app.clock.advance(Duration::from_secs(20));
         api.get(MEMBERS).await.with_status(200);
         written().await;
-        let writes = app.heard().iter().filter(|s| s.sql.starts_with("UPDATE api_keys SET last_used_at")).count();
+        let writes = app.take_statements().iter().filter(|s| s.sql.starts_with("UPDATE api_keys SET last_used_at")).count();
         assert_eq!(writes, 1);
     }
 }

@@ -21,7 +21,7 @@ impl Noun for AccountKeys {
                 .also_reads(&["administers"])
                 .carries(&["made"], "/a/{account}/api-keys/new", "/a/{account}/api-keys")
                 // The secret stands on the page that answers.
-                .answers(200)
+                .succeeds_with(200)
                 .types(|_, form| form.fill(&[("name", "Another Key")])),
             page("/a/{account}/api-keys/new", ACCOUNT).statements(2),
             page("/a/{account}/api-keys/{key}", ACCOUNT).with("key", "account_key").statements(3),

@@ -22,7 +22,7 @@ impl Noun for ApiKeys {
                 .sends(|_| fields(&[("name", "New Key"), ("role", "viewer"), ("expiry", "30")]))
                 .carries(&["made"], "/w/{workspace}/api-keys/new", "/w/{workspace}/api-keys")
                 // The secret stands on the page that answers.
-                .answers(200)
+                .succeeds_with(200)
                 .offered(|at| at.may_assign_some())
                 .types(|page, form| with_first_role(page, form).fill(&[("name", "Another Key")]))
                 .like("POST /api/sso/v1/apikeys"),
@@ -45,7 +45,7 @@ impl Noun for ApiKeys {
             form("/w/{workspace}/api-keys/{key}/rotation", one(P::ManageApiKeys))
                 .sends(|_| fields(&[("overlap", "1")]))
                 .carries(&["version"], "/w/{workspace}/api-keys/{key}", "/rotation")
-                .answers(200)
+                .succeeds_with(200)
                 .verdict(taken_over)
                 .offered(may_take_over)
                 .like("POST /api/sso/v1/apikeys/{key}/rotation"),
@@ -76,7 +76,7 @@ impl Noun for ApiKeys {
             call("DELETE /api/sso/v1/apikeys/{key}", one(P::ManageApiKeys)).verdict(taken_over),
             call("POST /api/sso/v1/apikeys/{key}/rotation", one(P::ManageApiKeys))
                 .body(|_| json!({}))
-                .answers(200)
+                .succeeds_with(200)
                 .verdict(taken_over),
             call("POST /api/sso/v1/apikeys/{key}/addition", one(P::ManageApiKeys))
                 .with("key", "waiting_key")
@@ -96,7 +96,7 @@ impl Noun for ApiKeys {
         let [key, above, waiting] = ["Key One", "Key Above", "Key Waiting"].map(|name| plot.name(name));
         plot.put("key", add_key(app, slug, &key, &["viewer"]).await.0);
         plot.put_above("key", add_key(app, slug, &above, &["owner"]).await.0);
-        plot.put("waiting_key", waiting_key(app, slug, &waiting).await);
+        plot.put("waiting_key", addable_key(app, slug, &waiting).await);
     }
 
     async fn grow(&self, app: &TestApp, _world: &mut World, n: usize) {
@@ -151,7 +151,7 @@ impl Noun for ApiKeys {
         let id_text = id.to_string();
         tour.post(&owner, &format!("{base}/addition"), &[("key", &id_text), ("role", "viewer")], 303).await;
         tour.get(&owner, &format!("{key}/revocation"), 200).await;
-        put_elsewhere(tour, id).await;
+        add_to_other_workspace(tour, id).await;
         tour.get(&owner, &key, 200).await;
         tour.post(&owner, &format!("{key}/revocation"), &[], 403).await;
         tour.app.execute("UPDATE workspaces SET deleted_at = 1 WHERE slug = 'alone-7'").await;
@@ -241,7 +241,7 @@ fn with_first_key(page: &Page, form: FormOnPage) -> FormOnPage {
 }
 
 /// Makes a key a member of another workspace of the account, too.
-async fn put_elsewhere(tour: &Tour<'_>, key: Uuid) {
+async fn add_to_other_workspace(tour: &Tour<'_>, key: Uuid) {
     let app = tour.app;
     let account = "(SELECT account_id FROM workspaces WHERE slug = 'seed-1')";
     let moved = format!("UPDATE workspaces SET account_id = {account} WHERE slug = 'alone-7'");
@@ -257,7 +257,7 @@ async fn put_elsewhere(tour: &Tour<'_>, key: Uuid) {
 }
 
 /// A key of the workspace's account that is a member nowhere.
-pub async fn waiting_key(app: &TestApp, workspace: &str, name: &str) -> Uuid {
+pub async fn addable_key(app: &TestApp, workspace: &str, name: &str) -> Uuid {
     let (key, member, _) = add_key(app, workspace, name, &[]).await;
     assert_eq!(app.execute(&format!("DELETE FROM members WHERE id = {}", app.id(member))).await, 1);
     key

@@ -41,7 +41,7 @@ impl Noun for Decisions {
 
 /// A question changes nothing.
 fn question(route: &'static str) -> Row {
-    call(route, one(P::CheckAccess)).answers(200).writes(0)
+    call(route, one(P::CheckAccess)).succeeds_with(200).writes(0)
 }
 
 fn about_nobody(_: &Attempt) -> Value {

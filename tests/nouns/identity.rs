@@ -29,11 +29,11 @@ impl Noun for Identity {
                 // The one of these that a page for who is signed in leads to.
                 .offered(|_| true)
                 .types(|_, form| form.fill(&[("email", "nobody@example.com")])),
-            page("/reset-password/{token}", PUBLIC).answers(303).statements(0),
-            page("/reset-password", PUBLIC).answers(410).statements(0),
+            page("/reset-password/{token}", PUBLIC).succeeds_with(303).statements(0),
+            page("/reset-password", PUBLIC).succeeds_with(410).statements(0),
             form("/reset-password", PUBLIC).sends(|_| fields(&[("password", "another staple for 7 horses")])),
-            page("/email-verification/{token}", PUBLIC).answers(303).statements(0),
-            page("/email-verification", PUBLIC).answers(410).statements(0),
+            page("/email-verification/{token}", PUBLIC).succeeds_with(303).statements(0),
+            page("/email-verification", PUBLIC).succeeds_with(410).statements(0),
             form("/email-verification", PUBLIC),
         ]
     }

@@ -12,8 +12,8 @@ impl Noun for Invitations {
 
     fn pages(&self) -> Vec<Row> {
         vec![
-            page("/invitations/{token}", PUBLIC).answers(303).statements(0),
-            page("/invitation", PUBLIC).answers(410).statements(0),
+            page("/invitations/{token}", PUBLIC).succeeds_with(303).statements(0),
+            page("/invitation", PUBLIC).succeeds_with(410).statements(0),
             // No browser of the world follows an invitation.
             form("/invitation/acceptance", SIGNED_IN).verdict(|_| Verdict::Is(410)).offered(|_| false),
             form("/invitation/decline", PUBLIC),
@@ -47,12 +47,12 @@ impl Noun for Invitations {
             call("GET /api/sso/v1/invitations", EITHER),
             call("POST /api/sso/v1/invitations", one(P::InviteMembers))
                 .body(|_| json!({"emails": ["new@example.com"], "roles": ["viewer"]}))
-                .answers(200)
+                .succeeds_with(200)
                 .verdict(may_invite),
             call("GET /api/sso/v1/invitations/{invitation}", EITHER),
             call("DELETE /api/sso/v1/invitations/{invitation}", one(P::CancelInvitations)),
             call("POST /api/sso/v1/invitations/{invitation}/resend", one(P::InviteMembers))
-                .answers(200)
+                .succeeds_with(200)
                 .verdict(may_invite),
         ]
     }

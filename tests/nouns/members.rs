@@ -82,7 +82,7 @@ impl Noun for Members {
 
     fn calls(&self) -> Vec<Row> {
         vec![
-            call("POST /api/sso/v1/departure", MEMBER).answers(204),
+            call("POST /api/sso/v1/departure", MEMBER).succeeds_with(204),
             call("GET /api/sso/v1/members", one(P::ReadMembers)),
             call("GET /api/sso/v1/members/{member}", one(P::ReadMembers)),
             call("PATCH /api/sso/v1/members/{member}", one(P::UpdateMemberRoles))
@@ -90,11 +90,11 @@ impl Noun for Members {
                 .verdict(managed),
             call("DELETE /api/sso/v1/members/{member}", one(P::RemoveMembers)).verdict(managed),
             call("POST /api/sso/v1/members/{member}/suspension", one(P::SuspendMembers))
-                .answers(204)
+                .succeeds_with(204)
                 .verdict(managed),
             call("POST /api/sso/v1/members/{member}/reactivation", one(P::SuspendMembers))
                 .with("member", "suspended_member")
-                .answers(204)
+                .succeeds_with(204)
                 .verdict(managed),
             call("GET /api/sso/v1/users", one(P::ReadMembers)),
             call("POST /api/sso/v1/users", one(P::InviteMembers))

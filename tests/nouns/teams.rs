@@ -73,13 +73,13 @@ impl Noun for Teams {
             call("GET /api/sso/v1/teams/{team}/members", one(P::ReadTeams)),
             call("POST /api/sso/v1/teams/{team}/members", MEMBER)
                 .body(|at| json!({"members": [at.world.acme.text("suspended_member")]}))
-                .answers(204)
+                .succeeds_with(204)
                 .verdict(|at| at.done_if(edits(at))),
             call("DELETE /api/sso/v1/teams/{team}/members/{member}", MEMBER)
                 .verdict(|at| at.done_if(edits(at) && changes_roles(at))),
             call("PUT /api/sso/v1/teams/{team}/members/{member}/lead", one(P::UpdateTeams))
                 .body(|_| json!({"lead": true}))
-                .answers(204),
+                .succeeds_with(204),
         ]
     }
 

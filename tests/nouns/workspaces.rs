@@ -12,7 +12,7 @@ impl Noun for Workspaces {
 
     fn pages(&self) -> Vec<Row> {
         vec![
-            page("/", PUBLIC).answers(303).statements(0),
+            page("/", PUBLIC).succeeds_with(303).statements(0),
             page("/workspaces", SIGNED_IN).reads(&[]).statements(3),
             form("/workspaces", SIGNED_IN)
                 .sends(|_| fields(&[("name", "Another"), ("slug", "another")]))

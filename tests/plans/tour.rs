@@ -69,7 +69,7 @@ impl<'a> Tour<'a> {
             AND (u.email LIKE 'member-1_@%' OR u.email LIKE 'member-2_@%') ORDER BY u.email DESC";
         let members = app.rows(members).await;
         // From here on what is sent is kept.
-        app.heard();
+        app.take_statements();
         Self {
             app,
             sent: Statements::new(),
@@ -132,7 +132,7 @@ impl<'a> Tour<'a> {
 
     /// Keeps what was sent since the last time.
     pub fn keep(&mut self, by: &str) {
-        for Statement { sql, values, .. } in self.app.heard() {
+        for Statement { sql, values, .. } in self.app.take_statements() {
             self.sent.entry(sql).or_insert_with(|| (values, by.to_owned()));
         }
     }
@@ -219,9 +219,9 @@ impl<'a> Tour<'a> {
             app.id(Uuid::nil())
         );
         app.execute(&letter).await;
-        let message = outbox::take(&db).await.unwrap().expect("a letter is due");
-        outbox::failed(&db, &message, "refused").await.unwrap();
-        outbox::sent(&db, message.id).await.unwrap();
+        let message = outbox::lease_next(&db).await.unwrap().expect("a letter is due");
+        outbox::mark_failed(&db, &message, "refused").await.unwrap();
+        outbox::mark_sent(&db, message.id).await.unwrap();
         housekeeping::sweep(&db).await.unwrap();
         for Statement { sql, values, .. } in db.transcript().take() {
             self.sent.entry(sql).or_insert((values, "the tasks of a node".into()));

@@ -8,7 +8,7 @@ both! {
     // Breaks on PostgreSQL when Account::lock (enforce/account/mod.rs) does not lock the
     // account (tried): one change is told twice.
     async fn two_admins_of_an_account_who_unmake_each_other(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let second = member(&app, &owner, "viewer").await;
         let other = other_node(&app).await;
         let account = account_id(&app, "acme").await;
@@ -40,7 +40,7 @@ both! {
     // Breaks on PostgreSQL when remove (domain/nouns/accounts/change.rs) does not lock the person's row, or
     // of_account (domain/nouns/members/add.rs) does not (tried, both).
     async fn out_of_the_account_while_coming_into_a_workspace(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let guest = member(&app, &owner, "viewer").await;
         let other = other_node(&app).await;
         let account = account_id(&app, "acme").await;

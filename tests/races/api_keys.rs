@@ -5,7 +5,7 @@ use super::*;
 both! {
     // Breaks without `KEY_MADE` in api_keys::create_once.
     async fn a_form_makes_one_key(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let acme = workspace_id(&app, "acme").await;
         let other = other_node(&app).await;
         for n in 0..3_usize {
@@ -27,7 +27,7 @@ both! {
 
     // Breaks without `return Err(CHANGED.into())` in api_keys::rotate_seen.
     async fn of_twenty_who_give_a_key_another_secret_one_does(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let acme = workspace_id(&app, "acme").await;
         let other = other_node(&app).await;
         let (key, _, first) = add_key(&app, "acme", "Robot", &["viewer"]).await;
@@ -59,7 +59,7 @@ both! {
     // Breaks without the check of `revoked_at` in api_keys::lock, and on PostgreSQL without its lock of
     // the key, where two workspaces work on it at once.
     async fn a_key_is_given_another_secret_while_it_is_revoked(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let acme = workspace_id(&app, "acme").await;
         let other = other_node(&app).await;
         let account = app.scalar_uuid("SELECT account_id FROM workspaces").await.to_string();
@@ -109,7 +109,7 @@ both! {
     // Breaks without the check of `revoked_at` in api_keys::lock, and on PostgreSQL without `Workspace::lock` in
     // reach (enforce/account/mod.rs; tried, both).
     async fn a_key_is_revoked_in_the_account_while_it_is_worked_on_in_its_workspaces(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let second_admin = member(&app, &owner, "viewer").await;
         app.execute("UPDATE account_people SET is_admin = (1 = 1)").await;
         let acme = workspace_id(&app, "acme").await;
@@ -165,11 +165,11 @@ both! {
     // Breaks without the unique index `members_one_a_key`, and answers 500 without `KEY_IS_MEMBER`
     // in api_keys::add.
     async fn a_key_is_added_once(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let acme = workspace_id(&app, "acme").await;
         let other = other_node(&app).await;
         for n in 0..3 {
-            let key = waiting_key(&app, "acme", &format!("Robot {n}")).await;
+            let key = addable_key(&app, "acme", &format!("Robot {n}")).await;
             let id = key.to_string();
             let fields = [("key", id.as_str()), ("role", "viewer")];
             let twins = spread(&owner.client, other.as_ref(), 20).await;

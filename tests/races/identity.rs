@@ -70,7 +70,7 @@ both! {
     // in find and the deletion in sessions::replace_password: each alone is enough on SQLite; on
     // PostgreSQL it takes spend.
     async fn a_reset_link_chooses_one_password(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let visitor = app.client();
         visitor.post_form("/forgot-password", &[("email", &owner.email)]).await.assert_status(200);
         let link = app.mail.wait_for_link(&owner.email, "/reset-password/").await;
@@ -99,7 +99,7 @@ both! {
     // Breaks without still_has in sign_in (domain/nouns/identity/sessions.rs) (tried): hashing takes its time, and the
     // password changes meanwhile.
     async fn a_sign_in_that_straddles_a_change_of_password_opens_nothing(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let other = other_node(&app).await;
         let mut current = PASSWORD.to_owned();
         for round in 0..6 {
@@ -127,7 +127,7 @@ both! {
 
     // Breaks when Limit::spend (domain/limits.rs) counts after the password was looked at.
     async fn of_twenty_guesses_at_once_ten_are_looked_at(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let other = other_node(&app).await;
         for email in [owner.email.as_str(), "nobody@example.com"] {
             let visitor = app.client();

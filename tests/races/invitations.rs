@@ -6,8 +6,8 @@ both! {
     // Breaks without `filter(Column::Status.eq("pending"))` in invitations::ended together with the
     // look at the status in OfferRow::ended: either one is enough, the former without the lock too (tried).
     async fn an_invitation_is_accepted_once(app: TestApp) {
-        let owner = founder(&app).await;
-        let guest = found(&app, "Guest One", "guest-one@example.com", "elsewhere").await;
+        let owner = new_owner(&app).await;
+        let guest = new_owner_of(&app, "Guest One", "guest-one@example.com", "elsewhere").await;
         let acme = workspace_id(&app, "acme").await;
         let other = other_node(&app).await;
         for n in 0..4 {
@@ -29,8 +29,8 @@ both! {
     // Breaks without `filter(Column::Status.eq("pending"))` in invitations::ended: a cancellation then
     // takes back what was accepted or declined (tried).
     async fn an_invitation_has_one_outcome(app: TestApp) {
-        let owner = founder(&app).await;
-        let guest = found(&app, "Guest One", "guest-one@example.com", "elsewhere").await;
+        let owner = new_owner(&app).await;
+        let guest = new_owner_of(&app, "Guest One", "guest-one@example.com", "elsewhere").await;
         let acme = workspace_id(&app, "acme").await;
         let other = other_node(&app).await;
         for n in 0..8 {
@@ -82,7 +82,7 @@ both! {
     // Breaks on PostgreSQL without `FOR NO KEY UPDATE` in enforce/workspace/mod.rs (tried): 500. On both when `standing` in domain/nouns/invitations/send.rs does not look for one
     // that is pending.
     async fn an_address_is_invited_once(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let acme = workspace_id(&app, "acme").await;
         let other = other_node(&app).await;
         for n in 0..3 {

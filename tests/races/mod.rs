@@ -21,7 +21,7 @@ mod roles;
 mod teams;
 mod workspaces;
 
-use crate::nouns::{api_keys::waiting_key, roles::add_role, teams::add_team};
+use crate::nouns::{api_keys::addable_key, roles::add_role, teams::add_team};
 use crate::{
     support::*,
     world::{account_id, add_member, add_to_account, add_user, assert_counted},
@@ -180,7 +180,7 @@ async fn workspace_id(app: &TestApp, slug: &str) -> Uuid {
 
 /// Owner One and as many other Owners of acme as make `n`.
 async fn owners(app: &TestApp, n: usize) -> Vec<Person> {
-    let first = founder(app).await;
+    let first = new_owner(app).await;
     let names = ["two", "three", "four", "five", "six", "seven"];
     let emails = names[..n - 1].iter().map(|name| format!("owner-{name}@example.com"));
     let mut people = Vec::new();

@@ -142,7 +142,7 @@ both! {
     // Breaks without the filter `Status.eq("pending")` of domain/nouns/ownership.rs together with the one
     // in PENDING: under the lock either one is enough.
     async fn an_offer_of_ownership_is_answered_once(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         let acme = workspace_id(&app, "acme").await;
         let other = other_node(&app).await;

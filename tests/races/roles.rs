@@ -5,7 +5,7 @@ use super::*;
 both! {
     // Breaks without `if wanted.version != version(…)` in security::set (tried).
     async fn of_twenty_toggles_with_one_version_one_is_saved(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let acme = workspace_id(&app, "acme").await;
         let other = other_node(&app).await;
         for n in 0..3 {
@@ -47,7 +47,7 @@ both! {
 
     // Breaks without `if wanted.version != role.scopes_version()` in roles::set_scopes (tried).
     async fn of_twenty_edits_of_a_role_with_one_version_one_is_saved(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let acme = workspace_id(&app, "acme").await;
         let other = other_node(&app).await;
         add_role(&app, "acme", "helper", "Helper", &["read:members"]).await;
@@ -78,7 +78,7 @@ both! {
     // Breaks without `.ok_or(ROLE_IN_USE)` in roles::delete, which then leaves whoever was given
     // the role a moment before without any (tried).
     async fn a_role_is_deleted_while_it_is_given(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let acme = workspace_id(&app, "acme").await;
         let other = other_node(&app).await;
         let viewer = member(&app, &owner, "viewer").await;

@@ -8,7 +8,7 @@ both! {
     // Breaks without `FOR NO KEY UPDATE` in enforce/workspace/mod.rs (PostgreSQL; tried): who comes second gets a
     // 500. Neither trigger would see what the other transaction has not committed.
     async fn a_role_is_attached_while_people_are_added_and_taken_out(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let mut people = Vec::new();
         for n in 0..8 {
             let user = add_user(&app, &format!("Some {n}"), &format!("some-{n}@example.com")).await;
@@ -50,7 +50,7 @@ both! {
     //
     // Breaks without the comparison of versions in set_roles (domain/nouns/teams/change.rs; tried).
     async fn editors_of_a_teams_roles_do_not_overwrite_each_other(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let acme = workspace_id(&app, "acme").await;
         let team = add_team(&app, "acme", "Team", &[], &[(owner.member_id, false)]).await;
         let path = format!("/w/acme/teams/{team}");
@@ -89,7 +89,7 @@ both! {
     //
     // Breaks without `FOR NO KEY UPDATE` in enforce/workspace/mod.rs (PostgreSQL; tried): who comes second gets a 500.
     async fn a_team_ends_while_somebody_joins(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let mut people = Vec::new();
         for n in 0..10 {
             let user = add_user(&app, &format!("Some {n}"), &format!("some-{n}@example.com")).await;

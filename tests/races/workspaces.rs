@@ -35,7 +35,7 @@ both! {
     // Breaks without `if !slug_is_free(…)` in workspaces::insert on SQLite together with what
     // is_duplicate there makes of the unique index; on PostgreSQL without the latter alone.
     async fn a_slug_is_given_once(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let other = other_node(&app).await;
         let twins = spread(&owner.client, other.as_ref(), 20).await;
         let before = app.scalar_i64("SELECT count(*) FROM accounts").await;
@@ -58,7 +58,7 @@ both! {
     //
     // Breaks as the one above, in organization::update.
     async fn a_slug_is_given_once_by_renaming_too(app: TestApp) {
-        let owner = founder(&app).await;
+        let owner = new_owner(&app).await;
         let other = other_node(&app).await;
         let acme = workspace_id(&app, "acme").await;
         for i in 0..9 {
@@ -83,8 +83,8 @@ both! {
     // Breaks without `FOR NO KEY UPDATE` (PostgreSQL; tried), or when Workspace::lock (enforce/workspace/mod.rs)
     // does not answer Hidden for a workspace that is gone.
     async fn a_workspace_is_deleted_while_people_work_in_it(app: TestApp) {
-        let owner = founder(&app).await;
-        let guest = found(&app, "Guest One", "guest-one@example.com", "elsewhere").await;
+        let owner = new_owner(&app).await;
+        let guest = new_owner_of(&app, "Guest One", "guest-one@example.com", "elsewhere").await;
         let helper = member(&app, &owner, "admin").await;
         let other = other_node(&app).await;
         for n in 0..4 {

@@ -109,7 +109,7 @@ impl TestApp {
     }
 
     /// The SQL statements that the application has sent since this was asked last.
-    pub fn heard(&self) -> Vec<Statement> {
+    pub fn take_statements(&self) -> Vec<Statement> {
         self.node.transcript.take()
     }
 

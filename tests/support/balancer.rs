@@ -24,7 +24,7 @@ struct Nodes {
     served: Vec<(SocketAddr, u64)>,
 }
 
-const LONGEST_HEAD: usize = 64 * 1024;
+const MAX_HEAD: usize = 64 * 1024;
 
 impl Balancer {
     /// Listens, with no nodes behind it yet: they must know its address before they start.
@@ -78,7 +78,7 @@ async fn pass_on(near: TcpStream, from: IpAddr, next: impl FnOnce() -> SocketAdd
             break at + 4;
         }
         let n = from_near.read_buf(&mut head).await?;
-        if n == 0 || head.len() > LONGEST_HEAD {
+        if n == 0 || head.len() > MAX_HEAD {
             return Ok(());
         }
     };

@@ -46,12 +46,12 @@ pub async fn verify_email(app: &TestApp, email: &str) {
 }
 
 /// Owner One, the only Owner of the workspace `acme`.
-pub async fn founder(app: &TestApp) -> Person {
-    found(app, "Owner One", "owner-one@example.com", "acme").await
+pub async fn new_owner(app: &TestApp) -> Person {
+    new_owner_of(app, "Owner One", "owner-one@example.com", "acme").await
 }
 
 /// The verified and signed-in Owner of a new workspace with this slug, in an account of its own.
-pub async fn found(app: &TestApp, name: &str, email: &str, workspace: &str) -> Person {
+pub async fn new_owner_of(app: &TestApp, name: &str, email: &str, workspace: &str) -> Person {
     sign_up(app, name, email, PASSWORD, workspace).await;
     verify_email(app, email).await;
     let client = sign_in(app, email, PASSWORD).await;

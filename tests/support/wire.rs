@@ -32,8 +32,8 @@ impl Wire {
             while let Ok((near, _)) = listener.accept().await {
                 let (from_near, to_near) = near.into_split();
                 let (from_far, to_far) = TcpStream::connect(server).await.unwrap().into_split();
-                tokio::spawn(carry(from_near, to_far, requests.clone()));
-                tokio::spawn(carry(from_far, to_near, answers.clone()));
+                tokio::spawn(copy(from_near, to_far, requests.clone()));
+                tokio::spawn(copy(from_far, to_near, answers.clone()));
             }
         });
         wire
@@ -63,7 +63,7 @@ impl Wire {
     }
 }
 
-async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, recorded: Recorded) {
+async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, recorded: Recorded) {
     let mut buffer = vec![0; 65_536];
     while let Ok(n @ 1..) = from.read(&mut buffer).await {
         recorded.lock().unwrap().extend_from_slice(&buffer[..n]);

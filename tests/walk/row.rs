@@ -142,7 +142,7 @@ impl Row {
 
     /// The status of an answer that went well, where it is not the usual one: 200 for pages, 303 for
     /// forms; for calls 201 for POST, 204 for DELETE, else 200.
-    pub fn answers(self, success: u16) -> Self {
+    pub fn succeeds_with(self, success: u16) -> Self {
         Self { success, ..self }
     }
 

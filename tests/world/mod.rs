@@ -58,8 +58,8 @@ pub struct Plot<'a> {
 
 impl World {
     pub async fn build(app: &TestApp) -> Self {
-        let owner = founder(app).await;
-        let outsider = found(app, "Owner Elsewhere", "owner@elsewhere.example.com", "elsewhere").await;
+        let owner = new_owner(app).await;
+        let outsider = new_owner_of(app, "Owner Elsewhere", "owner@elsewhere.example.com", "elsewhere").await;
         let mut people = vec![(BuiltIn::Owner, owner)];
         for role in BuiltIn::ALL.into_iter().filter(|role| *role != BuiltIn::Owner) {
             let (name, email) = (format!("{} One", role.name()), format!("{}-one@example.com", role.slug()));

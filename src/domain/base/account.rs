@@ -8,20 +8,20 @@ use uuid::Uuid;
 pub struct Account {
     pub id: Uuid,
     pub name: String,
-    pub creation: Creation,
+    pub creation: CreationPolicy,
     pub created_at: Timestamp,
     pub people: i64,
 }
 
 /// Who may create workspaces in an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Creation {
+pub enum CreationPolicy {
     Admins,
     /// Everybody who belongs to the account.
     People,
 }
 
-impl Creation {
+impl CreationPolicy {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Admins => "admins",

@@ -14,9 +14,9 @@ pub const CHANGED: Conflict = Conflict::new(
 
 /// A link that leads on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WayOn {
+pub struct ActionLink {
     pub path: &'static str,
-    pub words: &'static str,
+    pub label: &'static str,
 }
 
 /// The state of the workspace or account stands against a change. 409
@@ -30,13 +30,13 @@ pub struct Conflict {
     /// A further sentence; may be empty.
     pub note: &'static str,
     /// Its path is below the workspace or account.
-    pub way_on: Option<WayOn>,
+    pub link: Option<ActionLink>,
     pub reason: AuditReason,
 }
 
 impl Conflict {
     pub(in crate::domain) const fn new(code: &'static str, sentence: &'static str) -> Self {
-        Self { code, sentence, note: "", way_on: None, reason: CONFLICT }
+        Self { code, sentence, note: "", link: None, reason: CONFLICT }
     }
 
     pub(in crate::domain) const fn note(mut self, note: &'static str) -> Self {
@@ -44,12 +44,12 @@ impl Conflict {
         self
     }
 
-    pub(in crate::domain) const fn way_on(mut self, path: &'static str, words: &'static str) -> Self {
-        self.way_on = Some(WayOn { path, words });
+    pub(in crate::domain) const fn link(mut self, path: &'static str, label: &'static str) -> Self {
+        self.link = Some(ActionLink { path, label });
         self
     }
 
-    pub(in crate::domain) const fn audited_as(mut self, reason: AuditReason) -> Self {
+    pub(in crate::domain) const fn with_audit_reason(mut self, reason: AuditReason) -> Self {
         self.reason = reason;
         self
     }
@@ -64,7 +64,7 @@ pub struct DetailedConflict {
     pub sentence: String,
     pub notes: Vec<String>,
     /// Paths below the workspace or account, and the words of their links.
-    pub ways_on: Vec<(String, String)>,
+    pub links: Vec<(String, String)>,
     pub reason: AuditReason,
 }
 
@@ -78,11 +78,7 @@ impl From<Conflict> for DetailedConflict {
                 .map(str::to_owned)
                 .into_iter()
                 .collect(),
-            ways_on: conflict
-                .way_on
-                .map(|way| (way.path.to_owned(), way.words.to_owned()))
-                .into_iter()
-                .collect(),
+            links: conflict.link.map(|way| (way.path.to_owned(), way.label.to_owned())).into_iter().collect(),
             reason: conflict.reason,
         }
     }
@@ -95,16 +91,16 @@ pub struct Gone {
     /// Unique.
     pub code: &'static str,
     pub sentence: &'static str,
-    pub way_on: Option<WayOn>,
+    pub link: Option<ActionLink>,
 }
 
 impl Gone {
     pub(in crate::domain) const fn new(code: &'static str, sentence: &'static str) -> Self {
-        Self { code, sentence, way_on: None }
+        Self { code, sentence, link: None }
     }
 
-    pub(in crate::domain) const fn way_on(mut self, path: &'static str, words: &'static str) -> Self {
-        self.way_on = Some(WayOn { path, words });
+    pub(in crate::domain) const fn link(mut self, path: &'static str, label: &'static str) -> Self {
+        self.link = Some(ActionLink { path, label });
         self
     }
 }
@@ -118,7 +114,7 @@ pub struct Prerequisite {
     /// A further sentence; may be empty.
     pub note: &'static str,
     pub step: FirstStep,
-    pub way_on: Option<WayOn>,
+    pub link: Option<ActionLink>,
     pub reason: AuditReason,
 }
 

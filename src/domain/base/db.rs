@@ -7,10 +7,10 @@ use crate::{
         base::{
             connect::{OpenError, make_private, migrate, postgres_options, sqlite_options, sqlite_readers},
             presence::Presence,
-            read_pool::Readers,
-            role_cache::RolesRead,
+            read_pool::ReadPool,
+            role_cache::RoleCache,
             runtime::on,
-            statements::{Counter, Told, Transcript},
+            statements::{Counter, StatementObserver, Transcript},
         },
         nouns::identity::Passwords,
     },
@@ -25,7 +25,7 @@ use tokio::{runtime::Handle, sync::Notify};
 /// Everything that `domain` needs to work. A clone is the same thing.
 #[derive(Clone)]
 pub struct Db {
-    read: Readers,
+    read: ReadPool,
     write: DatabaseConnection,
     shared: Arc<Shared>,
 }
@@ -36,10 +36,10 @@ struct Shared {
     clock: Clock,
     passwords: Passwords,
     presence: Presence,
-    roles: RolesRead,
+    roles: RoleCache,
     outbox_ready: Notify,
     statements: Counter,
-    told: Told,
+    observer: StatementObserver,
     public_url: String,
 }
 
@@ -56,29 +56,29 @@ impl Db {
         let (mut read, mut write) = if config.is_postgres() {
             let write = Database::connect(postgres_options(config)).await?;
             let read = Database::connect(postgres_options(config)).await?;
-            (Readers::of_postgres(read.get_postgres_connection_pool().clone()), write)
+            (ReadPool::of_postgres(read.get_postgres_connection_pool().clone()), write)
         } else {
             let path = config.database_url.strip_prefix("sqlite://").ok_or(OpenError::Url)?;
             make_private(Path::new(path.split('?').next().unwrap_or(path)))?;
             // The writer first: it creates the file and switches it to WAL.
             let write = Database::connect(sqlite_options(config, 1, false)).await?;
             let read = Database::connect(sqlite_options(config, sqlite_readers(), true)).await?;
-            (Readers::of_sqlite(read.get_sqlite_connection_pool().clone()), write)
+            (ReadPool::of_sqlite(read.get_sqlite_connection_pool().clone()), write)
         };
         migrate(&write).await?;
-        let told = Told::default();
-        read.told = told.clone();
-        let of_writes = told.clone();
-        write.set_metric_callback(move |query| of_writes.of(query.statement));
+        let observer = StatementObserver::default();
+        read.observer = observer.clone();
+        let of_writes = observer.clone();
+        write.set_metric_callback(move |query| of_writes.observe(query.statement));
         let shared = Shared {
             runtime: Handle::current(),
             clock,
             passwords: Passwords::new(config.acquire_timeout),
             presence: Presence::default(),
-            roles: RolesRead::default(),
+            roles: RoleCache::default(),
             outbox_ready: Notify::new(),
             statements: Counter::default(),
-            told,
+            observer,
             public_url,
         };
         Ok(Self { read, write, shared: Arc::new(shared) })
@@ -86,11 +86,14 @@ impl Db {
 
     /// The same database, for the requests: their statements are counted, and what is done beside
     /// them is not.
-    pub fn counted(&self) -> Self {
+    pub fn with_counter(&self) -> Self {
         let mut counted = self.clone();
-        let told = Told { counter: Some(self.shared.statements.clone()), ..self.shared.told.clone() };
-        counted.read.told = told.clone();
-        counted.write.set_metric_callback(move |query| told.of(query.statement));
+        let observer = StatementObserver {
+            counter: Some(self.shared.statements.clone()),
+            ..self.shared.observer.clone()
+        };
+        counted.read.observer = observer.clone();
+        counted.write.set_metric_callback(move |query| observer.observe(query.statement));
         counted
     }
 
@@ -115,7 +118,7 @@ impl Db {
     }
 
     pub fn transcript(&self) -> Transcript {
-        self.shared.told.transcript.clone()
+        self.shared.observer.transcript.clone()
     }
 
     /// Passwords that were hashed, to be kept or to be compared.
@@ -135,7 +138,7 @@ impl Db {
         &self.shared.passwords
     }
 
-    pub(in crate::domain) fn roles(&self) -> &RolesRead {
+    pub(in crate::domain) fn roles(&self) -> &RoleCache {
         &self.shared.roles
     }
 
@@ -152,7 +155,7 @@ impl Db {
         &self.shared.outbox_ready
     }
 
-    pub(in crate::domain) fn read(&self) -> &Readers {
+    pub(in crate::domain) fn read(&self) -> &ReadPool {
         &self.read
     }
 

@@ -309,7 +309,7 @@ impl NounEvents {
         Self { kinds, reasons: &[] }
     }
 
-    pub(in crate::domain) const fn refusing(mut self, reasons: &'static [AuditReason]) -> Self {
+    pub(in crate::domain) const fn with_reasons(mut self, reasons: &'static [AuditReason]) -> Self {
         self.reasons = reasons;
         self
     }

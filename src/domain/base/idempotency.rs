@@ -43,7 +43,7 @@ pub struct Attempt {
 
 /// What the first request was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
+pub struct StoredResponse {
     pub status: u16,
     pub body: String,
 }
@@ -61,7 +61,7 @@ struct Row {
 /// # Errors
 /// [`Refused::Invalid`] where the name stands for another request, [`STILL_RUNNING`],
 /// [`DONE_BEFORE`].
-pub async fn claim(db: &Db, attempt: &Attempt) -> Result<Option<Kept>, Refused> {
+pub async fn claim(db: &Db, attempt: &Attempt) -> Result<Option<StoredResponse>, Refused> {
     let now = db.now();
     let sql = "INSERT INTO idempotency_keys (api_key_id, name, id, request_hash, created_at)
         VALUES ($1, $2, $3, $4, $5)
@@ -96,7 +96,7 @@ pub async fn claim(db: &Db, attempt: &Attempt) -> Result<Option<Kept>, Refused> 
         Some(row) => match (row.done_at, row.status, row.body) {
             (None, ..) => Err(STILL_RUNNING.into()),
             (_, Some(status), Some(body)) => {
-                Ok(Some(Kept { status: u16::try_from(status).unwrap_or(200), body }))
+                Ok(Some(StoredResponse { status: u16::try_from(status).unwrap_or(200), body }))
             }
             _ => Err(DONE_BEFORE.into()),
         },
@@ -108,7 +108,7 @@ pub async fn claim(db: &Db, attempt: &Attempt) -> Result<Option<Kept>, Refused> 
 ///
 /// # Errors
 /// [`STILL_RUNNING`] where another attempt has taken the name over.
-pub(in crate::domain) async fn done(
+pub(in crate::domain) async fn mark_done(
     tx: &impl ConnectionTrait,
     id: Uuid,
     now: Timestamp,
@@ -124,7 +124,7 @@ pub(in crate::domain) async fn done(
 ///
 /// # Errors
 /// The database's own.
-pub async fn keep(db: &Db, id: Uuid, answer: Option<&Kept>) -> Result<(), DbErr> {
+pub async fn store_response(db: &Db, id: Uuid, answer: Option<&StoredResponse>) -> Result<(), DbErr> {
     let sql = "UPDATE idempotency_keys SET done_at = COALESCE(done_at, $2), status = $3, body = $4
         WHERE id = $1";
     let status = answer.map(|answer| i64::from(answer.status));

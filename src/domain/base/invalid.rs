@@ -16,13 +16,13 @@ impl Invalid {
     }
 
     /// The value of a field that was parsed; where it was refused, the complaint is noted.
-    pub fn keep<T>(&mut self, name: &str, parsed: Result<T, impl Into<String>>) -> Option<T> {
+    pub fn check<T>(&mut self, name: &str, parsed: Result<T, impl Into<String>>) -> Option<T> {
         parsed.map_err(|complaint| self.add(name, complaint)).ok()
     }
 
     /// The value of several fields that were parsed together; where they were refused, their complaints
     /// are noted.
-    pub fn keep_all<T>(&mut self, parsed: Result<T, Self>) -> Option<T> {
+    pub fn check_all<T>(&mut self, parsed: Result<T, Self>) -> Option<T> {
         let note = |other: Self| other.iter().for_each(|(name, complaint)| self.add(name, complaint));
         parsed.map_err(note).ok()
     }

@@ -11,8 +11,8 @@ pub const LAST_OWNER: Conflict = Conflict::new(
     "A workspace needs at least one active Owner. Make someone else an Owner first, then try again.",
 )
 .note("Nothing was changed.")
-.way_on("/members", "Go to Members")
-.audited_as(LAST_OWNER_REASON);
+.link("/members", "Go to Members")
+.with_audit_reason(LAST_OWNER_REASON);
 
 pub(in crate::domain) const LAST_ADMIN_REASON: AuditReason =
     AuditReason::new("last-admin", "the account needs an active admin");
@@ -22,8 +22,8 @@ pub const LAST_ADMIN: Conflict = Conflict::new(
     "last-admin",
     "An account needs at least one active admin. Make someone else an admin first, then try again.",
 )
-.way_on("/people", "Go to People")
-.audited_as(LAST_ADMIN_REASON);
+.link("/people", "Go to People")
+.with_audit_reason(LAST_ADMIN_REASON);
 
 /// The conflict of which a trigger's message tells.
 pub(in crate::domain) fn of_trigger(message: &str) -> Option<Conflict> {

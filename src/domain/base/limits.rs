@@ -10,45 +10,45 @@ use sea_orm::{DbErr, FromQueryResult};
 #[derive(Clone, Copy, Debug)]
 pub(in crate::domain) struct Limit {
     name: &'static str,
-    most: i64,
+    max: i64,
     window_ms: i64,
 }
 
 /// Wrong passwords for one address, whoever types them. An unknown address counts the same way, so
 /// that the answer tells nothing.
 pub(in crate::domain) const SIGN_IN_ACCOUNT: Limit =
-    Limit { name: "sign-in", most: 10, window_ms: 15 * MINUTE };
+    Limit { name: "sign-in", max: 10, window_ms: 15 * MINUTE };
 
 /// Wrong passwords from one network address.
 pub(in crate::domain) const SIGN_IN_ADDRESS: Limit =
-    Limit { name: "sign-in-from", most: 60, window_ms: 15 * MINUTE };
+    Limit { name: "sign-in-from", max: 60, window_ms: 15 * MINUTE };
 
 pub(in crate::domain) const SIGN_UP_ADDRESS: Limit =
-    Limit { name: "sign-up-from", most: 200, window_ms: HOUR };
+    Limit { name: "sign-up-from", max: 200, window_ms: HOUR };
 
 /// Mail that a stranger can make us send to one address.
-pub(in crate::domain) const MAIL_TO: Limit = Limit { name: "mail-to", most: 6, window_ms: HOUR };
+pub(in crate::domain) const MAIL_TO: Limit = Limit { name: "mail-to", max: 6, window_ms: HOUR };
 
-pub(in crate::domain) const FORGOT_ADDRESS: Limit = Limit { name: "forgot-from", most: 120, window_ms: HOUR };
+pub(in crate::domain) const FORGOT_ADDRESS: Limit = Limit { name: "forgot-from", max: 120, window_ms: HOUR };
 
 /// Addresses that one person may invite, over all workspaces.
-pub(in crate::domain) const INVITE: Limit = Limit { name: "invite", most: 1_000, window_ms: HOUR };
+pub(in crate::domain) const INVITE: Limit = Limit { name: "invite", max: 1_000, window_ms: HOUR };
 
 /// The same while that person's own address is not confirmed: mail to strangers is worth abusing.
 pub(in crate::domain) const INVITE_UNVERIFIED: Limit =
-    Limit { name: "invite-unverified", most: 50, window_ms: HOUR };
+    Limit { name: "invite-unverified", max: 50, window_ms: HOUR };
 
 /// Mail of one invitation.
-pub(in crate::domain) const RESEND: Limit = Limit { name: "resend", most: 20, window_ms: HOUR };
+pub(in crate::domain) const RESEND: Limit = Limit { name: "resend", max: 20, window_ms: HOUR };
 
 /// Mail to new addresses that one person may ask for.
-pub(in crate::domain) const CHANGE_EMAIL: Limit = Limit { name: "change-email", most: 10, window_ms: HOUR };
+pub(in crate::domain) const CHANGE_EMAIL: Limit = Limit { name: "change-email", max: 10, window_ms: HOUR };
 
 /// Wrong passwords of somebody who is signed in. Kept apart from sign-in, where strangers count too.
-pub(in crate::domain) const CONFIRM: Limit = Limit { name: "confirm", most: 10, window_ms: 15 * MINUTE };
+pub(in crate::domain) const CONFIRM: Limit = Limit { name: "confirm", max: 10, window_ms: 15 * MINUTE };
 
 /// Workspaces that one person may found.
-pub(in crate::domain) const FOUND: Limit = Limit { name: "found", most: 30, window_ms: HOUR };
+pub(in crate::domain) const CREATE_WORKSPACE: Limit = Limit { name: "found", max: 30, window_ms: HOUR };
 
 #[derive(FromQueryResult)]
 struct Window {
@@ -65,7 +65,7 @@ impl Limit {
     /// twenty guesses at once are twenty.
     ///
     /// # Errors
-    /// [`Refused::TooMany`] with the seconds until the window ends.
+    /// [`Refused::RateLimited`] with the seconds until the window ends.
     pub(in crate::domain) async fn spend(&self, db: &Db, subject: &str, cost: i64) -> Result<(), Refused> {
         let now = db.now();
         let sql = "INSERT INTO rate_limits (key, window_start, used) VALUES ($1, $2, $3)
@@ -78,9 +78,9 @@ impl Limit {
         let window: Option<Window> = tx.first(sql, values).await?;
         tx.commit().await?;
         match window {
-            Some(window) if window.used > self.most => {
+            Some(window) if window.used > self.max => {
                 let left = window.window_start + self.window_ms - now;
-                Err(Refused::TooMany { retry_after_seconds: (left / 1_000).max(1) })
+                Err(Refused::RateLimited { retry_after_seconds: (left / 1_000).max(1) })
             }
             _ => Ok(()),
         }
@@ -90,13 +90,17 @@ impl Limit {
     /// anything that others wait for.
     ///
     /// # Errors
-    /// [`Refused::TooMany`] with the seconds until the window ends.
+    /// [`Refused::RateLimited`] with the seconds until the window ends.
     pub(in crate::domain) async fn check(&self, db: &Db, subject: &str) -> Result<(), Refused> {
         let sql = "SELECT window_start, used FROM rate_limits WHERE key = $1";
         let window: Option<Window> = db.read().first(sql, vec![self.key(subject).into()]).await?;
-        let left = window.filter(|window| window.used >= self.most);
+        let left = window.filter(|window| window.used >= self.max);
         let left = left.map_or(0, |window| window.window_start + self.window_ms - db.now());
-        if left > 0 { Err(Refused::TooMany { retry_after_seconds: (left / 1_000).max(1) }) } else { Ok(()) }
+        if left > 0 {
+            Err(Refused::RateLimited { retry_after_seconds: (left / 1_000).max(1) })
+        } else {
+            Ok(())
+        }
     }
 
     /// Takes back what was counted for something that turned out well.

@@ -58,7 +58,7 @@ impl Mail {
 
 /// A message that this node took to send.
 #[derive(Debug, FromQueryResult)]
-pub struct Outgoing {
+pub struct OutgoingMail {
     pub id: Uuid,
     pub recipient: String,
     pub subject: String,
@@ -70,15 +70,15 @@ pub struct Outgoing {
 /// How long a message belongs to the node that took it, in milliseconds.
 const LEASE: i64 = 2 * MINUTE;
 
-const LONGEST_WAIT: i64 = 5 * MINUTE;
+const MAX_RETRY_DELAY: i64 = 5 * MINUTE;
 
 /// Takes the message that has waited longest, for a while; no other node gets it meanwhile.
 ///
 /// # Errors
 /// The database's own.
-pub async fn take(db: &Db) -> Result<Option<Outgoing>, DbErr> {
+pub async fn lease_next(db: &Db) -> Result<Option<OutgoingMail>, DbErr> {
     let now = db.now();
-    let due: Option<Due> = db
+    let due: Option<DueMail> = db
         .read()
         .first(
             "SELECT id FROM outbox WHERE next_attempt_at <= $1 ORDER BY next_attempt_at, id LIMIT 1",
@@ -96,7 +96,7 @@ pub async fn take(db: &Db) -> Result<Option<Outgoing>, DbErr> {
 }
 
 #[derive(FromQueryResult)]
-struct Due {
+struct DueMail {
     id: Uuid,
 }
 
@@ -104,7 +104,7 @@ struct Due {
 ///
 /// # Errors
 /// The database's own; then it may be sent twice, under the same Message-ID.
-pub async fn sent(db: &Db, id: Uuid) -> Result<(), DbErr> {
+pub async fn mark_sent(db: &Db, id: Uuid) -> Result<(), DbErr> {
     let tx = db.begin().await?;
     tx.run("DELETE FROM outbox WHERE id = $1", vec![id.into()]).await?;
     tx.commit().await
@@ -114,8 +114,8 @@ pub async fn sent(db: &Db, id: Uuid) -> Result<(), DbErr> {
 ///
 /// # Errors
 /// The database's own.
-pub async fn failed(db: &Db, message: &Outgoing, error: &str) -> Result<(), DbErr> {
-    let wait = (SECOND << message.attempts.clamp(0, 9)).min(LONGEST_WAIT);
+pub async fn mark_failed(db: &Db, message: &OutgoingMail, error: &str) -> Result<(), DbErr> {
+    let wait = (SECOND << message.attempts.clamp(0, 9)).min(MAX_RETRY_DELAY);
     let error: String = error.chars().take(500).collect();
     let tx = db.begin().await?;
     let sql = "UPDATE outbox SET next_attempt_at = $2, last_error = $3 WHERE id = $1";

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// Rows on one page.
-pub const PAGE: usize = 50;
+pub const PAGE_SIZE: usize = 50;
 
 /// What a list is sorted by, as read from one row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ impl Cursor {
     }
 }
 
-pub(in crate::domain) fn broken_link(field: &str) -> Refused {
+pub(in crate::domain) fn invalid_cursor(field: &str) -> Refused {
     Invalid::field(field, "This page link doesn't work. Start from the first page.").into()
 }
 
@@ -62,9 +62,9 @@ impl Position {
         match (after, before) {
             ("", "") => Ok(Self::First),
             ("", "end") => Ok(Self::Last),
-            (after, "") => Cursor::decode(after).map(Self::After).ok_or_else(|| broken_link("after")),
-            ("", before) => Cursor::decode(before).map(Self::Before).ok_or_else(|| broken_link("before")),
-            _ => Err(broken_link("after")),
+            (after, "") => Cursor::decode(after).map(Self::After).ok_or_else(|| invalid_cursor("after")),
+            ("", before) => Cursor::decode(before).map(Self::Before).ok_or_else(|| invalid_cursor("before")),
+            _ => Err(invalid_cursor("after")),
         }
     }
 
@@ -82,7 +82,7 @@ impl Position {
             Self::After(Cursor(Key::Text(text), _)) | Self::Before(Cursor(Key::Text(text), _)) => {
                 Ok(Some(text))
             }
-            Self::After(_) | Self::Before(_) => Err(broken_link("after")),
+            Self::After(_) | Self::Before(_) => Err(invalid_cursor("after")),
         }
     }
 
@@ -113,7 +113,7 @@ impl Order {
     ///
     /// # Errors
     /// [`Refused::Invalid`] for a cursor of a list that is sorted otherwise.
-    pub(in crate::domain) fn finish(
+    pub(in crate::domain) fn append_to(
         &self,
         sql: &mut String,
         values: &mut Vec<Value>,
@@ -123,7 +123,7 @@ impl Order {
         let Self { column, id, .. } = self;
         if let Position::After(Cursor(key, row)) | Position::Before(Cursor(key, row)) = at {
             if matches!(key, Key::Text(_)) != self.is_text {
-                return Err(broken_link("after"));
+                return Err(invalid_cursor("after"));
             }
             let sign = if ascending { '>' } else { '<' };
             values.push(match key {
@@ -149,7 +149,7 @@ impl Order {
             sql.push_str(&format!(" AND {column} >= ${}", values.len() + 1));
         }
         sql.push_str(&self.clause(at));
-        sql.push_str(&format!(" LIMIT {}", PAGE + 1));
+        sql.push_str(&format!(" LIMIT {}", PAGE_SIZE + 1));
         Ok(())
     }
 
@@ -176,10 +176,14 @@ impl<T> Page<T> {
         Self { rows: Vec::new(), before: None, after: None }
     }
 
-    /// Sorts out what [`Order::finish`] fetched: one row more than a page tells that there are more.
-    pub(in crate::domain) fn cut(mut rows: Vec<T>, at: &Position, cursor: impl Fn(&T) -> Cursor) -> Self {
-        let more = rows.len() > PAGE;
-        rows.truncate(PAGE);
+    /// Sorts out what [`Order::append_to`] fetched: one row more than a page tells that there are more.
+    pub(in crate::domain) fn from_rows(
+        mut rows: Vec<T>,
+        at: &Position,
+        cursor: impl Fn(&T) -> Cursor,
+    ) -> Self {
+        let more = rows.len() > PAGE_SIZE;
+        rows.truncate(PAGE_SIZE);
         if at.is_backwards() {
             rows.reverse();
         }

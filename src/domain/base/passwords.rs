@@ -22,7 +22,7 @@ pub(in crate::domain) const MAX_BYTES: usize = 1_024;
 
 const MIN_CHARS: usize = 12;
 
-const JUDGED_CHARS: usize = 20;
+const SCORED_CHARS: usize = 20;
 
 impl Password {
     /// Checks length, and how hard it is to guess for someone who knows `hints` (name, address).
@@ -51,7 +51,7 @@ impl Password {
         }
         // Scores 0 and 1 fall to fewer than a million guesses. Only the start is judged: what follows
         // can only help, and the time it takes grows fast with a text made to be slow.
-        let start: String = text.chars().take(JUDGED_CHARS).collect();
+        let start: String = text.chars().take(SCORED_CHARS).collect();
         if u8::from(zxcvbn::zxcvbn(&start, hints).score()) < 2 {
             return Err(
                 "This password is easy to guess. Four random words are easy to remember and hard to guess.",
@@ -80,9 +80,9 @@ impl fmt::Debug for Password {
 /// argon2id behind a gate: each hash takes 19 MiB and a core for some 70 ms, so one core is left for
 /// everything else, some wait for their turn, and the rest are told to come back.
 pub struct Passwords {
-    gate: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     waiting: AtomicUsize,
-    most_waiting: usize,
+    max_waiting: usize,
     acquire_timeout: Duration,
     hashes: Counter,
 }
@@ -91,7 +91,7 @@ const BUSY: Refused = Refused::Busy { retry_after_seconds: 3 };
 
 /// Verified for an unknown address, so that it takes as long as for a known one. Nothing hashes to
 /// 32 zero bytes.
-const DUMMY: &str = NO_PASSWORD;
+const DUMMY_HASH: &str = NO_PASSWORD;
 
 /// The hash of who has no password yet. Like any other it takes its time to verify, and none fits it.
 pub(in crate::domain) const NO_PASSWORD: &str =
@@ -103,9 +103,9 @@ impl Passwords {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let at_once = cores.saturating_sub(1).max(1);
         Self {
-            gate: Arc::new(Semaphore::new(at_once)),
+            permits: Arc::new(Semaphore::new(at_once)),
             waiting: AtomicUsize::new(0),
-            most_waiting: at_once * 64,
+            max_waiting: at_once * 64,
             acquire_timeout: connection_timeout + Duration::from_secs(1),
             hashes: Counter::default(),
         }
@@ -119,10 +119,10 @@ impl Passwords {
     ///
     /// # Errors
     /// [`Refused::Busy`] when too many are waiting already, or for too long.
-    pub(in crate::domain) async fn turn(&self) -> Result<Turn, Refused> {
-        let _place = Place::take(self)?;
-        match tokio::time::timeout(self.acquire_timeout, self.gate.clone().acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(Turn { _permit: permit, hashes: self.hashes.clone() }),
+    pub(in crate::domain) async fn acquire(&self) -> Result<HashPermit, Refused> {
+        let _place = QueueSlot::reserve(self)?;
+        match tokio::time::timeout(self.acquire_timeout, self.permits.clone().acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(HashPermit { _permit: permit, hashes: self.hashes.clone() }),
             _ => Err(BUSY),
         }
     }
@@ -131,17 +131,17 @@ impl Passwords {
     /// [`Refused::Busy`] when too many are waiting already, or for too long.
     pub(in crate::domain) async fn hash(&self, password: &Password) -> Result<String, Refused> {
         let text = password.0.clone();
-        self.turn().await?.take(move || hash_now(&text)).await?.ok_or(BUSY)
+        self.acquire().await?.run(move || hash_now(&text)).await?.ok_or(BUSY)
     }
 }
 
 /// A turn to hash one password.
-pub(in crate::domain) struct Turn {
+pub(in crate::domain) struct HashPermit {
     _permit: OwnedSemaphorePermit,
     hashes: Counter,
 }
 
-impl Turn {
+impl HashPermit {
     /// Is this the password behind `hash`? With none, as much work for nothing.
     ///
     /// # Errors
@@ -149,19 +149,19 @@ impl Turn {
     pub(in crate::domain) async fn verify(self, typed: &str, hash: Option<String>) -> Result<bool, Refused> {
         let typed = Zeroizing::new(typed.to_owned());
         let known = hash.is_some();
-        let matches = self.take(move || {
-            let hash = hash.unwrap_or_else(|| DUMMY.to_owned());
+        let matches = self.run(move || {
+            let hash = hash.unwrap_or_else(|| DUMMY_HASH.to_owned());
             PasswordHash::new(&hash)
                 .is_ok_and(|hash| Argon2::default().verify_password(typed.as_bytes(), &hash).is_ok())
         });
         Ok(matches.await? && known)
     }
 
-    async fn take<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refused> {
+    async fn run<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refused> {
         // The permit goes with the work: a request that hangs up does not let another in beside it.
         let done = tokio::task::spawn_blocking(move || {
-            let turn = self;
-            turn.hashes.one_more();
+            let permit = self;
+            permit.hashes.increment();
             work()
         });
         done.await.map_err(|_| BUSY)
@@ -174,11 +174,11 @@ fn hash_now(text: &str) -> Option<String> {
 }
 
 /// A place in the queue, given back when dropped.
-struct Place<'a>(&'a AtomicUsize);
+struct QueueSlot<'a>(&'a AtomicUsize);
 
-impl<'a> Place<'a> {
-    fn take(passwords: &'a Passwords) -> Result<Self, Refused> {
-        if passwords.waiting.fetch_add(1, Ordering::SeqCst) >= passwords.most_waiting {
+impl<'a> QueueSlot<'a> {
+    fn reserve(passwords: &'a Passwords) -> Result<Self, Refused> {
+        if passwords.waiting.fetch_add(1, Ordering::SeqCst) >= passwords.max_waiting {
             passwords.waiting.fetch_sub(1, Ordering::SeqCst);
             return Err(BUSY);
         }
@@ -186,7 +186,7 @@ impl<'a> Place<'a> {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueueSlot<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
@@ -214,8 +214,8 @@ mod tests {
     #[test]
     fn only_the_start_of_a_password_is_judged() {
         let rest = "correct horse battery staple 9";
-        assert!(Password::parse(&format!("{}{rest}", "a".repeat(JUDGED_CHARS)), &[]).is_err());
-        assert!(Password::parse(&format!("{rest}{}", "a".repeat(JUDGED_CHARS)), &[]).is_ok());
+        assert!(Password::parse(&format!("{}{rest}", "a".repeat(SCORED_CHARS)), &[]).is_err());
+        assert!(Password::parse(&format!("{rest}{}", "a".repeat(SCORED_CHARS)), &[]).is_ok());
     }
 
     #[tokio::test]
@@ -229,9 +229,9 @@ mod tests {
             ("correct horse battery staple 8", Some(hash), false),
             ("", None, false),
         ] {
-            let turn = passwords.turn().await.expect("nobody else waits");
-            assert_eq!(turn.verify(typed, hash).await.expect("verified"), verdict);
+            let permit = passwords.acquire().await.expect("nobody else waits");
+            assert_eq!(permit.verify(typed, hash).await.expect("verified"), verdict);
         }
-        assert!(PasswordHash::new(DUMMY).is_ok(), "the dummy costs as much as a real one");
+        assert!(PasswordHash::new(DUMMY_HASH).is_ok(), "the dummy costs as much as a real one");
     }
 }

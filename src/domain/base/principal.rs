@@ -43,7 +43,7 @@ pub struct Person {
 }
 
 impl Person {
-    pub(in crate::domain) fn audited(&self) -> AuditActor {
+    pub(in crate::domain) fn audit_actor(&self) -> AuditActor {
         AuditActor::user(self.user_id, self.name.clone())
     }
 }
@@ -51,7 +51,7 @@ impl Person {
 /// Where a request comes from, as it is audited.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    pub via: Via,
+    pub via: Channel,
     /// The client's network address.
     pub address: String,
     /// The browser or program, as it calls itself; cut to a bounded length.
@@ -63,13 +63,13 @@ pub struct Origin {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Via {
+pub enum Channel {
     Browser,
     Api,
     Command,
 }
 
-impl Via {
+impl Channel {
     pub(in crate::domain) const fn word(self) -> &'static str {
         match self {
             Self::Browser => "browser",
@@ -82,23 +82,23 @@ impl Via {
 /// Proof of who is asking, as the request carried it. The database decides what it is worth.
 #[derive(Clone, Debug)]
 pub struct Credential {
-    pub(in crate::domain) kind: Proof,
+    pub(in crate::domain) kind: CredentialKind,
     token_hash: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::domain) enum Proof {
+pub(in crate::domain) enum CredentialKind {
     Session,
     ApiKey,
 }
 
 impl Credential {
     pub fn of_session(token: &Token) -> Self {
-        Self { kind: Proof::Session, token_hash: token.hash() }
+        Self { kind: CredentialKind::Session, token_hash: token.hash() }
     }
 
     pub fn of_api_key(secret: &Token) -> Self {
-        Self { kind: Proof::ApiKey, token_hash: secret.hash() }
+        Self { kind: CredentialKind::ApiKey, token_hash: secret.hash() }
     }
 
     pub(in crate::domain) fn token_hash(&self) -> Vec<u8> {
@@ -145,7 +145,7 @@ impl Principal {
     }
 
     /// The user who answers for what is done: the person, or who made the key.
-    pub(in crate::domain) fn answers(&self) -> Uuid {
+    pub(in crate::domain) fn accountable_user(&self) -> Uuid {
         match self {
             Self::User(person) => person.user_id,
             Self::ApiKey(key) => key.made_by,
@@ -160,7 +160,7 @@ impl Principal {
         }
     }
 
-    pub(in crate::domain) fn audited(&self) -> AuditActor {
+    pub(in crate::domain) fn audit_actor(&self) -> AuditActor {
         let kind = if self.key_id().is_some() { "api_key" } else { "user" };
         AuditActor { kind, id: self.id(), name: self.name().to_owned() }
     }
@@ -195,7 +195,7 @@ impl Workspace {
 }
 
 impl Actor {
-    pub(in crate::domain) fn audited(&self) -> AuditActor {
-        self.principal.audited()
+    pub(in crate::domain) fn audit_actor(&self) -> AuditActor {
+        self.principal.audit_actor()
     }
 }

@@ -5,7 +5,7 @@
 //! between two statements, and go through the pool and its ping only when something went wrong with
 //! them, or when a request was given up while its statement ran.
 
-use crate::domain::base::{runtime::on, statements::Told};
+use crate::domain::base::{runtime::on, statements::StatementObserver};
 use sea_orm::{
     ConnAcquireErr, ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement,
     Values,
@@ -23,47 +23,47 @@ use tokio::{
 
 /// A clone is the same connections.
 #[derive(Clone)]
-pub struct Readers {
-    kept: Connections,
-    pub(in crate::domain) told: Told,
+pub struct ReadPool {
+    pool: Backend,
+    pub(in crate::domain) observer: StatementObserver,
 }
 
 #[derive(Clone)]
-enum Connections {
-    Sqlite(Arc<Kept<Sqlite>>),
-    Postgres(Arc<Kept<Postgres>>),
+enum Backend {
+    Sqlite(Arc<DriverPool<Sqlite>>),
+    Postgres(Arc<DriverPool<Postgres>>),
 }
 
-struct Kept<D: Database> {
+struct DriverPool<D: Database> {
     pool: Pool<D>,
     /// The one that was used last is used next: what it read is still at hand.
     idle: Mutex<Vec<PoolConnection<D>>>,
     /// As many as there are connections. Who waits for a connection waits here, in order.
-    turns: Semaphore,
+    permits: Semaphore,
     acquire_timeout: Duration,
     /// Where new connections are opened, see [`Db::open`](crate::domain::base::db::Db::open).
     runtime: Handle,
 }
 
 /// A connection on which a statement runs. Dropped before the end, it goes back to the pool.
-struct Lent<'a, D: Database> {
+struct PooledConnection<'a, D: Database> {
     connection: PoolConnection<D>,
-    home: &'a Kept<D>,
-    _turn: SemaphorePermit<'a>,
+    pool: &'a DriverPool<D>,
+    _permit: SemaphorePermit<'a>,
 }
 
-impl<D: Database> Kept<D> {
+impl<D: Database> DriverPool<D> {
     fn of(pool: Pool<D>) -> Arc<Self> {
-        let most = pool.options().get_max_connections();
+        let max = pool.options().get_max_connections();
         let acquire_timeout = pool.options().get_acquire_timeout();
-        let turns = Semaphore::new(usize::try_from(most).unwrap_or(1));
-        Arc::new(Self { pool, idle: Mutex::default(), turns, acquire_timeout, runtime: Handle::current() })
+        let permits = Semaphore::new(usize::try_from(max).unwrap_or(1));
+        Arc::new(Self { pool, idle: Mutex::default(), permits, acquire_timeout, runtime: Handle::current() })
     }
 
-    async fn lend(&self) -> Result<Lent<'_, D>, DbErr> {
-        let turn = match self.turns.try_acquire() {
-            Ok(turn) => turn,
-            Err(_) => tokio::time::timeout(self.acquire_timeout, self.turns.acquire())
+    async fn acquire(&self) -> Result<PooledConnection<'_, D>, DbErr> {
+        let permit = match self.permits.try_acquire() {
+            Ok(permit) => permit,
+            Err(_) => tokio::time::timeout(self.acquire_timeout, self.permits.acquire())
                 .await
                 .map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?
                 .map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed))?,
@@ -77,11 +77,11 @@ impl<D: Database> Kept<D> {
                 error => DbErr::Conn(RuntimeErr::SqlxError(error.into())),
             })?,
         };
-        Ok(Lent { connection, home: self, _turn: turn })
+        Ok(PooledConnection { connection, pool: self, _permit: permit })
     }
 
     async fn close(&self) {
-        self.turns.close();
+        self.permits.close();
         if let Ok(mut idle) = self.idle.lock() {
             idle.clear();
         }
@@ -89,15 +89,15 @@ impl<D: Database> Kept<D> {
     }
 }
 
-impl<D: Database> Lent<'_, D> {
-    fn keep(self) {
-        if let Ok(mut idle) = self.home.idle.lock() {
+impl<D: Database> PooledConnection<'_, D> {
+    fn release(self) {
+        if let Ok(mut idle) = self.pool.idle.lock() {
             idle.push(self.connection);
         }
     }
 }
 
-impl<D> Kept<D>
+impl<D> DriverPool<D>
 where
     D: Database,
     D::Row: Into<QueryResult>,
@@ -106,23 +106,23 @@ where
     for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
 {
     async fn execute(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let mut lent = self.lend().await?;
-        let done = query::<D>(statement).execute(&mut *lent.connection).await.map_err(failed)?;
-        lent.keep();
+        let mut pooled = self.acquire().await?;
+        let done = query::<D>(statement).execute(&mut *pooled.connection).await.map_err(failed)?;
+        pooled.release();
         Ok(done.into())
     }
 
     async fn one(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let mut lent = self.lend().await?;
-        let row = query::<D>(statement).fetch_optional(&mut *lent.connection).await.map_err(failed)?;
-        lent.keep();
+        let mut pooled = self.acquire().await?;
+        let row = query::<D>(statement).fetch_optional(&mut *pooled.connection).await.map_err(failed)?;
+        pooled.release();
         Ok(row.map(Into::into))
     }
 
     async fn all(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let mut lent = self.lend().await?;
-        let rows = query::<D>(statement).fetch_all(&mut *lent.connection).await.map_err(failed)?;
-        lent.keep();
+        let mut pooled = self.acquire().await?;
+        let rows = query::<D>(statement).fetch_all(&mut *pooled.connection).await.map_err(failed)?;
+        pooled.release();
         Ok(rows.into_iter().map(Into::into).collect())
     }
 }
@@ -140,37 +140,37 @@ fn failed(error: sqlx::Error) -> DbErr {
     DbErr::Query(RuntimeErr::SqlxError(error.into()))
 }
 
-impl Readers {
+impl ReadPool {
     pub(in crate::domain) fn of_sqlite(pool: Pool<Sqlite>) -> Self {
-        Self { kept: Connections::Sqlite(Kept::of(pool)), told: Told::default() }
+        Self { pool: Backend::Sqlite(DriverPool::of(pool)), observer: StatementObserver::default() }
     }
 
     pub(in crate::domain) fn of_postgres(pool: Pool<Postgres>) -> Self {
-        Self { kept: Connections::Postgres(Kept::of(pool)), told: Told::default() }
+        Self { pool: Backend::Postgres(DriverPool::of(pool)), observer: StatementObserver::default() }
     }
 
     pub(in crate::domain) async fn close(&self) {
-        match &self.kept {
-            Connections::Sqlite(kept) => kept.close().await,
-            Connections::Postgres(kept) => kept.close().await,
+        match &self.pool {
+            Backend::Sqlite(pool) => pool.close().await,
+            Backend::Postgres(pool) => pool.close().await,
         }
     }
 }
 
 #[async_trait::async_trait]
-impl ConnectionTrait for Readers {
+impl ConnectionTrait for ReadPool {
     fn get_database_backend(&self) -> DbBackend {
-        match self.kept {
-            Connections::Sqlite(_) => DbBackend::Sqlite,
-            Connections::Postgres(_) => DbBackend::Postgres,
+        match self.pool {
+            Backend::Sqlite(_) => DbBackend::Sqlite,
+            Backend::Postgres(_) => DbBackend::Postgres,
         }
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.told.of(&statement);
-        match &self.kept {
-            Connections::Sqlite(kept) => kept.execute(statement).await,
-            Connections::Postgres(kept) => kept.execute(statement).await,
+        self.observer.observe(&statement);
+        match &self.pool {
+            Backend::Sqlite(pool) => pool.execute(statement).await,
+            Backend::Postgres(pool) => pool.execute(statement).await,
         }
     }
 
@@ -179,18 +179,18 @@ impl ConnectionTrait for Readers {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.told.of(&statement);
-        match &self.kept {
-            Connections::Sqlite(kept) => kept.one(statement).await,
-            Connections::Postgres(kept) => kept.one(statement).await,
+        self.observer.observe(&statement);
+        match &self.pool {
+            Backend::Sqlite(pool) => pool.one(statement).await,
+            Backend::Postgres(pool) => pool.one(statement).await,
         }
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.told.of(&statement);
-        match &self.kept {
-            Connections::Sqlite(kept) => kept.all(statement).await,
-            Connections::Postgres(kept) => kept.all(statement).await,
+        self.observer.observe(&statement);
+        match &self.pool {
+            Backend::Sqlite(pool) => pool.all(statement).await,
+            Backend::Postgres(pool) => pool.all(statement).await,
         }
     }
 }

@@ -18,16 +18,16 @@ use sea_orm::{DbErr, RuntimeErr, SqlErr};
 pub enum Refused {
     /// Nobody is signed in, or the session ended. 401
     #[error("not signed in")]
-    SignedOut,
+    Unauthenticated,
     /// It does not exist, or not for this principal: the same answer. 404
     #[error("not found")]
-    Hidden,
+    NotFound,
     /// The membership, workspace or account is suspended. 403
     #[error("{0} is suspended")]
     Suspended(&'static str),
     /// The permission is missing. 403
     #[error("missing permission")]
-    Forbidden(Box<Missing>),
+    Forbidden(Box<MissingPermission>),
     /// Only the account's admins may. 403
     #[error("not an admin of the account")]
     NotAdmin(NotAdmin),
@@ -51,13 +51,13 @@ pub enum Refused {
     Gone(#[from] Gone),
     /// It is not any more what the request says it must be. 412
     #[error("it was changed in the meantime")]
-    Stale,
+    PreconditionFailed,
     /// What was typed; each field with its sentence. 422
     #[error("the input is not valid")]
     Invalid(Invalid),
     /// Too often. 429
     #[error("too many attempts")]
-    TooMany { retry_after_seconds: i64 },
+    RateLimited { retry_after_seconds: i64 },
     /// Too busy right now. 503
     #[error("too busy")]
     Busy { retry_after_seconds: i64 },
@@ -68,7 +68,7 @@ pub enum Refused {
 
 /// Which permission is missing, and who could change that.
 #[derive(Clone, Debug, Default)]
-pub struct Missing {
+pub struct MissingPermission {
     /// Labels of the permissions; any one of them is enough.
     pub permissions: Vec<&'static str>,
     /// Names of the roles that hold one of them.
@@ -133,7 +133,7 @@ impl Refused {
 
     /// The reason under which a refusal is audited; `None` where it is not audited: another tenant's
     /// object must look like none at all, and a typing mistake is nobody's concern.
-    pub(in crate::domain) fn audited_as(&self) -> Option<AuditReason> {
+    pub(in crate::domain) fn audit_reason(&self) -> Option<AuditReason> {
         match self {
             Self::Suspended(_) => Some(SUSPENDED),
             Self::Forbidden(_) => Some(PERMISSION),
@@ -143,12 +143,12 @@ impl Refused {
             Self::Prerequisite(prerequisite) => Some(prerequisite.reason),
             Self::Conflict(conflict) => Some(conflict.reason),
             Self::DetailedConflict(conflict) => Some(conflict.reason),
-            Self::SignedOut
-            | Self::Hidden
+            Self::Unauthenticated
+            | Self::NotFound
             | Self::Gone(_)
-            | Self::Stale
+            | Self::PreconditionFailed
             | Self::Invalid(_)
-            | Self::TooMany { .. }
+            | Self::RateLimited { .. }
             | Self::Busy { .. }
             | Self::Failed(_) => None,
         }

@@ -150,7 +150,7 @@ impl Roles {
     }
 
     /// The roles named by slugs that the database joined with spaces.
-    pub(in crate::domain) fn joined(&self, slugs: &str) -> Vec<&Role> {
+    pub(in crate::domain) fn parse_slugs(&self, slugs: &str) -> Vec<&Role> {
         let slugs: Vec<&str> = slugs.split_ascii_whitespace().collect();
         self.list.iter().filter(|role| slugs.contains(&role.slug.as_str())).collect()
     }
@@ -176,7 +176,7 @@ pub struct Assignable {
     pub is_owner: bool,
 }
 
-pub(in crate::domain) fn choices(roles: &Roles, actor: &Holdings) -> Vec<Assignable> {
+pub(in crate::domain) fn assignable_roles(roles: &Roles, actor: &Holdings) -> Vec<Assignable> {
     let choice = |role: &Role| Assignable {
         slug: role.slug.clone(),
         name: role.name.clone(),

@@ -11,9 +11,9 @@ use uuid::Uuid;
 /// read together with that very version counts. Versions are random, so one of a change that was
 /// rolled back never comes again.
 #[derive(Default)]
-pub(in crate::domain) struct RolesRead(pub(in crate::domain) Mutex<HashMap<Uuid, Roles>>);
+pub(in crate::domain) struct RoleCache(pub(in crate::domain) Mutex<HashMap<Uuid, Roles>>);
 
-impl RolesRead {
+impl RoleCache {
     /// Workspaces that are kept; some kilobytes each.
-    pub(in crate::domain) const MOST: usize = 1_000;
+    pub(in crate::domain) const MAX_WORKSPACES: usize = 1_000;
 }

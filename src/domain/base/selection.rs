@@ -10,7 +10,7 @@ pub struct Selection(Vec<Uuid>);
 
 impl Selection {
     /// How many may be changed at once: two pages of a list.
-    pub const MOST: usize = 100;
+    pub const MAX: usize = 100;
 
     /// # Errors
     /// A complaint about `field` where there is none, or too many.
@@ -20,8 +20,8 @@ impl Selection {
             if !each.contains(id) {
                 each.push(*id);
             }
-            if each.len() > Self::MOST {
-                return Err(Invalid::field(field, format!("Choose at most {} at a time.", Self::MOST)));
+            if each.len() > Self::MAX {
+                return Err(Invalid::field(field, format!("Choose at most {} at a time.", Self::MAX)));
             }
         }
         if each.is_empty() {

@@ -16,16 +16,16 @@ pub(in crate::domain) trait Sql: ConnectionTrait + Sized {
         row.map(|row| R::from_query_result(&row, "")).transpose()
     }
 
-    /// Many rows, which come as one value: see [`gather`].
+    /// Many rows, which come as one value: see [`aggregate_json`].
     async fn list<R: DeserializeOwned>(
         &self,
         columns: &[&str],
         rows: &str,
         values: Vec<Value>,
     ) -> Result<Vec<R>, DbErr> {
-        let sql = format!("SELECT {} AS listed", gather(self.get_database_backend(), columns, rows));
-        let one: Option<Gathered> = self.first(&sql, values).await?;
-        gathered(one.and_then(|one| one.listed).as_deref())
+        let sql = format!("SELECT {} AS listed", aggregate_json(self.get_database_backend(), columns, rows));
+        let one: Option<AggregatedRows> = self.first(&sql, values).await?;
+        parse_json_rows(one.and_then(|one| one.listed).as_deref())
     }
 
     /// Runs a change; answers how many rows it touched.
@@ -41,15 +41,15 @@ pub(in crate::domain) trait Sql: ConnectionTrait + Sized {
 impl<C: ConnectionTrait> Sql for C {}
 
 #[derive(FromQueryResult)]
-struct Gathered {
+struct AggregatedRows {
     listed: Option<String>,
 }
 
-/// The rows of a statement as one value, for a statement around it; [`gathered`] reads it. Fifty rows
+/// The rows of a statement as one value, for a statement around it; [`parse_json_rows`] reads it. Fifty rows
 /// that come one by one wake the thread that waits for them up to fifty times.
 ///
 /// `columns` are in the order in which the row's type has its fields; those of ids end in `id`.
-pub(in crate::domain) fn gather(backend: DbBackend, columns: &[&str], rows: &str) -> String {
+pub(in crate::domain) fn aggregate_json(backend: DbBackend, columns: &[&str], rows: &str) -> String {
     match backend {
         DbBackend::Sqlite => {
             let read = |column: &&str| match column.ends_with("id") {
@@ -66,8 +66,8 @@ pub(in crate::domain) fn gather(backend: DbBackend, columns: &[&str], rows: &str
     }
 }
 
-/// Reads what [`gather`] put together.
-pub(in crate::domain) fn gathered<R: DeserializeOwned>(rows: Option<&str>) -> Result<Vec<R>, DbErr> {
+/// Reads what [`aggregate_json`] put together.
+pub(in crate::domain) fn parse_json_rows<R: DeserializeOwned>(rows: Option<&str>) -> Result<Vec<R>, DbErr> {
     rows.map_or(Ok(Vec::new()), |rows| {
         serde_json::from_str(rows).map_err(|error| DbErr::Type(error.to_string()))
     })

@@ -16,7 +16,7 @@ impl Counter {
         self.0.load(Ordering::Relaxed)
     }
 
-    pub(in crate::domain) fn one_more(&self) {
+    pub(in crate::domain) fn increment(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -29,29 +29,29 @@ pub struct Transcript(Arc<OnceLock<Mutex<Vec<Statement>>>>);
 impl Transcript {
     /// Those since this was asked last.
     pub fn take(&self) -> Vec<Statement> {
-        let kept = self.0.get_or_init(Mutex::default);
-        kept.lock().map(|mut kept| std::mem::take(&mut *kept)).unwrap_or_default()
+        let log = self.0.get_or_init(Mutex::default);
+        log.lock().map(|mut log| std::mem::take(&mut *log)).unwrap_or_default()
     }
 
     fn note(&self, statement: &Statement) {
-        if let Some(Ok(mut kept)) = self.0.get().map(Mutex::lock) {
-            kept.push(statement.clone());
+        if let Some(Ok(mut log)) = self.0.get().map(Mutex::lock) {
+            log.push(statement.clone());
         }
     }
 }
 
 /// Who is told of each statement.
 #[derive(Clone, Default)]
-pub(in crate::domain) struct Told {
+pub(in crate::domain) struct StatementObserver {
     /// Of what requests send, and of nothing else.
     pub(super) counter: Option<Counter>,
     pub(super) transcript: Transcript,
 }
 
-impl Told {
-    pub(in crate::domain) fn of(&self, statement: &Statement) {
+impl StatementObserver {
+    pub(in crate::domain) fn observe(&self, statement: &Statement) {
         if let Some(counter) = &self.counter {
-            counter.one_more();
+            counter.increment();
         }
         self.transcript.note(statement);
     }

@@ -4,7 +4,7 @@ use crate::clock::Timestamp;
 use time::{OffsetDateTime, macros::format_description};
 
 /// A number with its noun: "1 person", "2 people".
-pub fn counted(count: i64, one: &str, many: &str) -> String {
+pub fn pluralize(count: i64, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
 

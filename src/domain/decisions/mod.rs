@@ -15,17 +15,17 @@ use crate::{
             role::{self, Role, Roles},
             values::Email,
         },
-        enforce::{read::ReadScope, rows::Scoped, workspace::admission::Asked},
+        enforce::{read::ReadScope, rows::Scoped, workspace::admission::WorkspaceSelector},
     },
     policy::{Permission, Scope, perm},
 };
 use sea_orm::{FromQueryResult, Value};
-pub use search::{MOST_FOUND, Slice, actions, resources, subjects};
+pub use search::{MAX_RESULTS, SearchResult, actions, resources, subjects};
 use std::{collections::BTreeMap, iter, mem};
 use uuid::Uuid;
 
 /// Questions that one batch takes.
-pub const MOST_AT_ONCE: usize = 1_000;
+pub const MAX_BATCH: usize = 1_000;
 
 /// Of whom it is asked. Nobody else's id is ever taken for one of these.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,7 +57,7 @@ impl Subject {
 
     /// What finds the membership `sm` of this workspace: its tables and condition, where `{subject}` is
     /// the place of [`Subject::value`].
-    const fn found_by(&self) -> Option<&'static str> {
+    const fn lookup_sql(&self) -> Option<&'static str> {
         match self {
             Self::User(_) => Some(USER_BY_ID),
             Self::Email(_) => Some(USER_BY_EMAIL),
@@ -68,7 +68,7 @@ impl Subject {
     }
 
     /// The columns `id` and `text` by which a membership that was found is known again.
-    const fn told_by(&self) -> &'static str {
+    const fn identity_columns(&self) -> &'static str {
         match self {
             Self::User(_) => "sm.user_id AS id, CAST(NULL AS TEXT) AS text",
             Self::ApiKey(_) => "sm.api_key_id AS id, CAST(NULL AS TEXT) AS text",
@@ -115,12 +115,12 @@ impl Question {
     /// # Errors
     /// Why it can be none, as a sentence: nobody holds such a thing.
     fn scope(&self) -> Result<Scope, String> {
-        asked_for(&self.action, &self.kind)
+        required_scope(&self.action, &self.kind)
     }
 }
 
 /// `read` and `record` are `read:record`.
-fn asked_for(action: &str, kind: &str) -> Result<Scope, String> {
+fn required_scope(action: &str, kind: &str) -> Result<Scope, String> {
     let text = format!("{action}:{kind}");
     // What is asked for is one thing; only a grant can stand for many.
     if text.contains('*') {
@@ -159,13 +159,13 @@ impl From<Why> for Decision {
 }
 
 /// What a subject holds, as it was found: `active developer viewer`.
-struct Standing<'a>(Option<&'a str>);
+struct HeldRoles<'a>(Option<&'a str>);
 
-impl Standing<'_> {
+impl HeldRoles<'_> {
     /// The roles of an active member.
     fn roles<'r>(&self, all: &'r Roles) -> Option<Vec<&'r Role>> {
         let (status, slugs) = self.0?.split_once(' ')?;
-        (status == "active").then(|| all.joined(slugs))
+        (status == "active").then(|| all.parse_slugs(slugs))
     }
 
     fn decide(&self, all: &Roles, question: &Question) -> Decision {
@@ -208,26 +208,26 @@ fn grant_for(role: &Role, scope: &Scope) -> String {
 pub async fn decide(
     db: &Db,
     credential: Credential,
-    asked: Asked<'_>,
+    selector: WorkspaceSelector<'_>,
     origin: Origin,
     question: &Question,
 ) -> Result<(Decision, Uuid), Refused> {
-    let found_by = question.subject.found_by().map(|from| {
+    let found_by = question.subject.lookup_sql().map(|from| {
         let from = from.replace("{workspace}", "m.workspace_id").replace("{now}", "$3");
         let subject = "SELECT sm.status || ' ' || sm.role_set FROM ";
         (format!("({subject}{})", from.replace("{subject}", "= $4")), question.subject.value())
     });
-    let (scope, standing) =
-        ReadScope::<perm::CheckAccess>::admit_about(db, credential, asked, origin, found_by).await?;
+    let (scope, subject_roles) =
+        ReadScope::<perm::CheckAccess>::admit_about(db, credential, selector, origin, found_by).await?;
     let actor = scope.actor();
-    Ok((Standing(standing.as_deref()).decide(&actor.all_roles, question), actor.principal.id()))
+    Ok((HeldRoles(subject_roles.as_deref()).decide(&actor.all_roles, question), actor.principal.id()))
 }
 
 #[derive(FromQueryResult)]
-struct Found {
-    /// The place of [`Subject::found_by`] among those that were asked for.
+struct SubjectRow {
+    /// The place of [`Subject::lookup_sql`] among those that were asked for.
     place: i32,
-    standing: String,
+    subject_roles: String,
     id: Option<Uuid>,
     text: Option<String>,
 }
@@ -240,15 +240,15 @@ pub async fn decide_all(
     scope: &ReadScope<perm::CheckAccess>,
     questions: &[Question],
 ) -> Result<Vec<Decision>, Refused> {
-    let standings = standings(scope, questions).await?;
+    let held_roles = load_held_roles(scope, questions).await?;
     let all = &scope.actor().all_roles;
     let answer = |question: &Question| {
-        Standing(standings.get(&question.subject).map(String::as_str)).decide(all, question)
+        HeldRoles(held_roles.get(&question.subject).map(String::as_str)).decide(all, question)
     };
     Ok(questions.iter().map(answer).collect())
 }
 
-async fn standings(
+async fn load_held_roles(
     scope: &ReadScope<perm::CheckAccess>,
     questions: &[Question],
 ) -> Result<BTreeMap<Subject, String>, Refused> {
@@ -259,7 +259,7 @@ async fn standings(
         match ways.iter_mut().find(|way| mem::discriminant(way[0]) == mem::discriminant(subject)) {
             Some(way) if way.contains(&subject) => {}
             Some(way) => way.push(subject),
-            None if subject.found_by().is_some() => ways.push(vec![subject]),
+            None if subject.lookup_sql().is_some() => ways.push(vec![subject]),
             None => {}
         }
     }
@@ -277,18 +277,18 @@ async fn standings(
                 format!("${}", values.len() + 1)
             })
             .collect();
-        let from = way[0].found_by().unwrap_or_default();
+        let from = way[0].lookup_sql().unwrap_or_default();
         let from = from.replace("{workspace}", "$1").replace("{now}", "$2");
         let from = from.replace("{subject}", &format!("IN ({})", places.join(", ")));
         parts.push(format!(
-            "SELECT {place} AS place, sm.status || ' ' || sm.role_set AS standing, {} FROM {from}",
-            way[0].told_by()
+            "SELECT {place} AS place, sm.status || ' ' || sm.role_set AS subject_roles, {} FROM {from}",
+            way[0].identity_columns()
         ));
     }
     // Where no key is asked about, the time must still stand somewhere.
     let sql = format!("SELECT * FROM ({}) AS found WHERE $2 > 0", parts.join(" UNION ALL "));
-    let rows: Vec<Found> = scope.all(&sql, values).await?;
-    let found = rows.into_iter().filter_map(|row| {
+    let rows: Vec<SubjectRow> = scope.all(&sql, values).await?;
+    let held = rows.into_iter().filter_map(|row| {
         let way = ways.get(usize::try_from(row.place).ok()?)?;
         let subject = match way[0] {
             Subject::User(_) => Subject::User(row.id?),
@@ -297,9 +297,9 @@ async fn standings(
             Subject::External(_) => Subject::External(row.text?),
             Subject::Nobody => return None,
         };
-        Some((subject, row.standing))
+        Some((subject, row.subject_roles))
     });
-    Ok(found.collect())
+    Ok(held.collect())
 }
 
 /// What [`search`] needs of a subject: the roles that it holds, if it is an active member.
@@ -308,13 +308,13 @@ async fn roles_held(
     subject: &Subject,
 ) -> Result<Option<Vec<Role>>, Refused> {
     let question = Question { subject: subject.clone(), action: String::new(), kind: String::new() };
-    let standings = standings(scope, &[question]).await?;
-    let held = Standing(standings.get(subject).map(String::as_str)).roles(&scope.actor().all_roles);
+    let held_roles = load_held_roles(scope, &[question]).await?;
+    let held = HeldRoles(held_roles.get(subject).map(String::as_str)).roles(&scope.actor().all_roles);
     Ok(held.map(|held| held.into_iter().cloned().collect()))
 }
 
 /// True if somebody with these roles may do it.
 fn allows(held: &[Role], action: &str, kind: &str) -> bool {
     let held: Vec<&Role> = held.iter().collect();
-    asked_for(action, kind).is_ok_and(|scope| role::holdings(&held).allows(&scope))
+    required_scope(action, kind).is_ok_and(|scope| role::holdings(&held).allows(&scope))
 }

@@ -7,7 +7,7 @@ use crate::{
             refused::Refused,
             role::{self, Role},
         },
-        decisions::{Subject, allows, asked_for, roles_held},
+        decisions::{Subject, allows, required_scope, roles_held},
         enforce::{read::ReadScope, rows::Scoped},
         nouns::resources,
     },
@@ -19,26 +19,26 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// Results that one page has at most.
-pub const MOST_FOUND: usize = 100;
+pub const MAX_RESULTS: usize = 100;
 
 /// One page of what was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slice<T> {
-    pub found: Vec<T>,
+pub struct SearchResult<T> {
+    pub items: Vec<T>,
     /// Where to go on; `None` on the last page.
     pub next: Option<String>,
 }
 
 /// Where a search for subjects goes on: after this member among those with these roles.
 #[derive(Serialize, Deserialize)]
-struct Place(String, Uuid);
+struct SearchCursor(String, Uuid);
 
 /// A page link, opaque to who asks.
-fn token(place: &impl Serialize) -> String {
-    hex::encode(serde_json::to_vec(place).unwrap_or_default())
+fn token(cursor: &impl Serialize) -> String {
+    hex::encode(serde_json::to_vec(cursor).unwrap_or_default())
 }
 
-fn place<T: for<'a> Deserialize<'a>>(token: &str) -> Result<T, Refused> {
+fn parse_cursor<T: for<'a> Deserialize<'a>>(token: &str) -> Result<T, Refused> {
     let bytes = hex::decode(token).ok();
     // No token of ours has one, and PostgreSQL takes none.
     let bytes = bytes.filter(|bytes| !String::from_utf8_lossy(bytes).contains("\\u0000"));
@@ -75,9 +75,14 @@ pub async fn subjects(
     resource_kind: &str,
     limit: usize,
     after: Option<&str>,
-) -> Result<Slice<String>, Refused> {
-    let (after, nobody) = (after.map(place::<Place>).transpose()?, Slice { found: Vec::new(), next: None });
-    let (Ok(asked), true) = (asked_for(action, resource_kind), ["user", "api_key"].contains(&kind)) else {
+) -> Result<SearchResult<String>, Refused> {
+    let (after, nobody) = (
+        after.map(parse_cursor::<SearchCursor>).transpose()?,
+        SearchResult { items: Vec::new(), next: None },
+    );
+    let (Ok(scope_needed), true) =
+        (required_scope(action, resource_kind), ["user", "api_key"].contains(&kind))
+    else {
         return Ok(nobody);
     };
     let all = &scope.actor().all_roles;
@@ -85,43 +90,44 @@ pub async fn subjects(
         WHERE h.workspace_id = $1 AND h.status = 'active' AND h.kind = $2 AND h.people > 0
         ORDER BY h.role_set";
     let counts: Vec<Headcount> = scope.all(sql, vec![kind.into()]).await?;
-    let allowed = counts.iter().filter(|some| role::holdings(&all.joined(&some.role_set)).allows(&asked));
-    let from = after.as_ref().map_or("", |place| place.0.as_str());
+    let allowed =
+        counts.iter().filter(|some| role::holdings(&all.parse_slugs(&some.role_set)).allows(&scope_needed));
+    let from = after.as_ref().map_or("", |cursor| cursor.0.as_str());
     // Enough of them to fill a page, by the counts; one page may end early where users are suspended.
     let (mut sets, mut expected) = (Vec::new(), 0);
     for some in allowed.skip_while(|some| some.role_set.as_str() < from) {
         sets.push(&some.role_set);
         let is_begun = after.is_some() && some.role_set == from;
         expected += if is_begun { 0 } else { some.people };
-        if expected > i64::try_from(limit).unwrap_or(i64::MAX) || sets.len() == MOST_SETS {
+        if expected > i64::try_from(limit).unwrap_or(i64::MAX) || sets.len() == MAX_ROLE_SETS {
             break;
         }
     }
     let Some(last_set) = sets.last().map(|set| (*set).clone()) else { return Ok(nobody) };
-    let more_sets = counts
-        .iter()
-        .any(|some| some.role_set > last_set && role::holdings(&all.joined(&some.role_set)).allows(&asked));
+    let more_sets = counts.iter().any(|some| {
+        some.role_set > last_set && role::holdings(&all.parse_slugs(&some.role_set)).allows(&scope_needed)
+    });
     let rows = members(scope, kind, &sets, limit, after.as_ref()).await?;
     let is_cut = rows.len() > limit;
     let end = match (is_cut, more_sets) {
-        (true, _) => rows.get(limit.saturating_sub(1)).map(|row| Place(row.role_set.clone(), row.id)),
+        (true, _) => rows.get(limit.saturating_sub(1)).map(|row| SearchCursor(row.role_set.clone(), row.id)),
         // Past everybody who has the last of these sets.
-        (false, true) => Some(Place(last_set, Uuid::max())),
+        (false, true) => Some(SearchCursor(last_set, Uuid::max())),
         (false, false) => None,
     };
-    let found = rows.into_iter().take(limit).map(|row| row.name).collect();
-    Ok(Slice { found, next: end.as_ref().map(token) })
+    let items = rows.into_iter().take(limit).map(|row| row.name).collect();
+    Ok(SearchResult { items, next: end.as_ref().map(token) })
 }
 
 /// Combinations of roles that one statement looks at.
-const MOST_SETS: usize = 16;
+const MAX_ROLE_SETS: usize = 16;
 
 async fn members(
     scope: &ReadScope<perm::CheckAccess>,
     kind: &str,
     sets: &[&String],
     limit: usize,
-    after: Option<&Place>,
+    after: Option<&SearchCursor>,
 ) -> Result<Vec<Row>, Refused> {
     let live = match kind {
         "user" => "JOIN users u ON u.id = m.user_id AND u.suspended_at IS NULL",
@@ -137,9 +143,9 @@ async fn members(
         .map(|set| {
             values.push(set.as_str().into());
             let set_at = values.len() + 1;
-            let start = match after.filter(|place| place.0 == **set) {
-                Some(place) => {
-                    values.push(place.1.into());
+            let start = match after.filter(|cursor| cursor.0 == **set) {
+                Some(cursor) => {
+                    values.push(cursor.1.into());
                     format!("AND m.id > ${}", values.len() + 1)
                 }
                 None => String::new(),
@@ -156,12 +162,12 @@ async fn members(
         WHERE $3 > 0 ORDER BY role_set, id LIMIT $4",
         parts.join(" UNION ALL ")
     );
-    let rows: Vec<Known> = scope.all(&sql, values).await?;
+    let rows: Vec<SubjectMatch> = scope.all(&sql, values).await?;
     Ok(rows.into_iter().map(Row::from).collect())
 }
 
 #[derive(FromQueryResult)]
-struct Known {
+struct SubjectMatch {
     id: Uuid,
     role_set: String,
     external_id: Option<String>,
@@ -169,8 +175,8 @@ struct Known {
     api_key_id: Option<Uuid>,
 }
 
-impl From<Known> for Row {
-    fn from(known: Known) -> Self {
+impl From<SubjectMatch> for Row {
+    fn from(known: SubjectMatch) -> Self {
         let id = known.user_id.or(known.api_key_id).map(|id| id.to_string()).unwrap_or_default();
         Self { id: known.id, role_set: known.role_set, name: known.external_id.unwrap_or(id) }
     }
@@ -187,17 +193,17 @@ pub async fn resources(
     kind: &str,
     limit: usize,
     after: Option<&str>,
-) -> Result<Slice<String>, Refused> {
-    let after: Option<String> = after.map(place).transpose()?;
+) -> Result<SearchResult<String>, Refused> {
+    let after: Option<String> = after.map(parse_cursor).transpose()?;
     let held = roles_held(scope, subject).await?;
     if !held.is_some_and(|held| allows(&held, action, kind)) {
-        return Ok(Slice { found: Vec::new(), next: None });
+        return Ok(SearchResult { items: Vec::new(), next: None });
     }
-    let mut found = resources::ids(scope, kind, after.as_deref(), limit + 1).await?;
-    let is_cut = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| is_cut).map(token);
-    Ok(Slice { found, next })
+    let mut items = resources::ids(scope, kind, after.as_deref(), limit + 1).await?;
+    let is_cut = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| is_cut).map(token);
+    Ok(SearchResult { items, next })
 }
 
 /// The actions that the subject may do on resources of a type, of those that some role of the workspace
@@ -211,21 +217,21 @@ pub async fn actions(
     kind: &str,
     limit: usize,
     after: Option<&str>,
-) -> Result<Slice<String>, Refused> {
-    let after: Option<String> = after.map(place).transpose()?;
+) -> Result<SearchResult<String>, Refused> {
+    let after: Option<String> = after.map(parse_cursor).transpose()?;
     let Some(held) = roles_held(scope, subject).await? else {
-        return Ok(Slice { found: Vec::new(), next: None });
+        return Ok(SearchResult { items: Vec::new(), next: None });
     };
-    let mut found: Vec<String> = named_actions(scope, kind)
+    let mut items: Vec<String> = named_actions(scope, kind)
         .into_iter()
         .filter(|action| after.as_deref().is_none_or(|after| *action > after))
         .filter(|action| allows(&held, action, kind))
         .map(str::to_owned)
         .collect();
-    let is_cut = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| is_cut).map(token);
-    Ok(Slice { found, next })
+    let is_cut = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| is_cut).map(token);
+    Ok(SearchResult { items, next })
 }
 
 /// What is done to things of this type, in the words of the workspace's roles: an action that is granted

@@ -6,7 +6,7 @@ use crate::{
         base::{
             db::Db,
             paging::Position,
-            principal::{Credential, Origin, Person, Via},
+            principal::{Channel, Credential, Origin, Person},
             refused::Refused,
             selection::Selection,
             sql::Sql,
@@ -14,12 +14,12 @@ use crate::{
             values::{Description, Message, Name, Slug},
         },
         demo::people::{PASSWORD, PEOPLE, email, secret},
-        enforce::{read::ReadScope, workspace::admission::Asked},
+        enforce::{read::ReadScope, workspace::admission::WorkspaceSelector},
         nouns::{
             api_keys, identity,
             invitations::{self, Batch},
             members, organization, resources, roles,
-            security::{self, Wanted},
+            security::{self, PermissionChange},
             teams, workspaces,
         },
         seed::{by_email, read},
@@ -30,8 +30,8 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 /// What somebody does.
-pub(in crate::domain) enum Deed {
-    Found(&'static str),
+pub(in crate::domain) enum DemoAction {
+    CreateWorkspace(&'static str),
     Rename(&'static str),
     /// These people, with these roles.
     Invite(&'static str, &'static [BuiltIn]),
@@ -41,9 +41,9 @@ pub(in crate::domain) enum Deed {
     Decline,
     Roles(&'static str, &'static [BuiltIn]),
     /// A role of the workspace's own: its name, what it is for, a permission and other scopes.
-    MakeRole(&'static str, &'static str, Permission, &'static str),
+    CreateRole(&'static str, &'static str, Permission, &'static str),
     /// One of those for somebody, beside a built-in one.
-    RolesOfOwn(&'static str, BuiltIn, &'static str),
+    AssignCustomRole(&'static str, BuiltIn, &'static str),
     /// A team: its name, what it is for, its people, of whom the first leads it, and its roles.
     Team(&'static str, &'static str, &'static str, &'static [BuiltIn]),
     Suspend(&'static str),
@@ -58,9 +58,9 @@ pub(in crate::domain) enum Deed {
     /// Registers a resource of an application: its type, its id and its name.
     Register(&'static str, &'static str, &'static str),
     /// Opens the overview.
-    Look,
+    ViewOverview,
     /// Opens the activity, which few may.
-    LookAtActivity,
+    ViewActivity,
 }
 
 fn slugs(roles: &[BuiltIn]) -> Vec<String> {
@@ -85,7 +85,8 @@ struct Visitor<'a> {
 impl Visitor<'_> {
     async fn admit<P: Access>(&self) -> Result<ReadScope<P>, Refused> {
         let (db, slug) = (self.demo.db, self.demo.slug.as_str());
-        ReadScope::admit(db, self.credential.clone(), Asked::BySlug(slug), self.origin.clone()).await
+        ReadScope::admit(db, self.credential.clone(), WorkspaceSelector::BySlug(slug), self.origin.clone())
+            .await
     }
 
     async fn member(&self, who: &str) -> Result<Uuid, Refused> {
@@ -101,18 +102,18 @@ impl Visitor<'_> {
     fn token(&self) -> Result<Token, Refused> {
         let link = self.demo.links.get(&self.person.email).map_or("", String::as_str);
         let secret = link.rsplit('/').next().unwrap_or_default();
-        Token::parse(crate::domain::base::tokens::Purpose::Invitation, secret).ok_or(Refused::Hidden)
+        Token::parse(crate::domain::base::tokens::Purpose::Invitation, secret).ok_or(Refused::NotFound)
     }
 }
 
 impl Demo<'_> {
-    pub(super) async fn act(&mut self, who: &str, deed: &Deed) -> Result<(), Refused> {
+    pub(super) async fn run(&mut self, who: &str, action: &DemoAction) -> Result<(), Refused> {
         let origin = origin(who);
         let token = identity::sign_in(self.db, &email(who), PASSWORD, None, &origin).await?;
         let credential = Credential::of_session(&token);
-        let person = identity::who(self.db, &credential).await?;
+        let person = identity::authenticate(self.db, &credential).await?;
         let visitor = Visitor { demo: self, person, credential, origin };
-        let invited = visitor.does(deed).await?;
+        let invited = visitor.perform(action).await?;
         identity::sign_out(self.db, &visitor.person, &visitor.origin).await?;
         self.links.extend(invited);
         Ok(())
@@ -121,86 +122,86 @@ impl Demo<'_> {
 
 impl Visitor<'_> {
     /// Answers the addresses that were invited, with their links.
-    async fn does(&self, deed: &Deed) -> Result<Vec<(String, String)>, Refused> {
+    async fn perform(&self, action: &DemoAction) -> Result<Vec<(String, String)>, Refused> {
         let (db, slug) = (self.demo.db, &self.demo.slug);
-        match *deed {
-            Deed::Found(name) => {
+        match *action {
+            DemoAction::CreateWorkspace(name) => {
                 let name = read(Name::parse(name))?;
                 workspaces::create(db, &self.person, None, &name, slug, &self.origin).await?;
             }
-            Deed::Rename(name) => {
+            DemoAction::Rename(name) => {
                 let name = read(Name::parse(name))?;
                 let scope = self.admit::<perm::UpdateOrganization>().await?;
                 scope.write(async |s| organization::update(s, &name, slug).await).await?;
             }
-            Deed::Invite(whom, roles) => {
+            DemoAction::Invite(whom, roles) => {
                 return self.invite(whom, roles).await;
             }
-            Deed::InviteAgain(whom) => {
+            DemoAction::InviteAgain(whom) => {
                 let id = self.invitation(whom).await?;
                 return Ok(links(vec![invitations::resend(self.admit().await?, id).await?]));
             }
-            Deed::Cancel(whom) => {
+            DemoAction::Cancel(whom) => {
                 let id = self.invitation(whom).await?;
                 self.admit().await?.write(async |s| invitations::cancel(s, id).await).await?;
             }
-            Deed::Accept => {
+            DemoAction::Accept => {
                 invitations::accept(db, &self.person, &self.token()?, &self.origin).await?;
                 self.admit::<perm::Membership>().await?;
             }
-            Deed::Decline => {
+            DemoAction::Decline => {
                 invitations::decline(db, Some(&self.person), &self.token()?, &self.origin).await?;
             }
-            Deed::Roles(whom, roles) => {
+            DemoAction::Roles(whom, roles) => {
                 let (id, roles) = (self.member(whom).await?, slugs(roles));
                 self.admit().await?.write(async |s| members::change_roles(s, id, &roles).await).await?;
             }
-            Deed::MakeRole(name, description, permission, scopes) => {
-                let named = roles::Named {
+            DemoAction::CreateRole(name, description, permission, scopes) => {
+                let named = roles::RoleDetails {
                     name: read(Name::parse(name))?,
                     description: read(Description::parse(description))?,
                 };
-                let scopes = roles::Bundle::read(&[permission.scope().to_owned()], scopes)?;
+                let scopes = roles::ScopeSet::read(&[permission.scope().to_owned()], scopes)?;
                 self.admit().await?.write(async |s| roles::create(s, &named, &scopes).await).await?;
             }
-            Deed::RolesOfOwn(whom, role, own) => {
+            DemoAction::AssignCustomRole(whom, role, own) => {
                 let (id, roles) = (self.member(whom).await?, [role.slug().to_owned(), own.to_string()]);
                 self.admit().await?.write(async |s| members::change_roles(s, id, &roles).await).await?;
             }
-            Deed::Team(name, description, people, roles) => {
+            DemoAction::Team(name, description, people, roles) => {
                 let id = self.create_team(name, description, people).await?;
-                let version = teams::look(&self.admit().await?, id, &Position::First).await?.version;
-                let wanted = teams::Wanted { roles: slugs(roles), version };
-                self.admit().await?.write(async |s| teams::set_roles(s, id, &wanted).await).await?;
+                let version = teams::get(&self.admit().await?, id, &Position::First).await?.version;
+                let requested = teams::TeamRolesChange { roles: slugs(roles), version };
+                self.admit().await?.write(async |s| teams::set_roles(s, id, &requested).await).await?;
             }
-            Deed::Suspend(whom) => {
+            DemoAction::Suspend(whom) => {
                 let id = self.member(whom).await?;
                 self.admit().await?.write(async |s| members::suspend(s, id).await).await?;
             }
-            Deed::Reactivate(whom) => {
+            DemoAction::Reactivate(whom) => {
                 let id = self.member(whom).await?;
                 self.admit().await?.write(async |s| members::reactivate(s, id).await).await?;
             }
-            Deed::Remove(whom) => {
+            DemoAction::Remove(whom) => {
                 let id = self.member(whom).await?;
                 self.admit().await?.write(async |s| members::remove(s, id).await).await?;
             }
-            Deed::Leave => self.admit().await?.write(async |s| members::leave(s).await).await?,
-            Deed::Permit(permission, roles) => {
+            DemoAction::Leave => self.admit().await?.write(async |s| members::leave(s).await).await?,
+            DemoAction::Permit(permission, roles) => {
                 self.permit(permission, roles).await?;
             }
-            Deed::Key(name, roles, days) => {
-                let made = self.key(name, roles, Some(db.now() + days * DAY), false).await?;
-                self.uses(&made.secret).await?;
+            DemoAction::Key(name, roles, days) => {
+                let created = self.key(name, roles, Some(db.now() + days * DAY), false).await?;
+                self.uses(&created.secret).await?;
             }
-            Deed::KnownKey(name) => self.uses(&self.create_known_key(name).await?).await?,
-            Deed::Register(kind, id, name) => {
-                let (address, name) = (resources::Address::parse(kind, id)?, read(Name::parse(name))?);
+            DemoAction::KnownKey(name) => self.uses(&self.create_known_key(name).await?).await?,
+            DemoAction::Register(kind, id, name) => {
+                let (address, name) = (resources::ResourceKey::parse(kind, id)?, read(Name::parse(name))?);
                 self.admit().await?.write(async |s| resources::register(s, &address, &name).await).await?;
             }
-            Deed::Look => drop(self.admit::<perm::Membership>().await?),
+            DemoAction::ViewOverview => drop(self.admit::<perm::Membership>().await?),
             // For most it is refused, so that the record shows what that looks like.
-            Deed::LookAtActivity => {
+            DemoAction::ViewActivity => {
                 self.admit::<perm::Membership>().await?;
                 drop(self.admit::<perm::ReadAudit>().await);
             }
@@ -235,18 +236,19 @@ impl Visitor<'_> {
 
     async fn permit(&self, permission: Permission, roles: &[BuiltIn]) -> Result<(), Refused> {
         let rows = security::matrix(&self.admit().await?).await?;
-        let row = rows.into_iter().find(|row| row.permission == permission).ok_or(Refused::Hidden)?;
-        let wanted = Wanted { permission, roles: slugs(roles), version: row.version, confirmed: false };
-        self.admit().await?.write(async |s| security::set(s, &wanted).await).await.map(drop)
+        let row = rows.into_iter().find(|row| row.permission == permission).ok_or(Refused::NotFound)?;
+        let requested =
+            PermissionChange { permission, roles: slugs(roles), version: row.version, confirmed: false };
+        self.admit().await?.write(async |s| security::set(s, &requested).await).await.map(drop)
     }
 
     /// A key whose secret is the one that the welcome prints.
     async fn create_known_key(&self, name: &str) -> Result<Token, Refused> {
         let db = self.demo.db;
-        let made = self.key(name, &[BuiltIn::Owner], None, true).await?;
+        let created = self.key(name, &[BuiltIn::Owner], None, true).await?;
         let (secret, tx) = (secret(), db.begin().await?);
-        tx.run("DELETE FROM api_key_secrets WHERE api_key_id = $1", vec![made.id.into()]).await?;
-        api_keys::keep_secret(&tx, made.id, &secret, db.now()).await?;
+        tx.run("DELETE FROM api_key_secrets WHERE api_key_id = $1", vec![created.id.into()]).await?;
+        api_keys::store_secret(&tx, created.id, &secret, db.now()).await?;
         tx.commit().await?;
         Ok(secret)
     }
@@ -257,17 +259,20 @@ impl Visitor<'_> {
         roles: &[BuiltIn],
         expires_at: Option<Timestamp>,
         is_admin: bool,
-    ) -> Result<api_keys::Made, Refused> {
-        let wanted =
-            api_keys::Wanted { name: read(Name::parse(name))?, roles: slugs(roles), expires_at, is_admin };
-        self.admit().await?.write(async |s| api_keys::create(s, &wanted).await).await
+    ) -> Result<api_keys::CreatedKey, Refused> {
+        let requested =
+            api_keys::NewApiKey { name: read(Name::parse(name))?, roles: slugs(roles), expires_at, is_admin };
+        self.admit().await?.write(async |s| api_keys::create(s, &requested).await).await
     }
 
     /// A service comes in with a key.
     async fn uses(&self, secret: &Token) -> Result<(), Refused> {
-        let origin = Origin { via: Via::Api, user_agent: "curl/8.14.1".to_owned(), ..self.origin.clone() };
+        let origin =
+            Origin { via: Channel::Api, user_agent: "curl/8.14.1".to_owned(), ..self.origin.clone() };
         let credential = Credential::of_api_key(secret);
-        ReadScope::<perm::Membership>::admit(self.demo.db, credential, Asked::Home, origin).await.map(drop)
+        ReadScope::<perm::Membership>::admit(self.demo.db, credential, WorkspaceSelector::Home, origin)
+            .await
+            .map(drop)
     }
 }
 
@@ -288,7 +293,7 @@ fn origin(who: &str) -> Origin {
         "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36",
     ][number % 3];
     Origin {
-        via: Via::Browser,
+        via: Channel::Browser,
         address: format!("192.0.2.{}", number + 10),
         user_agent: user_agent.to_owned(),
         route: "GET /w/{workspace}/activity".to_owned(),

@@ -11,7 +11,7 @@ use crate::{
     domain::{
         base::{db::Db, refused::Refused, sql::Sql, values::Slug},
         demo::{
-            act::{Deed, Demo},
+            act::{Demo, DemoAction},
             people::{PASSWORD, PEOPLE, email, secret},
         },
         enforce::presence,
@@ -27,11 +27,11 @@ use std::{collections::HashMap, time::Duration};
 pub const PAST: i64 = 127 * DAY;
 
 /// How long ago, who, what: the earliest first.
-const STORY: &[(i64, &str, Deed)] = {
+const STORY: &[(i64, &str, DemoAction)] = {
     use BuiltIn::{Admin, Billing, Developer, Editor, Owner, Support, Viewer};
-    use Deed::*;
+    use DemoAction::*;
     &[
-        (126 * DAY, "owner", Found("Demo")),
+        (126 * DAY, "owner", CreateWorkspace("Demo")),
         (126 * DAY - 20 * MINUTE, "owner", Rename("Demo Company")),
         (126 * DAY - HOUR, "owner", Invite("admin", &[Admin])),
         (126 * DAY - 3 * HOUR, "admin", Accept),
@@ -43,7 +43,7 @@ const STORY: &[(i64, &str, Deed)] = {
         (119 * DAY - 7 * HOUR, "viewer", Accept),
         (112 * DAY, "admin", Invite("billing", &[Billing])),
         (111 * DAY - 4 * HOUR, "billing", Accept),
-        (104 * DAY - 3 * HOUR, "auditor", Look),
+        (104 * DAY - 3 * HOUR, "auditor", ViewOverview),
         (97 * DAY, "owner", Invite("second", &[Developer])),
         (96 * DAY - 6 * HOUR, "second", Accept),
         (90 * DAY, "owner", Roles("second", &[Owner, Developer])),
@@ -55,8 +55,8 @@ const STORY: &[(i64, &str, Deed)] = {
         (74 * DAY - 5 * HOUR, "former", Accept),
         (70 * DAY, "admin", Invite("contractor", &[Developer])),
         (69 * DAY - 2 * HOUR, "contractor", Accept),
-        (61 * DAY - 3 * HOUR, "contractor", LookAtActivity),
-        (61 * DAY - 4 * HOUR, "contractor", LookAtActivity),
+        (61 * DAY - 3 * HOUR, "contractor", ViewActivity),
+        (61 * DAY - 4 * HOUR, "contractor", ViewActivity),
         (60 * DAY, "owner", Permit(Permission::InviteMembers, &[Admin])),
         (55 * DAY, "admin", Invite("partner", &[Billing])),
         (53 * DAY - HOUR, "partner", Decline),
@@ -84,23 +84,23 @@ const STORY: &[(i64, &str, Deed)] = {
         (15 * DAY - 2 * HOUR, "admin", Roles("trainee", &[Editor])),
         (14 * DAY, "admin", Invite("accountant", &[Billing])),
         (13 * DAY - 5 * HOUR, "accountant", Accept),
-        (12 * DAY, "billing", LookAtActivity),
+        (12 * DAY, "billing", ViewActivity),
         (11 * DAY, "second", Permit(Permission::ReadAudit, &[Admin, Billing])),
-        (10 * DAY, "billing", LookAtActivity),
+        (10 * DAY, "billing", ViewActivity),
         (9 * DAY, "tester", Leave),
         (8 * DAY, "admin", Invite("tester", &[Developer])),
         (7 * DAY - 2 * HOUR, "tester", Accept),
         (
             7 * DAY - 4 * HOUR,
             "owner",
-            MakeRole(
+            CreateRole(
                 "Release manager",
                 "Ships what is done, and watches how it goes.",
                 Permission::ReadMembers,
                 "deploy:* approve:releases read:builds",
             ),
         ),
-        (7 * DAY - 5 * HOUR, "admin", RolesOfOwn("tester", Developer, "release-manager")),
+        (7 * DAY - 5 * HOUR, "admin", AssignCustomRole("tester", Developer, "release-manager")),
         (6 * DAY + 2 * HOUR, "admin", Invite("new.developer", &[Developer])),
         (
             6 * DAY - 3 * HOUR,
@@ -113,22 +113,22 @@ const STORY: &[(i64, &str, Deed)] = {
             Team("Product", "Decides what comes next.", "designer editor developer trainee", &[]),
         ),
         (5 * DAY - HOUR, "admin", Invite("new.viewer", &[Viewer])),
-        (5 * DAY - 2 * HOUR, "writer", Look),
+        (5 * DAY - 2 * HOUR, "writer", ViewOverview),
         (4 * DAY, "owner", Suspend("former")),
         (3 * DAY, "owner", Permit(Permission::ReadAudit, &[Admin])),
-        (3 * DAY - 5 * HOUR, "billing", LookAtActivity),
+        (3 * DAY - 5 * HOUR, "billing", ViewActivity),
         (2 * DAY, "admin", Cancel("new.viewer")),
-        (30 * HOUR, "analyst", Look),
-        (27 * HOUR, "support", Look),
-        (22 * HOUR, "viewer", LookAtActivity),
-        (20 * HOUR, "accountant", Look),
-        (6 * HOUR, "editor", Look),
+        (30 * HOUR, "analyst", ViewOverview),
+        (27 * HOUR, "support", ViewOverview),
+        (22 * HOUR, "viewer", ViewActivity),
+        (20 * HOUR, "accountant", ViewOverview),
+        (6 * HOUR, "editor", ViewOverview),
         (5 * HOUR, "developer", Invite("new.tester", &[Viewer])),
-        (3 * HOUR, "trainee", Look),
-        (95 * MINUTE, "designer", Look),
+        (3 * HOUR, "trainee", ViewOverview),
+        (95 * MINUTE, "designer", ViewOverview),
         (70 * MINUTE, "owner", KnownKey("Key of the demo")),
         (50 * MINUTE, "admin", Invite("new.editor", &[Editor])),
-        (12 * MINUTE, "second", Look),
+        (12 * MINUTE, "second", ViewOverview),
         (4 * MINUTE, "owner", Permit(Permission::ManageApiKeys, &[Admin, Developer])),
     ]
 };
@@ -156,10 +156,10 @@ pub async fn demo(db: &Db) -> Result<String, Refused> {
     tx.commit().await?;
     let mut demo = Demo { db, slug, links: HashMap::new() };
     let now = db.now() + PAST;
-    for (ago, who, deed) in STORY {
+    for (ago, who, action) in STORY {
         let wait = u64::try_from(now - *ago - db.now()).unwrap_or(0);
         db.clock().advance(Duration::from_millis(wait));
-        demo.act(who, deed).await?;
+        demo.run(who, action).await?;
     }
     presence::flush(db).await?;
     // Nobody reads mail at these addresses.

@@ -80,7 +80,7 @@ pub(in crate::domain) async fn append(
 ///
 /// # Errors
 /// The database's own.
-pub(in crate::domain) async fn personal(
+pub(in crate::domain) async fn append_to_user(
     tx: &DatabaseTransaction,
     actor: &Actor,
     origin: &Origin,
@@ -96,7 +96,7 @@ pub(in crate::domain) async fn personal(
 ///
 /// # Errors
 /// The database's own.
-pub(super) async fn of_account(
+pub(super) async fn append_to_account(
     tx: &DatabaseTransaction,
     account: Uuid,
     context: &EventContext<'_>,
@@ -122,7 +122,7 @@ struct AuditStream<'a> {
 
 impl AuditStream<'_> {
     /// Events that are declared for another record are not written here.
-    fn takes(&self, recorded_in: RecordedIn) -> bool {
+    fn includes(&self, recorded_in: RecordedIn) -> bool {
         match recorded_in {
             RecordedIn::Workspace | RecordedIn::WorkspaceAndAccount => self.workspace.is_some(),
             RecordedIn::WorkspaceOrAccount => self.workspace.is_some() || self.account.is_some(),
@@ -138,7 +138,7 @@ async fn insert(
     context: &EventContext<'_>,
     event: &RecordedEvent,
 ) -> Result<Vec<u8>, DbErr> {
-    debug_assert!(stream.takes(event.recorded_in), "{} is declared for another record", event.kind);
+    debug_assert!(stream.includes(event.recorded_in), "{} is declared for another record", event.kind);
     let (payload, target) = (event.payload()?, &event.target);
     let entry = ChainEntry {
         seq: stream.seq,
@@ -235,7 +235,7 @@ pub(super) async fn is_flood(
 
 /// A refusal as an event; `None` for one that is not audited.
 pub(super) fn refusal(origin: &Origin, refused: &Refused) -> Option<RecordedEvent> {
-    let reason = refused.audited_as()?.word.to_owned();
+    let reason = refused.audit_reason()?.word.to_owned();
     let event = AccessRefused { route: origin.route.clone(), reason };
     Some(RecordedEvent::new(event, Target::nothing()))
 }

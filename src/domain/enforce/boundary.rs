@@ -32,7 +32,7 @@ pub trait Boundary: Sized + 'static {
     fn id(actor: &Self::Actor) -> Uuid;
 
     /// The actor as the record names them.
-    fn audited(actor: &Self::Actor) -> AuditActor;
+    fn audit_actor(actor: &Self::Actor) -> AuditActor;
 
     /// Notes that the actor was active now. `last_seen_at` is what the database has stored.
     fn note_activity(db: &Db, actor: &Self::Actor, last_seen_at: Timestamp);
@@ -41,7 +41,7 @@ pub trait Boundary: Sized + 'static {
     /// statement that waited for a row still sees every other table as it was before the wait.
     ///
     /// # Errors
-    /// [`Refused::Hidden`] where there is none.
+    /// [`Refused::NotFound`] where there is none.
     async fn lock(tx: &DatabaseTransaction, id: Uuid) -> Result<Self::Locked, Refused>;
 
     /// Checks, after a change and under the lock, what must hold whatever was changed.
@@ -62,7 +62,7 @@ pub trait Boundary: Sized + 'static {
     ) -> Result<(), DbErr>;
 
     /// Filters audit events: those in the record of this one.
-    fn in_record_of(id: Uuid) -> SimpleExpr;
+    fn audit_condition(id: Uuid) -> SimpleExpr;
 }
 
 /// How somebody is admitted to a boundary under the requirement `P`, which is a type, so that it stays
@@ -72,7 +72,7 @@ pub trait Admits<P>: Boundary {
     /// and once more under the lock before anything is changed.
     ///
     /// # Errors
-    /// [`Refused::SignedOut`] where the credential proves nothing, [`Refused::Hidden`] where they do not
+    /// [`Refused::Unauthenticated`] where the credential proves nothing, [`Refused::NotFound`] where they do not
     /// belong to the boundary, or there is none: the same answer. Everything else is in the verdict.
     async fn admit(
         db: &Db,
@@ -133,7 +133,7 @@ mod tests {
                 conflict::CHANGED,
                 event::{AuditEvent, EventRow, EventSentence, Recorded, Target},
                 invariants::LAST_ADMIN,
-                principal::{Origin, Via},
+                principal::{Channel, Origin},
                 sql::Sql,
                 tokens::{Purpose, Token},
             },
@@ -165,7 +165,7 @@ mod tests {
             Uuid::nil()
         }
 
-        fn audited(actor: &Operator) -> AuditActor {
+        fn audit_actor(actor: &Operator) -> AuditActor {
             AuditActor { kind: "operator", id: actor.id, name: actor.name.clone() }
         }
 
@@ -196,7 +196,7 @@ mod tests {
             Ok(())
         }
 
-        fn in_record_of(_: Uuid) -> SimpleExpr {
+        fn audit_condition(_: Uuid) -> SimpleExpr {
             audit_event::Column::ActorKind.eq("operator")
         }
     }
@@ -211,7 +211,7 @@ mod tests {
         ) -> Result<Judged<Self>, Refused> {
             let sql = "SELECT id, name, is_active FROM operators WHERE token_hash = $1";
             let actor: Option<Operator> = connection.first(sql, vec![credential.token_hash().into()]).await?;
-            let actor = actor.ok_or(Refused::SignedOut)?;
+            let actor = actor.ok_or(Refused::Unauthenticated)?;
             let verdict = if actor.is_active { Ok(()) } else { Err(Denied::Missing) };
             Ok(Judged { actor, last_seen_at: Timestamp::default(), verdict })
         }
@@ -269,7 +269,7 @@ mod tests {
 
         async fn admit(&self) -> Result<OperatorScope, Refused> {
             let origin = Origin {
-                via: Via::Command,
+                via: Channel::Command,
                 address: String::new(),
                 user_agent: String::new(),
                 route: "POST /operators".into(),
@@ -365,7 +365,7 @@ mod tests {
     async fn whoever_was_admitted_is_admitted_again_under_the_lock() {
         let fixture = Fixture::new().await;
         let scope = fixture.admit().await.expect("admitted");
-        let again = scope.again();
+        let again = scope.duplicate();
         let tx = fixture.db.begin().await.expect("a transaction");
         tx.run(SUSPEND, Vec::new()).await.expect("suspended");
         tx.commit().await.expect("committed");

@@ -11,7 +11,7 @@ use crate::domain::base::{
 use serde::{Deserialize, Serialize};
 
 pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[EventKind::of::<AccessRefused>()])
-    .refusing(&[
+    .with_reasons(&[
         SUSPENDED,
         PERMISSION,
         NOT_ADMIN,

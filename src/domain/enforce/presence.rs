@@ -3,16 +3,16 @@
 
 use crate::{
     clock::Timestamp,
-    domain::base::{db::Db, presence::EVERY, principal::Principal, sql::Sql},
+    domain::base::{db::Db, presence::WRITE_INTERVAL, principal::Principal, sql::Sql},
 };
 use sea_orm::{DbBackend, DbErr};
 use uuid::Uuid;
 
 /// Notes that a session or a key, and a member where there is one, was active now.
-pub(in crate::domain) fn seen(db: &Db, principal: &Principal, member: Option<Uuid>, stored: Timestamp) {
+pub(in crate::domain) fn record(db: &Db, principal: &Principal, member: Option<Uuid>, stored: Timestamp) {
     let now = db.now();
     let Ok(mut seen) = db.presence().0.lock() else { return };
-    if now - stored >= EVERY {
+    if now - stored >= WRITE_INTERVAL {
         match principal {
             Principal::User(person) => seen.sessions.insert(person.session_id, now),
             Principal::ApiKey(key) => seen.api_keys.insert(key.id, now),

@@ -5,7 +5,7 @@ use crate::domain::{
     base::{
         db::Db,
         principal::{Credential, Origin, Workspace},
-        read_pool::Readers,
+        read_pool::ReadPool,
         refused::Refused,
     },
     enforce::{
@@ -28,7 +28,7 @@ pub struct ReadScope<P, B: Boundary = Workspace> {
 }
 
 impl<P, B: Boundary> Scoped<B> for ReadScope<P, B> {
-    type Connection = Readers;
+    type Connection = ReadPool;
     fn boundary_id(&self) -> Uuid {
         B::id(&self.actor)
     }
@@ -42,7 +42,7 @@ impl<P, B: Admits<P>> ReadScope<P, B> {
     /// requirement? One SQL statement; a refusal costs more, because it is audited and explained.
     ///
     /// # Errors
-    /// [`Refused::SignedOut`], [`Refused::Hidden`] (no such boundary, or they do not belong to it: the
+    /// [`Refused::Unauthenticated`], [`Refused::NotFound`] (no such boundary, or they do not belong to it: the
     /// same answer), [`Refused::Suspended`], and where the requirement is not met [`Refused::Forbidden`]
     /// or [`Refused::NotAdmin`].
     pub async fn admit(
@@ -65,7 +65,7 @@ impl<P, B: Admits<P>> ReadScope<P, B> {
         let Judged { actor, last_seen_at, verdict } = judged;
         if let Err(denied) = verdict {
             let refused = denied.explain::<P, B>(db, &actor).await?;
-            refusal::note::<B>(db, B::id(&actor), &B::audited(&actor), &origin, &refused).await;
+            refusal::note::<B>(db, B::id(&actor), &B::audit_actor(&actor), &origin, &refused).await;
             return Err(refused);
         }
         B::note_activity(db, &actor, last_seen_at);
@@ -91,13 +91,13 @@ impl<P, B: Boundary> ReadScope<P, B> {
     /// [`ReadScope::write`] refuses, it has audited itself.
     pub async fn refuse(&self, refused: impl Into<Refused>) -> Refused {
         let refused = refused.into();
-        let by = B::audited(&self.actor);
+        let by = B::audit_actor(&self.actor);
         refusal::note::<B>(&self.db, B::id(&self.actor), &by, &self.origin, &refused).await;
         refused
     }
 
     /// A copy of this admission, to draw a page after [`ReadScope::write`] took this one.
-    pub fn again(&self) -> Self {
+    pub fn duplicate(&self) -> Self {
         Self {
             db: self.db.clone(),
             credential: self.credential.clone(),

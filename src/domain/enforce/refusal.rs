@@ -38,7 +38,7 @@ async fn record<B: Boundary>(
     event: RecordedEvent,
 ) -> Result<(), Refused> {
     let mut open = Transaction::<B>::open(db, origin, async |tx| B::lock(tx, id).await).await?;
-    if audit::is_flood(&open.tx, B::in_record_of(id), by, &event, open.now).await? {
+    if audit::is_flood(&open.tx, B::audit_condition(id), by, &event, open.now).await? {
         tracing::warn!(route = origin.route, "too many refusals to record each one");
         return Ok(open.roll_back().await?);
     }

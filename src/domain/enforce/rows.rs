@@ -38,7 +38,7 @@ pub(in crate::domain) trait Scoped<B = Workspace> {
     }
 
     /// Like [`Scoped::all`], for many rows: they come as one value. See
-    /// [`gather`](crate::domain::base::sql::gather).
+    /// [`aggregate_json`](crate::domain::base::sql::gather).
     async fn list<R: DeserializeOwned>(
         &self,
         columns: &[&str],
@@ -96,14 +96,14 @@ pub(in crate::domain) trait Scoped<B = Workspace> {
     /// Runs a change of one row that must be there.
     ///
     /// # Errors
-    /// [`Refused::Hidden`] where it is not, or belongs to another boundary.
+    /// [`Refused::NotFound`] where it is not, or belongs to another boundary.
     async fn apply_to_one(&self, change: impl Change) -> Result<(), Refused>
     where
         Self: Scoped<B, Connection = DatabaseTransaction>,
     {
         match self.apply(change).await? {
             1 => Ok(()),
-            _ => Err(Refused::Hidden),
+            _ => Err(Refused::NotFound),
         }
     }
 }

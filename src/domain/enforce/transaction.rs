@@ -71,7 +71,7 @@ impl<B: Boundary> Transaction<B> {
         let context = EventContext { actor, origin: &self.origin, at: self.now };
         B::record(&self.tx, &mut self.locked, &context, &events).await?;
         if let Some(attempt) = self.origin.attempt {
-            idempotency::done(&self.tx, attempt, self.now).await?;
+            idempotency::mark_done(&self.tx, attempt, self.now).await?;
         }
         Ok(value)
     }
@@ -112,7 +112,7 @@ mod tests {
     use crate::{
         clock::Clock,
         config::Config,
-        domain::{base::principal::Via, enforce::audit::ChainHead},
+        domain::{base::principal::Channel, enforce::audit::ChainHead},
         entity::{member, role},
     };
     use sea_orm::{DbBackend, QueryTrait};
@@ -128,7 +128,7 @@ mod tests {
             Db::open(&config, String::new(), Clock::manual(Timestamp::default())).await.expect("a database");
         let workspace = crate::random::id(Timestamp::default());
         let origin = Origin {
-            via: Via::Command,
+            via: Channel::Command,
             address: String::new(),
             user_agent: String::new(),
             route: String::new(),

@@ -58,7 +58,7 @@ impl<P, B: Admits<P>> ReadScope<P, B> {
         let mut scope = WriteScope { open, actor, admitted: PhantomData };
         let done = change(&mut scope).await;
         let WriteScope { open, actor, .. } = scope;
-        open.finish(&B::audited(&actor), done).await
+        open.finish(&B::audit_actor(&actor), done).await
     }
 }
 

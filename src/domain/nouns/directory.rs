@@ -25,12 +25,12 @@ pub struct User {
     pub member: Member,
     /// What the customer's own applications call them in the workspace that was asked.
     pub external_id: Option<String>,
-    pub places: Vec<Place>,
+    pub memberships: Vec<WorkspaceMembership>,
 }
 
 /// A membership.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct WorkspaceMembership {
     pub workspace_id: Uuid,
     pub slug: String,
     /// Slugs of every role held there, through teams too.
@@ -49,33 +49,33 @@ pub async fn list(
     at: &Position,
 ) -> Result<Page<User>, Refused> {
     let page = members::list(scope, filter, at).await?.page;
-    let mut places = places(scope, &page.rows).await?;
-    Ok(page.map(|member| of(&mut places, member)))
+    let mut memberships = memberships(scope, &page.rows).await?;
+    Ok(page.map(|member| of(&mut memberships, member)))
 }
 
 /// One of them, and the version of their membership of this workspace.
 ///
 /// # Errors
-/// [`Refused::Hidden`] for who is no member of this workspace.
-pub async fn look(scope: &ReadScope<perm::ReadMembers>, user: Uuid) -> Result<(User, String), Refused> {
+/// [`Refused::NotFound`] for who is no member of this workspace.
+pub async fn get(scope: &ReadScope<perm::ReadMembers>, user: Uuid) -> Result<(User, String), Refused> {
     let id = members::of_user(scope, user).await?;
     let detail = members::detail(scope, id).await?;
     let (version, member) = (detail.tag(), detail.member);
-    let mut places = places(scope, std::slice::from_ref(&member)).await?;
-    Ok((of(&mut places, member), version))
+    let mut memberships = memberships(scope, std::slice::from_ref(&member)).await?;
+    Ok((of(&mut memberships, member), version))
 }
 
-fn of(places: &mut Vec<(Row, Place)>, member: Member) -> User {
-    let theirs = places.extract_if(.., |(row, _)| Some(row.user_id) == member.user_id);
-    let (mut rows, places): (Vec<Row>, Vec<Place>) = theirs.unzip();
+fn of(memberships: &mut Vec<(Row, WorkspaceMembership)>, member: Member) -> User {
+    let theirs = memberships.extract_if(.., |(row, _)| Some(row.user_id) == member.user_id);
+    let (mut rows, memberships): (Vec<Row>, Vec<WorkspaceMembership>) = theirs.unzip();
     // The workspace that was asked is the first.
     let external_id = rows.first_mut().and_then(|row| row.external_id.take());
-    User { member, external_id, places }
+    User { member, external_id, memberships }
 }
 
 /// A workspace that the one who asks is an active member of.
 #[derive(FromQueryResult)]
-struct Own {
+struct OwnMembership {
     workspace_id: Uuid,
     slug: String,
     roles_version: Option<Uuid>,
@@ -92,12 +92,12 @@ struct Row {
 }
 
 /// Workspaces of one key that are looked into.
-const MOST: usize = 200;
+const MAX_MEMBERSHIPS: usize = 200;
 
-async fn places(
+async fn memberships(
     scope: &ReadScope<perm::ReadMembers>,
     members: &[Member],
-) -> Result<Vec<(Row, Place)>, Refused> {
+) -> Result<Vec<(Row, WorkspaceMembership)>, Refused> {
     let users: Vec<Uuid> = members.iter().filter_map(|member| member.user_id).collect();
     if users.is_empty() {
         return Ok(Vec::new());
@@ -109,24 +109,24 @@ async fn places(
         CROSS JOIN accounts a WHERE {mine} = $2 AND o.status || '' = 'active' AND w.id = o.workspace_id
             AND w.deleted_at IS NULL AND w.suspended_at IS NULL AND a.id = w.account_id
             AND a.suspended_at IS NULL
-        ORDER BY CASE WHEN o.workspace_id = $1 THEN 0 ELSE 1 END, w.slug LIMIT {MOST}"
+        ORDER BY CASE WHEN o.workspace_id = $1 THEN 0 ELSE 1 END, w.slug LIMIT {MAX_MEMBERSHIPS}"
     );
-    let all: Vec<Own> = scope.all(&sql, vec![scope.actor().principal.id().into()]).await?;
+    let all: Vec<OwnMembership> = scope.all(&sql, vec![scope.actor().principal.id().into()]).await?;
     let mut open = Vec::new();
     for own in all {
         let there = Unadmitted(scope.connection(), own.workspace_id);
         let roles = scope.db().roles().at(&there, own.roles_version).await?;
-        if role::holdings(&roles.joined(&own.role_set)).has(Permission::ReadMembers) {
+        if role::holdings(&roles.parse_slugs(&own.role_set)).has(Permission::ReadMembers) {
             open.push(own);
         }
     }
     let mut values: Vec<Value> = Vec::new();
     let mut bound = |ids: &mut dyn Iterator<Item = Uuid>| {
-        let places = ids.map(|id| {
+        let memberships = ids.map(|id| {
             values.push(id.into());
             format!("${}", values.len())
         });
-        places.collect::<Vec<_>>().join(", ")
+        memberships.collect::<Vec<_>>().join(", ")
     };
     let workspaces = bound(&mut open.iter().map(|own| own.workspace_id));
     let users = bound(&mut users.into_iter());
@@ -137,16 +137,21 @@ async fn places(
         WHERE m.user_id IN ({users}) AND COALESCE(m.workspace_id, m.id) IN ({workspaces})"
     );
     let mut rows: Vec<Row> = scope.connection().all(&sql, values).await?;
-    let mut places = Vec::new();
+    let mut memberships = Vec::new();
     for own in &open {
         for row in rows.extract_if(.., |row| row.workspace_id == own.workspace_id) {
             let slugs = |text: &str| text.split_ascii_whitespace().map(str::to_owned).collect::<Vec<_>>();
             let (roles, mut theirs) = (slugs(&row.role_set), slugs(row.own.as_deref().unwrap_or_default()));
             // As the set of all of them is.
             theirs.sort_unstable();
-            let place = Place { workspace_id: own.workspace_id, slug: own.slug.clone(), roles, own: theirs };
-            places.push((row, place));
+            let membership = WorkspaceMembership {
+                workspace_id: own.workspace_id,
+                slug: own.slug.clone(),
+                roles,
+                own: theirs,
+            };
+            memberships.push((row, membership));
         }
     }
-    Ok(places)
+    Ok(memberships)
 }

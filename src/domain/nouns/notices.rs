@@ -16,7 +16,7 @@ const LIFETIME: i64 = 10 * MINUTE;
 ///
 /// # Errors
 /// The database's own.
-pub async fn leave(db: &Db, person: &Person, body: String) -> Result<Uuid, Refused> {
+pub async fn store(db: &Db, person: &Person, body: String) -> Result<Uuid, Refused> {
     let now = db.now();
     let id = random::id(now);
     let tx = db.begin().await?;

@@ -11,7 +11,7 @@ use crate::{
         },
         enforce::{read::ReadScope, write::WriteScope},
         nouns::roles::{
-            Census,
+            Headcounts,
             grants::{self, Cell},
         },
     },
@@ -73,18 +73,18 @@ pub struct Toggle {
 /// The database's own.
 pub async fn matrix(scope: &ReadScope<perm::ReadMembers>) -> Result<Vec<Row>, Refused> {
     let all = scope.actor().all_roles.clone();
-    let census = Census::take(scope).await?;
+    let headcounts = Headcounts::load(scope).await?;
     let actor = &scope.actor().holdings;
     let row = |permission: &Permission| {
-        let people = census.toggles(&all, *permission);
+        let people = headcounts.toggles(&all, *permission);
         let people = |role: &Role| people.get(role.slug.as_str()).copied().unwrap_or(0);
         let others = all.iter().filter(|role| !role.is_owner);
         let holds = |slug: &str| all.by_slug(slug).is_some_and(|role| role.holdings.has(*permission));
         Row {
             permission: *permission,
             roles: others.map(|role| toggle(actor, role, *permission, people(role))).collect(),
-            people: census.count(holds),
-            keys: census.keys(holds),
+            people: headcounts.count(holds),
+            keys: headcounts.keys(holds),
             version: version(&all, *permission),
         }
     };
@@ -110,7 +110,7 @@ pub fn version(all: &Roles, permission: Permission) -> String {
 }
 
 /// What an editor asks for: the full set of roles beside Owner.
-pub struct Wanted {
+pub struct PermissionChange {
     pub permission: Permission,
     /// Slugs.
     pub roles: Vec<String>,
@@ -144,19 +144,19 @@ pub struct Changed {
 /// [`Refused::Ceiling`], [`LOCKS_YOU_OUT`] where that is not confirmed.
 pub async fn set(
     s: &mut WriteScope<perm::UpdatePermissions>,
-    wanted: &Wanted,
+    requested: &PermissionChange,
 ) -> Result<Recorded<Changed>, Refused> {
-    let permission = wanted.permission;
+    let permission = requested.permission;
     let all = s.actor().all_roles.clone();
-    if wanted.version != version(&all, permission) {
+    if requested.version != version(&all, permission) {
         return Err(CHANGED.into());
     }
-    let cells = cells(&all, permission, &wanted.roles)?;
+    let cells = cells(&all, permission, &requested.roles)?;
     let held = all.holding(permission);
     let mut changed = Changed {
         permission,
         before: held.iter().map(|role| role.slug.clone()).collect(),
-        version: wanted.version.clone(),
+        version: requested.version.clone(),
         gained: 0,
         lost: 0,
         is_change: !cells.is_empty(),
@@ -165,7 +165,7 @@ pub async fn set(
     if !changed.is_change {
         return Ok(Recorded::unchanged(changed));
     }
-    let change = grants::change(s, &cells, wanted.confirmed).await?;
+    let change = grants::change(s, &cells, requested.confirmed).await?;
     (changed.gained, changed.lost) =
         change.reach.first().map_or((0, 0), |(_, gained, lost)| (*gained, *lost));
     changed.version = version(&change.after, permission);
@@ -184,7 +184,7 @@ pub(in crate::domain) fn cells<'a>(
 ) -> Result<Vec<Cell<'a>>, Refused> {
     let (ticked, held) = (chosen(all, roles)?, all.holding(permission));
     let is_in = |set: &[&Role], role: &Role| set.iter().any(|other| other.id == role.id);
-    let cell = |put: bool| move |role| Cell { role, scope: permission.scope(), put };
+    let cell = |granted: bool| move |role| Cell { role, scope: permission.scope(), granted };
     let added = ticked.iter().copied().filter(|role| !is_in(&held, role)).map(cell(true));
     let taken = held.iter().copied().filter(|role| !is_in(&ticked, role)).map(cell(false));
     Ok(added.chain(taken).collect())

@@ -4,7 +4,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         base::{
-            account::{Account, Creation, SUSPENDED},
+            account::{Account, CreationPolicy, SUSPENDED},
             db::Db,
             principal::{ApiKey, Origin},
             refused::Refused,
@@ -12,7 +12,7 @@ use crate::{
             values::Name,
         },
         enforce::{self, account::admission::not_admin, refusal},
-        nouns::members::listed_as,
+        nouns::members::sort_key,
     },
     entity::{account, user},
     random,
@@ -39,11 +39,11 @@ pub(in crate::domain) async fn create(
         name: Set(name.to_string()),
         suspended_at: Set(None),
         created_at: Set(now),
-        workspace_creation: Set(Creation::Admins.word().to_owned()),
+        workspace_creation: Set(CreationPolicy::Admins.word().to_owned()),
         people: NotSet,
     };
     account::Entity::insert(row).exec_without_returning(tx).await?;
-    enter(tx, id, admin, true, now).await?;
+    add_person(tx, id, admin, true, now).await?;
     Ok(id)
 }
 
@@ -51,7 +51,7 @@ pub(in crate::domain) async fn create(
 ///
 /// # Errors
 /// The database's own.
-pub(in crate::domain) async fn enter(
+pub(in crate::domain) async fn add_person(
     tx: &DatabaseTransaction,
     account: Uuid,
     user: Uuid,
@@ -59,14 +59,14 @@ pub(in crate::domain) async fn enter(
     now: Timestamp,
 ) -> Result<(), Refused> {
     // Shared: who changes the name meanwhile waits, and then finds this row to list anew.
-    let person = user::Entity::find_by_id(user).lock_shared().one(tx).await?.ok_or(Refused::Hidden)?;
+    let person = user::Entity::find_by_id(user).lock_shared().one(tx).await?.ok_or(Refused::NotFound)?;
     // The update that changes nothing holds the row: who removes them from the account meanwhile
     // waits, and then finds the membership that goes with this.
     let sql = "INSERT INTO account_people (account_id, user_id, is_admin, joined_at, listed_as)
         VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (account_id, user_id) DO UPDATE SET joined_at = account_people.joined_at";
-    let listed_as = listed_as(&person.name, &person.email);
-    let values = vec![account.into(), user.into(), is_admin.into(), now.into(), listed_as.into()];
+    let sort_key = sort_key(&person.name, &person.email);
+    let values = vec![account.into(), user.into(), is_admin.into(), now.into(), sort_key.into()];
     tx.run(sql, values).await?;
     Ok(())
 }
@@ -74,9 +74,9 @@ pub(in crate::domain) async fn enter(
 /// Locks an account in which this person may found a workspace, until the end of the transaction.
 ///
 /// # Errors
-/// [`Refused::Hidden`] for an account to which they do not belong, [`Refused::NotAdmin`] where only
+/// [`Refused::NotFound`] for an account to which they do not belong, [`Refused::NotAdmin`] where only
 /// admins may, [`Refused::Suspended`].
-pub(in crate::domain) async fn lock_to_found(
+pub(in crate::domain) async fn lock_for_creation(
     tx: &DatabaseTransaction,
     account: Uuid,
     user: Uuid,
@@ -92,7 +92,7 @@ pub(in crate::domain) async fn lock_to_found(
         FROM account_people p JOIN accounts a ON a.id = p.account_id
         WHERE p.account_id = $1 AND p.user_id = $2";
     let row: Option<Row> = tx.first(sql, vec![account.into(), user.into()]).await?;
-    match row.ok_or(Refused::Hidden)? {
+    match row.ok_or(Refused::NotFound)? {
         Row { is_suspended: true, .. } => Err(Refused::Suspended(SUSPENDED)),
         Row { may_create: false, .. } => Err(not_admin(tx, account).await?),
         _ => Ok(account),
@@ -103,9 +103,9 @@ pub(in crate::domain) async fn lock_to_found(
 /// alive. Locked as for a person, so that whoever revokes the key comes before this or after it.
 ///
 /// # Errors
-/// [`Refused::SignedOut`] where it was revoked or expired since the request was admitted, or administers
+/// [`Refused::Unauthenticated`] where it was revoked or expired since the request was admitted, or administers
 /// the account no more; [`Refused::Suspended`].
-pub(in crate::domain) async fn lock_to_found_by_key(
+pub(in crate::domain) async fn lock_for_creation_by_key(
     tx: &DatabaseTransaction,
     key: &ApiKey,
     now: Timestamp,
@@ -119,14 +119,14 @@ pub(in crate::domain) async fn lock_to_found_by_key(
         FROM api_keys k JOIN accounts a ON a.id = k.account_id
         WHERE k.id = $1 AND k.is_admin AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)";
     let row: Option<Row> = tx.first(sql, vec![key.id.into(), now.into()]).await?;
-    match row.ok_or(Refused::SignedOut)? {
+    match row.ok_or(Refused::Unauthenticated)? {
         Row { is_suspended: true } => Err(Refused::Suspended(SUSPENDED)),
         _ => Ok(()),
     }
 }
 
 /// Writes down in the account's record that somebody may not found a workspace in it.
-pub(in crate::domain) async fn note_not_founded(
+pub(in crate::domain) async fn record_refused_creation(
     db: &Db,
     account: Option<Uuid>,
     by: &crate::domain::base::event::Actor,

@@ -8,7 +8,7 @@ use crate::{
         },
         enforce::rows::Scoped,
     },
-    policy::{Permission, Shift},
+    policy::{HoldingsChange, Permission},
 };
 use sea_orm::FromQueryResult;
 use std::collections::HashMap;
@@ -35,13 +35,13 @@ impl Combination {
 }
 
 /// How many active members hold what.
-pub(in crate::domain) struct Census {
+pub(in crate::domain) struct Headcounts {
     combinations: Vec<Combination>,
 }
 
-impl Census {
+impl Headcounts {
     /// Reads the counts that are kept. One SQL statement, as cheap for ten thousand as for ten.
-    pub(in crate::domain) async fn take(scope: &impl Scoped) -> Result<Self, Refused> {
+    pub(in crate::domain) async fn load(scope: &impl Scoped) -> Result<Self, Refused> {
         let sql = "SELECT kind, role_set, people FROM headcounts
             WHERE workspace_id = $1 AND status = 'active' AND people > 0";
         let rows: Vec<Row> = scope.all(sql, Vec::new()).await?;
@@ -70,13 +70,13 @@ impl Census {
     }
 
     /// What becomes of each combination, in their order, when the roles hold something else.
-    pub(in crate::domain) fn shifts(&self, before: &Roles, after: &Roles) -> Vec<Shift> {
-        let shift = |some: &Combination| Shift {
+    pub(in crate::domain) fn changes(&self, before: &Roles, after: &Roles) -> Vec<HoldingsChange> {
+        let change = |some: &Combination| HoldingsChange {
             people: some.people,
-            before: holdings(&before.joined(&some.role_set)),
-            after: holdings(&after.joined(&some.role_set)),
+            before: holdings(&before.parse_slugs(&some.role_set)),
+            after: holdings(&after.parse_slugs(&some.role_set)),
         };
-        self.combinations.iter().map(shift).collect()
+        self.combinations.iter().map(change).collect()
     }
 
     /// How many would gain a permission by each role that lacks it, and lose it by each that holds

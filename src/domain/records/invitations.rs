@@ -37,5 +37,5 @@ pub(in crate::domain) async fn spend<P: crate::policy::Access>(
     let principal = &scope.actor().principal;
     let limit = if principal.is_verified() { limits::INVITE } else { limits::INVITE_UNVERIFIED };
     let cost = i64::try_from(addresses).unwrap_or(i64::MAX);
-    limit.spend(scope.db(), &principal.answers().to_string(), cost).await
+    limit.spend(scope.db(), &principal.accountable_user().to_string(), cost).await
 }

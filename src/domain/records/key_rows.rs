@@ -15,9 +15,9 @@ pub struct KeyRecord {
     pub version: String,
     /// It may create workspaces in the account.
     pub is_admin: bool,
-    pub maker: String,
+    pub creator: String,
     /// Whoever made it is no active member here any more; in the account, neither that nor its admin.
-    pub maker_left: bool,
+    pub creator_left: bool,
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub is_expired: bool,
@@ -84,8 +84,8 @@ impl KeyColumns {
             hint: version.rsplit('-').next().unwrap_or_default().to_owned(),
             version,
             is_admin: self.admin > 0,
-            maker: self.maker,
-            maker_left: self.maker_left > 0,
+            creator: self.maker,
+            creator_left: self.maker_left > 0,
             created_at: self.created_at,
             expires_at: self.expires_at,
             is_expired: self.expires_at.is_some_and(|at| at <= now),

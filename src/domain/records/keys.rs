@@ -17,16 +17,16 @@ use sea_orm::{ActiveValue::Set, ConnectionTrait, DbBackend, EntityTrait, FromQue
 use uuid::Uuid;
 
 /// Live keys that one account may have.
-pub const MOST_KEYS: i64 = 1_000;
+pub const MAX_KEYS: i64 = 1_000;
 
 /// How long the secret before may go on being used after a rotation, in milliseconds, at most.
-pub const MOST_OVERLAP: i64 = 7 * 24 * HOUR;
+pub const MAX_OVERLAP: i64 = 7 * 24 * HOUR;
 
 pub const KEY_REVOKED: Conflict = Conflict::new("key-revoked", "This key was revoked. Create a new one.");
 
 /// A key to be made.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub struct NewApiKey {
     pub name: Name,
     /// Slugs of the roles that it gets in this workspace; none for one that is made in the account.
     pub roles: Vec<String>,
@@ -38,7 +38,7 @@ pub struct Wanted {
 
 /// A key that was made or rotated, with the secret that is told this once.
 #[derive(Clone, Debug)]
-pub struct Made {
+pub struct CreatedKey {
     pub id: Uuid,
     pub name: String,
     pub secret: Token,
@@ -48,26 +48,26 @@ pub struct Made {
 
 /// Who makes a key, beside what they hold.
 #[derive(Clone, Copy, Debug, FromQueryResult)]
-pub struct Maker {
+pub struct Creator {
     /// How many keys they have made in the account. A form that makes one carries it, and is so good for
     /// one: sent again, it would show another secret to whoever only reloads.
-    pub made: i64,
+    pub keys_created: i64,
     /// They administer the account, and may make a key that does.
     pub administers: bool,
 }
 
 /// The same of a user in an account.
-pub(in crate::domain) async fn maker_in(
+pub(in crate::domain) async fn creator_in(
     connection: &impl ConnectionTrait,
     account: Uuid,
     user: Uuid,
-) -> Result<Maker, Refused> {
+) -> Result<Creator, Refused> {
     // Keys are never deleted, so that the number only grows.
     let sql = "SELECT (SELECT COUNT(*) FROM api_keys k WHERE k.made_by = $1 AND k.account_id = $2) AS made,
             EXISTS (SELECT 1 FROM account_people p
                 WHERE p.account_id = $2 AND p.user_id = $1 AND p.is_admin) AS administers";
-    let maker: Option<Maker> = connection.first(sql, vec![user.into(), account.into()]).await?;
-    maker.ok_or(Refused::Hidden)
+    let creator: Option<Creator> = connection.first(sql, vec![user.into(), account.into()]).await?;
+    creator.ok_or(Refused::NotFound)
 }
 
 /// Makes a key that is a member nowhere, without asking who does it.
@@ -78,34 +78,34 @@ pub(in crate::domain) async fn insert(
     tx: &impl ConnectionTrait,
     account: Uuid,
     made_by: Uuid,
-    wanted: &Wanted,
+    requested: &NewApiKey,
     now: Timestamp,
-) -> Result<Made, Refused> {
-    if wanted.expires_at.is_some_and(|at| at <= now) {
+) -> Result<CreatedKey, Refused> {
+    if requested.expires_at.is_some_and(|at| at <= now) {
         return Err(Invalid::field("expires_at", "Choose a time in the future.").into());
     }
     let sql = "SELECT COUNT(*) AS keys FROM api_keys WHERE account_id = $1 AND revoked_at IS NULL";
     let live: Option<Count> = tx.first(sql, vec![account.into()]).await?;
-    if live.is_some_and(|live| live.keys >= MOST_KEYS) {
-        let sentence = format!("The account already has {MOST_KEYS} keys. Revoke keys that nobody uses.");
+    if live.is_some_and(|live| live.keys >= MAX_KEYS) {
+        let sentence = format!("The account already has {MAX_KEYS} keys. Revoke keys that nobody uses.");
         return Err(Invalid::field("name", sentence).into());
     }
     let id = random::id(now);
     let row = api_key::ActiveModel {
         id: Set(id),
         account_id: Set(account),
-        name: Set(wanted.name.to_string()),
-        is_admin: Set(wanted.is_admin),
+        name: Set(requested.name.to_string()),
+        is_admin: Set(requested.is_admin),
         home_id: Set(None),
         made_by: Set(made_by),
         created_at: Set(now),
-        expires_at: Set(wanted.expires_at),
+        expires_at: Set(requested.expires_at),
         revoked_at: Set(None),
         last_used_at: Set(None),
     };
     api_key::Entity::insert(row).exec_without_returning(tx).await?;
     let secret = new_secret(tx, id, now).await?;
-    Ok(Made { id, name: wanted.name.to_string(), secret, overlap_ends_at: None })
+    Ok(CreatedKey { id, name: requested.name.to_string(), secret, overlap_ends_at: None })
 }
 
 #[derive(FromQueryResult)]
@@ -120,11 +120,11 @@ pub(in crate::domain) async fn new_secret(
     now: Timestamp,
 ) -> Result<Token, Refused> {
     let secret = Token::new(Purpose::ApiKey);
-    keep_secret(tx, key, &secret, now).await?;
+    store_secret(tx, key, &secret, now).await?;
     Ok(secret)
 }
 
-pub(in crate::domain) async fn keep_secret(
+pub(in crate::domain) async fn store_secret(
     tx: &impl ConnectionTrait,
     key: Uuid,
     secret: &Token,
@@ -150,7 +150,7 @@ pub(in crate::domain) struct KeyRow {
 }
 
 /// A key that was not revoked.
-pub(in crate::domain) struct Live {
+pub(in crate::domain) struct LiveKey {
     pub name: String,
     pub is_admin: bool,
 }
@@ -159,7 +159,7 @@ pub(in crate::domain) struct Live {
 ///
 /// # Errors
 /// [`KEY_REVOKED`].
-pub(in crate::domain) async fn lock(tx: &impl ConnectionTrait, id: Uuid) -> Result<Live, Refused> {
+pub(in crate::domain) async fn lock(tx: &impl ConnectionTrait, id: Uuid) -> Result<LiveKey, Refused> {
     // Its memberships come first, as for whoever removes one, which then touches the key.
     if tx.get_database_backend() == DbBackend::Postgres {
         let sql = "SELECT id FROM members WHERE api_key_id = $1 ORDER BY id FOR UPDATE";
@@ -170,20 +170,20 @@ pub(in crate::domain) async fn lock(tx: &impl ConnectionTrait, id: Uuid) -> Resu
     let sql = "SELECT name, is_admin, revoked_at FROM api_keys WHERE id = $1";
     let key: Option<KeyRow> = tx.first(sql, vec![id.into()]).await?;
     match key {
-        Some(key) if key.revoked_at.is_none() => Ok(Live { name: key.name, is_admin: key.is_admin }),
+        Some(key) if key.revoked_at.is_none() => Ok(LiveKey { name: key.name, is_admin: key.is_admin }),
         _ => Err(KEY_REVOKED.into()),
     }
 }
 
 /// # Errors
 /// [`CHANGED`] where this secret is not the newest of a locked key.
-pub(in crate::domain) async fn must_be_newest(
+pub(in crate::domain) async fn ensure_newest(
     tx: &impl ConnectionTrait,
     id: Uuid,
     seen: &str,
 ) -> Result<(), Refused> {
     let sql = format!("SELECT {NEWEST} AS newest FROM api_keys k WHERE k.id = $1");
-    let now: Option<Newest> = tx.first(&sql, vec![id.into()]).await?;
+    let now: Option<NewestSecret> = tx.first(&sql, vec![id.into()]).await?;
     match now.and_then(|now| now.newest).as_deref() == Some(seen) {
         true => Ok(()),
         false => Err(CHANGED.into()),
@@ -191,7 +191,7 @@ pub(in crate::domain) async fn must_be_newest(
 }
 
 #[derive(FromQueryResult)]
-struct Newest {
+struct NewestSecret {
     newest: Option<String>,
 }
 

@@ -26,7 +26,7 @@ use uuid::Uuid;
 pub(in crate::domain) const MEMBER: TargetKind = TargetKind::new("member");
 
 /// The member that a change is about, as it stands under the lock.
-pub(in crate::domain) struct Subject {
+pub(in crate::domain) struct MemberRecord {
     pub id: Uuid,
     /// Of a person; a key has an `api_key_id`, and no address.
     pub user_id: Option<Uuid>,
@@ -60,9 +60,9 @@ pub(in crate::domain) const OWN_ROLES: &str = "(SELECT string_agg(r.slug, ' ') F
         JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
         WHERE mr.workspace_id = m.workspace_id AND mr.member_id = m.id)";
 
-impl Subject {
+impl MemberRecord {
     /// # Errors
-    /// [`Refused::Hidden`] where this workspace has no such member.
+    /// [`Refused::NotFound`] where this workspace has no such member.
     pub(in crate::domain) async fn load(scope: &impl Scoped, all: &Roles, id: Uuid) -> Result<Self, Refused> {
         let sql = format!(
             "SELECT m.id, m.user_id, m.api_key_id, COALESCE(u.name, k.name) AS name,
@@ -70,8 +70,8 @@ impl Subject {
             FROM members m LEFT JOIN users u ON u.id = m.user_id LEFT JOIN api_keys k ON k.id = m.api_key_id
             WHERE m.workspace_id = $1 AND m.id = $2"
         );
-        let row: Row = scope.first(&sql, vec![id.into()]).await?.ok_or(Refused::Hidden)?;
-        let these = |slugs: &str| all.joined(slugs).into_iter().cloned().collect();
+        let row: Row = scope.first(&sql, vec![id.into()]).await?.ok_or(Refused::NotFound)?;
+        let these = |slugs: &str| all.parse_slugs(slugs).into_iter().cloned().collect();
         Ok(Self {
             id: row.id,
             user_id: row.user_id,
@@ -109,12 +109,12 @@ impl Subject {
 
 pub(in crate::domain) async fn of_user(scope: &impl Scoped, user: Uuid) -> Result<Uuid, Refused> {
     let row = scope.find::<member::Entity>().filter(member::Column::UserId.eq(user));
-    Ok(row.one(scope.connection()).await?.ok_or(Refused::Hidden)?.id)
+    Ok(row.one(scope.connection()).await?.ok_or(Refused::NotFound)?.id)
 }
 
 /// What the lists of members sort by and search in: the name without case and accents, a line break
 /// that nobody can search for, and the address.
-pub(in crate::domain) fn listed_as(name: &str, email: &str) -> String {
+pub(in crate::domain) fn sort_key(name: &str, email: &str) -> String {
     format!("{}\n{email}", folded(name))
 }
 
@@ -123,7 +123,7 @@ pub(in crate::domain) fn listed_as(name: &str, email: &str) -> String {
 ///
 /// # Errors
 /// The database's own.
-pub(in crate::domain) async fn hold_listings(tx: &DatabaseTransaction, user: Uuid) -> Result<(), DbErr> {
+pub(in crate::domain) async fn lock_memberships(tx: &DatabaseTransaction, user: Uuid) -> Result<(), DbErr> {
     if tx.get_database_backend() == DbBackend::Postgres {
         tx.run("SELECT id FROM members WHERE user_id = $1 ORDER BY id FOR UPDATE", vec![user.into()]).await?;
     }
@@ -135,18 +135,18 @@ pub(in crate::domain) async fn hold_listings(tx: &DatabaseTransaction, user: Uui
 ///
 /// # Errors
 /// The database's own.
-pub(in crate::domain) async fn relist(tx: &DatabaseTransaction, user: Uuid) -> Result<(), DbErr> {
+pub(in crate::domain) async fn refresh_sort_key(tx: &DatabaseTransaction, user: Uuid) -> Result<(), DbErr> {
     let Some(person) = user::Entity::find_by_id(user).one(tx).await? else { return Ok(()) };
-    let listed_as = listed_as(&person.name, &person.email);
+    let sort_key = sort_key(&person.name, &person.email);
     for table in ["members", "account_people"] {
         let sql = format!("UPDATE {table} SET listed_as = $2 WHERE user_id = $1");
-        tx.run(&sql, vec![user.into(), listed_as.as_str().into()]).await?;
+        tx.run(&sql, vec![user.into(), sort_key.as_str().into()]).await?;
     }
     Ok(())
 }
 
 /// How a person came to be a member.
-pub(in crate::domain) enum Origin {
+pub(in crate::domain) enum MemberOrigin {
     Founder,
     /// By an invitation of this user.
     Invitation(Uuid),
@@ -160,26 +160,27 @@ pub(in crate::domain) enum Origin {
 pub(in crate::domain) async fn join(
     open: &Transaction,
     user: Uuid,
-    origin: Origin,
+    origin: MemberOrigin,
     roles: &[Uuid],
 ) -> Result<Uuid, Refused> {
     // Shared: who changes the name meanwhile waits, and then finds this member to list anew.
-    let person = user::Entity::find_by_id(user).lock_shared().one(&open.tx).await?.ok_or(Refused::Hidden)?;
+    let person =
+        user::Entity::find_by_id(user).lock_shared().one(&open.tx).await?.ok_or(Refused::NotFound)?;
     let (origin, invited_by) = match origin {
-        Origin::Founder => ("founder", None),
-        Origin::Invitation(inviter) => ("invitation", Some(inviter)),
-        Origin::Service(answers) => ("api", Some(answers)),
-        Origin::Account(by) => ("account", Some(by)),
+        MemberOrigin::Founder => ("founder", None),
+        MemberOrigin::Invitation(inviter) => ("invitation", Some(inviter)),
+        MemberOrigin::Service(answers) => ("api", Some(answers)),
+        MemberOrigin::Account(by) => ("account", Some(by)),
     };
     let row = member::ActiveModel {
         kind: Set("user".to_owned()),
         user_id: Set(Some(user)),
         origin: Set(origin.to_owned()),
         invited_by: Set(invited_by),
-        listed_as: Set(listed_as(&person.name, &person.email)),
-        ..arriving(open)
+        sort_key: Set(sort_key(&person.name, &person.email)),
+        ..new_row(open)
     };
-    enter(open, row, roles).await
+    insert(open, row, roles).await
 }
 
 /// Makes a key a member with these roles, without asking who does it. The workspace is its home, if it
@@ -196,16 +197,16 @@ pub(in crate::domain) async fn join_key(
         api_key_id: Set(Some(key)),
         origin: Set("account".to_owned()),
         invited_by: Set(Some(added_by)),
-        listed_as: Set(listed_as(name, "")),
-        ..arriving(open)
+        sort_key: Set(sort_key(name, "")),
+        ..new_row(open)
     };
-    let id = enter(open, row, roles).await?;
+    let id = insert(open, row, roles).await?;
     let sql = "UPDATE api_keys SET home_id = $2 WHERE id = $1 AND home_id IS NULL";
     open.tx.run(sql, vec![key.into(), open.workspace_id().into()]).await?;
     Ok(id)
 }
 
-fn arriving(open: &Transaction) -> member::ActiveModel {
+fn new_row(open: &Transaction) -> member::ActiveModel {
     member::ActiveModel {
         workspace_id: Set(open.workspace_id()),
         status: Set("active".to_owned()),
@@ -214,21 +215,25 @@ fn arriving(open: &Transaction) -> member::ActiveModel {
     }
 }
 
-async fn enter(open: &Transaction, row: member::ActiveModel, roles: &[Uuid]) -> Result<Uuid, Refused> {
+async fn insert(open: &Transaction, row: member::ActiveModel, roles: &[Uuid]) -> Result<Uuid, Refused> {
     let id = random::id(open.now);
     open.insert(member::ActiveModel { id: Set(id), ..row }).await?;
     for role in roles {
-        hold(open, id, *role).await?;
+        insert_role(open, id, *role).await?;
     }
     Ok(id)
 }
 
 /// Puts a role on a member, without asking who does it.
-pub(in crate::domain) async fn give<P>(s: &WriteScope<P>, member: Uuid, role: Uuid) -> Result<(), Refused> {
-    hold(s.open(), member, role).await
+pub(in crate::domain) async fn assign_role<P>(
+    s: &WriteScope<P>,
+    member: Uuid,
+    role: Uuid,
+) -> Result<(), Refused> {
+    insert_role(s.open(), member, role).await
 }
 
-async fn hold(open: &Transaction, member: Uuid, role: Uuid) -> Result<(), Refused> {
+async fn insert_role(open: &Transaction, member: Uuid, role: Uuid) -> Result<(), Refused> {
     let row = member_role::ActiveModel {
         workspace_id: Set(open.workspace_id()),
         member_id: Set(member),
@@ -238,10 +243,14 @@ async fn hold(open: &Transaction, member: Uuid, role: Uuid) -> Result<(), Refuse
 }
 
 /// Takes a role from a member, without asking who does it.
-pub(in crate::domain) async fn take<P>(s: &WriteScope<P>, member: Uuid, role: Uuid) -> Result<(), Refused> {
+pub(in crate::domain) async fn revoke_role<P>(
+    s: &WriteScope<P>,
+    member: Uuid,
+    role: Uuid,
+) -> Result<(), Refused> {
     use member_role::Column;
-    let held = s.open().delete::<member_role::Entity>().filter(Column::MemberId.eq(member));
-    s.open().apply_to_one(held.filter(Column::RoleId.eq(role))).await
+    let row = s.open().delete::<member_role::Entity>().filter(Column::MemberId.eq(member));
+    s.open().apply_to_one(row.filter(Column::RoleId.eq(role))).await
 }
 
 /// Stands for a member's own roles and status. The roles come in the workspace's order.
@@ -264,10 +273,10 @@ pub(in crate::domain) fn tag(version: &str, roles: &[Role], external_id: Option<
 /// What a member is called.
 ///
 /// # Errors
-/// [`Refused::Hidden`] where this workspace has no such member.
+/// [`Refused::NotFound`] where this workspace has no such member.
 pub(in crate::domain) async fn name<P>(s: &WriteScope<P>, id: Uuid) -> Result<String, Refused> {
     let all = s.actor().all_roles.clone();
-    Ok(Subject::load(s, &all, id).await?.name)
+    Ok(MemberRecord::load(s, &all, id).await?.name)
 }
 
 pub(in crate::domain) async fn set_status<P>(
@@ -282,9 +291,9 @@ pub(in crate::domain) async fn set_status<P>(
 }
 
 /// Deletes the membership and cancels what it sent. Answers how many invitations that were.
-pub(in crate::domain) async fn end(
+pub(in crate::domain) async fn delete(
     at: &impl Scoped<Connection = DatabaseTransaction>,
-    member: &Subject,
+    member: &MemberRecord,
     now: Timestamp,
 ) -> Result<i64, Refused> {
     use invitation::Column;

@@ -9,11 +9,11 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 /// Combinations of roles of which names are asked for.
-const MOST: usize = 20;
+const MAX_COMBINATIONS: usize = 20;
 
 /// Somebody, with the place of their combination among those that were asked for.
 #[derive(Clone, Debug, Deserialize)]
-pub(in crate::domain) struct One {
+pub(in crate::domain) struct NamedMember {
     pub nth: usize,
     pub id: Uuid,
     pub user_id: Option<Uuid>,
@@ -22,11 +22,11 @@ pub(in crate::domain) struct One {
 
 /// By name, up to `each` active members of each of the first combinations: enough of them to name
 /// `each`, if there are so many. One SQL statement, which reads no more than these.
-pub(in crate::domain) async fn few<P>(
+pub(in crate::domain) async fn named_members<P>(
     scope: &ReadScope<P>,
     of: &[&Combination],
     each: usize,
-) -> Result<Vec<One>, Refused>
+) -> Result<Vec<NamedMember>, Refused>
 where
     ReadScope<P>: Scoped,
 {
@@ -34,7 +34,7 @@ where
         return Ok(Vec::new());
     }
     let (mut arms, mut values) = (Vec::new(), Vec::new());
-    for (nth, some) in of.iter().take(MOST).enumerate() {
+    for (nth, some) in of.iter().take(MAX_COMBINATIONS).enumerate() {
         let (kind, set) = (values.len() + 2, values.len() + 3);
         values.extend([some.kind.as_str().into(), some.role_set.as_str().into()]);
         arms.push(format!(

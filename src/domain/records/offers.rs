@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 /// Withdraws what a member offered who is no active Owner any more, so that it does not come back to
 /// life when they are one again.
-pub(in crate::domain) async fn end_of<P>(s: &WriteScope<P>, member: Uuid) -> Result<(), Refused> {
+pub(in crate::domain) async fn end_offers_of<P>(s: &WriteScope<P>, member: Uuid) -> Result<(), Refused> {
     let theirs = s.open().update::<ownership_offer::Entity>();
     let theirs = theirs.filter(ownership_offer::Column::FromMemberId.eq(member));
     s.open().apply(ended(theirs, "cancelled", s.now())).await?;

@@ -41,10 +41,10 @@ pub(in crate::domain) async fn insert(
     account: Uuid,
     name: &Name,
     slug: &Slug,
-    founder: Uuid,
+    creator: Uuid,
 ) -> Result<Uuid, Refused> {
     if !slug_is_free(&open.tx, slug).await? {
-        return Err(taken());
+        return Err(slug_taken());
     }
     let row = workspace::ActiveModel {
         id: Set(open.workspace_id()),
@@ -59,14 +59,18 @@ pub(in crate::domain) async fn insert(
         roles_version: NotSet,
     };
     if let Err(error) = workspace::Entity::insert(row).exec_without_returning(&open.tx).await {
-        return Err(if crate::domain::base::refused::is_duplicate(&error) { taken() } else { error.into() });
+        return Err(if crate::domain::base::refused::is_duplicate(&error) {
+            slug_taken()
+        } else {
+            error.into()
+        });
     }
     let ids = roles::seed(open).await?;
-    let owner = ids.get(&BuiltIn::Owner).copied().ok_or(Refused::Hidden)?;
-    members::join(open, founder, members::Origin::Founder, &[owner]).await?;
+    let owner = ids.get(&BuiltIn::Owner).copied().ok_or(Refused::NotFound)?;
+    members::join(open, creator, members::MemberOrigin::Founder, &[owner]).await?;
     Ok(owner)
 }
 
-pub(in crate::domain) fn taken() -> Refused {
+pub(in crate::domain) fn slug_taken() -> Refused {
     Invalid::field("slug", "This address is taken. Choose another.").into()
 }

@@ -5,7 +5,7 @@ use crate::{
     web::{
         bearer::WORKSPACE,
         form,
-        wire::{self, Broken},
+        wire::{self, MalformedRequest},
     },
 };
 use actix_web::{Error, FromRequest, HttpRequest, dev::Payload};
@@ -77,50 +77,54 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (req, payload) = (req.clone(), payload.take());
         Box::pin(async move {
-            let body = wire::whole(payload).await;
+            let body = wire::read_body(payload).await;
             let read = body.and_then(|body| parse(&body));
-            read.map(Self).map_err(|broken| form::refusal(&req, &broken))
+            read.map(Self).map_err(|malformed| form::refusal(&req, &malformed))
         })
     }
 }
 
-pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Broken> {
+pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, MalformedRequest> {
     // What is no JSON at all is told from JSON that says something else.
     if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(body) {
-        return Err(Broken::Other(format!("The body is not JSON: {error}.")));
+        return Err(MalformedRequest::Other(format!("The body is not JSON: {error}.")));
     }
     // Serde would read a list as an object whose fields come in their order.
     match body.trim_ascii_start().first() {
         Some(b'{') => {
             let mut json = serde_json::Deserializer::from_slice(body);
-            serde_path_to_error::deserialize(&mut json).map_err(|error| unread(&error))
+            serde_path_to_error::deserialize(&mut json).map_err(|error| explain(&error))
         }
-        _ => Err(Broken::Other("The body is not a JSON object.".into())),
+        _ => Err(MalformedRequest::Other("The body is not a JSON object.".into())),
     }
 }
 
-pub(in crate::web) fn unread(error: &serde_path_to_error::Error<serde_json::Error>) -> Broken {
-    let said = error.inner().to_string();
+pub(in crate::web) fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> MalformedRequest {
+    let message = error.inner().to_string();
     if error.inner().classify() != serde_json::error::Category::Data {
-        return Broken::Other(format!("The body is not JSON: {said}."));
+        return MalformedRequest::Other(format!("The body is not JSON: {message}."));
     }
     let named = |what: &str| {
-        let rest = said.split(&format!("{what} `")).nth(1)?;
+        let rest = message.split(&format!("{what} `")).nth(1)?;
         Some(wire::shorten(rest.split('`').next().unwrap_or_default()))
     };
     if let Some(field) = named("unknown field") {
-        return Broken::Unknown(field);
+        return MalformedRequest::Unknown(field);
     }
     let path = error.path().to_string();
     match named("missing field") {
-        Some(field) if path == "." => Broken::Shape(field, "This field is required.".into()),
-        Some(field) => {
-            Broken::Shape(wire::shorten(&format!("{path}.{field}")), "This field is required.".into())
-        }
+        Some(field) if path == "." => MalformedRequest::Shape(field, "This field is required.".into()),
+        Some(field) => MalformedRequest::Shape(
+            wire::shorten(&format!("{path}.{field}")),
+            "This field is required.".into(),
+        ),
         None => {
             // Where in the text it stands helps nobody: the field is named.
-            let said = said.split(" at line ").next().unwrap_or_default();
-            Broken::Shape(wire::shorten(&path), format!("{}.", said.chars().take(200).collect::<String>()))
+            let message = message.split(" at line ").next().unwrap_or_default();
+            MalformedRequest::Shape(
+                wire::shorten(&path),
+                format!("{}.", message.chars().take(200).collect::<String>()),
+            )
         }
     }
 }
@@ -137,6 +141,6 @@ impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
             pairs.retain(|(name, _)| name != WORKSPACE);
             wire::parse(&pairs)
         });
-        ready(parsed.map(Self).map_err(|broken| form::refusal(req, &broken)))
+        ready(parsed.map(Self).map_err(|malformed| form::refusal(req, &malformed)))
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     web::{
         api::{idempotency, operation::Reply},
         problem,
-        wire::{self, Broken},
+        wire::{self, MalformedRequest},
     },
 };
 use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload};
@@ -37,10 +37,10 @@ where
     };
     let sent = match wire::pairs(req.query_string().as_bytes()) {
         Ok(sent) => sent,
-        Err(broken) => return problem::broken(&req, &broken),
+        Err(malformed) => return problem::malformed_request(&req, &malformed),
     };
     if let Some((name, _)) = sent.iter().find(|(name, _)| !known.contains(name)) {
-        return problem::broken(&req, &Broken::Unknown(wire::shorten(name)));
+        return problem::malformed_request(&req, &MalformedRequest::Unknown(wire::shorten(name)));
     }
     if let Some(attempt) = &attempt
         && let Some(before) = idempotency::claim(&req, attempt).await

@@ -4,7 +4,7 @@ use crate::{
     domain::{
         Invalid, Refused,
         base::{
-            idempotency::{self, Attempt, HEADER, Kept, STILL_RUNNING},
+            idempotency::{self, Attempt, HEADER, STILL_RUNNING, StoredResponse},
             principal::Credential,
         },
         nouns::api_keys,
@@ -42,9 +42,9 @@ pub(super) async fn attempt(
     let Some(app) = req.app_data::<Data<App>>() else { return Ok(None) };
     // Without a live key the request comes to nothing anyway, and says so itself.
     let Ok(credential) = secret(req).map(|secret| Credential::of_api_key(&secret)) else { return Ok(None) };
-    let (key, home) = match api_keys::who_at_home(&app.db, &credential).await {
-        Ok(found) => found,
-        Err(Refused::SignedOut) => return Ok(None),
+    let (key, home) = match api_keys::authenticate_with_home(&app.db, &credential).await {
+        Ok(claimed) => claimed,
+        Err(Refused::Unauthenticated) => return Ok(None),
         Err(other) => return Err(problem::respond(req, &other)),
     };
     let name = name.to_str().unwrap_or_default();
@@ -56,7 +56,9 @@ pub(super) async fn attempt(
         let sentence = format!("Use 1 to {MAX_IDEMPOTENCY_KEY} visible ASCII characters.");
         return Err(problem::respond(req, &Invalid::field(HEADER, sentence).into()));
     }
-    let body = wire::whole(payload.take()).await.map_err(|broken| problem::broken(req, &broken))?;
+    let body = wire::read_body(payload.take())
+        .await
+        .map_err(|malformed| problem::malformed_request(req, &malformed))?;
     let address = req.uri().path_and_query().map_or("", |address| address.as_str());
     // Where a request names no workspace, the key's home is the one that is meant.
     let hash = Sha256::new()
@@ -84,7 +86,7 @@ pub(super) async fn claim(req: &HttpRequest, attempt: &Attempt) -> Option<HttpRe
     let app = req.app_data::<Data<App>>()?;
     match idempotency::claim(&app.db, attempt).await {
         Ok(None) => None,
-        Ok(Some(kept)) => Some(replayed(kept)),
+        Ok(Some(stored)) => Some(replayed(stored)),
         Err(refused) => {
             let is_running = matches!(refused, Refused::Conflict(STILL_RUNNING));
             let mut response = problem::respond(req, &refused);
@@ -96,15 +98,15 @@ pub(super) async fn claim(req: &HttpRequest, attempt: &Attempt) -> Option<HttpRe
     }
 }
 
-fn replayed(kept: Kept) -> HttpResponse {
-    let status = StatusCode::from_u16(kept.status).unwrap_or(StatusCode::OK);
+fn replayed(stored: StoredResponse) -> HttpResponse {
+    let status = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::OK);
     let mut response = HttpResponse::build(status);
     response.insert_header((header::CACHE_CONTROL, "no-store"));
     response.insert_header(("Idempotency-Replayed", "true"));
-    if kept.body.is_empty() {
+    if stored.body.is_empty() {
         return response.finish();
     }
-    response.insert_header((header::CONTENT_TYPE, "application/json")).body(kept.body)
+    response.insert_header((header::CONTENT_TYPE, "application/json")).body(stored.body)
 }
 
 /// Keeps what was answered, unless nothing was done or it holds a secret.
@@ -114,16 +116,16 @@ pub(super) async fn settle(req: &HttpRequest, attempt: &Attempt, response: HttpR
     let status = response.status();
     let (response, body) = response.into_parts();
     let body = body.try_into_bytes().unwrap_or_default();
-    let kept = match status.is_success() {
+    let stored = match status.is_success() {
         false => idempotency::release(&app.db, attempt.id).await,
-        true if is_secret => idempotency::keep(&app.db, attempt.id, None).await,
+        true if is_secret => idempotency::store_response(&app.db, attempt.id, None).await,
         true => {
             let body = String::from_utf8_lossy(&body).into_owned();
-            let kept = Kept { status: status.as_u16(), body };
-            idempotency::keep(&app.db, attempt.id, Some(&kept)).await
+            let stored = StoredResponse { status: status.as_u16(), body };
+            idempotency::store_response(&app.db, attempt.id, Some(&stored)).await
         }
     };
-    if let Err(error) = kept {
+    if let Err(error) = stored {
         tracing::error!(%error, "could not store the response to a request with an Idempotency-Key");
     }
     response.set_body(actix_web::body::BoxBody::new(body))

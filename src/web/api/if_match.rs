@@ -46,7 +46,7 @@ impl IfMatch {
     /// the lock, so that nothing changes between the check and `change`, which gets it.
     ///
     /// # Errors
-    /// [`Refused::Stale`] for another version, and what `now`, `change` and the scope refuse.
+    /// [`Refused::PreconditionFailed`] for another version, and what `now`, `change` and the scope refuse.
     pub async fn write<P: Access, N: Versioned, T>(
         &self,
         scope: ReadScope<P>,
@@ -66,7 +66,7 @@ impl IfMatch {
         let tag = etag(version);
         // A weak tag is never as good as the thing itself (RFC 9110, 13.1.1).
         let fits = |one: &str| one == "*" || one == tag;
-        if seen.split(',').map(str::trim).any(fits) { Ok(()) } else { Err(Refused::Stale) }
+        if seen.split(',').map(str::trim).any(fits) { Ok(()) } else { Err(Refused::PreconditionFailed) }
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Empty;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+struct EmptyObject {}
 
 impl FromRequest for Empty {
     type Error = Error;
@@ -31,11 +31,11 @@ impl FromRequest for Empty {
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (req, payload) = (req.clone(), payload.take());
         Box::pin(async move {
-            let read = wire::whole(payload).await.and_then(|body| match body.trim_ascii() {
+            let read = wire::read_body(payload).await.and_then(|body| match body.trim_ascii() {
                 b"" => Ok(()),
-                some => crate::web::api::body::parse::<Nothing>(some).map(drop),
+                some => crate::web::api::body::parse::<EmptyObject>(some).map(drop),
             });
-            read.map(|()| Self).map_err(|broken| form::refusal(&req, &broken))
+            read.map(|()| Self).map_err(|malformed| form::refusal(&req, &malformed))
         })
     }
 }
@@ -69,7 +69,7 @@ impl<T: utoipa::IntoParams> Input for crate::web::api::body::Query<T> {
 }
 
 /// A text that may be left out.
-pub(in crate::web) fn maybe<T: TextRule>(text: &Option<String>) -> Result<Option<T>, String> {
+pub(in crate::web) fn optional<T: TextRule>(text: &Option<String>) -> Result<Option<T>, String> {
     text.as_deref().map(T::parse_exact).transpose()
 }
 

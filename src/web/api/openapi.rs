@@ -80,7 +80,7 @@ fn described(of: Operation) -> OperationBuilder {
         .operation_id(Some(of.id))
         .securities(Some(securities(of.requirement)))
         .request_body(body(&of));
-    for (status, schema) in of.answers {
+    for (status, schema) in of.responses {
         let mut response = ResponseBuilder::new().description(meaning(status));
         if let Some(schema) = schema {
             response =

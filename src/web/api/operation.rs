@@ -7,7 +7,7 @@ use crate::{
         api::spec,
         bearer::WORKSPACE,
         face::RouteFacts,
-        path::{NamedPermission, NamedRole, Target, Within},
+        path::{NamedPermission, NamedRole, NestedTarget, Target},
     },
 };
 use actix_web::{HttpResponse, http::Method};
@@ -52,7 +52,7 @@ pub struct Operation {
     /// The body's `Content-Type` must be `application/json`.
     pub needs_content_type: bool,
     /// Schemas of the bodies, by status.
-    pub answers: BTreeMap<u16, Option<RefOr<Schema>>>,
+    pub responses: BTreeMap<u16, Option<RefOr<Schema>>>,
     /// Statuses under which it is refused.
     pub refusals: BTreeSet<u16>,
     /// Its answer has an `ETag`.
@@ -80,7 +80,7 @@ impl Operation {
             body: None,
             example: None,
             needs_content_type: false,
-            answers: BTreeMap::new(),
+            responses: BTreeMap::new(),
             refusals: BTreeSet::new(),
             is_tagged: false,
             schemas: Vec::new(),
@@ -101,14 +101,14 @@ impl Operation {
         self.body = Some(self.either::<A, B>());
     }
 
-    pub fn answer<T: ToSchema>(&mut self, status: u16) {
+    pub fn response<T: ToSchema>(&mut self, status: u16) {
         let schema = self.named::<T>();
-        self.answers.insert(status, Some(schema));
+        self.responses.insert(status, Some(schema));
     }
 
-    pub fn answer_of_either<A: ToSchema, B: ToSchema>(&mut self, status: u16) {
+    pub fn response_of_either<A: ToSchema, B: ToSchema>(&mut self, status: u16) {
         let schema = self.either::<A, B>();
-        self.answers.insert(status, Some(schema));
+        self.responses.insert(status, Some(schema));
     }
 
     fn either<A: ToSchema, B: ToSchema>(&mut self) -> RefOr<Schema> {
@@ -199,7 +199,7 @@ impl Input for Target {
     fn describe(_: &mut Operation) {}
 }
 
-impl Input for Within {
+impl Input for NestedTarget {
     fn describe(_: &mut Operation) {}
 }
 

@@ -37,13 +37,13 @@ impl<T> Tagged<T> {
 pub struct Created<T>(pub T);
 
 /// 201 with what was made, or 200 where it was there.
-pub enum Defined<T> {
-    New(T),
-    Known(T),
+pub enum CreatedOrUpdated<T> {
+    Created(T),
+    Updated(T),
 }
 
 /// 204: it was done, and there is no more to say.
-pub struct Done;
+pub struct NoContent;
 
 /// The answer holds a secret that is told this once: nobody keeps it.
 pub struct Secret<R>(pub R);
@@ -53,7 +53,7 @@ pub(super) struct HoldsSecret;
 
 impl<T: Serialize + ToSchema> Reply for Ok200<T> {
     fn describe(operation: &mut Operation) {
-        operation.answer::<T>(200);
+        operation.response::<T>(200);
     }
     fn respond(self) -> HttpResponse {
         json(StatusCode::OK, &self.0)
@@ -62,7 +62,7 @@ impl<T: Serialize + ToSchema> Reply for Ok200<T> {
 
 impl<T: Serialize + ToSchema> Reply for Tagged<T> {
     fn describe(operation: &mut Operation) {
-        operation.answer::<T>(200);
+        operation.response::<T>(200);
         operation.is_tagged = true;
     }
     fn respond(self) -> HttpResponse {
@@ -76,29 +76,29 @@ impl<T: Serialize + ToSchema> Reply for Tagged<T> {
 
 impl<T: Serialize + ToSchema> Reply for Created<T> {
     fn describe(operation: &mut Operation) {
-        operation.answer::<T>(201);
+        operation.response::<T>(201);
     }
     fn respond(self) -> HttpResponse {
         json(StatusCode::CREATED, &self.0)
     }
 }
 
-impl<T: Serialize + ToSchema> Reply for Defined<T> {
+impl<T: Serialize + ToSchema> Reply for CreatedOrUpdated<T> {
     fn describe(operation: &mut Operation) {
-        operation.answer::<T>(200);
-        operation.answer::<T>(201);
+        operation.response::<T>(200);
+        operation.response::<T>(201);
     }
     fn respond(self) -> HttpResponse {
         match self {
-            Self::New(body) => json(StatusCode::CREATED, &body),
-            Self::Known(body) => json(StatusCode::OK, &body),
+            Self::Created(body) => json(StatusCode::CREATED, &body),
+            Self::Updated(body) => json(StatusCode::OK, &body),
         }
     }
 }
 
-impl Reply for Done {
+impl Reply for NoContent {
     fn describe(operation: &mut Operation) {
-        operation.answers.insert(204, None);
+        operation.responses.insert(204, None);
     }
     fn respond(self) -> HttpResponse {
         HttpResponse::NoContent().insert_header((header::CACHE_CONTROL, "no-store")).finish()
@@ -119,7 +119,7 @@ impl<R: Reply> Reply for Secret<R> {
 /// What is answered as it is.
 impl Reply for HttpResponse {
     fn describe(operation: &mut Operation) {
-        operation.answers.insert(200, Some(utoipa::openapi::schema::Object::new().into()));
+        operation.responses.insert(200, Some(utoipa::openapi::schema::Object::new().into()));
     }
     fn respond(self) -> HttpResponse {
         self

@@ -4,7 +4,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         Email, Slug, TextRule, events,
-        nouns::{invitations, roles::MOST_SCOPES},
+        nouns::{invitations, roles::MAX_SCOPES},
     },
     policy::{
         Permission,
@@ -37,8 +37,8 @@ impl PartialSchema for Timestamp {
 
 impl ToSchema for Timestamp {}
 
-fn limited(most: usize) -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::String).max_length(Some(most))
+fn limited(max: usize) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).max_length(Some(max))
 }
 
 /// The same, or null, which is as good as leaving it out.
@@ -63,11 +63,11 @@ pub(in crate::web) fn maybe_text<T: TextRule>() -> Object {
 
 /// Slugs of roles.
 fn some_roles() -> ArrayBuilder {
-    many(text::<Slug>(), 200).description(Some("Slugs of roles."))
+    array_of(text::<Slug>(), 200).description(Some("Slugs of roles."))
 }
 
-fn many(of: impl Into<RefOr<Schema>>, most: usize) -> ArrayBuilder {
-    ArrayBuilder::new().items(of.into()).max_items(Some(most))
+fn array_of(of: impl Into<RefOr<Schema>>, max: usize) -> ArrayBuilder {
+    ArrayBuilder::new().items(of.into()).max_items(Some(max))
 }
 
 /// From `next` of the page before.
@@ -80,7 +80,7 @@ pub(in crate::web) fn emails() -> Array {
     // Stricter than one address alone: a page splits what is pasted into it at these.
     let email =
         ruled::<Email>().description(None::<String>).pattern(Some("^[^\\s,;<>\"@]+@[^\\s,;<>\"@]+$")).build();
-    let emails = many(email, invitations::MOST_AT_ONCE).min_items(Some(1));
+    let emails = array_of(email, invitations::MAX_BATCH).min_items(Some(1));
     emails.description(Some("E-mail addresses, one per entry.")).build()
 }
 
@@ -102,7 +102,7 @@ pub(in crate::web) fn maybe_roles() -> Array {
 }
 
 pub(in crate::web) fn scopes() -> Array {
-    let scopes = many(limited(MAX_LENGTH).pattern(Some(scope::pattern())).build(), MOST_SCOPES);
+    let scopes = array_of(limited(MAX_LENGTH).pattern(Some(scope::pattern())).build(), MAX_SCOPES);
     scopes.description(Some("Scopes such as read:posts, including permissions of the catalogue.")).build()
 }
 
@@ -120,16 +120,16 @@ pub(in crate::web) fn maybe_moment() -> Object {
 
 /// How long the old secret of a key goes on.
 pub(in crate::web) fn maybe_overlap() -> Object {
-    let overlap = a_number(0, crate::domain::nouns::api_keys::MOST_OVERLAP / 1_000);
+    let overlap = a_number(0, crate::domain::nouns::api_keys::MAX_OVERLAP / 1_000);
     let overlap = overlap.description(Some(
         "How long the old secret keeps working, in seconds. If omitted, it stops working immediately.",
     ));
     or_null(overlap, Type::Integer)
 }
 
-fn a_number(least: i64, most: i64) -> ObjectBuilder {
+fn a_number(least: i64, max: i64) -> ObjectBuilder {
     let number = ObjectBuilder::new().schema_type(Type::Integer);
-    number.minimum(Some(least)).maximum(Some(most))
+    number.minimum(Some(least)).maximum(Some(max))
 }
 
 /// A kind of event.

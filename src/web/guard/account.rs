@@ -5,7 +5,7 @@ use crate::{
     web::{
         access::AdminOfAccount,
         app::App,
-        chrome::{Place, View},
+        chrome::{PageContext, View},
         guard::{Admission, Admitted, PageAdmission, credential, remember},
         origin, wire,
     },
@@ -29,12 +29,12 @@ impl Admission for AdminBySession {
         // What cannot be an id names no account, and is asked for as none.
         let account = wire::id(req.match_info().get("account").unwrap_or_default()).unwrap_or(Uuid::nil());
         let scope = AccountScope::admit(&app.db, credential, account, origin::of(req)).await?;
-        remember(req, Place::Account(scope.actor().clone()));
+        remember(req, PageContext::Account(scope.actor().clone()));
         Ok(scope)
     }
 
     fn view(req: &HttpRequest, app: Data<App>, scope: &AccountScope) -> View {
-        View::of_place(req, app, Place::Account(scope.actor().clone()))
+        View::in_context(req, app, PageContext::Account(scope.actor().clone()))
     }
 }
 

@@ -35,42 +35,42 @@ impl FromRequest for AnyJson {
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (req, payload) = (req.clone(), payload.take());
         Box::pin(async move {
-            let body = wire::whole(payload).await.map_err(|broken| form::refusal(&req, &broken))?;
+            let body = wire::read_body(payload).await.map_err(|malformed| form::refusal(&req, &malformed))?;
             Ok(Self(serde_json::from_slice(&body).ok()))
         })
     }
 }
 
 /// A service that asks for a decision, before it was admitted.
-pub struct Asker {
+pub struct DecisionCaller {
     secret: Token,
     /// The workspace that it names.
     workspace: Option<String>,
 }
 
 /// A service that may ask for decisions, by API key; admitted by the question itself.
-pub struct AskerByKey;
+pub struct DecisionByKey;
 
 /// A service's question about somebody. What it asks is read before it is admitted, so that one
 /// statement can do both; whoever is not admitted learns nothing of what was wrong with it. The only
 /// ways on are [`DecisionRequest::decide`] and [`DecisionRequest::admit`], and both admit.
-pub type DecisionRequest = Admitted<AskerByKey, AnyJson>;
+pub type DecisionRequest = Admitted<DecisionByKey, AnyJson>;
 
-impl Admission for AskerByKey {
+impl Admission for DecisionByKey {
     type Requires = perm::CheckAccess;
-    type Scope = Asker;
+    type Scope = DecisionCaller;
     type View = Call;
 
-    async fn admit(req: &HttpRequest, _: &Data<App>) -> Result<Asker, Refused> {
-        Ok(Asker { secret: bearer::secret(req)?, workspace: bearer::named_workspace(req)? })
+    async fn admit(req: &HttpRequest, _: &Data<App>) -> Result<DecisionCaller, Refused> {
+        Ok(DecisionCaller { secret: bearer::secret(req)?, workspace: bearer::named_workspace(req)? })
     }
 
-    fn view(req: &HttpRequest, app: Data<App>, _: &Asker) -> Call {
+    fn view(req: &HttpRequest, app: Data<App>, _: &DecisionCaller) -> Call {
         Call { req: req.clone(), app }
     }
 }
 
-impl CallAdmission for AskerByKey {
+impl CallAdmission for DecisionByKey {
     const FACE: Face = Face::Decision;
 }
 
@@ -81,10 +81,11 @@ impl DecisionRequest {
     /// As [`ReadScope::admit`].
     pub(in crate::web) async fn decide(&self, question: &Question) -> Result<Decision, Refused> {
         let Call { req, app } = &self.view;
-        let Asker { secret, workspace } = &self.scope;
-        let (credential, asked) = (Credential::of_api_key(secret), api_keys::asked(workspace.as_deref()));
-        let decided = decisions::decide(&app.db, credential, asked, origin::of_call(req), question).await;
-        let (decision, key) = bearer::or_homeless(decided, workspace.as_deref())?;
+        let DecisionCaller { secret, workspace } = &self.scope;
+        let (credential, selector) =
+            (Credential::of_api_key(secret), api_keys::workspace_selector(workspace.as_deref()));
+        let decided = decisions::decide(&app.db, credential, selector, origin::of_call(req), question).await;
+        let (decision, key) = bearer::or_needs_workspace(decided, workspace.as_deref())?;
         app.calls.admitted(secret.hash(), key);
         Ok(decision)
     }
@@ -95,10 +96,11 @@ impl DecisionRequest {
     /// As [`ReadScope::admit`].
     pub(in crate::web) async fn admit(&self) -> Result<ReadScope<perm::CheckAccess>, Refused> {
         let Call { req, app } = &self.view;
-        let Asker { secret, workspace } = &self.scope;
-        let (credential, asked) = (Credential::of_api_key(secret), api_keys::asked(workspace.as_deref()));
-        let admitted = ReadScope::admit(&app.db, credential, asked, origin::of_call(req)).await;
-        let scope: ReadScope<perm::CheckAccess> = bearer::or_homeless(admitted, workspace.as_deref())?;
+        let DecisionCaller { secret, workspace } = &self.scope;
+        let (credential, selector) =
+            (Credential::of_api_key(secret), api_keys::workspace_selector(workspace.as_deref()));
+        let admitted = ReadScope::admit(&app.db, credential, selector, origin::of_call(req)).await;
+        let scope: ReadScope<perm::CheckAccess> = bearer::or_needs_workspace(admitted, workspace.as_deref())?;
         app.calls.admitted(secret.hash(), scope.actor().principal.id());
         Ok(scope)
     }

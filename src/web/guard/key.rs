@@ -40,9 +40,10 @@ impl<P: Access> Admission for MemberByKey<P> {
     async fn admit(req: &HttpRequest, app: &Data<App>) -> Result<Self::Scope, Refused> {
         let secret = bearer::secret(req)?;
         let named = bearer::named_workspace(req)?;
-        let (credential, asked) = (Credential::of_api_key(&secret), api_keys::asked(named.as_deref()));
-        let admitted = ReadScope::admit(&app.db, credential, asked, origin::of_call(req)).await;
-        let scope: ReadScope<P> = bearer::or_homeless(admitted, named.as_deref())?;
+        let (credential, selector) =
+            (Credential::of_api_key(&secret), api_keys::workspace_selector(named.as_deref()));
+        let admitted = ReadScope::admit(&app.db, credential, selector, origin::of_call(req)).await;
+        let scope: ReadScope<P> = bearer::or_needs_workspace(admitted, named.as_deref())?;
         app.calls.admitted(secret.hash(), scope.actor().principal.id());
         Ok(scope)
     }
@@ -55,19 +56,19 @@ impl<P: Access> Admission for MemberByKey<P> {
 impl<P: Access> CallAdmission for MemberByKey<P> {}
 
 /// A live API key.
-pub struct KeyAlone;
+pub struct KeyWithoutWorkspace;
 
 /// A service's request by a live key; no workspace is asked for.
-pub type KeyRequest<I = ()> = Admitted<KeyAlone, I>;
+pub type KeyRequest<I = ()> = Admitted<KeyWithoutWorkspace, I>;
 
-impl Admission for KeyAlone {
+impl Admission for KeyWithoutWorkspace {
     type Requires = AnyKey;
     type Scope = ApiKey;
     type View = Call;
 
     async fn admit(req: &HttpRequest, app: &Data<App>) -> Result<ApiKey, Refused> {
         let secret = bearer::secret(req)?;
-        let key = api_keys::who(&app.db, &Credential::of_api_key(&secret)).await?;
+        let key = api_keys::authenticate(&app.db, &Credential::of_api_key(&secret)).await?;
         app.calls.admitted(secret.hash(), key.id);
         Ok(key)
     }
@@ -82,7 +83,7 @@ impl Admission for KeyAlone {
     }
 }
 
-impl CallAdmission for KeyAlone {}
+impl CallAdmission for KeyWithoutWorkspace {}
 
 impl<I> KeyRequest<I> {
     pub(in crate::web) fn key(&self) -> &ApiKey {

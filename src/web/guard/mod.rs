@@ -55,14 +55,14 @@ use crate::{
     domain::{
         Refused, Slug,
         base::principal::{Credential, Origin, Person},
-        enforce::{read::ReadScope, workspace::admission::Asked},
+        enforce::{read::ReadScope, workspace::admission::WorkspaceSelector},
         nouns::identity,
     },
     policy::Access,
     web::{
         access::{AnyUser, Anyone, Required},
         app::App,
-        chrome::{Place, View},
+        chrome::{PageContext, View},
         face::Face,
         origin, problem, session,
     },
@@ -77,7 +77,7 @@ use std::{
 };
 
 /// What a handler answers: a page, or why not.
-pub type Answer = Result<HttpResponse, Refused>;
+pub type HandlerResult = Result<HttpResponse, Refused>;
 
 /// How a request is admitted.
 pub trait Admission: 'static {
@@ -182,25 +182,25 @@ impl<P: Access> Admission for MemberBySession<P> {
         let slug = Slug::parse(text).ok().filter(|slug| slug.as_str() == text);
         let slug = slug.as_ref().map_or("", Slug::as_str);
         let scope: ReadScope<P> =
-            ReadScope::admit(&app.db, credential, Asked::BySlug(slug), origin::of(req)).await?;
-        remember(req, Place::Workspace(scope.actor().clone()));
+            ReadScope::admit(&app.db, credential, WorkspaceSelector::BySlug(slug), origin::of(req)).await?;
+        remember(req, PageContext::Workspace(scope.actor().clone()));
         Ok(scope)
     }
 
     fn view(req: &HttpRequest, app: Data<App>, scope: &Self::Scope) -> View {
-        View::of_place(req, app, Place::Workspace(scope.actor().clone()))
+        View::in_context(req, app, PageContext::Workspace(scope.actor().clone()))
     }
 }
 
 impl<P: Access> PageAdmission for MemberBySession<P> {}
 
 /// For the frame of the page, should the request be refused from here on.
-fn remember(req: &HttpRequest, place: Place) {
-    req.extensions_mut().insert(place);
+fn remember(req: &HttpRequest, context: PageContext) {
+    req.extensions_mut().insert(context);
 }
 
 fn credential(req: &HttpRequest) -> Result<Credential, Refused> {
-    session::token(req).map(|token| Credential::of_session(&token)).ok_or(Refused::SignedOut)
+    session::token(req).map(|token| Credential::of_session(&token)).ok_or(Refused::Unauthenticated)
 }
 
 /// A user, by session.
@@ -215,7 +215,7 @@ impl Admission for UserBySession {
     type View = View;
 
     async fn admit(req: &HttpRequest, app: &Data<App>) -> Result<Person, Refused> {
-        identity::who(&app.db, &credential(req)?).await
+        identity::authenticate(&app.db, &credential(req)?).await
     }
 
     /// Whoever signed out meanwhile changes nothing.
@@ -237,12 +237,12 @@ impl<I> SignedIn<I> {
 }
 
 /// Anybody.
-pub struct Nobody;
+pub struct NoCredential;
 
 /// A request of anybody.
-pub type Public<I = ()> = Admitted<Nobody, I>;
+pub type Public<I = ()> = Admitted<NoCredential, I>;
 
-impl Admission for Nobody {
+impl Admission for NoCredential {
     type Requires = Anyone;
     type Scope = ();
     type View = View;
@@ -256,9 +256,9 @@ impl Admission for Nobody {
     }
 }
 
-impl PageAdmission for Nobody {}
+impl PageAdmission for NoCredential {}
 
-impl CallAdmission for Nobody {}
+impl CallAdmission for NoCredential {}
 
 impl<I> Public<I> {
     /// Who is signed in here, if anybody is.
@@ -268,7 +268,7 @@ impl<I> Public<I> {
     pub(in crate::web) async fn person(&self) -> Result<Option<Person>, Refused> {
         match UserBySession::admit(&self.view.req, &self.view.app).await {
             Ok(person) => Ok(Some(person)),
-            Err(Refused::SignedOut) => Ok(None),
+            Err(Refused::Unauthenticated) => Ok(None),
             Err(other) => Err(other),
         }
     }

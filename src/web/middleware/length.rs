@@ -17,7 +17,7 @@ use std::{
 /// Middleware: a body has a Content-Length. Every browser's form has one; a chunked body that stalls
 /// would hold its connection for ever, because actix-http waits without a limit for the end of a
 /// chunked body that nobody reads.
-pub(crate) async fn need_length<B: MessageBody + 'static>(
+pub(crate) async fn require_length<B: MessageBody + 'static>(
     mut req: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<BoxBody, B>>, Error> {

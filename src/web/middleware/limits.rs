@@ -6,8 +6,8 @@ use crate::{
     web::{
         app::App,
         bearer,
-        calls::{Caller, Calls, Standing, Weight, Who},
-        face::Counts,
+        calls::{Caller, CallerId, Calls, RateLimitStatus, RequestCost},
+        face::CountedBy,
         matched, origin, problem,
     },
 };
@@ -25,11 +25,11 @@ use actix_web::{
 fn caller(req: &HttpRequest, calls: &Calls) -> Option<Caller> {
     let limit = matched::facts(req).rate_limit?;
     let key = || calls.key_of(&bearer::secret(req).ok()?.hash());
-    let who = match limit.counts {
-        Counts::Key => key().map(Who::Key),
-        Counts::Address => None,
+    let who = match limit.counted_by {
+        CountedBy::Key => key().map(CallerId::Key),
+        CountedBy::Address => None,
     };
-    Some(Caller(limit, who.unwrap_or_else(|| Who::Address(origin::address_text(req)))))
+    Some(Caller(limit, who.unwrap_or_else(|| CallerId::Address(origin::address_text(req)))))
 }
 
 /// Middleware: every call is counted, and told how its caller stands
@@ -45,10 +45,10 @@ pub(crate) async fn limit_calls<B: MessageBody + 'static>(
         app.calls.count(caller, weight, app.db.now())
     };
     let before = who(req.request());
-    let mut standing = count(&before, 1);
-    let mut response = match &standing {
-        Some(standing) if standing.is_over => {
-            let refused = Refused::TooMany { retry_after_seconds: standing.seconds };
+    let mut status = count(&before, 1);
+    let mut response = match &status {
+        Some(status) if status.is_exceeded => {
+            let refused = Refused::RateLimited { retry_after_seconds: status.seconds };
             let response = problem::respond(req.request(), &refused);
             req.into_response(response).map_into_left_body()
         }
@@ -56,15 +56,15 @@ pub(crate) async fn limit_calls<B: MessageBody + 'static>(
     };
     // By now it is known whose secret it was, and how much was asked.
     let after = who(response.request());
-    let weight = response.request().extensions().get::<Weight>().map_or(1, |weight| weight.0);
+    let weight = response.request().extensions().get::<RequestCost>().map_or(1, |weight| weight.0);
     let more = if after == before { weight - 1 } else { weight };
     if more > 0 {
-        standing = count(&after, more);
+        status = count(&after, more);
     }
-    if let Some(Standing { policy, most, left, seconds, .. }) = standing {
+    if let Some(RateLimitStatus { policy, limit, remaining, seconds, .. }) = status {
         for (name, value) in [
-            ("ratelimit-policy", format!("\"{policy}\";q={most};w=60")),
-            ("ratelimit", format!("\"{policy}\";r={left};t={seconds}")),
+            ("ratelimit-policy", format!("\"{policy}\";q={limit};w=60")),
+            ("ratelimit", format!("\"{policy}\";r={remaining};t={seconds}")),
         ] {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 response.headers_mut().insert(HeaderName::from_static(name), value);

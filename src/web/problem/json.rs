@@ -23,7 +23,7 @@ pub(in crate::web) fn json(status: StatusCode, body: &impl Serialize) -> HttpRes
 }
 
 /// What a problem page would say.
-pub(in crate::web) struct Told<'a> {
+pub(in crate::web) struct ProblemText<'a> {
     pub headline: &'a str,
     pub sentence: &'a str,
     pub points: &'a [String],
@@ -69,16 +69,16 @@ impl FieldError {
 }
 
 /// Tells a program what it would tell a person: what happened and what to do next.
-pub(in crate::web) fn problem(status: StatusCode, told: &Told<'_>) -> HttpResponse {
-    let points = if told.fields.is_empty() { told.points } else { &[] };
-    let mut detail = told.sentence.to_owned();
+pub(in crate::web) fn problem(status: StatusCode, text: &ProblemText<'_>) -> HttpResponse {
+    let points = if text.fields.is_empty() { text.points } else { &[] };
+    let mut detail = text.sentence.to_owned();
     for point in points {
         detail.push(' ');
         detail.push_str(point);
     }
-    let errors = told.fields.iter().map(FieldError::new).collect();
-    let title = told.headline.to_owned();
-    let permissions = told.permissions.to_vec();
+    let errors = text.fields.iter().map(FieldError::new).collect();
+    let title = text.headline.to_owned();
+    let permissions = text.permissions.to_vec();
     let body =
         ProblemBody { r#type: "about:blank", title, status: status.as_u16(), detail, errors, permissions };
     let mut response = json(status, &body);
@@ -90,14 +90,14 @@ pub(in crate::web) fn problem(status: StatusCode, told: &Told<'_>) -> HttpRespon
 
 /// No live key came with the request.
 pub(in crate::web) fn unauthorized() -> HttpResponse {
-    let told = Told {
+    let text = ProblemText {
         headline: "No active API key",
         sentence: "Send exactly one API key, as “Authorization: Bearer …” or “x-api-key: …”. If you sent one, it may have expired, or been revoked or rotated.",
         points: &[],
         fields: &[],
         permissions: &[],
     };
-    let mut response = problem(StatusCode::UNAUTHORIZED, &told);
+    let mut response = problem(StatusCode::UNAUTHORIZED, &text);
     response
         .headers_mut()
         .insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer realm=\"bailiwick\""));

@@ -9,17 +9,17 @@ use crate::{
     domain::Refused,
     web::{
         app::App,
-        chrome::{Chrome, Place, View, render},
+        chrome::{Chrome, PageContext, View, render},
         face::ErrorFormat,
         matched,
         problem::{
             page::{Inside, Outside, admitted, place_of},
             words::{
-                Problem, absent, conflicted, forbidden, gone, not_admin, not_valid, something_first,
+                Problem, conflicted, forbidden, gone, not_admin, not_valid, page_not_found, prerequisite,
                 suspended,
             },
         },
-        wire::Broken,
+        wire::MalformedRequest,
     },
 };
 use actix_web::{
@@ -30,16 +30,16 @@ use actix_web::{
 
 /// The page for a refusal.
 pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
-    let place = place_of(req, refused);
-    let (here, back) = match &place {
-        Some(place @ Place::Account(_)) => (place.home(), "Back to account"),
+    let context = place_of(req, refused);
+    let (here, back) = match &context {
+        Some(context @ PageContext::Account(_)) => (context.home(), "Back to account"),
         _ => (workspace_home(req), "Back to workspace"),
     };
     let problem = match refused {
-        Refused::SignedOut => return signed_out(req),
-        Refused::Hidden => match place {
-            Some(_) => absent().link(here, back),
-            None => absent(),
+        Refused::Unauthenticated => return unauthenticated(req),
+        Refused::NotFound => match context {
+            Some(_) => page_not_found().link(here, back),
+            None => page_not_found(),
         },
         Refused::Suspended(what) => suspended(what),
         Refused::NotAdmin(not) => not_admin(not),
@@ -52,25 +52,25 @@ pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
         Refused::NotAllowed(sentence) => {
             Problem::new(StatusCode::FORBIDDEN, "This isn't allowed", *sentence).link(here, back)
         }
-        Refused::Prerequisite(first) => something_first(first),
+        Refused::Prerequisite(first) => prerequisite(first),
         Refused::Conflict(conflict) => conflicted(&(*conflict).into(), &here, back),
         Refused::DetailedConflict(conflict) => conflicted(conflict, &here, back),
         Refused::Gone(used_up) => gone(used_up),
-        Refused::Stale => Problem::new(
+        Refused::PreconditionFailed => Problem::new(
             StatusCode::PRECONDITION_FAILED,
             "It was changed in the meantime",
             "It no longer matches your If-Match header. Nothing was overwritten. Get the current version, then try again.",
         ),
         Refused::Invalid(invalid) => not_valid(invalid),
-        Refused::TooMany { retry_after_seconds } => {
-            return later(req, StatusCode::TOO_MANY_REQUESTS, *retry_after_seconds);
+        Refused::RateLimited { retry_after_seconds } => {
+            return retry_later(req, StatusCode::TOO_MANY_REQUESTS, *retry_after_seconds);
         }
         Refused::Busy { retry_after_seconds } => {
-            return later(req, StatusCode::SERVICE_UNAVAILABLE, *retry_after_seconds);
+            return retry_later(req, StatusCode::SERVICE_UNAVAILABLE, *retry_after_seconds);
         }
         Refused::Failed(_) => return failed(req, refused),
     };
-    answer_to(req, place, problem)
+    answer_to(req, context, problem)
 }
 
 /// The overview of the workspace that the request asked for.
@@ -82,7 +82,7 @@ fn workspace_home(req: &HttpRequest) -> String {
 }
 
 /// Nobody is signed in: the page *is* the way in, and leads back to where they wanted to go.
-fn signed_out(req: &HttpRequest) -> HttpResponse {
+fn unauthenticated(req: &HttpRequest) -> HttpResponse {
     if matched::facts(req).face.errors() == ErrorFormat::ProblemJson {
         return json::unauthorized();
     }
@@ -94,7 +94,7 @@ fn signed_out(req: &HttpRequest) -> HttpResponse {
     crate::web::problem::sign_in::page(&view, StatusCode::UNAUTHORIZED, &next)
 }
 
-fn later(req: &HttpRequest, status: StatusCode, seconds: i64) -> HttpResponse {
+fn retry_later(req: &HttpRequest, status: StatusCode, seconds: i64) -> HttpResponse {
     let wait =
         if seconds < 90 { format!("{seconds} seconds") } else { format!("{} minutes", (seconds + 59) / 60) };
     let (headline, sentence) = if status == StatusCode::TOO_MANY_REQUESTS {
@@ -110,7 +110,7 @@ fn later(req: &HttpRequest, status: StatusCode, seconds: i64) -> HttpResponse {
 fn failed(req: &HttpRequest, refused: &Refused) -> HttpResponse {
     tracing::error!(error = %refused, "the database failed");
     if refused.is_unreachable() {
-        return later(req, StatusCode::SERVICE_UNAVAILABLE, 5);
+        return retry_later(req, StatusCode::SERVICE_UNAVAILABLE, 5);
     }
     let sentence =
         "This is a problem on our side, and it was logged. Nothing was changed. Try again in a moment.";
@@ -118,16 +118,16 @@ fn failed(req: &HttpRequest, refused: &Refused) -> HttpResponse {
 }
 
 /// The page for input whose envelope is broken.
-pub(super) fn broken(req: &HttpRequest, broken: &Broken) -> HttpResponse {
-    let (status, headline, sentence) = broken.tell();
+pub(super) fn malformed_request(req: &HttpRequest, malformed: &MalformedRequest) -> HttpResponse {
+    let (status, headline, sentence) = malformed.describe();
     let mut problem = Problem::new(status, headline, sentence);
-    problem.fields = match broken {
-        Broken::Shape(field, complaint) => vec![(field.clone(), complaint.clone())],
-        Broken::Unknown(field) => vec![(field.clone(), "This field isn't supported.".into())],
+    problem.fields = match malformed {
+        MalformedRequest::Shape(field, complaint) => vec![(field.clone(), complaint.clone())],
+        MalformedRequest::Unknown(field) => vec![(field.clone(), "This field isn't supported.".into())],
         _ => Vec::new(),
     };
     let mut response = answer(req, problem);
-    if matches!(broken, Broken::TooLarge | Broken::TooSlow) {
+    if matches!(malformed, MalformedRequest::TooLarge | MalformedRequest::TooSlow) {
         // The rest of the body is not wanted any more.
         response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
     }
@@ -161,7 +161,7 @@ pub(crate) fn length_required(req: &HttpRequest) -> HttpResponse {
 
 /// What is asked for does not exist.
 pub(crate) async fn not_found(req: HttpRequest) -> HttpResponse {
-    answer(&req, absent())
+    answer(&req, page_not_found())
 }
 
 /// The address is known, the method is not.
@@ -183,23 +183,23 @@ fn answer(req: &HttpRequest, problem: Problem) -> HttpResponse {
     answer_to(req, admitted(req), problem)
 }
 
-fn answer_to(req: &HttpRequest, place: Option<Place>, mut problem: Problem) -> HttpResponse {
+fn answer_to(req: &HttpRequest, context: Option<PageContext>, mut problem: Problem) -> HttpResponse {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if matched::facts(req).face.errors() == ErrorFormat::ProblemJson {
-        let told = json::Told {
+        let text = json::ProblemText {
             headline: &problem.headline,
             sentence: &problem.sentence,
             points: &problem.points,
             fields: &problem.fields,
             permissions: &problem.permissions,
         };
-        return json::problem(status, &told);
+        return json::problem(status, &text);
     }
     problem.links.retain(|(to, _)| !to.is_empty());
     let has_form = problem.switch || problem.resend;
-    match (req.app_data::<web::Data<App>>(), place) {
-        (Some(app), Some(place)) => {
-            let view = View::of_place(req, app.clone(), place);
+    match (req.app_data::<web::Data<App>>(), context) {
+        (Some(app), Some(context)) => {
+            let view = View::in_context(req, app.clone(), context);
             view.html_as(status, &Inside { chrome: view.chrome_of_problem(), problem })
         }
         // A page with a form needs the token of its session; another needs no session at all.

@@ -3,7 +3,7 @@
 use crate::{
     domain::Refused,
     web::{
-        chrome::{Chrome, Place},
+        chrome::{Chrome, PageContext},
         problem::words::Problem,
     },
 };
@@ -28,15 +28,15 @@ pub(in crate::web) struct Inside {
 
 /// In whose frame the refusal is shown: of the place that the request was admitted to, if to any. Who is
 /// suspended sees nothing of the workspace or account.
-pub(in crate::web) fn place_of(req: &HttpRequest, refused: &Refused) -> Option<Place> {
+pub(in crate::web) fn place_of(req: &HttpRequest, refused: &Refused) -> Option<PageContext> {
     match refused {
         Refused::Suspended(_) | Refused::NotAdmin(_) => None,
-        Refused::Forbidden(missing) => missing.actor.clone().map(Place::Workspace),
+        Refused::Forbidden(missing) => missing.actor.clone().map(PageContext::Workspace),
         _ => admitted(req),
     }
 }
 
 /// Where the guard admitted the request to, if to anywhere.
-pub(in crate::web) fn admitted(req: &HttpRequest) -> Option<Place> {
-    req.extensions().get::<Place>().cloned()
+pub(in crate::web) fn admitted(req: &HttpRequest) -> Option<PageContext> {
+    req.extensions().get::<PageContext>().cloned()
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        Invalid, Missing, NotAdmin,
+        Invalid, MissingPermission, NotAdmin,
         base::conflict::{DetailedConflict, FirstStep, Gone, Prerequisite},
     },
     policy::Permission,
@@ -53,7 +53,7 @@ impl Problem {
     }
 }
 
-pub(in crate::web) fn absent() -> Problem {
+pub(in crate::web) fn page_not_found() -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
         "Not found",
@@ -80,7 +80,7 @@ pub(super) fn not_admin(not: &NotAdmin) -> Problem {
     .point(format!("Account admins: {}.", not.admins.join(", ")))
 }
 
-pub(super) fn forbidden(missing: &Missing) -> Problem {
+pub(super) fn forbidden(missing: &MissingPermission) -> Problem {
     let mut problem = Problem::new(
         StatusCode::FORBIDDEN,
         "You don't have permission for this",
@@ -113,22 +113,22 @@ pub(super) fn conflicted(conflict: &DetailedConflict, here: &str, back: &str) ->
     if here.is_empty() {
         return problem;
     }
-    if conflict.ways_on.is_empty() {
+    if conflict.links.is_empty() {
         return problem.link(here, back);
     }
-    let ways = conflict.ways_on.iter().rev();
+    let ways = conflict.links.iter().rev();
     ways.fold(problem, |problem, (path, words)| problem.link(format!("{here}{path}"), words))
 }
 
 pub(super) fn gone(gone: &Gone) -> Problem {
     let problem = Problem::new(StatusCode::GONE, "This link no longer works", gone.sentence);
-    match gone.way_on {
-        Some(way) => problem.link(way.path, way.words),
+    match gone.link {
+        Some(way) => problem.link(way.path, way.label),
         None => problem,
     }
 }
 
-pub(super) fn something_first(first: &Prerequisite) -> Problem {
+pub(super) fn prerequisite(first: &Prerequisite) -> Problem {
     let mut problem = Problem::new(StatusCode::FORBIDDEN, first.headline, &first.sentence);
     match first.step {
         FirstStep::SignInWithAnotherAddress => problem.switch = true,
@@ -137,8 +137,8 @@ pub(super) fn something_first(first: &Prerequisite) -> Problem {
     if !first.note.is_empty() {
         problem = problem.point(first.note);
     }
-    match first.way_on {
-        Some(way) => problem.link(way.path, way.words),
+    match first.link {
+        Some(way) => problem.link(way.path, way.label),
         None => problem,
     }
 }

@@ -4,7 +4,7 @@
 use crate::web::{
     api::openapi::NEEDS_CONTENT_TYPE,
     chrome::{Chrome, render},
-    guard::{Answer, Public},
+    guard::{HandlerResult, Public},
 };
 use actix_web::{
     HttpResponse,
@@ -38,7 +38,7 @@ struct Operation {
     needs: String,
     parameters: Vec<Field>,
     body: Vec<Field>,
-    answers: Vec<Answered>,
+    responses: Vec<ResponseDoc>,
     curl: String,
 }
 
@@ -53,7 +53,7 @@ struct Field {
     about: String,
 }
 
-struct Answered {
+struct ResponseDoc {
     status: String,
     meaning: String,
     /// Of the body; empty where there is none, or it is a problem's.
@@ -61,14 +61,14 @@ struct Answered {
 }
 
 /// The document itself.
-pub async fn document(cx: Public) -> Answer {
+pub async fn document(cx: Public) -> HandlerResult {
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "application/json"))
         .insert_header((header::CACHE_CONTROL, "public, max-age=300"))
         .body(cx.view.app.routes.document.json.clone()))
 }
 
-pub async fn show(cx: Public) -> Answer {
+pub async fn show(cx: Public) -> HandlerResult {
     let app = &cx.view.app;
     let document = Document { whole: &app.routes.document.value, origin: &app.settings.origin };
     let about = text(&document.whole["info"], "description").replace('`', "");
@@ -132,7 +132,7 @@ impl<'a> Document<'a> {
         let body = &described["requestBody"]["content"]["application/json"]["schema"];
         let answered = |(status, answer): (&String, &Value)| {
             let schema = &answer["content"]["application/json"]["schema"];
-            Answered {
+            ResponseDoc {
                 status: status.clone(),
                 meaning: text(answer, "description").to_owned(),
                 fields: self.fields("", schema),
@@ -146,7 +146,7 @@ impl<'a> Document<'a> {
             needs: text(described, "description").replace('`', ""),
             parameters: list(&described["parameters"]).map(parameter).collect(),
             body: self.fields("", body),
-            answers: object(&described["responses"]).map(answered).collect(),
+            responses: object(&described["responses"]).map(answered).collect(),
             curl: self.curl(path, method, described),
         }
     }
@@ -206,13 +206,13 @@ impl<'a> Document<'a> {
         let word = |kind: &&str| match *kind {
             "string" if schema["format"] == "uuid" => "an ID".to_owned(),
             "string" => match schema["maxLength"].as_u64() {
-                Some(most) => format!("a string of at most {most} characters"),
+                Some(max) => format!("a string of at most {max} characters"),
                 None => "a string".to_owned(),
             },
             "integer" => "a number".to_owned(),
             "boolean" => "true or false".to_owned(),
             "array" => match schema["maxItems"].as_u64() {
-                Some(most) => format!("a list of at most {most}, each {}", item()),
+                Some(max) => format!("a list of at most {max}, each {}", item()),
                 None => format!("a list, each {}", item()),
             },
             "null" => "null".to_owned(),

@@ -11,8 +11,8 @@ use crate::{
         checks::{Checked, Validate},
         chrome::{Chrome, Flash},
         errors::Errors,
-        form::{Form, Nothing},
-        guard::{Answer, SignedIn},
+        form::{EmptyForm, Form},
+        guard::{HandlerResult, SignedIn},
         path::Target,
         rejection::{FormRejection, reopen},
         session,
@@ -52,7 +52,7 @@ struct OwnEvent {
     address: String,
 }
 
-pub async fn show(cx: SignedIn) -> Answer {
+pub async fn show(cx: SignedIn) -> HandlerResult {
     let (name, email) = (cx.person().name.clone(), String::new());
     Ok(cx.view.html(&page(&cx, name, email).await?))
 }
@@ -130,16 +130,16 @@ impl Validate for Profile {
     type Valid = Name;
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Name> {
-        invalid.keep("name", Name::parse(&self.name))
+        invalid.check("name", Name::parse(&self.name))
     }
 }
 
-pub async fn rename(cx: SignedIn<Form<Checked<Profile>>>) -> Answer {
+pub async fn rename(cx: SignedIn<Form<Checked<Profile>>>) -> HandlerResult {
     let Checked { sent, valid } = &cx.input.0;
     let done = async {
         let name = valid.as_ref().map_err(Invalid::clone)?;
         identity::rename(&cx.view.app.db, cx.person(), name, &cx.origin()).await?;
-        Ok(cx.view.done("/me", Flash::good("Name changed.")))
+        Ok(cx.view.redirect_with_flash("/me", Flash::good("Name changed.")))
     };
     reopen(done.await, async |rejected| redraw(&cx, rejected, Some(sent.name.clone()), None).await).await
 }
@@ -150,7 +150,7 @@ async fn redraw<I>(
     rejected: FormRejection,
     name: Option<String>,
     email: Option<String>,
-) -> Answer {
+) -> HandlerResult {
     let name = name.unwrap_or_else(|| cx.person().name.clone());
     let page = page(cx, name, email.unwrap_or_default()).await?;
     Ok(cx.view.html_as(rejected.status, &Page { errors: rejected.errors, ..page }))
@@ -163,7 +163,7 @@ pub struct ChangePassword {
     password: String,
 }
 
-pub async fn change_password(cx: SignedIn<Form<ChangePassword>>) -> Answer {
+pub async fn change_password(cx: SignedIn<Form<ChangePassword>>) -> HandlerResult {
     let form = &cx.input.0;
     let done = async {
         let new = Password::parse(&form.password, &[&cx.person().name, &cx.person().email]);
@@ -172,7 +172,7 @@ pub async fn change_password(cx: SignedIn<Form<ChangePassword>>) -> Answer {
         let token = identity::change_password(db, cx.person(), current, &new, &cx.origin()).await?;
         session::replace(&cx.view.req, &token);
         let flash = Flash::good("Password changed. You were signed out everywhere else.");
-        Ok(cx.view.done("/me", flash))
+        Ok(cx.view.redirect_with_flash("/me", flash))
     };
     reopen(done.await, async |rejected| redraw(&cx, rejected, None, None).await).await
 }
@@ -188,11 +188,11 @@ impl Validate for ChangeEmail {
     type Valid = Email;
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Email> {
-        invalid.keep("email", Email::parse(&self.email))
+        invalid.check("email", Email::parse(&self.email))
     }
 }
 
-pub async fn change_email(cx: SignedIn<Form<Checked<ChangeEmail>>>) -> Answer {
+pub async fn change_email(cx: SignedIn<Form<Checked<ChangeEmail>>>) -> HandlerResult {
     let Checked { sent: form, valid } = &cx.input.0;
     let done = async {
         let email = valid.as_ref().map_err(Invalid::clone)?;
@@ -201,7 +201,7 @@ pub async fn change_email(cx: SignedIn<Form<Checked<ChangeEmail>>>) -> Answer {
         let text = format!(
             "We sent a link to {email}. Open it to change your address. Until then, your address stays the same."
         );
-        Ok(cx.view.done("/me", Flash::good(text)))
+        Ok(cx.view.redirect_with_flash("/me", Flash::good(text)))
     };
     reopen(done.await, async |mut rejected| {
         // Both forms ask for the password; the complaint belongs to this one.
@@ -211,27 +211,29 @@ pub async fn change_email(cx: SignedIn<Form<Checked<ChangeEmail>>>) -> Answer {
     .await
 }
 
-pub async fn resend_verification(cx: SignedIn<Form<Nothing>>) -> Answer {
+pub async fn resend_verification(cx: SignedIn<Form<EmptyForm>>) -> HandlerResult {
     identity::resend_confirmation(&cx.view.app.db, cx.person()).await?;
-    Ok(cx.view.done("/me", Flash::good(format!("We sent a new link to {}.", cx.person().email))))
+    Ok(cx
+        .view
+        .redirect_with_flash("/me", Flash::good(format!("We sent a new link to {}.", cx.person().email))))
 }
 
-pub async fn revoke(cx: SignedIn<(Target, Form<Nothing>)>) -> Answer {
+pub async fn revoke(cx: SignedIn<(Target, Form<EmptyForm>)>) -> HandlerResult {
     let id = cx.input.0.0;
     identity::revoke_session(&cx.view.app.db, cx.person(), id, &cx.origin()).await?;
     if id == cx.person().session_id {
         session::forget(&cx.view.req);
-        return Ok(cx.view.done("/sign-in", Flash::good("You're signed out.")));
+        return Ok(cx.view.redirect_with_flash("/sign-in", Flash::good("You're signed out.")));
     }
-    Ok(cx.view.done("/me", Flash::good("Session ended.")))
+    Ok(cx.view.redirect_with_flash("/me", Flash::good("Session ended.")))
 }
 
-pub async fn revoke_others(cx: SignedIn<Form<Nothing>>) -> Answer {
+pub async fn revoke_others(cx: SignedIn<Form<EmptyForm>>) -> HandlerResult {
     let ended = identity::revoke_other_sessions(&cx.view.app.db, cx.person(), &cx.origin()).await?;
     let text = match ended {
         0 => "There were no other sessions.".to_owned(),
         1 => "1 other session ended.".to_owned(),
         many => format!("{many} other sessions ended."),
     };
-    Ok(cx.view.done("/me", Flash::good(text)))
+    Ok(cx.view.redirect_with_flash("/me", Flash::good(text)))
 }

@@ -198,7 +198,7 @@ pub fn table() -> Vec<Route> {
             post("/w/{workspace}/teams/{team}/details", Membership, teams::detail::update),
             get("/w/{workspace}/teams/{team}/members", ReadMembers, teams::people::candidates),
             post("/w/{workspace}/teams/{team}/members", Membership, teams::people::add),
-            post("/w/{workspace}/teams/{team}/members/{member}/removal", Membership, teams::people::take_out),
+            post("/w/{workspace}/teams/{team}/members/{member}/removal", Membership, teams::people::remove),
             post("/w/{workspace}/teams/{team}/members/{member}/lead", UpdateTeams, teams::people::appoint),
             post("/w/{workspace}/teams/{team}/roles", UpdateTeams, teams::detail::set_roles),
             get("/w/{workspace}/teams/{team}/roles/preview", UpdateTeams, teams::detail::preview_roles),
@@ -220,7 +220,7 @@ pub fn table() -> Vec<Route> {
                 .summary("List the people in a team, newest first"),
             call("addTeamMembers", POST, "/api/sso/v1/teams/{team}/members", Membership, teams::api::add)
                 .summary("Add members to a team (requires Update teams)"),
-            call("removeTeamMember", DELETE, "/api/sso/v1/teams/{team}/members/{member}", Membership, teams::api::take_out)
+            call("removeTeamMember", DELETE, "/api/sso/v1/teams/{team}/members/{member}", Membership, teams::api::remove)
                 .summary("Remove a member from a team (requires Update teams)"),
             call("setTeamLead", PUT, "/api/sso/v1/teams/{team}/members/{member}/lead", UpdateTeams, teams::api::appoint)
                 .summary("Make a member a lead of a team, or remove them as a lead"),
@@ -309,7 +309,7 @@ pub fn table() -> Vec<Route> {
                 .summary("Verify an API key that a service received, and get its scopes")
                 .counted_as(RateLimit::VERIFICATIONS)
                 .refused_with(401),
-            call("listAddableApiKeys", GET, "/api/sso/v1/apikeys/waiting", ManageApiKeys, api_keys::api::waiting)
+            call("listAddableApiKeys", GET, "/api/sso/v1/apikeys/waiting", ManageApiKeys, api_keys::api::addable)
                 .summary("List API keys in the account that can be added"),
             call("getApiKey", GET, "/api/sso/v1/apikeys/{key}", ReadApiKeys, api_keys::api::show)
                 .summary("Get an API key"),

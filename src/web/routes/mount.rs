@@ -3,7 +3,7 @@
 use crate::web::{
     face::Face,
     matched::MountedPath,
-    middleware::{cross_site::refuse_cross_site, length::need_length, limits::limit_calls, static_files},
+    middleware::{cross_site::refuse_cross_site, length::require_length, limits::limit_calls, static_files},
     problem::{method_not_allowed, not_found},
     route::Route,
     routes::table,
@@ -29,7 +29,7 @@ pub(crate) fn mount(config: &mut web::ServiceConfig) {
     let mut paths = paths(table());
     let with_page: Vec<&'static str> =
         paths.iter().filter(|path| path.has_page()).map(|path| path.path).collect();
-    for beginning in beginnings(&paths) {
+    for beginning in prefixes(&paths) {
         let mut scope = web::scope(beginning);
         for path in paths.extract_if(.., |path| below(beginning, path.path).is_some()) {
             let rest = below(beginning, path.path).unwrap_or_default();
@@ -45,13 +45,13 @@ pub(crate) fn mount(config: &mut web::ServiceConfig) {
     let elsewhere = web::to(not_found)
         .wrap(from_fn(limit_calls))
         .wrap(from_fn(refuse_cross_site))
-        .wrap(from_fn(need_length));
+        .wrap(from_fn(require_length));
     config.default_service(elsewhere);
 }
 
 /// What is checked once it is known which row a request matches, the last first.
 fn guarded(resource: Resource) -> impl HttpServiceFactory + 'static {
-    resource.wrap(from_fn(limit_calls)).wrap(from_fn(refuse_cross_site)).wrap(from_fn(need_length))
+    resource.wrap(from_fn(limit_calls)).wrap(from_fn(refuse_cross_site)).wrap(from_fn(require_length))
 }
 
 /// The rows by their paths, in the table's order.
@@ -67,12 +67,12 @@ fn paths(rows: Vec<Route>) -> Vec<Path> {
 }
 
 /// So many paths are worth a comparison of what they begin with.
-const MANY: usize = 5;
+const MIN_SHARING_PREFIX: usize = 5;
 
 /// What many paths begin with: of those that share their first segment, all that they share. A request is
 /// compared with these, and then only with the paths that begin like it. Those without a parameter come
 /// first: they are compared as they are.
-fn beginnings(paths: &[Path]) -> Vec<&'static str> {
+fn prefixes(paths: &[Path]) -> Vec<&'static str> {
     let mut beginnings: Vec<(usize, &'static str)> = Vec::new();
     for &Path { path, .. } in paths {
         let known = beginnings.iter_mut().find(|(_, beginning)| !shared(beginning, path).is_empty());
@@ -81,8 +81,11 @@ fn beginnings(paths: &[Path]) -> Vec<&'static str> {
             None => beginnings.push((1, path)),
         }
     }
-    let mut many: Vec<_> =
-        beginnings.into_iter().filter(|(count, _)| *count >= MANY).map(|(_, beginning)| beginning).collect();
+    let mut many: Vec<_> = beginnings
+        .into_iter()
+        .filter(|(count, _)| *count >= MIN_SHARING_PREFIX)
+        .map(|(_, beginning)| beginning)
+        .collect();
     many.sort_by_key(|beginning| beginning.contains('{'));
     many
 }
@@ -122,7 +125,7 @@ impl Path {
             async move {
                 match *req.method() {
                     // A path of pages whose GET has a row does not come here with a GET.
-                    Method::GET | Method::HEAD if is_page => lead_up(&req, levels),
+                    Method::GET | Method::HEAD if is_page => redirect_up(&req, levels),
                     _ => method_not_allowed(&req, &allowed),
                 }
             }
@@ -147,7 +150,7 @@ fn page_above(path: &str, is_page: impl Fn(&str) -> bool) -> usize {
 
 /// Somebody who reloads what a form answered, with the session over, say, asks for an address that
 /// only takes forms: the page above it is what they want.
-fn lead_up(req: &HttpRequest, levels: usize) -> HttpResponse {
+fn redirect_up(req: &HttpRequest, levels: usize) -> HttpResponse {
     let kept = req.path().rsplitn(levels + 1, '/').last().unwrap_or_default();
     let to = if kept.is_empty() { "/" } else { kept };
     HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish()
@@ -159,7 +162,7 @@ mod tests {
 
     #[test]
     fn what_many_paths_begin_with_is_compared_first() {
-        let beginnings = beginnings(&paths(table()));
+        let beginnings = prefixes(&paths(table()));
         assert_eq!(beginnings, ["/me", "/api/sso/v1", "/access/v1", "/a/{account}", "/w/{workspace}"]);
     }
 

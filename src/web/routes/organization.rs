@@ -12,7 +12,7 @@ use crate::{
         chrome::{Chrome, Flash, View},
         errors::Errors,
         form::Form,
-        guard::{Answer, Authorized},
+        guard::{Authorized, HandlerResult},
         rejection::reopen,
         routes::workspaces::pages::prefix,
         when::When,
@@ -47,13 +47,13 @@ impl Validate for Details {
     type Valid = (Name, Slug);
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
-        let name = invalid.keep("name", Name::parse(&self.name));
-        let slug = invalid.keep("slug", Slug::parse(&self.slug));
+        let name = invalid.check("name", Name::parse(&self.name));
+        let slug = invalid.check("slug", Slug::parse(&self.slug));
         Some((name?, slug?))
     }
 }
 
-pub async fn show(cx: Authorized<perm::Membership>) -> Answer {
+pub async fn show(cx: Authorized<perm::Membership>) -> HandlerResult {
     let (scope, view, ()) = cx.into_parts();
     let workspace = scope.actor().workspace.clone();
     let form = Details { name: workspace.name, slug: workspace.slug };
@@ -66,11 +66,11 @@ async fn draw<P>(
     status: StatusCode,
     form: &Details,
     errors: Errors,
-) -> Answer
+) -> HandlerResult
 where
     P: Access,
 {
-    let organization = organization::look(scope).await?;
+    let organization = organization::get(scope).await?;
     let page = Show {
         chrome: view.chrome(),
         base: view.at("/organization"),
@@ -84,16 +84,16 @@ where
     Ok(view.html_as(status, &page))
 }
 
-pub async fn update(cx: Authorized<perm::UpdateOrganization, Form<Checked<Details>>>) -> Answer {
+pub async fn update(cx: Authorized<perm::UpdateOrganization, Form<Checked<Details>>>) -> HandlerResult {
     let (scope, view, Form(form)) = cx.into_parts();
-    let again = scope.again();
+    let duplicate = scope.duplicate();
     let saved = async {
         let (name, slug) = form.valid?;
         let slug = scope.write(async |s| organization::update(s, &name, &slug).await).await?;
-        Ok(view.done(format!("/w/{slug}/organization"), Flash::good("Organization saved.")))
+        Ok(view.redirect_with_flash(format!("/w/{slug}/organization"), Flash::good("Organization saved.")))
     };
     reopen(saved.await, async |rejected| {
-        draw(&view, &again, rejected.status, &form.sent, rejected.errors).await
+        draw(&view, &duplicate, rejected.status, &form.sent, rejected.errors).await
     })
     .await
 }
@@ -108,7 +108,7 @@ struct DeletionPage {
     errors: Errors,
 }
 
-pub async fn deletion(cx: Authorized<perm::DeleteOrganization>) -> Answer {
+pub async fn deletion(cx: Authorized<perm::DeleteOrganization>) -> HandlerResult {
     let (scope, view, ()) = cx.into_parts();
     ask(&view, &scope, StatusCode::OK, String::new(), Errors::default()).await
 }
@@ -119,11 +119,11 @@ async fn ask<P>(
     status: StatusCode,
     typed: String,
     errors: Errors,
-) -> Answer
+) -> HandlerResult
 where
     P: Access,
 {
-    let organization = organization::look(scope).await?;
+    let organization = organization::get(scope).await?;
     let base = view.at("/organization");
     Ok(view.html_as(status, &DeletionPage { chrome: view.chrome(), base, organization, typed, errors }))
 }
@@ -134,11 +134,14 @@ pub struct Deletion {
     confirm: String,
 }
 
-pub async fn delete(cx: Authorized<perm::DeleteOrganization, Form<Deletion>>) -> Answer {
+pub async fn delete(cx: Authorized<perm::DeleteOrganization, Form<Deletion>>) -> HandlerResult {
     let (scope, view, Form(form)) = cx.into_parts();
-    let again = scope.again();
+    let duplicate = scope.duplicate();
     let done = scope.write(async |s| organization::delete(s, &form.confirm).await).await;
-    let done = done.map(|name| view.done("/workspaces", Flash::good(format!("{name} deleted."))));
-    reopen(done, async |rejected| ask(&view, &again, rejected.status, form.confirm, rejected.errors).await)
-        .await
+    let done =
+        done.map(|name| view.redirect_with_flash("/workspaces", Flash::good(format!("{name} deleted."))));
+    reopen(done, async |rejected| {
+        ask(&view, &duplicate, rejected.status, form.confirm, rejected.errors).await
+    })
+    .await
 }

@@ -3,12 +3,12 @@
 use crate::{
     domain::{
         nouns::ownership::Offer,
-        overview::{self, Care, Overview},
+        overview::{self, NeedsAttention, Overview},
     },
     policy::{Permission, perm},
     web::{
         chrome::Chrome,
-        guard::{Answer, Authorized},
+        guard::{Authorized, HandlerResult},
         routes::activity::list,
         when::When,
     },
@@ -25,7 +25,7 @@ struct Show {
     overview: Overview,
     /// Each role with its slug, people, and share of all in percent.
     bars: Vec<(String, String, i64, i64)>,
-    care: Vec<CareRow>,
+    needs_attention: Vec<AttentionRow>,
     events: Vec<list::Row>,
     /// An offer of ownership that waits for the viewer's answer.
     offered: Option<(Offer, When)>,
@@ -35,16 +35,16 @@ struct Show {
 }
 
 /// Something to look at: what, why, and the link that mends it with its words.
-struct CareRow {
+struct AttentionRow {
     what: String,
     why: &'static str,
     to: String,
     link: &'static str,
 }
 
-pub async fn show(cx: Authorized<perm::Membership>) -> Answer {
+pub async fn show(cx: Authorized<perm::Membership>) -> HandlerResult {
     let (scope, view, ()) = cx.into_parts();
-    let mut overview = overview::look(&scope).await?;
+    let mut overview = overview::get(&scope).await?;
     let home = view.at("");
     let actor = scope.actor();
     let people = overview.people.max(1);
@@ -54,7 +54,7 @@ pub async fn show(cx: Authorized<perm::Membership>) -> Answer {
     let page = Show {
         chrome: view.chrome(),
         bars: bars.into_iter().map(|(name, slug, n)| (name, slug, n, n * 100 / people)).collect(),
-        care: overview.care.iter().map(|care| CareRow::new(care, &home)).collect(),
+        needs_attention: overview.needs_attention.iter().map(|item| AttentionRow::new(item, &home)).collect(),
         events: overview
             .latest
             .take()
@@ -73,22 +73,22 @@ pub async fn show(cx: Authorized<perm::Membership>) -> Answer {
     Ok(view.html(&page))
 }
 
-impl CareRow {
-    fn new(care: &Care, home: &str) -> Self {
-        match care {
-            Care::SingleOwner => Self {
+impl AttentionRow {
+    fn new(item: &NeedsAttention, home: &str) -> Self {
+        match item {
+            NeedsAttention::SingleOwner => Self {
                 what: "There's only one Owner".into(),
                 why: "If they can no longer sign in, nobody can manage this workspace.",
                 to: format!("{home}/members"),
                 link: "Add an Owner",
             },
-            Care::Destructive(permission, roles) => Self {
+            NeedsAttention::Destructive(permission, roles) => Self {
                 what: format!("“{}” is granted to {}", permission.label(), roles.join(", ")),
                 why: "It can't be undone, or it leads to full access. We recommend it only for Owners.",
                 to: format!("{home}/security#p-{}", crate::web::routes::security::pages::html_id(permission)),
                 link: "Review",
             },
-            Care::OwnersAlone(permissions) => Self {
+            NeedsAttention::OnlyOwners(permissions) => Self {
                 what: format!("Only Owners have {}", labels(permissions)),
                 why: "Everyday tasks have to wait for an Owner. Consider adding another role.",
                 to: format!(
@@ -97,10 +97,10 @@ impl CareRow {
                 ),
                 link: "Review",
             },
-            Care::Inactive(count) => Self {
+            NeedsAttention::Inactive(count) => Self {
                 what: format!(
                     "{} been active for 90 days",
-                    crate::web::words::counted(*count, "member hasn't", "members haven't")
+                    crate::web::words::pluralize(*count, "member hasn't", "members haven't")
                 ),
                 why: "Consider removing access that nobody uses.",
                 to: format!("{home}/members?status=active&sort=-active"),

@@ -2,7 +2,7 @@
 
 use crate::web::{
     chrome::{Chrome, render},
-    guard::{Answer, Public},
+    guard::{HandlerResult, Public},
 };
 use actix_web::http::StatusCode;
 use askama::Template;
@@ -65,7 +65,7 @@ struct Page {
     enter: String,
 }
 
-pub async fn show(cx: Public) -> Answer {
+pub async fn show(cx: Public) -> HandlerResult {
     let origin = &cx.view.app.settings.origin;
     let page = Page {
         chrome: Chrome::default(),

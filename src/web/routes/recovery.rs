@@ -11,9 +11,9 @@ use crate::{
     web::{
         chrome::{Chrome, Flash, View},
         errors::Errors,
-        form::{Form, Nothing},
-        guard::{Answer, Public},
-        link::{carried, carry, drop_carried},
+        form::{EmptyForm, Form},
+        guard::{HandlerResult, Public},
+        link::{remove_token, store_token, stored_token},
         rejection::reopen,
         session,
     },
@@ -41,7 +41,7 @@ struct ResetSent {
     mail_hint: Option<String>,
 }
 
-pub async fn forgot(cx: Public) -> Answer {
+pub async fn forgot(cx: Public) -> HandlerResult {
     Ok(cx.view.html(&ForgotPage { chrome: cx.view.chrome(), email: "", errors: Errors::default() }))
 }
 
@@ -51,7 +51,7 @@ pub struct Forgot {
     email: String,
 }
 
-pub async fn send_reset(cx: Public<Form<Forgot>>) -> Answer {
+pub async fn send_reset(cx: Public<Form<Forgot>>) -> HandlerResult {
     let typed = &cx.input.0.email;
     let sent = async {
         let email = Email::parse(typed).map_err(|complaint| Invalid::field("email", complaint))?;
@@ -66,8 +66,8 @@ pub async fn send_reset(cx: Public<Form<Forgot>>) -> Answer {
     .await
 }
 
-pub async fn follow_reset(cx: Public) -> Answer {
-    Ok(carry(&cx.view, RESET, Purpose::ResetPassword, "/reset-password"))
+pub async fn follow_reset(cx: Public) -> HandlerResult {
+    Ok(store_token(&cx.view, RESET, Purpose::ResetPassword, "/reset-password"))
 }
 
 #[derive(Template)]
@@ -77,14 +77,14 @@ struct ResetPage {
     errors: Errors,
 }
 
-pub async fn reset(cx: Public) -> Answer {
+pub async fn reset(cx: Public) -> HandlerResult {
     let token = reset_token(&cx.view)?;
     identity::reset_is_valid(&cx.view.app.db, &token).await?;
     Ok(cx.view.html(&ResetPage { chrome: cx.view.chrome(), errors: Errors::default() }))
 }
 
 fn reset_token(view: &View) -> Result<Token, Refused> {
-    carried(view, RESET, Purpose::ResetPassword).ok_or(Refused::Gone(RESET_GONE))
+    stored_token(view, RESET, Purpose::ResetPassword).ok_or(Refused::Gone(RESET_GONE))
 }
 
 #[derive(Deserialize, Default)]
@@ -93,7 +93,7 @@ pub struct NewPassword {
     password: String,
 }
 
-pub async fn choose_password(cx: Public<Form<NewPassword>>) -> Answer {
+pub async fn choose_password(cx: Public<Form<NewPassword>>) -> HandlerResult {
     let token = reset_token(&cx.view)?;
     let done = async {
         let password = Password::parse(&cx.input.0.password, &[]);
@@ -101,8 +101,8 @@ pub async fn choose_password(cx: Public<Form<NewPassword>>) -> Answer {
         identity::reset_password(&cx.view.app.db, &token, &password, &cx.origin()).await?;
         session::forget(&cx.view.req);
         let flash = Flash::good("Password changed. Sign in with your new password.");
-        let mut response = cx.view.done("/sign-in", flash);
-        drop_carried(&cx.view, &mut response, RESET);
+        let mut response = cx.view.redirect_with_flash("/sign-in", flash);
+        remove_token(&cx.view, &mut response, RESET);
         Ok(response)
     };
     reopen(done.await, async |rejected| {
@@ -112,8 +112,8 @@ pub async fn choose_password(cx: Public<Form<NewPassword>>) -> Answer {
     .await
 }
 
-pub async fn follow_verification(cx: Public) -> Answer {
-    Ok(carry(&cx.view, VERIFICATION, Purpose::VerifyEmail, "/email-verification"))
+pub async fn follow_verification(cx: Public) -> HandlerResult {
+    Ok(store_token(&cx.view, VERIFICATION, Purpose::VerifyEmail, "/email-verification"))
 }
 
 #[derive(Template)]
@@ -122,25 +122,25 @@ struct VerificationPage {
     chrome: Chrome,
 }
 
-pub async fn verification(cx: Public) -> Answer {
+pub async fn verification(cx: Public) -> HandlerResult {
     verification_token(&cx.view)?;
     Ok(cx.view.html(&VerificationPage { chrome: cx.view.chrome() }))
 }
 
 fn verification_token(view: &View) -> Result<Token, Refused> {
-    carried(view, VERIFICATION, Purpose::VerifyEmail).ok_or(Refused::Gone(CONFIRMATION_GONE))
+    stored_token(view, VERIFICATION, Purpose::VerifyEmail).ok_or(Refused::Gone(CONFIRMATION_GONE))
 }
 
-pub async fn verify(cx: Public<Form<Nothing>>) -> Answer {
+pub async fn verify(cx: Public<Form<EmptyForm>>) -> HandlerResult {
     let token = verification_token(&cx.view)?;
     let email = identity::confirm_email(&cx.view.app.db, &token, &cx.origin()).await?;
-    let to = match (crate::web::routes::invitations::recipient::carried(&cx.view), cx.person().await?) {
+    let to = match (crate::web::routes::invitations::recipient::stored_token(&cx.view), cx.person().await?) {
         (Some(_), Some(_)) => "/invitation",
         (None, Some(_)) => "/workspaces",
         (Some(_), None) => "/sign-in?next=/invitation",
         (None, None) => "/sign-in",
     };
-    let mut response = cx.view.done(to, Flash::good(format!("{email} confirmed.")));
-    drop_carried(&cx.view, &mut response, VERIFICATION);
+    let mut response = cx.view.redirect_with_flash(to, Flash::good(format!("{email} confirmed.")));
+    remove_token(&cx.view, &mut response, VERIFICATION);
     Ok(response)
 }

@@ -5,8 +5,8 @@ use crate::{
     web::{
         chrome::{Flash, safe_next},
         errors::Errors,
-        form::{Form, Nothing},
-        guard::{Answer, Public, SignedIn},
+        form::{EmptyForm, Form},
+        guard::{HandlerResult, Public, SignedIn},
         list::Query,
         problem::sign_in::draw,
         rejection::reopen,
@@ -19,13 +19,13 @@ use serde::Deserialize;
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct Next {
+pub struct NextQuery {
     next: String,
 }
 
-pub async fn show(cx: Public<Query<Next>>) -> Answer {
+pub async fn show(cx: Public<Query<NextQuery>>) -> HandlerResult {
     if cx.person().await?.is_some() {
-        return Ok(cx.view.to(safe_next(&cx.input.0.next)));
+        return Ok(cx.view.redirect(safe_next(&cx.input.0.next)));
     }
     Ok(draw(&cx.view, StatusCode::OK, &cx.input.0.next, "", Errors::default()))
 }
@@ -38,21 +38,22 @@ pub struct Credentials {
     next: String,
 }
 
-pub async fn submit(cx: Public<Form<Credentials>>) -> Answer {
+pub async fn submit(cx: Public<Form<Credentials>>) -> HandlerResult {
     let Credentials { email, password, next } = &cx.input.0;
     let previous = session::token(&cx.view.req);
     let done = identity::sign_in(&cx.view.app.db, email, password, previous.as_ref(), &cx.origin()).await;
     let done = done.map(|token| {
         session::replace(&cx.view.req, &token);
-        cx.view.to(safe_next(next))
+        cx.view.redirect(safe_next(next))
     });
     reopen(done, async |rejected| Ok(draw(&cx.view, rejected.status, next, email, rejected.errors))).await
 }
 
-pub async fn sign_out(cx: SignedIn<Form<Nothing>>) -> Answer {
+pub async fn sign_out(cx: SignedIn<Form<EmptyForm>>) -> HandlerResult {
     identity::sign_out(&cx.view.app.db, cx.person(), &cx.origin()).await?;
     session::forget(&cx.view.req);
     // Whoever signs out to take up an invitation as somebody else finds the way back to it.
-    let to = if recipient::carried(&cx.view).is_some() { "/sign-in?next=/invitation" } else { "/sign-in" };
-    Ok(cx.view.done(to, Flash::good("You're signed out.")))
+    let to =
+        if recipient::stored_token(&cx.view).is_some() { "/sign-in?next=/invitation" } else { "/sign-in" };
+    Ok(cx.view.redirect_with_flash(to, Flash::good("You're signed out.")))
 }

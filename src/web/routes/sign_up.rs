@@ -14,7 +14,7 @@ use crate::{
         chrome::{Chrome, View},
         errors::Errors,
         form::Form,
-        guard::{Answer, Public},
+        guard::{HandlerResult, Public},
         list::{Query, address},
         rejection::reopen,
         routes::invitations::recipient,
@@ -63,23 +63,23 @@ impl Validate for SignUp {
     type Valid = (Name, Email, Password, Option<Name>);
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
-        let name = invalid.keep("name", Name::parse(&self.name));
-        let email = invalid.keep("email", Email::parse(&self.email));
+        let name = invalid.check("name", Name::parse(&self.name));
+        let email = invalid.check("email", Email::parse(&self.email));
         let password = Password::parse(&self.password, &[&self.name, &self.email, &self.workspace]);
-        let password = invalid.keep("password", password);
+        let password = invalid.check("password", password);
         let workspace = match self.workspace.trim() {
             "" => Ok(None),
             text => Name::parse(text).map(Some),
         };
-        let workspace = invalid.keep("workspace", workspace);
+        let workspace = invalid.check("workspace", workspace);
         Some((name?, email?, password?, workspace?))
     }
 }
 
-pub async fn show(cx: Public) -> Answer {
-    let offer = match recipient::carried(&cx.view) {
+pub async fn show(cx: Public) -> HandlerResult {
+    let offer = match recipient::stored_token(&cx.view) {
         // A dead invitation says so on its own page; here it leads nowhere, and is left out.
-        Some(token) => invitations::look(&cx.view.app.db, &token).await.ok(),
+        Some(token) => invitations::get(&cx.view.app.db, &token).await.ok(),
         None => None,
     };
     if offer.is_none() && cx.view.app.settings.sign_up == config::SignUp::Invited {
@@ -105,17 +105,17 @@ fn draw(
     view.html_as(status, &Page { chrome: view.chrome(), form, errors, offer })
 }
 
-pub async fn submit(cx: Public<Form<Checked<SignUp>>>) -> Answer {
+pub async fn submit(cx: Public<Form<Checked<SignUp>>>) -> HandlerResult {
     let origin = cx.origin();
     let Checked { sent: form, valid } = cx.input.0;
     let db = &cx.view.app.db;
-    let token = match recipient::carried(&cx.view) {
+    let token = match recipient::stored_token(&cx.view) {
         // Where anybody may sign up, a dead invitation is left out here as it was when the form was
         // drawn: a form with a workspace is one that was drawn without an invitation.
         Some(token)
             if cx.view.app.settings.sign_up == config::SignUp::Open && !form.workspace.trim().is_empty() =>
         {
-            match invitations::look(db, &token).await {
+            match invitations::get(db, &token).await {
                 Err(Refused::Gone(_) | Refused::Suspended(_)) => None,
                 _ => Some(token),
             }
@@ -129,14 +129,16 @@ pub async fn submit(cx: Public<Form<Checked<SignUp>>>) -> Answer {
         Ok(match identity::sign_up(db, wish, &origin).await? {
             SignedUp::SignedIn(session) => {
                 session::replace(&cx.view.req, &session);
-                cx.view.to("/invitation")
+                cx.view.redirect("/invitation")
             }
-            SignedUp::CheckMail => cx.view.to(address("/check-mail", &[("email", form.email.trim())], &[])),
+            SignedUp::CheckMail => {
+                cx.view.redirect(address("/check-mail", &[("email", form.email.trim())], &[]))
+            }
         })
     };
     reopen(done.await, async |rejected| {
         let offer = match &token {
-            Some(token) => invitations::look(db, token).await.ok(),
+            Some(token) => invitations::get(db, token).await.ok(),
             None => None,
         };
         Ok(draw(&cx.view, rejected.status, &form, rejected.errors, offer))
@@ -150,14 +152,14 @@ pub struct Sent {
     email: String,
 }
 
-pub async fn check_mail(cx: Public<Query<Sent>>) -> Answer {
+pub async fn check_mail(cx: Public<Query<Sent>>) -> HandlerResult {
     // Only an address is repeated, not any text that a link might put here.
     let email = Email::parse(&cx.input.0.email).map(|email| email.to_string()).unwrap_or_default();
     let page = CheckMail {
         chrome: cx.view.chrome(),
         email,
         mail_hint: cx.view.app.settings.mail_hint.clone(),
-        has_invitation: recipient::carried(&cx.view).is_some(),
+        has_invitation: recipient::stored_token(&cx.view).is_some(),
     };
     Ok(cx.view.html(&page))
 }

@@ -3,7 +3,7 @@
 use crate::clock::Timestamp;
 use crate::domain::{
     base::{
-        account::{Account, Creation, SUSPENDED},
+        account::{Account, CreationPolicy, SUSPENDED},
         principal::{Credential, Person},
         refused::{NotAdmin, Refused},
         sql::Sql,
@@ -48,14 +48,14 @@ struct Row {
 /// Reads and judges an admin, by one SQL statement.
 ///
 /// # Errors
-/// [`Refused::SignedOut`], and [`Refused::Hidden`] for who does not belong to the account.
+/// [`Refused::Unauthenticated`], and [`Refused::NotFound`] for who does not belong to the account.
 pub(super) async fn admit(
     connection: &impl ConnectionTrait,
     credential: &Credential,
     account: Uuid,
     now: Timestamp,
 ) -> Result<Judged<Account>, Refused> {
-    Row::load(connection, credential, account, now).await?.ok_or(Refused::SignedOut)?.judge()
+    Row::load(connection, credential, account, now).await?.ok_or(Refused::Unauthenticated)?.judge()
 }
 
 impl Row {
@@ -78,12 +78,12 @@ impl Row {
     }
 
     /// # Errors
-    /// [`Refused::Hidden`] for who does not belong to the account; what else is wrong is in the verdict.
+    /// [`Refused::NotFound`] for who does not belong to the account; what else is wrong is in the verdict.
     fn judge(self) -> Result<Judged<Account>, Refused> {
         let (Some(id), Some(name), Some(creation), Some(created_at), Some(people)) =
             (self.account_id, self.account_name, self.workspace_creation, self.created_at, self.people)
         else {
-            return Err(Refused::Hidden);
+            return Err(Refused::NotFound);
         };
         let verdict = if self.is_suspended.unwrap_or(true) {
             Err(Denied::Suspended(SUSPENDED))
@@ -92,7 +92,7 @@ impl Row {
         } else {
             Ok(())
         };
-        let creation = Creation::of(&creation).unwrap_or(Creation::Admins);
+        let creation = CreationPolicy::of(&creation).unwrap_or(CreationPolicy::Admins);
         let person = Person {
             session_id: self.session_id,
             user_id: self.user_id,

@@ -43,18 +43,18 @@ pub type AccountScope = ReadScope<Administer, Account>;
 pub type AccountWrite = WriteScope<Administer, Account>;
 
 /// The lock of an account, and of the workspaces that a change reaches into.
-pub struct Locked {
+pub struct LockedAccount {
     account: Uuid,
-    reached: Vec<Reached>,
+    workspaces: Vec<AffectedWorkspace>,
 }
 
 /// A workspace that a change of its account reaches into: locked, with what goes into its record.
-struct Reached {
+struct AffectedWorkspace {
     head: ChainHead,
     events: Vec<RecordedEvent>,
 }
 
-impl Reached {
+impl AffectedWorkspace {
     fn is_changed(&self) -> bool {
         !self.events.is_empty()
     }
@@ -63,28 +63,28 @@ impl Reached {
 impl Boundary for Account {
     type Actor = Admin;
     type Selector<'a> = Uuid;
-    type Locked = Locked;
+    type Locked = LockedAccount;
 
     fn id(actor: &Admin) -> Uuid {
         actor.account.id
     }
 
-    fn audited(actor: &Admin) -> AuditActor {
-        actor.person.audited()
+    fn audit_actor(actor: &Admin) -> AuditActor {
+        actor.person.audit_actor()
     }
 
     fn note_activity(db: &Db, actor: &Admin, last_seen_at: Timestamp) {
-        presence::seen(db, &Principal::User(actor.person.clone()), None, last_seen_at);
+        presence::record(db, &Principal::User(actor.person.clone()), None, last_seen_at);
     }
 
-    async fn lock(tx: &DatabaseTransaction, id: Uuid) -> Result<Locked, Refused> {
+    async fn lock(tx: &DatabaseTransaction, id: Uuid) -> Result<LockedAccount, Refused> {
         lock(tx, id).await?;
-        Ok(Locked { account: id, reached: Vec::new() })
+        Ok(LockedAccount { account: id, workspaces: Vec::new() })
     }
 
-    async fn ensure_invariant(tx: &DatabaseTransaction, locked: &Locked) -> Result<(), Refused> {
+    async fn ensure_invariant(tx: &DatabaseTransaction, locked: &LockedAccount) -> Result<(), Refused> {
         ensure_admin_remains(tx, locked.account).await?;
-        for reached in locked.reached.iter().filter(|reached| reached.is_changed()) {
+        for reached in locked.workspaces.iter().filter(|reached| reached.is_changed()) {
             Workspace::ensure_invariant(tx, &reached.head).await?;
         }
         Ok(())
@@ -92,17 +92,17 @@ impl Boundary for Account {
 
     async fn record(
         tx: &DatabaseTransaction,
-        locked: &mut Locked,
+        locked: &mut LockedAccount,
         context: &EventContext<'_>,
         events: &[RecordedEvent],
     ) -> Result<(), DbErr> {
-        for Reached { head, events } in &mut locked.reached {
+        for AffectedWorkspace { head, events } in &mut locked.workspaces {
             Workspace::record(tx, head, context, events).await?;
         }
-        audit::of_account(tx, locked.account, context, events).await
+        audit::append_to_account(tx, locked.account, context, events).await
     }
 
-    fn in_record_of(id: Uuid) -> SimpleExpr {
+    fn audit_condition(id: Uuid) -> SimpleExpr {
         audit_event::Column::AccountId.eq(id)
     }
 }
@@ -129,7 +129,7 @@ impl AccountScope {
     ///
     /// # Errors
     /// As [`ReadScope::write`], and [`LAST_OWNER`](crate::domain::base::invariants::LAST_OWNER).
-    pub(in crate::domain) async fn write_reaching<T>(
+    pub(in crate::domain) async fn write_with_workspaces<T>(
         self,
         key: Uuid,
         change: impl AsyncFnOnce(&mut AccountWrite) -> Result<Recorded<T>, Refused>,
@@ -137,15 +137,19 @@ impl AccountScope {
         let account = self.actor.account.id;
         let lock_all = async |tx: &DatabaseTransaction| {
             // Before the account, as whoever comes into a workspace has locked that when they touch this.
-            let reached = reach(tx, account, key).await?;
-            Ok(Locked { reached, ..Account::lock(tx, account).await? })
+            let workspaces = lock_workspaces_of_key(tx, account, key).await?;
+            Ok(LockedAccount { workspaces, ..Account::lock(tx, account).await? })
         };
         self.write_locking(lock_all, change).await
     }
 }
 
 /// Locks the workspaces of the account that a key is a member of, always in the same order.
-async fn reach(tx: &DatabaseTransaction, account: Uuid, key: Uuid) -> Result<Vec<Reached>, Refused> {
+async fn lock_workspaces_of_key(
+    tx: &DatabaseTransaction,
+    account: Uuid,
+    key: Uuid,
+) -> Result<Vec<AffectedWorkspace>, Refused> {
     #[derive(FromQueryResult)]
     struct Row {
         id: Uuid,
@@ -155,20 +159,20 @@ async fn reach(tx: &DatabaseTransaction, account: Uuid, key: Uuid) -> Result<Vec
     let rows: Vec<Row> = tx.all(sql, vec![account.into(), key.into()]).await?;
     let mut reached = Vec::with_capacity(rows.len());
     for Row { id } in rows {
-        reached.push(Reached { head: Workspace::lock(tx, id).await?, events: Vec::new() });
+        reached.push(AffectedWorkspace { head: Workspace::lock(tx, id).await?, events: Vec::new() });
     }
     Ok(reached)
 }
 
 impl AccountWrite {
     /// Whether this workspace is locked together with the account.
-    pub(in crate::domain) fn has_reached(&self, workspace: Uuid) -> bool {
-        self.open.locked.reached.iter().any(|reached| reached.head.workspace == workspace)
+    pub(in crate::domain) fn has_locked(&self, workspace: Uuid) -> bool {
+        self.open.locked.workspaces.iter().any(|reached| reached.head.workspace == workspace)
     }
 
     /// What goes into the record of a workspace that is locked together with the account.
     pub(in crate::domain) fn record_in<T>(&mut self, workspace: Uuid, recorded: Recorded<T>) {
-        let mut reached = self.open.locked.reached.iter_mut();
+        let mut reached = self.open.locked.workspaces.iter_mut();
         if let Some(reached) = reached.find(|reached| reached.head.workspace == workspace) {
             reached.events.extend(recorded.into_parts().1);
         }
@@ -178,7 +182,7 @@ impl AccountWrite {
 /// Locks an account until the end of the transaction.
 ///
 /// # Errors
-/// [`Refused::Hidden`] where there is none.
+/// [`Refused::NotFound`] where there is none.
 pub(in crate::domain) async fn lock(tx: &DatabaseTransaction, account: Uuid) -> Result<(), Refused> {
     #[derive(FromQueryResult)]
     struct Row {
@@ -190,7 +194,7 @@ pub(in crate::domain) async fn lock(tx: &DatabaseTransaction, account: Uuid) -> 
         _ => "SELECT id FROM accounts WHERE id = $1",
     };
     let row: Option<Row> = tx.first(sql, vec![account.into()]).await?;
-    row.map(drop).ok_or(Refused::Hidden)
+    row.map(drop).ok_or(Refused::NotFound)
 }
 
 /// Two admins who unmake each other at once see each other's work: this is asked after the change, under

@@ -5,8 +5,8 @@ use crate::{
     domain::{
         base::{
             db::Db,
-            principal::{Actor, ApiKey, Credential, Person, Principal, Proof, Workspace},
-            refused::{Missing, Refused},
+            principal::{Actor, ApiKey, Credential, CredentialKind, Person, Principal, Workspace},
+            refused::{MissingPermission, Refused},
             role::{self, Roles},
             sql::Sql,
         },
@@ -22,14 +22,14 @@ use uuid::Uuid;
 
 /// Which workspace a request is about: it only selects among the principal's own memberships.
 #[derive(Clone, Copy, Debug)]
-pub enum Asked<'a> {
+pub enum WorkspaceSelector<'a> {
     BySlug(&'a str),
     ById(Uuid),
     /// The one that a key is at home in.
     Home,
 }
 
-impl From<Uuid> for Asked<'_> {
+impl From<Uuid> for WorkspaceSelector<'_> {
     fn from(id: Uuid) -> Self {
         Self::ById(id)
     }
@@ -62,7 +62,7 @@ struct Row {
     role_set: Option<String>,
     roles_version: Option<Uuid>,
     /// What the question of [`admit`]'s caller came to.
-    standing: Option<String>,
+    subject_roles: Option<String>,
 }
 
 macro_rules! admission {
@@ -72,7 +72,7 @@ macro_rules! admission {
             $principal,
             ", w.id AS workspace_id, w.account_id, w.slug, w.name AS workspace_name,
                 (w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL) AS is_closed,
-                m.id AS member_id, m.status, m.role_set, w.roles_version, NULL AS standing FROM ",
+                m.id AS member_id, m.status, m.role_set, w.roles_version, NULL AS subject_roles FROM ",
             $from,
             " LEFT JOIN workspaces w ON ",
             $workspace,
@@ -116,18 +116,19 @@ macro_rules! admission {
 /// Its answer comes beside the verdict.
 ///
 /// # Errors
-/// [`Refused::SignedOut`], and [`Refused::Hidden`] where there is no membership.
+/// [`Refused::Unauthenticated`], and [`Refused::NotFound`] where there is no membership.
 pub(super) async fn admit(
     db: &Db,
     connection: &impl ConnectionTrait,
     credential: &Credential,
-    asked: &Asked<'_>,
+    selector: &WorkspaceSelector<'_>,
     now: Timestamp,
     about: Option<&(String, Value)>,
     needs: Needs,
 ) -> Result<(Judged<Workspace>, Option<String>), Refused> {
     let load = async || {
-        let row = Row::load(connection, credential, asked, now, about).await?.ok_or(Refused::SignedOut)?;
+        let row =
+            Row::load(connection, credential, selector, now, about).await?.ok_or(Refused::Unauthenticated)?;
         let roles = row.roles(db, connection).await?;
         Ok::<_, Refused>((row, roles))
     };
@@ -139,34 +140,44 @@ pub(super) async fn admit(
         }
         (row, roles) = load().await?;
     }
-    let standing = row.standing.take();
-    Ok((row.judge(roles, needs)?, standing))
+    let subject_roles = row.subject_roles.take();
+    Ok((row.judge(roles, needs)?, subject_roles))
 }
 
 impl Row {
     async fn load(
         connection: &impl ConnectionTrait,
         credential: &Credential,
-        asked: &Asked<'_>,
+        selector: &WorkspaceSelector<'_>,
         now: Timestamp,
         about: Option<&(String, Value)>,
     ) -> Result<Option<Self>, DbErr> {
-        let (sql, workspace): (&str, Value) = match (credential.kind, asked) {
-            (Proof::Session, Asked::BySlug(slug)) => (admission!(session, "w.slug = $2"), (*slug).into()),
-            (Proof::Session, Asked::ById(id)) => (admission!(session, "w.id = $2"), (*id).into()),
-            (Proof::ApiKey, Asked::BySlug(slug)) => (admission!(key, "w.slug = $2"), (*slug).into()),
-            (Proof::ApiKey, Asked::ById(id)) => (admission!(key, "w.id = $2"), (*id).into()),
+        let (sql, workspace): (&str, Value) = match (credential.kind, selector) {
+            (CredentialKind::Session, WorkspaceSelector::BySlug(slug)) => {
+                (admission!(session, "w.slug = $2"), (*slug).into())
+            }
+            (CredentialKind::Session, WorkspaceSelector::ById(id)) => {
+                (admission!(session, "w.id = $2"), (*id).into())
+            }
+            (CredentialKind::ApiKey, WorkspaceSelector::BySlug(slug)) => {
+                (admission!(key, "w.slug = $2"), (*slug).into())
+            }
+            (CredentialKind::ApiKey, WorkspaceSelector::ById(id)) => {
+                (admission!(key, "w.id = $2"), (*id).into())
+            }
             // $2 is not used; both databases want each parameter to stand somewhere.
-            (Proof::ApiKey, Asked::Home) => {
+            (CredentialKind::ApiKey, WorkspaceSelector::Home) => {
                 (admission!(key, "w.id = k.home_id AND $2 = ''"), String::new().into())
             }
             // A browser always names it.
-            (Proof::Session, Asked::Home) => return Ok(None),
+            (CredentialKind::Session, WorkspaceSelector::Home) => return Ok(None),
         };
         let mut values = vec![credential.token_hash().into(), workspace, now.into()];
         let Some((column, value)) = about else { return connection.first(sql, values).await };
         values.push(value.clone());
-        connection.first(&sql.replacen("NULL AS standing", &format!("{column} AS standing"), 1), values).await
+        connection
+            .first(&sql.replacen("NULL AS subject_roles", &format!("{column} AS subject_roles"), 1), values)
+            .await
     }
 
     /// The roles of the workspace in which there is a membership; of any other nothing is read.
@@ -178,17 +189,17 @@ impl Row {
     }
 
     /// # Errors
-    /// [`Refused::Hidden`] where there is no membership; what else is wrong is in the verdict.
+    /// [`Refused::NotFound`] where there is no membership; what else is wrong is in the verdict.
     fn judge(self, all_roles: Roles, needs: Needs) -> Result<Judged<Workspace>, Refused> {
         let (Some(id), Some(account_id), Some(slug), Some(name)) =
             (self.workspace_id, self.account_id, self.slug, self.workspace_name)
         else {
-            return Err(Refused::Hidden);
+            return Err(Refused::NotFound);
         };
         let (Some(member_id), Some(status)) = (self.member_id, self.status) else {
-            return Err(Refused::Hidden);
+            return Err(Refused::NotFound);
         };
-        let held = all_roles.joined(self.role_set.as_deref().unwrap_or_default());
+        let held = all_roles.parse_slugs(self.role_set.as_deref().unwrap_or_default());
         let holdings = role::holdings(&held);
         let verdict = if self.is_closed.unwrap_or(true) {
             Err(Denied::Suspended("This workspace"))
@@ -249,7 +260,7 @@ pub(super) async fn forbidden(
     } else {
         Vec::new()
     };
-    Ok(Refused::Forbidden(Box::new(Missing {
+    Ok(Refused::Forbidden(Box::new(MissingPermission {
         permissions: permissions.iter().map(|p| p.label()).collect(),
         roles: roles.take(20).map(|role| role.name.clone()).collect(),
         granters: granters.into_iter().map(|row| row.name).collect(),

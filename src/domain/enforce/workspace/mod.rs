@@ -22,7 +22,7 @@ use crate::{
             read::ReadScope,
             refusal,
             transaction::Transaction,
-            workspace::admission::Asked,
+            workspace::admission::WorkspaceSelector,
             write::WriteScope,
         },
     },
@@ -38,19 +38,19 @@ use uuid::Uuid;
 
 impl Boundary for Workspace {
     type Actor = Actor;
-    type Selector<'a> = Asked<'a>;
+    type Selector<'a> = WorkspaceSelector<'a>;
     type Locked = ChainHead;
 
     fn id(actor: &Actor) -> Uuid {
         actor.workspace.id
     }
 
-    fn audited(actor: &Actor) -> AuditActor {
-        actor.audited()
+    fn audit_actor(actor: &Actor) -> AuditActor {
+        actor.audit_actor()
     }
 
     fn note_activity(db: &Db, actor: &Actor, last_seen_at: Timestamp) {
-        presence::seen(db, &actor.principal, Some(actor.member_id), last_seen_at);
+        presence::record(db, &actor.principal, Some(actor.member_id), last_seen_at);
     }
 
     async fn lock(tx: &DatabaseTransaction, id: Uuid) -> Result<ChainHead, Refused> {
@@ -67,7 +67,7 @@ impl Boundary for Workspace {
             _ => "SELECT account_id, audit_seq, audit_hash FROM workspaces WHERE id = $1",
         };
         let row: Option<Row> = tx.first(sql, vec![id.into()]).await?;
-        let row = row.ok_or(Refused::Hidden)?;
+        let row = row.ok_or(Refused::NotFound)?;
         Ok(ChainHead {
             workspace: id,
             account: Some(row.account_id),
@@ -89,7 +89,7 @@ impl Boundary for Workspace {
         audit::append(tx, locked, context, events).await
     }
 
-    fn in_record_of(id: Uuid) -> SimpleExpr {
+    fn audit_condition(id: Uuid) -> SimpleExpr {
         audit_event::Column::WorkspaceId.eq(id)
     }
 }
@@ -119,14 +119,14 @@ impl<P: Access> ReadScope<P> {
     pub(in crate::domain) async fn admit_about(
         db: &Db,
         credential: Credential,
-        asked: Asked<'_>,
+        selector: WorkspaceSelector<'_>,
         origin: Origin,
         about: Option<(String, Value)>,
     ) -> Result<(Self, Option<String>), Refused> {
         let now = db.now();
-        let (judged, standing) =
-            admission::admit(db, db.read(), &credential, &asked, now, about.as_ref(), P::NEEDS).await?;
-        Ok((Self::conclude(db, credential, origin, judged).await?, standing))
+        let (judged, subject_roles) =
+            admission::admit(db, db.read(), &credential, &selector, now, about.as_ref(), P::NEEDS).await?;
+        Ok((Self::conclude(db, credential, origin, judged).await?, subject_roles))
     }
 
     /// Demands a permission that not everybody needs who comes this way, and audits that it is missing.

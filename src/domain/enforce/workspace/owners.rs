@@ -18,6 +18,6 @@ struct Remains {
 pub(super) async fn ensure_one_remains(tx: &DatabaseTransaction, workspace: Uuid) -> Result<(), Refused> {
     let sql = "SELECT EXISTS (SELECT 1 FROM active_owners WHERE workspace_id = $1)
                OR NOT EXISTS (SELECT 1 FROM workspaces WHERE id = $1) AS remains";
-    let found: Option<Remains> = tx.first(sql, vec![workspace.into()]).await?;
-    if found.is_some_and(|found| found.remains) { Ok(()) } else { Err(LAST_OWNER.into()) }
+    let row: Option<Remains> = tx.first(sql, vec![workspace.into()]).await?;
+    if row.is_some_and(|row| row.remains) { Ok(()) } else { Err(LAST_OWNER.into()) }
 }

@@ -5,7 +5,7 @@ use crate::{
         base::{
             refused::Refused,
             role::{Role, Roles},
-            role_cache::RolesRead,
+            role_cache::RoleCache,
         },
         enforce::rows::Scoped,
     },
@@ -62,7 +62,7 @@ pub(in crate::domain) async fn load(scope: &impl Scoped) -> Result<Roles, DbErr>
     Ok(Roles { version, list: rows.into_iter().map(Role::from).collect() })
 }
 
-impl RolesRead {
+impl RoleCache {
     /// The roles of the workspace as of `version`, or later.
     pub(in crate::domain) async fn at(
         &self,
@@ -76,7 +76,7 @@ impl RolesRead {
         }
         let roles = load(scope).await?;
         if let Ok(mut read) = self.0.lock() {
-            if read.len() >= Self::MOST {
+            if read.len() >= Self::MAX_WORKSPACES {
                 read.clear();
             }
             read.insert(id, roles.clone());
@@ -88,6 +88,6 @@ impl RolesRead {
 impl Roles {
     /// The role that this workspace's Owners hold.
     pub(in crate::domain) fn owner(&self) -> Result<&Role, Refused> {
-        self.list.iter().find(|role| role.is_owner).ok_or(Refused::Hidden)
+        self.list.iter().find(|role| role.is_owner).ok_or(Refused::NotFound)
     }
 }

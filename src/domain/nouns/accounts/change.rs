@@ -2,7 +2,7 @@
 
 use crate::domain::{
     base::{
-        account::Creation,
+        account::CreationPolicy,
         event::{Recorded, Target},
         principal::USER,
         refused::Refused,
@@ -20,7 +20,7 @@ use uuid::Uuid;
 /// What an admin wants an account to be.
 pub struct Details {
     pub name: Name,
-    pub creation: Creation,
+    pub creation: CreationPolicy,
 }
 
 /// Names the account, and says who may create workspaces in it. Answers whether that changed anything.
@@ -45,7 +45,7 @@ pub async fn update(s: &mut AccountWrite, to: &Details) -> Result<Recorded<bool>
 
 /// What became of somebody.
 #[derive(Clone, Debug)]
-pub struct Appointed {
+pub struct PersonChanged {
     pub name: String,
     /// It was the admin who asked.
     pub is_you: bool,
@@ -56,29 +56,29 @@ pub struct Appointed {
 /// Makes somebody of the account an admin of it, or no admin any more.
 ///
 /// # Errors
-/// [`Refused::Hidden`] for who does not belong to it, [`LAST_ADMIN`].
+/// [`Refused::NotFound`] for who does not belong to it, [`LAST_ADMIN`].
 pub async fn appoint(
     s: &mut AccountWrite,
     user: Uuid,
     is_admin: bool,
-) -> Result<Recorded<Appointed>, Refused> {
+) -> Result<Recorded<PersonChanged>, Refused> {
     let person = list::person(s, s.actor().id(), user).await?;
     let is_change = person.is_admin != is_admin;
-    let appointed = Appointed { name: person.name.clone(), is_you: person.is_you, is_change };
+    let changed = PersonChanged { name: person.name.clone(), is_you: person.is_you, is_change };
     if !is_change {
-        return Ok(Recorded::unchanged(appointed));
+        return Ok(Recorded::unchanged(changed));
     }
     let sql = "UPDATE account_people SET is_admin = $3 WHERE account_id = $1 AND user_id = $2";
     s.run(sql, vec![user.into(), is_admin.into()]).await?;
     let target = Target::new(USER, user, person.name);
-    Ok(Recorded::new(appointed, AccountAdminChanged { is_admin }, target))
+    Ok(Recorded::new(changed, AccountAdminChanged { is_admin }, target))
 }
 
 /// Takes somebody out of the account who is a member of none of its workspaces.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::DetailedConflict`] for a member of workspaces, [`LAST_ADMIN`].
-pub async fn remove(s: &mut AccountWrite, user: Uuid) -> Result<Recorded<Appointed>, Refused> {
+/// [`Refused::NotFound`], [`Refused::DetailedConflict`] for a member of workspaces, [`LAST_ADMIN`].
+pub async fn remove(s: &mut AccountWrite, user: Uuid) -> Result<Recorded<PersonChanged>, Refused> {
     // The lock is a statement of its own: who comes into a workspace meanwhile holds the row too, and
     // whoever waited for it must then find the membership.
     if s.connection().get_database_backend() == DbBackend::Postgres {
@@ -88,7 +88,7 @@ pub async fn remove(s: &mut AccountWrite, user: Uuid) -> Result<Recorded<Appoint
     let person = list::person(s, s.actor().id(), user).await?;
     may_leave(&person)?;
     s.run("DELETE FROM account_people WHERE account_id = $1 AND user_id = $2", vec![user.into()]).await?;
-    let gone = Appointed { name: person.name.clone(), is_you: person.is_you, is_change: true };
+    let gone = PersonChanged { name: person.name.clone(), is_you: person.is_you, is_change: true };
     let event = AccountPersonRemoved { was_admin: person.is_admin };
     Ok(Recorded::new(gone, event, Target::new(USER, user, person.name)))
 }

@@ -1,7 +1,7 @@
 //! What is recorded of accounts.
 
 use crate::domain::base::{
-    account::Creation,
+    account::CreationPolicy,
     event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents, RecordedIn, TargetKind},
     reason::AuditReason,
 };
@@ -12,7 +12,7 @@ pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
     EventKind::of::<AccountAdminChanged>(),
     EventKind::of::<AccountPersonRemoved>(),
 ])
-.refusing(&[IN_WORKSPACES]);
+.with_reasons(&[IN_WORKSPACES]);
 
 pub(in crate::domain) const IN_WORKSPACES: AuditReason =
     AuditReason::new("in-workspaces", "still a member of a workspace");
@@ -24,7 +24,7 @@ pub(in crate::domain) const ACCOUNT: TargetKind = TargetKind::new("account");
 pub(in crate::domain) struct AccountUpdated {
     pub name_before: String,
     pub name_after: String,
-    /// The word of a [`Creation`].
+    /// The word of a [`CreationPolicy`].
     pub creation_before: String,
     pub creation_after: String,
 }
@@ -82,8 +82,8 @@ impl AuditEvent for AccountPersonRemoved {
 }
 
 fn creation(word: &str) -> &'static str {
-    match Creation::of(word) {
-        Some(Creation::People) => "Everyone can create workspaces",
-        Some(Creation::Admins) | None => "Admins can create workspaces",
+    match CreationPolicy::of(word) {
+        Some(CreationPolicy::People) => "Everyone can create workspaces",
+        Some(CreationPolicy::Admins) | None => "Admins can create workspaces",
     }
 }

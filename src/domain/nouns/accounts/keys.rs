@@ -7,7 +7,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         base::{
-            columns::Joined,
+            columns::ColumnPair,
             event::{Recorded, RecordedEvent, Target},
             paging::{Cursor, Key, Order, Page, Position},
             refused::Refused,
@@ -20,11 +20,11 @@ use crate::{
         },
         nouns::{
             api_keys::{
-                self, KeyRecord, Made, Maker, Wanted,
-                create::KEY_MADE,
+                self, CreatedKey, Creator, KeyRecord, NewApiKey,
+                create::KEY_ALREADY_CREATED,
                 events::{API_KEY, ApiKeyAdminChanged, ApiKeyCreated, ApiKeyRevoked},
             },
-            members::{Subject, has_text, like},
+            members::{MemberRecord, has_text, like},
         },
         records::key_rows::{self, KeyColumns},
     },
@@ -38,7 +38,7 @@ pub const IN_WORKSPACES: &str = "This key is a member of workspaces. To rotate i
 
 /// A key as the account's admins see it.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub struct AccountKey {
     pub key: KeyRecord,
     /// In how many workspaces it is a member, and the names of some.
     pub workspaces: i64,
@@ -47,18 +47,18 @@ pub struct Listed {
 
 /// Where a key is a member, beside the key.
 #[derive(Deserialize)]
-struct Memberships {
+struct MembershipCounts {
     workspaces: i64,
     names: Option<String>,
 }
 
-type Row = Joined<KeyColumns, Memberships>;
+type Row = ColumnPair<KeyColumns, MembershipCounts>;
 
-/// The columns of [`Memberships`], in the order of its fields.
+/// The columns of [`MembershipCounts`], in the order of its fields.
 const FIELDS: [&str; 2] = ["workspaces", "names"];
 
 /// Counts, because PostgreSQL may answer EXISTS from a list of everybody.
-const MAKER_STAYS: &str = "u.suspended_at IS NULL AND (SELECT COUNT(*) FROM account_people p
+const CREATOR_STAYS: &str = "u.suspended_at IS NULL AND (SELECT COUNT(*) FROM account_people p
                 WHERE p.account_id = k.account_id AND p.user_id = k.made_by AND p.is_admin)
             + (SELECT COUNT(*) FROM members o CROSS JOIN workspaces w WHERE o.user_id = k.made_by
                 AND o.status = 'active' AND w.id = o.workspace_id AND w.account_id = k.account_id) > 0";
@@ -68,7 +68,7 @@ const MEMBERSHIPS: &str = "(SELECT COUNT(*) FROM members m WHERE m.api_key_id = 
             WHERE m.api_key_id = k.id AND w.id = m.workspace_id ORDER BY w.name LIMIT 3) AS named) AS names";
 
 fn select() -> String {
-    let key = key_rows::select(MAKER_STAYS);
+    let key = key_rows::select(CREATOR_STAYS);
     format!(
         "{key}, {MEMBERSHIPS}
         FROM api_keys k CROSS JOIN users u WHERE k.account_id = $1 AND u.id = k.made_by"
@@ -79,86 +79,90 @@ fn select() -> String {
 ///
 /// # Errors
 /// [`Refused::Invalid`] for a page link of another list.
-pub async fn list(scope: &AccountScope, text: &str, at: &Position) -> Result<Page<Listed>, Refused> {
+pub async fn list(scope: &AccountScope, text: &str, at: &Position) -> Result<Page<AccountKey>, Refused> {
     let (mut sql, mut values) = (select(), vec![scope.now().into()]);
     if !text.is_empty() {
         values.push(like(text).into());
         sql.push_str(&format!(" AND {}", has_text("lower(k.name)", "$3")));
     }
     let order = Order { column: "k.created_at", is_text: false, id: "k.id", descending: true };
-    order.finish(&mut sql, &mut values, at)?;
+    order.append_to(&mut sql, &mut values, at)?;
     let rows: Vec<Row> = scope.list(&key_rows::fields(&FIELDS), &sql, values).await?;
-    let page = Page::cut(rows, at, |Joined(key, _)| {
+    let page = Page::from_rows(rows, at, |ColumnPair(key, _)| {
         Cursor::new(Key::Number(key.created_at.as_millis()), key.key_id)
     });
-    Ok(page.map(|row| seen(row, scope.now())))
+    Ok(page.map(|row| from_row(row, scope.now())))
 }
 
-fn seen(Joined(key, row): Row, now: Timestamp) -> Listed {
-    Listed { key: key.at(now), workspaces: row.workspaces, names: row.names.unwrap_or_default() }
+fn from_row(ColumnPair(key, row): Row, now: Timestamp) -> AccountKey {
+    AccountKey { key: key.at(now), workspaces: row.workspaces, names: row.names.unwrap_or_default() }
 }
 
 /// A workspace that a key is a member of.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Place {
+pub struct WorkspaceMembership {
     pub name: String,
     /// For who is an active member of it too.
     pub slug: Option<String>,
 }
 
 /// So many workspaces of a key are named on its page.
-pub const MOST_PLACES: usize = 200;
+pub const MAX_MEMBERSHIPS: usize = 200;
 
 /// One key.
 ///
 /// # Errors
-/// [`Refused::Hidden`] where it is none of this account.
-pub async fn look(scope: &AccountScope, id: Uuid) -> Result<Listed, Refused> {
+/// [`Refused::NotFound`] where it is none of this account.
+pub async fn get(scope: &AccountScope, id: Uuid) -> Result<AccountKey, Refused> {
     let (sql, values) = (format!("{} AND k.id = $3", select()), vec![scope.now().into(), id.into()]);
     let rows: Vec<Row> = scope.list(&key_rows::fields(&FIELDS), &sql, values).await?;
-    rows.into_iter().next().map(|row| seen(row, scope.now())).ok_or(Refused::Hidden)
+    rows.into_iter().next().map(|row| from_row(row, scope.now())).ok_or(Refused::NotFound)
 }
 
 /// The workspaces that a key of this account is a member of, by name.
 ///
 /// # Errors
 /// The database's own.
-pub async fn places(scope: &AccountScope, id: Uuid) -> Result<Vec<Place>, Refused> {
+pub async fn memberships(scope: &AccountScope, id: Uuid) -> Result<Vec<WorkspaceMembership>, Refused> {
     let sql = format!(
         "SELECT w.name, (SELECT w.slug FROM members o
                 WHERE o.workspace_id = w.id AND o.user_id = $3 AND o.status = 'active') AS slug
             FROM members m CROSS JOIN workspaces w
             WHERE m.api_key_id = $2 AND w.id = m.workspace_id AND w.account_id = $1
-            ORDER BY w.name, w.id LIMIT {MOST_PLACES}"
+            ORDER BY w.name, w.id LIMIT {MAX_MEMBERSHIPS}"
     );
     Ok(scope.list(&["name", "slug"], &sql, vec![id.into(), scope.actor().id().into()]).await?)
 }
 
 /// # Errors
 /// The database's own.
-pub async fn maker(scope: &AccountScope) -> Result<Maker, Refused> {
-    api_keys::maker_in(scope.connection(), scope.account_id(), scope.actor().id()).await
+pub async fn creator(scope: &AccountScope) -> Result<Creator, Refused> {
+    api_keys::creator_in(scope.connection(), scope.account_id(), scope.actor().id()).await
 }
 
 /// Makes a key that is a member nowhere, from a form that knew of so many keys of its sender.
 ///
 /// # Errors
-/// [`Refused::NotAllowed`] for who has not confirmed their address, [`KEY_MADE`] where the form
+/// [`Refused::NotAllowed`] for who has not confirmed their address, [`KEY_ALREADY_CREATED`] where the form
 /// was sent already, [`Refused::Invalid`] on `expires_at` or `name`.
-pub async fn create(s: &mut AccountWrite, wanted: &Wanted, known: i64) -> Result<Recorded<Made>, Refused> {
+pub async fn create(
+    s: &mut AccountWrite,
+    requested: &NewApiKey,
+    known: i64,
+) -> Result<Recorded<CreatedKey>, Refused> {
     api_keys::may_make_secrets(s.actor().person.is_verified)?;
     let (account, user) = (s.account_id(), s.actor().id());
-    if api_keys::maker_in(s.connection(), account, user).await?.made != known {
-        return Err(KEY_MADE.into());
+    if api_keys::creator_in(s.connection(), account, user).await?.keys_created != known {
+        return Err(KEY_ALREADY_CREATED.into());
     }
-    let made = api_keys::insert(s.connection(), account, user, wanted, s.now()).await?;
-    let event = ApiKeyCreated { roles: Vec::new(), expires_at: wanted.expires_at.unwrap_or_default() };
-    let mut events = vec![RecordedEvent::new(event, target(made.id, &made.name))];
-    if wanted.is_admin {
+    let created = api_keys::insert(s.connection(), account, user, requested, s.now()).await?;
+    let event = ApiKeyCreated { roles: Vec::new(), expires_at: requested.expires_at.unwrap_or_default() };
+    let mut events = vec![RecordedEvent::new(event, target(created.id, &created.name))];
+    if requested.is_admin {
         let event = ApiKeyAdminChanged { is_admin: true };
-        events.push(RecordedEvent::new(event, target(made.id, &made.name)));
+        events.push(RecordedEvent::new(event, target(created.id, &created.name)));
     }
-    Ok(Recorded::many(made, events))
+    Ok(Recorded::many(created, events))
 }
 
 fn target(id: Uuid, name: &str) -> Target {
@@ -166,25 +170,25 @@ fn target(id: Uuid, name: &str) -> Target {
 }
 
 /// A key of this account that was not revoked, locked.
-async fn live(s: &AccountWrite, id: Uuid) -> Result<api_keys::Live, Refused> {
+async fn live(s: &AccountWrite, id: Uuid) -> Result<api_keys::LiveKey, Refused> {
     #[derive(FromQueryResult)]
     struct Found {
         #[expect(dead_code, reason = "a row is all that is asked for")]
         id: Uuid,
     }
     let sql = "SELECT id FROM api_keys WHERE account_id = $1 AND id = $2";
-    let found: Option<Found> = s.first(sql, vec![id.into()]).await?;
-    found.ok_or(Refused::Hidden)?;
+    let existing: Option<Found> = s.first(sql, vec![id.into()]).await?;
+    existing.ok_or(Refused::NotFound)?;
     api_keys::lock(s.connection(), id).await
 }
 
 /// Calls a key otherwise, in every workspace.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`KEY_REVOKED`].
+/// [`Refused::NotFound`], [`KEY_REVOKED`].
 pub async fn rename(s: &mut AccountWrite, id: Uuid, name: &Name) -> Result<Recorded<String>, Refused> {
     let key = live(s, id).await?;
-    api_keys::call(s.connection(), id, key.name, name).await
+    api_keys::set_name(s.connection(), id, key.name, name).await
 }
 
 /// Says whether a key may create workspaces in the account. It holds nothing more by that in those that
@@ -192,7 +196,7 @@ pub async fn rename(s: &mut AccountWrite, id: Uuid, name: &Name) -> Result<Recor
 ///
 /// # Errors
 /// As [`rename`].
-pub async fn administer(s: &mut AccountWrite, id: Uuid, is_admin: bool) -> Result<Recorded<bool>, Refused> {
+pub async fn set_admin(s: &mut AccountWrite, id: Uuid, is_admin: bool) -> Result<Recorded<bool>, Refused> {
     let key = live(s, id).await?;
     if key.is_admin == is_admin {
         return Ok(Recorded::unchanged(false));
@@ -214,7 +218,7 @@ pub async fn rotate(
     id: Uuid,
     seen: &str,
     overlap_ms: i64,
-) -> Result<Recorded<Made>, Refused> {
+) -> Result<Recorded<CreatedKey>, Refused> {
     #[derive(FromQueryResult)]
     struct Count {
         workspaces: i64,
@@ -227,8 +231,8 @@ pub async fn rotate(
     if count.is_none_or(|count| count.workspaces > 0) {
         return Err(Refused::NotAllowed(IN_WORKSPACES));
     }
-    api_keys::must_be_newest(s.connection(), id, seen).await?;
-    api_keys::give_another_secret(s.connection(), id, key.name, s.now(), overlap_ms).await
+    api_keys::ensure_newest(s.connection(), id, seen).await?;
+    api_keys::issue_new_secret(s.connection(), id, key.name, s.now(), overlap_ms).await
 }
 
 /// Ends a key for good and takes it out of every workspace, whatever it holds there. Each of them is
@@ -237,7 +241,7 @@ pub async fn rotate(
 /// # Errors
 /// As [`rename`].
 pub async fn revoke(scope: AccountScope, id: Uuid) -> Result<String, Refused> {
-    scope.write_reaching(id, async |s| end(s, id).await).await
+    scope.write_with_workspaces(id, async |s| end(s, id).await).await
 }
 
 async fn end(s: &mut AccountWrite, id: Uuid) -> Result<Recorded<String>, Refused> {
@@ -254,14 +258,14 @@ async fn end(s: &mut AccountWrite, id: Uuid) -> Result<Recorded<String>, Refused
     let memberships: Vec<Membership> = s.connection().all(sql, values).await?;
     // One that it was given since the workspaces were locked stays, and is listed there as revoked.
     for membership in memberships {
-        if !s.has_reached(membership.workspace_id) {
+        if !s.has_locked(membership.workspace_id) {
             continue;
         }
         let at = Unadmitted(s.connection(), membership.workspace_id);
         let all = s.open().db.roles().at(&at, membership.roles_version).await?;
-        let member = Subject::load(&at, &all, membership.id).await?;
-        let told = api_keys::take_out(&at, id, &member, s.now()).await?;
-        s.record_in(membership.workspace_id, told);
+        let member = MemberRecord::load(&at, &all, membership.id).await?;
+        let recorded = api_keys::remove_from_workspace(&at, id, &member, s.now()).await?;
+        s.record_in(membership.workspace_id, recorded);
     }
     api_keys::end(s.connection(), id, s.now()).await?;
     let event = ApiKeyRevoked { roles: Vec::new() };

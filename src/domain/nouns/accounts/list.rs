@@ -9,7 +9,7 @@ use crate::{
             invariants::LAST_ADMIN,
             paging::{Cursor, Key, Order, Page, Position},
             refused::Refused,
-            sql::{gather, gathered},
+            sql::{aggregate_json, parse_json_rows},
             values::folded,
         },
         enforce::{account::AccountScope, rows::Scoped},
@@ -51,20 +51,20 @@ struct WorkspaceRow {
 const WORKSPACE: [&str; 7] = ["id", "name", "created_at", "active", "people", "owners", "slug"];
 
 /// The first page of an account.
-pub struct Look {
+pub struct AccountDetail {
     pub workspaces: Page<Workspace>,
     /// Its active admins: name and id.
     pub admins: Vec<(Uuid, String)>,
 }
 
 /// So many admins are named on the account's page, and the rest on that of its people.
-const MOST_ADMINS: usize = 20;
+const MAX_ADMINS: usize = 20;
 
 /// Looks at an account. The newest workspace is first.
 ///
 /// # Errors
 /// [`Refused::Invalid`] for a page link of another list.
-pub async fn look(scope: &AccountScope, at: &Position) -> Result<Look, Refused> {
+pub async fn get(scope: &AccountScope, at: &Position) -> Result<AccountDetail, Refused> {
     let mut values: Vec<Value> = vec![scope.actor().id().into()];
     let mut sql =
         "SELECT w.id, w.name, w.created_at, CASE WHEN w.suspended_at IS NULL THEN 1 ELSE 0 END AS active,
@@ -78,14 +78,14 @@ pub async fn look(scope: &AccountScope, at: &Position) -> Result<Look, Refused> 
         FROM workspaces w WHERE w.account_id = $1 AND w.deleted_at IS NULL"
             .to_owned();
     let order = Order { column: "w.created_at", is_text: false, id: "w.id", descending: true };
-    order.finish(&mut sql, &mut values, at)?;
+    order.append_to(&mut sql, &mut values, at)?;
     let rows: Vec<WorkspaceRow> = scope.list(&WORKSPACE, &sql, values).await?;
-    let page = Page::cut(rows, at, |row| Cursor::new(Key::Number(row.created_at.as_millis()), row.id));
+    let page = Page::from_rows(rows, at, |row| Cursor::new(Key::Number(row.created_at.as_millis()), row.id));
     let sql = format!(
         "SELECT a.user_id, u.name FROM active_admins a JOIN users u ON u.id = a.user_id
-        WHERE a.account_id = $1 LIMIT {MOST_ADMINS}"
+        WHERE a.account_id = $1 LIMIT {MAX_ADMINS}"
     );
-    Ok(Look {
+    Ok(AccountDetail {
         workspaces: page.map(Workspace::from),
         admins: scope.list(&["user_id", "name"], &sql, Vec::new()).await?,
     })
@@ -134,7 +134,7 @@ struct Row {
     pub(in crate::domain) user_id: Uuid,
     name: String,
     email: String,
-    listed_as: String,
+    sort_key: String,
     admin: i64,
     active: i64,
     joined_at: Timestamp,
@@ -152,12 +152,12 @@ const COLUMNS: &str = "SELECT p.user_id, u.name, u.email, p.listed_as,
     FROM account_people p CROSS JOIN users u WHERE p.account_id = $1 AND u.id = p.user_id";
 
 /// One page of the people of an account.
-pub type Listed = Page<Person>;
+pub type PeoplePage = Page<Person>;
 
 /// A page, and how many there are with this filter; not known unless nothing narrows the list or
 /// they are all on this page.
 pub struct People {
-    pub page: Listed,
+    pub page: PeoplePage,
     pub total: Option<i64>,
 }
 
@@ -183,23 +183,23 @@ pub async fn people(scope: &AccountScope, filter: &Filter, at: &Position) -> Res
         sql.push_str(&format!(" AND {}", has_text("p.listed_as", "$2")));
     }
     let order = Order { column: "p.listed_as", is_text: true, id: "p.user_id", descending: false };
-    order.finish(&mut sql, &mut values, at)?;
-    let listed = gather(scope.connection().get_database_backend(), &FIELDS, &sql);
+    order.append_to(&mut sql, &mut values, at)?;
+    let listed = aggregate_json(scope.connection().get_database_backend(), &FIELDS, &sql);
     let summary: Option<Summary> =
         scope.first(&format!("SELECT {ADMINS}, {listed} AS listed"), values).await?;
-    let summary = summary.ok_or(Refused::Hidden)?;
-    let rows: Vec<Row> = gathered(summary.listed.as_deref())?;
-    let page = Page::cut(rows, at, |row| Cursor::new(Key::Text(row.listed_as.clone()), row.user_id));
+    let summary = summary.ok_or(Refused::NotFound)?;
+    let rows: Vec<Row> = parse_json_rows(summary.listed.as_deref())?;
+    let page = Page::from_rows(rows, at, |row| Cursor::new(Key::Text(row.sort_key.clone()), row.user_id));
     let is_whole = page.before.is_none() && page.after.is_none();
     let total = match filter.text.is_empty() && !filter.only_admins {
         true => Some(scope.actor().account.people),
         false => i64::try_from(page.rows.len()).ok().filter(|_| is_whole),
     };
-    Ok(People { page: page.map(|row| row.seen_by(scope.actor().id(), summary.admins)), total })
+    Ok(People { page: page.map(|row| row.for_viewer(scope.actor().id(), summary.admins)), total })
 }
 
 impl Row {
-    fn seen_by(self, viewer: Uuid, active_admins: i64) -> Person {
+    fn for_viewer(self, viewer: Uuid, active_admins: i64) -> Person {
         let (is_admin, is_active) = (self.admin == 1, self.active == 1);
         Person {
             id: self.user_id,
@@ -218,7 +218,7 @@ impl Row {
 /// One of the account's people.
 ///
 /// # Errors
-/// [`Refused::Hidden`] for who does not belong to it.
+/// [`Refused::NotFound`] for who does not belong to it.
 pub(in crate::domain) async fn person(
     scope: &impl Scoped<Account>,
     viewer: Uuid,
@@ -229,19 +229,19 @@ pub(in crate::domain) async fn person(
         admins: i64,
     }
     let row: Option<Row> = scope.first(&format!("{COLUMNS} AND p.user_id = $2"), vec![id.into()]).await?;
-    let row = row.ok_or(Refused::Hidden)?;
+    let row = row.ok_or(Refused::NotFound)?;
     let count: Option<Count> = scope.first(&format!("SELECT {ADMINS}"), Vec::new()).await?;
-    Ok(row.seen_by(viewer, count.map_or(0, |count| count.admins)))
+    Ok(row.for_viewer(viewer, count.map_or(0, |count| count.admins)))
 }
 
 /// An admin who is to be one no more, for the page that asks.
 ///
 /// # Errors
-/// [`Refused::Hidden`] for who is no admin of it, [`LAST_ADMIN`].
+/// [`Refused::NotFound`] for who is no admin of it, [`LAST_ADMIN`].
 pub async fn stepping_down(scope: &AccountScope, id: Uuid) -> Result<Person, Refused> {
     let person = person(scope, scope.actor().id(), id).await?;
     if !person.is_admin {
-        return Err(Refused::Hidden);
+        return Err(Refused::NotFound);
     }
     if person.is_last_admin {
         return Err(scope.refuse(LAST_ADMIN).await);
@@ -253,7 +253,7 @@ pub async fn stepping_down(scope: &AccountScope, id: Uuid) -> Result<Person, Ref
 /// be refused.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::DetailedConflict`] for a member of workspaces, [`LAST_ADMIN`].
+/// [`Refused::NotFound`], [`Refused::DetailedConflict`] for a member of workspaces, [`LAST_ADMIN`].
 pub async fn leaving(scope: &AccountScope, id: Uuid) -> Result<Person, Refused> {
     let person = person(scope, scope.actor().id(), id).await?;
     match may_leave(&person) {
@@ -276,7 +276,7 @@ fn in_workspaces(count: i64) -> DetailedConflict {
             "This person is still a member of workspaces in this account: {count}. Ask an Owner or Admin of each workspace to remove them first."
         ),
         notes: Vec::new(),
-        ways_on: vec![("/people".to_owned(), "Back to People".to_owned())],
+        links: vec![("/people".to_owned(), "Back to People".to_owned())],
         reason: IN_WORKSPACES,
     }
 }

@@ -9,14 +9,16 @@ pub mod list;
 
 use crate::domain::base::{db::Db, principal, refused::Refused, sql::Sql};
 pub use crate::domain::enforce::account::{AccountScope, AccountWrite, admission::Admin};
-pub use change::{Appointed, Details, appoint, remove, update};
-pub use list::{Filter, Listed, Look, People, Person, Workspace, leaving, look, people, stepping_down};
+pub use change::{Details, PersonChanged, appoint, remove, update};
+pub use list::{
+    AccountDetail, Filter, People, PeoplePage, Person, Workspace, get, leaving, people, stepping_down,
+};
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 /// An account as one of its people finds it in their list.
 #[derive(Clone, Debug, FromQueryResult)]
-pub struct OfPerson {
+pub struct AccountOfPerson {
     pub id: Uuid,
     pub name: String,
     pub is_admin: bool,
@@ -27,7 +29,7 @@ pub struct OfPerson {
 ///
 /// # Errors
 /// The database's own.
-pub async fn of_person(db: &Db, person: &principal::Person) -> Result<Vec<OfPerson>, Refused> {
+pub async fn of_person(db: &Db, person: &principal::Person) -> Result<Vec<AccountOfPerson>, Refused> {
     let sql = "SELECT a.id, a.name, p.is_admin,
             (p.is_admin OR a.workspace_creation = 'people') AS may_create
         FROM account_people p JOIN accounts a ON a.id = p.account_id AND a.suspended_at IS NULL

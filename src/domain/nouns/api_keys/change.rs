@@ -14,14 +14,14 @@ use crate::{
         enforce::{rows::Scoped, write::WriteScope},
         nouns::{
             api_keys::{
-                create::may_hand_on,
+                create::may_issue_secrets,
                 events::{API_KEY, ApiKeyRenamed, ApiKeyRevoked, ApiKeyRotated},
-                list::{MADE_HERE, MadeHere},
-                take_over::held,
+                list::{KEYS_OF_CREATOR, KeyOfCreator},
+                take_over::load_locked,
             },
-            members::{self, Subject},
+            members::{self, MemberRecord},
         },
-        records::keys::{MOST_OVERLAP, Made, end, must_be_newest, new_secret, replace_secret},
+        records::keys::{CreatedKey, MAX_OVERLAP, end, ensure_newest, new_secret, replace_secret},
     },
     policy::{Permission, perm},
 };
@@ -31,31 +31,31 @@ use uuid::Uuid;
 /// Gives a key another secret. The one before goes on for `overlap_ms` more, and any older ends now.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`KEY_REVOKED`], [`Refused::Ceiling`] and [`Refused::NotAllowed`] where
+/// [`Refused::NotFound`], [`KEY_REVOKED`], [`Refused::Ceiling`] and [`Refused::NotAllowed`] where
 /// the key reaches further than the actor, [`Refused::Invalid`] on `overlap`.
 pub async fn rotate(
     s: &mut WriteScope<perm::ManageApiKeys>,
     id: Uuid,
     overlap_ms: i64,
-) -> Result<Recorded<Made>, Refused> {
-    may_hand_on(&s.actor().principal)?;
-    let key = held(s, id).await?;
+) -> Result<Recorded<CreatedKey>, Refused> {
+    may_issue_secrets(&s.actor().principal)?;
+    let key = load_locked(s, id).await?;
     key.may_be_taken_over(s, id).await?;
-    give_another_secret(s.connection(), id, key.member.name, s.now(), overlap_ms).await
+    issue_new_secret(s.connection(), id, key.member.name, s.now(), overlap_ms).await
 }
 
 /// Gives a locked key another secret, without asking who does it.
 ///
 /// # Errors
 /// [`Refused::Invalid`] on `overlap`.
-pub(in crate::domain) async fn give_another_secret(
+pub(in crate::domain) async fn issue_new_secret(
     tx: &impl ConnectionTrait,
     id: Uuid,
     name: String,
     now: Timestamp,
     overlap_ms: i64,
-) -> Result<Recorded<Made>, Refused> {
-    if !(0..=MOST_OVERLAP).contains(&overlap_ms) {
+) -> Result<Recorded<CreatedKey>, Refused> {
+    if !(0..=MAX_OVERLAP).contains(&overlap_ms) {
         return Err(
             Invalid::field("overlap", "The old secret can keep working for seven days at most.").into()
         );
@@ -64,23 +64,23 @@ pub(in crate::domain) async fn give_another_secret(
     replace_secret(tx, id, now, ends).await?;
     let secret = new_secret(tx, id, now).await?;
     let event = ApiKeyRotated { overlap_ends_at: ends };
-    let made = Made { id, name: name.clone(), secret, overlap_ends_at: Some(ends) };
-    Ok(Recorded::new(made, event, Target::new(API_KEY, id, name)))
+    let created = CreatedKey { id, name: name.clone(), secret, overlap_ends_at: Some(ends) };
+    Ok(Recorded::new(created, event, Target::new(API_KEY, id, name)))
 }
 
 /// [`rotate`], from a form that showed the key with this secret as its newest.
 ///
 /// # Errors
 /// [`CHANGED`] where it has another by now; as [`rotate`].
-pub async fn rotate_seen(
+pub async fn rotate_if_newest(
     s: &mut WriteScope<perm::ManageApiKeys>,
     id: Uuid,
     seen: &str,
     overlap_ms: i64,
-) -> Result<Recorded<Made>, Refused> {
+) -> Result<Recorded<CreatedKey>, Refused> {
     // Under the lock of the key, which [`rotate`] then has already.
-    held(s, id).await?;
-    must_be_newest(s.connection(), id, seen).await?;
+    load_locked(s, id).await?;
+    ensure_newest(s.connection(), id, seen).await?;
     rotate(s, id, overlap_ms).await
 }
 
@@ -89,25 +89,25 @@ pub async fn rotate_seen(
 /// # Errors
 /// As [`rotate`].
 pub async fn revoke(s: &mut WriteScope<perm::ManageApiKeys>, id: Uuid) -> Result<Recorded<String>, Refused> {
-    put_an_end(s, id).await
+    end_everywhere(s, id).await
 }
 
-async fn put_an_end<P>(s: &WriteScope<P>, id: Uuid) -> Result<Recorded<String>, Refused> {
-    let key = held(s, id).await?;
+async fn end_everywhere<P>(s: &WriteScope<P>, id: Uuid) -> Result<Recorded<String>, Refused> {
+    let key = load_locked(s, id).await?;
     key.may_be_taken_over(s, id).await?;
-    let told = take_out(s, id, &key.member, s.now()).await?;
+    let recorded = remove_from_workspace(s, id, &key.member, s.now()).await?;
     end(s.connection(), id, s.now()).await?;
-    Ok(told)
+    Ok(recorded)
 }
 
 /// Takes a key that ends out of a workspace, and tells it there. Answers its name.
-pub(in crate::domain) async fn take_out(
+pub(in crate::domain) async fn remove_from_workspace(
     at: &impl Scoped<Connection = DatabaseTransaction>,
     id: Uuid,
-    member: &Subject,
+    member: &MemberRecord,
     now: Timestamp,
 ) -> Result<Recorded<String>, Refused> {
-    members::end(at, member, now).await?;
+    members::delete(at, member, now).await?;
     let name = member.name.clone();
     let event = ApiKeyRevoked { roles: member.role_names() };
     Ok(Recorded::new(name.clone(), event, Target::new(API_KEY, id, name)))
@@ -122,10 +122,10 @@ pub(in crate::domain) async fn revoke_made_by<P>(
     user: Uuid,
 ) -> Result<Recorded<Vec<String>>, Refused> {
     s.require(Permission::ManageApiKeys).await?;
-    let keys: Vec<MadeHere> = s.all(MADE_HERE, vec![user.into()]).await?;
+    let keys: Vec<KeyOfCreator> = s.all(KEYS_OF_CREATOR, vec![user.into()]).await?;
     let mut each = Vec::new();
     for key in keys {
-        each.push(put_an_end(s, key.id).await?);
+        each.push(end_everywhere(s, key.id).await?);
     }
     Ok(Recorded::together(each))
 }
@@ -139,9 +139,9 @@ pub fn version(id: Uuid, name: &str, roles: &[Role]) -> String {
 /// The same for a key of this workspace, as it is under the lock.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`KEY_REVOKED`].
+/// [`Refused::NotFound`], [`KEY_REVOKED`].
 pub async fn version_under_lock(s: &WriteScope<perm::ManageApiKeys>, id: Uuid) -> Result<String, Refused> {
-    let member = held(s, id).await?.member;
+    let member = load_locked(s, id).await?.member;
     Ok(version(id, &member.name, &member.roles))
 }
 
@@ -154,13 +154,13 @@ pub async fn rename(
     id: Uuid,
     name: &Name,
 ) -> Result<Recorded<String>, Refused> {
-    let key = held(s, id).await?;
+    let key = load_locked(s, id).await?;
     key.may_be_taken_over(s, id).await?;
-    call(s.connection(), id, key.member.name, name).await
+    set_name(s.connection(), id, key.member.name, name).await
 }
 
 /// Calls a locked key otherwise, without asking who does it.
-pub(in crate::domain) async fn call(
+pub(in crate::domain) async fn set_name(
     tx: &impl ConnectionTrait,
     id: Uuid,
     before: String,
@@ -172,7 +172,7 @@ pub(in crate::domain) async fn call(
     let sql = "UPDATE api_keys SET name = $2 WHERE id = $1";
     tx.run(sql, vec![id.into(), name.as_str().into()]).await?;
     let sql = "UPDATE members SET listed_as = $2 WHERE api_key_id = $1";
-    tx.run(sql, vec![id.into(), members::listed_as(name.as_str(), "").into()]).await?;
+    tx.run(sql, vec![id.into(), members::sort_key(name.as_str(), "").into()]).await?;
     let event = ApiKeyRenamed { name_before: before, name_after: name.to_string() };
     Ok(Recorded::new(name.to_string(), event, Target::new(API_KEY, id, name.to_string())))
 }

@@ -16,11 +16,11 @@ use crate::{
         nouns::{
             api_keys::{
                 events::{API_KEY, ApiKeyAdded, ApiKeyCreated},
-                take_over::{ACCOUNT_ADMIN, look_at_maker},
+                take_over::{ACCOUNT_ADMIN, load_creator},
             },
             members,
         },
-        records::keys::{KeyRow, Made, Maker, Wanted, insert},
+        records::keys::{CreatedKey, Creator, KeyRow, NewApiKey, insert},
     },
     entity::member,
     policy::perm,
@@ -37,32 +37,32 @@ const OUTGOING: &str =
 const KEY_IS_MEMBER: Conflict =
     Conflict::new("key-is-member", "This key is already a member of the workspace.");
 
-pub(in crate::domain) const KEY_MADE: Conflict = Conflict::new(
+pub(in crate::domain) const KEY_ALREADY_CREATED: Conflict = Conflict::new(
     "key-made",
     "You've created a key since you opened this form, maybe with this form. Its secret is shown only once. If you didn't save it, rotate the secret. To create another key, open the form again.",
 )
-.way_on("/api-keys", "View API keys");
+.link("/api-keys", "View API keys");
 
 /// # Errors
 /// The database's own.
-pub async fn maker(scope: &ReadScope<perm::ManageApiKeys>) -> Result<Maker, Refused> {
-    look_at_maker(scope, scope.actor()).await
+pub async fn creator(scope: &ReadScope<perm::ManageApiKeys>) -> Result<Creator, Refused> {
+    load_creator(scope, scope.actor()).await
 }
 
 /// [`create`], from a form that knew of so many keys.
 ///
 /// # Errors
-/// [`KEY_MADE`] where the form was sent already; as [`create`].
+/// [`KEY_ALREADY_CREATED`] where the form was sent already; as [`create`].
 pub async fn create_once(
     s: &mut WriteScope<perm::ManageApiKeys>,
-    wanted: &Wanted,
+    requested: &NewApiKey,
     known: i64,
-) -> Result<Recorded<Made>, Refused> {
-    may_hand_on(&s.actor().principal)?;
-    if look_at_maker(s, s.actor()).await?.made != known {
-        return Err(KEY_MADE.into());
+) -> Result<Recorded<CreatedKey>, Refused> {
+    may_issue_secrets(&s.actor().principal)?;
+    if load_creator(s, s.actor()).await?.keys_created != known {
+        return Err(KEY_ALREADY_CREATED.into());
     }
-    create(s, wanted).await
+    create(s, requested).await
 }
 
 /// # Errors
@@ -74,7 +74,7 @@ pub fn may_make_secrets(is_verified: bool) -> Result<(), Refused> {
 /// # Errors
 /// As [`may_make_secrets`]; [`Refused::NotAllowed`] for a secret that another takes the place of: whoever
 /// found it would else outlive it.
-pub(in crate::domain) fn may_hand_on(principal: &Principal) -> Result<(), Refused> {
+pub(in crate::domain) fn may_issue_secrets(principal: &Principal) -> Result<(), Refused> {
     may_make_secrets(principal.is_verified())?;
     match principal {
         Principal::ApiKey(key) if key.is_outgoing => Err(Refused::NotAllowed(OUTGOING)),
@@ -83,14 +83,14 @@ pub(in crate::domain) fn may_hand_on(principal: &Principal) -> Result<(), Refuse
 }
 
 /// When a new key ends. One that is made by a key goes on no longer than that.
-fn lasting(maker: &Principal, wanted: Option<Timestamp>) -> Result<Option<Timestamp>, Invalid> {
-    match (maker, wanted) {
+fn expiry_of(creator: &Principal, requested: Option<Timestamp>) -> Result<Option<Timestamp>, Invalid> {
+    match (creator, requested) {
         (Principal::ApiKey(ApiKey { expires_at: Some(end), .. }), Some(at)) if at > *end => {
             let sentence = "A key can't create a key that expires later than itself. Choose an earlier time.";
             Err(Invalid::field("expires_at", sentence))
         }
         (Principal::ApiKey(ApiKey { expires_at, .. }), None) => Ok(*expires_at),
-        (_, wanted) => Ok(wanted),
+        (_, requested) => Ok(requested),
     }
 }
 
@@ -102,24 +102,25 @@ fn lasting(maker: &Principal, wanted: Option<Timestamp>) -> Result<Option<Timest
 /// `expires_at` or `name`, [`Refused::Ceiling`] for a role that holds more than the actor.
 pub async fn create(
     s: &mut WriteScope<perm::ManageApiKeys>,
-    wanted: &Wanted,
-) -> Result<Recorded<Made>, Refused> {
-    may_hand_on(&s.actor().principal)?;
+    requested: &NewApiKey,
+) -> Result<Recorded<CreatedKey>, Refused> {
+    may_issue_secrets(&s.actor().principal)?;
     let all = s.actor().all_roles.clone();
-    let roles = all.chosen(&wanted.roles)?;
+    let roles = all.chosen(&requested.roles)?;
     roles.iter().try_for_each(|role| s.actor().holdings.may_assign(&role.holdings))?;
-    if wanted.is_admin && !look_at_maker(s, s.actor()).await?.administers {
+    if requested.is_admin && !load_creator(s, s.actor()).await?.administers {
         return Err(Refused::NotAllowed(ACCOUNT_ADMIN));
     }
-    let wanted = Wanted { expires_at: lasting(&s.actor().principal, wanted.expires_at)?, ..wanted.clone() };
-    let (account, made_by) = (s.actor().workspace.account_id, s.actor().principal.answers());
-    let made = insert(s.connection(), account, made_by, &wanted, s.now()).await?;
+    let requested =
+        NewApiKey { expires_at: expiry_of(&s.actor().principal, requested.expires_at)?, ..requested.clone() };
+    let (account, made_by) = (s.actor().workspace.account_id, s.actor().principal.accountable_user());
+    let created = insert(s.connection(), account, made_by, &requested, s.now()).await?;
     let ids: Vec<Uuid> = roles.iter().map(|role| role.id).collect();
-    members::join_key(s.open(), made.id, &made.name, made_by, &ids).await?;
+    members::join_key(s.open(), created.id, &created.name, made_by, &ids).await?;
     let event =
-        ApiKeyCreated { roles: role::names(&roles), expires_at: wanted.expires_at.unwrap_or_default() };
-    let target = Target::new(API_KEY, made.id, made.name.clone());
-    Ok(Recorded::new(made, event, target))
+        ApiKeyCreated { roles: role::names(&roles), expires_at: requested.expires_at.unwrap_or_default() };
+    let target = Target::new(API_KEY, created.id, created.name.clone());
+    Ok(Recorded::new(created, event, target))
 }
 
 /// Makes a key of the account a member of this workspace.
@@ -146,7 +147,7 @@ pub async fn add(
         return Err(KEY_IS_MEMBER.into());
     }
     let ids: Vec<Uuid> = roles.iter().map(|role| role.id).collect();
-    members::join_key(s.open(), id, &key.name, s.actor().principal.answers(), &ids).await?;
+    members::join_key(s.open(), id, &key.name, s.actor().principal.accountable_user(), &ids).await?;
     let event = ApiKeyAdded { roles: role::names(&roles) };
     Ok(Recorded::new(key.name.clone(), event, Target::new(API_KEY, id, key.name)))
 }

@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         base::{
-            columns::Joined,
+            columns::ColumnPair,
             paging::{Cursor, Key, Order, Page, Position},
             refused::Refused,
             role::{self, Assignable, Role},
@@ -21,11 +21,11 @@ use uuid::Uuid;
 
 /// A key as a workspace that it is a member of sees it.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub struct WorkspaceKey {
     pub key: KeyRecord,
     pub member_id: Uuid,
     /// How many other workspaces it is a member of.
-    pub elsewhere: i64,
+    pub other_workspaces: i64,
     pub is_active: bool,
     pub roles: Vec<Role>,
     /// It means this workspace where a request names none.
@@ -34,7 +34,7 @@ pub struct Listed {
     pub refused: Option<Ceiling>,
 }
 
-impl Listed {
+impl WorkspaceKey {
     /// What it holds here.
     pub fn holdings(&self) -> Holdings {
         Holdings::union(self.roles.iter().map(|role| &role.holdings))
@@ -45,14 +45,14 @@ impl Listed {
 #[derive(Clone, Deserialize)]
 struct Membership {
     member_id: Uuid,
-    elsewhere: i64,
+    other_workspaces: i64,
     status: String,
     role_set: String,
     home: i64,
-    listed_as: String,
+    sort_key: String,
 }
 
-type Row = Joined<KeyColumns, Membership>;
+type Row = ColumnPair<KeyColumns, Membership>;
 
 /// The columns of a [`Membership`], in the order of its fields.
 const FIELDS: [&str; 6] = ["member_id", "elsewhere", "status", "role_set", "home", "listed_as"];
@@ -66,7 +66,7 @@ const WHERE: &str = "LEFT JOIN members o ON o.workspace_id = $1 AND o.user_id = 
 
 /// One page of the keys.
 pub struct Listing {
-    pub page: Page<Listed>,
+    pub page: Page<WorkspaceKey>,
     pub roles: Vec<Assignable>,
 }
 
@@ -85,24 +85,25 @@ pub async fn list(
         sql.push_str(" AND m.listed_as LIKE $3 ESCAPE '!'");
     }
     let order = Order { column: "m.listed_as", is_text: true, id: "m.id", descending: false };
-    order.finish(&mut sql, &mut values, at)?;
+    order.append_to(&mut sql, &mut values, at)?;
     let rows: Vec<Row> = scope.list(&key_rows::fields(&FIELDS), &sql, values).await?;
-    let page =
-        Page::cut(rows, at, |Joined(_, row)| Cursor::new(Key::Text(row.listed_as.clone()), row.member_id));
-    let page = page.map(|row| seen(row, scope));
-    let roles = role::choices(&scope.actor().all_roles, &scope.actor().holdings);
+    let page = Page::from_rows(rows, at, |ColumnPair(_, row)| {
+        Cursor::new(Key::Text(row.sort_key.clone()), row.member_id)
+    });
+    let page = page.map(|row| from_row(row, scope));
+    let roles = role::assignable_roles(&scope.actor().all_roles, &scope.actor().holdings);
     Ok(Listing { page, roles })
 }
 
 /// One key.
 ///
 /// # Errors
-/// [`Refused::Hidden`] where it is no member of this workspace.
-pub async fn look<P: Access>(scope: &ReadScope<P>, id: Uuid) -> Result<Listed, Refused> {
+/// [`Refused::NotFound`] where it is no member of this workspace.
+pub async fn get<P: Access>(scope: &ReadScope<P>, id: Uuid) -> Result<WorkspaceKey, Refused> {
     let values = vec![scope.now().into(), id.into()];
     let sql = format!("{} AND m.api_key_id = $3", select(BY_MEMBER));
     let rows: Vec<Row> = scope.list(&key_rows::fields(&FIELDS), &sql, values).await?;
-    rows.into_iter().next().map(|row| seen(row, scope)).ok_or(Refused::Hidden)
+    rows.into_iter().next().map(|row| from_row(row, scope)).ok_or(Refused::NotFound)
 }
 
 /// In which order the tables are gone through.
@@ -115,13 +116,13 @@ fn select(tables: &str) -> String {
     format!("{key}, {MEMBERSHIP} FROM {tables} CROSS JOIN users u {WHERE}")
 }
 
-fn seen<P: Access>(Joined(key, row): Row, scope: &ReadScope<P>) -> Listed {
+fn from_row<P: Access>(ColumnPair(key, row): Row, scope: &ReadScope<P>) -> WorkspaceKey {
     let actor = scope.actor();
-    let held = actor.all_roles.joined(&row.role_set);
-    Listed {
+    let held = actor.all_roles.parse_slugs(&row.role_set);
+    WorkspaceKey {
         key: key.at(scope.now()),
         member_id: row.member_id,
-        elsewhere: row.elsewhere,
+        other_workspaces: row.other_workspaces,
         is_active: row.status == "active",
         refused: actor.holdings.may_assign(&role::holdings(&held)).err(),
         roles: held.into_iter().cloned().collect(),
@@ -131,7 +132,7 @@ fn seen<P: Access>(Joined(key, row): Row, scope: &ReadScope<P>) -> Listed {
 
 /// A key of the account that is no member of the workspace yet.
 #[derive(Clone, Debug, FromQueryResult)]
-pub struct Waiting {
+pub struct AddableKey {
     pub id: Uuid,
     pub name: String,
 }
@@ -140,7 +141,7 @@ pub struct Waiting {
 ///
 /// # Errors
 /// The database's own.
-pub async fn waiting(scope: &ReadScope<perm::ManageApiKeys>) -> Result<Vec<Waiting>, Refused> {
+pub async fn addable(scope: &ReadScope<perm::ManageApiKeys>) -> Result<Vec<AddableKey>, Refused> {
     let sql = "SELECT k.id, k.name FROM api_keys k
         WHERE k.account_id = $2 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $3)
             AND NOT EXISTS (SELECT 1 FROM members m WHERE m.workspace_id = $1 AND m.api_key_id = k.id)
@@ -151,12 +152,12 @@ pub async fn waiting(scope: &ReadScope<perm::ManageApiKeys>) -> Result<Vec<Waiti
 
 /// A key here that somebody made who may go.
 #[derive(FromQueryResult)]
-pub(in crate::domain) struct MadeHere {
+pub(in crate::domain) struct KeyOfCreator {
     pub id: Uuid,
 }
 
 /// The live keys in `$1` that the user `$2` made.
-pub(in crate::domain) const MADE_HERE: &str = "SELECT k.id FROM api_keys k CROSS JOIN members m
+pub(in crate::domain) const KEYS_OF_CREATOR: &str = "SELECT k.id FROM api_keys k CROSS JOIN members m
     WHERE k.made_by = $2 AND k.revoked_at IS NULL AND m.workspace_id = $1 AND m.api_key_id = k.id
     ORDER BY k.id";
 
@@ -164,9 +165,9 @@ pub(in crate::domain) const MADE_HERE: &str = "SELECT k.id FROM api_keys k CROSS
 ///
 /// # Errors
 /// The database's own.
-pub async fn made_by<P: Access>(scope: &ReadScope<P>, user: Uuid) -> Result<Vec<Listed>, Refused> {
+pub async fn created_by<P: Access>(scope: &ReadScope<P>, user: Uuid) -> Result<Vec<WorkspaceKey>, Refused> {
     let sql = format!("{} AND k.made_by = $3 AND k.revoked_at IS NULL ORDER BY m.listed_as", select(BY_KEY));
     let values = vec![scope.now().into(), user.into()];
     let rows: Vec<Row> = scope.list(&key_rows::fields(&FIELDS), &sql, values).await?;
-    Ok(rows.into_iter().map(|row| seen(row, scope)).collect())
+    Ok(rows.into_iter().map(|row| from_row(row, scope)).collect())
 }

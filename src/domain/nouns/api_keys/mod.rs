@@ -10,11 +10,11 @@ pub mod list;
 pub mod take_over;
 
 pub(in crate::domain) use crate::domain::records::keys::{
-    Live, end, insert, keep_secret, lock, maker_in, must_be_newest, new_secret,
+    LiveKey, creator_in, end, ensure_newest, insert, lock, new_secret, store_secret,
 };
 pub use crate::domain::records::{
     key_rows::KeyRecord,
-    keys::{KEY_REVOKED, MOST_OVERLAP, Made, Maker, Wanted},
+    keys::{CreatedKey, Creator, KEY_REVOKED, MAX_OVERLAP, NewApiKey},
 };
 use crate::{
     clock::Timestamp,
@@ -27,13 +27,13 @@ use crate::{
             sql::Sql,
             tokens::Token,
         },
-        enforce::{presence, rows::Unadmitted, workspace::admission::Asked},
+        enforce::{presence, rows::Unadmitted, workspace::admission::WorkspaceSelector},
     },
 };
-pub(in crate::domain) use change::{call, give_another_secret, revoke_made_by, take_out};
-pub use change::{rename, revoke, rotate, rotate_seen, version, version_under_lock};
-pub use create::{add, create, create_once, maker, may_make_secrets};
-pub use list::{Listed, Listing, Waiting, list, look, made_by, waiting};
+pub(in crate::domain) use change::{issue_new_secret, remove_from_workspace, revoke_made_by, set_name};
+pub use change::{rename, revoke, rotate, rotate_if_newest, version, version_under_lock};
+pub use create::{add, create, create_once, creator, may_make_secrets};
+pub use list::{AddableKey, Listing, WorkspaceKey, addable, created_by, get, list};
 use sea_orm::FromQueryResult;
 pub use take_over::why_not;
 use uuid::Uuid;
@@ -55,16 +55,19 @@ struct KeyRow {
 /// Whose secret is this? One SQL statement; no workspace is asked for.
 ///
 /// # Errors
-/// [`Refused::SignedOut`] where it never was one, or is over: revoked, expired or replaced.
-pub async fn who(db: &Db, credential: &Credential) -> Result<ApiKey, Refused> {
-    who_at_home(db, credential).await.map(|(key, _)| key)
+/// [`Refused::Unauthenticated`] where it never was one, or is over: revoked, expired or replaced.
+pub async fn authenticate(db: &Db, credential: &Credential) -> Result<ApiKey, Refused> {
+    authenticate_with_home(db, credential).await.map(|(key, _)| key)
 }
 
 /// The same, with the id of the workspace that the key is at home in.
 ///
 /// # Errors
-/// As [`who`].
-pub async fn who_at_home(db: &Db, credential: &Credential) -> Result<(ApiKey, Option<Uuid>), Refused> {
+/// As [`authenticate`].
+pub async fn authenticate_with_home(
+    db: &Db,
+    credential: &Credential,
+) -> Result<(ApiKey, Option<Uuid>), Refused> {
     let sql = "SELECT k.id, k.name, k.account_id, k.is_admin, k.made_by, k.last_used_at, k.home_id,
             k.expires_at, s.expires_at IS NOT NULL AS is_outgoing,
             u.email_verified_at IS NOT NULL AS is_verified
@@ -74,7 +77,7 @@ pub async fn who_at_home(db: &Db, credential: &Credential) -> Result<(ApiKey, Op
             AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)";
     let row: Option<KeyRow> =
         db.read().first(sql, vec![credential.token_hash().into(), db.now().into()]).await?;
-    let row = row.ok_or(Refused::SignedOut)?;
+    let row = row.ok_or(Refused::Unauthenticated)?;
     let key = ApiKey {
         id: row.id,
         name: row.name,
@@ -85,7 +88,7 @@ pub async fn who_at_home(db: &Db, credential: &Credential) -> Result<(ApiKey, Op
         expires_at: row.expires_at,
         is_outgoing: row.is_outgoing,
     };
-    presence::seen(db, &Principal::ApiKey(key.clone()), None, row.last_used_at.unwrap_or_default());
+    presence::record(db, &Principal::ApiKey(key.clone()), None, row.last_used_at.unwrap_or_default());
     Ok((key, row.home_id))
 }
 
@@ -120,21 +123,21 @@ struct HomeRow {
 /// workspace is, holds nothing.
 ///
 /// # Errors
-/// As [`who`].
+/// As [`authenticate`].
 pub async fn verify(db: &Db, secret: &Token) -> Result<Verified, Refused> {
-    let key = who(db, &Credential::of_api_key(secret)).await?;
+    let key = authenticate(db, &Credential::of_api_key(secret)).await?;
     let sql = "SELECT k.created_at, k.expires_at, w.id AS workspace_id, m.role_set, w.roles_version
         FROM api_keys k
         LEFT JOIN members m ON m.workspace_id = k.home_id AND m.api_key_id = k.id AND m.status = 'active'
         LEFT JOIN workspaces w ON w.id = m.workspace_id AND w.suspended_at IS NULL AND w.deleted_at IS NULL
         WHERE k.id = $1";
     let row: Option<HomeRow> = db.read().first(sql, vec![key.id.into()]).await?;
-    let row = row.ok_or(Refused::SignedOut)?;
+    let row = row.ok_or(Refused::Unauthenticated)?;
     let home = match row.workspace_id {
         None => None,
         Some(workspace_id) => {
             let all = db.roles().at(&Unadmitted(db.read(), workspace_id), row.roles_version).await?;
-            let held = all.joined(row.role_set.as_deref().unwrap_or_default());
+            let held = all.parse_slugs(row.role_set.as_deref().unwrap_or_default());
             let roles = held.iter().map(|role| role.slug.clone()).collect();
             Some(Home { workspace_id, roles, scopes: role::holdings(&held).scopes() })
         }
@@ -143,6 +146,6 @@ pub async fn verify(db: &Db, secret: &Token) -> Result<Verified, Refused> {
 }
 
 /// Which workspace a request of a key means.
-pub fn asked(slug: Option<&str>) -> Asked<'_> {
-    slug.map_or(Asked::Home, Asked::BySlug)
+pub fn workspace_selector(slug: Option<&str>) -> WorkspaceSelector<'_> {
+    slug.map_or(WorkspaceSelector::Home, WorkspaceSelector::BySlug)
 }

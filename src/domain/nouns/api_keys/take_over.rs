@@ -13,8 +13,8 @@ use crate::{
             rows::{Scoped, Unadmitted},
             write::WriteScope,
         },
-        nouns::{api_keys::list::Listed, members::Subject},
-        records::keys::{Maker, lock, maker_in},
+        nouns::{api_keys::list::WorkspaceKey, members::MemberRecord},
+        records::keys::{Creator, creator_in, lock},
     },
     entity::member,
     policy::{Access, Holdings, Permission},
@@ -22,37 +22,39 @@ use crate::{
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter};
 use uuid::Uuid;
 
-const ELSEWHERE: &str = "This key is also a member of a workspace where your roles don't allow this. Remove it from this workspace instead, or ask an account admin.";
+const OUT_OF_REACH: &str = "This key is also a member of a workspace where your roles don't allow this. Remove it from this workspace instead, or ask an account admin.";
 
 pub(super) const ACCOUNT_ADMIN: &str = "This key can create workspaces in the account. Only an account admin can create, rename, rotate or revoke it.";
 
-pub(super) async fn look_at_maker(scope: &impl Scoped, actor: &Actor) -> Result<Maker, Refused> {
-    let maker = maker_in(scope.connection(), actor.workspace.account_id, actor.principal.answers()).await?;
+pub(super) async fn load_creator(scope: &impl Scoped, actor: &Actor) -> Result<Creator, Refused> {
+    let creator =
+        creator_in(scope.connection(), actor.workspace.account_id, actor.principal.accountable_user())
+            .await?;
     Ok(match &actor.principal {
-        Principal::User(_) => maker,
+        Principal::User(_) => creator,
         // A key does not do what whoever answers for it may: only what it may itself.
-        Principal::ApiKey(key) => Maker { administers: key.is_admin, ..maker },
+        Principal::ApiKey(key) => Creator { administers: key.is_admin, ..creator },
     })
 }
 
 /// A key of this workspace, as it stands under the lock.
-pub(super) struct Held {
-    pub(super) member: Subject,
+pub(super) struct LockedKey {
+    pub(super) member: MemberRecord,
     pub(super) is_admin: bool,
 }
 
 /// The key, if it is a member here and was not revoked.
-pub(super) async fn held<P>(s: &WriteScope<P>, id: Uuid) -> Result<Held, Refused> {
+pub(super) async fn load_locked<P>(s: &WriteScope<P>, id: Uuid) -> Result<LockedKey, Refused> {
     let present = s.find::<member::Entity>().filter(member::Column::ApiKeyId.eq(id));
-    let row = present.one(s.connection()).await?.ok_or(Refused::Hidden)?;
+    let row = present.one(s.connection()).await?.ok_or(Refused::NotFound)?;
     let all = s.actor().all_roles.clone();
-    let member = Subject::load(s, &all, row.id).await?;
+    let member = MemberRecord::load(s, &all, row.id).await?;
     let key = lock(s.connection(), id).await?;
-    Ok(Held { member, is_admin: key.is_admin })
+    Ok(LockedKey { member, is_admin: key.is_admin })
 }
 
 #[derive(FromQueryResult)]
-struct Elsewhere {
+struct OtherMembership {
     workspace_id: Uuid,
     roles_version: Option<Uuid>,
     role_set: String,
@@ -65,16 +67,16 @@ async fn may_take_over<S: Scoped>(
     scope: &S,
     db: &Db,
     actor: &Actor,
-    key: &Reaching<'_>,
+    key: &TakeoverTarget<'_>,
 ) -> Result<(), Refused> {
     if actor.principal.key_id() == Some(key.id) {
         return Ok(());
     }
     actor.holdings.may_assign(key.holdings)?;
-    if key.is_admin && !look_at_maker(scope, actor).await?.administers {
+    if key.is_admin && !load_creator(scope, actor).await?.administers {
         return Err(Refused::NotAllowed(ACCOUNT_ADMIN));
     }
-    if key.elsewhere == Some(0) {
+    if key.other_workspaces == Some(0) {
         return Ok(());
     }
     let mine = match actor.principal.person() {
@@ -88,33 +90,37 @@ async fn may_take_over<S: Scoped>(
         WHERE m.api_key_id = $2 AND m.workspace_id <> $1"
     );
     let values = vec![key.id.into(), actor.principal.id().into()];
-    let elsewhere: Vec<Elsewhere> = scope.all(&sql, values).await?;
-    for place in elsewhere {
-        let there = Unadmitted(scope.connection(), place.workspace_id);
-        let all = db.roles().at(&there, place.roles_version).await?;
-        let holdings = |slugs: &str| role::holdings(&all.joined(slugs));
+    let elsewhere: Vec<OtherMembership> = scope.all(&sql, values).await?;
+    for other in elsewhere {
+        let there = Unadmitted(scope.connection(), other.workspace_id);
+        let all = db.roles().at(&there, other.roles_version).await?;
+        let holdings = |slugs: &str| role::holdings(&all.parse_slugs(slugs));
         let (own, keys): (Holdings, Holdings) =
-            (holdings(place.own.as_deref().unwrap_or_default()), holdings(&place.role_set));
+            (holdings(other.own.as_deref().unwrap_or_default()), holdings(&other.role_set));
         if !(own.has(Permission::ManageApiKeys) && own.contains(&keys)) {
-            return Err(Refused::NotAllowed(ELSEWHERE));
+            return Err(Refused::NotAllowed(OUT_OF_REACH));
         }
     }
     Ok(())
 }
 
 /// A key, as far as taking it over is concerned.
-struct Reaching<'a> {
+struct TakeoverTarget<'a> {
     id: Uuid,
     is_admin: bool,
     holdings: &'a Holdings,
     /// Other workspaces that it is a member of, where that is known.
-    elsewhere: Option<i64>,
+    other_workspaces: Option<i64>,
 }
 
-impl Held {
+impl LockedKey {
     pub(super) async fn may_be_taken_over<P>(&self, s: &WriteScope<P>, id: Uuid) -> Result<(), Refused> {
-        let key =
-            Reaching { id, is_admin: self.is_admin, holdings: &self.member.holdings(), elsewhere: None };
+        let key = TakeoverTarget {
+            id,
+            is_admin: self.is_admin,
+            holdings: &self.member.holdings(),
+            other_workspaces: None,
+        };
         may_take_over(s, &s.open().db, s.actor(), &key).await
     }
 }
@@ -123,13 +129,16 @@ impl Held {
 ///
 /// # Errors
 /// The database's own.
-pub async fn why_not<P: Access>(scope: &ReadScope<P>, key: &Listed) -> Result<Option<Refused>, Refused> {
+pub async fn why_not<P: Access>(
+    scope: &ReadScope<P>,
+    key: &WorkspaceKey,
+) -> Result<Option<Refused>, Refused> {
     let held = key.holdings();
-    let key = Reaching {
+    let key = TakeoverTarget {
         id: key.key.id,
         is_admin: key.key.is_admin,
         holdings: &held,
-        elsewhere: Some(key.elsewhere),
+        other_workspaces: Some(key.other_workspaces),
     };
     match may_take_over(scope, scope.db(), scope.actor(), &key).await {
         Ok(()) => Ok(None),

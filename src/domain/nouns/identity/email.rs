@@ -47,13 +47,13 @@ pub const CONFIRMATION_GONE: Gone = Gone::new(
     "This link was already used, has expired, or was replaced by a newer one. If your address isn't confirmed yet, sign in and send the e-mail again.",
 )
 // Who is not signed in signs in there first.
-.way_on("/me", "Your profile");
+.link("/me", "Your profile");
 
 pub const RESET_GONE: Gone = Gone::new(
     "reset-link",
     "This link was already used, has expired, or was replaced by a newer one. Request a new one.",
 )
-.way_on("/forgot-password", "Choose a new password");
+.link("/forgot-password", "Choose a new password");
 
 /// Mails a link that confirms the address a user has.
 pub(in crate::domain) async fn send_confirmation(
@@ -98,7 +98,7 @@ async fn insert_token(
 /// Sends the confirmation again.
 ///
 /// # Errors
-/// [`Refused::TooMany`].
+/// [`Refused::RateLimited`].
 pub async fn resend_confirmation(db: &Db, person: &Person) -> Result<(), Refused> {
     if person.is_verified {
         return Ok(());
@@ -128,20 +128,20 @@ async fn find(connection: &impl ConnectionTrait, token: &Token, now: Timestamp) 
         WHERE t.token_hash = $1 AND t.used_at IS NULL AND t.expires_at > $2
         AND (t.purpose = 'change_email' OR t.email = u.email) AND u.suspended_at IS NULL";
     let row: Option<TokenRow> = connection.first(sql, vec![token.hash().into(), now.into()]).await?;
-    row.ok_or_else(|| dead(token))
+    row.ok_or_else(|| link_gone(token))
 }
 
 /// A link that opens nothing any more says how to get another of its kind.
-fn dead(token: &Token) -> Refused {
+fn link_gone(token: &Token) -> Refused {
     if token.purpose() == Purpose::ResetPassword { RESET_GONE.into() } else { CONFIRMATION_GONE.into() }
 }
 
 /// Uses a token up. Of twenty at once, one wins.
-async fn spend(tx: &DatabaseTransaction, token: &Token, id: Uuid, now: Timestamp) -> Result<(), Refused> {
+async fn consume(tx: &DatabaseTransaction, token: &Token, id: Uuid, now: Timestamp) -> Result<(), Refused> {
     let sql = "UPDATE email_tokens SET used_at = $2 WHERE id = $1 AND used_at IS NULL";
     match tx.run(sql, vec![id.into(), now.into()]).await? {
         1 => Ok(()),
-        _ => Err(dead(token)),
+        _ => Err(link_gone(token)),
     }
 }
 
@@ -155,8 +155,8 @@ pub async fn confirm_email(db: &Db, token: &Token, origin: &Origin) -> Result<St
     let tx = db.begin().await?;
     let now = db.now();
     let row = find(&tx, token, now).await?;
-    spend(&tx, token, row.id, now).await?;
-    members::hold_listings(&tx, row.user_id).await?;
+    consume(&tx, token, row.id, now).await?;
+    members::lock_memberships(&tx, row.user_id).await?;
     let sql = "UPDATE users SET email = $2, email_verified_at = $3 WHERE id = $1";
     if let Err(error) = tx.run(sql, vec![row.user_id.into(), row.email.as_str().into(), now.into()]).await {
         let taken = "Someone else now uses this address.";
@@ -164,13 +164,13 @@ pub async fn confirm_email(db: &Db, token: &Token, origin: &Origin) -> Result<St
     }
     let actor = Actor::user(row.user_id, row.user_name);
     if row.purpose == "change_email" {
-        members::relist(&tx, row.user_id).await?;
+        members::refresh_sort_key(&tx, row.user_id).await?;
         let mail = AddressChangedMail { url: db.public_url(), after: &row.email };
         Mail::new(&row.user_email, &mail).queue(&tx, now).await?;
         let event = EmailChanged { before: row.user_email, after: row.email.clone() };
-        audit::personal(&tx, &actor, origin, now, event).await?;
+        audit::append_to_user(&tx, &actor, origin, now, event).await?;
     } else {
-        audit::personal(&tx, &actor, origin, now, EmailConfirmed { email: row.email.clone() }).await?;
+        audit::append_to_user(&tx, &actor, origin, now, EmailConfirmed { email: row.email.clone() }).await?;
     }
     tx.commit().await?;
     db.outbox_ready().notify_one();
@@ -181,7 +181,7 @@ pub async fn confirm_email(db: &Db, token: &Token, origin: &Origin) -> Result<St
 /// somebody has it already, they are told, and the asking browser is not.
 ///
 /// # Errors
-/// [`Refused::Invalid`] where the password is wrong, [`Refused::TooMany`], [`Refused::Busy`].
+/// [`Refused::Invalid`] where the password is wrong, [`Refused::RateLimited`], [`Refused::Busy`].
 pub async fn change_email(db: &Db, person: &Person, new: &Email, current: &str) -> Result<(), Refused> {
     if new.as_str() == person.email {
         return Err(Invalid::field("email", "This is already your address.").into());
@@ -218,7 +218,7 @@ struct UserRow {
 /// the same where it is not.
 ///
 /// # Errors
-/// [`Refused::TooMany`] for too many from one network address.
+/// [`Refused::RateLimited`] for too many from one network address.
 pub async fn forgot_password(db: &Db, email: &Email, origin: &Origin) -> Result<(), Refused> {
     limits::FORGOT_ADDRESS.spend(db, &origin.address, 1).await?;
     let within = limits::MAIL_TO.spend(db, email.as_str(), 1).await;
@@ -271,7 +271,7 @@ pub async fn reset_password(db: &Db, token: &Token, new: &Password, origin: &Ori
     let tx = db.begin().await?;
     let now = db.now();
     let row = find(&tx, token, now).await?;
-    spend(&tx, token, row.id, now).await?;
+    consume(&tx, token, row.id, now).await?;
     sessions::replace_password(&tx, row.user_id, hash).await?;
     tx.run(
         "UPDATE users SET email_verified_at = COALESCE(email_verified_at, $2) WHERE id = $1",
@@ -279,7 +279,7 @@ pub async fn reset_password(db: &Db, token: &Token, new: &Password, origin: &Ori
     )
     .await?;
     let actor = Actor::user(row.user_id, row.user_name);
-    audit::personal(&tx, &actor, origin, now, PasswordReset {}).await?;
+    audit::append_to_user(&tx, &actor, origin, now, PasswordReset {}).await?;
     let mail = PasswordChangedMail { url: db.public_url() };
     Mail::new(&row.email, &mail).queue(&tx, now).await?;
     tx.commit().await?;

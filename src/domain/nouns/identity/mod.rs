@@ -15,7 +15,7 @@ pub use email::{
     reset_is_valid, reset_password,
 };
 pub use sessions::{
-    Listed, change_password, rename, revoke_other_sessions, revoke_session, security_events, sessions,
-    sign_in, sign_out, who,
+    Session, authenticate, change_password, rename, revoke_other_sessions, revoke_session, security_events,
+    sessions, sign_in, sign_out,
 };
 pub use sign_up::{SignUp, SignedUp, sign_up};

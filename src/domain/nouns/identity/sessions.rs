@@ -47,16 +47,16 @@ struct PersonRow {
 /// Whose session is this? One SQL statement.
 ///
 /// # Errors
-/// [`Refused::SignedOut`] where the session ended, was revoked or never was, or the user is
+/// [`Refused::Unauthenticated`] where the session ended, was revoked or never was, or the user is
 /// suspended.
-pub async fn who(db: &Db, credential: &Credential) -> Result<Person, Refused> {
+pub async fn authenticate(db: &Db, credential: &Credential) -> Result<Person, Refused> {
     let sql = "SELECT s.id AS session_id, s.last_seen_at, u.id AS user_id, u.name, u.email,
             u.email_verified_at IS NOT NULL AS is_verified
         FROM sessions s JOIN users u ON u.id = s.user_id AND u.suspended_at IS NULL
         WHERE s.token_hash = $1 AND s.expires_at > $2";
     let row: Option<PersonRow> =
         db.read().first(sql, vec![credential.token_hash().into(), db.now().into()]).await?;
-    let row = row.ok_or(Refused::SignedOut)?;
+    let row = row.ok_or(Refused::Unauthenticated)?;
     let person = Person {
         session_id: row.session_id,
         user_id: row.user_id,
@@ -65,12 +65,12 @@ pub async fn who(db: &Db, credential: &Credential) -> Result<Person, Refused> {
         is_verified: row.is_verified,
     };
     let principal = Principal::User(person.clone());
-    presence::seen(db, &principal, None, row.last_seen_at);
+    presence::record(db, &principal, None, row.last_seen_at);
     Ok(person)
 }
 
 #[derive(FromQueryResult)]
-struct Known {
+struct SignInRow {
     id: Uuid,
     name: String,
     password_hash: String,
@@ -81,7 +81,7 @@ struct Known {
 /// that this browser had before ends.
 ///
 /// # Errors
-/// [`Refused::Invalid`] for a wrong pair, [`Refused::TooMany`], [`Refused::Busy`].
+/// [`Refused::Invalid`] for a wrong pair, [`Refused::RateLimited`], [`Refused::Busy`].
 pub async fn sign_in(
     db: &Db,
     email: &str,
@@ -101,13 +101,13 @@ pub async fn sign_in(
     // that may not guess any more locks nobody out.
     limits::SIGN_IN_ADDRESS.check(db, &origin.address).await?;
     limits::SIGN_IN_ACCOUNT.check(db, email.as_str()).await?;
-    let turn = db.passwords().turn().await?;
+    let permit = db.passwords().acquire().await?;
     limits::SIGN_IN_ADDRESS.spend(db, &origin.address, 1).await?;
     limits::SIGN_IN_ACCOUNT.spend(db, email.as_str(), 1).await?;
     let sql = "SELECT id, name, password_hash, suspended_at IS NOT NULL AS is_suspended FROM users WHERE email = $1";
-    let known: Option<Known> = db.read().first(sql, vec![email.as_str().into()]).await?;
+    let known: Option<SignInRow> = db.read().first(sql, vec![email.as_str().into()]).await?;
     let hash = known.as_ref().map(|user| user.password_hash.clone());
-    let verdict = turn.verify(typed, hash).await;
+    let verdict = permit.verify(typed, hash).await;
     if !matches!(verdict, Ok(false)) {
         // Neither a right password nor our being busy is a guess.
         limits::SIGN_IN_ACCOUNT.refund(db, email.as_str(), 1).await?;
@@ -129,7 +129,7 @@ pub async fn sign_in(
     }
     let token = start(&tx, user.id, origin, now).await?;
     let actor = Actor::user(user.id, user.name);
-    audit::personal(&tx, &actor, origin, now, SignedIn {}).await?;
+    audit::append_to_user(&tx, &actor, origin, now, SignedIn {}).await?;
     tx.commit().await?;
     Ok(token)
 }
@@ -144,7 +144,7 @@ async fn still_has(tx: &DatabaseTransaction, user: Uuid, hash: &str) -> Result<b
 /// The same for somebody who is signed in, and still is.
 ///
 /// # Errors
-/// [`Refused::SignedOut`].
+/// [`Refused::Unauthenticated`].
 pub(in crate::domain) async fn still_is(
     tx: &DatabaseTransaction,
     person: &Person,
@@ -153,7 +153,7 @@ pub(in crate::domain) async fn still_is(
     // The lock comes first: under it the session is looked up as whoever held it left it.
     let has = still_has(tx, person.user_id, hash).await?;
     let live = session::Entity::find_by_id(person.session_id).one(tx).await?;
-    if has && live.is_some() { Ok(()) } else { Err(Refused::SignedOut) }
+    if has && live.is_some() { Ok(()) } else { Err(Refused::Unauthenticated) }
 }
 
 /// Makes a session in this transaction.
@@ -191,15 +191,15 @@ pub async fn sign_out(db: &Db, person: &Person, origin: &Origin) -> Result<(), R
 /// Ends one session of this person.
 ///
 /// # Errors
-/// [`Refused::Hidden`] where this person has no such session.
+/// [`Refused::NotFound`] where this person has no such session.
 pub async fn revoke_session(db: &Db, person: &Person, id: Uuid, origin: &Origin) -> Result<(), Refused> {
     let tx = db.begin().await?;
     let sql = "DELETE FROM sessions WHERE user_id = $1 AND id = $2";
     if tx.run(sql, vec![person.user_id.into(), id.into()]).await? != 1 {
         tx.rollback().await?;
-        return Err(Refused::Hidden);
+        return Err(Refused::NotFound);
     }
-    audit::personal(&tx, &person.audited(), origin, db.now(), SessionsRevoked { count: 1 }).await?;
+    audit::append_to_user(&tx, &person.audit_actor(), origin, db.now(), SessionsRevoked { count: 1 }).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -225,7 +225,7 @@ async fn end<E: AuditEvent>(
     let ended = tx.run(sql, vec![person.user_id.into(), person.session_id.into()]).await?;
     if ended > 0 {
         let event = event(i64::try_from(ended).unwrap_or(0));
-        audit::personal(&tx, &person.audited(), origin, db.now(), event).await?;
+        audit::append_to_user(&tx, &person.audit_actor(), origin, db.now(), event).await?;
     }
     tx.commit().await?;
     Ok(ended)
@@ -233,7 +233,7 @@ async fn end<E: AuditEvent>(
 
 /// One session as its owner sees it.
 #[derive(Clone, Debug, FromQueryResult)]
-pub struct Listed {
+pub struct Session {
     pub id: Uuid,
     pub address: String,
     pub user_agent: String,
@@ -245,7 +245,7 @@ pub struct Listed {
 ///
 /// # Errors
 /// The database's own.
-pub async fn sessions(db: &Db, person: &Person) -> Result<Vec<Listed>, Refused> {
+pub async fn sessions(db: &Db, person: &Person) -> Result<Vec<Session>, Refused> {
     let sql = "SELECT id, address, user_agent, created_at, last_seen_at FROM sessions
         WHERE user_id = $1 AND expires_at > $2 ORDER BY last_seen_at DESC, id LIMIT 100";
     Ok(db.read().all(sql, vec![person.user_id.into(), db.now().into()]).await?)
@@ -281,9 +281,9 @@ pub async fn rename(db: &Db, person: &Person, name: &Name, origin: &Origin) -> R
     let tx = db.begin().await?;
     tx.run("UPDATE users SET name = $2 WHERE id = $1", vec![person.user_id.into(), name.as_str().into()])
         .await?;
-    members::relist(&tx, person.user_id).await?;
+    members::refresh_sort_key(&tx, person.user_id).await?;
     let event = ProfileUpdated { name_before: person.name.clone(), name_after: name.to_string() };
-    audit::personal(&tx, &person.audited(), origin, db.now(), event).await?;
+    audit::append_to_user(&tx, &person.audit_actor(), origin, db.now(), event).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -292,7 +292,7 @@ pub async fn rename(db: &Db, person: &Person, name: &Name, origin: &Origin) -> R
 /// is answered.
 ///
 /// # Errors
-/// [`Refused::Invalid`] where the current password is wrong, [`Refused::TooMany`],
+/// [`Refused::Invalid`] where the current password is wrong, [`Refused::RateLimited`],
 /// [`Refused::Busy`].
 pub async fn change_password(
     db: &Db,
@@ -308,7 +308,7 @@ pub async fn change_password(
     still_is(&tx, person, &verified).await?;
     replace_password(&tx, person.user_id, hash).await?;
     let token = start(&tx, person.user_id, origin, now).await?;
-    audit::personal(&tx, &person.audited(), origin, now, PasswordChanged {}).await?;
+    audit::append_to_user(&tx, &person.audit_actor(), origin, now, PasswordChanged {}).await?;
     let mail = PasswordChangedMail { url: db.public_url() };
     Mail::new(&person.email, &mail).queue(&tx, now).await?;
     tx.commit().await?;
@@ -341,7 +341,7 @@ struct HashRow {
 /// the hash that it was verified against, for [`still_is`] to look at again.
 ///
 /// # Errors
-/// [`Refused::Invalid`] on the field `current_password`, [`Refused::TooMany`].
+/// [`Refused::Invalid`] on the field `current_password`, [`Refused::RateLimited`].
 pub(in crate::domain) async fn confirm_password(
     db: &Db,
     person: &Person,
@@ -352,12 +352,12 @@ pub(in crate::domain) async fn confirm_password(
     }
     let subject = person.user_id.to_string();
     limits::CONFIRM.check(db, &subject).await?;
-    let turn = db.passwords().turn().await?;
+    let permit = db.passwords().acquire().await?;
     limits::CONFIRM.spend(db, &subject, 1).await?;
     let sql = "SELECT password_hash FROM users WHERE id = $1";
     let row: Option<HashRow> = db.read().first(sql, vec![person.user_id.into()]).await?;
-    let hash = row.ok_or(Refused::SignedOut)?.password_hash;
-    if !turn.verify(typed, Some(hash.clone())).await? {
+    let hash = row.ok_or(Refused::Unauthenticated)?.password_hash;
+    if !permit.verify(typed, Some(hash.clone())).await? {
         return Err(Invalid::field("current_password", "This isn't your current password.").into());
     }
     limits::CONFIRM.clear(db, &subject).await?;

@@ -56,10 +56,10 @@ pub enum SignedUp {
 ///
 /// # Errors
 /// [`Refused::NotAllowed`] where only invited people may sign up, [`Refused::Invalid`],
-/// [`Refused::TooMany`], [`Refused::Busy`], [`Refused::Gone`] for a dead invitation.
+/// [`Refused::RateLimited`], [`Refused::Busy`], [`Refused::Gone`] for a dead invitation.
 pub async fn sign_up(db: &Db, form: SignUp, origin: &Origin) -> Result<SignedUp, Refused> {
     let offer = match &form.invitation {
-        Some(token) => Some(invitations::look(db, token).await?),
+        Some(token) => Some(invitations::get(db, token).await?),
         None if form.policy == config::SignUp::Invited => {
             return Err(Refused::NotAllowed(
                 "New people join by invitation. Ask someone who is already a member to invite you.",
@@ -79,7 +79,7 @@ pub async fn sign_up(db: &Db, form: SignUp, origin: &Origin) -> Result<SignedUp,
     limits::SIGN_UP_ADDRESS.spend(db, &origin.address, 1).await?;
     // Hashed in any case: a known address must not answer faster.
     let hash = db.passwords().hash(&form.password).await?;
-    let newcomer = Newcomer {
+    let new_user = NewUser {
         db,
         form: &form,
         actor: Actor::user(random::id(db.now()), form.name.to_string()),
@@ -87,14 +87,14 @@ pub async fn sign_up(db: &Db, form: SignUp, origin: &Origin) -> Result<SignedUp,
         hash,
         origin,
     };
-    match newcomer.create().await {
+    match new_user.create().await {
         Err(Refused::Conflict(CHANGED)) => known_address(db, &form, offer.as_ref()).await,
         other => other,
     }
 }
 
 /// Everything that a new user's row is made of.
-struct Newcomer<'a> {
+struct NewUser<'a> {
     db: &'a Db,
     form: &'a SignUp,
     actor: Actor,
@@ -104,7 +104,7 @@ struct Newcomer<'a> {
     origin: &'a Origin,
 }
 
-impl Newcomer<'_> {
+impl NewUser<'_> {
     /// On PostgreSQL a slug that was free may be another's by the time it is written: then the next
     /// one is looked for. Who lost to all numbered ones goes on with random digits.
     ///
@@ -167,12 +167,12 @@ impl Newcomer<'_> {
             email_verified_at: Set(is_verified.then_some(now)),
             suspended_at: Set(None),
             created_at: Set(now),
-            awaited_since: Set(None),
+            provisioned_at: Set(None),
         };
         if let Err(error) = user::Entity::insert(row).exec_without_returning(tx).await {
             return Err(if is_duplicate(&error) { CHANGED.into() } else { error.into() });
         }
-        audit::personal(tx, actor, origin, now, events::SignedUp {}).await?;
+        audit::append_to_user(tx, actor, origin, now, events::SignedUp {}).await?;
         if *is_verified {
             return Ok(SignedUp::SignedIn(sessions::start(tx, actor.id, origin, now).await?));
         }

@@ -4,7 +4,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         base::{
-            conflict::{FirstStep, Gone, Prerequisite, WayOn},
+            conflict::{ActionLink, FirstStep, Gone, Prerequisite},
             db::Db,
             event::{Actor as AuditActor, Recorded, Target},
             principal::{Origin, Person, Workspace},
@@ -110,7 +110,7 @@ struct OfferRow {
 ///
 /// # Errors
 /// [`Refused::Gone`] with the reason, [`Refused::Suspended`].
-pub async fn look(db: &Db, token: &Token) -> Result<Offer, Refused> {
+pub async fn get(db: &Db, token: &Token) -> Result<Offer, Refused> {
     Ok(load(db.read(), token, db.now()).await?.0)
 }
 
@@ -118,13 +118,13 @@ pub async fn look(db: &Db, token: &Token) -> Result<Offer, Refused> {
 /// workspace is told.
 ///
 /// # Errors
-/// As [`look`], and as [`is_for`].
-pub async fn look_as(db: &Db, person: &Person, token: &Token, origin: &Origin) -> Result<Offer, Refused> {
-    let offer = look(db, token).await?;
+/// As [`get`], and as [`is_for`].
+pub async fn get_as(db: &Db, person: &Person, token: &Token, origin: &Origin) -> Result<Offer, Refused> {
+    let offer = get(db, token).await?;
     match is_for(&offer, person) {
         Ok(()) => Ok(offer),
         Err(refused) => {
-            refusal::note::<Workspace>(db, offer.workspace_id, &person.audited(), origin, &refused).await;
+            refusal::note::<Workspace>(db, offer.workspace_id, &person.audit_actor(), origin, &refused).await;
             Err(refused)
         }
     }
@@ -161,7 +161,7 @@ async fn load(
     let row = row.ok_or(UNKNOWN_LINK)?;
     row.ended(now)?;
     let all = roles::load(&Unadmitted(connection, row.workspace_id)).await?;
-    let offered = all.joined(row.roles.as_deref().unwrap_or_default());
+    let offered = all.parse_slugs(row.roles.as_deref().unwrap_or_default());
     if offered.is_empty() || !row.inviter_still_may(&all, &offered) {
         return Err(INVITER_GONE.into());
     }
@@ -198,7 +198,7 @@ impl OfferRow {
 
     /// An invitation is worth what its inviter may still give.
     fn inviter_still_may(&self, all: &Roles, offered: &[&Role]) -> bool {
-        let held = role::holdings(&all.joined(self.inviter_roles.as_deref().unwrap_or_default()));
+        let held = role::holdings(&all.parse_slugs(self.inviter_roles.as_deref().unwrap_or_default()));
         self.inviter_is_active == Some(true)
             && held.may_invite(offered.iter().map(|role| &role.holdings)).is_ok()
     }
@@ -224,7 +224,7 @@ fn wrong_address(invited: &str, signed_in: &str) -> Prerequisite {
         sentence: format!("The invitation is for {invited}, but you're signed in as {signed_in}."),
         note: "If both addresses are yours, sign out, then sign in with the invited one.",
         step: FirstStep::SignInWithAnotherAddress,
-        way_on: None,
+        link: None,
         reason: WRONG_ADDRESS,
     }
 }
@@ -237,7 +237,7 @@ fn unverified(email: &str) -> Prerequisite {
         ),
         note: "",
         step: FirstStep::ConfirmAddress,
-        way_on: Some(WayOn { path: "/invitation", words: "Back to the invitation" }),
+        link: Some(ActionLink { path: "/invitation", label: "Back to the invitation" }),
         reason: UNVERIFIED,
     }
 }
@@ -247,8 +247,8 @@ fn unverified(email: &str) -> Prerequisite {
 /// # Errors
 /// [`Refused::Gone`], [`Refused::Prerequisite`], [`ALREADY_MEMBER`].
 pub async fn accept(db: &Db, person: &Person, token: &Token, origin: &Origin) -> Result<Offer, Refused> {
-    let workspace = look(db, token).await?.workspace_id;
-    enter_by_invitation(db, workspace, &person.audited(), origin, async |open| {
+    let workspace = get(db, token).await?.workspace_id;
+    enter_by_invitation(db, workspace, &person.audit_actor(), origin, async |open| {
         let (offer, account) = load(&open.tx, token, open.now).await?;
         is_for(&offer, person)?;
         if close(open, offer.id, "accepted").await? != 1 {
@@ -267,15 +267,15 @@ async fn join(open: &Transaction, offer: &Offer, account: Uuid, person: &Person)
     if present.one(&open.tx).await?.is_some() {
         return Err(ALREADY_MEMBER.into());
     }
-    members::join(open, person.user_id, members::Origin::Invitation(offer.inviter_id), &offer.role_ids)
+    members::join(open, person.user_id, members::MemberOrigin::Invitation(offer.inviter_id), &offer.role_ids)
         .await?;
-    accounts::enter(&open.tx, account, person.user_id, false, open.now).await
+    accounts::add_person(&open.tx, account, person.user_id, false, open.now).await
 }
 
 /// Says no. The bearer of a mailed link need not sign in for that.
 ///
 /// # Errors
-/// [`Refused::Gone`], [`Refused::SignedOut`] where the link proves nothing and nobody is signed in,
+/// [`Refused::Gone`], [`Refused::Unauthenticated`] where the link proves nothing and nobody is signed in,
 /// [`Refused::Prerequisite`].
 pub async fn decline(
     db: &Db,
@@ -284,14 +284,14 @@ pub async fn decline(
     origin: &Origin,
 ) -> Result<Offer, Refused> {
     let seen = match person {
-        Some(person) => look_as(db, person, token, origin).await?,
-        None => look(db, token).await?,
+        Some(person) => get_as(db, person, token, origin).await?,
+        None => get(db, token).await?,
     };
     if person.is_none() && !seen.proves_address {
-        return Err(Refused::SignedOut);
+        return Err(Refused::Unauthenticated);
     }
     let by = match person {
-        Some(person) => person.audited(),
+        Some(person) => person.audit_actor(),
         None => AuditActor::user(seen.id, seen.email.clone()),
     };
     enter_by_invitation(db, seen.workspace_id, &by, origin, async |open| {

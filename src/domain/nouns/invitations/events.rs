@@ -17,7 +17,7 @@ pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
     EventKind::of::<InvitationDeclined>(),
     EventKind::of::<InvitationRolesChanged>(),
 ])
-.refusing(&[UNVERIFIED, WRONG_ADDRESS]);
+.with_reasons(&[UNVERIFIED, WRONG_ADDRESS]);
 
 pub(in crate::domain) const UNVERIFIED: AuditReason =
     AuditReason::new("unverified", "e-mail address not confirmed");

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 /// An invitation as its workspace sees it.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub struct Invitation {
     pub id: Uuid,
     pub email: String,
     pub inviter: String,
@@ -42,7 +42,7 @@ pub struct Listed {
 }
 
 #[derive(Clone, Deserialize)]
-struct ListedRow {
+struct Row {
     id: Uuid,
     email: String,
     inviter: String,
@@ -54,7 +54,7 @@ struct ListedRow {
     roles: Option<String>,
 }
 
-/// The columns of a [`ListedRow`], in the order of its fields.
+/// The columns of a [`Row`], in the order of its fields.
 const FIELDS: [&str; 9] =
     ["id", "email", "inviter", "status", "created_at", "sent_at", "expires_at", "ended_at", "roles"];
 
@@ -80,7 +80,7 @@ impl Filter {
 
 /// One page of the invitations.
 pub struct Listing {
-    pub page: Page<Listed>,
+    pub page: Page<Invitation>,
     pub roles: Vec<role::Assignable>,
 }
 
@@ -120,37 +120,40 @@ pub async fn list(
             sql.push_str(&format!(" AND i.status = ${}", values.len() + 1));
         }
     }
-    Order { column: "i.created_at", is_text: false, id: "i.id", descending: true }.finish(
+    Order { column: "i.created_at", is_text: false, id: "i.id", descending: true }.append_to(
         &mut sql,
         &mut values,
         at,
     )?;
-    let rows: Vec<ListedRow> = scope.list(&FIELDS, &sql, values).await?;
-    let page = Page::cut(rows, at, |row| Cursor::new(Key::Number(row.created_at.as_millis()), row.id));
+    let rows: Vec<Row> = scope.list(&FIELDS, &sql, values).await?;
+    let page = Page::from_rows(rows, at, |row| Cursor::new(Key::Number(row.created_at.as_millis()), row.id));
     let actor = &scope.actor().holdings;
-    let page = page.map(|row| row.seen_by(actor, &all, now));
-    Ok(Listing { page, roles: role::choices(&all, actor) })
+    let page = page.map(|row| row.for_viewer(actor, &all, now));
+    Ok(Listing { page, roles: role::assignable_roles(&all, actor) })
 }
 
 /// The selected invitations, in the order of their addresses.
 ///
 /// # Errors
-/// [`Refused::Hidden`] where one of them is none of this workspace's.
-pub async fn review<P: Access>(scope: &ReadScope<P>, selection: &Selection) -> Result<Vec<Listed>, Refused> {
+/// [`Refused::NotFound`] where one of them is none of this workspace's.
+pub async fn review<P: Access>(
+    scope: &ReadScope<P>,
+    selection: &Selection,
+) -> Result<Vec<Invitation>, Refused> {
     let all = scope.actor().all_roles.clone();
     let (ids, values) = selection.bound();
     let sql = format!("{COLUMNS} AND i.id IN ({ids}) ORDER BY i.email, i.id");
-    let rows: Vec<ListedRow> = scope.list(&FIELDS, &sql, values).await?;
+    let rows: Vec<Row> = scope.list(&FIELDS, &sql, values).await?;
     if rows.len() != selection.len() {
-        return Err(Refused::Hidden);
+        return Err(Refused::NotFound);
     }
     let (actor, now) = (&scope.actor().holdings, scope.now());
-    Ok(rows.into_iter().map(|row| row.seen_by(actor, &all, now)).collect())
+    Ok(rows.into_iter().map(|row| row.for_viewer(actor, &all, now)).collect())
 }
 
-impl ListedRow {
-    fn seen_by(self, actor: &Holdings, all: &Roles, now: Timestamp) -> Listed {
-        let offered = all.joined(self.roles.as_deref().unwrap_or_default());
+impl Row {
+    fn for_viewer(self, actor: &Holdings, all: &Roles, now: Timestamp) -> Invitation {
+        let offered = all.parse_slugs(self.roles.as_deref().unwrap_or_default());
         let is_open = self.status == "pending";
         let refused = actor.may_invite(offered.iter().map(|role| &role.holdings)).err();
         let status = match self.status.as_str() {
@@ -160,7 +163,7 @@ impl ListedRow {
             "cancelled" => "cancelled",
             _ => "expired",
         };
-        Listed {
+        Invitation {
             id: self.id,
             email: self.email,
             inviter: self.inviter,

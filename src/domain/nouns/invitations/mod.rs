@@ -26,10 +26,10 @@ use crate::{
     },
     policy::perm,
 };
-pub use accept::{Offer, UNKNOWN_LINK, accept, decline, look, look_as};
-pub use list::{Filter, Listed, Listing, list, review};
+pub use accept::{Offer, UNKNOWN_LINK, accept, decline, get, get_as};
+pub use list::{Filter, Invitation, Listing, list, review};
 use sea_orm::FromQueryResult;
-pub use send::{Batch, MOST_AT_ONCE, Outcome, Sent, resend, send};
+pub use send::{Batch, MAX_BATCH, Outcome, Sent, resend, send};
 use uuid::Uuid;
 
 /// How long an invitation can be accepted, in milliseconds.
@@ -53,13 +53,13 @@ async fn existing(scope: &impl Scoped, id: Uuid) -> Result<Existing, Refused> {
                 JOIN roles r ON r.workspace_id = ir.workspace_id AND r.id = ir.role_id
                 WHERE ir.workspace_id = i.workspace_id AND ir.invitation_id = i.id) AS roles
         FROM invitations i WHERE i.workspace_id = $1 AND i.id = $2";
-    scope.first(sql, vec![id.into()]).await?.ok_or(Refused::Hidden)
+    scope.first(sql, vec![id.into()]).await?.ok_or(Refused::NotFound)
 }
 
 /// One invitation, for the page that asks whether to withdraw it. Answers its address.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`NOT_PENDING`].
+/// [`Refused::NotFound`], [`NOT_PENDING`].
 pub async fn address(scope: &ReadScope<perm::CancelInvitations>, id: Uuid) -> Result<String, Refused> {
     let invitation = existing(scope, id).await?;
     if invitation.status != "pending" {
@@ -71,7 +71,7 @@ pub async fn address(scope: &ReadScope<perm::CancelInvitations>, id: Uuid) -> Re
 /// Withdraws a pending invitation. Answers its address.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`NOT_PENDING`].
+/// [`Refused::NotFound`], [`NOT_PENDING`].
 pub async fn cancel(
     s: &mut WriteScope<perm::CancelInvitations>,
     id: Uuid,
@@ -81,7 +81,7 @@ pub async fn cancel(
     if close(s.open(), id, "cancelled").await? != 1 {
         return Err(NOT_PENDING.into());
     }
-    let names = role::names(&all.joined(invitation.roles.as_deref().unwrap_or_default()));
+    let names = role::names(&all.parse_slugs(invitation.roles.as_deref().unwrap_or_default()));
     let target = Target::new(INVITATION, id, invitation.email.clone());
     Ok(Recorded::new(invitation.email, InvitationCancelled { roles: names }, target))
 }

@@ -31,7 +31,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// Addresses that one form takes.
-pub const MOST_AT_ONCE: usize = 200;
+pub const MAX_BATCH: usize = 200;
 
 /// What a form asks to send.
 pub struct Batch {
@@ -93,7 +93,7 @@ fn unquoted(text: &str) -> String {
 ///
 /// # Errors
 /// [`Refused::Invalid`] on `emails` or `role`, [`Refused::Ceiling`] for a role that holds more than
-/// the actor, [`Refused::TooMany`].
+/// the actor, [`Refused::RateLimited`].
 pub async fn send(scope: ReadScope<perm::InviteMembers>, mut batch: Batch) -> Result<Vec<Sent>, Refused> {
     if batch.roles.is_empty() {
         batch.roles = default_roles(&scope)?;
@@ -102,8 +102,8 @@ pub async fn send(scope: ReadScope<perm::InviteMembers>, mut batch: Batch) -> Re
     if addresses.is_empty() {
         return Err(Invalid::field("emails", "Enter at least one e-mail address.").into());
     }
-    if addresses.len() > MOST_AT_ONCE {
-        let sentence = format!("Enter at most {MOST_AT_ONCE} addresses at a time.");
+    if addresses.len() > MAX_BATCH {
+        let sentence = format!("Enter at most {MAX_BATCH} addresses at a time.");
         return Err(Invalid::field("emails", sentence).into());
     }
     if addresses.iter().all(|address| Email::parse(address).is_err()) {
@@ -120,7 +120,7 @@ pub async fn send(scope: ReadScope<perm::InviteMembers>, mut batch: Batch) -> Re
 /// Viewer is what choosing none means. Who may not give it, because it holds too much for them, did
 /// not ask for it: they only chose nothing.
 fn default_roles(scope: &ReadScope<perm::InviteMembers>) -> Result<Vec<String>, Invalid> {
-    let viewer = role::choices(&scope.actor().all_roles, &scope.actor().holdings)
+    let viewer = role::assignable_roles(&scope.actor().all_roles, &scope.actor().holdings)
         .into_iter()
         .find(|role| role.slug == BuiltIn::Viewer.slug());
     match viewer.filter(|role| role.refused.is_none()) {
@@ -144,8 +144,8 @@ async fn invite_all(
             results.push(Sent { email, outcome: Outcome::NotValid });
             continue;
         };
-        let outcome = match standing(s, &email).await? {
-            Some(standing) => standing,
+        let outcome = match recipient_status(s, &email).await? {
+            Some(outcome) => outcome,
             None => {
                 let (id, link) = invite(s, &email, &offered, &batch.message).await?;
                 let event = InvitationSent { roles: role::names(&offered), expires_at: s.now() + LIFETIME };
@@ -159,14 +159,17 @@ async fn invite_all(
 }
 
 #[derive(FromQueryResult)]
-struct Standing {
+struct RecipientStatus {
     is_member: bool,
     is_invited: bool,
 }
 
 /// Whether the address is in already, or on its way. A pending invitation whose time is over is
 /// closed here, so that a new one can take its place.
-async fn standing(s: &WriteScope<perm::InviteMembers>, email: &Email) -> Result<Option<Outcome>, Refused> {
+async fn recipient_status(
+    s: &WriteScope<perm::InviteMembers>,
+    email: &Email,
+) -> Result<Option<Outcome>, Refused> {
     use invitation::Column;
     let stale = s.open().update::<invitation::Entity>().filter(Column::Email.eq(email.as_str()));
     // Written out, the status leads to the index of what is pending, as a parameter does not.
@@ -176,10 +179,10 @@ async fn standing(s: &WriteScope<perm::InviteMembers>, email: &Email) -> Result<
                 WHERE m.workspace_id = $1 AND u.email = $2) AS is_member,
             EXISTS (SELECT 1 FROM invitations i
                 WHERE i.workspace_id = $1 AND i.email = $2 AND i.status = 'pending') AS is_invited";
-    let found: Option<Standing> = s.first(sql, vec![email.as_str().into()]).await?;
-    Ok(match found {
-        Some(Standing { is_member: true, .. }) => Some(Outcome::AlreadyMember),
-        Some(Standing { is_invited: true, .. }) => Some(Outcome::AlreadyInvited),
+    let status: Option<RecipientStatus> = s.first(sql, vec![email.as_str().into()]).await?;
+    Ok(match status {
+        Some(RecipientStatus { is_member: true, .. }) => Some(Outcome::AlreadyMember),
+        Some(RecipientStatus { is_invited: true, .. }) => Some(Outcome::AlreadyInvited),
         _ => None,
     })
 }
@@ -197,7 +200,7 @@ async fn invite(
         email: Set(email.to_string()),
         message: Set(message.to_string()),
         status: Set("pending".to_owned()),
-        inviter_id: Set(s.actor().principal.answers()),
+        inviter_id: Set(s.actor().principal.accountable_user()),
         created_at: Set(now),
         sent_at: Set(now),
         expires_at: Set(now + LIFETIME),
@@ -254,7 +257,7 @@ async fn issue<P>(
 /// vouches for it from now on.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::Ceiling`], [`NOT_PENDING`], [`Refused::TooMany`].
+/// [`Refused::NotFound`], [`Refused::Ceiling`], [`NOT_PENDING`], [`Refused::RateLimited`].
 pub async fn resend(scope: ReadScope<perm::InviteMembers>, id: Uuid) -> Result<Sent, Refused> {
     may_mail(&scope, &[id]).await?;
     scope.write(async |s| renew(s, id).await).await
@@ -286,7 +289,7 @@ pub(in crate::domain) async fn renew(
 ) -> Result<Recorded<Sent>, Refused> {
     let all = s.actor().all_roles.clone();
     let invitation = existing(s, id).await?;
-    let offered = all.joined(invitation.roles.as_deref().unwrap_or_default());
+    let offered = all.parse_slugs(invitation.roles.as_deref().unwrap_or_default());
     s.actor().holdings.may_invite(offered.iter().map(|role| &role.holdings))?;
     let (now, expires_at) = (s.now(), s.now() + LIFETIME);
     use invitation::Column;
@@ -298,7 +301,7 @@ pub(in crate::domain) async fn renew(
     let renewed = pending
         .col_expr(Column::SentAt, Expr::value(now))
         .col_expr(Column::ExpiresAt, Expr::value(expires_at))
-        .col_expr(Column::InviterId, Expr::value(s.actor().principal.answers()))
+        .col_expr(Column::InviterId, Expr::value(s.actor().principal.accountable_user()))
         .col_expr(Column::InviterKeyId, Expr::value(s.actor().principal.key_id()));
     if s.open().apply(renewed).await? != 1 {
         return Err(NOT_PENDING.into());

@@ -8,7 +8,7 @@ use crate::{
             event::{Recorded, Target},
             invalid::Invalid,
             outbox::Mail,
-            paging::{Order, PAGE, Position},
+            paging::{Order, PAGE_SIZE, Position},
             refused::Refused,
             role,
             sql::{has_text, like},
@@ -21,7 +21,7 @@ use crate::{
         },
         records::{
             invitations::ended,
-            members::{MEMBER, Origin, join},
+            members::{MEMBER, MemberOrigin, join},
         },
     },
     entity::{account_person, invitation, member, user},
@@ -62,16 +62,16 @@ pub async fn candidates(
         sql.push_str(&format!(" AND {}", has_text("p.listed_as", "$2")));
     }
     let order = Order { column: "p.listed_as", is_text: true, id: "p.user_id", descending: false };
-    order.finish(&mut sql, &mut values, &Position::First)?;
+    order.append_to(&mut sql, &mut values, &Position::First)?;
     let mut rows: Vec<Candidate> = scope.list(&["user_id", "name", "email"], &sql, values).await?;
-    let is_cut = rows.len() > PAGE;
-    rows.truncate(PAGE);
+    let is_cut = rows.len() > PAGE_SIZE;
+    rows.truncate(PAGE_SIZE);
     Ok((rows, is_cut))
 }
 
 /// Who was added, and as what.
 #[derive(Clone, Debug)]
-pub struct Added {
+pub struct AddedMember {
     pub member_id: Uuid,
     pub name: String,
     pub roles: Vec<String>,
@@ -82,12 +82,12 @@ pub struct Added {
 /// # Errors
 /// [`Refused::Invalid`] on the field `user` for who does not belong to the account, which is answered
 /// as somebody who does not exist, and on `role`; [`Refused::Ceiling`]; [`ALREADY_MEMBER`];
-/// [`Refused::TooMany`].
+/// [`Refused::RateLimited`].
 pub async fn add(
     scope: ReadScope<perm::InviteMembers>,
     user: Uuid,
     roles: &[String],
-) -> Result<Added, Refused> {
+) -> Result<AddedMember, Refused> {
     scope.actor().all_roles.chosen(roles)?;
     invitations::spend(&scope, 1).await?;
     scope.write(async |s| add_one(s, user, roles).await).await
@@ -97,7 +97,7 @@ async fn add_one(
     s: &mut WriteScope<perm::InviteMembers>,
     user: Uuid,
     roles: &[String],
-) -> Result<Recorded<Added>, Refused> {
+) -> Result<Recorded<AddedMember>, Refused> {
     let all = s.actor().all_roles.clone();
     let given = all.chosen(roles)?;
     s.actor().holdings.may_invite(given.iter().map(|role| &role.holdings))?;
@@ -108,7 +108,7 @@ async fn add_one(
     }
     let by = s.actor().principal.clone();
     let ids: Vec<Uuid> = given.iter().map(|role| role.id).collect();
-    let id = join(s.open(), user, Origin::Account(by.answers()), &ids).await?;
+    let id = join(s.open(), user, MemberOrigin::Account(by.accountable_user()), &ids).await?;
     let was_invited = answer_invitation(s, &person.email).await?;
     let roles = role::names(&given);
     let workspace = &s.actor().workspace;
@@ -122,13 +122,13 @@ async fn add_one(
     Mail::new(&person.email, &mail).queue(&s.open().tx, s.now()).await?;
     let event = MemberAdded { roles: roles.clone(), was_invited };
     let target = Target::new(MEMBER, id, person.name.clone());
-    Ok(Recorded::new(Added { member_id: id, name: person.name, roles }, event, target))
+    Ok(Recorded::new(AddedMember { member_id: id, name: person.name, roles }, event, target))
 }
 
 /// The person, held so that nobody takes them out of the account meanwhile.
 async fn of_account<P>(s: &WriteScope<P>, user: Uuid) -> Result<user::Model, Refused> {
     let unknown = || Invalid::field("user", "Choose someone in this account.");
-    let account = s.open().account().ok_or(Refused::Hidden)?;
+    let account = s.open().account().ok_or(Refused::NotFound)?;
     // In the order in which a change of a name asks for these rows.
     let person = user::Entity::find_by_id(user).lock_shared().one(s.connection()).await?;
     let belongs = account_person::Entity::find_by_id((account, user)).lock_shared();

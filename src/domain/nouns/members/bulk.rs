@@ -32,7 +32,7 @@ pub struct Review {
 }
 
 #[derive(FromQueryResult)]
-struct Around {
+struct RelatedCounts {
     owners: i64,
     invitations: i64,
     keys_made: i64,
@@ -41,7 +41,7 @@ struct Around {
 /// Looks at the selected members, in the order of their names.
 ///
 /// # Errors
-/// [`Refused::Hidden`] where one of them is no member of this workspace.
+/// [`Refused::NotFound`] where one of them is no member of this workspace.
 pub async fn review<P: Access>(scope: &ReadScope<P>, selection: &Selection) -> Result<Review, Refused> {
     let all = scope.actor().all_roles.clone();
     let (ids, mut values) = selection.bound();
@@ -50,7 +50,7 @@ pub async fn review<P: Access>(scope: &ReadScope<P>, selection: &Selection) -> R
         format!("{COLUMNS} WHERE m.workspace_id = $1 AND m.id IN ({ids}) ORDER BY m.listed_as || '', m.id");
     let rows: Vec<Row> = scope.all(&sql, values.clone()).await?;
     if rows.len() != selection.len() {
-        return Err(Refused::Hidden);
+        return Err(Refused::NotFound);
     }
     // Put together, a column is found by no index, along which all that there is would be gone through.
     let sql = format!(
@@ -70,19 +70,19 @@ pub async fn review<P: Access>(scope: &ReadScope<P>, selection: &Selection) -> R
         now = values.len() + 2
     );
     values.push(scope.now().into());
-    let around: Around = scope.first(&sql, values).await?.ok_or(Refused::Hidden)?;
-    let seen = |row: Row| row.seen_by(scope.actor(), &all, around.owners);
+    let counts: RelatedCounts = scope.first(&sql, values).await?.ok_or(Refused::NotFound)?;
+    let seen = |row: Row| row.for_viewer(scope.actor(), &all, counts.owners);
     Ok(Review {
         members: rows.into_iter().map(seen).collect(),
-        roles: role::choices(&all, &scope.actor().holdings),
-        invitations: around.invitations,
-        keys_made: around.keys_made,
+        roles: role::assignable_roles(&all, &scope.actor().holdings),
+        invitations: counts.invitations,
+        keys_made: counts.keys_made,
     })
 }
 
 /// One member of a selection, and what became of them.
 #[derive(Clone, Debug)]
-pub struct Done {
+pub struct MemberResult {
     pub id: Uuid,
     pub name: String,
     pub outcome: Outcome,
@@ -105,7 +105,7 @@ pub async fn change_roles(
     s: &mut WriteScope<perm::UpdateMemberRoles>,
     selection: &Selection,
     to: &[String],
-) -> Result<Recorded<Vec<Done>>, Refused> {
+) -> Result<Recorded<Vec<MemberResult>>, Refused> {
     let mut each = Vec::new();
     for id in selection.iter() {
         each.push(change::change_roles(s, id, to).await?.map(|changed| {
@@ -113,7 +113,7 @@ pub async fn change_roles(
                 false => Outcome::HadTheseRoles,
                 true => Outcome::RolesChanged { before: changed.before, after: changed.after },
             };
-            Done { id, name: changed.name, outcome }
+            MemberResult { id, name: changed.name, outcome }
         }));
     }
     Ok(Recorded::together(each))
@@ -126,14 +126,14 @@ pub async fn change_roles(
 pub async fn suspend(
     s: &mut WriteScope<perm::SuspendMembers>,
     selection: &Selection,
-) -> Result<Recorded<Vec<Done>>, Refused> {
+) -> Result<Recorded<Vec<MemberResult>>, Refused> {
     let mut each = Vec::new();
     for id in selection.iter() {
         each.push(match change::suspend(s, id).await {
-            Ok(done) => done.map(|name| Done { id, name, outcome: Outcome::Suspended }),
+            Ok(done) => done.map(|name| MemberResult { id, name, outcome: Outcome::Suspended }),
             Err(Refused::Conflict(ALREADY_SUSPENDED)) => {
                 let name = members::name(s, id).await?;
-                Recorded::unchanged(Done { id, name, outcome: Outcome::WasSuspended })
+                Recorded::unchanged(MemberResult { id, name, outcome: Outcome::WasSuspended })
             }
             Err(refused) => return Err(refused),
         });
@@ -148,10 +148,14 @@ pub async fn suspend(
 pub async fn remove(
     s: &mut WriteScope<perm::RemoveMembers>,
     selection: &Selection,
-) -> Result<Recorded<Vec<Done>>, Refused> {
+) -> Result<Recorded<Vec<MemberResult>>, Refused> {
     let mut each = Vec::new();
     for id in selection.iter() {
-        each.push(change::remove(s, id).await?.map(|name| Done { id, name, outcome: Outcome::Removed }));
+        each.push(change::remove(s, id).await?.map(|name| MemberResult {
+            id,
+            name,
+            outcome: Outcome::Removed,
+        }));
     }
     Ok(Recorded::together(each))
 }

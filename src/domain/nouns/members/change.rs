@@ -17,7 +17,7 @@ use crate::{
             },
         },
         records::{
-            members::{Subject, end, give, of_user, set_status, tag, take, version},
+            members::{MemberRecord, assign_role, delete, of_user, revoke_role, set_status, tag, version},
             offers,
         },
     },
@@ -42,37 +42,37 @@ pub struct RolesChanged {
 /// Gives the member exactly these roles of their own. What they hold through a team stays.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::Invalid`] on the field `role`, [`Refused::Ceiling`] where the
+/// [`Refused::NotFound`], [`Refused::Invalid`] on the field `role`, [`Refused::Ceiling`] where the
 /// present or the new roles go over the actor's head, [`LAST_OWNER`].
 pub async fn change_roles(
     s: &mut WriteScope<perm::UpdateMemberRoles>,
     id: Uuid,
     to: &[String],
 ) -> Result<Recorded<RolesChanged>, Refused> {
-    change_roles_seen(s, id, to, "").await
+    change_roles_if_unchanged(s, id, to, "").await
 }
 
 /// The same for somebody who saw the member at this version; empty for any.
 ///
 /// # Errors
 /// As [`change_roles`], and [`CHANGED`] where it would take back what somebody else did since.
-pub async fn change_roles_seen(
+pub async fn change_roles_if_unchanged(
     s: &mut WriteScope<perm::UpdateMemberRoles>,
     id: Uuid,
     to: &[String],
     seen: &str,
 ) -> Result<Recorded<RolesChanged>, Refused> {
     let all = s.actor().all_roles.clone();
-    let member = Subject::load(s, &all, id).await?;
-    let wanted = all.chosen(to)?;
-    s.actor().holdings.may_change_roles(&member.holdings(), wanted.iter().map(|role| &role.holdings))?;
+    let member = MemberRecord::load(s, &all, id).await?;
+    let requested = all.chosen(to)?;
+    s.actor().holdings.may_change_roles(&member.holdings(), requested.iter().map(|role| &role.holdings))?;
     let changed = RolesChanged {
         name: member.name.clone(),
         before: member.own.iter().map(|role| role.name.clone()).collect(),
-        after: role::names(&wanted),
+        after: role::names(&requested),
         undo: member.own.iter().map(|role| role.slug.clone()).collect(),
-        version: version(id, member.is_active, wanted.iter().map(|role| role.slug.as_str())),
-        is_change: !member.own.iter().map(|role| role.id).eq(wanted.iter().map(|role| role.id)),
+        version: version(id, member.is_active, requested.iter().map(|role| role.slug.as_str())),
+        is_change: !member.own.iter().map(|role| role.id).eq(requested.iter().map(|role| role.id)),
     };
     if !changed.is_change {
         return Ok(Recorded::unchanged(changed));
@@ -81,16 +81,16 @@ pub async fn change_roles_seen(
         return Err(CHANGED.into());
     }
     // What is new comes first: an Owner who only changes another role is an Owner throughout.
-    for role in wanted.iter().filter(|role| member.own.iter().all(|held| held.id != role.id)) {
-        give(s, id, role.id).await?;
+    for role in requested.iter().filter(|role| member.own.iter().all(|held| held.id != role.id)) {
+        assign_role(s, id, role.id).await?;
     }
-    for role in member.own.iter().filter(|held| wanted.iter().all(|role| role.id != held.id)) {
-        take(s, id, role.id).await?;
+    for role in member.own.iter().filter(|held| requested.iter().all(|role| role.id != held.id)) {
+        revoke_role(s, id, role.id).await?;
     }
-    if member.is_owner() && !wanted.iter().any(|role| role.is_owner) {
-        offers::end_of(s, id).await?;
+    if member.is_owner() && !requested.iter().any(|role| role.is_owner) {
+        offers::end_offers_of(s, id).await?;
     }
-    let ids = RoleIds::of(&member.own, wanted.iter().copied());
+    let ids = RoleIds::of(&member.own, requested.iter().copied());
     let (before, after) = (changed.before.clone(), changed.after.clone());
     let event = MemberRolesChanged { before, after, ids };
     Ok(Recorded::new(changed, event, member.target()))
@@ -99,7 +99,7 @@ pub async fn change_roles_seen(
 /// The membership of a user in this workspace.
 ///
 /// # Errors
-/// [`Refused::Hidden`] where there is none.
+/// [`Refused::NotFound`] where there is none.
 pub async fn of_user_under_lock<P>(s: &WriteScope<P>, user: Uuid) -> Result<Uuid, Refused> {
     of_user(s, user).await
 }
@@ -108,7 +108,7 @@ pub async fn of_user_under_lock<P>(s: &WriteScope<P>, user: Uuid) -> Result<Uuid
 pub const OWN_MEMBERSHIP: &str = "This is your own membership. To end it, leave the workspace.";
 
 /// Nobody ends their own membership by the tools for others: leaving says what it means.
-async fn not_oneself<P>(s: &WriteScope<P>, member: &Subject) -> Result<(), Refused> {
+async fn not_oneself<P>(s: &WriteScope<P>, member: &MemberRecord) -> Result<(), Refused> {
     if member.id != s.actor().member_id {
         return Ok(());
     }
@@ -137,7 +137,7 @@ pub const ALREADY_ACTIVE: Conflict = Conflict::new("already-active", "This membe
 /// Shuts the member out, from the next request on. They keep their roles. Answers their name.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::Ceiling`], [`ALREADY_SUSPENDED`],
+/// [`Refused::NotFound`], [`Refused::Ceiling`], [`ALREADY_SUSPENDED`],
 /// [`LAST_OWNER`].
 pub async fn suspend(
     s: &mut WriteScope<perm::SuspendMembers>,
@@ -150,7 +150,7 @@ pub async fn suspend(
     }
     set_status(s, id, "suspended", "active").await?;
     if member.is_owner() {
-        offers::end_of(s, id).await?;
+        offers::end_offers_of(s, id).await?;
     }
     let event = MemberSuspended { roles: member.role_names() };
     Ok(Recorded::new(member.name.clone(), event, member.target()))
@@ -159,7 +159,7 @@ pub async fn suspend(
 /// Lets a suspended member in again, with the roles they had. Answers their name.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::Ceiling`], [`ALREADY_ACTIVE`].
+/// [`Refused::NotFound`], [`Refused::Ceiling`], [`ALREADY_ACTIVE`].
 pub async fn reactivate(
     s: &mut WriteScope<perm::SuspendMembers>,
     id: Uuid,
@@ -176,28 +176,28 @@ pub async fn reactivate(
 /// Stands for what a program is told of a member, as it is under the lock.
 ///
 /// # Errors
-/// [`Refused::Hidden`] where this workspace has no such member.
+/// [`Refused::NotFound`] where this workspace has no such member.
 pub async fn tag_under_lock<P>(s: &WriteScope<P>, id: Uuid) -> Result<String, Refused> {
     let all = s.actor().all_roles.clone();
-    let member = Subject::load(s, &all, id).await?;
+    let member = MemberRecord::load(s, &all, id).await?;
     Ok(tag(&member.version(), &member.roles, member.external_id.as_deref()))
 }
 
 /// Ends the membership. Invitations that the member sent are cancelled. Answers their name.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::Ceiling`], [`LAST_OWNER`].
+/// [`Refused::NotFound`], [`Refused::Ceiling`], [`LAST_OWNER`].
 pub async fn remove(s: &mut WriteScope<perm::RemoveMembers>, id: Uuid) -> Result<Recorded<String>, Refused> {
     let member = manageable(s, id).await?;
     not_oneself(s, &member).await?;
-    let invitations_cancelled = end(s, &member, s.now()).await?;
+    let invitations_cancelled = delete(s, &member, s.now()).await?;
     let event = MemberRemoved { roles: member.role_names(), invitations_cancelled };
     Ok(Recorded::new(member.name.clone(), event, member.target()))
 }
 
 /// What becomes of the keys that somebody made who goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum KeysMade {
+pub enum CreatedKeys {
     /// They belong to the account, and go on.
     #[default]
     Stay,
@@ -213,7 +213,7 @@ pub enum KeysMade {
 pub async fn remove_with(
     s: &mut WriteScope<perm::RemoveMembers>,
     id: Uuid,
-    keys: KeysMade,
+    keys: CreatedKeys,
 ) -> Result<Recorded<(String, usize)>, Refused> {
     let member = manageable(s, id).await?;
     let revoked = revoke_keys(s, &member, keys).await?;
@@ -226,21 +226,21 @@ pub async fn remove_with(
 /// As [`leave`] and [`remove_with`].
 pub async fn leave_with(
     s: &mut WriteScope<perm::Membership>,
-    keys: KeysMade,
+    keys: CreatedKeys,
 ) -> Result<Recorded<usize>, Refused> {
     let all = s.actor().all_roles.clone();
-    let member = Subject::load(s, &all, s.actor().member_id).await?;
+    let member = MemberRecord::load(s, &all, s.actor().member_id).await?;
     let revoked = revoke_keys(s, &member, keys).await?;
     Ok(after(revoked, leave(s).await?).map(|((), count)| count))
 }
 
 async fn revoke_keys<P>(
     s: &WriteScope<P>,
-    member: &Subject,
-    keys: KeysMade,
+    member: &MemberRecord,
+    keys: CreatedKeys,
 ) -> Result<Recorded<Vec<String>>, Refused> {
     match (keys, member.user_id) {
-        (KeysMade::Revoked, Some(user)) => api_keys::revoke_made_by(s, user).await,
+        (CreatedKeys::Revoked, Some(user)) => api_keys::revoke_made_by(s, user).await,
         _ => Ok(Recorded::unchanged(Vec::new())),
     }
 }
@@ -257,16 +257,16 @@ fn after<T>(first: Recorded<Vec<String>>, second: Recorded<T>) -> Recorded<(T, u
 /// [`LAST_OWNER`].
 pub async fn leave(s: &mut WriteScope<perm::Membership>) -> Result<Recorded<()>, Refused> {
     let all = s.actor().all_roles.clone();
-    let member = Subject::load(s, &all, s.actor().member_id).await?;
-    let invitations_cancelled = end(s, &member, s.now()).await?;
+    let member = MemberRecord::load(s, &all, s.actor().member_id).await?;
+    let invitations_cancelled = delete(s, &member, s.now()).await?;
     let event = MemberLeft { roles: member.role_names(), invitations_cancelled };
     Ok(Recorded::new((), event, member.target()))
 }
 
 /// The member, if the actor may manage them.
-async fn manageable<P>(s: &WriteScope<P>, id: Uuid) -> Result<Subject, Refused> {
+async fn manageable<P>(s: &WriteScope<P>, id: Uuid) -> Result<MemberRecord, Refused> {
     let all = s.actor().all_roles.clone();
-    let member = Subject::load(s, &all, id).await?;
+    let member = MemberRecord::load(s, &all, id).await?;
     if member.id != s.actor().member_id {
         s.actor().holdings.may_manage(&member.holdings())?;
     }

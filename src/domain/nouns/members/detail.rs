@@ -5,7 +5,7 @@ use crate::{
         base::{
             refused::Refused,
             role::{self, Assignable, Role},
-            sql::{gather, gathered},
+            sql::{aggregate_json, parse_json_rows},
         },
         enforce::{read::ReadScope, rows::Scoped},
         nouns::members::row::{COLUMNS, Member, Row},
@@ -24,7 +24,7 @@ pub struct Detail {
     pub own: Vec<String>,
     /// What the customer's own applications call them.
     pub external_id: Option<String>,
-    pub teams: Vec<Place>,
+    pub teams: Vec<TeamMembership>,
     pub roles: Vec<Assignable>,
     /// Invitations that this member sent and nobody answered yet.
     pub invitations: i64,
@@ -48,7 +48,7 @@ impl Detail {
 
 /// A team that somebody is in.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct TeamMembership {
     pub team: Uuid,
     pub name: String,
     pub is_lead: bool,
@@ -57,7 +57,7 @@ pub struct Place {
 }
 
 #[derive(Deserialize)]
-struct PlaceRow {
+struct TeamMembershipRow {
     team_id: Uuid,
     name: String,
     leads: i64,
@@ -65,7 +65,8 @@ struct PlaceRow {
 }
 
 /// The teams of the member `$4`.
-const PLACES: &str = "SELECT t.id AS team_id, t.name, CASE WHEN tm.is_lead THEN 1 ELSE 0 END AS leads,
+const TEAM_MEMBERSHIPS: &str =
+    "SELECT t.id AS team_id, t.name, CASE WHEN tm.is_lead THEN 1 ELSE 0 END AS leads,
         (SELECT string_agg(r.slug, ' ') FROM team_roles tr
             JOIN roles r ON r.workspace_id = tr.workspace_id AND r.id = tr.role_id
             WHERE tr.workspace_id = t.workspace_id AND tr.team_id = t.id) AS roles
@@ -74,7 +75,7 @@ const PLACES: &str = "SELECT t.id AS team_id, t.name, CASE WHEN tm.is_lead THEN 
     ORDER BY t.listed_as";
 
 #[derive(FromQueryResult)]
-struct Around {
+struct RelatedRow {
     owners: i64,
     invitations: i64,
     offers: i64,
@@ -86,7 +87,7 @@ struct Around {
 /// Looks at one member.
 ///
 /// # Errors
-/// [`Refused::Hidden`] where this workspace has no such member.
+/// [`Refused::NotFound`] where this workspace has no such member.
 pub async fn detail<P>(scope: &ReadScope<P>, id: Uuid) -> Result<Detail, Refused>
 where
     P: Access,
@@ -94,9 +95,12 @@ where
     let all = &scope.actor().all_roles;
     let row: Option<Row> =
         scope.first(&format!("{COLUMNS} WHERE m.workspace_id = $1 AND m.id = $2"), vec![id.into()]).await?;
-    let row = row.ok_or(Refused::Hidden)?;
-    let teams =
-        gather(scope.connection().get_database_backend(), &["team_id", "name", "leads", "roles"], PLACES);
+    let row = row.ok_or(Refused::NotFound)?;
+    let teams = aggregate_json(
+        scope.connection().get_database_backend(),
+        &["team_id", "name", "leads", "roles"],
+        TEAM_MEMBERSHIPS,
+    );
     let sql = format!(
         "SELECT (SELECT COUNT(*) FROM active_owners o WHERE o.workspace_id = $1) AS owners,
             (SELECT COUNT(*) FROM invitations n WHERE n.workspace_id = $1 AND n.status = 'pending'
@@ -109,21 +113,21 @@ where
         FROM members m WHERE m.workspace_id = $1 AND m.id = $4"
     );
     let values = vec![row.user_id.into(), scope.now().into(), id.into()];
-    let around: Around = scope.first(&sql, values).await?.ok_or(Refused::Hidden)?;
-    let teams: Vec<PlaceRow> = gathered(around.teams.as_deref())?;
-    let place = |row: PlaceRow| Place {
+    let related: RelatedRow = scope.first(&sql, values).await?.ok_or(Refused::NotFound)?;
+    let teams: Vec<TeamMembershipRow> = parse_json_rows(related.teams.as_deref())?;
+    let membership = |row: TeamMembershipRow| TeamMembership {
         team: row.team_id,
         name: row.name,
         is_lead: row.leads == 1,
-        roles: all.joined(row.roles.as_deref().unwrap_or_default()).into_iter().cloned().collect(),
+        roles: all.parse_slugs(row.roles.as_deref().unwrap_or_default()).into_iter().cloned().collect(),
     };
     Ok(Detail {
-        own: around.own.unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect(),
-        external_id: around.external_id,
-        teams: teams.into_iter().map(place).collect(),
-        member: row.seen_by(scope.actor(), all, around.owners),
-        roles: role::choices(all, &scope.actor().holdings),
-        invitations: around.invitations,
-        offer_pending: around.offers > 0,
+        own: related.own.unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect(),
+        external_id: related.external_id,
+        teams: teams.into_iter().map(membership).collect(),
+        member: row.for_viewer(scope.actor(), all, related.owners),
+        roles: role::assignable_roles(all, &scope.actor().holdings),
+        invitations: related.invitations,
+        offer_pending: related.offers > 0,
     })
 }

@@ -3,7 +3,7 @@
 use crate::domain::base::{
     event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents},
     role::RoleIds,
-    words::{counted, nonempty},
+    words::{nonempty, pluralize},
 };
 use serde::{Deserialize, Serialize};
 
@@ -173,6 +173,6 @@ fn keeps(roles: &[String]) -> String {
 fn cancelled(invitations: i64) -> String {
     match invitations {
         0 => String::new(),
-        count => format!("{} they sent cancelled", counted(count, "invitation", "invitations")),
+        count => format!("{} they sent cancelled", pluralize(count, "invitation", "invitations")),
     }
 }

@@ -48,7 +48,7 @@ fn bound(values: &mut Vec<Value>, value: &str) -> String {
 
 impl Filter {
     /// The statement that goes along the order of the list until the page is full.
-    pub(in crate::domain) fn along_the_order(
+    pub(in crate::domain) fn in_sort_order(
         &self,
         at: &Position,
         values: &mut Vec<Value>,
@@ -68,13 +68,13 @@ impl Filter {
     }
 
     /// The statement that fetches the few and sorts them.
-    pub(in crate::domain) fn of_these(
+    pub(in crate::domain) fn of_combinations(
         &self,
-        few: &[&Headcount<'_>],
+        combinations: &[&Headcount<'_>],
         at: &Position,
         values: &mut Vec<Value>,
     ) -> Result<String, Refused> {
-        let some: Vec<String> = few
+        let some: Vec<String> = combinations
             .iter()
             .map(|some| {
                 let (status, kind) = (bound(values, some.status), bound(values, some.kind));
@@ -97,7 +97,7 @@ impl Filter {
             sql.push_str(&format!(" AND m.listed_as LIKE {text} ESCAPE '!'"));
         }
         let order = self.sort.order();
-        order.finish(&mut sql, values, at)?;
+        order.append_to(&mut sql, values, at)?;
         let rows = COLUMNS.replace("members m", &format!("({sql}) m"));
         Ok(format!("{rows}{}", order.clause(at)))
     }

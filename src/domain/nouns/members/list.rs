@@ -4,11 +4,11 @@ use crate::{
     domain::{
         base::{
             invalid::Invalid,
-            paging::{PAGE, Page, Position},
+            paging::{PAGE_SIZE, Page, Position},
             principal::Actor,
             refused::Refused,
             role::{self, Assignable},
-            sql::{gather, gathered},
+            sql::{aggregate_json, parse_json_rows},
         },
         enforce::{read::ReadScope, rows::Scoped},
         nouns::members::{
@@ -62,7 +62,7 @@ pub async fn list(
     // Where the way does not depend on the counts, both come at once.
     let listed = match filter.is_narrow() {
         true => "NULL".to_owned(),
-        false => gather(backend, &FIELDS, &filter.along_the_order(at, &mut values)?),
+        false => aggregate_json(backend, &FIELDS, &filter.in_sort_order(at, &mut values)?),
     };
     let sql = format!(
         "SELECT
@@ -75,21 +75,21 @@ pub async fn list(
                 AS account_people,
             {listed} AS listed"
     );
-    let summary: Summary = scope.first(&sql, values).await?.ok_or(Refused::Hidden)?;
+    let summary: Summary = scope.first(&sql, values).await?.ok_or(Refused::NotFound)?;
     let text = summary.headcounts.unwrap_or_default();
     let everybody: Vec<Headcount> = text.split(';').filter_map(Headcount::parse).collect();
     let rows = match filter.is_narrow() {
         true => narrowed(scope, filter, at, &everybody).await?,
-        false => gathered(summary.listed.as_deref())?,
+        false => parse_json_rows(summary.listed.as_deref())?,
     };
-    let page = Page::cut(rows, at, |row| row.cursor(filter.sort));
+    let page = Page::from_rows(rows, at, |row| row.cursor(filter.sort));
     let is_whole = page.before.is_none() && page.after.is_none();
     let total = match filter.text.is_empty() {
         true => Some(filter.people(&everybody)),
         false => i64::try_from(page.rows.len()).ok().filter(|_| is_whole),
     };
-    let page = page.map(|row| row.seen_by(actor, all, summary.owners));
-    let roles = role::choices(all, &actor.holdings);
+    let page = page.map(|row| row.for_viewer(actor, all, summary.owners));
+    let roles = role::assignable_roles(all, &actor.holdings);
     // Every member who is a person belongs to the account.
     let people: i64 = everybody.iter().filter(|some| some.kind == "user").map(|some| some.people).sum();
     let others_in_account = summary.account_people > people;
@@ -109,20 +109,20 @@ async fn narrowed(
     if fitting.is_empty() {
         return Ok(Vec::new());
     }
-    let (few, all) = (filter.people(everybody), everybody.iter().map(|some| some.people).sum::<i64>());
+    let (matching, all) = (filter.people(everybody), everybody.iter().map(|some| some.people).sum::<i64>());
     // So many rows would be passed to fill a page, if they are spread evenly.
-    let is_rare = few * few <= all * i64::try_from(PAGE).unwrap_or(i64::MAX);
+    let is_rare = matching * matching <= all * i64::try_from(PAGE_SIZE).unwrap_or(i64::MAX);
     let mut values = Vec::new();
-    let sql = if is_rare && fitting.len() <= MOST_COMBINATIONS {
-        filter.of_these(&fitting, at, &mut values)?
+    let sql = if is_rare && fitting.len() <= MAX_COMBINATIONS {
+        filter.of_combinations(&fitting, at, &mut values)?
     } else {
-        filter.along_the_order(at, &mut values)?
+        filter.in_sort_order(at, &mut values)?
     };
     Ok(scope.list(&FIELDS, &sql, values).await?)
 }
 
 /// Combinations of roles that are asked for one by one.
-const MOST_COMBINATIONS: usize = 16;
+const MAX_COMBINATIONS: usize = 16;
 
 /// What the viewer may do to a member, beside holding the permission: used to draw no button that
 /// would be refused.

@@ -18,18 +18,18 @@ pub mod sort;
 pub(in crate::domain) use crate::domain::{
     base::sql::{has_text, like, like_exactly},
     records::members::{
-        OWN_ROLES, Origin, Subject, end, give, hold_listings, join, join_key, listed_as, of_user, relist,
-        take,
+        MemberOrigin, MemberRecord, OWN_ROLES, assign_role, delete, join, join_key, lock_memberships,
+        of_user, refresh_sort_key, revoke_role, sort_key,
     },
 };
-pub use add::{ALREADY_MEMBER, Added, Candidate, add, candidates};
+pub use add::{ALREADY_MEMBER, AddedMember, Candidate, add, candidates};
 pub use change::{
-    KeysMade, OWN_MEMBERSHIP, RolesChanged, change_roles, change_roles_seen, leave, leave_with,
+    CreatedKeys, OWN_MEMBERSHIP, RolesChanged, change_roles, change_roles_if_unchanged, leave, leave_with,
     of_user_under_lock, reactivate, remove, remove_with, suspend, tag_under_lock,
 };
-pub use detail::{Detail, Place, detail};
+pub use detail::{Detail, TeamMembership, detail};
 pub use filter::Filter;
 pub use list::{Listing, list, may_act};
-pub use provision::{Entered, Newcomer, UserChange, may_provision, provision, update_user};
+pub use provision::{NewMember, ProvisionedUser, UserChange, may_provision, provision, update_user};
 pub use row::Member;
 pub use sort::Sort;

@@ -21,7 +21,7 @@ use crate::{
         },
         records::{
             accounts,
-            members::{self, Subject},
+            members::{self, MemberRecord},
         },
     },
     entity::{account_person, invitation, member, user},
@@ -31,7 +31,7 @@ use crate::{
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
 use uuid::Uuid;
 
-pub const SOMEBODY_ELSES: Conflict = Conflict::new(
+pub const ADDRESS_TAKEN: Conflict = Conflict::new(
     "somebody-elses",
     "The person with this address isn't in this account. Invite them instead, so they can decide whether to join.",
 );
@@ -43,7 +43,7 @@ pub const INVITED: Conflict = Conflict::new(
 
 /// Somebody to be entered.
 #[derive(Clone, Debug)]
-pub struct Newcomer {
+pub struct NewMember {
     pub email: Email,
     pub name: Name,
     pub external_id: Option<ExternalId>,
@@ -53,7 +53,7 @@ pub struct Newcomer {
 
 /// Somebody who was entered or changed.
 #[derive(Clone, Debug)]
-pub struct Entered {
+pub struct ProvisionedUser {
     pub user_id: Uuid,
     pub external_id: Option<String>,
     /// Slugs of every role held, through teams too.
@@ -66,12 +66,12 @@ pub struct Entered {
 /// user has no password until whoever reads the mailbox chooses one, and no confirmed address until then.
 ///
 /// # Errors
-/// [`ALREADY_MEMBER`], [`INVITED`]; [`SOMEBODY_ELSES`] for the address of a user of other accounts,
+/// [`ALREADY_MEMBER`], [`INVITED`]; [`ADDRESS_TAKEN`] for the address of a user of other accounts,
 /// who is invited instead; [`Refused::Invalid`] on `role` or `external_id`; [`Refused::Ceiling`].
 pub async fn provision(
     s: &mut WriteScope<perm::InviteMembers>,
-    new: &Newcomer,
-) -> Result<Recorded<Entered>, Refused> {
+    new: &NewMember,
+) -> Result<Recorded<ProvisionedUser>, Refused> {
     let all = s.actor().all_roles.clone();
     let given = all.chosen(&new.roles)?;
     s.actor().holdings.may_invite(given.iter().map(|role| &role.holdings))?;
@@ -79,23 +79,23 @@ pub async fn provision(
     let known = user::Entity::find().filter(user::Column::Email.eq(new.email.as_str())).lock_shared();
     let user_id = match known.one(s.connection()).await? {
         Some(known) => admissible(s, &known).await?,
-        None => enter(s, new).await?,
+        None => insert(s, new).await?,
     };
     let ids: Vec<Uuid> = given.iter().map(|role| role.id).collect();
-    let answers = s.actor().principal.answers();
-    let id = members::join(s.open(), user_id, members::Origin::Service(answers), &ids).await?;
+    let answers = s.actor().principal.accountable_user();
+    let id = members::join(s.open(), user_id, members::MemberOrigin::Service(answers), &ids).await?;
     if let Some(external_id) = &new.external_id {
-        call(s, id, Some(external_id)).await?;
+        set_external_id(s, id, Some(external_id)).await?;
     }
-    let member = Subject::load(s, &all, id).await?;
-    let entered = Entered {
+    let member = MemberRecord::load(s, &all, id).await?;
+    let user = ProvisionedUser {
         user_id,
         external_id: new.external_id.as_ref().map(ToString::to_string),
         roles: slugs(&member.roles),
         own: slugs(&member.own),
     };
     let event = UserProvisioned { roles: role::names(&given) };
-    Ok(Recorded::new(entered, event, member.target()))
+    Ok(Recorded::new(user, event, member.target()))
 }
 
 /// Whoever invited them may have offered more, or meant something else; and may not everybody cancel it.
@@ -113,7 +113,7 @@ async fn not_invited(s: &WriteScope<perm::InviteMembers>, email: &Email) -> Resu
 /// Counts who is to be entered with those who are invited: both answers tell whether an address is known.
 ///
 /// # Errors
-/// [`Refused::TooMany`].
+/// [`Refused::RateLimited`].
 pub async fn may_provision(scope: &ReadScope<perm::InviteMembers>) -> Result<(), Refused> {
     invitations::spend(scope, 1).await
 }
@@ -130,7 +130,7 @@ async fn admissible(s: &WriteScope<perm::InviteMembers>, known: &user::Model) ->
     match person.one(s.connection()).await? {
         Some(_) if known.suspended_at.is_none() => Ok(known.id),
         Some(_) => Err(Refused::NotAllowed("This user is suspended.")),
-        None => Err(SOMEBODY_ELSES.into()),
+        None => Err(ADDRESS_TAKEN.into()),
     }
 }
 
@@ -138,7 +138,7 @@ fn slugs(roles: &[Role]) -> Vec<String> {
     roles.iter().map(|role| role.slug.clone()).collect()
 }
 
-async fn enter(s: &WriteScope<perm::InviteMembers>, new: &Newcomer) -> Result<Uuid, Refused> {
+async fn insert(s: &WriteScope<perm::InviteMembers>, new: &NewMember) -> Result<Uuid, Refused> {
     let (now, id) = (s.now(), random::id(s.now()));
     let row = user::ActiveModel {
         id: Set(id),
@@ -148,18 +148,22 @@ async fn enter(s: &WriteScope<perm::InviteMembers>, new: &Newcomer) -> Result<Uu
         email_verified_at: Set(None),
         suspended_at: Set(None),
         created_at: Set(now),
-        awaited_since: Set(Some(now)),
+        provisioned_at: Set(Some(now)),
     };
     if let Err(error) = user::Entity::insert(row).exec_without_returning(s.connection()).await {
         let taken = crate::domain::base::refused::is_duplicate(&error);
-        return Err(if taken { SOMEBODY_ELSES.into() } else { error.into() });
+        return Err(if taken { ADDRESS_TAKEN.into() } else { error.into() });
     }
-    accounts::enter(s.connection(), s.actor().workspace.account_id, id, false, now).await?;
+    accounts::add_person(s.connection(), s.actor().workspace.account_id, id, false, now).await?;
     Ok(id)
 }
 
 /// Writes what the customer's applications call a member.
-async fn call<P>(s: &WriteScope<P>, id: Uuid, external_id: Option<&ExternalId>) -> Result<(), Refused> {
+async fn set_external_id<P>(
+    s: &WriteScope<P>,
+    id: Uuid,
+    external_id: Option<&ExternalId>,
+) -> Result<(), Refused> {
     if let Some(external_id) = external_id {
         let taken = s.find::<member::Entity>().filter(member::Column::ExternalId.eq(external_id.as_str()));
         if taken.filter(member::Column::Id.ne(id)).one(s.connection()).await?.is_some() {
@@ -184,23 +188,23 @@ pub struct UserChange {
 /// Changes a user in this workspace, by their own id.
 ///
 /// # Errors
-/// As [`change::change_roles`]; [`Refused::Hidden`] for who is no member here, [`Refused::Ceiling`] for
+/// As [`change::change_roles`]; [`Refused::NotFound`] for who is no member here, [`Refused::Ceiling`] for
 /// the external id of somebody who does not hold less, [`Refused::Invalid`] on `external_id`.
 pub async fn update_user(
     s: &mut WriteScope<perm::UpdateMemberRoles>,
     user: Uuid,
     to: &UserChange,
-) -> Result<Recorded<Entered>, Refused> {
+) -> Result<Recorded<ProvisionedUser>, Refused> {
     let all = s.actor().all_roles.clone();
     let id = members::of_user(s, user).await?;
     let mut events = Vec::new();
     if let Some(external_id) = &to.external_id {
-        let member = Subject::load(s, &all, id).await?;
+        let member = MemberRecord::load(s, &all, id).await?;
         s.actor().holdings.may_manage(&member.holdings())?;
         let before = member.external_id.clone().unwrap_or_default();
         let after = external_id.as_ref().map(ToString::to_string).unwrap_or_default();
         if before != after {
-            call(s, id, external_id.as_ref()).await?;
+            set_external_id(s, id, external_id.as_ref()).await?;
             events.push(RecordedEvent::new(ExternalIdChanged { before, after }, member.target()));
         }
     }
@@ -208,12 +212,12 @@ pub async fn update_user(
         let changed: Recorded<RolesChanged> = change::change_roles(s, id, roles).await?;
         events.extend(changed.into_parts().1);
     }
-    let after = Subject::load(s, &all, id).await?;
-    let entered = Entered {
+    let after = MemberRecord::load(s, &all, id).await?;
+    let user = ProvisionedUser {
         user_id: user,
         roles: slugs(&after.roles),
         own: slugs(&after.own),
         external_id: after.external_id,
     };
-    Ok(Recorded::many(entered, events))
+    Ok(Recorded::many(user, events))
 }

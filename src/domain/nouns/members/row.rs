@@ -53,7 +53,7 @@ pub(in crate::domain) struct Row {
     invited_by: Option<String>,
     joined_at: Timestamp,
     last_active_at: Option<Timestamp>,
-    listed_as: String,
+    sort_key: String,
     role_set: String,
 }
 
@@ -89,7 +89,7 @@ pub(in crate::domain) const ON_PAGE: &str =
 impl Row {
     pub(in crate::domain) fn cursor(&self, sort: Sort) -> Cursor {
         let key = match sort {
-            Sort::Name | Sort::NameDown => Key::Text(self.listed_as.clone()),
+            Sort::Name | Sort::NameDown => Key::Text(self.sort_key.clone()),
             Sort::Joined | Sort::JoinedUp => Key::Number(self.joined_at.as_millis()),
             Sort::Active | Sort::ActiveUp => {
                 Key::Number(self.last_active_at.unwrap_or(self.joined_at).as_millis())
@@ -98,8 +98,8 @@ impl Row {
         Cursor::new(key, self.id)
     }
 
-    pub(in crate::domain) fn seen_by(self, viewer: &Actor, all: &Roles, active_owners: i64) -> Member {
-        let held = all.joined(&self.role_set);
+    pub(in crate::domain) fn for_viewer(self, viewer: &Actor, all: &Roles, active_owners: i64) -> Member {
+        let held = all.parse_slugs(&self.role_set);
         let is_owner = held.iter().any(|role| role.is_owner);
         let is_active = self.status == "active";
         let refused = viewer.holdings.may_manage(&role::holdings(&held)).err();

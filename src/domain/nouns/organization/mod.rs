@@ -37,14 +37,14 @@ pub struct Organization {
 ///
 /// # Errors
 /// The database's own.
-pub async fn look<P: Access>(scope: &ReadScope<P>) -> Result<Organization, Refused> {
+pub async fn get<P: Access>(scope: &ReadScope<P>) -> Result<Organization, Refused> {
     let sql = "SELECT w.name, w.slug, a.name AS account, w.created_at,
             (SELECT CAST(COALESCE(SUM(h.people), 0) AS BIGINT) FROM headcounts h
                 WHERE h.workspace_id = w.id) AS members,
             (SELECT COUNT(*) FROM invitations i WHERE i.workspace_id = $1 AND i.status = 'pending'
                 AND i.expires_at > $2) AS invitations
         FROM workspaces w JOIN accounts a ON a.id = w.account_id WHERE w.id = $1";
-    scope.first(sql, vec![scope.now().into()]).await?.ok_or(Refused::Hidden)
+    scope.first(sql, vec![scope.now().into()]).await?.ok_or(Refused::NotFound)
 }
 
 /// Changes name and slug. Answers the slug under which the workspace is found from now on.
@@ -62,13 +62,13 @@ pub async fn update(
         return Ok(Recorded::unchanged(slug.clone()));
     }
     if now.slug != slug.as_str() && !workspaces::slug_is_free(s.connection(), slug).await? {
-        return Err(workspaces::taken());
+        return Err(workspaces::slug_taken());
     }
-    let renamed = this(s)
+    let renamed = workspace_row(s)
         .col_expr(workspace::Column::Name, Expr::value(name.as_str()))
         .col_expr(workspace::Column::Slug, Expr::value(slug.as_str()));
     match s.open().apply_to_one(renamed).await {
-        Err(Refused::Failed(error)) if is_duplicate(&error) => return Err(workspaces::taken()),
+        Err(Refused::Failed(error)) if is_duplicate(&error) => return Err(workspaces::slug_taken()),
         other => other?,
     }
     let event = OrganizationUpdated {
@@ -81,7 +81,7 @@ pub async fn update(
 }
 
 /// A change of the row of the workspace itself.
-fn this<P>(s: &WriteScope<P>) -> UpdateMany<workspace::Entity> {
+fn workspace_row<P>(s: &WriteScope<P>) -> UpdateMany<workspace::Entity> {
     workspace::Entity::update_many().filter(workspace::Column::Id.eq(s.workspace_id()))
 }
 
@@ -106,7 +106,9 @@ pub async fn delete(
         members: i64::try_from(members).unwrap_or(i64::MAX),
     };
     // Marked first, so that the trigger behind the Owner rule lets its last Owner go with it.
-    s.open().apply_to_one(this(s).col_expr(workspace::Column::DeletedAt, Expr::value(s.now()))).await?;
+    s.open()
+        .apply_to_one(workspace_row(s).col_expr(workspace::Column::DeletedAt, Expr::value(s.now())))
+        .await?;
     let row = workspace::Entity::delete_many().filter(workspace::Column::Id.eq(s.workspace_id()));
     s.open().apply_to_one(row).await?;
     let target = Target::new(WORKSPACE, workspace.id, workspace.name.clone());

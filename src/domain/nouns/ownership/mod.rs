@@ -16,7 +16,7 @@ use crate::{
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         nouns::{
-            members::{self, Subject},
+            members::{self, MemberRecord},
             ownership::{
                 events::{
                     OwnershipHandedOver, OwnershipOfferDeclined, OwnershipOfferWithdrawn, OwnershipOffered,
@@ -80,7 +80,7 @@ pub async fn pending<P: crate::policy::Access>(scope: &ReadScope<P>) -> Result<O
 /// Offers the actor's ownership to a member. Answers that member's name.
 ///
 /// # Errors
-/// [`Ceiling::OwnerOnly`], [`Refused::Hidden`], [`OFFER_PENDING`],
+/// [`Ceiling::OwnerOnly`], [`Refused::NotFound`], [`OFFER_PENDING`],
 /// [`NOT_ACTIVE`].
 pub async fn offer(
     s: &mut WriteScope<perm::UpdateMemberRoles>,
@@ -90,7 +90,7 @@ pub async fn offer(
         return Err(Ceiling::OwnerOnly.into());
     }
     let all = s.actor().all_roles.clone();
-    let member = Subject::load(s, &all, id).await?;
+    let member = MemberRecord::load(s, &all, id).await?;
     if member.user_id.is_none() || s.actor().principal.person().is_none() {
         return Err(Refused::NotAllowed("Only people can transfer or receive ownership."));
     }
@@ -137,22 +137,22 @@ pub async fn offer(
 pub async fn accept(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<Recorded<()>, Refused> {
     let offer = addressed_to_actor(s, id).await?;
     let all = s.actor().all_roles.clone();
-    let from = Subject::load(s, &all, offer.from_member_id).await?;
+    let from = MemberRecord::load(s, &all, offer.from_member_id).await?;
     close(s, id, "accepted").await?;
     let owner = all.owner()?;
-    let to = Subject::load(s, &all, s.actor().member_id).await?;
+    let to = MemberRecord::load(s, &all, s.actor().member_id).await?;
     if !to.is_owner() {
-        members::give(s, to.id, owner.id).await?;
+        members::assign_role(s, to.id, owner.id).await?;
     }
     // Whoever steps down keeps their other roles, and is an Admin where they had none.
     let admin = all.by_slug(BuiltIn::Admin.slug());
     if let Some(admin) = admin.filter(|_| from.own.len() == 1) {
-        members::give(s, from.id, admin.id).await?;
+        members::assign_role(s, from.id, admin.id).await?;
     }
-    members::take(s, from.id, owner.id).await?;
+    members::revoke_role(s, from.id, owner.id).await?;
     let names = |roles: &[Role]| -> Vec<String> { roles.iter().map(|role| role.name.clone()).collect() };
-    let after = Subject::load(s, &all, to.id).await?.own;
-    let from_after = Subject::load(s, &all, from.id).await?.own;
+    let after = MemberRecord::load(s, &all, to.id).await?.own;
+    let from_after = MemberRecord::load(s, &all, from.id).await?.own;
     let event = OwnershipHandedOver {
         from: from.name.clone(),
         before: names(&to.own),
@@ -196,7 +196,7 @@ async fn find(s: &WriteScope<perm::Membership>, id: Uuid) -> Result<Offer, Refus
     }
     let known = s.find::<ownership_offer::Entity>().filter(ownership_offer::Column::Id.eq(id));
     let known = known.one(s.connection()).await?;
-    Err(known.map_or(Refused::Hidden, |_| OFFER_GONE.into()))
+    Err(known.map_or(Refused::NotFound, |_| OFFER_GONE.into()))
 }
 
 async fn addressed_to_actor(s: &WriteScope<perm::Membership>, id: Uuid) -> Result<Offer, Refused> {

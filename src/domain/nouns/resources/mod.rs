@@ -9,7 +9,7 @@ use crate::{
         base::{
             event::{Recorded, Target},
             invalid::Invalid,
-            paging::{Cursor, Key, PAGE, Page, Position, broken_link},
+            paging::{Cursor, Key, PAGE_SIZE, Page, Position, invalid_cursor},
             refused::Refused,
             text_rule::{Complaint, TextRule},
             values::Name,
@@ -31,7 +31,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 /// Resources that one workspace may register.
-pub const MOST: i64 = 100_000;
+pub const MAX_RESOURCES: i64 = 100_000;
 
 /// A resource as it was registered.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, FromQueryResult)]
@@ -89,18 +89,18 @@ impl TextRule for ResourceId {
 
 /// Type and id of a resource, in the customer's own words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address {
+pub struct ResourceKey {
     pub kind: String,
     pub id: String,
 }
 
-impl Address {
+impl ResourceKey {
     /// # Errors
     /// What is wrong with either, as a sentence.
     pub fn parse(kind: &str, id: &str) -> Result<Self, Invalid> {
         let mut invalid = Invalid::default();
-        let kind = invalid.keep("type", ResourceType::parse(kind));
-        let id = invalid.keep("id", ResourceId::parse(id));
+        let kind = invalid.check("type", ResourceType::parse(kind));
+        let id = invalid.check("id", ResourceId::parse(id));
         match (kind, id) {
             (Some(ResourceType(kind)), Some(ResourceId(id))) => Ok(Self { kind, id }),
             _ => Err(invalid),
@@ -118,11 +118,11 @@ impl Address {
 /// [`Refused::Invalid`] where the workspace has too many.
 pub async fn register(
     s: &mut WriteScope<perm::CheckAccess>,
-    address: &Address,
+    address: &ResourceKey,
     name: &Name,
 ) -> Result<Recorded<(Resource, bool)>, Refused> {
     let now = s.now();
-    let present = look(s, address).await?;
+    let present = find(s, address).await?;
     let resource = Resource {
         kind: address.kind.clone(),
         id: address.id.clone(),
@@ -142,9 +142,10 @@ pub async fn register(
     }
     let sql = "SELECT COUNT(*) AS resources FROM (SELECT 1 FROM resources r
         WHERE r.workspace_id = $1 LIMIT $2) AS present";
-    let count: Option<Count> = s.first(sql, vec![MOST.into()]).await?;
-    if count.is_some_and(|count| count.resources >= MOST) {
-        let sentence = format!("The workspace already has {MOST} registered resources. Remove some first.");
+    let count: Option<Count> = s.first(sql, vec![MAX_RESOURCES.into()]).await?;
+    if count.is_some_and(|count| count.resources >= MAX_RESOURCES) {
+        let sentence =
+            format!("The workspace already has {MAX_RESOURCES} registered resources. Remove some first.");
         return Err(Invalid::field("id", sentence).into());
     }
     let row = resource::ActiveModel {
@@ -167,10 +168,10 @@ struct Count {
 /// Forgets a resource.
 ///
 /// # Errors
-/// [`Refused::Hidden`] where it is not registered here.
+/// [`Refused::NotFound`] where it is not registered here.
 pub async fn forget(
     s: &mut WriteScope<perm::CheckAccess>,
-    address: &Address,
+    address: &ResourceKey,
 ) -> Result<Recorded<()>, Refused> {
     let row = s.open().delete::<resource::Entity>().filter(resource::Column::Kind.eq(&address.kind));
     s.open().apply_to_one(row.filter(resource::Column::Id.eq(&address.id))).await?;
@@ -181,9 +182,9 @@ pub async fn forget(
 ///
 /// # Errors
 /// The database's own.
-pub(in crate::domain) async fn look(
+pub(in crate::domain) async fn find(
     scope: &impl Scoped,
-    address: &Address,
+    address: &ResourceKey,
 ) -> Result<Option<Resource>, Refused> {
     let sql = "SELECT r.kind, r.id, r.name, r.created_at FROM resources r
         WHERE r.workspace_id = $1 AND r.kind = $2 AND r.id = $3";
@@ -193,9 +194,9 @@ pub(in crate::domain) async fn look(
 /// One registered resource.
 ///
 /// # Errors
-/// [`Refused::Hidden`] where it is not registered here.
-pub async fn one(scope: &ReadScope<perm::CheckAccess>, address: &Address) -> Result<Resource, Refused> {
-    look(scope, address).await?.ok_or(Refused::Hidden)
+/// [`Refused::NotFound`] where it is not registered here.
+pub async fn get(scope: &ReadScope<perm::CheckAccess>, address: &ResourceKey) -> Result<Resource, Refused> {
+    find(scope, address).await?.ok_or(Refused::NotFound)
 }
 
 /// Resources by type and id, after `after`, at most `limit`.
@@ -264,13 +265,15 @@ pub async fn page(
     let (sign, way) = if at.is_backwards() { ('<', "DESC") } else { ('>', "ASC") };
     if let Some(place) = at.text()? {
         // No type has a space in it.
-        let (kind, id) = place.split_once(' ').ok_or_else(|| broken_link("after"))?;
+        let (kind, id) = place.split_once(' ').ok_or_else(|| invalid_cursor("after"))?;
         let (kind, id) = (bound(kind), bound(id));
         sql.push_str(&format!(" AND (r.kind, r.id) {sign} ({kind}, {id})"));
     }
-    sql.push_str(&format!(" ORDER BY r.kind {way}, r.id {way} LIMIT {}", PAGE + 1));
+    sql.push_str(&format!(" ORDER BY r.kind {way}, r.id {way} LIMIT {}", PAGE_SIZE + 1));
     let rows: Vec<Resource> = scope.all(&sql, values).await?;
-    Ok(Page::cut(rows, at, |row| Cursor::new(Key::Text(format!("{} {}", row.kind, row.id)), Uuid::nil())))
+    Ok(Page::from_rows(rows, at, |row| {
+        Cursor::new(Key::Text(format!("{} {}", row.kind, row.id)), Uuid::nil())
+    }))
 }
 
 /// The ids alone, of one type.
@@ -287,8 +290,8 @@ pub(in crate::domain) async fn ids(
     if kind.contains('\0') {
         return Ok(Vec::new());
     }
-    let found = list(scope, Some(kind), after.map(|id| (kind, id)), limit).await?;
-    Ok(found.into_iter().map(|resource| resource.id).collect())
+    let rows = list(scope, Some(kind), after.map(|id| (kind, id)), limit).await?;
+    Ok(rows.into_iter().map(|resource| resource.id).collect())
 }
 
 #[cfg(test)]

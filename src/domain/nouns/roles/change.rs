@@ -15,7 +15,7 @@ use crate::{
         nouns::roles::{
             events::{RoleCreated, RoleUpdated},
             grants::{self, Cell, OWNER_IS_FIXED},
-            scope_set::Bundle,
+            scope_set::ScopeSet,
         },
     },
     entity::{grant, role},
@@ -26,7 +26,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query
 use std::collections::BTreeSet;
 
 /// Roles of its own that a workspace may have.
-pub const MOST_ROLES: usize = 64;
+pub const MAX_ROLES: usize = 64;
 
 /// Why a built-in role keeps its name.
 pub const BUILT_IN: &str = "A built-in role can't be renamed or deleted. You can change its permissions. To use another name, duplicate it.";
@@ -42,14 +42,14 @@ const ROLE_EXISTS: Conflict = Conflict::new(
 );
 
 /// A role that is to be made, or named anew.
-pub struct Named {
+pub struct RoleDetails {
     pub name: Name,
     pub description: Description,
 }
 
 /// What became of a role: how it is called, and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Made {
+pub struct SavedRole {
     pub name: String,
     pub slug: String,
 }
@@ -61,22 +61,22 @@ pub struct Made {
 /// `form` where there are as many roles as there may be.
 pub async fn create(
     s: &mut WriteScope<perm::ManageRoles>,
-    named: &Named,
-    scopes: &Bundle,
-) -> Result<Recorded<Made>, Refused> {
-    make(s, named, None, scopes).await
+    named: &RoleDetails,
+    scopes: &ScopeSet,
+) -> Result<Recorded<SavedRole>, Refused> {
+    insert(s, named, None, scopes).await
 }
 
-async fn make(
+async fn insert(
     s: &mut WriteScope<perm::ManageRoles>,
-    named: &Named,
+    named: &RoleDetails,
     slug: Option<&Slug>,
-    scopes: &Bundle,
-) -> Result<Recorded<Made>, Refused> {
+    scopes: &ScopeSet,
+) -> Result<Recorded<SavedRole>, Refused> {
     let all = s.actor().all_roles.clone();
     s.actor().holdings.may_assign(&scopes.holdings())?;
-    if all.iter().filter(|role| !role.built_in).count() >= MOST_ROLES {
-        let sentence = format!("A workspace can have at most {MOST_ROLES} custom roles. Delete one first.");
+    if all.iter().filter(|role| !role.built_in).count() >= MAX_ROLES {
+        let sentence = format!("A workspace can have at most {MAX_ROLES} custom roles. Delete one first.");
         return Err(Invalid::field("form", sentence).into());
     }
     let name = free_name(&all, &named.name)?;
@@ -108,7 +108,7 @@ async fn make(
     }
     let event = RoleCreated { scopes: scopes.iter().map(str::to_owned).collect() };
     let target = Target::new(ROLE, id, name.clone());
-    Ok(Recorded::new(Made { name, slug }, event, target))
+    Ok(Recorded::new(SavedRole { name, slug }, event, target))
 }
 
 /// What became of a role that a program described.
@@ -132,16 +132,16 @@ pub async fn define(
     name: &Name,
     slug: Option<&Slug>,
     description: Option<&Description>,
-    scopes: &Bundle,
+    scopes: &ScopeSet,
 ) -> Result<Recorded<Defined>, Refused> {
     if slug.is_some_and(|slug| RESERVED.contains(&slug.as_str())) {
         return Err(Invalid::field("slug", "This slug is reserved. Choose another.").into());
     }
     let known = slug.and_then(|slug| s.actor().all_roles.by_slug(slug.as_str())).cloned();
     let Some(role) = known else {
-        let named = Named { name: name.clone(), description: description.cloned().unwrap_or_default() };
-        let made = make(s, &named, slug, scopes).await?;
-        return Ok(made.map(|made| Defined { slug: made.slug, is_new: true }));
+        let named = RoleDetails { name: name.clone(), description: description.cloned().unwrap_or_default() };
+        let saved = insert(s, &named, slug, scopes).await?;
+        return Ok(saved.map(|saved| Defined { slug: saved.slug, is_new: true }));
     };
     let defined = Defined { slug: role.slug.clone(), is_new: false };
     if role.is_owner {
@@ -161,9 +161,9 @@ pub async fn define(
     let held = &role.application_scopes;
     let added = scopes.iter().filter(|scope| !held.iter().any(|held| held == scope));
     let taken = held.iter().map(String::as_str).filter(|scope| !scopes.contains(scope));
-    let cell = |put: bool| {
+    let cell = |granted: bool| {
         let role = &role;
-        move |scope| Cell { role, scope, put }
+        move |scope| Cell { role, scope, granted }
     };
     let cells: Vec<Cell<'_>> = added.map(cell(true)).chain(taken.map(cell(false))).collect();
     if cells.is_empty() {
@@ -187,23 +187,23 @@ const RESERVED: [&str; 2] = ["new", "comparison"];
 
 /// A slug made from the name, with a number where there is one like it.
 fn free_slug(all: &Roles, name: &str) -> String {
-    let made = Slug::suggest(name).map_or_else(|| "role".to_owned(), |slug| slug.to_string());
+    let suggested = Slug::suggest(name).map_or_else(|| "role".to_owned(), |slug| slug.to_string());
     let is_free = |slug: &str| all.by_slug(slug).is_none() && !RESERVED.contains(&slug);
     let numbered = |n: usize| {
-        let start: String = made.chars().take(Slug::MAX - 5).collect();
+        let start: String = suggested.chars().take(Slug::MAX - 5).collect();
         format!("{}-{n}", start.trim_end_matches('-'))
     };
     // One more than there are roles, so that one of them is free.
     let mut numbered = (2..all.iter().count() + RESERVED.len() + 3).map(numbered);
-    if is_free(&made) { made } else { numbered.find(|slug| is_free(slug)).unwrap_or(made) }
+    if is_free(&suggested) { suggested } else { numbered.find(|slug| is_free(slug)).unwrap_or(suggested) }
 }
 
 /// A role that may be named anew or deleted.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::NotAllowed`] for a built-in one, [`Refused::Ceiling`].
-pub(in crate::domain) fn own_role<P>(s: &WriteScope<P>, slug: &str) -> Result<Role, Refused> {
-    let role = s.actor().all_roles.by_slug(slug).ok_or(Refused::Hidden)?;
+/// [`Refused::NotFound`], [`Refused::NotAllowed`] for a built-in one, [`Refused::Ceiling`].
+pub(in crate::domain) fn custom_role<P>(s: &WriteScope<P>, slug: &str) -> Result<Role, Refused> {
+    let role = s.actor().all_roles.by_slug(slug).ok_or(Refused::NotFound)?;
     if role.built_in {
         return Err(Refused::NotAllowed(if role.is_owner { OWNER_IS_FIXED } else { BUILT_IN }));
     }
@@ -214,16 +214,16 @@ pub(in crate::domain) fn own_role<P>(s: &WriteScope<P>, slug: &str) -> Result<Ro
 /// Gives a role another name or description. Its slug, and so its identity, stays.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::NotAllowed`] for a built-in role, [`Refused::Ceiling`],
+/// [`Refused::NotFound`], [`Refused::NotAllowed`] for a built-in role, [`Refused::Ceiling`],
 /// [`CHANGED`] where somebody was faster, [`Refused::Invalid`] on `name`.
 pub async fn describe(
     s: &mut WriteScope<perm::ManageRoles>,
     slug: &str,
-    named: &Named,
+    named: &RoleDetails,
     version: &str,
-) -> Result<Recorded<Made>, Refused> {
+) -> Result<Recorded<SavedRole>, Refused> {
     let all = s.actor().all_roles.clone();
-    let role = own_role(s, slug)?;
+    let role = custom_role(s, slug)?;
     if version != role.details_version() {
         return Err(CHANGED.into());
     }
@@ -233,9 +233,9 @@ pub async fn describe(
         let others = Roles { list: all.iter().filter(|other| other.id != role.id).cloned().collect(), ..all };
         free_name(&others, &named.name)?;
     }
-    let made = Made { name: named.name.to_string(), slug: role.slug.clone() };
+    let saved = SavedRole { name: named.name.to_string(), slug: role.slug.clone() };
     if !is_renamed && role.description == named.description.as_str() {
-        return Ok(Recorded::unchanged(made));
+        return Ok(Recorded::unchanged(saved));
     }
     use role::Column;
     let row = s.open().update::<role::Entity>().filter(Column::Id.eq(role.id));
@@ -244,16 +244,16 @@ pub async fn describe(
     s.open().apply_to_one(row).await?;
     let event = RoleUpdated {
         name_before: role.name.clone(),
-        name_after: made.name.clone(),
+        name_after: saved.name.clone(),
         description_before: role.description.clone(),
         description_after: named.description.to_string(),
     };
-    Ok(Recorded::new(made, event, role.target()))
+    Ok(Recorded::new(saved, event, role.target()))
 }
 
 /// What an editor asks for: the full set of scopes.
-pub struct Wanted {
-    pub scopes: Bundle,
+pub struct ScopesChange {
+    pub scopes: ScopeSet,
     /// The version that the editor saw.
     pub version: String,
     /// The editor knows that the change takes this very page away from them.
@@ -262,10 +262,10 @@ pub struct Wanted {
 
 /// What the change came to.
 #[derive(Clone, Debug)]
-pub struct Saved {
+pub struct SavedScopes {
     pub name: String,
     pub added: usize,
-    pub taken: usize,
+    pub removed: usize,
     /// Active members who have the role.
     pub people: i64,
 }
@@ -273,31 +273,31 @@ pub struct Saved {
 /// Sets what a role holds.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::NotAllowed`] for Owner, [`CHANGED`] where somebody was
+/// [`Refused::NotFound`], [`Refused::NotAllowed`] for Owner, [`CHANGED`] where somebody was
 /// faster, [`Refused::Ceiling`], [`LOCKS_YOU_OUT`] where that is not confirmed.
 pub async fn set_scopes(
     s: &mut WriteScope<perm::UpdatePermissions>,
     slug: &str,
-    wanted: &Wanted,
-) -> Result<Recorded<Saved>, Refused> {
-    let role = s.actor().all_roles.by_slug(slug).cloned().ok_or(Refused::Hidden)?;
+    requested: &ScopesChange,
+) -> Result<Recorded<SavedScopes>, Refused> {
+    let role = s.actor().all_roles.by_slug(slug).cloned().ok_or(Refused::NotFound)?;
     if role.is_owner {
         return Err(Refused::NotAllowed(OWNER_IS_FIXED));
     }
-    if wanted.version != role.scopes_version() {
+    if requested.version != role.scopes_version() {
         return Err(CHANGED.into());
     }
     may_edit(s.actor(), &role)?;
     let held = role.scopes();
-    let cells = cells(&role, &held, &wanted.scopes);
-    let mut saved = Saved { name: role.name.clone(), added: 0, taken: 0, people: 0 };
+    let cells = cells(&role, &held, &requested.scopes);
+    let mut saved = SavedScopes { name: role.name.clone(), added: 0, removed: 0, people: 0 };
     if cells.is_empty() {
         return Ok(Recorded::unchanged(saved));
     }
-    let change = grants::change(s, &cells, wanted.confirmed).await?;
-    saved.added = cells.iter().filter(|cell| cell.put).count();
-    saved.taken = cells.len() - saved.added;
-    saved.people = change.census.count(|slug| slug == role.slug);
+    let change = grants::change(s, &cells, requested.confirmed).await?;
+    saved.added = cells.iter().filter(|cell| cell.granted).count();
+    saved.removed = cells.len() - saved.added;
+    saved.people = change.headcounts.count(|slug| slug == role.slug);
     Ok(Recorded::many(saved, change.events))
 }
 
@@ -317,10 +317,10 @@ pub(in crate::domain) fn may_edit(actor: &Actor, role: &Role) -> Result<(), Refu
 pub(in crate::domain) fn cells<'a>(
     role: &'a Role,
     held: &'a BTreeSet<String>,
-    wanted: &'a Bundle,
+    requested: &'a ScopeSet,
 ) -> Vec<Cell<'a>> {
-    let added = wanted.iter().filter(|scope| !held.contains(*scope));
-    let taken = held.iter().map(String::as_str).filter(|scope| !wanted.contains(scope));
-    let cell = |put: bool| move |scope| Cell { role, scope, put };
+    let added = requested.iter().filter(|scope| !held.contains(*scope));
+    let taken = held.iter().map(String::as_str).filter(|scope| !requested.contains(scope));
+    let cell = |granted: bool| move |scope| Cell { role, scope, granted };
     added.map(cell(true)).chain(taken.map(cell(false))).collect()
 }

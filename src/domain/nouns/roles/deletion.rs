@@ -7,15 +7,15 @@ use crate::{
             event::{Recorded, RecordedEvent, Target},
             invalid::Invalid,
             refused::Refused,
-            role::{Assignable, Role, RoleIds, Roles, choices, names},
+            role::{Assignable, Role, RoleIds, Roles, assignable_roles, names},
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         nouns::{
             invitations::events::{INVITATION, InvitationRolesChanged},
-            members::{events::MemberRolesChanged, give, take},
+            members::{assign_role, events::MemberRolesChanged, revoke_role},
             roles::{
-                change::own_role,
-                detail::{Look, carried_by_teams, carriers, look, may_move},
+                change::custom_role,
+                detail::{RoleDetail, get, load_teams_with_role, may_reassign, teams_conflict},
                 events::{IN_USE, RoleDeleted},
             },
         },
@@ -28,25 +28,25 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, FromQueryResult, QueryFilter};
 use uuid::Uuid;
 
 /// Members, and as many invitations, that one deletion gives another role.
-const MOST_MOVED: usize = 1_000;
+const MAX_REASSIGNED: usize = 1_000;
 
 pub const ROLE_IN_USE: Conflict = Conflict::new(
     "role-in-use",
     "This role is in use by members or pending invitations. Choose a replacement role.",
 )
-.audited_as(IN_USE);
+.with_audit_reason(IN_USE);
 
 /// What stands before the deletion of a role.
-pub struct Parting {
-    pub look: Look,
+pub struct DeletionPlan {
+    pub detail: RoleDetail,
     /// What could take its place, the Owner role aside.
     pub replacements: Vec<Assignable>,
 }
 
-impl Parting {
+impl DeletionPlan {
     /// Somebody has the role or is invited with it, so another must take its place.
     pub fn needs_replacement(&self) -> bool {
-        self.look.is_in_use()
+        self.detail.is_in_use()
     }
 
     /// The form can be sent.
@@ -58,15 +58,18 @@ impl Parting {
 /// Looks at what the deletion of a role would do.
 ///
 /// # Errors
-/// [`Refused::Hidden`], and what [`delete`] would refuse whatever is chosen.
-pub async fn parting(scope: &ReadScope<perm::ManageRoles>, slug: &str) -> Result<Parting, Refused> {
-    let look = look(scope, slug).await?;
-    if let Some(refused) = look.not_deletable(scope.actor()) {
+/// [`Refused::NotFound`], and what [`delete`] would refuse whatever is chosen.
+pub async fn deletion_plan(
+    scope: &ReadScope<perm::ManageRoles>,
+    slug: &str,
+) -> Result<DeletionPlan, Refused> {
+    let detail = get(scope, slug).await?;
+    if let Some(refused) = detail.not_deletable(scope.actor()) {
         return Err(scope.refuse(refused).await);
     }
-    let all = choices(&scope.actor().all_roles, &scope.actor().holdings);
+    let all = assignable_roles(&scope.actor().all_roles, &scope.actor().holdings);
     let replacements = all.into_iter().filter(|role| !role.is_owner && role.slug != slug).collect();
-    Ok(Parting { look, replacements })
+    Ok(DeletionPlan { detail, replacements })
 }
 
 #[derive(FromQueryResult)]
@@ -98,7 +101,7 @@ pub struct Deleted {
 /// Deletes a role. Whoever has it, or is invited with it, gets the replacement instead.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::NotAllowed`] for a built-in role, [`Refused::Ceiling`],
+/// [`Refused::NotFound`], [`Refused::NotAllowed`] for a built-in role, [`Refused::Ceiling`],
 /// [`Refused::DetailedConflict`] where teams carry it, [`ROLE_IN_USE`] without a replacement,
 /// [`Refused::Invalid`] on the field `replacement`.
 pub async fn delete(
@@ -107,33 +110,33 @@ pub async fn delete(
     replacement: Option<&str>,
 ) -> Result<Recorded<Deleted>, Refused> {
     let all = s.actor().all_roles.clone();
-    let role = own_role(s, slug)?;
+    let role = custom_role(s, slug)?;
     let replacement = replacement.map(|slug| chosen(&all, &role, slug)).transpose()?;
     // Whoever has it, has it of their own then.
     let teams = s.find::<team_role::Entity>().filter(team_role::Column::RoleId.eq(role.id));
     if teams.one(s.connection()).await?.is_some() {
-        return Err(carried_by_teams(&carriers(s, s.actor(), &role).await?).into());
+        return Err(teams_conflict(&load_teams_with_role(s, s.actor(), &role).await?).into());
     }
     let (holders, invited) = (holders(s, &role).await?, invited(s, &role).await?);
     let mut events = Vec::new();
     if !holders.is_empty() || !invited.is_empty() {
         let replacement = replacement.ok_or(ROLE_IN_USE)?;
         s.actor().holdings.may_assign(&replacement.holdings)?;
-        may_move(s.actor(), holders.iter().map(|holder| holder.role_set.as_str()))?;
+        may_reassign(s.actor(), holders.iter().map(|holder| holder.role_set.as_str()))?;
         for holder in &holders {
-            let (held, (before, after)) = moved(&all, &holder.own, &role, replacement);
+            let (held, (before, after)) = reassigned(&all, &holder.own, &role, replacement);
             // What is new comes first, so that nobody is without a role in between.
             if !held {
-                give(s, holder.id, replacement.id).await?;
+                assign_role(s, holder.id, replacement.id).await?;
             }
-            take(s, holder.id, role.id).await?;
+            revoke_role(s, holder.id, role.id).await?;
             let target = Target::new(MEMBER, holder.id, holder.name.clone());
             let ids = RoleIds::of(before.iter().copied(), after.iter().copied());
             let (before, after) = (names(&before), names(&after));
             events.push(RecordedEvent::new(MemberRolesChanged { before, after, ids }, target));
         }
         for invitation in &invited {
-            let (offered, (before, after)) = moved(&all, &invitation.roles, &role, replacement);
+            let (offered, (before, after)) = reassigned(&all, &invitation.roles, &role, replacement);
             if !offered {
                 offer(s, invitation.id, replacement).await?;
             }
@@ -170,13 +173,13 @@ fn chosen<'a>(all: &'a Roles, instead_of: &Role, slug: &str) -> Result<&'a Role,
 }
 
 /// Whether the replacement is among the roles already, and the roles before and after.
-fn moved<'a>(
+fn reassigned<'a>(
     all: &'a Roles,
     role_set: &str,
     role: &Role,
     to: &Role,
 ) -> (bool, (Vec<&'a Role>, Vec<&'a Role>)) {
-    let before = all.joined(role_set);
+    let before = all.parse_slugs(role_set);
     let has = before.iter().any(|held| held.id == to.id);
     let after: Vec<&Role> = all
         .iter()
@@ -195,7 +198,7 @@ async fn holders(scope: &impl Scoped, role: &Role) -> Result<Vec<Holder>, Refuse
         FROM member_roles mr JOIN members m ON m.workspace_id = mr.workspace_id AND m.id = mr.member_id
         LEFT JOIN users u ON u.id = m.user_id LEFT JOIN api_keys k ON k.id = m.api_key_id
         WHERE mr.workspace_id = $1 AND mr.role_id = $2 ORDER BY m.id LIMIT $3";
-    few(scope.all(sql, vec![role.id.into(), limit()]).await?, "members have this role")
+    ensure_not_too_many(scope.all(sql, vec![role.id.into(), limit()]).await?, "members have this role")
 }
 
 /// Invitations that are pending, those too whose time is over: they can be sent again.
@@ -206,21 +209,25 @@ async fn invited(scope: &impl Scoped, role: &Role) -> Result<Vec<Invited>, Refus
         FROM invitation_roles ir
         JOIN invitations i ON i.workspace_id = ir.workspace_id AND i.id = ir.invitation_id
         WHERE ir.workspace_id = $1 AND ir.role_id = $2 AND i.status = 'pending' ORDER BY i.id LIMIT $3";
-    few(scope.all(sql, vec![role.id.into(), limit()]).await?, "pending invitations include this role")
+    ensure_not_too_many(
+        scope.all(sql, vec![role.id.into(), limit()]).await?,
+        "pending invitations include this role",
+    )
 }
 
 fn limit() -> sea_orm::Value {
-    i64::try_from(MOST_MOVED + 1).unwrap_or(i64::MAX).into()
+    i64::try_from(MAX_REASSIGNED + 1).unwrap_or(i64::MAX).into()
 }
 
 /// The workspace waits while they are moved, so they are not too many.
-fn few<T>(found: Vec<T>, what: &str) -> Result<Vec<T>, Refused> {
-    if found.len() > MOST_MOVED {
-        let sentence =
-            format!("More than {MOST_MOVED} {what}. Change some of them first. You can change many at once.");
+fn ensure_not_too_many<T>(rows: Vec<T>, what: &str) -> Result<Vec<T>, Refused> {
+    if rows.len() > MAX_REASSIGNED {
+        let sentence = format!(
+            "More than {MAX_REASSIGNED} {what}. Change some of them first. You can change many at once."
+        );
         return Err(Invalid::field("replacement", sentence).into());
     }
-    Ok(found)
+    Ok(rows)
 }
 
 async fn offer<P>(s: &WriteScope<P>, invitation: Uuid, role: &Role) -> Result<(), Refused> {

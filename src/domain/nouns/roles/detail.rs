@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 /// A role, and who has it.
 #[derive(Clone, Debug)]
-pub struct Look {
+pub struct RoleDetail {
     pub role: Role,
     /// Active members who have it.
     pub people: i64,
@@ -29,7 +29,7 @@ pub struct Look {
     /// Teams that carry it.
     pub teams: i64,
     /// Which they are, where the viewer may see teams.
-    pub carried_by: Vec<TeamWithRole>,
+    pub teams_with_role: Vec<TeamWithRole>,
     /// The sets of roles of those who have it.
     role_sets: Vec<String>,
 }
@@ -47,7 +47,7 @@ struct Count {
     teams: i64,
 }
 
-impl Look {
+impl RoleDetail {
     pub fn is_in_use(&self) -> bool {
         self.people + self.suspended + self.invited > 0
     }
@@ -61,10 +61,10 @@ impl Look {
             return Some(Refused::NotAllowed(BUILT_IN));
         }
         if self.teams > 0 {
-            return Some(carried_by_teams(&self.carried_by).into());
+            return Some(teams_conflict(&self.teams_with_role).into());
         }
         let may = actor.holdings.may_assign(&self.role.holdings);
-        let may = may.and_then(|()| may_move(actor, self.role_sets.iter().map(String::as_str)));
+        let may = may.and_then(|()| may_reassign(actor, self.role_sets.iter().map(String::as_str)));
         may.err().map(Refused::from)
     }
 }
@@ -77,7 +77,7 @@ pub struct TeamWithRole {
 }
 
 /// Why a role that teams carry can't be deleted. It names those of them that the actor may see.
-pub(in crate::domain) fn carried_by_teams(teams: &[TeamWithRole]) -> DetailedConflict {
+pub(in crate::domain) fn teams_conflict(teams: &[TeamWithRole]) -> DetailedConflict {
     let mut conflict = DetailedConflict::from(ROLE_OF_TEAMS);
     if teams.is_empty() {
         return conflict;
@@ -85,8 +85,8 @@ pub(in crate::domain) fn carried_by_teams(teams: &[TeamWithRole]) -> DetailedCon
     let names: Vec<&str> = teams.iter().map(|team| team.name.as_str()).collect();
     conflict.notes.push(format!("Teams with this role: {}.", names.join(", ")));
     let link = |team: &TeamWithRole| (format!("/teams/{}", team.id), format!("Team {}", team.name));
-    conflict.ways_on.extend(teams.iter().take(3).map(link));
-    conflict.ways_on.push((String::new(), "Back to the workspace".to_owned()));
+    conflict.links.extend(teams.iter().take(3).map(link));
+    conflict.links.push((String::new(), "Back to the workspace".to_owned()));
     conflict
 }
 
@@ -94,10 +94,10 @@ const ROLE_OF_TEAMS: Conflict = Conflict::new(
     "role-of-teams",
     "A team has this role. Remove it from the team first, on the team's page.",
 )
-.audited_as(IN_USE);
+.with_audit_reason(IN_USE);
 
 /// The teams that carry a role, by name, as far as the actor may see them.
-pub(in crate::domain) async fn carriers(
+pub(in crate::domain) async fn load_teams_with_role(
     scope: &impl Scoped,
     actor: &Actor,
     role: &Role,
@@ -114,9 +114,9 @@ pub(in crate::domain) async fn carriers(
 /// Looks at one role.
 ///
 /// # Errors
-/// [`Refused::Hidden`] where this workspace has no such role.
-pub async fn look<P: Access>(scope: &ReadScope<P>, slug: &str) -> Result<Look, Refused> {
-    let role = scope.actor().all_roles.by_slug(slug).cloned().ok_or(Refused::Hidden)?;
+/// [`Refused::NotFound`] where this workspace has no such role.
+pub async fn get<P: Access>(scope: &ReadScope<P>, slug: &str) -> Result<RoleDetail, Refused> {
+    let role = scope.actor().all_roles.by_slug(slug).cloned().ok_or(Refused::NotFound)?;
     let sql = "SELECT status, role_set, people FROM headcounts WHERE workspace_id = $1 AND people > 0";
     let mut those: Vec<Headcount> = scope.all(sql, Vec::new()).await?;
     those.retain(|some| some.role_set.split(' ').any(|held| held == slug));
@@ -124,12 +124,16 @@ pub async fn look<P: Access>(scope: &ReadScope<P>, slug: &str) -> Result<Look, R
             JOIN invitations i ON i.workspace_id = ir.workspace_id AND i.id = ir.invitation_id
             WHERE ir.workspace_id = $1 AND ir.role_id = $2 AND i.status = 'pending') AS invited,
         (SELECT COUNT(*) FROM team_roles tr WHERE tr.workspace_id = $1 AND tr.role_id = $2) AS teams";
-    let count: Count = scope.first(sql, vec![role.id.into()]).await?.ok_or(Refused::Hidden)?;
+    let count: Count = scope.first(sql, vec![role.id.into()]).await?.ok_or(Refused::NotFound)?;
     let sum = |active: bool| {
         those.iter().filter(|some| (some.status == "active") == active).map(|some| some.people).sum()
     };
-    Ok(Look {
-        carried_by: if count.teams > 0 { carriers(scope, scope.actor(), &role).await? } else { Vec::new() },
+    Ok(RoleDetail {
+        teams_with_role: if count.teams > 0 {
+            load_teams_with_role(scope, scope.actor(), &role).await?
+        } else {
+            Vec::new()
+        },
         teams: count.teams,
         people: sum(true),
         suspended: sum(false),
@@ -141,7 +145,7 @@ pub async fn look<P: Access>(scope: &ReadScope<P>, slug: &str) -> Result<Look, R
 
 /// May another role be put in the place of one, for somebody who holds these? It is a change of their
 /// roles, and so under the same rules as on their own page.
-pub(in crate::domain) fn may_move<'a>(
+pub(in crate::domain) fn may_reassign<'a>(
     actor: &Actor,
     role_sets: impl IntoIterator<Item = &'a str>,
 ) -> Result<(), Ceiling> {
@@ -149,7 +153,7 @@ pub(in crate::domain) fn may_move<'a>(
         if !actor.holdings.has(Permission::UpdateMemberRoles) {
             return Err(Ceiling::Lacks(vec![Permission::UpdateMemberRoles.scope().to_owned()]));
         }
-        actor.holdings.may_manage(&holdings(&actor.all_roles.joined(role_set)))?;
+        actor.holdings.may_manage(&holdings(&actor.all_roles.parse_slugs(role_set)))?;
     }
     Ok(())
 }

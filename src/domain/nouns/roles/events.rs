@@ -5,7 +5,7 @@ use crate::{
         event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents, TargetKind},
         reason::AuditReason,
         role::RoleIds,
-        words::{counted, nonempty},
+        words::{nonempty, pluralize},
     },
     policy::Permission,
 };
@@ -18,7 +18,7 @@ pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
     EventKind::of::<RoleDeleted>(),
     EventKind::of::<PermissionChanged>(),
 ])
-.refusing(&[LOCK_OUT, IN_USE]);
+.with_reasons(&[LOCK_OUT, IN_USE]);
 
 pub(in crate::domain) const LOCK_OUT: AuditReason =
     AuditReason::new("lock-out", "would lock themselves out, so it must be confirmed");
@@ -135,7 +135,7 @@ impl AuditEvent for PermissionChanged {
 
 /// How many members, people and keys, gained and lost something by a change, in words.
 fn effect(gained: i64, lost: i64) -> String {
-    let members = |count| counted(count, "member", "members");
+    let members = |count| pluralize(count, "member", "members");
     match (gained, lost) {
         (0, 0) => "nobody gained or lost access".to_owned(),
         (gained, 0) => format!("{} gained access", members(gained)),
@@ -162,8 +162,8 @@ fn differing(scopes: &[String], other: &[String]) -> Vec<String> {
 }
 
 fn replaced(by: &str, members: i64, invitations: i64) -> String {
-    let people = counted(members, "person", "people");
-    let invited = counted(invitations, "invitation", "invitations");
+    let people = pluralize(members, "person", "people");
+    let invited = pluralize(invitations, "invitation", "invitations");
     match (members, invitations) {
         (0, 0) => String::new(),
         (_, 0) => format!("{people} got {by} instead"),

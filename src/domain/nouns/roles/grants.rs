@@ -12,10 +12,10 @@ use crate::{
         },
         enforce::{rows::Scoped, write::WriteScope},
         nouns::roles::events::{LOCK_OUT, PERMISSION, PermissionChanged, RoleScopesChanged},
-        records::headcounts::Census,
+        records::headcounts::Headcounts,
     },
     entity::grant,
-    policy::{Permission, Shift, reach},
+    policy::{HoldingsChange, Permission, reach},
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
@@ -26,14 +26,14 @@ pub const LOCKS_YOU_OUT: Conflict = Conflict::new(
     "locks-you-out",
     "This change would lock you out: you would lose “Update permissions”. Confirm it to continue.",
 )
-.audited_as(LOCK_OUT);
+.with_audit_reason(LOCK_OUT);
 
 /// A scope that goes into a role, or out of it.
 #[derive(Clone, Copy)]
 pub(in crate::domain) struct Cell<'a> {
     pub role: &'a Role,
     pub scope: &'a str,
-    pub put: bool,
+    pub granted: bool,
 }
 
 /// What a change of the matrix came to.
@@ -44,7 +44,7 @@ pub(in crate::domain) struct Change {
     pub events: Vec<RecordedEvent>,
     /// The editor may change nothing here any more.
     pub locked_out: bool,
-    pub census: Census,
+    pub headcounts: Headcounts,
 }
 
 /// Changes cells of the matrix, each of which must be a change. Whoever calls this has seen that the
@@ -64,13 +64,13 @@ pub(in crate::domain) async fn change<P>(
     if locked_out && !confirmed {
         return Err(LOCKS_YOU_OUT.into());
     }
-    let census = Census::take(s).await?;
+    let headcounts = Headcounts::load(s).await?;
     apply(s, cells).await?;
     let after = crate::domain::enforce::workspace::roles::load(s).await?;
-    let shifts = census.shifts(&before, &after);
-    let mut change = Change { after, reach: Vec::new(), events: Vec::new(), locked_out, census };
+    let changes = headcounts.changes(&before, &after);
+    let mut change = Change { after, reach: Vec::new(), events: Vec::new(), locked_out, headcounts };
     for permission in Permission::ALL.iter().filter(|p| cells.iter().any(|cell| cell.scope == p.scope())) {
-        change.record_permission(&before, &shifts, *permission);
+        change.record_permission(&before, &changes, *permission);
     }
     for role in before.iter().filter(|role| cells.iter().any(|cell| is_of_application(cell, role))) {
         change.record_scopes(role);
@@ -97,7 +97,7 @@ pub(in crate::domain) fn with(roles: &Roles, cells: &[Cell<'_>]) -> Roles {
     let changed = |role: &Role| {
         let mut scopes = role.scopes();
         for cell in cells.iter().filter(|cell| cell.role.id == role.id) {
-            match cell.put {
+            match cell.granted {
                 true => scopes.insert(cell.scope.to_owned()),
                 false => scopes.remove(cell.scope),
             };
@@ -116,14 +116,14 @@ pub(in crate::domain) fn locks_out(actor: &Actor, cells: &[Cell<'_>]) -> bool {
     let scope = Permission::UpdatePermissions.scope();
     let mut own = actor.all_roles.iter().filter(|role| actor.roles.contains(&role.slug));
     let keeps = own.any(|role| match cells.iter().find(|c| c.role.id == role.id && c.scope == scope) {
-        Some(cell) => cell.put,
+        Some(cell) => cell.granted,
         None => role.holdings.has(Permission::UpdatePermissions),
     });
     !keeps
 }
 
 async fn apply<P>(s: &WriteScope<P>, cells: &[Cell<'_>]) -> Result<(), Refused> {
-    let put = cells.iter().filter(|cell| cell.put).map(|cell| grant::ActiveModel {
+    let put = cells.iter().filter(|cell| cell.granted).map(|cell| grant::ActiveModel {
         workspace_id: Set(s.workspace_id()),
         role_id: Set(cell.role.id),
         scope: Set(cell.scope.to_owned()),
@@ -132,7 +132,7 @@ async fn apply<P>(s: &WriteScope<P>, cells: &[Cell<'_>]) -> Result<(), Refused> 
     if !put.is_empty() {
         grant::Entity::insert_many(put).exec_without_returning(&s.open().tx).await?;
     }
-    for cell in cells.iter().filter(|cell| !cell.put) {
+    for cell in cells.iter().filter(|cell| !cell.granted) {
         let row = s.open().delete::<grant::Entity>().filter(grant::Column::RoleId.eq(cell.role.id));
         s.open().apply_to_one(row.filter(grant::Column::Scope.eq(cell.scope))).await?;
     }
@@ -140,8 +140,8 @@ async fn apply<P>(s: &WriteScope<P>, cells: &[Cell<'_>]) -> Result<(), Refused> 
 }
 
 impl Change {
-    fn record_permission(&mut self, before: &Roles, shifts: &[Shift], permission: Permission) {
-        let (gained, lost) = reach(shifts, |holdings| holdings.has(permission));
+    fn record_permission(&mut self, before: &Roles, changes: &[HoldingsChange], permission: Permission) {
+        let (gained, lost) = reach(changes, |holdings| holdings.has(permission));
         let (before, after) = (before.holding(permission), self.after.holding(permission));
         let event = PermissionChanged {
             permission: permission.scope().to_owned(),

@@ -1,6 +1,6 @@
 //! Roles: named bundles of scopes, in one workspace.
 //!
-//! What all of them need is here; [`look`] shows one, [`bundle`] reads the scopes that somebody typed,
+//! What all of them need is here; [`get`] shows one, [`bundle`] reads the scopes that somebody typed,
 //! [`grants`] changes what roles hold, [`change`] makes and names them, [`deletion`] ends them;
 //! [`census`] counts who has them.
 
@@ -11,25 +11,26 @@ pub mod events;
 pub mod grants;
 pub mod scope_set;
 
-pub(in crate::domain) use crate::domain::records::headcounts::{Census, Combination};
+pub(in crate::domain) use crate::domain::records::headcounts::{Combination, Headcounts};
 use crate::{
     domain::{
         base::{
             refused::Refused,
-            role::{Assignable, Role, choices},
+            role::{Assignable, Role, assignable_roles},
         },
         enforce::{read::ReadScope, workspace::roles::load, write::WriteScope},
     },
     policy::{Access, perm},
 };
 pub use change::{
-    BUILT_IN, Defined, MOST_ROLES, Made, Named, Saved, Wanted, create, define, describe, set_scopes,
+    BUILT_IN, Defined, MAX_ROLES, RoleDetails, SavedRole, SavedScopes, ScopesChange, create, define,
+    describe, set_scopes,
 };
 pub(in crate::domain) use change::{cells, may_edit};
-pub use deletion::{Deleted, Parting, ROLE_IN_USE, delete, parting};
-pub use detail::{Look, look};
+pub use deletion::{Deleted, DeletionPlan, ROLE_IN_USE, delete, deletion_plan};
+pub use detail::{RoleDetail, get};
 pub use grants::{LOCKS_YOU_OUT, OWNER_IS_FIXED};
-pub use scope_set::{Bundle, MOST_SCOPES};
+pub use scope_set::{MAX_SCOPES, ScopeSet};
 
 /// One role as it is under the lock, after what was just changed.
 ///
@@ -41,7 +42,7 @@ pub async fn by_slug<P>(s: &WriteScope<P>, slug: &str) -> Result<Option<Role>, R
 
 /// A role and how many active members have it.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub struct RoleWithCounts {
     pub role: Role,
     pub people: i64,
     pub keys: i64,
@@ -51,11 +52,11 @@ pub struct Listed {
 ///
 /// # Errors
 /// The database's own.
-pub async fn list(scope: &ReadScope<perm::ReadMembers>) -> Result<Vec<Listed>, Refused> {
-    let census = Census::take(scope).await?;
-    let listed = |role: &Role| Listed {
-        people: census.count(|slug| slug == role.slug),
-        keys: census.keys(|slug| slug == role.slug),
+pub async fn list(scope: &ReadScope<perm::ReadMembers>) -> Result<Vec<RoleWithCounts>, Refused> {
+    let headcounts = Headcounts::load(scope).await?;
+    let listed = |role: &Role| RoleWithCounts {
+        people: headcounts.count(|slug| slug == role.slug),
+        keys: headcounts.keys(|slug| slug == role.slug),
         role: role.clone(),
     };
     Ok(scope.actor().all_roles.iter().map(listed).collect())
@@ -63,5 +64,5 @@ pub async fn list(scope: &ReadScope<perm::ReadMembers>) -> Result<Vec<Listed>, R
 
 /// The roles that the actor could hand out, and for the others why not.
 pub fn assignable<P: Access>(scope: &ReadScope<P>) -> Vec<Assignable> {
-    choices(&scope.actor().all_roles, &scope.actor().holdings)
+    assignable_roles(&scope.actor().all_roles, &scope.actor().holdings)
 }

@@ -7,13 +7,13 @@ use crate::{
 use std::collections::BTreeSet;
 
 /// Scopes that one role may hold.
-pub const MOST_SCOPES: usize = 200;
+pub const MAX_SCOPES: usize = 200;
 
 /// A set of scopes, each of them well formed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Bundle(BTreeSet<String>);
+pub struct ScopeSet(BTreeSet<String>);
 
-impl Bundle {
+impl ScopeSet {
     /// `permissions` are ticked from the catalogue; `typed` are scopes of the customer's own
     /// applications, apart by line, comma, semicolon or space.
     ///
@@ -36,18 +36,18 @@ impl Bundle {
                 Err(complaint) => {
                     wrong += 1;
                     complaints.push(complaint);
-                    complaints.truncate(SHOWN);
+                    complaints.truncate(MAX_SHOWN);
                 }
             }
         }
-        if wrong > SHOWN {
-            complaints.push(format!("{} more aren't valid either.", wrong - SHOWN));
+        if wrong > MAX_SHOWN {
+            complaints.push(format!("{} more aren't valid either.", wrong - MAX_SHOWN));
         }
         if wrong > 0 {
             return Err(Invalid::field("scopes", complaints.join(" ")));
         }
-        if scopes.len() > MOST_SCOPES {
-            return Err(Invalid::field("scopes", format!("A role can have at most {MOST_SCOPES} scopes.")));
+        if scopes.len() > MAX_SCOPES {
+            return Err(Invalid::field("scopes", format!("A role can have at most {MAX_SCOPES} scopes.")));
         }
         Ok(Self(scopes))
     }
@@ -85,7 +85,7 @@ impl Bundle {
 }
 
 /// Complaints about single scopes that are told at once.
-const SHOWN: usize = 20;
+const MAX_SHOWN: usize = 20;
 
 fn cut(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(60).collect()
@@ -130,19 +130,19 @@ mod tests {
 
     fn complaint(permissions: &[&str], typed: &str) -> String {
         let permissions: Vec<String> = permissions.iter().map(|text| (*text).to_owned()).collect();
-        let refused = Bundle::read(&permissions, typed).expect_err(typed);
+        let refused = ScopeSet::read(&permissions, typed).expect_err(typed);
         refused.iter().map(|(field, said)| format!("{field}: {said}")).collect()
     }
 
     #[test]
     fn scopes_are_read_by_line_comma_and_space() {
-        let read = Bundle::read(
+        let read = ScopeSet::read(
             &["read:members".into(), "read:members".into()],
             "read:posts write:posts,\r\n deploy:* ;read : users\n\nread:posts",
         );
         let held: Vec<String> = read.expect("scopes").iter().map(str::to_owned).collect();
         assert_eq!(held, ["deploy:*", "read:members", "read:posts", "read:users", "write:posts"]);
-        assert_eq!(Bundle::read(&[], " \n"), Ok(Bundle::default()));
+        assert_eq!(ScopeSet::read(&[], " \n"), Ok(ScopeSet::default()));
     }
 
     #[test]
@@ -153,12 +153,12 @@ mod tests {
         );
         let four = complaint(&[], "a b c d\ne\nf\ng");
         assert!(["“a b c d”", "“e”", "“f”", "“g”"].into_iter().all(|one| four.contains(one)), "{four}");
-        let many: String = (0..SHOWN + 2).map(|n| format!("wrong{n}\n")).collect();
+        let many: String = (0..MAX_SHOWN + 2).map(|n| format!("wrong{n}\n")).collect();
         assert!(complaint(&[], &many).contains("2 more can't be read either."));
         assert!(complaint(&[], "read:members").contains("tick it in the list"));
         assert!(complaint(&[], "read:members:email").contains("which covers it"));
         assert!(complaint(&["fly:rockets"], "").starts_with("permission: "));
-        let many: String = (0..=MOST_SCOPES).map(|n| format!("read:thing-{n}\n")).collect();
+        let many: String = (0..=MAX_SCOPES).map(|n| format!("read:thing-{n}\n")).collect();
         assert!(complaint(&[], &many).contains("at most 200"));
     }
 }

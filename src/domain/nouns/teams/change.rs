@@ -13,7 +13,7 @@ use crate::{
         },
         enforce::{rows::Scoped, write::WriteScope},
         nouns::teams::{
-            MOST, Team,
+            MAX_TEAMS, Team,
             events::{TEAM, TeamCreated, TeamDeleted, TeamRolesChanged, TeamUpdated},
         },
     },
@@ -25,11 +25,11 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, PaginatorTrait, QueryFilter, sea_qu
 use uuid::Uuid;
 
 /// What the list sorts by, and what no other team may have.
-fn listed_as(name: &Name) -> String {
+fn sort_key(name: &Name) -> String {
     name.as_str().to_lowercase()
 }
 
-fn taken() -> Refused {
+fn name_taken() -> Refused {
     Invalid::field("name", "Another team in this workspace already has this name.").into()
 }
 
@@ -42,8 +42,8 @@ pub async fn create(
     name: &Name,
     description: &Description,
 ) -> Result<Recorded<Uuid>, Refused> {
-    if s.find::<team::Entity>().count(s.connection()).await? >= MOST {
-        let sentence = format!("A workspace can have at most {MOST} teams. Delete one first.");
+    if s.find::<team::Entity>().count(s.connection()).await? >= MAX_TEAMS {
+        let sentence = format!("A workspace can have at most {MAX_TEAMS} teams. Delete one first.");
         return Err(Invalid::field("name", sentence).into());
     }
     let id = random::id(s.now());
@@ -51,12 +51,12 @@ pub async fn create(
         id: Set(id),
         workspace_id: Set(s.workspace_id()),
         name: Set(name.to_string()),
-        listed_as: Set(listed_as(name)),
+        sort_key: Set(sort_key(name)),
         description: Set(description.to_string()),
         created_at: Set(s.now()),
     };
     match s.open().insert(row).await {
-        Err(error) if is_duplicate(&error) => return Err(taken()),
+        Err(error) if is_duplicate(&error) => return Err(name_taken()),
         other => other?,
     }
     let event = TeamCreated { description: description.to_string() };
@@ -73,7 +73,7 @@ pub struct Changed {
 /// Names and describes a team.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::Forbidden`] for who may not edit it, [`Refused::Invalid`] on the
+/// [`Refused::NotFound`], [`Refused::Forbidden`] for who may not edit it, [`Refused::Invalid`] on the
 /// field `name` where it is taken.
 pub async fn update(
     s: &mut WriteScope<perm::Membership>,
@@ -90,10 +90,10 @@ pub async fn update(
     let row = s.open().update::<team::Entity>().filter(team::Column::Id.eq(id));
     let row = row
         .col_expr(team::Column::Name, Expr::value(name.as_str()))
-        .col_expr(team::Column::ListedAs, Expr::value(listed_as(name)))
+        .col_expr(team::Column::SortKey, Expr::value(sort_key(name)))
         .col_expr(team::Column::Description, Expr::value(description.as_str()));
     match s.open().apply_to_one(row).await {
-        Err(Refused::Failed(error)) if is_duplicate(&error) => return Err(taken()),
+        Err(Refused::Failed(error)) if is_duplicate(&error) => return Err(name_taken()),
         other => other?,
     }
     let event = TeamUpdated {
@@ -106,7 +106,7 @@ pub async fn update(
 }
 
 /// What an editor asks a team to carry.
-pub struct Wanted {
+pub struct TeamRolesChange {
     /// Slugs: the full set.
     pub roles: Vec<String>,
     /// The version of the set that the editor saw.
@@ -129,23 +129,23 @@ pub struct RolesChanged {
 /// Lets a team carry exactly these roles; everybody in it holds them from their next request on.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`CHANGED`] where somebody was faster, [`Refused::Invalid`] on the
+/// [`Refused::NotFound`], [`CHANGED`] where somebody was faster, [`Refused::Invalid`] on the
 /// field `role`, [`Refused::Ceiling`] where a role, before or after, or somebody in the team goes
 /// over the actor's head.
 pub async fn set_roles(
     s: &mut WriteScope<perm::UpdateTeams>,
     id: Uuid,
-    wanted: &Wanted,
+    requested: &TeamRolesChange,
 ) -> Result<Recorded<RolesChanged>, Refused> {
-    let (team, before, version) = plan(s, s.actor(), id, &wanted.roles).await?;
-    if wanted.version != version {
+    let (team, before, version) = plan(s, s.actor(), id, &requested.roles).await?;
+    if requested.version != version {
         return Err(CHANGED.into());
     }
-    team.may_carry(s, s.actor(), &before).await?;
+    team.may_assign_roles(s, s.actor(), &before).await?;
     let is_in = |set: &[Role], role: &Role| set.iter().any(|other| other.id == role.id);
     // What is new comes first, so that nobody lacks in between what they hold throughout.
     for role in team.roles.iter().filter(|role| !is_in(&before, role)) {
-        carry(s, id, role.id).await?;
+        assign_role(s, id, role.id).await?;
     }
     for role in before.iter().filter(|role| !is_in(&team.roles, role)) {
         use team_role::Column;
@@ -176,7 +176,7 @@ pub async fn set_roles(
 /// The team as it would be with these roles, the roles that it carries now, and their version.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::Invalid`] on the field `role`.
+/// [`Refused::NotFound`], [`Refused::Invalid`] on the field `role`.
 pub(in crate::domain) async fn plan(
     scope: &impl Scoped,
     actor: &Actor,
@@ -196,7 +196,7 @@ impl Team {
     /// # Errors
     /// [`Refused::Ceiling`] where a role, before or after, or somebody in the team goes over the actor's
     /// head; [`Refused::Invalid`] on the field `role` for Owner.
-    pub(in crate::domain) async fn may_carry(
+    pub(in crate::domain) async fn may_assign_roles(
         &self,
         scope: &impl Scoped,
         actor: &Actor,
@@ -218,7 +218,7 @@ fn chosen<'a>(all: &'a Roles, slugs: &[String]) -> Result<Vec<&'a Role>, Invalid
     if slugs.is_empty() { Ok(Vec::new()) } else { all.chosen(slugs) }
 }
 
-async fn carry<P>(s: &WriteScope<P>, team: Uuid, role: Uuid) -> Result<(), Refused> {
+async fn assign_role<P>(s: &WriteScope<P>, team: Uuid, role: Uuid) -> Result<(), Refused> {
     let row = team_role::ActiveModel {
         workspace_id: Set(s.workspace_id()),
         team_id: Set(team),
@@ -237,11 +237,11 @@ pub struct Deleted {
 /// Deletes a team. Its people stay members, without what they held only through it.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::Ceiling`] where its roles are not the actor's to take from all of
+/// [`Refused::NotFound`], [`Refused::Ceiling`] where its roles are not the actor's to take from all of
 /// its people.
 pub async fn delete(s: &mut WriteScope<perm::DeleteTeams>, id: Uuid) -> Result<Recorded<Deleted>, Refused> {
     let team = Team::load(s, s.actor(), id).await?;
-    team.may_go(s, s.actor()).await??;
+    team.may_delete(s, s.actor()).await??;
     // Its people first: so what each of them holds is put together once, and not for each role.
     let people = s.open().delete::<team_member::Entity>().filter(team_member::Column::TeamId.eq(id));
     s.open().apply(people).await?;

@@ -9,15 +9,15 @@ use crate::{
         },
         enforce::{read::ReadScope, rows::Scoped},
         nouns::teams::Team,
-        records::named::One,
+        records::named::NamedMember,
     },
-    policy::Shift,
+    policy::HoldingsChange,
 };
 use sea_orm::{FromQueryResult, Value};
 
 /// People of a team who hold the same, before and after.
 pub(in crate::domain) struct Group {
-    pub shift: Shift,
+    pub shift: HoldingsChange,
     /// The one who asks is among them.
     pub is_yours: bool,
     role_set: String,
@@ -87,26 +87,30 @@ impl Team {
         );
         let rows: Vec<GroupRow> = scope.all(&sql, values).await?;
         let group = |row: GroupRow| {
-            let (held, kept) = (actor.all_roles.joined(&row.role_set), actor.all_roles.joined(&row.kept));
+            let (held, kept) =
+                (actor.all_roles.parse_slugs(&row.role_set), actor.all_roles.parse_slugs(&row.kept));
             let stays = |role: &&Role| {
                 kept.iter().any(|other| other.id == role.id) || taken.iter().all(|other| other.id != role.id)
             };
             let after: Vec<&Role> = held.iter().copied().filter(stays).chain(&self.roles).collect();
-            let shift =
-                Shift { people: row.people, before: role::holdings(&held), after: role::holdings(&after) };
-            Group { shift, is_yours: row.yours > 0, role_set: row.role_set, kept: row.kept }
+            let change = HoldingsChange {
+                people: row.people,
+                before: role::holdings(&held),
+                after: role::holdings(&after),
+            };
+            Group { shift: change, is_yours: row.yours > 0, role_set: row.role_set, kept: row.kept }
         };
         Ok(rows.into_iter().map(group).collect())
     }
 
     /// The first `most` of the people in these groups, by name. One SQL statement.
-    pub(in crate::domain) async fn few<'a, P>(
+    pub(in crate::domain) async fn named_members<'a, P>(
         &self,
         scope: &ReadScope<P>,
         before: &[Role],
         of: &[&'a Group],
-        most: usize,
-    ) -> Result<Vec<(&'a Group, One)>, Refused>
+        max: usize,
+    ) -> Result<Vec<(&'a Group, NamedMember)>, Refused>
     where
         ReadScope<P>: Scoped,
     {
@@ -116,7 +120,7 @@ impl Team {
         let (people, mut values) = people(self, &without(before, &self.roles));
         let mut nth = String::new();
         // In each group is somebody, so that no more groups are needed than names.
-        for (place, group) in of.iter().take(most).enumerate() {
+        for (place, group) in of.iter().take(max).enumerate() {
             let (set, kept) = (values.len() + 2, values.len() + 3);
             values.extend([group.role_set.as_str().into(), group.kept.as_str().into()]);
             nth.push_str(&format!(" WHEN g.role_set = ${set} AND g.kept = ${kept} THEN {place}"));
@@ -124,9 +128,9 @@ impl Team {
         let sql = format!(
             "SELECT f.nth, f.id, f.user_id, u.name FROM
                 (SELECT CASE{nth} END AS nth, g.id, g.user_id, g.listed_as FROM ({people}) AS g) AS f
-            JOIN users u ON u.id = f.user_id WHERE f.nth IS NOT NULL ORDER BY f.listed_as, f.id LIMIT {most}"
+            JOIN users u ON u.id = f.user_id WHERE f.nth IS NOT NULL ORDER BY f.listed_as, f.id LIMIT {max}"
         );
-        let found: Vec<One> = scope.list(&["nth", "id", "user_id", "name"], &sql, values).await?;
-        Ok(found.into_iter().filter_map(|one| Some((of.get(one.nth).copied()?, one))).collect())
+        let members: Vec<NamedMember> = scope.list(&["nth", "id", "user_id", "name"], &sql, values).await?;
+        Ok(members.into_iter().filter_map(|one| Some((of.get(one.nth).copied()?, one))).collect())
     }
 }

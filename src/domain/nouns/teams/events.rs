@@ -3,7 +3,7 @@
 use crate::domain::base::{
     event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents, TargetKind},
     role::RoleIds,
-    words::{counted, nonempty},
+    words::{nonempty, pluralize},
 };
 use serde::{Deserialize, Serialize};
 
@@ -162,6 +162,6 @@ impl AuditEvent for TeamLeadChanged {
 fn in_it(people: i64) -> String {
     match people {
         0 => "with nobody in it".to_owned(),
-        people => format!("with {} in it", counted(people, "person", "people")),
+        people => format!("with {} in it", pluralize(people, "person", "people")),
     }
 }

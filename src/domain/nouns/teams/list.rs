@@ -4,7 +4,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         base::{
-            paging::{Cursor, Key, Order, PAGE, Page, Position},
+            paging::{Cursor, Key, Order, PAGE_SIZE, Page, Position},
             refused::Refused,
             role::{self, Assignable, Role},
             values::folded,
@@ -12,7 +12,7 @@ use crate::{
         enforce::{read::ReadScope, rows::Scoped},
         nouns::{
             members::like,
-            teams::{COLUMNS, FIELDS, Row, Team, asked_by},
+            teams::{COLUMNS, FIELDS, Row, Team, viewer_values},
         },
     },
     policy::{Ceiling, Permission, perm},
@@ -28,7 +28,7 @@ use uuid::Uuid;
 pub async fn list(scope: &ReadScope<perm::ReadTeams>) -> Result<Vec<Team>, Refused> {
     let actor = scope.actor();
     let sql = format!("{COLUMNS} ORDER BY t.listed_as");
-    let rows: Vec<Row> = scope.list(&FIELDS, &sql, asked_by(actor)).await?;
+    let rows: Vec<Row> = scope.list(&FIELDS, &sql, viewer_values(actor)).await?;
     Ok(rows.into_iter().map(|row| row.with(&actor.all_roles)).collect())
 }
 
@@ -65,7 +65,7 @@ pub struct Person {
 }
 
 /// One team with a page of its people, and what the viewer could do.
-pub struct Look {
+pub struct TeamDetail {
     pub team: Team,
     pub page: Page<Person>,
     /// Of the roles that it carries; who changes them must name it.
@@ -80,9 +80,9 @@ pub struct Look {
 /// Looks at one team. Who came last is first.
 ///
 /// # Errors
-/// [`Refused::Hidden`] where this workspace has no such team, [`Refused::Invalid`] for a page link of
+/// [`Refused::NotFound`] where this workspace has no such team, [`Refused::Invalid`] for a page link of
 /// another list.
-pub async fn look(scope: &ReadScope<perm::ReadTeams>, id: Uuid, at: &Position) -> Result<Look, Refused> {
+pub async fn get(scope: &ReadScope<perm::ReadTeams>, id: Uuid, at: &Position) -> Result<TeamDetail, Refused> {
     let actor = scope.actor();
     let team = Team::load(scope, actor, id).await?;
     let mut values: Vec<Value> = vec![id.into()];
@@ -93,11 +93,12 @@ pub async fn look(scope: &ReadScope<perm::ReadTeams>, id: Uuid, at: &Position) -
             AND m.workspace_id = tm.workspace_id AND m.id = tm.member_id AND u.id = m.user_id"
         .to_owned();
     let order = Order { column: "tm.joined_at", is_text: false, id: "tm.member_id", descending: true };
-    order.finish(&mut sql, &mut values, at)?;
+    order.append_to(&mut sql, &mut values, at)?;
     let rows: Vec<PersonRow> = scope.list(&PERSON, &sql, values).await?;
-    let page = Page::cut(rows, at, |row| Cursor::new(Key::Number(row.joined_at.as_millis()), row.member_id));
+    let page =
+        Page::from_rows(rows, at, |row| Cursor::new(Key::Number(row.joined_at.as_millis()), row.member_id));
     let page = page.map(|row| {
-        let held = role::holdings(&actor.all_roles.joined(&row.role_set));
+        let held = role::holdings(&actor.all_roles.parse_slugs(&row.role_set));
         Person {
             id: row.member_id,
             user_id: row.user_id,
@@ -107,7 +108,7 @@ pub async fn look(scope: &ReadScope<perm::ReadTeams>, id: Uuid, at: &Position) -
             is_you: row.member_id == actor.member_id,
             is_lead: row.leads > 0,
             joined_at: row.joined_at,
-            refused: team.may_move(actor, &held).err(),
+            refused: team.may_change_membership(actor, &held).err(),
         }
     });
     let changes_all = [Permission::UpdateTeams, Permission::DeleteTeams];
@@ -115,10 +116,10 @@ pub async fn look(scope: &ReadScope<perm::ReadTeams>, id: Uuid, at: &Position) -
         true => team.may_change_roles(scope, actor, &team.roles).await?.err(),
         false => None,
     };
-    Ok(Look {
+    Ok(TeamDetail {
         page,
         version: team.version(),
-        roles: role::choices(&actor.all_roles, &actor.holdings)
+        roles: role::assignable_roles(&actor.all_roles, &actor.holdings)
             .into_iter()
             .filter(|role| !role.is_owner)
             .collect(),
@@ -144,7 +145,7 @@ pub struct Candidate {
 /// whether there are more of them than are shown.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::Forbidden`] for who may not edit the team.
+/// [`Refused::NotFound`], [`Refused::Forbidden`] for who may not edit the team.
 pub async fn candidates(
     scope: &ReadScope<perm::ReadMembers>,
     id: Uuid,
@@ -167,19 +168,19 @@ pub async fn candidates(
         sql.push_str(" AND m.listed_as LIKE $3 ESCAPE '!'");
     }
     let order = Order { column: "m.listed_as", is_text: true, id: "m.id", descending: false };
-    order.finish(&mut sql, &mut values, &Position::First)?;
+    order.append_to(&mut sql, &mut values, &Position::First)?;
     let mut rows: Vec<PersonRow> = scope.list(&PERSON, &sql, values).await?;
-    let is_cut = rows.len() > PAGE;
-    rows.truncate(PAGE);
+    let is_cut = rows.len() > PAGE_SIZE;
+    rows.truncate(PAGE_SIZE);
     let candidate = |row: PersonRow| {
-        let held = actor.all_roles.joined(&row.role_set);
+        let held = actor.all_roles.parse_slugs(&row.role_set);
         Candidate {
             id: row.member_id,
             user_id: row.user_id,
             name: row.name,
             email: row.email,
             is_active: row.status == "active",
-            refused: team.may_move(actor, &role::holdings(&held)).err(),
+            refused: team.may_change_membership(actor, &role::holdings(&held)).err(),
             roles: held.into_iter().cloned().collect(),
         }
     };
@@ -190,10 +191,10 @@ pub async fn candidates(
 /// The team whose end is asked for.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::Ceiling`] where the actor may not take its roles from its people.
-pub async fn parting(scope: &ReadScope<perm::DeleteTeams>, id: Uuid) -> Result<Team, Refused> {
+/// [`Refused::NotFound`], [`Refused::Ceiling`] where the actor may not take its roles from its people.
+pub async fn check_deletion(scope: &ReadScope<perm::DeleteTeams>, id: Uuid) -> Result<Team, Refused> {
     let team = Team::load(scope, scope.actor(), id).await?;
-    match team.may_go(scope, scope.actor()).await? {
+    match team.may_delete(scope, scope.actor()).await? {
         Ok(()) => Ok(team),
         Err(ceiling) => Err(scope.refuse(ceiling).await),
     }

@@ -25,16 +25,16 @@ use crate::{
     policy::{Ceiling, Holdings, Permission, perm},
 };
 pub(in crate::domain) use change::plan;
-pub use change::{Changed, Deleted, RolesChanged, Wanted, create, delete, set_roles, update};
-pub use list::{Candidate, Look, Person, candidates, list, look, parting};
-pub use people::{Moved, add, appoint, take_out};
+pub use change::{Changed, Deleted, RolesChanged, TeamRolesChange, create, delete, set_roles, update};
+pub use list::{Candidate, Person, TeamDetail, candidates, check_deletion, get, list};
+pub use people::{TeamMemberChange, add, appoint, remove};
 use sea_orm::{FromQueryResult, Value};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// Teams of one workspace.
-const MOST: u64 = 200;
+const MAX_TEAMS: u64 = 200;
 
 /// A team as it stands: for a page, or under the lock.
 #[derive(Clone, Debug)]
@@ -85,7 +85,7 @@ const COLUMNS: &str = "SELECT t.id, t.name, t.description, t.created_at,
 const FIELDS: [&str; 8] = ["id", "name", "description", "created_at", "people", "roles", "leads", "yours"];
 
 /// What is bound to [`COLUMNS`].
-fn asked_by(actor: &Actor) -> Vec<Value> {
+fn viewer_values(actor: &Actor) -> Vec<Value> {
     vec![actor.member_id.into(), "\n".into()]
 }
 
@@ -98,7 +98,7 @@ impl Row {
             description: self.description,
             created_at: self.created_at,
             people: self.people,
-            roles: all.joined(self.roles.as_deref().unwrap_or_default()).into_iter().cloned().collect(),
+            roles: all.parse_slugs(self.roles.as_deref().unwrap_or_default()).into_iter().cloned().collect(),
             leads: leads.lines().map(str::to_owned).collect(),
             is_yours: self.yours > 0,
         }
@@ -107,18 +107,18 @@ impl Row {
 
 impl Team {
     /// # Errors
-    /// [`Refused::Hidden`] where this workspace has no such team.
+    /// [`Refused::NotFound`] where this workspace has no such team.
     async fn load(scope: &impl Scoped, actor: &Actor, id: Uuid) -> Result<Self, Refused> {
-        let mut values = asked_by(actor);
+        let mut values = viewer_values(actor);
         values.push(id.into());
         let row: Option<Row> = scope.first(&format!("{COLUMNS} AND t.id = $4"), values).await?;
-        Ok(row.ok_or(Refused::Hidden)?.with(&actor.all_roles))
+        Ok(row.ok_or(Refused::NotFound)?.with(&actor.all_roles))
     }
 
     /// The team, for who edits it: its leads do, and who holds the permission to update teams.
     ///
     /// # Errors
-    /// [`Refused::Hidden`], [`Refused::Forbidden`].
+    /// [`Refused::NotFound`], [`Refused::Forbidden`].
     async fn load_to_edit(s: &WriteScope<perm::Membership>, id: Uuid) -> Result<Self, Refused> {
         let team = Self::load(s, s.actor(), id).await?;
         if !team.is_yours {
@@ -137,7 +137,7 @@ impl Team {
     ///
     /// # Errors
     /// As [`Holdings::may_change_roles`].
-    fn may_move(&self, actor: &Actor, present: &Holdings) -> Result<(), Ceiling> {
+    fn may_change_membership(&self, actor: &Actor, present: &Holdings) -> Result<(), Ceiling> {
         if self.roles.is_empty() {
             return Ok(());
         }
@@ -153,12 +153,12 @@ impl Team {
     ) -> Result<Result<(), Ceiling>, Refused> {
         // An Owner may, whoever is in it.
         let sets = if actor.holdings.is_owner() { Vec::new() } else { self.role_sets(scope).await? };
-        let people = sets.iter().map(|set| role::holdings(&actor.all_roles.joined(&set.role_set)));
+        let people = sets.iter().map(|set| role::holdings(&actor.all_roles.parse_slugs(&set.role_set)));
         Ok(actor.holdings.may_change_roles_of_all(people, roles.iter().map(|role| &role.holdings)))
     }
 
     /// May the team be deleted, which takes its roles from everybody in it?
-    async fn may_go(&self, scope: &impl Scoped, actor: &Actor) -> Result<Result<(), Ceiling>, Refused> {
+    async fn may_delete(&self, scope: &impl Scoped, actor: &Actor) -> Result<Result<(), Ceiling>, Refused> {
         if self.roles.is_empty() {
             return Ok(Ok(()));
         }
@@ -202,7 +202,7 @@ impl Team {
 /// The same for who edits it.
 ///
 /// # Errors
-/// [`Refused::Hidden`], [`Refused::Forbidden`].
+/// [`Refused::NotFound`], [`Refused::Forbidden`].
 pub async fn to_edit(s: &WriteScope<perm::Membership>, id: Uuid) -> Result<Team, Refused> {
     Team::load_to_edit(s, id).await
 }
@@ -210,7 +210,7 @@ pub async fn to_edit(s: &WriteScope<perm::Membership>, id: Uuid) -> Result<Team,
 /// The team as it stands under the lock.
 ///
 /// # Errors
-/// [`Refused::Hidden`] where this workspace has no such team.
+/// [`Refused::NotFound`] where this workspace has no such team.
 pub async fn under_lock<P>(s: &WriteScope<P>, id: Uuid) -> Result<Team, Refused> {
     Team::load(s, s.actor(), id).await
 }

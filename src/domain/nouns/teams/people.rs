@@ -5,7 +5,7 @@ use crate::{
         base::{event::Recorded, refused::Refused, selection::Selection},
         enforce::{rows::Scoped, write::WriteScope},
         nouns::{
-            members::Subject,
+            members::MemberRecord,
             teams::{
                 Team,
                 events::{TeamLeadChanged, TeamMemberAdded, TeamMemberRemoved},
@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 /// Somebody who was put into a team or taken out, or is called to lead it or not.
 #[derive(Clone, Debug)]
-pub struct Moved {
+pub struct TeamMemberChange {
     pub team: String,
     pub name: String,
     /// It was not so before.
@@ -30,30 +30,30 @@ pub struct Moved {
 /// Puts members into a team: all of them or none. Whoever is in it already stays.
 ///
 /// # Errors
-/// [`Refused::Hidden`] for the team or a member, [`Refused::Forbidden`] for who may not edit the team,
+/// [`Refused::NotFound`] for the team or a member, [`Refused::Forbidden`] for who may not edit the team,
 /// [`Refused::Ceiling`] where it carries roles that are not the actor's to give to one of them.
 pub async fn add(
     s: &mut WriteScope<perm::Membership>,
     id: Uuid,
     selection: &Selection,
-) -> Result<Recorded<Vec<Moved>>, Refused> {
+) -> Result<Recorded<Vec<TeamMemberChange>>, Refused> {
     let team = Team::load_to_edit(s, id).await?;
     let all = s.actor().all_roles.clone();
     let mut each = Vec::new();
     for member in selection.iter() {
-        let member = Subject::load(s, &all, member).await?;
+        let member = MemberRecord::load(s, &all, member).await?;
         if member.user_id.is_none() {
             return Err(Refused::NotAllowed(
                 "Only people can be in teams. Assign roles to the key directly.",
             ));
         }
         let is_change = !is_in(s, id, member.id).await?;
-        let moved = Moved { team: team.name.clone(), name: member.name.clone(), is_change };
+        let changed = TeamMemberChange { team: team.name.clone(), name: member.name.clone(), is_change };
         if !is_change {
-            each.push(Recorded::unchanged(moved));
+            each.push(Recorded::unchanged(changed));
             continue;
         }
-        team.may_move(s.actor(), &member.holdings())?;
+        team.may_change_membership(s.actor(), &member.holdings())?;
         let row = team_member::ActiveModel {
             workspace_id: Set(s.workspace_id()),
             team_id: Set(id),
@@ -63,7 +63,7 @@ pub async fn add(
         };
         s.open().insert(row).await?;
         let event = TeamMemberAdded { team: team.name.clone(), roles: team.role_names() };
-        each.push(Recorded::new(moved, event, member.target()));
+        each.push(Recorded::new(changed, event, member.target()));
     }
     Ok(Recorded::together(each))
 }
@@ -71,45 +71,45 @@ pub async fn add(
 /// Takes a member out of a team.
 ///
 /// # Errors
-/// [`Refused::Hidden`] for the team, or for who is not in it, [`Refused::Forbidden`] for who may not
+/// [`Refused::NotFound`] for the team, or for who is not in it, [`Refused::Forbidden`] for who may not
 /// edit the team, [`Refused::Ceiling`] where its roles are not the actor's to take from them.
-pub async fn take_out(
+pub async fn remove(
     s: &mut WriteScope<perm::Membership>,
     id: Uuid,
     member: Uuid,
-) -> Result<Recorded<Moved>, Refused> {
+) -> Result<Recorded<TeamMemberChange>, Refused> {
     let team = Team::load_to_edit(s, id).await?;
     let all = s.actor().all_roles.clone();
-    let member = Subject::load(s, &all, member).await?;
+    let member = MemberRecord::load(s, &all, member).await?;
     // Whether they are in it comes first: of others there is nothing to tell.
     if !is_in(s, id, member.id).await? {
-        return Err(Refused::Hidden);
+        return Err(Refused::NotFound);
     }
-    team.may_move(s.actor(), &member.holdings())?;
+    team.may_change_membership(s.actor(), &member.holdings())?;
     let row: DeleteMany<team_member::Entity> = s.open().delete();
     let row = row.filter(team_member::Column::TeamId.eq(id));
     s.open().apply_to_one(row.filter(team_member::Column::MemberId.eq(member.id))).await?;
     let event = TeamMemberRemoved { team: team.name.clone(), roles: team.role_names() };
-    let moved = Moved { team: team.name, name: member.name.clone(), is_change: true };
-    Ok(Recorded::new(moved, event, member.target()))
+    let changed = TeamMemberChange { team: team.name, name: member.name.clone(), is_change: true };
+    Ok(Recorded::new(changed, event, member.target()))
 }
 
 /// Makes somebody in a team a lead of it, or no lead any more. A lead gives nothing that the ceiling
 /// does not let them give, so who leads is a matter of the permission alone.
 ///
 /// # Errors
-/// [`Refused::Hidden`] for the team, or for who is not in it.
+/// [`Refused::NotFound`] for the team, or for who is not in it.
 pub async fn appoint(
     s: &mut WriteScope<perm::UpdateTeams>,
     id: Uuid,
     member: Uuid,
     is_lead: bool,
-) -> Result<Recorded<Moved>, Refused> {
+) -> Result<Recorded<TeamMemberChange>, Refused> {
     let team = Team::load(s, s.actor(), id).await?;
     let all = s.actor().all_roles.clone();
-    let member = Subject::load(s, &all, member).await?;
+    let member = MemberRecord::load(s, &all, member).await?;
     if !is_in(s, id, member.id).await? {
-        return Err(Refused::Hidden);
+        return Err(Refused::NotFound);
     }
     let row: UpdateMany<team_member::Entity> = s.open().update();
     let row = row
@@ -118,12 +118,12 @@ pub async fn appoint(
         .filter(team_member::Column::IsLead.ne(is_lead))
         .col_expr(team_member::Column::IsLead, Expr::value(is_lead));
     let is_change = s.open().apply(row).await? > 0;
-    let moved = Moved { team: team.name.clone(), name: member.name.clone(), is_change };
+    let changed = TeamMemberChange { team: team.name.clone(), name: member.name.clone(), is_change };
     if !is_change {
-        return Ok(Recorded::unchanged(moved));
+        return Ok(Recorded::unchanged(changed));
     }
     let event = TeamLeadChanged { team: team.name, is_lead };
-    Ok(Recorded::new(moved, event, member.target()))
+    Ok(Recorded::new(changed, event, member.target()))
 }
 
 async fn is_in(scope: &impl Scoped, team: Uuid, member: Uuid) -> Result<bool, Refused> {

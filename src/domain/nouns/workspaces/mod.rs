@@ -33,14 +33,14 @@ use crate::{
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
-const NOBODY_ANSWERS: Conflict = Conflict::new(
+const NO_ACCOUNTABLE_USER: Conflict = Conflict::new(
     "nobody-answers",
     "The person who created this key is no longer active in the account. Name someone in the account as “owner”.",
 );
 
 /// A workspace as one of its members finds it in their list.
 #[derive(Clone, Debug, FromQueryResult)]
-pub struct Listed {
+pub struct WorkspaceOfPerson {
     pub slug: String,
     pub name: String,
     pub account: String,
@@ -55,7 +55,7 @@ pub struct Listed {
 ///
 /// # Errors
 /// The database's own.
-pub async fn of_person(db: &Db, person: &Person) -> Result<Vec<Listed>, Refused> {
+pub async fn of_person(db: &Db, person: &Person) -> Result<Vec<WorkspaceOfPerson>, Refused> {
     let sql = "SELECT w.slug, w.name, a.name AS account, a.id AS account_id,
             CASE WHEN w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL THEN 'suspended' ELSE m.status END AS status,
             (SELECT string_agg(r.name, ', ') FROM roles r WHERE r.workspace_id = m.workspace_id
@@ -71,7 +71,7 @@ pub async fn of_person(db: &Db, person: &Person) -> Result<Vec<Listed>, Refused>
 
 /// A workspace as a key that is a member of it finds it.
 #[derive(Clone, Debug, FromQueryResult)]
-pub struct OfKey {
+pub struct WorkspaceOfKey {
     pub id: Uuid,
     pub slug: String,
     pub name: String,
@@ -89,7 +89,7 @@ pub struct OfKey {
 ///
 /// # Errors
 /// [`Refused::Invalid`] for a page link of another list.
-pub async fn of_key(db: &Db, key: &ApiKey, at: &Position) -> Result<Page<OfKey>, Refused> {
+pub async fn of_key(db: &Db, key: &ApiKey, at: &Position) -> Result<Page<WorkspaceOfKey>, Refused> {
     let mut sql = "SELECT w.id, w.slug, w.name, w.account_id, w.created_at, m.role_set,
             CASE WHEN w.suspended_at IS NOT NULL THEN 'suspended' ELSE m.status END AS status,
             (k.home_id IS NOT NULL AND k.home_id = w.id) AS is_home
@@ -98,19 +98,19 @@ pub async fn of_key(db: &Db, key: &ApiKey, at: &Position) -> Result<Page<OfKey>,
         .to_owned();
     let order = Order { column: "w.slug || ''", is_text: true, id: "", descending: false };
     let mut values = Vec::new();
-    order.finish(&mut sql, &mut values, at)?;
+    order.append_to(&mut sql, &mut values, at)?;
     values.insert(0, key.id.into());
-    let rows: Vec<OfKey> = db.read().all(&sql, values).await?;
-    Ok(Page::cut(rows, at, |row| Cursor::new(Key::Text(row.slug.clone()), row.id)))
+    let rows: Vec<WorkspaceOfKey> = db.read().all(&sql, values).await?;
+    Ok(Page::from_rows(rows, at, |row| Cursor::new(Key::Text(row.slug.clone()), row.id)))
 }
 
 /// Founds a workspace in an account in which the person may, or, with none named, in a new account of
 /// their own.
 ///
 /// # Errors
-/// [`Refused::Hidden`] for an account to which they do not belong, [`Refused::NotAdmin`] where only its
+/// [`Refused::NotFound`] for an account to which they do not belong, [`Refused::NotAdmin`] where only its
 /// admins may, [`Refused::Suspended`], [`Refused::Invalid`] for a slug that is taken,
-/// [`Refused::TooMany`].
+/// [`Refused::RateLimited`].
 pub async fn create(
     db: &Db,
     person: &Person,
@@ -119,7 +119,7 @@ pub async fn create(
     slug: &Slug,
     origin: &Origin,
 ) -> Result<Slug, Refused> {
-    limits::FOUND.spend(db, &person.user_id.to_string(), 1).await?;
+    limits::CREATE_WORKSPACE.spend(db, &person.user_id.to_string(), 1).await?;
     create_unlimited(db, person, account, name, slug, origin).await
 }
 
@@ -132,10 +132,10 @@ pub(in crate::domain) async fn create_unlimited(
     slug: &Slug,
     origin: &Origin,
 ) -> Result<Slug, Refused> {
-    let actor = person.audited();
+    let actor = person.audit_actor();
     let done = create_workspace(db, &actor, origin, async |open| {
         let account = match account {
-            Some(id) => accounts::lock_to_found(&open.tx, id, actor.id).await?,
+            Some(id) => accounts::lock_for_creation(&open.tx, id, actor.id).await?,
             None => accounts::create(&open.tx, name, actor.id, open.now).await?,
         };
         insert(open, account, name, slug, actor.id).await?;
@@ -145,7 +145,7 @@ pub(in crate::domain) async fn create_unlimited(
     })
     .await;
     if let Err(refused) = &done {
-        accounts::note_not_founded(db, account, &actor, origin, refused).await;
+        accounts::record_refused_creation(db, account, &actor, origin, refused).await;
     }
     done
 }
@@ -158,8 +158,8 @@ pub const NOT_ADMIN: &str = "This key can't create workspaces. An account admin 
 /// key's home only if that has none yet. Answers the workspace's id.
 ///
 /// # Errors
-/// [`Refused::NotAllowed`], [`Refused::Invalid`] on `slug` or `owner`, [`NOBODY_ANSWERS`],
-/// [`Refused::TooMany`].
+/// [`Refused::NotAllowed`], [`Refused::Invalid`] on `slug` or `owner`, [`NO_ACCOUNTABLE_USER`],
+/// [`Refused::RateLimited`].
 pub async fn create_by_key(
     db: &Db,
     key: &ApiKey,
@@ -168,28 +168,28 @@ pub async fn create_by_key(
     slug: &Slug,
     origin: &Origin,
 ) -> Result<Uuid, Refused> {
-    let actor = Principal::ApiKey(key.clone()).audited();
+    let actor = Principal::ApiKey(key.clone()).audit_actor();
     if !key.is_admin {
         let refused = Refused::NotAllowed(NOT_ADMIN);
-        accounts::note_not_founded(db, Some(key.account_id), &actor, origin, &refused).await;
+        accounts::record_refused_creation(db, Some(key.account_id), &actor, origin, &refused).await;
         return Err(refused);
     }
-    limits::FOUND.spend(db, &key.id.to_string(), 1).await?;
+    limits::CREATE_WORKSPACE.spend(db, &key.id.to_string(), 1).await?;
     create_workspace(db, &actor, origin, async |open| {
-        accounts::lock_to_found_by_key(&open.tx, key, open.now).await?;
+        accounts::lock_for_creation_by_key(&open.tx, key, open.now).await?;
         let sql = "SELECT u.id FROM account_people p CROSS JOIN users u WHERE p.account_id = $1
             AND p.user_id = $2 AND u.id = p.user_id AND u.suspended_at IS NULL";
         let values = vec![key.account_id.into(), owner.unwrap_or(key.made_by).into()];
-        let founder: Option<Id> = open.tx.first(sql, values).await?;
-        let founder = match (founder, owner) {
-            (Some(founder), _) => founder.id,
+        let creator: Option<Id> = open.tx.first(sql, values).await?;
+        let creator = match (creator, owner) {
+            (Some(creator), _) => creator.id,
             (None, Some(_)) => {
                 return Err(Invalid::field("owner", "Choose an active person in the account.").into());
             }
-            (None, None) => return Err(NOBODY_ANSWERS.into()),
+            (None, None) => return Err(NO_ACCOUNTABLE_USER.into()),
         };
-        let owners = insert(open, key.account_id, name, slug, founder).await?;
-        members::join_key(open, key.id, &key.name, founder, &[owners]).await?;
+        let owners = insert(open, key.account_id, name, slug, creator).await?;
+        members::join_key(open, key.id, &key.name, creator, &[owners]).await?;
         let made = WorkspaceCreated { name: name.to_string(), slug: slug.to_string() };
         let added = ApiKeyAdded { roles: vec![BuiltIn::Owner.name().to_owned()] };
         let events = vec![

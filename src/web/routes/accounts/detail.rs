@@ -5,18 +5,18 @@ use crate::{
         Invalid, Name,
         activity::{self, Entry},
         base::{
-            account::{Account, Creation},
+            account::{Account, CreationPolicy},
             paging::Position,
         },
-        nouns::accounts::{self, AccountScope, Details, Look, Workspace},
+        nouns::accounts::{self, AccountDetail, AccountScope, Details, Workspace},
     },
     web::{
         checks::{Checked, Validate},
         chrome::{Chrome, Flash, View, hue, initials},
         errors::Errors,
         form::Form,
-        guard::{Answer, account::AccountAdmin},
-        list::{List, Listed, Neighbours, Unfiltered},
+        guard::{HandlerResult, account::AccountAdmin},
+        list::{List, ListState, Neighbours, Unfiltered},
         rejection::reopen,
         routes::activity::list,
         when::When,
@@ -50,20 +50,20 @@ struct AdminRow {
     is_you: bool,
 }
 
-pub async fn show(cx: AccountAdmin<List<Unfiltered>>) -> Answer {
+pub async fn show(cx: AccountAdmin<List<Unfiltered>>) -> HandlerResult {
     let (scope, view, list) = cx.into_parts();
-    let (look, list) = list.load(async |(), at| accounts::look(&scope, at).await).await?;
+    let (detail, list) = list.load(async |(), at| accounts::get(&scope, at).await).await?;
     let latest = activity::latest_of_account(&scope).await?;
-    Ok(view.html_as(list.status(), &draw(&view, &scope, look, latest, None, list)))
+    Ok(view.html_as(list.status(), &draw(&view, &scope, detail, latest, None, list)))
 }
 
 fn draw(
     view: &View,
     scope: &AccountScope,
-    look: Look,
+    detail: AccountDetail,
     latest: Vec<Entry>,
     typed: Option<DetailsForm>,
-    list: Listed<Unfiltered>,
+    list: ListState<Unfiltered>,
 ) -> Show {
     let (actor, now, base) = (scope.actor(), scope.now(), view.at(""));
     let account = actor.account.clone();
@@ -87,15 +87,15 @@ fn draw(
     Show {
         chrome: view.chrome(),
         created: When::new(account.created_at, now),
-        neighbours: list.neighbours(&look.workspaces, &base),
-        workspaces: look
+        neighbours: list.neighbours(&detail.workspaces, &base),
+        workspaces: detail
             .workspaces
             .rows
             .into_iter()
             .map(|w| (When::new(w.created_at, now), w))
             .map(|(t, w)| (w, t))
             .collect(),
-        admins: look.admins.into_iter().map(admin).collect(),
+        admins: detail.admins.into_iter().map(admin).collect(),
         events: latest.into_iter().map(event).collect(),
         form: typed.unwrap_or_else(|| DetailsForm {
             name: account.name.clone(),
@@ -119,27 +119,27 @@ impl Validate for DetailsForm {
     type Valid = Details;
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Details> {
-        let name = invalid.keep("name", Name::parse(&self.name));
-        let creation = Creation::of(&self.creation).ok_or("Choose who can create workspaces.");
-        let creation = invalid.keep("creation", creation);
+        let name = invalid.check("name", Name::parse(&self.name));
+        let creation = CreationPolicy::of(&self.creation).ok_or("Choose who can create workspaces.");
+        let creation = invalid.check("creation", creation);
         Some(Details { name: name?, creation: creation? })
     }
 }
 
-pub async fn update(cx: AccountAdmin<Form<Checked<DetailsForm>>>) -> Answer {
+pub async fn update(cx: AccountAdmin<Form<Checked<DetailsForm>>>) -> HandlerResult {
     let (scope, view, Form(form)) = cx.into_parts();
-    let again = scope.again();
+    let duplicate = scope.duplicate();
     let saved = async {
         let details = form.valid?;
         let is_change = scope.write(async |s| accounts::update(s, &details).await).await?;
         let words = if is_change { "Account saved." } else { "No changes to save." };
-        Ok(view.done(view.at(""), Flash::good(words)))
+        Ok(view.redirect_with_flash(view.at(""), Flash::good(words)))
     };
     reopen(saved.await, async |rejected| {
-        let look = accounts::look(&again, &Position::First).await?;
-        let latest = activity::latest_of_account(&again).await?;
-        let list = Listed { errors: rejected.errors, ..Listed::default() };
-        Ok(view.html_as(rejected.status, &draw(&view, &again, look, latest, Some(form.sent), list)))
+        let detail = accounts::get(&duplicate, &Position::First).await?;
+        let latest = activity::latest_of_account(&duplicate).await?;
+        let list = ListState { errors: rejected.errors, ..ListState::default() };
+        Ok(view.html_as(rejected.status, &draw(&view, &duplicate, detail, latest, Some(form.sent), list)))
     })
     .await
 }

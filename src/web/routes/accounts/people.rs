@@ -10,12 +10,12 @@ use crate::{
     web::{
         checks,
         chrome::{Chrome, Flash, View, hue, initials},
-        form::{Form, Nothing},
-        guard::{Answer, account::AccountAdmin},
-        list::{Filters, List, Listed, Neighbours},
+        form::{EmptyForm, Form},
+        guard::{HandlerResult, account::AccountAdmin},
+        list::{Filters, List, ListState, Neighbours},
         path::Target,
         when::When,
-        words::counted,
+        words::pluralize,
     },
 };
 use askama::Template;
@@ -27,7 +27,7 @@ struct People {
     chrome: Chrome,
     /// `/a/{account}/people`
     base: String,
-    list: Listed<ListQuery>,
+    list: ListState<ListQuery>,
     rows: Vec<Row>,
     /// "12 people"
     total: String,
@@ -75,12 +75,12 @@ impl Filters for ListQuery {
         Ok(Filter { text, only_admins: !self.show.is_empty() })
     }
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn query_pairs(&self) -> Vec<(&'static str, &str)> {
         vec![("q", &self.q), ("show", &self.show)]
     }
 }
 
-pub async fn people(cx: AccountAdmin<List<ListQuery>>) -> Answer {
+pub async fn people(cx: AccountAdmin<List<ListQuery>>) -> HandlerResult {
     let (scope, view, list) = cx.into_parts();
     let load = async |filter: &Filter, at: &Position| accounts::people(&scope, filter, at).await;
     let (people, list) = list.load(load).await?;
@@ -89,7 +89,7 @@ pub async fn people(cx: AccountAdmin<List<ListQuery>>) -> Answer {
         chrome: view.chrome(),
         neighbours: list.neighbours(&people.page, &base),
         total: match people.total {
-            Some(total) => counted(total, "person", "people"),
+            Some(total) => pluralize(total, "person", "people"),
             None => "More than one page of people".to_owned(),
         },
         rows: people.page.rows.into_iter().map(|person| Row::new(person, now)).collect(),
@@ -112,13 +112,13 @@ struct Confirm {
 }
 
 /// Asks an admin who is to be none any more, or whether they mean themselves.
-pub async fn stepping_down(cx: AccountAdmin<Target>) -> Answer {
+pub async fn stepping_down(cx: AccountAdmin<Target>) -> HandlerResult {
     let (scope, view, Target(id)) = cx.into_parts();
     let person = accounts::stepping_down(&scope, id).await?;
     Ok(view.html(&confirm(&view, &scope, person, "admin")))
 }
 
-pub async fn removal(cx: AccountAdmin<Target>) -> Answer {
+pub async fn removal(cx: AccountAdmin<Target>) -> HandlerResult {
     let (scope, view, Target(id)) = cx.into_parts();
     let person = accounts::leaving(&scope, id).await?;
     Ok(view.html(&confirm(&view, &scope, person, "removal")))
@@ -141,7 +141,7 @@ pub struct Appointment {
     admin: String,
 }
 
-pub async fn appoint(cx: AccountAdmin<(Target, Form<Appointment>)>) -> Answer {
+pub async fn appoint(cx: AccountAdmin<(Target, Form<Appointment>)>) -> HandlerResult {
     let (scope, view, (Target(id), Form(form))) = cx.into_parts();
     let is_admin = match form.admin.as_str() {
         "yes" => true,
@@ -152,7 +152,7 @@ pub async fn appoint(cx: AccountAdmin<(Target, Form<Appointment>)>) -> Answer {
     let done = scope.write(async |s| accounts::appoint(s, id, is_admin).await).await?;
     if done.is_you && !is_admin {
         let flash = Flash::good(format!("You're no longer an admin of {account}. You still belong to it."));
-        return Ok(view.done("/workspaces", flash));
+        return Ok(view.redirect_with_flash("/workspaces", flash));
     }
     let text = match (done.is_change, is_admin) {
         (false, true) => format!("{} is already an admin.", done.name),
@@ -166,16 +166,17 @@ pub async fn appoint(cx: AccountAdmin<(Target, Form<Appointment>)>) -> Answer {
         let action = view.at(&format!("/people/{id}/admin"));
         flash = flash.with_undo(action, vec![("admin".to_owned(), back.to_owned())]);
     }
-    Ok(view.done(view.at("/people"), flash))
+    Ok(view.redirect_with_flash(view.at("/people"), flash))
 }
 
-pub async fn remove(cx: AccountAdmin<(Target, Form<Nothing>)>) -> Answer {
+pub async fn remove(cx: AccountAdmin<(Target, Form<EmptyForm>)>) -> HandlerResult {
     let (scope, view, (Target(id), _)) = cx.into_parts();
     let account = scope.actor().account.name.clone();
     let gone = scope.write(async |s| accounts::remove(s, id).await).await?;
     if gone.is_you {
-        return Ok(view.done("/workspaces", Flash::good(format!("You no longer belong to {account}."))));
+        return Ok(view
+            .redirect_with_flash("/workspaces", Flash::good(format!("You no longer belong to {account}."))));
     }
     let flash = Flash::good(format!("{} no longer belongs to the account.", gone.name));
-    Ok(view.done(view.at("/people"), flash))
+    Ok(view.redirect_with_flash(view.at("/people"), flash))
 }

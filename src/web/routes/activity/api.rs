@@ -88,7 +88,7 @@ impl From<Entry> for EventBody {
 /// Which events to list.
 #[derive(Deserialize, IntoParams, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct Asked {
+pub struct ListQuery {
     #[param(schema_with = spec::event_kind)]
     kind: String,
     #[param(inline)]
@@ -111,30 +111,32 @@ pub struct Asked {
     after: String,
 }
 
-pub async fn index(cx: ApiRequest<perm::ReadAudit, Query<Asked>>) -> ApiResult<Ok200<PageBody<EventBody>>> {
-    let asked = cx.input.0;
-    if !asked.kind.is_empty() && !events::is_in_filter(&asked.kind) {
+pub async fn index(
+    cx: ApiRequest<perm::ReadAudit, Query<ListQuery>>,
+) -> ApiResult<Ok200<PageBody<EventBody>>> {
+    let query = cx.input.0;
+    if !query.kind.is_empty() && !events::is_in_filter(&query.kind) {
         return Err(Invalid::field("kind", "Unknown kind of event.").into());
     }
-    for (field, moment) in [("from", asked.from), ("until", asked.until)] {
+    for (field, moment) in [("from", query.from), ("until", query.until)] {
         if moment.is_some_and(|moment| !spec::is_moment(moment)) {
             return Err(Invalid::field(field, "Use milliseconds since 1970.").into());
         }
     }
-    let outcome = match asked.outcome {
+    let outcome = match query.outcome {
         None => "",
         Some(Outcome::Done) => "done",
         Some(Outcome::Refused) => "refused",
     };
     let filter = Filter {
-        kind: asked.kind,
+        kind: query.kind,
         outcome: outcome.to_owned(),
-        text: input::search(&asked.q)?,
-        actor: asked.actor,
-        target: asked.target,
-        from: asked.from,
-        until: asked.until,
+        text: input::search(&query.q)?,
+        actor: query.actor,
+        target: query.target,
+        from: query.from,
+        until: query.until,
     };
-    let at = Position::parse(&asked.after, "")?;
+    let at = Position::parse(&query.after, "")?;
     Ok(Ok200(activity::list(&cx.scope, &filter, &at).await?.page.into()))
 }

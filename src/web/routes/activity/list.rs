@@ -12,8 +12,8 @@ use crate::{
     web::{
         checks::{self, date},
         chrome::{Chrome, hue, initials},
-        guard::{Answer, Authorized},
-        list::{Filters, List, Listed, Neighbours},
+        guard::{Authorized, HandlerResult},
+        list::{Filters, List, ListState, Neighbours},
         route_index::RouteLabels,
         routes::me::browser,
         when::{When, day},
@@ -30,7 +30,7 @@ pub(super) struct Index {
     pub chrome: Chrome,
     /// `/w/{slug}/activity`
     pub base: String,
-    pub list: Listed<ListQuery>,
+    pub list: ListState<ListQuery>,
     pub kinds: &'static [(&'static str, &'static str)],
     pub rows: Vec<Row>,
     pub neighbours: Neighbours,
@@ -144,7 +144,7 @@ impl Filters for ListQuery {
         })
     }
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn query_pairs(&self) -> Vec<(&'static str, &str)> {
         vec![
             ("q", &self.q),
             ("kind", &self.kind),
@@ -166,10 +166,10 @@ pub(in crate::web) fn id(field: &str, text: &str) -> Result<Option<Uuid>, Refuse
     }
 }
 
-pub async fn index(cx: Authorized<perm::ReadAudit, List<ListQuery>>) -> Answer {
+pub async fn index(cx: Authorized<perm::ReadAudit, List<ListQuery>>) -> HandlerResult {
     let (scope, view, list) = cx.into_parts();
     let load = async |filter: &Filter, at: &Position| activity::list(&scope, filter, at).await;
-    let (activity::Listing { page, goes_on }, list) = list.load(load).await?;
+    let (activity::Listing { page, has_more }, list) = list.load(load).await?;
     let base = view.at("/activity");
     let neighbours = list.neighbours(&page, &base);
     let row =
@@ -185,7 +185,8 @@ pub async fn index(cx: Authorized<perm::ReadAudit, List<ListQuery>>) -> Answer {
         kinds: events::filter(),
         rows,
         neighbours,
-        searched: goes_on.then(|| format!("{},{:03}", activity::STRETCH / 1_000, activity::STRETCH % 1_000)),
+        searched: has_more
+            .then(|| format!("{},{:03}", activity::SEARCH_WINDOW / 1_000, activity::SEARCH_WINDOW % 1_000)),
         base,
         list,
     };

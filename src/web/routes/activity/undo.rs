@@ -3,16 +3,16 @@
 use crate::{
     domain::{
         preview::Preview,
-        undo::{self, Back, Undo},
+        undo::{self, Reversal, Undo},
     },
     policy::{Permission, perm},
     web::{
         chrome::{Chrome, View},
-        guard::{Answer, Authorized},
+        guard::{Authorized, HandlerResult},
         path::Target,
         preview,
         routes::{activity::list::Row, members, roles, security, teams},
-        words::counted,
+        words::pluralize,
     },
 };
 use actix_web::http::StatusCode;
@@ -21,53 +21,55 @@ use askama::Template;
 /// Nothing can be taken back, and why.
 #[derive(Template)]
 #[template(path = "activity/no_undo.html")]
-struct Nothing {
+struct NotUndoable {
     chrome: Chrome,
     /// `/w/{slug}/activity`
     base: String,
-    told: Option<Row>,
+    event: Option<Row>,
     why: String,
 }
 
-pub async fn show(cx: Authorized<perm::ReadAudit, Target>) -> Answer {
+pub async fn show(cx: Authorized<perm::ReadAudit, Target>) -> HandlerResult {
     let (scope, view, Target(id)) = cx.into_parts();
-    let nothing = |told, why: &str| Nothing {
+    let nothing = |event, why: &str| NotUndoable {
         chrome: view.chrome(),
         base: view.at("/activity"),
-        told,
+        event,
         why: why.to_owned(),
     };
-    let Some(undo) = undo::look(&scope, id).await? else {
+    let Some(undo) = undo::get(&scope, id).await? else {
         let why = "You can undo only changes to roles and permissions.";
         return Ok(view.html_as(StatusCode::NOT_FOUND, &nothing(None, why)));
     };
     let notes = notes(&undo);
     let now = scope.now();
-    let Some((back, looked)) = undo.back else {
-        let why = match undo.is_nothing_left {
+    let Some((reversal, preview)) = undo.reversal else {
+        let why = match undo.leaves_no_role {
             false => format!("{} no longer exists, so there is nothing to restore.", undo.entry.target),
-            true => format!("None of the previous roles exist anymore: {}.", undo.gone.join(", ")),
+            true => format!("None of the previous roles exist anymore: {}.", undo.missing_roles.join(", ")),
         };
         return Ok(view.html(&nothing(Some(Row::new(undo.entry, now, &view.app.routes.labels)), &why)));
     };
-    Ok(draw(&view, back, looked, notes))
+    Ok(draw(&view, reversal, preview, notes))
 }
 
 /// What there is to know before going back.
 fn notes(undo: &Undo) -> Vec<String> {
     let mut notes = Vec::new();
-    if undo.is_overtaken {
+    if undo.is_superseded {
         notes.push(
             "This was changed again later. Undoing this change also undoes the later changes.".to_owned(),
         );
     }
-    if undo.entry.beside > 0 && matches!(undo.back, Some((Back::Scopes(..) | Back::Permission(..), _))) {
-        let others = counted(undo.entry.beside, "entry", "entries");
+    if undo.entry.related > 0
+        && matches!(undo.reversal, Some((Reversal::Scopes(..) | Reversal::Permission(..), _)))
+    {
+        let others = pluralize(undo.entry.related, "entry", "entries");
         notes.push(format!(
             "Other changes made in the same step are separate in Activity ({others}) and stay as they are."
         ));
     }
-    match undo.gone.as_slice() {
+    match undo.missing_roles.as_slice() {
         [] => {}
         [one] => notes.push(format!("The role {one} no longer exists. The other roles are restored.")),
         gone => notes
@@ -76,13 +78,18 @@ fn notes(undo: &Undo) -> Vec<String> {
     notes
 }
 
-fn draw(view: &View, back: Back, mut looked: Preview, notes: Vec<String>) -> actix_web::HttpResponse {
-    let mut about = match back {
-        Back::Member(member, to) => members::detail::about(view, &member, to),
-        Back::Permission(permission, to) => security::pages::about(view, permission, to),
-        Back::Team(id, name, to) => teams::detail::about(view, &name, id, to),
-        Back::Scopes(role, to) => {
-            roles::detail::in_words(&mut looked);
+fn draw(
+    view: &View,
+    reversal: Reversal,
+    mut preview: Preview,
+    notes: Vec<String>,
+) -> actix_web::HttpResponse {
+    let mut about = match reversal {
+        Reversal::Member(member, to) => members::detail::about(view, &member, to),
+        Reversal::Permission(permission, to) => security::pages::about(view, permission, to),
+        Reversal::Team(id, name, to) => teams::detail::about(view, &name, id, to),
+        Reversal::Scopes(role, to) => {
+            roles::detail::in_words(&mut preview);
             let held = role.permissions().map(|permission: Permission| permission.scope().to_owned());
             roles::detail::about(view, &role, held.collect(), to.join("\n"))
         }
@@ -92,6 +99,6 @@ fn draw(view: &View, back: Back, mut looked: Preview, notes: Vec<String>) -> act
     about.notes.extend(notes);
     about.button = "Undo change";
     about.back = view.at("/activity");
-    about.back_words = "Back to activity";
-    preview::draw(view, about, looked)
+    about.back_label = "Back to activity";
+    preview::draw(view, about, preview)
 }

@@ -8,9 +8,9 @@ use crate::{
         nouns::{
             accounts::{
                 AccountScope,
-                keys::{self, Place},
+                keys::{self, WorkspaceMembership},
             },
-            api_keys::{KeyRecord, Made, Maker, Wanted},
+            api_keys::{CreatedKey, Creator, KeyRecord, NewApiKey},
         },
     },
     web::{
@@ -21,7 +21,7 @@ use crate::{
 use uuid::Uuid;
 
 impl Home for AccountScope {
-    type Key = keys::Listed;
+    type Key = keys::AccountKey;
 
     fn now(&self) -> Timestamp {
         AccountScope::now(self)
@@ -45,13 +45,13 @@ impl Home for AccountScope {
         AccountScope::refuse(self, refused).await
     }
     async fn load(&self, id: Uuid) -> Result<Self::Key, Refused> {
-        keys::look(self, id).await
+        keys::get(self, id).await
     }
     async fn why_not(&self, _: &Self::Key) -> Result<Option<Refused>, Refused> {
         Ok(None)
     }
-    async fn places(&self, id: Uuid) -> Result<Vec<Place>, Refused> {
-        keys::places(self, id).await
+    async fn memberships(&self, id: Uuid) -> Result<Vec<WorkspaceMembership>, Refused> {
+        keys::memberships(self, id).await
     }
 }
 
@@ -64,25 +64,25 @@ impl Reads for AccountScope {
 impl Manages for AccountScope {
     type Reader = Self;
 
-    fn again(&self) -> Self {
-        AccountScope::again(self)
+    fn duplicate(&self) -> Self {
+        AccountScope::duplicate(self)
     }
     fn reader(&self) -> Option<Self> {
-        Some(AccountScope::again(self))
+        Some(AccountScope::duplicate(self))
     }
     fn choices(&self, _: &[String]) -> Option<Choices> {
         None
     }
-    async fn maker(&self) -> Result<Maker, Refused> {
-        keys::maker(self).await
+    async fn creator(&self) -> Result<Creator, Refused> {
+        keys::creator(self).await
     }
-    async fn create(self, wanted: &Wanted, known: i64) -> Result<Made, Refused> {
-        self.write(async |s| keys::create(s, wanted, known).await).await
+    async fn create(self, requested: &NewApiKey, known: i64) -> Result<CreatedKey, Refused> {
+        self.write(async |s| keys::create(s, requested, known).await).await
     }
     async fn rename(self, id: Uuid, name: &Name) -> Result<String, Refused> {
         self.write(async |s| keys::rename(s, id, name).await).await
     }
-    async fn rotate(self, id: Uuid, seen: &str, overlap_ms: i64) -> Result<Made, Refused> {
+    async fn rotate(self, id: Uuid, seen: &str, overlap_ms: i64) -> Result<CreatedKey, Refused> {
         self.write(async |s| keys::rotate(s, id, seen, overlap_ms).await).await
     }
     async fn revoke(self, id: Uuid) -> Result<String, Refused> {

@@ -5,7 +5,7 @@ use crate::{
         Invalid,
         enforce::read::ReadScope,
         nouns::{
-            api_keys::{self, Waiting},
+            api_keys::{self, AddableKey},
             roles,
         },
     },
@@ -14,9 +14,9 @@ use crate::{
         chrome::{Chrome, Flash, View},
         errors::Errors,
         form::Form,
-        guard::{Answer, Authorized},
+        guard::{Authorized, HandlerResult},
         rejection::reopen,
-        role_choices::{Choices, choices, may_give, viewer},
+        role_choices::{Choices, any_assignable, choices, viewer},
         routes::api_keys::new::page_of,
     },
 };
@@ -30,16 +30,16 @@ use uuid::Uuid;
 struct Addition {
     chrome: Chrome,
     base: String,
-    keys: Vec<Waiting>,
+    keys: Vec<AddableKey>,
     chosen: String,
     choices: Choices,
-    may_give: bool,
+    any_assignable: bool,
     errors: Errors,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct Added {
+pub struct AddKeyForm {
     key: String,
     role: Vec<String>,
 }
@@ -48,46 +48,46 @@ async fn draw_addition(
     view: &View,
     scope: &ReadScope<perm::ManageApiKeys>,
     status: StatusCode,
-    form: Added,
+    form: AddKeyForm,
     errors: Errors,
-) -> Answer {
+) -> HandlerResult {
     let choices = choices(roles::assignable(scope), &form.role);
     let page = Addition {
         chrome: view.chrome(),
         base: view.at("/api-keys"),
-        keys: api_keys::waiting(scope).await?,
+        keys: api_keys::addable(scope).await?,
         chosen: form.key,
-        may_give: may_give(&choices),
+        any_assignable: any_assignable(&choices),
         choices,
         errors,
     };
     Ok(view.html_as(status, &page))
 }
 
-pub async fn addition(cx: Authorized<perm::ManageApiKeys>) -> Answer {
+pub async fn addition(cx: Authorized<perm::ManageApiKeys>) -> HandlerResult {
     let (scope, view, ()) = cx.into_parts();
     draw_addition(
         &view,
         &scope,
         StatusCode::OK,
-        Added { role: viewer(), ..Added::default() },
+        AddKeyForm { role: viewer(), ..AddKeyForm::default() },
         Errors::default(),
     )
     .await
 }
 
-pub async fn add(cx: Authorized<perm::ManageApiKeys, Form<Added>>) -> Answer {
+pub async fn add(cx: Authorized<perm::ManageApiKeys, Form<AddKeyForm>>) -> HandlerResult {
     let (scope, view, Form(form)) = cx.into_parts();
-    let again = scope.again();
+    let duplicate = scope.duplicate();
     let done = async {
         let id = Uuid::try_parse(&form.key);
         let id = id.map_err(|_| Invalid::field("key", "Choose one of the account's keys."))?;
         let name = scope.write(async |s| api_keys::add(s, id, &form.role).await).await?;
         let flash = Flash::good(format!("{name} is now a member of this workspace."));
-        Ok(view.done(page_of(&view, &again, id), flash))
+        Ok(view.redirect_with_flash(page_of(&view, &duplicate, id), flash))
     };
     reopen(done.await, async |rejected| {
-        draw_addition(&view, &again, rejected.status, form, rejected.errors).await
+        draw_addition(&view, &duplicate, rejected.status, form, rejected.errors).await
     })
     .await
 }

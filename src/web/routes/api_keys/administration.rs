@@ -5,7 +5,7 @@ use crate::{
     web::{
         chrome::Flash,
         form::Form,
-        guard::{Answer, account::AccountAdmin},
+        guard::{HandlerResult, account::AccountAdmin},
         path::Target,
         routes::api_keys::parts::administers,
     },
@@ -19,14 +19,14 @@ pub struct Administration {
     administers: String,
 }
 
-pub async fn administer(cx: AccountAdmin<(Target, Form<Administration>)>) -> Answer {
+pub async fn administer(cx: AccountAdmin<(Target, Form<Administration>)>) -> HandlerResult {
     let (scope, view, (Target(id), Form(form))) = cx.into_parts();
     let is_admin = administers(&form.administers)?;
-    let is_change = scope.write(async |s| keys::administer(s, id, is_admin).await).await?;
+    let is_change = scope.write(async |s| keys::set_admin(s, id, is_admin).await).await?;
     let flash = match (is_change, is_admin) {
         (false, _) => Flash::good("No changes to save."),
         (true, true) => Flash::good("The key can now create workspaces."),
         (true, false) => Flash::good("The key can no longer create workspaces."),
     };
-    Ok(view.done(view.at(&format!("/api-keys/{id}")), flash))
+    Ok(view.redirect_with_flash(view.at(&format!("/api-keys/{id}")), flash))
 }

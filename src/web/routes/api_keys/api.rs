@@ -5,7 +5,7 @@ use crate::{
     domain::{
         Invalid, Name, Purpose, Refused, SearchText, TextRule, Token,
         base::paging::Position,
-        nouns::api_keys::{self, Listed, Made, Verified, Waiting, Wanted},
+        nouns::api_keys::{self, AddableKey, CreatedKey, NewApiKey, Verified, WorkspaceKey},
     },
     policy::perm,
     web::{
@@ -14,7 +14,7 @@ use crate::{
             call::ApiResult,
             if_match::IfMatch,
             input,
-            reply::{Created, Done, Ok200, Secret, Tagged},
+            reply::{Created, NoContent, Ok200, Secret, Tagged},
             spec,
         },
         checks::{Checked, Validate},
@@ -34,7 +34,7 @@ use uuid::Uuid;
 /// The secret to verify.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Shown {
+pub struct PresentedKey {
     api_key: String,
 }
 
@@ -74,8 +74,8 @@ impl From<Verified> for Claims {
     }
 }
 
-pub async fn verify(cx: Public<Json<Shown>>) -> ApiResult<Ok200<Claims>> {
-    let secret = Token::parse(Purpose::ApiKey, cx.input.0.api_key.trim()).ok_or(Refused::SignedOut)?;
+pub async fn verify(cx: Public<Json<PresentedKey>>) -> ApiResult<Ok200<Claims>> {
+    let secret = Token::parse(Purpose::ApiKey, cx.input.0.api_key.trim()).ok_or(Refused::Unauthenticated)?;
     let verified = api_keys::verify(&cx.view.app.db, &secret).await?;
     Ok(Ok200(Claims::from(verified)))
 }
@@ -126,22 +126,22 @@ pub struct KeyBody {
     overlap_ends_at: Option<Timestamp>,
 }
 
-impl From<Listed> for KeyBody {
-    fn from(listed: Listed) -> Self {
-        let key = listed.key;
+impl From<WorkspaceKey> for KeyBody {
+    fn from(workspace_key: WorkspaceKey) -> Self {
+        let key = workspace_key.key;
         Self {
             id: key.id,
-            member_id: listed.member_id,
+            member_id: workspace_key.member_id,
             name: key.name,
             hint: key.hint,
-            status: Status::of(listed.is_active && !key.is_revoked),
+            status: Status::of(workspace_key.is_active && !key.is_revoked),
             is_expired: key.is_expired,
             is_revoked: key.is_revoked,
             is_account_admin: key.is_admin,
-            roles: listed.roles.into_iter().map(|role| role.slug).collect(),
-            maker: key.maker,
-            maker_left: key.maker_left,
-            is_home: listed.is_home,
+            roles: workspace_key.roles.into_iter().map(|role| role.slug).collect(),
+            maker: key.creator,
+            maker_left: key.creator_left,
+            is_home: workspace_key.is_home,
             created_at: key.created_at,
             expires_at: key.expires_at,
             last_used_at: key.last_used_at,
@@ -153,7 +153,7 @@ impl From<Listed> for KeyBody {
 /// Which keys to list.
 #[derive(Deserialize, IntoParams, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct Asked {
+pub struct ListQuery {
     /// Part of a name.
     #[param(schema_with = spec::text::<SearchText>)]
     q: String,
@@ -162,34 +162,36 @@ pub struct Asked {
     after: String,
 }
 
-pub async fn index(cx: ApiRequest<perm::ReadApiKeys, Query<Asked>>) -> ApiResult<Ok200<PageBody<KeyBody>>> {
-    let asked = cx.input.0;
-    let text = input::search(&asked.q)?;
-    let at = Position::parse(&asked.after, "")?;
+pub async fn index(
+    cx: ApiRequest<perm::ReadApiKeys, Query<ListQuery>>,
+) -> ApiResult<Ok200<PageBody<KeyBody>>> {
+    let query = cx.input.0;
+    let text = input::search(&query.q)?;
+    let at = Position::parse(&query.after, "")?;
     Ok(Ok200(api_keys::list(&cx.scope, &text, &at).await?.page.into()))
 }
 
 pub async fn show(cx: ApiRequest<perm::ReadApiKeys, Target>) -> ApiResult<Tagged<KeyBody>> {
-    let listed = api_keys::look(&cx.scope, cx.input.0).await?;
-    let version = api_keys::version(listed.key.id, &listed.key.name, &listed.roles);
-    Ok(Tagged { version, body: listed.into() })
+    let workspace_key = api_keys::get(&cx.scope, cx.input.0).await?;
+    let version = api_keys::version(workspace_key.key.id, &workspace_key.key.name, &workspace_key.roles);
+    Ok(Tagged { version, body: workspace_key.into() })
 }
 
 /// An API key in the account that is not a member of the workspace yet.
 #[derive(Serialize, ToSchema)]
-pub struct WaitingKey {
+pub struct AddableKeyBody {
     id: Uuid,
     name: String,
 }
 
-impl From<Waiting> for WaitingKey {
-    fn from(key: Waiting) -> Self {
+impl From<AddableKey> for AddableKeyBody {
+    fn from(key: AddableKey) -> Self {
         Self { id: key.id, name: key.name }
     }
 }
 
-pub async fn waiting(cx: ApiRequest<perm::ManageApiKeys>) -> ApiResult<Ok200<PageBody<WaitingKey>>> {
-    Ok(Ok200(PageBody::whole(api_keys::waiting(&cx.scope).await?)))
+pub async fn addable(cx: ApiRequest<perm::ManageApiKeys>) -> ApiResult<Ok200<PageBody<AddableKeyBody>>> {
+    Ok(Ok200(PageBody::whole(api_keys::addable(&cx.scope).await?)))
 }
 
 /// An API key to create.
@@ -210,21 +212,21 @@ pub struct NewKey {
 }
 
 impl Validate for NewKey {
-    type Valid = Wanted;
+    type Valid = NewApiKey;
 
-    fn validate(&self, invalid: &mut Invalid) -> Option<Wanted> {
-        let name = invalid.keep("name", Name::parse_exact(&self.name));
+    fn validate(&self, invalid: &mut Invalid) -> Option<NewApiKey> {
+        let name = invalid.check("name", Name::parse_exact(&self.name));
         if self.expires_at.is_some_and(|at| !spec::is_moment(at)) {
             invalid.add("expires_at", "Use milliseconds since 1970.");
         }
         let roles = self.roles.clone().unwrap_or_else(viewer);
-        Some(Wanted { name: name?, roles, expires_at: self.expires_at, is_admin: self.is_account_admin })
+        Some(NewApiKey { name: name?, roles, expires_at: self.expires_at, is_admin: self.is_account_admin })
     }
 }
 
 /// An API key with its secret, which is returned only once.
 #[derive(Serialize, ToSchema)]
-pub struct KeyMade {
+pub struct IssuedKey {
     id: Uuid,
     name: String,
     api_key: String,
@@ -232,23 +234,23 @@ pub struct KeyMade {
     overlap_ends_at: Option<Timestamp>,
 }
 
-impl From<Made> for KeyMade {
-    fn from(made: Made) -> Self {
+impl From<CreatedKey> for IssuedKey {
+    fn from(created: CreatedKey) -> Self {
         Self {
-            id: made.id,
-            name: made.name,
-            api_key: made.secret.expose().to_owned(),
-            overlap_ends_at: made.overlap_ends_at,
+            id: created.id,
+            name: created.name,
+            api_key: created.secret.expose().to_owned(),
+            overlap_ends_at: created.overlap_ends_at,
         }
     }
 }
 
 pub async fn create(
     cx: ApiRequest<perm::ManageApiKeys, Json<Checked<NewKey>>>,
-) -> ApiResult<Secret<Created<KeyMade>>> {
-    let wanted = cx.input.0.valid?;
-    let made = cx.scope.write(async |s| api_keys::create(s, &wanted).await).await?;
-    Ok(Secret(Created(made.into())))
+) -> ApiResult<Secret<Created<IssuedKey>>> {
+    let requested = cx.input.0.valid?;
+    let created = cx.scope.write(async |s| api_keys::create(s, &requested).await).await?;
+    Ok(Secret(Created(created.into())))
 }
 
 /// The new name of an API key.
@@ -263,7 +265,7 @@ impl Validate for KeyChange {
     type Valid = Name;
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Name> {
-        invalid.keep("name", Name::parse_exact(&self.name))
+        invalid.check("name", Name::parse_exact(&self.name))
     }
 }
 
@@ -299,18 +301,18 @@ pub struct KeyRotation {
 
 pub async fn rotate(
     cx: ApiRequest<perm::ManageApiKeys, (Target, Json<KeyRotation>)>,
-) -> ApiResult<Secret<Ok200<KeyMade>>> {
+) -> ApiResult<Secret<Ok200<IssuedKey>>> {
     let (Target(id), Json(rotation)) = cx.input;
     let overlap = rotation.overlap_seconds.unwrap_or(0).saturating_mul(1_000);
-    let made = cx.scope.write(async |s| api_keys::rotate(s, id, overlap).await).await?;
-    Ok(Secret(Ok200(made.into())))
+    let created = cx.scope.write(async |s| api_keys::rotate(s, id, overlap).await).await?;
+    Ok(Secret(Ok200(created.into())))
 }
 
-pub async fn revoke(cx: ApiRequest<perm::ManageApiKeys, (Target, IfMatch)>) -> ApiResult<Done> {
+pub async fn revoke(cx: ApiRequest<perm::ManageApiKeys, (Target, IfMatch)>) -> ApiResult<NoContent> {
     let (Target(id), seen) = cx.input;
     let now = async |s: &mut _| api_keys::version_under_lock(s, id).await;
     seen.write(cx.scope, now, async |s, _| api_keys::revoke(s, id).await).await?;
-    Ok(Done)
+    Ok(NoContent)
 }
 
 /// The roles of an API key that is added to a workspace.
@@ -328,7 +330,7 @@ pub async fn add(
     let roles = addition.roles.unwrap_or_else(viewer);
     let name = match cx.scope.write(async |s| api_keys::add(s, id, &roles).await).await {
         // A form chooses it from a list; here it stands in the address.
-        Err(Refused::Invalid(invalid)) if invalid.of("key").is_some() => return Err(Refused::Hidden),
+        Err(Refused::Invalid(invalid)) if invalid.of("key").is_some() => return Err(Refused::NotFound),
         done => done?,
     };
     Ok(Created(KeyChanged { id, name }))

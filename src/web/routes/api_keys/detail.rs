@@ -3,14 +3,14 @@
 use crate::{
     domain::{
         CHANGED,
-        nouns::accounts::keys::{IN_WORKSPACES, Place},
+        nouns::accounts::keys::{IN_WORKSPACES, WorkspaceMembership},
     },
     web::{
         checks::Checked,
         chrome::{Chrome, Flash, View},
         errors::Errors,
         form::Form,
-        guard::{Admitted, Answer, PageAdmission},
+        guard::{Admitted, HandlerResult, PageAdmission},
         path::Target,
         rejection::{FormRejection, on, reopen, reopen_on},
         routes::api_keys::{
@@ -32,7 +32,7 @@ struct Show {
     base: String,
     row: Row,
     /// The workspaces of the key, on the page of the account.
-    places: Vec<Place>,
+    memberships: Vec<WorkspaceMembership>,
     /// What stands in the field.
     name: String,
     /// The viewer may rename, rotate and revoke it.
@@ -58,7 +58,13 @@ struct FormState {
     problem: String,
 }
 
-async fn draw<H: Reads>(view: &View, home: &H, id: Uuid, status: StatusCode, state: FormState) -> Answer {
+async fn draw<H: Reads>(
+    view: &View,
+    home: &H,
+    id: Uuid,
+    status: StatusCode,
+    state: FormState,
+) -> HandlerResult {
     let key = home.load(id).await?;
     let is_open = home.may_manage() && !H::record(&key).is_revoked;
     let refused = if is_open { home.why_not(&key).await? } else { None };
@@ -66,7 +72,7 @@ async fn draw<H: Reads>(view: &View, home: &H, id: Uuid, status: StatusCode, sta
     let page = Show {
         chrome: view.chrome(),
         base: view.at("/api-keys"),
-        places: home.places(id).await?,
+        memberships: home.memberships(id).await?,
         name: state.name.unwrap_or_else(|| H::record(&key).name.clone()),
         may_manage: is_open && refused.is_none(),
         why_not: refused.map(|refused| refused.to_string()).unwrap_or_default(),
@@ -82,7 +88,7 @@ async fn draw<H: Reads>(view: &View, home: &H, id: Uuid, status: StatusCode, sta
     Ok(view.html_as(status, &page))
 }
 
-pub(in crate::web) async fn show<A: PageAdmission<Scope: Reads>>(cx: Admitted<A, Target>) -> Answer {
+pub(in crate::web) async fn show<A: PageAdmission<Scope: Reads>>(cx: Admitted<A, Target>) -> HandlerResult {
     let (home, view, Target(id)) = cx.into_parts();
     draw(&view, &home, id, StatusCode::OK, FormState::default()).await
 }
@@ -95,7 +101,7 @@ async fn redraw(
     id: Uuid,
     rejected: FormRejection,
     state: FormState,
-) -> Answer {
+) -> HandlerResult {
     match home.reader() {
         Some(reader) => {
             let state = FormState { errors: rejected.errors, ..state };
@@ -107,32 +113,35 @@ async fn redraw(
 
 pub(in crate::web) async fn rename<A: PageAdmission<Scope: Manages>>(
     cx: Admitted<A, (Target, Form<Checked<RenameForm>>)>,
-) -> Answer {
+) -> HandlerResult {
     let (home, view, (Target(id), Form(form))) = cx.into_parts();
-    let again = home.again();
+    let duplicate = home.duplicate();
     let done = async {
         let name = home.rename(id, &form.valid?).await?;
-        Ok(view.done(page_of(&view, &again, id), Flash::good(format!("Key renamed to {name}."))))
+        Ok(view.redirect_with_flash(
+            page_of(&view, &duplicate, id),
+            Flash::good(format!("Key renamed to {name}.")),
+        ))
     };
     reopen(done.await, async |rejected| {
         let state = FormState { name: Some(form.sent.name), ..FormState::default() };
-        redraw(&view, &again, id, rejected, state).await
+        redraw(&view, &duplicate, id, rejected, state).await
     })
     .await
 }
 
 pub(in crate::web) async fn rotate<A: PageAdmission<Scope: Manages>>(
     cx: Admitted<A, (Target, Form<Rotation>)>,
-) -> Answer {
+) -> HandlerResult {
     let (home, view, (Target(id), Form(form))) = cx.into_parts();
-    let again = home.again();
+    let duplicate = home.duplicate();
     let done = async {
-        let made = home.rotate(id, &form.version, form.overlap()?).await?;
-        Ok(reveal(&view, &again, &made))
+        let created = home.rotate(id, &form.version, form.overlap()?).await?;
+        Ok(reveal(&view, &duplicate, &created))
     };
     reopen_on(done.await, on(CHANGED), async |rejected| {
         let problem = if rejected.is(CHANGED) { ROTATED.to_owned() } else { String::new() };
-        redraw(&view, &again, id, rejected, FormState { problem, ..FormState::default() }).await
+        redraw(&view, &duplicate, id, rejected, FormState { problem, ..FormState::default() }).await
     })
     .await
 }

@@ -7,8 +7,8 @@ use crate::{
         Name, Refused,
         base::paging::{Page, Position},
         nouns::{
-            accounts::keys::Place,
-            api_keys::{KeyRecord, Made, Maker, Wanted},
+            accounts::keys::WorkspaceMembership,
+            api_keys::{CreatedKey, Creator, KeyRecord, NewApiKey},
         },
     },
     web::{role_choices::Choices, routes::api_keys::row::HomeKey},
@@ -34,7 +34,7 @@ pub(in crate::web) trait Home: Sized {
     /// Why the viewer, who manages keys here, may not change this one; `None` if they may.
     async fn why_not(&self, key: &Self::Key) -> Result<Option<Refused>, Refused>;
     /// The workspaces of the key, which only the account lists.
-    async fn places(&self, id: Uuid) -> Result<Vec<Place>, Refused>;
+    async fn memberships(&self, id: Uuid) -> Result<Vec<WorkspaceMembership>, Refused>;
 }
 
 /// A home of keys, admitted to see them.
@@ -47,15 +47,15 @@ pub(in crate::web) trait Manages: Home {
     type Reader: Reads;
 
     /// The same admission once more.
-    fn again(&self) -> Self;
+    fn duplicate(&self) -> Self;
     /// The same admission to the pages of keys; `None` if the viewer may not see them.
     fn reader(&self) -> Option<Self::Reader>;
     /// The roles to offer for a new key; `None` where keys get no roles.
     fn choices(&self, ticked: &[String]) -> Option<Choices>;
 
-    async fn maker(&self) -> Result<Maker, Refused>;
-    async fn create(self, wanted: &Wanted, known: i64) -> Result<Made, Refused>;
+    async fn creator(&self) -> Result<Creator, Refused>;
+    async fn create(self, requested: &NewApiKey, known: i64) -> Result<CreatedKey, Refused>;
     async fn rename(self, id: Uuid, name: &Name) -> Result<String, Refused>;
-    async fn rotate(self, id: Uuid, seen: &str, overlap_ms: i64) -> Result<Made, Refused>;
+    async fn rotate(self, id: Uuid, seen: &str, overlap_ms: i64) -> Result<CreatedKey, Refused>;
     async fn revoke(self, id: Uuid) -> Result<String, Refused>;
 }

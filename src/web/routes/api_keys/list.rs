@@ -4,8 +4,8 @@ use crate::{
     domain::base::paging::Position,
     web::{
         chrome::Chrome,
-        guard::{Admitted, Answer, PageAdmission},
-        list::{List, Listed, Neighbours, Search},
+        guard::{Admitted, HandlerResult, PageAdmission},
+        list::{List, ListState, Neighbours, Search},
         routes::api_keys::{
             home::{Home, Reads},
             row::{Row, more},
@@ -20,7 +20,7 @@ struct Index {
     chrome: Chrome,
     /// `/w/{slug}/api-keys` or `/a/{account}/api-keys`
     base: String,
-    list: Listed<Search>,
+    list: ListState<Search>,
     rows: Vec<Row>,
     neighbours: Neighbours,
     may_manage: bool,
@@ -28,15 +28,17 @@ struct Index {
     is_verified: bool,
 }
 
-pub(in crate::web) async fn index<A: PageAdmission<Scope: Reads>>(cx: Admitted<A, List<Search>>) -> Answer {
+pub(in crate::web) async fn index<A: PageAdmission<Scope: Reads>>(
+    cx: Admitted<A, List<Search>>,
+) -> HandlerResult {
     let (home, view, list) = cx.into_parts();
     let load = async |text: &String, at: &Position| home.list(text, at).await;
-    let (found, list) = list.load(load).await?;
+    let (page, list) = list.load(load).await?;
     let (base, now) = (view.at("/api-keys"), home.now());
     let page = Index {
         chrome: view.chrome(),
-        neighbours: list.neighbours(&found, &base),
-        rows: found.rows.into_iter().map(|key| Row::new(key, now)).collect(),
+        neighbours: list.neighbours(&page, &base),
+        rows: page.rows.into_iter().map(|key| Row::new(key, now)).collect(),
         may_manage: home.may_manage(),
         is_verified: home.is_verified(),
         base,

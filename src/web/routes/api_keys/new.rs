@@ -3,16 +3,16 @@
 use crate::{
     domain::{
         Invalid, Name,
-        nouns::api_keys::{self, Made, Maker},
+        nouns::api_keys::{self, CreatedKey, Creator},
     },
     web::{
         checks::{Checked, Validate},
         chrome::{Chrome, View},
         errors::Errors,
         form::Form,
-        guard::{Admitted, Answer, PageAdmission},
+        guard::{Admitted, HandlerResult, PageAdmission},
         rejection::reopen,
-        role_choices::may_give,
+        role_choices::any_assignable,
         role_choices::{Choices, viewer},
         routes::api_keys::{
             home::{Home, Manages},
@@ -51,9 +51,9 @@ impl Validate for Details {
     type Valid = NewKey;
 
     fn validate(&self, invalid: &mut Invalid) -> Option<NewKey> {
-        let name = invalid.keep("name", Name::parse(&self.name));
-        let is_admin = invalid.keep_all(administers(&self.administers));
-        let ending = invalid.keep_all(Ending::parse(&self.expiry, &self.expires_at));
+        let name = invalid.check("name", Name::parse(&self.name));
+        let is_admin = invalid.check_all(administers(&self.administers));
+        let ending = invalid.check_all(Ending::parse(&self.expiry, &self.expires_at));
         Some(NewKey { name: name?, roles: self.role.clone(), ending: ending?, is_admin: is_admin? })
     }
 }
@@ -64,14 +64,14 @@ struct New<'a> {
     chrome: Chrome,
     base: String,
     form: &'a Details,
-    maker: Maker,
+    creator: Creator,
     /// The roles to choose from; `None` in the account.
     choices: Option<Choices>,
     expiries: [Expiry; 5],
     errors: Errors,
 }
 
-pub(in crate::web) async fn new<A: PageAdmission<Scope: Manages>>(cx: Admitted<A, ()>) -> Answer {
+pub(in crate::web) async fn new<A: PageAdmission<Scope: Manages>>(cx: Admitted<A, ()>) -> HandlerResult {
     let (home, view, ()) = cx.into_parts();
     if let Err(refused) = api_keys::may_make_secrets(home.is_verified()) {
         return Err(home.refuse(refused).await);
@@ -85,11 +85,11 @@ async fn draw(
     status: StatusCode,
     form: &Details,
     errors: Errors,
-) -> Answer {
+) -> HandlerResult {
     let page = New {
         chrome: view.chrome(),
         base: view.at("/api-keys"),
-        maker: home.maker().await?,
+        creator: home.creator().await?,
         choices: home.choices(&form.role),
         expiries: EXPIRIES,
         form,
@@ -100,15 +100,15 @@ async fn draw(
 
 pub(in crate::web) async fn create<A: PageAdmission<Scope: Manages>>(
     cx: Admitted<A, Form<Checked<Details>>>,
-) -> Answer {
+) -> HandlerResult {
     let (home, view, Form(Checked { sent: mut form, valid })) = cx.into_parts();
-    let again = home.again();
+    let duplicate = home.duplicate();
     if form.expiry.is_empty() {
         form.expiry = Details::blank().expiry;
     }
     // A form that says nothing of it is taken for one that was sent already.
     let known = form.made.parse().unwrap_or(-1);
-    let made = async {
+    let created = async {
         let key = valid?;
         if home.choices(&[]).is_none() && !key.roles.is_empty() {
             return Err(Invalid::field(
@@ -117,11 +117,13 @@ pub(in crate::web) async fn create<A: PageAdmission<Scope: Manages>>(
             )
             .into());
         }
-        let wanted = key.wanted(home.now());
-        Ok(reveal(&view, &again, &home.create(&wanted, known).await?))
+        let requested = key.wanted(home.now());
+        Ok(reveal(&view, &duplicate, &home.create(&requested, known).await?))
     };
-    reopen(made.await, async |rejected| draw(&view, &again, rejected.status, &form, rejected.errors).await)
-        .await
+    reopen(created.await, async |rejected| {
+        draw(&view, &duplicate, rejected.status, &form, rejected.errors).await
+    })
+    .await
 }
 
 #[derive(Template)]
@@ -134,11 +136,11 @@ struct SecretPage {
 
 /// The page that answers the form itself: nothing that could be read again carries the secret to
 /// another one. It is `no-store`, and a reload asks for the form, which is good for one key only.
-pub(super) fn reveal(view: &View, home: &impl Home, made: &Made) -> HttpResponse {
+pub(super) fn reveal(view: &View, home: &impl Home, created: &CreatedKey) -> HttpResponse {
     view.html(&SecretPage {
         chrome: view.chrome(),
         base: view.at("/api-keys"),
-        revealed: RevealedSecret::new(view, made, page_of(view, home, made.id)),
+        revealed: RevealedSecret::new(view, created, page_of(view, home, created.id)),
     })
 }
 

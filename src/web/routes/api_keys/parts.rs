@@ -4,7 +4,7 @@ use crate::{
     clock::{DAY, HOUR, Timestamp},
     domain::{
         Invalid, Name,
-        nouns::api_keys::{Made, Wanted},
+        nouns::api_keys::{CreatedKey, NewApiKey},
     },
     web::{
         checks::{self, Validate},
@@ -87,9 +87,9 @@ pub struct NewKey {
 
 impl NewKey {
     /// The key that is asked for at this moment.
-    pub(in crate::web) fn wanted(self, now: Timestamp) -> Wanted {
+    pub(in crate::web) fn wanted(self, now: Timestamp) -> NewApiKey {
         let expires_at = self.ending.moment(now);
-        Wanted { name: self.name, roles: self.roles, expires_at, is_admin: self.is_admin }
+        NewApiKey { name: self.name, roles: self.roles, expires_at, is_admin: self.is_admin }
     }
 }
 
@@ -107,15 +107,15 @@ pub(in crate::web) struct RevealedSecret {
 }
 
 impl RevealedSecret {
-    pub(in crate::web) fn new(view: &View, made: &Made, done: String) -> Self {
-        let (now, secret) = (view.now(), made.secret.expose());
+    pub(in crate::web) fn new(view: &View, created: &CreatedKey, done: String) -> Self {
+        let (now, secret) = (view.now(), created.secret.expose());
         let url = &view.app.settings.origin;
         Self {
             curl: format!("curl -H \"Authorization: Bearer {secret}\" {url}/api/sso/v1/apikeys/self"),
-            overlap: made.overlap_ends_at.filter(|ends| *ends > now).map(|ends| When::new(ends, now)),
-            is_new: made.overlap_ends_at.is_none(),
+            overlap: created.overlap_ends_at.filter(|ends| *ends > now).map(|ends| When::new(ends, now)),
+            is_new: created.overlap_ends_at.is_none(),
             secret: secret.to_owned(),
-            name: made.name.clone(),
+            name: created.name.clone(),
             done,
         }
     }
@@ -135,7 +135,7 @@ impl Validate for RenameForm {
     type Valid = Name;
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Name> {
-        invalid.keep("name", Name::parse(&self.name))
+        invalid.check("name", Name::parse(&self.name))
     }
 }
 

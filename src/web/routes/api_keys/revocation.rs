@@ -1,11 +1,11 @@
 //! The end of a key.
 
 use crate::{
-    domain::nouns::{accounts::keys::Place, api_keys::KEY_REVOKED},
+    domain::nouns::{accounts::keys::WorkspaceMembership, api_keys::KEY_REVOKED},
     web::{
         chrome::{Chrome, Flash},
-        form::{Form, Nothing},
-        guard::{Admitted, Answer, PageAdmission},
+        form::{EmptyForm, Form},
+        guard::{Admitted, HandlerResult, PageAdmission},
         path::Target,
         routes::api_keys::home::Home,
         routes::api_keys::{home::Manages, row::Row},
@@ -20,11 +20,13 @@ struct Revocation {
     base: String,
     row: Row,
     /// The workspaces of the key, on the page of the account.
-    places: Vec<Place>,
+    memberships: Vec<WorkspaceMembership>,
 }
 
 /// What would happen. Nobody is asked to confirm what would then be refused.
-pub(in crate::web) async fn revocation<A: PageAdmission<Scope: Manages>>(cx: Admitted<A, Target>) -> Answer {
+pub(in crate::web) async fn revocation<A: PageAdmission<Scope: Manages>>(
+    cx: Admitted<A, Target>,
+) -> HandlerResult {
     let (home, view, Target(id)) = cx.into_parts();
     let key = home.load(id).await?;
     if A::Scope::record(&key).is_revoked {
@@ -36,18 +38,18 @@ pub(in crate::web) async fn revocation<A: PageAdmission<Scope: Manages>>(cx: Adm
     let page = Revocation {
         chrome: view.chrome(),
         base: view.at("/api-keys"),
-        places: home.places(id).await?,
+        memberships: home.memberships(id).await?,
         row: Row::new(key, home.now()),
     };
     Ok(view.html(&page))
 }
 
 pub(in crate::web) async fn revoke<A: PageAdmission<Scope: Manages>>(
-    cx: Admitted<A, (Target, Form<Nothing>)>,
-) -> Answer {
+    cx: Admitted<A, (Target, Form<EmptyForm>)>,
+) -> HandlerResult {
     let (home, view, (Target(id), _)) = cx.into_parts();
     let list = if home.may_see() { "/api-keys" } else { "" };
     let name = home.revoke(id).await?;
     let flash = Flash::good(format!("{name} revoked. Its secret no longer works."));
-    Ok(view.done(view.at(list), flash))
+    Ok(view.redirect_with_flash(view.at(list), flash))
 }

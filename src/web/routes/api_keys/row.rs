@@ -11,18 +11,18 @@ use crate::{
 
 /// A key as one of its homes sees it.
 pub(in crate::web) enum HomeKey {
-    Workspace(api_keys::Listed),
-    Account(keys::Listed),
+    Workspace(api_keys::WorkspaceKey),
+    Account(keys::AccountKey),
 }
 
-impl From<api_keys::Listed> for HomeKey {
-    fn from(key: api_keys::Listed) -> Self {
+impl From<api_keys::WorkspaceKey> for HomeKey {
+    fn from(key: api_keys::WorkspaceKey) -> Self {
         Self::Workspace(key)
     }
 }
 
-impl From<keys::Listed> for HomeKey {
-    fn from(key: keys::Listed) -> Self {
+impl From<keys::AccountKey> for HomeKey {
+    fn from(key: keys::AccountKey) -> Self {
         Self::Account(key)
     }
 }
@@ -76,7 +76,7 @@ impl Row {
     }
 
     /// Its membership, on the pages of a workspace.
-    pub(super) fn here(&self) -> Option<&api_keys::Listed> {
+    pub(super) fn here(&self) -> Option<&api_keys::WorkspaceKey> {
         match &self.listed {
             HomeKey::Workspace(here) => Some(here),
             HomeKey::Account(_) => None,
@@ -84,7 +84,7 @@ impl Row {
     }
 
     /// Where it is a member, on the pages of the account.
-    pub(super) fn everywhere(&self) -> Option<&keys::Listed> {
+    pub(super) fn everywhere(&self) -> Option<&keys::AccountKey> {
         match &self.listed {
             HomeKey::Workspace(_) => None,
             HomeKey::Account(all) => Some(all),
@@ -93,6 +93,6 @@ impl Row {
 }
 
 /// How many workspaces there are beside those that are named.
-pub(super) fn more(all: &keys::Listed) -> i64 {
+pub(super) fn more(all: &keys::AccountKey) -> i64 {
     all.workspaces - 3
 }

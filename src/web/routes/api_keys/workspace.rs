@@ -7,8 +7,8 @@ use crate::{
         base::paging::{Page, Position},
         enforce::read::ReadScope,
         nouns::{
-            accounts::keys::Place,
-            api_keys::{self, KeyRecord, Made, Maker, Wanted},
+            accounts::keys::WorkspaceMembership,
+            api_keys::{self, CreatedKey, Creator, KeyRecord, NewApiKey},
             roles,
         },
     },
@@ -21,7 +21,7 @@ use crate::{
 use uuid::Uuid;
 
 impl<P: Access> Home for ReadScope<P> {
-    type Key = api_keys::Listed;
+    type Key = api_keys::WorkspaceKey;
 
     fn now(&self) -> Timestamp {
         ReadScope::now(self)
@@ -50,12 +50,12 @@ impl<P: Access> Home for ReadScope<P> {
         ReadScope::refuse(self, refused).await
     }
     async fn load(&self, id: Uuid) -> Result<Self::Key, Refused> {
-        api_keys::look(self, id).await
+        api_keys::get(self, id).await
     }
     async fn why_not(&self, key: &Self::Key) -> Result<Option<Refused>, Refused> {
         api_keys::why_not(self, key).await
     }
-    async fn places(&self, _: Uuid) -> Result<Vec<Place>, Refused> {
+    async fn memberships(&self, _: Uuid) -> Result<Vec<WorkspaceMembership>, Refused> {
         Ok(Vec::new())
     }
 }
@@ -69,26 +69,26 @@ impl Reads for ReadScope<perm::ReadApiKeys> {
 impl Manages for ReadScope<perm::ManageApiKeys> {
     type Reader = ReadScope<perm::ReadApiKeys>;
 
-    fn again(&self) -> Self {
-        ReadScope::again(self)
+    fn duplicate(&self) -> Self {
+        ReadScope::duplicate(self)
     }
     fn reader(&self) -> Option<Self::Reader> {
-        ReadScope::again(self).narrow()
+        ReadScope::duplicate(self).narrow()
     }
     fn choices(&self, ticked: &[String]) -> Option<Choices> {
         Some(choices(roles::assignable(self), ticked))
     }
-    async fn maker(&self) -> Result<Maker, Refused> {
-        api_keys::maker(self).await
+    async fn creator(&self) -> Result<Creator, Refused> {
+        api_keys::creator(self).await
     }
-    async fn create(self, wanted: &Wanted, known: i64) -> Result<Made, Refused> {
-        self.write(async |s| api_keys::create_once(s, wanted, known).await).await
+    async fn create(self, requested: &NewApiKey, known: i64) -> Result<CreatedKey, Refused> {
+        self.write(async |s| api_keys::create_once(s, requested, known).await).await
     }
     async fn rename(self, id: Uuid, name: &Name) -> Result<String, Refused> {
         self.write(async |s| api_keys::rename(s, id, name).await).await
     }
-    async fn rotate(self, id: Uuid, seen: &str, overlap_ms: i64) -> Result<Made, Refused> {
-        self.write(async |s| api_keys::rotate_seen(s, id, seen, overlap_ms).await).await
+    async fn rotate(self, id: Uuid, seen: &str, overlap_ms: i64) -> Result<CreatedKey, Refused> {
+        self.write(async |s| api_keys::rotate_if_newest(s, id, seen, overlap_ms).await).await
     }
     async fn revoke(self, id: Uuid) -> Result<String, Refused> {
         self.write(async |s| api_keys::revoke(s, id).await).await

@@ -4,14 +4,14 @@
 use crate::{
     domain::{
         Refused,
-        decisions::{self, Decision, MOST_AT_ONCE, Question, Why},
+        decisions::{self, Decision, MAX_BATCH, Question, Why},
     },
     web::{
-        calls::Weight,
-        guard::{Answer, Public, decision::DecisionRequest},
+        calls::RequestCost,
+        guard::{HandlerResult, Public, decision::DecisionRequest},
         problem::json::json,
         routes::decisions::{
-            parse::{Malformed, Read, malformed, read},
+            parse::{Malformed, ParseResult, malformed, read},
             schema::{
                 DecisionBody, DecisionsBody, Evaluation, EvaluationOfBatch, EvaluationSemantic, Evaluations,
             },
@@ -26,7 +26,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// A decision and why, as a service reads it.
-fn told(decision: &Decision) -> DecisionBody {
+fn decision_body(decision: &Decision) -> DecisionBody {
     let context = match &decision.why {
         Why::Granted { scope, role, grant } => {
             json!({"reason": "granted", "scope": scope, "role": role, "grant": grant})
@@ -41,39 +41,39 @@ fn told(decision: &Decision) -> DecisionBody {
 }
 
 /// The body of a request that says it is JSON.
-pub(in crate::web) fn body<'de, T: Deserialize<'de>>(asking: &'de DecisionRequest) -> Read<T> {
-    let kind = asking.view.req.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+pub(in crate::web) fn body<'de, T: Deserialize<'de>>(request: &'de DecisionRequest) -> ParseResult<T> {
+    let kind = request.view.req.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if !kind.eq_ignore_ascii_case("application/json") {
         return Err(Malformed("Send the request with “Content-Type: application/json”.".into()));
     }
-    match &asking.input.0 {
+    match &request.input.0 {
         Some(body @ Value::Object(_)) => read(body),
         _ => Err(Malformed("The body is not a JSON object.".into())),
     }
 }
 
 /// May this subject do that?
-pub async fn evaluation(asking: DecisionRequest) -> Answer {
-    match body(&asking).map(Evaluation::question) {
+pub async fn evaluation(request: DecisionRequest) -> HandlerResult {
+    match body(&request).map(Evaluation::question) {
         Ok(question) => {
-            let decision = asking.decide(&question).await?;
-            Ok(json(StatusCode::OK, &told(&decision)))
+            let decision = request.decide(&question).await?;
+            Ok(json(StatusCode::OK, &decision_body(&decision)))
         }
         Err(why) => {
-            asking.admit().await?;
-            Ok(malformed(&asking.view.req, why))
+            request.admit().await?;
+            Ok(malformed(&request.view.req, why))
         }
     }
 }
 
 /// The questions of a batch, each on its own good or bad, and when it ends before its last.
-fn batch(asking: &DecisionRequest) -> Read<(Vec<Read<Question>>, EvaluationSemantic)> {
-    let batch: Evaluations = body(asking)?;
-    let evaluations = asking.input.0.as_ref().and_then(|body| body["evaluations"].as_array());
+fn batch(request: &DecisionRequest) -> ParseResult<(Vec<ParseResult<Question>>, EvaluationSemantic)> {
+    let batch: Evaluations = body(request)?;
+    let evaluations = request.input.0.as_ref().and_then(|body| body["evaluations"].as_array());
     let evaluations = evaluations.map_or(&[][..], Vec::as_slice);
-    if evaluations.len() > MOST_AT_ONCE {
-        return Err(Malformed(format!("A batch has at most {MOST_AT_ONCE} evaluations.")));
+    if evaluations.len() > MAX_BATCH {
+        return Err(Malformed(format!("A batch has at most {MAX_BATCH} evaluations.")));
     }
     let question = |evaluation: &Value| match evaluation {
         Value::Object(_) => read::<EvaluationOfBatch>(evaluation)?.question(&batch),
@@ -83,27 +83,27 @@ fn batch(asking: &DecisionRequest) -> Read<(Vec<Read<Question>>, EvaluationSeman
 }
 
 /// Many questions at once. Without any it is one, as in [`evaluation`].
-pub async fn evaluations(asking: DecisionRequest) -> Answer {
-    let (questions, semantic) = match batch(&asking) {
-        Ok((questions, _)) if questions.is_empty() => return evaluation(asking).await,
+pub async fn evaluations(request: DecisionRequest) -> HandlerResult {
+    let (questions, semantic) = match batch(&request) {
+        Ok((questions, _)) if questions.is_empty() => return evaluation(request).await,
         Ok(batch) => batch,
         Err(why) => {
-            asking.admit().await?;
-            return Ok(malformed(&asking.view.req, why));
+            request.admit().await?;
+            return Ok(malformed(&request.view.req, why));
         }
     };
-    asking.view.req.extensions_mut().insert(Weight::of(questions.len()));
-    let scope = asking.admit().await?;
+    request.view.req.extensions_mut().insert(RequestCost::of(questions.len()));
+    let scope = request.admit().await?;
     let good: Vec<Question> = questions.iter().filter_map(|read| read.as_ref().ok().cloned()).collect();
     let mut decisions = decisions::decide_all(&scope, &good).await?.into_iter();
     let mut evaluations = Vec::with_capacity(questions.len());
     for question in &questions {
         let answer = match (question, question.is_ok().then(|| decisions.next()).flatten()) {
-            (Ok(_), Some(decision)) => told(&decision),
+            (Ok(_), Some(decision)) => decision_body(&decision),
             (Err(Malformed(why)), _) => {
                 DecisionBody { context: json!({"error": {"status": 400, "message": why}}), decision: false }
             }
-            (Ok(_), None) => return Err(Refused::Hidden),
+            (Ok(_), None) => return Err(Refused::NotFound),
         };
         let is_allowed = answer.decision;
         evaluations.push(answer);
@@ -115,7 +115,7 @@ pub async fn evaluations(asking: DecisionRequest) -> Answer {
 }
 
 /// Where all of this is to be found.
-pub async fn configuration(cx: Public) -> Answer {
+pub async fn configuration(cx: Public) -> HandlerResult {
     let origin = &cx.view.app.settings.origin;
     let at = |path: &str| format!("{origin}/access/v1/{path}");
     let document = json!({

@@ -1,7 +1,7 @@
 //! How the bodies of questions are read: strictly where they say what is asked, and past every member that
 //! the standard does not know. What is wrong is answered with 400 and names the member.
 
-use crate::web::wire::Broken;
+use crate::web::wire::MalformedRequest;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{
     Deserialize, Deserializer,
@@ -13,10 +13,10 @@ use std::{fmt, marker::PhantomData};
 /// What was sent does not say what is asked: 400, with this sentence.
 pub(in crate::web) struct Malformed(pub(super) String);
 
-pub(in crate::web) type Read<T> = Result<T, Malformed>;
+pub(in crate::web) type ParseResult<T> = Result<T, Malformed>;
 
 pub(in crate::web) fn malformed(req: &HttpRequest, why: Malformed) -> HttpResponse {
-    crate::web::problem::broken(req, &Broken::Other(why.0))
+    crate::web::problem::malformed_request(req, &MalformedRequest::Other(why.0))
 }
 
 pub(in crate::web) fn missing(name: &str) -> Malformed {
@@ -24,7 +24,7 @@ pub(in crate::web) fn missing(name: &str) -> Malformed {
 }
 
 /// Reads a body, or a part of one.
-pub(super) fn read<'de, T: Deserialize<'de>>(body: &'de Value) -> Read<T> {
+pub(super) fn read<'de, T: Deserialize<'de>>(body: &'de Value) -> ParseResult<T> {
     // Only what is wrong is read a second time, to know where.
     T::deserialize(body)
         .or_else(|_| serde_path_to_error::deserialize(body).map_err(|error| explained(&error)))
@@ -42,7 +42,9 @@ fn explained(error: &serde_path_to_error::Error<serde_json::Error>) -> Malformed
 }
 
 /// A member that may be left out, and is never `null`.
-pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
+pub(super) fn optional<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    value: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(value).map(Some)
 }
 
@@ -52,7 +54,7 @@ pub(super) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -
 }
 
 /// An object that may be left out, and is never `null`.
-pub(super) fn given_object<'de, D, T>(value: D) -> Result<Option<T>, D::Error>
+pub(super) fn optional_object<'de, D, T>(value: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
@@ -85,9 +87,9 @@ impl<'de> Deserialize<'de> for AnyObject {
 }
 
 /// A text that is not empty.
-pub(super) struct Filled(pub(super) String);
+pub(super) struct NonEmptyText(pub(super) String);
 
-impl<'de> Deserialize<'de> for Filled {
+impl<'de> Deserialize<'de> for NonEmptyText {
     fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
         let text = value.deserialize_str(TextVisitor("a non-empty string"))?;
         match text.is_empty() {

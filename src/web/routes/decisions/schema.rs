@@ -2,11 +2,12 @@
 //! named here with `_` in front are checked for their kind, and nothing is made of them.
 
 use crate::{
-    domain::decisions::{MOST_FOUND, Question, Subject},
+    domain::decisions::{MAX_RESULTS, Question, Subject},
     web::{
         api::operation::Operation,
         routes::decisions::parse::{
-            AnyList, AnyObject, Filled, Read, given, given_object, limit, missing, object, text,
+            AnyList, AnyObject, NonEmptyText, ParseResult, limit, missing, object, optional, optional_object,
+            text,
         },
     },
 };
@@ -19,10 +20,10 @@ use utoipa::ToSchema;
 pub(super) struct SubjectOfDecision {
     /// `user` or `api_key`.
     #[schema(value_type = String, min_length = 1)]
-    r#type: Filled,
+    r#type: NonEmptyText,
     /// An ID, a confirmed e-mail address or an external ID.
     #[schema(value_type = String, min_length = 1)]
-    id: Filled,
+    id: NonEmptyText,
     #[serde(default, rename = "properties")]
     #[schema(value_type = Object)]
     _properties: AnyObject,
@@ -36,9 +37,9 @@ impl SubjectOfDecision {
 
 /// The subjects to search for.
 #[derive(Deserialize, ToSchema)]
-pub(super) struct SubjectSought {
+pub(super) struct SubjectType {
     #[schema(value_type = String, min_length = 1)]
-    pub r#type: Filled,
+    pub r#type: NonEmptyText,
     #[serde(default, rename = "properties")]
     #[schema(value_type = Object)]
     _properties: AnyObject,
@@ -48,7 +49,7 @@ pub(super) struct SubjectSought {
 #[derive(Deserialize, ToSchema)]
 pub(super) struct ActionOfDecision {
     #[schema(value_type = String, min_length = 1)]
-    pub name: Filled,
+    pub name: NonEmptyText,
     #[serde(default, rename = "properties")]
     #[schema(value_type = Object)]
     _properties: AnyObject,
@@ -58,10 +59,10 @@ pub(super) struct ActionOfDecision {
 #[derive(Deserialize, ToSchema)]
 pub(super) struct ResourceOfDecision {
     #[schema(value_type = String, min_length = 1)]
-    pub r#type: Filled,
+    pub r#type: NonEmptyText,
     #[serde(rename = "id")]
     #[schema(value_type = String, min_length = 1)]
-    _id: Filled,
+    _id: NonEmptyText,
     #[serde(default, rename = "properties")]
     #[schema(value_type = Object)]
     _properties: AnyObject,
@@ -69,9 +70,9 @@ pub(super) struct ResourceOfDecision {
 
 /// The resources to search for.
 #[derive(Deserialize, ToSchema)]
-pub(super) struct ResourceSought {
+pub(super) struct ResourceType {
     #[schema(value_type = String, min_length = 1)]
-    pub r#type: Filled,
+    pub r#type: NonEmptyText,
     #[serde(default, rename = "properties")]
     #[schema(value_type = Object)]
     _properties: AnyObject,
@@ -102,12 +103,12 @@ impl Evaluation {
 /// A subject or resource in a batch. Omitted fields default to those next to the evaluations.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct EntityOfBatch {
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "optional")]
     #[schema(value_type = String, required = false, min_length = 1)]
-    r#type: Option<Filled>,
-    #[serde(default, deserialize_with = "given")]
+    r#type: Option<NonEmptyText>,
+    #[serde(default, deserialize_with = "optional")]
     #[schema(value_type = String, required = false, min_length = 1)]
-    id: Option<Filled>,
+    id: Option<NonEmptyText>,
     #[serde(default, rename = "properties")]
     #[schema(value_type = Object)]
     _properties: AnyObject,
@@ -116,9 +117,9 @@ pub(super) struct EntityOfBatch {
 /// An action in a batch.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct ActionOfBatch {
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "optional")]
     #[schema(value_type = String, required = false, min_length = 1)]
-    name: Option<Filled>,
+    name: Option<NonEmptyText>,
     #[serde(default, rename = "properties")]
     #[schema(value_type = Object)]
     _properties: AnyObject,
@@ -127,13 +128,13 @@ pub(super) struct ActionOfBatch {
 /// Many access checks. Fields omitted in one default to those next to them.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Evaluations {
-    #[serde(default, deserialize_with = "given_object")]
+    #[serde(default, deserialize_with = "optional_object")]
     #[schema(value_type = EntityOfBatch, required = false)]
     subject: Option<EntityOfBatch>,
-    #[serde(default, deserialize_with = "given_object")]
+    #[serde(default, deserialize_with = "optional_object")]
     #[schema(value_type = ActionOfBatch, required = false)]
     action: Option<ActionOfBatch>,
-    #[serde(default, deserialize_with = "given_object")]
+    #[serde(default, deserialize_with = "optional_object")]
     #[schema(value_type = EntityOfBatch, required = false)]
     resource: Option<EntityOfBatch>,
     #[serde(default, rename = "context")]
@@ -151,11 +152,11 @@ pub(super) struct Evaluations {
 /// A question of a batch.
 #[derive(Deserialize)]
 pub(super) struct EvaluationOfBatch {
-    #[serde(default, deserialize_with = "given_object")]
+    #[serde(default, deserialize_with = "optional_object")]
     subject: Option<EntityOfBatch>,
-    #[serde(default, deserialize_with = "given_object")]
+    #[serde(default, deserialize_with = "optional_object")]
     action: Option<ActionOfBatch>,
-    #[serde(default, deserialize_with = "given_object")]
+    #[serde(default, deserialize_with = "optional_object")]
     resource: Option<EntityOfBatch>,
     #[serde(default, rename = "context")]
     _context: AnyObject,
@@ -163,7 +164,7 @@ pub(super) struct EvaluationOfBatch {
 
 impl EvaluationOfBatch {
     /// The question, with what it leaves out as its batch has it.
-    pub(super) fn question(&self, batch: &Evaluations) -> Read<Question> {
+    pub(super) fn question(&self, batch: &Evaluations) -> ParseResult<Question> {
         let subject = Part("subject", self.subject.as_ref(), batch.subject.as_ref());
         let action = Part("action", self.action.as_ref(), batch.action.as_ref());
         let resource = Part("resource", self.resource.as_ref(), batch.resource.as_ref());
@@ -180,7 +181,7 @@ impl EvaluationOfBatch {
 struct Part<'a, T>(&'static str, Option<&'a T>, Option<&'a T>);
 
 impl<'a, T> Part<'a, T> {
-    fn member(&self, name: &str, of: impl Fn(&'a T) -> Option<&'a Filled>) -> Read<&'a str> {
+    fn member(&self, name: &str, of: impl Fn(&'a T) -> Option<&'a NonEmptyText>) -> ParseResult<&'a str> {
         let Self(part, own, inherited) = self;
         if own.or(*inherited).is_none() {
             return Err(missing(part));
@@ -199,7 +200,7 @@ pub(super) struct EvaluationOptions {
 
 /// When to stop a batch before its last access check.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(try_from = "Filled")]
+#[serde(try_from = "NonEmptyText")]
 #[schema(rename_all = "snake_case")]
 pub(super) enum EvaluationSemantic {
     #[default]
@@ -208,10 +209,10 @@ pub(super) enum EvaluationSemantic {
     PermitOnFirstPermit,
 }
 
-impl TryFrom<Filled> for EvaluationSemantic {
+impl TryFrom<NonEmptyText> for EvaluationSemantic {
     type Error = &'static str;
 
-    fn try_from(word: Filled) -> Result<Self, Self::Error> {
+    fn try_from(word: NonEmptyText) -> Result<Self, Self::Error> {
         match word.0.as_str() {
             "execute_all" => Ok(Self::ExecuteAll),
             "deny_on_first_deny" => Ok(Self::DenyOnFirstDeny),
@@ -259,7 +260,7 @@ pub(super) struct SearchPage {
 impl SearchPage {
     pub(super) fn limit(&self) -> usize {
         let limit = self.limit.and_then(|limit| usize::try_from(limit).ok());
-        limit.map_or(MOST_FOUND, |limit| limit.min(MOST_FOUND))
+        limit.map_or(MAX_RESULTS, |limit| limit.min(MAX_RESULTS))
     }
 
     pub(super) fn token(&self) -> Option<&str> {
@@ -270,7 +271,7 @@ impl SearchPage {
 #[derive(Deserialize, ToSchema)]
 pub(super) struct SubjectSearch {
     #[serde(deserialize_with = "object")]
-    pub subject: SubjectSought,
+    pub subject: SubjectType,
     #[serde(deserialize_with = "object")]
     pub action: ActionOfDecision,
     #[serde(deserialize_with = "object")]
@@ -290,7 +291,7 @@ pub(super) struct ResourceSearch {
     #[serde(deserialize_with = "object")]
     pub action: ActionOfDecision,
     #[serde(deserialize_with = "object")]
-    pub resource: ResourceSought,
+    pub resource: ResourceType,
     #[serde(default, rename = "context")]
     #[schema(value_type = Object)]
     _context: AnyObject,
@@ -331,49 +332,55 @@ pub(super) struct SearchResultsPage {
 /// One question.
 pub(in crate::web) fn evaluation(operation: &mut Operation) {
     operation.body::<Evaluation>();
-    operation.answer::<DecisionBody>(200);
-    operation.example = Some(json!({"subject": who(), "action": what(), "resource": to_what()}));
+    operation.response::<DecisionBody>(200);
+    operation.example = Some(
+        json!({"subject": example_subject(), "action": example_action(), "resource": example_resource()}),
+    );
 }
 
 /// Many questions, or one.
 pub(in crate::web) fn evaluations(operation: &mut Operation) {
     operation.body_of_either::<Evaluations, Evaluation>();
-    operation.answer_of_either::<DecisionsBody, DecisionBody>(200);
+    operation.response_of_either::<DecisionsBody, DecisionBody>(200);
     operation.example = Some(json!({
-        "subject": who(),
-        "resource": to_what(),
-        "evaluations": [{"action": what()}, {"action": {"name": "write"}}],
+        "subject": example_subject(),
+        "resource": example_resource(),
+        "evaluations": [{"action": example_action()}, {"action": {"name": "write"}}],
     }));
 }
 
 pub(in crate::web) fn subject_search(operation: &mut Operation) {
     operation.body::<SubjectSearch>();
-    operation.answer::<SearchResults>(200);
-    operation.example = Some(json!({"subject": {"type": "user"}, "action": what(), "resource": to_what()}));
+    operation.response::<SearchResults>(200);
+    operation.example = Some(
+        json!({"subject": {"type": "user"}, "action": example_action(), "resource": example_resource()}),
+    );
 }
 
 pub(in crate::web) fn resource_search(operation: &mut Operation) {
     operation.body::<ResourceSearch>();
-    operation.answer::<SearchResults>(200);
-    operation.example = Some(json!({"subject": who(), "action": what(), "resource": {"type": "record"}}));
+    operation.response::<SearchResults>(200);
+    operation.example = Some(
+        json!({"subject": example_subject(), "action": example_action(), "resource": {"type": "record"}}),
+    );
 }
 
 pub(in crate::web) fn action_search(operation: &mut Operation) {
     operation.body::<ActionSearch>();
-    operation.answer::<SearchResults>(200);
-    operation.example = Some(json!({"subject": who(), "resource": to_what()}));
+    operation.response::<SearchResults>(200);
+    operation.example = Some(json!({"subject": example_subject(), "resource": example_resource()}));
 }
 
 // What the examples ask about.
 
-fn who() -> Value {
+fn example_subject() -> Value {
     json!({"type": "user", "id": "alice"})
 }
 
-fn what() -> Value {
+fn example_action() -> Value {
     json!({"name": "read"})
 }
 
-fn to_what() -> Value {
+fn example_resource() -> Value {
     json!({"type": "record", "id": "42"})
 }

@@ -3,10 +3,10 @@
 use crate::{
     domain::{
         Refused,
-        decisions::{self, Slice},
+        decisions::{self, SearchResult},
     },
     web::{
-        guard::{Answer, decision::DecisionRequest},
+        guard::{HandlerResult, decision::DecisionRequest},
         problem::json::json,
         routes::decisions::{
             evaluation::body,
@@ -19,60 +19,61 @@ use actix_web::http::StatusCode;
 use serde_json::{Value, json};
 
 /// Answers a search: `tell` makes a result of each thing that was found.
-fn found(
-    asking: &DecisionRequest,
-    slice: Result<Slice<String>, Refused>,
-    tell: impl Fn(String) -> Value,
-) -> Answer {
-    match slice {
-        Ok(slice) => {
-            let results: Vec<Value> = slice.found.into_iter().map(tell).collect();
-            let page = SearchResultsPage { count: results.len(), next_token: slice.next.unwrap_or_default() };
+fn search_response(
+    request: &DecisionRequest,
+    result: Result<SearchResult<String>, Refused>,
+    to_json: impl Fn(String) -> Value,
+) -> HandlerResult {
+    match result {
+        Ok(result) => {
+            let results: Vec<Value> = result.items.into_iter().map(to_json).collect();
+            let page =
+                SearchResultsPage { count: results.len(), next_token: result.next.unwrap_or_default() };
             Ok(json(StatusCode::OK, &SearchResults { page, results }))
         }
         // A token of another search: a malformed request.
         Err(Refused::Invalid(invalid)) => {
-            let said: Vec<&str> = invalid.iter().map(|(_, complaint)| complaint).collect();
-            Ok(malformed(&asking.view.req, Malformed(said.join(" "))))
+            let complaints: Vec<&str> = invalid.iter().map(|(_, complaint)| complaint).collect();
+            Ok(malformed(&request.view.req, Malformed(complaints.join(" "))))
         }
         Err(other) => Err(other),
     }
 }
 
 /// Who may do this?
-pub async fn search_subjects(asking: DecisionRequest) -> Answer {
-    let scope = asking.admit().await?;
-    let search: SubjectSearch = match body(&asking) {
+pub async fn search_subjects(request: DecisionRequest) -> HandlerResult {
+    let scope = request.admit().await?;
+    let search: SubjectSearch = match body(&request) {
         Ok(search) => search,
-        Err(why) => return Ok(malformed(&asking.view.req, why)),
+        Err(why) => return Ok(malformed(&request.view.req, why)),
     };
     let (kind, page) = (&search.subject.r#type.0, &search.page);
     let (action, resource) = (&search.action.name.0, &search.resource.r#type.0);
-    let slice = decisions::subjects(&scope, kind, action, resource, page.limit(), page.token()).await;
-    found(&asking, slice, |id| json!({"type": kind, "id": id}))
+    let result = decisions::subjects(&scope, kind, action, resource, page.limit(), page.token()).await;
+    search_response(&request, result, |id| json!({"type": kind, "id": id}))
 }
 
 /// On which resources may this subject do that?
-pub async fn search_resources(asking: DecisionRequest) -> Answer {
-    let scope = asking.admit().await?;
-    let search: ResourceSearch = match body(&asking) {
+pub async fn search_resources(request: DecisionRequest) -> HandlerResult {
+    let scope = request.admit().await?;
+    let search: ResourceSearch = match body(&request) {
         Ok(search) => search,
-        Err(why) => return Ok(malformed(&asking.view.req, why)),
+        Err(why) => return Ok(malformed(&request.view.req, why)),
     };
     let (subject, page) = (search.subject.subject(), &search.page);
     let (action, kind) = (&search.action.name.0, &search.resource.r#type.0);
-    let slice = decisions::resources(&scope, &subject, action, kind, page.limit(), page.token()).await;
-    found(&asking, slice, |id| json!({"type": kind, "id": id}))
+    let result = decisions::resources(&scope, &subject, action, kind, page.limit(), page.token()).await;
+    search_response(&request, result, |id| json!({"type": kind, "id": id}))
 }
 
 /// What may this subject do with that?
-pub async fn search_actions(asking: DecisionRequest) -> Answer {
-    let scope = asking.admit().await?;
-    let search: ActionSearch = match body(&asking) {
+pub async fn search_actions(request: DecisionRequest) -> HandlerResult {
+    let scope = request.admit().await?;
+    let search: ActionSearch = match body(&request) {
         Ok(search) => search,
-        Err(why) => return Ok(malformed(&asking.view.req, why)),
+        Err(why) => return Ok(malformed(&request.view.req, why)),
     };
     let (subject, kind, page) = (search.subject.subject(), &search.resource.r#type.0, &search.page);
-    let slice = decisions::actions(&scope, &subject, kind, page.limit(), page.token()).await;
-    found(&asking, slice, |name| json!({"name": name}))
+    let result = decisions::actions(&scope, &subject, kind, page.limit(), page.token()).await;
+    search_response(&request, result, |name| json!({"name": name}))
 }

@@ -5,7 +5,7 @@ use crate::{
     domain::{
         Email, Invalid, Message, SearchText, Selection, TextRule,
         base::paging::Position,
-        nouns::invitations::{self, Batch, Filter, Listed, MOST_AT_ONCE, Outcome, Sent},
+        nouns::invitations::{self, Batch, Filter, Invitation, MAX_BATCH, Outcome, Sent},
     },
     policy::perm,
     web::{
@@ -13,7 +13,7 @@ use crate::{
             body::{Json, PageBody, Query},
             call::ApiResult,
             input::{self, Empty},
-            reply::{Done, Ok200, Secret},
+            reply::{NoContent, Ok200, Secret},
             spec,
         },
         checks::{Checked, Validate},
@@ -67,19 +67,19 @@ impl State {
     }
 }
 
-impl From<Listed> for InvitationBody {
-    fn from(listed: Listed) -> Self {
-        let state = State::ALL.into_iter().find(|state| state.word() == listed.status);
+impl From<Invitation> for InvitationBody {
+    fn from(invitation: Invitation) -> Self {
+        let state = State::ALL.into_iter().find(|state| state.word() == invitation.status);
         Self {
-            id: listed.id,
-            email: listed.email,
-            inviter: listed.inviter,
+            id: invitation.id,
+            email: invitation.email,
+            inviter: invitation.inviter,
             status: state.unwrap_or(State::Expired),
-            roles: listed.role_slugs,
-            created_at: listed.created_at,
-            sent_at: listed.sent_at,
-            expires_at: listed.expires_at,
-            ended_at: listed.ended_at,
+            roles: invitation.role_slugs,
+            created_at: invitation.created_at,
+            sent_at: invitation.sent_at,
+            expires_at: invitation.expires_at,
+            ended_at: invitation.ended_at,
         }
     }
 }
@@ -87,7 +87,7 @@ impl From<Listed> for InvitationBody {
 /// Which invitations to list.
 #[derive(Deserialize, IntoParams, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct Asked {
+pub struct ListQuery {
     /// Part of an e-mail address.
     #[param(schema_with = spec::text::<SearchText>)]
     q: String,
@@ -99,19 +99,19 @@ pub struct Asked {
 }
 
 pub async fn index(
-    cx: ApiRequest<perm::ReadInvitations, Query<Asked>>,
+    cx: ApiRequest<perm::ReadInvitations, Query<ListQuery>>,
 ) -> ApiResult<Ok200<PageBody<InvitationBody>>> {
-    let asked = cx.input.0;
-    let status = asked.status.map(|status| status.word().to_owned()).unwrap_or_default();
-    let filter = Filter { text: input::search(&asked.q)?, status };
-    let at = Position::parse(&asked.after, "")?;
+    let query = cx.input.0;
+    let status = query.status.map(|status| status.word().to_owned()).unwrap_or_default();
+    let filter = Filter { text: input::search(&query.q)?, status };
+    let at = Position::parse(&query.after, "")?;
     Ok(Ok200(invitations::list(&cx.scope, &filter, &at).await?.page.into()))
 }
 
 pub async fn show(cx: ApiRequest<perm::ReadInvitations, Target>) -> ApiResult<Ok200<InvitationBody>> {
     let one = Selection::of("invitation", &[cx.input.0])?;
-    let found = invitations::review(&cx.scope, &one).await?.into_iter().next();
-    Ok(Ok200(found.ok_or(crate::domain::Refused::Hidden)?.into()))
+    let invitation = invitations::review(&cx.scope, &one).await?.into_iter().next();
+    Ok(Ok200(invitation.ok_or(crate::domain::Refused::NotFound)?.into()))
 }
 
 /// Invitations to send.
@@ -132,11 +132,11 @@ impl Validate for NewInvitations {
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Batch> {
         let message = self.message.as_deref().unwrap_or_default();
-        let message = invalid.keep("message", Message::parse_exact(message));
+        let message = invalid.check("message", Message::parse_exact(message));
         if self.roles.as_ref().is_some_and(Vec::is_empty) {
             invalid.add("roles", "Choose at least one role.");
         }
-        let emails = invalid.keep_all(addresses(&self.emails));
+        let emails = invalid.check_all(addresses(&self.emails));
         Some(Batch { emails: emails?, roles: self.roles.clone().unwrap_or_default(), message: message? })
     }
 }
@@ -190,8 +190,8 @@ fn addresses(emails: &[String]) -> Result<String, Invalid> {
                 .is_some_and(|(local, host)| !local.is_empty() && !host.is_empty() && !host.contains('@'))
             && !email.contains(|c: char| c.is_whitespace() || ",;<>\"".contains(c))
     };
-    if emails.len() > MOST_AT_ONCE {
-        return Err(Invalid::field("emails", format!("Send at most {MOST_AT_ONCE} addresses at a time.")));
+    if emails.len() > MAX_BATCH {
+        return Err(Invalid::field("emails", format!("Send at most {MAX_BATCH} addresses at a time.")));
     }
     match emails.iter().find(|email| !fits(email)) {
         None => Ok(emails.join("\n")),
@@ -219,8 +219,8 @@ pub async fn resend(
     Ok(Secret(Ok200(invitations::resend(cx.scope, id).await?.into())))
 }
 
-pub async fn cancel(cx: ApiRequest<perm::CancelInvitations, Target>) -> ApiResult<Done> {
+pub async fn cancel(cx: ApiRequest<perm::CancelInvitations, Target>) -> ApiResult<NoContent> {
     let Target(id) = cx.input;
     cx.scope.write(async |s| invitations::cancel(s, id).await).await?;
-    Ok(Done)
+    Ok(NoContent)
 }

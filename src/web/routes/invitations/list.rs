@@ -14,15 +14,15 @@ use crate::{
         checks::{self, Checked, Validate},
         chrome::{Chrome, Flash},
         errors::Errors,
-        form::{Form, Nothing},
-        guard::{Answer, Authorized},
-        list::{Filters, List, Listed, Neighbours, one_of},
+        form::{EmptyForm, Form},
+        guard::{Authorized, HandlerResult},
+        list::{Filters, List, ListState, Neighbours, one_of},
         path::Target,
         rejection::reopen,
         role_choices::{Choices, choices, viewer},
-        selection::{self, Shown},
+        selection::{self, ResultRow},
         when::When,
-        words::counted,
+        words::pluralize,
     },
 };
 use askama::Template;
@@ -35,19 +35,19 @@ struct Index {
     chrome: Chrome,
     /// `/w/{slug}/invitations`
     base: String,
-    list: Listed<ListQuery>,
+    list: ListState<ListQuery>,
     rows: Vec<Row>,
     neighbours: Neighbours,
     form: InviteForm,
     /// What became of the addresses that were just sent; empty where nothing was.
-    results: Vec<Shown>,
+    results: Vec<ResultRow>,
     /// Something on this page can be ticked, to be changed with others.
     can_select: bool,
     mail_hint: Option<String>,
 }
 
 struct Row {
-    invitation: invitations::Listed,
+    invitation: invitations::Invitation,
     sent: When,
     pub(in crate::web::routes) expires: When,
     ended: Option<When>,
@@ -93,12 +93,12 @@ impl Filters for ListQuery {
         Ok(Filter { text, status: self.status.clone() })
     }
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn query_pairs(&self) -> Vec<(&'static str, &str)> {
         vec![("q", &self.q), ("status", &self.status)]
     }
 }
 
-impl From<Sent> for Shown {
+impl From<Sent> for ResultRow {
     fn from(sent: Sent) -> Self {
         match sent.outcome {
             Outcome::Sent { link } => Self { link, ..Self::new(sent.email, "good", "Invited") },
@@ -110,11 +110,11 @@ impl From<Sent> for Shown {
     }
 }
 
-pub async fn index(cx: Authorized<perm::ReadInvitations, List<ListQuery>>) -> Answer {
+pub async fn index(cx: Authorized<perm::ReadInvitations, List<ListQuery>>) -> HandlerResult {
     let (scope, view, list) = cx.into_parts();
     let load = async |filter: &Filter, at: &Position| invitations::list(&scope, filter, at).await;
     let (listing, list) = list.load(load).await?;
-    let results = selection::taken(&view, &scope, &list.query.notice).await?;
+    let results = selection::take_results(&view, &scope, &list.query.notice).await?;
     let base = view.at("/invitations");
     let (now, can) = (scope.now(), &scope.actor().holdings);
     let neighbours = list.neighbours(&listing.page, &base);
@@ -168,39 +168,39 @@ impl Validate for Invite {
     type Valid = Batch;
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Batch> {
-        let message = invalid.keep("message", Message::parse(&self.message))?;
+        let message = invalid.check("message", Message::parse(&self.message))?;
         Some(Batch { emails: self.emails.clone(), roles: self.role.clone(), message })
     }
 }
 
-pub async fn send(cx: Authorized<perm::InviteMembers, Form<Checked<Invite>>>) -> Answer {
+pub async fn send(cx: Authorized<perm::InviteMembers, Form<Checked<Invite>>>) -> HandlerResult {
     let (scope, view, Form(Checked { sent: form, valid })) = cx.into_parts();
-    let again = scope.again();
+    let duplicate = scope.duplicate();
     let sent = async {
         let results = invitations::send(scope, valid?).await?;
         let count = results.iter().filter(|sent| matches!(sent.outcome, Outcome::Sent { .. })).count();
-        let words = counted(i64::try_from(count).unwrap_or(0), "invitation sent.", "invitations sent.");
+        let words = pluralize(i64::try_from(count).unwrap_or(0), "invitation sent.", "invitations sent.");
         let flash = if count > 0 { Flash::good(words) } else { Flash::warn("No new invitations were sent.") };
-        let shown = results.into_iter().map(Shown::from).collect();
-        selection::show_once(&view, &again, "/invitations", shown, flash).await
+        let shown = results.into_iter().map(ResultRow::from).collect();
+        selection::store_results(&view, &duplicate, "/invitations", shown, flash).await
     };
     reopen(sent.await, async |rejected| {
         let page = RefusedPage {
             chrome: view.chrome(),
             base: view.at("/invitations"),
-            form: InviteForm::new(roles::assignable(&again), Some(&form), rejected.errors),
+            form: InviteForm::new(roles::assignable(&duplicate), Some(&form), rejected.errors),
         };
         Ok(view.html_as(rejected.status, &page))
     })
     .await
 }
 
-pub async fn resend(cx: Authorized<perm::InviteMembers, (Target, Form<Nothing>)>) -> Answer {
+pub async fn resend(cx: Authorized<perm::InviteMembers, (Target, Form<EmptyForm>)>) -> HandlerResult {
     let (scope, view, (Target(id), _)) = cx.into_parts();
-    let again = scope.again();
+    let duplicate = scope.duplicate();
     let sent = invitations::resend(scope, id).await?;
     let flash = Flash::good(format!("New link sent to {}. The old link no longer works.", sent.email));
-    selection::show_once(&view, &again, "/invitations", vec![sent.into()], flash).await
+    selection::store_results(&view, &duplicate, "/invitations", vec![sent.into()], flash).await
 }
 
 #[derive(Template)]
@@ -212,15 +212,15 @@ struct Cancellation {
     email: String,
 }
 
-pub async fn cancellation(cx: Authorized<perm::CancelInvitations, Target>) -> Answer {
+pub async fn cancellation(cx: Authorized<perm::CancelInvitations, Target>) -> HandlerResult {
     let (scope, view, Target(id)) = cx.into_parts();
     let email = invitations::address(&scope, id).await?;
     Ok(view.html(&Cancellation { chrome: view.chrome(), base: view.at("/invitations"), id, email }))
 }
 
-pub async fn cancel(cx: Authorized<perm::CancelInvitations, (Target, Form<Nothing>)>) -> Answer {
+pub async fn cancel(cx: Authorized<perm::CancelInvitations, (Target, Form<EmptyForm>)>) -> HandlerResult {
     let (scope, view, (Target(id), _)) = cx.into_parts();
     let email = scope.write(async |s| invitations::cancel(s, id).await).await?;
     let flash = Flash::good(format!("Invitation to {email} cancelled. Its link no longer works."));
-    Ok(view.done(view.at("/invitations"), flash))
+    Ok(view.redirect_with_flash(view.at("/invitations"), flash))
 }

@@ -8,8 +8,8 @@ use crate::{
     },
     web::{
         chrome::{Chrome, Flash, View},
-        form::{Form, Nothing},
-        guard::{Answer, Public, SignedIn},
+        form::{EmptyForm, Form},
+        guard::{HandlerResult, Public, SignedIn},
         link,
         when::When,
     },
@@ -19,12 +19,12 @@ use askama::Template;
 const COOKIE: &str = "invitation";
 
 /// The secret of the invitation that this browser follows.
-pub(in crate::web) fn carried(view: &View) -> Option<Token> {
-    link::carried(view, COOKIE, Purpose::Invitation)
+pub(in crate::web) fn stored_token(view: &View) -> Option<Token> {
+    link::stored_token(view, COOKIE, Purpose::Invitation)
 }
 
 fn token(view: &View) -> Result<Token, Refused> {
-    carried(view).ok_or(Refused::Gone(UNKNOWN_LINK))
+    stored_token(view).ok_or(Refused::Gone(UNKNOWN_LINK))
 }
 
 #[derive(Template)]
@@ -39,16 +39,16 @@ struct Page {
     can_decline: bool,
 }
 
-pub async fn follow(cx: Public) -> Answer {
-    Ok(link::carry(&cx.view, COOKIE, Purpose::Invitation, "/invitation"))
+pub async fn follow(cx: Public) -> HandlerResult {
+    Ok(link::store_token(&cx.view, COOKIE, Purpose::Invitation, "/invitation"))
 }
 
-pub async fn show(cx: Public) -> Answer {
+pub async fn show(cx: Public) -> HandlerResult {
     let (db, token) = (&cx.view.app.db, token(&cx.view)?);
     let person: Option<Person> = cx.person().await?;
     let offer = match &person {
-        Some(person) => invitations::look_as(db, person, &token, &cx.origin()).await?,
-        None => invitations::look(db, &token).await?,
+        Some(person) => invitations::get_as(db, person, &token, &cx.origin()).await?,
+        None => invitations::get(db, &token).await?,
     };
     let page = Page {
         chrome: cx.view.chrome(),
@@ -60,22 +60,22 @@ pub async fn show(cx: Public) -> Answer {
     Ok(cx.view.html(&page))
 }
 
-pub async fn accept(cx: SignedIn<Form<Nothing>>) -> Answer {
+pub async fn accept(cx: SignedIn<Form<EmptyForm>>) -> HandlerResult {
     let offer = invitations::accept(&cx.view.app.db, cx.person(), &token(&cx.view)?, &cx.origin()).await?;
     let flash =
         Flash::good(format!("Welcome to {}. Your roles: {}.", offer.workspace, offer.roles.join(", ")));
-    let mut response = cx.view.done(format!("/w/{}", offer.slug), flash);
-    link::drop_carried(&cx.view, &mut response, COOKIE);
+    let mut response = cx.view.redirect_with_flash(format!("/w/{}", offer.slug), flash);
+    link::remove_token(&cx.view, &mut response, COOKIE);
     Ok(response)
 }
 
-pub async fn decline(cx: Public<Form<Nothing>>) -> Answer {
+pub async fn decline(cx: Public<Form<EmptyForm>>) -> HandlerResult {
     let person = cx.person().await?;
     let token = token(&cx.view)?;
     let offer = invitations::decline(&cx.view.app.db, person.as_ref(), &token, &cx.origin()).await?;
     let to = if person.is_some() { "/workspaces" } else { "/sign-in" };
     let flash = Flash::good(format!("You declined the invitation to {}.", offer.workspace));
-    let mut response = cx.view.done(to, flash);
-    link::drop_carried(&cx.view, &mut response, COOKIE);
+    let mut response = cx.view.redirect_with_flash(to, flash);
+    link::remove_token(&cx.view, &mut response, COOKIE);
     Ok(response)
 }

@@ -3,21 +3,21 @@
 use crate::{
     domain::{
         Refused, Selection,
-        nouns::invitations::{self, Listed},
+        nouns::invitations::{self, Invitation},
     },
     policy::perm,
     web::{
         form::Form,
-        guard::{Answer, Authorized},
+        guard::{Authorized, HandlerResult},
         list::Query,
-        selection::{Bulk, Review, Row, Shown, flash, nothing_selected, show_once},
-        words::counted,
+        selection::{BulkAction, ResultRow, Review, Row, flash, nothing_selected, store_results},
+        words::pluralize,
     },
 };
 use serde::Deserialize;
 use uuid::Uuid;
 
-const RESEND: Bulk = Bulk {
+const RESEND: BulkAction = BulkAction {
     field: "invitation",
     list: "/invitations",
     list_name: "Invitations",
@@ -28,7 +28,7 @@ const RESEND: Bulk = Bulk {
     is_danger: false,
 };
 
-const CANCELLATION: Bulk = Bulk {
+const CANCELLATION: BulkAction = BulkAction {
     noun: "cancellation",
     crumb: "Cancellation",
     button: "Cancel invitations",
@@ -50,27 +50,27 @@ impl Invitations {
     }
 }
 
-fn invitation_row(listed: Listed, why_not: String) -> Row {
+fn invitation_row(invitation: Invitation, why_not: String) -> Row {
     Row {
-        id: listed.id,
-        title: listed.email,
-        detail: format!("Invited by {}", listed.inviter),
+        id: invitation.id,
+        title: invitation.email,
+        detail: format!("Invited by {}", invitation.inviter),
         avatar: None,
         icon: "mail",
-        roles: listed.roles.into_iter().map(|name| (name, false)).collect(),
-        note: if listed.is_open { "" } else { "No longer pending, so it isn't changed." },
+        roles: invitation.roles.into_iter().map(|name| (name, false)).collect(),
+        note: if invitation.is_open { "" } else { "No longer pending, so it isn't changed." },
         why_not,
     }
 }
 
-pub async fn resend_review(cx: Authorized<perm::InviteMembers, Query<Invitations>>) -> Answer {
+pub async fn resend_review(cx: Authorized<perm::InviteMembers, Query<Invitations>>) -> HandlerResult {
     let (scope, view, Query(query)) = cx.into_parts();
     if query.invitation.is_empty() {
         return nothing_selected(&view, &RESEND);
     }
-    let listed = invitations::review(&scope, &query.selection()?).await?;
-    let count = counted(i64::try_from(listed.len()).unwrap_or(0), "invitation", "invitations");
-    let rows = listed.into_iter().map(|one| {
+    let invitation = invitations::review(&scope, &query.selection()?).await?;
+    let count = pluralize(i64::try_from(invitation.len()).unwrap_or(0), "invitation", "invitations");
+    let rows = invitation.into_iter().map(|one| {
         let why_not = one.refused.as_ref().map(ToString::to_string).unwrap_or_default();
         invitation_row(one, why_not)
     });
@@ -85,24 +85,24 @@ pub async fn resend_review(cx: Authorized<perm::InviteMembers, Query<Invitations
     Ok(view.html(&page))
 }
 
-pub async fn resend(cx: Authorized<perm::InviteMembers, Form<Invitations>>) -> Answer {
+pub async fn resend(cx: Authorized<perm::InviteMembers, Form<Invitations>>) -> HandlerResult {
     let (scope, view, Form(form)) = cx.into_parts();
-    let (again, selection) = (scope.again(), form.selection()?);
+    let (duplicate, selection) = (scope.duplicate(), form.selection()?);
     let sent = invitations::bulk::resend(scope, &selection).await?;
     let count = sent.iter().filter(|one| one.outcome != invitations::Outcome::NotPending).count();
     let flash = flash(count, sent.len(), "invitation", "sent again");
-    let shown = sent.into_iter().map(Shown::from).collect();
-    show_once(&view, &again, RESEND.list, shown, flash).await
+    let shown = sent.into_iter().map(ResultRow::from).collect();
+    store_results(&view, &duplicate, RESEND.list, shown, flash).await
 }
 
-pub async fn cancellation(cx: Authorized<perm::CancelInvitations, Query<Invitations>>) -> Answer {
+pub async fn cancellation(cx: Authorized<perm::CancelInvitations, Query<Invitations>>) -> HandlerResult {
     let (scope, view, Query(query)) = cx.into_parts();
     if query.invitation.is_empty() {
         return nothing_selected(&view, &CANCELLATION);
     }
-    let listed = invitations::review(&scope, &query.selection()?).await?;
-    let count = counted(i64::try_from(listed.len()).unwrap_or(0), "invitation", "invitations");
-    let rows = listed.into_iter().map(|one| invitation_row(one, String::new())).collect();
+    let invitation = invitations::review(&scope, &query.selection()?).await?;
+    let count = pluralize(i64::try_from(invitation.len()).unwrap_or(0), "invitation", "invitations");
+    let rows = invitation.into_iter().map(|one| invitation_row(one, String::new())).collect();
     let effects = vec![
         ("lock", "The links stop working immediately and say that the invitation was cancelled.".into()),
         ("mail", "No e-mail is sent about it. You can invite the same addresses again.".into()),
@@ -111,15 +111,15 @@ pub async fn cancellation(cx: Authorized<perm::CancelInvitations, Query<Invitati
     Ok(view.html(&Review::new(&view, CANCELLATION, format!("Cancel {count}?"), rows, effects)))
 }
 
-pub async fn cancel(cx: Authorized<perm::CancelInvitations, Form<Invitations>>) -> Answer {
+pub async fn cancel(cx: Authorized<perm::CancelInvitations, Form<Invitations>>) -> HandlerResult {
     let (scope, view, Form(form)) = cx.into_parts();
-    let (again, selection) = (scope.again(), form.selection()?);
+    let (duplicate, selection) = (scope.duplicate(), form.selection()?);
     let done = scope.write(async |s| invitations::bulk::cancel(s, &selection).await).await?;
     let count = done.iter().filter(|one| one.was_pending).count();
     let flash = flash(count, done.len(), "invitation", "cancelled");
     let shown = done.into_iter().map(|one| match one.was_pending {
-        true => Shown::new(one.email, "good", "Cancelled"),
-        false => Shown::new(one.email, "off", "No longer pending"),
+        true => ResultRow::new(one.email, "good", "Cancelled"),
+        false => ResultRow::new(one.email, "off", "No longer pending"),
     });
-    show_once(&view, &again, CANCELLATION.list, shown.collect(), flash).await
+    store_results(&view, &duplicate, CANCELLATION.list, shown.collect(), flash).await
 }

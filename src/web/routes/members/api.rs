@@ -5,7 +5,7 @@ use crate::{
     domain::{
         SearchText, Slug,
         base::paging::Position,
-        nouns::members::{self, Detail, Filter, KeysMade, Member},
+        nouns::members::{self, CreatedKeys, Detail, Filter, Member},
     },
     policy::perm,
     web::{
@@ -14,7 +14,7 @@ use crate::{
             call::ApiResult,
             if_match::IfMatch,
             input::{self, Empty},
-            reply::{Done, Ok200, Tagged},
+            reply::{NoContent, Ok200, Tagged},
             spec,
         },
         guard::key::ApiRequest,
@@ -103,12 +103,12 @@ pub struct MemberDetailBody {
     member: MemberBody,
     /// Slugs of the roles assigned directly. The others come from teams.
     own_roles: Vec<String>,
-    teams: Vec<PlaceBody>,
+    teams: Vec<TeamMembershipBody>,
 }
 
 /// A team the member is in.
 #[derive(Serialize, ToSchema)]
-pub struct PlaceBody {
+pub struct TeamMembershipBody {
     team_id: Uuid,
     name: String,
     is_lead: bool,
@@ -118,16 +118,16 @@ pub struct PlaceBody {
 
 impl From<Detail> for MemberDetailBody {
     fn from(detail: Detail) -> Self {
-        let place = |place: members::Place| PlaceBody {
-            team_id: place.team,
-            name: place.name,
-            is_lead: place.is_lead,
-            roles: place.roles.into_iter().map(|role| role.slug).collect(),
+        let membership = |membership: members::TeamMembership| TeamMembershipBody {
+            team_id: membership.team,
+            name: membership.name,
+            is_lead: membership.is_lead,
+            roles: membership.roles.into_iter().map(|role| role.slug).collect(),
         };
         Self {
             member: detail.member.into(),
             own_roles: detail.own,
-            teams: detail.teams.into_iter().map(place).collect(),
+            teams: detail.teams.into_iter().map(membership).collect(),
         }
     }
 }
@@ -135,7 +135,7 @@ impl From<Detail> for MemberDetailBody {
 /// Which members to list.
 #[derive(Deserialize, IntoParams, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct Asked {
+pub struct ListQuery {
     /// Part of a name or e-mail address.
     #[param(schema_with = spec::text::<SearchText>)]
     q: String,
@@ -151,7 +151,7 @@ pub struct Asked {
     after: String,
 }
 
-impl Asked {
+impl ListQuery {
     pub(in crate::web) fn read(&self) -> ApiResult<(Filter, Position)> {
         let filter = Filter {
             text: input::search(&self.q)?,
@@ -165,7 +165,7 @@ impl Asked {
 }
 
 pub async fn index(
-    cx: ApiRequest<perm::ReadMembers, Query<Asked>>,
+    cx: ApiRequest<perm::ReadMembers, Query<ListQuery>>,
 ) -> ApiResult<Ok200<PageBody<MemberBody>>> {
     let (filter, at) = cx.input.0.read()?;
     Ok(Ok200(members::list(&cx.scope, &filter, &at).await?.page.into()))
@@ -208,16 +208,16 @@ pub async fn update(
     .await
 }
 
-pub async fn suspend(cx: ApiRequest<perm::SuspendMembers, (Target, Empty)>) -> ApiResult<Done> {
+pub async fn suspend(cx: ApiRequest<perm::SuspendMembers, (Target, Empty)>) -> ApiResult<NoContent> {
     let (Target(id), _) = cx.input;
     cx.scope.write(async |s| members::suspend(s, id).await).await?;
-    Ok(Done)
+    Ok(NoContent)
 }
 
-pub async fn reactivate(cx: ApiRequest<perm::SuspendMembers, (Target, Empty)>) -> ApiResult<Done> {
+pub async fn reactivate(cx: ApiRequest<perm::SuspendMembers, (Target, Empty)>) -> ApiResult<NoContent> {
     let (Target(id), _) = cx.input;
     cx.scope.write(async |s| members::reactivate(s, id).await).await?;
-    Ok(Done)
+    Ok(NoContent)
 }
 
 /// Options for removing a member.
@@ -236,18 +236,18 @@ pub enum Keys {
     Revoked,
 }
 
-pub async fn remove(cx: ApiRequest<perm::RemoveMembers, (Target, Query<Removal>)>) -> ApiResult<Done> {
+pub async fn remove(cx: ApiRequest<perm::RemoveMembers, (Target, Query<Removal>)>) -> ApiResult<NoContent> {
     let (Target(id), Query(removal)) = cx.input;
     let keys = match removal.keys {
-        Some(Keys::Revoked) => KeysMade::Revoked,
-        Some(Keys::Stay) | None => KeysMade::Stay,
+        Some(Keys::Revoked) => CreatedKeys::Revoked,
+        Some(Keys::Stay) | None => CreatedKeys::Stay,
     };
     cx.scope.write(async |s| members::remove_with(s, id, keys).await).await?;
-    Ok(Done)
+    Ok(NoContent)
 }
 
 /// The key itself leaves.
-pub async fn leave(cx: ApiRequest<perm::Membership, Empty>) -> ApiResult<Done> {
+pub async fn leave(cx: ApiRequest<perm::Membership, Empty>) -> ApiResult<NoContent> {
     cx.scope.write(async |s| members::leave(s).await).await?;
-    Ok(Done)
+    Ok(NoContent)
 }

@@ -5,7 +5,7 @@ use crate::{
         CHANGED,
         base::role::Role,
         enforce::read::ReadScope,
-        nouns::members::{self, Detail, Member, Place, RolesChanged},
+        nouns::members::{self, Detail, Member, RolesChanged, TeamMembership},
         preview::of_member_roles,
     },
     policy::{self, perm},
@@ -13,7 +13,7 @@ use crate::{
         chrome::{Chrome, Flash, View},
         errors::Errors,
         form::Form,
-        guard::{Answer, Authorized},
+        guard::{Authorized, HandlerResult},
         list::Query,
         path::Target,
         preview::{self, About},
@@ -37,7 +37,7 @@ struct Show {
     choices: Choices,
     /// Names of roles that come with a team and are not the member's own, each with the teams' names.
     through_teams: Vec<(String, String)>,
-    teams: Vec<Place>,
+    teams: Vec<TeamMembership>,
     errors: Errors,
     /// Of the member's own roles and status: the form carries it.
     version: String,
@@ -62,8 +62,9 @@ fn draw<P: policy::Access>(
 ) -> Show {
     let ticked = typed.unwrap_or(&detail.own);
     let through = |role: &Role| {
-        let teams = detail.teams.iter().filter(|place| place.roles.iter().any(|other| other.id == role.id));
-        let names: Vec<&str> = teams.map(|place| place.name.as_str()).collect();
+        let teams =
+            detail.teams.iter().filter(|membership| membership.roles.iter().any(|other| other.id == role.id));
+        let names: Vec<&str> = teams.map(|membership| membership.name.as_str()).collect();
         (role.name.clone(), names.join(", "))
     };
     let not_own = detail.member.roles.iter().filter(|role| !detail.own.contains(&role.slug));
@@ -93,16 +94,16 @@ fn draw<P: policy::Access>(
 /// Roles that somebody had ticked, who comes back from their preview.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct Kept {
+pub struct PrefilledRoles {
     role: Vec<String>,
     from: String,
 }
 
-pub async fn show(cx: Authorized<perm::ReadMembers, (Target, Query<Kept>)>) -> Answer {
+pub async fn show(cx: Authorized<perm::ReadMembers, (Target, Query<PrefilledRoles>)>) -> HandlerResult {
     let (scope, view, (Target(id), Query(query))) = cx.into_parts();
     let detail = members::detail(&scope, id).await?;
-    let kept = preview::kept(&query.from, query.role);
-    Ok(view.html(&draw(&view, &scope, detail, kept.as_deref(), Errors::default())))
+    let prefilled = preview::if_from_preview(&query.from, query.role);
+    Ok(view.html(&draw(&view, &scope, detail, prefilled.as_deref(), Errors::default())))
 }
 
 #[derive(Deserialize, Default)]
@@ -113,13 +114,13 @@ pub struct Roles {
 }
 
 /// What giving these roles would do.
-pub async fn preview_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Query<Roles>)>) -> Answer {
+pub async fn preview_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Query<Roles>)>) -> HandlerResult {
     let (scope, view, (Target(id), Query(form))) = cx.into_parts();
-    let looked = of_member_roles(&scope, id, &form.role, &form.version).await;
-    let looked = looked.map(|(detail, preview)| {
+    let previewed = of_member_roles(&scope, id, &form.role, &form.version).await;
+    let previewed = previewed.map(|(detail, preview)| {
         preview::draw(&view, about(&view, &detail.member, form.role.clone()), preview)
     });
-    reopen(looked, async |rejected| {
+    reopen(previewed, async |rejected| {
         let detail = members::detail(&scope, id).await?;
         let page = draw(&view, &scope, detail, Some(&form.role), rejected.errors);
         Ok(view.html_as(rejected.status, &page))
@@ -143,17 +144,18 @@ pub(in crate::web) fn about(view: &View, member: &Member, roles: Vec<String>) ->
     about
 }
 
-pub async fn change_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Form<Roles>)>) -> Answer {
+pub async fn change_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Form<Roles>)>) -> HandlerResult {
     let (scope, view, (Target(id), Form(form))) = cx.into_parts();
-    let again = scope.again();
-    let done =
-        scope.write(async |s| members::change_roles_seen(s, id, &form.role, &form.version).await).await;
+    let duplicate = scope.duplicate();
+    let done = scope
+        .write(async |s| members::change_roles_if_unchanged(s, id, &form.role, &form.version).await)
+        .await;
     let done = done.map(|changed| saved(&view, id, changed));
     reopen_on(done, on(CHANGED), async |rejected| {
-        let detail = members::detail(&again, id).await?;
+        let detail = members::detail(&duplicate, id).await?;
         // After a change by somebody else the page is as it is now, with what was ticked.
         let is_stale = rejected.is(CHANGED);
-        let page = Show { is_stale, ..draw(&view, &again, detail, Some(&form.role), rejected.errors) };
+        let page = Show { is_stale, ..draw(&view, &duplicate, detail, Some(&form.role), rejected.errors) };
         Ok(view.html_as(rejected.status, &page))
     })
     .await
@@ -163,7 +165,8 @@ pub async fn change_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Form<
 fn saved(view: &View, id: Uuid, changed: RolesChanged) -> HttpResponse {
     let to = view.at(&format!("/members/{id}"));
     if !changed.is_change {
-        return view.done(to, Flash::good(format!("{} already has these roles.", changed.name)));
+        return view
+            .redirect_with_flash(to, Flash::good(format!("{} already has these roles.", changed.name)));
     }
     let (before, after) = (changed.before.join(", "), changed.after.join(", "));
     let text = format!("Roles of {} changed from {before} to {after}.", changed.name);
@@ -171,5 +174,5 @@ fn saved(view: &View, id: Uuid, changed: RolesChanged) -> HttpResponse {
         changed.undo.into_iter().map(|slug| ("role".to_owned(), slug)).collect();
     fields.push(("version".to_owned(), changed.version));
     let action = view.at(&format!("/members/{id}/roles"));
-    view.done(to, Flash::good(text).with_undo(action, fields))
+    view.redirect_with_flash(to, Flash::good(text).with_undo(action, fields))
 }

@@ -3,14 +3,14 @@
 use crate::{
     domain::{
         Invalid,
-        effective_access::{self, Answer as Told, Givable, RoleName, Source},
+        effective_access::{self, AssignableRole, RoleName, ScopeAnswer, Source},
         nouns::members::Member,
     },
     policy::{Group, Permission, Scope, Why, perm},
     web::{
         chrome::{Chrome, hue, initials},
         errors::Errors,
-        guard::{Answer, Authorized},
+        guard::{Authorized, HandlerResult},
         list::Query,
         path::Target,
     },
@@ -36,9 +36,9 @@ struct Page {
     held: usize,
     /// Each scope, with the roles that it comes from.
     grants: Vec<(String, Vec<Origin>)>,
-    givable: Vec<Givable>,
+    assignable: Vec<AssignableRole>,
     /// What was typed into the box.
-    asked: String,
+    scope_query: String,
     answer: Option<Verdict>,
     errors: Errors,
 }
@@ -70,11 +70,11 @@ struct Verdict {
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct Asked {
+pub struct ScopeQuery {
     scope: String,
 }
 
-impl Asked {
+impl ScopeQuery {
     fn read(&self) -> (Option<Scope>, Errors) {
         match self.scope.trim() {
             "" => (None, Errors::default()),
@@ -86,13 +86,13 @@ impl Asked {
     }
 }
 
-pub async fn show(cx: Authorized<perm::ReadMembers, (Target, Query<Asked>)>) -> Answer {
+pub async fn show(cx: Authorized<perm::ReadMembers, (Target, Query<ScopeQuery>)>) -> HandlerResult {
     let (scope, view, (Target(id), Query(query))) = cx.into_parts();
-    let (asked, errors) = query.read();
-    let look = effective_access::look(&scope, id, asked.as_ref()).await?;
+    let (scope_query, errors) = query.read();
+    let access = effective_access::get(&scope, id, scope_query.as_ref()).await?;
     let chrome = view.chrome();
     let origin = |role: &RoleName| Origin {
-        through: look
+        through: access
             .sources
             .iter()
             .find(|source| source.role == *role)
@@ -102,19 +102,19 @@ pub async fn show(cx: Authorized<perm::ReadMembers, (Target, Query<Asked>)>) -> 
         role: role.clone(),
     };
     let origins = |roles: &[RoleName]| roles.iter().map(origin).collect::<Vec<_>>();
-    let told = |why: &Why<RoleName>| match why {
+    let explain = |why: &Why<RoleName>| match why {
         Why::By(roles) => (true, origins(roles)),
         Why::Not(roles) => (false, origins(roles)),
     };
     let line = |(permission, why): &(Permission, Why<RoleName>)| {
-        let (is_held, roles) = told(why);
+        let (is_held, roles) = explain(why);
         Line { permission: *permission, is_held, roles }
     };
     let of_group = |group: Group| {
-        let those = look.permissions.iter().filter(|(permission, _)| permission.group() == group);
+        let those = access.permissions.iter().filter(|(permission, _)| permission.group() == group);
         (group, those.map(line).collect())
     };
-    let verdict = |answer: &Told| {
+    let verdict = |answer: &ScopeAnswer| {
         let (Why::By(roles) | Why::Not(roles)) = &answer.why;
         let covering = |(role, grant): &(RoleName, String)| Origin { grant: grant.clone(), ..origin(role) };
         Verdict {
@@ -124,7 +124,7 @@ pub async fn show(cx: Authorized<perm::ReadMembers, (Target, Query<Asked>)>) -> 
             roles: roles.iter().map(covering).collect(),
         }
     };
-    let member = &look.detail.member;
+    let member = &access.detail.member;
     let status = if errors.any() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = Page {
         home: view.at(""),
@@ -132,14 +132,14 @@ pub async fn show(cx: Authorized<perm::ReadMembers, (Target, Query<Asked>)>) -> 
         initials: initials(&member.name),
         hue: hue(member.user_id.unwrap_or(member.id)),
         groups: Group::ALL.map(of_group).into(),
-        held: look.permissions.iter().filter(|(_, why)| why.is_held()).count(),
-        grants: look.grants.iter().map(|(scope, roles)| (scope.clone(), origins(roles))).collect(),
-        answer: look.answer.as_ref().map(verdict),
-        asked: query.scope,
+        held: access.permissions.iter().filter(|(_, why)| why.is_held()).count(),
+        grants: access.grants.iter().map(|(scope, roles)| (scope.clone(), origins(roles))).collect(),
+        answer: access.answer.as_ref().map(verdict),
+        scope_query: query.scope,
         errors,
-        member: look.detail.member,
-        sources: look.sources,
-        givable: look.givable,
+        member: access.detail.member,
+        sources: access.sources,
+        assignable: access.assignable,
         chrome,
     };
     Ok(view.html_as(status, &page))

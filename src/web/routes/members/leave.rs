@@ -6,15 +6,15 @@ use crate::{
         base::invariants::LAST_OWNER,
         enforce::read::ReadScope,
         nouns::{
-            api_keys::{self, Listed},
-            members::{self, KeysMade, Member, Place},
+            api_keys::{self, WorkspaceKey},
+            members::{self, CreatedKeys, Member, TeamMembership},
         },
     },
     policy::{self, Permission, perm},
     web::{
         chrome::{Chrome, Flash},
-        form::{Form, Nothing},
-        guard::{Answer, Authorized},
+        form::{EmptyForm, Form},
+        guard::{Authorized, HandlerResult},
         path::Target,
         routes::members::row::Row,
     },
@@ -31,61 +31,61 @@ struct Confirm {
     /// `suspension` or `removal`: the noun of the form's address.
     what: &'static str,
     invitations: i64,
-    teams: Vec<Place>,
-    keys: KeysLeft,
+    teams: Vec<TeamMembership>,
+    keys: RemainingKeys,
 }
 
 /// The keys of the workspace that somebody made who goes.
-struct KeysLeft {
-    made: Vec<Listed>,
+struct RemainingKeys {
+    created: Vec<WorkspaceKey>,
     /// Why they can't be revoked with it; empty where they can.
     why_not: String,
 }
 
-impl KeysLeft {
+impl RemainingKeys {
     async fn of<P: policy::Access>(scope: &ReadScope<P>, member: &Member) -> Result<Self, Refused> {
-        let made = match member.user_id {
-            Some(user) => api_keys::made_by(scope, user).await?,
+        let created = match member.user_id {
+            Some(user) => api_keys::created_by(scope, user).await?,
             None => Vec::new(),
         };
         let mut why_not = String::new();
         if !scope.actor().holdings.has(Permission::ManageApiKeys) {
             why_not = "You need the “Manage API keys” permission.".to_owned();
         } else {
-            for key in &made {
+            for key in &created {
                 if let Some(refused) = api_keys::why_not(scope, key).await? {
                     why_not = format!("{}: {refused}", key.key.name);
                     break;
                 }
             }
         }
-        Ok(Self { made, why_not })
+        Ok(Self { created, why_not })
     }
 }
 
-pub async fn suspension(cx: Authorized<perm::SuspendMembers, Target>) -> Answer {
+pub async fn suspension(cx: Authorized<perm::SuspendMembers, Target>) -> HandlerResult {
     confirm(cx, "suspension").await
 }
 
-pub async fn removal(cx: Authorized<perm::RemoveMembers, Target>) -> Answer {
+pub async fn removal(cx: Authorized<perm::RemoveMembers, Target>) -> HandlerResult {
     confirm(cx, "removal").await
 }
 
 /// What would happen. Nobody is asked to confirm what would then be refused.
-async fn confirm<P: policy::Access>(cx: Authorized<P, Target>, what: &'static str) -> Answer {
+async fn confirm<P: policy::Access>(cx: Authorized<P, Target>, what: &'static str) -> HandlerResult {
     let (scope, view, Target(id)) = cx.into_parts();
     let detail = members::detail(&scope, id).await?;
     let invitations = detail.invitations;
     let row = Row::new(&scope, detail.member);
     let keys = match what {
-        "removal" => KeysLeft::of(&scope, &row.member).await?,
-        _ => KeysLeft { made: Vec::new(), why_not: String::new() },
+        "removal" => RemainingKeys::of(&scope, &row.member).await?,
+        _ => RemainingKeys { created: Vec::new(), why_not: String::new() },
     };
     if row.member.is_last_owner {
         return Err(scope.refuse(LAST_OWNER).await);
     }
     if row.member.is_you {
-        return Ok(view.to(view.at("/departure")));
+        return Ok(view.redirect(view.at("/departure")));
     }
     if let Some(ceiling) = row.member.refused {
         return Err(scope.refuse(ceiling).await);
@@ -101,35 +101,35 @@ async fn confirm<P: policy::Access>(cx: Authorized<P, Target>, what: &'static st
     }))
 }
 
-pub async fn suspend(cx: Authorized<perm::SuspendMembers, (Target, Form<Nothing>)>) -> Answer {
+pub async fn suspend(cx: Authorized<perm::SuspendMembers, (Target, Form<EmptyForm>)>) -> HandlerResult {
     let (scope, view, (Target(id), _)) = cx.into_parts();
     let name = scope.write(async |s| members::suspend(s, id).await).await?;
     let undo = view.at(&format!("/members/{id}/reactivation"));
     let flash =
         Flash::good(format!("{name} suspended. No access until reactivated.")).with_undo(undo, Vec::new());
-    Ok(view.done(view.at("/members"), flash))
+    Ok(view.redirect_with_flash(view.at("/members"), flash))
 }
 
-pub async fn reactivate(cx: Authorized<perm::SuspendMembers, (Target, Form<Nothing>)>) -> Answer {
+pub async fn reactivate(cx: Authorized<perm::SuspendMembers, (Target, Form<EmptyForm>)>) -> HandlerResult {
     let (scope, view, (Target(id), _)) = cx.into_parts();
     let name = scope.write(async |s| members::reactivate(s, id).await).await?;
     let flash = Flash::good(format!("{name} reactivated with the same roles as before."));
-    Ok(view.done(view.at("/members"), flash))
+    Ok(view.redirect_with_flash(view.at("/members"), flash))
 }
 
 /// What is to become of the keys that somebody made who goes.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct Going {
+pub struct RemovalForm {
     /// `keep` or `revoke`.
     keys: String,
 }
 
-impl Going {
-    fn read(&self) -> Result<KeysMade, Refused> {
+impl RemovalForm {
+    fn read(&self) -> Result<CreatedKeys, Refused> {
         match self.keys.as_str() {
-            "" | "keep" => Ok(KeysMade::Stay),
-            "revoke" => Ok(KeysMade::Revoked),
+            "" | "keep" => Ok(CreatedKeys::Stay),
+            "revoke" => Ok(CreatedKeys::Revoked),
             _ => Err(Invalid::field("keys", "Choose keep or revoke.").into()),
         }
     }
@@ -144,12 +144,12 @@ fn revoked(count: usize) -> String {
     }
 }
 
-pub async fn remove(cx: Authorized<perm::RemoveMembers, (Target, Form<Going>)>) -> Answer {
+pub async fn remove(cx: Authorized<perm::RemoveMembers, (Target, Form<RemovalForm>)>) -> HandlerResult {
     let (scope, view, (Target(id), Form(form))) = cx.into_parts();
     let keys = form.read()?;
     let (name, count) = scope.write(async |s| members::remove_with(s, id, keys).await).await?;
     let flash = Flash::good(format!("{name} removed from the workspace.{}", revoked(count)));
-    Ok(view.done(view.at("/members"), flash))
+    Ok(view.redirect_with_flash(view.at("/members"), flash))
 }
 
 #[derive(Template)]
@@ -163,13 +163,13 @@ struct Departure {
     invitations: i64,
     /// How many teams the person is in.
     teams: usize,
-    keys: KeysLeft,
+    keys: RemainingKeys,
 }
 
-pub async fn departure(cx: Authorized<perm::Membership>) -> Answer {
+pub async fn departure(cx: Authorized<perm::Membership>) -> HandlerResult {
     let (scope, view, ()) = cx.into_parts();
     let detail = members::detail(&scope, scope.actor().member_id).await?;
-    let keys = KeysLeft::of(&scope, &detail.member).await?;
+    let keys = RemainingKeys::of(&scope, &detail.member).await?;
     let page = Departure {
         chrome: view.chrome(),
         action: view.at("/departure"),
@@ -182,10 +182,10 @@ pub async fn departure(cx: Authorized<perm::Membership>) -> Answer {
     Ok(view.html(&page))
 }
 
-pub async fn leave(cx: Authorized<perm::Membership, Form<Going>>) -> Answer {
+pub async fn leave(cx: Authorized<perm::Membership, Form<RemovalForm>>) -> HandlerResult {
     let (scope, view, Form(form)) = cx.into_parts();
     let name = scope.actor().workspace.name.clone();
     let keys = form.read()?;
     let count = scope.write(async |s| members::leave_with(s, keys).await).await?;
-    Ok(view.done("/workspaces", Flash::good(format!("You left {name}.{}", revoked(count)))))
+    Ok(view.redirect_with_flash("/workspaces", Flash::good(format!("You left {name}.{}", revoked(count)))))
 }

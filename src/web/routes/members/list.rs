@@ -13,12 +13,12 @@ use crate::{
     web::{
         checks,
         chrome::Chrome,
-        guard::{Answer, Authorized},
-        list::{Filters, List, Listed, Neighbours, SORT, address, one_of},
+        guard::{Authorized, HandlerResult},
+        list::{Filters, List, ListState, Neighbours, SORT, address, one_of},
         routes::members::row::Row,
-        selection::{self, Shown},
+        selection::{self, ResultRow},
         when::When,
-        words::counted,
+        words::pluralize,
     },
 };
 use askama::Template;
@@ -31,7 +31,7 @@ pub(super) struct Index {
     pub chrome: Chrome,
     /// `/w/{slug}/members`
     pub base: String,
-    pub list: Listed<ListQuery>,
+    pub list: ListState<ListQuery>,
     pub rows: Vec<Row>,
     /// "12 members"
     pub total: String,
@@ -47,7 +47,7 @@ pub(super) struct Index {
     /// Somebody of the account is no member yet, and the viewer may add them.
     pub may_add: bool,
     /// What became of those who were just changed together; empty where nobody was.
-    pub results: Vec<Shown>,
+    pub results: Vec<ResultRow>,
     pub mail_hint: Option<String>,
 }
 
@@ -99,7 +99,7 @@ impl Filters for ListQuery {
         })
     }
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn query_pairs(&self) -> Vec<(&'static str, &str)> {
         vec![
             ("q", &self.q),
             ("role", &self.role),
@@ -112,9 +112,10 @@ impl Filters for ListQuery {
 
 impl SortLink {
     /// A column's heading sorts by it, and once it does, the other way round.
-    pub(super) fn of(list: &Listed<ListQuery>, base: &str, column: &str, natural: &'static str) -> Self {
+    pub(super) fn of(list: &ListState<ListQuery>, base: &str, column: &str, natural: &'static str) -> Self {
         let turned = format!("-{column}");
-        let (sort, kept): (Vec<_>, Vec<_>) = list.kept().into_iter().partition(|(name, _)| *name == SORT);
+        let (sort, kept): (Vec<_>, Vec<_>) =
+            list.query_pairs().into_iter().partition(|(name, _)| *name == SORT);
         let current = sort.first().map(|(_, sort)| *sort).filter(|sort| !sort.is_empty()).unwrap_or("name");
         let (order, other) = if current == column {
             (natural, turned)
@@ -127,13 +128,13 @@ impl SortLink {
     }
 }
 
-pub async fn index(cx: Authorized<perm::ReadMembers, List<ListQuery>>) -> Answer {
+pub async fn index(cx: Authorized<perm::ReadMembers, List<ListQuery>>) -> HandlerResult {
     let (scope, view, list) = cx.into_parts();
     let load = async |filter: &Filter, at: &Position| members::list(&scope, filter, at).await;
     let (listing, list) = list.load(load).await?;
     let base = view.at("/members");
     let offer = if listing.has_offer { ownership::pending(&scope).await? } else { None };
-    let results = selection::taken(&view, &scope, &list.query.notice).await?;
+    let results = selection::take_results(&view, &scope, &list.query.notice).await?;
     let neighbours = list.neighbours(&listing.page, &base);
     let rows: Vec<Row> = listing.page.rows.into_iter().map(|member| Row::new(&scope, member)).collect();
     let page = Index {
@@ -143,7 +144,7 @@ pub async fn index(cx: Authorized<perm::ReadMembers, List<ListQuery>>) -> Answer
         by_active: SortLink::of(&list, &base, "active", "descending"),
         neighbours,
         total: match listing.total {
-            Some(total) => counted(total, "member", "members"),
+            Some(total) => pluralize(total, "member", "members"),
             None => "More than one page of members".to_owned(),
         },
         roles: listing.roles,

@@ -16,10 +16,10 @@ use crate::{
         chrome::{Chrome, Flash, View, hue, initials},
         errors::Errors,
         form::Form,
-        guard::{Answer, Authorized},
+        guard::{Authorized, HandlerResult},
         list::{Query, Search},
         rejection::{on, reopen_on},
-        role_choices::{Choices, choices, may_give, viewer},
+        role_choices::{Choices, any_assignable, choices, viewer},
     },
 };
 use askama::Template;
@@ -35,8 +35,8 @@ struct New<'a> {
     rows: Vec<Row>,
     choices: Choices,
     /// There is a role that the viewer may give.
-    may_give: bool,
-    typed: &'a Added,
+    any_assignable: bool,
+    typed: &'a AddMemberForm,
     /// There are more than are shown.
     is_cut: bool,
     errors: Errors,
@@ -53,7 +53,7 @@ struct Row {
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct Added {
+pub struct AddMemberForm {
     /// The id of somebody of the account.
     user: String,
     role: Vec<String>,
@@ -61,12 +61,12 @@ pub struct Added {
     q: String,
 }
 
-pub async fn show(cx: Authorized<perm::InviteMembers, Query<Search>>) -> Answer {
+pub async fn show(cx: Authorized<perm::InviteMembers, Query<Search>>) -> HandlerResult {
     let (scope, view, Query(search)) = cx.into_parts();
     let (text, status, errors) = search.or_everything();
-    let found = members::candidates(&scope, &text).await?;
-    let typed = Added { q: search.q, role: viewer(), ..Added::default() };
-    Ok(view.html_as(status, &New { errors, ..New::of(&view, &scope, found, &typed) }))
+    let candidates = members::candidates(&scope, &text).await?;
+    let typed = AddMemberForm { q: search.q, role: viewer(), ..AddMemberForm::default() };
+    Ok(view.html_as(status, &New { errors, ..New::of(&view, &scope, candidates, &typed) }))
 }
 
 impl<'a> New<'a> {
@@ -74,7 +74,7 @@ impl<'a> New<'a> {
         view: &View,
         scope: &ReadScope<perm::InviteMembers>,
         (candidates, is_cut): (Vec<Candidate>, bool),
-        typed: &'a Added,
+        typed: &'a AddMemberForm,
     ) -> Self {
         let row = |candidate: Candidate| Row {
             id: candidate.user_id.to_string(),
@@ -87,7 +87,7 @@ impl<'a> New<'a> {
             chrome: view.chrome(),
             base: view.at("/members"),
             rows: candidates.into_iter().map(row).collect(),
-            may_give: may_give(&choices),
+            any_assignable: any_assignable(&choices),
             choices,
             typed,
             is_cut,
@@ -97,9 +97,9 @@ impl<'a> New<'a> {
     }
 }
 
-pub async fn add(cx: Authorized<perm::InviteMembers, Form<Added>>) -> Answer {
+pub async fn add(cx: Authorized<perm::InviteMembers, Form<AddMemberForm>>) -> HandlerResult {
     let (scope, view, Form(mut form)) = cx.into_parts();
-    let again = scope.again();
+    let duplicate = scope.duplicate();
     let is_viewer = |role: &Assignable| role.slug == BuiltIn::Viewer.slug() && role.refused.is_none();
     if form.role.is_empty() && roles::assignable(&scope).iter().any(is_viewer) {
         form.role.push(BuiltIn::Viewer.slug().to_owned());
@@ -112,14 +112,14 @@ pub async fn add(cx: Authorized<perm::InviteMembers, Form<Added>>) -> Answer {
         let flash = Flash::good(format!("{} added as {roles}. We sent them an e-mail.", added.name));
         // Who invites need not be somebody who sees the members.
         let to = if view.chrome().can.read_members { "/members" } else { "" };
-        Ok(view.done(view.at(to), flash))
+        Ok(view.redirect_with_flash(view.at(to), flash))
     };
     reopen_on(done.await, on(ALREADY_MEMBER), async |rejected| {
         // What was searched for, so that who was chosen is among those who are shown.
         let text = checks::search(&form.q).unwrap_or_default();
-        let found = members::candidates(&again, &text).await?;
+        let candidates = members::candidates(&duplicate, &text).await?;
         let (errors, problem) = (rejected.errors, rejected.problem);
-        let page = New { errors, problem, ..New::of(&view, &again, found, &form) };
+        let page = New { errors, problem, ..New::of(&view, &duplicate, candidates, &form) };
         Ok(view.html_as(rejected.status, &page))
     })
     .await

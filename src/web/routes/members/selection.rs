@@ -11,19 +11,19 @@ use crate::{
     web::{
         chrome::{View, hue, initials},
         form::Form,
-        guard::{Answer, Authorized},
+        guard::{Authorized, HandlerResult},
         list::Query,
         rejection::reopen,
         role_choices::choices,
         routes::members::row::ONLY_OWNER,
-        selection::{Bulk, Review, Row, Shown, flash, nothing_selected, show_once},
-        words::counted,
+        selection::{BulkAction, ResultRow, Review, Row, flash, nothing_selected, store_results},
+        words::pluralize,
     },
 };
 use serde::Deserialize;
 use uuid::Uuid;
 
-const ROLES: Bulk = Bulk {
+const ROLES: BulkAction = BulkAction {
     field: "member",
     list: "/members",
     list_name: "Members",
@@ -34,7 +34,7 @@ const ROLES: Bulk = Bulk {
     is_danger: false,
 };
 
-const SUSPENSION: Bulk = Bulk {
+const SUSPENSION: BulkAction = BulkAction {
     noun: "suspension",
     crumb: "Suspension",
     button: "Suspend",
@@ -43,7 +43,7 @@ const SUSPENSION: Bulk = Bulk {
     ..ROLES
 };
 
-const REMOVAL: Bulk = Bulk {
+const REMOVAL: BulkAction = BulkAction {
     noun: "removal",
     crumb: "Removal",
     button: "Remove from workspace",
@@ -73,7 +73,7 @@ pub struct MembersAndRoles {
     role: Vec<String>,
 }
 
-pub(in crate::web) fn row(member: Member, bulk: &Bulk) -> Row {
+pub(in crate::web) fn row(member: Member, bulk: &BulkAction) -> Row {
     let takes_away = bulk.noun != ROLES.noun;
     let why_not = match &member.refused {
         _ if takes_away && member.is_last_owner => ONLY_OWNER.to_owned(),
@@ -97,11 +97,11 @@ pub(in crate::web) fn row(member: Member, bulk: &Bulk) -> Row {
 async fn review_members<P: policy::Access>(
     view: &View,
     scope: &ReadScope<P>,
-    bulk: Bulk,
+    bulk: BulkAction,
     selection: &Selection,
 ) -> Result<(Review, Vec<Assignable>), Refused> {
     let review = members::bulk::review(scope, selection).await?;
-    let count = counted(i64::try_from(review.members.len()).unwrap_or(0), "member", "members");
+    let count = pluralize(i64::try_from(review.members.len()).unwrap_or(0), "member", "members");
     let (waiting, keys_made) = (review.invitations, review.keys_made);
     let any_key = review.members.iter().any(|member| member.api_key_id.is_some());
     let (heading, mut effects) = match bulk.noun {
@@ -134,7 +134,7 @@ async fn review_members<P: policy::Access>(
     };
     if bulk.noun == REMOVAL.noun {
         if keys_made > 0 {
-            let keys = counted(keys_made, "API key", "API keys");
+            let keys = pluralize(keys_made, "API key", "API keys");
             effects.push(("key", format!("Keys they created stay in the account: {keys}. To revoke someone's keys too, remove them on their own page.")));
         }
         if any_key {
@@ -157,7 +157,7 @@ async fn review_roles(
     Ok(page)
 }
 
-pub async fn roles(cx: Authorized<perm::UpdateMemberRoles, Query<Members>>) -> Answer {
+pub async fn roles(cx: Authorized<perm::UpdateMemberRoles, Query<Members>>) -> HandlerResult {
     let (scope, view, Query(query)) = cx.into_parts();
     if query.member.is_empty() {
         return nothing_selected(&view, &ROLES);
@@ -165,24 +165,24 @@ pub async fn roles(cx: Authorized<perm::UpdateMemberRoles, Query<Members>>) -> A
     Ok(view.html(&review_roles(&view, &scope, &query.selection()?, &[]).await?))
 }
 
-pub async fn change_roles(cx: Authorized<perm::UpdateMemberRoles, Form<MembersAndRoles>>) -> Answer {
+pub async fn change_roles(cx: Authorized<perm::UpdateMemberRoles, Form<MembersAndRoles>>) -> HandlerResult {
     let (scope, view, Form(form)) = cx.into_parts();
-    let again = scope.again();
+    let duplicate = scope.duplicate();
     let selection = Selection::of(ROLES.field, &form.member)?;
     let done = async {
         let done =
             scope.write(async |s| members::bulk::change_roles(s, &selection, &form.role).await).await?;
-        members_changed(&view, &again, done, "updated").await
+        members_changed(&view, &duplicate, done, "updated").await
     };
     reopen(done.await, async |rejected| {
-        let mut page = review_roles(&view, &again, &selection, &form.role).await?;
+        let mut page = review_roles(&view, &duplicate, &selection, &form.role).await?;
         page.errors = rejected.errors;
         Ok(view.html_as(rejected.status, &page))
     })
     .await
 }
 
-pub async fn suspension(cx: Authorized<perm::SuspendMembers, Query<Members>>) -> Answer {
+pub async fn suspension(cx: Authorized<perm::SuspendMembers, Query<Members>>) -> HandlerResult {
     let (scope, view, Query(query)) = cx.into_parts();
     if query.member.is_empty() {
         return nothing_selected(&view, &SUSPENSION);
@@ -190,14 +190,14 @@ pub async fn suspension(cx: Authorized<perm::SuspendMembers, Query<Members>>) ->
     Ok(view.html(&review_members(&view, &scope, SUSPENSION, &query.selection()?).await?.0))
 }
 
-pub async fn suspend(cx: Authorized<perm::SuspendMembers, Form<Members>>) -> Answer {
+pub async fn suspend(cx: Authorized<perm::SuspendMembers, Form<Members>>) -> HandlerResult {
     let (scope, view, Form(form)) = cx.into_parts();
-    let (again, selection) = (scope.again(), form.selection()?);
+    let (duplicate, selection) = (scope.duplicate(), form.selection()?);
     let done = scope.write(async |s| members::bulk::suspend(s, &selection).await).await?;
-    members_changed(&view, &again, done, "suspended").await
+    members_changed(&view, &duplicate, done, "suspended").await
 }
 
-pub async fn removal(cx: Authorized<perm::RemoveMembers, Query<Members>>) -> Answer {
+pub async fn removal(cx: Authorized<perm::RemoveMembers, Query<Members>>) -> HandlerResult {
     let (scope, view, Query(query)) = cx.into_parts();
     if query.member.is_empty() {
         return nothing_selected(&view, &REMOVAL);
@@ -205,20 +205,20 @@ pub async fn removal(cx: Authorized<perm::RemoveMembers, Query<Members>>) -> Ans
     Ok(view.html(&review_members(&view, &scope, REMOVAL, &query.selection()?).await?.0))
 }
 
-pub async fn remove(cx: Authorized<perm::RemoveMembers, Form<Members>>) -> Answer {
+pub async fn remove(cx: Authorized<perm::RemoveMembers, Form<Members>>) -> HandlerResult {
     let (scope, view, Form(form)) = cx.into_parts();
-    let (again, selection) = (scope.again(), form.selection()?);
+    let (duplicate, selection) = (scope.duplicate(), form.selection()?);
     let done = scope.write(async |s| members::bulk::remove(s, &selection).await).await?;
-    members_changed(&view, &again, done, "removed").await
+    members_changed(&view, &duplicate, done, "removed").await
 }
 
 /// `did` is what is said of those who were changed, such as "suspended".
 async fn members_changed<P: policy::Access>(
     view: &View,
     scope: &ReadScope<P>,
-    done: Vec<members::bulk::Done>,
+    done: Vec<members::bulk::MemberResult>,
     did: &str,
-) -> Answer {
+) -> HandlerResult {
     use members::bulk::Outcome;
     let unchanged = |outcome: &Outcome| matches!(outcome, Outcome::HadTheseRoles | Outcome::WasSuspended);
     let changed = done.iter().filter(|one| !unchanged(&one.outcome)).count();
@@ -233,7 +233,7 @@ async fn members_changed<P: policy::Access>(
             Outcome::WasSuspended => ("off", "Already suspended".into()),
             Outcome::Removed => ("good", "Removed".into()),
         };
-        Shown::new(one.name, mood, word)
+        ResultRow::new(one.name, mood, word)
     });
-    show_once(view, scope, ROLES.list, shown.collect(), flash).await
+    store_results(view, scope, ROLES.list, shown.collect(), flash).await
 }

@@ -9,7 +9,7 @@ use crate::{
         api::{
             body::PageBody,
             call::ApiResult,
-            reply::{Done, Ok200},
+            reply::{NoContent, Ok200},
         },
         guard::key::ApiRequest,
         path::Target,
@@ -40,8 +40,8 @@ pub async fn index(cx: ApiRequest<perm::ReadMembers>) -> ApiResult<Ok200<PageBod
     Ok(Ok200(PageBody::whole(ownership::pending(&cx.scope).await?)))
 }
 
-pub async fn withdraw(cx: ApiRequest<perm::Membership, Target>) -> ApiResult<Done> {
+pub async fn withdraw(cx: ApiRequest<perm::Membership, Target>) -> ApiResult<NoContent> {
     let Target(id) = cx.input;
     cx.scope.write(async |s| ownership::withdraw(s, id).await).await?;
-    Ok(Done)
+    Ok(NoContent)
 }

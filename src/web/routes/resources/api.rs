@@ -4,14 +4,14 @@ use crate::{
     clock::Timestamp,
     domain::{
         Invalid, Name, Refused, TextRule,
-        nouns::resources::{self, Address, Resource, ResourceId, ResourceType},
+        nouns::resources::{self, Resource, ResourceId, ResourceKey, ResourceType},
     },
     policy::perm,
     web::{
         api::{
             body::{Json, PageBody, Query},
             call::ApiResult,
-            reply::{Defined, Done, Ok200},
+            reply::{CreatedOrUpdated, NoContent, Ok200},
             spec,
         },
         checks::{Checked, Validate},
@@ -50,11 +50,11 @@ pub struct NewResource {
 }
 
 impl Validate for NewResource {
-    type Valid = (Address, Name);
+    type Valid = (ResourceKey, Name);
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
-        let address = invalid.keep_all(Address::parse(&self.r#type, &self.id));
-        let name = invalid.keep("name", Name::parse_exact(&self.name));
+        let address = invalid.check_all(ResourceKey::parse(&self.r#type, &self.id));
+        let name = invalid.check("name", Name::parse_exact(&self.name));
         Some((address?, name?))
     }
 }
@@ -62,17 +62,17 @@ impl Validate for NewResource {
 /// Registers a resource: 201 where it is new, 200 where it was called otherwise or is as it was.
 pub async fn register(
     cx: ApiRequest<perm::CheckAccess, Json<Checked<NewResource>>>,
-) -> ApiResult<Defined<ResourceBody>> {
+) -> ApiResult<CreatedOrUpdated<ResourceBody>> {
     let (address, name) = cx.input.0.valid?;
     let (resource, is_new) = cx.scope.write(async |s| resources::register(s, &address, &name).await).await?;
     let resource = ResourceBody::from(resource);
-    Ok(if is_new { Defined::New(resource) } else { Defined::Known(resource) })
+    Ok(if is_new { CreatedOrUpdated::Created(resource) } else { CreatedOrUpdated::Updated(resource) })
 }
 
 /// Which resources to list.
 #[derive(Deserialize, IntoParams, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct Asked {
+pub struct ListQuery {
     /// Only resources of this type.
     #[param(schema_with = spec::text::<ResourceType>)]
     r#type: String,
@@ -89,11 +89,11 @@ const PAGE: usize = 100;
 
 /// Lists them by type and id; with a type and an id, that one.
 pub async fn index(
-    cx: ApiRequest<perm::CheckAccess, Query<Asked>>,
+    cx: ApiRequest<perm::CheckAccess, Query<ListQuery>>,
 ) -> ApiResult<Ok200<PageBody<ResourceBody>>> {
-    let Asked { r#type: kind, id, after } = cx.input.0;
+    let ListQuery { r#type: kind, id, after } = cx.input.0;
     if !id.is_empty() {
-        let one = resources::one(&cx.scope, &Address::parse(&kind, &id)?).await?;
+        let one = resources::get(&cx.scope, &ResourceKey::parse(&kind, &id)?).await?;
         return Ok(Ok200(PageBody::whole([one])));
     }
     let wrong =
@@ -126,7 +126,7 @@ pub async fn index(
 /// The resource to remove.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-pub struct Named {
+pub struct ResourceQuery {
     #[param(schema_with = spec::text::<ResourceType>)]
     r#type: String,
     #[param(schema_with = spec::text::<ResourceId>)]
@@ -134,9 +134,9 @@ pub struct Named {
 }
 
 /// Forgets the resource that the query names.
-pub async fn forget(cx: ApiRequest<perm::CheckAccess, Query<Named>>) -> ApiResult<Done> {
-    let Named { r#type: kind, id } = cx.input.0;
-    let address = Address::parse(&kind, &id)?;
+pub async fn forget(cx: ApiRequest<perm::CheckAccess, Query<ResourceQuery>>) -> ApiResult<NoContent> {
+    let ResourceQuery { r#type: kind, id } = cx.input.0;
+    let address = ResourceKey::parse(&kind, &id)?;
     cx.scope.write(async |s| resources::forget(s, &address).await).await?;
-    Ok(Done)
+    Ok(NoContent)
 }

@@ -4,14 +4,14 @@ use crate::{
     domain::{
         Refused,
         base::paging::Position,
-        nouns::resources::{self, Address, Filter, Resource},
+        nouns::resources::{self, Filter, Resource, ResourceKey},
     },
     policy::perm,
     web::{
         checks,
         chrome::{Chrome, View},
-        guard::{Answer, Authorized},
-        list::{Filters, List, Listed, Neighbours},
+        guard::{Authorized, HandlerResult},
+        list::{Filters, List, ListState, Neighbours},
         when::When,
     },
 };
@@ -24,7 +24,7 @@ struct Index {
     chrome: Chrome,
     /// `/w/{slug}/resources`
     base: String,
-    list: Listed<ListQuery>,
+    list: ListState<ListQuery>,
     rows: Vec<Row>,
     neighbours: Neighbours,
     /// Commands of an application that registers one, and forgets it.
@@ -51,27 +51,27 @@ impl Filters for ListQuery {
         let text = checks::search(&self.q)?;
         let kind = self.r#type.trim().to_owned();
         if !kind.is_empty() {
-            Address::parse(&kind, "any")?;
+            ResourceKey::parse(&kind, "any")?;
         }
         Ok(Filter { kind, text })
     }
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn query_pairs(&self) -> Vec<(&'static str, &str)> {
         vec![("q", &self.q), ("type", &self.r#type)]
     }
 }
 
-pub async fn index(cx: Authorized<perm::CheckAccess, List<ListQuery>>) -> Answer {
+pub async fn index(cx: Authorized<perm::CheckAccess, List<ListQuery>>) -> HandlerResult {
     let (scope, view, list) = cx.into_parts();
     let load = async |filter: &Filter, at: &Position| resources::page(&scope, filter, at).await;
-    let (found, list) = list.load(load).await?;
+    let (page, list) = list.load(load).await?;
     let base = view.at("/resources");
     let row = |resource: Resource| Row { registered: When::new(resource.created_at, scope.now()), resource };
     let (register, forget) = commands(&view, &scope.actor().workspace.slug);
     let page = Index {
         chrome: view.chrome(),
-        neighbours: list.neighbours(&found, &base),
-        rows: found.rows.into_iter().map(row).collect(),
+        neighbours: list.neighbours(&page, &base),
+        rows: page.rows.into_iter().map(row).collect(),
         register,
         forget,
         base,

@@ -5,7 +5,7 @@ use crate::{
         Description, Invalid, Name, Refused, Slug, TextRule,
         base::role::Role,
         enforce::write::WriteScope,
-        nouns::roles::{self, Bundle, Listed, Look, Named, Wanted},
+        nouns::roles::{self, RoleDetail, RoleDetails, RoleWithCounts, ScopeSet, ScopesChange},
     },
     policy::perm,
     web::{
@@ -14,7 +14,7 @@ use crate::{
             call::ApiResult,
             if_match::{IfMatch, Versioned},
             input,
-            reply::{Defined, Done, Ok200, Tagged},
+            reply::{CreatedOrUpdated, NoContent, Ok200, Tagged},
             spec,
         },
         checks::{Checked, Validate},
@@ -51,9 +51,9 @@ impl RoleBody {
     }
 }
 
-impl From<Listed> for RoleBody {
-    fn from(listed: Listed) -> Self {
-        Self::new(&listed.role, listed.people)
+impl From<RoleWithCounts> for RoleBody {
+    fn from(row: RoleWithCounts) -> Self {
+        Self::new(&row.role, row.people)
     }
 }
 
@@ -75,10 +75,11 @@ pub struct RoleDetailBody {
 }
 
 pub async fn show(cx: ApiRequest<perm::ReadMembers, NamedRole>) -> ApiResult<Tagged<RoleDetailBody>> {
-    let look: Look = roles::look(&cx.scope, &cx.input.0).await?;
-    let version = look.role.version();
-    let role = RoleBody::new(&look.role, look.people);
-    let body = RoleDetailBody { role, suspended: look.suspended, invited: look.invited, teams: look.teams };
+    let detail: RoleDetail = roles::get(&cx.scope, &cx.input.0).await?;
+    let version = detail.role.version();
+    let role = RoleBody::new(&detail.role, detail.people);
+    let body =
+        RoleDetailBody { role, suspended: detail.suspended, invited: detail.invited, teams: detail.teams };
     Ok(Tagged { body, version })
 }
 
@@ -100,27 +101,27 @@ pub struct NewRole {
 }
 
 impl Validate for NewRole {
-    type Valid = (Name, Option<Slug>, Option<Description>, Bundle);
+    type Valid = (Name, Option<Slug>, Option<Description>, ScopeSet);
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
-        let name = invalid.keep("name", Name::parse_exact(&self.name));
-        let slug = invalid.keep("slug", input::maybe(&self.slug));
-        let description = invalid.keep("description", input::maybe(&self.description));
-        let scopes = invalid.keep_all(Bundle::of(&self.scopes));
+        let name = invalid.check("name", Name::parse_exact(&self.name));
+        let slug = invalid.check("slug", input::optional(&self.slug));
+        let description = invalid.check("description", input::optional(&self.description));
+        let scopes = invalid.check_all(ScopeSet::of(&self.scopes));
         Some((name?, slug?, description?, scopes?))
     }
 }
 
 /// The current state of a role.
 #[derive(Serialize, ToSchema)]
-pub struct RoleMade {
+pub struct RoleDefinition {
     slug: String,
     name: String,
     description: String,
     scopes: Vec<String>,
 }
 
-impl From<&Role> for RoleMade {
+impl From<&Role> for RoleDefinition {
     fn from(role: &Role) -> Self {
         Self {
             slug: role.slug.clone(),
@@ -133,17 +134,17 @@ impl From<&Role> for RoleMade {
 
 pub async fn create(
     cx: ApiRequest<perm::ManageRoles, Json<Checked<NewRole>>>,
-) -> ApiResult<Defined<RoleMade>> {
+) -> ApiResult<CreatedOrUpdated<RoleDefinition>> {
     let (name, slug, description, scopes) = cx.input.0.valid?;
     let mut after = None;
     let change = async |s: &mut WriteScope<perm::ManageRoles>| {
         let defined = roles::define(s, &name, slug.as_ref(), description.as_ref(), &scopes).await?;
-        after = roles::by_slug(s, &defined.value().slug).await?.map(|role| RoleMade::from(&role));
+        after = roles::by_slug(s, &defined.value().slug).await?.map(|role| RoleDefinition::from(&role));
         Ok::<_, Refused>(defined)
     };
     let defined = cx.scope.write(change).await?;
-    let made = after.ok_or(Refused::Hidden)?;
-    Ok(if defined.is_new { Defined::New(made) } else { Defined::Known(made) })
+    let saved = after.ok_or(Refused::NotFound)?;
+    Ok(if defined.is_new { CreatedOrUpdated::Created(saved) } else { CreatedOrUpdated::Updated(saved) })
 }
 
 /// Changes to a role. Omitted fields stay the same.
@@ -160,24 +161,24 @@ impl Validate for RoleChange {
     type Valid = (Option<Name>, Option<Description>);
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
-        let name = invalid.keep("name", input::maybe(&self.name));
-        let description = invalid.keep("description", input::maybe(&self.description));
+        let name = invalid.check("name", input::optional(&self.name));
+        let description = invalid.check("description", input::optional(&self.description));
         Some((name?, description?))
     }
 }
 
 pub async fn update(
     cx: ApiRequest<perm::ManageRoles, (NamedRole, IfMatch, Json<Checked<RoleChange>>)>,
-) -> ApiResult<Tagged<RoleMade>> {
+) -> ApiResult<Tagged<RoleDefinition>> {
     let (NamedRole(slug), seen, Json(change)) = cx.input;
     let (name, description) = change.valid?;
     let describe = async |s: &mut _, role: Role| {
-        let named = Named {
+        let named = RoleDetails {
             name: input::or_stored(name, "name", &role.name)?,
             description: input::or_stored(description, "description", &role.description)?,
         };
         let changed = roles::describe(s, &slug, &named, &role.details_version()).await?;
-        let after = roles::by_slug(s, &slug).await?.ok_or(Refused::Hidden)?;
+        let after = roles::by_slug(s, &slug).await?.ok_or(Refused::NotFound)?;
         Ok(changed.map(|_| Tagged::of(&after)))
     };
     seen.write(cx.scope, async |s| now(s, &slug), describe).await
@@ -185,7 +186,7 @@ pub async fn update(
 
 /// The role as it is under the lock.
 fn now<P>(s: &WriteScope<P>, slug: &str) -> Result<Role, Refused> {
-    s.actor().all_roles.by_slug(slug).cloned().ok_or(Refused::Hidden)
+    s.actor().all_roles.by_slug(slug).cloned().ok_or(Refused::NotFound)
 }
 
 impl Versioned for Role {
@@ -207,13 +208,13 @@ pub struct RoleScopes {
 
 pub async fn set_scopes(
     cx: ApiRequest<perm::UpdatePermissions, (NamedRole, IfMatch, Json<RoleScopes>)>,
-) -> ApiResult<Tagged<RoleMade>> {
+) -> ApiResult<Tagged<RoleDefinition>> {
     let (NamedRole(slug), seen, Json(change)) = cx.input;
-    let scopes = Bundle::of(&change.scopes)?;
+    let scopes = ScopeSet::of(&change.scopes)?;
     let set = async |s: &mut _, role: Role| {
-        let wanted = Wanted { scopes, version: role.scopes_version(), confirmed: change.confirm };
-        let changed = roles::set_scopes(s, &slug, &wanted).await?;
-        let after = roles::by_slug(s, &slug).await?.ok_or(Refused::Hidden)?;
+        let requested = ScopesChange { scopes, version: role.scopes_version(), confirmed: change.confirm };
+        let changed = roles::set_scopes(s, &slug, &requested).await?;
+        let after = roles::by_slug(s, &slug).await?.ok_or(Refused::NotFound)?;
         Ok(changed.map(|_| Tagged::of(&after)))
     };
     seen.write(cx.scope, async |s| now(s, &slug), set).await
@@ -230,10 +231,10 @@ pub struct Deletion {
 
 pub async fn delete(
     cx: ApiRequest<perm::ManageRoles, (NamedRole, IfMatch, Query<Deletion>)>,
-) -> ApiResult<Done> {
+) -> ApiResult<NoContent> {
     let (NamedRole(slug), seen, Query(deletion)) = cx.input;
     let replacement = deletion.replacement.as_deref();
     let delete = async |s: &mut _, _| roles::delete(s, &slug, replacement).await;
     seen.write(cx.scope, async |s| now(s, &slug), delete).await?;
-    Ok(Done)
+    Ok(NoContent)
 }

@@ -9,7 +9,7 @@ use crate::{
     web::{
         chrome::Chrome,
         errors::Errors,
-        guard::{Answer, Authorized},
+        guard::{Authorized, HandlerResult},
         list::{Query, address},
     },
 };
@@ -58,8 +58,8 @@ impl Holds {
         if role.application_scopes.iter().any(|held| held == scope) {
             return Self::Yes;
         }
-        let Ok(asked) = Scope::parse(scope) else { return Self::No };
-        let covers = |held: &&String| Scope::parse(held).is_ok_and(|held| held.covers(&asked));
+        let Ok(needed) = Scope::parse(scope) else { return Self::No };
+        let covers = |held: &&String| Scope::parse(held).is_ok_and(|held| held.covers(&needed));
         match role.application_scopes.iter().find(covers) {
             Some(by) => Self::By(by.clone()),
             None if role.is_owner => Self::Yes,
@@ -86,7 +86,7 @@ pub struct Pair {
     only: String,
 }
 
-pub async fn comparison(cx: Authorized<perm::ReadMembers, Query<Pair>>) -> Answer {
+pub async fn comparison(cx: Authorized<perm::ReadMembers, Query<Pair>>) -> HandlerResult {
     let (scope, view, Query(pair)) = cx.into_parts();
     let all = &scope.actor().all_roles;
     let mut invalid = Invalid::default();
@@ -144,7 +144,7 @@ fn chosen<'a>(
     if !slug.is_empty() {
         invalid.add(field, "Choose a role of this workspace.");
     }
-    all.iter().nth(otherwise).or(all.iter().next()).ok_or(Refused::Hidden)
+    all.iter().nth(otherwise).or(all.iter().next()).ok_or(Refused::NotFound)
 }
 
 fn lines(a: &Role, b: &Role) -> Vec<(&'static str, Vec<Line>)> {

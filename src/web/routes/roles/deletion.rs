@@ -3,17 +3,17 @@
 use crate::{
     domain::{
         enforce::read::ReadScope,
-        nouns::roles::{self, Deleted, Parting, ROLE_IN_USE},
+        nouns::roles::{self, Deleted, DeletionPlan, ROLE_IN_USE},
     },
     policy::perm,
     web::{
         chrome::{Chrome, Flash, View},
         errors::Errors,
         form::Form,
-        guard::{Answer, Authorized},
+        guard::{Authorized, HandlerResult},
         path::NamedRole,
         rejection::{on, reopen_on},
-        words::counted,
+        words::pluralize,
     },
 };
 use actix_web::http::StatusCode;
@@ -28,7 +28,7 @@ struct DeletionPage {
     home: String,
     /// `/w/{slug}/roles/{role}`
     base: String,
-    parting: Parting,
+    plan: DeletionPlan,
     /// The slug of the replacement that was chosen.
     chosen: String,
     errors: Errors,
@@ -41,7 +41,7 @@ pub struct Deletion {
     replacement: String,
 }
 
-pub async fn deletion(cx: Authorized<perm::ManageRoles, NamedRole>) -> Answer {
+pub async fn deletion(cx: Authorized<perm::ManageRoles, NamedRole>) -> HandlerResult {
     let (scope, view, NamedRole(slug)) = cx.into_parts();
     ask(&view, &scope, StatusCode::OK, &slug, String::new(), Errors::default()).await
 }
@@ -53,34 +53,35 @@ async fn ask(
     slug: &str,
     chosen: String,
     errors: Errors,
-) -> Answer {
+) -> HandlerResult {
     let page = DeletionPage {
         chrome: view.chrome(),
         home: view.at(""),
         base: view.at(&format!("/roles/{slug}")),
-        parting: roles::parting(scope, slug).await?,
+        plan: roles::deletion_plan(scope, slug).await?,
         chosen,
         errors,
     };
     Ok(view.html_as(status, &page))
 }
 
-pub async fn delete(cx: Authorized<perm::ManageRoles, (NamedRole, Form<Deletion>)>) -> Answer {
+pub async fn delete(cx: Authorized<perm::ManageRoles, (NamedRole, Form<Deletion>)>) -> HandlerResult {
     let (scope, view, (NamedRole(slug), Form(form))) = cx.into_parts();
-    let again = scope.again();
+    let duplicate = scope.duplicate();
     let replacement = Some(form.replacement.as_str()).filter(|slug| !slug.is_empty());
     let done = scope.write(async |s| roles::delete(s, &slug, replacement).await).await;
-    let done = done.map(|deleted| view.done(view.at("/roles"), Flash::good(in_words(&deleted))));
+    let done =
+        done.map(|deleted| view.redirect_with_flash(view.at("/roles"), Flash::good(in_words(&deleted))));
     // In use maybe since a moment ago: the page now asks which role takes its place.
     reopen_on(done, on(ROLE_IN_USE), async |rejected| {
         let errors = rejected.errors_at("replacement");
-        ask(&view, &again, rejected.status, &slug, form.replacement, errors).await
+        ask(&view, &duplicate, rejected.status, &slug, form.replacement, errors).await
     })
     .await
 }
 
 fn in_words(deleted: &Deleted) -> String {
-    let count = |n: usize, one, many| counted(i64::try_from(n).unwrap_or(i64::MAX), one, many);
+    let count = |n: usize, one, many| pluralize(i64::try_from(n).unwrap_or(i64::MAX), one, many);
     let name = &deleted.name;
     let Some(by) = &deleted.replaced_by else { return format!("Role “{name}” deleted.") };
     let members = count(deleted.members, "member", "members");

@@ -10,7 +10,7 @@ use crate::{
         CHANGED, Invalid, Refused,
         base::role::Role,
         enforce::read::ReadScope,
-        nouns::roles::{self, Bundle, LOCKS_YOU_OUT, Look, Named, Wanted},
+        nouns::roles::{self, LOCKS_YOU_OUT, RoleDetail, RoleDetails, ScopeSet, ScopesChange},
         preview::{Preview, of_scopes},
     },
     policy::{Access, Holdings, Permission, perm},
@@ -19,7 +19,7 @@ use crate::{
         chrome::{Chrome, Flash, View},
         errors::Errors,
         form::Form,
-        guard::{Answer, Authorized},
+        guard::{Authorized, HandlerResult},
         list::Query,
         path::NamedRole,
         preview::{self, About},
@@ -31,7 +31,7 @@ use crate::{
             },
             security::pages::LockOut,
         },
-        words::counted,
+        words::pluralize,
     },
 };
 use actix_web::http::StatusCode;
@@ -46,7 +46,7 @@ struct Show {
     home: String,
     /// `/w/{slug}/roles/{role}`
     base: String,
-    look: Look,
+    detail: RoleDetail,
     held: Vec<(&'static str, Vec<Permission>)>,
     fields: Fields,
     details: Details,
@@ -80,9 +80,9 @@ pub struct Details {
 }
 
 impl Validate for Details {
-    type Valid = Named;
+    type Valid = RoleDetails;
 
-    fn validate(&self, invalid: &mut Invalid) -> Option<Named> {
+    fn validate(&self, invalid: &mut Invalid) -> Option<RoleDetails> {
         named(&self.name, &self.description, invalid)
     }
 }
@@ -100,16 +100,17 @@ pub struct Scopes {
 /// What somebody had chosen, who comes back from its preview.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct Kept {
+pub struct PrefilledScopes {
     permission: Vec<String>,
     scopes: String,
     from: String,
 }
 
-pub async fn show(cx: Authorized<perm::ReadMembers, (NamedRole, Query<Kept>)>) -> Answer {
+pub async fn show(cx: Authorized<perm::ReadMembers, (NamedRole, Query<PrefilledScopes>)>) -> HandlerResult {
     let (scope, view, (NamedRole(slug), Query(query))) = cx.into_parts();
-    let kept = Scopes { permission: query.permission, scopes: query.scopes, ..Scopes::default() };
-    let state = FormState { scopes: preview::kept(&query.from, kept), ..FormState::default() };
+    let prefilled = Scopes { permission: query.permission, scopes: query.scopes, ..Scopes::default() };
+    let state =
+        FormState { scopes: preview::if_from_preview(&query.from, prefilled), ..FormState::default() };
     draw(&view, &scope, StatusCode::OK, &slug, state).await
 }
 
@@ -119,11 +120,11 @@ async fn draw<P: Access>(
     status: StatusCode,
     slug: &str,
     state: FormState,
-) -> Answer {
-    let look = roles::look(scope, slug).await?;
-    let (chrome, actor, role) = (view.chrome(), scope.actor(), &look.role);
+) -> HandlerResult {
+    let detail = roles::get(scope, slug).await?;
+    let (chrome, actor, role) = (view.chrome(), scope.actor(), &detail.role);
     let ceiling = actor.holdings.may_assign(&role.holdings).err();
-    let not_deletable = look.not_deletable(actor);
+    let not_deletable = detail.not_deletable(actor);
     let may_name = chrome.can.manage_roles && ceiling.is_none();
     let why_not = match &ceiling {
         _ if role.is_owner => roles::OWNER_IS_FIXED.to_owned(),
@@ -160,44 +161,48 @@ async fn draw<P: Access>(
         is_stale: state.is_stale,
         is_stale_in_scopes: state.is_stale && state.scopes.is_some(),
         chrome,
-        look,
+        detail,
     };
     Ok(view.html_as(status, &page))
 }
 
-pub async fn describe(cx: Authorized<perm::ManageRoles, (NamedRole, Form<Checked<Details>>)>) -> Answer {
+pub async fn describe(
+    cx: Authorized<perm::ManageRoles, (NamedRole, Form<Checked<Details>>)>,
+) -> HandlerResult {
     let (scope, view, (NamedRole(slug), Form(Checked { sent: form, valid }))) = cx.into_parts();
-    let again = scope.again();
+    let duplicate = scope.duplicate();
     let saved = async {
         let named = valid?;
-        let made = scope.write(async |s| roles::describe(s, &slug, &named, &form.version).await).await?;
-        let to = view.at(&format!("/roles/{}", made.slug));
-        Ok(view.done(to, Flash::good(format!("Role “{}” saved.", made.name))))
+        let saved = scope.write(async |s| roles::describe(s, &slug, &named, &form.version).await).await?;
+        let to = view.at(&format!("/roles/{}", saved.slug));
+        Ok(view.redirect_with_flash(to, Flash::good(format!("Role “{}” saved.", saved.name))))
     };
     reopen_on(saved.await, on(CHANGED), async |rejected| {
         let is_stale = rejected.is(CHANGED);
         let state = FormState { details: Some(form), errors: rejected.errors, is_stale, scopes: None };
-        draw(&view, &again, rejected.status, &slug, state).await
+        draw(&view, &duplicate, rejected.status, &slug, state).await
     })
     .await
 }
 
-pub async fn set_scopes(cx: Authorized<perm::UpdatePermissions, (NamedRole, Form<Scopes>)>) -> Answer {
+pub async fn set_scopes(cx: Authorized<perm::UpdatePermissions, (NamedRole, Form<Scopes>)>) -> HandlerResult {
     let (scope, view, (NamedRole(slug), Form(form))) = cx.into_parts();
-    let again = scope.again();
+    let duplicate = scope.duplicate();
     let saved = async {
-        let scopes = Bundle::read(&form.permission, &form.scopes)?;
-        let wanted = Wanted { scopes, version: form.version.clone(), confirmed: form.confirm == "yes" };
-        let saved = scope.write(async |s| roles::set_scopes(s, &slug, &wanted).await).await?;
-        Ok(view.done(view.at(&format!("/roles/{slug}")), Flash::good(saved_in_words(&saved))))
+        let scopes = ScopeSet::read(&form.permission, &form.scopes)?;
+        let requested =
+            ScopesChange { scopes, version: form.version.clone(), confirmed: form.confirm == "yes" };
+        let saved = scope.write(async |s| roles::set_scopes(s, &slug, &requested).await).await?;
+        Ok(view.redirect_with_flash(view.at(&format!("/roles/{slug}")), Flash::good(saved_in_words(&saved))))
     };
     let also = |refused: &Refused| {
         on(CHANGED)(refused)
             || on(LOCKS_YOU_OUT)(refused)
             // What goes over their head was typed: it is said there, and the rest is not lost.
-            || matches!(refused, Refused::Ceiling(_)) && may_edit(&again, &slug)
+            || matches!(refused, Refused::Ceiling(_)) && may_edit(&duplicate, &slug)
     };
-    reopen_on(saved.await, also, async |rejected| redraw(&view, &again, &slug, form, rejected).await).await
+    reopen_on(saved.await, also, async |rejected| redraw(&view, &duplicate, &slug, form, rejected).await)
+        .await
 }
 
 /// The page that answers a change of scopes which was refused.
@@ -207,7 +212,7 @@ async fn redraw<P: Access>(
     slug: &str,
     form: Scopes,
     rejected: FormRejection,
-) -> Answer {
+) -> HandlerResult {
     if rejected.is(LOCKS_YOU_OUT) {
         return Ok(view.html_as(rejected.status, &lock_out(view, scope, slug, form)));
     }
@@ -218,17 +223,19 @@ async fn redraw<P: Access>(
 }
 
 /// What setting these scopes would do.
-pub async fn preview_scopes(cx: Authorized<perm::UpdatePermissions, (NamedRole, Query<Scopes>)>) -> Answer {
+pub async fn preview_scopes(
+    cx: Authorized<perm::UpdatePermissions, (NamedRole, Query<Scopes>)>,
+) -> HandlerResult {
     let (scope, view, (NamedRole(slug), Query(form))) = cx.into_parts();
-    let looked = async {
-        let scopes = Bundle::read(&form.permission, &form.scopes)?;
-        let wanted = Wanted { scopes, version: form.version.clone(), confirmed: false };
-        let (role, mut preview) = of_scopes(&scope, &slug, &wanted).await?;
+    let previewed = async {
+        let scopes = ScopeSet::read(&form.permission, &form.scopes)?;
+        let requested = ScopesChange { scopes, version: form.version.clone(), confirmed: false };
+        let (role, mut preview) = of_scopes(&scope, &slug, &requested).await?;
         in_words(&mut preview);
         let about = about(&view, &role, form.permission.clone(), form.scopes.clone());
         Ok(preview::draw(&view, about, preview))
     };
-    reopen(looked.await, async |rejected| redraw(&view, &scope, &slug, form, rejected).await).await
+    reopen(previewed.await, async |rejected| redraw(&view, &scope, &slug, form, rejected).await).await
 }
 
 /// Permissions by their labels; what stays as it is, is not told again.
@@ -260,9 +267,9 @@ fn may_assign(holdings: &Holdings, role: &Role) -> bool {
     holdings.may_assign(&role.holdings).is_ok()
 }
 
-fn saved_in_words(saved: &roles::Saved) -> String {
-    let scopes = |n: usize| counted(i64::try_from(n).unwrap_or(i64::MAX), "scope", "scopes");
-    let what = match (saved.added, saved.taken) {
+fn saved_in_words(saved: &roles::SavedScopes) -> String {
+    let scopes = |n: usize| pluralize(i64::try_from(n).unwrap_or(i64::MAX), "scope", "scopes");
+    let what = match (saved.added, saved.removed) {
         (0, 0) => return format!("{}: no changes to save.", saved.name),
         (added, 0) => format!("{} added", scopes(added)),
         (0, taken) => format!("{} removed", scopes(taken)),
@@ -271,7 +278,10 @@ fn saved_in_words(saved: &roles::Saved) -> String {
     let people = match saved.people {
         0 => "Nobody has this role yet.".to_owned(),
         people => {
-            format!("This takes effect for {} with their next request.", counted(people, "member", "members"))
+            format!(
+                "This takes effect for {} with their next request.",
+                pluralize(people, "member", "members")
+            )
         }
     };
     format!("Role “{}” saved: {what}. {people}", saved.name)

@@ -1,7 +1,9 @@
 //! The fields of a role's form.
 
 use crate::{
-    domain::{Description, Invalid, Name, base::role::Role, enforce::read::ReadScope, nouns::roles::Named},
+    domain::{
+        Description, Invalid, Name, base::role::Role, enforce::read::ReadScope, nouns::roles::RoleDetails,
+    },
     policy::{Access, Group, Permission},
 };
 
@@ -56,8 +58,8 @@ impl Fields {
 }
 
 /// The fields `name` and `description` of a form.
-pub(in crate::web) fn named(name: &str, description: &str, invalid: &mut Invalid) -> Option<Named> {
-    let name = invalid.keep("name", Name::parse(name));
-    let description = invalid.keep("description", Description::parse(description));
-    Some(Named { name: name?, description: description? })
+pub(in crate::web) fn named(name: &str, description: &str, invalid: &mut Invalid) -> Option<RoleDetails> {
+    let name = invalid.check("name", Name::parse(name));
+    let description = invalid.check("description", Description::parse(description));
+    Some(RoleDetails { name: name?, description: description? })
 }

@@ -3,13 +3,13 @@
 use crate::{
     domain::{
         base::role::Role,
-        nouns::roles::{self, Listed},
+        nouns::roles::{self, RoleWithCounts},
     },
     policy::{Group, Permission, perm},
     web::{
         chrome::Chrome,
-        guard::{Answer, Authorized},
-        words::counted,
+        guard::{Authorized, HandlerResult},
+        words::pluralize,
     },
 };
 use askama::Template;
@@ -24,21 +24,21 @@ struct Index {
 }
 
 struct Row {
-    listed: Listed,
+    listed: RoleWithCounts,
     /// What the role holds, in numbers.
     holds: String,
 }
 
-pub async fn index(cx: Authorized<perm::ReadMembers>) -> Answer {
+pub async fn index(cx: Authorized<perm::ReadMembers>) -> HandlerResult {
     let (scope, view, ()) = cx.into_parts();
-    let row = |listed: Listed| Row { holds: holds(&listed.role), listed };
+    let row = |row: RoleWithCounts| Row { holds: holds(&row.role), listed: row };
     let roles = roles::list(&scope).await?.into_iter().map(row).collect();
     Ok(view.html(&Index { chrome: view.chrome(), home: view.at(""), roles }))
 }
 
 /// How much a role holds: "12 permissions, 3 scopes".
 fn holds(role: &Role) -> String {
-    let count = |n: usize, one, many| counted(i64::try_from(n).unwrap_or(i64::MAX), one, many);
+    let count = |n: usize, one, many| pluralize(i64::try_from(n).unwrap_or(i64::MAX), one, many);
     match (role.permissions().count(), role.application_scopes.len()) {
         _ if role.is_owner => "All".to_owned(),
         (0, 0) => "None".to_owned(),

@@ -5,7 +5,7 @@ use crate::{
         Invalid, Refused,
         base::role::{Role, Roles},
         enforce::read::ReadScope,
-        nouns::roles::{self, Bundle, Named},
+        nouns::roles::{self, RoleDetails, ScopeSet},
     },
     policy::{Holdings, Pattern, Permission, Scope, perm},
     web::{
@@ -13,7 +13,7 @@ use crate::{
         chrome::{Chrome, Flash, View},
         errors::Errors,
         form::Form,
-        guard::{Answer, Authorized},
+        guard::{Authorized, HandlerResult},
         list::Query,
         rejection::{FormRejection, reopen_on},
         routes::roles::fields::{Fields, named},
@@ -69,21 +69,21 @@ pub struct NewRole {
 }
 
 impl Validate for NewRole {
-    type Valid = (Named, Bundle);
+    type Valid = (RoleDetails, ScopeSet);
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
         let named = named(&self.name, &self.description, invalid);
-        let scopes = invalid.keep_all(Bundle::read(&self.permission, &self.scopes));
+        let scopes = invalid.check_all(ScopeSet::read(&self.permission, &self.scopes));
         Some((named?, scopes?))
     }
 }
 
-pub async fn new(cx: Authorized<perm::ManageRoles, Query<Start>>) -> Answer {
+pub async fn new(cx: Authorized<perm::ManageRoles, Query<Start>>) -> HandlerResult {
     let (scope, view, Query(start)) = cx.into_parts();
     let mut page = blank(&view, &scope);
     if !start.from.is_empty() {
         let all = &scope.actor().all_roles;
-        let role = all.by_slug(&start.from).filter(|role| !role.is_owner).ok_or(Refused::Hidden)?;
+        let role = all.by_slug(&start.from).filter(|role| !role.is_owner).ok_or(Refused::NotFound)?;
         page.duplicates.clone_from(&role.name);
         page.name = copy_of(all, role);
         page.description.clone_from(&role.description);
@@ -116,7 +116,7 @@ impl New {
         let before = Pattern::by_key(&start.chosen);
         let pattern = Pattern::by_key(&start.template);
         if pattern.is_none() && !start.template.is_empty() {
-            return Err(Refused::Hidden);
+            return Err(Refused::NotFound);
         }
         let of_before = |scope: &str| before.is_some_and(|before| before.scopes.contains(&scope));
         let typed: Vec<&str> =
@@ -174,17 +174,17 @@ fn copy_of(all: &Roles, role: &Role) -> String {
     numbered.take(100).find(is_free).unwrap_or_default()
 }
 
-pub async fn create(cx: Authorized<perm::ManageRoles, Form<Checked<NewRole>>>) -> Answer {
+pub async fn create(cx: Authorized<perm::ManageRoles, Form<Checked<NewRole>>>) -> HandlerResult {
     let (scope, view, Form(Checked { sent: form, valid })) = cx.into_parts();
-    let again = scope.again();
-    let made = async {
+    let duplicate = scope.duplicate();
+    let saved = async {
         let (named, scopes) = valid?;
-        let made = scope.write(async |s| roles::create(s, &named, &scopes).await).await?;
-        let flash = Flash::good(format!("Role “{}” created. Assign it on the Members page.", made.name));
-        Ok(view.done(view.at(&format!("/roles/{}", made.slug)), flash))
+        let saved = scope.write(async |s| roles::create(s, &named, &scopes).await).await?;
+        let flash = Flash::good(format!("Role “{}” created. Assign it on the Members page.", saved.name));
+        Ok(view.redirect_with_flash(view.at(&format!("/roles/{}", saved.slug)), flash))
     };
     let is_ceiling = |refused: &Refused| matches!(refused, Refused::Ceiling(_));
-    reopen_on(made.await, is_ceiling, async |rejected| Ok(redraw(&view, &again, &form, &rejected))).await
+    reopen_on(saved.await, is_ceiling, async |rejected| Ok(redraw(&view, &duplicate, &form, &rejected))).await
 }
 
 fn redraw(

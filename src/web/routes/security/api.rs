@@ -4,7 +4,7 @@ use crate::{
     domain::{
         Refused,
         enforce::write::WriteScope,
-        nouns::security::{self, Row, Wanted},
+        nouns::security::{self, PermissionChange, Row},
     },
     policy::perm,
     web::{
@@ -56,7 +56,7 @@ pub async fn index(cx: ApiRequest<perm::ReadMembers>) -> ApiResult<Ok200<PageBod
 
 pub async fn show(cx: ApiRequest<perm::ReadMembers, NamedPermission>) -> ApiResult<Tagged<PermissionBody>> {
     let all = security::matrix(&cx.scope).await?;
-    let row = all.into_iter().find(|row| row.permission == cx.input.0).ok_or(Refused::Hidden)?;
+    let row = all.into_iter().find(|row| row.permission == cx.input.0).ok_or(Refused::NotFound)?;
     let version = row.version.clone();
     Ok(Tagged { body: row.into(), version })
 }
@@ -89,10 +89,10 @@ pub async fn set(
 ) -> ApiResult<Tagged<PermissionChanged>> {
     let (NamedPermission(permission), seen, Json(change)) = cx.input;
     let (roles, confirmed) = (change.roles, change.confirm);
-    let wanted = roles.clone();
+    let requested = roles.clone();
     let now = async |s: &mut WriteScope<_>| Ok(security::version(&s.actor().all_roles, permission));
     let set = async |s: &mut _, version| {
-        security::set(s, &Wanted { permission, roles: wanted, version, confirmed }).await
+        security::set(s, &PermissionChange { permission, roles: requested, version, confirmed }).await
     };
     let changed = seen.write(cx.scope, now, set).await?;
     let (gained, lost) = (changed.gained, changed.lost);

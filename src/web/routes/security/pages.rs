@@ -6,7 +6,7 @@ use crate::{
         enforce::read::ReadScope,
         nouns::{
             roles::LOCKS_YOU_OUT,
-            security::{self, Changed, Row, Toggle, Wanted},
+            security::{self, Changed, PermissionChange, Row, Toggle},
         },
         preview::of_permission,
     },
@@ -14,12 +14,12 @@ use crate::{
     web::{
         chrome::{Chrome, Flash, View},
         form::Form,
-        guard::{Answer, Authorized},
+        guard::{Authorized, HandlerResult},
         list::Query,
         path::NamedPermission,
         preview::{self, About},
         rejection::{FormRejection, on, reopen_on},
-        words::counted,
+        words::pluralize,
     },
 };
 use actix_web::http::StatusCode;
@@ -36,16 +36,16 @@ pub(super) struct Index {
     /// What went wrong with the change that this page answers; empty where nothing did.
     pub problem: String,
     /// The permission whose preview somebody comes back from, and the roles that they had ticked.
-    pub kept: Option<(Permission, Vec<String>)>,
+    pub prefilled: Option<(Permission, Vec<String>)>,
 }
 
 impl Index {
-    fn is_kept(&self, row: &Row) -> bool {
-        self.kept.as_ref().is_some_and(|(permission, _)| *permission == row.permission)
+    fn is_prefilled(&self, row: &Row) -> bool {
+        self.prefilled.as_ref().is_some_and(|(permission, _)| *permission == row.permission)
     }
 
     fn is_ticked(&self, row: &Row, toggle: &Toggle) -> bool {
-        match &self.kept {
+        match &self.prefilled {
             Some((permission, ticked)) if *permission == row.permission => ticked.contains(&toggle.slug),
             _ => toggle.ticked,
         }
@@ -57,7 +57,7 @@ fn would(toggle: &Toggle) -> String {
     let verb = if toggle.ticked { "lose" } else { "gain" };
     match toggle.people {
         0 => format!("Nobody would {verb} access"),
-        people => format!("{} would {verb} access", counted(people, "person", "people")),
+        people => format!("{} would {verb} access", pluralize(people, "person", "people")),
     }
 }
 
@@ -68,17 +68,17 @@ pub(in crate::web) fn html_id(permission: &Permission) -> String {
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct Kept {
+pub struct PrefilledRoles {
     permission: String,
     role: Vec<String>,
     from: String,
 }
 
-pub async fn index(cx: Authorized<perm::ReadMembers, Query<Kept>>) -> Answer {
+pub async fn index(cx: Authorized<perm::ReadMembers, Query<PrefilledRoles>>) -> HandlerResult {
     let (scope, view, Query(query)) = cx.into_parts();
-    let kept = Permission::of_scope(&query.permission)
-        .and_then(|permission| preview::kept(&query.from, (permission, query.role)));
-    draw(&view, &scope, StatusCode::OK, String::new(), kept).await
+    let prefilled = Permission::of_scope(&query.permission)
+        .and_then(|permission| preview::if_from_preview(&query.from, (permission, query.role)));
+    draw(&view, &scope, StatusCode::OK, String::new(), prefilled).await
 }
 
 async fn draw(
@@ -86,14 +86,14 @@ async fn draw(
     scope: &ReadScope<perm::ReadMembers>,
     status: StatusCode,
     problem: String,
-    kept: Option<(Permission, Vec<String>)>,
-) -> Answer {
+    prefilled: Option<(Permission, Vec<String>)>,
+) -> HandlerResult {
     let rows = security::matrix(scope).await?;
     let of_group = |group: &Group| {
         (*group, rows.iter().filter(|row| row.permission.group() == *group).cloned().collect())
     };
     let groups = Group::ALL.iter().map(of_group).collect();
-    let page = Index { chrome: view.chrome(), base: view.at("/security"), groups, problem, kept };
+    let page = Index { chrome: view.chrome(), base: view.at("/security"), groups, problem, prefilled };
     Ok(view.html_as(status, &page))
 }
 
@@ -114,50 +114,57 @@ pub(in crate::web) struct LockOut {
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct Toggles {
+pub struct PermissionForm {
     role: Vec<String>,
     version: String,
     /// `yes` on the form of the page that warns of a lock-out.
     confirm: String,
 }
 
-pub async fn set(cx: Authorized<perm::UpdatePermissions, (NamedPermission, Form<Toggles>)>) -> Answer {
+pub async fn set(
+    cx: Authorized<perm::UpdatePermissions, (NamedPermission, Form<PermissionForm>)>,
+) -> HandlerResult {
     let (scope, view, (NamedPermission(permission), Form(form))) = cx.into_parts();
-    let wanted =
-        Wanted { permission, roles: form.role, version: form.version, confirmed: form.confirm == "yes" };
-    let again = scope.again();
-    let done = scope.write(async |s| security::set(s, &wanted).await).await;
+    let requested = PermissionChange {
+        permission,
+        roles: form.role,
+        version: form.version,
+        confirmed: form.confirm == "yes",
+    };
+    let duplicate = scope.duplicate();
+    let done = scope.write(async |s| security::set(s, &requested).await).await;
     let done = done.map(|changed| saved(&view, &changed));
     let also = |refused: &Refused| on(CHANGED)(refused) || on(LOCKS_YOU_OUT)(refused);
     reopen_on(done, also, async |rejected| {
         if rejected.is(LOCKS_YOU_OUT) {
-            return Ok(view.html_as(rejected.status, &lock_out(&view, wanted)));
+            return Ok(view.html_as(rejected.status, &lock_out(&view, requested)));
         }
-        redraw(&view, again, permission, rejected).await
+        redraw(&view, duplicate, permission, rejected).await
     })
     .await
 }
 
-fn lock_out(view: &View, wanted: Wanted) -> LockOut {
-    let roles = wanted.roles.into_iter().map(|role| ("role", role));
+fn lock_out(view: &View, requested: PermissionChange) -> LockOut {
+    let roles = requested.roles.into_iter().map(|role| ("role", role));
     LockOut {
         chrome: view.chrome(),
         base: view.at("/security"),
         page: "Security".to_owned(),
-        label: wanted.permission.label(),
-        action: view.at(&format!("/security/{}", wanted.permission.scope())),
-        fields: roles.chain([("version", wanted.version)]).collect(),
+        label: requested.permission.label(),
+        action: view.at(&format!("/security/{}", requested.permission.scope())),
+        fields: roles.chain([("version", requested.version)]).collect(),
     }
 }
 
 /// What setting these roles would do.
 pub async fn preview_set(
-    cx: Authorized<perm::UpdatePermissions, (NamedPermission, Query<Toggles>)>,
-) -> Answer {
+    cx: Authorized<perm::UpdatePermissions, (NamedPermission, Query<PermissionForm>)>,
+) -> HandlerResult {
     let (scope, view, (NamedPermission(permission), Query(form))) = cx.into_parts();
-    let wanted = Wanted { permission, roles: form.role, version: form.version, confirmed: false };
-    let preview = of_permission(&scope, &wanted).await?;
-    let mut about = about(&view, permission, wanted.roles);
+    let requested =
+        PermissionChange { permission, roles: form.role, version: form.version, confirmed: false };
+    let preview = of_permission(&scope, &requested).await?;
+    let mut about = about(&view, permission, requested.roles);
     about.back = format!("{}#p-{}", about.back, html_id(&permission));
     Ok(preview::draw(&view, about, preview))
 }
@@ -176,17 +183,18 @@ pub(in crate::web) fn about(view: &View, permission: Permission, roles: Vec<Stri
 fn saved(view: &View, changed: &Changed) -> actix_web::HttpResponse {
     let label = changed.permission.label();
     if !changed.is_change {
-        return view.done(view.at("/security"), Flash::good(format!("{label}: no changes to save.")));
+        return view
+            .redirect_with_flash(view.at("/security"), Flash::good(format!("{label}: no changes to save.")));
     }
     let mut fields: Vec<(String, String)> =
         changed.before.iter().map(|slug| ("role".to_owned(), slug.clone())).collect();
     fields.push(("version".into(), changed.version.clone()));
     let flash = Flash::good(effect(label, changed.gained, changed.lost));
     if changed.locked_out {
-        return view.done(view.at("/security"), flash);
+        return view.redirect_with_flash(view.at("/security"), flash);
     }
     let action = view.at(&format!("/security/{}", changed.permission.scope()));
-    view.done(view.at("/security"), flash.with_undo(action, fields))
+    view.redirect_with_flash(view.at("/security"), flash.with_undo(action, fields))
 }
 
 /// "Saved. 1 member can no longer invite members."
@@ -194,7 +202,7 @@ fn effect(label: &str, gained: i64, lost: i64) -> String {
     let mut letters = label.chars();
     let first = letters.next().map(|letter| letter.to_ascii_lowercase());
     let verb: String = first.into_iter().chain(letters).collect();
-    let members = |count| counted(count, "member", "members");
+    let members = |count| pluralize(count, "member", "members");
     match (gained, lost) {
         (0, 0) => "Saved. Nobody's access changed.".to_owned(),
         (gained, 0) => format!("Saved. {} can now {verb}.", members(gained)),
@@ -212,7 +220,7 @@ async fn redraw<P: Access>(
     scope: ReadScope<P>,
     permission: Permission,
     rejected: FormRejection,
-) -> Answer {
+) -> HandlerResult {
     let sentence = match rejected.problem.as_str() {
         "" => rejected.errors.of("form"),
         problem => problem,

@@ -5,7 +5,7 @@ use crate::{
     domain::{
         Description, Invalid, Name, Selection, TextRule,
         base::paging::Position,
-        nouns::teams::{self, Person, Team, Wanted},
+        nouns::teams::{self, Person, Team, TeamRolesChange},
     },
     policy::perm,
     web::{
@@ -14,12 +14,12 @@ use crate::{
             call::ApiResult,
             if_match::{IfMatch, Versioned},
             input,
-            reply::{Created, Done, Ok200, Tagged},
+            reply::{Created, NoContent, Ok200, Tagged},
             spec,
         },
         checks::{Checked, Validate},
         guard::key::ApiRequest,
-        path::{Target, Within},
+        path::{NestedTarget, Target},
         routes::members::api::Status,
     },
 };
@@ -68,7 +68,7 @@ pub async fn index(cx: ApiRequest<perm::ReadTeams>) -> ApiResult<Ok200<PageBody<
 }
 
 pub async fn show(cx: ApiRequest<perm::ReadTeams, Target>) -> ApiResult<Tagged<TeamBody>> {
-    Ok(Tagged::of(teams::look(&cx.scope, cx.input.0, &Position::First).await?.team))
+    Ok(Tagged::of(teams::get(&cx.scope, cx.input.0, &Position::First).await?.team))
 }
 
 /// A team to create.
@@ -85,16 +85,16 @@ impl Validate for NewTeam {
     type Valid = (Name, Description);
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
-        let name = invalid.keep("name", Name::parse_exact(&self.name));
+        let name = invalid.check("name", Name::parse_exact(&self.name));
         let description = self.description.as_deref().unwrap_or_default();
-        let description = invalid.keep("description", Description::parse_exact(description));
+        let description = invalid.check("description", Description::parse_exact(description));
         Some((name?, description?))
     }
 }
 
 /// A team that was created.
 #[derive(Serialize, ToSchema)]
-pub struct TeamMade {
+pub struct CreatedTeam {
     id: Uuid,
     name: String,
     description: String,
@@ -102,10 +102,10 @@ pub struct TeamMade {
 
 pub async fn create(
     cx: ApiRequest<perm::CreateTeams, Json<Checked<NewTeam>>>,
-) -> ApiResult<Created<TeamMade>> {
+) -> ApiResult<Created<CreatedTeam>> {
     let (name, description) = cx.input.0.valid?;
     let id = cx.scope.write(async |s| teams::create(s, &name, &description).await).await?;
-    Ok(Created(TeamMade { id, name: name.to_string(), description: description.to_string() }))
+    Ok(Created(CreatedTeam { id, name: name.to_string(), description: description.to_string() }))
 }
 
 /// Changes to a team. Omitted fields stay the same.
@@ -122,8 +122,8 @@ impl Validate for TeamChange {
     type Valid = (Option<Name>, Option<Description>);
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
-        let name = invalid.keep("name", input::maybe(&self.name));
-        let description = invalid.keep("description", input::maybe(&self.description));
+        let name = invalid.check("name", input::optional(&self.name));
+        let description = invalid.check("description", input::optional(&self.description));
         Some((name?, description?))
     }
 }
@@ -160,19 +160,19 @@ pub async fn set_roles(
     let (Target(id), seen, Json(change)) = cx.input;
     let now = async |s: &mut _| teams::under_lock(s, id).await;
     seen.write(cx.scope, now, async |s, team| {
-        let wanted = Wanted { roles: change.roles, version: team.version() };
-        let changed = teams::set_roles(s, id, &wanted).await?;
+        let requested = TeamRolesChange { roles: change.roles, version: team.version() };
+        let changed = teams::set_roles(s, id, &requested).await?;
         let after = teams::under_lock(s, id).await?;
         Ok(changed.map(|_| Tagged::of(after)))
     })
     .await
 }
 
-pub async fn delete(cx: ApiRequest<perm::DeleteTeams, (Target, IfMatch)>) -> ApiResult<Done> {
+pub async fn delete(cx: ApiRequest<perm::DeleteTeams, (Target, IfMatch)>) -> ApiResult<NoContent> {
     let (Target(id), seen) = cx.input;
     let now = async |s: &mut _| teams::under_lock(s, id).await;
     seen.write(cx.scope, now, async |s, _| teams::delete(s, id).await).await?;
-    Ok(Done)
+    Ok(NoContent)
 }
 
 /// A person in a team.
@@ -206,18 +206,18 @@ impl From<Person> for TeamMemberBody {
 /// Which of a team's people to list.
 #[derive(Deserialize, IntoParams, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct Asked {
+pub struct ListQuery {
     /// The value of `next` from the previous page.
     #[param(schema_with = spec::cursor)]
     after: String,
 }
 
 pub async fn people(
-    cx: ApiRequest<perm::ReadTeams, (Target, Query<Asked>)>,
+    cx: ApiRequest<perm::ReadTeams, (Target, Query<ListQuery>)>,
 ) -> ApiResult<Ok200<PageBody<TeamMemberBody>>> {
-    let (Target(id), Query(asked)) = cx.input;
-    let at = Position::parse(&asked.after, "")?;
-    Ok(Ok200(teams::look(&cx.scope, id, &at).await?.page.into()))
+    let (Target(id), Query(query)) = cx.input;
+    let at = Position::parse(&query.after, "")?;
+    Ok(Ok200(teams::get(&cx.scope, id, &at).await?.page.into()))
 }
 
 /// Members to add to a team. Either all of them are added or none.
@@ -229,17 +229,17 @@ pub struct NewTeamMembers {
     members: Vec<Uuid>,
 }
 
-pub async fn add(cx: ApiRequest<perm::Membership, (Target, Json<NewTeamMembers>)>) -> ApiResult<Done> {
+pub async fn add(cx: ApiRequest<perm::Membership, (Target, Json<NewTeamMembers>)>) -> ApiResult<NoContent> {
     let (Target(id), Json(new)) = cx.input;
     let members = Selection::of("members", &new.members)?;
     cx.scope.write(async |s| teams::add(s, id, &members).await).await?;
-    Ok(Done)
+    Ok(NoContent)
 }
 
-pub async fn take_out(cx: ApiRequest<perm::Membership, Within>) -> ApiResult<Done> {
-    let Within(id, member) = cx.input;
-    cx.scope.write(async |s| teams::take_out(s, id, member).await).await?;
-    Ok(Done)
+pub async fn remove(cx: ApiRequest<perm::Membership, NestedTarget>) -> ApiResult<NoContent> {
+    let NestedTarget(id, member) = cx.input;
+    cx.scope.write(async |s| teams::remove(s, id, member).await).await?;
+    Ok(NoContent)
 }
 
 /// Whether a person leads the team.
@@ -249,8 +249,10 @@ pub struct TeamLead {
     lead: bool,
 }
 
-pub async fn appoint(cx: ApiRequest<perm::UpdateTeams, (Within, Json<TeamLead>)>) -> ApiResult<Done> {
-    let (Within(id, member), Json(TeamLead { lead })) = cx.input;
+pub async fn appoint(
+    cx: ApiRequest<perm::UpdateTeams, (NestedTarget, Json<TeamLead>)>,
+) -> ApiResult<NoContent> {
+    let (NestedTarget(id, member), Json(TeamLead { lead })) = cx.input;
     cx.scope.write(async |s| teams::appoint(s, id, member, lead).await).await?;
-    Ok(Done)
+    Ok(NoContent)
 }

@@ -6,7 +6,7 @@ use crate::{
         CHANGED, Description, Invalid, Name, Refused,
         base::{paging::Position, principal::Actor},
         enforce::read::ReadScope,
-        nouns::teams::{self, Look, Person, RolesChanged, Team, Wanted},
+        nouns::teams::{self, Person, RolesChanged, Team, TeamDetail, TeamRolesChange},
         preview::of_team_roles,
     },
     policy::{Access, Permission, perm},
@@ -14,15 +14,15 @@ use crate::{
         checks::{Checked, Validate},
         chrome::{Chrome, Flash, View, hue, initials},
         errors::Errors,
-        form::{Form, Nothing},
-        guard::{Answer, Authorized},
-        list::{Filters, List, Listed, Neighbours, Query},
+        form::{EmptyForm, Form},
+        guard::{Authorized, HandlerResult},
+        list::{Filters, List, ListState, Neighbours, Query},
         path::Target,
         preview::{self, About},
         rejection::{FormRejection, on, reopen, reopen_on},
         role_choices::{Choices, choices},
         when::When,
-        words::counted,
+        words::pluralize,
     },
 };
 use actix_web::{HttpResponse, http::StatusCode};
@@ -41,8 +41,8 @@ impl Validate for Details {
     type Valid = (Name, Description);
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
-        let name = invalid.keep("name", Name::parse(&self.name));
-        let description = invalid.keep("description", Description::parse(&self.description));
+        let name = invalid.check("name", Name::parse(&self.name));
+        let description = invalid.check("description", Description::parse(&self.description));
         Some((name?, description?))
     }
 }
@@ -56,7 +56,7 @@ struct New<'a> {
     errors: Errors,
 }
 
-pub async fn new(cx: Authorized<perm::CreateTeams>) -> Answer {
+pub async fn new(cx: Authorized<perm::CreateTeams>) -> HandlerResult {
     let (_, view, ()) = cx.into_parts();
     Ok(blank(&view, StatusCode::OK, &Details::default(), Errors::default()))
 }
@@ -66,13 +66,13 @@ fn blank(view: &View, status: StatusCode, form: &Details, errors: Errors) -> Htt
     view.html_as(status, &page)
 }
 
-pub async fn create(cx: Authorized<perm::CreateTeams, Form<Checked<Details>>>) -> Answer {
+pub async fn create(cx: Authorized<perm::CreateTeams, Form<Checked<Details>>>) -> HandlerResult {
     let (scope, view, Form(form)) = cx.into_parts();
     let created = async {
         let (name, description) = form.valid?;
         let id = scope.write(async |s| teams::create(s, &name, &description).await).await?;
         let flash = Flash::good("Team created. Now add people and assign roles.");
-        Ok(view.done(view.at(&format!("/teams/{id}")), flash))
+        Ok(view.redirect_with_flash(view.at(&format!("/teams/{id}")), flash))
     };
     reopen(created.await, async |rejected| Ok(blank(&view, rejected.status, &form.sent, rejected.errors)))
         .await
@@ -110,7 +110,7 @@ struct Row {
     initials: String,
     hue: u8,
     joined: When,
-    may_take_out: bool,
+    may_remove: bool,
 }
 
 /// What the forms on a team's page hold beside what the team is.
@@ -126,24 +126,24 @@ struct FormState {
 fn draw(
     view: &View,
     scope: &ReadScope<perm::ReadTeams>,
-    look: Look,
-    list: &Listed<Kept>,
+    detail: TeamDetail,
+    list: &ListState<PrefilledRoles>,
     state: FormState,
 ) -> Show {
     let (actor, now): (&Actor, Timestamp) = (scope.actor(), scope.now());
-    let team = look.team;
+    let team = detail.team;
     let (base, may_edit) = (view.at("/teams"), team.may_be_edited_by(actor));
     let row = |person: Person| Row {
         initials: initials(&person.name),
         hue: hue(person.user_id.unwrap_or(person.id)),
         joined: When::new(person.joined_at, now),
-        may_take_out: may_edit && person.refused.is_none(),
+        may_remove: may_edit && person.refused.is_none(),
         person,
     };
     let may = |permission| actor.holdings.has(permission);
     let carried: Vec<String> = team.roles.iter().map(|role| role.slug.clone()).collect();
     let ticked = state.ticked.unwrap_or(carried);
-    let neighbours = list.neighbours(&look.page, &format!("{base}/{}", team.id));
+    let neighbours = list.neighbours(&detail.page, &format!("{base}/{}", team.id));
     Show {
         chrome: view.chrome(),
         created: When::new(team.created_at, now),
@@ -151,15 +151,15 @@ fn draw(
         form: state
             .details
             .unwrap_or_else(|| Details { name: team.name.clone(), description: team.description.clone() }),
-        rows: look.page.rows.into_iter().map(row).collect(),
-        total: counted(team.people, "person", "people"),
+        rows: detail.page.rows.into_iter().map(row).collect(),
+        total: pluralize(team.people, "person", "people"),
         neighbours,
-        version: look.version,
-        choices: choices(look.roles, &ticked),
-        may_change_roles: may(Permission::UpdateTeams) && look.refused.is_none(),
+        version: detail.version,
+        choices: choices(detail.roles, &ticked),
+        may_change_roles: may(Permission::UpdateTeams) && detail.refused.is_none(),
         // A team that carries nothing takes nothing with it.
-        may_delete: may(Permission::DeleteTeams) && (look.refused.is_none() || team.roles.is_empty()),
-        why_not: look.refused.map(|ceiling| ceiling.to_string()).unwrap_or_default(),
+        may_delete: may(Permission::DeleteTeams) && (detail.refused.is_none() || team.roles.is_empty()),
+        why_not: detail.refused.map(|ceiling| ceiling.to_string()).unwrap_or_default(),
         errors: state.errors,
         problem: state.problem,
         base,
@@ -170,29 +170,29 @@ fn draw(
 /// Roles that somebody had ticked, who comes back from their preview. The people are all listed.
 #[derive(Clone, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct Kept {
+pub struct PrefilledRoles {
     role: Vec<String>,
     from: String,
 }
 
-impl Filters for Kept {
+impl Filters for PrefilledRoles {
     type Filter = ();
 
     fn read(&self) -> Result<(), Refused> {
         Ok(())
     }
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn query_pairs(&self) -> Vec<(&'static str, &str)> {
         Vec::new()
     }
 }
 
-pub async fn show(cx: Authorized<perm::ReadTeams, (Target, List<Kept>)>) -> Answer {
+pub async fn show(cx: Authorized<perm::ReadTeams, (Target, List<PrefilledRoles>)>) -> HandlerResult {
     let (scope, view, (Target(id), list)) = cx.into_parts();
-    let (look, list) = list.load(async |(), at| teams::look(&scope, id, at).await).await?;
-    let ticked = preview::kept(&list.query.from, list.query.role.clone());
+    let (detail, list) = list.load(async |(), at| teams::get(&scope, id, at).await).await?;
+    let ticked = preview::if_from_preview(&list.query.from, list.query.role.clone());
     let state = FormState { errors: list.errors.clone(), ticked, ..FormState::default() };
-    Ok(view.html_as(list.status(), &draw(&view, &scope, look, &list, state)))
+    Ok(view.html_as(list.status(), &draw(&view, &scope, detail, &list, state)))
 }
 
 /// The page of a team that answers a change which was refused; who may not see teams gets the refusal
@@ -203,17 +203,17 @@ async fn redraw<P: Access>(
     id: Uuid,
     rejected: FormRejection,
     state: FormState,
-) -> Answer {
+) -> HandlerResult {
     let FormRejection { status, errors, problem, refused, .. } = rejected;
     let Some(scope) = scope.narrow::<perm::ReadTeams>() else { return Err(refused) };
-    let look = teams::look(&scope, id, &Position::First).await?;
+    let detail = teams::get(&scope, id, &Position::First).await?;
     let state = FormState { errors, problem, ..state };
-    Ok(view.html_as(status, &draw(view, &scope, look, &Listed::default(), state)))
+    Ok(view.html_as(status, &draw(view, &scope, detail, &ListState::default(), state)))
 }
 
-pub async fn update(cx: Authorized<perm::Membership, (Target, Form<Checked<Details>>)>) -> Answer {
+pub async fn update(cx: Authorized<perm::Membership, (Target, Form<Checked<Details>>)>) -> HandlerResult {
     let (scope, view, (Target(id), Form(form))) = cx.into_parts();
-    let before = scope.again();
+    let before = scope.duplicate();
     let saved = async {
         let (name, description) = form.valid?;
         let changed = scope.write(async |s| teams::update(s, id, &name, &description).await).await?;
@@ -221,7 +221,7 @@ pub async fn update(cx: Authorized<perm::Membership, (Target, Form<Checked<Detai
             true => format!("Team “{}” saved.", changed.name),
             false => "No changes to save.".to_owned(),
         };
-        Ok(view.done(view.at(&format!("/teams/{id}")), Flash::good(text)))
+        Ok(view.redirect_with_flash(view.at(&format!("/teams/{id}")), Flash::good(text)))
     };
     reopen(saved.await, async |rejected| {
         let state = FormState { details: Some(form.sent), ..FormState::default() };
@@ -237,33 +237,33 @@ pub struct Roles {
     version: String,
 }
 
-pub async fn set_roles(cx: Authorized<perm::UpdateTeams, (Target, Form<Roles>)>) -> Answer {
+pub async fn set_roles(cx: Authorized<perm::UpdateTeams, (Target, Form<Roles>)>) -> HandlerResult {
     let (scope, view, (Target(id), Form(form))) = cx.into_parts();
-    let before = scope.again();
-    let wanted = Wanted { roles: form.role, version: form.version };
-    let done = scope.write(async |s| teams::set_roles(s, id, &wanted).await).await;
+    let before = scope.duplicate();
+    let requested = TeamRolesChange { roles: form.role, version: form.version };
+    let done = scope.write(async |s| teams::set_roles(s, id, &requested).await).await;
     let done = done.map(|changed| saved(&view, id, changed));
     reopen_on(done, on(CHANGED), async |rejected| {
         // After a change by somebody else the form holds what is there now.
-        let ticked = (!rejected.is(CHANGED)).then_some(wanted.roles);
+        let ticked = (!rejected.is(CHANGED)).then_some(requested.roles);
         redraw(&view, before, id, rejected, FormState { ticked, ..FormState::default() }).await
     })
     .await
 }
 
 /// What carrying these roles would do.
-pub async fn preview_roles(cx: Authorized<perm::UpdateTeams, (Target, Query<Roles>)>) -> Answer {
+pub async fn preview_roles(cx: Authorized<perm::UpdateTeams, (Target, Query<Roles>)>) -> HandlerResult {
     let (scope, view, (Target(id), Query(form))) = cx.into_parts();
-    let wanted = Wanted { roles: form.role, version: form.version };
-    let looked = of_team_roles(&scope, id, &wanted).await.map(|(team, preview)| {
-        let mut about = about(&view, &team.name, id, wanted.roles.clone());
+    let requested = TeamRolesChange { roles: form.role, version: form.version };
+    let previewed = of_team_roles(&scope, id, &requested).await.map(|(team, preview)| {
+        let mut about = about(&view, &team.name, id, requested.roles.clone());
         if team.people == 0 {
             about.nobody = "nobody is in this team yet";
         }
         preview::draw(&view, about, preview)
     });
-    reopen(looked, async |rejected| {
-        let state = FormState { ticked: Some(wanted.roles), ..FormState::default() };
+    reopen(previewed, async |rejected| {
+        let state = FormState { ticked: Some(requested.roles), ..FormState::default() };
         redraw(&view, scope, id, rejected, state).await
     })
     .await
@@ -282,9 +282,10 @@ pub(in crate::web) fn about(view: &View, name: &str, id: Uuid, roles: Vec<String
 fn saved(view: &View, id: Uuid, changed: RolesChanged) -> HttpResponse {
     let to = view.at(&format!("/teams/{id}"));
     if !changed.is_change {
-        return view.done(to, Flash::good(format!("{} already has these roles.", changed.name)));
+        return view
+            .redirect_with_flash(to, Flash::good(format!("{} already has these roles.", changed.name)));
     }
-    let people = counted(changed.people, "person", "people");
+    let people = pluralize(changed.people, "person", "people");
     let text = match changed.after.as_slice() {
         [] => format!("Team “{}” now has no roles. It has {people}.", changed.name),
         roles => {
@@ -294,7 +295,7 @@ fn saved(view: &View, id: Uuid, changed: RolesChanged) -> HttpResponse {
     let mut fields: Vec<(String, String)> =
         changed.undo.into_iter().map(|slug| ("role".to_owned(), slug)).collect();
     fields.push(("version".into(), changed.version));
-    view.done(&to, Flash::good(text).with_undo(format!("{to}/roles"), fields))
+    view.redirect_with_flash(&to, Flash::good(text).with_undo(format!("{to}/roles"), fields))
 }
 
 #[derive(Template)]
@@ -305,18 +306,18 @@ struct Deletion {
     team: Team,
 }
 
-pub async fn deletion(cx: Authorized<perm::DeleteTeams, Target>) -> Answer {
+pub async fn deletion(cx: Authorized<perm::DeleteTeams, Target>) -> HandlerResult {
     let (scope, view, Target(id)) = cx.into_parts();
-    let team = teams::parting(&scope, id).await?;
+    let team = teams::check_deletion(&scope, id).await?;
     Ok(view.html(&Deletion { chrome: view.chrome(), base: view.at("/teams"), team }))
 }
 
-pub async fn delete(cx: Authorized<perm::DeleteTeams, (Target, Form<Nothing>)>) -> Answer {
+pub async fn delete(cx: Authorized<perm::DeleteTeams, (Target, Form<EmptyForm>)>) -> HandlerResult {
     let (scope, view, (Target(id), _)) = cx.into_parts();
     let deleted = scope.write(async |s| teams::delete(s, id).await).await?;
-    let people = counted(deleted.people, "person", "people");
+    let people = pluralize(deleted.people, "person", "people");
     let flash = Flash::good(format!("Team “{}” deleted. It had {people}.", deleted.name));
     // Who deletes a team need not be somebody who sees the others.
     let to = if view.chrome().can.read_teams { "/teams" } else { "" };
-    Ok(view.done(view.at(to), flash))
+    Ok(view.redirect_with_flash(view.at(to), flash))
 }

@@ -5,8 +5,8 @@ use crate::{
     policy::perm,
     web::{
         chrome::Chrome,
-        guard::{Answer, Authorized},
-        words::counted,
+        guard::{Authorized, HandlerResult},
+        words::pluralize,
     },
 };
 use askama::Template;
@@ -22,9 +22,9 @@ struct Index {
     total: String,
 }
 
-pub async fn index(cx: Authorized<perm::ReadTeams>) -> Answer {
+pub async fn index(cx: Authorized<perm::ReadTeams>) -> HandlerResult {
     let (scope, view, ()) = cx.into_parts();
     let teams = teams::list(&scope).await?;
-    let total = counted(i64::try_from(teams.len()).unwrap_or(0), "team", "teams");
+    let total = pluralize(i64::try_from(teams.len()).unwrap_or(0), "team", "teams");
     Ok(view.html(&Index { chrome: view.chrome(), base: view.at("/teams"), teams, total }))
 }

@@ -4,16 +4,16 @@ use crate::{
     domain::{
         Invalid, Selection,
         enforce::read::ReadScope,
-        nouns::teams::{self, Candidate, Moved, Team},
+        nouns::teams::{self, Candidate, Team, TeamMemberChange},
     },
     policy::perm,
     web::{
         chrome::{Chrome, Flash, View, hue, initials},
         errors::Errors,
-        form::{Form, Nothing},
-        guard::{Answer, Authorized},
+        form::{EmptyForm, Form},
+        guard::{Authorized, HandlerResult},
         list::{Query, Search},
-        path::{Target, Within},
+        path::{NestedTarget, Target},
         rejection::reopen,
     },
 };
@@ -49,7 +49,7 @@ fn why_not(row: &Row) -> String {
     row.candidate.refused.as_ref().map(ToString::to_string).unwrap_or_default()
 }
 
-pub async fn candidates(cx: Authorized<perm::ReadMembers, (Target, Query<Search>)>) -> Answer {
+pub async fn candidates(cx: Authorized<perm::ReadMembers, (Target, Query<Search>)>) -> HandlerResult {
     let (scope, view, (Target(id), Query(search))) = cx.into_parts();
     let (text, status, errors) = search.or_everything();
     draw(&view, &scope, id, status, Searched { text: &text, q: &search.q }, errors).await
@@ -68,7 +68,7 @@ async fn draw(
     status: StatusCode,
     searched: Searched<'_>,
     errors: Errors,
-) -> Answer {
+) -> HandlerResult {
     let (team, candidates, is_cut) = teams::candidates(scope, id, searched.text).await?;
     let row = |candidate: Candidate| Row {
         initials: initials(&candidate.name),
@@ -94,13 +94,13 @@ pub struct Members {
     member: Vec<Uuid>,
 }
 
-pub async fn add(cx: Authorized<perm::Membership, (Target, Form<Members>)>) -> Answer {
+pub async fn add(cx: Authorized<perm::Membership, (Target, Form<Members>)>) -> HandlerResult {
     let (scope, view, (Target(id), Form(form))) = cx.into_parts();
-    let before = scope.again();
+    let before = scope.duplicate();
     let done = async {
         let selection = Selection::of("member", &form.member)?;
-        let moved = scope.write(async |s| teams::add(s, id, &selection).await).await?;
-        Ok(team_page(&view, id, Flash::good(added(&moved))))
+        let changes = scope.write(async |s| teams::add(s, id, &selection).await).await?;
+        Ok(team_page(&view, id, Flash::good(added(&changes))))
     };
     reopen(done.await, async |rejected| {
         let Some(scope) = before.narrow::<perm::ReadMembers>() else { return Err(rejected.refused) };
@@ -111,11 +111,11 @@ pub async fn add(cx: Authorized<perm::Membership, (Target, Form<Members>)>) -> A
 }
 
 /// Who is in the team now, in a sentence.
-fn added(moved: &[Moved]) -> String {
+fn added(changes: &[TeamMemberChange]) -> String {
     const SHOWN: usize = 3;
     let new: Vec<&str> =
-        moved.iter().filter(|moved| moved.is_change).map(|moved| moved.name.as_str()).collect();
-    let team = moved.first().map_or("", |moved| moved.team.as_str());
+        changes.iter().filter(|changes| changes.is_change).map(|changes| changes.name.as_str()).collect();
+    let team = changes.first().map_or("", |changes| changes.team.as_str());
     match new.len() {
         0 => format!("Nobody was added. They are already in {team}."),
         1 => format!("{} added to {team}.", new[0]),
@@ -124,11 +124,11 @@ fn added(moved: &[Moved]) -> String {
     }
 }
 
-pub async fn take_out(cx: Authorized<perm::Membership, (Within, Form<Nothing>)>) -> Answer {
-    let (scope, view, (Within(id, member), _)) = cx.into_parts();
-    let moved = scope.write(async |s| teams::take_out(s, id, member).await).await?;
+pub async fn remove(cx: Authorized<perm::Membership, (NestedTarget, Form<EmptyForm>)>) -> HandlerResult {
+    let (scope, view, (NestedTarget(id, member), _)) = cx.into_parts();
+    let changes = scope.write(async |s| teams::remove(s, id, member).await).await?;
     let back = view.at(&format!("/teams/{id}/members"));
-    let flash = Flash::good(format!("{} removed from {}.", moved.name, moved.team));
+    let flash = Flash::good(format!("{} removed from {}.", changes.name, changes.team));
     Ok(team_page(&view, id, flash.with_undo(back, vec![("member".to_owned(), member.to_string())])))
 }
 
@@ -139,24 +139,24 @@ pub struct Lead {
     lead: String,
 }
 
-pub async fn appoint(cx: Authorized<perm::UpdateTeams, (Within, Form<Lead>)>) -> Answer {
-    let (scope, view, (Within(id, member), Form(form))) = cx.into_parts();
+pub async fn appoint(cx: Authorized<perm::UpdateTeams, (NestedTarget, Form<Lead>)>) -> HandlerResult {
+    let (scope, view, (NestedTarget(id, member), Form(form))) = cx.into_parts();
     let is_lead = match form.lead.as_str() {
         "yes" => true,
         "no" => false,
         _ => return Err(Invalid::field("lead", "Choose yes or no.").into()),
     };
-    let moved = scope.write(async |s| teams::appoint(s, id, member, is_lead).await).await?;
+    let changes = scope.write(async |s| teams::appoint(s, id, member, is_lead).await).await?;
     let text = match is_lead {
         true => format!(
             "{} is now a lead of {}. They can edit it, and add or remove people.",
-            moved.name, moved.team
+            changes.name, changes.team
         ),
-        false => format!("{} is no longer a lead of {}, but stays in it.", moved.name, moved.team),
+        false => format!("{} is no longer a lead of {}, but stays in it.", changes.name, changes.team),
     };
     Ok(team_page(&view, id, Flash::good(text)))
 }
 
 fn team_page(view: &View, id: Uuid, flash: Flash) -> HttpResponse {
-    view.done(view.at(&format!("/teams/{id}")), flash)
+    view.redirect_with_flash(view.at(&format!("/teams/{id}")), flash)
 }

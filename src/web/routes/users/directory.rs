@@ -53,11 +53,11 @@ pub struct MembershipBody {
 
 impl From<User> for UserDetailBody {
     fn from(user: User) -> Self {
-        let membership = |place: directory::Place| MembershipBody {
-            workspace_id: place.workspace_id,
-            slug: place.slug,
-            roles: place.roles,
-            own_roles: place.own,
+        let membership = |membership: directory::WorkspaceMembership| MembershipBody {
+            workspace_id: membership.workspace_id,
+            slug: membership.slug,
+            roles: membership.roles,
+            own_roles: membership.own,
         };
         Self {
             user_id: user.member.user_id,
@@ -65,7 +65,7 @@ impl From<User> for UserDetailBody {
             name: user.member.name,
             email: user.member.email,
             status: Status::of(user.member.is_active),
-            workspaces: user.places.into_iter().map(membership).collect(),
+            workspaces: user.memberships.into_iter().map(membership).collect(),
         }
     }
 }
@@ -73,7 +73,7 @@ impl From<User> for UserDetailBody {
 /// Which users to list.
 #[derive(Deserialize, IntoParams, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct Asked {
+pub struct ListQuery {
     /// Part of a name or e-mail address.
     #[param(schema_with = spec::text::<SearchText>)]
     q: String,
@@ -88,21 +88,21 @@ pub struct Asked {
 }
 
 pub async fn index(
-    cx: ApiRequest<perm::ReadMembers, Query<Asked>>,
+    cx: ApiRequest<perm::ReadMembers, Query<ListQuery>>,
 ) -> ApiResult<Ok200<PageBody<UserDetailBody>>> {
-    let asked = cx.input.0;
+    let query = cx.input.0;
     let filter = Filter {
-        text: input::search(&asked.q)?,
-        role: asked.role,
-        status: asked.status.map(|status| status.word().to_owned()).unwrap_or_default(),
+        text: input::search(&query.q)?,
+        role: query.role,
+        status: query.status.map(|status| status.word().to_owned()).unwrap_or_default(),
         kind: "user".to_owned(),
         ..Filter::default()
     };
-    let at = Position::parse(&asked.after, "")?;
+    let at = Position::parse(&query.after, "")?;
     Ok(Ok200(directory::list(&cx.scope, &filter, &at).await?.into()))
 }
 
 pub async fn show(cx: ApiRequest<perm::ReadMembers, Target>) -> ApiResult<Tagged<UserDetailBody>> {
-    let (user, version) = directory::look(&cx.scope, cx.input.0).await?;
+    let (user, version) = directory::get(&cx.scope, cx.input.0).await?;
     Ok(Tagged { body: user.into(), version })
 }

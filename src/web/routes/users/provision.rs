@@ -4,7 +4,7 @@
 use crate::{
     domain::{
         Email, ExternalId, Invalid, Name, TextRule,
-        nouns::members::{self, Entered, Newcomer},
+        nouns::members::{self, NewMember, ProvisionedUser},
     },
     policy::{BuiltIn, perm},
     web::{
@@ -44,11 +44,11 @@ pub struct OwnRolesBody {
     own_roles: Vec<String>,
 }
 
-fn body(workspace_id: Uuid, entered: Entered) -> UserBody {
+fn body(workspace_id: Uuid, user: ProvisionedUser) -> UserBody {
     UserBody {
-        user_id: entered.user_id,
-        external_id: entered.external_id,
-        workspaces: vec![OwnRolesBody { workspace_id, roles: entered.roles, own_roles: entered.own }],
+        user_id: user.user_id,
+        external_id: user.external_id,
+        workspaces: vec![OwnRolesBody { workspace_id, roles: user.roles, own_roles: user.own }],
     }
 }
 
@@ -69,15 +69,15 @@ pub struct NewUser {
 }
 
 impl Validate for NewUser {
-    type Valid = Newcomer;
+    type Valid = NewMember;
 
-    fn validate(&self, invalid: &mut Invalid) -> Option<Newcomer> {
+    fn validate(&self, invalid: &mut Invalid) -> Option<NewMember> {
         let local = || self.email.split('@').next().unwrap_or_default();
-        let email = invalid.keep("email", Email::parse_exact(&self.email));
-        let name = invalid.keep("name", Name::parse_exact(self.name.as_deref().unwrap_or_else(local)));
-        let external_id = invalid.keep("external_id", input::maybe(&self.external_id));
+        let email = invalid.check("email", Email::parse_exact(&self.email));
+        let name = invalid.check("name", Name::parse_exact(self.name.as_deref().unwrap_or_else(local)));
+        let external_id = invalid.check("external_id", input::optional(&self.external_id));
         let roles = self.roles.clone().unwrap_or_else(|| vec![BuiltIn::Viewer.slug().to_owned()]);
-        Some(Newcomer { email: email?, name: name?, external_id: external_id?, roles })
+        Some(NewMember { email: email?, name: name?, external_id: external_id?, roles })
     }
 }
 
@@ -87,8 +87,8 @@ pub async fn create(
     let new = cx.input.0.valid?;
     let workspace = cx.scope.actor().workspace.id;
     members::may_provision(&cx.scope).await?;
-    let entered = cx.scope.write(async |s| members::provision(s, &new).await).await?;
-    Ok(Created(body(workspace, entered)))
+    let user = cx.scope.write(async |s| members::provision(s, &new).await).await?;
+    Ok(Created(body(workspace, user)))
 }
 
 /// Changes to a user in this workspace. Omitted fields stay the same.
@@ -99,13 +99,13 @@ pub struct UserChange {
     #[schema(schema_with = spec::maybe_roles)]
     roles: Option<Vec<String>>,
     /// `null` removes it.
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default, deserialize_with = "present_or_null")]
     #[schema(schema_with = spec::maybe_text::<ExternalId>, required = false)]
     external_id: Option<Option<String>>,
 }
 
 /// Tells `null` from what was left out.
-fn said<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
+fn present_or_null<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(value).map(Some)
 }
 
@@ -113,8 +113,8 @@ impl Validate for UserChange {
     type Valid = members::UserChange;
 
     fn validate(&self, invalid: &mut Invalid) -> Option<members::UserChange> {
-        let external_id = self.external_id.as_ref().map(input::maybe).transpose();
-        let external_id = invalid.keep("external_id", external_id)?;
+        let external_id = self.external_id.as_ref().map(input::optional).transpose();
+        let external_id = invalid.check("external_id", external_id)?;
         Some(members::UserChange { roles: self.roles.clone(), external_id })
     }
 }
@@ -132,7 +132,7 @@ pub async fn update(
     seen.write(cx.scope, now, async |s, now| {
         let changed = members::update_user(s, user, &change).await?;
         let version = members::tag_under_lock(s, now.id).await?;
-        Ok(changed.map(|entered| Tagged { version, body: body(workspace, entered) }))
+        Ok(changed.map(|user| Tagged { version, body: body(workspace, user) }))
     })
     .await
 }

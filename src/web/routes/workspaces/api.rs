@@ -8,7 +8,7 @@ use crate::{
         enforce::write::WriteScope,
         nouns::{
             organization::{self, Organization},
-            workspaces::{self, OfKey},
+            workspaces::{self, WorkspaceOfKey},
         },
     },
     policy::perm,
@@ -18,7 +18,7 @@ use crate::{
             call::ApiResult,
             if_match::{IfMatch, Versioned},
             input,
-            reply::{Created, Done, Ok200, Tagged},
+            reply::{Created, NoContent, Ok200, Tagged},
             spec,
         },
         checks::{Checked, Validate},
@@ -48,8 +48,8 @@ pub struct WorkspaceBody {
     created_at: Timestamp,
 }
 
-impl From<OfKey> for WorkspaceBody {
-    fn from(row: OfKey) -> Self {
+impl From<WorkspaceOfKey> for WorkspaceBody {
+    fn from(row: WorkspaceOfKey) -> Self {
         Self {
             id: row.id,
             slug: row.slug,
@@ -66,13 +66,13 @@ impl From<OfKey> for WorkspaceBody {
 /// Which workspaces to list.
 #[derive(Deserialize, IntoParams, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct Asked {
+pub struct ListQuery {
     /// The value of `next` from the previous page.
     #[param(schema_with = spec::cursor)]
     after: String,
 }
 
-pub async fn index(cx: KeyRequest<Query<Asked>>) -> ApiResult<Ok200<PageBody<WorkspaceBody>>> {
+pub async fn index(cx: KeyRequest<Query<ListQuery>>) -> ApiResult<Ok200<PageBody<WorkspaceBody>>> {
     let at = Position::parse(&cx.input.0.after, "")?;
     Ok(Ok200(workspaces::of_key(&cx.view.app.db, cx.key(), &at).await?.into()))
 }
@@ -94,30 +94,30 @@ impl Validate for NewWorkspace {
     type Valid = (Name, Slug, Option<Uuid>);
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
-        let name = invalid.keep("name", Name::parse_exact(&self.name));
+        let name = invalid.check("name", Name::parse_exact(&self.name));
         let slug = match &self.slug {
             Some(text) => Slug::parse_exact(text),
             None => Slug::suggest(&self.name).ok_or_else(|| "Choose one, such as my-team.".to_owned()),
         };
-        let slug = invalid.keep("slug", slug);
+        let slug = invalid.check("slug", slug);
         Some((name?, slug?, self.owner))
     }
 }
 
 /// A workspace that was created or changed.
 #[derive(Serialize, ToSchema)]
-pub struct WorkspaceMade {
+pub struct WorkspaceSummary {
     id: Uuid,
     slug: String,
     name: String,
 }
 
-pub async fn create(cx: KeyRequest<Json<Checked<NewWorkspace>>>) -> ApiResult<Created<WorkspaceMade>> {
+pub async fn create(cx: KeyRequest<Json<Checked<NewWorkspace>>>) -> ApiResult<Created<WorkspaceSummary>> {
     let (key, call, Json(new)) = cx.into_parts();
     let (name, slug, owner) = new.valid?;
     let origin = origin::of_call(&call.req);
     let id = workspaces::create_by_key(&call.app.db, &key, owner, &name, &slug, &origin).await?;
-    Ok(Created(WorkspaceMade { id, slug: slug.to_string(), name: name.to_string() }))
+    Ok(Created(WorkspaceSummary { id, slug: slug.to_string(), name: name.to_string() }))
 }
 
 /// A workspace as its members see it.
@@ -137,20 +137,20 @@ pub struct WorkspaceDetailBody {
 }
 
 pub async fn show(cx: ApiRequest<perm::Membership>) -> ApiResult<Tagged<WorkspaceDetailBody>> {
-    let (actor, found): (_, Organization) = (cx.scope.actor(), organization::look(&cx.scope).await?);
+    let (actor, organization): (_, Organization) = (cx.scope.actor(), organization::get(&cx.scope).await?);
     // The version is of what the answer says.
-    let workspace = Workspace { name: found.name, slug: found.slug, ..actor.workspace.clone() };
+    let workspace = Workspace { name: organization.name, slug: organization.slug, ..actor.workspace.clone() };
     let version = workspace.version();
     let body = WorkspaceDetailBody {
         id: workspace.id,
         slug: workspace.slug,
         name: workspace.name,
         account_id: workspace.account_id,
-        account: found.account,
+        account: organization.account,
         roles: actor.roles.clone(),
-        created_at: found.created_at,
-        members: found.members,
-        invitations: found.invitations,
+        created_at: organization.created_at,
+        members: organization.members,
+        invitations: organization.invitations,
     };
     Ok(Tagged { body, version })
 }
@@ -169,15 +169,15 @@ impl Validate for WorkspaceChange {
     type Valid = (Option<Name>, Option<Slug>);
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
-        let name = invalid.keep("name", input::maybe(&self.name));
-        let slug = invalid.keep("slug", input::maybe(&self.slug));
+        let name = invalid.check("name", input::optional(&self.name));
+        let slug = invalid.check("slug", input::optional(&self.slug));
         Some((name?, slug?))
     }
 }
 
 pub async fn update(
     cx: ApiRequest<perm::UpdateOrganization, (IfMatch, Json<Checked<WorkspaceChange>>)>,
-) -> ApiResult<Tagged<WorkspaceMade>> {
+) -> ApiResult<Tagged<WorkspaceSummary>> {
     let (seen, Json(change)) = cx.input;
     let (name, slug) = change.valid?;
     let now = async |s: &mut WriteScope<_>| Ok(s.actor().workspace.clone());
@@ -197,7 +197,7 @@ impl Versioned for Workspace {
     }
 }
 
-impl From<Workspace> for WorkspaceMade {
+impl From<Workspace> for WorkspaceSummary {
     fn from(workspace: Workspace) -> Self {
         Self { id: workspace.id, slug: workspace.slug, name: workspace.name }
     }
@@ -212,8 +212,8 @@ pub struct Deletion {
     confirm: String,
 }
 
-pub async fn delete(cx: ApiRequest<perm::DeleteOrganization, Query<Deletion>>) -> ApiResult<Done> {
+pub async fn delete(cx: ApiRequest<perm::DeleteOrganization, Query<Deletion>>) -> ApiResult<NoContent> {
     let Query(deletion) = cx.input;
     cx.scope.write(async |s| organization::delete(s, &deletion.confirm).await).await?;
-    Ok::<_, Refused>(Done)
+    Ok::<_, Refused>(NoContent)
 }

@@ -4,8 +4,8 @@ use crate::{
     domain::{
         Invalid, Name, Refused, Slug,
         nouns::{
-            accounts::{self, OfPerson},
-            workspaces::{self, Listed},
+            accounts::{self, AccountOfPerson},
+            workspaces::{self, WorkspaceOfPerson},
         },
     },
     web::{
@@ -13,7 +13,7 @@ use crate::{
         chrome::{Chrome, Flash, View},
         errors::Errors,
         form::Form,
-        guard::{Answer, Public, SignedIn},
+        guard::{HandlerResult, Public, SignedIn},
         list::Query,
         rejection::reopen,
     },
@@ -24,18 +24,18 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 /// Home: the workspaces of whoever is signed in, else the way in.
-pub async fn home(cx: Public) -> Answer {
+pub async fn home(cx: Public) -> HandlerResult {
     let to = if cx.person().await?.is_some() { "/workspaces" } else { "/sign-in" };
-    Ok(cx.view.to(to))
+    Ok(cx.view.redirect(to))
 }
 
 #[derive(Template)]
 #[template(path = "workspaces/index.html")]
 struct Page<'a> {
     chrome: Chrome,
-    workspaces: Vec<Listed>,
+    workspaces: Vec<WorkspaceOfPerson>,
     /// Accounts to which the person belongs.
-    accounts: Vec<OfPerson>,
+    accounts: Vec<AccountOfPerson>,
     /// In some of them they may found a workspace.
     may_choose: bool,
     form: &'a NewWorkspace,
@@ -61,12 +61,12 @@ pub struct Chosen {
     account: String,
 }
 
-pub async fn index(cx: SignedIn<Query<Chosen>>) -> Answer {
+pub async fn index(cx: SignedIn<Query<Chosen>>) -> HandlerResult {
     let form = NewWorkspace { account: cx.input.0.account.clone(), ..NewWorkspace::default() };
     draw(&cx, StatusCode::OK, &form, Errors::default()).await
 }
 
-async fn draw<I>(cx: &SignedIn<I>, status: StatusCode, form: &NewWorkspace, errors: Errors) -> Answer {
+async fn draw<I>(cx: &SignedIn<I>, status: StatusCode, form: &NewWorkspace, errors: Errors) -> HandlerResult {
     let db = &cx.view.app.db;
     let accounts = accounts::of_person(db, cx.person()).await?;
     let page = Page {
@@ -92,29 +92,29 @@ impl Validate for NewWorkspace {
     type Valid = (Name, Slug, Option<Uuid>);
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
-        let name = invalid.keep("name", Name::parse(&self.name));
+        let name = invalid.check("name", Name::parse(&self.name));
         let slug = match self.slug.trim() {
             "" => Slug::suggest(&self.name).ok_or("Choose an address, such as my-team."),
             text => Slug::parse(text),
         };
-        let slug = invalid.keep("slug", slug);
+        let slug = invalid.check("slug", slug);
         let account = match self.account.trim() {
             "" => Ok(None),
             text => Uuid::try_parse(text).map(Some).map_err(|_| "Choose one of your accounts."),
         };
-        let account = invalid.keep("account", account);
+        let account = invalid.check("account", account);
         Some((name?, slug?, account?))
     }
 }
 
-pub async fn create(cx: SignedIn<Form<Checked<NewWorkspace>>>) -> Answer {
+pub async fn create(cx: SignedIn<Form<Checked<NewWorkspace>>>) -> HandlerResult {
     let Checked { sent: form, valid } = &cx.input.0;
     let created = async {
         let (name, slug, account) = valid.as_ref().map_err(Invalid::clone)?;
         let db = &cx.view.app.db;
         let slug = workspaces::create(db, cx.person(), *account, name, slug, &cx.origin()).await?;
         let flash = Flash::good("Workspace created. Invite the people you work with.");
-        Ok(cx.view.done(format!("/w/{slug}"), flash))
+        Ok(cx.view.redirect_with_flash(format!("/w/{slug}"), flash))
     };
     reopen(created.await, async |rejected| draw(&cx, rejected.status, form, rejected.errors).await).await
 }
