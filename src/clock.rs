@@ -66,7 +66,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Tells the time. A clone is the same clock.
+/// The source of the current time. Clones share one clock.
 #[derive(Clone, Debug)]
 pub struct Clock(Option<Arc<AtomicI64>>);
 

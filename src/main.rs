@@ -85,7 +85,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Lines for people on a terminal, JSON for machines elsewhere. RUST_LOG chooses what is told.
+/// Lines for people on a terminal, JSON for machines elsewhere. RUST_LOG chooses what is logged.
 fn start_log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
         EnvFilter::new("info,actix_server=warn,actix_web=warn,sqlx=warn,sea_orm=warn,sea_orm_migration=warn")

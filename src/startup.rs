@@ -75,7 +75,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection stays open between two requests.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long running requests may take to end when the server is told to stop, in seconds.
+/// How long running requests may take to end when the server stops, in seconds.
 const SHUTDOWN_TIMEOUT: u64 = 15;
 
 impl Application {
@@ -213,7 +213,7 @@ async fn name_request<B: actix_web::body::MessageBody>(
     Ok(response)
 }
 
-/// What the log tells of a request: the pattern of its path and never the path, which may hold the
+/// What is logged of a request: the pattern of its path and never the path, which may hold the
 /// secret of a link.
 struct RequestLog;
 

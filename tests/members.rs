@@ -112,7 +112,7 @@ both! {
         page.assert_says("2 members");
     }
 
-    // Breaks without the version in the form, or its check in `change_roles_seen`.
+    // Breaks without the version in the form, or its check in `change_roles_if_unchanged`.
     async fn a_form_that_somebody_else_was_faster_than_changes_nothing_and_keeps_what_was_ticked(app: TestApp) {
         let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;

@@ -174,11 +174,12 @@ pub async fn get(scope: &ReadScope<perm::ReadAudit>, id: Uuid) -> Result<Entry, 
 /// One page of the record.
 pub struct Listing {
     pub page: Page<Entry>,
-    /// A text was looked for in a part of the record; the next page, or the one before, looks further.
+    /// The text was searched in a part of the record only; the next page, or the previous one, continues the
+    /// search.
     pub has_more: bool,
 }
 
-/// Events in which a text is looked for at a time. No index finds a part of a name, and somebody who
+/// The number of events that one search covers. No index finds a part of a name, and a search of
 /// searches a year of a busy workspace for a name that is not there would keep everybody waiting.
 pub const SEARCH_WINDOW: i64 = 20_000;
 
@@ -229,7 +230,7 @@ impl SearchWindow {
         sql.push_str(&format!(" AND e.seq >= ${n} AND e.seq <= ${}", n + 1));
     }
 
-    /// Where the page was not filled, its neighbours begin where the stretch ends. Answers whether
+    /// Where the page was not filled, its neighbours begin where the window ends. Returns whether
     /// that is so, and something is left to be searched.
     fn continue_from<T>(&self, page: &mut Page<T>, at: &Position) -> bool {
         let cursor = |number: i64| Some(Cursor::new(Key::Number(number), Uuid::nil()).encode());
@@ -348,7 +349,7 @@ pub async fn latest_of_account(scope: &AccountScope) -> Result<Vec<Entry>, Refus
     Ok(rows.into_iter().map(Entry::from).collect())
 }
 
-/// The last few events that changed something, for the overview of someone who may read them.
+/// The latest events that changed something, for the overview of a viewer who may read them.
 pub(super) async fn latest(scope: &impl Scoped, max: usize) -> Result<Vec<Entry>, Refused> {
     let sql = format!("{COLUMNS} AND e.outcome = 'done' ORDER BY e.seq DESC LIMIT {max}");
     let rows: Vec<Row> = scope.list(&FIELDS, &sql, Vec::new()).await?;

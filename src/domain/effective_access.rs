@@ -1,4 +1,4 @@
-//! What one member may do, and why; what not, and who could change that.
+//! The effective access of one member: what they may do and why, what not, and who could change that.
 
 use crate::{
     domain::{
@@ -18,7 +18,7 @@ use crate::{
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// A role, as it is named where it explains something.
+/// A role, as it is named in an explanation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleName {
     pub slug: String,
@@ -32,27 +32,27 @@ impl From<&Role> for RoleName {
     }
 }
 
-/// A role that the member holds, and how they come by it.
+/// A role that the member holds, and where it comes from.
 #[derive(Clone, Debug)]
 pub struct Source {
     pub role: RoleName,
-    /// It is their own, whatever teams carry it too.
+    /// It is assigned to the member, whether or not a team has it too.
     pub is_own: bool,
-    /// Names of the teams that it comes with.
+    /// Names of the teams that it comes from.
     pub teams: Vec<String>,
 }
 
-/// A role that the member does not hold, and who could give it to them.
+/// A role that the member does not hold, and who could assign it to them.
 #[derive(Clone, Debug)]
 pub struct AssignableRole {
     pub role: RoleName,
-    /// Names of some who could, by name.
+    /// Names of some who could, sorted.
     pub by: Vec<String>,
-    /// How many could beside these.
+    /// How many more could.
     pub more: i64,
 }
 
-/// The answer to a scope that was asked about.
+/// The explanation of one requested scope.
 #[derive(Clone, Debug)]
 pub struct ScopeAnswer {
     pub scope: String,
@@ -72,10 +72,10 @@ pub struct EffectiveAccess {
     pub answer: Option<ScopeAnswer>,
 }
 
-/// Names that are told of those who could give a role.
+/// The most people who are named for one role.
 const MAX_NAMED: usize = 5;
 
-/// Looks at what a member may do. Three SQL statements and one for the names, however many
+/// Loads what a member may do. Three SQL statements and one for the names, however many
 /// permissions, roles and people there are.
 ///
 /// # Errors
@@ -125,8 +125,8 @@ pub async fn get(
     })
 }
 
-/// Who could give each of these roles to somebody who holds this much. It is asked of each combination
-/// of roles that people have, and names are read for a few of them.
+/// Who could assign each of the roles to a member with these holdings. It is computed for each combination
+/// of roles that people have, and names are read for some of them.
 async fn assignable(
     scope: &ReadScope<perm::ReadMembers>,
     present: &Holdings,
@@ -137,7 +137,7 @@ async fn assignable(
     let assigners: Vec<_> = headcounts
         .combinations()
         .iter()
-        // Whoever looks for somebody to ask looks for a person.
+        // A key is nobody to turn to.
         .filter(|some| some.kind == "user")
         .map(|some| (some, role::holdings(&all.parse_slugs(&some.role_set))))
         .filter(|(_, holdings)| holdings.has(Permission::UpdateMemberRoles))

@@ -1,6 +1,6 @@
 //! The rules and the queries: the only code that can reach a connection.
 //!
-//! [`enforce`] is the way in. What a workspace or an account holds is reached through a handle that
+//! [`enforce`] checks every access. What a workspace or an account holds is reached through a handle that
 //! `enforce` made, and the handle's type says what was checked.
 
 pub mod activity;

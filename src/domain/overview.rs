@@ -44,7 +44,7 @@ pub struct Pending {
     pub expiring: i64,
 }
 
-/// Something that somebody should look at.
+/// Something that needs attention.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NeedsAttention {
     SingleOwner,

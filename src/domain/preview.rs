@@ -29,7 +29,7 @@ use uuid::Uuid;
 pub struct Preview {
     /// What is gained or lost by somebody, with how many gain and lose it.
     pub lines: Vec<(Right, i64, i64)>,
-    /// The first few whom it concerns, by name; nobody where the viewer may not see members.
+    /// The first affected members, by name; empty where the viewer may not see members.
     pub people: Vec<Affected>,
     /// All active members whom it concerns.
     pub affected: i64,
@@ -214,7 +214,7 @@ fn losses(actor: &Actor, after: &Roles) -> Vec<Right> {
     actor.holdings.beyond(&role::holdings(&after.parse_slugs(&actor.roles.join(" "))))
 }
 
-/// Lets a team carry exactly these roles.
+/// Assigns exactly these roles to a team.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`Refused::Invalid`] on the field `role`.
@@ -252,11 +252,11 @@ pub async fn of_team_roles(
 }
 
 impl<P: Access> ReadScope<P> {
-    /// The same admission under another permission, which somebody needs who comes this way to see
+    /// This admission under another permission, which is needed to see
     /// what such a change would do.
     ///
     /// # Errors
-    /// [`Refused::Forbidden`], which says who has it.
+    /// [`Refused::Forbidden`], which names who has it.
     pub(super) async fn with_permission<Q: Access>(
         &self,
         permission: Permission,

@@ -91,7 +91,7 @@ pub struct Size {
     pub members: u32,
     /// Invitations of each, in all states.
     pub invitations: u32,
-    /// Audit events of each workspace, beside the one that founds it.
+    /// Audit events of each workspace, beside that of its creation.
     pub events: u32,
     /// API keys of each, which are Owners.
     pub keys: u32,
@@ -102,7 +102,7 @@ const SEED_PASSWORD: &str = "load test data only";
 /// In milliseconds.
 const YEAR: i64 = 365 * DAY;
 
-/// Adds workspaces `seed-1`, `seed-2` and so on. Answers their sign-ins as JSON.
+/// Adds workspaces `seed-1`, `seed-2` and so on. Returns their sign-ins as JSON.
 ///
 /// # Errors
 /// The database's own.
@@ -127,7 +127,7 @@ pub async fn seed(db: &Db, size: &Size) -> Result<String, Refused> {
     Ok(json!({ "password": SEED_PASSWORD, "workspaces": made }).to_string())
 }
 
-/// Answers the secrets of its keys.
+/// Returns the secrets of its keys.
 async fn seed_workspace(db: &Db, number: i64, size: &Size, hash: &str) -> Result<Vec<String>, Refused> {
     let name = read(Name::parse(&format!("Seed {number}")))?;
     let slug = read(Slug::parse(&format!("seed-{number}")))?;
@@ -175,7 +175,7 @@ async fn built_in_roles(tx: &DatabaseTransaction, workspace: Uuid) -> Result<Vec
     Ok(roles)
 }
 
-/// Answers the member's id and name. Members joined over the last year, so that times differ.
+/// Returns the member's id and name. Members joined over the last year, so that times differ.
 async fn seed_member(
     tx: &DatabaseTransaction,
     workspace: Uuid,

@@ -1,5 +1,5 @@
-//! Taking back a change of roles or permissions that the record tells of. It is a new change, to what
-//! was before, made by the same form as any: here is said what it would do.
+//! Undoing a recorded change of roles or permissions. An undo is a new change, to the previous
+//! state, made by the usual form: this module computes its preview.
 
 use crate::{
     domain::{
@@ -25,20 +25,20 @@ use crate::{
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// What going back would do.
+/// What an undo would do.
 pub struct Undo {
     pub entry: Entry,
     /// The change itself; `None` where there is nothing left to change.
     pub reversal: Option<(Reversal, Preview)>,
-    /// Names of roles of then that are no longer there, or can't be told from others.
+    /// Names of previous roles that no longer exist, or are ambiguous now.
     pub missing_roles: Vec<String>,
-    /// None of the roles is left without which nobody can be.
+    /// No role would be left, and a member needs one.
     pub leaves_no_role: bool,
-    /// It was changed since, so that going back takes later changes back too.
+    /// It was changed again since, so that an undo reverts the later changes too.
     pub is_superseded: bool,
 }
 
-/// What is set back, to what.
+/// What is restored, to which state.
 pub enum Reversal {
     Member(Box<Member>, Vec<String>),
     Permission(Permission, Vec<String>),
@@ -46,7 +46,7 @@ pub enum Reversal {
     Team(Uuid, String, Vec<String>),
 }
 
-/// A change that can be taken back, and whose.
+/// A recorded change that can be undone, with the id of its target.
 enum UndoableChange {
     Member(Uuid, MemberRolesChanged),
     Team(Uuid, TeamRolesChanged),
@@ -75,12 +75,12 @@ impl UndoableChange {
     }
 }
 
-/// The permission that taking an event back needs; `None` where it can't be taken back.
+/// The permission that undoing an event needs; `None` where it can't be undone.
 pub fn needs(entry: &Entry) -> Option<Permission> {
     UndoableChange::of(entry).map(|change| change.needs())
 }
 
-/// Roles that an event tells of, as they are now.
+/// The roles named in an event, as they are now.
 struct PreviousRoles {
     slugs: Vec<String>,
     /// Their names of now.
@@ -114,11 +114,11 @@ impl PreviousRoles {
     }
 }
 
-/// Looks at an event, and at what taking it back would do. `None` for an event of another kind.
+/// Loads an event, and the preview of its undo. `None` for an event that can't be undone.
 ///
 /// # Errors
-/// [`Refused::NotFound`] where this workspace has no such event; [`Refused::Forbidden`] for who may not
-/// make such a change.
+/// [`Refused::NotFound`] where this workspace has no such event; [`Refused::Forbidden`] for a principal that
+/// may not make such a change.
 pub async fn get(scope: &ReadScope<perm::ReadAudit>, id: Uuid) -> Result<Option<Undo>, Refused> {
     let entry = activity::get(scope, id).await?;
     let Some(change) = UndoableChange::of(&entry) else { return Ok(None) };

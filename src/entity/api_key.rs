@@ -14,7 +14,7 @@ pub struct Model {
     pub is_admin: bool,
     /// The workspace that is meant where a request names none.
     pub home_id: Option<Uuid>,
-    /// Who answers for it.
+    /// Who is accountable for it.
     pub made_by: Uuid,
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,

@@ -24,7 +24,7 @@ pub struct Model {
     pub user_agent: String,
     pub payload: String,
     pub hash: Vec<u8>,
-    /// The account whose own record tells of it too.
+    /// The account whose own record lists it too.
     pub account_id: Option<Uuid>,
 }
 

@@ -52,7 +52,7 @@ impl Group {
     }
 }
 
-/// What a route asks of the principal, beside an active membership.
+/// What a route requires of the principal, beside an active membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
     /// Any active member.

@@ -29,7 +29,7 @@ pub enum Ceiling {
     NotBelow,
 }
 
-/// The first of these scopes, those of the catalogue by their labels, and how many more there are.
+/// The first of the given scopes, those of the catalogue by their labels, and how many more there are.
 fn in_words(scopes: &[String]) -> String {
     const SHOWN: usize = 3;
     let label = |scope: &String| Permission::of_scope(scope).map_or(scope.clone(), |p| p.label().to_owned());
@@ -191,7 +191,7 @@ impl Holdings {
         requested.into_iter().try_for_each(|role| self.may_assign(role))
     }
 
-    /// May all of these people be given, or lose, roles that they have in common? A team's roles are
+    /// Whether roles may be assigned to, or revoked from, all of the given people at once. A team's roles are
     /// changed only by who may give each of them, to whom it concerns.
     ///
     /// # Errors

@@ -83,7 +83,7 @@ fn is_action(word: &str) -> bool {
 }
 
 impl Scope {
-    /// Reads a scope as it is stored or asked about.
+    /// Reads a scope as it is stored or requested.
     ///
     /// # Errors
     /// Says which rule of the language the text breaks, and what it was likely meant to be.
@@ -134,7 +134,7 @@ impl Scope {
     }
 
     /// [`Scope::covers`] by the parts alone, for what is known not to be in the catalogue. A decision
-    /// asks it of every scope that somebody holds, so it goes through the bytes once.
+    /// calls it for every scope that somebody holds, so it goes through the bytes once.
     pub(super) fn fits(&self, other: &Self) -> bool {
         let (mine, theirs) = (self.0.as_bytes(), other.0.as_bytes());
         let (mut i, mut j) = (0, 0);

@@ -5,9 +5,9 @@ use super::{holdings::Holdings, right::Right};
 /// The answer to "may they?", with the roles that it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why<R> {
-    /// They may: each of these roles of theirs is enough.
+    /// Allowed: each of the given roles is sufficient.
     By(Vec<R>),
-    /// They may not. Each of these, which they do not hold, would be enough.
+    /// Not allowed. Each of the given roles, which are not held, would be sufficient.
     Not(Vec<R>),
 }
 
@@ -17,7 +17,7 @@ impl<R> Why<R> {
     }
 }
 
-/// Asks each role of a workspace, of which somebody holds some. The verdict is the same as that of
+/// Evaluates each role of a workspace, of which somebody holds some. The verdict agrees with that of
 /// all that they hold: no right comes from two roles together that neither gives.
 pub fn why<'a, R>(
     roles: impl IntoIterator<Item = (R, &'a Holdings, bool)>,
@@ -32,7 +32,7 @@ pub fn why<'a, R>(
     if held.is_empty() { Why::Not(others) } else { Why::By(held) }
 }
 
-/// People who hold the same, before a change and after it.
+/// People with equal holdings, before a change and after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HoldingsChange {
     pub people: i64,

@@ -22,7 +22,7 @@ pub(in crate::web) struct Asset {
     pub(super) fingerprint: String,
     pub(super) mime: &'static str,
     content: Vec<u8>,
-    // Made when first asked for, as small as can be, and kept.
+    // Compressed on the first request, as small as possible, and cached.
     brotli: OnceLock<Vec<u8>>,
     gzip: OnceLock<Vec<u8>>,
 }

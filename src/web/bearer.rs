@@ -28,7 +28,7 @@ pub(super) fn secret(req: &HttpRequest) -> Result<Token, Refused> {
 pub(in crate::web) const WORKSPACE: &str = "workspace";
 
 /// The workspace that the path or the query names, if one does. What cannot be a slug names no
-/// workspace, and is asked for as none.
+/// workspace, and is looked up as an empty one.
 ///
 /// # Errors
 /// [`Refused::Invalid`] on `workspace` where it is named twice, or where the query cannot be read.
@@ -45,7 +45,7 @@ pub(super) fn named_workspace(req: &HttpRequest) -> Result<Option<String>, Refus
     }
 }
 
-/// Explains a refusal to a key that is at home in no workspace and names none.
+/// Turns a refusal into an explanation, for a key that has no home workspace and names none.
 ///
 /// # Errors
 /// The refusal itself, or [`Refused::Invalid`] on `workspace`.

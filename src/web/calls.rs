@@ -31,7 +31,7 @@ pub(in crate::web) enum CallerId {
     Key(Uuid),
     /// What was never admitted: anybody can make up a secret.
     Address(String),
-    /// Who comes when there are too many to tell apart.
+    /// Callers beyond the number that is tracked.
     Others,
 }
 

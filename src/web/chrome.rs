@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
 use uuid::Uuid;
 
-/// The frame of a page: who looks, from where, what they may do, and what just happened.
+/// The frame of a page: the viewer, the location, what they may do, and what just happened.
 #[derive(Default)]
 pub(super) struct Chrome {
     pub csrf: String,
@@ -62,7 +62,7 @@ pub(super) struct ChromeAccount {
 }
 
 impl Chrome {
-    /// The address of all icons; a page asks for it a hundred times.
+    /// The address of all icons; a page uses it a hundred times.
     pub(super) fn icons(&self) -> &'static str {
         static ICONS: LazyLock<&str> = LazyLock::new(|| assets::url("icons.svg"));
         &ICONS
@@ -74,7 +74,7 @@ impl Chrome {
     }
 }
 
-/// What is said on the next page, once.
+/// A message for the next page, shown once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Flash {
     pub tone: String,
@@ -150,7 +150,7 @@ impl PageContext {
     }
 }
 
-/// Answers pages for one request.
+/// Renders pages for one request.
 #[derive(Clone)]
 pub struct View {
     pub(super) req: HttpRequest,
@@ -228,7 +228,7 @@ impl View {
         serde_json::from_str(&cookies::read(&self.req, &self.app.settings, FLASH)?).ok()
     }
 
-    /// A page; what was to be said is said with it.
+    /// A page, with the pending flash message.
     pub(super) fn html(&self, page: &impl Template) -> HttpResponse {
         self.html_as(StatusCode::OK, page)
     }
@@ -293,14 +293,14 @@ pub(super) fn initials(name: &str) -> String {
     first.into_iter().chain(last).flat_map(char::to_uppercase).collect()
 }
 
-/// A colour for an avatar that stays the same for the same person: 0 to 11.
+/// A colour for an avatar that is constant for each person: 0 to 11.
 pub(super) fn hue(user: Uuid) -> u8 {
     let sum =
         user.as_bytes().iter().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(*byte)));
     u8::try_from(sum % 12).unwrap_or(0)
 }
 
-/// A path on this site to go on to; anything else leads home.
+/// A path on this site to redirect to; anything else becomes the home page.
 pub(super) fn safe_next(next: &str) -> &str {
     let is_local = next.starts_with('/')
         && !next.starts_with("//")

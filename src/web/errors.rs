@@ -12,7 +12,7 @@ impl Errors {
         self.0.of(field).unwrap_or("")
     }
 
-    /// None of these fields has a complaint.
+    /// None of the given fields has a complaint.
     pub(super) fn none_of(&self, fields: &[&str]) -> bool {
         fields.iter().all(|field| self.of(field).is_empty())
     }

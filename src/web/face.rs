@@ -36,7 +36,7 @@ impl Face {
         }
     }
 
-    /// Whether a POST can carry an `Idempotency-Key`. A decision is answered anew each time: a stored one
+    /// Whether a POST can carry an `Idempotency-Key`. A decision is computed anew each time: a stored one
     /// would outlive the membership that it was made of. A form is sent once by its page.
     pub const fn takes_idempotency_key(self) -> bool {
         match self {
@@ -88,7 +88,7 @@ pub struct RouteFacts {
     pub face: Face,
     /// `None` where calls are not counted.
     pub rate_limit: Option<RateLimit>,
-    /// A request can carry an `Idempotency-Key`, and is then done once.
+    /// A request can carry an `Idempotency-Key`, and is then executed once.
     pub takes_idempotency_key: bool,
 }
 

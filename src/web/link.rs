@@ -6,8 +6,8 @@ use crate::{
 };
 use actix_web::{HttpResponse, cookie::time::Duration};
 
-/// Moves the secret of a link into a cookie and goes on to a page whose address has none. What was
-/// never a secret of ours goes on too: that page says that the link is dead.
+/// Moves the secret of a link into a cookie and redirects to a page whose address has none. What was
+/// never a secret of ours redirects too: that page says that the link is invalid.
 pub(in crate::web) fn store_token(view: &View, cookie: &str, purpose: Purpose, to: &str) -> HttpResponse {
     let mut response = view.redirect(to);
     match Token::parse(purpose, view.req.match_info().get("token").unwrap_or("")) {
@@ -20,7 +20,7 @@ pub(in crate::web) fn store_token(view: &View, cookie: &str, purpose: Purpose, t
     response
 }
 
-/// The secret that [`store_token`] put aside.
+/// The secret that [`store_token`] stored.
 pub(in crate::web) fn stored_token(view: &View, cookie: &str, purpose: Purpose) -> Option<Token> {
     Token::parse(purpose, &cookies::read(&view.req, &view.app.settings, cookie)?)
 }

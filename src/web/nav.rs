@@ -1,4 +1,4 @@
-//! The sidebar of a workspace or account. Its entries are said by the rows of their pages.
+//! The sidebar of a workspace or account. Its entries are declared by the rows of their pages.
 
 use crate::web::access::Requirement;
 
@@ -29,7 +29,7 @@ pub(in crate::web) struct NavLink {
     pub is_current: bool,
 }
 
-/// The sidebar for one viewer. `address` fills in the address of a page of theirs, or answers `None` where
+/// The sidebar for one viewer. `address` fills in the address of a page of theirs, or returns `None` where
 /// they may not see it; `section` is the entry that the page shown belongs to.
 pub(in crate::web) fn sidebar(
     entries: &[NavEntry],

@@ -74,5 +74,5 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The attempt that this request is, for the audit's origin, which carries it to the change.
+/// The idempotency attempt of this request, which the audit's origin passes on to the change.
 pub(in crate::web) struct AttemptId(pub Uuid);

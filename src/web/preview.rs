@@ -104,7 +104,7 @@ pub(in crate::web) fn draw(view: &View, mut about: About, preview: Preview) -> H
     view.html(&page)
 }
 
-/// The first few, and how many there are beside them.
+/// The first rights, and how many more there are.
 fn first_rights(rights: &[Right]) -> (&[Right], usize) {
     const SHOWN: usize = 6;
     let (shown, more) = rights.split_at(rights.len().min(SHOWN));

@@ -70,7 +70,7 @@ fn retry_later(what: &str, seconds: i64) -> Errors {
     Invalid::field("form", format!("{what} Nothing was changed. Try again in {wait}.")).into()
 }
 
-/// Answers a form: with `done` or, if that was rejected, with the form as `draw` fills it in again.
+/// The response to a form: `done` or, if that was rejected, the form as `draw` fills it in again.
 ///
 /// # Errors
 /// Refusals that have a page of their own, and those of `draw`.

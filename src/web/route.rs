@@ -50,7 +50,7 @@ impl Route {
         face: Face,
         mount: Box<dyn Fn(&Self) -> actix_web::Route>,
     ) -> Self {
-        // What anybody may read is small, and the same for all.
+        // Public responses are small, and equal for everybody.
         let is_for_all = requirement == Requirement::Public && method.is_safe();
         let rate_limit = face.rate_limit().filter(|_| !is_for_all);
         Self {

@@ -1,5 +1,5 @@
 //! What is done to many members or invitations at once: a page that names everyone, the change of
-//! all or none, and what became of each, told on the list.
+//! all or none, and the result of each, shown on the list.
 
 use crate::{
     domain::{Refused, enforce::read::ReadScope, nouns::notices},
@@ -41,7 +41,7 @@ pub(in crate::web) async fn store_results<P: policy::Access>(
     flash: Flash,
 ) -> HandlerResult {
     let body = serde_json::to_string(&results).unwrap_or_default();
-    // The change is committed: that the results can't be told one by one does not undo it.
+    // The change is committed: a failure to store the results for display does not undo it.
     let left = match scope.actor().principal.person() {
         Some(person) => notices::store(&view.app.db, person, body).await,
         None => return Ok(view.redirect_with_flash(view.at(list), flash)),

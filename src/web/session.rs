@@ -1,4 +1,4 @@
-//! The session cookie, by actix-session. It carries a token and nothing else: the truth is a row in
+//! The session cookie, by actix-session. It carries a token and nothing else: the session itself is a row in
 //! the database that `domain` reads with every request, so that a revoked session is dead at once
 //! and no late writer brings it back.
 

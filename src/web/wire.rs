@@ -24,7 +24,7 @@ pub(super) fn id(text: &str) -> Option<Uuid> {
     Uuid::try_parse(text).ok().filter(|id| id.to_string() == text)
 }
 
-/// What is wrong with the envelope, before anybody looks at what it says.
+/// Why a request is malformed, before its content is validated.
 pub(super) enum MalformedRequest {
     TooLarge,
     TooSlow,
@@ -36,7 +36,7 @@ pub(super) enum MalformedRequest {
     Repeated(String),
     Unknown(String),
     Other(String),
-    /// JSON that says something else than is asked for: which field, and what is wrong with it.
+    /// JSON of another shape than is expected: which field, and what is wrong with it.
     Shape(String, String),
 }
 

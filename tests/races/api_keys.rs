@@ -3,7 +3,7 @@
 use super::*;
 
 both! {
-    // Breaks without `KEY_MADE` in api_keys::create_once.
+    // Breaks without `KEY_ALREADY_CREATED` in api_keys::create_once.
     async fn a_form_makes_one_key(app: TestApp) {
         let owner = new_owner(&app).await;
         let acme = workspace_id(&app, "acme").await;

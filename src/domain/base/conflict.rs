@@ -1,9 +1,9 @@
-//! What a noun declares about the refusals of its rules: constants, beside the rule. How one is answered
+//! Refusals that a noun declares for its rules: constants, beside the rule. How a refusal is rendered
 //! and audited follows from the value, so that nothing else knows the noun.
 
 use crate::domain::base::reason::AuditReason;
 
-/// The reason of a conflict that declares no other.
+/// The default audit reason of a conflict.
 pub const CONFLICT: AuditReason = AuditReason::new("conflict", "changed in the meantime");
 
 /// The version that a request was based on is not the present one.
@@ -12,14 +12,14 @@ pub const CHANGED: Conflict = Conflict::new(
     "Someone changed this after you opened the page. Nothing was overwritten. Check the current state, then try again.",
 );
 
-/// A link that leads on.
+/// A link to what can be done next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ActionLink {
     pub path: &'static str,
     pub label: &'static str,
 }
 
-/// The state of the workspace or account stands against a change. 409
+/// The state of the workspace or account does not allow a change. 409
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{sentence}")]
 pub struct Conflict {
@@ -55,7 +55,7 @@ impl Conflict {
     }
 }
 
-/// A conflict that says more than can be declared, such as a number. A function of its noun builds it.
+/// A conflict whose text is computed, such as one with a number. A function of its noun builds it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{sentence}")]
 pub struct DetailedConflict {
@@ -63,7 +63,7 @@ pub struct DetailedConflict {
     pub code: &'static str,
     pub sentence: String,
     pub notes: Vec<String>,
-    /// Paths below the workspace or account, and the words of their links.
+    /// Links: a path below the workspace or account, and its label.
     pub links: Vec<(String, String)>,
     pub reason: AuditReason,
 }

@@ -49,7 +49,7 @@ pub(in crate::domain) fn make_private(path: &Path) -> Result<(), OpenError> {
         let failed = |error| OpenError::Folder { path: folder.to_owned(), error };
         private::make_folder(folder).map_err(failed)?;
     }
-    // One that is there is opened as it is, and what can't be made is told by SQLite.
+    // One that is there is opened as it is, and SQLite reports what can't be created.
     let is_name = !path.to_string_lossy().contains(['%', ':']);
     if is_name {
         drop(private::new_file(path));
@@ -104,9 +104,9 @@ pub(in crate::domain) fn postgres_options(config: &Config) -> ConnectOptions {
     options
 }
 
-/// How PostgreSQL plans what a request asks. Each statement goes by indices to a few rows, whoever
-/// asks, so it is planned once and not for each workspace anew, and never by reading or hashing a
-/// whole table, which looks cheap as long as the table is small or the average workspace is.
+/// How PostgreSQL plans the statements of a request. Each goes by indices to few rows, whoever
+/// runs it, so it is planned once and not for each workspace anew, and never by reading or hashing a
+/// whole table, which is cheap only as long as the table or the average workspace is small.
 pub const POSTGRES_PLANS: [(&str, &str); 7] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("random_page_cost", "1.1"),

@@ -22,7 +22,7 @@ use sea_orm::{
 use std::{path::Path, sync::Arc};
 use tokio::{runtime::Handle, sync::Notify};
 
-/// Everything that `domain` needs to work. A clone is the same thing.
+/// Everything that `domain` needs to work. Clones share their state.
 #[derive(Clone)]
 pub struct Db {
     read: ReadPool,
@@ -47,7 +47,7 @@ impl Db {
     /// Opens the database and brings its schema up to date.
     ///
     /// Every connection to PostgreSQL is opened on the runtime that this is called on, whoever needs it: a
-    /// connection ends with its runtime, and a worker of the server has one of its own, which ends while
+    /// connection ends with its runtime, and a worker of the server has its own runtime, which ends while
     /// other workers still answer.
     ///
     /// # Errors
@@ -84,8 +84,8 @@ impl Db {
         Ok(Self { read, write, shared: Arc::new(shared) })
     }
 
-    /// The same database, for the requests: their statements are counted, and what is done beside
-    /// them is not.
+    /// This database, for requests: their statements are counted, and those of
+    /// background tasks are not.
     pub fn with_counter(&self) -> Self {
         let mut counted = self.clone();
         let observer = StatementObserver {
@@ -97,7 +97,7 @@ impl Db {
         counted
     }
 
-    /// Does the database answer?
+    /// Checks that the database can be reached.
     ///
     /// # Errors
     /// The database's own.
@@ -105,7 +105,7 @@ impl Db {
         self.read().execute_unprepared("SELECT 1").await.map(drop)
     }
 
-    /// Lets go of the database.
+    /// Closes the connections.
     pub async fn close(&self) {
         self.read.close().await;
         if let Err(error) = self.write.close_by_ref().await {

@@ -23,7 +23,7 @@ pub trait AuditEvent: Serialize + DeserializeOwned {
     const OUTCOME: Outcome = Outcome::Done;
     const RECORDED_IN: RecordedIn = RecordedIn::Workspace;
 
-    /// What Activity says of it.
+    /// The sentence on Activity.
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence;
 }
 
@@ -43,7 +43,7 @@ impl Outcome {
     }
 }
 
-/// Whose record an event is written into.
+/// The record that an event is written into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordedIn {
     /// A workspace's.
@@ -68,7 +68,7 @@ impl RecordedIn {
     }
 }
 
-/// What a sentence needs of the stored row beside the payload.
+/// The parts of the stored row that a sentence needs beside the payload.
 #[derive(Clone, Copy, Debug)]
 pub struct EventRow<'a> {
     /// The name of the event's target at that moment.
@@ -167,7 +167,7 @@ impl EventKind {
     }
 }
 
-/// An event that happened, and to what.
+/// An event with its target, ready to be stored.
 #[derive(Debug)]
 pub struct RecordedEvent {
     pub(in crate::domain) kind: &'static str,
@@ -195,7 +195,7 @@ impl RecordedEvent {
     }
 }
 
-/// Who did it, as they were called at that moment.
+/// The actor of an event, with their name at that moment.
 #[derive(Clone, Debug)]
 pub struct Actor {
     /// `user` or `api_key`.
@@ -210,7 +210,7 @@ impl Actor {
     }
 }
 
-/// A kind of thing that something is done to. A noun declares its own as a constant; the word is stored.
+/// The kind of an event's target. A noun declares its own as a constant; the word is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TargetKind(&'static str);
 
@@ -220,7 +220,7 @@ impl TargetKind {
     }
 }
 
-/// What it was done to.
+/// The target of an event.
 #[derive(Clone, Debug)]
 pub struct Target {
     kind: TargetKind,
@@ -247,8 +247,8 @@ impl Target {
     }
 }
 
-/// The result of a change together with the events to record about it. Only `domain` makes one, and only
-/// a commit hands the result out.
+/// The result of a change together with its audit events. Only `domain` makes one, and only
+/// a commit returns the result.
 #[must_use = "a change is only kept by the commit that takes this"]
 pub struct Recorded<T> {
     value: T,
@@ -278,14 +278,14 @@ impl<T> Recorded<T> {
         (self.value, self.events)
     }
 
-    /// The same change with another result.
+    /// This change with another result.
     pub fn map<U>(self, put: impl FnOnce(T) -> U) -> Recorded<U> {
         Recorded { value: put(self.value), events: self.events }
     }
 }
 
 impl<T> Recorded<Vec<T>> {
-    /// Many changes as one, to be kept or dropped as a whole.
+    /// Many changes as one, which is committed or rolled back as a whole.
     pub(in crate::domain) fn together(each: Vec<Recorded<T>>) -> Self {
         let mut all = Self::unchanged(Vec::with_capacity(each.len()));
         for one in each {
@@ -296,7 +296,7 @@ impl<T> Recorded<Vec<T>> {
     }
 }
 
-/// What a noun registers.
+/// The events and audit reasons that a noun registers.
 #[derive(Clone, Copy, Debug)]
 pub struct NounEvents {
     pub kinds: &'static [EventKind],

@@ -1,7 +1,7 @@
-//! Asking twice and doing once: what a key asked for under an Idempotency-Key.
+//! Requests of a key with an Idempotency-Key: each is executed once, however often it is sent.
 //!
 //! An attempt is claimed before the change, marked as done in the change's own transaction, and its
-//! answer is kept after it. So whenever the program or the machine stops, either nothing was done and
+//! response is stored after it. So whenever the program or the machine stops, either nothing was done and
 //! the name is free again after a while, or it was done and is not done again.
 
 use crate::{
@@ -11,13 +11,13 @@ use crate::{
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use uuid::Uuid;
 
-/// The header, as it is complained about.
+/// The name of the header.
 pub const HEADER: &str = "Idempotency-Key";
 
-/// How long an answer is kept.
+/// How long a response is stored, in milliseconds.
 const LIFETIME: i64 = DAY;
 
-/// No request takes this long. Whoever still holds the name then has been killed.
+/// No request takes this long, in milliseconds: an older claim belongs to a process that has ended.
 const RUNNING_TIMEOUT: i64 = 2 * MINUTE;
 
 pub const STILL_RUNNING: Conflict = Conflict::new(
@@ -41,7 +41,7 @@ pub struct Attempt {
     pub request_hash: Vec<u8>,
 }
 
-/// What the first request was answered.
+/// The response to the first request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredResponse {
     pub status: u16,
@@ -56,10 +56,10 @@ struct Row {
     body: Option<String>,
 }
 
-/// Claims the name for this attempt, or answers what the first one was answered.
+/// Claims the name for this attempt, or returns the stored response of the first one.
 ///
 /// # Errors
-/// [`Refused::Invalid`] where the name stands for another request, [`STILL_RUNNING`],
+/// [`Refused::Invalid`] where the name belongs to another request, [`STILL_RUNNING`],
 /// [`DONE_BEFORE`].
 pub async fn claim(db: &Db, attempt: &Attempt) -> Result<Option<StoredResponse>, Refused> {
     let now = db.now();
@@ -120,7 +120,7 @@ pub(in crate::domain) async fn mark_done(
     }
 }
 
-/// Keeps the answer of an attempt, or, with none, that it was done.
+/// Stores the response of an attempt, or, with `None`, that it was done.
 ///
 /// # Errors
 /// The database's own.

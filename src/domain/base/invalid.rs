@@ -1,8 +1,8 @@
-//! What is wrong with an input, field by field.
+//! Validation errors, field by field.
 
 use std::collections::BTreeMap;
 
-/// What was typed, field by field.
+/// The message for each field that is invalid.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Invalid(BTreeMap<String, String>);
 
@@ -15,19 +15,19 @@ impl Invalid {
         self.0.entry(name.to_owned()).or_insert_with(|| complaint.into());
     }
 
-    /// The value of a field that was parsed; where it was refused, the complaint is noted.
+    /// The value of a parsed field; an error is collected under its name.
     pub fn check<T>(&mut self, name: &str, parsed: Result<T, impl Into<String>>) -> Option<T> {
         parsed.map_err(|complaint| self.add(name, complaint)).ok()
     }
 
-    /// The value of several fields that were parsed together; where they were refused, their complaints
-    /// are noted.
+    /// The value of several fields that were parsed together; their errors
+    /// are collected.
     pub fn check_all<T>(&mut self, parsed: Result<T, Self>) -> Option<T> {
         let note = |other: Self| other.iter().for_each(|(name, complaint)| self.add(name, complaint));
         parsed.map_err(note).ok()
     }
 
-    /// The complaint about one field.
+    /// The message for one field.
     pub fn of(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }

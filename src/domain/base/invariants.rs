@@ -25,7 +25,7 @@ pub const LAST_ADMIN: Conflict = Conflict::new(
 .link("/people", "Go to People")
 .with_audit_reason(LAST_ADMIN_REASON);
 
-/// The conflict of which a trigger's message tells.
+/// The conflict that a trigger's message stands for.
 pub(in crate::domain) fn of_trigger(message: &str) -> Option<Conflict> {
     [("last_owner", LAST_OWNER), ("last_admin", LAST_ADMIN)]
         .into_iter()

@@ -1,4 +1,4 @@
-//! How often something may be tried. Counted in the database, so that it holds across nodes.
+//! Rate limits. Counted in the database, so that they hold across nodes.
 
 use crate::{
     clock::{HOUR, MINUTE, Timestamp},
@@ -6,7 +6,7 @@ use crate::{
 };
 use sea_orm::{DbErr, FromQueryResult};
 
-/// One thing that is counted.
+/// One rate limit.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::domain) struct Limit {
     name: &'static str,
@@ -15,7 +15,7 @@ pub(in crate::domain) struct Limit {
 }
 
 /// Wrong passwords for one address, whoever types them. An unknown address counts the same way, so
-/// that the answer tells nothing.
+/// that the response discloses nothing.
 pub(in crate::domain) const SIGN_IN_ACCOUNT: Limit =
     Limit { name: "sign-in", max: 10, window_ms: 15 * MINUTE };
 
@@ -34,20 +34,21 @@ pub(in crate::domain) const FORGOT_ADDRESS: Limit = Limit { name: "forgot-from",
 /// Addresses that one person may invite, over all workspaces.
 pub(in crate::domain) const INVITE: Limit = Limit { name: "invite", max: 1_000, window_ms: HOUR };
 
-/// The same while that person's own address is not confirmed: mail to strangers is worth abusing.
+/// The addresses that a person may invite while their own is not confirmed: mail to strangers is worth
+/// abusing.
 pub(in crate::domain) const INVITE_UNVERIFIED: Limit =
     Limit { name: "invite-unverified", max: 50, window_ms: HOUR };
 
 /// Mail of one invitation.
 pub(in crate::domain) const RESEND: Limit = Limit { name: "resend", max: 20, window_ms: HOUR };
 
-/// Mail to new addresses that one person may ask for.
+/// Mail to new addresses that one person may request.
 pub(in crate::domain) const CHANGE_EMAIL: Limit = Limit { name: "change-email", max: 10, window_ms: HOUR };
 
 /// Wrong passwords of somebody who is signed in. Kept apart from sign-in, where strangers count too.
 pub(in crate::domain) const CONFIRM: Limit = Limit { name: "confirm", max: 10, window_ms: 15 * MINUTE };
 
-/// Workspaces that one person may found.
+/// Workspaces that one person may create.
 pub(in crate::domain) const CREATE_WORKSPACE: Limit = Limit { name: "found", max: 30, window_ms: HOUR };
 
 #[derive(FromQueryResult)]
@@ -86,7 +87,7 @@ impl Limit {
         }
     }
 
-    /// Refuses what is over the limit already, and counts nothing: cheap enough to ask before
+    /// Refuses if the limit is exceeded already, and counts nothing: cheap enough to run before
     /// anything that others wait for.
     ///
     /// # Errors

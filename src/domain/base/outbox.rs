@@ -1,5 +1,5 @@
-//! The queue of mail: a message is written in the transaction that wants it, sent after its commit, and
-//! tried again until it goes through.
+//! The queue of mail: a message is written in the transaction that causes it, sent after its commit, and
+//! retried until it is delivered.
 
 use crate::{
     clock::{MINUTE, SECOND, Timestamp},
@@ -56,7 +56,7 @@ impl Mail {
     }
 }
 
-/// A message that this node took to send.
+/// A message that this node has leased to send it.
 #[derive(Debug, FromQueryResult)]
 pub struct OutgoingMail {
     pub id: Uuid,
@@ -67,12 +67,12 @@ pub struct OutgoingMail {
     pub attempts: i64,
 }
 
-/// How long a message belongs to the node that took it, in milliseconds.
+/// How long a message is leased to a node, in milliseconds.
 const LEASE: i64 = 2 * MINUTE;
 
 const MAX_RETRY_DELAY: i64 = 5 * MINUTE;
 
-/// Takes the message that has waited longest, for a while; no other node gets it meanwhile.
+/// Leases the message that has waited longest; no other node gets it meanwhile.
 ///
 /// # Errors
 /// The database's own.
@@ -100,7 +100,7 @@ struct DueMail {
     id: Uuid,
 }
 
-/// The message is out: it is deleted, with the secrets in it.
+/// Deletes a message that was sent, with the secrets in it.
 ///
 /// # Errors
 /// The database's own; then it may be sent twice, under the same Message-ID.
@@ -110,7 +110,7 @@ pub async fn mark_sent(db: &Db, id: Uuid) -> Result<(), DbErr> {
     tx.commit().await
 }
 
-/// The message did not go through: it waits, longer each time.
+/// Schedules a retry of a message that could not be sent, with a growing delay.
 ///
 /// # Errors
 /// The database's own.

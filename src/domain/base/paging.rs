@@ -8,7 +8,7 @@ use uuid::Uuid;
 /// Rows on one page.
 pub const PAGE_SIZE: usize = 50;
 
-/// What a list is sorted by, as read from one row.
+/// The sort key of one row of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Key {
     #[serde(rename = "t")]
@@ -17,7 +17,7 @@ pub enum Key {
     Number(i64),
 }
 
-/// The place of one row in a sorted list.
+/// The position of one row in a sorted list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor(Key, Uuid);
 
@@ -26,7 +26,7 @@ impl Cursor {
         Self(key, id)
     }
 
-    /// As it stands in a URL. It holds nothing that the list does not show.
+    /// The text for a URL. It contains nothing that the list does not show.
     pub fn encode(&self) -> String {
         hex::encode(serde_json::to_vec(self).unwrap_or_default())
     }
@@ -57,7 +57,7 @@ impl Position {
     /// Reads `after` and `before` from a URL; `before=end` is the last page.
     ///
     /// # Errors
-    /// [`Refused::Invalid`] for what no page ever linked to.
+    /// [`Refused::Invalid`] for a cursor that no page has linked to.
     pub fn parse(after: &str, before: &str) -> Result<Self, Refused> {
         match (after, before) {
             ("", "") => Ok(Self::First),
@@ -103,7 +103,7 @@ pub(in crate::domain) struct Order {
     pub column: &'static str,
     /// The column is a text, and not a number.
     pub is_text: bool,
-    /// Empty where the column alone tells rows apart.
+    /// Empty where the column alone is unique.
     pub id: &'static str,
     pub descending: bool,
 }
@@ -176,7 +176,7 @@ impl<T> Page<T> {
         Self { rows: Vec::new(), before: None, after: None }
     }
 
-    /// Sorts out what [`Order::append_to`] fetched: one row more than a page tells that there are more.
+    /// Sorts out what [`Order::append_to`] fetched: one row more than a page means that there is a next page.
     pub(in crate::domain) fn from_rows(
         mut rows: Vec<T>,
         at: &Position,

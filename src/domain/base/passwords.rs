@@ -49,7 +49,7 @@ impl Password {
                 "Don't include your name or e-mail address. Four random words are easy to remember and hard to guess.",
             );
         }
-        // Scores 0 and 1 fall to fewer than a million guesses. Only the start is judged: what follows
+        // Scores 0 and 1 fall to fewer than a million guesses. Only the start is scored: what follows
         // can only help, and the time it takes grows fast with a text made to be slow.
         let start: String = text.chars().take(SCORED_CHARS).collect();
         if u8::from(zxcvbn::zxcvbn(&start, hints).score()) < 2 {
@@ -77,8 +77,8 @@ impl fmt::Debug for Password {
     }
 }
 
-/// argon2id behind a gate: each hash takes 19 MiB and a core for some 70 ms, so one core is left for
-/// everything else, some wait for their turn, and the rest are told to come back.
+/// argon2id behind a semaphore: each hash takes 19 MiB and a core for some 70 ms, so one core is left for
+/// everything else, some requests wait for a permit, and the rest are refused with a Retry-After.
 pub struct Passwords {
     permits: Arc<Semaphore>,
     waiting: AtomicUsize,
@@ -115,7 +115,7 @@ impl Passwords {
         self.hashes.clone()
     }
 
-    /// Waits for a turn to hash.
+    /// Waits for a permit to hash.
     ///
     /// # Errors
     /// [`Refused::Busy`] when too many are waiting already, or for too long.
@@ -135,7 +135,7 @@ impl Passwords {
     }
 }
 
-/// A turn to hash one password.
+/// A permit to hash one password.
 pub(in crate::domain) struct HashPermit {
     _permit: OwnedSemaphorePermit,
     hashes: Counter,
@@ -158,7 +158,7 @@ impl HashPermit {
     }
 
     async fn run<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refused> {
-        // The permit goes with the work: a request that hangs up does not let another in beside it.
+        // The permit goes with the work: a request that is cancelled does not release it early.
         let done = tokio::task::spawn_blocking(move || {
             let permit = self;
             permit.hashes.increment();
@@ -173,7 +173,7 @@ fn hash_now(text: &str) -> Option<String> {
     Argon2::default().hash_password(text.as_bytes()).ok().map(|hash| hash.to_string())
 }
 
-/// A place in the queue, given back when dropped.
+/// A slot in the queue, released when dropped.
 struct QueueSlot<'a>(&'a AtomicUsize);
 
 impl<'a> QueueSlot<'a> {

@@ -1,4 +1,4 @@
-//! When somebody was last active: what is gathered in memory until it is written.
+//! When somebody was last active: collected in memory until it is written.
 
 use crate::clock::{MINUTE, Timestamp};
 use std::{collections::HashMap, sync::Mutex};

@@ -13,25 +13,25 @@ use uuid::Uuid;
 
 pub(in crate::domain) const USER: TargetKind = TargetKind::new("user");
 
-/// A key that proved to be one, at the moment it was read.
+/// An authenticated API key, at the moment it was read.
 #[derive(Clone, Debug)]
 pub struct ApiKey {
     pub id: Uuid,
     pub name: String,
     pub account_id: Uuid,
-    /// It may do in the account what the account's admins may.
+    /// It has the rights of an admin of the account.
     pub is_admin: bool,
-    /// The user who answers for it.
+    /// The user who is accountable for it.
     pub made_by: Uuid,
     /// The address of that user was confirmed.
     pub is_verified: bool,
     /// `None` for never.
     pub expires_at: Option<Timestamp>,
-    /// The secret that was shown is the one that another takes the place of.
+    /// The secret that was presented is being replaced by a rotation.
     pub is_outgoing: bool,
 }
 
-/// Somebody who is signed in, at the moment the session was read.
+/// An authenticated person, at the moment the session was read.
 #[derive(Clone, Debug)]
 pub struct Person {
     pub session_id: Uuid,
@@ -48,13 +48,13 @@ impl Person {
     }
 }
 
-/// Where a request comes from, as it is audited.
+/// The origin of a request, as it is audited.
 #[derive(Clone, Debug)]
 pub struct Origin {
     pub via: Channel,
     /// The client's network address.
     pub address: String,
-    /// The browser or program, as it calls itself; cut to a bounded length.
+    /// The browser or program, as named by its User-Agent; cut to a bounded length.
     pub user_agent: String,
     /// Method and path pattern, such as `POST /w/{workspace}/members/{member}/roles`.
     pub route: String,
@@ -79,7 +79,7 @@ impl Channel {
     }
 }
 
-/// Proof of who is asking, as the request carried it. The database decides what it is worth.
+/// The credential that a request carried. Whether it is valid is decided by the database.
 #[derive(Clone, Debug)]
 pub struct Credential {
     pub(in crate::domain) kind: CredentialKind,
@@ -106,7 +106,7 @@ impl Credential {
     }
 }
 
-/// Who asks.
+/// Who makes a request: a person or an API key.
 #[derive(Clone, Debug)]
 pub enum Principal {
     User(Person),
@@ -129,7 +129,7 @@ impl Principal {
         }
     }
 
-    /// Whoever is signed in; a key is nobody.
+    /// The person who is signed in; `None` for a key.
     pub fn person(&self) -> Option<&Person> {
         match self {
             Self::User(person) => Some(person),
@@ -144,7 +144,7 @@ impl Principal {
         }
     }
 
-    /// The user who answers for what is done: the person, or who made the key.
+    /// The user who is accountable for what is done: the person, or the creator of the key.
     pub(in crate::domain) fn accountable_user(&self) -> Uuid {
         match self {
             Self::User(person) => person.user_id,
@@ -152,7 +152,7 @@ impl Principal {
         }
     }
 
-    /// Their address, or that of who answers for the key, was confirmed.
+    /// Their address, or that of the user who is accountable for the key, was confirmed.
     pub fn is_verified(&self) -> bool {
         match self {
             Self::User(person) => person.is_verified,
@@ -166,7 +166,7 @@ impl Principal {
     }
 }
 
-/// The member on whose behalf a request is answered.
+/// The member on whose behalf a request is made.
 #[derive(Clone, Debug)]
 pub struct Actor {
     pub principal: Principal,

@@ -1,4 +1,4 @@
-//! Connections that requests read with.
+//! The pool of connections for reads.
 //!
 //! sqlx pings a connection each time it comes back to the pool, which costs as much as a statement: on
 //! SQLite two changes of thread, on PostgreSQL a round trip. So those that only read are kept here
@@ -21,7 +21,7 @@ use tokio::{
     sync::{Semaphore, SemaphorePermit},
 };
 
-/// A clone is the same connections.
+/// Clones share their connections.
 #[derive(Clone)]
 pub struct ReadPool {
     pool: Backend,
@@ -36,16 +36,16 @@ enum Backend {
 
 struct DriverPool<D: Database> {
     pool: Pool<D>,
-    /// The one that was used last is used next: what it read is still at hand.
+    /// The one that was used last is used next, because its cache is warm.
     idle: Mutex<Vec<PoolConnection<D>>>,
-    /// As many as there are connections. Who waits for a connection waits here, in order.
+    /// As many permits as connections. Requests that need a connection wait here, in order.
     permits: Semaphore,
     acquire_timeout: Duration,
     /// Where new connections are opened, see [`Db::open`](crate::domain::base::db::Db::open).
     runtime: Handle,
 }
 
-/// A connection on which a statement runs. Dropped before the end, it goes back to the pool.
+/// A connection on which a statement runs. Dropped before the end, it returns to the sqlx pool.
 struct PooledConnection<'a, D: Database> {
     connection: PoolConnection<D>,
     pool: &'a DriverPool<D>,

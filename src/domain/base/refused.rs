@@ -1,5 +1,5 @@
-//! Every way in which a request can be refused. Closed on purpose: `web` maps each to one status and
-//! one page that says what to do next.
+//! All kinds of refusal of a request. Closed on purpose: `web` maps each to one status and
+//! one page with the next step.
 
 use crate::{
     domain::base::{
@@ -13,13 +13,13 @@ use crate::{
 };
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
-/// Why nothing was changed.
+/// Why a request was refused; nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// Nobody is signed in, or the session ended. 401
     #[error("not signed in")]
     Unauthenticated,
-    /// It does not exist, or not for this principal: the same answer. 404
+    /// It does not exist, or the principal may not know that it does. 404
     #[error("not found")]
     NotFound,
     /// The membership, workspace or account is suspended. 403
@@ -31,34 +31,34 @@ pub enum Refused {
     /// Only the account's admins may. 403
     #[error("not an admin of the account")]
     NotAdmin(NotAdmin),
-    /// The permission is there, but this goes over the actor's head. 403
+    /// The permission is held, but the change exceeds what the actor's own roles allow. 403
     #[error(transparent)]
     Ceiling(#[from] Ceiling),
     /// The person must do something else first, such as confirm their address. 403
     #[error(transparent)]
     Prerequisite(Box<Prerequisite>),
-    /// Something else that this person may not do, said in a sentence. 403
+    /// Not allowed for another reason, given as a sentence. 403
     #[error("{0}")]
     NotAllowed(&'static str),
-    /// A rule of the whole workspace or account, or somebody was faster. 409
+    /// A rule of the whole workspace or account, or a concurrent change. 409
     #[error(transparent)]
     Conflict(#[from] Conflict),
-    /// The same for a rule that says more than it can declare. 409
+    /// A conflict with details that are computed, such as a number. 409
     #[error(transparent)]
     DetailedConflict(Box<DetailedConflict>),
     /// A link or an offer that is used up. 410
     #[error(transparent)]
     Gone(#[from] Gone),
-    /// It is not any more what the request says it must be. 412
+    /// The resource has another version than the request requires. 412
     #[error("it was changed in the meantime")]
     PreconditionFailed,
-    /// What was typed; each field with its sentence. 422
+    /// Invalid input; each field with its sentence. 422
     #[error("the input is not valid")]
     Invalid(Invalid),
-    /// Too often. 429
+    /// Too many requests. 429
     #[error("too many attempts")]
     RateLimited { retry_after_seconds: i64 },
-    /// Too busy right now. 503
+    /// The server is too busy right now. 503
     #[error("too busy")]
     Busy { retry_after_seconds: i64 },
     /// The database failed. 500, or 503 where it did not answer.
@@ -75,11 +75,11 @@ pub struct MissingPermission {
     pub roles: Vec<String>,
     /// Names of people who can grant it; empty where the actor may not see members.
     pub granters: Vec<String>,
-    /// Who asked: the page is drawn in the frame of their workspace.
+    /// The actor of the request: the page is drawn in the frame of their workspace.
     pub actor: Option<Actor>,
 }
 
-/// Who could do it, or make one an admin.
+/// Who could make the change, or appoint another admin.
 #[derive(Clone, Debug)]
 pub struct NotAdmin {
     /// Names of some of the account's admins.
@@ -111,7 +111,8 @@ impl From<DbErr> for Refused {
         }
         match error {
             DbErr::ConnectionAcquire(_) => Self::Busy { retry_after_seconds: 2 },
-            // PostgreSQL let another go first: nothing was changed, and a second try goes through.
+            // PostgreSQL preferred a concurrent transaction: nothing was changed, and a second attempt
+            // succeeds.
             error if is_deadlock(&error) => Self::Busy { retry_after_seconds: 1 },
             other => Self::Failed(other),
         }
@@ -132,7 +133,7 @@ impl Refused {
     }
 
     /// The reason under which a refusal is audited; `None` where it is not audited: another tenant's
-    /// object must look like none at all, and a typing mistake is nobody's concern.
+    /// object must be indistinguishable from a missing one, and invalid input is not a security event.
     pub(in crate::domain) fn audit_reason(&self) -> Option<AuditReason> {
         match self {
             Self::Suspended(_) => Some(SUSPENDED),

@@ -60,23 +60,23 @@ impl Role {
         permissions.chain(self.application_scopes.iter().cloned()).collect()
     }
 
-    /// Stands for the set of scopes that it holds now.
+    /// The version of the set of scopes that it holds now.
     pub fn scopes_version(&self) -> String {
         fingerprint(self.id.as_bytes(), self.scopes())
     }
 
-    /// Stands for all of it as it is now.
+    /// The version of the role as a whole.
     pub fn version(&self) -> String {
         let named = [&self.name, &self.description].map(String::clone);
         fingerprint(self.id.as_bytes(), named.into_iter().chain(self.scopes()))
     }
 
-    /// Stands for how it is called and described now.
+    /// The version of its name and description.
     pub fn details_version(&self) -> String {
         fingerprint(self.id.as_bytes(), [&self.name, &self.description])
     }
 
-    /// The same role with these scopes.
+    /// A copy of the role with these scopes.
     pub(in crate::domain) fn holding(&self, scopes: &BTreeSet<String>) -> Self {
         let application = scopes.iter().filter(|scope| Permission::of_scope(scope).is_none());
         Self {
@@ -91,8 +91,8 @@ impl Role {
     }
 }
 
-/// Stands for what somebody saw. It is made from the thing itself, so no way of changing it can
-/// forget to count it up; what came back to what it was is what the editor saw.
+/// A version of what a form showed. It is a hash of the content itself, so no change can
+/// forget to increment it; content that was changed and restored has its former version again.
 pub(in crate::domain) fn fingerprint(of: &[u8], parts: impl IntoIterator<Item = impl AsRef<[u8]>>) -> String {
     let mut hash = Sha256::new().chain_update(of);
     for part in parts {
@@ -102,10 +102,10 @@ pub(in crate::domain) fn fingerprint(of: &[u8], parts: impl IntoIterator<Item = 
     hex::encode(&hash.finalize()[..8])
 }
 
-/// The roles of one workspace. A clone is the same thing.
+/// The roles of one workspace. Clones share their state.
 #[derive(Clone, Debug, Default)]
 pub struct Roles {
-    /// Of the moment at which they were read.
+    /// The workspace's version of roles at the time they were read.
     pub(in crate::domain) version: Option<Uuid>,
     pub(in crate::domain) list: Arc<[Role]>,
 }
@@ -156,7 +156,7 @@ impl Roles {
     }
 }
 
-/// What somebody holds who has these roles.
+/// The holdings of a member with these roles.
 pub(in crate::domain) fn holdings(roles: &[&Role]) -> Holdings {
     Holdings::union(roles.iter().map(|role| &role.holdings))
 }
@@ -171,7 +171,7 @@ pub struct Assignable {
     pub slug: String,
     pub name: String,
     pub description: String,
-    /// Why the viewer may not give it; `None` where they may.
+    /// Why the viewer may not assign it; `None` where they may.
     pub refused: Option<String>,
     pub is_owner: bool,
 }

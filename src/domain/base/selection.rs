@@ -1,4 +1,4 @@
-//! What was ticked in a list, to be changed together.
+//! The rows that were selected in a list, to be changed together.
 
 use crate::domain::base::invalid::Invalid;
 use sea_orm::Value;

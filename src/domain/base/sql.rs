@@ -1,9 +1,9 @@
-//! Written-out SQL that is the same on both databases.
+//! SQL text that both databases understand.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, Value};
 use serde::de::DeserializeOwned;
 
-/// Runs SQL that is written out. The text is the same on both databases: `$1` and so on are its
+/// Runs SQL text that both databases understand: `$1` and so on are its
 /// parameters.
 pub(in crate::domain) trait Sql: ConnectionTrait + Sized {
     async fn all<R: FromQueryResult>(&self, sql: &str, values: Vec<Value>) -> Result<Vec<R>, DbErr> {
@@ -16,7 +16,7 @@ pub(in crate::domain) trait Sql: ConnectionTrait + Sized {
         row.map(|row| R::from_query_result(&row, "")).transpose()
     }
 
-    /// Many rows, which come as one value: see [`aggregate_json`].
+    /// Many rows, fetched as one value: see [`aggregate_json`].
     async fn list<R: DeserializeOwned>(
         &self,
         columns: &[&str],
@@ -28,7 +28,7 @@ pub(in crate::domain) trait Sql: ConnectionTrait + Sized {
         parse_json_rows(one.and_then(|one| one.listed).as_deref())
     }
 
-    /// Runs a change; answers how many rows it touched.
+    /// Runs a change; returns the number of affected rows.
     async fn run(&self, sql: &str, values: Vec<Value>) -> Result<u64, DbErr> {
         Ok(self.execute_raw(self.statement(sql, values)).await?.rows_affected())
     }
@@ -66,7 +66,7 @@ pub(in crate::domain) fn aggregate_json(backend: DbBackend, columns: &[&str], ro
     }
 }
 
-/// Reads what [`aggregate_json`] put together.
+/// Reads what [`aggregate_json`] aggregated.
 pub(in crate::domain) fn parse_json_rows<R: DeserializeOwned>(rows: Option<&str>) -> Result<Vec<R>, DbErr> {
     rows.map_or(Ok(Vec::new()), |rows| {
         serde_json::from_str(rows).map_err(|error| DbErr::Type(error.to_string()))
@@ -78,7 +78,7 @@ pub(in crate::domain) fn like(text: &str) -> String {
     like_exactly(&text.to_lowercase())
 }
 
-/// The same, in this case alone.
+/// Like [`like`], but with the case of the text as it is.
 pub(in crate::domain) fn like_exactly(text: &str) -> String {
     let plain = text.replace('!', "!!").replace('%', "!%").replace('_', "!_");
     format!("%{plain}%")

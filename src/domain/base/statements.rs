@@ -6,12 +6,12 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-/// Counts what costs something, such as SQL statements, so that nobody adds one to a page unseen.
+/// Counts expensive operations, such as SQL statements, so that no page gets more of them unnoticed.
 #[derive(Clone, Debug, Default)]
 pub struct Counter(Arc<AtomicU64>);
 
 impl Counter {
-    /// How many there were since the start.
+    /// The count since the start.
     pub fn count(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -21,13 +21,13 @@ impl Counter {
     }
 }
 
-/// Which SQL statements were sent, of requests and beside them. They are kept from when somebody
-/// first asks, which only the test does that has the database explain each of them.
+/// The SQL statements that were sent, by requests and by background tasks. They are kept once
+/// [`Transcript::take`] was called, which only the test of query plans does.
 #[derive(Clone, Default)]
 pub struct Transcript(Arc<OnceLock<Mutex<Vec<Statement>>>>);
 
 impl Transcript {
-    /// Those since this was asked last.
+    /// The statements since the last call.
     pub fn take(&self) -> Vec<Statement> {
         let log = self.0.get_or_init(Mutex::default);
         log.lock().map(|mut log| std::mem::take(&mut *log)).unwrap_or_default()
@@ -40,10 +40,10 @@ impl Transcript {
     }
 }
 
-/// Who is told of each statement.
+/// Observes each statement that is sent.
 #[derive(Clone, Default)]
 pub(in crate::domain) struct StatementObserver {
-    /// Of what requests send, and of nothing else.
+    /// Counts the statements of requests alone.
     pub(super) counter: Option<Counter>,
     pub(super) transcript: Transcript,
 }

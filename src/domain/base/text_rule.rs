@@ -1,4 +1,4 @@
-//! What a text must be like, said once. Parsers, the API, its document and the limits of forms all read
+//! The rules of texts, in one place. Parsers, the API, its document and the limits of forms all use
 //! it from a [`TextRule`].
 
 use unicode_normalization::UnicodeNormalization;
@@ -126,7 +126,7 @@ pub(in crate::domain) fn visible_line_pattern() -> String {
     format!("^[^{hidden}]*[^\\s{hidden}][^{hidden}]*$")
 }
 
-/// The pattern of a few lines, which may be empty.
+/// The pattern of a text of several lines, which may be empty.
 pub(in crate::domain) fn lines_pattern() -> String {
     format!("^[^{}]*$", class(&INVISIBLE))
 }

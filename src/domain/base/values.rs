@@ -7,7 +7,8 @@ use crate::domain::base::text_rule::{
 use std::fmt;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
-/// What every such text has. Of the rule it has what everybody asks for, so that nobody imports the trait.
+/// Implements what every text value has. It repeats the commonly used parts of the rule, so that callers need
+/// not import the trait.
 macro_rules! text_value {
     ($($name:ident),+) => {$(
         impl $name {
@@ -202,7 +203,7 @@ impl Slug {
     }
 }
 
-/// A few lines from one person to another, at most 1,000 characters; may be empty.
+/// Lines of text from one person to another, at most 1,000 characters; may be empty.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Message(String);
 

@@ -1,7 +1,7 @@
-//! Decisions for the customer's own services: may this subject do that?
+//! Decisions for the customer's own services (AuthZEN): may this subject perform this action?
 //!
 //! A question is a subject and the scope it would need: the action and the type of the resource. What
-//! answers it is what answers every request of ours: an active membership, and what its roles hold.
+//! decides it is what decides every request of our own: an active membership, and what its roles hold.
 //! [`search`] turns the question round: who may, what may be done, to what.
 
 mod search;
@@ -24,19 +24,19 @@ pub use search::{MAX_RESULTS, SearchResult, actions, resources, subjects};
 use std::{collections::BTreeMap, iter, mem};
 use uuid::Uuid;
 
-/// Questions that one batch takes.
+/// The most questions in one batch.
 pub const MAX_BATCH: usize = 1_000;
 
-/// Of whom it is asked. Nobody else's id is ever taken for one of these.
+/// The subject of a question. The id of one kind is never taken for an id of another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
     User(Uuid),
     /// By an address that they confirmed.
     Email(String),
-    /// By what the customer's own application calls a member.
+    /// By the member's id in the customer's own applications.
     External(String),
     ApiKey(Uuid),
-    /// Of a type, or with an id, that nobody here can have.
+    /// With a type or an id that no member can have.
     Nobody,
 }
 
@@ -55,7 +55,7 @@ impl Subject {
         }
     }
 
-    /// What finds the membership `sm` of this workspace: its tables and condition, where `{subject}` is
+    /// The SQL that finds the membership `sm` of this workspace: tables and condition, where `{subject}` is
     /// the place of [`Subject::value`].
     const fn lookup_sql(&self) -> Option<&'static str> {
         match self {
@@ -67,7 +67,7 @@ impl Subject {
         }
     }
 
-    /// The columns `id` and `text` by which a membership that was found is known again.
+    /// The columns `id` and `text` that identify the subject of a row.
     const fn identity_columns(&self) -> &'static str {
         match self {
             Self::User(_) => "sm.user_id AS id, CAST(NULL AS TEXT) AS text",
@@ -110,10 +110,10 @@ pub struct Question {
 }
 
 impl Question {
-    /// The scope that is asked for.
+    /// The scope that the action requires.
     ///
     /// # Errors
-    /// Why it can be none, as a sentence: nobody holds such a thing.
+    /// Why it is no scope, as a sentence: then nobody holds it.
     fn scope(&self) -> Result<Scope, String> {
         required_scope(&self.action, &self.kind)
     }
@@ -122,7 +122,7 @@ impl Question {
 /// `read` and `record` are `read:record`.
 fn required_scope(action: &str, kind: &str) -> Result<Scope, String> {
     let text = format!("{action}:{kind}");
-    // What is asked for is one thing; only a grant can stand for many.
+    // A question names one scope; only a grant can be a pattern.
     if text.contains('*') {
         return Err("A request names one action and one type. “*” works only in grants.".into());
     }
@@ -144,7 +144,7 @@ pub struct Decision {
 pub enum Why {
     /// This role holds a grant that covers it.
     Granted { scope: String, role: String, grant: String },
-    /// No active member of this workspace: unknown, no member, suspended or over, all the same.
+    /// No active member of this workspace: unknown, no member, suspended or expired are not distinguished.
     NoMembership,
     /// A member without it; these roles would give it.
     NotGranted { scope: String, roles: Vec<String> },
@@ -201,7 +201,7 @@ fn grant_for(role: &Role, scope: &Scope) -> String {
     permission.map(Permission::scope).map_or_else(|| own.cloned().unwrap_or_default(), str::to_owned)
 }
 
-/// Admits the service that asks and answers its question, by one SQL statement. Tells its id, too.
+/// Admits the service and decides its question, by one SQL statement. Returns the service's id, too.
 ///
 /// # Errors
 /// As [`ReadScope::admit`].
@@ -225,14 +225,14 @@ pub async fn decide(
 
 #[derive(FromQueryResult)]
 struct SubjectRow {
-    /// The place of [`Subject::lookup_sql`] among those that were asked for.
+    /// The place of [`Subject::lookup_sql`] in the list of those that occur.
     place: i32,
     subject_roles: String,
     id: Option<Uuid>,
     text: Option<String>,
 }
 
-/// Answers many questions, whose subjects are looked up by one SQL statement.
+/// Decides many questions, whose subjects are loaded by one SQL statement.
 ///
 /// # Errors
 /// The database's own.

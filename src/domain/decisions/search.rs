@@ -25,15 +25,15 @@ pub const MAX_RESULTS: usize = 100;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchResult<T> {
     pub items: Vec<T>,
-    /// Where to go on; `None` on the last page.
+    /// The cursor of the next page; `None` on the last page.
     pub next: Option<String>,
 }
 
-/// Where a search for subjects goes on: after this member among those with these roles.
+/// The cursor of a search for subjects: after this member among those with this set of roles.
 #[derive(Serialize, Deserialize)]
 struct SearchCursor(String, Uuid);
 
-/// A page link, opaque to who asks.
+/// A page token, opaque to the client.
 fn token(cursor: &impl Serialize) -> String {
     hex::encode(serde_json::to_vec(cursor).unwrap_or_default())
 }
@@ -111,7 +111,7 @@ pub async fn subjects(
     let is_cut = rows.len() > limit;
     let end = match (is_cut, more_sets) {
         (true, _) => rows.get(limit.saturating_sub(1)).map(|row| SearchCursor(row.role_set.clone(), row.id)),
-        // Past everybody who has the last of these sets.
+        // Past every member with the last of the sets.
         (false, true) => Some(SearchCursor(last_set, Uuid::max())),
         (false, false) => None,
     };
@@ -119,7 +119,7 @@ pub async fn subjects(
     Ok(SearchResult { items, next: end.as_ref().map(token) })
 }
 
-/// Combinations of roles that one statement looks at.
+/// The most combinations of roles in one statement.
 const MAX_ROLE_SETS: usize = 16;
 
 async fn members(

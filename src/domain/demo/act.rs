@@ -29,7 +29,7 @@ use crate::{
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// What somebody does.
+/// An action of a person in the demo.
 pub(in crate::domain) enum DemoAction {
     CreateWorkspace(&'static str),
     Rename(&'static str),
@@ -53,7 +53,7 @@ pub(in crate::domain) enum DemoAction {
     Permit(Permission, &'static [BuiltIn]),
     /// An API key: its name, its roles, and in how many days it expires; it is used at once.
     Key(&'static str, &'static [BuiltIn], i64),
-    /// The key whose secret [`demo`] tells: an Owner, and an admin of the account.
+    /// The key whose secret [`demo`] prints: an Owner, and an admin of the account.
     KnownKey(&'static str),
     /// Registers a resource of an application: its type, its id and its name.
     Register(&'static str, &'static str, &'static str),
@@ -121,7 +121,7 @@ impl Demo<'_> {
 }
 
 impl Visitor<'_> {
-    /// Answers the addresses that were invited, with their links.
+    /// Returns the addresses that were invited, with their links.
     async fn perform(&self, action: &DemoAction) -> Result<Vec<(String, String)>, Refused> {
         let (db, slug) = (self.demo.db, &self.demo.slug);
         match *action {
@@ -265,7 +265,7 @@ impl Visitor<'_> {
         self.admit().await?.write(async |s| api_keys::create(s, &requested).await).await
     }
 
-    /// A service comes in with a key.
+    /// Authenticates a service by its key.
     async fn uses(&self, secret: &Token) -> Result<(), Refused> {
         let origin =
             Origin { via: Channel::Api, user_agent: "curl/8.14.1".to_owned(), ..self.origin.clone() };

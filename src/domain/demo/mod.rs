@@ -1,4 +1,4 @@
-//! Data for a first look: a workspace with four months behind it.
+//! Demo data: a workspace with a history of four months.
 //!
 //! It is made by the same functions that requests call, so that it shows what they do, under a clock
 //! that starts in the past and is moved on from deed to deed.
@@ -133,7 +133,7 @@ const STORY: &[(i64, &str, DemoAction)] = {
     ]
 };
 
-/// Fills an empty database. Answers how to sign in. A database that holds the demo already is left
+/// Fills an empty database. Returns how to sign in. A database that holds the demo already is left
 /// as it is. The clock must be one that can be moved, at [`PAST`] before now.
 ///
 /// # Errors

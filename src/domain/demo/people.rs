@@ -6,7 +6,7 @@ pub(in crate::domain) fn email(who: &str) -> String {
     format!("{who}@example.com")
 }
 
-/// The one secret of the demo that is told again each time: it guards nothing, as the password.
+/// The secret of the demo that is printed each time: like the password, it protects nothing.
 pub(in crate::domain) fn secret() -> Token {
     Token::known(Purpose::ApiKey, PASSWORD)
 }

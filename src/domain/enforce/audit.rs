@@ -27,7 +27,7 @@ use uuid::Uuid;
 /// The end of a workspace's chain, read under the workspace's lock.
 pub struct ChainHead {
     pub workspace: Uuid,
-    /// The account that the workspace belongs to; none while the workspace is being created.
+    /// The account that the workspace belongs to; `None` while the workspace is being created.
     pub account: Option<Uuid>,
     pub seq: i64,
     pub hash: Vec<u8>,
@@ -109,7 +109,7 @@ pub(super) async fn append_to_account(
     Ok(())
 }
 
-/// Whose record an event is written into, and where in it. Neither a workspace nor an account: the
+/// The record that an event is written into, and the position in it. Neither a workspace nor an account: the
 /// actor's own.
 #[derive(Default)]
 struct AuditStream<'a> {
@@ -206,7 +206,7 @@ impl ChainEntry<'_> {
     }
 }
 
-/// Equal refusals to one actor within a minute that are recorded. More of them are a flood, whose rows
+/// The most equal refusals to one actor that are recorded within a minute. More would be a flood, whose rows
 /// could never be deleted.
 const MAX_REFUSALS_A_MINUTE: u64 = 100;
 

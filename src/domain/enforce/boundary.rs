@@ -21,11 +21,11 @@ use uuid::Uuid;
 /// What requests are admitted to and changes stay inside of: a workspace, an account. It is locked as a
 /// whole, keeps an invariant of its own, and has a record of its own.
 pub trait Boundary: Sized + 'static {
-    /// On whose behalf a request is answered, as of the admission.
+    /// The principal on whose behalf a request is made, as of the admission.
     type Actor: Clone;
-    /// Which one a request is about: always by its id, and maybe in other ways too.
+    /// How a request names the boundary: always by its id, and maybe in other ways too.
     type Selector<'a>: From<Uuid>;
-    /// What the lock gives out: which one is locked, and what its record needs to go on.
+    /// What locking returns: the boundary that is locked, and the state that its audit record continues from.
     type Locked;
 
     /// The id of the boundary that they were admitted to.
@@ -37,7 +37,7 @@ pub trait Boundary: Sized + 'static {
     /// Notes that the actor was active now. `last_seen_at` is what the database has stored.
     fn note_activity(db: &Db, actor: &Self::Actor, last_seen_at: Timestamp);
 
-    /// Locks one until the end of the transaction, in a statement of its own: under READ COMMITTED a
+    /// Locks the boundary until the end of the transaction, in a statement of its own: under READ COMMITTED a
     /// statement that waited for a row still sees every other table as it was before the wait.
     ///
     /// # Errors
@@ -61,19 +61,20 @@ pub trait Boundary: Sized + 'static {
         events: &[RecordedEvent],
     ) -> Result<(), DbErr>;
 
-    /// Filters audit events: those in the record of this one.
+    /// The condition that selects the audit events of this boundary.
     fn audit_condition(id: Uuid) -> SimpleExpr;
 }
 
 /// How somebody is admitted to a boundary under the requirement `P`, which is a type, so that it stays
 /// with the handle.
 pub trait Admits<P>: Boundary {
-    /// Who is it, do they belong here, and do they meet the requirement? Asked before anything is read,
-    /// and once more under the lock before anything is changed.
+    /// Checks who the principal is, whether they belong to the boundary and whether they meet the
+    /// requirement: before anything is read, and once more under the lock before anything is changed.
     ///
     /// # Errors
     /// [`Refused::Unauthenticated`] where the credential proves nothing, [`Refused::NotFound`] where they do not
-    /// belong to the boundary, or there is none: the same answer. Everything else is in the verdict.
+    /// belong to the boundary, or it does not exist: these two are not distinguished. Everything else is in
+    /// the verdict.
     async fn admit(
         db: &Db,
         connection: &impl ConnectionTrait,
@@ -83,14 +84,14 @@ pub trait Admits<P>: Boundary {
     ) -> Result<Judged<Self>, Refused>;
 
     /// The refusal of somebody who does not meet the requirement: it names what is missing, and who could
-    /// give it.
+    /// grant it.
     ///
     /// # Errors
     /// The database's own.
     async fn missing(connection: &impl ConnectionTrait, actor: &Self::Actor) -> Result<Refused, DbErr>;
 }
 
-/// Somebody who belongs to a boundary, and whether they are admitted to it.
+/// A principal that belongs to a boundary, and whether it is admitted.
 pub struct Judged<B: Boundary> {
     pub actor: B::Actor,
     /// As the database has stored it.

@@ -1,4 +1,4 @@
-//! The way in: the one small room through which every request about a workspace or an account goes.
+//! Enforcement: every request about a workspace or an account passes through this module.
 //!
 //! ```text
 //! session or key ─ admit ─→ ReadScope<P> ─ write(change) ─→ WriteScope<P> ─→ Recorded ─→ commit
@@ -19,24 +19,24 @@
 //! 3. [`ReadScope::write`](read::ReadScope::write) opens a transaction, locks the boundary, reads the time
 //!    and admits again, because everything may have changed since; then it runs the change with a
 //!    [`WriteScope<P>`](write::WriteScope).
-//! 4. The change answers a [`Recorded`](super::Recorded), which only `domain` makes: the result together
-//!    with the events that tell of it. Without one there is no commit.
+//! 4. The change returns a [`Recorded`](super::Recorded), which only `domain` makes: the result together
+//!    with its audit events. Without one there is no commit.
 //! 5. Under the same lock the invariant is checked (an active Owner or admin remains), the events are
 //!    written, the attempt under an Idempotency-Key is marked as done, and the transaction commits. What
 //!    was refused on the way is rolled back, and audited in a transaction of its own.
 //!
-//! Two more ways lead into a workspace, for who is no member of it yet, and end in the same commit:
+//! Two more functions admit a person who is no member of the workspace yet, and end in the same commit:
 //! `enter_by_invitation` and `create_workspace`, both in [`workspace`].
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `boundary.rs` | the traits: what a boundary says about itself, and how it admits under `P` |
-//! | `read.rs` | the handle that reads: `admit`, `refuse`, `again` |
+//! | `read.rs` | the handle that reads: `admit`, `refuse`, `duplicate` |
 //! | `write.rs` | the handle that changes: `write` |
 //! | `transaction.rs` | the open transaction: begin and lock; invariant, record, attempt, commit or roll back |
-//! | `refusal.rs` | refusals in the record, up to a flood |
+//! | `refusal.rs` | audit events of refusals, with a limit against floods |
 //! | `rows.rs` | the statements of a handle, which carry the boundary's id |
-//! | `workspace/` | the boundary of a workspace: its admission, Owners, roles, and the two other ways in |
+//! | `workspace/` | the boundary of a workspace: its admission, Owners, roles, and the two other entry points |
 //! | `account/` | the boundary of an account, and the change that reaches into workspaces |
 //! | `audit.rs`, `chain.rs` | what the record is, and whether a chain is whole |
 //! | `presence.rs` | when somebody was last seen |

@@ -1,4 +1,4 @@
-//! When somebody was last seen. Kept in memory and written now and then, so that reading a page
+//! When somebody was last seen. Kept in memory and written from time to time, so that reading a page
 //! writes nothing.
 
 use crate::{

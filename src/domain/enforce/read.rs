@@ -39,12 +39,12 @@ impl<P, B: Boundary> Scoped<B> for ReadScope<P, B> {
 
 impl<P, B: Admits<P>> ReadScope<P, B> {
     /// Steps 1 to 3 of the enforcement path: who is it, do they belong here, and do they meet the
-    /// requirement? One SQL statement; a refusal costs more, because it is audited and explained.
+    /// requirement? One SQL statement; a refusal needs more, because it is audited and explained.
     ///
     /// # Errors
     /// [`Refused::Unauthenticated`], [`Refused::NotFound`] (no such boundary, or they do not belong to it: the
-    /// same answer), [`Refused::Suspended`], and where the requirement is not met [`Refused::Forbidden`]
-    /// or [`Refused::NotAdmin`].
+    /// two are not distinguished), [`Refused::Suspended`], and where the requirement is not met
+    /// [`Refused::Forbidden`] or [`Refused::NotAdmin`].
     pub async fn admit(
         db: &Db,
         credential: Credential,
@@ -55,7 +55,7 @@ impl<P, B: Admits<P>> ReadScope<P, B> {
         Self::conclude(db, credential, origin, judged).await
     }
 
-    /// Gives out the handle; or audits that it was refused, and why.
+    /// Returns the handle, or audits the refusal and explains it.
     pub(super) async fn conclude(
         db: &Db,
         credential: Credential,
@@ -74,7 +74,7 @@ impl<P, B: Admits<P>> ReadScope<P, B> {
 }
 
 impl<P, B: Boundary> ReadScope<P, B> {
-    /// On whose behalf this is, as of the admission.
+    /// The principal on whose behalf the request is made, as of the admission.
     pub fn actor(&self) -> &B::Actor {
         &self.actor
     }
@@ -87,7 +87,7 @@ impl<P, B: Boundary> ReadScope<P, B> {
         &self.db
     }
 
-    /// Audits that something was refused to somebody who was admitted, and hands the refusal on. What
+    /// Audits a refusal to a principal that was admitted, and returns the refusal. What
     /// [`ReadScope::write`] refuses, it has audited itself.
     pub async fn refuse(&self, refused: impl Into<Refused>) -> Refused {
         let refused = refused.into();

@@ -1,4 +1,4 @@
-//! Refusals in the record: each is audited, up to a flood.
+//! Audit events of refusals, with a limit against floods.
 
 use crate::domain::{
     base::{
@@ -16,7 +16,7 @@ use crate::domain::{
 use uuid::Uuid;
 
 /// Audits a refusal in a transaction of its own: the one that was refused is gone. What cannot be
-/// written is logged, as the refusal itself is the answer.
+/// written is logged, as the refusal itself is what the client receives.
 pub(in crate::domain) async fn note<B: Boundary>(
     db: &Db,
     id: Uuid,

@@ -37,7 +37,7 @@ pub(in crate::domain) trait Scoped<B = Workspace> {
         self.connection().all(sql, with_id(self.boundary_id(), values)).await
     }
 
-    /// Like [`Scoped::all`], for many rows: they come as one value. See
+    /// Like [`Scoped::all`], for many rows, which are fetched as one value. See
     /// [`aggregate_json`](crate::domain::base::sql::gather).
     async fn list<R: DeserializeOwned>(
         &self,
@@ -53,7 +53,7 @@ pub(in crate::domain) trait Scoped<B = Workspace> {
         self.connection().first(sql, with_id(self.boundary_id(), values)).await
     }
 
-    /// Like [`Scoped::all`], for a change; answers how many rows it touched.
+    /// Like [`Scoped::all`], for a change; returns the number of affected rows.
     async fn run(&self, sql: &str, values: Vec<Value>) -> Result<u64, DbErr>
     where
         Self: Scoped<B, Connection = DatabaseTransaction>,
@@ -85,7 +85,7 @@ pub(in crate::domain) trait Scoped<B = Workspace> {
         E::delete_many().filter(E::WORKSPACE.eq(workspace_of(self)))
     }
 
-    /// Runs a change and answers how many rows it touched.
+    /// Runs a change and returns the number of affected rows.
     async fn apply(&self, change: impl Change) -> Result<u64, DbErr>
     where
         Self: Scoped<B, Connection = DatabaseTransaction>,
@@ -119,7 +119,7 @@ fn with_id(boundary: Uuid, values: Vec<Value>) -> Vec<Value> {
     all
 }
 
-/// What [`Scoped::apply`] runs.
+/// A statement that [`Scoped::apply`] can run.
 pub(in crate::domain) trait Change {
     async fn exec_on(self, tx: &DatabaseTransaction) -> Result<u64, DbErr>;
 }
@@ -136,8 +136,8 @@ impl<E: EntityTrait> Change for DeleteMany<E> {
     }
 }
 
-/// A workspace to which nobody was admitted: for reading what the caller answers for, such as the roles of
-/// a membership that was read before.
+/// A workspace to which nobody was admitted: for reads that the caller is responsible for, such as the roles
+/// of a membership that was read before.
 pub(in crate::domain) struct Unadmitted<'a, C>(pub &'a C, pub Uuid);
 
 impl<C: ConnectionTrait> Scoped for Unadmitted<'_, C> {

@@ -29,7 +29,7 @@ pub(in crate::domain) struct Transaction<B: Boundary = Workspace> {
 }
 
 impl<B: Boundary> Transaction<B> {
-    /// Begins a transaction, and lets `lock` lock what it is about.
+    /// Begins a transaction, and locks its boundary with `lock`.
     pub(super) async fn open(
         db: &Db,
         origin: &Origin,
@@ -64,7 +64,7 @@ impl<B: Boundary> Transaction<B> {
         }
     }
 
-    /// All that a change still needs before its commit: invariant, record, attempt.
+    /// Everything that a change needs before its commit: invariant, audit record, idempotency attempt.
     async fn complete<T>(&mut self, actor: &AuditActor, recorded: Recorded<T>) -> Result<T, Refused> {
         let (value, events) = recorded.into_parts();
         B::ensure_invariant(&self.tx, &self.locked).await?;
@@ -97,7 +97,7 @@ impl Transaction {
         self.locked.account
     }
 
-    /// Inserts a row, which says itself to which workspace it belongs.
+    /// Inserts a row, which carries the id of its workspace itself.
     pub(in crate::domain) async fn insert<A>(&self, row: A) -> Result<(), DbErr>
     where
         A: ActiveModelTrait<Entity: InWorkspace>,

@@ -82,7 +82,7 @@ impl<P, B: Boundary> Scoped<B> for WriteScope<P, B> {
 }
 
 impl<P, B: Boundary> WriteScope<P, B> {
-    /// On whose behalf this is, as of the admission under the lock.
+    /// The principal on whose behalf the request is made, as of the admission under the lock.
     pub fn actor(&self) -> &B::Actor {
         &self.actor
     }

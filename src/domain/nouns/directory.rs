@@ -19,11 +19,11 @@ use crate::{
 use sea_orm::{FromQueryResult, Value};
 use uuid::Uuid;
 
-/// Somebody, and their memberships as far as the one who asks may see members.
+/// A user, and their memberships as far as the caller may see members.
 #[derive(Clone, Debug)]
 pub struct User {
     pub member: Member,
-    /// What the customer's own applications call them in the workspace that was asked.
+    /// What the customer's own applications call them in the requested workspace.
     pub external_id: Option<String>,
     pub memberships: Vec<WorkspaceMembership>,
 }
@@ -68,12 +68,12 @@ pub async fn get(scope: &ReadScope<perm::ReadMembers>, user: Uuid) -> Result<(Us
 fn of(memberships: &mut Vec<(Row, WorkspaceMembership)>, member: Member) -> User {
     let theirs = memberships.extract_if(.., |(row, _)| Some(row.user_id) == member.user_id);
     let (mut rows, memberships): (Vec<Row>, Vec<WorkspaceMembership>) = theirs.unzip();
-    // The workspace that was asked is the first.
+    // The requested workspace is the first.
     let external_id = rows.first_mut().and_then(|row| row.external_id.take());
     User { member, external_id, memberships }
 }
 
-/// A workspace that the one who asks is an active member of.
+/// A workspace that the caller is an active member of.
 #[derive(FromQueryResult)]
 struct OwnMembership {
     workspace_id: Uuid,
@@ -103,7 +103,7 @@ async fn memberships(
         return Ok(Vec::new());
     }
     let mine = if scope.actor().principal.person().is_some() { "o.user_id" } else { "o.api_key_id" };
-    // The one that is asked for comes first.
+    // The requested one comes first.
     let sql = format!(
         "SELECT o.workspace_id, w.slug, w.roles_version, o.role_set FROM members o CROSS JOIN workspaces w
         CROSS JOIN accounts a WHERE {mine} = $2 AND o.status || '' = 'active' AND w.id = o.workspace_id

@@ -12,7 +12,7 @@ use uuid::Uuid;
 /// How long a message waits for its page, in milliseconds.
 const LIFETIME: i64 = 10 * MINUTE;
 
-/// Leaves a message; answers the id under which this session alone can take it.
+/// Leaves a message; returns the id under which this session alone can take it.
 ///
 /// # Errors
 /// The database's own.

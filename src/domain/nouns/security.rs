@@ -109,7 +109,7 @@ pub fn version(all: &Roles, permission: Permission) -> String {
     fingerprint(permission.scope().as_bytes(), ids)
 }
 
-/// What an editor asks for: the full set of roles beside Owner.
+/// A change of a permission: the full set of roles beside Owner.
 pub struct PermissionChange {
     pub permission: Permission,
     /// Slugs.

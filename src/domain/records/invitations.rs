@@ -17,7 +17,7 @@ pub(in crate::domain) async fn close(open: &Transaction, id: Uuid, status: &str)
     Ok(open.apply(ended(row, status, open.now)).await?)
 }
 
-/// Puts an end to those of these invitations that are pending.
+/// Ends those of the given invitations that are pending.
 pub(in crate::domain) fn ended(
     some: UpdateMany<invitation::Entity>,
     status: &str,

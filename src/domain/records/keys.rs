@@ -19,7 +19,7 @@ use uuid::Uuid;
 /// Live keys that one account may have.
 pub const MAX_KEYS: i64 = 1_000;
 
-/// How long the secret before may go on being used after a rotation, in milliseconds, at most.
+/// The longest time that the previous secret stays valid after a rotation, in milliseconds.
 pub const MAX_OVERLAP: i64 = 7 * 24 * HOUR;
 
 pub const KEY_REVOKED: Conflict = Conflict::new("key-revoked", "This key was revoked. Create a new one.");
@@ -36,7 +36,7 @@ pub struct NewApiKey {
     pub is_admin: bool,
 }
 
-/// A key that was made or rotated, with the secret that is told this once.
+/// A key that was created or rotated, with its secret, which is shown only once.
 #[derive(Clone, Debug)]
 pub struct CreatedKey {
     pub id: Uuid,
@@ -49,7 +49,7 @@ pub struct CreatedKey {
 /// Who makes a key, beside what they hold.
 #[derive(Clone, Copy, Debug, FromQueryResult)]
 pub struct Creator {
-    /// How many keys they have made in the account. A form that makes one carries it, and is so good for
+    /// How many keys they have created in the account. The form for a key carries it, and so is valid for
     /// one: sent again, it would show another secret to whoever only reloads.
     pub keys_created: i64,
     /// They administer the account, and may make a key that does.

@@ -36,9 +36,9 @@ pub(in crate::domain) struct MemberRecord {
     pub is_active: bool,
     /// Everything held, through teams too: what a ceiling compares.
     pub roles: Vec<Role>,
-    /// The member's own, which alone are given and taken one by one.
+    /// The member's own, which alone are assigned and revoked one by one.
     pub own: Vec<Role>,
-    /// What the customer's own applications call them.
+    /// The member's id in the customer's own applications.
     pub external_id: Option<String>,
 }
 
@@ -112,14 +112,14 @@ pub(in crate::domain) async fn of_user(scope: &impl Scoped, user: Uuid) -> Resul
     Ok(row.one(scope.connection()).await?.ok_or(Refused::NotFound)?.id)
 }
 
-/// What the lists of members sort by and search in: the name without case and accents, a line break
+/// The key that lists of members sort by and search in: the name without case and accents, a line break
 /// that nobody can search for, and the address.
 pub(in crate::domain) fn sort_key(name: &str, email: &str) -> String {
     format!("{}\n{email}", folded(name))
 }
 
-/// Holds the memberships of a person whose address is about to change. A change of their roles holds
-/// its member first and then asks for the user, so whoever changes the user's key must do the same.
+/// Locks the memberships of a person whose address is about to change. A change of their roles locks
+/// its member first and then the user, so a change of the user's row must lock in that order too.
 ///
 /// # Errors
 /// The database's own.
@@ -130,7 +130,7 @@ pub(in crate::domain) async fn lock_memberships(tx: &DatabaseTransaction, user: 
     Ok(())
 }
 
-/// Writes a new name or address into the lists of every workspace and account that the person belongs
+/// Writes the sort key of a new name or address, in every workspace and account that the person belongs
 /// to.
 ///
 /// # Errors
@@ -150,20 +150,20 @@ pub(in crate::domain) enum MemberOrigin {
     Founder,
     /// By an invitation of this user.
     Invitation(Uuid),
-    /// By a service whose key this user answers for.
+    /// By a service whose key this user is accountable for.
     Service(Uuid),
     /// Added by this user, from the people of the account.
     Account(Uuid),
 }
 
-/// Makes a person a member with these roles, without asking who does it. Answers the member's id.
+/// Makes a person a member with these roles, without a permission check. Returns the member's id.
 pub(in crate::domain) async fn join(
     open: &Transaction,
     user: Uuid,
     origin: MemberOrigin,
     roles: &[Uuid],
 ) -> Result<Uuid, Refused> {
-    // Shared: who changes the name meanwhile waits, and then finds this member to list anew.
+    // Shared: a concurrent change of the name waits, and then refreshes the sort key of this member too.
     let person =
         user::Entity::find_by_id(user).lock_shared().one(&open.tx).await?.ok_or(Refused::NotFound)?;
     let (origin, invited_by) = match origin {
@@ -183,8 +183,8 @@ pub(in crate::domain) async fn join(
     insert(open, row, roles).await
 }
 
-/// Makes a key a member with these roles, without asking who does it. The workspace is its home, if it
-/// has no other. Answers the membership's id.
+/// Makes a key a member with these roles, without a permission check. The workspace becomes its home, if it
+/// has no other. Returns the membership's id.
 pub(in crate::domain) async fn join_key(
     open: &Transaction,
     key: Uuid,
@@ -224,7 +224,7 @@ async fn insert(open: &Transaction, row: member::ActiveModel, roles: &[Uuid]) ->
     Ok(id)
 }
 
-/// Puts a role on a member, without asking who does it.
+/// Assigns a role to a member, without a permission check.
 pub(in crate::domain) async fn assign_role<P>(
     s: &WriteScope<P>,
     member: Uuid,
@@ -242,7 +242,7 @@ async fn insert_role(open: &Transaction, member: Uuid, role: Uuid) -> Result<(),
     Ok(open.insert(row).await?)
 }
 
-/// Takes a role from a member, without asking who does it.
+/// Revokes a role of a member, without a permission check.
 pub(in crate::domain) async fn revoke_role<P>(
     s: &WriteScope<P>,
     member: Uuid,
@@ -270,7 +270,7 @@ pub(in crate::domain) fn tag(version: &str, roles: &[Role], external_id: Option<
     role::fingerprint(version.as_bytes(), slugs.chain(["", external_id.unwrap_or_default()]))
 }
 
-/// What a member is called.
+/// The name of a member.
 ///
 /// # Errors
 /// [`Refused::NotFound`] where this workspace has no such member.
@@ -290,7 +290,7 @@ pub(in crate::domain) async fn set_status<P>(
     s.open().apply_to_one(row.col_expr(Column::Status, Expr::value(to))).await
 }
 
-/// Deletes the membership and cancels what it sent. Answers how many invitations that were.
+/// Deletes the membership and cancels what it sent. Returns how many invitations that were.
 pub(in crate::domain) async fn delete(
     at: &impl Scoped<Connection = DatabaseTransaction>,
     member: &MemberRecord,

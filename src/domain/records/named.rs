@@ -1,4 +1,4 @@
-//! A few names of those who hold the same, however many they are.
+//! Names of some members of each combination of roles, however many members it has.
 
 use crate::domain::{
     base::refused::Refused,
@@ -8,10 +8,10 @@ use crate::domain::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// Combinations of roles of which names are asked for.
+/// The most combinations of roles that one statement names members of.
 const MAX_COMBINATIONS: usize = 20;
 
-/// Somebody, with the place of their combination among those that were asked for.
+/// A member, with the index of their combination in the request.
 #[derive(Clone, Debug, Deserialize)]
 pub(in crate::domain) struct NamedMember {
     pub nth: usize,
@@ -20,8 +20,8 @@ pub(in crate::domain) struct NamedMember {
     pub name: String,
 }
 
-/// By name, up to `each` active members of each of the first combinations: enough of them to name
-/// `each`, if there are so many. One SQL statement, which reads no more than these.
+/// Up to `each` active members of each of the first combinations, by name: enough to name
+/// `each`, if there are as many. One SQL statement, which reads no more rows than that.
 pub(in crate::domain) async fn named_members<P>(
     scope: &ReadScope<P>,
     of: &[&Combination],

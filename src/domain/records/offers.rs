@@ -20,7 +20,7 @@ pub(in crate::domain) async fn end_offers_of<P>(s: &WriteScope<P>, member: Uuid)
     Ok(())
 }
 
-/// Puts an end to those of these offers that are pending.
+/// Ends those of the given offers that are pending.
 pub(in crate::domain) fn ended(
     some: UpdateMany<ownership_offer::Entity>,
     status: &str,

@@ -31,7 +31,7 @@ pub(in crate::domain) async fn slug_is_free(
     Ok(taken.one(connection).await?.is_none())
 }
 
-/// Makes the workspace that `open` was opened for: its roles, and its founder as first Owner. Answers
+/// Inserts the workspace that `open` was opened for: its roles, and its creator as the first Owner. Returns
 /// the id of the Owners' role.
 ///
 /// # Errors

@@ -85,7 +85,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
 }
 
 pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, MalformedRequest> {
-    // What is no JSON at all is told from JSON that says something else.
+    // A body that is no JSON at all is distinguished from JSON of another shape.
     if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(body) {
         return Err(MalformedRequest::Other(format!("The body is not JSON: {error}.")));
     }

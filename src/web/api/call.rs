@@ -1,4 +1,4 @@
-//! Answers a call of the API: admitted, read, done once, replied.
+//! Runs a call of the API: admission, input, execution (once), response.
 
 use crate::{
     domain::Refused,
@@ -13,7 +13,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload};
 /// What a call comes to; a [`Reply`] of some kind.
 pub(in crate::web) type ApiResult<T> = Result<T, Refused>;
 
-/// Answers a call: reads what it takes, which admits it, and does once what is asked for twice.
+/// Responds to a call: admits it and reads its input, and executes a repeated request once.
 ///
 /// `known` are the names that its query may hold.
 pub(in crate::web) async fn answer<I, O, H>(

@@ -1,5 +1,5 @@
-//! The API described (OpenAPI 3.1), from its operations: what a handler takes and answers is what the document
-//! says.
+//! The API described (OpenAPI 3.1), from its operations: what a handler takes and returns is what the
+//! document says.
 
 use crate::{
     policy::Needs,
@@ -107,7 +107,7 @@ fn described(of: Operation) -> OperationBuilder {
         .fold(operation, |operation, status| operation.response(status.to_string(), refusal(status)))
 }
 
-/// Any one of these ways to show a key; none where no key is needed.
+/// The alternative ways to present a key; none where no key is needed.
 fn securities(requirement: Requirement) -> Vec<SecurityRequirement> {
     match requirement {
         Requirement::Public | Requirement::SignedIn | Requirement::Account => Vec::new(),

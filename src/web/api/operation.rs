@@ -27,7 +27,7 @@ pub trait Input {
     fn describe(operation: &mut Operation);
 }
 
-/// What a handler answers when all went well.
+/// The response of a handler that succeeded.
 pub trait Reply: Sized {
     fn describe(operation: &mut Operation);
     fn respond(self) -> HttpResponse;

@@ -17,7 +17,7 @@ use actix_web::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// 200 with what was asked for.
+/// 200 with the requested resource.
 pub struct Ok200<T>(pub T);
 
 /// 200 with one thing and its version, as `ETag`.
@@ -42,10 +42,10 @@ pub enum CreatedOrUpdated<T> {
     Updated(T),
 }
 
-/// 204: it was done, and there is no more to say.
+/// 204: it was done, and there is no content.
 pub struct NoContent;
 
-/// The answer holds a secret that is told this once: nobody keeps it.
+/// The response contains a secret that is shown only once: it must not be stored.
 pub struct Secret<R>(pub R);
 
 /// Marks a response whose body must not be kept.

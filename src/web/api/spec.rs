@@ -118,7 +118,7 @@ pub(in crate::web) fn maybe_moment() -> Object {
     or_null(a_moment(), Type::Integer)
 }
 
-/// How long the old secret of a key goes on.
+/// How long the old secret of a key stays valid.
 pub(in crate::web) fn maybe_overlap() -> Object {
     let overlap = a_number(0, crate::domain::nouns::api_keys::MAX_OVERLAP / 1_000);
     let overlap = overlap.description(Some(

@@ -41,19 +41,19 @@ impl FromRequest for AnyJson {
     }
 }
 
-/// A service that asks for a decision, before it was admitted.
+/// A service that requests a decision, before it is admitted.
 pub struct DecisionCaller {
     secret: Token,
     /// The workspace that it names.
     workspace: Option<String>,
 }
 
-/// A service that may ask for decisions, by API key; admitted by the question itself.
+/// Admission of a service by API key, which happens together with the decision.
 pub struct DecisionByKey;
 
-/// A service's question about somebody. What it asks is read before it is admitted, so that one
+/// A service's request for a decision. The body is read before the service is admitted, so that one
 /// statement can do both; whoever is not admitted learns nothing of what was wrong with it. The only
-/// ways on are [`DecisionRequest::decide`] and [`DecisionRequest::admit`], and both admit.
+/// functions are [`DecisionRequest::decide`] and [`DecisionRequest::admit`], and both admit.
 pub type DecisionRequest = Admitted<DecisionByKey, AnyJson>;
 
 impl Admission for DecisionByKey {
@@ -75,7 +75,7 @@ impl CallAdmission for DecisionByKey {
 }
 
 impl DecisionRequest {
-    /// Admits the service and answers its question.
+    /// Admits the service and decides its question.
     ///
     /// # Errors
     /// As [`ReadScope::admit`].

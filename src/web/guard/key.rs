@@ -29,7 +29,7 @@ pub struct Call {
 pub struct MemberByKey<P>(PhantomData<P>);
 
 /// A service's request that was admitted to a workspace under `P`. By API key and never by a session: what
-/// a browser sends along by itself opens nothing here, so no form's token is asked for.
+/// a browser sends by itself is not accepted here, so no CSRF token is required.
 pub type ApiRequest<P, I = ()> = Admitted<MemberByKey<P>, I>;
 
 impl<P: Access> Admission for MemberByKey<P> {
@@ -58,7 +58,7 @@ impl<P: Access> CallAdmission for MemberByKey<P> {}
 /// A live API key.
 pub struct KeyWithoutWorkspace;
 
-/// A service's request by a live key; no workspace is asked for.
+/// A service's request by a live key, to no workspace.
 pub type KeyRequest<I = ()> = Admitted<KeyWithoutWorkspace, I>;
 
 impl Admission for KeyWithoutWorkspace {

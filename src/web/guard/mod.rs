@@ -2,7 +2,7 @@
 //!
 //! There is one extractor, [`Admitted`]. How a request is admitted is an [`Admission`]: what it must show, to
 //! what that leads, and what is checked again once the body was read. A row of the table takes what it
-//! requires from its handler's type, so the two cannot differ. That rows name it all the same is for
+//! requires from its handler's type, so the two cannot differ. Rows name it nevertheless, for
 //! their readers, and the compiler compares: a handler under another permission than its row's does not
 //! compile:
 //! ```compile_fail,E0271
@@ -76,7 +76,7 @@ use std::{
     marker::PhantomData,
 };
 
-/// What a handler answers: a page, or why not.
+/// What a page handler returns: a response, or the refusal.
 pub type HandlerResult = Result<HttpResponse, Refused>;
 
 /// How a request is admitted.
@@ -85,7 +85,7 @@ pub trait Admission: 'static {
     type Requires: Required;
     /// What it was admitted to, or who sent it.
     type Scope: 'static;
-    /// With what the handler answers.
+    /// The response of the handler.
     type View: 'static;
 
     /// Checks what the request shows. The body is not read yet.
@@ -176,7 +176,7 @@ impl<P: Access> Admission for MemberBySession<P> {
 
     async fn admit(req: &HttpRequest, app: &Data<App>) -> Result<Self::Scope, Refused> {
         let credential = credential(req)?;
-        // What cannot be a slug names no workspace, and is asked for as none.
+        // What cannot be a slug names no workspace, and is looked up as an empty one.
         let text = req.match_info().get("workspace").unwrap_or_default();
         // Only as it is written: ` acme` would be a second address for one thing.
         let slug = Slug::parse(text).ok().filter(|slug| slug.as_str() == text);
@@ -206,7 +206,7 @@ fn credential(req: &HttpRequest) -> Result<Credential, Refused> {
 /// A user, by session.
 pub struct UserBySession;
 
-/// A request of somebody who is signed in; no workspace is asked for.
+/// A request of a person who is signed in, to no workspace.
 pub type SignedIn<I = ()> = Admitted<UserBySession, I>;
 
 impl Admission for UserBySession {

@@ -1,4 +1,4 @@
-//! Refuses what another site makes a browser send, before anything else looks at it.
+//! Refuses cross-site requests, before anything else handles them.
 
 use crate::web::{app::App, matched, problem};
 use actix_web::{

@@ -32,7 +32,7 @@ fn caller(req: &HttpRequest, calls: &Calls) -> Option<Caller> {
     Some(Caller(limit, who.unwrap_or_else(|| CallerId::Address(origin::address_text(req)))))
 }
 
-/// Middleware: every call is counted, and told how its caller stands
+/// Middleware: counts every call, and reports the caller's rate limit
 /// (draft-ietf-httpapi-ratelimit-headers).
 pub(crate) async fn limit_calls<B: MessageBody + 'static>(
     req: ServiceRequest,
@@ -54,7 +54,7 @@ pub(crate) async fn limit_calls<B: MessageBody + 'static>(
         }
         _ => next.call(req).await?.map_into_right_body(),
     };
-    // By now it is known whose secret it was, and how much was asked.
+    // By now the owner of the secret and the cost of the request are known.
     let after = who(response.request());
     let weight = response.request().extensions().get::<RequestCost>().map_or(1, |weight| weight.0);
     let more = if after == before { weight - 1 } else { weight };

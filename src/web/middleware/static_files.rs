@@ -1,4 +1,4 @@
-//! Answers the files under `static/`.
+//! Serves the files under `static/`.
 
 use crate::web::assets::ASSETS;
 use actix_web::{
@@ -6,11 +6,11 @@ use actix_web::{
     http::header::{self, CacheControl, CacheDirective, EntityTag},
 };
 
-/// Answers an asset. Its address changes with its content, so it may be kept for ever.
+/// Serves an asset. Its address changes with its content, so it may be kept for ever.
 pub(crate) async fn serve(req: HttpRequest) -> HttpResponse {
     let asset = ASSETS.names_by_url.get(req.path()).and_then(|name| ASSETS.by_name.get(name));
     let Some(asset) = asset else { return crate::web::problem::not_found(req).await };
-    // Weak: the same file has several encodings.
+    // Weak: a file has several encodings.
     let etag = EntityTag::new_weak(asset.fingerprint.clone());
     let is_known = req.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let for_ever = CacheControl(vec![

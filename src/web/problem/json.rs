@@ -8,7 +8,7 @@ use actix_web::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Answers JSON.
+/// A JSON response.
 pub(in crate::web) fn json(status: StatusCode, body: &impl Serialize) -> HttpResponse {
     match serde_json::to_vec(body) {
         Ok(text) => HttpResponse::build(status)
@@ -68,7 +68,7 @@ impl FieldError {
     }
 }
 
-/// Tells a program what it would tell a person: what happened and what to do next.
+/// The problem for a program, with the text for a person: what happened and what to do next.
 pub(in crate::web) fn problem(status: StatusCode, text: &ProblemText<'_>) -> HttpResponse {
     let points = if text.fields.is_empty() { text.points } else { &[] };
     let mut detail = text.sentence.to_owned();

@@ -73,7 +73,7 @@ pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
     answer_to(req, context, problem)
 }
 
-/// The overview of the workspace that the request asked for.
+/// The overview of the requested workspace.
 fn workspace_home(req: &HttpRequest) -> String {
     match req.match_info().get("workspace").and_then(|slug| crate::domain::Slug::parse(slug).ok()) {
         Some(slug) => format!("/w/{slug}"),
@@ -81,7 +81,7 @@ fn workspace_home(req: &HttpRequest) -> String {
     }
 }
 
-/// Nobody is signed in: the page *is* the way in, and leads back to where they wanted to go.
+/// Nobody is signed in: the page *is* the sign-in page, and leads back to the requested one.
 fn unauthenticated(req: &HttpRequest) -> HttpResponse {
     if matched::facts(req).face.errors() == ErrorFormat::ProblemJson {
         return json::unauthorized();
@@ -159,7 +159,7 @@ pub(crate) fn length_required(req: &HttpRequest) -> HttpResponse {
     response
 }
 
-/// What is asked for does not exist.
+/// The requested resource does not exist.
 pub(crate) async fn not_found(req: HttpRequest) -> HttpResponse {
     answer(&req, page_not_found())
 }

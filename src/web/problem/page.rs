@@ -1,4 +1,4 @@
-//! A problem as a page, in the frame of whoever asked.
+//! A problem as a page, in the frame of the requesting user.
 
 use crate::{
     domain::Refused,

@@ -1,4 +1,4 @@
-//! The way in: drawn by its own route, and in place of a page that asks for it.
+//! The sign-in page: drawn by its own route, and in place of a page that requires it.
 
 use crate::web::{
     chrome::{Chrome, View},
@@ -19,7 +19,7 @@ struct Page<'a> {
     sign_up_open: bool,
 }
 
-/// The way in, as the answer to a request that needs one.
+/// The sign-in page, as the response to a request that requires it.
 pub(in crate::web) fn page(view: &View, status: StatusCode, next: &str) -> HttpResponse {
     draw(view, status, next, "", Errors::default())
 }

@@ -34,7 +34,7 @@ struct Show {
     you: Uuid,
 }
 
-/// Something to look at: what, why, and the link that mends it with its words.
+/// Something that needs attention: what, why, and the link with its label.
 struct AttentionRow {
     what: String,
     why: &'static str,

@@ -1,5 +1,6 @@
-//! The boundary of an account: its admins come in, an active admin remains, and its record is append-only
-//! like every other, but no chain. It leads into no workspace, with one exception: `write_reaching`.
+//! The boundary of an account: its admins are admitted, an active admin remains, and its record is
+//! append-only like every other, but no chain. It gives access to no workspace, with one exception:
+//! `write_with_workspaces`.
 
 pub(in crate::domain) mod admission;
 
@@ -197,7 +198,7 @@ pub(in crate::domain) async fn lock(tx: &DatabaseTransaction, account: Uuid) -> 
     row.map(drop).ok_or(Refused::NotFound)
 }
 
-/// Two admins who unmake each other at once see each other's work: this is asked after the change, under
+/// Two admins who demote each other at once see each other's change: this is checked after the change, under
 /// the account's lock.
 ///
 /// # Errors

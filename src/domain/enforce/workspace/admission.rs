@@ -20,12 +20,12 @@ use crate::{
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Value};
 use uuid::Uuid;
 
-/// Which workspace a request is about: it only selects among the principal's own memberships.
+/// How a request selects a workspace: only among the principal's own memberships.
 #[derive(Clone, Copy, Debug)]
 pub enum WorkspaceSelector<'a> {
     BySlug(&'a str),
     ById(Uuid),
-    /// The one that a key is at home in.
+    /// The home workspace of a key.
     Home,
 }
 
@@ -61,7 +61,7 @@ struct Row {
     status: Option<String>,
     role_set: Option<String>,
     roles_version: Option<Uuid>,
-    /// What the question of [`admit`]'s caller came to.
+    /// The value of `about`, which the caller of [`admit`] passed.
     subject_roles: Option<String>,
 }
 
@@ -95,7 +95,7 @@ macro_rules! admission {
             "s.expires_at > $3"
         )
     };
-    // The order of the tables is that of the joins: secret, key, who answers for it.
+    // The order of the tables is that of the joins: secret, key, who is accountable for it.
     (key, $workspace:literal) => {
         admission!(
             "k.id AS proof_id, COALESCE(k.last_used_at, 0) AS last_seen_at, k.id AS principal_id,
@@ -112,8 +112,8 @@ macro_rules! admission {
 }
 
 /// Reads and judges a membership: one SQL statement, and a second one where the roles of the workspace
-/// changed since they were last read. `about` is a question more in the first: a column and what it binds.
-/// Its answer comes beside the verdict.
+/// changed since they were last read. `about` adds a column to the first: its SQL and the value that it
+/// binds. Its value is returned beside the verdict.
 ///
 /// # Errors
 /// [`Refused::Unauthenticated`], and [`Refused::NotFound`] where there is no membership.
@@ -165,11 +165,11 @@ impl Row {
             (CredentialKind::ApiKey, WorkspaceSelector::ById(id)) => {
                 (admission!(key, "w.id = $2"), (*id).into())
             }
-            // $2 is not used; both databases want each parameter to stand somewhere.
+            // $2 is not used; both databases require each parameter to occur.
             (CredentialKind::ApiKey, WorkspaceSelector::Home) => {
                 (admission!(key, "w.id = k.home_id AND $2 = ''"), String::new().into())
             }
-            // A browser always names it.
+            // A browser always names the workspace.
             (CredentialKind::Session, WorkspaceSelector::Home) => return Ok(None),
         };
         let mut values = vec![credential.token_hash().into(), workspace, now.into()];
@@ -180,7 +180,7 @@ impl Row {
             .await
     }
 
-    /// The roles of the workspace in which there is a membership; of any other nothing is read.
+    /// The roles of the workspace if there is a membership; without one nothing is read.
     async fn roles(&self, db: &Db, connection: &impl ConnectionTrait) -> Result<Roles, DbErr> {
         match (self.workspace_id, &self.member_id) {
             (Some(id), Some(_)) => db.roles().at(&Unadmitted(connection, id), self.roles_version).await,
@@ -241,7 +241,7 @@ struct NameRow {
     name: String,
 }
 
-/// The refusal of somebody who lacks a permission: who has it, and who can give it.
+/// The refusal for a missing permission: which roles hold it, and who can grant it.
 ///
 /// # Errors
 /// The database's own.

@@ -112,7 +112,8 @@ impl<P: Access> Admits<P> for Workspace {
 
 impl<P: Access> ReadScope<P> {
     /// [`ReadScope::admit`] together with one more thing read in that statement: a subselect of a text,
-    /// in which `m` is the membership of who asks and `$3` the time, and what it binds as `$4`.
+    /// in which `m` is the membership of the principal and `$3` the time, and the value that it binds as
+    /// `$4`.
     ///
     /// # Errors
     /// As [`ReadScope::admit`].
@@ -129,10 +130,10 @@ impl<P: Access> ReadScope<P> {
         Ok((Self::conclude(db, credential, origin, judged).await?, subject_roles))
     }
 
-    /// Demands a permission that not everybody needs who comes this way, and audits that it is missing.
+    /// Requires a permission beyond that of the scope, and audits a refusal.
     ///
     /// # Errors
-    /// [`Refused::Forbidden`], which says who has it.
+    /// [`Refused::Forbidden`], which names who has it.
     pub(in crate::domain) async fn require(&self, permission: Permission) -> Result<(), Refused> {
         match require(self.db.read(), &self.actor, permission).await {
             Err(refused) => Err(self.refuse(refused).await),
@@ -147,10 +148,10 @@ impl<P: Access> ReadScope<P> {
 }
 
 impl<P> WriteScope<P> {
-    /// Demands a permission that not everybody needs who comes this way.
+    /// Requires a permission beyond that of the scope.
     ///
     /// # Errors
-    /// [`Refused::Forbidden`], which says who has it.
+    /// [`Refused::Forbidden`], which names who has it.
     pub(in crate::domain) async fn require(&self, permission: Permission) -> Result<(), Refused> {
         require(&self.open.tx, &self.actor, permission).await
     }
@@ -168,7 +169,7 @@ async fn require(
     Err(admission::forbidden(connection, actor, needs).await?)
 }
 
-/// The way in for somebody with an invitation, who is no member yet. The caller has read the invitation;
+/// Runs a change for a person with an invitation, who is no member yet. The caller has read the invitation;
 /// under the lock, `change` must read it again.
 ///
 /// # Errors
@@ -190,8 +191,8 @@ pub(in crate::domain) async fn enter_by_invitation<T>(
     done
 }
 
-/// The way in to a workspace that does not exist yet: there is nothing to lock, and no record for a
-/// refusal. `change` creates it under the id that its transaction has, and answers in which account.
+/// Runs the creation of a workspace: there is nothing to lock yet, and no audit record for a
+/// refusal. `change` creates it under the id that its transaction has, and returns the id of its account.
 ///
 /// # Errors
 /// What `change` refuses.

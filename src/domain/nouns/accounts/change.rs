@@ -23,7 +23,7 @@ pub struct Details {
     pub creation: CreationPolicy,
 }
 
-/// Names the account, and says who may create workspaces in it. Answers whether that changed anything.
+/// Names the account, and says who may create workspaces in it. Returns whether that changed anything.
 ///
 /// # Errors
 /// The database's own.
@@ -47,7 +47,7 @@ pub async fn update(s: &mut AccountWrite, to: &Details) -> Result<Recorded<bool>
 #[derive(Clone, Debug)]
 pub struct PersonChanged {
     pub name: String,
-    /// It was the admin who asked.
+    /// It was the actor.
     pub is_you: bool,
     /// It was not so before.
     pub is_change: bool,

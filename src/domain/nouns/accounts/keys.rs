@@ -192,7 +192,7 @@ pub async fn rename(s: &mut AccountWrite, id: Uuid, name: &Name) -> Result<Recor
 }
 
 /// Says whether a key may create workspaces in the account. It holds nothing more by that in those that
-/// there are. Answers whether that changed anything.
+/// there are. Returns whether that changed anything.
 ///
 /// # Errors
 /// As [`rename`].
@@ -236,7 +236,7 @@ pub async fn rotate(
 }
 
 /// Ends a key for good and takes it out of every workspace, whatever it holds there. Each of them is
-/// told. Answers its name.
+/// told. Returns its name.
 ///
 /// # Errors
 /// As [`rename`].

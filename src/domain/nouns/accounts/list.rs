@@ -249,7 +249,7 @@ pub async fn stepping_down(scope: &AccountScope, id: Uuid) -> Result<Person, Ref
     Ok(person)
 }
 
-/// Somebody whose removal from the account is asked for. Nobody is asked to confirm what would then
+/// A person who is to be removed from the account. There is no confirmation for what would then
 /// be refused.
 ///
 /// # Errors

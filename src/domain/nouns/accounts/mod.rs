@@ -1,6 +1,6 @@
 //! Accounts, the tenants: their people, their admins, and what an admin sees of their workspaces.
 //!
-//! [`AccountScope`] is the way in. It leads into no workspace: no account role grants anything there.
+//! [`AccountScope`] is the handle. It gives access to no workspace: no account role grants anything there.
 
 pub mod change;
 pub mod events;

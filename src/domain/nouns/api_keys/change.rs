@@ -28,7 +28,8 @@ use crate::{
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use uuid::Uuid;
 
-/// Gives a key another secret. The one before goes on for `overlap_ms` more, and any older ends now.
+/// Gives a key another secret. The previous one stays valid for `overlap_ms` more, and any older one ends
+/// now.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`KEY_REVOKED`], [`Refused::Ceiling`] and [`Refused::NotAllowed`] where
@@ -44,7 +45,7 @@ pub async fn rotate(
     issue_new_secret(s.connection(), id, key.member.name, s.now(), overlap_ms).await
 }
 
-/// Gives a locked key another secret, without asking who does it.
+/// Issues another secret of a locked key, without a permission check.
 ///
 /// # Errors
 /// [`Refused::Invalid`] on `overlap`.
@@ -84,7 +85,7 @@ pub async fn rotate_if_newest(
     rotate(s, id, overlap_ms).await
 }
 
-/// Ends a key for good, everywhere, and takes it out of this workspace. Answers its name.
+/// Ends a key for good, everywhere, and takes it out of this workspace. Returns its name.
 ///
 /// # Errors
 /// As [`rotate`].
@@ -100,7 +101,7 @@ async fn end_everywhere<P>(s: &WriteScope<P>, id: Uuid) -> Result<Recorded<Strin
     Ok(recorded)
 }
 
-/// Takes a key that ends out of a workspace, and tells it there. Answers its name.
+/// Removes a revoked key from a workspace, and records that there. Returns its name.
 pub(in crate::domain) async fn remove_from_workspace(
     at: &impl Scoped<Connection = DatabaseTransaction>,
     id: Uuid,

@@ -82,7 +82,7 @@ pub(in crate::domain) fn may_issue_secrets(principal: &Principal) -> Result<(), 
     }
 }
 
-/// When a new key ends. One that is made by a key goes on no longer than that.
+/// The expiry of a new key. One that is created by a key does not outlive it.
 fn expiry_of(creator: &Principal, requested: Option<Timestamp>) -> Result<Option<Timestamp>, Invalid> {
     match (creator, requested) {
         (Principal::ApiKey(ApiKey { expires_at: Some(end), .. }), Some(at)) if at > *end => {

@@ -70,7 +70,7 @@ pub struct Listing {
     pub roles: Vec<Assignable>,
 }
 
-/// Lists the keys that are members of this workspace, by name. No secret is ever among what it tells.
+/// Lists the keys that are members of this workspace, by name. It never returns a secret.
 ///
 /// # Errors
 /// [`Refused::Invalid`] for a page link of another list.

@@ -52,7 +52,7 @@ struct KeyRow {
     is_outgoing: bool,
 }
 
-/// Whose secret is this? One SQL statement; no workspace is asked for.
+/// Authenticates a key by its secret, for no workspace. One SQL statement.
 ///
 /// # Errors
 /// [`Refused::Unauthenticated`] where it never was one, or is over: revoked, expired or replaced.

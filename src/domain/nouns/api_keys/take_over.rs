@@ -32,7 +32,7 @@ pub(super) async fn load_creator(scope: &impl Scoped, actor: &Actor) -> Result<C
             .await?;
     Ok(match &actor.principal {
         Principal::User(_) => creator,
-        // A key does not do what whoever answers for it may: only what it may itself.
+        // A key has its own rights only, not those of the user who is accountable for it.
         Principal::ApiKey(key) => Creator { administers: key.is_admin, ..creator },
     })
 }

@@ -146,7 +146,7 @@ async fn consume(tx: &DatabaseTransaction, token: &Token, id: Uuid, now: Timesta
 }
 
 /// Confirms the address that the token was sent to, and makes it the user's where that was asked.
-/// Answers the address.
+/// Returns the address.
 ///
 /// # Errors
 /// [`CONFIRMATION_GONE`] where the token is used, old, superseded or for an address of the past;
@@ -178,7 +178,7 @@ pub async fn confirm_email(db: &Db, token: &Token, origin: &Origin) -> Result<St
 }
 
 /// Asks for another address: it becomes the user's once the link sent there was opened. Where
-/// somebody has it already, they are told, and the asking browser is not.
+/// somebody has it already, they are informed by mail, and the browser is not.
 ///
 /// # Errors
 /// [`Refused::Invalid`] where the password is wrong, [`Refused::RateLimited`], [`Refused::Busy`].

@@ -77,7 +77,7 @@ struct SignInRow {
     is_suspended: bool,
 }
 
-/// Signs in. A known and an unknown address get the same answer, after the same work. The session
+/// Signs in. A known and an unknown address get equal responses, after equal work. The session
 /// that this browser had before ends.
 ///
 /// # Errors
@@ -204,7 +204,7 @@ pub async fn revoke_session(db: &Db, person: &Person, id: Uuid, origin: &Origin)
     Ok(())
 }
 
-/// Ends every session of this person but the one that asks. Answers how many.
+/// Ends every session of this person but the current one. Returns how many.
 ///
 /// # Errors
 /// The database's own.
@@ -288,7 +288,7 @@ pub async fn rename(db: &Db, person: &Person, name: &Name, origin: &Origin) -> R
     Ok(())
 }
 
-/// Changes the password. Every session ends, the asking one too; it goes on under the new token that
+/// Changes the password. Every session ends, the current one too; it continues under the new token that
 /// is answered.
 ///
 /// # Errors
@@ -337,7 +337,7 @@ struct HashRow {
     password_hash: String,
 }
 
-/// Asks for the password once more before something that a borrowed browser should not do. Answers
+/// Requires the password once more, against a change by whoever borrows the browser. Answers
 /// the hash that it was verified against, for [`still_is`] to look at again.
 ///
 /// # Errors

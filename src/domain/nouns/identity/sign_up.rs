@@ -46,7 +46,7 @@ pub struct SignUp {
 
 /// What follows.
 pub enum SignedUp {
-    /// A mail tells how to go on. The same whether or not the address was known before.
+    /// A mail says what to do next, whether or not the address was known before.
     CheckMail,
     /// The invitation was mailed to this address, so the bearer reads that mailbox.
     SignedIn(Token),
@@ -182,7 +182,7 @@ impl NewUser<'_> {
     }
 }
 
-/// Somebody signs up with an address that has an account. Whoever reads that mailbox is told; the
+/// Somebody signs up with an address that has an account. The owner of the mailbox is informed; the
 /// browser is not, unless it proved that it reads it.
 async fn known_address(db: &Db, form: &SignUp, offer: Option<&Offer>) -> Result<SignedUp, Refused> {
     if offer.is_some_and(|offer| offer.proves_address) {

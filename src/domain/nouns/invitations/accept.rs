@@ -115,7 +115,7 @@ pub async fn get(db: &Db, token: &Token) -> Result<Offer, Refused> {
 }
 
 /// The same for somebody who is signed in: the invitation must be theirs. Where it is not, its
-/// workspace is told.
+/// workspace is recorded.
 ///
 /// # Errors
 /// As [`get`], and as [`is_for`].

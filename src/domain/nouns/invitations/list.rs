@@ -25,7 +25,7 @@ pub struct Invitation {
     pub email: String,
     pub inviter: String,
     pub roles: Vec<String>,
-    /// Slugs of the same.
+    /// Slugs of the roles.
     pub role_slugs: Vec<String>,
     /// `pending`, `accepted`, `declined`, `cancelled` or `expired`.
     pub status: &'static str,

@@ -56,7 +56,7 @@ async fn existing(scope: &impl Scoped, id: Uuid) -> Result<Existing, Refused> {
     scope.first(sql, vec![id.into()]).await?.ok_or(Refused::NotFound)
 }
 
-/// One invitation, for the page that asks whether to withdraw it. Answers its address.
+/// One invitation, for the page that confirms its withdrawal. Returns its address.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`NOT_PENDING`].
@@ -68,7 +68,7 @@ pub async fn address(scope: &ReadScope<perm::CancelInvitations>, id: Uuid) -> Re
     Ok(invitation.email)
 }
 
-/// Withdraws a pending invitation. Answers its address.
+/// Withdraws a pending invitation. Returns its address.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`NOT_PENDING`].

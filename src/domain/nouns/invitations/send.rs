@@ -33,7 +33,7 @@ use uuid::Uuid;
 /// Addresses that one form takes.
 pub const MAX_BATCH: usize = 200;
 
-/// What a form asks to send.
+/// The invitations that a form sends.
 pub struct Batch {
     /// As typed: addresses apart by comma, semicolon, space or line.
     pub emails: String,
@@ -220,7 +220,7 @@ async fn invite(
     Ok((id, link))
 }
 
-/// Makes the two tokens of an invitation, mails one and answers the link of the other.
+/// Makes the two tokens of an invitation, mails one and returns the link of the other.
 async fn issue<P>(
     s: &WriteScope<P>,
     id: Uuid,
@@ -263,7 +263,7 @@ pub async fn resend(scope: ReadScope<perm::InviteMembers>, id: Uuid) -> Result<S
     scope.write(async |s| renew(s, id).await).await
 }
 
-/// Counts one more mail of each of these invitations.
+/// Counts one more mail of each of the given invitations.
 pub(in crate::domain) async fn may_mail(
     scope: &ReadScope<perm::InviteMembers>,
     ids: &[Uuid],

@@ -134,7 +134,7 @@ pub const ALREADY_SUSPENDED: Conflict =
 
 pub const ALREADY_ACTIVE: Conflict = Conflict::new("already-active", "This member is already active.");
 
-/// Shuts the member out, from the next request on. They keep their roles. Answers their name.
+/// Suspends the member, from the next request on. They keep their roles. Returns their name.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`Refused::Ceiling`], [`ALREADY_SUSPENDED`],
@@ -156,7 +156,7 @@ pub async fn suspend(
     Ok(Recorded::new(member.name.clone(), event, member.target()))
 }
 
-/// Lets a suspended member in again, with the roles they had. Answers their name.
+/// Reactivates a suspended member, with the roles they had. Returns their name.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`Refused::Ceiling`], [`ALREADY_ACTIVE`].
@@ -173,7 +173,7 @@ pub async fn reactivate(
     Ok(Recorded::new(member.name.clone(), event, member.target()))
 }
 
-/// Stands for what a program is told of a member, as it is under the lock.
+/// The version (ETag) of a member for programs, as it is under the lock.
 ///
 /// # Errors
 /// [`Refused::NotFound`] where this workspace has no such member.
@@ -183,7 +183,7 @@ pub async fn tag_under_lock<P>(s: &WriteScope<P>, id: Uuid) -> Result<String, Re
     Ok(tag(&member.version(), &member.roles, member.external_id.as_deref()))
 }
 
-/// Ends the membership. Invitations that the member sent are cancelled. Answers their name.
+/// Ends the membership. Invitations that the member sent are cancelled. Returns their name.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`Refused::Ceiling`], [`LAST_OWNER`].
@@ -198,14 +198,14 @@ pub async fn remove(s: &mut WriteScope<perm::RemoveMembers>, id: Uuid) -> Result
 /// What becomes of the keys that somebody made who goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CreatedKeys {
-    /// They belong to the account, and go on.
+    /// They belong to the account, and stay valid.
     #[default]
     Stay,
     /// Those that are members here are revoked, all of them.
     Revoked,
 }
 
-/// [`remove`], or the same with the keys that the member made. Answers the name, and how many keys it was.
+/// [`remove`], or the same with the keys that the member made. Returns the name, and how many keys it was.
 ///
 /// # Errors
 /// As [`remove`]; [`Refused::Forbidden`], [`Refused::Ceiling`] or [`Refused::NotAllowed`] where one of the
@@ -220,7 +220,7 @@ pub async fn remove_with(
     Ok(after(revoked, remove(s, id).await?))
 }
 
-/// [`leave`], or the same with the keys that the actor made. Answers how many those were.
+/// [`leave`], or the same with the keys that the actor made. Returns how many those were.
 ///
 /// # Errors
 /// As [`leave`] and [`remove_with`].

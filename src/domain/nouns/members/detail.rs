@@ -40,7 +40,7 @@ impl Detail {
         version(self.member.id, self.member.is_active, own)
     }
 
-    /// Stands for what a program is told of the member.
+    /// The version (ETag) of the member for programs.
     pub fn tag(&self) -> String {
         tag(&self.version(), &self.member.roles, self.external_id.as_deref())
     }

@@ -40,7 +40,7 @@ impl<'a> Headcount<'a> {
     }
 }
 
-/// Adds a value to a statement; answers how it is called there. `$1` is the workspace.
+/// Adds a value to a statement; returns its placeholder. `$1` is the workspace.
 fn bound(values: &mut Vec<Value>, value: &str) -> String {
     values.push(value.into());
     format!("${}", values.len() + 1)
@@ -67,7 +67,7 @@ impl Filter {
         self.page(sql, at, values)
     }
 
-    /// The statement that fetches the few and sorts them.
+    /// The statement that fetches the members of few combinations and sorts them.
     pub(in crate::domain) fn of_combinations(
         &self,
         combinations: &[&Headcount<'_>],

@@ -121,7 +121,7 @@ async fn narrowed(
     Ok(scope.list(&FIELDS, &sql, values).await?)
 }
 
-/// Combinations of roles that are asked for one by one.
+/// The most combinations of roles that are fetched one by one.
 const MAX_COMBINATIONS: usize = 16;
 
 /// What the viewer may do to a member, beside holding the permission: used to draw no button that

@@ -1,7 +1,7 @@
 //! Members: who they are, what they hold, and what may be done to them.
 //!
-//! [`list`] looks at them, [`few`] names some, [`change`] changes one, [`bulk`] changes many at once,
-//! [`add`] takes one in from the account, [`provision`] enters one whom nobody invited.
+//! [`list`] lists them, [`detail`] shows one, [`change`] changes one, [`bulk`] changes many at once,
+//! [`add`] adds one from the account, [`provision`] creates one without an invitation.
 
 pub mod add;
 pub mod bulk;

@@ -110,7 +110,8 @@ async fn not_invited(s: &WriteScope<perm::InviteMembers>, email: &Email) -> Resu
     }
 }
 
-/// Counts who is to be entered with those who are invited: both answers tell whether an address is known.
+/// Counts who is to be entered with those who are invited: both responses disclose whether an address is
+/// known.
 ///
 /// # Errors
 /// [`Refused::RateLimited`].

@@ -47,7 +47,7 @@ pub async fn get<P: Access>(scope: &ReadScope<P>) -> Result<Organization, Refuse
     scope.first(sql, vec![scope.now().into()]).await?.ok_or(Refused::NotFound)
 }
 
-/// Changes name and slug. Answers the slug under which the workspace is found from now on.
+/// Changes name and slug. Returns the slug of the workspace from now on.
 ///
 /// # Errors
 /// [`Refused::Invalid`] on the field `slug` where it is taken.
@@ -85,7 +85,7 @@ fn workspace_row<P>(s: &WriteScope<P>) -> UpdateMany<workspace::Entity> {
     workspace::Entity::update_many().filter(workspace::Column::Id.eq(s.workspace_id()))
 }
 
-/// Deletes the workspace and everything in it but the audit events, which outlive it. Answers its
+/// Deletes the workspace and everything in it but the audit events, which outlive it. Returns its
 /// name.
 ///
 /// # Errors

@@ -77,7 +77,7 @@ pub async fn pending<P: crate::policy::Access>(scope: &ReadScope<P>) -> Result<O
     Ok(scope.first(PENDING, vec![scope.now().into()]).await?)
 }
 
-/// Offers the actor's ownership to a member. Answers that member's name.
+/// Offers the actor's ownership to a member. Returns that member's name.
 ///
 /// # Errors
 /// [`Ceiling::OwnerOnly`], [`Refused::NotFound`], [`OFFER_PENDING`],

@@ -112,7 +112,7 @@ impl ResourceKey {
     }
 }
 
-/// Registers a resource, or calls it otherwise. Answers it, and whether it is new.
+/// Registers a resource, or renames it. Returns it, and whether it is new.
 ///
 /// # Errors
 /// [`Refused::Invalid`] where the workspace has too many.

@@ -173,7 +173,7 @@ pub async fn define(
     Ok(Recorded::many(defined, change.events))
 }
 
-/// Two roles with one name could not be told apart where they are given.
+/// Two roles with one name could not be distinguished where they are assigned.
 fn free_name(all: &Roles, name: &Name) -> Result<String, Invalid> {
     let taken = |role: &Role| folded(&role.name) == folded(name.as_str());
     match all.iter().any(taken) {
@@ -251,7 +251,7 @@ pub async fn describe(
     Ok(Recorded::new(saved, event, role.target()))
 }
 
-/// What an editor asks for: the full set of scopes.
+/// A change of a role's scopes: the full set.
 pub struct ScopesChange {
     pub scopes: ScopeSet,
     /// The version that the editor saw.

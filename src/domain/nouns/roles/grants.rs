@@ -78,7 +78,7 @@ pub(in crate::domain) async fn change<P>(
     Ok(change)
 }
 
-/// May the actor change all of these cells?
+/// May the actor change all of the given cells?
 ///
 /// # Errors
 /// [`Refused::NotAllowed`] for the Owner role, [`Refused::Ceiling`].
@@ -92,7 +92,7 @@ pub(in crate::domain) fn may_change(actor: &Actor, cells: &[Cell<'_>]) -> Result
     Ok(())
 }
 
-/// The roles as they would be after a change of these cells.
+/// The roles as they would be after a change of the given cells.
 pub(in crate::domain) fn with(roles: &Roles, cells: &[Cell<'_>]) -> Roles {
     let changed = |role: &Role| {
         let mut scopes = role.scopes();

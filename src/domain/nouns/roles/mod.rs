@@ -1,8 +1,8 @@
 //! Roles: named bundles of scopes, in one workspace.
 //!
-//! What all of them need is here; [`get`] shows one, [`bundle`] reads the scopes that somebody typed,
+//! What all of them need is here; [`detail`] shows one, [`scope_set`] reads the scopes that somebody typed,
 //! [`grants`] changes what roles hold, [`change`] makes and names them, [`deletion`] ends them;
-//! [`census`] counts who has them.
+//! `records::headcounts` counts who has them.
 
 pub mod change;
 pub mod deletion;

@@ -84,7 +84,7 @@ impl ScopeSet {
     }
 }
 
-/// Complaints about single scopes that are told at once.
+/// The most invalid scopes that one message lists.
 const MAX_SHOWN: usize = 20;
 
 fn cut(text: &str) -> String {

@@ -24,7 +24,7 @@ use crate::{
 use sea_orm::{ActiveValue::Set, ColumnTrait, PaginatorTrait, QueryFilter, sea_query::Expr};
 use uuid::Uuid;
 
-/// What the list sorts by, and what no other team may have.
+/// The key that the list sorts by, which is unique in the workspace.
 fn sort_key(name: &Name) -> String {
     name.as_str().to_lowercase()
 }
@@ -33,7 +33,7 @@ fn name_taken() -> Refused {
     Invalid::field("name", "Another team in this workspace already has this name.").into()
 }
 
-/// Starts a team, with nobody in it. Answers its id.
+/// Starts a team, with nobody in it. Returns its id.
 ///
 /// # Errors
 /// [`Refused::Invalid`] on the field `name` where it is taken, or where there are too many teams.
@@ -63,7 +63,7 @@ pub async fn create(
     Ok(Recorded::new(id, event, Target::new(TEAM, id, name.to_string())))
 }
 
-/// What a change of name or description came to.
+/// The result of a change of name or description.
 #[derive(Clone, Debug)]
 pub struct Changed {
     pub name: String,
@@ -105,7 +105,7 @@ pub async fn update(
     Ok(Recorded::new(changed, event, Target::new(TEAM, id, name.to_string())))
 }
 
-/// What an editor asks a team to carry.
+/// A change of the roles of a team.
 pub struct TeamRolesChange {
     /// Slugs: the full set.
     pub roles: Vec<String>,
@@ -113,7 +113,7 @@ pub struct TeamRolesChange {
     pub version: String,
 }
 
-/// What a change of a team's roles came to.
+/// The result of a change of a team's roles.
 #[derive(Clone, Debug)]
 pub struct RolesChanged {
     pub name: String,
@@ -126,10 +126,10 @@ pub struct RolesChanged {
     pub is_change: bool,
 }
 
-/// Lets a team carry exactly these roles; everybody in it holds them from their next request on.
+/// Assigns exactly these roles to a team; everybody in it holds them from their next request on.
 ///
 /// # Errors
-/// [`Refused::NotFound`], [`CHANGED`] where somebody was faster, [`Refused::Invalid`] on the
+/// [`Refused::NotFound`], [`CHANGED`] after a concurrent change, [`Refused::Invalid`] on the
 /// field `role`, [`Refused::Ceiling`] where a role, before or after, or somebody in the team goes
 /// over the actor's head.
 pub async fn set_roles(

@@ -15,10 +15,10 @@ use crate::{
 };
 use sea_orm::{FromQueryResult, Value};
 
-/// People of a team who hold the same, before and after.
+/// People of a team with equal holdings, before and after.
 pub(in crate::domain) struct Group {
     pub shift: HoldingsChange,
-    /// The one who asks is among them.
+    /// The actor is among them.
     pub is_yours: bool,
     role_set: String,
     kept: String,
@@ -33,7 +33,7 @@ struct GroupRow {
 }
 
 /// The active people of the team `$2`, each with what they hold and, of the roles that it no longer
-/// carries, what they keep: as their own, or by another team. Answers the values from `$2` on, too.
+/// carries, what they keep: as their own, or by another team. Returns the values from `$2` on, too.
 fn people(team: &Team, taken: &[&Role]) -> (String, Vec<Value>) {
     let mut values: Vec<Value> = vec![team.id.into()];
     let mut kept = "''".to_owned();

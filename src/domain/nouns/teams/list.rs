@@ -188,7 +188,7 @@ pub async fn candidates(
     Ok((team, candidates, is_cut))
 }
 
-/// The team whose end is asked for.
+/// The team that is to be deleted, for the page of its confirmation.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`Refused::Ceiling`] where the actor may not take its roles from its people.

@@ -47,9 +47,9 @@ pub struct Team {
     pub people: i64,
     /// The roles that it carries: everybody in it holds them.
     pub roles: Vec<Role>,
-    /// Names of the first few who lead it.
+    /// Names of the first leads.
     pub leads: Vec<String>,
-    /// The one who asks leads it.
+    /// The viewer leads it.
     is_yours: bool,
 }
 

@@ -150,12 +150,12 @@ pub(in crate::domain) async fn create_unlimited(
     done
 }
 
-/// What a key lacks that founds a workspace without being an admin of its account.
+/// Why a key that is no admin of its account may not create a workspace.
 pub const NOT_ADMIN: &str = "This key can't create workspaces. An account admin can create a key that can.";
 
 /// Founds a workspace in the account of a key that administers it. Its first Owner is a person of the
-/// account: `owner`, or else whoever answers for the key, which becomes an Owner beside them. It is the
-/// key's home only if that has none yet. Answers the workspace's id.
+/// account: `owner`, or else whoever is accountable for the key, which becomes an Owner beside them. It is
+/// the key's home only if that has none yet. Returns the workspace's id.
 ///
 /// # Errors
 /// [`Refused::NotAllowed`], [`Refused::Invalid`] on `slug` or `owner`, [`NO_ACCOUNTABLE_USER`],

@@ -63,7 +63,7 @@ pub(in crate::web) struct Row {
     pub from: String,
     /// What was asked for, where it was refused: method and pattern.
     pub route: String,
-    /// The event's id, where the viewer may take back what it tells of; empty otherwise.
+    /// The event's id, where the viewer may undo it; empty otherwise.
     pub undo: String,
     id: Uuid,
     undoing_needs: Option<Permission>,

@@ -1,4 +1,4 @@
-//! Taking back what an event tells of: the page that says what that would do.
+//! Undoing a recorded change: the page that shows what that would do.
 
 use crate::{
     domain::{

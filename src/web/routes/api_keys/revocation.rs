@@ -23,7 +23,7 @@ struct Revocation {
     memberships: Vec<WorkspaceMembership>,
 }
 
-/// What would happen. Nobody is asked to confirm what would then be refused.
+/// What would happen. A change that would be refused has no confirmation.
 pub(in crate::web) async fn revocation<A: PageAdmission<Scope: Manages>>(
     cx: Admitted<A, Target>,
 ) -> HandlerResult {

@@ -18,7 +18,7 @@ use crate::{
 use actix_web::http::StatusCode;
 use serde_json::{Value, json};
 
-/// Answers a search: `tell` makes a result of each thing that was found.
+/// The response to a search: `to_json` makes a result of each item.
 fn search_response(
     request: &DecisionRequest,
     result: Result<SearchResult<String>, Refused>,

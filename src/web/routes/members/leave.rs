@@ -71,7 +71,7 @@ pub async fn removal(cx: Authorized<perm::RemoveMembers, Target>) -> HandlerResu
     confirm(cx, "removal").await
 }
 
-/// What would happen. Nobody is asked to confirm what would then be refused.
+/// What would happen. A change that would be refused has no confirmation.
 async fn confirm<P: policy::Access>(cx: Authorized<P, Target>, what: &'static str) -> HandlerResult {
     let (scope, view, Target(id)) = cx.into_parts();
     let detail = members::detail(&scope, id).await?;

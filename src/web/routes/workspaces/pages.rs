@@ -23,7 +23,7 @@ use askama::Template;
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// Home: the workspaces of whoever is signed in, else the way in.
+/// Home: the workspaces of the person who is signed in, else the sign-in page.
 pub async fn home(cx: Public) -> HandlerResult {
     let to = if cx.person().await?.is_some() { "/workspaces" } else { "/sign-in" };
     Ok(cx.view.redirect(to))
