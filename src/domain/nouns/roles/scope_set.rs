@@ -154,7 +154,7 @@ mod tests {
         let four = complaint(&[], "a b c d\ne\nf\ng");
         assert!(["“a b c d”", "“e”", "“f”", "“g”"].into_iter().all(|one| four.contains(one)), "{four}");
         let many: String = (0..MAX_SHOWN + 2).map(|n| format!("wrong{n}\n")).collect();
-        assert!(complaint(&[], &many).contains("2 more can't be read either."));
+        assert!(complaint(&[], &many).contains("2 more aren't valid either."));
         assert!(complaint(&[], "read:members").contains("tick it in the list"));
         assert!(complaint(&[], "read:members:email").contains("which covers it"));
         assert!(complaint(&["fly:rockets"], "").starts_with("permission: "));
