@@ -340,7 +340,7 @@ both! {
         // The last Owner.
         let owner = world.person(BuiltIn::Owner);
         let path = format!("/w/acme/members/{}/roles/preview?role=admin", owner.member_id);
-        owner.client.visit(&path).await.assert_says("This would be refused.").assert_says("an active Owner");
+        owner.client.visit(&path).await.assert_says("This would be refused.").assert_says("at least one active Owner");
     }
 
     async fn a_change_is_taken_back_from_the_record_as_a_new_change(app: TestApp) {

@@ -101,7 +101,7 @@ both! {
         }
         assert_eq!((seen, pages), (110, 3));
         let last = owner.client.visit(&format!("{PATH}?before=end")).await;
-        assert!(rows(&last).last().unwrap().contains("founded"));
+        assert!(rows(&last).last().unwrap().contains("created the workspace"));
         let back = owner.client.visit(&last.attributes("a[rel=prev]", "href").remove(0)).await;
         assert_eq!(rows(&back).len(), 50);
     }

@@ -160,7 +160,8 @@ async fn signed_out_meanwhile(app: TestApp, script: Script) {
     })
     .await;
     here.finish_sign_in(&owner.email).await;
-    let back = if script == Script::On { "Who may do what" } else { "Your roles: Owner." };
+    let back =
+        if script == Script::On { "Choose which roles have each permission." } else { "Your roles: Owner." };
     here.browser.until_says(back).await;
 }
 

@@ -88,7 +88,7 @@ both! {
         for (noun, role) in [("roles", "editor"), ("suspension", ""), ("removal", "")] {
             let page = admin.client.visit(&about(MEMBERS, noun, &others)).await;
             page.assert_says("You can't do this to one of the selected, so nothing will be changed.");
-            page.assert_says("You can only manage someone who with less access than you.");
+            page.assert_says("You can only manage someone with less access than you.");
             assert!(!page.has_form("/selection/"), "{noun}: a form that would be refused");
             let others_alone = admin.client.visit(&page.link("/selection/")).await;
             others_alone.assert_silent_about("Admin Two").assert_says("Viewer One");

@@ -69,7 +69,7 @@ both! {
         let viewer = member(&app, &owner, "viewer").await;
         let page = make(&owner, "Release Manager", &["read:audit"], "deploy:*, read:builds").await;
         assert_eq!(page.path(), at("release-manager", ""));
-        page.assert_says("Release Manager is there");
+        page.assert_says("Role “Release Manager” created.");
         assert_eq!(scopes_of(&app, "release-manager").await, ["deploy:*", "read:audit", "read:builds"]);
         let told_of = ("role.created".to_owned(), "Release Manager".to_owned(),
             json!({ "scopes": ["deploy:*", "read:audit", "read:builds"] }));
@@ -246,7 +246,7 @@ both! {
         }
         let fields = [("permission", "read:members"), ("version", "")];
         refused(&app, "acme", 403, owner.client.post_form(&at("owner", "/scopes"), &fields)).await
-            .assert_says("Owner holds everything by rule");
+            .assert_says("Owner always has all permissions");
         // What a built-in one holds is its workspace's affair.
         edit(&owner, "editor", &["read:members"], "write:posts").await.assert_status(303);
         assert_eq!(scopes_of(&app, "editor").await, ["read:members", "write:posts"]);
@@ -372,7 +372,7 @@ both! {
     async fn names_slugs_and_numbers_have_their_limits(app: TestApp) {
         let owner = new_owner(&app).await;
         let new = async |fields: &[(&str, &str)]| owner.client.post_form(PATH, fields).await;
-        for (name, why) in [("Editor", "already"), ("ÉDITOR", "already"), ("", "Enter a name"), ("a\nb", "cannot be seen")] {
+        for (name, why) in [("Editor", "already"), ("ÉDITOR", "already"), ("", "Enter a name"), ("a\nb", "invisible characters")] {
             let page = app.unchanged_by(new(&[("name", name), ("scopes", "read:posts")])).await.with_status(422);
             assert!(page.field_error("name").unwrap().contains(why), "{name:?}");
             assert_eq!(page.field_value("scopes").unwrap().trim(), "read:posts");
@@ -398,7 +398,7 @@ both! {
             add_role(&app, "acme", &format!("role-no-{n}"), &format!("Role {n}"), &[]).await;
         }
         let page = app.unchanged_by(new(&[("name", "One Too Many")])).await.with_status(422);
-        page.assert_says("at most 64 roles of its own");
+        page.assert_says("at most 64 custom roles");
         assert_eq!(page.form(PATH).values("name"), ["One Too Many"]);
     }
 

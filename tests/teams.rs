@@ -238,7 +238,7 @@ both! {
         let (admin, viewer) = (member(&app, &owner, "admin").await, member(&app, &owner, "viewer").await);
         let team = team(&owner, "Rulers", &[&viewer], &[]).await;
         let page = app.unchanged_by(set_team_roles(&owner, &team, &["viewer", "owner"])).await.with_status(422);
-        assert!(page.field_error("role").unwrap().contains("never carries Owner"));
+        assert!(page.field_error("role").unwrap().contains("can't have the Owner role"));
         assert!(!page.attributes("input[name=role]", "value").contains(&"owner".to_owned()));
         refused(&app, 403, set_team_roles_as_seen_by(&owner, &admin, &team, &["owner"])).await;
         // Nor by a hand at the database.
@@ -349,7 +349,7 @@ both! {
         lead.client.follow(answer).await.assert_says("Team “Mine” saved.");
         let page = lead.client.visit(&page.link(&format!("{own}/members"))).await;
         let answer = lead.client.submit(&page, &format!("{own}/members"), &[("member", &viewer.member_id.to_string())]).await;
-        lead.client.follow(answer).await.assert_says("Viewer One is in Mine now.");
+        lead.client.follow(answer).await.assert_says("Viewer One added to Mine.");
         // What needs the permission, and what is not theirs.
         refused(&app, 403, set_team_roles_as_seen_by(&owner, &lead, &own, &["viewer"])).await.assert_says("Update teams");
         let promotion = of(&own, &viewer, "lead");

@@ -212,7 +212,7 @@ macro_rules! catalogue {
         CreateSupportRequests create_support_requests "create:support-requests" "Ask for support" [Admin Developer Billing] later
             "Contact the people who run this installation.";
         ManageSupportAccess manage_support_access "manage:support-access" "Grant support access" [Admin] later
-            "Give them access for a limited time.";
+            "Give the people who run this installation access for a limited time.";
     }
     } };
 }

@@ -113,7 +113,7 @@ both! {
         app.clock.advance(days(7) - Duration::from_secs(10));
         follow(&app, &link).await.with_status(200);
         app.clock.advance(Duration::from_secs(10));
-        is_dead(&app, &guest, &link, "This invitation expired").await;
+        is_dead(&app, &guest, &link, "This invitation has expired").await;
     }
 
     async fn accept_after_resend_410_and_the_newer_link_works(app: TestApp) {

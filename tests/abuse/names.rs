@@ -185,7 +185,7 @@ both! {
                 );
                 assert!(!cookie.contains("Path=/nowhere") && !cookie.contains("; c=d"), "{cookie}");
             }
-            owner.client.follow(answer).await.assert_says(&format!("{name} is suspended"));
+            owner.client.follow(answer).await.assert_says(&format!("{name} suspended"));
             owner.client.post_form(&at(&viewer, "reactivation"), &[]).await.assert_status(303);
         }
     }

@@ -166,7 +166,7 @@ both! {
         add_key(&app, "acme", "Robot", &["viewer"]).await;
         let page = owner.client.visit("/w/acme").await;
         assert_eq!(page.select(".tile .figure")[0], "1");
-        page.assert_says("beside 1 API key");
+        page.assert_says("plus 1 API key");
         let page = owner.client.visit("/w/acme/security").await;
         let reach = page.select("#p-read-members .reach");
         assert_eq!(reach, ["1 person, 1 key"]);

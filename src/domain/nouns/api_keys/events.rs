@@ -37,8 +37,8 @@ impl AuditEvent for ApiKeyCreated {
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
         let detail = match self.expires_at == Timestamp::default() {
-            true => "doesn't expire".to_owned(),
-            false => format!("expires on {}", day(self.expires_at)),
+            true => "which doesn't expire".to_owned(),
+            false => format!("which expires on {}", day(self.expires_at)),
         };
         EventSentence::new("created the API key", row.target).after(self.roles.clone()).detail(detail)
     }
@@ -134,8 +134,8 @@ impl AuditEvent for ApiKeyAdminChanged {
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
         EventSentence::new("changed the account rights of the API key", row.target).detail(
             match self.is_admin {
-                true => "can now create workspaces",
-                false => "can no longer create workspaces",
+                true => "which can now create workspaces",
+                false => "which can no longer create workspaces",
             },
         )
     }

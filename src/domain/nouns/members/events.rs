@@ -167,7 +167,7 @@ impl AuditEvent for MemberAdded {
 }
 
 fn keeps(roles: &[String]) -> String {
-    format!("keeps {}", roles.join(", "))
+    format!("who keeps {}", roles.join(", "))
 }
 
 fn cancelled(invitations: i64) -> String {

@@ -155,8 +155,8 @@ mod tests {
         assert!(["“a b c d”", "“e”", "“f”", "“g”"].into_iter().all(|one| four.contains(one)), "{four}");
         let many: String = (0..MAX_SHOWN + 2).map(|n| format!("wrong{n}\n")).collect();
         assert!(complaint(&[], &many).contains("2 more aren't valid either."));
-        assert!(complaint(&[], "read:members").contains("tick it in the list"));
-        assert!(complaint(&[], "read:members:email").contains("which covers it"));
+        assert!(complaint(&[], "read:members").contains("Select it in the list instead"));
+        assert!(complaint(&[], "read:members:email").contains("is already covered by the permission"));
         assert!(complaint(&["fly:rockets"], "").starts_with("permission: "));
         let many: String = (0..=MAX_SCOPES).map(|n| format!("read:thing-{n}\n")).collect();
         assert!(complaint(&[], &many).contains("at most 200"));
