@@ -20,6 +20,7 @@ use uuid::Uuid;
 pub(in crate::web) struct ResultRow {
     pub title: String,
     /// A tone of the page's status dots.
+    #[serde(rename = "mood")]
     pub tone: String,
     pub word: String,
     /// A link to hand over, this once; empty where there is none.

@@ -134,6 +134,7 @@ struct Row {
     pub(in crate::domain) user_id: Uuid,
     name: String,
     email: String,
+    #[sea_orm(from_alias = "listed_as")]
     sort_key: String,
     admin: i64,
     active: i64,

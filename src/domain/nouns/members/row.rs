@@ -53,6 +53,7 @@ pub(in crate::domain) struct Row {
     invited_by: Option<String>,
     joined_at: Timestamp,
     last_active_at: Option<Timestamp>,
+    #[sea_orm(from_alias = "listed_as")]
     sort_key: String,
     role_set: String,
 }
