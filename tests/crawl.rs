@@ -107,6 +107,7 @@ async fn crawl(client: &Client, facts: &Facts, who: &str) -> Forms {
     queue.extend(pages_of_table(facts).into_iter().map(|path| (path, None)));
     let mut seen: BTreeSet<(String, bool)> = BTreeSet::new();
     let mut forms = Forms::new();
+    let mut links: BTreeMap<String, Vec<String>> = BTreeMap::new();
     while let Some((path, linked_from)) = queue.pop_front() {
         if !seen.insert((path.clone(), linked_from.is_some())) {
             continue;
@@ -118,17 +119,20 @@ async fn crawl(client: &Client, facts: &Facts, who: &str) -> Forms {
             assert!(matches!(status, 200 | 303), "{who}: {from} links to {path}, which gives {status}");
         }
         if status == 303 {
+            links.entry(path.clone()).or_default().push(page.location());
             queue.push_back((page.location(), Some(path)));
             continue;
         }
         if status != 200 {
             continue;
         }
+        links.entry(path.clone()).or_default();
         for link in page.links() {
             let to = page.url.join(&link).unwrap();
             assert_eq!(to.origin(), page.url.origin(), "{path} links away, to {link}");
             if is_followed(&to, facts) {
                 let to = to[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
+                links.entry(path.clone()).or_default().push(to.clone());
                 queue.push_back((to, Some(path.clone())));
             }
         }
@@ -139,7 +143,32 @@ async fn crawl(client: &Client, facts: &Facts, who: &str) -> Forms {
             forms.entry((action, fields)).or_insert_with(|| (page.clone(), form));
         }
     }
+    let reached = reached(&links);
+    for page in pages_without_ids().filter(|page| links.contains_key(page)) {
+        assert!(
+            reached.contains(&*page),
+            "{who}: may open {page}, and no link leads there: see `.nav` in src/web/routes/mod.rs"
+        );
+    }
     forms
+}
+
+/// Where links lead from the overview on.
+fn reached(links: &BTreeMap<String, Vec<String>>) -> BTreeSet<&str> {
+    let (mut reached, mut next) = (BTreeSet::new(), vec!["/w/acme"]);
+    while let Some(path) = next.pop() {
+        if reached.insert(path) {
+            next.extend(links.get(path).into_iter().flatten().map(String::as_str));
+        }
+    }
+    reached
+}
+
+/// Every page of a workspace that is about the workspace alone: a list, say, or the form for a new entry.
+fn pages_without_ids() -> impl Iterator<Item = String> {
+    let pages = nouns::pages().iter().filter(|row| row.is_page() && row.path.starts_with("/w/"));
+    let pages = pages.filter(|row| row.params().next().is_none() && row.selects.is_none());
+    pages.map(|row| row.path.replace("{workspace}", "acme"))
 }
 
 /// Of what there is more with each form that is sent, the crawl opens only some.

@@ -2,10 +2,13 @@
 
 use super::ALL;
 use crate::{
-    support::product::{Route, call_rows, page_rows},
+    support::product::{Permission, Requirement, Route, call_rows, page_rows},
     walk::{Param, Row},
 };
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 /// Every page and form, in the order of the table.
 ///
@@ -111,6 +114,22 @@ fn missing(name: &str, path: &str, files: &[(&str, &str)]) -> String {
         "no noun declares {name}: who may call it, what stands in its path, and what does its form or body hold? \
          Say it in {file}"
     )
+}
+
+/// Pages say of a permission that is not built that its feature is not there yet.
+#[test]
+fn a_permission_is_built_if_and_only_if_a_route_requires_it() {
+    let routes = page_rows().into_iter().chain(call_rows());
+    let required = routes.filter_map(|route| match route.requirement {
+        Requirement::Member(needs) => Some(needs.permissions()),
+        _ => None,
+    });
+    let required: BTreeSet<Permission> = required.flatten().collect();
+    for permission in Permission::ALL {
+        let (is_built, scope) = (permission.is_built(), permission.scope());
+        let is_required = required.contains(permission);
+        assert_eq!(is_built, is_required, "{scope}: `built` or `later` in src/policy/catalogue.rs?");
+    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub mod workspaces;
 use crate::domain::{base::event::NounEvents, enforce};
 
 /// The events of each noun, in the order in which the filter of Activity lists them.
-pub(in crate::domain) const EVENTS: [NounEvents; 12] = [
+pub(in crate::domain) const EVENTS: &[NounEvents] = &[
     workspaces::events::EVENTS,
     organization::events::EVENTS,
     members::events::EVENTS,

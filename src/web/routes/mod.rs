@@ -1,30 +1,30 @@
 //! THE table: method, path, who may, handler. What is mounted and what the tests walk is this, so a
 //! route without a row does not exist.
 
-pub mod accounts;
-pub mod activity;
-pub mod api_docs;
-pub mod api_keys;
-pub mod decisions;
-pub mod health;
-pub mod index;
-pub mod invitations;
-pub mod me;
-pub mod members;
-pub mod mount;
-pub mod organization;
-pub mod overview;
-pub mod ownership;
-pub mod quick_start;
-pub mod recovery;
-pub mod resources;
-pub mod roles;
-pub mod security;
-pub mod sign_in;
-pub mod sign_up;
-pub mod teams;
-pub mod users;
-pub mod workspaces;
+pub(crate) mod accounts;
+pub(crate) mod activity;
+pub(crate) mod api_docs;
+pub(crate) mod api_keys;
+pub(crate) mod decisions;
+pub(crate) mod health;
+pub(crate) mod index;
+pub(crate) mod invitations;
+pub(crate) mod me;
+pub(crate) mod members;
+pub(crate) mod mount;
+pub(crate) mod organization;
+pub(crate) mod overview;
+pub(crate) mod ownership;
+pub(crate) mod quick_start;
+pub(crate) mod recovery;
+pub(crate) mod resources;
+pub(crate) mod roles;
+pub(crate) mod security;
+pub(crate) mod sign_in;
+pub(crate) mod sign_up;
+pub(crate) mod teams;
+pub(crate) mod users;
+pub(crate) mod workspaces;
 
 use self::decisions::schema;
 pub use crate::web::{access::Requirement, route::Route};

@@ -1,10 +1,5 @@
 //! The roles of a workspace: the list, one role, and what can be done to it.
 
-pub use crate::web::routes::roles::{
-    comparison::comparison,
-    deletion::{delete, deletion},
-    new::{create, new},
-};
 use crate::{
     domain::{
         CHANGED, Invalid, Refused,
