@@ -20,6 +20,7 @@ mod m0010_api_keys;
 mod m0011_idempotency;
 mod m0013_decisions;
 mod m0014_awaited;
+mod m0015_destinations;
 mod sql;
 
 /// Runs the steps in order, each at most once.
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_idempotency::Migration),
             Box::new(m0013_decisions::Migration),
             Box::new(m0014_awaited::Migration),
+            Box::new(m0015_destinations::Migration),
         ]
     }
 }

@@ -7,6 +7,7 @@ pub mod account_person;
 pub mod api_key;
 pub mod api_key_secret;
 pub mod audit_event;
+pub mod destination;
 pub mod email_token;
 pub mod grant;
 pub mod invitation;

@@ -199,10 +199,10 @@ macro_rules! catalogue {
             "Create, rotate and revoke API keys.";
         ManageOauthClients manage_oauth_clients "manage:oauth-clients" "Manage OAuth clients" [Admin Developer] later
             "Change and remove client apps.";
-        ReadDestinations read_destinations "read:destinations" "View destinations" [Admin Developer] later
-            "View where events are delivered.";
-        ManageDestinations manage_destinations "manage:destinations" "Manage destinations" [Admin Developer] later
-            "Choose where events are delivered.";
+        ReadDestinations read_destinations "read:destinations" "View destinations" [Admin Developer] built
+            "See which public hosts the workspace allows.";
+        ManageDestinations manage_destinations "manage:destinations" "Manage destinations" [Admin Developer] built
+            "Add, pause and delete the public hosts that the workspace allows.";
         CheckAccess check_access "check:access" "Check access" [Admin Developer] built
             "Check the access of anyone in the workspace.";
     }

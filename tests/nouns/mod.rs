@@ -13,6 +13,7 @@ pub mod accounts;
 pub mod activity;
 pub mod api_keys;
 pub mod decisions;
+pub mod destinations;
 pub mod identity;
 pub mod invitations;
 pub mod me;
@@ -47,6 +48,7 @@ pub const ALL: &[&dyn Noun] = &[
     &api_keys::ApiKeys,
     &account_keys::AccountKeys,
     &resources::Resources,
+    &destinations::Destinations,
     &activity::Activity,
     &decisions::Decisions,
     &accounts::Accounts,

@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod api_keys;
+pub mod destinations;
 pub mod directory;
 pub mod identity;
 pub mod invitations;
@@ -31,6 +32,7 @@ pub(in crate::domain) const EVENTS: &[NounEvents] = &[
     teams::events::EVENTS,
     api_keys::events::EVENTS,
     resources::events::EVENTS,
+    destinations::events::EVENTS,
     accounts::events::EVENTS,
     identity::events::EVENTS,
     enforce::events::EVENTS,

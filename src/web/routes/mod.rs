@@ -6,6 +6,7 @@ pub(crate) mod activity;
 pub(crate) mod api_docs;
 pub(crate) mod api_keys;
 pub(crate) mod decisions;
+pub(crate) mod destinations;
 pub(crate) mod health;
 pub(crate) mod index;
 pub(crate) mod invitations;
@@ -330,6 +331,28 @@ pub fn table() -> Vec<Route> {
                 .summary("Register a resource"),
             call("removeResource", DELETE, "/api/sso/v1/resources", CheckAccess, resources::api::forget)
                 .summary("Remove a resource"),
+        ]),
+        noun("destinations", vec![
+            get("/w/{workspace}/destinations", ReadDestinations, destinations::list::index).nav("Services", "send", "Destinations"),
+            post("/w/{workspace}/destinations", ManageDestinations, destinations::new::create),
+            // Before `{destination}`, which would take `new` for an id.
+            get("/w/{workspace}/destinations/new", ManageDestinations, destinations::new::new),
+            get("/w/{workspace}/destinations/{destination}", ReadDestinations, destinations::detail::show),
+            post("/w/{workspace}/destinations/{destination}/details", ManageDestinations, destinations::detail::update),
+            post("/w/{workspace}/destinations/{destination}/pause", ManageDestinations, destinations::detail::pause),
+            post("/w/{workspace}/destinations/{destination}/resumption", ManageDestinations, destinations::detail::resume),
+            get("/w/{workspace}/destinations/{destination}/deletion", ManageDestinations, destinations::deletion::deletion),
+            post("/w/{workspace}/destinations/{destination}/deletion", ManageDestinations, destinations::deletion::delete),
+            call("listDestinations", GET, "/api/sso/v1/destinations", ReadDestinations, destinations::api::index)
+                .summary("The public hosts that the workspace allows"),
+            call("createDestination", POST, "/api/sso/v1/destinations", ManageDestinations, destinations::api::create)
+                .summary("Adds a host"),
+            call("getDestination", GET, "/api/sso/v1/destinations/{destination}", ReadDestinations, destinations::api::show)
+                .summary("One destination"),
+            call("updateDestination", PATCH, "/api/sso/v1/destinations/{destination}", ManageDestinations, destinations::api::update)
+                .summary("Describes, pauses or resumes a destination"),
+            call("deleteDestination", DELETE, "/api/sso/v1/destinations/{destination}", ManageDestinations, destinations::api::delete)
+                .summary("Deletes a destination"),
         ]),
         noun("decisions", vec![
             call("evaluateAccess", POST, "/access/v1/evaluation", CheckAccess, decisions::evaluation::evaluation)

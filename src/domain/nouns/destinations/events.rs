@@ -1,0 +1,102 @@
+//! What is recorded of destinations. The name of the target is the host.
+
+use crate::domain::base::{
+    event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents, TargetKind},
+    words::nonempty,
+};
+use serde::{Deserialize, Serialize};
+
+pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
+    EventKind::of::<DestinationAdded>(),
+    EventKind::of::<DestinationUpdated>(),
+    EventKind::of::<DestinationPaused>(),
+    EventKind::of::<DestinationResumed>(),
+    EventKind::of::<DestinationDeleted>(),
+]);
+
+pub(in crate::domain) const DESTINATION: TargetKind = TargetKind::new("destination");
+
+/// A host was added to those that the workspace allows.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct DestinationAdded {
+    pub description: String,
+}
+
+impl AuditEvent for DestinationAdded {
+    const NAME: &'static str = "destination_added";
+    const KIND: &'static str = "destination.added";
+    const LABEL: &'static str = "Destination added";
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        let sentence = EventSentence::new("added the destination", row.target);
+        match self.description.as_str() {
+            "" => sentence,
+            description => sentence.detail(format!("“{description}”")),
+        }
+    }
+}
+
+/// A destination got another description.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct DestinationUpdated {
+    pub description_before: String,
+    pub description_after: String,
+}
+
+impl AuditEvent for DestinationUpdated {
+    const NAME: &'static str = "destination_updated";
+    const KIND: &'static str = "destination.updated";
+    const LABEL: &'static str = "Destination described";
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("changed the description of the destination", row.target)
+            .before(nonempty([&self.description_before]))
+            .after(nonempty([&self.description_after]))
+    }
+}
+
+/// A host stays on the list, and is not allowed for now.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct DestinationPaused {}
+
+impl AuditEvent for DestinationPaused {
+    const NAME: &'static str = "destination_paused";
+    const KIND: &'static str = "destination.paused";
+    const LABEL: &'static str = "Destination paused";
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("paused the destination", row.target)
+    }
+}
+
+/// A host that was paused is allowed again.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct DestinationResumed {}
+
+impl AuditEvent for DestinationResumed {
+    const NAME: &'static str = "destination_resumed";
+    const KIND: &'static str = "destination.resumed";
+    const LABEL: &'static str = "Destination resumed";
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("resumed the destination", row.target)
+    }
+}
+
+/// A host is no longer one of those that the workspace allows.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct DestinationDeleted {
+    pub description: String,
+    pub was_paused: bool,
+}
+
+impl AuditEvent for DestinationDeleted {
+    const NAME: &'static str = "destination_deleted";
+    const KIND: &'static str = "destination.deleted";
+    const LABEL: &'static str = "Destination deleted";
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        let sentence = EventSentence::new("deleted the destination", row.target);
+        if self.was_paused { sentence.detail("which was paused") } else { sentence }
+    }
+}

@@ -1,0 +1,178 @@
+//! Destinations of a workspace.
+
+use crate::{
+    clock::Timestamp,
+    domain::{
+        Description, Invalid, SearchText, TextRule,
+        base::paging::Position,
+        nouns::destinations::{self, Change, Destination, Filter, Host},
+    },
+    policy::perm,
+    web::{
+        api::{
+            body::{Json, PageBody, Query},
+            call::ApiResult,
+            if_match::{IfMatch, Versioned},
+            input,
+            reply::{Created, NoContent, Ok200, Tagged},
+            spec,
+        },
+        checks::{Checked, Validate},
+        guard::key::ApiRequest,
+        path::Target,
+    },
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+/// A public host that the workspace allows, unless it is paused.
+#[derive(Serialize, ToSchema)]
+pub struct DestinationBody {
+    id: Uuid,
+    /// In ASCII: lower case, punycode.
+    host: String,
+    /// The host in Unicode; the same where it has only letters of ASCII.
+    display_host: String,
+    description: String,
+    status: DestinationStatus,
+    /// The name of the person or key that added it.
+    created_by: String,
+    /// Milliseconds since 1970.
+    created_at: Timestamp,
+    /// Since when it is paused.
+    paused_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DestinationStatus {
+    Active,
+    Paused,
+}
+
+impl DestinationStatus {
+    fn is_paused(self) -> bool {
+        self == Self::Paused
+    }
+}
+
+impl From<Destination> for DestinationBody {
+    fn from(destination: Destination) -> Self {
+        Self {
+            id: destination.id,
+            display_host: destination.displayed(),
+            status: match destination.is_paused() {
+                true => DestinationStatus::Paused,
+                false => DestinationStatus::Active,
+            },
+            host: destination.host,
+            description: destination.description,
+            created_by: destination.creator,
+            created_at: destination.created_at,
+            paused_at: destination.paused_at,
+        }
+    }
+}
+
+impl Versioned for Destination {
+    fn tag(&self) -> String {
+        self.version()
+    }
+}
+
+/// Which destinations to list.
+#[derive(Deserialize, IntoParams, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListQuery {
+    /// Part of the host, in either form, or of the description.
+    #[param(schema_with = spec::text::<SearchText>)]
+    q: String,
+    #[param(inline)]
+    status: Option<DestinationStatus>,
+    /// `next` of the page before.
+    #[param(schema_with = spec::cursor)]
+    after: String,
+}
+
+pub async fn index(
+    cx: ApiRequest<perm::ReadDestinations, Query<ListQuery>>,
+) -> ApiResult<Ok200<PageBody<DestinationBody>>> {
+    let query = cx.input.0;
+    let is_paused = query.status.map(DestinationStatus::is_paused);
+    let filter = Filter { text: input::search(&query.q)?, is_paused };
+    let at = Position::parse(&query.after, "")?;
+    Ok(Ok200(destinations::list(&cx.scope, &filter, &at).await?.into()))
+}
+
+pub async fn show(cx: ApiRequest<perm::ReadDestinations, Target>) -> ApiResult<Tagged<DestinationBody>> {
+    Ok(Tagged::of(destinations::get(&cx.scope, cx.input.0).await?))
+}
+
+/// A destination to add.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewDestination {
+    #[schema(schema_with = spec::text::<Host>)]
+    host: String,
+    #[schema(schema_with = spec::maybe_text::<Description>)]
+    description: Option<String>,
+}
+
+impl Validate for NewDestination {
+    type Valid = (Host, Description);
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
+        let host = invalid.check("host", Host::parse_exact(&self.host));
+        let description = self.description.as_deref().unwrap_or_default();
+        let description = invalid.check("description", Description::parse_exact(description));
+        Some((host?, description?))
+    }
+}
+
+pub async fn create(
+    cx: ApiRequest<perm::ManageDestinations, Json<Checked<NewDestination>>>,
+) -> ApiResult<Created<DestinationBody>> {
+    let (host, description) = cx.input.0.valid?;
+    let added = cx.scope.write(async |s| destinations::add(s, &host, &description).await).await?;
+    Ok(Created(added.into()))
+}
+
+/// What to change about a destination; what is left out stays. The host can't be changed: another one is a
+/// new destination.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DestinationChange {
+    #[schema(schema_with = spec::maybe_text::<Description>)]
+    description: Option<String>,
+    status: Option<DestinationStatus>,
+}
+
+impl Validate for DestinationChange {
+    type Valid = Change;
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Change> {
+        let description = invalid.check("description", input::optional(&self.description))?;
+        Some(Change { description, is_paused: self.status.map(DestinationStatus::is_paused) })
+    }
+}
+
+pub async fn update(
+    cx: ApiRequest<perm::ManageDestinations, (Target, IfMatch, Json<Checked<DestinationChange>>)>,
+) -> ApiResult<Tagged<DestinationBody>> {
+    let (Target(id), seen, Json(change)) = cx.input;
+    let change = change.valid?;
+    let now = async |s: &mut _| destinations::to_change(s, id).await;
+    seen.write(cx.scope, now, async |s, _| {
+        let changed = destinations::update(s, id, &change).await?;
+        Ok(changed.map(|changed| Tagged::of(changed.destination)))
+    })
+    .await
+}
+
+pub async fn delete(cx: ApiRequest<perm::ManageDestinations, (Target, IfMatch)>) -> ApiResult<NoContent> {
+    let (Target(id), seen) = cx.input;
+    let now = async |s: &mut _| destinations::to_change(s, id).await;
+    seen.write(cx.scope, now, async |s, _| destinations::delete(s, id).await).await?;
+    Ok(NoContent)
+}

@@ -1,0 +1,82 @@
+//! The list of destinations.
+
+use crate::{
+    domain::{
+        Refused,
+        base::paging::Position,
+        nouns::destinations::{self, Destination, Filter},
+    },
+    policy::perm,
+    web::{
+        checks,
+        chrome::Chrome,
+        guard::{Authorized, HandlerResult},
+        list::{Filters, List, ListState, Neighbours, one_of},
+        when::When,
+    },
+};
+use askama::Template;
+use serde::Deserialize;
+
+#[derive(Template)]
+#[template(path = "destinations/index.html")]
+struct Index {
+    chrome: Chrome,
+    /// `/w/{slug}/destinations`
+    base: String,
+    list: ListState<ListQuery>,
+    rows: Vec<Row>,
+    neighbours: Neighbours,
+}
+
+struct Row {
+    /// The host as people read it.
+    displayed: String,
+    created: When,
+    destination: Destination,
+}
+
+const ACTIVE: &str = "active";
+const PAUSED: &str = "paused";
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListQuery {
+    q: String,
+    /// `active` or `paused`.
+    status: String,
+}
+
+impl Filters for ListQuery {
+    type Filter = Filter;
+
+    fn read(&self) -> Result<Filter, Refused> {
+        one_of("status", &self.status, &[ACTIVE, PAUSED])?;
+        let is_paused = (!self.status.is_empty()).then_some(self.status == PAUSED);
+        Ok(Filter { text: checks::search(&self.q)?, is_paused })
+    }
+
+    fn query_pairs(&self) -> Vec<(&'static str, &str)> {
+        vec![("q", &self.q), ("status", &self.status)]
+    }
+}
+
+pub async fn index(cx: Authorized<perm::ReadDestinations, List<ListQuery>>) -> HandlerResult {
+    let (scope, view, list) = cx.into_parts();
+    let load = async |filter: &Filter, at: &Position| destinations::list(&scope, filter, at).await;
+    let (found, list) = list.load(load).await?;
+    let base = view.at("/destinations");
+    let row = |destination: Destination| Row {
+        displayed: destination.displayed(),
+        created: When::new(destination.created_at, scope.now()),
+        destination,
+    };
+    let page = Index {
+        chrome: view.chrome(),
+        neighbours: list.neighbours(&found, &base),
+        rows: found.rows.into_iter().map(row).collect(),
+        base,
+        list,
+    };
+    Ok(view.html_as(page.list.status(), &page))
+}

@@ -1,0 +1,71 @@
+//! Adding a destination.
+
+use crate::{
+    domain::{
+        Description, Invalid, TextRule,
+        nouns::destinations::{self, Host},
+    },
+    policy::perm,
+    web::{
+        checks::{Checked, Validate},
+        chrome::{Chrome, Flash, View},
+        errors::Errors,
+        form::Form,
+        guard::{Authorized, HandlerResult},
+        rejection::reopen,
+        routes::destinations::detail::{page_of, seen_at},
+    },
+};
+use actix_web::{HttpResponse, http::StatusCode};
+use askama::Template;
+use serde::Deserialize;
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewForm {
+    host: String,
+    description: String,
+}
+
+impl Validate for NewForm {
+    type Valid = (Host, Description);
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
+        let host = invalid.check("host", Host::parse(&self.host));
+        let description = invalid.check("description", Description::parse(&self.description));
+        Some((host?, description?))
+    }
+}
+
+#[derive(Template)]
+#[template(path = "destinations/new.html")]
+struct New<'a> {
+    chrome: Chrome,
+    /// `/w/{slug}/destinations`
+    base: String,
+    /// Where Cancel leads to.
+    back: String,
+    form: &'a NewForm,
+    errors: Errors,
+}
+
+pub async fn new(cx: Authorized<perm::ManageDestinations>) -> HandlerResult {
+    let (_, view, ()) = cx.into_parts();
+    Ok(draw(&view, StatusCode::OK, &NewForm::default(), Errors::default()))
+}
+
+fn draw(view: &View, status: StatusCode, form: &NewForm, errors: Errors) -> HttpResponse {
+    let (base, back) = (view.at("/destinations"), seen_at(view, "/destinations"));
+    view.html_as(status, &New { chrome: view.chrome(), base, back, form, errors })
+}
+
+pub async fn create(cx: Authorized<perm::ManageDestinations, Form<Checked<NewForm>>>) -> HandlerResult {
+    let (scope, view, Form(form)) = cx.into_parts();
+    let added = async {
+        let (host, description) = form.valid?;
+        let added = scope.write(async |s| destinations::add(s, &host, &description).await).await?;
+        let flash = Flash::good(format!("Destination {} added.", added.displayed()));
+        Ok(view.redirect_with_flash(page_of(&view, added.id), flash))
+    };
+    reopen(added.await, async |rejected| Ok(draw(&view, rejected.status, &form.sent, rejected.errors))).await
+}
