@@ -344,15 +344,15 @@ pub fn table() -> Vec<Route> {
             get("/w/{workspace}/destinations/{destination}/deletion", ManageDestinations, destinations::deletion::deletion),
             post("/w/{workspace}/destinations/{destination}/deletion", ManageDestinations, destinations::deletion::delete),
             call("listDestinations", GET, "/api/sso/v1/destinations", ReadDestinations, destinations::api::index)
-                .summary("The public hosts that the workspace allows"),
+                .summary("List destinations"),
             call("createDestination", POST, "/api/sso/v1/destinations", ManageDestinations, destinations::api::create)
-                .summary("Adds a host"),
+                .summary("Add a destination"),
             call("getDestination", GET, "/api/sso/v1/destinations/{destination}", ReadDestinations, destinations::api::show)
-                .summary("One destination"),
+                .summary("Get a destination"),
             call("updateDestination", PATCH, "/api/sso/v1/destinations/{destination}", ManageDestinations, destinations::api::update)
-                .summary("Describes, pauses or resumes a destination"),
+                .summary("Change the description of a destination, pause it or resume it"),
             call("deleteDestination", DELETE, "/api/sso/v1/destinations/{destination}", ManageDestinations, destinations::api::delete)
-                .summary("Deletes a destination"),
+                .summary("Delete a destination"),
         ]),
         noun("decisions", vec![
             call("evaluateAccess", POST, "/access/v1/evaluation", CheckAccess, decisions::evaluation::evaluation)
