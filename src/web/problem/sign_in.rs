@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, http::StatusCode};
 use askama::Template;
 
 #[derive(Template)]
-#[template(path = "ways_in/sign_in.html")]
+#[template(path = "auth/sign_in.html")]
 struct Page<'a> {
     chrome: Chrome,
     /// They were sent here on their way to something else.

@@ -65,7 +65,7 @@ pub fn table() -> Vec<Route> {
             get("/readyz", Anyone, health::ready),
             get("/", Anyone, workspaces::pages::home),
         ]),
-        noun("ways in", vec![
+        noun("auth", vec![
             get("/sign-up", Anyone, sign_up::show),
             post("/sign-up", Anyone, sign_up::submit),
             get("/check-mail", Anyone, sign_up::check_mail),

@@ -26,7 +26,7 @@ const RESET: &str = "reset";
 const VERIFICATION: &str = "verification";
 
 #[derive(Template)]
-#[template(path = "ways_in/forgot_password.html")]
+#[template(path = "auth/forgot_password.html")]
 struct ForgotPage<'a> {
     chrome: Chrome,
     email: &'a str,
@@ -34,7 +34,7 @@ struct ForgotPage<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "ways_in/reset_sent.html")]
+#[template(path = "auth/reset_sent.html")]
 struct ResetSent {
     chrome: Chrome,
     email: String,
@@ -71,7 +71,7 @@ pub async fn follow_reset(cx: Public) -> HandlerResult {
 }
 
 #[derive(Template)]
-#[template(path = "ways_in/reset_password.html")]
+#[template(path = "auth/reset_password.html")]
 struct ResetPage {
     chrome: Chrome,
     errors: Errors,
@@ -117,7 +117,7 @@ pub async fn follow_verification(cx: Public) -> HandlerResult {
 }
 
 #[derive(Template)]
-#[template(path = "ways_in/email_verification.html")]
+#[template(path = "auth/email_verification.html")]
 struct VerificationPage {
     chrome: Chrome,
 }

@@ -26,7 +26,7 @@ use askama::Template;
 use serde::Deserialize;
 
 #[derive(Template)]
-#[template(path = "ways_in/sign_up.html")]
+#[template(path = "auth/sign_up.html")]
 struct Page<'a> {
     chrome: Chrome,
     form: &'a SignUp,
@@ -41,7 +41,7 @@ struct Invited {
 }
 
 #[derive(Template)]
-#[template(path = "ways_in/check_mail.html")]
+#[template(path = "auth/check_mail.html")]
 struct CheckMail {
     chrome: Chrome,
     email: String,

@@ -28,7 +28,7 @@ fn token(view: &View) -> Result<Token, Refused> {
 }
 
 #[derive(Template)]
-#[template(path = "ways_in/invitation.html")]
+#[template(path = "auth/invitation.html")]
 struct Page {
     chrome: Chrome,
     offer: Offer,
