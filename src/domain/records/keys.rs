@@ -63,7 +63,8 @@ pub(in crate::domain) async fn creator_in(
     user: Uuid,
 ) -> Result<Creator, Refused> {
     // Keys are never deleted, so that the number only grows.
-    let sql = "SELECT (SELECT COUNT(*) FROM api_keys k WHERE k.made_by = $1 AND k.account_id = $2) AS keys_created,
+    let sql =
+        "SELECT (SELECT COUNT(*) FROM api_keys k WHERE k.made_by = $1 AND k.account_id = $2) AS keys_created,
             EXISTS (SELECT 1 FROM account_people p
                 WHERE p.account_id = $2 AND p.user_id = $1 AND p.is_admin) AS administers";
     let creator: Option<Creator> = connection.first(sql, vec![user.into(), account.into()]).await?;

@@ -64,7 +64,7 @@ both! {
         submit(&owner, &path, "/resumption", &[]).await.assert_says("api.example.com is active again.");
 
         let page = owner.client.visit(&owner.client.visit(&path).await.link("/deletion")).await;
-        page.assert_says("The workspace no longer allows the host").assert_says("Its description is deleted");
+        page.assert_says("The workspace no longer allows the host").assert_says("Its description and what was changed stay in Activity.");
         let answer = owner.client.submit(&page, "/deletion", &[]).await;
         owner.client.follow(answer).await.assert_says("Destination api.example.com deleted.");
         assert_eq!(count(&app).await, 0);

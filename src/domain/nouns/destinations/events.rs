@@ -46,7 +46,7 @@ pub(in crate::domain) struct DestinationUpdated {
 impl AuditEvent for DestinationUpdated {
     const NAME: &'static str = "destination_updated";
     const KIND: &'static str = "destination.updated";
-    const LABEL: &'static str = "Destination described";
+    const LABEL: &'static str = "Destination description changed";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
         EventSentence::new("changed the description of the destination", row.target)

@@ -2,7 +2,7 @@
 
 use crate::domain::base::text_rule::{Complaint, TextRule, one_line};
 use std::fmt;
-use unicode_security::MixedScript;
+use unicode_security::{GeneralSecurityProfile, MixedScript, skeleton};
 use url::{Host as AnyHost, ParseError};
 
 /// One exact public host by its name, in the ASCII form: lower case, punycode, no dot at the end.
@@ -23,10 +23,12 @@ const NO_NAME: Complaint = "A host has letters, digits, hyphens and dots, and 1 
 const TOO_LONG: Complaint = "The name of a host has at most 253 characters.";
 const ONE_LABEL: Complaint = "Enter the full name of the host, with its domain, such as api.example.com.";
 const NOT_PUBLIC: Complaint =
-    "Names that end like this one are not on the public internet. Enter a public host.";
+    "Names that end like this one aren't on the public internet. Enter a public host.";
 const SUFFIX: Complaint =
     "Many organizations have names under this one. Enter the full name of the host in front of it, too.";
 const MIXED_SCRIPTS: Complaint = "The letters between two dots are of different scripts, as in names that imitate others. Check the spelling.";
+const LOOKALIKE: Complaint = "A part of this name looks like Latin letters and isn't, as in names that imitate others. Check the spelling.";
+const SYMBOL: Complaint = "This name has a symbol that host names shouldn't have, as in names that imitate others. Use letters, digits and hyphens.";
 
 /// What ends no name of a public host (RFC 2606, 6761, 6762, 7686, and ICANN's reservation of `internal`).
 const SPECIAL: [&str; 8] = ["local", "internal", "localhost", "test", "onion", "arpa", "invalid", "example"];
@@ -62,10 +64,8 @@ impl TextRule for Host {
         let host = ascii(&text)?;
         refuse_malformed(&host)?;
         refuse_not_public(&host)?;
-        match displayed(&host).split('.').all(|label| label.is_single_script()) {
-            true => Ok(Self(host)),
-            false => Err(MIXED_SCRIPTS),
-        }
+        refuse_imitations(&displayed(&host))?;
+        Ok(Self(host))
     }
 
     fn parse_exact(text: &str) -> Result<Self, String> {
@@ -127,11 +127,27 @@ fn refuse_malformed(host: &str) -> Result<(), Complaint> {
 
 fn refuse_not_public(host: &str) -> Result<(), Complaint> {
     let last = host.rsplit('.').next().unwrap_or_default();
-    // The list of public suffixes has their Unicode form.
+    // The list of public suffixes has their Unicode form, and every top-level domain there is.
     let displayed = displayed(host);
     match () {
         () if SPECIAL.contains(&last) => Err(NOT_PUBLIC),
+        () if !psl::suffix(displayed.as_bytes()).is_some_and(|suffix| suffix.is_known()) => Err(NOT_PUBLIC),
         () if psl::suffix_str(&displayed) == Some(&displayed) => Err(SUFFIX),
+        () => Ok(()),
+    }
+}
+
+/// What is drawn like another host, in its Unicode form (UTS 39): symbols such as a fraction's slash, labels of
+/// several scripts, and labels of another script whose letters all look like Latin ones.
+fn refuse_imitations(displayed: &str) -> Result<(), Complaint> {
+    let is_identifier = |c: char| matches!(c, '.' | '-') || c.identifier_allowed();
+    let is_latin_domain = displayed.rsplit('.').next().is_some_and(str::is_ascii);
+    let imitates = |label: &str| !label.is_ascii() && skeleton(label).all(|c| c.is_ascii());
+    match () {
+        () if !displayed.chars().all(is_identifier) => Err(SYMBOL),
+        () if !displayed.split('.').all(|label| label.is_single_script()) => Err(MIXED_SCRIPTS),
+        // Under a domain of its own script, such a label is an ordinary word.
+        () if is_latin_domain && displayed.split('.').any(imitates) => Err(LOOKALIKE),
         () => Ok(()),
     }
 }
@@ -149,10 +165,11 @@ mod tests {
             (" API.Example.COM ", "api.example.com"),
             // The dot at the end says that the name is complete, which it is here anyway.
             ("api.example.com.", "api.example.com"),
-            ("a.b", "a.b"),
+            ("a.co", "a.co"),
+            ("хор.рф", "xn--n1aen.xn--p1ai"),
             ("münchen.example.de", "xn--mnchen-3ya.example.de"),
             ("xn--mnchen-3ya.example.de", "xn--mnchen-3ya.example.de"),
-            ("例え。日本", "xn--r8jz45g.xn--wgv71a"),
+            ("例え。みんな", "xn--r8jz45g.xn--q9jyb4c"),
             ("ａｐｉ．ｅｘａｍｐｌｅ．ｃｏｍ", "api.example.com"),
             ("fonts.example.co.uk", "fonts.example.co.uk"),
             ("127.0.0.1.example.com", "127.0.0.1.example.com"),
@@ -257,9 +274,28 @@ mod tests {
                     "api.example",
                     "api.EXAMPLE.",
                     "api.ｔｅｓｔ",
+                    "foo.lan",
+                    "localhost.localdomain",
+                    "kubernetes.default.svc",
+                    "mail.corp",
+                    "foo.alt",
+                    "a.0xg",
+                    "foo.测试",
+                    "१२७.०.०.१",
                 ],
             ),
             (SUFFIX, &["co.uk", "CO.UK.", "github.io", "公司.cn", "xn--55qx5d.cn", "anything.ck"]),
+            (
+                SYMBOL,
+                &[
+                    "google.com∕x.example.com",
+                    "paypal.com⁄login.example.com",
+                    "example.com∶443.example.com",
+                    "a–b.com",
+                    "☃.example.com",
+                ],
+            ),
+            (LOOKALIKE, &["a‐b.com", "www.аррӏе.com", "раураӏ.com", "ѕсоре.com", "xn--80ak6aa92e.com"]),
             (MIXED_SCRIPTS, &["pаypal.com", "api.gооgle.com", "xn--pypal-4ve.com", "日本abc.example.com"]),
         ] {
             for text in texts {

@@ -72,7 +72,13 @@ impl Destination {
         role::fingerprint(self.id.as_bytes(), [self.description.as_str(), status])
     }
 
+    /// Its name is the host, in both forms where they differ, so that Activity is searched by either.
     fn target(&self) -> Target {
-        Target::new(DESTINATION, self.id, self.host.clone())
+        let displayed = self.displayed();
+        let name = match displayed == self.host {
+            true => displayed,
+            false => format!("{displayed} ({})", self.host),
+        };
+        Target::new(DESTINATION, self.id, name)
     }
 }
