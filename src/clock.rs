@@ -1,4 +1,4 @@
-//! Moments, and the one clock. It is passed in, so that a test can move it.
+//! Timestamps, and the only clock. It is passed in, so that a test can advance it.
 
 use sea_orm::DeriveValueType;
 use serde::{Deserialize, Serialize};
@@ -12,8 +12,8 @@ use std::{
     time::Duration,
 };
 
-/// A moment: milliseconds since 1970-01-01 UTC, as the database and the API have it. What is added to one,
-/// taken from one, or lies between two is a span in milliseconds, such as [`DAY`].
+/// A moment: milliseconds since 1970-01-01 UTC, as in the database and the API. Spans, such as the difference
+/// between two moments or [`DAY`], are in milliseconds too.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DeriveValueType,
 )]
@@ -76,7 +76,7 @@ impl Clock {
         Self(None)
     }
 
-    /// A clock that stands still until it is moved.
+    /// A clock that does not move until it is advanced.
     pub fn manual(start: Timestamp) -> Self {
         Self(Some(Arc::new(AtomicI64::new(start.0))))
     }
@@ -92,7 +92,7 @@ impl Clock {
         })
     }
 
-    /// Moves a manual clock on; the system's own clock is left alone.
+    /// Advances a manual clock. Does nothing to the system's clock.
     pub fn advance(&self, by: Duration) {
         if let Some(manual) = &self.0 {
             manual.fetch_add(i64::try_from(by.as_millis()).unwrap_or(0), Ordering::SeqCst);

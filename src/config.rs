@@ -59,8 +59,8 @@ pub struct Config {
     #[arg(long, env = "BAILIWICK_CALLS_PER_MINUTE", default_value = "600")]
     pub calls_per_minute: u32,
 
-    /// Seconds that a request waits for a database connection, and one more for its turn to hash a password,
-    /// before it is answered 503.
+    /// Seconds that a request waits for a database connection before it gets a 503. It waits one second
+    /// longer to hash a password.
     #[arg(long, env = "BAILIWICK_ACQUIRE_TIMEOUT", default_value = "5")]
     #[arg(value_parser = value_parser!(u32).range(1..=3600).map(|seconds| Duration::from_secs(seconds.into())))]
     pub acquire_timeout: Duration,

@@ -67,7 +67,8 @@ impl Mailer {
         Ok(Self { from, host: domain.to_owned(), transport })
     }
 
-    /// Sends one message. Its Message-ID is the outbox row's, so that a second copy can be told.
+    /// Sends one message. Its Message-ID is derived from the outbox row, so that a second copy can be
+    /// recognised.
     ///
     /// # Errors
     /// What the server or the file system said, for the log.

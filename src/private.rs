@@ -1,8 +1,8 @@
-//! Folders and files that nobody else on the machine reads: what is kept in them are people, and links.
+//! Folders and files that only this user can read: they contain personal data and secret links.
 
 use std::{fs, io, path::Path};
 
-/// Makes a folder, and those above it that are missing. One that is there stays as it is.
+/// Creates a folder, and missing folders above it. An existing folder stays as it is.
 ///
 /// # Errors
 /// The system's own.
@@ -14,7 +14,7 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     folder.create(path)
 }
 
-/// Makes a new file.
+/// Creates a new file.
 ///
 /// # Errors
 /// [`io::ErrorKind::AlreadyExists`], or another of the system's.
@@ -22,7 +22,7 @@ pub fn new_file(path: &Path) -> io::Result<fs::File> {
     options().create_new(true).open(path)
 }
 
-/// Writes a whole file, which may be there.
+/// Writes a whole file, which may already exist.
 ///
 /// # Errors
 /// The system's own.

@@ -1,4 +1,4 @@
-//! The one source of chance.
+//! The only source of randomness.
 
 use crate::clock::Timestamp;
 use uuid::{ContextV7, Uuid};

@@ -105,7 +105,7 @@ impl Application {
         self.address
     }
 
-    /// Where people reach it, without a slash at the end.
+    /// The public URL, without a trailing slash.
     pub fn public_url(&self) -> &str {
         &self.public_url
     }
@@ -120,7 +120,7 @@ impl Application {
         self.db.statements()
     }
 
-    /// Tells which SQL statements were sent.
+    /// The SQL statements that were sent.
     pub fn transcript(&self) -> Transcript {
         self.db.transcript()
     }
@@ -171,7 +171,7 @@ fn listen(listener: TcpListener, app: Data<app::App>, workers: Option<usize>) ->
     Ok(server.listen(listener)?.run())
 }
 
-/// What every answer carries: no script or style but ours, no frame, no referrer.
+/// The headers of every response: no script or style but ours, no frame, no referrer.
 fn security_headers(app: &app::App) -> DefaultHeaders {
     let headers = DefaultHeaders::new()
         .add((
@@ -192,7 +192,7 @@ fn security_headers(app: &app::App) -> DefaultHeaders {
     }
 }
 
-/// Tells the caller the id under which its request stands in the log.
+/// Middleware: adds the id under which the request is logged to the response.
 async fn name_request<B: actix_web::body::MessageBody>(
     req: actix_web::dev::ServiceRequest,
     next: actix_web::middleware::Next<B>,
@@ -245,7 +245,7 @@ impl RootSpanBuilder for RequestLog {
     }
 }
 
-/// Where people will reach it that is served by these settings, without a slash at the end.
+/// The public URL of a server with these settings, without a trailing slash.
 ///
 /// # Errors
 /// [`StartupError::PublicUrl`].
@@ -281,7 +281,7 @@ fn cookie_key(config: &Config) -> Result<Key, StartupError> {
     Ok(Key::from(&derived))
 }
 
-/// Reads the secret that the first start made, or makes it.
+/// Reads the secret that the first start created, or creates it.
 fn load_or_create_secret(config: &Config) -> Result<SecretString, StartupError> {
     let path = config.data_dir.join("secret.key");
     let failed = |error| StartupError::SecretKeyFile { path: path.clone(), error };
@@ -324,10 +324,10 @@ async fn deliver(db: &Db, mailer: &Mailer, message: outbox::OutgoingMail) {
     }
 }
 
-/// How often who was seen is written down.
+/// How often presence is written.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
 
-/// Every so many rounds what has expired is dropped.
+/// The number of rounds after which expired data is deleted.
 const SWEEP_INTERVAL: u64 = 720;
 
 async fn run_housekeeping(db: Db) {

@@ -75,8 +75,9 @@ both! {
         assert_eq!(number(&connection, "SELECT count(*) FROM workspaces WHERE slug = 'side'").await, 1);
     }
 
-    // Breaks on PostgreSQL without `on(…)` in Db::begin and Kept::lend (tried): connections that an idle
-    // worker opened end with it, and a request that another worker still answers with one of them gets 503.
+    // Breaks on PostgreSQL without `on(…)` in Db::begin and DriverPool::acquire (tried): connections that an
+    // idle worker opened end with it, and a request that another worker still answers with one of them gets
+    // 503.
     async fn a_running_request_is_answered_whichever_worker_opened_its_connection(backend: Backend) {
         let dir = tempfile::tempdir().unwrap();
         let database = TestDatabase::migrated(backend, dir.path()).await;

@@ -90,7 +90,7 @@ async fn all_tried(app: &TestApp, n: i64) {
 }
 
 both! {
-    // Breaks when domain/outbox.rs takes its links from anything but Db::public_url.
+    // Breaks when links in mail are built from anything but Db::public_url (domain/base/db.rs).
     async fn letters_arrive_and_lead_to_the_configured_address(backend: Backend) {
         let dir = tempfile::tempdir().unwrap();
         let server = SmtpServer::start(free_port(), dir.path()).await;
@@ -137,7 +137,7 @@ both! {
         assert_eq!(app.scalar_i64("SELECT count(*) FROM outbox").await, 0);
     }
 
-    // Breaks when a page sends by itself, or when deliver (startup.rs) does not call outbox::failed.
+    // Breaks when a page sends by itself, or when deliver (startup.rs) does not call outbox::mark_failed.
     async fn with_the_server_down_pages_answer_the_same_and_mail_comes_later(backend: Backend) {
         let dir = tempfile::tempdir().unwrap();
         let port = free_port();
@@ -172,7 +172,7 @@ both! {
         assert_eq!(app.mail.to("guest-1@example.com").len(), 1);
     }
 
-    // Breaks without `AND next_attempt_at <= $3` in outbox::take.
+    // Breaks without `AND next_attempt_at <= $3` in outbox::lease_next.
     async fn each_letter_is_sent_once_however_many_nodes_send(backend: Backend) {
         let dir = tempfile::tempdir().unwrap();
         let port = free_port();
@@ -202,7 +202,7 @@ both! {
     }
 
     // Breaks without `literal(…)` or `MIME_VERSION_1_0` in src/mail.rs, or when names may hold line
-    // breaks (one_line in domain/values.rs).
+    // breaks (one_line in domain/base/text_rule.rs).
     async fn what_people_type_stays_text(backend: Backend) {
         let dir = tempfile::tempdir().unwrap();
         let server = SmtpServer::start(free_port(), dir.path()).await;
@@ -234,7 +234,8 @@ both! {
         }
     }
 
-    // Breaks without `body(…)` or `private::write` in src/mail.rs, or `make_private` in domain/db.rs.
+    // Breaks without `body(…)` or `private::write` in src/mail.rs, or `make_private` in
+    // domain/base/connect.rs.
     async fn files_hold_their_links_in_one_piece_and_are_for_nobody_else(app: TestApp) {
         let (name, message) = ("Größe One", "Grüße, und willkommen.");
         sign_up(&app, name, OWNER, PASSWORD, "acme").await;

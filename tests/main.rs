@@ -10,40 +10,40 @@
 
 // A file a noun.
 mod abuse; // what real products got wrong, line by line
-mod access; // what somebody can do and why; what a change would do; taking one back
-mod account_keys; // the keys of the tenant: made, named and ended, and into no workspace by that
+mod access; // effective access, previews, undo
+mod account_keys; // API keys of the account: created, renamed, revoked, without access to workspaces
 mod accounts; // the tenant: its people, its admins, and who may create workspaces
-mod activity; // what happened: told, filtered, paged
-mod api; // what programs do: documented commands, versions, asking twice, limits
+mod activity; // what happened: shown, filtered, paged
+mod api; // what programs do: documented commands, versions, repeated requests, limits
 mod api_keys; // principals without a person: admitted, bounded, ended
 mod api_matrix; // every route for programs × every key × own, another's, unknown
-mod api_parity; // a page and a call give the same verdict
+mod api_parity; // a page and a call get the same verdict
 mod api_schema; // schemathesis over the document, and the usso client
 mod arrows; // the imports of src: no circle, no arrow up
 mod browser; // what only a real browser shows
 mod bulk; // many members or invitations changed at once
 mod crawl; // a form is on a page if and only if its POST is allowed
-mod decisions; // what services ask: OpenID AuthZEN, and why
-mod demo; // four months of a workspace, made as requests would
+mod decisions; // access checks of services: OpenID AuthZEN, and reasons
+mod demo; // four months of a workspace, created as by requests
 mod durability; // kill -9 while writing
 mod gallery; // every page in every state, for pages.rs
 mod invitations; // from the offer to the membership
 mod keyboard; // the product without a mouse
 mod mail; // the outbox, to files and to a real SMTP server
 mod matrix; // every route × everyone × own, another's, unknown
-mod members; // the list, roles, suspension, removal, handing over
+mod members; // the list, roles, suspension, removal, transfer of ownership
 mod nodes; // two nodes on one database, behind a round-robin
 mod nouns; // what the walkers have to know of each noun, a file a noun
-mod organization; // the workspace's name, address and end
-mod overview; // how many, what changed, what needs care
+mod organization; // the workspace's name, address and deletion
+mod overview; // counts, recent changes, what needs attention
 mod pages; // every page in a real browser: accessible, valid, whole on a phone, by keyboard
 mod people; // sign-up, sign-in, passwords, addresses, sessions
 mod plans; // the database explains every statement: none goes through everything
 mod policy; // the ceiling, as properties of the pure rules
-mod quick_start; // four services in ten lines each, run as they stand in docs/quick-start
+mod quick_start; // four services in ten lines each, run as they are in docs/quick-start
 mod races; // twenty at once, on real connections
-mod refusals; // what a refusal looks like, and what leads on
-mod roles; // made, named, edited, compared, deleted
+mod refusals; // what a refusal looks like, and its links
+mod roles; // created, renamed, edited, compared, deleted
 mod security; // one row a permission, saved at once
 mod sequences; // random calls against a model of the rules: nobody comes to hold what nobody could give
 mod statements; // how many SQL statements a page costs

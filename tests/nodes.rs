@@ -89,7 +89,7 @@ nodes! {
     // Every page and form meets another node than the one before it: sign-up, the links in mail, the
     // cookies, the tokens of forms, the messages shown once.
     //
-    // Breaks when Settings of web (src/web/mod.rs) signs with a key that a node made itself.
+    // Breaks when cookie_key (src/startup.rs) returns a key that a node created itself.
     async fn a_browser_that_meets_another_node_each_time_notices_nothing(nodes: Nodes) {
         let owner = new_owner(&nodes.one).await;
         let guest = invite_and_join(&nodes.one, &owner.client, "acme", "guest-one@example.com", &["viewer"]).await;
@@ -115,7 +115,7 @@ nodes! {
         assert!(served[0] > 12 && served[0].abs_diff(served[1]) <= 1, "{served:?}");
     }
 
-    // Breaks without `roles.version == version` in RolesRead::at (domain/nouns/roles.rs).
+    // Breaks without `roles.version == version` in RoleCache::at (domain/enforce/workspace/roles.rs).
     async fn a_change_at_one_node_is_obeyed_by_the_next_request_at_the_other(nodes: Nodes) {
         let owner = new_owner(&nodes.one).await;
         let admin = member(&nodes.one, &owner, "admin").await;
@@ -233,8 +233,8 @@ nodes! {
     }
 
     // Breaks without `Status.eq("pending")` in invitations::ended together with the look at the status
-    // in OfferRow::ended (domain/nouns/invitations/redeem.rs): either one is enough. Then the second is told
-    // that it is a member already (409).
+    // in OfferRow::ended (domain/nouns/invitations/accept.rs): either one is enough. Then the second request
+    // gets 409, already a member.
     async fn an_invitation_is_accepted_once_though_by_both_nodes(nodes: Nodes) {
         let owner = new_owner(&nodes.one).await;
         let guest = new_owner_of(&nodes.one, "Guest One", "guest-one@example.com", "elsewhere").await;
@@ -260,7 +260,7 @@ nodes! {
         }
     }
 
-    // Breaks without `if wanted.version != version(…)` in security::set (domain/nouns/security.rs).
+    // Breaks without `if requested.version != version(…)` in security::set (domain/nouns/security.rs).
     async fn of_two_edits_of_one_version_one_is_saved_though_by_both_nodes(nodes: Nodes) {
         let owner = new_owner(&nodes.one).await;
         let changed = "SELECT count(*) FROM audit_events WHERE kind = 'permission.changed'";
@@ -343,8 +343,8 @@ nodes! {
 
 /// Both nodes send while the mail is being written, each by itself.
 ///
-/// Breaks without `AND next_attempt_at <= $3` in outbox::take (domain/outbox.rs): both take what both
-/// have seen waiting.
+/// Breaks without `AND next_attempt_at <= $3` in outbox::lease_next (domain/base/outbox.rs): both lease
+/// the message that both have seen waiting.
 #[test]
 fn each_letter_is_sent_once_by_whichever_node() {
     run(async {
@@ -380,7 +380,7 @@ fn each_letter_is_sent_once_by_whichever_node() {
 /// in the outbox, and when its lease is over another sends it. Whoever dies between sending and
 /// noting so makes for a second copy, which has the same Message-ID.
 ///
-/// Breaks when outbox::take (domain/outbox.rs) leases for ever.
+/// Breaks when outbox::lease_next (domain/base/outbox.rs) leases for ever.
 #[test]
 fn mail_of_a_node_that_dies_is_sent_by_the_other() {
     run(async {

@@ -92,7 +92,8 @@ struct Held {
     scopes: BTreeSet<String>,
 }
 
-/// Does a grant reach a scope? By the words of document 001 and the rule on the catalogue.
+/// Does a grant cover a scope? Written from the rules of scopes and of the catalogue, not from
+/// `policy::scope`.
 fn reaches(grant: &str, scope: &str) -> bool {
     let is_permission = |text: &str| {
         let two: Vec<&str> = text.splitn(3, ':').take(2).collect();
@@ -216,7 +217,7 @@ impl State {
         self.members.iter().any(|member| member.is_active && member.held.owner && member.user_id.is_some())
     }
 
-    /// What a change of somebody's own roles must be answered, by the rules as `product.md` says them.
+    /// The status that a change of a member's own roles must get, written from the rules of the ceiling.
     fn verdict(&self, actor: &Member, target: &Member, wanted: &BTreeSet<String>) -> u16 {
         let may_manage = actor.held.owner
             || (!target.held.owner

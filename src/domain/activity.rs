@@ -1,4 +1,4 @@
-//! The record of what happened in a workspace, the latest first.
+//! The audit record of a workspace, the latest event first.
 
 use crate::{
     clock::{MINUTE, Timestamp},
@@ -21,14 +21,14 @@ use sea_orm::{FromQueryResult, Value};
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// Which events to list. What is empty does not narrow.
+/// Which events to list. Empty fields match all.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// One of [`events::filter`].
     pub kind: String,
     /// `done` or `refused`.
     pub outcome: String,
-    /// Part of the name of who did it or to whom.
+    /// Part of the name of the actor or the target.
     pub text: String,
     pub actor: Option<Uuid>,
     pub target: Option<Uuid>,
@@ -54,7 +54,8 @@ pub struct Entry {
     pub user_agent: String,
     /// As it is stored.
     pub payload: String,
-    /// Other entries of what roles hold that were made in the same step; counted by [`get`] alone.
+    /// The number of other changes of what roles hold that were recorded in the same step. Only [`get`]
+    /// counts them.
     pub related: i64,
 }
 
@@ -171,7 +172,7 @@ pub async fn get(scope: &ReadScope<perm::ReadAudit>, id: Uuid) -> Result<Entry, 
     Ok(rows.into_iter().next().ok_or(Refused::NotFound)?.into())
 }
 
-/// One page of the record.
+/// One page of events.
 pub struct Listing {
     pub page: Page<Entry>,
     /// The text was searched in a part of the record only; the next page, or the previous one, continues the

@@ -1,4 +1,5 @@
-//! The effective access of one member: what they may do and why, what not, and who could change that.
+//! The effective access of one member: what they may do and why, what they may not do, and who could change
+//! that.
 
 use crate::{
     domain::{

@@ -59,7 +59,7 @@ mod tests {
     use crate::clock::Timestamp;
     use std::{collections::BTreeSet, fs, path::Path};
 
-    /// The sources of `domain`, as one text.
+    /// The source files of `domain`, as one text.
     fn sources() -> String {
         fn read(folder: &Path, all: &mut String) {
             for entry in fs::read_dir(folder).expect("a folder") {

@@ -1,9 +1,9 @@
-//! What is done now and then: presence is written, and what has expired is deleted.
+//! Periodic work: presence is written, and what has expired is deleted.
 
 use crate::domain::base::{db::Db, sql::Sql};
 use sea_orm::DbErr;
 
-/// What has to be done now and then: writes who was seen, and drops what has expired.
+/// Writes who was active since the last call.
 ///
 /// # Errors
 /// The database's own.
@@ -11,7 +11,7 @@ pub async fn housekeeping(db: &Db) -> Result<(), DbErr> {
     crate::domain::enforce::presence::flush(db).await
 }
 
-/// The same, once in a while.
+/// Deletes what has expired: limits, idempotency keys, sessions, notices and tokens.
 ///
 /// # Errors
 /// The database's own.

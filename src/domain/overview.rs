@@ -1,4 +1,4 @@
-//! The first page of a workspace: who is here, what changed, what needs care.
+//! The first page of a workspace: its people, recent changes, and what needs attention.
 
 use crate::{
     clock::DAY,
@@ -36,11 +36,11 @@ pub struct Overview {
     pub needs_attention: Vec<NeedsAttention>,
 }
 
-/// Invitations that wait for an answer.
+/// The pending invitations.
 #[derive(Clone, Copy, Debug)]
 pub struct Pending {
     pub pending: i64,
-    /// Those of them that end within two days.
+    /// The number that expires within two days.
     pub expiring: i64,
 }
 
@@ -52,7 +52,7 @@ pub enum NeedsAttention {
     Destructive(Permission, Vec<String>),
     /// Everyday permissions that no role but Owner has, so that work waits for an Owner.
     OnlyOwners(Vec<Permission>),
-    /// Members who were not seen for 90 days.
+    /// The number of members who have not been active for 90 days.
     Inactive(i64),
 }
 
@@ -68,7 +68,7 @@ struct Counts {
     expiring: i64,
 }
 
-/// Looks at the workspace as a whole.
+/// Loads the overview of the workspace.
 ///
 /// # Errors
 /// The database's own.
@@ -125,7 +125,7 @@ fn by_role(all: &Roles, headcounts: &Headcounts) -> Vec<(String, String, i64)> {
 fn care(viewer: &Actor, counts: &Counts) -> Vec<NeedsAttention> {
     let all = &viewer.all_roles;
     let mut needs_attention = Vec::new();
-    // Only an Owner can make another.
+    // Only an Owner can appoint another.
     if counts.owners == 1 && viewer.holdings.is_owner() {
         needs_attention.push(NeedsAttention::SingleOwner);
     }

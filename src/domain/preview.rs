@@ -27,28 +27,28 @@ use uuid::Uuid;
 /// What a change would do.
 #[derive(Debug, Default)]
 pub struct Preview {
-    /// What is gained or lost by somebody, with how many gain and lose it.
+    /// Each right that is gained or lost, with how many members gain and lose it.
     pub lines: Vec<(Right, i64, i64)>,
     /// The first affected members, by name; empty where the viewer may not see members.
     pub people: Vec<Affected>,
-    /// All active members whom it concerns.
+    /// The number of active members whom the change affects.
     pub affected: i64,
     /// What the viewer loses by it.
     pub yours: Vec<Right>,
     /// Why it would be refused; `None` where it would go through.
     pub refused: Option<Refused>,
-    /// It takes the rules themselves out of the viewer's hands, which must be confirmed.
+    /// It takes “Update permissions” from the viewer, which must be confirmed.
     pub locks_out: bool,
-    /// False where everything is so already.
+    /// False if nothing would change.
     pub is_change: bool,
-    /// The version that the change must name: that of the form, or of now where none was given.
+    /// The version that the change must name: that of the form, or the current one if the form has none.
     pub version: String,
     /// What is set now, and what would be: names of roles, or scopes.
     pub before: Vec<String>,
     pub after: Vec<String>,
 }
 
-/// Somebody whom a change concerns.
+/// A member whom a change affects.
 #[derive(Clone, Debug)]
 pub struct Affected {
     pub id: Uuid,
@@ -58,7 +58,7 @@ pub struct Affected {
     pub lost: Vec<Right>,
 }
 
-/// People who are named.
+/// The most people who are named.
 pub const MAX_NAMED: usize = 20;
 
 impl Preview {
@@ -82,7 +82,7 @@ impl Preview {
         self.version = if seen.is_empty() { now } else { seen.to_owned() };
     }
 
-    /// It would be refused, unless something else stands against it already.
+    /// Stores the reason for a refusal, unless there already is one.
     fn refuse(&mut self, verdict: Result<(), Refused>) -> Result<(), Refused> {
         match verdict {
             Err(why @ (Refused::Ceiling(_) | Refused::NotAllowed(_) | Refused::Conflict(_))) => {
@@ -98,7 +98,7 @@ fn concerns(change: &HoldingsChange) -> bool {
     !change.gained().is_empty() || !change.lost().is_empty()
 }
 
-/// Gives a member exactly these roles of their own.
+/// Previews setting the own roles of a member.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`Refused::Invalid`] on the field `role`.
@@ -141,7 +141,7 @@ pub async fn of_member_roles(
     Ok((detail, preview))
 }
 
-/// Sets which roles hold a permission.
+/// Previews setting which roles hold a permission.
 ///
 /// # Errors
 /// [`Refused::Invalid`] on the field `role`.
@@ -159,7 +159,7 @@ pub async fn of_permission(
     Ok(preview)
 }
 
-/// Sets what a role holds.
+/// Previews setting what a role holds.
 ///
 /// # Errors
 /// [`Refused::NotFound`] where this workspace has no such role.
@@ -178,7 +178,7 @@ pub async fn of_scopes(
     Ok((role, preview))
 }
 
-/// Changes cells of the matrix of roles and scopes.
+/// Previews changing cells of the matrix of roles and scopes.
 async fn of_cells(
     scope: &ReadScope<perm::UpdatePermissions>,
     cells: &[grants::Cell<'_>],
@@ -209,12 +209,12 @@ async fn of_cells(
     Ok(preview)
 }
 
-/// What the viewer loses when roles hold this.
+/// What the viewer loses if the roles change to `after`.
 fn losses(actor: &Actor, after: &Roles) -> Vec<Right> {
     actor.holdings.beyond(&role::holdings(&after.parse_slugs(&actor.roles.join(" "))))
 }
 
-/// Assigns exactly these roles to a team.
+/// Previews setting the roles of a team.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`Refused::Invalid`] on the field `role`.

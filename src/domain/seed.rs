@@ -1,5 +1,5 @@
 //! Data for load tests. It is inserted in bulk, because a million rows would take the functions
-//! that requests call too long. What those make: `demo`.
+//! that requests call too long. For data made by those functions, see `demo`.
 
 use crate::{
     clock::{DAY, HOUR, Timestamp},

@@ -34,7 +34,7 @@ pub struct Undo {
     pub missing_roles: Vec<String>,
     /// No role would be left, and a member needs one.
     pub leaves_no_role: bool,
-    /// It was changed again since, so that an undo reverts the later changes too.
+    /// It was changed again since, so an undo reverts the later changes too.
     pub is_superseded: bool,
 }
 
@@ -83,7 +83,7 @@ pub fn needs(entry: &Entry) -> Option<Permission> {
 /// The roles named in an event, as they are now.
 struct PreviousRoles {
     slugs: Vec<String>,
-    /// Their names of now.
+    /// Their current names.
     names: BTreeSet<String>,
     missing: Vec<String>,
 }
@@ -108,7 +108,7 @@ impl PreviousRoles {
         previous
     }
 
-    /// They are not those that are set now.
+    /// Whether they differ from the roles that are set now.
     fn differs(&self, now: &[String]) -> bool {
         !self.missing.is_empty() || now.iter().collect::<BTreeSet<_>>() != self.names.iter().collect()
     }
@@ -179,7 +179,7 @@ pub async fn get(scope: &ReadScope<perm::ReadAudit>, id: Uuid) -> Result<Option<
     Ok(Some(undo))
 }
 
-/// What was found; `None` where it is not there any more, or nothing of what was set then.
+/// `None` instead of an error if the target, or everything that was set then, no longer exists.
 fn none_if_not_found<T>(found: Result<T, Refused>) -> Result<Option<T>, Refused> {
     match found {
         Ok(found) => Ok(Some(found)),

@@ -12,7 +12,7 @@ pub struct Model {
     pub user_id: Uuid,
     pub is_admin: bool,
     pub joined_at: Timestamp,
-    /// What lists sort by and search in; see `members::sort_key`.
+    /// The text that lists sort by and search in; see `records::members::sort_key`.
     #[sea_orm(column_name = "listed_as")]
     pub sort_key: String,
 }

@@ -10,11 +10,11 @@ pub struct Model {
     pub id: Uuid,
     pub account_id: Uuid,
     pub name: String,
-    /// It may do in the account what the account's admins may.
+    /// It has the rights of an account admin.
     pub is_admin: bool,
-    /// The workspace that is meant where a request names none.
+    /// Its home workspace, which requests that name none apply to.
     pub home_id: Option<Uuid>,
-    /// Who is accountable for it.
+    /// The user who is accountable for it.
     pub made_by: Uuid,
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,

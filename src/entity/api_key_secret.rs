@@ -1,4 +1,4 @@
-//! What proves to be a key, as a hash.
+//! The hash of a secret of an API key.
 
 use crate::clock::Timestamp;
 use sea_orm::entity::prelude::*;

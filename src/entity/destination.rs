@@ -15,7 +15,7 @@ pub struct Model {
     /// Both forms of the host and the description, without case and accents.
     pub search_text: String,
     pub created_by: Uuid,
-    /// The key that added it, where a key did: then `created_by` is who answers for the key.
+    /// The key that added it, if a key did. Then `created_by` is the user who is accountable for the key.
     pub created_by_key_id: Option<Uuid>,
     pub created_at: Timestamp,
     pub paused_at: Option<Timestamp>,

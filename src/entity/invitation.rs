@@ -17,7 +17,7 @@ pub struct Model {
     pub sent_at: Timestamp,
     pub expires_at: Timestamp,
     pub ended_at: Option<Timestamp>,
-    /// The key that sent it, where a key did: then `inviter_id` is who is accountable for the key.
+    /// The key that sent it, if a key did. Then `inviter_id` is the user who is accountable for the key.
     pub inviter_key_id: Option<Uuid>,
 }
 

@@ -16,13 +16,13 @@ pub struct Model {
     pub invited_by: Option<Uuid>,
     pub joined_at: Timestamp,
     pub last_active_at: Option<Timestamp>,
-    /// What lists sort by and search in; see `members::sort_key`.
+    /// The text that lists sort by and search in; see `records::members::sort_key`.
     #[sea_orm(column_name = "listed_as")]
     pub sort_key: String,
     /// Kept by a trigger: slugs of the roles held, sorted, apart by spaces.
     pub role_set: String,
     pub api_key_id: Option<Uuid>,
-    /// What the customer's own applications call this member.
+    /// The member's id in the customer's own applications.
     pub external_id: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! A named bundle of scopes, in one workspace.
+//! A named set of scopes, in one workspace.
 
 use crate::clock::Timestamp;
 use sea_orm::entity::prelude::*;

@@ -14,7 +14,7 @@ pub struct Model {
     pub email_verified_at: Option<Timestamp>,
     pub suspended_at: Option<Timestamp>,
     pub created_at: Timestamp,
-    /// A service entered them, and they have not chosen a password yet: nobody can sign in as them.
+    /// Set while a user that a service added has not chosen a password yet: nobody can sign in as them.
     #[sea_orm(column_name = "awaited_since")]
     pub provisioned_at: Option<Timestamp>,
 }

@@ -1,6 +1,6 @@
 //! The roles that every workspace starts with.
 
-/// A role that is made with the workspace.
+/// A role that is created with the workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BuiltIn {
     Owner,

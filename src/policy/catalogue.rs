@@ -87,7 +87,7 @@ macro_rules! permissions {
         impl Permission {
             pub const ALL: &'static [Self] = &[$($( Self::$name, )+)+];
 
-            /// The scope as it stands in a grant.
+            /// The scope, as a grant contains it.
             pub const fn scope(self) -> &'static str {
                 match self { $($( Self::$name => $scope, )+)+ }
             }
@@ -129,7 +129,7 @@ macro_rules! permissions {
             pub struct Membership;
             impl Access for Membership { const NEEDS: Needs = Needs::Membership; }
 
-            /// To see invitations is of use to whoever makes them or ends them.
+            /// Members who may send or cancel invitations may see them.
             #[derive(Clone, Copy, Debug)]
             pub struct ReadInvitations;
             impl Access for ReadInvitations {
@@ -141,7 +141,7 @@ macro_rules! permissions {
     (@later) => { false };
 }
 
-/// The table, a permission a row, handed to the macro that makes something of each.
+/// The table, one permission a row, passed to a macro that generates code for each.
 macro_rules! catalogue {
     ($make:ident) => { $make! {
     OrganizationAndTeams {

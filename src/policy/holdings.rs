@@ -18,7 +18,7 @@ pub struct Holdings {
 /// Why the ceiling refuses: nobody grants what they do not hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Ceiling {
-    /// Only an Owner gives, takes or edits the Owner role.
+    /// Only an Owner may assign, revoke or edit the Owner role.
     #[error("Only an Owner can assign, remove or manage the Owner role.")]
     OwnerOnly,
     /// The role holds these scopes, and the actor does not.
@@ -56,7 +56,7 @@ impl Holdings {
         held
     }
 
-    /// What someone holds who has all of these.
+    /// The holdings of a principal that has all of the given ones.
     pub fn union<'a>(all: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut union = Self::default();
         for held in all {
@@ -87,7 +87,7 @@ impl Holdings {
         self.owner || self.permissions & bit(permission) != 0
     }
 
-    /// Step 3 of the enforcement path.
+    /// True if the requirement of a route is met: the last step of admission.
     pub fn meets(&self, needs: Needs) -> bool {
         match needs {
             Needs::Membership => true,
@@ -106,7 +106,7 @@ impl Holdings {
         }
     }
 
-    /// The grant by which [`Holdings::allows`] says yes, in words.
+    /// The grant by which [`Holdings::allows`] is true, as text.
     pub fn basis(&self, scope: &Scope) -> Option<String> {
         match scope.permission() {
             _ if self.owner => Some("full access".to_owned()),
@@ -146,7 +146,7 @@ impl Holdings {
         self.owner || (!other.owner && self.lacks(other).is_empty())
     }
 
-    /// May a role with these holdings be given, invited with, made or edited?
+    /// Checks that a role with the given holdings may be assigned, offered, created or edited.
     ///
     /// # Errors
     /// [`Ceiling::OwnerOnly`] for the Owner role, [`Ceiling::Lacks`] with what is missing.
@@ -161,7 +161,7 @@ impl Holdings {
         if lacking.is_empty() { Ok(()) } else { Err(Ceiling::Lacks(lacking)) }
     }
 
-    /// May a member with these holdings be changed, suspended or removed?
+    /// Checks that a member with the given holdings may be changed, suspended or removed.
     ///
     /// # Errors
     /// [`Ceiling::OwnerOnly`] where the member is an Owner, [`Ceiling::NotBelow`] where the member
@@ -178,7 +178,7 @@ impl Holdings {
 }
 
 impl Holdings {
-    /// May a member who holds `present` be given exactly these roles?
+    /// Checks that the roles of a member who holds `present` may be replaced by the given ones.
     ///
     /// # Errors
     /// As [`Holdings::may_manage`] for the present, [`Holdings::may_assign`] for each role.
@@ -191,8 +191,8 @@ impl Holdings {
         requested.into_iter().try_for_each(|role| self.may_assign(role))
     }
 
-    /// Whether roles may be assigned to, or revoked from, all of the given people at once. A team's roles are
-    /// changed only by who may give each of them, to whom it concerns.
+    /// Checks that roles may be assigned to, or revoked from, all of the given people at once: a team's roles
+    /// are changed only by someone who may do the same to each person in it.
     ///
     /// # Errors
     /// As [`Holdings::may_manage`] for each of the people, [`Holdings::may_assign`] for each role.
@@ -205,8 +205,8 @@ impl Holdings {
         roles.into_iter().try_for_each(|role| self.may_assign(role))
     }
 
-    /// May this scope be put into the role, or taken out of it? A role is edited only by who holds
-    /// everything in it, before and after.
+    /// Checks that this scope may be added to the role, or removed from it. A role is edited only by someone
+    /// who holds everything in it, before and after.
     ///
     /// # Errors
     /// As [`Holdings::may_assign`].
@@ -223,7 +223,7 @@ impl Holdings {
         self.may_grant(role, permission.scope())
     }
 
-    /// May these roles be offered, and does an offer of them still stand?
+    /// Checks that the given roles may be offered in an invitation, or that an offer of them is still valid.
     ///
     /// # Errors
     /// As [`Holdings::may_assign`]; without [`Permission::InviteMembers`], [`Ceiling::Lacks`] it.
@@ -236,7 +236,7 @@ impl Holdings {
 }
 
 impl Right {
-    /// True if somebody with these holdings has it.
+    /// True if these holdings include it.
     pub fn is_in(&self, holdings: &Holdings) -> bool {
         match self {
             Self::Permission(permission) => holdings.has(*permission),

@@ -5,7 +5,7 @@ use super::catalogue::Permission;
 /// A common kind of role, to start a new one from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pattern {
-    /// What stands for it in an address.
+    /// Its name in an address.
     pub key: &'static str,
     pub name: &'static str,
     /// What such a role is for.
@@ -15,7 +15,7 @@ pub struct Pattern {
     pub scopes: &'static [&'static str],
 }
 
-/// What everybody may see who is to find their way.
+/// What everybody may see, to find their way around.
 const SEES: &[Permission] = &[Permission::ReadMembers, Permission::ReadTeams];
 
 impl Pattern {

@@ -1,15 +1,15 @@
-//! A thing that somebody can hold.
+//! A right that a principal can hold.
 
 use super::catalogue::Permission;
 use std::fmt;
 
-/// Something that a change gives or takes.
+/// A right that a change grants or revokes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Right {
     Permission(Permission),
     /// A scope of the customer's own applications, as it was granted.
     Scope(String),
-    /// All of them, by the rule for Owners.
+    /// Every scope, by the rule for Owners.
     EveryScope,
 }
 

@@ -34,7 +34,7 @@ pub enum ScopeError {
     Parts,
     #[error("Use only lower-case letters, digits, '-', '_' and '.' in each part of a scope, or a single *.")]
     Part,
-    /// It is no scope, or badly named, and this is the likely one.
+    /// It is not a scope, or not well named; the text is what was likely meant.
     #[error("Did you mean {0}? The action comes first, then the resource, in lower case.")]
     Meant(String),
 }
@@ -124,7 +124,7 @@ impl Scope {
         Permission::of_scope(&self.0[..end])
     }
 
-    /// True if whoever holds `self` may do everything that `other` stands for.
+    /// True if whoever holds `self` may do everything that `other` allows.
     pub fn covers(&self, other: &Self) -> bool {
         // What is in the catalogue is granted by its own name alone.
         if other.permission().is_some() && other.permission() != self.permission() {

@@ -1,4 +1,4 @@
-//! Why somebody may do a thing, or why not; and what a change of roles gives and takes.
+//! Why a member may do something, or why not; and what a change of roles grants and revokes.
 
 use super::{holdings::Holdings, right::Right};
 

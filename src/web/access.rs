@@ -1,5 +1,5 @@
-//! Who may call a route: as a value, for those who read the table, and as a type, so that the compiler
-//! compares what a row says with what its handler takes.
+//! Who may call a route: as a value, for code that reads the table, and as a type, so that the compiler
+//! compares a row with its handler.
 
 use crate::policy::{self, Needs};
 
@@ -12,14 +12,14 @@ pub enum Requirement {
     SignedIn,
     /// Any live API key.
     Key,
-    /// An active member of the workspace in the path, with this; in the API, of the workspace that the
-    /// query names, or that the key is at home in.
+    /// An active member, with these permissions, of the workspace in the path; in the API, of the workspace
+    /// in the query, or of the key's home workspace.
     Member(Needs),
     /// An admin of the account in the path.
     Account,
 }
 
-/// A [`Requirement`] as a type: a permission of [`policy::perm`], or one of those below.
+/// A [`Requirement`] as a type: a permission of [`policy::perm`], or one of the types below.
 pub trait Required: Copy + 'static {
     const REQUIREMENT: Requirement;
 }

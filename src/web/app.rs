@@ -14,7 +14,7 @@ pub struct App {
     pub settings: Settings,
     /// The calls of API keys in this minute.
     pub calls: Calls,
-    /// What the table of routes says.
+    /// The index of the table of routes.
     pub routes: RouteIndex,
 }
 
@@ -25,7 +25,7 @@ pub struct Settings {
     /// The public URL is https: cookies say so.
     pub is_secure: bool,
     pub sign_up: SignUp,
-    /// Tells a newcomer where mail ends up while no mail server is set.
+    /// A hint where mail is saved, while no mail server is set.
     pub mail_hint: Option<String>,
     pub trusted_proxies: Vec<Network>,
     pub cookie_key: Key,

@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, http::header};
 /// The secret that a request carries: `Authorization: Bearer …`, or `x-api-key`.
 ///
 /// # Errors
-/// [`Refused::Unauthenticated`] for none, for what was never one, and for two.
+/// [`Refused::Unauthenticated`] without a secret, with an invalid one, or with two.
 pub(super) fn secret(req: &HttpRequest) -> Result<Token, Refused> {
     let headers = req.headers();
     let bearers = headers.get_all(header::AUTHORIZATION).map(|value| {
@@ -31,7 +31,7 @@ pub(in crate::web) const WORKSPACE: &str = "workspace";
 /// workspace, and is looked up as an empty one.
 ///
 /// # Errors
-/// [`Refused::Invalid`] on `workspace` where it is named twice, or where the query cannot be read.
+/// [`Refused::Invalid`] on `workspace` if it is named twice, or if the query cannot be read.
 pub(super) fn named_workspace(req: &HttpRequest) -> Result<Option<String>, Refused> {
     let unread =
         |_| Invalid::field(WORKSPACE, "The query string isn't valid, so the workspace can't be read.");

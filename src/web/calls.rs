@@ -9,27 +9,27 @@ use crate::{
 use std::{collections::HashMap, sync::Mutex};
 use uuid::Uuid;
 
-/// Callers that are remembered; each is some hundred bytes.
+/// The most callers that are tracked, some hundred bytes each.
 const MAX_CALLERS: usize = 100_000;
 
 /// The calls of this minute, by caller.
 pub struct Calls {
-    /// For each key and minute; 0 for as many as they like.
+    /// For each key and minute; 0 means no limit.
     max: u32,
     windows: Mutex<HashMap<Caller, Window>>,
-    /// Whose secret it is, by its hash: of those that were admitted.
+    /// The keys of the secrets that were admitted, by the hash of the secret.
     keys: Mutex<HashMap<Vec<u8>, Uuid>>,
 }
 
-/// Against what calls are counted, and for whom.
+/// The limit that calls are counted against, and who is counted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::web) struct Caller(pub(super) RateLimit, pub(super) CallerId);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::web) enum CallerId {
-    /// Whichever of its secrets is shown.
+    /// A key, no matter which of its secrets is used.
     Key(Uuid),
-    /// What was never admitted: anybody can make up a secret.
+    /// The network address of a secret that was never admitted, because anybody can make one up.
     Address(String),
     /// Callers beyond the number that is tracked.
     Others,
@@ -41,7 +41,7 @@ struct Window {
     used: u32,
 }
 
-/// How a caller stands after a call.
+/// The state of a caller's limit after a call.
 pub(in crate::web) struct RateLimitStatus {
     pub policy: &'static str,
     pub limit: u32,
@@ -50,7 +50,7 @@ pub(in crate::web) struct RateLimitStatus {
     pub(super) is_exceeded: bool,
 }
 
-/// What a call counts for, where it is not one: so many questions in one batch.
+/// The number of calls that a request counts as, if it is not one: the questions of a batch.
 pub(in crate::web) struct RequestCost(pub(super) u32);
 
 impl RequestCost {

@@ -1,4 +1,4 @@
-//! What was sent, checked: each field is parsed once, and every complaint is noted.
+//! Validation of forms and bodies: each field is parsed once, and every complaint is collected.
 
 use crate::{
     clock::{SECOND, Timestamp},
@@ -12,17 +12,17 @@ use utoipa::{
     openapi::{RefOr, Schema},
 };
 
-/// A form or a body whose fields keep to rules.
+/// A form or a body whose fields have rules.
 pub trait Validate {
-    /// What it says, once every field is known to be good.
+    /// The parsed values, once every field is valid.
     type Valid;
 
-    /// Parses each field, and notes what is wrong with it. `None` where something is.
+    /// Parses each field, and collects what is wrong. `None` if anything is.
     fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid>;
 }
 
-/// A form or a body, checked when it is extracted: what it says can be reached through `valid` alone.
-/// A form that is drawn again shows what was `sent`.
+/// A form or a body, validated when it is extracted. The parsed values are in `valid`; a form that is drawn
+/// again shows what was `sent`.
 pub struct Checked<T: Validate> {
     pub sent: T,
     pub valid: Result<T::Valid, Invalid>,

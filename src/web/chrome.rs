@@ -1,4 +1,4 @@
-//! What stands around every page, and how a page is answered.
+//! The frame of every page, and how a page is rendered.
 
 use crate::{
     clock::Timestamp,
@@ -82,7 +82,7 @@ pub(super) struct Flash {
     pub undo: Option<Undo>,
 }
 
-/// A form of one button that takes the change back, as a new change.
+/// A form with one button that undoes the change, by a new change.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Undo {
     pub action: String,
@@ -160,7 +160,7 @@ pub struct View {
 }
 
 impl View {
-    /// For somebody who is not known, or not yet.
+    /// For a page without a signed-in user.
     pub(super) fn public(req: &HttpRequest, app: web::Data<App>) -> Self {
         Self { req: req.clone(), app, viewer: None, context: None }
     }
@@ -169,7 +169,7 @@ impl View {
         Self { req: req.clone(), app, viewer: Some(person.clone()), context: None }
     }
 
-    /// For somebody who was admitted there.
+    /// For a principal that was admitted to this context.
     pub(super) fn in_context(req: &HttpRequest, app: web::Data<App>, context: PageContext) -> Self {
         Self { req: req.clone(), app, viewer: context.viewer().cloned(), context: Some(context) }
     }
@@ -188,7 +188,7 @@ impl View {
         self.chrome_in(matched::section(&self.req))
     }
 
-    /// The frame of a page that stands in place of another.
+    /// The frame of a problem page, which is shown in place of another page.
     pub(super) fn chrome_of_problem(&self) -> Chrome {
         self.chrome_in(None)
     }
@@ -228,7 +228,7 @@ impl View {
         serde_json::from_str(&cookies::read(&self.req, &self.app.settings, FLASH)?).ok()
     }
 
-    /// A page, with the pending flash message.
+    /// Renders a page, with the pending flash message.
     pub(super) fn html(&self, page: &impl Template) -> HttpResponse {
         self.html_as(StatusCode::OK, page)
     }
@@ -241,7 +241,7 @@ impl View {
         response
     }
 
-    /// To another page of ours, which says what changed.
+    /// Redirects to a page of ours, which shows the flash message.
     pub(super) fn redirect_with_flash(&self, to: impl AsRef<str>, flash: Flash) -> HttpResponse {
         let mut response = self.redirect(to);
         let text = serde_json::to_string(&flash).unwrap_or_default();
@@ -249,7 +249,7 @@ impl View {
         response
     }
 
-    /// To another page of ours.
+    /// Redirects to a page of ours.
     pub(super) fn redirect(&self, to: impl AsRef<str>) -> HttpResponse {
         HttpResponse::SeeOther().insert_header((header::LOCATION, to.as_ref())).finish()
     }
@@ -261,7 +261,7 @@ const BROTLI_QUALITY: u32 = 5;
 /// Bytes that are set aside for a page before it is drawn: one of fifty members has some 93,000.
 const INITIAL_CAPACITY: usize = 96 * 1_024;
 
-/// Writes a page. It is for this person at this moment: nobody keeps it.
+/// Renders a page. It is `no-store`, because it is for this person at this moment.
 pub(super) fn render(req: &HttpRequest, status: StatusCode, page: &impl Template) -> HttpResponse {
     // Room for all but the longest lists: a text that grows is copied each time.
     let mut body = String::with_capacity(INITIAL_CAPACITY);
@@ -269,7 +269,7 @@ pub(super) fn render(req: &HttpRequest, status: StatusCode, page: &impl Template
         Ok(()) => {
             let mut response = HttpResponse::build(status);
             response.insert_header(ContentType::html()).insert_header((header::CACHE_CONTROL, "no-store"));
-            // Whoever takes something else gets it from the middleware.
+            // Other encodings come from the middleware.
             if assets::takes_brotli(req) {
                 response.insert_header((header::CONTENT_ENCODING, "br"));
                 response.insert_header((header::VARY, "Accept-Encoding"));

@@ -1,5 +1,5 @@
-//! The small signed cookies beside the session: what to say on the next page, and the secret of a
-//! link that was followed.
+//! The small signed cookies beside the session: the message for the next page, and the secret of a link that
+//! was followed.
 
 use crate::web::app::Settings;
 use actix_web::{
@@ -14,7 +14,7 @@ pub(super) fn name(settings: &Settings, what: &str) -> String {
     format!("{prefix}bailiwick-{what}")
 }
 
-/// Reads a signed cookie. One that was signed under another name is none.
+/// Reads a signed cookie. One that was signed under another name does not count.
 pub(super) fn read(req: &HttpRequest, settings: &Settings, what: &str) -> Option<String> {
     let name = name(settings, what);
     let mut jar = CookieJar::new();
@@ -47,7 +47,7 @@ pub(super) fn set(
     }
 }
 
-/// Takes a cookie away.
+/// Deletes a cookie.
 pub(super) fn remove(response: &mut HttpResponse, settings: &Settings, what: &str) {
     let mut cookie = Cookie::build(name(settings, what), "")
         .path("/")

@@ -12,12 +12,12 @@ impl Errors {
         self.0.of(field).unwrap_or("")
     }
 
-    /// None of the given fields has a complaint.
+    /// True if none of the given fields has a complaint.
     pub(super) fn none_of(&self, fields: &[&str]) -> bool {
         fields.iter().all(|field| self.of(field).is_empty())
     }
 
-    /// The same complaints, with those about one field at another one.
+    /// The complaints, with those about `field` at the field `to`.
     pub(super) fn renamed(&self, field: &str, to: &str) -> Self {
         let mut renamed = Invalid::default();
         for (name, complaint) in self.iter() {

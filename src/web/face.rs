@@ -1,6 +1,7 @@
-//! The interfaces of the application, and what follows for a request from which of them it came through.
+//! The faces of the application (pages, API, decisions), and what follows for a request from the face of its
+//! route.
 
-/// The interface that a route belongs to.
+/// The face of the application that a route belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Face {
     /// HTML for people, with a session in a cookie; forms carry its token.
@@ -11,7 +12,7 @@ pub enum Face {
     Decision,
 }
 
-/// How an error is answered.
+/// The format of an error response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorFormat {
     /// A page.
@@ -45,7 +46,7 @@ impl Face {
         }
     }
 
-    /// What calls are counted against, unless their row says something else.
+    /// The limit that calls are counted against, unless their row has another one.
     pub const fn rate_limit(self) -> Option<RateLimit> {
         match self {
             Self::Page => None,
@@ -65,19 +66,19 @@ pub struct RateLimit {
     pub counted_by: CountedBy,
 }
 
-/// For whom calls are counted.
+/// Who calls are counted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CountedBy {
-    /// For the API key that was shown; for the network address, until its secret was admitted once.
+    /// The API key; until its secret was admitted once, the network address.
     Key,
-    /// For the network address.
+    /// The network address.
     Address,
 }
 
 impl RateLimit {
     pub const CALLS: Self = Self { policy: "calls", factor: 1, counted_by: CountedBy::Key };
     pub const DECISIONS: Self = Self { policy: "decisions", factor: 10, counted_by: CountedBy::Key };
-    /// The key that is verified is somebody else's.
+    /// The limit on verifications of keys, by address: the key in the body is not the caller's.
     pub const VERIFICATIONS: Self =
         Self { policy: "verifications", factor: 1, counted_by: CountedBy::Address };
 }
@@ -93,6 +94,6 @@ pub struct RouteFacts {
 }
 
 impl RouteFacts {
-    /// Of a page.
+    /// The facts of a page.
     pub const PAGE: Self = Self { face: Face::Page, rate_limit: None, takes_idempotency_key: false };
 }

@@ -14,8 +14,7 @@ use serde::de::DeserializeOwned;
 
 use subtle::ConstantTimeEq;
 
-/// What a POST may take as input: something that ends in a [`Form`], so that none goes without the
-/// session's token.
+/// The input of a POST: it ends in a [`Form`], so that the session's token is always checked.
 pub trait Submitted: FromRequest {}
 
 impl<T: DeserializeOwned + 'static> Submitted for Form<T> {}
@@ -25,7 +24,7 @@ impl<A: FromRequest + 'static, T: DeserializeOwned + 'static> Submitted for (A, 
 /// The fields of a form, as they were typed.
 pub struct Form<T>(pub T);
 
-/// A form that says no more than its address does.
+/// A form without fields of its own.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EmptyForm {}

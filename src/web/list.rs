@@ -102,8 +102,10 @@ impl Filters for Search {
     }
 }
 
+/// Checks that a value is empty or one of `known`.
+///
 /// # Errors
-/// On the field, if its value is neither empty nor known.
+/// On the field, if it is neither.
 pub(super) fn one_of(field: &str, value: &str, known: &[&str]) -> Result<(), Invalid> {
     match value.is_empty() || known.contains(&value) {
         true => Ok(()),
@@ -178,7 +180,7 @@ pub(super) struct ListState<F> {
     /// As it was sent, to fill in the filters.
     pub query: F,
     pub errors: Errors,
-    /// Something narrows the list: an empty one means that nothing matches.
+    /// Something narrows the list, so an empty list means that nothing matches.
     pub is_filtered: bool,
     /// This is the first page.
     pub is_first: bool,
@@ -224,7 +226,7 @@ impl Neighbours {
 
 #[cfg(feature = "bench")]
 impl Neighbours {
-    /// As those of the first page of a long list.
+    /// The addresses of the first page of a long list, for benchmarks.
     pub(super) fn sample(path: &str) -> Self {
         let (next, last) = (format!("{path}?after=00"), format!("{path}?before=end"));
         Self { next, last, ..Self::default() }

@@ -1,5 +1,5 @@
-//! The row of the table that a request matched. The router decides which: what stands here was put beside
-//! each path when it was mounted, so an address that is written in another way is no way around it.
+//! The facts of the row that a request matched. The router decides which row: the facts were stored with each
+//! path when it was mounted, so writing an address in another way does not change them.
 
 use crate::web::{app::App, face::RouteFacts};
 use actix_web::{HttpRequest, http::Method, web::Data};
@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, http::Method, web::Data};
 pub(in crate::web) struct MountedPath {
     /// The pattern, such as `/w/{workspace}/members`.
     pub path: &'static str,
-    /// The first is that of requests by a method without a row.
+    /// The first one also applies to methods without a row.
     pub rows: Vec<(Method, RouteFacts)>,
     /// The path of the entry of the sidebar that its pages belong to.
     pub section: Option<&'static str>,
@@ -26,18 +26,18 @@ fn mounted(req: &HttpRequest) -> Option<&MountedPath> {
     req.app_data::<MountedPath>()
 }
 
-/// What follows from the row that the request matched; where none did, from the nearest.
+/// The facts of the row that the request matched; if there is none, those of the nearest row.
 pub(in crate::web) fn facts(req: &HttpRequest) -> RouteFacts {
     let nearest = || {
         let app = req.app_data::<Data<App>>()?;
-        // The path that the router goes by, which has `/%61pi` as `/api`.
+        // The path that the router uses, in which `/%61pi` is `/api`.
         Some(app.routes.nearest(req.match_info().as_str()))
     };
     let facts = mounted(req).and_then(|mounted| mounted.facts(req.method())).or_else(nearest);
     facts.unwrap_or(RouteFacts::PAGE)
 }
 
-/// The pattern of the path; `None` for an address that no row has.
+/// The pattern of the matched path; `None` if no row matches the address.
 pub(in crate::web) fn pattern(req: &HttpRequest) -> Option<&'static str> {
     mounted(req).map(|mounted| mounted.path)
 }

@@ -1,4 +1,4 @@
-//! The pages, and the API beside them. May not touch SQL: everything here goes through a handle that [`guard`] made.
+//! The pages and the API. There is no SQL here: everything goes through a handle that [`guard`] creates.
 
 pub mod access;
 mod api;

@@ -40,7 +40,7 @@ pub(in crate::web) fn sidebar(
     for entry in entries {
         let group = groups.iter_mut().find(|group| group.heading == entry.group);
         let href = match entry.requirement {
-            // A page outside adds to a group, and makes none.
+            // A public page is added to an existing group, and creates none.
             Requirement::Public if group.is_some() => entry.path.to_owned(),
             _ => match address(entry) {
                 Some(href) => href,

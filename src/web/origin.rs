@@ -25,7 +25,7 @@ pub(super) fn of(req: &HttpRequest) -> Origin {
     }
 }
 
-/// The same for a request by an API key.
+/// The origin of a request by an API key.
 pub(super) fn of_call(req: &HttpRequest) -> Origin {
     let attempt = req.extensions().get::<AttemptId>().map(|id| id.0);
     Origin { via: Channel::Api, attempt, ..of(req) }

@@ -11,7 +11,7 @@ use std::future::{Ready, ready};
 
 use uuid::Uuid;
 
-/// The id of the thing that a path names, beside its workspace or account.
+/// The id of the resource in a path, beside its workspace or account.
 pub struct Target(pub Uuid);
 
 impl FromRequest for Target {
@@ -24,7 +24,7 @@ impl FromRequest for Target {
     }
 }
 
-/// The permission that a path names.
+/// The permission in a path.
 pub struct NamedPermission(pub Permission);
 
 impl FromRequest for NamedPermission {
@@ -37,7 +37,7 @@ impl FromRequest for NamedPermission {
     }
 }
 
-/// The role that a path names, by its slug.
+/// The slug of the role in a path.
 pub struct NamedRole(pub String);
 
 impl FromRequest for NamedRole {
@@ -51,7 +51,7 @@ impl FromRequest for NamedRole {
     }
 }
 
-/// The id of the thing that a path names, and of the thing in it.
+/// The ids of the resource in a path and of the one below it.
 pub struct NestedTarget(pub Uuid, pub Uuid);
 
 impl FromRequest for NestedTarget {

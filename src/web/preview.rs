@@ -20,32 +20,32 @@ struct Show {
     /// Why it would be refused; empty where it would not.
     refused: String,
     people: Vec<Row>,
-    /// How many it concerns beside those who are named.
+    /// The number of affected members who are not named.
     more: i64,
 }
 
-/// What the change is about, and how it is made.
+/// What the change is about, and the form that makes it.
 pub(in crate::web) struct About {
     /// Such as "Roles of …".
     pub title: String,
     /// Addresses and names of the pages above.
     pub crumbs: Vec<(String, String)>,
     pub crumb: &'static str,
-    /// What else there is to know; each a sentence.
+    /// Further sentences.
     pub notes: Vec<String>,
     /// The route of the change itself, and its form as it is to be sent.
     pub action: String,
     pub fields: Vec<(&'static str, String)>,
     pub button: &'static str,
-    /// Why nobody may gain or lose anything.
+    /// The sentence for a change by which nobody gains or loses anything.
     pub nobody: &'static str,
-    /// The way back, and its words.
+    /// The address and label of the link back.
     pub back: String,
     pub back_label: &'static str,
 }
 
 impl About {
-    /// For a form that is looked at before it is sent: the way back keeps what was chosen.
+    /// For the preview of a form: the link back keeps what was chosen.
     pub(in crate::web) fn of_form(
         title: String,
         crumbs: Vec<(String, String)>,
@@ -69,8 +69,7 @@ impl About {
     }
 }
 
-/// What a form was to hold that somebody comes back to from its preview; `None` where they come from
-/// elsewhere.
+/// The fields of a form that a person returns to from its preview; `None` if they come from elsewhere.
 pub(in crate::web) fn if_from_preview<T>(from: &str, fields: T) -> Option<T> {
     (from == "preview").then_some(fields)
 }

@@ -15,7 +15,7 @@ type HandlerResult = Result<HttpResponse, Refused>;
 pub(super) struct FormRejection {
     pub status: StatusCode,
     pub errors: Errors,
-    /// What stands in the way of the change as a whole; empty if only fields are wrong.
+    /// Why the change as a whole was rejected; empty if only fields are invalid.
     pub problem: String,
     /// The refusal itself, for a viewer who may not see the page of the form.
     pub refused: Refused,
@@ -23,11 +23,11 @@ pub(super) struct FormRejection {
 }
 
 impl FormRejection {
-    /// Every form explains invalid input, and that it was sent too often or at a busy time; `also` selects
-    /// the conflicts and ceilings that this one explains too.
+    /// Every form explains invalid input, rate limits and a busy server; `also` selects the conflicts and
+    /// ceilings that this form explains too.
     ///
     /// # Errors
-    /// Every other refusal, unchanged: it has a page of its own.
+    /// Every other refusal, unchanged; it has a page of its own.
     fn of(refused: Refused, also: impl Fn(&Refused) -> bool) -> Result<Self, Refused> {
         let (status, errors, retry_after_seconds) = match &refused {
             Refused::Invalid(invalid) => {

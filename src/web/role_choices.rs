@@ -1,11 +1,11 @@
-//! The boxes of a form that gives roles.
+//! The checkboxes of a form that assigns roles.
 
 use crate::{domain::base::role::Assignable, policy::BuiltIn};
 
 /// The roles to choose from, each with whether it is ticked.
 pub(super) type Choices = Vec<(Assignable, bool)>;
 
-/// These roles, of which those with these slugs are ticked.
+/// The given roles, with those in `ticked` ticked.
 pub(super) fn choices(roles: Vec<Assignable>, ticked: &[String]) -> Choices {
     let choice = |role: Assignable| {
         let is_ticked = ticked.contains(&role.slug);
@@ -14,12 +14,12 @@ pub(super) fn choices(roles: Vec<Assignable>, ticked: &[String]) -> Choices {
     roles.into_iter().map(choice).collect()
 }
 
-/// There is a role among them that the viewer may give.
+/// True if the viewer may assign at least one of them.
 pub(super) fn any_assignable(choices: &[(Assignable, bool)]) -> bool {
     choices.iter().any(|(role, _)| role.refused.is_none())
 }
 
-/// The slug that is ticked before anybody chose.
+/// The slug that is ticked by default.
 pub(super) fn viewer() -> Vec<String> {
     vec![BuiltIn::Viewer.slug().to_owned()]
 }

@@ -25,9 +25,9 @@ pub struct Route {
     /// Who may call it.
     pub requirement: Requirement,
     pub face: Face,
-    /// Against what calls are counted, if they are.
+    /// The limit that calls are counted against, if any.
     pub rate_limit: Option<RateLimit>,
-    /// What it is about; the tag of an operation.
+    /// The noun it belongs to; the tag of an operation.
     pub noun: &'static str,
     /// Its name in the document of the API; empty for a page.
     pub operation_id: &'static str,
@@ -91,12 +91,12 @@ impl Route {
         Self::new(method, path, requirement::<A>(), Face::Page, Box::new(mount))
     }
 
-    /// Says what it does.
+    /// Sets the summary: what the operation does.
     pub fn summary(self, summary: &'static str) -> Self {
         Self { summary, ..self }
     }
 
-    /// Says against what its calls are counted, where that is not what its face says.
+    /// Sets the limit that its calls are counted against, if it is not that of its face.
     pub fn counted_as(self, rate_limit: RateLimit) -> Self {
         Self { rate_limit: Some(rate_limit), ..self }
     }
@@ -107,22 +107,22 @@ impl Route {
         self
     }
 
-    /// Adds to the document what its handler's types cannot say.
+    /// Adds to the document what can't be derived from its handler's types.
     pub(in crate::web) fn described(mut self, describe: fn(&mut Operation)) -> Self {
         self.describe.push(describe);
         self
     }
 
-    /// Adds a status under which it is refused, which its handler's types cannot say.
+    /// Adds a status of refusals, which can't be derived from its handler's types.
     pub(in crate::web) fn refused_with(mut self, status: u16) -> Self {
         self.more_refusals.push(status);
         self
     }
 
-    /// What follows for the requests that match it.
+    /// The facts for requests that match it.
     pub fn facts(&self) -> RouteFacts {
         let Self { face, rate_limit, .. } = *self;
-        // Of somebody without a key there would be nobody to answer again.
+        // Stored responses belong to a key, and a public request has none.
         let has_caller = self.requirement != Requirement::Public;
         let takes_idempotency_key = face.takes_idempotency_key() && has_caller && self.method == Method::POST;
         RouteFacts { face, rate_limit, takes_idempotency_key }
@@ -148,7 +148,7 @@ impl Route {
     }
 }
 
-/// The rows about one noun, which is the tag of its operations. Its page with an entry in the sidebar is the
+/// The rows of one noun, which is the tag of its operations. Its page with an entry in the sidebar is the
 /// section of all of them.
 pub fn noun(name: &'static str, rows: Vec<Route>) -> Vec<Route> {
     let section = rows.iter().find_map(|row| row.nav).map(|entry| entry.path);
@@ -161,13 +161,13 @@ fn requirement<A: Admission>() -> Requirement {
 
 fn of_method(method: &Method) -> actix_web::Route {
     match *method {
-        // A HEAD is a GET whose body nobody wants.
+        // A HEAD is a GET without the body.
         Method::GET => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
         _ => web::route().method(method.clone()),
     }
 }
 
-/// A page.
+/// A row for a page.
 pub fn get<R, A, I, H>(path: &'static str, _: R, handler: H) -> Route
 where
     A: PageAdmission<Requires = R>,
@@ -177,7 +177,7 @@ where
     Route::page(Method::GET, path, handler)
 }
 
-/// A change that is made with a form.
+/// A row for a form.
 pub fn post<R, A, I, H>(path: &'static str, _: R, handler: H) -> Route
 where
     A: PageAdmission<Requires = R>,
@@ -187,8 +187,8 @@ where
     Route::page(Method::POST, path, handler)
 }
 
-/// An operation for services. Its face is that of how its requests are admitted; `id` is its name in the
-/// document, such as `listMembers`.
+/// A row for an operation of the API. Its face follows from its admission; `id` is its name in the document,
+/// such as `listMembers`.
 pub fn call<R, A, I, O, H>(id: &'static str, method: Method, path: &'static str, _: R, handler: H) -> Route
 where
     A: CallAdmission<Requires = R>,

@@ -1,17 +1,17 @@
-//! What the table of routes says, for those below it. Made once, at start-up.
+//! An index of the table of routes, for code below the table. Built once, at start-up.
 
 use crate::web::{face::RouteFacts, nav::NavEntry};
 use serde_json::Value;
 use std::{collections::HashMap, sync::LazyLock};
 
-/// What the table of routes says, for those below it.
+/// An index of the table of routes.
 pub struct RouteIndex {
     /// Each row's path and facts, in the table's order.
     pub rows: Vec<(&'static str, RouteFacts)>,
     /// The entries of the sidebars, in the table's order.
     pub navigation: Vec<NavEntry>,
     pub labels: RouteLabels,
-    /// The API described.
+    /// The OpenAPI document, built when it is first used.
     pub document: LazyLock<ApiDocument>,
 }
 
@@ -23,7 +23,7 @@ pub struct RouteLabels(
 );
 
 impl RouteLabels {
-    /// What a route guards, in words; empty where it needs no permission.
+    /// The labels of the permissions that a route needs; empty if it needs none.
     pub(in crate::web) fn of(&self, route: &str) -> &str {
         self.0.get(route).map_or("", String::as_str)
     }
@@ -33,7 +33,7 @@ impl RouteLabels {
 pub struct ApiDocument {
     /// As it is served.
     pub json: String,
-    /// As the page of the API reads it.
+    /// As the API's documentation page reads it.
     pub value: Value,
 }
 

@@ -1,5 +1,5 @@
-//! What is done to many members or invitations at once: a page that names everyone, the change of
-//! all or none, and the result of each, shown on the list.
+//! Changes of many members or invitations at once: a page that names all of them, the change of all or none,
+//! and the result for each, shown on the list.
 
 use crate::{
     domain::{Refused, enforce::read::ReadScope, nouns::notices},
@@ -15,7 +15,7 @@ use askama::Template;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// One row of what became of a selection, as the list shows it once.
+/// The result for one row of a selection, which the list shows once.
 #[derive(Serialize, Deserialize)]
 pub(in crate::web) struct ResultRow {
     pub title: String,
@@ -23,7 +23,7 @@ pub(in crate::web) struct ResultRow {
     #[serde(rename = "mood")]
     pub tone: String,
     pub word: String,
-    /// A link to hand over, this once; empty where there is none.
+    /// A link, which is shown only once; empty if there is none.
     pub link: String,
 }
 
@@ -33,7 +33,7 @@ impl ResultRow {
     }
 }
 
-/// To the list, which shows the results this once.
+/// Stores the results and redirects to the list, which shows them once.
 pub(in crate::web) async fn store_results<P: policy::Access>(
     view: &View,
     scope: &ReadScope<P>,
@@ -56,7 +56,7 @@ pub(in crate::web) async fn store_results<P: policy::Access>(
     }
 }
 
-/// The results that `id` stands for, if this session has not seen them yet.
+/// The results with this id, if this session has not seen them yet.
 pub(in crate::web) async fn take_results<P: policy::Access>(
     view: &View,
     scope: &ReadScope<P>,
@@ -97,11 +97,11 @@ pub(in crate::web) struct Review {
     base: String,
     heading: String,
     rows: Vec<Row>,
-    /// How many of the rows the rules forbid; as long as there is one, nothing is done to any.
+    /// The number of rows for which the rules forbid the change. As long as there is one, none is changed.
     forbidden: usize,
-    /// Something would happen to somebody.
+    /// At least one row would change.
     has_effect: bool,
-    /// The same page without those; empty where nobody would be left.
+    /// The address of this page without the forbidden rows; empty if none would be left.
     without_forbidden: String,
     /// Icon and sentence of each thing that will happen.
     effects: Vec<(&'static str, String)>,
@@ -110,19 +110,19 @@ pub(in crate::web) struct Review {
     pub(super) errors: Errors,
 }
 
-/// One of the selected.
+/// One selected member or invitation.
 pub(in crate::web) struct Row {
     pub id: Uuid,
     pub title: String,
     pub detail: String,
-    /// Initials and hue of a person; another has `icon`.
+    /// Initials and hue of a person; other rows have an `icon`.
     pub avatar: Option<(String, u8)>,
     pub icon: &'static str,
     /// Names of roles, and whether each is Owner.
     pub roles: Vec<(String, bool)>,
-    /// That nothing will happen to this one; empty where something will.
+    /// Why nothing will happen to this one; empty if something will.
     pub note: &'static str,
-    /// Why it may not be done to this one; empty where it may.
+    /// Why this one may not be changed; empty if it may.
     pub why_not: String,
 }
 
@@ -160,7 +160,7 @@ impl Review {
     }
 }
 
-/// Back to the list, where nothing was ticked.
+/// Redirects to the list, if nothing was ticked.
 pub(in crate::web) fn nothing_selected(view: &View, bulk: &BulkAction) -> HandlerResult {
     Ok(view.redirect_with_flash(
         view.at(bulk.list),

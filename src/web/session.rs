@@ -33,8 +33,8 @@ pub(crate) fn middleware(app: &App) -> SessionMiddleware<TokenStore> {
         .build()
 }
 
-/// Carries a token between the cookie and the request. Rows are made and ended by `domain`, in the
-/// transactions that they belong to; there is nothing to store here.
+/// Passes the token between the cookie and the request. `domain` creates and ends the rows, in the
+/// transactions that they belong to, so there is nothing to store here.
 pub(crate) struct TokenStore;
 
 impl SessionStore for TokenStore {
@@ -89,13 +89,13 @@ pub(super) fn replace(req: &HttpRequest, token: &Token) {
     }
 }
 
-/// Takes the cookie away.
+/// Deletes the cookie.
 pub(super) fn forget(req: &HttpRequest) {
     req.get_session().purge();
 }
 
-/// The token that this browser's forms must carry; a browser that has no session gets one that
-/// stands for nothing but this.
+/// The token that this browser's forms must carry. A browser without a session gets one that is valid only
+/// for this.
 pub(super) fn csrf(req: &HttpRequest) -> String {
     let session = req.get_session();
     let known = text(&session).filter(|text| {
@@ -114,7 +114,7 @@ pub(super) fn expected_csrf(req: &HttpRequest) -> Option<String> {
     text(&req.get_session()).map(|text| csrf_of(&text))
 }
 
-/// The session's token has 256 random bits, so its hash can stand in a page without telling it.
+/// The session's token has 256 random bits, so its hash can be in a page without disclosing it.
 fn csrf_of(token: &str) -> String {
     hex::encode(Sha256::new().chain_update("csrf\0").chain_update(token).finalize())
 }

@@ -1,4 +1,4 @@
-//! Moments as people read them.
+//! Timestamps as people read them.
 
 pub(super) use crate::domain::base::words::day;
 

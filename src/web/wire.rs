@@ -13,13 +13,13 @@ use std::{collections::BTreeMap, time::Duration};
 use url::form_urlencoded;
 use uuid::Uuid;
 
-/// The most that a form may weigh, in bytes: 200 invitations fit many times over.
+/// The largest form, in bytes: 200 invitations fit many times over.
 const MAX_BODY_BYTES: usize = 128 * 1024;
 
 /// How long a body may take to arrive as a whole.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Only the usual way to write an id: another would be a second address for one thing.
+/// Parses an id. Only the canonical form is accepted: another would be a second address of the same resource.
 pub(super) fn id(text: &str) -> Option<Uuid> {
     Uuid::try_parse(text).ok().filter(|id| id.to_string() == text)
 }
@@ -29,9 +29,9 @@ pub(super) enum MalformedRequest {
     TooLarge,
     TooSlow,
     NotAForm,
-    /// No token, or one of another session.
+    /// No CSRF token, or that of another session.
     Token,
-    /// A field whose bytes are no text.
+    /// A field that is not valid UTF-8.
     Encoding(String),
     Repeated(String),
     Unknown(String),

@@ -32,8 +32,8 @@ pub fn circles_of_files(imports: &Imports) -> Vec<Violation> {
     circles(&arrows).into_iter().map(|text| Violation::new(FILES, text)).collect()
 }
 
-/// Folders that use each other in a circle, or a folder and a file beside it. A file `a.rs` and a folder `a`
-/// are one.
+/// Folders that use each other in a circle, or a folder and a file beside it. A file and a folder
+/// of the same name count as one.
 pub fn circles_of_folders(imports: &Imports) -> Vec<Violation> {
     let files = imports.files();
     let folders: BTreeSet<&str> = files.iter().flat_map(|file| folders_of(file)).collect();

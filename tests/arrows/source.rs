@@ -8,7 +8,7 @@ use syn::{
     visit::{self, Visit},
 };
 
-/// Paths below `src`, such as `domain/db.rs`, and their text.
+/// Paths below `src`, such as `domain/base/db.rs`, and their text.
 pub type Files = BTreeMap<String, String>;
 
 /// A module, of a file of its own or inline. Code under `#[cfg(test)]` is left out.

@@ -20,7 +20,7 @@ impl Noun for AccountKeys {
                 .sends(|_| fields(&[("name", "Another Key"), ("expiry", "30")]))
                 .also_reads(&["administers"])
                 .carries(&["made"], "/a/{account}/api-keys/new", "/a/{account}/api-keys")
-                // The secret stands on the page that answers.
+                // The secret is on the page that responds.
                 .succeeds_with(200)
                 .types(|_, form| form.fill(&[("name", "Another Key")])),
             page("/a/{account}/api-keys/new", ACCOUNT).statements(2),

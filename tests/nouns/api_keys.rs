@@ -21,7 +21,7 @@ impl Noun for ApiKeys {
             form("/w/{workspace}/api-keys", one(P::ManageApiKeys))
                 .sends(|_| fields(&[("name", "New Key"), ("role", "viewer"), ("expiry", "30")]))
                 .carries(&["made"], "/w/{workspace}/api-keys/new", "/w/{workspace}/api-keys")
-                // The secret stands on the page that answers.
+                // The secret is on the page that responds.
                 .succeeds_with(200)
                 .offered(|at| at.may_assign_some())
                 .types(|page, form| with_first_role(page, form).fill(&[("name", "Another Key")]))
@@ -222,7 +222,7 @@ impl Noun for ApiKeys {
     }
 }
 
-/// What becomes of a change to a key: an Owner's is for Owners.
+/// The expected response to a change of a key: only Owners may change an Owner's.
 fn taken_over(at: &Attempt) -> Verdict {
     at.done_if(at.is_owner() || !at.is_above())
 }

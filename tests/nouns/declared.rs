@@ -54,7 +54,7 @@ pub fn row_at(method: &str, path: &str) -> Option<&'static Row> {
     pages().iter().find(fits)
 }
 
-/// What stands in braces in a path.
+/// The parameter in braces in a path.
 ///
 /// # Panics
 /// Where no noun says what that is.
@@ -116,7 +116,7 @@ fn missing(name: &str, path: &str, files: &[(&str, &str)]) -> String {
     )
 }
 
-/// Pages say of a permission that is not built that its feature is not there yet.
+/// Pages mark a permission that is not built as coming soon.
 #[test]
 fn a_permission_is_built_if_and_only_if_a_route_requires_it() {
     let routes = page_rows().into_iter().chain(call_rows());

@@ -319,7 +319,8 @@ impl Members {
     }
 }
 
-/// What becomes of a change to a member: only of those who hold less, and never of the last Owner.
+/// The expected response to a change of a member: allowed only for members who hold less, and never for the
+/// last Owner.
 pub fn managed(at: &Attempt) -> Verdict {
     if at.is_above() && at.is_page() {
         // The only Owner: said before anything else.
@@ -338,7 +339,7 @@ pub fn may_shut_out(at: &Offer) -> bool {
     member.id != at.me.id && at.my().may_manage(&member.holdings).is_ok() && !at.is_last_owner(member)
 }
 
-/// Somebody of the account is not in the workspace.
+/// The account has a person who is not in the workspace.
 fn is_somebody_no_member(at: &Offer) -> bool {
     let is_member =
         |user: &Value| at.facts.members.iter().any(|member| member.user.as_deref() == user.as_str());
@@ -351,7 +352,7 @@ fn with_user_and_role(page: &Page, form: FormOnPage) -> FormOnPage {
     form.fill(&[("user", &user)])
 }
 
-/// The first role that this person may give.
+/// Ticks the first role that this person may assign.
 pub fn with_first_role(page: &Page, form: FormOnPage) -> FormOnPage {
     form.fill(&[("role", &page.attributes("main input[name=role]:not([disabled])", "value")[0])])
 }

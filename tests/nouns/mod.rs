@@ -1,9 +1,9 @@
-//! The nouns of the product. Each declares, in one file, all that the walkers have to know of it: its
-//! routes with who may call them, what it plants in the world, its forms and bodies, its states in the
-//! gallery, its stops on the tour.
+//! The nouns of the product. Each declares, in one file, everything that the walkers need to know: its routes
+//! with their requirements, its test data, its forms and bodies, its states in the gallery, its stops on the
+//! tour.
 //!
-//! A new noun: write `tests/nouns/<noun>.rs`, and register it here, in the list of files and in [`ALL`].
-//! The walkers say what is missing, and in which file.
+//! A new noun: write `tests/nouns/<noun>.rs`, or `tests/nouns/<noun>/mod.rs`, and register it here, in the
+//! list of modules and in [`ALL`]. The walkers say what is missing, and in which file.
 
 mod declared;
 
@@ -31,8 +31,8 @@ pub mod workspaces;
 use crate::walk::*;
 pub use declared::{call, calls, form_at, page, pages, param, row_at};
 
-/// In the order in which they plant, are toured and hang in the gallery. `workspaces` comes last: its
-/// stops end what the others walk through.
+/// In the order of planting, of the tour and of the gallery. `workspaces` is last: its stops delete the
+/// workspace of the tour.
 pub const ALL: &[&dyn Noun] = &[
     &site::Site,
     &identity::Identity,
@@ -62,7 +62,7 @@ pub trait Noun: Sync {
     /// The file in `tests/nouns/`, which the walkers name where something is missing: `file!()`.
     fn file(&self) -> &'static str;
 
-    /// Its pages and what their forms are sent to, in the order of the product's table.
+    /// Its pages and the targets of their forms, in the order of the product's table.
     fn pages(&self) -> Vec<Row> {
         Vec::new()
     }
@@ -72,18 +72,18 @@ pub trait Noun: Sync {
         Vec::new()
     }
 
-    /// What stands in braces in its paths.
+    /// The parameters of its paths, in braces.
     fn params(&self) -> Vec<Param> {
         Vec::new()
     }
 
-    /// Puts what it has into one workspace of the world, and says under which names.
+    /// Inserts its test data into one workspace of the world, and names it.
     async fn plant(&self, _plot: &mut Plot<'_>) {}
 
-    /// Puts so many more of it into acme: what a page costs must not follow.
+    /// Inserts `n` more into acme: the number of statements of a page must not grow.
     async fn grow(&self, _app: &TestApp, _world: &mut World, _n: usize) {}
 
-    /// What triggers and tasks derive of its rows is what counting gives.
+    /// Checks that what triggers and tasks derive from its rows equals what counting returns.
     async fn assert_counted(&self, _app: &TestApp) {}
 
     /// Of a database of an earlier version that was brought up to date: queries for a text, each with

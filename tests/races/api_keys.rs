@@ -25,7 +25,7 @@ both! {
         }
     }
 
-    // Breaks without `return Err(CHANGED.into())` in api_keys::rotate_seen.
+    // Breaks without `Err(CHANGED.into())` in keys::ensure_newest (domain/records/keys.rs).
     async fn of_twenty_who_give_a_key_another_secret_one_does(app: TestApp) {
         let owner = new_owner(&app).await;
         let acme = workspace_id(&app, "acme").await;
@@ -56,8 +56,8 @@ both! {
         }
     }
 
-    // Breaks without the check of `revoked_at` in api_keys::lock, and on PostgreSQL without its lock of
-    // the key, where two workspaces work on it at once.
+    // Breaks without the check of `revoked_at` in keys::lock (domain/records/keys.rs), and on PostgreSQL
+    // without its lock of the key, where two workspaces work on it at once.
     async fn a_key_is_given_another_secret_while_it_is_revoked(app: TestApp) {
         let owner = new_owner(&app).await;
         let acme = workspace_id(&app, "acme").await;
@@ -106,8 +106,8 @@ both! {
     // An admin of the account and another end a key at once, while it is given another secret in one of its
     // workspaces and taken out of the other.
     //
-    // Breaks without the check of `revoked_at` in api_keys::lock, and on PostgreSQL without `Workspace::lock` in
-    // reach (enforce/account/mod.rs; tried, both).
+    // Breaks without the check of `revoked_at` in keys::lock (domain/records/keys.rs), and on PostgreSQL
+    // without `Workspace::lock` in reach (enforce/account/mod.rs; tried, both).
     async fn a_key_is_revoked_in_the_account_while_it_is_worked_on_in_its_workspaces(app: TestApp) {
         let owner = new_owner(&app).await;
         let second_admin = member(&app, &owner, "viewer").await;

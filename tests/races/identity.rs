@@ -45,7 +45,7 @@ both! {
 
     // Nobody chose the address of the workspace, so nobody is told that it is taken.
     //
-    // Breaks on PostgreSQL without the second try of Newcomer::create (tried); on SQLite without free_slug.
+    // Breaks on PostgreSQL without the second try of NewUser::create (tried); on SQLite without free_slug.
     async fn twenty_sign_up_with_one_name_for_their_workspace(app: TestApp) {
         let visitor = app.client();
         let other = other_node(&app).await;
@@ -66,9 +66,9 @@ both! {
         }
     }
 
-    // Breaks without `AND used_at IS NULL` in spend (domain/nouns/identity/email.rs) together with the one
+    // Breaks without `AND used_at IS NULL` in consume (domain/nouns/identity/email.rs) together with the one
     // in find and the deletion in sessions::replace_password: each alone is enough on SQLite; on
-    // PostgreSQL it takes spend.
+    // PostgreSQL it takes consume.
     async fn a_reset_link_chooses_one_password(app: TestApp) {
         let owner = new_owner(&app).await;
         let visitor = app.client();
@@ -125,7 +125,7 @@ both! {
         }
     }
 
-    // Breaks when Limit::spend (domain/limits.rs) counts after the password was looked at.
+    // Breaks when Limit::spend (domain/base/limits.rs) counts after the password was looked at.
     async fn of_twenty_guesses_at_once_ten_are_looked_at(app: TestApp) {
         let owner = new_owner(&app).await;
         let other = other_node(&app).await;
@@ -154,7 +154,7 @@ both! {
 
     // Who was seen last is written by every node now and then, beside whatever locks those rows.
     //
-    // Breaks on PostgreSQL when presence::flush (domain/nouns/identity/presence.rs) holds the rows of
+    // Breaks on PostgreSQL when presence::flush (domain/enforce/presence.rs) holds the rows of
     // several people in one transaction (tried): then the two wait in a circle, and the database ends one.
     async fn noting_who_was_seen_stands_in_nobodys_way(app: TestApp) {
         let people = owners(&app, 5).await;

@@ -79,8 +79,8 @@ both! {
         }
     }
 
-    // Breaks on PostgreSQL without `FOR NO KEY UPDATE` in enforce/workspace/mod.rs (tried): 500. On both when `standing` in domain/nouns/invitations/send.rs does not look for one
-    // that is pending.
+    // Breaks on PostgreSQL without `FOR NO KEY UPDATE` in enforce/workspace/mod.rs (tried): 500. On both when
+    // `recipient_status` in domain/nouns/invitations/send.rs does not look for a pending one.
     async fn an_address_is_invited_once(app: TestApp) {
         let owner = new_owner(&app).await;
         let acme = workspace_id(&app, "acme").await;

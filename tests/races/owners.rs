@@ -139,7 +139,7 @@ both! {
         }
     }
 
-    // Breaks without the filter `Status.eq("pending")` of domain/nouns/ownership.rs together with the one
+    // Breaks without the filter `Status.eq("pending")` of domain/records/offers.rs together with the one
     // in PENDING: under the lock either one is enough.
     async fn an_offer_of_ownership_is_answered_once(app: TestApp) {
         let owner = new_owner(&app).await;

@@ -3,7 +3,7 @@
 use super::*;
 
 both! {
-    // Breaks without `if wanted.version != version(…)` in security::set (tried).
+    // Breaks without `if requested.version != version(…)` in security::set (tried).
     async fn of_twenty_toggles_with_one_version_one_is_saved(app: TestApp) {
         let owner = new_owner(&app).await;
         let acme = workspace_id(&app, "acme").await;
@@ -45,7 +45,7 @@ both! {
         }
     }
 
-    // Breaks without `if wanted.version != role.scopes_version()` in roles::set_scopes (tried).
+    // Breaks without `if requested.version != role.scopes_version()` in roles::set_scopes (tried).
     async fn of_twenty_edits_of_a_role_with_one_version_one_is_saved(app: TestApp) {
         let owner = new_owner(&app).await;
         let acme = workspace_id(&app, "acme").await;

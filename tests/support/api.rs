@@ -16,19 +16,19 @@ pub struct Api {
     pub secret: Option<String>,
 }
 
-/// What came back.
+/// The response to a call.
 pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
     pub text: String,
-    /// Null where it is no JSON.
+    /// Null if it is not JSON.
     pub body: Value,
     asked: String,
 }
 
 impl Answer {
     /// # Panics
-    /// Where another status came.
+    /// If the status is another one.
     #[track_caller]
     pub fn with_status(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}: {}", self.asked, self.text);
@@ -107,8 +107,8 @@ fn fresh(now_ms: i64) -> Uuid {
     Builder::from_unix_timestamp_millis(now_ms.unsigned_abs(), &random).into_uuid()
 }
 
-/// Puts a key with these roles into the workspace, which is its home: made by the user who founded
-/// it. Gives the key's id, its membership's and its secret.
+/// Puts a key with these roles into the workspace, which is its home: created by the user who created
+/// it. Returns the ids of the key and of its membership, and its secret.
 pub async fn add_key(app: &TestApp, workspace: &str, name: &str, roles: &[&str]) -> (Uuid, Uuid, String) {
     let now = app.clock.now().as_millis();
     let (key, member) = (fresh(now), fresh(now));

@@ -20,7 +20,7 @@ pub struct TestApp {
     pub database: Arc<TestDatabase>,
     dir: Arc<TempDir>,
     configure: Configure,
-    /// Where people reach it, if not at its own address.
+    /// The public address, if it is not the app's own.
     front: Option<String>,
     pub backend: Backend,
     /// Stands still, but that each request of a [`Client`] moves it on by a millisecond: so what
@@ -82,7 +82,7 @@ impl TestApp {
     }
 
     /// Stops the application and starts it again on the same data. It listens on another port, so
-    /// clients made before are to be made anew: [`Client::moved_to`].
+    /// clients created before must be moved: [`Client::moved_to`].
     pub async fn restart(self) -> Self {
         let next = self.another_node().await;
         self.node.stop().await;
@@ -93,7 +93,7 @@ impl TestApp {
         self.node.address
     }
 
-    /// Where the app is reached, without a slash at the end.
+    /// The address of the app, without a trailing slash.
     pub fn url(&self) -> String {
         self.front.clone().unwrap_or_else(|| format!("http://{}", self.address()))
     }
@@ -108,26 +108,27 @@ impl TestApp {
         self.node.statements.count()
     }
 
-    /// The SQL statements that the application has sent since this was asked last.
+    /// The SQL statements that the application has sent since the last call.
     pub fn take_statements(&self) -> Vec<Statement> {
         self.node.transcript.take()
     }
 
-    /// What `work` gives, and how many passwords were hashed for it.
+    /// The result of `work`, and how many passwords it hashed.
     pub async fn hashes_of<T>(&self, work: impl Future<Output = T>) -> (T, u64) {
         let before = self.node.hashes.count();
         let result = work.await;
         (result, self.node.hashes.count() - before)
     }
 
-    /// What `work` gives, and the SQL statements it cost. Nothing else may use the app meanwhile.
+    /// The result of `work`, and the number of SQL statements it sent. Nothing else may use the app
+    /// meanwhile.
     pub async fn statements_of<T>(&self, work: impl Future<Output = T>) -> (T, u64) {
         let before = self.statements();
         let result = work.await;
         (result, self.statements() - before)
     }
 
-    /// Waits until all mail that has been decided on is out: after it, "no mail came" means it.
+    /// Waits until all queued mail is sent, so that a test can then check that none came.
     pub async fn mail_is_out(&self) {
         eventually(async || match self.rows("SELECT * FROM outbox").await.as_slice() {
             [] => Ok(()),

@@ -20,7 +20,7 @@ pub struct Balancer {
 
 #[derive(Default)]
 struct Nodes {
-    /// Each with the number of requests that it was given.
+    /// Each node with the number of requests it received.
     served: Vec<(SocketAddr, u64)>,
 }
 
@@ -52,14 +52,14 @@ impl Balancer {
         format!("http://{}", self.address)
     }
 
-    /// How many requests each node was given.
+    /// How many requests each node received.
     pub fn served(&self) -> Vec<u64> {
         self.nodes.lock().unwrap().served.iter().map(|(_, requests)| *requests).collect()
     }
 }
 
 impl Nodes {
-    /// The node that was given the fewest, the first of these.
+    /// The node that received the fewest requests; the first one if there are several.
     fn next(&mut self) -> SocketAddr {
         let node =
             self.served.iter_mut().min_by_key(|(_, requests)| *requests).expect("nodes to spread over");
@@ -68,7 +68,7 @@ impl Nodes {
     }
 }
 
-/// Hands one request to a node and the answer back. Both are told that the connection ends with it,
+/// Hands one request to a node and the answer back. Both sides close the connection after it,
 /// so the next request comes on another.
 async fn pass_on(near: TcpStream, from: IpAddr, next: impl FnOnce() -> SocketAddr) -> io::Result<()> {
     let (mut from_near, mut to_near) = near.into_split();

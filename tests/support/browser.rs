@@ -111,8 +111,8 @@ impl Browser {
         self.driver.action_chain().send_keys(keys).perform().await.unwrap();
     }
 
-    /// Runs this script on the page, whose CSP does not bind it, and gives what it returns or what
-    /// the promise that it returns comes to.
+    /// Runs this script on the page, whose CSP does not bind it, and returns its result, or that of
+    /// the promise it returns.
     pub async fn run(&self, script: &str) -> Value {
         let waiting = format!(
             "const done = arguments[arguments.length - 1];

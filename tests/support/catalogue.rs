@@ -33,11 +33,11 @@ enum OnDelete {
     Refuse,
 }
 
-/// What a tenant is made of hangs on these.
+/// The data of tenants refers to these tables.
 const TENANTS: [&str; 3] = ["users", "accounts", "workspaces"];
 
-/// Tables that hang on them and that a refused request may write to: when a session was last seen, the
-/// message that its next page shows, a link in mail, and the name under which a program asked.
+/// Tables that refer to them and that a refused request may still write to: when a session was last seen, the
+/// message that its next page shows, a link in mail, and idempotency keys.
 const BESIDE: [&str; 4] = ["sessions", "notices", "email_tokens", "idempotency_keys"];
 
 const SQLITE_COLUMNS: &str = "SELECT t.name AS tbl, c.name AS col
@@ -67,7 +67,7 @@ impl TestApp {
 }
 
 impl Reference {
-    /// Its row keeps the one that it refers to.
+    /// A row with this reference prevents the deletion of the row that it refers to.
     fn refuses(&self) -> bool {
         self.on_delete == OnDelete::Refuse
     }
@@ -113,7 +113,7 @@ impl Catalogue {
         self.tables.keys().map(String::as_str).collect()
     }
 
-    /// All that a workspace, an account or a person is made of, parents before their children. A refused
+    /// All tables with data of a workspace, an account or a person, parents before their children. A refused
     /// request changes none of it.
     pub fn of_tenants(&self) -> Vec<&str> {
         let mut all: BTreeSet<&str> = TENANTS.into_iter().collect();

@@ -131,7 +131,7 @@ impl Client {
         self.request(Method::GET, path, None).await
     }
 
-    /// Goes there and follows redirects; the page must then be 200.
+    /// Opens the page and follows redirects. The status must then be 200.
     pub async fn visit(&self, path: &str) -> Page {
         self.follow(self.get(path).await).await.with_status(200)
     }
@@ -179,7 +179,7 @@ impl Client {
         self.request(Method::POST, path, Some((content_type, body.into()))).await
     }
 
-    /// A token that the app takes from this browser now.
+    /// A token that the app accepts from this browser now.
     pub async fn csrf(&self) -> String {
         for path in ["/workspaces", "/sign-in"] {
             if let Some(token) = self.csrf.lock().unwrap().clone() {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 pub const PASSWORD: &str = "correct horse battery staple 9";
 
-/// Somebody who is signed in, verified, and a member of the workspace.
+/// A person who is signed in, verified, and a member of the workspace.
 pub struct Person {
     pub client: Client,
     pub name: String,
@@ -58,7 +58,7 @@ pub async fn new_owner_of(app: &TestApp, name: &str, email: &str, workspace: &st
     person(app, client, name, email, workspace).await
 }
 
-/// Invites one address through the page; gives the page that answers, redirects followed.
+/// Invites one address through the page. Returns the response, with redirects followed.
 pub async fn invite(inviter: &Client, slug: &str, emails: &str, roles: &[&str]) -> Page {
     let path = format!("/w/{slug}/invitations");
     let page = inviter.visit(&path).await;
@@ -81,7 +81,7 @@ pub async fn invite_and_join(
     let client = app.client();
     let link = app.mail.wait_for_link(email, "/invitations/").await;
     let mut page = client.visit(&link).await;
-    // The form to sign up stands on the invitation's page, or one link away.
+    // The form to sign up is on the invitation's page, or one link away.
     if !page.has("form [name=password]") {
         page = client.visit(&page.link("/sign-up")).await;
     }
@@ -107,14 +107,14 @@ pub async fn member(app: &TestApp, inviter: &Person, role: &str) -> Person {
         .await
 }
 
-/// Somebody who has an account already opens the newest invitation to them and accepts.
+/// A person who has already signed up opens the newest invitation to them and accepts.
 pub async fn accept_invitation(app: &TestApp, client: &Client, email: &str) -> Page {
     let link = app.mail.wait_for_link(email, "/invitations/").await;
     let page = client.visit(&link).await;
     client.submit(&page, "/acceptance", &[]).await
 }
 
-/// Looks up who this is in that workspace.
+/// Looks up the ids of the person and of their membership of the workspace.
 pub async fn person(app: &TestApp, client: Client, name: &str, email: &str, workspace: &str) -> Person {
     let user_id = app.scalar_uuid(&format!("SELECT id FROM users WHERE email = {}", quoted(email))).await;
     let member_id = member_id(app, email, workspace).await;

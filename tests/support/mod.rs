@@ -1,5 +1,5 @@
-//! What a test stands on: an application of its own on a database of its own, browsers that walk
-//! its pages, the mail it sent, its rows, and a way to release many requests at once.
+//! What every test uses: an application of its own on a database of its own, browsers that visit its pages,
+//! the mail it sent, its rows, and a way to send many requests at once.
 //!
 //! Nothing here knows a rule of the product. `use crate::support::*;` brings all of it.
 #![allow(
@@ -53,7 +53,7 @@ pub use wire::Wire;
 /// long, so a busy machine makes none fail.
 pub const WAIT_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Repeats the attempt until it succeeds, and gives its value; its error says what is there instead.
+/// Repeats the attempt until it succeeds, and returns its value. Its error says what was found instead.
 ///
 /// # Panics
 /// After [`WAIT_TIMEOUT`], with the last error.
@@ -91,13 +91,13 @@ pub fn run(test: impl Future<Output = ()>) {
 
 /// Writes each test twice: `name::sqlite` and `name::postgres`.
 ///
-/// The argument is what the test stands on: a [`TestApp`], or the bare [`Backend`] for a test that
-/// builds its app itself (see [`TestApp::on`]).
+/// The argument is a [`TestApp`], or a [`Backend`] for a test that builds its app itself (see
+/// [`TestApp::on`]).
 ///
 /// ```ignore
 /// both! {
 ///     async fn the_only_owner_cannot_leave(app: TestApp) {
-///         let owner = founder(&app).await;
+///         let owner = new_owner(&app).await;
 ///         …
 ///     }
 /// }

@@ -1,4 +1,4 @@
-//! An answer of the app, and what a person would see in it.
+//! A response of the app, and what a person would see in it.
 
 use super::{FormOnPage, form};
 use reqwest::{Method, StatusCode, header::HeaderMap};
@@ -8,7 +8,7 @@ use url::Url;
 #[derive(Clone, Debug)]
 pub struct Page {
     pub method: Method,
-    /// Where it was asked for; redirects are not followed unless the test does.
+    /// The requested URL; redirects are not followed unless the test does.
     pub url: Url,
     pub status: StatusCode,
     pub headers: HeaderMap,
@@ -22,7 +22,7 @@ impl Page {
         &self.url[url::Position::BeforePath..url::Position::AfterQuery]
     }
 
-    /// Fails unless the status is this one, and then shows what came instead.
+    /// Fails with the page's content unless it has this status.
     #[track_caller]
     pub fn assert_status(&self, status: u16) -> &Self {
         assert_eq!(
@@ -37,7 +37,7 @@ impl Page {
         self
     }
 
-    /// [`Page::assert_status`] that hands the page on.
+    /// [`Page::assert_status`], returning the page.
     #[track_caller]
     pub fn with_status(self, status: u16) -> Self {
         self.assert_status(status);
@@ -105,7 +105,7 @@ impl Page {
         self.select(&format!("[id='{name}-error']")).into_iter().find(|words| !words.is_empty())
     }
 
-    /// What stands in a field now, to check that nothing typed was lost.
+    /// The value of a field, to check that nothing typed was lost.
     #[track_caller]
     pub fn field_value(&self, name: &str) -> Option<String> {
         let fields = self.forms().into_iter().flat_map(|form| form.fields);

@@ -80,7 +80,7 @@ impl Program {
         Client::of(&self.url(), Clock::system())
     }
 
-    /// Tells it to stop, as a service manager does: SIGTERM.
+    /// Sends SIGTERM, as a service manager does.
     pub fn terminate(&self) {
         let told = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
         assert!(told.success(), "it could not be told");

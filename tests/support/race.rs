@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use std::future::Future;
 
-/// Runs `act(0)` … `act(n - 1)` at once and gives their results in order.
+/// Runs `act(0)` … `act(n - 1)` at once and returns their results in order.
 ///
 /// Each is begun before any is waited for, so what `act` does first all leaves within the same
 /// moment: prepare outside. Requests are truly at once only on connections of their own, already

@@ -29,13 +29,13 @@ impl TestApp {
         }
     }
 
-    /// Changes rows as the app never would; gives how many.
+    /// Changes rows as the app never would. Returns how many.
     pub async fn execute(&self, sql: &str) -> u64 {
         let done = self.db().await.execute_raw(self.statement(sql)).await;
         done.unwrap_or_else(|error| panic!("{sql}: {error}")).rows_affected()
     }
 
-    /// The same where the database may refuse it.
+    /// [`TestApp::execute`], for a change that the database may refuse.
     pub async fn try_execute(&self, sql: &str) -> Result<u64, DbErr> {
         Ok(self.db().await.execute_raw(self.statement(sql)).await?.rows_affected())
     }
@@ -96,7 +96,7 @@ impl TestApp {
         self.all(&sql).await.iter().map(|row| format!("{table}: {}", text(row))).collect()
     }
 
-    /// All that tenants are made of, as it is now: [`super::Catalogue::of_tenants`].
+    /// All rows of tenants as they are now: [`super::Catalogue::of_tenants`].
     pub async fn tenants(&self) -> Snapshot {
         self.snapshot(&self.catalogue().await.of_tenants()).await
     }
@@ -125,7 +125,7 @@ impl TestApp {
         sql
     }
 
-    /// Does `work`, which must leave every row of every tenant as it was.
+    /// Runs `work`, which must leave every row of every tenant unchanged.
     pub async fn unchanged_by<T>(&self, work: impl Future<Output = T>) -> T {
         let before = self.tenants().await;
         let result = work.await;

@@ -1,4 +1,4 @@
-//! One request of a walk: who sends it, where it leads, and what must come.
+//! One request of a walk: who sends it, to which place, and which response is expected.
 
 use super::{Row, row::Fields};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 };
 use uuid::Uuid;
 
-/// Which workspace and whose ids stand in an address.
+/// Which workspace, and whose ids, an address has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     Own,
@@ -62,13 +62,13 @@ pub enum Entry {
     Key(Api),
 }
 
-/// What must come.
+/// The expected response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Is(u16),
-    /// Refused, and written down in the workspace; of the account's own routes, in the account.
+    /// Refused, and audited in the workspace, or in the account for its own routes.
     Audited(u16),
-    /// Neither asked to sign in nor refused; what else comes is the page's own affair.
+    /// Neither 401 nor refused. Everything else depends on the page.
     Open,
 }
 
@@ -82,13 +82,13 @@ pub struct Attempt<'a> {
 }
 
 impl Caller {
-    /// Who holds what the built-in role does.
+    /// A caller with this built-in role.
     pub fn of_role(role: BuiltIn, entry: Entry) -> Self {
         let holdings = Holdings::of(role == BuiltIn::Owner, role.grants());
         Self { kind: Kind::Role(role), entry, holdings, member: None, session: UNKNOWN }
     }
 
-    /// Who holds nothing in acme.
+    /// A caller without a role in acme.
     pub fn without_role(kind: Kind, entry: Entry) -> Self {
         Self { kind, entry, holdings: Holdings::default(), member: None, session: UNKNOWN }
     }
@@ -99,7 +99,7 @@ impl<'a> Attempt<'a> {
         Self { row, caller, place, world, foreign_session: UNKNOWN }
     }
 
-    /// The address of what nothing is, in acme, as its Owner has it.
+    /// An address in acme, as of its Owner, with ids that do not exist.
     pub fn unknown(world: &World, row: &Row) -> String {
         let owner = Caller::of_role(BuiltIn::Owner, Entry::Browser(world.owner().clone()));
         Attempt::new(world, row, &owner, Place::UnknownIds).address().unwrap()
@@ -107,7 +107,7 @@ impl<'a> Attempt<'a> {
 
     // ---- for the verdicts of nouns -------------------------------------------------------------
 
-    /// It goes well.
+    /// It succeeds.
     pub fn done(&self) -> Verdict {
         if self.row.requirement == Requirement::Public && !self.is_key() {
             Verdict::Open
@@ -116,7 +116,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// It goes well, or is refused and written down.
+    /// It succeeds, or is refused and audited.
     pub fn done_if(&self, is_allowed: bool) -> Verdict {
         if is_allowed { self.done() } else { Verdict::Audited(403) }
     }
@@ -160,7 +160,7 @@ impl<'a> Attempt<'a> {
 
     // ---- where it leads ------------------------------------------------------------------------
 
-    /// The workspace whose things stand in the address.
+    /// The workspace whose ids are in the address.
     fn things(&self) -> &'a Planted {
         match self.place {
             Place::ForeignIds | Place::OtherWorkspace => &self.world.elsewhere,
@@ -168,7 +168,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// The slug of the workspace that is asked for.
+    /// The slug of the requested workspace.
     pub fn workspace(&self) -> &'static str {
         match self.place {
             Place::OtherWorkspace => "elsewhere",
@@ -238,12 +238,12 @@ impl<'a> Attempt<'a> {
         query.join("&")
     }
 
-    /// What is ticked for a route about a selection.
+    /// The ticked rows, for a route about a selection.
     pub fn selected(&self) -> Option<(&'static str, String)> {
         self.row.selects.map(|param| (param, self.planted(param)))
     }
 
-    /// What the form sends, but for what it carries.
+    /// The fields of the form, without hidden ones.
     pub fn fields(&self) -> Fields {
         let mut fields: Fields = self.selected().into_iter().collect();
         fields.extend(self.row.fields_at(self));
@@ -252,7 +252,7 @@ impl<'a> Attempt<'a> {
 
     // ---- what must come ------------------------------------------------------------------------
 
-    /// What is refused before anything of the route itself is looked at.
+    /// The expected refusal by admission, before the route itself checks anything.
     pub fn refused_at_the_gate(&self) -> Option<Verdict> {
         use Verdict::{Audited, Is};
         match (self.row.requirement, self.kind()) {
@@ -269,7 +269,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// What comes for somebody who passed the gate, and sent what would be taken.
+    /// The expected response to a caller who meets the requirement and sends valid input.
     pub fn verdict(&self) -> Verdict {
         if let Some(verdict) = self.row.first_at(self) {
             return verdict;

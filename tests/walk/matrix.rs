@@ -12,11 +12,11 @@ use crate::{
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-/// What is sent along.
+/// The input of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sent {
     Nothing,
-    /// What would be taken if nothing stood against it.
+    /// Valid input.
     Good,
     /// JSON where a form belongs, or no JSON where JSON does.
     Malformed,
@@ -24,12 +24,12 @@ enum Sent {
     NoToken,
 }
 
-/// What came, of a page or a call.
+/// The response of a page or a call.
 pub struct Answer {
     pub status: u16,
     text: String,
     content_type: Option<String>,
-    /// Where a browser asked.
+    /// The page, for a request by a browser.
     page: Option<Page>,
 }
 
@@ -85,7 +85,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Tries each of these, by everybody, everywhere.
+    /// Tries each of the rows, by every caller, at every place.
     pub async fn walk(&mut self, rows: &[Row]) {
         for row in rows {
             self.read_carried(row).await;
@@ -211,8 +211,7 @@ impl<'a> Walk<'a> {
         Answer { status: page.status.as_u16(), text: page.html.clone(), content_type, page: Some(page) }
     }
 
-    /// What comes for the caller who sends what would be taken, whether or not the place is another one
-    /// than their own.
+    /// The response to valid input, even if the place is not a variant for this caller.
     pub async fn send_good(&self, row: &Row, caller: usize, place: Place) -> Answer {
         let address = self.attempt(row, caller, place).address_here().unwrap();
         self.send(row, caller, place, &address, Sent::Good).await
@@ -269,7 +268,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What the answer may say, and what it must not.
+    /// Checks what the response may contain, and what it must not.
     async fn check_words(
         &self,
         row: &Row,
@@ -349,7 +348,7 @@ async fn send_call(api: &Api, at: &Attempt<'_>, address: &str, sent: Sent) -> An
     Answer { status: answer.status, text: answer.text, content_type, page: None }
 }
 
-/// What must come for this attempt with this body.
+/// The expected response to this attempt with this input.
 fn verdict(at: &Attempt, sent: Sent) -> Verdict {
     if let Some(refused) = at.refused_at_the_gate() {
         return refused;

@@ -1,7 +1,7 @@
 //! What the nouns declare, and what walks it: the matrices, the crawl, the comparison of pages with
 //! calls, the count of statements, the abuse cases of input and tenancy.
 //!
-//! `use crate::walk::*;` brings all that a noun's file needs.
+//! `use crate::walk::*;` imports everything that a noun's file needs.
 #![allow(unused_imports, reason = "a toolbox: not every noun needs every tool")]
 
 mod attempt;

@@ -22,7 +22,7 @@ impl Offer<'_> {
         self.my().has(permission)
     }
 
-    /// What stands in the path for this parameter.
+    /// The value of this parameter in the path.
     pub fn id(&self, param: &str) -> &str {
         &self.ids[param]
     }
@@ -37,12 +37,12 @@ impl Offer<'_> {
         member.is_counted_owner() && owners.count() == 1
     }
 
-    /// I may give one of the roles that there are.
+    /// The viewer may assign at least one role.
     pub fn may_assign_some(&self) -> bool {
         self.facts.roles.values().any(|role| self.my().may_assign(role).is_ok())
     }
 
-    /// I may invite with one of the roles that there are.
+    /// The viewer may invite with at least one role.
     pub fn may_invite_with_some(&self) -> bool {
         self.facts.roles.values().any(|role| self.my().may_invite([role]).is_ok())
     }

@@ -1,13 +1,13 @@
-//! What stands in braces in a path.
+//! A parameter of a path, in braces.
 
 use super::{Attempt, Place};
 use crate::world::{Facts, UNKNOWN};
 
 pub struct Param {
     pub name: &'static str,
-    /// Something that the path may hold and that need not be there.
+    /// A valid value, which need not exist.
     pub sample: &'static str,
-    /// What it names is known without the database: what is unknown is refused before any form is read.
+    /// Its values are known without the database: an unknown one is refused before any form is read.
     pub is_closed: bool,
     /// The crawl follows links to those of [`Param::every`] alone.
     pub is_bounded: bool,
@@ -31,7 +31,7 @@ impl Param {
         Self { sample, ..self }
     }
 
-    /// What stands there is none of the planted ids; `None` where there is nothing to try.
+    /// Its value is not a planted id; `None` if there is nothing to try.
     pub const fn value(self, value: fn(&Attempt) -> Option<String>) -> Self {
         Self { value: Some(value), ..self }
     }
@@ -46,7 +46,7 @@ impl Param {
         Self { is_bounded: true, ..self }
     }
 
-    /// What stands in a path at this place.
+    /// The value in a path at this place.
     pub fn value_at(&self, at: &Attempt) -> Option<String> {
         match self.value {
             Some(value) => value(at),

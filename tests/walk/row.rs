@@ -1,4 +1,4 @@
-//! What a noun says of one of its routes.
+//! What a noun declares about one of its routes.
 
 use super::{Attempt, Offer, Verdict};
 use crate::{
@@ -42,7 +42,7 @@ pub struct Row {
     pub requirement: Requirement,
     /// The file of the noun that declares it.
     pub file: &'static str,
-    /// The status of an answer that went well.
+    /// The status of success.
     pub success: u16,
     pub query: &'static str,
     pub selects: Option<&'static str>,
@@ -75,11 +75,12 @@ pub struct Carries {
     pub form: &'static str,
 }
 
-/// What a call does of what a form does.
+/// The call that corresponds to a form.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Pair {
     Unsaid,
-    /// The same, by method and path; of fields of another name they say it otherwise.
+    /// The equivalent call, by method and path, and the form's fields that it does not have under the same
+    /// name.
     Call {
         route: &'static str,
         otherwise: &'static [&'static str],
@@ -93,7 +94,7 @@ pub fn page(path: &'static str, requirement: Requirement) -> Row {
     Row::new("GET", path, requirement, 200)
 }
 
-/// What the form of a page is sent to.
+/// The target of a page's form.
 pub fn form(path: &'static str, requirement: Requirement) -> Row {
     Row::new("POST", path, requirement, 303)
 }
@@ -140,13 +141,13 @@ impl Row {
 
     // ---- what every walker needs ---------------------------------------------------------------
 
-    /// The status of an answer that went well, where it is not the usual one: 200 for pages, 303 for
+    /// The status of success, if it is not the usual one: 200 for pages, 303 for
     /// forms; for calls 201 for POST, 204 for DELETE, else 200.
     pub fn succeeds_with(self, success: u16) -> Self {
         Self { success, ..self }
     }
 
-    /// What stands in the query, with `{workspace}` in it, say.
+    /// The query, which may contain `{workspace}`, for example.
     pub fn query(self, query: &'static str) -> Self {
         Self { query, ..self }
     }
@@ -156,7 +157,8 @@ impl Row {
         Self { selects: Some(param), ticks: Some(param), ..self }
     }
 
-    /// The form has ids under this name, which are ticked and never typed: what is none is not read.
+    /// The form has ids under this name, which are ticked and never typed: an invalid one is a malformed
+    /// request.
     pub fn ticks(self, field: &'static str) -> Self {
         Self { ticks: Some(field), ..self }
     }
@@ -169,7 +171,7 @@ impl Row {
 
     // ---- what is sent --------------------------------------------------------------------------
 
-    /// A form that would be taken if nothing stood against it.
+    /// The fields of a valid form.
     pub fn sends(self, fields: fn(&Attempt) -> Fields) -> Self {
         Self { fields: Some(fields), ..self }
     }
@@ -179,19 +181,19 @@ impl Row {
         Self { carries: Some(Carries { fields, page, form }), ..self }
     }
 
-    /// A body that would be taken if nothing stood against it; without this, none is sent.
+    /// A valid body. Without this, none is sent.
     pub fn body(self, body: fn(&Attempt) -> Value) -> Self {
         Self { body: Some(body), ..self }
     }
 
     // ---- what comes, for the matrices ----------------------------------------------------------
 
-    /// What comes for somebody who has the permission, where that is not always success.
+    /// The expected response to a caller who has the permission, if it is not always success.
     pub fn verdict(self, verdict: fn(&Attempt) -> Verdict) -> Self {
         Self { verdict: Some(verdict), ..self }
     }
 
-    /// What is looked at before what the ids of the path name.
+    /// What is checked before the ids of the path are looked up.
     pub fn first(self, first: fn(&Attempt) -> Option<Verdict>) -> Self {
         Self { first: Some(first), ..self }
     }
@@ -208,28 +210,28 @@ impl Row {
         Self { statements: Some(statements), ..self }
     }
 
-    /// Who has the permission sees the form where this holds, and else does not. Without this: always,
-    /// but on public pages, which nobody who is signed in is led to.
+    /// A member with the permission sees the form if and only if this is true. Without this: always, except
+    /// on public pages, which no link leads a signed-in person to.
     pub fn offered(self, offered: fn(&Offer) -> bool) -> Self {
         Self { offered: Some(offered), ..self }
     }
 
-    /// What somebody types into the form that the crawl finds: only what has no default.
+    /// What is typed into the form that the crawl finds: only fields without a default.
     pub fn types(self, types: fn(&Page, FormOnPage) -> FormOnPage) -> Self {
         Self { types: Some(types), ..self }
     }
 
-    /// The call that does the same, by method and path.
+    /// The equivalent call, by method and path.
     pub fn like(self, route: &'static str) -> Self {
         self.like_but(route, &[])
     }
 
-    /// The call that does the same, and says it with these fields, where the form has others.
+    /// The equivalent call, which has the given fields where the form has others.
     pub fn like_but(self, route: &'static str, otherwise: &'static [&'static str]) -> Self {
         Self { pair: Pair::Call { route, otherwise }, ..self }
     }
 
-    /// No call does quite the same, for this reason.
+    /// No call is equivalent, for this reason.
     pub fn unlike_any_call(self, reason: &'static str) -> Self {
         Self { pair: Pair::None(reason), ..self }
     }
@@ -297,7 +299,7 @@ impl Row {
         self.path.split('/').map(fill).collect::<Vec<_>>().join("/")
     }
 
-    /// What the form sends, but for what it carries.
+    /// The fields of the form, without hidden ones.
     pub fn fields_at(&self, at: &Attempt) -> Fields {
         self.fields.map(|fields| fields(at)).unwrap_or_default()
     }

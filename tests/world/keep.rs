@@ -24,8 +24,8 @@ pub async fn keep(app: &TestApp) {
     app.db().await.execute_unprepared(&sql).await.unwrap();
 }
 
-/// Puts all rows back as they were at [`keep`]. The record of what happened stays, as it must: each
-/// workspace goes on from the end of its own.
+/// Puts all rows back as they were at [`keep`]. Audit events stay, because they can't be deleted: each
+/// workspace continues its own chain.
 pub async fn restore(app: &TestApp) {
     let tables = kept(app).await;
     // A workspace that is marked as deleted lets its last Owner go.

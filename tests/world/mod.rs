@@ -84,13 +84,14 @@ impl World {
         world
     }
 
-    /// Nobody is seen for the first time while a test walks, and [`restore`] comes back to here.
+    /// Writes presence, so that nobody is first active during a walk, and keeps all rows for
+    /// [`keep::restore`].
     pub async fn settle(&self, app: &TestApp) {
         app.execute(&format!("UPDATE members SET last_active_at = {}", app.clock.now().as_millis())).await;
         keep(app).await;
     }
 
-    /// Puts so many more into acme of whatever its nouns have.
+    /// Inserts `n` more of everything that nouns have into acme.
     pub async fn grow(&mut self, app: &TestApp, n: usize) {
         for noun in nouns::ALL {
             noun.grow(app, self, n).await;

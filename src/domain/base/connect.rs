@@ -27,7 +27,7 @@ pub(in crate::domain) fn sqlite_readers() -> u32 {
     u32::try_from(cores).unwrap_or(2).clamp(2, 8)
 }
 
-/// To read with and to write with, each.
+/// The number of connections for reads, and of those for writes.
 const POSTGRES_CONNECTIONS: u32 = 8;
 
 /// Brings the schema up to date; on PostgreSQL only one node at a time.
@@ -42,14 +42,14 @@ pub(in crate::domain) async fn migrate(connection: &DatabaseConnection) -> Resul
     lock.commit().await
 }
 
-/// Makes the database's folder and file where they are missing, for nobody else to read. SQLite gives the
-/// files that it puts beside it the same mode.
+/// Creates the database's folder and file if they are missing, readable by nobody else. SQLite gives the
+/// files next to it the same mode.
 pub(in crate::domain) fn make_private(path: &Path) -> Result<(), OpenError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         let failed = |error| OpenError::Folder { path: folder.to_owned(), error };
         private::make_folder(folder).map_err(failed)?;
     }
-    // One that is there is opened as it is, and SQLite reports what can't be created.
+    // An existing file is opened as it is, and SQLite reports what can't be created.
     let is_name = !path.to_string_lossy().contains(['%', ':']);
     if is_name {
         drop(private::new_file(path));
@@ -75,13 +75,13 @@ pub(in crate::domain) fn sqlite_options(
                 .foreign_keys(true)
                 .busy_timeout(busy_timeout)
                 .statement_cache_capacity(256)
-                // A page and one more, so that SQLite does not wait for who reads.
+                // One page of rows and one more, so that SQLite does not wait for the reader.
                 .row_buffer_size(64)
                 .read_only(read_only);
             if read_only {
                 sqlite
             } else {
-                // FULL: what was answered survives a power cut, not only a crash of the process.
+                // FULL: an acknowledged change survives a power cut, not only a crash of the process.
                 sqlite
                     .create_if_missing(true)
                     .journal_mode(SqliteJournalMode::Wal)

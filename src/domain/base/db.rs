@@ -46,12 +46,12 @@ struct Shared {
 impl Db {
     /// Opens the database and brings its schema up to date.
     ///
-    /// Every connection to PostgreSQL is opened on the runtime that this is called on, whoever needs it: a
-    /// connection ends with its runtime, and a worker of the server has its own runtime, which ends while
-    /// other workers still answer.
+    /// Every connection to PostgreSQL is opened on the runtime that this is called on: a connection ends with
+    /// its runtime, and a worker of the server has its own runtime, which may end while other workers still
+    /// respond.
     ///
     /// # Errors
-    /// When it cannot be reached, made or migrated.
+    /// If it cannot be reached, created or migrated.
     pub async fn open(config: &Config, public_url: String, clock: Clock) -> Result<Self, OpenError> {
         let (mut read, mut write) = if config.is_postgres() {
             let write = Database::connect(postgres_options(config)).await?;
@@ -121,7 +121,7 @@ impl Db {
         self.shared.observer.transcript.clone()
     }
 
-    /// Passwords that were hashed, to be kept or to be compared.
+    /// Counts the passwords that were hashed, to be stored or compared.
     pub fn hashes(&self) -> Counter {
         self.shared.passwords.hashes()
     }
@@ -146,7 +146,7 @@ impl Db {
         &self.shared.presence
     }
 
-    /// Where people reach this installation, without a slash at the end.
+    /// The public URL of this installation, without a trailing slash.
     pub(in crate::domain) fn public_url(&self) -> &str {
         &self.shared.public_url
     }

@@ -48,7 +48,7 @@ impl Outcome {
 pub enum RecordedIn {
     /// A workspace's.
     Workspace,
-    /// A workspace's, and its account's record lists it too.
+    /// A workspace's, which the account's record lists too.
     WorkspaceAndAccount,
     /// A workspace's or an account's, depending on where it was done.
     WorkspaceOrAccount,
@@ -135,7 +135,7 @@ pub(in crate::domain) fn read<E: AuditEvent>(payload: &str) -> Option<E> {
     serde_json::from_str::<BTreeMap<String, E>>(payload).ok()?.remove(E::NAME)
 }
 
-/// What a type declares as an [`AuditEvent`], as a value.
+/// The declarations of an [`AuditEvent`], as a value.
 #[derive(Clone, Copy, Debug)]
 pub struct EventKind {
     pub name: &'static str,
@@ -189,7 +189,7 @@ impl RecordedEvent {
     }
 
     /// # Errors
-    /// Where the event can't be written as JSON; then its change is rolled back.
+    /// If the event can't be written as JSON. Then its change is rolled back.
     pub(in crate::domain) fn payload(&self) -> Result<&str, DbErr> {
         self.payload.as_deref().map_err(|error| DbErr::Custom(error.to_owned()))
     }
@@ -247,8 +247,8 @@ impl Target {
     }
 }
 
-/// The result of a change together with its audit events. Only `domain` makes one, and only
-/// a commit returns the result.
+/// The result of a change together with its audit events. Only `domain` creates it, and only a commit returns
+/// the result.
 #[must_use = "a change is only kept by the commit that takes this"]
 pub struct Recorded<T> {
     value: T,

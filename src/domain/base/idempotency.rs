@@ -33,11 +33,11 @@ pub const DONE_BEFORE: Conflict = Conflict::new(
 /// One request under an Idempotency-Key.
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    /// Of this attempt alone.
+    /// Identifies this attempt.
     pub id: Uuid,
     pub api_key_id: Uuid,
     pub name: String,
-    /// Of the key's home, the address and the body.
+    /// A hash of the workspace, the address and the body.
     pub request_hash: Vec<u8>,
 }
 
@@ -56,10 +56,10 @@ struct Row {
     body: Option<String>,
 }
 
-/// Claims the name for this attempt, or returns the stored response of the first one.
+/// Claims the Idempotency-Key for this attempt, or returns the stored response of the first one.
 ///
 /// # Errors
-/// [`Refused::Invalid`] where the name belongs to another request, [`STILL_RUNNING`],
+/// [`Refused::Invalid`] if the Idempotency-Key belongs to a different request, [`STILL_RUNNING`],
 /// [`DONE_BEFORE`].
 pub async fn claim(db: &Db, attempt: &Attempt) -> Result<Option<StoredResponse>, Refused> {
     let now = db.now();
@@ -107,7 +107,7 @@ pub async fn claim(db: &Db, attempt: &Attempt) -> Result<Option<StoredResponse>,
 /// Marks the attempt as done, in the transaction of the change.
 ///
 /// # Errors
-/// [`STILL_RUNNING`] where another attempt has taken the name over.
+/// [`STILL_RUNNING`] if another attempt has taken over the Idempotency-Key.
 pub(in crate::domain) async fn mark_done(
     tx: &impl ConnectionTrait,
     id: Uuid,
@@ -134,7 +134,7 @@ pub async fn store_response(db: &Db, id: Uuid, answer: Option<&StoredResponse>) 
     tx.commit().await
 }
 
-/// Nothing was done: the name is free again.
+/// Releases the Idempotency-Key of an attempt that did nothing.
 ///
 /// # Errors
 /// The database's own.

@@ -1,4 +1,4 @@
-//! Who must remain: the two rules that triggers of the schema keep too.
+//! The two invariants that triggers of the schema enforce too: who must remain.
 
 use crate::domain::base::{conflict::Conflict, reason::AuditReason};
 
@@ -25,7 +25,7 @@ pub const LAST_ADMIN: Conflict = Conflict::new(
 .link("/people", "Go to People")
 .with_audit_reason(LAST_ADMIN_REASON);
 
-/// The conflict that a trigger's message stands for.
+/// The conflict for the message of a trigger.
 pub(in crate::domain) fn of_trigger(message: &str) -> Option<Conflict> {
     [("last_owner", LAST_OWNER), ("last_admin", LAST_ADMIN)]
         .into_iter()

@@ -39,13 +39,13 @@ pub(in crate::domain) const INVITE: Limit = Limit { name: "invite", max: 1_000, 
 pub(in crate::domain) const INVITE_UNVERIFIED: Limit =
     Limit { name: "invite-unverified", max: 50, window_ms: HOUR };
 
-/// Mail of one invitation.
+/// Mails for one invitation.
 pub(in crate::domain) const RESEND: Limit = Limit { name: "resend", max: 20, window_ms: HOUR };
 
 /// Mail to new addresses that one person may request.
 pub(in crate::domain) const CHANGE_EMAIL: Limit = Limit { name: "change-email", max: 10, window_ms: HOUR };
 
-/// Wrong passwords of somebody who is signed in. Kept apart from sign-in, where strangers count too.
+/// Wrong passwords of a person who is signed in. Separate from sign-in, where strangers count too.
 pub(in crate::domain) const CONFIRM: Limit = Limit { name: "confirm", max: 10, window_ms: 15 * MINUTE };
 
 /// Workspaces that one person may create.
@@ -104,7 +104,7 @@ impl Limit {
         }
     }
 
-    /// Takes back what was counted for something that turned out well.
+    /// Subtracts what was counted for an attempt that succeeded.
     pub(in crate::domain) async fn refund(&self, db: &Db, subject: &str, cost: i64) -> Result<(), DbErr> {
         let tx = db.begin().await?;
         tx.run(
@@ -115,7 +115,7 @@ impl Limit {
         tx.commit().await
     }
 
-    /// Forgets everything counted for this subject.
+    /// Deletes everything counted for this subject.
     pub(in crate::domain) async fn clear(&self, db: &Db, subject: &str) -> Result<(), DbErr> {
         let tx = db.begin().await?;
         tx.run("DELETE FROM rate_limits WHERE key = $1", vec![self.key(subject).into()]).await?;

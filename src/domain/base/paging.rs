@@ -72,7 +72,7 @@ impl Position {
         matches!(self, Self::Before(_) | Self::Last)
     }
 
-    /// The text from which the page begins, in a list that is sorted by one alone.
+    /// The text at which the page begins, in a list that is sorted by a text only.
     ///
     /// # Errors
     /// [`Refused::Invalid`] for a cursor of a list that is sorted otherwise.
@@ -86,7 +86,7 @@ impl Position {
         }
     }
 
-    /// The number from which the page begins, in a list that is sorted by one.
+    /// The number at which the page begins, in a list that is sorted by a number.
     pub(in crate::domain) fn number(&self) -> Option<i64> {
         match self {
             Self::After(Cursor(Key::Number(number), _)) | Self::Before(Cursor(Key::Number(number), _)) => {
@@ -153,7 +153,7 @@ impl Order {
         Ok(())
     }
 
-    /// The order alone, for a statement around the one of the page.
+    /// Only the ORDER BY, for a statement around the one of the page.
     pub(in crate::domain) fn clause(&self, at: &Position) -> String {
         let Self { column, id, .. } = self;
         let way = if self.descending == at.is_backwards() { "ASC" } else { "DESC" };
@@ -162,7 +162,7 @@ impl Order {
     }
 }
 
-/// One page of a list, and where its neighbours begin.
+/// One page of a list, and the cursors of the pages before and after.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
     pub rows: Vec<T>,
@@ -171,12 +171,13 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Of a list that has nothing.
+    /// The page of an empty list.
     pub(in crate::domain) fn empty() -> Self {
         Self { rows: Vec::new(), before: None, after: None }
     }
 
-    /// Sorts out what [`Order::append_to`] fetched: one row more than a page means that there is a next page.
+    /// Builds a page from the rows that [`Order::append_to`] selects: one row more than fits means that there
+    /// is a next page.
     pub(in crate::domain) fn from_rows(
         mut rows: Vec<T>,
         at: &Position,

@@ -89,16 +89,16 @@ pub struct Passwords {
 
 const BUSY: Refused = Refused::Busy { retry_after_seconds: 3 };
 
-/// Verified for an unknown address, so that it takes as long as for a known one. Nothing hashes to
-/// 32 zero bytes.
+/// Verified for an unknown address, so that it takes as long as for a known one. No password has this hash.
 const DUMMY_HASH: &str = NO_PASSWORD;
 
-/// The hash of who has no password yet. Like any other it takes its time to verify, and none fits it.
+/// The hash of users who have no password yet. Verifying takes as long as for any other, and no password
+/// matches.
 pub(in crate::domain) const NO_PASSWORD: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 impl Passwords {
-    /// A request waits for its turn to hash a second longer than for a connection.
+    /// Requests wait one second longer for a permit to hash than for a connection.
     pub fn new(connection_timeout: Duration) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let at_once = cores.saturating_sub(1).max(1);
@@ -142,10 +142,10 @@ pub(in crate::domain) struct HashPermit {
 }
 
 impl HashPermit {
-    /// Is this the password behind `hash`? With none, as much work for nothing.
+    /// Whether this is the password of `hash`. Without a hash, the same work is done for nothing.
     ///
     /// # Errors
-    /// [`Refused::Busy`] where the work was lost.
+    /// [`Refused::Busy`] if the thread that hashes failed.
     pub(in crate::domain) async fn verify(self, typed: &str, hash: Option<String>) -> Result<bool, Refused> {
         let typed = Zeroizing::new(typed.to_owned());
         let known = hash.is_some();

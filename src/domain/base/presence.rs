@@ -7,7 +7,7 @@ use uuid::Uuid;
 /// How old the stored time must be before it is written again, in milliseconds.
 pub(in crate::domain) const WRITE_INTERVAL: i64 = MINUTE;
 
-/// What was seen since it was last written.
+/// Who was active since this was last written.
 #[derive(Default)]
 pub(in crate::domain) struct Presence(pub(in crate::domain) Mutex<LastSeen>);
 

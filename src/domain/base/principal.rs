@@ -1,4 +1,4 @@
-//! Who makes a request, by what credential and from where; on whose behalf it is answered.
+//! Who makes a request, with which credential and from where; on whose behalf it is processed.
 
 use crate::{
     clock::Timestamp,
@@ -19,7 +19,7 @@ pub struct ApiKey {
     pub id: Uuid,
     pub name: String,
     pub account_id: Uuid,
-    /// It has the rights of an admin of the account.
+    /// It has the rights of an account admin.
     pub is_admin: bool,
     /// The user who is accountable for it.
     pub made_by: Uuid,
@@ -58,7 +58,7 @@ pub struct Origin {
     pub user_agent: String,
     /// Method and path pattern, such as `POST /w/{workspace}/members/{member}/roles`.
     pub route: String,
-    /// The attempt under an Idempotency-Key that this request is: its change marks it as done.
+    /// The id of this request's attempt under an Idempotency-Key. Its change marks the attempt as done.
     pub attempt: Option<Uuid>,
 }
 
@@ -188,7 +188,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Stands for its name and slug as they are now.
+    /// The version of its name and slug.
     pub fn version(&self) -> String {
         role::fingerprint(self.id.as_bytes(), [&self.name, &self.slug])
     }

@@ -1,9 +1,9 @@
 //! The pool of connections for reads.
 //!
-//! sqlx pings a connection each time it comes back to the pool, which costs as much as a statement: on
-//! SQLite two changes of thread, on PostgreSQL a round trip. So those that only read are kept here
-//! between two statements, and go through the pool and its ping only when something went wrong with
-//! them, or when a request was given up while its statement ran.
+//! sqlx pings a connection each time it returns to the pool, which costs as much as a statement: on SQLite
+//! two changes of thread, on PostgreSQL a round trip. So connections that only read are kept here between two
+//! statements. They go through sqlx's pool and its ping only after an error, or if a request was cancelled
+//! while its statement ran.
 
 use crate::domain::base::{runtime::on, statements::StatementObserver};
 use sea_orm::{
@@ -127,7 +127,7 @@ where
     }
 }
 
-/// Statements are written out in `domain`, with parameters for whatever somebody typed.
+/// Statements are constant text in `domain`; everything that users typed is bound as a parameter.
 fn query<D: Database>(statement: Statement) -> sqlx::query::Query<'static, D, SqlxValues>
 where
     SqlxValues: IntoArguments<D>,

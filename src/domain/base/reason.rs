@@ -6,7 +6,7 @@
 pub struct AuditReason {
     /// The stored word, such as `last-owner`. It never changes.
     pub word: &'static str,
-    /// What Activity says of it.
+    /// The text on Activity.
     pub label: &'static str,
 }
 

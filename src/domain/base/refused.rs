@@ -28,7 +28,7 @@ pub enum Refused {
     /// The permission is missing. 403
     #[error("missing permission")]
     Forbidden(Box<MissingPermission>),
-    /// Only the account's admins may. 403
+    /// Only admins of the account may do this. 403
     #[error("not an admin of the account")]
     NotAdmin(NotAdmin),
     /// The permission is held, but the change exceeds what the actor's own roles allow. 403

@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 pub(in crate::domain) const ROLE: TargetKind = TargetKind::new("role");
 
-/// The roles of a change, beside their names in an event: names and slugs can be those of other roles
-/// later. Events of earlier versions have none.
+/// The ids of the roles of a change. An event has them beside the names, because other roles may get these
+/// names and slugs later. Events of earlier versions have none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoleIds {
     pub before: Vec<Uuid>,
@@ -54,7 +54,7 @@ impl Role {
         Permission::ALL.iter().copied().filter(|permission| self.holdings.has(*permission))
     }
 
-    /// Every scope that it was granted; an Owner's none, who holds everything by rule.
+    /// Every scope that was granted to the role; empty for Owner, which holds everything by rule.
     pub(in crate::domain) fn scopes(&self) -> BTreeSet<String> {
         let permissions = self.permissions().filter(|_| !self.is_owner).map(|p| p.scope().to_owned());
         permissions.chain(self.application_scopes.iter().cloned()).collect()
@@ -76,7 +76,7 @@ impl Role {
         fingerprint(self.id.as_bytes(), [&self.name, &self.description])
     }
 
-    /// A copy of the role with these scopes.
+    /// A copy of the role with the given scopes.
     pub(in crate::domain) fn holding(&self, scopes: &BTreeSet<String>) -> Self {
         let application = scopes.iter().filter(|scope| Permission::of_scope(scope).is_none());
         Self {
@@ -134,10 +134,10 @@ impl Roles {
         self.version
     }
 
-    /// The roles of a form, in their order.
+    /// The roles with the given slugs, in the workspace's order.
     ///
     /// # Errors
-    /// [`Refused::Invalid`] on the field `role` for none, or for one that is not here.
+    /// An error on the field `role` if there is no slug, or one that the workspace does not have.
     pub fn chosen(&self, slugs: &[String]) -> Result<Vec<&Role>, Invalid> {
         if slugs.is_empty() {
             return Err(Invalid::field("role", "Choose at least one role."));

@@ -14,6 +14,6 @@ use uuid::Uuid;
 pub(in crate::domain) struct RoleCache(pub(in crate::domain) Mutex<HashMap<Uuid, Roles>>);
 
 impl RoleCache {
-    /// Workspaces that are kept; some kilobytes each.
+    /// The most workspaces in the cache, some kilobytes each.
     pub(in crate::domain) const MAX_WORKSPACES: usize = 1_000;
 }

@@ -1,4 +1,4 @@
-//! Work that belongs to another runtime than that of the thread which waits for it.
+//! Running a future within the context of another runtime.
 
 use std::{future::poll_fn, pin::pin};
 use tokio::runtime::Handle;

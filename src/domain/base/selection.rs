@@ -4,16 +4,16 @@ use crate::domain::base::invalid::Invalid;
 use sea_orm::Value;
 use uuid::Uuid;
 
-/// Ids of things of one list, each once, in their order.
+/// The ids of the selected rows, without duplicates, in order.
 #[derive(Clone, Debug)]
 pub struct Selection(Vec<Uuid>);
 
 impl Selection {
-    /// How many may be changed at once: two pages of a list.
+    /// The most rows that can be changed at once: two pages of a list.
     pub const MAX: usize = 100;
 
     /// # Errors
-    /// A complaint about `field` where there is none, or too many.
+    /// An error on `field` if there are no ids, or too many.
     pub fn of(field: &str, ids: &[Uuid]) -> Result<Self, Invalid> {
         let mut each: Vec<Uuid> = Vec::new();
         for id in ids {

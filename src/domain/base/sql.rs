@@ -78,14 +78,14 @@ pub(in crate::domain) fn like(text: &str) -> String {
     like_exactly(&text.to_lowercase())
 }
 
-/// Like [`like`], but with the case of the text as it is.
+/// [`like`], but case-sensitive.
 pub(in crate::domain) fn like_exactly(text: &str) -> String {
     let plain = text.replace('!', "!!").replace('%', "!%").replace('_', "!_");
     format!("%{plain}%")
 }
 
-/// Whether a column has in it what [`like`] made. Put so, PostgreSQL takes it for common, and goes along
-/// the order until the page is full; otherwise it may fetch everybody and sort them.
+/// A condition: the column matches a pattern of [`like`]. Written this way, PostgreSQL assumes many matches
+/// and reads in order until the page is full. Otherwise it might fetch all rows and sort them.
 pub(in crate::domain) fn has_text(column: &str, pattern: &str) -> String {
     format!("CASE WHEN {column} LIKE {pattern} ESCAPE '!' THEN 1 ELSE 0 END > 0")
 }

@@ -1,4 +1,4 @@
-//! Who observes the statements that are sent: a counter, and a transcript for tests.
+//! Observers of the SQL statements that are sent: a counter, and a transcript for tests.
 
 use sea_orm::Statement;
 use std::sync::{

@@ -1,5 +1,5 @@
-//! The rules of texts, in one place. Parsers, the API, its document and the limits of forms all use
-//! it from a [`TextRule`].
+//! The rules of texts, in one place. Parsers, the API, its document and the limits of forms all use a
+//! [`TextRule`].
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -27,7 +27,7 @@ pub trait TextRule: Sized {
     /// Parses what a person typed: what can be tidied up (spaces around it, upper case …) is tidied up.
     ///
     /// # Errors
-    /// What is wrong with the text, as a sentence to stand beside the field.
+    /// What is wrong with the text, as a sentence to show at the field.
     fn parse(text: &str) -> Result<Self, Complaint>;
 
     /// Parses what a program sent. It is taken as the API's document describes it: limits hold for the
@@ -92,7 +92,7 @@ pub(in crate::domain) fn is_hidden(c: char) -> bool {
 /// Tidies up a text on one line: NFC, and single spaces between words alone.
 ///
 /// # Errors
-/// Where it has a character that cannot be seen.
+/// If it contains a character that cannot be seen.
 pub(in crate::domain) fn one_line(text: &str) -> Result<String, Complaint> {
     if text.chars().any(is_hidden) {
         return Err("Remove invisible characters, such as line breaks.");

@@ -9,12 +9,12 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// What a token opens.
+/// What a token is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// A browser that is signed in.
     Session,
-    /// A browser that is not; it stands for nothing but its own forms.
+    /// A browser that is not signed in. The token is valid only for its own forms.
     Visitor,
     Invitation,
     VerifyEmail,
@@ -53,14 +53,14 @@ impl Token {
         Self { purpose, text: Zeroizing::new(format!("{}{}{check}", purpose.prefix(), random.as_str())) }
     }
 
-    /// The same each time: for data that guards nothing.
+    /// A token that is equal each time, for data that needs no protection.
     pub(in crate::domain) fn known(purpose: Purpose, seed: &str) -> Self {
         let random = hex::encode(Sha256::digest(seed));
         let check = checksum(purpose, &random);
         Self { purpose, text: Zeroizing::new(format!("{}{random}{check}", purpose.prefix())) }
     }
 
-    /// `None` for whatever was never made for this purpose.
+    /// `None` if the text is not a token for this purpose.
     pub fn parse(purpose: Purpose, text: &str) -> Option<Self> {
         let body = text.strip_prefix(purpose.prefix())?;
         if body.len() != RANDOM_DIGITS + CHECK_DIGITS || !body.is_ascii() {

@@ -1,5 +1,4 @@
-//! Texts that people type, parsed once and carried as what they are. What each must be like is its
-//! [`TextRule`].
+//! Texts that people type, parsed once into a type of their own. The rules of each are in its [`TextRule`].
 
 use crate::domain::base::text_rule::{
     Complaint, TextRule, is_invisible, line_pattern, lines_pattern, one_line, visible_line_pattern,
@@ -125,8 +124,8 @@ impl TextRule for Description {
     }
 }
 
-/// What a customer's own application calls a member: 1 to 200 characters. It never has the form of a
-/// user's id or of an address, so that neither is ever mistaken for the other.
+/// The id of a member in the customer's own applications: 1 to 200 characters. It can't look like a user's id
+/// or an address, so that they are never confused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExternalId(String);
 
@@ -151,7 +150,7 @@ impl TextRule for ExternalId {
     }
 }
 
-/// What stands in a workspace's URL: 2 to 48 lower-case letters, digits and single hyphens.
+/// The part of a URL that identifies a workspace: 2 to 48 lower-case letters, digits and single hyphens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slug(String);
 
@@ -188,7 +187,7 @@ impl TextRule for Slug {
 }
 
 impl Slug {
-    /// A slug made from a name; `None` where nothing of it can be kept.
+    /// A slug made from a name; `None` if no character of it can be used.
     pub fn suggest(name: &str) -> Option<Self> {
         let mut slug = String::new();
         for c in name.nfkd().filter(|c| !is_combining_mark(*c)) {

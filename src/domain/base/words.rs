@@ -8,7 +8,7 @@ pub fn pluralize(count: i64, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
 
-/// Those of the texts that are not empty.
+/// The texts that are not empty.
 pub(in crate::domain) fn nonempty<const N: usize>(texts: [&str; N]) -> Vec<String> {
     texts.into_iter().filter(|text| !text.is_empty()).map(str::to_owned).collect()
 }

@@ -1,8 +1,8 @@
 //! Decisions for the customer's own services (AuthZEN): may this subject perform this action?
 //!
-//! A question is a subject and the scope it would need: the action and the type of the resource. What
-//! decides it is what decides every request of our own: an active membership, and what its roles hold.
-//! [`search`] turns the question round: who may, what may be done, to what.
+//! A question is a subject and the scope that it would need: the action and the type of the resource. The
+//! rules are those of every request of our own: an active membership, and what its roles hold. [`search`]
+//! answers the reverse: who may, which actions, on which resources.
 
 mod search;
 
@@ -133,7 +133,7 @@ fn required_scope(action: &str, kind: &str) -> Result<Scope, String> {
     Scope::parse(&text).map_err(|error| error.to_string())
 }
 
-/// The answer, and why.
+/// A decision, and its reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
     pub is_allowed: bool,
@@ -144,11 +144,12 @@ pub struct Decision {
 pub enum Why {
     /// This role holds a grant that covers it.
     Granted { scope: String, role: String, grant: String },
-    /// No active member of this workspace: unknown, no member, suspended or expired are not distinguished.
+    /// Not an active member of this workspace: unknown, not a member, suspended and expired are not
+    /// distinguished.
     NoMembership,
-    /// A member without it; these roles would give it.
+    /// A member without the scope; the roles listed would grant it.
     NotGranted { scope: String, roles: Vec<String> },
-    /// No scope can be called that.
+    /// The action and type don't form a valid scope.
     NoSuchScope(String),
 }
 
@@ -158,7 +159,7 @@ impl From<Why> for Decision {
     }
 }
 
-/// What a subject holds, as it was found: `active developer viewer`.
+/// The status and roles of a subject, as the statement returns them: `active developer viewer`.
 struct HeldRoles<'a>(Option<&'a str>);
 
 impl HeldRoles<'_> {
@@ -252,8 +253,8 @@ async fn load_held_roles(
     scope: &ReadScope<perm::CheckAccess>,
     questions: &[Question],
 ) -> Result<BTreeMap<Subject, String>, Refused> {
-    // By the way in which each is found, which is the way by which its answer is told: an address that
-    // was not confirmed finds nobody, whoever else was asked about.
+    // Grouped by how each subject is identified, so that no subject is found by the id of another kind: an
+    // address that is not confirmed finds nobody, whatever else is in the batch.
     let mut ways: Vec<Vec<&Subject>> = Vec::new();
     for subject in questions.iter().map(|question| &question.subject) {
         match ways.iter_mut().find(|way| mem::discriminant(way[0]) == mem::discriminant(subject)) {
@@ -285,7 +286,7 @@ async fn load_held_roles(
             way[0].identity_columns()
         ));
     }
-    // Where no key is asked about, the time must still stand somewhere.
+    // Without a question about a key, the time must still occur somewhere.
     let sql = format!("SELECT * FROM ({}) AS found WHERE $2 > 0", parts.join(" UNION ALL "));
     let rows: Vec<SubjectRow> = scope.all(&sql, values).await?;
     let held = rows.into_iter().filter_map(|row| {
@@ -302,7 +303,7 @@ async fn load_held_roles(
     Ok(held.collect())
 }
 
-/// What [`search`] needs of a subject: the roles that it holds, if it is an active member.
+/// The roles that a subject holds, if it is an active member, for [`search`].
 async fn roles_held(
     scope: &ReadScope<perm::CheckAccess>,
     subject: &Subject,
@@ -313,7 +314,7 @@ async fn roles_held(
     Ok(held.map(|held| held.into_iter().cloned().collect()))
 }
 
-/// True if somebody with these roles may do it.
+/// True if a member with the given roles may do this.
 fn allows(held: &[Role], action: &str, kind: &str) -> bool {
     let held: Vec<&Role> = held.iter().collect();
     required_scope(action, kind).is_ok_and(|scope| role::holdings(&held).allows(&scope))

@@ -1,4 +1,4 @@
-//! The question turned round: who may do this, what may be done, to which resources.
+//! Searches: who may do this, which actions are allowed, on which resources.
 
 use crate::{
     domain::{
@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// Results that one page has at most.
+/// The most results on one page.
 pub const MAX_RESULTS: usize = 100;
 
-/// One page of what was found.
+/// One page of results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchResult<T> {
     pub items: Vec<T>,
@@ -67,7 +67,7 @@ struct Row {
 /// counts tell where to look.
 ///
 /// # Errors
-/// [`Refused::Invalid`] for a token that is none.
+/// [`Refused::Invalid`] for an invalid page token.
 pub async fn subjects(
     scope: &ReadScope<perm::CheckAccess>,
     kind: &str,
@@ -185,7 +185,7 @@ impl From<SubjectMatch> for Row {
 /// The registered resources of a type on which the subject may do it.
 ///
 /// # Errors
-/// [`Refused::Invalid`] for a token that is none.
+/// [`Refused::Invalid`] for an invalid page token.
 pub async fn resources(
     scope: &ReadScope<perm::CheckAccess>,
     subject: &Subject,
@@ -210,7 +210,7 @@ pub async fn resources(
 /// or the catalogue names.
 ///
 /// # Errors
-/// [`Refused::Invalid`] for a token that is none.
+/// [`Refused::Invalid`] for an invalid page token.
 pub async fn actions(
     scope: &ReadScope<perm::CheckAccess>,
     subject: &Subject,

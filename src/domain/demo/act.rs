@@ -1,4 +1,4 @@
-//! What the people of the demo do, each as a request would.
+//! The actions of the people in the demo, each done as by a request.
 
 use crate::{
     clock::{DAY, Timestamp},
@@ -42,7 +42,7 @@ pub(in crate::domain) enum DemoAction {
     Roles(&'static str, &'static [BuiltIn]),
     /// A role of the workspace's own: its name, what it is for, a permission and other scopes.
     CreateRole(&'static str, &'static str, Permission, &'static str),
-    /// One of those for somebody, beside a built-in one.
+    /// Assigns a role of the workspace's own to a member, beside a built-in one.
     AssignCustomRole(&'static str, BuiltIn, &'static str),
     /// A team: its name, what it is for, its people, of whom the first leads it, and its roles.
     Team(&'static str, &'static str, &'static str, &'static [BuiltIn]),
@@ -59,7 +59,7 @@ pub(in crate::domain) enum DemoAction {
     Register(&'static str, &'static str, &'static str),
     /// Opens the overview.
     ViewOverview,
-    /// Opens the activity, which few may.
+    /// Opens Activity, which most people of the demo may not see.
     ViewActivity,
 }
 
@@ -74,7 +74,7 @@ pub(in crate::domain) struct Demo<'a> {
     pub(super) links: HashMap<String, String>,
 }
 
-/// Somebody who is signed in, as by a browser.
+/// A person who is signed in, as in a browser.
 struct Visitor<'a> {
     demo: &'a Demo<'a>,
     person: Person,
@@ -200,7 +200,7 @@ impl Visitor<'_> {
                 self.admit().await?.write(async |s| resources::register(s, &address, &name).await).await?;
             }
             DemoAction::ViewOverview => drop(self.admit::<perm::Membership>().await?),
-            // For most it is refused, so that the record shows what that looks like.
+            // Refused for most of them, so that the record has an example of a refusal.
             DemoAction::ViewActivity => {
                 self.admit::<perm::Membership>().await?;
                 drop(self.admit::<perm::ReadAudit>().await);
@@ -242,7 +242,7 @@ impl Visitor<'_> {
         self.admit().await?.write(async |s| security::set(s, &requested).await).await.map(drop)
     }
 
-    /// A key whose secret is the one that the welcome prints.
+    /// Creates a key with the secret that the program prints.
     async fn create_known_key(&self, name: &str) -> Result<Token, Refused> {
         let db = self.demo.db;
         let created = self.key(name, &[BuiltIn::Owner], None, true).await?;

@@ -1,7 +1,7 @@
 //! Demo data: a workspace with a history of four months.
 //!
-//! It is made by the same functions that requests call, so that it shows what they do, under a clock
-//! that starts in the past and is moved on from deed to deed.
+//! It is created by the functions that requests call, so that it shows what they do, under a clock that
+//! starts in the past and is advanced from action to action.
 
 pub mod act;
 pub mod people;
@@ -26,7 +26,7 @@ use std::{collections::HashMap, time::Duration};
 /// How long before now the demo's clock starts, in milliseconds.
 pub const PAST: i64 = 127 * DAY;
 
-/// How long ago, who, what: the earliest first.
+/// When (counted back from now), who, and which action. The earliest comes first.
 const STORY: &[(i64, &str, DemoAction)] = {
     use BuiltIn::{Admin, Billing, Developer, Editor, Owner, Support, Viewer};
     use DemoAction::*;
@@ -133,11 +133,11 @@ const STORY: &[(i64, &str, DemoAction)] = {
     ]
 };
 
-/// Fills an empty database. Returns how to sign in. A database that holds the demo already is left
-/// as it is. The clock must be one that can be moved, at [`PAST`] before now.
+/// Fills an empty database. Returns how to sign in. A database that already has the demo is left as it is.
+/// The clock must be a manual one, at [`PAST`] before now.
 ///
 /// # Errors
-/// [`Refused::NotAllowed`] where the database holds something else.
+/// [`Refused::NotAllowed`] if the database has other data.
 pub async fn demo(db: &Db) -> Result<String, Refused> {
     let slug = read(Slug::parse("demo"))?;
     if !workspaces::slug_is_free(db.read(), &slug).await? {
@@ -192,7 +192,7 @@ async fn welcome(db: &Db) -> Result<String, Refused> {
     Ok(text)
 }
 
-/// Makes a workspace, makes a role, and gives roles to somebody.
+/// Commands to try the API: create a workspace and a role, and assign roles.
 const COMMANDS: &str = r#"
 curl -X POST http://localhost:8000/api/sso/v1/workspaces \
   -H "Authorization: Bearer TOKEN" \

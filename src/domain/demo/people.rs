@@ -11,7 +11,7 @@ pub(in crate::domain) fn secret() -> Token {
     Token::known(Purpose::ApiKey, PASSWORD)
 }
 
-/// Of everybody in the demo. It guards nothing that is worth having.
+/// The password of everybody in the demo. It protects nothing of value.
 pub(in crate::domain) const PASSWORD: &str = "look around the demo";
 
 /// Everybody who can sign in: the start of the address, and the name.

@@ -1,4 +1,4 @@
-//! Step 6 of the enforcement path: events are recorded in the transaction of the change.
+//! Audit events, recorded in the transaction of the change.
 //!
 //! Rows are append-only by trigger, and chained by hash within a workspace.
 
@@ -92,7 +92,7 @@ pub(in crate::domain) async fn append_to_user(
     insert(tx, AuditStream::default(), &context, &event).await.map(drop)
 }
 
-/// Records what happened to an account. Its record is append-only like every other, but no chain.
+/// Records events of an account. Its record is append-only, but not a hash chain.
 ///
 /// # Errors
 /// The database's own.
@@ -206,8 +206,8 @@ impl ChainEntry<'_> {
     }
 }
 
-/// The most equal refusals to one actor that are recorded within a minute. More would be a flood, whose rows
-/// could never be deleted.
+/// The most identical refusals of one actor that are recorded within a minute. More would be a flood, whose
+/// rows could never be deleted.
 const MAX_REFUSALS_A_MINUTE: u64 = 100;
 
 /// Whether this very refusal was recorded too often within the last minute, in the record that `whose`

@@ -1,8 +1,8 @@
-//! What a boundary has to say about itself, so that the engine in [`read`](super::read),
+//! What a boundary must declare, so that the engine in [`read`](super::read),
 //! [`write`](super::write), [`transaction`](super::transaction) and [`refusal`](super::refusal) serves it.
 //!
-//! This module is private to the room: nobody outside it can name these traits, and so nobody outside
-//! it can draw a boundary or admit anybody.
+//! This module is private to `enforce`: code outside can't name these traits, and so can't declare a boundary
+//! or admit anybody.
 #![expect(async_fn_in_trait, reason = "static dispatch in this crate alone")]
 
 use crate::clock::Timestamp;
@@ -65,8 +65,8 @@ pub trait Boundary: Sized + 'static {
     fn audit_condition(id: Uuid) -> SimpleExpr;
 }
 
-/// How somebody is admitted to a boundary under the requirement `P`, which is a type, so that it stays
-/// with the handle.
+/// How a principal is admitted to a boundary under the requirement `P`. It is a type, so that the handle
+/// carries it.
 pub trait Admits<P>: Boundary {
     /// Checks who the principal is, whether they belong to the boundary and whether they meet the
     /// requirement: before anything is read, and once more under the lock before anything is changed.
@@ -83,8 +83,8 @@ pub trait Admits<P>: Boundary {
         now: Timestamp,
     ) -> Result<Judged<Self>, Refused>;
 
-    /// The refusal of somebody who does not meet the requirement: it names what is missing, and who could
-    /// grant it.
+    /// The refusal for a principal that does not meet the requirement. It names what is missing, and who
+    /// could grant it.
     ///
     /// # Errors
     /// The database's own.
@@ -99,9 +99,9 @@ pub struct Judged<B: Boundary> {
     pub verdict: Result<(), Denied>,
 }
 
-/// Why somebody who belongs to a boundary is not admitted.
+/// Why a principal that belongs to a boundary is not admitted.
 pub enum Denied {
-    /// They, or the whole boundary: says which.
+    /// The principal or the whole boundary is suspended; the text says which.
     Suspended(&'static str),
     /// They do not meet the requirement.
     Missing,

@@ -14,7 +14,7 @@ pub struct Verdict {
     pub workspace: Uuid,
     /// Events read.
     pub events: i64,
-    /// The number of the first event that does not fit; `None` where all do.
+    /// The number of the first event that does not fit the chain; `None` if all do.
     pub broken_at: Option<i64>,
 }
 

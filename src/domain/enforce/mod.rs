@@ -25,7 +25,7 @@
 //!    written, the attempt under an Idempotency-Key is marked as done, and the transaction commits. What
 //!    was refused on the way is rolled back, and audited in a transaction of its own.
 //!
-//! Two more functions admit a person who is no member of the workspace yet, and end in the same commit:
+//! Two more functions admit a person who is not a member of the workspace yet, and end in the same commit:
 //! `enter_by_invitation` and `create_workspace`, both in [`workspace`].
 //!
 //! | file | what it does |
@@ -39,27 +39,27 @@
 //! | `workspace/` | the boundary of a workspace: its admission, Owners, roles, and the two other entry points |
 //! | `account/` | the boundary of an account, and the change that reaches into workspaces |
 //! | `audit.rs`, `chain.rs` | what the record is, and whether a chain is whole |
-//! | `presence.rs` | when somebody was last seen |
+//! | `presence.rs` | when somebody was last active |
 //!
 //! # What must not compile
 //!
 //! What a handle was admitted for is in its type. A change under the wrong permission does not compile:
 //! ```compile_fail,E0308
-//! use bailiwick::{domain::{members, Refused, enforce::read::ReadScope}, policy::perm};
+//! use bailiwick::{domain::{Refused, enforce::read::ReadScope, nouns::members}, policy::perm};
 //! async fn handler(scope: ReadScope<perm::InviteMembers>, id: uuid::Uuid) -> Result<(), Refused> {
 //!     scope.write(async |s| members::suspend(s, id).await).await.map(drop)
 //! }
 //! ```
 //! Under the right one it does:
 //! ```
-//! use bailiwick::{domain::{members, Refused, enforce::read::ReadScope}, policy::perm};
+//! use bailiwick::{domain::{Refused, enforce::read::ReadScope, nouns::members}, policy::perm};
 //! async fn handler(scope: ReadScope<perm::SuspendMembers>, id: uuid::Uuid) -> Result<(), Refused> {
 //!     scope.write(async |s| members::suspend(s, id).await).await.map(drop)
 //! }
 //! ```
 //! A handle that only reads does not write:
 //! ```compile_fail,E0308
-//! use bailiwick::{domain::{members, Refused, enforce::read::ReadScope}, policy::perm};
+//! use bailiwick::{domain::{Refused, enforce::read::ReadScope, nouns::members}, policy::perm};
 //! async fn handler(scope: ReadScope<perm::SuspendMembers>, id: uuid::Uuid) -> Result<(), Refused> {
 //!     members::suspend(&mut scope, id).await.map(drop)
 //! }
@@ -76,23 +76,23 @@
 //! use bailiwick::{domain::{Db, Refused}};
 //! async fn handler(db: &Db) { let _ = db.read(); }
 //! ```
-//! A handle on an account opens no workspace, whatever it is for:
+//! A handle on an account gives no access to a workspace, whatever it was admitted for:
 //! ```compile_fail,E0308
-//! use bailiwick::domain::{members, Refused, accounts::AccountScope};
+//! use bailiwick::domain::{Refused, nouns::{accounts::AccountScope, members}};
 //! async fn handler(scope: AccountScope, id: uuid::Uuid) -> Result<(), Refused> {
 //!     scope.write(async |s| members::suspend(s, id).await).await.map(drop)
 //! }
 //! ```
 //! Nor does a handle on a workspace change its account:
 //! ```compile_fail,E0308
-//! use bailiwick::{domain::{accounts, Refused, enforce::read::ReadScope}, policy::perm};
+//! use bailiwick::{domain::{Refused, enforce::read::ReadScope, nouns::accounts}, policy::perm};
 //! async fn handler(scope: ReadScope<perm::DeleteOrganization>, id: uuid::Uuid) -> Result<(), Refused> {
 //!     scope.write(async |s| accounts::appoint(s, id, true).await).await.map(drop)
 //! }
 //! ```
 //! Each in its own boundary does:
 //! ```
-//! use bailiwick::domain::{accounts::{self, AccountScope}, Refused};
+//! use bailiwick::domain::{Refused, nouns::accounts::{self, AccountScope}};
 //! async fn handler(scope: AccountScope, id: uuid::Uuid) -> Result<(), Refused> {
 //!     scope.write(async |s| accounts::appoint(s, id, true).await).await.map(drop)
 //! }
@@ -104,7 +104,7 @@
 //!     scope.write(async |_| -> Result<Recorded<()>, Refused> { unimplemented!() }).await
 //! }
 //! ```
-//! Outside this room nobody draws a boundary:
+//! Outside this module nobody declares a boundary:
 //! ```compile_fail,E0603
 //! use bailiwick::domain::enforce::boundary::Boundary;
 //! ```

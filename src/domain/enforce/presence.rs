@@ -1,4 +1,4 @@
-//! When somebody was last seen. Kept in memory and written from time to time, so that reading a page
+//! When principals were last active. Kept in memory and written from time to time, so that reading a page
 //! writes nothing.
 
 use crate::{
@@ -23,10 +23,10 @@ pub(in crate::domain) fn record(db: &Db, principal: &Principal, member: Option<U
     }
 }
 
-/// Writes what was seen.
+/// Writes what was noted.
 ///
 /// # Errors
-/// The database's own; then what was seen is forgotten.
+/// The database's own. Then what was noted is lost.
 pub(in crate::domain) async fn flush(db: &Db) -> Result<(), DbErr> {
     let seen = db.presence().0.lock().map(|mut seen| std::mem::take(&mut *seen)).unwrap_or_default();
     if seen.sessions.is_empty() && seen.api_keys.is_empty() && seen.members.is_empty() {

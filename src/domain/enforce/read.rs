@@ -38,8 +38,8 @@ impl<P, B: Boundary> Scoped<B> for ReadScope<P, B> {
 }
 
 impl<P, B: Admits<P>> ReadScope<P, B> {
-    /// Steps 1 to 3 of the enforcement path: who is it, do they belong here, and do they meet the
-    /// requirement? One SQL statement; a refusal needs more, because it is audited and explained.
+    /// Checks who the principal is, whether they belong to the boundary, and whether they meet the
+    /// requirement. One SQL statement; a refusal needs more, because it is audited and explained.
     ///
     /// # Errors
     /// [`Refused::Unauthenticated`], [`Refused::NotFound`] (no such boundary, or they do not belong to it: the
@@ -96,7 +96,7 @@ impl<P, B: Boundary> ReadScope<P, B> {
         refused
     }
 
-    /// A copy of this admission, to draw a page after [`ReadScope::write`] took this one.
+    /// A copy of this admission, to draw a page after [`ReadScope::write`] consumed this one.
     pub fn duplicate(&self) -> Self {
         Self {
             db: self.db.clone(),
@@ -107,7 +107,7 @@ impl<P, B: Boundary> ReadScope<P, B> {
         }
     }
 
-    /// This admission under another requirement, which the caller has seen to be met.
+    /// This admission under another requirement. The caller must have checked that it is met.
     pub(super) fn with_requirement<Q>(self) -> ReadScope<Q, B> {
         let Self { db, credential, actor, origin, .. } = self;
         ReadScope { db, credential, actor, origin, admitted: PhantomData }

@@ -38,7 +38,7 @@ pub(in crate::domain) trait Scoped<B = Workspace> {
     }
 
     /// Like [`Scoped::all`], for many rows, which are fetched as one value. See
-    /// [`aggregate_json`](crate::domain::base::sql::gather).
+    /// [`aggregate_json`](crate::domain::base::sql::aggregate_json).
     async fn list<R: DeserializeOwned>(
         &self,
         columns: &[&str],
@@ -61,7 +61,7 @@ pub(in crate::domain) trait Scoped<B = Workspace> {
         self.connection().run(sql, with_id(self.boundary_id(), values)).await
     }
 
-    /// Rows of this workspace, and of no other.
+    /// Selects rows of this workspace only.
     fn find<E: InWorkspace>(&self) -> Select<E>
     where
         Self: Scoped<Workspace>,
@@ -69,7 +69,7 @@ pub(in crate::domain) trait Scoped<B = Workspace> {
         E::find().filter(E::WORKSPACE.eq(workspace_of(self)))
     }
 
-    /// A change of rows of this workspace, and of no other.
+    /// Updates rows of this workspace only.
     fn update<E: InWorkspace>(&self) -> UpdateMany<E>
     where
         Self: Scoped<Workspace, Connection = DatabaseTransaction>,
@@ -77,7 +77,7 @@ pub(in crate::domain) trait Scoped<B = Workspace> {
         E::update_many().filter(E::WORKSPACE.eq(workspace_of(self)))
     }
 
-    /// A deletion of rows of this workspace, and of no other.
+    /// Deletes rows of this workspace only.
     fn delete<E: InWorkspace>(&self) -> DeleteMany<E>
     where
         Self: Scoped<Workspace, Connection = DatabaseTransaction>,
@@ -93,10 +93,10 @@ pub(in crate::domain) trait Scoped<B = Workspace> {
         change.exec_on(self.connection()).await
     }
 
-    /// Runs a change of one row that must be there.
+    /// Runs a change of one row, which must exist.
     ///
     /// # Errors
-    /// [`Refused::NotFound`] where it is not, or belongs to another boundary.
+    /// [`Refused::NotFound`] if it does not exist, or belongs to another boundary.
     async fn apply_to_one(&self, change: impl Change) -> Result<(), Refused>
     where
         Self: Scoped<B, Connection = DatabaseTransaction>,

@@ -1,4 +1,4 @@
-//! Users as the workspaces of one key know them: who they are, and where they have which roles.
+//! The users of the workspaces of one key, and their roles in each.
 
 use crate::{
     domain::{
@@ -23,7 +23,7 @@ use uuid::Uuid;
 #[derive(Clone, Debug)]
 pub struct User {
     pub member: Member,
-    /// What the customer's own applications call them in the requested workspace.
+    /// Their id in the customer's own applications, in the requested workspace.
     pub external_id: Option<String>,
     pub memberships: Vec<WorkspaceMembership>,
 }
@@ -35,7 +35,7 @@ pub struct WorkspaceMembership {
     pub slug: String,
     /// Slugs of every role held there, through teams too.
     pub roles: Vec<String>,
-    /// Slugs of the roles that are their own there.
+    /// Slugs of the roles assigned directly there.
     pub own: Vec<String>,
 }
 
@@ -53,10 +53,10 @@ pub async fn list(
     Ok(page.map(|member| of(&mut memberships, member)))
 }
 
-/// One of them, and the version of their membership of this workspace.
+/// One user, and the version of their membership of this workspace.
 ///
 /// # Errors
-/// [`Refused::NotFound`] for who is no member of this workspace.
+/// [`Refused::NotFound`] for someone who is not a member of this workspace.
 pub async fn get(scope: &ReadScope<perm::ReadMembers>, user: Uuid) -> Result<(User, String), Refused> {
     let id = members::of_user(scope, user).await?;
     let detail = members::detail(scope, id).await?;
@@ -91,7 +91,7 @@ struct Row {
     external_id: Option<String>,
 }
 
-/// Workspaces of one key that are looked into.
+/// The most workspaces of a key in which memberships are looked up.
 const MAX_MEMBERSHIPS: usize = 200;
 
 async fn memberships(

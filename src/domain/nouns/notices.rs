@@ -9,10 +9,10 @@ use crate::{
 use sea_orm::{ActiveValue::Set, EntityTrait, FromQueryResult};
 use uuid::Uuid;
 
-/// How long a message waits for its page, in milliseconds.
+/// How long a message is kept, in milliseconds.
 const LIFETIME: i64 = 10 * MINUTE;
 
-/// Leaves a message; returns the id under which this session alone can take it.
+/// Stores a message; returns the id under which only this session can take it.
 ///
 /// # Errors
 /// The database's own.
@@ -36,7 +36,7 @@ struct Body {
     body: String,
 }
 
-/// Takes a message of this session, and with it the message is gone.
+/// Returns a message of this session and deletes it.
 ///
 /// # Errors
 /// The database's own.

@@ -26,7 +26,7 @@ pub struct Row {
     pub roles: Vec<Toggle>,
     /// Active people who hold the permission, Owners too.
     pub people: i64,
-    /// API keys that do.
+    /// API keys that hold the permission.
     pub keys: i64,
     pub version: String,
 }
@@ -37,7 +37,7 @@ impl Row {
         self.names().join(", ")
     }
 
-    /// The same, short enough for a button.
+    /// The names of the roles that hold it, short enough for a button.
     pub fn summary(&self) -> String {
         const SHOWN: usize = 3;
         match self.names() {
@@ -67,7 +67,7 @@ pub struct Toggle {
     pub refused: Option<String>,
 }
 
-/// The whole page, in the catalogue's order.
+/// All rows of the page, in the catalogue's order.
 ///
 /// # Errors
 /// The database's own.
@@ -102,7 +102,7 @@ fn toggle(actor: &Holdings, role: &Role, permission: Permission, people: i64) ->
     }
 }
 
-/// Stands for the set of roles that hold the permission now.
+/// The version of the set of roles that hold the permission now.
 pub fn version(all: &Roles, permission: Permission) -> String {
     let mut ids: Vec<_> = all.holding(permission).iter().map(|role| *role.id.as_bytes()).collect();
     ids.sort_unstable();
@@ -116,11 +116,11 @@ pub struct PermissionChange {
     pub roles: Vec<String>,
     /// The version that the editor saw.
     pub version: String,
-    /// The editor knows that the change takes this very page away from them.
+    /// The editor confirmed that the change takes “Update permissions” from themselves.
     pub confirmed: bool,
 }
 
-/// What the change came to.
+/// The result of [`set`].
 #[derive(Clone, Debug)]
 pub struct Changed {
     pub permission: Permission,
@@ -140,8 +140,8 @@ pub struct Changed {
 /// Sets which roles hold a permission.
 ///
 /// # Errors
-/// [`Refused::Invalid`] on the field `role`, [`CHANGED`] where somebody was faster,
-/// [`Refused::Ceiling`], [`LOCKS_YOU_OUT`] where that is not confirmed.
+/// [`Refused::Invalid`] on the field `role`, [`CHANGED`] after a concurrent change, [`Refused::Ceiling`],
+/// [`LOCKS_YOU_OUT`](crate::domain::nouns::roles::grants::LOCKS_YOU_OUT) if that is not confirmed.
 pub async fn set(
     s: &mut WriteScope<perm::UpdatePermissions>,
     requested: &PermissionChange,
@@ -173,7 +173,7 @@ pub async fn set(
     Ok(Recorded::many(changed, change.events))
 }
 
-/// What is to be changed for exactly these roles to hold a permission.
+/// The cells to change so that exactly the roles with the given slugs hold a permission.
 ///
 /// # Errors
 /// A complaint on the field `role`.
@@ -190,7 +190,7 @@ pub(in crate::domain) fn cells<'a>(
     Ok(added.chain(taken).collect())
 }
 
-/// The roles of the form. None at all is an answer here: then only Owners hold it.
+/// The roles of the form. The set may be empty: then only Owners hold the permission.
 fn chosen<'a>(all: &'a Roles, slugs: &[String]) -> Result<Vec<&'a Role>, Refused> {
     if slugs.is_empty() {
         return Ok(Vec::new());

@@ -23,7 +23,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-/// Makes an account with this first admin.
+/// Creates an account with its first admin.
 ///
 /// # Errors
 /// The database's own.
@@ -47,7 +47,7 @@ pub(in crate::domain) async fn create(
     Ok(id)
 }
 
-/// Brings a person into an account; who is in it stays what they are.
+/// Adds a person to an account. A person who is already in it stays as they are.
 ///
 /// # Errors
 /// The database's own.
@@ -58,10 +58,10 @@ pub(in crate::domain) async fn add_person(
     is_admin: bool,
     now: Timestamp,
 ) -> Result<(), Refused> {
-    // Shared: who changes the name meanwhile waits, and then finds this row to list anew.
+    // Shared: a concurrent change of the name waits, and then refreshes the sort key of this row too.
     let person = user::Entity::find_by_id(user).lock_shared().one(tx).await?.ok_or(Refused::NotFound)?;
-    // The update that changes nothing holds the row: who removes them from the account meanwhile
-    // waits, and then finds the membership that goes with this.
+    // The update that changes nothing locks the row: a concurrent removal from the account waits, and then
+    // sees the membership that is inserted with it.
     let sql = "INSERT INTO account_people (account_id, user_id, is_admin, joined_at, listed_as)
         VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (account_id, user_id) DO UPDATE SET joined_at = account_people.joined_at";
@@ -71,11 +71,11 @@ pub(in crate::domain) async fn add_person(
     Ok(())
 }
 
-/// Locks an account in which this person may found a workspace, until the end of the transaction.
+/// Locks an account in which this person may create a workspace, until the end of the transaction.
 ///
 /// # Errors
-/// [`Refused::NotFound`] for an account to which they do not belong, [`Refused::NotAdmin`] where only
-/// admins may, [`Refused::Suspended`].
+/// [`Refused::NotFound`] for an account to which they do not belong, [`Refused::NotAdmin`] if only admins may
+/// create workspaces, [`Refused::Suspended`].
 pub(in crate::domain) async fn lock_for_creation(
     tx: &DatabaseTransaction,
     account: Uuid,
@@ -99,12 +99,12 @@ pub(in crate::domain) async fn lock_for_creation(
     }
 }
 
-/// Locks the account of a key that may found a workspace in it: it administers the account, and is still
-/// alive. Locked as for a person, so that whoever revokes the key comes before this or after it.
+/// Locks the account of a key that may create a workspace in it: the key must be an account admin and still
+/// be valid. The lock is that of a person's request, so that a revocation of the key happens before or after.
 ///
 /// # Errors
-/// [`Refused::Unauthenticated`] where it was revoked or expired since the request was admitted, or administers
-/// the account no more; [`Refused::Suspended`].
+/// [`Refused::Unauthenticated`] if the key was revoked, has expired or is no longer an account admin since
+/// the request was admitted; [`Refused::Suspended`].
 pub(in crate::domain) async fn lock_for_creation_by_key(
     tx: &DatabaseTransaction,
     key: &ApiKey,
@@ -125,7 +125,7 @@ pub(in crate::domain) async fn lock_for_creation_by_key(
     }
 }
 
-/// Writes down in the account's record that somebody may not found a workspace in it.
+/// Records in the account that a person was refused to create a workspace in it.
 pub(in crate::domain) async fn record_refused_creation(
     db: &Db,
     account: Option<Uuid>,

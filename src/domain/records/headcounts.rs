@@ -54,12 +54,12 @@ impl Headcounts {
         &self.combinations
     }
 
-    /// How many people have at least one role that `holds` says yes to.
+    /// How many people have at least one role for which `holds` is true.
     pub(in crate::domain) fn count(&self, holds: impl Fn(&str) -> bool) -> i64 {
         self.sum("user", holds)
     }
 
-    /// The same for API keys.
+    /// How many API keys have at least one role for which `holds` is true.
     pub(in crate::domain) fn keys(&self, holds: impl Fn(&str) -> bool) -> i64 {
         self.sum("api_key", holds)
     }
@@ -69,7 +69,7 @@ impl Headcounts {
         some.filter(|some| some.roles().any(&holds)).map(|some| some.people).sum()
     }
 
-    /// What becomes of each combination, in their order, when the roles hold something else.
+    /// The holdings of each combination, in order, before and after a change of what roles hold.
     pub(in crate::domain) fn changes(&self, before: &Roles, after: &Roles) -> Vec<HoldingsChange> {
         let change = |some: &Combination| HoldingsChange {
             people: some.people,
@@ -80,7 +80,7 @@ impl Headcounts {
     }
 
     /// How many would gain a permission by each role that lacks it, and lose it by each that holds
-    /// it, if that role alone were changed: what [`super::grants`] will say, for all roles at once.
+    /// it, if that role alone were changed: what `nouns/roles/grants.rs` computes, for all roles at once.
     pub(in crate::domain) fn toggles(&self, roles: &Roles, permission: Permission) -> HashMap<&str, i64> {
         let holds = |slug: &str| roles.by_slug(slug).is_some_and(|role| role.holdings.has(permission));
         let mut people = HashMap::new();
@@ -95,7 +95,7 @@ impl Headcounts {
         people
     }
 
-    /// All people, and all keys.
+    /// The number of all people, and of all keys.
     pub(in crate::domain) fn total(&self) -> (i64, i64) {
         let of = |kind| self.combinations.iter().filter(move |some| some.kind == kind);
         let count = |kind| of(kind).map(|some| some.people).sum();

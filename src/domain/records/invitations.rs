@@ -11,13 +11,13 @@ use crate::{
 use sea_orm::{ColumnTrait, QueryFilter, UpdateMany, sea_query::Expr};
 use uuid::Uuid;
 
-/// Ends a pending invitation. Of twenty at once, one sees a row.
+/// Ends a pending invitation. Of twenty requests at once, one affects a row.
 pub(in crate::domain) async fn close(open: &Transaction, id: Uuid, status: &str) -> Result<u64, Refused> {
     let row = open.update::<invitation::Entity>().filter(invitation::Column::Id.eq(id));
     Ok(open.apply(ended(row, status, open.now)).await?)
 }
 
-/// Ends those of the given invitations that are pending.
+/// A statement that ends the pending ones among the given invitations.
 pub(in crate::domain) fn ended(
     some: UpdateMany<invitation::Entity>,
     status: &str,
@@ -29,7 +29,7 @@ pub(in crate::domain) fn ended(
         .col_expr(Column::EndedAt, Expr::value(now))
 }
 
-/// Counts mail to strangers against whoever causes it.
+/// Counts mail to strangers against the limit of the person who causes it.
 pub(in crate::domain) async fn spend<P: crate::policy::Access>(
     scope: &ReadScope<P>,
     addresses: usize,

@@ -1,4 +1,4 @@
-//! What lists show of a key, in a workspace and in the account.
+//! The columns about a key that lists in a workspace and in the account share.
 
 use crate::{clock::Timestamp, domain::records::keys::NEWEST};
 use serde::Deserialize;
@@ -11,20 +11,21 @@ pub struct KeyRecord {
     pub name: String,
     /// The last characters of its newest secret.
     pub hint: String,
-    /// Which secret is its newest; who gives it another must name it.
+    /// Identifies its newest secret. A rotation must name it.
     pub version: String,
     /// It may create workspaces in the account.
     pub is_admin: bool,
     pub creator: String,
-    /// Whoever made it is no active member here any more; in the account, neither that nor its admin.
+    /// Its creator is no longer an active member of the workspace; in the account: of no workspace, and not
+    /// an admin.
     pub creator_left: bool,
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub is_expired: bool,
-    /// For good, and everywhere.
+    /// Revoked, in every workspace.
     pub is_revoked: bool,
     pub last_used_at: Option<Timestamp>,
-    /// Until when the secret before holds, while one takes the other's place.
+    /// When the previous secret stops working, while a rotation is in progress.
     pub overlap_ends_at: Option<Timestamp>,
 }
 
@@ -62,7 +63,7 @@ pub(in crate::domain) fn fields(others: &[&'static str]) -> Vec<&'static str> {
     [&shared, others].concat()
 }
 
-/// [`KeyColumns`] of the key `k` that the user `u` made. `$2` is the time; `maker_stays` is the condition
+/// [`KeyColumns`] of the key `k` that the user `u` created. `$2` is the time; `maker_stays` is the condition
 /// under which `u` is still there.
 pub(in crate::domain) fn select(maker_stays: &str) -> String {
     format!(

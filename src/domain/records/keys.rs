@@ -16,7 +16,7 @@ use crate::{
 use sea_orm::{ActiveValue::Set, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult};
 use uuid::Uuid;
 
-/// Live keys that one account may have.
+/// The most live keys that an account can have.
 pub const MAX_KEYS: i64 = 1_000;
 
 /// The longest time that the previous secret stays valid after a rotation, in milliseconds.
@@ -24,15 +24,15 @@ pub const MAX_OVERLAP: i64 = 7 * 24 * HOUR;
 
 pub const KEY_REVOKED: Conflict = Conflict::new("key-revoked", "This key was revoked. Create a new one.");
 
-/// A key to be made.
+/// A key to create.
 #[derive(Clone, Debug)]
 pub struct NewApiKey {
     pub name: Name,
-    /// Slugs of the roles that it gets in this workspace; none for one that is made in the account.
+    /// Slugs of its roles in this workspace; empty for a key that is created in the account.
     pub roles: Vec<String>,
     /// `None` for never.
     pub expires_at: Option<Timestamp>,
-    /// It shall administer the account: found workspaces in it.
+    /// It gets the rights of an account admin: it can create workspaces in the account.
     pub is_admin: bool,
 }
 
@@ -42,21 +42,21 @@ pub struct CreatedKey {
     pub id: Uuid,
     pub name: String,
     pub secret: Token,
-    /// Until when the secret before holds.
+    /// When the previous secret stops working.
     pub overlap_ends_at: Option<Timestamp>,
 }
 
-/// Who makes a key, beside what they hold.
+/// The facts about the creator of a key that are not holdings.
 #[derive(Clone, Copy, Debug, FromQueryResult)]
 pub struct Creator {
-    /// How many keys they have created in the account. The form for a key carries it, and so is valid for
-    /// one: sent again, it would show another secret to whoever only reloads.
+    /// The number of keys they have created in the account. The form for a new key carries it, so that each
+    /// form creates one key: a reload does not create another.
     pub keys_created: i64,
-    /// They administer the account, and may make a key that does.
+    /// They are an account admin, and may create a key that is one.
     pub administers: bool,
 }
 
-/// The same of a user in an account.
+/// The [`Creator`] that a user is in an account.
 pub(in crate::domain) async fn creator_in(
     connection: &impl ConnectionTrait,
     account: Uuid,
@@ -71,7 +71,7 @@ pub(in crate::domain) async fn creator_in(
     creator.ok_or(Refused::NotFound)
 }
 
-/// Makes a key that is a member nowhere, without asking who does it.
+/// Creates a key that is not a member of any workspace, without a permission check.
 ///
 /// # Errors
 /// [`Refused::Invalid`] on `expires_at` or `name`.
@@ -114,7 +114,7 @@ struct Count {
     keys: i64,
 }
 
-/// Makes a secret of a key; only its hash stays.
+/// Creates a secret of a key. Only its hash is stored.
 pub(in crate::domain) async fn new_secret(
     tx: &impl ConnectionTrait,
     key: Uuid,
@@ -156,7 +156,7 @@ pub(in crate::domain) struct LiveKey {
     pub is_admin: bool,
 }
 
-/// Locks a key: of two who rotate or revoke it, the second finds what the first made of it.
+/// Locks a key: of two requests that rotate or revoke it, the second sees what the first did.
 ///
 /// # Errors
 /// [`KEY_REVOKED`].
@@ -224,6 +224,6 @@ pub(in crate::domain) async fn end(
     Ok(())
 }
 
-/// The newest secret of the key `k`, as a column: when it was made, and its last characters.
+/// The newest secret of the key `k`, as a column: when it was created, and its last characters.
 pub(in crate::domain) const NEWEST: &str = "(SELECT s.created_at || '-' || s.hint FROM api_key_secrets s
         WHERE s.api_key_id = k.id ORDER BY s.created_at DESC LIMIT 1)";

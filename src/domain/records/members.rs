@@ -25,18 +25,18 @@ use uuid::Uuid;
 
 pub(in crate::domain) const MEMBER: TargetKind = TargetKind::new("member");
 
-/// The member that a change is about, as it stands under the lock.
+/// The member that a change is about, as it is under the lock.
 pub(in crate::domain) struct MemberRecord {
     pub id: Uuid,
-    /// Of a person; a key has an `api_key_id`, and no address.
+    /// The user's id. A key has an `api_key_id` instead, and no address.
     pub user_id: Option<Uuid>,
     pub api_key_id: Option<Uuid>,
     pub name: String,
     pub email: String,
     pub is_active: bool,
-    /// Everything held, through teams too: what a ceiling compares.
+    /// All roles held, including those through teams: what the ceiling compares.
     pub roles: Vec<Role>,
-    /// The member's own, which alone are assigned and revoked one by one.
+    /// The member's own roles. Only these are assigned and revoked one by one.
     pub own: Vec<Role>,
     /// The member's id in the customer's own applications.
     pub external_id: Option<String>,
@@ -93,7 +93,7 @@ impl MemberRecord {
         self.roles.iter().map(|role| role.name.clone()).collect()
     }
 
-    /// Stands for the member's own roles and status.
+    /// The version of the member's own roles and status.
     pub(in crate::domain) fn version(&self) -> String {
         version(self.id, self.is_active, self.own.iter().map(|role| role.slug.as_str()))
     }
@@ -145,12 +145,12 @@ pub(in crate::domain) async fn refresh_sort_key(tx: &DatabaseTransaction, user: 
     Ok(())
 }
 
-/// How a person came to be a member.
+/// How a person became a member.
 pub(in crate::domain) enum MemberOrigin {
     Founder,
-    /// By an invitation of this user.
+    /// Invited by this user.
     Invitation(Uuid),
-    /// By a service whose key this user is accountable for.
+    /// Added by a service whose key this user is accountable for.
     Service(Uuid),
     /// Added by this user, from the people of the account.
     Account(Uuid),
@@ -253,7 +253,7 @@ pub(in crate::domain) async fn revoke_role<P>(
     s.open().apply_to_one(row.filter(Column::RoleId.eq(role))).await
 }
 
-/// Stands for a member's own roles and status. The roles come in the workspace's order.
+/// The version of a member's own roles and status. The roles must be in the workspace's order.
 pub(in crate::domain) fn version<'a>(
     id: Uuid,
     is_active: bool,
@@ -263,7 +263,7 @@ pub(in crate::domain) fn version<'a>(
     role::fingerprint(id.as_bytes(), std::iter::once(status).chain(own))
 }
 
-/// Stands for a version, for everything held, through teams too, and for the external id.
+/// The version of a member for programs (ETag): of their [`version()`], all roles held, and the external id.
 pub(in crate::domain) fn tag(version: &str, roles: &[Role], external_id: Option<&str>) -> String {
     let slugs = roles.iter().map(|role| role.slug.as_str());
     // No slug is empty.

@@ -1,4 +1,4 @@
-//! A noun's rows, read and written without asking who does it: the nouns above ask.
+//! A noun's rows, read and written without permission checks. The nouns above check.
 
 pub mod accounts;
 pub mod headcounts;

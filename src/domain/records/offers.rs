@@ -11,8 +11,8 @@ use crate::{
 use sea_orm::{ColumnTrait, QueryFilter, UpdateMany, sea_query::Expr};
 use uuid::Uuid;
 
-/// Withdraws what a member offered who is no active Owner any more, so that it does not come back to
-/// life when they are one again.
+/// Withdraws the offers of a member who is no longer an active Owner, so that they are not valid again if the
+/// member becomes an Owner again.
 pub(in crate::domain) async fn end_offers_of<P>(s: &WriteScope<P>, member: Uuid) -> Result<(), Refused> {
     let theirs = s.open().update::<ownership_offer::Entity>();
     let theirs = theirs.filter(ownership_offer::Column::FromMemberId.eq(member));
@@ -20,7 +20,7 @@ pub(in crate::domain) async fn end_offers_of<P>(s: &WriteScope<P>, member: Uuid)
     Ok(())
 }
 
-/// Ends those of the given offers that are pending.
+/// A statement that ends the pending ones among the given offers.
 pub(in crate::domain) fn ended(
     some: UpdateMany<ownership_offer::Entity>,
     status: &str,

@@ -14,7 +14,7 @@ use sea_orm::{ActiveValue::Set, EntityTrait};
 use std::collections::HashMap;
 use uuid::Uuid;
 
-/// The built-in roles of a new workspace; returns the id of each.
+/// Inserts the built-in roles of a new workspace. Returns the id of each.
 pub(in crate::domain) async fn seed(open: &Transaction) -> Result<HashMap<BuiltIn, Uuid>, Refused> {
     let mut ids = HashMap::new();
     for (position, role) in (0_i64..).zip(BuiltIn::ALL) {

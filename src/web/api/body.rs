@@ -33,7 +33,7 @@ pub struct PageBody<T> {
 }
 
 impl<T> PageBody<T> {
-    /// Of a list that comes as a whole.
+    /// The only page of a list that is returned as a whole.
     pub(in crate::web) fn whole<U: Into<T>>(items: impl IntoIterator<Item = U>) -> Self {
         Self { items: items.into_iter().map(U::into).collect(), next: None }
     }
@@ -67,7 +67,7 @@ impl<T: ToSchema> ToSchema for PageBody<T> {
     }
 }
 
-/// A body of JSON, whatever its Content-Type says: `curl -d` says that it is a form.
+/// A body of JSON, whatever its Content-Type: `curl -d` sends the one of forms.
 pub struct Json<T>(pub T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
@@ -119,7 +119,7 @@ pub(in crate::web) fn explain(error: &serde_path_to_error::Error<serde_json::Err
             "This field is required.".into(),
         ),
         None => {
-            // Where in the text it stands helps nobody: the field is named.
+            // The position in the text is left out: the field is named.
             let message = message.split(" at line ").next().unwrap_or_default();
             MalformedRequest::Shape(
                 wire::shorten(&path),

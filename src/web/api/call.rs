@@ -10,12 +10,12 @@ use crate::{
 };
 use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload};
 
-/// What a call comes to; a [`Reply`] of some kind.
+/// The result of a call; `T` is a [`Reply`].
 pub(in crate::web) type ApiResult<T> = Result<T, Refused>;
 
 /// Responds to a call: admits it and reads its input, and executes a repeated request once.
 ///
-/// `known` are the names that its query may hold.
+/// `known` are the names that its query may contain.
 pub(in crate::web) async fn answer<I, O, H>(
     req: HttpRequest,
     mut payload: Payload,

@@ -1,4 +1,4 @@
-//! Asking twice and doing once, as HTTP has it: the header `Idempotency-Key` of a POST.
+//! The header `Idempotency-Key` of a POST: a repeated request is executed once.
 
 use crate::{
     domain::{
@@ -32,7 +32,7 @@ use sha2::{Digest, Sha256};
 /// A request under an Idempotency-Key; its body was read, and is put back.
 ///
 /// # Errors
-/// The answer to a header that is none, or to a body that is too large or slow.
+/// The response to an invalid header, or to a body that is too large or slow.
 pub(super) async fn attempt(
     req: &HttpRequest,
     payload: &mut Payload,
@@ -40,7 +40,7 @@ pub(super) async fn attempt(
     let takes_one = matched::facts(req).takes_idempotency_key;
     let Some(name) = req.headers().get(HEADER).filter(|_| takes_one) else { return Ok(None) };
     let Some(app) = req.app_data::<Data<App>>() else { return Ok(None) };
-    // Without a live key the request comes to nothing anyway, and says so itself.
+    // Without a live key the request is refused anyway, by its own admission.
     let Ok(credential) = secret(req).map(|secret| Credential::of_api_key(&secret)) else { return Ok(None) };
     let (key, home) = match api_keys::authenticate_with_home(&app.db, &credential).await {
         Ok(claimed) => claimed,
@@ -60,7 +60,7 @@ pub(super) async fn attempt(
         .await
         .map_err(|malformed| problem::malformed_request(req, &malformed))?;
     let address = req.uri().path_and_query().map_or("", |address| address.as_str());
-    // Where a request names no workspace, the key's home is the one that is meant.
+    // A request that names no workspace applies to the key's home workspace.
     let hash = Sha256::new()
         .chain_update(home.unwrap_or_default())
         .chain_update(address)
@@ -81,7 +81,7 @@ fn read_again(body: Bytes) -> Payload {
     Payload::Stream { payload: Box::pin(stream::iter([Ok(body)])) }
 }
 
-/// Claims the attempt. Where it was made before: what was answered then.
+/// Claims the attempt. If the request was already executed, returns the stored response.
 pub(super) async fn claim(req: &HttpRequest, attempt: &Attempt) -> Option<HttpResponse> {
     let app = req.app_data::<Data<App>>()?;
     match idempotency::claim(&app.db, attempt).await {
@@ -109,7 +109,7 @@ fn replayed(stored: StoredResponse) -> HttpResponse {
     response.insert_header((header::CONTENT_TYPE, "application/json")).body(stored.body)
 }
 
-/// Keeps what was answered, unless nothing was done or it holds a secret.
+/// Stores the response, unless nothing was done or it contains a secret.
 pub(super) async fn settle(req: &HttpRequest, attempt: &Attempt, response: HttpResponse) -> HttpResponse {
     let Some(app) = req.app_data::<Data<App>>() else { return response };
     let is_secret = response.extensions().get::<HoldsSecret>().is_some();

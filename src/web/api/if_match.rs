@@ -1,4 +1,5 @@
-//! Changes that a caller makes of a thing as they have seen it (RFC 9110, 13.1.1).
+//! The header `If-Match`: changes of a resource that still has the version the caller has seen (RFC 9110,
+//! 13.1.1).
 
 use crate::{
     domain::{
@@ -19,7 +20,7 @@ use actix_web::{Error, FromRequest, HttpRequest, dev::Payload, error::InternalEr
 use std::future::{Ready, ready};
 use utoipa::openapi::path::ParameterIn;
 
-/// A thing whose `ETag` calls show and send back.
+/// A resource whose version is the `ETag` of responses and the `If-Match` of requests.
 pub trait Versioned {
     fn tag(&self) -> String;
 }
@@ -37,16 +38,17 @@ impl<T: Versioned> Versioned for &T {
     }
 }
 
-/// The versions that the caller has seen, one of which the thing must still have.
+/// The versions that the caller has seen, one of which the resource must still have.
 #[derive(Debug)]
 pub struct IfMatch(Option<String>);
 
 impl IfMatch {
-    /// [`ReadScope::write`], if the thing still has a version that the caller has seen. `now` reads it under
-    /// the lock, so that nothing changes between the check and `change`, which gets it.
+    /// [`ReadScope::write`], if the resource still has a version that the caller has seen. `now` reads it
+    /// under the lock, so that nothing changes between the check and `change`, which receives it.
     ///
     /// # Errors
-    /// [`Refused::PreconditionFailed`] for another version, and what `now`, `change` and the scope refuse.
+    /// [`Refused::PreconditionFailed`] for another version, and whatever `now`, `change` and the scope
+    /// refuse.
     pub async fn write<P: Access, N: Versioned, T>(
         &self,
         scope: ReadScope<P>,
@@ -64,13 +66,13 @@ impl IfMatch {
     fn check(&self, version: &str) -> Result<(), Refused> {
         let Some(seen) = &self.0 else { return Ok(()) };
         let tag = etag(version);
-        // A weak tag is never as good as the thing itself (RFC 9110, 13.1.1).
+        // A weak tag never matches (RFC 9110, 13.1.1).
         let fits = |one: &str| one == "*" || one == tag;
         if seen.split(',').map(str::trim).any(fits) { Ok(()) } else { Err(Refused::PreconditionFailed) }
     }
 }
 
-/// A version as its header says it.
+/// A version as the value of the header `ETag`.
 pub(super) fn etag(version: &str) -> String {
     format!("\"{version}\"")
 }

@@ -17,7 +17,7 @@ use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 use utoipa::openapi::path::ParameterIn;
 
-/// A call that says no more than its address does: its body is empty, or `{}`.
+/// The body of a call that needs none: empty, or `{}`.
 pub struct Empty;
 
 #[derive(Deserialize)]
@@ -53,7 +53,7 @@ impl<T: utoipa::ToSchema> Input for Json<T> {
     }
 }
 
-/// What is wrong with the body of a question is always 400.
+/// An invalid body of a decision request is always 400.
 impl Input for AnyJson {
     fn describe(operation: &mut Operation) {
         operation.needs_content_type = true;
@@ -73,7 +73,7 @@ pub(in crate::web) fn optional<T: TextRule>(text: &Option<String>) -> Result<Opt
     text.as_deref().map(T::parse_exact).transpose()
 }
 
-/// What was sent for a field, or else what stands there already.
+/// The value that was sent for a field, or otherwise the stored one.
 pub(in crate::web) fn or_stored<T: TextRule>(
     sent: Option<T>,
     field: &str,

@@ -1,5 +1,5 @@
-//! The machinery of the API: how calls are read, answered, done once and described. Its handlers stand beside
-//! the pages of their nouns, in [`routes`](crate::web::routes).
+//! The machinery of the API: how calls are read, executed once, responded to and described. Its handlers are
+//! beside the pages of their nouns, in [`routes`](crate::web::routes).
 
 pub mod body;
 pub mod call;

@@ -1,5 +1,4 @@
-//! The API described (OpenAPI 3.1), from its operations: what a handler takes and returns is what the
-//! document says.
+//! The OpenAPI document, built from the operations: it describes what a handler takes and returns.
 
 use crate::{
     policy::Needs,
@@ -24,7 +23,7 @@ use utoipa::{
 /// The mark of a body whose `Content-Type` must be `application/json`.
 pub(in crate::web) const NEEDS_CONTENT_TYPE: &str = "x-needs-content-type";
 
-/// The whole API.
+/// The document of the whole API.
 pub(in crate::web) fn document(operations: impl IntoIterator<Item = Operation>) -> OpenApi {
     let (mut paths, mut tags) = (Paths::new(), Vec::new());
     let mut problem = vec![(ProblemBody::name().into_owned(), ProblemBody::schema())];
@@ -143,7 +142,7 @@ fn text_header(about: &str) -> utoipa::openapi::Header {
     HeaderBuilder::new().schema(Some(text)).description(Some(about)).build()
 }
 
-/// Who may, in a sentence.
+/// Who may call the operation, in a sentence.
 fn needs(requirement: Requirement) -> Option<String> {
     let permissions = |needs: Needs| {
         let labels = needs.permissions().into_iter().map(|p| format!("“{}” (`{}`)", p.label(), p.scope()));

@@ -33,7 +33,7 @@ pub trait Reply: Sized {
     fn respond(self) -> HttpResponse;
 }
 
-/// One operation of the API: what its row says, and what its handler's types say.
+/// One operation of the API, described by its row and its handler's types.
 pub struct Operation {
     pub method: Method,
     pub path: &'static str,
@@ -41,7 +41,7 @@ pub struct Operation {
     pub id: &'static str,
     /// What it does, in a sentence.
     pub summary: &'static str,
-    /// What it is about.
+    /// The noun it belongs to.
     pub tag: &'static str,
     pub requirement: Requirement,
     pub facts: RouteFacts,
@@ -55,13 +55,13 @@ pub struct Operation {
     pub responses: BTreeMap<u16, Option<RefOr<Schema>>>,
     /// Statuses under which it is refused.
     pub refusals: BTreeSet<u16>,
-    /// Its answer has an `ETag`.
+    /// Its response has an `ETag`.
     pub is_tagged: bool,
     pub(super) schemas: Vec<(String, RefOr<Schema>)>,
 }
 
 impl Operation {
-    /// As its row says it; its handler's types are yet to [`describe`] the rest.
+    /// An operation with the facts of its row. [`describe`] adds what follows from its handler's types.
     pub(in crate::web) fn new(
         method: Method,
         path: &'static str,
@@ -130,7 +130,7 @@ impl Operation {
         self.parameters.push(parameter.description(Some(about)).schema(Some(schema)).build());
     }
 
-    /// Names of what the query may hold.
+    /// The names of the query's parameters.
     pub fn query(&self) -> impl Iterator<Item = &str> {
         self.parameters.iter().filter(|p| p.parameter_in == ParameterIn::Query).map(|p| p.name.as_str())
     }
@@ -148,7 +148,7 @@ impl Operation {
         }
     }
 
-    /// What follows from who may call it.
+    /// Adds what follows from its requirement.
     fn describe_admission(&mut self) {
         if let Requirement::Member(_) = self.requirement {
             if !self.parameters.iter().any(|parameter| parameter.name == WORKSPACE) {
@@ -160,7 +160,7 @@ impl Operation {
         if self.requirement == Requirement::Public {
             return;
         }
-        // A query that is not known is refused everywhere.
+        // Every operation refuses unknown parameters.
         self.refusals.extend([400, 401, 422]);
         if !self.method.is_safe() {
             self.refusals.extend([403, 409]);
@@ -170,7 +170,7 @@ impl Operation {
         }
     }
 
-    /// What follows from its face and limits.
+    /// Adds what follows from its face and limits.
     fn describe_facts(&mut self) {
         if self.facts.takes_idempotency_key {
             let about = "Identifies this request. If you send it again with the same key within 24 hours, you get the same response and it is not done again.";
@@ -182,7 +182,7 @@ impl Operation {
     }
 }
 
-/// Completes what the row says by what its handler's types say.
+/// Adds what follows from the types of the handler.
 pub(in crate::web) fn describe<I: Input, O: Reply>(operation: &mut Operation) {
     operation.describe_path();
     I::describe(operation);

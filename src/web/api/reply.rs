@@ -1,4 +1,4 @@
-//! What calls answer. The type says which status and which schema, so the document can't say another.
+//! The responses of calls. The type determines status and schema, so the document can't differ.
 
 use crate::web::{
     api::{
@@ -20,23 +20,23 @@ use utoipa::ToSchema;
 /// 200 with the requested resource.
 pub struct Ok200<T>(pub T);
 
-/// 200 with one thing and its version, as `ETag`.
+/// 200 with one resource, and its version as `ETag`.
 pub struct Tagged<T> {
     pub body: T,
     pub version: String,
 }
 
 impl<T> Tagged<T> {
-    /// The thing as `T` puts it.
+    /// The resource, converted to its body `T`.
     pub fn of<N: Versioned + Into<T>>(thing: N) -> Self {
         Self { version: thing.tag(), body: thing.into() }
     }
 }
 
-/// 201 with what was made.
+/// 201 with the created resource.
 pub struct Created<T>(pub T);
 
-/// 201 with what was made, or 200 where it was there.
+/// 201 with the created resource, or 200 with an existing one.
 pub enum CreatedOrUpdated<T> {
     Created(T),
     Updated(T),
@@ -48,7 +48,7 @@ pub struct NoContent;
 /// The response contains a secret that is shown only once: it must not be stored.
 pub struct Secret<R>(pub R);
 
-/// Marks a response whose body must not be kept.
+/// Marks a response whose body must not be stored.
 pub(super) struct HoldsSecret;
 
 impl<T: Serialize + ToSchema> Reply for Ok200<T> {
@@ -116,7 +116,7 @@ impl<R: Reply> Reply for Secret<R> {
     }
 }
 
-/// What is answered as it is.
+/// A response that is sent as it is.
 impl Reply for HttpResponse {
     fn describe(operation: &mut Operation) {
         operation.responses.insert(200, Some(utoipa::openapi::schema::Object::new().into()));

@@ -41,7 +41,7 @@ fn limited(max: usize) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).max_length(Some(max))
 }
 
-/// The same, or null, which is as good as leaving it out.
+/// A schema that also allows null, which means the same as omitting the field.
 fn or_null(object: ObjectBuilder, r#type: Type) -> Object {
     object.schema_type(SchemaType::from_iter([r#type, Type::Null])).build()
 }
@@ -70,7 +70,7 @@ fn array_of(of: impl Into<RefOr<Schema>>, max: usize) -> ArrayBuilder {
     ArrayBuilder::new().items(of.into()).max_items(Some(max))
 }
 
-/// From `next` of the page before.
+/// A cursor: the value of `next` from the previous page.
 pub(in crate::web) fn cursor() -> Object {
     let cursor = limited(2_000).pattern(Some("^([0-9a-f]{2})*$"));
     cursor.description(Some("The value of “next” from the previous page.")).build()
@@ -84,12 +84,12 @@ pub(in crate::web) fn emails() -> Array {
     emails.description(Some("E-mail addresses, one per entry.")).build()
 }
 
-/// Slugs of roles, one at least.
+/// Slugs of roles, at least one.
 pub(in crate::web) fn roles() -> Array {
     some_roles().min_items(Some(1)).build()
 }
 
-/// The same, or none at all.
+/// Slugs of roles; may be empty.
 pub(in crate::web) fn any_roles() -> Array {
     some_roles().build()
 }
@@ -148,15 +148,15 @@ pub(super) fn id() -> Object {
     ObjectBuilder::new().schema_type(Type::String).format(Some(uuid)).build()
 }
 
-/// The longest `Idempotency-Key` that is taken, in characters.
+/// The longest `Idempotency-Key` that is accepted, in characters.
 pub(super) const MAX_IDEMPOTENCY_KEY: usize = 255;
 
-/// What a program calls one thing that it wants to be done.
+/// The header `Idempotency-Key`.
 pub(super) fn idempotency_key() -> Object {
     limited(MAX_IDEMPOTENCY_KEY).min_length(Some(1)).pattern(Some("^[!-~]+$")).build()
 }
 
-/// One `ETag`, some, or a star.
+/// The header `If-Match`: one or more tags, or `*`.
 pub(super) fn etags() -> Object {
     limited(1_000).min_length(Some(1)).pattern(Some("^(\\*|(W/)?\"[!#-~]*\"(, *(W/)?\"[!#-~]*\")*)$")).build()
 }

@@ -1,4 +1,4 @@
-//! A service's question about somebody.
+//! A service's request for a decision.
 
 use crate::{
     domain::{
@@ -44,7 +44,7 @@ impl FromRequest for AnyJson {
 /// A service that requests a decision, before it is admitted.
 pub struct DecisionCaller {
     secret: Token,
-    /// The workspace that it names.
+    /// The workspace that the request names.
     workspace: Option<String>,
 }
 
@@ -53,7 +53,7 @@ pub struct DecisionByKey;
 
 /// A service's request for a decision. The body is read before the service is admitted, so that one
 /// statement can do both; whoever is not admitted learns nothing of what was wrong with it. The only
-/// functions are [`DecisionRequest::decide`] and [`DecisionRequest::admit`], and both admit.
+/// methods are [`DecisionRequest::decide`] and [`DecisionRequest::admit`], and both admit.
 pub type DecisionRequest = Admitted<DecisionByKey, AnyJson>;
 
 impl Admission for DecisionByKey {
@@ -75,7 +75,7 @@ impl CallAdmission for DecisionByKey {
 }
 
 impl DecisionRequest {
-    /// Admits the service and decides its question.
+    /// Admits the service and makes the decision.
     ///
     /// # Errors
     /// As [`ReadScope::admit`].

@@ -73,7 +73,7 @@ impl Admission for KeyWithoutWorkspace {
         Ok(key)
     }
 
-    /// A key that was revoked meanwhile changes nothing.
+    /// A key that was revoked in the meantime changes nothing.
     async fn confirm(_: ApiKey, req: &HttpRequest, app: &Data<App>) -> Result<ApiKey, Refused> {
         Self::admit(req, app).await
     }

@@ -1,49 +1,48 @@
 //! The arguments of handlers: each says who may call it, and has checked that before the body is read.
 //!
-//! There is one extractor, [`Admitted`]. How a request is admitted is an [`Admission`]: what it must show, to
-//! what that leads, and what is checked again once the body was read. A row of the table takes what it
-//! requires from its handler's type, so the two cannot differ. Rows name it nevertheless, for
-//! their readers, and the compiler compares: a handler under another permission than its row's does not
-//! compile:
+//! There is one extractor, [`Admitted`]. How a request is admitted is an [`Admission`]: which credential it
+//! needs, what it is admitted to, and what is checked again once the body was read. A row of the table takes
+//! what it requires from its handler's type, so the two cannot differ. Rows name it nevertheless, for their
+//! readers, and the compiler compares: a handler under another permission than its row's does not compile:
 //! ```compile_fail,E0271
-//! use bailiwick::{policy::perm, web::{guard::{Answer, Authorized}, route}};
-//! async fn page(_: Authorized<perm::ReadMembers>) -> Answer { unimplemented!() }
+//! use bailiwick::{policy::perm, web::{guard::{Authorized, HandlerResult}, route}};
+//! async fn page(_: Authorized<perm::ReadMembers>) -> HandlerResult { unimplemented!() }
 //! let row = route::get("/w/{workspace}/audit", perm::ReadAudit, page);
 //! ```
 //! Under its own it does:
 //! ```no_run
-//! use bailiwick::{policy::perm, web::{guard::{Answer, Authorized}, route}};
-//! async fn page(_: Authorized<perm::ReadMembers>) -> Answer { unimplemented!() }
+//! use bailiwick::{policy::perm, web::{guard::{Authorized, HandlerResult}, route}};
+//! async fn page(_: Authorized<perm::ReadMembers>) -> HandlerResult { unimplemented!() }
 //! let row = route::get("/w/{workspace}/members", perm::ReadMembers, page);
 //! ```
-//! A POST that reads no form would go without the session's token, so it does not compile either:
+//! A POST that reads no form would not check the session's CSRF token, so it does not compile either:
 //! ```compile_fail,E0277
-//! use bailiwick::{policy::perm, web::{guard::{Answer, Authorized}, route}};
-//! async fn change(_: Authorized<perm::SuspendMembers>) -> Answer { unimplemented!() }
+//! use bailiwick::{policy::perm, web::{guard::{Authorized, HandlerResult}, route}};
+//! async fn change(_: Authorized<perm::SuspendMembers>) -> HandlerResult { unimplemented!() }
 //! let row = route::post("/w/{workspace}/members", perm::SuspendMembers, change);
 //! ```
-//! What is for the admins of an account is no page of a workspace, nor the other way round:
+//! A handler for members of a workspace can't serve a page for admins of an account, nor the other way round:
 //! ```compile_fail,E0271
-//! use bailiwick::{policy::perm, web::{access::AdminOfAccount, guard::{Answer, Authorized}, route}};
-//! async fn page(_: Authorized<perm::ReadMembers>) -> Answer { unimplemented!() }
+//! use bailiwick::{policy::perm, web::{access::AdminOfAccount, guard::{Authorized, HandlerResult}, route}};
+//! async fn page(_: Authorized<perm::ReadMembers>) -> HandlerResult { unimplemented!() }
 //! let row = route::get("/a/{account}/people", AdminOfAccount, page);
 //! ```
 //! ```no_run
-//! use bailiwick::web::{access::AdminOfAccount, guard::{Answer, account::AccountAdmin}, route};
-//! async fn page(_: AccountAdmin) -> Answer { unimplemented!() }
+//! use bailiwick::web::{access::AdminOfAccount, guard::{HandlerResult, account::AccountAdmin}, route};
+//! async fn page(_: AccountAdmin) -> HandlerResult { unimplemented!() }
 //! let row = route::get("/a/{account}/people", AdminOfAccount, page);
 //! ```
-//! A route of the API is never opened by a session, which a browser sends along by itself:
+//! A route of the API never accepts a session, which a browser sends by itself:
 //! ```compile_fail,E0277
-//! use bailiwick::{policy::perm, web::{guard::{Answer, Authorized}, route}};
+//! use bailiwick::{policy::perm, web::{guard::{Authorized, HandlerResult}, route}};
 //! use actix_web::http::Method;
-//! async fn call(_: Authorized<perm::ReadMembers>) -> Answer { unimplemented!() }
+//! async fn call(_: Authorized<perm::ReadMembers>) -> HandlerResult { unimplemented!() }
 //! let row = route::call("listMembers", Method::GET, "/api/members", perm::ReadMembers, call);
 //! ```
 //! ```no_run
-//! use bailiwick::{policy::perm, web::{guard::{Answer, key::ApiRequest}, route}};
+//! use bailiwick::{policy::perm, web::{guard::{HandlerResult, key::ApiRequest}, route}};
 //! use actix_web::http::Method;
-//! async fn call(_: ApiRequest<perm::ReadMembers>) -> Answer { unimplemented!() }
+//! async fn call(_: ApiRequest<perm::ReadMembers>) -> HandlerResult { unimplemented!() }
 //! let row = route::call("listMembers", Method::GET, "/api/members", perm::ReadMembers, call);
 //! ```
 
@@ -81,14 +80,14 @@ pub type HandlerResult = Result<HttpResponse, Refused>;
 
 /// How a request is admitted.
 pub trait Admission: 'static {
-    /// What a row of the table says of it.
+    /// What a row of the table requires.
     type Requires: Required;
-    /// What it was admitted to, or who sent it.
+    /// What the request was admitted to, or who sent it.
     type Scope: 'static;
     /// The response of the handler.
     type View: 'static;
 
-    /// Checks what the request shows. The body is not read yet.
+    /// Checks the credential of the request. The body is not read yet.
     ///
     /// # Errors
     /// Why it is not admitted.
@@ -194,7 +193,7 @@ impl<P: Access> Admission for MemberBySession<P> {
 
 impl<P: Access> PageAdmission for MemberBySession<P> {}
 
-/// For the frame of the page, should the request be refused from here on.
+/// Stores where the request was admitted to, so that a later refusal is shown in that frame.
 fn remember(req: &HttpRequest, context: PageContext) {
     req.extensions_mut().insert(context);
 }
@@ -218,7 +217,7 @@ impl Admission for UserBySession {
         identity::authenticate(&app.db, &credential(req)?).await
     }
 
-    /// Whoever signed out meanwhile changes nothing.
+    /// A person who signed out in the meantime changes nothing.
     async fn confirm(_: Person, req: &HttpRequest, app: &Data<App>) -> Result<Person, Refused> {
         Self::admit(req, app).await
     }
@@ -236,7 +235,7 @@ impl<I> SignedIn<I> {
     }
 }
 
-/// Anybody.
+/// Admission of anybody, with or without a session.
 pub struct NoCredential;
 
 /// A request of anybody.
@@ -261,7 +260,7 @@ impl PageAdmission for NoCredential {}
 impl CallAdmission for NoCredential {}
 
 impl<I> Public<I> {
-    /// Who is signed in here, if anybody is.
+    /// The person who is signed in; `None` if nobody is.
     ///
     /// # Errors
     /// The database's own.

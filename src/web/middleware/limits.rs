@@ -1,5 +1,4 @@
-//! How many calls a key may make in a minute, at this node. In memory: a call that is refused must
-//! cost next to nothing.
+//! Middleware that limits the calls of a key in a minute, on this node.
 
 use crate::{
     domain::Refused,
@@ -20,8 +19,8 @@ use actix_web::{
     web::Data,
 };
 
-/// Against what the call is counted, and for whom: the key whose secret was shown, or, where it was not
-/// admitted yet, the network address. `None` where it is not counted.
+/// The limit that the call is counted against, and the caller: the key of the secret or, if it was not
+/// admitted yet, the network address. `None` if the call is not counted.
 fn caller(req: &HttpRequest, calls: &Calls) -> Option<Caller> {
     let limit = matched::facts(req).rate_limit?;
     let key = || calls.key_of(&bearer::secret(req).ok()?.hash());

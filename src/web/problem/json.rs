@@ -22,7 +22,7 @@ pub(in crate::web) fn json(status: StatusCode, body: &impl Serialize) -> HttpRes
     }
 }
 
-/// What a problem page would say.
+/// The text of a problem page.
 pub(in crate::web) struct ProblemText<'a> {
     pub headline: &'a str,
     pub sentence: &'a str,
@@ -57,7 +57,7 @@ pub struct FieldError {
     detail: String,
 }
 
-/// Fields of a form that are called otherwise here.
+/// Fields of forms that have another name in the API.
 const FIELDS: [(&str, &str); 4] =
     [("role", "roles"), ("permission", "scopes"), ("overlap", "overlap_seconds"), ("form", "body")];
 
@@ -88,7 +88,7 @@ pub(in crate::web) fn problem(status: StatusCode, text: &ProblemText<'_>) -> Htt
     response
 }
 
-/// No live key came with the request.
+/// The response to a request without a live key.
 pub(in crate::web) fn unauthorized() -> HttpResponse {
     let text = ProblemText {
         headline: "No active API key",

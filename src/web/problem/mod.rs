@@ -81,7 +81,7 @@ fn workspace_home(req: &HttpRequest) -> String {
     }
 }
 
-/// Nobody is signed in: the page *is* the sign-in page, and leads back to the requested one.
+/// The response if nobody is signed in: the sign-in page, which leads back to the requested page.
 fn unauthenticated(req: &HttpRequest) -> HttpResponse {
     if matched::facts(req).face.errors() == ErrorFormat::ProblemJson {
         return json::unauthorized();
@@ -117,7 +117,7 @@ fn failed(req: &HttpRequest, refused: &Refused) -> HttpResponse {
     answer(req, Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", sentence))
 }
 
-/// The page for input whose envelope is broken.
+/// The page for a malformed request.
 pub(super) fn malformed_request(req: &HttpRequest, malformed: &MalformedRequest) -> HttpResponse {
     let (status, headline, sentence) = malformed.describe();
     let mut problem = Problem::new(status, headline, sentence);
@@ -150,7 +150,7 @@ pub(super) fn cross_site(req: &HttpRequest) -> HttpResponse {
     response
 }
 
-/// The body has no length. A form has one; without it there is no telling when a stalled one ends.
+/// The page for a body without a length. Forms have one; without it, a stalled body might never end.
 pub(crate) fn length_required(req: &HttpRequest) -> HttpResponse {
     let sentence = "Send the request with a Content-Length header. Nothing was changed.";
     let problem = Problem::new(StatusCode::LENGTH_REQUIRED, "Content-Length required", sentence);
@@ -159,12 +159,12 @@ pub(crate) fn length_required(req: &HttpRequest) -> HttpResponse {
     response
 }
 
-/// The requested resource does not exist.
+/// The page for a resource that does not exist.
 pub(crate) async fn not_found(req: HttpRequest) -> HttpResponse {
     answer(&req, page_not_found())
 }
 
-/// The address is known, the method is not.
+/// The page for an unsupported method of a known address.
 pub(crate) fn method_not_allowed(req: &HttpRequest, allowed: &str) -> HttpResponse {
     let sentence = format!("This address supports only {allowed}. Nothing was changed.");
     let mut response =
@@ -202,7 +202,7 @@ fn answer_to(req: &HttpRequest, context: Option<PageContext>, mut problem: Probl
             let view = View::in_context(req, app.clone(), context);
             view.html_as(status, &Inside { chrome: view.chrome_of_problem(), problem })
         }
-        // A page with a form needs the token of its session; another needs no session at all.
+        // A page with a form needs a session token; other pages need no session.
         (Some(app), None) if has_form => {
             let view = View::public(req, app.clone());
             view.html_as(status, &Outside { chrome: view.chrome_of_problem(), problem })

@@ -26,8 +26,8 @@ pub(in crate::web) struct Inside {
     pub problem: Problem,
 }
 
-/// In whose frame the refusal is shown: of the place that the request was admitted to, if to any. Who is
-/// suspended sees nothing of the workspace or account.
+/// The frame in which the refusal is shown: that of the workspace or account to which the request was
+/// admitted, if any. Suspended members see nothing of it.
 pub(in crate::web) fn place_of(req: &HttpRequest, refused: &Refused) -> Option<PageContext> {
     match refused {
         Refused::Suspended(_) | Refused::NotAdmin(_) => None,
@@ -36,7 +36,7 @@ pub(in crate::web) fn place_of(req: &HttpRequest, refused: &Refused) -> Option<P
     }
 }
 
-/// Where the guard admitted the request to, if to anywhere.
+/// What the guard admitted the request to, if anything.
 pub(in crate::web) fn admitted(req: &HttpRequest) -> Option<PageContext> {
     req.extensions().get::<PageContext>().cloned()
 }

@@ -11,7 +11,7 @@ use askama::Template;
 #[template(path = "auth/sign_in.html")]
 struct Page<'a> {
     chrome: Chrome,
-    /// They were sent here on their way to something else.
+    /// The page is shown in place of another one, which requires signing in.
     was_refused: bool,
     next: &'a str,
     email: &'a str,

@@ -15,9 +15,9 @@ pub(in crate::web) struct Problem {
     pub(super) sentence: String,
     /// What would help, one point a line.
     pub(super) points: Vec<String>,
-    /// Links that lead on: address and words.
+    /// Further links: address and label.
     pub(super) links: Vec<(String, String)>,
-    /// A form that signs the person out, to come back as somebody else.
+    /// A form that signs the person out, so that they can sign in as someone else.
     pub(super) switch: bool,
     /// A form that sends the confirmation mail again.
     pub(super) resend: bool,
@@ -105,8 +105,8 @@ pub(super) fn not_valid(invalid: &Invalid) -> Problem {
     problem
 }
 
-/// `here` is the workspace or account that the conflict's ways lead on from, and `back` the words of a link to
-/// it; without it they lead nowhere.
+/// `here` is the address of the workspace or account, which the paths of the conflict's links are below, and
+/// `back` the label of a link to it. Without it, there are no links.
 pub(super) fn conflicted(conflict: &DetailedConflict, here: &str, back: &str) -> Problem {
     let mut problem = Problem::new(StatusCode::CONFLICT, "This can't be done right now", &conflict.sentence);
     problem.points.extend(conflict.notes.iter().cloned());

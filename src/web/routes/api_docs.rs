@@ -1,5 +1,5 @@
-//! The document of the API as a page: every operation with what it takes, what it answers, and a command
-//! to try it with.
+//! The documentation page of the API: every operation with its parameters, its responses, and a command to
+//! try it with.
 
 use crate::web::{
     api::openapi::NEEDS_CONTENT_TYPE,
@@ -42,7 +42,7 @@ struct Operation {
     curl: String,
 }
 
-/// A parameter, or a field of a body or an answer.
+/// A parameter, or a field of a request body or a response.
 struct Field {
     /// Of a field within another with the way to it: `subject.type`, `items[].id`.
     name: String,
@@ -191,7 +191,7 @@ impl<'a> Document<'a> {
         inherited.chain(own).collect()
     }
 
-    /// What a value is, in words.
+    /// The type of a value, in words.
     fn kind(self, schema: &'a Value) -> String {
         let schema = self.resolved(schema);
         let choices: Vec<&str> = list(&schema["enum"]).filter_map(Value::as_str).collect();
@@ -287,7 +287,7 @@ impl<'a> Document<'a> {
     }
 }
 
-/// What could stand in a field of this name.
+/// An example value for a field of this name.
 fn example_text(name: &str) -> &'static str {
     match name {
         "roles" => "viewer",

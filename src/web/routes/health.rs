@@ -1,14 +1,14 @@
-//! For whoever watches over the process.
+//! Health checks for monitoring.
 
 use crate::web::guard::{HandlerResult, Public};
 use actix_web::HttpResponse;
 
-/// The process is alive; it asks nobody else.
+/// The process is running. Nothing else is checked.
 pub async fn alive(_: Public) -> HandlerResult {
     Ok(HttpResponse::Ok().content_type("text/plain").body("alive\n"))
 }
 
-/// The database answers, so requests can be served.
+/// The database is available, so requests can be served.
 pub async fn ready(cx: Public) -> HandlerResult {
     match cx.view.app.db.ping().await {
         Ok(()) => Ok(HttpResponse::Ok().content_type("text/plain").body("ready\n")),

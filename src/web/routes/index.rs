@@ -1,4 +1,4 @@
-//! What the table says, for those below it.
+//! Builds the index of the table of routes.
 
 use crate::web::{
     access::Requirement,
@@ -9,7 +9,7 @@ use crate::web::{
 };
 use std::sync::LazyLock;
 
-/// What the table says, for those below it.
+/// The index of the table.
 pub(crate) fn index() -> RouteIndex {
     let rows = table();
     RouteIndex {

@@ -1,5 +1,5 @@
-//! THE table: method, path, who may, handler. What is mounted and what the tests walk is this, so a
-//! route without a row does not exist.
+//! THE table of routes: method, path, requirement, handler. It is what is mounted and what the tests walk, so
+//! a route without a row does not exist.
 
 pub(crate) mod accounts;
 pub(crate) mod activity;
@@ -50,8 +50,8 @@ pub fn call_rows() -> Vec<Route> {
     table().into_iter().filter(|row| row.face != Face::Page).collect()
 }
 
-/// Every route, by what it is about: pages and forms, then what services call. Nouns stand in the order of
-/// the sidebar. Where two paths fit a request, the first is its.
+/// Every route, by noun: pages and forms, then operations of the API. Nouns are in the order of the sidebar.
+/// If two paths match a request, the first one gets it.
 #[rustfmt::skip]
 pub fn table() -> Vec<Route> {
     const GET: Method = Method::GET;
@@ -195,7 +195,7 @@ pub fn table() -> Vec<Route> {
             // Before `{team}`, which would take `new` for an id.
             get("/w/{workspace}/teams/new", CreateTeams, teams::detail::new),
             get("/w/{workspace}/teams/{team}", ReadTeams, teams::detail::show),
-            // A team's leads edit it without a permission: who else may is asked in `domain/nouns/teams`.
+            // A team's leads edit it without a permission: `domain/nouns/teams` checks who else may.
             post("/w/{workspace}/teams/{team}/details", Membership, teams::detail::update),
             get("/w/{workspace}/teams/{team}/members", ReadMembers, teams::people::candidates),
             post("/w/{workspace}/teams/{team}/members", Membership, teams::people::add),

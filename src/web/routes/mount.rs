@@ -49,7 +49,7 @@ pub(crate) fn mount(config: &mut web::ServiceConfig) {
     config.default_service(elsewhere);
 }
 
-/// What is checked once it is known which row a request matches, the last first.
+/// Wraps a path in the middleware that needs the matched row. The last one runs first.
 fn guarded(resource: Resource) -> impl HttpServiceFactory + 'static {
     resource.wrap(from_fn(limit_calls)).wrap(from_fn(refuse_cross_site)).wrap(from_fn(require_length))
 }
@@ -66,12 +66,12 @@ fn paths(rows: Vec<Route>) -> Vec<Path> {
     paths
 }
 
-/// So many paths are worth a comparison of what they begin with.
+/// The fewest paths with a common prefix that get a scope of their own.
 const MIN_SHARING_PREFIX: usize = 5;
 
-/// What many paths begin with: of those that share their first segment, all that they share. A request is
-/// compared with these, and then only with the paths that begin like it. Those without a parameter come
-/// first: they are compared as they are.
+/// The common prefixes of many paths: for the paths that share their first segment, everything that they
+/// share. A request is compared with the prefixes, and then only with the paths below the matching one.
+/// Prefixes without a parameter come first, because comparing them is cheaper.
 fn prefixes(paths: &[Path]) -> Vec<&'static str> {
     let mut beginnings: Vec<(usize, &'static str)> = Vec::new();
     for &Path { path, .. } in paths {
@@ -97,7 +97,7 @@ fn shared(one: &'static str, other: &str) -> &'static str {
     shared.last().unwrap_or_default()
 }
 
-/// The rest of a path that begins like this; empty for the beginning itself.
+/// The rest of a path below a prefix; empty for the prefix itself.
 fn below<'a>(beginning: &str, path: &'a str) -> Option<&'a str> {
     path.strip_prefix(beginning).filter(|rest| rest.is_empty() || rest.starts_with('/'))
 }
@@ -148,8 +148,8 @@ fn page_above(path: &str, is_page: impl Fn(&str) -> bool) -> usize {
     parents.skip(1).take_while(|parent| !is_page(parent)).count() + 1
 }
 
-/// Somebody who reloads what a form answered, with the session over, say, asks for an address that
-/// only takes forms: the page above it is what they want.
+/// Redirects to the page above. Reloading the response to a form, after the session has ended for example,
+/// requests an address that only accepts forms.
 fn redirect_up(req: &HttpRequest, levels: usize) -> HttpResponse {
     let kept = req.path().rsplitn(levels + 1, '/').last().unwrap_or_default();
     let to = if kept.is_empty() { "/" } else { kept };

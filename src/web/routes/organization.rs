@@ -1,4 +1,4 @@
-//! The workspace's own name and address, and its end.
+//! The workspace's own name and address, and its deletion.
 
 use crate::{
     domain::{

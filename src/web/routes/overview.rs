@@ -27,7 +27,7 @@ struct Show {
     bars: Vec<(String, String, i64, i64)>,
     needs_attention: Vec<AttentionRow>,
     events: Vec<list::Row>,
-    /// An offer of ownership that waits for the viewer's answer.
+    /// A pending ownership offer to the viewer.
     offered: Option<(Offer, When)>,
     your_roles: String,
     /// The viewer as a member.

@@ -12,11 +12,11 @@ struct Service {
     /// In the address of its section, and of its file in the page.
     id: &'static str,
     name: &'static str,
-    /// What has to be there.
+    /// What must be installed.
     needs: &'static str,
     file: &'static str,
     code: &'static str,
-    /// How it is started; the one of the shell is the question itself.
+    /// How it is started. The shell script makes a single check.
     start: &'static str,
 }
 

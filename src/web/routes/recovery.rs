@@ -1,7 +1,7 @@
-//! What links in mail lead to: a forgotten password, an address to confirm.
+//! The pages that links in mail lead to: choosing a new password, confirming an address.
 //!
 //! Following a link uses nothing up. Its secret moves from the address into a cookie, so that it
-//! stands in no history and no referrer; a form then does what the link was sent for.
+//! is in no history and no referrer; a form then does what the link was sent for.
 
 use crate::{
     domain::{

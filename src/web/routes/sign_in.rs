@@ -52,7 +52,7 @@ pub async fn submit(cx: Public<Form<Credentials>>) -> HandlerResult {
 pub async fn sign_out(cx: SignedIn<Form<EmptyForm>>) -> HandlerResult {
     identity::sign_out(&cx.view.app.db, cx.person(), &cx.origin()).await?;
     session::forget(&cx.view.req);
-    // Whoever signs out to take up an invitation as somebody else finds the way back to it.
+    // Someone who signs out to accept an invitation as another person is led back to it.
     let to =
         if recipient::stored_token(&cx.view).is_some() { "/sign-in?next=/invitation" } else { "/sign-in" };
     Ok(cx.view.redirect_with_flash(to, Flash::good("You're signed out.")))

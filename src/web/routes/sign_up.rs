@@ -31,7 +31,7 @@ struct Page<'a> {
     chrome: Chrome,
     form: &'a SignUp,
     errors: Errors,
-    /// The invitation that leads here: workspace and inviter. The address is given by it.
+    /// The invitation that led here: workspace and inviter. It determines the address.
     offer: Option<Invited>,
 }
 
@@ -46,7 +46,7 @@ struct CheckMail {
     chrome: Chrome,
     email: String,
     mail_hint: Option<String>,
-    /// After signing in the invitation goes on.
+    /// After signing in, the person continues with the invitation.
     has_invitation: bool,
 }
 

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 const CALLS: &str = "/api/sso/v1/destinations";
 
-/// Adds a host through the pages; gives the address of its page.
+/// Adds a host through the pages. Returns the address of its page.
 async fn add(by: &Person, host: &str, description: &str) -> String {
     let page = by.client.visit(&format!("/w/{}/destinations/new", by.workspace)).await;
     let fields = [("host", host), ("description", description)];
     by.client.submit(&page, "/destinations", &fields).await.with_status(303).location()
 }
 
-/// The answer to a form of the page at this address.
+/// The response to a form of the page at this address.
 async fn submit(by: &Person, path: &str, which: &str, fields: &[(&str, &str)]) -> Page {
     let page = by.client.visit(path).await;
     let answer = by.client.submit(&page, which, fields).await.with_status(303);
@@ -30,7 +30,7 @@ async fn count(app: &TestApp) -> i64 {
     app.scalar_i64("SELECT count(*) FROM destinations").await
 }
 
-/// Does `work`: it is refused with this status, changes no row, and is recorded once.
+/// Runs `work`, which must be refused with this status, change no row, and be audited once.
 async fn refused(app: &TestApp, status: u16, work: impl Future<Output = Page>) {
     let count = "SELECT count(*) FROM audit_events WHERE outcome = 'refused'";
     let before = app.scalar_i64(count).await;

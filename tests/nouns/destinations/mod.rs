@@ -128,7 +128,7 @@ fn paused(facts: &Facts) -> Vec<String> {
     paused.map(|row| text(row, "id").to_owned()).collect()
 }
 
-/// Puts a host, in ASCII, into the workspace, added by the user who founded it.
+/// Puts a host, in ASCII, into the workspace, added by the user who created the workspace.
 async fn add_destination(app: &TestApp, workspace: &str, host: &str, is_paused: bool) -> Uuid {
     let id = new_id();
     let sql = format!(
@@ -198,7 +198,7 @@ async fn pictures_of_life(demo: &Demo, pictures: &mut Pictures) {
     pictures.add("destination-paused", 200, submit(owner, &page, "/pause", &[]).await);
 }
 
-/// The list in its states, and what somebody sees who may only look.
+/// The list in its states, and as a viewer who can't change it sees it.
 async fn pictures_of_lists(demo: &Demo, pictures: &mut Pictures) {
     let (app, owner, base) = (&demo.app, &demo.owner, demo.at("/destinations"));
     pictures.add("destinations-of-developer", 200, demo.developer.get(&base).await);

@@ -1,4 +1,4 @@
-//! Who comes into an account: session, belonging, admin.
+//! Admission to an account: session, belonging to the account, being its admin.
 
 use crate::clock::Timestamp;
 use crate::domain::{
@@ -13,8 +13,7 @@ use crate::domain::{
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use uuid::Uuid;
 
-/// On whose behalf a request about an account is answered. Who it is stands here alone: what acts for an
-/// account without being a person would be admitted here too.
+/// The actor of a request about an account. Everything that can act for an account is defined here.
 #[derive(Clone, Debug)]
 pub struct Admin {
     pub person: Person,
@@ -27,7 +26,7 @@ impl Admin {
     }
 }
 
-/// All that decides, as one row.
+/// Everything that the decision needs, as one row.
 #[derive(FromQueryResult)]
 struct Row {
     session_id: Uuid,
@@ -48,7 +47,7 @@ struct Row {
 /// Reads and judges an admin, by one SQL statement.
 ///
 /// # Errors
-/// [`Refused::Unauthenticated`], and [`Refused::NotFound`] for who does not belong to the account.
+/// [`Refused::Unauthenticated`], and [`Refused::NotFound`] for someone who does not belong to the account.
 pub(super) async fn admit(
     connection: &impl ConnectionTrait,
     credential: &Credential,
@@ -78,7 +77,8 @@ impl Row {
     }
 
     /// # Errors
-    /// [`Refused::NotFound`] for who does not belong to the account; what else is wrong is in the verdict.
+    /// [`Refused::NotFound`] for someone who does not belong to the account. Everything else is in the
+    /// verdict.
     fn judge(self) -> Result<Judged<Account>, Refused> {
         let (Some(id), Some(name), Some(creation), Some(created_at), Some(people)) =
             (self.account_id, self.account_name, self.workspace_creation, self.created_at, self.people)
@@ -105,7 +105,8 @@ impl Row {
     }
 }
 
-/// The refusal of somebody who is no admin. Only for who belongs to the account: it names its admins.
+/// The refusal for a person who is not an admin. It names the admins, so it is only for people of the
+/// account.
 ///
 /// # Errors
 /// The database's own.

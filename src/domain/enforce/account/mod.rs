@@ -1,5 +1,5 @@
-//! The boundary of an account: its admins are admitted, an active admin remains, and its record is
-//! append-only like every other, but no chain. It gives access to no workspace, with one exception:
+//! The boundary of an account: its admins are admitted, an active admin remains, and its audit record is
+//! append-only but not a hash chain. It gives no access to workspaces, with one exception:
 //! `write_with_workspaces`.
 
 pub(in crate::domain) mod admission;
@@ -33,7 +33,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-/// The one requirement that there is about an account: to be an admin of it.
+/// The only requirement for requests about an account: being an admin of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Administer;
 
@@ -49,7 +49,7 @@ pub struct LockedAccount {
     workspaces: Vec<AffectedWorkspace>,
 }
 
-/// A workspace that a change of its account reaches into: locked, with what goes into its record.
+/// A workspace that a change of its account affects: locked, with the events to record in it.
 struct AffectedWorkspace {
     head: ChainHead,
     events: Vec<RecordedEvent>,
@@ -126,7 +126,7 @@ impl Admits<Administer> for Account {
 
 impl AccountScope {
     /// [`ReadScope::write`] for a change that reaches into the workspaces that a key is a member of, and
-    /// goes into the record of each. Nothing but the end of a key does.
+    /// is recorded in each. Only the revocation of a key does.
     ///
     /// # Errors
     /// As [`ReadScope::write`], and [`LAST_OWNER`](crate::domain::base::invariants::LAST_OWNER).
@@ -171,7 +171,7 @@ impl AccountWrite {
         self.open.locked.workspaces.iter().any(|reached| reached.head.workspace == workspace)
     }
 
-    /// What goes into the record of a workspace that is locked together with the account.
+    /// Adds events to the record of a workspace that is locked together with the account.
     pub(in crate::domain) fn record_in<T>(&mut self, workspace: Uuid, recorded: Recorded<T>) {
         let mut reached = self.open.locked.workspaces.iter_mut();
         if let Some(reached) = reached.find(|reached| reached.head.workspace == workspace) {

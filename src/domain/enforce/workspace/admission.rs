@@ -1,4 +1,4 @@
-//! Steps 1 to 3 of the enforcement path for a workspace: session or key, active membership, permission.
+//! Admission to a workspace: session or key, active membership, permission.
 
 use crate::{
     clock::Timestamp,
@@ -35,18 +35,18 @@ impl From<Uuid> for WorkspaceSelector<'_> {
     }
 }
 
-/// Steps 1 to 3 as one row. `principal_id` is a user's id or a key's.
+/// Everything that admission needs, as one row. `principal_id` is the id of a user or a key.
 #[derive(FromQueryResult)]
 struct Row {
-    /// Of the session; a key's own id again.
+    /// The id of the session, or of the key.
     proof_id: Uuid,
     last_seen_at: Timestamp,
     principal_id: Uuid,
     principal_name: String,
-    /// A key has none.
+    /// `None` for a key.
     email: Option<String>,
     is_verified: bool,
-    /// Of a key.
+    /// `None` for a person.
     key_account_id: Option<Uuid>,
     made_by: Option<Uuid>,
     is_key_admin: Option<bool>,
@@ -116,7 +116,7 @@ macro_rules! admission {
 /// binds. Its value is returned beside the verdict.
 ///
 /// # Errors
-/// [`Refused::Unauthenticated`], and [`Refused::NotFound`] where there is no membership.
+/// [`Refused::Unauthenticated`], and [`Refused::NotFound`] without a membership.
 pub(super) async fn admit(
     db: &Db,
     connection: &impl ConnectionTrait,
@@ -189,7 +189,7 @@ impl Row {
     }
 
     /// # Errors
-    /// [`Refused::NotFound`] where there is no membership; what else is wrong is in the verdict.
+    /// [`Refused::NotFound`] without a membership. Everything else is in the verdict.
     fn judge(self, all_roles: Roles, needs: Needs) -> Result<Judged<Workspace>, Refused> {
         let (Some(id), Some(account_id), Some(slug), Some(name)) =
             (self.workspace_id, self.account_id, self.slug, self.workspace_name)

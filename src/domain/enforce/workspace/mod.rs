@@ -1,5 +1,5 @@
-//! The boundary of a workspace: its members come in under a permission, an active Owner remains, and its
-//! record is a chain.
+//! The boundary of a workspace: its members are admitted under a permission, an active Owner remains, and its
+//! audit record is a hash chain.
 
 pub mod admission;
 mod owners;
@@ -169,11 +169,11 @@ async fn require(
     Err(admission::forbidden(connection, actor, needs).await?)
 }
 
-/// Runs a change for a person with an invitation, who is no member yet. The caller has read the invitation;
-/// under the lock, `change` must read it again.
+/// Runs a change for a person with an invitation, who is not a member yet. The caller has read the
+/// invitation; under the lock, `change` must read it again.
 ///
 /// # Errors
-/// What `change` refuses, and [`LAST_OWNER`](crate::domain::base::invariants::LAST_OWNER)(crate::domain::Conflict::LastOwner).
+/// What `change` refuses, and [`LAST_OWNER`](crate::domain::base::invariants::LAST_OWNER).
 pub(in crate::domain) async fn enter_by_invitation<T>(
     db: &Db,
     workspace: Uuid,

@@ -1,4 +1,4 @@
-//! Step 5 of the enforcement path, the invariant of a workspace: an active Owner remains.
+//! The invariant of a workspace: an active Owner remains.
 
 use crate::domain::base::{invariants::LAST_OWNER, refused::Refused, sql::Sql};
 use sea_orm::{DatabaseTransaction, FromQueryResult};

@@ -49,8 +49,8 @@ impl From<Row> for Role {
 
 /// All roles of the workspace, in their order, as the database has them now. One SQL statement.
 ///
-/// What a request was admitted with is at [`Actor::all_roles`](crate::domain::base::principal::Actor); this is for
-/// what a change has just made of it, and for who has no membership.
+/// What a request was admitted with is in [`Actor::all_roles`](crate::domain::base::principal::Actor). This
+/// is for the state after a change, and for principals without a membership.
 pub(in crate::domain) async fn load(scope: &impl Scoped) -> Result<Roles, DbErr> {
     let sql = "SELECT w.roles_version, r.id, r.slug, r.name, r.description, r.built_in, r.is_owner,
             (SELECT string_agg(g.scope, ' ') FROM grants g

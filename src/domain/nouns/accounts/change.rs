@@ -17,13 +17,13 @@ use crate::domain::{
 use sea_orm::{ConnectionTrait, DbBackend};
 use uuid::Uuid;
 
-/// What an admin wants an account to be.
+/// The details of an account that an admin can change.
 pub struct Details {
     pub name: Name,
     pub creation: CreationPolicy,
 }
 
-/// Names the account, and says who may create workspaces in it. Returns whether that changed anything.
+/// Sets the account's name and who may create workspaces in it. Returns whether that changed anything.
 ///
 /// # Errors
 /// The database's own.
@@ -43,20 +43,21 @@ pub async fn update(s: &mut AccountWrite, to: &Details) -> Result<Recorded<bool>
     Ok(Recorded::new(true, event, Target::new(ACCOUNT, now.id, to.name.to_string())))
 }
 
-/// What became of somebody.
+/// The result of a change to a person of the account.
 #[derive(Clone, Debug)]
 pub struct PersonChanged {
     pub name: String,
-    /// It was the actor.
+    /// The person is the actor.
     pub is_you: bool,
-    /// It was not so before.
+    /// False if nothing had to change.
     pub is_change: bool,
 }
 
-/// Makes somebody of the account an admin of it, or no admin any more.
+/// Appoints a person of the account as an admin, or removes them as an admin.
 ///
 /// # Errors
-/// [`Refused::NotFound`] for who does not belong to it, [`LAST_ADMIN`].
+/// [`Refused::NotFound`] for someone who does not belong to the account,
+/// [`LAST_ADMIN`](crate::domain::base::invariants::LAST_ADMIN).
 pub async fn appoint(
     s: &mut AccountWrite,
     user: Uuid,
@@ -74,10 +75,11 @@ pub async fn appoint(
     Ok(Recorded::new(changed, AccountAdminChanged { is_admin }, target))
 }
 
-/// Takes somebody out of the account who is a member of none of its workspaces.
+/// Removes a person from the account, if they are not a member of any of its workspaces.
 ///
 /// # Errors
-/// [`Refused::NotFound`], [`Refused::DetailedConflict`] for a member of workspaces, [`LAST_ADMIN`].
+/// [`Refused::NotFound`], [`Refused::DetailedConflict`] for a member of workspaces,
+/// [`LAST_ADMIN`](crate::domain::base::invariants::LAST_ADMIN).
 pub async fn remove(s: &mut AccountWrite, user: Uuid) -> Result<Recorded<PersonChanged>, Refused> {
     // The lock is a statement of its own: who comes into a workspace meanwhile holds the row too, and
     // whoever waited for it must then find the membership.

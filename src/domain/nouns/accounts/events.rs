@@ -1,4 +1,4 @@
-//! What is recorded of accounts.
+//! Audit events of accounts.
 
 use crate::domain::base::{
     account::CreationPolicy,
@@ -19,7 +19,7 @@ pub(in crate::domain) const IN_WORKSPACES: AuditReason =
 
 pub(in crate::domain) const ACCOUNT: TargetKind = TargetKind::new("account");
 
-/// An account got another name, or other people can create workspaces in it.
+/// The name of an account, or who can create workspaces in it, changed.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct AccountUpdated {
     pub name_before: String,
@@ -42,7 +42,7 @@ impl AuditEvent for AccountUpdated {
     }
 }
 
-/// A person became an admin of the account, or is none any more.
+/// A person became an admin of the account, or is no longer one.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct AccountAdminChanged {
     pub is_admin: bool,
@@ -64,7 +64,7 @@ impl AuditEvent for AccountAdminChanged {
     }
 }
 
-/// A person belongs to the account no more.
+/// A person was removed from the account.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct AccountPersonRemoved {
     pub was_admin: bool,

@@ -1,7 +1,7 @@
 //! The API keys of an account, for its admins: all of them, whatever workspaces they are members of.
 //!
-//! An admin names keys and ends them, and learns no secret that opens a workspace: what a key holds
-//! there is the affair of those who manage keys there.
+//! An admin can rename and revoke keys, and never gets a secret that gives access to a workspace: a key's
+//! roles in a workspace are managed by the people who manage keys there.
 
 use crate::{
     clock::Timestamp,
@@ -33,14 +33,14 @@ use sea_orm::FromQueryResult;
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// Why an admin of the account gives some keys no other secret.
+/// Why an account admin can't rotate the secret of some keys.
 pub const IN_WORKSPACES: &str = "This key is a member of workspaces. To rotate its secret, go to the key's page in one of them. You need to be able to manage API keys in all of them.";
 
 /// A key as the account's admins see it.
 #[derive(Clone, Debug)]
 pub struct AccountKey {
     pub key: KeyRecord,
-    /// In how many workspaces it is a member, and the names of some.
+    /// The number of workspaces that the key is a member of, and the names of some of them.
     pub workspaces: i64,
     pub names: String,
 }
@@ -102,17 +102,17 @@ fn from_row(ColumnPair(key, row): Row, now: Timestamp) -> AccountKey {
 #[derive(Clone, Debug, Deserialize)]
 pub struct WorkspaceMembership {
     pub name: String,
-    /// For who is an active member of it too.
+    /// `None` if the viewer is not an active member of it.
     pub slug: Option<String>,
 }
 
-/// So many workspaces of a key are named on its page.
+/// The most workspaces that a key's page lists.
 pub const MAX_MEMBERSHIPS: usize = 200;
 
 /// One key.
 ///
 /// # Errors
-/// [`Refused::NotFound`] where it is none of this account.
+/// [`Refused::NotFound`] if the account has no such key.
 pub async fn get(scope: &AccountScope, id: Uuid) -> Result<AccountKey, Refused> {
     let (sql, values) = (format!("{} AND k.id = $3", select()), vec![scope.now().into(), id.into()]);
     let rows: Vec<Row> = scope.list(&key_rows::fields(&FIELDS), &sql, values).await?;
@@ -140,11 +140,12 @@ pub async fn creator(scope: &AccountScope) -> Result<Creator, Refused> {
     api_keys::creator_in(scope.connection(), scope.account_id(), scope.actor().id()).await
 }
 
-/// Makes a key that is a member nowhere, from a form that knew of so many keys of its sender.
+/// Creates a key that is not a member of any workspace. `known` is the number of keys that the actor had
+/// created when the form was opened.
 ///
 /// # Errors
-/// [`Refused::NotAllowed`] for who has not confirmed their address, [`KEY_ALREADY_CREATED`] where the form
-/// was sent already, [`Refused::Invalid`] on `expires_at` or `name`.
+/// [`Refused::NotAllowed`] for someone who has not confirmed their address, [`KEY_ALREADY_CREATED`] if the
+/// form was already sent, [`Refused::Invalid`] on `expires_at` or `name`.
 pub async fn create(
     s: &mut AccountWrite,
     requested: &NewApiKey,
@@ -182,17 +183,17 @@ async fn live(s: &AccountWrite, id: Uuid) -> Result<api_keys::LiveKey, Refused> 
     api_keys::lock(s.connection(), id).await
 }
 
-/// Calls a key otherwise, in every workspace.
+/// Renames a key, in every workspace.
 ///
 /// # Errors
-/// [`Refused::NotFound`], [`KEY_REVOKED`].
+/// [`Refused::NotFound`], [`KEY_REVOKED`](crate::domain::records::keys::KEY_REVOKED).
 pub async fn rename(s: &mut AccountWrite, id: Uuid, name: &Name) -> Result<Recorded<String>, Refused> {
     let key = live(s, id).await?;
     api_keys::set_name(s.connection(), id, key.name, name).await
 }
 
-/// Says whether a key may create workspaces in the account. It holds nothing more by that in those that
-/// there are. Returns whether that changed anything.
+/// Sets whether a key can create workspaces in the account. This gives it no access to existing workspaces.
+/// Returns whether that changed anything.
 ///
 /// # Errors
 /// As [`rename`].
@@ -206,12 +207,12 @@ pub async fn set_admin(s: &mut AccountWrite, id: Uuid, is_admin: bool) -> Result
     Ok(Recorded::new(true, ApiKeyAdminChanged { is_admin }, target(id, &key.name)))
 }
 
-/// Gives a key another secret that is a member of no workspace: of any other it would open what no
-/// account role opens.
+/// Rotates the secret of a key that is not a member of any workspace. A secret of any other key would give
+/// access to workspaces, which no account role does.
 ///
 /// # Errors
-/// As [`rename`]; [`Refused::NotAllowed`] for a member of a workspace, and for who has not confirmed
-/// their address; [`CHANGED`] where `seen` is not its newest secret any more,
+/// As [`rename`]; [`Refused::NotAllowed`] for a key that is a member of a workspace, and for an actor who has
+/// not confirmed their address; [`CHANGED`](crate::domain::CHANGED) if `seen` is no longer its newest secret;
 /// [`Refused::Invalid`] on `overlap`.
 pub async fn rotate(
     s: &mut AccountWrite,
@@ -235,8 +236,8 @@ pub async fn rotate(
     api_keys::issue_new_secret(s.connection(), id, key.name, s.now(), overlap_ms).await
 }
 
-/// Ends a key for good and takes it out of every workspace, whatever it holds there. Each of them is
-/// told. Returns its name.
+/// Revokes a key and removes it from every workspace, whatever it holds there. Each workspace gets an audit
+/// event. Returns the key's name.
 ///
 /// # Errors
 /// As [`rename`].
@@ -256,7 +257,7 @@ async fn end(s: &mut AccountWrite, id: Uuid) -> Result<Recorded<String>, Refused
         WHERE m.api_key_id = $2 AND w.id = m.workspace_id AND w.account_id = $1";
     let values = vec![s.account_id().into(), id.into()];
     let memberships: Vec<Membership> = s.connection().all(sql, values).await?;
-    // One that it was given since the workspaces were locked stays, and is listed there as revoked.
+    // A membership added after the workspaces were locked stays, and is listed there as revoked.
     for membership in memberships {
         if !s.has_locked(membership.workspace_id) {
             continue;

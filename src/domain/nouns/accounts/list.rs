@@ -1,4 +1,4 @@
-//! Looking at an account: what it has, its people, one of them.
+//! Loading an account: its workspaces, its people, one of them.
 
 use crate::{
     clock::Timestamp,
@@ -23,7 +23,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// What an account's admin sees of a workspace, and all of it.
+/// A workspace as the account's admins see it. They see nothing else of it.
 #[derive(Clone, Debug)]
 pub struct Workspace {
     pub id: Uuid,
@@ -33,7 +33,7 @@ pub struct Workspace {
     pub people: i64,
     /// Names of some of its active Owners.
     pub owners: String,
-    /// Its slug, for who is a member of it anyway.
+    /// Its slug; `None` if the viewer is not a member of it.
     pub slug: Option<String>,
 }
 
@@ -57,10 +57,10 @@ pub struct AccountDetail {
     pub admins: Vec<(Uuid, String)>,
 }
 
-/// So many admins are named on the account's page, and the rest on that of its people.
+/// The most admins that the account's page lists. The page of its people lists all.
 const MAX_ADMINS: usize = 20;
 
-/// Looks at an account. The newest workspace is first.
+/// Loads an account. The newest workspace comes first.
 ///
 /// # Errors
 /// [`Refused::Invalid`] for a page link of another list.
@@ -113,7 +113,7 @@ pub struct Filter {
     pub only_admins: bool,
 }
 
-/// Somebody who belongs to the account.
+/// A person of the account.
 #[derive(Clone, Debug)]
 pub struct Person {
     pub id: Uuid,
@@ -122,7 +122,7 @@ pub struct Person {
     pub is_admin: bool,
     pub is_active: bool,
     pub is_you: bool,
-    /// The only active admin: first somebody else must become one.
+    /// The only active admin: someone else must become an admin first.
     pub is_last_admin: bool,
     pub joined_at: Timestamp,
     /// Workspaces of the account that they are a member of.
@@ -155,8 +155,8 @@ const COLUMNS: &str = "SELECT p.user_id, u.name, u.email, p.listed_as,
 /// One page of the people of an account.
 pub type PeoplePage = Page<Person>;
 
-/// A page, and how many there are with this filter; not known unless nothing narrows the list or
-/// they are all on this page.
+/// A page, and how many people match the filter. Unknown if the list is filtered, unless all matches are on
+/// this page.
 pub struct People {
     pub page: PeoplePage,
     pub total: Option<i64>,
@@ -219,7 +219,7 @@ impl Row {
 /// One of the account's people.
 ///
 /// # Errors
-/// [`Refused::NotFound`] for who does not belong to it.
+/// [`Refused::NotFound`] for someone who does not belong to the account.
 pub(in crate::domain) async fn person(
     scope: &impl Scoped<Account>,
     viewer: Uuid,
@@ -235,10 +235,10 @@ pub(in crate::domain) async fn person(
     Ok(row.for_viewer(viewer, count.map_or(0, |count| count.admins)))
 }
 
-/// An admin who is to be one no more, for the page that asks.
+/// Loads an admin who is to be removed as an admin, for the confirmation page.
 ///
 /// # Errors
-/// [`Refused::NotFound`] for who is no admin of it, [`LAST_ADMIN`].
+/// [`Refused::NotFound`] for someone who is not an admin, [`LAST_ADMIN`].
 pub async fn stepping_down(scope: &AccountScope, id: Uuid) -> Result<Person, Refused> {
     let person = person(scope, scope.actor().id(), id).await?;
     if !person.is_admin {
@@ -250,8 +250,8 @@ pub async fn stepping_down(scope: &AccountScope, id: Uuid) -> Result<Person, Ref
     Ok(person)
 }
 
-/// A person who is to be removed from the account. There is no confirmation for what would then
-/// be refused.
+/// Loads a person who is to be removed from the account, for the confirmation page. What would be refused
+/// then is refused here.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`Refused::DetailedConflict`] for a member of workspaces, [`LAST_ADMIN`].

@@ -16,7 +16,7 @@ pub use list::{
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
-/// An account as one of its people finds it in their list.
+/// An account, in the list of one of its people.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct AccountOfPerson {
     pub id: Uuid,
@@ -25,7 +25,7 @@ pub struct AccountOfPerson {
     pub may_create: bool,
 }
 
-/// The accounts to which this person belongs, but for those that are suspended.
+/// The accounts to which this person belongs, except suspended ones.
 ///
 /// # Errors
 /// The database's own.

@@ -28,12 +28,12 @@ use crate::{
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use uuid::Uuid;
 
-/// Gives a key another secret. The previous one stays valid for `overlap_ms` more, and any older one ends
+/// Rotates the secret of a key. The previous secret stays valid for `overlap_ms` more, and any older one ends
 /// now.
 ///
 /// # Errors
-/// [`Refused::NotFound`], [`KEY_REVOKED`], [`Refused::Ceiling`] and [`Refused::NotAllowed`] where
-/// the key reaches further than the actor, [`Refused::Invalid`] on `overlap`.
+/// [`Refused::NotFound`], [`KEY_REVOKED`](crate::domain::records::keys::KEY_REVOKED), [`Refused::Ceiling`]
+/// and [`Refused::NotAllowed`] if the key holds more than the actor, [`Refused::Invalid`] on `overlap`.
 pub async fn rotate(
     s: &mut WriteScope<perm::ManageApiKeys>,
     id: Uuid,
@@ -72,7 +72,7 @@ pub(in crate::domain) async fn issue_new_secret(
 /// [`rotate`], from a form that showed the key with this secret as its newest.
 ///
 /// # Errors
-/// [`CHANGED`] where it has another by now; as [`rotate`].
+/// [`CHANGED`](crate::domain::CHANGED) if the key has a newer secret; as [`rotate`].
 pub async fn rotate_if_newest(
     s: &mut WriteScope<perm::ManageApiKeys>,
     id: Uuid,
@@ -85,7 +85,7 @@ pub async fn rotate_if_newest(
     rotate(s, id, overlap_ms).await
 }
 
-/// Ends a key for good, everywhere, and takes it out of this workspace. Returns its name.
+/// Revokes a key everywhere, and removes it from this workspace. Returns its name.
 ///
 /// # Errors
 /// As [`rotate`].
@@ -114,7 +114,7 @@ pub(in crate::domain) async fn remove_from_workspace(
     Ok(Recorded::new(name.clone(), event, Target::new(API_KEY, id, name)))
 }
 
-/// Revokes every key here that this user made, for who removes them with it: all, or nothing is done.
+/// Revokes every key of this workspace that the user created, when the user is removed: all of them or none.
 ///
 /// # Errors
 /// [`Refused::Forbidden`] without the permission to manage keys; as [`revoke`], for any of them.
@@ -131,22 +131,22 @@ pub(in crate::domain) async fn revoke_made_by<P>(
     Ok(Recorded::together(each))
 }
 
-/// Stands for what a key is called and holds here.
+/// The version of a key's name and roles in this workspace.
 pub fn version(id: Uuid, name: &str, roles: &[Role]) -> String {
     let slugs = roles.iter().map(|role| role.slug.as_str());
     role::fingerprint(id.as_bytes(), std::iter::once(name).chain(slugs))
 }
 
-/// The same for a key of this workspace, as it is under the lock.
+/// The [`version`] of a key of this workspace, as it is under the lock.
 ///
 /// # Errors
-/// [`Refused::NotFound`], [`KEY_REVOKED`].
+/// [`Refused::NotFound`], [`KEY_REVOKED`](crate::domain::records::keys::KEY_REVOKED).
 pub async fn version_under_lock(s: &WriteScope<perm::ManageApiKeys>, id: Uuid) -> Result<String, Refused> {
     let member = load_locked(s, id).await?.member;
     Ok(version(id, &member.name, &member.roles))
 }
 
-/// Calls a key otherwise, in every list that it is in.
+/// Renames a key, in every list that it is in.
 ///
 /// # Errors
 /// As [`rotate`].
@@ -160,7 +160,7 @@ pub async fn rename(
     set_name(s.connection(), id, key.member.name, name).await
 }
 
-/// Calls a locked key otherwise, without asking who does it.
+/// Renames a locked key, without a permission check.
 pub(in crate::domain) async fn set_name(
     tx: &impl ConnectionTrait,
     id: Uuid,

@@ -28,7 +28,7 @@ use crate::{
 use sea_orm::{ColumnTrait, QueryFilter};
 use uuid::Uuid;
 
-/// Why nobody with an unconfirmed address makes keys.
+/// Why nobody with an unconfirmed address can create keys.
 pub const UNCONFIRMED: &str = "Confirm your e-mail address first. Open the link in the message we sent you.";
 
 const OUTGOING: &str =
@@ -49,10 +49,10 @@ pub async fn creator(scope: &ReadScope<perm::ManageApiKeys>) -> Result<Creator, 
     load_creator(scope, scope.actor()).await
 }
 
-/// [`create`], from a form that knew of so many keys.
+/// [`create`], from a form that was opened when the actor had created `known` keys.
 ///
 /// # Errors
-/// [`KEY_ALREADY_CREATED`] where the form was sent already; as [`create`].
+/// [`KEY_ALREADY_CREATED`] if the form was already sent; as [`create`].
 pub async fn create_once(
     s: &mut WriteScope<perm::ManageApiKeys>,
     requested: &NewApiKey,
@@ -66,14 +66,14 @@ pub async fn create_once(
 }
 
 /// # Errors
-/// [`Refused::NotAllowed`] for who has not confirmed their address.
+/// [`Refused::NotAllowed`] for someone who has not confirmed their address.
 pub fn may_make_secrets(is_verified: bool) -> Result<(), Refused> {
     if is_verified { Ok(()) } else { Err(Refused::NotAllowed(UNCONFIRMED)) }
 }
 
 /// # Errors
-/// As [`may_make_secrets`]; [`Refused::NotAllowed`] for a secret that another takes the place of: whoever
-/// found it would else outlive it.
+/// As [`may_make_secrets`]; [`Refused::NotAllowed`] for a request with a secret that is being replaced:
+/// whoever stole it could otherwise keep access.
 pub(in crate::domain) fn may_issue_secrets(principal: &Principal) -> Result<(), Refused> {
     may_make_secrets(principal.is_verified())?;
     match principal {
@@ -94,11 +94,11 @@ fn expiry_of(creator: &Principal, requested: Option<Timestamp>) -> Result<Option
     }
 }
 
-/// Makes a key in this workspace's account and a member of this workspace, which it then means where a
-/// request names none.
+/// Creates a key in this workspace's account and adds it to this workspace, which becomes its home: the
+/// workspace of requests that name none.
 ///
 /// # Errors
-/// [`Refused::NotAllowed`] for who has not confirmed their address, [`Refused::Invalid`] on `role`,
+/// [`Refused::NotAllowed`] for someone who has not confirmed their address, [`Refused::Invalid`] on `role`,
 /// `expires_at` or `name`, [`Refused::Ceiling`] for a role that holds more than the actor.
 pub async fn create(
     s: &mut WriteScope<perm::ManageApiKeys>,
@@ -123,7 +123,7 @@ pub async fn create(
     Ok(Recorded::new(created, event, target))
 }
 
-/// Makes a key of the account a member of this workspace.
+/// Adds a key of the account to this workspace.
 ///
 /// # Errors
 /// [`Refused::Invalid`] on `key` where the account has no such live key, or on `role`;

@@ -1,4 +1,4 @@
-//! What is recorded of API keys.
+//! Audit events of API keys.
 
 use crate::{
     clock::Timestamp,
@@ -20,12 +20,12 @@ pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
 
 pub(in crate::domain) const API_KEY: TargetKind = TargetKind::new("api_key");
 
-/// A key was made.
+/// A key was created.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct ApiKeyCreated {
-    /// None where it was made in the account.
+    /// Empty if the key was created in the account.
     pub roles: Vec<String>,
-    /// 1970 where it does not expire.
+    /// 1970 if the key does not expire.
     pub expires_at: Timestamp,
 }
 
@@ -80,10 +80,10 @@ impl AuditEvent for ApiKeyRenamed {
     }
 }
 
-/// A key got another secret.
+/// The secret of a key was rotated.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct ApiKeyRotated {
-    /// When the secret before stops.
+    /// When the previous secret stops working.
     pub overlap_ends_at: Timestamp,
 }
 
@@ -102,7 +102,7 @@ impl AuditEvent for ApiKeyRotated {
     }
 }
 
-/// A key was ended for good.
+/// A key was revoked.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct ApiKeyRevoked {
     pub roles: Vec<String>,

@@ -28,14 +28,14 @@ pub struct WorkspaceKey {
     pub other_workspaces: i64,
     pub is_active: bool,
     pub roles: Vec<Role>,
-    /// It means this workspace where a request names none.
+    /// This is the key's home workspace, which requests that name none apply to.
     pub is_home: bool,
-    /// Why the viewer may not rotate or revoke it, as far as this workspace goes.
+    /// Why the viewer may not rotate or revoke it, as far as this workspace is concerned.
     pub refused: Option<Ceiling>,
 }
 
 impl WorkspaceKey {
-    /// What it holds here.
+    /// What the key holds in this workspace.
     pub fn holdings(&self) -> Holdings {
         Holdings::union(self.roles.iter().map(|role| &role.holdings))
     }
@@ -98,7 +98,7 @@ pub async fn list(
 /// One key.
 ///
 /// # Errors
-/// [`Refused::NotFound`] where it is no member of this workspace.
+/// [`Refused::NotFound`] if it is not a member of this workspace.
 pub async fn get<P: Access>(scope: &ReadScope<P>, id: Uuid) -> Result<WorkspaceKey, Refused> {
     let values = vec![scope.now().into(), id.into()];
     let sql = format!("{} AND m.api_key_id = $3", select(BY_MEMBER));
@@ -106,7 +106,7 @@ pub async fn get<P: Access>(scope: &ReadScope<P>, id: Uuid) -> Result<WorkspaceK
     rows.into_iter().next().map(|row| from_row(row, scope)).ok_or(Refused::NotFound)
 }
 
-/// In which order the tables are gone through.
+/// The order in which the tables are joined.
 const BY_MEMBER: &str = "members m CROSS JOIN api_keys k";
 
 const BY_KEY: &str = "api_keys k CROSS JOIN members m";
@@ -130,7 +130,7 @@ fn from_row<P: Access>(ColumnPair(key, row): Row, scope: &ReadScope<P>) -> Works
     }
 }
 
-/// A key of the account that is no member of the workspace yet.
+/// A key of the account that is not a member of the workspace yet.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct AddableKey {
     pub id: Uuid,
@@ -150,18 +150,18 @@ pub async fn addable(scope: &ReadScope<perm::ManageApiKeys>) -> Result<Vec<Addab
     Ok(scope.all(sql, values).await?)
 }
 
-/// A key here that somebody made who may go.
+/// A key of this workspace whose creator is about to leave or be removed.
 #[derive(FromQueryResult)]
 pub(in crate::domain) struct KeyOfCreator {
     pub id: Uuid,
 }
 
-/// The live keys in `$1` that the user `$2` made.
+/// The live keys in `$1` that the user `$2` created.
 pub(in crate::domain) const KEYS_OF_CREATOR: &str = "SELECT k.id FROM api_keys k CROSS JOIN members m
     WHERE k.made_by = $2 AND k.revoked_at IS NULL AND m.workspace_id = $1 AND m.api_key_id = k.id
     ORDER BY k.id";
 
-/// Keys of this workspace that a user made: they stay when the user goes.
+/// Keys of this workspace that a user created. They stay when the user leaves.
 ///
 /// # Errors
 /// The database's own.

@@ -55,12 +55,13 @@ struct KeyRow {
 /// Authenticates a key by its secret, for no workspace. One SQL statement.
 ///
 /// # Errors
-/// [`Refused::Unauthenticated`] where it never was one, or is over: revoked, expired or replaced.
+/// [`Refused::Unauthenticated`] if it is not the secret of a key, or the secret or key was revoked, replaced
+/// or has expired.
 pub async fn authenticate(db: &Db, credential: &Credential) -> Result<ApiKey, Refused> {
     authenticate_with_home(db, credential).await.map(|(key, _)| key)
 }
 
-/// The same, with the id of the workspace that the key is at home in.
+/// [`authenticate`], together with the id of the key's home workspace.
 ///
 /// # Errors
 /// As [`authenticate`].
@@ -92,13 +93,13 @@ pub async fn authenticate_with_home(
     Ok((key, row.home_id))
 }
 
-/// What a key is and holds in the workspace where it is at home.
+/// A key, and what it holds in its home workspace.
 #[derive(Clone, Debug)]
 pub struct Verified {
     pub key: ApiKey,
     /// The workspace, slugs of the roles held there, and their scopes; `None` where it is a member of none.
     pub home: Option<Home>,
-    /// When the key was made, and until when it holds.
+    /// When the key was created.
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
 }
@@ -119,8 +120,8 @@ struct HomeRow {
     roles_version: Option<Uuid>,
 }
 
-/// Looks at a key for a service that was shown its secret. A membership that is suspended, or whose
-/// workspace is, holds nothing.
+/// Loads a key for a service that received its secret. A membership holds nothing if it or its workspace is
+/// suspended.
 ///
 /// # Errors
 /// As [`authenticate`].
@@ -145,7 +146,7 @@ pub async fn verify(db: &Db, secret: &Token) -> Result<Verified, Refused> {
     Ok(Verified { key, home, created_at: row.created_at, expires_at: row.expires_at })
 }
 
-/// Which workspace a request of a key means.
+/// The workspace that a request of a key applies to.
 pub fn workspace_selector(slug: Option<&str>) -> WorkspaceSelector<'_> {
     slug.map_or(WorkspaceSelector::Home, WorkspaceSelector::BySlug)
 }

@@ -37,13 +37,13 @@ pub(super) async fn load_creator(scope: &impl Scoped, actor: &Actor) -> Result<C
     })
 }
 
-/// A key of this workspace, as it stands under the lock.
+/// A key of this workspace, as it is under the lock.
 pub(super) struct LockedKey {
     pub(super) member: MemberRecord,
     pub(super) is_admin: bool,
 }
 
-/// The key, if it is a member here and was not revoked.
+/// The key, if it is a member of this workspace and was not revoked.
 pub(super) async fn load_locked<P>(s: &WriteScope<P>, id: Uuid) -> Result<LockedKey, Refused> {
     let present = s.find::<member::Entity>().filter(member::Column::ApiKeyId.eq(id));
     let row = present.one(s.connection()).await?.ok_or(Refused::NotFound)?;

@@ -29,8 +29,8 @@ use uuid::Uuid;
 /// Adds a host to those that the workspace allows.
 ///
 /// # Errors
-/// [`Refused::Invalid`] on the field `host` where it is this installation's own, where the workspace has
-/// it already, and where it has too many.
+/// [`Refused::Invalid`] on the field `host` if it is this installation's own, if the workspace already has
+/// it, or if it has [`MAX_DESTINATIONS`].
 pub async fn add(
     s: &mut WriteScope<perm::ManageDestinations>,
     host: &Host,
@@ -70,34 +70,34 @@ fn invalid(complaint: impl Into<String>) -> Refused {
     Invalid::field("host", complaint).into()
 }
 
-/// People reach this installation under the host.
+/// True if the host is the one in the public URL of this installation.
 fn is_own(host: &Host, public_url: &str) -> bool {
     let own = Url::parse(public_url).ok();
     let own = own.as_ref().and_then(Url::host_str).unwrap_or_default();
     own.trim_end_matches('.') == host.as_str()
 }
 
-/// What the list is searched by.
+/// The text that the list is searched in.
 fn search_text(host: &str, description: &Description) -> String {
     folded(&format!("{host}\n{}\n{description}", displayed(host)))
 }
 
-/// What to change about a destination; what is `None` stays.
+/// The changes to a destination. Fields that are `None` stay the same.
 #[derive(Clone, Debug, Default)]
 pub struct Change {
     pub description: Option<Description>,
     pub is_paused: Option<bool>,
 }
 
-/// What a change came to.
+/// The result of [`update`].
 #[derive(Clone, Debug)]
 pub struct Changed {
-    /// As it is now.
+    /// The destination after the change.
     pub destination: Destination,
     pub is_change: bool,
 }
 
-/// The destination as it stands under the lock.
+/// Loads the destination under the lock.
 ///
 /// # Errors
 /// [`Refused::NotFound`] where this workspace has no such destination.
@@ -105,7 +105,7 @@ pub async fn to_change(s: &WriteScope<perm::ManageDestinations>, id: Uuid) -> Re
     Destination::load(s, id).await
 }
 
-/// Describes a destination, pauses it, resumes it.
+/// Changes the description of a destination, pauses or resumes it.
 ///
 /// # Errors
 /// [`Refused::NotFound`] where this workspace has no such destination.

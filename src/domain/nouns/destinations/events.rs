@@ -1,4 +1,4 @@
-//! What is recorded of destinations. The name of the target is the host.
+//! Audit events of destinations. The name of the target is the host.
 
 use crate::domain::base::{
     event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents, TargetKind},
@@ -36,7 +36,7 @@ impl AuditEvent for DestinationAdded {
     }
 }
 
-/// A destination got another description.
+/// The description of a destination changed.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct DestinationUpdated {
     pub description_before: String,
@@ -55,7 +55,7 @@ impl AuditEvent for DestinationUpdated {
     }
 }
 
-/// A host stays on the list, and is not allowed for now.
+/// A destination was paused: the host stays on the list, but is not allowed.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct DestinationPaused {}
 
@@ -69,7 +69,7 @@ impl AuditEvent for DestinationPaused {
     }
 }
 
-/// A host that was paused is allowed again.
+/// A paused destination was resumed: the host is allowed again.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct DestinationResumed {}
 
@@ -83,7 +83,7 @@ impl AuditEvent for DestinationResumed {
     }
 }
 
-/// A host is no longer one of those that the workspace allows.
+/// A destination was deleted: the workspace no longer allows the host.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct DestinationDeleted {
     pub description: String,

@@ -1,13 +1,13 @@
-//! The name of one exact public host: what a destination is.
+//! The exact name of a public host.
 
 use crate::domain::base::text_rule::{Complaint, TextRule, one_line};
 use std::fmt;
 use unicode_security::{GeneralSecurityProfile, MixedScript, skeleton};
 use url::{Host as AnyHost, ParseError};
 
-/// One exact public host by its name, in the ASCII form: lower case, punycode, no dot at the end.
+/// The exact name of a public host, in ASCII: lower case, punycode, no trailing dot.
 ///
-/// A name may still lead to a private address. That is for the connection to refuse, each time it is made.
+/// A name may still resolve to a private address. Whatever connects must refuse that, each time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Host(String);
 
@@ -30,7 +30,7 @@ const MIXED_SCRIPTS: Complaint = "The letters between two dots are of different 
 const LOOKALIKE: Complaint = "A part of this name looks like Latin letters and isn't, as in names that imitate others. Check the spelling.";
 const SYMBOL: Complaint = "This name has a symbol that host names shouldn't have, as in names that imitate others. Use letters, digits and hyphens.";
 
-/// What ends no name of a public host (RFC 2606, 6761, 6762, 7686, and ICANN's reservation of `internal`).
+/// Endings that no public host has (RFC 2606, 6761, 6762, 7686, and ICANN's reservation of `internal`).
 const SPECIAL: [&str; 8] = ["local", "internal", "localhost", "test", "onion", "arpa", "invalid", "example"];
 
 impl Host {
@@ -82,7 +82,7 @@ pub(super) fn displayed(host: &str) -> String {
     idna::domain_to_unicode(host).0
 }
 
-/// What stands around hosts in URLs, and what stands for many of them.
+/// Refuses parts of URLs, and wildcards.
 fn refuse_more_than_a_name(text: &str) -> Result<(), Complaint> {
     let has = |characters: &[char]| text.contains(characters);
     match () {
@@ -100,7 +100,7 @@ fn refuse_more_than_a_name(text: &str) -> Result<(), Complaint> {
     }
 }
 
-/// The ASCII form, as browsers read it: whatever they take for an IP address is none.
+/// The ASCII form, parsed as browsers do. Anything that they read as an IP address is refused.
 fn ascii(text: &str) -> Result<String, Complaint> {
     match AnyHost::parse(text) {
         Ok(AnyHost::Domain(name)) => Ok(name.strip_suffix('.').unwrap_or(&name).to_owned()),

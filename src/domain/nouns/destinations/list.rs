@@ -19,12 +19,12 @@ use uuid::Uuid;
 /// Which destinations to list.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Part of the host, in either form, or of the description. An empty one does not narrow.
+    /// Part of the host, in ASCII or Unicode, or of the description. Empty for all destinations.
     pub text: String,
     pub is_paused: Option<bool>,
 }
 
-/// One page of the destinations, by host.
+/// Lists destinations, by host.
 ///
 /// # Errors
 /// [`Refused::Invalid`] for a page link of another list.
@@ -57,7 +57,7 @@ pub async fn get(scope: &ReadScope<perm::ReadDestinations>, id: Uuid) -> Result<
     Destination::load(scope, id).await
 }
 
-/// The destination whose deletion is to be confirmed.
+/// Loads the destination to delete, for the confirmation page.
 ///
 /// # Errors
 /// As [`get`].

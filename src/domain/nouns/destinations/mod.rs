@@ -1,7 +1,7 @@
 //! Destinations: the public hosts that a workspace allows, one exact host each.
 //!
-//! [`host`] says what such a host is, [`list`] reads them, [`change`] adds, describes, pauses and deletes
-//! one.
+//! [`host`] parses a host, [`mod@list`] lists destinations, [`change`] adds, describes, pauses, resumes and
+//! deletes one.
 
 mod change;
 pub mod events;
@@ -23,7 +23,7 @@ use sea_orm::FromQueryResult;
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// Destinations of one workspace.
+/// The most destinations that a workspace can have.
 pub const MAX_DESTINATIONS: u64 = 500;
 
 /// A public host that the workspace allows, unless it is paused.
@@ -34,7 +34,7 @@ pub struct Destination {
     pub host: String,
     pub description: String,
     pub created_at: Timestamp,
-    /// Since when it is paused.
+    /// When it was paused; `None` if it is active.
     pub paused_at: Option<Timestamp>,
     /// The name of the person or key that added it.
     pub creator: String,
@@ -57,7 +57,7 @@ impl Destination {
         destination.ok_or(Refused::NotFound)
     }
 
-    /// The host as people read it; the same as `host` where that has only letters of ASCII.
+    /// The host as people read it, in Unicode; equal to `host` if that has no punycode.
     pub fn displayed(&self) -> String {
         displayed(&self.host)
     }
@@ -66,7 +66,7 @@ impl Destination {
         self.paused_at.is_some()
     }
 
-    /// Stands for all of it that can be changed, as it is now.
+    /// The version of everything about the destination that can be changed.
     pub fn version(&self) -> String {
         let status = if self.is_paused() { "paused" } else { "active" };
         role::fingerprint(self.id.as_bytes(), [self.description.as_str(), status])

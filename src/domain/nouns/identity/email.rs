@@ -36,17 +36,17 @@ use crate::{
 use sea_orm::{ActiveValue::Set, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult};
 use uuid::Uuid;
 
-/// How long a link that confirms an address lives, in milliseconds.
+/// How long a link that confirms an address is valid, in milliseconds.
 const CONFIRMATION_LIFETIME: i64 = 3 * DAY;
 
-/// How long a link that resets a password lives, in milliseconds.
+/// How long a link that resets a password is valid, in milliseconds.
 const RESET_LIFETIME: i64 = HOUR;
 
 pub const CONFIRMATION_GONE: Gone = Gone::new(
     "confirmation-link",
     "This link was already used, has expired, or was replaced by a newer one. If your address isn't confirmed yet, sign in and send the e-mail again.",
 )
-// Who is not signed in signs in there first.
+// Someone who is not signed in gets the sign-in page first.
 .link("/me", "Your profile");
 
 pub const RESET_GONE: Gone = Gone::new(
@@ -68,7 +68,7 @@ pub(in crate::domain) async fn send_confirmation(
     Mail::new(email, &mail).queue(tx, now).await.map(drop)
 }
 
-/// Makes a token; an older one of the same purpose dies.
+/// Creates a token. An older one for the same purpose becomes invalid.
 async fn insert_token(
     tx: &DatabaseTransaction,
     user: Uuid,
@@ -121,7 +121,7 @@ struct TokenRow {
     user_email: String,
 }
 
-/// Finds a live token. For the address that a user has no more, it is dead.
+/// Finds a valid token. A token for an address that the user no longer has is invalid.
 async fn find(connection: &impl ConnectionTrait, token: &Token, now: Timestamp) -> Result<TokenRow, Refused> {
     let sql = "SELECT t.id, t.user_id, u.name AS user_name, t.purpose, t.email, u.email AS user_email
         FROM email_tokens t JOIN users u ON u.id = t.user_id
@@ -131,12 +131,12 @@ async fn find(connection: &impl ConnectionTrait, token: &Token, now: Timestamp) 
     row.ok_or_else(|| link_gone(token))
 }
 
-/// A link that opens nothing any more says how to get another of its kind.
+/// The refusal of a link that is no longer valid: it says how to get a new one.
 fn link_gone(token: &Token) -> Refused {
     if token.purpose() == Purpose::ResetPassword { RESET_GONE.into() } else { CONFIRMATION_GONE.into() }
 }
 
-/// Uses a token up. Of twenty at once, one wins.
+/// Uses a token up. Of twenty requests at once, one wins.
 async fn consume(tx: &DatabaseTransaction, token: &Token, id: Uuid, now: Timestamp) -> Result<(), Refused> {
     let sql = "UPDATE email_tokens SET used_at = $2 WHERE id = $1 AND used_at IS NULL";
     match tx.run(sql, vec![id.into(), now.into()]).await? {
@@ -145,12 +145,12 @@ async fn consume(tx: &DatabaseTransaction, token: &Token, id: Uuid, now: Timesta
     }
 }
 
-/// Confirms the address that the token was sent to, and makes it the user's where that was asked.
-/// Returns the address.
+/// Confirms the address that the token was sent to. If the token is for a change of address, the user gets
+/// it. Returns the address.
 ///
 /// # Errors
-/// [`CONFIRMATION_GONE`] where the token is used, old, superseded or for an address of the past;
-/// [`Refused::Invalid`] where somebody else has the new address by now.
+/// [`CONFIRMATION_GONE`] if the token was used, has expired, was replaced, or is for a former address;
+/// [`Refused::Invalid`] if another user has the new address by now.
 pub async fn confirm_email(db: &Db, token: &Token, origin: &Origin) -> Result<String, Refused> {
     let tx = db.begin().await?;
     let now = db.now();
@@ -177,8 +177,8 @@ pub async fn confirm_email(db: &Db, token: &Token, origin: &Origin) -> Result<St
     Ok(row.email)
 }
 
-/// Asks for another address: it becomes the user's once the link sent there was opened. Where
-/// somebody has it already, they are informed by mail, and the browser is not.
+/// Requests a change of address. The user gets the new one once the link sent there was used. If another user
+/// has the address, they are informed by mail, and the response does not show it.
 ///
 /// # Errors
 /// [`Refused::Invalid`] where the password is wrong, [`Refused::RateLimited`], [`Refused::Busy`].
@@ -214,8 +214,8 @@ struct UserRow {
     id: Uuid,
 }
 
-/// Mails a link to choose a new password, where the address is known; the answer and its time are
-/// the same where it is not.
+/// Mails a link to choose a new password, if the address is known. Response and timing are the same if it is
+/// not.
 ///
 /// # Errors
 /// [`Refused::RateLimited`] for too many from one network address.
@@ -252,7 +252,7 @@ pub async fn forgot_password(db: &Db, email: &Email, origin: &Origin) -> Result<
     Ok(())
 }
 
-/// May this link still choose a password?
+/// Checks that this link is still valid.
 ///
 /// # Errors
 /// [`RESET_GONE`].

@@ -1,5 +1,5 @@
-//! What is recorded of people outside of workspaces and accounts. They alone see it, on their own page,
-//! where each sentence stands without a subject.
+//! Audit events of people outside of workspaces and accounts. Only they see them, on their own page, where
+//! the sentences have no subject.
 
 use crate::domain::base::event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents, RecordedIn};
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,7 @@ impl AuditEvent for SignedIn {
     }
 }
 
-/// The person ended the session that they were in.
+/// The person signed out.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct SignedOut {}
 
@@ -78,7 +78,7 @@ impl AuditEvent for EmailConfirmed {
     }
 }
 
-/// The person has another address.
+/// The person's address changed.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct EmailChanged {
     pub before: String,
@@ -96,7 +96,7 @@ impl AuditEvent for EmailChanged {
     }
 }
 
-/// The person has another name.
+/// The person's name changed.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct ProfileUpdated {
     pub name_before: String,
@@ -114,7 +114,7 @@ impl AuditEvent for ProfileUpdated {
     }
 }
 
-/// The person chose another password, knowing the one before.
+/// The person changed their password, knowing the old one.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct PasswordChanged {}
 
@@ -129,7 +129,7 @@ impl AuditEvent for PasswordChanged {
     }
 }
 
-/// The person chose a new password by a mailed link.
+/// The person reset their password with a mailed link.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct PasswordReset {}
 
@@ -144,7 +144,7 @@ impl AuditEvent for PasswordReset {
     }
 }
 
-/// The person ended sessions other than the one that they were in.
+/// The person ended sessions other than their current one.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct SessionsRevoked {
     pub count: i64,

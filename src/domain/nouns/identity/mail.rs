@@ -1,4 +1,4 @@
-//! The mails to people about themselves. `url` is where this installation is reached.
+//! The mails to people about themselves. `url` is the public URL of this installation.
 
 use crate::domain::base::outbox::MailTemplate;
 use askama::Template;

@@ -1,6 +1,7 @@
 //! People and how they prove who they are: sign-up, sign-in, sessions, passwords, addresses.
 //!
-//! None of this needs a workspace; a handle here is a [`Person`], made only from a live session.
+//! None of this needs a workspace. The handle is a [`Person`](crate::domain::base::principal::Person),
+//! created only from a live session.
 
 pub mod email;
 pub mod events;

@@ -44,10 +44,10 @@ struct PersonRow {
     is_verified: bool,
 }
 
-/// Whose session is this? One SQL statement.
+/// The person to whom a session belongs. One SQL statement.
 ///
 /// # Errors
-/// [`Refused::Unauthenticated`] where the session ended, was revoked or never was, or the user is
+/// [`Refused::Unauthenticated`] if the session has ended, was revoked or never existed, or the user is
 /// suspended.
 pub async fn authenticate(db: &Db, credential: &Credential) -> Result<Person, Refused> {
     let sql = "SELECT s.id AS session_id, s.last_seen_at, u.id AS user_id, u.name, u.email,
@@ -81,7 +81,7 @@ struct SignInRow {
 /// that this browser had before ends.
 ///
 /// # Errors
-/// [`Refused::Invalid`] for a wrong pair, [`Refused::RateLimited`], [`Refused::Busy`].
+/// [`Refused::Invalid`] for a wrong address or password, [`Refused::RateLimited`], [`Refused::Busy`].
 pub async fn sign_in(
     db: &Db,
     email: &str,
@@ -134,14 +134,14 @@ pub async fn sign_in(
     Ok(token)
 }
 
-/// Locks the user's row if the password that was verified is still theirs: hashing takes its time,
-/// and a change of password meanwhile must not be slept through.
+/// Locks the user's row if the verified password is still theirs: hashing takes time, and the password may
+/// have changed in the meantime.
 async fn still_has(tx: &DatabaseTransaction, user: Uuid, hash: &str) -> Result<bool, Refused> {
     let sql = "UPDATE users SET password_hash = password_hash WHERE id = $1 AND password_hash = $2";
     Ok(tx.run(sql, vec![user.into(), hash.into()]).await? == 1)
 }
 
-/// The same for somebody who is signed in, and still is.
+/// [`still_has`], for a person whose session must still be valid.
 ///
 /// # Errors
 /// [`Refused::Unauthenticated`].
@@ -156,7 +156,7 @@ pub(in crate::domain) async fn still_is(
     if has && live.is_some() { Ok(()) } else { Err(Refused::Unauthenticated) }
 }
 
-/// Makes a session in this transaction.
+/// Creates a session in this transaction.
 pub(in crate::domain) async fn start(
     tx: &DatabaseTransaction,
     user: Uuid,
@@ -178,7 +178,7 @@ pub(in crate::domain) async fn start(
     Ok(token)
 }
 
-/// Ends the session itself.
+/// Ends the current session.
 ///
 /// # Errors
 /// The database's own.
@@ -213,7 +213,7 @@ pub async fn revoke_other_sessions(db: &Db, person: &Person, origin: &Origin) ->
     end(db, person, origin, |count| SessionsRevoked { count }, sql).await
 }
 
-/// Ends sessions; `event` makes the event from how many there were.
+/// Ends sessions; `event` creates the event from their number.
 async fn end<E: AuditEvent>(
     db: &Db,
     person: &Person,
@@ -288,8 +288,7 @@ pub async fn rename(db: &Db, person: &Person, name: &Name, origin: &Origin) -> R
     Ok(())
 }
 
-/// Changes the password. Every session ends, the current one too; it continues under the new token that
-/// is answered.
+/// Changes the password. Every session ends, and the current one continues under the returned token.
 ///
 /// # Errors
 /// [`Refused::Invalid`] where the current password is wrong, [`Refused::RateLimited`],
@@ -316,8 +315,7 @@ pub async fn change_password(
     Ok(token)
 }
 
-/// Sets a new hash and ends every session, every reset link and every change of address that the old
-/// one stood behind.
+/// Sets a new hash, and ends every session, every reset link and every pending change of address.
 pub(in crate::domain) async fn replace_password(
     tx: &DatabaseTransaction,
     user: Uuid,
@@ -337,8 +335,8 @@ struct HashRow {
     password_hash: String,
 }
 
-/// Requires the password once more, against a change by whoever borrows the browser. Answers
-/// the hash that it was verified against, for [`still_is`] to look at again.
+/// Requires the password once more, so that nobody who borrows the browser can make the change. Returns the
+/// hash that it was verified against, for [`still_is`] to check again.
 ///
 /// # Errors
 /// [`Refused::Invalid`] on the field `current_password`, [`Refused::RateLimited`].

@@ -33,7 +33,7 @@ use crate::{
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 
-/// What a person typed to sign up, read and checked.
+/// A sign-up, parsed and validated.
 pub struct SignUp {
     pub name: Name,
     pub email: Email,
@@ -44,7 +44,7 @@ pub struct SignUp {
     pub policy: config::SignUp,
 }
 
-/// What follows.
+/// What happens after signing up.
 pub enum SignedUp {
     /// A mail says what to do next, whether or not the address was known before.
     CheckMail,
@@ -52,10 +52,10 @@ pub enum SignedUp {
     SignedIn(Token),
 }
 
-/// Makes user, account and first workspace, or just the user where an invitation leads further.
+/// Creates the user, an account and a first workspace; with an invitation, only the user.
 ///
 /// # Errors
-/// [`Refused::NotAllowed`] where only invited people may sign up, [`Refused::Invalid`],
+/// [`Refused::NotAllowed`] if only invited people may sign up, [`Refused::Invalid`],
 /// [`Refused::RateLimited`], [`Refused::Busy`], [`Refused::Gone`] for a dead invitation.
 pub async fn sign_up(db: &Db, form: SignUp, origin: &Origin) -> Result<SignedUp, Refused> {
     let offer = match &form.invitation {
@@ -98,18 +98,18 @@ struct NewUser<'a> {
     db: &'a Db,
     form: &'a SignUp,
     actor: Actor,
-    /// The address is known to be theirs.
+    /// The address is confirmed.
     is_verified: bool,
     hash: String,
     origin: &'a Origin,
 }
 
 impl NewUser<'_> {
-    /// On PostgreSQL a slug that was free may be another's by the time it is written: then the next
-    /// one is looked for. Who lost to all numbered ones goes on with random digits.
+    /// On PostgreSQL, a slug that was free may be taken by the time it is written; then the next one is
+    /// tried. If all numbered ones are taken, random digits are used.
     ///
     /// # Errors
-    /// [`CHANGED`] stands for an address that is taken.
+    /// [`CHANGED`] if the address is taken.
     async fn create(&self) -> Result<SignedUp, Refused> {
         let Some(workspace) = &self.form.workspace else { return self.create_alone().await };
         let mut done = self.create_with(workspace).await;
@@ -137,7 +137,7 @@ impl NewUser<'_> {
         .await
     }
 
-    /// With no workspace: an invitation leads on.
+    /// Creates the user without a workspace, for an invitation.
     async fn create_alone(&self) -> Result<SignedUp, Refused> {
         let tx = self.db.begin().await?;
         match self.insert(&tx, self.db.now()).await {
@@ -182,8 +182,8 @@ impl NewUser<'_> {
     }
 }
 
-/// Somebody signs up with an address that has an account. The owner of the mailbox is informed; the
-/// browser is not, unless it proved that it reads it.
+/// Handles a sign-up with an address that already has a user. The owner of the mailbox is informed by mail;
+/// the response shows it only if the link proved that the browser's user reads that mailbox.
 async fn known_address(db: &Db, form: &SignUp, offer: Option<&Offer>) -> Result<SignedUp, Refused> {
     if offer.is_some_and(|offer| offer.proves_address) {
         return Err(Invalid::field(
@@ -203,8 +203,7 @@ async fn known_address(db: &Db, form: &SignUp, offer: Option<&Offer>) -> Result<
     Ok(SignedUp::CheckMail)
 }
 
-/// A slug for a first workspace, which nobody is asked to choose: from its name, with digits where
-/// that is taken.
+/// The slug of a first workspace: made from its name, with digits if that is taken.
 async fn free_slug(tx: &DatabaseTransaction, name: &Name) -> Result<Slug, Refused> {
     // Room is left for digits.
     let cut: String = name.as_str().chars().take(40).collect();

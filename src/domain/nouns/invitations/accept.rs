@@ -1,4 +1,4 @@
-//! Taking an invitation up: looking at it, accepting, declining.
+//! An invitation as its recipient uses it: loading, accepting, declining.
 
 use crate::{
     clock::Timestamp,
@@ -106,7 +106,7 @@ struct OfferRow {
     inviter_roles: Option<String>,
 }
 
-/// Looks at an invitation; uses nothing up.
+/// Loads an invitation. This does not use it up.
 ///
 /// # Errors
 /// [`Refused::Gone`] with the reason, [`Refused::Suspended`].
@@ -114,8 +114,8 @@ pub async fn get(db: &Db, token: &Token) -> Result<Offer, Refused> {
     Ok(load(db.read(), token, db.now()).await?.0)
 }
 
-/// The same for somebody who is signed in: the invitation must be theirs. Where it is not, its
-/// workspace is recorded.
+/// [`get`] for a person who is signed in. The invitation must be theirs; otherwise its workspace records the
+/// refusal.
 ///
 /// # Errors
 /// As [`get`], and as [`is_for`].
@@ -130,7 +130,7 @@ pub async fn get_as(db: &Db, person: &Person, token: &Token, origin: &Origin) ->
     }
 }
 
-/// The offer and its workspace's account, if it can still be taken up.
+/// The offer and its workspace's account, if it can still be accepted.
 async fn load(
     connection: &impl ConnectionTrait,
     token: &Token,
@@ -196,7 +196,7 @@ impl OfferRow {
         }
     }
 
-    /// An invitation is worth what its inviter may still give.
+    /// An invitation is valid only as long as its inviter may still assign the offered roles.
     fn inviter_still_may(&self, all: &Roles, offered: &[&Role]) -> bool {
         let held = role::holdings(&all.parse_slugs(self.inviter_roles.as_deref().unwrap_or_default()));
         self.inviter_is_active == Some(true)
@@ -204,7 +204,7 @@ impl OfferRow {
     }
 }
 
-/// Whether this person is the one who was invited.
+/// Checks that the person is the one who was invited.
 ///
 /// # Errors
 /// [`Refused::Prerequisite`]: another address, or one that is not confirmed yet.
@@ -272,7 +272,7 @@ async fn join(open: &Transaction, offer: &Offer, account: Uuid, person: &Person)
     accounts::add_person(&open.tx, account, person.user_id, false, open.now).await
 }
 
-/// Says no. The bearer of a mailed link need not sign in for that.
+/// Declines the invitation. The bearer of a mailed link need not sign in for that.
 ///
 /// # Errors
 /// [`Refused::Gone`], [`Refused::Unauthenticated`] where the link proves nothing and nobody is signed in,

@@ -1,5 +1,5 @@
-//! Changing many invitations at once: the change of one, for each of them, in one transaction. What
-//! the rules forbid for one of them is done to none.
+//! Changing many invitations at once: the change of one, for each of them, in one transaction. If
+//! the rules forbid it for one of them, none is changed.
 
 use crate::{
     domain::{
@@ -14,7 +14,7 @@ use crate::{
 };
 use uuid::Uuid;
 
-/// Sends each of them again under new links; those that have ended stay as they are.
+/// Sends each of them again, with new links. Those that have ended stay as they are.
 ///
 /// # Errors
 /// As [`super::resend`], for any of them.
@@ -41,14 +41,14 @@ pub async fn resend(
         .await
 }
 
-/// One invitation of a selection, and whether it was withdrawn: one that has ended is not.
+/// One invitation of a selection, and whether it was cancelled. An invitation that has ended is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cancelled {
     pub email: String,
     pub was_pending: bool,
 }
 
-/// Withdraws each of them; those that have ended stay as they are.
+/// Cancels each of them. Those that have ended stay as they are.
 ///
 /// # Errors
 /// As [`super::cancel`], for any of them.

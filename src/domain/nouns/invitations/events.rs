@@ -1,4 +1,4 @@
-//! What is recorded of invitations.
+//! Audit events of invitations.
 
 use crate::{
     clock::Timestamp,
@@ -62,7 +62,7 @@ impl AuditEvent for InvitationResent {
     }
 }
 
-/// An invitation was withdrawn.
+/// An invitation was cancelled.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct InvitationCancelled {
     pub roles: Vec<String>,

@@ -33,11 +33,11 @@ pub struct Invitation {
     pub sent_at: Timestamp,
     pub expires_at: Timestamp,
     pub ended_at: Option<Timestamp>,
-    /// It can still be withdrawn or sent again: pending, whether or not its time is over.
+    /// It can still be cancelled or sent again: pending, even if it has expired.
     pub is_open: bool,
-    /// The viewer could send it again: it offers nothing that they do not hold.
+    /// The viewer may send it again: it offers nothing that they don't hold.
     pub may_resend: bool,
-    /// Why the viewer may not send it, or one like it; `None` where they may.
+    /// Why the viewer may not send an invitation with these roles; `None` if they may.
     pub refused: Option<Ceiling>,
 }
 
@@ -66,7 +66,7 @@ const COLUMNS: &str =
     FROM invitations i JOIN users u ON u.id = i.inviter_id
         LEFT JOIN api_keys k ON k.id = i.inviter_key_id WHERE i.workspace_id = $1";
 
-/// Which invitations to list. Empty texts do not narrow.
+/// Which invitations to list. An empty text matches all.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Part of an address.
@@ -135,7 +135,7 @@ pub async fn list(
 /// The selected invitations, in the order of their addresses.
 ///
 /// # Errors
-/// [`Refused::NotFound`] where one of them is none of this workspace's.
+/// [`Refused::NotFound`] if one of them does not belong to this workspace.
 pub async fn review<P: Access>(
     scope: &ReadScope<P>,
     selection: &Selection,

@@ -7,7 +7,7 @@ use askama::Template;
 #[derive(Template)]
 #[template(path = "mail/invitation.txt", whitespace = "preserve")]
 pub(in crate::domain) struct InvitationMail<'a> {
-    /// Where this installation is reached.
+    /// The public URL of this installation.
     pub url: &'a str,
     pub token: &'a str,
     pub inviter: &'a str,
@@ -16,7 +16,7 @@ pub(in crate::domain) struct InvitationMail<'a> {
     pub roles: &'a str,
     /// What the inviter wrote; may be empty.
     pub message: &'a str,
-    /// How long it can be accepted.
+    /// The number of days in which it can be accepted.
     pub days: i64,
 }
 

@@ -1,7 +1,7 @@
 //! Invitations: from the offer to the membership.
 //!
-//! [`send`] makes them, [`redeem`] takes them up, [`list`] shows them, [`bulk`] changes many at once; what
-//! all of them need is here.
+//! [`mod@send`] creates and sends them, [`mod@accept`] accepts or declines them, [`mod@list`] lists them,
+//! [`bulk`] changes many at once. This file has what all of them need.
 
 pub mod accept;
 pub mod bulk;
@@ -56,7 +56,7 @@ async fn existing(scope: &impl Scoped, id: Uuid) -> Result<Existing, Refused> {
     scope.first(sql, vec![id.into()]).await?.ok_or(Refused::NotFound)
 }
 
-/// One invitation, for the page that confirms its withdrawal. Returns its address.
+/// Returns the address of an invitation, for the page that confirms its cancellation.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`NOT_PENDING`].
@@ -68,7 +68,7 @@ pub async fn address(scope: &ReadScope<perm::CancelInvitations>, id: Uuid) -> Re
     Ok(invitation.email)
 }
 
-/// Withdraws a pending invitation. Returns its address.
+/// Cancels a pending invitation. Returns its address.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`NOT_PENDING`].

@@ -1,4 +1,4 @@
-//! Making an invitation: many addresses at once, links, sending again.
+//! Sending invitations: many addresses at once, their links, sending one again.
 
 use crate::{
     clock::DAY,
@@ -30,33 +30,33 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, FromQueryResult, QueryFilter, sea_q
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// Addresses that one form takes.
+/// The most addresses in one form.
 pub const MAX_BATCH: usize = 200;
 
 /// The invitations that a form sends.
 pub struct Batch {
-    /// As typed: addresses apart by comma, semicolon, space or line.
+    /// As typed: addresses separated by commas, semicolons, spaces or line breaks.
     pub emails: String,
-    /// Slugs of the roles to offer. None at all means Viewer.
+    /// Slugs of the roles to offer. If empty, Viewer.
     pub roles: Vec<String>,
     pub message: Message,
 }
 
-/// What became of one address.
+/// The result for one address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The link is shown to the inviter this once, so that it works without a mail server.
+    /// The link is shown to the inviter only once, so that invitations work without a mail server.
     Sent {
         link: String,
     },
     AlreadyMember,
     AlreadyInvited,
     NotValid,
-    /// It was to be sent again, and had ended already.
+    /// It was to be sent again, but had already ended.
     NotPending,
 }
 
-/// One address of a batch and what became of it.
+/// One address of a batch and its result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
     pub email: String,
@@ -81,7 +81,7 @@ fn split(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The text without what stands in quotes: a name, which may have a comma in it.
+/// The text without its quoted parts: names, which may contain a comma.
 fn unquoted(text: &str) -> String {
     match text.matches('"').count() % 2 {
         0 => text.split('"').step_by(2).collect::<Vec<_>>().join(" "),
@@ -89,7 +89,7 @@ fn unquoted(text: &str) -> String {
     }
 }
 
-/// Invites many addresses at once; each gets an answer of its own.
+/// Invites many addresses at once; each gets its own result.
 ///
 /// # Errors
 /// [`Refused::Invalid`] on `emails` or `role`, [`Refused::Ceiling`] for a role that holds more than
@@ -110,15 +110,15 @@ pub async fn send(scope: ReadScope<perm::InviteMembers>, mut batch: Batch) -> Re
         let sentence = "Enter e-mail addresses such as name@example.com.";
         return Err(Invalid::field("emails", sentence).into());
     }
-    // A role that cannot be given costs nothing of the limit.
+    // A role that may not be assigned does not count against the limit.
     let all = scope.actor().all_roles.clone();
     all.chosen(&batch.roles)?;
     spend(&scope, addresses.len()).await?;
     scope.write(async |s| invite_all(s, &addresses, &batch).await).await
 }
 
-/// Viewer is what choosing none means. Who may not give it, because it holds too much for them, did
-/// not ask for it: they only chose nothing.
+/// If no role is chosen, Viewer. If the actor may not assign Viewer, because it holds more than they do, they
+/// have to choose a role.
 fn default_roles(scope: &ReadScope<perm::InviteMembers>) -> Result<Vec<String>, Invalid> {
     let viewer = role::assignable_roles(&scope.actor().all_roles, &scope.actor().holdings)
         .into_iter()
@@ -164,8 +164,8 @@ struct RecipientStatus {
     is_invited: bool,
 }
 
-/// Whether the address is in already, or on its way. A pending invitation whose time is over is
-/// closed here, so that a new one can take its place.
+/// Whether the address is already a member or invited. A pending invitation that has expired is closed here,
+/// so that a new one can take its place.
 async fn recipient_status(
     s: &WriteScope<perm::InviteMembers>,
     email: &Email,
@@ -220,7 +220,7 @@ async fn invite(
     Ok((id, link))
 }
 
-/// Makes the two tokens of an invitation, mails one and returns the link of the other.
+/// Creates the two tokens of an invitation, mails one and returns the link of the other.
 async fn issue<P>(
     s: &WriteScope<P>,
     id: Uuid,
@@ -253,8 +253,7 @@ async fn issue<P>(
     Ok(format!("{}/invitations/{}", db.public_url(), shown.expose()))
 }
 
-/// Sends a pending invitation again under new links; the old ones say so. Whoever sends it again
-/// vouches for it from now on.
+/// Sends a pending invitation again, with new links. The old links say so. The actor becomes its inviter.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`Refused::Ceiling`], [`NOT_PENDING`], [`Refused::RateLimited`].
@@ -271,7 +270,7 @@ pub(in crate::domain) async fn may_mail(
     let mut pending = Vec::new();
     for id in ids {
         if existing(scope, *id).await?.status == "pending" {
-            // Asked of all before any is counted: a refusal costs nothing.
+            // All are checked before any is counted, so that a refusal costs nothing.
             limits::RESEND.check(scope.db(), &id.to_string()).await?;
             pending.push(id);
         }

@@ -1,5 +1,5 @@
-//! Adding somebody of the account to a workspace, without an invitation: they are known here, and
-//! there is nothing to confirm.
+//! Adding a person of the account to a workspace, without an invitation: their address is known, so there is
+//! nothing to confirm.
 
 use crate::{
     domain::{
@@ -34,7 +34,7 @@ use uuid::Uuid;
 pub const ALREADY_MEMBER: Conflict =
     Conflict::new("already-member", "This person is already a member of the workspace.");
 
-/// Somebody of the account who is no member of the workspace.
+/// A person of the account who is not a member of the workspace.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Candidate {
     pub user_id: Uuid,
@@ -42,8 +42,8 @@ pub struct Candidate {
     pub email: String,
 }
 
-/// Who could be added, by name, of those with this text in their name or address; and whether there
-/// are more of them than are shown.
+/// People who could be added, by name, with the given text in their name or address; and whether there are
+/// more of them.
 ///
 /// # Errors
 /// The database's own.
@@ -69,7 +69,7 @@ pub async fn candidates(
     Ok((rows, is_cut))
 }
 
-/// Who was added, and as what.
+/// The result of [`add`].
 #[derive(Clone, Debug)]
 pub struct AddedMember {
     pub member_id: Uuid,
@@ -77,11 +77,11 @@ pub struct AddedMember {
     pub roles: Vec<String>,
 }
 
-/// Adds somebody of the account, counted as an invitation is: it makes us send mail.
+/// Adds a person of the account. This counts against the limit of invitations, because it sends mail.
 ///
 /// # Errors
-/// [`Refused::Invalid`] on the field `user` for who does not belong to the account, which is answered
-/// as somebody who does not exist, and on `role`; [`Refused::Ceiling`]; [`ALREADY_MEMBER`];
+/// [`Refused::Invalid`] on the field `user` for someone who does not belong to the account (not distinguished
+/// from someone who does not exist), and on `role`; [`Refused::Ceiling`]; [`ALREADY_MEMBER`];
 /// [`Refused::RateLimited`].
 pub async fn add(
     scope: ReadScope<perm::InviteMembers>,
@@ -125,11 +125,11 @@ async fn add_one(
     Ok(Recorded::new(AddedMember { member_id: id, name: person.name, roles }, event, target))
 }
 
-/// The person, held so that nobody takes them out of the account meanwhile.
+/// Loads and locks the person, so that nobody removes them from the account in the meantime.
 async fn of_account<P>(s: &WriteScope<P>, user: Uuid) -> Result<user::Model, Refused> {
     let unknown = || Invalid::field("user", "Choose someone in this account.");
     let account = s.open().account().ok_or(Refused::NotFound)?;
-    // In the order in which a change of a name asks for these rows.
+    // Locked in the same order as by a change of a name.
     let person = user::Entity::find_by_id(user).lock_shared().one(s.connection()).await?;
     let belongs = account_person::Entity::find_by_id((account, user)).lock_shared();
     let belongs = belongs.one(s.connection()).await?;
@@ -139,7 +139,7 @@ async fn of_account<P>(s: &WriteScope<P>, user: Uuid) -> Result<user::Model, Ref
     }
 }
 
-/// What the invitation offered has come about: its link says that it was accepted, and leads on.
+/// Marks a pending invitation as accepted: its link then says so and leads to the workspace.
 async fn answer_invitation<P>(s: &WriteScope<P>, email: &str) -> Result<bool, Refused> {
     use invitation::Column;
     let waiting = s.open().update::<invitation::Entity>().filter(Column::Email.eq(email));

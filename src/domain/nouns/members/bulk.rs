@@ -1,5 +1,5 @@
-//! Changing many members at once: the change of one, for each of them, in one transaction. What the
-//! rules forbid for one of them is done to none.
+//! Changing many members at once: the change of one, for each of them, in one transaction. If the
+//! rules forbid it for one of them, none is changed.
 
 use crate::{
     domain::{
@@ -21,13 +21,13 @@ use crate::{
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
-/// What is known of the selected before they are changed.
+/// What is known about the selected members before they are changed.
 pub struct Review {
     pub members: Vec<Member>,
     pub roles: Vec<Assignable>,
-    /// Invitations that they sent and nobody answered yet.
+    /// Pending invitations that they sent.
     pub invitations: i64,
-    /// Keys of this workspace that they made.
+    /// Keys of this workspace that they created.
     pub keys_made: i64,
 }
 
@@ -38,10 +38,10 @@ struct RelatedCounts {
     keys_made: i64,
 }
 
-/// Looks at the selected members, in the order of their names.
+/// Loads the selected members, in the order of their names.
 ///
 /// # Errors
-/// [`Refused::NotFound`] where one of them is no member of this workspace.
+/// [`Refused::NotFound`] if one of them is not a member of this workspace.
 pub async fn review<P: Access>(scope: &ReadScope<P>, selection: &Selection) -> Result<Review, Refused> {
     let all = scope.actor().all_roles.clone();
     let (ids, mut values) = selection.bound();
@@ -80,7 +80,7 @@ pub async fn review<P: Access>(scope: &ReadScope<P>, selection: &Selection) -> R
     })
 }
 
-/// One member of a selection, and what became of them.
+/// One member of a selection, and the result for them.
 #[derive(Clone, Debug)]
 pub struct MemberResult {
     pub id: Uuid,
@@ -97,7 +97,7 @@ pub enum Outcome {
     Removed,
 }
 
-/// Gives each of them exactly these roles.
+/// Sets the own roles of each of them.
 ///
 /// # Errors
 /// As [`change::change_roles`], for any of them.
@@ -119,7 +119,7 @@ pub async fn change_roles(
     Ok(Recorded::together(each))
 }
 
-/// Suspends each of them; who is suspended already stays so.
+/// Suspends each of them. Members who are already suspended stay so.
 ///
 /// # Errors
 /// As [`change::suspend`], for any of them.

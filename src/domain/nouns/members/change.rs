@@ -26,7 +26,7 @@ use crate::{
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
-/// What a change of roles came to.
+/// The result of a change of roles.
 #[derive(Clone, Debug)]
 pub struct RolesChanged {
     pub name: String,
@@ -35,15 +35,16 @@ pub struct RolesChanged {
     /// Slugs of the roles before, for an Undo, and the version after, which it must name.
     pub undo: Vec<String>,
     pub version: String,
-    /// The member had other roles before. Names alone would not tell: two roles may have the same.
+    /// The member had other roles before. Names alone don't show that, because two roles may have the same
+    /// name.
     pub is_change: bool,
 }
 
-/// Gives the member exactly these roles of their own. What they hold through a team stays.
+/// Sets the member's own roles. Roles through a team stay.
 ///
 /// # Errors
-/// [`Refused::NotFound`], [`Refused::Invalid`] on the field `role`, [`Refused::Ceiling`] where the
-/// present or the new roles go over the actor's head, [`LAST_OWNER`].
+/// [`Refused::NotFound`], [`Refused::Invalid`] on the field `role`, [`Refused::Ceiling`] if the current or
+/// the new roles hold more than the actor may manage, [`LAST_OWNER`].
 pub async fn change_roles(
     s: &mut WriteScope<perm::UpdateMemberRoles>,
     id: Uuid,
@@ -52,10 +53,10 @@ pub async fn change_roles(
     change_roles_if_unchanged(s, id, to, "").await
 }
 
-/// The same for somebody who saw the member at this version; empty for any.
+/// [`change_roles`], if the member still has the given version; an empty version matches any.
 ///
 /// # Errors
-/// As [`change_roles`], and [`CHANGED`] where it would take back what somebody else did since.
+/// As [`change_roles`], and [`CHANGED`] if the member has another version by now.
 pub async fn change_roles_if_unchanged(
     s: &mut WriteScope<perm::UpdateMemberRoles>,
     id: Uuid,
@@ -80,7 +81,7 @@ pub async fn change_roles_if_unchanged(
     if !seen.is_empty() && seen != member.version() {
         return Err(CHANGED.into());
     }
-    // What is new comes first: an Owner who only changes another role is an Owner throughout.
+    // New roles are assigned first, so that an Owner who only gets another role stays an Owner throughout.
     for role in requested.iter().filter(|role| member.own.iter().all(|held| held.id != role.id)) {
         assign_role(s, id, role.id).await?;
     }
@@ -99,15 +100,15 @@ pub async fn change_roles_if_unchanged(
 /// The membership of a user in this workspace.
 ///
 /// # Errors
-/// [`Refused::NotFound`] where there is none.
+/// [`Refused::NotFound`] if the user is not a member.
 pub async fn of_user_under_lock<P>(s: &WriteScope<P>, user: Uuid) -> Result<Uuid, Refused> {
     of_user(s, user).await
 }
 
-/// Why nobody suspends or removes themselves.
+/// Why members can't suspend or remove themselves.
 pub const OWN_MEMBERSHIP: &str = "This is your own membership. To end it, leave the workspace.";
 
-/// Nobody ends their own membership by the tools for others: leaving says what it means.
+/// Refuses to suspend or remove the actor. Leaving has a page of its own, which explains the effects.
 async fn not_oneself<P>(s: &WriteScope<P>, member: &MemberRecord) -> Result<(), Refused> {
     if member.id != s.actor().member_id {
         return Ok(());
@@ -195,21 +196,22 @@ pub async fn remove(s: &mut WriteScope<perm::RemoveMembers>, id: Uuid) -> Result
     Ok(Recorded::new(member.name.clone(), event, member.target()))
 }
 
-/// What becomes of the keys that somebody made who goes.
+/// What happens to the keys that a member created when the member leaves or is removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CreatedKeys {
-    /// They belong to the account, and stay valid.
+    /// They stay valid, because they belong to the account.
     #[default]
     Stay,
-    /// Those that are members here are revoked, all of them.
+    /// All that are members of this workspace are revoked.
     Revoked,
 }
 
-/// [`remove`], or the same with the keys that the member made. Returns the name, and how many keys it was.
+/// Removes the member, and revokes the keys that they created if `keys` says so. Returns the name and the
+/// number of revoked keys.
 ///
 /// # Errors
-/// As [`remove`]; [`Refused::Forbidden`], [`Refused::Ceiling`] or [`Refused::NotAllowed`] where one of the
-/// keys is not the actor's to revoke.
+/// As [`remove`]; [`Refused::Forbidden`], [`Refused::Ceiling`] or [`Refused::NotAllowed`] if the actor may
+/// not revoke one of the keys.
 pub async fn remove_with(
     s: &mut WriteScope<perm::RemoveMembers>,
     id: Uuid,
@@ -220,7 +222,8 @@ pub async fn remove_with(
     Ok(after(revoked, remove(s, id).await?))
 }
 
-/// [`leave`], or the same with the keys that the actor made. Returns how many those were.
+/// Ends the actor's membership, and revokes the keys that they created if `keys` says so. Returns the number
+/// of revoked keys.
 ///
 /// # Errors
 /// As [`leave`] and [`remove_with`].
@@ -251,7 +254,7 @@ fn after<T>(first: Recorded<Vec<String>>, second: Recorded<T>) -> Recorded<(T, u
     Recorded::many((value, names.len()), events)
 }
 
-/// The actor leaves.
+/// Ends the actor's own membership.
 ///
 /// # Errors
 /// [`LAST_OWNER`].

@@ -26,14 +26,14 @@ pub struct Detail {
     pub external_id: Option<String>,
     pub teams: Vec<TeamMembership>,
     pub roles: Vec<Assignable>,
-    /// Invitations that this member sent and nobody answered yet.
+    /// Pending invitations that this member sent.
     pub invitations: i64,
-    /// Ownership is offered to somebody at the moment.
+    /// An ownership offer is pending in this workspace.
     pub offer_pending: bool,
 }
 
 impl Detail {
-    /// Stands for the member's own roles and status as they are now.
+    /// The version of the member's own roles and status.
     pub fn version(&self) -> String {
         let own = self.roles.iter().map(|role| role.slug.as_str());
         let own = own.filter(|slug| self.own.iter().any(|held| held == slug));
@@ -52,7 +52,7 @@ pub struct TeamMembership {
     pub team: Uuid,
     pub name: String,
     pub is_lead: bool,
-    /// The roles that the team carries.
+    /// The roles of the team.
     pub roles: Vec<Role>,
 }
 
@@ -84,7 +84,7 @@ struct RelatedRow {
     teams: Option<String>,
 }
 
-/// Looks at one member.
+/// Loads one member.
 ///
 /// # Errors
 /// [`Refused::NotFound`] where this workspace has no such member.

@@ -1,4 +1,4 @@
-//! What is recorded of members.
+//! Audit events of members.
 
 use crate::domain::base::{
     event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents},
@@ -39,7 +39,7 @@ impl AuditEvent for MemberRolesChanged {
     }
 }
 
-/// The member can't get in until they are reactivated.
+/// The member was suspended, and has no access until they are reactivated.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct MemberSuspended {
     pub roles: Vec<String>,
@@ -55,7 +55,7 @@ impl AuditEvent for MemberSuspended {
     }
 }
 
-/// A suspended member got in again.
+/// A suspended member was reactivated.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct MemberReactivated {
     pub roles: Vec<String>,
@@ -109,7 +109,7 @@ impl AuditEvent for MemberLeft {
     }
 }
 
-/// A service made somebody a member whom nobody had invited.
+/// A service added a user as a member, without an invitation.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct UserProvisioned {
     pub roles: Vec<String>,
@@ -125,7 +125,7 @@ impl AuditEvent for UserProvisioned {
     }
 }
 
-/// The customer's own applications know the member by another id. Empty texts stand for none.
+/// The member's id in the customer's own applications changed. An empty text means none.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct ExternalIdChanged {
     pub before: String,
@@ -148,7 +148,7 @@ impl AuditEvent for ExternalIdChanged {
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct MemberAdded {
     pub roles: Vec<String>,
-    /// They had a pending invitation, which this answers.
+    /// They had a pending invitation, which is now marked as accepted.
     pub was_invited: bool,
 }
 

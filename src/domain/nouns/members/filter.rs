@@ -9,7 +9,7 @@ use crate::domain::{
 };
 use sea_orm::Value;
 
-/// Which members to list. Empty texts do not narrow.
+/// Which members to list. An empty text matches all.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Part of a name or an address.
@@ -23,7 +23,7 @@ pub struct Filter {
     pub sort: Sort,
 }
 
-/// So many members who have the status, the kind and the roles in common.
+/// The number of members with the same status, kind and roles.
 pub(in crate::domain) struct Headcount<'a> {
     status: &'a str,
     pub(in crate::domain) kind: &'a str,
@@ -102,7 +102,7 @@ impl Filter {
         Ok(format!("{rows}{}", order.clause(at)))
     }
 
-    /// Something beside the text narrows the list.
+    /// True if anything other than the text narrows the list.
     pub(in crate::domain) fn is_narrow(&self) -> bool {
         !(self.role.is_empty() && self.status.is_empty() && self.kind.is_empty())
     }
@@ -113,7 +113,7 @@ impl Filter {
             && (self.role.is_empty() || some.role_set.split(' ').any(|role| role == self.role))
     }
 
-    /// How many fit, the text aside.
+    /// How many members match, not counting the text.
     pub(in crate::domain) fn people(&self, everybody: &[Headcount<'_>]) -> i64 {
         everybody.iter().filter(|some| self.fits(some)).map(|some| some.people).sum()
     }

@@ -1,4 +1,4 @@
-//! Looking at members: the list, one member, and what the viewer could do to them.
+//! Listing members, and what the viewer may do to one.
 
 use crate::{
     domain::{
@@ -23,13 +23,13 @@ use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 /// One page of the members.
 pub struct Listing {
     pub page: Page<Member>,
-    /// How many there are with this filter, on all pages; not known for a text, unless they are all
+    /// The number of members that match the filter, on all pages. Unknown for a text, unless all matches are
     /// on this page.
     pub total: Option<i64>,
     pub roles: Vec<Assignable>,
-    /// The ownership is on offer.
+    /// An ownership offer is pending.
     pub has_offer: bool,
-    /// Somebody belongs to the account and is no member here.
+    /// The account has people who are not members of this workspace.
     pub others_in_account: bool,
 }
 
@@ -46,7 +46,7 @@ struct Summary {
 /// difference, but for a text that few names have.
 ///
 /// # Errors
-/// [`Refused::Invalid`] for a role that is not here, or a page link of another list.
+/// [`Refused::Invalid`] for a role that the workspace does not have, or a page link of another list.
 pub async fn list(
     scope: &ReadScope<perm::ReadMembers>,
     filter: &Filter,
@@ -124,8 +124,7 @@ async fn narrowed(
 /// The most combinations of roles that are fetched one by one.
 const MAX_COMBINATIONS: usize = 16;
 
-/// What the viewer may do to a member, beside holding the permission: used to draw no button that
-/// would be refused.
+/// Whether the viewer may do this to a member, so that no button is drawn that would be refused.
 pub fn may_act(viewer: &Actor, member: &Member, permission: Permission) -> bool {
     viewer.holdings.has(permission) && member.refused.is_none()
 }

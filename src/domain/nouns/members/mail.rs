@@ -7,7 +7,7 @@ use askama::Template;
 #[derive(Template)]
 #[template(path = "mail/member_added.txt", whitespace = "preserve")]
 pub(in crate::domain) struct MemberAddedMail<'a> {
-    /// Where this installation is reached.
+    /// The public URL of this installation.
     pub url: &'a str,
     pub by: &'a str,
     pub workspace: &'a str,

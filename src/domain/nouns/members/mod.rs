@@ -1,7 +1,7 @@
 //! Members: who they are, what they hold, and what may be done to them.
 //!
-//! [`list`] lists them, [`detail`] shows one, [`change`] changes one, [`bulk`] changes many at once,
-//! [`add`] adds one from the account, [`provision`] creates one without an invitation.
+//! [`mod@list`] lists them, [`mod@detail`] shows one, [`change`] changes one, [`bulk`] changes many at once,
+//! [`mod@add`] adds one from the account, [`mod@provision`] creates one without an invitation.
 
 pub mod add;
 pub mod bulk;

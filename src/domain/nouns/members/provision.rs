@@ -1,4 +1,4 @@
-//! Users whom a service enters, and what the customer's own applications call them.
+//! Users that a service adds, and their ids in the customer's own applications.
 
 use crate::{
     domain::{
@@ -41,7 +41,7 @@ pub const INVITED: Conflict = Conflict::new(
     "This address already has a pending invitation to the workspace. Wait for their answer, or cancel the invitation first.",
 );
 
-/// Somebody to be entered.
+/// A user to add.
 #[derive(Clone, Debug)]
 pub struct NewMember {
     pub email: Email,
@@ -51,19 +51,19 @@ pub struct NewMember {
     pub roles: Vec<String>,
 }
 
-/// Somebody who was entered or changed.
+/// A user who was added or changed.
 #[derive(Clone, Debug)]
 pub struct ProvisionedUser {
     pub user_id: Uuid,
     pub external_id: Option<String>,
     /// Slugs of every role held, through teams too.
     pub roles: Vec<String>,
-    /// Slugs of the roles that are their own.
+    /// Slugs of the roles assigned directly.
     pub own: Vec<String>,
 }
 
-/// Makes somebody a member at once: a person of the account, or an address that nobody has yet. That
-/// user has no password until whoever reads the mailbox chooses one, and no confirmed address until then.
+/// Makes a person of the account, or an address that nobody uses yet, a member at once. A new user has no
+/// password and no confirmed address until the owner of the mailbox chooses a password.
 ///
 /// # Errors
 /// [`ALREADY_MEMBER`], [`INVITED`]; [`ADDRESS_TAKEN`] for the address of a user of other accounts,
@@ -110,8 +110,7 @@ async fn not_invited(s: &WriteScope<perm::InviteMembers>, email: &Email) -> Resu
     }
 }
 
-/// Counts who is to be entered with those who are invited: both responses disclose whether an address is
-/// known.
+/// Counts against the limit of invitations, because both responses disclose whether an address is known.
 ///
 /// # Errors
 /// [`Refused::RateLimited`].
@@ -119,14 +118,14 @@ pub async fn may_provision(scope: &ReadScope<perm::InviteMembers>) -> Result<(),
     invitations::spend(scope, 1).await
 }
 
-/// Who has an account of their own is entered only where they belong to this account already.
+/// Refuses a user who has an account elsewhere and does not belong to this one.
 async fn admissible(s: &WriteScope<perm::InviteMembers>, known: &user::Model) -> Result<Uuid, Refused> {
     let present = s.find::<member::Entity>().filter(member::Column::UserId.eq(known.id));
     if present.one(s.connection()).await?.is_some() {
         return Err(ALREADY_MEMBER.into());
     }
     let account = s.actor().workspace.account_id;
-    // Held, so that nobody takes them out of the account meanwhile.
+    // Locked, so that nobody removes them from the account in the meantime.
     let person = account_person::Entity::find_by_id((account, known.id)).lock_shared();
     match person.one(s.connection()).await? {
         Some(_) if known.suspended_at.is_none() => Ok(known.id),
@@ -159,7 +158,7 @@ async fn insert(s: &WriteScope<perm::InviteMembers>, new: &NewMember) -> Result<
     Ok(id)
 }
 
-/// Writes what the customer's applications call a member.
+/// Sets a member's id in the customer's own applications.
 async fn set_external_id<P>(
     s: &WriteScope<P>,
     id: Uuid,
@@ -177,20 +176,20 @@ async fn set_external_id<P>(
     s.open().apply_to_one(row.col_expr(member::Column::ExternalId, Expr::value(value))).await
 }
 
-/// What to change about a user; what is `None` stays.
+/// The changes to a user. Fields that are `None` stay the same.
 #[derive(Clone, Debug, Default)]
 pub struct UserChange {
-    /// Slugs: exactly these roles of their own.
+    /// Slugs of all the roles to assign directly.
     pub roles: Option<Vec<String>>,
-    /// `Some(None)` takes it away.
+    /// `Some(None)` removes it.
     pub external_id: Option<Option<ExternalId>>,
 }
 
-/// Changes a user in this workspace, by their own id.
+/// Changes a user in this workspace, by the id of the user.
 ///
 /// # Errors
-/// As [`change::change_roles`]; [`Refused::NotFound`] for who is no member here, [`Refused::Ceiling`] for
-/// the external id of somebody who does not hold less, [`Refused::Invalid`] on `external_id`.
+/// As [`change::change_roles`]; [`Refused::NotFound`] for someone who is not a member, [`Refused::Ceiling`]
+/// for the external id of somebody who does not hold less, [`Refused::Invalid`] on `external_id`.
 pub async fn update_user(
     s: &mut WriteScope<perm::UpdateMemberRoles>,
     user: Uuid,

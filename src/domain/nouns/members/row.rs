@@ -29,7 +29,7 @@ pub struct Member {
     pub is_active: bool,
     pub is_you: bool,
     pub is_owner: bool,
-    /// The only active Owner: first somebody else must become one.
+    /// The only active Owner: someone else must become an Owner first.
     pub is_last_owner: bool,
     pub origin: String,
     pub invited_by: Option<String>,

@@ -1,4 +1,4 @@
-//! What is recorded of the workspace itself: its name, its address, its end.
+//! Audit events of the workspace itself: its name, its address, its deletion.
 
 use crate::domain::base::event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents, RecordedIn};
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 pub(in crate::domain) const EVENTS: NounEvents =
     NounEvents::new(&[EventKind::of::<OrganizationUpdated>(), EventKind::of::<OrganizationDeleted>()]);
 
-/// A workspace got another name or address.
+/// The name or address of a workspace changed.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct OrganizationUpdated {
     pub name_before: String,

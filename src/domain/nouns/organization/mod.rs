@@ -1,4 +1,4 @@
-//! The workspace itself: its name, its address, its end.
+//! The workspace itself: its name, its address, its deletion.
 
 pub mod events;
 
@@ -33,7 +33,7 @@ pub struct Organization {
     pub invitations: i64,
 }
 
-/// Looks at the workspace.
+/// Loads the workspace.
 ///
 /// # Errors
 /// The database's own.
@@ -56,7 +56,7 @@ pub async fn update(
     name: &Name,
     slug: &Slug,
 ) -> Result<Recorded<Slug>, Refused> {
-    // As it stands under the lock: what the actor was admitted with may be a rename behind.
+    // As it is under the lock: the actor may have been admitted before a rename.
     let now = s.actor().workspace.clone();
     if now.name == name.as_str() && now.slug == slug.as_str() {
         return Ok(Recorded::unchanged(slug.clone()));

@@ -1,4 +1,4 @@
-//! What is recorded of handing over the ownership.
+//! Audit events of transfers of ownership.
 
 use crate::{
     clock::Timestamp,
@@ -29,7 +29,7 @@ impl AuditEvent for OwnershipOffered {
     }
 }
 
-/// An Owner took the offer back.
+/// An Owner withdrew the offer.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct OwnershipOfferWithdrawn {}
 
@@ -57,10 +57,10 @@ impl AuditEvent for OwnershipOfferDeclined {
     }
 }
 
-/// The member accepted the offer: they are an Owner, and the one who offered it is none any more.
+/// The member accepted the offer: they are an Owner, and the person who offered it no longer is.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct OwnershipHandedOver {
-    /// The name of the one who offered it.
+    /// The name of the person who offered it.
     pub from: String,
     pub before: Vec<String>,
     pub after: Vec<String>,

@@ -7,7 +7,7 @@ use askama::Template;
 #[derive(Template)]
 #[template(path = "mail/ownership_offered.txt", whitespace = "preserve")]
 pub(in crate::domain) struct OwnershipOfferedMail<'a> {
-    /// Where this installation is reached.
+    /// The public URL of this installation.
     pub url: &'a str,
     pub from: &'a str,
     pub workspace: &'a str,

@@ -1,5 +1,5 @@
-//! Handing over: an Owner offers, a member accepts, and in one step the one is an Owner and the
-//! other is not.
+//! Transfer of ownership: an Owner offers it, a member accepts, and in one step the member becomes an Owner
+//! and the Owner no longer is one.
 
 pub mod events;
 pub mod mail;
@@ -46,7 +46,7 @@ pub const NOT_ACTIVE: Conflict = Conflict::new(
 
 pub const OFFER_GONE: Gone = Gone::new("offer", "This offer is no longer valid.");
 
-/// An offer that waits for its answer.
+/// A pending offer.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct Offer {
     pub id: Uuid,
@@ -68,8 +68,8 @@ const PENDING: &str =
     WHERE o.workspace_id = $1 AND o.status = 'pending' AND o.expires_at > $2
     AND EXISTS (SELECT 1 FROM active_owners a WHERE a.workspace_id = o.workspace_id AND a.member_id = o.from_member_id)";
 
-/// The offer that is open in this workspace: there is at most one. Made by somebody who is no active
-/// Owner any more, it is none.
+/// The pending offer of this workspace: there is at most one. An offer by someone who is no longer an active
+/// Owner does not count.
 ///
 /// # Errors
 /// The database's own.
@@ -107,7 +107,7 @@ pub async fn offer(
     if open.is_some() {
         return Err(OFFER_PENDING.into());
     }
-    // One that has expired, or whose Owner is none any more, makes way.
+    // An offer that has expired, or whose Owner is no longer one, is cancelled.
     s.open().apply(ended(s.open().update(), "cancelled", now)).await?;
     let expires_at = now + LIFETIME;
     let row = ownership_offer::ActiveModel {
@@ -129,11 +129,11 @@ pub async fn offer(
     Ok(Recorded::new(member.name.clone(), OwnershipOffered { expires_at }, member.target()))
 }
 
-/// The member who was offered it becomes an Owner; the one who offered it steps down to Admin.
+/// The member who accepts becomes an Owner; the person who offered it steps down to Admin.
 ///
 /// # Errors
-/// [`OFFER_GONE`] where it was not offered to the actor, is over, or came from somebody who is no
-/// active Owner any more.
+/// [`OFFER_GONE`] if it was not offered to the actor, has ended, or is from someone who is no longer an
+/// active Owner.
 pub async fn accept(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<Recorded<()>, Refused> {
     let offer = addressed_to_actor(s, id).await?;
     let all = s.actor().all_roles.clone();
@@ -163,7 +163,7 @@ pub async fn accept(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<Re
     Ok(Recorded::new((), event, to.target()))
 }
 
-/// The member who was offered it says no.
+/// Declines the offer, as the member to whom it was made.
 ///
 /// # Errors
 /// [`OFFER_GONE`].
@@ -174,7 +174,7 @@ pub async fn decline(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<R
     Ok(Recorded::new((), OwnershipOfferDeclined {}, target))
 }
 
-/// The one who offered it, or another Owner, takes the offer back.
+/// Withdraws the offer, as the person who made it or another Owner.
 ///
 /// # Errors
 /// [`OFFER_GONE`], [`Ceiling::OwnerOnly`].
@@ -188,7 +188,7 @@ pub async fn withdraw(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<
     Ok(Recorded::new((), OwnershipOfferWithdrawn {}, target))
 }
 
-/// The open offer with this id. One that is over says so; one that never was here is not found.
+/// The pending offer with this id. If it has ended, the error says so; if it never existed, it is not found.
 async fn find(s: &WriteScope<perm::Membership>, id: Uuid) -> Result<Offer, Refused> {
     let offer: Option<Offer> = s.first(PENDING, vec![s.now().into()]).await?;
     if let Some(offer) = offer.filter(|offer| offer.id == id) {

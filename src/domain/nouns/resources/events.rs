@@ -1,4 +1,4 @@
-//! What is recorded of resources of the customer's own applications.
+//! Audit events of resources of the customer's own applications.
 
 use crate::domain::base::event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents, TargetKind};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ pub(in crate::domain) const EVENTS: NounEvents =
 /// The name of the target is the resource's type and id.
 pub(in crate::domain) const RESOURCE: TargetKind = TargetKind::new("resource");
 
-/// A resource was registered, or got another name.
+/// A resource was registered or renamed.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct ResourceRegistered {
     pub name: String,

@@ -1,5 +1,5 @@
 //! Resources of the customer's own applications: registered, so that a search has something to list.
-//! Nothing else hangs on them: what may be done to one is a matter of its type.
+//! Nothing else depends on them: access to a resource depends only on its type.
 
 pub mod events;
 
@@ -30,7 +30,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, FromQueryResult, QueryFilter, Value
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// Resources that one workspace may register.
+/// The most resources that a workspace can register.
 pub const MAX_RESOURCES: i64 = 100_000;
 
 /// A resource as it was registered.
@@ -42,7 +42,7 @@ pub struct Resource {
     pub created_at: Timestamp,
 }
 
-/// A type of the customer's own resources: what stands for the resource in a scope.
+/// A type of the customer's own resources: the second part of a scope.
 pub struct ResourceType(String);
 
 impl ResourceType {
@@ -67,7 +67,7 @@ impl TextRule for ResourceType {
     }
 }
 
-/// What a resource is called where it comes from.
+/// The id of a resource in the application that it comes from.
 pub struct ResourceId(String);
 
 impl TextRule for ResourceId {
@@ -165,7 +165,7 @@ struct Count {
     resources: i64,
 }
 
-/// Forgets a resource.
+/// Removes a resource from the register.
 ///
 /// # Errors
 /// [`Refused::NotFound`] where it is not registered here.
@@ -227,7 +227,7 @@ pub async fn list(
     Ok(scope.all(&sql, values).await?)
 }
 
-/// Which resources to list. Empty texts do not narrow.
+/// Which resources to list. An empty text matches all.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     pub kind: String,
@@ -235,7 +235,7 @@ pub struct Filter {
     pub text: String,
 }
 
-/// One page of them, by type and id, forwards or backwards.
+/// Lists resources by type and id, one page at a time.
 ///
 /// # Errors
 /// [`Refused::Invalid`] for a page link of another list.

@@ -1,4 +1,4 @@
-//! Making a role, naming it, and changing what it holds.
+//! Creating a role, renaming it, and changing what it holds.
 
 use crate::{
     domain::{
@@ -41,24 +41,24 @@ const ROLE_EXISTS: Conflict = Conflict::new(
     "A different role already uses this slug. To change that role, use PATCH or PUT its scopes. Or choose another slug.",
 );
 
-/// A role that is to be made, or named anew.
+/// The name and description of a role to create or rename.
 pub struct RoleDetails {
     pub name: Name,
     pub description: Description,
 }
 
-/// What became of a role: how it is called, and where it is.
+/// The result of creating or renaming a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedRole {
     pub name: String,
     pub slug: String,
 }
 
-/// Makes a role. It is known by its slug from then on, whatever it is called.
+/// Creates a role. Its slug never changes, even if the role is renamed.
 ///
 /// # Errors
-/// [`Refused::Ceiling`] for what the actor does not hold; [`Refused::Invalid`] on `name`, or on
-/// `form` where there are as many roles as there may be.
+/// [`Refused::Ceiling`] for scopes that the actor does not hold; [`Refused::Invalid`] on `name`, or on `form`
+/// if the workspace has the most roles it may have.
 pub async fn create(
     s: &mut WriteScope<perm::ManageRoles>,
     named: &RoleDetails,
@@ -90,7 +90,7 @@ async fn insert(
         description: Set(named.description.to_string()),
         built_in: Set(false),
         is_owner: Set(false),
-        // After those that every workspace has, by their names.
+        // After the built-in roles, sorted by name.
         position: Set(i64::try_from(BuiltIn::ALL.len()).unwrap_or(i64::MAX)),
         created_at: Set(s.now()),
     };
@@ -111,21 +111,21 @@ async fn insert(
     Ok(Recorded::new(SavedRole { name, slug }, event, target))
 }
 
-/// What became of a role that a program described.
+/// The result of [`define`].
 #[derive(Clone, Debug)]
 pub struct Defined {
     pub slug: String,
     pub is_new: bool,
 }
 
-/// Makes the role with this slug, or sees that it is as described. Of a built-in role it sets the
-/// scopes of the customer's own applications, and nothing else: that is how a workspace that comes
-/// with `developer` is told what a developer is.
+/// Creates the role with this slug, or checks that an existing role is identical. Of a built-in role it sets
+/// only the scopes of the customer's own applications: this is how a workspace, which always has `developer`,
+/// learns what a developer may do in them.
 ///
 /// # Errors
-/// As [`create`]; [`ROLE_EXISTS`] for a custom role that is another one,
-/// [`BUILT_IN_ROLE`] where more than those scopes is said of a built-in role,
-/// [`Refused::Forbidden`] for who may make roles and not change what they hold,
+/// As [`create`]; [`ROLE_EXISTS`] for a custom role that is different,
+/// [`BUILT_IN_ROLE`] if the request contains more than these scopes for a built-in role,
+/// [`Refused::Forbidden`] for someone who may create roles but not change what they hold,
 /// [`Refused::NotAllowed`] for Owner.
 pub async fn define(
     s: &mut WriteScope<perm::ManageRoles>,
@@ -185,7 +185,7 @@ fn free_name(all: &Roles, name: &Name) -> Result<String, Invalid> {
 /// Slugs that are addresses of pages beside the roles.
 const RESERVED: [&str; 2] = ["new", "comparison"];
 
-/// A slug made from the name, with a number where there is one like it.
+/// A slug made from the name, with a number if the slug is taken.
 fn free_slug(all: &Roles, name: &str) -> String {
     let suggested = Slug::suggest(name).map_or_else(|| "role".to_owned(), |slug| slug.to_string());
     let is_free = |slug: &str| all.by_slug(slug).is_none() && !RESERVED.contains(&slug);
@@ -198,7 +198,7 @@ fn free_slug(all: &Roles, name: &str) -> String {
     if is_free(&suggested) { suggested } else { numbered.find(|slug| is_free(slug)).unwrap_or(suggested) }
 }
 
-/// A role that may be named anew or deleted.
+/// Loads a role that may be renamed or deleted.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`Refused::NotAllowed`] for a built-in one, [`Refused::Ceiling`].
@@ -211,11 +211,11 @@ pub(in crate::domain) fn custom_role<P>(s: &WriteScope<P>, slug: &str) -> Result
     Ok(role.clone())
 }
 
-/// Gives a role another name or description. Its slug, and so its identity, stays.
+/// Changes the name or description of a role. Its slug, and so its identity, stays.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`Refused::NotAllowed`] for a built-in role, [`Refused::Ceiling`],
-/// [`CHANGED`] where somebody was faster, [`Refused::Invalid`] on `name`.
+/// [`CHANGED`] after a concurrent change, [`Refused::Invalid`] on `name`.
 pub async fn describe(
     s: &mut WriteScope<perm::ManageRoles>,
     slug: &str,
@@ -256,11 +256,11 @@ pub struct ScopesChange {
     pub scopes: ScopeSet,
     /// The version that the editor saw.
     pub version: String,
-    /// The editor knows that the change takes this very page away from them.
+    /// The editor confirmed that the change takes “Update permissions” from themselves.
     pub confirmed: bool,
 }
 
-/// What the change came to.
+/// The result of [`set_scopes`].
 #[derive(Clone, Debug)]
 pub struct SavedScopes {
     pub name: String,
@@ -273,8 +273,8 @@ pub struct SavedScopes {
 /// Sets what a role holds.
 ///
 /// # Errors
-/// [`Refused::NotFound`], [`Refused::NotAllowed`] for Owner, [`CHANGED`] where somebody was
-/// faster, [`Refused::Ceiling`], [`LOCKS_YOU_OUT`] where that is not confirmed.
+/// [`Refused::NotFound`], [`Refused::NotAllowed`] for Owner, [`CHANGED`] after a concurrent change,
+/// [`Refused::Ceiling`], [`LOCKS_YOU_OUT`](grants::LOCKS_YOU_OUT) if that is not confirmed.
 pub async fn set_scopes(
     s: &mut WriteScope<perm::UpdatePermissions>,
     slug: &str,
@@ -301,8 +301,7 @@ pub async fn set_scopes(
     Ok(Recorded::many(saved, change.events))
 }
 
-/// May the actor change what this role holds? Also where nothing changes the answer is the same for one
-/// who may not.
+/// Checks that the actor may change what this role holds. The verdict is the same if nothing would change.
 ///
 /// # Errors
 /// [`Refused::NotAllowed`] for Owner, [`Refused::Ceiling`].
@@ -313,7 +312,7 @@ pub(in crate::domain) fn may_edit(actor: &Actor, role: &Role) -> Result<(), Refu
     Ok(actor.holdings.may_assign(&role.holdings)?)
 }
 
-/// What is to be changed for a role that holds these to hold what is wanted.
+/// The cells to change so that a role with the scopes `held` gets the scopes `requested`.
 pub(in crate::domain) fn cells<'a>(
     role: &'a Role,
     held: &'a BTreeSet<String>,

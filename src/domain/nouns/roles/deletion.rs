@@ -1,4 +1,4 @@
-//! The end of a role, and what takes its place.
+//! Deleting a role, and replacing it with another.
 
 use crate::{
     domain::{
@@ -27,7 +27,7 @@ use crate::{
 use sea_orm::{ActiveValue::Set, ColumnTrait, FromQueryResult, QueryFilter};
 use uuid::Uuid;
 
-/// Members, and as many invitations, that one deletion gives another role.
+/// The most members, and the most invitations, that one deletion moves to another role.
 const MAX_REASSIGNED: usize = 1_000;
 
 pub const ROLE_IN_USE: Conflict = Conflict::new(
@@ -36,10 +36,10 @@ pub const ROLE_IN_USE: Conflict = Conflict::new(
 )
 .with_audit_reason(IN_USE);
 
-/// What stands before the deletion of a role.
+/// What the deletion of a role would do.
 pub struct DeletionPlan {
     pub detail: RoleDetail,
-    /// What could take its place, the Owner role aside.
+    /// The roles that could replace it. Owner can't.
     pub replacements: Vec<Assignable>,
 }
 
@@ -55,7 +55,7 @@ impl DeletionPlan {
     }
 }
 
-/// Looks at what the deletion of a role would do.
+/// Loads what the deletion of a role would do.
 ///
 /// # Errors
 /// [`Refused::NotFound`], and what [`delete`] would refuse whatever is chosen.
@@ -78,7 +78,7 @@ struct Holder {
     name: String,
     /// Everything they hold, through teams too.
     role_set: String,
-    /// What is their own.
+    /// The roles assigned directly.
     own: String,
 }
 
@@ -89,7 +89,7 @@ struct Invited {
     roles: String,
 }
 
-/// What became of a role's people.
+/// The result of [`delete`].
 #[derive(Clone, Debug)]
 pub struct Deleted {
     pub name: String,
@@ -102,7 +102,7 @@ pub struct Deleted {
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`Refused::NotAllowed`] for a built-in role, [`Refused::Ceiling`],
-/// [`Refused::DetailedConflict`] where teams carry it, [`ROLE_IN_USE`] without a replacement,
+/// [`Refused::DetailedConflict`] if teams have it, [`ROLE_IN_USE`] without a replacement,
 /// [`Refused::Invalid`] on the field `replacement`.
 pub async fn delete(
     s: &mut WriteScope<perm::ManageRoles>,
@@ -125,7 +125,7 @@ pub async fn delete(
         may_reassign(s.actor(), holders.iter().map(|holder| holder.role_set.as_str()))?;
         for holder in &holders {
             let (held, (before, after)) = reassigned(&all, &holder.own, &role, replacement);
-            // What is new comes first, so that nobody is without a role in between.
+            // The new role is assigned first, so that nobody is without a role for a moment.
             if !held {
                 assign_role(s, holder.id, replacement.id).await?;
             }
@@ -145,7 +145,7 @@ pub async fn delete(
             events.push(RecordedEvent::new(InvitationRolesChanged { before, after }, target));
         }
     }
-    // What invitations of the past offered is in the record of what happened.
+    // What past invitations offered is in the audit record.
     s.open().apply_to_one(s.open().delete::<role::Entity>().filter(role::Column::Id.eq(role.id))).await?;
     let replaced_by = replacement.filter(|_| !events.is_empty()).map(|role| role.name.clone());
     let event = RoleDeleted {
@@ -172,7 +172,7 @@ fn chosen<'a>(all: &'a Roles, instead_of: &Role, slug: &str) -> Result<&'a Role,
     Ok(role)
 }
 
-/// Whether the replacement is among the roles already, and the roles before and after.
+/// Whether the replacement is already among the roles, and the roles before and after.
 fn reassigned<'a>(
     all: &'a Roles,
     role_set: &str,

@@ -26,9 +26,9 @@ pub struct RoleDetail {
     pub suspended: i64,
     /// Pending invitations that offer it.
     pub invited: i64,
-    /// Teams that carry it.
+    /// The number of teams that have it.
     pub teams: i64,
-    /// Which they are, where the viewer may see teams.
+    /// These teams, if the viewer may see teams.
     pub teams_with_role: Vec<TeamWithRole>,
     /// The sets of roles of those who have it.
     role_sets: Vec<String>,
@@ -52,7 +52,7 @@ impl RoleDetail {
         self.people + self.suspended + self.invited > 0
     }
 
-    /// Why this member may not delete it, whatever takes its place; the permission aside.
+    /// Why this member may not delete it, no matter what replaces it. The permission is not checked.
     pub fn not_deletable(&self, actor: &Actor) -> Option<Refused> {
         if self.role.is_owner {
             return Some(Refused::NotAllowed(OWNER_IS_FIXED));
@@ -69,14 +69,14 @@ impl RoleDetail {
     }
 }
 
-/// A team that carries a role.
+/// A team that has a role.
 #[derive(Clone, Debug, Deserialize)]
 pub struct TeamWithRole {
     pub id: Uuid,
     pub name: String,
 }
 
-/// Why a role that teams carry can't be deleted. It names those of them that the actor may see.
+/// Why a role that teams have can't be deleted. It names the teams that the actor may see.
 pub(in crate::domain) fn teams_conflict(teams: &[TeamWithRole]) -> DetailedConflict {
     let mut conflict = DetailedConflict::from(ROLE_OF_TEAMS);
     if teams.is_empty() {
@@ -96,7 +96,7 @@ const ROLE_OF_TEAMS: Conflict = Conflict::new(
 )
 .with_audit_reason(IN_USE);
 
-/// The teams that carry a role, by name, as far as the actor may see them.
+/// The teams that have a role, by name, as far as the actor may see them.
 pub(in crate::domain) async fn load_teams_with_role(
     scope: &impl Scoped,
     actor: &Actor,
@@ -111,7 +111,7 @@ pub(in crate::domain) async fn load_teams_with_role(
     Ok(scope.list(&["id", "name"], sql, vec![role.id.into()]).await?)
 }
 
-/// Looks at one role.
+/// Loads one role.
 ///
 /// # Errors
 /// [`Refused::NotFound`] where this workspace has no such role.
@@ -143,8 +143,8 @@ pub async fn get<P: Access>(scope: &ReadScope<P>, slug: &str) -> Result<RoleDeta
     })
 }
 
-/// May another role be put in the place of one, for somebody who holds these? It is a change of their
-/// roles, and so under the same rules as on their own page.
+/// Checks that a role may be replaced by another for a member with these roles. It is a change of their
+/// roles, so the rules are those of their own page.
 pub(in crate::domain) fn may_reassign<'a>(
     actor: &Actor,
     role_sets: impl IntoIterator<Item = &'a str>,

@@ -1,4 +1,4 @@
-//! What is recorded of roles and of what they hold.
+//! Audit events of roles and what they hold.
 
 use crate::{
     domain::base::{
@@ -28,7 +28,7 @@ pub(in crate::domain) const IN_USE: AuditReason = AuditReason::new("role-in-use"
 /// The name of the target is the permission's label.
 pub(in crate::domain) const PERMISSION: TargetKind = TargetKind::new("permission");
 
-/// A role was made.
+/// A role was created.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct RoleCreated {
     pub scopes: Vec<String>,
@@ -44,7 +44,7 @@ impl AuditEvent for RoleCreated {
     }
 }
 
-/// A role got another name or description.
+/// The name or description of a role changed.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct RoleUpdated {
     pub name_before: String,
@@ -65,7 +65,8 @@ impl AuditEvent for RoleUpdated {
     }
 }
 
-/// A role holds other scopes of the customer's own applications. Each permission has an event of its own.
+/// The scopes of the customer's own applications that a role holds changed. Each permission has its own
+/// event.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct RoleScopesChanged {
     pub before: Vec<String>,
@@ -88,7 +89,7 @@ impl AuditEvent for RoleScopesChanged {
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct RoleDeleted {
     pub scopes: Vec<String>,
-    /// Empty where nobody held the role or was invited with it.
+    /// Empty if nobody had the role or was invited with it.
     pub replaced_by: String,
     pub members: i64,
     pub invitations: i64,
@@ -106,7 +107,7 @@ impl AuditEvent for RoleDeleted {
     }
 }
 
-/// Other roles hold a permission.
+/// The roles that hold a permission changed.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct PermissionChanged {
     pub permission: String,

@@ -19,7 +19,7 @@ use crate::{
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 
-/// Why nobody edits the role of the Owners.
+/// Why nobody can edit the Owner role.
 pub const OWNER_IS_FIXED: &str = "Owner always has all permissions. It can't be changed, renamed or deleted.";
 
 pub const LOCKS_YOU_OUT: Conflict = Conflict::new(
@@ -28,7 +28,7 @@ pub const LOCKS_YOU_OUT: Conflict = Conflict::new(
 )
 .with_audit_reason(LOCK_OUT);
 
-/// A scope that goes into a role, or out of it.
+/// A scope to add to a role, or to remove from it.
 #[derive(Clone, Copy)]
 pub(in crate::domain) struct Cell<'a> {
     pub role: &'a Role,
@@ -36,19 +36,19 @@ pub(in crate::domain) struct Cell<'a> {
     pub granted: bool,
 }
 
-/// What a change of the matrix came to.
+/// The result of a change of the matrix.
 pub(in crate::domain) struct Change {
     pub after: Roles,
     /// How many active members gained and lost each permission.
     pub reach: Vec<(Permission, i64, i64)>,
     pub events: Vec<RecordedEvent>,
-    /// The editor may change nothing here any more.
+    /// The editor can no longer change permissions.
     pub locked_out: bool,
     pub headcounts: Headcounts,
 }
 
-/// Changes cells of the matrix, each of which must be a change. Whoever calls this has seen that the
-/// actor holds the permission to update permissions.
+/// Changes cells of the matrix. Each cell must be a change, and the caller must have checked that the actor
+/// may update permissions.
 ///
 /// # Errors
 /// [`Refused::NotAllowed`] for the Owner role, [`Refused::Ceiling`], [`LOCKS_YOU_OUT`] where
@@ -78,7 +78,7 @@ pub(in crate::domain) async fn change<P>(
     Ok(change)
 }
 
-/// May the actor change all of the given cells?
+/// Checks that the actor may change all of the given cells.
 ///
 /// # Errors
 /// [`Refused::NotAllowed`] for the Owner role, [`Refused::Ceiling`].
@@ -111,7 +111,7 @@ fn is_of_application(cell: &Cell<'_>, role: &Role) -> bool {
     cell.role.id == role.id && Permission::of_scope(cell.scope).is_none()
 }
 
-/// Whether this takes the matrix itself out of the editor's hands.
+/// Whether the change takes “Update permissions” from the editor.
 pub(in crate::domain) fn locks_out(actor: &Actor, cells: &[Cell<'_>]) -> bool {
     let scope = Permission::UpdatePermissions.scope();
     let mut own = actor.all_roles.iter().filter(|role| actor.roles.contains(&role.slug));

@@ -1,8 +1,8 @@
-//! Roles: named bundles of scopes, in one workspace.
+//! Roles: named sets of scopes, in one workspace.
 //!
-//! What all of them need is here; [`detail`] shows one, [`scope_set`] reads the scopes that somebody typed,
-//! [`grants`] changes what roles hold, [`change`] makes and names them, [`deletion`] ends them;
-//! `records::headcounts` counts who has them.
+//! [`detail`] loads one, [`scope_set`] parses typed scopes, [`grants`] changes what roles hold, [`change`]
+//! creates and renames roles, [`deletion`] deletes them; `records::headcounts` counts who has them. This file
+//! has what all of them need.
 
 pub mod change;
 pub mod deletion;
@@ -32,7 +32,7 @@ pub use detail::{RoleDetail, get};
 pub use grants::{LOCKS_YOU_OUT, OWNER_IS_FIXED};
 pub use scope_set::{MAX_SCOPES, ScopeSet};
 
-/// One role as it is under the lock, after what was just changed.
+/// One role as it is under the lock, after the change.
 ///
 /// # Errors
 /// The database's own.
@@ -62,7 +62,7 @@ pub async fn list(scope: &ReadScope<perm::ReadMembers>) -> Result<Vec<RoleWithCo
     Ok(scope.actor().all_roles.iter().map(listed).collect())
 }
 
-/// The roles that the actor could hand out, and for the others why not.
+/// All roles, each with the reason why the actor may not assign it, if there is one.
 pub fn assignable<P: Access>(scope: &ReadScope<P>) -> Vec<Assignable> {
     assignable_roles(&scope.actor().all_roles, &scope.actor().holdings)
 }

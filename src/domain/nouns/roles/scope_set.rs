@@ -1,4 +1,4 @@
-//! The scopes of a role, as somebody chose and typed them.
+//! Sets of scopes, parsed from a form or a request.
 
 use crate::{
     domain::base::invalid::Invalid,
@@ -6,7 +6,7 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// Scopes that one role may hold.
+/// The most scopes that a role can hold.
 pub const MAX_SCOPES: usize = 200;
 
 /// A set of scopes, each of them well formed.
@@ -14,8 +14,8 @@ pub const MAX_SCOPES: usize = 200;
 pub struct ScopeSet(BTreeSet<String>);
 
 impl ScopeSet {
-    /// `permissions` are ticked from the catalogue; `typed` are scopes of the customer's own
-    /// applications, apart by line, comma, semicolon or space.
+    /// Parses a form. `permissions` are the ticked permissions of the catalogue; `typed` are scopes of the
+    /// customer's own applications, separated by line breaks, commas, semicolons or spaces.
     ///
     /// # Errors
     /// A complaint on the field `permission` or `scopes`.
@@ -52,7 +52,7 @@ impl ScopeSet {
         Ok(Self(scopes))
     }
 
-    /// The same in one list, as a program sends it: permissions and scopes of applications alike.
+    /// Parses one list of permissions and scopes of applications, as a program sends it.
     ///
     /// # Errors
     /// A complaint on the field `scopes`.
@@ -65,7 +65,7 @@ impl ScopeSet {
         Self::read(&permissions, &typed.join("\n"))
     }
 
-    /// Those of the customer's own applications.
+    /// The scopes of the customer's own applications.
     pub(in crate::domain) fn of_applications(&self) -> impl Iterator<Item = &str> {
         self.iter().filter(|scope| Permission::of_scope(scope).is_none())
     }
@@ -78,7 +78,7 @@ impl ScopeSet {
         self.0.contains(scope)
     }
 
-    /// What a role grants that holds these.
+    /// The holdings of a role with these scopes.
     pub(in crate::domain) fn holdings(&self) -> Holdings {
         Holdings::of(false, self.iter())
     }
@@ -91,7 +91,7 @@ fn cut(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(60).collect()
 }
 
-/// Reads one scope that somebody typed for an application of theirs.
+/// Parses one scope of an application.
 fn named(text: &str) -> Result<Scope, String> {
     let scope = Scope::named(text).map_err(|error| match error {
         ScopeError::Meant(meant) => format!("“{}”: did you mean {meant}?", cut(text)),

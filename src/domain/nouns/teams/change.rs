@@ -1,4 +1,4 @@
-//! Changing a team: its name, the roles that it carries, its beginning and its end.
+//! Creating, renaming and deleting a team, and changing its roles.
 
 use crate::{
     domain::{
@@ -33,7 +33,7 @@ fn name_taken() -> Refused {
     Invalid::field("name", "Another team in this workspace already has this name.").into()
 }
 
-/// Starts a team, with nobody in it. Returns its id.
+/// Creates a team, with nobody in it. Returns its id.
 ///
 /// # Errors
 /// [`Refused::Invalid`] on the field `name` where it is taken, or where there are too many teams.
@@ -70,11 +70,11 @@ pub struct Changed {
     pub is_change: bool,
 }
 
-/// Names and describes a team.
+/// Changes the name and description of a team.
 ///
 /// # Errors
-/// [`Refused::NotFound`], [`Refused::Forbidden`] for who may not edit it, [`Refused::Invalid`] on the
-/// field `name` where it is taken.
+/// [`Refused::NotFound`], [`Refused::Forbidden`] for someone who may not edit it, [`Refused::Invalid`] on the
+/// field `name` if it is taken.
 pub async fn update(
     s: &mut WriteScope<perm::Membership>,
     id: Uuid,
@@ -126,12 +126,12 @@ pub struct RolesChanged {
     pub is_change: bool,
 }
 
-/// Assigns exactly these roles to a team; everybody in it holds them from their next request on.
+/// Sets the roles of a team. Everybody in it holds them from their next request on.
 ///
 /// # Errors
-/// [`Refused::NotFound`], [`CHANGED`] after a concurrent change, [`Refused::Invalid`] on the
-/// field `role`, [`Refused::Ceiling`] where a role, before or after, or somebody in the team goes
-/// over the actor's head.
+/// [`Refused::NotFound`], [`CHANGED`] after a concurrent change, [`Refused::Invalid`] on the field `role`,
+/// [`Refused::Ceiling`] if one of the roles, before or after, or a person in the team holds more than the
+/// actor may manage.
 pub async fn set_roles(
     s: &mut WriteScope<perm::UpdateTeams>,
     id: Uuid,
@@ -143,7 +143,7 @@ pub async fn set_roles(
     }
     team.may_assign_roles(s, s.actor(), &before).await?;
     let is_in = |set: &[Role], role: &Role| set.iter().any(|other| other.id == role.id);
-    // What is new comes first, so that nobody lacks in between what they hold throughout.
+    // New roles are added first, so that nobody loses access for a moment.
     for role in team.roles.iter().filter(|role| !is_in(&before, role)) {
         assign_role(s, id, role.id).await?;
     }
@@ -173,7 +173,7 @@ pub async fn set_roles(
     Ok(Recorded::new(changed, event, team.target()))
 }
 
-/// The team as it would be with these roles, the roles that it carries now, and their version.
+/// Returns the team as it would be with the given roles, its current roles, and their version.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`Refused::Invalid`] on the field `role`.
@@ -191,11 +191,11 @@ pub(in crate::domain) async fn plan(
 }
 
 impl Team {
-    /// May it carry what it does here, in place of `before`?
+    /// Checks that the team may have its roles in place of `before`.
     ///
     /// # Errors
-    /// [`Refused::Ceiling`] where a role, before or after, or somebody in the team goes over the actor's
-    /// head; [`Refused::Invalid`] on the field `role` for Owner.
+    /// [`Refused::Ceiling`] if one of the roles, before or after, or a person in the team holds more than the
+    /// actor may manage; [`Refused::Invalid`] on the field `role` for Owner.
     pub(in crate::domain) async fn may_assign_roles(
         &self,
         scope: &impl Scoped,
@@ -213,7 +213,7 @@ impl Team {
     }
 }
 
-/// The roles of the form. None at all is an answer here.
+/// The roles of the form. The set may be empty.
 fn chosen<'a>(all: &'a Roles, slugs: &[String]) -> Result<Vec<&'a Role>, Invalid> {
     if slugs.is_empty() { Ok(Vec::new()) } else { all.chosen(slugs) }
 }
@@ -227,22 +227,21 @@ async fn assign_role<P>(s: &WriteScope<P>, team: Uuid, role: Uuid) -> Result<(),
     Ok(s.open().insert(row).await?)
 }
 
-/// What went with a team.
+/// The result of deleting a team.
 #[derive(Clone, Debug)]
 pub struct Deleted {
     pub name: String,
     pub people: i64,
 }
 
-/// Deletes a team. Its people stay members, without what they held only through it.
+/// Deletes a team. Its people stay members, without the access that they had only through the team.
 ///
 /// # Errors
-/// [`Refused::NotFound`], [`Refused::Ceiling`] where its roles are not the actor's to take from all of
-/// its people.
+/// [`Refused::NotFound`], [`Refused::Ceiling`] if the actor may not revoke its roles from everybody in it.
 pub async fn delete(s: &mut WriteScope<perm::DeleteTeams>, id: Uuid) -> Result<Recorded<Deleted>, Refused> {
     let team = Team::load(s, s.actor(), id).await?;
     team.may_delete(s, s.actor()).await??;
-    // Its people first: so what each of them holds is put together once, and not for each role.
+    // Its people first, so that triggers compute what each of them holds once, and not for each role.
     let people = s.open().delete::<team_member::Entity>().filter(team_member::Column::TeamId.eq(id));
     s.open().apply(people).await?;
     s.open().apply_to_one(s.open().delete::<team::Entity>().filter(team::Column::Id.eq(id))).await?;

@@ -1,4 +1,4 @@
-//! What becomes of the people of a team when it carries other roles.
+//! How a change of a team's roles affects its people.
 
 use crate::{
     domain::{
@@ -65,8 +65,8 @@ fn without<'a>(these: &'a [Role], others: &[Role]) -> Vec<&'a Role> {
 }
 
 impl Team {
-    /// What becomes of its people, where it carries what it does here in place of `before`. One SQL
-    /// statement.
+    /// Groups its people by their holdings before and after, if the team has its roles in place of `before`.
+    /// One SQL statement.
     pub(in crate::domain) async fn groups<P>(
         &self,
         scope: &ReadScope<P>,
@@ -103,7 +103,7 @@ impl Team {
         Ok(rows.into_iter().map(group).collect())
     }
 
-    /// The first `most` of the people in these groups, by name. One SQL statement.
+    /// The first `max` people of the given groups, by name. One SQL statement.
     pub(in crate::domain) async fn named_members<'a, P>(
         &self,
         scope: &ReadScope<P>,
@@ -119,7 +119,7 @@ impl Team {
         }
         let (people, mut values) = people(self, &without(before, &self.roles));
         let mut nth = String::new();
-        // In each group is somebody, so that no more groups are needed than names.
+        // Each group has at least one person, so as many groups as names are enough.
         for (place, group) in of.iter().take(max).enumerate() {
             let (set, kept) = (values.len() + 2, values.len() + 3);
             values.extend([group.role_set.as_str().into(), group.kept.as_str().into()]);

@@ -1,4 +1,4 @@
-//! What is recorded of teams.
+//! Audit events of teams.
 
 use crate::domain::base::{
     event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents, TargetKind},
@@ -19,7 +19,7 @@ pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
 
 pub(in crate::domain) const TEAM: TargetKind = TargetKind::new("team");
 
-/// A team was started, with nobody in it.
+/// A team was created, with nobody in it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct TeamCreated {
     pub description: String,
@@ -79,7 +79,7 @@ impl AuditEvent for TeamDeleted {
     }
 }
 
-/// A team carries other roles.
+/// The roles of a team changed.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct TeamRolesChanged {
     pub before: Vec<String>,
@@ -102,7 +102,7 @@ impl AuditEvent for TeamRolesChanged {
     }
 }
 
-/// A member came into a team, and holds the roles that it carries.
+/// A member was added to a team, and holds its roles.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct TeamMemberAdded {
     pub team: String,
@@ -121,7 +121,7 @@ impl AuditEvent for TeamMemberAdded {
     }
 }
 
-/// A member was taken out of a team, and lost the roles that it carries.
+/// A member was removed from a team, and lost its roles.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct TeamMemberRemoved {
     pub team: String,
@@ -140,7 +140,7 @@ impl AuditEvent for TeamMemberRemoved {
     }
 }
 
-/// A member leads a team, or leads it no more.
+/// A member became a lead of a team, or is no longer one.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct TeamLeadChanged {
     pub team: String,

@@ -1,4 +1,4 @@
-//! Looking at teams: all of them, one with its people, and who could join it.
+//! Loading teams: all of them, one with its people, and who could be added to it.
 
 use crate::{
     clock::Timestamp,
@@ -32,7 +32,7 @@ pub async fn list(scope: &ReadScope<perm::ReadTeams>) -> Result<Vec<Team>, Refus
     Ok(rows.into_iter().map(|row| row.with(&actor.all_roles)).collect())
 }
 
-/// Somebody in a team, or who could be.
+/// A person in a team, or one who could be added.
 #[derive(Deserialize)]
 struct PersonRow {
     member_id: Uuid,
@@ -48,7 +48,7 @@ struct PersonRow {
 const PERSON: [&str; 8] =
     ["member_id", "user_id", "name", "email", "status", "role_set", "joined_at", "leads"];
 
-/// Somebody in a team, as the viewer sees them.
+/// A person in a team, as the viewer sees them.
 #[derive(Clone, Debug)]
 pub struct Person {
     pub id: Uuid,
@@ -58,9 +58,9 @@ pub struct Person {
     pub is_active: bool,
     pub is_you: bool,
     pub is_lead: bool,
-    /// When they came into the team.
+    /// When they joined the team.
     pub joined_at: Timestamp,
-    /// Why the viewer may not take them out; `None` where the ceiling lets them.
+    /// Why the viewer may not remove them; `None` if the ceiling allows it.
     pub refused: Option<Ceiling>,
 }
 
@@ -68,20 +68,20 @@ pub struct Person {
 pub struct TeamDetail {
     pub team: Team,
     pub page: Page<Person>,
-    /// Of the roles that it carries; who changes them must name it.
+    /// The version of the team's roles, which a change of them must name.
     pub version: String,
-    /// The roles that a team can carry.
+    /// The roles that a team can have.
     pub roles: Vec<Assignable>,
-    /// Why the viewer may not change what the team gives to its people; `None` where the ceiling lets
-    /// them, or they hold no permission for it anyway.
+    /// Why the viewer may not change the team's roles; `None` if the ceiling allows it, or if they don't have
+    /// the permission anyway.
     pub refused: Option<Ceiling>,
 }
 
-/// Looks at one team. Who came last is first.
+/// Loads one team. The people who joined last come first.
 ///
 /// # Errors
-/// [`Refused::NotFound`] where this workspace has no such team, [`Refused::Invalid`] for a page link of
-/// another list.
+/// [`Refused::NotFound`] if this workspace has no such team, [`Refused::Invalid`] for a page link of another
+/// list.
 pub async fn get(scope: &ReadScope<perm::ReadTeams>, id: Uuid, at: &Position) -> Result<TeamDetail, Refused> {
     let actor = scope.actor();
     let team = Team::load(scope, actor, id).await?;
@@ -128,7 +128,7 @@ pub async fn get(scope: &ReadScope<perm::ReadTeams>, id: Uuid, at: &Position) ->
     })
 }
 
-/// Somebody who is not in a team yet.
+/// A member who is not in the team yet.
 #[derive(Clone, Debug)]
 pub struct Candidate {
     pub id: Uuid,
@@ -137,15 +137,15 @@ pub struct Candidate {
     pub email: String,
     pub is_active: bool,
     pub roles: Vec<Role>,
-    /// Why the viewer may not put them in; `None` where they may.
+    /// Why the viewer may not add them; `None` if they may.
     pub refused: Option<Ceiling>,
 }
 
-/// Members who are not in the team, by name, of those with this text in their name or address; and
-/// whether there are more of them than are shown.
+/// Members who are not in the team, by name, with the given text in their name or address; and whether there
+/// are more of them.
 ///
 /// # Errors
-/// [`Refused::NotFound`], [`Refused::Forbidden`] for who may not edit the team.
+/// [`Refused::NotFound`], [`Refused::Forbidden`] for someone who may not edit the team.
 pub async fn candidates(
     scope: &ReadScope<perm::ReadMembers>,
     id: Uuid,
@@ -188,10 +188,10 @@ pub async fn candidates(
     Ok((team, candidates, is_cut))
 }
 
-/// The team that is to be deleted, for the page of its confirmation.
+/// Loads the team to delete, for the confirmation page.
 ///
 /// # Errors
-/// [`Refused::NotFound`], [`Refused::Ceiling`] where the actor may not take its roles from its people.
+/// [`Refused::NotFound`], [`Refused::Ceiling`] if the actor may not revoke its roles from its people.
 pub async fn check_deletion(scope: &ReadScope<perm::DeleteTeams>, id: Uuid) -> Result<Team, Refused> {
     let team = Team::load(scope, scope.actor(), id).await?;
     match team.may_delete(scope, scope.actor()).await? {

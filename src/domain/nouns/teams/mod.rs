@@ -1,8 +1,8 @@
-//! Teams: people of one workspace who belong together, and the roles that all of them hold by it.
+//! Teams: people of one workspace who belong together, and the roles that all of them hold through the team.
 //!
-//! [`list`] looks at teams, [`change`] changes one and the roles it carries, [`effects`] says whom that
-//! concerns, [`people`] puts people in and takes them out. What somebody holds through a team is put together by triggers: see
-//! `migration/src/m0008_teams.rs`.
+//! [`mod@list`] lists teams and loads one, [`change`] changes one and its roles, [`effects`] computes whose
+//! access that changes, [`people`] adds people and removes them. Triggers compute what a member holds through
+//! teams: see `migration/src/m0008_teams.rs`.
 
 pub mod change;
 pub mod effects;
@@ -33,23 +33,23 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// Teams of one workspace.
+/// The most teams that a workspace can have.
 const MAX_TEAMS: u64 = 200;
 
-/// A team as it stands: for a page, or under the lock.
+/// A team, loaded for a page or under the lock.
 #[derive(Clone, Debug)]
 pub struct Team {
     pub id: Uuid,
     pub name: String,
     pub description: String,
     pub created_at: Timestamp,
-    /// How many are in it, those too who are suspended.
+    /// The number of people in the team, suspended members included.
     pub people: i64,
-    /// The roles that it carries: everybody in it holds them.
+    /// The roles of the team, which everybody in it holds.
     pub roles: Vec<Role>,
-    /// Names of the first leads.
+    /// Names of some of its leads.
     pub leads: Vec<String>,
-    /// The viewer leads it.
+    /// The viewer leads the team.
     is_yours: bool,
 }
 
@@ -65,8 +65,8 @@ struct Row {
     yours: i64,
 }
 
-/// The columns of a [`Row`], in the order of its fields. `$2` is the member who asks, `$3` what names
-/// are joined with: a line break, which is in none.
+/// The columns of a [`Row`], in the order of its fields. `$2` is the viewer's membership, `$3` the
+/// separator of joined names: a line break, which no name contains.
 const COLUMNS: &str = "SELECT t.id, t.name, t.description, t.created_at,
         (SELECT COUNT(*) FROM team_members tm
             WHERE tm.workspace_id = t.workspace_id AND tm.team_id = t.id) AS people,
@@ -115,7 +115,7 @@ impl Team {
         Ok(row.ok_or(Refused::NotFound)?.with(&actor.all_roles))
     }
 
-    /// The team, for who edits it: its leads do, and who holds the permission to update teams.
+    /// Loads the team to edit it: its leads may, and members with the permission to update teams.
     ///
     /// # Errors
     /// [`Refused::NotFound`], [`Refused::Forbidden`].
@@ -127,13 +127,13 @@ impl Team {
         Ok(team)
     }
 
-    /// The same verdict as of [`Team::load_to_edit`], to draw no form that would be refused.
+    /// Whether [`Team::load_to_edit`] would allow it, so that no form is drawn that would be refused.
     pub fn may_be_edited_by(&self, actor: &Actor) -> bool {
         self.is_yours || actor.holdings.has(Permission::UpdateTeams)
     }
 
-    /// May somebody who holds `present` be put into this team, or taken out of it? A team without
-    /// roles gives nothing and takes nothing.
+    /// Checks that a member who holds `present` may be added to this team, or removed from it. Without roles,
+    /// a team changes nobody's access.
     ///
     /// # Errors
     /// As [`Holdings::may_change_roles`].
@@ -144,20 +144,20 @@ impl Team {
         actor.holdings.may_change_roles(present, self.roles.iter().map(|role| &role.holdings))
     }
 
-    /// May these roles be given to, or taken from, everybody in the team?
+    /// Checks that the given roles may be assigned to, or revoked from, everybody in the team.
     async fn may_change_roles(
         &self,
         scope: &impl Scoped,
         actor: &Actor,
         roles: &[Role],
     ) -> Result<Result<(), Ceiling>, Refused> {
-        // An Owner may, whoever is in it.
+        // An Owner may, no matter who is in the team.
         let sets = if actor.holdings.is_owner() { Vec::new() } else { self.role_sets(scope).await? };
         let people = sets.iter().map(|set| role::holdings(&actor.all_roles.parse_slugs(&set.role_set)));
         Ok(actor.holdings.may_change_roles_of_all(people, roles.iter().map(|role| &role.holdings)))
     }
 
-    /// May the team be deleted, which takes its roles from everybody in it?
+    /// Checks that the team may be deleted, which revokes its roles from everybody in it.
     async fn may_delete(&self, scope: &impl Scoped, actor: &Actor) -> Result<Result<(), Ceiling>, Refused> {
         if self.roles.is_empty() {
             return Ok(Ok(()));
@@ -165,7 +165,7 @@ impl Team {
         self.may_change_roles(scope, actor, &self.roles).await
     }
 
-    /// What the people of this team hold: each combination once.
+    /// What the people of this team hold: each combination of roles once.
     async fn role_sets(&self, scope: &impl Scoped) -> Result<Vec<RoleSet>, Refused> {
         let sql = "SELECT DISTINCT m.role_set FROM team_members tm CROSS JOIN members m
             WHERE tm.workspace_id = $1 AND tm.team_id = $2
@@ -173,13 +173,13 @@ impl Team {
         Ok(scope.all(sql, vec![self.id.into()]).await?)
     }
 
-    /// Stands for all of it as it is now, its people aside.
+    /// The version of the team's name, description and roles.
     pub fn whole_version(&self) -> String {
         let named = [&self.name, &self.description, &self.version()].map(String::clone);
         role::fingerprint(self.id.as_bytes(), named)
     }
 
-    /// Stands for the set of roles that the team carries now, as on the Security page.
+    /// The version of the team's set of roles.
     pub fn version(&self) -> String {
         let mut ids: Vec<_> = self.roles.iter().map(|role| role.id).collect();
         ids.sort_unstable();
@@ -199,7 +199,7 @@ impl Team {
     }
 }
 
-/// The same for who edits it.
+/// [`under_lock`], for someone who is about to edit the team.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`Refused::Forbidden`].
@@ -207,7 +207,7 @@ pub async fn to_edit(s: &WriteScope<perm::Membership>, id: Uuid) -> Result<Team,
     Team::load_to_edit(s, id).await
 }
 
-/// The team as it stands under the lock.
+/// Loads the team under the lock.
 ///
 /// # Errors
 /// [`Refused::NotFound`] where this workspace has no such team.

@@ -1,4 +1,4 @@
-//! Who is in a team, and who leads it.
+//! Adding people to a team, removing them, and appointing its leads.
 
 use crate::{
     domain::{
@@ -18,20 +18,20 @@ use crate::{
 use sea_orm::{ActiveValue::Set, ColumnTrait, DeleteMany, QueryFilter, UpdateMany, sea_query::Expr};
 use uuid::Uuid;
 
-/// Somebody who was put into a team or taken out, or is called to lead it or not.
+/// The result of a change to a member of a team.
 #[derive(Clone, Debug)]
 pub struct TeamMemberChange {
     pub team: String,
     pub name: String,
-    /// It was not so before.
+    /// False if nothing had to change.
     pub is_change: bool,
 }
 
-/// Puts members into a team: all of them or none. Whoever is in it already stays.
+/// Adds members to a team: all of them or none. Members who are already in it stay.
 ///
 /// # Errors
-/// [`Refused::NotFound`] for the team or a member, [`Refused::Forbidden`] for who may not edit the team,
-/// [`Refused::Ceiling`] where it carries roles that are not the actor's to give to one of them.
+/// [`Refused::NotFound`] for the team or a member, [`Refused::Forbidden`] for someone who may not edit the
+/// team, [`Refused::Ceiling`] if the actor may not assign the team's roles to one of them.
 pub async fn add(
     s: &mut WriteScope<perm::Membership>,
     id: Uuid,
@@ -68,11 +68,11 @@ pub async fn add(
     Ok(Recorded::together(each))
 }
 
-/// Takes a member out of a team.
+/// Removes a member from a team.
 ///
 /// # Errors
-/// [`Refused::NotFound`] for the team, or for who is not in it, [`Refused::Forbidden`] for who may not
-/// edit the team, [`Refused::Ceiling`] where its roles are not the actor's to take from them.
+/// [`Refused::NotFound`] for the team, or for someone who is not in it, [`Refused::Forbidden`] for someone
+/// who may not edit the team, [`Refused::Ceiling`] if the actor may not revoke its roles from them.
 pub async fn remove(
     s: &mut WriteScope<perm::Membership>,
     id: Uuid,
@@ -81,7 +81,7 @@ pub async fn remove(
     let team = Team::load_to_edit(s, id).await?;
     let all = s.actor().all_roles.clone();
     let member = MemberRecord::load(s, &all, member).await?;
-    // Whether they are in it comes first: of others there is nothing to tell.
+    // The membership is checked first: the ceiling must disclose nothing about other members.
     if !is_in(s, id, member.id).await? {
         return Err(Refused::NotFound);
     }
@@ -94,11 +94,11 @@ pub async fn remove(
     Ok(Recorded::new(changed, event, member.target()))
 }
 
-/// Makes somebody in a team a lead of it, or no lead any more. A lead gives nothing that the ceiling
-/// does not let them give, so who leads is a matter of the permission alone.
+/// Makes a member of a team a lead, or no longer a lead. A lead is bound by the ceiling like everybody else,
+/// so only the permission is checked.
 ///
 /// # Errors
-/// [`Refused::NotFound`] for the team, or for who is not in it.
+/// [`Refused::NotFound`] for the team, or for someone who is not in it.
 pub async fn appoint(
     s: &mut WriteScope<perm::UpdateTeams>,
     id: Uuid,

@@ -1,4 +1,4 @@
-//! What is recorded of workspaces as a whole.
+//! Audit events of workspaces as a whole.
 
 use crate::domain::base::event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents, RecordedIn};
 use serde::{Deserialize, Serialize};

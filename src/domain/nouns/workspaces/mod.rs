@@ -38,7 +38,7 @@ const NO_ACCOUNTABLE_USER: Conflict = Conflict::new(
     "The person who created this key is no longer active in the account. Name someone in the account as “owner”.",
 );
 
-/// A workspace as one of its members finds it in their list.
+/// A workspace, in the list of one of its members.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct WorkspaceOfPerson {
     pub slug: String,
@@ -69,7 +69,7 @@ pub async fn of_person(db: &Db, person: &Person) -> Result<Vec<WorkspaceOfPerson
     Ok(db.read().all(sql, vec![person.user_id.into()]).await?)
 }
 
-/// A workspace as a key that is a member of it finds it.
+/// A workspace, in the list of a key that is a member of it.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct WorkspaceOfKey {
     pub id: Uuid,
@@ -79,9 +79,9 @@ pub struct WorkspaceOfKey {
     pub created_at: Timestamp,
     /// `active` or `suspended`: the membership, or all of the workspace.
     pub status: String,
-    /// Slugs of the key's roles, apart by spaces.
+    /// Slugs of the key's roles, separated by spaces.
     pub role_set: String,
-    /// The key means this one where a request names none.
+    /// This is the key's home workspace, which requests that name none apply to.
     pub is_home: bool,
 }
 
@@ -104,12 +104,11 @@ pub async fn of_key(db: &Db, key: &ApiKey, at: &Position) -> Result<Page<Workspa
     Ok(Page::from_rows(rows, at, |row| Cursor::new(Key::Text(row.slug.clone()), row.id)))
 }
 
-/// Founds a workspace in an account in which the person may, or, with none named, in a new account of
-/// their own.
+/// Creates a workspace in the given account, or, without one, in a new account of the person's own.
 ///
 /// # Errors
-/// [`Refused::NotFound`] for an account to which they do not belong, [`Refused::NotAdmin`] where only its
-/// admins may, [`Refused::Suspended`], [`Refused::Invalid`] for a slug that is taken,
+/// [`Refused::NotFound`] for an account to which they do not belong, [`Refused::NotAdmin`] if only its admins
+/// may create workspaces, [`Refused::Suspended`], [`Refused::Invalid`] for a slug that is taken,
 /// [`Refused::RateLimited`].
 pub async fn create(
     db: &Db,
@@ -123,7 +122,7 @@ pub async fn create(
     create_unlimited(db, person, account, name, slug, origin).await
 }
 
-/// The same without counting how often.
+/// [`create`], without counting against the limit.
 pub(in crate::domain) async fn create_unlimited(
     db: &Db,
     person: &Person,
@@ -150,12 +149,12 @@ pub(in crate::domain) async fn create_unlimited(
     done
 }
 
-/// Why a key that is no admin of its account may not create a workspace.
+/// Why a key that is not an admin of its account may not create a workspace.
 pub const NOT_ADMIN: &str = "This key can't create workspaces. An account admin can create a key that can.";
 
-/// Founds a workspace in the account of a key that administers it. Its first Owner is a person of the
-/// account: `owner`, or else whoever is accountable for the key, which becomes an Owner beside them. It is
-/// the key's home only if that has none yet. Returns the workspace's id.
+/// Creates a workspace in the account of a key that administers it. Its first Owner is a person of the
+/// account: `owner`, or otherwise the user who is accountable for the key. The key becomes an Owner too. The
+/// workspace becomes the key's home only if it has none yet. Returns the workspace's id.
 ///
 /// # Errors
 /// [`Refused::NotAllowed`], [`Refused::Invalid`] on `slug` or `owner`, [`NO_ACCOUNTABLE_USER`],

@@ -78,7 +78,7 @@ fn draw(
         let mut row = list::Row::new(entry, now, &view.app.routes.labels);
         // There is no page that lists what one person did to an account.
         row.actor_id.clear();
-        // Of a workspace an admin sees no more than that it began or ended, and by whom.
+        // Of a workspace, an admin sees only that it was created or deleted, and by whom.
         if is_of_workspace {
             row.from.clear();
         }

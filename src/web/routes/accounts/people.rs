@@ -111,7 +111,7 @@ struct Confirm {
     what: &'static str,
 }
 
-/// Asks an admin who is to be none any more, or whether they mean themselves.
+/// The page that confirms removing an admin, with a warning if it is the viewer.
 pub async fn stepping_down(cx: AccountAdmin<Target>) -> HandlerResult {
     let (scope, view, Target(id)) = cx.into_parts();
     let person = accounts::stepping_down(&scope, id).await?;

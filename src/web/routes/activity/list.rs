@@ -61,7 +61,7 @@ pub(in crate::web) struct Row {
     /// The row is the first of its day on this page.
     pub starts_day: bool,
     pub from: String,
-    /// What was asked for, where it was refused: method and pattern.
+    /// Method and pattern of the request, if it was refused.
     pub route: String,
     /// The event's id, where the viewer may undo it; empty otherwise.
     pub undo: String,
@@ -103,7 +103,7 @@ impl Row {
         }
     }
 
-    /// With the way to take it back, for who may.
+    /// Adds the link to undo the event, if the viewer may do that.
     pub(super) fn for_viewer(self, viewer: &Holdings) -> Self {
         let may = self.undoing_needs.is_some_and(|permission| viewer.has(permission));
         Self { undo: if may { self.id.to_string() } else { String::new() }, ..self }

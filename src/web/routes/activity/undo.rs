@@ -18,7 +18,7 @@ use crate::{
 use actix_web::http::StatusCode;
 use askama::Template;
 
-/// Nothing can be taken back, and why.
+/// The page for an event that can't be undone, and why.
 #[derive(Template)]
 #[template(path = "activity/no_undo.html")]
 struct NotUndoable {
@@ -53,7 +53,7 @@ pub async fn show(cx: Authorized<perm::ReadAudit, Target>) -> HandlerResult {
     Ok(draw(&view, reversal, preview, notes))
 }
 
-/// What there is to know before going back.
+/// Further sentences about the undo.
 fn notes(undo: &Undo) -> Vec<String> {
     let mut notes = Vec::new();
     if undo.is_superseded {

@@ -1,4 +1,4 @@
-//! Whether a key may create workspaces: only the account says so.
+//! Whether a key can create workspaces: only account admins can change that.
 
 use crate::{
     domain::nouns::accounts::keys,

@@ -1,4 +1,4 @@
-//! API keys: those of a workspace, the one that asks, and the check of one that somebody was shown.
+//! API keys: those of a workspace, the key making the request, and the verification of a secret.
 
 use crate::{
     clock::Timestamp,
@@ -329,7 +329,7 @@ pub async fn add(
     let (Target(id), Json(addition)) = cx.input;
     let roles = addition.roles.unwrap_or_else(viewer);
     let name = match cx.scope.write(async |s| api_keys::add(s, id, &roles).await).await {
-        // A form chooses it from a list; here it stands in the address.
+        // In a form the key is a field; here it is in the address.
         Err(Refused::Invalid(invalid)) if invalid.of("key").is_some() => return Err(Refused::NotFound),
         done => done?,
     };

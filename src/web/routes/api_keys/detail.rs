@@ -33,24 +33,24 @@ struct Show {
     row: Row,
     /// The workspaces of the key, on the page of the account.
     memberships: Vec<WorkspaceMembership>,
-    /// What stands in the field.
+    /// The value of the field: as it is stored, or as it was sent.
     name: String,
     /// The viewer may rename, rotate and revoke it.
     may_manage: bool,
-    /// Why not, where the permission for it is there; empty otherwise.
+    /// Why not, if the viewer has the permission for it; empty otherwise.
     why_not: String,
     may_change_roles: bool,
     may_remove: bool,
     is_verified: bool,
-    /// Why the account makes no other secret of a key with workspaces.
+    /// Why an account admin can't rotate the secret of a key with workspaces.
     in_workspaces: &'static str,
     overlaps: [(i64, &'static str); 4],
     errors: Errors,
-    /// What stands against the change that this page answers; empty where nothing does.
+    /// Why the change was refused, if the page is the response to one; empty otherwise.
     problem: String,
 }
 
-/// What the forms on a key's page hold beside what the key is.
+/// The state of the forms on a key's page, if it is not that of the key.
 #[derive(Default)]
 struct FormState {
     name: Option<String>,
@@ -93,7 +93,7 @@ pub(in crate::web) async fn show<A: PageAdmission<Scope: Reads>>(cx: Admitted<A,
     draw(&view, &home, id, StatusCode::OK, FormState::default()).await
 }
 
-/// The page of a key that answers a change which was refused; who may not see keys gets the refusal
+/// Draws the page of a key in response to a refused change. Someone who may not see keys gets the refusal
 /// itself.
 async fn redraw(
     view: &View,

@@ -20,11 +20,11 @@ pub(in crate::web) trait Home: Sized {
     type Key: Into<HomeKey>;
 
     fn now(&self) -> Timestamp;
-    /// The viewer's address is confirmed, without which nobody makes secrets.
+    /// The viewer's address is confirmed, which creating secrets requires.
     fn is_verified(&self) -> bool;
     fn may_see(&self) -> bool;
     fn may_manage(&self) -> bool;
-    /// Whether the viewer may change its roles here, and whether they may take it out of here.
+    /// Whether the viewer may change its roles here, and whether they may remove it from here.
     fn may_change_membership(&self, key: &Self::Key) -> (bool, bool);
     fn record(key: &Self::Key) -> &KeyRecord;
 
@@ -46,9 +46,9 @@ pub(in crate::web) trait Reads: Home {
 pub(in crate::web) trait Manages: Home {
     type Reader: Reads;
 
-    /// The same admission once more.
+    /// A copy of the admission.
     fn duplicate(&self) -> Self;
-    /// The same admission to the pages of keys; `None` if the viewer may not see them.
+    /// The admission to see keys; `None` if the viewer may not see them.
     fn reader(&self) -> Option<Self::Reader>;
     /// The roles to offer for a new key; `None` where keys get no roles.
     fn choices(&self, ticked: &[String]) -> Option<Choices>;

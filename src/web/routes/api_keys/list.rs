@@ -24,7 +24,7 @@ struct Index {
     rows: Vec<Row>,
     neighbours: Neighbours,
     may_manage: bool,
-    /// The viewer's address is confirmed, without which nobody makes keys.
+    /// The viewer's address is confirmed, which creating keys requires.
     is_verified: bool,
 }
 

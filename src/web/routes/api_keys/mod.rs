@@ -1,5 +1,5 @@
-//! The API keys of a workspace and those of an account: one set of pages over [`home`]. A secret stands on
-//! the page that answers the form which made it, and nowhere else: nothing is kept to show it again.
+//! The API keys of a workspace and those of an account: one set of pages over [`home`]. A secret is shown
+//! only on the page that responds to the form; nothing is stored to show it again.
 
 mod account;
 pub mod add;

@@ -34,14 +34,14 @@ pub struct Details {
     expiry: String,
     /// A day, such as 2027-01-15.
     expires_at: String,
-    /// How many keys its sender had made when the form was opened.
+    /// The number of keys that the person had created when the form was opened.
     made: String,
-    /// `yes` for a key that administers the account.
+    /// `yes` for a key that is an account admin.
     administers: String,
 }
 
 impl Details {
-    /// As the form is offered.
+    /// The empty form.
     fn blank() -> Self {
         Self { role: viewer(), expiry: DEFAULT_EXPIRY.to_owned(), ..Self::default() }
     }
@@ -134,8 +134,8 @@ struct SecretPage {
     revealed: RevealedSecret,
 }
 
-/// The page that answers the form itself: nothing that could be read again carries the secret to
-/// another one. It is `no-store`, and a reload asks for the form, which is good for one key only.
+/// The page that responds to the form. There is no redirect, because nothing that carries the secret may be
+/// stored. It is `no-store`, and a reload requests the form again, which is valid for one key only.
 pub(super) fn reveal(view: &View, home: &impl Home, created: &CreatedKey) -> HttpResponse {
     view.html(&SecretPage {
         chrome: view.chrome(),
@@ -144,7 +144,7 @@ pub(super) fn reveal(view: &View, home: &impl Home, created: &CreatedKey) -> Htt
     })
 }
 
-/// The key's own page, or the overview for who may not see keys.
+/// The address of the key's page, or of the overview for someone who may not see keys.
 pub(super) fn page_of(view: &View, home: &impl Home, id: Uuid) -> String {
     match home.may_see() {
         true => view.at(&format!("/api-keys/{id}")),

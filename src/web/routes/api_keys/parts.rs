@@ -25,10 +25,10 @@ pub(in crate::web) const EXPIRIES: [Expiry; 5] = [
     ("never", "Never", "Works until someone revokes it. Use this only where keys can't be renewed."),
 ];
 
-/// What a form offers, and what one means that says nothing of it.
+/// The default of the form, also if the field is missing.
 pub(in crate::web) const DEFAULT_EXPIRY: &str = "90";
 
-/// The box that makes a key one that administers the account.
+/// Parses the box that makes a key an account admin.
 pub(in crate::web) fn administers(ticked: &str) -> Result<bool, Invalid> {
     match ticked {
         "" => Ok(false),
@@ -37,17 +37,17 @@ pub(in crate::web) fn administers(ticked: &str) -> Result<bool, Invalid> {
     }
 }
 
-/// When a key is to end.
+/// When a key expires.
 #[derive(Clone, Copy)]
 pub enum Ending {
     Never,
-    /// So many milliseconds after it is made.
+    /// This many milliseconds after it is created.
     After(i64),
     At(Timestamp),
 }
 
 impl Ending {
-    /// From the choice and the day that were sent.
+    /// Parses the choice and the day that were sent.
     ///
     /// # Errors
     /// A complaint on the field `expiry` or `expires_at`.
@@ -77,7 +77,7 @@ impl Ending {
     }
 }
 
-/// A key as a form asks for it.
+/// A new key, as requested by a form.
 pub struct NewKey {
     pub name: Name,
     pub roles: Vec<String>,
@@ -86,23 +86,23 @@ pub struct NewKey {
 }
 
 impl NewKey {
-    /// The key that is asked for at this moment.
+    /// The key to create, with its expiry computed from `now`.
     pub(in crate::web) fn wanted(self, now: Timestamp) -> NewApiKey {
         let expires_at = self.ending.moment(now);
         NewApiKey { name: self.name, roles: self.roles, expires_at, is_admin: self.is_admin }
     }
 }
 
-/// A secret on the page that answers the form which made it, and on no other.
+/// A secret, for the page that responds to the form. It is shown nowhere else.
 pub(in crate::web) struct RevealedSecret {
     pub name: String,
-    /// The key itself is new, and not its secret alone.
+    /// The key itself is new, not only its secret.
     pub is_new: bool,
     pub secret: String,
     pub curl: String,
-    /// Until when the secret before holds; `None` where it is over.
+    /// When the previous secret stops working; `None` if it already has.
     pub overlap: Option<When>,
-    /// Where to go on.
+    /// The address of the next page.
     pub done: String,
 }
 
@@ -121,7 +121,7 @@ impl RevealedSecret {
     }
 }
 
-/// How long the secret before may go on, in hours.
+/// How long the previous secret can keep working, in hours.
 pub(in crate::web) const OVERLAPS: [(i64, &str); 4] =
     [(0, "Stop it now"), (1, "1 hour"), (24, "24 hours"), (168, "7 days")];
 
@@ -149,7 +149,7 @@ pub struct Rotation {
 }
 
 impl Rotation {
-    /// How long the secret before goes on, in milliseconds.
+    /// How long the previous secret keeps working, in milliseconds.
     pub(in crate::web) fn overlap(&self) -> Result<i64, Invalid> {
         let hours = OVERLAPS.iter().map(|(hours, _)| *hours).find(|hours| hours.to_string() == self.overlap);
         hours
@@ -158,5 +158,6 @@ impl Rotation {
     }
 }
 
-/// Where somebody else rotated the key first, or the page was loaded again: that makes no third secret.
+/// The explanation if the key was rotated in the meantime, or the page was reloaded: no further secret is
+/// created.
 pub(in crate::web) const ROTATED: &str = "The secret was rotated after you opened this page, and the new one was shown then. If nobody saved it, rotate the secret again.";

@@ -1,4 +1,4 @@
-//! The end of a key.
+//! Revoking a key.
 
 use crate::{
     domain::nouns::{accounts::keys::WorkspaceMembership, api_keys::KEY_REVOKED},
@@ -23,7 +23,7 @@ struct Revocation {
     memberships: Vec<WorkspaceMembership>,
 }
 
-/// What would happen. A change that would be refused has no confirmation.
+/// The confirmation page. A change that would be refused is refused here.
 pub(in crate::web) async fn revocation<A: PageAdmission<Scope: Manages>>(
     cx: Admitted<A, Target>,
 ) -> HandlerResult {

@@ -30,7 +30,7 @@ impl From<keys::AccountKey> for HomeKey {
 /// A key as a row or as the head of a page.
 pub(in crate::web) struct Row {
     listed: HomeKey,
-    /// What may be shown of its newest secret; empty where it has none.
+    /// The part of its newest secret that may be shown; empty if it has none.
     pub(super) secret: String,
     pub(super) created: When,
     pub(super) expires: Option<When>,
@@ -92,7 +92,7 @@ impl Row {
     }
 }
 
-/// How many workspaces there are beside those that are named.
+/// The number of workspaces that are not named.
 pub(super) fn more(all: &keys::AccountKey) -> i64 {
     all.workspaces - 3
 }

@@ -1,5 +1,5 @@
 //! Decisions, as the OpenID AuthZEN Authorization API 1.0 has them: evaluation, evaluations, searches,
-//! and the document by which they are found. Fields that it does not know are passed over, as it asks.
+//! and the document by which they are found. Unknown fields are ignored, as the standard requires.
 
 use crate::{
     domain::{
@@ -53,7 +53,7 @@ pub(in crate::web) fn body<'de, T: Deserialize<'de>>(request: &'de DecisionReque
     }
 }
 
-/// May this subject do that?
+/// Handles one access check.
 pub async fn evaluation(request: DecisionRequest) -> HandlerResult {
     match body(&request).map(Evaluation::question) {
         Ok(question) => {
@@ -67,7 +67,7 @@ pub async fn evaluation(request: DecisionRequest) -> HandlerResult {
     }
 }
 
-/// The questions of a batch, each on its own good or bad, and when it ends before its last.
+/// The questions of a batch, each valid or not on its own, and when the batch stops early.
 fn batch(request: &DecisionRequest) -> ParseResult<(Vec<ParseResult<Question>>, EvaluationSemantic)> {
     let batch: Evaluations = body(request)?;
     let evaluations = request.input.0.as_ref().and_then(|body| body["evaluations"].as_array());
@@ -82,7 +82,7 @@ fn batch(request: &DecisionRequest) -> ParseResult<(Vec<ParseResult<Question>>, 
     Ok((evaluations.iter().map(question).collect(), batch.options.evaluations_semantic))
 }
 
-/// Many questions at once. Without any it is one, as in [`evaluation`].
+/// Handles many access checks at once. Without any, the body is a single one, as in [`evaluation`].
 pub async fn evaluations(request: DecisionRequest) -> HandlerResult {
     let (questions, semantic) = match batch(&request) {
         Ok((questions, _)) if questions.is_empty() => return evaluation(request).await,
@@ -114,7 +114,7 @@ pub async fn evaluations(request: DecisionRequest) -> HandlerResult {
     Ok(json(StatusCode::OK, &DecisionsBody { evaluations }))
 }
 
-/// Where all of this is to be found.
+/// The discovery document: the addresses of the endpoints.
 pub async fn configuration(cx: Public) -> HandlerResult {
     let origin = &cx.view.app.settings.origin;
     let at = |path: &str| format!("{origin}/access/v1/{path}");

@@ -1,5 +1,5 @@
-//! How the bodies of questions are read: strictly where they say what is asked, and past every member that
-//! the standard does not know. What is wrong is answered with 400 and names the member.
+//! Parsing the bodies of access checks: strict about every member that the standard defines, ignoring all
+//! others. An invalid body gets 400, with a sentence that names the member.
 
 use crate::web::wire::MalformedRequest;
 use actix_web::{HttpRequest, HttpResponse};
@@ -10,7 +10,7 @@ use serde::{
 use serde_json::Value;
 use std::{fmt, marker::PhantomData};
 
-/// What was sent does not say what is asked: 400, with this sentence.
+/// An invalid body: 400, with this sentence.
 pub(in crate::web) struct Malformed(pub(super) String);
 
 pub(in crate::web) type ParseResult<T> = Result<T, Malformed>;
@@ -48,7 +48,7 @@ pub(super) fn optional<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     T::deserialize(value).map(Some)
 }
 
-/// An object, and no list of its values, which serde would take for one.
+/// An object. A list of its values, which serde would accept too, is refused.
 pub(super) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<T, D::Error> {
     value.deserialize_map(ObjectVisitor(PhantomData))
 }
@@ -76,7 +76,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
     }
 }
 
-/// An object with anything in it, of which nothing is made.
+/// An object with any content, which is ignored.
 #[derive(Default)]
 pub(super) struct AnyObject;
 
@@ -119,7 +119,7 @@ impl Visitor<'_> for TextVisitor {
     }
 }
 
-/// How many results a page has at most: one at least.
+/// The most results on a page: at least one.
 pub(super) fn limit<'de, D: Deserializer<'de>>(value: D) -> Result<Option<u64>, D::Error> {
     value.deserialize_u64(LimitVisitor).map(Some)
 }
@@ -141,7 +141,7 @@ impl Visitor<'_> for LimitVisitor {
     }
 }
 
-/// A list whose entries are read one by one, each good or bad on its own.
+/// A list whose entries are parsed one by one, each valid or not on its own.
 #[derive(Default)]
 pub(super) struct AnyList;
 

@@ -1,5 +1,5 @@
-//! The bodies of questions and of their answers, as the API's document describes them. Members that are
-//! named here with `_` in front are checked for their kind, and nothing is made of them.
+//! The bodies of questions and of their answers, as the API's document describes them. Members with
+//! a leading `_` are checked for their type, and otherwise ignored.
 
 use crate::{
     domain::decisions::{MAX_RESULTS, Question, Subject},
@@ -163,7 +163,7 @@ pub(super) struct EvaluationOfBatch {
 }
 
 impl EvaluationOfBatch {
-    /// The question, with what it leaves out as its batch has it.
+    /// The question, with omitted parts taken from its batch.
     pub(super) fn question(&self, batch: &Evaluations) -> ParseResult<Question> {
         let subject = Part("subject", self.subject.as_ref(), batch.subject.as_ref());
         let action = Part("action", self.action.as_ref(), batch.action.as_ref());
@@ -177,7 +177,7 @@ impl EvaluationOfBatch {
     }
 }
 
-/// A part of a question: its name, as the question has it, and as its batch has it.
+/// A part of a question: its name, its value in the question, and its value in the batch.
 struct Part<'a, T>(&'static str, Option<&'a T>, Option<&'a T>);
 
 impl<'a, T> Part<'a, T> {

@@ -40,7 +40,7 @@ fn search_response(
     }
 }
 
-/// Who may do this?
+/// Searches for subjects that may do this.
 pub async fn search_subjects(request: DecisionRequest) -> HandlerResult {
     let scope = request.admit().await?;
     let search: SubjectSearch = match body(&request) {
@@ -53,7 +53,7 @@ pub async fn search_subjects(request: DecisionRequest) -> HandlerResult {
     search_response(&request, result, |id| json!({"type": kind, "id": id}))
 }
 
-/// On which resources may this subject do that?
+/// Searches for resources on which the subject may do this.
 pub async fn search_resources(request: DecisionRequest) -> HandlerResult {
     let scope = request.admit().await?;
     let search: ResourceSearch = match body(&request) {
@@ -66,7 +66,7 @@ pub async fn search_resources(request: DecisionRequest) -> HandlerResult {
     search_response(&request, result, |id| json!({"type": kind, "id": id}))
 }
 
-/// What may this subject do with that?
+/// Searches for actions that the subject may do on this type of resource.
 pub async fn search_actions(request: DecisionRequest) -> HandlerResult {
     let scope = request.admit().await?;
     let search: ActionSearch = match body(&request) {

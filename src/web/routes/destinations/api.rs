@@ -32,7 +32,7 @@ pub struct DestinationBody {
     id: Uuid,
     /// In ASCII: lower case, punycode.
     host: String,
-    /// The host in Unicode; the same where it has only letters of ASCII.
+    /// In Unicode. Equal to `host` if that has no punycode.
     display_host: String,
     description: String,
     status: DestinationStatus,
@@ -40,7 +40,7 @@ pub struct DestinationBody {
     created_by: String,
     /// Milliseconds since 1970.
     created_at: Timestamp,
-    /// Since when it is paused.
+    /// When it was paused, in milliseconds since 1970. `null` if it is active.
     paused_at: Option<Timestamp>,
 }
 
@@ -85,12 +85,12 @@ impl Versioned for Destination {
 #[derive(Deserialize, IntoParams, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListQuery {
-    /// Part of the host, in either form, or of the description.
+    /// Part of the host, in ASCII or Unicode, or of the description.
     #[param(schema_with = spec::text::<SearchText>)]
     q: String,
     #[param(inline)]
     status: Option<DestinationStatus>,
-    /// `next` of the page before.
+    /// The value of `next` from the previous page.
     #[param(schema_with = spec::cursor)]
     after: String,
 }
@@ -138,8 +138,8 @@ pub async fn create(
     Ok(Created(added.into()))
 }
 
-/// What to change about a destination; what is left out stays. The host can't be changed: another one is a
-/// new destination.
+/// Changes to a destination. Omitted fields stay the same. The host can't be changed: another host is a new
+/// destination.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DestinationChange {

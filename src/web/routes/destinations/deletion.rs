@@ -21,7 +21,7 @@ struct Deletion {
     base: String,
     /// The host as people read it.
     displayed: String,
-    /// Where Cancel leads to.
+    /// The address of Cancel.
     back: String,
     destination: Destination,
 }

@@ -33,17 +33,18 @@ struct Show {
     created: When,
     paused: Option<When>,
     destination: Destination,
-    /// What stands in the field.
+    /// The value of the field: as it is stored, or as it was sent.
     description: String,
     errors: Errors,
 }
 
-/// Where a change of a destination leads to: its page, or the overview for who may not see destinations.
+/// The address to redirect to after a change: the destination's page, or the overview for someone who may not
+/// see destinations.
 pub(super) fn page_of(view: &View, id: Uuid) -> String {
     seen_at(view, &format!("/destinations/{id}"))
 }
 
-/// A page that shows destinations, or the overview for who may not see them.
+/// The address of a page about destinations, or of the overview for someone who may not see them.
 pub(super) fn seen_at(view: &View, page: &str) -> String {
     view.at(if view.chrome().can.read_destinations { page } else { "" })
 }
@@ -101,7 +102,7 @@ pub async fn update(
         Ok(view.redirect_with_flash(page_of(&view, id), Flash::good(text)))
     };
     reopen(saved.await, async |rejected| {
-        // Who may not see destinations gets the refusal itself.
+        // Someone who may not see destinations gets the refusal itself.
         let Some(scope) = before.narrow::<perm::ReadDestinations>() else { return Err(rejected.refused) };
         let destination = destinations::get(&scope, id).await?;
         Ok(draw(&view, rejected.status, destination, Some(form.sent.description), rejected.errors))

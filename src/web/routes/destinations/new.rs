@@ -43,7 +43,7 @@ struct New<'a> {
     chrome: Chrome,
     /// `/w/{slug}/destinations`
     base: String,
-    /// Where Cancel leads to.
+    /// The address of Cancel.
     back: String,
     form: &'a NewForm,
     errors: Errors,

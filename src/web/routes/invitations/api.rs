@@ -147,12 +147,12 @@ pub struct InvitationResults {
     results: Vec<SentBody>,
 }
 
-/// What became of one address.
+/// The result for one address.
 #[derive(Serialize, ToSchema)]
 pub struct SentBody {
     email: String,
     outcome: OutcomeWord,
-    /// Told this once. It invites whoever has it, as the one in the mail does.
+    /// Shown only once. Anyone who has the link can accept the invitation, like the one in the e-mail.
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<String>,
 }
@@ -181,7 +181,7 @@ impl From<Sent> for SentBody {
     }
 }
 
-/// One address an entry: what a page would split, a program has split already.
+/// Each entry must be one address. A page splits what was pasted; a program must do that itself.
 fn addresses(emails: &[String]) -> Result<String, Invalid> {
     let fits = |email: &String| {
         email.chars().count() <= Email::MAX

@@ -39,9 +39,9 @@ struct Index {
     rows: Vec<Row>,
     neighbours: Neighbours,
     form: InviteForm,
-    /// What became of the addresses that were just sent; empty where nothing was.
+    /// The results of the invitations that were just sent; empty if none were.
     results: Vec<ResultRow>,
-    /// Something on this page can be ticked, to be changed with others.
+    /// At least one row of this page can be ticked.
     can_select: bool,
     mail_hint: Option<String>,
 }
@@ -55,7 +55,7 @@ struct Row {
     not_selectable: &'static str,
 }
 
-/// The form that invites: what was typed, and the roles to offer.
+/// The invitation form: what was typed, and the roles to offer.
 struct InviteForm {
     emails: String,
     message: String,

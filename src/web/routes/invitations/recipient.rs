@@ -35,7 +35,7 @@ struct Page {
     expires: When,
     /// They are signed in as the invited address, and may accept.
     can_accept: bool,
-    /// The link itself shows that they read the mailbox, so they may decline without signing in.
+    /// The link proves that they read the mailbox, so they may decline without signing in.
     can_decline: bool,
 }
 

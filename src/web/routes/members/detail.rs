@@ -1,4 +1,4 @@
-//! The people of a workspace.
+//! The page of one member.
 
 use crate::{
     domain::{
@@ -39,17 +39,17 @@ struct Show {
     through_teams: Vec<(String, String)>,
     teams: Vec<TeamMembership>,
     errors: Errors,
-    /// Of the member's own roles and status: the form carries it.
+    /// The version of the member's own roles and status, which the form carries.
     version: String,
     /// The member's own roles, by name.
     own: Vec<String>,
-    /// Somebody was faster: the form holds what was ticked, and not what is there now.
+    /// The roles were changed in the meantime: the form shows what was ticked, not the current state.
     is_stale: bool,
-    /// What a program calls the person or key: a user's or a key's id, and not the membership's.
+    /// The id for programs: that of the user or key, not of the membership.
     principal: String,
-    /// What the customer's own applications call them; empty where they have no name for them.
+    /// Their id in the customer's own applications; empty if there is none.
     external_id: String,
-    /// The viewer is an Owner and may offer to hand over to this member.
+    /// The viewer is an Owner and may offer the ownership to this member.
     may_offer_ownership: bool,
 }
 
@@ -91,7 +91,7 @@ fn draw<P: policy::Access>(
     }
 }
 
-/// Roles that somebody had ticked, who comes back from their preview.
+/// The roles that a person had ticked when they return from the preview.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct PrefilledRoles {
@@ -113,7 +113,7 @@ pub struct Roles {
     version: String,
 }
 
-/// What giving these roles would do.
+/// The preview of a change of the member's roles.
 pub async fn preview_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Query<Roles>)>) -> HandlerResult {
     let (scope, view, (Target(id), Query(form))) = cx.into_parts();
     let previewed = of_member_roles(&scope, id, &form.role, &form.version).await;
@@ -161,7 +161,7 @@ pub async fn change_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Form<
     .await
 }
 
-/// What changed, and the way back.
+/// The redirect after a change, with an Undo.
 fn saved(view: &View, id: Uuid, changed: RolesChanged) -> HttpResponse {
     let to = view.at(&format!("/members/{id}"));
     if !changed.is_change {

@@ -32,7 +32,7 @@ struct Page {
     hue: u8,
     sources: Vec<Source>,
     groups: Vec<(Group, Vec<Line>)>,
-    /// How many of the permissions are held.
+    /// The number of permissions that are held.
     held: usize,
     /// Each scope, with the roles that it comes from.
     grants: Vec<(String, Vec<Origin>)>,
@@ -46,16 +46,16 @@ struct Page {
 struct Line {
     permission: Permission,
     is_held: bool,
-    /// The roles that give it, or would.
+    /// The roles that grant it, or would grant it.
     roles: Vec<Origin>,
 }
 
-/// A role, and how the member comes by it.
+/// A role, and how the member got it.
 struct Origin {
     role: RoleName,
     /// Such as "through the team Support"; empty for their own, and for one they do not hold.
     through: String,
-    /// Its grant that covers the scope that was asked about; empty where none was.
+    /// Its grant that covers the requested scope; empty without a request.
     grant: String,
 }
 
@@ -145,7 +145,7 @@ pub async fn show(cx: Authorized<perm::ReadMembers, (Target, Query<ScopeQuery>)>
     Ok(view.html_as(status, &page))
 }
 
-/// How somebody comes by a role that is not their own.
+/// How a member got a role that is not assigned directly.
 fn through(source: &Source, sees_teams: bool) -> String {
     match source.teams.as_slice() {
         _ if source.is_own => String::new(),

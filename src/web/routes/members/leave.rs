@@ -35,10 +35,10 @@ struct Confirm {
     keys: RemainingKeys,
 }
 
-/// The keys of the workspace that somebody made who goes.
+/// The keys of the workspace that the leaving member created.
 struct RemainingKeys {
     created: Vec<WorkspaceKey>,
-    /// Why they can't be revoked with it; empty where they can.
+    /// Why they can't be revoked too; empty if they can.
     why_not: String,
 }
 
@@ -71,7 +71,7 @@ pub async fn removal(cx: Authorized<perm::RemoveMembers, Target>) -> HandlerResu
     confirm(cx, "removal").await
 }
 
-/// What would happen. A change that would be refused has no confirmation.
+/// The confirmation page. A change that would be refused is refused here.
 async fn confirm<P: policy::Access>(cx: Authorized<P, Target>, what: &'static str) -> HandlerResult {
     let (scope, view, Target(id)) = cx.into_parts();
     let detail = members::detail(&scope, id).await?;
@@ -117,7 +117,7 @@ pub async fn reactivate(cx: Authorized<perm::SuspendMembers, (Target, Form<Empty
     Ok(view.redirect_with_flash(view.at("/members"), flash))
 }
 
-/// What is to become of the keys that somebody made who goes.
+/// What to do with the keys that the leaving member created.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct RemovalForm {
@@ -135,7 +135,7 @@ impl RemovalForm {
     }
 }
 
-/// What is said of the keys that were revoked.
+/// The sentence about the keys that were revoked.
 fn revoked(count: usize) -> String {
     match count {
         0 => String::new(),

@@ -42,16 +42,16 @@ pub(super) struct Index {
     pub by_active: SortLink,
     pub neighbours: Neighbours,
     pub offer: Option<OfferNote>,
-    /// Somebody on this page can be ticked, to be changed with others.
+    /// At least one row of this page can be ticked.
     pub can_select: bool,
-    /// Somebody of the account is no member yet, and the viewer may add them.
+    /// The account has people who are not members yet, and the viewer may add them.
     pub may_add: bool,
-    /// What became of those who were just changed together; empty where nobody was.
+    /// The results of a change of many members; empty without one.
     pub results: Vec<ResultRow>,
     pub mail_hint: Option<String>,
 }
 
-/// The ownership offer that is open, as somebody who may withdraw it sees it.
+/// The pending ownership offer, for a viewer who may withdraw it.
 pub(super) struct OfferNote {
     pub offer: Offer,
     pub expires: When,
@@ -111,7 +111,7 @@ impl Filters for ListQuery {
 }
 
 impl SortLink {
-    /// A column's heading sorts by it, and once it does, the other way round.
+    /// The link of a column's heading: it sorts by the column, and then in reverse order.
     pub(super) fn of(list: &ListState<ListQuery>, base: &str, column: &str, natural: &'static str) -> Self {
         let turned = format!("-{column}");
         let (sort, kept): (Vec<_>, Vec<_>) =

@@ -1,4 +1,4 @@
-//! Adding somebody of the account to the workspace.
+//! Adding a person of the account to the workspace.
 
 use crate::{
     domain::{
@@ -34,13 +34,13 @@ struct New<'a> {
     base: String,
     rows: Vec<Row>,
     choices: Choices,
-    /// There is a role that the viewer may give.
+    /// The viewer may assign at least one role.
     any_assignable: bool,
     typed: &'a AddMemberForm,
     /// There are more than are shown.
     is_cut: bool,
     errors: Errors,
-    /// What stood against the change that this page answers; empty where nothing did.
+    /// Why the change was refused, if the page is the response to one; empty otherwise.
     problem: String,
 }
 
@@ -54,7 +54,7 @@ struct Row {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct AddMemberForm {
-    /// The id of somebody of the account.
+    /// The id of a person of the account.
     user: String,
     role: Vec<String>,
     /// What was searched for.

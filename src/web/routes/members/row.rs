@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// What to do before the last Owner of a workspace can go.
+/// What to do before the last Owner of a workspace can leave or be removed.
 pub(in crate::web) const ONLY_OWNER: &str = "This is the only Owner. Make someone else an Owner first.";
 
 /// A member as a row or as the head of a page.
@@ -27,12 +27,12 @@ pub(in crate::web) struct Row {
     pub(super) may_change_roles: bool,
     pub(super) may_suspend: bool,
     pub(super) may_remove: bool,
-    /// Why there is nothing to do here for the viewer; empty where there is, or where they hold no
-    /// permission for it anyway.
+    /// Why the viewer may not change this member; empty if they may, or if they don't have a permission for
+    /// it anyway.
     pub(super) why_not: String,
     /// Why the row can't be ticked; empty where it can.
     pub(super) not_selectable: String,
-    /// The same in a few words, for the list.
+    /// `why_not` in short, for the list.
     pub(super) why_not_short: &'static str,
 }
 
@@ -69,7 +69,7 @@ impl Row {
             initials: initials(&member.name),
             hue: hue(member.user_id.unwrap_or(member.id)),
             joined: When::new(member.joined_at, now),
-            // Whoever looks is here; that is written down a little later.
+            // The viewer is active now; the database has it a little later.
             seen: if member.is_you { Some(now) } else { member.last_active_at }.map(|at| When::new(at, now)),
             origin: match (member.origin.as_str(), &member.invited_by) {
                 ("founder", _) => "Created the workspace".to_owned(),

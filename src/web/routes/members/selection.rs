@@ -65,7 +65,7 @@ impl Members {
     }
 }
 
-/// The same with the roles that they are to have.
+/// The ticked rows of the members, with the roles to assign.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct MembersAndRoles {
@@ -212,7 +212,7 @@ pub async fn remove(cx: Authorized<perm::RemoveMembers, Form<Members>>) -> Handl
     members_changed(&view, &duplicate, done, "removed").await
 }
 
-/// `did` is what is said of those who were changed, such as "suspended".
+/// `did` says what was done, such as "suspended".
 async fn members_changed<P: policy::Access>(
     view: &View,
     scope: &ReadScope<P>,

@@ -1,5 +1,4 @@
-//! The ownership on offer. It goes from one person to another: a key can see that and, as an Owner,
-//! take the offer back.
+//! Ownership offers. They are between people: a key can see a pending offer and, as an Owner, withdraw it.
 
 use crate::{
     clock::Timestamp,

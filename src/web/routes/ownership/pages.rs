@@ -1,4 +1,4 @@
-//! Handing the ownership over.
+//! Transfer of ownership.
 
 use crate::{
     domain::nouns::ownership,

@@ -59,7 +59,7 @@ impl Validate for NewResource {
     }
 }
 
-/// Registers a resource: 201 where it is new, 200 where it was called otherwise or is as it was.
+/// Registers a resource: 201 if it is new, 200 if it was renamed or unchanged.
 pub async fn register(
     cx: ApiRequest<perm::CheckAccess, Json<Checked<NewResource>>>,
 ) -> ApiResult<CreatedOrUpdated<ResourceBody>> {
@@ -87,7 +87,7 @@ pub struct ListQuery {
 /// Resources on one page.
 const PAGE: usize = 100;
 
-/// Lists them by type and id; with a type and an id, that one.
+/// Lists resources by type and id; with a type and an id, only that one.
 pub async fn index(
     cx: ApiRequest<perm::CheckAccess, Query<ListQuery>>,
 ) -> ApiResult<Ok200<PageBody<ResourceBody>>> {
@@ -133,7 +133,7 @@ pub struct ResourceQuery {
     id: String,
 }
 
-/// Forgets the resource that the query names.
+/// Removes the resource that the query names.
 pub async fn forget(cx: ApiRequest<perm::CheckAccess, Query<ResourceQuery>>) -> ApiResult<NoContent> {
     let ResourceQuery { r#type: kind, id } = cx.input.0;
     let address = ResourceKey::parse(&kind, &id)?;

@@ -1,4 +1,4 @@
-//! What applications registered: things of their own, for a search to list.
+//! The resources that applications registered.
 
 use crate::{
     domain::{
@@ -27,7 +27,7 @@ struct Index {
     list: ListState<ListQuery>,
     rows: Vec<Row>,
     neighbours: Neighbours,
-    /// Commands of an application that registers one, and forgets it.
+    /// Commands with which an application registers a resource, and removes it.
     register: String,
     forget: String,
 }
@@ -80,7 +80,7 @@ pub async fn index(cx: Authorized<perm::CheckAccess, List<ListQuery>>) -> Handle
     Ok(view.html_as(page.list.status(), &page))
 }
 
-/// How an application registers a resource in this workspace, and how it forgets one.
+/// How an application registers a resource in this workspace, and how it removes one.
 fn commands(view: &View, workspace: &str) -> (String, String) {
     let origin = &view.app.settings.origin;
     let address = format!("\"{origin}/api/sso/v1/resources?workspace={workspace}");

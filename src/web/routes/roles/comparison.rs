@@ -30,9 +30,9 @@ struct Comparison {
     b: (String, String),
     groups: Vec<(&'static str, Vec<Line>)>,
     differences: usize,
-    /// Only what differs is shown.
+    /// Only differences are shown.
     only: bool,
-    /// The address of the same page that shows the other of the two.
+    /// The address of this page with `only` toggled.
     toggle: String,
     errors: Errors,
 }
@@ -130,7 +130,7 @@ pub async fn comparison(cx: Authorized<perm::ReadMembers, Query<Pair>>) -> Handl
     Ok(view.html_as(status, &page))
 }
 
-/// The role that the query names. Where it names none, another in the list.
+/// The role that the query names. If it names none, another one of the list.
 fn chosen<'a>(
     all: &'a Roles,
     field: &str,

@@ -1,4 +1,4 @@
-//! The end of a role: what will happen, and what takes its place.
+//! Deleting a role: what will happen, and which role replaces it.
 
 use crate::{
     domain::{
@@ -72,7 +72,7 @@ pub async fn delete(cx: Authorized<perm::ManageRoles, (NamedRole, Form<Deletion>
     let done = scope.write(async |s| roles::delete(s, &slug, replacement).await).await;
     let done =
         done.map(|deleted| view.redirect_with_flash(view.at("/roles"), Flash::good(in_words(&deleted))));
-    // In use maybe since a moment ago: the page now asks which role takes its place.
+    // The role may be in use since a moment ago: the page now asks for a replacement.
     reopen_on(done, on(ROLE_IN_USE), async |rejected| {
         let errors = rejected.errors_at("replacement");
         ask(&view, &duplicate, rejected.status, &slug, form.replacement, errors).await

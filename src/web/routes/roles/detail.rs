@@ -49,15 +49,15 @@ struct Show {
     may_describe: bool,
     may_duplicate: bool,
     may_delete: bool,
-    /// Why the viewer, who has the permission for some of it, may not do it with this role.
+    /// Why the viewer may not change this role, if they have a permission for it.
     why_not: String,
     errors: Errors,
-    /// Somebody was faster: the form holds what was typed, and not what is there now.
+    /// The role was changed in the meantime: the form shows what was typed, not the current state.
     is_stale: bool,
     is_stale_in_scopes: bool,
 }
 
-/// What the forms on a role's page hold beside what the role is.
+/// The state of the forms on a role's page, if it is not that of the role.
 #[derive(Default)]
 struct FormState {
     scopes: Option<Scopes>,
@@ -92,7 +92,7 @@ pub struct Scopes {
     confirm: String,
 }
 
-/// What somebody had chosen, who comes back from its preview.
+/// The scopes that a person had chosen when they return from the preview.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct PrefilledScopes {
@@ -135,7 +135,7 @@ async fn draw<P: Access>(
         description: role.description.clone(),
         version: role.details_version(),
     };
-    // The form goes on from what is there now, with what was typed.
+    // The form has the current version, with what was typed.
     let details = state.details.map_or(named.clone(), |sent| Details { version: named.version, ..sent });
     let fields = match &state.scopes {
         Some(sent) => Fields::as_sent(scope, &sent.permission, &sent.scopes),
@@ -200,7 +200,7 @@ pub async fn set_scopes(cx: Authorized<perm::UpdatePermissions, (NamedRole, Form
         .await
 }
 
-/// The page that answers a change of scopes which was refused.
+/// Draws the page in response to a refused change of scopes.
 async fn redraw<P: Access>(
     view: &View,
     scope: &ReadScope<P>,
@@ -217,7 +217,7 @@ async fn redraw<P: Access>(
     draw(view, scope, rejected.status, slug, state).await
 }
 
-/// What setting these scopes would do.
+/// The preview of a change of the role's scopes.
 pub async fn preview_scopes(
     cx: Authorized<perm::UpdatePermissions, (NamedRole, Query<Scopes>)>,
 ) -> HandlerResult {
@@ -233,7 +233,7 @@ pub async fn preview_scopes(
     reopen(previewed.await, async |rejected| redraw(&view, &scope, &slug, form, rejected).await).await
 }
 
-/// Permissions by their labels; what stays as it is, is not told again.
+/// Replaces permissions by their labels, and leaves out what stays the same.
 pub(in crate::web) fn in_words(preview: &mut Preview) {
     let label = |scope: &String| Permission::of_scope(scope).map_or(scope.clone(), |p| p.label().to_owned());
     let (before, after) = (preview.before.clone(), preview.after.clone());

@@ -1,4 +1,4 @@
-//! A new role: empty, from a pattern, or as another is.
+//! A new role: empty, from a pattern, or a copy of another.
 
 use crate::{
     domain::{
@@ -34,7 +34,7 @@ struct New {
     chosen: String,
     /// The name of the role that is duplicated; may be empty.
     duplicates: String,
-    /// What the viewer does not hold, and so was left out.
+    /// What was left out because the viewer does not hold it.
     left_out: Vec<String>,
     name: String,
     description: String,
@@ -64,7 +64,7 @@ pub struct NewRole {
     description: String,
     permission: Vec<String>,
     scopes: String,
-    /// As in [`Start`]; nothing is made of it.
+    /// As in [`Start`]; ignored.
     chosen: String,
 }
 
@@ -111,7 +111,7 @@ fn blank(view: &View, scope: &ReadScope<perm::ManageRoles>) -> New {
 }
 
 impl New {
-    /// Fills in a pattern in the place of the one before. What was typed beside that one stays.
+    /// Fills in a pattern in place of the previous one. What was typed in addition stays.
     fn start(&mut self, scope: &ReadScope<perm::ManageRoles>, start: Start) -> Result<(), Refused> {
         let before = Pattern::by_key(&start.chosen);
         let pattern = Pattern::by_key(&start.template);
@@ -146,7 +146,7 @@ impl New {
         Ok(())
     }
 
-    /// Fills in what the viewer may hand on, and says what it left out.
+    /// Fills in the scopes that the viewer may grant, and collects those that are left out.
     fn fill<'a>(
         &mut self,
         scope: &ReadScope<perm::ManageRoles>,

@@ -33,9 +33,9 @@ pub(super) struct Index {
     /// `/w/{slug}/security`
     pub base: String,
     pub groups: Vec<(Group, Vec<Row>)>,
-    /// What went wrong with the change that this page answers; empty where nothing did.
+    /// Why the change was refused, if the page is the response to one; empty otherwise.
     pub problem: String,
-    /// The permission whose preview somebody comes back from, and the roles that they had ticked.
+    /// The permission whose preview the viewer returns from, and the roles that they had ticked.
     pub prefilled: Option<(Permission, Vec<String>)>,
 }
 
@@ -97,7 +97,7 @@ async fn draw(
     Ok(view.html_as(status, &page))
 }
 
-/// Asks once more before somebody takes the rules out of their own hands.
+/// The confirmation page before someone takes “Update permissions” from themselves.
 #[derive(Template)]
 #[template(path = "security/lock_out.html")]
 pub(in crate::web) struct LockOut {
@@ -156,7 +156,7 @@ fn lock_out(view: &View, requested: PermissionChange) -> LockOut {
     }
 }
 
-/// What setting these roles would do.
+/// The preview of a change of a permission's roles.
 pub async fn preview_set(
     cx: Authorized<perm::UpdatePermissions, (NamedPermission, Query<PermissionForm>)>,
 ) -> HandlerResult {
@@ -179,7 +179,7 @@ pub(in crate::web) fn about(view: &View, permission: Permission, roles: Vec<Stri
     about
 }
 
-/// What changed, and the way back.
+/// The redirect after a change, with an Undo.
 fn saved(view: &View, changed: &Changed) -> actix_web::HttpResponse {
     let label = changed.permission.label();
     if !changed.is_change {
@@ -213,8 +213,8 @@ fn effect(label: &str, gained: i64, lost: i64) -> String {
     }
 }
 
-/// The page as it is now, with what stands against the change. Its boxes have no place for a complaint:
-/// what is not valid was not sent by them.
+/// Draws the page as it is now, with the reason why the change was refused. The boxes have no place for a
+/// complaint: they can't send anything invalid.
 async fn redraw<P: Access>(
     view: &View,
     scope: ReadScope<P>,

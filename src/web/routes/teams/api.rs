@@ -128,7 +128,7 @@ impl Validate for TeamChange {
     }
 }
 
-/// A membership is enough to come here: who may edit a team is asked in `domain/nouns/teams`.
+/// The route only requires a membership: `domain/nouns/teams` checks who may edit the team.
 pub async fn update(
     cx: ApiRequest<perm::Membership, (Target, IfMatch, Json<Checked<TeamChange>>)>,
 ) -> ApiResult<Tagged<TeamBody>> {

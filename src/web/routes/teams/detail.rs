@@ -1,4 +1,4 @@
-//! The teams of a workspace; who is in one is changed in [`people`].
+//! The page of one team. People are added and removed in [`people`](super::people).
 
 use crate::{
     clock::Timestamp,
@@ -93,18 +93,18 @@ struct Show {
     total: String,
     neighbours: Neighbours,
     version: String,
-    /// The roles that it could carry, each with whether it is ticked.
+    /// The roles that it could have, each with whether it is ticked.
     choices: Choices,
     may_change_roles: bool,
     may_delete: bool,
-    /// Why not, where the permission for either is there; empty otherwise.
+    /// Why not, if the viewer has a permission for either; empty otherwise.
     why_not: String,
     errors: Errors,
-    /// What went wrong with the change that this page answers; empty where nothing did.
+    /// Why the change was refused, if the page is the response to one; empty otherwise.
     problem: String,
 }
 
-/// Somebody in the team.
+/// A person in the team.
 struct Row {
     person: Person,
     initials: String,
@@ -113,7 +113,7 @@ struct Row {
     may_remove: bool,
 }
 
-/// What the forms on a team's page hold beside what the team is.
+/// The state of the forms on a team's page, if it is not that of the team.
 #[derive(Default)]
 struct FormState {
     details: Option<Details>,
@@ -157,7 +157,7 @@ fn draw(
         version: detail.version,
         choices: choices(detail.roles, &ticked),
         may_change_roles: may(Permission::UpdateTeams) && detail.refused.is_none(),
-        // A team that carries nothing takes nothing with it.
+        // Deleting a team without roles changes nobody's access.
         may_delete: may(Permission::DeleteTeams) && (detail.refused.is_none() || team.roles.is_empty()),
         why_not: detail.refused.map(|ceiling| ceiling.to_string()).unwrap_or_default(),
         errors: state.errors,
@@ -167,7 +167,7 @@ fn draw(
     }
 }
 
-/// Roles that somebody had ticked, who comes back from their preview. The people are all listed.
+/// The roles that a person had ticked when they return from the preview. All people are listed.
 #[derive(Clone, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct PrefilledRoles {
@@ -195,7 +195,7 @@ pub async fn show(cx: Authorized<perm::ReadTeams, (Target, List<PrefilledRoles>)
     Ok(view.html_as(list.status(), &draw(&view, &scope, detail, &list, state)))
 }
 
-/// The page of a team that answers a change which was refused; who may not see teams gets the refusal
+/// Draws the page of a team in response to a refused change. Someone who may not see teams gets the refusal
 /// itself.
 async fn redraw<P: Access>(
     view: &View,
@@ -251,7 +251,7 @@ pub async fn set_roles(cx: Authorized<perm::UpdateTeams, (Target, Form<Roles>)>)
     .await
 }
 
-/// What carrying these roles would do.
+/// The preview of a change of the team's roles.
 pub async fn preview_roles(cx: Authorized<perm::UpdateTeams, (Target, Query<Roles>)>) -> HandlerResult {
     let (scope, view, (Target(id), Query(form))) = cx.into_parts();
     let requested = TeamRolesChange { roles: form.role, version: form.version };
@@ -278,7 +278,7 @@ pub(in crate::web) fn about(view: &View, name: &str, id: Uuid, roles: Vec<String
     About::of_form(format!("Roles of the team {name}"), crumbs, action, fields)
 }
 
-/// What changed, and the way back.
+/// The redirect after a change, with an Undo.
 fn saved(view: &View, id: Uuid, changed: RolesChanged) -> HttpResponse {
     let to = view.at(&format!("/teams/{id}"));
     if !changed.is_change {
@@ -317,7 +317,7 @@ pub async fn delete(cx: Authorized<perm::DeleteTeams, (Target, Form<EmptyForm>)>
     let deleted = scope.write(async |s| teams::delete(s, id).await).await?;
     let people = pluralize(deleted.people, "person", "people");
     let flash = Flash::good(format!("Team “{}” deleted. It had {people}.", deleted.name));
-    // Who deletes a team need not be somebody who sees the others.
+    // Someone who may delete a team may not be allowed to see the others.
     let to = if view.chrome().can.read_teams { "/teams" } else { "" };
     Ok(view.redirect_with_flash(view.at(to), flash))
 }

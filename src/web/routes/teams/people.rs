@@ -1,4 +1,4 @@
-//! Who is in a team: put in, taken out, made its lead.
+//! The people of a team: adding, removing, appointing leads.
 
 use crate::{
     domain::{
@@ -30,7 +30,7 @@ struct Candidates<'a> {
     base: String,
     team: Team,
     rows: Vec<Row>,
-    /// Somebody on this page can be put in.
+    /// At least one person on this page can be added.
     may_add: bool,
     q: &'a str,
     /// There are more than are shown.
@@ -44,7 +44,7 @@ struct Row {
     hue: u8,
 }
 
-/// Why somebody can't be ticked; empty where they can.
+/// Why a person can't be ticked; empty if they can.
 fn why_not(row: &Row) -> String {
     row.candidate.refused.as_ref().map(ToString::to_string).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The users of a workspace, and where else they are.
+//! The users of a workspace, and their other workspaces.
 
 use crate::{
     domain::{

@@ -1,5 +1,4 @@
-//! People, as a workspace and its applications know them: entered and changed. They are listed in
-//! [`super::directory`].
+//! Adding and changing users of a workspace. They are listed in [`super::directory`].
 
 use crate::{
     domain::{
@@ -104,7 +103,7 @@ pub struct UserChange {
     external_id: Option<Option<String>>,
 }
 
-/// Tells `null` from what was left out.
+/// Distinguishes `null` from an omitted field.
 fn present_or_null<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(value).map(Some)
 }

@@ -138,7 +138,7 @@ pub struct WorkspaceDetailBody {
 
 pub async fn show(cx: ApiRequest<perm::Membership>) -> ApiResult<Tagged<WorkspaceDetailBody>> {
     let (actor, organization): (_, Organization) = (cx.scope.actor(), organization::get(&cx.scope).await?);
-    // The version is of what the answer says.
+    // The version is that of the returned name and slug.
     let workspace = Workspace { name: organization.name, slug: organization.slug, ..actor.workspace.clone() };
     let version = workspace.version();
     let body = WorkspaceDetailBody {

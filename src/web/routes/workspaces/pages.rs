@@ -1,4 +1,4 @@
-//! The person's workspaces, and the door to a new one.
+//! The person's workspaces, and creating a new one.
 
 use crate::{
     domain::{
@@ -36,11 +36,11 @@ struct Page<'a> {
     workspaces: Vec<WorkspaceOfPerson>,
     /// Accounts to which the person belongs.
     accounts: Vec<AccountOfPerson>,
-    /// In some of them they may found a workspace.
+    /// They may create a workspace in at least one of them.
     may_choose: bool,
     form: &'a NewWorkspace,
     errors: Errors,
-    /// `host/w/`, which stands before a slug.
+    /// `host/w/`, the prefix of a slug.
     prefix: String,
 }
 
@@ -48,13 +48,13 @@ struct Page<'a> {
 #[serde(deny_unknown_fields, default)]
 pub struct NewWorkspace {
     name: String,
-    /// May be left out: then it is made from the name.
+    /// Optional: if empty, it is made from the name.
     slug: String,
     /// An account's id; with none, the workspace gets an account of its own.
     account: String,
 }
 
-/// A link from an account's page says where the new workspace is to be.
+/// The account preselected by a link from an account's page.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Chosen {
@@ -81,7 +81,7 @@ async fn draw<I>(cx: &SignedIn<I>, status: StatusCode, form: &NewWorkspace, erro
     Ok::<HttpResponse, Refused>(cx.view.html_as(status, &page))
 }
 
-/// What stands before the slug in a workspace's address.
+/// The part of a workspace's address before the slug.
 pub(in crate::web) fn prefix(view: &View) -> String {
     let origin = &view.app.settings.origin;
     let host = origin.split_once("://").map_or(origin.as_str(), |(_, host)| host);
