@@ -150,8 +150,11 @@ async fn add_destination(app: &TestApp, workspace: &str, host: &str, is_paused: 
 fn host(demo: &Demo, plain: &str) -> String {
     match demo.names {
         Names::Plain => plain.to_owned(),
-        // 253 characters in all.
-        Names::Long => format!("{0}.{0}.{0}.{1}.{plain}", "w".repeat(63), "w".repeat(60 - plain.len())),
+        // 253 characters in ASCII.
+        Names::Long => {
+            let rest = 60 - idna::domain_to_ascii(plain).unwrap().len();
+            format!("{0}.{0}.{0}.{1}.{plain}", "w".repeat(63), "w".repeat(rest))
+        }
         Names::RightToLeft => format!("דוגמה.{plain}"),
     }
 }
