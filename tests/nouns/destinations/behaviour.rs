@@ -102,7 +102,7 @@ both! {
             ("127.1", "IP addresses can't be destinations"),
             ("[::1]", "IP addresses can't be destinations"),
             ("localhost", "Enter the full name of the host"),
-            ("db.internal", "not on the public internet"),
+            ("db.internal", "aren't on the public internet"),
             ("co.uk", "Many organizations have names under this one"),
             ("api.gооgle.com", "of different scripts"),
             ("api_1.example.com", "Check the spelling"),

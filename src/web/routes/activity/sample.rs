@@ -6,7 +6,7 @@ use crate::{
     policy::Holdings,
     web::{
         chrome::Chrome,
-        list::{Listed, Neighbours},
+        list::{ListState, Neighbours},
         route_index::RouteLabels,
         routes::activity::list::{Index, Row},
     },
@@ -18,7 +18,7 @@ pub(in crate::web) fn activity(chrome: Chrome, rows: u8) -> impl Template + use<
     let base = "/w/sample/activity".to_owned();
     Index {
         chrome,
-        list: Listed::default(),
+        list: ListState::default(),
         kinds: events::filter(),
         rows: (0..rows)
             .map(|number| Row::new(entry(number), NOW, &RouteLabels::default()))
@@ -35,7 +35,7 @@ const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 fn entry(number: u8) -> Entry {
     let id = Uuid::from_u128(number.into());
     Entry {
-        beside: 0,
+        related: 0,
         id,
         at: NOW - i64::from(number) * HOUR,
         kind: "member.roles-changed".into(),

@@ -9,7 +9,7 @@ use crate::{
     policy::{BuiltIn, Holdings},
     web::{
         chrome::{Chrome, hue, initials},
-        list::{Listed, Neighbours},
+        list::{ListState, Neighbours},
         routes::members::{
             list::{Index, SortLink},
             row::Row,
@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 pub(in crate::web) fn members(chrome: Chrome, rows: u8) -> impl Template + use<> {
     let base = "/w/sample/members".to_owned();
-    let list = Listed::default();
+    let list = ListState::default();
     Index {
         chrome,
         rows: (0..rows).map(row).collect(),

@@ -13,7 +13,7 @@ pub(in crate::web) fn security(chrome: Chrome) -> impl Template + use<> {
         base: "/w/sample/security".into(),
         groups: Group::ALL.map(|group| (group, group.permissions().map(row).collect())).into(),
         problem: String::new(),
-        kept: None,
+        prefilled: None,
     }
 }
 
