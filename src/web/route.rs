@@ -1,5 +1,5 @@
 //! A row of the table of routes. What it requires is read from its handler's type; its face from the kind of
-//! row that it is: [`get`] and [`post`] for pages, [`call`] for services.
+//! row that it is: [`get`] and [`post`] for pages, [`call()`] for services.
 
 use crate::{
     domain::Refused,

@@ -53,7 +53,7 @@ pub(in crate::domain) enum DemoAction {
     Permit(Permission, &'static [BuiltIn]),
     /// An API key: its name, its roles, and in how many days it expires; it is used at once.
     Key(&'static str, &'static [BuiltIn], i64),
-    /// The key whose secret [`demo`] prints: an Owner, and an admin of the account.
+    /// The key whose secret [`demo()`](crate::domain::demo::demo) prints: an Owner, and an admin of the account.
     KnownKey(&'static str),
     /// Registers a resource of an application: its type, its id and its name.
     Register(&'static str, &'static str, &'static str),

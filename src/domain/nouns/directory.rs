@@ -42,7 +42,7 @@ pub struct WorkspaceMembership {
 /// The users of this workspace, a page at a time, by name.
 ///
 /// # Errors
-/// As [`members::list`].
+/// As [`members::list()`].
 pub async fn list(
     scope: &ReadScope<perm::ReadMembers>,
     filter: &Filter,

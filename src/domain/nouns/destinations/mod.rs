@@ -26,6 +26,12 @@ use uuid::Uuid;
 /// The most destinations that a workspace can have.
 pub const MAX_DESTINATIONS: u64 = 500;
 
+const ACTIVE: &str = "active";
+pub const PAUSED: &str = "paused";
+
+/// What [`Destination::status`] can be.
+pub const STATUSES: [&str; 2] = [ACTIVE, PAUSED];
+
 /// A public host that the workspace allows, unless it is paused.
 #[derive(Clone, Debug, Deserialize, FromQueryResult)]
 pub struct Destination {
@@ -66,10 +72,14 @@ impl Destination {
         self.paused_at.is_some()
     }
 
+    /// One of [`STATUSES`].
+    pub fn status(&self) -> &'static str {
+        if self.is_paused() { PAUSED } else { ACTIVE }
+    }
+
     /// The version of everything about the destination that can be changed.
     pub fn version(&self) -> String {
-        let status = if self.is_paused() { "paused" } else { "active" };
-        role::fingerprint(self.id.as_bytes(), [self.description.as_str(), status])
+        role::fingerprint(self.id.as_bytes(), [self.description.as_str(), self.status()])
     }
 
     /// Its name is the host, in both forms where they differ, so that Activity is searched by either.

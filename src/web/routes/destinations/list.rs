@@ -4,7 +4,7 @@ use crate::{
     domain::{
         Refused,
         base::paging::Position,
-        nouns::destinations::{self, Destination, Filter},
+        nouns::destinations::{self, Destination, Filter, PAUSED, STATUSES},
     },
     policy::perm,
     web::{
@@ -36,14 +36,11 @@ struct Row {
     destination: Destination,
 }
 
-const ACTIVE: &str = "active";
-const PAUSED: &str = "paused";
-
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListQuery {
     q: String,
-    /// `active` or `paused`.
+    /// One of [`STATUSES`], or empty for all.
     status: String,
 }
 
@@ -51,7 +48,7 @@ impl Filters for ListQuery {
     type Filter = Filter;
 
     fn read(&self) -> Result<Filter, Refused> {
-        one_of("status", &self.status, &[ACTIVE, PAUSED])?;
+        one_of("status", &self.status, &STATUSES)?;
         let is_paused = (!self.status.is_empty()).then_some(self.status == PAUSED);
         Ok(Filter { text: checks::search(&self.q)?, is_paused })
     }
