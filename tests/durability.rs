@@ -472,3 +472,17 @@ impl Running {
 async fn nobody_listens(program: &Program) {
     until("it still listens", async || TcpStream::connect(("127.0.0.1", program.port)).await.is_err()).await;
 }
+
+/// Breaks without `is_gone` in domain/base/read_pool.rs.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_are_shown_after_the_database_closed_its_connections() {
+    let app = TestApp::spawn(Backend::Postgres).await;
+    let owner = new_owner(&app).await;
+    let closed = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'bailiwick' AND pid <> pg_backend_pid()";
+    for _ in 0..3 {
+        owner.client.get("/w/acme/members").await.assert_status(200);
+        assert!(app.scalar_i64(closed).await > 0);
+        owner.client.get("/w/acme/members").await.assert_status(200);
+    }
+}

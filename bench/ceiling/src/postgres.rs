@@ -11,6 +11,7 @@ const MEMBERS: &str = "SELECT u.name, u.email, m.status, m.joined_at, m.last_act
             JOIN roles r ON r.workspace_id = mr.workspace_id AND r.id = mr.role_id
             WHERE mr.workspace_id = m.workspace_id AND mr.member_id = m.id)
     FROM (SELECT * FROM members WHERE workspace_id = (SELECT id FROM workspaces WHERE slug = $1)
+        AND kind = 'user'
         ORDER BY joined_at, id LIMIT 50) m
     JOIN users u ON u.id = m.user_id ORDER BY m.joined_at, m.id";
 

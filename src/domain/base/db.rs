@@ -46,9 +46,9 @@ struct Shared {
 impl Db {
     /// Opens the database and brings its schema up to date.
     ///
-    /// Every connection to PostgreSQL is opened on the runtime that this is called on: a connection ends with
-    /// its runtime, and a worker of the server has its own runtime, which may end while other workers still
-    /// respond.
+    /// Every connection to PostgreSQL for writes is opened on the runtime that this is called on: a connection
+    /// ends with its runtime, and a worker of the server has its own runtime, which may end while other workers
+    /// still respond.
     ///
     /// # Errors
     /// If it cannot be reached, created or migrated.

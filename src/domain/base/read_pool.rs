@@ -4,8 +4,13 @@
 //! two changes of thread, on PostgreSQL a round trip. So connections that only read are kept here between two
 //! statements. They go through sqlx's pool and its ping only after an error, or if a request was cancelled
 //! while its statement ran.
+//!
+//! A connection to PostgreSQL belongs to the runtime of the thread that opened it: another thread can use it,
+//! but is woken by way of the first. So each thread prefers its own. A connection may also be gone, with its
+//! runtime when a worker ends, or because the database was restarted; what was read on it is then read again on
+//! a new one.
 
-use crate::domain::base::{runtime::on, statements::StatementObserver};
+use crate::domain::base::statements::StatementObserver;
 use sea_orm::{
     ConnAcquireErr, ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement,
     Values,
@@ -14,12 +19,10 @@ use sea_orm::{
 use sea_query_sqlx::SqlxValues;
 use std::{
     sync::{Arc, Mutex},
+    thread::{self, ThreadId},
     time::Duration,
 };
-use tokio::{
-    runtime::Handle,
-    sync::{Semaphore, SemaphorePermit},
-};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Clones share their connections.
 #[derive(Clone)]
@@ -36,28 +39,36 @@ enum Backend {
 
 struct DriverPool<D: Database> {
     pool: Pool<D>,
-    /// The one that was used last is used next, because its cache is warm.
-    idle: Mutex<Vec<PoolConnection<D>>>,
+    /// The one that was used last is used next, because its cache is warm; of PostgreSQL, one of the same thread
+    /// if there is one.
+    idle: Mutex<Vec<Opened<D>>>,
+    prefers_own: bool,
     /// As many permits as connections. Requests that need a connection wait here, in order.
     permits: Semaphore,
     acquire_timeout: Duration,
-    /// Where new connections are opened, see [`Db::open`](crate::domain::base::db::Db::open).
-    runtime: Handle,
+}
+
+/// A connection, and the thread that opened it.
+struct Opened<D: Database> {
+    connection: PoolConnection<D>,
+    by: ThreadId,
 }
 
 /// A connection on which a statement runs. Dropped before the end, it returns to the sqlx pool.
 struct PooledConnection<'a, D: Database> {
-    connection: PoolConnection<D>,
+    opened: Opened<D>,
+    /// It was opened for an earlier statement.
+    is_used: bool,
     pool: &'a DriverPool<D>,
     _permit: SemaphorePermit<'a>,
 }
 
 impl<D: Database> DriverPool<D> {
-    fn of(pool: Pool<D>) -> Arc<Self> {
+    fn of(pool: Pool<D>, prefers_own: bool) -> Arc<Self> {
         let max = pool.options().get_max_connections();
         let acquire_timeout = pool.options().get_acquire_timeout();
         let permits = Semaphore::new(usize::try_from(max).unwrap_or(1));
-        Arc::new(Self { pool, idle: Mutex::default(), permits, acquire_timeout, runtime: Handle::current() })
+        Arc::new(Self { pool, idle: Mutex::default(), prefers_own, permits, acquire_timeout })
     }
 
     async fn acquire(&self) -> Result<PooledConnection<'_, D>, DbErr> {
@@ -68,16 +79,34 @@ impl<D: Database> DriverPool<D> {
                 .map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?
                 .map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed))?,
         };
-        let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
-        let connection = match idle {
-            Some(connection) => connection,
-            None => on(&self.runtime, self.pool.acquire()).await.map_err(|error| match error {
-                sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
-                sqlx::Error::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
-                error => DbErr::Conn(RuntimeErr::SqlxError(error.into())),
-            })?,
+        let (opened, is_used) = match self.take_idle() {
+            Some(opened) => (opened, true),
+            None => (self.open().await?, false),
         };
-        Ok(PooledConnection { connection, pool: self, _permit: permit })
+        Ok(PooledConnection { opened, is_used, pool: self, _permit: permit })
+    }
+
+    fn take_idle(&self) -> Option<Opened<D>> {
+        let mut idle = self.idle.lock().ok()?;
+        let own = match self.prefers_own {
+            true => idle.iter().rposition(|opened| opened.by == thread::current().id()),
+            false => None,
+        };
+        match own {
+            Some(own) => Some(idle.remove(own)),
+            // There may still be one more of this thread's own.
+            None if self.prefers_own && self.pool.size() < self.pool.options().get_max_connections() => None,
+            None => idle.pop(),
+        }
+    }
+
+    async fn open(&self) -> Result<Opened<D>, DbErr> {
+        let connection = self.pool.acquire().await.map_err(|error| match error {
+            sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
+            sqlx::Error::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
+            error => DbErr::Conn(RuntimeErr::SqlxError(error.into())),
+        })?;
+        Ok(Opened { connection, by: thread::current().id() })
     }
 
     async fn close(&self) {
@@ -90,10 +119,37 @@ impl<D: Database> DriverPool<D> {
 }
 
 impl<D: Database> PooledConnection<'_, D> {
+    fn driver(&mut self) -> &mut D::Connection {
+        &mut self.opened.connection
+    }
+
     fn release(self) {
         if let Ok(mut idle) = self.pool.idle.lock() {
-            idle.push(self.connection);
+            idle.push(self.opened);
         }
+    }
+
+    /// Whether the statement failed because the connection was gone, so that it can be sent again.
+    fn is_gone<T>(&self, done: &Result<T, sqlx::Error>) -> bool {
+        self.is_used && done.as_ref().is_err_and(is_disconnect)
+    }
+}
+
+impl<'a, D: Database> PooledConnection<'a, D> {
+    /// A new connection in place of one that is gone.
+    async fn reopen(self) -> Result<PooledConnection<'a, D>, DbErr> {
+        let Self { opened, pool, _permit, .. } = self;
+        drop(opened.connection.detach());
+        Ok(PooledConnection { opened: pool.open().await?, is_used: false, pool, _permit })
+    }
+}
+
+/// The connection broke, or the database closed it because it is shutting down.
+fn is_disconnect(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P")),
+        _ => false,
     }
 }
 
@@ -107,21 +163,36 @@ where
 {
     async fn execute(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         let mut pooled = self.acquire().await?;
-        let done = query::<D>(statement).execute(&mut *pooled.connection).await.map_err(failed)?;
+        let mut done = query::<D>(statement.clone()).execute(pooled.driver()).await;
+        if pooled.is_gone(&done) {
+            pooled = pooled.reopen().await?;
+            done = query::<D>(statement).execute(pooled.driver()).await;
+        }
+        let done = done.map_err(failed)?;
         pooled.release();
         Ok(done.into())
     }
 
     async fn one(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         let mut pooled = self.acquire().await?;
-        let row = query::<D>(statement).fetch_optional(&mut *pooled.connection).await.map_err(failed)?;
+        let mut row = query::<D>(statement.clone()).fetch_optional(pooled.driver()).await;
+        if pooled.is_gone(&row) {
+            pooled = pooled.reopen().await?;
+            row = query::<D>(statement).fetch_optional(pooled.driver()).await;
+        }
+        let row = row.map_err(failed)?;
         pooled.release();
         Ok(row.map(Into::into))
     }
 
     async fn all(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let mut pooled = self.acquire().await?;
-        let rows = query::<D>(statement).fetch_all(&mut *pooled.connection).await.map_err(failed)?;
+        let mut rows = query::<D>(statement.clone()).fetch_all(pooled.driver()).await;
+        if pooled.is_gone(&rows) {
+            pooled = pooled.reopen().await?;
+            rows = query::<D>(statement).fetch_all(pooled.driver()).await;
+        }
+        let rows = rows.map_err(failed)?;
         pooled.release();
         Ok(rows.into_iter().map(Into::into).collect())
     }
@@ -142,11 +213,11 @@ fn failed(error: sqlx::Error) -> DbErr {
 
 impl ReadPool {
     pub(in crate::domain) fn of_sqlite(pool: Pool<Sqlite>) -> Self {
-        Self { pool: Backend::Sqlite(DriverPool::of(pool)), observer: StatementObserver::default() }
+        Self { pool: Backend::Sqlite(DriverPool::of(pool, false)), observer: StatementObserver::default() }
     }
 
     pub(in crate::domain) fn of_postgres(pool: Pool<Postgres>) -> Self {
-        Self { pool: Backend::Postgres(DriverPool::of(pool)), observer: StatementObserver::default() }
+        Self { pool: Backend::Postgres(DriverPool::of(pool, true)), observer: StatementObserver::default() }
     }
 
     pub(in crate::domain) async fn close(&self) {
