@@ -128,7 +128,7 @@ both! {
         assert_eq!(places().await, [r#""acme" ["owner","viewer"]"#]);
         api.get("/api/sso/v1/users?workspace=second-place").await.with_status(403);
 
-        // Who is to own it must be a person of the account, and who answers for the key still be one.
+        // Who is to own it must be a person of the account, and who knows the secret an admin of it.
         let before = app.tenants().await;
         let stranger = json!({"name": "Third", "owner": world.outsider.user_id});
         let answer = api.post("/api/sso/v1/workspaces", &stranger).await.with_status(422);
@@ -136,8 +136,8 @@ both! {
         api.post("/api/sso/v1/workspaces", &json!({"name": "Second Place"})).await.with_status(422);
         before.assert_same(&app.tenants().await);
         let stranger = app.id(world.outsider.user_id);
-        app.execute(&format!("UPDATE api_keys SET made_by = {stranger} WHERE id = {}", app.id(key))).await;
-        api.post("/api/sso/v1/workspaces", &json!({"name": "Third"})).await.with_status(409);
+        app.execute(&format!("UPDATE api_key_secrets SET shown_to = {stranger} WHERE api_key_id = {}", app.id(key))).await;
+        api.post("/api/sso/v1/workspaces", &json!({"name": "Third"})).await.with_status(403);
     }
 
     async fn a_built_in_role_is_told_what_it_means_to_applications(app: TestApp) {

@@ -92,6 +92,11 @@ both! {
                     restore(&app).await;
 
                     let done = |status: u16| if status < 400 { 0 } else { status };
+                    // What a person may do to themselves, a key that they vouch for never does to them.
+                    if answer.words().contains("who vouches for it") {
+                        assert_eq!(place, Place::Above, "{}: {}", form.name(), answer.words());
+                        continue;
+                    }
                     // Whose roles do not reach there sees what is wrong at the field, with the same status.
                     assert_eq!(
                         done(page.status), done(answer.status),

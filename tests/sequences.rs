@@ -1,5 +1,6 @@
 //! Random sequences of calls, against a model of the rules that shares no code with them: what nobody
-//! held who could give it, nobody comes to hold.
+//! held who could give it, nobody comes to hold; and by every secret of a key that was ever shown to somebody,
+//! they can do what they hold at that moment, and no more.
 //!
 //! The model reads the base tables (who has which roles, which teams carry which, what they grant) and
 //! not what is derived from them, and it says of a change of roles beforehand whether it is allowed.
@@ -14,7 +15,10 @@ use proptest::{
     test_runner::{Config, TestCaseError, TestRunner},
 };
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 use tokio::{runtime::Handle, task::block_in_place};
 use uuid::Uuid;
 
@@ -36,19 +40,65 @@ const CALLS: usize = 40;
 /// One call: by whom, and what. Places are taken modulo what there is.
 #[derive(Clone, Debug)]
 enum Call {
-    Roles { target: Index, roles: Vec<Index> },
-    NewRole { scopes: Vec<&'static str>, permissions: Vec<Permission> },
-    Scopes { role: Index, scopes: Vec<&'static str>, permissions: Vec<Permission> },
-    Permission { permission: Permission, roles: Vec<Index> },
-    TeamRoles { roles: Vec<Index> },
-    IntoTeam { target: Index },
-    OutOfTeam { target: Index },
-    NewKey { roles: Vec<Index> },
-    Enter { roles: Vec<Index> },
-    Suspend { target: Index },
-    Reactivate { target: Index },
-    Remove { target: Index },
-    DeleteRole { role: Index, replacement: Index },
+    Roles {
+        target: Index,
+        roles: Vec<Index>,
+    },
+    NewRole {
+        scopes: Vec<&'static str>,
+        permissions: Vec<Permission>,
+    },
+    Scopes {
+        role: Index,
+        scopes: Vec<&'static str>,
+        permissions: Vec<Permission>,
+    },
+    Permission {
+        permission: Permission,
+        roles: Vec<Index>,
+    },
+    TeamRoles {
+        roles: Vec<Index>,
+    },
+    IntoTeam {
+        target: Index,
+    },
+    OutOfTeam {
+        target: Index,
+    },
+    NewKey {
+        roles: Vec<Index>,
+    },
+    Enter {
+        roles: Vec<Index>,
+    },
+    Suspend {
+        target: Index,
+    },
+    Reactivate {
+        target: Index,
+    },
+    Remove {
+        target: Index,
+    },
+    DeleteRole {
+        role: Index,
+        replacement: Index,
+    },
+    /// Another secret of a key, beside which the old one works for a day or not at all.
+    Rotate {
+        target: Index,
+        overlap: bool,
+    },
+    Vouch {
+        target: Index,
+    },
+    /// The member's secrets work for a day more.
+    RemoveLater {
+        target: Index,
+    },
+    /// A day goes by, and overlaps end.
+    Wait,
 }
 
 fn some_permissions() -> impl Strategy<Value = Vec<Permission>> {
@@ -82,6 +132,10 @@ fn call() -> impl Strategy<Value = Call> {
         1 => target().prop_map(|target| Call::Reactivate { target }),
         1 => target().prop_map(|target| Call::Remove { target }),
         1 => (target(), target()).prop_map(|(role, replacement)| Call::DeleteRole { role, replacement }),
+        2 => (target(), any::<bool>()).prop_map(|(target, overlap)| Call::Rotate { target, overlap }),
+        2 => target().prop_map(|target| Call::Vouch { target }),
+        1 => target().prop_map(|target| Call::RemoveLater { target }),
+        1 => Just(Call::Wait),
     ]
 }
 
@@ -132,6 +186,7 @@ struct Member {
     key_id: Option<Uuid>,
     is_active: bool,
     held: Held,
+    voucher: Option<Uuid>,
 }
 
 /// A workspace as its base tables say it is.
@@ -139,6 +194,8 @@ struct Member {
 struct State {
     roles: BTreeMap<String, Held>,
     members: Vec<Member>,
+    /// Those who were members, and what the secrets that they know are still worth.
+    former: BTreeMap<Uuid, Held>,
 }
 
 fn id(row: &Value, name: &str) -> Option<Uuid> {
@@ -190,7 +247,7 @@ impl State {
         let none = Vec::new();
         let mut members = Vec::new();
         let sql = format!(
-            "SELECT id, user_id, api_key_id, status FROM members WHERE workspace_id = {here} ORDER BY id"
+            "SELECT id, user_id, api_key_id, status, vouched_by FROM members WHERE workspace_id = {here} ORDER BY id"
         );
         for row in app.rows(&sql).await {
             let member = id(&row, "id").unwrap();
@@ -202,10 +259,38 @@ impl State {
                 user_id: id(&row, "user_id"),
                 key_id: id(&row, "api_key_id"),
                 is_active: row["status"] == "active",
+                voucher: id(&row, "vouched_by"),
                 held: Held::of(own.iter().chain(through).map(|role| &roles[&slugs[role]])),
             });
         }
-        Self { roles, members }
+        let sql = format!(
+            "SELECT user_id, role_set, secrets_until FROM former_members WHERE workspace_id = {here}"
+        );
+        let now = app.clock.now().as_millis();
+        let worth = |row: &Value| {
+            let works = row["secrets_until"].as_i64().is_some_and(|until| until > now);
+            let slugs = row["role_set"].as_str().unwrap().split_ascii_whitespace().filter(|_| works);
+            Held::of(slugs.filter_map(|slug| roles.get(slug)))
+        };
+        let former = app.rows(&sql).await;
+        let former = former.iter().map(|row| (id(row, "user_id").unwrap(), worth(row))).collect();
+        Self { roles, members, former }
+    }
+
+    /// What an active member of this kind holds by signing in; nothing for anybody else.
+    fn of_person(&self, user: Uuid) -> Held {
+        let active = self.members.iter().find(|member| member.is_active && member.user_id == Some(user));
+        active.map(|member| member.held.clone()).unwrap_or_default()
+    }
+
+    /// What bounds a key whose secret this person was shown: its voucher, and the person.
+    fn bounds(&self, key: &Member, reader: Uuid) -> [Held; 2] {
+        let is_member = self.members.iter().any(|member| member.user_id == Some(reader));
+        let reader = match self.former.get(&reader).filter(|_| !is_member) {
+            Some(worth) => worth.clone(),
+            None => self.of_person(reader),
+        };
+        [key.voucher.map(|voucher| self.of_person(voucher)).unwrap_or_default(), reader]
     }
 
     fn slugs(&self, places: &[Index]) -> BTreeSet<String> {
@@ -218,7 +303,20 @@ impl State {
     }
 
     /// The status that a change of a member's own roles must get, written from the rules of the ceiling.
-    fn verdict(&self, actor: &Member, target: &Member, wanted: &BTreeSet<String>) -> u16 {
+    fn verdict(
+        &self,
+        caller: &Caller,
+        actor: &Member,
+        target: &Member,
+        wanted: &BTreeSet<String>,
+    ) -> Option<u16> {
+        // Of a key that is limited, the model says only what it must not do.
+        if self.bounds(actor, caller.reader).iter().any(|bound| !bound.contains(&actor.held)) {
+            return None;
+        }
+        if target.user_id.is_some_and(|user| user == caller.reader || Some(user) == actor.voucher) {
+            return Some(403);
+        }
         let may_manage = actor.held.owner
             || (!target.held.owner
                 && actor.held.contains(&target.held)
@@ -229,7 +327,7 @@ impl State {
             || !may_manage
             || !may_give
         {
-            return 403;
+            return Some(403);
         }
         let owners = self.members.iter().filter(|member| {
             let is_owner = match member.id == target.id {
@@ -238,7 +336,24 @@ impl State {
             };
             is_owner && member.is_active && member.user_id.is_some()
         });
-        if owners.count() == 0 { 409 } else { 200 }
+        Some(if owners.count() == 0 { 409 } else { 200 })
+    }
+}
+
+/// A secret of a key, with the person who was shown it.
+#[derive(Clone)]
+struct Caller {
+    key: Uuid,
+    reader: Uuid,
+    secret: String,
+    api: Api,
+    /// When another secret took its place, or will have; in milliseconds since 1970.
+    ends_at: Option<i64>,
+}
+
+impl Caller {
+    fn is_over(&self, now: i64) -> bool {
+        self.ends_at.is_some_and(|at| at <= now)
     }
 }
 
@@ -247,8 +362,8 @@ struct Stage<'a> {
     app: &'a TestApp,
     workspace: Uuid,
     team: Uuid,
-    /// Keys that call: with a secret each.
-    callers: Vec<(Uuid, Api)>,
+    /// Every secret that was ever shown to somebody.
+    callers: Vec<Caller>,
     entered: usize,
 }
 
@@ -276,15 +391,27 @@ impl<'a> Stage<'a> {
         )
         .await;
         add_role(app, &slug, "helper", "Helper", &["read:members", "read:notes"]).await;
-        for (n, role) in ["admin", "viewer", "manager", "helper"].into_iter().enumerate() {
+        let mut people = vec![owner.user_id];
+        for (n, role) in ["admin", "manager", "viewer", "helper", "owner"].into_iter().enumerate() {
             let user = add_user(app, &format!("Person {n}"), &format!("person-{n}@{slug}.example.com")).await;
             add_member(app, &slug, user, "active", &[role]).await;
+            people.push(user);
         }
         let team = add_team(app, &slug, "Team", &["helper"], &[]).await;
         let mut callers = Vec::new();
-        for role in ["owner", "admin", "manager", "developer", "viewer"] {
-            let (key, _, secret) = add_key(app, &slug, &format!("Key {role}"), &[role]).await;
-            callers.push((key, Api::new(app, &secret)));
+        // Vouched for by the founder, and known to one of the people each.
+        for (n, role) in
+            ["owner", "admin", "manager", "developer", "viewer", "owner", "owner"].into_iter().enumerate()
+        {
+            let (key, _, secret) = add_key(app, &slug, &format!("Key {n}"), &[role]).await;
+            let reader = people[[0, 1, 2, 0, 3, 5, 4][n]];
+            app.execute(&format!(
+                "UPDATE api_key_secrets SET shown_to = {} WHERE api_key_id = {}",
+                app.id(reader),
+                app.id(key)
+            ))
+            .await;
+            callers.push(Caller { key, reader, api: Api::new(app, &secret), secret, ends_at: None });
         }
         let workspace = workspace_id(app, &slug).await;
         assert_eq!(owner.workspace, slug);
@@ -294,16 +421,25 @@ impl<'a> Stage<'a> {
     /// Makes the call and looks at what it has done.
     async fn play(&mut self, caller: Index, call: &Call) -> Result<(), TestCaseError> {
         let before = State::load(self.app, self.workspace).await;
-        let (key, api) = caller.get(&self.callers).clone();
-        let Some(actor) = before.members.iter().find(|member| member.key_id == Some(key)).cloned() else {
+        let caller = caller.get(&self.callers).clone();
+        if matches!(call, Call::Wait) {
+            self.app.clock.advance(Duration::from_secs(25 * 3_600));
+            return self.check_secrets(&State::load(self.app, self.workspace).await, "a day later").await;
+        }
+        let Some(actor) = before.members.iter().find(|member| member.key_id == Some(caller.key)).cloned()
+        else {
             return Ok(());
         };
+        let bounds = before.bounds(&actor, caller.reader);
+        let held = |scope: &str| actor.held.has(scope) && bounds.iter().all(|bound| bound.has(scope));
+        let is_owner = actor.held.owner && bounds.iter().all(|bound| bound.owner);
         let tables = self.app.tenants().await;
-        let (expected, answer) = self.send(&api, &before, &actor, call).await;
+        let (expected, answer) = self.send(&caller, &before, &actor, call).await;
         let after = State::load(self.app, self.workspace).await;
         let said = format!("{call:?} by {actor:?}: {} {}", answer.status, answer.text);
 
         prop_assert!(answer.status < 500, "{said}");
+        let expected = if caller.is_over(self.now()) { Some(401) } else { expected };
         if let Some(expected) = expected {
             prop_assert_eq!(answer.status, expected, "{}", said);
         }
@@ -316,19 +452,75 @@ impl<'a> Stage<'a> {
             let had = had.map(|other| other.held.clone()).unwrap_or_default();
             let gained = member.held.scopes.iter().filter(|scope| !had.has(scope));
             for scope in gained {
-                prop_assert!(actor.held.has(scope), "{scope} was gained by {:?}: {said}", member.id);
+                prop_assert!(held(scope), "{scope} was gained by {:?}: {said}", member.id);
             }
-            prop_assert!(had.owner || !member.held.owner || actor.held.owner, "an Owner was made: {said}");
+            prop_assert!(had.owner || !member.held.owner || is_owner, "an Owner was made: {said}");
         }
-        if let (Call::NewKey { .. }, 201) = (call, answer.status) {
-            let made: Uuid = answer.body["id"].as_str().unwrap().parse().unwrap();
-            self.callers.push((made, api.with(answer.body["api_key"].as_str())));
+        if let (Call::NewKey { .. } | Call::Rotate { .. }, 200 | 201) = (call, answer.status) {
+            let key: Uuid = answer.body["id"].as_str().unwrap().parse().unwrap();
+            let secret = answer.body["api_key"].as_str().unwrap().to_owned();
+            let api = caller.api.with(Some(&secret));
+            let overlap = if matches!(call, Call::Rotate { overlap: true, .. }) { 86_400_000 } else { 0 };
+            let now = self.now();
+            // A key has two secrets at most.
+            for older in self.callers.iter_mut().filter(|older| older.key == key) {
+                older.ends_at = Some(older.ends_at.map_or(now + overlap, |_| now));
+            }
+            self.callers.push(Caller { key, reader: caller.reader, api, secret, ends_at: None });
+        }
+        self.check_secrets(&after, &said).await
+    }
+
+    fn now(&self) -> i64 {
+        self.app.clock.now().as_millis()
+    }
+
+    /// The theorem: what somebody can do by any secret that was ever shown to them is what the key's roles hold, and
+    /// its voucher, and they themselves; nothing where the secret no longer works.
+    async fn check_secrets(&self, now: &State, said: &str) -> Result<(), TestCaseError> {
+        for caller in &self.callers {
+            let body = json!({"api_key": caller.secret});
+            let answer = caller.api.with(None).post("/api/sso/v1/apikeys/verify", &body).await;
+            let scopes: Vec<&str> = match answer.status {
+                200 => answer.body["scopes"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|scope| scope.as_str().unwrap())
+                    .collect(),
+                401 => Vec::new(),
+                other => return Err(TestCaseError::fail(format!("{other}: {said}"))),
+            };
+            let key = now.members.iter().find(|member| member.key_id == Some(caller.key) && member.is_active);
+            let bounds = key.map(|key| now.bounds(key, caller.reader));
+            let universe =
+                Permission::ALL.iter().map(|permission| permission.scope()).chain(SCOPES.iter().copied());
+            for scope in universe.filter(|scope| !scope.contains('*')) {
+                let may = scopes.iter().any(|grant| reaches(grant, scope));
+                let should = key.is_some_and(|key| key.held.has(scope))
+                    && bounds.iter().flatten().all(|bound| bound.has(scope));
+                prop_assert!(
+                    !may || should,
+                    "{scope} by a secret that {} knows, after {said}",
+                    caller.reader
+                );
+                // A secret that still works is worth all of it.
+                prop_assert!(may || !should || caller.is_over(self.now()), "{scope} is missing after {said}");
+                prop_assert!(!may || !caller.is_over(self.now()), "a secret that is over works after {said}");
+            }
         }
         Ok(())
     }
 
     /// Sends the call; with the status that the model expects, where it has an opinion.
-    async fn send(&mut self, api: &Api, now: &State, actor: &Member, call: &Call) -> (Option<u16>, Answer) {
+    async fn send(
+        &mut self,
+        caller: &Caller,
+        now: &State,
+        actor: &Member,
+        call: &Call,
+    ) -> (Option<u16>, Answer) {
+        let api = &caller.api;
         let at = |rest: &str| format!("/api/sso/v1/{rest}");
         let scopes = |scopes: &[&str], permissions: &[Permission]| -> Vec<String> {
             let permissions = permissions.iter().map(|permission| permission.scope().to_owned());
@@ -341,7 +533,7 @@ impl<'a> Stage<'a> {
                 let (target, roles) = (target.get(&now.members), now.slugs(roles));
                 let body = json!({"roles": roles});
                 let answer = api.patch(&at(&format!("members/{}", target.id)), &body).await;
-                (Some(now.verdict(actor, target, &roles)), answer)
+                (now.verdict(caller, actor, target, &roles), answer)
             }
             Call::NewRole { scopes: own, permissions } => {
                 let slug = format!("role-{}", self.entered);
@@ -412,6 +604,20 @@ impl<'a> Stage<'a> {
             Call::Remove { target } => {
                 (None, api.delete(&at(&format!("members/{}", target.get(&now.members).id))).await)
             }
+            Call::Rotate { target, overlap } => {
+                let body = json!({"overlap_seconds": if *overlap { 86_400 } else { 0 }});
+                let path = format!("apikeys/{}/rotation", target.get(&self.callers).key);
+                (None, api.post(&at(&path), &body).await)
+            }
+            Call::Vouch { target } => {
+                let path = format!("apikeys/{}/voucher", target.get(&self.callers).key);
+                (None, api.post(&at(&path), &json!({})).await)
+            }
+            Call::RemoveLater { target } => {
+                let path = format!("members/{}?overlap_seconds=86400", target.get(&now.members).id);
+                (None, api.delete(&at(&path)).await)
+            }
+            Call::Wait => unreachable!("nobody is called"),
             Call::DeleteRole { role, replacement } => {
                 let slugs: Vec<&String> = now.roles.keys().collect();
                 let path = format!("roles/{}?replacement={}", role.get(&slugs), replacement.get(&slugs));

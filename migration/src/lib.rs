@@ -21,6 +21,7 @@ mod m0011_idempotency;
 mod m0013_decisions;
 mod m0014_awaited;
 mod m0015_destinations;
+mod m0016_vouching;
 mod sql;
 
 /// Runs the steps in order, each at most once.
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_decisions::Migration),
             Box::new(m0014_awaited::Migration),
             Box::new(m0015_destinations::Migration),
+            Box::new(m0016_vouching::Migration),
         ]
     }
 }

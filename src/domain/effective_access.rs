@@ -91,19 +91,31 @@ pub async fn get(
     let is_held = |role: &Role| detail.member.roles.iter().any(|held| held.id == role.id);
     let roles = || all.iter().map(|role| (RoleName::from(role), &role.holdings, is_held(role)));
     let permissions = Permission::ALL.iter();
-    let permissions = permissions.map(|p| (*p, why(roles(), |holdings| holdings.has(*p)))).collect();
+    let effective = detail.member.effective.as_ref();
+    let permission = |p: &Permission| (*p, within(effective, roles(), |holdings| holdings.has(*p)));
+    let permissions = permissions.map(permission).collect();
     let mut grants: BTreeMap<&str, Vec<RoleName>> = BTreeMap::new();
     for role in &detail.member.roles {
         for scope in &role.application_scopes {
             grants.entry(scope).or_default().push(role.into());
         }
     }
-    let grants = grants.into_iter().map(|(scope, roles)| (scope.to_owned(), roles)).collect();
+    let is_effective = |scope: &str| {
+        effective.is_none_or(|effective| Scope::parse(scope).is_ok_and(|scope| effective.allows(&scope)))
+    };
+    let grants = grants
+        .into_iter()
+        .filter(|(scope, _)| is_effective(scope))
+        .map(|(scope, roles)| (scope.to_owned(), roles))
+        .collect();
     let held = role::holdings(&detail.member.roles.iter().collect::<Vec<_>>());
     let answer = requested.map(|requested| {
         let covers = |role: &Role| role.holdings.basis(requested).unwrap_or_default();
         let roles = all.iter().map(|role| ((role.into(), covers(role)), &role.holdings, is_held(role)));
-        ScopeAnswer { scope: requested.to_string(), why: why(roles, |holdings| holdings.allows(requested)) }
+        ScopeAnswer {
+            scope: requested.to_string(),
+            why: within(effective, roles, |holdings| holdings.allows(requested)),
+        }
     });
     let source = |role: &Role| Source {
         role: role.into(),
@@ -124,6 +136,19 @@ pub async fn get(
         answer,
         detail,
     })
+}
+
+/// [`why`] a member may do something. What limits a key outweighs its roles, and no other role would change that.
+fn within<'a, R>(
+    effective: Option<&Holdings>,
+    roles: impl IntoIterator<Item = (R, &'a Holdings, bool)>,
+    allows: impl Fn(&Holdings) -> bool,
+) -> Why<R> {
+    let is_limited = effective.is_some_and(|effective| !allows(effective));
+    match why(roles, allows) {
+        Why::By(_) if is_limited => Why::Not(Vec::new()),
+        answer => answer,
+    }
 }
 
 /// Who could assign each of the roles to a member with these holdings. It is computed for each combination

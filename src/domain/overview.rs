@@ -11,6 +11,7 @@ use crate::{
         },
         enforce::{read::ReadScope, rows::Scoped},
         nouns::{
+            api_keys,
             ownership::{self, Offer},
             roles::Headcounts,
         },
@@ -52,6 +53,14 @@ pub enum NeedsAttention {
     Destructive(Permission, Vec<String>),
     /// Everyday permissions that no role but Owner has, so that work waits for an Owner.
     OnlyOwners(Vec<Permission>),
+    /// Names of keys of which a former member knows a secret.
+    KnownToFormerMember(Vec<String>),
+    /// Names of keys that hold less than their roles, because who vouches for them or knows their secret does.
+    LimitedKeys(Vec<String>),
+    /// Names of keys that are Owners and never expire.
+    OwnerKeysWithoutExpiry(Vec<String>),
+    /// Names of account admins who are not active members, joined by commas.
+    OutsideAdmins(String),
     /// The number of members who have not been active for 90 days.
     Inactive(i64),
 }
@@ -66,6 +75,7 @@ struct Counts {
     inactive: i64,
     pending: i64,
     expiring: i64,
+    outside_admins: Option<String>,
 }
 
 /// Loads the overview of the workspace.
@@ -93,7 +103,7 @@ pub async fn get(scope: &ReadScope<perm::Membership>) -> Result<Overview, Refuse
         latest,
         offer: ownership::pending(scope).await?,
         your_roles: role::names(&actor.all_roles.parse_slugs(&actor.roles.join(" "))),
-        needs_attention: if sees_members { care(actor, &counts) } else { Vec::new() },
+        needs_attention: needs_attention(scope, &counts, keys).await?,
     })
 }
 
@@ -109,8 +119,13 @@ async fn counts(scope: &ReadScope<perm::Membership>) -> Result<Counts, Refused> 
             (SELECT COUNT(*) FROM invitations i WHERE i.workspace_id = $1 AND i.status = 'pending'
                 AND i.expires_at > $2) AS pending,
             (SELECT COUNT(*) FROM invitations i WHERE i.workspace_id = $1 AND i.status = 'pending'
-                AND i.expires_at > $2 AND i.expires_at <= $4) AS expiring";
-    let values = vec![now.into(), (now - 90 * DAY).into(), (now + 2 * DAY).into()];
+                AND i.expires_at > $2 AND i.expires_at <= $4) AS expiring,
+            (SELECT string_agg(a.name, ', ') FROM (SELECT u.name FROM account_people p CROSS JOIN users u
+                WHERE p.account_id = $5 AND p.is_admin AND u.id = p.user_id AND NOT EXISTS (SELECT 1 FROM members m
+                    WHERE m.workspace_id = $1 AND m.user_id = p.user_id AND m.status = 'active')
+                ORDER BY u.name LIMIT 3) AS a) AS outside_admins";
+    let account = scope.actor().workspace.account_id;
+    let values = vec![now.into(), (now - 90 * DAY).into(), (now + 2 * DAY).into(), account.into()];
     scope.first(sql, values).await?.ok_or(Refused::NotFound)
 }
 
@@ -122,12 +137,37 @@ fn by_role(all: &Roles, headcounts: &Headcounts) -> Vec<(String, String, i64)> {
         .collect()
 }
 
+async fn needs_attention(
+    scope: &ReadScope<perm::Membership>,
+    counts: &Counts,
+    keys: i64,
+) -> Result<Vec<NeedsAttention>, Refused> {
+    let holdings = &scope.actor().holdings;
+    let sees_members = holdings.has(Permission::ReadMembers);
+    let mut all = if sees_members { care(scope.actor(), counts) } else { Vec::new() };
+    if holdings.has(Permission::ReadApiKeys) && keys > 0 {
+        let concerns = api_keys::concerns(scope).await?;
+        let of_keys = [
+            (concerns.known_to_former_member, NeedsAttention::KnownToFormerMember as fn(_) -> _),
+            (concerns.limited, NeedsAttention::LimitedKeys),
+            (concerns.owner_without_expiry, NeedsAttention::OwnerKeysWithoutExpiry),
+        ];
+        all.extend(
+            of_keys.into_iter().filter(|(names, _)| !names.is_empty()).map(|(names, item)| item(names)),
+        );
+    }
+    Ok(all)
+}
+
 fn care(viewer: &Actor, counts: &Counts) -> Vec<NeedsAttention> {
     let all = &viewer.all_roles;
     let mut needs_attention = Vec::new();
     // Only an Owner can appoint another.
     if counts.owners == 1 && viewer.holdings.is_owner() {
         needs_attention.push(NeedsAttention::SingleOwner);
+    }
+    if let Some(names) = counts.outside_admins.clone().filter(|_| viewer.holdings.is_owner()) {
+        needs_attention.push(NeedsAttention::OutsideAdmins(names));
     }
     for permission in DESTRUCTIVE {
         let holders = all.iter().filter(|role| !role.is_owner && role.holdings.has(permission));

@@ -225,10 +225,10 @@ async fn seed_key(
     let values =
         vec![workspace.into(), id.into(), name.as_str().into(), false.into(), owner.into(), now.into()];
     tx.run(sql, values).await?;
-    let secret = api_keys::new_secret(tx, id, now).await?;
+    let secret = api_keys::new_secret(tx, id, owner, now).await?;
     let sql =
-        "INSERT INTO members (workspace_id, id, kind, api_key_id, status, origin, invited_by, joined_at,
-            listed_as) VALUES ($1, $2, 'api_key', $3, 'active', 'account', $4, $5, $6)";
+        "INSERT INTO members (workspace_id, id, kind, api_key_id, status, origin, invited_by, vouched_by,
+            joined_at, listed_as) VALUES ($1, $2, 'api_key', $3, 'active', 'account', $4, $4, $5, $6)";
     let sort_key = members::sort_key(&name, "");
     let values = vec![workspace.into(), member.into(), id.into(), owner.into(), now.into(), sort_key.into()];
     tx.run(sql, values).await?;

@@ -14,6 +14,9 @@ pub struct Model {
     pub created_at: Timestamp,
     /// Set when another takes its place.
     pub expires_at: Option<Timestamp>,
+    /// The person who was shown it. In a workspace that they are or were a member of, it is worth no more than
+    /// they hold there.
+    pub shown_to: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

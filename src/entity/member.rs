@@ -24,6 +24,8 @@ pub struct Model {
     pub api_key_id: Option<Uuid>,
     /// The member's id in the customer's own applications.
     pub external_id: Option<String>,
+    /// The person who last gave a key its roles here. The key holds no more than they do.
+    pub vouched_by: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -9,6 +9,7 @@ pub mod api_key_secret;
 pub mod audit_event;
 pub mod destination;
 pub mod email_token;
+pub mod former_member;
 pub mod grant;
 pub mod invitation;
 pub mod invitation_role;

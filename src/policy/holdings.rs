@@ -9,10 +9,10 @@ use super::{
 /// The union of the scopes of some roles.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holdings {
-    owner: bool,
+    pub(super) owner: bool,
     /// One bit a [`Permission`], by its place in the catalogue.
-    permissions: u64,
-    scopes: Vec<Scope>,
+    pub(super) permissions: u64,
+    pub(super) scopes: Vec<Scope>,
 }
 
 /// Why the ceiling refuses: nobody grants what they do not hold.

@@ -55,15 +55,17 @@ both! {
         };
         create().await.with_status(201);
         assert_eq!(create().await.with_status(201).header("idempotency-replayed"), Some("true"));
-        new_owner_of(&app, "Owner Two", "owner-two@example.com", "other").await;
+        let other = new_owner_of(&app, "Owner Two", "owner-two@example.com", "other").await;
         let key = app.id(key);
         app.execute(&format!("DELETE FROM members WHERE api_key_id = {key}")).await;
         let account = "(SELECT account_id FROM workspaces WHERE slug = 'acme')";
         app.execute(&format!("UPDATE workspaces SET account_id = {account} WHERE slug = 'other'")).await;
         for sql in [
             format!("UPDATE api_keys SET home_id = (SELECT id FROM workspaces WHERE slug = 'other') WHERE id = {key}"),
-            format!("INSERT INTO members (id, workspace_id, kind, api_key_id, status, origin, joined_at, listed_as)
-                SELECT {key}, w.id, 'api_key', {key}, 'active', 'account', 0, 'robot' FROM workspaces w WHERE w.slug = 'other'"),
+            format!("UPDATE api_key_secrets SET shown_to = {} WHERE api_key_id = {key}", app.id(other.user_id)),
+            format!("INSERT INTO members (id, workspace_id, kind, api_key_id, status, origin, joined_at, listed_as, vouched_by)
+                SELECT {key}, w.id, 'api_key', {key}, 'active', 'account', 0, 'robot', {} FROM workspaces w
+                WHERE w.slug = 'other'", app.id(other.user_id)),
             format!("INSERT INTO member_roles (workspace_id, member_id, role_id)
                 SELECT w.id, {key}, r.id FROM workspaces w JOIN roles r ON r.workspace_id = w.id
                 WHERE w.slug = 'other' AND r.slug = 'owner'"),
@@ -182,7 +184,12 @@ both! {
         let owner = new_owner(&app).await;
         let api = workspace_key(&app, "acme", &["owner"]).await;
         let new = json!({"email": "typo@example.com", "roles": ["owner"]});
-        api.post("/api/sso/v1/users", &new).await.with_status(201);
+        let entered = api.post("/api/sso/v1/users", &new).await.with_status(201);
+        // A key changes nobody who vouches for it or knows its secret: who does here is another.
+        let outsider = new_owner_of(&app, "Owner Two", "owner-two@example.com", "other").await;
+        let user = app.id(entered.body["user_id"].as_str().unwrap().parse().unwrap());
+        app.execute(&format!("UPDATE members SET vouched_by = {user} WHERE api_key_id IS NOT NULL")).await;
+        app.execute(&format!("UPDATE api_key_secrets SET shown_to = {}", app.id(outsider.user_id))).await;
         let before = app.tenants().await;
         let founder = format!("/api/sso/v1/members/{}", owner.member_id);
         api.delete(&founder).await.with_status(409);

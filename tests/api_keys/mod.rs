@@ -1,7 +1,9 @@
 //! API keys as principals: the same path as people, step by step.
 
+mod home;
 mod members;
 mod secrets;
+mod vouching;
 
 use crate::nouns::roles::add_role;
 use crate::support::product::BuiltIn;
@@ -251,7 +253,7 @@ both! {
         app.unchanged_by(owner.client.post_form(&format!("{KEYS}/{key}/revocation"), &[])).await.with_status(403);
     }
 
-    async fn keys_stay_when_their_maker_goes_or_are_revoked_all_together(app: TestApp) {
+    async fn keys_stay_members_when_their_maker_goes_or_are_revoked_all_together(app: TestApp) {
         let owner = new_owner(&app).await;
         let admin = member(&app, &owner, "admin").await;
         let developer = member(&app, &owner, "developer").await;
@@ -266,7 +268,7 @@ both! {
         let sql = format!("SELECT id FROM members WHERE api_key_id = {}", app.id(key_of(&app, "Robot Two").await));
         let roles = format!("/w/acme/members/{}/roles", app.scalar_uuid(&sql).await);
         owner.client.post_form(&roles, &[("role", "owner")]).await.assert_status(303);
-        let page = admin.client.visit(&removal).await.assert_says("2 API keys they created are members here").clone();
+        let page = admin.client.visit(&removal).await.assert_says("2 API keys depend on them").clone();
         assert!(page.has("input[name=keys][value=revoke][disabled]"));
         app.unchanged_by(admin.client.post_form(&removal, &revoke)).await.with_status(403);
         app.unchanged_by(admin.client.post_form(&removal, &[("keys", "eat")])).await.with_status(422);
@@ -279,19 +281,20 @@ both! {
             FROM roles WHERE slug IN ('admin', 'developer')";
         assert_eq!(app.execute(sql).await, 2);
 
-        // Kept, unless asked otherwise, and marked.
+        // Kept, but for the secrets that the maker knows, and marked.
         let page = admin.client.visit(&removal).await;
         admin.client.submit(&page, &removal, &[]).await.assert_status(303);
         for robot in [&one, &two] {
-            robot.get(MEMBERS).await.with_status(200);
+            robot.get(MEMBERS).await.with_status(403);
         }
-        owner.client.visit(KEYS).await.assert_says("No longer active");
+        owner.client.visit(KEYS).await.assert_says("No longer active").assert_says("A former member knows a secret");
 
-        // Back again, they leave with their keys.
+        // Back again, they can use them again, and leave with them.
         let developer =
             accept_again(&app, &owner, developer).await;
         let page = developer.client.visit("/w/acme/departure").await;
-        page.assert_says("2 API keys you created are members here");
+        page.assert_says("2 API keys depend on you");
+        one.get(MEMBERS).await.with_status(200);
         let left = developer.client.submit(&page, "/departure", &revoke).await;
         developer.client.follow(left).await.assert_says("You left acme. 2 API keys revoked.");
         for robot in [&one, &two] {

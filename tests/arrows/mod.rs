@@ -23,7 +23,7 @@ const FLOORS: [(&str, &str); 4] = [
         "* < problem, path, form, list, bearer < guard < middleware, api, preview, selection
          < route < routes, samples",
     ),
-    ("policy", "builtin < catalogue < scope < right < holdings < why, can, patterns"),
+    ("policy", "builtin < catalogue < scope < right < holdings < intersection < why, can, patterns"),
 ];
 
 /// Visible in `domain` alone, and so is every function of `domain/records`.

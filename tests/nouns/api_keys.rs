@@ -27,7 +27,7 @@ impl Noun for ApiKeys {
                 .types(|page, form| with_first_role(page, form).fill(&[("name", "Another Key")]))
                 .like("POST /api/sso/v1/apikeys"),
             page("/w/{workspace}/api-keys/new", one(P::ManageApiKeys)).statements(2),
-            page("/w/{workspace}/api-keys/addition", one(P::ManageApiKeys)).statements(2),
+            page("/w/{workspace}/api-keys/addition", one(P::ManageApiKeys)).statements(3),
             form("/w/{workspace}/api-keys/addition", one(P::ManageApiKeys))
                 .sends(|at| {
                     vec![("key", at.world.acme.text("waiting_key").to_owned()), ("role", "viewer".into())]
@@ -49,6 +49,10 @@ impl Noun for ApiKeys {
                 .verdict(taken_over)
                 .offered(may_take_over)
                 .like("POST /api/sso/v1/apikeys/{key}/rotation"),
+            form("/w/{workspace}/api-keys/{key}/voucher", one(P::ManageApiKeys))
+                .verdict(taken_over)
+                .offered(|_| false)
+                .like("POST /api/sso/v1/apikeys/{key}/voucher"),
             page("/w/{workspace}/api-keys/{key}/revocation", one(P::ManageApiKeys))
                 .verdict(taken_over)
                 .statements(2),
@@ -76,6 +80,9 @@ impl Noun for ApiKeys {
             call("DELETE /api/sso/v1/apikeys/{key}", one(P::ManageApiKeys)).verdict(taken_over),
             call("POST /api/sso/v1/apikeys/{key}/rotation", one(P::ManageApiKeys))
                 .body(|_| json!({}))
+                .succeeds_with(200)
+                .verdict(taken_over),
+            call("POST /api/sso/v1/apikeys/{key}/voucher", one(P::ManageApiKeys))
                 .succeeds_with(200)
                 .verdict(taken_over),
             call("POST /api/sso/v1/apikeys/{key}/addition", one(P::ManageApiKeys))
@@ -114,10 +121,10 @@ impl Noun for ApiKeys {
                 WHERE w.slug = 'seed-1' OR u.email LIKE 'member-1@%'",
             "INSERT INTO api_keys (id, account_id, name, is_admin, made_by, created_at)
                 SELECT {id}, (SELECT id FROM accounts WHERE name = 'Account' LIMIT 1), 'Key', 1 = 0, u.id, 0 FROM users u",
-            "INSERT INTO api_key_secrets (token_hash, api_key_id, hint, created_at)
-                SELECT {bytes}, id, 'test', 0 FROM api_keys",
-            "INSERT INTO members (id, workspace_id, kind, api_key_id, status, origin, joined_at, listed_as)
-                SELECT {id}, home_id, 'api_key', id, 'active', 'account', 1, 'key' FROM api_keys WHERE home_id IS NOT NULL",
+            "INSERT INTO api_key_secrets (token_hash, api_key_id, hint, created_at, shown_to)
+                SELECT {bytes}, id, 'test', 0, made_by FROM api_keys",
+            "INSERT INTO members (id, workspace_id, kind, api_key_id, status, origin, joined_at, listed_as, vouched_by)
+                SELECT {id}, home_id, 'api_key', id, 'active', 'account', 1, 'key', made_by FROM api_keys WHERE home_id IS NOT NULL",
         ]
     }
 
@@ -143,6 +150,7 @@ impl Noun for ApiKeys {
         tour.post(&owner, &format!("{key}/details"), &[("name", "Newer Key")], 303).await;
         let rotated = owner.submit(&page, "/rotation", &[]).await;
         tour.note(rotated, 200);
+        tour.post(&owner, &format!("{key}/voucher"), &[], 303).await;
         let member = format!("SELECT id FROM members WHERE api_key_id = {}", tour.app.id(id));
         let member = format!("{HOME}/members/{}", tour.app.scalar_uuid(&member).await);
         tour.get(&owner, &member, 200).await;
@@ -247,8 +255,8 @@ async fn add_to_other_workspace(tour: &Tour<'_>, key: Uuid) {
     let moved = format!("UPDATE workspaces SET account_id = {account} WHERE slug = 'alone-7'");
     assert_eq!(app.execute(&moved).await, 1);
     let elsewhere = format!(
-        "INSERT INTO members (id, workspace_id, kind, api_key_id, status, origin, joined_at, listed_as)
-        SELECT {}, w.id, 'api_key', k.id, 'active', 'account', 0, 'newer key' FROM workspaces w
+        "INSERT INTO members (id, workspace_id, kind, api_key_id, status, origin, joined_at, listed_as, vouched_by)
+        SELECT {}, w.id, 'api_key', k.id, 'active', 'account', 0, 'newer key', k.made_by FROM workspaces w
         JOIN api_keys k ON k.id = {} AND k.account_id = w.account_id WHERE w.slug = 'alone-7'",
         app.id(new_id()),
         app.id(key)

@@ -11,7 +11,7 @@ impl Noun for Overview {
     }
 
     fn pages(&self) -> Vec<Row> {
-        vec![page("/w/{workspace}", MEMBER).statements(5)]
+        vec![page("/w/{workspace}", MEMBER).statements(6)]
     }
 
     async fn tour(&self, tour: &mut Tour<'_>) {

@@ -18,7 +18,7 @@ impl Noun for Workspaces {
                 .sends(|_| fields(&[("name", "Another"), ("slug", "another")]))
                 .also_reads(&["account"])
                 .types(|_, form| form.fill(&[("name", "Another One")])),
-            page("/w/{workspace}/organization", MEMBER).statements(2),
+            page("/w/{workspace}/organization", MEMBER).statements(3),
             form("/w/{workspace}/organization", one(P::UpdateOrganization))
                 .sends(|_| fields(&[("name", "Renamed"), ("slug", "renamed")]))
                 .like("PATCH /api/sso/v1/workspaces/{workspace}"),

@@ -127,13 +127,15 @@ pub async fn add_key(app: &TestApp, workspace: &str, name: &str, roles: &[&str])
     ))
     .await;
     app.execute(&format!(
-        "INSERT INTO api_key_secrets (token_hash, api_key_id, hint, created_at)
-        VALUES ({hash}, {key_id}, 'test', {now})"
+        "INSERT INTO api_key_secrets (token_hash, api_key_id, hint, created_at, shown_to)
+        SELECT {hash}, {key_id}, 'test', {now}, k.made_by FROM api_keys k WHERE k.id = {key_id}"
     ))
     .await;
     app.execute(&format!(
-        "INSERT INTO members (id, workspace_id, kind, api_key_id, status, origin, joined_at, listed_as)
-        SELECT {member_id}, w.id, 'api_key', {key_id}, 'active', 'account', {now}, {} {of}",
+        "INSERT INTO members (id, workspace_id, kind, api_key_id, status, origin, joined_at, listed_as,
+            vouched_by)
+        SELECT {member_id}, w.id, 'api_key', {key_id}, 'active', 'account', {now}, {},
+            (SELECT k.made_by FROM api_keys k WHERE k.id = {key_id}) {of}",
         quoted(&format!("{}\n", name.to_lowercase()))
     ))
     .await;

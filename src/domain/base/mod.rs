@@ -9,6 +9,7 @@ pub mod event;
 pub mod idempotency;
 pub mod invalid;
 pub mod invariants;
+pub mod key_limits;
 pub mod limits;
 pub mod outbox;
 pub mod paging;

@@ -21,8 +21,8 @@ pub struct ApiKey {
     pub account_id: Uuid,
     /// It has the rights of an account admin.
     pub is_admin: bool,
-    /// The user who is accountable for it.
-    pub made_by: Uuid,
+    /// The user who was shown the secret that was presented, and is accountable for what is done with it.
+    pub shown_to: Uuid,
     /// The address of that user was confirmed.
     pub is_verified: bool,
     /// `None` for never.
@@ -144,11 +144,11 @@ impl Principal {
         }
     }
 
-    /// The user who is accountable for what is done: the person, or the creator of the key.
+    /// The user who is accountable for what is done: the person, or whoever was shown the key's secret.
     pub(in crate::domain) fn accountable_user(&self) -> Uuid {
         match self {
             Self::User(person) => person.user_id,
-            Self::ApiKey(key) => key.made_by,
+            Self::ApiKey(key) => key.shown_to,
         }
     }
 
@@ -174,7 +174,10 @@ pub struct Actor {
     pub workspace: Workspace,
     /// Slugs of the roles held.
     pub roles: Vec<String>,
+    /// What the roles hold; of a key no more than [`key_limits`](super::key_limits) allow.
     pub holdings: Holdings,
+    /// The person who vouches for keys that this member gives roles to: themselves, or who vouches for the key.
+    pub voucher: Uuid,
     /// The roles of the workspace, as of the admission.
     pub all_roles: Roles,
 }

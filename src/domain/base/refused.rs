@@ -75,6 +75,8 @@ pub struct MissingPermission {
     pub roles: Vec<String>,
     /// Names of people who can grant it; empty where the actor may not see members.
     pub granters: Vec<String>,
+    /// The actor is a key whose roles hold it, and who vouches for the key or knows its secret does not.
+    pub is_limited: bool,
     /// The actor of the request: the page is drawn in the frame of their workspace.
     pub actor: Option<Actor>,
 }

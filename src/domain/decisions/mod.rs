@@ -10,6 +10,7 @@ use crate::{
     domain::{
         base::{
             db::Db,
+            key_limits::{newest_reader, reader_roles, voucher_roles},
             principal::{Credential, Origin},
             refused::Refused,
             role::{self, Role, Roles},
@@ -17,7 +18,7 @@ use crate::{
         },
         enforce::{read::ReadScope, rows::Scoped, workspace::admission::WorkspaceSelector},
     },
-    policy::{Permission, Scope, perm},
+    policy::{Holdings, Permission, Scope, perm},
 };
 use sea_orm::{FromQueryResult, Value};
 pub use search::{MAX_RESULTS, SearchResult, actions, resources, subjects};
@@ -67,6 +68,14 @@ impl Subject {
         }
     }
 
+    /// The status and roles of the membership `sm`, as [`HeldRoles`] reads them.
+    const fn held_sql(&self) -> &'static str {
+        match self {
+            Self::ApiKey(_) => HELD_BY_KEY,
+            _ => "sm.status || ' ' || sm.role_set",
+        }
+    }
+
     /// The columns `id` and `text` that identify the subject of a row.
     const fn identity_columns(&self) -> &'static str {
         match self {
@@ -99,6 +108,17 @@ const USER_BY_EXTERNAL_ID: &str = "members sm JOIN users su ON su.id = sm.user_i
 const API_KEY: &str = "members sm JOIN api_keys sk ON sk.id = sm.api_key_id AND sk.revoked_at IS NULL
         AND COALESCE(sk.expires_at > {now}, TRUE)
     WHERE sm.workspace_id = {workspace} AND sm.api_key_id {subject}";
+
+/// In the text of a key's roles, a reader of its secret who limits nothing.
+const NO_LIMIT: &str = "*";
+
+const HELD_BY_KEY: &str = concat!(
+    "sm.status || ' ' || sm.role_set || ';' || COALESCE(",
+    voucher_roles!("sm"),
+    ", '') || ';' || COALESCE(",
+    reader_roles!("sm", newest_reader!("sk.id"), "{now}"),
+    ", '*')"
+);
 
 /// One question.
 #[derive(Clone, Debug)]
@@ -159,14 +179,40 @@ impl From<Why> for Decision {
     }
 }
 
-/// The status and roles of a subject, as the statement returns them: `active developer viewer`.
+/// The status and roles of a subject, as the statement returns them: `active developer viewer`; of a key
+/// followed by the roles that limit it, `active developer;admin;*`.
 struct HeldRoles<'a>(Option<&'a str>);
 
+/// What an active member holds.
+struct Held<'r> {
+    roles: Vec<&'r Role>,
+    /// Of a key, what limits it.
+    limits: Vec<Holdings>,
+}
+
+impl Held<'_> {
+    /// Whether the limits allow it.
+    fn is_within_limits(&self, scope: &Scope) -> bool {
+        self.limits.iter().all(|limit| limit.allows(scope))
+    }
+
+    /// Whether they may do this.
+    fn allows(&self, action: &str, kind: &str) -> bool {
+        required_scope(action, kind).is_ok_and(|scope| {
+            self.roles.iter().any(|role| role.holdings.allows(&scope)) && self.is_within_limits(&scope)
+        })
+    }
+}
+
 impl HeldRoles<'_> {
-    /// The roles of an active member.
-    fn roles<'r>(&self, all: &'r Roles) -> Option<Vec<&'r Role>> {
-        let (status, slugs) = self.0?.split_once(' ')?;
-        (status == "active").then(|| all.parse_slugs(slugs))
+    /// What an active member holds.
+    fn held<'r>(&self, all: &'r Roles) -> Option<Held<'r>> {
+        let (status, held) = self.0?.split_once(' ')?;
+        let mut parts = held.split(';');
+        let roles = all.parse_slugs(parts.next()?);
+        let limits =
+            parts.filter(|limit| *limit != NO_LIMIT).map(|limit| role::holdings(&all.parse_slugs(limit)));
+        (status == "active").then(|| Held { roles, limits: limits.collect() })
     }
 
     fn decide(&self, all: &Roles, question: &Question) -> Decision {
@@ -174,8 +220,9 @@ impl HeldRoles<'_> {
             Ok(scope) => scope,
             Err(complaint) => return Why::NoSuchScope(complaint).into(),
         };
-        let Some(held) = self.roles(all) else { return Why::NoMembership.into() };
-        match held.iter().find(|role| role.holdings.allows(&scope)) {
+        let Some(held) = self.held(all) else { return Why::NoMembership.into() };
+        let granting = held.roles.iter().find(|role| role.holdings.allows(&scope));
+        match granting.filter(|_| held.is_within_limits(&scope)) {
             Some(role) => {
                 let grant = grant_for(role, &scope);
                 Why::Granted { scope: scope.to_string(), role: role.slug.clone(), grant }.into()
@@ -215,8 +262,8 @@ pub async fn decide(
 ) -> Result<(Decision, Uuid), Refused> {
     let found_by = question.subject.lookup_sql().map(|from| {
         let from = from.replace("{workspace}", "m.workspace_id").replace("{now}", "$3");
-        let subject = "SELECT sm.status || ' ' || sm.role_set FROM ";
-        (format!("({subject}{})", from.replace("{subject}", "= $4")), question.subject.value())
+        let held = question.subject.held_sql().replace("{now}", "$3");
+        (format!("(SELECT {held} FROM {})", from.replace("{subject}", "= $4")), question.subject.value())
     });
     let (scope, subject_roles) =
         ReadScope::<perm::CheckAccess>::admit_about(db, credential, selector, origin, found_by).await?;
@@ -282,7 +329,8 @@ async fn load_held_roles(
         let from = from.replace("{workspace}", "$1").replace("{now}", "$2");
         let from = from.replace("{subject}", &format!("IN ({})", places.join(", ")));
         parts.push(format!(
-            "SELECT {place} AS place, sm.status || ' ' || sm.role_set AS subject_roles, {} FROM {from}",
+            "SELECT {place} AS place, {} AS subject_roles, {} FROM {from}",
+            way[0].held_sql().replace("{now}", "$2"),
             way[0].identity_columns()
         ));
     }
@@ -303,19 +351,12 @@ async fn load_held_roles(
     Ok(held.collect())
 }
 
-/// The roles that a subject holds, if it is an active member, for [`search`].
-async fn roles_held(
-    scope: &ReadScope<perm::CheckAccess>,
+/// What a subject holds, if it is an active member, for [`search`].
+async fn load_held<'r>(
+    scope: &'r ReadScope<perm::CheckAccess>,
     subject: &Subject,
-) -> Result<Option<Vec<Role>>, Refused> {
+) -> Result<Option<Held<'r>>, Refused> {
     let question = Question { subject: subject.clone(), action: String::new(), kind: String::new() };
     let held_roles = load_held_roles(scope, &[question]).await?;
-    let held = HeldRoles(held_roles.get(subject).map(String::as_str)).roles(&scope.actor().all_roles);
-    Ok(held.map(|held| held.into_iter().cloned().collect()))
-}
-
-/// True if a member with the given roles may do this.
-fn allows(held: &[Role], action: &str, kind: &str) -> bool {
-    let held: Vec<&Role> = held.iter().collect();
-    required_scope(action, kind).is_ok_and(|scope| role::holdings(&held).allows(&scope))
+    Ok(HeldRoles(held_roles.get(subject).map(String::as_str)).held(&scope.actor().all_roles))
 }

@@ -4,10 +4,11 @@ use crate::{
     domain::{
         base::{
             invalid::Invalid,
+            key_limits::{KeyLimits, key_limits, newest_reader},
             refused::Refused,
             role::{self, Role},
         },
-        decisions::{Subject, allows, required_scope, roles_held},
+        decisions::{Subject, load_held, required_scope},
         enforce::{read::ReadScope, rows::Scoped},
         nouns::resources,
     },
@@ -55,11 +56,12 @@ struct Headcount {
     people: i64,
 }
 
-#[derive(FromQueryResult)]
 struct Row {
     id: Uuid,
     role_set: String,
     name: String,
+    /// What limits it, if it is a key.
+    limits: Option<KeyLimits>,
 }
 
 /// The ids of the subjects of a type that may do it: of each the external id, where it has one. Two SQL
@@ -115,7 +117,13 @@ pub async fn subjects(
         (false, true) => Some(SearchCursor(last_set, Uuid::max())),
         (false, false) => None,
     };
-    let items = rows.into_iter().take(limit).map(|row| row.name).collect();
+    // A key may hold less than its roles.
+    let may = |row: &Row| {
+        row.limits
+            .as_ref()
+            .is_none_or(|limits| limits.holdings(&all.parse_slugs(&row.role_set), all).allows(&scope_needed))
+    };
+    let items = rows.into_iter().take(limit).filter(may).map(|row| row.name).collect();
     Ok(SearchResult { items, next: end.as_ref().map(token) })
 }
 
@@ -129,12 +137,16 @@ async fn members(
     limit: usize,
     after: Option<&SearchCursor>,
 ) -> Result<Vec<Row>, Refused> {
-    let live = match kind {
-        "user" => "JOIN users u ON u.id = m.user_id AND u.suspended_at IS NULL",
-        _ => {
+    let (live, limits) = match kind {
+        "user" => (
+            "JOIN users u ON u.id = m.user_id AND u.suspended_at IS NULL",
+            "CAST(NULL AS TEXT) AS voucher_roles, CAST(NULL AS TEXT) AS reader_roles",
+        ),
+        _ => (
             "JOIN api_keys k ON k.id = m.api_key_id AND k.revoked_at IS NULL
-                AND COALESCE(k.expires_at > $3, TRUE)"
-        }
+                AND COALESCE(k.expires_at > $3, TRUE)",
+            key_limits!("m", newest_reader!("k.id"), "$3"),
+        ),
     };
     let mut values: Vec<Value> =
         vec![kind.into(), scope.now().into(), i64::try_from(limit + 1).unwrap_or(i64::MAX).into()];
@@ -151,14 +163,14 @@ async fn members(
                 None => String::new(),
             };
             format!(
-                "SELECT * FROM (SELECT m.id, m.role_set, m.external_id, m.user_id, m.api_key_id
+                "SELECT * FROM (SELECT m.id, m.role_set, m.external_id, m.user_id, m.api_key_id, {limits}
                 FROM members m {live} WHERE m.workspace_id = $1 AND m.status = 'active' AND m.kind = $2
                     AND m.role_set = ${set_at} {start} ORDER BY m.id LIMIT $4) AS part"
             )
         })
         .collect();
     let sql = format!(
-        "SELECT id, role_set, external_id, user_id, api_key_id FROM ({}) AS found
+        "SELECT id, role_set, external_id, user_id, api_key_id, voucher_roles, reader_roles FROM ({}) AS found
         WHERE $3 > 0 ORDER BY role_set, id LIMIT $4",
         parts.join(" UNION ALL ")
     );
@@ -173,12 +185,20 @@ struct SubjectMatch {
     external_id: Option<String>,
     user_id: Option<Uuid>,
     api_key_id: Option<Uuid>,
+    voucher_roles: Option<String>,
+    reader_roles: Option<String>,
 }
 
 impl From<SubjectMatch> for Row {
     fn from(known: SubjectMatch) -> Self {
         let id = known.user_id.or(known.api_key_id).map(|id| id.to_string()).unwrap_or_default();
-        Self { id: known.id, role_set: known.role_set, name: known.external_id.unwrap_or(id) }
+        let (voucher_roles, reader_roles) = (known.voucher_roles, known.reader_roles);
+        Self {
+            id: known.id,
+            role_set: known.role_set,
+            name: known.external_id.unwrap_or(id),
+            limits: known.api_key_id.map(|_| KeyLimits { voucher_roles, reader_roles }),
+        }
     }
 }
 
@@ -195,8 +215,8 @@ pub async fn resources(
     after: Option<&str>,
 ) -> Result<SearchResult<String>, Refused> {
     let after: Option<String> = after.map(parse_cursor).transpose()?;
-    let held = roles_held(scope, subject).await?;
-    if !held.is_some_and(|held| allows(&held, action, kind)) {
+    let held = load_held(scope, subject).await?;
+    if !held.is_some_and(|held| held.allows(action, kind)) {
         return Ok(SearchResult { items: Vec::new(), next: None });
     }
     let mut items = resources::ids(scope, kind, after.as_deref(), limit + 1).await?;
@@ -219,13 +239,13 @@ pub async fn actions(
     after: Option<&str>,
 ) -> Result<SearchResult<String>, Refused> {
     let after: Option<String> = after.map(parse_cursor).transpose()?;
-    let Some(held) = roles_held(scope, subject).await? else {
+    let Some(held) = load_held(scope, subject).await? else {
         return Ok(SearchResult { items: Vec::new(), next: None });
     };
     let mut items: Vec<String> = named_actions(scope, kind)
         .into_iter()
         .filter(|action| after.as_deref().is_none_or(|after| *action > after))
-        .filter(|action| allows(&held, action, kind))
+        .filter(|action| held.allows(action, kind))
         .map(str::to_owned)
         .collect();
     let is_cut = items.len() > limit;

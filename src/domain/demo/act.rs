@@ -9,7 +9,6 @@ use crate::{
             principal::{Channel, Credential, Origin, Person},
             refused::Refused,
             selection::Selection,
-            sql::Sql,
             tokens::Token,
             values::{Description, Message, Name, Slug},
         },
@@ -247,8 +246,7 @@ impl Visitor<'_> {
         let db = self.demo.db;
         let created = self.key(name, &[BuiltIn::Owner], None, true).await?;
         let (secret, tx) = (secret(), db.begin().await?);
-        tx.run("DELETE FROM api_key_secrets WHERE api_key_id = $1", vec![created.id.into()]).await?;
-        api_keys::store_secret(&tx, created.id, &secret, db.now()).await?;
+        api_keys::replace_hash(&tx, created.id, &secret).await?;
         tx.commit().await?;
         Ok(secret)
     }

@@ -99,8 +99,8 @@ pub(in crate::domain) async fn lock_for_creation(
     }
 }
 
-/// Locks the account of a key that may create a workspace in it: the key must be an account admin and still
-/// be valid. The lock is that of a person's request, so that a revocation of the key happens before or after.
+/// Locks the account of a key that may create a workspace in it: the key must be an account admin, as whoever was
+/// shown its secret must be, and still be valid. The lock is that of a person's request, so that a revocation of the key happens before or after.
 ///
 /// # Errors
 /// [`Refused::Unauthenticated`] if the key was revoked, has expired or is no longer an account admin since
@@ -117,8 +117,10 @@ pub(in crate::domain) async fn lock_for_creation_by_key(
     enforce::account::lock(tx, key.account_id).await?;
     let sql = "SELECT a.suspended_at IS NOT NULL AS is_suspended
         FROM api_keys k JOIN accounts a ON a.id = k.account_id
-        WHERE k.id = $1 AND k.is_admin AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)";
-    let row: Option<Row> = tx.first(sql, vec![key.id.into(), now.into()]).await?;
+        WHERE k.id = $1 AND k.is_admin AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)
+            AND EXISTS (SELECT 1 FROM account_people p
+                WHERE p.account_id = k.account_id AND p.user_id = $3 AND p.is_admin)";
+    let row: Option<Row> = tx.first(sql, vec![key.id.into(), now.into(), key.shown_to.into()]).await?;
     match row.ok_or(Refused::Unauthenticated)? {
         Row { is_suspended: true } => Err(Refused::Suspended(SUSPENDED)),
         _ => Ok(()),

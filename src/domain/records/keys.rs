@@ -2,13 +2,17 @@
 
 use crate::{
     clock::{HOUR, Timestamp},
-    domain::base::{
-        conflict::{CHANGED, Conflict},
-        invalid::Invalid,
-        refused::Refused,
-        sql::Sql,
-        tokens::{Purpose, Token},
-        values::Name,
+    domain::{
+        base::{
+            conflict::{CHANGED, Conflict},
+            invalid::Invalid,
+            principal::{Actor, Principal},
+            refused::Refused,
+            sql::Sql,
+            tokens::{Purpose, Token},
+            values::Name,
+        },
+        enforce::rows::Scoped,
     },
     entity::{api_key, api_key_secret},
     random,
@@ -71,6 +75,18 @@ pub(in crate::domain) async fn creator_in(
     creator.ok_or(Refused::NotFound)
 }
 
+/// The [`Creator`] that an actor is in the account of their workspace.
+pub(in crate::domain) async fn load_creator(scope: &impl Scoped, actor: &Actor) -> Result<Creator, Refused> {
+    let creator =
+        creator_in(scope.connection(), actor.workspace.account_id, actor.principal.accountable_user())
+            .await?;
+    Ok(match &actor.principal {
+        Principal::User(_) => creator,
+        // A key has its own rights only, not those of the user who is accountable for it.
+        Principal::ApiKey(key) => Creator { administers: key.is_admin, ..creator },
+    })
+}
+
 /// Creates a key that is not a member of any workspace, without a permission check.
 ///
 /// # Errors
@@ -105,7 +121,7 @@ pub(in crate::domain) async fn insert(
         last_used_at: Set(None),
     };
     api_key::Entity::insert(row).exec_without_returning(tx).await?;
-    let secret = new_secret(tx, id, now).await?;
+    let secret = new_secret(tx, id, made_by, now).await?;
     Ok(CreatedKey { id, name: requested.name.to_string(), secret, overlap_ends_at: None })
 }
 
@@ -114,32 +130,40 @@ struct Count {
     keys: i64,
 }
 
-/// Creates a secret of a key. Only its hash is stored.
+/// Creates a secret of a key, which is shown to this person. Only its hash is stored.
 pub(in crate::domain) async fn new_secret(
     tx: &impl ConnectionTrait,
     key: Uuid,
+    shown_to: Uuid,
     now: Timestamp,
 ) -> Result<Token, Refused> {
     let secret = Token::new(Purpose::ApiKey);
-    store_secret(tx, key, &secret, now).await?;
-    Ok(secret)
-}
-
-pub(in crate::domain) async fn store_secret(
-    tx: &impl ConnectionTrait,
-    key: Uuid,
-    secret: &Token,
-    now: Timestamp,
-) -> Result<(), Refused> {
-    let text = secret.expose();
     let row = api_key_secret::ActiveModel {
         token_hash: Set(secret.hash()),
         api_key_id: Set(key),
-        hint: Set(text[text.len() - 4..].to_owned()),
+        hint: Set(hint(&secret)),
         created_at: Set(now),
         expires_at: Set(None),
+        shown_to: Set(Some(shown_to)),
     };
     api_key_secret::Entity::insert(row).exec_without_returning(tx).await?;
+    Ok(secret)
+}
+
+/// The last characters of a secret, which may be shown.
+fn hint(secret: &Token) -> String {
+    let text = secret.expose();
+    text[text.len() - 4..].to_owned()
+}
+
+/// Makes the only secret of a key another one, for demos whose secret is known before.
+pub(in crate::domain) async fn replace_hash(
+    tx: &impl ConnectionTrait,
+    key: Uuid,
+    secret: &Token,
+) -> Result<(), Refused> {
+    let sql = "UPDATE api_key_secrets SET token_hash = $2, hint = $3 WHERE api_key_id = $1";
+    tx.run(sql, vec![key.into(), secret.hash().into(), hint(secret).into()]).await?;
     Ok(())
 }
 
@@ -148,6 +172,7 @@ pub(in crate::domain) struct KeyRow {
     pub(in crate::domain) name: String,
     is_admin: bool,
     pub(in crate::domain) revoked_at: Option<Timestamp>,
+    pub(in crate::domain) home_id: Option<Uuid>,
 }
 
 /// A key that was not revoked.
@@ -168,7 +193,7 @@ pub(in crate::domain) async fn lock(tx: &impl ConnectionTrait, id: Uuid) -> Resu
     }
     let sql = "UPDATE api_keys SET revoked_at = revoked_at WHERE id = $1";
     tx.run(sql, vec![id.into()]).await?;
-    let sql = "SELECT name, is_admin, revoked_at FROM api_keys WHERE id = $1";
+    let sql = "SELECT name, is_admin, revoked_at, home_id FROM api_keys WHERE id = $1";
     let key: Option<KeyRow> = tx.first(sql, vec![id.into()]).await?;
     match key {
         Some(key) if key.revoked_at.is_none() => Ok(LiveKey { name: key.name, is_admin: key.is_admin }),

@@ -5,6 +5,7 @@ use crate::{
     domain::{
         base::{
             event::{Target, TargetKind},
+            principal::{Actor, Principal},
             refused::Refused,
             role::{self, Role, Roles},
             sql::Sql,
@@ -13,7 +14,7 @@ use crate::{
         enforce::{rows::Scoped, transaction::Transaction, write::WriteScope},
         records::invitations::ended,
     },
-    entity::{invitation, member, member_role, user},
+    entity::{former_member, invitation, member, member_role, user},
     policy::Holdings,
     random,
 };
@@ -98,6 +99,12 @@ impl MemberRecord {
         version(self.id, self.is_active, self.own.iter().map(|role| role.slug.as_str()))
     }
 
+    /// # Errors
+    /// As [`not_behind_key`].
+    pub(in crate::domain) fn not_behind_key(&self, actor: &Actor) -> Result<(), Refused> {
+        self.user_id.map_or(Ok(()), |user| not_behind_key(actor, user))
+    }
+
     pub(in crate::domain) fn is_owner(&self) -> bool {
         self.roles.iter().any(|role| role.is_owner)
     }
@@ -180,16 +187,19 @@ pub(in crate::domain) async fn join(
         sort_key: Set(sort_key(&person.name, &person.email)),
         ..new_row(open)
     };
+    let former = open.delete::<former_member::Entity>().filter(former_member::Column::UserId.eq(user));
+    open.apply(former).await?;
     insert(open, row, roles).await
 }
 
-/// Makes a key a member with these roles, without a permission check. The workspace becomes its home, if it
+/// Makes a key a member with these roles, for which `voucher` vouches, without a permission check. The workspace becomes its home, if it
 /// has no other. Returns the membership's id.
 pub(in crate::domain) async fn join_key(
     open: &Transaction,
     key: Uuid,
     name: &str,
     added_by: Uuid,
+    voucher: Uuid,
     roles: &[Uuid],
 ) -> Result<Uuid, Refused> {
     let row = member::ActiveModel {
@@ -197,6 +207,7 @@ pub(in crate::domain) async fn join_key(
         api_key_id: Set(Some(key)),
         origin: Set("account".to_owned()),
         invited_by: Set(Some(added_by)),
+        vouched_by: Set(Some(voucher)),
         sort_key: Set(sort_key(name, "")),
         ..new_row(open)
     };
@@ -290,12 +301,74 @@ pub(in crate::domain) async fn set_status<P>(
     s.open().apply_to_one(row.col_expr(Column::Status, Expr::value(to))).await
 }
 
-/// Deletes the membership and cancels what it sent. Returns how many invitations that were.
+/// Refuses an API key that would change, invite or add the person who vouches for it or was shown its secret:
+/// through it they could otherwise do to themselves what they can't do by signing in.
+///
+/// # Errors
+/// [`Refused::NotAllowed`].
+pub(in crate::domain) fn not_behind_key(actor: &Actor, user: Uuid) -> Result<(), Refused> {
+    match &actor.principal {
+        Principal::ApiKey(key) if user == key.shown_to || user == actor.voucher => {
+            Err(Refused::NotAllowed(BEHIND_KEY))
+        }
+        _ => Ok(()),
+    }
+}
+
+const BEHIND_KEY: &str =
+    "An API key can't change, invite or add the person who vouches for it or knows its secret.";
+
+/// [`not_behind_key`], for an address.
+///
+/// # Errors
+/// As [`not_behind_key`].
+pub(in crate::domain) async fn no_address_behind_key<P>(
+    s: &WriteScope<P>,
+    address: &str,
+) -> Result<(), Refused> {
+    #[derive(FromQueryResult)]
+    struct Address {
+        email: String,
+    }
+    let Principal::ApiKey(key) = &s.actor().principal else { return Ok(()) };
+    let sql = "SELECT email FROM users WHERE id IN ($1, $2)";
+    let values = vec![key.shown_to.into(), s.actor().voucher.into()];
+    let own: Vec<Address> = s.connection().all(sql, values).await?;
+    match own.iter().any(|own| own.email == address) {
+        true => Err(Refused::NotAllowed(BEHIND_KEY)),
+        false => Ok(()),
+    }
+}
+
+/// Makes a person the one who vouches for the roles of a member that is a key.
+pub(in crate::domain) async fn set_voucher<P>(
+    s: &WriteScope<P>,
+    id: Uuid,
+    voucher: Uuid,
+) -> Result<(), Refused> {
+    use member::Column;
+    let row = s.open().update::<member::Entity>().filter(Column::Id.eq(id));
+    s.open().apply(row.col_expr(Column::VouchedBy, Expr::value(voucher))).await?;
+    Ok(())
+}
+
+/// Deletes the membership and cancels what it sent. Returns how many invitations that were. Secrets that
+/// the person knows are worth nothing here any more, or from `secrets_until` on.
 pub(in crate::domain) async fn delete(
     at: &impl Scoped<Connection = DatabaseTransaction>,
     member: &MemberRecord,
     now: Timestamp,
+    secrets_until: Option<Timestamp>,
 ) -> Result<i64, Refused> {
+    if let Some(user) = member.user_id {
+        let roles: Vec<&str> = member.roles.iter().map(|role| role.slug.as_str()).collect();
+        let sql = "INSERT INTO former_members (workspace_id, user_id, left_at, role_set, secrets_until)
+            VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (workspace_id, user_id) DO UPDATE SET left_at = excluded.left_at,
+                role_set = excluded.role_set, secrets_until = excluded.secrets_until";
+        let values = vec![user.into(), now.into(), roles.join(" ").into(), secrets_until.into()];
+        at.run(sql, values).await?;
+    }
     use invitation::Column;
     let sent = at.update::<invitation::Entity>();
     let sent = match (member.user_id, member.api_key_id) {

@@ -89,6 +89,11 @@ pub(super) fn forbidden(missing: &MissingPermission) -> Problem {
     .point(format!("Roles with this permission: {}.", missing.roles.join(", ")));
     let needed = Permission::ALL.iter().filter(|one| missing.permissions.contains(&one.label()));
     problem.permissions = needed.map(|one| one.scope()).collect();
+    if missing.is_limited {
+        problem = problem.point(
+            "The key's roles have it, but the person who vouches for the key, or who was shown its secret, doesn't.",
+        );
+    }
     if missing.granters.is_empty() {
         return problem;
     }

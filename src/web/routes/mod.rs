@@ -297,6 +297,7 @@ pub fn table() -> Vec<Route> {
             get("/w/{workspace}/api-keys/{key}", ReadApiKeys, api_keys::detail::show::<MemberBySession<_>>),
             post("/w/{workspace}/api-keys/{key}/details", ManageApiKeys, api_keys::detail::rename::<MemberBySession<_>>),
             post("/w/{workspace}/api-keys/{key}/rotation", ManageApiKeys, api_keys::detail::rotate::<MemberBySession<_>>),
+            post("/w/{workspace}/api-keys/{key}/voucher", ManageApiKeys, api_keys::voucher::vouch),
             get("/w/{workspace}/api-keys/{key}/revocation", ManageApiKeys, api_keys::revocation::revocation::<MemberBySession<_>>),
             post("/w/{workspace}/api-keys/{key}/revocation", ManageApiKeys, api_keys::revocation::revoke::<MemberBySession<_>>),
             call("listApiKeys", GET, "/api/sso/v1/apikeys", ReadApiKeys, api_keys::api::index)
@@ -320,6 +321,8 @@ pub fn table() -> Vec<Route> {
                 .summary("Revoke an API key everywhere"),
             call("rotateApiKey", POST, "/api/sso/v1/apikeys/{key}/rotation", ManageApiKeys, api_keys::api::rotate)
                 .summary("Rotate the secret of an API key (the new one is returned only once)"),
+            call("vouchForApiKey", POST, "/api/sso/v1/apikeys/{key}/voucher", ManageApiKeys, api_keys::api::vouch)
+                .summary("Vouch for the roles of an API key in the workspace"),
             call("addApiKey", POST, "/api/sso/v1/apikeys/{key}/addition", ManageApiKeys, api_keys::api::add)
                 .summary("Add an API key of the account to the workspace"),
         ]),

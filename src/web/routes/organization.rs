@@ -4,7 +4,7 @@ use crate::{
     domain::{
         Invalid, Name, Slug,
         enforce::read::ReadScope,
-        nouns::organization::{self, Organization},
+        nouns::organization::{self, AccountAdmin, Organization},
     },
     policy::{Access, perm},
     web::{
@@ -29,6 +29,8 @@ struct Show<'a> {
     /// `/w/{slug}/organization`
     base: String,
     organization: Organization,
+    /// For Owners.
+    account_admins: Vec<AccountAdmin>,
     created: When,
     form: &'a Details,
     errors: Errors,
@@ -76,6 +78,7 @@ where
         base: view.at("/organization"),
         created: When::new(organization.created_at, scope.now()),
         organization,
+        account_admins: organization::account_admins(scope).await?,
         form,
         errors,
         prefix: prefix(view),

@@ -97,6 +97,39 @@ impl AttentionRow {
                 ),
                 link: "Review",
             },
+            NeedsAttention::OutsideAdmins(names) => Self {
+                what: format!("An account admin is not a member here: {names}"),
+                why: "Account admins manage the account's people and API keys, and can revoke keys of this workspace.",
+                to: format!("{home}/organization#account"),
+                link: "Review",
+            },
+            NeedsAttention::KnownToFormerMember(names) => Self {
+                what: format!("A former member knows a secret of {}", in_short(names)),
+                why: "It gives them nothing here, but services that use it don't work either. Rotate the secret.",
+                to: format!("{home}/api-keys"),
+                link: "View API keys",
+            },
+            NeedsAttention::LimitedKeys(names) => Self {
+                what: format!(
+                    "{} can do less than {} roles",
+                    in_short(names),
+                    if names.len() == 1 { "its" } else { "their" }
+                ),
+                why: "The person who vouches for the key, or knows its secret, holds less by now.",
+                to: format!("{home}/api-keys"),
+                link: "View API keys",
+            },
+            NeedsAttention::OwnerKeysWithoutExpiry(names) => Self {
+                what: format!(
+                    "{} {} Owner and never {}",
+                    in_short(names),
+                    if names.len() == 1 { "is an" } else { "are" },
+                    if names.len() == 1 { "expires" } else { "expire" }
+                ),
+                why: "Whoever gets its secret has full access for good. Use fewer roles, or a key that expires.",
+                to: format!("{home}/api-keys"),
+                link: "View API keys",
+            },
             NeedsAttention::Inactive(count) => Self {
                 what: format!(
                     "{} been active for 90 days",
@@ -107,6 +140,16 @@ impl AttentionRow {
                 link: "View members",
             },
         }
+    }
+}
+
+/// “Nightly”, “Deploy” and 2 more.
+fn in_short(names: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("“{name}”")).collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 

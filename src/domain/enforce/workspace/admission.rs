@@ -5,6 +5,7 @@ use crate::{
     domain::{
         base::{
             db::Db,
+            key_limits::{KeyLimits, key_admin, key_limits},
             principal::{Actor, ApiKey, Credential, CredentialKind, Person, Principal, Workspace},
             refused::{MissingPermission, Refused},
             role::{self, Roles},
@@ -48,7 +49,8 @@ struct Row {
     is_verified: bool,
     /// `None` for a person.
     key_account_id: Option<Uuid>,
-    made_by: Option<Uuid>,
+    shown_to: Option<Uuid>,
+    vouched_by: Option<Uuid>,
     is_key_admin: Option<bool>,
     key_expires_at: Option<Timestamp>,
     is_outgoing: Option<bool>,
@@ -60,13 +62,15 @@ struct Row {
     member_id: Option<Uuid>,
     status: Option<String>,
     role_set: Option<String>,
+    voucher_roles: Option<String>,
+    reader_roles: Option<String>,
     roles_version: Option<Uuid>,
     /// The value of `about`, which the caller of [`admit`] passed.
     subject_roles: Option<String>,
 }
 
 macro_rules! admission {
-    ($principal:literal, $from:literal, $workspace:literal, $member:literal, $live:literal) => {
+    ($principal:expr, $from:literal, $workspace:literal, $member:literal, $live:literal) => {
         concat!(
             "SELECT ",
             $principal,
@@ -87,22 +91,27 @@ macro_rules! admission {
     (session, $workspace:literal) => {
         admission!(
             "s.id AS proof_id, s.last_seen_at, u.id AS principal_id, u.name AS principal_name, u.email,
-                u.email_verified_at IS NOT NULL AS is_verified, NULL AS key_account_id, NULL AS made_by,
-                NULL AS is_key_admin, NULL AS key_expires_at, NULL AS is_outgoing",
+                u.email_verified_at IS NOT NULL AS is_verified, NULL AS key_account_id, NULL AS shown_to,
+                NULL AS vouched_by, NULL AS voucher_roles, NULL AS reader_roles, NULL AS is_key_admin, NULL AS key_expires_at, NULL AS is_outgoing",
             "sessions s JOIN users u ON u.id = s.user_id AND u.suspended_at IS NULL",
             $workspace,
             "m.user_id = u.id",
             "s.expires_at > $3"
         )
     };
-    // The order of the tables is that of the joins: secret, key, who is accountable for it.
+    // The order of the tables is that of the joins: secret, key, who is accountable for what it does.
     (key, $workspace:literal) => {
         admission!(
-            "k.id AS proof_id, COALESCE(k.last_used_at, 0) AS last_seen_at, k.id AS principal_id,
+            concat!(
+                "k.id AS proof_id, COALESCE(k.last_used_at, 0) AS last_seen_at, k.id AS principal_id,
                 k.name AS principal_name, NULL AS email, u.email_verified_at IS NOT NULL AS is_verified,
-                k.account_id AS key_account_id, k.made_by, k.is_admin AS is_key_admin,
-                k.expires_at AS key_expires_at, s.expires_at IS NOT NULL AS is_outgoing",
-            "api_key_secrets s JOIN api_keys k ON k.id = s.api_key_id JOIN users u ON u.id = k.made_by",
+                k.account_id AS key_account_id, s.shown_to, ",
+                key_admin!(),
+                " AS is_key_admin, k.expires_at AS key_expires_at, s.expires_at IS NOT NULL AS is_outgoing,
+                m.vouched_by, ",
+                key_limits!("m", "s.shown_to", "$3")
+            ),
+            "api_key_secrets s JOIN api_keys k ON k.id = s.api_key_id JOIN users u ON u.id = s.shown_to",
             $workspace,
             "m.api_key_id = k.id",
             "(s.expires_at IS NULL OR s.expires_at > $3) AND k.revoked_at IS NULL
@@ -200,7 +209,11 @@ impl Row {
             return Err(Refused::NotFound);
         };
         let held = all_roles.parse_slugs(self.role_set.as_deref().unwrap_or_default());
-        let holdings = role::holdings(&held);
+        let limits = KeyLimits { voucher_roles: self.voucher_roles, reader_roles: self.reader_roles };
+        let holdings = match self.shown_to {
+            Some(_) => limits.holdings(&held, &all_roles),
+            None => role::holdings(&held),
+        };
         let verdict = if self.is_closed.unwrap_or(true) {
             Err(Denied::Suspended("This workspace"))
         } else if status != "active" {
@@ -210,13 +223,13 @@ impl Row {
         } else {
             Ok(())
         };
-        let principal = match (self.key_account_id, self.made_by) {
-            (Some(account_id), Some(made_by)) => Principal::ApiKey(ApiKey {
+        let principal = match (self.key_account_id, self.shown_to) {
+            (Some(account_id), Some(shown_to)) => Principal::ApiKey(ApiKey {
                 id: self.principal_id,
                 name: self.principal_name,
                 account_id,
                 is_admin: self.is_key_admin.unwrap_or_default(),
-                made_by,
+                shown_to,
                 is_verified: self.is_verified,
                 expires_at: self.key_expires_at,
                 is_outgoing: self.is_outgoing.unwrap_or_default(),
@@ -231,7 +244,8 @@ impl Row {
         };
         let roles = held.iter().map(|role| role.slug.clone()).collect();
         let workspace = Workspace { id, account_id, slug, name };
-        let actor = Actor { principal, member_id, workspace, roles, holdings, all_roles };
+        let voucher = self.vouched_by.unwrap_or(principal.accountable_user());
+        let actor = Actor { principal, member_id, workspace, roles, holdings, voucher, all_roles };
         Ok(Judged { actor, last_seen_at: self.last_seen_at, verdict })
     }
 }
@@ -239,6 +253,12 @@ impl Row {
 #[derive(FromQueryResult)]
 struct NameRow {
     name: String,
+}
+
+/// Whether the actor's roles meet the requirement, which only a key that is limited doesn't hold then.
+fn is_held_by_roles(actor: &Actor, needs: Needs) -> bool {
+    let own = actor.all_roles.iter().filter(|role| actor.roles.contains(&role.slug));
+    role::holdings(&own.collect::<Vec<_>>()).meets(needs)
 }
 
 /// The refusal for a missing permission: which roles hold it, and who can grant it.
@@ -264,6 +284,7 @@ pub(super) async fn forbidden(
         permissions: permissions.iter().map(|p| p.label()).collect(),
         roles: roles.take(20).map(|role| role.name.clone()).collect(),
         granters: granters.into_iter().map(|row| row.name).collect(),
+        is_limited: is_held_by_roles(actor, needs),
         actor: Some(actor.clone()),
     })))
 }

@@ -233,7 +233,8 @@ pub async fn rotate(
         return Err(Refused::NotAllowed(IN_WORKSPACES));
     }
     api_keys::ensure_newest(s.connection(), id, seen).await?;
-    api_keys::issue_new_secret(s.connection(), id, key.name, s.now(), overlap_ms).await
+    let shown_to = s.actor().id();
+    api_keys::issue_new_secret(s.connection(), id, key.name, shown_to, s.now(), overlap_ms).await
 }
 
 /// Revokes a key and removes it from every workspace, whatever it holds there. Each workspace gets an audit

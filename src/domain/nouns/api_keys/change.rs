@@ -15,8 +15,8 @@ use crate::{
         nouns::{
             api_keys::{
                 create::may_issue_secrets,
-                events::{API_KEY, ApiKeyRenamed, ApiKeyRevoked, ApiKeyRotated},
-                list::{KEYS_OF_CREATOR, KeyOfCreator},
+                events::{API_KEY, ApiKeyRenamed, ApiKeyRevoked, ApiKeyRotated, ApiKeyVouchedFor},
+                list::ids_dependent_on,
                 take_over::load_locked,
             },
             members::{self, MemberRecord},
@@ -25,7 +25,7 @@ use crate::{
     },
     policy::{Permission, perm},
 };
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
 use uuid::Uuid;
 
 /// Rotates the secret of a key. The previous secret stays valid for `overlap_ms` more, and any older one ends
@@ -42,10 +42,15 @@ pub async fn rotate(
     may_issue_secrets(&s.actor().principal)?;
     let key = load_locked(s, id).await?;
     key.may_be_taken_over(s, id).await?;
-    issue_new_secret(s.connection(), id, key.member.name, s.now(), overlap_ms).await
+    // Whoever rotates it holds what it holds. A key that rotates its own secret gets no other voucher.
+    if s.actor().principal.key_id() != Some(id) {
+        members::set_voucher(s, key.member.id, s.actor().voucher).await?;
+    }
+    let shown_to = s.actor().principal.accountable_user();
+    issue_new_secret(s.connection(), id, key.member.name, shown_to, s.now(), overlap_ms).await
 }
 
-/// Issues another secret of a locked key, without a permission check.
+/// Issues another secret of a locked key, which is shown to this person, without a permission check.
 ///
 /// # Errors
 /// [`Refused::Invalid`] on `overlap`.
@@ -53,6 +58,7 @@ pub(in crate::domain) async fn issue_new_secret(
     tx: &impl ConnectionTrait,
     id: Uuid,
     name: String,
+    shown_to: Uuid,
     now: Timestamp,
     overlap_ms: i64,
 ) -> Result<Recorded<CreatedKey>, Refused> {
@@ -63,7 +69,7 @@ pub(in crate::domain) async fn issue_new_secret(
     }
     let ends = now + overlap_ms;
     replace_secret(tx, id, now, ends).await?;
-    let secret = new_secret(tx, id, now).await?;
+    let secret = new_secret(tx, id, shown_to, now).await?;
     let event = ApiKeyRotated { overlap_ends_at: ends };
     let created = CreatedKey { id, name: name.clone(), secret, overlap_ends_at: Some(ends) };
     Ok(Recorded::new(created, event, Target::new(API_KEY, id, name)))
@@ -108,27 +114,65 @@ pub(in crate::domain) async fn remove_from_workspace(
     member: &MemberRecord,
     now: Timestamp,
 ) -> Result<Recorded<String>, Refused> {
-    members::delete(at, member, now).await?;
+    members::delete(at, member, now, None).await?;
     let name = member.name.clone();
     let event = ApiKeyRevoked { roles: member.role_names() };
     Ok(Recorded::new(name.clone(), event, Target::new(API_KEY, id, name)))
 }
 
-/// Revokes every key of this workspace that the user created, when the user is removed: all of them or none.
+/// Revokes every key of this workspace that depends on the user, when they leave: all of them or none.
 ///
 /// # Errors
 /// [`Refused::Forbidden`] without the permission to manage keys; as [`revoke`], for any of them.
-pub(in crate::domain) async fn revoke_made_by<P>(
+pub(in crate::domain) async fn revoke_dependent<P>(
     s: &WriteScope<P>,
     user: Uuid,
 ) -> Result<Recorded<Vec<String>>, Refused> {
     s.require(Permission::ManageApiKeys).await?;
-    let keys: Vec<KeyOfCreator> = s.all(KEYS_OF_CREATOR, vec![user.into()]).await?;
     let mut each = Vec::new();
-    for key in keys {
-        each.push(end_everywhere(s, key.id).await?);
+    for id in ids_dependent_on(s, user).await? {
+        each.push(end_everywhere(s, id).await?);
     }
     Ok(Recorded::together(each))
+}
+
+/// Makes the actor the one who vouches for a key in this workspace. Returns its name.
+///
+/// # Errors
+/// [`Refused::NotFound`], [`KEY_REVOKED`](crate::domain::records::keys::KEY_REVOKED), [`Refused::Ceiling`] for
+/// a key whose roles hold more than the actor; [`Refused::NotAllowed`] for a key itself.
+pub async fn vouch(s: &mut WriteScope<perm::ManageApiKeys>, id: Uuid) -> Result<Recorded<String>, Refused> {
+    let member = load_locked(s, id).await?.member;
+    s.actor().holdings.may_assign(&member.holdings())?;
+    if s.actor().principal.key_id() == Some(id) {
+        return Err(Refused::NotAllowed("A key can't vouch for itself."));
+    }
+    members::set_voucher(s, member.id, s.actor().voucher).await?;
+    let event = ApiKeyVouchedFor { roles: member.role_names() };
+    Ok(Recorded::new(member.name.clone(), event, Target::new(API_KEY, id, member.name)))
+}
+
+/// Makes the actor vouch for the keys that a member vouched for, so that they hold what they held. A key that was
+/// limited by the member stays as it is: nobody but whoever chooses to vouch for it gives it more.
+pub(in crate::domain) async fn take_over_vouching<P>(
+    s: &WriteScope<P>,
+    member: &MemberRecord,
+) -> Result<(), Refused> {
+    #[derive(FromQueryResult)]
+    struct Vouched {
+        id: Uuid,
+        role_set: String,
+    }
+    let Some(user) = member.user_id.filter(|_| member.is_active) else { return Ok(()) };
+    let (all, holdings) = (s.actor().all_roles.clone(), member.holdings());
+    let sql = "SELECT m.id, m.role_set FROM members m WHERE m.workspace_id = $1 AND m.vouched_by = $2";
+    let keys: Vec<Vouched> = s.all(sql, vec![user.into()]).await?;
+    for key in keys {
+        if holdings.contains(&role::holdings(&all.parse_slugs(&key.role_set))) {
+            members::set_voucher(s, key.id, s.actor().voucher).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The version of a key's name and roles in this workspace.

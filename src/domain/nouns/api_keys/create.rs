@@ -16,11 +16,11 @@ use crate::{
         nouns::{
             api_keys::{
                 events::{API_KEY, ApiKeyAdded, ApiKeyCreated},
-                take_over::{ACCOUNT_ADMIN, load_creator},
+                take_over::{ACCOUNT_ADMIN, manages_at},
             },
             members,
         },
-        records::keys::{CreatedKey, Creator, KeyRow, NewApiKey, insert},
+        records::keys::{CreatedKey, Creator, KeyRow, NewApiKey, insert, load_creator},
     },
     entity::member,
     policy::perm,
@@ -42,6 +42,11 @@ pub(in crate::domain) const KEY_ALREADY_CREATED: Conflict = Conflict::new(
     "You've created a key since you opened this form, maybe with this form. Its secret is shown only once. If you didn't save it, rotate the secret. To create another key, open the form again.",
 )
 .link("/api-keys", "View API keys");
+
+const MANAGED_ELSEWHERE: &str = "Only someone who can manage this key in its home workspace, and holds there what it holds, can add it elsewhere. Ask them, or create a key here.";
+
+const WITHOUT_HOME: &str =
+    "This key has no home workspace yet. Only an account admin can add it to its first one.";
 
 /// # Errors
 /// The database's own.
@@ -116,7 +121,7 @@ pub async fn create(
     let (account, made_by) = (s.actor().workspace.account_id, s.actor().principal.accountable_user());
     let created = insert(s.connection(), account, made_by, &requested, s.now()).await?;
     let ids: Vec<Uuid> = roles.iter().map(|role| role.id).collect();
-    members::join_key(s.open(), created.id, &created.name, made_by, &ids).await?;
+    members::join_key(s.open(), created.id, &created.name, made_by, s.actor().voucher, &ids).await?;
     let event =
         ApiKeyCreated { roles: role::names(&roles), expires_at: requested.expires_at.unwrap_or_default() };
     let target = Target::new(API_KEY, created.id, created.name.clone());
@@ -127,7 +132,8 @@ pub async fn create(
 ///
 /// # Errors
 /// [`Refused::Invalid`] on `key` where the account has no such live key, or on `role`;
-/// [`KEY_IS_MEMBER`], [`Refused::Ceiling`].
+/// [`KEY_IS_MEMBER`], [`Refused::Ceiling`]; [`Refused::NotAllowed`] for a key whose home is elsewhere and which the
+/// actor may not manage there, and for one without a home unless the actor is an account admin.
 pub async fn add(
     s: &mut WriteScope<perm::ManageApiKeys>,
     id: Uuid,
@@ -136,7 +142,7 @@ pub async fn add(
     let all = s.actor().all_roles.clone();
     let roles = all.chosen(to)?;
     roles.iter().try_for_each(|role| s.actor().holdings.may_assign(&role.holdings))?;
-    let sql = "SELECT name, is_admin, revoked_at FROM api_keys WHERE id = $1 AND account_id = $2";
+    let sql = "SELECT name, is_admin, revoked_at, home_id FROM api_keys WHERE id = $1 AND account_id = $2";
     let values = vec![id.into(), s.actor().workspace.account_id.into()];
     let key: Option<KeyRow> = s.connection().first(sql, values).await?;
     let Some(key) = key.filter(|key| key.revoked_at.is_none()) else {
@@ -146,8 +152,16 @@ pub async fn add(
     if present.one(s.connection()).await?.is_some() {
         return Err(KEY_IS_MEMBER.into());
     }
+    match key.home_id {
+        Some(home) if home == s.workspace_id() => {}
+        Some(home) if manages_at(s, &s.open().db, s.actor(), home, id).await? => {}
+        Some(_) => return Err(Refused::NotAllowed(MANAGED_ELSEWHERE)),
+        None if load_creator(s, s.actor()).await?.administers => {}
+        None => return Err(Refused::NotAllowed(WITHOUT_HOME)),
+    }
     let ids: Vec<Uuid> = roles.iter().map(|role| role.id).collect();
-    members::join_key(s.open(), id, &key.name, s.actor().principal.accountable_user(), &ids).await?;
+    let (added_by, voucher) = (s.actor().principal.accountable_user(), s.actor().voucher);
+    members::join_key(s.open(), id, &key.name, added_by, voucher, &ids).await?;
     let event = ApiKeyAdded { roles: role::names(&roles) };
     Ok(Recorded::new(key.name.clone(), event, Target::new(API_KEY, id, key.name)))
 }

@@ -14,6 +14,7 @@ pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
     EventKind::of::<ApiKeyAdded>(),
     EventKind::of::<ApiKeyRenamed>(),
     EventKind::of::<ApiKeyRotated>(),
+    EventKind::of::<ApiKeyVouchedFor>(),
     EventKind::of::<ApiKeyRevoked>(),
     EventKind::of::<ApiKeyAdminChanged>(),
 ]);
@@ -99,6 +100,22 @@ impl AuditEvent for ApiKeyRotated {
             false => "the old secret stopped working immediately".to_owned(),
         };
         EventSentence::new("rotated the secret of the API key", row.target).detail(detail)
+    }
+}
+
+/// Somebody vouches for a key's roles from now on.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct ApiKeyVouchedFor {
+    pub roles: Vec<String>,
+}
+
+impl AuditEvent for ApiKeyVouchedFor {
+    const NAME: &'static str = "api_key_vouched_for";
+    const KIND: &'static str = "api-key.vouched-for";
+    const LABEL: &'static str = "API key vouched for";
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("vouches for the API key", row.target).after(self.roles.clone())
     }
 }
 

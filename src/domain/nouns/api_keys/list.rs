@@ -4,16 +4,24 @@ use crate::{
     domain::{
         base::{
             columns::ColumnPair,
+            key_limits::{KeyLimits, LimitedBy, key_limits, newest_reader},
             paging::{Cursor, Key, Order, Page, Position},
             refused::Refused,
             role::{self, Assignable, Role},
             values::folded,
         },
-        enforce::{read::ReadScope, rows::Scoped},
+        enforce::{
+            read::ReadScope,
+            rows::{Scoped, Unadmitted},
+            write::WriteScope,
+        },
         nouns::members::like,
-        records::key_rows::{self, KeyColumns, KeyRecord},
+        records::{
+            key_rows::{self, KeyColumns, KeyRecord},
+            keys::load_creator,
+        },
     },
-    policy::{Access, Ceiling, Holdings, perm},
+    policy::{Access, Ceiling, Holdings, Permission, perm},
 };
 use sea_orm::{FromQueryResult, Value};
 use serde::Deserialize;
@@ -32,6 +40,17 @@ pub struct WorkspaceKey {
     pub is_home: bool,
     /// Why the viewer may not rotate or revoke it, as far as this workspace is concerned.
     pub refused: Option<Ceiling>,
+    /// What it holds in effect: its roles, as far as its limits allow.
+    pub effective: Holdings,
+    pub limited_by: LimitedBy,
+    /// The person who vouches for it here: their id as a user, and their name.
+    pub voucher_id: Option<Uuid>,
+    pub voucher: String,
+    /// The person who was shown its newest secret.
+    pub reader_id: Option<Uuid>,
+    pub reader: String,
+    /// Somebody who was a member of this workspace was shown a secret of it that still exists.
+    pub is_known_to_former_member: bool,
 }
 
 impl WorkspaceKey {
@@ -50,16 +69,48 @@ struct Membership {
     role_set: String,
     home: i64,
     sort_key: String,
+    voucher_roles: Option<String>,
+    reader_roles: Option<String>,
+    voucher_id: Option<Uuid>,
+    voucher: Option<String>,
+    reader_id: Option<Uuid>,
+    reader: Option<String>,
+    former: i64,
 }
 
 type Row = ColumnPair<KeyColumns, Membership>;
 
 /// The columns of a [`Membership`], in the order of its fields.
-const FIELDS: [&str; 6] = ["member_id", "elsewhere", "status", "role_set", "home", "listed_as"];
+const FIELDS: [&str; 13] = [
+    "member_id",
+    "elsewhere",
+    "status",
+    "role_set",
+    "home",
+    "listed_as",
+    "voucher_roles",
+    "reader_roles",
+    "voucher_id",
+    "voucher",
+    "reader_id",
+    "reader",
+    "former",
+];
 
-const MEMBERSHIP: &str = "m.id AS member_id,
+const MEMBERSHIP: &str = concat!(
+    "m.id AS member_id,
         (SELECT COUNT(*) FROM members e WHERE e.api_key_id = k.id AND e.workspace_id <> m.workspace_id) AS elsewhere,
-        m.status, m.role_set, CASE WHEN k.home_id = m.workspace_id THEN 1 ELSE 0 END AS home, m.listed_as";
+        m.status, m.role_set, CASE WHEN k.home_id = m.workspace_id THEN 1 ELSE 0 END AS home, m.listed_as, ",
+    key_limits!("m", newest_reader!("k.id"), "$2"),
+    ", m.vouched_by AS voucher_id, (SELECT vn.name FROM users vn WHERE vn.id = m.vouched_by) AS voucher, ",
+    newest_reader!("k.id"),
+    " AS reader_id, (SELECT rn.name FROM users rn WHERE rn.id = ",
+    newest_reader!("k.id"),
+    ") AS reader,
+        (SELECT COUNT(*) FROM api_key_secrets ls CROSS JOIN former_members f WHERE ls.api_key_id = k.id
+            AND COALESCE(ls.expires_at > $2, TRUE) AND f.workspace_id = m.workspace_id AND f.user_id = ls.shown_to)
+            AS former"
+);
 
 const WHERE: &str = "LEFT JOIN members o ON o.workspace_id = $1 AND o.user_id = k.made_by
     WHERE m.workspace_id = $1 AND m.api_key_id IS NOT NULL AND k.id = m.api_key_id AND u.id = k.made_by";
@@ -109,8 +160,6 @@ pub async fn get<P: Access>(scope: &ReadScope<P>, id: Uuid) -> Result<WorkspaceK
 /// The order in which the tables are joined.
 const BY_MEMBER: &str = "members m CROSS JOIN api_keys k";
 
-const BY_KEY: &str = "api_keys k CROSS JOIN members m";
-
 fn select(tables: &str) -> String {
     let key = key_rows::select("o.status = 'active'");
     format!("{key}, {MEMBERSHIP} FROM {tables} CROSS JOIN users u {WHERE}")
@@ -119,7 +168,15 @@ fn select(tables: &str) -> String {
 fn from_row<P: Access>(ColumnPair(key, row): Row, scope: &ReadScope<P>) -> WorkspaceKey {
     let actor = scope.actor();
     let held = actor.all_roles.parse_slugs(&row.role_set);
+    let limits = KeyLimits { voucher_roles: row.voucher_roles, reader_roles: row.reader_roles };
     WorkspaceKey {
+        effective: limits.holdings(&held, &actor.all_roles),
+        limited_by: limits.limited_by(&held, &actor.all_roles),
+        voucher_id: row.voucher_id,
+        reader_id: row.reader_id,
+        voucher: row.voucher.unwrap_or_default(),
+        reader: row.reader.unwrap_or_default(),
+        is_known_to_former_member: row.former > 0,
         key: key.at(scope.now()),
         member_id: row.member_id,
         other_workspaces: row.other_workspaces,
@@ -130,44 +187,126 @@ fn from_row<P: Access>(ColumnPair(key, row): Row, scope: &ReadScope<P>) -> Works
     }
 }
 
+/// Names of keys that somebody should look after.
+#[derive(Clone, Debug, Default)]
+pub struct KeyConcerns {
+    /// A former member knows a secret of it.
+    pub known_to_former_member: Vec<String>,
+    /// It holds less than its roles, for another reason.
+    pub limited: Vec<String>,
+    /// It is an Owner and never expires.
+    pub owner_without_expiry: Vec<String>,
+}
+
+/// The most keys that are looked through for [`concerns`].
+const MAX_CONCERNS: usize = 200;
+
+/// Which of the first active keys, by name, somebody should look after.
+///
+/// # Errors
+/// The database's own.
+pub async fn concerns<P: Access>(scope: &ReadScope<P>) -> Result<KeyConcerns, Refused> {
+    let sql = format!(
+        "{} AND m.status || '' = 'active' AND k.revoked_at IS NULL ORDER BY m.listed_as, m.id LIMIT {MAX_CONCERNS}",
+        select(BY_MEMBER)
+    );
+    let rows: Vec<Row> = scope.list(&key_rows::fields(&FIELDS), &sql, vec![scope.now().into()]).await?;
+    let mut concerns = KeyConcerns::default();
+    for key in rows.into_iter().map(|row| from_row(row, scope)).filter(|key| !key.key.is_expired) {
+        if key.is_known_to_former_member {
+            concerns.known_to_former_member.push(key.key.name.clone());
+        } else if key.limited_by.is_limited() {
+            concerns.limited.push(key.key.name.clone());
+        }
+        if key.key.expires_at.is_none() && key.roles.iter().any(|role| role.is_owner) {
+            concerns.owner_without_expiry.push(key.key.name);
+        }
+    }
+    Ok(concerns)
+}
+
 /// A key of the account that is not a member of the workspace yet.
-#[derive(Clone, Debug, FromQueryResult)]
+#[derive(Clone, Debug)]
 pub struct AddableKey {
     pub id: Uuid,
     pub name: String,
 }
 
-/// Live keys of the account that could be added to this workspace, the latest first.
+/// Live keys of the account that could be added to this workspace, the latest first: those whose home it is,
+/// those in whose home the actor manages keys, and for account admins those that have none.
 ///
 /// # Errors
 /// The database's own.
 pub async fn addable(scope: &ReadScope<perm::ManageApiKeys>) -> Result<Vec<AddableKey>, Refused> {
-    let sql = "SELECT k.id, k.name FROM api_keys k
+    let actor = scope.actor();
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: Uuid,
+        name: String,
+        home_id: Option<Uuid>,
+        own: Option<String>,
+        roles_version: Option<Uuid>,
+    }
+    let own = if actor.principal.person().is_some() { "o.user_id" } else { "o.api_key_id" };
+    let without_home =
+        if load_creator(scope, actor).await?.administers { "OR k.home_id IS NULL" } else { "" };
+    let sql = format!(
+        "SELECT k.id, k.name, k.home_id, o.role_set AS own, w.roles_version FROM api_keys k
+        LEFT JOIN workspaces w ON w.id = k.home_id AND w.id <> $1
+        LEFT JOIN members o ON o.workspace_id = w.id AND {own} = $4 AND o.status = 'active'
         WHERE k.account_id = $2 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $3)
             AND NOT EXISTS (SELECT 1 FROM members m WHERE m.workspace_id = $1 AND m.api_key_id = k.id)
-        ORDER BY k.created_at DESC, k.id DESC LIMIT 200";
-    let values = vec![scope.actor().workspace.account_id.into(), scope.now().into()];
-    Ok(scope.all(sql, values).await?)
+            AND (k.home_id = $1 {without_home} OR o.id IS NOT NULL)
+        ORDER BY k.created_at DESC, k.id DESC LIMIT 200"
+    );
+    let values = vec![actor.workspace.account_id.into(), scope.now().into(), actor.principal.id().into()];
+    let rows: Vec<Row> = scope.all(&sql, values).await?;
+    let mut keys = Vec::new();
+    for row in rows {
+        if let (Some(home), Some(own)) = (row.home_id, &row.own) {
+            let all = scope.db().roles().at(&Unadmitted(scope.connection(), home), row.roles_version).await?;
+            if !role::holdings(&all.parse_slugs(own)).has(Permission::ManageApiKeys) {
+                continue;
+            }
+        }
+        keys.push(AddableKey { id: row.id, name: row.name });
+    }
+    Ok(keys)
 }
 
-/// A key of this workspace whose creator is about to leave or be removed.
-#[derive(FromQueryResult)]
-pub(in crate::domain) struct KeyOfCreator {
-    pub id: Uuid,
-}
-
-/// The live keys in `$1` that the user `$2` created.
-pub(in crate::domain) const KEYS_OF_CREATOR: &str = "SELECT k.id FROM api_keys k CROSS JOIN members m
-    WHERE k.made_by = $2 AND k.revoked_at IS NULL AND m.workspace_id = $1 AND m.api_key_id = k.id
-    ORDER BY k.id";
-
-/// Keys of this workspace that a user created. They stay when the user leaves.
+/// The live keys of this workspace that depend on a user, by name: they vouch for it, or were shown a secret
+/// of it.
 ///
 /// # Errors
 /// The database's own.
-pub async fn created_by<P: Access>(scope: &ReadScope<P>, user: Uuid) -> Result<Vec<WorkspaceKey>, Refused> {
-    let sql = format!("{} AND k.made_by = $3 AND k.revoked_at IS NULL ORDER BY m.listed_as", select(BY_KEY));
+pub async fn dependent_on<P: Access>(scope: &ReadScope<P>, user: Uuid) -> Result<Vec<WorkspaceKey>, Refused> {
+    let tables = format!("({DEPENDENT}) d CROSS JOIN api_keys k CROSS JOIN members m");
+    let sql =
+        format!("{} AND k.id = d.api_key_id AND k.revoked_at IS NULL ORDER BY m.listed_as", select(&tables));
     let values = vec![scope.now().into(), user.into()];
     let rows: Vec<Row> = scope.list(&key_rows::fields(&FIELDS), &sql, values).await?;
     Ok(rows.into_iter().map(|row| from_row(row, scope)).collect())
+}
+
+/// The keys that the user `$3` vouches for in `$1`, and those of which they were shown a secret.
+const DEPENDENT: &str =
+    "SELECT vm.api_key_id FROM members vm WHERE vm.workspace_id = $1 AND vm.vouched_by = $3
+    UNION SELECT ss.api_key_id FROM api_key_secrets ss WHERE ss.shown_to = $3";
+
+/// The ids of [`dependent_on`], under the lock.
+pub(in crate::domain) async fn ids_dependent_on<P>(
+    s: &WriteScope<P>,
+    user: Uuid,
+) -> Result<Vec<Uuid>, Refused> {
+    #[derive(FromQueryResult)]
+    struct Dependent {
+        id: Uuid,
+    }
+    let sql = format!(
+        "SELECT k.id FROM ({DEPENDENT}) d CROSS JOIN api_keys k CROSS JOIN members m
+        WHERE k.id = d.api_key_id AND k.revoked_at IS NULL AND m.workspace_id = $1 AND m.api_key_id = k.id
+            AND $2 > 0 ORDER BY k.id"
+    );
+    let keys: Vec<Dependent> = s.all(&sql, vec![s.now().into(), user.into()]).await?;
+    Ok(keys.into_iter().map(|key| key.id).collect())
 }

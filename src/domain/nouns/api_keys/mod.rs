@@ -10,7 +10,7 @@ pub mod list;
 pub mod take_over;
 
 pub(in crate::domain) use crate::domain::records::keys::{
-    LiveKey, creator_in, end, ensure_newest, insert, lock, new_secret, store_secret,
+    LiveKey, creator_in, end, ensure_newest, insert, lock, new_secret, replace_hash,
 };
 pub use crate::domain::records::{
     key_rows::KeyRecord,
@@ -21,19 +21,21 @@ use crate::{
     domain::{
         base::{
             db::Db,
+            key_limits::{KeyLimits, key_admin, key_limits},
             principal::{ApiKey, Credential, Principal},
             refused::Refused,
-            role,
             sql::Sql,
             tokens::Token,
         },
         enforce::{presence, rows::Unadmitted, workspace::admission::WorkspaceSelector},
     },
 };
-pub(in crate::domain) use change::{issue_new_secret, remove_from_workspace, revoke_made_by, set_name};
-pub use change::{rename, revoke, rotate, rotate_if_newest, version, version_under_lock};
+pub(in crate::domain) use change::{
+    issue_new_secret, remove_from_workspace, revoke_dependent, set_name, take_over_vouching,
+};
+pub use change::{rename, revoke, rotate, rotate_if_newest, version, version_under_lock, vouch};
 pub use create::{add, create, create_once, creator, may_make_secrets};
-pub use list::{AddableKey, Listing, WorkspaceKey, addable, created_by, get, list};
+pub use list::{AddableKey, KeyConcerns, Listing, WorkspaceKey, addable, concerns, dependent_on, get, list};
 use sea_orm::FromQueryResult;
 pub use take_over::why_not;
 use uuid::Uuid;
@@ -44,7 +46,7 @@ struct KeyRow {
     name: String,
     account_id: Uuid,
     is_admin: bool,
-    made_by: Uuid,
+    shown_to: Uuid,
     is_verified: bool,
     last_used_at: Option<Timestamp>,
     home_id: Option<Uuid>,
@@ -69,13 +71,17 @@ pub async fn authenticate_with_home(
     db: &Db,
     credential: &Credential,
 ) -> Result<(ApiKey, Option<Uuid>), Refused> {
-    let sql = "SELECT k.id, k.name, k.account_id, k.is_admin, k.made_by, k.last_used_at, k.home_id,
+    let sql = concat!(
+        "SELECT k.id, k.name, k.account_id, ",
+        key_admin!(),
+        " AS is_admin, s.shown_to, k.last_used_at, k.home_id,
             k.expires_at, s.expires_at IS NOT NULL AS is_outgoing,
             u.email_verified_at IS NOT NULL AS is_verified
-        FROM api_key_secrets s JOIN api_keys k ON k.id = s.api_key_id JOIN users u ON u.id = k.made_by
+        FROM api_key_secrets s JOIN api_keys k ON k.id = s.api_key_id JOIN users u ON u.id = s.shown_to
         JOIN accounts a ON a.id = k.account_id AND a.suspended_at IS NULL
         WHERE s.token_hash = $1 AND (s.expires_at IS NULL OR s.expires_at > $2)
-            AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)";
+            AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)"
+    );
     let row: Option<KeyRow> =
         db.read().first(sql, vec![credential.token_hash().into(), db.now().into()]).await?;
     let row = row.ok_or(Refused::Unauthenticated)?;
@@ -84,7 +90,7 @@ pub async fn authenticate_with_home(
         name: row.name,
         account_id: row.account_id,
         is_admin: row.is_admin,
-        made_by: row.made_by,
+        shown_to: row.shown_to,
         is_verified: row.is_verified,
         expires_at: row.expires_at,
         is_outgoing: row.is_outgoing,
@@ -97,53 +103,55 @@ pub async fn authenticate_with_home(
 #[derive(Clone, Debug)]
 pub struct Verified {
     pub key: ApiKey,
-    /// The workspace, slugs of the roles held there, and their scopes; `None` where it is a member of none.
-    pub home: Option<Home>,
-    /// When the key was created.
-    pub created_at: Timestamp,
-    pub expires_at: Option<Timestamp>,
-}
-
-#[derive(Clone, Debug)]
-pub struct Home {
+    /// The id of its home workspace, the slugs of its roles there, and the scopes that it holds in effect.
     pub workspace_id: Uuid,
     pub roles: Vec<String>,
     pub scopes: Vec<String>,
+    /// When the key was created.
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
 }
 
 #[derive(FromQueryResult)]
 struct HomeRow {
     created_at: Timestamp,
     expires_at: Option<Timestamp>,
-    workspace_id: Option<Uuid>,
-    role_set: Option<String>,
+    workspace_id: Uuid,
+    role_set: String,
+    voucher_roles: Option<String>,
+    reader_roles: Option<String>,
     roles_version: Option<Uuid>,
 }
 
-/// Loads a key for a service that received its secret. A membership holds nothing if it or its workspace is
-/// suspended.
+/// Loads a key for a service that received its secret.
 ///
 /// # Errors
-/// As [`authenticate`].
+/// As [`authenticate`]; also for a key that has no home workspace, or is suspended there, and if the
+/// workspace is suspended.
 pub async fn verify(db: &Db, secret: &Token) -> Result<Verified, Refused> {
     let key = authenticate(db, &Credential::of_api_key(secret)).await?;
-    let sql = "SELECT k.created_at, k.expires_at, w.id AS workspace_id, m.role_set, w.roles_version
-        FROM api_keys k
-        LEFT JOIN members m ON m.workspace_id = k.home_id AND m.api_key_id = k.id AND m.status = 'active'
-        LEFT JOIN workspaces w ON w.id = m.workspace_id AND w.suspended_at IS NULL AND w.deleted_at IS NULL
-        WHERE k.id = $1";
-    let row: Option<HomeRow> = db.read().first(sql, vec![key.id.into()]).await?;
+    let sql = concat!(
+        "SELECT k.created_at, k.expires_at, w.id AS workspace_id, m.role_set, w.roles_version, ",
+        key_limits!("m", "$2", "$3"),
+        " FROM api_keys k
+        JOIN members m ON m.workspace_id = k.home_id AND m.api_key_id = k.id AND m.status = 'active'
+        JOIN workspaces w ON w.id = m.workspace_id AND w.suspended_at IS NULL AND w.deleted_at IS NULL
+        WHERE k.id = $1"
+    );
+    let values = vec![key.id.into(), key.shown_to.into(), db.now().into()];
+    let row: Option<HomeRow> = db.read().first(sql, values).await?;
     let row = row.ok_or(Refused::Unauthenticated)?;
-    let home = match row.workspace_id {
-        None => None,
-        Some(workspace_id) => {
-            let all = db.roles().at(&Unadmitted(db.read(), workspace_id), row.roles_version).await?;
-            let held = all.parse_slugs(row.role_set.as_deref().unwrap_or_default());
-            let roles = held.iter().map(|role| role.slug.clone()).collect();
-            Some(Home { workspace_id, roles, scopes: role::holdings(&held).scopes() })
-        }
-    };
-    Ok(Verified { key, home, created_at: row.created_at, expires_at: row.expires_at })
+    let all = db.roles().at(&Unadmitted(db.read(), row.workspace_id), row.roles_version).await?;
+    let held = all.parse_slugs(&row.role_set);
+    let limits = KeyLimits { voucher_roles: row.voucher_roles, reader_roles: row.reader_roles };
+    Ok(Verified {
+        key,
+        workspace_id: row.workspace_id,
+        roles: held.iter().map(|role| role.slug.clone()).collect(),
+        scopes: limits.holdings(&held, &all).scopes(),
+        created_at: row.created_at,
+        expires_at: row.expires_at,
+    })
 }
 
 /// The workspace that a request of a key applies to.

@@ -7,6 +7,7 @@ use crate::{
             conflict::{ActionLink, FirstStep, Gone, Prerequisite},
             db::Db,
             event::{Actor as AuditActor, Recorded, Target},
+            key_limits::{KeyLimits, key_limits},
             principal::{Origin, Person, Workspace},
             refused::Refused,
             role::{self, Role, Roles},
@@ -104,6 +105,9 @@ struct OfferRow {
     roles: Option<String>,
     inviter_is_active: Option<bool>,
     inviter_roles: Option<String>,
+    is_by_key: bool,
+    voucher_roles: Option<String>,
+    reader_roles: Option<String>,
 }
 
 /// Loads an invitation. This does not use it up.
@@ -136,7 +140,8 @@ async fn load(
     token: &Token,
     now: Timestamp,
 ) -> Result<(Offer, Uuid), Refused> {
-    let sql = "SELECT i.id, i.workspace_id, w.account_id, w.name AS workspace, w.slug,
+    let sql = concat!(
+        "SELECT i.id, i.workspace_id, w.account_id, w.name AS workspace, w.slug,
             (w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL) AS is_closed,
             i.inviter_id, COALESCE(k.name, u.name) AS inviter, i.email, i.message, i.status, i.expires_at,
             t.proves_address, t.superseded_at IS NOT NULL AS is_superseded,
@@ -146,8 +151,9 @@ async fn load(
             CASE WHEN k.id IS NULL THEN m.status = 'active' AND u.suspended_at IS NULL
                 ELSE km.status = 'active' AND k.revoked_at IS NULL AND COALESCE(k.expires_at > $2, TRUE)
                 END AS inviter_is_active,
-            COALESCE(km.role_set, m.role_set) AS inviter_roles
-        FROM invitation_tokens t
+            COALESCE(km.role_set, m.role_set) AS inviter_roles, k.id IS NOT NULL AS is_by_key, ",
+        key_limits!("km", "i.inviter_id", "$2"),
+        " FROM invitation_tokens t
         JOIN invitations i ON i.workspace_id = t.workspace_id AND i.id = t.invitation_id
         JOIN workspaces w ON w.id = i.workspace_id AND w.deleted_at IS NULL
         JOIN accounts a ON a.id = w.account_id
@@ -156,7 +162,8 @@ async fn load(
             AND i.inviter_key_id IS NULL
         LEFT JOIN api_keys k ON k.id = i.inviter_key_id
         LEFT JOIN members km ON km.workspace_id = i.workspace_id AND km.api_key_id = k.id
-        WHERE t.token_hash = $1";
+        WHERE t.token_hash = $1"
+    );
     let row: Option<OfferRow> = connection.first(sql, vec![token.hash().into(), now.into()]).await?;
     let row = row.ok_or(UNKNOWN_LINK)?;
     row.ended(now)?;
@@ -196,9 +203,15 @@ impl OfferRow {
         }
     }
 
-    /// An invitation is valid only as long as its inviter may still assign the offered roles.
+    /// An invitation is valid only as long as its inviter may still assign the offered roles. `inviter_id` of
+    /// one by a key is whoever was shown its secret.
     fn inviter_still_may(&self, all: &Roles, offered: &[&Role]) -> bool {
-        let held = role::holdings(&all.parse_slugs(self.inviter_roles.as_deref().unwrap_or_default()));
+        let roles = all.parse_slugs(self.inviter_roles.as_deref().unwrap_or_default());
+        let (voucher_roles, reader_roles) = (self.voucher_roles.clone(), self.reader_roles.clone());
+        let held = match self.is_by_key {
+            true => KeyLimits { voucher_roles, reader_roles }.holdings(&roles, all),
+            false => role::holdings(&roles),
+        };
         self.inviter_is_active == Some(true)
             && held.may_invite(offered.iter().map(|role| &role.holdings)).is_ok()
     }

@@ -20,7 +20,10 @@ use crate::{
             existing,
             mail::InvitationMail,
         },
-        records::invitations::{ended, spend},
+        records::{
+            invitations::{ended, spend},
+            members::no_address_behind_key,
+        },
     },
     entity::{invitation, invitation_role, invitation_token},
     policy::{BuiltIn, perm},
@@ -147,6 +150,7 @@ async fn invite_all(
         let outcome = match recipient_status(s, &email).await? {
             Some(outcome) => outcome,
             None => {
+                no_address_behind_key(s, email.as_str()).await?;
                 let (id, link) = invite(s, &email, &offered, &batch.message).await?;
                 let event = InvitationSent { roles: role::names(&offered), expires_at: s.now() + LIFETIME };
                 events.push(RecordedEvent::new(event, Target::new(INVITATION, id, email.to_string())));
@@ -290,6 +294,7 @@ pub(in crate::domain) async fn renew(
     let invitation = existing(s, id).await?;
     let offered = all.parse_slugs(invitation.roles.as_deref().unwrap_or_default());
     s.actor().holdings.may_invite(offered.iter().map(|role| &role.holdings))?;
+    no_address_behind_key(s, &invitation.email).await?;
     let (now, expires_at) = (s.now(), s.now() + LIFETIME);
     use invitation::Column;
     let pending = s

@@ -21,7 +21,7 @@ use crate::{
         },
         records::{
             invitations::ended,
-            members::{MEMBER, MemberOrigin, join},
+            members::{MEMBER, MemberOrigin, join, not_behind_key},
         },
     },
     entity::{account_person, invitation, member, user},
@@ -101,6 +101,7 @@ async fn add_one(
     let all = s.actor().all_roles.clone();
     let given = all.chosen(roles)?;
     s.actor().holdings.may_invite(given.iter().map(|role| &role.holdings))?;
+    not_behind_key(s.actor(), user)?;
     let person = of_account(s, user).await?;
     let present = s.find::<member::Entity>().filter(member::Column::UserId.eq(user));
     if present.one(s.connection()).await?.is_some() {

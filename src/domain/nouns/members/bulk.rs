@@ -12,7 +12,7 @@ use crate::{
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         nouns::members::{
             change::{self, ALREADY_SUSPENDED},
-            row::{COLUMNS, Member, Row},
+            row::{Member, Row, columns},
         },
         records::members,
     },
@@ -27,15 +27,15 @@ pub struct Review {
     pub roles: Vec<Assignable>,
     /// Pending invitations that they sent.
     pub invitations: i64,
-    /// Keys of this workspace that they created.
-    pub keys_made: i64,
+    /// Keys of this workspace that they vouch for, or know a secret of.
+    pub dependent_keys: i64,
 }
 
 #[derive(FromQueryResult)]
 struct RelatedCounts {
     owners: i64,
     invitations: i64,
-    keys_made: i64,
+    dependent_keys: i64,
 }
 
 /// Loads the selected members, in the order of their names.
@@ -45,9 +45,13 @@ struct RelatedCounts {
 pub async fn review<P: Access>(scope: &ReadScope<P>, selection: &Selection) -> Result<Review, Refused> {
     let all = scope.actor().all_roles.clone();
     let (ids, mut values) = selection.bound();
+    let now = format!("${}", values.len() + 2);
     // Put together, the name's index gives no order: SQLite would go along it through all members.
-    let sql =
-        format!("{COLUMNS} WHERE m.workspace_id = $1 AND m.id IN ({ids}) ORDER BY m.listed_as || '', m.id");
+    let sql = format!(
+        "{} WHERE m.workspace_id = $1 AND m.id IN ({ids}) ORDER BY m.listed_as || '', m.id",
+        columns(&now)
+    );
+    values.push(scope.now().into());
     let rows: Vec<Row> = scope.all(&sql, values.clone()).await?;
     if rows.len() != selection.len() {
         return Err(Refused::NotFound);
@@ -57,26 +61,26 @@ pub async fn review<P: Access>(scope: &ReadScope<P>, selection: &Selection) -> R
         "SELECT (SELECT COUNT(*) FROM active_owners o WHERE o.workspace_id = $1) AS owners,
             (SELECT COUNT(*) FROM invitations n JOIN members m
                 ON m.workspace_id = n.workspace_id AND m.user_id = n.inviter_id
-                WHERE n.workspace_id = $1 AND n.status = 'pending' AND n.expires_at > ${now}
+                WHERE n.workspace_id = $1 AND n.status = 'pending' AND n.expires_at > {now}
                 AND n.inviter_key_id IS NULL AND m.id IN ({ids}))
             + (SELECT COUNT(*) FROM invitations n JOIN members m
                 ON m.workspace_id = n.workspace_id AND COALESCE(m.api_key_id, m.id) = n.inviter_key_id
-                WHERE n.workspace_id = $1 AND n.status = 'pending' AND n.expires_at > ${now}
+                WHERE n.workspace_id = $1 AND n.status = 'pending' AND n.expires_at > {now}
                 AND m.id IN ({ids})) AS invitations,
-            (SELECT CAST(COALESCE(SUM((SELECT COUNT(*) FROM members h
-                    WHERE h.api_key_id = k.id AND COALESCE(h.workspace_id, h.id) = m.workspace_id)), 0) AS BIGINT)
-                FROM members m JOIN api_keys k ON k.made_by = m.user_id AND k.revoked_at IS NULL
-                WHERE m.workspace_id = $1 AND m.id IN ({ids})) AS keys_made",
-        now = values.len() + 2
+            (SELECT COUNT(*) FROM (SELECT vm.api_key_id FROM members m CROSS JOIN members vm
+                    WHERE m.workspace_id = $1 AND m.id IN ({ids})
+                        AND vm.workspace_id = m.workspace_id AND vm.vouched_by = m.user_id
+                UNION SELECT s.api_key_id FROM members m JOIN api_key_secrets s ON s.shown_to = m.user_id
+                    JOIN members h ON h.api_key_id = s.api_key_id AND COALESCE(h.workspace_id, h.id) = m.workspace_id
+                    WHERE m.workspace_id = $1 AND m.id IN ({ids})) AS dependent) AS dependent_keys",
     );
-    values.push(scope.now().into());
     let counts: RelatedCounts = scope.first(&sql, values).await?.ok_or(Refused::NotFound)?;
     let seen = |row: Row| row.for_viewer(scope.actor(), &all, counts.owners);
     Ok(Review {
         members: rows.into_iter().map(seen).collect(),
         roles: role::assignable_roles(&all, &scope.actor().holdings),
         invitations: counts.invitations,
-        keys_made: counts.keys_made,
+        dependent_keys: counts.dependent_keys,
     })
 }
 

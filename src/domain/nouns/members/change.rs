@@ -1,10 +1,12 @@
 //! Changing members: their roles, suspension, removal.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         base::{
             conflict::{CHANGED, Conflict},
             event::Recorded,
+            invalid::Invalid,
             invariants::LAST_OWNER,
             refused::Refused,
             role::{self, RoleIds},
@@ -17,11 +19,15 @@ use crate::{
             },
         },
         records::{
-            members::{MemberRecord, assign_role, delete, of_user, revoke_role, set_status, tag, version},
+            keys::MAX_OVERLAP,
+            members::{
+                MemberRecord, assign_role, delete, of_user, revoke_role, set_status, set_voucher, tag,
+                version,
+            },
             offers,
         },
     },
-    policy::perm,
+    policy::{Permission, perm},
 };
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
@@ -65,6 +71,7 @@ pub async fn change_roles_if_unchanged(
 ) -> Result<Recorded<RolesChanged>, Refused> {
     let all = s.actor().all_roles.clone();
     let member = MemberRecord::load(s, &all, id).await?;
+    member.not_behind_key(s.actor())?;
     let requested = all.chosen(to)?;
     s.actor().holdings.may_change_roles(&member.holdings(), requested.iter().map(|role| &role.holdings))?;
     let changed = RolesChanged {
@@ -87,6 +94,9 @@ pub async fn change_roles_if_unchanged(
     }
     for role in member.own.iter().filter(|held| requested.iter().all(|role| role.id != held.id)) {
         revoke_role(s, id, role.id).await?;
+    }
+    if member.api_key_id.is_some() {
+        set_voucher(s, id, s.actor().voucher).await?;
     }
     if member.is_owner() && !requested.iter().any(|role| role.is_owner) {
         offers::end_offers_of(s, id).await?;
@@ -184,53 +194,84 @@ pub async fn tag_under_lock<P>(s: &WriteScope<P>, id: Uuid) -> Result<String, Re
     Ok(tag(&member.version(), &member.roles, member.external_id.as_deref()))
 }
 
-/// Ends the membership. Invitations that the member sent are cancelled. Returns their name.
+/// Ends the membership. Invitations that the member sent are cancelled, secrets of keys that they know stop
+/// working here, and the actor vouches for the keys that they vouched for. Returns their name.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`Refused::Ceiling`], [`LAST_OWNER`].
 pub async fn remove(s: &mut WriteScope<perm::RemoveMembers>, id: Uuid) -> Result<Recorded<String>, Refused> {
+    end(s, id, None).await
+}
+
+/// [`remove`], where secrets that the member knows work until the given time.
+async fn end(
+    s: &mut WriteScope<perm::RemoveMembers>,
+    id: Uuid,
+    secrets_until: Option<Timestamp>,
+) -> Result<Recorded<String>, Refused> {
     let member = manageable(s, id).await?;
     not_oneself(s, &member).await?;
-    let invitations_cancelled = delete(s, &member, s.now()).await?;
-    let event = MemberRemoved { roles: member.role_names(), invitations_cancelled };
+    api_keys::take_over_vouching(s, &member).await?;
+    let invitations_cancelled = delete(s, &member, s.now(), secrets_until).await?;
+    let event = MemberRemoved { roles: member.role_names(), invitations_cancelled, secrets_until };
     Ok(Recorded::new(member.name.clone(), event, member.target()))
 }
 
-/// What happens to the keys that a member created when the member leaves or is removed.
+/// What happens to the keys that depend on a member who leaves or is removed: those that they vouch for, or know
+/// a secret of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CreatedKeys {
-    /// They stay valid, because they belong to the account.
+pub enum DependentKeys {
+    /// They stay members. Secrets that the member knows stop working here at once.
     #[default]
-    Stay,
-    /// All that are members of this workspace are revoked.
+    SecretsEnd,
+    /// They stay members. Secrets that the member knows hold what the member held, for this many milliseconds
+    /// more; at most [`MAX_OVERLAP`].
+    SecretsEndAfter(i64),
+    /// They are revoked, everywhere.
     Revoked,
 }
 
-/// Removes the member, and revokes the keys that they created if `keys` says so. Returns the name and the
+/// Removes the member, and does with the keys that depend on them as `keys` says. Returns the name and the
 /// number of revoked keys.
 ///
 /// # Errors
 /// As [`remove`]; [`Refused::Forbidden`], [`Refused::Ceiling`] or [`Refused::NotAllowed`] if the actor may
-/// not revoke one of the keys.
+/// not manage one of the keys; [`Refused::Invalid`] on `overlap`.
 pub async fn remove_with(
     s: &mut WriteScope<perm::RemoveMembers>,
     id: Uuid,
-    keys: CreatedKeys,
+    keys: DependentKeys,
 ) -> Result<Recorded<(String, usize)>, Refused> {
     let member = manageable(s, id).await?;
     let revoked = revoke_keys(s, &member, keys).await?;
-    Ok(after(revoked, remove(s, id).await?))
+    let secrets_until = match keys {
+        DependentKeys::SecretsEndAfter(overlap) => {
+            s.require(Permission::ManageApiKeys).await?;
+            if !(1..=MAX_OVERLAP).contains(&overlap) {
+                return Err(
+                    Invalid::field("overlap", "Secrets can keep working for seven days at most.").into()
+                );
+            }
+            Some(s.now() + overlap)
+        }
+        DependentKeys::SecretsEnd | DependentKeys::Revoked => None,
+    };
+    Ok(after(revoked, end(s, id, secrets_until).await?))
 }
 
-/// Ends the actor's membership, and revokes the keys that they created if `keys` says so. Returns the number
+/// Ends the actor's membership, and revokes the keys that depend on them if `keys` says so. Returns the number
 /// of revoked keys.
 ///
 /// # Errors
-/// As [`leave`] and [`remove_with`].
+/// As [`leave`] and [`remove_with`]; [`Refused::NotAllowed`] for [`DependentKeys::SecretsEndAfter`], which only
+/// somebody else decides.
 pub async fn leave_with(
     s: &mut WriteScope<perm::Membership>,
-    keys: CreatedKeys,
+    keys: DependentKeys,
 ) -> Result<Recorded<usize>, Refused> {
+    if matches!(keys, DependentKeys::SecretsEndAfter(_)) {
+        return Err(Refused::NotAllowed("Only another member can let secrets that you know keep working."));
+    }
     let all = s.actor().all_roles.clone();
     let member = MemberRecord::load(s, &all, s.actor().member_id).await?;
     let revoked = revoke_keys(s, &member, keys).await?;
@@ -240,10 +281,10 @@ pub async fn leave_with(
 async fn revoke_keys<P>(
     s: &WriteScope<P>,
     member: &MemberRecord,
-    keys: CreatedKeys,
+    keys: DependentKeys,
 ) -> Result<Recorded<Vec<String>>, Refused> {
     match (keys, member.user_id) {
-        (CreatedKeys::Revoked, Some(user)) => api_keys::revoke_made_by(s, user).await,
+        (DependentKeys::Revoked, Some(user)) => api_keys::revoke_dependent(s, user).await,
         _ => Ok(Recorded::unchanged(Vec::new())),
     }
 }
@@ -261,7 +302,7 @@ fn after<T>(first: Recorded<Vec<String>>, second: Recorded<T>) -> Recorded<(T, u
 pub async fn leave(s: &mut WriteScope<perm::Membership>) -> Result<Recorded<()>, Refused> {
     let all = s.actor().all_roles.clone();
     let member = MemberRecord::load(s, &all, s.actor().member_id).await?;
-    let invitations_cancelled = delete(s, &member, s.now()).await?;
+    let invitations_cancelled = delete(s, &member, s.now(), None).await?;
     let event = MemberLeft { roles: member.role_names(), invitations_cancelled };
     Ok(Recorded::new((), event, member.target()))
 }
@@ -270,6 +311,7 @@ pub async fn leave(s: &mut WriteScope<perm::Membership>) -> Result<Recorded<()>,
 async fn manageable<P>(s: &WriteScope<P>, id: Uuid) -> Result<MemberRecord, Refused> {
     let all = s.actor().all_roles.clone();
     let member = MemberRecord::load(s, &all, id).await?;
+    member.not_behind_key(s.actor())?;
     if member.id != s.actor().member_id {
         s.actor().holdings.may_manage(&member.holdings())?;
     }

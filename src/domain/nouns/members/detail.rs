@@ -8,7 +8,7 @@ use crate::{
             sql::{aggregate_json, parse_json_rows},
         },
         enforce::{read::ReadScope, rows::Scoped},
-        nouns::members::row::{COLUMNS, Member, Row},
+        nouns::members::row::{Member, Row, columns},
         records::members::{OWN_ROLES, tag, version},
     },
     policy::Access,
@@ -93,8 +93,12 @@ where
     P: Access,
 {
     let all = &scope.actor().all_roles;
-    let row: Option<Row> =
-        scope.first(&format!("{COLUMNS} WHERE m.workspace_id = $1 AND m.id = $2"), vec![id.into()]).await?;
+    let row: Option<Row> = scope
+        .first(
+            &format!("{} WHERE m.workspace_id = $1 AND m.id = $2", columns("$3")),
+            vec![id.into(), scope.now().into()],
+        )
+        .await?;
     let row = row.ok_or(Refused::NotFound)?;
     let teams = aggregate_json(
         scope.connection().get_database_backend(),

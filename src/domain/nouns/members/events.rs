@@ -1,9 +1,12 @@
 //! Audit events of members.
 
-use crate::domain::base::{
-    event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents},
-    role::RoleIds,
-    words::{nonempty, pluralize},
+use crate::{
+    clock::Timestamp,
+    domain::base::{
+        event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents},
+        role::RoleIds,
+        words::{exact, nonempty, pluralize},
+    },
 };
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +79,9 @@ impl AuditEvent for MemberReactivated {
 pub(in crate::domain) struct MemberRemoved {
     pub roles: Vec<String>,
     pub invitations_cancelled: i64,
+    /// Until then, secrets of keys that they know hold what they held. `None`: they stopped working at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secrets_until: Option<Timestamp>,
 }
 
 impl AuditEvent for MemberRemoved {
@@ -84,9 +90,10 @@ impl AuditEvent for MemberRemoved {
     const LABEL: &'static str = "Member removed";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("removed", row.target)
-            .before(self.roles.clone())
-            .detail(cancelled(self.invitations_cancelled))
+        let secrets = self.secrets_until.map(|at| format!("secrets they know work until {}", exact(at)));
+        let invitations = Some(cancelled(self.invitations_cancelled)).filter(|text| !text.is_empty());
+        let details: Vec<String> = invitations.into_iter().chain(secrets).collect();
+        EventSentence::new("removed", row.target).before(self.roles.clone()).detail(details.join("; "))
     }
 }
 

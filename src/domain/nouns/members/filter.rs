@@ -3,7 +3,7 @@
 use crate::domain::{
     base::{paging::Position, refused::Refused, sql::like, values::folded},
     nouns::members::{
-        row::{COLUMNS, ON_PAGE},
+        row::{ON_PAGE, columns},
         sort::Sort,
     },
 };
@@ -47,7 +47,8 @@ fn bound(values: &mut Vec<Value>, value: &str) -> String {
 }
 
 impl Filter {
-    /// The statement that goes along the order of the list until the page is full.
+    /// The statement that goes along the order of the list until the page is full. The first of the values is
+    /// the time.
     pub(in crate::domain) fn in_sort_order(
         &self,
         at: &Position,
@@ -67,7 +68,8 @@ impl Filter {
         self.page(sql, at, values)
     }
 
-    /// The statement that fetches the members of few combinations and sorts them.
+    /// The statement that fetches the members of few combinations and sorts them. The first of the values is the
+    /// time.
     pub(in crate::domain) fn of_combinations(
         &self,
         combinations: &[&Headcount<'_>],
@@ -98,7 +100,7 @@ impl Filter {
         }
         let order = self.sort.order();
         order.append_to(&mut sql, values, at)?;
-        let rows = COLUMNS.replace("members m", &format!("({sql}) m"));
+        let rows = columns("$2").replace("FROM members m ", &format!("FROM ({sql}) m "));
         Ok(format!("{rows}{}", order.clause(at)))
     }
 

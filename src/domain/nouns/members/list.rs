@@ -112,7 +112,7 @@ async fn narrowed(
     let (matching, all) = (filter.people(everybody), everybody.iter().map(|some| some.people).sum::<i64>());
     // So many rows would be passed to fill a page, if they are spread evenly.
     let is_rare = matching * matching <= all * i64::try_from(PAGE_SIZE).unwrap_or(i64::MAX);
-    let mut values = Vec::new();
+    let mut values = vec![scope.now().into()];
     let sql = if is_rare && fitting.len() <= MAX_COMBINATIONS {
         filter.of_combinations(&fitting, at, &mut values)?
     } else {

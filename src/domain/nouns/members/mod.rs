@@ -19,12 +19,12 @@ pub(in crate::domain) use crate::domain::{
     base::sql::{has_text, like, like_exactly},
     records::members::{
         MemberOrigin, MemberRecord, OWN_ROLES, assign_role, delete, join, join_key, lock_memberships,
-        of_user, refresh_sort_key, revoke_role, sort_key,
+        of_user, refresh_sort_key, revoke_role, set_voucher, sort_key,
     },
 };
 pub use add::{ALREADY_MEMBER, AddedMember, Candidate, add, candidates};
 pub use change::{
-    CreatedKeys, OWN_MEMBERSHIP, RolesChanged, change_roles, change_roles_if_unchanged, leave, leave_with,
+    DependentKeys, OWN_MEMBERSHIP, RolesChanged, change_roles, change_roles_if_unchanged, leave, leave_with,
     of_user_under_lock, reactivate, remove, remove_with, suspend, tag_under_lock,
 };
 pub use detail::{Detail, TeamMembership, detail};

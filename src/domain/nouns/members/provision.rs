@@ -78,7 +78,10 @@ pub async fn provision(
     not_invited(s, &new.email).await?;
     let known = user::Entity::find().filter(user::Column::Email.eq(new.email.as_str())).lock_shared();
     let user_id = match known.one(s.connection()).await? {
-        Some(known) => admissible(s, &known).await?,
+        Some(known) => {
+            members::not_behind_key(s.actor(), known.id)?;
+            admissible(s, &known).await?
+        }
         None => insert(s, new).await?,
     };
     let ids: Vec<Uuid> = given.iter().map(|role| role.id).collect();
@@ -200,6 +203,7 @@ pub async fn update_user(
     let mut events = Vec::new();
     if let Some(external_id) = &to.external_id {
         let member = MemberRecord::load(s, &all, id).await?;
+        member.not_behind_key(s.actor())?;
         s.actor().holdings.may_manage(&member.holdings())?;
         let before = member.external_id.clone().unwrap_or_default();
         let after = external_id.as_ref().map(ToString::to_string).unwrap_or_default();

@@ -4,13 +4,14 @@ use crate::{
     clock::Timestamp,
     domain::{
         base::{
+            key_limits::{KeyLimits, LimitedBy, newest_reader, reader_roles, voucher_roles},
             paging::{Cursor, Key},
             principal::Actor,
             role::{self, Role, Roles},
         },
         nouns::members::sort::Sort,
     },
-    policy::Ceiling,
+    policy::{Ceiling, Holdings},
 };
 use sea_orm::FromQueryResult;
 use serde::Deserialize;
@@ -38,6 +39,10 @@ pub struct Member {
     pub roles: Vec<Role>,
     /// Why the viewer may not change, suspend or remove this member; `None` where they may.
     pub refused: Option<Ceiling>,
+    /// What a key holds in effect, if it is less than its roles.
+    pub effective: Option<Holdings>,
+    /// Who limits a key.
+    pub limited_by: LimitedBy,
 }
 
 #[derive(Clone, Deserialize, FromQueryResult)]
@@ -56,17 +61,30 @@ pub(in crate::domain) struct Row {
     #[sea_orm(from_alias = "listed_as")]
     sort_key: String,
     role_set: String,
+    voucher_roles: Option<String>,
+    reader_roles: Option<String>,
 }
 
-pub(in crate::domain) const COLUMNS: &str =
+/// The columns of a [`Row`]; `now` is the place of the time.
+pub(in crate::domain) fn columns(now: &str) -> String {
+    COLUMNS.replace("{now}", now)
+}
+
+const COLUMNS: &str = concat!(
     "SELECT m.id, m.user_id, m.api_key_id, COALESCE(u.name, k.name) AS name,
         COALESCE(u.email, '') AS email, m.kind, m.status, m.origin,
-        i.name AS invited_by, m.joined_at, m.last_active_at, m.listed_as, m.role_set
+        i.name AS invited_by, m.joined_at, m.last_active_at, m.listed_as, m.role_set,
+        CASE WHEN m.api_key_id IS NOT NULL THEN ",
+    voucher_roles!("m"),
+    " END AS voucher_roles, CASE WHEN m.api_key_id IS NOT NULL THEN ",
+    reader_roles!("m", newest_reader!("m.api_key_id"), "{now}"),
+    " END AS reader_roles
     FROM members m LEFT JOIN users u ON u.id = m.user_id LEFT JOIN api_keys k ON k.id = m.api_key_id
-    LEFT JOIN users i ON i.id = m.invited_by";
+    LEFT JOIN users i ON i.id = m.invited_by"
+);
 
 /// The columns of a [`Row`], in the order of its fields.
-pub(in crate::domain) const FIELDS: [&str; 13] = [
+pub(in crate::domain) const FIELDS: [&str; 15] = [
     "id",
     "user_id",
     "api_key_id",
@@ -80,12 +98,14 @@ pub(in crate::domain) const FIELDS: [&str; 13] = [
     "last_active_at",
     "listed_as",
     "role_set",
+    "voucher_roles",
+    "reader_roles",
 ];
 
 /// The members of one page alone: what is joined to them is looked up for these, and for no other.
 pub(in crate::domain) const ON_PAGE: &str =
-    "SELECT m.id, m.user_id, m.api_key_id, m.kind, m.status, m.origin, m.invited_by, m.joined_at,
-        m.last_active_at, m.listed_as, m.role_set FROM members m";
+    "SELECT m.id, m.workspace_id, m.user_id, m.api_key_id, m.kind, m.status, m.origin, m.invited_by, m.joined_at,
+        m.last_active_at, m.listed_as, m.role_set, m.vouched_by FROM members m";
 
 impl Row {
     pub(in crate::domain) fn cursor(&self, sort: Sort) -> Cursor {
@@ -104,6 +124,11 @@ impl Row {
         let is_owner = held.iter().any(|role| role.is_owner);
         let is_active = self.status == "active";
         let refused = viewer.holdings.may_manage(&role::holdings(&held)).err();
+        let limits = self
+            .api_key_id
+            .map(|_| KeyLimits { voucher_roles: self.voucher_roles, reader_roles: self.reader_roles });
+        let limited_by = limits.as_ref().map(|limits| limits.limited_by(&held, all)).unwrap_or_default();
+        let effective = limits.filter(|_| limited_by.is_limited()).map(|limits| limits.holdings(&held, all));
         Member {
             id: self.id,
             user_id: self.user_id,
@@ -122,6 +147,8 @@ impl Row {
             last_active_at: self.last_active_at,
             roles: held.into_iter().cloned().collect(),
             refused,
+            effective,
+            limited_by,
         }
     }
 }

@@ -47,6 +47,32 @@ pub async fn get<P: Access>(scope: &ReadScope<P>) -> Result<Organization, Refuse
     scope.first(sql, vec![scope.now().into()]).await?.ok_or(Refused::NotFound)
 }
 
+/// An account admin, as the Owners of a workspace see them.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct AccountAdmin {
+    pub name: String,
+    pub email: String,
+    /// They are an active member of the workspace.
+    pub is_member: bool,
+}
+
+/// The admins of the workspace's account, those who are no members first; at most 50. Empty unless the viewer is
+/// an Owner.
+///
+/// # Errors
+/// The database's own.
+pub async fn account_admins<P: Access>(scope: &ReadScope<P>) -> Result<Vec<AccountAdmin>, Refused> {
+    if !scope.actor().holdings.is_owner() {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT u.name, u.email, EXISTS (SELECT 1 FROM members m
+                WHERE m.workspace_id = $1 AND m.user_id = p.user_id AND m.status = 'active') AS is_member
+        FROM account_people p CROSS JOIN users u
+        WHERE p.account_id = $2 AND p.is_admin AND u.id = p.user_id
+        ORDER BY is_member, u.name, u.email LIMIT 50";
+    Ok(scope.all(sql, vec![scope.actor().workspace.account_id.into()]).await?)
+}
+
 /// Changes name and slug. Returns the slug of the workspace from now on.
 ///
 /// # Errors

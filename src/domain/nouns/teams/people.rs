@@ -53,6 +53,7 @@ pub async fn add(
             each.push(Recorded::unchanged(changed));
             continue;
         }
+        member.not_behind_key(s.actor())?;
         team.may_change_membership(s.actor(), &member.holdings())?;
         let row = team_member::ActiveModel {
             workspace_id: Set(s.workspace_id()),
@@ -85,6 +86,7 @@ pub async fn remove(
     if !is_in(s, id, member.id).await? {
         return Err(Refused::NotFound);
     }
+    member.not_behind_key(s.actor())?;
     team.may_change_membership(s.actor(), &member.holdings())?;
     let row: DeleteMany<team_member::Entity> = s.open().delete();
     let row = row.filter(team_member::Column::TeamId.eq(id));
@@ -111,6 +113,7 @@ pub async fn appoint(
     if !is_in(s, id, member.id).await? {
         return Err(Refused::NotFound);
     }
+    member.not_behind_key(s.actor())?;
     let row: UpdateMany<team_member::Entity> = s.open().update();
     let row = row
         .filter(team_member::Column::TeamId.eq(id))

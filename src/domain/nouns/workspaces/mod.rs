@@ -178,7 +178,7 @@ pub async fn create_by_key(
         accounts::lock_for_creation_by_key(&open.tx, key, open.now).await?;
         let sql = "SELECT u.id FROM account_people p CROSS JOIN users u WHERE p.account_id = $1
             AND p.user_id = $2 AND u.id = p.user_id AND u.suspended_at IS NULL";
-        let values = vec![key.account_id.into(), owner.unwrap_or(key.made_by).into()];
+        let values = vec![key.account_id.into(), owner.unwrap_or(key.shown_to).into()];
         let creator: Option<Id> = open.tx.first(sql, values).await?;
         let creator = match (creator, owner) {
             (Some(creator), _) => creator.id,
@@ -188,7 +188,7 @@ pub async fn create_by_key(
             (None, None) => return Err(NO_ACCOUNTABLE_USER.into()),
         };
         let owners = insert(open, key.account_id, name, slug, creator).await?;
-        members::join_key(open, key.id, &key.name, creator, &[owners]).await?;
+        members::join_key(open, key.id, &key.name, creator, creator, &[owners]).await?;
         let made = WorkspaceCreated { name: name.to_string(), slug: slug.to_string() };
         let added = ApiKeyAdded { roles: vec![BuiltIn::Owner.name().to_owned()] };
         let events = vec![

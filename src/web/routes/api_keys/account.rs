@@ -38,6 +38,9 @@ impl Home for AccountScope {
     fn may_change_membership(&self, _: &Self::Key) -> (bool, bool) {
         (false, false)
     }
+    fn may_vouch(&self, _: &Self::Key) -> bool {
+        false
+    }
     fn record(key: &Self::Key) -> &KeyRecord {
         &key.key
     }

@@ -13,7 +13,7 @@ use crate::{
             body::{Json, PageBody, Query},
             call::ApiResult,
             if_match::IfMatch,
-            input,
+            input::{self, Empty},
             reply::{Created, NoContent, Ok200, Secret, Tagged},
             spec,
         },
@@ -45,7 +45,7 @@ pub struct Claims {
     /// `access`.
     token_type: &'static str,
     tenant_id: Uuid,
-    workspace_id: Option<Uuid>,
+    workspace_id: Uuid,
     roles: Vec<String>,
     scopes: Vec<String>,
     /// Seconds since 1970, as in a JWT.
@@ -56,17 +56,13 @@ pub struct Claims {
 
 impl From<Verified> for Claims {
     fn from(verified: Verified) -> Self {
-        let (workspace_id, roles, scopes) = match verified.home {
-            Some(home) => (Some(home.workspace_id), home.roles, home.scopes),
-            None => (None, Vec::new(), Vec::new()),
-        };
         Self {
             sub: format!("api_key:{}", verified.key.id),
             token_type: "access",
             tenant_id: verified.key.account_id,
-            workspace_id,
-            roles,
-            scopes,
+            workspace_id: verified.workspace_id,
+            roles: verified.roles,
+            scopes: verified.scopes,
             iat: verified.created_at.as_seconds(),
             exp: verified.expires_at.map(Timestamp::as_seconds),
             name: verified.key.name,
@@ -112,6 +108,17 @@ pub struct KeyBody {
     is_account_admin: bool,
     /// Slugs of its roles.
     roles: Vec<String>,
+    /// The scopes it holds in effect: those of its roles that the person who vouches for it, and the person who was
+    /// shown its secret, hold too.
+    effective_scopes: Vec<String>,
+    /// The user who vouches for it, and holds less than its roles if `is_limited_by_voucher`.
+    vouched_by: Option<Uuid>,
+    is_limited_by_voucher: bool,
+    /// The user who was shown its newest secret, and holds less than its roles if `is_limited_by_reader`.
+    secret_shown_to: Option<Uuid>,
+    is_limited_by_reader: bool,
+    /// Whether a former member of the workspace knows a secret of it.
+    is_known_to_former_member: bool,
     /// The person who created it.
     maker: String,
     /// Whether they are no longer an active member of the workspace.
@@ -139,6 +146,12 @@ impl From<WorkspaceKey> for KeyBody {
             is_revoked: key.is_revoked,
             is_account_admin: key.is_admin,
             roles: workspace_key.roles.into_iter().map(|role| role.slug).collect(),
+            effective_scopes: workspace_key.effective.scopes(),
+            vouched_by: workspace_key.voucher_id,
+            is_limited_by_voucher: workspace_key.limited_by.voucher,
+            secret_shown_to: workspace_key.reader_id,
+            is_limited_by_reader: workspace_key.limited_by.reader,
+            is_known_to_former_member: workspace_key.is_known_to_former_member,
             maker: key.creator,
             maker_left: key.creator_left,
             is_home: workspace_key.is_home,
@@ -313,6 +326,13 @@ pub async fn revoke(cx: ApiRequest<perm::ManageApiKeys, (Target, IfMatch)>) -> A
     let now = async |s: &mut _| api_keys::version_under_lock(s, id).await;
     seen.write(cx.scope, now, async |s, _| api_keys::revoke(s, id).await).await?;
     Ok(NoContent)
+}
+
+/// An API key that somebody vouches for from now on.
+pub async fn vouch(cx: ApiRequest<perm::ManageApiKeys, (Target, Empty)>) -> ApiResult<Ok200<KeyChanged>> {
+    let (Target(id), _) = cx.input;
+    let name = cx.scope.write(async |s| api_keys::vouch(s, id).await).await?;
+    Ok(Ok200(KeyChanged { id, name }))
 }
 
 /// The roles of an API key that is added to a workspace.

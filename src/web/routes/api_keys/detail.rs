@@ -41,6 +41,7 @@ struct Show {
     why_not: String,
     may_change_roles: bool,
     may_remove: bool,
+    may_vouch: bool,
     is_verified: bool,
     /// Why an account admin can't rotate the secret of a key with workspaces.
     in_workspaces: &'static str,
@@ -78,6 +79,7 @@ async fn draw<H: Reads>(
         why_not: refused.map(|refused| refused.to_string()).unwrap_or_default(),
         may_change_roles,
         may_remove,
+        may_vouch: is_open && home.may_vouch(&key),
         is_verified: home.is_verified(),
         in_workspaces: IN_WORKSPACES,
         overlaps: OVERLAPS,

@@ -26,6 +26,8 @@ pub(in crate::web) trait Home: Sized {
     fn may_manage(&self) -> bool;
     /// Whether the viewer may change its roles here, and whether they may remove it from here.
     fn may_change_membership(&self, key: &Self::Key) -> (bool, bool);
+    /// Whether the viewer may vouch for it here.
+    fn may_vouch(&self, key: &Self::Key) -> bool;
     fn record(key: &Self::Key) -> &KeyRecord;
 
     /// Audits the refusal of a page, and returns it.

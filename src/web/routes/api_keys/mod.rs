@@ -12,4 +12,5 @@ pub mod new;
 mod parts;
 pub mod revocation;
 mod row;
+pub mod voucher;
 mod workspace;

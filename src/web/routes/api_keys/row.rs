@@ -44,14 +44,15 @@ pub(in crate::web) struct Row {
 impl Row {
     pub(super) fn new(listed: impl Into<HomeKey>, now: Timestamp) -> Self {
         let listed = listed.into();
-        let (key, is_active) = match &listed {
-            HomeKey::Workspace(here) => (&here.key, here.is_active),
-            HomeKey::Account(all) => (&all.key, true),
+        let (key, is_active, is_limited) = match &listed {
+            HomeKey::Workspace(here) => (&here.key, here.is_active, here.limited_by.is_limited()),
+            HomeKey::Account(all) => (&all.key, true, false),
         };
         let (tone, status) = match () {
             () if key.is_revoked => ("off", "Revoked"),
             () if key.is_expired => ("warn", "Expired"),
             () if !is_active => ("off", "Suspended"),
+            () if is_limited => ("warn", "Limited"),
             () => ("good", "Active"),
         };
         let when = |at: Option<Timestamp>| at.map(|at| When::new(at, now));
@@ -61,7 +62,7 @@ impl Row {
             expires: when(key.expires_at),
             used: when(key.last_used_at),
             overlap: when(key.overlap_ends_at),
-            is_live: tone == "good",
+            is_live: matches!(status, "Active" | "Limited"),
             tone,
             status,
             listed,

@@ -43,6 +43,10 @@ impl<P: Access> Home for ReadScope<P> {
             is_below && holdings.has(Permission::RemoveMembers) && holdings.has(Permission::ReadMembers),
         )
     }
+    fn may_vouch(&self, key: &Self::Key) -> bool {
+        let holdings = &self.actor().holdings;
+        self.may_manage() && key.limited_by.voucher && holdings.may_assign(&key.holdings()).is_ok()
+    }
     fn record(key: &Self::Key) -> &KeyRecord {
         &key.key
     }

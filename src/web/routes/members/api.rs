@@ -5,7 +5,7 @@ use crate::{
     domain::{
         SearchText, Slug,
         base::paging::Position,
-        nouns::members::{self, CreatedKeys, Detail, Filter, Member},
+        nouns::members::{self, DependentKeys, Detail, Filter, Member},
     },
     policy::perm,
     web::{
@@ -224,9 +224,14 @@ pub async fn reactivate(cx: ApiRequest<perm::SuspendMembers, (Target, Empty)>) -
 #[derive(Deserialize, IntoParams, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Removal {
-    /// What happens to the API keys they created here. If omitted, the keys are kept.
+    /// What happens to the API keys they vouch for or know a secret of. If omitted, the keys stay, and the
+    /// secrets they know stop working here.
     #[param(inline)]
     keys: Option<Keys>,
+    /// If the keys stay: how long secrets they know keep working, in seconds, up to seven days. If omitted, they
+    /// stop working immediately.
+    #[param(schema_with = spec::maybe_overlap)]
+    overlap_seconds: Option<i64>,
 }
 
 #[derive(Clone, Copy, Deserialize, ToSchema)]
@@ -238,9 +243,10 @@ pub enum Keys {
 
 pub async fn remove(cx: ApiRequest<perm::RemoveMembers, (Target, Query<Removal>)>) -> ApiResult<NoContent> {
     let (Target(id), Query(removal)) = cx.input;
-    let keys = match removal.keys {
-        Some(Keys::Revoked) => CreatedKeys::Revoked,
-        Some(Keys::Stay) | None => CreatedKeys::Stay,
+    let keys = match (removal.keys, removal.overlap_seconds.unwrap_or(0)) {
+        (Some(Keys::Revoked), _) => DependentKeys::Revoked,
+        (Some(Keys::Stay) | None, 0) => DependentKeys::SecretsEnd,
+        (Some(Keys::Stay) | None, seconds) => DependentKeys::SecretsEndAfter(seconds.saturating_mul(1_000)),
     };
     cx.scope.write(async |s| members::remove_with(s, id, keys).await).await?;
     Ok(NoContent)

@@ -2,13 +2,16 @@
 
 use crate::{
     domain::{
-        CHANGED,
+        CHANGED, Refused,
         base::role::Role,
         enforce::read::ReadScope,
-        nouns::members::{self, Detail, Member, RolesChanged, TeamMembership},
+        nouns::{
+            api_keys,
+            members::{self, Detail, Member, RolesChanged, TeamMembership},
+        },
         preview::of_member_roles,
     },
-    policy::{self, perm},
+    policy::{self, Permission, perm},
     web::{
         chrome::{Chrome, Flash, View},
         errors::Errors,
@@ -20,6 +23,7 @@ use crate::{
         rejection::{on, reopen, reopen_on},
         role_choices::{Choices, choices},
         routes::members::row::Row,
+        words::pluralize,
     },
 };
 use actix_web::HttpResponse;
@@ -116,16 +120,39 @@ pub struct Roles {
 /// The preview of a change of the member's roles.
 pub async fn preview_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Query<Roles>)>) -> HandlerResult {
     let (scope, view, (Target(id), Query(form))) = cx.into_parts();
-    let previewed = of_member_roles(&scope, id, &form.role, &form.version).await;
-    let previewed = previewed.map(|(detail, preview)| {
-        preview::draw(&view, about(&view, &detail.member, form.role.clone()), preview)
-    });
-    reopen(previewed, async |rejected| {
+    let previewed = async {
+        let (detail, preview) = of_member_roles(&scope, id, &form.role, &form.version).await?;
+        let mut about = about(&view, &detail.member, form.role.clone());
+        about.notes.extend(dependent_keys(&scope, &detail.member).await?);
+        Ok(preview::draw(&view, about, preview))
+    };
+    reopen(previewed.await, async |rejected| {
         let detail = members::detail(&scope, id).await?;
         let page = draw(&view, &scope, detail, Some(&form.role), rejected.errors);
         Ok(view.html_as(rejected.status, &page))
     })
     .await
+}
+
+/// A note about the keys that the member vouches for, or knows a secret of.
+async fn dependent_keys<P: policy::Access>(
+    scope: &ReadScope<P>,
+    member: &Member,
+) -> Result<Option<String>, Refused> {
+    let Some(user) = member.user_id else { return Ok(None) };
+    let keys = api_keys::dependent_on(scope, user).await?;
+    if keys.is_empty() {
+        return Ok(None);
+    }
+    let count = pluralize(i64::try_from(keys.len()).unwrap_or(i64::MAX), "API key", "API keys");
+    let names: Vec<String> = keys.into_iter().map(|key| key.key.name).collect();
+    let named = match scope.actor().holdings.has(Permission::ReadApiKeys) {
+        true => format!(": {}", names.join(", ")),
+        false => String::new(),
+    };
+    Ok(Some(format!(
+        "They vouch for or know a secret of {count}, which can then do no more than they can{named}."
+    )))
 }
 
 /// What a preview of a member's roles is about.

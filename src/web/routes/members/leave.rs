@@ -1,13 +1,14 @@
 //! Suspension, removal and leaving.
 
 use crate::{
+    clock::HOUR,
     domain::{
         Invalid, Refused,
         base::invariants::LAST_OWNER,
         enforce::read::ReadScope,
         nouns::{
             api_keys::{self, WorkspaceKey},
-            members::{self, CreatedKeys, Member, TeamMembership},
+            members::{self, DependentKeys, Member, TeamMembership},
         },
     },
     policy::{self, Permission, perm},
@@ -35,31 +36,53 @@ struct Confirm {
     keys: RemainingKeys,
 }
 
-/// The keys of the workspace that the leaving member created.
+/// The keys of the workspace that depend on the member: those that they vouch for, or know a secret of.
 struct RemainingKeys {
-    created: Vec<WorkspaceKey>,
+    dependent: Vec<Dependent>,
+    /// The viewer may see keys, and manage them.
+    may_see: bool,
+    may_manage: bool,
     /// Why they can't be revoked too; empty if they can.
     why_not: String,
 }
 
+/// A key, and how it depends on the member.
+struct Dependent {
+    key: WorkspaceKey,
+    is_vouched_for: bool,
+    /// The member was shown its newest secret.
+    is_known: bool,
+}
+
 impl RemainingKeys {
     async fn of<P: policy::Access>(scope: &ReadScope<P>, member: &Member) -> Result<Self, Refused> {
-        let created = match member.user_id {
-            Some(user) => api_keys::created_by(scope, user).await?,
+        let keys = match member.user_id {
+            Some(user) => api_keys::dependent_on(scope, user).await?,
             None => Vec::new(),
         };
+        let may_manage = scope.actor().holdings.has(Permission::ManageApiKeys);
         let mut why_not = String::new();
-        if !scope.actor().holdings.has(Permission::ManageApiKeys) {
+        if !may_manage {
             why_not = "You need the “Manage API keys” permission.".to_owned();
         } else {
-            for key in &created {
+            for key in &keys {
                 if let Some(refused) = api_keys::why_not(scope, key).await? {
                     why_not = format!("{}: {refused}", key.key.name);
                     break;
                 }
             }
         }
-        Ok(Self { created, why_not })
+        let dependent = |key: WorkspaceKey| Dependent {
+            is_vouched_for: key.voucher_id == member.user_id,
+            is_known: key.reader_id == member.user_id,
+            key,
+        };
+        Ok(Self {
+            dependent: keys.into_iter().map(dependent).collect(),
+            may_see: scope.actor().holdings.has(Permission::ReadApiKeys),
+            may_manage,
+            why_not,
+        })
     }
 }
 
@@ -77,10 +100,7 @@ async fn confirm<P: policy::Access>(cx: Authorized<P, Target>, what: &'static st
     let detail = members::detail(&scope, id).await?;
     let invitations = detail.invitations;
     let row = Row::new(&scope, detail.member);
-    let keys = match what {
-        "removal" => RemainingKeys::of(&scope, &row.member).await?,
-        _ => RemainingKeys { created: Vec::new(), why_not: String::new() },
-    };
+    let keys = RemainingKeys::of(&scope, &row.member).await?;
     if row.member.is_last_owner {
         return Err(scope.refuse(LAST_OWNER).await);
     }
@@ -117,20 +137,25 @@ pub async fn reactivate(cx: Authorized<perm::SuspendMembers, (Target, Form<Empty
     Ok(view.redirect_with_flash(view.at("/members"), flash))
 }
 
-/// What to do with the keys that the leaving member created.
+/// What to do with the keys that depend on the leaving member.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct RemovalForm {
-    /// `keep` or `revoke`.
+    /// `end`, the hours for which secrets work, or `revoke`.
     keys: String,
 }
 
 impl RemovalForm {
-    fn read(&self) -> Result<CreatedKeys, Refused> {
+    fn read(&self) -> Result<DependentKeys, Refused> {
         match self.keys.as_str() {
-            "" | "keep" => Ok(CreatedKeys::Stay),
-            "revoke" => Ok(CreatedKeys::Revoked),
-            _ => Err(Invalid::field("keys", "Choose keep or revoke.").into()),
+            "" | "end" => Ok(DependentKeys::SecretsEnd),
+            "revoke" => Ok(DependentKeys::Revoked),
+            hours => {
+                let hours = [24, 168].into_iter().find(|offered| offered.to_string() == hours);
+                let sentence = "Choose what happens to secrets they know.";
+                let hours = hours.ok_or_else(|| Invalid::field("keys", sentence))?;
+                Ok(DependentKeys::SecretsEndAfter(hours * HOUR))
+            }
         }
     }
 }

@@ -3,7 +3,10 @@
 use crate::{
     clock::{DAY, Timestamp},
     domain::{
-        base::role::{Assignable, Role},
+        base::{
+            key_limits::LimitedBy,
+            role::{Assignable, Role},
+        },
         nouns::members::Member,
     },
     policy::{BuiltIn, Holdings},
@@ -75,6 +78,8 @@ fn row(number: u8) -> Row {
             last_active_at: Some(at),
             roles: vec![role(BuiltIn::Viewer), role(BuiltIn::Editor)],
             refused: None,
+            effective: None,
+            limited_by: LimitedBy::default(),
         },
     }
 }

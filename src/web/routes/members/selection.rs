@@ -102,7 +102,7 @@ async fn review_members<P: policy::Access>(
 ) -> Result<(Review, Vec<Assignable>), Refused> {
     let review = members::bulk::review(scope, selection).await?;
     let count = pluralize(i64::try_from(review.members.len()).unwrap_or(0), "member", "members");
-    let (waiting, keys_made) = (review.invitations, review.keys_made);
+    let (waiting, dependent_keys) = (review.invitations, review.dependent_keys);
     let any_key = review.members.iter().any(|member| member.api_key_id.is_some());
     let (heading, mut effects) = match bulk.noun {
         "suspension" => (
@@ -132,15 +132,16 @@ async fn review_members<P: policy::Access>(
             vec![("tags", "The roles you select replace their current roles. Roles from teams stay.".into())],
         ),
     };
-    if bulk.noun == REMOVAL.noun {
-        if keys_made > 0 {
-            let keys = pluralize(keys_made, "API key", "API keys");
-            effects.push(("key", format!("Keys they created stay in the account: {keys}. To revoke someone's keys too, remove them on their own page.")));
-        }
-        if any_key {
-            effects
-                .push(("key", "Removed API keys stay in the account and in their other workspaces.".into()));
-        }
+    if dependent_keys > 0 {
+        let keys = pluralize(dependent_keys, "API key", "API keys");
+        effects.push(("key", match bulk.noun {
+            "removal" => format!("Secrets they know stop working here: {keys}. From then on, you vouch for the keys they vouched for. To let secrets work for a while, or revoke keys, remove people on their own pages."),
+            "suspension" => format!("Keys they vouch for or know a secret of hold nothing here until they are reactivated: {keys}."),
+            _ => format!("Keys they vouch for or know a secret of hold no more than they do: {keys}."),
+        }));
+    }
+    if bulk.noun == REMOVAL.noun && any_key {
+        effects.push(("key", "Removed API keys stay in the account and in their other workspaces.".into()));
     }
     let rows = review.members.into_iter().map(|member| row(member, &bulk)).collect();
     Ok((Review::new(view, bulk, heading, rows, effects), review.roles))

@@ -1,0 +1,135 @@
+//! What limits an API key in a workspace, beside its roles.
+//!
+//! A key holds its roles, but no more than the person who vouches for it there, who is the one who last gave
+//! it these roles; and a secret of it is worth no more there than whoever was shown it holds, if they are
+//! or were a member. Both are read at the moment of the request, so that a change of roles, a suspension, a lost
+//! team or a removal acts on keys at once.
+
+use crate::{
+    domain::base::role::{self, Role, Roles},
+    policy::Holdings,
+};
+
+/// The roles of whoever vouches for a key, as SQL text; `$member` is the alias of the key's membership. NULL where
+/// the voucher is no active member.
+macro_rules! voucher_roles {
+    ($member:literal) => {
+        concat!(
+            "(SELECT v.role_set FROM members v JOIN users vu ON vu.id = v.user_id AND vu.suspended_at IS NULL
+                WHERE v.workspace_id = ",
+            $member,
+            ".workspace_id AND v.user_id = ",
+            $member,
+            ".vouched_by AND v.status = 'active')"
+        )
+    };
+}
+pub(in crate::domain) use voucher_roles;
+
+/// The roles of the person `$reader`, who was shown a secret of the key with the membership `$member`, at the time
+/// `$now`, as SQL text. Empty for one who is suspended or was removed; NULL for one who never was a member,
+/// which limits nothing.
+macro_rules! reader_roles {
+    ($member:literal, $reader:expr, $now:literal) => {
+        concat!(
+            "COALESCE((SELECT CASE WHEN n.status = 'active' AND nu.suspended_at IS NULL THEN n.role_set ELSE '' END
+                FROM members n JOIN users nu ON nu.id = n.user_id
+                WHERE n.workspace_id = ",
+            $member,
+            ".workspace_id AND n.user_id = ",
+            $reader,
+            "), (SELECT CASE WHEN f.secrets_until > ",
+            $now,
+            " THEN f.role_set ELSE '' END FROM former_members f
+                WHERE f.workspace_id = ",
+            $member,
+            ".workspace_id AND f.user_id = ",
+            $reader,
+            "))"
+        )
+    };
+}
+pub(in crate::domain) use reader_roles;
+
+/// The columns of [`KeyLimits`], as SQL text.
+macro_rules! key_limits {
+    ($member:literal, $reader:expr, $now:literal) => {
+        concat!(
+            $crate::domain::base::key_limits::voucher_roles!($member),
+            " AS voucher_roles, ",
+            $crate::domain::base::key_limits::reader_roles!($member, $reader, $now),
+            " AS reader_roles"
+        )
+    };
+}
+pub(in crate::domain) use key_limits;
+
+/// The person who was shown the newest secret of the key with the id `$key`, as SQL text.
+macro_rules! newest_reader {
+    ($key:literal) => {
+        concat!(
+            "(SELECT ns.shown_to FROM api_key_secrets ns WHERE ns.api_key_id = ",
+            $key,
+            " ORDER BY ns.created_at DESC LIMIT 1)"
+        )
+    };
+}
+pub(in crate::domain) use newest_reader;
+
+/// Whether the key `k` has the rights of an account admin when its secret `s` is presented: only as long as whoever
+/// was shown the secret is one.
+macro_rules! key_admin {
+    () => {
+        "(k.is_admin AND u.suspended_at IS NULL AND EXISTS (SELECT 1 FROM account_people ap
+            WHERE ap.account_id = k.account_id AND ap.user_id = s.shown_to AND ap.is_admin))"
+    };
+}
+pub(in crate::domain) use key_admin;
+
+/// Who limits a key, so that it holds less than its roles.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LimitedBy {
+    /// The person who vouches for it holds less.
+    pub voucher: bool,
+    /// The person who was shown its newest secret holds less.
+    pub reader: bool,
+}
+
+impl LimitedBy {
+    pub fn is_limited(self) -> bool {
+        self.voucher || self.reader
+    }
+}
+
+/// What limits a key, as [`key_limits`] reads it: slugs of roles, apart by spaces.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::domain) struct KeyLimits {
+    pub voucher_roles: Option<String>,
+    pub reader_roles: Option<String>,
+}
+
+impl KeyLimits {
+    /// What the voucher holds, and the reader of the secret; `None` where it limits nothing.
+    fn each(&self, held: &[&Role], all: &Roles) -> [Option<Holdings>; 2] {
+        let voucher = self.voucher_roles.as_deref().unwrap_or_default();
+        [Some(voucher), self.reader_roles.as_deref()].map(|slugs| {
+            let roles = all.parse_slugs(slugs?);
+            let is_limit = !held.iter().all(|role| roles.iter().any(|other| other.id == role.id));
+            (is_limit && !roles.iter().any(|role| role.is_owner)).then(|| role::holdings(&roles))
+        })
+    }
+
+    /// What a key with these roles holds in effect.
+    pub(in crate::domain) fn holdings(&self, held: &[&Role], all: &Roles) -> Holdings {
+        let limits = self.each(held, all).into_iter().flatten();
+        limits.fold(role::holdings(held), |holdings, limit| holdings.intersection(&limit))
+    }
+
+    /// Who limits a key with these roles.
+    pub(in crate::domain) fn limited_by(&self, held: &[&Role], all: &Roles) -> LimitedBy {
+        let own = role::holdings(held);
+        let [voucher, reader] =
+            self.each(held, all).map(|limit| limit.is_some_and(|limit| !limit.contains(&own)));
+        LimitedBy { voucher, reader }
+    }
+}
