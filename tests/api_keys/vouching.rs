@@ -130,6 +130,23 @@ both! {
         assert_eq!(app.scalar_i64(&left).await, 1);
     }
 
+    async fn who_removes_the_voucher_of_a_limited_key_gives_it_nothing_more(app: TestApp) {
+        let owner = new_owner(&app).await;
+        let demoted = invite_and_join(&app, &owner.client, "acme", "owner-two@example.com", &["owner"]).await;
+        let (whole, _) = key_by(&app, &demoted.client, "Whole", "viewer").await;
+        let (limited, _) = key_by(&app, &demoted.client, "Limited One", "owner").await;
+        set_role(&owner.client, demoted.member_id, "viewer").await;
+        let removal = format!("{}/removal", path_of(demoted.member_id));
+        owner.client.post_form(&removal, &[("keys", "end")]).await.assert_status(303);
+
+        let voucher = async |key: Uuid| {
+            let sql = format!("SELECT vouched_by FROM members WHERE api_key_id = {}", app.id(key));
+            app.scalar_uuid(&sql).await
+        };
+        assert_eq!(voucher(whole).await, owner.user_id);
+        assert_eq!(voucher(limited).await, demoted.user_id);
+    }
+
     async fn a_key_never_changes_who_vouches_for_it_or_knows_its_secret(app: TestApp) {
         let owner = new_owner(&app).await;
         let admin = member_of(&app, &owner, "admin").await;

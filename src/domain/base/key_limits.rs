@@ -76,12 +76,17 @@ macro_rules! newest_reader {
 }
 pub(in crate::domain) use newest_reader;
 
-/// Whether the key `k` has the rights of an account admin when its secret `s` is presented: only as long as whoever
-/// was shown the secret is one.
+/// Whether the key `k` has the rights of an account admin by a secret that `$reader` was shown, as SQL text: only as
+/// long as they are one.
 macro_rules! key_admin {
-    () => {
-        "(k.is_admin AND u.suspended_at IS NULL AND EXISTS (SELECT 1 FROM account_people ap
-            WHERE ap.account_id = k.account_id AND ap.user_id = s.shown_to AND ap.is_admin))"
+    ($reader:literal) => {
+        concat!(
+            "(k.is_admin AND EXISTS (SELECT 1 FROM account_people ap
+                JOIN users au ON au.id = ap.user_id AND au.suspended_at IS NULL
+                WHERE ap.account_id = k.account_id AND ap.user_id = ",
+            $reader,
+            " AND ap.is_admin))"
+        )
     };
 }
 pub(in crate::domain) use key_admin;

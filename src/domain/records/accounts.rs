@@ -6,6 +6,7 @@ use crate::{
         base::{
             account::{Account, CreationPolicy, SUSPENDED},
             db::Db,
+            key_limits::key_admin,
             principal::{ApiKey, Origin},
             refused::Refused,
             sql::Sql,
@@ -100,7 +101,8 @@ pub(in crate::domain) async fn lock_for_creation(
 }
 
 /// Locks the account of a key that may create a workspace in it: the key must be an account admin, as whoever was
-/// shown its secret must be, and still be valid. The lock is that of a person's request, so that a revocation of the key happens before or after.
+/// shown its secret must be, and still be valid. The lock is that of a person's request, so that a revocation of
+/// the key happens before or after.
 ///
 /// # Errors
 /// [`Refused::Unauthenticated`] if the key was revoked, has expired or is no longer an account admin since
@@ -115,11 +117,12 @@ pub(in crate::domain) async fn lock_for_creation_by_key(
         is_suspended: bool,
     }
     enforce::account::lock(tx, key.account_id).await?;
-    let sql = "SELECT a.suspended_at IS NOT NULL AS is_suspended
+    let sql = concat!(
+        "SELECT a.suspended_at IS NOT NULL AS is_suspended
         FROM api_keys k JOIN accounts a ON a.id = k.account_id
-        WHERE k.id = $1 AND k.is_admin AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)
-            AND EXISTS (SELECT 1 FROM account_people p
-                WHERE p.account_id = k.account_id AND p.user_id = $3 AND p.is_admin)";
+        WHERE k.id = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2) AND ",
+        key_admin!("$3")
+    );
     let row: Option<Row> = tx.first(sql, vec![key.id.into(), now.into(), key.shown_to.into()]).await?;
     match row.ok_or(Refused::Unauthenticated)? {
         Row { is_suspended: true } => Err(Refused::Suspended(SUSPENDED)),

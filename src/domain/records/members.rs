@@ -315,39 +315,33 @@ pub(in crate::domain) fn not_behind_key(actor: &Actor, user: Uuid) -> Result<(),
     }
 }
 
-const BEHIND_KEY: &str =
+pub(in crate::domain) const BEHIND_KEY: &str =
     "An API key can't change, invite or add the person who vouches for it or knows its secret.";
 
-/// [`not_behind_key`], for an address.
+/// The addresses of the people whom [`not_behind_key`] keeps from an API key; none for a person.
 ///
 /// # Errors
-/// As [`not_behind_key`].
-pub(in crate::domain) async fn no_address_behind_key<P>(
-    s: &WriteScope<P>,
-    address: &str,
-) -> Result<(), Refused> {
+/// The database's own.
+pub(in crate::domain) async fn addresses_behind_key<P>(s: &WriteScope<P>) -> Result<Vec<String>, Refused> {
     #[derive(FromQueryResult)]
     struct Address {
         email: String,
     }
-    let Principal::ApiKey(key) = &s.actor().principal else { return Ok(()) };
+    let Principal::ApiKey(key) = &s.actor().principal else { return Ok(Vec::new()) };
     let sql = "SELECT email FROM users WHERE id IN ($1, $2)";
     let values = vec![key.shown_to.into(), s.actor().voucher.into()];
     let own: Vec<Address> = s.connection().all(sql, values).await?;
-    match own.iter().any(|own| own.email == address) {
-        true => Err(Refused::NotAllowed(BEHIND_KEY)),
-        false => Ok(()),
-    }
+    Ok(own.into_iter().map(|own| own.email).collect())
 }
 
-/// Makes a person the one who vouches for the roles of a member that is a key.
+/// Makes a person the one who vouches for the roles of these members, which are keys.
 pub(in crate::domain) async fn set_voucher<P>(
     s: &WriteScope<P>,
-    id: Uuid,
+    ids: &[Uuid],
     voucher: Uuid,
 ) -> Result<(), Refused> {
     use member::Column;
-    let row = s.open().update::<member::Entity>().filter(Column::Id.eq(id));
+    let row = s.open().update::<member::Entity>().filter(Column::Id.is_in(ids.iter().copied()));
     s.open().apply(row.col_expr(Column::VouchedBy, Expr::value(voucher))).await?;
     Ok(())
 }

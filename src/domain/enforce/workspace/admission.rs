@@ -92,7 +92,8 @@ macro_rules! admission {
         admission!(
             "s.id AS proof_id, s.last_seen_at, u.id AS principal_id, u.name AS principal_name, u.email,
                 u.email_verified_at IS NOT NULL AS is_verified, NULL AS key_account_id, NULL AS shown_to,
-                NULL AS vouched_by, NULL AS voucher_roles, NULL AS reader_roles, NULL AS is_key_admin, NULL AS key_expires_at, NULL AS is_outgoing",
+                NULL AS vouched_by, NULL AS voucher_roles, NULL AS reader_roles,
+                NULL AS is_key_admin, NULL AS key_expires_at, NULL AS is_outgoing",
             "sessions s JOIN users u ON u.id = s.user_id AND u.suspended_at IS NULL",
             $workspace,
             "m.user_id = u.id",
@@ -106,7 +107,7 @@ macro_rules! admission {
                 "k.id AS proof_id, COALESCE(k.last_used_at, 0) AS last_seen_at, k.id AS principal_id,
                 k.name AS principal_name, NULL AS email, u.email_verified_at IS NOT NULL AS is_verified,
                 k.account_id AS key_account_id, s.shown_to, ",
-                key_admin!(),
+                key_admin!("s.shown_to"),
                 " AS is_key_admin, k.expires_at AS key_expires_at, s.expires_at IS NOT NULL AS is_outgoing,
                 m.vouched_by, ",
                 key_limits!("m", "s.shown_to", "$3")

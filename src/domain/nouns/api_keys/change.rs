@@ -44,7 +44,7 @@ pub async fn rotate(
     key.may_be_taken_over(s, id).await?;
     // Whoever rotates it holds what it holds. A key that rotates its own secret gets no other voucher.
     if s.actor().principal.key_id() != Some(id) {
-        members::set_voucher(s, key.member.id, s.actor().voucher).await?;
+        members::set_voucher(s, &[key.member.id], s.actor().voucher).await?;
     }
     let shown_to = s.actor().principal.accountable_user();
     issue_new_secret(s.connection(), id, key.member.name, shown_to, s.now(), overlap_ms).await
@@ -147,7 +147,7 @@ pub async fn vouch(s: &mut WriteScope<perm::ManageApiKeys>, id: Uuid) -> Result<
     if s.actor().principal.key_id() == Some(id) {
         return Err(Refused::NotAllowed("A key can't vouch for itself."));
     }
-    members::set_voucher(s, member.id, s.actor().voucher).await?;
+    members::set_voucher(s, &[member.id], s.actor().voucher).await?;
     let event = ApiKeyVouchedFor { roles: member.role_names() };
     Ok(Recorded::new(member.name.clone(), event, Target::new(API_KEY, id, member.name)))
 }
@@ -167,12 +167,12 @@ pub(in crate::domain) async fn take_over_vouching<P>(
     let (all, holdings) = (s.actor().all_roles.clone(), member.holdings());
     let sql = "SELECT m.id, m.role_set FROM members m WHERE m.workspace_id = $1 AND m.vouched_by = $2";
     let keys: Vec<Vouched> = s.all(sql, vec![user.into()]).await?;
-    for key in keys {
-        if holdings.contains(&role::holdings(&all.parse_slugs(&key.role_set))) {
-            members::set_voucher(s, key.id, s.actor().voucher).await?;
-        }
+    let is_whole = |key: &&Vouched| holdings.contains(&role::holdings(&all.parse_slugs(&key.role_set)));
+    let whole: Vec<Uuid> = keys.iter().filter(is_whole).map(|key| key.id).collect();
+    match whole.is_empty() {
+        true => Ok(()),
+        false => members::set_voucher(s, &whole, s.actor().voucher).await,
     }
-    Ok(())
 }
 
 /// The version of a key's name and roles in this workspace.

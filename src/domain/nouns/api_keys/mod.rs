@@ -73,7 +73,7 @@ pub async fn authenticate_with_home(
 ) -> Result<(ApiKey, Option<Uuid>), Refused> {
     let sql = concat!(
         "SELECT k.id, k.name, k.account_id, ",
-        key_admin!(),
+        key_admin!("s.shown_to"),
         " AS is_admin, s.shown_to, k.last_used_at, k.home_id,
             k.expires_at, s.expires_at IS NOT NULL AS is_outgoing,
             u.email_verified_at IS NOT NULL AS is_verified

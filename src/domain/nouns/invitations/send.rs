@@ -22,7 +22,7 @@ use crate::{
         },
         records::{
             invitations::{ended, spend},
-            members::no_address_behind_key,
+            members::{BEHIND_KEY, addresses_behind_key},
         },
     },
     entity::{invitation, invitation_role, invitation_token},
@@ -140,6 +140,7 @@ async fn invite_all(
     let all = s.actor().all_roles.clone();
     let offered = all.chosen(&batch.roles)?;
     s.actor().holdings.may_invite(offered.iter().map(|role| &role.holdings))?;
+    let behind_key = addresses_behind_key(s).await?;
     let (mut results, mut events) = (Vec::new(), Vec::new());
     for address in addresses {
         let Ok(email) = Email::parse(address) else {
@@ -149,8 +150,10 @@ async fn invite_all(
         };
         let outcome = match recipient_status(s, &email).await? {
             Some(outcome) => outcome,
+            None if behind_key.iter().any(|own| own == email.as_str()) => {
+                return Err(Refused::NotAllowed(BEHIND_KEY));
+            }
             None => {
-                no_address_behind_key(s, email.as_str()).await?;
                 let (id, link) = invite(s, &email, &offered, &batch.message).await?;
                 let event = InvitationSent { roles: role::names(&offered), expires_at: s.now() + LIFETIME };
                 events.push(RecordedEvent::new(event, Target::new(INVITATION, id, email.to_string())));
@@ -294,7 +297,9 @@ pub(in crate::domain) async fn renew(
     let invitation = existing(s, id).await?;
     let offered = all.parse_slugs(invitation.roles.as_deref().unwrap_or_default());
     s.actor().holdings.may_invite(offered.iter().map(|role| &role.holdings))?;
-    no_address_behind_key(s, &invitation.email).await?;
+    if addresses_behind_key(s).await?.contains(&invitation.email) {
+        return Err(Refused::NotAllowed(BEHIND_KEY));
+    }
     let (now, expires_at) = (s.now(), s.now() + LIFETIME);
     use invitation::Column;
     let pending = s

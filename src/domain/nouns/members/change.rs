@@ -96,7 +96,7 @@ pub async fn change_roles_if_unchanged(
         revoke_role(s, id, role.id).await?;
     }
     if member.api_key_id.is_some() {
-        set_voucher(s, id, s.actor().voucher).await?;
+        set_voucher(s, &[id], s.actor().voucher).await?;
     }
     if member.is_owner() && !requested.iter().any(|role| role.is_owner) {
         offers::end_offers_of(s, id).await?;

@@ -44,7 +44,18 @@ struct RemainingKeys {
     may_manage: bool,
     /// Why they can't be revoked too; empty if they can.
     why_not: String,
+    overlaps: [(i64, &'static str, &'static str); 2],
 }
+
+/// How long secrets that a removed member knows may keep working: hours, label and note.
+const OVERLAPS: [(i64, &str, &str); 2] = [
+    (
+        24,
+        "24 hours",
+        "Until then the person can still use them. They hold no more than the person holds now.",
+    ),
+    (168, "7 days", "Rotate the secrets in the meantime."),
+];
 
 /// A key, and how it depends on the member.
 struct Dependent {
@@ -82,6 +93,7 @@ impl RemainingKeys {
             may_see: scope.actor().holdings.has(Permission::ReadApiKeys),
             may_manage,
             why_not,
+            overlaps: OVERLAPS,
         })
     }
 }
@@ -151,9 +163,9 @@ impl RemovalForm {
             "" | "end" => Ok(DependentKeys::SecretsEnd),
             "revoke" => Ok(DependentKeys::Revoked),
             hours => {
-                let hours = [24, 168].into_iter().find(|offered| offered.to_string() == hours);
+                let offered = OVERLAPS.iter().find(|(offered, ..)| offered.to_string() == hours);
                 let sentence = "Choose what happens to secrets they know.";
-                let hours = hours.ok_or_else(|| Invalid::field("keys", sentence))?;
+                let (hours, ..) = offered.ok_or_else(|| Invalid::field("keys", sentence))?;
                 Ok(DependentKeys::SecretsEndAfter(hours * HOUR))
             }
         }
