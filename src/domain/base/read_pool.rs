@@ -86,6 +86,7 @@ impl<D: Database> DriverPool<D> {
         Ok(PooledConnection { opened, is_used, pool: self, _permit: permit })
     }
 
+    /// For somebody who has a permit: a connection that is open, or `None` where one more may be opened.
     fn take_idle(&self) -> Option<Opened<D>> {
         let mut idle = self.idle.lock().ok()?;
         let own = match self.prefers_own {
@@ -94,8 +95,9 @@ impl<D: Database> DriverPool<D> {
         };
         match own {
             Some(own) => Some(idle.remove(own)),
-            // There may still be one more of this thread's own.
-            None if self.prefers_own && self.pool.size() < self.pool.options().get_max_connections() => None,
+            // Everybody with a permit can open one more, and sqlx's pool has room for it: nobody waits there, to
+            // which no connection returns.
+            None if self.prefers_own && idle.len() <= self.permits.available_permits() => None,
             None => idle.pop(),
         }
     }
@@ -262,6 +264,41 @@ impl ConnectionTrait for ReadPool {
         match &self.pool {
             Backend::Sqlite(pool) => pool.all(statement).await,
             Backend::Postgres(pool) => pool.all(statement).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sea_orm::sqlx::sqlite::SqlitePoolOptions;
+    use std::sync::Barrier;
+    use tokio::runtime::Builder;
+
+    /// Breaks when `take_idle` opens one more because sqlx's pool is not full yet: of two that see it, one waits
+    /// until its time is up.
+    #[test]
+    fn connections_of_other_threads_are_used_before_anybody_waits() {
+        const THREADS: usize = 24;
+        let runtime = Builder::new_multi_thread().enable_all().build().expect("a runtime");
+        let _entered = runtime.enter();
+        for _ in 0..20 {
+            let options = SqlitePoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(5));
+            let pool = runtime.block_on(options.connect("sqlite::memory:")).expect("a pool");
+            let shared = DriverPool::of(pool, true);
+            let start = Barrier::new(THREADS);
+            thread::scope(|scope| {
+                for _ in 0..THREADS {
+                    scope.spawn(|| {
+                        let own = Builder::new_current_thread().enable_all().build().expect("a runtime");
+                        start.wait();
+                        for _ in 0..20 {
+                            let one = Statement::from_string(DbBackend::Sqlite, "SELECT 1");
+                            own.block_on(shared.one(one)).expect("a row");
+                        }
+                    });
+                }
+            });
         }
     }
 }
