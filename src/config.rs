@@ -65,6 +65,11 @@ pub struct Config {
     #[arg(value_parser = value_parser!(u32).range(1..=3600).map(|seconds| Duration::from_secs(seconds.into())))]
     pub acquire_timeout: Duration,
 
+    /// Days without use after which a session ends. Every session ends 30 days after signing in.
+    #[arg(long, env = "BAILIWICK_SESSION_IDLE_DAYS", default_value = "14")]
+    #[arg(value_parser = value_parser!(u32).range(1..=30))]
+    pub session_idle_days: u32,
+
     /// Number of worker threads. [default: one per core]
     #[arg(long, env = "BAILIWICK_WORKERS")]
     pub workers: Option<usize>,
@@ -131,6 +136,7 @@ impl Config {
             trusted_proxies: Vec::new(),
             calls_per_minute: 0,
             acquire_timeout: Duration::from_secs(60),
+            session_idle_days: 14,
             workers: Some(2),
         }
     }

@@ -254,7 +254,7 @@ both! {
     // Breaks when forgot_password (domain/nouns/identity/email.rs) deletes anything of a known address that
     // is over the limit.
     async fn too_many_requests_for_a_reset_leave_the_links_alone(app: TestApp) {
-        sign_up(&app, "Owner One", OWNER, PASSWORD, "acme").await;
+        let browser = sign_up(&app, "Owner One", OWNER, PASSWORD, "acme").await;
         let confirmation = app.mail.wait_for_link(OWNER, "/email-verification/").await;
         let stranger = app.client();
         let mut seen = BTreeSet::new();
@@ -268,7 +268,6 @@ both! {
         let reset: Vec<_> = reset.collect();
         assert_eq!(reset.len(), 6, "as many as one address is sent in an hour");
 
-        let browser = app.client();
         let page = browser.visit(&confirmation).await;
         browser.submit(&page, "/email-verification", &[]).await.assert_status(303);
         let page = browser.visit(&reset[5].link("/reset-password/")).await;

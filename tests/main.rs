@@ -22,6 +22,7 @@ mod api_schema; // schemathesis over the document, and the usso client
 mod arrows; // the imports of src: no circle, no arrow up
 mod browser; // what only a real browser shows
 mod bulk; // many members or invitations changed at once
+mod confirmation; // whose an address is: the link that confirms it, in this browser and in others
 mod crawl; // a form is on a page if and only if its POST is allowed
 mod decisions; // access checks of services: OpenID AuthZEN, and reasons
 mod demo; // four months of a workspace, created as by requests
@@ -52,4 +53,5 @@ mod teams; // people who belong together, and the roles that come with it
 mod upgrade; // a database of an earlier version
 mod visits; // bytes over the wire, and nothing that jumps
 mod walk; // what nouns declare, and what walks it
+mod windows; // two tabs: links side by side, sign-in twice, forms that come back filled in
 mod world; // a filled workspace, for the tests that walk it

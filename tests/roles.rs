@@ -314,10 +314,8 @@ both! {
         assert_eq!(events[4].2, gone);
         owner.client.get(&at("helper", "")).await.assert_status(404);
         // The invitation holds, with what took its place.
-        let guest = app.client();
-        sign_up(&app, "Guest", "guest@example.com", PASSWORD, "guest-place").await;
-        verify_email(&app, "guest@example.com").await;
-        sign_in_with(&guest, "guest@example.com", PASSWORD).await;
+        let guest = sign_up(&app, "Guest", "guest@example.com", PASSWORD, "guest-place").await;
+        verify_email(&app, &guest, "guest@example.com").await;
         accept_invitation(&app, &guest, "guest@example.com").await.assert_status(303);
         let guest = person(&app, guest, "Guest", "guest@example.com", "acme").await;
         assert_eq!(held(&app, &guest).await, "editor viewer");

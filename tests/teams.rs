@@ -371,6 +371,26 @@ both! {
         refused(&app, 403, take_out(&lead, &own, &viewer)).await;
     }
 
+    async fn a_lead_makes_no_team_that_admins_can_no_longer_edit(app: TestApp) {
+        let owner = new_owner(&app).await;
+        let (lead, viewer) = (member(&app, &owner, "developer").await, member(&app, &owner, "viewer").await);
+        let admin = member(&app, &owner, "admin").await;
+        let own = team(&owner, "Own", &[&lead, &viewer], &[]).await;
+        make_lead(&owner, &own, &lead).await;
+        for whom in [&owner, &admin] {
+            refused(&app, 403, put_in(&lead, &own, whom)).await;
+            let page = lead.client.visit(&format!("{own}/members")).await;
+            let ids = page.attributes("input[name=member]:not([disabled])", "value");
+            assert!(!ids.contains(&whom.member_id.to_string()), "{} is offered", whom.name);
+        }
+        set_team_roles(&admin, &own, &["viewer"]).await.assert_status(303);
+        set_team_roles(&admin, &own, &[]).await.assert_status(303);
+        // Who edits every team decides that for themselves, and an Owner can always edit it.
+        put_in(&owner, &own, &admin).await.assert_status(303);
+        refused(&app, 403, set_team_roles(&admin, &own, &["viewer"])).await;
+        set_team_roles(&owner, &own, &["viewer"]).await.assert_status(303);
+    }
+
     async fn what_belongs_to_another_workspace_is_not_there(app: TestApp) {
         let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;

@@ -15,6 +15,8 @@ pub struct Model {
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     pub used_at: Option<Timestamp>,
+    /// Of the token of the browser that signed up: there the link needs no new password.
+    pub browser_hash: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

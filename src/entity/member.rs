@@ -26,6 +26,8 @@ pub struct Model {
     pub external_id: Option<String>,
     /// The person who last gave a key its roles here. The key holds no more than they do.
     pub vouched_by: Option<Uuid>,
+    /// Sessions that began before do not open the workspace: the member was suspended in the meantime.
+    pub sessions_from: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

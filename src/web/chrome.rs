@@ -10,13 +10,16 @@ use crate::{
     web::{
         access::Requirement,
         app::App,
-        assets, cookies, matched,
+        assets, cookies,
+        draft::Draft,
+        matched,
         nav::{self, NavEntry, NavGroup},
+        refill::refill,
         session,
     },
 };
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpMessage, HttpRequest, HttpResponse,
     cookie::time::Duration,
     http::{
         StatusCode,
@@ -267,6 +270,9 @@ pub(super) fn render(req: &HttpRequest, status: StatusCode, page: &impl Template
     let mut body = String::with_capacity(INITIAL_CAPACITY);
     match page.render_into(&mut body) {
         Ok(()) => {
+            if let Some(draft) = req.extensions().get::<Draft>().filter(|_| status.is_success()) {
+                body = refill(&body, draft);
+            }
             let mut response = HttpResponse::build(status);
             response.insert_header(ContentType::html()).insert_header((header::CACHE_CONTROL, "no-store"));
             // Other encodings come from the middleware.

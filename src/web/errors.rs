@@ -7,6 +7,11 @@ use crate::domain::Invalid;
 pub(super) struct Errors(Invalid);
 
 impl Errors {
+    /// The complaint about a form whose session is another one by now. `next` says what to do.
+    pub(super) fn out_of_date(next: &str) -> Self {
+        Invalid::field("form", format!("This page was out of date, so nothing was sent. {next}")).into()
+    }
+
     /// The complaint about a field; empty where there is none.
     pub(super) fn of(&self, field: &str) -> &str {
         self.0.of(field).unwrap_or("")

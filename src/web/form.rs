@@ -2,18 +2,20 @@
 //! no field that the action does not know, and no form without the token of its session.
 
 use crate::web::{
+    draft::SentFields,
     problem, session,
     wire::{MalformedRequest, pairs, parse, read_body},
 };
 use actix_web::{
-    Error, FromRequest, HttpRequest, dev::Payload, error::InternalError, http::header, web::Bytes,
+    Error, FromRequest, HttpMessage, HttpRequest,
+    dev::Payload,
+    error::InternalError,
+    http::{StatusCode, header},
+    web::Bytes,
 };
 use futures_util::future::LocalBoxFuture;
 
 use serde::de::DeserializeOwned;
-
-use subtle::ConstantTimeEq;
-
 /// The input of a POST: it ends in a [`Form`], so that the session's token is always checked.
 pub trait Submitted: FromRequest {}
 
@@ -21,8 +23,19 @@ impl<T: DeserializeOwned + 'static> Submitted for Form<T> {}
 
 impl<A: FromRequest + 'static, T: DeserializeOwned + 'static> Submitted for (A, Form<T>) {}
 
+impl<T: DeserializeOwned + 'static> Submitted for PublicForm<T> {}
+
 /// The fields of a form, as they were typed.
 pub struct Form<T>(pub T);
+
+/// The fields of a form that anybody may send, such as the one to sign in. In another tab of the browser the
+/// session may have changed since the form was drawn; then it is drawn again, with what was typed.
+pub enum PublicForm<T> {
+    /// It has the token of the present session.
+    Current(T),
+    /// It has another token, or none: nothing of it may be executed. The status says which.
+    Stale(StatusCode, T),
+}
 
 /// A form without fields of its own.
 #[derive(serde::Deserialize)]
@@ -36,12 +49,64 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (req, payload) = (req.clone(), payload.take());
         Box::pin(async move {
-            let refuse = |malformed: &MalformedRequest| refusal(&req, malformed);
-            let body = read(&req, payload).await.map_err(|malformed| refuse(&malformed))?;
-            let mut pairs = pairs(&body).map_err(|malformed| refuse(&malformed))?;
-            check_token(&req, &mut pairs).map_err(|malformed| refuse(&malformed))?;
-            parse(&pairs).map(Self).map_err(|malformed| refuse(&malformed))
+            let read = async {
+                let mut pairs = sent_fields(&req, payload).await?;
+                match check_token(&req, &mut pairs) {
+                    Token::Current => parse(&pairs).map(Self),
+                    Token::Another | Token::Missing => Err(MalformedRequest::Token),
+                }
+            };
+            read.await.map_err(|malformed| refusal(&req, &malformed))
         })
+    }
+}
+
+impl<T> PublicForm<T> {
+    /// The fields and, if nothing of them may be executed, the status to draw the form again with.
+    pub(in crate::web) fn parts(&self) -> (Option<StatusCode>, &T) {
+        match self {
+            Self::Current(form) => (None, form),
+            Self::Stale(status, form) => (Some(*status), form),
+        }
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for PublicForm<T> {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, payload) = (req.clone(), payload.take());
+        Box::pin(async move {
+            let read = async {
+                let mut pairs = sent_fields(&req, payload).await?;
+                Ok(match check_token(&req, &mut pairs) {
+                    Token::Current => Self::Current(parse(&pairs)?),
+                    Token::Another => Self::Stale(StatusCode::CONFLICT, parse(&pairs)?),
+                    Token::Missing => Self::Stale(StatusCode::FORBIDDEN, parse(&pairs)?),
+                })
+            };
+            read.await.map_err(|malformed| refusal(&req, &malformed))
+        })
+    }
+}
+
+/// Reads the fields of the form, and leaves a copy of them with the request: if it is refused because its session
+/// has ended, the form comes back with them.
+///
+/// # Errors
+/// What is wrong with the body.
+async fn sent_fields(req: &HttpRequest, payload: Payload) -> Result<Vec<(String, String)>, MalformedRequest> {
+    let pairs = pairs(&read(req, payload).await?)?;
+    req.extensions_mut().insert(SentFields(pairs.clone()));
+    Ok(pairs)
+}
+
+/// [`sent_fields`] of a request that is refused before its form was read.
+pub(in crate::web) async fn keep_fields(req: &HttpRequest, payload: Payload) {
+    if !req.extensions().contains::<SentFields>() {
+        // What can't be read can't be kept either, and is refused all the same.
+        let _ = sent_fields(req, payload).await;
     }
 }
 
@@ -58,10 +123,20 @@ pub(in crate::web) async fn read(req: &HttpRequest, payload: Payload) -> Result<
     read_body(payload).await
 }
 
-fn check_token(req: &HttpRequest, pairs: &mut Vec<(String, String)>) -> Result<(), MalformedRequest> {
+/// The token that a form came with.
+enum Token {
+    /// That of the present session.
+    Current,
+    Another,
+    Missing,
+}
+
+fn check_token(req: &HttpRequest, pairs: &mut Vec<(String, String)>) -> Token {
     let sent: Vec<String> =
         pairs.extract_if(.., |(name, _)| name == "csrf").map(|(_, value)| value).collect();
-    let [sent] = sent.as_slice() else { return Err(MalformedRequest::Token) };
-    let expected = session::expected_csrf(req).ok_or(MalformedRequest::Token)?;
-    if bool::from(sent.as_bytes().ct_eq(expected.as_bytes())) { Ok(()) } else { Err(MalformedRequest::Token) }
+    match sent.as_slice() {
+        [sent] if session::is_csrf(req, sent) => Token::Current,
+        [_] => Token::Another,
+        _ => Token::Missing,
+    }
 }

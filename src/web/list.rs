@@ -10,9 +10,10 @@ use crate::{
     },
     web::{
         checks,
+        draft::DRAFT,
         errors::Errors,
         form::refusal,
-        wire::{pairs, parse},
+        wire::{MalformedRequest, pairs, parse},
     },
 };
 use actix_web::{Error, FromRequest, HttpRequest, dev::Payload, http::StatusCode};
@@ -30,9 +31,16 @@ impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let parsed = pairs(req.query_string().as_bytes()).and_then(|pairs| parse(&pairs));
+        let parsed = query_pairs(req).and_then(|pairs| parse(&pairs));
         ready(parsed.map(Self).map_err(|malformed| refusal(req, &malformed)))
     }
+}
+
+/// The query, without the draft that a form on the page is filled in with.
+fn query_pairs(req: &HttpRequest) -> Result<Vec<(String, String)>, MalformedRequest> {
+    let mut pairs = pairs(req.query_string().as_bytes())?;
+    pairs.retain(|(name, _)| name != DRAFT);
+    Ok(pairs)
 }
 
 /// The filters of a list: the fields of its query, except which page of it.
@@ -132,7 +140,7 @@ impl<F: Filters> FromRequest for List<F> {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let parsed = pairs(req.query_string().as_bytes()).and_then(|pairs| {
+        let parsed = query_pairs(req).and_then(|pairs| {
             let (page, filters): (Vec<_>, Vec<_>) =
                 pairs.into_iter().partition(|(name, _)| matches!(name.as_str(), "after" | "before"));
             Ok(Self { filters: parse(&filters)?, page: parse(&page)? })

@@ -12,6 +12,27 @@ pub(in crate::web) struct MountedPath {
     pub rows: Vec<(Method, RouteFacts)>,
     /// The path of the entry of the sidebar that its pages belong to.
     pub section: Option<&'static str>,
+    /// Where the page is that shows the form of this path; `None` if it has no form.
+    pub form_page: Option<FormPage>,
+}
+
+/// Where the page is that shows a form, from the path of the form.
+#[derive(Clone, Copy)]
+pub(in crate::web) struct FormPage {
+    /// How many segments are removed from the end.
+    pub levels_up: usize,
+    /// What is added then.
+    pub suffix: &'static str,
+}
+
+impl FormPage {
+    pub(in crate::web) fn of(self, path: &str) -> String {
+        let kept = path.rsplitn(self.levels_up + 1, '/').last().unwrap_or_default();
+        match format!("{kept}{}", self.suffix) {
+            path if path.is_empty() => "/".to_owned(),
+            path => path,
+        }
+    }
 }
 
 impl MountedPath {
@@ -35,6 +56,11 @@ pub(in crate::web) fn facts(req: &HttpRequest) -> RouteFacts {
     };
     let facts = mounted(req).and_then(|mounted| mounted.facts(req.method())).or_else(nearest);
     facts.unwrap_or(RouteFacts::PAGE)
+}
+
+/// The path of the page that shows the form of this request; `None` if there is none.
+pub(in crate::web) fn form_page(req: &HttpRequest) -> Option<String> {
+    Some(mounted(req)?.form_page?.of(req.path()))
 }
 
 /// The pattern of the matched path; `None` if no row matches the address.

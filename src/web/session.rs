@@ -4,6 +4,7 @@
 
 use crate::{
     domain::{Purpose, Token},
+    random,
     web::{app::App, cookies},
 };
 use actix_session::{
@@ -17,6 +18,7 @@ use actix_web::{
 };
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use subtle::ConstantTimeEq;
 
 const TOKEN: &str = "token";
 
@@ -89,13 +91,16 @@ pub(super) fn replace(req: &HttpRequest, token: &Token) {
     }
 }
 
-/// Deletes the cookie.
+/// Deletes the cookie of a session. A browser without one keeps the token of its forms, in this tab and in others.
 pub(super) fn forget(req: &HttpRequest) {
-    req.get_session().purge();
+    if token(req).is_some() {
+        req.get_session().purge();
+    }
 }
 
-/// The token that this browser's forms must carry. A browser without a session gets one that is valid only
-/// for this.
+/// A token that this browser's forms must carry: another one for each response, so that nobody learns it from the
+/// sizes of compressed pages that repeat what was sent (BREACH). A browser without a session gets one that is
+/// valid only for this.
 pub(super) fn csrf(req: &HttpRequest) -> String {
     let session = req.get_session();
     let known = text(&session).filter(|text| {
@@ -106,15 +111,52 @@ pub(super) fn csrf(req: &HttpRequest) -> String {
         replace(req, &token);
         token.expose().to_owned()
     });
-    csrf_of(&text)
+    mask(&csrf_of(&text), &random::bytes())
 }
 
-/// What the forms of the present session must carry; `None` where there is no session.
-pub(super) fn expected_csrf(req: &HttpRequest) -> Option<String> {
-    text(&req.get_session()).map(|text| csrf_of(&text))
+/// Whether a form of the present session carries this token.
+pub(super) fn is_csrf(req: &HttpRequest, sent: &str) -> bool {
+    let expected = text(&req.get_session()).map(|text| csrf_of(&text));
+    let sent = unmask(sent);
+    expected.zip(sent).is_some_and(|(expected, sent)| bool::from(sent.ct_eq(&expected)))
 }
 
 /// The session's token has 256 random bits, so its hash can be in a page without disclosing it.
-fn csrf_of(token: &str) -> String {
-    hex::encode(Sha256::new().chain_update("csrf\0").chain_update(token).finalize())
+fn csrf_of(token: &str) -> [u8; 32] {
+    Sha256::new().chain_update("csrf\0").chain_update(token).finalize().into()
+}
+
+/// The mask, and the token under it.
+fn mask(token: &[u8; 32], mask: &[u8; 32]) -> String {
+    format!("{}{}", hex::encode(mask), hex::encode(xor(token, mask)))
+}
+
+fn unmask(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 64];
+    hex::decode_to_slice(text, &mut bytes).ok()?;
+    let (mask, masked) = bytes.split_at(32);
+    Some(xor(masked.try_into().ok()?, mask.try_into().ok()?))
+}
+
+fn xor(one: &[u8; 32], other: &[u8; 32]) -> [u8; 32] {
+    std::array::from_fn(|at| one[at] ^ other[at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_read_under_each_mask_and_looks_another_each_time() {
+        let token = csrf_of("a session");
+        let (one, other) = (mask(&token, &random::bytes()), mask(&token, &random::bytes()));
+        assert_ne!(one, other);
+        for text in [&one, &other] {
+            assert_eq!(unmask(text), Some(token));
+            assert!(!text.contains(&hex::encode(token)));
+        }
+        for broken in ["", "00", &one[1..], &format!("{one}00"), &"x".repeat(128)] {
+            assert_ne!(unmask(broken), Some(token), "{broken:?}");
+        }
+    }
 }

@@ -62,7 +62,7 @@ impl MalformedRequest {
             Self::Token => (
                 StatusCode::FORBIDDEN,
                 "This form is out of date",
-                "Your session has ended, or the form didn't come from Bailiwick. Nothing was changed. Go back, reload the page and try again.".into(),
+                "Your session has changed since the page was opened, or the form didn't come from Bailiwick. Nothing was changed.".into(),
             ),
             Self::Encoding(field) => (
                 StatusCode::UNPROCESSABLE_ENTITY,

@@ -53,11 +53,62 @@ both! {
             .assert_status(303);
     }
 
+    async fn names_of_what_cannot_be_seen_422(app: TestApp) {
+        let owner = new_owner(&app).await;
+        for bad in ["\u{200d}", "\u{200c}\u{200d}", "\u{301}", "\u{a0}", "Ada\u{200d}", "A\u{200c}da", "\u{3164}", "\u{2800}"] {
+            for (path, fields) in [
+                ("/me/profile", [("name", bad)]),
+                ("/w/acme/teams", [("name", bad)]),
+                ("/w/acme/roles", [("name", bad)]),
+                ("/workspaces", [("name", bad)]),
+                ("/w/acme/api-keys", [("name", bad)]),
+            ] {
+                let page = app.unchanged_by(owner.client.post_form(path, &fields)).await.with_status(422);
+                assert!(page.field_error("name").is_some(), "{path}: {bad:?}");
+            }
+        }
+        // Where a script or an emoji needs a joiner, it can be seen.
+        for good in ["\u{645}\u{6cc}\u{200c}\u{62e}\u{648}\u{627}\u{647}\u{645}", "\u{1f469}\u{200d}\u{1f680}"] {
+            owner.client.post_form("/me/profile", &[("name", good)]).await.assert_status(303);
+        }
+    }
+
+    async fn a_role_that_looks_like_a_built_in_one_422(app: TestApp) {
+        let owner = new_owner(&app).await;
+        let fields = [("name", "Captain"), ("scopes", "read:posts")];
+        owner.client.post_form("/w/acme/roles", &fields).await.assert_status(303);
+        let page = owner.client.visit("/w/acme/roles/captain").await;
+        for twin in ["\u{41e}wner", "0wner", "O w n e r", "\u{391}dmin", "Adrnin", "\u{ff36}iewer", "V\u{456}ewer", "SUPPORT"] {
+            let fields = [("name", twin), ("scopes", "read:posts")];
+            let refused = app.unchanged_by(owner.client.post_form("/w/acme/roles", &fields)).await.with_status(422);
+            assert!(refused.field_error("name").unwrap().contains("built-in role"), "{twin:?}");
+            assert_eq!(refused.field_value("name").as_deref(), Some(twin));
+            let renamed = owner.client.submit(&page, "/details", &[("name", twin)]);
+            app.unchanged_by(renamed).await.assert_status(422);
+        }
+        let fields = [("name", "Co-Owner"), ("scopes", "read:posts")];
+        owner.client.post_form("/w/acme/roles", &fields).await.assert_status(303);
+    }
+
+    async fn an_address_has_one_form_and_none_that_imitates_it(app: TestApp) {
+        let owner = new_owner(&app).await;
+        // The Kelvin sign is a k in lower case; letters of other alphabets look like ours.
+        for twin in ["\u{212a}ate@example.com", "k\u{430}te@example.com", "kate@ex\u{430}mple.com", "kate@example.com\u{200b}"] {
+            let fields = [("name", "Kate"), ("email", twin), ("password", PASSWORD), ("workspace", "Kates")];
+            let page = app.unchanged_by(app.client().post_form("/sign-up", &fields)).await.with_status(422);
+            assert!(page.field_error("email").is_some(), "{twin:?}");
+            let fields = [("emails", twin), ("role", "viewer")];
+            app.unchanged_by(owner.client.post_form("/w/acme/invitations", &fields)).await.assert_status(422);
+        }
+        sign_up(&app, "Kate", "  KATE@Example.COM ", PASSWORD, "kates").await;
+        assert_eq!(app.scalar_i64("SELECT count(*) FROM users WHERE email = 'kate@example.com'").await, 1);
+        sign_in(&app, "Kate@EXAMPLE.com", PASSWORD).await;
+    }
+
     async fn markup_in_every_name_is_inert_in_every_page_and_mail(app: TestApp) {
         let client =
             sign_up(&app, MARKUP, "owner-one@example.com", PASSWORD, &format!("acme {MARKUP}")).await;
-        verify_email(&app, "owner-one@example.com").await;
-        sign_in_with(&client, "owner-one@example.com", PASSWORD).await;
+        verify_email(&app, &client, "owner-one@example.com").await;
         let client = client.with_header("user-agent", &format!("Mozilla {MARKUP}"));
         let slug = app.scalar_text("SELECT slug FROM workspaces").await.unwrap();
         let owner = person(&app, client, MARKUP, "owner-one@example.com", &slug).await;

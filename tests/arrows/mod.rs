@@ -20,7 +20,7 @@ const FLOORS: [(&str, &str); 4] = [
     ),
     (
         "web",
-        "* < problem, path, form, list, bearer < guard < middleware, api, preview, selection
+        "* < problem, path, form, list, bearer < guard < middleware, api, preview, selection, link
          < route < routes, samples",
     ),
     ("policy", "builtin < catalogue < scope < right < holdings < intersection < why, can, patterns"),

@@ -12,17 +12,18 @@ impl Noun for Identity {
 
     fn pages(&self) -> Vec<Row> {
         vec![
-            page("/sign-up", PUBLIC).statements(0),
+            page("/sign-up", PUBLIC).reads(&[]).statements(0),
             form("/sign-up", PUBLIC)
                 .sends(|_| {
                     fields(&[("name", "New One"), ("email", "new@example.com"), ("password", "short")])
                 })
-                .also_reads(&["workspace"]),
+                .also_reads(&["workspace", "link"]),
             page("/check-mail", PUBLIC).reads(&[]).statements(0),
             page("/sign-in", PUBLIC).reads(&[]).statements(0),
             form("/sign-in", PUBLIC)
-                .sends(|_| fields(&[("email", "nobody@example.com"), ("password", "not the password")])),
-            form("/sign-out", SIGNED_IN),
+                .sends(|_| fields(&[("email", "nobody@example.com"), ("password", "not the password")]))
+                .also_reads(&["next", "draft"]),
+            form("/sign-out", SIGNED_IN).also_reads(&["next"]),
             page("/forgot-password", PUBLIC).statements(0),
             form("/forgot-password", PUBLIC)
                 .sends(|_| fields(&[("email", "nobody@example.com")]))
@@ -30,11 +31,15 @@ impl Noun for Identity {
                 .offered(|_| true)
                 .types(|_, form| form.fill(&[("email", "nobody@example.com")])),
             page("/reset-password/{token}", PUBLIC).succeeds_with(303).statements(0),
-            page("/reset-password", PUBLIC).succeeds_with(410).statements(0),
-            form("/reset-password", PUBLIC).sends(|_| fields(&[("password", "another staple for 7 horses")])),
+            page("/reset-password", PUBLIC).succeeds_with(410).reads(&[]).statements(0),
+            form("/reset-password", PUBLIC)
+                .sends(|_| fields(&[("password", "another staple for 7 horses")]))
+                .also_reads(&["link"]),
             page("/email-verification/{token}", PUBLIC).succeeds_with(303).statements(0),
-            page("/email-verification", PUBLIC).succeeds_with(410).statements(0),
-            form("/email-verification", PUBLIC),
+            page("/email-verification", PUBLIC).succeeds_with(410).reads(&[]).statements(0),
+            form("/email-verification", PUBLIC)
+                .sends(|_| fields(&[("password", "another staple for 7 horses")]))
+                .also_reads(&["link"]),
         ]
     }
 
@@ -106,6 +111,8 @@ impl Noun for Identity {
         pictures.add("sign-up", 200, page);
         let link = app.mail.wait_for_link(&email, "/email-verification/").await;
         pictures.add("email-verification", 200, follow(&guest, &link).await);
+        let page = follow(&app.client(), &link).await;
+        pictures.add("email-verification-elsewhere", 200, page);
 
         let page = guest.get("/forgot-password").await;
         pictures.add(

@@ -20,6 +20,8 @@ impl Noun for Me {
             form("/me/email", SIGNED_IN).sends(|_| fields(&NEW_EMAIL)).types(|_, form| form.fill(&NEW_EMAIL)),
             // Nobody in the world is unconfirmed.
             form("/me/verification", SIGNED_IN).offered(|_| false),
+            // What was typed into a form before its session ended; no page of the world carries that.
+            form("/me/drafts", SIGNED_IN).sends(|_| fields(&[("draft", DRAFT)])).offered(|_| false),
             form("/me/sessions/revocation", SIGNED_IN),
             form("/me/sessions/{session}/revocation", SIGNED_IN),
         ]
@@ -52,6 +54,8 @@ impl Noun for Me {
         let fields = [("email", "newer@example.com"), ("current_password", password)];
         tour.post(&me, "/me/email", &fields, 303).await;
         tour.post(&me, "/me/verification", &[], 303).await;
+        let answer = tour.post(&me, "/me/drafts", &[("draft", DRAFT)], 303).await;
+        tour.get(&me, &answer.location(), 200).await;
         tour.follow_link(&me, "newer@example.com", "/email-verification").await;
         tour.post(&me, "/email-verification", &[], 303).await;
         let fields = [("current_password", password), ("password", PASSWORD)];
@@ -85,6 +89,7 @@ impl Noun for Me {
     }
 }
 
+const DRAFT: &str = r#"{"action":"/me/profile","page":"/me","fields":[["name","Typed Name"]]}"#;
 const NEW_PASSWORD: [(&str, &str); 2] =
     [("current_password", PASSWORD), ("password", "another staple for 7 horses")];
 const NEW_EMAIL: [(&str, &str); 2] = [("email", "new-address@example.com"), ("current_password", PASSWORD)];

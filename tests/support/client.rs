@@ -9,6 +9,7 @@ use reqwest::{
     redirect::Policy,
 };
 use std::{
+    collections::HashMap,
     net::{IpAddr, Ipv4Addr},
     sync::{
         Arc, Mutex,
@@ -29,6 +30,8 @@ pub struct Client {
     from: IpAddr,
     /// The token of the last page that had one; forgotten whenever the session's cookie changes.
     csrf: Arc<Mutex<Option<String>>>,
+    /// The link from mail that was opened last, by the page that it led to.
+    links: Arc<Mutex<HashMap<String, String>>>,
     clock: Clock,
     extra: HeaderMap,
     without: Vec<HeaderName>,
@@ -61,6 +64,7 @@ impl Client {
             base: Url::parse(url).unwrap(),
             from,
             csrf: Arc::default(),
+            links: Arc::default(),
             clock,
             extra: HeaderMap::new(),
             without: Vec::new(),
@@ -74,7 +78,8 @@ impl Client {
             jar.add_cookie_str(&cookie, &self.base);
         }
         let csrf = Arc::new(Mutex::new(self.csrf.lock().unwrap().clone()));
-        Self { http: connections(&jar, self.from), jar, csrf, ..self.clone() }
+        let links = Arc::new(Mutex::new(self.links.lock().unwrap().clone()));
+        Self { http: connections(&jar, self.from), jar, csrf, links, ..self.clone() }
     }
 
     /// This many twins for a race, each with a token and a connection that is already open.
@@ -166,11 +171,13 @@ impl Client {
         self.get(target.as_str()).await
     }
 
-    /// Sends these fields and a valid token, whether or not there is such a form on any page.
+    /// Sends these fields and a valid token, whether or not there is such a form on any page. A form about a link
+    /// from mail is about the one that this browser opened last, unless the fields name another.
     pub async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Page {
         let csrf = self.csrf().await;
-        let fields = fields.iter().copied().chain([("csrf", csrf.as_str())]);
-        let body = form::encode(fields);
+        let link = self.link_of(path).filter(|_| fields.iter().all(|(name, _)| *name != "link"));
+        let link = link.as_deref().map(|id| ("link", id));
+        let body = form::encode(fields.iter().copied().chain(link).chain([("csrf", csrf.as_str())]));
         self.post_raw(path, body, FORM).await
     }
 
@@ -217,7 +224,23 @@ impl Client {
         let html = String::from_utf8_lossy(&answer.bytes().await?).into_owned();
         let page = Page { method, url, status, headers, html };
         self.remember_csrf(&page);
+        self.remember_link(&page);
         Ok(page)
+    }
+
+    /// The id of the link from mail that a form at this path is about.
+    pub fn link_of(&self, path: &str) -> Option<String> {
+        let links = self.links.lock().unwrap();
+        let part =
+            |page: &&String| path.strip_prefix(page.as_str()).is_some_and(|rest| !rest.starts_with('s'));
+        links.keys().find(part).map(|page| links[page].clone())
+    }
+
+    fn remember_link(&self, page: &Page) {
+        let location = page.header("location").unwrap_or_default();
+        if let Some((path, id)) = location.split_once("?link=") {
+            self.links.lock().unwrap().insert(path.to_owned(), id.to_owned());
+        }
     }
 
     /// What a browser says about a page's own links and forms.

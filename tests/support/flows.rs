@@ -1,6 +1,7 @@
 //! What people do before the part that a test is about, done through the pages as they would.
 
 use super::{Client, Page, TestApp, quoted};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 pub const PASSWORD: &str = "correct horse battery staple 9";
@@ -37,9 +38,9 @@ pub async fn sign_in_with(client: &Client, email: &str, password: &str) -> Page 
     answer.with_status(303)
 }
 
-/// Opens the newest verification link of this address, in a browser of its own, and confirms.
-pub async fn verify_email(app: &TestApp, email: &str) {
-    let client = app.client();
+/// Opens the newest verification link of this address in the browser in which the address was entered, and
+/// confirms. Who was not signed in there is then.
+pub async fn verify_email(app: &TestApp, client: &Client, email: &str) {
     let link = app.mail.wait_for_link(email, "/email-verification/").await;
     let page = client.visit(&link).await;
     client.submit(&page, "/email-verification", &[]).await.assert_status(303);
@@ -52,9 +53,8 @@ pub async fn new_owner(app: &TestApp) -> Person {
 
 /// The verified and signed-in Owner of a new workspace with this slug, in an account of its own.
 pub async fn new_owner_of(app: &TestApp, name: &str, email: &str, workspace: &str) -> Person {
-    sign_up(app, name, email, PASSWORD, workspace).await;
-    verify_email(app, email).await;
-    let client = sign_in(app, email, PASSWORD).await;
+    let client = sign_up(app, name, email, PASSWORD, workspace).await;
+    verify_email(app, &client, email).await;
     person(app, client, name, email, workspace).await
 }
 
@@ -136,6 +136,13 @@ pub async fn member_id(app: &TestApp, email: &str, workspace: &str) -> Uuid {
         quoted(workspace)
     );
     app.scalar_uuid(&sql).await
+}
+
+/// A well-formed secret of this kind, such as `inv`, that nobody was sent.
+pub fn unsent_token(kind: &str, n: u8) -> String {
+    let (prefix, random) = (format!("blw_{kind}_"), hex::encode([n; 32]));
+    let check = Sha256::new().chain_update(&prefix).chain_update([0]).chain_update(&random).finalize();
+    format!("{prefix}{random}{}", hex::encode(&check[..4]))
 }
 
 /// `viewer-one@example.com` is Viewer One.

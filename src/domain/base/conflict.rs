@@ -114,7 +114,8 @@ pub struct Prerequisite {
     /// A further sentence; may be empty.
     pub note: &'static str,
     pub step: FirstStep,
-    pub link: Option<ActionLink>,
+    /// Where they continue afterwards: address and label.
+    pub then: Option<(String, &'static str)>,
     pub reason: AuditReason,
 }
 

@@ -6,7 +6,7 @@ use crate::{
     domain::{
         base::{
             connect::{OpenError, make_private, migrate, postgres_options, sqlite_options, sqlite_readers},
-            presence::Presence,
+            presence::{Presence, SessionLimits},
             read_pool::ReadPool,
             role_cache::RoleCache,
             runtime::on,
@@ -36,6 +36,7 @@ struct Shared {
     clock: Clock,
     passwords: Passwords,
     presence: Presence,
+    sessions: SessionLimits,
     roles: RoleCache,
     outbox_ready: Notify,
     statements: Counter,
@@ -75,6 +76,7 @@ impl Db {
             clock,
             passwords: Passwords::new(config.acquire_timeout),
             presence: Presence::default(),
+            sessions: SessionLimits::new(config.session_idle_days),
             roles: RoleCache::default(),
             outbox_ready: Notify::new(),
             statements: Counter::default(),
@@ -144,6 +146,10 @@ impl Db {
 
     pub(in crate::domain) fn presence(&self) -> &Presence {
         &self.shared.presence
+    }
+
+    pub(in crate::domain) fn session_limits(&self) -> SessionLimits {
+        self.shared.sessions
     }
 
     /// The public URL of this installation, without a trailing slash.

@@ -1,6 +1,7 @@
 //! When somebody was last active: collected in memory until it is written.
 
-use crate::clock::{MINUTE, Timestamp};
+use crate::clock::{DAY, MINUTE, Timestamp};
+use sea_orm::Value;
 use std::{collections::HashMap, sync::Mutex};
 use uuid::Uuid;
 
@@ -18,20 +19,46 @@ pub(in crate::domain) struct LastSeen {
     pub(in crate::domain) members: HashMap<Uuid, Timestamp>,
 }
 
+/// How long sessions last, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::domain) struct SessionLimits {
+    /// After signing in, whatever happens.
+    lifetime: i64,
+    /// Without use.
+    idle: i64,
+}
+
+impl SessionLimits {
+    pub(in crate::domain) fn new(idle_days: u32) -> Self {
+        Self { lifetime: 30 * DAY, idle: i64::from(idle_days) * DAY }
+    }
+
+    /// When a session ends that begins now and is not used again.
+    pub(in crate::domain) fn first_end(self, now: Timestamp) -> Timestamp {
+        now + self.lifetime.min(self.idle)
+    }
+}
+
 impl LastSeen {
-    /// One statement a row: the id, the time, and how old the stored time must be at most. At most
-    /// one write a minute and row, however many pages were read.
+    /// One statement a row, with its values: the id, the time, and how old the stored time must be at most. At
+    /// most one write a minute and row, however many pages were read. The end of a session moves on with it.
     pub(in crate::domain) fn updates(
         self,
-    ) -> impl Iterator<Item = (&'static str, Uuid, Timestamp, Timestamp)> {
-        let session = "UPDATE sessions SET last_seen_at = $2 WHERE id = $1 AND last_seen_at <= $3";
+        limits: SessionLimits,
+    ) -> impl Iterator<Item = (&'static str, Vec<Value>)> {
+        let session = "UPDATE sessions SET last_seen_at = $2, expires_at =
+                CASE WHEN created_at + $4 < $2 + $5 THEN created_at + $4 ELSE $2 + $5 END
+            WHERE id = $1 AND last_seen_at <= $3";
         let member =
             "UPDATE members SET last_active_at = $2 WHERE id = $1 AND COALESCE(last_active_at, 0) <= $3";
         let key = "UPDATE api_keys SET last_used_at = $2 WHERE id = $1 AND COALESCE(last_used_at, 0) <= $3";
-        let sessions = self.sessions.into_iter().map(move |(id, at)| (session, id, at, at - WRITE_INTERVAL));
-        let keys = self.api_keys.into_iter().map(move |(id, at)| (key, id, at, at - WRITE_INTERVAL));
-        sessions
-            .chain(keys)
-            .chain(self.members.into_iter().map(move |(id, at)| (member, id, at, at - WRITE_INTERVAL)))
+        let values = |id: Uuid, at: Timestamp| vec![id.into(), at.into(), (at - WRITE_INTERVAL).into()];
+        let sessions = self.sessions.into_iter().map(move |(id, at)| {
+            let mut values = values(id, at);
+            values.extend([limits.lifetime.into(), limits.idle.into()]);
+            (session, values)
+        });
+        let keys = self.api_keys.into_iter().map(move |(id, at)| (key, values(id, at)));
+        sessions.chain(keys).chain(self.members.into_iter().map(move |(id, at)| (member, values(id, at))))
     }
 }

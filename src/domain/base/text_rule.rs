@@ -1,7 +1,7 @@
 //! The rules of texts, in one place. Parsers, the API, its document and the limits of forms all use a
 //! [`TextRule`].
 
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 /// Why a text was refused, for the person who typed it.
 pub type Complaint = &'static str;
@@ -89,6 +89,31 @@ pub(in crate::domain) fn is_hidden(c: char) -> bool {
     is_in(&BREAKS, c) || is_invisible(c)
 }
 
+/// A character that joins its neighbours or keeps them apart. Some scripts and emoji need it; anywhere else it
+/// cannot be seen.
+fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}')
+}
+
+/// Whether a joiner may follow this character: one of a script without upper case, or a symbol beyond ASCII.
+fn takes_joiner(c: char) -> bool {
+    !c.is_ascii() && !c.is_whitespace() && !c.is_lowercase() && !c.is_uppercase() && !is_joiner(c)
+}
+
+/// Whether each joiner in the text does something that can be seen.
+fn has_visible_joiners(text: &str) -> bool {
+    let chars: Vec<char> = text.chars().collect();
+    chars.iter().enumerate().filter(|(_, c)| is_joiner(**c)).all(|(at, _)| {
+        let before = at.checked_sub(1).map(|before| chars[before]);
+        before.is_some_and(takes_joiner) && chars.get(at + 1).copied().is_some_and(takes_joiner)
+    })
+}
+
+/// Whether anything of the text can be seen by itself: not only marks on other characters, and spaces.
+pub(in crate::domain) fn is_visible(text: &str) -> bool {
+    text.chars().any(|c| !is_combining_mark(c) && !c.is_whitespace() && !is_joiner(c))
+}
+
 /// Tidies up a text on one line: NFC, and single spaces between words alone.
 ///
 /// # Errors
@@ -98,6 +123,9 @@ pub(in crate::domain) fn one_line(text: &str) -> Result<String, Complaint> {
         return Err("Remove invisible characters, such as line breaks.");
     }
     let text: String = text.nfc().collect();
+    if !has_visible_joiners(&text) {
+        return Err("Remove invisible characters, such as line breaks.");
+    }
     Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 

@@ -16,6 +16,8 @@ pub enum Purpose {
     Session,
     /// A browser that is not signed in. The token is valid only for its own forms.
     Visitor,
+    /// A browser that somebody signed up in. It opens nothing by itself.
+    SignUp,
     Invitation,
     VerifyEmail,
     ResetPassword,
@@ -27,6 +29,7 @@ impl Purpose {
         match self {
             Self::Session => "blw_ses_",
             Self::Visitor => "blw_vis_",
+            Self::SignUp => "blw_sup_",
             Self::Invitation => "blw_inv_",
             Self::VerifyEmail => "blw_eml_",
             Self::ResetPassword => "blw_pwd_",

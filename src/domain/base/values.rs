@@ -1,10 +1,12 @@
 //! Texts that people type, parsed once into a type of their own. The rules of each are in its [`TextRule`].
 
 use crate::domain::base::text_rule::{
-    Complaint, TextRule, is_invisible, line_pattern, lines_pattern, one_line, visible_line_pattern,
+    Complaint, TextRule, is_invisible, is_visible, line_pattern, lines_pattern, one_line,
+    visible_line_pattern,
 };
 use std::fmt;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+use unicode_security::skeleton;
 
 /// Implements what every text value has. It repeats the commonly used parts of the rule, so that callers need
 /// not import the trait.
@@ -50,7 +52,11 @@ impl TextRule for Email {
     }
 
     fn parse(text: &str) -> Result<Self, Complaint> {
-        let text: String = text.trim().nfc().collect::<String>().to_lowercase();
+        // Before anything else: the Kelvin sign, for example, would become a k.
+        if !text.trim().is_ascii() {
+            return Err("Use letters without accents, digits and signs, such as name@example.com.");
+        }
+        let text = text.trim().to_ascii_lowercase();
         if text.is_empty() {
             return Err("Enter an e-mail address.");
         }
@@ -96,6 +102,7 @@ impl TextRule for Name {
         let text = one_line(text)?;
         match text.chars().count() {
             0 => Err("Enter a name."),
+            _ if !is_visible(&text) => Err("Enter a name that can be seen."),
             1..=Self::MAX => Ok(Self(text)),
             _ => Err("Use at most 80 characters."),
         }
@@ -256,6 +263,13 @@ impl From<SearchText> for String {
     }
 }
 
+/// What a text looks like, without case: texts that can't be told apart by eye look alike (UTS 39).
+pub(in crate::domain) fn looks(text: &str) -> String {
+    let lower = text.nfkc().collect::<String>().to_lowercase();
+    let visible = lower.chars().filter(|c| !c.is_whitespace() && !is_invisible(*c)).collect::<String>();
+    skeleton(&visible).collect::<String>().to_lowercase()
+}
+
 /// A text without case and accents, so that `cafe` finds Café, on either database.
 pub(in crate::domain) fn folded(text: &str) -> String {
     text.nfkd().filter(|c| !is_combining_mark(*c)).collect::<String>().to_lowercase()
@@ -282,6 +296,9 @@ mod tests {
             "\"a\"@b.c",
             "a@[127.0.0.1]",
             "a\0@b.c",
+            "\u{212a}ate@example.com",
+            "kate@e\u{445}ample.com",
+            "kate@example.com\u{200b}",
         ] {
             assert!(Email::parse(bad).is_err(), "{bad:?}");
         }
@@ -294,6 +311,35 @@ mod tests {
         for bad in ["", "   ", "a\nb", "a\0b", "a\u{202E}b", "\u{200B}", &"x".repeat(81)] {
             assert!(Name::parse(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn names_can_be_seen() {
+        for good in ["می\u{200c}خواهم", "क\u{94d}\u{200d}ष", "\u{1f469}\u{200d}\u{1f680}", "Zoe\u{301}", "✨"]
+        {
+            assert!(Name::parse(good).is_ok(), "{good:?}");
+        }
+        for bad in [
+            "\u{200d}",
+            "\u{301}",
+            "\u{a0}\u{3000}",
+            "Ada\u{200d}",
+            "A\u{200c}da",
+            "\u{200d}Ada",
+            "م\u{200c}\u{200c}م",
+        ] {
+            assert!(Name::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn texts_that_look_alike_have_one_look() {
+        for twin in ["OWNER", "0wner", "\u{41e}wner", "Ow\u{200b}ner", "O w n e r", "\u{ff2f}wner", "Οwner"]
+        {
+            assert_eq!(looks(twin), looks("Owner"), "{twin:?}");
+        }
+        assert_eq!(looks("Adrnin"), looks("Admin"));
+        assert_ne!(looks("Owners"), looks("Owner"));
     }
 
     #[test]

@@ -37,8 +37,8 @@ pub(in crate::domain) async fn flush(db: &Db) -> Result<(), DbErr> {
     // writer anyway, and each commit costs a flush.
     let apart = db.backend() == DbBackend::Postgres;
     let mut tx = db.begin().await?;
-    for (sql, id, at, stale) in seen.updates() {
-        tx.run(sql, vec![id.into(), at.into(), stale.into()]).await?;
+    for (sql, values) in seen.updates(db.session_limits()) {
+        tx.run(sql, values).await?;
         if apart {
             tx.commit().await?;
             tx = db.begin().await?;

@@ -301,6 +301,14 @@ pub(in crate::domain) async fn set_status<P>(
     s.open().apply_to_one(row.col_expr(Column::Status, Expr::value(to))).await
 }
 
+/// The member signs in again: sessions that began before now do not open the workspace any more. In other
+/// workspaces, which had no part in it, they go on.
+pub(in crate::domain) async fn refuse_sessions_before<P>(s: &WriteScope<P>, id: Uuid) -> Result<(), Refused> {
+    use member::Column;
+    let row = s.open().update::<member::Entity>().filter(Column::Id.eq(id));
+    s.open().apply_to_one(row.col_expr(Column::SessionsFrom, Expr::value(s.now()))).await
+}
+
 /// Refuses an API key that would change, invite or add the person who vouches for it or was shown its secret:
 /// through it they could otherwise do to themselves what they can't do by signing in.
 ///

@@ -55,15 +55,16 @@ use crate::{
         Refused, Slug,
         base::principal::{Credential, Origin, Person},
         enforce::{read::ReadScope, workspace::admission::WorkspaceSelector},
-        nouns::identity,
+        nouns::{identity, notices},
     },
     policy::Access,
     web::{
         access::{AnyUser, Anyone, Required},
         app::App,
         chrome::{PageContext, View},
+        draft::{self, Draft},
         face::Face,
-        origin, problem, session,
+        form, matched, origin, problem, session,
     },
 };
 use actix_web::{
@@ -140,8 +141,17 @@ impl<A: Admission, I: FromRequest + 'static> FromRequest for Admitted<A, I> {
         let (req, mut payload) = (req.clone(), payload.take());
         Box::pin(async move {
             let app = app(&req)?;
-            let refuse = |refused| refusal(&req, &refused);
-            let mut scope = A::admit(&req, &app).await.map_err(refuse)?;
+            let refuse = |refused: Refused| refusal(&req, &refused);
+            let mut scope = match A::admit(&req, &app).await {
+                Ok(scope) => scope,
+                Err(refused) => {
+                    if is_form_of_nobody(&req, &refused) {
+                        form::keep_fields(&req, payload).await;
+                    }
+                    return Err(refuse(refused));
+                }
+            };
+            load_draft(&req, &app).await;
             let input = I::from_request(&req, &mut payload).await.map_err(Into::into)?;
             if !req.method().is_safe() {
                 scope = A::confirm(scope, &req, &app).await.map_err(refuse)?;
@@ -149,6 +159,29 @@ impl<A: Admission, I: FromRequest + 'static> FromRequest for Admitted<A, I> {
             let view = A::view(&req, app, &scope);
             Ok(Self { scope, view, input })
         })
+    }
+}
+
+/// Whether somebody who is not signed in sent the form of a page: it comes back filled in once they are.
+fn is_form_of_nobody(req: &HttpRequest, refused: &Refused) -> bool {
+    matches!(refused, Refused::Unauthenticated)
+        && !req.method().is_safe()
+        && matched::facts(req).face == Face::Page
+}
+
+/// Loads the draft that the query names, to fill in the form of the page with it. If there is none any more, the
+/// page is shown as it is.
+async fn load_draft(req: &HttpRequest, app: &Data<App>) {
+    let id = draft::requested(req).filter(|_| req.method().is_safe());
+    let Some((id, session)) = id.zip(session::token(req)) else { return };
+    match notices::draft(&app.db, &session, id).await {
+        Ok(Some(text)) => {
+            if let Some(draft) = Draft::parse(&text) {
+                req.extensions_mut().insert(draft);
+            }
+        }
+        Ok(None) => {}
+        Err(error) => tracing::error!(%error, "could not load a draft"),
     }
 }
 

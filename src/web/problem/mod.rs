@@ -10,10 +10,12 @@ use crate::{
     web::{
         app::App,
         chrome::{Chrome, PageContext, View, render},
+        draft::{self, Draft},
         face::ErrorFormat,
         matched,
         problem::{
             page::{Inside, Outside, admitted, place_of},
+            sign_in::SignInForm,
             words::{
                 Problem, conflicted, forbidden, gone, not_admin, not_valid, page_not_found, prerequisite,
                 suspended,
@@ -24,7 +26,7 @@ use crate::{
 };
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::{Method, StatusCode, header},
+    http::{StatusCode, header},
     web,
 };
 
@@ -87,11 +89,15 @@ fn unauthenticated(req: &HttpRequest) -> HttpResponse {
         return json::unauthorized();
     }
     let Some(view) = view(req) else { return HttpResponse::Unauthorized().finish() };
-    let next = match *req.method() {
-        Method::GET => req.uri().path_and_query().map_or("/workspaces", |path| path.as_str()).to_owned(),
-        _ => workspace_home(req),
+    let is_form = !req.method().is_safe();
+    let next = match is_form {
+        false => req.uri().path_and_query().map_or("/workspaces", |path| path.as_str()).to_owned(),
+        true => draft::form_page(req).unwrap_or_else(|| workspace_home(req)),
     };
-    crate::web::problem::sign_in::page(&view, StatusCode::UNAUTHORIZED, &next)
+    let draft = if is_form { Draft::of(req) } else { None };
+    let is_lost = draft.is_none() && draft::has_text(req);
+    let form = SignInForm { next: &next, draft: draft.as_ref(), is_lost, ..SignInForm::default() };
+    sign_in::draw(&view, StatusCode::UNAUTHORIZED, form)
 }
 
 fn retry_later(req: &HttpRequest, status: StatusCode, seconds: i64) -> HttpResponse {
@@ -126,12 +132,26 @@ pub(super) fn malformed_request(req: &HttpRequest, malformed: &MalformedRequest)
         MalformedRequest::Unknown(field) => vec![(field.clone(), "This field isn't supported.".into())],
         _ => Vec::new(),
     };
+    if matches!(malformed, MalformedRequest::Token) {
+        problem.draft = Draft::of(req);
+        if let Some(page) = draft::form_page(req).filter(|_| problem.draft.is_none()) {
+            problem = problem.link(page, "Open the page again");
+        }
+    }
     let mut response = answer(req, problem);
     if matches!(malformed, MalformedRequest::TooLarge | MalformedRequest::TooSlow) {
         // The rest of the body is not wanted any more.
         response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
     }
     response
+}
+
+/// The page for somebody who signed in in another tab before a form came back to them.
+pub(in crate::web) fn restorable(req: &HttpRequest, draft: Draft) -> HttpResponse {
+    let sentence = "You signed in in another tab. What you typed into the form was not sent yet.";
+    let mut problem = Problem::new(StatusCode::CONFLICT, "You're signed in already", sentence);
+    problem.draft = Some(draft);
+    answer(req, problem)
 }
 
 /// The page for a request that another site caused.
@@ -148,6 +168,15 @@ pub(super) fn cross_site(req: &HttpRequest) -> HttpResponse {
     let mut response = answer(req, problem);
     response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
     response
+}
+
+/// The page for a form about a link from mail that is no longer open in this browser, while another one is.
+pub(in crate::web) fn another_link(req: &HttpRequest, other: &str) -> HttpResponse {
+    let sentence = "The page is about a link that is no longer open in this browser. Nothing was changed.";
+    let problem = Problem::new(StatusCode::CONFLICT, "Open the link again", sentence)
+        .point("Open the link in the message that we sent, and the page comes back.")
+        .link(other, "Open the latest link instead");
+    answer(req, problem)
 }
 
 /// The page for a body without a length. Forms have one; without it, a stalled body might never end.
@@ -196,7 +225,7 @@ fn answer_to(req: &HttpRequest, context: Option<PageContext>, mut problem: Probl
         return json::problem(status, &text);
     }
     problem.links.retain(|(to, _)| !to.is_empty());
-    let has_form = problem.switch || problem.resend;
+    let has_form = problem.switch.is_some() || problem.resend || problem.draft.is_some();
     match (req.app_data::<web::Data<App>>(), context) {
         (Some(app), Some(context)) => {
             let view = View::in_context(req, app.clone(), context);

@@ -6,6 +6,7 @@ use crate::{
         base::conflict::{DetailedConflict, FirstStep, Gone, Prerequisite},
     },
     policy::Permission,
+    web::draft::Draft,
 };
 use actix_web::http::StatusCode;
 
@@ -18,9 +19,12 @@ pub(in crate::web) struct Problem {
     /// Further links: address and label.
     pub(super) links: Vec<(String, String)>,
     /// A form that signs the person out, so that they can sign in as someone else.
-    pub(super) switch: bool,
+    /// Its field: where they continue then.
+    pub(super) switch: Option<String>,
     /// A form that sends the confirmation mail again.
     pub(super) resend: bool,
+    /// A form that brings back what was typed.
+    pub(super) draft: Option<Draft>,
     /// What is wrong with what was sent, field by field.
     pub(super) fields: Vec<(String, String)>,
     /// Scopes of permissions any one of which would have been enough.
@@ -35,8 +39,9 @@ impl Problem {
             sentence: sentence.into(),
             points: Vec::new(),
             links: vec![("/workspaces".into(), "Your workspaces".into())],
-            switch: false,
+            switch: None,
             resend: false,
+            draft: None,
             fields: Vec::new(),
             permissions: Vec::new(),
         }
@@ -135,15 +140,19 @@ pub(super) fn gone(gone: &Gone) -> Problem {
 
 pub(super) fn prerequisite(first: &Prerequisite) -> Problem {
     let mut problem = Problem::new(StatusCode::FORBIDDEN, first.headline, &first.sentence);
-    match first.step {
-        FirstStep::SignInWithAnotherAddress => problem.switch = true,
-        FirstStep::ConfirmAddress => problem.resend = true,
-    }
     if !first.note.is_empty() {
         problem = problem.point(first.note);
     }
-    match first.link {
-        Some(way) => problem.link(way.path, way.label),
-        None => problem,
+    match (first.step, &first.then) {
+        (FirstStep::SignInWithAnotherAddress, then) => {
+            problem.switch = Some(then.as_ref().map(|(to, _)| to.clone()).unwrap_or_default());
+        }
+        (FirstStep::ConfirmAddress, then) => {
+            problem.resend = true;
+            if let Some((to, label)) = then {
+                problem = problem.link(to, *label);
+            }
+        }
     }
+    problem
 }

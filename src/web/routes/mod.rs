@@ -87,6 +87,7 @@ pub fn table() -> Vec<Route> {
             post("/me/password", AnyUser, me::change_password),
             post("/me/email", AnyUser, me::change_email),
             post("/me/verification", AnyUser, me::resend_verification),
+            post("/me/drafts", AnyUser, sign_in::restore_draft),
             post("/me/sessions/revocation", AnyUser, me::revoke_others),
             post("/me/sessions/{session}/revocation", AnyUser, me::revoke),
         ]),

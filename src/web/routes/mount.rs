@@ -2,7 +2,7 @@
 
 use crate::web::{
     face::Face,
-    matched::MountedPath,
+    matched::{FormPage, MountedPath},
     middleware::{cross_site::refuse_cross_site, length::require_length, limits::limit_calls, static_files},
     problem::{method_not_allowed, not_found},
     route::Route,
@@ -113,6 +113,7 @@ impl Path {
             path: self.path,
             rows: self.rows.iter().map(|row| (row.method.clone(), row.facts())).collect(),
             section: self.rows.iter().find_map(|row| row.section),
+            form_page: self.form_page(with_page),
         });
         for row in &self.rows {
             resource = resource.route(row.mounted());
@@ -130,6 +131,18 @@ impl Path {
                 }
             }
         }))
+    }
+
+    /// The page that shows its form: its own, the one that creates what the path lists, or the nearest above.
+    fn form_page(&self, with_page: &[&str]) -> Option<FormPage> {
+        self.rows.iter().find(|row| row.face == Face::Page && row.method == Method::POST)?;
+        let new = "/new";
+        let is_page = |path: &str| with_page.contains(&path) || path.is_empty();
+        Some(match self.path {
+            path if is_page(&format!("{path}{new}")) => FormPage { levels_up: 0, suffix: new },
+            path if is_page(path) => FormPage { levels_up: 0, suffix: "" },
+            path => FormPage { levels_up: page_above(path, is_page), suffix: "" },
+        })
     }
 
     /// The methods that it has rows for, as `Allow` names them.
@@ -150,9 +163,8 @@ fn page_above(path: &str, is_page: impl Fn(&str) -> bool) -> usize {
 
 /// Redirects to the page above. Reloading the response to a form, after the session has ended for example,
 /// requests an address that only accepts forms.
-fn redirect_up(req: &HttpRequest, levels: usize) -> HttpResponse {
-    let kept = req.path().rsplitn(levels + 1, '/').last().unwrap_or_default();
-    let to = if kept.is_empty() { "/" } else { kept };
+fn redirect_up(req: &HttpRequest, levels_up: usize) -> HttpResponse {
+    let to = FormPage { levels_up, suffix: "" }.of(req.path());
     HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish()
 }
 

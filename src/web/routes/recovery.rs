@@ -5,25 +5,38 @@
 
 use crate::{
     domain::{
-        Email, Invalid, Purpose, Refused, Token,
-        nouns::identity::{self, CONFIRMATION_GONE, Password, RESET_GONE},
+        Email, Invalid, Purpose, Refused,
+        nouns::identity::{self, Browser, CONFIRMATION_GONE, Confirmation, Confirmed, Password, RESET_GONE},
     },
     web::{
         chrome::{Chrome, Flash, View},
         errors::Errors,
-        form::{EmptyForm, Form},
+        form::PublicForm,
         guard::{HandlerResult, Public},
-        link::{remove_token, store_token, stored_token},
+        link::{LinkKind, LinkQuery, OpenLink},
+        list::Query,
         rejection::reopen,
+        routes::{
+            invitations::recipient::{INVITATION, on_the_way},
+            sign_up,
+        },
         session,
+        when::When,
     },
 };
+use actix_web::{HttpResponse, http::StatusCode};
 use askama::Template;
 use serde::Deserialize;
 
-const RESET: &str = "reset";
+const RESET: LinkKind =
+    LinkKind { name: "reset", purpose: Purpose::ResetPassword, page: "/reset-password", gone: RESET_GONE };
 
-const VERIFICATION: &str = "verification";
+const VERIFICATION: LinkKind = LinkKind {
+    name: "verification",
+    purpose: Purpose::VerifyEmail,
+    page: "/email-verification",
+    gone: CONFIRMATION_GONE,
+};
 
 #[derive(Template)]
 #[template(path = "auth/forgot_password.html")]
@@ -51,96 +64,162 @@ pub struct Forgot {
     email: String,
 }
 
-pub async fn send_reset(cx: Public<Form<Forgot>>) -> HandlerResult {
-    let typed = &cx.input.0.email;
+pub async fn send_reset(cx: Public<PublicForm<Forgot>>) -> HandlerResult {
+    let draw = |status, email: &str, errors| {
+        let page = ForgotPage { chrome: cx.view.chrome(), email, errors };
+        Ok(cx.view.html_as(status, &page))
+    };
+    let (stale, Forgot { email: typed }) = cx.input.parts();
+    if let Some(status) = stale {
+        return draw(status, typed, Errors::out_of_date("Send it again."));
+    }
     let sent = async {
         let email = Email::parse(typed).map_err(|complaint| Invalid::field("email", complaint))?;
         identity::forgot_password(&cx.view.app.db, &email, &cx.origin()).await?;
         let mail_hint = cx.view.app.settings.mail_hint.clone();
         Ok(cx.view.html(&ResetSent { chrome: cx.view.chrome(), email: email.to_string(), mail_hint }))
     };
-    reopen(sent.await, async |rejected| {
-        let page = ForgotPage { chrome: cx.view.chrome(), email: typed, errors: rejected.errors };
-        Ok(cx.view.html_as(rejected.status, &page))
-    })
-    .await
+    reopen(sent.await, async |rejected| draw(rejected.status, typed, rejected.errors)).await
 }
 
 pub async fn follow_reset(cx: Public) -> HandlerResult {
-    Ok(store_token(&cx.view, RESET, Purpose::ResetPassword, "/reset-password"))
+    Ok(RESET.follow(&cx.view))
 }
 
 #[derive(Template)]
 #[template(path = "auth/reset_password.html")]
 struct ResetPage {
     chrome: Chrome,
+    /// The id of the link that the page is about.
+    link: String,
+    email: String,
     errors: Errors,
 }
 
-pub async fn reset(cx: Public) -> HandlerResult {
-    let token = reset_token(&cx.view)?;
-    identity::reset_is_valid(&cx.view.app.db, &token).await?;
-    Ok(cx.view.html(&ResetPage { chrome: cx.view.chrome(), errors: Errors::default() }))
+pub async fn reset(cx: Public<Query<LinkQuery>>) -> HandlerResult {
+    let link = RESET.find(&cx.view, &cx.input.0.link)?;
+    reset_page(&cx.view, &link, StatusCode::OK, Errors::default()).await
 }
 
-fn reset_token(view: &View) -> Result<Token, Refused> {
-    stored_token(view, RESET, Purpose::ResetPassword).ok_or(Refused::Gone(RESET_GONE))
+async fn reset_page(view: &View, link: &OpenLink, status: StatusCode, errors: Errors) -> HandlerResult {
+    let email = identity::reset_address(&view.app.db, &link.token).await?;
+    let page = ResetPage { chrome: view.chrome(), link: link.id.clone(), email, errors };
+    Ok(view.html_as(status, &page))
 }
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-pub struct NewPassword {
+pub struct ChosenPassword {
+    /// The id of the link.
+    link: String,
     password: String,
 }
 
-pub async fn choose_password(cx: Public<Form<NewPassword>>) -> HandlerResult {
-    let token = reset_token(&cx.view)?;
+/// What to do where the form was drawn for another session.
+const PASSWORD_AGAIN: &str = "Enter the password again.";
+
+pub async fn choose_password(cx: Public<PublicForm<ChosenPassword>>) -> HandlerResult {
+    let (stale, form) = cx.input.parts();
+    let link = match RESET.sent(&cx.view, &form.link) {
+        Ok(link) => link,
+        Err(response) => return Ok(response),
+    };
+    if let Some(status) = stale {
+        return reset_page(&cx.view, &link, status, Errors::out_of_date(PASSWORD_AGAIN)).await;
+    }
     let done = async {
-        let password = Password::parse(&cx.input.0.password, &[]);
+        let password = Password::parse(&form.password, &[]);
         let password = password.map_err(|complaint| Invalid::field("password", complaint))?;
-        identity::reset_password(&cx.view.app.db, &token, &password, &cx.origin()).await?;
+        identity::reset_password(&cx.view.app.db, &link.token, &password, &cx.origin()).await?;
         session::forget(&cx.view.req);
         let flash = Flash::good("Password changed. Sign in with your new password.");
         let mut response = cx.view.redirect_with_flash("/sign-in", flash);
-        remove_token(&cx.view, &mut response, RESET);
+        RESET.close(&cx.view, &mut response, &link);
         Ok(response)
     };
-    reopen(done.await, async |rejected| {
-        let page = ResetPage { chrome: cx.view.chrome(), errors: rejected.errors };
-        Ok(cx.view.html_as(rejected.status, &page))
-    })
-    .await
+    reopen(done.await, async |rejected| reset_page(&cx.view, &link, rejected.status, rejected.errors).await)
+        .await
 }
 
 pub async fn follow_verification(cx: Public) -> HandlerResult {
-    Ok(store_token(&cx.view, VERIFICATION, Purpose::VerifyEmail, "/email-verification"))
+    Ok(VERIFICATION.follow(&cx.view))
 }
 
 #[derive(Template)]
 #[template(path = "auth/email_verification.html")]
 struct VerificationPage {
     chrome: Chrome,
+    /// The id of the link that the page is about.
+    link: String,
+    about: Confirmation,
+    requested: When,
+    /// The address of somebody else who is signed in here; empty if there is none.
+    other: String,
+    errors: Errors,
 }
 
-pub async fn verification(cx: Public) -> HandlerResult {
-    verification_token(&cx.view)?;
-    Ok(cx.view.html(&VerificationPage { chrome: cx.view.chrome() }))
+pub async fn verification(cx: Public<Query<LinkQuery>>) -> HandlerResult {
+    let link = VERIFICATION.find(&cx.view, &cx.input.0.link)?;
+    verification_page(&cx, &link, StatusCode::OK, Errors::default()).await
 }
 
-fn verification_token(view: &View) -> Result<Token, Refused> {
-    stored_token(view, VERIFICATION, Purpose::VerifyEmail).ok_or(Refused::Gone(CONFIRMATION_GONE))
-}
-
-pub async fn verify(cx: Public<Form<EmptyForm>>) -> HandlerResult {
-    let token = verification_token(&cx.view)?;
-    let email = identity::confirm_email(&cx.view.app.db, &token, &cx.origin()).await?;
-    let to = match (crate::web::routes::invitations::recipient::stored_token(&cx.view), cx.person().await?) {
-        (Some(_), Some(_)) => "/invitation",
-        (None, Some(_)) => "/workspaces",
-        (Some(_), None) => "/sign-in?next=/invitation",
-        (None, None) => "/sign-in",
+async fn verification_page<I>(
+    cx: &Public<I>,
+    link: &OpenLink,
+    status: StatusCode,
+    errors: Errors,
+) -> HandlerResult {
+    let view = &cx.view;
+    let browser = browser(cx).await?;
+    let about = identity::confirmation(&view.app.db, &link.token, &browser).await?;
+    let other = browser.person.filter(|person| person.user_id != about.user_id);
+    let page = VerificationPage {
+        chrome: view.chrome(),
+        link: link.id.clone(),
+        requested: When::new(about.requested_at, view.now()),
+        other: other.map(|person| person.email).unwrap_or_default(),
+        about,
+        errors,
     };
-    let mut response = cx.view.redirect_with_flash(to, Flash::good(format!("{email} confirmed.")));
-    remove_token(&cx.view, &mut response, VERIFICATION);
-    Ok(response)
+    Ok(view.html_as(status, &page))
+}
+
+/// What shows whether this is the browser that entered the address.
+async fn browser<I>(cx: &Public<I>) -> Result<Browser, Refused> {
+    Ok(Browser { person: cx.person().await?, sign_up: sign_up::browser_token(&cx.view) })
+}
+
+pub async fn verify(cx: Public<PublicForm<ChosenPassword>>) -> HandlerResult {
+    let (stale, form) = cx.input.parts();
+    let link = match VERIFICATION.sent(&cx.view, &form.link) {
+        Ok(link) => link,
+        Err(response) => return Ok(response),
+    };
+    if let Some(status) = stale {
+        return verification_page(&cx, &link, status, Errors::out_of_date("Confirm it again.")).await;
+    }
+    let browser = browser(&cx).await?;
+    let db = &cx.view.app.db;
+    let done = identity::confirm_email(db, &link.token, &browser, &form.password, &cx.origin()).await;
+    let done = done.map(|confirmed| confirmed_response(&cx.view, &link, &browser, confirmed));
+    reopen(done, async |rejected| verification_page(&cx, &link, rejected.status, rejected.errors).await).await
+}
+
+fn confirmed_response(view: &View, link: &OpenLink, browser: &Browser, done: Confirmed) -> HttpResponse {
+    let mut text = format!("{} confirmed.", done.email);
+    if let Some(session) = &done.session {
+        session::replace(&view.req, session);
+    } else if let Some(person) = browser.person.as_ref().filter(|person| person.user_id != done.user_id) {
+        text.push_str(&format!(" You're still signed in as {}.", person.email));
+    }
+    let is_signed_in = done.session.is_some() || browser.person.is_some();
+    let to = match (INVITATION.last(view), is_signed_in) {
+        (Some(invitation), true) => INVITATION.page_of(&invitation.id),
+        (Some(invitation), false) => on_the_way("/sign-in", &invitation),
+        (None, true) => "/workspaces".to_owned(),
+        (None, false) => "/sign-in".to_owned(),
+    };
+    let mut response = view.redirect_with_flash(to, Flash::good(text));
+    VERIFICATION.close(view, &mut response, link);
+    response
 }

@@ -1,20 +1,27 @@
 //! Signing in and out.
 
 use crate::{
-    domain::nouns::identity,
+    domain::{
+        Email, Refused, Token,
+        nouns::{identity, notices},
+    },
     web::{
-        chrome::{Flash, safe_next},
+        chrome::{Flash, View, safe_next},
+        draft::Draft,
         errors::Errors,
-        form::{EmptyForm, Form},
+        form::{Form, PublicForm},
         guard::{HandlerResult, Public, SignedIn},
-        list::Query,
-        problem::sign_in::draw,
+        list::{Query, address},
+        problem::{
+            self,
+            sign_in::{SignInForm, draw},
+        },
         rejection::reopen,
-        routes::invitations::recipient,
+        routes::invitations::recipient::{INVITATION, link_of},
         session,
     },
 };
-use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, http::StatusCode};
 use serde::Deserialize;
 
 #[derive(Deserialize, Default)]
@@ -27,7 +34,13 @@ pub async fn show(cx: Public<Query<NextQuery>>) -> HandlerResult {
     if cx.person().await?.is_some() {
         return Ok(cx.view.redirect(safe_next(&cx.input.0.next)));
     }
-    Ok(draw(&cx.view, StatusCode::OK, &cx.input.0.next, "", Errors::default()))
+    Ok(draw(&cx.view, StatusCode::OK, form_for(&cx.input.0.next)))
+}
+
+/// The form of somebody who goes on to this address.
+fn form_for(next: &str) -> SignInForm<'_> {
+    let sign_up = link_of(next).map(|link| address("/sign-up", &[("link", link)], &[]));
+    SignInForm { next, sign_up, ..SignInForm::default() }
 }
 
 #[derive(Deserialize, Default)]
@@ -36,24 +49,104 @@ pub struct Credentials {
     email: String,
     password: String,
     next: String,
+    /// What they typed into another form before they had to sign in.
+    draft: String,
 }
 
-pub async fn submit(cx: Public<Form<Credentials>>) -> HandlerResult {
-    let Credentials { email, password, next } = &cx.input.0;
+pub async fn submit(cx: Public<PublicForm<Credentials>>) -> HandlerResult {
+    let (stale, form) = cx.input.parts();
+    let draft = Draft::parse(&form.draft);
+    let again = |status, errors| {
+        let page = SignInForm { email: &form.email, errors, draft: draft.as_ref(), ..form_for(&form.next) };
+        Ok(draw(&cx.view, status, page))
+    };
+    if let Some(status) = stale {
+        return match cx.person().await? {
+            // They signed in in another tab.
+            Some(person) if is_same(&person.email, &form.email) => {
+                Ok(go_on(&cx.view, &form.next, draft.as_ref()))
+            }
+            Some(person) => {
+                let next = format!(
+                    "You're signed in as {} in this browser. Enter the password to switch.",
+                    person.email
+                );
+                again(status, Errors::out_of_date(&next))
+            }
+            None => again(status, Errors::out_of_date("Enter your password again.")),
+        };
+    }
     let previous = session::token(&cx.view.req);
-    let done = identity::sign_in(&cx.view.app.db, email, password, previous.as_ref(), &cx.origin()).await;
-    let done = done.map(|token| {
-        session::replace(&cx.view.req, &token);
-        cx.view.redirect(safe_next(next))
-    });
-    reopen(done, async |rejected| Ok(draw(&cx.view, rejected.status, next, email, rejected.errors))).await
+    let signed_in =
+        identity::sign_in(&cx.view.app.db, &form.email, &form.password, previous.as_ref(), &cx.origin())
+            .await;
+    let done = match signed_in {
+        Ok(token) => {
+            session::replace(&cx.view.req, &token);
+            match &draft {
+                Some(draft) => restore(&cx.view, &token, draft).await,
+                None => Ok(cx.view.redirect(safe_next(&form.next))),
+            }
+        }
+        Err(refused) => Err(refused),
+    };
+    reopen(done, async |rejected| again(rejected.status, rejected.errors)).await
 }
 
-pub async fn sign_out(cx: SignedIn<Form<EmptyForm>>) -> HandlerResult {
+fn is_same(email: &str, typed: &str) -> bool {
+    Email::parse(typed).is_ok_and(|typed| typed.as_str() == email)
+}
+
+/// Where somebody who is signed in already goes on. The form was not theirs by its token, so a draft is stored only
+/// once they say so.
+fn go_on(view: &View, next: &str, draft: Option<&Draft>) -> HttpResponse {
+    match draft {
+        Some(draft) => problem::restorable(&view.req, draft.clone()),
+        None => view.redirect(safe_next(next)),
+    }
+}
+
+/// Stores what was typed, and redirects to its form, filled in.
+///
+/// # Errors
+/// [`Refused::Unauthenticated`].
+async fn restore(view: &View, session: &Token, draft: &Draft) -> HandlerResult {
+    let page = Draft { page: safe_next(&draft.page).to_owned(), ..draft.clone() };
+    let id = notices::store_draft(&view.app.db, session, page.text()).await?;
+    Ok(view.redirect(page.address(id.ok_or(Refused::Unauthenticated)?)))
+}
+
+/// The form that brings another form back, with what was typed into it.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct DraftForm {
+    draft: String,
+}
+
+pub async fn restore_draft(cx: SignedIn<Form<DraftForm>>) -> HandlerResult {
+    let session = session::token(&cx.view.req).ok_or(Refused::Unauthenticated)?;
+    match Draft::parse(&cx.input.0.draft) {
+        Some(draft) => restore(&cx.view, &session, &draft).await,
+        None => Ok(cx.view.redirect("/workspaces")),
+    }
+}
+
+/// The form that signs somebody out.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct SignOut {
+    /// Where they continue once they have signed in as somebody else.
+    next: String,
+}
+
+pub async fn sign_out(cx: SignedIn<Form<SignOut>>) -> HandlerResult {
     identity::sign_out(&cx.view.app.db, cx.person(), &cx.origin()).await?;
     session::forget(&cx.view.req);
     // Someone who signs out to accept an invitation as another person is led back to it.
-    let to =
-        if recipient::stored_token(&cx.view).is_some() { "/sign-in?next=/invitation" } else { "/sign-in" };
+    let next = match (cx.input.0.next.as_str(), INVITATION.last(&cx.view)) {
+        ("", Some(invitation)) => INVITATION.page_of(&invitation.id),
+        (next, _) => next.to_owned(),
+    };
+    let to = address("/sign-in", &[("next", &next)], &[]);
     Ok(cx.view.redirect_with_flash(to, Flash::good("You're signed out.")))
 }

@@ -3,7 +3,7 @@
 use crate::{
     config,
     domain::{
-        Email, Invalid, Name, Refused,
+        Email, Invalid, Name, Purpose, Refused, Token,
         nouns::{
             identity::{self, Password, SignedUp},
             invitations,
@@ -12,18 +12,31 @@ use crate::{
     web::{
         checks::{Checked, Validate},
         chrome::{Chrome, View},
+        cookies,
         errors::Errors,
-        form::Form,
+        form::PublicForm,
         guard::{HandlerResult, Public},
+        link::{LinkQuery, OpenLink},
         list::{Query, address},
         rejection::reopen,
-        routes::invitations::recipient,
+        routes::invitations::recipient::{INVITATION, on_the_way},
         session,
     },
 };
-use actix_web::{HttpResponse, http::StatusCode};
+use actix_web::{HttpResponse, cookie::time::Duration, http::StatusCode};
 use askama::Template;
 use serde::Deserialize;
+
+/// The cookie with the token of a browser in which somebody signed up.
+const BROWSER: &str = "sign-up";
+
+/// How long the cookie is kept: as long as the link that confirms the address works.
+const BROWSER_IS_KNOWN: Duration = Duration::days(3);
+
+/// The token of this browser, if somebody signed up in it lately.
+pub(in crate::web) fn browser_token(view: &View) -> Option<Token> {
+    Token::parse(Purpose::SignUp, &cookies::read(&view.req, &view.app.settings, BROWSER)?)
+}
 
 #[derive(Template)]
 #[template(path = "auth/sign_up.html")]
@@ -38,6 +51,9 @@ struct Page<'a> {
 struct Invited {
     workspace: String,
     inviter: String,
+    /// The id of its link.
+    link: String,
+    sign_in: String,
 }
 
 #[derive(Template)]
@@ -46,6 +62,7 @@ struct CheckMail {
     chrome: Chrome,
     email: String,
     mail_hint: Option<String>,
+    sign_in: String,
     /// After signing in, the person continues with the invitation.
     has_invitation: bool,
 }
@@ -57,6 +74,8 @@ pub struct SignUp {
     email: String,
     password: String,
     workspace: String,
+    /// The id of the link of the invitation that led here.
+    link: String,
 }
 
 impl Validate for SignUp {
@@ -76,22 +95,33 @@ impl Validate for SignUp {
     }
 }
 
-pub async fn show(cx: Public) -> HandlerResult {
-    let offer = match recipient::stored_token(&cx.view) {
-        // A dead invitation says so on its own page; here it leads nowhere, and is left out.
-        Some(token) => invitations::get(&cx.view.app.db, &token).await.ok(),
-        None => None,
+pub async fn show(cx: Public<Query<LinkQuery>>) -> HandlerResult {
+    let link = match cx.input.0.link.as_str() {
+        "" => INVITATION.last(&cx.view),
+        // One that is not open any more leads nowhere, and is left out.
+        id => INVITATION.find(&cx.view, id).ok(),
     };
-    if offer.is_none() && cx.view.app.settings.sign_up == config::SignUp::Invited {
+    let offer = offer(&cx.view, link.as_ref()).await;
+    if offer.is_none() && !is_open(&cx.view) {
         return Err(Refused::NotAllowed(
             "New people join by invitation. Ask someone who is already a member to invite you.",
         ));
     }
     let form = SignUp {
-        email: offer.as_ref().map(|offer| offer.email.clone()).unwrap_or_default(),
+        email: offer.as_ref().map(|(offer, _)| offer.email.clone()).unwrap_or_default(),
         ..SignUp::default()
     };
     Ok(draw(&cx.view, StatusCode::OK, &form, Errors::default(), offer))
+}
+
+fn is_open(view: &View) -> bool {
+    view.app.settings.sign_up == config::SignUp::Open
+}
+
+/// The invitation of an open link. A dead one says so on its own page; here it is left out.
+async fn offer<'a>(view: &View, link: Option<&'a OpenLink>) -> Option<(invitations::Offer, &'a OpenLink)> {
+    let link = link?;
+    Some((invitations::get(&view.app.db, &link.token).await.ok()?, link))
 }
 
 fn draw(
@@ -99,67 +129,81 @@ fn draw(
     status: StatusCode,
     form: &SignUp,
     errors: Errors,
-    offer: Option<invitations::Offer>,
+    offer: Option<(invitations::Offer, &OpenLink)>,
 ) -> HttpResponse {
-    let offer = offer.map(|offer| Invited { workspace: offer.workspace, inviter: offer.inviter });
+    let offer = offer.map(|(offer, link)| Invited {
+        workspace: offer.workspace,
+        inviter: offer.inviter,
+        link: link.id.clone(),
+        sign_in: on_the_way("/sign-in", link),
+    });
     view.html_as(status, &Page { chrome: view.chrome(), form, errors, offer })
 }
 
-pub async fn submit(cx: Public<Form<Checked<SignUp>>>) -> HandlerResult {
+pub async fn submit(cx: Public<PublicForm<Checked<SignUp>>>) -> HandlerResult {
     let origin = cx.origin();
-    let Checked { sent: form, valid } = cx.input.0;
-    let db = &cx.view.app.db;
-    let token = match recipient::stored_token(&cx.view) {
-        // Where anybody may sign up, a dead invitation is left out here as it was when the form was
-        // drawn: a form with a workspace is one that was drawn without an invitation.
-        Some(token)
-            if cx.view.app.settings.sign_up == config::SignUp::Open && !form.workspace.trim().is_empty() =>
-        {
-            match invitations::get(db, &token).await {
-                Err(Refused::Gone(_) | Refused::Suspended(_)) => None,
-                _ => Some(token),
-            }
-        }
-        carried => carried,
+    let (stale, Checked { sent: form, valid }) = match cx.input {
+        PublicForm::Current(form) => (None, form),
+        PublicForm::Stale(status, form) => (Some(status), form),
     };
+    let view = &cx.view;
+    let link = INVITATION.find(view, &form.link).ok().filter(|_| !form.link.is_empty());
+    let again =
+        async |status, errors| Ok(draw(view, status, &form, errors, offer(view, link.as_ref()).await));
+    if let Some(status) = stale {
+        return again(status, Errors::out_of_date("Enter your password, then send it again.")).await;
+    }
+    if link.is_none() && !form.link.is_empty() {
+        let what =
+            "The invitation is no longer open in this browser. Open its link again, or sign up without it.";
+        return again(StatusCode::CONFLICT, Invalid::field("form", what).into()).await;
+    }
     let done = async {
         let (name, email, password, workspace) = valid?;
-        let policy = cx.view.app.settings.sign_up;
-        let wish = identity::SignUp { name, email, password, workspace, invitation: token.clone(), policy };
-        Ok(match identity::sign_up(db, wish, &origin).await? {
+        let browser = browser_token(view).unwrap_or_else(|| Token::new(Purpose::SignUp));
+        let invitation = link.as_ref().map(|link| link.token.clone());
+        let policy = view.app.settings.sign_up;
+        let known = browser.expose().to_owned();
+        let wish = identity::SignUp { name, email, password, workspace, invitation, browser, policy };
+        Ok(match identity::sign_up(&view.app.db, wish, &origin).await? {
             SignedUp::SignedIn(session) => {
-                session::replace(&cx.view.req, &session);
-                cx.view.redirect("/invitation")
+                session::replace(&view.req, &session);
+                view.redirect(INVITATION.page_of(&form.link))
             }
             SignedUp::CheckMail => {
-                cx.view.redirect(address("/check-mail", &[("email", form.email.trim())], &[]))
+                let fields = [("email", form.email.trim()), ("link", &form.link)];
+                let mut response = view.redirect(address("/check-mail", &fields, &[]));
+                cookies::set(&mut response, &view.app.settings, BROWSER, known, BROWSER_IS_KNOWN);
+                response
             }
         })
     };
-    reopen(done.await, async |rejected| {
-        let offer = match &token {
-            Some(token) => invitations::get(db, token).await.ok(),
-            None => None,
-        };
-        Ok(draw(&cx.view, rejected.status, &form, rejected.errors, offer))
-    })
-    .await
+    match done.await {
+        // The invitation ended in the meantime. What was typed stays.
+        Err(Refused::Gone(gone)) if is_open(view) => {
+            again(StatusCode::GONE, Invalid::field("form", gone.sentence).into()).await
+        }
+        done => reopen(done, async |rejected| again(rejected.status, rejected.errors).await).await,
+    }
 }
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sent {
     email: String,
+    link: String,
 }
 
 pub async fn check_mail(cx: Public<Query<Sent>>) -> HandlerResult {
     // Only an address is repeated, not any text that a link might put here.
     let email = Email::parse(&cx.input.0.email).map(|email| email.to_string()).unwrap_or_default();
+    let link = INVITATION.find(&cx.view, &cx.input.0.link).ok();
     let page = CheckMail {
         chrome: cx.view.chrome(),
         email,
         mail_hint: cx.view.app.settings.mail_hint.clone(),
-        has_invitation: recipient::stored_token(&cx.view).is_some(),
+        has_invitation: link.is_some(),
+        sign_in: link.map_or_else(|| "/sign-in".to_owned(), |link| on_the_way("/sign-in", &link)),
     };
     Ok(cx.view.html(&page))
 }

@@ -97,7 +97,7 @@ macro_rules! admission {
             "sessions s JOIN users u ON u.id = s.user_id AND u.suspended_at IS NULL",
             $workspace,
             "m.user_id = u.id",
-            "s.expires_at > $3"
+            "s.expires_at > $3 AND (m.sessions_from IS NULL OR s.created_at >= m.sessions_from)"
         )
     };
     // The order of the tables is that of the joins: secret, key, who is accountable for what it does.

@@ -12,22 +12,16 @@ use crate::{
             outbox::Mail,
             passwords::Password,
             principal::{Origin, Person},
-            refused::{Refused, is_duplicate},
+            refused::Refused,
             sql::Sql,
             tokens::{Purpose, Token},
             values::Email,
         },
         enforce::audit,
-        nouns::{
-            identity::{
-                events::{EmailChanged, EmailConfirmed, PasswordReset},
-                mail::{
-                    AddressChangedMail, AlreadySignedUpMail, ConfirmEmailMail, PasswordChangedMail,
-                    ResetPasswordMail,
-                },
-                sessions,
-            },
-            members,
+        nouns::identity::{
+            events::PasswordReset,
+            mail::{AlreadySignedUpMail, ConfirmEmailMail, PasswordChangedMail, ResetPasswordMail},
+            sessions,
         },
     },
     entity::email_token,
@@ -55,15 +49,18 @@ pub const RESET_GONE: Gone = Gone::new(
 )
 .link("/forgot-password", "Choose a new password");
 
-/// Mails a link that confirms the address a user has.
+/// Mails a link that confirms the address a user has. `browser` is the token of the browser that signed up, in
+/// which the link needs no new password.
 pub(in crate::domain) async fn send_confirmation(
     db: &Db,
     tx: &DatabaseTransaction,
     user: Uuid,
     email: &str,
+    browser: Option<&Token>,
     now: Timestamp,
 ) -> Result<(), Refused> {
-    let token = insert_token(tx, user, "verify_email", Purpose::VerifyEmail, email, now).await?;
+    let kind = Purpose::VerifyEmail;
+    let token = insert_token(tx, user, "verify_email", kind, email, browser.map(Token::hash), now).await?;
     let mail = ConfirmEmailMail { url: db.public_url(), token: token.expose() };
     Mail::new(email, &mail).queue(tx, now).await.map(drop)
 }
@@ -75,6 +72,7 @@ async fn insert_token(
     purpose: &str,
     kind: Purpose,
     email: &str,
+    browser_hash: Option<Vec<u8>>,
     now: Timestamp,
 ) -> Result<Token, Refused> {
     let token = Token::new(kind);
@@ -90,6 +88,7 @@ async fn insert_token(
         created_at: Set(now),
         expires_at: Set(now + lifetime),
         used_at: Set(None),
+        browser_hash: Set(browser_hash),
     };
     email_token::Entity::insert(row).exec_without_returning(tx).await?;
     Ok(token)
@@ -105,25 +104,40 @@ pub async fn resend_confirmation(db: &Db, person: &Person) -> Result<(), Refused
     }
     limits::MAIL_TO.spend(db, &person.email, 1).await?;
     let tx = db.begin().await?;
-    send_confirmation(db, &tx, person.user_id, &person.email, db.now()).await?;
+    send_confirmation(db, &tx, person.user_id, &person.email, None, db.now()).await?;
     tx.commit().await?;
     db.outbox_ready().notify_one();
     Ok(())
 }
 
 #[derive(FromQueryResult)]
-struct TokenRow {
-    id: Uuid,
-    user_id: Uuid,
-    user_name: String,
+pub(super) struct TokenRow {
+    pub id: Uuid,
+    pub user_id: Uuid,
+    pub user_name: String,
     purpose: String,
-    email: String,
-    user_email: String,
+    pub email: String,
+    pub user_email: String,
+    pub created_at: Timestamp,
+    /// Of the token of the browser that signed up.
+    pub browser_hash: Option<Vec<u8>>,
+}
+
+impl TokenRow {
+    /// The user gets another address by it.
+    pub(super) fn changes_address(&self) -> bool {
+        self.purpose == "change_email"
+    }
 }
 
 /// Finds a valid token. A token for an address that the user no longer has is invalid.
-async fn find(connection: &impl ConnectionTrait, token: &Token, now: Timestamp) -> Result<TokenRow, Refused> {
-    let sql = "SELECT t.id, t.user_id, u.name AS user_name, t.purpose, t.email, u.email AS user_email
+pub(super) async fn find(
+    connection: &impl ConnectionTrait,
+    token: &Token,
+    now: Timestamp,
+) -> Result<TokenRow, Refused> {
+    let sql = "SELECT t.id, t.user_id, u.name AS user_name, t.purpose, t.email, u.email AS user_email,
+            t.created_at, t.browser_hash
         FROM email_tokens t JOIN users u ON u.id = t.user_id
         WHERE t.token_hash = $1 AND t.used_at IS NULL AND t.expires_at > $2
         AND (t.purpose = 'change_email' OR t.email = u.email) AND u.suspended_at IS NULL";
@@ -137,44 +151,17 @@ fn link_gone(token: &Token) -> Refused {
 }
 
 /// Uses a token up. Of twenty requests at once, one wins.
-async fn consume(tx: &DatabaseTransaction, token: &Token, id: Uuid, now: Timestamp) -> Result<(), Refused> {
+pub(super) async fn consume(
+    tx: &DatabaseTransaction,
+    token: &Token,
+    id: Uuid,
+    now: Timestamp,
+) -> Result<(), Refused> {
     let sql = "UPDATE email_tokens SET used_at = $2 WHERE id = $1 AND used_at IS NULL";
     match tx.run(sql, vec![id.into(), now.into()]).await? {
         1 => Ok(()),
         _ => Err(link_gone(token)),
     }
-}
-
-/// Confirms the address that the token was sent to. If the token is for a change of address, the user gets
-/// it. Returns the address.
-///
-/// # Errors
-/// [`CONFIRMATION_GONE`] if the token was used, has expired, was replaced, or is for a former address;
-/// [`Refused::Invalid`] if another user has the new address by now.
-pub async fn confirm_email(db: &Db, token: &Token, origin: &Origin) -> Result<String, Refused> {
-    let tx = db.begin().await?;
-    let now = db.now();
-    let row = find(&tx, token, now).await?;
-    consume(&tx, token, row.id, now).await?;
-    members::lock_memberships(&tx, row.user_id).await?;
-    let sql = "UPDATE users SET email = $2, email_verified_at = $3 WHERE id = $1";
-    if let Err(error) = tx.run(sql, vec![row.user_id.into(), row.email.as_str().into(), now.into()]).await {
-        let taken = "Someone else now uses this address.";
-        return Err(if is_duplicate(&error) { Invalid::field("email", taken).into() } else { error.into() });
-    }
-    let actor = Actor::user(row.user_id, row.user_name);
-    if row.purpose == "change_email" {
-        members::refresh_sort_key(&tx, row.user_id).await?;
-        let mail = AddressChangedMail { url: db.public_url(), after: &row.email };
-        Mail::new(&row.user_email, &mail).queue(&tx, now).await?;
-        let event = EmailChanged { before: row.user_email, after: row.email.clone() };
-        audit::append_to_user(&tx, &actor, origin, now, event).await?;
-    } else {
-        audit::append_to_user(&tx, &actor, origin, now, EmailConfirmed { email: row.email.clone() }).await?;
-    }
-    tx.commit().await?;
-    db.outbox_ready().notify_one();
-    Ok(row.email)
 }
 
 /// Requests a change of address. The user gets the new one once the link sent there was used. If another user
@@ -199,7 +186,7 @@ pub async fn change_email(db: &Db, person: &Person, new: &Email, current: &str) 
         Mail::new(new.as_str(), &mail).queue(&tx, now).await?;
     } else {
         let token =
-            insert_token(&tx, person.user_id, "change_email", Purpose::VerifyEmail, new.as_str(), now)
+            insert_token(&tx, person.user_id, "change_email", Purpose::VerifyEmail, new.as_str(), None, now)
                 .await?;
         let mail = ConfirmEmailMail { url: db.public_url(), token: token.expose() };
         Mail::new(new.as_str(), &mail).queue(&tx, now).await?;
@@ -229,9 +216,16 @@ pub async fn forgot_password(db: &Db, email: &Email, origin: &Origin) -> Result<
         .await?;
     match known.filter(|_| within.is_ok()) {
         Some(user) => {
-            let token =
-                insert_token(&tx, user.id, "reset_password", Purpose::ResetPassword, email.as_str(), now)
-                    .await?;
+            let token = insert_token(
+                &tx,
+                user.id,
+                "reset_password",
+                Purpose::ResetPassword,
+                email.as_str(),
+                None,
+                now,
+            )
+            .await?;
             let mail = ResetPasswordMail { url: db.public_url(), token: token.expose() };
             Mail::new(email.as_str(), &mail).queue(&tx, now).await?;
             tx.commit().await?;
@@ -252,12 +246,12 @@ pub async fn forgot_password(db: &Db, email: &Email, origin: &Origin) -> Result<
     Ok(())
 }
 
-/// Checks that this link is still valid.
+/// The address of the sign-in whose password this link resets.
 ///
 /// # Errors
 /// [`RESET_GONE`].
-pub async fn reset_is_valid(db: &Db, token: &Token) -> Result<(), Refused> {
-    find(db.read(), token, db.now()).await.map(drop)
+pub async fn reset_address(db: &Db, token: &Token) -> Result<String, Refused> {
+    Ok(find(db.read(), token, db.now()).await?.user_email)
 }
 
 /// Chooses a new password. Every session ends, and the address counts as confirmed: the link came
@@ -266,13 +260,17 @@ pub async fn reset_is_valid(db: &Db, token: &Token) -> Result<(), Refused> {
 /// # Errors
 /// [`RESET_GONE`], [`Refused::Busy`].
 pub async fn reset_password(db: &Db, token: &Token, new: &Password, origin: &Origin) -> Result<(), Refused> {
-    reset_is_valid(db, token).await?;
+    reset_address(db, token).await?;
     let hash = db.passwords().hash(new).await?;
     let tx = db.begin().await?;
     let now = db.now();
     let row = find(&tx, token, now).await?;
     consume(&tx, token, row.id, now).await?;
     sessions::replace_password(&tx, row.user_id, hash).await?;
+    // The address is confirmed by this link. One that was sent before would confirm it once more, in the
+    // browser of whoever signed up.
+    let sql = "DELETE FROM email_tokens WHERE user_id = $1 AND purpose = 'verify_email'";
+    tx.run(sql, vec![row.user_id.into()]).await?;
     tx.run(
         "UPDATE users SET email_verified_at = COALESCE(email_verified_at, $2) WHERE id = $1",
         vec![row.user_id.into(), now.into()],

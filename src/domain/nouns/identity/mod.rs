@@ -3,6 +3,7 @@
 //! None of this needs a workspace. The handle is a [`Person`](crate::domain::base::principal::Person),
 //! created only from a live session.
 
+pub mod confirmation;
 pub mod email;
 pub mod events;
 pub mod mail;
@@ -11,9 +12,10 @@ pub mod sign_up;
 
 pub(in crate::domain) use crate::domain::base::passwords::NO_PASSWORD;
 pub use crate::domain::base::passwords::{Password, Passwords};
+pub use confirmation::{Browser, Confirmation, Confirmed, confirm_email, confirmation};
 pub use email::{
-    CONFIRMATION_GONE, RESET_GONE, change_email, confirm_email, forgot_password, resend_confirmation,
-    reset_is_valid, reset_password,
+    CONFIRMATION_GONE, RESET_GONE, change_email, forgot_password, resend_confirmation, reset_address,
+    reset_password,
 };
 pub use sessions::{
     Session, authenticate, change_password, rename, revoke_other_sessions, revoke_session, security_events,

@@ -1,7 +1,7 @@
 //! Sessions are rows of ours; a cookie carries an id and nothing else.
 
 use crate::{
-    clock::{DAY, Timestamp},
+    clock::Timestamp,
     domain::{
         base::{
             db::Db,
@@ -30,9 +30,6 @@ use crate::{
 };
 use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait, FromQueryResult, Value};
 use uuid::Uuid;
-
-/// A session ends this long after the sign-in, in milliseconds, whatever happens in it.
-const LIFETIME: i64 = 30 * DAY;
 
 #[derive(FromQueryResult)]
 struct PersonRow {
@@ -127,7 +124,7 @@ pub async fn sign_in(
     if let Some(previous) = previous {
         tx.run("DELETE FROM sessions WHERE token_hash = $1", vec![previous.hash().into()]).await?;
     }
-    let token = start(&tx, user.id, origin, now).await?;
+    let token = start(db, &tx, user.id, origin).await?;
     let actor = Actor::user(user.id, user.name);
     audit::append_to_user(&tx, &actor, origin, now, SignedIn {}).await?;
     tx.commit().await?;
@@ -158,11 +155,12 @@ pub(in crate::domain) async fn still_is(
 
 /// Creates a session in this transaction.
 pub(in crate::domain) async fn start(
+    db: &Db,
     tx: &DatabaseTransaction,
     user: Uuid,
     origin: &Origin,
-    now: Timestamp,
 ) -> Result<Token, Refused> {
+    let now = db.now();
     let token = Token::new(Purpose::Session);
     let row = session::ActiveModel {
         id: Set(random::id(now)),
@@ -172,7 +170,7 @@ pub(in crate::domain) async fn start(
         user_agent: Set(origin.user_agent.clone()),
         created_at: Set(now),
         last_seen_at: Set(now),
-        expires_at: Set(now + LIFETIME),
+        expires_at: Set(db.session_limits().first_end(now)),
     };
     session::Entity::insert(row).exec_without_returning(tx).await?;
     Ok(token)
@@ -306,7 +304,7 @@ pub async fn change_password(
     let now = db.now();
     still_is(&tx, person, &verified).await?;
     replace_password(&tx, person.user_id, hash).await?;
-    let token = start(&tx, person.user_id, origin, now).await?;
+    let token = start(db, &tx, person.user_id, origin).await?;
     audit::append_to_user(&tx, &person.audit_actor(), origin, now, PasswordChanged {}).await?;
     let mail = PasswordChangedMail { url: db.public_url() };
     Mail::new(&person.email, &mail).queue(&tx, now).await?;

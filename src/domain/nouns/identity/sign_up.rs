@@ -19,7 +19,7 @@ use crate::{
         },
         enforce::{audit, workspace::create_workspace},
         nouns::{
-            identity::{events, mail::AlreadySignedUpMail, sessions},
+            identity::{email::send_confirmation, events, mail::AlreadySignedUpMail, sessions},
             invitations::{self, Offer},
             workspaces::events::WorkspaceCreated,
         },
@@ -41,6 +41,8 @@ pub struct SignUp {
     /// The first workspace; with an invitation there may be none.
     pub workspace: Option<Name>,
     pub invitation: Option<Token>,
+    /// The token of the browser: there the address is confirmed without a new password.
+    pub browser: Token,
     pub policy: config::SignUp,
 }
 
@@ -174,10 +176,10 @@ impl NewUser<'_> {
         }
         audit::append_to_user(tx, actor, origin, now, events::SignedUp {}).await?;
         if *is_verified {
-            return Ok(SignedUp::SignedIn(sessions::start(tx, actor.id, origin, now).await?));
+            return Ok(SignedUp::SignedIn(sessions::start(db, tx, actor.id, origin).await?));
         }
-        crate::domain::nouns::identity::email::send_confirmation(db, tx, actor.id, form.email.as_str(), now)
-            .await?;
+        let (email, browser) = (form.email.as_str(), Some(&form.browser));
+        send_confirmation(db, tx, actor.id, email, browser, now).await?;
         Ok(SignedUp::CheckMail)
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         base::{
-            conflict::{ActionLink, FirstStep, Gone, Prerequisite},
+            conflict::{FirstStep, Gone, Prerequisite},
             db::Db,
             event::{Actor as AuditActor, Recorded, Target},
             key_limits::{KeyLimits, key_limits},
@@ -237,7 +237,7 @@ fn wrong_address(invited: &str, signed_in: &str) -> Prerequisite {
         sentence: format!("The invitation is for {invited}, but you're signed in as {signed_in}."),
         note: "If both addresses are yours, sign out, then sign in with the invited one.",
         step: FirstStep::SignInWithAnotherAddress,
-        link: None,
+        then: None,
         reason: WRONG_ADDRESS,
     }
 }
@@ -250,7 +250,7 @@ fn unverified(email: &str) -> Prerequisite {
         ),
         note: "",
         step: FirstStep::ConfirmAddress,
-        link: Some(ActionLink { path: "/invitation", label: "Back to the invitation" }),
+        then: None,
         reason: UNVERIFIED,
     }
 }

@@ -21,8 +21,8 @@ use crate::{
         records::{
             keys::MAX_OVERLAP,
             members::{
-                MemberRecord, assign_role, delete, of_user, revoke_role, set_status, set_voucher, tag,
-                version,
+                MemberRecord, assign_role, delete, of_user, refuse_sessions_before, revoke_role, set_status,
+                set_voucher, tag, version,
             },
             offers,
         },
@@ -180,6 +180,7 @@ pub async fn reactivate(
         return Err(ALREADY_ACTIVE.into());
     }
     set_status(s, id, "active", "suspended").await?;
+    refuse_sessions_before(s, id).await?;
     let event = MemberReactivated { roles: member.role_names() };
     Ok(Recorded::new(member.name.clone(), event, member.target()))
 }

@@ -9,7 +9,7 @@ use crate::{
             principal::Actor,
             refused::Refused,
             role::{ROLE, Role, Roles},
-            values::{Description, Name, Slug, folded},
+            values::{Description, Name, Slug, folded, looks},
         },
         enforce::{rows::Scoped, write::WriteScope},
         nouns::roles::{
@@ -173,8 +173,17 @@ pub async fn define(
     Ok(Recorded::many(defined, change.events))
 }
 
-/// Two roles with one name could not be distinguished where they are assigned.
+/// Two roles with one name could not be distinguished where they are assigned, nor one that looks like a built-in
+/// role, whose name everybody knows.
 fn free_name(all: &Roles, name: &Name) -> Result<String, Invalid> {
+    let imitated = BuiltIn::ALL.iter().find(|role| looks(role.name()) == looks(name.as_str()));
+    if let Some(role) = imitated {
+        let sentence = format!(
+            "This looks like the built-in role {}, which already exists. Choose another name.",
+            role.name()
+        );
+        return Err(Invalid::field("name", sentence));
+    }
     let taken = |role: &Role| folded(&role.name) == folded(name.as_str());
     match all.iter().any(taken) {
         true => Err(Invalid::field("name", "A role with this name already exists.")),

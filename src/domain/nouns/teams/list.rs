@@ -180,7 +180,7 @@ pub async fn candidates(
             name: row.name,
             email: row.email,
             is_active: row.status == "active",
-            refused: team.may_change_membership(actor, &role::holdings(&held)).err(),
+            refused: team.may_add(actor, &role::holdings(&held)).err(),
             roles: held.into_iter().cloned().collect(),
         }
     };

@@ -144,6 +144,24 @@ impl Team {
         actor.holdings.may_change_roles(present, self.roles.iter().map(|role| &role.holdings))
     }
 
+    /// Checks that a member who holds `present` may be added to this team. Its lead does not put it out of reach of
+    /// the people who edit all teams and stand above the lead: they change its roles only while they may manage
+    /// everybody in it.
+    ///
+    /// # Errors
+    /// As [`Team::may_change_membership`] and [`Holdings::may_manage`].
+    fn may_add(&self, actor: &Actor, present: &Holdings) -> Result<(), Ceiling> {
+        self.may_change_membership(actor, present)?;
+        if actor.holdings.has(Permission::UpdateTeams) {
+            return Ok(());
+        }
+        let editors = actor.all_roles.iter().map(|role| &role.holdings);
+        let mut above = editors.filter(|held| {
+            !held.is_owner() && held.has(Permission::UpdateTeams) && held.may_manage(&actor.holdings).is_ok()
+        });
+        above.try_for_each(|held| held.may_manage(present))
+    }
+
     /// Checks that the given roles may be assigned to, or revoked from, everybody in the team.
     async fn may_change_roles(
         &self,

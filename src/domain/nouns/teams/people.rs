@@ -54,7 +54,7 @@ pub async fn add(
             continue;
         }
         member.not_behind_key(s.actor())?;
-        team.may_change_membership(s.actor(), &member.holdings())?;
+        team.may_add(s.actor(), &member.holdings())?;
         let row = team_member::ActiveModel {
             workspace_id: Set(s.workspace_id()),
             team_id: Set(id),

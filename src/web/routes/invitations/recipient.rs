@@ -2,29 +2,34 @@
 
 use crate::{
     domain::{
-        Purpose, Refused, Token,
+        Purpose, Refused,
         base::principal::Person,
         nouns::invitations::{self, Offer, UNKNOWN_LINK},
     },
     web::{
-        chrome::{Chrome, Flash, View},
-        form::{EmptyForm, Form},
+        chrome::{Chrome, Flash},
+        form::Form,
         guard::{HandlerResult, Public, SignedIn},
-        link,
+        link::{LinkKind, LinkQuery, OpenLink},
+        list::{Query, address},
         when::When,
     },
 };
 use askama::Template;
+use serde::Deserialize;
 
-const COOKIE: &str = "invitation";
+/// Invitations that this browser follows.
+pub(in crate::web) const INVITATION: LinkKind =
+    LinkKind { name: "invitation", purpose: Purpose::Invitation, page: "/invitation", gone: UNKNOWN_LINK };
 
-/// The secret of the invitation that this browser follows.
-pub(in crate::web) fn stored_token(view: &View) -> Option<Token> {
-    link::stored_token(view, COOKIE, Purpose::Invitation)
+/// The address of a page on which somebody continues with an invitation, such as `/sign-in`.
+pub(in crate::web) fn on_the_way(page: &str, link: &OpenLink) -> String {
+    address(page, &[("next", &INVITATION.page_of(&link.id))], &[])
 }
 
-fn token(view: &View) -> Result<Token, Refused> {
-    stored_token(view).ok_or(Refused::Gone(UNKNOWN_LINK))
+/// The id of the invitation that an address leads to, if it is that of an invitation.
+pub(in crate::web) fn link_of(next: &str) -> Option<&str> {
+    next.strip_prefix("/invitation?link=")
 }
 
 #[derive(Template)]
@@ -33,6 +38,11 @@ struct Page {
     chrome: Chrome,
     offer: Offer,
     expires: When,
+    /// The id of the link that the page is about.
+    link: String,
+    /// Where they sign in and come back.
+    sign_in: String,
+    sign_up: String,
     /// They are signed in as the invited address, and may accept.
     can_accept: bool,
     /// The link proves that they read the mailbox, so they may decline without signing in.
@@ -40,42 +50,71 @@ struct Page {
 }
 
 pub async fn follow(cx: Public) -> HandlerResult {
-    Ok(link::store_token(&cx.view, COOKIE, Purpose::Invitation, "/invitation"))
+    Ok(INVITATION.follow(&cx.view))
 }
 
-pub async fn show(cx: Public) -> HandlerResult {
-    let (db, token) = (&cx.view.app.db, token(&cx.view)?);
+pub async fn show(cx: Public<Query<LinkQuery>>) -> HandlerResult {
+    let link = INVITATION.find(&cx.view, &cx.input.0.link)?;
+    let db = &cx.view.app.db;
     let person: Option<Person> = cx.person().await?;
     let offer = match &person {
-        Some(person) => invitations::get_as(db, person, &token, &cx.origin()).await?,
-        None => invitations::get(db, &token).await?,
+        Some(person) => invitations::get_as(db, person, &link.token, &cx.origin()).await,
+        None => invitations::get(db, &link.token).await,
     };
+    let offer = offer.map_err(|refused| with_way_back(refused, &link))?;
     let page = Page {
         chrome: cx.view.chrome(),
         expires: When::new(offer.expires_at, cx.view.now()),
         can_accept: person.is_some(),
         can_decline: person.is_some() || offer.proves_address,
+        sign_in: on_the_way("/sign-in", &link),
+        sign_up: address("/sign-up", &[("link", &link.id)], &[]),
+        link: link.id,
         offer,
     };
     Ok(cx.view.html(&page))
 }
 
-pub async fn accept(cx: SignedIn<Form<EmptyForm>>) -> HandlerResult {
-    let offer = invitations::accept(&cx.view.app.db, cx.person(), &token(&cx.view)?, &cx.origin()).await?;
+/// Who must do something else first comes back to this invitation, whichever others are open.
+fn with_way_back(refused: Refused, link: &OpenLink) -> Refused {
+    let Refused::Prerequisite(mut first) = refused else { return refused };
+    first.then = Some((INVITATION.page_of(&link.id), "Back to the invitation"));
+    Refused::Prerequisite(first)
+}
+
+/// A form about an invitation.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Answer {
+    /// The id of its link.
+    link: String,
+}
+
+pub async fn accept(cx: SignedIn<Form<Answer>>) -> HandlerResult {
+    let link = match INVITATION.sent(&cx.view, &cx.input.0.link) {
+        Ok(link) => link,
+        Err(response) => return Ok(response),
+    };
+    let done = invitations::accept(&cx.view.app.db, cx.person(), &link.token, &cx.origin()).await;
+    let offer = done.map_err(|refused| with_way_back(refused, &link))?;
     let flash =
         Flash::good(format!("Welcome to {}. Your roles: {}.", offer.workspace, offer.roles.join(", ")));
     let mut response = cx.view.redirect_with_flash(format!("/w/{}", offer.slug), flash);
-    link::remove_token(&cx.view, &mut response, COOKIE);
+    INVITATION.close(&cx.view, &mut response, &link);
     Ok(response)
 }
 
-pub async fn decline(cx: Public<Form<EmptyForm>>) -> HandlerResult {
+pub async fn decline(cx: Public<Form<Answer>>) -> HandlerResult {
     let person = cx.person().await?;
-    let token = token(&cx.view)?;
-    let offer = invitations::decline(&cx.view.app.db, person.as_ref(), &token, &cx.origin()).await?;
+    let link = match INVITATION.sent(&cx.view, &cx.input.0.link) {
+        Ok(link) => link,
+        Err(response) => return Ok(response),
+    };
+    let done = invitations::decline(&cx.view.app.db, person.as_ref(), &link.token, &cx.origin()).await;
+    let offer = done.map_err(|refused| with_way_back(refused, &link))?;
     let to = if person.is_some() { "/workspaces" } else { "/sign-in" };
     let flash = Flash::good(format!("You declined the invitation to {}.", offer.workspace));
     let mut response = cx.view.redirect_with_flash(to, flash);
-    link::remove_token(&cx.view, &mut response, COOKIE);
+    INVITATION.close(&cx.view, &mut response, &link);
     Ok(response)
 }
