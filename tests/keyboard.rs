@@ -98,7 +98,6 @@ async fn everything_is_done_with_keys_alone() {
     hands.browser.go(&app.mail.wait_for_link(OWNER, "/email-verification/").await).await;
     hands.enter("main form button").await;
     hands.browser.until_says("owner@example.com confirmed").await;
-    hands.sign_in(OWNER).await;
 
     // The first Tab of a page is the way past its frame.
     hands.go("/w/acme").await;

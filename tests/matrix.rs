@@ -138,7 +138,10 @@ async fn pages(world: &World, callers: &[Caller]) -> Vec<(String, String)> {
             for address in [address.clone()].into_iter().chain(narrowed) {
                 let page = client.get(&address).await.with_status(200);
                 page.assert_silent_about("lsewhere");
-                all.push((format!("{:?} {address}", caller.kind), without_moments(&page.html)));
+                all.push((
+                    format!("{:?} {address}", caller.kind),
+                    without_tokens(&without_moments(&page.html)),
+                ));
             }
         }
     }

@@ -118,7 +118,7 @@ nodes! {
     // Breaks without `roles.version == version` in RoleCache::at (domain/enforce/workspace/roles.rs).
     async fn a_change_at_one_node_is_obeyed_by_the_next_request_at_the_other(nodes: Nodes) {
         let owner = new_owner(&nodes.one).await;
-        let admin = member(&nodes.one, &owner, "admin").await;
+        let mut admin = member(&nodes.one, &owner, "admin").await;
         for round in 0..4 {
             let (owners, admins) = (nodes.both(&owner), nodes.both(&admin));
             let (here, there) = (&owners[round % 2], &admins[(round + 1) % 2]);
@@ -146,8 +146,10 @@ nodes! {
             see(200).await;
             change("suspension", &[]).await;
             see(403).await;
+            // A session from before the suspension does not count any more, at neither node.
             change("reactivation", &[]).await;
-            see(200).await;
+            see(401).await;
+            admin.client = sign_in(&nodes.one, &admin.email, PASSWORD).await;
         }
         let [here, _] = nodes.both(&owner);
         let [_, there] = nodes.both(&admin);

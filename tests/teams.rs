@@ -387,7 +387,7 @@ both! {
         set_team_roles(&admin, &own, &[]).await.assert_status(303);
         // Who edits every team decides that for themselves, and an Owner can always edit it.
         put_in(&owner, &own, &admin).await.assert_status(303);
-        refused(&app, 403, set_team_roles(&admin, &own, &["viewer"])).await;
+        refused(&app, 403, set_team_roles_as_seen_by(&owner, &admin, &own, &["viewer"])).await;
         set_team_roles(&owner, &own, &["viewer"]).await.assert_status(303);
     }
 

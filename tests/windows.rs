@@ -165,7 +165,7 @@ both! {
         // As somebody else: the form is drawn again, with what was typed.
         let other = new_owner_of(&app, "Guest One", GUEST, "home").await;
         let fields = [("email", other.email.as_str()), ("password", PASSWORD)];
-        let again = app.unchanged_by(browser.submit(&third, "/sign-in", &fields)).await.with_status(409);
+        let again = app.unchanged_by(browser.submit(&third, "/sign-in", &fields)).await.with_status(403);
         again.assert_says(&owner.email);
         assert_eq!(again.field_value("email").as_deref(), Some(GUEST));
         assert_eq!(again.field_value("next").as_deref(), Some("/w/acme"));
@@ -184,7 +184,7 @@ both! {
         let page = browser.visit("/sign-in").await;
         browser.set_cookie(&format!("{}; Path=/", session(&other)));
         let fields = [("email", owner.email.as_str()), ("password", PASSWORD)];
-        let again = app.unchanged_by(browser.submit(&page, "/sign-in", &fields)).await.with_status(409);
+        let again = app.unchanged_by(browser.submit(&page, "/sign-in", &fields)).await.with_status(403);
         again.assert_says("nothing was sent").assert_silent_about(PASSWORD);
         assert_eq!(again.field_value("email").as_deref(), Some(owner.email.as_str()));
         browser.submit(&again, "/sign-in", &[("password", PASSWORD)]).await.assert_status(303);
@@ -194,7 +194,7 @@ both! {
         browser.set_cookie(&format!("{}; Path=/", session(&other)));
         let typed = [("name", "New One"), ("email", "new-one@example.com"), ("workspace", "First")];
         let with_password: Vec<_> = typed.into_iter().chain([("password", PASSWORD)]).collect();
-        let again = app.unchanged_by(browser.submit(&page, "/sign-up", &with_password)).await.with_status(409);
+        let again = app.unchanged_by(browser.submit(&page, "/sign-up", &with_password)).await.with_status(403);
         for (name, value) in typed {
             assert_eq!(again.field_value(name).as_deref(), Some(value));
         }
@@ -204,7 +204,7 @@ both! {
         let browser = app.client();
         let page = browser.visit("/forgot-password").await;
         browser.set_cookie(&format!("{}; Path=/", session(&other)));
-        let again = browser.submit(&page, "/forgot-password", &[("email", GUEST)]).await.with_status(409);
+        let again = browser.submit(&page, "/forgot-password", &[("email", GUEST)]).await.with_status(403);
         assert_eq!(again.field_value("email").as_deref(), Some(GUEST));
     }
 
@@ -348,7 +348,7 @@ assert!(rows.len() == 1 && !format!("{rows:?}").contains("canary"), "{rows:?}");
             assert!(answer.location().starts_with("/workspaces?draft="), "{}", answer.location());
         }
         for broken in ["", "{}", "[]", "\u{0}"] {
-            owner.client.post_form("/me/drafts", &[("draft", broken)]).await.assert_status(303);
+            owner.client.post_form("/me/drafts", &[("draft", broken)]).await.assert_status(422);
         }
         let n = "SELECT count(*) FROM notices";
         let draft = r#"{"action":"/x","page":"/me","fields":[["name","x"]]}"#;

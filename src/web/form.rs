@@ -33,8 +33,8 @@ pub struct Form<T>(pub T);
 pub enum PublicForm<T> {
     /// It has the token of the present session.
     Current(T),
-    /// It has another token, or none: nothing of it may be executed. The status says which.
-    Stale(StatusCode, T),
+    /// It has another token, or none: nothing of it may be executed.
+    Stale(T),
 }
 
 /// A form without fields of its own.
@@ -51,9 +51,10 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
         Box::pin(async move {
             let read = async {
                 let mut pairs = sent_fields(&req, payload).await?;
-                match check_token(&req, &mut pairs) {
-                    Token::Current => parse(&pairs).map(Self),
-                    Token::Another | Token::Missing => Err(MalformedRequest::Token),
+                if check_token(&req, &mut pairs) {
+                    parse(&pairs).map(Self)
+                } else {
+                    Err(MalformedRequest::Token)
                 }
             };
             read.await.map_err(|malformed| refusal(&req, &malformed))
@@ -66,7 +67,7 @@ impl<T> PublicForm<T> {
     pub(in crate::web) fn parts(&self) -> (Option<StatusCode>, &T) {
         match self {
             Self::Current(form) => (None, form),
-            Self::Stale(status, form) => (Some(*status), form),
+            Self::Stale(form) => (Some(StatusCode::FORBIDDEN), form),
         }
     }
 }
@@ -80,11 +81,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for PublicForm<T> {
         Box::pin(async move {
             let read = async {
                 let mut pairs = sent_fields(&req, payload).await?;
-                Ok(match check_token(&req, &mut pairs) {
-                    Token::Current => Self::Current(parse(&pairs)?),
-                    Token::Another => Self::Stale(StatusCode::CONFLICT, parse(&pairs)?),
-                    Token::Missing => Self::Stale(StatusCode::FORBIDDEN, parse(&pairs)?),
-                })
+                let is_current = check_token(&req, &mut pairs);
+                parse(&pairs).map(if is_current { Self::Current } else { Self::Stale })
             };
             read.await.map_err(|malformed| refusal(&req, &malformed))
         })
@@ -123,20 +121,9 @@ pub(in crate::web) async fn read(req: &HttpRequest, payload: Payload) -> Result<
     read_body(payload).await
 }
 
-/// The token that a form came with.
-enum Token {
-    /// That of the present session.
-    Current,
-    Another,
-    Missing,
-}
-
-fn check_token(req: &HttpRequest, pairs: &mut Vec<(String, String)>) -> Token {
+/// Whether the form has the token of the present session, which is removed from its fields.
+fn check_token(req: &HttpRequest, pairs: &mut Vec<(String, String)>) -> bool {
     let sent: Vec<String> =
         pairs.extract_if(.., |(name, _)| name == "csrf").map(|(_, value)| value).collect();
-    match sent.as_slice() {
-        [sent] if session::is_csrf(req, sent) => Token::Current,
-        [_] => Token::Another,
-        _ => Token::Missing,
-    }
+    matches!(sent.as_slice(), [sent] if session::is_csrf(req, sent))
 }

@@ -83,7 +83,8 @@ both! {
             let refused = app.unchanged_by(owner.client.post_form("/w/acme/roles", &fields)).await.with_status(422);
             assert!(refused.field_error("name").unwrap().contains("built-in role"), "{twin:?}");
             assert_eq!(refused.field_value("name").as_deref(), Some(twin));
-            let renamed = owner.client.submit(&page, "/details", &[("name", twin)]);
+            let fields = [("name", twin)];
+            let renamed = owner.client.submit(&page, "/details", &fields);
             app.unchanged_by(renamed).await.assert_status(422);
         }
         let fields = [("name", "Co-Owner"), ("scopes", "read:posts")];

@@ -17,13 +17,12 @@ impl Noun for Identity {
                 .sends(|_| {
                     fields(&[("name", "New One"), ("email", "new@example.com"), ("password", "short")])
                 })
-                .also_reads(&["workspace", "link"]),
+                .also_reads(&["workspace"]),
             page("/check-mail", PUBLIC).reads(&[]).statements(0),
             page("/sign-in", PUBLIC).reads(&[]).statements(0),
             form("/sign-in", PUBLIC)
-                .sends(|_| fields(&[("email", "nobody@example.com"), ("password", "not the password")]))
-                .also_reads(&["next", "draft"]),
-            form("/sign-out", SIGNED_IN).also_reads(&["next"]),
+                .sends(|_| fields(&[("email", "nobody@example.com"), ("password", "not the password")])),
+            form("/sign-out", SIGNED_IN),
             page("/forgot-password", PUBLIC).statements(0),
             form("/forgot-password", PUBLIC)
                 .sends(|_| fields(&[("email", "nobody@example.com")]))
@@ -32,14 +31,11 @@ impl Noun for Identity {
                 .types(|_, form| form.fill(&[("email", "nobody@example.com")])),
             page("/reset-password/{token}", PUBLIC).succeeds_with(303).statements(0),
             page("/reset-password", PUBLIC).succeeds_with(410).reads(&[]).statements(0),
-            form("/reset-password", PUBLIC)
-                .sends(|_| fields(&[("password", "another staple for 7 horses")]))
-                .also_reads(&["link"]),
+            form("/reset-password", PUBLIC).sends(|_| fields(&[("password", "another staple for 7 horses")])),
             page("/email-verification/{token}", PUBLIC).succeeds_with(303).statements(0),
             page("/email-verification", PUBLIC).succeeds_with(410).reads(&[]).statements(0),
             form("/email-verification", PUBLIC)
-                .sends(|_| fields(&[("password", "another staple for 7 horses")]))
-                .also_reads(&["link"]),
+                .sends(|_| fields(&[("password", "another staple for 7 horses")])),
         ]
     }
 

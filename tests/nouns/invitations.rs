@@ -15,11 +15,8 @@ impl Noun for Invitations {
             page("/invitations/{token}", PUBLIC).succeeds_with(303).statements(0),
             page("/invitation", PUBLIC).succeeds_with(410).reads(&[]).statements(0),
             // No browser of the world follows an invitation.
-            form("/invitation/acceptance", SIGNED_IN)
-                .also_reads(&["link"])
-                .verdict(|_| Verdict::Is(410))
-                .offered(|_| false),
-            form("/invitation/decline", PUBLIC).also_reads(&["link"]),
+            form("/invitation/acceptance", SIGNED_IN).verdict(|_| Verdict::Is(410)).offered(|_| false),
+            form("/invitation/decline", PUBLIC),
             page("/w/{workspace}/invitations", any(&[P::InviteMembers, P::CancelInvitations]))
                 .reads(&["q", "status", "after", "before"])
                 .refuses_filters(&[("status", "nonsense"), ("q", LONG)])

@@ -230,6 +230,8 @@ impl Client {
 
     /// The id of the link from mail that a form at this path is about.
     pub fn link_of(&self, path: &str) -> Option<String> {
+        // Signing up is about the invitation that led there.
+        let path = if path == "/sign-up" { "/invitation" } else { path };
         let links = self.links.lock().unwrap();
         let part =
             |page: &&String| path.strip_prefix(page.as_str()).is_some_and(|rest| !rest.starts_with('s'));

@@ -42,7 +42,7 @@ pub use exhibit::Exhibit;
 pub use flows::*;
 pub use form::{Button, FormOnPage};
 pub use mailbox::{Letter, Mailbox};
-pub use page::Page;
+pub use page::{Page, without_tokens};
 pub use program::{Program, free_port};
 pub use race::race;
 pub use rows::{Snapshot, quoted};

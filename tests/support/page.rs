@@ -153,6 +153,16 @@ impl Page {
     }
 }
 
+/// The HTML without the tokens of its forms, which are others in each answer.
+pub fn without_tokens(html: &str) -> String {
+    let mut pieces = html.split("name=\"csrf\" value=\"");
+    let mut text = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        text.push_str(piece.split_once('"').map_or(piece, |(_, rest)| rest));
+    }
+    text
+}
+
 #[track_caller]
 pub(super) fn selector(css: &str) -> Selector {
     Selector::parse(css).unwrap_or_else(|error| panic!("{css:?} is no selector: {error}"))

@@ -146,6 +146,11 @@ pub(super) fn malformed_request(req: &HttpRequest, malformed: &MalformedRequest)
     response
 }
 
+/// The page for a form without the token of the present session.
+pub(in crate::web) fn out_of_date(req: &HttpRequest) -> HttpResponse {
+    malformed_request(req, &MalformedRequest::Token)
+}
+
 /// The page for somebody who signed in in another tab before a form came back to them.
 pub(in crate::web) fn restorable(req: &HttpRequest, draft: Draft) -> HttpResponse {
     let sentence = "You signed in in another tab. What you typed into the form was not sent yet.";

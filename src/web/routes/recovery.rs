@@ -15,6 +15,7 @@ use crate::{
         guard::{HandlerResult, Public},
         link::{LinkKind, LinkQuery, OpenLink},
         list::Query,
+        problem,
         rejection::reopen,
         routes::{
             invitations::recipient::{INVITATION, on_the_way},
@@ -122,6 +123,7 @@ pub async fn choose_password(cx: Public<PublicForm<ChosenPassword>>) -> HandlerR
     let (stale, form) = cx.input.parts();
     let link = match RESET.sent(&cx.view, &form.link) {
         Ok(link) => link,
+        Err(_) if stale.is_some() => return Ok(problem::out_of_date(&cx.view.req)),
         Err(response) => return Ok(response),
     };
     if let Some(status) = stale {
@@ -193,6 +195,7 @@ pub async fn verify(cx: Public<PublicForm<ChosenPassword>>) -> HandlerResult {
     let (stale, form) = cx.input.parts();
     let link = match VERIFICATION.sent(&cx.view, &form.link) {
         Ok(link) => link,
+        Err(_) if stale.is_some() => return Ok(problem::out_of_date(&cx.view.req)),
         Err(response) => return Ok(response),
     };
     if let Some(status) = stale {

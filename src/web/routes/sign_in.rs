@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        Email, Refused, Token,
+        Email, Invalid, Refused, Token,
         nouns::{identity, notices},
     },
     web::{
@@ -125,10 +125,9 @@ pub struct DraftForm {
 
 pub async fn restore_draft(cx: SignedIn<Form<DraftForm>>) -> HandlerResult {
     let session = session::token(&cx.view.req).ok_or(Refused::Unauthenticated)?;
-    match Draft::parse(&cx.input.0.draft) {
-        Some(draft) => restore(&cx.view, &session, &draft).await,
-        None => Ok(cx.view.redirect("/workspaces")),
-    }
+    let draft = Draft::parse(&cx.input.0.draft);
+    let draft = draft.ok_or_else(|| Invalid::field("draft", "This is no form that could come back."))?;
+    restore(&cx.view, &session, &draft).await
 }
 
 /// The form that signs somebody out.

@@ -144,7 +144,7 @@ pub async fn submit(cx: Public<PublicForm<Checked<SignUp>>>) -> HandlerResult {
     let origin = cx.origin();
     let (stale, Checked { sent: form, valid }) = match cx.input {
         PublicForm::Current(form) => (None, form),
-        PublicForm::Stale(status, form) => (Some(status), form),
+        PublicForm::Stale(form) => (Some(StatusCode::FORBIDDEN), form),
     };
     let view = &cx.view;
     let link = INVITATION.find(view, &form.link).ok().filter(|_| !form.link.is_empty());
