@@ -22,7 +22,7 @@ mod m0013_decisions;
 mod m0014_awaited;
 mod m0015_destinations;
 mod m0016_vouching;
-mod m0021_browsers_and_sessions;
+mod m0017_browsers_and_sessions;
 mod sql;
 
 /// Runs the steps in order, each at most once.
@@ -47,7 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_awaited::Migration),
             Box::new(m0015_destinations::Migration),
             Box::new(m0016_vouching::Migration),
-            Box::new(m0021_browsers_and_sessions::Migration),
+            Box::new(m0017_browsers_and_sessions::Migration),
         ]
     }
 }

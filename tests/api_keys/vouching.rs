@@ -260,7 +260,7 @@ async fn member_of(app: &TestApp, owner: &Person, role: &str) -> Person {
 }
 
 async fn sign_up_as(app: &TestApp, name: &str, email: &str) -> Client {
-    sign_up(app, name, email, PASSWORD, "second-self").await;
-    verify_email(app, email).await;
-    sign_in(app, email, PASSWORD).await
+    let client = sign_up(app, name, email, PASSWORD, "second-self").await;
+    verify_email(app, &client, email).await;
+    client
 }
