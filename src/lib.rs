@@ -11,5 +11,6 @@ pub mod mail;
 pub mod policy;
 mod private;
 mod random;
+pub mod secret;
 pub mod startup;
 pub mod web;

@@ -4,6 +4,7 @@ use bailiwick::{
     clock::Clock,
     config::Config,
     domain::{Db, demo, enforce::chain, seed},
+    secret::InstallationSecret,
     startup::{self, Application, StartupError},
 };
 use clap::{Parser, Subcommand};
@@ -107,6 +108,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             if config.database_url == DEFAULT_DATABASE {
                 config.database_url = DEMO_DATABASE.to_owned();
             }
+            InstallationSecret::find_or_create(&config).map_err(StartupError::from)?;
             let past = Clock::manual(Clock::system().now() - demo::PAST);
             let db = Db::open(&config, startup::shown_url(&config)?, past).await?;
             let welcome = demo::demo(&db).await?;

@@ -6,7 +6,7 @@ use crate::{
     config::Config,
     domain::{Db, OpenError, base::outbox, housekeeping},
     mail::{Mailer, MailerError},
-    private,
+    secret::{InstallationSecret, SecretError},
     web::{
         self, app,
         routes::{index::index, mount},
@@ -20,12 +20,9 @@ use actix_web::{
     middleware::{Compress, DefaultHeaders, from_fn},
     web::Data,
 };
-use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha512};
 use std::{
-    io::{self, Write},
+    io,
     net::{SocketAddr, TcpListener},
-    path::PathBuf,
     time::Duration,
 };
 use tokio::task::JoinHandle;
@@ -39,14 +36,8 @@ pub enum StartupError {
     Open(#[from] OpenError),
     #[error("can't listen on {bind}: {error}. Choose another address with BAILIWICK_BIND.")]
     Bind { bind: SocketAddr, error: io::Error },
-    #[error("can't store the secret key in {path}: {error}")]
-    SecretKeyFile { path: PathBuf, error: io::Error },
-    #[error("BAILIWICK_SECRET_KEY must be 64 hex digits. Create one with: openssl rand -hex 32")]
-    SecretKeyShape,
-    #[error(
-        "with PostgreSQL, set BAILIWICK_SECRET_KEY to the same value on every node. Create one with: openssl rand -hex 32"
-    )]
-    SecretKeyMissing,
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     #[error(
         "BAILIWICK_PUBLIC_URL must be an http or https address without a path, such as https://access.example.com"
     )]
@@ -89,9 +80,10 @@ impl Application {
         let address = listener.local_addr()?;
         let public_url = public_url(&config, address)?;
         let shown_url = public_url.as_str().trim_end_matches('/').to_owned();
+        let secret = InstallationSecret::find_or_create(&config)?;
         let db = Db::open(&config, shown_url.clone(), clock).await?;
         let mailer = Mailer::new(&config, &public_url)?;
-        let settings = app::Settings::new(&config, &public_url, cookie_key(&config)?);
+        let settings = app::Settings::new(&config, &public_url, Key::from(&*secret.derive("cookies")));
         let calls = web::Calls::new(config.calls_per_minute);
         let app = Data::new(app::App { db: db.with_counter(), settings, calls, routes: index() });
         let server = listen(listener, app, config.workers)?;
@@ -264,37 +256,6 @@ fn public_url(config: &Config, address: SocketAddr) -> Result<Url, StartupError>
         && url.fragment().is_none()
         && url.username().is_empty();
     if is_plain { Ok(url) } else { Err(StartupError::PublicUrl) }
-}
-
-/// The key that signs cookies, made from the installation's secret.
-fn cookie_key(config: &Config) -> Result<Key, StartupError> {
-    let secret = match &config.secret_key {
-        Some(secret) => secret.clone(),
-        None if config.is_postgres() => return Err(StartupError::SecretKeyMissing),
-        None => load_or_create_secret(config)?,
-    };
-    let bytes = hex::decode(secret.expose_secret().trim()).map_err(|_| StartupError::SecretKeyShape)?;
-    if bytes.len() != 32 {
-        return Err(StartupError::SecretKeyShape);
-    }
-    let derived = Sha512::new().chain_update("bailiwick cookies\0").chain_update(&bytes).finalize();
-    Ok(Key::from(&derived))
-}
-
-/// Reads the secret that the first start created, or creates it.
-fn load_or_create_secret(config: &Config) -> Result<SecretString, StartupError> {
-    let path = config.data_dir.join("secret.key");
-    let failed = |error| StartupError::SecretKeyFile { path: path.clone(), error };
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(text.into()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            private::make_folder(&config.data_dir).map_err(failed)?;
-            let text = hex::encode(crate::random::bytes::<32>());
-            private::new_file(&path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed)?;
-            Ok(text.into())
-        }
-        Err(error) => Err(failed(error)),
-    }
 }
 
 /// Sends what waits in the outbox, one message at a time.

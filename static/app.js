@@ -95,6 +95,7 @@ async function save(id, action, data, drawn) {
   const own = versions.get(id);
   if (own && own.from === drawn) for (const [name, value] of JSON.parse(own.to)) data.set(name, value);
   const { response, page } = await fetchPage(action, { method: "POST", body: data });
+  if (response.status === 401) return sendPlainly(action, data);
   const moved = response.redirected && new URL(response.url).pathname !== location.pathname;
   if (moved && response.ok) return location.assign(response.url); // signed out meanwhile, say
   const fresh = id && page.getElementById(id);
@@ -112,6 +113,17 @@ async function save(id, action, data, drawn) {
   document.title = page.title;
   document.querySelector("main").focus();
   scrollTo(0, 0);
+}
+
+// Signed out meanwhile: sent once more as a page of its own, to sign in on. Nothing was done the first time
+// either, and what was ticked comes back afterwards.
+function sendPlainly(action, data) {
+  const form = Object.assign(document.createElement("form"), { method: "post", action, hidden: true });
+  for (const [name, value] of data) {
+    form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+  }
+  document.body.append(form);
+  form.submit();
 }
 
 // ---- search as you type --------------------------------------------------------------------------

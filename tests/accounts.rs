@@ -113,6 +113,17 @@ both! {
         refused(&app, 403, owner.client.post_form("/workspaces", &[("name", "More"), ("account", id)])).await;
     }
 
+    // Breaks without the EXISTS of not_admin (domain/enforce/account/admission.rs).
+    async fn who_was_removed_from_every_workspace_is_not_shown_who_administers_the_account(app: TestApp) {
+        let owner = new_owner(&app).await;
+        let viewer = member(&app, &owner, "viewer").await;
+        let base = account(&app, "acme").await;
+        refused(&app, 403, viewer.client.get(&base)).await.assert_says("Owner One");
+        let removal = format!("/w/acme/members/{}/removal", viewer.member_id);
+        owner.client.post_form(&removal, &[]).await.assert_status(303);
+        refused(&app, 403, viewer.client.get(&base)).await.assert_silent_about("Owner One");
+    }
+
     async fn an_admin_of_the_account_gets_into_no_workspace_by_that(app: TestApp) {
         let owner = new_owner(&app).await;
         let (client, user) = bystander(&app, "Admin Only", "admin-only@example.com").await;
@@ -199,6 +210,7 @@ both! {
         app.execute(&format!("UPDATE users SET suspended_at = 1 WHERE id = {}", app.id(user))).await;
         refused(&app, 409, owner.client.post_form(&own, &[("admin", "no")])).await;
         app.execute("UPDATE users SET suspended_at = NULL").await;
+        sign_in_with(&second, "admin-two@example.com", PASSWORD).await;
         // Oneself is asked first, and the pages are shut from then on.
         let page = owner.client.visit(&own).await;
         page.assert_says("Stop being an admin");

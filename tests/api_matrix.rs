@@ -30,6 +30,7 @@ both! {
         let callers = key_callers(&app).await;
         let mut walk = Walk::begin(&app, &world, callers).await;
         walk.walk(nouns::calls()).await;
+        println!("calls: {} routes, {} callers, {} requests", nouns::calls().len(), walk.callers.len(), walk.requests);
         assert!(walk.requests > 3_000, "only {} requests were made", walk.requests);
     }
 

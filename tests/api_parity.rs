@@ -106,6 +106,7 @@ both! {
                 }
             }
         }
+        println!("parity: {} pairs, {compared} comparisons", pairs().len());
         assert!(compared > 450, "only {compared} were compared");
     }
 }

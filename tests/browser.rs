@@ -144,12 +144,15 @@ async fn signed_out_meanwhile(app: TestApp, script: Script) {
 
     app.unchanged_by(async {
         here.browser.click("form[action='/w/acme/organization'] button").await;
-        here.browser.until_says("Please sign in to continue.").await;
+        here.browser.until_says("Nothing was sent.").await;
     })
     .await;
     assert!(here.browser.at().await.ends_with("/w/acme/organization"), "the form stands in place");
     here.finish_sign_in(&owner.email).await;
-    here.browser.until_says("Your roles: Owner.").await;
+    here.browser.until_says("This is what you typed.").await;
+    let typed = here.browser.find("#name").await.value().await.unwrap();
+    assert_eq!(typed.as_deref(), Some("Another Name"));
+    assert_eq!(app.scalar_i64("SELECT count(*) FROM workspaces WHERE name = 'Another Name'").await, 0);
 
     // Ended once more, with a page open that is saved when a box is ticked.
     here.go("/w/acme/security").await;
@@ -160,13 +163,17 @@ async fn signed_out_meanwhile(app: TestApp, script: Script) {
         if script == Script::Off {
             here.browser.click(&format!("{SECURITY_ROW} form button")).await;
         }
-        here.browser.until_says("Please sign in to continue.").await;
+        here.browser.until_says("Nothing was sent.").await;
     })
     .await;
     here.finish_sign_in(&owner.email).await;
-    let back =
-        if script == Script::On { "Choose which roles have each permission." } else { "Your roles: Owner." };
-    here.browser.until_says(back).await;
+    here.browser.until_says("This is what you typed.").await;
+    let held = "SELECT count(*) FROM grants g JOIN roles r ON r.id = g.role_id
+        WHERE g.scope = 'read:audit' AND r.slug = 'viewer'";
+    assert_eq!(app.scalar_i64(held).await, 0);
+    here.browser.click(&format!("{SECURITY_ROW} form button")).await;
+    here.browser.until_says("Saved.").await;
+    assert_eq!(app.scalar_i64(held).await, 1);
 }
 
 /// Somebody is suspended while their form is half filled in.

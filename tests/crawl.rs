@@ -68,6 +68,7 @@ async fn everybody(app: &TestApp, world: &World, state: &str) {
         let who = format!("{role:?} {state}");
         let expected = expected(&facts, facts.member_by_id(&person.member_id.to_string()));
         let forms = crawl(&person.client, &facts, &who).await;
+        println!("crawl, {who}: {} forms of {}", forms.len(), expected.len());
         let there: BTreeSet<&str> = forms.keys().map(|(action, _)| action.as_str()).collect();
         let missing: Vec<_> = expected.iter().filter(|action| !there.contains(action.as_str())).collect();
         let refused: Vec<_> = there.iter().filter(|action| !expected.contains(**action)).collect();
@@ -150,6 +151,7 @@ async fn crawl(client: &Client, facts: &Facts, who: &str) -> Forms {
             "{who}: may open {page}, and no link leads there: see `.nav` in src/web/routes/mod.rs"
         );
     }
+    println!("crawl, {who}: {} pages", seen.len());
     forms
 }
 

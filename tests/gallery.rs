@@ -51,6 +51,7 @@ async fn make(names: Names) -> Gallery {
     for noun in nouns::ALL {
         noun.pictures_of_changes(&demo, &mut pictures).await;
     }
+    println!("gallery: {} pictures", pictures.all.len());
     let answers = answers(&demo.app.client(), &pictures.all).await;
     Gallery { pictures: pictures.all, answers: Arc::new(answers) }
 }

@@ -172,6 +172,39 @@ both! {
         assert_eq!(app.mail.to("guest-1@example.com").len(), 1);
     }
 
+    // Breaks when Mail::queue (domain/base/outbox.rs) or notices::store (domain/nouns/notices.rs) does not seal.
+    async fn secrets_in_mail_are_readable_neither_while_it_waits_nor_afterwards(backend: Backend) {
+        let dir = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let server = SmtpServer::start(port, dir.path()).await;
+        let app = sending_to(backend, port, &dir).await;
+        let owner = new_owner(&app).await;
+        app.mail_is_out().await;
+        server.stop();
+        app.client().post_form("/forgot-password", &[("email", OWNER)]).await.assert_status(200);
+        let shown = invite(&owner.client, "acme", "guest-one@example.com", &["viewer"]).await;
+        all_tried(&app, 2).await;
+        let waiting = format!("{:?}", app.rows("SELECT * FROM outbox").await);
+        assert!(!waiting.contains("blw_") && !waiting.contains("http"), "{waiting}");
+
+        let _server = SmtpServer::start(port, dir.path()).await;
+        app.clock.advance(Duration::from_secs(3));
+        let confirm = app.mail.wait_for_link(OWNER, "/email-verification/").await;
+        let reset = app.mail.wait_for_link(OWNER, "/reset-password/").await;
+        let invited = app.mail.wait_for_link("guest-one@example.com", "/invitations/").await;
+        app.mail_is_out().await;
+
+        if let Some(path) = app.database.url.strip_prefix("sqlite://") {
+            let files = ["", "-wal"].map(|end| std::fs::read(format!("{path}{end}")).unwrap());
+            let shown = shown.attributes("#link-1", "value").remove(0);
+            for link in [confirm, reset, invited, shown] {
+                let secret = link.rsplit('/').next().unwrap().as_bytes();
+                let is_there = |file: &Vec<u8>| file.windows(secret.len()).any(|bytes| bytes == secret);
+                assert!(!files.iter().any(is_there), "{link}");
+            }
+        }
+    }
+
     // Breaks without `AND next_attempt_at <= $3` in outbox::lease_next.
     async fn each_letter_is_sent_once_however_many_nodes_send(backend: Backend) {
         let dir = tempfile::tempdir().unwrap();

@@ -27,6 +27,7 @@ mod crawl; // a form is on a page if and only if its POST is allowed
 mod decisions; // access checks of services: OpenID AuthZEN, and reasons
 mod demo; // four months of a workspace, created as by requests
 mod durability; // kill -9 while writing
+mod exposure; // what one permission shows, on pages and by API
 mod gallery; // every page in every state, for pages.rs
 mod invitations; // from the offer to the membership
 mod keyboard; // the product without a mouse

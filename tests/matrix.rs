@@ -36,6 +36,7 @@ both! {
         let callers = people_callers(&app, &world).await;
         let mut walk = Walk::begin(&app, &world, callers).await;
         walk.walk(nouns::pages()).await;
+        println!("pages: {} routes, {} callers, {} requests", nouns::pages().len(), walk.callers.len(), walk.requests);
         // 125 routes, ten callers: a walk that skips would show here.
         assert!(walk.requests > 9_000, "only {} requests were made", walk.requests);
     }
@@ -102,6 +103,7 @@ both! {
 
         let after = pages(&world, &callers).await;
 
+        println!("pages elsewhere: {}", before.len());
         assert!(before.len() > 110, "only {} pages were compared", before.len());
         for ((path, before), (_, after)) in before.iter().zip(&after) {
             assert!(before == after, "{path} shows something of another workspace:\n{before}\n{after}");

@@ -261,6 +261,8 @@ both! {
             page.forms().into_iter().find(|form| form.buttons.iter().any(|b| b.label == "Undo")).unwrap();
         let answer = owner.client.send(&page, &undo).await;
         owner.client.follow(answer).await.assert_says("Editor One reactivated with the same roles as before.");
+        // They sign in again: a session from before the suspension does not come back.
+        sign_in_in_place(&editor, "/w/acme").await;
         editor.client.visit("/w/acme").await.assert_says("Your roles: Editor.");
         app.unchanged_by(owner.client.post_form(&at(&editor, "/reactivation"), &[])).await.assert_status(409);
     }

@@ -1,6 +1,9 @@
 //! The workspace's own name and address, and its end.
 
 use crate::support::*;
+use std::time::Duration;
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 const PATH: &str = "/w/acme/organization";
 
@@ -26,6 +29,53 @@ both! {
         let page = viewer.client.visit("/w/acme-two/organization").await;
         page.assert_says("You need the “Update organization” permission");
         assert!(!page.has_form("form[action='/w/acme-two/organization']"));
+    }
+
+    // Breaks without is_idle_owner (domain/enforce/workspace/admission.rs), and without the subquery of
+    // LastSeen::updates (domain/base/presence.rs).
+    async fn owners_are_signed_out_sooner_where_they_say_so(app: TestApp) {
+        let owner = new_owner(&app).await;
+        let admin = member(&app, &owner, "admin").await;
+        let set = async |by: &Person, hours: &'static str| {
+            let fields = [("name", "acme"), ("slug", "acme"), ("owner_idle_hours", hours)];
+            by.client.post_form(PATH, &fields).await
+        };
+        // Nobody but an Owner, and nothing that is no number of hours.
+        assert!(!admin.client.visit(PATH).await.has("[name=owner_idle_hours]"));
+        app.unchanged_by(set(&admin, "720")).await.assert_status(403);
+        for bad in ["0", "-1", "721", "1.5", "soon", "99999999999999999999"] {
+            let page = app.unchanged_by(set(&owner, bad)).await.with_status(422);
+            assert!(page.field_error("owner_idle_hours").is_some(), "{bad}");
+        }
+        set(&owner, "8").await.assert_status(303);
+        let page = owner.client.visit(PATH).await;
+        assert_eq!(page.field_value("owner_idle_hours").as_deref(), Some("8"));
+        owner.client.visit("/w/acme/activity").await.assert_says("Owners are signed out after 8 h without use");
+
+        // Used in time it goes on; the Admin's lasts as it did.
+        for _ in 0..2 {
+            app.clock.advance(HOUR * 7);
+            owner.client.get(PATH).await.assert_status(200);
+            let seen = format!("SELECT count(*) FROM sessions WHERE last_seen_at = {}", app.clock.now().as_millis());
+            until("the use of the session is not stored", async || app.scalar_i64(&seen).await == 1).await;
+        }
+        app.clock.advance(HOUR * 8);
+        for path in [PATH, "/me"] {
+            let page = owner.client.get(path).await.with_status(401);
+            assert!(page.has_form("/sign-in"), "{}", page.text());
+        }
+        admin.client.get(PATH).await.assert_status(200);
+        let seen = format!("SELECT count(*) FROM sessions WHERE last_seen_at = {}", app.clock.now().as_millis());
+        until("the use of the session is not stored", async || app.scalar_i64(&seen).await == 1).await;
+        sign_in_with(&owner.client, &owner.email, PASSWORD).await;
+        owner.client.get(PATH).await.assert_status(200);
+
+        // For who becomes an Owner it counts from now on.
+        let roles = format!("/w/acme/members/{}/roles", admin.member_id);
+        owner.client.post_form(&roles, &[("role", "owner")]).await.assert_status(303);
+        admin.client.get(PATH).await.assert_status(200);
+        app.clock.advance(HOUR * 8);
+        admin.client.get(PATH).await.assert_status(401);
     }
 
     async fn a_refused_change_comes_back_filled_in_with_the_field_named(app: TestApp) {

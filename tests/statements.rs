@@ -18,6 +18,7 @@ const CHANGES: &[(&str, u64)] =
 both! {
     async fn a_page_costs_what_is_written_here_however_many_rows_there_are(app: TestApp) {
         let mut office = Office::build(&app).await;
+        println!("statements: {} pages", nouns::pages().iter().filter(|row| row.is_page()).count());
         let before = office.costs().await;
         office.world.grow(&app, 45).await;
         let after = office.costs().await;

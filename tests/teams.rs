@@ -160,6 +160,7 @@ both! {
         sees(&viewer, 403).await;
         owner.client.visit(&team).await.assert_says("Suspended");
         owner.client.post_form(&at("reactivation"), &[]).await.assert_status(303);
+        sign_in_in_place(&viewer, "/w/acme").await;
         sees(&viewer, 200).await;
         // The team ends.
         let page = owner.client.visit(&format!("{team}/deletion")).await;

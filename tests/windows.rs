@@ -261,6 +261,30 @@ both! {
         }
     }
 
+    // Breaks without SELECTED (web/draft.rs).
+    async fn a_selection_comes_back_with_everybody_who_was_ticked(app: TestApp) {
+        let owner = new_owner(&app).await;
+        let both = [member(&app, &owner, "viewer").await, member(&app, &owner, "editor").await];
+        let mut ids = both.each_ref().map(|person| person.member_id.to_string());
+        ids.sort();
+        let path = "/w/acme/members/selection/roles";
+        let page = owner.client.visit(&format!("{path}?member={}&member={}", ids[0], ids[1])).await;
+        end_session(&app, &owner).await;
+        let refused = owner.client.submit(&page, path, &[("role", "billing")]);
+        let refused = app.unchanged_by(refused).await.with_status(401);
+        let back = sign_in_again(&owner.client, &refused, &owner.email).await;
+        back.assert_says("Nothing was sent").assert_says("Viewer One").assert_says("Editor One");
+        let form = back.form(path);
+        let mut ticked = form.values("member");
+        ticked.sort_unstable();
+        assert_eq!(ticked, ids);
+        assert_eq!(form.values("role"), ["billing"]);
+        owner.client.send(&back, &form).await.assert_status(303);
+        for person in &both {
+            owner.client.visit(&format!("/w/acme/members/{}", person.member_id)).await.assert_says("Billing");
+        }
+    }
+
     async fn no_password_and_no_typed_confirmation_is_kept(app: TestApp) {
         let owner = new_owner(&app).await;
         let page = owner.client.visit("/me").await;

@@ -22,6 +22,8 @@ impl MigrationTrait for Migration {
                 // Sessions that began before this moment do not open the workspace: the member was suspended
                 // in the meantime. NULL for who never was.
                 "ALTER TABLE members ADD COLUMN sessions_from {int}",
+                // After so many hours without use the sessions of its Owners end. NULL: as those of everybody.
+                "ALTER TABLE workspaces ADD COLUMN owner_idle_hours {int}",
                 // 14 days without use, the default of the setting; `expires_at` moves on with each use.
                 "UPDATE sessions SET expires_at = last_seen_at + 1209600000
                     WHERE expires_at > last_seen_at + 1209600000",

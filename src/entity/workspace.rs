@@ -18,6 +18,8 @@ pub struct Model {
     pub audit_hash: Vec<u8>,
     /// Kept by triggers: another value after each change of a role or a grant.
     pub roles_version: Option<Uuid>,
+    /// After so many hours without use the sessions of its Owners end.
+    pub owner_idle_hours: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

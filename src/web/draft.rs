@@ -22,6 +22,9 @@ const NOT_KEPT: [&str; 6] = ["password", "secret", "token", "csrf", "credential"
 /// Fields that nobody types: they say what a form is about.
 const CARRIED: [&str; 3] = ["link", "next", "version"];
 
+/// Fields that a page's address names too, because it is about a selection.
+const SELECTED: [&str; 2] = ["member", "invitation"];
+
 /// The fields of the form that was sent, in the extensions of its request.
 pub(in crate::web) struct SentFields(pub Vec<(String, String)>);
 
@@ -84,13 +87,12 @@ pub(in crate::web) fn form_page(req: &HttpRequest) -> Option<String> {
 
 fn page_of_form(req: &HttpRequest, sent: &[(String, String)]) -> Option<String> {
     let page = matched::form_page(req)?;
-    // A page about a link from mail says which one it is about.
-    let link =
-        sent.iter().find(|(name, value)| name == "link" && value.bytes().all(|b| b.is_ascii_hexdigit()));
-    Some(match link {
-        Some((_, id)) if !id.is_empty() => format!("{page}?link={id}"),
-        _ => page,
-    })
+    let is_selection = page.contains("/selection/");
+    let is_id = |value: &str| value.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    let is_in_address = |name: &str| name == "link" || (is_selection && SELECTED.contains(&name));
+    let ids = sent.iter().filter(|(name, value)| is_in_address(name) && !value.is_empty() && is_id(value));
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(ids).finish();
+    Some(if query.is_empty() { page } else { format!("{page}?{query}") })
 }
 
 /// The id of the draft that the query of this request names.

@@ -44,7 +44,7 @@ pub(in crate::web) async fn store_results<P: policy::Access>(
     let body = serde_json::to_string(&results).unwrap_or_default();
     // The change is committed: a failure to store the results for display does not undo it.
     let left = match scope.actor().principal.person() {
-        Some(person) => notices::store(&view.app.db, person, body).await,
+        Some(person) => notices::store(&view.app.db, person, &body).await,
         None => return Ok(view.redirect_with_flash(view.at(list), flash)),
     };
     match left {

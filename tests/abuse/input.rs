@@ -18,6 +18,7 @@ async fn posts(app: &TestApp) -> Vec<String> {
     let account = account_id(app, "acme").await.to_string();
     let posts: Vec<_> =
         nouns::pages().iter().filter(|row| !row.is_page()).map(|row| row.sample(&account)).collect();
+    println!("input: {} forms", posts.len());
     assert!(posts.len() > 25 && posts.iter().all(|path| !path.contains('{')), "{posts:?}");
     posts
 }
@@ -174,6 +175,7 @@ both! {
                 tried += bad_texts(&app, &world, row, &address, &good, field).await;
             }
         }
+        println!("input: {tried} broken texts");
         assert!(tried > 390, "only {tried} were tried");
     }
 

@@ -38,6 +38,7 @@ both! {
         owner.client.post_form(&at(&second, "suspension"), &[]).await.assert_status(303);
         every_way_out_is_409(&app, &owner).await;
         owner.client.post_form(&at(&second, "reactivation"), &[]).await.assert_status(303);
+        sign_in_in_place(&second, "/w/acme").await;
         owner.client.post_form("/w/acme/departure", &[]).await.assert_status(303);
         every_way_out_is_409(&app, &second).await;
     }

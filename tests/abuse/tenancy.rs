@@ -22,6 +22,7 @@ fn routes_to_things(world: &World, place: Place) -> Vec<FilledRow> {
         Some((row, at.address()?, at.fields()))
     });
     let routes: Vec<_> = routes.collect();
+    println!("tenancy: {} routes", routes.len());
     assert!(routes.len() > 50, "{} routes", routes.len());
     routes
 }

@@ -21,6 +21,7 @@ impl Noun for Workspaces {
             page("/w/{workspace}/organization", MEMBER).statements(3),
             form("/w/{workspace}/organization", one(P::UpdateOrganization))
                 .sends(|_| fields(&[("name", "Renamed"), ("slug", "renamed")]))
+                .also_reads(&["owner_idle_hours"])
                 .like("PATCH /api/sso/v1/workspaces/{workspace}"),
             page("/w/{workspace}/organization/deletion", one(P::DeleteOrganization)).statements(2),
             form("/w/{workspace}/organization/deletion", one(P::DeleteOrganization))

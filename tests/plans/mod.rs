@@ -24,6 +24,7 @@ both! {
         }
         tour.beside_the_requests().await;
         let statements = tour.end();
+        println!("plans: {} statements", statements.len());
         assert!(statements.len() > 420, "only {} statements were sent", statements.len());
 
         // With what the database knows of its tables: PostgreSQL finds out by itself, as soon as there is

@@ -85,6 +85,7 @@ impl<'a> Tour<'a> {
 
     /// What was sent; every page and form must have been visited.
     pub fn end(self) -> Statements {
+        println!("plans: {} routes", self.visited.len());
         for row in nouns::pages() {
             let is_visited = self.visited.contains(&row.name());
             assert!(is_visited, "no stop of the tour visits {}: see `tour` in {}", row.name(), row.file);

@@ -38,6 +38,13 @@ pub async fn sign_in_with(client: &Client, email: &str, password: &str) -> Page 
     answer.with_status(303)
 }
 
+/// Signs in on the page that comes in place of this one, in a browser whose session does not open it any more.
+pub async fn sign_in_in_place(person: &Person, path: &str) {
+    let page = person.client.get(path).await.with_status(401);
+    let fields = [("email", person.email.as_str()), ("password", PASSWORD)];
+    person.client.submit(&page, "/sign-in", &fields).await.assert_status(303);
+}
+
 /// Opens the newest verification link of this address in the browser in which the address was entered, and
 /// confirms. Who was not signed in there is then.
 pub async fn verify_email(app: &TestApp, client: &Client, email: &str) {

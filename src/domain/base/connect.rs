@@ -1,6 +1,6 @@
 //! How the database is opened: the folder and its mode, the pools, the schema, PostgreSQL's plans.
 
-use crate::{config::Config, private};
+use crate::{config::Config, private, secret::SecretError};
 use migration::{Migrator, MigratorExt};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionTrait,
@@ -15,6 +15,8 @@ pub enum OpenError {
     Folder { path: PathBuf, error: std::io::Error },
     #[error("BAILIWICK_DATABASE_URL must start with sqlite:// or postgres://")]
     Url,
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     #[error("can't open the database: {0}")]
     Database(#[from] DbErr),
 }
@@ -86,6 +88,8 @@ pub(in crate::domain) fn sqlite_options(
                     .create_if_missing(true)
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
+                    // What was deleted is overwritten.
+                    .pragma("secure_delete", "ON")
             }
         });
     options

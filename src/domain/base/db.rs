@@ -10,10 +10,12 @@ use crate::{
             read_pool::ReadPool,
             role_cache::RoleCache,
             runtime::on,
+            sealed::Sealer,
             statements::{Counter, StatementObserver, Transcript},
         },
         nouns::identity::Passwords,
     },
+    secret::InstallationSecret,
 };
 use sea_orm::{
     ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
@@ -37,6 +39,7 @@ struct Shared {
     passwords: Passwords,
     presence: Presence,
     sessions: SessionLimits,
+    sealer: Sealer,
     roles: RoleCache,
     outbox_ready: Notify,
     statements: Counter,
@@ -77,6 +80,7 @@ impl Db {
             passwords: Passwords::new(config.acquire_timeout),
             presence: Presence::default(),
             sessions: SessionLimits::new(config.session_idle_days),
+            sealer: Sealer::new(InstallationSecret::find(config)?.as_ref()),
             roles: RoleCache::default(),
             outbox_ready: Notify::new(),
             statements: Counter::default(),
@@ -150,6 +154,11 @@ impl Db {
 
     pub(in crate::domain) fn session_limits(&self) -> SessionLimits {
         self.shared.sessions
+    }
+
+    /// Seals and opens texts that may contain secrets.
+    pub(in crate::domain) fn sealer(&self) -> &Sealer {
+        &self.shared.sealer
     }
 
     /// The public URL of this installation, without a trailing slash.

@@ -22,6 +22,7 @@ pub mod refused;
 pub mod role;
 pub mod role_cache;
 pub mod runtime;
+pub mod sealed;
 pub mod selection;
 pub mod sql;
 pub mod statements;

@@ -1,9 +1,9 @@
 //! The queue of mail: a message is written in the transaction that causes it, sent after its commit, and
-//! retried until it is delivered.
+//! retried until it is delivered. Its text is sealed: it may contain the secret of a link.
 
 use crate::{
     clock::{MINUTE, SECOND, Timestamp},
-    domain::base::{db::Db, refused::Refused, sql::Sql},
+    domain::base::{db::Db, refused::Refused, sealed::Place, sql::Sql},
     entity::outbox_message,
     random,
 };
@@ -37,6 +37,7 @@ impl Mail {
     /// The database's own.
     pub(in crate::domain) async fn queue(
         self,
+        db: &Db,
         tx: &DatabaseTransaction,
         now: Timestamp,
     ) -> Result<Uuid, Refused> {
@@ -45,7 +46,7 @@ impl Mail {
             id: Set(id),
             recipient: Set(self.recipient),
             subject: Set(self.subject),
-            body: Set(self.body),
+            body: Set(db.sealer().seal(place(id), &self.body)?),
             created_at: Set(now),
             next_attempt_at: Set(now),
             attempts: Set(0),
@@ -72,11 +73,32 @@ const LEASE: i64 = 2 * MINUTE;
 
 const MAX_RETRY_DELAY: i64 = 5 * MINUTE;
 
-/// Leases the message that has waited longest; no other node gets it meanwhile.
+fn place(id: Uuid) -> Place {
+    Place { table: "outbox", id }
+}
+
+/// Leases the message that has waited longest; no other node gets it meanwhile. One that can't be opened is
+/// scheduled again, for when the node has the right secret key.
 ///
 /// # Errors
 /// The database's own.
 pub async fn lease_next(db: &Db) -> Result<Option<OutgoingMail>, DbErr> {
+    while let Some(mut message) = lease(db).await? {
+        match db.sealer().open(place(message.id), &message.body) {
+            Ok(body) => {
+                message.body = body;
+                return Ok(Some(message));
+            }
+            Err(error) => {
+                tracing::error!(message = %message.id, %error, "can't open an e-mail");
+                mark_failed(db, &message, &error.to_string()).await?;
+            }
+        }
+    }
+    Ok(None)
+}
+
+async fn lease(db: &Db) -> Result<Option<OutgoingMail>, DbErr> {
     let now = db.now();
     let due: Option<DueMail> = db
         .read()

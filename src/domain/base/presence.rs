@@ -46,8 +46,15 @@ impl LastSeen {
         self,
         limits: SessionLimits,
     ) -> impl Iterator<Item = (&'static str, Vec<Value>)> {
+        // An Owner's session ends as soon as any of their workspaces demands.
         let session = "UPDATE sessions SET last_seen_at = $2, expires_at =
-                CASE WHEN created_at + $4 < $2 + $5 THEN created_at + $4 ELSE $2 + $5 END
+                CASE WHEN created_at + $4 < $2 + l.idle THEN created_at + $4 ELSE $2 + l.idle END
+            FROM (SELECT COALESCE(MIN(CASE WHEN w.owner_idle_hours * 3600000 < $5
+                    THEN w.owner_idle_hours * 3600000 END), $5) AS idle
+                FROM sessions s CROSS JOIN members m CROSS JOIN workspaces w
+                WHERE s.id = $1 AND m.user_id = s.user_id AND m.status = 'active'
+                    AND ' ' || m.role_set || ' ' LIKE '% owner %'
+                    AND w.id = m.workspace_id AND w.owner_idle_hours IS NOT NULL) l
             WHERE id = $1 AND last_seen_at <= $3";
         let member =
             "UPDATE members SET last_active_at = $2 WHERE id = $1 AND COALESCE(last_active_at, 0) <= $3";

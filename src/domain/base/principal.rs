@@ -188,12 +188,15 @@ pub struct Workspace {
     pub account_id: Uuid,
     pub slug: String,
     pub name: String,
+    /// After so many hours without use the sessions of its Owners end; `None`: as those of everybody.
+    pub owner_idle_hours: Option<i64>,
 }
 
 impl Workspace {
-    /// The version of its name and slug.
+    /// The version of what [`organization`](crate::domain::nouns::organization) changes.
     pub fn version(&self) -> String {
-        role::fingerprint(self.id.as_bytes(), [&self.name, &self.slug])
+        let hours = self.owner_idle_hours.unwrap_or_default().to_string();
+        role::fingerprint(self.id.as_bytes(), [&self.name, &self.slug, &hours])
     }
 }
 

@@ -84,7 +84,7 @@ pub struct MissingPermission {
 /// Who could make the change, or appoint another admin.
 #[derive(Clone, Debug)]
 pub struct NotAdmin {
-    /// Names of some of the account's admins.
+    /// Names of some of the account's admins; empty for whoever is not a member of any of its workspaces.
     pub admins: Vec<String>,
 }
 

@@ -17,7 +17,9 @@ use crate::{
         nouns::{
             api_keys, identity,
             invitations::{self, Batch},
-            members, organization, resources, roles,
+            members,
+            organization::{self, OrganizationChange},
+            resources, roles,
             security::{self, PermissionChange},
             teams, workspaces,
         },
@@ -131,7 +133,8 @@ impl Visitor<'_> {
             DemoAction::Rename(name) => {
                 let name = read(Name::parse(name))?;
                 let scope = self.admit::<perm::UpdateOrganization>().await?;
-                scope.write(async |s| organization::update(s, &name, slug).await).await?;
+                let change = OrganizationChange { name, slug: slug.clone(), owner_idle: None };
+                scope.write(async |s| organization::update(s, &change).await).await?;
             }
             DemoAction::Invite(whom, roles) => {
                 return self.invite(whom, roles).await;

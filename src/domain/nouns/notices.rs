@@ -1,9 +1,9 @@
 //! What is kept for the next page of one session: messages, shown once and then gone, and drafts: what was typed
-//! into a form that was not executed.
+//! into a form that was not executed. Both are sealed, for a message may contain the secret of a link.
 
 use crate::{
     clock::{HOUR, MINUTE},
-    domain::base::{db::Db, principal::Person, refused::Refused, sql::Sql, tokens::Token},
+    domain::base::{db::Db, principal::Person, refused::Refused, sealed::Place, sql::Sql, tokens::Token},
     entity::notice,
     random,
 };
@@ -17,9 +17,10 @@ const LIFETIME: i64 = 10 * MINUTE;
 ///
 /// # Errors
 /// The database's own.
-pub async fn store(db: &Db, person: &Person, body: String) -> Result<Uuid, Refused> {
+pub async fn store(db: &Db, person: &Person, body: &str) -> Result<Uuid, Refused> {
     let now = db.now();
     let id = random::id(now);
+    let body = db.sealer().seal(place(id), body)?;
     let tx = db.begin().await?;
     let row = notice::ActiveModel {
         id: Set(id),
@@ -46,7 +47,7 @@ pub async fn take(db: &Db, person: &Person, id: Uuid) -> Result<Option<String>, 
     let sql = "DELETE FROM notices WHERE id = $1 AND session_id = $2 AND expires_at > $3 RETURNING body";
     let row: Option<Body> = tx.first(sql, vec![id.into(), person.session_id.into(), db.now().into()]).await?;
     tx.commit().await?;
-    Ok(row.map(|row| row.body))
+    Ok(row.and_then(|row| open(db, id, &row.body)))
 }
 
 /// How long what somebody typed is kept for them, in milliseconds.
@@ -60,9 +61,10 @@ const MAX_KEPT: i64 = 20;
 ///
 /// # Errors
 /// The database's own.
-pub async fn store_draft(db: &Db, session: &Token, body: String) -> Result<Option<Uuid>, Refused> {
+pub async fn store_draft(db: &Db, session: &Token, body: &str) -> Result<Option<Uuid>, Refused> {
     let now = db.now();
     let id = random::id(now);
+    let body = db.sealer().seal(place(id), body)?;
     let tx = db.begin().await?;
     let sql = "INSERT INTO notices (id, session_id, body, expires_at)
         SELECT $2, s.id, $3, $4 FROM sessions s WHERE s.token_hash = $1 AND s.expires_at > $5 RETURNING session_id";
@@ -94,5 +96,15 @@ pub async fn draft(db: &Db, session: &Token, id: Uuid) -> Result<Option<String>,
         WHERE n.id = $1 AND s.token_hash = $2 AND n.expires_at > $3 AND s.expires_at > $3";
     let values = vec![id.into(), session.hash().into(), db.now().into()];
     let row: Option<Body> = db.read().first(sql, values).await?;
-    Ok(row.map(|row| row.body))
+    Ok(row.and_then(|row| open(db, id, &row.body)))
+}
+
+fn place(id: Uuid) -> Place {
+    Place { table: "notices", id }
+}
+
+/// The text of a notice; `None` if it was stored under another secret key, as if it had expired.
+fn open(db: &Db, id: Uuid, body: &str) -> Option<String> {
+    let opened = db.sealer().open(place(id), body);
+    opened.inspect_err(|error| tracing::warn!(%error, "can't open a notice")).ok()
 }

@@ -95,7 +95,7 @@ pub(in crate::domain) async fn lock_for_creation(
     let row: Option<Row> = tx.first(sql, vec![account.into(), user.into()]).await?;
     match row.ok_or(Refused::NotFound)? {
         Row { is_suspended: true, .. } => Err(Refused::Suspended(SUSPENDED)),
-        Row { may_create: false, .. } => Err(not_admin(tx, account).await?),
+        Row { may_create: false, .. } => Err(not_admin(tx, account, user).await?),
         _ => Ok(account),
     }
 }

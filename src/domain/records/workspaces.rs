@@ -57,6 +57,7 @@ pub(in crate::domain) async fn insert(
         audit_seq: Set(0),
         audit_hash: Set(Vec::new()),
         roles_version: NotSet,
+        owner_idle_hours: Set(None),
     };
     if let Err(error) = workspace::Entity::insert(row).exec_without_returning(&open.tx).await {
         return Err(if crate::domain::base::refused::is_duplicate(&error) {

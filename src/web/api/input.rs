@@ -14,7 +14,7 @@ use crate::{
 };
 use actix_web::{Error, FromRequest, HttpRequest, dev::Payload};
 use futures_util::future::LocalBoxFuture;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use utoipa::openapi::path::ParameterIn;
 
 /// The body of a call that needs none: empty, or `{}`.
@@ -66,6 +66,15 @@ impl<T: utoipa::IntoParams> Input for crate::web::api::body::Query<T> {
         operation.parameters.extend(T::into_params(|| Some(ParameterIn::Query)));
         operation.refusals.extend([400, 422]);
     }
+}
+
+/// Reads a field that can be `null`, which is not the same as left out; with `#[serde(default)]`.
+pub(in crate::web) fn present_or_null<'de, T, D>(value: D) -> Result<Option<Option<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(value).map(Some)
 }
 
 /// A text that may be left out.

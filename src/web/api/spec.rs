@@ -4,7 +4,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         Email, Slug, TextRule, events,
-        nouns::{invitations, roles::MAX_SCOPES},
+        nouns::{invitations, organization::IdleHours, roles::MAX_SCOPES},
     },
     policy::{
         Permission,
@@ -125,6 +125,12 @@ pub(in crate::web) fn maybe_overlap() -> Object {
         "How long the old secret keeps working, in seconds. If omitted, it stops working immediately.",
     ));
     or_null(overlap, Type::Integer)
+}
+
+/// Hours after which an unused session of an Owner ends.
+pub(in crate::web) fn maybe_idle_hours() -> Object {
+    let hours = a_number(IdleHours::LEAST, IdleHours::MOST);
+    or_null(hours.description(Some("Hours without use.")), Type::Integer)
 }
 
 fn a_number(least: i64, max: i64) -> ObjectBuilder {

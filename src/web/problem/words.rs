@@ -76,13 +76,16 @@ pub(super) fn suspended(what: &str) -> Problem {
 }
 
 pub(super) fn not_admin(not: &NotAdmin) -> Problem {
-    Problem::new(
+    let problem = Problem::new(
         StatusCode::FORBIDDEN,
         "You don't have permission for this",
         "Only account admins can do this.",
     )
-    .point("Owners and Admins of a workspace aren't account admins automatically.")
-    .point(format!("Account admins: {}.", not.admins.join(", ")))
+    .point("Owners and Admins of a workspace aren't account admins automatically.");
+    if not.admins.is_empty() {
+        return problem;
+    }
+    problem.point(format!("Account admins: {}.", not.admins.join(", ")))
 }
 
 pub(super) fn forbidden(missing: &MissingPermission) -> Problem {

@@ -3,8 +3,9 @@
 use crate::{
     domain::{
         Invalid, Name, Slug,
+        base::principal::Workspace,
         enforce::read::ReadScope,
-        nouns::organization::{self, AccountAdmin, Organization},
+        nouns::organization::{self, AccountAdmin, IdleHours, Organization, OrganizationChange},
     },
     policy::{Access, perm},
     web::{
@@ -33,6 +34,8 @@ struct Show<'a> {
     account_admins: Vec<AccountAdmin>,
     created: When,
     form: &'a Details,
+    /// Value, label, and whether it is selected; empty unless the viewer is an Owner.
+    idle_choices: Vec<(String, String, bool)>,
     errors: Errors,
     prefix: String,
     departure: String,
@@ -43,22 +46,57 @@ struct Show<'a> {
 pub struct Details {
     name: String,
     slug: String,
+    /// Empty for the same limit as for everybody; left out on the page of somebody who is not an Owner.
+    owner_idle_hours: Option<String>,
+}
+
+impl Details {
+    fn of(workspace: Workspace) -> Self {
+        let hours = workspace.owner_idle_hours.map(|hours| hours.to_string()).unwrap_or_default();
+        Self { name: workspace.name, slug: workspace.slug, owner_idle_hours: Some(hours) }
+    }
 }
 
 impl Validate for Details {
-    type Valid = (Name, Slug);
+    type Valid = OrganizationChange;
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
         let name = invalid.check("name", Name::parse(&self.name));
         let slug = invalid.check("slug", Slug::parse(&self.slug));
-        Some((name?, slug?))
+        let owner_idle = self.owner_idle_hours.as_deref().map(idle).transpose();
+        let owner_idle = invalid.check("owner_idle_hours", owner_idle);
+        Some(OrganizationChange { name: name?, slug: slug?, owner_idle: owner_idle? })
     }
+}
+
+fn idle(text: &str) -> Result<Option<IdleHours>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    IdleHours::parse(text.parse().unwrap_or_default()).map(Some)
+}
+
+/// The limits that the form offers, in hours, and the one that is stored.
+fn idle_choices(form: &Details) -> Vec<(String, String, bool)> {
+    let chosen = form.owner_idle_hours.as_deref().unwrap_or_default();
+    let mut all = vec!["", "1", "8", "24", "72", "168"];
+    if !all.contains(&chosen) {
+        all.push(chosen);
+    }
+    let label = |hours: &str| match hours {
+        "" => "As long as everybody".to_owned(),
+        "1" => "1 hour".to_owned(),
+        "24" => "1 day".to_owned(),
+        "72" => "3 days".to_owned(),
+        "168" => "7 days".to_owned(),
+        hours => format!("{hours} hours"),
+    };
+    all.into_iter().map(|hours| (hours.to_owned(), label(hours), hours == chosen)).collect()
 }
 
 pub async fn show(cx: Authorized<perm::Membership>) -> HandlerResult {
     let (scope, view, ()) = cx.into_parts();
-    let workspace = scope.actor().workspace.clone();
-    let form = Details { name: workspace.name, slug: workspace.slug };
+    let form = Details::of(scope.actor().workspace.clone());
     draw(&view, &scope, StatusCode::OK, &form, Errors::default()).await
 }
 
@@ -79,6 +117,7 @@ where
         created: When::new(organization.created_at, scope.now()),
         organization,
         account_admins: organization::account_admins(scope).await?,
+        idle_choices: if scope.actor().holdings.is_owner() { idle_choices(form) } else { Vec::new() },
         form,
         errors,
         prefix: prefix(view),
@@ -91,9 +130,10 @@ pub async fn update(cx: Authorized<perm::UpdateOrganization, Form<Checked<Detail
     let (scope, view, Form(form)) = cx.into_parts();
     let duplicate = scope.duplicate();
     let saved = async {
-        let (name, slug) = form.valid?;
-        let slug = scope.write(async |s| organization::update(s, &name, &slug).await).await?;
-        Ok(view.redirect_with_flash(format!("/w/{slug}/organization"), Flash::good("Organization saved.")))
+        let change = form.valid?;
+        let after = scope.write(async |s| organization::update(s, &change).await).await?;
+        let page = format!("/w/{}/organization", after.slug);
+        Ok(view.redirect_with_flash(page, Flash::good("Organization saved.")))
     };
     reopen(saved.await, async |rejected| {
         draw(&view, &duplicate, rejected.status, &form.sent, rejected.errors).await

@@ -112,7 +112,7 @@ fn go_on(view: &View, next: &str, draft: Option<&Draft>) -> HttpResponse {
 /// [`Refused::Unauthenticated`].
 async fn restore(view: &View, session: &Token, draft: &Draft) -> HandlerResult {
     let page = Draft { page: safe_next(&draft.page).to_owned(), ..draft.clone() };
-    let id = notices::store_draft(&view.app.db, session, page.text()).await?;
+    let id = notices::store_draft(&view.app.db, session, &page.text()).await?;
     Ok(view.redirect(page.address(id.ok_or(Refused::Unauthenticated)?)))
 }
 

@@ -105,21 +105,26 @@ impl Row {
     }
 }
 
-/// The refusal for a person who is not an admin. It names the admins, so it is only for people of the
-/// account.
+/// The refusal for a person who is not an admin. It names the admins to whoever is an active member of a workspace
+/// of the account, and to nobody who left or was removed.
 ///
 /// # Errors
 /// The database's own.
 pub(in crate::domain) async fn not_admin(
     connection: &impl ConnectionTrait,
     account: Uuid,
+    user: Uuid,
 ) -> Result<Refused, DbErr> {
     #[derive(FromQueryResult)]
     struct Row {
         name: String,
     }
     let sql = "SELECT u.name FROM active_admins a JOIN users u ON u.id = a.user_id
-        WHERE a.account_id = $1 ORDER BY u.name LIMIT 5";
-    let rows: Vec<Row> = connection.all(sql, vec![account.into()]).await?;
+        WHERE a.account_id = $1 AND EXISTS (
+            SELECT 1 FROM members m CROSS JOIN workspaces w
+            WHERE m.user_id = $2 AND m.status = 'active' AND w.id = m.workspace_id
+                AND w.account_id = $1 AND w.deleted_at IS NULL)
+        ORDER BY u.name LIMIT 5";
+    let rows: Vec<Row> = connection.all(sql, vec![account.into(), user.into()]).await?;
     Ok(Refused::NotAdmin(NotAdmin { admins: rows.into_iter().map(|row| row.name).collect() }))
 }

@@ -120,7 +120,7 @@ impl Admits<Administer> for Account {
     }
 
     async fn missing(connection: &impl ConnectionTrait, actor: &Admin) -> Result<Refused, DbErr> {
-        not_admin(connection, actor.account.id).await
+        not_admin(connection, actor.account.id, actor.id()).await
     }
 }
 

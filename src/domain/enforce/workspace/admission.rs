@@ -1,7 +1,7 @@
 //! Admission to a workspace: session or key, active membership, permission.
 
 use crate::{
-    clock::Timestamp,
+    clock::{HOUR, Timestamp},
     domain::{
         base::{
             db::Db,
@@ -59,6 +59,7 @@ struct Row {
     slug: Option<String>,
     workspace_name: Option<String>,
     is_closed: Option<bool>,
+    owner_idle_hours: Option<i64>,
     member_id: Option<Uuid>,
     status: Option<String>,
     role_set: Option<String>,
@@ -75,7 +76,7 @@ macro_rules! admission {
             "SELECT ",
             $principal,
             ", w.id AS workspace_id, w.account_id, w.slug, w.name AS workspace_name,
-                (w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL) AS is_closed,
+                (w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL) AS is_closed, w.owner_idle_hours,
                 m.id AS member_id, m.status, m.role_set, w.roles_version, NULL AS subject_roles FROM ",
             $from,
             " LEFT JOIN workspaces w ON ",
@@ -151,6 +152,9 @@ pub(super) async fn admit(
         (row, roles) = load().await?;
     }
     let subject_roles = row.subject_roles.take();
+    if row.is_idle_owner(&roles, now) {
+        return Err(Refused::Unauthenticated);
+    }
     Ok((row.judge(roles, needs)?, subject_roles))
 }
 
@@ -196,6 +200,15 @@ impl Row {
             (Some(id), Some(_)) => db.roles().at(&Unadmitted(connection, id), self.roles_version).await,
             _ => Ok(Roles::default()),
         }
+    }
+
+    /// A session of an Owner that was not used for as long as the workspace allows its Owners. The end of a session
+    /// moves on with this limit (`base/presence.rs`); here it counts for those who became Owner since, and from
+    /// when the limit was set.
+    fn is_idle_owner(&self, all_roles: &Roles, now: Timestamp) -> bool {
+        let Some(hours) = self.owner_idle_hours.filter(|_| self.shown_to.is_none()) else { return false };
+        let held = all_roles.parse_slugs(self.role_set.as_deref().unwrap_or_default());
+        now - self.last_seen_at >= hours * HOUR && held.iter().any(|role| role.is_owner)
     }
 
     /// # Errors
@@ -244,7 +257,8 @@ impl Row {
             }),
         };
         let roles = held.iter().map(|role| role.slug.clone()).collect();
-        let workspace = Workspace { id, account_id, slug, name };
+        let owner_idle_hours = self.owner_idle_hours;
+        let workspace = Workspace { id, account_id, slug, name, owner_idle_hours };
         let voucher = self.vouched_by.unwrap_or(principal.accountable_user());
         let actor = Actor { principal, member_id, workspace, roles, holdings, voucher, all_roles };
         Ok(Judged { actor, last_seen_at: self.last_seen_at, verdict })

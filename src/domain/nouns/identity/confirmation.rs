@@ -130,7 +130,7 @@ pub async fn confirm_email(
     if row.changes_address() {
         members::refresh_sort_key(&tx, row.user_id).await?;
         let mail = AddressChangedMail { url: db.public_url(), after: &row.email };
-        Mail::new(&row.user_email, &mail).queue(&tx, now).await?;
+        Mail::new(&row.user_email, &mail).queue(db, &tx, now).await?;
         let event = EmailChanged { before: row.user_email.clone(), after: row.email.clone() };
         audit::append_to_user(&tx, &actor, origin, now, event).await?;
     } else {

@@ -62,7 +62,7 @@ pub(in crate::domain) async fn send_confirmation(
     let kind = Purpose::VerifyEmail;
     let token = insert_token(tx, user, "verify_email", kind, email, browser.map(Token::hash), now).await?;
     let mail = ConfirmEmailMail { url: db.public_url(), token: token.expose() };
-    Mail::new(email, &mail).queue(tx, now).await.map(drop)
+    Mail::new(email, &mail).queue(db, tx, now).await.map(drop)
 }
 
 /// Creates a token. An older one for the same purpose becomes invalid.
@@ -183,13 +183,13 @@ pub async fn change_email(db: &Db, person: &Person, new: &Email, current: &str) 
         tx.first("SELECT id FROM users WHERE email = $1", vec![new.as_str().into()]).await?;
     if taken.is_some() {
         let mail = AlreadySignedUpMail { url: db.public_url(), email: new.as_str() };
-        Mail::new(new.as_str(), &mail).queue(&tx, now).await?;
+        Mail::new(new.as_str(), &mail).queue(db, &tx, now).await?;
     } else {
         let token =
             insert_token(&tx, person.user_id, "change_email", Purpose::VerifyEmail, new.as_str(), None, now)
                 .await?;
         let mail = ConfirmEmailMail { url: db.public_url(), token: token.expose() };
-        Mail::new(new.as_str(), &mail).queue(&tx, now).await?;
+        Mail::new(new.as_str(), &mail).queue(db, &tx, now).await?;
     }
     tx.commit().await?;
     db.outbox_ready().notify_one();
@@ -227,7 +227,7 @@ pub async fn forgot_password(db: &Db, email: &Email, origin: &Origin) -> Result<
             )
             .await?;
             let mail = ResetPasswordMail { url: db.public_url(), token: token.expose() };
-            Mail::new(email.as_str(), &mail).queue(&tx, now).await?;
+            Mail::new(email.as_str(), &mail).queue(db, &tx, now).await?;
             tx.commit().await?;
             db.outbox_ready().notify_one();
         }
@@ -238,7 +238,7 @@ pub async fn forgot_password(db: &Db, email: &Email, origin: &Origin) -> Result<
             tx.run("DELETE FROM email_tokens WHERE user_id = $1", vec![nobody.into()]).await?;
             let token = Token::new(Purpose::ResetPassword);
             let mail = ResetPasswordMail { url: db.public_url(), token: token.expose() };
-            let id = Mail::new(email.as_str(), &mail).queue(&tx, now).await?;
+            let id = Mail::new(email.as_str(), &mail).queue(db, &tx, now).await?;
             tx.run("DELETE FROM outbox WHERE id = $1", vec![id.into()]).await?;
             tx.commit().await?;
         }
@@ -279,7 +279,7 @@ pub async fn reset_password(db: &Db, token: &Token, new: &Password, origin: &Ori
     let actor = Actor::user(row.user_id, row.user_name);
     audit::append_to_user(&tx, &actor, origin, now, PasswordReset {}).await?;
     let mail = PasswordChangedMail { url: db.public_url() };
-    Mail::new(&row.email, &mail).queue(&tx, now).await?;
+    Mail::new(&row.email, &mail).queue(db, &tx, now).await?;
     tx.commit().await?;
     db.outbox_ready().notify_one();
     limits::SIGN_IN_ACCOUNT.clear(db, &row.email).await?;

@@ -307,7 +307,7 @@ pub async fn change_password(
     let token = start(db, &tx, person.user_id, origin).await?;
     audit::append_to_user(&tx, &person.audit_actor(), origin, now, PasswordChanged {}).await?;
     let mail = PasswordChangedMail { url: db.public_url() };
-    Mail::new(&person.email, &mail).queue(&tx, now).await?;
+    Mail::new(&person.email, &mail).queue(db, &tx, now).await?;
     tx.commit().await?;
     db.outbox_ready().notify_one();
     Ok(token)

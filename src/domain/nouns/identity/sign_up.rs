@@ -198,7 +198,7 @@ async fn known_address(db: &Db, form: &SignUp, offer: Option<&Offer>) -> Result<
         let tx = db.begin().await?;
         let now = db.now();
         let mail = AlreadySignedUpMail { url: db.public_url(), email: form.email.as_str() };
-        Mail::new(form.email.as_str(), &mail).queue(&tx, now).await?;
+        Mail::new(form.email.as_str(), &mail).queue(db, &tx, now).await?;
         tx.commit().await?;
         db.outbox_ready().notify_one();
     }

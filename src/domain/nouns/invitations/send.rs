@@ -256,7 +256,7 @@ async fn issue<P>(
         message,
         days: LIFETIME / DAY,
     };
-    Mail::new(email, &mail).queue(&s.open().tx, s.now()).await?;
+    Mail::new(email, &mail).queue(&s.open().db, &s.open().tx, s.now()).await?;
     Ok(format!("{}/invitations/{}", db.public_url(), shown.expose()))
 }
 

@@ -120,7 +120,7 @@ async fn add_one(
         slug: &workspace.slug,
         roles: &roles.join(", "),
     };
-    Mail::new(&person.email, &mail).queue(&s.open().tx, s.now()).await?;
+    Mail::new(&person.email, &mail).queue(&s.open().db, &s.open().tx, s.now()).await?;
     let event = MemberAdded { roles: roles.clone(), was_invited };
     let target = Target::new(MEMBER, id, person.name.clone());
     Ok(Recorded::new(AddedMember { member_id: id, name: person.name, roles }, event, target))

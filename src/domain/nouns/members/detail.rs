@@ -11,7 +11,7 @@ use crate::{
         nouns::members::row::{Member, Row, columns},
         records::members::{OWN_ROLES, tag, version},
     },
-    policy::Access,
+    policy::{Access, Permission},
 };
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use serde::Deserialize;
@@ -24,7 +24,9 @@ pub struct Detail {
     pub own: Vec<String>,
     /// What the customer's own applications call them.
     pub external_id: Option<String>,
+    /// Empty for a viewer who may not see teams.
     pub teams: Vec<TeamMembership>,
+    pub team_count: usize,
     pub roles: Vec<Assignable>,
     /// Pending invitations that this member sent.
     pub invitations: i64,
@@ -119,6 +121,8 @@ where
     let values = vec![row.user_id.into(), scope.now().into(), id.into()];
     let related: RelatedRow = scope.first(&sql, values).await?.ok_or(Refused::NotFound)?;
     let teams: Vec<TeamMembershipRow> = parse_json_rows(related.teams.as_deref())?;
+    let team_count = teams.len();
+    let shown = if scope.actor().holdings.has(Permission::ReadTeams) { teams } else { Vec::new() };
     let membership = |row: TeamMembershipRow| TeamMembership {
         team: row.team_id,
         name: row.name,
@@ -128,7 +132,8 @@ where
     Ok(Detail {
         own: related.own.unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect(),
         external_id: related.external_id,
-        teams: teams.into_iter().map(membership).collect(),
+        teams: shown.into_iter().map(membership).collect(),
+        team_count,
         member: row.for_viewer(scope.actor(), all, related.owners),
         roles: role::assignable_roles(all, &scope.actor().holdings),
         invitations: related.invitations,

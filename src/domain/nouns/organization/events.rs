@@ -6,13 +6,24 @@ use serde::{Deserialize, Serialize};
 pub(in crate::domain) const EVENTS: NounEvents =
     NounEvents::new(&[EventKind::of::<OrganizationUpdated>(), EventKind::of::<OrganizationDeleted>()]);
 
-/// The name or address of a workspace changed.
+/// The name or address of a workspace changed, or how long the sessions of its Owners last without use.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct OrganizationUpdated {
     pub name_before: String,
     pub name_after: String,
     pub slug_before: String,
     pub slug_after: String,
+    #[serde(default)]
+    pub owner_idle_hours_before: Option<i64>,
+    #[serde(default)]
+    pub owner_idle_hours_after: Option<i64>,
+}
+
+/// What the event shows of a workspace: its name, its address, and the limit for its Owners' sessions, if any.
+fn shown(name: &str, slug: &str, owner_idle_hours: Option<i64>) -> Vec<String> {
+    let mut shown = vec![name.to_owned(), format!("/w/{slug}")];
+    shown.extend(owner_idle_hours.map(|hours| format!("Owners are signed out after {hours} h without use")));
+    shown
 }
 
 impl AuditEvent for OrganizationUpdated {
@@ -22,8 +33,8 @@ impl AuditEvent for OrganizationUpdated {
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
         EventSentence::new("updated the workspace", row.target)
-            .before([self.name_before.clone(), format!("/w/{}", self.slug_before)])
-            .after([self.name_after.clone(), format!("/w/{}", self.slug_after)])
+            .before(shown(&self.name_before, &self.slug_before, self.owner_idle_hours_before))
+            .after(shown(&self.name_after, &self.slug_after, self.owner_idle_hours_after))
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
         base::{
             event::{Recorded, Target},
             invalid::Invalid,
+            principal::Workspace,
             refused::{Refused, is_duplicate},
             values::{Name, Slug},
         },
@@ -31,6 +32,7 @@ pub struct Organization {
     pub created_at: Timestamp,
     pub members: i64,
     pub invitations: i64,
+    pub owner_idle_hours: Option<i64>,
 }
 
 /// Loads the workspace.
@@ -38,7 +40,7 @@ pub struct Organization {
 /// # Errors
 /// The database's own.
 pub async fn get<P: Access>(scope: &ReadScope<P>) -> Result<Organization, Refused> {
-    let sql = "SELECT w.name, w.slug, a.name AS account, w.created_at,
+    let sql = "SELECT w.name, w.slug, a.name AS account, w.created_at, w.owner_idle_hours,
             (SELECT CAST(COALESCE(SUM(h.people), 0) AS BIGINT) FROM headcounts h
                 WHERE h.workspace_id = w.id) AS members,
             (SELECT COUNT(*) FROM invitations i WHERE i.workspace_id = $1 AND i.status = 'pending'
@@ -73,37 +75,72 @@ pub async fn account_admins<P: Access>(scope: &ReadScope<P>) -> Result<Vec<Accou
     Ok(scope.all(sql, vec![scope.actor().workspace.account_id.into()]).await?)
 }
 
-/// Changes name and slug. Returns the slug of the workspace from now on.
+/// What a workspace should be.
+pub struct OrganizationChange {
+    pub name: Name,
+    pub slug: Slug,
+    /// `None`: as it is.
+    pub owner_idle: Option<Option<IdleHours>>,
+}
+
+/// Hours without use after which a session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdleHours(i64);
+
+impl IdleHours {
+    pub const LEAST: i64 = 1;
+    /// As long as a session lasts at all.
+    pub const MOST: i64 = 30 * 24;
+
+    /// # Errors
+    /// A sentence for whoever typed it.
+    pub fn parse(hours: i64) -> Result<Self, String> {
+        let is_possible = (Self::LEAST..=Self::MOST).contains(&hours);
+        is_possible.then_some(Self(hours)).ok_or_else(|| "Choose between 1 and 720 hours.".to_owned())
+    }
+}
+
+/// Changes a workspace. Returns it as it is from now on.
 ///
 /// # Errors
-/// [`Refused::Invalid`] on the field `slug` where it is taken.
+/// [`Refused::Invalid`] on the field `slug` where it is taken, [`Refused::NotAllowed`] for somebody other than an
+/// Owner who would change when Owners are signed out.
 pub async fn update(
     s: &mut WriteScope<perm::UpdateOrganization>,
-    name: &Name,
-    slug: &Slug,
-) -> Result<Recorded<Slug>, Refused> {
+    change: &OrganizationChange,
+) -> Result<Recorded<Workspace>, Refused> {
     // As it is under the lock: the actor may have been admitted before a rename.
     let now = s.actor().workspace.clone();
-    if now.name == name.as_str() && now.slug == slug.as_str() {
-        return Ok(Recorded::unchanged(slug.clone()));
+    let OrganizationChange { name, slug, owner_idle } = change;
+    let hours = owner_idle.map_or(now.owner_idle_hours, |idle| idle.map(|IdleHours(hours)| hours));
+    if now.name == name.as_str() && now.slug == slug.as_str() && now.owner_idle_hours == hours {
+        return Ok(Recorded::unchanged(now));
+    }
+    if now.owner_idle_hours != hours && !s.actor().holdings.is_owner() {
+        return Err(Refused::NotAllowed("Only Owners can change when Owners are signed out."));
     }
     if now.slug != slug.as_str() && !workspaces::slug_is_free(s.connection(), slug).await? {
         return Err(workspaces::slug_taken());
     }
-    let renamed = workspace_row(s)
+    let changed = workspace_row(s)
         .col_expr(workspace::Column::Name, Expr::value(name.as_str()))
-        .col_expr(workspace::Column::Slug, Expr::value(slug.as_str()));
-    match s.open().apply_to_one(renamed).await {
+        .col_expr(workspace::Column::Slug, Expr::value(slug.as_str()))
+        .col_expr(workspace::Column::OwnerIdleHours, Expr::value(hours));
+    match s.open().apply_to_one(changed).await {
         Err(Refused::Failed(error)) if is_duplicate(&error) => return Err(workspaces::slug_taken()),
         other => other?,
     }
     let event = OrganizationUpdated {
-        name_before: now.name,
+        name_before: now.name.clone(),
         name_after: name.to_string(),
-        slug_before: now.slug,
+        slug_before: now.slug.clone(),
         slug_after: slug.to_string(),
+        owner_idle_hours_before: now.owner_idle_hours,
+        owner_idle_hours_after: hours,
     };
-    Ok(Recorded::new(slug.clone(), event, Target::new(WORKSPACE, now.id, name.to_string())))
+    let after = Workspace { name: name.to_string(), slug: slug.to_string(), owner_idle_hours: hours, ..now };
+    let target = Target::new(WORKSPACE, after.id, after.name.clone());
+    Ok(Recorded::new(after, event, target))
 }
 
 /// A change of the row of the workspace itself.

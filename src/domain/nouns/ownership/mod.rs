@@ -125,7 +125,7 @@ pub async fn offer(
     let from = s.actor().principal.name();
     let url = s.open().db.public_url();
     let mail = OwnershipOfferedMail { url, from, workspace: &workspace.name, slug: &workspace.slug };
-    Mail::new(&member.email, &mail).queue(&s.open().tx, now).await?;
+    Mail::new(&member.email, &mail).queue(&s.open().db, &s.open().tx, now).await?;
     Ok(Recorded::new(member.name.clone(), OwnershipOffered { expires_at }, member.target()))
 }
 

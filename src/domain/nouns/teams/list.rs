@@ -54,7 +54,8 @@ pub struct Person {
     pub id: Uuid,
     pub user_id: Option<Uuid>,
     pub name: String,
-    pub email: String,
+    /// `None` for a viewer who may not see members.
+    pub email: Option<String>,
     pub is_active: bool,
     pub is_you: bool,
     pub is_lead: bool,
@@ -97,13 +98,14 @@ pub async fn get(scope: &ReadScope<perm::ReadTeams>, id: Uuid, at: &Position) ->
     let rows: Vec<PersonRow> = scope.list(&PERSON, &sql, values).await?;
     let page =
         Page::from_rows(rows, at, |row| Cursor::new(Key::Number(row.joined_at.as_millis()), row.member_id));
+    let sees_members = actor.holdings.has(Permission::ReadMembers);
     let page = page.map(|row| {
         let held = role::holdings(&actor.all_roles.parse_slugs(&row.role_set));
         Person {
             id: row.member_id,
             user_id: row.user_id,
             name: row.name,
-            email: row.email,
+            email: sees_members.then_some(row.email),
             is_active: row.status == "active",
             is_you: row.member_id == actor.member_id,
             is_lead: row.leads > 0,

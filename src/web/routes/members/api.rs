@@ -103,6 +103,7 @@ pub struct MemberDetailBody {
     member: MemberBody,
     /// Slugs of the roles assigned directly. The others come from teams.
     own_roles: Vec<String>,
+    /// Empty for keys without `read:teams`.
     teams: Vec<TeamMembershipBody>,
 }
 

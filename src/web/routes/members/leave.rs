@@ -32,7 +32,9 @@ struct Confirm {
     /// `suspension` or `removal`: the noun of the form's address.
     what: &'static str,
     invitations: i64,
+    /// Those that the viewer may see.
     teams: Vec<TeamMembership>,
+    team_count: usize,
     keys: RemainingKeys,
 }
 
@@ -128,6 +130,7 @@ async fn confirm<P: policy::Access>(cx: Authorized<P, Target>, what: &'static st
         row,
         what,
         invitations,
+        team_count: detail.team_count,
         teams: detail.teams,
         keys,
     }))
@@ -213,7 +216,7 @@ pub async fn departure(cx: Authorized<perm::Membership>) -> HandlerResult {
         is_last_owner: detail.member.is_last_owner,
         roles: detail.member.roles.into_iter().map(|role| role.name).collect(),
         invitations: detail.invitations,
-        teams: detail.teams.len(),
+        teams: detail.team_count,
         keys,
     };
     Ok(view.html(&page))

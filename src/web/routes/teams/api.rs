@@ -182,7 +182,8 @@ pub struct TeamMemberBody {
     member_id: Uuid,
     user_id: Option<Uuid>,
     name: String,
-    email: String,
+    /// Only for keys with `read:members`.
+    email: Option<String>,
     status: Status,
     is_lead: bool,
     /// When they joined the team.

@@ -20,7 +20,7 @@ use crate::{
         path::Target,
     },
 };
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -98,14 +98,9 @@ pub struct UserChange {
     #[schema(schema_with = spec::maybe_roles)]
     roles: Option<Vec<String>>,
     /// `null` removes it.
-    #[serde(default, deserialize_with = "present_or_null")]
+    #[serde(default, deserialize_with = "input::present_or_null")]
     #[schema(schema_with = spec::maybe_text::<ExternalId>, required = false)]
     external_id: Option<Option<String>>,
-}
-
-/// Distinguishes `null` from an omitted field.
-fn present_or_null<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(value).map(Some)
 }
 
 impl Validate for UserChange {

@@ -7,7 +7,7 @@ use crate::{
         base::{paging::Position, principal::Workspace},
         enforce::write::WriteScope,
         nouns::{
-            organization::{self, Organization},
+            organization::{self, IdleHours, Organization, OrganizationChange},
             workspaces::{self, WorkspaceOfKey},
         },
     },
@@ -134,12 +134,19 @@ pub struct WorkspaceDetailBody {
     members: i64,
     /// Number of pending invitations.
     invitations: i64,
+    /// After so many hours without use the sessions of its Owners end; `null`: as those of everybody.
+    owner_idle_hours: Option<i64>,
 }
 
 pub async fn show(cx: ApiRequest<perm::Membership>) -> ApiResult<Tagged<WorkspaceDetailBody>> {
     let (actor, organization): (_, Organization) = (cx.scope.actor(), organization::get(&cx.scope).await?);
     // The version is that of the returned name and slug.
-    let workspace = Workspace { name: organization.name, slug: organization.slug, ..actor.workspace.clone() };
+    let workspace = Workspace {
+        name: organization.name,
+        slug: organization.slug,
+        owner_idle_hours: organization.owner_idle_hours,
+        ..actor.workspace.clone()
+    };
     let version = workspace.version();
     let body = WorkspaceDetailBody {
         id: workspace.id,
@@ -151,6 +158,7 @@ pub async fn show(cx: ApiRequest<perm::Membership>) -> ApiResult<Tagged<Workspac
         created_at: organization.created_at,
         members: organization.members,
         invitations: organization.invitations,
+        owner_idle_hours: workspace.owner_idle_hours,
     };
     Ok(Tagged { body, version })
 }
@@ -163,15 +171,22 @@ pub struct WorkspaceChange {
     name: Option<String>,
     #[schema(schema_with = spec::maybe_text::<Slug>)]
     slug: Option<String>,
+    /// After so many hours without use the sessions of its Owners end. `null`: as those of everybody. Only keys
+    /// with the Owner role can change it.
+    #[serde(default, deserialize_with = "input::present_or_null")]
+    #[schema(schema_with = spec::maybe_idle_hours, required = false)]
+    owner_idle_hours: Option<Option<i64>>,
 }
 
 impl Validate for WorkspaceChange {
-    type Valid = (Option<Name>, Option<Slug>);
+    type Valid = (Option<Name>, Option<Slug>, Option<Option<IdleHours>>);
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
         let name = invalid.check("name", input::optional(&self.name));
         let slug = invalid.check("slug", input::optional(&self.slug));
-        Some((name?, slug?))
+        let idle = self.owner_idle_hours.map(|hours| hours.map(IdleHours::parse).transpose()).transpose();
+        let idle = invalid.check("owner_idle_hours", idle);
+        Some((name?, slug?, idle?))
     }
 }
 
@@ -179,14 +194,13 @@ pub async fn update(
     cx: ApiRequest<perm::UpdateOrganization, (IfMatch, Json<Checked<WorkspaceChange>>)>,
 ) -> ApiResult<Tagged<WorkspaceSummary>> {
     let (seen, Json(change)) = cx.input;
-    let (name, slug) = change.valid?;
+    let (name, slug, owner_idle) = change.valid?;
     let now = async |s: &mut WriteScope<_>| Ok(s.actor().workspace.clone());
     seen.write(cx.scope, now, async |s, now| {
         let name = input::or_stored(name, "name", &now.name)?;
         let slug = input::or_stored(slug, "slug", &now.slug)?;
-        let changed = organization::update(s, &name, &slug).await?;
-        let after = Workspace { name: name.to_string(), slug: slug.to_string(), ..now };
-        Ok(changed.map(|_| Tagged::of(after)))
+        let changed = organization::update(s, &OrganizationChange { name, slug, owner_idle }).await?;
+        Ok(changed.map(Tagged::of))
     })
     .await
 }

@@ -1,0 +1,98 @@
+//! Texts that the database stores for a while, and that may contain secrets: mail that waits, notices. They are
+//! encrypted under a key that is not in the database, so that neither a copy of it nor what a deleted row
+//! leaves in its file discloses them.
+
+use crate::{random, secret::InstallationSecret};
+use aes_gcm::{
+    Aes256Gcm, KeyInit, Nonce,
+    aead::{Aead, Payload},
+};
+use sea_orm::DbErr;
+use uuid::Uuid;
+
+/// The form of a sealed text: this, then nonce and ciphertext in hex.
+const PREFIX: &str = "sealed:1:";
+
+const NONCE_BYTES: usize = 12;
+
+/// Where a sealed text is stored. It can't be opened as if it came from another row.
+#[derive(Clone, Copy)]
+pub(in crate::domain) struct Place {
+    pub table: &'static str,
+    pub id: Uuid,
+}
+
+impl Place {
+    fn text(self) -> String {
+        format!("{} {}", self.table, self.id)
+    }
+}
+
+pub(in crate::domain) struct Sealer(Option<Aes256Gcm>);
+
+impl Sealer {
+    /// Without the installation's secret it can neither seal nor open: commands that only read need none.
+    pub fn new(secret: Option<&InstallationSecret>) -> Self {
+        Self(secret.and_then(|secret| Aes256Gcm::new_from_slice(&secret.derive("sealed texts")[..32]).ok()))
+    }
+
+    /// # Errors
+    /// [`DbErr::Custom`] without the installation's secret.
+    pub fn seal(&self, place: Place, text: &str) -> Result<String, DbErr> {
+        let nonce: [u8; NONCE_BYTES] = random::bytes();
+        let aad = place.text();
+        let payload = Payload { msg: text.as_bytes(), aad: aad.as_bytes() };
+        let sealed = self.cipher()?.encrypt(&Nonce::from(nonce), payload);
+        let sealed = sealed.map_err(|_| DbErr::Custom("a text could not be sealed".into()))?;
+        Ok(format!("{PREFIX}{}{}", hex::encode(nonce), hex::encode(sealed)))
+    }
+
+    /// The text. What an earlier version stored without sealing it is returned as it is.
+    ///
+    /// # Errors
+    /// [`DbErr::Custom`] if it was sealed under another secret or for another place, or was altered.
+    pub fn open(&self, place: Place, stored: &str) -> Result<String, DbErr> {
+        let Some(sealed) = stored.strip_prefix(PREFIX) else { return Ok(stored.to_owned()) };
+        let cipher = self.cipher()?;
+        let aad = place.text();
+        let opened = hex::decode(sealed).ok().and_then(|bytes| {
+            let (nonce, msg) = bytes.split_first_chunk::<NONCE_BYTES>()?;
+            cipher.decrypt(&Nonce::from(*nonce), Payload { msg, aad: aad.as_bytes() }).ok()
+        });
+        let text = opened.and_then(|bytes| String::from_utf8(bytes).ok());
+        text.ok_or_else(|| DbErr::Custom("a text was sealed under another secret key, or altered".into()))
+    }
+
+    fn cipher(&self) -> Result<&Aes256Gcm, DbErr> {
+        self.0.as_ref().ok_or_else(|| DbErr::Custom("the installation's secret key is missing".into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use std::path::Path;
+
+    fn sealer(byte: &str) -> Sealer {
+        let mut config = Config::for_tests("sqlite://unused".into(), Path::new("unused"));
+        config.secret_key = Some(byte.repeat(32).into());
+        Sealer::new(InstallationSecret::find(&config).expect("a secret").as_ref())
+    }
+
+    #[test]
+    fn a_text_is_opened_in_its_place_and_under_its_secret_alone() {
+        let place = Place { table: "outbox", id: Uuid::from_u128(1) };
+        let own = sealer("07");
+        let sealed = own.seal(place, "a secret").expect("sealed");
+        assert!(!sealed.contains("secret") && sealed != own.seal(place, "a secret").expect("sealed"));
+        assert_eq!(own.open(place, &sealed).expect("opened"), "a secret");
+        assert_eq!(own.open(place, "as it was").expect("opened"), "as it was");
+        let elsewhere = [Place { table: "notices", ..place }, Place { id: Uuid::from_u128(2), ..place }];
+        assert!(elsewhere.iter().all(|place| own.open(*place, &sealed).is_err()));
+        assert!(sealer("08").open(place, &sealed).is_err());
+        for broken in [&sealed[..sealed.len() - 2], PREFIX, "sealed:1:zz"] {
+            assert!(own.open(place, broken).is_err(), "{broken}");
+        }
+    }
+}
