@@ -57,7 +57,7 @@ impl InstallationSecret {
 
     fn create(config: &Config) -> Result<Self, SecretError> {
         let secret = Self(Zeroizing::new(random::bytes()));
-        let text = Zeroizing::new(hex::encode(&*secret.0));
+        let text = Zeroizing::new(hex::encode(secret.0.as_slice()));
         private::make_folder(&config.data_dir)
             .and_then(|()| private::new_file(&path(config)))
             .and_then(|mut file| file.write_all(text.as_bytes()))
@@ -74,7 +74,7 @@ impl InstallationSecret {
     /// 64 bytes for this purpose, from which neither the secret nor the bytes for another purpose can be computed.
     pub fn derive(&self, purpose: &str) -> Zeroizing<[u8; 64]> {
         let hash = Sha512::new().chain_update("bailiwick ").chain_update(purpose).chain_update("\0");
-        Zeroizing::new(hash.chain_update(&*self.0).finalize().into())
+        Zeroizing::new(hash.chain_update(self.0.as_slice()).finalize().into())
     }
 }
 

@@ -73,7 +73,7 @@ both! {
         for rest in ["", "/people", &format!("/people/{}/removal", viewer.user_id)] {
             let page = app.unchanged_by(other.client.get(&format!("{base}{rest}"))).await.with_status(404);
             let none = other.client.get(&format!("{nowhere}{rest}")).await.with_status(404);
-            assert_eq!(page.html, none.html, "{rest}");
+            assert_eq!(without_tokens(&page.html), without_tokens(&none.html), "{rest}");
             let page = refused(&app, 403, viewer.client.get(&format!("{base}{rest}"))).await;
             page.assert_says("Only account admins can do this").assert_says("Owner One");
             assert!(!page.has(".frame"), "who is no admin sees nothing of the account");
@@ -135,7 +135,7 @@ both! {
         let nowhere = client.get("/w/nowhere/members").await.with_status(404);
         for path in ["", "/members", "/security", "/activity", "/members/new"] {
             let page = app.unchanged_by(client.get(&format!("/w/acme{path}"))).await.with_status(404);
-            assert_eq!(page.html, nowhere.html, "{path}");
+            assert_eq!(without_tokens(&page.html), without_tokens(&nowhere.html), "{path}");
         }
         let fields = [("user", user.to_string()), ("role", "owner".to_owned())];
         let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();

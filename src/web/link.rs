@@ -85,14 +85,14 @@ impl LinkKind {
     ///
     /// # Errors
     /// The response: 410 if no such link is open, 409 if others are, with a link to the last of them.
-    pub(in crate::web) fn sent(&self, view: &View, id: &str) -> Result<OpenLink, HttpResponse> {
+    pub(in crate::web) fn sent(&self, view: &View, id: &str) -> Result<OpenLink, Box<HttpResponse>> {
         let mut open = self.all(view);
         match open.iter().position(|link| link.id == id) {
             Some(at) => Ok(open.swap_remove(at)),
-            None => Err(match open.pop() {
+            None => Err(Box::new(match open.pop() {
                 Some(other) => problem::another_link(&view.req, &self.page_of(&other.id)),
                 None => problem::respond(&view.req, &Refused::Gone(self.gone)),
-            }),
+            })),
         }
     }
 

@@ -124,7 +124,7 @@ pub async fn choose_password(cx: Public<PublicForm<ChosenPassword>>) -> HandlerR
     let link = match RESET.sent(&cx.view, &form.link) {
         Ok(link) => link,
         Err(_) if stale.is_some() => return Ok(problem::out_of_date(&cx.view.req)),
-        Err(response) => return Ok(response),
+        Err(response) => return Ok(*response),
     };
     if let Some(status) = stale {
         return reset_page(&cx.view, &link, status, Errors::out_of_date(PASSWORD_AGAIN)).await;
@@ -196,7 +196,7 @@ pub async fn verify(cx: Public<PublicForm<ChosenPassword>>) -> HandlerResult {
     let link = match VERIFICATION.sent(&cx.view, &form.link) {
         Ok(link) => link,
         Err(_) if stale.is_some() => return Ok(problem::out_of_date(&cx.view.req)),
-        Err(response) => return Ok(response),
+        Err(response) => return Ok(*response),
     };
     if let Some(status) = stale {
         return verification_page(&cx, &link, status, Errors::out_of_date("Confirm it again.")).await;

@@ -13,9 +13,9 @@ pub(in crate::domain) struct OrganizationUpdated {
     pub name_after: String,
     pub slug_before: String,
     pub slug_after: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner_idle_hours_before: Option<i64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner_idle_hours_after: Option<i64>,
 }
 

@@ -93,7 +93,7 @@ pub struct Answer {
 pub async fn accept(cx: SignedIn<Form<Answer>>) -> HandlerResult {
     let link = match INVITATION.sent(&cx.view, &cx.input.0.link) {
         Ok(link) => link,
-        Err(response) => return Ok(response),
+        Err(response) => return Ok(*response),
     };
     let done = invitations::accept(&cx.view.app.db, cx.person(), &link.token, &cx.origin()).await;
     let offer = done.map_err(|refused| with_way_back(refused, &link))?;
@@ -108,7 +108,7 @@ pub async fn decline(cx: Public<Form<Answer>>) -> HandlerResult {
     let person = cx.person().await?;
     let link = match INVITATION.sent(&cx.view, &cx.input.0.link) {
         Ok(link) => link,
-        Err(response) => return Ok(response),
+        Err(response) => return Ok(*response),
     };
     let done = invitations::decline(&cx.view.app.db, person.as_ref(), &link.token, &cx.origin()).await;
     let offer = done.map_err(|refused| with_way_back(refused, &link))?;
