@@ -51,6 +51,9 @@ async fn sign_in_again(client: &Client, page: &Page, email: &str) -> Page {
     client.follow(answer).await.with_status(200)
 }
 
+/// Names and values of fields.
+type Typed = Vec<(&'static str, &'static str)>;
+
 both! {
     async fn two_invitations_in_two_tabs_are_each_accepted_as_shown(app: TestApp) {
         let (guest, [alpha, beta]) = invited_twice(&app).await;
@@ -237,7 +240,7 @@ both! {
         let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
         let details = format!("/w/acme/members/{}", viewer.member_id);
-        let pages: Vec<(String, &str, Vec<(&str, &str)>)> = vec![
+        let pages: Vec<(String, &str, Typed)> = vec![
             ("/me".into(), "/me/profile", vec![("name", "Typed Name")]),
             ("/workspaces".into(), "/workspaces", vec![("name", "Typed Name"), ("slug", "typed")]),
             ("/w/acme/organization".into(), "/organization", vec![("name", "Typed Name")]),

@@ -49,7 +49,8 @@ impl Program {
             .arg("serve")
             .env("BAILIWICK_BIND", format!("127.0.0.1:{port}"))
             .env("BAILIWICK_DATABASE_URL", &database.url)
-            .env("BAILIWICK_SECRET_KEY", "5e".repeat(32))
+            // As `Config::for_tests` has it: both may be nodes of one installation.
+            .env("BAILIWICK_SECRET_KEY", "07".repeat(32))
             .env("BAILIWICK_MAIL", format!("file:{}", dir.join("mail").display()))
             .env("BAILIWICK_ACQUIRE_TIMEOUT", "60")
             .envs(settings.iter().copied())
