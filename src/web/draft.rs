@@ -19,8 +19,9 @@ const MAX_BYTES: usize = 40 * 1_024;
 /// What is never kept: secrets, and what a person types to confirm the change of that moment.
 const NOT_KEPT: [&str; 6] = ["password", "secret", "token", "csrf", "credential", "confirm"];
 
-/// Fields that nobody types: they say what a form is about.
-const CARRIED: [&str; 3] = ["link", "next", "version"];
+/// Fields that nobody types: they say what a form is about. The version is none of them: of a list in which
+/// everything was unticked it is all that is sent.
+const CARRIED: [&str; 2] = ["link", "next"];
 
 /// Fields that a page's address names too, because it is about a selection.
 const SELECTED: [&str; 2] = ["member", "invitation"];

@@ -84,7 +84,7 @@ fn idle_choices(form: &Details) -> Vec<(String, String, bool)> {
         all.push(chosen);
     }
     let label = |hours: &str| match hours {
-        "" => "As long as everybody".to_owned(),
+        "" => "The same time as everybody".to_owned(),
         "1" => "1 hour".to_owned(),
         "24" => "1 day".to_owned(),
         "72" => "3 days".to_owned(),
