@@ -35,9 +35,13 @@ pub struct Config {
     #[arg(long, env = "BAILIWICK_SECRET_KEY", hide_env_values = true)]
     pub secret_key: Option<SecretString>,
 
-    /// Folder for the secret key if BAILIWICK_SECRET_KEY is not set.
+    /// Folder for the copies of audit checkpoints, and for the secret key if BAILIWICK_SECRET_KEY is not set.
     #[arg(long, env = "BAILIWICK_DATA_DIR", default_value = "data")]
     pub data_dir: PathBuf,
+
+    /// Key that signs audit checkpoints: 64 hex digits. [default: derived from the secret key]
+    #[arg(long, env = "BAILIWICK_AUDIT_KEY", hide_env_values = true)]
+    pub audit_key: Option<SecretString>,
 
     /// How to send e-mail: `file:DIR` (one .eml file per message) or `smtp://[user:password@]host[:port]`
     #[arg(long, env = "BAILIWICK_MAIL", default_value = "file:data/mail", hide_env_values = true)]
@@ -58,6 +62,14 @@ pub struct Config {
     /// API calls per minute for each API key on each node, and ten times as many decisions. 0 means no limit.
     #[arg(long, env = "BAILIWICK_CALLS_PER_MINUTE", default_value = "600")]
     pub calls_per_minute: u32,
+
+    /// Requests of one account and its workspaces that each worker thread handles at a time; more wait for their turn. 0 means no limit.
+    #[arg(long, env = "BAILIWICK_REQUESTS_PER_ACCOUNT", default_value = "2")]
+    pub requests_per_account: usize,
+
+    /// Connections at once from one network: an IPv4 address or a /64 of IPv6; a /48 has four times as many. Trusted proxies have no limit. 0 means no limit.
+    #[arg(long, env = "BAILIWICK_CONNECTIONS_PER_NETWORK", default_value = "256")]
+    pub connections_per_network: usize,
 
     /// Seconds that a request waits for a database connection before it gets a 503. It waits one second
     /// longer to hash a password.
@@ -129,16 +141,24 @@ impl Config {
             public_url: None,
             database_url,
             secret_key: Some("07".repeat(32).into()),
+            audit_key: None,
             data_dir: dir.to_owned(),
             mail: Mail::File(dir.join("mail")),
             mail_from: None,
             sign_up: SignUp::Open,
             trusted_proxies: Vec::new(),
             calls_per_minute: 0,
+            connections_per_network: 0,
+            requests_per_account: 0,
             acquire_timeout: Duration::from_secs(60),
             session_idle_days: 14,
             workers: Some(2),
         }
+    }
+
+    /// The file with a copy of each audit checkpoint that this node signed.
+    pub fn checkpoint_copies(&self) -> PathBuf {
+        self.data_dir.join("audit.checkpoints")
     }
 
     pub fn is_postgres(&self) -> bool {

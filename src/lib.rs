@@ -5,9 +5,12 @@
 
 pub mod clock;
 pub mod config;
+mod connection;
 pub mod domain;
 pub mod entity;
+mod listen;
 pub mod mail;
+pub mod note;
 pub mod policy;
 mod private;
 mod random;

@@ -3,12 +3,13 @@
 use bailiwick::{
     clock::Clock,
     config::Config,
-    domain::{Db, demo, enforce::chain, seed},
+    domain::{Db, Refused, checkpoint, demo, erasure, seed, verify},
+    note::Verifier,
     secret::InstallationSecret,
     startup::{self, Application, StartupError},
 };
 use clap::{Parser, Subcommand};
-use std::{io::IsTerminal, process::ExitCode};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 use tracing_subscriber::EnvFilter;
 
 /// A page is some thousand small pieces of memory, which the system's allocator spends a fifth of its time on.
@@ -51,8 +52,24 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         keys: u32,
     },
-    /// Check every workspace's audit chain and report whether anything was altered.
-    VerifyAudit,
+    /// Check the whole audit record and report whether anything was altered.
+    VerifyAudit {
+        /// A file with signed checkpoints that were kept elsewhere. Can be repeated.
+        #[arg(long, value_name = "FILE")]
+        against: Vec<PathBuf>,
+        /// Another key whose signatures count, such as one that was replaced. Can be repeated.
+        #[arg(long, value_name = "KEY")]
+        key: Vec<Verifier>,
+    },
+    /// Sign a checkpoint of the audit record and print it.
+    Checkpoint,
+    /// Print the key with which others verify checkpoints.
+    AuditKey,
+    /// Erase the names and addresses of a person from the audit record.
+    EraseNames {
+        /// An e-mail address of theirs, or their user ID. The record knows both after their sign-in was deleted.
+        user: String,
+    },
 }
 
 /// Where `demo` keeps its data when no database is named: not among real data.
@@ -66,10 +83,14 @@ enum Failure {
     #[error(transparent)]
     Open(#[from] bailiwick::domain::OpenError),
     #[error(transparent)]
-    Refused(#[from] bailiwick::domain::Refused),
+    Refused(#[from] Refused),
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    #[error("the audit log of {0} workspaces was altered")]
+    #[error("can't read {path}: {error}")]
+    Copy { path: PathBuf, error: std::io::Error },
+    #[error("nobody has this address, and the audit record does not know it either")]
+    Nobody,
+    #[error("the audit record was altered: {0} findings")]
     Altered(usize),
 }
 
@@ -122,7 +143,24 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             db.close().await;
             Ok(())
         }
-        Command::VerifyAudit => verify_audit(&open(&config).await?).await,
+        Command::VerifyAudit { against, key } => verify_audit(&config, &against, key).await,
+        Command::Checkpoint => {
+            let db = open(&config).await?;
+            let signer = startup::audit_signer(&config)?;
+            // One too if nothing was recorded; several for very many chains.
+            for _ in 0..checkpoint::due(&db).await?.max(1) {
+                let note = checkpoint::sign(&db, &signer).await?;
+                startup::keep_copy(&config.checkpoint_copies(), &note);
+                print!("{note}");
+            }
+            db.close().await;
+            Ok(())
+        }
+        Command::AuditKey => {
+            println!("{}", startup::audit_signer(&config)?.verifier());
+            Ok(())
+        }
+        Command::EraseNames { user } => erase_names(&open(&config).await?, &user).await,
     }
 }
 
@@ -140,17 +178,56 @@ async fn serve(config: Config, welcome: Option<String>) -> Result<(), Failure> {
     Ok(application.run().await?)
 }
 
-async fn verify_audit(db: &Db) -> Result<(), Failure> {
-    let verdicts = chain::verify(db).await?;
-    for verdict in &verdicts {
-        match verdict.broken_at {
-            None => println!("{}  {} events, unaltered", verdict.workspace, verdict.events),
-            Some(seq) => println!("{}  ALTERED at event {seq}", verdict.workspace),
+/// Verifies the record against the checkpoints in the database, the copies in the data folder, and those named.
+async fn verify_audit(config: &Config, against: &[PathBuf], mut keys: Vec<Verifier>) -> Result<(), Failure> {
+    keys.extend(startup::known_audit_signer(config)?.map(|signer| signer.verifier()));
+    let own = config.checkpoint_copies();
+    let mut copies = Vec::new();
+    for path in own.exists().then_some(&own).into_iter().chain(against) {
+        let notes =
+            std::fs::read_to_string(path).map_err(|error| Failure::Copy { path: path.clone(), error })?;
+        copies.push(verify::Copy { name: path.display().to_string(), notes });
+    }
+    let db = open(config).await?;
+    let report = verify::verify(&db, &keys, &copies).await?;
+    db.close().await;
+    for (chain, events) in &report.chains {
+        if !report.findings.iter().any(|finding| finding.chain == *chain) {
+            println!("{chain}  {events} events, unaltered");
         }
     }
-    db.close().await;
-    match verdicts.iter().filter(|verdict| verdict.broken_at.is_some()).count() {
+    for finding in &report.findings {
+        println!("{finding}");
+    }
+    if report.erased > 0 {
+        println!("{} names were erased", report.erased);
+    }
+    match &report.checkpoint {
+        Some(checkpoint) => println!(
+            "The latest checkpoint is number {} of {}; {} events after it are not signed yet",
+            checkpoint.head.seq, checkpoint.at, report.unsigned
+        ),
+        None => println!("There is no signed checkpoint yet; {} events are not signed", report.unsigned),
+    }
+    if report.is_unverified {
+        println!(
+            "Signatures were not verified, because no key is known here: set BAILIWICK_SECRET_KEY or \
+             BAILIWICK_AUDIT_KEY as for the server, or use --key"
+        );
+    }
+    match report.findings.len() {
         0 => Ok(()),
         altered => Err(Failure::Altered(altered)),
     }
+}
+
+async fn erase_names(db: &Db, user: &str) -> Result<(), Failure> {
+    let whom = erasure::find(db, user).await.map_err(|refused| match refused {
+        Refused::NotFound => Failure::Nobody,
+        refused => refused.into(),
+    })?;
+    let names = erasure::erase_names(db, &whom).await?;
+    println!("{names} names were erased from the audit record");
+    db.close().await;
+    Ok(())
 }

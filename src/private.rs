@@ -35,6 +35,17 @@ pub async fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.flush().await
 }
 
+/// Adds to the end of a file, which is created if it does not exist.
+///
+/// # Errors
+/// The system's own.
+pub fn append(path: &Path, text: &str) -> io::Result<()> {
+    use io::Write;
+    let mut file = options().create(true).append(true).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
 fn options() -> fs::OpenOptions {
     let mut options = fs::OpenOptions::new();
     options.write(true);

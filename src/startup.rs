@@ -4,30 +4,30 @@ pub use crate::domain::base::statements::{Counter, Transcript};
 use crate::{
     clock::Clock,
     config::Config,
-    domain::{Db, OpenError, base::outbox, housekeeping},
+    connection::Connections,
+    domain::{Db, OpenError, Refused, base::outbox, enforce::checkpoint, housekeeping},
+    listen::{bind, listen},
     mail::{Mailer, MailerError},
+    note::Signer,
+    private,
     secret::{InstallationSecret, SecretError},
-    web::{
-        self, app,
-        routes::{index::index, mount},
-    },
+    web::{self, app, routes::index::index},
 };
 use actix_web::{
-    App, HttpServer,
     cookie::Key,
     dev::{Server, ServerHandle},
-    http::{KeepAlive, header},
-    middleware::{Compress, DefaultHeaders, from_fn},
     web::Data,
 };
+use secrecy::{ExposeSecret, SecretString};
 use std::{
     io,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
+    path::{Path, PathBuf},
     time::Duration,
 };
 use tokio::task::JoinHandle;
-use tracing_actix_web::{RequestId, RootSpanBuilder, TracingLogger};
 use url::Url;
+use zeroize::Zeroizing;
 
 /// Why the server did not start. The sentence is for whoever starts it.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,8 @@ pub enum StartupError {
     Bind { bind: SocketAddr, error: io::Error },
     #[error(transparent)]
     Secret(#[from] SecretError),
+    #[error("BAILIWICK_AUDIT_KEY must be 64 hex digits. Create one with: openssl rand -hex 32")]
+    AuditKeyShape,
     #[error(
         "BAILIWICK_PUBLIC_URL must be an http or https address without a path, such as https://access.example.com"
     )]
@@ -54,20 +56,9 @@ pub struct Application {
     address: SocketAddr,
     public_url: String,
     db: Db,
+    checkpoints: Checkpoints,
     workers: Vec<JoinHandle<()>>,
 }
-
-/// The most connections at once; more wait in the kernel's queue.
-const MAX_CONNECTIONS: usize = 4_096;
-
-/// How long a connection may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long a connection stays open between two requests.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long running requests may take to end when the server stops, in seconds.
-const SHUTDOWN_TIMEOUT: u64 = 15;
 
 impl Application {
     /// Opens the database, brings its schema up to date, and listens.
@@ -75,8 +66,7 @@ impl Application {
     /// # Errors
     /// What is wrong with the settings or the machine, as a sentence.
     pub async fn build(config: Config, clock: Clock) -> Result<Self, StartupError> {
-        let listener = TcpListener::bind(config.bind)
-            .map_err(|error| StartupError::Bind { bind: config.bind, error })?;
+        let listener = bind(config.bind).map_err(|error| StartupError::Bind { bind: config.bind, error })?;
         let address = listener.local_addr()?;
         let public_url = public_url(&config, address)?;
         let shown_url = public_url.as_str().trim_end_matches('/').to_owned();
@@ -86,10 +76,15 @@ impl Application {
         let settings = app::Settings::new(&config, &public_url, Key::from(&*secret.derive("cookies")));
         let calls = web::Calls::new(config.calls_per_minute);
         let app = Data::new(app::App { db: db.with_counter(), settings, calls, routes: index() });
-        let server = listen(listener, app, config.workers)?;
-        let workers =
-            vec![tokio::spawn(send_mail(db.clone(), mailer)), tokio::spawn(run_housekeeping(db.clone()))];
-        Ok(Self { server, address, public_url: shown_url, db, workers })
+        let exempt = config.trusted_proxies.iter().map(|network| network.0).collect();
+        let connections = Connections::new(config.connections_per_network, exempt);
+        let server = listen(listener, app, connections, config.workers)?;
+        let checkpoints = Checkpoints { signer: audit_signer(&config)?, copies: config.checkpoint_copies() };
+        let workers = vec![
+            tokio::spawn(send_mail(db.clone(), mailer)),
+            tokio::spawn(run_housekeeping(db.clone(), checkpoints.clone())),
+        ];
+        Ok(Self { server, address, public_url: shown_url, db, checkpoints, workers })
     }
 
     /// Where it listens.
@@ -132,108 +127,12 @@ impl Application {
             worker.abort();
         }
         // Whoever was seen last is written down before the connections go.
-        if let Err(error) = housekeeping::housekeeping(&self.db).await {
+        if let Err(error) = housekeeping::last_housekeeping(&self.db).await {
             tracing::warn!(%error, "could not save the last activity times");
         }
+        self.checkpoints.sign_if_due(&self.db).await;
         self.db.close().await;
         served
-    }
-}
-
-fn listen(listener: TcpListener, app: Data<app::App>, workers: Option<usize>) -> io::Result<Server> {
-    let factory = move || {
-        App::new()
-            .app_data(app.clone())
-            .wrap(web::session_middleware(&app))
-            .wrap(security_headers(&app))
-            .wrap(Compress::default())
-            .wrap(from_fn(name_request))
-            .wrap(TracingLogger::<RequestLog>::new())
-            .configure(mount::mount)
-    };
-    let mut server = HttpServer::new(factory)
-        .keep_alive(KeepAlive::Timeout(IDLE_TIMEOUT))
-        .client_request_timeout(HEAD_TIMEOUT)
-        .client_disconnect_timeout(Duration::from_secs(2))
-        .max_connections(MAX_CONNECTIONS)
-        .shutdown_timeout(SHUTDOWN_TIMEOUT);
-    if let Some(workers) = workers {
-        server = server.workers(workers.max(1));
-    }
-    Ok(server.listen(listener)?.run())
-}
-
-/// The headers of every response: no script or style but ours, no frame, no referrer.
-fn security_headers(app: &app::App) -> DefaultHeaders {
-    let headers = DefaultHeaders::new()
-        .add((
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
-             connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-        ))
-        .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .add((header::REFERRER_POLICY, "no-referrer"))
-        .add((header::X_FRAME_OPTIONS, "DENY"))
-        .add(("Cross-Origin-Opener-Policy", "same-origin"))
-        .add(("Cross-Origin-Resource-Policy", "same-origin"))
-        .add(("Permissions-Policy", "camera=(), geolocation=(), microphone=()"));
-    if app.settings.is_secure {
-        headers.add((header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"))
-    } else {
-        headers
-    }
-}
-
-/// Middleware: adds the id under which the request is logged to the response.
-async fn name_request<B: actix_web::body::MessageBody>(
-    req: actix_web::dev::ServiceRequest,
-    next: actix_web::middleware::Next<B>,
-) -> Result<actix_web::dev::ServiceResponse<B>, actix_web::Error> {
-    use actix_web::HttpMessage;
-    let name = header::HeaderName::from_static("x-request-id");
-    // One that the caller chose comes back, in place of ours: short, and of what can be seen.
-    let is_plain = |value: &header::HeaderValue| {
-        (1..=128).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic)
-    };
-    let theirs = req.headers().get(&name).filter(|value| is_plain(value)).cloned();
-    let id = req.extensions().get::<RequestId>().copied();
-    let mut response = next.call(req).await?;
-    let ours = || id.and_then(|id| header::HeaderValue::from_str(&id.to_string()).ok());
-    if let Some(value) = theirs.or_else(ours) {
-        response.headers_mut().insert(name, value);
-    }
-    Ok(response)
-}
-
-/// What is logged of a request: the pattern of its path and never the path, which may hold the
-/// secret of a link.
-struct RequestLog;
-
-impl RootSpanBuilder for RequestLog {
-    fn on_request_start(req: &actix_web::dev::ServiceRequest) -> tracing::Span {
-        use actix_web::HttpMessage;
-        let id = req.extensions().get::<RequestId>().copied();
-        let route = req.match_pattern().unwrap_or_default();
-        tracing::info_span!(
-            "request",
-            request_id = id.map(tracing::field::display),
-            method = %req.method(),
-            route,
-            status = tracing::field::Empty,
-        )
-    }
-
-    fn on_request_end<B: actix_web::body::MessageBody>(
-        span: tracing::Span,
-        outcome: &Result<actix_web::dev::ServiceResponse<B>, actix_web::Error>,
-    ) {
-        let status = match outcome {
-            Ok(response) => response.status(),
-            Err(error) => error.as_response_error().status_code(),
-        };
-        span.record("status", status.as_u16());
-        let _entered = span.enter();
-        tracing::info!("answered");
     }
 }
 
@@ -258,6 +157,40 @@ fn public_url(config: &Config, address: SocketAddr) -> Result<Url, StartupError>
     if is_plain { Ok(url) } else { Err(StartupError::PublicUrl) }
 }
 
+/// The key that signs audit checkpoints: one of its own, or one derived from the installation's secret. Neither is
+/// in the database.
+///
+/// # Errors
+/// [`StartupError::AuditKeyShape`], or what is wrong with the secret.
+pub fn audit_signer(config: &Config) -> Result<Signer, StartupError> {
+    match &config.audit_key {
+        Some(key) => own_audit_signer(key),
+        None => Ok(derived_signer(&InstallationSecret::find_or_create(config)?)),
+    }
+}
+
+/// [`audit_signer`], if its key is known here: nothing is created.
+///
+/// # Errors
+/// As [`audit_signer`].
+pub fn known_audit_signer(config: &Config) -> Result<Option<Signer>, StartupError> {
+    match &config.audit_key {
+        Some(key) => own_audit_signer(key).map(Some),
+        None => Ok(InstallationSecret::find(config)?.as_ref().map(derived_signer)),
+    }
+}
+
+fn own_audit_signer(key: &SecretString) -> Result<Signer, StartupError> {
+    let mut seed = Zeroizing::new([0; 32]);
+    hex::decode_to_slice(key.expose_secret().trim(), &mut *seed).map_err(|_| StartupError::AuditKeyShape)?;
+    Ok(Signer::new(checkpoint::ORIGIN, &seed))
+}
+
+fn derived_signer(secret: &InstallationSecret) -> Signer {
+    let mut seed = Zeroizing::new([0; 32]);
+    seed.copy_from_slice(&secret.derive("audit")[..32]);
+    Signer::new(checkpoint::ORIGIN, &seed)
+}
 /// Sends what waits in the outbox, one message at a time.
 async fn send_mail(db: Db, mailer: Mailer) {
     loop {
@@ -285,21 +218,92 @@ async fn deliver(db: &Db, mailer: &Mailer, message: outbox::OutgoingMail) {
     }
 }
 
+/// Signs audit checkpoints, and keeps a copy of each outside the database.
+#[derive(Clone)]
+struct Checkpoints {
+    signer: Signer,
+    copies: PathBuf,
+}
+
+impl Checkpoints {
+    /// Signs a checkpoint if anything was recorded since the one before, or as many as it takes. What goes wrong is
+    /// logged.
+    async fn sign_if_due(&self, db: &Db) {
+        if let Err(error) = self.sign_due(db).await {
+            tracing::warn!(%error, "could not sign an audit checkpoint");
+        }
+    }
+
+    async fn sign_due(&self, db: &Db) -> Result<(), Refused> {
+        for _ in 0..checkpoint::due(db).await? {
+            keep_copy(&self.copies, &checkpoint::sign(db, &self.signer).await?);
+        }
+        Ok(())
+    }
+}
+
+/// Adds a signed checkpoint to the copies outside the database. What goes wrong is logged: the database has it.
+pub fn keep_copy(copies: &Path, note: &str) {
+    let folder = copies.parent().map_or(Ok(()), private::make_folder);
+    if let Err(error) = folder.and_then(|()| private::append(copies, note)) {
+        tracing::warn!(path = %copies.display(), %error, "could not keep a copy of an audit checkpoint");
+    }
+}
+
 /// How often presence is written.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
 
-/// The number of rounds after which expired data is deleted.
-const SWEEP_INTERVAL: u64 = 720;
+/// The number of rounds after which expired data is deleted: ten minutes.
+const SWEEP_INTERVAL: u64 = 120;
 
-async fn run_housekeeping(db: Db) {
-    for round in 1_u64.. {
+/// The number of rounds after which a checkpoint is signed: an hour.
+const CHECKPOINT_INTERVAL: u64 = 720;
+
+/// One round of housekeeping, by its number from 1.
+#[derive(Clone, Copy)]
+struct Round(u64);
+
+impl Round {
+    /// It deletes what has expired.
+    const fn sweeps(self) -> bool {
+        self.0.is_multiple_of(SWEEP_INTERVAL)
+    }
+
+    /// It signs a checkpoint, if one is due.
+    const fn signs(self) -> bool {
+        self.0.is_multiple_of(CHECKPOINT_INTERVAL)
+    }
+}
+
+async fn run_housekeeping(db: Db, checkpoints: Checkpoints) {
+    for round in (1..).map(Round) {
         tokio::time::sleep(HOUSEKEEPING).await;
         let mut done = housekeeping::housekeeping(&db).await;
-        if done.is_ok() && round % SWEEP_INTERVAL == 0 {
+        if done.is_ok() && round.sweeps() {
             done = housekeeping::sweep(&db).await;
+        }
+        if round.signs() {
+            checkpoints.sign_if_due(&db).await;
         }
         if let Err(error) = done {
             tracing::warn!(%error, "housekeeping failed");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The moments of a day, in seconds, at which a round does what it is asked for.
+    fn moments(is_due: impl Fn(Round) -> bool) -> Vec<u64> {
+        let pause = HOUSEKEEPING.as_secs();
+        (1..=24 * 3_600 / pause).filter(|round| is_due(Round(*round))).map(|round| round * pause).collect()
+    }
+
+    #[test]
+    fn a_checkpoint_is_signed_every_hour_and_expired_data_deleted_every_ten_minutes() {
+        assert_eq!(moments(Round::signs), (1..=24).map(|hour| hour * 3_600).collect::<Vec<_>>());
+        assert_eq!(moments(Round::sweeps), (1..=144).map(|part| part * 600).collect::<Vec<_>>());
     }
 }

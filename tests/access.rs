@@ -2,7 +2,7 @@
 //! the record, which is a new change.
 
 use crate::nouns::activity::newest_event;
-use crate::support::product::{BuiltIn, Config, Db, Holdings, Permission, Scope, chain};
+use crate::support::product::{BuiltIn, Config, Db, Holdings, Permission, Scope, verify};
 use crate::{support::*, world::*};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -380,9 +380,9 @@ both! {
         let dir = tempfile::tempdir().unwrap();
         let config = Config::for_tests(app.database.url.clone(), dir.path());
         let db = Db::open(&config, app.url(), app.clock.clone()).await.unwrap();
-        let verdicts = chain::verify(&db).await.unwrap();
+        let report = verify::verify(&db, &[], &[]).await.unwrap();
         db.close().await;
-        assert!(verdicts.len() == 2 && verdicts.iter().all(|chain| chain.broken_at.is_none()), "{verdicts:?}");
+        assert!(report.findings.is_empty(), "{report:?}");
     }
 
     async fn taking_back_is_refused_to_who_may_not_change_it_any_more(app: TestApp) {
@@ -494,19 +494,27 @@ async fn permission_event(app: &TestApp, change: &str) -> Option<(i64, i64)> {
     Some((told["gained"].as_i64().unwrap(), told["lost"].as_i64().unwrap()))
 }
 
-/// A copy of an event with another payload, as an earlier version wrote it; it is in no chain.
+/// A copy of an event with another payload, as an earlier version wrote it; it does not fit the chain.
 async fn old_event(app: &TestApp, like: Uuid, payload: &str) -> Uuid {
     static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
     let n = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let id = Uuid::from_u128(0x0190_1111_0000_7000_8000_0000_0000_0000 + u128::from(n));
     let sql = format!(
-        "INSERT INTO audit_events (id, workspace_id, seq, at, kind, outcome, actor_kind, actor_id, actor_name,
-            target_kind, target_id, target_name, via, address, user_agent, payload, hash)
-         SELECT {}, workspace_id, seq + 1000 + {n}, at, kind, outcome, actor_kind, actor_id, actor_name,
-            target_kind, target_id, target_name, via, address, user_agent, {}, hash
-         FROM audit_events WHERE id = {}",
+        "INSERT INTO audit_events (id, workspace_id, seq, at, kind, outcome, actor_kind, actor_id, target_kind,
+            target_id, via, payload, hash)
+         SELECT {}, workspace_id, (SELECT c.seq + 1 FROM audit_chains c WHERE c.id = e.workspace_id), at, kind,
+            outcome, actor_kind, actor_id, target_kind, target_id, via, {}, hash
+         FROM audit_events e WHERE id = {}",
         app.id(id),
         quoted(payload),
+        app.id(like)
+    );
+    assert_eq!(app.execute(&sql).await, 1);
+    let sql = format!(
+        "INSERT INTO audit_identities (event_id, actor_commitment, actor_name, target_commitment, target_name)
+         SELECT {}, actor_commitment, actor_name, target_commitment, target_name
+         FROM audit_identities WHERE event_id = {}",
+        app.id(id),
         app.id(like)
     );
     assert_eq!(app.execute(&sql).await, 1);

@@ -165,7 +165,7 @@ both! {
         robot.with(Some(&second)).get(MEMBERS).await.with_status(200);
         admin.visit(&keys).await.assert_says("Robot").assert_says("acme").assert_silent_about("/w/acme");
         let kinds: Vec<_> = recorded_events(&app, "account_id IS NOT NULL").await.into_iter().map(|(kind, _)| kind).collect();
-        assert_eq!(kinds, ["api-key.created", "api-key.rotated"]);
+        assert_eq!(kinds, ["api-key.created", "api-key.rotated", "api-key.added"]);
 
         // The secrets stand nowhere.
         let mut pages = everything(&admin, &keys).await;
@@ -249,7 +249,7 @@ both! {
         // Neither by its Owner: it is done in the workspace.
         for client in [&admin, &owner.client] {
             let page = client.visit(&format!("{keys}/{key}")).await;
-            page.assert_says("You need to be able to manage API keys in all of them");
+            page.assert_says("go to the key's page in its home workspace");
             assert!(!page.has_form("/rotation"));
             let page = app.unchanged_by(client.post_form(&rotation, &fields)).await.with_status(403);
             page.assert_says("This key is a member of workspaces").assert_says("Back to account");
@@ -335,7 +335,7 @@ both! {
         assert_eq!(app.scalar_i64("SELECT count(*) FROM api_key_secrets").await, 0);
         assert_eq!(app.scalar_text("SELECT status FROM invitations").await.as_deref(), Some("cancelled"));
         let kinds: Vec<_> = recorded_events(&app, "account_id IS NOT NULL").await.into_iter().map(|(kind, _)| kind).collect();
-        assert_eq!(kinds, ["api-key.renamed", "api-key.revoked"]);
+        assert_eq!(kinds, ["api-key.added", "api-key.renamed", "api-key.revoked"]);
         assert_counted(&app).await;
         assert_chain_holds(&app).await;
 

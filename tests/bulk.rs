@@ -170,6 +170,27 @@ both! {
         app.unchanged_by(forced(&owner, MEMBERS, "removal", &ids, "")).await.assert_status(404);
     }
 
+    // Breaks without `waiting` in `remove` (domain/nouns/members/bulk.rs).
+    async fn whoever_entered_somebody_is_removed_together_with_them(app: TestApp) {
+        let owner = new_owner(&app).await;
+        let developer = member(&app, &owner, "developer").await;
+        let api = workspace_key(&app, "acme", &["owner"]).await;
+        let new = serde_json::json!({"email": "carol@example.com"});
+        api.post("/api/sso/v1/users", &new).await.with_status(201);
+        let waiting = app.scalar_uuid("SELECT id FROM members WHERE entered_by IS NOT NULL").await;
+        let user = app.id(developer.user_id);
+        let by = format!("UPDATE members SET entered_by = {user} WHERE id = {}", app.id(waiting));
+        assert_eq!(app.execute(&by).await, 1);
+        let ids = [developer.member_id, waiting];
+        let page = owner.client.visit(&about(MEMBERS, "removal", &ids)).await;
+        page.assert_says("Memberships they entered by the API, and which still wait for an answer, end: 1.");
+
+        through(&owner, MEMBERS, "removal", &ids, &[]).await;
+
+        assert_eq!(events(&app, "member.removed").await, 2);
+        assert_eq!(app.scalar_i64("SELECT COUNT(*) FROM users WHERE awaited_email IS NOT NULL").await, 0);
+    }
+
     async fn invitations_are_sent_again_and_cancelled_together(app: TestApp) {
         let owner = new_owner(&app).await;
         invite(&owner.client, "acme", "a@example.com b@example.com c@example.com", &["viewer"]).await;

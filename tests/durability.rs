@@ -392,7 +392,8 @@ async fn assert_nothing_half_done(connection: &DatabaseConnection) {
         "workspaces w WHERE 1 <> (SELECT count(*) FROM active_owners o WHERE o.workspace_id = w.id)",
         "workspaces w WHERE 1 <> (SELECT count(*) FROM audit_events a WHERE a.workspace_id = w.id
             AND a.kind = 'workspace.created')",
-        "workspaces w WHERE w.audit_seq <> (SELECT count(*) FROM audit_events a WHERE a.workspace_id = w.id)",
+        "audit_chains c WHERE c.kind = 'workspace'
+            AND c.seq <> (SELECT count(*) FROM audit_events a WHERE a.workspace_id = c.id)",
     ];
     for what in none {
         assert_eq!(number(connection, &format!("SELECT count(*) FROM {what}")).await, 0, "{what}");

@@ -14,12 +14,14 @@ mod access; // effective access, previews, undo
 mod account_keys; // API keys of the account: created, renamed, revoked, without access to workspaces
 mod accounts; // the tenant: its people, its admins, and who may create workspaces
 mod activity; // what happened: shown, filtered, paged
+mod administration; // who administers the account, and how an Owner gets it
 mod api; // what programs do: documented commands, versions, repeated requests, limits
 mod api_keys; // principals without a person: admitted, bounded, ended
 mod api_matrix; // every route for programs × every key × own, another's, unknown
 mod api_parity; // a page and a call get the same verdict
 mod api_schema; // schemathesis over the document, and the usso client
 mod arrows; // the imports of src: no circle, no arrow up
+mod audit; // the record: what alters it is refused, or found
 mod browser; // what only a real browser shows
 mod bulk; // many members or invitations changed at once
 mod confirmation; // whose an address is: the link that confirms it, in this browser and in others
@@ -27,6 +29,7 @@ mod crawl; // a form is on a page if and only if its POST is allowed
 mod decisions; // access checks of services: OpenID AuthZEN, and reasons
 mod demo; // four months of a workspace, created as by requests
 mod durability; // kill -9 while writing
+mod entering; // users whom a service enters, and the people whose addresses these are
 mod exposure; // what one permission shows, on pages and by API
 mod gallery; // every page in every state, for pages.rs
 mod invitations; // from the offer to the membership

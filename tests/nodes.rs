@@ -296,31 +296,33 @@ nodes! {
         }
     }
 
-    // Breaks without `limits::SIGN_IN_ACCOUNT.spend(…)` in sign_in (domain/nouns/identity/sessions.rs).
-    async fn guesses_at_one_account_are_counted_over_both_nodes(nodes: Nodes) {
+    // Breaks without `limits::SIGN_IN` in SignInLimits::of (domain/nouns/identity/sessions.rs).
+    async fn guesses_at_one_account_from_one_network_are_counted_over_both_nodes(nodes: Nodes) {
         let owner = new_owner(&nodes.one).await;
         let guess = async |client: &Client, password: &str| {
             let fields = [("email", owner.email.as_str()), ("password", password)];
             client.post_form("/sign-in", &fields).await.status.as_u16()
         };
-        // Each on a computer of its own, so that only the account counts; at one node and the other in turn.
+        // Browsers on one computer, at one node and the other in turn.
+        let there = || Client::at(&nodes.one, "127.77.1.1".parse().unwrap());
         for n in 0..10 {
-            assert_eq!(guess(&nodes.one.client(), "a wrong one").await, 422, "guess {n}");
+            assert_eq!(guess(&there(), "a wrong one").await, 422, "guess {n}");
         }
         for node in [&nodes.one, &nodes.two] {
-            let client = nodes.one.client().moved_to(node);
+            let client = there().moved_to(node);
             assert_eq!(guess(&client, "a wrong one").await, 429);
             assert_eq!(guess(&client, PASSWORD).await, 429, "nor is the right one looked at");
+            assert_eq!(guess(&nodes.one.client().moved_to(node), PASSWORD).await, 303, "elsewhere it is");
         }
         nodes.one.clock.advance(Duration::from_secs(15 * 60 + 1));
         for node in [&nodes.one, &nodes.two] {
-            assert_eq!(guess(&nodes.one.client().moved_to(node), PASSWORD).await, 303);
+            assert_eq!(guess(&there().moved_to(node), PASSWORD).await, 303);
         }
         // What turned out well is no guess on either.
         for n in 0..10 {
-            assert_eq!(guess(&nodes.one.client(), "a wrong one").await, 422, "guess {n}");
+            assert_eq!(guess(&there(), "a wrong one").await, 422, "guess {n}");
         }
-        assert_eq!(guess(&nodes.one.client(), "a wrong one").await, 429);
+        assert_eq!(guess(&there(), "a wrong one").await, 429);
     }
 
     // The same for one who tries many accounts.

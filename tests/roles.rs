@@ -53,9 +53,11 @@ async fn held(app: &TestApp, member: &Person) -> String {
 
 /// Kind, target and payload of the last events, the latest last.
 async fn latest_events(app: &TestApp, last: usize) -> Vec<(String, String, serde_json::Value)> {
-    let sql = "SELECT kind, target_name, payload FROM audit_events WHERE workspace_id IS NOT NULL
-        AND outcome = 'done' ORDER BY seq DESC";
-    let rows = app.rows(sql).await;
+    let sql = format!(
+        "SELECT kind, target_name, payload FROM {AUDIT_RECORD} r WHERE workspace_id IS NOT NULL
+        AND outcome = 'done' ORDER BY seq DESC"
+    );
+    let rows = app.rows(&sql).await;
     let text = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap().to_owned();
     let payload =
         |row: &serde_json::Value| row["payload"].as_object().unwrap().values().next().unwrap().clone();

@@ -13,7 +13,7 @@ use crate::{
 
 /// Counter of some changes: admission, lock, admission once more, the change, owners, audit.
 const CHANGES: &[(&str, u64)] =
-    &[("roles of a member", 9), ("a permission", 9), ("a permission and a scope of a role", 13)];
+    &[("roles of a member", 9), ("a permission", 9), ("a permission and a scope of a role", 11)];
 
 both! {
     async fn a_page_costs_what_is_written_here_however_many_rows_there_are(app: TestApp) {

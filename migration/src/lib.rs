@@ -7,6 +7,8 @@
 
 use sea_orm_migration::prelude::*;
 
+pub mod audit_guards;
+mod audit_v1;
 mod m0001_identity;
 mod m0002_workspaces;
 mod m0003_invitations;
@@ -23,6 +25,9 @@ mod m0014_awaited;
 mod m0015_destinations;
 mod m0016_vouching;
 mod m0017_browsers_and_sessions;
+mod m0018_homes;
+mod m0019_audit_chains;
+mod m0020_bounds;
 mod sql;
 
 /// Runs the steps in order, each at most once.
@@ -48,6 +53,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0015_destinations::Migration),
             Box::new(m0016_vouching::Migration),
             Box::new(m0017_browsers_and_sessions::Migration),
+            Box::new(m0018_homes::Migration),
+            Box::new(m0019_audit_chains::Migration),
+            Box::new(m0020_bounds::Migration),
         ]
     }
 }

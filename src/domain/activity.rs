@@ -8,7 +8,7 @@ use crate::{
             paging::{Cursor, Key, Order, Page, Position},
             refused::Refused,
         },
-        enforce::{account::AccountScope, read::ReadScope, rows::Scoped},
+        enforce::{account::AccountScope, audit::audit_record, read::ReadScope, rows::Scoped},
         events,
         nouns::{
             members::like,
@@ -45,10 +45,23 @@ pub struct Entry {
     pub kind: String,
     pub is_refusal: bool,
     pub actor_id: Option<Uuid>,
+    /// The actor's name at that moment.
     pub actor: String,
+    /// The actor's e-mail address at that moment; empty for a key, and where it was erased.
+    pub actor_email: String,
+    /// The actor's name now, if it is another.
+    pub actor_now: Option<String>,
+    /// The actor's address now, if it is another.
+    pub actor_email_now: Option<String>,
     pub target_kind: String,
     pub target_id: Option<Uuid>,
     pub target: String,
+    /// The address of a person at that moment; empty otherwise.
+    pub target_email: String,
+    /// The name of a person or a key now, if it is another.
+    pub target_now: Option<String>,
+    /// The address of a person now, if it is another.
+    pub target_email_now: Option<String>,
     pub via: String,
     pub address: String,
     pub user_agent: String,
@@ -60,11 +73,12 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The event in words. Of one that this version can't read it says the kind.
+    /// The event in words. Of one that this version can't read, or whose details were erased, it says the kind.
     pub fn sentence(&self) -> EventSentence {
         let row = EventRow { target: &self.target, at: self.at };
         let sentence = events::sentence(&self.kind, &self.payload, &row);
-        sentence.unwrap_or_else(|| EventSentence::new(&self.kind, &self.target))
+        let label = || events::find(&self.kind).map_or(self.kind.as_str(), |kind| kind.label);
+        sentence.unwrap_or_else(|| EventSentence::new(format!("({})", label()), &self.target))
     }
 
     /// The event's fields; `None` for one that this version can't read.
@@ -94,12 +108,18 @@ struct Row {
     address: String,
     user_agent: String,
     payload: String,
+    actor_email: String,
+    actor_now: Option<String>,
+    actor_email_now: Option<String>,
+    target_email: String,
+    target_now: Option<String>,
+    target_email_now: Option<String>,
     #[serde(default)]
     related: i64,
 }
 
 /// The columns of a [`Row`], in the order of its fields.
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 20] = [
     "id",
     "seq",
     "at",
@@ -114,11 +134,29 @@ const FIELDS: [&str; 14] = [
     "address",
     "user_agent",
     "payload",
+    "actor_email",
+    "actor_now",
+    "actor_email_now",
+    "target_email",
+    "target_now",
+    "target_email_now",
 ];
 
-const COLUMNS: &str = "SELECT e.id, e.seq, e.at, e.kind, e.outcome, e.actor_id, e.actor_name, e.target_kind,
-        e.target_id, e.target_name, e.via, e.address, e.user_agent, e.payload
-    FROM audit_events e WHERE e.workspace_id = $1";
+/// What people are called now comes last: of a person only while the names of the event are not erased.
+const COLUMNS: &str = concat!(
+    "SELECT e.id, e.seq, e.at, e.kind, e.outcome, e.actor_id, e.actor_name, e.target_kind,
+        e.target_id, e.target_name, e.via, e.address, e.user_agent, e.payload,
+        e.actor_email, COALESCE(au.name, ak.name) AS actor_now, COALESCE(au.awaited_email, au.email) AS actor_email_now,
+        e.target_email, COALESCE(tu.name, tk.name) AS target_now, COALESCE(tu.awaited_email, tu.email) AS target_email_now
+    FROM ",
+    audit_record!(),
+    " e
+    LEFT JOIN users au ON au.id = e.actor_id AND e.actor_email <> ''
+    LEFT JOIN api_keys ak ON ak.id = e.actor_id
+    LEFT JOIN users tu ON tu.id = e.target_subject AND e.target_email <> ''
+    LEFT JOIN api_keys tk ON tk.id = COALESCE(e.target_subject, e.target_id)
+    WHERE e.workspace_id = $1"
+);
 
 /// Lists events.
 ///
@@ -162,11 +200,12 @@ pub async fn get(scope: &ReadScope<perm::ReadAudit>, id: Uuid) -> Result<Entry, 
         ", (SELECT COUNT(*) FROM audit_events o WHERE o.workspace_id = e.workspace_id AND o.at = e.at
             AND o.id <> e.id AND o.actor_id = e.actor_id
             AND o.kind || '' IN ('{}', '{}')) AS related
-    FROM audit_events e",
+    FROM {}",
         PermissionChanged::KIND,
-        RoleScopesChanged::KIND
+        RoleScopesChanged::KIND,
+        audit_record!()
     );
-    let sql = format!("{} AND e.id = $2", COLUMNS.replace("\n    FROM audit_events e", &related));
+    let sql = format!("{} AND e.id = $2", COLUMNS.replace(concat!("\n    FROM ", audit_record!()), &related));
     let fields: Vec<&str> = FIELDS.into_iter().chain(["related"]).collect();
     let rows: Vec<Row> = scope.list(&fields, &sql, vec![id.into()]).await?;
     Ok(rows.into_iter().next().ok_or(Refused::NotFound)?.into())
@@ -209,9 +248,9 @@ impl SearchWindow {
         let oldest = filter.from.map(|from| first_since(&bound(from - CLOCKS_DIFFER)));
         let newest = filter.until.map(|until| last_before(&bound(until + CLOCKS_DIFFER)));
         let sql = format!(
-            "SELECT {} AS oldest, {} AS newest FROM workspaces w WHERE w.id = $1",
+            "SELECT {} AS oldest, {} AS newest FROM audit_chains c WHERE c.kind = 'workspace' AND c.id = $1",
             oldest.as_deref().unwrap_or("CAST(1 AS BIGINT)"),
-            newest.as_deref().unwrap_or("w.audit_seq")
+            newest.as_deref().unwrap_or("c.seq")
         );
         let SequenceRange { oldest, newest } = scope.first(&sql, values).await?.ok_or(Refused::NotFound)?;
         let (from, until) = match at.number() {
@@ -322,10 +361,16 @@ impl From<Row> for Entry {
             kind: row.kind,
             is_refusal: row.outcome == Outcome::Refused.word(),
             actor_id: row.actor_id,
+            actor_now: row.actor_now.filter(|now| *now != row.actor_name),
             actor: row.actor_name,
+            actor_email_now: row.actor_email_now.filter(|now| *now != row.actor_email),
+            actor_email: row.actor_email,
             target_kind: row.target_kind,
             target_id: row.target_id,
+            target_now: row.target_now.filter(|now| *now != row.target_name),
             target: row.target_name,
+            target_email_now: row.target_email_now.filter(|now| *now != row.target_email),
+            target_email: row.target_email,
             via: row.via,
             address: row.address,
             user_agent: row.user_agent,

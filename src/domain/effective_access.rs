@@ -91,12 +91,13 @@ pub async fn get(
     let is_held = |role: &Role| detail.member.roles.iter().any(|held| held.id == role.id);
     let roles = || all.iter().map(|role| (RoleName::from(role), &role.holdings, is_held(role)));
     let permissions = Permission::ALL.iter();
-    let effective = detail.member.effective.as_ref();
+    let effective = detail.member.effective(all);
+    let effective = effective.as_ref();
     let permission = |p: &Permission| (*p, within(effective, roles(), |holdings| holdings.has(*p)));
     let permissions = permissions.map(permission).collect();
     let mut grants: BTreeMap<&str, Vec<RoleName>> = BTreeMap::new();
     for role in &detail.member.roles {
-        for scope in &role.application_scopes {
+        for scope in role.application_scopes.iter() {
             grants.entry(scope).or_default().push(role.into());
         }
     }
@@ -167,9 +168,10 @@ async fn assignable(
         .filter(|some| some.kind == "user")
         .map(|some| (some, role::holdings(&all.parse_slugs(&some.role_set))))
         .filter(|(_, holdings)| holdings.has(Permission::UpdateMemberRoles))
+        .filter(|(_, holdings)| holdings.may_manage(present).is_ok())
         .collect();
     let could = |role: &&Role| -> Vec<&Combination> {
-        let may = assigners.iter().filter(|(_, h)| h.may_change_roles(present, [&role.holdings]).is_ok());
+        let may = assigners.iter().filter(|(_, h)| h.contains(&role.holdings));
         may.map(|(some, _)| *some).collect()
     };
     let could: Vec<Vec<&Combination>> = others.iter().map(could).collect();

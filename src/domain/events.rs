@@ -213,6 +213,8 @@ mod tests {
         ("resource.registered", r#"{"resource_registered":{"name":"Docs"}}"#),
         ("resource.forgotten", r#"{"resource_forgotten":{}}"#),
         ("member.added", r#"{"member_added":{"roles":["A"],"was_invited":false}}"#),
+        ("member.renamed", r#"{"member_renamed":{"before":"A","after":"B"}}"#),
+        ("member.address-changed", r#"{"member_address_changed":{"before":"a@example.com","after":"b@example.com"}}"#),
         ("account.updated", r#"{"account_updated":{"name_before":"A","name_after":"B","creation_before":"admins","creation_after":"people"}}"#),
         ("account.admin-changed", r#"{"account_admin_changed":{"is_admin":false}}"#),
         ("account.person-removed", r#"{"account_person_removed":{"was_admin":true}}"#),
@@ -226,6 +228,10 @@ mod tests {
         ("user.password-changed", r#"{"password_changed":{}}"#),
         ("user.password-reset", r#"{"password_reset":{}}"#),
         ("user.sessions-revoked", r#"{"sessions_revoked":{"count":1}}"#),
+        ("sign-up.given-up", r#"{"sign_up_given_up":{"workspaces":1}}"#),
+        ("audit.chain-started", r#"{"audit_chain_started":{}}"#),
+        ("audit.checkpoint-signed", r#"{"audit_checkpoint_signed":{"chains":3,"digest":"00"}}"#),
+        ("audit.names-erased", r#"{"audit_names_erased":{"names":2,"erasure":"00000000-0000-0000-0000-000000000000","digest":"00"}}"#),
         ("access.refused", r#"{"access_refused":{"route":"GET /w/{workspace}/activity","reason":"wrong-address"}}"#),
     ];
 }

@@ -1,28 +1,171 @@
-//! Periodic work: presence is written, and what has expired is deleted.
+//! Periodic work: what was collected in memory is written, and what has expired is deleted.
+//!
+//! [`TABLES`] is the one place that says of each table why it does not grow without end.
 
-use crate::domain::base::{db::Db, sql::Sql};
+use crate::{
+    clock::{DAY, HOUR, Timestamp},
+    domain::{
+        base::{db::Db, idempotency, limits, sql::Sql},
+        enforce::{presence, refusal},
+        nouns::identity::unconfirmed,
+    },
+};
 use sea_orm::DbErr;
 
-/// Writes who was active since the last call.
+/// What bounds a table.
+#[derive(Clone, Copy, Debug)]
+pub enum Growth {
+    /// Its rows expire, and are deleted by [`sweep`] so long after the time in this column, in milliseconds. The
+    /// sentence says what bounds them until then.
+    Expires { column: &'static str, after: i64, until_then: &'static str },
+    /// The content of a tenant, kept until they delete it. The sentence says what bounds it.
+    Content(&'static str),
+    /// Rows that belong to those of another table, and are deleted with them.
+    With(&'static str),
+    /// Users, with their accounts and workspaces: those who never confirmed their address, and whose workspaces are
+    /// empty, are deleted where mail is delivered.
+    SignUps(&'static str),
+    /// The audit record, which is append-only. The sentence says what bounds how fast it grows.
+    Record(&'static str),
+    /// The schema's own.
+    Schema,
+}
+
+/// Every table, by its name. A test compares this list with the catalogue of the database.
+pub const TABLES: &[(&str, Growth)] = {
+    use Growth::{Content, Expires, Record, Schema, SignUps, With};
+    &[
+        ("account_people", With("users")),
+        ("accounts", SignUps("one for each sign-up, then 30 workspaces a person and hour")),
+        (
+            "administration_requests",
+            Expires { column: "expires_at", after: 30 * DAY, until_then: "one for each Owner and account" },
+        ),
+        (
+            "api_key_consents",
+            Expires {
+                column: "expires_at",
+                after: 30 * DAY,
+                until_then: "one for each API key and workspace",
+            },
+        ),
+        ("api_key_secrets", With("api_keys")),
+        ("api_keys", Content("1,000 in an account, made by people with a confirmed address")),
+        ("audit_chains", Record("one for each workspace, account and user")),
+        ("audit_erasures", Record("at most three for each event")),
+        ("audit_checkpoint_heads", Record("one for each chain that changed since the checkpoint before")),
+        ("audit_checkpoints", Record("one an hour, if anything was recorded")),
+        (
+            "audit_events",
+            Record("sign-ins, sign-ups and resets are limited; a flood of refusals is one event"),
+        ),
+        ("audit_identities", With("audit_events")),
+        ("destinations", Content("made by members with a permission")),
+        (
+            "email_tokens",
+            Expires {
+                column: "expires_at",
+                after: DAY,
+                until_then: "one for each person and purpose; 30 to reset a password",
+            },
+        ),
+        ("former_members", Content("one for each person who left a workspace; a key may know them")),
+        ("grants", With("roles")),
+        ("headcounts", With("members")),
+        (
+            "idempotency_keys",
+            Expires {
+                column: "created_at",
+                after: idempotency::LIFETIME,
+                until_then: "20,000 for each API key and day",
+            },
+        ),
+        ("invitation_roles", With("invitations")),
+        ("invitation_tokens", With("invitations")),
+        ("invitations", Content("1,000 for each confirmed person and hour; kept as a record")),
+        ("member_roles", With("members")),
+        ("members", Content("invited or added by other members")),
+        (
+            "notices",
+            Expires { column: "expires_at", after: 0, until_then: "20 for each session, for an hour" },
+        ),
+        (
+            "outbox",
+            Expires {
+                column: "created_at",
+                after: MAX_MAIL_AGE,
+                until_then: "sent mail is deleted at once; each kind has its limits by network and recipient",
+            },
+        ),
+        ("ownership_offers", Content("one pending in a workspace; kept as a record")),
+        (
+            "rate_limits",
+            Expires {
+                column: "window_start",
+                after: limits::MAX_WINDOW,
+                until_then: "one for each subject; a network that reached a limit adds none",
+            },
+        ),
+        ("resources", Content("made by the workspace's own API keys")),
+        ("roles", Content("64 custom ones in a workspace, with 200 scopes each")),
+        ("seaql_migrations", Schema),
+        (
+            "sessions",
+            Expires { column: "expires_at", after: 0, until_then: "50 for each person; the oldest one ends" },
+        ),
+        ("team_members", With("teams")),
+        ("team_roles", With("teams")),
+        ("teams", Content("made by members with a permission")),
+        (
+            "users",
+            SignUps("200 sign-ups for each network and hour; the unconfirmed and unused go after 30 days"),
+        ),
+        ("workspaces", SignUps("as accounts")),
+    ]
+};
+
+/// Mail that could not be sent for so long is given up, in milliseconds: its links have expired.
+const MAX_MAIL_AGE: i64 = 7 * DAY;
+
+/// Short limits are dropped earlier than [`TABLES`] says: so long after they began, in milliseconds.
+const SHORT_WINDOW: i64 = HOUR;
+
+/// Writes who was active since the last call, and the floods of refusals that are over.
 ///
 /// # Errors
 /// The database's own.
 pub async fn housekeeping(db: &Db) -> Result<(), DbErr> {
-    crate::domain::enforce::presence::flush(db).await
+    refusal::flush(db, false).await;
+    presence::flush(db).await
 }
 
-/// Deletes what has expired: limits, idempotency keys, sessions, notices and tokens.
+/// [`housekeeping`] before the program ends: what is in memory would be lost.
+///
+/// # Errors
+/// The database's own.
+pub async fn last_housekeeping(db: &Db) -> Result<(), DbErr> {
+    refusal::flush(db, true).await;
+    presence::flush(db).await
+}
+
+/// Deletes what has expired, as [`TABLES`] says.
 ///
 /// # Errors
 /// The database's own.
 pub async fn sweep(db: &Db) -> Result<(), DbErr> {
-    crate::domain::base::limits::sweep(db).await?;
-    crate::domain::base::idempotency::sweep(db).await?;
     let now = db.now();
+    for (table, growth) in TABLES {
+        if let Growth::Expires { column, after, .. } = growth {
+            delete(db, &format!("DELETE FROM {table} WHERE {column} <= $1"), now - *after).await?;
+        }
+    }
+    let short = "DELETE FROM rate_limits WHERE window_start <= $1 AND key NOT LIKE 'idempotency:%'";
+    delete(db, short, now - SHORT_WINDOW).await?;
+    unconfirmed::sweep(db).await
+}
+
+async fn delete(db: &Db, sql: &str, until: Timestamp) -> Result<(), DbErr> {
     let tx = db.begin().await?;
-    tx.run("DELETE FROM sessions WHERE expires_at <= $1", vec![now.into()]).await?;
-    tx.run("DELETE FROM notices WHERE expires_at <= $1", vec![now.into()]).await?;
-    tx.run("DELETE FROM email_tokens WHERE expires_at <= $1", vec![(now - 30 * crate::clock::DAY).into()])
-        .await?;
+    tx.run(sql, vec![until.into()]).await?;
     tx.commit().await
 }

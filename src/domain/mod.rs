@@ -30,6 +30,6 @@ pub use base::{
     statements::{Counter, Transcript},
     text_rule::{Complaint, TextRule},
     tokens::{Purpose, Token},
-    values::{Description, Email, ExternalId, Message, Name, SearchText, Slug},
+    values::{Description, Email, ExternalId, Message, Name, SearchText, Slug, Title},
 };
-pub use enforce::chain;
+pub use enforce::{checkpoint, erasure, verify};

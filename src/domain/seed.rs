@@ -6,7 +6,8 @@ use crate::{
     domain::{
         base::{
             db::Db,
-            event::{Actor, RecordedEvent, Target},
+            event::{RecordedEvent, Target},
+            hash_queue::Party,
             principal::{Channel, Origin, Person},
             refused::Refused,
             role::RoleIds,
@@ -15,6 +16,7 @@ use crate::{
         },
         enforce::{
             audit::{self, ChainHead, EventContext},
+            chain::Chain,
             events::AccessRefused,
         },
         nouns::{
@@ -108,7 +110,7 @@ const YEAR: i64 = 365 * DAY;
 /// The database's own.
 pub async fn seed(db: &Db, size: &Size) -> Result<String, Refused> {
     let password = Password::parse(SEED_PASSWORD, &[]).map_err(Refused::NotAllowed)?;
-    let hash = db.passwords().hash(&password).await?;
+    let hash = db.passwords().hash(&password, Party::known("", "seed")).await?;
     let sql = "SELECT COUNT(*) AS count FROM workspaces WHERE slug LIKE 'seed-%'";
     let before: Option<Count> = db.read().first(sql, Vec::new()).await?;
     let first = before.map_or(0, |row| row.count) + 1;
@@ -175,14 +177,28 @@ async fn built_in_roles(tx: &DatabaseTransaction, workspace: Uuid) -> Result<Vec
     Ok(roles)
 }
 
-/// Returns the member's id and name. Members joined over the last year, so that times differ.
+/// A member as the target of events.
+struct Seeded {
+    id: Uuid,
+    user: Uuid,
+    name: String,
+    email: String,
+}
+
+impl Seeded {
+    fn target(&self) -> Target {
+        Target::new(MEMBER, self.id, &self.name).of(Some(self.user), &self.email)
+    }
+}
+
+/// Members joined over the last year, so that times differ.
 async fn seed_member(
     tx: &DatabaseTransaction,
     workspace: Uuid,
     (seed, member): (i64, i64),
     (owner, roles, hash): (&Person, &[Uuid], &str),
     now: Timestamp,
-) -> Result<(Uuid, String), Refused> {
+) -> Result<Seeded, Refused> {
     let joined = now - YEAR + member * HOUR % YEAR;
     let (name, email) =
         (format!("Member {member} of Seed {seed}"), format!("member-{member}@seed-{seed}.example.com"));
@@ -208,7 +224,7 @@ async fn seed_member(
     let role = usize::try_from((member - 2) % 6 + 1).unwrap_or(1);
     let sql = "INSERT INTO member_roles (workspace_id, member_id, role_id) VALUES ($1, $2, $3)";
     tx.run(sql, vec![workspace.into(), id.into(), roles[role].into()]).await?;
-    Ok((id, name))
+    Ok(Seeded { id, user, name, email })
 }
 
 async fn seed_key(
@@ -276,12 +292,6 @@ async fn seed_invitations(
     Ok(())
 }
 
-#[derive(FromQueryResult)]
-struct Chain {
-    audit_seq: i64,
-    audit_hash: Vec<u8>,
-}
-
 /// Events that share a moment and an outcome.
 const AT_ONCE: u32 = 50;
 
@@ -290,23 +300,20 @@ async fn seed_events(
     tx: &DatabaseTransaction,
     workspace: Uuid,
     owner: &Person,
-    members: &[(Uuid, String)],
+    members: &[Seeded],
     events: u32,
     now: Timestamp,
 ) -> Result<(), Refused> {
-    let sql = "SELECT audit_seq, audit_hash FROM workspaces WHERE id = $1";
-    let chain: Option<Chain> = tx.first(sql, vec![workspace.into()]).await?;
-    let chain = chain.ok_or(Refused::NotFound)?;
-    let mut head = ChainHead { workspace, account: None, seq: chain.audit_seq, hash: chain.audit_hash };
-    let actor = Actor::user(owner.user_id, owner.name.clone());
+    let mut head = ChainHead::lock(tx, Chain::Workspace(workspace)).await?;
+    let actor = owner.audit_actor();
     let origin = origin("seed");
     let mut members = members.iter().cycle();
     for first in (0..events).step_by(AT_ONCE as usize) {
         let is_refusal = first / AT_ONCE % 10 == 9;
         let batch: Vec<_> = (first..events.min(first + AT_ONCE))
             .map(|number| {
-                let target = members.next().map(|(id, name)| Target::new(MEMBER, *id, name));
-                seed_event(number, is_refusal, target.unwrap_or_else(Target::nothing))
+                let target = members.next().map_or_else(Target::nothing, Seeded::target);
+                seed_event(number, is_refusal, target)
             })
             .collect();
         let at = now - 365 * DAY * i64::from(events - first) / i64::from(events);
@@ -320,9 +327,7 @@ fn seed_event(number: u32, is_refusal: bool, target: Target) -> RecordedEvent {
     let (before, after) = if number.is_multiple_of(2) { ("Viewer", "Editor") } else { ("Editor", "Viewer") };
     let (before, after) = (vec![before.to_owned()], vec![after.to_owned()]);
     match number % 10 {
-        _ if is_refusal => {
-            RecordedEvent::new(AccessRefused { route: "seed".into(), reason: "seed".into() }, target)
-        }
+        _ if is_refusal => RecordedEvent::new(AccessRefused::once("seed".into(), "seed".into()), target),
         9 => RecordedEvent::new(MemberSuspended { roles: before }, target),
         8 => RecordedEvent::new(MemberReactivated { roles: before }, target),
         _ => RecordedEvent::new(MemberRolesChanged { before, after, ids: RoleIds::default() }, target),

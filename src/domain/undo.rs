@@ -167,7 +167,7 @@ pub async fn get(scope: &ReadScope<perm::ReadAudit>, id: Uuid) -> Result<Option<
         UndoableChange::Scopes(id, RoleScopesChanged { before, after }) => {
             let scope = scope.with_permission::<perm::UpdatePermissions>(needed).await?;
             let Some(role) = all.iter().find(|role| role.id == id) else { return Ok(Some(undo)) };
-            undo.is_superseded = role.application_scopes != after;
+            undo.is_superseded = *role.application_scopes != *after;
             // Each of its permissions has an event of its own, and stays as it is.
             let permissions: Vec<String> = role.permissions().map(|p| p.scope().to_owned()).collect();
             let Ok(scopes) = ScopeSet::read(&permissions, &before.join("\n")) else { return Ok(Some(undo)) };

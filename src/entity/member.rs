@@ -28,6 +28,12 @@ pub struct Model {
     pub vouched_by: Option<Uuid>,
     /// Sessions that began before do not open the workspace: the member was suspended in the meantime.
     pub sessions_from: Option<Timestamp>,
+    /// The id that the user had when a service entered them, before they accepted.
+    pub provisioned_as: Option<Uuid>,
+    /// Who answers for a membership that waits for a person; `None` once it does not wait any more.
+    pub entered_by: Option<Uuid>,
+    /// The key by which they entered it.
+    pub entered_by_key: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -4,9 +4,12 @@
 
 pub mod account;
 pub mod account_person;
+pub mod administration_request;
 pub mod api_key;
+pub mod api_key_consent;
 pub mod api_key_secret;
 pub mod audit_event;
+pub mod audit_identity;
 pub mod destination;
 pub mod email_token;
 pub mod former_member;

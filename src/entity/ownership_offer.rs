@@ -15,6 +15,8 @@ pub struct Model {
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     pub ended_at: Option<Timestamp>,
+    /// The administration of the account is offered with it.
+    pub with_account: bool,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

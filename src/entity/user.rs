@@ -14,9 +14,11 @@ pub struct Model {
     pub email_verified_at: Option<Timestamp>,
     pub suspended_at: Option<Timestamp>,
     pub created_at: Timestamp,
-    /// Set while a user that a service added has not chosen a password yet: nobody can sign in as them.
+    /// Set for a user that a service added, until the person with the address accepts: nobody can sign in as them.
     #[sea_orm(column_name = "awaited_since")]
     pub provisioned_at: Option<Timestamp>,
+    /// The address of that person. `email` is no address then, so that nobody's is taken.
+    pub awaited_email: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

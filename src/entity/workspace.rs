@@ -14,8 +14,6 @@ pub struct Model {
     pub suspended_at: Option<Timestamp>,
     pub deleted_at: Option<Timestamp>,
     pub created_at: Timestamp,
-    pub audit_seq: i64,
-    pub audit_hash: Vec<u8>,
     /// Kept by triggers: another value after each change of a role or a grant.
     pub roles_version: Option<Uuid>,
     /// After so many hours without use the sessions of its Owners end.

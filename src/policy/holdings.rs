@@ -2,18 +2,46 @@
 
 use super::{
     catalogue::{Needs, Permission},
+    grants::{self, Grants, RoleBits},
     right::Right,
     scope::Scope,
 };
+use std::{
+    collections::HashSet,
+    sync::{Arc, LazyLock},
+};
 
 /// The union of the scopes of some roles.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// Holdings of the roles of one workspace share an index, and are a few bits each: to put them together and to
+/// compare them takes no search, however many scopes they have. Clones share it too.
+#[derive(Clone, Debug)]
 pub struct Holdings {
     pub(super) owner: bool,
     /// One bit a [`Permission`], by its place in the catalogue.
     pub(super) permissions: u64,
-    pub(super) scopes: Vec<Scope>,
+    pub(super) grants: Arc<Grants>,
+    /// Those roles of the index that are held.
+    pub(super) roles: RoleBits,
 }
+
+impl Default for Holdings {
+    fn default() -> Self {
+        static NOTHING: LazyLock<Arc<Grants>> = LazyLock::new(Arc::default);
+        Self { owner: false, permissions: 0, grants: NOTHING.clone(), roles: 0 }
+    }
+}
+
+impl PartialEq for Holdings {
+    fn eq(&self, other: &Self) -> bool {
+        let scopes = |held: &Self| held.application_scopes().cloned().collect::<HashSet<_>>();
+        self.owner == other.owner
+            && self.permissions == other.permissions
+            && ((self.is_of_one_index(other) && self.roles == other.roles) || scopes(self) == scopes(other))
+    }
+}
+
+impl Eq for Holdings {}
 
 /// Why the ceiling refuses: nobody grants what they do not hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,32 +71,93 @@ fn in_words(scopes: &[String]) -> String {
 impl Holdings {
     /// Reads grants as they are stored. A text that is no scope grants nothing.
     pub fn of<'a>(owner: bool, grants: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut held = Self { owner, ..Self::default() };
-        for grant in grants {
-            if let Some(permission) = Permission::of_scope(grant) {
-                held.permissions |= bit(permission);
-            } else if let Ok(scope) = Scope::parse(grant)
-                && !held.scopes.contains(&scope)
-            {
-                held.scopes.push(scope);
+        Self::of_roles([(owner, grants)]).pop().unwrap_or_default()
+    }
+
+    /// [`Holdings::of`] for each of the roles of a workspace, with one index for all of them.
+    pub fn of_roles<'a, G: IntoIterator<Item = &'a str>>(
+        roles: impl IntoIterator<Item = (bool, G)>,
+    ) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        let mut granted = Vec::new();
+        for (owner, grants) in roles {
+            let (mut permissions, mut scopes) = (0, Vec::new());
+            for grant in grants {
+                match (Permission::of_scope(grant), Scope::parse(grant)) {
+                    (Some(permission), _) => permissions |= bit(permission),
+                    (None, Ok(scope)) => scopes.push(scope),
+                    (None, Err(_)) => {}
+                }
             }
+            granted.push(scopes);
+            all.push(Self { owner, permissions, ..Self::default() });
         }
-        held
+        // A workspace has fewer roles than an index takes. If it had more, each of them would get its own.
+        if granted.len() > grants::MAX_ROLES {
+            for (held, scopes) in all.iter_mut().zip(granted) {
+                (held.grants, held.roles) = (Arc::new(Grants::of([scopes])), grants::bit(0));
+            }
+            return all;
+        }
+        let index = Arc::new(Grants::of(granted));
+        for (number, held) in all.iter_mut().enumerate() {
+            (held.grants, held.roles) = (index.clone(), grants::bit(number));
+        }
+        all
     }
 
     /// The holdings of a principal that has all of the given ones.
     pub fn union<'a>(all: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut union = Self::default();
+        // What belongs to one index is put together there.
+        let mut parts: Vec<Self> = Vec::new();
         for held in all {
             union.owner |= held.owner;
             union.permissions |= held.permissions;
-            for scope in &held.scopes {
-                if !union.scopes.contains(scope) {
-                    union.scopes.push(scope.clone());
-                }
+            match parts.iter_mut().find(|part| part.is_of_one_index(held)) {
+                Some(part) => part.roles |= held.roles,
+                None => parts.push(held.clone()),
+            }
+        }
+        match parts.as_slice() {
+            [] => {}
+            [part] => (union.grants, union.roles) = (part.grants.clone(), part.roles),
+            _ => {
+                let scopes = parts.iter().flat_map(Self::application_scopes).cloned().collect();
+                (union.grants, union.roles) = (Arc::new(Grants::of([scopes])), grants::bit(0));
             }
         }
         union
+    }
+
+    fn is_of_one_index(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.grants, &other.grants)
+    }
+
+    /// The scopes of the customer's own applications that were granted, each once.
+    pub fn application_scopes(&self) -> impl Iterator<Item = &Scope> {
+        self.grants.scopes(self.roles)
+    }
+
+    /// The scopes of the customer's own applications that are held here and that `other` does not allow. An
+    /// Owner's rule is not asked.
+    fn application_scopes_beyond<'a>(&'a self, other: &'a Self) -> Box<dyn Iterator<Item = &'a Scope> + 'a> {
+        if self.is_of_one_index(other) {
+            return Box::new(self.grants.beyond(self.roles, other.roles, |permission| other.has(permission)));
+        }
+        Box::new(self.application_scopes().filter(|scope| !other.allows(scope)))
+    }
+
+    /// The scopes of the customer's own applications that are held here and that `other` allows. An Owner's rule is
+    /// not asked.
+    pub(super) fn application_scopes_within<'a>(
+        &'a self,
+        other: &'a Self,
+    ) -> Box<dyn Iterator<Item = &'a Scope> + 'a> {
+        if self.is_of_one_index(other) {
+            return Box::new(self.grants.within(self.roles, other.roles, |permission| other.has(permission)));
+        }
+        Box::new(self.application_scopes().filter(|scope| other.allows(scope)))
     }
 
     pub fn is_owner(&self) -> bool {
@@ -78,9 +167,9 @@ impl Holdings {
     /// Every scope that is held, those of the catalogue first; an Owner's as `*:*` and all of the catalogue.
     pub fn scopes(&self) -> Vec<String> {
         let permissions = Permission::ALL.iter().filter(|p| self.has(**p)).map(|p| p.scope().to_owned());
-        let everything = (self.owner && !self.scopes.iter().any(|scope| scope.as_str() == "*:*"))
+        let everything = (self.owner && !self.application_scopes().any(|scope| scope.as_str() == "*:*"))
             .then(|| "*:*".to_owned());
-        permissions.chain(everything).chain(self.scopes.iter().map(Scope::to_string)).collect()
+        permissions.chain(everything).chain(self.application_scopes().map(Scope::to_string)).collect()
     }
 
     pub fn has(&self, permission: Permission) -> bool {
@@ -101,9 +190,32 @@ impl Holdings {
         match scope.permission() {
             _ if self.owner => true,
             // A permission covers what lies below it.
-            Some(permission) => self.has(permission) || self.scopes.iter().any(|held| held.covers(scope)),
-            None => self.scopes.iter().any(|held| held.fits(scope)),
+            Some(permission) if self.has(permission) => true,
+            _ => self.grants.allowing(scope) & self.roles != 0,
         }
+    }
+
+    /// Those of the given holdings that allow this scope. Of roles of one workspace it is looked up once.
+    pub fn all_that_allow<'a, T>(
+        scope: &Scope,
+        all: impl IntoIterator<Item = (T, &'a Self)>,
+    ) -> impl Iterator<Item = T> {
+        let permission = scope.permission();
+        let mut known: Option<(&'a Arc<Grants>, RoleBits)> = None;
+        all.into_iter().filter_map(move |(of, held)| {
+            let allowing = match known {
+                Some((grants, allowing)) if Arc::ptr_eq(grants, &held.grants) => allowing,
+                _ => {
+                    let allowing = held.grants.allowing(scope);
+                    known = Some((&held.grants, allowing));
+                    allowing
+                }
+            };
+            let allows = held.owner
+                || permission.is_some_and(|permission| held.has(permission))
+                || allowing & held.roles != 0;
+            allows.then_some(of)
+        })
     }
 
     /// The grant by which [`Holdings::allows`] is true, as text.
@@ -111,7 +223,7 @@ impl Holdings {
         match scope.permission() {
             _ if self.owner => Some("full access".to_owned()),
             Some(permission) if self.has(permission) => Some(permission.scope().to_owned()),
-            _ => self.scopes.iter().find(|held| held.covers(scope)).map(Scope::to_string),
+            _ => self.grants.basis(scope, self.roles).map(Scope::to_string),
         }
     }
 
@@ -121,8 +233,8 @@ impl Holdings {
         let mut rights: Vec<Right> = permissions.copied().map(Right::Permission).collect();
         if self.owner && !other.owner {
             rights.push(Right::EveryScope);
-        } else {
-            let scopes = self.scopes.iter().filter(|scope| !other.allows(scope));
+        } else if !other.owner {
+            let scopes = self.application_scopes_beyond(other);
             rights.extend(scopes.map(|scope| Right::Scope(scope.to_string())));
         }
         rights
@@ -137,13 +249,16 @@ impl Holdings {
             .iter()
             .filter(|p| other.permissions & bit(**p) != 0 && !self.has(**p))
             .map(|p| p.scope().to_owned());
-        let scopes = other.scopes.iter().filter(|scope| !self.allows(scope)).map(Scope::to_string);
+        let scopes = other.application_scopes_beyond(self).map(Scope::to_string);
         permissions.chain(scopes).collect()
     }
 
     /// True if everything that `other` holds is held here too.
     pub fn contains(&self, other: &Self) -> bool {
-        self.owner || (!other.owner && self.lacks(other).is_empty())
+        self.owner
+            || (!other.owner
+                && other.permissions & !self.permissions == 0
+                && other.application_scopes_beyond(self).next().is_none())
     }
 
     /// Checks that a role with the given holdings may be assigned, offered, created or edited.
@@ -306,6 +421,72 @@ mod tests {
         for built_in in BuiltIn::ALL {
             let verdict = role(BuiltIn::Admin).may_assign(&role(built_in));
             assert_eq!(verdict.is_ok(), built_in != BuiltIn::Owner, "{built_in:?}");
+        }
+    }
+
+    /// The rules are the same with one index for all roles as with one for each, and as without any.
+    #[test]
+    fn an_index_changes_no_verdict() {
+        let grants: [&[&str]; 7] = [
+            &["read:posts", "read:users:email", "read:audit"],
+            &["read:*", "write:posts"],
+            &["*:*"],
+            &["*:users:email", "deploy:*", "read:audit:ip", "read:members"],
+            &["read:audit:*", "export:data"],
+            &[],
+            &["read:users", "write:*:title", "*:posts"],
+        ];
+        let samples = [
+            "read:posts",
+            "read:users",
+            "read:users:email",
+            "read:users:name",
+            "write:posts",
+            "write:posts:title",
+            "deploy:eu",
+            "*:posts",
+            "read:*",
+            "*:*",
+            "read:audit",
+            "read:audit:ip",
+            "read:members:name",
+        ];
+        let together = Holdings::of_roles(grants.iter().map(|g| (false, g.iter().copied())));
+        let apart: Vec<_> = grants.iter().map(|g| Holdings::of(false, g.iter().copied())).collect();
+        let subsets = || (0..1_usize << grants.len()).step_by(3);
+        let union = |all: &[Holdings], some: usize| {
+            Holdings::union(all.iter().enumerate().filter(|(n, _)| some >> n & 1 == 1).map(|(_, held)| held))
+        };
+        for some in subsets() {
+            let (one, other) = (union(&together, some), union(&apart, some));
+            assert_eq!(one, other);
+            let texts: Vec<&str> =
+                (0..grants.len()).filter(|n| some >> n & 1 == 1).flat_map(|n| grants[n]).copied().collect();
+            for text in samples {
+                let scope = Scope::parse(text).expect("a scope");
+                let covers = |grant: &&str| Scope::parse(grant).is_ok_and(|grant| grant.covers(&scope));
+                let expected = texts.iter().any(covers);
+                assert_eq!(
+                    (one.allows(&scope), other.allows(&scope)),
+                    (expected, expected),
+                    "{texts:?} {text}"
+                );
+                assert_eq!(one.basis(&scope).is_some(), expected, "{texts:?} {text}");
+                let allowing: Vec<_> =
+                    Holdings::all_that_allow(&scope, together.iter().enumerate()).collect();
+                let by_one: Vec<_> = (0..grants.len()).filter(|n| apart[*n].allows(&scope)).collect();
+                assert_eq!(allowing, by_one);
+            }
+            for others in subsets() {
+                let (a, b) = (union(&together, others), union(&apart, others));
+                assert_eq!(one.contains(&a), other.contains(&b), "{some:b} {others:b}");
+                let sorted = |mut all: Vec<String>| {
+                    all.sort();
+                    all
+                };
+                assert_eq!(sorted(one.lacks(&a)), sorted(other.lacks(&b)));
+                assert_eq!(one.contains(&a), one.lacks(&a).is_empty());
+            }
         }
     }
 

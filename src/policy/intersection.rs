@@ -1,6 +1,7 @@
 //! What two holders hold both.
 
-use super::{holdings::Holdings, scope::Scope};
+use super::{grants, grants::Grants, holdings::Holdings, scope::Scope};
+use std::{collections::BTreeSet, sync::Arc};
 
 /// The most pairs of scopes that are compared for what they have in common in part, as `read:*` and `*:posts` have
 /// `read:posts`. Beyond that, such pairs have nothing in common: less is held, never more.
@@ -9,27 +10,35 @@ const MAX_PAIRS: usize = 4_096;
 impl Holdings {
     /// What is held both here and there.
     pub fn intersection(&self, other: &Self) -> Self {
-        if self.owner {
-            return other.clone();
-        }
-        if other.owner {
+        if other.contains(self) {
             return self.clone();
         }
-        let mut both = Self { permissions: self.permissions & other.permissions, ..Self::default() };
-        both.scopes.extend(self.scopes.iter().filter(|scope| other.allows(scope)).cloned());
-        both.scopes.extend(other.scopes.iter().filter(|scope| self.allows(scope)).cloned());
-        let patterns = |held: &Self| held.scopes.iter().filter(|scope| is_pattern(scope)).count();
-        let pairs = patterns(self) * other.scopes.len() + self.scopes.len() * patterns(other);
-        if pairs <= MAX_PAIRS {
-            for (a, b) in self.scopes.iter().flat_map(|a| other.scopes.iter().map(move |b| (a, b))) {
-                // Of two that are no patterns, one covers the other or they have nothing in common.
-                if is_pattern(a) || is_pattern(b) {
-                    both.scopes.extend(common(a, b));
-                }
-            }
+        if self.contains(other) {
+            return other.clone();
         }
-        both.scopes.sort();
-        both.scopes.dedup();
+        let scopes = self.common_scopes(other).into_iter().collect();
+        Self {
+            owner: false,
+            permissions: self.permissions & other.permissions,
+            grants: Arc::new(Grants::of([scopes])),
+            roles: grants::bit(0),
+        }
+    }
+
+    /// The application scopes that both allow, each once.
+    fn common_scopes(&self, other: &Self) -> BTreeSet<Scope> {
+        let within = self.application_scopes_within(other).chain(other.application_scopes_within(self));
+        let mut both: BTreeSet<Scope> = within.cloned().collect();
+        let all = |held: &Self| held.application_scopes().count();
+        let patterns = |held: &Self| held.application_scopes().filter(|scope| is_pattern(scope)).count();
+        if patterns(self) * all(other) + all(self) * patterns(other) > MAX_PAIRS {
+            return both;
+        }
+        for a in self.application_scopes() {
+            // Of two that are no patterns, one covers the other or they have nothing in common.
+            let others = other.application_scopes().filter(|b| is_pattern(a) || is_pattern(b));
+            both.extend(others.filter_map(|b| common(a, b)));
+        }
         both
     }
 }
@@ -94,6 +103,20 @@ mod tests {
                 prop_assert_eq!(both.has(*permission), one.has(*permission) && other.has(*permission));
             }
             prop_assert!(one.contains(&both) && other.contains(&both));
+        }
+
+        /// Roles of one workspace have one index.
+        #[test]
+        fn roles_of_one_workspace_have_the_same_in_common_as_others(
+            grants in proptest::collection::vec(grants(), 4),
+        ) {
+            let all = Holdings::of_roles(grants.iter().map(|grants| (false, grants.iter().map(String::as_str))));
+            let apart = |some: [usize; 2]| held(false, &some.map(|n| grants[n].clone()).concat());
+            let together = |some: [usize; 2]| Holdings::union(some.map(|n| &all[n]));
+            for (one, other) in [([0, 1], [2, 3]), ([0, 1], [1, 2]), ([0, 1], [1, 0])] {
+                let expected = apart(one).intersection(&apart(other));
+                prop_assert_eq!(together(one).intersection(&together(other)), expected);
+            }
         }
     }
 }

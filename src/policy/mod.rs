@@ -2,13 +2,14 @@
 //!
 //! In layers, each of which uses those before it: [`builtin`] names the roles that every workspace starts
 //! with, [`catalogue`] the scopes that guard Bailiwick itself, [`scope`] is the language in which rights are
-//! written, [`right`] one of them. [`holdings`] says what a principal holds, what it may hand on, and on whom
+//! written, [`grants`] an index of scopes, [`right`] one of them. [`holdings`] says what a principal holds, what it may hand on, and on whom
 //! it may act, and [`intersection`] what two hold both. On top, beside each other: [`mod@why`] explains where that comes from, [`can`] offers it to
 //! templates, and [`patterns`] are roles to start from.
 
 pub mod builtin;
 pub mod can;
 pub mod catalogue;
+mod grants;
 pub mod holdings;
 pub mod intersection;
 pub mod patterns;

@@ -1,7 +1,7 @@
 //! `action:resource` and `action:resource:field`: the language in which rights are written.
 
 use super::catalogue::Permission;
-use std::{fmt, iter};
+use std::{borrow::Borrow, fmt, iter};
 
 /// The longest scope that is accepted, in bytes.
 pub const MAX_LENGTH: usize = 120;
@@ -133,9 +133,31 @@ impl Scope {
         self.fits(other)
     }
 
-    /// [`Scope::covers`] by the parts alone, for what is known not to be in the catalogue. A decision
-    /// calls it for every scope that somebody holds, so it goes through the bytes once.
-    pub(super) fn fits(&self, other: &Self) -> bool {
+    /// Every scope that covers this one by its parts, itself included: each part by its name or as `*`, and with
+    /// two parts alone. At most twelve.
+    pub(super) fn generalisations(&self) -> impl Iterator<Item = String> {
+        let mut parts = self.0.splitn(3, ':');
+        let (action, resource) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let field = parts.next();
+        let choices = if field.is_some() { 12 } else { 4 };
+        (0..choices).filter_map(move |choice: u8| {
+            let part = |own, bit| match (choice & bit != 0, own) {
+                (true, "*") => None,
+                (true, _) => Some("*"),
+                (false, own) => Some(own),
+            };
+            let (action, resource) = (part(action, 1)?, part(resource, 2)?);
+            match (choice / 4, field) {
+                (0, _) => Some([action, resource].join(":")),
+                (1, Some(field)) => Some([action, resource, field].join(":")),
+                (2, Some(field)) if field != "*" => Some([action, resource, "*"].join(":")),
+                _ => None,
+            }
+        })
+    }
+
+    /// [`Scope::covers`] by the parts alone, for what is known not to be in the catalogue.
+    fn fits(&self, other: &Self) -> bool {
         let (mine, theirs) = (self.0.as_bytes(), other.0.as_bytes());
         let (mut i, mut j) = (0, 0);
         loop {
@@ -211,6 +233,12 @@ fn words(text: &str) -> Vec<String> {
         spaced.push(if matches!(c, '_' | '.' | '/' | '-') { ' ' } else { c });
     }
     spaced.to_lowercase().split_whitespace().map(str::to_owned).collect()
+}
+
+impl Borrow<str> for Scope {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Display for Scope {
@@ -313,6 +341,35 @@ mod tests {
             ("read:users:*", "read:users"),
         ] {
             assert!(!scope(narrow).covers(&scope(wide)), "{narrow} does not cover {wide}");
+        }
+    }
+
+    #[test]
+    fn what_covers_a_scope_is_among_its_generalisations() {
+        let samples = [
+            "read:users",
+            "read:*",
+            "*:users",
+            "*:*",
+            "write:users",
+            "read:users:email",
+            "read:users:*",
+            "*:users:email",
+            "read:*:email",
+            "*:*:email",
+            "*:*:*",
+            "read:*:*",
+            "*:users:*",
+            "read:users:name",
+            "read:posts",
+        ];
+        for narrow in samples.map(scope) {
+            let wider: Vec<String> = narrow.generalisations().collect();
+            for wide in samples.map(scope) {
+                assert_eq!(wide.fits(&narrow), wider.contains(&wide.to_string()), "{wide} and {narrow}");
+            }
+            let once: std::collections::BTreeSet<_> = wider.iter().collect();
+            assert_eq!(once.len(), wider.len(), "{wider:?}");
         }
     }
 

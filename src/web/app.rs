@@ -28,6 +28,8 @@ pub struct Settings {
     /// A hint where mail is saved, while no mail server is set.
     pub mail_hint: Option<String>,
     pub trusted_proxies: Vec<Network>,
+    /// Requests of one account that a worker handles at a time; 0 means no limit.
+    pub requests_per_account: usize,
     pub cookie_key: Key,
 }
 
@@ -43,6 +45,7 @@ impl Settings {
             sign_up: config.sign_up,
             mail_hint,
             trusted_proxies: config.trusted_proxies.clone(),
+            requests_per_account: config.requests_per_account,
             cookie_key,
         }
     }

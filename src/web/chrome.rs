@@ -71,6 +71,11 @@ impl Chrome {
         &ICONS
     }
 
+    /// The viewer's address is confirmed, so that they may send e-mail to others.
+    pub(super) fn may_send_mail(&self) -> bool {
+        self.user.as_ref().is_none_or(|user| user.verified)
+    }
+
     /// The address of a file under `static/`.
     pub(super) fn asset(&self, name: &str) -> &'static str {
         assets::url(name)
@@ -259,7 +264,7 @@ impl View {
 }
 
 /// How hard a page is compressed: a list of fifty is a sixth smaller than at actix's own 3.
-const BROTLI_QUALITY: u32 = 5;
+pub(super) const BROTLI_QUALITY: u32 = 5;
 
 /// Bytes that are set aside for a page before it is drawn: one of fifty members has some 93,000.
 const INITIAL_CAPACITY: usize = 96 * 1_024;
@@ -281,6 +286,8 @@ pub(super) fn render(req: &HttpRequest, status: StatusCode, page: &impl Template
                 response.insert_header((header::VARY, "Accept-Encoding"));
                 response.body(assets::brotli(body.as_bytes(), BROTLI_QUALITY))
             } else {
+                // What was set aside is not held until the client has read the page.
+                body.shrink_to_fit();
                 response.body(body)
             }
         }

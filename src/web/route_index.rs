@@ -1,8 +1,12 @@
 //! An index of the table of routes, for code below the table. Built once, at start-up.
 
 use crate::web::{face::RouteFacts, nav::NavEntry};
+use actix_web::web::Bytes;
 use serde_json::Value;
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, OnceLock},
+};
 
 /// An index of the table of routes.
 pub struct RouteIndex {
@@ -31,8 +35,10 @@ impl RouteLabels {
 
 /// The OpenAPI document.
 pub struct ApiDocument {
-    /// As it is served.
-    pub json: String,
+    /// As it is served. Clones share it.
+    pub json: Bytes,
+    /// Compressed, once somebody asks for it.
+    pub brotli: OnceLock<Bytes>,
     /// As the API's documentation page reads it.
     pub value: Value,
 }

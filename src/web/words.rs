@@ -1,3 +1,3 @@
 //! Small pieces of sentences.
 
-pub(super) use crate::domain::base::words::pluralize;
+pub(super) use crate::domain::base::words::{called_now, pluralize};

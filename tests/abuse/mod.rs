@@ -4,9 +4,12 @@
 //! A refusal is its status, no row changed, and, where a workspace is known, one audited refusal.
 
 mod audit;
+mod availability;
+mod fairness;
 mod input;
 mod invitations;
 mod last_owner;
+mod lockouts;
 mod names;
 mod programs;
 mod roles;

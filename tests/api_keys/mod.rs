@@ -1,5 +1,6 @@
 //! API keys as principals: the same path as people, step by step.
 
+mod elsewhere;
 mod home;
 mod members;
 mod secrets;
@@ -161,6 +162,9 @@ both! {
         let robot = Api::new(&app, &robot);
         robot.get(&format!("{MEMBERS}?workspace=second")).await.with_status(200);
 
+        // At its home they would decide about it, whatever it can do in others.
+        let at_home = |slug: &str| format!("UPDATE api_keys SET home_id = (SELECT id FROM workspaces WHERE slug = '{slug}')");
+        app.execute(&at_home("second")).await;
         let page = admin.client.visit(&format!("{KEYS}/{key}")).await;
         page.assert_says("also a member of a workspace where your roles don't allow this");
         assert!(!page.has_form("/rotation"));
@@ -198,6 +202,7 @@ both! {
         attempts(403).await;
         app.execute("UPDATE api_keys SET is_admin = (1 = 0)").await;
 
+        app.execute(&at_home("acme")).await;
         // Out of this one workspace it can be taken at any time, and goes on in the other.
         let removal = format!("/w/acme/members/{key_member}/removal");
         let page = admin.client.visit(&removal).await;

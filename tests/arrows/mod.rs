@@ -12,7 +12,7 @@ use std::{fmt::Write, fs, path::Path};
 /// neighbours on a floor, `|` between neighbours that must not use each other, `*` for all that is not named.
 /// A folder's own `mod.rs` stands above all of them.
 const FLOORS: [(&str, &str); 4] = [
-    ("", "* < entity | policy < domain < web < mail, startup, main"),
+    ("", "* < entity | policy < domain < web < connection < listen < mail, startup, main"),
     (
         "domain",
         "base < enforce < records < nouns < events
@@ -23,7 +23,7 @@ const FLOORS: [(&str, &str); 4] = [
         "* < problem, path, form, list, bearer < guard < middleware, api, preview, selection, link
          < route < routes, samples",
     ),
-    ("policy", "builtin < catalogue < scope < right < holdings < intersection < why, can, patterns"),
+    ("policy", "builtin < catalogue < scope < grants < right < holdings < intersection < why, can, patterns"),
 ];
 
 /// Visible in `domain` alone, and so is every function of `domain/records`.

@@ -18,19 +18,22 @@ impl Noun for AccountKeys {
                 .statements(2),
             form("/a/{account}/api-keys", ACCOUNT)
                 .sends(|_| fields(&[("name", "Another Key"), ("expiry", "30")]))
-                .also_reads(&["administers"])
+                .also_reads(&["administers", "home"])
                 .carries(&["made"], "/a/{account}/api-keys/new", "/a/{account}/api-keys")
                 // The secret is on the page that responds.
                 .succeeds_with(200)
                 .types(|_, form| form.fill(&[("name", "Another Key")])),
-            page("/a/{account}/api-keys/new", ACCOUNT).statements(2),
+            page("/a/{account}/api-keys/new", ACCOUNT).statements(3),
             page("/a/{account}/api-keys/{key}", ACCOUNT).with("key", "account_key").statements(3),
             form("/a/{account}/api-keys/{key}/details", ACCOUNT)
                 .with("key", "account_key")
-                .sends(|_| fields(&[("name", "Renamed")])),
+                .sends(|_| fields(&[("name", "Renamed")]))
+                // The workspace that it is a member of has an event too.
+                .writes(2),
             form("/a/{account}/api-keys/{key}/administration", ACCOUNT)
                 .with("key", "account_key")
-                .sends(|_| fields(&[("administers", "yes")])),
+                .sends(|_| fields(&[("administers", "yes")]))
+                .writes(2),
             form("/a/{account}/api-keys/{key}/rotation", ACCOUNT)
                 .with("key", "account_key")
                 .sends(|_| fields(&[("overlap", "1"), ("version", "0-test")]))

@@ -12,9 +12,15 @@ impl Noun for Accounts {
 
     fn pages(&self) -> Vec<Row> {
         vec![
-            page("/a/{account}", ACCOUNT).reads(&["after", "before"]).statements(4),
+            page("/a/{account}", ACCOUNT).reads(&["after", "before"]).statements(5),
             form("/a/{account}/details", ACCOUNT)
                 .sends(|_| fields(&[("name", "Renamed"), ("creation", "people")])),
+            form("/a/{account}/administration-requests/{request}/acceptance", ACCOUNT)
+                .verdict(|_| Verdict::Is(410))
+                .offered(|_| false),
+            form("/a/{account}/administration-requests/{request}/decline", ACCOUNT)
+                .verdict(|_| Verdict::Is(410))
+                .offered(|_| false),
             page("/a/{account}/people", ACCOUNT)
                 .reads(&["q", "show", "after", "before"])
                 .refuses_filters(&[("q", LONG), ("show", "nonsense")])
@@ -28,6 +34,8 @@ impl Noun for Accounts {
                 .with("user", "account_person")
                 .sends(|at| fields(&[("admin", if at.is_above() { "no" } else { "yes" })]))
                 .verdict(|at| if at.is_above() { LAST_ADMIN } else { at.done() })
+                // The workspace of the account has an event too.
+                .writes(2)
                 .offered(|at| !is_last_admin(at)),
             page("/a/{account}/people/{user}/removal", ACCOUNT)
                 .with("user", "account_person")
@@ -45,7 +53,12 @@ impl Noun for Accounts {
             let rows = facts.rows("account_people").iter();
             rows.map(|person| text(person, "user_id").to_owned()).collect()
         };
-        vec![Param::new("account_person").every(people), Param::new("stepping_down").every(people)]
+        let requests = |facts: &Facts| facts.ids("administration_requests");
+        vec![
+            Param::new("account_person").every(people),
+            Param::new("stepping_down").every(people),
+            Param::new("request").every(requests),
+        ]
     }
 
     /// Somebody who belongs to the account and to none of its workspaces.
@@ -57,6 +70,8 @@ impl Noun for Accounts {
             plot.put(name, user);
             plot.put_above(name, plot.owner.user_id);
         }
+        // Of somebody who is no Owner: it is not valid, and nobody is offered to answer it.
+        plot.put("request", add_administration_request(app, slug, user).await);
     }
 
     /// More people, and an admin who is not the last one.
@@ -99,10 +114,14 @@ impl Noun for Accounts {
             "INSERT INTO account_people (account_id, user_id, is_admin, joined_at, listed_as)
                 SELECT (SELECT account_id FROM workspaces WHERE slug = 'seed-1'), id, 1 = 0, 0, email FROM users
                 WHERE email LIKE 'alone-%' OR email LIKE 'nowhere-%'",
-            "INSERT INTO audit_events (id, account_id, seq, at, kind, outcome, actor_kind, actor_name, target_kind,
-                    target_name, via, address, user_agent, payload, hash)
-                SELECT {id}, (SELECT account_id FROM workspaces WHERE slug = 'seed-1'), 0, i, 'account.updated', 'done',
-                    'user', '', 'account', '', 'browser', '', '', '{}', {bytes} FROM n",
+            "INSERT INTO administration_requests (id, workspace_id, account_id, user_id, created_at, expires_at)
+                SELECT {id}, (SELECT w.id FROM workspaces w WHERE w.account_id = p.account_id LIMIT 1),
+                    p.account_id, p.user_id, 0, (SELECT MAX(created_at) FROM workspaces) - 1 FROM account_people p
+                WHERE EXISTS (SELECT 1 FROM workspaces w WHERE w.account_id = p.account_id)",
+            "INSERT INTO audit_events (id, account_id, seq, at, kind, outcome, actor_kind, target_kind, via, payload,
+                    hash)
+                SELECT {id}, (SELECT account_id FROM workspaces WHERE slug = 'seed-1'), 1000 + i, i, 'account.updated',
+                    'done', 'user', 'account', 'browser', '{}', {bytes} FROM n",
         ]
     }
 
@@ -118,6 +137,7 @@ impl Noun for Accounts {
         tour.get(&owner, &format!("{base}/people?show=admins"), 200).await;
         tour.get(&owner, &format!("{base}/people?show=admins&q=member"), 200).await;
         tour.get(&viewer, &base, 403).await;
+        asked_for(tour, &base).await;
         let fields = [("name", "Seed 1"), ("creation", "people")];
         tour.post(&owner, &format!("{base}/details"), &fields, 303).await;
         let fields = [("name", "More"), ("slug", "more"), ("account", &id.to_string())];
@@ -205,6 +225,48 @@ impl Noun for Accounts {
         });
         pictures.add("member-new-everybody", 200, founder.get("/w/acme/members/new").await);
     }
+}
+
+/// A second Owner asks for the administration: it is declined, asked for again, and accepted.
+async fn asked_for(tour: &mut Tour<'_>, account: &str) {
+    let (owner, id) = (tour.owner.clone(), tour.take_members(1)[0]);
+    let member = format!("{HOME}/members/{id}");
+    tour.post(&owner, &format!("{member}/roles"), &[("role", "owner")], 303).await;
+    let email = format!(
+        "SELECT u.email FROM users u JOIN members m ON m.user_id = u.id WHERE m.id = {}",
+        tour.app.id(id)
+    );
+    let email = tour.app.scalar_text(&email).await.unwrap();
+    // As every person of the seed.
+    let other = sign_in(tour.app, &email, "load test data only").await;
+    for answer in ["decline", "acceptance"] {
+        tour.get(&other, &format!("{HOME}/organization"), 200).await;
+        tour.post(&other, &format!("{HOME}/organization/administration-request"), &[], 303).await;
+        tour.get(&owner, account, 200).await;
+        let request = "SELECT id FROM administration_requests WHERE created_at > 0";
+        let request = tour.app.scalar_uuid(request).await;
+        let answer = format!("{account}/administration-requests/{request}/{answer}");
+        tour.post(&owner, &answer, &[], 303).await;
+    }
+    let user = format!("SELECT user_id FROM members WHERE id = {}", tour.app.id(id));
+    let admin = format!("{account}/people/{}/admin", tour.app.scalar_uuid(&user).await);
+    tour.post(&owner, &admin, &[("admin", "no")], 303).await;
+    tour.post(&owner, &format!("{member}/roles"), &[("role", "viewer")], 303).await;
+}
+
+/// A request of this person, from a workspace of the account.
+async fn add_administration_request(app: &TestApp, slug: &str, user: Uuid) -> Uuid {
+    let (id, now) = (new_id(), app.clock.now().as_millis());
+    let sql = format!(
+        "INSERT INTO administration_requests (id, workspace_id, account_id, user_id, created_at, expires_at)
+         SELECT {}, w.id, w.account_id, {}, {now}, {} FROM workspaces w WHERE w.slug = {}",
+        app.id(id),
+        app.id(user),
+        now + 7 * DAY,
+        quoted(slug)
+    );
+    assert_eq!(app.execute(&sql).await, 1);
+    id
 }
 
 /// The only admin, who is a member too.

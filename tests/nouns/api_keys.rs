@@ -36,7 +36,7 @@ impl Noun for ApiKeys {
                 .types(with_first_key)
                 .like("POST /api/sso/v1/apikeys/{key}/addition"),
             // To see it is another matter than to take it over.
-            page("/w/{workspace}/api-keys/{key}", one(P::ReadApiKeys)).statements(2),
+            page("/w/{workspace}/api-keys/{key}", one(P::ReadApiKeys)).statements(3),
             form("/w/{workspace}/api-keys/{key}/details", one(P::ManageApiKeys))
                 .sends(|_| fields(&[("name", "Renamed Key")]))
                 .verdict(taken_over)
@@ -45,6 +45,7 @@ impl Noun for ApiKeys {
             form("/w/{workspace}/api-keys/{key}/rotation", one(P::ManageApiKeys))
                 .sends(|_| fields(&[("overlap", "1")]))
                 .carries(&["version"], "/w/{workspace}/api-keys/{key}", "/rotation")
+                .also_reads(&["ended_memberships"])
                 .succeeds_with(200)
                 .verdict(taken_over)
                 .offered(may_take_over)
@@ -53,6 +54,30 @@ impl Noun for ApiKeys {
                 .verdict(taken_over)
                 .offered(|_| false)
                 .like("POST /api/sso/v1/apikeys/{key}/voucher"),
+            page("/w/{workspace}/api-keys/{key}/removal", one(P::ManageApiKeys))
+                .verdict(taken_over)
+                .statements(2),
+            form("/w/{workspace}/api-keys/{key}/removal", one(P::ManageApiKeys))
+                .verdict(taken_over)
+                .offered(may_take_over)
+                .like("POST /api/sso/v1/apikeys/{key}/removal"),
+            // The account has one workspace, so there is no other that it could be about.
+            form("/w/{workspace}/api-keys/{key}/home", one(P::ManageApiKeys))
+                .sends(|at| vec![("home", at.world.acme.id.to_string())])
+                .verdict(of_another_workspace)
+                .offered(|_| false)
+                .unlike_any_call(DECIDED_BY_PEOPLE),
+            form("/w/{workspace}/api-keys/{key}/consents", one(P::ManageApiKeys))
+                .sends(|_| fields(&[("workspace", "unknown")]))
+                .verdict(of_another_workspace)
+                .offered(|_| false)
+                .unlike_any_call(DECIDED_BY_PEOPLE),
+            form("/w/{workspace}/api-keys/{key}/consents/{consent}/withdrawal", one(P::ManageApiKeys))
+                .verdict(|at| {
+                    if at.is_owner() || !at.is_above() { Verdict::Is(404) } else { Verdict::Audited(403) }
+                })
+                .offered(|_| false)
+                .unlike_any_call(DECIDED_BY_PEOPLE),
             page("/w/{workspace}/api-keys/{key}/revocation", one(P::ManageApiKeys))
                 .verdict(taken_over)
                 .statements(2),
@@ -85,6 +110,9 @@ impl Noun for ApiKeys {
             call("POST /api/sso/v1/apikeys/{key}/voucher", one(P::ManageApiKeys))
                 .succeeds_with(200)
                 .verdict(taken_over),
+            call("POST /api/sso/v1/apikeys/{key}/removal", one(P::ManageApiKeys))
+                .succeeds_with(204)
+                .verdict(taken_over),
             call("POST /api/sso/v1/apikeys/{key}/addition", one(P::ManageApiKeys))
                 .with("key", "waiting_key")
                 .body(|_| json!({"roles": ["viewer"]})),
@@ -93,7 +121,8 @@ impl Noun for ApiKeys {
 
     fn params(&self) -> Vec<Param> {
         let keys = |facts: &Facts| facts.members.iter().filter_map(|member| member.key.clone()).collect();
-        vec![Param::new("key").every(keys), Param::new("waiting_key")]
+        let consents = |facts: &Facts| facts.ids("api_key_consents");
+        vec![Param::new("key").every(keys), Param::new("waiting_key"), Param::new("consent").every(consents)]
     }
 
     /// One that is a Viewer, created by the Owner; one that is an Owner; and one of the account that is a
@@ -104,6 +133,8 @@ impl Noun for ApiKeys {
         plot.put("key", add_key(app, slug, &key, &["viewer"]).await.0);
         plot.put_above("key", add_key(app, slug, &above, &["owner"]).await.0);
         plot.put("waiting_key", addable_key(app, slug, &waiting).await);
+        // There is no other workspace in the account that a key could be allowed in.
+        plot.put("consent", UNKNOWN);
     }
 
     async fn grow(&self, app: &TestApp, _world: &mut World, n: usize) {
@@ -125,6 +156,12 @@ impl Noun for ApiKeys {
                 SELECT {bytes}, id, 'test', 0, made_by FROM api_keys",
             "INSERT INTO members (id, workspace_id, kind, api_key_id, status, origin, joined_at, listed_as, vouched_by)
                 SELECT {id}, home_id, 'api_key', id, 'active', 'account', 1, 'key', made_by FROM api_keys WHERE home_id IS NOT NULL",
+            "INSERT INTO api_key_consents (id, workspace_id, api_key_id, to_workspace_id, given_by, created_at, expires_at)
+                SELECT {id}, home_id, id, home_id, made_by, 0, (SELECT MAX(created_at) FROM workspaces) - 1
+                FROM api_keys WHERE home_id IS NOT NULL",
+            "INSERT INTO former_members (workspace_id, user_id, left_at, role_set)
+                SELECT w.id, u.id, 0, '' FROM workspaces w CROSS JOIN users u
+                WHERE w.slug LIKE 'alone-1%' AND u.email LIKE 'alone-1%'",
         ]
     }
 
@@ -158,11 +195,13 @@ impl Noun for ApiKeys {
         tour.get(&owner, &format!("{base}/addition"), 200).await;
         let id_text = id.to_string();
         tour.post(&owner, &format!("{base}/addition"), &[("key", &id_text), ("role", "viewer")], 303).await;
+        placed_elsewhere(tour, id).await;
         tour.get(&owner, &format!("{key}/revocation"), 200).await;
         add_to_other_workspace(tour, id).await;
-        tour.get(&owner, &key, 200).await;
-        tour.post(&owner, &format!("{key}/revocation"), &[], 403).await;
-        tour.app.execute("UPDATE workspaces SET deleted_at = 1 WHERE slug = 'alone-7'").await;
+        let page = tour.get(&owner, &key, 200).await;
+        let rotated = owner.submit(&page, "/rotation", &[("ended_memberships", "1")]).await;
+        tour.note(rotated, 200);
+        add_to_other_workspace(tour, id).await;
         tour.post(&owner, &format!("{key}/revocation"), &[], 303).await;
         let creator = format!("{HOME}/members/{}/removal", tour.take_members(1)[0]);
         tour.get(&owner, &creator, 200).await;
@@ -192,6 +231,7 @@ impl Noun for ApiKeys {
         pictures.add("api-key-of-account", 200, owner.get(known).await);
         pictures.add("api-key-addition-none", 200, owner.get(&format!("{base}/addition")).await);
         pictures.add("api-key-revocation", 200, owner.get(&format!("{runner}/revocation")).await);
+        pictures.add("api-key-removal", 200, owner.get(&format!("{runner}/removal")).await);
         let removal = format!("{}/removal", demo.member("developer"));
         pictures.add("removal-with-keys", 200, owner.get(&removal).await);
         pictures.add("removal-with-keys-of-admin", 200, admin.get(&removal).await);
@@ -248,16 +288,49 @@ fn with_first_key(page: &Page, form: FormOnPage) -> FormOnPage {
     }
 }
 
+const DECIDED_BY_PEOPLE: &str = "people decide where a key is at home, and where else it becomes a member";
+
+/// The expected response to a decision about a workspace that the account does not have.
+fn of_another_workspace(at: &Attempt) -> Verdict {
+    if at.is_owner() || !at.is_above() { Verdict::Is(422) } else { Verdict::Audited(403) }
+}
+
+/// A key that is allowed in another workspace of the account, added there, at home there and back, and removed.
+async fn placed_elsewhere(tour: &mut Tour<'_>, key: Uuid) {
+    let (owner, account) = (tour.owner.clone(), tour.account().await.to_string());
+    let fields = [("name", "Keys"), ("slug", "keys"), ("account", account.as_str())];
+    tour.post(&owner, "/workspaces", &fields, 303).await;
+    let at = |slug: &str, noun: &str| format!("/w/{slug}/api-keys/{key}/{noun}");
+    for _ in 0..2 {
+        tour.post(&owner, &at("seed-1", "consents"), &[("workspace", "keys")], 303).await;
+    }
+    tour.get(&owner, &format!("{HOME}/api-keys/{key}"), 200).await;
+    let consent = "SELECT c.id FROM api_key_consents c WHERE c.created_at > 0";
+    let consent = tour.app.scalar_uuid(consent).await;
+    tour.post(&owner, &at("seed-1", &format!("consents/{consent}/withdrawal")), &[], 303).await;
+    tour.get(&owner, "/w/keys/api-keys/addition", 200).await;
+    let fields = [("key", key.to_string()), ("role", "viewer".to_owned())];
+    let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+    tour.post(&owner, "/w/keys/api-keys/addition", &fields, 303).await;
+    for (from, to) in [("seed-1", "keys"), ("keys", "seed-1")] {
+        let id = tour.app.scalar_uuid(&format!("SELECT id FROM workspaces WHERE slug = '{to}'")).await;
+        tour.post(&owner, &at(from, "home"), &[("home", &id.to_string())], 303).await;
+    }
+    tour.get(&owner, &at("seed-1", "removal"), 200).await;
+    tour.post(&owner, &at("seed-1", "removal"), &[], 303).await;
+    tour.post(&owner, &format!("{HOME}/api-keys/addition"), &fields, 303).await;
+}
+
 /// Makes a key a member of another workspace of the account, too.
 async fn add_to_other_workspace(tour: &Tour<'_>, key: Uuid) {
     let app = tour.app;
     let account = "(SELECT account_id FROM workspaces WHERE slug = 'seed-1')";
-    let moved = format!("UPDATE workspaces SET account_id = {account} WHERE slug = 'alone-7'");
+    let moved = format!("UPDATE workspaces SET account_id = {account} WHERE slug = 'seed-2'");
     assert_eq!(app.execute(&moved).await, 1);
     let elsewhere = format!(
         "INSERT INTO members (id, workspace_id, kind, api_key_id, status, origin, joined_at, listed_as, vouched_by)
         SELECT {}, w.id, 'api_key', k.id, 'active', 'account', 0, 'newer key', k.made_by FROM workspaces w
-        JOIN api_keys k ON k.id = {} AND k.account_id = w.account_id WHERE w.slug = 'alone-7'",
+        JOIN api_keys k ON k.id = {} AND k.account_id = w.account_id WHERE w.slug = 'seed-2'",
         app.id(new_id()),
         app.id(key)
     );

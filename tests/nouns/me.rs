@@ -38,10 +38,15 @@ impl Noun for Me {
     }
 
     fn crowd(&self) -> &'static [&'static str] {
-        &["INSERT INTO audit_events (id, seq, at, kind, outcome, actor_kind, actor_id, actor_name, target_kind,
-                target_name, via, address, user_agent, payload, hash)
-            SELECT {id}, 0, i, 'user.signed-in', 'done', 'user', u.id, '', 'nothing', '', 'browser', '', '', '{}', {bytes}
-            FROM n, users u WHERE i <= 10"]
+        &[
+            "INSERT INTO audit_events (id, user_id, seq, at, kind, outcome, actor_kind, actor_id, target_kind, via,
+                payload, hash)
+            SELECT {id}, u.id, 1000 + i, i, 'user.signed-in', 'done', 'user', u.id, 'user', 'browser', '{}', {bytes}
+            FROM n, users u WHERE i <= 10",
+            "INSERT INTO audit_identities (event_id, actor_commitment, target_commitment)
+            SELECT id, {bytes}, {bytes} FROM audit_events
+            WHERE id NOT IN (SELECT event_id FROM audit_identities)",
+        ]
     }
 
     /// Of the person who signed up at the stop of `identity`; who is newer@example.com after it.

@@ -18,6 +18,7 @@ impl Noun for Ownership {
                 .first(|at| (!at.is_owner()).then_some(Verdict::Audited(403)))
                 // To an Owner; else, there is an offer already.
                 .verdict(|at| Verdict::Audited(if at.is_above() { 403 } else { 409 }))
+                .also_reads(&["account"])
                 .offered(may_offer)
                 .unlike_any_call("ownership goes from one person to another"),
             form("/w/{workspace}/ownership-offers/{offer}/acceptance", MEMBER)

@@ -13,16 +13,28 @@ impl Noun for Workspaces {
     fn pages(&self) -> Vec<Row> {
         vec![
             page("/", PUBLIC).succeeds_with(303).statements(0),
-            page("/workspaces", SIGNED_IN).reads(&[]).statements(3),
+            page("/workspaces", SIGNED_IN).reads(&[]).statements(4),
             form("/workspaces", SIGNED_IN)
                 .sends(|_| fields(&[("name", "Another"), ("slug", "another")]))
                 .also_reads(&["account"])
                 .types(|_, form| form.fill(&[("name", "Another One")])),
+            // Nothing waits for the people of the world.
+            form("/workspaces/waiting/{membership}/acceptance", SIGNED_IN)
+                .verdict(|_| Verdict::Is(404))
+                .offered(|_| false),
+            form("/workspaces/waiting/{membership}/decline", SIGNED_IN)
+                .verdict(|_| Verdict::Is(404))
+                .offered(|_| false),
             page("/w/{workspace}/organization", MEMBER).statements(3),
             form("/w/{workspace}/organization", one(P::UpdateOrganization))
                 .sends(|_| fields(&[("name", "Renamed"), ("slug", "renamed")]))
                 .also_reads(&["owner_idle_hours"])
                 .like("PATCH /api/sso/v1/workspaces/{workspace}"),
+            form("/w/{workspace}/organization/administration-request", MEMBER)
+                // The only Owner is an admin of the account.
+                .verdict(|at| if at.is_owner() { Verdict::Audited(409) } else { Verdict::Audited(403) })
+                .offered(|at| at.my().is_owner() && !is_account_admin(at))
+                .unlike_any_call("an account is administered by people"),
             page("/w/{workspace}/organization/deletion", one(P::DeleteOrganization)).statements(2),
             form("/w/{workspace}/organization/deletion", one(P::DeleteOrganization))
                 .sends(|at| fields(&[("confirm", at.workspace())]))
@@ -46,8 +58,19 @@ impl Noun for Workspaces {
         ]
     }
 
+    fn params(&self) -> Vec<Param> {
+        vec![Param::new("membership").value(|at| {
+            Some(match at.place {
+                Place::ForeignIds => at.world.elsewhere.id("member").to_string(),
+                Place::UnknownIds => UNKNOWN.to_string(),
+                _ => at.world.acme.id("member").to_string(),
+            })
+        })]
+    }
+
     fn plans(&self) -> Plans {
         let allowed = &[
+            ("INSERT INTO \"workspaces\"", "SQLite looks for rows that name it, of which a new one has none"),
             ("DELETE FROM \"workspaces\"", "the deletion of a workspace goes through all that it holds"),
             (
                 "SELECT COUNT(*) AS num_items FROM (SELECT \"members\"",
@@ -70,6 +93,7 @@ impl Noun for Workspaces {
             tour.call(path).await;
         }
         tour.call_once("workspaces", &json!({"name": "Called", "owner": null}), 201).await;
+        entered(tour).await;
         // Who is the Owner since the stop of `ownership`.
         let admin = tour.admin.clone();
         let organization = format!("{HOME}/organization");
@@ -113,4 +137,29 @@ impl Noun for Workspaces {
         founder.post_form("/w/acme/organization/deletion", &[("confirm", "acme")]).await.assert_status(303);
         pictures.add("account-empty", 200, founder.get(&format!("/a/{alone}")).await);
     }
+}
+
+/// Two users whom a service entered: one declines, one accepts.
+async fn entered(tour: &mut Tour<'_>) {
+    // What the other roles hold here by now, the key may not give.
+    crate::nouns::roles::add_role(tour.app, "seed-1", "empty", "Empty", &[]).await;
+    for (name, answer) in [("declines", "decline"), ("accepts", "acceptance")] {
+        let email = format!("{name}@example.com");
+        let new = json!({"email": email, "external_id": name, "roles": ["empty"]});
+        let entered = tour.robot.post("/api/sso/v1/users", &new).await.with_status(201).body;
+        add_user(tour.app, name, &email).await;
+        let client = sign_in(tour.app, &email, "load test data only").await;
+        tour.get(&client, "/workspaces", 200).await;
+        let waiting = "SELECT m.id FROM members m JOIN users u ON u.id = m.user_id WHERE u.awaited_email";
+        let waiting = tour.app.scalar_uuid(&format!("{waiting} = '{email}'")).await;
+        tour.post(&client, &format!("/workspaces/waiting/{waiting}/{answer}"), &[], 303).await;
+        if name == "accepts" {
+            tour.call(&format!("users/{}", entered["user_id"].as_str().unwrap())).await;
+        }
+    }
+}
+
+fn is_account_admin(at: &Offer) -> bool {
+    let mut people = at.facts.rows("account_people").iter();
+    people.any(|person| person["user_id"].as_str() == at.me.user.as_deref() && flag(person, "is_admin"))
 }

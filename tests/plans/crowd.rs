@@ -10,8 +10,8 @@ use crate::{
 /// are in none.
 const GROUND: &[&str] = &[
     "INSERT INTO accounts (id, name, created_at) SELECT {id}, 'Account', 0 FROM n",
-    "INSERT INTO workspaces (id, account_id, slug, name, created_at, audit_seq, audit_hash)
-        SELECT {id}, (SELECT account_id FROM workspaces WHERE slug = 'seed-1'), 'alone-' || i, 'Alone', 0, 0, {bytes} FROM n",
+    "INSERT INTO workspaces (id, account_id, slug, name, created_at)
+        SELECT {id}, (SELECT account_id FROM workspaces WHERE slug = 'seed-1'), 'alone-' || i, 'Alone', 0 FROM n",
     "INSERT INTO users (id, email, name, password_hash, created_at)
         SELECT {id}, 'alone-' || i || '@example.com', 'Alone', '', 0 FROM n",
     "INSERT INTO users (id, email, name, password_hash, created_at)

@@ -223,6 +223,8 @@ impl<'a> Tour<'a> {
         let message = outbox::lease_next(&db).await.unwrap().expect("a letter is due");
         outbox::mark_failed(&db, &message, "refused").await.unwrap();
         outbox::mark_sent(&db, message.id).await.unwrap();
+        // As if the installation had been there for long.
+        app.execute("UPDATE seaql_migrations SET applied_at = 0").await;
         housekeeping::sweep(&db).await.unwrap();
         for Statement { sql, values, .. } in db.transcript().take() {
             self.sent.entry(sql).or_insert((values, "the tasks of a node".into()));
@@ -239,6 +241,8 @@ impl<'a> Tour<'a> {
 /// A handle of the test's own on the app's data.
 async fn another_handle(app: &TestApp, clock: Clock) -> Db {
     let dir = tempfile::tempdir().unwrap();
-    let config = Config::for_tests(app.database.url.clone(), dir.path());
+    // One that delivers mail: only then are sign-ups that were given up deleted.
+    let mail = "smtp://127.0.0.1:9".parse().unwrap();
+    let config = Config { mail, ..Config::for_tests(app.database.url.clone(), dir.path()) };
     Db::open(&config, app.url(), clock).await.unwrap()
 }

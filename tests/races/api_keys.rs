@@ -162,6 +162,94 @@ both! {
         }
     }
 
+    // A Developer takes a key of acme to a workspace of their own while they are demoted in acme, which then may not
+    // happen any more. That the home was asked before shows in its record.
+    //
+    // Breaks with `scope.write(change)` in place of `scope.write_with_workspaces(reached, change)` in
+    // api_keys::elsewhere::write_with_key: the home is not locked, so that it changes while it is judged, and does not
+    // record where its key goes.
+    async fn a_key_is_taken_elsewhere_by_somebody_who_is_demoted(app: TestApp) {
+        let owner = new_owner(&app).await;
+        let developer = member(&app, &owner, "developer").await;
+        let quarry = found_quarry(&app, &developer).await;
+        let acme = workspace_id(&app, "acme").await;
+        let other = other_node(&app).await;
+        for n in 0..4 {
+            let (key, ..) = add_key(&app, "acme", &format!("Robot {n}"), &["developer"]).await;
+            let id = key.to_string();
+            let fields = [("key", id.as_str()), ("role", "viewer")];
+            let adding = spread(&developer.client, other.as_ref(), 10).await;
+            let demoting = spread(&owner.client, other.as_ref(), 10).await;
+            let roles = at_member(&developer, "roles");
+            let shots = adding.iter().map(|twin| Shot::new(twin, "/w/quarry/api-keys/addition", &fields));
+            let others = demoting.iter().map(|twin| Shot::new(twin, &roles, &[("role", "viewer")]));
+            let shots = turned(shots.chain(others).collect(), n);
+
+            let (here, there) = (Round::begin(&app, acme).await, Round::begin(&app, quarry).await);
+            let pages = fire(&shots).await;
+
+            let tally = tally(&pages);
+            assert!(tally.keys().all(|status| [303, 403, 409, 503].contains(status)), "round {n}: {tally:?}");
+            let (at_home, elsewhere) = (here.kinds().await, there.kinds().await);
+            match elsewhere.is_empty() {
+                true => assert_eq!(at_home, ["member.roles-changed"], "round {n}"),
+                false => {
+                    assert_eq!(elsewhere, ["api-key.added"], "round {n}");
+                    assert_eq!(at_home, ["api-key.shared", "member.roles-changed"], "round {n}");
+                }
+            }
+            here.assert_sound().await;
+            there.assert_sound().await;
+            restore(&app, &[(&developer, "developer")]).await;
+        }
+    }
+
+    // Breaks without `not_locked()` in api_keys::elsewhere::end_membership: the membership ends, and the workspace that
+    // it was in does not record that.
+    async fn a_key_is_rotated_at_home_while_it_is_taken_elsewhere(app: TestApp) {
+        let owner = new_owner(&app).await;
+        let developer = member(&app, &owner, "developer").await;
+        let quarry = found_quarry(&app, &developer).await;
+        let acme = workspace_id(&app, "acme").await;
+        let other = other_node(&app).await;
+        for n in 0..4 {
+            let (key, ..) = add_key(&app, "acme", &format!("Robot {n}"), &["developer"]).await;
+            let id = key.to_string();
+            let adding = [("key", id.as_str()), ("role", "owner")];
+            let page = owner.client.visit(&format!("/w/acme/api-keys/{key}")).await;
+            let version = page.form("/rotation").values("version")[0].to_owned();
+            let rotating = [("overlap", "0"), ("version", version.as_str()), ("ended_memberships", "1")];
+            let adders = spread(&developer.client, other.as_ref(), 10).await;
+            let rotators = spread(&owner.client, other.as_ref(), 10).await;
+            let rotation = format!("/w/acme/api-keys/{key}/rotation");
+            let shots = adders.iter().map(|twin| Shot::new(twin, "/w/quarry/api-keys/addition", &adding));
+            let others = rotators.iter().map(|twin| Shot::new(twin, &rotation, &rotating));
+            let shots = turned(shots.chain(others).collect(), n);
+
+            let (here, there) = (Round::begin(&app, acme).await, Round::begin(&app, quarry).await);
+            let pages = fire(&shots).await;
+
+            let tally = tally(&pages);
+            assert!(tally.keys().all(|status| [200, 303, 409, 503].contains(status)), "round {n}: {tally:?}");
+            let (at_home, elsewhere) = (here.kinds().await, there.kinds().await);
+            let count = |kinds: &[String], kind: &str| kinds.iter().filter(|one| *one == kind).count();
+            let [added, removed] = ["api-key.added", "api-key.removed"].map(|kind| count(&elsewhere, kind));
+            let members = format!(
+                "SELECT count(*) FROM members WHERE workspace_id = {} AND api_key_id = {}",
+                app.id(quarry),
+                app.id(key)
+            );
+            let left = usize::try_from(app.scalar_i64(&members).await).unwrap();
+            assert_eq!(added - removed, left, "round {n}: {elsewhere:?}");
+            assert_eq!(count(&at_home, "api-key.shared"), added, "round {n}: {at_home:?}");
+            // No membership there is older than the secret.
+            let since = at_home.iter().position(|kind| kind == "api-key.rotated").map_or(0, |at| at + 1);
+            assert_eq!(count(&at_home[since..], "api-key.shared"), left, "round {n}: {at_home:?}");
+            here.assert_sound().await;
+            there.assert_sound().await;
+        }
+    }
+
     // Breaks without the unique index `members_one_a_key`, and answers 500 without `KEY_IS_MEMBER`
     // in api_keys::add.
     async fn a_key_is_added_once(app: TestApp) {
@@ -186,4 +274,13 @@ both! {
             round.end(&pages).await;
         }
     }
+}
+
+/// A workspace of the account of acme that this person founds.
+async fn found_quarry(app: &TestApp, by: &Person) -> Uuid {
+    app.execute("UPDATE accounts SET workspace_creation = 'people'").await;
+    let account = account_id(app, "acme").await.to_string();
+    let fields = [("name", "Quarry"), ("slug", "quarry"), ("account", account.as_str())];
+    by.client.post_form("/workspaces", &fields).await.assert_status(303);
+    workspace_id(app, "quarry").await
 }

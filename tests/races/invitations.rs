@@ -26,6 +26,27 @@ both! {
         }
     }
 
+    // Breaks on PostgreSQL when invite_all (domain/nouns/invitations/send.rs) goes through the addresses in the order
+    // in which they were typed.
+    async fn two_workspaces_invite_the_same_people_in_opposite_orders(app: TestApp) {
+        let acme = new_owner(&app).await;
+        let elsewhere = new_owner_of(&app, "Owner Two", "owner-two@example.com", "elsewhere").await;
+        for n in 0..8 {
+            let mut guests: Vec<String> = (10..50).map(|i| format!("guest-{n}-{i}@example.com")).collect();
+            let forth = guests.join(" ");
+            guests.reverse();
+            let back = guests.join(" ");
+            let shot = |by: &Person, emails: &str| {
+                let fields = [("emails", emails), ("role", "viewer")];
+                Shot::new(&by.client, format!("/w/{}/invitations", by.workspace), &fields)
+            };
+            let pages = fire(&[shot(&acme, &forth), shot(&elsewhere, &back)]).await;
+            assert_eq!(tally(&pages), BTreeMap::from([(303, 2)]), "round {n}");
+            let invited = format!("SELECT count(*) FROM invitations WHERE email LIKE 'guest-{n}-%'");
+            assert_eq!(app.scalar_i64(&invited).await, 80);
+        }
+    }
+
     // Breaks without `filter(Column::Status.eq("pending"))` in invitations::ended: a cancellation then
     // takes back what was accepted or declined (tried).
     async fn an_invitation_has_one_outcome(app: TestApp) {

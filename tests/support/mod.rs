@@ -45,7 +45,7 @@ pub use mailbox::{Letter, Mailbox};
 pub use page::{Page, without_tokens};
 pub use program::{Program, free_port};
 pub use race::race;
-pub use rows::{Snapshot, quoted};
+pub use rows::{AUDIT_RECORD, Snapshot, quoted};
 pub use smtp::SmtpServer;
 pub use wire::Wire;
 

@@ -4,9 +4,12 @@
 pub use bailiwick::{
     clock::{Clock, DAY},
     config::{Config, Mail, SignUp},
-    domain::{Db, POSTGRES_PLANS, Purpose, Token, chain, demo, housekeeping, outbox, seed},
+    domain::{
+        Db, POSTGRES_PLANS, Purpose, Token, checkpoint, demo, erasure, housekeeping, outbox, seed, verify,
+    },
+    note::{self, Signer},
     policy::{BuiltIn, Holdings, Needs, Permission, Right, Scope, ScopeError, Why, why},
-    startup::{Application, Counter, Transcript},
+    startup::{Application, Counter, Transcript, audit_signer},
     web::{
         face::Face,
         routes::{Requirement, Route, call_rows, page_rows},

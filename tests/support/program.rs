@@ -81,6 +81,26 @@ impl Program {
         Client::of(&self.url(), Clock::system())
     }
 
+    /// Its resident memory now, in KiB.
+    pub fn memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// How many connections it has open.
+    pub fn connections(&self) -> usize {
+        let table = std::fs::read_to_string(format!("/proc/{}/net/tcp", self.process.id())).unwrap();
+        let port = format!(":{:04X}", self.port);
+        // Local address, remote address, state: 01 is established, 08 was ended by the client alone.
+        let is_open = |line: &&str| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            fields.get(1).is_some_and(|local| local.ends_with(&port))
+                && matches!(fields.get(3), Some(&"01" | &"08"))
+        };
+        table.lines().filter(is_open).count()
+    }
+
     /// Sends SIGTERM, as a service manager does.
     pub fn terminate(&self) {
         let told = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();

@@ -10,6 +10,12 @@ use uuid::Uuid;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Snapshot(BTreeMap<String, Vec<String>>);
 
+/// Events with the names that they have left, in place of a table: `SELECT … FROM {AUDIT_RECORD} r`.
+pub const AUDIT_RECORD: &str = "(SELECT e.id, e.workspace_id, e.account_id, e.user_id, e.seq, e.at, e.kind, e.outcome,
+        e.actor_kind, e.actor_id, i.actor_name, i.actor_email, e.target_kind, e.target_id, i.target_subject,
+        i.target_name, i.target_email, e.via, i.address, i.user_agent, COALESCE(i.payload, e.payload) AS payload
+    FROM audit_events e JOIN audit_identities i ON i.event_id = e.id)";
+
 /// A text as an SQL literal.
 pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))

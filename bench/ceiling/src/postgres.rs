@@ -21,14 +21,16 @@ const DECIDE: &str = "SELECT 1 FROM workspaces w
     JOIN grants g ON g.workspace_id = w.id AND g.role_id = mr.role_id AND g.scope = $3
     WHERE w.slug = $1 LIMIT 1";
 
-/// One statement is one transaction. The workspace's row is its lock.
-const CHANGE: &str = "WITH w AS (UPDATE workspaces SET audit_seq = audit_seq + 1 WHERE slug = $1 RETURNING id, audit_seq),
+/// One statement is one transaction. The rows of the workspace and its chain are its lock; a trigger
+/// moves the head with the audit row.
+const CHANGE: &str = "WITH w AS (SELECT w.id, c.seq + 1 AS seq FROM workspaces w
+        JOIN audit_chains c ON c.kind = 'workspace' AND c.id = w.id WHERE w.slug = $1 FOR NO KEY UPDATE),
     changed AS (UPDATE member_roles mr SET role_id = r.id FROM w JOIN roles r ON r.workspace_id = w.id AND r.slug = $3
         WHERE mr.workspace_id = w.id AND mr.member_id = $2 RETURNING mr.member_id)
-    INSERT INTO audit_events (id, workspace_id, seq, at, kind, outcome, actor_kind, actor_name,
-        target_kind, target_id, target_name, via, address, user_agent, payload, hash)
-    SELECT $4, w.id, w.audit_seq, $5, 'member.roles-changed', 'done', 'user', 'Ceiling', 'member', changed.member_id, '',
-        'browser', '', '', $3, '' FROM w, changed";
+    INSERT INTO audit_events (id, workspace_id, seq, at, kind, outcome, actor_kind, target_kind, target_id, via,
+        payload, hash)
+    SELECT $4, w.id, w.seq, $5, 'member.roles-changed', 'done', 'user', 'member', changed.member_id, 'browser', $3,
+        '' FROM w, changed";
 
 pub struct Store {
     client: Client,

@@ -23,15 +23,17 @@ const DECIDE: &str = "SELECT 1 FROM workspaces w
     JOIN grants g ON g.workspace_id = w.id AND g.role_id = mr.role_id AND g.scope = ?3
     WHERE w.slug = ?1 LIMIT 1";
 
-const NEXT: &str = "UPDATE workspaces SET audit_seq = audit_seq + 1 WHERE slug = ?1 RETURNING id, audit_seq";
+/// A trigger moves the head with the audit row.
+const NEXT: &str = "SELECT w.id, c.seq + 1 FROM workspaces w
+    JOIN audit_chains c ON c.kind = 'workspace' AND c.id = w.id WHERE w.slug = ?1";
 
 const CHANGE: &str =
     "UPDATE member_roles SET role_id = (SELECT id FROM roles WHERE workspace_id = ?1 AND slug = ?3)
     WHERE workspace_id = ?1 AND member_id = ?2";
 
-const AUDIT: &str = "INSERT INTO audit_events (id, workspace_id, seq, at, kind, outcome, actor_kind, actor_name,
-        target_kind, target_id, target_name, via, address, user_agent, payload, hash)
-    VALUES (?1, ?2, ?3, ?4, 'member.roles-changed', 'done', 'user', 'Ceiling', 'member', ?5, '', 'browser', '', '', ?6, x'')";
+const AUDIT: &str = "INSERT INTO audit_events (id, workspace_id, seq, at, kind, outcome, actor_kind,
+        target_kind, target_id, via, payload, hash)
+    VALUES (?1, ?2, ?3, ?4, 'member.roles-changed', 'done', 'user', 'member', ?5, 'browser', ?6, x'')";
 
 pub struct Store {
     connection: Connection,

@@ -114,7 +114,7 @@ impl Data {
 
 /// How many events a workspace has: as its rows say, and as its chain's head says.
 pub async fn events(url: &str, slug: &str) -> Result<i64> {
-    let sql = "SELECT w.audit_seq, (SELECT COUNT(*) FROM audit_events e WHERE e.workspace_id = w.id)
+    let sql = "SELECT (SELECT c.seq FROM audit_chains c WHERE c.kind = 'workspace' AND c.id = w.id), (SELECT COUNT(*) FROM audit_events e WHERE e.workspace_id = w.id)
         FROM workspaces w WHERE w.slug = $1";
     let (head, rows): (i64, i64) = if let Some(path) = url.strip_prefix("sqlite://") {
         let connection = rusqlite::Connection::open(path)?;

@@ -10,11 +10,13 @@ mod decisions;
 mod growth;
 mod load;
 mod members;
+mod neighbours;
 mod plan;
 mod report;
 mod server;
 mod start;
 mod storm;
+mod unread;
 
 use anyhow::{Result, bail};
 use clap::{Parser, ValueEnum};
@@ -49,7 +51,7 @@ pub struct Cli {
     /// Small data and short rounds, to see that everything works.
     #[arg(long)]
     pub quick: bool,
-    /// `members`, `changes`, `activity`, `storm`, `start`, `decisions` or `growth`, and `sqlite` or `postgres`.
+    /// `members`, `changes`, `activity`, `storm`, `start`, `decisions`, `neighbours`, `unread` or `growth`, and `sqlite` or `postgres`.
     /// Without any, everything but `growth`.
     pub what: Vec<Word>,
 }
@@ -62,6 +64,8 @@ pub enum Word {
     Storm,
     Start,
     Decisions,
+    Neighbours,
+    Unread,
     Growth,
     Sqlite,
     Postgres,
@@ -114,7 +118,16 @@ async fn main() -> Result<()> {
 async fn measure(bench: &Bench, growth: bool) -> Result<()> {
     let wants = |word, others: &[Word]| bench.has(word) || !others.iter().any(|other| bench.has(*other));
     // What changes the data comes last.
-    let scenarios = [Word::Members, Word::Activity, Word::Start, Word::Storm, Word::Decisions, Word::Changes];
+    let scenarios = [
+        Word::Members,
+        Word::Activity,
+        Word::Start,
+        Word::Storm,
+        Word::Unread,
+        Word::Decisions,
+        Word::Changes,
+        Word::Neighbours,
+    ];
     report::machine(bench)?;
     for (backend, word, other) in
         [(Backend::Sqlite, Word::Sqlite, Word::Postgres), (Backend::Postgres, Word::Postgres, Word::Sqlite)]
@@ -134,6 +147,8 @@ async fn measure(bench: &Bench, growth: bool) -> Result<()> {
                 Word::Activity => activity::run(bench, &data).await?,
                 Word::Decisions => decisions::run(bench, &data).await?,
                 Word::Storm => storm::run(bench, &data).await?,
+                Word::Unread => unread::run(bench, &data).await?,
+                Word::Neighbours => neighbours::run(bench, &data).await?,
                 _ => start::run(bench, &data).await?,
             }
         }

@@ -12,6 +12,8 @@ pub struct Plan {
     pub wide: usize,
     /// Sign-ins at once.
     pub storm: usize,
+    /// Connections that nobody reads from.
+    pub idle: usize,
     /// Workspaces as they are seeded: the small one, the large one, the others.
     pub groups: Vec<Group>,
 }
@@ -26,6 +28,7 @@ impl Plan {
             connections: 8,
             wide: 32,
             storm: if quick { 20 } else { 200 },
+            idle: if quick { 500 } else { 10_000 },
             groups: vec![
                 Group { workspaces: 1, members: 50, invitations: 50, events: 1_000 },
                 Group { workspaces: 1, members, invitations: 1_000, events },

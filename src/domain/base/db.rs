@@ -2,12 +2,13 @@
 
 use crate::{
     clock::{Clock, Timestamp},
-    config::Config,
+    config::{Config, Mail},
     domain::{
         base::{
             connect::{OpenError, make_private, migrate, postgres_options, sqlite_options, sqlite_readers},
             presence::{Presence, SessionLimits},
             read_pool::ReadPool,
+            refusals::Refusals,
             role_cache::RoleCache,
             runtime::on,
             sealed::Sealer,
@@ -40,11 +41,13 @@ struct Shared {
     presence: Presence,
     sessions: SessionLimits,
     sealer: Sealer,
+    refusals: Refusals,
     roles: RoleCache,
     outbox_ready: Notify,
     statements: Counter,
     observer: StatementObserver,
     public_url: String,
+    delivers_mail: bool,
 }
 
 impl Db {
@@ -81,11 +84,13 @@ impl Db {
             presence: Presence::default(),
             sessions: SessionLimits::new(config.session_idle_days),
             sealer: Sealer::new(InstallationSecret::find(config)?.as_ref()),
+            refusals: Refusals::default(),
             roles: RoleCache::default(),
             outbox_ready: Notify::new(),
             statements: Counter::default(),
             observer,
             public_url,
+            delivers_mail: matches!(config.mail, Mail::Smtp(_)),
         };
         Ok(Self { read, write, shared: Arc::new(shared) })
     }
@@ -140,6 +145,11 @@ impl Db {
         self.shared.clock.now()
     }
 
+    /// Whether mail is delivered to people, and not only saved in files.
+    pub(in crate::domain) fn delivers_mail(&self) -> bool {
+        self.shared.delivers_mail
+    }
+
     pub(in crate::domain) fn passwords(&self) -> &Passwords {
         &self.shared.passwords
     }
@@ -159,6 +169,10 @@ impl Db {
     /// Seals and opens texts that may contain secrets.
     pub(in crate::domain) fn sealer(&self) -> &Sealer {
         &self.shared.sealer
+    }
+
+    pub(in crate::domain) fn refusals(&self) -> &Refusals {
+        &self.shared.refusals
     }
 
     /// The public URL of this installation, without a trailing slash.

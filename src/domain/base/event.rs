@@ -22,6 +22,8 @@ pub trait AuditEvent: Serialize + DeserializeOwned {
     const LABEL: &'static str;
     const OUTCOME: Outcome = Outcome::Done;
     const RECORDED_IN: RecordedIn = RecordedIn::Workspace;
+    /// The payload has names or addresses of the actor, so it is stored where they can be erased.
+    const NAMES_ACTOR: bool = false;
 
     /// The sentence on Activity.
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence;
@@ -56,6 +58,8 @@ pub enum RecordedIn {
     Account,
     /// The user's own, outside of workspaces and accounts.
     User,
+    /// The installation's.
+    Installation,
 }
 
 impl RecordedIn {
@@ -63,7 +67,7 @@ impl RecordedIn {
     pub(in crate::domain) const fn is_in_workspaces(self) -> bool {
         match self {
             Self::Workspace | Self::WorkspaceAndAccount | Self::WorkspaceOrAccount => true,
-            Self::Account | Self::User => false,
+            Self::Account | Self::User | Self::Installation => false,
         }
     }
 }
@@ -168,13 +172,23 @@ impl EventKind {
 }
 
 /// An event with its target, ready to be stored.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RecordedEvent {
     pub(in crate::domain) kind: &'static str,
     pub(in crate::domain) outcome: Outcome,
     pub(in crate::domain) recorded_in: RecordedIn,
     pub(in crate::domain) target: Target,
+    pub(in crate::domain) named: Named,
     payload: Result<String, String>,
+}
+
+/// The person whose name or address is in a payload, which can then be erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    Nobody,
+    Actor,
+    /// The user with this id.
+    Person(Uuid),
 }
 
 impl RecordedEvent {
@@ -184,8 +198,14 @@ impl RecordedEvent {
             outcome: E::OUTCOME,
             recorded_in: E::RECORDED_IN,
             target,
+            named: if E::NAMES_ACTOR { Named::Actor } else { Named::Nobody },
             payload: write(&event).map_err(|error| error.to_string()),
         }
+    }
+
+    /// This event, where its payload names this person.
+    pub(in crate::domain) fn naming(self, person: Uuid) -> Self {
+        Self { named: Named::Person(person), ..self }
     }
 
     /// # Errors
@@ -195,18 +215,30 @@ impl RecordedEvent {
     }
 }
 
-/// The actor of an event, with their name at that moment.
+/// The actor of an event, with their name and address at that moment.
 #[derive(Clone, Debug)]
 pub struct Actor {
-    /// `user` or `api_key`.
+    /// `user`, `api_key` or `system`.
     pub kind: &'static str,
-    pub id: Uuid,
+    /// `None` for the program itself.
+    pub id: Option<Uuid>,
     pub name: String,
+    /// Their e-mail address; empty for a key.
+    pub email: String,
 }
 
 impl Actor {
-    pub fn user(id: Uuid, name: impl Into<String>) -> Self {
-        Self { kind: "user", id, name: name.into() }
+    pub fn user(id: Uuid, name: impl Into<String>, email: impl Into<String>) -> Self {
+        Self { kind: "user", id: Some(id), name: name.into(), email: email.into() }
+    }
+
+    pub fn api_key(id: Uuid, name: impl Into<String>) -> Self {
+        Self { kind: "api_key", id: Some(id), name: name.into(), email: String::new() }
+    }
+
+    /// The program itself, or whoever runs it.
+    pub fn system() -> Self {
+        Self { kind: "system", id: None, name: String::new(), email: String::new() }
     }
 }
 
@@ -220,21 +252,80 @@ impl TargetKind {
     }
 }
 
+/// The kind of a target that may be a person. [`Target::new`] then makes an [`Unidentified`], which is no target
+/// yet: whoever can't be identified can't be erased from the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubjectKind(TargetKind);
+
+impl SubjectKind {
+    pub(in crate::domain) const fn new(word: &'static str) -> Self {
+        Self(TargetKind(word))
+    }
+}
+
+/// What [`Target::new`] makes of a kind.
+pub(in crate::domain) trait Kind {
+    type Made;
+    fn make(self, id: Uuid, name: String) -> Self::Made;
+}
+
+impl Kind for TargetKind {
+    type Made = Target;
+    fn make(self, id: Uuid, name: String) -> Target {
+        Target { id: Some(id), ..Target::named(self, name) }
+    }
+}
+
+impl Kind for SubjectKind {
+    type Made = Unidentified;
+    fn make(self, id: Uuid, name: String) -> Unidentified {
+        Unidentified(self.0.make(id, name))
+    }
+}
+
+/// A target by its name alone, until [`Unidentified::of`] says who it is.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Unidentified(Target);
+
+impl Unidentified {
+    /// The user or the API key that it is, and their address. A key has none.
+    pub(in crate::domain) fn of(self, subject: Option<Uuid>, email: impl Into<String>) -> Target {
+        debug_assert!(subject.is_some(), "{} is nobody who could be erased", self.0.kind());
+        Target { subject, email: email.into(), ..self.0 }
+    }
+}
+
 /// The target of an event.
 #[derive(Clone, Debug)]
 pub struct Target {
     kind: TargetKind,
     pub(in crate::domain) id: Option<Uuid>,
     pub(in crate::domain) name: String,
+    /// The user or the API key that it is, such as that of a member.
+    pub(in crate::domain) subject: Option<Uuid>,
+    /// The address of a person; empty otherwise.
+    pub(in crate::domain) email: String,
 }
 
 impl Target {
-    pub(in crate::domain) fn new(kind: TargetKind, id: Uuid, name: impl Into<String>) -> Self {
-        Self { kind, id: Some(id), name: name.into() }
+    #[expect(clippy::new_ret_no_self, reason = "a person is no target before somebody says who it is")]
+    pub(in crate::domain) fn new<K: Kind>(kind: K, id: Uuid, name: impl Into<String>) -> K::Made {
+        kind.make(id, name.into())
+    }
+
+    /// A user, by the id alone.
+    pub(in crate::domain) fn unnamed(kind: SubjectKind, id: Uuid) -> Self {
+        kind.0.make(id, String::new())
     }
 
     pub(in crate::domain) fn named(kind: TargetKind, name: impl Into<String>) -> Self {
-        Self { kind, id: None, name: name.into() }
+        Self { kind, id: None, name: name.into(), subject: None, email: String::new() }
+    }
+
+    /// This target, which is known by an e-mail address, and is nobody yet.
+    pub(in crate::domain) fn with_address(self, email: impl Into<String>) -> Self {
+        Self { email: email.into(), ..self }
     }
 
     /// For an event that has no target.
@@ -269,9 +360,27 @@ impl<T> Recorded<T> {
         Self { value, events: Vec::new() }
     }
 
+    /// This change, where the payloads of its events name this person.
+    pub(in crate::domain) fn naming(mut self, person: Uuid) -> Self {
+        self.events = self.events.into_iter().map(|event| event.naming(person)).collect();
+        self
+    }
+
+    /// This change in a workspace's record alone: the account lists its events from that of another workspace.
+    pub(in crate::domain) fn in_workspace_alone(mut self) -> Self {
+        for event in &mut self.events {
+            event.recorded_in = RecordedIn::Workspace;
+        }
+        self
+    }
+
     /// The result, before it is committed.
     pub fn value(&self) -> &T {
         &self.value
+    }
+
+    pub(in crate::domain) fn events(&self) -> &[RecordedEvent] {
+        &self.events
     }
 
     pub(in crate::domain) fn into_parts(self) -> (T, Vec<RecordedEvent>) {

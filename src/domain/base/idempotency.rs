@@ -6,7 +6,7 @@
 
 use crate::{
     clock::{DAY, MINUTE, Timestamp},
-    domain::base::{conflict::Conflict, db::Db, invalid::Invalid, refused::Refused, sql::Sql},
+    domain::base::{conflict::Conflict, db::Db, invalid::Invalid, limits, refused::Refused, sql::Sql},
 };
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 pub const HEADER: &str = "Idempotency-Key";
 
 /// How long a response is stored, in milliseconds.
-const LIFETIME: i64 = DAY;
+pub(in crate::domain) const LIFETIME: i64 = DAY;
 
 /// No request takes this long, in milliseconds: an older claim belongs to a process that has ended.
 const RUNNING_TIMEOUT: i64 = 2 * MINUTE;
@@ -60,7 +60,7 @@ struct Row {
 ///
 /// # Errors
 /// [`Refused::Invalid`] if the Idempotency-Key belongs to a different request, [`STILL_RUNNING`],
-/// [`DONE_BEFORE`].
+/// [`DONE_BEFORE`], [`Refused::RateLimited`] beyond the number that is stored for one API key.
 pub async fn claim(db: &Db, attempt: &Attempt) -> Result<Option<StoredResponse>, Refused> {
     let now = db.now();
     let sql = "INSERT INTO idempotency_keys (api_key_id, name, id, request_hash, created_at)
@@ -81,6 +81,13 @@ pub async fn claim(db: &Db, attempt: &Attempt) -> Result<Option<StoredResponse>,
     ];
     let tx = db.begin().await?;
     let claimed = tx.run(sql, values).await?;
+    if claimed == 1 {
+        let counted = [limits::IDEMPOTENCY_KEYS.of(&attempt.api_key_id.to_string())];
+        if let Err(refused) = limits::spend_in(&tx, &counted, 1, now).await? {
+            tx.rollback().await?;
+            return Err(refused);
+        }
+    }
     let sql = "SELECT request_hash, done_at, status, body FROM idempotency_keys
         WHERE api_key_id = $1 AND name = $2";
     let row: Option<Row> =
@@ -141,13 +148,5 @@ pub async fn store_response(db: &Db, id: Uuid, answer: Option<&StoredResponse>) 
 pub async fn release(db: &Db, id: Uuid) -> Result<(), DbErr> {
     let tx = db.begin().await?;
     tx.run("DELETE FROM idempotency_keys WHERE id = $1 AND done_at IS NULL", vec![id.into()]).await?;
-    tx.commit().await
-}
-
-/// Drops what is older than a day.
-pub(in crate::domain) async fn sweep(db: &Db) -> Result<(), DbErr> {
-    let tx = db.begin().await?;
-    let sql = "DELETE FROM idempotency_keys WHERE created_at < $1";
-    tx.run(sql, vec![(db.now() - LIFETIME).into()]).await?;
     tx.commit().await
 }

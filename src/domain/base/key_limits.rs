@@ -108,9 +108,9 @@ impl LimitedBy {
 
 /// What limits a key, as [`key_limits`] reads it: slugs of roles, apart by spaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::domain) struct KeyLimits {
-    pub voucher_roles: Option<String>,
-    pub reader_roles: Option<String>,
+pub struct KeyLimits {
+    pub(in crate::domain) voucher_roles: Option<String>,
+    pub(in crate::domain) reader_roles: Option<String>,
 }
 
 impl KeyLimits {
@@ -126,8 +126,15 @@ impl KeyLimits {
 
     /// What a key with these roles holds in effect.
     pub(in crate::domain) fn holdings(&self, held: &[&Role], all: &Roles) -> Holdings {
-        let limits = self.each(held, all).into_iter().flatten();
-        limits.fold(role::holdings(held), |holdings, limit| holdings.intersection(&limit))
+        let limits = self.each(held, all);
+        if limits.iter().all(Option::is_none) {
+            return role::holdings(held);
+        }
+        let slugs: Vec<&str> = held.iter().map(|role| role.slug.as_str()).collect();
+        all.limited(format!("{};{:?};{:?}", slugs.join(" "), self.voucher_roles, self.reader_roles), || {
+            let limits = limits.into_iter().flatten();
+            limits.fold(role::holdings(held), |holdings, limit| holdings.intersection(&limit))
+        })
     }
 
     /// Who limits a key with these roles.

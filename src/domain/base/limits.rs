@@ -1,10 +1,13 @@
 //! Rate limits. Counted in the database, so that they hold across nodes.
+//!
+//! What strangers can cause is never counted for its victim alone: a sign-in that fails, or a reset, counts for
+//! the account *in* the network that it came from. So nobody uses up what somebody else needs.
 
 use crate::{
-    clock::{HOUR, MINUTE, Timestamp},
+    clock::{DAY, HOUR, MINUTE, Timestamp},
     domain::base::{db::Db, refused::Refused, sql::Sql},
 };
-use sea_orm::{DbErr, FromQueryResult};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 
 /// One rate limit.
 #[derive(Clone, Copy, Debug)]
@@ -14,36 +17,80 @@ pub(in crate::domain) struct Limit {
     window_ms: i64,
 }
 
-/// Wrong passwords for one address, whoever types them. An unknown address counts the same way, so
-/// that the response discloses nothing.
-pub(in crate::domain) const SIGN_IN_ACCOUNT: Limit =
-    Limit { name: "sign-in", max: 10, window_ms: 15 * MINUTE };
+/// Wrong passwords for one account from one network. An unknown address counts the same way, so that the
+/// response discloses nothing.
+pub(in crate::domain) const SIGN_IN: Limit = Limit { name: "sign-in", max: 10, window_ms: 15 * MINUTE };
 
-/// Wrong passwords from one network address.
+/// Wrong passwords for one account from a wider network, through which one attacker can rotate: see `network::wide`.
+pub(in crate::domain) const SIGN_IN_NEARBY: Limit =
+    Limit { name: "sign-in-near", max: 30, window_ms: 15 * MINUTE };
+
+/// Wrong passwords from one network, whatever the account.
 pub(in crate::domain) const SIGN_IN_ADDRESS: Limit =
     Limit { name: "sign-in-from", max: 60, window_ms: 15 * MINUTE };
 
+/// Wrong passwords for one account from a browser that signed in to it before. Nothing else counts for that
+/// browser, so that nobody in its network locks it out either.
+pub(in crate::domain) const SIGN_IN_BROWSER: Limit =
+    Limit { name: "sign-in-by", max: 10, window_ms: 15 * MINUTE };
+
+/// Wrong passwords for one account from all known browsers together.
+pub(in crate::domain) const SIGN_IN_BROWSERS: Limit =
+    Limit { name: "sign-in-known", max: 50, window_ms: 15 * MINUTE };
+
+/// Sign-ins to one account from one network or known browser, right or wrong: each costs a hash and a session.
+pub(in crate::domain) const SIGN_INS: Limit = Limit { name: "signing-in", max: 60, window_ms: 15 * MINUTE };
+
+/// Sign-ups from one wider network: see `network::wide`. What is counted by it costs a hash, a mail or an account, which
+/// a customer with many networks would otherwise have many times.
 pub(in crate::domain) const SIGN_UP_ADDRESS: Limit =
     Limit { name: "sign-up-from", max: 200, window_ms: HOUR };
 
-/// Mail that a stranger can make us send to one address.
-pub(in crate::domain) const MAIL_TO: Limit = Limit { name: "mail-to", max: 6, window_ms: HOUR };
+/// Mail that a wider network or a person can make us send to one address, other than a reset: see [`mail_to`].
+const MAIL_TO: Limit = Limit { name: "mail-to", max: 6, window_ms: HOUR };
 
+/// The same, from all networks and people together.
+const MAIL_TO_FROM_ALL: Limit = Limit { name: "mail-to-all", max: 24, window_ms: HOUR };
+
+/// The budget for one more mail to an address that is not known to belong to whoever causes it: a wider network, or
+/// the id of a person. One of them does not use up those of the others.
+pub(in crate::domain) fn mail_to(address: &str, by: &str) -> [Counted; 2] {
+    [MAIL_TO.within(address, by), MAIL_TO_FROM_ALL.of(address)]
+}
+
+/// Confirmations that one person may have sent to their own address again.
+pub(in crate::domain) const CONFIRMATION: Limit = Limit { name: "confirmation", max: 6, window_ms: HOUR };
+
+/// Requests for resets from one wider network, whatever the account.
 pub(in crate::domain) const FORGOT_ADDRESS: Limit = Limit { name: "forgot-from", max: 120, window_ms: HOUR };
+
+/// Resets for one account that one wider network may request.
+pub(in crate::domain) const RESET: Limit = Limit { name: "reset", max: 6, window_ms: HOUR };
+
+/// Resets for one account that all networks together may request.
+pub(in crate::domain) const RESET_TO: Limit = Limit { name: "reset-to", max: 24, window_ms: HOUR };
+
+/// Resets for one account that a browser which signed in to it before may request, whatever others requested.
+pub(in crate::domain) const RESET_BROWSER: Limit = Limit { name: "reset-by", max: 3, window_ms: HOUR };
 
 /// Addresses that one person may invite, over all workspaces.
 pub(in crate::domain) const INVITE: Limit = Limit { name: "invite", max: 1_000, window_ms: HOUR };
 
-/// The addresses that a person may invite while their own is not confirmed: mail to strangers is worth
-/// abusing.
-pub(in crate::domain) const INVITE_UNVERIFIED: Limit =
-    Limit { name: "invite-unverified", max: 50, window_ms: HOUR };
-
 /// Mails for one invitation.
 pub(in crate::domain) const RESEND: Limit = Limit { name: "resend", max: 20, window_ms: HOUR };
 
+/// Mails that one person may cause to one address, over all workspaces.
+pub(in crate::domain) const MAIL_FROM_PERSON: Limit = Limit { name: "mail-from", max: 10, window_ms: HOUR };
+
+/// Mails to one address that all other people together may cause.
+pub(in crate::domain) const MAIL_FROM_ANYBODY: Limit =
+    Limit { name: "mail-people", max: 40, window_ms: HOUR };
+
 /// Mail to new addresses that one person may request.
 pub(in crate::domain) const CHANGE_EMAIL: Limit = Limit { name: "change-email", max: 10, window_ms: HOUR };
+
+/// Changes of a person's own name: each is recorded in every workspace that they belong to.
+pub(in crate::domain) const RENAME: Limit = Limit { name: "rename", max: 30, window_ms: HOUR };
 
 /// Wrong passwords of a person who is signed in. Separate from sign-in, where strangers count too.
 pub(in crate::domain) const CONFIRM: Limit = Limit { name: "confirm", max: 10, window_ms: 15 * MINUTE };
@@ -51,81 +98,161 @@ pub(in crate::domain) const CONFIRM: Limit = Limit { name: "confirm", max: 10, w
 /// Workspaces that one person may create.
 pub(in crate::domain) const CREATE_WORKSPACE: Limit = Limit { name: "found", max: 30, window_ms: HOUR };
 
+/// Requests of one Owner to become an admin of the account: each is mailed to its admins.
+pub(in crate::domain) const ASK_ADMINISTRATION: Limit =
+    Limit { name: "ask-administration", max: 10, window_ms: HOUR };
+
+/// Responses that are stored for the Idempotency-Keys of one API key.
+pub(in crate::domain) const IDEMPOTENCY_KEYS: Limit =
+    Limit { name: "idempotency", max: 20_000, window_ms: DAY };
+
+/// The longest window: rows that are older count for nothing.
+pub(in crate::domain) const MAX_WINDOW: i64 = DAY;
+
 #[derive(FromQueryResult)]
 struct Window {
     window_start: Timestamp,
     used: i64,
 }
 
+#[derive(FromQueryResult)]
+struct KeyedWindow {
+    key: String,
+    window_start: Timestamp,
+    used: i64,
+}
+
+/// A limit, and whom it counts for.
+#[derive(Clone, Debug)]
+pub(in crate::domain) struct Counted {
+    limit: Limit,
+    key: String,
+}
+
+impl Counted {
+    /// The seconds until its window ends, as the refusal says them.
+    fn retry_after(&self, window_start: Timestamp, now: Timestamp) -> Refused {
+        let left = window_start + self.limit.window_ms - now;
+        Refused::RateLimited { retry_after_seconds: (left / 1_000).max(1) }
+    }
+}
+
 impl Limit {
-    fn key(&self, subject: &str) -> String {
-        format!("{}:{subject}", self.name)
+    /// This limit, counted for the given subject.
+    pub(in crate::domain) fn of(self, subject: &str) -> Counted {
+        Counted { limit: self, key: format!("{}:{subject}", self.name) }
     }
 
-    /// Counts `cost` more, and refuses when that is over the limit. Counting comes first, so that
-    /// twenty guesses at once are twenty.
+    /// This limit, counted for an account as used from somewhere: a network, a browser.
+    pub(in crate::domain) fn within(self, account: &str, place: &str) -> Counted {
+        // No address of a person has a bar and a space.
+        self.of(&format!("{account} | {place}"))
+    }
+
+    /// [`spend`] for one limit.
     ///
     /// # Errors
     /// [`Refused::RateLimited`] with the seconds until the window ends.
     pub(in crate::domain) async fn spend(&self, db: &Db, subject: &str, cost: i64) -> Result<(), Refused> {
-        let now = db.now();
-        let sql = "INSERT INTO rate_limits (key, window_start, used) VALUES ($1, $2, $3)
-            ON CONFLICT (key) DO UPDATE SET
-                used = CASE WHEN rate_limits.window_start <= $4 THEN $3 ELSE rate_limits.used + $3 END,
-                window_start = CASE WHEN rate_limits.window_start <= $4 THEN $2 ELSE rate_limits.window_start END
-            RETURNING window_start, used";
-        let values = vec![self.key(subject).into(), now.into(), cost.into(), (now - self.window_ms).into()];
-        let tx = db.begin().await?;
-        let window: Option<Window> = tx.first(sql, values).await?;
-        tx.commit().await?;
-        match window {
-            Some(window) if window.used > self.max => {
-                let left = window.window_start + self.window_ms - now;
-                Err(Refused::RateLimited { retry_after_seconds: (left / 1_000).max(1) })
-            }
-            _ => Ok(()),
-        }
+        spend(db, &[self.of(subject)], cost).await
     }
 
-    /// Refuses if the limit is exceeded already, and counts nothing: cheap enough to run before
-    /// anything that others wait for.
+    /// [`check`] for one limit.
     ///
     /// # Errors
     /// [`Refused::RateLimited`] with the seconds until the window ends.
     pub(in crate::domain) async fn check(&self, db: &Db, subject: &str) -> Result<(), Refused> {
-        let sql = "SELECT window_start, used FROM rate_limits WHERE key = $1";
-        let window: Option<Window> = db.read().first(sql, vec![self.key(subject).into()]).await?;
-        let left = window.filter(|window| window.used >= self.max);
-        let left = left.map_or(0, |window| window.window_start + self.window_ms - db.now());
-        if left > 0 {
-            Err(Refused::RateLimited { retry_after_seconds: (left / 1_000).max(1) })
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Subtracts what was counted for an attempt that succeeded.
-    pub(in crate::domain) async fn refund(&self, db: &Db, subject: &str, cost: i64) -> Result<(), DbErr> {
-        let tx = db.begin().await?;
-        tx.run(
-            "UPDATE rate_limits SET used = used - $2 WHERE key = $1 AND used >= $2",
-            vec![self.key(subject).into(), cost.into()],
-        )
-        .await?;
-        tx.commit().await
+        check(db, &[self.of(subject)]).await
     }
 
     /// Deletes everything counted for this subject.
     pub(in crate::domain) async fn clear(&self, db: &Db, subject: &str) -> Result<(), DbErr> {
-        let tx = db.begin().await?;
-        tx.run("DELETE FROM rate_limits WHERE key = $1", vec![self.key(subject).into()]).await?;
-        tx.commit().await
+        clear(db, &[self.of(subject)]).await
     }
 }
 
-/// Drops the windows that ended long ago.
-pub(in crate::domain) async fn sweep(db: &Db) -> Result<(), DbErr> {
+/// Counts `cost` more for each of them, and refuses when that is over a limit. Counting comes first, so that
+/// twenty guesses at once are twenty. Those after one that is exceeded count nothing.
+///
+/// Requests that count the same limits pass them in one order, so that none waits for another in a circle.
+///
+/// # Errors
+/// [`Refused::RateLimited`] with the seconds until the window ends.
+pub(in crate::domain) async fn spend(db: &Db, all: &[Counted], cost: i64) -> Result<(), Refused> {
     let tx = db.begin().await?;
-    tx.run("DELETE FROM rate_limits WHERE window_start < $1", vec![(db.now() - 24 * HOUR).into()]).await?;
+    let counted = spend_in(&tx, all, cost, db.now()).await?;
+    tx.commit().await?;
+    counted
+}
+
+/// [`spend`] in a transaction of the caller, who decides what a refusal means: the inner result.
+///
+/// # Errors
+/// The database's own.
+pub(in crate::domain) async fn spend_in(
+    tx: &impl ConnectionTrait,
+    all: &[Counted],
+    cost: i64,
+    now: Timestamp,
+) -> Result<Result<(), Refused>, DbErr> {
+    let sql = "INSERT INTO rate_limits (key, window_start, used) VALUES ($1, $2, $3)
+        ON CONFLICT (key) DO UPDATE SET
+            used = CASE WHEN rate_limits.window_start <= $4 THEN $3 ELSE rate_limits.used + $3 END,
+            window_start = CASE WHEN rate_limits.window_start <= $4 THEN $2 ELSE rate_limits.window_start END
+        RETURNING window_start, used";
+    for counted in all {
+        let ended = now - counted.limit.window_ms;
+        let values = vec![counted.key.as_str().into(), now.into(), cost.into(), ended.into()];
+        let window: Option<Window> = tx.first(sql, values).await?;
+        if let Some(window) = window.filter(|window| window.used > counted.limit.max) {
+            return Ok(Err(counted.retry_after(window.window_start, now)));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Refuses if one of the limits is reached already, and counts nothing: one statement that writes nothing, cheap
+/// enough to run before anything that others wait for.
+///
+/// # Errors
+/// [`Refused::RateLimited`] with the seconds until the window ends.
+pub(in crate::domain) async fn check(db: &Db, all: &[Counted]) -> Result<(), Refused> {
+    let places: Vec<String> = (1..=all.len()).map(|place| format!("${place}")).collect();
+    let sql = format!("SELECT key, window_start, used FROM rate_limits WHERE key IN ({})", places.join(", "));
+    let keys = all.iter().map(|counted| counted.key.as_str().into()).collect();
+    let windows: Vec<KeyedWindow> = db.read().all(&sql, keys).await?;
+    let now = db.now();
+    for window in windows {
+        let reached = all.iter().find(|counted| counted.key == window.key);
+        let reached = reached.filter(|counted| window.used >= counted.limit.max);
+        if let Some(counted) = reached.filter(|counted| window.window_start + counted.limit.window_ms > now) {
+            return Err(counted.retry_after(window.window_start, now));
+        }
+    }
+    Ok(())
+}
+
+/// Subtracts what was counted for an attempt that succeeded.
+///
+/// # Errors
+/// The database's own.
+pub(in crate::domain) async fn refund(db: &Db, all: &[Counted], cost: i64) -> Result<(), DbErr> {
+    let tx = db.begin().await?;
+    for counted in all {
+        let sql = "UPDATE rate_limits SET used = used - $2 WHERE key = $1 AND used >= $2";
+        tx.run(sql, vec![counted.key.as_str().into(), cost.into()]).await?;
+    }
+    tx.commit().await
+}
+
+/// Deletes everything counted for them.
+///
+/// # Errors
+/// The database's own.
+pub(in crate::domain) async fn clear(db: &Db, all: &[Counted]) -> Result<(), DbErr> {
+    let tx = db.begin().await?;
+    for counted in all {
+        tx.run("DELETE FROM rate_limits WHERE key = $1", vec![counted.key.as_str().into()]).await?;
+    }
     tx.commit().await
 }

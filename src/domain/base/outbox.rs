@@ -31,6 +31,11 @@ impl Mail {
         Self { recipient: recipient.to_owned(), subject: mail.subject(), body }
     }
 
+    /// The address that it is for.
+    pub(in crate::domain) fn recipient(&self) -> &str {
+        &self.recipient
+    }
+
     /// Queues the message in this transaction. Returns its id in the queue.
     ///
     /// # Errors

@@ -1,16 +1,13 @@
 //! Passwords: what is accepted, and how they are hashed without stopping everything else.
 
-use crate::domain::base::{refused::Refused, statements::Counter, text_rule::Complaint};
-use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::PasswordHash};
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
+use crate::domain::base::{
+    hash_queue::{HashQueue, Party, Permit},
+    refused::Refused,
+    statements::Counter,
+    text_rule::Complaint,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::PasswordHash};
+use std::{fmt, time::Duration};
 use zeroize::Zeroizing;
 
 /// A password that is good enough to be set.
@@ -77,13 +74,10 @@ impl fmt::Debug for Password {
     }
 }
 
-/// argon2id behind a semaphore: each hash takes 19 MiB and a core for some 70 ms, so one core is left for
-/// everything else, some requests wait for a permit, and the rest are refused with a Retry-After.
+/// argon2id behind a queue: each hash takes 19 MiB and a core for some 70 ms, so one core is left for
+/// everything else, some requests wait for their turn, and the rest are refused with a Retry-After.
 pub struct Passwords {
-    permits: Arc<Semaphore>,
-    waiting: AtomicUsize,
-    max_waiting: usize,
-    acquire_timeout: Duration,
+    queue: HashQueue,
     hashes: Counter,
 }
 
@@ -102,13 +96,8 @@ impl Passwords {
     pub fn new(connection_timeout: Duration) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let at_once = cores.saturating_sub(1).max(1);
-        Self {
-            permits: Arc::new(Semaphore::new(at_once)),
-            waiting: AtomicUsize::new(0),
-            max_waiting: at_once * 64,
-            acquire_timeout: connection_timeout + Duration::from_secs(1),
-            hashes: Counter::default(),
-        }
+        let queue = HashQueue::new(at_once, connection_timeout + Duration::from_secs(1));
+        Self { queue, hashes: Counter::default() }
     }
 
     pub(in crate::domain) fn hashes(&self) -> Counter {
@@ -118,26 +107,23 @@ impl Passwords {
     /// Waits for a permit to hash.
     ///
     /// # Errors
-    /// [`Refused::Busy`] when too many are waiting already, or for too long.
-    pub(in crate::domain) async fn acquire(&self) -> Result<HashPermit, Refused> {
-        let _place = QueueSlot::reserve(self)?;
-        match tokio::time::timeout(self.acquire_timeout, self.permits.clone().acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(HashPermit { _permit: permit, hashes: self.hashes.clone() }),
-            _ => Err(BUSY),
-        }
+    /// [`Refused::Busy`] after a second more than a request waits for a database connection.
+    pub(in crate::domain) async fn acquire(&self, party: Party) -> Result<HashPermit, Refused> {
+        let permit = self.queue.acquire(party).await.ok_or(BUSY)?;
+        Ok(HashPermit { _permit: permit, hashes: self.hashes.clone() })
     }
 
     /// # Errors
-    /// [`Refused::Busy`] when too many are waiting already, or for too long.
-    pub(in crate::domain) async fn hash(&self, password: &Password) -> Result<String, Refused> {
+    /// As [`Passwords::acquire`].
+    pub(in crate::domain) async fn hash(&self, password: &Password, party: Party) -> Result<String, Refused> {
         let text = password.0.clone();
-        self.acquire().await?.run(move || hash_now(&text)).await?.ok_or(BUSY)
+        self.acquire(party).await?.run(move || hash_now(&text)).await?.ok_or(BUSY)
     }
 }
 
 /// A permit to hash one password.
 pub(in crate::domain) struct HashPermit {
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
     hashes: Counter,
 }
 
@@ -173,25 +159,6 @@ fn hash_now(text: &str) -> Option<String> {
     Argon2::default().hash_password(text.as_bytes()).ok().map(|hash| hash.to_string())
 }
 
-/// A slot in the queue, released when dropped.
-struct QueueSlot<'a>(&'a AtomicUsize);
-
-impl<'a> QueueSlot<'a> {
-    fn reserve(passwords: &'a Passwords) -> Result<Self, Refused> {
-        if passwords.waiting.fetch_add(1, Ordering::SeqCst) >= passwords.max_waiting {
-            passwords.waiting.fetch_sub(1, Ordering::SeqCst);
-            return Err(BUSY);
-        }
-        Ok(Self(&passwords.waiting))
-    }
-}
-
-impl Drop for QueueSlot<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,14 +189,14 @@ mod tests {
     async fn only_the_right_password_opens_and_the_dummy_never() {
         let passwords = Passwords::new(Duration::from_secs(5));
         let password = Password::parse("correct horse battery staple 9", &[]).expect("good enough");
-        let hash = passwords.hash(&password).await.expect("hashed");
+        let hash = passwords.hash(&password, Party::known("n", "a")).await.expect("hashed");
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         for (typed, hash, verdict) in [
             ("correct horse battery staple 9", Some(hash.clone()), true),
             ("correct horse battery staple 8", Some(hash), false),
             ("", None, false),
         ] {
-            let permit = passwords.acquire().await.expect("nobody else waits");
+            let permit = passwords.acquire(Party::known("n", "a")).await.expect("nobody else waits");
             assert_eq!(permit.verify(typed, hash).await.expect("verified"), verdict);
         }
         assert!(PasswordHash::new(DUMMY_HASH).is_ok(), "the dummy costs as much as a real one");

@@ -3,15 +3,16 @@
 use crate::{
     clock::Timestamp,
     domain::base::{
-        event::{Actor as AuditActor, TargetKind},
+        event::{Actor as AuditActor, SubjectKind},
         role::{self, Roles},
         tokens::Token,
+        words::{inert, signature},
     },
     policy::Holdings,
 };
 use uuid::Uuid;
 
-pub(in crate::domain) const USER: TargetKind = TargetKind::new("user");
+pub(in crate::domain) const USER: SubjectKind = SubjectKind::new("user");
 
 /// An authenticated API key, at the moment it was read.
 #[derive(Clone, Debug)]
@@ -44,7 +45,7 @@ pub struct Person {
 
 impl Person {
     pub(in crate::domain) fn audit_actor(&self) -> AuditActor {
-        AuditActor::user(self.user_id, self.name.clone())
+        AuditActor::user(self.user_id, &self.name, &self.email)
     }
 }
 
@@ -129,6 +130,14 @@ impl Principal {
         }
     }
 
+    /// Their name with their address, for a mail to somebody who may not know them: a name is what they chose.
+    pub(in crate::domain) fn signature(&self) -> String {
+        match self {
+            Self::User(person) => signature(&inert(&person.name), &person.email),
+            Self::ApiKey(key) => signature(&inert(&key.name), "API key"),
+        }
+    }
+
     /// The person who is signed in; `None` for a key.
     pub fn person(&self) -> Option<&Person> {
         match self {
@@ -145,7 +154,7 @@ impl Principal {
     }
 
     /// The user who is accountable for what is done: the person, or whoever was shown the key's secret.
-    pub(in crate::domain) fn accountable_user(&self) -> Uuid {
+    pub fn accountable_user(&self) -> Uuid {
         match self {
             Self::User(person) => person.user_id,
             Self::ApiKey(key) => key.shown_to,
@@ -161,8 +170,10 @@ impl Principal {
     }
 
     pub(in crate::domain) fn audit_actor(&self) -> AuditActor {
-        let kind = if self.key_id().is_some() { "api_key" } else { "user" };
-        AuditActor { kind, id: self.id(), name: self.name().to_owned() }
+        match self {
+            Self::User(person) => person.audit_actor(),
+            Self::ApiKey(key) => AuditActor::api_key(key.id, &key.name),
+        }
     }
 }
 

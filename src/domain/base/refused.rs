@@ -163,6 +163,8 @@ pub(in crate::domain) const PERMISSION: AuditReason = AuditReason::new("permissi
 pub(in crate::domain) const NOT_ADMIN: AuditReason =
     AuditReason::new("not-admin", "not an admin of the account");
 pub(in crate::domain) const CEILING: AuditReason = AuditReason::new("ceiling", "exceeds their own roles");
+pub(in crate::domain) const UNCONFIRMED: AuditReason =
+    AuditReason::new("unconfirmed", "e-mail address not confirmed");
 pub(in crate::domain) const NOT_ALLOWED: AuditReason = AuditReason::new("not-allowed", "not allowed");
 
 fn is_deadlock(error: &DbErr) -> bool {

@@ -9,7 +9,10 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::{Arc, Mutex},
+};
 use uuid::Uuid;
 
 pub(in crate::domain) const ROLE: TargetKind = TargetKind::new("role");
@@ -44,8 +47,8 @@ pub struct Role {
     pub built_in: bool,
     pub is_owner: bool,
     pub holdings: Holdings,
-    /// The scopes that are not in the catalogue, sorted.
-    pub application_scopes: Vec<String>,
+    /// The scopes that are not in the catalogue, sorted. Clones share them.
+    pub application_scopes: Arc<[String]>,
 }
 
 impl Role {
@@ -108,9 +111,32 @@ pub struct Roles {
     /// The workspace's version of roles at the time they were read.
     pub(in crate::domain) version: Option<Uuid>,
     pub(in crate::domain) list: Arc<[Role]>,
+    /// What API keys hold that are limited, by [`Roles::limited`].
+    limited: Arc<Mutex<HashMap<String, Holdings>>>,
 }
 
 impl Roles {
+    pub(in crate::domain) fn new(version: Option<Uuid>, list: Arc<[Role]>) -> Self {
+        Self { version, list, limited: Arc::default() }
+    }
+
+    /// What is held by these roles within limits: computed once, and kept under a key that names them all.
+    pub(in crate::domain) fn limited(&self, key: String, compute: impl FnOnce() -> Holdings) -> Holdings {
+        let kept = self.limited.lock().ok().and_then(|kept| kept.get(&key).cloned());
+        kept.unwrap_or_else(|| {
+            let holdings = compute();
+            if let Ok(mut kept) = self.limited.lock() {
+                let weight = |holdings: &Holdings| 1 + holdings.application_scopes().count();
+                // No more than the roles themselves take.
+                if kept.values().map(weight).sum::<usize>() + weight(&holdings) > self.weight() {
+                    kept.clear();
+                }
+                kept.insert(key, holdings.clone());
+            }
+            holdings
+        })
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Role> {
         self.list.iter()
     }
@@ -126,7 +152,7 @@ impl Roles {
 
     /// The scopes of the customer's own applications that some role holds, sorted.
     pub fn application_scopes(&self) -> BTreeSet<&str> {
-        self.list.iter().flat_map(|role| &role.application_scopes).map(String::as_str).collect()
+        self.list.iter().flat_map(|role| role.application_scopes.iter()).map(String::as_str).collect()
     }
 
     /// The workspace's `roles_version` when these were read.
@@ -151,8 +177,39 @@ impl Roles {
 
     /// The roles named by slugs that the database joined with spaces.
     pub(in crate::domain) fn parse_slugs(&self, slugs: &str) -> Vec<&Role> {
-        let slugs: Vec<&str> = slugs.split_ascii_whitespace().collect();
-        self.list.iter().filter(|role| slugs.contains(&role.slug.as_str())).collect()
+        let slugs: HashSet<&str> = slugs.split_ascii_whitespace().collect();
+        self.list.iter().filter(|role| slugs.contains(role.slug.as_str())).collect()
+    }
+
+    /// How many scopes they have, each role by itself: what they cost in memory.
+    pub(in crate::domain) fn weight(&self) -> usize {
+        self.list.iter().map(|role| 1 + role.application_scopes.len()).sum()
+    }
+
+    /// These roles before and after a change, so that what one of them holds can be compared with what another
+    /// does without a search: they have one index.
+    pub(in crate::domain) fn indexed_together(before: &Self, after: &Self) -> (Self, Self) {
+        let scopes: Vec<BTreeSet<String>> = before.iter().map(Role::scopes).collect();
+        let mut all: Vec<(bool, BTreeSet<String>)> =
+            before.iter().zip(scopes).map(|(role, scopes)| (role.is_owner, scopes)).collect();
+        // Those that are unchanged have the place that they had.
+        let place = |role: &Role| {
+            let scopes = role.scopes();
+            let same = all.iter().position(|other| other.0 == role.is_owner && other.1 == scopes);
+            same.unwrap_or_else(|| {
+                all.push((role.is_owner, scopes));
+                all.len() - 1
+            })
+        };
+        let places: Vec<usize> = after.iter().map(place).collect();
+        let holdings =
+            Holdings::of_roles(all.iter().map(|(owner, set)| (*owner, set.iter().map(String::as_str))));
+        let with = |roles: &Self, of: &dyn Fn(usize) -> usize| {
+            let held = |n: usize| holdings.get(of(n)).cloned().unwrap_or_default();
+            let list = roles.iter().enumerate().map(|(n, role)| Role { holdings: held(n), ..role.clone() });
+            Self::new(roles.version, list.collect())
+        };
+        (with(before, &|n| n), with(after, &|n| places.get(n).copied().unwrap_or(usize::MAX)))
     }
 }
 
@@ -185,4 +242,41 @@ pub(in crate::domain) fn assignable_roles(roles: &Roles, actor: &Holdings) -> Ve
         is_owner: role.is_owner,
     };
     roles.iter().map(choice).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn role(slug: &str, scopes: &[&str]) -> Role {
+        let role = Role {
+            id: Uuid::nil(),
+            slug: slug.to_owned(),
+            name: slug.to_owned(),
+            description: String::new(),
+            built_in: false,
+            is_owner: false,
+            holdings: Holdings::default(),
+            application_scopes: Arc::default(),
+        };
+        role.holding(&scopes.iter().map(|scope| (*scope).to_owned()).collect())
+    }
+
+    #[test]
+    fn what_is_held_within_limits_is_computed_once_and_kept_in_the_room_of_the_roles() {
+        let list = [role("wide", &["read:posts", "read:users"]), role("narrow", &["read:posts"])];
+        let roles = Roles::new(None, list.into());
+        let mut computed = 0;
+        let mut ask = |key: &str| {
+            let limited = roles.limited(key.to_owned(), || {
+                computed += 1;
+                roles.list[1].holdings.clone()
+            });
+            assert_eq!(limited, roles.list[1].holdings);
+            computed
+        };
+        assert_eq!([ask("a"), ask("a"), ask("b"), ask("b")], [1, 1, 2, 2]);
+        // Two of weight 2 fit beside roles of weight 5; the third one is alone.
+        assert_eq!([ask("c"), ask("c"), ask("a")], [3, 3, 4]);
+    }
 }

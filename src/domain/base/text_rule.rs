@@ -150,7 +150,16 @@ pub(in crate::domain) fn line_pattern() -> String {
 
 /// The pattern of a line with something on it.
 pub(in crate::domain) fn visible_line_pattern() -> String {
-    let hidden = class(BREAKS.iter().chain(&INVISIBLE));
+    visible(&class(BREAKS.iter().chain(&INVISIBLE)))
+}
+
+/// [`visible_line_pattern`], without one character.
+pub(in crate::domain) fn visible_line_pattern_without(character: char) -> String {
+    let hidden = class(BREAKS.iter().chain(&INVISIBLE).chain(&[(character, character)]));
+    visible(&hidden)
+}
+
+fn visible(hidden: &str) -> String {
     format!("^[^{hidden}]*[^\\s{hidden}][^{hidden}]*$")
 }
 

@@ -16,8 +16,8 @@ pub enum Purpose {
     Session,
     /// A browser that is not signed in. The token is valid only for its own forms.
     Visitor,
-    /// A browser that somebody signed up in. It opens nothing by itself.
-    SignUp,
+    /// A browser that somebody signed in or up in. It opens nothing by itself.
+    Browser,
     Invitation,
     VerifyEmail,
     ResetPassword,
@@ -29,7 +29,7 @@ impl Purpose {
         match self {
             Self::Session => "blw_ses_",
             Self::Visitor => "blw_vis_",
-            Self::SignUp => "blw_sup_",
+            Self::Browser => "blw_brw_",
             Self::Invitation => "blw_inv_",
             Self::VerifyEmail => "blw_eml_",
             Self::ResetPassword => "blw_pwd_",

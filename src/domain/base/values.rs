@@ -2,7 +2,7 @@
 
 use crate::domain::base::text_rule::{
     Complaint, TextRule, is_invisible, is_visible, line_pattern, lines_pattern, one_line,
-    visible_line_pattern,
+    visible_line_pattern, visible_line_pattern_without,
 };
 use std::fmt;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
@@ -36,7 +36,7 @@ macro_rules! text_value {
     )+};
 }
 
-text_value!(Email, Name, Description, ExternalId, Slug, Message, SearchText);
+text_value!(Email, Name, Title, Description, ExternalId, Slug, Message, SearchText);
 
 /// An e-mail address: lower case, at most 254 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,13 +85,48 @@ impl TextRule for Email {
     }
 }
 
-/// The name of a person, a workspace or a role: one line of 1 to 80 characters.
+/// The name of a person, a workspace or a role: one line of 1 to 80 characters. Names are in the subjects of
+/// mail to strangers, so none is an address or a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name(String);
 
 impl TextRule for Name {
     const MIN: usize = 1;
     const MAX: usize = 80;
+    const DESCRIPTION: &'static str = "A name, on one line, without e-mail addresses and links.";
+
+    fn pattern() -> String {
+        visible_line_pattern_without('@')
+    }
+
+    fn parse(text: &str) -> Result<Self, Complaint> {
+        let text = one_line(text)?;
+        match text.chars().count() {
+            0 => Err("Enter a name."),
+            _ if !is_visible(&text) => Err("Enter a name that can be seen."),
+            _ if names_an_address(&text) => {
+                Err("Leave out @, e-mail addresses and links. Names are shown in e-mail.")
+            }
+            1..=Self::MAX => Ok(Self(text)),
+            _ => Err("Use at most 80 characters."),
+        }
+    }
+}
+
+/// True for what a reader's program makes a link of, whatever it leads to.
+fn names_an_address(text: &str) -> bool {
+    let text = text.to_lowercase();
+    text.contains('@') || text.contains("://") || text.contains("www.") || text.contains("mailto:")
+}
+
+/// The name of a thing in the customer's own applications: one line of 1 to 80 characters, of any kind. It is in
+/// no mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Title(String);
+
+impl TextRule for Title {
+    const MIN: usize = 1;
+    const MAX: usize = Name::MAX;
     const DESCRIPTION: &'static str = "A name, on one line.";
 
     fn pattern() -> String {
@@ -308,7 +343,18 @@ mod tests {
     fn names_are_one_visible_line() {
         assert_eq!(Name::parse("  Two   words ").map(|n| n.to_string()), Ok("Two words".into()));
         assert!(Name::parse("שלום עולם").is_ok());
-        for bad in ["", "   ", "a\nb", "a\0b", "a\u{202E}b", "\u{200B}", &"x".repeat(81)] {
+        for bad in [
+            "",
+            "   ",
+            "a\nb",
+            "a\0b",
+            "a\u{202E}b",
+            "\u{200B}",
+            &"x".repeat(81),
+            "ada@example.com",
+            "See https://example.com",
+            "WWW.example.com",
+        ] {
             assert!(Name::parse(bad).is_err(), "{bad:?}");
         }
     }
@@ -379,6 +425,7 @@ mod tests {
     fn patterns_say_what_parsers_accept() {
         pattern_covers_parser::<Email>(&["someone@example.com"]);
         pattern_covers_parser::<Name>(&["A", "Two words", "שלום"]);
+        pattern_covers_parser::<Title>(&["A", "ada@example.com", "https://example.com"]);
         pattern_covers_parser::<Description>(&["", "What it is for"]);
         pattern_covers_parser::<ExternalId>(&["7", "some body"]);
         pattern_covers_parser::<Slug>(&["my-team", "a1"]);

@@ -1,4 +1,4 @@
-//! Numbers and moments in sentences.
+//! Names, numbers and moments in sentences.
 
 use crate::clock::Timestamp;
 use time::{OffsetDateTime, macros::format_description};
@@ -11,6 +11,46 @@ pub fn pluralize(count: i64, one: &str, many: &str) -> String {
 /// The texts that are not empty.
 pub(in crate::domain) fn nonempty<const N: usize>(texts: [&str; N]) -> Vec<String> {
     texts.into_iter().filter(|text| !text.is_empty()).map(str::to_owned).collect()
+}
+
+/// A name as it stands in a mail: nothing in it becomes a link in the reader's program. [`Name`] refuses
+/// addresses and links; this is for a bare domain, which may be what a company is called, and for names that
+/// are older than the rule.
+///
+/// [`Name`]: crate::domain::base::values::Name
+pub(in crate::domain) fn inert(name: &str) -> String {
+    let inert = |word: &str| {
+        let word = word.replace("://", " ").replace('@', " at ");
+        match looks_like_domain(&word) {
+            true => word.replace('.', ". ").trim_end().to_owned(),
+            false => word,
+        }
+    };
+    name.split(' ').map(inert).collect::<Vec<_>>().join(" ")
+}
+
+/// True for `example.com` and `(www.example.com/path`: labels with dots, the last one of a public suffix.
+fn looks_like_domain(word: &str) -> bool {
+    let is_host = |c: char| c.is_alphanumeric() || c == '-' || c == '.';
+    word.split(|c: char| !is_host(c)).any(|host| {
+        let host = host.trim_matches('.').to_lowercase();
+        host.contains('.') && psl::suffix(host.as_bytes()).is_some_and(|suffix| suffix.is_known())
+    })
+}
+
+/// A name with what tells it from the same name of somebody else: an e-mail address.
+pub(in crate::domain) fn signature(name: &str, email: &str) -> String {
+    format!("{name} ({email})")
+}
+
+/// What somebody is called now, as far as it is something else: "now called Ada (ada@example.com)".
+pub fn called_now(name: Option<&str>, email: Option<&str>) -> Option<String> {
+    match (name, email) {
+        (None, None) => None,
+        (Some(name), None) => Some(format!("now called {name}")),
+        (None, Some(email)) => Some(format!("now {email}")),
+        (Some(name), Some(email)) => Some(format!("now called {name} ({email})")),
+    }
 }
 
 /// The day of a moment, in UTC: `21 Nov 2026`.
@@ -38,5 +78,21 @@ mod tests {
         let at = Timestamp::from_millis(1_800_000_000_000);
         assert_eq!(day(at), "15 Jan 2027");
         assert_eq!(exact(at), "2027-01-15 08:00:00 UTC");
+    }
+
+    #[test]
+    fn no_name_is_a_link_in_a_mail() {
+        for (name, shown) in [
+            ("Ada Bright", "Ada Bright"),
+            ("Release 1.2", "Release 1.2"),
+            ("J.P. Example", "J.P. Example"),
+            ("Node.js people", "Node.js people"),
+            ("Example.com", "Example. com"),
+            ("Win at www.example.org/prize now", "Win at www. example. org/prize now"),
+            ("https://example.com", "https example. com"),
+            ("ada@example.com", "ada at example. com"),
+        ] {
+            assert_eq!(inert(name), shown);
+        }
     }
 }

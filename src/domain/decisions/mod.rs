@@ -18,12 +18,18 @@ use crate::{
         },
         enforce::{read::ReadScope, rows::Scoped, workspace::admission::WorkspaceSelector},
     },
-    policy::{Holdings, Permission, Scope, perm},
+    policy::{Holdings, Scope, perm},
 };
 use sea_orm::{FromQueryResult, Value};
 pub use search::{MAX_RESULTS, SearchResult, actions, resources, subjects};
-use std::{collections::BTreeMap, iter, mem};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    iter, mem,
+};
 use uuid::Uuid;
+
+/// The most roles that an answer lists as those that would grant what was asked.
+pub const MAX_ROLES_THAT_WOULD: usize = 20;
 
 /// The most questions in one batch.
 pub const MAX_BATCH: usize = 1_000;
@@ -99,6 +105,10 @@ impl Subject {
 const USER_BY_ID: &str = "members sm JOIN users su ON su.id = sm.user_id AND su.suspended_at IS NULL
     WHERE sm.workspace_id = {workspace} AND sm.user_id {subject}";
 
+/// By the id that a user had when a service entered them, before they accepted.
+const USER_BY_FORMER_ID: &str = "members sm JOIN users su ON su.id = sm.user_id AND su.suspended_at IS NULL
+    WHERE sm.workspace_id = {workspace} AND sm.provisioned_as {subject}";
+
 const USER_BY_EMAIL: &str = "users su JOIN members sm ON sm.workspace_id = {workspace} AND sm.user_id = su.id
     WHERE su.email {subject} AND su.email_verified_at IS NOT NULL AND su.suspended_at IS NULL";
 
@@ -119,6 +129,9 @@ const HELD_BY_KEY: &str = concat!(
     reader_roles!("sm", newest_reader!("sk.id"), "{now}"),
     ", '*')"
 );
+
+/// How many questions are decided before other requests of this worker have their turn.
+const DECIDED_AT_ONCE: usize = 50;
 
 /// One question.
 #[derive(Clone, Debug)]
@@ -167,7 +180,7 @@ pub enum Why {
     /// Not an active member of this workspace: unknown, not a member, suspended and expired are not
     /// distinguished.
     NoMembership,
-    /// A member without the scope; the roles listed would grant it.
+    /// A member without the scope; the roles listed would grant it: the first [`MAX_ROLES_THAT_WOULD`].
     NotGranted { scope: String, roles: Vec<String> },
     /// The action and type don't form a valid scope.
     NoSuchScope(String),
@@ -221,15 +234,16 @@ impl HeldRoles<'_> {
             Err(complaint) => return Why::NoSuchScope(complaint).into(),
         };
         let Some(held) = self.held(all) else { return Why::NoMembership.into() };
-        let granting = held.roles.iter().find(|role| role.holdings.allows(&scope));
+        let roles = held.roles.iter().map(|role| (*role, &role.holdings));
+        let granting = Holdings::all_that_allow(&scope, roles).next();
         match granting.filter(|_| held.is_within_limits(&scope)) {
             Some(role) => {
                 let grant = grant_for(role, &scope);
                 Why::Granted { scope: scope.to_string(), role: role.slug.clone(), grant }.into()
             }
             None => {
-                let would = all.iter().filter(|role| role.holdings.allows(&scope));
-                let roles = would.map(|role| role.slug.clone()).collect();
+                let would = Holdings::all_that_allow(&scope, all.iter().map(|role| (role, &role.holdings)));
+                let roles = would.take(MAX_ROLES_THAT_WOULD).map(|role| role.slug.clone()).collect();
                 Why::NotGranted { scope: scope.to_string(), roles }.into()
             }
         }
@@ -241,12 +255,7 @@ fn grant_for(role: &Role, scope: &Scope) -> String {
     if role.is_owner {
         return "*:*".to_owned();
     }
-    let permission = scope.permission().filter(|permission| role.holdings.has(*permission));
-    let own = role
-        .application_scopes
-        .iter()
-        .find(|grant| Scope::parse(grant).is_ok_and(|grant| grant.covers(scope)));
-    permission.map(Permission::scope).map_or_else(|| own.cloned().unwrap_or_default(), str::to_owned)
+    role.holdings.basis(scope).unwrap_or_default()
 }
 
 /// Admits the service and decides its question, by one SQL statement. Returns the service's id, too.
@@ -263,7 +272,16 @@ pub async fn decide(
     let found_by = question.subject.lookup_sql().map(|from| {
         let from = from.replace("{workspace}", "m.workspace_id").replace("{now}", "$3");
         let held = question.subject.held_sql().replace("{now}", "$3");
-        (format!("(SELECT {held} FROM {})", from.replace("{subject}", "= $4")), question.subject.value())
+        let by_id = format!("(SELECT {held} FROM {})", from.replace("{subject}", "= $4"));
+        let sql = match question.subject {
+            Subject::User(_) => {
+                let from =
+                    USER_BY_FORMER_ID.replace("{workspace}", "m.workspace_id").replace("{subject}", "= $4");
+                format!("COALESCE({by_id}, (SELECT {held} FROM {from}))")
+            }
+            _ => by_id,
+        };
+        (sql, question.subject.value())
     });
     let (scope, subject_roles) =
         ReadScope::<perm::CheckAccess>::admit_about(db, credential, selector, origin, found_by).await?;
@@ -293,7 +311,12 @@ pub async fn decide_all(
     let answer = |question: &Question| {
         HeldRoles(held_roles.get(&question.subject).map(String::as_str)).decide(all, question)
     };
-    Ok(questions.iter().map(answer).collect())
+    let mut decisions = Vec::with_capacity(questions.len());
+    for some in questions.chunks(DECIDED_AT_ONCE) {
+        decisions.extend(some.iter().map(&answer));
+        tokio::task::yield_now().await;
+    }
+    Ok(decisions)
 }
 
 async fn load_held_roles(
@@ -303,9 +326,9 @@ async fn load_held_roles(
     // Grouped by how each subject is identified, so that no subject is found by the id of another kind: an
     // address that is not confirmed finds nobody, whatever else is in the batch.
     let mut ways: Vec<Vec<&Subject>> = Vec::new();
-    for subject in questions.iter().map(|question| &question.subject) {
+    let subjects: BTreeSet<&Subject> = questions.iter().map(|question| &question.subject).collect();
+    for subject in subjects {
         match ways.iter_mut().find(|way| mem::discriminant(way[0]) == mem::discriminant(subject)) {
-            Some(way) if way.contains(&subject) => {}
             Some(way) => way.push(subject),
             None if subject.lookup_sql().is_some() => ways.push(vec![subject]),
             None => {}
@@ -325,14 +348,16 @@ async fn load_held_roles(
                 format!("${}", values.len() + 1)
             })
             .collect();
-        let from = way[0].lookup_sql().unwrap_or_default();
-        let from = from.replace("{workspace}", "$1").replace("{now}", "$2");
-        let from = from.replace("{subject}", &format!("IN ({})", places.join(", ")));
-        parts.push(format!(
-            "SELECT {place} AS place, {} AS subject_roles, {} FROM {from}",
-            way[0].held_sql().replace("{now}", "$2"),
-            way[0].identity_columns()
-        ));
+        let held = way[0].held_sql().replace("{now}", "$2");
+        let mut lookups = vec![(way[0].lookup_sql().unwrap_or_default(), way[0].identity_columns())];
+        if let Subject::User(_) = way[0] {
+            lookups.push((USER_BY_FORMER_ID, "sm.provisioned_as AS id, CAST(NULL AS TEXT) AS text"));
+        }
+        for (from, identity) in lookups {
+            let from = from.replace("{workspace}", "$1").replace("{now}", "$2");
+            let from = from.replace("{subject}", &format!("IN ({})", places.join(", ")));
+            parts.push(format!("SELECT {place} AS place, {held} AS subject_roles, {identity} FROM {from}"));
+        }
     }
     // Without a question about a key, the time must still occur somewhere.
     let sql = format!("SELECT * FROM ({}) AS found WHERE $2 > 0", parts.join(" UNION ALL "));

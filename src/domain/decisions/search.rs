@@ -258,7 +258,7 @@ pub async fn actions(
 /// for any type counts for this one too.
 fn named_actions<'a>(scope: &'a ReadScope<perm::CheckAccess>, kind: &str) -> BTreeSet<&'a str> {
     let catalogue = Permission::ALL.iter().map(|permission| permission.scope());
-    let own = scope.actor().all_roles.iter().flat_map(|role: &Role| &role.application_scopes);
+    let own = scope.actor().all_roles.iter().flat_map(|role: &Role| role.application_scopes.iter());
     catalogue
         .chain(own.map(String::as_str))
         .filter_map(|scope| scope.split_once(':'))

@@ -10,7 +10,7 @@ use crate::{
             refused::Refused,
             selection::Selection,
             tokens::Token,
-            values::{Description, Message, Name, Slug},
+            values::{Description, Message, Name, Slug, Title},
         },
         demo::people::{PASSWORD, PEOPLE, email, secret},
         enforce::{read::ReadScope, workspace::admission::WorkspaceSelector},
@@ -110,7 +110,9 @@ impl Visitor<'_> {
 impl Demo<'_> {
     pub(super) async fn run(&mut self, who: &str, action: &DemoAction) -> Result<(), Refused> {
         let origin = origin(who);
-        let token = identity::sign_in(self.db, &email(who), PASSWORD, None, &origin).await?;
+        let email = email(who);
+        let form = identity::SignIn { email: &email, password: PASSWORD, previous: None, browser: None };
+        let token = identity::sign_in(self.db, &form, &origin).await?;
         let credential = Credential::of_session(&token);
         let person = identity::authenticate(self.db, &credential).await?;
         let visitor = Visitor { demo: self, person, credential, origin };
@@ -198,7 +200,7 @@ impl Visitor<'_> {
             }
             DemoAction::KnownKey(name) => self.uses(&self.create_known_key(name).await?).await?,
             DemoAction::Register(kind, id, name) => {
-                let (address, name) = (resources::ResourceKey::parse(kind, id)?, read(Name::parse(name))?);
+                let (address, name) = (resources::ResourceKey::parse(kind, id)?, read(Title::parse(name))?);
                 self.admit().await?.write(async |s| resources::register(s, &address, &name).await).await?;
             }
             DemoAction::ViewOverview => drop(self.admit::<perm::Membership>().await?),
@@ -261,8 +263,13 @@ impl Visitor<'_> {
         expires_at: Option<Timestamp>,
         is_admin: bool,
     ) -> Result<api_keys::CreatedKey, Refused> {
-        let requested =
-            api_keys::NewApiKey { name: read(Name::parse(name))?, roles: slugs(roles), expires_at, is_admin };
+        let requested = api_keys::NewApiKey {
+            name: read(Name::parse(name))?,
+            roles: slugs(roles),
+            expires_at,
+            is_admin,
+            home: None,
+        };
         self.admit().await?.write(async |s| api_keys::create(s, &requested).await).await
     }
 
@@ -279,7 +286,9 @@ impl Visitor<'_> {
 
 fn links(sent: Vec<invitations::Sent>) -> Vec<(String, String)> {
     let link = |sent: invitations::Sent| match sent.outcome {
-        invitations::Outcome::Sent { link } => Some((sent.email, link)),
+        invitations::Outcome::Sent { link } | invitations::Outcome::NotMailed { link } => {
+            Some((sent.email, link))
+        }
         _ => None,
     };
     sent.into_iter().filter_map(link).collect()

@@ -9,7 +9,7 @@ pub mod people;
 use crate::{
     clock::{DAY, HOUR, MINUTE},
     domain::{
-        base::{db::Db, refused::Refused, sql::Sql, values::Slug},
+        base::{db::Db, hash_queue::Party, refused::Refused, sql::Sql, values::Slug},
         demo::{
             act::{Demo, DemoAction},
             people::{PASSWORD, PEOPLE, email, secret},
@@ -148,7 +148,8 @@ pub async fn demo(db: &Db) -> Result<String, Refused> {
             "the demo needs an empty database: set BAILIWICK_DATABASE_URL to one, such as sqlite://data/demo.db",
         ));
     }
-    let hash = db.passwords().hash(&Password::parse(PASSWORD, &[]).map_err(Refused::NotAllowed)?).await?;
+    let password = Password::parse(PASSWORD, &[]).map_err(Refused::NotAllowed)?;
+    let hash = db.passwords().hash(&password, Party::known("", "demo")).await?;
     let tx = db.begin().await?;
     for (who, name) in PEOPLE {
         insert_person(&tx, name, &email(who), &hash, db.now()).await?;

@@ -15,7 +15,7 @@ use crate::domain::{
     },
     enforce::audit::EventContext,
 };
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, sea_query::SimpleExpr};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use uuid::Uuid;
 
 /// What requests are admitted to and changes stay inside of: a workspace, an account. It is locked as a
@@ -28,11 +28,17 @@ pub trait Boundary: Sized + 'static {
     /// What locking returns: the boundary that is locked, and the state that its audit record continues from.
     type Locked;
 
+    /// The word for this kind of boundary.
+    const NAME: &'static str;
+
     /// The id of the boundary that they were admitted to.
     fn id(actor: &Self::Actor) -> Uuid;
 
     /// The actor as the record names them.
     fn audit_actor(actor: &Self::Actor) -> AuditActor;
+
+    /// The user who is accountable for what the actor does.
+    fn accountable_user(actor: &Self::Actor) -> Uuid;
 
     /// Notes that the actor was active now. `last_seen_at` is what the database has stored.
     fn note_activity(db: &Db, actor: &Self::Actor, last_seen_at: Timestamp);
@@ -60,9 +66,6 @@ pub trait Boundary: Sized + 'static {
         context: &EventContext<'_>,
         events: &[RecordedEvent],
     ) -> Result<(), DbErr>;
-
-    /// The condition that selects the audit events of this boundary.
-    fn audit_condition(id: Uuid) -> SimpleExpr;
 }
 
 /// How a principal is admitted to a boundary under the requirement `P`. It is a type, so that the handle
@@ -140,10 +143,9 @@ mod tests {
             },
             enforce::{read::ReadScope, rows::Scoped},
         },
-        entity::audit_event,
         random,
     };
-    use sea_orm::{ColumnTrait, FromQueryResult};
+    use sea_orm::FromQueryResult;
     use serde::{Deserialize, Serialize};
 
     struct Installation;
@@ -162,12 +164,18 @@ mod tests {
         type Selector<'a> = Uuid;
         type Locked = ();
 
+        const NAME: &'static str = "installation";
+
         fn id(_: &Operator) -> Uuid {
             Uuid::nil()
         }
 
         fn audit_actor(actor: &Operator) -> AuditActor {
-            AuditActor { kind: "operator", id: actor.id, name: actor.name.clone() }
+            AuditActor { kind: "operator", ..AuditActor::user(actor.id, actor.name.clone(), "") }
+        }
+
+        fn accountable_user(actor: &Operator) -> Uuid {
+            actor.id
         }
 
         fn note_activity(_: &Db, _: &Operator, _: Timestamp) {}
@@ -195,10 +203,6 @@ mod tests {
                     .await?;
             }
             Ok(())
-        }
-
-        fn audit_condition(_: Uuid) -> SimpleExpr {
-            audit_event::Column::ActorKind.eq("operator")
         }
     }
 

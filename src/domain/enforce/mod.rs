@@ -34,11 +34,13 @@
 //! | `read.rs` | the handle that reads: `admit`, `refuse`, `duplicate` |
 //! | `write.rs` | the handle that changes: `write` |
 //! | `transaction.rs` | the open transaction: begin and lock; invariant, record, attempt, commit or roll back |
-//! | `refusal.rs` | audit events of refusals, with a limit against floods |
+//! | `locked.rs` | the lock of a workspace, and of others that a change reaches into, with what each records |
+//! | `refusal.rs` | audit events of refusals; a flood of them is one event with a count |
 //! | `rows.rs` | the statements of a handle, which carry the boundary's id |
 //! | `workspace/` | the boundary of a workspace: its admission, Owners, roles, and the two other entry points |
 //! | `account/` | the boundary of an account, and the change that reaches into workspaces |
-//! | `audit.rs`, `chain.rs` | what the record is, and whether a chain is whole |
+//! | `audit.rs`, `chain.rs` | how the record is written, and what its chains cover |
+//! | `checkpoint.rs`, `verify/`, `erasure.rs` | signed checkpoints, whether the record is whole, and how names are erased from it |
 //! | `presence.rs` | when somebody was last active |
 //!
 //! # What must not compile
@@ -113,11 +115,15 @@ pub(in crate::domain) mod account;
 pub(in crate::domain) mod audit;
 mod boundary;
 pub mod chain;
+pub mod checkpoint;
+pub mod erasure;
 pub mod events;
+mod locked;
 pub(in crate::domain) mod presence;
 pub mod read;
 pub(in crate::domain) mod refusal;
 pub(in crate::domain) mod rows;
 pub(in crate::domain) mod transaction;
+pub mod verify;
 pub mod workspace;
 pub mod write;

@@ -65,7 +65,9 @@ impl<P, B: Admits<P>> ReadScope<P, B> {
         let Judged { actor, last_seen_at, verdict } = judged;
         if let Err(denied) = verdict {
             let refused = denied.explain::<P, B>(db, &actor).await?;
-            refusal::note::<B>(db, B::id(&actor), &B::audit_actor(&actor), &origin, &refused).await;
+            let accountable = Some(B::accountable_user(&actor));
+            refusal::note::<B>(db, B::id(&actor), accountable, &B::audit_actor(&actor), &origin, &refused)
+                .await;
             return Err(refused);
         }
         B::note_activity(db, &actor, last_seen_at);
@@ -91,8 +93,8 @@ impl<P, B: Boundary> ReadScope<P, B> {
     /// [`ReadScope::write`] refuses, it has audited itself.
     pub async fn refuse(&self, refused: impl Into<Refused>) -> Refused {
         let refused = refused.into();
-        let by = B::audit_actor(&self.actor);
-        refusal::note::<B>(&self.db, B::id(&self.actor), &by, &self.origin, &refused).await;
+        let (by, accountable) = (B::audit_actor(&self.actor), Some(B::accountable_user(&self.actor)));
+        refusal::note::<B>(&self.db, B::id(&self.actor), accountable, &by, &self.origin, &refused).await;
         refused
     }
 

@@ -84,7 +84,7 @@ impl<B: Boundary> Transaction<B> {
 impl Scoped for Transaction {
     type Connection = DatabaseTransaction;
     fn boundary_id(&self) -> Uuid {
-        self.locked.workspace
+        self.locked.head.chain.id()
     }
     fn connection(&self) -> &Self::Connection {
         &self.tx
@@ -94,7 +94,7 @@ impl Scoped for Transaction {
 impl Transaction {
     /// The account that the workspace belongs to; none while the workspace is being created.
     pub(in crate::domain) fn account(&self) -> Option<Uuid> {
-        self.locked.account
+        self.locked.head.account
     }
 
     /// Inserts a row, which carries the id of its workspace itself.
@@ -112,7 +112,10 @@ mod tests {
     use crate::{
         clock::Clock,
         config::Config,
-        domain::{base::principal::Channel, enforce::audit::ChainHead},
+        domain::{
+            base::principal::Channel,
+            enforce::{audit::ChainHead, locked::LockedWorkspace},
+        },
         entity::{member, role},
     };
     use sea_orm::{DbBackend, QueryTrait};
@@ -139,7 +142,7 @@ mod tests {
             db: db.clone(),
             tx,
             now: Timestamp::default(),
-            locked: ChainHead::start(workspace),
+            locked: LockedWorkspace::alone(ChainHead::start(workspace)),
             origin,
         };
         let backend = DbBackend::Sqlite;

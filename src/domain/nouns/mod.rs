@@ -4,6 +4,7 @@
 //! noun in one direction only.
 
 pub mod accounts;
+pub mod administration;
 pub mod api_keys;
 pub mod destinations;
 pub mod directory;
@@ -34,6 +35,7 @@ pub(in crate::domain) const EVENTS: &[NounEvents] = &[
     resources::events::EVENTS,
     destinations::events::EVENTS,
     accounts::events::EVENTS,
+    administration::events::EVENTS,
     identity::events::EVENTS,
     enforce::events::EVENTS,
 ];

@@ -7,11 +7,14 @@ use crate::{
     entity::notice,
     random,
 };
-use sea_orm::{ActiveValue::Set, EntityTrait, FromQueryResult};
+use sea_orm::{ActiveValue::Set, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult};
 use uuid::Uuid;
 
 /// How long a message is kept, in milliseconds.
 const LIFETIME: i64 = 10 * MINUTE;
+
+/// The most messages and drafts of one session. The oldest make room.
+const MAX_KEPT: i64 = 20;
 
 /// Stores a message; returns the id under which only this session can take it.
 ///
@@ -29,8 +32,15 @@ pub async fn store(db: &Db, person: &Person, body: &str) -> Result<Uuid, Refused
         expires_at: Set(now + LIFETIME),
     };
     notice::Entity::insert(row).exec_without_returning(&tx).await?;
+    make_room(&tx, person.session_id).await?;
     tx.commit().await?;
     Ok(id)
+}
+
+async fn make_room(tx: &DatabaseTransaction, session: Uuid) -> Result<(), DbErr> {
+    let sql = "DELETE FROM notices WHERE session_id = $1 AND id NOT IN
+        (SELECT n.id FROM notices n WHERE n.session_id = $1 ORDER BY n.id DESC LIMIT $2)";
+    tx.run(sql, vec![session.into(), MAX_KEPT.into()]).await.map(drop)
 }
 
 #[derive(FromQueryResult)]
@@ -53,9 +63,6 @@ pub async fn take(db: &Db, person: &Person, id: Uuid) -> Result<Option<String>, 
 /// How long what somebody typed is kept for them, in milliseconds.
 const DRAFT_LIFETIME: i64 = HOUR;
 
-/// The most messages and drafts of one session. The oldest make room.
-const MAX_KEPT: i64 = 20;
-
 /// Stores what was typed into a form that was not executed; returns the id under which this session alone can
 /// read it. `None` if the session has ended.
 ///
@@ -75,9 +82,7 @@ pub async fn store_draft(db: &Db, session: &Token, body: &str) -> Result<Option<
         tx.rollback().await?;
         return Ok(None);
     };
-    let sql = "DELETE FROM notices WHERE session_id = $1 AND id NOT IN
-        (SELECT n.id FROM notices n WHERE n.session_id = $1 ORDER BY n.id DESC LIMIT $2)";
-    tx.run(sql, vec![session_id.into(), MAX_KEPT.into()]).await?;
+    make_room(&tx, session_id).await?;
     tx.commit().await?;
     Ok(Some(id))
 }

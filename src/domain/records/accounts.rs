@@ -13,14 +13,14 @@ use crate::{
             values::Name,
         },
         enforce::{self, account::admission::not_admin, refusal},
-        nouns::members::sort_key,
+        records::members::{address_of, sort_key},
     },
-    entity::{account, user},
+    entity::{account, account_person, user},
     random,
 };
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    DatabaseTransaction, EntityTrait, FromQueryResult, QuerySelect,
+    ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult, QuerySelect,
 };
 use uuid::Uuid;
 
@@ -59,6 +59,11 @@ pub(in crate::domain) async fn add_person(
     is_admin: bool,
     now: Timestamp,
 ) -> Result<(), Refused> {
+    // A trigger changes the account of whoever comes into it: locked before the person's row, as by whoever takes
+    // people out of it.
+    if tx.get_database_backend() == DbBackend::Postgres {
+        enforce::account::lock(tx, account).await?;
+    }
     // Shared: a concurrent change of the name waits, and then refreshes the sort key of this row too.
     let person = user::Entity::find_by_id(user).lock_shared().one(tx).await?.ok_or(Refused::NotFound)?;
     // The update that changes nothing locks the row: a concurrent removal from the account waits, and then
@@ -66,7 +71,7 @@ pub(in crate::domain) async fn add_person(
     let sql = "INSERT INTO account_people (account_id, user_id, is_admin, joined_at, listed_as)
         VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (account_id, user_id) DO UPDATE SET joined_at = account_people.joined_at";
-    let sort_key = sort_key(&person.name, &person.email);
+    let sort_key = sort_key(&person.name, address_of(&person));
     let values = vec![account.into(), user.into(), is_admin.into(), now.into(), sort_key.into()];
     tx.run(sql, values).await?;
     Ok(())
@@ -141,6 +146,42 @@ pub(in crate::domain) async fn record_refused_creation(
     if let (Some(account), Refused::NotAdmin(_) | Refused::NotAllowed(_) | Refused::Suspended(_)) =
         (account, refused)
     {
-        refusal::note::<Account>(db, account, by, origin, refused).await;
+        refusal::note::<Account>(db, account, by.id, by, origin, refused).await;
     }
+}
+
+/// Whether this person is an admin of the account.
+///
+/// # Errors
+/// The database's own.
+pub(in crate::domain) async fn is_admin(
+    connection: &impl ConnectionTrait,
+    account: Uuid,
+    user: Uuid,
+) -> Result<bool, Refused> {
+    let person = account_person::Entity::find_by_id((account, user)).one(connection).await?;
+    Ok(person.is_some_and(|person| person.is_admin))
+}
+
+/// Makes one member of a workspace an admin of its account in place of another, under the lock of the account, which
+/// is taken after that of the workspace. Returns whether that was done: not if the other is no longer an admin.
+///
+/// # Errors
+/// The database's own.
+pub(in crate::domain) async fn hand_over_administration(
+    tx: &DatabaseTransaction,
+    account: Uuid,
+    from: Uuid,
+    to: Uuid,
+) -> Result<bool, Refused> {
+    enforce::account::lock(tx, account).await?;
+    if !is_admin(tx, account, from).await? {
+        return Ok(false);
+    }
+    // The new admin comes first, so that there is one throughout.
+    for (user, admin) in [(to, true), (from, false)] {
+        let sql = "UPDATE account_people SET is_admin = $3 WHERE account_id = $1 AND user_id = $2";
+        tx.run(sql, vec![account.into(), user.into(), admin.into()]).await?;
+    }
+    Ok(true)
 }

@@ -71,6 +71,7 @@ impl Headcounts {
 
     /// The holdings of each combination, in order, before and after a change of what roles hold.
     pub(in crate::domain) fn changes(&self, before: &Roles, after: &Roles) -> Vec<HoldingsChange> {
+        let (before, after) = Roles::indexed_together(before, after);
         let change = |some: &Combination| HoldingsChange {
             people: some.people,
             before: holdings(&before.parse_slugs(&some.role_set)),

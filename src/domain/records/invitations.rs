@@ -5,6 +5,7 @@ use crate::{
     domain::{
         base::{limits, refused::Refused},
         enforce::{read::ReadScope, rows::Scoped, transaction::Transaction},
+        records::mail,
     },
     entity::invitation,
 };
@@ -30,12 +31,18 @@ pub(in crate::domain) fn ended(
 }
 
 /// Counts mail to strangers against the limit of the person who causes it.
+///
+/// # Errors
+/// [`Refused::Prerequisite`] to somebody whose address is not confirmed, [`Refused::RateLimited`].
 pub(in crate::domain) async fn spend<P: crate::policy::Access>(
     scope: &ReadScope<P>,
     addresses: usize,
 ) -> Result<(), Refused> {
-    let principal = &scope.actor().principal;
-    let limit = if principal.is_verified() { limits::INVITE } else { limits::INVITE_UNVERIFIED };
+    if let Err(refused) = mail::may_send(scope.actor()) {
+        return Err(scope.refuse(refused).await);
+    }
     let cost = i64::try_from(addresses).unwrap_or(i64::MAX);
-    limit.spend(scope.db(), &principal.accountable_user().to_string(), cost).await
+    let sender = scope.actor().principal.accountable_user().to_string();
+    limits::INVITE.check(scope.db(), &sender).await?;
+    limits::INVITE.spend(scope.db(), &sender, cost).await
 }

@@ -38,6 +38,8 @@ pub struct NewApiKey {
     pub expires_at: Option<Timestamp>,
     /// It gets the rights of an account admin: it can create workspaces in the account.
     pub is_admin: bool,
+    /// Its home, if it is created in the account. A key that is created in a workspace is at home there.
+    pub home: Option<Uuid>,
 }
 
 /// A key that was created or rotated, with its secret, which is shown only once.
@@ -113,7 +115,7 @@ pub(in crate::domain) async fn insert(
         account_id: Set(account),
         name: Set(requested.name.to_string()),
         is_admin: Set(requested.is_admin),
-        home_id: Set(None),
+        home_id: Set(requested.home),
         made_by: Set(made_by),
         created_at: Set(now),
         expires_at: Set(requested.expires_at),
@@ -179,6 +181,7 @@ pub(in crate::domain) struct KeyRow {
 pub(in crate::domain) struct LiveKey {
     pub name: String,
     pub is_admin: bool,
+    pub home_id: Option<Uuid>,
 }
 
 /// Locks a key: of two requests that rotate or revoke it, the second sees what the first did.
@@ -196,7 +199,9 @@ pub(in crate::domain) async fn lock(tx: &impl ConnectionTrait, id: Uuid) -> Resu
     let sql = "SELECT name, is_admin, revoked_at, home_id FROM api_keys WHERE id = $1";
     let key: Option<KeyRow> = tx.first(sql, vec![id.into()]).await?;
     match key {
-        Some(key) if key.revoked_at.is_none() => Ok(LiveKey { name: key.name, is_admin: key.is_admin }),
+        Some(key) if key.revoked_at.is_none() => {
+            Ok(LiveKey { name: key.name, is_admin: key.is_admin, home_id: key.home_id })
+        }
         _ => Err(KEY_REVOKED.into()),
     }
 }

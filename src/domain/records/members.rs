@@ -4,7 +4,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         base::{
-            event::{Target, TargetKind},
+            event::{SubjectKind, Target},
             principal::{Actor, Principal},
             refused::Refused,
             role::{self, Role, Roles},
@@ -12,7 +12,7 @@ use crate::{
             values::folded,
         },
         enforce::{rows::Scoped, transaction::Transaction, write::WriteScope},
-        records::invitations::ended,
+        records::{entries, invitations::ended},
     },
     entity::{former_member, invitation, member, member_role, user},
     policy::Holdings,
@@ -24,7 +24,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-pub(in crate::domain) const MEMBER: TargetKind = TargetKind::new("member");
+pub(in crate::domain) const MEMBER: SubjectKind = SubjectKind::new("member");
 
 /// The member that a change is about, as it is under the lock.
 pub(in crate::domain) struct MemberRecord {
@@ -41,6 +41,8 @@ pub(in crate::domain) struct MemberRecord {
     pub own: Vec<Role>,
     /// The member's id in the customer's own applications.
     pub external_id: Option<String>,
+    /// A service entered them, and the person with their address has not accepted yet.
+    pub is_awaited: bool,
 }
 
 #[derive(FromQueryResult)]
@@ -54,6 +56,7 @@ struct Row {
     role_set: String,
     own: Option<String>,
     external_id: Option<String>,
+    is_awaited: bool,
 }
 
 /// The slugs of the own roles of a member `m`, as a column.
@@ -67,7 +70,7 @@ impl MemberRecord {
     pub(in crate::domain) async fn load(scope: &impl Scoped, all: &Roles, id: Uuid) -> Result<Self, Refused> {
         let sql = format!(
             "SELECT m.id, m.user_id, m.api_key_id, COALESCE(u.name, k.name) AS name,
-                COALESCE(u.email, '') AS email, m.status, m.role_set, m.external_id, {OWN_ROLES} AS own
+                COALESCE(u.awaited_email, u.email, '') AS email, m.status, m.role_set, m.external_id, u.awaited_email IS NOT NULL AS is_awaited, {OWN_ROLES} AS own
             FROM members m LEFT JOIN users u ON u.id = m.user_id LEFT JOIN api_keys k ON k.id = m.api_key_id
             WHERE m.workspace_id = $1 AND m.id = $2"
         );
@@ -83,6 +86,7 @@ impl MemberRecord {
             roles: these(&row.role_set),
             own: these(row.own.as_deref().unwrap_or_default()),
             external_id: row.external_id,
+            is_awaited: row.is_awaited,
         })
     }
 
@@ -110,13 +114,22 @@ impl MemberRecord {
     }
 
     pub(in crate::domain) fn target(&self) -> Target {
-        Target::new(MEMBER, self.id, self.name.clone())
+        Target::new(MEMBER, self.id, self.name.clone()).of(self.user_id.or(self.api_key_id), &self.email)
     }
 }
 
+/// The membership of a user, who may also be named by the id that they had when a service entered them.
+///
+/// # Errors
+/// [`Refused::NotFound`] where this workspace has no such member.
 pub(in crate::domain) async fn of_user(scope: &impl Scoped, user: Uuid) -> Result<Uuid, Refused> {
-    let row = scope.find::<member::Entity>().filter(member::Column::UserId.eq(user));
-    Ok(row.one(scope.connection()).await?.ok_or(Refused::NotFound)?.id)
+    use member::Column;
+    let known = scope.find::<member::Entity>().filter(Column::UserId.eq(user));
+    if let Some(member) = known.one(scope.connection()).await? {
+        return Ok(member.id);
+    }
+    let entered = scope.find::<member::Entity>().filter(Column::ProvisionedAs.eq(user));
+    Ok(entered.one(scope.connection()).await?.ok_or(Refused::NotFound)?.id)
 }
 
 /// The key that lists of members sort by and search in: the name without case and accents, a line break
@@ -125,7 +138,12 @@ pub(in crate::domain) fn sort_key(name: &str, email: &str) -> String {
     format!("{}\n{email}", folded(name))
 }
 
-/// Locks the memberships of a person whose address is about to change. A change of their roles locks
+/// The address of a user, also of one whom a service entered.
+pub(in crate::domain) fn address_of(user: &user::Model) -> &str {
+    user.awaited_email.as_deref().unwrap_or(&user.email)
+}
+
+/// Locks the memberships of a person whose name or address is about to change. A change of their roles locks
 /// its member first and then the user, so a change of the user's row must lock in that order too.
 ///
 /// # Errors
@@ -144,7 +162,7 @@ pub(in crate::domain) async fn lock_memberships(tx: &DatabaseTransaction, user: 
 /// The database's own.
 pub(in crate::domain) async fn refresh_sort_key(tx: &DatabaseTransaction, user: Uuid) -> Result<(), DbErr> {
     let Some(person) = user::Entity::find_by_id(user).one(tx).await? else { return Ok(()) };
-    let sort_key = sort_key(&person.name, &person.email);
+    let sort_key = sort_key(&person.name, address_of(&person));
     for table in ["members", "account_people"] {
         let sql = format!("UPDATE {table} SET listed_as = $2 WHERE user_id = $1");
         tx.run(&sql, vec![user.into(), sort_key.as_str().into()]).await?;
@@ -170,6 +188,17 @@ pub(in crate::domain) async fn join(
     origin: MemberOrigin,
     roles: &[Uuid],
 ) -> Result<Uuid, Refused> {
+    join_as(open, random::id(open.now), user, origin, roles).await
+}
+
+/// [`join`], with this id as a member.
+pub(in crate::domain) async fn join_as(
+    open: &Transaction,
+    id: Uuid,
+    user: Uuid,
+    origin: MemberOrigin,
+    roles: &[Uuid],
+) -> Result<Uuid, Refused> {
     // Shared: a concurrent change of the name waits, and then refreshes the sort key of this member too.
     let person =
         user::Entity::find_by_id(user).lock_shared().one(&open.tx).await?.ok_or(Refused::NotFound)?;
@@ -184,12 +213,12 @@ pub(in crate::domain) async fn join(
         user_id: Set(Some(user)),
         origin: Set(origin.to_owned()),
         invited_by: Set(invited_by),
-        sort_key: Set(sort_key(&person.name, &person.email)),
+        sort_key: Set(sort_key(&person.name, address_of(&person))),
         ..new_row(open)
     };
     let former = open.delete::<former_member::Entity>().filter(former_member::Column::UserId.eq(user));
     open.apply(former).await?;
-    insert(open, row, roles).await
+    insert(open, id, row, roles).await
 }
 
 /// Makes a key a member with these roles, for which `voucher` vouches, without a permission check. The workspace becomes its home, if it
@@ -211,7 +240,7 @@ pub(in crate::domain) async fn join_key(
         sort_key: Set(sort_key(name, "")),
         ..new_row(open)
     };
-    let id = insert(open, row, roles).await?;
+    let id = insert(open, random::id(open.now), row, roles).await?;
     let sql = "UPDATE api_keys SET home_id = $2 WHERE id = $1 AND home_id IS NULL";
     open.tx.run(sql, vec![key.into(), open.workspace_id().into()]).await?;
     Ok(id)
@@ -226,8 +255,12 @@ fn new_row(open: &Transaction) -> member::ActiveModel {
     }
 }
 
-async fn insert(open: &Transaction, row: member::ActiveModel, roles: &[Uuid]) -> Result<Uuid, Refused> {
-    let id = random::id(open.now);
+async fn insert(
+    open: &Transaction,
+    id: Uuid,
+    row: member::ActiveModel,
+    roles: &[Uuid],
+) -> Result<Uuid, Refused> {
     open.insert(member::ActiveModel { id: Set(id), ..row }).await?;
     for role in roles {
         insert_role(open, id, *role).await?;
@@ -336,7 +369,7 @@ pub(in crate::domain) async fn addresses_behind_key<P>(s: &WriteScope<P>) -> Res
         email: String,
     }
     let Principal::ApiKey(key) = &s.actor().principal else { return Ok(Vec::new()) };
-    let sql = "SELECT email FROM users WHERE id IN ($1, $2)";
+    let sql = "SELECT COALESCE(awaited_email, email) AS email FROM users WHERE id IN ($1, $2)";
     let values = vec![key.shown_to.into(), s.actor().voucher.into()];
     let own: Vec<Address> = s.connection().all(sql, values).await?;
     Ok(own.into_iter().map(|own| own.email).collect())
@@ -354,14 +387,29 @@ pub(in crate::domain) async fn set_voucher<P>(
     Ok(())
 }
 
-/// Deletes the membership and cancels what it sent. Returns how many invitations that were. Secrets that
-/// the person knows are worth nothing here any more, or from `secrets_until` on.
+/// What ended with a membership.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::domain) struct EndedWith {
+    /// Invitations that they sent.
+    pub invitations: i64,
+    /// Memberships that they entered, and that waited for an answer.
+    pub entries: i64,
+}
+
+/// Deletes the membership, and ends what it sent and entered. Secrets that the person knows are worth nothing here
+/// any more, or from `secrets_until` on. If it is that of a key at home here, no other workspace may add the key any
+/// more.
 pub(in crate::domain) async fn delete(
     at: &impl Scoped<Connection = DatabaseTransaction>,
     member: &MemberRecord,
     now: Timestamp,
     secrets_until: Option<Timestamp>,
-) -> Result<i64, Refused> {
+) -> Result<EndedWith, Refused> {
+    if let (true, Some(user)) = (member.is_awaited, member.user_id) {
+        // Nobody signed in as them, so they sent nothing and know nothing.
+        entries::end(at, member.id, user).await?;
+        return Ok(EndedWith::default());
+    }
     if let Some(user) = member.user_id {
         let roles: Vec<&str> = member.roles.iter().map(|role| role.slug.as_str()).collect();
         let sql = "INSERT INTO former_members (workspace_id, user_id, left_at, role_set, secrets_until)
@@ -371,6 +419,11 @@ pub(in crate::domain) async fn delete(
         let values = vec![user.into(), now.into(), roles.join(" ").into(), secrets_until.into()];
         at.run(sql, values).await?;
     }
+    if let Some(key) = member.api_key_id {
+        // Where it is at home, nobody could withdraw them any more.
+        let sql = "DELETE FROM api_key_consents WHERE workspace_id = $1 AND api_key_id = $2";
+        at.run(sql, vec![key.into()]).await?;
+    }
     use invitation::Column;
     let sent = at.update::<invitation::Entity>();
     let sent = match (member.user_id, member.api_key_id) {
@@ -378,6 +431,7 @@ pub(in crate::domain) async fn delete(
         (None, key) => sent.filter(Column::InviterKeyId.eq(key)),
     };
     let cancelled = at.apply(ended(sent, "cancelled", now)).await?;
+    let entries = entries::end_entered_by(at, member.user_id, member.api_key_id).await?;
     at.apply_to_one(at.delete::<member::Entity>().filter(member::Column::Id.eq(member.id))).await?;
-    Ok(i64::try_from(cancelled).unwrap_or(0))
+    Ok(EndedWith { invitations: i64::try_from(cancelled).unwrap_or(0), entries })
 }

@@ -54,8 +54,6 @@ pub(in crate::domain) async fn insert(
         suspended_at: Set(None),
         deleted_at: Set(None),
         created_at: Set(open.now),
-        audit_seq: Set(0),
-        audit_hash: Set(Vec::new()),
         roles_version: NotSet,
         owner_idle_hours: Set(None),
     };

@@ -63,7 +63,9 @@ impl IfMatch {
         scope.write(checked).await
     }
 
-    fn check(&self, version: &str) -> Result<(), Refused> {
+    /// # Errors
+    /// [`Refused::PreconditionFailed`] where the caller has not seen this version.
+    pub fn check(&self, version: &str) -> Result<(), Refused> {
         let Some(seen) = &self.0 else { return Ok(()) };
         let tag = etag(version);
         // A weak tag never matches (RFC 9110, 13.1.1).

@@ -127,6 +127,15 @@ pub(in crate::web) fn maybe_overlap() -> Object {
     or_null(overlap, Type::Integer)
 }
 
+/// How many memberships of a key end with a rotation of its secret.
+pub(in crate::web) fn maybe_memberships() -> Object {
+    let memberships = a_number(0, 1_000_000);
+    let memberships = memberships.description(Some(
+        "How many memberships in other workspaces may end: those where the key making the request can't manage this key. If omitted, none.",
+    ));
+    or_null(memberships, Type::Integer)
+}
+
 /// Hours after which an unused session of an Owner ends.
 pub(in crate::web) fn maybe_idle_hours() -> Object {
     let hours = a_number(IdleHours::LEAST, IdleHours::MOST);

@@ -7,7 +7,9 @@ use crate::{
         app::App,
         chrome::{PageContext, View},
         guard::{Admission, Admitted, PageAdmission, credential, remember},
-        origin, wire,
+        origin,
+        turns::Line,
+        wire,
     },
 };
 use actix_web::{HttpRequest, web::Data};
@@ -31,6 +33,11 @@ impl Admission for AdminBySession {
         let scope = AccountScope::admit(&app.db, credential, account, origin::of(req)).await?;
         remember(req, PageContext::Account(scope.actor().clone()));
         Ok(scope)
+    }
+
+    fn line(scope: &AccountScope) -> Option<Line> {
+        let admin = scope.actor();
+        Some(Line::of_account(admin.account.id, admin.person.user_id, admin.person.user_id))
     }
 
     fn view(req: &HttpRequest, app: Data<App>, scope: &AccountScope) -> View {

@@ -15,7 +15,9 @@ use crate::{
         face::Face,
         form,
         guard::{Admission, Admitted, CallAdmission, key::Call},
-        origin, wire,
+        origin,
+        turns::{self, Line},
+        wire,
     },
 };
 use actix_web::{Error, FromRequest, HttpRequest, dev::Payload, web::Data};
@@ -95,6 +97,16 @@ impl DecisionRequest {
     /// # Errors
     /// As [`ReadScope::admit`].
     pub(in crate::web) async fn admit(&self) -> Result<ReadScope<perm::CheckAccess>, Refused> {
+        let Call { req, app } = &self.view;
+        let scope = self.admit_now().await?;
+        match turns::take(req, app, Line::of(scope.actor())).await? {
+            // The key may have lost its access meanwhile.
+            true => self.admit_now().await,
+            false => Ok(scope),
+        }
+    }
+
+    async fn admit_now(&self) -> Result<ReadScope<perm::CheckAccess>, Refused> {
         let Call { req, app } = &self.view;
         let DecisionCaller { secret, workspace } = &self.scope;
         let (credential, selector) =

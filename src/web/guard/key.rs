@@ -14,6 +14,7 @@ use crate::{
         bearer,
         guard::{Admission, Admitted, CallAdmission},
         origin,
+        turns::Line,
     },
 };
 use actix_web::{HttpRequest, web::Data};
@@ -48,6 +49,10 @@ impl<P: Access> Admission for MemberByKey<P> {
         Ok(scope)
     }
 
+    fn line(scope: &Self::Scope) -> Option<Line> {
+        Some(Line::of(scope.actor()))
+    }
+
     fn view(req: &HttpRequest, app: Data<App>, _: &Self::Scope) -> Call {
         Call { req: req.clone(), app }
     }
@@ -71,6 +76,10 @@ impl Admission for KeyWithoutWorkspace {
         let key = api_keys::authenticate(&app.db, &Credential::of_api_key(&secret)).await?;
         app.calls.admitted(secret.hash(), key.id);
         Ok(key)
+    }
+
+    fn line(key: &ApiKey) -> Option<Line> {
+        Some(Line::of_account(key.account_id, key.shown_to, key.id))
     }
 
     /// A key that was revoked in the meantime changes nothing.

@@ -65,6 +65,7 @@ use crate::{
         draft::{self, Draft},
         face::Face,
         form, matched, origin, problem, session,
+        turns::{self, Line},
     },
 };
 use actix_web::{
@@ -105,6 +106,11 @@ pub trait Admission: 'static {
         _: &Data<App>,
     ) -> impl Future<Output = Result<Self::Scope, Refused>> {
         ready(Ok(scope))
+    }
+
+    /// Where the request lines up: those of one account take turns.
+    fn line(_: &Self::Scope) -> Option<Line> {
+        None
     }
 
     fn view(req: &HttpRequest, app: Data<App>, scope: &Self::Scope) -> Self::View;
@@ -153,6 +159,13 @@ impl<A: Admission, I: FromRequest + 'static> FromRequest for Admitted<A, I> {
             };
             load_draft(&req, &app).await;
             let input = I::from_request(&req, &mut payload).await.map_err(Into::into)?;
+            // A body may take its time to arrive, and holds no turn meanwhile.
+            if let Some(line) = A::line(&scope)
+                && turns::take(&req, &app, line).await.map_err(refuse)?
+            {
+                // Who had to wait may have lost their access meanwhile.
+                scope = A::admit(&req, &app).await.map_err(refuse)?;
+            }
             if !req.method().is_safe() {
                 scope = A::confirm(scope, &req, &app).await.map_err(refuse)?;
             }
@@ -217,6 +230,10 @@ impl<P: Access> Admission for MemberBySession<P> {
             ReadScope::admit(&app.db, credential, WorkspaceSelector::BySlug(slug), origin::of(req)).await?;
         remember(req, PageContext::Workspace(scope.actor().clone()));
         Ok(scope)
+    }
+
+    fn line(scope: &Self::Scope) -> Option<Line> {
+        Some(Line::of(scope.actor()))
     }
 
     fn view(req: &HttpRequest, app: Data<App>, scope: &Self::Scope) -> View {

@@ -3,4 +3,5 @@
 pub mod cross_site;
 pub mod length;
 pub mod limits;
+pub mod pieces;
 pub mod static_files;

@@ -3,7 +3,8 @@
 
 use crate::web::{
     api::openapi::NEEDS_CONTENT_TYPE,
-    chrome::{Chrome, render},
+    assets::{brotli, takes_brotli},
+    chrome::{BROTLI_QUALITY, Chrome, render},
     guard::{HandlerResult, Public},
 };
 use actix_web::{
@@ -62,10 +63,17 @@ struct ResponseDoc {
 
 /// The document itself.
 pub async fn document(cx: Public) -> HandlerResult {
-    Ok(HttpResponse::Ok()
+    let document = &cx.view.app.routes.document;
+    let mut response = HttpResponse::Ok();
+    response
         .insert_header((header::CONTENT_TYPE, "application/json"))
-        .insert_header((header::CACHE_CONTROL, "public, max-age=300"))
-        .body(cx.view.app.routes.document.json.clone()))
+        .insert_header((header::CACHE_CONTROL, "public, max-age=300"));
+    if !takes_brotli(&cx.view.req) {
+        return Ok(response.body(document.json.clone()));
+    }
+    let compressed = || brotli(&document.json, BROTLI_QUALITY).into();
+    response.insert_header((header::CONTENT_ENCODING, "br")).insert_header((header::VARY, "Accept-Encoding"));
+    Ok(response.body(document.brotli.get_or_init(compressed).clone()))
 }
 
 pub async fn show(cx: Public) -> HandlerResult {

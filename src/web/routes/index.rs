@@ -7,7 +7,7 @@ use crate::web::{
     route_index::{ApiDocument, RouteIndex, RouteLabels},
     routes::table,
 };
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 /// The index of the table.
 pub(crate) fn index() -> RouteIndex {
@@ -35,7 +35,7 @@ fn labels(rows: &[Route]) -> RouteLabels {
 fn document() -> ApiDocument {
     let document = openapi::document(table().iter().filter_map(Route::operation));
     let value = serde_json::to_value(&document).unwrap_or_default();
-    ApiDocument { json: document.to_json().unwrap_or_default(), value }
+    ApiDocument { json: document.to_json().unwrap_or_default().into(), brotli: OnceLock::new(), value }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::{
         errors::Errors,
         form::{EmptyForm, Form},
         guard::{HandlerResult, SignedIn},
+        known_browser,
         path::Target,
         rejection::{FormRejection, reopen},
         session,
@@ -172,7 +173,9 @@ pub async fn change_password(cx: SignedIn<Form<ChangePassword>>) -> HandlerResul
         let token = identity::change_password(db, cx.person(), current, &new, &cx.origin()).await?;
         session::replace(&cx.view.req, &token);
         let flash = Flash::good("Password changed. You were signed out everywhere else.");
-        Ok(cx.view.redirect_with_flash("/me", flash))
+        let mut response = cx.view.redirect_with_flash("/me", flash);
+        known_browser::remember(&cx.view, &mut response, &cx.person().email).await;
+        Ok(response)
     };
     reopen(done.await, async |rejected| redraw(&cx, rejected, None, None).await).await
 }
@@ -197,7 +200,7 @@ pub async fn change_email(cx: SignedIn<Form<Checked<ChangeEmail>>>) -> HandlerRe
     let done = async {
         let email = valid.as_ref().map_err(Invalid::clone)?;
         let (db, password) = (&cx.view.app.db, &form.current_password);
-        identity::change_email(db, cx.person(), email, password).await?;
+        identity::change_email(db, cx.person(), email, password, &cx.origin()).await?;
         let text = format!(
             "We sent a link to {email}. Open it to change your address. Until then, your address stays the same."
         );

@@ -94,6 +94,8 @@ pub fn table() -> Vec<Route> {
         noun("workspaces", vec![
             get("/workspaces", AnyUser, workspaces::pages::index),
             post("/workspaces", AnyUser, workspaces::pages::create),
+            post("/workspaces/waiting/{membership}/acceptance", AnyUser, workspaces::waiting::accept),
+            post("/workspaces/waiting/{membership}/decline", AnyUser, workspaces::waiting::decline),
             call("listWorkspaces", GET, "/api/sso/v1/workspaces", AnyKey, workspaces::api::index)
                 .summary("List the workspaces the key is a member of"),
             call("createWorkspace", POST, "/api/sso/v1/workspaces", AnyKey, workspaces::api::create)
@@ -108,6 +110,8 @@ pub fn table() -> Vec<Route> {
         noun("account", vec![
             get("/a/{account}", AdminOfAccount, accounts::detail::show).nav("", "building", "Workspaces"),
             post("/a/{account}/details", AdminOfAccount, accounts::detail::update),
+            post("/a/{account}/administration-requests/{request}/acceptance", AdminOfAccount, accounts::requests::accept),
+            post("/a/{account}/administration-requests/{request}/decline", AdminOfAccount, accounts::requests::decline),
         ]),
         noun("account people", vec![
             get("/a/{account}/people", AdminOfAccount, accounts::people::people).nav("", "users", "People"),
@@ -299,6 +303,11 @@ pub fn table() -> Vec<Route> {
             post("/w/{workspace}/api-keys/{key}/details", ManageApiKeys, api_keys::detail::rename::<MemberBySession<_>>),
             post("/w/{workspace}/api-keys/{key}/rotation", ManageApiKeys, api_keys::detail::rotate::<MemberBySession<_>>),
             post("/w/{workspace}/api-keys/{key}/voucher", ManageApiKeys, api_keys::voucher::vouch),
+            get("/w/{workspace}/api-keys/{key}/removal", ManageApiKeys, api_keys::placement::removal),
+            post("/w/{workspace}/api-keys/{key}/removal", ManageApiKeys, api_keys::placement::remove),
+            post("/w/{workspace}/api-keys/{key}/home", ManageApiKeys, api_keys::placement::change_home),
+            post("/w/{workspace}/api-keys/{key}/consents", ManageApiKeys, api_keys::placement::give_consent),
+            post("/w/{workspace}/api-keys/{key}/consents/{consent}/withdrawal", ManageApiKeys, api_keys::placement::withdraw_consent),
             get("/w/{workspace}/api-keys/{key}/revocation", ManageApiKeys, api_keys::revocation::revocation::<MemberBySession<_>>),
             post("/w/{workspace}/api-keys/{key}/revocation", ManageApiKeys, api_keys::revocation::revoke::<MemberBySession<_>>),
             call("listApiKeys", GET, "/api/sso/v1/apikeys", ReadApiKeys, api_keys::api::index)
@@ -324,6 +333,8 @@ pub fn table() -> Vec<Route> {
                 .summary("Rotate the secret of an API key (the new one is returned only once)"),
             call("vouchForApiKey", POST, "/api/sso/v1/apikeys/{key}/voucher", ManageApiKeys, api_keys::api::vouch)
                 .summary("Vouch for the roles of an API key in the workspace"),
+            call("removeApiKey", POST, "/api/sso/v1/apikeys/{key}/removal", ManageApiKeys, api_keys::api::remove)
+                .summary("Remove an API key from the workspace, whatever it can do in others"),
             call("addApiKey", POST, "/api/sso/v1/apikeys/{key}/addition", ManageApiKeys, api_keys::api::add)
                 .summary("Add an API key of the account to the workspace"),
         ]),
@@ -392,6 +403,7 @@ pub fn table() -> Vec<Route> {
         noun("organization", vec![
             get("/w/{workspace}/organization", Membership, organization::show).nav("Workspace", "building", "Organization"),
             post("/w/{workspace}/organization", UpdateOrganization, organization::update),
+            post("/w/{workspace}/organization/administration-request", Membership, organization::request_administration),
             get("/w/{workspace}/organization/deletion", DeleteOrganization, organization::deletion),
             post("/w/{workspace}/organization/deletion", DeleteOrganization, organization::delete),
         ]),

@@ -5,14 +5,17 @@ use crate::{
         Invalid, Name, Slug,
         base::principal::Workspace,
         enforce::read::ReadScope,
-        nouns::organization::{self, AccountAdmin, IdleHours, Organization, OrganizationChange},
+        nouns::{
+            administration,
+            organization::{self, AccountAdmin, IdleHours, Organization, OrganizationChange},
+        },
     },
     policy::{Access, perm},
     web::{
         checks::{Checked, Validate},
         chrome::{Chrome, Flash, View},
         errors::Errors,
-        form::Form,
+        form::{EmptyForm, Form},
         guard::{Authorized, HandlerResult},
         rejection::reopen,
         routes::workspaces::pages::prefix,
@@ -32,6 +35,10 @@ struct Show<'a> {
     organization: Organization,
     /// For Owners.
     account_admins: Vec<AccountAdmin>,
+    /// The viewer may ask to become one of them.
+    may_ask: bool,
+    /// They did, and wait for an answer.
+    is_requested: bool,
     created: When,
     form: &'a Details,
     /// Value, label, and whether it is selected; empty unless the viewer is an Owner.
@@ -111,12 +118,18 @@ where
     P: Access,
 {
     let organization = organization::get(scope).await?;
+    let account_admins = organization::account_admins(scope).await?;
+    let is_requested = account_admins.iter().any(|admin| admin.is_requested);
     let page = Show {
         chrome: view.chrome(),
         base: view.at("/organization"),
         created: When::new(organization.created_at, scope.now()),
         organization,
-        account_admins: organization::account_admins(scope).await?,
+        may_ask: !account_admins.is_empty()
+            && !is_requested
+            && !account_admins.iter().any(|admin| admin.is_you),
+        is_requested,
+        account_admins,
         idle_choices: if scope.actor().holdings.is_owner() { idle_choices(form) } else { Vec::new() },
         form,
         errors,
@@ -139,6 +152,15 @@ pub async fn update(cx: Authorized<perm::UpdateOrganization, Form<Checked<Detail
         draw(&view, &duplicate, rejected.status, &form.sent, rejected.errors).await
     })
     .await
+}
+
+/// Asks the admins of the account to make the viewer one of them.
+pub async fn request_administration(cx: Authorized<perm::Membership, Form<EmptyForm>>) -> HandlerResult {
+    let (scope, view, _) = cx.into_parts();
+    administration::ask(scope).await?;
+    let flash =
+        Flash::good("The account's admins see your request. You become one once one of them accepts it.");
+    Ok(view.redirect_with_flash(view.at("/organization"), flash))
 }
 
 #[derive(Template)]

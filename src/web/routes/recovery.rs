@@ -13,14 +13,12 @@ use crate::{
         errors::Errors,
         form::PublicForm,
         guard::{HandlerResult, Public},
+        known_browser,
         link::{LinkKind, LinkQuery, OpenLink},
         list::Query,
         problem,
         rejection::reopen,
-        routes::{
-            invitations::recipient::{INVITATION, on_the_way},
-            sign_up,
-        },
+        routes::invitations::recipient::{INVITATION, on_the_way},
         session,
         when::When,
     },
@@ -76,7 +74,8 @@ pub async fn send_reset(cx: Public<PublicForm<Forgot>>) -> HandlerResult {
     }
     let sent = async {
         let email = Email::parse(typed).map_err(|complaint| Invalid::field("email", complaint))?;
-        identity::forgot_password(&cx.view.app.db, &email, &cx.origin()).await?;
+        let browser = known_browser::known(&cx.view, email.as_str()).await?;
+        identity::forgot_password(&cx.view.app.db, &email, browser.as_deref(), &cx.origin()).await?;
         let mail_hint = cx.view.app.settings.mail_hint.clone();
         Ok(cx.view.html(&ResetSent { chrome: cx.view.chrome(), email: email.to_string(), mail_hint }))
     };
@@ -132,11 +131,15 @@ pub async fn choose_password(cx: Public<PublicForm<ChosenPassword>>) -> HandlerR
     let done = async {
         let password = Password::parse(&form.password, &[]);
         let password = password.map_err(|complaint| Invalid::field("password", complaint))?;
-        identity::reset_password(&cx.view.app.db, &link.token, &password, &cx.origin()).await?;
+        let (db, origin, browser) = (&cx.view.app.db, cx.origin(), known_browser::name(&cx.view));
+        let reset = identity::reset_password(db, &link.token, &password, browser.as_deref(), &origin);
+        let email = reset.await?;
         session::forget(&cx.view.req);
         let flash = Flash::good("Password changed. Sign in with your new password.");
         let mut response = cx.view.redirect_with_flash("/sign-in", flash);
         RESET.close(&cx.view, &mut response, &link);
+        // Whoever uses it reads the mailbox, so nobody else's guesses count for them.
+        known_browser::remember(&cx.view, &mut response, &email).await;
         Ok(response)
     };
     reopen(done.await, async |rejected| reset_page(&cx.view, &link, rejected.status, rejected.errors).await)
@@ -188,7 +191,7 @@ async fn verification_page<I>(
 
 /// What shows whether this is the browser that entered the address.
 async fn browser<I>(cx: &Public<I>) -> Result<Browser, Refused> {
-    Ok(Browser { person: cx.person().await?, sign_up: sign_up::browser_token(&cx.view) })
+    Ok(Browser { person: cx.person().await?, token: known_browser::token(&cx.view) })
 }
 
 pub async fn verify(cx: Public<PublicForm<ChosenPassword>>) -> HandlerResult {
@@ -204,11 +207,19 @@ pub async fn verify(cx: Public<PublicForm<ChosenPassword>>) -> HandlerResult {
     let browser = browser(&cx).await?;
     let db = &cx.view.app.db;
     let done = identity::confirm_email(db, &link.token, &browser, &form.password, &cx.origin()).await;
-    let done = done.map(|confirmed| confirmed_response(&cx.view, &link, &browser, confirmed));
+    let done = match done {
+        Ok(confirmed) => Ok(confirmed_response(&cx.view, &link, &browser, confirmed).await),
+        Err(refused) => Err(refused),
+    };
     reopen(done, async |rejected| verification_page(&cx, &link, rejected.status, rejected.errors).await).await
 }
 
-fn confirmed_response(view: &View, link: &OpenLink, browser: &Browser, done: Confirmed) -> HttpResponse {
+async fn confirmed_response(
+    view: &View,
+    link: &OpenLink,
+    browser: &Browser,
+    done: Confirmed,
+) -> HttpResponse {
     let mut text = format!("{} confirmed.", done.email);
     if let Some(session) = &done.session {
         session::replace(&view.req, session);
@@ -224,5 +235,10 @@ fn confirmed_response(view: &View, link: &OpenLink, browser: &Browser, done: Con
     };
     let mut response = view.redirect_with_flash(to, Flash::good(text));
     VERIFICATION.close(view, &mut response, link);
+    // Who was signed in with an address that was not confirmed, or with another one, is known from now on.
+    let is_own = browser.person.as_ref().is_some_and(|person| person.user_id == done.user_id);
+    if done.session.is_some() || is_own {
+        known_browser::remember(view, &mut response, &done.email).await;
+    }
     response
 }

@@ -11,6 +11,7 @@ use crate::{
         errors::Errors,
         form::{Form, PublicForm},
         guard::{HandlerResult, Public, SignedIn},
+        known_browser,
         list::{Query, address},
         problem::{
             self,
@@ -77,20 +78,24 @@ pub async fn submit(cx: Public<PublicForm<Credentials>>) -> HandlerResult {
         };
     }
     let previous = session::token(&cx.view.req);
-    let signed_in =
-        identity::sign_in(&cx.view.app.db, &form.email, &form.password, previous.as_ref(), &cx.origin())
-            .await;
-    let done = match signed_in {
-        Ok(token) => {
-            session::replace(&cx.view.req, &token);
-            match &draft {
-                Some(draft) => restore(&cx.view, &token, draft).await,
-                None => Ok(cx.view.redirect(safe_next(&form.next))),
-            }
-        }
-        Err(refused) => Err(refused),
+    let done = async {
+        let browser = known_browser::known(&cx.view, &form.email).await?;
+        let signing_in = identity::SignIn {
+            email: &form.email,
+            password: &form.password,
+            previous: previous.as_ref(),
+            browser: browser.as_deref(),
+        };
+        let token = identity::sign_in(&cx.view.app.db, &signing_in, &cx.origin()).await?;
+        session::replace(&cx.view.req, &token);
+        let mut response = match &draft {
+            Some(draft) => restore(&cx.view, &token, draft).await?,
+            None => cx.view.redirect(safe_next(&form.next)),
+        };
+        known_browser::remember(&cx.view, &mut response, &form.email).await;
+        Ok(response)
     };
-    reopen(done, async |rejected| again(rejected.status, rejected.errors)).await
+    reopen(done.await, async |rejected| again(rejected.status, rejected.errors)).await
 }
 
 fn is_same(email: &str, typed: &str) -> bool {

@@ -3,7 +3,7 @@
 use crate::{
     config,
     domain::{
-        Email, Invalid, Name, Purpose, Refused, Token,
+        Email, Invalid, Name, Refused,
         nouns::{
             identity::{self, Password, SignedUp},
             invitations,
@@ -12,10 +12,10 @@ use crate::{
     web::{
         checks::{Checked, Validate},
         chrome::{Chrome, View},
-        cookies,
         errors::Errors,
         form::PublicForm,
         guard::{HandlerResult, Public},
+        known_browser,
         link::{LinkQuery, OpenLink},
         list::{Query, address},
         rejection::reopen,
@@ -23,20 +23,9 @@ use crate::{
         session,
     },
 };
-use actix_web::{HttpResponse, cookie::time::Duration, http::StatusCode};
+use actix_web::{HttpResponse, http::StatusCode};
 use askama::Template;
 use serde::Deserialize;
-
-/// The cookie with the token of a browser in which somebody signed up.
-const BROWSER: &str = "sign-up";
-
-/// How long the cookie is kept: as long as the link that confirms the address works.
-const BROWSER_IS_KNOWN: Duration = Duration::days(3);
-
-/// The token of this browser, if somebody signed up in it lately.
-pub(in crate::web) fn browser_token(view: &View) -> Option<Token> {
-    Token::parse(Purpose::SignUp, &cookies::read(&view.req, &view.app.settings, BROWSER)?)
-}
 
 #[derive(Template)]
 #[template(path = "auth/sign_up.html")]
@@ -51,6 +40,8 @@ struct Page<'a> {
 struct Invited {
     workspace: String,
     inviter: String,
+    inviter_email: String,
+    inviter_now: Option<String>,
     /// The id of its link.
     link: String,
     sign_in: String,
@@ -134,6 +125,8 @@ fn draw(
     let offer = offer.map(|(offer, link)| Invited {
         workspace: offer.workspace,
         inviter: offer.inviter,
+        inviter_email: offer.inviter_email,
+        inviter_now: offer.inviter_now,
         link: link.id.clone(),
         sign_in: on_the_way("/sign-in", link),
     });
@@ -160,20 +153,29 @@ pub async fn submit(cx: Public<PublicForm<Checked<SignUp>>>) -> HandlerResult {
     }
     let done = async {
         let (name, email, password, workspace) = valid?;
-        let browser = browser_token(view).unwrap_or_else(|| Token::new(Purpose::SignUp));
+        let browser = known_browser::token_or_new(view);
         let invitation = link.as_ref().map(|link| link.token.clone());
         let policy = view.app.settings.sign_up;
-        let known = browser.expose().to_owned();
-        let wish = identity::SignUp { name, email, password, workspace, invitation, browser, policy };
+        let wish = identity::SignUp {
+            name,
+            email,
+            password,
+            workspace,
+            invitation,
+            browser: browser.clone(),
+            policy,
+        };
         Ok(match identity::sign_up(&view.app.db, wish, &origin).await? {
             SignedUp::SignedIn(session) => {
                 session::replace(&view.req, &session);
-                view.redirect(INVITATION.page_of(&form.link))
+                let mut response = view.redirect(INVITATION.page_of(&form.link));
+                known_browser::remember(view, &mut response, &form.email).await;
+                response
             }
             SignedUp::CheckMail => {
                 let fields = [("email", form.email.trim()), ("link", &form.link)];
                 let mut response = view.redirect(address("/check-mail", &fields, &[]));
-                cookies::set(&mut response, &view.app.settings, BROWSER, known, BROWSER_IS_KNOWN);
+                known_browser::keep(view, &mut response, &browser);
                 response
             }
         })

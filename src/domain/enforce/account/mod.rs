@@ -1,5 +1,5 @@
-//! The boundary of an account: its admins are admitted, an active admin remains, and its audit record is
-//! append-only but not a hash chain. It gives no access to workspaces, with one exception:
+//! The boundary of an account: its admins are admitted, an active admin remains, and its audit record
+//! is a hash chain. It gives no access to workspaces, with one exception:
 //! `write_with_workspaces`.
 
 pub(in crate::domain) mod admission;
@@ -20,17 +20,18 @@ use crate::{
             account::admission::{Admin, not_admin},
             audit::{self, ChainHead, EventContext},
             boundary::{Admits, Boundary, Judged},
+            chain::{Chain, Head},
+            locked::AffectedWorkspaces,
             presence,
             read::ReadScope,
+            workspace::lock_together,
             write::WriteScope,
         },
     },
-    entity::audit_event,
+    policy::Access,
 };
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, FromQueryResult,
-    sea_query::SimpleExpr,
-};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, FromQueryResult, Value};
+use std::iter;
 use uuid::Uuid;
 
 /// The only requirement for requests about an account: being an admin of it.
@@ -45,26 +46,16 @@ pub type AccountWrite = WriteScope<Administer, Account>;
 
 /// The lock of an account, and of the workspaces that a change reaches into.
 pub struct LockedAccount {
-    account: Uuid,
-    workspaces: Vec<AffectedWorkspace>,
-}
-
-/// A workspace that a change of its account affects: locked, with the events to record in it.
-struct AffectedWorkspace {
     head: ChainHead,
-    events: Vec<RecordedEvent>,
-}
-
-impl AffectedWorkspace {
-    fn is_changed(&self) -> bool {
-        !self.events.is_empty()
-    }
+    workspaces: AffectedWorkspaces,
 }
 
 impl Boundary for Account {
     type Actor = Admin;
     type Selector<'a> = Uuid;
     type Locked = LockedAccount;
+
+    const NAME: &'static str = "account";
 
     fn id(actor: &Admin) -> Uuid {
         actor.account.id
@@ -74,21 +65,37 @@ impl Boundary for Account {
         actor.person.audit_actor()
     }
 
+    fn accountable_user(actor: &Admin) -> Uuid {
+        actor.person.user_id
+    }
+
     fn note_activity(db: &Db, actor: &Admin, last_seen_at: Timestamp) {
         presence::record(db, &Principal::User(actor.person.clone()), None, last_seen_at);
     }
 
     async fn lock(tx: &DatabaseTransaction, id: Uuid) -> Result<LockedAccount, Refused> {
-        lock(tx, id).await?;
-        Ok(LockedAccount { account: id, workspaces: Vec::new() })
+        #[derive(FromQueryResult)]
+        struct Row {
+            seq: i64,
+            hash: Vec<u8>,
+        }
+        // As for a workspace.
+        let mut sql = "SELECT c.seq, c.hash FROM accounts a
+            JOIN audit_chains c ON c.kind = 'account' AND c.id = a.id WHERE a.id = $1"
+            .to_owned();
+        if tx.get_database_backend() == DbBackend::Postgres {
+            sql.push_str(" FOR NO KEY UPDATE");
+        }
+        let row: Option<Row> = tx.first(&sql, vec![id.into()]).await?;
+        let row = row.ok_or(Refused::NotFound)?;
+        let head = Head { seq: row.seq, hash: row.hash };
+        let head = ChainHead { chain: Chain::Account(id), account: Some(id), head };
+        Ok(LockedAccount { head, workspaces: AffectedWorkspaces::default() })
     }
 
     async fn ensure_invariant(tx: &DatabaseTransaction, locked: &LockedAccount) -> Result<(), Refused> {
-        ensure_admin_remains(tx, locked.account).await?;
-        for reached in locked.workspaces.iter().filter(|reached| reached.is_changed()) {
-            Workspace::ensure_invariant(tx, &reached.head).await?;
-        }
-        Ok(())
+        // Keys do not count as Owners, and no other membership is changed from here.
+        ensure_admin_remains(tx, locked.head.chain.id()).await
     }
 
     async fn record(
@@ -97,14 +104,8 @@ impl Boundary for Account {
         context: &EventContext<'_>,
         events: &[RecordedEvent],
     ) -> Result<(), DbErr> {
-        for AffectedWorkspace { head, events } in &mut locked.workspaces {
-            Workspace::record(tx, head, context, events).await?;
-        }
-        audit::append_to_account(tx, locked.account, context, events).await
-    }
-
-    fn audit_condition(id: Uuid) -> SimpleExpr {
-        audit_event::Column::AccountId.eq(id)
+        locked.workspaces.write(tx, context).await?;
+        audit::append(tx, &mut locked.head, context, events).await
     }
 }
 
@@ -125,58 +126,118 @@ impl Admits<Administer> for Account {
 }
 
 impl AccountScope {
-    /// [`ReadScope::write`] for a change that reaches into the workspaces that a key is a member of, and
-    /// is recorded in each. Only the revocation of a key does.
+    /// [`ReadScope::write`] for a change that is done to workspaces of the account, and is recorded in each of them,
+    /// so that their Owners learn of it. Only the revocation of a key changes anything in them.
     ///
     /// # Errors
-    /// As [`ReadScope::write`], and [`LAST_OWNER`](crate::domain::base::invariants::LAST_OWNER).
+    /// As [`ReadScope::write`].
     pub(in crate::domain) async fn write_with_workspaces<T>(
         self,
-        key: Uuid,
+        affected: Affected,
         change: impl AsyncFnOnce(&mut AccountWrite) -> Result<Recorded<T>, Refused>,
     ) -> Result<T, Refused> {
         let account = self.actor.account.id;
         let lock_all = async |tx: &DatabaseTransaction| {
             // Before the account, as whoever comes into a workspace has locked that when they touch this.
-            let workspaces = lock_workspaces_of_key(tx, account, key).await?;
+            let workspaces = lock_workspaces(tx, account, affected).await?;
             Ok(LockedAccount { workspaces, ..Account::lock(tx, account).await? })
         };
         self.write_locking(lock_all, change).await
     }
 }
 
-/// Locks the workspaces of the account that a key is a member of, always in the same order.
-async fn lock_workspaces_of_key(
+impl<P: Access> ReadScope<P> {
+    /// [`ReadScope::write`] for a change in a workspace that changes its account too: every workspace of the account is
+    /// locked with it, so that it can be recorded in each.
+    ///
+    /// # Errors
+    /// As [`ReadScope::write`].
+    pub(in crate::domain) async fn write_with_account<T>(
+        self,
+        change: impl AsyncFnOnce(&mut WriteScope<P>) -> Result<Recorded<T>, Refused>,
+    ) -> Result<T, Refused> {
+        let (own, account) = (self.actor.workspace.id, self.actor.workspace.account_id);
+        let lock_all = async |tx: &DatabaseTransaction| {
+            // In the same order as by a change of the account.
+            let others = workspaces_of(tx, account, Affected::All).await?;
+            let locked = lock_together(tx, own, others).await?;
+            lock(tx, account).await?;
+            Ok(locked)
+        };
+        self.write_locking(lock_all, change).await
+    }
+}
+
+/// The workspaces of an account that a change of it is done to.
+pub(in crate::domain) enum Affected {
+    All,
+    One(Uuid),
+    /// Those that a key is a member of.
+    OfKey(Uuid),
+    /// The one that a request for the administration came from.
+    OfRequest(Uuid),
+}
+
+/// Locks workspaces of the account, always in the same order.
+async fn lock_workspaces(
     tx: &DatabaseTransaction,
     account: Uuid,
-    key: Uuid,
-) -> Result<Vec<AffectedWorkspace>, Refused> {
+    affected: Affected,
+) -> Result<AffectedWorkspaces, Refused> {
+    let mut heads = Vec::new();
+    for id in workspaces_of(tx, account, affected).await? {
+        heads.push(Workspace::lock(tx, id).await?.head);
+    }
+    Ok(AffectedWorkspaces::of(heads))
+}
+
+/// The ids of workspaces of the account, in order.
+async fn workspaces_of(
+    tx: &DatabaseTransaction,
+    account: Uuid,
+    affected: Affected,
+) -> Result<Vec<Uuid>, DbErr> {
     #[derive(FromQueryResult)]
     struct Row {
         id: Uuid,
     }
-    let sql = "SELECT w.id FROM members m JOIN workspaces w ON w.id = m.workspace_id
-        WHERE m.api_key_id = $2 AND w.account_id = $1 ORDER BY w.id";
-    let rows: Vec<Row> = tx.all(sql, vec![account.into(), key.into()]).await?;
-    let mut reached = Vec::with_capacity(rows.len());
-    for Row { id } in rows {
-        reached.push(AffectedWorkspace { head: Workspace::lock(tx, id).await?, events: Vec::new() });
-    }
-    Ok(reached)
+    let (sql, id) = match affected {
+        Affected::All => ("SELECT w.id FROM workspaces w WHERE w.account_id = $1", None),
+        Affected::One(id) => {
+            ("SELECT w.id FROM workspaces w WHERE w.account_id = $1 AND w.id = $2", Some(id))
+        }
+        Affected::OfKey(key) => (
+            "SELECT w.id FROM members m JOIN workspaces w ON w.id = m.workspace_id
+            WHERE m.api_key_id = $2 AND w.account_id = $1",
+            Some(key),
+        ),
+        Affected::OfRequest(request) => (
+            "SELECT w.id FROM administration_requests r JOIN workspaces w ON w.id = r.workspace_id
+            WHERE r.account_id = $1 AND r.id = $2",
+            Some(request),
+        ),
+    };
+    let values = iter::once(account).chain(id).map(Value::from).collect();
+    let rows: Vec<Row> = tx.all(sql, values).await?;
+    let mut ids: Vec<Uuid> = rows.into_iter().map(|row| row.id).collect();
+    ids.sort_unstable();
+    Ok(ids)
 }
 
 impl AccountWrite {
     /// Whether this workspace is locked together with the account.
     pub(in crate::domain) fn has_locked(&self, workspace: Uuid) -> bool {
-        self.open.locked.workspaces.iter().any(|reached| reached.head.workspace == workspace)
+        self.open.locked.workspaces.contains(workspace)
     }
 
     /// Adds events to the record of a workspace that is locked together with the account.
     pub(in crate::domain) fn record_in<T>(&mut self, workspace: Uuid, recorded: Recorded<T>) {
-        let mut reached = self.open.locked.workspaces.iter_mut();
-        if let Some(reached) = reached.find(|reached| reached.head.workspace == workspace) {
-            reached.events.extend(recorded.into_parts().1);
-        }
+        self.open.locked.workspaces.record_in(workspace, recorded);
+    }
+
+    /// Adds these events to the record of each workspace that is locked together with the account, too.
+    pub(in crate::domain) fn record_in_each<T>(&mut self, recorded: &Recorded<T>) {
+        self.open.locked.workspaces.record_in_each(recorded);
     }
 }
 

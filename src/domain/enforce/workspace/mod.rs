@@ -18,6 +18,8 @@ use crate::{
         enforce::{
             audit::{self, ChainHead, EventContext},
             boundary::{Admits, Boundary, Judged},
+            chain::{Chain, Head},
+            locked::{AffectedWorkspaces, LockedWorkspace},
             presence,
             read::ReadScope,
             refusal,
@@ -26,20 +28,19 @@ use crate::{
             write::WriteScope,
         },
     },
-    entity::audit_event,
     policy::{Access, Needs, Permission},
     random,
 };
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, FromQueryResult, Value,
-    sea_query::SimpleExpr,
-};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, FromQueryResult, Value};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 impl Boundary for Workspace {
     type Actor = Actor;
     type Selector<'a> = WorkspaceSelector<'a>;
-    type Locked = ChainHead;
+    type Locked = LockedWorkspace;
+
+    const NAME: &'static str = "workspace";
 
     fn id(actor: &Actor) -> Uuid {
         actor.workspace.id
@@ -49,48 +50,50 @@ impl Boundary for Workspace {
         actor.audit_actor()
     }
 
+    fn accountable_user(actor: &Actor) -> Uuid {
+        actor.principal.accountable_user()
+    }
+
     fn note_activity(db: &Db, actor: &Actor, last_seen_at: Timestamp) {
         presence::record(db, &actor.principal, Some(actor.member_id), last_seen_at);
     }
 
-    async fn lock(tx: &DatabaseTransaction, id: Uuid) -> Result<ChainHead, Refused> {
+    async fn lock(tx: &DatabaseTransaction, id: Uuid) -> Result<LockedWorkspace, Refused> {
         #[derive(FromQueryResult)]
         struct Row {
             account_id: Uuid,
-            audit_seq: i64,
-            audit_hash: Vec<u8>,
+            seq: i64,
+            hash: Vec<u8>,
         }
-        let sql = match tx.get_database_backend() {
-            DbBackend::Postgres => {
-                "SELECT account_id, audit_seq, audit_hash FROM workspaces WHERE id = $1 FOR NO KEY UPDATE"
-            }
-            _ => "SELECT account_id, audit_seq, audit_hash FROM workspaces WHERE id = $1",
-        };
-        let row: Option<Row> = tx.first(sql, vec![id.into()]).await?;
+        // Both rows are locked, so that both are read as whoever held them left them.
+        let mut sql = "SELECT w.account_id, c.seq, c.hash FROM workspaces w
+            JOIN audit_chains c ON c.kind = 'workspace' AND c.id = w.id WHERE w.id = $1"
+            .to_owned();
+        if tx.get_database_backend() == DbBackend::Postgres {
+            sql.push_str(" FOR NO KEY UPDATE");
+        }
+        let row: Option<Row> = tx.first(&sql, vec![id.into()]).await?;
         let row = row.ok_or(Refused::NotFound)?;
-        Ok(ChainHead {
-            workspace: id,
+        Ok(LockedWorkspace::alone(ChainHead {
+            chain: Chain::Workspace(id),
             account: Some(row.account_id),
-            seq: row.audit_seq,
-            hash: row.audit_hash,
-        })
+            head: Head { seq: row.seq, hash: row.hash },
+        }))
     }
 
-    async fn ensure_invariant(tx: &DatabaseTransaction, locked: &ChainHead) -> Result<(), Refused> {
-        owners::ensure_one_remains(tx, locked.workspace).await
+    async fn ensure_invariant(tx: &DatabaseTransaction, locked: &LockedWorkspace) -> Result<(), Refused> {
+        // In others a change ends memberships of keys alone, which do not count as Owners.
+        owners::ensure_one_remains(tx, locked.head.chain.id()).await
     }
 
     async fn record(
         tx: &DatabaseTransaction,
-        locked: &mut ChainHead,
+        locked: &mut LockedWorkspace,
         context: &EventContext<'_>,
         events: &[RecordedEvent],
     ) -> Result<(), DbErr> {
-        audit::append(tx, locked, context, events).await
-    }
-
-    fn audit_condition(id: Uuid) -> SimpleExpr {
-        audit_event::Column::WorkspaceId.eq(id)
+        locked.others.write(tx, context).await?;
+        audit::append(tx, &mut locked.head, context, events).await
     }
 }
 
@@ -141,6 +144,22 @@ impl<P: Access> ReadScope<P> {
         }
     }
 
+    /// [`ReadScope::write`] for a change that reaches into other workspaces, which are locked together with this one.
+    /// `others` reads their ids, before anything is locked. Each records what is done in it: see
+    /// [`WriteScope::record_in`].
+    ///
+    /// # Errors
+    /// As [`ReadScope::write`].
+    pub(in crate::domain) async fn write_with_workspaces<T>(
+        self,
+        others: impl AsyncFnOnce(&DatabaseTransaction) -> Result<Vec<Uuid>, DbErr>,
+        change: impl AsyncFnOnce(&mut WriteScope<P>) -> Result<Recorded<T>, Refused>,
+    ) -> Result<T, Refused> {
+        let own = self.actor.workspace.id;
+        let lock_all = async |tx: &DatabaseTransaction| lock_together(tx, own, others(tx).await?).await;
+        self.write_locking(lock_all, change).await
+    }
+
     /// This admission under another permission, if that is held too.
     pub fn narrow<Q: Access>(self) -> Option<ReadScope<Q>> {
         self.actor.holdings.meets(Q::NEEDS).then(|| self.with_requirement())
@@ -155,6 +174,42 @@ impl<P> WriteScope<P> {
     pub(in crate::domain) async fn require(&self, permission: Permission) -> Result<(), Refused> {
         require(&self.open.tx, &self.actor, permission).await
     }
+
+    /// Whether another workspace is locked together with this one.
+    pub(in crate::domain) fn has_locked(&self, workspace: Uuid) -> bool {
+        self.open.locked.others.contains(workspace)
+    }
+
+    /// Adds events to the record of another workspace that is locked together with this one.
+    pub(in crate::domain) fn record_in<T>(&mut self, workspace: Uuid, recorded: Recorded<T>) {
+        self.open.locked.others.record_in(workspace, recorded);
+    }
+
+    /// Adds an event to the record of each other workspace that is locked together with this one.
+    pub(in crate::domain) fn record_in_others(&mut self, event: RecordedEvent) {
+        self.open.locked.others.record_in_each(&Recorded::many((), vec![event]).in_workspace_alone());
+    }
+}
+
+/// Locks a workspace and others, in the order of their ids, as everybody who locks several does.
+pub(super) async fn lock_together(
+    tx: &DatabaseTransaction,
+    own: Uuid,
+    others: Vec<Uuid>,
+) -> Result<LockedWorkspace, Refused> {
+    let all: BTreeSet<Uuid> = others.into_iter().chain([own]).collect();
+    let mut heads = Vec::with_capacity(all.len());
+    for id in all {
+        match Workspace::lock(tx, id).await {
+            Ok(locked) => heads.push(locked.head),
+            // Deleted in the meantime.
+            Err(Refused::NotFound) if id != own => {}
+            Err(refused) => return Err(refused),
+        }
+    }
+    let at = heads.iter().position(|head| head.chain == Chain::Workspace(own)).ok_or(Refused::NotFound)?;
+    let head = heads.swap_remove(at);
+    Ok(LockedWorkspace { head, others: AffectedWorkspaces::of(heads) })
 }
 
 async fn require(
@@ -167,6 +222,38 @@ async fn require(
         return Ok(());
     }
     Err(admission::forbidden(connection, actor, needs).await?)
+}
+
+/// Locks the workspaces of a user, always in the same order. Returns the chain of each, and the id of their
+/// membership.
+///
+/// # Errors
+/// The database's own.
+pub(in crate::domain) async fn lock_workspaces_of_user(
+    tx: &DatabaseTransaction,
+    user: Uuid,
+) -> Result<Vec<(ChainHead, Uuid)>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: Uuid,
+        account_id: Uuid,
+        seq: i64,
+        hash: Vec<u8>,
+        member_id: Uuid,
+    }
+    let mut sql = "SELECT w.id, w.account_id, c.seq, c.hash, m.id AS member_id FROM members m
+        JOIN workspaces w ON w.id = m.workspace_id AND w.deleted_at IS NULL
+        JOIN audit_chains c ON c.kind = 'workspace' AND c.id = w.id WHERE m.user_id = $1 ORDER BY w.id"
+        .to_owned();
+    if tx.get_database_backend() == DbBackend::Postgres {
+        sql.push_str(" FOR NO KEY UPDATE OF w, c");
+    }
+    let rows: Vec<Row> = tx.all(&sql, vec![user.into()]).await?;
+    let locked = |row: Row| {
+        let head = Head { seq: row.seq, hash: row.hash };
+        (ChainHead { chain: Chain::Workspace(row.id), account: Some(row.account_id), head }, row.member_id)
+    };
+    Ok(rows.into_iter().map(locked).collect())
 }
 
 /// Runs a change for a person with an invitation, who is not a member yet. The caller has read the
@@ -186,7 +273,7 @@ pub(in crate::domain) async fn enter_by_invitation<T>(
     let done = change(&open).await;
     let done = open.finish(by, done).await;
     if let Err(refused) = &done {
-        refusal::note::<Workspace>(db, workspace, by, origin, refused).await;
+        refusal::note::<Workspace>(db, workspace, by.id, by, origin, refused).await;
     }
     done
 }
@@ -202,11 +289,12 @@ pub(in crate::domain) async fn create_workspace<T>(
     origin: &Origin,
     change: impl AsyncFnOnce(&Transaction) -> Result<(Uuid, Recorded<T>), Refused>,
 ) -> Result<T, Refused> {
-    let start = async |_: &DatabaseTransaction| Ok(ChainHead::start(random::id(db.now())));
+    let start =
+        async |_: &DatabaseTransaction| Ok(LockedWorkspace::alone(ChainHead::start(random::id(db.now()))));
     let mut open = Transaction::<Workspace>::open(db, origin, start).await?;
     let done = match change(&open).await {
         Ok((account, recorded)) => {
-            open.locked.account = Some(account);
+            open.locked.head.account = Some(account);
             Ok(recorded)
         }
         Err(refused) => Err(refused),

@@ -28,13 +28,17 @@ struct Row {
     scopes: Option<String>,
 }
 
-impl From<Row> for Role {
-    fn from(row: Row) -> Self {
+impl Row {
+    fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.scopes.as_deref().unwrap_or_default().split_ascii_whitespace()
+    }
+
+    fn into_role(self, holdings: Holdings) -> Role {
+        let row = self;
         let scopes = row.scopes.unwrap_or_default();
-        let holdings = Holdings::of(row.is_owner, scopes.split_ascii_whitespace());
         let application: BTreeSet<&str> =
             scopes.split_ascii_whitespace().filter(|scope| Permission::of_scope(scope).is_none()).collect();
-        Self {
+        Role {
             id: row.id,
             slug: row.slug,
             name: row.name,
@@ -58,8 +62,23 @@ pub(in crate::domain) async fn load(scope: &impl Scoped) -> Result<Roles, DbErr>
         FROM workspaces w JOIN roles r ON r.workspace_id = w.id
         WHERE w.id = $1 ORDER BY r.position, r.name, r.id";
     let rows: Vec<Row> = scope.all(sql, Vec::new()).await?;
+    let size: usize = rows.iter().filter_map(|row| row.scopes.as_ref()).map(String::len).sum();
+    if size <= MAX_IN_PLACE {
+        return Ok(from_rows(rows));
+    }
+    let built = tokio::task::spawn_blocking(move || from_rows(rows)).await;
+    built.map_err(|error| DbErr::Custom(error.to_string()))
+}
+
+/// The roles of a workspace with more scopes, in bytes, are built beside the worker, whose other requests would
+/// wait.
+const MAX_IN_PLACE: usize = 32 * 1024;
+
+fn from_rows(rows: Vec<Row>) -> Roles {
     let version = rows.first().and_then(|row| row.roles_version);
-    Ok(Roles { version, list: rows.into_iter().map(Role::from).collect() })
+    let holdings = Holdings::of_roles(rows.iter().map(|row| (row.is_owner, row.scopes())));
+    let list = rows.into_iter().zip(holdings).map(|(row, holdings)| row.into_role(holdings)).collect();
+    Roles::new(version, list)
 }
 
 impl RoleCache {
@@ -70,15 +89,12 @@ impl RoleCache {
         version: Option<Uuid>,
     ) -> Result<Roles, DbErr> {
         let id = scope.workspace_id();
-        let read = self.0.lock().ok().and_then(|read| read.get(&id).cloned());
+        let read = self.0.lock().ok().and_then(|read| read.by_workspace.get(&id).cloned());
         if let Some(roles) = read.filter(|roles| version.is_some() && roles.version == version) {
             return Ok(roles);
         }
         let roles = load(scope).await?;
         if let Ok(mut read) = self.0.lock() {
-            if read.len() >= Self::MAX_WORKSPACES {
-                read.clear();
-            }
             read.insert(id, roles.clone());
         }
         Ok(roles)

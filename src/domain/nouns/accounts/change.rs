@@ -8,7 +8,10 @@ use crate::domain::{
         refused::Refused,
         values::Name,
     },
-    enforce::{account::AccountWrite, rows::Scoped},
+    enforce::{
+        account::{AccountScope, AccountWrite, Affected},
+        rows::Scoped,
+    },
     nouns::accounts::{
         events::{ACCOUNT, AccountAdminChanged, AccountPersonRemoved, AccountUpdated},
         list::{self, may_leave},
@@ -53,6 +56,14 @@ pub struct PersonChanged {
     pub is_change: bool,
 }
 
+/// [`appoint`], recorded in every workspace of the account, too: its admins have power over the workspaces' keys.
+///
+/// # Errors
+/// As [`appoint`].
+pub async fn change_admin(scope: AccountScope, user: Uuid, is_admin: bool) -> Result<PersonChanged, Refused> {
+    scope.write_with_workspaces(Affected::All, async |s| appoint(s, user, is_admin).await).await
+}
+
 /// Appoints a person of the account as an admin, or removes them as an admin.
 ///
 /// # Errors
@@ -71,16 +82,23 @@ pub async fn appoint(
     }
     let sql = "UPDATE account_people SET is_admin = $3 WHERE account_id = $1 AND user_id = $2";
     s.run(sql, vec![user.into(), is_admin.into()]).await?;
-    let target = Target::new(USER, user, person.name);
-    Ok(Recorded::new(changed, AccountAdminChanged { is_admin }, target))
+    let target = Target::new(USER, user, person.name).of(Some(user), person.email);
+    let recorded = Recorded::new(changed, AccountAdminChanged { is_admin }, target);
+    s.record_in_each(&recorded);
+    Ok(recorded)
 }
 
-/// Removes a person from the account, if they are not a member of any of its workspaces.
+/// Removes a person from the account, if they are not a member of any of its workspaces. That somebody is no longer an
+/// admin is recorded in every workspace of the account, too.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`Refused::DetailedConflict`] for a member of workspaces,
 /// [`LAST_ADMIN`](crate::domain::base::invariants::LAST_ADMIN).
-pub async fn remove(s: &mut AccountWrite, user: Uuid) -> Result<Recorded<PersonChanged>, Refused> {
+pub async fn remove(scope: AccountScope, user: Uuid) -> Result<PersonChanged, Refused> {
+    scope.write_with_workspaces(Affected::All, async |s| remove_person(s, user).await).await
+}
+
+async fn remove_person(s: &mut AccountWrite, user: Uuid) -> Result<Recorded<PersonChanged>, Refused> {
     // The lock is a statement of its own: who comes into a workspace meanwhile holds the row too, and
     // whoever waited for it must then find the membership.
     if s.connection().get_database_backend() == DbBackend::Postgres {
@@ -91,6 +109,9 @@ pub async fn remove(s: &mut AccountWrite, user: Uuid) -> Result<Recorded<PersonC
     may_leave(&person)?;
     s.run("DELETE FROM account_people WHERE account_id = $1 AND user_id = $2", vec![user.into()]).await?;
     let gone = PersonChanged { name: person.name.clone(), is_you: person.is_you, is_change: true };
-    let event = AccountPersonRemoved { was_admin: person.is_admin };
-    Ok(Recorded::new(gone, event, Target::new(USER, user, person.name)))
+    let target = Target::new(USER, user, person.name).of(Some(user), person.email);
+    if person.is_admin {
+        s.record_in_each(&Recorded::new((), AccountAdminChanged { is_admin: false }, target.clone()));
+    }
+    Ok(Recorded::new(gone, AccountPersonRemoved { was_admin: person.is_admin }, target))
 }

@@ -11,6 +11,7 @@ pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
     EventKind::of::<AccountUpdated>(),
     EventKind::of::<AccountAdminChanged>(),
     EventKind::of::<AccountPersonRemoved>(),
+    EventKind::of::<AccountHandedOver>(),
 ])
 .with_reasons(&[IN_WORKSPACES]);
 
@@ -52,7 +53,7 @@ impl AuditEvent for AccountAdminChanged {
     const NAME: &'static str = "account_admin_changed";
     const KIND: &'static str = "account.admin-changed";
     const LABEL: &'static str = "Account admin changed";
-    const RECORDED_IN: RecordedIn = RecordedIn::Account;
+    const RECORDED_IN: RecordedIn = RecordedIn::WorkspaceOrAccount;
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
         EventSentence::new(if self.is_admin { "made" } else { "removed" }, row.target).rest(
@@ -78,6 +79,24 @@ impl AuditEvent for AccountPersonRemoved {
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
         EventSentence::new("removed", row.target).rest("from the account")
+    }
+}
+
+/// A new Owner became an admin of the account, in place of the Owner before them.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct AccountHandedOver {
+    /// The name of the person who was an admin before, with their address.
+    pub from: String,
+}
+
+impl AuditEvent for AccountHandedOver {
+    const NAME: &'static str = "account_handed_over";
+    const KIND: &'static str = "account.handed-over";
+    const LABEL: &'static str = "Account administration transferred";
+    const RECORDED_IN: RecordedIn = RecordedIn::WorkspaceAndAccount;
+
+    fn sentence(&self, _: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("became an admin of the account in place of", &self.from)
     }
 }
 

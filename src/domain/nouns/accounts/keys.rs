@@ -9,13 +9,14 @@ use crate::{
         base::{
             columns::ColumnPair,
             event::{Recorded, RecordedEvent, Target},
+            invalid::Invalid,
             paging::{Cursor, Key, Order, Page, Position},
             refused::Refused,
             sql::Sql,
             values::Name,
         },
         enforce::{
-            account::{AccountScope, AccountWrite},
+            account::{AccountScope, AccountWrite, Affected},
             rows::{Scoped, Unadmitted},
         },
         nouns::{
@@ -34,7 +35,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 /// Why an account admin can't rotate the secret of some keys.
-pub const IN_WORKSPACES: &str = "This key is a member of workspaces. To rotate its secret, go to the key's page in one of them. You need to be able to manage API keys in all of them.";
+pub const IN_WORKSPACES: &str = "This key is a member of workspaces. To rotate its secret, go to the key's page in its home workspace, or in another one if you can manage the key in all of them.";
 
 /// A key as the account's admins see it.
 #[derive(Clone, Debug)]
@@ -43,19 +44,22 @@ pub struct AccountKey {
     /// The number of workspaces that the key is a member of, and the names of some of them.
     pub workspaces: i64,
     pub names: String,
+    /// The name of its home workspace; empty if it has none.
+    pub home: String,
 }
 
-/// Where a key is a member, beside the key.
+/// Where a key is a member and at home, beside the key.
 #[derive(Deserialize)]
 struct MembershipCounts {
     workspaces: i64,
     names: Option<String>,
+    home: Option<String>,
 }
 
 type Row = ColumnPair<KeyColumns, MembershipCounts>;
 
 /// The columns of [`MembershipCounts`], in the order of its fields.
-const FIELDS: [&str; 2] = ["workspaces", "names"];
+const FIELDS: [&str; 3] = ["workspaces", "names", "home"];
 
 /// Counts, because PostgreSQL may answer EXISTS from a list of everybody.
 const CREATOR_STAYS: &str = "u.suspended_at IS NULL AND (SELECT COUNT(*) FROM account_people p
@@ -65,7 +69,8 @@ const CREATOR_STAYS: &str = "u.suspended_at IS NULL AND (SELECT COUNT(*) FROM ac
 
 const MEMBERSHIPS: &str = "(SELECT COUNT(*) FROM members m WHERE m.api_key_id = k.id) AS workspaces,
         (SELECT string_agg(named.name, ', ') FROM (SELECT w.name FROM members m CROSS JOIN workspaces w
-            WHERE m.api_key_id = k.id AND w.id = m.workspace_id ORDER BY w.name LIMIT 3) AS named) AS names";
+            WHERE m.api_key_id = k.id AND w.id = m.workspace_id ORDER BY w.name LIMIT 3) AS named) AS names,
+        (SELECT hw.name FROM workspaces hw WHERE hw.id = k.home_id) AS home";
 
 fn select() -> String {
     let key = key_rows::select(CREATOR_STAYS);
@@ -95,7 +100,12 @@ pub async fn list(scope: &AccountScope, text: &str, at: &Position) -> Result<Pag
 }
 
 fn from_row(ColumnPair(key, row): Row, now: Timestamp) -> AccountKey {
-    AccountKey { key: key.at(now), workspaces: row.workspaces, names: row.names.unwrap_or_default() }
+    AccountKey {
+        key: key.at(now),
+        workspaces: row.workspaces,
+        names: row.names.unwrap_or_default(),
+        home: row.home.unwrap_or_default(),
+    }
 }
 
 /// A workspace that a key is a member of.
@@ -134,19 +144,48 @@ pub async fn memberships(scope: &AccountScope, id: Uuid) -> Result<Vec<Workspace
     Ok(scope.list(&["name", "slug"], &sql, vec![id.into(), scope.actor().id().into()]).await?)
 }
 
+/// A workspace that can be the home of a new key.
+#[derive(Clone, Debug, Deserialize)]
+pub struct PossibleHome {
+    pub id: Uuid,
+    pub name: String,
+}
+
+/// The workspaces of the account, by name; at most [`MAX_MEMBERSHIPS`].
+///
+/// # Errors
+/// The database's own.
+pub async fn possible_homes(scope: &AccountScope) -> Result<Vec<PossibleHome>, Refused> {
+    let sql = format!(
+        "SELECT w.id, w.name FROM workspaces w WHERE w.account_id = $1 AND w.deleted_at IS NULL
+            ORDER BY w.name, w.id LIMIT {MAX_MEMBERSHIPS}"
+    );
+    Ok(scope.list(&["id", "name"], &sql, Vec::new()).await?)
+}
+
 /// # Errors
 /// The database's own.
 pub async fn creator(scope: &AccountScope) -> Result<Creator, Refused> {
     api_keys::creator_in(scope.connection(), scope.account_id(), scope.actor().id()).await
 }
 
-/// Creates a key that is not a member of any workspace. `known` is the number of keys that the actor had
-/// created when the form was opened.
+/// Creates a key that is not a member of any workspace. Its home, if it gets one, records that too. `known` is the
+/// number of keys that the actor had created when the form was opened.
 ///
 /// # Errors
 /// [`Refused::NotAllowed`] for someone who has not confirmed their address, [`KEY_ALREADY_CREATED`] if the
-/// form was already sent, [`Refused::Invalid`] on `expires_at` or `name`.
-pub async fn create(
+/// form was already sent, [`Refused::Invalid`] on `expires_at`, `name` or `home`.
+pub async fn create(scope: AccountScope, requested: &NewApiKey, known: i64) -> Result<CreatedKey, Refused> {
+    match requested.home {
+        Some(home) => {
+            let affected = Affected::One(home);
+            scope.write_with_workspaces(affected, async |s| insert(s, requested, known).await).await
+        }
+        None => scope.write(async |s| insert(s, requested, known).await).await,
+    }
+}
+
+async fn insert(
     s: &mut AccountWrite,
     requested: &NewApiKey,
     known: i64,
@@ -156,6 +195,9 @@ pub async fn create(
     if api_keys::creator_in(s.connection(), account, user).await?.keys_created != known {
         return Err(KEY_ALREADY_CREATED.into());
     }
+    if requested.home.is_some_and(|home| !s.has_locked(home)) {
+        return Err(Invalid::field("home", "Choose a workspace of this account.").into());
+    }
     let created = api_keys::insert(s.connection(), account, user, requested, s.now()).await?;
     let event = ApiKeyCreated { roles: Vec::new(), expires_at: requested.expires_at.unwrap_or_default() };
     let mut events = vec![RecordedEvent::new(event, target(created.id, &created.name))];
@@ -163,7 +205,9 @@ pub async fn create(
         let event = ApiKeyAdminChanged { is_admin: true };
         events.push(RecordedEvent::new(event, target(created.id, &created.name)));
     }
-    Ok(Recorded::many(created, events))
+    let recorded = Recorded::many(created, events);
+    s.record_in_each(&recorded);
+    Ok(recorded)
 }
 
 fn target(id: Uuid, name: &str) -> Target {
@@ -183,28 +227,40 @@ async fn live(s: &AccountWrite, id: Uuid) -> Result<api_keys::LiveKey, Refused> 
     api_keys::lock(s.connection(), id).await
 }
 
-/// Renames a key, in every workspace.
+/// Renames a key, in every workspace that it is a member of. Each gets an audit event.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`KEY_REVOKED`](crate::domain::records::keys::KEY_REVOKED).
-pub async fn rename(s: &mut AccountWrite, id: Uuid, name: &Name) -> Result<Recorded<String>, Refused> {
-    let key = live(s, id).await?;
-    api_keys::set_name(s.connection(), id, key.name, name).await
+pub async fn rename(scope: AccountScope, id: Uuid, name: &Name) -> Result<String, Refused> {
+    let set_name = async |s: &mut AccountWrite| {
+        let key = live(s, id).await?;
+        let renamed = api_keys::set_name(s.connection(), id, key.name, name).await?;
+        s.record_in_each(&renamed);
+        Ok(renamed)
+    };
+    scope.write_with_workspaces(Affected::OfKey(id), set_name).await
 }
 
 /// Sets whether a key can create workspaces in the account. This gives it no access to existing workspaces.
-/// Returns whether that changed anything.
+/// Each workspace that it is a member of gets an audit event. Returns whether that changed anything.
 ///
 /// # Errors
 /// As [`rename`].
-pub async fn set_admin(s: &mut AccountWrite, id: Uuid, is_admin: bool) -> Result<Recorded<bool>, Refused> {
+pub async fn set_admin(scope: AccountScope, id: Uuid, is_admin: bool) -> Result<bool, Refused> {
+    let affected = Affected::OfKey(id);
+    scope.write_with_workspaces(affected, async |s| update_admin(s, id, is_admin).await).await
+}
+
+async fn update_admin(s: &mut AccountWrite, id: Uuid, is_admin: bool) -> Result<Recorded<bool>, Refused> {
     let key = live(s, id).await?;
     if key.is_admin == is_admin {
         return Ok(Recorded::unchanged(false));
     }
     let sql = "UPDATE api_keys SET is_admin = $3 WHERE account_id = $1 AND id = $2";
     s.run(sql, vec![id.into(), is_admin.into()]).await?;
-    Ok(Recorded::new(true, ApiKeyAdminChanged { is_admin }, target(id, &key.name)))
+    let recorded = Recorded::new(true, ApiKeyAdminChanged { is_admin }, target(id, &key.name));
+    s.record_in_each(&recorded);
+    Ok(recorded)
 }
 
 /// Rotates the secret of a key that is not a member of any workspace. A secret of any other key would give
@@ -243,7 +299,7 @@ pub async fn rotate(
 /// # Errors
 /// As [`rename`].
 pub async fn revoke(scope: AccountScope, id: Uuid) -> Result<String, Refused> {
-    scope.write_with_workspaces(id, async |s| end(s, id).await).await
+    scope.write_with_workspaces(Affected::OfKey(id), async |s| end(s, id).await).await
 }
 
 async fn end(s: &mut AccountWrite, id: Uuid) -> Result<Recorded<String>, Refused> {

@@ -145,7 +145,7 @@ struct Row {
 const FIELDS: [&str; 8] =
     ["user_id", "name", "email", "listed_as", "admin", "active", "joined_at", "workspaces"];
 
-const COLUMNS: &str = "SELECT p.user_id, u.name, u.email, p.listed_as,
+const COLUMNS: &str = "SELECT p.user_id, u.name, COALESCE(u.awaited_email, u.email) AS email, p.listed_as,
         CAST(CASE WHEN p.is_admin THEN 1 ELSE 0 END AS BIGINT) AS admin,
         CAST(CASE WHEN u.suspended_at IS NULL THEN 1 ELSE 0 END AS BIGINT) AS active, p.joined_at,
         (SELECT COUNT(*) FROM members m CROSS JOIN workspaces w

@@ -9,7 +9,7 @@ pub mod list;
 
 use crate::domain::base::{db::Db, principal, refused::Refused, sql::Sql};
 pub use crate::domain::enforce::account::{AccountScope, AccountWrite, admission::Admin};
-pub use change::{Details, PersonChanged, appoint, remove, update};
+pub use change::{Details, PersonChanged, appoint, change_admin, remove, update};
 pub use list::{
     AccountDetail, Filter, People, PeoplePage, Person, Workspace, get, leaving, people, stepping_down,
 };

@@ -10,14 +10,16 @@ use crate::{
             role::{self, Role},
             sql::Sql,
             values::Name,
+            words::pluralize,
         },
-        enforce::{rows::Scoped, write::WriteScope},
+        enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         nouns::{
             api_keys::{
                 create::may_issue_secrets,
+                elsewhere::{end_membership, record_end, write_with_key},
                 events::{API_KEY, ApiKeyRenamed, ApiKeyRevoked, ApiKeyRotated, ApiKeyVouchedFor},
                 list::ids_dependent_on,
-                take_over::load_locked,
+                take_over::{count, load_locked},
             },
             members::{self, MemberRecord},
         },
@@ -29,25 +31,49 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
 use uuid::Uuid;
 
 /// Rotates the secret of a key. The previous secret stays valid for `overlap_ms` more, and any older one ends
-/// now.
+/// now. Where the actor manages the key at its home but not in others of its workspaces, its memberships there end,
+/// because the new secret must not open more than they hold; each of these workspaces records that. `ended` is how many
+/// memberships the actor expects to end.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`KEY_REVOKED`](crate::domain::records::keys::KEY_REVOKED), [`Refused::Ceiling`]
-/// and [`Refused::NotAllowed`] if the key holds more than the actor, [`Refused::Invalid`] on `overlap`.
+/// and [`Refused::NotAllowed`] if the key holds more than the actor, [`Refused::Invalid`] on `overlap`, and on
+/// `ended_memberships` if more would end.
 pub async fn rotate(
+    scope: ReadScope<perm::ManageApiKeys>,
+    id: Uuid,
+    overlap_ms: i64,
+    ended: i64,
+) -> Result<CreatedKey, Refused> {
+    write_with_key(scope, id, async |s| rotate_locked(s, id, overlap_ms, ended).await).await
+}
+
+async fn rotate_locked(
     s: &mut WriteScope<perm::ManageApiKeys>,
     id: Uuid,
     overlap_ms: i64,
+    ended: i64,
 ) -> Result<Recorded<CreatedKey>, Refused> {
     may_issue_secrets(&s.actor().principal)?;
     let key = load_locked(s, id).await?;
-    key.may_be_taken_over(s, id).await?;
+    let unmanaged = key.may_be_taken_over(s, id).await?;
+    if count(&unmanaged) > ended {
+        return Err(Invalid::field("ended_memberships", unconfirmed(count(&unmanaged))).into());
+    }
+    for other in &unmanaged {
+        end_membership(s, id, other).await?;
+    }
     // Whoever rotates it holds what it holds. A key that rotates its own secret gets no other voucher.
     if s.actor().principal.key_id() != Some(id) {
         members::set_voucher(s, &[key.member.id], s.actor().voucher).await?;
     }
     let shown_to = s.actor().principal.accountable_user();
     issue_new_secret(s.connection(), id, key.member.name, shown_to, s.now(), overlap_ms).await
+}
+
+fn unconfirmed(memberships: i64) -> String {
+    let workspaces = pluralize(memberships, "other workspace", "other workspaces");
+    format!("You don't manage this key in {workspaces}. Rotating the secret removes it there. Confirm that.")
 }
 
 /// Issues another secret of a locked key, which is shown to this person, without a permission check.
@@ -80,28 +106,49 @@ pub(in crate::domain) async fn issue_new_secret(
 /// # Errors
 /// [`CHANGED`](crate::domain::CHANGED) if the key has a newer secret; as [`rotate`].
 pub async fn rotate_if_newest(
-    s: &mut WriteScope<perm::ManageApiKeys>,
+    scope: ReadScope<perm::ManageApiKeys>,
     id: Uuid,
     seen: &str,
     overlap_ms: i64,
-) -> Result<Recorded<CreatedKey>, Refused> {
-    // Under the lock of the key, which [`rotate`] then has already.
-    load_locked(s, id).await?;
-    ensure_newest(s.connection(), id, seen).await?;
-    rotate(s, id, overlap_ms).await
+    ended: i64,
+) -> Result<CreatedKey, Refused> {
+    let rotate = async |s: &mut WriteScope<perm::ManageApiKeys>| {
+        // Under the lock of the key, which [`rotate_locked`] then has already.
+        load_locked(s, id).await?;
+        ensure_newest(s.connection(), id, seen).await?;
+        rotate_locked(s, id, overlap_ms, ended).await
+    };
+    write_with_key(scope, id, rotate).await
 }
 
-/// Revokes a key everywhere, and removes it from this workspace. Returns its name.
+/// Revokes a key everywhere, and removes it from this workspace. Its other workspaces record that too. Returns its name.
 ///
 /// # Errors
 /// As [`rotate`].
-pub async fn revoke(s: &mut WriteScope<perm::ManageApiKeys>, id: Uuid) -> Result<Recorded<String>, Refused> {
-    end_everywhere(s, id).await
+pub async fn revoke(scope: ReadScope<perm::ManageApiKeys>, id: Uuid) -> Result<String, Refused> {
+    write_with_key(scope, id, async |s| end_everywhere(s, id).await).await
 }
 
-async fn end_everywhere<P>(s: &WriteScope<P>, id: Uuid) -> Result<Recorded<String>, Refused> {
+/// [`revoke`], if `check` accepts the [`version`] of the key under the lock.
+///
+/// # Errors
+/// As [`revoke`], and what `check` refuses.
+pub async fn revoke_if(
+    scope: ReadScope<perm::ManageApiKeys>,
+    id: Uuid,
+    check: impl FnOnce(&str) -> Result<(), Refused>,
+) -> Result<String, Refused> {
+    let checked = async |s: &mut WriteScope<perm::ManageApiKeys>| {
+        check(&version_under_lock(s, id).await?)?;
+        end_everywhere(s, id).await
+    };
+    write_with_key(scope, id, checked).await
+}
+
+async fn end_everywhere<P>(s: &mut WriteScope<P>, id: Uuid) -> Result<Recorded<String>, Refused> {
     let key = load_locked(s, id).await?;
     key.may_be_taken_over(s, id).await?;
+    record_end(s, id, &key.member.name).await?;
     let recorded = remove_from_workspace(s, id, &key.member, s.now()).await?;
     end(s.connection(), id, s.now()).await?;
     Ok(recorded)
@@ -125,7 +172,7 @@ pub(in crate::domain) async fn remove_from_workspace(
 /// # Errors
 /// [`Refused::Forbidden`] without the permission to manage keys; as [`revoke`], for any of them.
 pub(in crate::domain) async fn revoke_dependent<P>(
-    s: &WriteScope<P>,
+    s: &mut WriteScope<P>,
     user: Uuid,
 ) -> Result<Recorded<Vec<String>>, Refused> {
     s.require(Permission::ManageApiKeys).await?;

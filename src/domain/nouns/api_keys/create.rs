@@ -15,17 +15,19 @@ use crate::{
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         nouns::{
             api_keys::{
-                events::{API_KEY, ApiKeyAdded, ApiKeyCreated},
-                take_over::{ACCOUNT_ADMIN, manages_at},
+                elsewhere::{not_locked, write_with_key},
+                events::{API_KEY, ApiKeyAdded, ApiKeyCreated, ApiKeyShared},
+                home::use_consent,
+                take_over::{ACCOUNT_ADMIN, manages_at, reaches_everywhere},
             },
             members,
         },
-        records::keys::{CreatedKey, Creator, KeyRow, NewApiKey, insert, load_creator},
+        records::keys::{CreatedKey, Creator, KEY_REVOKED, LiveKey, NewApiKey, insert, load_creator, lock},
     },
     entity::member,
     policy::perm,
 };
-use sea_orm::{ColumnTrait, QueryFilter};
+use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter};
 use uuid::Uuid;
 
 /// Why nobody with an unconfirmed address can create keys.
@@ -43,10 +45,11 @@ pub(in crate::domain) const KEY_ALREADY_CREATED: Conflict = Conflict::new(
 )
 .link("/api-keys", "View API keys");
 
-const MANAGED_ELSEWHERE: &str = "Only someone who can manage this key in its home workspace, and holds there what it holds, can add it elsewhere. Ask them, or create a key here.";
+const MANAGED_ELSEWHERE: &str = "Only someone who can manage this key in its home workspace, and holds there what it holds, can add it to another workspace, or allow this workspace to add it on the key's page there. Ask them, or create a key here.";
 
-const WITHOUT_HOME: &str =
-    "This key has no home workspace yet. Only an account admin can add it to its first one.";
+const REMOVED_HERE: &str = "This key was removed from this workspace, its home, and is a member of a workspace where your roles don't allow you to manage it. Only an Owner can add it here again.";
+
+const WITHOUT_HOME: &str = "This key has no home workspace. Only an account admin who can manage it wherever it is a member can add it to a workspace, which becomes its home.";
 
 /// # Errors
 /// The database's own.
@@ -116,8 +119,8 @@ pub async fn create(
     if requested.is_admin && !load_creator(s, s.actor()).await?.administers {
         return Err(Refused::NotAllowed(ACCOUNT_ADMIN));
     }
-    let requested =
-        NewApiKey { expires_at: expiry_of(&s.actor().principal, requested.expires_at)?, ..requested.clone() };
+    let expires_at = expiry_of(&s.actor().principal, requested.expires_at)?;
+    let requested = NewApiKey { expires_at, home: Some(s.workspace_id()), ..requested.clone() };
     let (account, made_by) = (s.actor().workspace.account_id, s.actor().principal.accountable_user());
     let created = insert(s.connection(), account, made_by, &requested, s.now()).await?;
     let ids: Vec<Uuid> = roles.iter().map(|role| role.id).collect();
@@ -128,13 +131,19 @@ pub async fn create(
     Ok(Recorded::new(created, event, target))
 }
 
-/// Adds a key of the account to this workspace.
+/// Adds a key of the account to this workspace. Its home, if that is another one, records that too.
 ///
 /// # Errors
 /// [`Refused::Invalid`] on `key` where the account has no such live key, or on `role`;
-/// [`KEY_IS_MEMBER`], [`Refused::Ceiling`]; [`Refused::NotAllowed`] for a key whose home is elsewhere and which the
-/// actor may not manage there, and for one without a home unless the actor is an account admin.
-pub async fn add(
+/// [`KEY_IS_MEMBER`], [`Refused::Ceiling`]; [`Refused::NotAllowed`] for a key whose home is elsewhere, if the actor may
+/// not manage it there and nobody there has allowed it, for one without a home unless the actor is an account
+/// admin and may manage it wherever it is a member, and for one that is at home here and a member of workspaces where
+/// the actor, who is not an Owner, does not manage it.
+pub async fn add(scope: ReadScope<perm::ManageApiKeys>, id: Uuid, to: &[String]) -> Result<String, Refused> {
+    write_with_key(scope, id, async |s| add_locked(s, id, to).await).await
+}
+
+async fn add_locked(
     s: &mut WriteScope<perm::ManageApiKeys>,
     id: Uuid,
     to: &[String],
@@ -142,26 +151,69 @@ pub async fn add(
     let all = s.actor().all_roles.clone();
     let roles = all.chosen(to)?;
     roles.iter().try_for_each(|role| s.actor().holdings.may_assign(&role.holdings))?;
-    let sql = "SELECT name, is_admin, revoked_at, home_id FROM api_keys WHERE id = $1 AND account_id = $2";
-    let values = vec![id.into(), s.actor().workspace.account_id.into()];
-    let key: Option<KeyRow> = s.connection().first(sql, values).await?;
-    let Some(key) = key.filter(|key| key.revoked_at.is_none()) else {
-        return Err(Invalid::field("key", "Choose one of the account's keys.").into());
-    };
+    let key = lock_of_account(s, id).await?;
     let present = s.find::<member::Entity>().filter(member::Column::ApiKeyId.eq(id));
     if present.one(s.connection()).await?.is_some() {
         return Err(KEY_IS_MEMBER.into());
     }
-    match key.home_id {
-        Some(home) if home == s.workspace_id() => {}
-        Some(home) if manages_at(s, &s.open().db, s.actor(), home, id).await? => {}
-        Some(_) => return Err(Refused::NotAllowed(MANAGED_ELSEWHERE)),
-        None if load_creator(s, s.actor()).await?.administers => {}
-        None => return Err(Refused::NotAllowed(WITHOUT_HOME)),
-    }
+    let consent = consent_needed(s, id, key.home_id).await?;
     let ids: Vec<Uuid> = roles.iter().map(|role| role.id).collect();
     let (added_by, voucher) = (s.actor().principal.accountable_user(), s.actor().voucher);
     members::join_key(s.open(), id, &key.name, added_by, voucher, &ids).await?;
-    let event = ApiKeyAdded { roles: role::names(&roles) };
-    Ok(Recorded::new(key.name.clone(), event, Target::new(API_KEY, id, key.name)))
+    let target = Target::new(API_KEY, id, key.name.clone());
+    if let Some(home) = key.home_id {
+        let workspace = match consent.is_empty() {
+            true => String::new(),
+            false => s.actor().workspace.slug.clone(),
+        };
+        // Nothing where it is at home here.
+        s.record_in(home, Recorded::new((), ApiKeyShared { workspace }, target.clone()));
+    }
+    let event = ApiKeyAdded { roles: role::names(&roles), consent };
+    Ok(Recorded::new(key.name, event, target))
+}
+
+/// Locks a live key of this account: its home stays the same from here on.
+async fn lock_of_account(s: &WriteScope<perm::ManageApiKeys>, id: Uuid) -> Result<LiveKey, Refused> {
+    #[derive(FromQueryResult)]
+    struct Known {
+        #[expect(dead_code, reason = "a row is all that is needed")]
+        id: Uuid,
+    }
+    let unknown = || Invalid::field("key", "Choose one of the account's keys.");
+    let sql = "SELECT id FROM api_keys WHERE id = $1 AND account_id = $2";
+    let values = vec![id.into(), s.actor().workspace.account_id.into()];
+    let known: Option<Known> = s.connection().first(sql, values).await?;
+    known.ok_or_else(unknown)?;
+    match lock(s.connection(), id).await {
+        Err(Refused::Conflict(KEY_REVOKED)) => Err(unknown().into()),
+        locked => locked,
+    }
+}
+
+/// Checks that the actor may add the key here by themselves, or uses up the consent of its home. Returns the name of
+/// the person who gave that; empty if none was needed. The home is locked: whoever decides there waits.
+async fn consent_needed(
+    s: &WriteScope<perm::ManageApiKeys>,
+    id: Uuid,
+    home: Option<Uuid>,
+) -> Result<String, Refused> {
+    let db = &s.open().db;
+    match home {
+        Some(home) if home == s.workspace_id() => {
+            match s.actor().holdings.is_owner() || reaches_everywhere(s, db, s.actor(), id).await? {
+                true => Ok(String::new()),
+                false => Err(Refused::NotAllowed(REMOVED_HERE)),
+            }
+        }
+        Some(home) if !s.has_locked(home) => Err(not_locked()),
+        Some(home) if manages_at(s, db, s.actor(), home, id).await? => Ok(String::new()),
+        Some(home) => use_consent(s, id, home).await?.ok_or(Refused::NotAllowed(MANAGED_ELSEWHERE)),
+        None if load_creator(s, s.actor()).await?.administers
+            && reaches_everywhere(s, db, s.actor(), id).await? =>
+        {
+            Ok(String::new())
+        }
+        None => Err(Refused::NotAllowed(WITHOUT_HOME)),
+    }
 }

@@ -10,18 +10,11 @@ use crate::{
             role::{self, Assignable, Role},
             values::folded,
         },
-        enforce::{
-            read::ReadScope,
-            rows::{Scoped, Unadmitted},
-            write::WriteScope,
-        },
+        enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         nouns::members::like,
-        records::{
-            key_rows::{self, KeyColumns, KeyRecord},
-            keys::load_creator,
-        },
+        records::key_rows::{self, KeyColumns, KeyRecord},
     },
-    policy::{Access, Ceiling, Holdings, Permission, perm},
+    policy::{Access, Ceiling, Holdings, perm},
 };
 use sea_orm::{FromQueryResult, Value};
 use serde::Deserialize;
@@ -38,10 +31,12 @@ pub struct WorkspaceKey {
     pub roles: Vec<Role>,
     /// This is the key's home workspace, which requests that name none apply to.
     pub is_home: bool,
+    /// The name of its home workspace; empty if it has none.
+    pub home: String,
     /// Why the viewer may not rotate or revoke it, as far as this workspace is concerned.
     pub refused: Option<Ceiling>,
-    /// What it holds in effect: its roles, as far as its limits allow.
-    pub effective: Holdings,
+    /// What it holds in effect: its roles, as far as its limits allow. `None` in a list, where it would be too much.
+    pub effective: Option<Holdings>,
     pub limited_by: LimitedBy,
     /// The person who vouches for it here: their id as a user, and their name.
     pub voucher_id: Option<Uuid>,
@@ -76,12 +71,13 @@ struct Membership {
     reader_id: Option<Uuid>,
     reader: Option<String>,
     former: i64,
+    home_name: Option<String>,
 }
 
 type Row = ColumnPair<KeyColumns, Membership>;
 
 /// The columns of a [`Membership`], in the order of its fields.
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 14] = [
     "member_id",
     "elsewhere",
     "status",
@@ -95,6 +91,7 @@ const FIELDS: [&str; 13] = [
     "reader_id",
     "reader",
     "former",
+    "home_name",
 ];
 
 const MEMBERSHIP: &str = concat!(
@@ -109,7 +106,8 @@ const MEMBERSHIP: &str = concat!(
     ") AS reader,
         (SELECT COUNT(*) FROM api_key_secrets ls CROSS JOIN former_members f WHERE ls.api_key_id = k.id
             AND COALESCE(ls.expires_at > $2, TRUE) AND f.workspace_id = m.workspace_id AND f.user_id = ls.shown_to)
-            AS former"
+            AS former,
+        (SELECT hw.name FROM workspaces hw WHERE hw.id = k.home_id) AS home_name"
 );
 
 const WHERE: &str = "LEFT JOIN members o ON o.workspace_id = $1 AND o.user_id = k.made_by
@@ -154,7 +152,9 @@ pub async fn get<P: Access>(scope: &ReadScope<P>, id: Uuid) -> Result<WorkspaceK
     let values = vec![scope.now().into(), id.into()];
     let sql = format!("{} AND m.api_key_id = $3", select(BY_MEMBER));
     let rows: Vec<Row> = scope.list(&key_rows::fields(&FIELDS), &sql, values).await?;
-    rows.into_iter().next().map(|row| from_row(row, scope)).ok_or(Refused::NotFound)
+    let row = rows.into_iter().next().ok_or(Refused::NotFound)?;
+    let effective = limits(&row.1).holdings(&held(&row.1, scope), &scope.actor().all_roles);
+    Ok(WorkspaceKey { effective: Some(effective), ..from_row(row, scope) })
 }
 
 /// The order in which the tables are joined.
@@ -165,13 +165,20 @@ fn select(tables: &str) -> String {
     format!("{key}, {MEMBERSHIP} FROM {tables} CROSS JOIN users u {WHERE}")
 }
 
+fn held<'r, P: Access>(row: &Membership, scope: &'r ReadScope<P>) -> Vec<&'r Role> {
+    scope.actor().all_roles.parse_slugs(&row.role_set)
+}
+
+fn limits(row: &Membership) -> KeyLimits {
+    KeyLimits { voucher_roles: row.voucher_roles.clone(), reader_roles: row.reader_roles.clone() }
+}
+
 fn from_row<P: Access>(ColumnPair(key, row): Row, scope: &ReadScope<P>) -> WorkspaceKey {
     let actor = scope.actor();
-    let held = actor.all_roles.parse_slugs(&row.role_set);
-    let limits = KeyLimits { voucher_roles: row.voucher_roles, reader_roles: row.reader_roles };
+    let held = held(&row, scope);
     WorkspaceKey {
-        effective: limits.holdings(&held, &actor.all_roles),
-        limited_by: limits.limited_by(&held, &actor.all_roles),
+        effective: None,
+        limited_by: limits(&row).limited_by(&held, &actor.all_roles),
         voucher_id: row.voucher_id,
         reader_id: row.reader_id,
         voucher: row.voucher.unwrap_or_default(),
@@ -184,6 +191,7 @@ fn from_row<P: Access>(ColumnPair(key, row): Row, scope: &ReadScope<P>) -> Works
         refused: actor.holdings.may_assign(&role::holdings(&held)).err(),
         roles: held.into_iter().cloned().collect(),
         is_home: row.home > 0,
+        home: row.home_name.unwrap_or_default(),
     }
 }
 
@@ -225,55 +233,6 @@ pub async fn concerns<P: Access>(scope: &ReadScope<P>) -> Result<KeyConcerns, Re
     Ok(concerns)
 }
 
-/// A key of the account that is not a member of the workspace yet.
-#[derive(Clone, Debug)]
-pub struct AddableKey {
-    pub id: Uuid,
-    pub name: String,
-}
-
-/// Live keys of the account that could be added to this workspace, the latest first: those whose home it is,
-/// those in whose home the actor manages keys, and for account admins those that have none.
-///
-/// # Errors
-/// The database's own.
-pub async fn addable(scope: &ReadScope<perm::ManageApiKeys>) -> Result<Vec<AddableKey>, Refused> {
-    let actor = scope.actor();
-    #[derive(FromQueryResult)]
-    struct Row {
-        id: Uuid,
-        name: String,
-        home_id: Option<Uuid>,
-        own: Option<String>,
-        roles_version: Option<Uuid>,
-    }
-    let own = if actor.principal.person().is_some() { "o.user_id" } else { "o.api_key_id" };
-    let without_home =
-        if load_creator(scope, actor).await?.administers { "OR k.home_id IS NULL" } else { "" };
-    let sql = format!(
-        "SELECT k.id, k.name, k.home_id, o.role_set AS own, w.roles_version FROM api_keys k
-        LEFT JOIN workspaces w ON w.id = k.home_id AND w.id <> $1
-        LEFT JOIN members o ON o.workspace_id = w.id AND {own} = $4 AND o.status = 'active'
-        WHERE k.account_id = $2 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $3)
-            AND NOT EXISTS (SELECT 1 FROM members m WHERE m.workspace_id = $1 AND m.api_key_id = k.id)
-            AND (k.home_id = $1 {without_home} OR o.id IS NOT NULL)
-        ORDER BY k.created_at DESC, k.id DESC LIMIT 200"
-    );
-    let values = vec![actor.workspace.account_id.into(), scope.now().into(), actor.principal.id().into()];
-    let rows: Vec<Row> = scope.all(&sql, values).await?;
-    let mut keys = Vec::new();
-    for row in rows {
-        if let (Some(home), Some(own)) = (row.home_id, &row.own) {
-            let all = scope.db().roles().at(&Unadmitted(scope.connection(), home), row.roles_version).await?;
-            if !role::holdings(&all.parse_slugs(own)).has(Permission::ManageApiKeys) {
-                continue;
-            }
-        }
-        keys.push(AddableKey { id: row.id, name: row.name });
-    }
-    Ok(keys)
-}
-
 /// The live keys of this workspace that depend on a user, by name: they vouch for it, or were shown a secret
 /// of it.
 ///
@@ -289,7 +248,7 @@ pub async fn dependent_on<P: Access>(scope: &ReadScope<P>, user: Uuid) -> Result
 }
 
 /// The keys that the user `$3` vouches for in `$1`, and those of which they were shown a secret.
-const DEPENDENT: &str =
+pub(super) const DEPENDENT: &str =
     "SELECT vm.api_key_id FROM members vm WHERE vm.workspace_id = $1 AND vm.vouched_by = $3
     UNION SELECT ss.api_key_id FROM api_key_secrets ss WHERE ss.shown_to = $3";
 

@@ -3,9 +3,12 @@
 //! A key belongs to an account and becomes a member of its workspaces. What it may do there is what
 //! its roles hold, as for anybody; its secret is shown once and kept as a hash.
 
+pub mod addable;
 pub mod change;
 pub mod create;
+mod elsewhere;
 pub mod events;
+pub mod home;
 pub mod list;
 pub mod take_over;
 
@@ -29,15 +32,19 @@ use crate::{
         },
         enforce::{presence, rows::Unadmitted, workspace::admission::WorkspaceSelector},
     },
+    policy::Holdings,
 };
+pub use addable::{AddableKey, addable};
 pub(in crate::domain) use change::{
     issue_new_secret, remove_from_workspace, revoke_dependent, set_name, take_over_vouching,
 };
-pub use change::{rename, revoke, rotate, rotate_if_newest, version, version_under_lock, vouch};
+pub use change::{rename, revoke, revoke_if, rotate, rotate_if_newest, version, version_under_lock, vouch};
 pub use create::{add, create, create_once, creator, may_make_secrets};
-pub use list::{AddableKey, KeyConcerns, Listing, WorkspaceKey, addable, concerns, dependent_on, get, list};
+pub(in crate::domain) use elsewhere::workspaces_of_dependent;
+pub use home::{Consent, HomeOptions, change_home, give_consent, home_options, remove, withdraw_consent};
+pub use list::{KeyConcerns, Listing, WorkspaceKey, concerns, dependent_on, get, list};
 use sea_orm::FromQueryResult;
-pub use take_over::why_not;
+pub use take_over::{TakeOver, take_over};
 use uuid::Uuid;
 
 #[derive(FromQueryResult)]
@@ -103,10 +110,10 @@ pub async fn authenticate_with_home(
 #[derive(Clone, Debug)]
 pub struct Verified {
     pub key: ApiKey,
-    /// The id of its home workspace, the slugs of its roles there, and the scopes that it holds in effect.
+    /// The id of its home workspace, the slugs of its roles there, and what it holds in effect.
     pub workspace_id: Uuid,
     pub roles: Vec<String>,
-    pub scopes: Vec<String>,
+    pub holdings: Holdings,
     /// When the key was created.
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
@@ -148,7 +155,7 @@ pub async fn verify(db: &Db, secret: &Token) -> Result<Verified, Refused> {
         key,
         workspace_id: row.workspace_id,
         roles: held.iter().map(|role| role.slug.clone()).collect(),
-        scopes: limits.holdings(&held, &all).scopes(),
+        holdings: limits.holdings(&held, &all),
         created_at: row.created_at,
         expires_at: row.expires_at,
     })

@@ -24,7 +24,7 @@ use crate::{
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, Value};
 use uuid::Uuid;
 
-const OUT_OF_REACH: &str = "This key is also a member of a workspace where your roles don't allow this. Remove it from this workspace instead, or ask an account admin.";
+const OUT_OF_REACH: &str = "This key is also a member of a workspace where your roles don't allow this. Remove it from this workspace instead, or ask someone who manages it in its home workspace.";
 
 pub(super) const ACCOUNT_ADMIN: &str = "This key can create workspaces in the account. Only an account admin can create, rename, rotate or revoke it.";
 
@@ -32,6 +32,7 @@ pub(super) const ACCOUNT_ADMIN: &str = "This key can create workspaces in the ac
 pub(super) struct LockedKey {
     pub(super) member: MemberRecord,
     pub(super) is_admin: bool,
+    pub(super) home_id: Option<Uuid>,
 }
 
 /// The key, if it is a member of this workspace and was not revoked.
@@ -41,37 +42,66 @@ pub(super) async fn load_locked<P>(s: &WriteScope<P>, id: Uuid) -> Result<Locked
     let all = s.actor().all_roles.clone();
     let member = MemberRecord::load(s, &all, row.id).await?;
     let key = lock(s.connection(), id).await?;
-    Ok(LockedKey { member, is_admin: key.is_admin })
+    Ok(LockedKey { member, is_admin: key.is_admin, home_id: key.home_id })
 }
 
-#[derive(FromQueryResult)]
-struct OtherMembership {
-    workspace_id: Uuid,
-    roles_version: Option<Uuid>,
-    role_set: String,
-    own: Option<String>,
-    voucher_roles: Option<String>,
-    reader_roles: Option<String>,
+/// A key in another workspace, and another member there, who may be able to manage it.
+#[derive(Clone, FromQueryResult)]
+pub(super) struct OtherMembership {
+    pub(super) workspace_id: Uuid,
+    pub(super) name: String,
+    /// It is the key's home.
+    pub(super) is_home: bool,
+    pub(super) roles_version: Option<Uuid>,
+    /// The key's membership there and its roles; `None` where it has none, as in a home that it was removed from.
+    pub(super) member_id: Option<Uuid>,
+    pub(super) role_set: Option<String>,
+    /// The roles of the other member there, and what limits them if it is a key.
+    pub(super) own: Option<String>,
+    pub(super) voucher_roles: Option<String>,
+    pub(super) reader_roles: Option<String>,
 }
 
 impl OtherMembership {
-    /// Whether the actor manages keys there, and holds what the key holds.
-    async fn reaches(self, scope: &impl Scoped, db: &Db, actor: &Actor) -> Result<bool, Refused> {
+    /// Whether the actor manages keys there, and holds what the key holds. What a key held that is no member is not
+    /// known, so only Owners manage it.
+    pub(super) async fn reaches(&self, scope: &impl Scoped, db: &Db, actor: &Actor) -> Result<bool, Refused> {
+        self.is_within(scope, db, actor.principal.person().is_some()).await
+    }
+
+    /// [`OtherMembership::reaches`], of a person or a key with the membership that was read.
+    pub(super) async fn is_within(
+        &self,
+        scope: &impl Scoped,
+        db: &Db,
+        is_person: bool,
+    ) -> Result<bool, Refused> {
         let there = Unadmitted(scope.connection(), self.workspace_id);
         let all = db.roles().at(&there, self.roles_version).await?;
         let own = all.parse_slugs(self.own.as_deref().unwrap_or_default());
-        let limits = KeyLimits { voucher_roles: self.voucher_roles, reader_roles: self.reader_roles };
-        let own = match actor.principal {
-            Principal::User(_) => role::holdings(&own),
-            Principal::ApiKey(_) => limits.holdings(&own, &all),
+        let (voucher_roles, reader_roles) = (self.voucher_roles.clone(), self.reader_roles.clone());
+        let own = match is_person {
+            true => role::holdings(&own),
+            false => KeyLimits { voucher_roles, reader_roles }.holdings(&own, &all),
         };
-        Ok(own.has(Permission::ManageApiKeys)
-            && own.contains(&role::holdings(&all.parse_slugs(&self.role_set))))
+        let holds_as_much = match &self.role_set {
+            Some(slugs) => own.contains(&role::holdings(&all.parse_slugs(slugs))),
+            None => own.is_owner(),
+        };
+        Ok(own.has(Permission::ManageApiKeys) && holds_as_much)
+    }
+
+    /// The names of the key's roles there.
+    pub(super) async fn role_names(&self, scope: &impl Scoped, db: &Db) -> Result<Vec<String>, Refused> {
+        let there = Unadmitted(scope.connection(), self.workspace_id);
+        let all = db.roles().at(&there, self.roles_version).await?;
+        let held = all.parse_slugs(self.role_set.as_deref().unwrap_or_default());
+        Ok(held.into_iter().map(|role| role.name.clone()).collect())
     }
 }
 
 /// How the actor's own membership `o` elsewhere is found, and what limits it, as SQL text. Binds what it needs.
-fn own_membership(actor: &Actor, now: Timestamp, values: &mut Vec<Value>) -> (String, String) {
+pub(super) fn own_membership(actor: &Actor, now: Timestamp, values: &mut Vec<Value>) -> (String, String) {
     let mut bind = |value: Value| {
         values.push(value);
         // `$1` is the workspace.
@@ -92,6 +122,10 @@ fn own_membership(actor: &Actor, now: Timestamp, values: &mut Vec<Value>) -> (St
     }
 }
 
+/// A limit that limits nothing. PostgreSQL then looks a key's memberships up by the key, and not among all keys of a
+/// workspace.
+const ALL: i64 = i64::MAX;
+
 /// Whether the actor may manage a key in another workspace, which is its home.
 pub(super) async fn manages_at(
     scope: &impl Scoped,
@@ -103,12 +137,13 @@ pub(super) async fn manages_at(
     let mut values = vec![key.into(), home.into()];
     let (mine, limits) = own_membership(actor, db.now(), &mut values);
     let sql = format!(
-        "SELECT w.id AS workspace_id, w.roles_version, COALESCE(m.role_set, '') AS role_set, o.role_set AS own,
-            {limits}
+        "SELECT w.id AS workspace_id, w.name, TRUE AS is_home, w.roles_version, m.id AS member_id, m.role_set,
+            o.role_set AS own, {limits}
         FROM workspaces w
-        LEFT JOIN members m ON m.workspace_id = w.id AND m.api_key_id = $2
+        LEFT JOIN (SELECT x.id, x.workspace_id, x.role_set FROM members x WHERE x.api_key_id = $2 LIMIT {ALL}) m
+            ON m.workspace_id = w.id
         LEFT JOIN members o ON o.workspace_id = w.id AND {mine} AND o.status = 'active'
-        WHERE w.id = $3 AND w.id <> $1 AND w.deleted_at IS NULL"
+        WHERE w.id = $3 AND w.id <> $1 AND w.deleted_at IS NULL AND w.suspended_at IS NULL"
     );
     match scope.first::<OtherMembership>(&sql, values).await? {
         Some(membership) => membership.reaches(scope, db, actor).await,
@@ -116,55 +151,96 @@ pub(super) async fn manages_at(
     }
 }
 
-/// Who takes a key over holds everything that it holds, in every workspace that it is a member of: its
-/// secret, its end and its name reach that far. `holdings` are those that it has in this one.
+/// Who takes a key over holds what it holds in this workspace, which are `holdings`, and manages it in every other
+/// workspace that it is a member of, or at its home: the home decides about its keys. Returns the memberships in
+/// workspaces where the actor does not manage it.
 async fn may_take_over<S: Scoped>(
     scope: &S,
     db: &Db,
     actor: &Actor,
     key: &TakeoverTarget<'_>,
-) -> Result<(), Refused> {
+) -> Result<Vec<OtherMembership>, Refused> {
     if actor.principal.key_id() == Some(key.id) {
-        return Ok(());
+        return Ok(Vec::new());
     }
     actor.holdings.may_assign(key.holdings)?;
     if key.is_admin && !load_creator(scope, actor).await?.administers {
         return Err(Refused::NotAllowed(ACCOUNT_ADMIN));
     }
     if key.other_workspaces == Some(0) {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let mut values = vec![key.id.into()];
-    let (mine, limits) = own_membership(actor, db.now(), &mut values);
-    let sql = format!(
-        "SELECT m.workspace_id, w.roles_version, m.role_set, o.role_set AS own, {limits}
-        FROM members m JOIN workspaces w ON w.id = m.workspace_id AND w.deleted_at IS NULL
-        LEFT JOIN members o ON o.workspace_id = m.workspace_id AND {mine} AND o.status = 'active'
-        WHERE m.api_key_id = $2 AND m.workspace_id <> $1"
-    );
-    let elsewhere: Vec<OtherMembership> = scope.all(&sql, values).await?;
-    for other in elsewhere {
-        if !other.reaches(scope, db, actor).await? {
-            return Err(Refused::NotAllowed(OUT_OF_REACH));
+    let (mut manages_home, mut unmanaged) = (key.is_home, Vec::new());
+    for other in elsewhere(scope, actor, db.now(), key.id).await? {
+        match other.reaches(scope, db, actor).await? {
+            true => manages_home |= other.is_home,
+            false => unmanaged.push(other),
         }
     }
-    Ok(())
+    match manages_home || unmanaged.is_empty() {
+        true => Ok(unmanaged),
+        false => Err(Refused::NotAllowed(OUT_OF_REACH)),
+    }
+}
+
+/// The memberships of a key in other workspaces, by name, each with that of the actor there.
+pub(super) async fn elsewhere(
+    scope: &impl Scoped,
+    actor: &Actor,
+    now: Timestamp,
+    key: Uuid,
+) -> Result<Vec<OtherMembership>, Refused> {
+    let mut values = vec![key.into()];
+    let (mine, limits) = own_membership(actor, now, &mut values);
+    let sql = format!(
+        "SELECT m.workspace_id, w.name, COALESCE(k.home_id = m.workspace_id, FALSE) AS is_home, w.roles_version,
+            m.id AS member_id, m.role_set, o.role_set AS own, {limits}
+        FROM members m JOIN workspaces w ON w.id = m.workspace_id AND w.deleted_at IS NULL
+        JOIN api_keys k ON k.id = m.api_key_id
+        LEFT JOIN members o ON o.workspace_id = m.workspace_id AND {mine} AND o.status = 'active'
+        WHERE m.api_key_id = $2 AND m.workspace_id <> $1 ORDER BY w.name, w.id"
+    );
+    Ok(scope.all(&sql, values).await?)
+}
+
+/// Whether the actor may manage a key in every other workspace that it is a member of.
+pub(super) async fn reaches_everywhere(
+    scope: &impl Scoped,
+    db: &Db,
+    actor: &Actor,
+    key: Uuid,
+) -> Result<bool, Refused> {
+    for other in elsewhere(scope, actor, db.now(), key).await? {
+        if !other.reaches(scope, db, actor).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// A key, as far as taking it over is concerned.
 struct TakeoverTarget<'a> {
     id: Uuid,
     is_admin: bool,
+    /// This workspace is its home.
+    is_home: bool,
     holdings: &'a Holdings,
     /// Other workspaces that it is a member of, where that is known.
     other_workspaces: Option<i64>,
 }
 
 impl LockedKey {
-    pub(super) async fn may_be_taken_over<P>(&self, s: &WriteScope<P>, id: Uuid) -> Result<(), Refused> {
+    /// Checks that the actor may rename, rotate or revoke the key. Returns its memberships in workspaces where they do
+    /// not manage it.
+    pub(super) async fn may_be_taken_over<P>(
+        &self,
+        s: &WriteScope<P>,
+        id: Uuid,
+    ) -> Result<Vec<OtherMembership>, Refused> {
         let key = TakeoverTarget {
             id,
             is_admin: self.is_admin,
+            is_home: self.home_id == Some(s.workspace_id()),
             holdings: &self.member.holdings(),
             other_workspaces: None,
         };
@@ -172,24 +248,38 @@ impl LockedKey {
     }
 }
 
-/// Why the actor may not rename, rotate or revoke a key, wherever it is a member; `None` where they may.
+pub(super) fn count(memberships: &[OtherMembership]) -> i64 {
+    i64::try_from(memberships.len()).unwrap_or(i64::MAX)
+}
+
+/// Whether the actor may rename, rotate and revoke a key.
+#[derive(Debug, Default)]
+pub struct TakeOver {
+    /// Why not; `None` where they may.
+    pub refused: Option<Refused>,
+    /// The number of other workspaces where they do not manage the key: it is removed from these when they rotate its
+    /// secret.
+    pub unmanaged: i64,
+}
+
+/// Whether the actor may rename, rotate and revoke a key, wherever it is a member.
 ///
 /// # Errors
 /// The database's own.
-pub async fn why_not<P: Access>(
-    scope: &ReadScope<P>,
-    key: &WorkspaceKey,
-) -> Result<Option<Refused>, Refused> {
+pub async fn take_over<P: Access>(scope: &ReadScope<P>, key: &WorkspaceKey) -> Result<TakeOver, Refused> {
     let held = key.holdings();
     let key = TakeoverTarget {
         id: key.key.id,
         is_admin: key.key.is_admin,
+        is_home: key.is_home,
         holdings: &held,
         other_workspaces: Some(key.other_workspaces),
     };
     match may_take_over(scope, scope.db(), scope.actor(), &key).await {
-        Ok(()) => Ok(None),
-        Err(refused @ (Refused::Ceiling(_) | Refused::NotAllowed(_))) => Ok(Some(refused)),
+        Ok(unmanaged) => Ok(TakeOver { refused: None, unmanaged: count(&unmanaged) }),
+        Err(refused @ (Refused::Ceiling(_) | Refused::NotAllowed(_))) => {
+            Ok(TakeOver { refused: Some(refused), unmanaged: 0 })
+        }
         Err(other) => Err(other),
     }
 }

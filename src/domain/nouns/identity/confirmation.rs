@@ -9,7 +9,8 @@ use crate::{
     domain::{
         base::{
             db::Db,
-            event::Actor,
+            event::{Actor, RecordedEvent},
+            hash_queue::Party,
             invalid::Invalid,
             outbox::Mail,
             passwords::Password,
@@ -18,7 +19,7 @@ use crate::{
             sql::Sql,
             tokens::Token,
         },
-        enforce::audit,
+        enforce::audit::{self, ChainHead},
         nouns::{
             identity::{
                 email::{TokenRow, consume, find},
@@ -26,7 +27,7 @@ use crate::{
                 mail::AddressChangedMail,
                 sessions,
             },
-            members,
+            members::{self, events::MemberAddressChanged},
         },
     },
     entity::session,
@@ -39,15 +40,15 @@ use uuid::Uuid;
 pub struct Browser {
     /// Who is signed in there.
     pub person: Option<Person>,
-    /// The token that it got when somebody signed up in it.
-    pub sign_up: Option<Token>,
+    /// The token that it got when somebody signed in or up in it.
+    pub token: Option<Token>,
 }
 
 impl Browser {
     /// Whether the address was entered in this browser: its user is signed in there, or signed up there.
     fn entered(&self, row: &TokenRow) -> bool {
-        let signed_up = self.sign_up.as_ref().map(Token::hash);
-        self.is_signed_in_as(row.user_id) || (signed_up.is_some() && signed_up == row.browser_hash)
+        let own = self.token.as_ref().map(Token::hash);
+        self.is_signed_in_as(row.user_id) || (own.is_some() && own == row.browser_hash)
     }
 
     fn is_signed_in_as(&self, user: Uuid) -> bool {
@@ -119,37 +120,30 @@ pub async fn confirm_email(
     typed: &str,
     origin: &Origin,
 ) -> Result<Confirmed, Refused> {
-    let new_hash = new_password(db, token, browser, typed).await?;
+    let new_hash = new_password(db, token, browser, typed, origin).await?;
     let tx = db.begin().await?;
     let now = db.now();
     let row = find(&tx, token, now).await?;
     consume(&tx, token, row.id, now).await?;
-    members::lock_memberships(&tx, row.user_id).await?;
-    verify(&tx, &row, now).await?;
-    let actor = Actor::user(row.user_id, row.user_name.clone());
-    if row.changes_address() {
-        members::refresh_sort_key(&tx, row.user_id).await?;
-        let mail = AddressChangedMail { url: db.public_url(), after: &row.email };
-        Mail::new(&row.user_email, &mail).queue(db, &tx, now).await?;
-        let event = EmailChanged { before: row.user_email.clone(), after: row.email.clone() };
-        audit::append_to_user(&tx, &actor, origin, now, event).await?;
-    } else {
-        audit::append_to_user(&tx, &actor, origin, now, EmailConfirmed { email: row.email.clone() }).await?;
-    }
+    let actor = Actor::user(row.user_id, row.user_name.clone(), &row.user_email);
+    let target = audit::target_of(&actor);
+    let (event, elsewhere) = take_address(db, &tx, &row, &actor, now).await?;
+    let mut events = vec![event];
     match new_hash {
         Some(hash) => {
             sessions::replace_password(&tx, row.user_id, hash).await?;
-            audit::append_to_user(&tx, &actor, origin, now, PasswordReset {}).await?;
+            events.push(RecordedEvent::new(PasswordReset {}, target.clone()));
         }
         None => still_entered(&tx, browser, &row).await?,
     }
     let session = match &browser.person {
         None => {
-            audit::append_to_user(&tx, &actor, origin, now, SignedIn {}).await?;
+            events.push(RecordedEvent::new(SignedIn {}, target));
             Some(sessions::start(db, &tx, row.user_id, origin).await?)
         }
         Some(_) => None,
     };
+    audit::append_all_to_user(&tx, &actor, origin, now, &events, elsewhere).await?;
     tx.commit().await?;
     db.outbox_ready().notify_one();
     Ok(Confirmed { email: row.email, user_id: row.user_id, session })
@@ -161,6 +155,7 @@ async fn new_password(
     token: &Token,
     browser: &Browser,
     typed: &str,
+    origin: &Origin,
 ) -> Result<Option<String>, Refused> {
     let row = find(db.read(), token, db.now()).await?;
     if browser.entered(&row) {
@@ -168,10 +163,41 @@ async fn new_password(
     }
     let password = Password::parse(typed, &[&row.user_name, &row.email]);
     let password = password.map_err(|complaint| Invalid::field("password", complaint))?;
-    Ok(Some(db.passwords().hash(&password).await?))
+    let party = Party::known(&origin.address, &row.user_id.to_string());
+    Ok(Some(db.passwords().hash(&password, party).await?))
 }
 
-/// Gives the user the confirmed address.
+/// An event of each of these chains, which are locked.
+type Elsewhere = Vec<(ChainHead, RecordedEvent)>;
+
+/// Gives the user the confirmed address. Returns the event of it; for a change of address also one in each
+/// workspace where members know them by it.
+async fn take_address(
+    db: &Db,
+    tx: &DatabaseTransaction,
+    row: &TokenRow,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<(RecordedEvent, Elsewhere), Refused> {
+    let target = audit::target_of(actor);
+    if !row.changes_address() {
+        members::lock_memberships(tx, row.user_id).await?;
+        verify(tx, row, now).await?;
+        return Ok((RecordedEvent::new(EmailConfirmed { email: row.email.clone() }, target), Vec::new()));
+    }
+    let (before, after) = (|| row.user_email.clone(), || row.email.clone());
+    let changed = || MemberAddressChanged { before: before(), after: after() };
+    let elsewhere = members::in_each_workspace(tx, actor, changed).await?;
+    members::lock_memberships(tx, row.user_id).await?;
+    verify(tx, row, now).await?;
+    members::refresh_sort_key(tx, row.user_id).await?;
+    let mail = AddressChangedMail { url: db.public_url(), after: &row.email };
+    Mail::new(&row.user_email, &mail).queue(db, tx, now).await?;
+    let event = EmailChanged { before: before(), after: after() };
+    Ok((RecordedEvent::new(event, target), elsewhere))
+}
+
+/// Sets the confirmed address.
 async fn verify(tx: &DatabaseTransaction, row: &TokenRow, now: Timestamp) -> Result<(), Refused> {
     let sql = "UPDATE users SET email = $2, email_verified_at = $3 WHERE id = $1";
     match tx.run(sql, vec![row.user_id.into(), row.email.as_str().into(), now.into()]).await {

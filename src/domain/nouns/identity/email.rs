@@ -7,8 +7,10 @@ use crate::{
             conflict::Gone,
             db::Db,
             event::Actor,
+            hash_queue::Party,
             invalid::Invalid,
             limits,
+            network::wide,
             outbox::Mail,
             passwords::Password,
             principal::{Origin, Person},
@@ -36,6 +38,10 @@ const CONFIRMATION_LIFETIME: i64 = 3 * DAY;
 /// How long a link that resets a password is valid, in milliseconds.
 const RESET_LIFETIME: i64 = HOUR;
 
+/// The most links that reset a password of one user: more than all networks and a few known browsers may request
+/// within their lifetime, so that nobody who requests one ends another's.
+const MAX_RESET_LINKS: i64 = 30;
+
 pub const CONFIRMATION_GONE: Gone = Gone::new(
     "confirmation-link",
     "This link was already used, has expired, or was replaced by a newer one. If your address isn't confirmed yet, sign in and send the e-mail again.",
@@ -45,7 +51,7 @@ pub const CONFIRMATION_GONE: Gone = Gone::new(
 
 pub const RESET_GONE: Gone = Gone::new(
     "reset-link",
-    "This link was already used, has expired, or was replaced by a newer one. Request a new one.",
+    "This link was already used, has expired, or the password was changed since. Request a new one.",
 )
 .link("/forgot-password", "Choose a new password");
 
@@ -65,7 +71,8 @@ pub(in crate::domain) async fn send_confirmation(
     Mail::new(email, &mail).queue(db, tx, now).await.map(drop)
 }
 
-/// Creates a token. An older one for the same purpose becomes invalid.
+/// Creates a token. An older one for the same purpose becomes invalid; those that reset a password only beyond
+/// [`MAX_RESET_LINKS`], because anybody can request them.
 async fn insert_token(
     tx: &DatabaseTransaction,
     user: Uuid,
@@ -76,9 +83,11 @@ async fn insert_token(
     now: Timestamp,
 ) -> Result<Token, Refused> {
     let token = Token::new(kind);
-    let lifetime = if kind == Purpose::ResetPassword { RESET_LIFETIME } else { CONFIRMATION_LIFETIME };
-    tx.run("DELETE FROM email_tokens WHERE user_id = $1 AND purpose = $2", vec![user.into(), purpose.into()])
-        .await?;
+    let (lifetime, max) = match kind {
+        Purpose::ResetPassword => (RESET_LIFETIME, MAX_RESET_LINKS),
+        _ => (CONFIRMATION_LIFETIME, 1),
+    };
+    delete_older(tx, user, purpose, max - 1).await?;
     let row = email_token::ActiveModel {
         id: Set(random::id(now)),
         token_hash: Set(token.hash()),
@@ -94,6 +103,15 @@ async fn insert_token(
     Ok(token)
 }
 
+/// Deletes the tokens for this purpose but for the latest ones.
+async fn delete_older(tx: &DatabaseTransaction, user: Uuid, purpose: &str, keep: i64) -> Result<(), Refused> {
+    let sql = "DELETE FROM email_tokens WHERE user_id = $1 AND purpose = $2 AND id NOT IN
+        (SELECT id FROM email_tokens WHERE user_id = $1 AND purpose = $2
+            ORDER BY created_at DESC, id DESC LIMIT $3)";
+    tx.run(sql, vec![user.into(), purpose.into(), keep.into()]).await?;
+    Ok(())
+}
+
 /// Sends the confirmation again.
 ///
 /// # Errors
@@ -102,7 +120,8 @@ pub async fn resend_confirmation(db: &Db, person: &Person) -> Result<(), Refused
     if person.is_verified {
         return Ok(());
     }
-    limits::MAIL_TO.spend(db, &person.email, 1).await?;
+    limits::CONFIRMATION.check(db, &person.user_id.to_string()).await?;
+    limits::CONFIRMATION.spend(db, &person.user_id.to_string(), 1).await?;
     let tx = db.begin().await?;
     send_confirmation(db, &tx, person.user_id, &person.email, None, db.now()).await?;
     tx.commit().await?;
@@ -169,13 +188,19 @@ pub(super) async fn consume(
 ///
 /// # Errors
 /// [`Refused::Invalid`] where the password is wrong, [`Refused::RateLimited`], [`Refused::Busy`].
-pub async fn change_email(db: &Db, person: &Person, new: &Email, current: &str) -> Result<(), Refused> {
+pub async fn change_email(
+    db: &Db,
+    person: &Person,
+    new: &Email,
+    current: &str,
+    origin: &Origin,
+) -> Result<(), Refused> {
     if new.as_str() == person.email {
         return Err(Invalid::field("email", "This is already your address.").into());
     }
-    let verified = sessions::confirm_password(db, person, current).await?;
+    let verified = sessions::confirm_password(db, person, current, origin).await?;
     limits::CHANGE_EMAIL.spend(db, &person.user_id.to_string(), 1).await?;
-    limits::MAIL_TO.spend(db, new.as_str(), 1).await?;
+    limits::spend(db, &limits::mail_to(new.as_str(), &person.user_id.to_string()), 1).await?;
     let tx = db.begin().await?;
     let now = db.now();
     sessions::still_is(&tx, person, &verified).await?;
@@ -202,48 +227,74 @@ struct UserRow {
 }
 
 /// Mails a link to choose a new password, if the address is known. Response and timing are the same if it is
-/// not.
+/// not. `browser` is the name of the browser, if it signed in with this address before.
+///
+/// A reset has budgets of its own, by account and network: neither other mail to the address nor a stranger's
+/// requests for resets use up those of its owner. Beyond them nothing is written.
 ///
 /// # Errors
 /// [`Refused::RateLimited`] for too many from one network address.
-pub async fn forgot_password(db: &Db, email: &Email, origin: &Origin) -> Result<(), Refused> {
-    limits::FORGOT_ADDRESS.spend(db, &origin.address, 1).await?;
-    let within = limits::MAIL_TO.spend(db, email.as_str(), 1).await;
+pub async fn forgot_password(
+    db: &Db,
+    email: &Email,
+    browser: Option<&str>,
+    origin: &Origin,
+) -> Result<(), Refused> {
+    let network = wide(&origin.address);
+    let from_network = limits::FORGOT_ADDRESS.of(&network);
+    limits::check(db, std::slice::from_ref(&from_network)).await?;
+    let budget = match browser {
+        Some(browser) => vec![limits::RESET_BROWSER.within(email.as_str(), browser)],
+        None => {
+            vec![limits::RESET.within(email.as_str(), &network), limits::RESET_TO.of(email.as_str())]
+        }
+    };
+    // Whether the address is known makes no difference up to here: both are counted alike.
+    if limits::check(db, &budget).await.is_err() {
+        return Ok(());
+    }
     let tx = db.begin().await?;
     let now = db.now();
-    let known: Option<UserRow> = tx
-        .first("SELECT id FROM users WHERE email = $1 AND suspended_at IS NULL", vec![email.as_str().into()])
-        .await?;
-    match known.filter(|_| within.is_ok()) {
-        Some(user) => {
-            let token = insert_token(
-                &tx,
-                user.id,
-                "reset_password",
-                Purpose::ResetPassword,
-                email.as_str(),
-                None,
-                now,
-            )
-            .await?;
-            let mail = ResetPasswordMail { url: db.public_url(), token: token.expose() };
-            Mail::new(email.as_str(), &mail).queue(db, &tx, now).await?;
+    let counted = match limits::spend_in(&tx, &[from_network], 1, now).await? {
+        Ok(()) => limits::spend_in(&tx, &budget, 1, now).await?,
+        Err(refused) => {
             tx.commit().await?;
-            db.outbox_ready().notify_one();
+            return Err(refused);
         }
-        None => {
-            // The same statements run, and touch nothing that stays: neither a link that a known
-            // address was sent before, nor other mail that waits for it.
-            let nobody = random::id(now);
-            tx.run("DELETE FROM email_tokens WHERE user_id = $1", vec![nobody.into()]).await?;
-            let token = Token::new(Purpose::ResetPassword);
-            let mail = ResetPasswordMail { url: db.public_url(), token: token.expose() };
-            let id = Mail::new(email.as_str(), &mail).queue(db, &tx, now).await?;
-            tx.run("DELETE FROM outbox WHERE id = $1", vec![id.into()]).await?;
-            tx.commit().await?;
-        }
+    };
+    if counted.is_ok() && send_reset(db, &tx, email, now).await? {
+        tx.commit().await?;
+        db.outbox_ready().notify_one();
+    } else {
+        tx.commit().await?;
     }
     Ok(())
+}
+
+/// Queues the mail, if the address is known.
+async fn send_reset(
+    db: &Db,
+    tx: &DatabaseTransaction,
+    email: &Email,
+    now: Timestamp,
+) -> Result<bool, Refused> {
+    let sql = "SELECT id FROM users WHERE email = $1 AND suspended_at IS NULL";
+    let known: Option<UserRow> = tx.first(sql, vec![email.as_str().into()]).await?;
+    if let Some(user) = known {
+        let kind = Purpose::ResetPassword;
+        let token = insert_token(tx, user.id, "reset_password", kind, email.as_str(), None, now).await?;
+        let mail = ResetPasswordMail { url: db.public_url(), token: token.expose() };
+        Mail::new(email.as_str(), &mail).queue(db, tx, now).await?;
+        return Ok(true);
+    }
+    // The same statements run, and touch nothing that stays: neither a link that a known
+    // address was sent before, nor other mail that waits for it.
+    delete_older(tx, random::id(now), "reset_password", MAX_RESET_LINKS - 1).await?;
+    let token = Token::new(Purpose::ResetPassword);
+    let mail = ResetPasswordMail { url: db.public_url(), token: token.expose() };
+    let id = Mail::new(email.as_str(), &mail).queue(db, tx, now).await?;
+    tx.run("DELETE FROM outbox WHERE id = $1", vec![id.into()]).await?;
+    Ok(false)
 }
 
 /// The address of the sign-in whose password this link resets.
@@ -255,13 +306,20 @@ pub async fn reset_address(db: &Db, token: &Token) -> Result<String, Refused> {
 }
 
 /// Chooses a new password. Every session ends, and the address counts as confirmed: the link came
-/// by mail.
+/// by mail. `browser` is the name of the browser, if it has one. Returns the address.
 ///
 /// # Errors
 /// [`RESET_GONE`], [`Refused::Busy`].
-pub async fn reset_password(db: &Db, token: &Token, new: &Password, origin: &Origin) -> Result<(), Refused> {
-    reset_address(db, token).await?;
-    let hash = db.passwords().hash(new).await?;
+pub async fn reset_password(
+    db: &Db,
+    token: &Token,
+    new: &Password,
+    browser: Option<&str>,
+    origin: &Origin,
+) -> Result<String, Refused> {
+    let user = find(db.read(), token, db.now()).await?.user_id;
+    let party = Party::known(&origin.address, &user.to_string());
+    let hash = db.passwords().hash(new, party).await?;
     let tx = db.begin().await?;
     let now = db.now();
     let row = find(&tx, token, now).await?;
@@ -276,12 +334,14 @@ pub async fn reset_password(db: &Db, token: &Token, new: &Password, origin: &Ori
         vec![row.user_id.into(), now.into()],
     )
     .await?;
-    let actor = Actor::user(row.user_id, row.user_name);
-    audit::append_to_user(&tx, &actor, origin, now, PasswordReset {}).await?;
     let mail = PasswordChangedMail { url: db.public_url() };
     Mail::new(&row.email, &mail).queue(db, &tx, now).await?;
+    let actor = Actor::user(row.user_id, row.user_name, &row.user_email);
+    audit::append_to_user(&tx, &actor, origin, now, PasswordReset {}).await?;
     tx.commit().await?;
     db.outbox_ready().notify_one();
-    limits::SIGN_IN_ACCOUNT.clear(db, &row.email).await?;
-    Ok(())
+    if let Ok(email) = Email::parse(&row.email) {
+        sessions::forget_all_failures(db, &email, browser, origin).await?;
+    }
+    Ok(row.email)
 }

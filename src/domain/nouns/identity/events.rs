@@ -1,5 +1,5 @@
 //! Audit events of people outside of workspaces and accounts. Only they see them, on their own page, where
-//! the sentences have no subject.
+//! the sentences have no subject. That of a sign-up that was deleted is in the record of the installation.
 
 use crate::domain::base::event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents, RecordedIn};
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,7 @@ pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
     EventKind::of::<PasswordChanged>(),
     EventKind::of::<PasswordReset>(),
     EventKind::of::<SessionsRevoked>(),
+    EventKind::of::<SignUpGivenUp>(),
 ]);
 
 /// A new person signed up.
@@ -72,6 +73,7 @@ impl AuditEvent for EmailConfirmed {
     const KIND: &'static str = "user.email-confirmed";
     const LABEL: &'static str = "Address confirmed";
     const RECORDED_IN: RecordedIn = RecordedIn::User;
+    const NAMES_ACTOR: bool = true;
 
     fn sentence(&self, _: &EventRow<'_>) -> EventSentence {
         EventSentence::new(format!("Confirmed {}", self.email), "")
@@ -90,6 +92,7 @@ impl AuditEvent for EmailChanged {
     const KIND: &'static str = "user.email-changed";
     const LABEL: &'static str = "Address changed";
     const RECORDED_IN: RecordedIn = RecordedIn::User;
+    const NAMES_ACTOR: bool = true;
 
     fn sentence(&self, _: &EventRow<'_>) -> EventSentence {
         EventSentence::new(format!("Changed e-mail address from {} to {}", self.before, self.after), "")
@@ -108,6 +111,7 @@ impl AuditEvent for ProfileUpdated {
     const KIND: &'static str = "user.profile-updated";
     const LABEL: &'static str = "Profile updated";
     const RECORDED_IN: RecordedIn = RecordedIn::User;
+    const NAMES_ACTOR: bool = true;
 
     fn sentence(&self, _: &EventRow<'_>) -> EventSentence {
         EventSentence::new(format!("Changed name from {} to {}", self.name_before, self.name_after), "")
@@ -162,5 +166,23 @@ impl AuditEvent for SessionsRevoked {
             count => format!("Ended {count} other sessions"),
         };
         EventSentence::new(what, "")
+    }
+}
+
+/// A sign-up that was never confirmed and never used was deleted, with its workspaces. The user's id is the target.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct SignUpGivenUp {
+    /// The number of workspaces that were deleted with it.
+    pub workspaces: i64,
+}
+
+impl AuditEvent for SignUpGivenUp {
+    const NAME: &'static str = "sign_up_given_up";
+    const KIND: &'static str = "sign-up.given-up";
+    const LABEL: &'static str = "Unused sign-up deleted";
+    const RECORDED_IN: RecordedIn = RecordedIn::Installation;
+
+    fn sentence(&self, _: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("deleted a sign-up that was never confirmed", "")
     }
 }

@@ -9,6 +9,7 @@ pub mod events;
 pub mod mail;
 pub mod sessions;
 pub mod sign_up;
+pub mod unconfirmed;
 
 pub(in crate::domain) use crate::domain::base::passwords::NO_PASSWORD;
 pub use crate::domain::base::passwords::{Password, Passwords};
@@ -18,7 +19,7 @@ pub use email::{
     reset_password,
 };
 pub use sessions::{
-    Session, authenticate, change_password, rename, revoke_other_sessions, revoke_session, security_events,
-    sessions, sign_in, sign_out,
+    BrowserSubject, Session, SignIn, authenticate, browser_subject, change_password, rename,
+    revoke_other_sessions, revoke_session, security_events, sessions, sign_in, sign_out,
 };
 pub use sign_up::{SignUp, SignedUp, sign_up};

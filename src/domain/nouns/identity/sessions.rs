@@ -4,10 +4,13 @@ use crate::{
     clock::Timestamp,
     domain::{
         base::{
+            conflict::CHANGED,
             db::Db,
-            event::{Actor, AuditEvent},
+            event::{Actor, AuditEvent, RecordedEvent},
+            hash_queue::Party,
             invalid::Invalid,
-            limits,
+            limits::{self, Counted},
+            network::wide,
             outbox::Mail,
             passwords::{self, Password},
             principal::{Credential, Origin, Person, Principal},
@@ -22,7 +25,7 @@ use crate::{
                 events::{PasswordChanged, ProfileUpdated, SessionsRevoked, SignedIn, SignedOut},
                 mail::PasswordChangedMail,
             },
-            members,
+            members::{self, events::MemberRenamed},
         },
     },
     entity::session,
@@ -74,61 +77,153 @@ struct SignInRow {
     is_suspended: bool,
 }
 
-/// Signs in. A known and an unknown address get equal responses, after equal work. The session
-/// that this browser had before ends.
+/// What somebody typed to sign in, and in which browser.
+pub struct SignIn<'a> {
+    pub email: &'a str,
+    pub password: &'a str,
+    /// The session that this browser had before. It ends.
+    pub previous: Option<&'a Token>,
+    /// The name of this browser, if it signed in with this address before.
+    pub browser: Option<&'a str>,
+}
+
+/// The limits that a sign-in counts against. A browser that is known is counted by itself, so that nobody
+/// else, in its network or another, can lock it out.
+struct SignInLimits {
+    /// Attempts, right or wrong.
+    attempts: Counted,
+    /// Wrong passwords.
+    failures: Vec<Counted>,
+}
+
+impl SignInLimits {
+    fn of(email: &Email, browser: Option<&str>, origin: &Origin) -> Self {
+        let (email, network) = (email.as_str(), origin.address.as_str());
+        match browser {
+            Some(browser) => Self {
+                attempts: limits::SIGN_INS.within(email, browser),
+                failures: vec![
+                    limits::SIGN_IN_BROWSER.within(email, browser),
+                    limits::SIGN_IN_BROWSERS.of(email),
+                ],
+            },
+            None => Self {
+                attempts: limits::SIGN_INS.within(email, network),
+                failures: vec![
+                    limits::SIGN_IN_ADDRESS.of(network),
+                    limits::SIGN_IN_NEARBY.within(email, &wide(network)),
+                    limits::SIGN_IN.within(email, network),
+                ],
+            },
+        }
+    }
+
+    fn all(&self) -> Vec<Counted> {
+        self.failures.iter().chain([&self.attempts]).cloned().collect()
+    }
+}
+
+/// Signs in. A known and an unknown address get equal responses, after equal work.
 ///
 /// # Errors
 /// [`Refused::Invalid`] for a wrong address or password, [`Refused::RateLimited`], [`Refused::Busy`].
-pub async fn sign_in(
-    db: &Db,
-    email: &str,
-    typed: &str,
-    previous: Option<&Token>,
-    origin: &Origin,
-) -> Result<Token, Refused> {
+pub async fn sign_in(db: &Db, form: &SignIn<'_>, origin: &Origin) -> Result<Token, Refused> {
     let wrong = || Invalid::field("password", "The e-mail address or password is wrong.");
-    let Ok(email) = Email::parse(email) else {
+    let Ok(email) = Email::parse(form.email) else {
         return Err(Invalid::field("email", "Enter an e-mail address such as name@example.com.").into());
     };
-    if typed.len() > passwords::MAX_BYTES {
+    if form.password.len() > passwords::MAX_BYTES {
         return Err(Invalid::field("password", "Use at most 1,024 bytes.").into());
     }
     // Who is over a limit takes no turn from others. The turn comes before the count: many right
-    // sign-ins at once are not many guesses. The network address is counted before the account: one
-    // that may not guess any more locks nobody out.
-    limits::SIGN_IN_ADDRESS.check(db, &origin.address).await?;
-    limits::SIGN_IN_ACCOUNT.check(db, email.as_str()).await?;
-    let permit = db.passwords().acquire().await?;
-    limits::SIGN_IN_ADDRESS.spend(db, &origin.address, 1).await?;
-    limits::SIGN_IN_ACCOUNT.spend(db, email.as_str(), 1).await?;
+    // sign-ins at once are not many guesses.
+    let counted = SignInLimits::of(&email, form.browser, origin);
+    limits::check(db, &counted.all()).await?;
+    let party = match form.browser {
+        Some(_) => Party::known(&origin.address, email.as_str()),
+        None => Party::stranger(&origin.address, email.as_str()),
+    };
+    let permit = db.passwords().acquire(party).await?;
+    limits::spend(db, &counted.all(), 1).await?;
     let sql = "SELECT id, name, password_hash, suspended_at IS NOT NULL AS is_suspended FROM users WHERE email = $1";
     let known: Option<SignInRow> = db.read().first(sql, vec![email.as_str().into()]).await?;
     let hash = known.as_ref().map(|user| user.password_hash.clone());
-    let verdict = permit.verify(typed, hash).await;
+    let verdict = permit.verify(form.password, hash).await;
     if !matches!(verdict, Ok(false)) {
         // Neither a right password nor our being busy is a guess.
-        limits::SIGN_IN_ACCOUNT.refund(db, email.as_str(), 1).await?;
-        limits::SIGN_IN_ADDRESS.refund(db, &origin.address, 1).await?;
+        limits::refund(db, &counted.failures, 1).await?;
     }
     let user = match (verdict?, known) {
         (true, Some(user)) if !user.is_suspended => user,
         _ => return Err(wrong().into()),
     };
-    limits::SIGN_IN_ACCOUNT.clear(db, email.as_str()).await?;
     let tx = db.begin().await?;
     let now = db.now();
     if !still_has(&tx, user.id, &user.password_hash).await? {
         tx.rollback().await?;
         return Err(wrong().into());
     }
-    if let Some(previous) = previous {
+    if let Some(previous) = form.previous {
         tx.run("DELETE FROM sessions WHERE token_hash = $1", vec![previous.hash().into()]).await?;
     }
     let token = start(db, &tx, user.id, origin).await?;
-    let actor = Actor::user(user.id, user.name);
+    let actor = Actor::user(user.id, user.name, email.as_str());
     audit::append_to_user(&tx, &actor, origin, now, SignedIn {}).await?;
     tx.commit().await?;
+    forget_failures(db, &email, form.browser, origin).await?;
     Ok(token)
+}
+
+/// Forgets the wrong passwords that were counted for an account where its owner has now proved to be. Not those
+/// of the network as a whole: they may be about other accounts.
+pub(in crate::domain) async fn forget_failures(
+    db: &Db,
+    email: &Email,
+    browser: Option<&str>,
+    origin: &Origin,
+) -> Result<(), Refused> {
+    let counted = match browser {
+        Some(browser) => vec![limits::SIGN_IN_BROWSER.within(email.as_str(), browser)],
+        None => vec![limits::SIGN_IN.within(email.as_str(), &origin.address)],
+    };
+    Ok(limits::clear(db, &counted).await?)
+}
+
+/// [`forget_failures`] after a reset: whoever reads the mailbox begins anew, also where others in their network, or
+/// people who knew the password, used up what there was.
+pub(in crate::domain) async fn forget_all_failures(
+    db: &Db,
+    email: &Email,
+    browser: Option<&str>,
+    origin: &Origin,
+) -> Result<(), Refused> {
+    let (email, network) = (email.as_str(), origin.address.as_str());
+    let mut counted = vec![
+        limits::SIGN_IN_BROWSERS.of(email),
+        limits::SIGN_IN_NEARBY.within(email, &wide(network)),
+        limits::SIGN_IN.within(email, network),
+    ];
+    counted.extend(browser.map(|browser| limits::SIGN_IN_BROWSER.within(email, browser)));
+    Ok(limits::clear(db, &counted).await?)
+}
+
+/// What a browser is known for: a user, until their password is replaced.
+#[derive(Clone, Copy, Debug, FromQueryResult)]
+pub struct BrowserSubject {
+    pub user_id: Uuid,
+    /// How often the password was replaced.
+    pub generation: i64,
+}
+
+/// The user whom a browser that signed in with this address is known for; `None` for an address that nobody has
+/// confirmed: who signs in with it may be anybody.
+///
+/// # Errors
+/// The database's own.
+pub async fn browser_subject(db: &Db, email: &Email) -> Result<Option<BrowserSubject>, Refused> {
+    let sql = "SELECT id AS user_id, browser_generation AS generation FROM users
+        WHERE email = $1 AND email_verified_at IS NOT NULL";
+    Ok(db.read().first(sql, vec![email.as_str().into()]).await?)
 }
 
 /// Locks the user's row if the verified password is still theirs: hashing takes time, and the password may
@@ -153,6 +248,9 @@ pub(in crate::domain) async fn still_is(
     if has && live.is_some() { Ok(()) } else { Err(Refused::Unauthenticated) }
 }
 
+/// The most sessions of one person. The oldest one ends where another begins.
+const MAX_SESSIONS: i64 = 50;
+
 /// Creates a session in this transaction.
 pub(in crate::domain) async fn start(
     db: &Db,
@@ -173,6 +271,9 @@ pub(in crate::domain) async fn start(
         expires_at: Set(db.session_limits().first_end(now)),
     };
     session::Entity::insert(row).exec_without_returning(tx).await?;
+    let oldest = "DELETE FROM sessions WHERE user_id = $1 AND id NOT IN
+        (SELECT id FROM sessions WHERE user_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2)";
+    tx.run(oldest, vec![user.into(), MAX_SESSIONS.into()]).await?;
     Ok(token)
 }
 
@@ -263,25 +364,37 @@ pub struct SecurityEvent {
 /// # Errors
 /// The database's own.
 pub async fn security_events(db: &Db, person: &Person) -> Result<Vec<SecurityEvent>, Refused> {
-    let sql = "SELECT at, kind, payload, address FROM audit_events
-        WHERE workspace_id IS NULL AND account_id IS NULL AND actor_id = $1 ORDER BY at DESC, id DESC LIMIT 20";
+    let sql = concat!(
+        "SELECT r.at, r.kind, r.payload, r.address FROM ",
+        audit::audit_record!(),
+        " r WHERE r.user_id = $1 ORDER BY r.seq DESC LIMIT 20"
+    );
     Ok(db.read().all(sql, vec![person.user_id.into()]).await?)
 }
 
-/// Changes the person's own name.
+/// Changes the person's own name, and records it in every workspace that they belong to: others know them by it.
 ///
 /// # Errors
-/// The database's own.
+/// [`CHANGED`] if another request changed it in the meantime, [`Refused::RateLimited`].
 pub async fn rename(db: &Db, person: &Person, name: &Name, origin: &Origin) -> Result<(), Refused> {
     if name.as_str() == person.name {
         return Ok(());
     }
+    limits::RENAME.spend(db, &person.user_id.to_string(), 1).await?;
+    let (actor, before, after) = (person.audit_actor(), || person.name.clone(), || name.to_string());
     let tx = db.begin().await?;
-    tx.run("UPDATE users SET name = $2 WHERE id = $1", vec![person.user_id.into(), name.as_str().into()])
-        .await?;
+    let renamed = || MemberRenamed { before: before(), after: after() };
+    let elsewhere = members::in_each_workspace(&tx, &actor, renamed).await?;
+    members::lock_memberships(&tx, person.user_id).await?;
+    let sql = "UPDATE users SET name = $2 WHERE id = $1 AND name = $3";
+    if tx.run(sql, vec![person.user_id.into(), after().into(), before().into()]).await? != 1 {
+        tx.rollback().await?;
+        return Err(CHANGED.into());
+    }
     members::refresh_sort_key(&tx, person.user_id).await?;
-    let event = ProfileUpdated { name_before: person.name.clone(), name_after: name.to_string() };
-    audit::append_to_user(&tx, &person.audit_actor(), origin, db.now(), event).await?;
+    let event = ProfileUpdated { name_before: before(), name_after: after() };
+    let own = [RecordedEvent::new(event, audit::target_of(&actor))];
+    audit::append_all_to_user(&tx, &actor, origin, db.now(), &own, elsewhere).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -298,29 +411,33 @@ pub async fn change_password(
     new: &Password,
     origin: &Origin,
 ) -> Result<Token, Refused> {
-    let verified = confirm_password(db, person, current).await?;
-    let hash = db.passwords().hash(new).await?;
+    let verified = confirm_password(db, person, current, origin).await?;
+    let party = Party::known(&origin.address, &person.user_id.to_string());
+    let hash = db.passwords().hash(new, party).await?;
     let tx = db.begin().await?;
     let now = db.now();
     still_is(&tx, person, &verified).await?;
     replace_password(&tx, person.user_id, hash).await?;
     let token = start(db, &tx, person.user_id, origin).await?;
-    audit::append_to_user(&tx, &person.audit_actor(), origin, now, PasswordChanged {}).await?;
     let mail = PasswordChangedMail { url: db.public_url() };
     Mail::new(&person.email, &mail).queue(db, &tx, now).await?;
+    audit::append_to_user(&tx, &person.audit_actor(), origin, now, PasswordChanged {}).await?;
     tx.commit().await?;
     db.outbox_ready().notify_one();
     Ok(token)
 }
 
-/// Sets a new hash, and ends every session, every reset link and every pending change of address.
+/// Sets a new hash, and ends every session, every reset link and every pending change of address. No browser is known
+/// any more.
 pub(in crate::domain) async fn replace_password(
     tx: &DatabaseTransaction,
     user: Uuid,
     hash: String,
 ) -> Result<(), Refused> {
     let user = Value::from(user);
-    let sql = "UPDATE users SET password_hash = $2, awaited_since = NULL WHERE id = $1";
+    let sql = "UPDATE users SET password_hash = $2, awaited_since = NULL,
+            browser_generation = browser_generation + 1
+        WHERE id = $1";
     tx.run(sql, vec![user.clone(), hash.into()]).await?;
     tx.run("DELETE FROM sessions WHERE user_id = $1", vec![user.clone()]).await?;
     let sql = "DELETE FROM email_tokens WHERE user_id = $1 AND purpose IN ('reset_password', 'change_email')";
@@ -342,13 +459,14 @@ pub(in crate::domain) async fn confirm_password(
     db: &Db,
     person: &Person,
     typed: &str,
+    origin: &Origin,
 ) -> Result<String, Refused> {
     if typed.len() > passwords::MAX_BYTES {
         return Err(Invalid::field("current_password", "Use at most 1,024 bytes.").into());
     }
     let subject = person.user_id.to_string();
     limits::CONFIRM.check(db, &subject).await?;
-    let permit = db.passwords().acquire().await?;
+    let permit = db.passwords().acquire(Party::known(&origin.address, &subject)).await?;
     limits::CONFIRM.spend(db, &subject, 1).await?;
     let sql = "SELECT password_hash FROM users WHERE id = $1";
     let row: Option<HashRow> = db.read().first(sql, vec![person.user_id.into()]).await?;

@@ -7,9 +7,11 @@ use crate::{
         base::{
             conflict::CHANGED,
             db::Db,
-            event::{Actor, Recorded, Target},
+            event::{Actor, Recorded, RecordedEvent, Target},
+            hash_queue::Party,
             invalid::Invalid,
             limits,
+            network::wide,
             outbox::Mail,
             passwords::Password,
             principal::Origin,
@@ -32,6 +34,7 @@ use crate::{
     random,
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use uuid::Uuid;
 
 /// A sign-up, parsed and validated.
 pub struct SignUp {
@@ -78,19 +81,21 @@ pub async fn sign_up(db: &Db, form: SignUp, origin: &Origin) -> Result<SignedUp,
     if offer.is_none() && form.workspace.is_none() {
         return Err(Invalid::field("workspace", "Enter a name for your workspace.").into());
     }
-    limits::SIGN_UP_ADDRESS.spend(db, &origin.address, 1).await?;
+    limits::SIGN_UP_ADDRESS.check(db, &wide(&origin.address)).await?;
+    limits::SIGN_UP_ADDRESS.spend(db, &wide(&origin.address), 1).await?;
     // Hashed in any case: a known address must not answer faster.
-    let hash = db.passwords().hash(&form.password).await?;
+    let party = Party::stranger(&origin.address, form.email.as_str());
+    let hash = db.passwords().hash(&form.password, party).await?;
     let new_user = NewUser {
         db,
         form: &form,
-        actor: Actor::user(random::id(db.now()), form.name.to_string()),
+        id: random::id(db.now()),
         is_verified: offer.as_ref().is_some_and(|offer| offer.proves_address),
         hash,
         origin,
     };
     match new_user.create().await {
-        Err(Refused::Conflict(CHANGED)) => known_address(db, &form, offer.as_ref()).await,
+        Err(Refused::Conflict(CHANGED)) => known_address(db, &form, offer.as_ref(), origin).await,
         other => other,
     }
 }
@@ -99,7 +104,7 @@ pub async fn sign_up(db: &Db, form: SignUp, origin: &Origin) -> Result<SignedUp,
 struct NewUser<'a> {
     db: &'a Db,
     form: &'a SignUp,
-    actor: Actor,
+    id: Uuid,
     /// The address is confirmed.
     is_verified: bool,
     hash: String,
@@ -127,23 +132,33 @@ impl NewUser<'_> {
     }
 
     async fn create_with(&self, workspace: &Name) -> Result<SignedUp, Refused> {
-        create_workspace(self.db, &self.actor, self.origin, async |open| {
+        create_workspace(self.db, &self.actor(), self.origin, async |open| {
             let done = self.insert(&open.tx, open.now).await?;
-            let account = accounts::create(&open.tx, workspace, self.actor.id, open.now).await?;
+            let account = accounts::create(&open.tx, workspace, self.id, open.now).await?;
             let slug = free_slug(&open.tx, workspace).await?;
-            workspaces::insert(open, account, workspace, &slug, self.actor.id).await?;
+            workspaces::insert(open, account, workspace, &slug, self.id).await?;
             let event = WorkspaceCreated { name: workspace.to_string(), slug: slug.to_string() };
             let target = Target::named(WORKSPACE, workspace.to_string());
-            Ok((account, Recorded::new(done, event, target)))
+            let events = vec![
+                RecordedEvent::new(event, target),
+                RecordedEvent::new(events::SignedUp {}, audit::target_of(&self.actor())),
+            ];
+            Ok((account, Recorded::many(done, events)))
         })
         .await
+    }
+
+    fn actor(&self) -> Actor {
+        Actor::user(self.id, self.form.name.to_string(), self.form.email.to_string())
     }
 
     /// Creates the user without a workspace, for an invitation.
     async fn create_alone(&self) -> Result<SignedUp, Refused> {
         let tx = self.db.begin().await?;
-        match self.insert(&tx, self.db.now()).await {
+        let now = self.db.now();
+        match self.insert(&tx, now).await {
             Ok(done) => {
+                audit::append_to_user(&tx, &self.actor(), self.origin, now, events::SignedUp {}).await?;
                 tx.commit().await?;
                 self.db.outbox_ready().notify_one();
                 Ok(done)
@@ -156,13 +171,13 @@ impl NewUser<'_> {
     }
 
     async fn insert(&self, tx: &DatabaseTransaction, now: Timestamp) -> Result<SignedUp, Refused> {
-        let Self { db, form, actor, is_verified, hash, origin } = self;
+        let Self { db, form, id, is_verified, hash, origin } = self;
         let taken = user::Entity::find().filter(user::Column::Email.eq(form.email.as_str()));
         if taken.one(tx).await?.is_some() {
             return Err(CHANGED.into());
         }
         let row = user::ActiveModel {
-            id: Set(actor.id),
+            id: Set(*id),
             email: Set(form.email.to_string()),
             name: Set(form.name.to_string()),
             password_hash: Set(hash.clone()),
@@ -170,23 +185,28 @@ impl NewUser<'_> {
             suspended_at: Set(None),
             created_at: Set(now),
             provisioned_at: Set(None),
+            awaited_email: Set(None),
         };
         if let Err(error) = user::Entity::insert(row).exec_without_returning(tx).await {
             return Err(if is_duplicate(&error) { CHANGED.into() } else { error.into() });
         }
-        audit::append_to_user(tx, actor, origin, now, events::SignedUp {}).await?;
         if *is_verified {
-            return Ok(SignedUp::SignedIn(sessions::start(db, tx, actor.id, origin).await?));
+            return Ok(SignedUp::SignedIn(sessions::start(db, tx, *id, origin).await?));
         }
         let (email, browser) = (form.email.as_str(), Some(&form.browser));
-        send_confirmation(db, tx, actor.id, email, browser, now).await?;
+        send_confirmation(db, tx, *id, email, browser, now).await?;
         Ok(SignedUp::CheckMail)
     }
 }
 
 /// Handles a sign-up with an address that already has a user. The owner of the mailbox is informed by mail;
 /// the response shows it only if the link proved that the browser's user reads that mailbox.
-async fn known_address(db: &Db, form: &SignUp, offer: Option<&Offer>) -> Result<SignedUp, Refused> {
+async fn known_address(
+    db: &Db,
+    form: &SignUp,
+    offer: Option<&Offer>,
+    origin: &Origin,
+) -> Result<SignedUp, Refused> {
     if offer.is_some_and(|offer| offer.proves_address) {
         return Err(Invalid::field(
             "email",
@@ -194,7 +214,8 @@ async fn known_address(db: &Db, form: &SignUp, offer: Option<&Offer>) -> Result<
         )
         .into());
     }
-    if limits::MAIL_TO.spend(db, form.email.as_str(), 1).await.is_ok() {
+    let budget = limits::mail_to(form.email.as_str(), &wide(&origin.address));
+    if limits::check(db, &budget).await.is_ok() && limits::spend(db, &budget, 1).await.is_ok() {
         let tx = db.begin().await?;
         let now = db.now();
         let mail = AlreadySignedUpMail { url: db.public_url(), email: form.email.as_str() };

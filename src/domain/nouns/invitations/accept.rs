@@ -4,15 +4,16 @@ use crate::{
     clock::Timestamp,
     domain::{
         base::{
-            conflict::{FirstStep, Gone, Prerequisite},
+            conflict::{Conflict, FirstStep, Gone, Prerequisite},
             db::Db,
-            event::{Actor as AuditActor, Recorded, Target},
+            event::{Actor as AuditActor, Recorded, RecordedEvent},
             key_limits::{KeyLimits, key_limits},
             principal::{Origin, Person, Workspace},
             refused::Refused,
-            role::{self, Role, Roles},
+            role::{self, Roles},
             sql::Sql,
             tokens::Token,
+            words::{called_now, signature},
         },
         enforce::{
             refusal,
@@ -22,13 +23,14 @@ use crate::{
         },
         nouns::{
             invitations::events::{
-                INVITATION, InvitationAccepted, InvitationDeclined, UNVERIFIED, WRONG_ADDRESS,
+                InvitationAccepted, InvitationDeclined, UNVERIFIED, WRONG_ADDRESS, target,
             },
-            members::{self, ALREADY_MEMBER},
+            members::{self, ALREADY_MEMBER, events::MembershipReplaced},
         },
-        records::{accounts, invitations::close},
+        records::{accounts, awaited, invitations::close},
     },
     entity::member,
+    policy::Holdings,
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, FromQueryResult, QueryFilter};
 use uuid::Uuid;
@@ -63,6 +65,11 @@ const INVITER_GONE: Gone = Gone::new(
     "This invitation is no longer valid because the person who sent it can no longer invite people. Ask someone else in the workspace for a new one.",
 );
 
+pub const MEMBERSHIP_WAITS: Conflict = Conflict::new(
+    "membership-waits",
+    "A membership in this workspace already waits for your answer, with roles that the person who invited you can't take away. Answer it on the page Your workspaces instead.",
+);
+
 pub const UNKNOWN_LINK: Gone = Gone::new(
     "invitation-link",
     "This link was already used, has expired, or was replaced by a newer one. Ask the person who sent it for a new one.",
@@ -75,7 +82,12 @@ pub struct Offer {
     pub workspace_id: Uuid,
     pub workspace: String,
     pub slug: String,
+    /// The inviter's name when they sent it.
     pub inviter: String,
+    /// The inviter's address when they sent it; for a key, that of the user who is accountable for it.
+    pub inviter_email: String,
+    /// What the inviter is called now, if it is something else.
+    pub inviter_now: Option<String>,
     pub email: String,
     pub message: String,
     pub roles: Vec<String>,
@@ -83,7 +95,10 @@ pub struct Offer {
     /// The link came by mail alone, so its bearer reads that mailbox.
     pub proves_address: bool,
     inviter_id: Uuid,
+    /// The inviter's name with their address now.
+    inviter_signature: String,
     role_ids: Vec<Uuid>,
+    inviter_holdings: Holdings,
 }
 
 #[derive(FromQueryResult)]
@@ -96,6 +111,9 @@ struct OfferRow {
     is_closed: bool,
     inviter_id: Uuid,
     inviter: String,
+    inviter_email: String,
+    sent_by: Option<String>,
+    sent_by_email: Option<String>,
     email: String,
     message: String,
     status: String,
@@ -128,7 +146,8 @@ pub async fn get_as(db: &Db, person: &Person, token: &Token, origin: &Origin) ->
     match is_for(&offer, person) {
         Ok(()) => Ok(offer),
         Err(refused) => {
-            refusal::note::<Workspace>(db, offer.workspace_id, &person.audit_actor(), origin, &refused).await;
+            let (workspace, by) = (offer.workspace_id, person.audit_actor());
+            refusal::note::<Workspace>(db, workspace, by.id, &by, origin, &refused).await;
             Err(refused)
         }
     }
@@ -143,7 +162,9 @@ async fn load(
     let sql = concat!(
         "SELECT i.id, i.workspace_id, w.account_id, w.name AS workspace, w.slug,
             (w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL) AS is_closed,
-            i.inviter_id, COALESCE(k.name, u.name) AS inviter, i.email, i.message, i.status, i.expires_at,
+            i.inviter_id, COALESCE(k.name, u.name) AS inviter, u.email AS inviter_email,
+            sent_by.actor_name AS sent_by, sent_by.actor_email AS sent_by_email,
+            i.email, i.message, i.status, i.expires_at,
             t.proves_address, t.superseded_at IS NOT NULL AS is_superseded,
             (SELECT string_agg(r.slug, ' ') FROM invitation_roles ir
                 JOIN roles r ON r.workspace_id = ir.workspace_id AND r.id = ir.role_id
@@ -162,6 +183,9 @@ async fn load(
             AND i.inviter_key_id IS NULL
         LEFT JOIN api_keys k ON k.id = i.inviter_key_id
         LEFT JOIN members km ON km.workspace_id = i.workspace_id AND km.api_key_id = k.id
+        LEFT JOIN audit_events sent ON sent.workspace_id = i.workspace_id AND sent.target_id = i.id
+            AND sent.kind || '' = 'invitation.sent'
+        LEFT JOIN audit_identities sent_by ON sent_by.event_id = sent.id
         WHERE t.token_hash = $1"
     );
     let row: Option<OfferRow> = connection.first(sql, vec![token.hash().into(), now.into()]).await?;
@@ -169,22 +193,39 @@ async fn load(
     row.ended(now)?;
     let all = roles::load(&Unadmitted(connection, row.workspace_id)).await?;
     let offered = all.parse_slugs(row.roles.as_deref().unwrap_or_default());
-    if offered.is_empty() || !row.inviter_still_may(&all, &offered) {
+    let inviter_holdings = row.inviter_holdings(&all);
+    let may_invite = inviter_holdings.may_invite(offered.iter().map(|role| &role.holdings)).is_ok();
+    // An invitation is valid only as long as its inviter may still assign the offered roles.
+    if offered.is_empty() || row.inviter_is_active != Some(true) || !may_invite {
         return Err(INVITER_GONE.into());
     }
+    let (inviter, inviter_email) = row.inviter_then();
+    let inviter_signature = match row.is_by_key {
+        true => signature(&row.inviter, "API key"),
+        false => signature(&row.inviter, &row.inviter_email),
+    };
+    let (name, address) = (row.inviter.as_str(), row.inviter_email.as_str());
+    let inviter_now = called_now(
+        Some(name).filter(|now| *now != inviter),
+        Some(address).filter(|now| *now != inviter_email),
+    );
     let offer = Offer {
         id: row.id,
         workspace_id: row.workspace_id,
         workspace: row.workspace,
         slug: row.slug,
-        inviter: row.inviter,
+        inviter,
+        inviter_email,
+        inviter_now,
         email: row.email,
         message: row.message,
         roles: role::names(&offered),
         expires_at: row.expires_at,
         proves_address: row.proves_address,
         inviter_id: row.inviter_id,
+        inviter_signature,
         role_ids: offered.iter().map(|role| role.id).collect(),
+        inviter_holdings,
     };
     Ok((offer, row.account_id))
 }
@@ -203,17 +244,22 @@ impl OfferRow {
         }
     }
 
-    /// An invitation is valid only as long as its inviter may still assign the offered roles. `inviter_id` of
-    /// one by a key is whoever was shown its secret.
-    fn inviter_still_may(&self, all: &Roles, offered: &[&Role]) -> bool {
+    /// Name and address of the inviter when they sent it, as the record has them; the present ones where they
+    /// were erased.
+    fn inviter_then(&self) -> (String, String) {
+        let name = self.sent_by.clone().unwrap_or_else(|| self.inviter.clone());
+        let email = self.sent_by_email.clone().filter(|email| !email.is_empty());
+        (name, email.unwrap_or_else(|| self.inviter_email.clone()))
+    }
+
+    /// What the inviter holds now. `inviter_id` of an invitation by a key is whoever was shown its secret.
+    fn inviter_holdings(&self, all: &Roles) -> Holdings {
         let roles = all.parse_slugs(self.inviter_roles.as_deref().unwrap_or_default());
         let (voucher_roles, reader_roles) = (self.voucher_roles.clone(), self.reader_roles.clone());
-        let held = match self.is_by_key {
+        match self.is_by_key {
             true => KeyLimits { voucher_roles, reader_roles }.holdings(&roles, all),
             false => role::holdings(&roles),
-        };
-        self.inviter_is_active == Some(true)
-            && held.may_invite(offered.iter().map(|role| &role.holdings)).is_ok()
+        }
     }
 }
 
@@ -258,7 +304,8 @@ fn unverified(email: &str) -> Prerequisite {
 /// Makes the person a member. Of twenty at once, one is; the others find the invitation accepted.
 ///
 /// # Errors
-/// [`Refused::Gone`], [`Refused::Prerequisite`], [`ALREADY_MEMBER`].
+/// [`Refused::Gone`], [`Refused::Prerequisite`], [`ALREADY_MEMBER`]; [`MEMBERSHIP_WAITS`], and
+/// [`SUSPENDED`](awaited::SUSPENDED) for a membership that a service entered and that is suspended.
 pub async fn accept(db: &Db, person: &Person, token: &Token, origin: &Origin) -> Result<Offer, Refused> {
     let workspace = get(db, token).await?.workspace_id;
     enter_by_invitation(db, workspace, &person.audit_actor(), origin, async |open| {
@@ -267,22 +314,37 @@ pub async fn accept(db: &Db, person: &Person, token: &Token, origin: &Origin) ->
         if close(open, offer.id, "accepted").await? != 1 {
             return Err(ACCEPTED.into());
         }
-        join(open, &offer, account, person).await?;
-        let event = InvitationAccepted { roles: offer.roles.clone(), invited_by: offer.inviter.clone() };
-        let target = Target::new(INVITATION, offer.id, offer.email.clone());
-        Ok(Recorded::new(offer, event, target))
+        let replaced = join(open, &offer, account, person).await?;
+        let event =
+            InvitationAccepted { roles: offer.roles.clone(), invited_by: offer.inviter_signature.clone() };
+        let accepted = RecordedEvent::new(event, target(offer.id, &offer.email)).naming(offer.inviter_id);
+        Ok(Recorded::many(offer, replaced.into_iter().chain([accepted]).collect()))
     })
     .await
 }
 
-async fn join(open: &Transaction, offer: &Offer, account: Uuid, person: &Person) -> Result<(), Refused> {
+/// Returns the record of what ended for it.
+async fn join(
+    open: &Transaction,
+    offer: &Offer,
+    account: Uuid,
+    person: &Person,
+) -> Result<Option<RecordedEvent>, Refused> {
     let present = open.find::<member::Entity>().filter(member::Column::UserId.eq(person.user_id));
     if present.one(&open.tx).await?.is_some() {
         return Err(ALREADY_MEMBER.into());
     }
-    members::join(open, person.user_id, members::MemberOrigin::Invitation(offer.inviter_id), &offer.role_ids)
-        .await?;
-    accounts::add_person(&open.tx, account, person.user_id, false, open.now).await
+    // The person has confirmed the address.
+    let absorbed = match awaited::absorb(open, &person.email, &offer.inviter_holdings).await {
+        Err(Refused::Ceiling(_)) => return Err(MEMBERSHIP_WAITS.into()),
+        done => done?,
+    };
+    let replaced = absorbed.as_ref().map(|absorbed| MembershipReplaced::recorded(&absorbed.member));
+    let origin = members::MemberOrigin::Invitation(offer.inviter_id);
+    let id = members::join(open, person.user_id, origin, &offer.role_ids).await?;
+    awaited::keep_ids(open, id, absorbed.map(|absorbed| absorbed.ids)).await?;
+    accounts::add_person(&open.tx, account, person.user_id, false, open.now).await?;
+    Ok(replaced)
 }
 
 /// Declines the invitation. The bearer of a mailed link need not sign in for that.
@@ -305,7 +367,7 @@ pub async fn decline(
     }
     let by = match person {
         Some(person) => person.audit_actor(),
-        None => AuditActor::user(seen.id, seen.email.clone()),
+        None => AuditActor::user(seen.id, &seen.email, &seen.email),
     };
     enter_by_invitation(db, seen.workspace_id, &by, origin, async |open| {
         let (offer, _) = load(&open.tx, token, open.now).await?;
@@ -313,7 +375,7 @@ pub async fn decline(
             return Err(DECLINED.into());
         }
         let event = InvitationDeclined { roles: offer.roles.clone() };
-        let target = Target::new(INVITATION, offer.id, offer.email.clone());
+        let target = target(offer.id, &offer.email);
         Ok(Recorded::new(offer, event, target))
     })
     .await

@@ -23,7 +23,7 @@ pub async fn resend(
     selection: &Selection,
 ) -> Result<Vec<Sent>, Refused> {
     let ids: Vec<Uuid> = selection.iter().collect();
-    may_mail(&scope, &ids).await?;
+    let ids = may_mail(&scope, &ids).await?;
     scope
         .write(async |s| {
             let mut each = Vec::new();

@@ -3,11 +3,12 @@
 use crate::{
     clock::Timestamp,
     domain::base::{
-        event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents, TargetKind},
+        event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents, Target, TargetKind},
         reason::AuditReason,
     },
 };
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
     EventKind::of::<InvitationSent>(),
@@ -25,8 +26,12 @@ pub(in crate::domain) const UNVERIFIED: AuditReason =
 pub(in crate::domain) const WRONG_ADDRESS: AuditReason =
     AuditReason::new("wrong-address", "signed in with a different address");
 
-/// The name of the target is the invited address.
-pub(in crate::domain) const INVITATION: TargetKind = TargetKind::new("invitation");
+const INVITATION: TargetKind = TargetKind::new("invitation");
+
+/// An invitation as a target: its name is the invited address.
+pub(in crate::domain) fn target(id: Uuid, email: &str) -> Target {
+    Target::new(INVITATION, id, email).with_address(email)
+}
 
 /// An address was invited.
 #[derive(Debug, Serialize, Deserialize)]
@@ -82,6 +87,7 @@ impl AuditEvent for InvitationCancelled {
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct InvitationAccepted {
     pub roles: Vec<String>,
+    /// The inviter's name with their address.
     pub invited_by: String,
 }
 

@@ -8,6 +8,7 @@ use crate::{
             refused::Refused,
             role::{self, Roles},
             selection::Selection,
+            words::signature,
         },
         enforce::{read::ReadScope, rows::Scoped},
         nouns::members,
@@ -23,7 +24,10 @@ use uuid::Uuid;
 pub struct Invitation {
     pub id: Uuid,
     pub email: String,
+    /// The name of the person or key that sent it.
     pub inviter: String,
+    /// The address of that person; `None` for a key.
+    pub inviter_email: Option<String>,
     pub roles: Vec<String>,
     /// Slugs of the roles.
     pub role_slugs: Vec<String>,
@@ -46,6 +50,7 @@ struct Row {
     id: Uuid,
     email: String,
     inviter: String,
+    inviter_email: Option<String>,
     status: String,
     created_at: Timestamp,
     sent_at: Timestamp,
@@ -55,16 +60,35 @@ struct Row {
 }
 
 /// The columns of a [`Row`], in the order of its fields.
-const FIELDS: [&str; 9] =
-    ["id", "email", "inviter", "status", "created_at", "sent_at", "expires_at", "ended_at", "roles"];
+const FIELDS: [&str; 10] = [
+    "id",
+    "email",
+    "inviter",
+    "inviter_email",
+    "status",
+    "created_at",
+    "sent_at",
+    "expires_at",
+    "ended_at",
+    "roles",
+];
 
 const COLUMNS: &str =
-    "SELECT i.id, i.email, COALESCE(k.name, u.name) AS inviter, i.status, i.created_at, i.sent_at, i.expires_at, i.ended_at,
+    "SELECT i.id, i.email, COALESCE(k.name, u.name) AS inviter,
+        CASE WHEN k.id IS NULL THEN u.email END AS inviter_email, i.status, i.created_at, i.sent_at, i.expires_at,
+        i.ended_at,
         (SELECT string_agg(r.slug, ' ') FROM invitation_roles ir
             JOIN roles r ON r.workspace_id = ir.workspace_id AND r.id = ir.role_id
             WHERE ir.workspace_id = i.workspace_id AND ir.invitation_id = i.id) AS roles
     FROM invitations i JOIN users u ON u.id = i.inviter_id
         LEFT JOIN api_keys k ON k.id = i.inviter_key_id WHERE i.workspace_id = $1";
+
+impl Invitation {
+    /// The name of the person or key that sent it, with what tells it from the same name of another.
+    pub fn signature(&self) -> String {
+        signature(&self.inviter, self.inviter_email.as_deref().unwrap_or("API key"))
+    }
+}
 
 /// Which invitations to list. An empty text matches all.
 #[derive(Clone, Debug, Default)]
@@ -167,6 +191,7 @@ impl Row {
             id: self.id,
             email: self.email,
             inviter: self.inviter,
+            inviter_email: self.inviter_email,
             may_resend: is_open && refused.is_none(),
             refused,
             roles: role::names(&offered),

@@ -11,6 +11,8 @@ pub(in crate::domain) struct InvitationMail<'a> {
     pub url: &'a str,
     pub token: &'a str,
     pub inviter: &'a str,
+    /// Their name with their address.
+    pub signature: &'a str,
     pub workspace: &'a str,
     /// Their names, as a list in words.
     pub roles: &'a str,

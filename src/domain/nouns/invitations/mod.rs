@@ -14,14 +14,9 @@ pub(in crate::domain) use crate::domain::records::invitations::spend;
 use crate::{
     clock::DAY,
     domain::{
-        base::{
-            conflict::Conflict,
-            event::{Recorded, Target},
-            refused::Refused,
-            role,
-        },
+        base::{conflict::Conflict, event::Recorded, refused::Refused, role},
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
-        nouns::invitations::events::{INVITATION, InvitationCancelled},
+        nouns::invitations::events::{InvitationCancelled, target},
         records::invitations::close,
     },
     policy::perm,
@@ -82,6 +77,6 @@ pub async fn cancel(
         return Err(NOT_PENDING.into());
     }
     let names = role::names(&all.parse_slugs(invitation.roles.as_deref().unwrap_or_default()));
-    let target = Target::new(INVITATION, id, invitation.email.clone());
+    let target = target(id, &invitation.email);
     Ok(Recorded::new(invitation.email, InvitationCancelled { roles: names }, target))
 }

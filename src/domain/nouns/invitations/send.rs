@@ -4,7 +4,7 @@ use crate::{
     clock::DAY,
     domain::{
         base::{
-            event::{Recorded, RecordedEvent, Target},
+            event::{Recorded, RecordedEvent},
             invalid::Invalid,
             limits,
             outbox::Mail,
@@ -12,15 +12,17 @@ use crate::{
             role::{self, Role},
             tokens::{Purpose, Token},
             values::{Email, Message},
+            words::inert,
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         nouns::invitations::{
             LIFETIME, NOT_PENDING,
-            events::{INVITATION, InvitationResent, InvitationSent},
+            events::{InvitationResent, InvitationSent, target},
             existing,
             mail::InvitationMail,
         },
         records::{
+            self,
             invitations::{ended, spend},
             members::{BEHIND_KEY, addresses_behind_key},
         },
@@ -52,11 +54,23 @@ pub enum Outcome {
     Sent {
         link: String,
     },
+    /// It is invited, but has had too many e-mails within the hour to get another one. The inviter can pass
+    /// the link on.
+    NotMailed {
+        link: String,
+    },
     AlreadyMember,
     AlreadyInvited,
     NotValid,
     /// It was to be sent again, but had already ended.
     NotPending,
+}
+
+impl Outcome {
+    /// There is a new link.
+    pub fn is_invited(&self) -> bool {
+        matches!(self, Self::Sent { .. } | Self::NotMailed { .. })
+    }
 }
 
 /// One address of a batch and its result.
@@ -141,38 +155,48 @@ async fn invite_all(
     let offered = all.chosen(&batch.roles)?;
     s.actor().holdings.may_invite(offered.iter().map(|role| &role.holdings))?;
     let behind_key = addresses_behind_key(s).await?;
-    let (mut results, mut events) = (Vec::new(), Vec::new());
-    for address in addresses {
-        let Ok(email) = Email::parse(address) else {
-            let email = address.chars().take(80).collect();
-            results.push(Sent { email, outcome: Outcome::NotValid });
+    let parsed = addresses.iter().map(|address| Email::parse(address).ok());
+    let mut recipients: Vec<(usize, Option<Email>)> = parsed.enumerate().collect();
+    // In one order, whatever was typed: each address has a budget of mail, whose row is locked, and two who invite
+    // the same people must not wait for each other in a circle.
+    recipients.sort_by(|(_, a), (_, b)| a.as_ref().map(Email::as_str).cmp(&b.as_ref().map(Email::as_str)));
+    let mut each = Vec::new();
+    for (place, email) in recipients {
+        let Some(email) = email else {
+            let email = addresses[place].chars().take(80).collect();
+            each.push((place, Sent { email, outcome: Outcome::NotValid }, None));
             continue;
         };
-        let outcome = match recipient_status(s, &email).await? {
-            Some(outcome) => outcome,
+        let (outcome, event) = match recipient_status(s, &email).await? {
+            Some(outcome) => (outcome, None),
             None if behind_key.iter().any(|own| own == email.as_str()) => {
                 return Err(Refused::NotAllowed(BEHIND_KEY));
             }
             None => {
-                let (id, link) = invite(s, &email, &offered, &batch.message).await?;
+                let (id, outcome) = invite(s, &email, &offered, &batch.message).await?;
                 let event = InvitationSent { roles: role::names(&offered), expires_at: s.now() + LIFETIME };
-                events.push(RecordedEvent::new(event, Target::new(INVITATION, id, email.to_string())));
-                Outcome::Sent { link }
+                (outcome, Some(RecordedEvent::new(event, target(id, email.as_str()))))
             }
         };
-        results.push(Sent { email: email.to_string(), outcome });
+        each.push((place, Sent { email: email.to_string(), outcome }, event));
     }
-    Ok(Recorded::many(results, events))
+    // Shown and recorded as they were typed.
+    each.sort_by_key(|(place, ..)| *place);
+    let (results, events): (Vec<_>, Vec<_>) = each.into_iter().map(|(_, sent, event)| (sent, event)).unzip();
+    Ok(Recorded::many(results, events.into_iter().flatten().collect()))
 }
 
 #[derive(FromQueryResult)]
 struct RecipientStatus {
     is_member: bool,
     is_invited: bool,
+    awaited_status: Option<String>,
+    awaited_roles: Option<String>,
 }
 
-/// Whether the address is already a member or invited. A pending invitation that has expired is closed here,
-/// so that a new one can take its place.
+/// Whether the address is already a member or invited. What a service entered for it counts as a membership if it is
+/// suspended, or if the actor could not remove it: the invitation would take its place. A pending invitation that has
+/// expired is closed here, so that a new one can take its place.
 async fn recipient_status(
     s: &WriteScope<perm::InviteMembers>,
     email: &Email,
@@ -185,10 +209,19 @@ async fn recipient_status(
     let sql = "SELECT EXISTS (SELECT 1 FROM members m JOIN users u ON u.id = m.user_id
                 WHERE m.workspace_id = $1 AND u.email = $2) AS is_member,
             EXISTS (SELECT 1 FROM invitations i
-                WHERE i.workspace_id = $1 AND i.email = $2 AND i.status = 'pending') AS is_invited";
+                WHERE i.workspace_id = $1 AND i.email = $2 AND i.status = 'pending') AS is_invited,
+            (SELECT m.status FROM users p JOIN members m ON m.user_id = p.id AND m.workspace_id = $1
+                WHERE p.awaited_email = $2 ORDER BY m.id LIMIT 1) AS awaited_status,
+            (SELECT m.role_set FROM users p JOIN members m ON m.user_id = p.id AND m.workspace_id = $1
+                WHERE p.awaited_email = $2 ORDER BY m.id LIMIT 1) AS awaited_roles";
     let status: Option<RecipientStatus> = s.first(sql, vec![email.as_str().into()]).await?;
+    let stays = |status: &RecipientStatus| {
+        let held = s.actor().all_roles.parse_slugs(status.awaited_roles.as_deref().unwrap_or_default());
+        let may_remove = s.actor().holdings.may_manage(&role::holdings(&held)).is_ok();
+        status.awaited_status.as_deref().is_some_and(|status| status != "active" || !may_remove)
+    };
     Ok(match status {
-        Some(RecipientStatus { is_member: true, .. }) => Some(Outcome::AlreadyMember),
+        Some(status) if status.is_member || stays(&status) => Some(Outcome::AlreadyMember),
         Some(RecipientStatus { is_invited: true, .. }) => Some(Outcome::AlreadyInvited),
         _ => None,
     })
@@ -199,7 +232,7 @@ async fn invite(
     email: &Email,
     offered: &[&Role],
     message: &Message,
-) -> Result<(Uuid, String), Refused> {
+) -> Result<(Uuid, Outcome), Refused> {
     let (id, now) = (random::id(s.now()), s.now());
     let row = invitation::ActiveModel {
         id: Set(id),
@@ -223,18 +256,19 @@ async fn invite(
         };
         s.open().insert(row).await?;
     }
-    let link = issue(s, id, email.as_str(), &role::names(offered), message.as_str()).await?;
-    Ok((id, link))
+    let outcome = issue(s, id, email.as_str(), &role::names(offered), message.as_str()).await?;
+    Ok((id, outcome))
 }
 
-/// Creates the two tokens of an invitation, mails one and returns the link of the other.
+/// Creates the two tokens of an invitation, mails one and returns the link of the other. An address that got
+/// too many mails gets none, and the inviter is told.
 async fn issue<P>(
     s: &WriteScope<P>,
     id: Uuid,
     email: &str,
     roles: &[String],
     message: &str,
-) -> Result<String, Refused> {
+) -> Result<Outcome, Refused> {
     let (mailed, shown) = (Token::new(Purpose::Invitation), Token::new(Purpose::Invitation));
     for (token, proves_address) in [(&mailed, true), (&shown, false)] {
         let row = invitation_token::ActiveModel {
@@ -250,14 +284,16 @@ async fn issue<P>(
     let mail = InvitationMail {
         url: db.public_url(),
         token: mailed.expose(),
-        inviter: s.actor().principal.name(),
-        workspace: &s.actor().workspace.name,
-        roles: &roles.join(", "),
+        inviter: &inert(s.actor().principal.name()),
+        signature: &s.actor().principal.signature(),
+        workspace: &inert(&s.actor().workspace.name),
+        roles: &inert(&roles.join(", ")),
         message,
         days: LIFETIME / DAY,
     };
-    Mail::new(email, &mail).queue(&s.open().db, &s.open().tx, s.now()).await?;
-    Ok(format!("{}/invitations/{}", db.public_url(), shown.expose()))
+    let is_mailed = records::mail::queue(s, Mail::new(email, &mail)).await?;
+    let link = format!("{}/invitations/{}", db.public_url(), shown.expose());
+    Ok(if is_mailed { Outcome::Sent { link } } else { Outcome::NotMailed { link } })
 }
 
 /// Sends a pending invitation again, with new links. The old links say so. The actor becomes its inviter.
@@ -269,14 +305,17 @@ pub async fn resend(scope: ReadScope<perm::InviteMembers>, id: Uuid) -> Result<S
     scope.write(async |s| renew(s, id).await).await
 }
 
-/// Counts one more mail of each of the given invitations.
+/// Counts one more mail of each of the given invitations. Returns them in the order of their addresses, in which they
+/// are to be sent: see [`invite_all`].
 pub(in crate::domain) async fn may_mail(
     scope: &ReadScope<perm::InviteMembers>,
     ids: &[Uuid],
-) -> Result<(), Refused> {
-    let mut pending = Vec::new();
+) -> Result<Vec<Uuid>, Refused> {
+    let (mut pending, mut all) = (Vec::new(), Vec::new());
     for id in ids {
-        if existing(scope, *id).await?.status == "pending" {
+        let invitation = existing(scope, *id).await?;
+        all.push((invitation.email, *id));
+        if invitation.status == "pending" {
             // All are checked before any is counted, so that a refusal costs nothing.
             limits::RESEND.check(scope.db(), &id.to_string()).await?;
             pending.push(id);
@@ -286,7 +325,8 @@ pub(in crate::domain) async fn may_mail(
     for id in pending {
         limits::RESEND.spend(scope.db(), &id.to_string(), 1).await?;
     }
-    Ok(())
+    all.sort_unstable();
+    Ok(all.into_iter().map(|(_, id)| id).collect())
 }
 
 pub(in crate::domain) async fn renew(
@@ -320,9 +360,9 @@ pub(in crate::domain) async fn renew(
     let live = live.filter(invitation_token::Column::SupersededAt.is_null());
     s.open().apply(live.col_expr(invitation_token::Column::SupersededAt, Expr::value(now))).await?;
     let names = role::names(&offered);
-    let link = issue(s, id, &invitation.email, &names, &invitation.message).await?;
-    let sent = Sent { email: invitation.email.clone(), outcome: Outcome::Sent { link } };
-    let target = Target::new(INVITATION, id, invitation.email);
+    let outcome = issue(s, id, &invitation.email, &names, &invitation.message).await?;
+    let sent = Sent { email: invitation.email.clone(), outcome };
+    let target = target(id, &invitation.email);
     Ok(Recorded::new(sent, InvitationResent { roles: names, expires_at }, target))
 }
 

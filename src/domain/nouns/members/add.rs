@@ -5,7 +5,7 @@ use crate::{
     domain::{
         base::{
             conflict::Conflict,
-            event::{Recorded, Target},
+            event::{Recorded, RecordedEvent, Target},
             invalid::Invalid,
             outbox::Mail,
             paging::{Order, PAGE_SIZE, Position},
@@ -13,13 +13,19 @@ use crate::{
             role,
             sql::{has_text, like},
             values::folded,
+            words::inert,
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         nouns::{
             invitations,
-            members::{events::MemberAdded, mail::MemberAddedMail},
+            members::{
+                events::{MemberAdded, MembershipReplaced},
+                mail::MemberAddedMail,
+            },
         },
         records::{
+            self,
+            awaited::{self, Absorbed, SUSPENDED},
             invitations::ended,
             members::{MEMBER, MemberOrigin, join, not_behind_key},
         },
@@ -34,7 +40,7 @@ use uuid::Uuid;
 pub const ALREADY_MEMBER: Conflict =
     Conflict::new("already-member", "This person is already a member of the workspace.");
 
-/// A person of the account who is not a member of the workspace.
+/// A person of the account who is not a member of the workspace. Whom a service entered elsewhere is not one yet.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Candidate {
     pub user_id: Uuid,
@@ -54,7 +60,7 @@ pub async fn candidates(
     let mut values: Vec<Value> = Vec::new();
     let mut sql = "SELECT p.user_id, u.name, u.email FROM account_people p CROSS JOIN users u
         WHERE p.account_id = (SELECT w.account_id FROM workspaces w WHERE w.id = $1)
-            AND u.id = p.user_id AND u.suspended_at IS NULL
+            AND u.id = p.user_id AND u.suspended_at IS NULL AND u.awaited_email IS NULL
             AND NOT EXISTS (SELECT 1 FROM members m WHERE m.workspace_id = $1 AND m.user_id = p.user_id)"
         .to_owned();
     if !text.is_empty() {
@@ -75,6 +81,8 @@ pub struct AddedMember {
     pub member_id: Uuid,
     pub name: String,
     pub roles: Vec<String>,
+    /// A message to them will be sent: their address has not had too many.
+    pub is_mailed: bool,
 }
 
 /// Adds a person of the account. This counts against the limit of invitations, because it sends mail.
@@ -109,21 +117,37 @@ async fn add_one(
     }
     let by = s.actor().principal.clone();
     let ids: Vec<Uuid> = given.iter().map(|role| role.id).collect();
+    let absorbed = match person.email_verified_at {
+        Some(_) => absorb(s, &person.email).await?,
+        None => None,
+    };
     let id = join(s.open(), user, MemberOrigin::Account(by.accountable_user()), &ids).await?;
-    let was_invited = answer_invitation(s, &person.email).await?;
+    let replaced = absorbed.as_ref().map(|absorbed| MembershipReplaced::recorded(&absorbed.member));
+    awaited::keep_ids(s.open(), id, absorbed.map(|absorbed| absorbed.ids)).await?;
     let roles = role::names(&given);
+    let was_invited = answer_invitation(s, &person.email).await?;
     let workspace = &s.actor().workspace;
     let mail = MemberAddedMail {
         url: s.open().db.public_url(),
-        by: by.name(),
-        workspace: &workspace.name,
+        by: &inert(by.name()),
+        signature: &by.signature(),
+        workspace: &inert(&workspace.name),
         slug: &workspace.slug,
-        roles: &roles.join(", "),
+        roles: &inert(&roles.join(", ")),
     };
-    Mail::new(&person.email, &mail).queue(&s.open().db, &s.open().tx, s.now()).await?;
+    let is_mailed = records::mail::queue(s, Mail::new(&person.email, &mail)).await?;
     let event = MemberAdded { roles: roles.clone(), was_invited };
-    let target = Target::new(MEMBER, id, person.name.clone());
-    Ok(Recorded::new(AddedMember { member_id: id, name: person.name, roles }, event, target))
+    let target = Target::new(MEMBER, id, &person.name).of(Some(user), &person.email);
+    let events = replaced.into_iter().chain([RecordedEvent::new(event, target)]).collect();
+    Ok(Recorded::many(AddedMember { member_id: id, name: person.name, roles, is_mailed }, events))
+}
+
+/// Ends what a service entered for this address. A suspended membership stays: they are a member already.
+async fn absorb(s: &WriteScope<perm::InviteMembers>, email: &str) -> Result<Option<Absorbed>, Refused> {
+    match awaited::absorb(s.open(), email, &s.actor().holdings).await {
+        Err(Refused::Conflict(SUSPENDED)) => Err(ALREADY_MEMBER.into()),
+        done => done,
+    }
 }
 
 /// Loads and locks the person, so that nobody removes them from the account in the meantime.
@@ -135,7 +159,9 @@ async fn of_account<P>(s: &WriteScope<P>, user: Uuid) -> Result<user::Model, Ref
     let belongs = account_person::Entity::find_by_id((account, user)).lock_shared();
     let belongs = belongs.one(s.connection()).await?;
     match (person, belongs) {
-        (Some(person), Some(_)) if person.suspended_at.is_none() => Ok(person),
+        (Some(person), Some(_)) if person.suspended_at.is_none() && person.awaited_email.is_none() => {
+            Ok(person)
+        }
         _ => Err(unknown().into()),
     }
 }

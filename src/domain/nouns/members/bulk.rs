@@ -27,6 +27,8 @@ pub struct Review {
     pub roles: Vec<Assignable>,
     /// Pending invitations that they sent.
     pub invitations: i64,
+    /// Memberships that they entered, and that wait for an answer.
+    pub entries: i64,
     /// Keys of this workspace that they vouch for, or know a secret of.
     pub dependent_keys: i64,
 }
@@ -35,6 +37,7 @@ pub struct Review {
 struct RelatedCounts {
     owners: i64,
     invitations: i64,
+    entries: i64,
     dependent_keys: i64,
 }
 
@@ -67,6 +70,11 @@ pub async fn review<P: Access>(scope: &ReadScope<P>, selection: &Selection) -> R
                 ON m.workspace_id = n.workspace_id AND COALESCE(m.api_key_id, m.id) = n.inviter_key_id
                 WHERE n.workspace_id = $1 AND n.status = 'pending' AND n.expires_at > {now}
                 AND m.id IN ({ids})) AS invitations,
+            (SELECT CAST(COALESCE(SUM((SELECT COUNT(*) FROM members e
+                    WHERE e.workspace_id = m.workspace_id AND e.entered_by = m.user_id)
+                + (SELECT COUNT(*) FROM members e
+                    WHERE e.workspace_id = m.workspace_id AND e.entered_by_key = m.api_key_id)), 0) AS BIGINT)
+                FROM members m WHERE m.workspace_id = $1 AND m.id IN ({ids})) AS entries,
             (SELECT COUNT(*) FROM (SELECT vm.api_key_id FROM members m CROSS JOIN members vm
                     WHERE m.workspace_id = $1 AND m.id IN ({ids})
                         AND vm.workspace_id = m.workspace_id AND vm.vouched_by = m.user_id
@@ -80,6 +88,7 @@ pub async fn review<P: Access>(scope: &ReadScope<P>, selection: &Selection) -> R
         members: rows.into_iter().map(seen).collect(),
         roles: role::assignable_roles(&all, &scope.actor().holdings),
         invitations: counts.invitations,
+        entries: counts.entries,
         dependent_keys: counts.dependent_keys,
     })
 }
@@ -145,6 +154,21 @@ pub async fn suspend(
     Ok(Recorded::together(each))
 }
 
+/// Those among them that wait for a person. With the membership of whoever entered them they end by themselves, so they
+/// are removed before it.
+async fn waiting(s: &WriteScope<perm::RemoveMembers>, selection: &Selection) -> Result<Vec<Uuid>, Refused> {
+    #[derive(FromQueryResult)]
+    struct Waiting {
+        id: Uuid,
+        entered_by: Option<Uuid>,
+    }
+    let (ids, values) = selection.bound();
+    let sql =
+        format!("SELECT m.id, m.entered_by FROM members m WHERE m.workspace_id = $1 AND m.id IN ({ids})");
+    let rows: Vec<Waiting> = s.all(&sql, values).await?;
+    Ok(rows.into_iter().filter(|row| row.entered_by.is_some()).map(|row| row.id).collect())
+}
+
 /// Ends the membership of each of them.
 ///
 /// # Errors
@@ -153,8 +177,10 @@ pub async fn remove(
     s: &mut WriteScope<perm::RemoveMembers>,
     selection: &Selection,
 ) -> Result<Recorded<Vec<MemberResult>>, Refused> {
+    let waiting = waiting(s, selection).await?;
+    let (first, then): (Vec<Uuid>, Vec<Uuid>) = selection.iter().partition(|id| waiting.contains(id));
     let mut each = Vec::new();
-    for id in selection.iter() {
+    for id in first.into_iter().chain(then) {
         each.push(change::remove(s, id).await?.map(|name| MemberResult {
             id,
             name,

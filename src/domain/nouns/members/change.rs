@@ -11,7 +11,7 @@ use crate::{
             refused::Refused,
             role::{self, RoleIds},
         },
-        enforce::{rows::Scoped, write::WriteScope},
+        enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         nouns::{
             api_keys,
             members::events::{
@@ -19,6 +19,7 @@ use crate::{
             },
         },
         records::{
+            entries,
             keys::MAX_OVERLAP,
             members::{
                 MemberRecord, assign_role, delete, of_user, refuse_sessions_before, revoke_role, set_status,
@@ -27,9 +28,9 @@ use crate::{
             offers,
         },
     },
-    policy::{Permission, perm},
+    policy::{Access, Permission, perm},
 };
-use sea_orm::FromQueryResult;
+use sea_orm::{DatabaseTransaction, FromQueryResult};
 use uuid::Uuid;
 
 /// The result of a change of roles.
@@ -94,6 +95,12 @@ pub async fn change_roles_if_unchanged(
     }
     for role in member.own.iter().filter(|held| requested.iter().all(|role| role.id != held.id)) {
         revoke_role(s, id, role.id).await?;
+    }
+    if member.is_awaited && s.actor().holdings.may_invite(requested.iter().map(|role| &role.holdings)).is_ok()
+    {
+        // Whoever gave these roles answers for them until they are accepted.
+        let by = &s.actor().principal;
+        entries::set_entered_by(s, id, by.accountable_user(), by.key_id()).await?;
     }
     if member.api_key_id.is_some() {
         set_voucher(s, &[id], s.actor().voucher).await?;
@@ -195,8 +202,9 @@ pub async fn tag_under_lock<P>(s: &WriteScope<P>, id: Uuid) -> Result<String, Re
     Ok(tag(&member.version(), &member.roles, member.external_id.as_deref()))
 }
 
-/// Ends the membership. Invitations that the member sent are cancelled, secrets of keys that they know stop
-/// working here, and the actor vouches for the keys that they vouched for. Returns their name.
+/// Ends the membership. Invitations that the member sent are cancelled, memberships that they entered and that wait
+/// for an answer end, secrets of keys that they know stop working here, and the actor vouches for the keys that they
+/// vouched for. Returns their name.
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`Refused::Ceiling`], [`LAST_OWNER`].
@@ -213,8 +221,13 @@ async fn end(
     let member = manageable(s, id).await?;
     not_oneself(s, &member).await?;
     api_keys::take_over_vouching(s, &member).await?;
-    let invitations_cancelled = delete(s, &member, s.now(), secrets_until).await?;
-    let event = MemberRemoved { roles: member.role_names(), invitations_cancelled, secrets_until };
+    let ended = delete(s, &member, s.now(), secrets_until).await?;
+    let event = MemberRemoved {
+        roles: member.role_names(),
+        invitations_cancelled: ended.invitations,
+        entries_ended: ended.entries,
+        secrets_until,
+    };
     Ok(Recorded::new(member.name.clone(), event, member.target()))
 }
 
@@ -239,6 +252,34 @@ pub enum DependentKeys {
 /// As [`remove`]; [`Refused::Forbidden`], [`Refused::Ceiling`] or [`Refused::NotAllowed`] if the actor may
 /// not manage one of the keys; [`Refused::Invalid`] on `overlap`.
 pub async fn remove_with(
+    scope: ReadScope<perm::RemoveMembers>,
+    id: Uuid,
+    keys: DependentKeys,
+) -> Result<(String, usize), Refused> {
+    write_with_keys(scope, id, keys, async |s| end_with(s, id, keys).await).await
+}
+
+/// [`ReadScope::write`] for a change that ends this membership: with all workspaces locked that keys which are revoked
+/// with it are members of.
+pub(in crate::domain) async fn write_with_keys<P: Access, T>(
+    scope: ReadScope<P>,
+    id: Uuid,
+    keys: DependentKeys,
+    change: impl AsyncFnOnce(&mut WriteScope<P>) -> Result<Recorded<T>, Refused>,
+) -> Result<T, Refused> {
+    let workspace = scope.workspace_id();
+    match keys {
+        DependentKeys::Revoked => {
+            let reached =
+                async |tx: &DatabaseTransaction| api_keys::workspaces_of_dependent(tx, workspace, id).await;
+            scope.write_with_workspaces(reached, change).await
+        }
+        DependentKeys::SecretsEnd | DependentKeys::SecretsEndAfter(_) => scope.write(change).await,
+    }
+}
+
+/// [`remove_with`], under the locks of [`write_with_keys`].
+pub(in crate::domain) async fn end_with(
     s: &mut WriteScope<perm::RemoveMembers>,
     id: Uuid,
     keys: DependentKeys,
@@ -266,21 +307,23 @@ pub async fn remove_with(
 /// # Errors
 /// As [`leave`] and [`remove_with`]; [`Refused::NotAllowed`] for [`DependentKeys::SecretsEndAfter`], which only
 /// somebody else decides.
-pub async fn leave_with(
-    s: &mut WriteScope<perm::Membership>,
-    keys: DependentKeys,
-) -> Result<Recorded<usize>, Refused> {
-    if matches!(keys, DependentKeys::SecretsEndAfter(_)) {
-        return Err(Refused::NotAllowed("Only another member can let secrets that you know keep working."));
-    }
-    let all = s.actor().all_roles.clone();
-    let member = MemberRecord::load(s, &all, s.actor().member_id).await?;
-    let revoked = revoke_keys(s, &member, keys).await?;
-    Ok(after(revoked, leave(s).await?).map(|((), count)| count))
+pub async fn leave_with(scope: ReadScope<perm::Membership>, keys: DependentKeys) -> Result<usize, Refused> {
+    let id = scope.actor().member_id;
+    let depart = async |s: &mut WriteScope<perm::Membership>| {
+        if matches!(keys, DependentKeys::SecretsEndAfter(_)) {
+            let sentence = "Only another member can let secrets that you know keep working.";
+            return Err(Refused::NotAllowed(sentence));
+        }
+        let all = s.actor().all_roles.clone();
+        let member = MemberRecord::load(s, &all, s.actor().member_id).await?;
+        let revoked = revoke_keys(s, &member, keys).await?;
+        Ok(after(revoked, leave(s).await?).map(|((), count)| count))
+    };
+    write_with_keys(scope, id, keys, depart).await
 }
 
 async fn revoke_keys<P>(
-    s: &WriteScope<P>,
+    s: &mut WriteScope<P>,
     member: &MemberRecord,
     keys: DependentKeys,
 ) -> Result<Recorded<Vec<String>>, Refused> {
@@ -303,8 +346,12 @@ fn after<T>(first: Recorded<Vec<String>>, second: Recorded<T>) -> Recorded<(T, u
 pub async fn leave(s: &mut WriteScope<perm::Membership>) -> Result<Recorded<()>, Refused> {
     let all = s.actor().all_roles.clone();
     let member = MemberRecord::load(s, &all, s.actor().member_id).await?;
-    let invitations_cancelled = delete(s, &member, s.now(), None).await?;
-    let event = MemberLeft { roles: member.role_names(), invitations_cancelled };
+    let ended = delete(s, &member, s.now(), None).await?;
+    let event = MemberLeft {
+        roles: member.role_names(),
+        invitations_cancelled: ended.invitations,
+        entries_ended: ended.entries,
+    };
     Ok(Recorded::new((), event, member.target()))
 }
 

@@ -30,8 +30,22 @@ pub struct Detail {
     pub roles: Vec<Assignable>,
     /// Pending invitations that this member sent.
     pub invitations: i64,
+    /// Memberships that they entered, or it as a key, and that wait for an answer.
+    pub entries: i64,
     /// An ownership offer is pending in this workspace.
     pub offer_pending: bool,
+    pub account: AccountStanding,
+}
+
+/// The account of the workspace, and who of the member and the viewer administers it.
+#[derive(Clone, Debug)]
+pub struct AccountStanding {
+    pub id: Uuid,
+    pub name: String,
+    /// It has no other workspace.
+    pub is_of_one_workspace: bool,
+    pub is_member_admin: bool,
+    pub is_viewer_admin: bool,
 }
 
 impl Detail {
@@ -80,10 +94,15 @@ const TEAM_MEMBERSHIPS: &str =
 struct RelatedRow {
     owners: i64,
     invitations: i64,
+    entries: i64,
     offers: i64,
     own: Option<String>,
     external_id: Option<String>,
     teams: Option<String>,
+    account: String,
+    account_workspaces: i64,
+    member_admins: i64,
+    viewer_admins: i64,
 }
 
 /// Loads one member.
@@ -113,12 +132,23 @@ where
                 AND n.inviter_id = $2 AND n.inviter_key_id IS NULL AND n.expires_at > $3)
             + (SELECT COUNT(*) FROM invitations n WHERE n.workspace_id = $1 AND n.status = 'pending'
                 AND n.inviter_key_id = m.api_key_id AND n.expires_at > $3) AS invitations,
+            (SELECT COUNT(*) FROM members e WHERE e.workspace_id = $1 AND e.entered_by = $2)
+            + (SELECT COUNT(*) FROM members e WHERE e.workspace_id = $1 AND e.entered_by_key = m.api_key_id)
+                AS entries,
             (SELECT COUNT(*) FROM ownership_offers f WHERE f.workspace_id = $1 AND f.status = 'pending'
                 AND f.expires_at > $3) AS offers,
+            (SELECT a.name FROM accounts a WHERE a.id = $5) AS account,
+            (SELECT COUNT(*) FROM (SELECT w.id FROM workspaces w WHERE w.account_id = $5 LIMIT 2) AS two)
+                AS account_workspaces,
+            (SELECT COUNT(*) FROM account_people p WHERE p.account_id = $5 AND p.user_id = m.user_id
+                AND p.is_admin) AS member_admins,
+            (SELECT COUNT(*) FROM account_people p WHERE p.account_id = $5 AND p.user_id = $6
+                AND p.is_admin) AS viewer_admins,
             {OWN_ROLES} AS own, m.external_id, {teams} AS teams
         FROM members m WHERE m.workspace_id = $1 AND m.id = $4"
     );
-    let values = vec![row.user_id.into(), scope.now().into(), id.into()];
+    let (account, viewer) = (scope.actor().workspace.account_id, scope.actor().principal.id());
+    let values = vec![row.user_id.into(), scope.now().into(), id.into(), account.into(), viewer.into()];
     let related: RelatedRow = scope.first(&sql, values).await?.ok_or(Refused::NotFound)?;
     let teams: Vec<TeamMembershipRow> = parse_json_rows(related.teams.as_deref())?;
     let team_count = teams.len();
@@ -137,6 +167,14 @@ where
         member: row.for_viewer(scope.actor(), all, related.owners),
         roles: role::assignable_roles(all, &scope.actor().holdings),
         invitations: related.invitations,
+        entries: related.entries,
         offer_pending: related.offers > 0,
+        account: AccountStanding {
+            id: account,
+            name: related.account,
+            is_of_one_workspace: related.account_workspaces == 1,
+            is_member_admin: related.member_admins > 0,
+            is_viewer_admin: related.viewer_admins > 0,
+        },
     })
 }

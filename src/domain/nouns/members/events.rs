@@ -2,10 +2,13 @@
 
 use crate::{
     clock::Timestamp,
-    domain::base::{
-        event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents},
-        role::RoleIds,
-        words::{exact, nonempty, pluralize},
+    domain::{
+        base::{
+            event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents, RecordedEvent},
+            role::RoleIds,
+            words::{exact, nonempty, pluralize},
+        },
+        records::members::MemberRecord,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -19,6 +22,11 @@ pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
     EventKind::of::<UserProvisioned>(),
     EventKind::of::<ExternalIdChanged>(),
     EventKind::of::<MemberAdded>(),
+    EventKind::of::<MembershipAccepted>(),
+    EventKind::of::<MembershipDeclined>(),
+    EventKind::of::<MembershipReplaced>(),
+    EventKind::of::<MemberRenamed>(),
+    EventKind::of::<MemberAddressChanged>(),
 ]);
 
 /// The member's own roles changed.
@@ -79,6 +87,9 @@ impl AuditEvent for MemberReactivated {
 pub(in crate::domain) struct MemberRemoved {
     pub roles: Vec<String>,
     pub invitations_cancelled: i64,
+    /// Memberships that they had entered and that waited for an answer.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub entries_ended: i64,
     /// Until then, secrets of keys that they know hold what they held. `None`: they stopped working at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secrets_until: Option<Timestamp>,
@@ -91,8 +102,8 @@ impl AuditEvent for MemberRemoved {
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
         let secrets = self.secrets_until.map(|at| format!("secrets they know work until {}", exact(at)));
-        let invitations = Some(cancelled(self.invitations_cancelled)).filter(|text| !text.is_empty());
-        let details: Vec<String> = invitations.into_iter().chain(secrets).collect();
+        let details = ended(self.invitations_cancelled, self.entries_ended).into_iter().chain(secrets);
+        let details: Vec<String> = details.collect();
         EventSentence::new("removed", row.target).before(self.roles.clone()).detail(details.join("; "))
     }
 }
@@ -102,6 +113,9 @@ impl AuditEvent for MemberRemoved {
 pub(in crate::domain) struct MemberLeft {
     pub roles: Vec<String>,
     pub invitations_cancelled: i64,
+    /// Memberships that they had entered and that waited for an answer.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub entries_ended: i64,
 }
 
 impl AuditEvent for MemberLeft {
@@ -112,7 +126,7 @@ impl AuditEvent for MemberLeft {
     fn sentence(&self, _: &EventRow<'_>) -> EventSentence {
         EventSentence::new("left", "")
             .before(self.roles.clone())
-            .detail(cancelled(self.invitations_cancelled))
+            .detail(ended(self.invitations_cancelled, self.entries_ended).join("; "))
     }
 }
 
@@ -129,6 +143,46 @@ impl AuditEvent for UserProvisioned {
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
         EventSentence::new("added", row.target).after(self.roles.clone())
+    }
+}
+
+/// The member changed their own name.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct MemberRenamed {
+    pub before: String,
+    pub after: String,
+}
+
+impl AuditEvent for MemberRenamed {
+    const NAME: &'static str = "member_renamed";
+    const KIND: &'static str = "member.renamed";
+    const LABEL: &'static str = "Member renamed";
+    const NAMES_ACTOR: bool = true;
+
+    fn sentence(&self, _: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("changed their name", "")
+            .before(nonempty([&self.before]))
+            .after(nonempty([&self.after]))
+    }
+}
+
+/// The member changed their own e-mail address, and confirmed the new one.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct MemberAddressChanged {
+    pub before: String,
+    pub after: String,
+}
+
+impl AuditEvent for MemberAddressChanged {
+    const NAME: &'static str = "member_address_changed";
+    const KIND: &'static str = "member.address-changed";
+    const LABEL: &'static str = "Member's address changed";
+    const NAMES_ACTOR: bool = true;
+
+    fn sentence(&self, _: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("changed their e-mail address", "")
+            .before(nonempty([&self.before]))
+            .after(nonempty([&self.after]))
     }
 }
 
@@ -173,13 +227,79 @@ impl AuditEvent for MemberAdded {
     }
 }
 
+/// The person whom a service entered accepted.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct MembershipAccepted {
+    pub roles: Vec<String>,
+}
+
+impl AuditEvent for MembershipAccepted {
+    const NAME: &'static str = "membership_accepted";
+    const KIND: &'static str = "member.accepted";
+    const LABEL: &'static str = "Membership accepted";
+
+    fn sentence(&self, _: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("accepted the membership that an API key had entered", "")
+            .after(self.roles.clone())
+    }
+}
+
+/// The person whom a service entered declined.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct MembershipDeclined {
+    pub roles: Vec<String>,
+}
+
+impl AuditEvent for MembershipDeclined {
+    const NAME: &'static str = "membership_declined";
+    const KIND: &'static str = "member.declined";
+    const LABEL: &'static str = "Membership declined";
+
+    fn sentence(&self, _: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("declined the membership that an API key had entered", "")
+            .before(self.roles.clone())
+    }
+}
+
+/// A membership that a service had entered ended, because the person became a member in another way.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct MembershipReplaced {
+    pub roles: Vec<String>,
+}
+
+impl MembershipReplaced {
+    /// The end of this membership, as it was.
+    pub(in crate::domain) fn recorded(member: &MemberRecord) -> RecordedEvent {
+        RecordedEvent::new(Self { roles: member.role_names() }, member.target())
+    }
+}
+
+impl AuditEvent for MembershipReplaced {
+    const NAME: &'static str = "membership_replaced";
+    const KIND: &'static str = "member.replaced";
+    const LABEL: &'static str = "Entered membership replaced";
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("replaced the membership that an API key had entered for", row.target)
+            .before(self.roles.clone())
+    }
+}
+
 fn keeps(roles: &[String]) -> String {
     format!("who keeps {}", roles.join(", "))
 }
 
-fn cancelled(invitations: i64) -> String {
-    match invitations {
-        0 => String::new(),
-        count => format!("{} they sent cancelled", pluralize(count, "invitation", "invitations")),
-    }
+fn is_zero(count: &i64) -> bool {
+    *count == 0
+}
+
+/// What ended with a membership.
+fn ended(invitations: i64, entries: i64) -> Vec<String> {
+    let invitations = (invitations > 0)
+        .then(|| format!("{} they sent cancelled", pluralize(invitations, "invitation", "invitations")));
+    let entries = (entries > 0).then(|| {
+        let memberships = pluralize(entries, "membership", "memberships");
+        format!("{memberships} they entered, which waited for an answer, ended")
+    });
+    invitations.into_iter().chain(entries).collect()
 }

@@ -10,6 +10,8 @@ pub(in crate::domain) struct MemberAddedMail<'a> {
     /// The public URL of this installation.
     pub url: &'a str,
     pub by: &'a str,
+    /// Their name with their address.
+    pub signature: &'a str,
     pub workspace: &'a str,
     pub slug: &'a str,
     /// Their names, as a list in words.

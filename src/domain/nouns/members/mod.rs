@@ -4,6 +4,7 @@
 //! [`mod@add`] adds one from the account, [`mod@provision`] creates one without an invitation.
 
 pub mod add;
+mod announce;
 pub mod bulk;
 pub mod change;
 pub mod detail;
@@ -14,6 +15,7 @@ pub mod mail;
 pub mod provision;
 pub mod row;
 pub mod sort;
+pub mod waiting;
 
 pub(in crate::domain) use crate::domain::{
     base::sql::{has_text, like, like_exactly},
@@ -23,13 +25,16 @@ pub(in crate::domain) use crate::domain::{
     },
 };
 pub use add::{ALREADY_MEMBER, AddedMember, Candidate, add, candidates};
+pub(in crate::domain) use announce::in_each_workspace;
 pub use change::{
     DependentKeys, OWN_MEMBERSHIP, RolesChanged, change_roles, change_roles_if_unchanged, leave, leave_with,
     of_user_under_lock, reactivate, remove, remove_with, suspend, tag_under_lock,
 };
-pub use detail::{Detail, TeamMembership, detail};
+pub(in crate::domain) use change::{end_with, write_with_keys};
+pub use detail::{AccountStanding, Detail, TeamMembership, detail};
 pub use filter::Filter;
 pub use list::{Listing, list, may_act};
 pub use provision::{NewMember, ProvisionedUser, UserChange, may_provision, provision, update_user};
 pub use row::Member;
 pub use sort::Sort;
+pub use waiting::{WaitingMembership, waiting};

@@ -20,7 +20,7 @@ use crate::{
             },
         },
         records::{
-            accounts,
+            accounts, awaited, entries,
             members::{self, MemberRecord},
         },
     },
@@ -62,8 +62,9 @@ pub struct ProvisionedUser {
     pub own: Vec<String>,
 }
 
-/// Makes a person of the account, or an address that nobody uses yet, a member at once. A new user has no
-/// password and no confirmed address until the owner of the mailbox chooses a password.
+/// Makes a person of the account a member at once, or enters a user with an address that nobody uses yet. That takes
+/// nothing from the person with the address: they sign up as if they were unknown, and then accept or decline. What
+/// another workspace entered with this address, and under which name, has no part in it.
 ///
 /// # Errors
 /// [`ALREADY_MEMBER`], [`INVITED`]; [`ADDRESS_TAKEN`] for the address of a user of other accounts,
@@ -76,17 +77,24 @@ pub async fn provision(
     let given = all.chosen(&new.roles)?;
     s.actor().holdings.may_invite(given.iter().map(|role| &role.holdings))?;
     not_invited(s, &new.email).await?;
+    if awaited::find(s, new.email.as_str()).await?.is_some() {
+        return Err(ALREADY_MEMBER.into());
+    }
     let known = user::Entity::find().filter(user::Column::Email.eq(new.email.as_str())).lock_shared();
-    let user_id = match known.one(s.connection()).await? {
+    let known = known.one(s.connection()).await?;
+    let user_id = match &known {
         Some(known) => {
             members::not_behind_key(s.actor(), known.id)?;
-            admissible(s, &known).await?
+            admissible(s, known).await?
         }
         None => insert(s, new).await?,
     };
     let ids: Vec<Uuid> = given.iter().map(|role| role.id).collect();
-    let answers = s.actor().principal.accountable_user();
+    let (answers, key) = (s.actor().principal.accountable_user(), s.actor().principal.key_id());
     let id = members::join(s.open(), user_id, members::MemberOrigin::Service(answers), &ids).await?;
+    if known.is_none() {
+        entries::set_entered_by(s, id, answers, key).await?;
+    }
     if let Some(external_id) = &new.external_id {
         set_external_id(s, id, Some(external_id)).await?;
     }
@@ -145,7 +153,8 @@ async fn insert(s: &WriteScope<perm::InviteMembers>, new: &NewMember) -> Result<
     let (now, id) = (s.now(), random::id(s.now()));
     let row = user::ActiveModel {
         id: Set(id),
-        email: Set(new.email.to_string()),
+        email: Set(awaited::no_address(id)),
+        awaited_email: Set(Some(new.email.to_string())),
         name: Set(new.name.to_string()),
         password_hash: Set(identity::NO_PASSWORD.to_owned()),
         email_verified_at: Set(None),
@@ -153,10 +162,7 @@ async fn insert(s: &WriteScope<perm::InviteMembers>, new: &NewMember) -> Result<
         created_at: Set(now),
         provisioned_at: Set(Some(now)),
     };
-    if let Err(error) = user::Entity::insert(row).exec_without_returning(s.connection()).await {
-        let taken = crate::domain::base::refused::is_duplicate(&error);
-        return Err(if taken { ADDRESS_TAKEN.into() } else { error.into() });
-    }
+    user::Entity::insert(row).exec_without_returning(s.connection()).await?;
     accounts::add_person(s.connection(), s.actor().workspace.account_id, id, false, now).await?;
     Ok(id)
 }
@@ -209,7 +215,8 @@ pub async fn update_user(
         let after = external_id.as_ref().map(ToString::to_string).unwrap_or_default();
         if before != after {
             set_external_id(s, id, external_id.as_ref()).await?;
-            events.push(RecordedEvent::new(ExternalIdChanged { before, after }, member.target()));
+            let event = RecordedEvent::new(ExternalIdChanged { before, after }, member.target());
+            events.push(event.naming(member.user_id.unwrap_or(user)));
         }
     }
     if let Some(roles) = &to.roles {

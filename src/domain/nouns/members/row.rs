@@ -8,6 +8,7 @@ use crate::{
             paging::{Cursor, Key},
             principal::Actor,
             role::{self, Role, Roles},
+            words::signature,
         },
         nouns::members::sort::Sort,
     },
@@ -33,16 +34,26 @@ pub struct Member {
     /// The only active Owner: someone else must become an Owner first.
     pub is_last_owner: bool,
     pub origin: String,
+    /// Who invited or added them: the name, with the address.
     pub invited_by: Option<String>,
     pub joined_at: Timestamp,
     pub last_active_at: Option<Timestamp>,
     pub roles: Vec<Role>,
     /// Why the viewer may not change, suspend or remove this member; `None` where they may.
     pub refused: Option<Ceiling>,
-    /// What a key holds in effect, if it is less than its roles.
-    pub effective: Option<Holdings>,
-    /// Who limits a key.
+    /// What limits a key, and who.
+    pub limits: Option<KeyLimits>,
     pub limited_by: LimitedBy,
+    /// A service entered them, and the person with their address has not accepted yet.
+    pub is_awaited: bool,
+}
+
+impl Member {
+    /// What a key holds in effect, if it is less than its roles.
+    pub(in crate::domain) fn effective(&self, all: &Roles) -> Option<Holdings> {
+        let limits = self.limits.as_ref().filter(|_| self.limited_by.is_limited())?;
+        Some(limits.holdings(&self.roles.iter().collect::<Vec<_>>(), all))
+    }
 }
 
 #[derive(Clone, Deserialize, FromQueryResult)]
@@ -56,6 +67,7 @@ pub(in crate::domain) struct Row {
     pub(crate) status: String,
     origin: String,
     invited_by: Option<String>,
+    invited_by_email: Option<String>,
     joined_at: Timestamp,
     last_active_at: Option<Timestamp>,
     #[sea_orm(from_alias = "listed_as")]
@@ -63,6 +75,7 @@ pub(in crate::domain) struct Row {
     role_set: String,
     voucher_roles: Option<String>,
     reader_roles: Option<String>,
+    awaited: i64,
 }
 
 /// The columns of a [`Row`]; `now` is the place of the time.
@@ -72,19 +85,20 @@ pub(in crate::domain) fn columns(now: &str) -> String {
 
 const COLUMNS: &str = concat!(
     "SELECT m.id, m.user_id, m.api_key_id, COALESCE(u.name, k.name) AS name,
-        COALESCE(u.email, '') AS email, m.kind, m.status, m.origin,
-        i.name AS invited_by, m.joined_at, m.last_active_at, m.listed_as, m.role_set,
+        COALESCE(u.awaited_email, u.email, '') AS email, m.kind, m.status, m.origin,
+        i.name AS invited_by, i.email AS invited_by_email, m.joined_at, m.last_active_at, m.listed_as, m.role_set,
         CASE WHEN m.api_key_id IS NOT NULL THEN ",
     voucher_roles!("m"),
     " END AS voucher_roles, CASE WHEN m.api_key_id IS NOT NULL THEN ",
     reader_roles!("m", newest_reader!("m.api_key_id"), "{now}"),
-    " END AS reader_roles
+    " END AS reader_roles,
+        CAST(CASE WHEN u.awaited_email IS NOT NULL THEN 1 ELSE 0 END AS BIGINT) AS awaited
     FROM members m LEFT JOIN users u ON u.id = m.user_id LEFT JOIN api_keys k ON k.id = m.api_key_id
     LEFT JOIN users i ON i.id = m.invited_by"
 );
 
 /// The columns of a [`Row`], in the order of its fields.
-pub(in crate::domain) const FIELDS: [&str; 15] = [
+pub(in crate::domain) const FIELDS: [&str; 17] = [
     "id",
     "user_id",
     "api_key_id",
@@ -94,12 +108,14 @@ pub(in crate::domain) const FIELDS: [&str; 15] = [
     "status",
     "origin",
     "invited_by",
+    "invited_by_email",
     "joined_at",
     "last_active_at",
     "listed_as",
     "role_set",
     "voucher_roles",
     "reader_roles",
+    "awaited",
 ];
 
 /// The members of one page alone: what is joined to them is looked up for these, and for no other.
@@ -128,7 +144,6 @@ impl Row {
             .api_key_id
             .map(|_| KeyLimits { voucher_roles: self.voucher_roles, reader_roles: self.reader_roles });
         let limited_by = limits.as_ref().map(|limits| limits.limited_by(&held, all)).unwrap_or_default();
-        let effective = limits.filter(|_| limited_by.is_limited()).map(|limits| limits.holdings(&held, all));
         Member {
             id: self.id,
             user_id: self.user_id,
@@ -142,13 +157,17 @@ impl Row {
             // A key is none that counts, whatever it holds.
             is_last_owner: is_owner && is_active && self.user_id.is_some() && active_owners <= 1,
             origin: self.origin,
-            invited_by: self.invited_by,
+            invited_by: self
+                .invited_by
+                .zip(self.invited_by_email)
+                .map(|(name, email)| signature(&name, &email)),
             joined_at: self.joined_at,
             last_active_at: self.last_active_at,
             roles: held.into_iter().cloned().collect(),
             refused,
-            effective,
+            limits,
             limited_by,
+            is_awaited: self.awaited > 0,
         }
     }
 }

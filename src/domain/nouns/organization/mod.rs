@@ -14,7 +14,10 @@ use crate::{
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         nouns::organization::events::{OrganizationDeleted, OrganizationUpdated},
-        records::workspaces::{self, WORKSPACE},
+        records::{
+            requests::BY_OWNER,
+            workspaces::{self, WORKSPACE},
+        },
     },
     entity::{member, workspace},
     policy::{Access, perm},
@@ -56,6 +59,9 @@ pub struct AccountAdmin {
     pub email: String,
     /// They are an active member of the workspace.
     pub is_member: bool,
+    pub is_you: bool,
+    /// The viewer has asked to become one, and waits for an answer.
+    pub is_requested: bool,
 }
 
 /// The admins of the workspace's account, those who are no members first; at most 50. Empty unless the viewer is
@@ -67,12 +73,18 @@ pub async fn account_admins<P: Access>(scope: &ReadScope<P>) -> Result<Vec<Accou
     if !scope.actor().holdings.is_owner() {
         return Ok(Vec::new());
     }
-    let sql = "SELECT u.name, u.email, EXISTS (SELECT 1 FROM members m
-                WHERE m.workspace_id = $1 AND m.user_id = p.user_id AND m.status = 'active') AS is_member
+    let sql = format!(
+        "SELECT u.name, COALESCE(u.awaited_email, u.email) AS email, EXISTS (SELECT 1 FROM members m
+                WHERE m.workspace_id = $1 AND m.user_id = p.user_id AND m.status = 'active') AS is_member,
+            p.user_id = $3 AS is_you, EXISTS (SELECT 1 FROM administration_requests r
+                WHERE r.account_id = $2 AND r.user_id = $3 AND r.expires_at > $4 AND {BY_OWNER}) AS is_requested
         FROM account_people p CROSS JOIN users u
         WHERE p.account_id = $2 AND p.is_admin AND u.id = p.user_id
-        ORDER BY is_member, u.name, u.email LIMIT 50";
-    Ok(scope.all(sql, vec![scope.actor().workspace.account_id.into()]).await?)
+        ORDER BY is_member, u.name, u.email LIMIT 50"
+    );
+    let actor = scope.actor();
+    let values = vec![actor.workspace.account_id.into(), actor.principal.id().into(), scope.now().into()];
+    Ok(scope.all(&sql, values).await?)
 }
 
 /// What a workspace should be.

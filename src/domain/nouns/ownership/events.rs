@@ -17,6 +17,9 @@ pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct OwnershipOffered {
     pub expires_at: Timestamp,
+    /// The administration of the account is offered with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub with_account: bool,
 }
 
 impl AuditEvent for OwnershipOffered {
@@ -25,7 +28,11 @@ impl AuditEvent for OwnershipOffered {
     const LABEL: &'static str = "Ownership offered";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("offered ownership to", row.target)
+        let sentence = EventSentence::new("offered ownership to", row.target);
+        match self.with_account {
+            true => sentence.detail("with the administration of the account"),
+            false => sentence,
+        }
     }
 }
 
@@ -60,7 +67,7 @@ impl AuditEvent for OwnershipOfferDeclined {
 /// The member accepted the offer: they are an Owner, and the person who offered it no longer is.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct OwnershipHandedOver {
-    /// The name of the person who offered it.
+    /// The name of the person who offered it, with their address.
     pub from: String,
     pub before: Vec<String>,
     pub after: Vec<String>,

@@ -10,8 +10,12 @@ pub(in crate::domain) struct OwnershipOfferedMail<'a> {
     /// The public URL of this installation.
     pub url: &'a str,
     pub from: &'a str,
+    /// Their name with their address.
+    pub signature: &'a str,
     pub workspace: &'a str,
     pub slug: &'a str,
+    /// The administration of the account is offered with it.
+    pub with_account: bool,
 }
 
 impl MailTemplate for OwnershipOfferedMail<'_> {

@@ -9,13 +9,16 @@ use crate::{
     domain::{
         base::{
             conflict::{Conflict, Gone},
-            event::{Recorded, Target},
+            event::{Recorded, RecordedEvent, Target},
             outbox::Mail,
+            principal::USER,
             refused::Refused,
             role::Role,
+            words::{inert, signature},
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         nouns::{
+            accounts::events::AccountHandedOver,
             members::{self, MemberRecord},
             ownership::{
                 events::{
@@ -24,7 +27,7 @@ use crate::{
                 mail::OwnershipOfferedMail,
             },
         },
-        records::{members::MEMBER, offers::ended},
+        records::{self, accounts, members::MEMBER, offers::ended},
     },
     entity::ownership_offer,
     policy::{BuiltIn, Ceiling, perm},
@@ -44,6 +47,11 @@ pub const NOT_ACTIVE: Conflict = Conflict::new(
     "Only an active member can become the new Owner. Reactivate this person first.",
 );
 
+pub const NOT_ACCEPTED: Conflict = Conflict::new(
+    "not-accepted",
+    "This person was added by a service and hasn't accepted yet. Offer them the ownership once they have.",
+);
+
 pub const OFFER_GONE: Gone = Gone::new("offer", "This offer is no longer valid.");
 
 /// A pending offer.
@@ -51,15 +59,21 @@ pub const OFFER_GONE: Gone = Gone::new("offer", "This offer is no longer valid."
 pub struct Offer {
     pub id: Uuid,
     pub from_member_id: Uuid,
+    from_user_id: Uuid,
     pub from_name: String,
+    pub from_email: String,
     pub to_member_id: Uuid,
+    to_user_id: Uuid,
     pub to_name: String,
+    pub to_email: String,
     pub expires_at: Timestamp,
+    /// The administration of the account is offered with it.
+    pub with_account: bool,
 }
 
 const PENDING: &str =
-    "SELECT o.id, o.from_member_id, fu.name AS from_name, o.to_member_id, tu.name AS to_name,
-        o.expires_at
+    "SELECT o.id, o.from_member_id, fu.id AS from_user_id, fu.name AS from_name, fu.email AS from_email,
+        o.to_member_id, tu.id AS to_user_id, tu.name AS to_name, tu.email AS to_email, o.expires_at, o.with_account
     FROM ownership_offers o
     JOIN members f ON f.workspace_id = o.workspace_id AND f.id = o.from_member_id
     JOIN users fu ON fu.id = f.user_id
@@ -77,14 +91,16 @@ pub async fn pending<P: crate::policy::Access>(scope: &ReadScope<P>) -> Result<O
     Ok(scope.first(PENDING, vec![scope.now().into()]).await?)
 }
 
-/// Offers the actor's ownership to a member. Returns that member's name.
+/// Offers the actor's ownership to a member, and with it, if so wanted, their administration of the account. Returns
+/// that member's name.
 ///
 /// # Errors
-/// [`Ceiling::OwnerOnly`], [`Refused::NotFound`], [`OFFER_PENDING`],
-/// [`NOT_ACTIVE`].
+/// [`Ceiling::OwnerOnly`], [`Refused::NotFound`], [`OFFER_PENDING`], [`NOT_ACTIVE`]; [`Refused::NotAllowed`] to offer
+/// the administration of an account that the actor is no admin of.
 pub async fn offer(
     s: &mut WriteScope<perm::UpdateMemberRoles>,
     id: Uuid,
+    with_account: bool,
 ) -> Result<Recorded<String>, Refused> {
     if !s.actor().holdings.is_owner() {
         return Err(Ceiling::OwnerOnly.into());
@@ -101,6 +117,15 @@ pub async fn offer(
     }
     if !member.is_active {
         return Err(NOT_ACTIVE.into());
+    }
+    if member.is_awaited {
+        return Err(NOT_ACCEPTED.into());
+    }
+    let (account, user) = (s.actor().workspace.account_id, s.actor().principal.id());
+    if with_account && !accounts::is_admin(s.connection(), account, user).await? {
+        return Err(Refused::NotAllowed(
+            "Only an account admin can transfer the administration of the account.",
+        ));
     }
     let now = s.now();
     let open: Option<Offer> = s.first(PENDING, vec![now.into()]).await?;
@@ -119,22 +144,36 @@ pub async fn offer(
         created_at: Set(now),
         expires_at: Set(expires_at),
         ended_at: Set(None),
+        with_account: Set(with_account),
     };
     s.open().insert(row).await?;
     let workspace = &s.actor().workspace;
-    let from = s.actor().principal.name();
+    let (from, signature) = (s.actor().principal.name(), &s.actor().principal.signature());
     let url = s.open().db.public_url();
-    let mail = OwnershipOfferedMail { url, from, workspace: &workspace.name, slug: &workspace.slug };
-    Mail::new(&member.email, &mail).queue(&s.open().db, &s.open().tx, now).await?;
-    Ok(Recorded::new(member.name.clone(), OwnershipOffered { expires_at }, member.target()))
+    let (from, name) = (&inert(from), &inert(&workspace.name));
+    let slug = &workspace.slug;
+    let mail = OwnershipOfferedMail { url, from, signature, workspace: name, slug, with_account };
+    records::mail::queue(s, Mail::new(&member.email, &mail)).await?;
+    Ok(Recorded::new(member.name.clone(), OwnershipOffered { expires_at, with_account }, member.target()))
 }
 
-/// The member who accepts becomes an Owner; the person who offered it steps down to Admin.
+/// The member who accepts becomes an Owner; the person who offered it steps down to Admin. If the administration of
+/// the account was offered with it, and is still theirs, it passes too, and every workspace of the account has that in
+/// its record.
 ///
 /// # Errors
 /// [`OFFER_GONE`] if it was not offered to the actor, has ended, or is from someone who is no longer an
 /// active Owner.
-pub async fn accept(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<Recorded<()>, Refused> {
+pub async fn accept(scope: ReadScope<perm::Membership>, id: Uuid) -> Result<(), Refused> {
+    // What an offer is for never changes.
+    let with_account = pending(&scope).await?.is_some_and(|offer| offer.id == id && offer.with_account);
+    match with_account {
+        true => scope.write_with_account(async |s| take_over(s, id).await).await,
+        false => scope.write(async |s| take_over(s, id).await).await,
+    }
+}
+
+async fn take_over(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<Recorded<()>, Refused> {
     let offer = addressed_to_actor(s, id).await?;
     let all = s.actor().all_roles.clone();
     let from = MemberRecord::load(s, &all, offer.from_member_id).await?;
@@ -154,13 +193,28 @@ pub async fn accept(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<Re
     let after = MemberRecord::load(s, &all, to.id).await?.own;
     let from_after = MemberRecord::load(s, &all, from.id).await?.own;
     let event = OwnershipHandedOver {
-        from: from.name.clone(),
+        from: signature(&from.name, &from.email),
         before: names(&to.own),
         after: names(&after),
         from_before: names(&from.own),
         from_after: names(&from_after),
     };
-    Ok(Recorded::new((), event, to.target()))
+    let mut events = vec![RecordedEvent::new(event, to.target())];
+    if let (true, Some(before), Some(after)) = (offer.with_account, from.user_id, to.user_id) {
+        let account = s.actor().workspace.account_id;
+        if accounts::hand_over_administration(s.connection(), account, before, after).await? {
+            let target = Target::new(USER, after, to.name.clone()).of(Some(after), &to.email);
+            let handed_over = AccountHandedOver { from: signature(&from.name, &from.email) };
+            let handed_over = RecordedEvent::new(handed_over, target);
+            s.record_in_others(handed_over.clone().naming(before));
+            events.push(handed_over);
+        }
+    }
+    let recorded = Recorded::many((), events);
+    Ok(match from.user_id {
+        Some(user) => recorded.naming(user),
+        None => recorded,
+    })
 }
 
 /// Declines the offer, as the member to whom it was made.
@@ -171,6 +225,7 @@ pub async fn decline(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<R
     let offer = addressed_to_actor(s, id).await?;
     close(s, id, "declined").await?;
     let target = Target::new(MEMBER, offer.from_member_id, offer.from_name);
+    let target = target.of(Some(offer.from_user_id), offer.from_email);
     Ok(Recorded::new((), OwnershipOfferDeclined {}, target))
 }
 
@@ -185,6 +240,7 @@ pub async fn withdraw(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<
     }
     close(s, id, "cancelled").await?;
     let target = Target::new(MEMBER, offer.to_member_id, offer.to_name);
+    let target = target.of(Some(offer.to_user_id), offer.to_email);
     Ok(Recorded::new((), OwnershipOfferWithdrawn {}, target))
 }
 

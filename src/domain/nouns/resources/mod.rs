@@ -12,7 +12,7 @@ use crate::{
             paging::{Cursor, Key, PAGE_SIZE, Page, Position, invalid_cursor},
             refused::Refused,
             text_rule::{Complaint, TextRule},
-            values::Name,
+            values::Title,
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         nouns::{
@@ -119,7 +119,7 @@ impl ResourceKey {
 pub async fn register(
     s: &mut WriteScope<perm::CheckAccess>,
     address: &ResourceKey,
-    name: &Name,
+    name: &Title,
 ) -> Result<Recorded<(Resource, bool)>, Refused> {
     let now = s.now();
     let present = find(s, address).await?;

@@ -239,7 +239,8 @@ pub async fn describe(
     let is_renamed = role.name != named.name.as_str();
     if is_renamed {
         // In other capitals it is still the same name.
-        let others = Roles { list: all.iter().filter(|other| other.id != role.id).cloned().collect(), ..all };
+        let others = all.iter().filter(|other| other.id != role.id).cloned().collect();
+        let others = Roles::new(all.version, others);
         free_name(&others, &named.name)?;
     }
     let saved = SavedRole { name: named.name.to_string(), slug: role.slug.clone() };

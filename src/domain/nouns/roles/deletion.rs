@@ -11,7 +11,7 @@ use crate::{
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         nouns::{
-            invitations::events::{INVITATION, InvitationRolesChanged},
+            invitations::events::{self as invitation_events, InvitationRolesChanged},
             members::{assign_role, events::MemberRolesChanged, revoke_role},
             roles::{
                 change::custom_role,
@@ -76,6 +76,10 @@ pub async fn deletion_plan(
 struct Holder {
     id: Uuid,
     name: String,
+    /// The id of the user or the key.
+    principal_id: Uuid,
+    /// Empty for a key.
+    email: String,
     /// Everything they hold, through teams too.
     role_set: String,
     /// The roles assigned directly.
@@ -130,7 +134,8 @@ pub async fn delete(
                 assign_role(s, holder.id, replacement.id).await?;
             }
             revoke_role(s, holder.id, role.id).await?;
-            let target = Target::new(MEMBER, holder.id, holder.name.clone());
+            let target = Target::new(MEMBER, holder.id, &holder.name);
+            let target = target.of(Some(holder.principal_id), &holder.email);
             let ids = RoleIds::of(before.iter().copied(), after.iter().copied());
             let (before, after) = (names(&before), names(&after));
             events.push(RecordedEvent::new(MemberRolesChanged { before, after, ids }, target));
@@ -141,7 +146,7 @@ pub async fn delete(
                 offer(s, invitation.id, replacement).await?;
             }
             let (before, after) = (names(&before), names(&after));
-            let target = Target::new(INVITATION, invitation.id, invitation.email.clone());
+            let target = invitation_events::target(invitation.id, &invitation.email);
             events.push(RecordedEvent::new(InvitationRolesChanged { before, after }, target));
         }
     }
@@ -191,7 +196,8 @@ fn reassigned<'a>(
 
 async fn holders(scope: &impl Scoped, role: &Role) -> Result<Vec<Holder>, Refused> {
     // Not every member is a person.
-    let sql = "SELECT m.id, COALESCE(u.name, k.name) AS name, m.role_set,
+    let sql = "SELECT m.id, COALESCE(u.name, k.name) AS name, COALESCE(u.id, k.id) AS principal_id,
+            COALESCE(u.awaited_email, u.email, '') AS email, m.role_set,
             (SELECT string_agg(r.slug, ' ') FROM member_roles o
                 JOIN roles r ON r.workspace_id = o.workspace_id AND r.id = o.role_id
                 WHERE o.workspace_id = m.workspace_id AND o.member_id = m.id) AS own

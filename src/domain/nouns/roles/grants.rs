@@ -95,6 +95,9 @@ pub(in crate::domain) fn may_change(actor: &Actor, cells: &[Cell<'_>]) -> Result
 /// The roles as they would be after a change of the given cells.
 pub(in crate::domain) fn with(roles: &Roles, cells: &[Cell<'_>]) -> Roles {
     let changed = |role: &Role| {
+        if cells.iter().all(|cell| cell.role.id != role.id) {
+            return role.clone();
+        }
         let mut scopes = role.scopes();
         for cell in cells.iter().filter(|cell| cell.role.id == role.id) {
             match cell.granted {
@@ -104,7 +107,7 @@ pub(in crate::domain) fn with(roles: &Roles, cells: &[Cell<'_>]) -> Roles {
         }
         role.holding(&scopes)
     };
-    Roles { list: roles.iter().map(changed).collect(), version: None }
+    Roles::new(None, roles.iter().map(changed).collect())
 }
 
 fn is_of_application(cell: &Cell<'_>, role: &Role) -> bool {
@@ -157,9 +160,11 @@ impl Change {
     }
 
     fn record_scopes(&mut self, before: &Role) {
-        let after = self.after.by_slug(&before.slug).map(|role| role.application_scopes.clone());
-        let event =
-            RoleScopesChanged { before: before.application_scopes.clone(), after: after.unwrap_or_default() };
+        let after = self.after.by_slug(&before.slug).map(|role| role.application_scopes.to_vec());
+        let event = RoleScopesChanged {
+            before: before.application_scopes.to_vec(),
+            after: after.unwrap_or_default(),
+        };
         self.events.push(RecordedEvent::new(event, before.target()));
     }
 }

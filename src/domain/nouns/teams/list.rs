@@ -87,7 +87,7 @@ pub async fn get(scope: &ReadScope<perm::ReadTeams>, id: Uuid, at: &Position) ->
     let actor = scope.actor();
     let team = Team::load(scope, actor, id).await?;
     let mut values: Vec<Value> = vec![id.into()];
-    let mut sql = "SELECT tm.member_id, m.user_id, u.name, u.email, m.status, m.role_set, tm.joined_at,
+    let mut sql = "SELECT tm.member_id, m.user_id, u.name, COALESCE(u.awaited_email, u.email) AS email, m.status, m.role_set, tm.joined_at,
             CASE WHEN tm.is_lead THEN 1 ELSE 0 END AS leads
         FROM team_members tm CROSS JOIN members m CROSS JOIN users u
         WHERE tm.workspace_id = $1 AND tm.team_id = $2
@@ -159,7 +159,7 @@ pub async fn candidates(
         scope.require(Permission::UpdateTeams).await?;
     }
     let mut values: Vec<Value> = vec![id.into()];
-    let mut sql = "SELECT m.id AS member_id, m.user_id, u.name, u.email, m.status, m.role_set, m.joined_at,
+    let mut sql = "SELECT m.id AS member_id, m.user_id, u.name, COALESCE(u.awaited_email, u.email) AS email, m.status, m.role_set, m.joined_at,
             0 AS leads
         FROM members m CROSS JOIN users u
         WHERE m.workspace_id = $1 AND u.id = m.user_id AND NOT EXISTS (SELECT 1 FROM team_members tm

@@ -134,10 +134,10 @@ pub(in crate::domain) async fn create_unlimited(
     let actor = person.audit_actor();
     let done = create_workspace(db, &actor, origin, async |open| {
         let account = match account {
-            Some(id) => accounts::lock_for_creation(&open.tx, id, actor.id).await?,
-            None => accounts::create(&open.tx, name, actor.id, open.now).await?,
+            Some(id) => accounts::lock_for_creation(&open.tx, id, person.user_id).await?,
+            None => accounts::create(&open.tx, name, person.user_id, open.now).await?,
         };
-        insert(open, account, name, slug, actor.id).await?;
+        insert(open, account, name, slug, person.user_id).await?;
         let event = WorkspaceCreated { name: name.to_string(), slug: slug.to_string() };
         let target = Target::named(WORKSPACE, name.to_string());
         Ok((account, Recorded::new(slug.clone(), event, target)))
@@ -190,7 +190,7 @@ pub async fn create_by_key(
         let owners = insert(open, key.account_id, name, slug, creator).await?;
         members::join_key(open, key.id, &key.name, creator, creator, &[owners]).await?;
         let made = WorkspaceCreated { name: name.to_string(), slug: slug.to_string() };
-        let added = ApiKeyAdded { roles: vec![BuiltIn::Owner.name().to_owned()] };
+        let added = ApiKeyAdded { roles: vec![BuiltIn::Owner.name().to_owned()], consent: String::new() };
         let events = vec![
             RecordedEvent::new(made, Target::named(WORKSPACE, name.to_string())),
             RecordedEvent::new(added, Target::new(API_KEY, key.id, key.name.clone())),

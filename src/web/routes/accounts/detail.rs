@@ -2,13 +2,16 @@
 
 use crate::{
     domain::{
-        Invalid, Name,
+        Invalid, Name, Refused,
         activity::{self, Entry},
         base::{
             account::{Account, CreationPolicy},
             paging::Position,
         },
-        nouns::accounts::{self, AccountDetail, AccountScope, Details, Workspace},
+        nouns::{
+            accounts::{self, AccountDetail, AccountScope, Details, Workspace},
+            administration::{self, AdministrationRequest},
+        },
     },
     web::{
         checks::{Checked, Validate},
@@ -38,6 +41,8 @@ struct Show {
     neighbours: Neighbours,
     /// Names, with the admin's own first letter and colour.
     admins: Vec<AdminRow>,
+    /// Owners of workspaces who ask to become admins.
+    requests: Vec<(AdministrationRequest, When)>,
     events: Vec<list::Row>,
     form: DetailsForm,
     errors: Errors,
@@ -53,15 +58,28 @@ struct AdminRow {
 pub async fn show(cx: AccountAdmin<List<Unfiltered>>) -> HandlerResult {
     let (scope, view, list) = cx.into_parts();
     let (detail, list) = list.load(async |(), at| accounts::get(&scope, at).await).await?;
-    let latest = activity::latest_of_account(&scope).await?;
-    Ok(view.html_as(list.status(), &draw(&view, &scope, detail, latest, None, list)))
+    let recent = Recent::load(&scope).await?;
+    Ok(view.html_as(list.status(), &draw(&view, &scope, detail, recent, None, list)))
+}
+
+/// What happened lately, and what waits for an answer.
+struct Recent {
+    latest: Vec<Entry>,
+    requests: Vec<AdministrationRequest>,
+}
+
+impl Recent {
+    async fn load(scope: &AccountScope) -> Result<Self, Refused> {
+        let latest = activity::latest_of_account(scope).await?;
+        Ok(Self { latest, requests: administration::pending(scope).await? })
+    }
 }
 
 fn draw(
     view: &View,
     scope: &AccountScope,
     detail: AccountDetail,
-    latest: Vec<Entry>,
+    recent: Recent,
     typed: Option<DetailsForm>,
     list: ListState<Unfiltered>,
 ) -> Show {
@@ -96,7 +114,13 @@ fn draw(
             .map(|(t, w)| (w, t))
             .collect(),
         admins: detail.admins.into_iter().map(admin).collect(),
-        events: latest.into_iter().map(event).collect(),
+        events: recent.latest.into_iter().map(event).collect(),
+        requests: recent
+            .requests
+            .into_iter()
+            .map(|request| (When::new(request.created_at, now), request))
+            .map(|(when, request)| (request, when))
+            .collect(),
         form: typed.unwrap_or_else(|| DetailsForm {
             name: account.name.clone(),
             creation: account.creation.word().to_owned(),
@@ -137,9 +161,9 @@ pub async fn update(cx: AccountAdmin<Form<Checked<DetailsForm>>>) -> HandlerResu
     };
     reopen(saved.await, async |rejected| {
         let detail = accounts::get(&duplicate, &Position::First).await?;
-        let latest = activity::latest_of_account(&duplicate).await?;
+        let recent = Recent::load(&duplicate).await?;
         let list = ListState { errors: rejected.errors, ..ListState::default() };
-        Ok(view.html_as(rejected.status, &draw(&view, &duplicate, detail, latest, Some(form.sent), list)))
+        Ok(view.html_as(rejected.status, &draw(&view, &duplicate, detail, recent, Some(form.sent), list)))
     })
     .await
 }

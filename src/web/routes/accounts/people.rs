@@ -149,7 +149,7 @@ pub async fn appoint(cx: AccountAdmin<(Target, Form<Appointment>)>) -> HandlerRe
         _ => return Err(Invalid::field("admin", "Choose yes or no.").into()),
     };
     let account = scope.actor().account.name.clone();
-    let done = scope.write(async |s| accounts::appoint(s, id, is_admin).await).await?;
+    let done = accounts::change_admin(scope, id, is_admin).await?;
     if done.is_you && !is_admin {
         let flash = Flash::good(format!("You're no longer an admin of {account}. You still belong to it."));
         return Ok(view.redirect_with_flash("/workspaces", flash));
@@ -172,7 +172,7 @@ pub async fn appoint(cx: AccountAdmin<(Target, Form<Appointment>)>) -> HandlerRe
 pub async fn remove(cx: AccountAdmin<(Target, Form<EmptyForm>)>) -> HandlerResult {
     let (scope, view, (Target(id), _)) = cx.into_parts();
     let account = scope.actor().account.name.clone();
-    let gone = scope.write(async |s| accounts::remove(s, id).await).await?;
+    let gone = accounts::remove(scope, id).await?;
     if gone.is_you {
         return Ok(view
             .redirect_with_flash("/workspaces", Flash::good(format!("You no longer belong to {account}."))));

@@ -48,7 +48,14 @@ pub struct EventBody {
 #[derive(Serialize, ToSchema)]
 pub struct ActorBody {
     id: Option<Uuid>,
+    /// The name at that moment.
     name: String,
+    /// The e-mail address at that moment. Empty for an API key, and where it was erased.
+    email: String,
+    /// The name now, if it is another.
+    current_name: Option<String>,
+    /// The e-mail address now, if it is another.
+    current_email: Option<String>,
 }
 
 /// Who or what it was done to.
@@ -56,7 +63,14 @@ pub struct ActorBody {
 pub struct TargetBody {
     kind: String,
     id: Option<Uuid>,
+    /// The name at that moment.
     name: String,
+    /// The e-mail address of a person at that moment; empty otherwise, and where it was erased.
+    email: String,
+    /// The name of a person or an API key now, if it is another.
+    current_name: Option<String>,
+    /// The e-mail address of a person now, if it is another.
+    current_email: Option<String>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
@@ -75,8 +89,21 @@ impl From<Entry> for EventBody {
             at: entry.at,
             kind: entry.kind,
             outcome: if entry.is_refusal { Outcome::Refused } else { Outcome::Done },
-            actor: ActorBody { id: entry.actor_id, name: entry.actor },
-            target: TargetBody { kind: entry.target_kind, id: entry.target_id, name: entry.target },
+            actor: ActorBody {
+                id: entry.actor_id,
+                name: entry.actor,
+                email: entry.actor_email,
+                current_name: entry.actor_now,
+                current_email: entry.actor_email_now,
+            },
+            target: TargetBody {
+                kind: entry.target_kind,
+                id: entry.target_id,
+                name: entry.target,
+                email: entry.target_email,
+                current_name: entry.target_now,
+                current_email: entry.target_email_now,
+            },
             via: entry.via,
             address: entry.address,
             user_agent: entry.user_agent,

@@ -17,6 +17,7 @@ use crate::{
         route_index::RouteLabels,
         routes::me::browser,
         when::{When, day},
+        words::called_now,
     },
 };
 use askama::Template;
@@ -49,6 +50,8 @@ pub(in crate::web) struct Row {
     /// Such as "changed the roles of".
     pub verb: String,
     pub target: String,
+    /// Addresses of that moment, and names that are others now: of who did it, and of whom it was done to.
+    pub people: Vec<String>,
     pub before: Vec<String>,
     pub after: Vec<String>,
     /// A last half-sentence, after a comma; may be empty.
@@ -76,6 +79,7 @@ impl Row {
         let undoing_needs = undo::needs(&entry);
         let actor_id = entry.actor_id.map(|id| id.to_string()).unwrap_or_default();
         Self {
+            people: people(&entry),
             initials: initials(&entry.actor),
             hue: hue(entry.actor_id.unwrap_or(entry.id)),
             is_by_key: entry.via == "api",
@@ -108,6 +112,27 @@ impl Row {
         let may = self.undoing_needs.is_some_and(|permission| viewer.has(permission));
         Self { undo: if may { self.id.to_string() } else { String::new() }, ..self }
     }
+}
+
+/// Who was involved, beyond the names that they chose: addresses, and names that are others now.
+fn people(entry: &Entry) -> Vec<String> {
+    let now = (entry.actor_now.as_deref(), entry.actor_email_now.as_deref());
+    let actor = person("By", &entry.actor, &entry.actor_email, now);
+    // The name of an invitation is its address.
+    let email = if entry.target_email == entry.target { "" } else { &entry.target_email };
+    let is_self = entry.target_email == entry.actor_email && entry.target == entry.actor;
+    let now = (entry.target_now.as_deref(), entry.target_email_now.as_deref());
+    let target = person("To", &entry.target, email, now).filter(|_| !is_self);
+    actor.into_iter().chain(target).collect()
+}
+
+/// `now` is the name and the address now, as far as they are others.
+fn person(by: &str, name: &str, email: &str, now: (Option<&str>, Option<&str>)) -> Option<String> {
+    if email.is_empty() {
+        return now.0.map(|now| format!("{name} is now called {now}"));
+    }
+    let now = called_now(now.0, now.1).map(|now| format!(", {now}")).unwrap_or_default();
+    Some(format!("{by} {email}{now}"))
 }
 
 #[derive(Deserialize, Default)]

@@ -8,9 +8,9 @@ use crate::{
         nouns::{
             accounts::{
                 AccountScope,
-                keys::{self, WorkspaceMembership},
+                keys::{self, PossibleHome, WorkspaceMembership},
             },
-            api_keys::{CreatedKey, Creator, KeyRecord, NewApiKey},
+            api_keys::{CreatedKey, Creator, HomeOptions, KeyRecord, NewApiKey, TakeOver},
         },
     },
     web::{
@@ -50,7 +50,13 @@ impl Home for AccountScope {
     async fn load(&self, id: Uuid) -> Result<Self::Key, Refused> {
         keys::get(self, id).await
     }
-    async fn why_not(&self, _: &Self::Key) -> Result<Option<Refused>, Refused> {
+    async fn take_over(&self, _: &Self::Key) -> Result<TakeOver, Refused> {
+        Ok(TakeOver::default())
+    }
+    fn may_remove(&self, _: &Self::Key) -> bool {
+        false
+    }
+    async fn options(&self, _: &Self::Key) -> Result<Option<HomeOptions>, Refused> {
         Ok(None)
     }
     async fn memberships(&self, id: Uuid) -> Result<Vec<WorkspaceMembership>, Refused> {
@@ -79,13 +85,16 @@ impl Manages for AccountScope {
     async fn creator(&self) -> Result<Creator, Refused> {
         keys::creator(self).await
     }
+    async fn possible_homes(&self) -> Result<Vec<PossibleHome>, Refused> {
+        keys::possible_homes(self).await
+    }
     async fn create(self, requested: &NewApiKey, known: i64) -> Result<CreatedKey, Refused> {
-        self.write(async |s| keys::create(s, requested, known).await).await
+        keys::create(self, requested, known).await
     }
     async fn rename(self, id: Uuid, name: &Name) -> Result<String, Refused> {
-        self.write(async |s| keys::rename(s, id, name).await).await
+        keys::rename(self, id, name).await
     }
-    async fn rotate(self, id: Uuid, seen: &str, overlap_ms: i64) -> Result<CreatedKey, Refused> {
+    async fn rotate(self, id: Uuid, seen: &str, overlap_ms: i64, _: i64) -> Result<CreatedKey, Refused> {
         self.write(async |s| keys::rotate(s, id, seen, overlap_ms).await).await
     }
     async fn revoke(self, id: Uuid) -> Result<String, Refused> {

@@ -22,7 +22,7 @@ pub struct Administration {
 pub async fn administer(cx: AccountAdmin<(Target, Form<Administration>)>) -> HandlerResult {
     let (scope, view, (Target(id), Form(form))) = cx.into_parts();
     let is_admin = administers(&form.administers)?;
-    let is_change = scope.write(async |s| keys::set_admin(s, id, is_admin).await).await?;
+    let is_change = keys::set_admin(scope, id, is_admin).await?;
     let flash = match (is_change, is_admin) {
         (false, _) => Flash::good("No changes to save."),
         (true, true) => Flash::good("The key can now create workspaces."),

@@ -25,6 +25,7 @@ use crate::{
         path::Target,
         role_choices::viewer,
         routes::members::api::Status,
+        turns::{self, Line},
     },
 };
 use serde::{Deserialize, Serialize};
@@ -62,7 +63,7 @@ impl From<Verified> for Claims {
             tenant_id: verified.key.account_id,
             workspace_id: verified.workspace_id,
             roles: verified.roles,
-            scopes: verified.scopes,
+            scopes: verified.holdings.scopes(),
             iat: verified.created_at.as_seconds(),
             exp: verified.expires_at.map(Timestamp::as_seconds),
             name: verified.key.name,
@@ -72,7 +73,12 @@ impl From<Verified> for Claims {
 
 pub async fn verify(cx: Public<Json<PresentedKey>>) -> ApiResult<Ok200<Claims>> {
     let secret = Token::parse(Purpose::ApiKey, cx.input.0.api_key.trim()).ok_or(Refused::Unauthenticated)?;
-    let verified = api_keys::verify(&cx.view.app.db, &secret).await?;
+    let (req, app) = (&cx.view.req, &cx.view.app);
+    let mut verified = api_keys::verify(&app.db, &secret).await?;
+    // Its scopes may be many. While it waits, it may be revoked.
+    if turns::take(req, app, Line::of_key(&verified.key, verified.workspace_id)).await? {
+        verified = api_keys::verify(&app.db, &secret).await?;
+    }
     Ok(Ok200(Claims::from(verified)))
 }
 
@@ -109,8 +115,9 @@ pub struct KeyBody {
     /// Slugs of its roles.
     roles: Vec<String>,
     /// The scopes it holds in effect: those of its roles that the person who vouches for it, and the person who was
-    /// shown its secret, hold too.
-    effective_scopes: Vec<String>,
+    /// shown its secret, hold too. Only in a response about this key alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effective_scopes: Option<Vec<String>>,
     /// The user who vouches for it, and holds less than its roles if `is_limited_by_voucher`.
     vouched_by: Option<Uuid>,
     is_limited_by_voucher: bool,
@@ -146,7 +153,7 @@ impl From<WorkspaceKey> for KeyBody {
             is_revoked: key.is_revoked,
             is_account_admin: key.is_admin,
             roles: workspace_key.roles.into_iter().map(|role| role.slug).collect(),
-            effective_scopes: workspace_key.effective.scopes(),
+            effective_scopes: workspace_key.effective.map(|effective| effective.scopes()),
             vouched_by: workspace_key.voucher_id,
             is_limited_by_voucher: workspace_key.limited_by.voucher,
             secret_shown_to: workspace_key.reader_id,
@@ -233,7 +240,13 @@ impl Validate for NewKey {
             invalid.add("expires_at", "Use milliseconds since 1970.");
         }
         let roles = self.roles.clone().unwrap_or_else(viewer);
-        Some(NewApiKey { name: name?, roles, expires_at: self.expires_at, is_admin: self.is_account_admin })
+        Some(NewApiKey {
+            name: name?,
+            roles,
+            expires_at: self.expires_at,
+            is_admin: self.is_account_admin,
+            home: None,
+        })
     }
 }
 
@@ -310,6 +323,10 @@ pub struct KeyRotation {
     /// How long the old secret keeps working, in seconds, up to seven days. If omitted, it stops working immediately.
     #[schema(schema_with = spec::maybe_overlap)]
     overlap_seconds: Option<i64>,
+    /// How many memberships in other workspaces may end: those where the key making the request can't manage this key.
+    /// If more would end, the request is refused. If omitted, none.
+    #[schema(schema_with = spec::maybe_memberships)]
+    ended_memberships: Option<i64>,
 }
 
 pub async fn rotate(
@@ -317,14 +334,14 @@ pub async fn rotate(
 ) -> ApiResult<Secret<Ok200<IssuedKey>>> {
     let (Target(id), Json(rotation)) = cx.input;
     let overlap = rotation.overlap_seconds.unwrap_or(0).saturating_mul(1_000);
-    let created = cx.scope.write(async |s| api_keys::rotate(s, id, overlap).await).await?;
+    let ended = rotation.ended_memberships.unwrap_or(0);
+    let created = api_keys::rotate(cx.scope, id, overlap, ended).await?;
     Ok(Secret(Ok200(created.into())))
 }
 
 pub async fn revoke(cx: ApiRequest<perm::ManageApiKeys, (Target, IfMatch)>) -> ApiResult<NoContent> {
     let (Target(id), seen) = cx.input;
-    let now = async |s: &mut _| api_keys::version_under_lock(s, id).await;
-    seen.write(cx.scope, now, async |s, _| api_keys::revoke(s, id).await).await?;
+    api_keys::revoke_if(cx.scope, id, |version| seen.check(version)).await?;
     Ok(NoContent)
 }
 
@@ -333,6 +350,12 @@ pub async fn vouch(cx: ApiRequest<perm::ManageApiKeys, (Target, Empty)>) -> ApiR
     let (Target(id), _) = cx.input;
     let name = cx.scope.write(async |s| api_keys::vouch(s, id).await).await?;
     Ok(Ok200(KeyChanged { id, name }))
+}
+
+pub async fn remove(cx: ApiRequest<perm::ManageApiKeys, (Target, Empty)>) -> ApiResult<NoContent> {
+    let (Target(id), _) = cx.input;
+    cx.scope.write(async |s| api_keys::remove(s, id).await).await?;
+    Ok(NoContent)
 }
 
 /// The roles of an API key that is added to a workspace.
@@ -348,7 +371,7 @@ pub async fn add(
 ) -> ApiResult<Created<KeyChanged>> {
     let (Target(id), Json(addition)) = cx.input;
     let roles = addition.roles.unwrap_or_else(viewer);
-    let name = match cx.scope.write(async |s| api_keys::add(s, id, &roles).await).await {
+    let name = match api_keys::add(cx.scope, id, &roles).await {
         // In a form the key is a field; here it is in the address.
         Err(Refused::Invalid(invalid)) if invalid.of("key").is_some() => return Err(Refused::NotFound),
         done => done?,

@@ -1,9 +1,13 @@
 //! The page of one key.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         CHANGED,
-        nouns::accounts::keys::{IN_WORKSPACES, WorkspaceMembership},
+        nouns::{
+            accounts::keys::{IN_WORKSPACES, WorkspaceMembership},
+            api_keys::{Consent, HomeOptions, TakeOver},
+        },
     },
     web::{
         checks::Checked,
@@ -19,6 +23,7 @@ use crate::{
             parts::{OVERLAPS, ROTATED, RenameForm, Rotation},
             row::Row,
         },
+        when::When,
     },
 };
 use actix_web::http::StatusCode;
@@ -40,8 +45,15 @@ struct Show {
     /// Why not, if the viewer has the permission for it; empty otherwise.
     why_not: String,
     may_change_roles: bool,
-    may_remove: bool,
+    /// The address of the page that removes it from the workspace; empty if the viewer may not.
+    removal: String,
     may_vouch: bool,
+    /// The number of other workspaces that it is removed from if the viewer rotates the secret.
+    unmanaged: i64,
+    /// What the viewer may decide about where else it is a member, in its home workspace.
+    options: Option<Placement>,
+    /// The address of the other workspace that was typed.
+    workspace: String,
     is_verified: bool,
     /// Why an account admin can't rotate the secret of a key with workspaces.
     in_workspaces: &'static str,
@@ -51,12 +63,31 @@ struct Show {
     problem: String,
 }
 
+/// [`HomeOptions`] as the page shows them.
+struct Placement {
+    /// Each with when it ends.
+    consents: Vec<(Consent, When)>,
+    homes: Vec<(Uuid, String)>,
+}
+
+impl Placement {
+    fn new(options: HomeOptions, now: Timestamp) -> Self {
+        let HomeOptions { consents, homes } = options;
+        let with_end = |consent: Consent| {
+            let end = When::new(consent.expires_at, now);
+            (consent, end)
+        };
+        Self { consents: consents.into_iter().map(with_end).collect(), homes }
+    }
+}
+
 /// The state of the forms on a key's page, if it is not that of the key.
 #[derive(Default)]
-struct FormState {
-    name: Option<String>,
-    errors: Errors,
-    problem: String,
+pub(super) struct FormState {
+    pub(super) name: Option<String>,
+    pub(super) workspace: String,
+    pub(super) errors: Errors,
+    pub(super) problem: String,
 }
 
 async fn draw<H: Reads>(
@@ -68,24 +99,37 @@ async fn draw<H: Reads>(
 ) -> HandlerResult {
     let key = home.load(id).await?;
     let is_open = home.may_manage() && !H::record(&key).is_revoked;
-    let refused = if is_open { home.why_not(&key).await? } else { None };
-    let (may_change_roles, may_remove) = home.may_change_membership(&key);
+    let TakeOver { refused, unmanaged } =
+        if is_open { home.take_over(&key).await? } else { TakeOver::default() };
+    let (may_change_roles, may_remove_member) = home.may_change_membership(&key);
+    let (may_remove, may_vouch) = (home.may_remove(&key), is_open && home.may_vouch(&key));
+    let options = home.options(&key).await?.map(|options| Placement::new(options, home.now()));
+    let name = state.name.unwrap_or_else(|| H::record(&key).name.clone());
+    let row = Row::new(key, home.now());
+    let removal = match row.here() {
+        Some(_) if may_remove => view.at(&format!("/api-keys/{id}/removal")),
+        Some(here) if may_remove_member => view.at(&format!("/members/{}/removal", here.member_id)),
+        _ => String::new(),
+    };
     let page = Show {
         chrome: view.chrome(),
         base: view.at("/api-keys"),
         memberships: home.memberships(id).await?,
-        name: state.name.unwrap_or_else(|| H::record(&key).name.clone()),
+        name,
         may_manage: is_open && refused.is_none(),
         why_not: refused.map(|refused| refused.to_string()).unwrap_or_default(),
         may_change_roles,
-        may_remove,
-        may_vouch: is_open && home.may_vouch(&key),
+        removal,
+        may_vouch,
+        unmanaged,
+        options,
+        workspace: state.workspace,
         is_verified: home.is_verified(),
         in_workspaces: IN_WORKSPACES,
         overlaps: OVERLAPS,
         errors: state.errors,
         problem: state.problem,
-        row: Row::new(key, home.now()),
+        row,
     };
     Ok(view.html_as(status, &page))
 }
@@ -97,7 +141,7 @@ pub(in crate::web) async fn show<A: PageAdmission<Scope: Reads>>(cx: Admitted<A,
 
 /// Draws the page of a key in response to a refused change. Someone who may not see keys gets the refusal
 /// itself.
-async fn redraw(
+pub(super) async fn redraw(
     view: &View,
     home: &impl Manages,
     id: Uuid,
@@ -138,7 +182,7 @@ pub(in crate::web) async fn rotate<A: PageAdmission<Scope: Manages>>(
     let (home, view, (Target(id), Form(form))) = cx.into_parts();
     let duplicate = home.duplicate();
     let done = async {
-        let created = home.rotate(id, &form.version, form.overlap()?).await?;
+        let created = home.rotate(id, &form.version, form.overlap()?, form.ended_memberships()?).await?;
         Ok(reveal(&view, &duplicate, &created))
     };
     reopen_on(done.await, on(CHANGED), async |rejected| {

@@ -7,8 +7,8 @@ use crate::{
         Name, Refused,
         base::paging::{Page, Position},
         nouns::{
-            accounts::keys::WorkspaceMembership,
-            api_keys::{CreatedKey, Creator, KeyRecord, NewApiKey},
+            accounts::keys::{PossibleHome, WorkspaceMembership},
+            api_keys::{CreatedKey, Creator, HomeOptions, KeyRecord, NewApiKey, TakeOver},
         },
     },
     web::{role_choices::Choices, routes::api_keys::row::HomeKey},
@@ -33,8 +33,12 @@ pub(in crate::web) trait Home: Sized {
     /// Audits the refusal of a page, and returns it.
     async fn refuse(&self, refused: Refused) -> Refused;
     async fn load(&self, id: Uuid) -> Result<Self::Key, Refused>;
-    /// Why the viewer, who manages keys here, may not change this one; `None` if they may.
-    async fn why_not(&self, key: &Self::Key) -> Result<Option<Refused>, Refused>;
+    /// Whether the viewer, who manages keys here, may change this one.
+    async fn take_over(&self, key: &Self::Key) -> Result<TakeOver, Refused>;
+    /// Whether the viewer may remove it from here as somebody who manages keys.
+    fn may_remove(&self, key: &Self::Key) -> bool;
+    /// What the viewer may decide here about where else it is a member; `None` if nothing.
+    async fn options(&self, key: &Self::Key) -> Result<Option<HomeOptions>, Refused>;
     /// The workspaces of the key, which only the account lists.
     async fn memberships(&self, id: Uuid) -> Result<Vec<WorkspaceMembership>, Refused>;
 }
@@ -56,8 +60,11 @@ pub(in crate::web) trait Manages: Home {
     fn choices(&self, ticked: &[String]) -> Option<Choices>;
 
     async fn creator(&self) -> Result<Creator, Refused>;
+    /// The workspaces that a new key can be at home in, where that can be chosen.
+    async fn possible_homes(&self) -> Result<Vec<PossibleHome>, Refused>;
     async fn create(self, requested: &NewApiKey, known: i64) -> Result<CreatedKey, Refused>;
     async fn rename(self, id: Uuid, name: &Name) -> Result<String, Refused>;
-    async fn rotate(self, id: Uuid, seen: &str, overlap_ms: i64) -> Result<CreatedKey, Refused>;
+    /// Rotates the secret. `ended` is how many memberships in other workspaces the viewer expects to end with it.
+    async fn rotate(self, id: Uuid, seen: &str, overlap_ms: i64, ended: i64) -> Result<CreatedKey, Refused>;
     async fn revoke(self, id: Uuid) -> Result<String, Refused>;
 }

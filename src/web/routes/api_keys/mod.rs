@@ -10,6 +10,7 @@ mod home;
 pub mod list;
 pub mod new;
 mod parts;
+pub mod placement;
 pub mod revocation;
 mod row;
 pub mod voucher;

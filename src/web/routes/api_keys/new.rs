@@ -3,7 +3,10 @@
 use crate::{
     domain::{
         Invalid, Name,
-        nouns::api_keys::{self, CreatedKey, Creator},
+        nouns::{
+            accounts::keys::PossibleHome,
+            api_keys::{self, CreatedKey, Creator},
+        },
     },
     web::{
         checks::{Checked, Validate},
@@ -38,6 +41,8 @@ pub struct Details {
     made: String,
     /// `yes` for a key that is an account admin.
     administers: String,
+    /// The id of its home workspace; only in the account.
+    home: String,
 }
 
 impl Details {
@@ -54,7 +59,18 @@ impl Validate for Details {
         let name = invalid.check("name", Name::parse(&self.name));
         let is_admin = invalid.check_all(administers(&self.administers));
         let ending = invalid.check_all(Ending::parse(&self.expiry, &self.expires_at));
-        Some(NewKey { name: name?, roles: self.role.clone(), ending: ending?, is_admin: is_admin? })
+        let home = match self.home.as_str() {
+            "" => Ok(None),
+            id => Uuid::try_parse(id).map(Some).map_err(|_| "Choose a workspace of this account."),
+        };
+        let home = invalid.check("home", home);
+        Some(NewKey {
+            name: name?,
+            roles: self.role.clone(),
+            ending: ending?,
+            is_admin: is_admin?,
+            home: home?,
+        })
     }
 }
 
@@ -67,6 +83,8 @@ struct New<'a> {
     creator: Creator,
     /// The roles to choose from; `None` in the account.
     choices: Option<Choices>,
+    /// The workspaces to choose the home from; empty in a workspace, which is the home.
+    homes: Vec<PossibleHome>,
     expiries: [Expiry; 5],
     errors: Errors,
 }
@@ -91,6 +109,7 @@ async fn draw(
         base: view.at("/api-keys"),
         creator: home.creator().await?,
         choices: home.choices(&form.role),
+        homes: home.possible_homes().await?,
         expiries: EXPIRIES,
         form,
         errors,
@@ -110,6 +129,10 @@ pub(in crate::web) async fn create<A: PageAdmission<Scope: Manages>>(
     let known = form.made.parse().unwrap_or(-1);
     let created = async {
         let key = valid?;
+        if home.choices(&[]).is_some() && key.home.is_some() {
+            let sentence = "This workspace is the home of keys that you create here. The key wasn't created.";
+            return Err(Invalid::field("form", sentence).into());
+        }
         if home.choices(&[]).is_none() && !key.roles.is_empty() {
             return Err(Invalid::field(
                 "form",

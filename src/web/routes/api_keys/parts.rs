@@ -13,6 +13,7 @@ use crate::{
     },
 };
 use serde::Deserialize;
+use uuid::Uuid;
 
 /// A choice when a key expires: its value, label and note.
 pub(in crate::web) type Expiry = (&'static str, &'static str, &'static str);
@@ -83,13 +84,15 @@ pub struct NewKey {
     pub roles: Vec<String>,
     pub ending: Ending,
     pub is_admin: bool,
+    pub home: Option<Uuid>,
 }
 
 impl NewKey {
     /// The key to create, with its expiry computed from `now`.
     pub(in crate::web) fn wanted(self, now: Timestamp) -> NewApiKey {
         let expires_at = self.ending.moment(now);
-        NewApiKey { name: self.name, roles: self.roles, expires_at, is_admin: self.is_admin }
+        let Self { name, roles, is_admin, home, .. } = self;
+        NewApiKey { name, roles, expires_at, is_admin, home }
     }
 }
 
@@ -146,6 +149,8 @@ pub struct Rotation {
     overlap: String,
     /// Which secret was the newest when the form was drawn.
     pub(in crate::web) version: String,
+    /// How many memberships in other workspaces end, as was confirmed.
+    ended_memberships: String,
 }
 
 impl Rotation {
@@ -155,6 +160,14 @@ impl Rotation {
         hours
             .map(|hours| hours * HOUR)
             .ok_or_else(|| Invalid::field("overlap", "Choose how long the old secret keeps working."))
+    }
+
+    pub(in crate::web) fn ended_memberships(&self) -> Result<i64, Invalid> {
+        let count = match self.ended_memberships.as_str() {
+            "" => Some(0),
+            count => count.parse().ok().filter(|count| *count >= 0),
+        };
+        count.ok_or_else(|| Invalid::field("ended_memberships", "Confirm how many memberships end."))
     }
 }
 

@@ -32,7 +32,7 @@ pub(in crate::web) async fn revocation<A: PageAdmission<Scope: Manages>>(
     if A::Scope::record(&key).is_revoked {
         return Err(home.refuse(KEY_REVOKED.into()).await);
     }
-    if let Some(refused) = home.why_not(&key).await? {
+    if let Some(refused) = home.take_over(&key).await?.refused {
         return Err(home.refuse(refused).await);
     }
     let page = Revocation {

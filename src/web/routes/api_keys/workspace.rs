@@ -7,8 +7,8 @@ use crate::{
         base::paging::{Page, Position},
         enforce::read::ReadScope,
         nouns::{
-            accounts::keys::WorkspaceMembership,
-            api_keys::{self, CreatedKey, Creator, KeyRecord, NewApiKey},
+            accounts::keys::{PossibleHome, WorkspaceMembership},
+            api_keys::{self, CreatedKey, Creator, HomeOptions, KeyRecord, NewApiKey, TakeOver},
             roles,
         },
     },
@@ -56,8 +56,14 @@ impl<P: Access> Home for ReadScope<P> {
     async fn load(&self, id: Uuid) -> Result<Self::Key, Refused> {
         api_keys::get(self, id).await
     }
-    async fn why_not(&self, key: &Self::Key) -> Result<Option<Refused>, Refused> {
-        api_keys::why_not(self, key).await
+    async fn take_over(&self, key: &Self::Key) -> Result<TakeOver, Refused> {
+        api_keys::take_over(self, key).await
+    }
+    fn may_remove(&self, key: &Self::Key) -> bool {
+        self.may_manage() && key.refused.is_none()
+    }
+    async fn options(&self, key: &Self::Key) -> Result<Option<HomeOptions>, Refused> {
+        api_keys::home_options(self, key).await
     }
     async fn memberships(&self, _: Uuid) -> Result<Vec<WorkspaceMembership>, Refused> {
         Ok(Vec::new())
@@ -85,16 +91,19 @@ impl Manages for ReadScope<perm::ManageApiKeys> {
     async fn creator(&self) -> Result<Creator, Refused> {
         api_keys::creator(self).await
     }
+    async fn possible_homes(&self) -> Result<Vec<PossibleHome>, Refused> {
+        Ok(Vec::new())
+    }
     async fn create(self, requested: &NewApiKey, known: i64) -> Result<CreatedKey, Refused> {
         self.write(async |s| api_keys::create_once(s, requested, known).await).await
     }
     async fn rename(self, id: Uuid, name: &Name) -> Result<String, Refused> {
         self.write(async |s| api_keys::rename(s, id, name).await).await
     }
-    async fn rotate(self, id: Uuid, seen: &str, overlap_ms: i64) -> Result<CreatedKey, Refused> {
-        self.write(async |s| api_keys::rotate_if_newest(s, id, seen, overlap_ms).await).await
+    async fn rotate(self, id: Uuid, seen: &str, overlap_ms: i64, ended: i64) -> Result<CreatedKey, Refused> {
+        api_keys::rotate_if_newest(self, id, seen, overlap_ms, ended).await
     }
     async fn revoke(self, id: Uuid) -> Result<String, Refused> {
-        self.write(async |s| api_keys::revoke(s, id).await).await
+        api_keys::revoke(self, id).await
     }
 }

@@ -32,6 +32,8 @@ pub struct InvitationBody {
     email: String,
     /// The name of the person or API key that last sent it.
     inviter: String,
+    /// The e-mail address of that person, which is theirs alone; `null` for an API key.
+    inviter_email: Option<String>,
     status: State,
     /// Slugs of the roles in the invitation.
     roles: Vec<String>,
@@ -74,6 +76,7 @@ impl From<Invitation> for InvitationBody {
             id: invitation.id,
             email: invitation.email,
             inviter: invitation.inviter,
+            inviter_email: invitation.inviter_email,
             status: state.unwrap_or(State::Expired),
             roles: invitation.role_slugs,
             created_at: invitation.created_at,
@@ -162,6 +165,8 @@ pub struct SentBody {
 #[schema(as = InvitationOutcome)]
 pub enum OutcomeWord {
     Sent,
+    /// Invited, but not e-mailed: the address had too many e-mails this hour.
+    NotMailed,
     AlreadyMember,
     AlreadyInvited,
     NotValid,
@@ -172,6 +177,7 @@ impl From<Sent> for SentBody {
     fn from(sent: Sent) -> Self {
         let (outcome, link) = match sent.outcome {
             Outcome::Sent { link } => (OutcomeWord::Sent, Some(link)),
+            Outcome::NotMailed { link } => (OutcomeWord::NotMailed, Some(link)),
             Outcome::AlreadyMember => (OutcomeWord::AlreadyMember, None),
             Outcome::AlreadyInvited => (OutcomeWord::AlreadyInvited, None),
             Outcome::NotValid => (OutcomeWord::NotValid, None),

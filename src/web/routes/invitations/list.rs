@@ -102,6 +102,10 @@ impl From<Sent> for ResultRow {
     fn from(sent: Sent) -> Self {
         match sent.outcome {
             Outcome::Sent { link } => Self { link, ..Self::new(sent.email, "good", "Invited") },
+            Outcome::NotMailed { link } => Self {
+                link,
+                ..Self::new(sent.email, "bad", "Invited, not e-mailed: too many e-mails this hour")
+            },
             Outcome::AlreadyMember => Self::new(sent.email, "off", "Already a member"),
             Outcome::AlreadyInvited => Self::new(sent.email, "off", "Already invited"),
             Outcome::NotValid => Self::new(sent.email, "bad", "Not an e-mail address"),
@@ -178,7 +182,7 @@ pub async fn send(cx: Authorized<perm::InviteMembers, Form<Checked<Invite>>>) ->
     let duplicate = scope.duplicate();
     let sent = async {
         let results = invitations::send(scope, valid?).await?;
-        let count = results.iter().filter(|sent| matches!(sent.outcome, Outcome::Sent { .. })).count();
+        let count = results.iter().filter(|sent| sent.outcome.is_invited()).count();
         let words = pluralize(i64::try_from(count).unwrap_or(0), "invitation sent.", "invitations sent.");
         let flash = if count > 0 { Flash::good(words) } else { Flash::warn("No new invitations were sent.") };
         let shown = results.into_iter().map(ResultRow::from).collect();
@@ -199,7 +203,13 @@ pub async fn resend(cx: Authorized<perm::InviteMembers, (Target, Form<EmptyForm>
     let (scope, view, (Target(id), _)) = cx.into_parts();
     let duplicate = scope.duplicate();
     let sent = invitations::resend(scope, id).await?;
-    let flash = Flash::good(format!("New link sent to {}. The old link no longer works.", sent.email));
+    let flash = match &sent.outcome {
+        Outcome::NotMailed { .. } => Flash::warn(format!(
+            "New link for {}, but no e-mail: many were sent to this address within the hour. The old link no longer works.",
+            sent.email
+        )),
+        _ => Flash::good(format!("New link sent to {}. The old link no longer works.", sent.email)),
+    };
     selection::store_results(&view, &duplicate, "/invitations", vec![sent.into()], flash).await
 }
 

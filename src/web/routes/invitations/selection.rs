@@ -53,8 +53,8 @@ impl Invitations {
 fn invitation_row(invitation: Invitation, why_not: String) -> Row {
     Row {
         id: invitation.id,
+        detail: format!("Invited by {}", invitation.signature()),
         title: invitation.email,
-        detail: format!("Invited by {}", invitation.inviter),
         avatar: None,
         icon: "mail",
         roles: invitation.roles.into_iter().map(|name| (name, false)).collect(),

@@ -249,7 +249,7 @@ pub async fn remove(cx: ApiRequest<perm::RemoveMembers, (Target, Query<Removal>)
         (Some(Keys::Stay) | None, 0) => DependentKeys::SecretsEnd,
         (Some(Keys::Stay) | None, seconds) => DependentKeys::SecretsEndAfter(seconds.saturating_mul(1_000)),
     };
-    cx.scope.write(async |s| members::remove_with(s, id, keys).await).await?;
+    members::remove_with(cx.scope, id, keys).await?;
     Ok(NoContent)
 }
 

@@ -7,7 +7,7 @@ use crate::{
         enforce::read::ReadScope,
         nouns::{
             api_keys,
-            members::{self, Detail, Member, RolesChanged, TeamMembership},
+            members::{self, AccountStanding, Detail, Member, RolesChanged, TeamMembership},
         },
         preview::of_member_roles,
     },
@@ -55,6 +55,7 @@ struct Show {
     external_id: String,
     /// The viewer is an Owner and may offer the ownership to this member.
     may_offer_ownership: bool,
+    account: AccountStanding,
 }
 
 fn draw<P: policy::Access>(
@@ -74,8 +75,11 @@ fn draw<P: policy::Access>(
     let not_own = detail.member.roles.iter().filter(|role| !detail.own.contains(&role.slug));
     let through_teams = not_own.map(through).collect();
     let member = &detail.member;
-    let may_offer_ownership =
-        member.kind == "user" && !member.is_owner && member.is_active && scope.actor().holdings.is_owner();
+    let may_offer_ownership = member.kind == "user"
+        && !member.is_owner
+        && member.is_active
+        && !member.is_awaited
+        && scope.actor().holdings.is_owner();
     let own = detail.roles.iter().filter(|role| detail.own.contains(&role.slug));
     let principal = member.user_id.or(member.api_key_id).unwrap_or(member.id);
     Show {
@@ -91,6 +95,7 @@ fn draw<P: policy::Access>(
         teams: detail.teams,
         errors,
         may_offer_ownership: may_offer_ownership && !detail.offer_pending,
+        account: detail.account,
         row: Row::new(scope, detail.member),
     }
 }

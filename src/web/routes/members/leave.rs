@@ -7,8 +7,9 @@ use crate::{
         base::invariants::LAST_OWNER,
         enforce::read::ReadScope,
         nouns::{
+            administration::{self, Asked},
             api_keys::{self, WorkspaceKey},
-            members::{self, DependentKeys, Member, TeamMembership},
+            members::{self, AccountStanding, DependentKeys, Member, TeamMembership},
         },
     },
     policy::{self, Permission, perm},
@@ -32,10 +33,14 @@ struct Confirm {
     /// `suspension` or `removal`: the noun of the form's address.
     what: &'static str,
     invitations: i64,
+    entries: i64,
     /// Those that the viewer may see.
     teams: Vec<TeamMembership>,
     team_count: usize,
     keys: RemainingKeys,
+    account: AccountStanding,
+    /// The viewer may ask for the administration of the account, which the member keeps.
+    may_ask: bool,
 }
 
 /// The keys of the workspace that depend on the member: those that they vouch for, or know a secret of.
@@ -79,7 +84,7 @@ impl RemainingKeys {
             why_not = "You need the “Manage API keys” permission.".to_owned();
         } else {
             for key in &keys {
-                if let Some(refused) = api_keys::why_not(scope, key).await? {
+                if let Some(refused) = api_keys::take_over(scope, key).await?.refused {
                     why_not = format!("{}: {refused}", key.key.name);
                     break;
                 }
@@ -112,7 +117,9 @@ pub async fn removal(cx: Authorized<perm::RemoveMembers, Target>) -> HandlerResu
 async fn confirm<P: policy::Access>(cx: Authorized<P, Target>, what: &'static str) -> HandlerResult {
     let (scope, view, Target(id)) = cx.into_parts();
     let detail = members::detail(&scope, id).await?;
-    let invitations = detail.invitations;
+    let (invitations, entries, account) = (detail.invitations, detail.entries, detail.account);
+    let is_person = scope.actor().principal.person().is_some_and(|person| person.is_verified);
+    let may_ask = scope.actor().holdings.is_owner() && is_person;
     let row = Row::new(&scope, detail.member);
     let keys = RemainingKeys::of(&scope, &row.member).await?;
     if row.member.is_last_owner {
@@ -130,9 +137,12 @@ async fn confirm<P: policy::Access>(cx: Authorized<P, Target>, what: &'static st
         row,
         what,
         invitations,
+        entries,
         team_count: detail.team_count,
         teams: detail.teams,
         keys,
+        may_ask: may_ask && account.is_member_admin && !account.is_viewer_admin,
+        account,
     }))
 }
 
@@ -158,9 +168,19 @@ pub async fn reactivate(cx: Authorized<perm::SuspendMembers, (Target, Form<Empty
 pub struct RemovalForm {
     /// `end`, the hours for which secrets work, or `revoke`.
     keys: String,
+    /// `yes` to ask for the administration of the account, which the member keeps.
+    administration: String,
 }
 
 impl RemovalForm {
+    fn asks(&self) -> Result<bool, Invalid> {
+        match self.administration.as_str() {
+            "" => Ok(false),
+            "yes" => Ok(true),
+            _ => Err(Invalid::field("administration", "Choose yes, or leave it out.")),
+        }
+    }
+
     fn read(&self) -> Result<DependentKeys, Refused> {
         match self.keys.as_str() {
             "" | "end" => Ok(DependentKeys::SecretsEnd),
@@ -187,8 +207,23 @@ fn revoked(count: usize) -> String {
 pub async fn remove(cx: Authorized<perm::RemoveMembers, (Target, Form<RemovalForm>)>) -> HandlerResult {
     let (scope, view, (Target(id), Form(form))) = cx.into_parts();
     let keys = form.read()?;
-    let (name, count) = scope.write(async |s| members::remove_with(s, id, keys).await).await?;
-    let flash = Flash::good(format!("{name} removed from the workspace.{}", revoked(count)));
+    let asks = form.asks()?;
+    let (name, count, asked) = match asks {
+        true => {
+            let (name, count, asked) = administration::remove_and_ask(scope, id, keys).await?;
+            (name, count, Some(asked))
+        }
+        false => {
+            let (name, count) = members::remove_with(scope, id, keys).await?;
+            (name, count, None)
+        }
+    };
+    let asked = match asked {
+        None => String::new(),
+        Some(Asked::Requested) => " You asked to become an account admin.".to_owned(),
+        Some(Asked::Refused(why)) => format!(" You did not ask to become an account admin. {why}"),
+    };
+    let flash = Flash::good(format!("{name} removed from the workspace.{}{asked}", revoked(count)));
     Ok(view.redirect_with_flash(view.at("/members"), flash))
 }
 
@@ -201,9 +236,11 @@ struct Departure {
     is_last_owner: bool,
     roles: Vec<String>,
     invitations: i64,
+    entries: i64,
     /// How many teams the person is in.
     teams: usize,
     keys: RemainingKeys,
+    account: AccountStanding,
 }
 
 pub async fn departure(cx: Authorized<perm::Membership>) -> HandlerResult {
@@ -216,8 +253,10 @@ pub async fn departure(cx: Authorized<perm::Membership>) -> HandlerResult {
         is_last_owner: detail.member.is_last_owner,
         roles: detail.member.roles.into_iter().map(|role| role.name).collect(),
         invitations: detail.invitations,
+        entries: detail.entries,
         teams: detail.team_count,
         keys,
+        account: detail.account,
     };
     Ok(view.html(&page))
 }
@@ -226,6 +265,6 @@ pub async fn leave(cx: Authorized<perm::Membership, Form<RemovalForm>>) -> Handl
     let (scope, view, Form(form)) = cx.into_parts();
     let name = scope.actor().workspace.name.clone();
     let keys = form.read()?;
-    let count = scope.write(async |s| members::leave_with(s, keys).await).await?;
+    let count = members::leave_with(scope, keys).await?;
     Ok(view.redirect_with_flash("/workspaces", Flash::good(format!("You left {name}.{}", revoked(count)))))
 }

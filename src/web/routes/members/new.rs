@@ -109,7 +109,11 @@ pub async fn add(cx: Authorized<perm::InviteMembers, Form<AddMemberForm>>) -> Ha
         let user = user.map_err(|_| Invalid::field("user", "Choose a person."))?;
         let added = members::add(scope, user, &form.role).await?;
         let roles = added.roles.join(", ");
-        let flash = Flash::good(format!("{} added as {roles}. We sent them an e-mail.", added.name));
+        let mail = match added.is_mailed {
+            true => "We sent them an e-mail.",
+            false => "They got no e-mail, because many were sent to their address within the hour.",
+        };
+        let flash = Flash::good(format!("{} added as {roles}. {mail}", added.name));
         // Who invites need not be somebody who sees the members.
         let to = if view.chrome().can.read_members { "/members" } else { "" };
         Ok(view.redirect_with_flash(view.at(to), flash))

@@ -72,6 +72,7 @@ impl Row {
             // The viewer is active now; the database has it a little later.
             seen: if member.is_you { Some(now) } else { member.last_active_at }.map(|at| When::new(at, now)),
             origin: match (member.origin.as_str(), &member.invited_by) {
+                _ if member.is_awaited => "Added by a service; they haven't accepted yet".to_owned(),
                 ("founder", _) => "Created the workspace".to_owned(),
                 ("invitation", Some(name)) => format!("Invited by {name}"),
                 ("invitation", None) => "Invited".to_owned(),

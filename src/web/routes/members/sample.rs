@@ -54,7 +54,7 @@ fn row(number: u8) -> Row {
         hue: hue(id),
         joined: When::new(at, at + since),
         seen: Some(When::new(at, at + 1_000)),
-        origin: "Invited by Sample Owner".into(),
+        origin: "Invited by Sample Owner (owner@example.com)".into(),
         may_change_roles: true,
         may_suspend: true,
         may_remove: true,
@@ -73,13 +73,14 @@ fn row(number: u8) -> Row {
             is_owner: false,
             is_last_owner: false,
             origin: "invitation".into(),
-            invited_by: Some("Sample Owner".into()),
+            invited_by: Some("Sample Owner (owner@example.com)".into()),
             joined_at: at,
             last_active_at: Some(at),
             roles: vec![role(BuiltIn::Viewer), role(BuiltIn::Editor)],
             refused: None,
-            effective: None,
+            limits: None,
             limited_by: LimitedBy::default(),
+            is_awaited: false,
         },
     }
 }
@@ -93,7 +94,7 @@ fn role(role: BuiltIn) -> Role {
         built_in: true,
         is_owner: role == BuiltIn::Owner,
         holdings: Holdings::default(),
-        application_scopes: Vec::new(),
+        application_scopes: Vec::new().into(),
     }
 }
 

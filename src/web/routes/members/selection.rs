@@ -102,7 +102,7 @@ async fn review_members<P: policy::Access>(
 ) -> Result<(Review, Vec<Assignable>), Refused> {
     let review = members::bulk::review(scope, selection).await?;
     let count = pluralize(i64::try_from(review.members.len()).unwrap_or(0), "member", "members");
-    let (waiting, dependent_keys) = (review.invitations, review.dependent_keys);
+    let (waiting, dependent_keys, entries) = (review.invitations, review.dependent_keys, review.entries);
     let any_key = review.members.iter().any(|member| member.api_key_id.is_some());
     let (heading, mut effects) = match bulk.noun {
         "suspension" => (
@@ -124,7 +124,7 @@ async fn review_members<P: policy::Access>(
                 ),
                 ("users-round", "They are removed from their teams.".into()),
                 ("mail", format!("Pending invitations they sent are cancelled: {waiting}.")),
-                ("user", "Their sign-ins stay, and so do their other workspaces.".into()),
+                ("user", "Their sign-ins stay, and so do their other workspaces. Account admins stay account admins.".into()),
             ],
         ),
         _ => (
@@ -139,6 +139,12 @@ async fn review_members<P: policy::Access>(
             "suspension" => format!("Keys they vouch for or know a secret of hold nothing here until they are reactivated: {keys}."),
             _ => format!("Keys they vouch for or know a secret of hold no more than they do: {keys}."),
         }));
+    }
+    if bulk.noun == REMOVAL.noun && entries > 0 {
+        let ended = format!(
+            "Memberships they entered by the API, and which still wait for an answer, end: {entries}."
+        );
+        effects.push(("users", ended));
     }
     if bulk.noun == REMOVAL.noun && any_key {
         effects.push(("key", "Removed API keys stay in the account and in their other workspaces.".into()));

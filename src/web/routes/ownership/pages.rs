@@ -1,7 +1,7 @@
 //! Transfer of ownership.
 
 use crate::{
-    domain::nouns::ownership,
+    domain::{Invalid, nouns::ownership},
     policy::perm,
     web::{
         chrome::Flash,
@@ -10,17 +10,30 @@ use crate::{
         path::Target,
     },
 };
+use serde::Deserialize;
 
-pub async fn offer(cx: Authorized<perm::UpdateMemberRoles, (Target, Form<EmptyForm>)>) -> HandlerResult {
-    let (scope, view, (Target(id), _)) = cx.into_parts();
-    let name = scope.write(async |s| ownership::offer(s, id).await).await?;
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct OfferForm {
+    /// `yes` to offer the administration of the account with it.
+    account: String,
+}
+
+pub async fn offer(cx: Authorized<perm::UpdateMemberRoles, (Target, Form<OfferForm>)>) -> HandlerResult {
+    let (scope, view, (Target(id), Form(form))) = cx.into_parts();
+    let with_account = match form.account.as_str() {
+        "" => false,
+        "yes" => true,
+        _ => return Err(Invalid::field("account", "Choose yes, or leave it out.").into()),
+    };
+    let name = scope.write(async |s| ownership::offer(s, id, with_account).await).await?;
     let flash = Flash::good(format!("Ownership offered to {name}. You stay an Owner until they accept."));
     Ok(view.redirect_with_flash(view.at("/members"), flash))
 }
 
 pub async fn accept(cx: Authorized<perm::Membership, (Target, Form<EmptyForm>)>) -> HandlerResult {
     let (scope, view, (Target(id), _)) = cx.into_parts();
-    scope.write(async |s| ownership::accept(s, id).await).await?;
+    ownership::accept(scope, id).await?;
     Ok(view.redirect_with_flash(view.at(""), Flash::good("You're now an Owner of this workspace.")))
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     clock::Timestamp,
     domain::{
-        Invalid, Name, Refused, TextRule,
+        Invalid, Refused, TextRule, Title,
         nouns::resources::{self, Resource, ResourceId, ResourceKey, ResourceType},
     },
     policy::perm,
@@ -45,16 +45,16 @@ pub struct NewResource {
     r#type: String,
     #[schema(schema_with = spec::text::<ResourceId>)]
     id: String,
-    #[schema(schema_with = spec::text::<Name>)]
+    #[schema(schema_with = spec::text::<Title>)]
     name: String,
 }
 
 impl Validate for NewResource {
-    type Valid = (ResourceKey, Name);
+    type Valid = (ResourceKey, Title);
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
         let address = invalid.check_all(ResourceKey::parse(&self.r#type, &self.id));
-        let name = invalid.check("name", Name::parse_exact(&self.name));
+        let name = invalid.check("name", Title::parse_exact(&self.name));
         Some((address?, name?))
     }
 }

@@ -160,7 +160,7 @@ fn lines(a: &Role, b: &Role) -> Vec<(&'static str, Vec<Line>)> {
         };
         groups.push((group.label(), group.permissions().map(line).collect()));
     }
-    let scopes: BTreeSet<&String> = a.application_scopes.iter().chain(&b.application_scopes).collect();
+    let scopes: BTreeSet<&String> = a.application_scopes.iter().chain(b.application_scopes.iter()).collect();
     if !scopes.is_empty() {
         let line = |scope: &String| Line {
             label: scope.clone(),

@@ -5,6 +5,7 @@ use crate::{
         Invalid, Name, Refused, Slug,
         nouns::{
             accounts::{self, AccountOfPerson},
+            members::{self, WaitingMembership},
             workspaces::{self, WorkspaceOfPerson},
         },
     },
@@ -34,6 +35,8 @@ pub async fn home(cx: Public) -> HandlerResult {
 struct Page<'a> {
     chrome: Chrome,
     workspaces: Vec<WorkspaceOfPerson>,
+    /// Memberships that a service entered, and that wait for the person's answer.
+    waiting: Vec<WaitingMembership>,
     /// Accounts to which the person belongs.
     accounts: Vec<AccountOfPerson>,
     /// They may create a workspace in at least one of them.
@@ -72,6 +75,7 @@ async fn draw<I>(cx: &SignedIn<I>, status: StatusCode, form: &NewWorkspace, erro
     let page = Page {
         chrome: cx.view.chrome(),
         workspaces: workspaces::of_person(db, cx.person()).await?,
+        waiting: members::waiting(db, cx.person()).await?,
         may_choose: accounts.iter().any(|account| account.may_create),
         accounts,
         form,

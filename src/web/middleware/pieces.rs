@@ -1,0 +1,60 @@
+//! Hands long bodies to a connection piece by piece.
+
+use actix_web::{
+    Error,
+    body::{BodySize, BoxBody, MessageBody, to_bytes},
+    dev::{ServiceRequest, ServiceResponse},
+    error::ErrorInternalServerError,
+    middleware::Next,
+    web::Bytes,
+};
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+/// The most bytes that are handed to a connection at a time.
+const PIECE: usize = 4 * 1024;
+
+/// Middleware: a connection copies each piece of a body that it is handed, and holds it until the client has read
+/// it. A body in one piece would be there twice. One that is compressed on the way is compressed to its end first:
+/// the encoder takes much more memory than what comes out.
+pub(crate) async fn in_pieces<B: MessageBody + 'static>(
+    req: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let (req, response) = next.call(req).await?.into_parts();
+    let (response, body) = response.into_parts();
+    let body = match body.size() {
+        BodySize::None => body.boxed(),
+        _ => BoxBody::new(Pieces(whole(body).await?)),
+    };
+    Ok(ServiceResponse::new(req, response.set_body(body)))
+}
+
+async fn whole(body: impl MessageBody) -> Result<Bytes, Error> {
+    match body.try_into_bytes() {
+        Ok(bytes) => Ok(bytes),
+        Err(body) => to_bytes(body).await.map_err(|error| {
+            let error: Box<dyn std::error::Error> = error.into();
+            ErrorInternalServerError(error)
+        }),
+    }
+}
+
+/// What is left of a body.
+struct Pieces(Bytes);
+
+impl MessageBody for Pieces {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.0.len() as u64)
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        let size = PIECE.min(self.0.len());
+        Poll::Ready((size > 0).then(|| Ok(self.0.split_to(size))))
+    }
+}
