@@ -3,6 +3,10 @@
 //! While a client does not read its responses, nothing more is read from it, so that what it has piled up
 //! stays small; and it does not get long to go on. The HTTP library has no such deadline.
 
+use crate::domain::{
+    Counter,
+    base::counters::{Entered, Level},
+};
 use ipnet::IpNet;
 use std::{
     collections::HashMap,
@@ -16,6 +20,8 @@ use std::{
     task::{Context, Poll, ready},
     time::Duration,
 };
+#[cfg(unix)]
+use tokio::net::UnixStream;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -34,9 +40,9 @@ const MANY_UNREAD: usize = 512;
 /// the first one of a connection, which gets a response.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// How long a connection stays open while nothing is read or written and no request is being handled: a body that was
-/// refused, and never ends, has no other deadline.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(35);
+/// How much longer than between two requests a connection stays open while nothing is read or written and no request is
+/// being handled. The HTTP library ends it before; but a body that was refused, and never ends, has no other deadline.
+const IDLE_GRACE: Duration = Duration::from_secs(5);
 
 /// The bytes that a slow client must read to have as long again.
 const MIN_PROGRESS: usize = 16 * 1024;
@@ -57,31 +63,63 @@ struct Shared {
     max_per_network: usize,
     /// Many people share these.
     exempt: Vec<IpNet>,
+    /// How long a connection stays open while nothing happens.
+    idle_timeout: Duration,
     /// How many each network has, and each wider one: by address and length of the prefix.
     by_network: Mutex<HashMap<IpNet, usize>>,
     /// Clients that leave responses unread.
     unread: AtomicUsize,
+    open: Level,
+    refused: Counter,
 }
 
 impl Connections {
-    pub fn new(max_per_network: usize, exempt: Vec<IpNet>) -> Self {
+    /// `keep_alive` is how long a connection stays open between two requests.
+    pub fn new(max_per_network: usize, exempt: Vec<IpNet>, keep_alive: Duration) -> Self {
         Self(Arc::new(Shared {
             max_per_network,
             exempt,
+            idle_timeout: keep_alive + IDLE_GRACE,
             by_network: Mutex::default(),
             unread: AtomicUsize::default(),
+            open: Level::default(),
+            refused: Counter::default(),
         }))
+    }
+
+    /// How many are open.
+    pub fn open(&self) -> u64 {
+        self.0.open.now()
+    }
+
+    /// How many were refused since the start, because their network had too many.
+    pub fn refused(&self) -> u64 {
+        self.0.refused.count()
     }
 
     /// Takes the connection in; `None` if its network has too many. That one gets an answer, and is closed.
     pub fn accept(&self, stream: TcpStream) -> Option<Connection> {
         let peer = stream.peer_addr().ok()?.ip().to_canonical();
+        // A response is written in pieces. The kernel would hold back the last one until those before are acknowledged,
+        // which clients delay.
+        stream.set_nodelay(true).ok()?;
         let Some(place) = self.place_for(peer) else {
             // It fits into the empty buffer of a new connection, or is not worth waiting for.
             let _ = stream.into_std().and_then(|mut stream| stream.write(TOO_MANY));
+            self.0.refused.increment();
             return None;
         };
-        Some(Connection {
+        Some(self.connection(Stream::Tcp(stream), place))
+    }
+
+    /// Takes in a connection of a proxy on this machine.
+    #[cfg(unix)]
+    pub fn accept_local(&self, stream: UnixStream) -> Connection {
+        self.connection(Stream::Unix(stream), Place { connections: self.clone(), networks: Vec::new() })
+    }
+
+    fn connection(&self, stream: Stream, place: Place) -> Connection {
+        Connection {
             stream,
             rest: Vec::new(),
             has_more: false,
@@ -94,7 +132,8 @@ impl Connections {
             read_waits: false,
             connections: self.clone(),
             _place: place,
-        })
+            _open: self.0.open.enter(),
+        }
     }
 
     fn place_for(&self, peer: IpAddr) -> Option<Place> {
@@ -192,9 +231,43 @@ impl Drop for Unread {
     }
 }
 
+/// What a client is connected by.
+enum Stream {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream),
+}
+
+impl Stream {
+    /// Reads more.
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+
+    /// What is to be written, or how that ends.
+    fn writer(&mut self) -> Pin<&mut (dyn AsyncWrite + Unpin)> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream),
+        }
+    }
+
+    /// Drops what the kernel holds for a client that does not read it, once the connection ends.
+    fn forget_unread(&self) {
+        if let Self::Tcp(stream) = self {
+            let _ = stream.set_zero_linger();
+        }
+    }
+}
+
 /// The stream of bytes of one client.
 pub struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     /// What was read and not handed on yet: requests that follow another.
     rest: Vec<u8>,
     /// There may be more to hand on, once what was is parsed.
@@ -212,11 +285,17 @@ pub struct Connection {
     read_waits: bool,
     connections: Connections,
     _place: Place,
+    _open: Entered,
 }
 
 impl Connection {
-    pub fn peer_addr(&self) -> io::Result<std::net::SocketAddr> {
-        self.stream.peer_addr()
+    /// The address of the client; `None` for a Unix socket.
+    pub fn peer_addr(&self) -> Option<std::net::SocketAddr> {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.peer_addr().ok(),
+            #[cfg(unix)]
+            Stream::Unix(_) => None,
+        }
     }
 
     /// Hands on what was read, up to the end of the first head of a request. Returns how many bytes that is.
@@ -262,8 +341,7 @@ impl Connection {
         let connections = &self.connections;
         let unread = self.unread.get_or_insert_with(|| Unread::new(connections));
         ready!(unread.deadline.as_mut().poll(cx));
-        // What the kernel holds for it goes too.
-        let _ = self.stream.set_zero_linger();
+        self.stream.forget_unread();
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -312,7 +390,7 @@ impl AsyncRead for Connection {
         }
         let mut part = [0; READ_AT_ONCE];
         let mut part = ReadBuf::new(&mut part);
-        match Pin::new(&mut self.stream).poll_read(cx, &mut part) {
+        match self.stream.poll_read(cx, &mut part) {
             Poll::Ready(read) => read?,
             Poll::Pending if self.in_head => {
                 let deadline = self.head_deadline.get_or_insert_with(|| Box::pin(sleep(HEAD_TIMEOUT)));
@@ -320,11 +398,16 @@ impl AsyncRead for Connection {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
             Poll::Pending if self.ahead == 0 => {
-                let deadline = self.idle_deadline.get_or_insert_with(|| Box::pin(sleep(IDLE_TIMEOUT)));
+                let timeout = self.connections.0.idle_timeout;
+                let deadline = self.idle_deadline.get_or_insert_with(|| Box::pin(sleep(timeout)));
                 ready!(deadline.as_mut().poll(cx));
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
-            Poll::Pending => return Poll::Pending,
+            Poll::Pending => {
+                // The deadlines above begin once the response is written.
+                self.read_waits = true;
+                return Poll::Pending;
+            }
         }
         self.idle_deadline = None;
         let bytes = part.filled();
@@ -337,7 +420,7 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match Pin::new(&mut self.stream).poll_write(cx, bytes) {
+        match self.stream.writer().poll_write(cx, bytes) {
             Poll::Ready(Ok(written)) => {
                 self.note_progress(written, cx);
                 Poll::Ready(Ok(written))
@@ -352,11 +435,11 @@ impl AsyncWrite for Connection {
         if self.unread.is_some() {
             self.go_on(cx);
         }
-        Pin::new(&mut self.stream).poll_flush(cx)
+        self.stream.writer().poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        self.stream.writer().poll_shutdown(cx)
     }
 }
 
@@ -382,7 +465,7 @@ mod tests {
 
     #[test]
     fn many_networks_of_one_provider_have_a_bounded_number_of_connections_too() {
-        let connections = Connections::new(2, Vec::new());
+        let connections = Connections::new(2, Vec::new(), Duration::from_secs(75));
         let place = |address: &str| connections.place_for(address.parse().expect("an address"));
         let mut held: Vec<Place> = Vec::new();
         for n in 0..4 {
@@ -405,7 +488,8 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a socket");
         let there = TcpStream::connect(listener.local_addr().expect("its address")).await.expect("connected");
         let (here, _) = listener.accept().await.expect("a connection");
-        (Connections::new(1, Vec::new()).accept(here).expect("a place"), there)
+        let connections = Connections::new(1, Vec::new(), Duration::from_secs(75));
+        (connections.accept(here).expect("a place"), there)
     }
 
     #[tokio::test]
@@ -421,6 +505,13 @@ mod tests {
         assert!(tokio::time::timeout(Duration::from_millis(50), here.read(&mut buffer)).await.is_err());
         here.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.expect("answered");
         assert_eq!(here.read(&mut buffer).await.expect("the next one"), request.len());
+    }
+
+    #[tokio::test]
+    async fn the_last_piece_of_a_response_is_not_held_back() {
+        let (here, _there) = pair().await;
+        let Stream::Tcp(stream) = &here.stream else { panic!("it is no Unix socket") };
+        assert!(stream.nodelay().expect("an option of the socket"));
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 //! [`policy`] holds the rules (pure), [`domain`] the data they are applied to, [`web`] the pages.
 //! `ARCHITECTURE.md` is the map.
 
+pub mod backup;
 pub mod clock;
 pub mod config;
 mod connection;
@@ -10,10 +11,13 @@ pub mod domain;
 pub mod entity;
 mod listen;
 pub mod mail;
+mod monitoring;
 pub mod note;
 pub mod policy;
 mod private;
 mod random;
 pub mod secret;
 pub mod startup;
+pub mod telemetry;
 pub mod web;
+mod workers;

@@ -2,17 +2,18 @@
 
 use crate::{
     config::{Config, Mail},
-    domain::base::outbox::OutgoingMail,
+    domain::base::outbox::{DeliveryError, OutgoingMail},
     private,
 };
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
     message::{
         Body, Mailbox,
-        header::{ContentTransferEncoding, ContentType, MIME_VERSION_1_0},
+        header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue, MIME_VERSION_1_0},
     },
+    transport::smtp::AsyncSmtpTransportBuilder,
 };
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use std::{path::PathBuf, time::Duration};
 use url::Url;
 
@@ -44,51 +45,48 @@ enum Transport {
 /// How long a mail server may take to answer.
 const SMTP_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How long a delivery may take as a whole: less than its lease.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(45);
+
 impl Mailer {
     /// # Errors
     /// What is wrong with the settings.
     pub fn new(config: &Config, public_url: &Url) -> Result<Self, MailerError> {
-        let host = public_url.host_str().unwrap_or("localhost");
-        // An address of digits is no domain to send from.
-        let domain =
-            if host.chars().any(char::is_alphabetic) && !host.contains(':') { host } else { "localhost" };
-        let from = config.mail_from.clone().unwrap_or_else(|| format!("Bailiwick <no-reply@{domain}>"));
+        let (from, host) = sender(config, public_url)?;
         let transport = match &config.mail {
             Mail::File(folder) => {
                 private::make_folder(folder)?;
                 Transport::File(folder.clone())
             }
-            Mail::Smtp(url) => {
-                let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret());
-                Transport::Smtp(builder.map_err(MailerError::Smtp)?.timeout(Some(SMTP_TIMEOUT)).build())
-            }
+            Mail::Smtp(url) => Transport::Smtp(smtp(url)?.timeout(Some(SMTP_TIMEOUT)).build()),
         };
-        let from = from.parse().map_err(|_| MailerError::From(from))?;
-        Ok(Self { from, host: domain.to_owned(), transport })
+        Ok(Self { from, host, transport })
+    }
+
+    /// Checks the settings; nothing is created.
+    ///
+    /// # Errors
+    /// As [`Mailer::new`].
+    pub fn check(config: &Config, public_url: &Url) -> Result<(), MailerError> {
+        sender(config, public_url)?;
+        match &config.mail {
+            Mail::File(_) => Ok(()),
+            Mail::Smtp(url) => smtp(url).map(drop),
+        }
     }
 
     /// Sends one message. Its Message-ID is derived from the outbox row, so that a second copy can be
     /// recognised.
     ///
     /// # Errors
-    /// What the server or the file system said, for the log.
-    pub async fn send(&self, message: &OutgoingMail) -> Result<(), String> {
-        let to = message
-            .recipient
-            .parse()
-            .map_err(|error| format!("the recipient is not a valid address: {error}"))?;
-        let letter = Message::builder()
-            .from(self.from.clone())
-            .to(to)
-            .subject(literal(&message.subject))
-            .message_id(Some(format!("<{}@{}>", message.id, self.host)))
-            .header(MIME_VERSION_1_0)
-            .header(ContentType::TEXT_PLAIN)
-            .body(body(&message.body, matches!(self.transport, Transport::File(_))))
-            .map_err(|error| error.to_string())?;
+    /// What the server or the file system said.
+    pub async fn send(&self, message: &OutgoingMail) -> Result<(), DeliveryError> {
+        let letter = self.letter(message).map_err(DeliveryError::Permanent)?;
         match &self.transport {
             Transport::Smtp(transport) => {
-                transport.send(letter).await.map(drop).map_err(|error| error.to_string())
+                let sent = tokio::time::timeout(DELIVERY_TIMEOUT, transport.send(letter)).await;
+                let late = |_| DeliveryError::Temporary("the mail server took too long".into());
+                sent.map_err(late)?.map(drop).map_err(|error| refusal(&error))
             }
             Transport::File(folder) => {
                 // Written aside and renamed, so that a reader never sees half a message.
@@ -98,10 +96,57 @@ impl Mailer {
                     private::write(&aside, &letter.formatted()).await?;
                     tokio::fs::rename(&aside, &path).await
                 };
-                written.await.map_err(|error: std::io::Error| error.to_string())
+                written.await.map_err(|error: std::io::Error| DeliveryError::Temporary(error.to_string()))
             }
         }
     }
+
+    fn letter(&self, message: &OutgoingMail) -> Result<Message, String> {
+        let to = message
+            .recipient
+            .parse()
+            .map_err(|error| format!("the recipient is not a valid address: {error}"))?;
+        let mut letter = Message::builder()
+            .from(self.from.clone())
+            .to(to)
+            .subject(literal(&message.subject))
+            .message_id(Some(format!("<{}@{}>", message.id, self.host)))
+            .header(MIME_VERSION_1_0)
+            .header(ContentType::TEXT_PLAIN)
+            .body(body(&message.body, matches!(self.transport, Transport::File(_))))
+            .map_err(|error| error.to_string())?;
+        // Nobody's holiday replies to a program (RFC 3834; the second one for Exchange).
+        for (name, value) in [("Auto-Submitted", "auto-generated"), ("X-Auto-Response-Suppress", "All")] {
+            let name = HeaderName::new_from_ascii_str(name);
+            letter.headers_mut().insert_raw(HeaderValue::new(name, value.to_owned()));
+        }
+        Ok(letter)
+    }
+}
+
+/// What a server's refusal means. Codes 550 to 559 are about this message: the mailbox, its size, its content. Others
+/// that are permanent by the standard are about us, such as a wrong password, and end once that is mended.
+fn refusal(error: &lettre::transport::smtp::Error) -> DeliveryError {
+    let is_of_message = error.status().is_some_and(|code| code.to_string().starts_with("55"));
+    match error.is_permanent() && is_of_message {
+        true => DeliveryError::Permanent(error.to_string()),
+        false => DeliveryError::Temporary(error.to_string()),
+    }
+}
+
+/// The sender, and the host in the ids of messages.
+fn sender(config: &Config, public_url: &Url) -> Result<(Mailbox, String), MailerError> {
+    let host = public_url.host_str().unwrap_or("localhost");
+    // An address of digits is no domain to send from.
+    let domain =
+        if host.chars().any(char::is_alphabetic) && !host.contains(':') { host } else { "localhost" };
+    let from = config.mail_from.clone().unwrap_or_else(|| format!("Bailiwick <no-reply@{domain}>"));
+    let from = from.parse().map_err(|_| MailerError::From(from))?;
+    Ok((from, domain.to_owned()))
+}
+
+fn smtp(url: &SecretString) -> Result<AsyncSmtpTransportBuilder, MailerError> {
+    AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret()).map_err(MailerError::Smtp)
 }
 
 /// Lines as they were written, where that is legal: a link that is cut in two can't be copied out of the

@@ -1,16 +1,17 @@
 //! The command line.
 
 use bailiwick::{
+    backup,
     clock::Clock,
-    config::Config,
+    config::{Config, Migrate, advice, environment},
     domain::{Db, Refused, checkpoint, demo, erasure, seed, verify},
     note::Verifier,
     secret::InstallationSecret,
     startup::{self, Application, StartupError},
+    telemetry,
 };
-use clap::{Parser, Subcommand};
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
-use tracing_subscriber::EnvFilter;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::{path::PathBuf, process::ExitCode};
 
 /// A page is some thousand small pieces of memory, which the system's allocator spends a fifth of its time on.
 #[global_allocator]
@@ -52,6 +53,8 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         keys: u32,
     },
+    /// Show what the settings amount to and what is unwise about them, and exit.
+    CheckConfig,
     /// Check the whole audit record and report whether anything was altered.
     VerifyAudit {
         /// A file with signed checkpoints that were kept elsewhere. Can be repeated.
@@ -60,6 +63,28 @@ enum Command {
         /// Another key whose signatures count, such as one that was replaced. Can be repeated.
         #[arg(long, value_name = "KEY")]
         key: Vec<Verifier>,
+    },
+    /// Write everything to one file, while the server runs: the data, and the secret key sealed by a passphrase.
+    Backup {
+        /// Where to write it. An earlier backup there is replaced.
+        file: PathBuf,
+        /// Leave the secret key out, and ask for no passphrase.
+        #[arg(long)]
+        without_key: bool,
+    },
+    /// Restore a backup into an empty database and verify it.
+    Restore {
+        /// A backup of either kind of database.
+        file: PathBuf,
+        /// A file with signed checkpoints that were kept elsewhere. Can be repeated.
+        #[arg(long, value_name = "FILE")]
+        against: Vec<PathBuf>,
+        /// Another key whose signatures count, such as one that was replaced. Can be repeated.
+        #[arg(long, value_name = "KEY")]
+        key: Vec<Verifier>,
+        /// Restore it even if its audit record was altered.
+        #[arg(long)]
+        accept_altered: bool,
     },
     /// Sign a checkpoint of the audit record and print it.
     Checkpoint,
@@ -85,6 +110,10 @@ enum Failure {
     #[error(transparent)]
     Refused(#[from] Refused),
     #[error(transparent)]
+    Backup(#[from] backup::CreateError),
+    #[error(transparent)]
+    Restore(#[from] Box<backup::RestoreError>),
+    #[error(transparent)]
     Io(#[from] std::io::Error),
     #[error("can't read {path}: {error}")]
     Copy { path: PathBuf, error: std::io::Error },
@@ -95,32 +124,83 @@ enum Failure {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    start_log();
+    let cli = match command_line() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    let telemetry = match telemetry::start(cli.config.traces.as_ref()) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            eprintln!("bailiwick: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let done = actix_web::rt::System::new().block_on(run(cli));
+    telemetry.end();
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("bailiwick: {failure}");
+            eprintln!("bailiwick: {}", environment::redact(&failure.to_string()));
             ExitCode::FAILURE
         }
     }
 }
 
-/// Lines for people on a terminal, JSON for machines elsewhere. RUST_LOG chooses what is logged.
-fn start_log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-        EnvFilter::new("info,actix_server=warn,actix_web=warn,sqlx=warn,sea_orm=warn,sea_orm_migration=warn")
-    });
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if std::io::stderr().is_terminal() { log.compact().init() } else { log.json().flatten_event(true).init() }
+/// The command line with the settings of the environment.
+///
+/// # Errors
+/// What to exit with; everything is said.
+fn command_line() -> Result<Cli, ExitCode> {
+    let parsed = environment::prepare(Cli::command()).try_get_matches();
+    let cli = match parsed.and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches)) {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => {
+            eprint!("{}", environment::explain(&error, &Cli::command()));
+            return Err(ExitCode::from(2));
+        }
+        // The help or the version.
+        Err(error) => {
+            return Err(error.print().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS));
+        }
+    };
+    match environment::unknown_setting(&Cli::command()) {
+        None => Ok(cli),
+        Some(sentence) => {
+            eprintln!("bailiwick: {sentence}");
+            Err(ExitCode::from(2))
+        }
+    }
+}
+
+/// Signals that would end the program unless somebody listens to them: a terminal that is closed, and tools that
+/// expect a program to read its settings again.
+#[cfg(unix)]
+fn outlive_signals() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let kinds = [
+        ("SIGHUP", SignalKind::hangup()),
+        ("SIGUSR1", SignalKind::user_defined1()),
+        ("SIGUSR2", SignalKind::user_defined2()),
+    ];
+    for (name, kind) in kinds {
+        let mut received = signal(kind)?;
+        tokio::spawn(async move {
+            while received.recv().await.is_some() {
+                tracing::info!(signal = name, "the signal has no effect: restart to change settings");
+            }
+        });
+    }
+    Ok(())
 }
 
 async fn run(cli: Cli) -> Result<(), Failure> {
+    #[cfg(unix)]
+    outlive_signals()?;
     let mut config = cli.config;
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(config, None).await,
         Command::Migrate => {
+            config.migrate = Migrate::On;
             open(&config).await?.close().await;
             println!("The database schema is up to date.");
             Ok(())
@@ -143,7 +223,19 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             db.close().await;
             Ok(())
         }
+        Command::CheckConfig => check_config(&config),
         Command::VerifyAudit { against, key } => verify_audit(&config, &against, key).await,
+        Command::Backup { file, without_key } => {
+            let made = backup::create(&config, &file, without_key).await?;
+            println!("{made}");
+            made.warnings.iter().for_each(|warning| eprintln!("! {warning}"));
+            Ok(())
+        }
+        Command::Restore { file, against, key, accept_altered } => {
+            let options = backup::Options { against, keys: key, accepts_altered: accept_altered };
+            println!("{}", backup::restore(&config, &file, options).await.map_err(Box::new)?);
+            Ok(())
+        }
         Command::Checkpoint => {
             let db = open(&config).await?;
             let signer = startup::audit_signer(&config)?;
@@ -168,14 +260,44 @@ async fn open(config: &Config) -> Result<Db, Failure> {
     Ok(Db::open(config, String::new(), Clock::system()).await?)
 }
 
+/// Says what the settings amount to. Nothing is opened and nothing is created.
+fn check_config(config: &Config) -> Result<(), Failure> {
+    let public_url = startup::check(config)?;
+    print!("{}", advice::summary(config, public_url.as_str().trim_end_matches('/')));
+    let warnings = advice::warnings(config, &public_url);
+    for warning in &warnings {
+        println!("\n! {warning}");
+    }
+    if warnings.is_empty() {
+        println!("\nNothing is unwise about these settings.");
+    }
+    Ok(())
+}
+
 async fn serve(config: Config, welcome: Option<String>) -> Result<(), Failure> {
+    for warning in advice::warnings(&config, &startup::public_url(&config, None)?) {
+        tracing::warn!("{warning}");
+    }
     let application = Application::build(config, Clock::system()).await?;
     println!("Bailiwick is running at {}", application.public_url());
+    if let Some(link) = application.first_sign_up() {
+        println!("\nPeople join by invitation, and nobody is here yet. Create the first sign-in at\n{link}");
+    }
     if let Some(welcome) = welcome {
         println!("\n{welcome}");
     }
-    tracing::info!(address = %application.address(), "listening");
+    tracing::info!(bind = %application.bind(), "listening");
+    #[cfg(unix)]
+    notify_ready();
     Ok(application.run().await?)
+}
+
+/// Tells systemd that requests are accepted from now on, where it waits for that (`Type=notify`).
+#[cfg(unix)]
+fn notify_ready() {
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        tracing::warn!(%error, "could not tell the service manager that the server is ready");
+    }
 }
 
 /// Verifies the record against the checkpoints in the database, the copies in the data folder, and those named.

@@ -57,15 +57,33 @@ impl InstallationSecret {
 
     fn create(config: &Config) -> Result<Self, SecretError> {
         let secret = Self(Zeroizing::new(random::bytes()));
-        let text = Zeroizing::new(hex::encode(secret.0.as_slice()));
-        private::make_folder(&config.data_dir)
-            .and_then(|()| private::new_file(&path(config)))
-            .and_then(|mut file| file.write_all(text.as_bytes()))
-            .map_err(|error| SecretError::File { path: path(config), error })?;
+        secret.store(config)?;
         Ok(secret)
     }
 
-    fn parse(text: &str) -> Result<Self, SecretError> {
+    /// Stores it where [`InstallationSecret::find`] looks for it. Returns the path.
+    ///
+    /// # Errors
+    /// [`SecretError::File`], also if there is one already.
+    pub(crate) fn store(&self, config: &Config) -> Result<PathBuf, SecretError> {
+        let path = path(config);
+        private::make_folder(&config.data_dir)
+            .and_then(|()| private::new_file(&path))
+            .and_then(|mut file| file.write_all(self.to_hex().as_bytes()).and_then(|()| file.sync_all()))
+            .map_err(|error| SecretError::File { path: path.clone(), error })?;
+        Ok(path)
+    }
+
+    /// It, as the settings have it.
+    pub(crate) fn to_hex(&self) -> Zeroizing<String> {
+        Zeroizing::new(hex::encode(self.0.as_slice()))
+    }
+
+    /// Reads [`InstallationSecret::to_hex`].
+    ///
+    /// # Errors
+    /// [`SecretError::Shape`].
+    pub(crate) fn parse(text: &str) -> Result<Self, SecretError> {
         let mut bytes = Zeroizing::new([0; 32]);
         hex::decode_to_slice(text.trim(), &mut *bytes).map_err(|_| SecretError::Shape)?;
         Ok(Self(bytes))

@@ -1,31 +1,28 @@
 //! Puts the parts together and listens.
 
-pub use crate::domain::base::statements::{Counter, Transcript};
 use crate::{
     clock::Clock,
-    config::Config,
+    config::{Config, SignUp, bind::Bind, check_public_url, database::PostgresUrl},
     connection::Connections,
-    domain::{Db, OpenError, Refused, base::outbox, enforce::checkpoint, housekeeping},
-    listen::{bind, listen},
+    domain::{Db, OpenError, Refused, enforce::checkpoint, nouns::identity},
+    listen::listen,
     mail::{Mailer, MailerError},
+    monitoring::{self, Monitor},
     note::Signer,
-    private,
     secret::{InstallationSecret, SecretError},
-    web::{self, app, routes::index::index},
+    web::{self, app, metrics::RequestMetrics, routes::index::index},
+    workers::{Checkpoints, Workers},
+};
+pub use crate::{
+    domain::base::statements::{Counter, Transcript},
+    workers::keep_copy,
 };
 use actix_web::{
-    cookie::Key,
     dev::{Server, ServerHandle},
     web::Data,
 };
 use secrecy::{ExposeSecret, SecretString};
-use std::{
-    io,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
-use tokio::task::JoinHandle;
+use std::{io, net::SocketAddr};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -35,15 +32,21 @@ pub enum StartupError {
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error("can't listen on {bind}: {error}. Choose another address with BAILIWICK_BIND.")]
-    Bind { bind: SocketAddr, error: io::Error },
+    Bind { bind: Bind, error: io::Error },
+    #[error("can't listen on {bind}: {error}. Choose another address with BAILIWICK_METRICS_BIND.")]
+    MetricsBind { bind: Bind, error: io::Error },
     #[error(transparent)]
     Secret(#[from] SecretError),
     #[error("BAILIWICK_AUDIT_KEY must be 64 hex digits. Create one with: openssl rand -hex 32")]
     AuditKeyShape,
+    #[error("BAILIWICK_PUBLIC_URL is not valid: {0}.")]
+    PublicUrl(String),
     #[error(
-        "BAILIWICK_PUBLIC_URL must be an http or https address without a path, such as https://access.example.com"
+        "a Unix socket has no address to open: set BAILIWICK_PUBLIC_URL to the one that people use, such as https://access.example.com"
     )]
-    PublicUrl,
+    NoPublicUrl,
+    #[error("the database failed: {0}")]
+    Database(#[from] Refused),
     #[error(transparent)]
     Mail(#[from] MailerError),
     #[error("the server failed: {0}")]
@@ -53,11 +56,20 @@ pub enum StartupError {
 /// A server that listens and is ready to run.
 pub struct Application {
     server: Server,
-    address: SocketAddr,
+    bind: Bind,
+    address: Option<SocketAddr>,
     public_url: String,
+    first_sign_up: Option<String>,
     db: Db,
-    checkpoints: Checkpoints,
-    workers: Vec<JoinHandle<()>>,
+    workers: Workers,
+    metrics: Option<Metrics>,
+}
+
+/// Where metrics are served.
+struct Metrics {
+    server: Server,
+    bind: Bind,
+    address: Option<SocketAddr>,
 }
 
 impl Application {
@@ -66,35 +78,56 @@ impl Application {
     /// # Errors
     /// What is wrong with the settings or the machine, as a sentence.
     pub async fn build(config: Config, clock: Clock) -> Result<Self, StartupError> {
-        let listener = bind(config.bind).map_err(|error| StartupError::Bind { bind: config.bind, error })?;
-        let address = listener.local_addr()?;
-        let public_url = public_url(&config, address)?;
+        let bind = config.bind.clone();
+        let listener = bind.listen().map_err(|error| StartupError::Bind { bind: bind.clone(), error })?;
+        let address = listener.address()?;
+        let public_url = public_url(&config, address.map(|address| address.port()))?;
         let shown_url = public_url.as_str().trim_end_matches('/').to_owned();
         let secret = InstallationSecret::find_or_create(&config)?;
         let db = Db::open(&config, shown_url.clone(), clock).await?;
         let mailer = Mailer::new(&config, &public_url)?;
-        let settings = app::Settings::new(&config, &public_url, Key::from(&*secret.derive("cookies")));
+        let settings = app::Settings::new(&config, &public_url, &secret);
+        let is_waiting = config.sign_up == SignUp::Invited && identity::first::is_empty(&db).await?;
+        let first_sign_up =
+            is_waiting.then(|| format!("{shown_url}/first-sign-up/{}", settings.first_sign_up.expose()));
         let calls = web::Calls::new(config.calls_per_minute);
-        let app = Data::new(app::App { db: db.with_counter(), settings, calls, routes: index() });
+        let turns = web::Turns::new(config.requests_per_account, config.worker_count());
+        let metrics = RequestMetrics::default();
+        let app =
+            Data::new(app::App { db: db.with_counter(), settings, calls, turns, metrics, routes: index() });
         let exempt = config.trusted_proxies.iter().map(|network| network.0).collect();
-        let connections = Connections::new(config.connections_per_network, exempt);
-        let server = listen(listener, app, connections, config.workers)?;
+        let connections = Connections::new(config.connections_per_network, exempt, config.keep_alive);
+        let monitor = Monitor::new(app.clone(), db.clone(), connections.clone());
+        let metrics = config.metrics_bind.clone().map(|bind| serve_metrics(bind, monitor)).transpose()?;
+        let server = listen(listener, app, connections, &config)?;
         let checkpoints = Checkpoints { signer: audit_signer(&config)?, copies: config.checkpoint_copies() };
-        let workers = vec![
-            tokio::spawn(send_mail(db.clone(), mailer)),
-            tokio::spawn(run_housekeeping(db.clone(), checkpoints.clone())),
-        ];
-        Ok(Self { server, address, public_url: shown_url, db, checkpoints, workers })
+        let workers = Workers::start(&db, mailer, checkpoints);
+        Ok(Self { server, bind, address, public_url: shown_url, first_sign_up, db, workers, metrics })
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
+    /// Where it listens; `None` for a Unix socket.
+    pub fn address(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// As it was set.
+    pub fn bind(&self) -> &Bind {
+        &self.bind
+    }
+
+    /// Where it serves metrics; `None` if it does not, or on a Unix socket.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref()?.address
     }
 
     /// The public URL, without a trailing slash.
     pub fn public_url(&self) -> &str {
         &self.public_url
+    }
+
+    /// The link for the first person, where only invited people may sign up and nobody has yet. It is a secret.
+    pub fn first_sign_up(&self) -> Option<&str> {
+        self.first_sign_up.as_deref()
     }
 
     /// Counts passwords that were hashed.
@@ -122,39 +155,67 @@ impl Application {
     /// # Errors
     /// What the system says about its sockets.
     pub async fn run(self) -> io::Result<()> {
+        let metrics = self.metrics.map(|Metrics { server, bind, .. }| {
+            let handle = server.handle();
+            actix_web::rt::spawn(server);
+            (handle, bind)
+        });
         let served = self.server.await;
-        for worker in &self.workers {
-            worker.abort();
+        self.bind.clean_up();
+        if let Some((handle, bind)) = metrics {
+            handle.stop(false).await;
+            bind.clean_up();
         }
-        // Whoever was seen last is written down before the connections go.
-        if let Err(error) = housekeeping::last_housekeeping(&self.db).await {
-            tracing::warn!(%error, "could not save the last activity times");
-        }
-        self.checkpoints.sign_if_due(&self.db).await;
+        self.workers.stop(&self.db).await;
         self.db.close().await;
         served
     }
 }
 
+fn serve_metrics(bind: Bind, monitor: Monitor) -> Result<Metrics, StartupError> {
+    let listener = bind.listen().map_err(|error| StartupError::MetricsBind { bind: bind.clone(), error })?;
+    let address = listener.address()?;
+    Ok(Metrics { server: monitoring::serve(listener, monitor)?, bind, address })
+}
+
+/// Checks settings without opening or creating anything. Returns the public URL.
+///
+/// # Errors
+/// What is wrong with the settings, as a sentence.
+pub fn check(config: &Config) -> Result<Url, StartupError> {
+    let public_url = public_url(config, None)?;
+    known_audit_signer(config)?;
+    if config.is_postgres() {
+        PostgresUrl::parse(&config.database_url).map_err(OpenError::PostgresUrl)?;
+    } else if !config.database_url.starts_with("sqlite://") {
+        return Err(OpenError::Url.into());
+    }
+    if InstallationSecret::find(config)?.is_none() && config.is_postgres() {
+        return Err(SecretError::Missing.into());
+    }
+    Mailer::check(config, &public_url)?;
+    Ok(public_url)
+}
+
 /// The public URL of a server with these settings, without a trailing slash.
 ///
 /// # Errors
-/// [`StartupError::PublicUrl`].
+/// [`StartupError::PublicUrl`], [`StartupError::NoPublicUrl`].
 pub fn shown_url(config: &Config) -> Result<String, StartupError> {
-    Ok(public_url(config, config.bind)?.as_str().trim_end_matches('/').to_owned())
+    Ok(public_url(config, None)?.as_str().trim_end_matches('/').to_owned())
 }
 
-fn public_url(config: &Config, address: SocketAddr) -> Result<Url, StartupError> {
-    let url = match &config.public_url {
-        Some(url) => url.clone(),
-        None => Url::parse(&format!("http://{address}")).map_err(|_| StartupError::PublicUrl)?,
-    };
-    let is_plain = matches!(url.scheme(), "http" | "https")
-        && url.path() == "/"
-        && url.query().is_none()
-        && url.fragment().is_none()
-        && url.username().is_empty();
-    if is_plain { Ok(url) } else { Err(StartupError::PublicUrl) }
+/// The public URL; `port` is the one that the server listens on, if it does.
+///
+/// # Errors
+/// As [`shown_url`].
+pub fn public_url(config: &Config, port: Option<u16>) -> Result<Url, StartupError> {
+    if let Some(url) = &config.public_url {
+        return check_public_url(url).map(|()| url.clone()).map_err(StartupError::PublicUrl);
+    }
+    let Bind::Tcp { host, port: chosen } = &config.bind else { return Err(StartupError::NoPublicUrl) };
+    let bind = Bind::Tcp { host: host.clone(), port: port.unwrap_or(*chosen) };
+    Url::parse(&format!("http://{bind}")).map_err(|error| StartupError::PublicUrl(error.to_string()))
 }
 
 /// The key that signs audit checkpoints: one of its own, or one derived from the installation's secret. Neither is
@@ -180,6 +241,14 @@ pub fn known_audit_signer(config: &Config) -> Result<Option<Signer>, StartupErro
     }
 }
 
+/// [`audit_signer`], with a secret that is not stored here yet.
+///
+/// # Errors
+/// [`StartupError::AuditKeyShape`].
+pub fn audit_signer_of(config: &Config, secret: &InstallationSecret) -> Result<Signer, StartupError> {
+    config.audit_key.as_ref().map_or_else(|| Ok(derived_signer(secret)), own_audit_signer)
+}
+
 fn own_audit_signer(key: &SecretString) -> Result<Signer, StartupError> {
     let mut seed = Zeroizing::new([0; 32]);
     hex::decode_to_slice(key.expose_secret().trim(), &mut *seed).map_err(|_| StartupError::AuditKeyShape)?;
@@ -190,120 +259,4 @@ fn derived_signer(secret: &InstallationSecret) -> Signer {
     let mut seed = Zeroizing::new([0; 32]);
     seed.copy_from_slice(&secret.derive("audit")[..32]);
     Signer::new(checkpoint::ORIGIN, &seed)
-}
-/// Sends what waits in the outbox, one message at a time.
-async fn send_mail(db: Db, mailer: Mailer) {
-    loop {
-        match outbox::lease_next(&db).await {
-            Ok(Some(message)) => deliver(&db, &mailer, message).await,
-            Ok(None) => outbox::wait(&db).await,
-            Err(error) => {
-                tracing::warn!(%error, "can't read the outbox");
-                tokio::time::sleep(Duration::from_secs(5)).await;
-            }
-        }
-    }
-}
-
-async fn deliver(db: &Db, mailer: &Mailer, message: outbox::OutgoingMail) {
-    let noted = match mailer.send(&message).await {
-        Ok(()) => outbox::mark_sent(db, message.id).await,
-        Err(error) => {
-            tracing::warn!(message = %message.id, attempts = message.attempts, %error, "could not send e-mail");
-            outbox::mark_failed(db, &message, &error).await
-        }
-    };
-    if let Err(error) = noted {
-        tracing::error!(message = %message.id, %error, "can't update the outbox");
-    }
-}
-
-/// Signs audit checkpoints, and keeps a copy of each outside the database.
-#[derive(Clone)]
-struct Checkpoints {
-    signer: Signer,
-    copies: PathBuf,
-}
-
-impl Checkpoints {
-    /// Signs a checkpoint if anything was recorded since the one before, or as many as it takes. What goes wrong is
-    /// logged.
-    async fn sign_if_due(&self, db: &Db) {
-        if let Err(error) = self.sign_due(db).await {
-            tracing::warn!(%error, "could not sign an audit checkpoint");
-        }
-    }
-
-    async fn sign_due(&self, db: &Db) -> Result<(), Refused> {
-        for _ in 0..checkpoint::due(db).await? {
-            keep_copy(&self.copies, &checkpoint::sign(db, &self.signer).await?);
-        }
-        Ok(())
-    }
-}
-
-/// Adds a signed checkpoint to the copies outside the database. What goes wrong is logged: the database has it.
-pub fn keep_copy(copies: &Path, note: &str) {
-    let folder = copies.parent().map_or(Ok(()), private::make_folder);
-    if let Err(error) = folder.and_then(|()| private::append(copies, note)) {
-        tracing::warn!(path = %copies.display(), %error, "could not keep a copy of an audit checkpoint");
-    }
-}
-
-/// How often presence is written.
-const HOUSEKEEPING: Duration = Duration::from_secs(5);
-
-/// The number of rounds after which expired data is deleted: ten minutes.
-const SWEEP_INTERVAL: u64 = 120;
-
-/// The number of rounds after which a checkpoint is signed: an hour.
-const CHECKPOINT_INTERVAL: u64 = 720;
-
-/// One round of housekeeping, by its number from 1.
-#[derive(Clone, Copy)]
-struct Round(u64);
-
-impl Round {
-    /// It deletes what has expired.
-    const fn sweeps(self) -> bool {
-        self.0.is_multiple_of(SWEEP_INTERVAL)
-    }
-
-    /// It signs a checkpoint, if one is due.
-    const fn signs(self) -> bool {
-        self.0.is_multiple_of(CHECKPOINT_INTERVAL)
-    }
-}
-
-async fn run_housekeeping(db: Db, checkpoints: Checkpoints) {
-    for round in (1..).map(Round) {
-        tokio::time::sleep(HOUSEKEEPING).await;
-        let mut done = housekeeping::housekeeping(&db).await;
-        if done.is_ok() && round.sweeps() {
-            done = housekeeping::sweep(&db).await;
-        }
-        if round.signs() {
-            checkpoints.sign_if_due(&db).await;
-        }
-        if let Err(error) = done {
-            tracing::warn!(%error, "housekeeping failed");
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The moments of a day, in seconds, at which a round does what it is asked for.
-    fn moments(is_due: impl Fn(Round) -> bool) -> Vec<u64> {
-        let pause = HOUSEKEEPING.as_secs();
-        (1..=24 * 3_600 / pause).filter(|round| is_due(Round(*round))).map(|round| round * pause).collect()
-    }
-
-    #[test]
-    fn a_checkpoint_is_signed_every_hour_and_expired_data_deleted_every_ten_minutes() {
-        assert_eq!(moments(Round::signs), (1..=24).map(|hour| hour * 3_600).collect::<Vec<_>>());
-        assert_eq!(moments(Round::sweeps), (1..=144).map(|part| part * 600).collect::<Vec<_>>());
-    }
 }

@@ -308,6 +308,10 @@ function matchTyped(form) {
   for (const el of all("button:not([type=button])", form)) el.disabled = typed !== form.dataset.confirmType;
 }
 
+// A proxy may have hidden the address that is in the bar from the server.
+const elsewhere = document.querySelector("[data-public-address]");
+if (elsewhere?.dataset.publicAddress === location.origin) elsewhere.remove();
+
 function prepare() {
   all("form[data-confirm-type]").forEach(matchTyped);
   all("[data-complete]").forEach(offerScopes);

@@ -204,7 +204,8 @@ both! {
             assert_ne!(now, seen, "{path}{below}");
             let before = app.tenants().await;
             put(&second, &seen).await.with_status(412);
-            put(&second, &format!("W/{now}")).await.with_status(412);
+            let weak = put(&second, &format!("W/{now}, W/\"other\"")).await.with_status(412);
+            assert!(weak.text.contains("never matches") && !weak.text.contains("changed in the meantime"), "{}", weak.text);
             put(&second, "nothing").await.with_status(422);
             before.assert_same(&app.tenants().await);
             put(&second, &format!("\"other\", {now}")).await.with_status(200);

@@ -226,6 +226,78 @@ async fn the_main_job_without_the_script() {
     main_job(TestApp::spawn(Backend::Sqlite).await, Script::Off).await;
 }
 
+/// Browsers say less to a plain http address whose host is not localhost: no Sec-Fetch-Site, and `Origin: null`.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_main_job_on_a_local_network_with_the_script() {
+    main_job(TestApp::on(Backend::Sqlite).named("box.test").spawn().await, Script::On).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_main_job_on_a_local_network_without_the_script() {
+    main_job(TestApp::on(Backend::Sqlite).named("box.test").spawn().await, Script::Off).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_main_job_by_https_with_the_script() {
+    let tls = TlsFront::open("access.test").await;
+    main_job(TestApp::on(Backend::Sqlite).behind_tls(&tls).spawn().await, Script::On).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_main_job_by_https_without_the_script() {
+    let tls = TlsFront::open("access.test").await;
+    main_job(TestApp::on(Backend::Sqlite).behind_tls(&tls).spawn().await, Script::Off).await;
+}
+
+/// A form that another page makes the browser send.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_site_on_a_local_network_neither_sends_a_form_nor_fills_one_in() {
+    let app = TestApp::on(Backend::Sqlite).named("box.test").spawn().await;
+    let here = Visitor::new(&app, Script::On).await;
+    here.sign_up("Owner One", "owner@example.com").await;
+    here.sign_in("owner@example.com").await;
+    let sessions = app.rows("SELECT id FROM sessions").await;
+    let send = |action: &str, fields: &str| {
+        let form = format!("<form method=post action='{}{action}'>{fields}</form>", app.url());
+        let page = format!(
+            "<meta name=referrer content=no-referrer>{form}<script>document.forms[0].submit()</script>"
+        );
+        format!(
+            "data:text/html,{}",
+            percent_encoding::utf8_percent_encode(&page, percent_encoding::NON_ALPHANUMERIC)
+        )
+    };
+    // A page without an origin of its own, as a form of ours looks on such a network.
+    here.browser.go(&send("/me/profile", "<input name=name value=Evil>")).await;
+    here.browser.until_says("Nothing was sent").await;
+    assert!(!here.browser.driver.source().await.unwrap().contains("Evil"));
+    let draft = r#"{"action":"/me/profile","page":"/me","fields":[["name","Evil"]]}"#;
+    let fields = format!("<input name=email value=evil@example.com><input name=draft value='{draft}'>");
+    here.browser.go(&send("/sign-in", &fields)).await;
+    here.browser.until_says("This form is out of date").await;
+    assert!(!here.browser.driver.source().await.unwrap().contains("Evil"));
+    assert_eq!(app.scalar_i64("SELECT count(*) FROM users WHERE name = 'Evil'").await, 0);
+    assert_eq!(app.rows("SELECT id FROM sessions").await, sessions);
+    assert_eq!(app.scalar_i64("SELECT count(*) FROM notices").await, 0);
+    // Nor does it end the session, whose cookie the browser did not send along.
+    here.go("/me").await;
+    here.browser.until_says("Your profile").await;
+}
+
+/// The page says which address is the right one before anybody sends a form.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_at_another_address_than_the_public_one_says_which_is_right() {
+    let app = TestApp::on(Backend::Sqlite).named("box.test").spawn().await;
+    let browser = Browser::open(Script::On).await;
+    let other = app.url().replace("box.test", "other.test");
+    browser.go(&format!("{other}/sign-in")).await;
+    browser.until_says("You opened another address").await;
+    browser.click("[data-public-address] a").await;
+    browser.until_says("Sign in").await;
+    assert!(browser.at().await.starts_with(&app.url()), "{}", browser.at().await);
+    assert!(!browser.text().await.contains("You opened another address"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_people_edit_one_permission_with_the_script() {
     two_editors(TestApp::spawn(Backend::Sqlite).await, Script::On).await;

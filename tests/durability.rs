@@ -141,7 +141,7 @@ async fn started(backend: Backend, dir: &TempDir) -> (TestDatabase, Program, Cli
 
 // ---- people of a program, who have no TestApp to walk in -----------------------------------------
 
-async fn owner_of(program: &Program) -> Client {
+pub async fn owner_of(program: &Program) -> Client {
     let client = program.client();
     let page = client.visit("/sign-up").await;
     let fields = [("name", "Owner One"), ("email", OWNER), ("password", PASSWORD), ("workspace", "acme")];
@@ -166,7 +166,7 @@ async fn helper_of(program: &Program, owner: &Client) -> String {
 }
 
 /// The same browser at the program started again.
-fn moved(client: &Client, program: &Program) -> Client {
+pub fn moved(client: &Client, program: &Program) -> Client {
     let moved = program.client();
     client.cookies().iter().for_each(|cookie| moved.set_cookie(cookie));
     moved
@@ -316,7 +316,7 @@ async fn query(connection: &DatabaseConnection, sql: &str) -> Vec<QueryResult> {
     connection.query_all_raw(statement).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 
-async fn number(connection: &DatabaseConnection, sql: &str) -> i64 {
+pub async fn number(connection: &DatabaseConnection, sql: &str) -> i64 {
     query(connection, sql).await[0].try_get_by_index(0).unwrap()
 }
 
@@ -375,7 +375,7 @@ impl Answered {
 }
 
 /// What one transaction writes is there with all of it, or with none.
-async fn assert_nothing_half_done(connection: &DatabaseConnection) {
+pub async fn assert_nothing_half_done(connection: &DatabaseConnection) {
     let none = [
         "invitations i WHERE 2 <> (SELECT count(*) FROM invitation_tokens t WHERE t.invitation_id = i.id)",
         "invitations i WHERE 1 <> (SELECT count(*) FROM invitation_roles r WHERE r.invitation_id = i.id)",

@@ -25,6 +25,18 @@ async fn sending_to(backend: Backend, port: u16, dir: &TempDir) -> TestApp {
     app
 }
 
+/// An app that sends to this server, and its first Owner, who is signed in.
+async fn scripted(backend: Backend, server: &ScriptedSmtp) -> (TestApp, Person) {
+    // Who signs up reads their mail in a folder.
+    let app = TestApp::on(backend).spawn().await;
+    let owner = new_owner(&app).await;
+    app.mail_is_out().await;
+    let url: Mail = server.url().parse().unwrap();
+    let app = app.restart_with(move |config| config.mail = url.clone()).await;
+    let client = owner.client.moved_to(&app);
+    (app, Person { client, ..owner })
+}
+
 /// The header's lines, unfolded.
 fn header(letter: &Letter, name: &str) -> Vec<String> {
     let raw = letter.raw.replace("\r\n", "\n");
@@ -41,6 +53,7 @@ fn assert_sane(letter: &Letter, to: &str, from: &str) {
     for name in ["From", "To", "Subject", "Message-ID", "Date", "MIME-Version", "Content-Type"] {
         assert_eq!(header(letter, name).len(), 1, "{name} in:\n{}", letter.raw);
     }
+    assert_eq!(header(letter, "Auto-Submitted"), ["auto-generated"]);
     for name in ["Bcc", "Cc", "Reply-To", "Sender"] {
         assert!(header(letter, name).is_empty(), "{name} in:\n{}", letter.raw);
     }
@@ -137,6 +150,100 @@ both! {
         // What was sent is kept nowhere, with the secrets in it.
         app.mail_is_out().await;
         assert_eq!(app.scalar_i64("SELECT count(*) FROM outbox").await, 0);
+    }
+
+    // Breaks when messages are sent one by one (send_mail in startup.rs).
+    async fn a_recipient_whose_server_hangs_does_not_hold_up_the_others(backend: Backend) {
+        let server = ScriptedSmtp::open().await;
+        let (app, owner) = scripted(backend, &server).await;
+        for n in 1..=3 {
+            invite(&owner.client, "acme", &format!("hanging-{n}@example.com"), &["viewer"]).await;
+        }
+        until("nobody hangs", async || server.hanging() == 3).await;
+        invite(&owner.client, "acme", "guest-one@example.com", &["viewer"]).await;
+        until("the other one did not come", async || server.accepted("guest-one@example.com") == 1).await;
+        assert!(server.hanging() > 0, "it came once the others had been given up");
+        // They are tried again, and nothing is lost.
+        eventually(async || {
+            let tried = app.scalar_i64("SELECT count(*) FROM outbox WHERE last_error IS NOT NULL").await;
+            if tried == 3 { Ok(()) } else { Err(format!("{tried} were given back")) }
+        })
+        .await;
+        assert_eq!(app.scalar_i64("SELECT count(*) FROM outbox WHERE failed_at IS NULL").await, 3);
+    }
+
+    // Breaks when a refusal is retried (mark_failed in domain/base/outbox.rs).
+    async fn a_refusal_for_good_is_shown_with_the_servers_words_and_sending_again_mends_it(backend: Backend) {
+        let server = ScriptedSmtp::open().await;
+        let (app, owner) = scripted(backend, &server).await;
+        invite(&owner.client, "acme", "refused-one@example.com", &["viewer"]).await;
+        let given_up = "SELECT count(*) FROM outbox WHERE failed_at IS NOT NULL";
+        until("it is not given up", async || app.scalar_i64(given_up).await == 1).await;
+        assert_eq!(app.rows("SELECT body FROM outbox").await[0]["body"], "", "the link is gone");
+        let page = owner.client.visit("/w/acme/invitations").await;
+        page.assert_says("Not delivered").assert_says("No such person here");
+        owner.client.visit("/w/acme").await.assert_says("1 invitation couldn't be delivered");
+        let key = workspace_key(&app, "acme", &["admin"]).await;
+        let listed = key.get("/api/sso/v1/invitations").await.with_status(200);
+        assert!(listed.body["items"][0]["delivery_error"].as_str().unwrap().contains("No such person here"));
+        // It is not tried again by itself.
+        server.relent();
+        app.clock.advance(Duration::from_secs(3_600));
+        invite(&owner.client, "acme", "guest-one@example.com", &["viewer"]).await;
+        until("the other one did not come", async || server.accepted("guest-one@example.com") == 1).await;
+        assert_eq!(server.accepted("refused-one@example.com"), 0);
+        owner.client.submit(&page, "/resend", &[]).await.assert_status(303);
+        until("it did not come", async || server.accepted("refused-one@example.com") == 1).await;
+        owner.client.visit("/w/acme/invitations").await.assert_silent_about("Not delivered");
+        owner.client.visit("/w/acme").await.assert_silent_about("be delivered");
+    }
+
+    // Breaks when deliver (startup.rs) does not ask whether the message is still wanted.
+    async fn what_was_cancelled_or_sent_again_is_not_sent(backend: Backend) {
+        let (port, dir) = (free_port(), tempfile::tempdir().unwrap());
+        let server = SmtpServer::start(port, dir.path()).await;
+        let app = sending_to(backend, port, &dir).await;
+        let owner = new_owner(&app).await;
+        app.mail_is_out().await;
+        server.stop();
+        for guest in ["guest-one@example.com", "guest-two@example.com"] {
+            invite(&owner.client, "acme", guest, &["viewer"]).await;
+        }
+        all_tried(&app, 2).await;
+        let id = async |guest: &str| {
+            let rows = app.rows(&format!("SELECT id FROM invitations WHERE email = '{guest}'")).await;
+            rows[0]["id"].as_str().unwrap().to_owned()
+        };
+        let cancelled = format!("/w/acme/invitations/{}/cancellation", id("guest-one@example.com").await);
+        owner.client.post_form(&cancelled, &[]).await.assert_status(303);
+        let renewed = format!("/w/acme/invitations/{}/resend", id("guest-two@example.com").await);
+        owner.client.post_form(&renewed, &[]).await.assert_status(303);
+        let _server = SmtpServer::start(port, dir.path()).await;
+        app.clock.advance(Duration::from_secs(3_600));
+        app.mail_is_out().await;
+        assert!(app.mail.to("guest-one@example.com").is_empty());
+        let letters = app.mail.to("guest-two@example.com");
+        assert_eq!(letters.len(), 1, "the one with the present link");
+        app.client().visit(&letters[0].link("/invitations/")).await.assert_says("Join acme");
+    }
+
+    async fn retries_end_and_the_invitation_says_so(backend: Backend) {
+        let (port, dir) = (free_port(), tempfile::tempdir().unwrap());
+        let server = SmtpServer::start(port, dir.path()).await;
+        let app = sending_to(backend, port, &dir).await;
+        let owner = new_owner(&app).await;
+        app.mail_is_out().await;
+        server.stop();
+        invite(&owner.client, "acme", "guest-one@example.com", &["viewer"]).await;
+        // This one is nobody's to look at, and ends without a trace.
+        app.client().post_form("/forgot-password", &[("email", OWNER)]).await.assert_status(200);
+        all_tried(&app, 2).await;
+        app.clock.advance(Duration::from_secs(3 * 86_400));
+        let left = "SELECT count(*) FROM outbox WHERE failed_at IS NULL";
+        until("they are still tried", async || app.scalar_i64(left).await == 0).await;
+        let owner = sign_in(&app, OWNER, PASSWORD).await;
+        owner.visit("/w/acme/invitations").await.assert_says("Not delivered");
+        assert_eq!(app.scalar_i64("SELECT count(*) FROM outbox").await, 1);
     }
 
     // Breaks when a page sends by itself, or when deliver (startup.rs) does not call outbox::mark_failed.

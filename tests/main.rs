@@ -22,12 +22,16 @@ mod api_parity; // a page and a call get the same verdict
 mod api_schema; // schemathesis over the document, and the usso client
 mod arrows; // the imports of src: no circle, no arrow up
 mod audit; // the record: what alters it is refused, or found
+mod backup; // backups while it serves, restored into either database
 mod browser; // what only a real browser shows
 mod bulk; // many members or invitations changed at once
+mod clients; // generated clients, and the document under Spectral's rules
 mod confirmation; // whose an address is: the link that confirms it, in this browser and in others
+mod cors; // pages of other websites call: where the workspace names the website, and nowhere else
 mod crawl; // a form is on a page if and only if its POST is allowed
 mod decisions; // access checks of services: OpenID AuthZEN, and reasons
 mod demo; // four months of a workspace, created as by requests
+mod deploy; // proxies and systemd, as docs/deploy and packaging configure them
 mod durability; // kill -9 while writing
 mod entering; // users whom a service enters, and the people whose addresses these are
 mod exposure; // what one permission shows, on pages and by API
@@ -37,23 +41,29 @@ mod keyboard; // the product without a mouse
 mod mail; // the outbox, to files and to a real SMTP server
 mod matrix; // every route × everyone × own, another's, unknown
 mod members; // the list, roles, suspension, removal, transfer of ownership
+mod monitoring; // metrics, alerts, the log, traces
 mod nodes; // two nodes on one database, behind a round-robin
 mod nouns; // what the walkers have to know of each noun, a file a noun
 mod organization; // the workspace's name, address and deletion
+mod outages; // a database that is away, full, locked, replaced or only read
 mod overview; // counts, recent changes, what needs attention
 mod pages; // every page in a real browser: accessible, valid, whole on a phone, by keyboard
 mod people; // sign-up, sign-in, passwords, addresses, sessions
 mod plans; // the database explains every statement: none goes through everything
 mod policy; // the ceiling, as properties of the pure rules
+mod postgres; // PostgreSQL as it is sold: TLS, sockets, passwords, poolers
 mod quick_start; // four services in ten lines each, run as they are in docs/quick-start
 mod races; // twenty at once, on real connections
 mod refusals; // what a refusal looks like, and its links
 mod roles; // created, renamed, edited, compared, deleted
 mod security; // one row a permission, saved at once
 mod sequences; // random calls against a model of the rules: nobody comes to hold what nobody could give
+mod settings; // settings as people write them: read, refused, checked
 mod statements; // how many SQL statements a page costs
+mod strangers; // what the API says to programs that meet it for the first time
 mod support;
 mod teams; // people who belong together, and the roles that come with it
+mod tolerance; // slashes, cases, nulls: what is meant all the same
 mod upgrade; // a database of an earlier version
 mod visits; // bytes over the wire, and nothing that jumps
 mod walk; // what nouns declare, and what walks it

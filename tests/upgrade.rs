@@ -4,7 +4,7 @@ use crate::{
     nouns,
     support::{
         product::{Clock, Config, Db, verify},
-        *,
+        program, *,
     },
     world::assert_counted,
 };
@@ -176,8 +176,95 @@ async fn record(database: &TestDatabase) {
     connection.close_by_ref().await.unwrap();
 }
 
+/// What the program says when it is started with this database.
+fn refusal(database: &TestDatabase, arguments: &[&str], settings: &[(&str, &str)]) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let key = "07".repeat(32);
+    let all = [("BAILIWICK_DATABASE_URL", database.url.as_str()), ("BAILIWICK_SECRET_KEY", &key)];
+    let all: Vec<_> = all.into_iter().chain(settings.iter().copied()).collect();
+    let done = program::run(dir.path(), arguments, &all);
+    assert!(!done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
+    String::from_utf8_lossy(&done.stderr).into_owned()
+}
+
+both! {
+    async fn a_newer_schema_is_refused_in_a_sentence(backend: Backend) {
+        let dir = tempfile::tempdir().unwrap();
+        let database = TestDatabase::migrated(backend, dir.path()).await;
+        let connection = database.connect().await;
+        let sql = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_of_the_future', 0)";
+        connection.execute_unprepared(sql).await.unwrap();
+        connection.close_by_ref().await.unwrap();
+        for arguments in [["serve"], ["migrate"]] {
+            let said = refusal(&database, &arguments, &[("BAILIWICK_BIND", "127.0.0.1:0")]);
+            assert!(said.contains("newer version") && said.contains("m9999_of_the_future"), "{said}");
+        }
+    }
+
+    async fn nodes_that_start_at_once_on_an_empty_database_all_serve(backend: Backend) {
+        let dir = tempfile::tempdir().unwrap();
+        let database = TestDatabase::empty(backend, dir.path()).await;
+        let start = || Program::serve(&database, dir.path(), &[]);
+        let (one, two, three) = tokio::join!(start(), start(), start());
+        for program in [&one, &two, &three] {
+            program.client().get("/readyz").await.assert_status(200);
+        }
+    }
+
+    async fn without_migrating_an_older_schema_is_refused_and_the_present_one_is_served(backend: Backend) {
+        let dir = tempfile::tempdir().unwrap();
+        let database = TestDatabase::empty(backend, dir.path()).await;
+        let off = [("BAILIWICK_BIND", "127.0.0.1:0"), ("BAILIWICK_MIGRATE", "off")];
+        let said = refusal(&database, &["serve"], &off);
+        assert!(said.contains("bailiwick migrate"), "{said}");
+        let key = "07".repeat(32);
+        let settings =
+            [("BAILIWICK_DATABASE_URL", database.url.as_str()), ("BAILIWICK_SECRET_KEY", &key), off[1]];
+        let done = program::run(dir.path(), &["migrate"], &settings);
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let program = Program::serve(&database, dir.path(), &[("BAILIWICK_MIGRATE", "off")]).await;
+        program.client().get("/readyz").await.assert_status(200);
+    }
+}
+
+/// A role that owns nothing serves what another one migrated.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_owns_nothing_serves() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = TestDatabase::migrated(Backend::Postgres, dir.path()).await;
+    let connection = database.connect().await;
+    let name = format!("server_{}", std::process::id());
+    for sql in [
+        format!("CREATE ROLE {name} LOGIN PASSWORD 'p@ss/w:rd#?'"),
+        format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}"),
+    ] {
+        connection.execute_unprepared(&sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+    let mut url: url::Url = database.url.parse().unwrap();
+    url.set_username(&name).unwrap();
+    let (scheme, rest) = url.as_str().split_once(&format!("{name}@")).unwrap();
+    let written = format!("{scheme}{name}:p@ss/w:rd#?@{rest}");
+    let settings = [("BAILIWICK_MIGRATE", "off"), ("BAILIWICK_DATABASE_URL", written.as_str())];
+    let program = Program::serve(&database, dir.path(), &settings).await;
+    let client = program.client();
+    let page = client.visit("/sign-up").await;
+    let fields = [
+        ("name", "Owner One"),
+        ("email", "owner@example.com"),
+        ("password", PASSWORD),
+        ("workspace", "Acme"),
+    ];
+    client.submit(&page, "/sign-up", &fields).await.assert_status(303);
+    program.mail.wait_for_link("owner@example.com", "/email-verification/").await;
+    assert!(!program.log().contains("p@ss"), "{}", program.log());
+    drop(program);
+    for sql in [format!("DROP OWNED BY {name}"), format!("DROP ROLE {name}")] {
+        connection.execute_unprepared(&sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+}
+
 /// One person who founded a workspace, as the earlier schema has it.
-async fn fill(database: &TestDatabase) {
+pub async fn fill(database: &TestDatabase) {
     let (connection, backend) = (&database.connect().await, database.backend);
     Migrator::up(connection, Some(BEFORE_HEADCOUNTS)).await.unwrap();
     let quote = |id: u128| match backend {

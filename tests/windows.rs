@@ -384,6 +384,43 @@ assert!(rows.len() == 1 && !format!("{rows:?}").contains("canary"), "{rows:?}");
         }
     }
 
+    async fn what_may_come_from_another_site_is_neither_kept_nor_filled_in(app: TestApp) {
+        let owner = new_owner(&app).await;
+        let form = "application/x-www-form-urlencoded";
+        let draft = r#"{"action":"/w/acme/teams","page":"/w/acme/teams/new","fields":[["name","Evil"]]}"#;
+        let evil: String = url::form_urlencoded::byte_serialize(draft.as_bytes()).collect();
+        let plain = app.client().without_header("sec-fetch-site");
+        for nobody in [plain.without_header("origin"), plain.with_header("origin", "null")] {
+            // The form of a page that requires signing in.
+            let sent = nobody.post_raw("/w/acme/teams", "name=Evil", form);
+            let page = app.unchanged_by(sent).await.with_status(401);
+            page.assert_says("Nothing was sent").assert_silent_about("Evil");
+            assert!(!page.has("main form") && page.header("set-cookie").is_none());
+            // The forms that are drawn again for another session, where the browser says that it was our page.
+            let body = format!("email=evil%40example.com&next=/evil&draft={evil}");
+            for (path, body) in [
+                ("/sign-in", body.as_str()),
+                ("/sign-up", "name=Evil&email=evil%40example.com&workspace=Evil"),
+                ("/forgot-password", "email=evil%40example.com"),
+            ] {
+                let page = app.unchanged_by(nobody.post_raw(path, body, form)).await.with_status(403);
+                page.assert_says("out of date").assert_silent_about("Evil").assert_silent_about("evil");
+                assert!(!page.has("main form") && page.header("set-cookie").is_none());
+            }
+            // A form with the right token is from a page of ours, but what it carries for another one is not kept.
+            let csrf = nobody.csrf().await;
+            let password = PASSWORD.replace(' ', "+");
+            let body = format!("email=owner-one%40example.com&password={password}&draft={evil}&csrf={csrf}");
+            let answer = nobody.twin().post_raw("/sign-in", body, form).await.with_status(303);
+            assert_eq!(answer.location(), "/workspaces");
+        }
+        let plain = owner.client.without_header("sec-fetch-site").with_header("origin", "null");
+        let page = plain.post_raw("/w/acme/teams", "name=Evil&csrf=00", form).await.with_status(403);
+        page.assert_silent_about("Evil");
+        plain.post_form("/me/drafts", &[("draft", draft)]).await.assert_status(422);
+        assert_eq!(app.scalar_i64("SELECT count(*) FROM notices").await, 0);
+    }
+
     async fn a_draft_leads_to_this_site_alone(app: TestApp) {
         let owner = new_owner(&app).await;
         for page in ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:1"] {

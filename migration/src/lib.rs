@@ -28,6 +28,8 @@ mod m0017_browsers_and_sessions;
 mod m0018_homes;
 mod m0019_audit_chains;
 mod m0020_bounds;
+mod m0021_mail_that_is_refused;
+mod m0024_calls_from_websites;
 mod sql;
 
 /// Runs the steps in order, each at most once.
@@ -56,8 +58,15 @@ impl MigratorTrait for Migrator {
             Box::new(m0018_homes::Migration),
             Box::new(m0019_audit_chains::Migration),
             Box::new(m0020_bounds::Migration),
+            Box::new(m0021_mail_that_is_refused::Migration),
+            Box::new(m0024_calls_from_websites::Migration),
         ]
     }
 }
 
 pub use sea_orm_migration::MigratorTrait as MigratorExt;
+
+/// The names of all steps, in their order.
+pub fn names() -> Vec<String> {
+    Migrator::migrations().iter().map(|step| step.name().to_owned()).collect()
+}

@@ -174,6 +174,7 @@ mod tests {
     #[rustfmt::skip]
     const STORED: &[(&str, &str)] = &[
         ("workspace.created", r#"{"workspace_created":{"name":"Acme","slug":"acme"}}"#),
+        ("organization.origins-changed", r#"{"allowed_origins_changed":{"before":[],"after":["https://app.example.com"]}}"#),
         ("organization.updated", r#"{"organization_updated":{"name_before":"A","name_after":"B","slug_before":"a","slug_after":"b"}}"#),
         ("organization.deleted", r#"{"organization_deleted":{"name":"Acme","slug":"acme","members":7}}"#),
         ("member.roles-changed", r#"{"member_roles_changed":{"before":["Viewer"],"after":["Editor","Admin"],"ids":{"before":["00000000-0000-0000-0000-000000000001"],"after":["00000000-0000-0000-0000-000000000002","00000000-0000-0000-0000-000000000003"]}}}"#),

@@ -49,6 +49,7 @@ pub const TABLES: &[(&str, Growth)] = {
                 until_then: "one for each API key and workspace",
             },
         ),
+        ("allowed_origins", Content("20 in a workspace")),
         ("api_key_secrets", With("api_keys")),
         ("api_keys", Content("1,000 in an account, made by people with a confirmed address")),
         ("audit_chains", Record("one for each workspace, account and user")),
@@ -130,13 +131,15 @@ const MAX_MAIL_AGE: i64 = 7 * DAY;
 /// Short limits are dropped earlier than [`TABLES`] says: so long after they began, in milliseconds.
 const SHORT_WINDOW: i64 = HOUR;
 
-/// Writes who was active since the last call, and the floods of refusals that are over.
+/// Writes who was active since the last call, and the floods of refusals that are over. Notes when the database is back.
 ///
 /// # Errors
 /// The database's own.
 pub async fn housekeeping(db: &Db) -> Result<(), DbErr> {
     refusal::flush(db, false).await;
-    presence::flush(db).await
+    presence::flush(db).await?;
+    db.note_recovery().await;
+    Ok(())
 }
 
 /// [`housekeeping`] before the program ends: what is in memory would be lost.

@@ -4,6 +4,7 @@
 //! `enforce` made, and the handle's type says what was checked.
 
 pub mod activity;
+pub mod backup;
 pub mod base;
 pub mod decisions;
 pub mod demo;
@@ -24,6 +25,7 @@ pub use base::{
     db::Db,
     event::Recorded,
     invalid::Invalid,
+    outage::Outage,
     outbox,
     refused::{MissingPermission, NotAdmin, Refused},
     selection::Selection,

@@ -61,6 +61,8 @@ pub enum NeedsAttention {
     OwnerKeysWithoutExpiry(Vec<String>),
     /// Names of account admins who are not active members, joined by commas.
     OutsideAdmins(String),
+    /// The number of pending invitations whose mail could not be delivered.
+    Undelivered(i64),
     /// The number of members who have not been active for 90 days.
     Inactive(i64),
 }
@@ -75,6 +77,7 @@ struct Counts {
     inactive: i64,
     pending: i64,
     expiring: i64,
+    undelivered: i64,
     outside_admins: Option<String>,
 }
 
@@ -120,6 +123,9 @@ async fn counts(scope: &ReadScope<perm::Membership>) -> Result<Counts, Refused> 
                 AND i.expires_at > $2) AS pending,
             (SELECT COUNT(*) FROM invitations i WHERE i.workspace_id = $1 AND i.status = 'pending'
                 AND i.expires_at > $2 AND i.expires_at <= $4) AS expiring,
+            (SELECT COUNT(*) FROM outbox o CROSS JOIN invitations i WHERE o.about_workspace = $1
+                AND o.failed_at IS NOT NULL AND i.workspace_id = $1 AND i.id = o.about AND i.status = 'pending'
+                AND i.mail_id = o.id) AS undelivered,
             (SELECT string_agg(a.name, ', ') FROM (SELECT u.name FROM account_people p CROSS JOIN users u
                 WHERE p.account_id = $5 AND p.is_admin AND u.id = p.user_id AND NOT EXISTS (SELECT 1 FROM members m
                     WHERE m.workspace_id = $1 AND m.user_id = p.user_id AND m.status = 'active')
@@ -145,6 +151,9 @@ async fn needs_attention(
     let holdings = &scope.actor().holdings;
     let sees_members = holdings.has(Permission::ReadMembers);
     let mut all = if sees_members { care(scope.actor(), counts) } else { Vec::new() };
+    if counts.undelivered > 0 && holdings.has(Permission::InviteMembers) {
+        all.push(NeedsAttention::Undelivered(counts.undelivered));
+    }
     if holdings.has(Permission::ReadApiKeys) && keys > 0 {
         let concerns = api_keys::concerns(scope).await?;
         let of_keys = [

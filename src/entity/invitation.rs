@@ -19,6 +19,8 @@ pub struct Model {
     pub ended_at: Option<Timestamp>,
     /// The key that sent it, if a key did. Then `inviter_id` is the user who is accountable for the key.
     pub inviter_key_id: Option<Uuid>,
+    /// The message with its present link, as long as it is in the outbox.
+    pub mail_id: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

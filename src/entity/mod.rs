@@ -5,6 +5,7 @@
 pub mod account;
 pub mod account_person;
 pub mod administration_request;
+pub mod allowed_origin;
 pub mod api_key;
 pub mod api_key_consent;
 pub mod api_key_secret;

@@ -15,6 +15,12 @@ pub struct Model {
     pub next_attempt_at: Timestamp,
     pub attempts: i64,
     pub last_error: Option<String>,
+    /// When it was given up.
+    pub failed_at: Option<Timestamp>,
+    /// The invitation that it is about, if it is about one.
+    pub about: Option<Uuid>,
+    /// The workspace of that invitation.
+    pub about_workspace: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

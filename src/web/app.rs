@@ -1,9 +1,10 @@
 //! What every request can reach.
 
 use crate::{
-    config::{Config, Mail, Network, SignUp},
-    domain::Db,
-    web::{calls::Calls, route_index::RouteIndex},
+    config::{Config, Mail, Network, ProxyHeader, SignUp, bind::Bind},
+    domain::{Db, Token, nouns::identity::first::first_sign_up},
+    secret::InstallationSecret,
+    web::{calls::Calls, metrics::RequestMetrics, route_index::RouteIndex, turns::Turns},
 };
 use actix_web::cookie::Key;
 use url::Url;
@@ -14,6 +15,10 @@ pub struct App {
     pub settings: Settings,
     /// The calls of API keys in this minute.
     pub calls: Calls,
+    /// The turns that the requests of each account take.
+    pub turns: Turns,
+    /// What is counted of requests.
+    pub metrics: RequestMetrics,
     /// The index of the table of routes.
     pub routes: RouteIndex,
 }
@@ -22,31 +27,43 @@ pub struct App {
 pub struct Settings {
     /// Scheme, host and port under which people reach this installation.
     pub origin: String,
+    /// The same, as a URL.
+    pub public_url: Url,
     /// The public URL is https: cookies say so.
     pub is_secure: bool,
     pub sign_up: SignUp,
     /// A hint where mail is saved, while no mail server is set.
     pub mail_hint: Option<String>,
     pub trusted_proxies: Vec<Network>,
-    /// Requests of one account that a worker handles at a time; 0 means no limit.
-    pub requests_per_account: usize,
+    /// The header in which they say who sent a request.
+    pub proxy_header: ProxyHeader,
+    /// The server listens on a Unix socket.
+    pub is_unix_socket: bool,
+    /// Spans are exported.
+    pub is_traced: bool,
     pub cookie_key: Key,
+    /// The secret of the link for the first person to sign up.
+    pub first_sign_up: Token,
 }
 
 impl Settings {
-    pub fn new(config: &Config, public_url: &Url, cookie_key: Key) -> Self {
+    pub fn new(config: &Config, public_url: &Url, secret: &InstallationSecret) -> Self {
         let mail_hint = match &config.mail {
             Mail::File(folder) => Some(format!("This server saves e-mail as files in {}", folder.display())),
             Mail::Smtp(_) => None,
         };
         Self {
             origin: public_url.origin().ascii_serialization(),
+            public_url: public_url.clone(),
             is_secure: public_url.scheme() == "https",
             sign_up: config.sign_up,
             mail_hint,
             trusted_proxies: config.trusted_proxies.clone(),
-            requests_per_account: config.requests_per_account,
-            cookie_key,
+            proxy_header: config.proxy_header,
+            is_unix_socket: matches!(config.bind, Bind::Unix(_)),
+            is_traced: config.traces.is_some(),
+            cookie_key: Key::from(&*secret.derive("cookies")),
+            first_sign_up: first_sign_up(secret),
         }
     }
 }

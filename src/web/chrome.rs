@@ -16,6 +16,7 @@ use crate::{
         nav::{self, NavEntry, NavGroup},
         refill::refill,
         session,
+        site::{self, PublicAddress},
     },
 };
 use actix_web::{
@@ -43,6 +44,8 @@ pub(super) struct Chrome {
     /// The entries of the sidebar that the viewer may follow.
     pub sidebar: Vec<NavGroup>,
     pub flash: Option<Flash>,
+    /// The public address, on a page for anybody that was opened at another one.
+    pub public_address: Option<PublicAddress>,
 }
 
 pub(super) struct ChromeUser {
@@ -229,6 +232,10 @@ impl View {
             can: context.map(PageContext::can).unwrap_or_default(),
             sidebar: nav::sidebar(&self.app.routes.navigation, address, section),
             flash: self.flash(),
+            public_address: match self.viewer {
+                None => site::public_address(&self.req, &self.app.settings),
+                Some(_) => None,
+            },
         }
     }
 

@@ -2,10 +2,13 @@
 //! page of the form comes back filled in, and the person sends it again. Nothing is executed in the meantime, and
 //! neither passwords nor secrets are kept.
 //!
+//! A request creates a draft, or has a form drawn again, only if the browser says that a page of ours caused it: otherwise another site could
+//! fill in a form of ours, and wait until somebody signs in and sends it.
+//!
 //! As long as nobody is signed in, the draft is a field of the sign-in page. Then it is stored for the new session,
 //! and its id is in the address of the page that is filled in by `refill`.
 
-use crate::web::matched;
+use crate::web::{matched, site};
 use actix_web::{HttpMessage, HttpRequest};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -44,7 +47,7 @@ impl Draft {
     /// What was typed into the form of this request; `None` if nothing that can be kept was.
     pub(in crate::web) fn of(req: &HttpRequest) -> Option<Self> {
         let extensions = req.extensions();
-        let SentFields(sent) = extensions.get::<SentFields>()?;
+        let SentFields(sent) = extensions.get::<SentFields>().filter(|_| site::is_own(req))?;
         // The form that restores a draft carries another form's.
         if let Some((_, text)) = sent.iter().find(|(name, _)| name == DRAFT) {
             return Self::parse(text);
@@ -54,6 +57,11 @@ impl Draft {
         let is_typed = |(name, value): &(String, String)| !CARRIED.contains(&&**name) && !value.is_empty();
         let draft = Self { action: req.path().to_owned(), page: page_of_form(req, sent)?, fields };
         (draft.fields.iter().any(is_typed) && draft.text().len() <= MAX_BYTES).then_some(draft)
+    }
+
+    /// The draft that a form of this request carries.
+    pub(in crate::web) fn carried(req: &HttpRequest, text: &str) -> Option<Self> {
+        Self::parse(text).filter(|_| site::is_own(req))
     }
 
     /// Reads a draft from the text that [`Draft::text`] wrote.
@@ -83,7 +91,8 @@ pub(in crate::web) fn has_text(req: &HttpRequest) -> bool {
 /// The address of the page that shows the form of this request; `None` if there is no such page.
 pub(in crate::web) fn form_page(req: &HttpRequest) -> Option<String> {
     let extensions = req.extensions();
-    page_of_form(req, extensions.get::<SentFields>().map_or(&[], |sent| &sent.0))
+    let sent = extensions.get::<SentFields>().filter(|_| site::is_own(req));
+    page_of_form(req, sent.map_or(&[], |sent| &sent.0))
 }
 
 fn page_of_form(req: &HttpRequest, sent: &[(String, String)]) -> Option<String> {

@@ -91,9 +91,19 @@ pub struct RouteFacts {
     pub rate_limit: Option<RateLimit>,
     /// A request can carry an `Idempotency-Key`, and is then executed once.
     pub takes_idempotency_key: bool,
+    /// A success is not worth a line in the log: it is a health check.
+    pub is_quiet: bool,
+    /// Pages of other websites can call it, where the workspace names the website.
+    pub admits_other_origins: bool,
 }
 
 impl RouteFacts {
     /// The facts of a page.
-    pub const PAGE: Self = Self { face: Face::Page, rate_limit: None, takes_idempotency_key: false };
+    pub const PAGE: Self = Self {
+        face: Face::Page,
+        rate_limit: None,
+        takes_idempotency_key: false,
+        is_quiet: false,
+        admits_other_origins: false,
+    };
 }

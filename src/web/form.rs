@@ -3,7 +3,7 @@
 
 use crate::web::{
     draft::SentFields,
-    problem, session,
+    problem, session, site,
     wire::{MalformedRequest, pairs, parse, read_body},
 };
 use actix_web::{
@@ -33,7 +33,7 @@ pub struct Form<T>(pub T);
 pub enum PublicForm<T> {
     /// It has the token of the present session.
     Current(T),
-    /// It has another token, or none: nothing of it may be executed.
+    /// It has another token, or none: nothing of it may be executed. The browser says that a page of ours sent it.
     Stale(T),
 }
 
@@ -82,6 +82,11 @@ impl<T: DeserializeOwned + 'static> FromRequest for PublicForm<T> {
             let read = async {
                 let mut pairs = sent_fields(&req, payload).await?;
                 let is_current = check_token(&req, &mut pairs);
+                if !is_current && !site::is_own(&req) {
+                    // It may come from another site, which is not to fill in a form of ours, nor to replace the
+                    // cookie of a session that the browser did not send along.
+                    return Err(MalformedRequest::Token);
+                }
                 parse(&pairs).map(if is_current { Self::Current } else { Self::Stale })
             };
             read.await.map_err(|malformed| refusal(&req, &malformed))

@@ -165,7 +165,7 @@ impl<F: Filters> List<F> {
         let (listing, errors) = match loaded {
             Ok(listing) => (listing, Errors::default()),
             Err(Refused::Invalid(invalid)) => {
-                (load(&F::Filter::default(), &Position::First).await?, invalid.into())
+                (load(&F::Filter::default(), &Position::FIRST).await?, invalid.into())
             }
             Err(other) => return Err(other),
         };

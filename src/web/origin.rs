@@ -1,14 +1,10 @@
 //! Where a request comes from: the network address, the browser, the route.
 
 use crate::{
-    domain::base::principal::{Channel, Origin},
-    web::{app::App, matched},
+    domain::base::principal::{Channel, Origin, UNKNOWN_ADDRESS},
+    web::{forwarded, matched},
 };
-use actix_web::{
-    HttpMessage, HttpRequest,
-    http::header,
-    web::{self},
-};
+use actix_web::{HttpMessage, HttpRequest, http::header};
 
 use std::net::IpAddr;
 use uuid::Uuid;
@@ -31,35 +27,14 @@ pub(super) fn of_call(req: &HttpRequest) -> Origin {
     Origin { via: Channel::Api, attempt, ..of(req) }
 }
 
-/// The client's network address, as it is audited and counted.
+/// The client's network address, as it is audited.
 pub(super) fn address_text(req: &HttpRequest) -> String {
-    address(req).map_or_else(|| "unknown".to_owned(), |address| address.to_string())
+    known_address(req).unwrap_or_else(|| UNKNOWN_ADDRESS.to_owned())
 }
 
-/// The client's address. X-Forwarded-For counts only as far as trusted proxies wrote it: read from
-/// the right, the first address that is no trusted proxy.
-fn address(req: &HttpRequest) -> Option<IpAddr> {
-    let mut address = canonical(req.peer_addr()?.ip());
-    let app = req.app_data::<web::Data<App>>()?;
-    let is_trusted =
-        |address: IpAddr| app.settings.trusted_proxies.iter().any(|net| net.0.contains(&address));
-    let values: Vec<_> = req
-        .headers()
-        .get_all(header::X_FORWARDED_FOR)
-        .map(|value| String::from_utf8_lossy(value.as_bytes()))
-        .collect();
-    let mut hops = values.iter().flat_map(|value| value.split(',')).rev();
-    while is_trusted(address) {
-        match hops.next().map(|hop| hop.trim().parse::<IpAddr>()) {
-            Some(Ok(hop)) => address = canonical(hop),
-            _ => break,
-        }
-    }
-    Some(network(address))
-}
-
-fn canonical(address: IpAddr) -> IpAddr {
-    address.to_canonical()
+/// The client's network address, as it is counted; `None` if it is not known.
+pub(super) fn known_address(req: &HttpRequest) -> Option<String> {
+    Some(network(forwarded::client(req)?).to_string())
 }
 
 /// One household has a /64 of IPv6 addresses to rotate through: they count as one.

@@ -2,7 +2,10 @@
 
 use crate::{
     domain::{Invalid, Refused, base::conflict::Conflict},
-    web::errors::Errors,
+    web::{
+        errors::Errors,
+        outcome::{self, Stage},
+    },
 };
 use actix_web::{
     HttpResponse,
@@ -95,7 +98,9 @@ pub(super) async fn reopen_on(
         Err(refused) => FormRejection::of(refused, also)?,
     };
     let retry_after_seconds = rejection.retry_after_seconds;
+    let stage = Stage::of(&rejection.refused);
     let mut page = draw(rejection).await?;
+    outcome::refused_at(&mut page, stage);
     if let Some(seconds) = retry_after_seconds {
         page.headers_mut().insert(header::RETRY_AFTER, seconds.max(1).into());
     }

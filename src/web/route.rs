@@ -31,12 +31,18 @@ pub struct Route {
     pub noun: &'static str,
     /// Its name in the document of the API; empty for a page.
     pub operation_id: &'static str,
+    /// Its admission checks calls that pages of other websites send.
+    admits_other_origins: bool,
     /// What it does, in a sentence; empty for a page.
     pub summary: &'static str,
+    /// What the summary leaves out; empty for a page.
+    pub details: &'static str,
     /// The entry of the sidebar that leads to it.
     pub nav: Option<NavEntry>,
     /// The path of the entry of the sidebar under which it is shown.
     pub section: Option<&'static str>,
+    /// A success is not worth a line in the log.
+    is_quiet: bool,
     mount: Box<dyn Fn(&Self) -> actix_web::Route>,
     describe: Vec<fn(&mut Operation)>,
     more_refusals: Vec<u16>,
@@ -61,9 +67,12 @@ impl Route {
             rate_limit,
             noun: "",
             operation_id: "",
+            admits_other_origins: false,
             summary: "",
+            details: "",
             nav: None,
             section: None,
+            is_quiet: false,
             mount,
             describe: Vec::new(),
             more_refusals: Vec::new(),
@@ -96,9 +105,19 @@ impl Route {
         Self { summary, ..self }
     }
 
+    /// Sets what the summary leaves out.
+    pub fn details(self, details: &'static str) -> Self {
+        Self { details, ..self }
+    }
+
     /// Sets the limit that its calls are counted against, if it is not that of its face.
     pub fn counted_as(self, rate_limit: RateLimit) -> Self {
         Self { rate_limit: Some(rate_limit), ..self }
+    }
+
+    /// Leaves successes out of the log: health checks come every few seconds.
+    pub fn quiet(self) -> Self {
+        Self { is_quiet: true, ..self }
     }
 
     /// Puts the page into the sidebar: the heading above it, its icon and its label.
@@ -121,11 +140,11 @@ impl Route {
 
     /// The facts for requests that match it.
     pub fn facts(&self) -> RouteFacts {
-        let Self { face, rate_limit, .. } = *self;
+        let Self { face, rate_limit, is_quiet, admits_other_origins, .. } = *self;
         // Stored responses belong to a key, and a public request has none.
         let has_caller = self.requirement != Requirement::Public;
         let takes_idempotency_key = face.takes_idempotency_key() && has_caller && self.method == Method::POST;
-        RouteFacts { face, rate_limit, takes_idempotency_key }
+        RouteFacts { face, rate_limit, takes_idempotency_key, is_quiet, admits_other_origins }
     }
 
     /// How the document of the API describes it; `None` for a page.
@@ -136,6 +155,7 @@ impl Route {
         let mut operation = Operation::new(self.method.clone(), self.path, self.requirement, self.facts());
         operation.id = self.operation_id;
         operation.summary = self.summary;
+        operation.details = self.details;
         operation.tag = self.noun;
         self.describe.iter().for_each(|describe| describe(&mut operation));
         operation.refusals.extend(&self.more_refusals);
@@ -206,5 +226,6 @@ where
         })
     };
     let row = Route::new(method, path, requirement::<A>(), A::FACE, Box::new(mount));
-    Route { operation_id: id, ..row }.described(operation::describe::<I, O>)
+    Route { operation_id: id, admits_other_origins: A::ADMITS_OTHER_ORIGINS, ..row }
+        .described(operation::describe::<I, O>)
 }

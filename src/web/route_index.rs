@@ -44,6 +44,15 @@ pub struct ApiDocument {
 }
 
 impl RouteIndex {
+    /// Whether a path, without a slash at its end, is that of a row.
+    pub(in crate::web) fn has(&self, path: &str) -> bool {
+        let segments = |path: &str| path.split('/').count();
+        let is_whole = |pattern: &&str| {
+            segments(pattern) == segments(path) && shared_segments(pattern, path) == segments(path) - 1
+        };
+        self.rows.iter().any(|(pattern, _)| is_whole(pattern))
+    }
+
     /// The facts for an address that no row has: those of the row that shares the most leading segments
     /// with it, the first of them where several do. Where none shares any, the address is a page's.
     pub(in crate::web) fn nearest(&self, path: &str) -> RouteFacts {

@@ -1,28 +1,78 @@
-//! Requests of one account take turns on each worker, so that those of others never wait behind many of them: whatever
-//! an account does, and however much it holds. Within the account its workspaces take turns, and in each of them its
-//! people with their API keys. Who comes a hundred times waits behind themselves.
+//! Requests of one account take turns, so that those of others never wait behind many of them: whatever an account
+//! does, and however much it holds. An account that is alone has the whole node; beside others it has half of the
+//! workers, and after a request that kept its worker busy for long its turn ends later: nothing else was handled
+//! there meanwhile. Within the account its workspaces take turns, and in each of them its people with their API keys.
+//! Who comes a hundred times waits behind themselves.
 
-use crate::{
-    domain::{
-        Refused,
-        base::principal::{Actor, ApiKey},
-    },
-    web::app::App,
+use crate::domain::{
+    Refused,
+    base::principal::{Actor, ApiKey},
 };
-use actix_web::{HttpMessage, HttpRequest};
+use actix_web::{
+    Error, HttpMessage, HttpRequest,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    middleware::Next,
+};
 use std::{
-    cell::RefCell,
+    cell::Cell,
     collections::{HashMap, VecDeque},
+    future::{Future, poll_fn},
+    pin::pin,
+    rc::Rc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-/// The most requests of one person or key that wait in a workspace on a worker; more get a 503.
+/// The most requests of one person or key that wait in a workspace; more get a 503.
 const MAX_WAITING: usize = 16;
 
-thread_local! {
-    /// The accounts whose requests this worker handles. A worker is one thread.
-    static ACCOUNTS: RefCell<HashMap<Uuid, Account>> = RefCell::default();
+/// How long after its last request an account counts as active.
+const ACTIVE: Duration = Duration::from_secs(30);
+
+/// How long a request may keep its worker busy without a pause after it.
+const SHORT: Duration = Duration::from_micros(500);
+
+/// How many times longer the pause is than what is beyond [`SHORT`]: so seldom do others meet such requests.
+const PAUSE_FACTOR: u32 = 20;
+
+const MAX_PAUSE: Duration = Duration::from_secs(1);
+
+/// The turns of all accounts on this node. Clones share their state.
+#[derive(Clone)]
+pub struct Turns(Arc<Shared>);
+
+struct Shared {
+    /// Requests of an account at a time while no other one is active; 0 means no limit.
+    alone: usize,
+    /// Requests of an account at a time while others are active.
+    beside_others: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    accounts: HashMap<Uuid, Account>,
+    /// The account that came last, and the last other one, each with the time of its last request.
+    recent: [Option<(Uuid, Instant)>; 2],
+}
+
+impl State {
+    /// Notes that the account is active.
+    fn note(&mut self, account: Uuid, now: Instant) {
+        if self.recent[0].is_none_or(|(last, _)| last != account) {
+            self.recent[1] = self.recent[0];
+        }
+        self.recent[0] = Some((account, now));
+    }
+
+    /// Whether another account is active.
+    fn has_others(&self, account: Uuid, now: Instant) -> bool {
+        let is_active = |&(other, at): &(Uuid, Instant)| other != account && now.duration_since(at) < ACTIVE;
+        self.recent.iter().flatten().any(is_active)
+    }
 }
 
 /// Where a request lines up.
@@ -108,15 +158,26 @@ impl Rotation {
 }
 
 /// A turn of an account, given to the next one in line when dropped.
-struct Turn(Option<Uuid>);
+struct Turn(Option<(Turns, Uuid)>);
+
+impl Turn {
+    /// How long the turn lasts beyond a request that kept its worker busy for so long. An account that is alone is in
+    /// nobody's way.
+    fn pause(&self, busy: Duration) -> Duration {
+        let Some((turns, account)) = &self.0 else { return Duration::ZERO };
+        if turns.state().has_others(*account, Instant::now()) {
+            (busy.saturating_sub(SHORT) * PAUSE_FACTOR).min(MAX_PAUSE)
+        } else {
+            Duration::ZERO
+        }
+    }
+}
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        // At the end of the thread there is nobody to give it to.
-        while let Some(account) = self.0
-            && let Ok(Some(next)) = ACCOUNTS.try_with(|accounts| give_up(&mut accounts.borrow_mut(), account))
-        {
-            match next.send(Self(Some(account))) {
+        let Some((turns, account)) = self.0.take() else { return };
+        while let Some(next) = turns.give_up(account) {
+            match next.send(Self(Some((turns.clone(), account)))) {
                 Ok(()) => return,
                 // Nobody waits for it any more: the next one has it, and not by dropping this one.
                 Err(mut turn) => turn.0 = None,
@@ -125,17 +186,44 @@ impl Drop for Turn {
     }
 }
 
-/// The next one in line, who gets the turn; `None` if nobody waits: then it is free.
-fn give_up(accounts: &mut HashMap<Uuid, Account>, account: Uuid) -> Option<Waiter> {
-    let requests = accounts.get_mut(&account)?;
-    let next = requests.waiting.pop();
-    if next.is_none() {
-        requests.running -= 1;
-        if requests.running == 0 {
-            accounts.remove(&account);
+/// How long a request has kept its worker busy.
+#[derive(Clone, Default)]
+struct Busy(Rc<Cell<Duration>>);
+
+/// Middleware: measures how long a request keeps its worker busy, which is what others on it wait for.
+pub(crate) async fn measure<B: MessageBody + 'static>(
+    req: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let busy = Busy::default();
+    req.extensions_mut().insert(busy.clone());
+    let mut call = pin!(next.call(req));
+    poll_fn(|cx| {
+        let start = Instant::now();
+        let polled = call.as_mut().poll(cx);
+        busy.0.set(busy.0.get() + start.elapsed());
+        polled
+    })
+    .await
+}
+
+/// The turn of a request that is being handled.
+struct Handled {
+    turn: Option<Turn>,
+    busy: Busy,
+}
+
+impl Drop for Handled {
+    fn drop(&mut self) {
+        let Some(turn) = self.turn.take() else { return };
+        let pause = turn.pause(self.busy.0.get());
+        if !pause.is_zero() {
+            actix_web::rt::spawn(async move {
+                tokio::time::sleep(pause).await;
+                drop(turn);
+            });
         }
     }
-    next
 }
 
 /// What a request gets.
@@ -148,16 +236,53 @@ enum Place {
     None,
 }
 
-fn line_up(line: &Line, at_once: usize) -> Place {
-    ACCOUNTS.with_borrow_mut(|accounts| {
-        let account = accounts.entry(line.account).or_default();
+impl Turns {
+    /// `per_worker` is how many requests of an account each worker handles at a time while no other account is active;
+    /// 0 means no limit.
+    pub fn new(per_worker: usize, workers: usize) -> Self {
+        let alone = per_worker.saturating_mul(workers);
+        let beside_others = (workers / 2).clamp(1, alone.max(1));
+        Self(Arc::new(Shared { alone, beside_others, state: Mutex::default() }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is locked.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many requests of the account are handled at a time.
+    fn at_once(&self, state: &State, account: Uuid, now: Instant) -> usize {
+        if state.has_others(account, now) { self.0.beside_others } else { self.0.alone }
+    }
+
+    fn line_up(&self, line: &Line, now: Instant) -> Place {
+        let mut state = self.state();
+        state.note(line.account, now);
+        let at_once = self.at_once(&state, line.account, now);
+        let account = state.accounts.entry(line.account).or_default();
         if account.running < at_once {
             account.running += 1;
-            return Place::Turn(Turn(Some(line.account)));
+            return Place::Turn(Turn(Some((self.clone(), line.account))));
         }
         let (waiter, ready) = oneshot::channel();
         if account.waiting.push(&line.path, waiter) { Place::Later(ready) } else { Place::None }
-    })
+    }
+
+    /// The next one in line, who gets the turn; `None` if it is free, because nobody waits or because another account
+    /// has become active.
+    fn give_up(&self, account: Uuid) -> Option<Waiter> {
+        let mut state = self.state();
+        let at_once = self.at_once(&state, account, Instant::now());
+        let requests = state.accounts.get_mut(&account)?;
+        let next = if requests.running > at_once { None } else { requests.waiting.pop() };
+        if next.is_none() {
+            requests.running -= 1;
+            if requests.running == 0 {
+                state.accounts.remove(&account);
+            }
+        }
+        next
+    }
 }
 
 /// Waits until it is this request's turn among those of its account. It has the turn until it is answered. Nothing
@@ -166,13 +291,12 @@ fn line_up(line: &Line, at_once: usize) -> Place {
 ///
 /// # Errors
 /// [`Refused::Busy`] where too many requests of the same person or key wait.
-pub(in crate::web) async fn take(req: &HttpRequest, app: &App, line: Line) -> Result<bool, Refused> {
-    let at_once = app.settings.requests_per_account;
-    if at_once == 0 {
+pub(in crate::web) async fn take(req: &HttpRequest, turns: &Turns, line: Line) -> Result<bool, Refused> {
+    if turns.0.alone == 0 {
         return Ok(false);
     }
     let busy = Refused::Busy { retry_after_seconds: 1 };
-    let (turn, waited) = match line_up(&line, at_once) {
+    let (turn, waited) = match turns.line_up(&line, Instant::now()) {
         Place::Turn(turn) => (turn, false),
         Place::Later(ready) => match ready.await {
             Ok(turn) => (turn, true),
@@ -180,7 +304,8 @@ pub(in crate::web) async fn take(req: &HttpRequest, app: &App, line: Line) -> Re
         },
         Place::None => return Err(busy),
     };
-    req.extensions_mut().insert(turn);
+    let busy = req.extensions().get::<Busy>().cloned().unwrap_or_default();
+    req.extensions_mut().insert(Handled { turn: Some(turn), busy });
     Ok(waited)
 }
 
@@ -191,9 +316,14 @@ mod tests {
     const ACCOUNT: Uuid = Uuid::from_u128(1);
 
     /// A request of this person in this workspace, by a key if there is one.
-    fn request(workspace: u128, person: u128, key: u128) -> Place {
+    fn request(turns: &Turns, workspace: u128, person: u128, key: u128) -> Place {
         let path = [workspace, person, if key == 0 { person } else { key }].map(Uuid::from_u128);
-        line_up(&Line { account: ACCOUNT, path }, 1)
+        turns.line_up(&Line { account: ACCOUNT, path }, Instant::now())
+    }
+
+    /// A request of another account.
+    fn of_other(turns: &Turns, now: Instant) -> Place {
+        turns.line_up(&Line { account: Uuid::from_u128(2), path: [Uuid::nil(); 3] }, now)
     }
 
     fn turn(place: Place) -> Turn {
@@ -207,7 +337,11 @@ mod tests {
     }
 
     /// The names of those who wait, in the order in which they are served.
-    fn served(held: Turn, waiting: Vec<(&'static str, oneshot::Receiver<Turn>)>) -> Vec<&'static str> {
+    fn served(
+        turns: &Turns,
+        held: Turn,
+        waiting: Vec<(&'static str, oneshot::Receiver<Turn>)>,
+    ) -> Vec<&'static str> {
         let (mut order, mut waiting) = (Vec::new(), waiting);
         drop(held);
         while !waiting.is_empty() {
@@ -217,58 +351,103 @@ mod tests {
             });
             order.push(waiting.remove(next.expect("somebody has the turn")).0);
         }
-        ACCOUNTS.with_borrow(|accounts| assert!(accounts.is_empty()));
+        assert!(turns.state().accounts.is_empty());
         order
     }
 
     #[test]
     fn an_account_has_its_turns_and_others_have_theirs() {
-        let first = turn(request(1, 1, 0));
-        let second = waits(request(1, 2, 0));
-        drop(turn(line_up(&Line { account: Uuid::from_u128(2), path: [Uuid::nil(); 3] }, 1)));
-        assert_eq!(served(first, vec![("second", second)]), ["second"]);
+        let turns = Turns::new(1, 1);
+        let first = turn(request(&turns, 1, 1, 0));
+        let second = waits(request(&turns, 1, 2, 0));
+        drop(turn(of_other(&turns, Instant::now())));
+        assert_eq!(served(&turns, first, vec![("second", second)]), ["second"]);
     }
 
     #[test]
     fn who_comes_often_waits_behind_themselves_and_only_they_are_refused() {
-        let held = turn(request(1, 1, 0));
-        let mut waiting: Vec<_> = (0..MAX_WAITING).map(|_| ("viewer", waits(request(1, 7, 0)))).collect();
-        assert!(matches!(request(1, 7, 0), Place::None));
-        waiting.push(("owner", waits(request(1, 1, 0))));
-        let order = served(held, waiting);
+        let turns = Turns::new(1, 1);
+        let held = turn(request(&turns, 1, 1, 0));
+        let mut waiting: Vec<_> =
+            (0..MAX_WAITING).map(|_| ("viewer", waits(request(&turns, 1, 7, 0)))).collect();
+        assert!(matches!(request(&turns, 1, 7, 0), Place::None));
+        waiting.push(("owner", waits(request(&turns, 1, 1, 0))));
+        let order = served(&turns, held, waiting);
         assert_eq!(order[..3], ["viewer", "owner", "viewer"]);
         assert_eq!(order.len(), MAX_WAITING + 1);
     }
 
     #[test]
     fn neither_many_workspaces_nor_many_keys_are_many_turns() {
-        let held = turn(request(1, 1, 0));
+        let turns = Turns::new(1, 1);
+        let held = turn(request(&turns, 1, 1, 0));
         let mut waiting = Vec::new();
         for n in 0..4 {
             // All of one person.
-            waiting.push(("key", waits(request(1, 7, 100 + n))));
+            waiting.push(("key", waits(request(&turns, 1, 7, 100 + n))));
         }
-        waiting.push(("owner", waits(request(1, 1, 0))));
-        waiting.push(("elsewhere", waits(request(2, 2, 0))));
-        waiting.push(("elsewhere", waits(request(2, 2, 0))));
-        let order = served(held, waiting);
+        waiting.push(("owner", waits(request(&turns, 1, 1, 0))));
+        waiting.push(("elsewhere", waits(request(&turns, 2, 2, 0))));
+        waiting.push(("elsewhere", waits(request(&turns, 2, 2, 0))));
+        let order = served(&turns, held, waiting);
         assert_eq!(order, ["key", "elsewhere", "owner", "elsewhere", "key", "key", "key"]);
     }
 
     #[test]
+    fn who_kept_a_worker_busy_beside_others_pauses() {
+        let turns = Turns::new(1, 1);
+        let long = SHORT + Duration::from_millis(2);
+        let held = turn(request(&turns, 1, 1, 0));
+        assert_eq!(held.pause(long), Duration::ZERO, "it is alone");
+        drop(turn(of_other(&turns, Instant::now())));
+        assert_eq!(held.pause(long), Duration::from_millis(40));
+        assert_eq!(held.pause(SHORT), Duration::ZERO);
+        assert_eq!(held.pause(Duration::from_secs(9)), MAX_PAUSE);
+    }
+
+    #[actix_web::test]
+    async fn after_the_pause_it_is_the_turn_of_the_next_one() {
+        let turns = Turns::new(1, 1);
+        drop(turn(of_other(&turns, Instant::now())));
+        let busy = Busy(Rc::new(Cell::new(SHORT + Duration::from_millis(1))));
+        let handled = Handled { turn: Some(turn(request(&turns, 1, 1, 0))), busy };
+        let next = waits(request(&turns, 1, 1, 0));
+        drop(handled);
+        next.await.expect("its turn");
+    }
+
+    #[test]
     fn who_goes_away_takes_no_turn_and_no_room() {
-        let held = turn(request(1, 1, 0));
+        let turns = Turns::new(1, 1);
+        let held = turn(request(&turns, 1, 1, 0));
         for _ in 0..100 {
-            drop(waits(request(1, 7, 0)));
+            drop(waits(request(&turns, 1, 7, 0)));
         }
-        let last = waits(request(1, 7, 0));
+        let last = waits(request(&turns, 1, 7, 0));
         // Whoever went away after it was given the turn gives it on.
-        let gone = waits(request(1, 8, 0));
-        let after = waits(request(1, 9, 0));
+        let gone = waits(request(&turns, 1, 8, 0));
+        let after = waits(request(&turns, 1, 9, 0));
         drop(held);
         drop(last);
         drop(gone);
         drop(after);
-        ACCOUNTS.with_borrow(|accounts| assert!(accounts.is_empty()));
+        assert!(turns.state().accounts.is_empty());
+    }
+
+    #[test]
+    fn an_account_that_is_alone_has_all_workers_and_beside_others_half_of_them() {
+        let turns = Turns::new(2, 4);
+        let long_ago = Instant::now().checked_sub(ACTIVE).expect("the machine has been on for a while");
+        drop(turn(of_other(&turns, long_ago)));
+        let mut held: Vec<_> = (0..8).map(|_| turn(request(&turns, 1, 1, 0))).collect();
+        let ninth = waits(request(&turns, 1, 1, 0));
+        drop(turn(of_other(&turns, Instant::now())));
+        // What runs is finished; of those who wait, each has to wait until two are left.
+        let mut waiting = [ninth, waits(request(&turns, 1, 1, 0))];
+        held.truncate(2);
+        assert!(waiting.iter_mut().all(|ready| ready.try_recv().is_err()));
+        held.pop();
+        let _next = waiting[0].try_recv().expect("its turn");
+        assert!(waiting[1].try_recv().is_err());
     }
 }

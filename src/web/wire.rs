@@ -5,7 +5,7 @@ use actix_web::{
     http::StatusCode,
     web::{Bytes, BytesMut},
 };
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use percent_encoding::percent_decode;
 use serde::de::DeserializeOwned;
 use std::{collections::BTreeMap, time::Duration};
@@ -16,12 +16,14 @@ use uuid::Uuid;
 /// The largest form, in bytes: 200 invitations fit many times over.
 const MAX_BODY_BYTES: usize = 128 * 1024;
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// How long a body may take to arrive as a whole.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Parses an id. Only the canonical form is accepted: another would be a second address of the same resource.
+/// Parses an id, in upper or lower case. No other form is accepted: it would be a second address of the same resource.
 pub(super) fn id(text: &str) -> Option<Uuid> {
-    Uuid::try_parse(text).ok().filter(|id| id.to_string() == text)
+    Uuid::try_parse(text).ok().filter(|id| id.to_string().eq_ignore_ascii_case(text))
 }
 
 /// Why a request is malformed, before its content is validated.
@@ -29,6 +31,8 @@ pub(super) enum MalformedRequest {
     TooLarge,
     TooSlow,
     NotAForm,
+    /// Compressed.
+    Encoded,
     /// No CSRF token, or that of another session.
     Token,
     /// A field that is not valid UTF-8.
@@ -38,6 +42,8 @@ pub(super) enum MalformedRequest {
     Other(String),
     /// JSON of another shape than is expected: which field, and what is wrong with it.
     Shape(String, String),
+    /// A value of a form or a query that its field can't have, and what it can.
+    Value(String, String),
 }
 
 impl MalformedRequest {
@@ -58,6 +64,11 @@ impl MalformedRequest {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "This isn't a form",
                 "Send it as application/x-www-form-urlencoded.".into(),
+            ),
+            Self::Encoded => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "Compressed bodies aren't supported",
+                "Send it again without Content-Encoding. Nothing was changed.".into(),
             ),
             Self::Token => (
                 StatusCode::FORBIDDEN,
@@ -84,6 +95,11 @@ impl MalformedRequest {
                 "Some fields aren't valid",
                 format!("{field}: {what} Nothing was changed."),
             ),
+            Self::Value(field, what) => (
+                StatusCode::BAD_REQUEST,
+                "This request isn't valid",
+                format!("{field}: {what} Nothing was changed."),
+            ),
             Self::Other(what) => (
                 StatusCode::BAD_REQUEST,
                 "This request isn't valid",
@@ -95,6 +111,16 @@ impl MalformedRequest {
 
 /// A body, bounded in size and time.
 pub(super) async fn read_body(mut payload: Payload) -> Result<Bytes, MalformedRequest> {
+    read_from(&mut payload).await
+}
+
+/// A payload of what was read from another one.
+pub(super) fn read_again(body: Bytes) -> Payload {
+    Payload::Stream { payload: Box::pin(stream::iter([Ok(body)])) }
+}
+
+/// [`read_body`], of a payload that the caller keeps.
+pub(super) async fn read_from(payload: &mut Payload) -> Result<Bytes, MalformedRequest> {
     let all = async {
         let mut body = BytesMut::new();
         while let Some(chunk) = payload.next().await {
@@ -105,7 +131,9 @@ pub(super) async fn read_body(mut payload: Payload) -> Result<Bytes, MalformedRe
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(body.freeze())
+        // Some programs put the mark of UTF-8 before a text.
+        let start = if body.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        Ok(body.freeze().slice(start..))
     };
     tokio::time::timeout(BODY_TIMEOUT, all).await.map_err(|_| MalformedRequest::TooSlow)?
 }
@@ -137,10 +165,16 @@ pub(super) fn shorten(text: &str) -> String {
 pub(super) fn parse<T: DeserializeOwned>(pairs: &[(String, String)]) -> Result<T, MalformedRequest> {
     let mut encoded = form_urlencoded::Serializer::new(String::new());
     encoded.extend_pairs(pairs);
-    serde_html_form::from_str(&encoded.finish()).map_err(|error| explain(&error.to_string(), pairs))
+    let encoded = encoded.finish();
+    let deserializer = serde_html_form::Deserializer::new(form_urlencoded::parse(encoded.as_bytes()));
+    serde_path_to_error::deserialize(deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        explain(path.split('[').next().unwrap_or_default(), &error.inner().to_string(), pairs)
+    })
 }
 
-fn explain(error: &str, pairs: &[(String, String)]) -> MalformedRequest {
+/// `path` is the field that could not be read, if it is known.
+fn explain(path: &str, error: &str, pairs: &[(String, String)]) -> MalformedRequest {
     if let Some(rest) = error.split("unknown field `").nth(1) {
         return MalformedRequest::Unknown(shorten(rest.split('`').next().unwrap_or("")));
     }
@@ -152,6 +186,20 @@ fn explain(error: &str, pairs: &[(String, String)]) -> MalformedRequest {
     let repeatable = ["role", "member", "invitation", "permission"];
     match seen.iter().find(|(name, count)| **count > 1 && !repeatable.contains(name)) {
         Some((name, _)) => MalformedRequest::Repeated(shorten(name)),
+        None if seen.contains_key(path) => MalformedRequest::Value(shorten(path), complaint(error)),
         None => MalformedRequest::Other(format!("{}.", shorten(error))),
+    }
+}
+
+/// What serde says of a value, for people.
+fn complaint(error: &str) -> String {
+    let choices = error.strip_prefix("unknown variant ").and_then(|rest| rest.split_once(", expected "));
+    match choices {
+        Some((_, expected)) => {
+            let words: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+            format!("Choose one of {}.", words.join(", "))
+        }
+        None if error.contains("invalid digit") => "This isn't a whole number.".to_owned(),
+        None => format!("{}.", error.chars().filter(|c| !c.is_control()).take(200).collect::<String>()),
     }
 }

@@ -1,6 +1,7 @@
 //! Abuse cases: sessions and sign-in.
 
 use super::{staleness::Straddling, *};
+use crate::support::product::ProxyHeader;
 use std::time::Duration;
 use url::Url;
 
@@ -199,7 +200,7 @@ both! {
             page.assert_status(403);
         }
         let old = client.without_header("sec-fetch-site");
-        for origin in ["https://evil.example", "null", "http://127.0.0.1:1", "https://127.0.0.1"] {
+        for origin in ["https://evil.example", "", "NULL", "http://127.0.0.1:1", "https://127.0.0.1"] {
             old.with_header("origin", origin)
                 .post_raw("/sign-in", body.clone(), form)
                 .await
@@ -212,7 +213,16 @@ both! {
         client.post_raw("/sign-in", no_token, form).await.assert_status(403);
         let sql = format!("SELECT count(*) FROM sessions WHERE user_id = {}", app.id(owner.user_id));
         assert_eq!(app.scalar_i64(&sql).await, 1);
-        old.without_header("origin").post_raw("/sign-in", body, form).await.assert_status(303);
+        // Where a browser does not say which site it was, the token decides: on plain http, `null` comes from our own
+        // forms too, because our pages send no referrer.
+        for unknown in [old.without_header("origin"), old.with_header("origin", "null")] {
+            for body in ["email=a%40example.com".to_owned(), format!("csrf={}", "0".repeat(128))] {
+                unknown.post_raw("/sign-in", body, form).await.assert_status(403);
+            }
+            let person = unknown.twin();
+            person.post_raw("/sign-in", body.clone(), form).await.assert_status(303);
+            person.visit("/me").await.assert_says(&owner.email);
+        }
     }
 
     async fn a_reset_with_two_addresses_400(app: TestApp) {
@@ -425,6 +435,57 @@ both! {
         let rows = app.rows("SELECT key FROM rate_limits WHERE key LIKE 'sign-in-from:%'").await;
         assert_eq!(rows.len(), 1, "{rows:?}");
         assert_eq!(rows[0]["key"], "sign-in-from:203.0.113.7");
+    }
+
+    async fn an_address_is_read_as_each_proxy_writes_it(backend: Backend) {
+        for (header, hop, counted) in [
+            (ProxyHeader::XForwardedFor, "203.0.113.7:4711", Some("203.0.113.7")),
+            (ProxyHeader::XForwardedFor, "[2001:db8::1]:4711, 10.0.0.1:80", Some("2001:db8::/48")),
+            (ProxyHeader::Forwarded, "for=203.0.113.7;proto=https", Some("203.0.113.7")),
+            (ProxyHeader::Forwarded, "for=\"_evil, For=\"[2001:db8::1]:4711\"", Some("2001:db8::/48")),
+            // Not everybody's address, but nobody's.
+            (ProxyHeader::XForwardedFor, "203.0.113.7, unknown", None),
+            (ProxyHeader::Forwarded, "for=_hidden", None),
+            (ProxyHeader::Forwarded, "proto=https", None),
+        ] {
+            let app = TestApp::on(backend)
+                .with(move |config| {
+                    config.proxy_header = header;
+                    config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap(), "10.0.0.1".parse().unwrap()];
+                })
+                .spawn()
+                .await;
+            // The other header is the client's own.
+            let (name, other) = match header {
+                ProxyHeader::Forwarded => ("forwarded", ("x-forwarded-for", "6.6.6.6")),
+                ProxyHeader::XForwardedFor => ("x-forwarded-for", ("forwarded", "for=6.6.6.6")),
+            };
+            let client = app.client().with_header(name, hop).with_header(other.0, other.1);
+            let wrong = [("email", "nobody@example.com"), ("password", "wrong guess of it")];
+            client.post_form("/sign-in", &wrong).await.assert_status(422);
+            let rows = app.rows("SELECT key FROM rate_limits WHERE key LIKE 'sign-in-from:%'").await;
+            let keys: Vec<_> = rows.iter().map(|row| row["key"].as_str().unwrap().to_owned()).collect();
+            let expected: Vec<_> = counted.iter().map(|address| format!("sign-in-from:{address}")).collect();
+            assert_eq!(keys, expected, "{hop}");
+        }
+    }
+
+    async fn people_whose_address_cannot_be_read_do_not_use_up_each_others_attempts(backend: Backend) {
+        let app = TestApp::on(backend)
+            .with(|config| config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()])
+            .spawn()
+            .await;
+        let owner = new_owner(&app).await;
+        // A limit of 60; for each address to sign in with there is one of 10, which stays.
+        let client = app.client().with_header("x-forwarded-for", "unknown");
+        for n in 0..61 {
+            let (email, password) = (format!("nobody-{n}@example.com"), "wrong guess of it");
+            client.post_form("/sign-in", &[("email", &email), ("password", password)]).await.assert_status(422);
+        }
+        let fields = [("email", owner.email.as_str()), ("password", PASSWORD)];
+        client.post_form("/sign-in", &fields).await.assert_status(303);
+        let sql = "SELECT address FROM sessions ORDER BY created_at DESC LIMIT 1";
+        assert_eq!(app.rows(sql).await[0]["address"], "unknown");
     }
 
     async fn next_evil_leads_home(app: TestApp) {

@@ -1,6 +1,7 @@
 //! Abuse cases: what no browser sends. The server answers 4xx or hangs up, and goes on answering.
 
 use super::*;
+use reqwest::Method;
 use std::time::{Duration, Instant};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -51,11 +52,63 @@ both! {
         let stalls = ["/sign-in", "/nowhere", "/w/acme/members"].map(async |path| {
             let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab");
             let (answer, ended) = talk(&app, head.into_bytes(), AT_LAST).await;
-            assert_eq!(status(&answer), 411, "{answer}");
+            assert_eq!(status(&answer), 408, "{answer}");
             assert!(ended.is_some(), "{path}: the connection stays open");
         });
         futures_util::future::join_all(stalls).await;
         still_answers(&app).await;
+    }
+
+    async fn a_chunked_body_is_read_as_any_other_and_the_connection_serves_the_next_request(app: TestApp) {
+        let owner = new_owner(&app).await;
+        let csrf = owner.client.csrf().await;
+        let cookies = owner.client.cookies().join("; ");
+        let fields = format!("csrf={csrf}&name=Chunked+Name");
+        let (one, two) = fields.split_at(9);
+        let body = format!("{:x}\r\n{one}\r\n{:x};ext=1\r\n{two}\r\n0\r\n\r\n", one.len(), two.len());
+        let request = format!(
+            "POST /me/profile HTTP/1.1\r\nHost: x\r\nCookie: {cookies}\r\nSec-Fetch-Site: same-origin\r\nContent-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n{body}GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        );
+        let (answer, _) = talk(&app, request.into_bytes(), SOON).await;
+        assert_eq!(status(&answer), 303, "{answer}");
+        assert!(answer.contains("\r\n\r\nHTTP/1.1 200"), "{answer}");
+        owner.client.visit("/me").await.assert_says("Chunked Name");
+        // A service, as programs stream.
+        let key = workspace_key(&app, "acme", &["admin"]).await;
+        let json = "\u{feff}{\"name\": \"Streamed\"}";
+        let request = format!(
+            "POST /api/sso/v1/teams HTTP/1.1\r\nHost: x\r\nx-api-key: {}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n{:x}\r\n{json}\r\n0\r\n\r\n",
+            key.secret.as_ref().unwrap(),
+            json.len()
+        );
+        let (answer, _) = talk(&app, request.into_bytes(), SOON).await;
+        assert_eq!(status(&answer), 201, "{answer}");
+        // What follows an incomplete one is no request.
+        let request = "POST /sign-in HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+        let (answer, ended) = talk(&app, request.as_bytes().to_vec(), SOON).await;
+        assert!((400..500).contains(&status(&answer)) && !answer.contains("alive"), "{answer}");
+        assert!(ended.is_some(), "the connection stays open");
+        still_answers(&app).await;
+    }
+
+    async fn a_compressed_body_415_with_a_word(app: TestApp) {
+        let owner = new_owner(&app).await;
+        let key = workspace_key(&app, "acme", &["admin"]).await;
+        owner.client.csrf().await;
+        app.unchanged_by(async {
+            for encoding in ["gzip", "br", "identity, gzip"] {
+                let form = owner.client.with_header("content-encoding", encoding);
+                let page = form.post_form("/me/profile", &[("name", "Packed")]).await;
+                page.assert_status(415).assert_says("Content-Encoding");
+                let headers = [("content-encoding", encoding)];
+                let body = Some("{\"name\":\"Packed\"}".to_owned());
+                let call = key.send(Method::POST, "/api/sso/v1/teams", body, &headers).await.with_status(415);
+                assert_eq!(call.header("accept-encoding"), Some("identity"));
+            }
+        })
+        .await;
+        let plain = owner.client.with_header("content-encoding", "identity");
+        plain.post_form("/me/profile", &[("name", "Plain Name")]).await.assert_status(303);
     }
 
     async fn a_body_of_ten_mebibytes_413_before_hashing(app: TestApp) {
@@ -66,7 +119,7 @@ both! {
         let body = format!("csrf={csrf}&email=owner-one%40example.com&password={}", "a".repeat(10 << 20));
         let lengths = [
             (413, format!("Content-Length: {}\r\n\r\n{body}", body.len())),
-            (411, format!("Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len())),
+            (413, format!("Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len())),
         ];
         for (expected, sent) in lengths {
             let head = format!(

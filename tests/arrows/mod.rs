@@ -12,11 +12,16 @@ use std::{fmt::Write, fs, path::Path};
 /// neighbours on a floor, `|` between neighbours that must not use each other, `*` for all that is not named.
 /// A folder's own `mod.rs` stands above all of them.
 const FLOORS: [(&str, &str); 4] = [
-    ("", "* < entity | policy < domain < web < connection < listen < mail, startup, main"),
+    (
+        "",
+        "* < entity | policy < domain < web < connection < listen
+         < mail, monitoring, telemetry < workers < startup < backup < main",
+    ),
     (
         "domain",
         "base < enforce < records < nouns < events
-         < activity, overview, preview, undo, effective_access, decisions, housekeeping < demo, seed",
+         < activity, overview, preview, undo, effective_access, decisions, housekeeping, backup
+         < demo, seed",
     ),
     (
         "web",

@@ -18,6 +18,7 @@ impl Noun for Identity {
                     fields(&[("name", "New One"), ("email", "new@example.com"), ("password", "short")])
                 })
                 .also_reads(&["workspace"]),
+            page("/first-sign-up/{token}", PUBLIC).succeeds_with(303).statements(0),
             page("/check-mail", PUBLIC).reads(&[]).statements(0),
             page("/sign-in", PUBLIC).reads(&[]).statements(0),
             form("/sign-in", PUBLIC)
@@ -65,6 +66,9 @@ impl Noun for Identity {
         ] {
             tour.get(&new, path, status).await;
         }
+        let first = tour.app.first_sign_up();
+        tour.get(&new, &first, 303).await;
+        tour.get(&new, &new.get(&first).await.location(), 200).await;
         let email = "new-one@example.com";
         let fields = [("name", "New One"), ("email", email), ("password", PASSWORD), ("workspace", "New")];
         tour.post(&new, "/sign-up", &fields, 303).await;
@@ -88,6 +92,8 @@ impl Noun for Identity {
         let wrong = [("email", "nobody@example.com"), ("password", "not the password")];
         pictures.add("sign-in-refused", 422, guest.submit(&page, "/sign-in", &wrong).await);
         pictures.add("sign-in", 200, page);
+        let elsewhere = guest.with_header("host", "other.example.com");
+        pictures.add("sign-in-elsewhere", 200, elsewhere.get("/sign-in").await);
         pictures.add("sign-in-first", 401, guest.get(&demo.at("/members")).await);
         for _ in 0..9 {
             guest.post_form("/sign-in", &wrong).await;

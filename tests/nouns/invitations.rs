@@ -179,6 +179,23 @@ impl Noun for Invitations {
         pictures.add("invitations-resent", 200, owner.follow(sent).await);
         pictures.add("cancellation", 200, owner.get(&cancel).await);
 
+        let id = demo.app.id(uuid::Uuid::max());
+        demo.app
+            .execute(&format!(
+                "INSERT INTO outbox (id, recipient, subject, body, created_at, next_attempt_at, attempts, last_error, failed_at,
+                    about, about_workspace)
+                 SELECT {id}, '', '', '', 0, 9223372036854775807, 1,
+                    'permanent error (550): 5.1.1 <late@example.com>: Recipient address rejected', 0, id, workspace_id
+                 FROM invitations WHERE status = 'pending' LIMIT 1"
+            ))
+            .await;
+        let sql = format!(
+            "UPDATE invitations SET mail_id = {id} WHERE id = (SELECT about FROM outbox WHERE id = {id})"
+        );
+        assert!(demo.app.execute(&sql).await > 0);
+        pictures.add("invitations-undelivered", 200, owner.get(&path).await);
+        pictures.add("overview-undelivered", 200, owner.get(&demo.at("")).await);
+
         pictures.open("invitation-menu", "invitations-results", &["#results details.dropdown > summary"]);
     }
 }

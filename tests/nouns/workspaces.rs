@@ -1,6 +1,7 @@
 //! Workspaces: one's list of them, the name, slug and deletion of one.
 
 use crate::walk::*;
+use reqwest::Method;
 
 pub struct Workspaces;
 
@@ -25,11 +26,16 @@ impl Noun for Workspaces {
             form("/workspaces/waiting/{membership}/decline", SIGNED_IN)
                 .verdict(|_| Verdict::Is(404))
                 .offered(|_| false),
-            page("/w/{workspace}/organization", MEMBER).statements(3),
+            page("/w/{workspace}/organization", MEMBER).statements(4),
             form("/w/{workspace}/organization", one(P::UpdateOrganization))
                 .sends(|_| fields(&[("name", "Renamed"), ("slug", "renamed")]))
                 .also_reads(&["owner_idle_hours"])
                 .like("PATCH /api/sso/v1/workspaces/{workspace}"),
+            form("/w/{workspace}/organization/origins", one(P::UpdateOrganization))
+                .sends(|_| fields(&[("origins", "https://app.example.com")]))
+                .carries(&["version"], "/w/{workspace}/organization", "/organization/origins")
+                .types(|_, form| form.fill(&[("origins", "https://typed.example.com")]))
+                .like("PUT /api/sso/v1/workspaces/{workspace}/origins"),
             form("/w/{workspace}/organization/administration-request", MEMBER)
                 // The only Owner is an admin of the account.
                 .verdict(|at| if at.is_owner() { Verdict::Audited(409) } else { Verdict::Audited(403) })
@@ -55,6 +61,9 @@ impl Noun for Workspaces {
                 .body(|_| json!({"name": "Renamed", "slug": "renamed"})),
             call("DELETE /api/sso/v1/workspaces/{workspace}", one(P::DeleteOrganization))
                 .query("confirm={workspace}"),
+            call("GET /api/sso/v1/workspaces/{workspace}/origins", MEMBER),
+            call("PUT /api/sso/v1/workspaces/{workspace}/origins", one(P::UpdateOrganization))
+                .body(|_| json!({"origins": ["https://app.example.com"]})),
         ]
     }
 
@@ -68,6 +77,18 @@ impl Noun for Workspaces {
         })]
     }
 
+    async fn plant(&self, plot: &mut Plot<'_>) {
+        add_origin(plot.app, plot.slug(), &format!("https://{}.example.com", plot.slug())).await;
+    }
+
+    fn crowd(&self) -> &'static [&'static str] {
+        &[
+            "INSERT INTO allowed_origins (workspace_id, origin)
+                SELECT id, 'https://' || slug || '.example.com' FROM workspaces",
+            "INSERT INTO allowed_origins (workspace_id, origin) SELECT id, 'https://shared.example.com' FROM workspaces",
+        ]
+    }
+
     fn plans(&self) -> Plans {
         let allowed = &[
             ("INSERT INTO \"workspaces\"", "SQLite looks for rows that name it, of which a new one has none"),
@@ -76,6 +97,11 @@ impl Noun for Workspaces {
                 "SELECT COUNT(*) AS num_items FROM (SELECT \"members\"",
                 "the deletion of a workspace says how many it had",
             ),
+            (
+                "FROM audit_chains c WHERE NOT c.sealed AND c.kind <> 'installation'",
+                "a checkpoint commits to every chain that has changed, and the metrics say how many there are",
+            ),
+            ("SELECT note FROM audit_checkpoints ORDER BY seq DESC LIMIT 1", "it reads the last row alone"),
         ];
         Plans { allowed, ..Plans::default() }
     }
@@ -99,6 +125,17 @@ impl Noun for Workspaces {
         let organization = format!("{HOME}/organization");
         tour.get(&admin, &organization, 200).await;
         tour.post(&admin, &organization, &[("name", "Renamed"), ("slug", "seed-1")], 303).await;
+        for origins in ["https://app.example.com http://localhost:3000", "https://app.example.com"] {
+            let page = tour.get(&admin, &organization, 200).await;
+            let form = page.form("/organization/origins").fill(&[("origins", origins)]);
+            tour.note(admin.send(&page, &form).await, 303);
+        }
+        tour.call("workspaces/seed-1/origins").await;
+        let from = [("origin", "https://app.example.com"), ("access-control-request-method", "GET")];
+        for (method, status) in [(Method::OPTIONS, 204), (Method::GET, 200)] {
+            tour.robot.send(method, "/api/sso/v1/members", None, &from).await.with_status(status);
+        }
+        tour.keep("a page of another website");
         tour.get(&admin, &format!("{organization}/deletion"), 200).await;
         tour.post(&admin, &format!("{organization}/deletion"), &[("confirm", "seed-1")], 303).await;
     }
@@ -125,6 +162,20 @@ impl Noun for Workspaces {
         pictures.add("organization-refused", 422, {
             owner.submit(&page, &path, &[("name", ""), ("slug", "No Address")]).await
         });
+        let page = owner.get(&path).await;
+        pictures.add("organization-websites-refused", 422, {
+            owner
+                .submit(
+                    &page,
+                    "/organization/origins",
+                    &[("origins", "https://app.example.com http://example.com")],
+                )
+                .await
+        });
+        let named =
+            owner.submit(&page, "/organization/origins", &[("origins", "https://app.example.com")]).await;
+        pictures.add("organization-websites", 200, owner.follow(named).await);
+        pictures.add("organization-websites-of-viewer", 200, demo.viewer.get(&path).await);
         let page = owner.get(&demo.at("/organization/deletion")).await;
         pictures.add(
             "deletion-refused",
@@ -157,6 +208,17 @@ async fn entered(tour: &mut Tour<'_>) {
             tour.call(&format!("users/{}", entered["user_id"].as_str().unwrap())).await;
         }
     }
+}
+
+/// Names a website whose pages can call the API for a workspace.
+pub async fn add_origin(app: &TestApp, workspace: &str, origin: &str) {
+    app.execute(&format!(
+        "INSERT INTO allowed_origins (workspace_id, origin) SELECT w.id, {} FROM workspaces w
+        WHERE w.slug = {} AND w.deleted_at IS NULL",
+        quoted(origin),
+        quoted(workspace)
+    ))
+    .await;
 }
 
 fn is_account_admin(at: &Offer) -> bool {

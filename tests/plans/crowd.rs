@@ -22,6 +22,8 @@ const GROUND: &[&str] = &[
     "INSERT INTO rate_limits (key, window_start, used) SELECT 'key-' || i, {then}, 1 FROM n",
     "INSERT INTO outbox (id, recipient, subject, body, created_at, next_attempt_at, attempts)
         SELECT {id}, 'nobody@example.com', '', '', 0, {then}, 0 FROM n",
+    "INSERT INTO outbox (id, recipient, subject, body, created_at, next_attempt_at, attempts, failed_at, about, about_workspace)
+        SELECT {id}, 'nobody@example.com', '', '', {then}, {then}, 1, {then}, {id}, w.id FROM workspaces w",
 ];
 
 /// Runs the statements of the ground, and those of the nouns: see [`nouns::Noun::crowd`].

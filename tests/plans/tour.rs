@@ -4,7 +4,7 @@ use super::crowd::crowd;
 use crate::{
     nouns,
     support::{
-        product::{Clock, Config, Db, housekeeping, outbox, seed},
+        product::{Clock, Config, Db, DeliveryError, checkpoint, housekeeping, is_wanted, outbox, seed},
         *,
     },
 };
@@ -215,14 +215,20 @@ impl<'a> Tour<'a> {
         db.transcript().take();
         let due = clock.now().as_millis();
         let letter = format!(
-            "INSERT INTO outbox (id, recipient, subject, body, created_at, next_attempt_at, attempts)
-             VALUES ({}, 'nobody@example.com', '', '', {due}, {due}, 0)",
-            app.id(Uuid::nil())
+            "INSERT INTO outbox (id, recipient, subject, body, created_at, next_attempt_at, attempts, about,
+                about_workspace)
+             VALUES ({nil}, 'nobody@example.com', '', '', {due}, {due}, 0, {nil}, {nil})",
+            nil = app.id(Uuid::nil())
         );
         app.execute(&letter).await;
         let message = outbox::lease_next(&db).await.unwrap().expect("a letter is due");
-        outbox::mark_failed(&db, &message, "refused").await.unwrap();
-        outbox::mark_sent(&db, message.id).await.unwrap();
+        is_wanted(&db, &message).await.unwrap();
+        for error in [DeliveryError::Temporary("later".into()), DeliveryError::Permanent("refused".into())] {
+            outbox::mark_failed(&db, &message, &error).await.unwrap();
+        }
+        outbox::state(&db).await.unwrap();
+        checkpoint::state(&db).await.unwrap();
+        outbox::remove(&db, message.id).await.unwrap();
         // As if the installation had been there for long.
         app.execute("UPDATE seaql_migrations SET applied_at = 0").await;
         housekeeping::sweep(&db).await.unwrap();

@@ -1,7 +1,10 @@
 //! An application with a database, a mail directory and a clock of its own.
 
-use super::product::{Clock, Config};
-use super::{Backend, Balancer, Client, Mailbox, TestDatabase, WAIT_TIMEOUT, eventually, node::Node};
+use super::product::{Clock, Config, InstallationSecret, first_sign_up};
+use super::{
+    Backend, Balancer, Client, Mailbox, TestDatabase, TlsFront, WAIT_TIMEOUT, eventually, free_port,
+    node::Node,
+};
 use sea_orm::{DatabaseConnection, Statement};
 use std::{future::Future, net::SocketAddr, sync::Arc};
 use tempfile::TempDir;
@@ -89,13 +92,35 @@ impl TestApp {
         next
     }
 
+    /// [`TestApp::restart`] with other settings.
+    pub async fn restart_with(mut self, change: impl Fn(&mut Config) + Send + Sync + 'static) -> Self {
+        let before = Arc::clone(&self.configure);
+        self.configure = Arc::new(move |config| {
+            before(config);
+            change(config);
+        });
+        self.restart().await
+    }
+
     pub fn address(&self) -> SocketAddr {
         self.node.address
+    }
+
+    /// Where it serves metrics; see [`Builder::with`].
+    pub fn metrics_address(&self) -> SocketAddr {
+        self.node.metrics.expect("config.metrics_bind is not set")
     }
 
     /// The address of the app, without a trailing slash.
     pub fn url(&self) -> String {
         self.front.clone().unwrap_or_else(|| format!("http://{}", self.address()))
+    }
+
+    /// The path of the link for the first person.
+    pub fn first_sign_up(&self) -> String {
+        let config = configured(&self.database, &self.dir, &self.configure);
+        let secret = InstallationSecret::find(&config).unwrap().expect("a secret");
+        format!("/first-sign-up/{}", first_sign_up(&secret).expose())
     }
 
     /// A browser that nobody has used yet, on a computer of its own.
@@ -168,13 +193,40 @@ impl Builder {
 
     /// People reach it through this; its own address is for [`Client::moved_to`] alone.
     #[must_use]
-    pub fn behind(mut self, balancer: &Balancer) -> Self {
-        let url = balancer.url();
+    pub fn behind(self, balancer: &Balancer) -> Self {
+        self.reached_at(&balancer.url())
+    }
+
+    /// People reach it at this address, at which a proxy on 127.0.0.1 listens.
+    #[must_use]
+    pub fn reached_at(mut self, url: &str) -> Self {
+        let url = url.to_owned();
         self.front = Some(url.clone());
         self.with(move |config| {
             config.public_url = Some(url.parse().unwrap());
             config.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
         })
+    }
+
+    /// People reach it under this name, which only a [`super::Browser`] can look up.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        let port = free_port();
+        let front = Some(format!("http://{name}:{port}"));
+        let url: url::Url = front.as_deref().unwrap().parse().unwrap();
+        let builder = self.with(move |config| {
+            config.bind = SocketAddr::from(([127, 0, 0, 1], port)).into();
+            config.public_url = Some(url.clone());
+        });
+        Self { front, ..builder }
+    }
+
+    /// People reach it by https, through this.
+    #[must_use]
+    pub fn behind_tls(self, tls: &TlsFront) -> Self {
+        let port = tls.app_port;
+        let bound = self.with(move |config| config.bind = SocketAddr::from(([127, 0, 0, 1], port)).into());
+        bound.reached_at(&tls.url())
     }
 
     /// Starts on a database with no tables, as an installation does the first time.

@@ -286,7 +286,7 @@ fn connections(jar: &Arc<Jar>, from: IpAddr) -> reqwest::Client {
         .local_address(from)
         .no_proxy()
         .timeout(WAIT_TIMEOUT)
-        // Shorter than the server's (IDLE_TIMEOUT in listen.rs), which would close it while a request is sent.
+        // Shorter than the server's (keep_alive in config.rs), which would close it while a request is sent.
         .pool_idle_timeout(Duration::from_secs(20))
         .build()
         .unwrap()

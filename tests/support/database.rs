@@ -52,6 +52,11 @@ impl TestDatabase {
         }
     }
 
+    /// One that goes with its server, or that somebody else drops.
+    pub fn of_others(backend: Backend, url: String) -> Self {
+        Self { backend, url, name: None }
+    }
+
     fn sqlite_in(dir: &Path) -> Self {
         Self {
             backend: Backend::Sqlite,

@@ -86,6 +86,8 @@ pub async fn invite_and_join(
     invite(inviter, slug, email, roles).await;
     let name = name_of(email);
     let client = app.client();
+    // Not the link of an earlier one.
+    app.mail_is_out().await;
     let link = app.mail.wait_for_link(email, "/invitations/").await;
     let mut page = client.visit(&link).await;
     // The form to sign up is on the invitation's page, or one link away.
@@ -116,6 +118,8 @@ pub async fn member(app: &TestApp, inviter: &Person, role: &str) -> Person {
 
 /// A person who has already signed up opens the newest invitation to them and accepts.
 pub async fn accept_invitation(app: &TestApp, client: &Client, email: &str) -> Page {
+    // Not the link of an earlier one.
+    app.mail_is_out().await;
     let link = app.mail.wait_for_link(email, "/invitations/").await;
     let page = client.visit(&link).await;
     client.submit(&page, "/acceptance", &[]).await

@@ -89,6 +89,7 @@ pub(super) fn find(html: &Html, which: &str) -> Result<FormOnPage, String> {
         found.retain(|form| form.action.contains(which));
     }
     prefer(&mut found, |form| form.action == which);
+    prefer(&mut found, |form| form.action.ends_with(which));
     prefer(&mut found, |form| form.method == Method::POST);
     if found.len() == 1 {
         return Ok(found.remove(0));

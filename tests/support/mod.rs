@@ -11,10 +11,12 @@
 
 mod api;
 mod app;
+mod authority;
 mod balancer;
 mod browser;
 mod catalogue;
 mod client;
+mod cluster;
 mod database;
 mod exhibit;
 mod flows;
@@ -22,31 +24,39 @@ mod form;
 mod mailbox;
 mod node;
 mod page;
+mod pgbouncer;
 pub mod product;
 pub mod program;
 mod race;
 mod rows;
+mod scripted_smtp;
 mod smtp;
+mod tls;
 mod wire;
 
 use std::time::{Duration, Instant};
 
 pub use api::{Answer, Api, add_key, workspace_key};
 pub use app::{Builder, FromBackend, TestApp};
+pub use authority::{Authority, Certificate};
 pub use balancer::Balancer;
 pub use browser::{Browser, Script};
 pub use catalogue::Catalogue;
 pub use client::Client;
+pub use cluster::Cluster;
 pub use database::{Backend, TestDatabase};
 pub use exhibit::Exhibit;
 pub use flows::*;
 pub use form::{Button, FormOnPage};
 pub use mailbox::{Letter, Mailbox};
 pub use page::{Page, without_tokens};
+pub use pgbouncer::PgBouncer;
 pub use program::{Program, free_port};
 pub use race::race;
 pub use rows::{AUDIT_RECORD, Snapshot, quoted};
+pub use scripted_smtp::ScriptedSmtp;
 pub use smtp::SmtpServer;
+pub use tls::TlsFront;
 pub use wire::Wire;
 
 /// How long a test waits for something that must happen, before it fails. Only a test that fails waits as

@@ -10,6 +10,7 @@ use std::{
 
 pub struct Node {
     pub address: SocketAddr,
+    pub metrics: Option<SocketAddr>,
     pub statements: Counter,
     pub hashes: Counter,
     pub transcript: Transcript,
@@ -30,7 +31,8 @@ impl Node {
                     }
                 };
                 let facts = (
-                    application.address(),
+                    application.address().expect("a port"),
+                    application.metrics_address(),
                     application.statements(),
                     application.hashes(),
                     application.transcript(),
@@ -40,11 +42,11 @@ impl Node {
                 application.run().await.unwrap();
             });
         });
-        let (address, statements, hashes, transcript, handle) = told
+        let (address, metrics, statements, hashes, transcript, handle) = told
             .await
             .unwrap_or_else(|_| panic!("the application panicked while starting"))
             .unwrap_or_else(|error| panic!("the application did not start: {error}"));
-        Self { address, statements, hashes, transcript, handle, thread: Some(thread.unwrap()) }
+        Self { address, metrics, statements, hashes, transcript, handle, thread: Some(thread.unwrap()) }
     }
 
     /// Stops as on SIGTERM: requests that are being answered are answered.

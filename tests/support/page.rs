@@ -122,7 +122,7 @@ impl Page {
     }
 
     /// One form, by a part of its action or by a CSS selector of it (one that starts with `#`, `.`,
-    /// `[` or `form`). A whole action wins over a part, and a POST form over a GET form. Not exactly
+    /// `[` or `form`). A whole action wins over a part, the end of one over another part, and a POST form over a GET form. Not exactly
     /// one: the test fails and shows what there is.
     #[track_caller]
     pub fn form(&self, which: &str) -> FormOnPage {

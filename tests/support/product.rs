@@ -3,12 +3,15 @@
 
 pub use bailiwick::{
     clock::{Clock, DAY},
-    config::{Config, Mail, SignUp},
+    config::{Config, Mail, ProxyHeader, SignUp},
+    domain::nouns::{identity::first::first_sign_up, invitations::mail::is_wanted},
+    domain::outbox::DeliveryError,
     domain::{
         Db, POSTGRES_PLANS, Purpose, Token, checkpoint, demo, erasure, housekeeping, outbox, seed, verify,
     },
     note::{self, Signer},
     policy::{BuiltIn, Holdings, Needs, Permission, Right, Scope, ScopeError, Why, why},
+    secret::InstallationSecret,
     startup::{Application, Counter, Transcript, audit_signer},
     web::{
         face::Face,

@@ -103,8 +103,13 @@ impl Program {
 
     /// Sends SIGTERM, as a service manager does.
     pub fn terminate(&self) {
-        let told = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
-        assert!(told.success(), "it could not be told");
+        self.signal("TERM");
+    }
+
+    /// Sends this signal, such as `HUP`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.process.id().to_string()]).status();
+        assert!(sent.unwrap().success(), "it could not be sent");
     }
 
     /// Waits until it has ended by itself, and panics after `timeout`.

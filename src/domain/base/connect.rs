@@ -1,24 +1,67 @@
-//! How the database is opened: the folder and its mode, the pools, the schema, PostgreSQL's plans.
+//! How the database is opened: the folder and its mode, the pool of SQLite, PostgreSQL's plans.
 
-use crate::{config::Config, private, secret::SecretError};
-use migration::{Migrator, MigratorExt};
+use crate::{config::Config, domain::base::outage::Outage, private, secret::SecretError};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionTrait,
-    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+    ConnectOptions, DbErr,
+    sqlx::{
+        self, Connection, SqliteConnection,
+        sqlite::{SqliteJournalMode, SqliteSynchronous},
+    },
 };
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 /// Why the database could not be opened. The sentence is for whoever starts the server.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("can't create the folder {path}: {error}")]
     Folder { path: PathBuf, error: std::io::Error },
+    #[error("can't lock {path}: {error}")]
+    Lock { path: PathBuf, error: std::io::Error },
     #[error("BAILIWICK_DATABASE_URL must start with sqlite:// or postgres://")]
     Url,
     #[error(transparent)]
     Secret(#[from] SecretError),
+    #[error(
+        "the database was made by a newer version of Bailiwick ({0}). Start that version, or restore a backup from before the upgrade."
+    )]
+    Newer(String),
+    #[error(
+        "the database's schema is older than this version, and BAILIWICK_MIGRATE is off. Run bailiwick migrate with a role that owns the tables."
+    )]
+    Older,
+    #[error("BAILIWICK_DATABASE_URL can't be used: {0}.")]
+    PostgresUrl(String),
+    #[error(
+        "there is a pooler such as PgBouncer between Bailiwick and PostgreSQL that shares connections among transactions. Connect to PostgreSQL itself, or to a pool in session mode: Bailiwick keeps a pool of its own, and statements that were prepared and planned for a connection."
+    )]
+    Pooler,
+    #[error("can't connect to PostgreSQL: {0}")]
+    Postgres(String),
+    #[error("can't open the database: {outage} ({error})")]
+    Outage { outage: Outage, error: DbErr },
+    #[error(
+        "the role in BAILIWICK_DATABASE_URL may not change the schema ({0}). Run bailiwick migrate with a role that owns the tables, and set BAILIWICK_MIGRATE=off here; or let this role create in the schema."
+    )]
+    NotOwner(DbErr),
+    #[error("there is no database at {0}. Set BAILIWICK_DATABASE_URL as for the server.")]
+    Missing(PathBuf),
+    #[error("the database is empty. Set BAILIWICK_DATABASE_URL as for the server.")]
+    Empty,
     #[error("can't open the database: {0}")]
-    Database(#[from] DbErr),
+    Database(DbErr),
+}
+
+impl From<DbErr> for OpenError {
+    fn from(error: DbErr) -> Self {
+        match Outage::of(&error) {
+            Some(outage) => Self::Outage { outage, error },
+            None if error.to_string().contains("permission denied for") => Self::NotOwner(error),
+            None => Self::Database(error),
+        }
+    }
 }
 
 /// Connections to SQLite that only read. WAL lets them work while the one writer writes. Each has a
@@ -27,21 +70,6 @@ pub enum OpenError {
 pub(in crate::domain) fn sqlite_readers() -> u32 {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     u32::try_from(cores).unwrap_or(2).clamp(2, 8)
-}
-
-/// The number of connections for reads, and of those for writes.
-const POSTGRES_CONNECTIONS: u32 = 8;
-
-/// Brings the schema up to date; on PostgreSQL only one node at a time.
-pub(in crate::domain) async fn migrate(connection: &DatabaseConnection) -> Result<(), DbErr> {
-    if connection.get_database_backend() != DbBackend::Postgres {
-        return Migrator::up(connection, None).await;
-    }
-    // The lock lives as long as this transaction, and whoever waits for it finds nothing left to do.
-    let lock = connection.begin().await?;
-    lock.execute_unprepared("SELECT pg_advisory_xact_lock(4208137716)").await?;
-    Migrator::up(connection, None).await?;
-    lock.commit().await
 }
 
 /// Creates the database's folder and file if they are missing, readable by nobody else. SQLite gives the
@@ -59,6 +87,29 @@ pub(in crate::domain) fn make_private(path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
+/// The file of a SQLite database.
+///
+/// # Errors
+/// [`OpenError::Url`].
+pub(in crate::domain) fn sqlite_file(config: &Config) -> Result<&Path, OpenError> {
+    let path = config.database_url.strip_prefix("sqlite://").ok_or(OpenError::Url)?;
+    Ok(Path::new(path.split('?').next().unwrap_or(path)))
+}
+
+/// Waits until no other node opens this database for the first time. SQLite's own locks do not cover the moments in
+/// which a file is created, switched to WAL and filled with tables.
+pub(in crate::domain) fn start_lock(path: &Path) -> Result<Option<File>, OpenError> {
+    if path.to_string_lossy().contains(['%', ':']) {
+        return Ok(None);
+    }
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let path = PathBuf::from(name);
+    let file = private::new_file(&path).or_else(|_| File::open(&path));
+    let locked = file.and_then(|file| file.lock().map(|()| file));
+    locked.map(Some).map_err(|error| OpenError::Lock { path, error })
+}
+
 pub(in crate::domain) fn sqlite_options(
     config: &Config,
     connections: u32,
@@ -72,6 +123,9 @@ pub(in crate::domain) fn sqlite_options(
         .acquire_timeout(config.acquire_timeout)
         .test_before_acquire(false)
         .sqlx_logging(false)
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            pool.after_release(|connection, _| Box::pin(is_reusable(connection)))
+        })
         .map_sqlx_sqlite_opts(move |sqlite| {
             let sqlite = sqlite
                 .foreign_keys(true)
@@ -95,17 +149,14 @@ pub(in crate::domain) fn sqlite_options(
     options
 }
 
-pub(in crate::domain) fn postgres_options(config: &Config) -> ConnectOptions {
-    let mut options = ConnectOptions::new(config.database_url.clone());
-    options
-        .max_connections(POSTGRES_CONNECTIONS)
-        .acquire_timeout(config.acquire_timeout)
-        .connect_timeout(config.acquire_timeout)
-        .test_before_acquire(false)
-        .sqlx_logging(false)
-        .set_application_name("bailiwick")
-        .map_sqlx_postgres_opts(|postgres| postgres.options(POSTGRES_PLANS));
-    options
+/// Whether a connection to SQLite can be used again. SQLite itself rolls a transaction back if the disk is full, and the
+/// driver, whose own attempt fails then, takes it to be open for ever.
+async fn is_reusable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        // A rollback may be under way.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 /// How PostgreSQL plans the statements of a request. Each goes by indices to few rows, whoever

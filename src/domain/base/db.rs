@@ -5,12 +5,17 @@ use crate::{
     config::{Config, Mail},
     domain::{
         base::{
-            connect::{OpenError, make_private, migrate, postgres_options, sqlite_options, sqlite_readers},
+            connect::{OpenError, make_private, sqlite_file, sqlite_options, sqlite_readers, start_lock},
+            counters::{Counters, HashingState, Level, PoolState},
+            file::DatabaseFile,
+            outage::{Outage, OutageLog},
+            postgres,
             presence::{Presence, SessionLimits},
             read_pool::ReadPool,
             refusals::Refusals,
             role_cache::RoleCache,
             runtime::on,
+            schema,
             sealed::Sealer,
             statements::{Counter, StatementObserver, Transcript},
         },
@@ -20,9 +25,9 @@ use crate::{
 };
 use sea_orm::{
     ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait, sqlx,
 };
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 use tokio::{runtime::Handle, sync::Notify};
 
 /// Everything that `domain` needs to work. Clones share their state.
@@ -44,8 +49,15 @@ struct Shared {
     refusals: Refusals,
     roles: RoleCache,
     outbox_ready: Notify,
+    counters: Counters,
+    /// Those who wait to begin a transaction.
+    beginning: Level,
+    begin_timeouts: Counter,
     statements: Counter,
     observer: StatementObserver,
+    /// Where SQLite is.
+    file: Option<DatabaseFile>,
+    outage: OutageLog,
     public_url: String,
     delivers_mail: bool,
 }
@@ -60,19 +72,22 @@ impl Db {
     /// # Errors
     /// If it cannot be reached, created or migrated.
     pub async fn open(config: &Config, public_url: String, clock: Clock) -> Result<Self, OpenError> {
+        let (mut starting, mut file) = (None, None);
         let (mut read, mut write) = if config.is_postgres() {
-            let write = Database::connect(postgres_options(config)).await?;
-            let read = Database::connect(postgres_options(config)).await?;
-            (ReadPool::of_postgres(read.get_postgres_connection_pool().clone()), write)
+            let pools = postgres::open(config).await?;
+            (ReadPool::of_postgres(pools.read), DatabaseConnection::from(pools.write))
         } else {
-            let path = config.database_url.strip_prefix("sqlite://").ok_or(OpenError::Url)?;
-            make_private(Path::new(path.split('?').next().unwrap_or(path)))?;
+            let path = sqlite_file(config)?;
+            make_private(path)?;
+            starting = start_lock(path)?;
             // The writer first: it creates the file and switches it to WAL.
             let write = Database::connect(sqlite_options(config, 1, false)).await?;
             let read = Database::connect(sqlite_options(config, sqlite_readers(), true)).await?;
-            (ReadPool::of_sqlite(read.get_sqlite_connection_pool().clone()), write)
+            file = Some(DatabaseFile::opened(path.to_owned()));
+            (ReadPool::of_sqlite(read.get_sqlite_connection_pool().clone(), file.clone()), write)
         };
-        migrate(&write).await?;
+        schema::prepare(config, &write).await?;
+        drop(starting);
         let observer = StatementObserver::default();
         read.observer = observer.clone();
         let of_writes = observer.clone();
@@ -87,8 +102,13 @@ impl Db {
             refusals: Refusals::default(),
             roles: RoleCache::default(),
             outbox_ready: Notify::new(),
+            counters: Counters::default(),
+            beginning: Level::default(),
+            begin_timeouts: Counter::default(),
             statements: Counter::default(),
             observer,
+            file,
+            outage: OutageLog::default(),
             public_url,
             delivers_mail: matches!(config.mail, Mail::Smtp(_)),
         };
@@ -135,6 +155,44 @@ impl Db {
     /// Counts the passwords that were hashed, to be stored or compared.
     pub fn hashes(&self) -> Counter {
         self.shared.passwords.hashes()
+    }
+
+    /// What has happened beside requests since the start.
+    pub fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
+    /// The connections that read.
+    pub fn readers(&self) -> PoolState {
+        self.read.state()
+    }
+
+    /// The connections that write.
+    pub fn writers(&self) -> PoolState {
+        let (max, open, idle) = match self.backend() {
+            DbBackend::Sqlite => sizes(self.write.get_sqlite_connection_pool()),
+            _ => sizes(self.write.get_postgres_connection_pool()),
+        };
+        PoolState {
+            max,
+            in_use: open.saturating_sub(idle),
+            idle,
+            waiting: self.shared.beginning.now(),
+            timeouts: self.shared.begin_timeouts.count(),
+        }
+    }
+
+    /// The queue in front of the cores that hash passwords.
+    pub fn hashing(&self) -> HashingState {
+        self.shared.passwords.state()
+    }
+
+    /// The kind of database, as a word.
+    pub fn kind(&self) -> &'static str {
+        match self.backend() {
+            DbBackend::Sqlite => "sqlite",
+            _ => "postgres",
+        }
     }
 
     pub fn clock(&self) -> &Clock {
@@ -195,8 +253,104 @@ impl Db {
     /// Opens a transaction that writes. On SQLite it takes the write lock at once: one that reads
     /// first and upgrades later would fail without waiting, whatever the busy timeout says.
     pub(in crate::domain) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        // Each connection of the pool may be gone since PostgreSQL restarted. Nothing was done on it yet.
+        for _ in 0..postgres::CONNECTIONS {
+            match self.begin_once().await {
+                Err(error) if Outage::of(&error) == Some(Outage::Broken) => {}
+                done => return done,
+            }
+        }
+        self.begin_once().await
+    }
+
+    async fn begin_once(&self) -> Result<DatabaseTransaction, DbErr> {
+        if let Some(file) = &self.shared.file {
+            file.check()?;
+        }
         let mode = (self.backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode: mode, ..Default::default() };
-        on(&self.shared.runtime, self.write.begin_with_options(options)).await
+        let _waiting = self.shared.beginning.enter();
+        let begun = on(&self.shared.runtime, self.write.begin_with_options(options)).await;
+        if let Err(DbErr::ConnectionAcquire(_)) = &begun {
+            self.shared.begin_timeouts.increment();
+        }
+        begun
+    }
+
+    /// Logs an error of a statement if it is a sign of an outage, once for all of them. Returns whether it is.
+    pub fn note_outage(&self, error: &DbErr) -> bool {
+        let outage = Outage::of(error);
+        if let Some(outage) = outage {
+            self.shared.outage.note(outage, error, self.now());
+        }
+        outage.is_some()
+    }
+
+    /// Logs that an outage is over, if it is. To be called every few seconds.
+    pub(in crate::domain) async fn note_recovery(&self) {
+        if self.shared.outage.may_be_over() && self.ping().await.is_ok() {
+            self.shared.outage.end(self.now());
+        }
+    }
+}
+
+/// How many connections a pool may have, has, and has free.
+fn sizes<D: sqlx::Database>(pool: &sqlx::Pool<D>) -> (u64, u64, u64) {
+    (pool.options().get_max_connections().into(), pool.size().into(), pool.num_idle() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::base::sql::Sql;
+    use std::path::Path;
+
+    async fn opened(folder: &Path) -> (Db, DatabaseConnection) {
+        let url = format!("sqlite://{}", folder.join("outage.db").display());
+        let config = Config::for_tests(url, folder);
+        let clock = Clock::manual(Timestamp::default());
+        let db = Db::open(&config, String::new(), clock).await.expect("a database");
+        let other = sqlite_options(
+            &Config { acquire_timeout: std::time::Duration::from_secs(1), ..config },
+            1,
+            false,
+        );
+        let other = Database::connect(other).await.expect("another connection");
+        other.execute_unprepared("CREATE TABLE filler (data BLOB)").await.expect("a table");
+        (db, other)
+    }
+
+    async fn insert(db: &Db, bytes: u32) -> Result<(), DbErr> {
+        let tx = db.begin().await?;
+        let done = tx.run(&format!("INSERT INTO filler VALUES (zeroblob({bytes}))"), Vec::new()).await;
+        match done {
+            Ok(_) => tx.commit().await,
+            // As `Transaction::roll_back` does it.
+            Err(error) => tx.rollback().await.map_or(Err(error), |()| unreachable!("SQLite has rolled back")),
+        }
+    }
+
+    /// Breaks without `is_reusable` in connect.rs.
+    #[tokio::test]
+    async fn after_a_full_disk_transactions_begin_as_before() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (db, other) = opened(folder.path()).await;
+        db.write.execute_unprepared("PRAGMA max_page_count = 1").await.expect("a limit");
+        let error = insert(&db, 1_000_000).await.expect_err("it is full");
+        assert_eq!(Outage::of(&error), Some(Outage::Full), "{error}");
+        let tx = db.begin().await.expect("a transaction");
+        let lock = other.execute_unprepared("BEGIN IMMEDIATE").await.expect_err("the lock is taken");
+        assert_eq!(Outage::of(&lock), Some(Outage::Locked), "{lock}");
+        tx.rollback().await.expect("rolled back");
+        insert(&db, 1).await.expect("there is room again");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_only_read_is_an_outage() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (db, _) = opened(folder.path()).await;
+        db.write.execute_unprepared("PRAGMA query_only = ON").await.expect("set");
+        let error = insert(&db, 1).await.expect_err("read only");
+        assert_eq!(Outage::of(&error), Some(Outage::ReadOnly), "{error}");
     }
 }

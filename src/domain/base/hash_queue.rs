@@ -2,7 +2,7 @@
 //! and takes turns with the others: networks with each other, and the accounts of a network. Who comes a hundred
 //! times waits behind themselves, and so does who comes from a hundred networks of one customer of a provider.
 
-use crate::domain::base::network::wide;
+use crate::domain::base::{counters::HashingState, network::wide, statements::Counter};
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -46,6 +46,7 @@ pub(in crate::domain) struct HashQueue(Arc<Inner>);
 struct Inner {
     at_once: usize,
     timeout: Duration,
+    timeouts: Counter,
     state: Mutex<State>,
 }
 
@@ -76,7 +77,7 @@ pub(in crate::domain) struct Permit(Option<HashQueue>);
 
 impl HashQueue {
     pub(in crate::domain) fn new(at_once: usize, timeout: Duration) -> Self {
-        Self(Arc::new(Inner { at_once, timeout, state: Mutex::default() }))
+        Self(Arc::new(Inner { at_once, timeout, timeouts: Counter::default(), state: Mutex::default() }))
     }
 
     /// Waits for a core; `None` if that took too long.
@@ -91,7 +92,22 @@ impl HashQueue {
             state.lanes[party.lane as usize].push(party, ready);
             wait
         };
-        tokio::time::timeout(self.0.timeout, ready).await.ok()?.ok()
+        let Ok(permit) = tokio::time::timeout(self.0.timeout, ready).await else {
+            self.0.timeouts.increment();
+            return None;
+        };
+        permit.ok()
+    }
+
+    pub(in crate::domain) fn state(&self) -> HashingState {
+        let state = self.lock();
+        HashingState {
+            max: self.0.at_once as u64,
+            running: state.running as u64,
+            waiting_known: state.lanes[Lane::Known as usize].len(),
+            waiting_strangers: state.lanes[Lane::Stranger as usize].len(),
+            timeouts: self.0.timeouts.count(),
+        }
     }
 
     /// Gives a core to the next in turn, or keeps it free.
@@ -133,6 +149,13 @@ impl Turns {
         let round = waiting.iter().filter(|other| other.account == account).count();
         let later = waiting.iter().position(|other| other.round > round).unwrap_or(waiting.len());
         waiting.insert(later, Waiter { account, round, ready });
+    }
+
+    /// How many wait. Who went away does not.
+    fn len(&self) -> u64 {
+        let waiting =
+            |of: &VecDeque<Waiter>| of.iter().filter(|waiter| !waiter.ready.is_closed()).count() as u64;
+        self.waiting.values().map(waiting).sum()
     }
 
     /// The first of the network whose turn it is; then it is the turn of the next one.

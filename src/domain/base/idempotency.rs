@@ -45,6 +45,10 @@ pub struct Attempt {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredResponse {
     pub status: u16,
+    /// The header `Location`.
+    pub location: Option<String>,
+    /// The header `ETag`.
+    pub etag: Option<String>,
     pub body: String,
 }
 
@@ -53,6 +57,8 @@ struct Row {
     request_hash: Vec<u8>,
     done_at: Option<Timestamp>,
     status: Option<i64>,
+    location: Option<String>,
+    etag: Option<String>,
     body: Option<String>,
 }
 
@@ -66,7 +72,7 @@ pub async fn claim(db: &Db, attempt: &Attempt) -> Result<Option<StoredResponse>,
     let sql = "INSERT INTO idempotency_keys (api_key_id, name, id, request_hash, created_at)
         VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (api_key_id, name) DO UPDATE SET id = $3, request_hash = $4, created_at = $5,
-            done_at = NULL, status = NULL, body = NULL
+            done_at = NULL, status = NULL, location = NULL, etag = NULL, body = NULL
         WHERE idempotency_keys.created_at <= $6
             OR (idempotency_keys.done_at IS NULL AND idempotency_keys.created_at <= $7
                 AND idempotency_keys.request_hash = $4)";
@@ -88,7 +94,7 @@ pub async fn claim(db: &Db, attempt: &Attempt) -> Result<Option<StoredResponse>,
             return Err(refused);
         }
     }
-    let sql = "SELECT request_hash, done_at, status, body FROM idempotency_keys
+    let sql = "SELECT request_hash, done_at, status, location, etag, body FROM idempotency_keys
         WHERE api_key_id = $1 AND name = $2";
     let row: Option<Row> =
         tx.first(sql, vec![attempt.api_key_id.into(), attempt.name.as_str().into()]).await?;
@@ -103,7 +109,8 @@ pub async fn claim(db: &Db, attempt: &Attempt) -> Result<Option<StoredResponse>,
         Some(row) => match (row.done_at, row.status, row.body) {
             (None, ..) => Err(STILL_RUNNING.into()),
             (_, Some(status), Some(body)) => {
-                Ok(Some(StoredResponse { status: u16::try_from(status).unwrap_or(200), body }))
+                let status = u16::try_from(status).unwrap_or(200);
+                Ok(Some(StoredResponse { status, location: row.location, etag: row.etag, body }))
             }
             _ => Err(DONE_BEFORE.into()),
         },
@@ -132,12 +139,16 @@ pub(in crate::domain) async fn mark_done(
 /// # Errors
 /// The database's own.
 pub async fn store_response(db: &Db, id: Uuid, answer: Option<&StoredResponse>) -> Result<(), DbErr> {
-    let sql = "UPDATE idempotency_keys SET done_at = COALESCE(done_at, $2), status = $3, body = $4
-        WHERE id = $1";
+    let sql =
+        "UPDATE idempotency_keys SET done_at = COALESCE(done_at, $2), status = $3, body = $4, location = $5,
+            etag = $6 WHERE id = $1";
     let status = answer.map(|answer| i64::from(answer.status));
     let body = answer.map(|answer| answer.body.clone());
+    let location = answer.and_then(|answer| answer.location.clone());
+    let etag = answer.and_then(|answer| answer.etag.clone());
     let tx = db.begin().await?;
-    tx.run(sql, vec![id.into(), db.now().into(), status.into(), body.into()]).await?;
+    tx.run(sql, vec![id.into(), db.now().into(), status.into(), body.into(), location.into(), etag.into()])
+        .await?;
     tx.commit().await
 }
 

@@ -5,7 +5,7 @@
 
 use crate::{
     clock::{DAY, HOUR, MINUTE, Timestamp},
-    domain::base::{db::Db, refused::Refused, sql::Sql},
+    domain::base::{db::Db, network::wide, principal::Origin, refused::Refused, sql::Sql},
 };
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 
@@ -25,7 +25,7 @@ pub(in crate::domain) const SIGN_IN: Limit = Limit { name: "sign-in", max: 10, w
 pub(in crate::domain) const SIGN_IN_NEARBY: Limit =
     Limit { name: "sign-in-near", max: 30, window_ms: 15 * MINUTE };
 
-/// Wrong passwords from one network, whatever the account.
+/// Wrong passwords from one wider network, whatever the account.
 pub(in crate::domain) const SIGN_IN_ADDRESS: Limit =
     Limit { name: "sign-in-from", max: 60, window_ms: 15 * MINUTE };
 
@@ -149,6 +149,12 @@ impl Limit {
         self.of(&format!("{account} | {place}"))
     }
 
+    /// This limit, counted for the wider network of the origin. One that is not known is not counted: it would be
+    /// that of everybody.
+    pub(in crate::domain) fn of_network(self, origin: &Origin) -> Option<Counted> {
+        origin.known_address().map(|address| self.of(&wide(address)))
+    }
+
     /// [`spend`] for one limit.
     ///
     /// # Errors
@@ -217,6 +223,9 @@ pub(in crate::domain) async fn spend_in(
 /// # Errors
 /// [`Refused::RateLimited`] with the seconds until the window ends.
 pub(in crate::domain) async fn check(db: &Db, all: &[Counted]) -> Result<(), Refused> {
+    if all.is_empty() {
+        return Ok(());
+    }
     let places: Vec<String> = (1..=all.len()).map(|place| format!("${place}")).collect();
     let sql = format!("SELECT key, window_start, used FROM rate_limits WHERE key IN ({})", places.join(", "));
     let keys = all.iter().map(|counted| counted.key.as_str().into()).collect();

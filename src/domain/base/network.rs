@@ -1,6 +1,7 @@
 //! Networks, as limits count them: by the text of an address, in which an IPv6 address is cut to its /64
 //! already (see `web::origin`).
 
+use ipnet::Ipv6Net;
 use std::net::IpAddr;
 
 /// The wider network of an address, as far as one customer of a provider can rotate through it: a /48 of IPv6. An
@@ -8,10 +9,7 @@ use std::net::IpAddr;
 /// that is not known.
 pub(in crate::domain) fn wide(address: &str) -> String {
     match address.parse::<IpAddr>() {
-        Ok(IpAddr::V6(v6)) if !v6.is_loopback() => {
-            let [a, b, c, ..] = v6.segments();
-            format!("{a:x}:{b:x}:{c:x}::/48")
-        }
+        Ok(IpAddr::V6(v6)) if !v6.is_loopback() => Ipv6Net::new_assert(v6, 48).trunc().to_string(),
         _ => address.to_owned(),
     }
 }

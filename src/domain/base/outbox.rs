@@ -1,8 +1,8 @@
 //! The queue of mail: a message is written in the transaction that causes it, sent after its commit, and
-//! retried until it is delivered. Its text is sealed: it may contain the secret of a link.
+//! retried until it is delivered or given up. Its text is sealed: it may contain the secret of a link.
 
 use crate::{
-    clock::{MINUTE, SECOND, Timestamp},
+    clock::{DAY, MINUTE, SECOND, Timestamp},
     domain::base::{db::Db, refused::Refused, sealed::Place, sql::Sql},
     entity::outbox_message,
     random,
@@ -22,13 +22,27 @@ pub(in crate::domain) struct Mail {
     recipient: String,
     subject: String,
     body: String,
+    about: Option<About>,
+}
+
+/// The invitation that a message is about.
+#[derive(Clone, Copy, Debug)]
+pub struct About {
+    pub workspace_id: Uuid,
+    pub id: Uuid,
 }
 
 impl Mail {
     pub(in crate::domain) fn new(recipient: &str, mail: &impl MailTemplate) -> Self {
         // These templates cannot fail: they hold texts and nothing that computes.
         let body = mail.render().unwrap_or_default();
-        Self { recipient: recipient.to_owned(), subject: mail.subject(), body }
+        Self { recipient: recipient.to_owned(), subject: mail.subject(), body, about: None }
+    }
+
+    /// Names the invitation that the message is about. If it is refused for good, it stays in the queue without its
+    /// text, with the server's words, for whoever looks there.
+    pub(in crate::domain) fn about(self, workspace_id: Uuid, id: Uuid) -> Self {
+        Self { about: Some(About { workspace_id, id }), ..self }
     }
 
     /// The address that it is for.
@@ -56,6 +70,9 @@ impl Mail {
             next_attempt_at: Set(now),
             attempts: Set(0),
             last_error: Set(None),
+            failed_at: Set(None),
+            about: Set(self.about.map(|about| about.id)),
+            about_workspace: Set(self.about.map(|about| about.workspace_id)),
         };
         outbox_message::Entity::insert(row).exec_without_returning(tx).await?;
         Ok(id)
@@ -71,10 +88,35 @@ pub struct OutgoingMail {
     pub body: String,
     /// How often it was tried, this time included.
     pub attempts: i64,
+    pub created_at: Timestamp,
+    about: Option<Uuid>,
+    about_workspace: Option<Uuid>,
 }
 
-/// How long a message is leased to a node, in milliseconds.
+impl OutgoingMail {
+    /// The invitation that it is about, if it is about one.
+    pub fn about(&self) -> Option<About> {
+        Some(About { workspace_id: self.about_workspace?, id: self.about? })
+    }
+}
+
+/// Why a message could not be sent, in the server's words.
+#[derive(Debug)]
+pub enum DeliveryError {
+    /// It may work later.
+    Temporary(String),
+    /// It never will.
+    Permanent(String),
+}
+
+/// How long a message is leased to a node, in milliseconds: longer than it may take to deliver it.
 const LEASE: i64 = 2 * MINUTE;
+
+/// How long a message is retried, in milliseconds: as long as the links in most of them work.
+const RETRY_FOR: i64 = 3 * DAY;
+
+/// When one that was given up is due: never.
+const NEVER: i64 = i64::MAX;
 
 const MAX_RETRY_DELAY: i64 = 5 * MINUTE;
 
@@ -95,8 +137,8 @@ pub async fn lease_next(db: &Db) -> Result<Option<OutgoingMail>, DbErr> {
                 return Ok(Some(message));
             }
             Err(error) => {
-                tracing::error!(message = %message.id, %error, "can't open an e-mail");
-                mark_failed(db, &message, &error.to_string()).await?;
+                tracing::error!(mail = %message.id, %error, "can't open an e-mail");
+                mark_failed(db, &message, &DeliveryError::Temporary(error.to_string())).await?;
             }
         }
     }
@@ -116,7 +158,7 @@ async fn lease(db: &Db) -> Result<Option<OutgoingMail>, DbErr> {
     let tx = db.begin().await?;
     let sql = "UPDATE outbox SET next_attempt_at = $2, attempts = attempts + 1
         WHERE id = $1 AND next_attempt_at <= $3
-        RETURNING id, recipient, subject, body, attempts";
+        RETURNING id, recipient, subject, body, attempts, created_at, about, about_workspace";
     let taken = tx.first(sql, vec![due.id.into(), (now + LEASE).into(), now.into()]).await?;
     tx.commit().await?;
     Ok(taken)
@@ -127,26 +169,83 @@ struct DueMail {
     id: Uuid,
 }
 
-/// Deletes a message that was sent, with the secrets in it.
+/// The state of the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct QueueState {
+    /// Messages that were not tried yet, or are being sent.
+    pub waiting: i64,
+    /// Messages that failed, and are tried again.
+    pub retrying: i64,
+    /// Messages that were given up, for whoever caused them to see. They are kept for 90 days.
+    pub undeliverable: i64,
+    /// Since when the oldest one that is to be sent waits; `None` if none is.
+    pub oldest: Option<Timestamp>,
+}
+
+/// The state of the queue: for the metrics, and for operators.
+///
+/// # Errors
+/// The database's own.
+pub async fn state(db: &Db) -> Result<QueueState, DbErr> {
+    let sql = "SELECT COUNT(*) - COUNT(last_error) AS waiting, COUNT(last_error) AS retrying,
+            (SELECT COUNT(*) FROM outbox f WHERE f.next_attempt_at = $1) AS undeliverable,
+            MIN(created_at) AS oldest
+        FROM outbox WHERE next_attempt_at < $1";
+    let state = db.read().first(sql, vec![NEVER.into()]).await?;
+    state.ok_or_else(|| DbErr::RecordNotFound("the state of the outbox".into()))
+}
+
+/// Deletes a message that was sent or that nobody wants any more, with the secrets in it.
 ///
 /// # Errors
 /// The database's own; then it may be sent twice, under the same Message-ID.
-pub async fn mark_sent(db: &Db, id: Uuid) -> Result<(), DbErr> {
+pub async fn remove(db: &Db, id: Uuid) -> Result<(), DbErr> {
     let tx = db.begin().await?;
     tx.run("DELETE FROM outbox WHERE id = $1", vec![id.into()]).await?;
     tx.commit().await
 }
 
-/// Schedules a retry of a message that could not be sent, with a growing delay.
+/// Schedules a retry of a message that could not be sent, with a growing delay, or gives it up.
 ///
 /// # Errors
 /// The database's own.
-pub async fn mark_failed(db: &Db, message: &OutgoingMail, error: &str) -> Result<(), DbErr> {
+pub async fn mark_failed(db: &Db, message: &OutgoingMail, error: &DeliveryError) -> Result<(), DbErr> {
+    let (words, is_final) = match error {
+        DeliveryError::Temporary(words) => (words, db.now() - message.created_at >= RETRY_FOR),
+        DeliveryError::Permanent(words) => (words, true),
+    };
+    let words: String = words.chars().filter(|c| !c.is_control()).take(500).collect();
+    match (is_final, message.about) {
+        (false, _) => retry(db, message, &words).await,
+        (true, Some(_)) => give_up(db, message, &words).await,
+        (true, None) => remove(db, message.id).await,
+    }?;
+    let counters = &db.counters().mail;
+    if is_final {
+        counters.given_up.increment()
+    } else {
+        counters.retried.increment()
+    }
+    Ok(())
+}
+
+async fn retry(db: &Db, message: &OutgoingMail, words: &str) -> Result<(), DbErr> {
     let wait = (SECOND << message.attempts.clamp(0, 9)).min(MAX_RETRY_DELAY);
-    let error: String = error.chars().take(500).collect();
     let tx = db.begin().await?;
-    let sql = "UPDATE outbox SET next_attempt_at = $2, last_error = $3 WHERE id = $1";
-    tx.run(sql, vec![message.id.into(), (db.now() + wait).into(), error.into()]).await?;
+    // Not of a message that was leased to another node in the meantime.
+    let sql = "UPDATE outbox SET next_attempt_at = $2, last_error = $3 WHERE id = $1 AND attempts = $4";
+    let values = vec![message.id.into(), (db.now() + wait).into(), words.into(), message.attempts.into()];
+    tx.run(sql, values).await?;
+    tx.commit().await
+}
+
+async fn give_up(db: &Db, message: &OutgoingMail, words: &str) -> Result<(), DbErr> {
+    let tx = db.begin().await?;
+    let sql = "UPDATE outbox SET failed_at = $2, next_attempt_at = $3, last_error = $4, body = ''
+        WHERE id = $1 AND attempts = $5";
+    let values =
+        vec![message.id.into(), db.now().into(), NEVER.into(), words.into(), message.attempts.into()];
+    tx.run(sql, values).await?;
     tx.commit().await
 }
 

@@ -5,8 +5,11 @@ use sea_orm::Value;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Rows on one page.
+/// Rows on one page, unless somebody asks for another number.
 pub const PAGE_SIZE: usize = 50;
+
+/// The most rows on one page.
+pub const MAX_PAGE_SIZE: usize = 100;
 
 /// The sort key of one row of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,33 +46,59 @@ pub(in crate::domain) fn invalid_cursor(field: &str) -> Refused {
     Invalid::field(field, "This page link doesn't work. Start from the first page.").into()
 }
 
-/// Which page of a list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Position {
-    #[default]
+/// Where a page of a list begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
     First,
     After(Cursor),
     Before(Cursor),
     Last,
 }
 
+/// Which page of a list, and how many rows it has at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    place: Place,
+    limit: usize,
+}
+
 impl Position {
+    /// The first page.
+    pub const FIRST: Self = Self::at(Place::First);
+
+    const fn at(place: Place) -> Self {
+        Self { place, limit: PAGE_SIZE }
+    }
+
     /// Reads `after` and `before` from a URL; `before=end` is the last page.
     ///
     /// # Errors
     /// [`Refused::Invalid`] for a cursor that no page has linked to.
     pub fn parse(after: &str, before: &str) -> Result<Self, Refused> {
-        match (after, before) {
-            ("", "") => Ok(Self::First),
-            ("", "end") => Ok(Self::Last),
-            (after, "") => Cursor::decode(after).map(Self::After).ok_or_else(|| invalid_cursor("after")),
-            ("", before) => Cursor::decode(before).map(Self::Before).ok_or_else(|| invalid_cursor("before")),
-            _ => Err(invalid_cursor("after")),
-        }
+        let place = match (after, before) {
+            ("", "") => Some(Place::First),
+            ("", "end") => Some(Place::Last),
+            (after, "") => Cursor::decode(after).map(Place::After),
+            ("", before) => {
+                Some(Place::Before(Cursor::decode(before).ok_or_else(|| invalid_cursor("before"))?))
+            }
+            _ => None,
+        };
+        place.map(Self::at).ok_or_else(|| invalid_cursor("after"))
+    }
+
+    /// The page that begins here, with at most so many rows.
+    pub fn with_limit(self, limit: usize) -> Self {
+        Self { limit: limit.clamp(1, MAX_PAGE_SIZE), ..self }
+    }
+
+    /// The most rows on the page.
+    pub(in crate::domain) fn limit(&self) -> usize {
+        self.limit
     }
 
     pub(in crate::domain) fn is_backwards(&self) -> bool {
-        matches!(self, Self::Before(_) | Self::Last)
+        matches!(self.place, Place::Before(_) | Place::Last)
     }
 
     /// The text at which the page begins, in a list that is sorted by a text only.
@@ -77,19 +106,19 @@ impl Position {
     /// # Errors
     /// [`Refused::Invalid`] for a cursor of a list that is sorted otherwise.
     pub(in crate::domain) fn text(&self) -> Result<Option<&str>, Refused> {
-        match self {
-            Self::First | Self::Last => Ok(None),
-            Self::After(Cursor(Key::Text(text), _)) | Self::Before(Cursor(Key::Text(text), _)) => {
+        match &self.place {
+            Place::First | Place::Last => Ok(None),
+            Place::After(Cursor(Key::Text(text), _)) | Place::Before(Cursor(Key::Text(text), _)) => {
                 Ok(Some(text))
             }
-            Self::After(_) | Self::Before(_) => Err(invalid_cursor("after")),
+            Place::After(_) | Place::Before(_) => Err(invalid_cursor("after")),
         }
     }
 
     /// The number at which the page begins, in a list that is sorted by a number.
     pub(in crate::domain) fn number(&self) -> Option<i64> {
-        match self {
-            Self::After(Cursor(Key::Number(number), _)) | Self::Before(Cursor(Key::Number(number), _)) => {
+        match &self.place {
+            Place::After(Cursor(Key::Number(number), _)) | Place::Before(Cursor(Key::Number(number), _)) => {
                 Some(*number)
             }
             _ => None,
@@ -121,7 +150,7 @@ impl Order {
     ) -> Result<(), Refused> {
         let ascending = self.descending == at.is_backwards();
         let Self { column, id, .. } = self;
-        if let Position::After(Cursor(key, row)) | Position::Before(Cursor(key, row)) = at {
+        if let Place::After(Cursor(key, row)) | Place::Before(Cursor(key, row)) = &at.place {
             if matches!(key, Key::Text(_)) != self.is_text {
                 return Err(invalid_cursor("after"));
             }
@@ -149,7 +178,7 @@ impl Order {
             sql.push_str(&format!(" AND {column} >= ${}", values.len() + 1));
         }
         sql.push_str(&self.clause(at));
-        sql.push_str(&format!(" LIMIT {}", PAGE_SIZE + 1));
+        sql.push_str(&format!(" LIMIT {}", at.limit + 1));
         Ok(())
     }
 
@@ -183,16 +212,16 @@ impl<T> Page<T> {
         at: &Position,
         cursor: impl Fn(&T) -> Cursor,
     ) -> Self {
-        let more = rows.len() > PAGE_SIZE;
-        rows.truncate(PAGE_SIZE);
+        let more = rows.len() > at.limit;
+        rows.truncate(at.limit);
         if at.is_backwards() {
             rows.reverse();
         }
-        let (has_before, has_after) = match at {
-            Position::First => (false, more),
-            Position::After(_) => (true, more),
-            Position::Before(_) => (more, true),
-            Position::Last => (more, false),
+        let (has_before, has_after) = match at.place {
+            Place::First => (false, more),
+            Place::After(_) => (true, more),
+            Place::Before(_) => (more, true),
+            Place::Last => (more, false),
         };
         let first = rows.first().filter(|_| has_before).map(|row| cursor(row).encode());
         let last = rows.last().filter(|_| has_after).map(|row| cursor(row).encode());
@@ -211,10 +240,23 @@ mod tests {
     #[test]
     fn cursors_come_back_and_nonsense_is_refused() {
         let cursor = Cursor::new(Key::Text("é".into()), Uuid::nil());
-        assert_eq!(Position::parse(&cursor.encode(), "").ok(), Some(Position::After(cursor.clone())));
-        assert_eq!(Position::parse("", "end").ok(), Some(Position::Last));
+        assert_eq!(
+            Position::parse(&cursor.encode(), "").ok(),
+            Some(Position::at(Place::After(cursor.clone())))
+        );
+        assert_eq!(Position::parse("", "end").ok(), Some(Position::at(Place::Last)));
         for (after, before) in [("zz", ""), ("00", ""), ("", "1"), (cursor.encode().as_str(), "end")] {
             assert!(Position::parse(after, before).is_err());
+        }
+    }
+
+    #[test]
+    fn a_page_has_as_many_rows_as_were_asked_for_within_bounds() {
+        let cursor = |row: &i64| Cursor::new(Key::Number(*row), Uuid::nil());
+        for (limit, rows) in [(0, 1), (1, 1), (7, 7), (100, 100), (101, 100)] {
+            let at = Position::FIRST.with_limit(limit);
+            let page = Page::from_rows((0..200).collect(), &at, cursor);
+            assert_eq!((page.rows.len(), page.after.is_some()), (rows, true), "{limit}");
         }
     }
 }

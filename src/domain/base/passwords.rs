@@ -1,6 +1,7 @@
 //! Passwords: what is accepted, and how they are hashed without stopping everything else.
 
 use crate::domain::base::{
+    counters::HashingState,
     hash_queue::{HashQueue, Party, Permit},
     refused::Refused,
     statements::Counter,
@@ -8,6 +9,7 @@ use crate::domain::base::{
 };
 use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::PasswordHash};
 use std::{fmt, time::Duration};
+use tracing::Instrument;
 use zeroize::Zeroizing;
 
 /// A password that is good enough to be set.
@@ -104,12 +106,17 @@ impl Passwords {
         self.hashes.clone()
     }
 
+    pub(in crate::domain) fn state(&self) -> HashingState {
+        self.queue.state()
+    }
+
     /// Waits for a permit to hash.
     ///
     /// # Errors
     /// [`Refused::Busy`] after a second more than a request waits for a database connection.
     pub(in crate::domain) async fn acquire(&self, party: Party) -> Result<HashPermit, Refused> {
-        let permit = self.queue.acquire(party).await.ok_or(BUSY)?;
+        let waiting = self.queue.acquire(party).instrument(tracing::debug_span!("wait_to_hash"));
+        let permit = waiting.await.ok_or(BUSY)?;
         Ok(HashPermit { _permit: permit, hashes: self.hashes.clone() })
     }
 
@@ -150,7 +157,7 @@ impl HashPermit {
             permit.hashes.increment();
             work()
         });
-        done.await.map_err(|_| BUSY)
+        done.instrument(tracing::debug_span!("hash_password")).await.map_err(|_| BUSY)
     }
 }
 

@@ -12,7 +12,7 @@ pub(in crate::domain) const WRITE_INTERVAL: i64 = MINUTE;
 #[derive(Default)]
 pub(in crate::domain) struct Presence(pub(in crate::domain) Mutex<LastSeen>);
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(in crate::domain) struct LastSeen {
     pub(in crate::domain) sessions: HashMap<Uuid, Timestamp>,
     pub(in crate::domain) api_keys: HashMap<Uuid, Timestamp>,
@@ -40,6 +40,19 @@ impl SessionLimits {
 }
 
 impl LastSeen {
+    /// Adds who was active before, and not since.
+    pub(in crate::domain) fn add_earlier(&mut self, earlier: Self) {
+        for (mine, theirs) in [
+            (&mut self.sessions, earlier.sessions),
+            (&mut self.api_keys, earlier.api_keys),
+            (&mut self.members, earlier.members),
+        ] {
+            for (id, at) in theirs {
+                mine.entry(id).or_insert(at);
+            }
+        }
+    }
+
     /// One statement a row, with its values: the id, the time, and how old the stored time must be at most. At
     /// most one write a minute and row, however many pages were read. The end of a session moves on with it.
     pub(in crate::domain) fn updates(

@@ -49,11 +49,14 @@ impl Person {
     }
 }
 
+/// In place of a network address that is not known.
+pub const UNKNOWN_ADDRESS: &str = "unknown";
+
 /// The origin of a request, as it is audited.
 #[derive(Clone, Debug)]
 pub struct Origin {
     pub via: Channel,
-    /// The client's network address.
+    /// The client's network address, or [`UNKNOWN_ADDRESS`].
     pub address: String,
     /// The browser or program, as named by its User-Agent; cut to a bounded length.
     pub user_agent: String,
@@ -61,6 +64,13 @@ pub struct Origin {
     pub route: String,
     /// The id of this request's attempt under an Idempotency-Key. Its change marks the attempt as done.
     pub attempt: Option<Uuid>,
+}
+
+impl Origin {
+    /// The client's network address, if it is known.
+    pub(in crate::domain) fn known_address(&self) -> Option<&str> {
+        Some(self.address.as_str()).filter(|address| *address != UNKNOWN_ADDRESS)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

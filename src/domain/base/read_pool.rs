@@ -10,7 +10,11 @@
 //! runtime when a worker ends, or because the database was restarted; what was read on it is then read again on
 //! a new one.
 
-use crate::domain::base::statements::StatementObserver;
+use crate::domain::base::{
+    counters::{Level, PoolState},
+    file::DatabaseFile,
+    statements::{Counter, StatementObserver},
+};
 use sea_orm::{
     ConnAcquireErr, ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement,
     Values,
@@ -23,6 +27,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tracing::{Instrument, Span};
 
 /// Clones share their connections.
 #[derive(Clone)]
@@ -45,7 +50,12 @@ struct DriverPool<D: Database> {
     prefers_own: bool,
     /// As many permits as connections. Requests that need a connection wait here, in order.
     permits: Semaphore,
+    max: usize,
+    waiting: Level,
+    timeouts: Counter,
     acquire_timeout: Duration,
+    /// Where SQLite is.
+    file: Option<DatabaseFile>,
 }
 
 /// A connection, and the thread that opened it.
@@ -64,26 +74,60 @@ struct PooledConnection<'a, D: Database> {
 }
 
 impl<D: Database> DriverPool<D> {
-    fn of(pool: Pool<D>, prefers_own: bool) -> Arc<Self> {
+    fn of(pool: Pool<D>, prefers_own: bool, file: Option<DatabaseFile>) -> Arc<Self> {
         let max = pool.options().get_max_connections();
         let acquire_timeout = pool.options().get_acquire_timeout();
-        let permits = Semaphore::new(usize::try_from(max).unwrap_or(1));
-        Arc::new(Self { pool, idle: Mutex::default(), prefers_own, permits, acquire_timeout })
+        let max = usize::try_from(max).unwrap_or(1);
+        let permits = Semaphore::new(max);
+        let (waiting, timeouts) = (Level::default(), Counter::default());
+        Arc::new(Self {
+            pool,
+            idle: Mutex::default(),
+            prefers_own,
+            permits,
+            max,
+            waiting,
+            timeouts,
+            acquire_timeout,
+            file,
+        })
     }
 
     async fn acquire(&self) -> Result<PooledConnection<'_, D>, DbErr> {
+        if let Some(file) = &self.file {
+            file.check()?;
+        }
         let permit = match self.permits.try_acquire() {
             Ok(permit) => permit,
-            Err(_) => tokio::time::timeout(self.acquire_timeout, self.permits.acquire())
-                .await
-                .map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?
-                .map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed))?,
+            Err(_) => self.wait().await?,
         };
         let (opened, is_used) = match self.take_idle() {
             Some(opened) => (opened, true),
             None => (self.open().await?, false),
         };
         Ok(PooledConnection { opened, is_used, pool: self, _permit: permit })
+    }
+
+    async fn wait(&self) -> Result<SemaphorePermit<'_>, DbErr> {
+        let _waiting = self.waiting.enter();
+        match tokio::time::timeout(self.acquire_timeout, self.permits.acquire()).await {
+            Ok(permit) => permit.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed)),
+            Err(_) => {
+                self.timeouts.increment();
+                Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
+            }
+        }
+    }
+
+    fn state(&self) -> PoolState {
+        let idle = self.idle.lock().map_or(0, |idle| idle.len());
+        PoolState {
+            max: self.max as u64,
+            in_use: self.max.saturating_sub(self.permits.available_permits()) as u64,
+            idle: idle as u64,
+            waiting: self.waiting.now(),
+            timeouts: self.timeouts.count(),
+        }
     }
 
     /// For somebody who has a permit: a connection that is open, or `None` where one more may be opened.
@@ -104,8 +148,8 @@ impl<D: Database> DriverPool<D> {
 
     async fn open(&self) -> Result<Opened<D>, DbErr> {
         let connection = self.pool.acquire().await.map_err(|error| match error {
-            sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
             sqlx::Error::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
+            // Also when the time is up: there was room for this connection, so the database did not answer.
             error => DbErr::Conn(RuntimeErr::SqlxError(error.into())),
         })?;
         Ok(Opened { connection, by: thread::current().id() })
@@ -209,17 +253,44 @@ where
     sqlx::query_with(sqlx::AssertSqlSafe(statement.sql), SqlxValues(values))
 }
 
+/// The span of a statement in a trace. Its text is a constant; what users typed is not in it.
+fn span(statement: &Statement) -> Span {
+    /// Enough to know which one it is.
+    const SHOWN: usize = 200;
+    tracing::debug_span!(
+        "sql",
+        "otel.kind" = "client",
+        "db.query.text" = statement
+            .sql
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .chars()
+            .take(SHOWN)
+            .collect::<String>(),
+    )
+}
+
 fn failed(error: sqlx::Error) -> DbErr {
     DbErr::Query(RuntimeErr::SqlxError(error.into()))
 }
 
 impl ReadPool {
-    pub(in crate::domain) fn of_sqlite(pool: Pool<Sqlite>) -> Self {
-        Self { pool: Backend::Sqlite(DriverPool::of(pool, false)), observer: StatementObserver::default() }
+    pub(in crate::domain) fn of_sqlite(pool: Pool<Sqlite>, file: Option<DatabaseFile>) -> Self {
+        let pool = Backend::Sqlite(DriverPool::of(pool, false, file));
+        Self { pool, observer: StatementObserver::default() }
     }
 
     pub(in crate::domain) fn of_postgres(pool: Pool<Postgres>) -> Self {
-        Self { pool: Backend::Postgres(DriverPool::of(pool, true)), observer: StatementObserver::default() }
+        let pool = Backend::Postgres(DriverPool::of(pool, true, None));
+        Self { pool, observer: StatementObserver::default() }
+    }
+
+    pub(in crate::domain) fn state(&self) -> PoolState {
+        match &self.pool {
+            Backend::Sqlite(pool) => pool.state(),
+            Backend::Postgres(pool) => pool.state(),
+        }
     }
 
     pub(in crate::domain) async fn close(&self) {
@@ -241,9 +312,10 @@ impl ConnectionTrait for ReadPool {
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         self.observer.observe(&statement);
+        let span = span(&statement);
         match &self.pool {
-            Backend::Sqlite(pool) => pool.execute(statement).await,
-            Backend::Postgres(pool) => pool.execute(statement).await,
+            Backend::Sqlite(pool) => pool.execute(statement).instrument(span).await,
+            Backend::Postgres(pool) => pool.execute(statement).instrument(span).await,
         }
     }
 
@@ -253,17 +325,19 @@ impl ConnectionTrait for ReadPool {
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         self.observer.observe(&statement);
+        let span = span(&statement);
         match &self.pool {
-            Backend::Sqlite(pool) => pool.one(statement).await,
-            Backend::Postgres(pool) => pool.one(statement).await,
+            Backend::Sqlite(pool) => pool.one(statement).instrument(span).await,
+            Backend::Postgres(pool) => pool.one(statement).instrument(span).await,
         }
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         self.observer.observe(&statement);
+        let span = span(&statement);
         match &self.pool {
-            Backend::Sqlite(pool) => pool.all(statement).await,
-            Backend::Postgres(pool) => pool.all(statement).await,
+            Backend::Sqlite(pool) => pool.all(statement).instrument(span).await,
+            Backend::Postgres(pool) => pool.all(statement).instrument(span).await,
         }
     }
 }
@@ -285,7 +359,7 @@ mod tests {
         for _ in 0..20 {
             let options = SqlitePoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(5));
             let pool = runtime.block_on(options.connect("sqlite::memory:")).expect("a pool");
-            let shared = DriverPool::of(pool, true);
+            let shared = DriverPool::of(pool, true, None);
             let start = Barrier::new(THREADS);
             thread::scope(|scope| {
                 for _ in 0..THREADS {

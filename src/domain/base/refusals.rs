@@ -178,6 +178,21 @@ impl Refusals {
         windows.retain(|_, window| window.is_remembered(now));
         taken
     }
+
+    /// Puts back a flood that could not be recorded, for the next time.
+    pub(in crate::domain) fn put_back(&self, key: FloodKey, flood: Flood, now: Timestamp) {
+        let Ok(mut windows) = self.0.lock() else { return };
+        let window = windows.entry(key).or_insert_with(|| Window::new(now));
+        window.recorded_in_hour = window.recorded_in_hour.saturating_sub(1);
+        match &mut window.flood {
+            // What it consists of is that of the newer one; nothing of its number is lost.
+            Some(newer) => {
+                newer.total += flood.total;
+                newer.since = newer.since.min(flood.since);
+            }
+            none => *none = Some(flood),
+        }
+    }
 }
 
 /// The key under which a refusal is counted: its own, or the shared one where too many are tracked.

@@ -6,6 +6,7 @@ use crate::{
         conflict::{Conflict, DetailedConflict, Gone, Prerequisite},
         invalid::Invalid,
         invariants,
+        outage::Outage,
         principal::Actor,
         reason::AuditReason,
     },
@@ -113,24 +114,20 @@ impl From<DbErr> for Refused {
         }
         match error {
             DbErr::ConnectionAcquire(_) => Self::Busy { retry_after_seconds: 2 },
-            // PostgreSQL preferred a concurrent transaction: nothing was changed, and a second attempt
-            // succeeds.
-            error if is_deadlock(&error) => Self::Busy { retry_after_seconds: 1 },
+            // PostgreSQL preferred a concurrent transaction, or what a standby replays: nothing was changed, and a
+            // second attempt succeeds.
+            error if lost_a_race(&error) => Self::Busy { retry_after_seconds: 1 },
             other => Self::Failed(other),
         }
     }
 }
 
 impl Refused {
-    /// True if the database could not be reached or did not answer in time.
-    pub fn is_unreachable(&self) -> bool {
-        use sea_orm::sqlx::Error;
+    /// What keeps the database from working, if that is why.
+    pub fn outage(&self) -> Option<Outage> {
         match self {
-            Self::Failed(DbErr::Conn(_) | DbErr::ConnectionAcquire(_)) => true,
-            Self::Failed(DbErr::Exec(RuntimeErr::SqlxError(e)) | DbErr::Query(RuntimeErr::SqlxError(e))) => {
-                matches!(**e, Error::Io(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed)
-            }
-            _ => false,
+            Self::Failed(error) => Outage::of(error),
+            _ => None,
         }
     }
 
@@ -167,12 +164,13 @@ pub(in crate::domain) const UNCONFIRMED: AuditReason =
     AuditReason::new("unconfirmed", "e-mail address not confirmed");
 pub(in crate::domain) const NOT_ALLOWED: AuditReason = AuditReason::new("not-allowed", "not allowed");
 
-fn is_deadlock(error: &DbErr) -> bool {
+fn lost_a_race(error: &DbErr) -> bool {
     let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error
     else {
         return false;
     };
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "40P01")
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| matches!(&*code, "40001" | "40P01"))
 }
 
 /// True if the database refused a second row where only one may be.

@@ -16,7 +16,7 @@ impl Counter {
         self.0.load(Ordering::Relaxed)
     }
 
-    pub(in crate::domain) fn increment(&self) {
+    pub(crate) fn increment(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }

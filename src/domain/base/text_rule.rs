@@ -20,8 +20,8 @@ pub trait TextRule: Sized {
     /// What it is, in a sentence.
     const DESCRIPTION: &'static str;
 
-    /// A regular expression in the syntax of JavaScript with its flag `u`. Python and Java must be able
-    /// to read it too, because clients of the API are written in them.
+    /// A regular expression in the syntax of JavaScript, with and without its flag `u`. Python and Java must be
+    /// able to read it too, because clients of the API are written in them.
     fn pattern() -> String;
 
     /// Parses what a person typed: what can be tidied up (spaces around it, upper case …) is tidied up.
@@ -131,16 +131,14 @@ pub(in crate::domain) fn one_line(text: &str) -> Result<String, Complaint> {
 
 /// Characters of a class in a pattern, without its brackets.
 fn class<'a>(ranges: impl IntoIterator<Item = &'a Range>) -> String {
-    let escaped = |c: char| match u32::from(c) {
-        code @ ..=0xffff => format!("\\u{code:04x}"),
-        // Beyond four digits the languages differ in how a character is escaped.
-        _ => c.to_string(),
-    };
+    let escaped = |c: char| format!("\\u{:04x}", u32::from(c));
     let range = |(first, last): &Range| match first == last {
         true => escaped(*first),
         false => format!("{}-{}", escaped(*first), escaped(*last)),
     };
-    ranges.into_iter().map(range).collect()
+    // Beyond four digits the languages differ in how a character is escaped, and without the flag `u` JavaScript reads
+    // it as two. The parser alone refuses those.
+    ranges.into_iter().filter(|(_, last)| *last <= '\u{ffff}').map(range).collect()
 }
 
 /// The pattern of a line, which may be empty.

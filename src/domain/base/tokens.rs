@@ -18,6 +18,8 @@ pub enum Purpose {
     Visitor,
     /// A browser that somebody signed in or up in. It opens nothing by itself.
     Browser,
+    /// Whoever runs the installation, before anybody has signed up.
+    FirstSignUp,
     Invitation,
     VerifyEmail,
     ResetPassword,
@@ -30,6 +32,7 @@ impl Purpose {
             Self::Session => "blw_ses_",
             Self::Visitor => "blw_vis_",
             Self::Browser => "blw_brw_",
+            Self::FirstSignUp => "blw_1st_",
             Self::Invitation => "blw_inv_",
             Self::VerifyEmail => "blw_eml_",
             Self::ResetPassword => "blw_pwd_",
@@ -61,6 +64,13 @@ impl Token {
         let random = hex::encode(Sha256::digest(seed));
         let check = checksum(purpose, &random);
         Self { purpose, text: Zeroizing::new(format!("{}{random}{check}", purpose.prefix())) }
+    }
+
+    /// A token that each node derives from the installation's secret.
+    pub(in crate::domain) fn derived(purpose: Purpose, key: &[u8; 64]) -> Self {
+        let random = Zeroizing::new(hex::encode(&key[..RANDOM_DIGITS / 2]));
+        let check = checksum(purpose, &random);
+        Self { purpose, text: Zeroizing::new(format!("{}{}{check}", purpose.prefix(), random.as_str())) }
     }
 
     /// `None` if the text is not a token for this purpose.

@@ -438,7 +438,7 @@ mod tests {
         let refuses = |pattern: String, text: &str| {
             regress::Regex::with_flags(&pattern, "u").unwrap().find(text).is_none()
         };
-        for hidden in ['\u{0}', '\u{7f}', '\u{200b}', '\u{202e}', '\u{3164}', '\u{e0001}'] {
+        for hidden in ['\u{0}', '\u{7f}', '\u{200b}', '\u{202e}', '\u{3164}'] {
             let text = format!("a{hidden}b");
             assert!(refuses(Name::pattern(), &text) && Name::parse_exact(&text).is_err(), "{text:?}");
             assert!(refuses(Message::pattern(), &text) && Message::parse_exact(&text).is_err(), "{text:?}");

@@ -59,7 +59,7 @@ pub fn day(at: Timestamp) -> String {
 }
 
 /// A moment, to the second: `2027-01-15 08:00:00 UTC`.
-pub(in crate::domain) fn exact(at: Timestamp) -> String {
+pub fn exact(at: Timestamp) -> String {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
     moment(at).format(format).unwrap_or_default()
 }

@@ -174,7 +174,7 @@ impl Visitor<'_> {
             }
             DemoAction::Team(name, description, people, roles) => {
                 let id = self.create_team(name, description, people).await?;
-                let version = teams::get(&self.admit().await?, id, &Position::First).await?.version;
+                let version = teams::get(&self.admit().await?, id, &Position::FIRST).await?.version;
                 let requested = teams::TeamRolesChange { roles: slugs(roles), version };
                 self.admit().await?.write(async |s| teams::set_roles(s, id, &requested).await).await?;
             }

@@ -121,18 +121,47 @@ const CHANGED: &str = "FROM audit_chains c WHERE NOT c.sealed AND c.kind <> 'ins
 /// Heads that one checkpoint commits to, at most. Nobody can start a chain while they are written.
 pub const MAX_HEADS: i64 = 10_000;
 
+/// How far the record is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SigningState {
+    /// When the latest checkpoint was signed; `None` if none was.
+    pub latest: Option<Timestamp>,
+    /// Chains whose newest event no checkpoint commits to.
+    pub unsigned_chains: i64,
+}
+
+/// How far the record is signed, for the metrics.
+///
+/// # Errors
+/// The database's own.
+pub async fn state(db: &Db) -> Result<SigningState, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        note: String,
+    }
+    let sql = "SELECT note FROM audit_checkpoints ORDER BY seq DESC LIMIT 1";
+    let latest: Option<Row> = db.read().first(sql, Vec::new()).await?;
+    let latest = latest.and_then(|row| Checkpoint::parse(&row.note)).map(|checkpoint| checkpoint.at);
+    Ok(SigningState { latest, unsigned_chains: changed(db).await? })
+}
+
 /// The number of checkpoints that commit to all that was recorded since the one before. 0 if that is nothing.
 ///
 /// # Errors
 /// The database's own.
 pub async fn due(db: &Db) -> Result<i64, Refused> {
+    Ok((changed(db).await? + MAX_HEADS - 1) / MAX_HEADS)
+}
+
+/// How many chains no checkpoint commits to as they are.
+async fn changed(db: &Db) -> Result<i64, DbErr> {
     #[derive(FromQueryResult)]
     struct Row {
         count: i64,
     }
     let row: Option<Row> =
         db.read().first(&format!("SELECT COUNT(*) AS count {CHANGED}"), Vec::new()).await?;
-    Ok((row.map_or(0, |row| row.count) + MAX_HEADS - 1) / MAX_HEADS)
+    Ok(row.map_or(0, |row| row.count))
 }
 
 /// Makes a checkpoint and signs it. Returns the signed note, which is stored too. Where more than [`MAX_HEADS`]

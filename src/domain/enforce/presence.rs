@@ -3,7 +3,12 @@
 
 use crate::{
     clock::Timestamp,
-    domain::base::{db::Db, presence::WRITE_INTERVAL, principal::Principal, sql::Sql},
+    domain::base::{
+        db::Db,
+        presence::{LastSeen, WRITE_INTERVAL},
+        principal::Principal,
+        sql::Sql,
+    },
 };
 use sea_orm::{DbBackend, DbErr};
 use uuid::Uuid;
@@ -26,9 +31,17 @@ pub(in crate::domain) fn record(db: &Db, principal: &Principal, member: Option<U
 /// Writes what was noted.
 ///
 /// # Errors
-/// The database's own. Then what was noted is lost.
+/// The database's own. Then it is kept for the next time.
 pub(in crate::domain) async fn flush(db: &Db) -> Result<(), DbErr> {
     let seen = db.presence().0.lock().map(|mut seen| std::mem::take(&mut *seen)).unwrap_or_default();
+    let written = write(db, seen.clone()).await;
+    if let (Err(_), Ok(mut newer)) = (&written, db.presence().0.lock()) {
+        newer.add_earlier(seen);
+    }
+    written
+}
+
+async fn write(db: &Db, seen: LastSeen) -> Result<(), DbErr> {
     if seen.sessions.is_empty() && seen.api_keys.is_empty() && seen.members.is_empty() {
         return Ok(());
     }

@@ -36,8 +36,10 @@ pub(in crate::domain) async fn note<B: Boundary>(
     if !db.refusals().is_recorded_alone(key, by, origin, reason.word, db.now()) {
         return;
     }
-    if let Err(error) = record::<B>(db, id, by, origin, event).await {
-        tracing::error!(%error, "could not record a refusal");
+    match record::<B>(db, id, by, origin, event).await {
+        Err(Refused::Failed(error)) if db.note_outage(&error) => {}
+        Err(error) => tracing::error!(%error, "could not record a refusal"),
+        Ok(()) => {}
     }
 }
 
@@ -63,14 +65,17 @@ pub(in crate::domain) async fn flush(db: &Db, all: bool) {
             tracing::warn!(total, "refusals of more people than are counted by themselves");
             continue;
         }
-        tracing::warn!(actor = ?by.id, total, "a flood of refusals");
         let event = RecordedEvent::new(AccessRefused::flood(&flood), Target::nothing());
         let recorded = match key.boundary {
             Account::NAME => record::<Account>(db, key.id, by, origin, event).await,
             _ => record::<Workspace>(db, key.id, by, origin, event).await,
         };
-        if let Err(error) = recorded {
-            tracing::error!(%error, "could not record a flood of refusals");
+        match recorded {
+            Ok(()) => tracing::warn!(actor = ?by.id, total, "a flood of refusals"),
+            Err(Refused::Failed(error)) if db.note_outage(&error) => {
+                db.refusals().put_back(key, flood, db.now())
+            }
+            Err(error) => tracing::error!(%error, "could not record a flood of refusals"),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::domain::{
 };
 use sea_orm::DatabaseTransaction;
 use std::marker::PhantomData;
+use tracing::Instrument;
 use uuid::Uuid;
 
 impl<P, B: Admits<P>> ReadScope<P, B> {
@@ -36,7 +37,7 @@ impl<P, B: Admits<P>> ReadScope<P, B> {
         lock: impl AsyncFnOnce(&DatabaseTransaction) -> Result<B::Locked, Refused>,
         change: impl AsyncFnOnce(&mut WriteScope<P, B>) -> Result<Recorded<T>, Refused>,
     ) -> Result<T, Refused> {
-        match self.attempt(lock, change).await {
+        match self.attempt(lock, change).instrument(tracing::debug_span!("write")).await {
             Err(refused) => Err(self.refuse(refused).await),
             done => done,
         }
@@ -52,7 +53,7 @@ impl<P, B: Admits<P>> ReadScope<P, B> {
         let judged = B::admit(&self.db, &open.tx, &self.credential, this, open.now).await?;
         let Judged { actor, verdict, .. } = judged;
         if let Err(denied) = verdict {
-            open.roll_back().await?;
+            open.roll_back().await;
             return Err(denied.explain::<P, B>(&self.db, &actor).await?);
         }
         let mut scope = WriteScope { open, actor, admitted: PhantomData };

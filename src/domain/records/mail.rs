@@ -10,6 +10,7 @@ use crate::domain::{
     },
     enforce::write::WriteScope,
 };
+use uuid::Uuid;
 
 /// Refuses mail to others to somebody whose own address is not confirmed: it would come from nobody.
 ///
@@ -33,11 +34,11 @@ pub(in crate::domain) fn may_send(actor: &Actor) -> Result<(), Refused> {
 }
 
 /// Queues a mail of the actor to somebody else, unless its address has had too much of it within an hour: from
-/// this person, or from everybody together. Returns whether it will be sent.
+/// this person, or from everybody together. Returns its id in the queue; `None` if it will not be sent.
 ///
 /// # Errors
 /// [`Refused::Prerequisite`] as [`may_send`].
-pub(in crate::domain) async fn queue<P>(s: &WriteScope<P>, mail: Mail) -> Result<bool, Refused> {
+pub(in crate::domain) async fn queue<P>(s: &WriteScope<P>, mail: Mail) -> Result<Option<Uuid>, Refused> {
     may_send(s.actor())?;
     let sender = s.actor().principal.accountable_user().to_string();
     let budget = [
@@ -45,8 +46,7 @@ pub(in crate::domain) async fn queue<P>(s: &WriteScope<P>, mail: Mail) -> Result
         limits::MAIL_FROM_ANYBODY.of(mail.recipient()),
     ];
     if limits::spend_in(&s.open().tx, &budget, 1, s.now()).await?.is_err() {
-        return Ok(false);
+        return Ok(None);
     }
-    mail.queue(&s.open().db, &s.open().tx, s.now()).await?;
-    Ok(true)
+    Ok(Some(mail.queue(&s.open().db, &s.open().tx, s.now()).await?))
 }

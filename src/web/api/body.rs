@@ -33,7 +33,7 @@ pub struct PageBody<T> {
 }
 
 impl<T> PageBody<T> {
-    /// The only page of a list that is returned as a whole.
+    /// The only page of a list.
     pub(in crate::web) fn whole<U: Into<T>>(items: impl IntoIterator<Item = U>) -> Self {
         Self { items: items.into_iter().map(U::into).collect(), next: None }
     }

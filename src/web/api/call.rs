@@ -4,11 +4,17 @@ use crate::{
     domain::Refused,
     web::{
         api::{idempotency, operation::Reply},
+        bearer::WORKSPACE,
         problem,
         wire::{self, MalformedRequest},
     },
 };
-use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload};
+use actix_web::{
+    FromRequest, HttpRequest, HttpResponse,
+    dev::Payload,
+    http::header::{self, HeaderValue},
+};
+use url::form_urlencoded;
 
 /// The result of a call; `T` is a [`Reply`].
 pub(in crate::web) type ApiResult<T> = Result<T, Refused>;
@@ -48,11 +54,25 @@ where
         return before;
     }
     let response = match handler(input).await {
-        Ok(reply) => reply.respond(),
+        Ok(reply) => in_workspace(reply.respond(), &sent),
         Err(refused) => problem::respond(&req, &refused),
     };
     match &attempt {
         Some(attempt) => idempotency::settle(&req, attempt, response).await,
         None => response,
     }
+}
+
+/// Where the query named the workspace, the `Location` of what was created names it too: without it, the address would
+/// be one in the key's home workspace.
+fn in_workspace(mut response: HttpResponse, query: &[(String, String)]) -> HttpResponse {
+    let Some((_, workspace)) = query.iter().find(|(name, _)| name == WORKSPACE) else { return response };
+    let location = response.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
+    let Some(location) = location else { return response };
+    let sign = if location.contains('?') { '&' } else { '?' };
+    let named = form_urlencoded::Serializer::new(String::new()).append_pair(WORKSPACE, workspace).finish();
+    if let Ok(location) = HeaderValue::from_str(&format!("{location}{sign}{named}")) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
 }

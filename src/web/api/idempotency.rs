@@ -24,9 +24,8 @@ use actix_web::{
     body::MessageBody,
     dev::Payload,
     http::{StatusCode, header},
-    web::{Bytes, Data},
+    web::Data,
 };
-use futures_util::stream;
 use sha2::{Digest, Sha256};
 
 /// A request under an Idempotency-Key; its body was read, and is put back.
@@ -66,7 +65,7 @@ pub(super) async fn attempt(
         .chain_update(address)
         .chain_update([0])
         .chain_update(&body);
-    *payload = read_again(body);
+    *payload = wire::read_again(body);
     let attempt = Attempt {
         id: random::id(app.db.now()),
         api_key_id: key.id,
@@ -75,10 +74,6 @@ pub(super) async fn attempt(
     };
     req.extensions_mut().insert(AttemptId(attempt.id));
     Ok(Some(attempt))
-}
-
-fn read_again(body: Bytes) -> Payload {
-    Payload::Stream { payload: Box::pin(stream::iter([Ok(body)])) }
 }
 
 /// Claims the attempt. If the request was already executed, returns the stored response.
@@ -103,6 +98,11 @@ fn replayed(stored: StoredResponse) -> HttpResponse {
     let mut response = HttpResponse::build(status);
     response.insert_header((header::CACHE_CONTROL, "no-store"));
     response.insert_header(("Idempotency-Replayed", "true"));
+    for (name, value) in [(header::LOCATION, stored.location), (header::ETAG, stored.etag)] {
+        if let Some(value) = value {
+            response.insert_header((name, value));
+        }
+    }
     if stored.body.is_empty() {
         return response.finish();
     }
@@ -114,6 +114,8 @@ pub(super) async fn settle(req: &HttpRequest, attempt: &Attempt, response: HttpR
     let Some(app) = req.app_data::<Data<App>>() else { return response };
     let is_secret = response.extensions().get::<HoldsSecret>().is_some();
     let status = response.status();
+    let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let (location, etag) = (text(header::LOCATION), text(header::ETAG));
     let (response, body) = response.into_parts();
     let body = body.try_into_bytes().unwrap_or_default();
     let stored = match status.is_success() {
@@ -121,7 +123,7 @@ pub(super) async fn settle(req: &HttpRequest, attempt: &Attempt, response: HttpR
         true if is_secret => idempotency::store_response(&app.db, attempt.id, None).await,
         true => {
             let body = String::from_utf8_lossy(&body).into_owned();
-            let stored = StoredResponse { status: status.as_u16(), body };
+            let stored = StoredResponse { status: status.as_u16(), location, etag, body };
             idempotency::store_response(&app.db, attempt.id, Some(&stored)).await
         }
     };

@@ -91,6 +91,10 @@ impl FromRequest for IfMatch {
         if all.iter().any(|one| !is_etags(one)) {
             return ready(Err(invalid(req, "If-Match", "Send the value of an ETag, including the quotes.")));
         }
+        let mut tags = all.iter().flat_map(|one| one.split(',')).map(str::trim);
+        if !all.is_empty() && tags.all(|tag| tag.starts_with("W/")) {
+            return ready(Err(weak(req)));
+        }
         ready(Ok(Self((!all.is_empty()).then(|| all.join(",")))))
     }
 }
@@ -102,6 +106,11 @@ fn is_etags(text: &str) -> bool {
         inner.is_some_and(|inner| inner.bytes().all(|b| b == b'!' || (b'#'..=b'~').contains(&b)))
     };
     text.trim() == "*" || text.split(',').map(str::trim).all(is_tag)
+}
+
+/// The refusal of weak tags, which never match (RFC 9110, 13.1.1): nothing says that the resource has changed.
+fn weak(req: &HttpRequest) -> Error {
+    InternalError::from_response("weak tags", problem::weak_tag(req)).into()
 }
 
 fn invalid(req: &HttpRequest, field: &str, sentence: &str) -> Error {

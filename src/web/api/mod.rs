@@ -3,10 +3,12 @@
 
 pub mod body;
 pub mod call;
+pub(in crate::web) mod example;
 pub(super) mod idempotency;
 pub(super) mod if_match;
 pub(super) mod input;
 pub mod openapi;
 pub mod operation;
+pub(super) mod part;
 pub(super) mod reply;
 pub(super) mod spec;

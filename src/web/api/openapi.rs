@@ -2,9 +2,17 @@
 
 use crate::{
     policy::Needs,
-    web::{access::Requirement, api::operation::Operation, problem::json::ProblemBody},
+    web::{
+        access::Requirement,
+        api::{
+            example::{Examples, Shown, of_parameter},
+            operation::Operation,
+        },
+        problem::json::ProblemBody,
+    },
 };
 use actix_web::http::Method;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use utoipa::{
     PartialSchema, ToSchema,
@@ -12,7 +20,7 @@ use utoipa::{
         ComponentsBuilder, ContentBuilder, HeaderBuilder, InfoBuilder, LicenseBuilder, OpenApi,
         OpenApiBuilder, Paths, Ref, Required, ResponseBuilder, Server,
         extensions::ExtensionsBuilder,
-        path::{HttpMethod, OperationBuilder},
+        path::{HttpMethod, OperationBuilder, ParameterBuilder},
         request_body::{RequestBody, RequestBodyBuilder},
         schema::{ObjectBuilder, Type},
         security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
@@ -23,19 +31,23 @@ use utoipa::{
 /// The mark of a body whose `Content-Type` must be `application/json`.
 pub(in crate::web) const NEEDS_CONTENT_TYPE: &str = "x-needs-content-type";
 
-/// The document of the whole API.
-pub(in crate::web) fn document(operations: impl IntoIterator<Item = Operation>) -> OpenApi {
-    let (mut paths, mut tags) = (Paths::new(), Vec::new());
+/// The document of the whole API. `tags` are the nouns of the operations, with a description.
+pub(in crate::web) fn document(
+    operations: impl IntoIterator<Item = Operation>,
+    tags: &[(&'static str, &'static str)],
+) -> OpenApi {
+    let mut operations: Vec<Operation> = operations.into_iter().collect();
     let mut problem = vec![(ProblemBody::name().into_owned(), ProblemBody::schema())];
     ProblemBody::schemas(&mut problem);
     let mut schemas = BTreeMap::from_iter(problem);
-    for mut operation in operations {
-        if !tags.contains(&operation.tag) {
-            tags.push(operation.tag);
-        }
+    for operation in &mut operations {
         schemas.extend(std::mem::take(&mut operation.schemas));
+    }
+    let known = schemas.iter().map(|(name, schema)| (name.clone(), as_value(schema))).collect();
+    let mut paths = Paths::new();
+    for operation in operations {
         if let Some(method) = method(&operation.method) {
-            paths.add_path_operation(operation.path, vec![method], described(operation));
+            paths.add_path_operation(operation.path, vec![method], described(operation, &known));
         }
     }
     let info = InfoBuilder::new()
@@ -54,7 +66,9 @@ pub(in crate::web) fn document(operations: impl IntoIterator<Item = Operation>) 
         .servers(Some([Server::new("/")]))
         .paths(paths)
         .components(Some(components.build()))
-        .tags(Some(tags.into_iter().map(|tag| TagBuilder::new().name(tag).build())))
+        .tags(Some(
+            tags.iter().map(|(tag, about)| TagBuilder::new().name(*tag).description(Some(*about)).build()),
+        ))
         .build()
 }
 
@@ -71,19 +85,29 @@ fn method(method: &Method) -> Option<HttpMethod> {
     }
 }
 
-fn described(of: Operation) -> OperationBuilder {
+fn as_value(part: &impl serde::Serialize) -> Value {
+    serde_json::to_value(part).unwrap_or_default()
+}
+
+fn described(of: Operation, schemas: &BTreeMap<String, Value>) -> OperationBuilder {
     let mut operation = OperationBuilder::new()
         .tag(of.tag)
         .summary(Some(of.summary))
-        .description(needs(of.requirement))
+        .description(description(&of))
         .operation_id(Some(of.id))
         .securities(Some(securities(of.requirement)))
-        .request_body(body(&of));
+        .request_body(body(&of, schemas));
     for (status, schema) in of.responses {
         let mut response = ResponseBuilder::new().description(meaning(status));
         if let Some(schema) = schema {
-            response =
-                response.content("application/json", ContentBuilder::new().schema(Some(schema)).build());
+            let made_up = || Examples { schemas, shown: Shown::All }.of(&as_value(&schema));
+            let example = of.response_example.clone().unwrap_or_else(made_up);
+            let example = Some(example).filter(|example| *example != serde_json::json!({}));
+            let content = ContentBuilder::new().example(example).schema(Some(schema)).build();
+            response = response.content("application/json", content);
+        }
+        if of.is_located && status == 201 {
+            response = response.header("Location", text_header("The address of what was created."));
         }
         if of.is_tagged {
             response = response.header("ETag", text_header("The version, for If-Match."));
@@ -99,7 +123,9 @@ fn described(of: Operation) -> OperationBuilder {
         operation = operation.response(status.to_string(), response);
     }
     for parameter in of.parameters {
-        operation = operation.parameter(parameter);
+        let example =
+            parameter.schema.as_ref().and_then(|schema| of_parameter(&parameter.name, &as_value(schema)));
+        operation = operation.parameter(ParameterBuilder::from(parameter).example(example));
     }
     of.refusals
         .into_iter()
@@ -116,8 +142,11 @@ fn securities(requirement: Requirement) -> Vec<SecurityRequirement> {
     }
 }
 
-fn body(of: &Operation) -> Option<RequestBody> {
-    let content = ContentBuilder::new().schema(Some(of.body.clone()?)).example(of.example.clone());
+fn body(of: &Operation, schemas: &BTreeMap<String, Value>) -> Option<RequestBody> {
+    let schema = of.body.clone()?;
+    let made_up = || Examples { schemas, shown: Shown::Required }.of(&as_value(&schema));
+    let example = of.example.clone().unwrap_or_else(made_up);
+    let content = ContentBuilder::new().schema(Some(schema)).example(Some(example));
     let mut body = RequestBodyBuilder::new().content("application/json", content.build());
     if of.needs_content_type {
         body = body.extensions(Some(ExtensionsBuilder::new().add(NEEDS_CONTENT_TYPE, true).build()));
@@ -140,6 +169,15 @@ fn refusal(status: u16) -> ResponseBuilder {
 fn text_header(about: &str) -> utoipa::openapi::Header {
     let text = ObjectBuilder::new().schema_type(Type::String).build();
     HeaderBuilder::new().schema(Some(text)).description(Some(about)).build()
+}
+
+/// What the summary leaves out, and who may call the operation.
+fn description(of: &Operation) -> Option<String> {
+    let needs = needs(of.requirement);
+    match of.details {
+        "" => needs,
+        details => Some(needs.map_or_else(|| details.to_owned(), |needs| format!("{details} {needs}"))),
+    }
 }
 
 /// Who may call the operation, in a sentence.
@@ -170,9 +208,9 @@ fn meaning(status: u16) -> &'static str {
         408 => "The request body took too long to arrive.",
         409 => "It conflicts with a rule of the workspace, or it was already done.",
         410 => "It is no longer valid.",
-        411 => "The request has no Content-Length.",
         412 => "It was changed since that ETag.",
         413 => "The request body is too large.",
+        415 => "The request body is compressed.",
         422 => "Some fields aren't valid. “errors” lists them.",
         429 => "Too many calls. Wait, then try again.",
         503 => "The server is too busy, or the database is unavailable.",

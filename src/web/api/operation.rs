@@ -49,6 +49,8 @@ pub struct Operation {
     pub body: Option<RefOr<Schema>>,
     /// A body to try it with, where values made up from the schema would make no sense.
     pub example: Option<Value>,
+    /// The body of the response to that, where one put together from the schema would make no sense.
+    pub response_example: Option<Value>,
     /// The body's `Content-Type` must be `application/json`.
     pub needs_content_type: bool,
     /// Schemas of the bodies, by status.
@@ -57,6 +59,10 @@ pub struct Operation {
     pub refusals: BTreeSet<u16>,
     /// Its response has an `ETag`.
     pub is_tagged: bool,
+    /// A 201 has a `Location`.
+    pub is_located: bool,
+    /// What the summary leaves out; empty if that is nothing.
+    pub details: &'static str,
     pub(super) schemas: Vec<(String, RefOr<Schema>)>,
 }
 
@@ -79,10 +85,13 @@ impl Operation {
             parameters: Vec::new(),
             body: None,
             example: None,
+            response_example: None,
             needs_content_type: false,
             responses: BTreeMap::new(),
             refusals: BTreeSet::new(),
             is_tagged: false,
+            is_located: false,
+            details: "",
             schemas: Vec::new(),
         }
     }

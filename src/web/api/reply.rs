@@ -33,13 +33,24 @@ impl<T> Tagged<T> {
     }
 }
 
-/// 201 with the created resource.
-pub struct Created<T>(pub T);
+/// 201 with the created resource, and its address as `Location`.
+pub struct Created<T> {
+    pub body: T,
+    /// Its path, such as `/api/sso/v1/teams/…`. Where the query of the request names the workspace, so does the
+    /// `Location`.
+    pub location: String,
+}
 
-/// 201 with the created resource, or 200 with an existing one.
+/// 201 with the created resource and its address, or 200 with an existing one.
 pub enum CreatedOrUpdated<T> {
-    Created(T),
+    Created(Created<T>),
     Updated(T),
+}
+
+/// A response with the version of its resource as `ETag`.
+pub struct WithVersion<R> {
+    pub reply: R,
+    pub version: String,
 }
 
 /// 204: it was done, and there is no content.
@@ -62,11 +73,20 @@ impl<T: Serialize + ToSchema> Reply for Ok200<T> {
 
 impl<T: Serialize + ToSchema> Reply for Tagged<T> {
     fn describe(operation: &mut Operation) {
-        operation.response::<T>(200);
+        WithVersion::<Ok200<T>>::describe(operation);
+    }
+    fn respond(self) -> HttpResponse {
+        WithVersion { reply: Ok200(self.body), version: self.version }.respond()
+    }
+}
+
+impl<R: Reply> Reply for WithVersion<R> {
+    fn describe(operation: &mut Operation) {
+        R::describe(operation);
         operation.is_tagged = true;
     }
     fn respond(self) -> HttpResponse {
-        let mut response = json(StatusCode::OK, &self.body);
+        let mut response = self.reply.respond();
         if let Ok(tag) = HeaderValue::from_str(&etag(&self.version)) {
             response.headers_mut().insert(header::ETAG, tag);
         }
@@ -77,20 +97,25 @@ impl<T: Serialize + ToSchema> Reply for Tagged<T> {
 impl<T: Serialize + ToSchema> Reply for Created<T> {
     fn describe(operation: &mut Operation) {
         operation.response::<T>(201);
+        operation.is_located = true;
     }
     fn respond(self) -> HttpResponse {
-        json(StatusCode::CREATED, &self.0)
+        let mut response = json(StatusCode::CREATED, &self.body);
+        if let Ok(location) = HeaderValue::from_str(&self.location) {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        response
     }
 }
 
 impl<T: Serialize + ToSchema> Reply for CreatedOrUpdated<T> {
     fn describe(operation: &mut Operation) {
         operation.response::<T>(200);
-        operation.response::<T>(201);
+        Created::<T>::describe(operation);
     }
     fn respond(self) -> HttpResponse {
         match self {
-            Self::Created(body) => json(StatusCode::CREATED, &body),
+            Self::Created(created) => created.respond(),
             Self::Updated(body) => json(StatusCode::OK, &body),
         }
     }

@@ -3,8 +3,14 @@
 use crate::{
     clock::Timestamp,
     domain::{
-        Email, Slug, TextRule, events,
-        nouns::{invitations, organization::IdleHours, roles::MAX_SCOPES},
+        Email, Slug, TextRule,
+        base::paging::{MAX_PAGE_SIZE, PAGE_SIZE},
+        events,
+        nouns::{
+            invitations,
+            organization::{IdleHours, WebOrigin, origins::MAX_ORIGINS},
+            roles::MAX_SCOPES,
+        },
     },
     policy::{
         Permission,
@@ -56,6 +62,27 @@ pub(in crate::web) fn text<T: TextRule>() -> Object {
     ruled::<T>().build()
 }
 
+/// A text that keeps to its rule, and what it means here. A parameter with a schema of its own takes its description from
+/// that.
+pub(in crate::web) fn text_about<T: TextRule>(about: &str) -> Object {
+    ruled::<T>().description(Some(about)).build()
+}
+
+/// Narrows a list to members who have a role.
+pub(in crate::web) fn role_of_members() -> Object {
+    text_about::<Slug>("The slug of a role they have.")
+}
+
+/// The role that takes the place of a deleted one.
+pub(in crate::web) fn replacement() -> Object {
+    text_about::<Slug>("The slug of the role that replaces it.")
+}
+
+/// The slug of a workspace that is to be deleted.
+pub(in crate::web) fn confirmation() -> Object {
+    text_about::<Slug>("To confirm, the slug of the workspace. Everything in it is deleted.")
+}
+
 /// A text that keeps to its rule, or null.
 pub(in crate::web) fn maybe_text<T: TextRule>() -> Object {
     or_null(ruled::<T>(), Type::String)
@@ -76,12 +103,34 @@ pub(in crate::web) fn cursor() -> Object {
     cursor.description(Some("The value of “next” from the previous page.")).build()
 }
 
+/// How many items a page of a list has at most.
+pub(in crate::web) fn limit() -> Object {
+    let limit = a_number(1, as_number(MAX_PAGE_SIZE)).default(Some(PAGE_SIZE.into()));
+    limit.description(Some("How many items to return at most.")).build()
+}
+
+/// How many items to return of a list that is returned as a whole otherwise.
+pub(in crate::web) fn limit_of_whole() -> Object {
+    let limit = a_number(1, as_number(MAX_PAGE_SIZE));
+    limit.description(Some("How many items to return at most. If omitted, all of them.")).build()
+}
+
+fn as_number(size: usize) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}
+
 pub(in crate::web) fn emails() -> Array {
     // Stricter than one address alone: a page splits what is pasted into it at these.
     let email =
         ruled::<Email>().description(None::<String>).pattern(Some("^[^\\s,;<>\"@]+@[^\\s,;<>\"@]+$")).build();
     let emails = array_of(email, invitations::MAX_BATCH).min_items(Some(1));
     emails.description(Some("E-mail addresses, one per entry.")).build()
+}
+
+/// Origins of websites; may be empty.
+pub(in crate::web) fn origins() -> Array {
+    let origins = array_of(text::<WebOrigin>(), MAX_ORIGINS);
+    origins.description(Some("Scheme, host and port of each, as browsers send them.")).build()
 }
 
 /// Slugs of roles, at least one.
@@ -101,17 +150,36 @@ pub(in crate::web) fn maybe_roles() -> Array {
     roles.schema_type(SchemaType::from_iter([Type::Array, Type::Null])).build()
 }
 
-pub(in crate::web) fn scopes() -> Array {
+fn some_scopes() -> ArrayBuilder {
     let scopes = array_of(limited(MAX_LENGTH).pattern(Some(scope::pattern())).build(), MAX_SCOPES);
-    scopes.description(Some("Scopes such as read:posts, including permissions of the catalogue.")).build()
+    scopes.description(Some("Scopes such as read:posts, including permissions of the catalogue."))
+}
+
+pub(in crate::web) fn scopes() -> Array {
+    some_scopes().build()
+}
+
+pub(in crate::web) fn maybe_scopes() -> Array {
+    some_scopes().schema_type(SchemaType::from_iter([Type::Array, Type::Null])).build()
+}
+
+/// True, false, or null, which means false.
+pub(in crate::web) fn maybe_flag() -> Object {
+    or_null(ObjectBuilder::new(), Type::Boolean)
 }
 
 fn a_moment() -> ObjectBuilder {
     a_number(0, LAST_MOMENT).description(Some("In milliseconds since 1970."))
 }
 
-pub(in crate::web) fn moment() -> Object {
-    a_moment().build()
+/// The first moment of a span.
+pub(in crate::web) fn from() -> Object {
+    a_moment().description(Some("From this moment on, in milliseconds since 1970.")).build()
+}
+
+/// The end of a span.
+pub(in crate::web) fn until() -> Object {
+    a_moment().description(Some("Before this moment, in milliseconds since 1970.")).build()
 }
 
 pub(in crate::web) fn maybe_moment() -> Object {

@@ -8,6 +8,7 @@ use crate::{
         chrome::{PageContext, View},
         guard::{Admission, Admitted, PageAdmission, credential, remember},
         origin,
+        outcome::PrincipalId,
         turns::Line,
         wire,
     },
@@ -33,6 +34,10 @@ impl Admission for AdminBySession {
         let scope = AccountScope::admit(&app.db, credential, account, origin::of(req)).await?;
         remember(req, PageContext::Account(scope.actor().clone()));
         Ok(scope)
+    }
+
+    fn principal(scope: &AccountScope) -> Option<PrincipalId> {
+        Some(PrincipalId::User(scope.actor().person.user_id))
     }
 
     fn line(scope: &AccountScope) -> Option<Line> {

@@ -10,12 +10,14 @@ use crate::{
     },
     policy::perm,
     web::{
+        access::Required,
         app::App,
-        bearer,
+        bearer, cors,
         face::Face,
         form,
         guard::{Admission, Admitted, CallAdmission, key::Call},
         origin,
+        outcome::{self, PrincipalId},
         turns::{self, Line},
         wire,
     },
@@ -38,8 +40,24 @@ impl FromRequest for AnyJson {
         let (req, payload) = (req.clone(), payload.take());
         Box::pin(async move {
             let body = wire::read_body(payload).await.map_err(|malformed| form::refusal(&req, &malformed))?;
-            Ok(Self(serde_json::from_slice(&body).ok()))
+            let mut body = serde_json::from_slice(&body).ok();
+            if let Some(body) = &mut body {
+                leave_out_nulls(body);
+            }
+            Ok(Self(body))
         })
+    }
+}
+
+/// Removes members that are `null`, which is the same as leaving them out.
+fn leave_out_nulls(body: &mut Value) {
+    match body {
+        Value::Object(members) => {
+            members.retain(|_, value| !value.is_null());
+            members.values_mut().for_each(leave_out_nulls);
+        }
+        Value::Array(entries) => entries.iter_mut().for_each(leave_out_nulls),
+        _ => {}
     }
 }
 
@@ -74,6 +92,7 @@ impl Admission for DecisionByKey {
 
 impl CallAdmission for DecisionByKey {
     const FACE: Face = Face::Decision;
+    const ADMITS_OTHER_ORIGINS: bool = true;
 }
 
 impl DecisionRequest {
@@ -84,11 +103,16 @@ impl DecisionRequest {
     pub(in crate::web) async fn decide(&self, question: &Question) -> Result<Decision, Refused> {
         let Call { req, app } = &self.view;
         let DecisionCaller { secret, workspace } = &self.scope;
+        if cors::origin_of(req).is_some() {
+            // Whether the workspace names the website is not part of the decision's statement.
+            self.admit_now().await?;
+        }
         let (credential, selector) =
             (Credential::of_api_key(secret), api_keys::workspace_selector(workspace.as_deref()));
         let decided = decisions::decide(&app.db, credential, selector, origin::of_call(req), question).await;
         let (decision, key) = bearer::or_needs_workspace(decided, workspace.as_deref())?;
         app.calls.admitted(secret.hash(), key);
+        outcome::admitted(req, perm::CheckAccess::REQUIREMENT, PrincipalId::ApiKey(key));
         Ok(decision)
     }
 
@@ -99,7 +123,7 @@ impl DecisionRequest {
     pub(in crate::web) async fn admit(&self) -> Result<ReadScope<perm::CheckAccess>, Refused> {
         let Call { req, app } = &self.view;
         let scope = self.admit_now().await?;
-        match turns::take(req, app, Line::of(scope.actor())).await? {
+        match turns::take(req, &app.turns, Line::of(scope.actor())).await? {
             // The key may have lost its access meanwhile.
             true => self.admit_now().await,
             false => Ok(scope),
@@ -112,8 +136,11 @@ impl DecisionRequest {
         let (credential, selector) =
             (Credential::of_api_key(secret), api_keys::workspace_selector(workspace.as_deref()));
         let admitted = ReadScope::admit(&app.db, credential, selector, origin::of_call(req)).await;
+        let admitted = cors::check(req, app, admitted).await;
         let scope: ReadScope<perm::CheckAccess> = bearer::or_needs_workspace(admitted, workspace.as_deref())?;
-        app.calls.admitted(secret.hash(), scope.actor().principal.id());
+        let principal = &scope.actor().principal;
+        app.calls.admitted(secret.hash(), principal.id());
+        outcome::admitted(req, perm::CheckAccess::REQUIREMENT, principal.into());
         Ok(scope)
     }
 }

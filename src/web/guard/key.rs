@@ -11,9 +11,10 @@ use crate::{
     web::{
         access::AnyKey,
         app::App,
-        bearer,
+        bearer, cors,
         guard::{Admission, Admitted, CallAdmission},
         origin,
+        outcome::PrincipalId,
         turns::Line,
     },
 };
@@ -44,9 +45,14 @@ impl<P: Access> Admission for MemberByKey<P> {
         let (credential, selector) =
             (Credential::of_api_key(&secret), api_keys::workspace_selector(named.as_deref()));
         let admitted = ReadScope::admit(&app.db, credential, selector, origin::of_call(req)).await;
+        let admitted = cors::check(req, app, admitted).await;
         let scope: ReadScope<P> = bearer::or_needs_workspace(admitted, named.as_deref())?;
         app.calls.admitted(secret.hash(), scope.actor().principal.id());
         Ok(scope)
+    }
+
+    fn principal(scope: &Self::Scope) -> Option<PrincipalId> {
+        Some((&scope.actor().principal).into())
     }
 
     fn line(scope: &Self::Scope) -> Option<Line> {
@@ -58,7 +64,9 @@ impl<P: Access> Admission for MemberByKey<P> {
     }
 }
 
-impl<P: Access> CallAdmission for MemberByKey<P> {}
+impl<P: Access> CallAdmission for MemberByKey<P> {
+    const ADMITS_OTHER_ORIGINS: bool = true;
+}
 
 /// A live API key.
 pub struct KeyWithoutWorkspace;
@@ -76,6 +84,10 @@ impl Admission for KeyWithoutWorkspace {
         let key = api_keys::authenticate(&app.db, &Credential::of_api_key(&secret)).await?;
         app.calls.admitted(secret.hash(), key.id);
         Ok(key)
+    }
+
+    fn principal(key: &ApiKey) -> Option<PrincipalId> {
+        Some(PrincipalId::ApiKey(key.id))
     }
 
     fn line(key: &ApiKey) -> Option<Line> {

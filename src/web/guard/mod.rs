@@ -64,7 +64,9 @@ use crate::{
         chrome::{PageContext, View},
         draft::{self, Draft},
         face::Face,
-        form, matched, origin, problem, session,
+        form, matched, origin,
+        outcome::{self, PrincipalId},
+        problem, session,
         turns::{self, Line},
     },
 };
@@ -76,6 +78,7 @@ use std::{
     future::{Future, ready},
     marker::PhantomData,
 };
+use tracing::Instrument;
 
 /// What a page handler returns: a response, or the refusal.
 pub type HandlerResult = Result<HttpResponse, Refused>;
@@ -108,6 +111,11 @@ pub trait Admission: 'static {
         ready(Ok(scope))
     }
 
+    /// Who was admitted; `None` where that is anybody, or not known yet.
+    fn principal(_: &Self::Scope) -> Option<PrincipalId> {
+        None
+    }
+
     /// Where the request lines up: those of one account take turns.
     fn line(_: &Self::Scope) -> Option<Line> {
         None
@@ -123,6 +131,10 @@ pub trait PageAdmission: Admission<View = View> {}
 pub trait CallAdmission: Admission {
     /// The interface that its routes belong to.
     const FACE: Face = Face::Api;
+
+    /// It decides on a workspace, and checks by [`cors::check`](crate::web::cors::check) whether that names the
+    /// website whose page sent the call. By all others, calls from other websites are refused.
+    const ADMITS_OTHER_ORIGINS: bool = false;
 }
 
 /// A request that was admitted. One argument that owns its input: whatever the order of arguments, the
@@ -148,7 +160,8 @@ impl<A: Admission, I: FromRequest + 'static> FromRequest for Admitted<A, I> {
         Box::pin(async move {
             let app = app(&req)?;
             let refuse = |refused: Refused| refusal(&req, &refused);
-            let mut scope = match A::admit(&req, &app).await {
+            let admission = A::admit(&req, &app).instrument(tracing::debug_span!("admit"));
+            let mut scope = match admission.await {
                 Ok(scope) => scope,
                 Err(refused) => {
                     if is_form_of_nobody(&req, &refused) {
@@ -157,11 +170,18 @@ impl<A: Admission, I: FromRequest + 'static> FromRequest for Admitted<A, I> {
                     return Err(refuse(refused));
                 }
             };
+            if let Some(principal) = A::principal(&scope) {
+                outcome::admitted(&req, <A::Requires as Required>::REQUIREMENT, principal);
+            }
             load_draft(&req, &app).await;
-            let input = I::from_request(&req, &mut payload).await.map_err(Into::into)?;
+            let reading = I::from_request(&req, &mut payload).instrument(tracing::debug_span!("read_body"));
+            let input = reading.await.map_err(Into::into)?;
             // A body may take its time to arrive, and holds no turn meanwhile.
             if let Some(line) = A::line(&scope)
-                && turns::take(&req, &app, line).await.map_err(refuse)?
+                && turns::take(&req, &app.turns, line)
+                    .instrument(tracing::debug_span!("wait_for_turn"))
+                    .await
+                    .map_err(refuse)?
             {
                 // Who had to wait may have lost their access meanwhile.
                 scope = A::admit(&req, &app).await.map_err(refuse)?;
@@ -232,6 +252,10 @@ impl<P: Access> Admission for MemberBySession<P> {
         Ok(scope)
     }
 
+    fn principal(scope: &Self::Scope) -> Option<PrincipalId> {
+        Some((&scope.actor().principal).into())
+    }
+
     fn line(scope: &Self::Scope) -> Option<Line> {
         Some(Line::of(scope.actor()))
     }
@@ -270,6 +294,10 @@ impl Admission for UserBySession {
     /// A person who signed out in the meantime changes nothing.
     async fn confirm(_: Person, req: &HttpRequest, app: &Data<App>) -> Result<Person, Refused> {
         Self::admit(req, app).await
+    }
+
+    fn principal(person: &Person) -> Option<PrincipalId> {
+        Some(PrincipalId::User(person.user_id))
     }
 
     fn view(req: &HttpRequest, app: Data<App>, person: &Person) -> View {

@@ -28,7 +28,9 @@ fn caller(req: &HttpRequest, calls: &Calls) -> Option<Caller> {
         CountedBy::Key => key().map(CallerId::Key),
         CountedBy::Address => None,
     };
-    Some(Caller(limit, who.unwrap_or_else(|| CallerId::Address(origin::address_text(req)))))
+    // An address that is not known is not counted: it would be that of everybody.
+    let address = || origin::known_address(req).map(CallerId::Address);
+    Some(Caller(limit, who.or_else(address)?))
 }
 
 /// Middleware: counts every call, and reports the caller's rate limit

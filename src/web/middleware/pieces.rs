@@ -3,7 +3,7 @@
 use actix_web::{
     Error,
     body::{BodySize, BoxBody, MessageBody, to_bytes},
-    dev::{ServiceRequest, ServiceResponse},
+    dev::{Payload, ServiceRequest, ServiceResponse},
     error::ErrorInternalServerError,
     middleware::Next,
     web::Bytes,
@@ -17,6 +17,12 @@ use std::{
 /// The most bytes that are handed to a connection at a time.
 const PIECE: usize = 4 * 1024;
 
+/// What is left unread of the request's body, as an extension of its response. As long as somebody holds it, the
+/// connection is closed after the response; otherwise actix-http waits without a limit for the end of a chunked body.
+pub(super) struct Unread {
+    pub(super) _payload: Payload,
+}
+
 /// Middleware: a connection copies each piece of a body that it is handed, and holds it until the client has read
 /// it. A body in one piece would be there twice. One that is compressed on the way is compressed to its end first:
 /// the encoder takes much more memory than what comes out.
@@ -25,10 +31,11 @@ pub(crate) async fn in_pieces<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let (req, response) = next.call(req).await?.into_parts();
-    let (response, body) = response.into_parts();
+    let (mut response, body) = response.into_parts();
+    let unread = response.extensions_mut().remove::<Unread>();
     let body = match body.size() {
         BodySize::None => body.boxed(),
-        _ => BoxBody::new(Pieces(whole(body).await?)),
+        _ => BoxBody::new(Pieces { rest: whole(body).await?, _unread: unread }),
     };
     Ok(ServiceResponse::new(req, response.set_body(body)))
 }
@@ -44,17 +51,20 @@ async fn whole(body: impl MessageBody) -> Result<Bytes, Error> {
 }
 
 /// What is left of a body.
-struct Pieces(Bytes);
+struct Pieces {
+    rest: Bytes,
+    _unread: Option<Unread>,
+}
 
 impl MessageBody for Pieces {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {
-        BodySize::Sized(self.0.len() as u64)
+        BodySize::Sized(self.rest.len() as u64)
     }
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
-        let size = PIECE.min(self.0.len());
-        Poll::Ready((size > 0).then(|| Ok(self.0.split_to(size))))
+        let size = PIECE.min(self.rest.len());
+        Poll::Ready((size > 0).then(|| Ok(self.rest.split_to(size))))
     }
 }

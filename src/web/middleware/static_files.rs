@@ -18,7 +18,10 @@ pub(crate) async fn serve(req: HttpRequest) -> HttpResponse {
         CacheDirective::MaxAge(31_536_000),
         CacheDirective::Extension("immutable".into(), None),
     ]);
-    if is_known.is_some_and(|known| known.split(',').any(|known| known.trim() == etag.to_string())) {
+    // Compared as weak tags (RFC 9110, 13.1.2).
+    let fits =
+        |known: &str| known == "*" || known.parse::<EntityTag>().is_ok_and(|known| known.weak_eq(&etag));
+    if is_known.is_some_and(|known| known.split(',').map(str::trim).any(fits)) {
         let mut response = HttpResponse::NotModified();
         response.insert_header(header::ETag(etag)).insert_header(for_ever);
         return response.insert_header((header::VARY, "Accept-Encoding")).finish();

@@ -6,13 +6,14 @@ pub mod sign_in;
 pub mod words;
 
 use crate::{
-    domain::Refused,
+    domain::{Outage, Refused},
     web::{
         app::App,
         chrome::{Chrome, PageContext, View, render},
         draft::{self, Draft},
         face::ErrorFormat,
         matched,
+        outcome::{self, Stage},
         problem::{
             page::{Inside, Outside, admitted, place_of},
             sign_in::SignInForm,
@@ -21,6 +22,7 @@ use crate::{
                 suspended,
             },
         },
+        site,
         wire::MalformedRequest,
     },
 };
@@ -29,9 +31,21 @@ use actix_web::{
     http::{StatusCode, header},
     web,
 };
+use url::form_urlencoded;
 
 /// The page for a refusal.
 pub(super) fn respond(req: &HttpRequest, refused: &Refused) -> HttpResponse {
+    if let Refused::Forbidden(missing) = refused
+        && let Some(actor) = &missing.actor
+    {
+        outcome::identified(req, (&actor.principal).into());
+    }
+    let mut response = explain(req, refused);
+    outcome::refused(&mut response, refused);
+    response
+}
+
+fn explain(req: &HttpRequest, refused: &Refused) -> HttpResponse {
     let context = place_of(req, refused);
     let (here, back) = match &context {
         Some(context @ PageContext::Account(_)) => (context.home(), "Back to account"),
@@ -90,6 +104,9 @@ fn unauthenticated(req: &HttpRequest) -> HttpResponse {
     }
     let Some(view) = view(req) else { return HttpResponse::Unauthorized().finish() };
     let is_form = !req.method().is_safe();
+    if is_form && !site::is_own(req) {
+        return sign_in_first(req);
+    }
     let next = match is_form {
         false => req.uri().path_and_query().map_or("/workspaces", |path| path.as_str()).to_owned(),
         true => draft::form_page(req).unwrap_or_else(|| workspace_home(req)),
@@ -98,6 +115,17 @@ fn unauthenticated(req: &HttpRequest) -> HttpResponse {
     let is_lost = draft.is_none() && draft::has_text(req);
     let form = SignInForm { next: &next, draft: draft.as_ref(), is_lost, ..SignInForm::default() };
     sign_in::draw(&view, StatusCode::UNAUTHORIZED, form)
+}
+
+/// The response to a form of nobody that may come from another site: without a form, which would be filled in, and
+/// whose token would replace the cookie of a session that the browser did not send along.
+fn sign_in_first(req: &HttpRequest) -> HttpResponse {
+    let next = draft::form_page(req).unwrap_or_else(|| workspace_home(req));
+    let sentence = "Nothing was sent, because your session has ended. Sign in, then enter it again.";
+    let problem = Problem::new(StatusCode::UNAUTHORIZED, "Please sign in", sentence);
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("next", &next).finish();
+    let problem = Problem { links: Vec::new(), ..problem };
+    answer_to(req, None, problem.link(format!("/sign-in?{query}"), "Sign in"))
 }
 
 fn retry_later(req: &HttpRequest, status: StatusCode, seconds: i64) -> HttpResponse {
@@ -114,13 +142,34 @@ fn retry_later(req: &HttpRequest, status: StatusCode, seconds: i64) -> HttpRespo
 }
 
 fn failed(req: &HttpRequest, refused: &Refused) -> HttpResponse {
-    tracing::error!(error = %refused, "the database failed");
-    if refused.is_unreachable() {
-        return retry_later(req, StatusCode::SERVICE_UNAVAILABLE, 5);
+    if let (Refused::Failed(error), Some(app)) = (refused, req.app_data::<web::Data<App>>()) {
+        app.db.note_outage(error);
     }
+    if let Some(outage) = refused.outage() {
+        return unavailable(req, outage);
+    }
+    tracing::error!(error = %refused, "the database failed");
     let sentence =
         "This is a problem on our side, and it was logged. Nothing was changed. Try again in a moment.";
     answer(req, Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", sentence))
+}
+
+/// When to try again while the database is away, in seconds.
+pub(in crate::web) const OUTAGE_RETRY_AFTER: i64 = 5;
+
+fn unavailable(req: &HttpRequest, outage: Outage) -> HttpResponse {
+    let sentence = match outage.changed_nothing() || req.method().is_safe() {
+        true => format!(
+            "The database is unavailable at the moment. Nothing was changed. Try again in {OUTAGE_RETRY_AFTER} seconds."
+        ),
+        false => "The connection to the database broke, so it isn't certain whether your change was saved. Check before you \
+            try again."
+            .to_owned(),
+    };
+    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Temporarily unavailable", sentence);
+    let mut response = answer(req, problem);
+    response.headers_mut().insert(header::RETRY_AFTER, OUTAGE_RETRY_AFTER.into());
+    response
 }
 
 /// The page for a malformed request.
@@ -128,7 +177,9 @@ pub(super) fn malformed_request(req: &HttpRequest, malformed: &MalformedRequest)
     let (status, headline, sentence) = malformed.describe();
     let mut problem = Problem::new(status, headline, sentence);
     problem.fields = match malformed {
-        MalformedRequest::Shape(field, complaint) => vec![(field.clone(), complaint.clone())],
+        MalformedRequest::Shape(field, complaint) | MalformedRequest::Value(field, complaint) => {
+            vec![(field.clone(), complaint.clone())]
+        }
         MalformedRequest::Unknown(field) => vec![(field.clone(), "This field isn't supported.".into())],
         _ => Vec::new(),
     };
@@ -171,6 +222,7 @@ pub(super) fn cross_site(req: &HttpRequest) -> HttpResponse {
         ));
     }
     let mut response = answer(req, problem);
+    outcome::refused_at(&mut response, Stage::CrossSite);
     response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
     response
 }
@@ -184,13 +236,12 @@ pub(in crate::web) fn another_link(req: &HttpRequest, other: &str) -> HttpRespon
     answer(req, problem)
 }
 
-/// The page for a body without a length. Forms have one; without it, a stalled body might never end.
-pub(crate) fn length_required(req: &HttpRequest) -> HttpResponse {
-    let sentence = "Send the request with a Content-Length header. Nothing was changed.";
-    let problem = Problem::new(StatusCode::LENGTH_REQUIRED, "Content-Length required", sentence);
-    let mut response = answer(req, problem);
-    response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
-    response
+/// The response to an `If-Match` with weak tags alone.
+pub(super) fn weak_tag(req: &HttpRequest) -> HttpResponse {
+    let sentence = "Your If-Match header has a weak ETag (W/\"…\"), which never matches. Nothing was changed. Send the \
+        ETag without W/. If a proxy made it weak, by compressing responses for example, get the resource without \
+        Accept-Encoding.";
+    answer(req, Problem::new(StatusCode::PRECONDITION_FAILED, "A weak ETag never matches", sentence))
 }
 
 /// The page for a resource that does not exist.

@@ -12,7 +12,7 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use askama::Template;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 #[derive(Template)]
 #[template(path = "docs/api.html")]
@@ -258,55 +258,8 @@ impl<'a> Document<'a> {
         }
         let content = &body["content"]["application/json"];
         if !content.is_null() {
-            let body = match &content["example"] {
-                Value::Null => self.example("", &content["schema"]),
-                example => example.clone(),
-            };
-            command.push_str(&format!(" -d '{body}'"));
+            command.push_str(&format!(" -d '{}'", content["example"]));
         }
         command
-    }
-
-    /// A value of this kind, with what must be there and no more.
-    fn example(self, name: &str, schema: &'a Value) -> Value {
-        let schema = self.resolved(schema);
-        if let Some(first) = schema["enum"].get(0) {
-            return first.clone();
-        }
-        let kind = match &schema["type"] {
-            Value::Array(some) => some.first().cloned().unwrap_or_default(),
-            one => one.clone(),
-        };
-        match kind.as_str().unwrap_or("object") {
-            "array" => json!([self.example(name, &schema["items"])]),
-            "boolean" => json!(true),
-            "integer" => json!(0),
-            "string" => json!(example_text(name)),
-            _ => {
-                // Where nothing must be there, the first of what may.
-                let mut shown: Vec<&str> = list(&schema["required"]).filter_map(Value::as_str).collect();
-                if shown.is_empty() {
-                    shown.extend(object(&schema["properties"]).next().map(|(name, _)| name.as_str()));
-                }
-                let shown = object(&schema["properties"]).filter(|(name, _)| shown.contains(&name.as_str()));
-                Value::Object(shown.map(|(name, field)| (name.clone(), self.example(name, field))).collect())
-            }
-        }
-    }
-}
-
-/// An example value for a field of this name.
-fn example_text(name: &str) -> &'static str {
-    match name {
-        "roles" => "viewer",
-        "emails" | "email" => "someone@example.com",
-        "scopes" => "read:posts",
-        "slug" => "my-team",
-        "name" => "My team",
-        "api_key" => "SECRET",
-        "description" => "Description",
-        "external_id" => "somebody-7",
-        "type" => "record",
-        _ => "ID",
     }
 }

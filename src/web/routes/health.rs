@@ -1,7 +1,10 @@
 //! Health checks for monitoring.
 
-use crate::web::guard::{HandlerResult, Public};
-use actix_web::HttpResponse;
+use crate::web::{
+    guard::{HandlerResult, Public},
+    problem::OUTAGE_RETRY_AFTER,
+};
+use actix_web::{HttpResponse, http::header};
 
 /// The process is running. Nothing else is checked.
 pub async fn alive(_: Public) -> HandlerResult {
@@ -13,8 +16,11 @@ pub async fn ready(cx: Public) -> HandlerResult {
     match cx.view.app.db.ping().await {
         Ok(()) => Ok(HttpResponse::Ok().content_type("text/plain").body("ready\n")),
         Err(error) => {
-            tracing::warn!(%error, "not ready: the database is unavailable");
+            if !cx.view.app.db.note_outage(&error) {
+                tracing::error!(%error, "not ready: the database failed");
+            }
             Ok(HttpResponse::ServiceUnavailable()
+                .insert_header((header::RETRY_AFTER, OUTAGE_RETRY_AFTER))
                 .content_type("text/plain")
                 .body("the database is unavailable\n"))
         }

@@ -5,7 +5,7 @@ use crate::web::{
     api::openapi,
     route::Route,
     route_index::{ApiDocument, RouteIndex, RouteLabels},
-    routes::table,
+    routes::{table, tags::TAGS},
 };
 use std::sync::{LazyLock, OnceLock};
 
@@ -33,7 +33,7 @@ fn labels(rows: &[Route]) -> RouteLabels {
 }
 
 fn document() -> ApiDocument {
-    let document = openapi::document(table().iter().filter_map(Route::operation));
+    let document = openapi::document(table().iter().filter_map(Route::operation), TAGS);
     let value = serde_json::to_value(&document).unwrap_or_default();
     ApiDocument { json: document.to_json().unwrap_or_default().into(), brotli: OnceLock::new(), value }
 }
@@ -41,7 +41,10 @@ fn document() -> ApiDocument {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::web::face::{Face, RateLimit};
+    use crate::web::{
+        api::example,
+        face::{Face, RateLimit},
+    };
     use std::collections::HashSet;
 
     #[test]
@@ -59,6 +62,23 @@ mod tests {
             assert!(is_camel_case && ids.insert(*id), "{id} of {path}");
             assert!(!summary.is_empty(), "say in the table what {id} does");
         }
+    }
+
+    #[test]
+    fn every_noun_with_operations_has_a_description() {
+        let rows = table();
+        let mut nouns: Vec<&str> =
+            rows.iter().filter(|row| row.face != Face::Page).map(|row| row.noun).collect();
+        nouns.dedup();
+        let described: Vec<&str> = TAGS.iter().map(|(noun, _)| *noun).collect();
+        assert_eq!(described, nouns, "left: src/web/routes/tags.rs, right: the table");
+        assert!(TAGS.iter().all(|(_, about)| about.ends_with('.')), "{TAGS:?}");
+    }
+
+    #[test]
+    fn every_text_of_the_document_has_an_example() {
+        let forgotten = example::forgotten(&document().value["components"]["schemas"]);
+        assert!(forgotten.is_empty(), "give these an example in src/web/api/example.rs: {forgotten:?}");
     }
 
     #[test]

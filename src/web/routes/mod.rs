@@ -23,6 +23,7 @@ pub(crate) mod roles;
 pub(crate) mod security;
 pub(crate) mod sign_in;
 pub(crate) mod sign_up;
+mod tags;
 pub(crate) mod teams;
 pub(crate) mod users;
 pub(crate) mod workspaces;
@@ -61,13 +62,14 @@ pub fn table() -> Vec<Route> {
     const DELETE: Method = Method::DELETE;
     let nouns = [
         noun("installation", vec![
-            get("/healthz", Anyone, health::alive),
-            get("/readyz", Anyone, health::ready),
+            get("/healthz", Anyone, health::alive).quiet(),
+            get("/readyz", Anyone, health::ready).quiet(),
             get("/", Anyone, workspaces::pages::home),
         ]),
         noun("auth", vec![
             get("/sign-up", Anyone, sign_up::show),
             post("/sign-up", Anyone, sign_up::submit),
+            get("/first-sign-up/{token}", Anyone, sign_up::follow_first),
             get("/check-mail", Anyone, sign_up::check_mail),
             get("/sign-in", Anyone, sign_in::show),
             post("/sign-in", Anyone, sign_in::submit),
@@ -104,8 +106,12 @@ pub fn table() -> Vec<Route> {
                 .summary("Get a workspace"),
             call("updateWorkspace", PATCH, "/api/sso/v1/workspaces/{workspace}", UpdateOrganization, workspaces::api::update)
                 .summary("Change the name or slug of a workspace"),
-            call("removeWorkspace", DELETE, "/api/sso/v1/workspaces/{workspace}", DeleteOrganization, workspaces::api::delete)
+            call("deleteWorkspace", DELETE, "/api/sso/v1/workspaces/{workspace}", DeleteOrganization, workspaces::api::delete)
                 .summary("Delete a workspace and everything in it"),
+            call("getAllowedOrigins", GET, "/api/sso/v1/workspaces/{workspace}/origins", Membership, workspaces::origins::show)
+                .summary("Get the websites whose pages can call the API for the workspace"),
+            call("setAllowedOrigins", PUT, "/api/sso/v1/workspaces/{workspace}/origins", UpdateOrganization, workspaces::origins::set)
+                .summary("Set the websites whose pages can call the API for the workspace"),
         ]),
         noun("account", vec![
             get("/a/{account}", AdminOfAccount, accounts::detail::show).nav("", "building", "Workspaces"),
@@ -188,7 +194,8 @@ pub fn table() -> Vec<Route> {
             call("listUsers", GET, "/api/sso/v1/users", ReadMembers, users::directory::index)
                 .summary("List the users of the workspace, with their other workspaces"),
             call("provisionUser", POST, "/api/sso/v1/users", InviteMembers, users::provision::create)
-                .summary("Add a user without an invitation"),
+                .summary("Add a user without an invitation")
+                .described(users::provision::example),
             call("getUser", GET, "/api/sso/v1/users/{user}", ReadMembers, users::directory::show)
                 .summary("Get a user"),
             call("updateUser", PATCH, "/api/sso/v1/users/{user}", UpdateMemberRoles, users::provision::update)
@@ -218,7 +225,7 @@ pub fn table() -> Vec<Route> {
                 .summary("Get a team"),
             call("updateTeam", PATCH, "/api/sso/v1/teams/{team}", Membership, teams::api::update)
                 .summary("Change the name or description of a team (requires Update teams)"),
-            call("removeTeam", DELETE, "/api/sso/v1/teams/{team}", DeleteTeams, teams::api::delete)
+            call("deleteTeam", DELETE, "/api/sso/v1/teams/{team}", DeleteTeams, teams::api::delete)
                 .summary("Delete a team"),
             call("setTeamRoles", PUT, "/api/sso/v1/teams/{team}/roles", UpdateTeams, teams::api::set_roles)
                 .summary("Set the roles of a team"),
@@ -248,7 +255,8 @@ pub fn table() -> Vec<Route> {
             call("listInvitations", GET, "/api/sso/v1/invitations", ReadInvitations, invitations::api::index)
                 .summary("List invitations in every state"),
             call("sendInvitations", POST, "/api/sso/v1/invitations", InviteMembers, invitations::api::send)
-                .summary("Invite people by e-mail, with a result for each address"),
+                .summary("Invite people by e-mail, with a result for each address")
+                .described(invitations::api::example),
             call("getInvitation", GET, "/api/sso/v1/invitations/{invitation}", ReadInvitations, invitations::api::show)
                 .summary("Get an invitation"),
             call("cancelInvitation", DELETE, "/api/sso/v1/invitations/{invitation}", CancelInvitations, invitations::api::cancel)
@@ -271,12 +279,13 @@ pub fn table() -> Vec<Route> {
             call("listRoles", GET, "/api/sso/v1/roles", ReadMembers, roles::api::index)
                 .summary("List the roles of the workspace"),
             call("createRole", POST, "/api/sso/v1/roles", ManageRoles, roles::api::create)
-                .summary("Create a role, or set the application scopes of a built-in role"),
+                .summary("Create a role, or set the application scopes of a built-in role")
+                .described(roles::api::example),
             call("getRole", GET, "/api/sso/v1/roles/{role}", ReadMembers, roles::api::show)
                 .summary("Get a role"),
             call("updateRole", PATCH, "/api/sso/v1/roles/{role}", ManageRoles, roles::api::update)
                 .summary("Change the name or description of a role"),
-            call("removeRole", DELETE, "/api/sso/v1/roles/{role}", ManageRoles, roles::api::delete)
+            call("deleteRole", DELETE, "/api/sso/v1/roles/{role}", ManageRoles, roles::api::delete)
                 .summary("Delete a role and replace it with another"),
             call("setRoleScopes", PUT, "/api/sso/v1/roles/{role}/scopes", UpdatePermissions, roles::api::set_scopes)
                 .summary("Set all permissions and scopes of a role"),
@@ -313,7 +322,8 @@ pub fn table() -> Vec<Route> {
             call("listApiKeys", GET, "/api/sso/v1/apikeys", ReadApiKeys, api_keys::api::index)
                 .summary("List the API keys that are members of the workspace"),
             call("createApiKey", POST, "/api/sso/v1/apikeys", ManageApiKeys, api_keys::api::create)
-                .summary("Create an API key (its secret is returned only once)"),
+                .summary("Create an API key (its secret is returned only once)")
+                .described(api_keys::api::example),
             // Before `{key}`, which would take them for an id.
             call("getOwnApiKey", GET, "/api/sso/v1/apikeys/self", AnyKey, api_keys::api::own)
                 .summary("Get the API key making the request"),
@@ -341,11 +351,14 @@ pub fn table() -> Vec<Route> {
         noun("resources", vec![
             get("/w/{workspace}/resources", CheckAccess, resources::list::index).nav("Services", "box", "Resources"),
             call("listResources", GET, "/api/sso/v1/resources", CheckAccess, resources::api::index)
-                .summary("List the registered resources of your applications"),
+                .summary("List the registered resources of your applications")
+                .details("With a `type` and an `id`, the list has that resource alone. If it isn't registered, you get 404."),
             call("registerResource", POST, "/api/sso/v1/resources", CheckAccess, resources::api::register)
-                .summary("Register a resource"),
+                .summary("Register a resource")
+                .details("If it is registered already, it gets the new name, and you get 200."),
             call("removeResource", DELETE, "/api/sso/v1/resources", CheckAccess, resources::api::forget)
-                .summary("Remove a resource"),
+                .summary("Remove a resource")
+                .details("The query names the resource by its `type` and `id`, because an ID can contain any character, also a slash. If it isn't registered, you get 404."),
         ]),
         noun("destinations", vec![
             get("/w/{workspace}/destinations", ReadDestinations, destinations::list::index).nav("Services", "send", "Destinations"),
@@ -403,6 +416,7 @@ pub fn table() -> Vec<Route> {
         noun("organization", vec![
             get("/w/{workspace}/organization", Membership, organization::show).nav("Workspace", "building", "Organization"),
             post("/w/{workspace}/organization", UpdateOrganization, organization::update),
+            post("/w/{workspace}/organization/origins", UpdateOrganization, organization::set_origins),
             post("/w/{workspace}/organization/administration-request", Membership, organization::request_administration),
             get("/w/{workspace}/organization/deletion", DeleteOrganization, organization::deletion),
             post("/w/{workspace}/organization/deletion", DeleteOrganization, organization::delete),

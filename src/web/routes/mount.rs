@@ -1,10 +1,14 @@
 //! Mounts the table.
 
 use crate::web::{
+    cors,
     face::Face,
     matched::{FormPage, MountedPath},
-    middleware::{cross_site::refuse_cross_site, length::require_length, limits::limit_calls, static_files},
-    problem::{method_not_allowed, not_found},
+    middleware::{
+        body::read_chunked, cross_site::refuse_cross_site, limits::limit_calls, slash::not_found,
+        static_files,
+    },
+    problem::{self, method_not_allowed},
     route::Route,
     routes::table,
 };
@@ -40,18 +44,21 @@ pub(crate) fn mount(config: &mut web::ServiceConfig) {
     for path in paths {
         config.service(guarded(path.resource(path.path, &with_page)));
     }
-    let static_files = web::resource("/static/{file:.*}").guard(guard::Get()).to(static_files::serve);
+    let static_files = web::resource("/static/{file:.*}")
+        .app_data(MountedPath { path: "/static/{file}", rows: Vec::new(), section: None, form_page: None })
+        .guard(guard::Get())
+        .to(static_files::serve);
     config.service(guarded(static_files));
     let elsewhere = web::to(not_found)
         .wrap(from_fn(limit_calls))
         .wrap(from_fn(refuse_cross_site))
-        .wrap(from_fn(require_length));
+        .wrap(from_fn(read_chunked));
     config.default_service(elsewhere);
 }
 
 /// Wraps a path in the middleware that needs the matched row. The last one runs first.
 fn guarded(resource: Resource) -> impl HttpServiceFactory + 'static {
-    resource.wrap(from_fn(limit_calls)).wrap(from_fn(refuse_cross_site)).wrap(from_fn(require_length))
+    resource.wrap(from_fn(limit_calls)).wrap(from_fn(refuse_cross_site)).wrap(from_fn(read_chunked))
 }
 
 /// The rows by their paths, in the table's order.
@@ -125,6 +132,10 @@ impl Path {
             let allowed = allowed.clone();
             async move {
                 match *req.method() {
+                    Method::OPTIONS => match cors::preflight(&req, &allowed).await {
+                        Ok(answer) => answer.unwrap_or_else(|| method_not_allowed(&req, &allowed)),
+                        Err(refused) => problem::respond(&req, &refused),
+                    },
                     // A path of pages whose GET has a row does not come here with a GET.
                     Method::GET | Method::HEAD if is_page => redirect_up(&req, levels),
                     _ => method_not_allowed(&req, &allowed),

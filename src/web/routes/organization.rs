@@ -3,11 +3,11 @@
 use crate::{
     domain::{
         Invalid, Name, Slug,
-        base::principal::Workspace,
+        base::{conflict::CHANGED, principal::Workspace},
         enforce::read::ReadScope,
         nouns::{
             administration,
-            organization::{self, AccountAdmin, IdleHours, Organization, OrganizationChange},
+            organization::{self, AccountAdmin, IdleHours, Organization, OrganizationChange, origins},
         },
     },
     policy::{Access, perm},
@@ -17,7 +17,7 @@ use crate::{
         errors::Errors,
         form::{EmptyForm, Form},
         guard::{Authorized, HandlerResult},
-        rejection::reopen,
+        rejection::{on, reopen, reopen_on},
         routes::workspaces::pages::prefix,
         when::When,
     },
@@ -28,7 +28,7 @@ use serde::Deserialize;
 
 #[derive(Template)]
 #[template(path = "organization/show.html")]
-struct Show<'a> {
+struct Show {
     chrome: Chrome,
     /// `/w/{slug}/organization`
     base: String,
@@ -40,12 +40,29 @@ struct Show<'a> {
     /// They did, and wait for an answer.
     is_requested: bool,
     created: When,
-    form: &'a Details,
+    form: Details,
+    websites: Websites,
     /// Value, label, and whether it is selected; empty unless the viewer is an Owner.
     idle_choices: Vec<(String, String, bool)>,
     errors: Errors,
     prefix: String,
     departure: String,
+}
+
+/// The websites whose pages may call the API.
+struct Websites {
+    /// One on each line.
+    typed: String,
+    named: Vec<String>,
+    version: String,
+}
+
+/// What the page shows in its forms, if that is not what is stored, and why.
+#[derive(Default)]
+struct FormState {
+    details: Option<Details>,
+    websites: Option<String>,
+    errors: Errors,
 }
 
 #[derive(Deserialize, Default)]
@@ -103,21 +120,16 @@ fn idle_choices(form: &Details) -> Vec<(String, String, bool)> {
 
 pub async fn show(cx: Authorized<perm::Membership>) -> HandlerResult {
     let (scope, view, ()) = cx.into_parts();
-    let form = Details::of(scope.actor().workspace.clone());
-    draw(&view, &scope, StatusCode::OK, &form, Errors::default()).await
+    draw(&view, &scope, StatusCode::OK, FormState::default()).await
 }
 
-async fn draw<P>(
-    view: &View,
-    scope: &ReadScope<P>,
-    status: StatusCode,
-    form: &Details,
-    errors: Errors,
-) -> HandlerResult
+async fn draw<P>(view: &View, scope: &ReadScope<P>, status: StatusCode, state: FormState) -> HandlerResult
 where
     P: Access,
 {
     let organization = organization::get(scope).await?;
+    let allowed = origins::get(scope).await?;
+    let form = state.details.unwrap_or_else(|| Details::of(scope.actor().workspace.clone()));
     let account_admins = organization::account_admins(scope).await?;
     let is_requested = account_admins.iter().any(|admin| admin.is_requested);
     let page = Show {
@@ -130,9 +142,14 @@ where
             && !account_admins.iter().any(|admin| admin.is_you),
         is_requested,
         account_admins,
-        idle_choices: if scope.actor().holdings.is_owner() { idle_choices(form) } else { Vec::new() },
+        idle_choices: if scope.actor().holdings.is_owner() { idle_choices(&form) } else { Vec::new() },
         form,
-        errors,
+        websites: Websites {
+            version: allowed.version(),
+            typed: state.websites.unwrap_or_else(|| allowed.origins.join("\n")),
+            named: allowed.origins,
+        },
+        errors: state.errors,
         prefix: prefix(view),
         departure: view.at("/departure"),
     };
@@ -149,7 +166,37 @@ pub async fn update(cx: Authorized<perm::UpdateOrganization, Form<Checked<Detail
         Ok(view.redirect_with_flash(page, Flash::good("Organization saved.")))
     };
     reopen(saved.await, async |rejected| {
-        draw(&view, &duplicate, rejected.status, &form.sent, rejected.errors).await
+        let state = FormState { details: Some(form.sent), errors: rejected.errors, ..FormState::default() };
+        draw(&view, &duplicate, rejected.status, state).await
+    })
+    .await
+}
+
+/// The websites whose pages may call the API, as they were typed.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct NamedWebsites {
+    origins: String,
+    version: String,
+}
+
+pub async fn set_origins(cx: Authorized<perm::UpdateOrganization, Form<NamedWebsites>>) -> HandlerResult {
+    let (scope, view, Form(form)) = cx.into_parts();
+    let duplicate = scope.duplicate();
+    let saved = async {
+        let named = origins::parse_typed(&form.origins)?;
+        let after = scope.write(async |s| origins::set(s, &named, &form.version).await).await?;
+        let text = match after.origins.as_slice() {
+            [] => "Saved. No other website can call the API for this workspace.".to_owned(),
+            some => format!("Saved. Pages of these websites can call the API: {}.", some.join(", ")),
+        };
+        Ok(view.redirect_with_flash(view.at("/organization"), Flash::good(text)))
+    };
+    reopen_on(saved.await, on(CHANGED), async |rejected| {
+        // After a change by somebody else the form holds what is there now.
+        let websites = (!rejected.is(CHANGED)).then_some(form.origins);
+        let state = FormState { websites, errors: rejected.errors_at("origins"), ..FormState::default() };
+        draw(&view, &duplicate, rejected.status, state).await
     })
     .await
 }

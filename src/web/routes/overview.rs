@@ -130,6 +130,15 @@ impl AttentionRow {
                 to: format!("{home}/api-keys"),
                 link: "View API keys",
             },
+            NeedsAttention::Undelivered(count) => Self {
+                what: format!(
+                    "{} be delivered",
+                    crate::web::words::pluralize(*count, "invitation couldn't", "invitations couldn't")
+                ),
+                why: "The mail server refused it. See why, then send it again or invite another address.",
+                to: format!("{home}/invitations?status=pending"),
+                link: "View invitations",
+            },
             NeedsAttention::Inactive(count) => Self {
                 what: format!(
                     "{} been active for 90 days",

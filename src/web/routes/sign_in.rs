@@ -56,7 +56,7 @@ pub struct Credentials {
 
 pub async fn submit(cx: Public<PublicForm<Credentials>>) -> HandlerResult {
     let (stale, form) = cx.input.parts();
-    let draft = Draft::parse(&form.draft);
+    let draft = Draft::carried(&cx.view.req, &form.draft);
     let again = |status, errors| {
         let page = SignInForm { email: &form.email, errors, draft: draft.as_ref(), ..form_for(&form.next) };
         Ok(draw(&cx.view, status, page))
@@ -130,7 +130,7 @@ pub struct DraftForm {
 
 pub async fn restore_draft(cx: SignedIn<Form<DraftForm>>) -> HandlerResult {
     let session = session::token(&cx.view.req).ok_or(Refused::Unauthenticated)?;
-    let draft = Draft::parse(&cx.input.0.draft);
+    let draft = Draft::carried(&cx.view.req, &cx.input.0.draft);
     let draft = draft.ok_or_else(|| Invalid::field("draft", "This is no form that could come back."))?;
     restore(&cx.view, &session, &draft).await
 }

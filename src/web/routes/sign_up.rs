@@ -3,9 +3,9 @@
 use crate::{
     config,
     domain::{
-        Email, Invalid, Name, Refused,
+        Email, Invalid, Name, Purpose, Refused,
         nouns::{
-            identity::{self, Password, SignedUp},
+            identity::{self, Password, SignedUp, first::FIRST_GONE},
             invitations,
         },
     },
@@ -16,7 +16,7 @@ use crate::{
         form::PublicForm,
         guard::{HandlerResult, Public},
         known_browser,
-        link::{LinkQuery, OpenLink},
+        link::{LinkKind, LinkQuery, OpenLink},
         list::{Query, address},
         rejection::reopen,
         routes::invitations::recipient::{INVITATION, on_the_way},
@@ -27,6 +27,24 @@ use actix_web::{HttpResponse, http::StatusCode};
 use askama::Template;
 use serde::Deserialize;
 
+/// The link for the first person, which is printed where the server is started.
+const FIRST: LinkKind =
+    LinkKind { name: "first-sign-up", purpose: Purpose::FirstSignUp, page: "/sign-up", gone: FIRST_GONE };
+
+pub async fn follow_first(cx: Public) -> HandlerResult {
+    Ok(FIRST.follow(&cx.view))
+}
+
+/// The link for the first person, if it is the right one and nobody is here yet.
+async fn first_link(view: &View, id: &str) -> Result<Option<OpenLink>, Refused> {
+    let open = FIRST.find(view, id).ok().filter(|_| !id.is_empty());
+    let expected = view.app.settings.first_sign_up.hash();
+    match open.filter(|link| link.token.hash() == expected) {
+        Some(link) if identity::first::is_empty(&view.app.db).await? => Ok(Some(link)),
+        _ => Ok(None),
+    }
+}
+
 #[derive(Template)]
 #[template(path = "auth/sign_up.html")]
 struct Page<'a> {
@@ -35,6 +53,8 @@ struct Page<'a> {
     errors: Errors,
     /// The invitation that led here: workspace and inviter. It determines the address.
     offer: Option<Invited>,
+    /// The id of the link for the first person; empty for others.
+    first: String,
 }
 
 struct Invited {
@@ -86,51 +106,60 @@ impl Validate for SignUp {
     }
 }
 
+/// What led to the page: nothing, an invitation, or the link for the first person.
+#[derive(Default)]
+struct WayIn {
+    invitation: Option<OpenLink>,
+    /// The invitation, unless it is dead: that one says so on its own page.
+    offer: Option<invitations::Offer>,
+    /// The link for the first person.
+    first: Option<OpenLink>,
+}
+
+impl WayIn {
+    /// The way in by the link with this id, as far as it is open in this browser.
+    async fn of(view: &View, id: &str) -> Result<Self, Refused> {
+        let invitation = match id {
+            "" => INVITATION.last(view),
+            id => INVITATION.find(view, id).ok(),
+        };
+        Ok(match invitation {
+            Some(link) => {
+                let offer = invitations::get(&view.app.db, &link.token).await.ok();
+                Self { offer, invitation: Some(link), first: None }
+            }
+            None => Self { first: first_link(view, id).await?, ..Self::default() },
+        })
+    }
+
+    /// Who may sign up by it without an invitation.
+    fn policy(&self, view: &View) -> config::SignUp {
+        if self.first.is_some() { config::SignUp::Open } else { view.app.settings.sign_up }
+    }
+
+    fn draw(&self, view: &View, status: StatusCode, form: &SignUp, errors: Errors) -> HttpResponse {
+        let offer = self.offer.as_ref().zip(self.invitation.as_ref()).map(|(offer, link)| Invited {
+            workspace: offer.workspace.clone(),
+            inviter: offer.inviter.clone(),
+            inviter_email: offer.inviter_email.clone(),
+            inviter_now: offer.inviter_now.clone(),
+            link: link.id.clone(),
+            sign_in: on_the_way("/sign-in", link),
+        });
+        let first = self.first.as_ref().map(|link| link.id.clone()).unwrap_or_default();
+        view.html_as(status, &Page { chrome: view.chrome(), form, errors, offer, first })
+    }
+}
+
 pub async fn show(cx: Public<Query<LinkQuery>>) -> HandlerResult {
-    let link = match cx.input.0.link.as_str() {
-        "" => INVITATION.last(&cx.view),
-        // One that is not open any more leads nowhere, and is left out.
-        id => INVITATION.find(&cx.view, id).ok(),
-    };
-    let offer = offer(&cx.view, link.as_ref()).await;
-    if offer.is_none() && !is_open(&cx.view) {
+    let way = WayIn::of(&cx.view, &cx.input.0.link).await?;
+    if way.offer.is_none() && way.policy(&cx.view) == config::SignUp::Invited {
         return Err(Refused::NotAllowed(
             "New people join by invitation. Ask someone who is already a member to invite you.",
         ));
     }
-    let form = SignUp {
-        email: offer.as_ref().map(|(offer, _)| offer.email.clone()).unwrap_or_default(),
-        ..SignUp::default()
-    };
-    Ok(draw(&cx.view, StatusCode::OK, &form, Errors::default(), offer))
-}
-
-fn is_open(view: &View) -> bool {
-    view.app.settings.sign_up == config::SignUp::Open
-}
-
-/// The invitation of an open link. A dead one says so on its own page; here it is left out.
-async fn offer<'a>(view: &View, link: Option<&'a OpenLink>) -> Option<(invitations::Offer, &'a OpenLink)> {
-    let link = link?;
-    Some((invitations::get(&view.app.db, &link.token).await.ok()?, link))
-}
-
-fn draw(
-    view: &View,
-    status: StatusCode,
-    form: &SignUp,
-    errors: Errors,
-    offer: Option<(invitations::Offer, &OpenLink)>,
-) -> HttpResponse {
-    let offer = offer.map(|(offer, link)| Invited {
-        workspace: offer.workspace,
-        inviter: offer.inviter,
-        inviter_email: offer.inviter_email,
-        inviter_now: offer.inviter_now,
-        link: link.id.clone(),
-        sign_in: on_the_way("/sign-in", link),
-    });
-    view.html_as(status, &Page { chrome: view.chrome(), form, errors, offer })
+    let email = way.offer.as_ref().map(|offer| offer.email.clone()).unwrap_or_default();
+    Ok(way.draw(&cx.view, StatusCode::OK, &SignUp { email, ..SignUp::default() }, Errors::default()))
 }
 
 pub async fn submit(cx: Public<PublicForm<Checked<SignUp>>>) -> HandlerResult {
@@ -140,31 +169,24 @@ pub async fn submit(cx: Public<PublicForm<Checked<SignUp>>>) -> HandlerResult {
         PublicForm::Stale(form) => (Some(StatusCode::FORBIDDEN), form),
     };
     let view = &cx.view;
-    let link = INVITATION.find(view, &form.link).ok().filter(|_| !form.link.is_empty());
-    let again =
-        async |status, errors| Ok(draw(view, status, &form, errors, offer(view, link.as_ref()).await));
+    // A form without a link is about none, whatever else is open.
+    let way = if form.link.is_empty() { WayIn::default() } else { WayIn::of(view, &form.link).await? };
+    let again = |status, errors| Ok(way.draw(view, status, &form, errors));
     if let Some(status) = stale {
-        return again(status, Errors::out_of_date("Enter your password, then send it again.")).await;
+        return again(status, Errors::out_of_date("Enter your password, then send it again."));
     }
-    if link.is_none() && !form.link.is_empty() {
+    if way.invitation.is_none() && way.first.is_none() && !form.link.is_empty() {
         let what =
             "The invitation is no longer open in this browser. Open its link again, or sign up without it.";
-        return again(StatusCode::CONFLICT, Invalid::field("form", what).into()).await;
+        return again(StatusCode::CONFLICT, Invalid::field("form", what).into());
     }
+    let policy = way.policy(view);
     let done = async {
         let (name, email, password, workspace) = valid?;
         let browser = known_browser::token_or_new(view);
-        let invitation = link.as_ref().map(|link| link.token.clone());
-        let policy = view.app.settings.sign_up;
-        let wish = identity::SignUp {
-            name,
-            email,
-            password,
-            workspace,
-            invitation,
-            browser: browser.clone(),
-            policy,
-        };
+        let invitation = way.invitation.as_ref().map(|link| link.token.clone());
+        let known = browser.clone();
+        let wish = identity::SignUp { name, email, password, workspace, invitation, browser, policy };
         Ok(match identity::sign_up(&view.app.db, wish, &origin).await? {
             SignedUp::SignedIn(session) => {
                 session::replace(&view.req, &session);
@@ -175,17 +197,17 @@ pub async fn submit(cx: Public<PublicForm<Checked<SignUp>>>) -> HandlerResult {
             SignedUp::CheckMail => {
                 let fields = [("email", form.email.trim()), ("link", &form.link)];
                 let mut response = view.redirect(address("/check-mail", &fields, &[]));
-                known_browser::keep(view, &mut response, &browser);
+                known_browser::keep(view, &mut response, &known);
                 response
             }
         })
     };
     match done.await {
         // The invitation ended in the meantime. What was typed stays.
-        Err(Refused::Gone(gone)) if is_open(view) => {
-            again(StatusCode::GONE, Invalid::field("form", gone.sentence).into()).await
+        Err(Refused::Gone(gone)) if policy == config::SignUp::Open => {
+            again(StatusCode::GONE, Invalid::field("form", gone.sentence).into())
         }
-        done => reopen(done, async |rejected| again(rejected.status, rejected.errors).await).await,
+        done => reopen(done, async |rejected| again(rejected.status, rejected.errors)).await,
     }
 }
 

@@ -31,5 +31,6 @@ pub(super) fn chrome(section: &'static str) -> Chrome {
         can: Can::of(&Holdings::of(true, [])),
         sidebar: sidebar(&index().navigation, address, Some(section)),
         flash: None,
+        public_address: None,
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::domain::{
     base::{
-        db::Db,
         event::{self, AuditEvent},
         refused::Refused,
         sql::Sql,
@@ -14,17 +13,21 @@ use crate::domain::{
         verify::{Report, walk::Walk},
     },
 };
-use sea_orm::FromQueryResult;
+use sea_orm::{ConnectionTrait, FromQueryResult};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
 impl Report {
     /// The list of each erasure is as its event says, and there is no other. That the names of an event are erased
     /// if and only if they are listed, shows while its chain is read.
-    pub(super) async fn judge_erasures(&mut self, db: &Db, installation: &Walk) -> Result<(), Refused> {
+    pub(super) async fn judge_erasures(
+        &mut self,
+        db: &impl ConnectionTrait,
+        installation: &Walk,
+    ) -> Result<(), Refused> {
         let said = &installation.says.erasures;
         for (seq, AuditNamesErased { names, erasure, digest }) in said {
-            if erasure::digest_of(db.read(), *erasure).await? != (*names, digest.clone()) {
+            if erasure::digest_of(db, *erasure).await? != (*names, digest.clone()) {
                 self.find(Chain::Installation, *seq, "the list of what this erased was altered");
             }
         }
@@ -45,18 +48,18 @@ impl Report {
 }
 
 /// The erasures that have a list.
-async fn listed(db: &Db) -> Result<BTreeSet<Uuid>, Refused> {
+async fn listed(db: &impl ConnectionTrait) -> Result<BTreeSet<Uuid>, Refused> {
     #[derive(FromQueryResult)]
     struct Row {
         erasure: Uuid,
     }
     let sql = "SELECT DISTINCT erasure FROM audit_erasures";
-    let rows: Vec<Row> = db.read().all(sql, Vec::new()).await?;
+    let rows: Vec<Row> = db.all(sql, Vec::new()).await?;
     Ok(rows.into_iter().map(|row| row.erasure).collect())
 }
 
 /// The erasures whose events are later than that of this number.
-async fn erased_after(db: &Db, seq: i64) -> Result<BTreeSet<Uuid>, Refused> {
+async fn erased_after(db: &impl ConnectionTrait, seq: i64) -> Result<BTreeSet<Uuid>, Refused> {
     #[derive(FromQueryResult)]
     struct Row {
         payload: String,
@@ -67,7 +70,7 @@ async fn erased_after(db: &Db, seq: i64) -> Result<BTreeSet<Uuid>, Refused> {
         chain.condition()
     );
     let values = vec![chain.id().into(), seq.into(), AuditNamesErased::KIND.into()];
-    let rows: Vec<Row> = db.read().all(&sql, values).await?;
+    let rows: Vec<Row> = db.all(&sql, values).await?;
     let erasure = |row: Row| event::read::<AuditNamesErased>(&row.payload).map(|event| event.erasure);
     Ok(rows.into_iter().filter_map(erasure).collect())
 }

@@ -16,7 +16,7 @@ use crate::{
     note::{self, Verifier},
 };
 use migration::audit_guards;
-use sea_orm::FromQueryResult;
+use sea_orm::{ConnectionTrait, FromQueryResult};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -36,6 +36,10 @@ pub struct Report {
     pub checkpoint: Option<Checkpoint>,
     /// Events that no checkpoint commits to yet.
     pub unsigned: i64,
+    /// The number of events in the installation's chain.
+    pub end: i64,
+    /// Checkpoints in copies that have seen more than that.
+    pub ahead: Vec<Ahead>,
     /// No key was given, so that checkpoints were compared, and their signatures not verified.
     pub is_unverified: bool,
 }
@@ -58,6 +62,14 @@ impl fmt::Display for Finding {
     }
 }
 
+/// A checkpoint that was signed after the last event that there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ahead {
+    /// The name of the copy that has it.
+    pub copy: String,
+    pub checkpoint: Checkpoint,
+}
+
 /// A copy of signed checkpoints that was kept outside the database.
 pub struct Copy {
     /// Its name in findings, such as a path.
@@ -66,15 +78,38 @@ pub struct Copy {
     pub notes: String,
 }
 
-/// Verifies everything there is. `keys` are those whose signatures count.
+/// Verifies everything there is. `keys` are those whose signatures count. A copy that has seen more than there is
+/// shows that the record was set back.
 ///
 /// Others may write meanwhile: the record is verified as it is when the heads are read, which one statement does.
 ///
 /// # Errors
 /// The database's own.
 pub async fn verify(db: &Db, keys: &[Verifier], copies: &[Copy]) -> Result<Report, Refused> {
+    let mut report = verify_restored(db.read(), keys, copies).await?;
+    for ahead in std::mem::take(&mut report.ahead) {
+        let end = report.end;
+        let what = format!(
+            "the record was set back: a checkpoint in {} has seen {} events, and there are {end}",
+            ahead.copy, ahead.checkpoint.head.seq
+        );
+        report.find(Chain::Installation, end + 1, what);
+    }
+    Ok(report)
+}
+
+/// [`verify`] for a backup that is being restored, which is an earlier state by design: copies that have seen more
+/// than there is are in [`Report::ahead`], and are no findings.
+///
+/// # Errors
+/// The database's own.
+pub(in crate::domain) async fn verify_restored(
+    db: &impl ConnectionTrait,
+    keys: &[Verifier],
+    copies: &[Copy],
+) -> Result<Report, Refused> {
     let mut report = Report { is_unverified: keys.is_empty(), ..Report::default() };
-    for what in audit_guards::altered(db.read()).await? {
+    for what in audit_guards::altered(db).await? {
         report.find(Chain::Installation, None, what);
     }
     let heads = heads(db).await?;
@@ -84,6 +119,7 @@ pub async fn verify(db: &Db, keys: &[Verifier], copies: &[Copy]) -> Result<Repor
     let copies = report.read_copies(keys, copies);
     let wanted = stored.notes.keys().chain(copies.iter().map(|(_, copy)| &copy.head.seq)).copied().collect();
     let installation = walk(db, Chain::Installation, end, &wanted).await?;
+    report.end = installation.head.seq;
     report.judge(Chain::Installation, &installation, heads.get(&Chain::Installation), &BTreeMap::new());
     report.judge_end(db, Chain::Installation, installation.head.seq).await?;
     report.judge_checkpoints(db, &installation, keys, &stored).await?;
@@ -94,7 +130,7 @@ pub async fn verify(db: &Db, keys: &[Verifier], copies: &[Copy]) -> Result<Repor
             // It began meanwhile.
             continue;
         }
-        let sealed = checkpoint::sealed(db.read(), chain, end).await?;
+        let sealed = checkpoint::sealed(db, chain, end).await?;
         let walk = walk(db, chain, until(chain), &sealed.keys().copied().collect()).await?;
         report.judge(chain, &walk, heads.get(&chain), &sealed);
         report.judge_end(db, chain, walk.head.seq).await?;
@@ -134,17 +170,17 @@ impl HeadRow {
     }
 }
 
-async fn heads(db: &Db) -> Result<BTreeMap<Chain, StoredHead>, Refused> {
+async fn heads(db: &impl ConnectionTrait) -> Result<BTreeMap<Chain, StoredHead>, Refused> {
     let rows: Vec<HeadRow> =
-        db.read().all("SELECT kind, id, seq, hash, sealed FROM audit_chains", Vec::new()).await?;
+        db.all("SELECT kind, id, seq, hash, sealed FROM audit_chains", Vec::new()).await?;
     let head = |row: HeadRow| Some((Chain::new(&row.kind, row.id)?, row.stored()));
     Ok(rows.into_iter().filter_map(head).collect())
 }
 
 /// The head of one chain as it is now.
-async fn head(db: &Db, chain: Chain) -> Result<Option<Head>, Refused> {
+async fn head(db: &impl ConnectionTrait, chain: Chain) -> Result<Option<Head>, Refused> {
     let sql = "SELECT kind, id, seq, hash, sealed FROM audit_chains WHERE kind = $1 AND id = $2";
-    let row: Option<HeadRow> = db.read().first(sql, vec![chain.kind().into(), chain.id().into()]).await?;
+    let row: Option<HeadRow> = db.first(sql, vec![chain.kind().into(), chain.id().into()]).await?;
     Ok(row.map(|row| row.stored().head))
 }
 
@@ -158,7 +194,7 @@ struct Checkpoints {
 }
 
 impl Checkpoints {
-    async fn load(db: &Db, end: i64) -> Result<Self, Refused> {
+    async fn load(db: &impl ConnectionTrait, end: i64) -> Result<Self, Refused> {
         #[derive(FromQueryResult)]
         struct Note {
             seq: i64,
@@ -168,9 +204,9 @@ impl Checkpoints {
         struct Named {
             checkpoint: i64,
         }
-        let notes: Vec<Note> = db.read().all("SELECT seq, note FROM audit_checkpoints", Vec::new()).await?;
+        let notes: Vec<Note> = db.all("SELECT seq, note FROM audit_checkpoints", Vec::new()).await?;
         let named = "SELECT DISTINCT checkpoint FROM audit_checkpoint_heads";
-        let named: Vec<Named> = db.read().all(named, Vec::new()).await?;
+        let named: Vec<Named> = db.all(named, Vec::new()).await?;
         let now = head(db, Chain::Installation).await?.map_or(0, |head| head.seq);
         let is_newer = |checkpoint: i64| end < checkpoint && checkpoint <= now;
         let notes = notes.into_iter().filter(|row| !is_newer(row.seq)).map(|row| (row.seq, row.note));
@@ -181,7 +217,7 @@ impl Checkpoints {
 
 /// Every chain that anything speaks of, and those of all there is, but for the installation's.
 async fn every_chain(
-    db: &Db,
+    db: &impl ConnectionTrait,
     heads: &BTreeMap<Chain, StoredHead>,
     says: &Says,
 ) -> Result<BTreeSet<Chain>, Refused> {
@@ -200,7 +236,7 @@ async fn every_chain(
         UNION ALL SELECT 'user', id FROM users
         UNION ALL SELECT DISTINCT h.kind, h.id FROM audit_checkpoint_heads h
             WHERE NOT EXISTS (SELECT 1 FROM audit_chains c WHERE c.kind = h.kind AND c.id = h.id)";
-    let rows: Vec<Row> = db.read().all(sql, Vec::new()).await?;
+    let rows: Vec<Row> = db.all(sql, Vec::new()).await?;
     let mut all: BTreeSet<Chain> = rows.iter().filter_map(|row| Chain::new(&row.kind, row.id)).collect();
     all.extend(heads.keys().chain(&says.started));
     all.remove(&Chain::Installation);
@@ -255,7 +291,7 @@ impl Report {
     }
 
     /// There are no events after the head, which moves with them.
-    async fn judge_end(&mut self, db: &Db, chain: Chain, end: i64) -> Result<(), Refused> {
+    async fn judge_end(&mut self, db: &impl ConnectionTrait, chain: Chain, end: i64) -> Result<(), Refused> {
         #[derive(FromQueryResult)]
         struct Row {
             seq: Option<i64>,
@@ -264,7 +300,7 @@ impl Report {
             "SELECT MAX(e.seq) AS seq FROM audit_events e WHERE {} AND e.seq > $2",
             chain.condition()
         );
-        let row: Option<Row> = db.read().first(&sql, vec![chain.id().into(), end.into()]).await?;
+        let row: Option<Row> = db.first(&sql, vec![chain.id().into(), end.into()]).await?;
         if let Some(last) = row.and_then(|row| row.seq)
             && head(db, chain).await?.is_none_or(|head| head.seq < last)
         {
@@ -289,13 +325,13 @@ impl Report {
     /// Each checkpoint that the installation's chain speaks of is signed, and its heads are there; and no other.
     async fn judge_checkpoints(
         &mut self,
-        db: &Db,
+        db: &impl ConnectionTrait,
         installation: &Walk,
         keys: &[Verifier],
         stored: &Checkpoints,
     ) -> Result<(), Refused> {
         for (seq, said) in &installation.says.checkpoints {
-            let (chains, digest) = checkpoint::digest_of(db.read(), *seq).await?;
+            let (chains, digest) = checkpoint::digest_of(db, *seq).await?;
             if (chains, &digest) != (said.chains, &said.digest) {
                 self.find(Chain::Installation, *seq, "the heads of this checkpoint were altered");
             }
@@ -353,14 +389,11 @@ impl Report {
 
     /// The record continues what the copies have seen.
     fn judge_copies(&mut self, installation: &Walk, copies: &[(String, Checkpoint)]) {
-        for (name, Checkpoint { head, .. }) in copies {
+        for (name, checkpoint) in copies {
+            let head = &checkpoint.head;
             let end = installation.head.seq;
             if head.seq > end {
-                let what = format!(
-                    "the record was set back: a checkpoint in {name} has seen {} events, and there are {end}",
-                    head.seq
-                );
-                self.find(Chain::Installation, end + 1, what);
+                self.ahead.push(Ahead { copy: name.clone(), checkpoint: checkpoint.clone() });
             } else if installation.hashes.get(&head.seq) != Some(&head.hash) {
                 let what = format!(
                     "the record was rewritten: it is not the event that a checkpoint in {name} signed"
@@ -371,14 +404,14 @@ impl Report {
     }
 
     /// Names that belong to no event.
-    async fn judge_strangers(&mut self, db: &Db) -> Result<(), Refused> {
+    async fn judge_strangers(&mut self, db: &impl ConnectionTrait) -> Result<(), Refused> {
         #[derive(FromQueryResult)]
         struct Row {
             count: i64,
         }
         let sql = "SELECT COUNT(*) AS count FROM audit_identities i
             WHERE NOT EXISTS (SELECT 1 FROM audit_events e WHERE e.id = i.event_id)";
-        let row: Option<Row> = db.read().first(sql, Vec::new()).await?;
+        let row: Option<Row> = db.first(sql, Vec::new()).await?;
         if let Some(Row { count: 1.. }) = row {
             self.find(Chain::Installation, None, "there are names without an event");
         }

@@ -3,7 +3,6 @@
 use crate::{
     domain::{
         base::{
-            db::Db,
             event::{self, AuditEvent},
             refused::Refused,
             sql::Sql,
@@ -15,7 +14,7 @@ use crate::{
     },
     entity::{audit_event, audit_identity},
 };
-use sea_orm::{DbErr, FromQueryResult, Iden, Iterable, QueryResult};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Iden, Iterable, QueryResult};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What reading a chain showed.
@@ -91,11 +90,16 @@ fn select(chain: Chain) -> String {
 ///
 /// # Errors
 /// The database's own.
-pub(super) async fn walk(db: &Db, chain: Chain, until: i64, wanted: &BTreeSet<i64>) -> Result<Walk, Refused> {
+pub(super) async fn walk(
+    db: &impl ConnectionTrait,
+    chain: Chain,
+    until: i64,
+    wanted: &BTreeSet<i64>,
+) -> Result<Walk, Refused> {
     let (sql, mut walk) = (select(chain), Walk::default());
     loop {
         let values = vec![chain.id().into(), walk.head.seq.into(), until.into(), BATCH.into()];
-        let rows: Vec<Row> = db.read().all(&sql, values).await?;
+        let rows: Vec<Row> = db.all(&sql, values).await?;
         let is_last = i64::try_from(rows.len()).unwrap_or(0) < BATCH;
         for row in rows {
             walk.step(row, wanted);

@@ -8,7 +8,7 @@ use crate::{
             key_limits::{KeyLimits, key_admin, key_limits},
             principal::{Actor, ApiKey, Credential, CredentialKind, Person, Principal, Workspace},
             refused::{MissingPermission, Refused},
-            role::{self, Roles},
+            role::{self, Role, Roles},
             sql::Sql,
         },
         enforce::{
@@ -276,6 +276,51 @@ fn is_held_by_roles(actor: &Actor, needs: Needs) -> bool {
     role::holdings(&own.collect::<Vec<_>>()).meets(needs)
 }
 
+/// The most people who are named in a refusal.
+const MAX_GRANTERS: usize = 5;
+
+/// Names of people who can give the actor a role with the permission: Owners first, then those who have another role by
+/// which they can.
+async fn granters(
+    connection: &impl ConnectionTrait,
+    actor: &Actor,
+    needs: Needs,
+) -> Result<Vec<String>, DbErr> {
+    let sql = "SELECT u.name FROM active_owners o
+        JOIN members m ON m.workspace_id = o.workspace_id AND m.id = o.member_id
+        JOIN users u ON u.id = m.user_id WHERE o.workspace_id = $1 ORDER BY u.name LIMIT 5";
+    let owners: Vec<NameRow> = connection.all(sql, vec![actor.workspace.id.into()]).await?;
+    let mut names: Vec<String> = owners.into_iter().map(|row| row.name).collect();
+    for role in actor.all_roles.iter().filter(|role| can_grant(role, actor, needs)) {
+        if names.len() >= MAX_GRANTERS {
+            break;
+        }
+        let sql = "SELECT u.name FROM member_roles mr CROSS JOIN members m CROSS JOIN users u
+            WHERE mr.workspace_id = $1 AND mr.role_id = $2 AND m.workspace_id = mr.workspace_id
+                AND m.id = mr.member_id AND m.status || '' = 'active' AND u.id = m.user_id
+            ORDER BY mr.member_id LIMIT 5";
+        let others: Vec<NameRow> =
+            connection.all(sql, vec![actor.workspace.id.into(), role.id.into()]).await?;
+        let others: Vec<_> =
+            others.into_iter().map(|row| row.name).filter(|name| !names.contains(name)).collect();
+        names.extend(others);
+    }
+    names.truncate(MAX_GRANTERS);
+    Ok(names)
+}
+
+/// Whether somebody with this role alone can give the actor a role that holds the permission.
+fn can_grant(role: &Role, actor: &Actor, needs: Needs) -> bool {
+    let held = &role.holdings;
+    let gives = |other: &Role| {
+        !other.is_owner && other.holdings.meets(needs) && held.may_assign(&other.holdings).is_ok()
+    };
+    !role.is_owner
+        && held.has(Permission::UpdateMemberRoles)
+        && held.may_manage(&actor.holdings).is_ok()
+        && actor.all_roles.iter().any(gives)
+}
+
 /// The refusal for a missing permission: which roles hold it, and who can grant it.
 ///
 /// # Errors
@@ -287,18 +332,14 @@ pub(super) async fn forbidden(
 ) -> Result<Refused, DbErr> {
     let permissions = needs.permissions();
     let roles = actor.all_roles.iter().filter(|role| role.is_owner || role.holdings.meets(needs));
-    let granters: Vec<NameRow> = if actor.holdings.has(Permission::ReadMembers) {
-        let sql = "SELECT u.name FROM active_owners o
-            JOIN members m ON m.workspace_id = o.workspace_id AND m.id = o.member_id
-            JOIN users u ON u.id = m.user_id WHERE o.workspace_id = $1 ORDER BY u.name LIMIT 5";
-        connection.all(sql, vec![actor.workspace.id.into()]).await?
-    } else {
-        Vec::new()
+    let granters = match actor.holdings.has(Permission::ReadMembers) {
+        true => granters(connection, actor, needs).await?,
+        false => Vec::new(),
     };
     Ok(Refused::Forbidden(Box::new(MissingPermission {
         permissions: permissions.iter().map(|p| p.label()).collect(),
         roles: roles.take(20).map(|role| role.name.clone()).collect(),
-        granters: granters.into_iter().map(|row| row.name).collect(),
+        granters,
         is_limited: is_held_by_roles(actor, needs),
         actor: Some(actor.clone()),
     })))

@@ -7,7 +7,7 @@ use crate::{
             event::{Recorded, Target},
             invalid::Invalid,
             refused::Refused,
-            role::{self, Role},
+            role,
             sql::Sql,
             values::Name,
             words::pluralize,
@@ -20,6 +20,7 @@ use crate::{
                 events::{API_KEY, ApiKeyRenamed, ApiKeyRevoked, ApiKeyRotated, ApiKeyVouchedFor},
                 list::ids_dependent_on,
                 take_over::{count, load_locked},
+                version::version_under_lock,
             },
             members::{self, MemberRecord},
         },
@@ -129,7 +130,7 @@ pub async fn revoke(scope: ReadScope<perm::ManageApiKeys>, id: Uuid) -> Result<S
     write_with_key(scope, id, async |s| end_everywhere(s, id).await).await
 }
 
-/// [`revoke`], if `check` accepts the [`version`] of the key under the lock.
+/// [`revoke`], if `check` accepts the [`version`](super::version::version) of the key under the lock.
 ///
 /// # Errors
 /// As [`revoke`], and what `check` refuses.
@@ -220,21 +221,6 @@ pub(in crate::domain) async fn take_over_vouching<P>(
         true => Ok(()),
         false => members::set_voucher(s, &whole, s.actor().voucher).await,
     }
-}
-
-/// The version of a key's name and roles in this workspace.
-pub fn version(id: Uuid, name: &str, roles: &[Role]) -> String {
-    let slugs = roles.iter().map(|role| role.slug.as_str());
-    role::fingerprint(id.as_bytes(), std::iter::once(name).chain(slugs))
-}
-
-/// The [`version`] of a key of this workspace, as it is under the lock.
-///
-/// # Errors
-/// [`Refused::NotFound`], [`KEY_REVOKED`](crate::domain::records::keys::KEY_REVOKED).
-pub async fn version_under_lock(s: &WriteScope<perm::ManageApiKeys>, id: Uuid) -> Result<String, Refused> {
-    let member = load_locked(s, id).await?.member;
-    Ok(version(id, &member.name, &member.roles))
 }
 
 /// Renames a key, in every list that it is in.

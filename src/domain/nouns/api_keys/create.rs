@@ -19,6 +19,7 @@ use crate::{
                 events::{API_KEY, ApiKeyAdded, ApiKeyCreated, ApiKeyShared},
                 home::use_consent,
                 take_over::{ACCOUNT_ADMIN, manages_at, reaches_everywhere},
+                version::version_under_lock,
             },
             members,
         },
@@ -131,6 +132,14 @@ pub async fn create(
     Ok(Recorded::new(created, event, target))
 }
 
+/// A key that was added to a workspace.
+#[derive(Clone, Debug)]
+pub struct AddedKey {
+    pub name: String,
+    /// The version of its name and roles in the workspace.
+    pub version: String,
+}
+
 /// Adds a key of the account to this workspace. Its home, if that is another one, records that too.
 ///
 /// # Errors
@@ -139,7 +148,11 @@ pub async fn create(
 /// not manage it there and nobody there has allowed it, for one without a home unless the actor is an account
 /// admin and may manage it wherever it is a member, and for one that is at home here and a member of workspaces where
 /// the actor, who is not an Owner, does not manage it.
-pub async fn add(scope: ReadScope<perm::ManageApiKeys>, id: Uuid, to: &[String]) -> Result<String, Refused> {
+pub async fn add(
+    scope: ReadScope<perm::ManageApiKeys>,
+    id: Uuid,
+    to: &[String],
+) -> Result<AddedKey, Refused> {
     write_with_key(scope, id, async |s| add_locked(s, id, to).await).await
 }
 
@@ -147,7 +160,7 @@ async fn add_locked(
     s: &mut WriteScope<perm::ManageApiKeys>,
     id: Uuid,
     to: &[String],
-) -> Result<Recorded<String>, Refused> {
+) -> Result<Recorded<AddedKey>, Refused> {
     let all = s.actor().all_roles.clone();
     let roles = all.chosen(to)?;
     roles.iter().try_for_each(|role| s.actor().holdings.may_assign(&role.holdings))?;
@@ -170,7 +183,8 @@ async fn add_locked(
         s.record_in(home, Recorded::new((), ApiKeyShared { workspace }, target.clone()));
     }
     let event = ApiKeyAdded { roles: role::names(&roles), consent };
-    Ok(Recorded::new(key.name, event, target))
+    let added = AddedKey { version: version_under_lock(s, id).await?, name: key.name };
+    Ok(Recorded::new(added, event, target))
 }
 
 /// Locks a live key of this account: its home stays the same from here on.

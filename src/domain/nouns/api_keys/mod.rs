@@ -11,6 +11,7 @@ pub mod events;
 pub mod home;
 pub mod list;
 pub mod take_over;
+mod version;
 
 pub(in crate::domain) use crate::domain::records::keys::{
     LiveKey, creator_in, end, ensure_newest, insert, lock, new_secret, replace_hash,
@@ -38,14 +39,15 @@ pub use addable::{AddableKey, addable};
 pub(in crate::domain) use change::{
     issue_new_secret, remove_from_workspace, revoke_dependent, set_name, take_over_vouching,
 };
-pub use change::{rename, revoke, revoke_if, rotate, rotate_if_newest, version, version_under_lock, vouch};
-pub use create::{add, create, create_once, creator, may_make_secrets};
+pub use change::{rename, revoke, revoke_if, rotate, rotate_if_newest, vouch};
+pub use create::{AddedKey, add, create, create_once, creator, may_make_secrets};
 pub(in crate::domain) use elsewhere::workspaces_of_dependent;
 pub use home::{Consent, HomeOptions, change_home, give_consent, home_options, remove, withdraw_consent};
 pub use list::{KeyConcerns, Listing, WorkspaceKey, concerns, dependent_on, get, list};
 use sea_orm::FromQueryResult;
 pub use take_over::{TakeOver, take_over};
 use uuid::Uuid;
+pub use version::{version, version_under_lock};
 
 #[derive(FromQueryResult)]
 struct KeyRow {

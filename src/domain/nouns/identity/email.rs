@@ -241,8 +241,8 @@ pub async fn forgot_password(
     origin: &Origin,
 ) -> Result<(), Refused> {
     let network = wide(&origin.address);
-    let from_network = limits::FORGOT_ADDRESS.of(&network);
-    limits::check(db, std::slice::from_ref(&from_network)).await?;
+    let from_network: Vec<_> = limits::FORGOT_ADDRESS.of_network(origin).into_iter().collect();
+    limits::check(db, &from_network).await?;
     let budget = match browser {
         Some(browser) => vec![limits::RESET_BROWSER.within(email.as_str(), browser)],
         None => {
@@ -255,7 +255,7 @@ pub async fn forgot_password(
     }
     let tx = db.begin().await?;
     let now = db.now();
-    let counted = match limits::spend_in(&tx, &[from_network], 1, now).await? {
+    let counted = match limits::spend_in(&tx, &from_network, 1, now).await? {
         Ok(()) => limits::spend_in(&tx, &budget, 1, now).await?,
         Err(refused) => {
             tx.commit().await?;

@@ -6,6 +6,7 @@
 pub mod confirmation;
 pub mod email;
 pub mod events;
+pub mod first;
 pub mod mail;
 pub mod sessions;
 pub mod sign_up;

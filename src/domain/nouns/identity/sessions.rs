@@ -109,11 +109,14 @@ impl SignInLimits {
             },
             None => Self {
                 attempts: limits::SIGN_INS.within(email, network),
-                failures: vec![
-                    limits::SIGN_IN_ADDRESS.of(network),
-                    limits::SIGN_IN_NEARBY.within(email, &wide(network)),
-                    limits::SIGN_IN.within(email, network),
-                ],
+                failures: limits::SIGN_IN_ADDRESS
+                    .of_network(origin)
+                    .into_iter()
+                    .chain([
+                        limits::SIGN_IN_NEARBY.within(email, &wide(network)),
+                        limits::SIGN_IN.within(email, network),
+                    ])
+                    .collect(),
             },
         }
     }

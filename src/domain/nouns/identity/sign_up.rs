@@ -81,8 +81,9 @@ pub async fn sign_up(db: &Db, form: SignUp, origin: &Origin) -> Result<SignedUp,
     if offer.is_none() && form.workspace.is_none() {
         return Err(Invalid::field("workspace", "Enter a name for your workspace.").into());
     }
-    limits::SIGN_UP_ADDRESS.check(db, &wide(&origin.address)).await?;
-    limits::SIGN_UP_ADDRESS.spend(db, &wide(&origin.address), 1).await?;
+    let from_network: Vec<_> = limits::SIGN_UP_ADDRESS.of_network(origin).into_iter().collect();
+    limits::check(db, &from_network).await?;
+    limits::spend(db, &from_network, 1).await?;
     // Hashed in any case: a known address must not answer faster.
     let party = Party::stranger(&origin.address, form.email.as_str());
     let hash = db.passwords().hash(&form.password, party).await?;

@@ -37,6 +37,8 @@ pub struct Invitation {
     pub sent_at: Timestamp,
     pub expires_at: Timestamp,
     pub ended_at: Option<Timestamp>,
+    /// Why its message could not be delivered, in the mail server's words. Sending it again mends it.
+    pub delivery_error: Option<String>,
     /// It can still be cancelled or sent again: pending, even if it has expired.
     pub is_open: bool,
     /// The viewer may send it again: it offers nothing that they don't hold.
@@ -57,10 +59,11 @@ struct Row {
     expires_at: Timestamp,
     ended_at: Option<Timestamp>,
     roles: Option<String>,
+    delivery_error: Option<String>,
 }
 
 /// The columns of a [`Row`], in the order of its fields.
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 11] = [
     "id",
     "email",
     "inviter",
@@ -71,6 +74,7 @@ const FIELDS: [&str; 10] = [
     "expires_at",
     "ended_at",
     "roles",
+    "delivery_error",
 ];
 
 const COLUMNS: &str =
@@ -79,7 +83,8 @@ const COLUMNS: &str =
         i.ended_at,
         (SELECT string_agg(r.slug, ' ') FROM invitation_roles ir
             JOIN roles r ON r.workspace_id = ir.workspace_id AND r.id = ir.role_id
-            WHERE ir.workspace_id = i.workspace_id AND ir.invitation_id = i.id) AS roles
+            WHERE ir.workspace_id = i.workspace_id AND ir.invitation_id = i.id) AS roles,
+        (SELECT o.last_error FROM outbox o WHERE o.id = i.mail_id AND o.failed_at IS NOT NULL) AS delivery_error
     FROM invitations i JOIN users u ON u.id = i.inviter_id
         LEFT JOIN api_keys k ON k.id = i.inviter_key_id WHERE i.workspace_id = $1";
 
@@ -201,6 +206,7 @@ impl Row {
             sent_at: self.sent_at,
             expires_at: self.expires_at,
             ended_at: self.ended_at,
+            delivery_error: self.delivery_error.filter(|_| is_open),
             is_open,
         }
     }

@@ -1,7 +1,13 @@
 //! The mail of an invitation.
 
-use crate::domain::base::outbox::MailTemplate;
+use crate::domain::base::{
+    db::Db,
+    outbox::{MailTemplate, OutgoingMail},
+    sql::Sql,
+};
 use askama::Template;
+use sea_orm::{DbErr, FromQueryResult};
+use uuid::Uuid;
 
 /// An invitation, with the link that proves that its bearer reads the mailbox.
 #[derive(Template)]
@@ -26,4 +32,22 @@ impl MailTemplate for InvitationMail<'_> {
     fn subject(&self) -> String {
         format!("{} invited you to {}", self.inviter, self.workspace)
     }
+}
+
+#[derive(FromQueryResult)]
+struct Present {
+    mail_id: Option<Uuid>,
+}
+
+/// Whether the message is still to be sent. That of an invitation is, as long as it is pending and has no newer link.
+///
+/// # Errors
+/// The database's own.
+pub async fn is_wanted(db: &Db, message: &OutgoingMail) -> Result<bool, DbErr> {
+    let Some(about) = message.about() else { return Ok(true) };
+    let sql = "SELECT mail_id FROM invitations
+        WHERE workspace_id = $1 AND id = $2 AND status = 'pending' AND expires_at > $3";
+    let values = vec![about.workspace_id.into(), about.id.into(), db.now().into()];
+    let present: Option<Present> = db.read().first(sql, values).await?;
+    Ok(present.is_some_and(|present| present.mail_id == Some(message.id)))
 }

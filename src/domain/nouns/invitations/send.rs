@@ -246,6 +246,7 @@ async fn invite(
         expires_at: Set(now + LIFETIME),
         ended_at: Set(None),
         inviter_key_id: Set(s.actor().principal.key_id()),
+        mail_id: Set(None),
     };
     s.open().insert(row).await?;
     for role in offered {
@@ -261,7 +262,7 @@ async fn invite(
 }
 
 /// Creates the two tokens of an invitation, mails one and returns the link of the other. An address that got
-/// too many mails gets none, and the inviter is told.
+/// too many mails gets none, and its inviter learns that.
 async fn issue<P>(
     s: &WriteScope<P>,
     id: Uuid,
@@ -291,9 +292,11 @@ async fn issue<P>(
         message,
         days: LIFETIME / DAY,
     };
-    let is_mailed = records::mail::queue(s, Mail::new(email, &mail)).await?;
+    let mail_id = records::mail::queue(s, Mail::new(email, &mail).about(s.workspace_id(), id)).await?;
+    let row = s.open().update::<invitation::Entity>().filter(invitation::Column::Id.eq(id));
+    s.open().apply(row.col_expr(invitation::Column::MailId, Expr::value(mail_id))).await?;
     let link = format!("{}/invitations/{}", db.public_url(), shown.expose());
-    Ok(if is_mailed { Outcome::Sent { link } } else { Outcome::NotMailed { link } })
+    Ok(if mail_id.is_some() { Outcome::Sent { link } } else { Outcome::NotMailed { link } })
 }
 
 /// Sends a pending invitation again, with new links. The old links say so. The actor becomes its inviter.

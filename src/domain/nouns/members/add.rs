@@ -68,7 +68,7 @@ pub async fn candidates(
         sql.push_str(&format!(" AND {}", has_text("p.listed_as", "$2")));
     }
     let order = Order { column: "p.listed_as", is_text: true, id: "p.user_id", descending: false };
-    order.append_to(&mut sql, &mut values, &Position::First)?;
+    order.append_to(&mut sql, &mut values, &Position::FIRST)?;
     let mut rows: Vec<Candidate> = scope.list(&["user_id", "name", "email"], &sql, values).await?;
     let is_cut = rows.len() > PAGE_SIZE;
     rows.truncate(PAGE_SIZE);
@@ -135,7 +135,7 @@ async fn add_one(
         slug: &workspace.slug,
         roles: &inert(&roles.join(", ")),
     };
-    let is_mailed = records::mail::queue(s, Mail::new(&person.email, &mail)).await?;
+    let is_mailed = records::mail::queue(s, Mail::new(&person.email, &mail)).await?.is_some();
     let event = MemberAdded { roles: roles.clone(), was_invited };
     let target = Target::new(MEMBER, id, &person.name).of(Some(user), &person.email);
     let events = replaced.into_iter().chain([RecordedEvent::new(event, target)]).collect();

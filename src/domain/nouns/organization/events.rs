@@ -3,8 +3,11 @@
 use crate::domain::base::event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents, RecordedIn};
 use serde::{Deserialize, Serialize};
 
-pub(in crate::domain) const EVENTS: NounEvents =
-    NounEvents::new(&[EventKind::of::<OrganizationUpdated>(), EventKind::of::<OrganizationDeleted>()]);
+pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
+    EventKind::of::<OrganizationUpdated>(),
+    EventKind::of::<AllowedOriginsChanged>(),
+    EventKind::of::<OrganizationDeleted>(),
+]);
 
 /// The name or address of a workspace changed, or how long the sessions of its Owners last without use.
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,6 +38,25 @@ impl AuditEvent for OrganizationUpdated {
         EventSentence::new("updated the workspace", row.target)
             .before(shown(&self.name_before, &self.slug_before, self.owner_idle_hours_before))
             .after(shown(&self.name_after, &self.slug_after, self.owner_idle_hours_after))
+    }
+}
+
+/// The websites whose pages may call the API changed.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct AllowedOriginsChanged {
+    pub before: Vec<String>,
+    pub after: Vec<String>,
+}
+
+impl AuditEvent for AllowedOriginsChanged {
+    const NAME: &'static str = "allowed_origins_changed";
+    const KIND: &'static str = "organization.origins-changed";
+    const LABEL: &'static str = "Websites for the API changed";
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("changed which websites can call the API of", row.target)
+            .before(self.before.clone())
+            .after(self.after.clone())
     }
 }
 

@@ -1,6 +1,8 @@
 //! The workspace itself: its name, its address, its deletion.
 
 pub mod events;
+pub mod origins;
+mod web_origin;
 
 use crate::{
     clock::Timestamp,
@@ -25,6 +27,7 @@ use crate::{
 use sea_orm::{
     ColumnTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, UpdateMany, sea_query::Expr,
 };
+pub use web_origin::WebOrigin;
 
 /// What the page shows.
 #[derive(Clone, Debug, FromQueryResult)]

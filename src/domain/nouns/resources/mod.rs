@@ -9,7 +9,7 @@ use crate::{
         base::{
             event::{Recorded, Target},
             invalid::Invalid,
-            paging::{Cursor, Key, PAGE_SIZE, Page, Position, invalid_cursor},
+            paging::{Cursor, Key, Page, Position, invalid_cursor},
             refused::Refused,
             text_rule::{Complaint, TextRule},
             values::Title,
@@ -269,7 +269,7 @@ pub async fn page(
         let (kind, id) = (bound(kind), bound(id));
         sql.push_str(&format!(" AND (r.kind, r.id) {sign} ({kind}, {id})"));
     }
-    sql.push_str(&format!(" ORDER BY r.kind {way}, r.id {way} LIMIT {}", PAGE_SIZE + 1));
+    sql.push_str(&format!(" ORDER BY r.kind {way}, r.id {way} LIMIT {}", at.limit() + 1));
     let rows: Vec<Resource> = scope.all(&sql, values).await?;
     Ok(Page::from_rows(rows, at, |row| {
         Cursor::new(Key::Text(format!("{} {}", row.kind, row.id)), Uuid::nil())

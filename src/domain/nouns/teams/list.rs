@@ -170,7 +170,7 @@ pub async fn candidates(
         sql.push_str(" AND m.listed_as LIKE $3 ESCAPE '!'");
     }
     let order = Order { column: "m.listed_as", is_text: true, id: "m.id", descending: false };
-    order.append_to(&mut sql, &mut values, &Position::First)?;
+    order.append_to(&mut sql, &mut values, &Position::FIRST)?;
     let mut rows: Vec<PersonRow> = scope.list(&PERSON, &sql, values).await?;
     let is_cut = rows.len() > PAGE_SIZE;
     rows.truncate(PAGE_SIZE);

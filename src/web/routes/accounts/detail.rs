@@ -160,7 +160,7 @@ pub async fn update(cx: AccountAdmin<Form<Checked<DetailsForm>>>) -> HandlerResu
         Ok(view.redirect_with_flash(view.at(""), Flash::good(words)))
     };
     reopen(saved.await, async |rejected| {
-        let detail = accounts::get(&duplicate, &Position::First).await?;
+        let detail = accounts::get(&duplicate, &Position::FIRST).await?;
         let recent = Recent::load(&duplicate).await?;
         let list = ListState { errors: rejected.errors, ..ListState::default() };
         Ok(view.html_as(rejected.status, &draw(&view, &duplicate, detail, recent, Some(form.sent), list)))

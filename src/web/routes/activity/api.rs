@@ -5,7 +5,6 @@ use crate::{
     domain::{
         Invalid, SearchText,
         activity::{self, Entry, Filter},
-        base::paging::Position,
         events,
     },
     policy::perm,
@@ -118,6 +117,7 @@ impl From<Entry> for EventBody {
 pub struct ListQuery {
     #[param(schema_with = spec::event_kind)]
     kind: String,
+    /// Only what was done, or only what was refused.
     #[param(inline)]
     outcome: Option<Outcome>,
     /// Part of the name of who did it or of who it was done to.
@@ -128,14 +128,17 @@ pub struct ListQuery {
     /// The ID of what it was done to.
     target: Option<Uuid>,
     /// From this moment on.
-    #[param(schema_with = spec::moment)]
+    #[param(schema_with = spec::from)]
     from: Option<Timestamp>,
     /// Before this moment.
-    #[param(schema_with = spec::moment)]
+    #[param(schema_with = spec::until)]
     until: Option<Timestamp>,
     /// The value of `next` from the previous page.
     #[param(schema_with = spec::cursor)]
     after: String,
+    /// How many items to return at most.
+    #[param(schema_with = spec::limit)]
+    limit: Option<i64>,
 }
 
 pub async fn index(
@@ -164,6 +167,6 @@ pub async fn index(
         from: query.from,
         until: query.until,
     };
-    let at = Position::parse(&query.after, "")?;
+    let at = input::position(&query.after, query.limit)?;
     Ok(Ok200(activity::list(&cx.scope, &filter, &at).await?.page.into()))
 }

@@ -82,7 +82,7 @@ pub async fn add(cx: Authorized<perm::ManageApiKeys, Form<AddKeyForm>>) -> Handl
     let done = async {
         let id = Uuid::try_parse(&form.key);
         let id = id.map_err(|_| Invalid::field("key", "Choose one of the account's keys."))?;
-        let name = api_keys::add(scope, id, &form.role).await?;
+        let name = api_keys::add(scope, id, &form.role).await?.name;
         let flash = Flash::good(format!("{name} is now a member of this workspace."));
         Ok(view.redirect_with_flash(page_of(&view, &duplicate, id), flash))
     };

@@ -4,8 +4,8 @@ use crate::{
     clock::Timestamp,
     domain::{
         Invalid, Name, Purpose, Refused, SearchText, TextRule, Token,
-        base::paging::Position,
-        nouns::api_keys::{self, AddableKey, CreatedKey, NewApiKey, Verified, WorkspaceKey},
+        enforce::write::WriteScope,
+        nouns::api_keys::{self, AddableKey, AddedKey, CreatedKey, NewApiKey, Verified, WorkspaceKey},
     },
     policy::perm,
     web::{
@@ -14,7 +14,9 @@ use crate::{
             call::ApiResult,
             if_match::IfMatch,
             input::{self, Empty},
-            reply::{Created, NoContent, Ok200, Secret, Tagged},
+            operation::Operation,
+            part::Part,
+            reply::{Created, NoContent, Ok200, Secret, Tagged, WithVersion},
             spec,
         },
         checks::{Checked, Validate},
@@ -29,6 +31,7 @@ use crate::{
     },
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -76,7 +79,7 @@ pub async fn verify(cx: Public<Json<PresentedKey>>) -> ApiResult<Ok200<Claims>> 
     let (req, app) = (&cx.view.req, &cx.view.app);
     let mut verified = api_keys::verify(&app.db, &secret).await?;
     // Its scopes may be many. While it waits, it may be revoked.
-    if turns::take(req, app, Line::of_key(&verified.key, verified.workspace_id)).await? {
+    if turns::take(req, &app.turns, Line::of_key(&verified.key, verified.workspace_id)).await? {
         verified = api_keys::verify(&app.db, &secret).await?;
     }
     Ok(Ok200(Claims::from(verified)))
@@ -180,6 +183,9 @@ pub struct ListQuery {
     /// The value of `next` from the previous page.
     #[param(schema_with = spec::cursor)]
     after: String,
+    /// How many items to return at most.
+    #[param(schema_with = spec::limit)]
+    limit: Option<i64>,
 }
 
 pub async fn index(
@@ -187,7 +193,7 @@ pub async fn index(
 ) -> ApiResult<Ok200<PageBody<KeyBody>>> {
     let query = cx.input.0;
     let text = input::search(&query.q)?;
-    let at = Position::parse(&query.after, "")?;
+    let at = input::position(&query.after, query.limit)?;
     Ok(Ok200(api_keys::list(&cx.scope, &text, &at).await?.page.into()))
 }
 
@@ -210,8 +216,11 @@ impl From<AddableKey> for AddableKeyBody {
     }
 }
 
-pub async fn addable(cx: ApiRequest<perm::ManageApiKeys>) -> ApiResult<Ok200<PageBody<AddableKeyBody>>> {
-    Ok(Ok200(PageBody::whole(api_keys::addable(&cx.scope).await?)))
+pub async fn addable(
+    cx: ApiRequest<perm::ManageApiKeys, Query<Part>>,
+) -> ApiResult<Ok200<PageBody<AddableKeyBody>>> {
+    let keys = api_keys::addable(&cx.scope).await?;
+    Ok(Ok200(cx.input.0.of(keys, |key: &AddableKeyBody| key.id.to_string())?))
 }
 
 /// An API key to create.
@@ -227,7 +236,8 @@ pub struct NewKey {
     #[schema(schema_with = spec::maybe_moment)]
     expires_at: Option<Timestamp>,
     /// Whether it can create workspaces in the account. Only account admins can set this.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "input::or_default")]
+    #[schema(schema_with = spec::maybe_flag, required = false)]
     is_account_admin: bool,
 }
 
@@ -271,12 +281,28 @@ impl From<CreatedKey> for IssuedKey {
     }
 }
 
+/// A key to create, with a role.
+pub(in crate::web) fn example(operation: &mut Operation) {
+    operation.example = Some(json!({"name": "Deploy bot", "roles": ["developer"]}));
+}
+
 pub async fn create(
     cx: ApiRequest<perm::ManageApiKeys, Json<Checked<NewKey>>>,
-) -> ApiResult<Secret<Created<IssuedKey>>> {
+) -> ApiResult<Secret<WithVersion<Created<IssuedKey>>>> {
     let requested = cx.input.0.valid?;
-    let created = cx.scope.write(async |s| api_keys::create(s, &requested).await).await?;
-    Ok(Secret(Created(created.into())))
+    let create = async |s: &mut WriteScope<_>| {
+        let created = api_keys::create(s, &requested).await?;
+        let version = api_keys::version_under_lock(s, created.value().id).await?;
+        Ok::<_, Refused>(created.map(|key| (key, version)))
+    };
+    let (key, version) = cx.scope.write(create).await?;
+    let location = location(key.id);
+    Ok(Secret(WithVersion { reply: Created { body: key.into(), location }, version }))
+}
+
+/// The address of a key.
+fn location(id: Uuid) -> String {
+    format!("/api/sso/v1/apikeys/{id}")
 }
 
 /// The new name of an API key.
@@ -368,13 +394,14 @@ pub struct KeyAddition {
 
 pub async fn add(
     cx: ApiRequest<perm::ManageApiKeys, (Target, Json<KeyAddition>)>,
-) -> ApiResult<Created<KeyChanged>> {
+) -> ApiResult<WithVersion<Created<KeyChanged>>> {
     let (Target(id), Json(addition)) = cx.input;
     let roles = addition.roles.unwrap_or_else(viewer);
-    let name = match api_keys::add(cx.scope, id, &roles).await {
+    let AddedKey { name, version } = match api_keys::add(cx.scope, id, &roles).await {
         // In a form the key is a field; here it is in the address.
         Err(Refused::Invalid(invalid)) if invalid.of("key").is_some() => return Err(Refused::NotFound),
         done => done?,
     };
-    Ok(Created(KeyChanged { id, name }))
+    let body = KeyChanged { id, name };
+    Ok(WithVersion { reply: Created { body, location: location(id) }, version })
 }

@@ -41,7 +41,7 @@ fn explained(error: &serde_path_to_error::Error<serde_json::Error>) -> Malformed
     }
 }
 
-/// A member that may be left out, and is never `null`.
+/// A member that may be left out. One that is `null` was removed before.
 pub(super) fn optional<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     value: D,
 ) -> Result<Option<T>, D::Error> {
@@ -53,7 +53,7 @@ pub(super) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -
     value.deserialize_map(ObjectVisitor(PhantomData))
 }
 
-/// An object that may be left out, and is never `null`.
+/// An object that may be left out. One that is `null` was removed before.
 pub(super) fn optional_object<'de, D, T>(value: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,

@@ -25,7 +25,7 @@ pub(super) struct SubjectOfDecision {
     #[schema(value_type = String, min_length = 1)]
     id: NonEmptyText,
     #[serde(default, rename = "properties")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = Object, nullable)]
     _properties: AnyObject,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct SubjectType {
     #[schema(value_type = String, min_length = 1)]
     pub r#type: NonEmptyText,
     #[serde(default, rename = "properties")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = Object, nullable)]
     _properties: AnyObject,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct ActionOfDecision {
     #[schema(value_type = String, min_length = 1)]
     pub name: NonEmptyText,
     #[serde(default, rename = "properties")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = Object, nullable)]
     _properties: AnyObject,
 }
 
@@ -64,7 +64,7 @@ pub(super) struct ResourceOfDecision {
     #[schema(value_type = String, min_length = 1)]
     _id: NonEmptyText,
     #[serde(default, rename = "properties")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = Object, nullable)]
     _properties: AnyObject,
 }
 
@@ -74,7 +74,7 @@ pub(super) struct ResourceType {
     #[schema(value_type = String, min_length = 1)]
     pub r#type: NonEmptyText,
     #[serde(default, rename = "properties")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = Object, nullable)]
     _properties: AnyObject,
 }
 
@@ -89,7 +89,7 @@ pub(super) struct Evaluation {
     resource: ResourceOfDecision,
     /// Has no effect.
     #[serde(default, rename = "context")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = Object, nullable)]
     _context: AnyObject,
 }
 
@@ -104,13 +104,13 @@ impl Evaluation {
 #[derive(Deserialize, ToSchema)]
 pub(super) struct EntityOfBatch {
     #[serde(default, deserialize_with = "optional")]
-    #[schema(value_type = String, required = false, min_length = 1)]
+    #[schema(value_type = String, required = false, min_length = 1, nullable)]
     r#type: Option<NonEmptyText>,
     #[serde(default, deserialize_with = "optional")]
-    #[schema(value_type = String, required = false, min_length = 1)]
+    #[schema(value_type = String, required = false, min_length = 1, nullable)]
     id: Option<NonEmptyText>,
     #[serde(default, rename = "properties")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = Object, nullable)]
     _properties: AnyObject,
 }
 
@@ -118,10 +118,10 @@ pub(super) struct EntityOfBatch {
 #[derive(Deserialize, ToSchema)]
 pub(super) struct ActionOfBatch {
     #[serde(default, deserialize_with = "optional")]
-    #[schema(value_type = String, required = false, min_length = 1)]
+    #[schema(value_type = String, required = false, min_length = 1, nullable)]
     name: Option<NonEmptyText>,
     #[serde(default, rename = "properties")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = Object, nullable)]
     _properties: AnyObject,
 }
 
@@ -129,16 +129,16 @@ pub(super) struct ActionOfBatch {
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Evaluations {
     #[serde(default, deserialize_with = "optional_object")]
-    #[schema(value_type = EntityOfBatch, required = false)]
+    #[schema(value_type = EntityOfBatch, required = false, nullable)]
     subject: Option<EntityOfBatch>,
     #[serde(default, deserialize_with = "optional_object")]
-    #[schema(value_type = ActionOfBatch, required = false)]
+    #[schema(value_type = ActionOfBatch, required = false, nullable)]
     action: Option<ActionOfBatch>,
     #[serde(default, deserialize_with = "optional_object")]
-    #[schema(value_type = EntityOfBatch, required = false)]
+    #[schema(value_type = EntityOfBatch, required = false, nullable)]
     resource: Option<EntityOfBatch>,
     #[serde(default, rename = "context")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = Object, nullable)]
     _context: AnyObject,
     /// Each is validated separately. Without any, the body is a single access check.
     #[serde(default, rename = "evaluations")]
@@ -235,7 +235,7 @@ impl EvaluationSemantic {
 /// A decision and its reason.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DecisionBody {
-    #[schema(value_type = Object)]
+    #[schema(value_type = Object, nullable)]
     pub context: Value,
     pub decision: bool,
 }
@@ -277,7 +277,7 @@ pub(super) struct SubjectSearch {
     #[serde(deserialize_with = "object")]
     pub resource: ResourceOfDecision,
     #[serde(default, rename = "context")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = Object, nullable)]
     _context: AnyObject,
     #[serde(default, deserialize_with = "object")]
     #[schema(required = false)]
@@ -293,7 +293,7 @@ pub(super) struct ResourceSearch {
     #[serde(deserialize_with = "object")]
     pub resource: ResourceType,
     #[serde(default, rename = "context")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = Object, nullable)]
     _context: AnyObject,
     #[serde(default, deserialize_with = "object")]
     #[schema(required = false)]
@@ -307,7 +307,7 @@ pub(super) struct ActionSearch {
     #[serde(deserialize_with = "object")]
     pub resource: ResourceOfDecision,
     #[serde(default, rename = "context")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = Object, nullable)]
     _context: AnyObject,
     #[serde(default, deserialize_with = "object")]
     #[schema(required = false)]
@@ -347,6 +347,12 @@ pub(in crate::web) fn evaluations(operation: &mut Operation) {
         "resource": example_resource(),
         "evaluations": [{"action": example_action()}, {"action": {"name": "write"}}],
     }));
+    let granted = json!({"reason": "granted", "scope": "read:record", "role": "viewer", "grant": "read:*"});
+    let refused =
+        json!({"reason": "not_granted", "scope": "write:record", "roles_that_would": ["owner", "admin"]});
+    operation.response_example = Some(json!({
+        "evaluations": [{"decision": true, "context": granted}, {"decision": false, "context": refused}],
+    }));
 }
 
 pub(in crate::web) fn subject_search(operation: &mut Operation) {
@@ -355,6 +361,7 @@ pub(in crate::web) fn subject_search(operation: &mut Operation) {
     operation.example = Some(
         json!({"subject": {"type": "user"}, "action": example_action(), "resource": example_resource()}),
     );
+    operation.response_example = Some(found(&json!({"type": "user", "id": "alice"})));
 }
 
 pub(in crate::web) fn resource_search(operation: &mut Operation) {
@@ -363,12 +370,19 @@ pub(in crate::web) fn resource_search(operation: &mut Operation) {
     operation.example = Some(
         json!({"subject": example_subject(), "action": example_action(), "resource": {"type": "record"}}),
     );
+    operation.response_example = Some(found(&example_resource()));
 }
 
 pub(in crate::web) fn action_search(operation: &mut Operation) {
     operation.body::<ActionSearch>();
     operation.response::<SearchResults>(200);
     operation.example = Some(json!({"subject": example_subject(), "resource": example_resource()}));
+    operation.response_example = Some(found(&example_action()));
+}
+
+/// The response of a search that found one.
+fn found(result: &Value) -> Value {
+    json!({"page": {"count": 1, "next_token": ""}, "results": [result]})
 }
 
 // What the examples ask about.

@@ -4,7 +4,6 @@ use crate::{
     clock::Timestamp,
     domain::{
         Description, Invalid, SearchText, TextRule,
-        base::paging::Position,
         nouns::destinations::{self, Change, Destination, Filter, Host},
     },
     policy::perm,
@@ -14,7 +13,7 @@ use crate::{
             call::ApiResult,
             if_match::{IfMatch, Versioned},
             input,
-            reply::{Created, NoContent, Ok200, Tagged},
+            reply::{Created, NoContent, Ok200, Tagged, WithVersion},
             spec,
         },
         checks::{Checked, Validate},
@@ -88,11 +87,15 @@ pub struct ListQuery {
     /// Part of the host, in ASCII or Unicode, or of the description.
     #[param(schema_with = spec::text::<SearchText>)]
     q: String,
+    /// Only those with this status.
     #[param(inline)]
     status: Option<DestinationStatus>,
     /// The value of `next` from the previous page.
     #[param(schema_with = spec::cursor)]
     after: String,
+    /// How many items to return at most.
+    #[param(schema_with = spec::limit)]
+    limit: Option<i64>,
 }
 
 pub async fn index(
@@ -101,7 +104,7 @@ pub async fn index(
     let query = cx.input.0;
     let is_paused = query.status.map(DestinationStatus::is_paused);
     let filter = Filter { text: input::search(&query.q)?, is_paused };
-    let at = Position::parse(&query.after, "")?;
+    let at = input::position(&query.after, query.limit)?;
     Ok(Ok200(destinations::list(&cx.scope, &filter, &at).await?.into()))
 }
 
@@ -132,10 +135,11 @@ impl Validate for NewDestination {
 
 pub async fn create(
     cx: ApiRequest<perm::ManageDestinations, Json<Checked<NewDestination>>>,
-) -> ApiResult<Created<DestinationBody>> {
+) -> ApiResult<WithVersion<Created<DestinationBody>>> {
     let (host, description) = cx.input.0.valid?;
     let added = cx.scope.write(async |s| destinations::add(s, &host, &description).await).await?;
-    Ok(Created(added.into()))
+    let (location, version) = (format!("/api/sso/v1/destinations/{}", added.id), added.version());
+    Ok(WithVersion { reply: Created { body: added.into(), location }, version })
 }
 
 /// Changes to a destination. Omitted fields stay the same. The host can't be changed: another host is a new

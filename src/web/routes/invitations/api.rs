@@ -4,7 +4,6 @@ use crate::{
     clock::Timestamp,
     domain::{
         Email, Invalid, Message, SearchText, Selection, TextRule,
-        base::paging::Position,
         nouns::invitations::{self, Batch, Filter, Invitation, MAX_BATCH, Outcome, Sent},
     },
     policy::perm,
@@ -13,6 +12,7 @@ use crate::{
             body::{Json, PageBody, Query},
             call::ApiResult,
             input::{self, Empty},
+            operation::Operation,
             reply::{NoContent, Ok200, Secret},
             spec,
         },
@@ -22,6 +22,7 @@ use crate::{
     },
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -42,6 +43,9 @@ pub struct InvitationBody {
     sent_at: Timestamp,
     expires_at: Timestamp,
     ended_at: Option<Timestamp>,
+    /// Why its e-mail could not be delivered, in the mail server's words. Send it again to try once more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery_error: Option<String>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
@@ -80,6 +84,7 @@ impl From<Invitation> for InvitationBody {
             status: state.unwrap_or(State::Expired),
             roles: invitation.role_slugs,
             created_at: invitation.created_at,
+            delivery_error: invitation.delivery_error,
             sent_at: invitation.sent_at,
             expires_at: invitation.expires_at,
             ended_at: invitation.ended_at,
@@ -94,11 +99,15 @@ pub struct ListQuery {
     /// Part of an e-mail address.
     #[param(schema_with = spec::text::<SearchText>)]
     q: String,
+    /// Only those in this state.
     #[param(inline)]
     status: Option<State>,
     /// The value of `next` from the previous page.
     #[param(schema_with = spec::cursor)]
     after: String,
+    /// How many items to return at most.
+    #[param(schema_with = spec::limit)]
+    limit: Option<i64>,
 }
 
 pub async fn index(
@@ -107,7 +116,7 @@ pub async fn index(
     let query = cx.input.0;
     let status = query.status.map(|status| status.word().to_owned()).unwrap_or_default();
     let filter = Filter { text: input::search(&query.q)?, status };
-    let at = Position::parse(&query.after, "")?;
+    let at = input::position(&query.after, query.limit)?;
     Ok(Ok200(invitations::list(&cx.scope, &filter, &at).await?.page.into()))
 }
 
@@ -209,6 +218,13 @@ fn addresses(emails: &[String]) -> Result<String, Invalid> {
             ))
         }
     }
+}
+
+/// Two people to invite.
+pub(in crate::web) fn example(operation: &mut Operation) {
+    operation.example = Some(
+        json!({"emails": ["ada@example.com", "grace@example.com"], "roles": ["viewer"], "message": "Welcome!"}),
+    );
 }
 
 pub async fn send(

@@ -3,7 +3,7 @@
 use crate::{
     clock::Timestamp,
     domain::{
-        SearchText, Slug,
+        SearchText,
         base::paging::Position,
         nouns::members::{self, DependentKeys, Detail, Filter, Member},
     },
@@ -141,15 +141,20 @@ pub struct ListQuery {
     #[param(schema_with = spec::text::<SearchText>)]
     q: String,
     /// The slug of a role they have.
-    #[param(schema_with = spec::text::<Slug>)]
+    #[param(schema_with = spec::role_of_members)]
     role: String,
+    /// Only those with this status.
     #[param(inline)]
     status: Option<Status>,
+    /// Only people, or only API keys.
     #[param(inline)]
     kind: Option<Kind>,
     /// The value of `next` from the previous page.
     #[param(schema_with = spec::cursor)]
     after: String,
+    /// How many items to return at most.
+    #[param(schema_with = spec::limit)]
+    limit: Option<i64>,
 }
 
 impl ListQuery {
@@ -161,7 +166,7 @@ impl ListQuery {
             kind: self.kind.map(|kind| kind.word().to_owned()).unwrap_or_default(),
             ..Filter::default()
         };
-        Ok((filter, Position::parse(&self.after, "")?))
+        Ok((filter, input::position(&self.after, self.limit)?))
     }
 }
 

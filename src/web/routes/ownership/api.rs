@@ -6,8 +6,9 @@ use crate::{
     policy::perm,
     web::{
         api::{
-            body::PageBody,
+            body::{PageBody, Query},
             call::ApiResult,
+            part::Part,
             reply::{NoContent, Ok200},
         },
         guard::key::ApiRequest,
@@ -35,8 +36,9 @@ impl From<Offer> for OfferBody {
     }
 }
 
-pub async fn index(cx: ApiRequest<perm::ReadMembers>) -> ApiResult<Ok200<PageBody<OfferBody>>> {
-    Ok(Ok200(PageBody::whole(ownership::pending(&cx.scope).await?)))
+pub async fn index(cx: ApiRequest<perm::ReadMembers, Query<Part>>) -> ApiResult<Ok200<PageBody<OfferBody>>> {
+    let offers = ownership::pending(&cx.scope).await?;
+    Ok(Ok200(cx.input.0.of(offers, |offer: &OfferBody| offer.id.to_string())?))
 }
 
 pub async fn withdraw(cx: ApiRequest<perm::Membership, Target>) -> ApiResult<NoContent> {

@@ -4,6 +4,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         Invalid, Refused, TextRule, Title,
+        base::paging::PAGE_SIZE,
         nouns::resources::{self, Resource, ResourceId, ResourceKey, ResourceType},
     },
     policy::perm,
@@ -11,7 +12,8 @@ use crate::{
         api::{
             body::{Json, PageBody, Query},
             call::ApiResult,
-            reply::{CreatedOrUpdated, NoContent, Ok200},
+            input,
+            reply::{Created, CreatedOrUpdated, NoContent, Ok200},
             spec,
         },
         checks::{Checked, Validate},
@@ -19,7 +21,15 @@ use crate::{
     },
 };
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use url::form_urlencoded;
+use utoipa::{
+    IntoParams, ToSchema,
+    openapi::{
+        Required,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+        schema::Object,
+    },
+};
 
 /// A registered resource.
 #[derive(Serialize, ToSchema)]
@@ -66,7 +76,15 @@ pub async fn register(
     let (address, name) = cx.input.0.valid?;
     let (resource, is_new) = cx.scope.write(async |s| resources::register(s, &address, &name).await).await?;
     let resource = ResourceBody::from(resource);
-    Ok(if is_new { CreatedOrUpdated::Created(resource) } else { CreatedOrUpdated::Updated(resource) })
+    if !is_new {
+        return Ok(CreatedOrUpdated::Updated(resource));
+    }
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("type", &resource.r#type)
+        .append_pair("id", &resource.id)
+        .finish();
+    let location = format!("/api/sso/v1/resources?{query}");
+    Ok(CreatedOrUpdated::Created(Created { body: resource, location }))
 }
 
 /// Which resources to list.
@@ -74,24 +92,33 @@ pub async fn register(
 #[serde(deny_unknown_fields, default)]
 pub struct ListQuery {
     /// Only resources of this type.
-    #[param(schema_with = spec::text::<ResourceType>)]
+    #[param(schema_with = only_type)]
     r#type: String,
     /// Only the resource of that type with this ID.
-    #[param(schema_with = spec::text::<ResourceId>)]
+    #[param(schema_with = only_id)]
     id: String,
     /// The value of `next` from the previous page.
     #[param(schema_with = spec::cursor)]
     after: String,
+    /// How many items to return at most.
+    #[param(schema_with = spec::limit)]
+    limit: Option<i64>,
 }
 
-/// Resources on one page.
-const PAGE: usize = 100;
+fn only_type() -> Object {
+    spec::text_about::<ResourceType>("Only resources of this type.")
+}
+
+fn only_id() -> Object {
+    spec::text_about::<ResourceId>("Only the resource of that type with this ID.")
+}
 
 /// Lists resources by type and id; with a type and an id, only that one.
 pub async fn index(
     cx: ApiRequest<perm::CheckAccess, Query<ListQuery>>,
 ) -> ApiResult<Ok200<PageBody<ResourceBody>>> {
-    let ListQuery { r#type: kind, id, after } = cx.input.0;
+    let ListQuery { r#type: kind, id, after, limit } = cx.input.0;
+    let limit = input::page_size(limit)?.unwrap_or(PAGE_SIZE);
     if !id.is_empty() {
         let one = resources::get(&cx.scope, &ResourceKey::parse(&kind, &id)?).await?;
         return Ok(Ok200(PageBody::whole([one])));
@@ -114,9 +141,9 @@ pub async fn index(
     }
     let kind = Some(kind.as_str()).filter(|kind| !kind.is_empty());
     let from = after.as_ref().map(|(kind, id)| (kind.as_str(), id.as_str()));
-    let mut rows = resources::list(&cx.scope, kind, from, PAGE + 1).await?;
-    let is_cut = rows.len() > PAGE;
-    rows.truncate(PAGE);
+    let mut rows = resources::list(&cx.scope, kind, from, limit + 1).await?;
+    let is_cut = rows.len() > limit;
+    rows.truncate(limit);
     let next = rows.last().filter(|_| is_cut);
     let next = next.map(|row| hex::encode(serde_json::to_vec(&(&row.kind, &row.id)).unwrap_or_default()));
     let items = rows.into_iter().map(ResourceBody::from).collect();
@@ -124,13 +151,23 @@ pub async fn index(
 }
 
 /// The resource to remove.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResourceQuery {
-    #[param(schema_with = spec::text::<ResourceType>)]
     r#type: String,
-    #[param(schema_with = spec::text::<ResourceId>)]
     id: String,
+}
+
+/// By hand, because the derived one has no required parameters with a schema of their own.
+impl IntoParams for ResourceQuery {
+    fn into_params(place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let parameters = [("type", spec::text::<ResourceType>()), ("id", spec::text::<ResourceId>())];
+        let required = |(name, schema): (&str, Object)| {
+            let parameter = ParameterBuilder::new().name(name).parameter_in(place().unwrap_or_default());
+            parameter.required(Required::True).schema(Some(schema)).build()
+        };
+        parameters.map(required).into()
+    }
 }
 
 /// Removes the resource that the query names.

@@ -14,7 +14,9 @@ use crate::{
             call::ApiResult,
             if_match::{IfMatch, Versioned},
             input,
-            reply::{CreatedOrUpdated, NoContent, Ok200, Tagged},
+            operation::Operation,
+            part::Part,
+            reply::{Created, CreatedOrUpdated, NoContent, Ok200, Tagged, WithVersion},
             spec,
         },
         checks::{Checked, Validate},
@@ -23,6 +25,7 @@ use crate::{
     },
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 /// A role.
@@ -57,8 +60,9 @@ impl From<RoleWithCounts> for RoleBody {
     }
 }
 
-pub async fn index(cx: ApiRequest<perm::ReadMembers>) -> ApiResult<Ok200<PageBody<RoleBody>>> {
-    Ok(Ok200(PageBody::whole(roles::list(&cx.scope).await?)))
+pub async fn index(cx: ApiRequest<perm::ReadMembers, Query<Part>>) -> ApiResult<Ok200<PageBody<RoleBody>>> {
+    let roles = roles::list(&cx.scope).await?;
+    Ok(Ok200(cx.input.0.of(roles, |role: &RoleBody| role.slug.clone())?))
 }
 
 /// A role, and who has it.
@@ -95,8 +99,8 @@ pub struct NewRole {
     #[schema(schema_with = spec::maybe_text::<Description>)]
     description: Option<String>,
     /// Scopes of applications and permissions of the catalogue. For a built-in role, only scopes of applications.
-    #[serde(default)]
-    #[schema(schema_with = spec::scopes)]
+    #[serde(default, deserialize_with = "input::or_default")]
+    #[schema(schema_with = spec::maybe_scopes, required = false)]
     scopes: Vec<String>,
 }
 
@@ -132,19 +136,32 @@ impl From<&Role> for RoleDefinition {
     }
 }
 
+/// A role to create, with scopes of an application.
+pub(in crate::web) fn example(operation: &mut Operation) {
+    operation.example =
+        Some(json!({"name": "Incident lead", "scopes": ["read:incidents", "close:incidents"]}));
+}
+
 pub async fn create(
     cx: ApiRequest<perm::ManageRoles, Json<Checked<NewRole>>>,
-) -> ApiResult<CreatedOrUpdated<RoleDefinition>> {
+) -> ApiResult<WithVersion<CreatedOrUpdated<RoleDefinition>>> {
     let (name, slug, description, scopes) = cx.input.0.valid?;
     let mut after = None;
     let change = async |s: &mut WriteScope<perm::ManageRoles>| {
         let defined = roles::define(s, &name, slug.as_ref(), description.as_ref(), &scopes).await?;
-        after = roles::by_slug(s, &defined.value().slug).await?.map(|role| RoleDefinition::from(&role));
+        after = roles::by_slug(s, &defined.value().slug).await?;
         Ok::<_, Refused>(defined)
     };
     let defined = cx.scope.write(change).await?;
     let saved = after.ok_or(Refused::NotFound)?;
-    Ok(if defined.is_new { CreatedOrUpdated::Created(saved) } else { CreatedOrUpdated::Updated(saved) })
+    let (body, version) = (RoleDefinition::from(&saved), saved.version());
+    let reply = match defined.is_new {
+        true => {
+            CreatedOrUpdated::Created(Created { body, location: format!("/api/sso/v1/roles/{}", saved.slug) })
+        }
+        false => CreatedOrUpdated::Updated(body),
+    };
+    Ok(WithVersion { reply, version })
 }
 
 /// Changes to a role. Omitted fields stay the same.
@@ -202,7 +219,8 @@ pub struct RoleScopes {
     #[schema(schema_with = spec::scopes)]
     scopes: Vec<String>,
     /// Set to true to confirm a change that takes “Update permissions” from the key itself.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "input::or_default")]
+    #[schema(schema_with = spec::maybe_flag, required = false)]
     confirm: bool,
 }
 
@@ -225,7 +243,7 @@ pub async fn set_scopes(
 #[serde(deny_unknown_fields, default)]
 pub struct Deletion {
     /// The slug of the role that replaces it.
-    #[param(schema_with = spec::text::<Slug>)]
+    #[param(schema_with = spec::replacement)]
     replacement: Option<String>,
 }
 

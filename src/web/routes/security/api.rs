@@ -9,9 +9,10 @@ use crate::{
     policy::perm,
     web::{
         api::{
-            body::{Json, PageBody},
+            body::{Json, PageBody, Query},
             call::ApiResult,
             if_match::IfMatch,
+            part::Part,
             reply::{Ok200, Tagged},
             spec,
         },
@@ -50,8 +51,11 @@ impl From<Row> for PermissionBody {
     }
 }
 
-pub async fn index(cx: ApiRequest<perm::ReadMembers>) -> ApiResult<Ok200<PageBody<PermissionBody>>> {
-    Ok(Ok200(PageBody::whole(security::matrix(&cx.scope).await?)))
+pub async fn index(
+    cx: ApiRequest<perm::ReadMembers, Query<Part>>,
+) -> ApiResult<Ok200<PageBody<PermissionBody>>> {
+    let rows = security::matrix(&cx.scope).await?;
+    Ok(Ok200(cx.input.0.of(rows, |row: &PermissionBody| row.permission.to_owned())?))
 }
 
 pub async fn show(cx: ApiRequest<perm::ReadMembers, NamedPermission>) -> ApiResult<Tagged<PermissionBody>> {

@@ -3,8 +3,9 @@
 use crate::{
     clock::Timestamp,
     domain::{
-        Description, Invalid, Name, Selection, TextRule,
+        Description, Invalid, Name, Refused, Selection, TextRule,
         base::paging::Position,
+        enforce::write::WriteScope,
         nouns::teams::{self, Person, Team, TeamRolesChange},
     },
     policy::perm,
@@ -14,7 +15,8 @@ use crate::{
             call::ApiResult,
             if_match::{IfMatch, Versioned},
             input,
-            reply::{Created, NoContent, Ok200, Tagged},
+            part::Part,
+            reply::{Created, NoContent, Ok200, Tagged, WithVersion},
             spec,
         },
         checks::{Checked, Validate},
@@ -63,12 +65,13 @@ impl Versioned for Team {
     }
 }
 
-pub async fn index(cx: ApiRequest<perm::ReadTeams>) -> ApiResult<Ok200<PageBody<TeamBody>>> {
-    Ok(Ok200(PageBody::whole(teams::list(&cx.scope).await?)))
+pub async fn index(cx: ApiRequest<perm::ReadTeams, Query<Part>>) -> ApiResult<Ok200<PageBody<TeamBody>>> {
+    let teams = teams::list(&cx.scope).await?;
+    Ok(Ok200(cx.input.0.of(teams, |team: &TeamBody| team.id.to_string())?))
 }
 
 pub async fn show(cx: ApiRequest<perm::ReadTeams, Target>) -> ApiResult<Tagged<TeamBody>> {
-    Ok(Tagged::of(teams::get(&cx.scope, cx.input.0, &Position::First).await?.team))
+    Ok(Tagged::of(teams::get(&cx.scope, cx.input.0, &Position::FIRST).await?.team))
 }
 
 /// A team to create.
@@ -92,20 +95,18 @@ impl Validate for NewTeam {
     }
 }
 
-/// A team that was created.
-#[derive(Serialize, ToSchema)]
-pub struct CreatedTeam {
-    id: Uuid,
-    name: String,
-    description: String,
-}
-
 pub async fn create(
     cx: ApiRequest<perm::CreateTeams, Json<Checked<NewTeam>>>,
-) -> ApiResult<Created<CreatedTeam>> {
+) -> ApiResult<WithVersion<Created<TeamBody>>> {
     let (name, description) = cx.input.0.valid?;
-    let id = cx.scope.write(async |s| teams::create(s, &name, &description).await).await?;
-    Ok(Created(CreatedTeam { id, name: name.to_string(), description: description.to_string() }))
+    let create = async |s: &mut WriteScope<_>| {
+        let created = teams::create(s, &name, &description).await?;
+        let team = teams::under_lock(s, *created.value()).await?;
+        Ok::<_, Refused>(created.map(|_| team))
+    };
+    let team = cx.scope.write(create).await?;
+    let (location, version) = (format!("/api/sso/v1/teams/{}", team.id), team.tag());
+    Ok(WithVersion { reply: Created { body: team.into(), location }, version })
 }
 
 /// Changes to a team. Omitted fields stay the same.
@@ -211,13 +212,16 @@ pub struct ListQuery {
     /// The value of `next` from the previous page.
     #[param(schema_with = spec::cursor)]
     after: String,
+    /// How many items to return at most.
+    #[param(schema_with = spec::limit)]
+    limit: Option<i64>,
 }
 
 pub async fn people(
     cx: ApiRequest<perm::ReadTeams, (Target, Query<ListQuery>)>,
 ) -> ApiResult<Ok200<PageBody<TeamMemberBody>>> {
     let (Target(id), Query(query)) = cx.input;
-    let at = Position::parse(&query.after, "")?;
+    let at = input::position(&query.after, query.limit)?;
     Ok(Ok200(teams::get(&cx.scope, id, &at).await?.page.into()))
 }
 

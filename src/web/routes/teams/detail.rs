@@ -206,7 +206,7 @@ async fn redraw<P: Access>(
 ) -> HandlerResult {
     let FormRejection { status, errors, problem, refused, .. } = rejected;
     let Some(scope) = scope.narrow::<perm::ReadTeams>() else { return Err(refused) };
-    let detail = teams::get(&scope, id, &Position::First).await?;
+    let detail = teams::get(&scope, id, &Position::FIRST).await?;
     let state = FormState { errors, problem, ..state };
     Ok(view.html_as(status, &draw(view, &scope, detail, &ListState::default(), state)))
 }

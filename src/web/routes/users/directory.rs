@@ -2,8 +2,7 @@
 
 use crate::{
     domain::{
-        SearchText, Slug,
-        base::paging::Position,
+        SearchText,
         nouns::{
             directory::{self, User},
             members::Filter,
@@ -78,13 +77,17 @@ pub struct ListQuery {
     #[param(schema_with = spec::text::<SearchText>)]
     q: String,
     /// The slug of a role they have.
-    #[param(schema_with = spec::text::<Slug>)]
+    #[param(schema_with = spec::role_of_members)]
     role: String,
+    /// Only those with this status.
     #[param(inline)]
     status: Option<Status>,
     /// The value of `next` from the previous page.
     #[param(schema_with = spec::cursor)]
     after: String,
+    /// How many items to return at most.
+    #[param(schema_with = spec::limit)]
+    limit: Option<i64>,
 }
 
 pub async fn index(
@@ -98,7 +101,7 @@ pub async fn index(
         kind: "user".to_owned(),
         ..Filter::default()
     };
-    let at = Position::parse(&query.after, "")?;
+    let at = input::position(&query.after, query.limit)?;
     Ok(Ok200(directory::list(&cx.scope, &filter, &at).await?.into()))
 }
 

@@ -2,7 +2,8 @@
 
 use crate::{
     domain::{
-        Email, ExternalId, Invalid, Name, TextRule,
+        Email, ExternalId, Invalid, Name, Refused, TextRule,
+        enforce::write::WriteScope,
         nouns::members::{self, NewMember, ProvisionedUser},
     },
     policy::{BuiltIn, perm},
@@ -12,7 +13,8 @@ use crate::{
             call::ApiResult,
             if_match::{IfMatch, Versioned},
             input,
-            reply::{Created, Tagged},
+            operation::Operation,
+            reply::{Created, Tagged, WithVersion},
             spec,
         },
         checks::{Checked, Validate},
@@ -21,6 +23,7 @@ use crate::{
     },
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -80,14 +83,27 @@ impl Validate for NewUser {
     }
 }
 
+/// A user to add, under an ID of one's own.
+pub(in crate::web) fn example(operation: &mut Operation) {
+    operation.example =
+        Some(json!({"email": "ada@example.com", "external_id": "employee-7", "roles": ["developer"]}));
+}
+
 pub async fn create(
     cx: ApiRequest<perm::InviteMembers, Json<Checked<NewUser>>>,
-) -> ApiResult<Created<UserBody>> {
+) -> ApiResult<WithVersion<Created<UserBody>>> {
     let new = cx.input.0.valid?;
     let workspace = cx.scope.actor().workspace.id;
     members::may_provision(&cx.scope).await?;
-    let user = cx.scope.write(async |s| members::provision(s, &new).await).await?;
-    Ok(Created(body(workspace, user)))
+    let create = async |s: &mut WriteScope<_>| {
+        let created = members::provision(s, &new).await?;
+        let id = members::of_user_under_lock(s, created.value().user_id).await?;
+        let version = members::tag_under_lock(s, id).await?;
+        Ok::<_, Refused>(created.map(|user| (user, version)))
+    };
+    let (user, version) = cx.scope.write(create).await?;
+    let location = format!("/api/sso/v1/users/{}", user.user_id);
+    Ok(WithVersion { reply: Created { body: body(workspace, user), location }, version })
 }
 
 /// Changes to a user in this workspace. Omitted fields stay the same.

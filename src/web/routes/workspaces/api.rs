@@ -4,7 +4,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         Invalid, Name, Refused, Slug, TextRule,
-        base::{paging::Position, principal::Workspace},
+        base::principal::Workspace,
         enforce::write::WriteScope,
         nouns::{
             organization::{self, IdleHours, Organization, OrganizationChange},
@@ -18,7 +18,7 @@ use crate::{
             call::ApiResult,
             if_match::{IfMatch, Versioned},
             input,
-            reply::{Created, NoContent, Ok200, Tagged},
+            reply::{Created, NoContent, Ok200, Tagged, WithVersion},
             spec,
         },
         checks::{Checked, Validate},
@@ -70,10 +70,13 @@ pub struct ListQuery {
     /// The value of `next` from the previous page.
     #[param(schema_with = spec::cursor)]
     after: String,
+    /// How many items to return at most.
+    #[param(schema_with = spec::limit)]
+    limit: Option<i64>,
 }
 
 pub async fn index(cx: KeyRequest<Query<ListQuery>>) -> ApiResult<Ok200<PageBody<WorkspaceBody>>> {
-    let at = Position::parse(&cx.input.0.after, "")?;
+    let at = input::position(&cx.input.0.after, cx.input.0.limit)?;
     Ok(Ok200(workspaces::of_key(&cx.view.app.db, cx.key(), &at).await?.into()))
 }
 
@@ -112,12 +115,22 @@ pub struct WorkspaceSummary {
     name: String,
 }
 
-pub async fn create(cx: KeyRequest<Json<Checked<NewWorkspace>>>) -> ApiResult<Created<WorkspaceSummary>> {
+pub async fn create(
+    cx: KeyRequest<Json<Checked<NewWorkspace>>>,
+) -> ApiResult<WithVersion<Created<WorkspaceSummary>>> {
     let (key, call, Json(new)) = cx.into_parts();
     let (name, slug, owner) = new.valid?;
     let origin = origin::of_call(&call.req);
     let id = workspaces::create_by_key(&call.app.db, &key, owner, &name, &slug, &origin).await?;
-    Ok(Created(WorkspaceSummary { id, slug: slug.to_string(), name: name.to_string() }))
+    let workspace = Workspace {
+        id,
+        account_id: key.account_id,
+        slug: slug.to_string(),
+        name: name.to_string(),
+        owner_idle_hours: None,
+    };
+    let (location, version) = (format!("/api/sso/v1/workspaces/{slug}"), workspace.version());
+    Ok(WithVersion { reply: Created { body: workspace.into(), location }, version })
 }
 
 /// A workspace as its members see it.
@@ -222,7 +235,7 @@ impl From<Workspace> for WorkspaceSummary {
 #[serde(deny_unknown_fields)]
 pub struct Deletion {
     /// To confirm, the slug of the workspace. Everything in it is deleted.
-    #[param(schema_with = spec::text::<Slug>)]
+    #[param(schema_with = spec::confirmation)]
     confirm: String,
 }
 

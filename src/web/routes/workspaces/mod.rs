@@ -1,5 +1,6 @@
 //! Workspaces: a person's list, and the API.
 
 pub mod api;
+pub mod origins;
 pub mod pages;
 pub mod waiting;

@@ -1,0 +1,108 @@
+//! Parts of lists that are loaded as a whole.
+
+use crate::{
+    domain::Invalid,
+    web::api::{body::PageBody, call::ApiResult, input::page_size, spec},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
+
+/// Which part to return of a list that is short, and returned as a whole unless the caller wants less.
+#[derive(Deserialize, IntoParams, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Part {
+    /// The value of `next` from the previous page.
+    #[param(schema_with = spec::cursor)]
+    after: String,
+    /// How many items to return at most. If omitted, all of them.
+    #[param(schema_with = spec::limit_of_whole)]
+    limit: Option<i64>,
+}
+
+/// The last item of a part: its place in the list, and what identifies it.
+#[derive(Serialize, Deserialize)]
+struct PartCursor(usize, String);
+
+impl Part {
+    /// This part of the list. `id` is what identifies an item.
+    ///
+    /// # Errors
+    /// [`crate::domain::Refused::Invalid`] on `after` or `limit`.
+    pub(in crate::web) fn of<T: From<U>, U>(
+        &self,
+        items: impl IntoIterator<Item = U>,
+        id: impl Fn(&T) -> String,
+    ) -> ApiResult<PageBody<T>> {
+        let mut items: Vec<T> = items.into_iter().map(T::from).collect();
+        let start = match self.after.as_str() {
+            "" => 0,
+            after => {
+                let PartCursor(place, last) = PartCursor::decode(after)?;
+                // If that item is gone, the one after it has taken its place.
+                items.iter().position(|item| id(item) == last).map_or(place, |found| found + 1)
+            }
+        };
+        items.drain(..start.min(items.len()));
+        let size = page_size(self.limit)?.unwrap_or(items.len());
+        let is_cut = items.len() > size;
+        items.truncate(size);
+        let last = items.last().filter(|_| is_cut);
+        let next = last.map(|last| PartCursor(start + size - 1, id(last)).encode());
+        Ok(PageBody { items, next })
+    }
+}
+
+impl PartCursor {
+    fn encode(&self) -> String {
+        hex::encode(serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    fn decode(text: &str) -> Result<Self, Invalid> {
+        let read = |text| serde_json::from_slice(&hex::decode(text).ok()?).ok();
+        let wrong = || Invalid::field("after", "This page link doesn't work. Start from the first page.");
+        read(text).ok_or_else(wrong)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(after: &str, limit: i64) -> Part {
+        Part { after: after.to_owned(), limit: Some(limit) }
+    }
+
+    #[test]
+    fn the_parts_of_a_list_are_the_list() {
+        let list = ["a", "b", "c", "d", "e"].map(String::from);
+        for limit in 1..=6 {
+            let (mut seen, mut after) = (Vec::new(), String::new());
+            loop {
+                let page = part(&after, limit).of::<String, _>(list.clone(), String::clone).ok().unwrap();
+                seen.extend(page.items);
+                match page.next {
+                    Some(next) => after = next,
+                    None => break,
+                }
+            }
+            assert_eq!(seen, list, "{limit}");
+        }
+    }
+
+    #[test]
+    fn a_part_goes_on_where_the_one_before_ended_when_items_come_and_go() {
+        let next = |list: &[&str], after: &str| {
+            part(after, 2).of::<String, _>(list.iter().copied(), String::clone).ok().unwrap()
+        };
+        let first = next(&["a", "b", "c", "d"], "");
+        let after = first.next.unwrap();
+        for list in
+            [&["a", "b", "c", "d"][..], &["b", "c", "d"], &["a", "aa", "b", "c", "d"], &["a", "c", "d"]]
+        {
+            assert_eq!(next(list, &after).items, ["c", "d"], "{list:?}");
+        }
+        for wrong in ["zz", "00", "7b7d"] {
+            assert!(part(wrong, 2).of::<String, _>(Vec::<String>::new(), String::clone).is_err());
+        }
+    }
+}

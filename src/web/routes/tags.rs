@@ -1,0 +1,38 @@
+//! What the document of the API says of each noun: the tags of its operations.
+
+/// The nouns with operations, each with a description.
+pub(super) const TAGS: &[(&str, &str)] = &[
+    (
+        "workspaces",
+        "Workspaces that the key is a member of. Everything but the account itself is in one of them.",
+    ),
+    ("departure", "The key itself leaves a workspace."),
+    (
+        "members",
+        "Memberships of a workspace: people and API keys, with their roles. A suspended member keeps the roles and can't use them.",
+    ),
+    (
+        "ownership-offers",
+        "The pending offer to transfer the ownership of a workspace. Offers are made and accepted by people.",
+    ),
+    (
+        "users",
+        "People with a membership, under an ID that is the same in every workspace, or under one of your own.",
+    ),
+    ("teams", "Groups of people, who have the roles of their team in addition to their own."),
+    ("invitations", "Offers of a membership to an e-mail address. They are kept in every state."),
+    ("roles", "Named sets of permissions, and of scopes that your applications define."),
+    ("permissions", "What guards Bailiwick itself, and which roles have it."),
+    (
+        "API keys",
+        "Keys of services: their secrets, their memberships, and the verification of a key that a service received.",
+    ),
+    ("resources", "Things of your applications that searches can return. Decisions don't need them."),
+    (
+        "destinations",
+        "Public hosts that a workspace allows. A program of yours reads the list and enforces it.",
+    ),
+    ("decisions", "OpenID AuthZEN 1.0: whether a subject can do an action on a resource, and why."),
+    ("API document", "This document."),
+    ("audit", "What happened in a workspace, and what was refused."),
+];

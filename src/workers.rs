@@ -1,0 +1,236 @@
+//! What the program does between requests: it sends mail, writes and deletes what housekeeping says, and signs audit
+//! checkpoints.
+
+use crate::{
+    domain::{Db, Refused, base::outbox, enforce::checkpoint, housekeeping, nouns::invitations},
+    mail::Mailer,
+    note::Signer,
+    private,
+};
+use sea_orm::DbErr;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    sync::{Notify, Semaphore},
+    task::{JoinHandle, JoinSet},
+};
+use tracing::Instrument;
+use uuid::Uuid;
+
+/// The tasks of a running server.
+pub(crate) struct Workers {
+    mail: JoinHandle<()>,
+    stop_mail: Arc<Notify>,
+    housekeeping: JoinHandle<()>,
+    checkpoints: Checkpoints,
+}
+
+impl Workers {
+    pub(crate) fn start(db: &Db, mailer: Mailer, checkpoints: Checkpoints) -> Self {
+        let stop_mail = Arc::new(Notify::new());
+        Self {
+            mail: tokio::spawn(send_mail(db.clone(), mailer, Arc::clone(&stop_mail))),
+            stop_mail,
+            housekeeping: tokio::spawn(run_housekeeping(db.clone(), checkpoints.clone())),
+            checkpoints,
+        }
+    }
+
+    /// Ends them: running deliveries are finished, and what is only in memory is written.
+    pub(crate) async fn stop(self, db: &Db) {
+        self.housekeeping.abort();
+        self.stop_mail.notify_one();
+        if let Err(error) = self.mail.await {
+            tracing::error!(%error, "sending e-mail ended unexpectedly");
+        }
+        if let Err(error) = housekeeping::last_housekeeping(db).await {
+            log(db, "could not save the last activity times", &error);
+        }
+        self.checkpoints.sign_if_due(db).await;
+    }
+}
+
+/// Logs what a task could not do; an outage of the database is logged once for all of them.
+fn log(db: &Db, what: &'static str, error: &DbErr) {
+    if !db.note_outage(error) {
+        tracing::warn!(%error, "{what}");
+    }
+}
+
+/// The most messages that are delivered at once. One recipient's server that hangs does not hold up the others.
+const MAX_DELIVERIES: usize = 8;
+
+/// How long deliveries may take to end when the server stops.
+const LAST_DELIVERIES: Duration = Duration::from_secs(10);
+
+/// Sends what waits in the outbox, until it is stopped; then lets running deliveries end, so that no other node
+/// sends the same message again.
+async fn send_mail(db: Db, mailer: Mailer, stop: Arc<Notify>) {
+    let (mailer, permits) = (Arc::new(mailer), Arc::new(Semaphore::new(MAX_DELIVERIES)));
+    let mut deliveries = JoinSet::new();
+    let leasing = async {
+        while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
+            while deliveries.try_join_next().is_some() {}
+            match outbox::lease_next(&db).await {
+                Ok(Some(message)) => {
+                    let (db, mailer) = (db.clone(), Arc::clone(&mailer));
+                    deliveries.spawn(async move {
+                        let span = tracing::info_span!("deliver_mail", mail = %message.id, attempts = message.attempts);
+                        deliver(&db, &mailer, message).instrument(span).await;
+                        drop(permit);
+                    });
+                }
+                Ok(None) => outbox::wait(&db).await,
+                Err(error) => {
+                    log(&db, "can't read the outbox", &error);
+                    tokio::time::sleep(Duration::from_secs(5)).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = leasing => {}
+        () = stop.notified() => {}
+    }
+    let all = async { while deliveries.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(LAST_DELIVERIES, all).await;
+}
+
+async fn deliver(db: &Db, mailer: &Mailer, message: outbox::OutgoingMail) {
+    let noted = match invitations::mail::is_wanted(db, &message).await {
+        Ok(true) => match mailer.send(&message).await {
+            Ok(()) => {
+                db.counters().mail.sent.increment();
+                remove_sent(db, message.id).await
+            }
+            Err(error) => {
+                tracing::warn!(?error, "could not send e-mail");
+                outbox::mark_failed(db, &message, &error).await
+            }
+        },
+        Ok(false) => {
+            db.counters().mail.dropped.increment();
+            outbox::remove(db, message.id).await
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = noted {
+        log(db, "can't update the outbox", &error);
+    }
+}
+
+/// Removes a message that was sent. A database that is away for a moment must not cause a second copy, so it is tried
+/// again for as long as the message is leased.
+async fn remove_sent(db: &Db, id: Uuid) -> Result<(), DbErr> {
+    let mut done = outbox::remove(db, id).await;
+    for _ in 0..REMOVAL_ATTEMPTS {
+        if done.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        done = outbox::remove(db, id).await;
+    }
+    done
+}
+
+/// How often the removal of a message that was sent is tried again.
+const REMOVAL_ATTEMPTS: u32 = 10;
+
+/// Signs audit checkpoints, and keeps a copy of each outside the database.
+#[derive(Clone)]
+pub(crate) struct Checkpoints {
+    pub(crate) signer: Signer,
+    /// The file with the copies.
+    pub(crate) copies: PathBuf,
+}
+
+impl Checkpoints {
+    /// Signs a checkpoint if anything was recorded since the one before, or as many as it takes. What goes wrong is
+    /// logged.
+    async fn sign_if_due(&self, db: &Db) {
+        let signed = self.sign_due(db).await;
+        db.counters().checkpoints.count(&signed);
+        match signed {
+            Ok(()) => {}
+            Err(Refused::Failed(error)) => log(db, "could not sign an audit checkpoint", &error),
+            Err(error) => tracing::warn!(%error, "could not sign an audit checkpoint"),
+        }
+    }
+
+    async fn sign_due(&self, db: &Db) -> Result<(), Refused> {
+        for _ in 0..checkpoint::due(db).await? {
+            keep_copy(&self.copies, &checkpoint::sign(db, &self.signer).await?);
+        }
+        Ok(())
+    }
+}
+
+/// Adds a signed checkpoint to the copies outside the database. What goes wrong is logged: the database has it.
+pub fn keep_copy(copies: &Path, note: &str) {
+    let folder = copies.parent().map_or(Ok(()), private::make_folder);
+    if let Err(error) = folder.and_then(|()| private::append(copies, note)) {
+        tracing::warn!(path = %copies.display(), %error, "could not keep a copy of an audit checkpoint");
+    }
+}
+
+/// How often presence is written.
+const HOUSEKEEPING: Duration = Duration::from_secs(5);
+
+/// The number of rounds after which expired data is deleted: ten minutes.
+const SWEEP_INTERVAL: u64 = 120;
+
+/// The number of rounds after which a checkpoint is signed: an hour.
+const CHECKPOINT_INTERVAL: u64 = 720;
+
+/// One round of housekeeping, by its number from 1.
+#[derive(Clone, Copy)]
+struct Round(u64);
+
+impl Round {
+    /// It deletes what has expired.
+    const fn sweeps(self) -> bool {
+        self.0.is_multiple_of(SWEEP_INTERVAL)
+    }
+
+    /// It signs a checkpoint, if one is due.
+    const fn signs(self) -> bool {
+        self.0.is_multiple_of(CHECKPOINT_INTERVAL)
+    }
+}
+
+async fn run_housekeeping(db: Db, checkpoints: Checkpoints) {
+    for round in (1..).map(Round) {
+        tokio::time::sleep(HOUSEKEEPING).await;
+        let mut done = housekeeping::housekeeping(&db).await;
+        if done.is_ok() && round.sweeps() {
+            done = housekeeping::sweep(&db).await;
+        }
+        if round.signs() {
+            checkpoints.sign_if_due(&db).await;
+        }
+        db.counters().housekeeping.count(&done);
+        if let Err(error) = done {
+            log(&db, "housekeeping failed", &error);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The moments of a day, in seconds, at which a round does what it is asked for.
+    fn moments(is_due: impl Fn(Round) -> bool) -> Vec<u64> {
+        let pause = HOUSEKEEPING.as_secs();
+        (1..=24 * 3_600 / pause).filter(|round| is_due(Round(*round))).map(|round| round * pause).collect()
+    }
+
+    #[test]
+    fn a_checkpoint_is_signed_every_hour_and_expired_data_deleted_every_ten_minutes() {
+        assert_eq!(moments(Round::signs), (1..=24).map(|hour| hour * 3_600).collect::<Vec<_>>());
+        assert_eq!(moments(Round::sweeps), (1..=144).map(|part| part * 600).collect::<Vec<_>>());
+    }
+}
