@@ -4,8 +4,10 @@ pub mod advice;
 pub mod bind;
 pub mod database;
 pub mod environment;
+pub mod gateway;
+pub mod outbound;
 
-use crate::config::{bind::Bind, database::PostgresUrl};
+use crate::config::{bind::Bind, database::PostgresUrl, gateway::GatewaySettings, outbound::AllowedHost};
 use clap::{Args, builder::TypedValueParser, value_parser};
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -116,6 +118,9 @@ pub struct Config {
     #[arg(value_parser = value_parser!(u32).range(1..=3600).map(|seconds| Duration::from_secs(seconds.into())))]
     pub keep_alive: Duration,
 
+    #[command(flatten)]
+    pub gateway: GatewaySettings,
+
     /// Where to serve metrics for Prometheus, without a sign-in: an address that only your monitoring can reach, such as
     /// 127.0.0.1:9464 or `unix:/path`. [default: nowhere]
     #[arg(long, env = "BAILIWICK_METRICS_BIND")]
@@ -125,6 +130,20 @@ pub struct Config {
     /// of its SDK set the rest. [default: none]
     #[arg(long, env = "BAILIWICK_TRACES", value_parser = collector_url)]
     pub traces: Option<Url>,
+
+    /// Hosts that requests to destinations may reach although they are in a private network, or on another port than 443:
+    /// `host` or `host:port`, separated by commas or spaces. [default: none]
+    #[arg(long, env = "BAILIWICK_OUTBOUND_ALLOW", value_parser = outbound::hosts)]
+    #[arg(default_value = "", hide_default_value = true)]
+    pub outbound_allow: std::vec::Vec<AllowedHost>,
+
+    /// DNS server that looks up destinations: `address:port`. [default: those of the system]
+    #[arg(long, env = "BAILIWICK_OUTBOUND_RESOLVER")]
+    pub outbound_resolver: Option<SocketAddr>,
+
+    /// PEM file with certificates of authorities that destinations are trusted by, beside those of the system. [default: none]
+    #[arg(long, env = "BAILIWICK_OUTBOUND_ROOT_CERTIFICATES")]
+    pub outbound_root_certificates: Option<PathBuf>,
 
     /// Number of worker threads. [default: one per core]
     #[arg(long, env = "BAILIWICK_WORKERS")]
@@ -301,8 +320,13 @@ impl Config {
             acquire_timeout: Duration::from_secs(60),
             session_idle_days: 14,
             keep_alive: Duration::from_secs(30),
+            gateway: GatewaySettings::default(),
             metrics_bind: None,
             traces: None,
+            outbound_allow: Vec::new(),
+            // Nothing answers there: a test asks nobody outside.
+            outbound_resolver: Some(SocketAddr::from(([127, 0, 0, 1], 9))),
+            outbound_root_certificates: None,
             workers: Some(2),
         }
     }

@@ -3,20 +3,13 @@
 //! While a client does not read its responses, nothing more is read from it, so that what it has piled up
 //! stays small; and it does not get long to go on. The HTTP library has no such deadline.
 
-use crate::domain::{
-    Counter,
-    base::counters::{Entered, Level},
-};
-use ipnet::IpNet;
+pub mod registry;
+
+use self::registry::{Connections, Place, Unread};
+use crate::{departure::Departure, domain::base::counters::Entered, framing::Framing};
 use std::{
-    collections::HashMap,
     io::{self, Write},
-    net::IpAddr,
     pin::Pin,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -28,21 +21,9 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// How long a client may take to read [`MIN_PROGRESS`] of what waits for it.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// [`PATIENCE`] while more than [`MANY_UNREAD`] clients leave responses unread.
-const SHORT_PATIENCE: Duration = Duration::from_secs(5);
-
-const MANY_UNREAD: usize = 512;
-
 /// How long the head of a request may take to arrive, once it has begun. The HTTP library has a shorter deadline for
 /// the first one of a connection, which gets a response.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(12);
-
-/// How much longer than between two requests a connection stays open while nothing is read or written and no request is
-/// being handled. The HTTP library ends it before; but a body that was refused, and never ends, has no other deadline.
-const IDLE_GRACE: Duration = Duration::from_secs(5);
 
 /// The bytes that a slow client must read to have as long again.
 const MIN_PROGRESS: usize = 16 * 1024;
@@ -54,49 +35,7 @@ const READ_AT_ONCE: usize = 4 * 1024;
 /// handed, and each request takes many times the memory of its bytes.
 const MAX_AHEAD: usize = 8;
 
-/// The connections of this program. Clones share their state.
-#[derive(Clone)]
-pub struct Connections(Arc<Shared>);
-
-struct Shared {
-    /// The most connections from one network; 0 means no limit.
-    max_per_network: usize,
-    /// Many people share these.
-    exempt: Vec<IpNet>,
-    /// How long a connection stays open while nothing happens.
-    idle_timeout: Duration,
-    /// How many each network has, and each wider one: by address and length of the prefix.
-    by_network: Mutex<HashMap<IpNet, usize>>,
-    /// Clients that leave responses unread.
-    unread: AtomicUsize,
-    open: Level,
-    refused: Counter,
-}
-
 impl Connections {
-    /// `keep_alive` is how long a connection stays open between two requests.
-    pub fn new(max_per_network: usize, exempt: Vec<IpNet>, keep_alive: Duration) -> Self {
-        Self(Arc::new(Shared {
-            max_per_network,
-            exempt,
-            idle_timeout: keep_alive + IDLE_GRACE,
-            by_network: Mutex::default(),
-            unread: AtomicUsize::default(),
-            open: Level::default(),
-            refused: Counter::default(),
-        }))
-    }
-
-    /// How many are open.
-    pub fn open(&self) -> u64 {
-        self.0.open.now()
-    }
-
-    /// How many were refused since the start, because their network had too many.
-    pub fn refused(&self) -> u64 {
-        self.0.refused.count()
-    }
-
     /// Takes the connection in; `None` if its network has too many. That one gets an answer, and is closed.
     pub fn accept(&self, stream: TcpStream) -> Option<Connection> {
         let peer = stream.peer_addr().ok()?.ip().to_canonical();
@@ -106,7 +45,7 @@ impl Connections {
         let Some(place) = self.place_for(peer) else {
             // It fits into the empty buffer of a new connection, or is not worth waiting for.
             let _ = stream.into_std().and_then(|mut stream| stream.write(TOO_MANY));
-            self.0.refused.increment();
+            self.note_refusal();
             return None;
         };
         Some(self.connection(Stream::Tcp(stream), place))
@@ -115,7 +54,7 @@ impl Connections {
     /// Takes in a connection of a proxy on this machine.
     #[cfg(unix)]
     pub fn accept_local(&self, stream: UnixStream) -> Connection {
-        self.connection(Stream::Unix(stream), Place { connections: self.clone(), networks: Vec::new() })
+        self.connection(Stream::Unix(stream), Place::without_limit(self))
     }
 
     fn connection(&self, stream: Stream, place: Place) -> Connection {
@@ -123,113 +62,22 @@ impl Connections {
             stream,
             rest: Vec::new(),
             has_more: false,
-            is_new_line: false,
-            in_head: false,
+            framing: Framing::default(),
             head_deadline: None,
             idle_deadline: None,
             ahead: 0,
             unread: None,
             read_waits: false,
+            departure: Departure::default(),
             connections: self.clone(),
             _place: place,
-            _open: self.0.open.enter(),
-        }
-    }
-
-    fn place_for(&self, peer: IpAddr) -> Option<Place> {
-        let max = self.0.max_per_network;
-        let mut place = Place { connections: self.clone(), networks: Vec::new() };
-        if max == 0 || self.0.exempt.iter().any(|network| network.contains(&peer)) {
-            return Some(place);
-        }
-        let networks = networks(peer);
-        let mut by_network = self.0.by_network.lock().ok()?;
-        let is_full = |(network, factor): &(IpNet, usize)| {
-            by_network.get(network).is_some_and(|count| *count >= max.saturating_mul(*factor))
-        };
-        if networks.iter().any(is_full) {
-            return None;
-        }
-        for (network, _) in networks {
-            *by_network.entry(network).or_default() += 1;
-            place.networks.push(network);
-        }
-        Some(place)
-    }
-
-    /// How long one more client may leave its response unread.
-    fn patience(&self) -> Duration {
-        match self.0.unread.load(Ordering::Relaxed) {
-            ..MANY_UNREAD => PATIENCE,
-            _ => SHORT_PATIENCE,
+            _open: self.enter(),
         }
     }
 }
 
 const TOO_MANY: &[u8] =
     b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-
-/// How many times the connections of one network all networks of one customer of a provider may have together.
-const WIDE_FACTOR: usize = 4;
-
-/// The networks that an address counts for, each with how many times the connections of one network it may have. A
-/// household has a /64 of IPv6, a customer of a provider up to a /48.
-fn networks(address: IpAddr) -> Vec<(IpNet, usize)> {
-    let prefixes: &[(u8, usize)] = match address {
-        IpAddr::V6(v6) if !v6.is_loopback() => &[(64, 1), (48, WIDE_FACTOR)],
-        IpAddr::V6(_) => &[(128, 1)],
-        IpAddr::V4(_) => &[(32, 1)],
-    };
-    let network = |&(length, factor): &(u8, usize)| {
-        // All of these lengths are valid.
-        let network = IpNet::new(address, length).unwrap_or_else(|_| address.into());
-        (network.trunc(), factor)
-    };
-    prefixes.iter().map(network).collect()
-}
-
-/// A connection that counts for its networks, until it is dropped.
-struct Place {
-    connections: Connections,
-    networks: Vec<IpNet>,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if self.networks.is_empty() {
-            return;
-        }
-        let Ok(mut by_network) = self.connections.0.by_network.lock() else { return };
-        for network in &self.networks {
-            match by_network.get_mut(network) {
-                Some(count) if *count > 1 => *count -= 1,
-                _ => drop(by_network.remove(network)),
-            }
-        }
-    }
-}
-
-/// A response that the client does not read.
-struct Unread {
-    connections: Connections,
-    deadline: Pin<Box<Sleep>>,
-    /// The bytes that it has read since.
-    progress: usize,
-}
-
-impl Unread {
-    fn new(connections: &Connections) -> Self {
-        let deadline = Box::pin(sleep(connections.patience()));
-        connections.0.unread.fetch_add(1, Ordering::Relaxed);
-        Self { connections: connections.clone(), deadline, progress: 0 }
-    }
-}
-
-impl Drop for Unread {
-    fn drop(&mut self) {
-        self.connections.0.unread.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// What a client is connected by.
 enum Stream {
@@ -272,10 +120,8 @@ pub struct Connection {
     rest: Vec<u8>,
     /// There may be more to hand on, once what was is parsed.
     has_more: bool,
-    /// What was handed on ends with a line.
-    is_new_line: bool,
-    /// What was handed on ends within the head of a request.
-    in_head: bool,
+    /// Where the heads of requests are in what was handed on.
+    framing: Framing,
     head_deadline: Option<Pin<Box<Sleep>>>,
     idle_deadline: Option<Pin<Box<Sleep>>>,
     /// Requests that were handed on since a response was written.
@@ -283,6 +129,7 @@ pub struct Connection {
     unread: Option<Unread>,
     /// A read waits until something is written, or the client has read.
     read_waits: bool,
+    departure: Departure,
     connections: Connections,
     _place: Place,
     _open: Entered,
@@ -298,18 +145,21 @@ impl Connection {
         }
     }
 
+    /// When the client ends its side of the connection.
+    pub(crate) fn departure(&self) -> Departure {
+        self.departure.clone()
+    }
+
     /// Hands on what was read, up to the end of the first head of a request. Returns how many bytes that is.
     fn hand_on(&mut self, bytes: &[u8], buffer: &mut ReadBuf<'_>) -> usize {
         let bytes = &bytes[..bytes.len().min(buffer.remaining())];
-        let end = end_of_head(bytes, &mut self.is_new_line);
-        let part = &bytes[..end.unwrap_or(bytes.len())];
-        buffer.put_slice(part);
-        self.in_head |= is_request_line(part);
-        if end.is_some() && std::mem::take(&mut self.in_head) {
+        let (end, is_head) = self.framing.advance(bytes);
+        buffer.put_slice(&bytes[..end]);
+        if is_head {
             self.ahead += 1;
             self.head_deadline = None;
         }
-        part.len()
+        end
     }
 
     /// Notes that bytes were written: a client that reads enough of them has another deadline.
@@ -346,26 +196,6 @@ impl Connection {
     }
 }
 
-/// Whether this starts like `GET /`, or ends before that is known. No body that is accepted here does.
-fn is_request_line(bytes: &[u8]) -> bool {
-    let method = bytes.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
-    method > 0 && matches!(&bytes[method..], [] | [b' '] | [b' ', b'/' | b'*' | b'h', ..])
-}
-
-/// The end of the first empty line, which ends the head of a request. `is_new_line` says of what was before, and then of
-/// these bytes, whether it ended with a line.
-fn end_of_head(bytes: &[u8], is_new_line: &mut bool) -> Option<usize> {
-    for (at, byte) in bytes.iter().enumerate() {
-        match byte {
-            b'\n' if *is_new_line => return Some(at + 1),
-            b'\n' => *is_new_line = true,
-            b'\r' => {}
-            _ => *is_new_line = false,
-        }
-    }
-    None
-}
-
 impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -391,14 +221,22 @@ impl AsyncRead for Connection {
         let mut part = [0; READ_AT_ONCE];
         let mut part = ReadBuf::new(&mut part);
         match self.stream.poll_read(cx, &mut part) {
-            Poll::Ready(read) => read?,
-            Poll::Pending if self.in_head => {
+            Poll::Ready(Ok(())) => {
+                if part.filled().is_empty() {
+                    self.departure.note();
+                }
+            }
+            Poll::Ready(Err(error)) => {
+                self.departure.note();
+                return Poll::Ready(Err(error));
+            }
+            Poll::Pending if self.framing.is_in_head() => {
                 let deadline = self.head_deadline.get_or_insert_with(|| Box::pin(sleep(HEAD_TIMEOUT)));
                 ready!(deadline.as_mut().poll(cx));
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
             Poll::Pending if self.ahead == 0 => {
-                let timeout = self.connections.0.idle_timeout;
+                let timeout = self.connections.idle_timeout();
                 let deadline = self.idle_deadline.get_or_insert_with(|| Box::pin(sleep(timeout)));
                 ready!(deadline.as_mut().poll(cx));
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
@@ -446,43 +284,6 @@ impl AsyncWrite for Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_head_ends_with_an_empty_line_wherever_it_is_split() {
-        for head in ["GET / HTTP/1.1\r\nHost: x\r\n\r\n", "GET / HTTP/1.1\nHost: x\n\n"] {
-            let bytes = format!("{head}GET").into_bytes();
-            for split in 0..head.len() {
-                let mut is_new_line = false;
-                assert_eq!(end_of_head(&bytes[..split], &mut is_new_line), None);
-                assert_eq!(
-                    end_of_head(&bytes[split..], &mut is_new_line),
-                    Some(head.len() - split),
-                    "{split}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn many_networks_of_one_provider_have_a_bounded_number_of_connections_too() {
-        let connections = Connections::new(2, Vec::new(), Duration::from_secs(75));
-        let place = |address: &str| connections.place_for(address.parse().expect("an address"));
-        let mut held: Vec<Place> = Vec::new();
-        for n in 0..4 {
-            let address = format!("2001:db8:1:{n}::7");
-            held.extend([place(&address), place(&address)].into_iter().flatten());
-            assert!(place(&address).is_none(), "a third one from one network");
-        }
-        assert_eq!(held.len(), 8);
-        assert!(place("2001:db8:1:ffff::1").is_none(), "a ninth one from one provider's customer");
-        // Others are not concerned.
-        let others = [place("2001:db8:2::1"), place("203.0.113.7"), place("203.0.113.8"), place("::1")];
-        assert!(others.iter().all(Option::is_some));
-        held.pop();
-        assert!(place("2001:db8:1:ffff::1").is_some(), "a place that was given up is free");
-        drop((held, others));
-        assert!(connections.0.by_network.lock().expect("a lock").is_empty());
-    }
 
     async fn pair() -> (Connection, TcpStream) {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a socket");

@@ -2,7 +2,7 @@
 
 use crate::{
     config::{Config, bind::Listener},
-    connection::{Connection, Connections},
+    connection::{Connection, registry::Connections},
     web::{self, app, routes::mount},
 };
 use actix_http::{HttpService, Protocol, error::DispatchError};
@@ -12,9 +12,10 @@ use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_confi
 use actix_web::{
     App, Error,
     dev::AppConfig,
+    dev::Extensions,
     http::{KeepAlive, header},
     middleware::{Compress, DefaultHeaders, from_fn},
-    web::Data,
+    web::{Data, ServiceConfig, scope},
 };
 use std::{io, net::SocketAddr, time::Duration};
 use tokio::net::TcpStream;
@@ -64,12 +65,24 @@ pub fn max_connections() -> usize {
     }
 }
 
+/// What is served at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// Pages and API, and the gateway beside them.
+    All,
+    /// Pages and API.
+    Pages,
+    /// The gateway alone.
+    Gateway,
+}
+
 /// Serves the application on these sockets.
 ///
 /// # Errors
 /// What the system says about a socket.
 pub fn listen(
     listener: Listener,
+    served: Served,
     app: Data<app::App>,
     connections: Connections,
     config: &Config,
@@ -89,17 +102,14 @@ pub fn listen(
                 let (app, connections, is_stopping) = (app.clone(), connections.clone(), is_stopping.clone());
                 let service = App::new()
                     .app_data(app.clone())
-                    .wrap(from_fn(web::measure))
-                    .wrap(web::session_middleware(&app))
-                    .wrap(security_headers(&app))
-                    .wrap(Compress::default())
-                    .wrap(from_fn(name_request))
-                    .wrap(from_fn(web::in_pieces))
                     .wrap(TracingLogger::<web::Observed>::new())
-                    .configure(mount::mount)
+                    .configure(|config| served.mount(config, &app))
                     .into_factory()
                     .map_err(|error: Error| error.error_response());
                 let http = HttpService::build()
+                    .on_connect_ext(|connection: &Connection, data: &mut Extensions| {
+                        data.insert(connection.departure());
+                    })
                     .graceful_shutdown_signal(move || {
                         let is_stopping = is_stopping.clone();
                         async move { is_stopping.notified().await }
@@ -132,6 +142,30 @@ pub fn listen(
         }
     }
     Ok(builder.run())
+}
+
+impl Served {
+    /// Mounts it. The answers of destinations pass through nothing that is for pages: no session, no headers, no
+    /// compression, and no buffer.
+    fn mount(self, config: &mut ServiceConfig, app: &app::App) {
+        if self != Self::Pages {
+            config.configure(mount::mount_gateway);
+        }
+        if self == Self::Gateway {
+            config.configure(mount::mount_nothing_else);
+            return;
+        }
+        let pages = scope("")
+            .wrap(from_fn(web::measure))
+            .wrap(web::session_middleware(app))
+            .wrap(security_headers(app))
+            .wrap(Compress::default())
+            .wrap(from_fn(name_request))
+            .wrap(from_fn(web::in_pieces))
+            .configure(mount::mount);
+        // Scopes within the scope take it for their own.
+        config.configure(mount::mount_elsewhere).service(pages);
+    }
 }
 
 /// What the HTTP service takes: an accepted connection with its protocol and peer.

@@ -1,34 +1,27 @@
 //! Sends what the outbox holds: to a mail server, or into files while there is none.
 
+pub mod error;
+mod replies;
+mod server;
+
+use self::{
+    error::MailerError,
+    server::{MailServer, SendError},
+};
 use crate::{
     config::{Config, Mail},
     domain::base::outbox::{DeliveryError, OutgoingMail},
     private,
 };
 use lettre::{
-    AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
+    Message,
     message::{
         Body, Mailbox,
         header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue, MIME_VERSION_1_0},
     },
-    transport::smtp::AsyncSmtpTransportBuilder,
 };
-use secrecy::{ExposeSecret, SecretString};
 use std::{path::PathBuf, time::Duration};
 use url::Url;
-
-/// Why mail cannot be set up. The sentence is for whoever starts the server.
-#[derive(Debug, thiserror::Error)]
-pub enum MailerError {
-    #[error(
-        "the sender of e-mail is not a valid address: {0}. Set BAILIWICK_MAIL_FROM to an address such as access@example.com."
-    )]
-    From(String),
-    #[error("BAILIWICK_MAIL is not a valid mail server address: {0}")]
-    Smtp(lettre::transport::smtp::Error),
-    #[error("can't create the mail folder: {0}")]
-    Folder(#[from] std::io::Error),
-}
 
 /// Sends mail one way.
 pub struct Mailer {
@@ -39,11 +32,8 @@ pub struct Mailer {
 
 enum Transport {
     File(PathBuf),
-    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+    Smtp(Box<MailServer>),
 }
-
-/// How long a mail server may take to answer.
-const SMTP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long a delivery may take as a whole: less than its lease.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(45);
@@ -58,7 +48,7 @@ impl Mailer {
                 private::make_folder(folder)?;
                 Transport::File(folder.clone())
             }
-            Mail::Smtp(url) => Transport::Smtp(smtp(url)?.timeout(Some(SMTP_TIMEOUT)).build()),
+            Mail::Smtp(url) => Transport::Smtp(Box::new(MailServer::parse(url)?)),
         };
         Ok(Self { from, host, transport })
     }
@@ -71,7 +61,7 @@ impl Mailer {
         sender(config, public_url)?;
         match &config.mail {
             Mail::File(_) => Ok(()),
-            Mail::Smtp(url) => smtp(url).map(drop),
+            Mail::Smtp(url) => MailServer::parse(url).map(drop),
         }
     }
 
@@ -83,10 +73,10 @@ impl Mailer {
     pub async fn send(&self, message: &OutgoingMail) -> Result<(), DeliveryError> {
         let letter = self.letter(message).map_err(DeliveryError::Permanent)?;
         match &self.transport {
-            Transport::Smtp(transport) => {
-                let sent = tokio::time::timeout(DELIVERY_TIMEOUT, transport.send(letter)).await;
+            Transport::Smtp(server) => {
+                let sent = tokio::time::timeout(DELIVERY_TIMEOUT, server.send(&letter)).await;
                 let late = |_| DeliveryError::Temporary("the mail server took too long".into());
-                sent.map_err(late)?.map(drop).map_err(|error| refusal(&error))
+                sent.map_err(late)?.map_err(|error| refusal(&error))
             }
             Transport::File(folder) => {
                 // Written aside and renamed, so that a reader never sees half a message.
@@ -126,9 +116,15 @@ impl Mailer {
 
 /// What a server's refusal means. Codes 550 to 559 are about this message: the mailbox, its size, its content. Others
 /// that are permanent by the standard are about us, such as a wrong password, and end once that is mended.
-fn refusal(error: &lettre::transport::smtp::Error) -> DeliveryError {
-    let is_of_message = error.status().is_some_and(|code| code.to_string().starts_with("55"));
-    match error.is_permanent() && is_of_message {
+fn refusal(error: &SendError) -> DeliveryError {
+    let is_final = match error {
+        SendError::Smtp(error) => {
+            let is_of_message = error.status().is_some_and(|code| code.to_string().starts_with("55"));
+            error.is_permanent() && is_of_message
+        }
+        _ => false,
+    };
+    match is_final {
         true => DeliveryError::Permanent(error.to_string()),
         false => DeliveryError::Temporary(error.to_string()),
     }
@@ -143,10 +139,6 @@ fn sender(config: &Config, public_url: &Url) -> Result<(Mailbox, String), Mailer
     let from = config.mail_from.clone().unwrap_or_else(|| format!("Bailiwick <no-reply@{domain}>"));
     let from = from.parse().map_err(|_| MailerError::From(from))?;
     Ok((from, domain.to_owned()))
-}
-
-fn smtp(url: &SecretString) -> Result<AsyncSmtpTransportBuilder, MailerError> {
-    AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret()).map_err(MailerError::Smtp)
 }
 
 /// Lines as they were written, where that is legal: a link that is cut in two can't be copied out of the

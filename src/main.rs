@@ -5,13 +5,13 @@ use bailiwick::{
     clock::Clock,
     config::{Config, Migrate, advice, environment},
     domain::{Db, Refused, checkpoint, demo, erasure, seed, verify},
-    note::Verifier,
+    note::{Signer, Verifier},
     secret::InstallationSecret,
     startup::{self, Application, StartupError},
-    telemetry,
+    telemetry, visible,
 };
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use std::{path::PathBuf, process::ExitCode};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
+use std::{fmt::Display, path::PathBuf, process::ExitCode};
 
 /// A page is some thousand small pieces of memory, which the system's allocator spends a fifth of its time on.
 #[global_allocator]
@@ -117,10 +117,43 @@ enum Failure {
     Io(#[from] std::io::Error),
     #[error("can't read {path}: {error}")]
     Copy { path: PathBuf, error: std::io::Error },
+    #[error(
+        "the secret key is not known here. Set BAILIWICK_SECRET_KEY, or BAILIWICK_DATA_DIR, as for the server."
+    )]
+    NoSecret,
     #[error("nobody has this address, and the audit record does not know it either")]
     Nobody,
     #[error("the audit record was altered: {0} findings")]
     Altered(usize),
+}
+
+/// What ends with this changes nothing by being started again: a setting is wrong, or what it names. `EX_CONFIG` of
+/// sysexits.h; `packaging/bailiwick.service` names it.
+const WRONG_SETTINGS: u8 = 78;
+
+/// The command line itself is wrong.
+const WRONG_USAGE: u8 = 2;
+
+impl Failure {
+    fn exit_code(&self) -> u8 {
+        let needs_mending = match self {
+            Self::Startup(error) => error.needs_mending(),
+            Self::Open(error) => error.needs_mending(),
+            Self::NoSecret => true,
+            _ => false,
+        };
+        if needs_mending { WRONG_SETTINGS } else { 1 }
+    }
+}
+
+/// Prints lines. What others wrote in them can't do anything to a terminal.
+fn say(text: impl Display) {
+    println!("{}", visible::lines(&text.to_string()));
+}
+
+/// [`say`] for what is wrong, without connection strings.
+fn complain(text: impl Display) {
+    eprintln!("{}", visible::lines(environment::redact(&text.to_string()).trim_end()));
 }
 
 fn main() -> ExitCode {
@@ -131,8 +164,8 @@ fn main() -> ExitCode {
     let telemetry = match telemetry::start(cli.config.traces.as_ref()) {
         Ok(telemetry) => telemetry,
         Err(error) => {
-            eprintln!("bailiwick: {error}");
-            return ExitCode::FAILURE;
+            complain(format_args!("bailiwick: {error}"));
+            return ExitCode::from(WRONG_SETTINGS);
         }
     };
     let done = actix_web::rt::System::new().block_on(run(cli));
@@ -140,8 +173,8 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("bailiwick: {}", environment::redact(&failure.to_string()));
-            ExitCode::FAILURE
+            complain(format_args!("bailiwick: {failure}"));
+            ExitCode::from(failure.exit_code())
         }
     }
 }
@@ -155,8 +188,9 @@ fn command_line() -> Result<Cli, ExitCode> {
     let cli = match parsed.and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches)) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
-            eprint!("{}", environment::explain(&error, &Cli::command()));
-            return Err(ExitCode::from(2));
+            complain(environment::explain(&error, &Cli::command()));
+            let is_value = matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation);
+            return Err(ExitCode::from(if is_value { WRONG_SETTINGS } else { WRONG_USAGE }));
         }
         // The help or the version.
         Err(error) => {
@@ -166,8 +200,8 @@ fn command_line() -> Result<Cli, ExitCode> {
     match environment::unknown_setting(&Cli::command()) {
         None => Ok(cli),
         Some(sentence) => {
-            eprintln!("bailiwick: {sentence}");
-            Err(ExitCode::from(2))
+            complain(format_args!("bailiwick: {sentence}"));
+            Err(ExitCode::from(WRONG_SETTINGS))
         }
     }
 }
@@ -201,7 +235,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Serve => serve(config, None).await,
         Command::Migrate => {
             config.migrate = Migrate::On;
-            open(&config).await?.close().await;
+            Db::open(&config, String::new(), Clock::system()).await?.close().await;
             println!("The database schema is up to date.");
             Ok(())
         }
@@ -227,18 +261,18 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::VerifyAudit { against, key } => verify_audit(&config, &against, key).await,
         Command::Backup { file, without_key } => {
             let made = backup::create(&config, &file, without_key).await?;
-            println!("{made}");
-            made.warnings.iter().for_each(|warning| eprintln!("! {warning}"));
+            say(&made);
+            made.warnings.iter().for_each(|warning| complain(format_args!("! {warning}")));
             Ok(())
         }
         Command::Restore { file, against, key, accept_altered } => {
             let options = backup::Options { against, keys: key, accepts_altered: accept_altered };
-            println!("{}", backup::restore(&config, &file, options).await.map_err(Box::new)?);
+            say(backup::restore(&config, &file, options).await.map_err(Box::new)?);
             Ok(())
         }
         Command::Checkpoint => {
+            let signer = audit_signer(&config)?;
             let db = open(&config).await?;
-            let signer = startup::audit_signer(&config)?;
             // One too if nothing was recorded; several for very many chains.
             for _ in 0..checkpoint::due(&db).await?.max(1) {
                 let note = checkpoint::sign(&db, &signer).await?;
@@ -249,24 +283,30 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             Ok(())
         }
         Command::AuditKey => {
-            println!("{}", startup::audit_signer(&config)?.verifier());
+            println!("{}", audit_signer(&config)?.verifier());
             Ok(())
         }
         Command::EraseNames { user } => erase_names(&open(&config).await?, &user).await,
     }
 }
 
+/// Opens the database that is there.
 async fn open(config: &Config) -> Result<Db, Failure> {
-    Ok(Db::open(config, String::new(), Clock::system()).await?)
+    Ok(Db::open_existing(config, Clock::system()).await?)
+}
+
+/// The key that signs the audit record of the server. None is created: it would be another one.
+fn audit_signer(config: &Config) -> Result<Signer, Failure> {
+    startup::known_audit_signer(config)?.ok_or(Failure::NoSecret)
 }
 
 /// Says what the settings amount to. Nothing is opened and nothing is created.
 fn check_config(config: &Config) -> Result<(), Failure> {
     let public_url = startup::check(config)?;
-    print!("{}", advice::summary(config, public_url.as_str().trim_end_matches('/')));
+    say(advice::summary(config, public_url.as_str().trim_end_matches('/')).trim_end());
     let warnings = advice::warnings(config, &public_url);
     for warning in &warnings {
-        println!("\n! {warning}");
+        say(format_args!("\n! {warning}"));
     }
     if warnings.is_empty() {
         println!("\nNothing is unwise about these settings.");
@@ -315,11 +355,11 @@ async fn verify_audit(config: &Config, against: &[PathBuf], mut keys: Vec<Verifi
     db.close().await;
     for (chain, events) in &report.chains {
         if !report.findings.iter().any(|finding| finding.chain == *chain) {
-            println!("{chain}  {events} events, unaltered");
+            say(format_args!("{chain}  {events} events, unaltered"));
         }
     }
     for finding in &report.findings {
-        println!("{finding}");
+        say(finding);
     }
     if report.erased > 0 {
         println!("{} names were erased", report.erased);

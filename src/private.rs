@@ -46,6 +46,17 @@ pub fn append(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Whether trying again changes nothing before somebody has changed the path, or what is there.
+pub fn needs_mending(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem,
+    };
+    matches!(
+        error.kind(),
+        PermissionDenied | NotFound | NotADirectory | IsADirectory | ReadOnlyFilesystem | InvalidInput
+    )
+}
+
 fn options() -> fs::OpenOptions {
     let mut options = fs::OpenOptions::new();
     options.write(true);

@@ -2,13 +2,30 @@
 
 use crate::{
     clock::Clock,
-    config::{Config, SignUp, bind::Bind, check_public_url, database::PostgresUrl},
-    connection::Connections,
-    domain::{Db, OpenError, Refused, enforce::checkpoint, nouns::identity},
-    listen::listen,
-    mail::{Mailer, MailerError},
+    config::{
+        Config, SignUp,
+        bind::{Bind, Listener},
+        check_public_url,
+        database::PostgresUrl,
+        gateway::GatewayPlace,
+    },
+    connection::registry::Connections,
+    domain::{
+        Db, OpenError, Refused,
+        enforce::checkpoint,
+        gateway::{Gate, GateLimits},
+        nouns::identity,
+    },
+    listen::{Served, listen},
+    mail::{Mailer, error::MailerError},
     monitoring::{self, Monitor},
     note::Signer,
+    outbound::{
+        client::Outbound,
+        limits::Limits,
+        settings::{OutboundSettings, RootCertificatesError, check_root_certificates},
+    },
+    private,
     secret::{InstallationSecret, SecretError},
     web::{self, app, metrics::RequestMetrics, routes::index::index},
     workers::{Checkpoints, Workers},
@@ -35,6 +52,8 @@ pub enum StartupError {
     Bind { bind: Bind, error: io::Error },
     #[error("can't listen on {bind}: {error}. Choose another address with BAILIWICK_METRICS_BIND.")]
     MetricsBind { bind: Bind, error: io::Error },
+    #[error("can't listen on {bind}: {error}. Choose another address with BAILIWICK_GATEWAY.")]
+    GatewayBind { bind: Bind, error: io::Error },
     #[error(transparent)]
     Secret(#[from] SecretError),
     #[error("BAILIWICK_AUDIT_KEY must be 64 hex digits. Create one with: openssl rand -hex 32")]
@@ -49,8 +68,30 @@ pub enum StartupError {
     Database(#[from] Refused),
     #[error(transparent)]
     Mail(#[from] MailerError),
+    #[error(transparent)]
+    RootCertificates(#[from] RootCertificatesError),
     #[error("the server failed: {0}")]
     Io(#[from] io::Error),
+}
+
+impl StartupError {
+    /// Whether trying again changes nothing before somebody has changed a setting, or what it names.
+    pub fn needs_mending(&self) -> bool {
+        match self {
+            Self::Open(error) => error.needs_mending(),
+            Self::Bind { error, .. } | Self::MetricsBind { error, .. } | Self::GatewayBind { error, .. } => {
+                private::needs_mending(error)
+            }
+            Self::Mail(MailerError::Folder(error)) => private::needs_mending(error),
+            Self::Database(_) | Self::Io(_) => false,
+            Self::Secret(_)
+            | Self::AuditKeyShape
+            | Self::PublicUrl(_)
+            | Self::NoPublicUrl
+            | Self::RootCertificates(_)
+            | Self::Mail(_) => true,
+        }
+    }
 }
 
 /// A server that listens and is ready to run.
@@ -62,11 +103,12 @@ pub struct Application {
     first_sign_up: Option<String>,
     db: Db,
     workers: Workers,
-    metrics: Option<Metrics>,
+    metrics: Option<Beside>,
+    gateway: Option<Beside>,
 }
 
-/// Where metrics are served.
-struct Metrics {
+/// What is served at an address of its own: metrics, or the gateway.
+struct Beside {
     server: Server,
     bind: Bind,
     address: Option<SocketAddr>,
@@ -80,12 +122,18 @@ impl Application {
     pub async fn build(config: Config, clock: Clock) -> Result<Self, StartupError> {
         let bind = config.bind.clone();
         let listener = bind.listen().map_err(|error| StartupError::Bind { bind: bind.clone(), error })?;
-        let address = listener.address()?;
+        let mut listening = listener.addresses()?;
+        let address = listening.first().copied();
+        let gateway_listener = listen_for_gateway(&config)?;
+        if let Some((_, listener)) = &gateway_listener {
+            listening.extend(listener.addresses()?);
+        }
         let public_url = public_url(&config, address.map(|address| address.port()))?;
         let shown_url = public_url.as_str().trim_end_matches('/').to_owned();
         let secret = InstallationSecret::find_or_create(&config)?;
         let db = Db::open(&config, shown_url.clone(), clock).await?;
         let mailer = Mailer::new(&config, &public_url)?;
+        let outbound = Outbound::new(OutboundSettings::new(&config, &public_url, listening, &secret))?;
         let settings = app::Settings::new(&config, &public_url, &secret);
         let is_waiting = config.sign_up == SignUp::Invited && identity::first::is_empty(&db).await?;
         let first_sign_up =
@@ -93,16 +141,44 @@ impl Application {
         let calls = web::Calls::new(config.calls_per_minute);
         let turns = web::Turns::new(config.requests_per_account, config.worker_count());
         let metrics = RequestMetrics::default();
-        let app =
-            Data::new(app::App { db: db.with_counter(), settings, calls, turns, metrics, routes: index() });
+        let gateway = outbound.with_limits(Limits::from(&config.gateway));
+        let gate = Gate::new(&db, GateLimits::from(&config.gateway));
+        let app = Data::new(app::App {
+            db: db.with_counter(),
+            settings,
+            outbound: outbound.clone(),
+            gateway,
+            gate: gate.clone(),
+            calls,
+            turns,
+            metrics,
+            routes: index(),
+        });
         let exempt = config.trusted_proxies.iter().map(|network| network.0).collect();
         let connections = Connections::new(config.connections_per_network, exempt, config.keep_alive);
         let monitor = Monitor::new(app.clone(), db.clone(), connections.clone());
         let metrics = config.metrics_bind.clone().map(|bind| serve_metrics(bind, monitor)).transpose()?;
-        let server = listen(listener, app, connections, &config)?;
+        let served = if config.gateway.place == GatewayPlace::On { Served::All } else { Served::Pages };
+        let gateway = gateway_listener.map(|(bind, listener)| {
+            let address = listener.addresses()?.first().copied();
+            let server = listen(listener, Served::Gateway, app.clone(), connections.clone(), &config)?;
+            Ok::<_, StartupError>(Beside { server, bind, address })
+        });
+        let gateway = gateway.transpose()?;
+        let server = listen(listener, served, app, connections, &config)?;
         let checkpoints = Checkpoints { signer: audit_signer(&config)?, copies: config.checkpoint_copies() };
-        let workers = Workers::start(&db, mailer, checkpoints);
-        Ok(Self { server, bind, address, public_url: shown_url, first_sign_up, db, workers, metrics })
+        let workers = Workers::start(&db, mailer, outbound, checkpoints, gate);
+        Ok(Self {
+            server,
+            bind,
+            address,
+            public_url: shown_url,
+            first_sign_up,
+            db,
+            workers,
+            metrics,
+            gateway,
+        })
     }
 
     /// Where it listens; `None` for a Unix socket.
@@ -118,6 +194,11 @@ impl Application {
     /// Where it serves metrics; `None` if it does not, or on a Unix socket.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics.as_ref()?.address
+    }
+
+    /// Where the gateway is, if it has an address of its own; `None` on a Unix socket too.
+    pub fn gateway_address(&self) -> Option<SocketAddr> {
+        self.gateway.as_ref()?.address
     }
 
     /// The public URL, without a trailing slash.
@@ -155,16 +236,21 @@ impl Application {
     /// # Errors
     /// What the system says about its sockets.
     pub async fn run(self) -> io::Result<()> {
-        let metrics = self.metrics.map(|Metrics { server, bind, .. }| {
-            let handle = server.handle();
-            actix_web::rt::spawn(server);
-            (handle, bind)
-        });
+        let start = |beside: Option<Beside>| {
+            beside.map(|Beside { server, bind, .. }| {
+                let handle = server.handle();
+                actix_web::rt::spawn(server);
+                (handle, bind)
+            })
+        };
+        let (metrics, gateway) = (start(self.metrics), start(self.gateway));
         let served = self.server.await;
         self.bind.clean_up();
-        if let Some((handle, bind)) = metrics {
-            handle.stop(false).await;
-            bind.clean_up();
+        for (beside, lets_end) in [(gateway, true), (metrics, false)] {
+            if let Some((handle, bind)) = beside {
+                handle.stop(lets_end).await;
+                bind.clean_up();
+            }
         }
         self.workers.stop(&self.db).await;
         self.db.close().await;
@@ -172,10 +258,17 @@ impl Application {
     }
 }
 
-fn serve_metrics(bind: Bind, monitor: Monitor) -> Result<Metrics, StartupError> {
+/// Listens for the gateway, if it has an address of its own.
+fn listen_for_gateway(config: &Config) -> Result<Option<(Bind, Listener)>, StartupError> {
+    let GatewayPlace::At(bind) = &config.gateway.place else { return Ok(None) };
+    let listener = bind.listen().map_err(|error| StartupError::GatewayBind { bind: bind.clone(), error })?;
+    Ok(Some((bind.clone(), listener)))
+}
+
+fn serve_metrics(bind: Bind, monitor: Monitor) -> Result<Beside, StartupError> {
     let listener = bind.listen().map_err(|error| StartupError::MetricsBind { bind: bind.clone(), error })?;
     let address = listener.address()?;
-    Ok(Metrics { server: monitoring::serve(listener, monitor)?, bind, address })
+    Ok(Beside { server: monitoring::serve(listener, monitor)?, bind, address })
 }
 
 /// Checks settings without opening or creating anything. Returns the public URL.
@@ -194,6 +287,7 @@ pub fn check(config: &Config) -> Result<Url, StartupError> {
         return Err(SecretError::Missing.into());
     }
     Mailer::check(config, &public_url)?;
+    check_root_certificates(config)?;
     Ok(public_url)
 }
 

@@ -1,5 +1,6 @@
 //! The log, and traces for OpenTelemetry where they are wanted. `docs/monitoring/README.md` says what is in them.
 
+use crate::visible::{Log, Notation};
 use opentelemetry::{KeyValue, trace::TracerProvider};
 use opentelemetry_otlp::{ExporterBuildError, Protocol, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
@@ -64,8 +65,10 @@ fn log<S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync + 'static>() -> impl
         // What the driver warns of is what requests and tasks get as an error, or that one waited for a connection.
         EnvFilter::new("info,actix_server=warn,actix_web=warn,sqlx=error,sea_orm=warn,sea_orm_migration=warn")
     });
-    let lines = fmt::layer().with_writer(io::stderr);
-    let lines = match io::stderr().is_terminal() {
+    let is_terminal = io::stderr().is_terminal();
+    let notation = if is_terminal { Notation::Braces } else { Notation::Json };
+    let lines = fmt::layer().with_writer(move || Log::new(io::stderr(), notation));
+    let lines = match is_terminal {
         true => lines.compact().boxed(),
         false => lines.json().flatten_event(true).with_span_list(false).boxed(),
     };

@@ -2,10 +2,18 @@
 //! checkpoints.
 
 use crate::{
-    domain::{Db, Refused, base::outbox, enforce::checkpoint, housekeeping, nouns::invitations},
+    domain::{
+        Db, Refused,
+        base::outbox,
+        enforce::checkpoint,
+        gateway::{Gate, RENEWAL},
+        housekeeping,
+        nouns::{invitations, traffic},
+    },
     mail::Mailer,
     note::Signer,
-    private,
+    outbound::client::Outbound,
+    private, webhooks,
 };
 use sea_orm::DbErr;
 use std::{
@@ -24,27 +32,54 @@ use uuid::Uuid;
 pub(crate) struct Workers {
     mail: JoinHandle<()>,
     stop_mail: Arc<Notify>,
+    events: JoinHandle<()>,
+    stop_events: Arc<Notify>,
     housekeeping: JoinHandle<()>,
+    traffic: JoinHandle<()>,
+    stop_traffic: Arc<Notify>,
     checkpoints: Checkpoints,
+    leases: JoinHandle<()>,
 }
 
 impl Workers {
-    pub(crate) fn start(db: &Db, mailer: Mailer, checkpoints: Checkpoints) -> Self {
-        let stop_mail = Arc::new(Notify::new());
+    pub(crate) fn start(
+        db: &Db,
+        mailer: Mailer,
+        outbound: Outbound,
+        checkpoints: Checkpoints,
+        gate: Gate,
+    ) -> Self {
+        let (stop_mail, stop_events, stop_traffic) =
+            (Arc::new(Notify::new()), Arc::new(Notify::new()), Arc::new(Notify::new()));
         Self {
             mail: tokio::spawn(send_mail(db.clone(), mailer, Arc::clone(&stop_mail))),
             stop_mail,
+            events: tokio::spawn(webhooks::send_events(db.clone(), outbound, Arc::clone(&stop_events))),
+            stop_events,
+            traffic: tokio::spawn(record_traffic(db.clone(), Arc::clone(&stop_traffic))),
+            stop_traffic,
             housekeeping: tokio::spawn(run_housekeeping(db.clone(), checkpoints.clone())),
             checkpoints,
+            leases: tokio::spawn(renew_leases(db.clone(), gate)),
         }
     }
 
     /// Ends them: running deliveries are finished, and what is only in memory is written.
     pub(crate) async fn stop(self, db: &Db) {
         self.housekeeping.abort();
+        self.leases.abort();
         self.stop_mail.notify_one();
+        self.stop_events.notify_one();
+        self.stop_traffic.notify_one();
+        // A turn that is under way ends first: what it has taken would be lost.
+        if let Err(error) = self.traffic.await {
+            tracing::error!(%error, "recording traffic ended unexpectedly");
+        }
         if let Err(error) = self.mail.await {
             tracing::error!(%error, "sending e-mail ended unexpectedly");
+        }
+        if let Err(error) = self.events.await {
+            tracing::error!(%error, "sending events ended unexpectedly");
         }
         if let Err(error) = housekeeping::last_housekeeping(db).await {
             log(db, "could not save the last activity times", &error);
@@ -173,6 +208,32 @@ pub fn keep_copy(copies: &Path, note: &str) {
     let folder = copies.parent().map_or(Ok(()), private::make_folder);
     if let Err(error) = folder.and_then(|()| private::append(copies, note)) {
         tracing::warn!(path = %copies.display(), %error, "could not keep a copy of an audit checkpoint");
+    }
+}
+
+/// How often traffic is written.
+const TRAFFIC: Duration = Duration::from_secs(1);
+
+/// Writes the requests that went through the gateway, until it is stopped.
+async fn record_traffic(db: Db, stop: Arc<Notify>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(TRAFFIC) => {}
+            () = stop.notified() => return,
+        }
+        if let Err(error) = traffic::flush(&db).await {
+            log(&db, "could not record traffic", &error);
+        }
+    }
+}
+
+/// Renews what this node has leased of the gateway's limits, and gives back what it does not need.
+async fn renew_leases(db: Db, gate: Gate) {
+    loop {
+        tokio::time::sleep(RENEWAL).await;
+        if let Err(error) = gate.renew(&db).await {
+            log(&db, "could not renew the leases of the gateway", &error);
+        }
     }
 }
 

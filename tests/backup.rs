@@ -322,6 +322,15 @@ both! {
             ("BAILIWICK_BACKUP_PASSPHRASE_FILE", text(&file)),
         ];
         site.run(&["checkpoint"], &settings).await.assert_done();
+        for weak in ["aaaaaaaaaaaaaaaa", "password1234", "Bailiwick backup"] {
+            let weak = [settings[0], ("BAILIWICK_BACKUP_PASSPHRASE", weak)];
+            site.run(&["backup", text(&path)], &weak).await.assert_refused("easy to guess");
+        }
+        let empty = site.path("empty");
+        std::fs::write(&empty, " \n").unwrap();
+        let empty = [settings[0], ("BAILIWICK_BACKUP_PASSPHRASE_FILE", text(&empty))];
+        site.run(&["backup", text(&path)], &empty).await.assert_refused("is empty");
+        assert!(!path.exists());
         let short = [settings[0], ("BAILIWICK_BACKUP_PASSPHRASE", "too short")];
         site.run(&["backup", text(&path)], &short).await.assert_refused("12 characters");
         assert!(!path.exists());
@@ -536,6 +545,21 @@ both! {
         site.run(&["verify-audit"], &url).await.assert_done();
         let against = ["verify-audit", "--against", text(&kept[0])];
         site.run(&against, &url).await.assert_refused("was set back");
+    }
+
+    // Breaks without `is_file` in create (backup/create.rs) and Checked::open (backup/file.rs): it waits for ever.
+    async fn what_is_no_file_is_refused_at_once(backend: Backend) {
+        let site = Site::filled(backend).await;
+        let pipe = site.path("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let before = std::fs::read_dir(site.dir.path()).unwrap().count();
+        for place in [text(&pipe), "/dev/stdout", "/dev/null", text(site.dir.path())] {
+            for command in ["backup", "restore"] {
+                let refused = tokio::time::timeout(WAIT_TIMEOUT, site.keyed(&[command, place])).await;
+                refused.expect("it waits").assert_refused("is not a file");
+            }
+        }
+        assert_eq!(std::fs::read_dir(site.dir.path()).unwrap().count(), before);
     }
 
     async fn a_backup_is_private_and_replaces_nothing_but_a_backup(backend: Backend) {

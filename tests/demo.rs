@@ -73,11 +73,18 @@ both! {
         assert_eq!(count(&format!("members WHERE last_active_at < {}", now - 90 * DAY)).await, 1);
         assert!(count(&format!("members WHERE last_active_at > {}", now - DAY)).await > 3);
         assert_eq!(count("outbox").await, 0, "mail goes to nobody");
+        for (status, least) in [("delivered", 5), ("held", 3), ("failed", 1)] {
+            assert!(count(&format!("event_deliveries WHERE status = '{status}'")).await >= least, "{status}");
+        }
+        assert_eq!(count("event_deliveries WHERE status = 'waiting'").await, 0, "nothing is sent to anybody");
 
         let owner = app.client();
         let form = [("email", "owner@example.com"), ("password", "look around the demo")];
         owner.post_form("/sign-in", &form).await.assert_status(303);
         owner.visit("/w/demo").await.assert_says("1 member hasn't been active for 90 days");
+        let hooks = app.scalar_uuid("SELECT id FROM destinations WHERE host = 'hooks.example.net'").await;
+        let events = owner.visit(&format!("/w/demo/destinations/{hooks}/events")).await;
+        events.assert_says("Events have stopped").assert_says("410 Gone").assert_says("Delivered");
         owner.visit("/w/demo/activity?outcome=refused").await.assert_says("was refused View activity");
     }
 }

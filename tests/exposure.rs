@@ -10,7 +10,7 @@ use crate::{
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is planted: what it is, a table, a column, and the name under which a noun planted the row.
-const CANARIES: [(&str, &str, &str, &str); 13] = [
+const CANARIES: [(&str, &str, &str, &str); 16] = [
     ("a person's name", "users", "name", "user"),
     ("a person's address", "users", "email", "user"),
     ("a member's external id", "members", "external_id", "member"),
@@ -23,13 +23,18 @@ const CANARIES: [(&str, &str, &str, &str); 13] = [
     ("a message to somebody invited", "invitations", "message", "invitation"),
     ("a host", "destinations", "host", "destination"),
     ("a host's description", "destinations", "description", "destination"),
+    ("a path of events", "destinations", "event_path", "receiver"),
+    ("a receiver's answer", "event_attempts", "body", "attempt"),
+    ("an event's kind", "event_deliveries", "kind", "delivery"),
     ("an account key's name", "api_keys", "name", "account_key"),
 ];
 
-/// What shows to whom, on both faces. Whatever is not here shows to nobody who holds one permission alone.
-const SHOWN: [(&str, &[&str]); 11] = [
+/// What shows to whom, on both faces. Whatever is not here shows to nobody who holds one permission alone: what a
+/// receiver answered, and to which event, needs `read:audit` beside `read:destinations`.
+const SHOWN: [(&str, &[&str]); 12] = [
     ("a host", &["read:destinations"]),
     ("a host's description", &["read:destinations"]),
+    ("a path of events", &["read:destinations"]),
     ("a member's external id", &["read:members"]),
     ("a person's address", &["read:members"]),
     ("a person's name", &["read:members", "read:teams"]),
@@ -42,7 +47,17 @@ const SHOWN: [(&str, &[&str]); 11] = [
 ];
 
 /// Pages on which a change is prepared. They name what it is about, and what can be chosen, to whoever may make it.
-const PREPARE: [&str; 6] = ["/preview", "/selection/", "/new", "/addition", "/deletion", "/invitations"];
+const PREPARE: [&str; 9] = [
+    "/senders",
+    "/preview",
+    "/selection/",
+    "/new",
+    "/addition",
+    "/deletion",
+    "/invitations",
+    "/credential",
+    "/credential/removal",
+];
 
 fn prepares(page: &str) -> bool {
     PREPARE.iter().any(|part| page.ends_with(part) || (part.ends_with('/') && page.contains(part)))

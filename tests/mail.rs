@@ -14,7 +14,7 @@ const PUBLIC: &str = "http://access.example.com:8080";
 const OWNER: &str = "owner-one@example.com";
 
 /// How long a page may take whatever the mail server does: less than the 20 seconds that a mail server may
-/// take (SMTP_TIMEOUT in mail.rs), so that a page which waits for it takes too long.
+/// take to connect (CONNECT_TIMEOUT in mail/server.rs), so that a page which waits for it takes too long.
 const PROMPT: Duration = Duration::from_secs(15);
 
 /// An app that sends to this port, and reads its letters there.
@@ -196,6 +196,56 @@ both! {
         until("it did not come", async || server.accepted("refused-one@example.com") == 1).await;
         owner.client.visit("/w/acme/invitations").await.assert_silent_about("Not delivered");
         owner.client.visit("/w/acme").await.assert_silent_about("be delivered");
+    }
+
+    // Breaks without Replies around the connection (connect in mail/server.rs), or `excerpt` in mark_failed
+    // (domain/base/outbox.rs).
+    async fn a_refusal_that_is_hard_to_read_is_final_and_shown(backend: Backend) {
+        let server = ScriptedSmtp::open().await;
+        let (app, owner) = scripted(backend, &server).await;
+        for (name, _) in UNREADABLE {
+            invite(&owner.client, "acme", &format!("{name}-one@example.com"), &["viewer"]).await;
+        }
+        let final_ones = "SELECT count(*) FROM outbox WHERE failed_at IS NOT NULL";
+        eventually(async || match app.scalar_i64(final_ones).await {
+            7 => Ok(()),
+            _ => Err(format!("{:?}", app.rows("SELECT recipient, attempts, failed_at, last_error FROM outbox").await)),
+        })
+        .await;
+        for row in app.rows("SELECT recipient, attempts, last_error FROM outbox").await {
+            let words = row["last_error"].as_str().unwrap();
+            assert_eq!(row["attempts"], 1, "{row}");
+            assert!(words.chars().count() <= 501 && !words.contains(['\u{1b}', '\u{7}', '\u{202e}', '\n']), "{row}");
+        }
+        let page = owner.client.visit("/w/acme/invitations").await;
+        page.assert_says("Ungültiger Empfänger").assert_says("such person").assert_says("571 5.7.1 Not allowed here");
+    }
+
+    async fn mail_goes_over_tls_in_both_ways(backend: Backend) {
+        let dir = tempfile::tempdir().unwrap();
+        let authority = Authority::new();
+        let certificate = authority.issue("localhost");
+        let database = TestDatabase::migrated(backend, dir.path()).await;
+        for (n, (scheme, tls)) in [("smtp", "?tls=required"), ("smtps", "")].into_iter().enumerate() {
+            let server = SmtpServer::encrypted(scheme == "smtps", &certificate, free_port(), dir.path()).await;
+            let url = format!("{scheme}://localhost:{}{tls}", server.port);
+            let root = authority.root();
+            let settings = [("BAILIWICK_MAIL", &*url), ("SSL_CERT_FILE", root.to_str().unwrap())];
+            let program = Program::serve(&database, dir.path(), &settings).await;
+            let client = program.client();
+            let (email, workspace) = (format!("owner-{n}@example.com"), format!("Acme {n}"));
+            let fields = [("name", "Owner"), ("email", &*email), ("password", PASSWORD), ("workspace", &*workspace)];
+            client.post_form("/sign-up", &fields).await.assert_status(303);
+            server.mail.wait_for(&email, "Confirm").await;
+        }
+        // Nothing is sent where it would not be encrypted.
+        let server = SmtpServer::start(free_port(), dir.path()).await;
+        let url = format!("smtp://localhost:{}?tls=required", server.port);
+        let program = Program::serve(&database, dir.path(), &[("BAILIWICK_MAIL", &url)]).await;
+        let fields = [("name", "Owner"), ("email", "plain@example.com"), ("password", PASSWORD), ("workspace", "Plain")];
+        program.client().post_form("/sign-up", &fields).await.assert_status(303);
+        until("it is not refused", async || program.log().contains("does not encrypt connections")).await;
+        assert!(server.mail.to("plain@example.com").is_empty());
     }
 
     // Breaks when deliver (startup.rs) does not ask whether the message is still wanted.

@@ -36,6 +36,7 @@ mod durability; // kill -9 while writing
 mod entering; // users whom a service enters, and the people whose addresses these are
 mod exposure; // what one permission shows, on pages and by API
 mod gallery; // every page in every state, for pages.rs
+mod gateway; // requests of keys to destinations: who may send, what passes, slow and vanished ends
 mod invitations; // from the offer to the membership
 mod keyboard; // the product without a mouse
 mod mail; // the outbox, to files and to a real SMTP server
@@ -46,6 +47,7 @@ mod nodes; // two nodes on one database, behind a round-robin
 mod nouns; // what the walkers have to know of each noun, a file a noun
 mod organization; // the workspace's name, address and deletion
 mod outages; // a database that is away, full, locked, replaced or only read
+mod outbound; // requests to hosts of the internet: where none goes, what is sent, how long it may take
 mod overview; // counts, recent changes, what needs attention
 mod pages; // every page in a real browser: accessible, valid, whole on a phone, by keyboard
 mod people; // sign-up, sign-in, passwords, addresses, sessions

@@ -64,13 +64,16 @@ both! {
                     let described = format!(".filters [name={field}][aria-describedby={field}-error]");
                     assert!(page.has(&described), "{request}");
                 }
-                let typed = page.attributes(".filters [name=q]", "value");
-                assert_eq!(typed, [if *field == "q" { value } else { "" }], "{request}");
+                if row.reads.is_some_and(|fields| fields.contains(&"q")) {
+                    let typed = page.attributes(".filters [name=q]", "value");
+                    assert_eq!(typed, [if *field == "q" { value } else { "" }], "{request}");
+                }
                 assert!(page.has("#results :is(tbody tr, .feed li)"), "{request}: the list as it is");
                 assert!(!page.links().iter().any(|link| link.contains(value)), "{request}: no link carries it");
             }
             let page = owner.visit(&list).await;
-            assert_eq!(page.attributes(".filters [name=q]", "maxlength"), ["100"], "{list}");
+            let lengths = page.attributes(".filters [name=q]", "maxlength");
+            assert!(lengths.iter().all(|length| length == "100"), "{list}");
         }
     }
 

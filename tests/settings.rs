@@ -1,6 +1,7 @@
 //! Settings as people write them, and what the program says about them.
 
 use crate::support::{program, *};
+use sea_orm::{ConnectionTrait, Statement};
 use std::{
     io::{Read, Write},
     os::unix::{fs::PermissionsExt, net::UnixStream, process::ExitStatusExt},
@@ -60,6 +61,9 @@ fn an_empty_variable_is_an_unset_one() {
         "KEEP_ALIVE",
         "METRICS_BIND",
         "TRACES",
+        "OUTBOUND_ALLOW",
+        "OUTBOUND_RESOLVER",
+        "OUTBOUND_ROOT_CERTIFICATES",
         "WORKERS",
     ];
     let names: Vec<String> = all.iter().map(|name| format!("BAILIWICK_{name}")).collect();
@@ -69,6 +73,167 @@ fn an_empty_variable_is_an_unset_one() {
         assert_eq!(accepted(&settings), defaults);
     }
     assert_eq!(accepted(&[("BAILIWICK_NO_SUCH_THING", "")]), defaults);
+}
+
+/// Breaks when a setting is left out of `summary` (config/advice.rs).
+#[test]
+fn check_config_shows_every_setting() {
+    let help = program::run(&std::env::temp_dir(), &["--help"], &[]);
+    let help = shown(&help);
+    let names: Vec<&str> = help
+        .split("[env:")
+        .skip(1)
+        .map(|rest| {
+            rest.trim_start().trim_start_matches("BAILIWICK_").split(['=', ']']).next().unwrap().trim()
+        })
+        .collect();
+    assert!(names.len() >= 20, "{help}");
+    let text = accepted(&[]);
+    for name in names {
+        let line = line(&text, &format!("BAILIWICK_{name} "));
+        assert!(!line.is_empty(), "{name}");
+    }
+}
+
+/// What systemd is told not to start again. Breaks without `needs_mending` (startup.rs, domain/base/connect.rs).
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_settings_end_with_the_status_that_the_unit_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str], settings: &[(&str, &str)]| {
+        // Without the secret key of the one before.
+        let dir = tempfile::tempdir().unwrap();
+        let done = program::run(dir.path(), arguments, settings);
+        let said = shown(&done);
+        assert!(!said.trim().is_empty() && !done.status.success(), "{settings:?}");
+        (done.status.code().unwrap(), said)
+    };
+    let taken = tempfile::NamedTempFile::new_in(dir.path()).unwrap();
+    let file = taken.path().to_str().unwrap();
+    let below_a_file = format!("{file}/data");
+    for (name, value) in [
+        ("BAILIWICK_BIND", "8000"),
+        ("BAILIWICK_BIND", "unix:/run/bailiwick.sock"),
+        ("BAILIWICK_BIND", "unix:/no/such/folder/bailiwick.sock"),
+        ("BAILIWICK_METRICS_BIND", "unix:/no/such/folder/metrics.sock"),
+        ("BAILIWICK_PUBLIC_URL", "access.example.com"),
+        ("BAILIWICK_PUBLICURL", "https://access.example.com"),
+        ("BAILIWICK_DATABASE_URL", "mysql://db.example.com"),
+        ("BAILIWICK_DATABASE_URL", "postgres://a,b/db"),
+        ("BAILIWICK_DATABASE_URL", "postgres://127.0.0.1:1/db?sslmode=verify-full&sslrootcert=/no/such/file"),
+        ("BAILIWICK_SECRET_KEY", "short"),
+        ("BAILIWICK_AUDIT_KEY", "short"),
+        ("BAILIWICK_DATA_DIR", &below_a_file),
+        ("BAILIWICK_MAIL", "imap://mail.example.com"),
+        ("BAILIWICK_MAIL", "smtp://"),
+        ("BAILIWICK_MAIL_FROM", "nobody at all"),
+        ("BAILIWICK_WORKERS", "many"),
+        ("BAILIWICK_TRACES", "grpc://collector"),
+    ] {
+        let mut settings = vec![("BAILIWICK_BIND", "127.0.0.1:0"), ("BAILIWICK_SECRET_KEY", "")];
+        if value.starts_with("unix:/no") {
+            settings.push(("BAILIWICK_PUBLIC_URL", "http://access.example.com"));
+        }
+        settings.push((name, value));
+        let (code, said) = run(&["serve"], &settings);
+        assert_eq!(code, 78, "{name}={value}: {said}");
+    }
+    // PostgreSQL without the key that all nodes have.
+    let postgres =
+        [("BAILIWICK_BIND", "127.0.0.1:0"), ("BAILIWICK_DATABASE_URL", "postgres://127.0.0.1:1/db")];
+    assert_eq!(run(&["serve"], &postgres).0, 78);
+    // A database that is away may come back.
+    let key = "07".repeat(32);
+    let away = [&postgres[..], &[("BAILIWICK_SECRET_KEY", key.as_str()), ("BAILIWICK_ACQUIRE_TIMEOUT", "1")]]
+        .concat();
+    assert_eq!(run(&["serve"], &away).0, 1);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let bind = taken.local_addr().unwrap().to_string();
+    assert_eq!(run(&["serve"], &[("BAILIWICK_BIND", &bind)]).0, 1);
+    assert_eq!(run(&["srve"], &[]).0, 2);
+    assert_eq!(run(&["--no-such-option"], &[]).0, 2);
+    let unit =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/bailiwick.service"));
+    let unit = unit.unwrap();
+    let never = unit.lines().find_map(|line| line.strip_prefix("RestartPreventExitStatus=")).unwrap();
+    assert_eq!(never.split(' ').collect::<Vec<_>>(), ["2", "78"]);
+}
+
+/// Breaks when a command opens the database by `Db::open` (main.rs).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_works_on_what_is_there_creates_no_database() {
+    let key = ("BAILIWICK_SECRET_KEY", "07".repeat(32));
+    let commands: [&[&str]; 6] = [
+        &["verify-audit"],
+        &["seed"],
+        &["checkpoint"],
+        &["erase-names", "ada@example.com"],
+        &["backup", "one.backup", "--without-key"],
+        &["audit-key"],
+    ];
+    for (command, is_sure) in commands.iter().flat_map(|command| [(command, true), (command, false)]) {
+        let dir = tempfile::tempdir().unwrap();
+        let settings: &[_] = if is_sure { &[(key.0, key.1.as_str())] } else { &[] };
+        let done = program::run(dir.path(), command, settings);
+        let said = shown(&done);
+        if is_sure && command == &["audit-key"] {
+            assert!(done.status.success(), "{said}");
+        } else {
+            assert!(!done.status.success() && said.contains("as for the server"), "{command:?}: {said}");
+        }
+        let created = std::fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(created, 0, "{command:?} creates something");
+    }
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        for command in &commands[..4] {
+            let dir = tempfile::tempdir().unwrap();
+            let database = TestDatabase::empty(backend, dir.path()).await;
+            if backend == Backend::Sqlite {
+                std::fs::write(dir.path().join("bailiwick.db"), "").unwrap();
+            }
+            let settings = [("BAILIWICK_DATABASE_URL", database.url.as_str()), (key.0, key.1.as_str())];
+            let done = program::run(dir.path(), command, &settings);
+            assert!(
+                !done.status.success() && shown(&done).contains("the database is empty"),
+                "{}",
+                shown(&done)
+            );
+            let tables = match backend {
+                Backend::Sqlite => "SELECT count(*) FROM sqlite_master",
+                Backend::Postgres => "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()",
+            };
+            let connection = database.connect().await;
+            let statement = Statement::from_string(connection.get_database_backend(), tables);
+            let row = connection.query_one_raw(statement).await.unwrap().unwrap();
+            assert_eq!(row.try_get_by_index::<i64>(0).unwrap(), 0, "{command:?}");
+            connection.close().await.unwrap();
+        }
+    }
+}
+
+/// Breaks without `visible::lines` in say and complain (main.rs), and `visible::line` in summary (config/advice.rs).
+#[test]
+fn nothing_that_is_shown_does_anything_to_a_terminal() {
+    let evil = "a\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}\u{2066}b\u{200b}";
+    let file = format!("file:{evil}");
+    let url = format!("http://{evil}");
+    let name = "BAILIWICK_BIND\u{1b}[2J".to_owned();
+    for (settings, is_accepted) in [
+        (vec![("BAILIWICK_MAIL", file.as_str())], true),
+        (vec![("BAILIWICK_DATA_DIR", "one\nBAILIWICK_SIGN_UP  open")], true),
+        (vec![("BAILIWICK_MAIL_FROM", evil)], false),
+        (vec![("BAILIWICK_BIND", evil)], false),
+        (vec![("BAILIWICK_PUBLIC_URL", url.as_str())], false),
+        (vec![("BAILIWICK_SIGN_UP", evil)], false),
+        (vec![(name.as_str(), "x")], false),
+    ] {
+        let text = if is_accepted { accepted(&settings) } else { refused(&settings) };
+        let hidden =
+            text.chars().find(|c| *c != '\n' && (c.is_control() || "\u{202e}\u{2066}\u{200b}".contains(*c)));
+        assert_eq!(hidden, None, "{settings:?}: {text:?}");
+        assert!(text.lines().filter(|line| line.starts_with("BAILIWICK_SIGN_UP")).count() <= 1, "{text}");
+    }
+    let done = program::run(&std::env::temp_dir(), &["restore", evil], &[]);
+    assert!(!shown(&done).contains('\u{1b}') && shown(&done).contains("\\u{1b}"), "{}", shown(&done));
 }
 
 #[test]
@@ -84,6 +249,28 @@ fn values_are_read_with_blanks_around_them_and_lists_with_trailing_commas() {
     assert_eq!(line(&text, "BAILIWICK_TRUSTED_PROXIES"), "10.0.0.1/32, 192.168.0.0/16, fd00::/8");
     assert_eq!(line(&text, "BAILIWICK_SIGN_UP"), "invited");
     assert_eq!(line(&text, "BAILIWICK_WORKERS"), "3");
+}
+
+#[test]
+fn where_requests_to_destinations_may_lead_is_shown_and_checked() {
+    let text = accepted(&[]);
+    assert_eq!(line(&text, "BAILIWICK_OUTBOUND_ALLOW"), "none");
+    let text = accepted(&[
+        ("BAILIWICK_OUTBOUND_ALLOW", " API.internal, build.internal:8443 [::1]:9000,"),
+        ("BAILIWICK_OUTBOUND_RESOLVER", "127.0.0.1:5353"),
+    ]);
+    assert_eq!(line(&text, "BAILIWICK_OUTBOUND_ALLOW"), "api.internal, build.internal:8443, [::1]:9000");
+    assert_eq!(line(&text, "BAILIWICK_OUTBOUND_RESOLVER"), "127.0.0.1:5353");
+    for (name, value, said) in [
+        ("BAILIWICK_OUTBOUND_ALLOW", "https://api.internal", "host:port"),
+        ("BAILIWICK_OUTBOUND_ALLOW", "*.internal", "host:port"),
+        ("BAILIWICK_OUTBOUND_RESOLVER", "dns.internal", "--outbound-resolver"),
+        ("BAILIWICK_OUTBOUND_ROOT_CERTIFICATES", "/no/such/file.pem", "/no/such/file.pem"),
+        ("BAILIWICK_OUTBOUND_ROOT_CERTIFICATES", "/dev/null", "no certificate"),
+    ] {
+        let text = refused(&[(name, value)]);
+        assert!(text.contains(said), "{value}: {text}");
+    }
 }
 
 #[test]
@@ -263,24 +450,40 @@ both! {
             [("name", name), ("email", email), ("password", PASSWORD), ("workspace", name)]
         };
         // A mistyped address does not use it up.
+        let mut clients = Vec::new();
         for (name, email) in [("Mistyped", "typo@example.com"), ("Owner One", "owner-one@example.com")] {
             let client = app.client();
             let page = client.visit(&app.first_sign_up()).await;
             client.submit(&page, "/sign-up", &person(name, email)).await.assert_status(303);
+            sign_in_with(&client, email, PASSWORD).await;
+            clients.push(client);
         }
+        clients[0].visit("/w/mistyped").await;
         let late = app.client();
         let page = late.visit(&app.first_sign_up()).await;
         let client = app.client();
         let link = app.mail.wait_for_link("owner-one@example.com", "/email-verification/").await;
         let confirm = client.visit(&link).await;
         client.submit(&confirm, "/email-verification", &[("password", PASSWORD)]).await.assert_status(303);
+        client.visit("/w/owner-one").await;
+        // Of the other sign-up nothing is kept, whatever became of it until then.
+        for (table, rows) in [("users", 1), ("accounts", 1), ("workspaces", 1), ("members", 1)] {
+            assert_eq!(app.scalar_i64(&format!("SELECT count(*) FROM {table}")).await, rows, "{table}");
+        }
+        clients[0].get("/w/mistyped").await.assert_status(401);
+        let link = app.mail.wait_for_link("typo@example.com", "/email-verification/").await;
+        let mistyped = app.client();
+        mistyped.get(&link).await.assert_status(303);
+        let at = mistyped.get(&link).await.location();
+        mistyped.get(&at).await.with_status(410).assert_says("Someone else was the first person here");
         let fields = person("Late One", "late@example.com");
         let sent = late.submit(&page, "/sign-up", &fields);
-        app.unchanged_by(sent).await.assert_status(409);
+        let refused = app.unchanged_by(sent).await.with_status(410);
+        refused.assert_says("Someone else was the first person here").assert_says("Ask them to invite you");
         let stranger = app.client();
         stranger.get(&app.first_sign_up()).await.assert_status(303);
         let at = stranger.get(&app.first_sign_up()).await.location();
-        stranger.get(&at).await.assert_status(403);
+        stranger.get(&at).await.with_status(410).assert_says("Ask them to invite you");
     }
 
     async fn another_secret_is_no_link_for_the_first_person(backend: Backend) {

@@ -11,9 +11,9 @@ use crate::{
     world::*,
 };
 
-/// Counter of some changes: admission, lock, admission once more, the change, owners, audit.
+/// Counter of some changes: admission, lock, admission once more, the change, owners, audit, who receives its event.
 const CHANGES: &[(&str, u64)] =
-    &[("roles of a member", 9), ("a permission", 9), ("a permission and a scope of a role", 11)];
+    &[("roles of a member", 10), ("a permission", 10), ("a permission and a scope of a role", 12)];
 
 both! {
     async fn a_page_costs_what_is_written_here_however_many_rows_there_are(app: TestApp) {

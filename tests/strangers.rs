@@ -55,17 +55,23 @@ both! {
             ("addApiKey", json!({"roles": ["viewer"]})),
             ("registerResource", json!({"type": "record", "id": "a/b c", "name": "Record"})),
             ("createDestination", json!({"host": "api.example.com"})),
+            ("sendTestEvent", json!(null)),
         ];
         let operations = operations(&app).await;
         let with_201 = operations.iter().filter(|(_, (.., operation))| operation["responses"].get("201").is_some());
         let with_201: BTreeSet<&str> = with_201.map(|(name, _)| name.as_str()).collect();
         assert_eq!(with_201, bodies.iter().map(|(name, _)| *name).collect(), "left: the document, right: this test");
+        let receiver = api.post("/api/sso/v1/destinations", &json!({"host": "hooks.example.com"})).await;
+        let receiver = receiver.with_status(201).body["id"].as_str().unwrap().to_owned();
+        let events = format!("/api/sso/v1/destinations/{receiver}/events");
+        api.call(Method::PUT, &events, Some(&json!({"path": "/hooks", "kinds": ["team"]}))).await.with_status(200);
         for (name, body) in bodies {
             let (method, path, operation) = &operations[name];
             let documented = |header: &str| operation["responses"]["201"]["headers"].get(header).is_some();
-            let path = path.replace("{key}", &lent);
+            let path = path.replace("{key}", &lent).replace("{destination}", &receiver);
             // Once by the key's home, and once where the query names the workspace.
-            let done = api.call(method.parse().unwrap(), &path, Some(&body)).await.with_status(201);
+            let body = (!body.is_null()).then_some(&body);
+            let done = api.call(method.parse().unwrap(), &path, body).await.with_status(201);
             let location = created(&done);
             assert!(documented("Location"), "{name}");
             let item = api.get(&location).await.with_status(200);

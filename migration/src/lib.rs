@@ -30,6 +30,11 @@ mod m0019_audit_chains;
 mod m0020_bounds;
 mod m0021_mail_that_is_refused;
 mod m0024_calls_from_websites;
+mod m0025_one_first_person;
+mod m0026_destinations_are_used;
+mod m0027_traffic;
+mod m0028_event_deliveries;
+mod m0029_test_keys;
 mod sql;
 
 /// Runs the steps in order, each at most once.
@@ -60,6 +65,11 @@ impl MigratorTrait for Migrator {
             Box::new(m0020_bounds::Migration),
             Box::new(m0021_mail_that_is_refused::Migration),
             Box::new(m0024_calls_from_websites::Migration),
+            Box::new(m0025_one_first_person::Migration),
+            Box::new(m0026_destinations_are_used::Migration),
+            Box::new(m0027_traffic::Migration),
+            Box::new(m0028_event_deliveries::Migration),
+            Box::new(m0029_test_keys::Migration),
         ]
     }
 }

@@ -30,6 +30,10 @@ pub enum CreateError {
     NoSecret,
     #[error("{0} exists and is not a backup. It was left as it is: choose another name.")]
     NotOurs(PathBuf),
+    #[error(
+        "{0} is not a file. A backup is read back and put in its place once it is whole: name a file, and copy that on."
+    )]
+    NotAFile(PathBuf),
     #[error("can't write {path}: {error}")]
     Write { path: PathBuf, error: io::Error },
     #[error("can't read {path}: {error}")]
@@ -93,8 +97,11 @@ struct Counts {
 /// [`CreateError`].
 pub async fn create(config: &Config, path: &Path, without_key: bool) -> Result<Made, CreateError> {
     let read = |error| CreateError::Read { path: path.to_owned(), error };
-    if path.exists() && !is_backup(path).map_err(read)? {
-        return Err(CreateError::NotOurs(path.to_owned()));
+    // Opening a pipe would wait for whoever reads it.
+    match fs::metadata(path) {
+        Ok(there) if !there.is_file() => return Err(CreateError::NotAFile(path.to_owned())),
+        Ok(_) if !is_backup(path).map_err(read)? => return Err(CreateError::NotOurs(path.to_owned())),
+        _ => {}
     }
     let secret = InstallationSecret::find(config)?.ok_or(CreateError::NoSecret)?;
     let audit_key = startup::audit_signer_of(config, &secret)?.verifier();

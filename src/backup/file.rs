@@ -39,6 +39,8 @@ pub enum FileError {
     Read { path: PathBuf, error: io::Error },
     #[error("{0} is not a backup of Bailiwick")]
     NotABackup(PathBuf),
+    #[error("{0} is not a file. A backup is read more than once: copy it into a file first.")]
+    NotAFile(PathBuf),
     #[error(
         "{path} was written by a newer version of Bailiwick (format {version}). Restore it with that version."
     )]
@@ -169,6 +171,10 @@ impl Checked {
     pub fn open(path: &Path) -> Result<Self, FileError> {
         let read = |error| FileError::Read { path: path.to_owned(), error };
         let damaged = || FileError::Damaged(path.to_owned());
+        // Opening a pipe would wait for whoever writes into it.
+        if !path.metadata().map_err(read)?.is_file() {
+            return Err(FileError::NotAFile(path.to_owned()));
+        }
         let mut file = File::open(path).map_err(read)?;
         let start = check_version(path, &mut file)?;
         let length = file.metadata().map_err(read)?.len();

@@ -15,14 +15,26 @@ pub enum PassphraseError {
     File { path: PathBuf, error: io::Error },
     #[error("can't read a passphrase from the terminal: {0}")]
     Terminal(io::Error),
+    #[error("the passphrase in {0} is empty")]
+    Empty(PathBuf),
     #[error("the passphrase is too short: use 12 characters or more, such as five words")]
     Short,
+    #[error(
+        "the passphrase is easy to guess by whoever has the file: use five words that nobody puts together"
+    )]
+    Weak,
     #[error("these are two different passphrases")]
     Different,
 }
 
 /// Fewer can be tried out by whoever has the file.
 const MIN_CHARACTERS: usize = 12;
+
+/// How many are scored: what follows can only help, and scoring takes time.
+const SCORED_CHARACTERS: usize = 40;
+
+/// The best of scores: fewer than 10^10 guesses are no work for whoever has the file, however slow each is.
+const MIN_SCORE: u8 = 4;
 
 /// The passphrase for a new backup, typed twice; `None` if there is none and nobody to ask.
 ///
@@ -33,9 +45,22 @@ pub(super) fn for_sealing(config: &Config) -> Result<Option<SecretString>, Passp
         Some(given) => Some(given),
         None => ask_twice()?,
     };
-    match &passphrase {
-        Some(short) if short.expose_secret().chars().count() < MIN_CHARACTERS => Err(PassphraseError::Short),
-        _ => Ok(passphrase),
+    if let Some(passphrase) = &passphrase {
+        check(passphrase.expose_secret())?;
+    }
+    Ok(passphrase)
+}
+
+/// # Errors
+/// [`PassphraseError::Short`], [`PassphraseError::Weak`].
+fn check(passphrase: &str) -> Result<(), PassphraseError> {
+    if passphrase.chars().count() < MIN_CHARACTERS {
+        return Err(PassphraseError::Short);
+    }
+    let scored = Zeroizing::new(passphrase.chars().take(SCORED_CHARACTERS).collect::<String>());
+    match u8::from(zxcvbn::zxcvbn(&scored, &["bailiwick", "backup", "passphrase"]).score()) {
+        ..MIN_SCORE => Err(PassphraseError::Weak),
+        _ => Ok(()),
     }
 }
 
@@ -57,7 +82,10 @@ fn given(config: &Config) -> Result<Option<SecretString>, PassphraseError> {
     let Some(path) = &config.backup_passphrase_file else { return Ok(None) };
     let content = fs::read_to_string(path).map(Zeroizing::new);
     let content = content.map_err(|error| PassphraseError::File { path: path.clone(), error })?;
-    Ok(Some(content.trim().to_owned().into()))
+    match content.trim() {
+        "" => Err(PassphraseError::Empty(path.clone())),
+        passphrase => Ok(Some(passphrase.to_owned().into())),
+    }
 }
 
 fn ask_twice() -> Result<Option<SecretString>, PassphraseError> {
@@ -78,4 +106,27 @@ fn ask(prompt: &str) -> Result<Option<SecretString>, PassphraseError> {
     // Blanks around it don't count, as in a setting.
     let typed = typed.trim();
     Ok((!typed.is_empty()).then(|| typed.to_owned().into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_passphrase_takes_whoever_has_the_file_too_long_to_guess() {
+        for good in [
+            "five words are a passphrase",
+            "tin-orbit-maple-seven-quay",
+            "hX7!pQ2#vL9$",
+            &format!("fünf Wörter reichen{}", "äö7-".repeat(60)),
+        ] {
+            assert!(check(good).is_ok(), "{good}");
+        }
+        for short in ["", "a", "hX7!pQ2#vL9"] {
+            assert!(matches!(check(short), Err(PassphraseError::Short)), "{short}");
+        }
+        for weak in ["aaaaaaaaaaaa", "passwordpassword", "123456789012", "qwertyuiop12", "Bailiwick-Backup"] {
+            assert!(matches!(check(weak), Err(PassphraseError::Weak)), "{weak}");
+        }
+    }
 }

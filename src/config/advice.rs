@@ -1,10 +1,13 @@
 //! What the settings amount to, and what about them is unwise.
 
-use crate::config::{Config, Mail, Migrate, SignUp, database::PostgresUrl};
+use crate::{
+    config::{Config, Mail, Migrate, SignUp, database::PostgresUrl},
+    visible,
+};
 use secrecy::ExposeSecret;
 use url::Url;
 
-/// Each setting with what would be used, as a text. Nothing secret is in it.
+/// Each setting with what would be used, a line each. Nothing secret is in it.
 pub fn summary(config: &Config, public_url: &str) -> String {
     let mail = match &config.mail {
         Mail::File(folder) => format!("files in {}", folder.display()),
@@ -18,9 +21,13 @@ pub fn summary(config: &Config, public_url: &str) -> String {
         Some(_) => "set".to_owned(),
         None => format!("in {}", config.data_dir.join("secret.key").display()),
     };
+    let audit_key = match config.audit_key {
+        Some(_) => "set",
+        None => "derived from the secret key",
+    };
     let passphrase = match (&config.backup_passphrase, &config.backup_passphrase_file) {
         (Some(_), _) => "set".to_owned(),
-        (None, Some(file)) => format!("in {}", file.display()),
+        (None, Some(_)) => "in the file below".to_owned(),
         (None, None) => "asked for at a terminal; otherwise backups leave the secret key out".to_owned(),
     };
     let proxies: Vec<String> = config.trusted_proxies.iter().map(|network| network.0.to_string()).collect();
@@ -28,32 +35,54 @@ pub fn summary(config: &Config, public_url: &str) -> String {
         SignUp::Open => "open",
         SignUp::Invited => "invited",
     };
-    let proxies = if proxies.is_empty() { "none".to_owned() } else { proxies.join(", ") };
+    let allowed: Vec<String> = config.outbound_allow.iter().map(ToString::to_string).collect();
+    let or_none = |list: Vec<String>| if list.is_empty() { "none".to_owned() } else { list.join(", ") };
+    let resolver = config.outbound_resolver.map_or_else(|| "the system's".to_owned(), |one| one.to_string());
+    let roots = match &config.outbound_root_certificates {
+        Some(file) => format!("the system's, and those in {}", file.display()),
+        None => "the system's".to_owned(),
+    };
+    let passphrase_file = config
+        .backup_passphrase_file
+        .as_ref()
+        .map_or_else(|| "none".into(), |file| file.display().to_string());
+    let or_no_limit = |number: usize, unit: &str| match number {
+        0 => "no limit".to_owned(),
+        number => format!("{number}{unit}"),
+    };
     let lines = [
         ("BIND", config.bind.to_string()),
         ("PUBLIC_URL", public_url.to_owned()),
         ("DATABASE_URL", database),
         ("MIGRATE", if config.migrate == Migrate::On { "on".to_owned() } else { "off".to_owned() }),
         ("SECRET_KEY", key),
+        ("AUDIT_KEY", audit_key.to_owned()),
         ("BACKUP_PASSPHRASE", passphrase),
+        ("BACKUP_PASSPHRASE_FILE", passphrase_file),
         ("DATA_DIR", config.data_dir.display().to_string()),
         ("MAIL", mail),
         ("MAIL_FROM", config.mail_from.clone().unwrap_or_else(|| "no-reply at the public URL's host".into())),
         ("SIGN_UP", sign_up.to_owned()),
-        ("TRUSTED_PROXIES", proxies),
+        ("TRUSTED_PROXIES", or_none(proxies)),
         ("PROXY_HEADER", config.proxy_header.name().to_owned()),
-        ("CALLS_PER_MINUTE", config.calls_per_minute.to_string()),
+        ("CALLS_PER_MINUTE", or_no_limit(config.calls_per_minute as usize, " for each key")),
+        ("REQUESTS_PER_ACCOUNT", or_no_limit(config.requests_per_account, " at a time on each thread")),
+        ("CONNECTIONS_PER_NETWORK", or_no_limit(config.connections_per_network, "")),
         ("ACQUIRE_TIMEOUT", format!("{} s", config.acquire_timeout.as_secs())),
         ("SESSION_IDLE_DAYS", config.session_idle_days.to_string()),
         ("KEEP_ALIVE", format!("{} s", config.keep_alive.as_secs())),
         ("METRICS_BIND", config.metrics_bind.as_ref().map_or_else(|| "nowhere".into(), ToString::to_string)),
         ("TRACES", config.traces.as_ref().map_or_else(|| "none".into(), |url| server(url.as_str()))),
+        ("OUTBOUND_ALLOW", or_none(allowed)),
+        ("OUTBOUND_RESOLVER", resolver),
+        ("OUTBOUND_ROOT_CERTIFICATES", roots),
         (
             "WORKERS",
             config.workers.map_or_else(|| "one per core".into(), |workers| workers.max(1).to_string()),
         ),
     ];
-    lines.map(|(name, value)| format!("BAILIWICK_{name:<20}{value}\n")).concat()
+    let lines = lines.into_iter().chain(config.gateway.summary());
+    lines.map(|(name, value)| format!("BAILIWICK_{name:<34}{}\n", visible::line(&value))).collect()
 }
 
 /// A connection string without its user, its password and its parameters.

@@ -134,10 +134,18 @@ impl Listener {
     /// # Errors
     /// The system's own.
     pub fn address(&self) -> io::Result<Option<SocketAddr>> {
+        Ok(self.addresses()?.first().copied())
+    }
+
+    /// Each address; none for a Unix socket.
+    ///
+    /// # Errors
+    /// The system's own.
+    pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         match self {
-            Self::Tcp(listeners) => listeners.first().map(TcpListener::local_addr).transpose(),
+            Self::Tcp(listeners) => listeners.iter().map(TcpListener::local_addr).collect(),
             #[cfg(unix)]
-            Self::Unix(_) => Ok(None),
+            Self::Unix(_) => Ok(Vec::new()),
         }
     }
 }

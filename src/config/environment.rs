@@ -22,9 +22,8 @@ pub fn prepare(command: Command) -> Command {
         let text = match arg.get_env().map(env::var) {
             None => return arg,
             Some(Ok(text)) => text,
-            Some(Err(VarError::NotPresent)) => String::new(),
-            // A path may be no UTF-8, and is read as it is.
-            Some(Err(VarError::NotUnicode(_))) => return arg.global(true),
+            // The help names it all the same; a path may be no UTF-8, and is read as it is.
+            Some(Err(VarError::NotPresent | VarError::NotUnicode(_))) => return arg.global(true),
         };
         let is_secret = arg.is_hide_env_values_set();
         let arg = arg.global(true);

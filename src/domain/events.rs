@@ -56,7 +56,10 @@ fn reason(word: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Timestamp;
+    use crate::{
+        clock::Timestamp,
+        domain::base::event_groups::{GROUPS, group_of},
+    };
     use std::{collections::BTreeSet, fs, path::Path};
 
     /// The source files of `domain`, as one text.
@@ -136,6 +139,14 @@ mod tests {
         let starts = [concat!("Conflict::", "new("), concat!("Gone::", "new("), concat!("code", ": \"")];
         let codes = starts.into_iter().flat_map(|start| declared(&sources, start, ","));
         assert_unique("a code", codes.map(|code| code.trim().trim_matches('"')));
+    }
+
+    /// Breaks where a noun records events whose kinds begin with another word: no receiver could choose them.
+    #[test]
+    fn every_kind_of_a_workspace_is_in_a_group_that_can_be_chosen() {
+        let groups: BTreeSet<&str> = filter().iter().map(|(kind, _)| group_of(kind)).collect();
+        let known: BTreeSet<&str> = GROUPS.iter().map(|(word, ..)| *word).collect();
+        assert_eq!(groups, known);
     }
 
     /// Rows are never rewritten and the hash chain covers them: each of these is read, and is written as the

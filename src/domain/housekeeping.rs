@@ -7,7 +7,7 @@ use crate::{
     domain::{
         base::{db::Db, idempotency, limits, sql::Sql},
         enforce::{presence, refusal},
-        nouns::identity::unconfirmed,
+        nouns::{identity::unconfirmed, traffic},
     },
 };
 use sea_orm::DbErr;
@@ -61,7 +61,12 @@ pub const TABLES: &[(&str, Growth)] = {
             Record("sign-ins, sign-ups and resets are limited; a flood of refusals is one event"),
         ),
         ("audit_identities", With("audit_events")),
-        ("destinations", Content("made by members with a permission")),
+        (
+            "destination_credentials",
+            Expires { column: "ends_at", after: 0, until_then: "two for each destination" },
+        ),
+        ("destination_senders", With("destinations")),
+        ("destinations", Content("500 in a workspace")),
         (
             "email_tokens",
             Expires {
@@ -70,7 +75,34 @@ pub const TABLES: &[(&str, Growth)] = {
                 until_then: "one for each person and purpose; 30 to reset a password",
             },
         ),
+        ("event_attempts", With("event_deliveries")),
+        (
+            "event_deliveries",
+            Expires {
+                column: "expires_at",
+                after: 0,
+                until_then: "one for each audit event and receiver, of which a workspace has 20, for 30 days; 7 if it is held",
+            },
+        ),
+        ("event_endpoints", With("destinations")),
+        ("first_person", Content("one row")),
+        (
+            "first_sign_ups",
+            Expires {
+                column: "ended_at",
+                after: 30 * DAY,
+                until_then: "one for each unconfirmed sign-up by the link for the first person",
+            },
+        ),
         ("former_members", Content("one for each person who left a workspace; a key may know them")),
+        (
+            "gateway_leases",
+            Expires {
+                column: "expires_at",
+                after: 0,
+                until_then: "one for each limit that is in use, and node",
+            },
+        ),
         ("grants", With("roles")),
         ("headcounts", With("members")),
         (
@@ -118,6 +150,22 @@ pub const TABLES: &[(&str, Growth)] = {
         ("team_roles", With("teams")),
         ("teams", Content("made by members with a permission")),
         (
+            "traffic",
+            Expires {
+                column: "at",
+                after: traffic::LIFETIME,
+                until_then: "the latest 100,000 of each workspace; of 2,000 in a second the others are counted",
+            },
+        ),
+        (
+            "traffic_days",
+            Expires {
+                column: "day",
+                after: traffic::LIFETIME,
+                until_then: "one for each day and workspace, key and destination",
+            },
+        ),
+        (
             "users",
             SignUps("200 sign-ups for each network and hour; the unconfirmed and unused go after 30 days"),
         ),
@@ -148,7 +196,9 @@ pub async fn housekeeping(db: &Db) -> Result<(), DbErr> {
 /// The database's own.
 pub async fn last_housekeeping(db: &Db) -> Result<(), DbErr> {
     refusal::flush(db, true).await;
-    presence::flush(db).await
+    // Neither is lost because the other fails.
+    let (traffic, presence) = (traffic::flush(db).await, presence::flush(db).await);
+    traffic.and(presence)
 }
 
 /// Deletes what has expired, as [`TABLES`] says.

@@ -10,11 +10,14 @@ pub mod decisions;
 pub mod demo;
 pub mod effective_access;
 pub mod enforce;
+pub mod event_messages;
 pub mod events;
+pub mod gateway;
 pub mod housekeeping;
 pub mod nouns;
 pub mod overview;
 pub mod preview;
+pub mod quick_start;
 pub mod records;
 pub mod seed;
 pub mod undo;
@@ -24,6 +27,7 @@ pub use base::{
     connect::{OpenError, POSTGRES_PLANS},
     db::Db,
     event::Recorded,
+    gateway_stage::GatewayStage,
     invalid::Invalid,
     outage::Outage,
     outbox,
@@ -32,6 +36,7 @@ pub use base::{
     statements::{Counter, Transcript},
     text_rule::{Complaint, TextRule},
     tokens::{Purpose, Token},
+    traffic_log::{TrafficLog, entry::TrafficEntry},
     values::{Description, Email, ExternalId, Message, Name, SearchText, Slug, Title},
 };
 pub use enforce::{checkpoint, erasure, verify};

@@ -20,6 +20,10 @@ pub struct Model {
     pub expires_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
     pub last_used_at: Option<Timestamp>,
+    /// The one scope of its roles that it holds; `None` for all of them.
+    pub only_scope: Option<String>,
+    /// How many more requests it may send through the gateway; `None` for any number.
+    pub requests_left: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

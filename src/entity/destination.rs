@@ -9,7 +9,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub workspace_id: Uuid,
-    /// The ASCII form: lower case, punycode.
+    /// The ASCII form: lower case, punycode. That of a wildcard is `*.example.com`.
     pub host: String,
     pub description: String,
     /// Both forms of the host and the description, without case and accents.
@@ -19,6 +19,21 @@ pub struct Model {
     pub created_by_key_id: Option<Uuid>,
     pub created_at: Timestamp,
     pub paused_at: Option<Timestamp>,
+    pub is_wildcard: bool,
+    /// Whether requests are sent to it.
+    pub allows_requests: bool,
+    /// Whether the workspace's events are sent to it.
+    pub receives_events: bool,
+    /// Whether only its senders may send requests to it. Without any sender, nobody may.
+    pub is_restricted: bool,
+    /// The most requests a minute; `None` for the installation's default.
+    pub requests_per_minute: Option<i64>,
+    pub last_used_at: Option<Timestamp>,
+    pub last_error_at: Option<Timestamp>,
+    /// A short sentence, without secrets.
+    pub last_error: Option<String>,
+    pub event_path: Option<String>,
+    pub event_kinds: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

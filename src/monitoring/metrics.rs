@@ -28,10 +28,15 @@ impl Monitor {
         self.database(&mut metrics, queues.is_some());
         hashing(&mut metrics, self.db.hashing(), self.db.hashes().count());
         self.deliveries(&mut metrics);
+        self.traffic(&mut metrics);
+        self.event_deliveries(&mut metrics);
         if let Some(queues) = queues {
             self.mail_queue(&mut metrics, queues);
+            self.event_queue(&mut metrics, queues);
             audit(&mut metrics, queues);
         }
+        self.outbound(&mut metrics);
+        self.gateway(&mut metrics);
         self.tasks(&mut metrics);
         registry
     }
@@ -109,6 +114,72 @@ impl Monitor {
             "mail_deliveries",
             "Attempts of this node to deliver a message, by what became of it",
             outcomes.map(|(outcome, count)| (vec![("outcome", outcome)], count.count())),
+        );
+    }
+
+    fn traffic(&self, metrics: &mut Metrics<'_>) {
+        let counters = self.db.traffic().counters();
+        let outcomes = [("counted", &counters.unlisted), ("lost", &counters.lost)];
+        metrics.counters(
+            "traffic_unlisted",
+            "Requests through the gateway that are not listed in Traffic, because there were too many at once: \
+             counted by day, or lost",
+            outcomes.map(|(outcome, count)| (vec![("outcome", outcome)], count.count())),
+        );
+    }
+
+    fn event_deliveries(&self, metrics: &mut Metrics<'_>) {
+        let events = &self.db.counters().events;
+        let outcomes =
+            [("delivered", &events.delivered), ("retried", &events.retried), ("given_up", &events.given_up)];
+        metrics.counters(
+            "event_deliveries",
+            "Attempts of this node to deliver an event to a destination, by what became of it",
+            outcomes.map(|(outcome, count)| (vec![("outcome", outcome)], count.count())),
+        );
+    }
+
+    fn outbound(&self, metrics: &mut Metrics<'_>) {
+        let counts = self.app.outbound.counts();
+        metrics.counter(
+            "outbound_connections",
+            "Connections to destinations that were opened, or tried to",
+            counts.connections(),
+        );
+        metrics.counters(
+            "outbound_refusals",
+            "Requests to destinations that were refused for the address that they lead to",
+            counts.refusals().map(|(class, count)| (vec![("class", class)], count)),
+        );
+    }
+
+    fn gateway(&self, metrics: &mut Metrics<'_>) {
+        let gate = &self.app.gate;
+        metrics.gauge(
+            "gateway_in_progress",
+            "Requests that this node is sending to destinations",
+            signed(gate.sending()),
+        );
+        metrics.gauge(
+            "gateway_waiting",
+            "Requests to destinations that wait for their turn on this node",
+            signed(gate.waiting()),
+        );
+    }
+
+    fn event_queue(&self, metrics: &mut Metrics<'_>, queues: &Queues) {
+        let events = &queues.events;
+        let states = [("waiting", events.waiting), ("retrying", events.retrying)];
+        metrics.gauges(
+            "event_queue_messages",
+            "Messages that are to be delivered to destinations, which all nodes share",
+            states.map(|(state, count)| (vec![("state", state)], count)),
+        );
+        let age = events.oldest.map_or(0, |since| (self.db.now() - since).max(0) / 1_000);
+        metrics.gauge(
+            "event_queue_oldest_seconds",
+            "How long the oldest message to a destination has been waiting",
+            age,
         );
     }
 

@@ -2,39 +2,41 @@
 //!
 //! `docs/monitoring/` says what each of them means.
 
+mod listen;
 mod metrics;
 
 use crate::{
     clock::Timestamp,
     config::bind::Listener,
-    connection::Connections,
+    connection::registry::Connections,
     domain::{
         Db,
         checkpoint::{self, SigningState},
+        nouns::deliveries::queue,
         outbox::{self, QueueState},
     },
     web::app,
 };
+use actix_server::Server;
 use actix_web::{
-    App, HttpResponse, HttpServer,
-    dev::Server,
+    HttpResponse,
     http::header,
-    middleware::Compress,
     web::{self, Data},
 };
 use prometheus_client::encoding::prometheus_text;
 use sea_orm::DbErr;
-use std::{io, time::Duration};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 use tokio::sync::Mutex;
 
 /// How long the database may take to say how the queues are. The rest is served without.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// How long a connection may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The most connections at once.
-const MAX_CONNECTIONS: usize = 16;
 
 /// What there is to see.
 pub struct Monitor {
@@ -43,24 +45,42 @@ pub struct Monitor {
     db: Db,
     connections: Connections,
     started_at: Timestamp,
+    /// Scrapes that were begun.
+    begun: AtomicU64,
     /// One scrape at a time, however many ask.
-    scraping: Mutex<()>,
+    latest: Mutex<Latest>,
+}
+
+/// The latest scrape.
+#[derive(Default)]
+struct Latest {
+    /// How many were begun, itself included.
+    number: u64,
+    text: Arc<str>,
 }
 
 /// What the database says.
 struct Queues {
     mail: QueueState,
+    events: queue::QueueState,
     audit: SigningState,
 }
 
 impl Monitor {
     pub fn new(app: Data<app::App>, db: Db, connections: Connections) -> Self {
-        Self { app, started_at: db.now(), db, connections, scraping: Mutex::default() }
+        let (begun, latest) = (AtomicU64::default(), Mutex::default());
+        Self { app, started_at: db.now(), db, connections, begun, latest }
     }
 
-    /// The metrics, in the text format of Prometheus.
-    async fn scrape(&self) -> Result<String, std::fmt::Error> {
-        let _turn = self.scraping.lock().await;
+    /// The metrics, in the text format of Prometheus. Who waits while another scrape is made shares the next one, so
+    /// that nobody waits for more than two.
+    async fn scrape(&self) -> Result<Arc<str>, std::fmt::Error> {
+        let before = self.begun.load(Ordering::Acquire);
+        let mut latest = self.latest.lock().await;
+        if latest.number > before {
+            return Ok(Arc::clone(&latest.text));
+        }
+        let number = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
         let queues = match tokio::time::timeout(DATABASE_TIMEOUT, self.queues()).await {
             Ok(Ok(queues)) => Some(queues),
             Ok(Err(error)) => {
@@ -74,11 +94,13 @@ impl Monitor {
         };
         let mut text = String::new();
         prometheus_text::encode(&mut text, &self.registry(queues.as_ref()))?;
-        Ok(text)
+        *latest = Latest { number, text: text.into() };
+        Ok(Arc::clone(&latest.text))
     }
 
     async fn queues(&self) -> Result<Queues, DbErr> {
-        Ok(Queues { mail: outbox::state(&self.db).await?, audit: checkpoint::state(&self.db).await? })
+        let (mail, events) = (outbox::state(&self.db).await?, queue::state(&self.db).await?);
+        Ok(Queues { mail, events, audit: checkpoint::state(&self.db).await? })
     }
 }
 
@@ -88,28 +110,9 @@ impl Monitor {
 /// What the system says about the socket.
 pub fn serve(listener: Listener, monitor: Monitor) -> io::Result<Server> {
     let monitor = Data::new(monitor);
-    let factory = move || {
-        App::new()
-            .app_data(monitor.clone())
-            .wrap(Compress::default())
-            .route("/metrics", web::get().to(metrics))
-    };
-    let mut server = HttpServer::new(factory)
-        .workers(1)
-        .max_connections(MAX_CONNECTIONS)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .shutdown_timeout(1)
-        .disable_signals();
-    match listener {
-        Listener::Tcp(listeners) => {
-            for listener in listeners {
-                server = server.listen(listener)?;
-            }
-        }
-        #[cfg(unix)]
-        Listener::Unix(listener) => server = server.listen_uds(listener)?,
-    }
-    Ok(server.run())
+    listen::listen(listener, move |config| {
+        config.app_data(monitor.clone()).route("/metrics", web::get().to(metrics));
+    })
 }
 
 async fn metrics(monitor: Data<Monitor>) -> HttpResponse {
@@ -117,7 +120,7 @@ async fn metrics(monitor: Data<Monitor>) -> HttpResponse {
         Ok(text) => HttpResponse::Ok()
             .insert_header((header::CONTENT_TYPE, prometheus_text::CONTENT_TYPE))
             .insert_header((header::CACHE_CONTROL, "no-store"))
-            .body(text),
+            .body(text.to_string()),
         Err(_) => HttpResponse::InternalServerError().finish(),
     }
 }

@@ -202,7 +202,9 @@ macro_rules! catalogue {
         ReadDestinations read_destinations "read:destinations" "View destinations" [Admin Developer] built
             "See which public hosts the workspace allows.";
         ManageDestinations manage_destinations "manage:destinations" "Manage destinations" [Admin Developer] built
-            "Add, describe, pause, resume and delete the public hosts that the workspace allows.";
+            "Add, change, pause and delete the public hosts that the workspace allows.";
+        SendDestinations send_destinations "send:destinations" "Send requests" [Admin Developer] built
+            "Send requests to destinations through the gateway, with an API key.";
         CheckAccess check_access "check:access" "Check access" [Admin Developer] built
             "Check the access of anyone in the workspace.";
     }

@@ -1,8 +1,9 @@
 //! What every request can reach.
 
 use crate::{
-    config::{Config, Mail, Network, ProxyHeader, SignUp, bind::Bind},
-    domain::{Db, Token, nouns::identity::first::first_sign_up},
+    config::{Config, Mail, Network, ProxyHeader, SignUp, bind::Bind, gateway::GatewayPlace},
+    domain::{Db, Token, gateway::Gate, nouns::identity::first::first_sign_up},
+    outbound::client::Outbound,
     secret::InstallationSecret,
     web::{calls::Calls, metrics::RequestMetrics, route_index::RouteIndex, turns::Turns},
 };
@@ -13,6 +14,12 @@ use url::Url;
 pub struct App {
     pub db: Db,
     pub settings: Settings,
+    /// Sends requests to destinations.
+    pub outbound: Outbound,
+    /// The same, with the bounds of the gateway.
+    pub gateway: Outbound,
+    /// The turns of requests through the gateway.
+    pub gate: Gate,
     /// The calls of API keys in this minute.
     pub calls: Calls,
     /// The turns that the requests of each account take.
@@ -27,7 +34,9 @@ pub struct App {
 pub struct Settings {
     /// Scheme, host and port under which people reach this installation.
     pub origin: String,
-    /// The same, as a URL.
+    /// Scheme, host and port under which programs reach the gateway; `None` if it is switched off.
+    pub gateway_origin: Option<String>,
+    /// The same as the origin, as a URL.
     pub public_url: Url,
     /// The public URL is https: cookies say so.
     pub is_secure: bool,
@@ -52,8 +61,17 @@ impl Settings {
             Mail::File(folder) => Some(format!("This server saves e-mail as files in {}", folder.display())),
             Mail::Smtp(_) => None,
         };
+        let origin = public_url.origin().ascii_serialization();
+        let gateway_origin = match &config.gateway.place {
+            GatewayPlace::Off => None,
+            GatewayPlace::On => Some(origin.clone()),
+            // Where programs reach it from outside is not known.
+            GatewayPlace::At(Bind::Unix(_)) => Some("http://GATEWAY".to_owned()),
+            GatewayPlace::At(bind) => Some(format!("http://{bind}")),
+        };
         Self {
-            origin: public_url.origin().ascii_serialization(),
+            origin,
+            gateway_origin,
             public_url: public_url.clone(),
             is_secure: public_url.scheme() == "https",
             sign_up: config.sign_up,

@@ -119,7 +119,7 @@ const FLASH: &str = "flash";
 /// Where a request was admitted to, and as whom. It decides the frame of the page.
 #[derive(Clone)]
 pub(super) enum PageContext {
-    Workspace(Actor),
+    Workspace(Box<Actor>),
     Account(Admin),
 }
 
@@ -218,9 +218,10 @@ impl View {
                 mail_hint: self.app.settings.mail_hint.clone(),
             }),
             workspace: match context {
-                Some(PageContext::Workspace(Actor { workspace, .. })) => {
-                    Some(ChromeWorkspace { slug: workspace.slug.clone(), name: workspace.name.clone() })
-                }
+                Some(PageContext::Workspace(actor)) => Some(ChromeWorkspace {
+                    slug: actor.workspace.slug.clone(),
+                    name: actor.workspace.name.clone(),
+                }),
                 _ => None,
             },
             account: match context {

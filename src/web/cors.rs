@@ -103,6 +103,41 @@ pub(in crate::web) fn describe(req: &HttpRequest, headers: &mut HeaderMap) {
     }
 }
 
+/// Notes that the workspace names the website whose page sent the request.
+pub(in crate::web) fn name(req: &HttpRequest) {
+    if let Some(origin) = req.headers().get(header::ORIGIN) {
+        req.extensions_mut().insert(NamedOrigin(origin.clone()));
+    }
+}
+
+/// Says in the headers of an answer through the gateway whether the page may read it. It may read all of its headers:
+/// they are the destination's.
+pub(in crate::web) fn describe_gateway(req: &HttpRequest, headers: &mut HeaderMap) {
+    if !headers.contains_key(header::ACCESS_CONTROL_ALLOW_METHODS) {
+        describe(req, headers);
+    }
+    if headers.contains_key(header::ACCESS_CONTROL_EXPOSE_HEADERS) {
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
+    }
+}
+
+/// The answer to the question of a browser whether a page of another website may send a request through the gateway;
+/// `None` if it is no such question. Methods and headers are the destination's to judge.
+///
+/// # Errors
+/// The database's own.
+pub(in crate::web) async fn gateway_preflight(req: &HttpRequest) -> Result<Option<HttpResponse>, Refused> {
+    let asked = |name| req.headers().get(name).cloned();
+    let method = asked(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let Some(methods) = method.as_ref().and_then(|method| method.to_str().ok()) else { return Ok(None) };
+    let Some(mut answer) = preflight(req, methods).await? else { return Ok(None) };
+    let head = answer.headers_mut();
+    let headers = asked(header::ACCESS_CONTROL_REQUEST_HEADERS);
+    let headers = headers.unwrap_or_else(|| HeaderValue::from_static("x-bailiwick-key"));
+    head.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, headers);
+    Ok(Some(answer))
+}
+
 /// The answer to the question of a browser whether a page of another website may send a call with one of these
 /// methods; `None` if it is no such question, or no workspace names the website.
 ///

@@ -10,6 +10,8 @@ pub enum Face {
     Api,
     /// The decisions of AuthZEN: JSON for services, many and small.
     Decision,
+    /// Requests to destinations, passed on as they are, with an API key in a header of its own.
+    Gateway,
 }
 
 /// The format of an error response.
@@ -25,7 +27,7 @@ impl Face {
     pub const fn errors(self) -> ErrorFormat {
         match self {
             Self::Page => ErrorFormat::Html,
-            Self::Api | Self::Decision => ErrorFormat::ProblemJson,
+            Self::Api | Self::Decision | Self::Gateway => ErrorFormat::ProblemJson,
         }
     }
 
@@ -33,7 +35,7 @@ impl Face {
     /// browser's session, and an API key has no place in the pages of another site.
     pub const fn refuses_other_sites(self) -> bool {
         match self {
-            Self::Page | Self::Api | Self::Decision => true,
+            Self::Page | Self::Api | Self::Decision | Self::Gateway => true,
         }
     }
 
@@ -42,7 +44,7 @@ impl Face {
     pub const fn takes_idempotency_key(self) -> bool {
         match self {
             Self::Api => true,
-            Self::Page | Self::Decision => false,
+            Self::Page | Self::Decision | Self::Gateway => false,
         }
     }
 
@@ -50,6 +52,8 @@ impl Face {
     pub const fn rate_limit(self) -> Option<RateLimit> {
         match self {
             Self::Page => None,
+            // It has limits of its own, which all nodes share.
+            Self::Gateway => None,
             Self::Api => Some(RateLimit::CALLS),
             Self::Decision => Some(RateLimit::DECISIONS),
         }

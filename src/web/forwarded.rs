@@ -6,6 +6,7 @@
 
 use crate::{
     config::ProxyHeader,
+    visible::is_hidden,
     web::app::{App, Settings},
 };
 use actix_web::{
@@ -92,7 +93,7 @@ fn log_once(settings: &Settings, hop: Option<&str>) {
     let header = settings.proxy_header.name();
     LOGGED.call_once(|| match hop {
         Some(hop) => {
-            let hop: String = hop.chars().filter(|c| !c.is_control()).take(60).collect();
+            let hop: String = hop.chars().filter(|c| !is_hidden(*c)).take(60).collect();
             tracing::warn!(
                 header,
                 hop,

@@ -15,6 +15,7 @@ pub mod errors;
 pub mod face;
 mod form;
 mod forwarded;
+pub(in crate::web) mod gateway;
 pub mod guard;
 mod known_browser;
 pub mod link;

@@ -80,17 +80,21 @@ pub enum Stage {
     Prerequisite,
     Ceiling,
     Rule,
+    Destination,
+    Address,
     Conflict,
     Gone,
     Version,
     Input,
     RateLimit,
     Busy,
+    Upstream,
+    ClientGone,
     Failure,
 }
 
 impl Stage {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::Route,
         Self::CrossSite,
         Self::FormToken,
@@ -102,12 +106,16 @@ impl Stage {
         Self::Prerequisite,
         Self::Ceiling,
         Self::Rule,
+        Self::Destination,
+        Self::Address,
         Self::Conflict,
         Self::Gone,
         Self::Version,
         Self::Input,
         Self::RateLimit,
         Self::Busy,
+        Self::Upstream,
+        Self::ClientGone,
         Self::Failure,
     ];
 
@@ -124,12 +132,16 @@ impl Stage {
             Self::Prerequisite => "prerequisite",
             Self::Ceiling => "ceiling",
             Self::Rule => "rule",
+            Self::Destination => "destination",
+            Self::Address => "address",
             Self::Conflict => "conflict",
             Self::Gone => "gone",
             Self::Version => "version",
             Self::Input => "input",
             Self::RateLimit => "rate_limit",
             Self::Busy => "busy",
+            Self::Upstream => "upstream",
+            Self::ClientGone => "client_gone",
             Self::Failure => "failure",
         }
     }
@@ -183,8 +195,19 @@ pub(in crate::web) fn refused_at(response: &mut HttpResponse, stage: Stage) {
     response.extensions_mut().insert(stage);
 }
 
+/// The answer of a destination, which refuses nothing whatever its status.
+struct PassedOn;
+
+/// Notes that the response is the answer of a destination.
+pub(in crate::web) fn passed(response: &mut HttpResponse) {
+    response.extensions_mut().insert(PassedOn);
+}
+
 /// The stage at which the request of this response was refused; `None` if it was not.
 pub(in crate::web) fn stage<B>(response: &HttpResponse<B>) -> Option<Stage> {
+    if response.extensions().get::<PassedOn>().is_some() {
+        return None;
+    }
     let noted = response.extensions().get::<Stage>().copied();
     noted.or_else(|| Stage::of_status(response.status()))
 }

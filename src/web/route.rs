@@ -11,6 +11,7 @@ use crate::{
         },
         face::{Face, RateLimit, RouteFacts},
         form::Submitted,
+        gateway::forward::forward,
         guard::{Admission, Admitted, CallAdmission, HandlerResult, PageAdmission},
         nav::NavEntry,
         problem,
@@ -205,6 +206,15 @@ where
     H: AsyncFn(Admitted<A, I>) -> HandlerResult + Clone + 'static,
 {
     Route::page(Method::POST, path, handler)
+}
+
+/// A row of the gateway, which answers whatever the method. Its handler admits the key in the statement that finds the
+/// destination, and is the only one.
+pub fn gateway<R: Required>(path: &'static str, _: R) -> Route {
+    let mount = |_: &Route| web::route().to(forward);
+    let any = Method::from_bytes(b"ANY").unwrap_or_default();
+    let row = Route::new(any, path, R::REQUIREMENT, Face::Gateway, Box::new(mount));
+    Route { admits_other_origins: true, ..row }
 }
 
 /// A row for an operation of the API. Its face follows from its admission; `id` is its name in the document,

@@ -309,6 +309,11 @@ pub(in crate::web) async fn take(req: &HttpRequest, turns: &Turns, line: Line) -
     Ok(waited)
 }
 
+/// Ends the turn of a request before its response: what it does from here on waits for somebody else.
+pub(in crate::web) fn give_back(req: &HttpRequest) {
+    drop(req.extensions_mut().remove::<Handled>());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,6 @@
 //! What arrives: bodies and queries, bounded in size and time, decoded strictly.
 
+use crate::visible::is_hidden;
 use actix_web::{
     dev::Payload,
     http::StatusCode,
@@ -159,7 +160,7 @@ pub(super) fn pairs(body: &[u8]) -> Result<Vec<(String, String)>, MalformedReque
 }
 
 pub(super) fn shorten(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(60).collect()
+    text.chars().filter(|c| !is_hidden(*c)).take(60).collect()
 }
 
 pub(super) fn parse<T: DeserializeOwned>(pairs: &[(String, String)]) -> Result<T, MalformedRequest> {
@@ -200,6 +201,6 @@ fn complaint(error: &str) -> String {
             format!("Choose one of {}.", words.join(", "))
         }
         None if error.contains("invalid digit") => "This isn't a whole number.".to_owned(),
-        None => format!("{}.", error.chars().filter(|c| !c.is_control()).take(200).collect::<String>()),
+        None => format!("{}.", error.chars().filter(|c| !is_hidden(*c)).take(200).collect::<String>()),
     }
 }

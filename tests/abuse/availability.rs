@@ -319,6 +319,18 @@ both! {
         ))
         .await;
         app.execute(&format!(
+            "INSERT INTO destinations (id, workspace_id, host, description, search_text, created_by, created_at)
+                SELECT {letter}, m.workspace_id, 'api.example.com', '', '', m.user_id, {now} FROM members m
+                WHERE m.origin = 'founder'"
+        ))
+        .await;
+        app.execute(&format!(
+            "INSERT INTO destination_credentials (id, workspace_id, destination_id, header_name, sealed, created_by,
+                    created_at, ends_at)
+                SELECT {letter}, d.workspace_id, d.id, 'x-api-key', '', d.created_by, {now}, {now} FROM destinations d"
+        ))
+        .await;
+        app.execute(&format!(
             "INSERT INTO outbox (id, recipient, subject, body, created_at, next_attempt_at, attempts)
              VALUES ({letter}, 'nobody@example.com', '', '', {now}, {far}, 9)"
         ))
@@ -335,6 +347,21 @@ both! {
                 JOIN workspaces w ON w.id = k.home_id"
         ))
         .await;
+        for rows in [
+            "event_deliveries (id, workspace_id, destination_id, kind, status, queued_at, tries_left, expires_at)
+                SELECT {letter}, workspace_id, id, 'events.tested', 'delivered', {now}, 0, {now} FROM destinations",
+            "gateway_leases (scope, scope_id, node_id, permits, expires_at)
+                SELECT 'key', id, id, 1, {now} FROM destinations",
+            "traffic (workspace_id, at, id, key_name, host, method, path, bytes_in, bytes_out, ms)
+                SELECT workspace_id, {now}, id, '', host, 'GET', '/', 0, 0, 0 FROM destinations",
+            "traffic_days (workspace_id, subject_id, day, answered, client_errors, failed, refused, bytes_in, bytes_out,
+                    unlisted)
+                SELECT workspace_id, id, {now}, 1, 0, 0, 0, 0, 0, 0 FROM destinations",
+        ] {
+            let rows = rows.replace("{letter}", &letter).replace("{now}", &now.to_string());
+            app.execute(&format!("INSERT INTO {rows}")).await;
+        }
+        app.execute(&format!("INSERT INTO first_sign_ups (user_id, ended_at) VALUES ({letter}, {now})")).await;
         let expiring = || {
             housekeeping::TABLES.iter().filter_map(|(table, growth)| match growth {
                 housekeeping::Growth::Expires { .. } => Some(*table),

@@ -82,6 +82,7 @@ both! {
     async fn extra_fields_in_the_query_of_a_list_422(app: TestApp) {
         let owner = new_owner(&app).await;
         let account = account_id(&app, "acme").await.to_string();
+        nouns::destinations::add_sample_destination(&app).await;
         let lists: Vec<_> = nouns::pages().iter().filter(|row| row.reads.is_some()).collect();
         assert!(lists.len() > 14, "only {} pages read a query", lists.len());
         for list in lists {
@@ -187,6 +188,7 @@ both! {
     async fn nul_and_nonsense_in_queries_and_cursors_are_4xx_on_both_databases(app: TestApp) {
         let owner = new_owner(&app).await;
         let account = account_id(&app, "acme").await.to_string();
+        nouns::destinations::add_sample_destination(&app).await;
         let lists: Vec<_> = nouns::pages().iter().filter(|row| row.reads.is_some()).collect();
         for list in &lists {
             let path = list.sample(&account);

@@ -78,6 +78,7 @@ both! {
         let other = outsider(&app).await;
         invite_and_join(&app, &other.client, "elsewhere", "viewer-two@example.com", &["viewer"]).await;
         invite(&other.client, "elsewhere", "guest-two@example.com", &["viewer"]).await;
+        nouns::destinations::add_sample_destination(&app).await;
         let lists = nouns::pages().iter().filter(|row| !row.filters.is_empty());
         let narrowed = lists.flat_map(|row| row.filters.iter().map(|query| format!("{}?{query}", row.sample(""))));
         let paths: Vec<String> = narrowed.chain(["/w/acme/members?before=end".to_owned()]).collect();

@@ -15,17 +15,18 @@ const FLOORS: [(&str, &str); 4] = [
     (
         "",
         "* < entity | policy < domain < web < connection < listen
-         < mail, monitoring, telemetry < workers < startup < backup < main",
+         < mail, webhooks, monitoring, telemetry < workers < startup < backup < main",
     ),
     (
         "domain",
         "base < enforce < records < nouns < events
-         < activity, overview, preview, undo, effective_access, decisions, housekeeping, backup
+         < activity, overview, quick_start, preview, undo, effective_access, decisions, gateway, housekeeping, backup,
+          event_messages
          < demo, seed",
     ),
     (
         "web",
-        "* < problem, path, form, list, bearer < guard < middleware, api, preview, selection, link
+        "* < problem, path, form, list, bearer < guard < middleware, api, preview, selection, link, gateway
          < route < routes, samples",
     ),
     ("policy", "builtin < catalogue < scope < grants < right < holdings < intersection < why, can, patterns"),
@@ -102,5 +103,30 @@ fn one_forbidden_use_is_enough() {
         let violations = violations(&changed);
         let refused = violations.iter().any(|violation| violation.rule == rule);
         assert!(refused, "{line} in {file} is not refused as “{rule}”:\n{}", report(&violations));
+    }
+}
+
+/// Whatever connects to a host of the internet is in `outbound`, where each address is looked at. Mail, the database and
+/// traces connect through libraries of their own, to servers that the operator names.
+#[test]
+fn only_outbound_connects_to_hosts() {
+    const WAYS: [&str; 8] = [
+        "TcpStream::connect",
+        "HttpConnector",
+        "hickory_resolver",
+        "hyper::client",
+        "hyper_util::",
+        "lookup_host",
+        "reqwest::",
+        "tokio_rustls::",
+    ];
+    let files = files_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    // The mail server is one that the operator names, too.
+    let is_elsewhere = |file: &str| !file.starts_with("outbound/") && file != "mail/server.rs";
+    for (file, text) in files.iter().filter(|(file, _)| is_elsewhere(file)) {
+        let text = text.split("\nmod tests {").next().unwrap_or_default();
+        for way in WAYS {
+            assert!(!text.contains(way), "{file} has {way}: use crate::outbound");
+        }
     }
 }

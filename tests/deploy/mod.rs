@@ -5,4 +5,5 @@
 mod curl;
 mod proxies;
 mod proxy;
+mod sending;
 mod unit;

@@ -142,7 +142,7 @@ behind_each! {
         for node in [0, 1] {
             load.goes_on().await;
             let before = nodes.addresses();
-            nodes.proxy.take_out(before, node);
+            nodes.proxy.take_out(before, node).await;
             load.goes_on().await;
             // Another version, in practice.
             if node == 0 {

@@ -79,10 +79,19 @@ impl Proxy {
     }
 
     /// What the documents call taking a node out of the proxy: it gets no new requests from then on.
-    pub fn take_out(&self, nodes: [SocketAddr; 2], out: usize) {
+    pub async fn take_out(&self, nodes: [SocketAddr; 2], out: usize) {
+        let workers = self.children();
         match self.kind {
             Kind::HaProxy => self.tell_haproxy(&format!("set server bailiwick/{} state drain", name(out))),
             _ => self.reload(nodes, Some(out)),
+        }
+        if self.kind == Kind::Nginx {
+            // The command does not wait for the workers with the old configuration.
+            until("the workers with the old configuration do not end", async || {
+                let now = self.children();
+                !workers.iter().any(|worker| now.contains(worker))
+            })
+            .await;
         }
     }
 
@@ -115,6 +124,13 @@ impl Proxy {
             }
         };
         succeed(&mut command);
+    }
+
+    /// The ids of the processes that it started.
+    fn children(&self) -> Vec<String> {
+        let id = self.process.as_ref().unwrap().id();
+        let ids = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+        ids.split_whitespace().map(str::to_owned).collect()
     }
 
     fn check(&self) {
@@ -222,16 +238,16 @@ impl Drop for Proxy {
 }
 
 /// A configuration of the documents.
-struct Documented(String);
+pub struct Documented(pub String);
 
-fn documented(name: &str) -> Documented {
+pub fn documented(name: &str) -> Documented {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/deploy").join(name);
     Documented(fs::read_to_string(path).unwrap())
 }
 
 impl Documented {
     /// Replaces what must be there.
-    fn swap(self, old: &str, new: &str) -> Self {
+    pub fn swap(self, old: &str, new: &str) -> Self {
         assert!(self.0.contains(old), "{old:?} is not in the documented configuration:\n{}", self.0);
         Self(self.0.replace(old, new))
     }
@@ -241,13 +257,13 @@ fn name(node: usize) -> &'static str {
     ["one", "two"][node]
 }
 
-fn succeed(command: &mut Command) {
+pub fn succeed(command: &mut Command) {
     let done = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     assert!(done.status.success(), "{command:?}:\n{out}{err}");
 }
 
-fn certify(dir: &Path) {
+pub fn certify(dir: &Path) {
     succeed(
         Command::new("openssl")
             .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", "privkey.pem"])

@@ -75,7 +75,9 @@ fn packaged_settings(prefix: &str) -> Vec<(String, String)> {
 #[test]
 fn the_settings_of_the_package_are_accepted() {
     let installed = packaged_settings("");
-    let examples = packaged_settings("#");
+    let mut examples = packaged_settings("#");
+    // The file is an example, too.
+    examples.retain(|(name, _)| name != "BAILIWICK_OUTBOUND_ROOT_CERTIFICATES");
     assert!(installed.len() >= 4 && examples.len() >= 4, "{installed:?} {examples:?}");
     let key = ("BAILIWICK_SECRET_KEY".to_owned(), "07".repeat(32));
     let with_examples = [installed.clone(), examples, vec![key]].concat();

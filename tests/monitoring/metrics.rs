@@ -7,6 +7,7 @@ use crate::support::{
 };
 use reqwest::Method;
 use std::time::Duration;
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 const OWNER: &str = "owner-one@example.com";
 
@@ -199,6 +200,25 @@ both! {
                 .map(|state| after.value(&format!("bailiwick_database_connections{{pool=\"{pool}\",state=\"{state}\"}}")));
             assert!(open.iter().sum::<f64>() >= 1.0, "{}", after.text);
         }
+    }
+
+    // Breaks without `open.pop_front()` in Open::accept (monitoring/listen.rs), or where a connection takes several
+    // requests and no deadline ends it.
+    async fn clients_that_stall_keep_nobody_from_the_metrics(backend: Backend) {
+        let app = monitored(backend).await;
+        let mut stalled = Vec::new();
+        for n in 0..160 {
+            let mut stream = TcpStream::connect(app.metrics_address()).await.unwrap();
+            // Some ask for more than they read, and some say nothing.
+            let asked = if n % 2 == 0 { 1_000 } else { 0 };
+            let _ = stream.write_all("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(asked).as_bytes()).await;
+            stalled.push(stream);
+        }
+        for _ in 0..3 {
+            let scrape = tokio::time::timeout(WAIT_TIMEOUT, Scrape::of(&app)).await;
+            assert!(scrape.is_ok(), "the metrics are blocked");
+        }
+        drop(stalled);
     }
 
     async fn metrics_are_served_at_their_own_address_alone(backend: Backend) {

@@ -56,7 +56,7 @@ impl Noun for ApiKeys {
                 .like("POST /api/sso/v1/apikeys/{key}/voucher"),
             page("/w/{workspace}/api-keys/{key}/removal", one(P::ManageApiKeys))
                 .verdict(taken_over)
-                .statements(2),
+                .statements(3),
             form("/w/{workspace}/api-keys/{key}/removal", one(P::ManageApiKeys))
                 .verdict(taken_over)
                 .offered(may_take_over)
@@ -80,7 +80,7 @@ impl Noun for ApiKeys {
                 .unlike_any_call(DECIDED_BY_PEOPLE),
             page("/w/{workspace}/api-keys/{key}/revocation", one(P::ManageApiKeys))
                 .verdict(taken_over)
-                .statements(2),
+                .statements(3),
             form("/w/{workspace}/api-keys/{key}/revocation", one(P::ManageApiKeys))
                 .verdict(taken_over)
                 .offered(may_take_over)

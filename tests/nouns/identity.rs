@@ -68,7 +68,8 @@ impl Noun for Identity {
         }
         let first = tour.app.first_sign_up();
         tour.get(&new, &first, 303).await;
-        tour.get(&new, &new.get(&first).await.location(), 200).await;
+        // There are people already.
+        tour.get(&new, &new.get(&first).await.location(), 410).await;
         let email = "new-one@example.com";
         let fields = [("name", "New One"), ("email", email), ("password", PASSWORD), ("workspace", "New")];
         tour.post(&new, "/sign-up", &fields, 303).await;

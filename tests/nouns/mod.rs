@@ -13,6 +13,7 @@ pub mod accounts;
 pub mod activity;
 pub mod api_keys;
 pub mod decisions;
+pub mod deliveries;
 pub mod destinations;
 pub mod identity;
 pub mod invitations;
@@ -20,12 +21,14 @@ pub mod me;
 pub mod members;
 pub mod overview;
 pub mod ownership;
+pub mod quick_start;
 pub mod resources;
 pub mod roles;
 pub mod security;
 pub mod selections;
 pub mod site;
 pub mod teams;
+pub mod traffic;
 pub mod workspaces;
 
 use crate::walk::*;
@@ -49,6 +52,9 @@ pub const ALL: &[&dyn Noun] = &[
     &account_keys::AccountKeys,
     &resources::Resources,
     &destinations::Destinations,
+    &traffic::Traffic,
+    &quick_start::QuickStart,
+    &deliveries::Deliveries,
     &activity::Activity,
     &decisions::Decisions,
     &accounts::Accounts,

@@ -22,7 +22,9 @@ const stop = (el) => {
 const wanted = all.filter(usable).filter(stop);
 const before = new Map(wanted.map((el) => [el, look(el)]));
 const reached = new Map();
-document.addEventListener("focusin", ({ target }) => reached.set(target, look(target)));
+const reach = (el) => reached.has(el) || reached.set(el, look(el));
+document.addEventListener("focusin", ({ target }) => reach(target));
+document.addEventListener("keyup", () => reach(document.activeElement));
 window.focusReport = () => wanted.flatMap((el) => {
   const name = el.outerHTML.slice(0, 140).replace(/\s+/g, " ");
   if (!reached.has(el)) return [`Tab never reached ${name}`];

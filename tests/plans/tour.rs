@@ -4,7 +4,10 @@ use super::crowd::crowd;
 use crate::{
     nouns,
     support::{
-        product::{Clock, Config, Db, DeliveryError, checkpoint, housekeeping, is_wanted, outbox, seed},
+        product::{
+            Clock, Config, Db, DeliveryError, TrafficEntry, checkpoint, housekeeping, is_wanted, outbox,
+            seed, traffic,
+        },
         *,
     },
 };
@@ -205,6 +208,7 @@ impl<'a> Tour<'a> {
 
     /// The work of the tasks of each node: mail, who was seen, what has expired.
     pub async fn beside_the_requests(&mut self) {
+        self.through_the_gateway().await;
         let app = self.app;
         // Whoever comes now was last seen a while ago.
         app.clock.advance(Duration::from_secs(120));
@@ -232,6 +236,7 @@ impl<'a> Tour<'a> {
         // As if the installation had been there for long.
         app.execute("UPDATE seaql_migrations SET applied_at = 0").await;
         housekeeping::sweep(&db).await.unwrap();
+        record_traffic(&db, crate::world::workspace_id(app, "seed-2").await).await;
         for Statement { sql, values, .. } in db.transcript().take() {
             self.sent.entry(sql).or_insert((values, "the tasks of a node".into()));
         }
@@ -241,6 +246,55 @@ impl<'a> Tour<'a> {
             self.sent.keys().any(|sql| sql.starts_with("UPDATE members SET last_active_at"))
         })
         .await;
+    }
+
+    /// A request that is sent, and one that is not.
+    async fn through_the_gateway(&mut self) {
+        self.app.execute(&add_echo(self.app)).await;
+        // The other workspace is deleted by now.
+        let (_, _, secret) = add_key(self.app, "seed-2", "Sender", &["owner"]).await;
+        let sender = Api::new(self.app, &secret);
+        for (host, status) in [("echo", 200), ("unknown.example.com", 403)] {
+            let path = format!("/w/seed-2/out/{host}/");
+            crate::gateway::send(&sender, Method::GET, &path, None, &[]).await.with_status(status);
+        }
+        self.keep("the gateway");
+    }
+}
+
+/// SQL that adds the built-in host to the destinations of the workspace.
+fn add_echo(app: &TestApp) -> String {
+    format!(
+        "INSERT INTO destinations (id, workspace_id, host, description, search_text, created_by, created_at)
+        SELECT {}, w.id, 'echo', '', 'echo', m.user_id, 0 FROM workspaces w
+            JOIN members m ON m.workspace_id = w.id AND m.kind = 'user' WHERE w.slug = 'seed-2' LIMIT 1
+        ON CONFLICT DO NOTHING",
+        app.id(Uuid::from_u128(77))
+    )
+}
+
+/// Writes requests through the gateway, in statements of each size.
+async fn record_traffic(db: &Db, workspace: Uuid) {
+    for requests in [1, 10, 50, 200] {
+        for _ in 0..requests {
+            db.traffic().note(TrafficEntry {
+                workspace_id: workspace,
+                api_key_id: Some(Uuid::from_u128(requests)),
+                key_name: "Key".into(),
+                destination_id: Some(Uuid::from_u128(1)),
+                host: "api.example.com".into(),
+                method: "GET".into(),
+                path: "/v1/things".into(),
+                status: Some(503),
+                stage: None,
+                error: None,
+                bytes_in: 1,
+                bytes_out: 2,
+                started_at: db.now(),
+                duration_ms: 3,
+            });
+        }
+        traffic::flush(db).await.unwrap();
     }
 }
 

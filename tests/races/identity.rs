@@ -66,6 +66,54 @@ both! {
         }
     }
 
+    // All twenty sign up by one link, half of them on another node, and confirm at once: one gets in.
+    //
+    // Breaks on PostgreSQL without `AND user_id IS NULL` in claim (domain/nouns/identity/first.rs), and on both without
+    // its call in confirm_email.
+    async fn of_twenty_who_sign_up_by_the_first_link_one_gets_in(backend: Backend) {
+        let app = TestApp::on(backend).with(|config| config.sign_up = product::SignUp::Invited).spawn().await;
+        let other = other_node(&app).await;
+        let path = app.first_sign_up();
+        let at = |i: usize| other.as_ref().filter(|_| i % 2 == 1).unwrap_or(&app);
+        let clients: Vec<Client> = (0..20).map(|i| app.client().moved_to(at(i))).collect();
+        let mut ids = Vec::new();
+        for client in &clients {
+            ids.push(client.visit(&path).await.attributes("input[name=link]", "value").remove(0));
+        }
+        let email = |i: usize| format!("first-{i}@example.com");
+        let shots: Vec<_> = clients.iter().enumerate().map(|(i, client)| {
+            let (email, name) = (email(i), format!("First {i}"));
+            Shot::new(client, "/sign-up", &[("name", &*name), ("email", &*email), ("password", PASSWORD),
+                ("workspace", &*name), ("link", &*ids[i])])
+        }).collect();
+        let seen = tally(&fire(&shots).await);
+        let made = i64::try_from(seen.get(&303).copied().unwrap_or_default()).unwrap();
+        assert!(made > 1 && seen.keys().all(|status| [303, 503].contains(status)), "{seen:?}");
+        assert_eq!(app.scalar_i64("SELECT count(*) FROM users").await, made);
+        app.mail_is_out().await;
+        let mut shots = Vec::new();
+        for (i, client) in clients.iter().enumerate() {
+            for letter in app.mail.to(&email(i)) {
+                client.visit(&letter.link("/email-verification/")).await;
+                shots.push(Shot::new(client, "/email-verification", &[("password", PASSWORD)]));
+            }
+        }
+        assert_eq!(i64::try_from(shots.len()).unwrap(), made);
+
+        let pages = fire(&shots).await;
+
+        let seen = tally(&pages);
+        assert_eq!(seen.get(&303), Some(&1), "{seen:?}");
+        assert!(seen.keys().all(|status| [303, 410, 503].contains(status)), "{seen:?}");
+        for page in pages.iter().filter(|page| page.status == 410) {
+            page.assert_says("Someone else was the first person here");
+        }
+        for table in ["users", "accounts", "account_people", "workspaces", "members"] {
+            assert_eq!(app.scalar_i64(&format!("SELECT count(*) FROM {table}")).await, 1, "{table}");
+        }
+        assert_eq!(app.scalar_i64("SELECT count(*) FROM users WHERE email_verified_at IS NOT NULL").await, 1);
+    }
+
     // Each change of a name is told in the workspace, as what it was changed from.
     //
     // Breaks without `AND name = $3` in sessions::rename, and on PostgreSQL where it locks the member before the

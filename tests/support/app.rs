@@ -2,11 +2,15 @@
 
 use super::product::{Clock, Config, InstallationSecret, first_sign_up};
 use super::{
-    Backend, Balancer, Client, Mailbox, TestDatabase, TlsFront, WAIT_TIMEOUT, eventually, free_port,
-    node::Node,
+    Backend, Balancer, Client, Mailbox, Snapshot, TestDatabase, TlsFront, WAIT_TIMEOUT, eventually,
+    free_port, node::Node,
 };
 use sea_orm::{DatabaseConnection, Statement};
-use std::{future::Future, net::SocketAddr, sync::Arc};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    sync::{Arc, Mutex, atomic::AtomicUsize},
+};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -20,6 +24,12 @@ pub struct TestApp {
     // Dropped in this order: the server, the test's own connection, the database, the files.
     node: Node,
     pub(super) connection: OnceCell<DatabaseConnection>,
+    /// The rows of tenants as they were last read, with the number of changes until then.
+    pub(super) tenants: Mutex<Option<(i64, Snapshot)>>,
+    /// Set once changes are counted.
+    pub(super) counting: OnceCell<()>,
+    /// How often `world::restore` put the rows back.
+    pub restores: AtomicUsize,
     pub database: Arc<TestDatabase>,
     dir: Arc<TempDir>,
     configure: Configure,
@@ -74,6 +84,9 @@ impl TestApp {
         Self {
             node: Node::start(config, self.clock.clone()).await,
             connection: OnceCell::new(),
+            tenants: Mutex::default(),
+            counting: OnceCell::new(),
+            restores: AtomicUsize::default(),
             database: Arc::clone(&self.database),
             dir: Arc::clone(&self.dir),
             configure: Arc::clone(&self.configure),
@@ -252,6 +265,9 @@ impl Builder {
         TestApp {
             node: Node::start(configured(&database, &dir, &self.configure), clock.clone()).await,
             connection: OnceCell::new(),
+            tenants: Mutex::default(),
+            counting: OnceCell::new(),
+            restores: AtomicUsize::default(),
             database: Arc::new(database),
             mail: Mailbox::in_dir(dir.path().join("mail")),
             dir: Arc::new(dir),

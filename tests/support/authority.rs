@@ -1,6 +1,7 @@
 //! A certificate authority of a test, which issues what it is asked for.
 
 use std::{
+    net::IpAddr,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -34,10 +35,18 @@ impl Authority {
 
     /// Issues a certificate for a host, or for a client of this name.
     pub fn issue(&self, name: &str) -> Certificate {
+        self.issue_for(&[name], None)
+    }
+
+    /// Issues one certificate for hosts, and for an address if one is given.
+    pub fn issue_for(&self, names: &[&str], address: Option<IpAddr>) -> Certificate {
         let dir = self.dir.path();
+        let name = names.first().copied().unwrap_or("nobody");
+        let all = names.iter().map(|name| format!("DNS:{name}"));
+        let all: Vec<String> = all.chain(address.map(|address| format!("IP:{address}"))).collect();
         let file = |extension: &str| format!("{name}.{extension}");
         let (key, request, certificate, extensions) = (file("key"), file("csr"), file("pem"), file("ext"));
-        std::fs::write(dir.join(&extensions), format!("subjectAltName=DNS:{name}\n")).unwrap();
+        std::fs::write(dir.join(&extensions), format!("subjectAltName={}\n", all.join(","))).unwrap();
         let subject = format!("/CN={name}");
         openssl(dir, &[&["req", "-keyout", &key, "-out", &request, "-subj", &subject], NEW_KEY].concat());
         let from =

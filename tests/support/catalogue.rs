@@ -37,8 +37,9 @@ enum OnDelete {
 const TENANTS: [&str; 3] = ["users", "accounts", "workspaces"];
 
 /// Tables that refer to them and that a refused request may still write to: when a session was last seen, the
-/// message that its next page shows, a link in mail, and idempotency keys.
-const BESIDE: [&str; 4] = ["sessions", "notices", "email_tokens", "idempotency_keys"];
+/// message that its next page shows, a link in mail, idempotency keys, what the gateway refused, and its limits.
+const BESIDE: [&str; 7] =
+    ["sessions", "notices", "email_tokens", "idempotency_keys", "traffic", "traffic_days", "gateway_leases"];
 
 const SQLITE_COLUMNS: &str = "SELECT t.name AS tbl, c.name AS col
     FROM sqlite_master t JOIN pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name NOT LIKE 'kept_%'";

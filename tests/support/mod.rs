@@ -18,6 +18,7 @@ mod catalogue;
 mod client;
 mod cluster;
 mod database;
+mod dns;
 mod exhibit;
 mod flows;
 mod form;
@@ -32,6 +33,7 @@ mod rows;
 mod scripted_smtp;
 mod smtp;
 mod tls;
+mod upstream;
 mod wire;
 
 use std::time::{Duration, Instant};
@@ -45,6 +47,7 @@ pub use catalogue::Catalogue;
 pub use client::Client;
 pub use cluster::Cluster;
 pub use database::{Backend, TestDatabase};
+pub use dns::Dns;
 pub use exhibit::Exhibit;
 pub use flows::*;
 pub use form::{Button, FormOnPage};
@@ -54,9 +57,10 @@ pub use pgbouncer::PgBouncer;
 pub use program::{Program, free_port};
 pub use race::race;
 pub use rows::{AUDIT_RECORD, Snapshot, quoted};
-pub use scripted_smtp::ScriptedSmtp;
+pub use scripted_smtp::{ScriptedSmtp, UNREADABLE};
 pub use smtp::SmtpServer;
 pub use tls::TlsFront;
+pub use upstream::{Received, Reply, Upstream};
 pub use wire::Wire;
 
 /// How long a test waits for something that must happen, before it fails. Only a test that fails waits as

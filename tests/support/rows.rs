@@ -3,12 +3,16 @@
 use super::{Backend, TestApp};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, Statement};
 use serde_json::{Map, Value, json};
-use std::{collections::BTreeMap, future::Future, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    sync::{Arc, Mutex},
+};
 use uuid::Uuid;
 
 /// Whole tables, each row as text. Two of them differ when any row does.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Snapshot(BTreeMap<String, Vec<String>>);
+pub struct Snapshot(Arc<BTreeMap<String, Vec<String>>>);
 
 /// Events with the names that they have left, in place of a table: `SELECT … FROM {AUDIT_RECORD} r`.
 pub const AUDIT_RECORD: &str = "(SELECT e.id, e.workspace_id, e.account_id, e.user_id, e.seq, e.at, e.kind, e.outcome,
@@ -92,7 +96,7 @@ impl TestApp {
             all.get_mut(&text(0)).unwrap().push(text(1));
         }
         all.values_mut().for_each(|rows| rows.sort_unstable());
-        Snapshot(all)
+        Snapshot(Arc::new(all))
     }
 
     /// The rows of a table that meet a condition, each as text, as a [`Snapshot`] has them.
@@ -102,9 +106,45 @@ impl TestApp {
         self.all(&sql).await.iter().map(|row| format!("{table}: {}", text(row))).collect()
     }
 
-    /// All rows of tenants as they are now: [`super::Catalogue::of_tenants`].
+    /// All rows of tenants as they are now: [`super::Catalogue::of_tenants`]. On PostgreSQL they are read again only
+    /// after a statement that changes them.
     pub async fn tenants(&self) -> Snapshot {
-        self.snapshot(&self.catalogue().await.of_tenants()).await
+        let tables = self.catalogue().await.of_tenants();
+        if self.backend == Backend::Sqlite {
+            return self.snapshot(&tables).await;
+        }
+        self.counting.get_or_init(|| self.count_changes(&tables)).await;
+        let changes = self.scalar_i64("SELECT last_value FROM test_support.changes").await;
+        let known = self.tenants.lock().unwrap().clone();
+        if let Some((_, rows)) = known.filter(|(at, _)| *at == changes) {
+            return rows;
+        }
+        let rows = self.snapshot(&tables).await;
+        *self.tenants.lock().unwrap() = Some((changes, rows.clone()));
+        rows
+    }
+
+    /// For a change of rows that no trigger sees.
+    pub fn note_change(&self) {
+        *self.tenants.lock().unwrap() = None;
+    }
+
+    /// Counts the statements that change a column of tenants which a [`Snapshot`] has. Those that were sent and not
+    /// committed count too: a sequence is no part of a transaction.
+    async fn count_changes(&self, tables: &[&str]) {
+        let mut sql = String::from(
+            "CREATE SCHEMA IF NOT EXISTS test_support; CREATE SEQUENCE IF NOT EXISTS test_support.changes;
+            CREATE OR REPLACE FUNCTION test_support.count() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN PERFORM nextval('test_support.changes'); RETURN NULL; END $$;",
+        );
+        for table in tables {
+            let columns = self.columns(table).await.join(", ");
+            sql.push_str(&format!(
+                "CREATE OR REPLACE TRIGGER test_support AFTER INSERT OR DELETE OR TRUNCATE OR UPDATE OF {columns}
+                    ON {table} FOR EACH STATEMENT EXECUTE FUNCTION test_support.count();"
+            ));
+        }
+        self.db().await.execute_unprepared(&sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
     /// A query for the table's name and each of its rows as one text. It is put together once: all
@@ -171,7 +211,7 @@ impl Snapshot {
     #[track_caller]
     pub fn assert_same(&self, after: &Self) {
         let mut changes = String::new();
-        for (table, rows) in &self.0 {
+        for (table, rows) in self.0.iter() {
             let now = after.0.get(table).map(Vec::as_slice).unwrap_or_default();
             for gone in rows.iter().filter(|row| !now.contains(row)) {
                 changes.push_str(&format!("\n- {table}: {gone}"));

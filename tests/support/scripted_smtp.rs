@@ -19,12 +19,27 @@ struct State {
     is_lenient: bool,
 }
 
-/// Refuses `refused…@…` with 550, says nothing to `hanging…@…`, and accepts the others.
+/// Refuses `refused…@…` with 550, and those of [`UNREADABLE`] each in its way; says nothing to `hanging…@…`, and accepts the
+/// others.
 #[derive(Clone)]
 pub struct ScriptedSmtp {
     pub port: u16,
     state: Arc<Mutex<State>>,
 }
+
+/// The bytes of a refusal.
+pub type Refusal = fn() -> Vec<u8>;
+
+/// Recipients by how their names begin, and refusals that are hard to read.
+pub const UNREADABLE: [(&str, Refusal); 7] = [
+    ("latin", || b"550 5.1.1 Ung\xfcltiger Empf\xe4nger\r\n".to_vec()),
+    ("control", || "550 no\u{1b}]0;owned\u{7} such \u{202e}person\r\n".into()),
+    ("long", || [b"550 ", "no ".repeat(1_000_000).as_bytes(), b"\r\n"].concat()),
+    ("many", || [b"550-no\r\n".repeat(50_000), b"550 no\r\n".to_vec()].concat()),
+    ("odd", || b"571 5.7.1 Not allowed here\r\n".to_vec()),
+    ("bare", || b"550\r\n".to_vec()),
+    ("mixed", || b"550-5.1.1 No such\r\n554 person\r\n".to_vec()),
+];
 
 impl ScriptedSmtp {
     /// Open until the test is over.
@@ -70,6 +85,10 @@ impl ScriptedSmtp {
                 recipient = line[8..].trim().trim_matches(['<', '>']).to_owned();
                 if recipient.starts_with("hanging") {
                     return self.hang(lines.into_inner()).await;
+                }
+                if let Some((_, reply)) = UNREADABLE.iter().find(|(name, _)| recipient.starts_with(name)) {
+                    writer.write_all(&reply()).await?;
+                    continue;
                 }
                 let is_refused = recipient.starts_with("refused") && !self.state.lock().unwrap().is_lenient;
                 if is_refused { "550 5.1.1 No such person here" } else { "250 ok" }

@@ -1,6 +1,6 @@
 //! A real SMTP server (aiosmtpd, which `bin/test` installs), to be started, stopped and started again.
 
-use super::{Mailbox, until};
+use super::{Certificate, Mailbox, until};
 use std::{
     env,
     net::TcpStream,
@@ -17,12 +17,24 @@ pub struct SmtpServer {
 impl SmtpServer {
     /// Listens on this port of 127.0.0.1 (see [`super::free_port`]) and keeps mail under `dir`.
     pub async fn start(port: u16, dir: &Path) -> Self {
+        Self::start_with(&[], port, dir).await
+    }
+
+    /// One that demands TLS: from the start, or by STARTTLS.
+    pub async fn encrypted(at_once: bool, with: &Certificate, port: u16, dir: &Path) -> Self {
+        let names = if at_once { ["--smtpscert", "--smtpskey"] } else { ["--tlscert", "--tlskey"] };
+        let files = [&with.certificate, &with.key].map(|path| path.to_str().unwrap());
+        Self::start_with(&[names[0], files[0], names[1], files[1]], port, dir).await
+    }
+
+    async fn start_with(arguments: &[&str], port: u16, dir: &Path) -> Self {
         let python = env::var("BAILIWICK_TEST_AIOSMTPD").unwrap_or_else(|_| {
             panic!("BAILIWICK_TEST_AIOSMTPD is not set: run bin/test, which installs the mail server")
         });
         let kept = dir.join("smtp");
         let process = Command::new(python)
             .args(["-m", "aiosmtpd", "--nosetuid", "--smtputf8", "--listen", &format!("127.0.0.1:{port}")])
+            .args(arguments)
             .args(["--class", "aiosmtpd.handlers.Mailbox"])
             .arg(&kept)
             .stdin(Stdio::null())

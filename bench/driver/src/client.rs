@@ -9,8 +9,15 @@ use hyper::{
     header,
 };
 use hyper_util::rt::TokioIo;
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
-use tokio::{net::TcpStream, time::timeout};
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    time::timeout,
+};
 
 /// After this a request has failed: nothing that is measured hangs.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -48,7 +55,17 @@ impl Answer {
 
 impl Client {
     pub async fn connect(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(address).await?;
+        Self::over(TcpStream::connect(address).await?, address).await
+    }
+
+    /// From another network of this machine: limits of networks are then those of many.
+    pub async fn connect_from(network: u8, address: SocketAddr) -> Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((Ipv4Addr::new(127, 90, network, 1), 0).into())?;
+        Self::over(socket.connect(address).await?, address).await
+    }
+
+    async fn over(stream: TcpStream, address: SocketAddr) -> Result<Self> {
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
@@ -64,6 +81,10 @@ impl Client {
         Ok(twin)
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub async fn get(&mut self, path: &str) -> Result<Answer> {
         self.send(Method::GET, path, String::new()).await
     }
@@ -72,7 +93,7 @@ impl Client {
         self.send(Method::POST, path, body).await
     }
 
-    async fn send(&mut self, method: Method, path: &str, body: String) -> Result<Answer> {
+    pub async fn send(&mut self, method: Method, path: &str, body: String) -> Result<Answer> {
         let cookies: Vec<String> =
             self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut request =
@@ -92,7 +113,27 @@ impl Client {
                 .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
                 .header(header::ORIGIN, format!("http://{}", self.address));
         }
-        let request = request.body(Full::from(body))?;
+        self.exchange(request.body(Full::from(body))?).await
+    }
+
+    /// Sends through a gateway, with this key if it wants one: a POST if there is a body.
+    pub async fn forward(&mut self, path: &str, key: Option<&str>, body: &Bytes) -> Result<Answer> {
+        let method = if body.is_empty() { Method::GET } else { Method::POST };
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, self.address.to_string())
+            .header(header::ACCEPT, "*/*")
+            .header(header::USER_AGENT, "driver/1.0")
+            .header(header::AUTHORIZATION, "Bearer of-the-provider");
+        if let Some(key) = key {
+            request = request.header("x-bailiwick-key", key);
+        }
+        self.exchange(request.body(Full::from(body.clone()))?).await
+    }
+
+    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Answer> {
+        let what = format!("{} {}", request.method(), request.uri());
         let answer = timeout(REQUEST_TIMEOUT, async {
             self.sender.ready().await?;
             let (head, body) = self.sender.send_request(request).await?.into_parts();
@@ -107,7 +148,7 @@ impl Client {
                 body: body.collect().await?.to_bytes(),
             })
         });
-        answer.await.with_context(|| format!("{method} {path} took more than {REQUEST_TIMEOUT:?}"))?
+        answer.await.with_context(|| format!("{what} took more than {REQUEST_TIMEOUT:?}"))?
     }
 
     fn keep(&mut self, answer: &Answer) {

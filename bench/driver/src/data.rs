@@ -83,6 +83,11 @@ impl Data {
         Ok(Self { backend, ours, ceiling, seeded })
     }
 
+    /// Seeds more into the product's copy; no server uses it meanwhile.
+    pub async fn more(&self, bench: &Bench, group: &Group, keys: u32) -> Result<Seeded> {
+        seed_group(bench, &self.ours, group, keys).await
+    }
+
     /// Members of a workspace who have just this role.
     pub async fn members_with(&self, slug: &str, role: &str) -> Result<Vec<Uuid>> {
         let sql = "SELECT m.id FROM members m JOIN workspaces w ON w.id = m.workspace_id
@@ -146,7 +151,7 @@ fn postgres_url(bench: &Bench, database: &str) -> Result<String> {
     Ok(format!("{server}/{database}"))
 }
 
-async fn connect(url: &str) -> Result<tokio_postgres::Client> {
+pub async fn connect(url: &str) -> Result<tokio_postgres::Client> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
@@ -174,25 +179,16 @@ async fn seed(bench: &Bench, backend: Backend, groups: &[Group]) -> Result<Vec<S
             format!("{}?options=-c%20synchronous_commit%3Doff", postgres_url(bench, "seeded")?)
         }
     };
+    let mut command = Command::new(&bench.cli.ours);
+    command.arg("migrate").env("BAILIWICK_DATABASE_URL", &url);
+    bench.settings(&mut command);
+    let output = command.kill_on_drop(true).output().await?;
+    if !output.status.success() {
+        bail!("migrating failed: {}", String::from_utf8_lossy(&output.stderr));
+    }
     let mut seeded = Vec::new();
     for group in groups {
-        let mut command = Command::new(&bench.cli.ours);
-        command.arg("seed").env("BAILIWICK_DATABASE_URL", &url);
-        for (option, value) in [
-            ("--workspaces", group.workspaces),
-            ("--members", group.members),
-            ("--invitations", group.invitations),
-            ("--events", group.events),
-            ("--keys", u32::from(group.workspaces == 1)),
-        ] {
-            command.arg(option).arg(value.to_string());
-        }
-        bench.settings(&mut command);
-        let output = command.kill_on_drop(true).output().await?;
-        if !output.status.success() {
-            bail!("seeding failed: {}", String::from_utf8_lossy(&output.stderr));
-        }
-        seeded.push(serde_json::from_slice(&output.stdout)?);
+        seeded.push(seed_group(bench, &url, group, u32::from(group.workspaces == 1)).await?);
     }
     match backend {
         Backend::Sqlite => {
@@ -205,6 +201,26 @@ async fn seed(bench: &Bench, backend: Backend, groups: &[Group]) -> Result<Vec<S
         }
     }
     Ok(seeded)
+}
+
+async fn seed_group(bench: &Bench, url: &str, group: &Group, keys: u32) -> Result<Seeded> {
+    let mut command = Command::new(&bench.cli.ours);
+    command.arg("seed").env("BAILIWICK_DATABASE_URL", url);
+    for (option, value) in [
+        ("--workspaces", group.workspaces),
+        ("--members", group.members),
+        ("--invitations", group.invitations),
+        ("--events", group.events),
+        ("--keys", keys),
+    ] {
+        command.arg(option).arg(value.to_string());
+    }
+    bench.settings(&mut command);
+    let output = command.kill_on_drop(true).output().await?;
+    if !output.status.success() {
+        bail!("seeding failed: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 /// Rids a copy of the product's rule that a role is given or taken and never turned into another: the

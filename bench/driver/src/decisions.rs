@@ -75,12 +75,7 @@ pub async fn run(bench: &Bench, data: &Data) -> Result<()> {
             large.twin().await?,
             job(SEARCH, &first, "\"type\":\"user\"", 100),
         ),
-        lane(
-            "who may, a late page, ours",
-            &ours,
-            large,
-            job(SEARCH, &last, "\"type\":\"user\"", 100),
-        ),
+        lane("who may, a late page, ours", &ours, large, job(SEARCH, &last, "\"type\":\"user\"", 100)),
     ];
     let all = in_turns(bench, data.backend, &lanes).await?;
     report::heading(&format!("{}: decisions", data.backend));

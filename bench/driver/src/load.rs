@@ -8,15 +8,17 @@ use crate::{
     server::Server,
 };
 use anyhow::{Result, ensure};
+use bytes::Bytes;
 use memchr::memmem;
 use std::{
+    collections::VecDeque,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::sleep_until};
 
 /// What is asked for, again and again.
 pub enum Job {
@@ -27,6 +29,9 @@ pub enum Job {
     /// Changes: each connection has an address of its own and posts its two bodies in turns, so that
     /// every one of them changes something.
     Changes(Vec<Change>),
+    /// Something that is sent through a gateway: connections take turns with the addresses and keys. The answer has a
+    /// body of this length.
+    Forwarded { sends: Vec<(String, Option<String>)>, body: Bytes, length: usize },
 }
 
 pub struct Change {
@@ -55,6 +60,14 @@ impl Job {
             Self::Question { path, body, mark, times } => {
                 let answer = client.post(path, body.clone()).await?;
                 check(path, &answer, mark, *times, true)
+            }
+            Self::Forwarded { sends, body, length } => {
+                let (path, key) = &sends[connection % sends.len()];
+                let answer = client.forward(path, key.as_deref(), body).await?;
+                ensure!(answer.status == 200, "{path} answers {}: {}", answer.status, answer.text());
+                let got = answer.body.len();
+                ensure!(got == *length, "{path} answers with {got} bytes instead of {length}");
+                Ok(())
             }
             Self::Changes(changes) => {
                 let change = &changes[connection];
@@ -144,6 +157,42 @@ impl Lane<'_> {
             database: database()?.saturating_sub(database_before),
             latencies,
         })
+    }
+}
+
+impl Lane<'_> {
+    /// Sends so many requests a second, whether those before are answered or not. The latencies are from the moment at
+    /// which each was to be sent, so that what waits for others counts.
+    pub async fn at_rate(&self, per_second: u32, during: Duration) -> Result<Vec<u32>> {
+        let mut clients = VecDeque::new();
+        for _ in 0..self.connections {
+            clients.push_back(self.client.twin().await?);
+        }
+        // The one that was used longest ago goes first: a server closes what it hears nothing from for some seconds.
+        let idle = Arc::new(Mutex::new(clients));
+        let began = Instant::now() + Duration::from_millis(20);
+        let mut running = JoinSet::new();
+        for number in 0..(during.as_secs_f64() * f64::from(per_second)) as u32 {
+            let (job, idle, more) = (self.job.clone(), idle.clone(), self.client.address());
+            let due = began + Duration::from_secs(1) * number / per_second;
+            running.spawn(async move {
+                sleep_until(due.into()).await;
+                let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                let mut client = match kept {
+                    Some(client) => client,
+                    None => Client::connect(more).await?,
+                };
+                job.once(&mut client, number as usize).await?;
+                let took = due.elapsed();
+                idle.lock().unwrap_or_else(PoisonError::into_inner).push_back(client);
+                anyhow::Ok(u32::try_from(took.as_micros())?)
+            });
+        }
+        let mut latencies = Vec::new();
+        while let Some(done) = running.join_next().await {
+            latencies.push(done??);
+        }
+        Ok(latencies)
     }
 }
 

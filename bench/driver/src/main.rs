@@ -7,7 +7,10 @@ mod client;
 mod cpu;
 mod data;
 mod decisions;
+mod deliveries;
+mod gateway;
 mod growth;
+mod hung;
 mod load;
 mod members;
 mod neighbours;
@@ -17,6 +20,7 @@ mod server;
 mod start;
 mod storm;
 mod unread;
+mod upstream;
 
 use anyhow::{Result, bail};
 use clap::{Parser, ValueEnum};
@@ -39,6 +43,9 @@ pub struct Cli {
     /// The ceiling's binary.
     #[arg(long)]
     pub ceiling: PathBuf,
+    /// The forwarder's binary.
+    #[arg(long)]
+    pub forwarder: PathBuf,
     /// Where data and logs are kept.
     #[arg(long)]
     pub dir: PathBuf,
@@ -51,7 +58,8 @@ pub struct Cli {
     /// Small data and short rounds, to see that everything works.
     #[arg(long)]
     pub quick: bool,
-    /// `members`, `changes`, `activity`, `storm`, `start`, `decisions`, `neighbours`, `unread` or `growth`, and `sqlite` or `postgres`.
+    /// `members`, `changes`, `activity`, `storm`, `start`, `decisions`, `neighbours`, `unread`, `gateway` or `growth`, and `sqlite`
+    /// or `postgres`.
     /// Without any, everything but `growth`.
     pub what: Vec<Word>,
 }
@@ -66,6 +74,7 @@ pub enum Word {
     Decisions,
     Neighbours,
     Unread,
+    Gateway,
     Growth,
     Sqlite,
     Postgres,
@@ -127,6 +136,7 @@ async fn measure(bench: &Bench, growth: bool) -> Result<()> {
         Word::Decisions,
         Word::Changes,
         Word::Neighbours,
+        Word::Gateway,
     ];
     report::machine(bench)?;
     for (backend, word, other) in
@@ -148,6 +158,7 @@ async fn measure(bench: &Bench, growth: bool) -> Result<()> {
                 Word::Decisions => decisions::run(bench, &data).await?,
                 Word::Storm => storm::run(bench, &data).await?,
                 Word::Unread => unread::run(bench, &data).await?,
+                Word::Gateway => gateway::run(bench, &data).await?,
                 Word::Neighbours => neighbours::run(bench, &data).await?,
                 _ => start::run(bench, &data).await?,
             }

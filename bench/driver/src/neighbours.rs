@@ -71,7 +71,8 @@ pub async fn run(bench: &Bench, data: &Data) -> Result<()> {
     };
     let idle_p95 = percentile(&mut idle.latencies, 0.95);
     line("idle", &mut idle.latencies, idle_p95, 0);
-    for (name, lane) in [("beside its members page", &pages), ("beside batches of 1,000 questions", &batches)] {
+    for (name, lane) in [("beside its members page", &pages), ("beside batches of 1,000 questions", &batches)]
+    {
         let (own, other) =
             tokio::join!(own.run(bench, data.backend, round), lane.run(bench, data.backend, round));
         let (mut own, other) = (own?, other?);

@@ -1,6 +1,10 @@
 //! A server that is measured: started for it, and ended when it is dropped.
 
-use crate::{Bench, client::Client};
+use crate::{
+    Bench,
+    client::Client,
+    upstream::{self, Upstream},
+};
 use anyhow::{Context, Result};
 use std::{
     fs::File,
@@ -23,11 +27,17 @@ pub struct Server {
 
 impl Server {
     pub async fn ours(bench: &Bench, url: &str) -> Result<Self> {
+        Self::ours_with(bench, url, &[]).await
+    }
+
+    /// With these settings beside the usual ones.
+    pub async fn ours_with(bench: &Bench, url: &str, settings: &[(&'static str, String)]) -> Result<Self> {
         let mut command = Command::new(&bench.cli.ours);
         command.arg("serve").env("BAILIWICK_BIND", "127.0.0.1:0").env("BAILIWICK_DATABASE_URL", url);
         // Counted, and never too many.
         command.env("BAILIWICK_CALLS_PER_MINUTE", "100000000");
         bench.settings(&mut command);
+        command.envs(settings.iter().map(|(name, value)| (name, value)));
         Self::start(bench, "ours", command).await
     }
 
@@ -35,6 +45,12 @@ impl Server {
         let mut command = Command::new(&bench.cli.ceiling);
         command.arg(url);
         Self::start(bench, "ceiling", command).await
+    }
+
+    pub async fn forwarder(bench: &Bench, upstream: &Upstream) -> Result<Self> {
+        let mut command = Command::new(&bench.cli.forwarder);
+        command.args([upstream.address.to_string(), upstream::host("api")]).arg(&upstream.root);
+        Self::start(bench, "forwarder", command).await
     }
 
     async fn start(bench: &Bench, name: &str, mut command: Command) -> Result<Self> {

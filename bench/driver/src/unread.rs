@@ -25,7 +25,13 @@ const PATH: &str = "/openapi.json";
 pub async fn run(bench: &Bench, data: &Data) -> Result<()> {
     let many = bench.plan.idle;
     report::heading(&format!("{}: {many} connections that nobody reads from", data.backend));
-    report::head(&["", "opened", "at most MiB (goal 256)", "open after 60 s (goal 0)", "a page meanwhile, ms"]);
+    report::head(&[
+        "",
+        "opened",
+        "at most MiB (goal 256)",
+        "open after 60 s (goal 0)",
+        "a page meanwhile, ms",
+    ]);
     let request = format!("GET {PATH} HTTP/1.1\r\nHost: x\r\n\r\n").repeat(PIPELINED);
     for (name, request) in [("30 pipelined requests, unread", request.as_str()), ("no request", "")] {
         eprintln!("{}: {name}", data.backend);
@@ -43,7 +49,9 @@ pub async fn run(bench: &Bench, data: &Data) -> Result<()> {
         let page = Instant::now();
         let answer = timeout(Duration::from_secs(60), crate::client::Client::connect(server.address)).await;
         let page = match answer {
-            Ok(Ok(mut client)) => client.get("/sign-in").await.map(|_| page.elapsed().as_secs_f64() * 1e3).ok(),
+            Ok(Ok(mut client)) => {
+                client.get("/sign-in").await.map(|_| page.elapsed().as_secs_f64() * 1e3).ok()
+            }
             _ => None,
         };
         while began.elapsed() < Duration::from_secs(60) {
@@ -80,7 +88,8 @@ fn established(pid: u32, server: SocketAddr) -> Result<usize> {
     // Local address, remote address, state: 01 is established, 08 is left by the client alone.
     let is_open = |line: &&str| {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        fields.get(1).is_some_and(|local| local.ends_with(&port)) && matches!(fields.get(3), Some(&"01" | &"08"))
+        fields.get(1).is_some_and(|local| local.ends_with(&port))
+            && matches!(fields.get(3), Some(&"01" | &"08"))
     };
     Ok(table.lines().filter(is_open).count())
 }

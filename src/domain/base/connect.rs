@@ -54,6 +54,25 @@ pub enum OpenError {
     Database(DbErr),
 }
 
+impl OpenError {
+    /// Whether trying again changes nothing before somebody has changed a setting, or what it names.
+    pub fn needs_mending(&self) -> bool {
+        match self {
+            Self::Folder { error, .. } | Self::Lock { error, .. } => private::needs_mending(error),
+            // Somebody may be about to update the schema.
+            Self::Older | Self::Postgres(_) | Self::Outage { .. } | Self::Database(_) => false,
+            Self::Url
+            | Self::Secret(_)
+            | Self::Newer(_)
+            | Self::PostgresUrl(_)
+            | Self::Pooler
+            | Self::NotOwner(_)
+            | Self::Missing(_)
+            | Self::Empty => true,
+        }
+    }
+}
+
 impl From<DbErr> for OpenError {
     fn from(error: DbErr) -> Self {
         match Outage::of(&error) {
@@ -70,6 +89,21 @@ impl From<DbErr> for OpenError {
 pub(in crate::domain) fn sqlite_readers() -> u32 {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     u32::try_from(cores).unwrap_or(2).clamp(2, 8)
+}
+
+/// What becomes of a database that is missing or has no tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::domain) enum IfMissing {
+    Create,
+    Refuse,
+}
+
+/// # Errors
+/// [`OpenError::Missing`].
+pub(in crate::domain) fn refuse_missing(path: &Path) -> Result<(), OpenError> {
+    // What SQLite does not take for a path is for it to find.
+    let is_name = !path.to_string_lossy().contains(['%', ':']);
+    if is_name && !path.exists() { Err(OpenError::Missing(path.to_owned())) } else { Ok(()) }
 }
 
 /// Creates the database's folder and file if they are missing, readable by nobody else. SQLite gives the

@@ -10,6 +10,7 @@ use std::sync::{
 #[derive(Clone, Debug, Default)]
 pub struct Counters {
     pub mail: MailCounters,
+    pub events: EventCounters,
     /// Rounds of housekeeping, and the audit checkpoints that were due.
     pub housekeeping: TaskCounters,
     pub checkpoints: TaskCounters,
@@ -26,6 +27,17 @@ pub struct MailCounters {
     pub given_up: Counter,
     /// Nobody wants it any more.
     pub dropped: Counter,
+}
+
+/// What became of attempts to deliver events.
+#[derive(Clone, Debug, Default)]
+pub struct EventCounters {
+    /// The destination took it.
+    pub delivered: Counter,
+    /// It failed, and is tried again.
+    pub retried: Counter,
+    /// It failed, and is held for someone to send it again.
+    pub given_up: Counter,
 }
 
 /// The runs of a task that comes back.

@@ -5,7 +5,10 @@ use crate::{
     config::{Config, Mail},
     domain::{
         base::{
-            connect::{OpenError, make_private, sqlite_file, sqlite_options, sqlite_readers, start_lock},
+            connect::{
+                IfMissing, OpenError, make_private, refuse_missing, sqlite_file, sqlite_options,
+                sqlite_readers, start_lock,
+            },
             counters::{Counters, HashingState, Level, PoolState},
             file::DatabaseFile,
             outage::{Outage, OutageLog},
@@ -18,6 +21,7 @@ use crate::{
             schema,
             sealed::Sealer,
             statements::{Counter, StatementObserver, Transcript},
+            traffic_log::TrafficLog,
         },
         nouns::identity::Passwords,
     },
@@ -49,6 +53,8 @@ struct Shared {
     refusals: Refusals,
     roles: RoleCache,
     outbox_ready: Notify,
+    traffic: TrafficLog,
+    events_ready: Notify,
     counters: Counters,
     /// Those who wait to begin a transaction.
     beginning: Level,
@@ -59,6 +65,8 @@ struct Shared {
     file: Option<DatabaseFile>,
     outage: OutageLog,
     public_url: String,
+    /// Hosts that may be destinations although they are not public.
+    allowed_hosts: Vec<String>,
     delivers_mail: bool,
 }
 
@@ -72,13 +80,34 @@ impl Db {
     /// # Errors
     /// If it cannot be reached, created or migrated.
     pub async fn open(config: &Config, public_url: String, clock: Clock) -> Result<Self, OpenError> {
+        Self::open_or(config, public_url, clock, IfMissing::Create).await
+    }
+
+    /// [`Db::open`] for a command that works on what is there: a database that is missing or empty is another one than
+    /// was meant, and stays as it is.
+    ///
+    /// # Errors
+    /// As [`Db::open`]; [`OpenError::Missing`], [`OpenError::Empty`].
+    pub async fn open_existing(config: &Config, clock: Clock) -> Result<Self, OpenError> {
+        Self::open_or(config, String::new(), clock, IfMissing::Refuse).await
+    }
+
+    async fn open_or(
+        config: &Config,
+        public_url: String,
+        clock: Clock,
+        if_missing: IfMissing,
+    ) -> Result<Self, OpenError> {
         let (mut starting, mut file) = (None, None);
         let (mut read, mut write) = if config.is_postgres() {
             let pools = postgres::open(config).await?;
             (ReadPool::of_postgres(pools.read), DatabaseConnection::from(pools.write))
         } else {
             let path = sqlite_file(config)?;
-            make_private(path)?;
+            match if_missing {
+                IfMissing::Create => make_private(path)?,
+                IfMissing::Refuse => refuse_missing(path)?,
+            }
             starting = start_lock(path)?;
             // The writer first: it creates the file and switches it to WAL.
             let write = Database::connect(sqlite_options(config, 1, false)).await?;
@@ -86,7 +115,7 @@ impl Db {
             file = Some(DatabaseFile::opened(path.to_owned()));
             (ReadPool::of_sqlite(read.get_sqlite_connection_pool().clone(), file.clone()), write)
         };
-        schema::prepare(config, &write).await?;
+        schema::prepare(config, &write, if_missing).await?;
         drop(starting);
         let observer = StatementObserver::default();
         read.observer = observer.clone();
@@ -102,6 +131,8 @@ impl Db {
             refusals: Refusals::default(),
             roles: RoleCache::default(),
             outbox_ready: Notify::new(),
+            traffic: TrafficLog::default(),
+            events_ready: Notify::new(),
             counters: Counters::default(),
             beginning: Level::default(),
             begin_timeouts: Counter::default(),
@@ -110,6 +141,7 @@ impl Db {
             file,
             outage: OutageLog::default(),
             public_url,
+            allowed_hosts: config.outbound_allow.iter().map(|allowed| allowed.host.clone()).collect(),
             delivers_mail: matches!(config.mail, Mail::Smtp(_)),
         };
         Ok(Self { read, write, shared: Arc::new(shared) })
@@ -160,6 +192,11 @@ impl Db {
     /// What has happened beside requests since the start.
     pub fn counters(&self) -> &Counters {
         &self.shared.counters
+    }
+
+    /// The requests to the gateway that are to be listed and counted.
+    pub fn traffic(&self) -> &TrafficLog {
+        &self.shared.traffic
     }
 
     /// The connections that read.
@@ -238,8 +275,18 @@ impl Db {
         &self.shared.public_url
     }
 
+    /// Whether the operator allows requests to this very host, in ASCII, wherever it is.
+    pub(in crate::domain) fn allows_host(&self, host: &str) -> bool {
+        self.shared.allowed_hosts.iter().any(|allowed| allowed == host)
+    }
+
     pub(in crate::domain) fn outbox_ready(&self) -> &Notify {
         &self.shared.outbox_ready
+    }
+
+    /// Something may have been queued for destinations that receive events.
+    pub(in crate::domain) fn events_ready(&self) -> &Notify {
+        &self.shared.events_ready
     }
 
     pub(in crate::domain) fn read(&self) -> &ReadPool {

@@ -236,6 +236,11 @@ impl Actor {
         Self { kind: "api_key", id: Some(id), name: name.into(), email: String::new() }
     }
 
+    /// The program itself, by name, where people see what it did.
+    pub fn program() -> Self {
+        Self { name: "Bailiwick".into(), ..Self::system() }
+    }
+
     /// The program itself, or whoever runs it.
     pub fn system() -> Self {
         Self { kind: "system", id: None, name: String::new(), email: String::new() }

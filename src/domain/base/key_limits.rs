@@ -3,7 +3,7 @@
 //! A key holds its roles, but no more than the person who vouches for it there, who is the one who last gave
 //! it these roles; and a secret of it is worth no more there than whoever was shown it holds, if they are
 //! or were a member. Both are read at the moment of the request, so that a change of roles, a suspension, a lost
-//! team or a removal acts on keys at once.
+//! team or a removal acts on keys at once. A test key holds one scope of its roles, and nothing else.
 
 use crate::{
     domain::base::role::{self, Role, Roles},
@@ -51,6 +51,14 @@ macro_rules! reader_roles {
 }
 pub(in crate::domain) use reader_roles;
 
+/// The one scope that the key with the membership `$member` holds, as SQL text; NULL for all of its roles.
+macro_rules! only_scope {
+    ($member:literal) => {
+        concat!("(SELECT ok.only_scope FROM api_keys ok WHERE ok.id = ", $member, ".api_key_id)")
+    };
+}
+pub(in crate::domain) use only_scope;
+
 /// The columns of [`KeyLimits`], as SQL text.
 macro_rules! key_limits {
     ($member:literal, $reader:expr, $now:literal) => {
@@ -58,7 +66,9 @@ macro_rules! key_limits {
             $crate::domain::base::key_limits::voucher_roles!($member),
             " AS voucher_roles, ",
             $crate::domain::base::key_limits::reader_roles!($member, $reader, $now),
-            " AS reader_roles"
+            " AS reader_roles, ",
+            $crate::domain::base::key_limits::only_scope!($member),
+            " AS only_scope"
         )
     };
 }
@@ -98,11 +108,19 @@ pub struct LimitedBy {
     pub voucher: bool,
     /// The person who was shown its newest secret holds less.
     pub reader: bool,
+    /// It is a test key, which was created with one scope.
+    pub scope: bool,
 }
 
 impl LimitedBy {
+    /// Whether a person limits it, which somebody can mend. A test key is as it should be.
     pub fn is_limited(self) -> bool {
         self.voucher || self.reader
+    }
+
+    /// Whether it holds less than its roles.
+    pub fn holds_less(self) -> bool {
+        self.is_limited() || self.scope
     }
 }
 
@@ -111,6 +129,7 @@ impl LimitedBy {
 pub struct KeyLimits {
     pub(in crate::domain) voucher_roles: Option<String>,
     pub(in crate::domain) reader_roles: Option<String>,
+    pub(in crate::domain) only_scope: Option<String>,
 }
 
 impl KeyLimits {
@@ -126,12 +145,15 @@ impl KeyLimits {
 
     /// What a key with these roles holds in effect.
     pub(in crate::domain) fn holdings(&self, held: &[&Role], all: &Roles) -> Holdings {
-        let limits = self.each(held, all);
+        let [voucher, reader] = self.each(held, all);
+        let scope = self.only_scope.as_deref().map(|scope| Holdings::of(false, [scope]));
+        let limits = [voucher, reader, scope];
         if limits.iter().all(Option::is_none) {
             return role::holdings(held);
         }
         let slugs: Vec<&str> = held.iter().map(|role| role.slug.as_str()).collect();
-        all.limited(format!("{};{:?};{:?}", slugs.join(" "), self.voucher_roles, self.reader_roles), || {
+        let Self { voucher_roles, reader_roles, only_scope } = self;
+        all.limited(format!("{};{voucher_roles:?};{reader_roles:?};{only_scope:?}", slugs.join(" ")), || {
             let limits = limits.into_iter().flatten();
             limits.fold(role::holdings(held), |holdings, limit| holdings.intersection(&limit))
         })
@@ -142,6 +164,6 @@ impl KeyLimits {
         let own = role::holdings(held);
         let [voucher, reader] =
             self.each(held, all).map(|limit| limit.is_some_and(|limit| !limit.contains(&own)));
-        LimitedBy { voucher, reader }
+        LimitedBy { voucher, reader, scope: self.only_scope.is_some() }
     }
 }

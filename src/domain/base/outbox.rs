@@ -6,6 +6,7 @@ use crate::{
     domain::base::{db::Db, refused::Refused, sealed::Place, sql::Sql},
     entity::outbox_message,
     random,
+    visible::excerpt,
 };
 use askama::Template;
 use sea_orm::{ActiveValue::Set, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult};
@@ -118,6 +119,9 @@ const RETRY_FOR: i64 = 3 * DAY;
 /// When one that was given up is due: never.
 const NEVER: i64 = i64::MAX;
 
+/// What is kept of a server's words, in characters.
+const MAX_WORDS: usize = 500;
+
 const MAX_RETRY_DELAY: i64 = 5 * MINUTE;
 
 fn place(id: Uuid) -> Place {
@@ -214,7 +218,7 @@ pub async fn mark_failed(db: &Db, message: &OutgoingMail, error: &DeliveryError)
         DeliveryError::Temporary(words) => (words, db.now() - message.created_at >= RETRY_FOR),
         DeliveryError::Permanent(words) => (words, true),
     };
-    let words: String = words.chars().filter(|c| !c.is_control()).take(500).collect();
+    let words = excerpt(words, MAX_WORDS);
     match (is_final, message.about) {
         (false, _) => retry(db, message, &words).await,
         (true, Some(_)) => give_up(db, message, &words).await,

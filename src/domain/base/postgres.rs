@@ -90,7 +90,7 @@ fn connect_options(url: &PostgresUrl) -> Result<PgConnectOptions, OpenError> {
     {
         let Some(path) = path else { continue };
         if let Err(error) = std::fs::read(Path::new(path)) {
-            return Err(OpenError::Postgres(format!("can't read {path}, which {name} names: {error}")));
+            return Err(OpenError::PostgresUrl(format!("can't read {path}, which {name} names: {error}")));
         }
     }
     let port = url.port.map(|port| port.to_string());

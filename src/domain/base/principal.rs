@@ -30,6 +30,8 @@ pub struct ApiKey {
     pub expires_at: Option<Timestamp>,
     /// The secret that was presented is being replaced by a rotation.
     pub is_outgoing: bool,
+    /// How many more requests it may send through the gateway; `None` for any number.
+    pub requests_left: Option<i64>,
 }
 
 /// An authenticated person, at the moment the session was read.

@@ -2,7 +2,7 @@
 
 use crate::{
     config::{Config, Migrate},
-    domain::base::connect::OpenError,
+    domain::base::connect::{IfMissing, OpenError},
 };
 use migration::{Migrator, MigratorExt};
 use sea_orm::{
@@ -15,8 +15,12 @@ use std::collections::BTreeSet;
 pub(in crate::domain) async fn prepare(
     config: &Config,
     connection: &DatabaseConnection,
+    if_missing: IfMissing,
 ) -> Result<(), OpenError> {
     let applied = applied(connection).await;
+    if applied.is_empty() && if_missing == IfMissing::Refuse {
+        return Err(OpenError::Empty);
+    }
     let known: BTreeSet<String> = migration::names().into_iter().collect();
     if let Some(newer) = applied.iter().find(|step| !known.contains(*step)) {
         return Err(OpenError::Newer(newer.clone()));

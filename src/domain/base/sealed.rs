@@ -39,8 +39,16 @@ impl Sealer {
     /// # Errors
     /// [`DbErr::Custom`] without the installation's secret.
     pub fn seal(&self, place: Place, text: &str) -> Result<String, DbErr> {
+        self.seal_for(&place.text(), text)
+    }
+
+    /// Seals a text that can be opened for the same `purpose` alone, which says more than a [`Place`].
+    ///
+    /// # Errors
+    /// As [`Sealer::seal`].
+    pub fn seal_for(&self, purpose: &str, text: &str) -> Result<String, DbErr> {
         let nonce: [u8; NONCE_BYTES] = random::bytes();
-        let aad = place.text();
+        let aad = purpose;
         let payload = Payload { msg: text.as_bytes(), aad: aad.as_bytes() };
         let sealed = self.cipher()?.encrypt(&Nonce::from(nonce), payload);
         let sealed = sealed.map_err(|_| DbErr::Custom("a text could not be sealed".into()))?;
@@ -52,9 +60,20 @@ impl Sealer {
     /// # Errors
     /// [`DbErr::Custom`] if it was sealed under another secret or for another place, or was altered.
     pub fn open(&self, place: Place, stored: &str) -> Result<String, DbErr> {
-        let Some(sealed) = stored.strip_prefix(PREFIX) else { return Ok(stored.to_owned()) };
+        match stored.starts_with(PREFIX) {
+            true => self.open_for(&place.text(), stored),
+            false => Ok(stored.to_owned()),
+        }
+    }
+
+    /// The text that was sealed by [`Sealer::seal_for`].
+    ///
+    /// # Errors
+    /// [`DbErr::Custom`] if it was sealed under another secret or for another purpose, was altered, or not sealed.
+    pub fn open_for(&self, purpose: &str, stored: &str) -> Result<String, DbErr> {
         let cipher = self.cipher()?;
-        let aad = place.text();
+        let sealed = stored.strip_prefix(PREFIX).unwrap_or_default();
+        let aad = purpose;
         let opened = hex::decode(sealed).ok().and_then(|bytes| {
             let (nonce, msg) = bytes.split_first_chunk::<NONCE_BYTES>()?;
             cipher.decrypt(&Nonce::from(*nonce), Payload { msg, aad: aad.as_bytes() }).ok()
@@ -91,6 +110,9 @@ mod tests {
         let elsewhere = [Place { table: "notices", ..place }, Place { id: Uuid::from_u128(2), ..place }];
         assert!(elsewhere.iter().all(|place| own.open(*place, &sealed).is_err()));
         assert!(sealer("08").open(place, &sealed).is_err());
+        let for_a = own.seal_for("a", "a secret").expect("sealed");
+        assert_eq!(own.open_for("a", &for_a).expect("opened"), "a secret");
+        assert!(own.open_for("b", &for_a).is_err() && own.open_for("a", "a secret").is_err());
         for broken in [&sealed[..sealed.len() - 2], PREFIX, "sealed:1:zz"] {
             assert!(own.open(place, broken).is_err(), "{broken}");
         }

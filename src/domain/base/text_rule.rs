@@ -1,6 +1,7 @@
 //! The rules of texts, in one place. Parsers, the API, its document and the limits of forms all use a
 //! [`TextRule`].
 
+use crate::visible::{BREAKS, INVISIBLE, Range, is_hidden};
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 /// Why a text was refused, for the person who typed it.
@@ -42,51 +43,6 @@ pub trait TextRule: Sized {
             false => Ok(value),
         }
     }
-}
-
-/// A range of characters, both ends included.
-type Range = (char, char);
-
-/// What ends a line or jumps within it.
-const BREAKS: [Range; 2] = [('\t', '\n'), ('\r', '\r')];
-
-/// Every other control character, and those that reorder or hide the text around them.
-const INVISIBLE: [Range; 21] = [
-    ('\u{0}', '\u{8}'),
-    ('\u{b}', '\u{c}'),
-    ('\u{e}', '\u{1f}'),
-    ('\u{7f}', '\u{9f}'),
-    ('\u{ad}', '\u{ad}'),
-    ('\u{34f}', '\u{34f}'),
-    ('\u{61c}', '\u{61c}'),
-    ('\u{115f}', '\u{1160}'),
-    ('\u{17b4}', '\u{17b5}'),
-    ('\u{180b}', '\u{180f}'),
-    ('\u{200b}', '\u{200b}'),
-    ('\u{200e}', '\u{200f}'),
-    ('\u{2028}', '\u{202e}'),
-    ('\u{2060}', '\u{2069}'),
-    ('\u{2800}', '\u{2800}'),
-    ('\u{3164}', '\u{3164}'),
-    ('\u{fe00}', '\u{fe0e}'),
-    ('\u{feff}', '\u{feff}'),
-    ('\u{ffa0}', '\u{ffa0}'),
-    ('\u{fff9}', '\u{fffb}'),
-    ('\u{e0000}', '\u{e0fff}'),
-];
-
-fn is_in(ranges: &[Range], c: char) -> bool {
-    ranges.iter().any(|(first, last)| (*first..=*last).contains(&c))
-}
-
-/// A character that cannot be seen, line breaks and tabs left out.
-pub(in crate::domain) fn is_invisible(c: char) -> bool {
-    is_in(&INVISIBLE, c)
-}
-
-/// A character that no text on one line may have.
-pub(in crate::domain) fn is_hidden(c: char) -> bool {
-    is_in(&BREAKS, c) || is_invisible(c)
 }
 
 /// A character that joins its neighbours or keeps them apart. Some scripts and emoji need it; anywhere else it

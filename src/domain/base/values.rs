@@ -1,8 +1,11 @@
 //! Texts that people type, parsed once into a type of their own. The rules of each are in its [`TextRule`].
 
-use crate::domain::base::text_rule::{
-    Complaint, TextRule, is_invisible, is_visible, line_pattern, lines_pattern, one_line,
-    visible_line_pattern, visible_line_pattern_without,
+use crate::{
+    domain::base::text_rule::{
+        Complaint, TextRule, is_visible, line_pattern, lines_pattern, one_line, visible_line_pattern,
+        visible_line_pattern_without,
+    },
+    visible::is_invisible,
 };
 use std::fmt;
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};

@@ -4,27 +4,34 @@
 //! rules are those of every request of our own: an active membership, and what its roles hold. [`search`]
 //! answers the reverse: who may, which actions, on which resources.
 
+mod held;
+mod required;
 mod search;
+mod sending;
 
 use crate::{
     domain::{
         base::{
             db::Db,
-            key_limits::{newest_reader, reader_roles, voucher_roles},
+            key_limits::{newest_reader, only_scope, reader_roles, voucher_roles},
             principal::{Credential, Origin},
             refused::Refused,
-            role::{self, Role, Roles},
+            role::{Role, Roles},
             values::Email,
         },
         enforce::{read::ReadScope, rows::Scoped, workspace::admission::WorkspaceSelector},
     },
     policy::{Holdings, Scope, perm},
 };
+pub use held::{Decision, Why};
+use held::{Held, HeldRoles};
+use required::{DESTINATION, SEND, is_about_sending, required_scope};
 use sea_orm::{FromQueryResult, Value};
 pub use search::{MAX_RESULTS, SearchResult, actions, resources, subjects};
+use sending::{Destinations, Sender};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    iter, mem,
+    iter, mem, slice,
 };
 use uuid::Uuid;
 
@@ -93,6 +100,14 @@ impl Subject {
         }
     }
 
+    /// How many more requests a test key may send.
+    const fn requests_left_sql(&self) -> &'static str {
+        match self {
+            Self::ApiKey(_) => "sk.requests_left",
+            _ => "CAST(NULL AS BIGINT)",
+        }
+    }
+
     fn value(&self) -> Value {
         match self {
             Self::User(id) | Self::ApiKey(id) => (*id).into(),
@@ -119,15 +134,14 @@ const API_KEY: &str = "members sm JOIN api_keys sk ON sk.id = sm.api_key_id AND 
         AND COALESCE(sk.expires_at > {now}, TRUE)
     WHERE sm.workspace_id = {workspace} AND sm.api_key_id {subject}";
 
-/// In the text of a key's roles, a reader of its secret who limits nothing.
-const NO_LIMIT: &str = "*";
-
 const HELD_BY_KEY: &str = concat!(
     "sm.status || ' ' || sm.role_set || ';' || COALESCE(",
     voucher_roles!("sm"),
     ", '') || ';' || COALESCE(",
     reader_roles!("sm", newest_reader!("sk.id"), "{now}"),
-    ", '*')"
+    ", '*') || COALESCE(';=' || ",
+    only_scope!("sm"),
+    ", '')"
 );
 
 /// How many questions are decided before other requests of this worker have their turn.
@@ -137,9 +151,11 @@ const DECIDED_AT_ONCE: usize = 50;
 #[derive(Clone, Debug)]
 pub struct Question {
     pub subject: Subject,
-    /// The action's name and the resource's type, as they were sent.
+    /// The action's name and the resource's type and id, as they were sent.
     pub action: String,
     pub kind: String,
+    /// It counts where a destination is asked about; scopes are of a type.
+    pub id: String,
 }
 
 impl Question {
@@ -150,84 +166,20 @@ impl Question {
     fn scope(&self) -> Result<Scope, String> {
         required_scope(&self.action, &self.kind)
     }
-}
 
-/// `read` and `record` are `read:record`.
-fn required_scope(action: &str, kind: &str) -> Result<Scope, String> {
-    let text = format!("{action}:{kind}");
-    // A question names one scope; only a grant can be a pattern.
-    if text.contains('*') {
-        return Err("A request names one action and one type. “*” works only in grants.".into());
-    }
-    // Else an action could bring a type along that nothing is granted on: `read:posts` of a secret.
-    if action.contains(':') {
-        return Err("An action is one word. Put a field into the type: “read” and “users:email”.".into());
-    }
-    Scope::parse(&text).map_err(|error| error.to_string())
-}
-
-/// A decision, and its reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decision {
-    pub is_allowed: bool,
-    pub why: Why,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// This role holds a grant that covers it.
-    Granted { scope: String, role: String, grant: String },
-    /// Not an active member of this workspace: unknown, not a member, suspended and expired are not
-    /// distinguished.
-    NoMembership,
-    /// A member without the scope; the roles listed would grant it: the first [`MAX_ROLES_THAT_WOULD`].
-    NotGranted { scope: String, roles: Vec<String> },
-    /// The action and type don't form a valid scope.
-    NoSuchScope(String),
-}
-
-impl From<Why> for Decision {
-    fn from(why: Why) -> Self {
-        Self { is_allowed: matches!(why, Why::Granted { .. }), why }
-    }
-}
-
-/// The status and roles of a subject, as the statement returns them: `active developer viewer`; of a key
-/// followed by the roles that limit it, `active developer;admin;*`.
-struct HeldRoles<'a>(Option<&'a str>);
-
-/// What an active member holds.
-struct Held<'r> {
-    roles: Vec<&'r Role>,
-    /// Of a key, what limits it.
-    limits: Vec<Holdings>,
-}
-
-impl Held<'_> {
-    /// Whether the limits allow it.
-    fn is_within_limits(&self, scope: &Scope) -> bool {
-        self.limits.iter().all(|limit| limit.allows(scope))
+    /// Whether the subject may send requests to a host through the gateway.
+    fn about_sending(subject: Subject, host: &str) -> Self {
+        let (action, kind) = (SEND.to_owned(), DESTINATION.to_owned());
+        Self { subject, action, kind, id: host.to_owned() }
     }
 
-    /// Whether they may do this.
-    fn allows(&self, action: &str, kind: &str) -> bool {
-        required_scope(action, kind).is_ok_and(|scope| {
-            self.roles.iter().any(|role| role.holdings.allows(&scope)) && self.is_within_limits(&scope)
-        })
+    /// True if it is about sending requests to a host through the gateway.
+    fn is_about_sending(&self) -> bool {
+        is_about_sending(&self.action, &self.kind)
     }
 }
 
 impl HeldRoles<'_> {
-    /// What an active member holds.
-    fn held<'r>(&self, all: &'r Roles) -> Option<Held<'r>> {
-        let (status, held) = self.0?.split_once(' ')?;
-        let mut parts = held.split(';');
-        let roles = all.parse_slugs(parts.next()?);
-        let limits =
-            parts.filter(|limit| *limit != NO_LIMIT).map(|limit| role::holdings(&all.parse_slugs(limit)));
-        (status == "active").then(|| Held { roles, limits: limits.collect() })
-    }
-
     fn decide(&self, all: &Roles, question: &Question) -> Decision {
         let scope = match question.scope() {
             Ok(scope) => scope,
@@ -258,7 +210,7 @@ fn grant_for(role: &Role, scope: &Scope) -> String {
     role.holdings.basis(scope).unwrap_or_default()
 }
 
-/// Admits the service and decides its question, by one SQL statement. Returns the service's id, too.
+/// Admits the service and decides its question, by one SQL statement; about a destination by a few. Returns the service's id, too.
 ///
 /// # Errors
 /// As [`ReadScope::admit`].
@@ -269,6 +221,11 @@ pub async fn decide(
     origin: Origin,
     question: &Question,
 ) -> Result<(Decision, Uuid), Refused> {
+    if question.is_about_sending() {
+        let scope = ReadScope::<perm::CheckAccess>::admit(db, credential, selector, origin).await?;
+        let decision = decide_all(&scope, slice::from_ref(question)).await?.pop();
+        return Ok((decision.unwrap_or_else(|| Why::NoMembership.into()), scope.actor().principal.id()));
+    }
     let found_by = question.subject.lookup_sql().map(|from| {
         let from = from.replace("{workspace}", "m.workspace_id").replace("{now}", "$3");
         let held = question.subject.held_sql().replace("{now}", "$3");
@@ -294,6 +251,8 @@ struct SubjectRow {
     /// The place of [`Subject::lookup_sql`] in the list of those that occur.
     place: i32,
     subject_roles: String,
+    member_id: Uuid,
+    requests_left: Option<i64>,
     id: Option<Uuid>,
     text: Option<String>,
 }
@@ -307,9 +266,19 @@ pub async fn decide_all(
     questions: &[Question],
 ) -> Result<Vec<Decision>, Refused> {
     let held_roles = load_held_roles(scope, questions).await?;
+    let hosts = questions.iter().filter(|question| question.is_about_sending());
+    let destinations = Destinations::load(scope, hosts.map(|question| question.id.as_str())).await?;
     let all = &scope.actor().all_roles;
     let answer = |question: &Question| {
-        HeldRoles(held_roles.get(&question.subject).map(String::as_str)).decide(all, question)
+        let subject = held_roles.get(&question.subject);
+        let roles = HeldRoles(subject.map(|(roles, _)| roles.as_str()));
+        let decision = roles.decide(all, question);
+        match (subject, roles.held(all)) {
+            (Some((_, sender)), Some(held)) if decision.is_allowed && question.is_about_sending() => {
+                destinations.decide(&question.id, &held, *sender, decision)
+            }
+            _ => decision,
+        }
     };
     let mut decisions = Vec::with_capacity(questions.len());
     for some in questions.chunks(DECIDED_AT_ONCE) {
@@ -322,7 +291,7 @@ pub async fn decide_all(
 async fn load_held_roles(
     scope: &ReadScope<perm::CheckAccess>,
     questions: &[Question],
-) -> Result<BTreeMap<Subject, String>, Refused> {
+) -> Result<BTreeMap<Subject, (String, Sender)>, Refused> {
     // Grouped by how each subject is identified, so that no subject is found by the id of another kind: an
     // address that is not confirmed finds nobody, whatever else is in the batch.
     let mut ways: Vec<Vec<&Subject>> = Vec::new();
@@ -356,7 +325,11 @@ async fn load_held_roles(
         for (from, identity) in lookups {
             let from = from.replace("{workspace}", "$1").replace("{now}", "$2");
             let from = from.replace("{subject}", &format!("IN ({})", places.join(", ")));
-            parts.push(format!("SELECT {place} AS place, {held} AS subject_roles, {identity} FROM {from}"));
+            let left = way[0].requests_left_sql();
+            parts.push(format!(
+                "SELECT {place} AS place, {held} AS subject_roles, sm.id AS member_id, {left} AS requests_left,
+                    {identity} FROM {from}"
+            ));
         }
     }
     // Without a question about a key, the time must still occur somewhere.
@@ -371,7 +344,8 @@ async fn load_held_roles(
             Subject::External(_) => Subject::External(row.text?),
             Subject::Nobody => return None,
         };
-        Some((subject, row.subject_roles))
+        let sender = Sender { member_id: row.member_id, requests_left: row.requests_left };
+        Some((subject, (row.subject_roles, sender)))
     });
     Ok(held.collect())
 }
@@ -381,7 +355,9 @@ async fn load_held<'r>(
     scope: &'r ReadScope<perm::CheckAccess>,
     subject: &Subject,
 ) -> Result<Option<Held<'r>>, Refused> {
-    let question = Question { subject: subject.clone(), action: String::new(), kind: String::new() };
+    let question =
+        Question { subject: subject.clone(), action: String::new(), kind: String::new(), id: String::new() };
     let held_roles = load_held_roles(scope, &[question]).await?;
-    Ok(HeldRoles(held_roles.get(subject).map(String::as_str)).held(&scope.actor().all_roles))
+    let roles = held_roles.get(subject).map(|(roles, _)| roles.as_str());
+    Ok(HeldRoles(roles).held(&scope.actor().all_roles))
 }

@@ -8,7 +8,12 @@ use crate::{
             refused::Refused,
             role::{self, Role},
         },
-        decisions::{Subject, load_held, required_scope},
+        decisions::{
+            Question, Subject, decide_all, load_held,
+            required::{SEND, is_about_sending, required_scope},
+            sending,
+            sending::{Destinations, Sender},
+        },
         enforce::{read::ReadScope, rows::Scoped},
         nouns::resources,
     },
@@ -62,6 +67,8 @@ struct Row {
     name: String,
     /// What limits it, if it is a key.
     limits: Option<KeyLimits>,
+    /// Of a test key.
+    requests_left: Option<i64>,
 }
 
 /// The ids of the subjects of a type that may do it: of each the external id, where it has one. Two SQL
@@ -75,6 +82,7 @@ pub async fn subjects(
     kind: &str,
     action: &str,
     resource_kind: &str,
+    resource_id: &str,
     limit: usize,
     after: Option<&str>,
 ) -> Result<SearchResult<String>, Refused> {
@@ -123,7 +131,14 @@ pub async fn subjects(
             .as_ref()
             .is_none_or(|limits| limits.holdings(&all.parse_slugs(&row.role_set), all).allows(&scope_needed))
     };
-    let items = rows.into_iter().take(limit).filter(may).map(|row| row.name).collect();
+    let is_sending = is_about_sending(action, resource_kind);
+    let hosts = is_sending.then_some(resource_id);
+    let destinations = Destinations::load(scope, hosts).await?;
+    let may_send = |row: &Row| {
+        let sender = Sender { member_id: row.id, requests_left: row.requests_left };
+        !is_sending || destinations.allow(resource_id, &all.parse_slugs(&row.role_set), sender)
+    };
+    let items = rows.into_iter().take(limit).filter(may).filter(may_send).map(|row| row.name).collect();
     Ok(SearchResult { items, next: end.as_ref().map(token) })
 }
 
@@ -140,12 +155,13 @@ async fn members(
     let (live, limits) = match kind {
         "user" => (
             "JOIN users u ON u.id = m.user_id AND u.suspended_at IS NULL",
-            "CAST(NULL AS TEXT) AS voucher_roles, CAST(NULL AS TEXT) AS reader_roles",
+            "CAST(NULL AS TEXT) AS voucher_roles, CAST(NULL AS TEXT) AS reader_roles,
+                CAST(NULL AS TEXT) AS only_scope, CAST(NULL AS BIGINT) AS requests_left",
         ),
         _ => (
             "JOIN api_keys k ON k.id = m.api_key_id AND k.revoked_at IS NULL
                 AND COALESCE(k.expires_at > $3, TRUE)",
-            key_limits!("m", newest_reader!("k.id"), "$3"),
+            concat!(key_limits!("m", newest_reader!("k.id"), "$3"), ", k.requests_left"),
         ),
     };
     let mut values: Vec<Value> =
@@ -170,8 +186,8 @@ async fn members(
         })
         .collect();
     let sql = format!(
-        "SELECT id, role_set, external_id, user_id, api_key_id, voucher_roles, reader_roles FROM ({}) AS found
-        WHERE $3 > 0 ORDER BY role_set, id LIMIT $4",
+        "SELECT id, role_set, external_id, user_id, api_key_id, voucher_roles, reader_roles, only_scope,
+            requests_left FROM ({}) AS found WHERE $3 > 0 ORDER BY role_set, id LIMIT $4",
         parts.join(" UNION ALL ")
     );
     let rows: Vec<SubjectMatch> = scope.all(&sql, values).await?;
@@ -187,17 +203,21 @@ struct SubjectMatch {
     api_key_id: Option<Uuid>,
     voucher_roles: Option<String>,
     reader_roles: Option<String>,
+    only_scope: Option<String>,
+    requests_left: Option<i64>,
 }
 
 impl From<SubjectMatch> for Row {
     fn from(known: SubjectMatch) -> Self {
         let id = known.user_id.or(known.api_key_id).map(|id| id.to_string()).unwrap_or_default();
         let (voucher_roles, reader_roles) = (known.voucher_roles, known.reader_roles);
+        let only_scope = known.only_scope;
         Self {
             id: known.id,
             role_set: known.role_set,
             name: known.external_id.unwrap_or(id),
-            limits: known.api_key_id.map(|_| KeyLimits { voucher_roles, reader_roles }),
+            requests_left: known.requests_left,
+            limits: known.api_key_id.map(|_| KeyLimits { voucher_roles, reader_roles, only_scope }),
         }
     }
 }
@@ -215,6 +235,9 @@ pub async fn resources(
     after: Option<&str>,
 ) -> Result<SearchResult<String>, Refused> {
     let after: Option<String> = after.map(parse_cursor).transpose()?;
+    if is_about_sending(action, kind) {
+        return hosts(scope, subject, limit, after.as_deref()).await;
+    }
     let held = load_held(scope, subject).await?;
     if !held.is_some_and(|held| held.allows(action, kind)) {
         return Ok(SearchResult { items: Vec::new(), next: None });
@@ -226,6 +249,24 @@ pub async fn resources(
     Ok(SearchResult { items, next })
 }
 
+/// The hosts to which the subject may send, of the destinations as they are stored.
+async fn hosts(
+    scope: &ReadScope<perm::CheckAccess>,
+    subject: &Subject,
+    limit: usize,
+    after: Option<&str>,
+) -> Result<SearchResult<String>, Refused> {
+    let mut names = sending::names(scope, after, limit + 1).await?;
+    let is_cut = names.len() > limit;
+    names.truncate(limit);
+    let next = names.last().filter(|_| is_cut).map(token);
+    let question = |host: &String| Question::about_sending(subject.clone(), host);
+    let questions: Vec<Question> = names.iter().map(question).collect();
+    let decisions = decide_all(scope, &questions).await?;
+    let allowed = names.into_iter().zip(decisions).filter(|(_, decision)| decision.is_allowed);
+    Ok(SearchResult { items: allowed.map(|(host, _)| host).collect(), next })
+}
+
 /// The actions that the subject may do on resources of a type, of those that some role of the workspace
 /// or the catalogue names.
 ///
@@ -235,17 +276,33 @@ pub async fn actions(
     scope: &ReadScope<perm::CheckAccess>,
     subject: &Subject,
     kind: &str,
+    id: &str,
     limit: usize,
     after: Option<&str>,
 ) -> Result<SearchResult<String>, Refused> {
     let after: Option<String> = after.map(parse_cursor).transpose()?;
+    let may_send = match is_about_sending(SEND, kind) {
+        true => {
+            let question = Question::about_sending(subject.clone(), id);
+            decide_all(scope, &[question]).await?.iter().all(|decision| decision.is_allowed)
+        }
+        false => false,
+    };
     let Some(held) = load_held(scope, subject).await? else {
         return Ok(SearchResult { items: Vec::new(), next: None });
     };
-    let mut items: Vec<String> = named_actions(scope, kind)
+    let mut named = named_actions(scope, kind);
+    if may_send {
+        named.insert(SEND);
+    }
+    let may = |action: &&str| match is_about_sending(action, kind) {
+        true => may_send,
+        false => held.allows(action, kind),
+    };
+    let mut items: Vec<String> = named
         .into_iter()
         .filter(|action| after.as_deref().is_none_or(|after| *action > after))
-        .filter(|action| held.allows(action, kind))
+        .filter(may)
         .map(str::to_owned)
         .collect();
     let is_cut = items.len() > limit;

@@ -5,17 +5,33 @@ use crate::{
     domain::{
         base::{
             db::Db,
+            event_groups::EventGroups,
             paging::Position,
             principal::{Channel, Credential, Origin, Person},
             refused::Refused,
             selection::Selection,
+            text_rule::TextRule,
             tokens::Token,
             values::{Description, Message, Name, Slug, Title},
         },
-        demo::people::{PASSWORD, PEOPLE, email, secret},
+        demo::{
+            deliveries as received,
+            people::{PASSWORD, PEOPLE, email, secret},
+        },
         enforce::{read::ReadScope, workspace::admission::WorkspaceSelector},
         nouns::{
-            api_keys, identity,
+            api_keys,
+            deliveries::{
+                path::EventPath,
+                settings::{self, EventSettings},
+            },
+            destinations::{
+                self, Change, HostPattern,
+                credential::{self, NewCredential},
+                credential_text::{CredentialHeader, CredentialValue},
+                senders::{self, SendersChange},
+            },
+            identity,
             invitations::{self, Batch},
             members,
             organization::{self, OrganizationChange},
@@ -58,6 +74,14 @@ pub(in crate::domain) enum DemoAction {
     KnownKey(&'static str),
     /// Registers a resource of an application: its type, its id and its name.
     Register(&'static str, &'static str, &'static str),
+    /// Adds a destination: its host and what it is for.
+    Destination(&'static str, &'static str),
+    /// Stores the credential of a destination in this header, and narrows who may send to these roles.
+    Protect(&'static str, &'static str, &'static [BuiltIn]),
+    /// Pauses a destination.
+    PauseDestination(&'static str),
+    /// Turns on events for a destination: its path, and which ones.
+    SendEvents(&'static str, &'static str, &'static str),
     /// Opens the overview.
     ViewOverview,
     /// Opens Activity, which most people of the demo may not see.
@@ -98,6 +122,25 @@ impl Visitor<'_> {
     async fn invitation(&self, who: &str) -> Result<Uuid, Refused> {
         let sql = "SELECT id FROM invitations WHERE email = $1 AND status = 'pending'";
         by_email(self.demo.db, sql, &email(who)).await
+    }
+
+    async fn destination(&self, host: &str) -> Result<Uuid, Refused> {
+        by_email(self.demo.db, "SELECT id FROM destinations WHERE host = $1", host).await
+    }
+
+    async fn protect(&self, host: &str, header: &str, roles: &[BuiltIn]) -> Result<(), Refused> {
+        let id = self.destination(host).await?;
+        let new = NewCredential {
+            header: read(CredentialHeader::parse(header))?,
+            value: read(CredentialValue::parse("Bearer made-up"))?,
+            keep_previous: 0,
+        };
+        let scope = self.admit::<perm::ManageDestinations>().await?;
+        scope.write(async |s| credential::set(s, id, &new).await).await?;
+        let change = SendersChange { is_restricted: true, roles: slugs(roles), keys: Vec::new() };
+        let scope = self.admit::<perm::ManageDestinations>().await?;
+        scope.write(async |s| senders::set(s, id, &change, None).await).await?;
+        Ok(())
     }
 
     fn token(&self) -> Result<Token, Refused> {
@@ -199,6 +242,30 @@ impl Visitor<'_> {
                 self.uses(&created.secret).await?;
             }
             DemoAction::KnownKey(name) => self.uses(&self.create_known_key(name).await?).await?,
+            DemoAction::Destination(host, description) => {
+                let host = read(HostPattern::parse_ticked(host, host.starts_with("*.")))?;
+                let description = read(Description::parse(description))?;
+                let scope = self.admit::<perm::ManageDestinations>().await?;
+                scope.write(async |s| destinations::add(s, &host, &description).await).await?;
+            }
+            DemoAction::Protect(host, header, roles) => self.protect(host, header, roles).await?,
+            DemoAction::PauseDestination(host) => {
+                let id = self.destination(host).await?;
+                let change = Change { is_paused: Some(true), ..Change::default() };
+                let scope = self.admit::<perm::ManageDestinations>().await?;
+                scope.write(async |s| destinations::update(s, id, &change).await).await?;
+            }
+            DemoAction::SendEvents(host, path, groups) => {
+                let id = self.destination(host).await?;
+                let words: Vec<String> = groups.split(' ').map(str::to_owned).collect();
+                let new = EventSettings {
+                    path: read(EventPath::parse(path))?,
+                    groups: EventGroups::chosen(&words)?,
+                };
+                let scope = self.admit::<perm::ManageDestinations>().await?;
+                scope.write(async |s| settings::set(s, id, &new).await).await?;
+                received::hold(db, id).await?;
+            }
             DemoAction::Register(kind, id, name) => {
                 let (address, name) = (resources::ResourceKey::parse(kind, id)?, read(Title::parse(name))?);
                 self.admit().await?.write(async |s| resources::register(s, &address, &name).await).await?;
@@ -269,6 +336,8 @@ impl Visitor<'_> {
             expires_at,
             is_admin,
             home: None,
+            only_scope: None,
+            requests: None,
         };
         self.admit().await?.write(async |s| api_keys::create(s, &requested).await).await
     }

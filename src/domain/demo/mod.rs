@@ -4,7 +4,9 @@
 //! starts in the past and is advanced from action to action.
 
 pub mod act;
+mod deliveries;
 pub mod people;
+mod traffic;
 
 use crate::{
     clock::{DAY, HOUR, MINUTE},
@@ -78,6 +80,25 @@ const STORY: &[(i64, &str, DemoAction)] = {
         (22 * DAY - HOUR, "developer", Register("site", "docs", "Documentation")),
         (22 * DAY - HOUR, "developer", Register("site", "www", "Company website")),
         (22 * DAY - HOUR, "developer", Register("pipeline", "nightly", "Nightly build")),
+        (21 * DAY, "developer", Destination("api.example.com", "Payments, in the test environment")),
+        (21 * DAY - HOUR, "developer", Protect("api.example.com", "Authorization", &[Developer])),
+        (21 * DAY - 2 * HOUR, "developer", Destination("hooks.example.net", "Hears of new members")),
+        (
+            21 * DAY - 150 * MINUTE,
+            "owner",
+            SendEvents("hooks.example.net", "/bailiwick", "api-key invitation member permission team"),
+        ),
+        (
+            21 * DAY - 3 * HOUR,
+            "developer",
+            Destination("*.maps.example.org", "Tiles, from one host a region"),
+        ),
+        (
+            21 * DAY - 4 * HOUR,
+            "developer",
+            Destination("legacy.example.com", "Until the new system is in use"),
+        ),
+        (20 * DAY, "admin", PauseDestination("legacy.example.com")),
         (20 * DAY, "admin", Invite("first.guest second.guest", &[Viewer])),
         (18 * DAY, "admin", InviteAgain("second.guest")),
         (17 * DAY, "owner", Permit(Permission::ManageApiKeys, &[Admin])),
@@ -163,6 +184,8 @@ pub async fn demo(db: &Db) -> Result<String, Refused> {
         demo.run(who, action).await?;
     }
     presence::flush(db).await?;
+    traffic::fill(db, &demo.slug).await?;
+    deliveries::fill(db).await?;
     // Nobody reads mail at these addresses.
     let tx = db.begin().await?;
     tx.run("DELETE FROM outbox", Vec::new()).await?;

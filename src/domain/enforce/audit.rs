@@ -15,6 +15,7 @@ use crate::{
         enforce::{
             chain::{self, Chain, Commitments, Head},
             events::{AccessRefused, AuditChainStarted},
+            receivers,
         },
     },
     entity::{audit_event, audit_identity},
@@ -183,6 +184,8 @@ struct Batch {
     names: Vec<audit_identity::ActiveModel>,
     /// Chains of which these are the first events.
     started: Vec<Chain>,
+    /// Those of workspaces, which may be sent to destinations.
+    to_send: Vec<receivers::NewEvent>,
 }
 
 /// Rows of one statement: far from the number of values that a statement may bind.
@@ -208,6 +211,9 @@ impl Batch {
         row.id = names.event_id;
         row.hash = chain::hash(&head.head.hash, &row, &names);
         head.head = Head { seq: row.seq, hash: row.hash.clone() };
+        if let Some(workspace) = row.workspace_id {
+            self.to_send.push(receivers::NewEvent { workspace, id: row.id, kind: row.kind.clone() });
+        }
         self.events.push(row.into_active_model());
         self.names.push(names.into_active_model());
         Ok(())
@@ -232,6 +238,7 @@ impl Batch {
     /// Inserts the events; triggers move the heads. The start of a chain is recorded in the installation's, so
     /// that a whole chain does not disappear unnoticed.
     async fn insert(mut self, tx: &DatabaseTransaction, at: Timestamp) -> Result<(), DbErr> {
+        receivers::queue(tx, at, &self.to_send).await?;
         if !self.started.is_empty() {
             let mut head = ChainHead::lock(tx, Chain::Installation).await?;
             for chain in std::mem::take(&mut self.started) {

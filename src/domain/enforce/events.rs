@@ -7,6 +7,7 @@ use crate::{
         event::{
             AuditEvent, EventKind, EventRow, EventSentence, NounEvents, Outcome, RecordedIn, RefusedRequest,
         },
+        gateway_stage::{ADDRESS, DESTINATION},
         invariants::{LAST_ADMIN_REASON, LAST_OWNER_REASON},
         refusals::Flood,
         refused::{CEILING, NOT_ADMIN, NOT_ALLOWED, PERMISSION, SUSPENDED, UNCONFIRMED},
@@ -31,6 +32,8 @@ pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
     CONFLICT,
     LAST_OWNER_REASON,
     LAST_ADMIN_REASON,
+    DESTINATION,
+    ADDRESS,
 ]);
 
 /// A request was refused.

@@ -40,6 +40,7 @@
 //! | `workspace/` | the boundary of a workspace: its admission, Owners, roles, and the two other entry points |
 //! | `account/` | the boundary of an account, and the change that reaches into workspaces |
 //! | `audit.rs`, `chain.rs` | how the record is written, and what its chains cover |
+//! | `receivers.rs` | queues recorded events for the destinations that receive them |
 //! | `checkpoint.rs`, `verify/`, `erasure.rs` | signed checkpoints, whether the record is whole, and how names are erased from it |
 //! | `presence.rs` | when somebody was last active |
 //!
@@ -121,6 +122,7 @@ pub mod events;
 mod locked;
 pub(in crate::domain) mod presence;
 pub mod read;
+pub mod receivers;
 pub(in crate::domain) mod refusal;
 pub(in crate::domain) mod rows;
 pub(in crate::domain) mod transaction;

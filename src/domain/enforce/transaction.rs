@@ -55,6 +55,7 @@ impl<B: Boundary> Transaction<B> {
             Ok(value) => {
                 self.tx.commit().await?;
                 self.db.outbox_ready().notify_one();
+                self.db.events_ready().notify_one();
                 Ok(value)
             }
             Err(refused) => {

@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod administration;
 pub mod api_keys;
+pub mod deliveries;
 pub mod destinations;
 pub mod directory;
 pub mod identity;
@@ -18,6 +19,7 @@ pub mod resources;
 pub mod roles;
 pub mod security;
 pub mod teams;
+pub mod traffic;
 pub mod workspaces;
 
 use crate::domain::{base::event::NounEvents, enforce};
@@ -34,6 +36,7 @@ pub(in crate::domain) const EVENTS: &[NounEvents] = &[
     api_keys::events::EVENTS,
     resources::events::EVENTS,
     destinations::events::EVENTS,
+    deliveries::events::EVENTS,
     accounts::events::EVENTS,
     administration::events::EVENTS,
     identity::events::EVENTS,

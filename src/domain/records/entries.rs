@@ -43,6 +43,7 @@ struct Enterer {
     is_by_key: bool,
     voucher_roles: Option<String>,
     reader_roles: Option<String>,
+    only_scope: Option<String>,
 }
 
 const ENTERER: &str = concat!(
@@ -81,9 +82,9 @@ pub(in crate::domain) async fn may_still_invite(
 impl Enterer {
     fn holdings(self, all: &Roles) -> Holdings {
         let roles = all.parse_slugs(self.roles.as_deref().unwrap_or_default());
-        let Self { voucher_roles, reader_roles, .. } = self;
+        let Self { voucher_roles, reader_roles, only_scope, .. } = self;
         match self.is_by_key {
-            true => KeyLimits { voucher_roles, reader_roles }.holdings(&roles, all),
+            true => KeyLimits { voucher_roles, reader_roles, only_scope }.holdings(&roles, all),
             false => role::holdings(&roles),
         }
     }

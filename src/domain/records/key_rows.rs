@@ -27,6 +27,8 @@ pub struct KeyRecord {
     pub last_used_at: Option<Timestamp>,
     /// When the previous secret stops working, while a rotation is in progress.
     pub overlap_ends_at: Option<Timestamp>,
+    /// How many more requests a test key may send through the gateway; `None` for any other key.
+    pub requests_left: Option<i64>,
 }
 
 /// The columns that every list of keys has, as [`select`] names them.
@@ -43,6 +45,7 @@ pub(in crate::domain) struct KeyColumns {
     revoked_at: Option<Timestamp>,
     last_used_at: Option<Timestamp>,
     overlap_ends_at: Option<Timestamp>,
+    requests_left: Option<i64>,
 }
 
 /// The names of [`KeyColumns`], in their order, and then of `others`.
@@ -59,6 +62,7 @@ pub(in crate::domain) fn fields(others: &[&'static str]) -> Vec<&'static str> {
         "revoked_at",
         "last_used_at",
         "overlap_ends_at",
+        "requests_left",
     ];
     [&shared, others].concat()
 }
@@ -71,7 +75,7 @@ pub(in crate::domain) fn select(maker_stays: &str) -> String {
         u.name AS maker, CASE WHEN {maker_stays} THEN 0 ELSE 1 END AS maker_left,
         k.created_at, k.expires_at, k.revoked_at, k.last_used_at,
         (SELECT MAX(s.expires_at) FROM api_key_secrets s WHERE s.api_key_id = k.id
-            AND s.expires_at > $2) AS overlap_ends_at"
+            AND s.expires_at > $2) AS overlap_ends_at, k.requests_left"
     )
 }
 
@@ -93,6 +97,7 @@ impl KeyColumns {
             is_revoked: self.revoked_at.is_some(),
             last_used_at: self.last_used_at,
             overlap_ends_at: self.overlap_ends_at,
+            requests_left: self.requests_left,
         }
     }
 }

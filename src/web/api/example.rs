@@ -107,16 +107,22 @@ fn kind(schema: &Value) -> &str {
 }
 
 /// Fields that are true in examples.
-const TRUE: [&str; 4] = ["decision", "is_home", "is_lead", "lead"];
+const TRUE: [&str; 6] = ["allows_requests", "decision", "is_home", "is_lead", "is_restricted", "lead"];
 
 fn number(field: &str) -> i64 {
     match field {
         "at" | "joined_at" | "created_at" | "sent_at" | "expires_at" | "ended_at" | "last_active_at"
-        | "last_used_at" | "overlap_ends_at" | "paused_at" => MOMENT,
+        | "last_used_at" | "last_error_at" | "ends_at" | "overlap_ends_at" | "paused_at" | "stopped_at"
+        | "failing_since" | "last_success_at" | "secret_created_at" | "old_secret_ends_at" | "queued_at"
+        | "due_at" | "last_attempt_at" | "attempted_at" => MOMENT,
         "iat" | "exp" => MOMENT / 1_000,
         "overlap_seconds" => 3_600,
         "owner_idle_hours" => 24,
+        "requests_per_minute" => 600,
+        "keep_previous_seconds" => 86_400,
         "status" => 422,
+        "last_status" | "response_status" => 503,
+        "duration_ms" => 120,
         "limit" => 50,
         _ => 3,
     }
@@ -168,6 +174,14 @@ fn text(owner: &str, field: &str) -> Option<&'static str> {
         ) => "Acme",
         ("ResourceBody" | "NewResource", "name") => "Quarterly report",
         ("PermissionBody", "description") => "See who is a member, and what roles they have.",
+        ("EventEndpointBody" | "NewEventSettings", "path") => "/webhooks/bailiwick",
+        ("EventEndpointBody", "accountable") => "Ada Lovelace",
+        ("SavedEventsBody", "secret") => "whsec_SECRET",
+        ("DeliveryBody" | "DeliveryDetailBody", "kind") => "member.suspended",
+        ("DeliveryBody" | "DeliveryDetailBody", "last_error") | ("AttemptBody", "error") => {
+            "It answered 503."
+        }
+        ("AttemptBody", "response_body") => "try again later",
         ("DestinationBody" | "NewDestination" | "DestinationChange", "description") => "Receives our events",
         _ => return of_field(field),
     };
@@ -198,7 +212,13 @@ fn of_field(field: &str) -> Option<&'static str> {
         "message" => "Welcome!",
         "link" => "https://access.example.com/invitations/TOKEN",
         "host" => "api.example.com",
+        "api_key_name" => "Deploy bot",
+        "method" => "GET",
+        "path" => "/v1/things",
         "display_host" => "api.example.com",
+        "header_name" | "credential_header" => "authorization",
+        "value" => "Bearer SECRET",
+        "last_error" => "The host did not answer in time.",
         "via" => "api",
         "user_agent" => "curl/8.14",
         "field" => "name",

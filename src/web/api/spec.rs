@@ -3,10 +3,14 @@
 use crate::{
     clock::Timestamp,
     domain::{
-        Email, Slug, TextRule,
-        base::paging::{MAX_PAGE_SIZE, PAGE_SIZE},
+        Email, GatewayStage, Slug, TextRule,
+        base::{
+            event_groups::GROUPS,
+            paging::{MAX_PAGE_SIZE, PAGE_SIZE},
+        },
         events,
         nouns::{
+            destinations::{MAX_RATE, credential, senders},
             invitations,
             organization::{IdleHours, WebOrigin, origins::MAX_ORIGINS},
             roles::MAX_SCOPES,
@@ -195,6 +199,26 @@ pub(in crate::web) fn maybe_overlap() -> Object {
     or_null(overlap, Type::Integer)
 }
 
+/// How long the value of a credential that is replaced can be brought back.
+pub(in crate::web) fn maybe_kept() -> Object {
+    let kept = a_number(0, credential::MAX_KEPT / 1_000);
+    let kept = kept.description(Some(
+        "How long the value that is replaced can be brought back, in seconds. If omitted, it is deleted immediately.",
+    ));
+    or_null(kept, Type::Integer)
+}
+
+/// Requests a minute.
+pub(in crate::web) fn maybe_rate() -> Object {
+    let rate = a_number(1, MAX_RATE).description(Some("Requests a minute."));
+    or_null(rate, Type::Integer)
+}
+
+/// Ids of API keys; may be empty.
+pub(in crate::web) fn sender_keys() -> Array {
+    array_of(id(), senders::MAX_KEYS).description(Some("IDs of API keys of the workspace.")).build()
+}
+
 /// How many memberships of a key end with a rotation of its secret.
 pub(in crate::web) fn maybe_memberships() -> Object {
     let memberships = a_number(0, 1_000_000);
@@ -219,6 +243,29 @@ fn a_number(least: i64, max: i64) -> ObjectBuilder {
 pub(in crate::web) fn event_kind() -> Object {
     let kind = limited(60).enum_values(Some(events::filter().iter().map(|(kind, _)| *kind)));
     kind.description(Some("A kind of event, such as member.suspended.")).build()
+}
+
+/// A stage of the gateway at which requests ended, or any of them.
+pub(in crate::web) fn stage() -> Object {
+    let words = ["any"].into_iter().chain(GatewayStage::ALL.map(GatewayStage::word));
+    let stage = limited(20).enum_values(Some(words));
+    stage.description(Some("Only those that Bailiwick itself ended at this stage, or at any.")).build()
+}
+
+fn groups_of_events() -> ArrayBuilder {
+    let group = limited(60).enum_values(Some(GROUPS.iter().map(|(group, ..)| *group))).build();
+    array_of(group, GROUPS.len())
+        .description(Some("Groups of events: what stands before the dot in their types."))
+}
+
+/// Groups of events; may be empty.
+pub(in crate::web) fn event_groups() -> Array {
+    groups_of_events().build()
+}
+
+/// Groups of events, at least one.
+pub(in crate::web) fn chosen_event_groups() -> Array {
+    groups_of_events().min_items(Some(1)).build()
 }
 
 /// A permission of the catalogue.

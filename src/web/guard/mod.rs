@@ -248,7 +248,7 @@ impl<P: Access> Admission for MemberBySession<P> {
         let slug = slug.as_ref().map_or("", Slug::as_str);
         let scope: ReadScope<P> =
             ReadScope::admit(&app.db, credential, WorkspaceSelector::BySlug(slug), origin::of(req)).await?;
-        remember(req, PageContext::Workspace(scope.actor().clone()));
+        remember(req, PageContext::Workspace(Box::new(scope.actor().clone())));
         Ok(scope)
     }
 
@@ -261,7 +261,7 @@ impl<P: Access> Admission for MemberBySession<P> {
     }
 
     fn view(req: &HttpRequest, app: Data<App>, scope: &Self::Scope) -> View {
-        View::in_context(req, app, PageContext::Workspace(scope.actor().clone()))
+        View::in_context(req, app, PageContext::Workspace(Box::new(scope.actor().clone())))
     }
 }
 

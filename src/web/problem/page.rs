@@ -31,7 +31,9 @@ pub(in crate::web) struct Inside {
 pub(in crate::web) fn place_of(req: &HttpRequest, refused: &Refused) -> Option<PageContext> {
     match refused {
         Refused::Suspended(_) | Refused::NotAdmin(_) => None,
-        Refused::Forbidden(missing) => missing.actor.clone().map(PageContext::Workspace),
+        Refused::Forbidden(missing) => {
+            missing.actor.clone().map(|actor| PageContext::Workspace(Box::new(actor)))
+        }
         _ => admitted(req),
     }
 }

@@ -6,7 +6,9 @@ pub(crate) mod activity;
 pub(crate) mod api_docs;
 pub(crate) mod api_keys;
 pub(crate) mod decisions;
+pub(crate) mod deliveries;
 pub(crate) mod destinations;
+pub(crate) mod first_request;
 pub(crate) mod health;
 pub(crate) mod index;
 pub(crate) mod invitations;
@@ -25,6 +27,7 @@ pub(crate) mod sign_in;
 pub(crate) mod sign_up;
 mod tags;
 pub(crate) mod teams;
+pub(crate) mod traffic;
 pub(crate) mod users;
 pub(crate) mod workspaces;
 
@@ -36,7 +39,7 @@ use crate::{
         access::{AdminOfAccount, AnyKey, AnyUser, Anyone},
         face::{Face, RateLimit},
         guard::{MemberBySession, account::AdminBySession},
-        route::{call, get, noun, post},
+        route::{call, gateway, get, noun, post},
     },
 };
 use actix_web::http::Method;
@@ -48,7 +51,12 @@ pub fn page_rows() -> Vec<Route> {
 
 /// The rows of the table that are for services.
 pub fn call_rows() -> Vec<Route> {
-    table().into_iter().filter(|row| row.face != Face::Page).collect()
+    table().into_iter().filter(|row| matches!(row.face, Face::Api | Face::Decision)).collect()
+}
+
+/// The rows of the gateway.
+pub fn gateway_rows() -> Vec<Route> {
+    table().into_iter().filter(|row| row.face == Face::Gateway).collect()
 }
 
 /// Every route, by noun: pages and forms, then operations of the API. Nouns are in the order of the sidebar.
@@ -367,6 +375,15 @@ pub fn table() -> Vec<Route> {
             get("/w/{workspace}/destinations/new", ManageDestinations, destinations::new::new),
             get("/w/{workspace}/destinations/{destination}", ReadDestinations, destinations::detail::show),
             post("/w/{workspace}/destinations/{destination}/details", ManageDestinations, destinations::detail::update),
+            post("/w/{workspace}/destinations/{destination}/requests", ManageDestinations, destinations::detail::update_requests),
+            get("/w/{workspace}/destinations/{destination}/senders", ManageDestinations, destinations::senders::show),
+            post("/w/{workspace}/destinations/{destination}/senders", ManageDestinations, destinations::senders::set),
+            get("/w/{workspace}/destinations/{destination}/credential", ManageDestinations, destinations::credential::show),
+            post("/w/{workspace}/destinations/{destination}/credential", ManageDestinations, destinations::credential::set),
+            post("/w/{workspace}/destinations/{destination}/credential/restoration", ManageDestinations, destinations::credential::restore),
+            post("/w/{workspace}/destinations/{destination}/credential/previous-deletion", ManageDestinations, destinations::credential::delete_previous),
+            get("/w/{workspace}/destinations/{destination}/credential/removal", ManageDestinations, destinations::credential::removal),
+            post("/w/{workspace}/destinations/{destination}/credential/removal", ManageDestinations, destinations::credential::remove),
             post("/w/{workspace}/destinations/{destination}/pause", ManageDestinations, destinations::detail::pause),
             post("/w/{workspace}/destinations/{destination}/resumption", ManageDestinations, destinations::detail::resume),
             get("/w/{workspace}/destinations/{destination}/deletion", ManageDestinations, destinations::deletion::deletion),
@@ -378,9 +395,73 @@ pub fn table() -> Vec<Route> {
             call("getDestination", GET, "/api/sso/v1/destinations/{destination}", ReadDestinations, destinations::api::show)
                 .summary("Get a destination"),
             call("updateDestination", PATCH, "/api/sso/v1/destinations/{destination}", ManageDestinations, destinations::api::update)
-                .summary("Change the description of a destination, pause it or resume it"),
+                .summary("Change the description or rate of a destination, switch requests on or off, pause or resume it"),
             call("deleteDestination", DELETE, "/api/sso/v1/destinations/{destination}", ManageDestinations, destinations::api::delete)
                 .summary("Delete a destination"),
+            call("getDestinationSenders", GET, "/api/sso/v1/destinations/{destination}/senders", ManageDestinations, destinations::api_parts::show_senders)
+                .summary("Get who may send requests to a destination"),
+            call("setDestinationSenders", PUT, "/api/sso/v1/destinations/{destination}/senders", ManageDestinations, destinations::api_parts::set_senders)
+                .summary("Set who may send requests to a destination"),
+            call("getDestinationCredential", GET, "/api/sso/v1/destinations/{destination}/credential", ReadDestinations, destinations::api_parts::show_credential)
+                .summary("Get what is known of the credential of a destination")
+                .details("Its value is never returned."),
+            call("setDestinationCredential", PUT, "/api/sso/v1/destinations/{destination}/credential", ManageDestinations, destinations::api_parts::set_credential)
+                .summary("Store the credential of a destination, or replace it")
+                .details("It is sent to this host alone, in this header, over whatever the caller sent there."),
+            call("removeDestinationCredential", DELETE, "/api/sso/v1/destinations/{destination}/credential", ManageDestinations, destinations::api_parts::remove_credential)
+                .summary("Remove the credential of a destination"),
+            call("restoreDestinationCredential", POST, "/api/sso/v1/destinations/{destination}/credential/restoration", ManageDestinations, destinations::api_parts::restore_credential)
+                .summary("Bring the previous credential of a destination back"),
+            call("deletePreviousDestinationCredential", DELETE, "/api/sso/v1/destinations/{destination}/credential/previous", ManageDestinations, destinations::api_parts::delete_previous_credential)
+                .summary("Delete the previous credential of a destination"),
+            call("checkSending", GET, "/api/sso/v1/sending", SendDestinations, first_request::sending::check)
+                .summary("Check whether the key making the request can send to a host")
+                .details("You get 204 if the gateway would send a request of this key to the host, and otherwise the refusal. Nothing is sent. A proxy can ask this before it sends a request by itself."),
+            gateway("/w/{workspace}/out/{host}", SendDestinations),
+            gateway("/w/{workspace}/out/{host}/{path}", SendDestinations),
+        ]),
+        noun("quick start", vec![
+            get("/w/{workspace}/quick-start", ReadDestinations, first_request::page::show).nav("Services", "play", "Quick start"),
+            post("/w/{workspace}/quick-start/key", ManageApiKeys, first_request::page::create_key),
+            post("/w/{workspace}/quick-start/echo", ManageDestinations, first_request::page::add_echo),
+            post("/w/{workspace}/quick-start/request", ReadDestinations, first_request::page::send_request),
+        ]),
+        noun("traffic", vec![
+            get("/w/{workspace}/traffic", ReadDestinations, traffic::list::index).nav("Services", "activity", "Traffic"),
+            call("listTraffic", GET, "/api/sso/v1/traffic", ReadDestinations, traffic::api::index)
+                .summary("List the requests that went through the gateway, newest first"),
+        ]),
+        noun("events", vec![
+            get("/w/{workspace}/destinations/{destination}/events", ReadDestinations, deliveries::page::index),
+            post("/w/{workspace}/destinations/{destination}/events", ManageDestinations, deliveries::settings::set),
+            post("/w/{workspace}/destinations/{destination}/events/secret", ManageDestinations, deliveries::settings::rotate),
+            post("/w/{workspace}/destinations/{destination}/events/test", ManageDestinations, deliveries::actions::test),
+            post("/w/{workspace}/destinations/{destination}/events/replay", ManageDestinations, deliveries::actions::replay_range),
+            // Before `{delivery}`, which would take it for an id.
+            get("/w/{workspace}/destinations/{destination}/events/deactivation", ManageDestinations, deliveries::settings::deactivation),
+            post("/w/{workspace}/destinations/{destination}/events/deactivation", ManageDestinations, deliveries::settings::turn_off),
+            get("/w/{workspace}/destinations/{destination}/events/{delivery}", ReadDestinations, deliveries::detail::show),
+            post("/w/{workspace}/destinations/{destination}/events/{delivery}/replay", ManageDestinations, deliveries::actions::replay),
+            call("getEvents", GET, "/api/sso/v1/destinations/{destination}/events", ReadDestinations, deliveries::api::show)
+                .summary("Get whether a destination receives events, and how that goes"),
+            call("setEvents", PUT, "/api/sso/v1/destinations/{destination}/events", ManageDestinations, deliveries::api::set)
+                .summary("Turn on events for a destination, or change them (a new secret is returned only once)")
+                .details("It takes View activity too: messages say what the audit events say. Another path has a new secret. Events that were stopped are sent again."),
+            call("turnOffEvents", DELETE, "/api/sso/v1/destinations/{destination}/events", ManageDestinations, deliveries::api::turn_off)
+                .summary("Turn off events for a destination, and drop what was not delivered"),
+            call("rotateEventSecret", POST, "/api/sso/v1/destinations/{destination}/events/rotation", ManageDestinations, deliveries::api::rotate)
+                .summary("Rotate the secret that messages are signed with (the new one is returned only once)"),
+            call("sendTestEvent", POST, "/api/sso/v1/destinations/{destination}/events/test", ManageDestinations, deliveries::api::test)
+                .summary("Send a test message to a destination"),
+            call("replayEvents", POST, "/api/sso/v1/destinations/{destination}/events/replay", ManageDestinations, deliveries::api::replay_range)
+                .summary("Send the events of a span of time again")
+                .details("At most 10,000 at once, the earliest first. Each keeps the ID that it was sent under."),
+            call("listDeliveries", GET, "/api/sso/v1/destinations/{destination}/events/deliveries", ReadDestinations, deliveries::api::index)
+                .summary("List the messages to a destination, newest first"),
+            call("getDelivery", GET, "/api/sso/v1/destinations/{destination}/events/deliveries/{delivery}", ReadDestinations, deliveries::api::get)
+                .summary("Get a message to a destination, with its attempts"),
+            call("replayDelivery", POST, "/api/sso/v1/destinations/{destination}/events/deliveries/{delivery}/replay", ManageDestinations, deliveries::api::replay)
+                .summary("Send an event again"),
         ]),
         noun("decisions", vec![
             call("evaluateAccess", POST, "/access/v1/evaluation", CheckAccess, decisions::evaluation::evaluation)

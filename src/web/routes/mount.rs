@@ -3,6 +3,7 @@
 use crate::web::{
     cors,
     face::Face,
+    gateway::forward::not_here,
     matched::{FormPage, MountedPath},
     middleware::{
         body::read_chunked, cross_site::refuse_cross_site, limits::limit_calls, slash::not_found,
@@ -27,10 +28,39 @@ struct Path {
     rows: Vec<Route>,
 }
 
-/// Mounts the table: one resource a path, which answers 405 to the methods that it has no row for. Beside
-/// it are the static files, and 404 for every other address.
+/// Mounts the rows of the gateway: whatever the method and the path, they are the destination's. Nothing reads their
+/// bodies or changes their answers.
+pub(crate) fn mount_gateway(config: &mut web::ServiceConfig) {
+    for path in paths(table()).into_iter().filter(Path::is_of_gateway) {
+        // The rest of the address may have slashes.
+        let pattern = path.path.replace("{path}", "{path:.*}");
+        let mut resource = web::resource(pattern).app_data(path.mounted(&[]));
+        for row in &path.rows {
+            resource = resource.route(row.mounted());
+        }
+        config.service(resource);
+    }
+}
+
+/// The answer to whatever is no request to the gateway, at an address that has nothing else.
+pub(crate) fn mount_nothing_else(config: &mut web::ServiceConfig) {
+    config.default_service(web::to(not_here));
+}
+
+/// The answer to an address that no row has.
+pub(crate) fn mount_elsewhere(config: &mut web::ServiceConfig) {
+    let elsewhere = web::to(not_found)
+        .wrap(from_fn(limit_calls))
+        .wrap(from_fn(refuse_cross_site))
+        .wrap(from_fn(read_chunked));
+    config.default_service(elsewhere);
+}
+
+/// Mounts the table without the gateway: one resource a path, which answers 405 to the methods that it has no row for.
+/// Beside it are the static files, and 404 for every other address.
 pub(crate) fn mount(config: &mut web::ServiceConfig) {
     let mut paths = paths(table());
+    paths.retain(|path| !path.is_of_gateway());
     let with_page: Vec<&'static str> =
         paths.iter().filter(|path| path.has_page()).map(|path| path.path).collect();
     for beginning in prefixes(&paths) {
@@ -49,11 +79,7 @@ pub(crate) fn mount(config: &mut web::ServiceConfig) {
         .guard(guard::Get())
         .to(static_files::serve);
     config.service(guarded(static_files));
-    let elsewhere = web::to(not_found)
-        .wrap(from_fn(limit_calls))
-        .wrap(from_fn(refuse_cross_site))
-        .wrap(from_fn(read_chunked));
-    config.default_service(elsewhere);
+    mount_elsewhere(config);
 }
 
 /// Wraps a path in the middleware that needs the matched row. The last one runs first.
@@ -114,14 +140,22 @@ impl Path {
         self.rows.iter().any(|row| row.face == Face::Page && row.method == Method::GET)
     }
 
-    /// The path as it is mounted. `rest` is the path without what the scope around it begins with.
-    fn resource(&self, rest: &str, with_page: &[&str]) -> Resource {
-        let mut resource = web::resource(rest).app_data(MountedPath {
+    fn is_of_gateway(&self) -> bool {
+        self.rows.iter().any(|row| row.face == Face::Gateway)
+    }
+
+    fn mounted(&self, with_page: &[&str]) -> MountedPath {
+        MountedPath {
             path: self.path,
             rows: self.rows.iter().map(|row| (row.method.clone(), row.facts())).collect(),
             section: self.rows.iter().find_map(|row| row.section),
             form_page: self.form_page(with_page),
-        });
+        }
+    }
+
+    /// The path as it is mounted. `rest` is the path without what the scope around it begins with.
+    fn resource(&self, rest: &str, with_page: &[&str]) -> Resource {
+        let mut resource = web::resource(rest).app_data(self.mounted(with_page));
         for row in &self.rows {
             resource = resource.route(row.mounted());
         }

@@ -5,7 +5,10 @@ use crate::{
     domain::{
         Email, Invalid, Name, Purpose, Refused,
         nouns::{
-            identity::{self, Password, SignedUp, first::FIRST_GONE},
+            identity::{
+                self, Password, SignedUp,
+                first::{FIRST_GONE, FIRST_TAKEN},
+            },
             invitations,
         },
     },
@@ -35,14 +38,14 @@ pub async fn follow_first(cx: Public) -> HandlerResult {
     Ok(FIRST.follow(&cx.view))
 }
 
-/// The link for the first person, if it is the right one and nobody is here yet.
-async fn first_link(view: &View, id: &str) -> Result<Option<OpenLink>, Refused> {
+/// The link for the first person, if it is the right one; and whether nobody is here yet.
+async fn first_link(view: &View, id: &str) -> Result<Option<(OpenLink, bool)>, Refused> {
     let open = FIRST.find(view, id).ok().filter(|_| !id.is_empty());
     let expected = view.app.settings.first_sign_up.hash();
-    match open.filter(|link| link.token.hash() == expected) {
-        Some(link) if identity::first::is_empty(&view.app.db).await? => Ok(Some(link)),
-        _ => Ok(None),
-    }
+    Ok(match open.filter(|link| link.token.hash() == expected) {
+        Some(link) => Some((link, identity::first::is_empty(&view.app.db).await?)),
+        None => None,
+    })
 }
 
 #[derive(Template)]
@@ -114,6 +117,8 @@ struct WayIn {
     offer: Option<invitations::Offer>,
     /// The link for the first person.
     first: Option<OpenLink>,
+    /// It is the link for the first person, and somebody else was first.
+    is_late: bool,
 }
 
 impl WayIn {
@@ -126,9 +131,13 @@ impl WayIn {
         Ok(match invitation {
             Some(link) => {
                 let offer = invitations::get(&view.app.db, &link.token).await.ok();
-                Self { offer, invitation: Some(link), first: None }
+                Self { offer, invitation: Some(link), ..Self::default() }
             }
-            None => Self { first: first_link(view, id).await?, ..Self::default() },
+            None => match first_link(view, id).await? {
+                Some((link, true)) => Self { first: Some(link), ..Self::default() },
+                Some((_, false)) => Self { is_late: true, ..Self::default() },
+                None => Self::default(),
+            },
         })
     }
 
@@ -153,6 +162,9 @@ impl WayIn {
 
 pub async fn show(cx: Public<Query<LinkQuery>>) -> HandlerResult {
     let way = WayIn::of(&cx.view, &cx.input.0.link).await?;
+    if way.is_late {
+        return Err(FIRST_TAKEN.into());
+    }
     if way.offer.is_none() && way.policy(&cx.view) == config::SignUp::Invited {
         return Err(Refused::NotAllowed(
             "New people join by invitation. Ask someone who is already a member to invite you.",
@@ -175,18 +187,22 @@ pub async fn submit(cx: Public<PublicForm<Checked<SignUp>>>) -> HandlerResult {
     if let Some(status) = stale {
         return again(status, Errors::out_of_date("Enter your password, then send it again."));
     }
+    if way.is_late {
+        return again(StatusCode::GONE, Invalid::field("form", FIRST_TAKEN.sentence).into());
+    }
     if way.invitation.is_none() && way.first.is_none() && !form.link.is_empty() {
         let what =
             "The invitation is no longer open in this browser. Open its link again, or sign up without it.";
         return again(StatusCode::CONFLICT, Invalid::field("form", what).into());
     }
-    let policy = way.policy(view);
+    let (policy, is_first) = (way.policy(view), way.first.is_some());
     let done = async {
         let (name, email, password, workspace) = valid?;
         let browser = known_browser::token_or_new(view);
         let invitation = way.invitation.as_ref().map(|link| link.token.clone());
         let known = browser.clone();
-        let wish = identity::SignUp { name, email, password, workspace, invitation, browser, policy };
+        let wish =
+            identity::SignUp { name, email, password, workspace, invitation, browser, policy, is_first };
         Ok(match identity::sign_up(&view.app.db, wish, &origin).await? {
             SignedUp::SignedIn(session) => {
                 session::replace(&view.req, &session);
@@ -203,7 +219,7 @@ pub async fn submit(cx: Public<PublicForm<Checked<SignUp>>>) -> HandlerResult {
         })
     };
     match done.await {
-        // The invitation ended in the meantime. What was typed stays.
+        // The invitation ended in the meantime, or somebody else was first. What was typed stays.
         Err(Refused::Gone(gone)) if policy == config::SignUp::Open => {
             again(StatusCode::GONE, Invalid::field("form", gone.sentence).into())
         }

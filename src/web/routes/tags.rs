@@ -30,7 +30,15 @@ pub(super) const TAGS: &[(&str, &str)] = &[
     ("resources", "Things of your applications that searches can return. Decisions don't need them."),
     (
         "destinations",
-        "Public hosts that a workspace allows. A program of yours reads the list and enforces it.",
+        "Public hosts that a workspace allows, who may send requests to them, and the credentials that they are sent.",
+    ),
+    (
+        "traffic",
+        "Requests that went through the gateway to destinations, and those that were refused there. They are kept for 30 days, without bodies, queries and headers.",
+    ),
+    (
+        "events",
+        "What happens in a workspace, sent to a destination as signed webhooks (Standard Webhooks): which events, the secret, the log, and sending again.",
     ),
     ("decisions", "OpenID AuthZEN 1.0: whether a subject can do an action on a resource, and why."),
     ("API document", "This document."),

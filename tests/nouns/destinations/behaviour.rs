@@ -5,17 +5,17 @@ use crate::{nouns::roles::add_role, support::*};
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
-const CALLS: &str = "/api/sso/v1/destinations";
+pub(super) const CALLS: &str = "/api/sso/v1/destinations";
 
 /// Adds a host through the pages. Returns the address of its page.
-async fn add(by: &Person, host: &str, description: &str) -> String {
+pub(super) async fn add(by: &Person, host: &str, description: &str) -> String {
     let page = by.client.visit(&format!("/w/{}/destinations/new", by.workspace)).await;
     let fields = [("host", host), ("description", description)];
     by.client.submit(&page, "/destinations", &fields).await.with_status(303).location()
 }
 
 /// The response to a form of the page at this address.
-async fn submit(by: &Person, path: &str, which: &str, fields: &[(&str, &str)]) -> Page {
+pub(super) async fn submit(by: &Person, path: &str, which: &str, fields: &[(&str, &str)]) -> Page {
     let page = by.client.visit(path).await;
     let answer = by.client.submit(&page, which, fields).await.with_status(303);
     by.client.follow(answer).await.with_status(200)
@@ -31,7 +31,7 @@ async fn count(app: &TestApp) -> i64 {
 }
 
 /// Runs `work`, which must be refused with this status, change no row, and be audited once.
-async fn refused(app: &TestApp, status: u16, work: impl Future<Output = Page>) {
+pub(super) async fn refused(app: &TestApp, status: u16, work: impl Future<Output = Page>) {
     let count = "SELECT count(*) FROM audit_events WHERE outcome = 'refused'";
     let before = app.scalar_i64(count).await;
     app.unchanged_by(work).await.assert_status(status);

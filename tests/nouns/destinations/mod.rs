@@ -1,6 +1,10 @@
 //! Destinations: the public hosts that a workspace allows.
 
 mod behaviour;
+mod credential;
+mod parts;
+mod pictures;
+mod upgrade;
 
 use crate::walk::*;
 
@@ -21,13 +25,52 @@ impl Noun for Destinations {
                 .statements(2),
             form("/w/{workspace}/destinations", one(P::ManageDestinations))
                 .sends(|_| fields(&[("host", "new.example.com"), ("description", "")]))
+                .also_reads(&["is_wildcard"])
                 .types(|_, form| form.fill(&[("host", "new.example.com")]))
                 .like("POST /api/sso/v1/destinations"),
             page("/w/{workspace}/destinations/new", one(P::ManageDestinations)).statements(1),
-            page("/w/{workspace}/destinations/{destination}", one(P::ReadDestinations)).statements(2),
+            page("/w/{workspace}/destinations/{destination}", one(P::ReadDestinations)).statements(4),
             form("/w/{workspace}/destinations/{destination}/details", one(P::ManageDestinations))
                 .sends(|_| fields(&[("description", "Another description")]))
                 .like("PATCH /api/sso/v1/destinations/{destination}"),
+            form("/w/{workspace}/destinations/{destination}/requests", one(P::ManageDestinations))
+                .sends(|_| fields(&[("allows_requests", "yes"), ("requests_per_minute", "60")]))
+                .like_but("PATCH /api/sso/v1/destinations/{destination}", &["description"]),
+            page("/w/{workspace}/destinations/{destination}/senders", one(P::ManageDestinations))
+                .statements(4),
+            form("/w/{workspace}/destinations/{destination}/senders", one(P::ManageDestinations))
+                .sends(|_| fields(&[("is_restricted", "yes"), ("role", "viewer")]))
+                .also_reads(&["key"])
+                .ticks("key")
+                .carries(&["version"], "/w/{workspace}/destinations/{destination}/senders", "/senders")
+                .like("PUT /api/sso/v1/destinations/{destination}/senders"),
+            page("/w/{workspace}/destinations/{destination}/credential", one(P::ManageDestinations))
+                .statements(3),
+            form("/w/{workspace}/destinations/{destination}/credential", one(P::ManageDestinations))
+                .sends(|_| {
+                    fields(&[("header_name", "x-api-key"), ("credential", "abc"), ("keep_previous", "1")])
+                })
+                .types(|_, form| form.fill(&[("credential", "abc")]))
+                .like_but(
+                    "PUT /api/sso/v1/destinations/{destination}/credential",
+                    &["value", "keep_previous_seconds"],
+                ),
+            form(
+                "/w/{workspace}/destinations/{destination}/credential/restoration",
+                one(P::ManageDestinations),
+            )
+            .offered(keeps_previous)
+            .like("POST /api/sso/v1/destinations/{destination}/credential/restoration"),
+            form(
+                "/w/{workspace}/destinations/{destination}/credential/previous-deletion",
+                one(P::ManageDestinations),
+            )
+            .offered(keeps_previous)
+            .like("DELETE /api/sso/v1/destinations/{destination}/credential/previous"),
+            page("/w/{workspace}/destinations/{destination}/credential/removal", one(P::ManageDestinations))
+                .statements(3),
+            form("/w/{workspace}/destinations/{destination}/credential/removal", one(P::ManageDestinations))
+                .like("DELETE /api/sso/v1/destinations/{destination}/credential"),
             form("/w/{workspace}/destinations/{destination}/pause", one(P::ManageDestinations))
                 .offered(|at| !paused(at.facts).iter().any(|id| id == at.id("destination")))
                 .like_but("PATCH /api/sso/v1/destinations/{destination}", &["description"]),
@@ -50,6 +93,23 @@ impl Noun for Destinations {
             call("PATCH /api/sso/v1/destinations/{destination}", one(P::ManageDestinations))
                 .body(|_| json!({"description": "Another description"})),
             call("DELETE /api/sso/v1/destinations/{destination}", one(P::ManageDestinations)),
+            call("GET /api/sso/v1/destinations/{destination}/senders", one(P::ManageDestinations)),
+            call("PUT /api/sso/v1/destinations/{destination}/senders", one(P::ManageDestinations))
+                .body(|_| json!({"is_restricted": true, "roles": ["viewer"]})),
+            call("GET /api/sso/v1/destinations/{destination}/credential", one(P::ReadDestinations)),
+            call("PUT /api/sso/v1/destinations/{destination}/credential", one(P::ManageDestinations))
+                .body(|_| json!({"header_name": "x-api-key", "value": "abc", "keep_previous_seconds": 3600}))
+                .succeeds_with(204),
+            call("DELETE /api/sso/v1/destinations/{destination}/credential", one(P::ManageDestinations)),
+            call(
+                "POST /api/sso/v1/destinations/{destination}/credential/restoration",
+                one(P::ManageDestinations),
+            )
+            .succeeds_with(204),
+            call(
+                "DELETE /api/sso/v1/destinations/{destination}/credential/previous",
+                one(P::ManageDestinations),
+            ),
         ]
     }
 
@@ -60,12 +120,15 @@ impl Noun for Destinations {
         ]
     }
 
-    /// One that is active and one that is paused. The hosts are the same in both workspaces, but for the
-    /// name that says where they are.
+    /// One that is active, with senders, a credential and the one before it, and one that is paused. The hosts are the
+    /// same in both workspaces, but for the name that says where they are.
     async fn plant(&self, plot: &mut Plot<'_>) {
         let (app, slug, name) = (plot.app, plot.slug(), plot.name("host").replace(' ', "-").to_lowercase());
         let active = add_destination(app, slug, &format!("{name}.example.com"), false).await;
         let paused = add_destination(app, slug, &format!("paused-{name}.example.com"), true).await;
+        restrict_to(app, active, "developer").await;
+        add_credential(app, active, None).await;
+        add_credential(app, active, Some(FAR)).await;
         plot.put("destination", active);
         plot.put("paused_destination", paused);
     }
@@ -85,6 +148,14 @@ impl Noun for Destinations {
             "INSERT INTO destinations (id, workspace_id, host, description, search_text, created_by, created_at, paused_at)
                 SELECT {id}, w.id, 'api.example.com', '', 'api.example.com', (SELECT id FROM users LIMIT 1), 0, 1
                 FROM workspaces w",
+            "INSERT INTO destination_senders (id, workspace_id, destination_id, role_id)
+                SELECT {id}, d.workspace_id, d.id, r.id FROM destinations d
+                JOIN roles r ON r.workspace_id = d.workspace_id AND r.slug IN ('admin', 'developer')",
+            "INSERT INTO destination_credentials (id, workspace_id, destination_id, header_name, sealed, created_by, created_at)
+                SELECT {id}, d.workspace_id, d.id, 'authorization', 'sealed:1:', d.created_by, 0 FROM destinations d",
+            "INSERT INTO destination_credentials (id, workspace_id, destination_id, header_name, sealed, created_by, created_at,
+                    ends_at)
+                SELECT {id}, d.workspace_id, d.id, 'authorization', 'sealed:1:', d.created_by, 0, {then} FROM destinations d",
         ]
     }
 
@@ -101,6 +172,9 @@ impl Noun for Destinations {
         tour.get(&owner, &added, 200).await;
         tour.post(&owner, &base, &fields, 422).await;
         tour.post(&owner, &format!("{added}/details"), &[("description", "Something else")], 303).await;
+        tour.post(&owner, &format!("{added}/requests"), &[("requests_per_minute", "60")], 303).await;
+        tour.post(&owner, &format!("{added}/requests"), &[("requests_per_minute", "0")], 422).await;
+        tour_of_parts(tour, &added).await;
         tour.post(&owner, &format!("{added}/pause"), &[], 303).await;
         tour.post(&owner, &format!("{added}/resumption"), &[], 303).await;
         tour.get(&owner, &format!("{added}/deletion"), 200).await;
@@ -117,9 +191,76 @@ impl Noun for Destinations {
     }
 
     async fn pictures_of_changes(&self, demo: &Demo, pictures: &mut Pictures) {
-        pictures_of_life(demo, pictures).await;
-        pictures_of_lists(demo, pictures).await;
+        pictures::of_life(demo, pictures).await;
+        pictures::of_parts(demo, pictures).await;
+        pictures::of_lists(demo, pictures).await;
     }
+}
+
+/// Senders and credential, from nothing to nothing.
+async fn tour_of_parts(tour: &mut Tour<'_>, page: &str) {
+    let owner = tour.owner.clone();
+    let shown = tour.get(&owner, &format!("{page}/senders"), 200).await;
+    let version = shown.field_value("version").unwrap();
+    let some = [("is_restricted", "yes"), ("role", "viewer"), ("version", &version)];
+    tour.post(&owner, &format!("{page}/senders"), &some, 303).await;
+    let shown = tour.get(&owner, &format!("{page}/senders"), 200).await;
+    let version = shown.field_value("version").unwrap();
+    let key = new_id().to_string();
+    let unknown = [("is_restricted", "yes"), ("key", key.as_str()), ("version", &version)];
+    tour.post(&owner, &format!("{page}/senders"), &unknown, 422).await;
+    tour.post(&owner, &format!("{page}/senders"), &[("is_restricted", "no"), ("version", &version)], 303)
+        .await;
+    tour.get(&owner, &format!("{page}/credential"), 200).await;
+    let fields = [("header_name", "x-api-key"), ("credential", "abc"), ("keep_previous", "1")];
+    for _ in 0..3 {
+        tour.post(&owner, &format!("{page}/credential"), &fields, 303).await;
+    }
+    tour.get(&owner, page, 200).await;
+    tour.post(&owner, &format!("{page}/credential/restoration"), &[], 303).await;
+    tour.post(&owner, &format!("{page}/credential"), &fields, 303).await;
+    tour.post(&owner, &format!("{page}/credential/previous-deletion"), &[], 303).await;
+    tour.get(&owner, &format!("{page}/credential/removal"), 200).await;
+    tour.post(&owner, &format!("{page}/credential/removal"), &[], 303).await;
+    tour.post(&owner, &format!("{page}/credential"), &fields, 303).await;
+}
+
+/// Milliseconds since 1970, far from now.
+const FAR: i64 = 4_102_444_800_000;
+
+/// Whether the destination has a credential that can be brought back.
+fn keeps_previous(at: &Offer) -> bool {
+    let mut rows = at.facts.rows("destination_credentials").iter();
+    rows.any(|row| text(row, "destination_id") == at.id("destination") && !row["ends_at"].is_null())
+}
+
+/// Only holders of this role may send.
+async fn restrict_to(app: &TestApp, destination: Uuid, role: &str) {
+    let sql = format!("UPDATE destinations SET is_restricted = TRUE WHERE id = {}", app.id(destination));
+    assert_eq!(app.execute(&sql).await, 1);
+    let sql = format!(
+        "INSERT INTO destination_senders (id, workspace_id, destination_id, role_id)
+        SELECT {}, d.workspace_id, d.id, r.id FROM destinations d
+        JOIN roles r ON r.workspace_id = d.workspace_id AND r.slug = {} WHERE d.id = {}",
+        app.id(new_id()),
+        quoted(role),
+        app.id(destination)
+    );
+    assert_eq!(app.execute(&sql).await, 1);
+}
+
+/// A credential that nothing opens: the current one, or one that was replaced and is kept until `ends_at`.
+async fn add_credential(app: &TestApp, destination: Uuid, ends_at: Option<i64>) {
+    let sql = format!(
+        "INSERT INTO destination_credentials (id, workspace_id, destination_id, header_name, sealed, created_by,
+            created_at, ends_at)
+        SELECT {}, d.workspace_id, d.id, 'authorization', 'sealed:1:', d.created_by, d.created_at, {}
+        FROM destinations d WHERE d.id = {}",
+        app.id(new_id()),
+        ends_at.map_or("NULL".to_owned(), |at| at.to_string()),
+        app.id(destination)
+    );
+    assert_eq!(app.execute(&sql).await, 1);
 }
 
 /// The ids of those that are paused.
@@ -129,8 +270,16 @@ fn paused(facts: &Facts) -> Vec<String> {
 }
 
 /// Puts a host, in ASCII, into the workspace, added by the user who created the workspace.
-async fn add_destination(app: &TestApp, workspace: &str, host: &str, is_paused: bool) -> Uuid {
-    let id = new_id();
+pub async fn add_destination(app: &TestApp, workspace: &str, host: &str, is_paused: bool) -> Uuid {
+    add_destination_as(app, workspace, host, is_paused, new_id()).await
+}
+
+/// Adds the destination that the samples of addresses name, to acme.
+pub async fn add_sample_destination(app: &TestApp) -> Uuid {
+    add_destination_as(app, "acme", "sample.example.com", false, Uuid::from_u128(7)).await
+}
+
+async fn add_destination_as(app: &TestApp, workspace: &str, host: &str, is_paused: bool, id: Uuid) -> Uuid {
     let sql = format!(
         "INSERT INTO destinations (id, workspace_id, host, description, search_text, created_by, created_at, paused_at)
          SELECT {}, w.id, {host}, 'For a test', {host}, m.user_id, w.created_at, {}
@@ -142,91 +291,4 @@ async fn add_destination(app: &TestApp, workspace: &str, host: &str, is_paused: 
     );
     assert_eq!(app.execute(&sql).await, 1);
     id
-}
-
-// ---- the gallery --------------------------------------------------------------------------------
-
-/// A host, as somebody types it.
-fn host(demo: &Demo, plain: &str) -> String {
-    match demo.names {
-        Names::Plain => plain.to_owned(),
-        // 253 characters in ASCII.
-        Names::Long => {
-            let rest = 60 - idna::domain_to_ascii(plain).unwrap().len();
-            format!("{0}.{0}.{0}.{1}.{plain}", "w".repeat(63), "w".repeat(rest))
-        }
-        Names::RightToLeft => format!("דוגמה.{plain}"),
-    }
-}
-
-fn description(demo: &Demo, plain: &str) -> String {
-    if demo.names == Names::Long { "W".repeat(200) } else { demo.name(plain) }
-}
-
-/// From the form to the deletion, by the Owner.
-async fn pictures_of_life(demo: &Demo, pictures: &mut Pictures) {
-    let (owner, base) = (&demo.owner, demo.at("/destinations"));
-    let page = owner.get(&format!("{base}/new")).await;
-    let wrong = [("host", "https://api.example.com/v1"), ("description", &"x".repeat(201))];
-    pictures.add("destination-new-refused", 422, owner.submit(&page, &base, &wrong).await);
-    pictures.add("destination-new", 200, page.clone());
-    for (plain, what) in [
-        ("hooks.example.net", ""),
-        ("münchen.example.de", "Weather for the office"),
-        ("api.example.com", "Payments, in the test environment"),
-    ] {
-        let (host, description) = (host(demo, plain), description(demo, what));
-        let fields = [("host", host.as_str()), ("description", &description)];
-        let added = submit(owner, &page, &base, &fields).await;
-        match plain {
-            "münchen.example.de" => {
-                pictures.add("destination-international", 200, owner.get(added.path()).await);
-                pictures.add(
-                    "destination-international-deletion",
-                    200,
-                    owner.get(&format!("{}/deletion", added.path())).await,
-                );
-            }
-            "api.example.com" => pictures.add("destination-added", 200, added),
-            _ => {}
-        }
-    }
-    let list = owner.get(&base).await;
-    let paths = list.attributes("tbody .name a", "href");
-    pictures.add("destination-deletion", 200, owner.get(&format!("{}/deletion", paths[1])).await);
-    let page = owner.get(&paths[0]).await;
-    let long = [("description", "x".repeat(201))];
-    let long = long.each_ref().map(|(name, value)| (*name, value.as_str()));
-    pictures.add("destination-refused", 422, owner.submit(&page, "/details", &long).await);
-    pictures.add("destination-paused", 200, submit(owner, &page, "/pause", &[]).await);
-}
-
-/// The list in its states, and as a viewer who can't change it sees it.
-async fn pictures_of_lists(demo: &Demo, pictures: &mut Pictures) {
-    let (app, owner, base) = (&demo.app, &demo.owner, demo.at("/destinations"));
-    pictures.add("destinations-of-developer", 200, demo.developer.get(&base).await);
-    pictures.add("destinations-none", 200, owner.get(&format!("{base}?q=nothing+at+all")).await);
-    pictures.add("destinations-refused", 422, owner.get(&format!("{base}?status=odd")).await);
-    pictures.add("activity-of-destinations", 200, owner.get(&demo.at("/activity")).await);
-    let viewers = format!(
-        "(SELECT r.id FROM roles r JOIN workspaces w ON w.id = r.workspace_id
-            WHERE r.slug = 'viewer' AND w.slug IN ({}, 'seed-1'))",
-        quoted(demo.slug())
-    );
-    let grant = format!(
-        "INSERT INTO grants (workspace_id, role_id, scope)
-            SELECT workspace_id, id, 'read:destinations' FROM roles WHERE id IN {viewers}"
-    );
-    app.execute(&grant).await;
-    let first = owner.get(&base).await.attributes("tbody .name a", "href").remove(0);
-    pictures.add("destinations-of-viewer", 200, demo.viewer.get(&base).await);
-    pictures.add("destination-of-viewer", 200, demo.viewer.get(&first).await);
-    let taken = format!("DELETE FROM grants WHERE scope = 'read:destinations' AND role_id IN {viewers}");
-    app.execute(&taken).await;
-    for n in 0..60 {
-        add_destination(app, "seed-1", &format!("host-{n}.example.com"), n % 7 == 0).await;
-    }
-    let first = demo.busy.get("/w/seed-1/destinations").await;
-    let next = first.attributes("[rel=next]", "href").remove(0);
-    pictures.add("destinations-many-next", 200, demo.busy.get(&next).await);
 }

@@ -18,7 +18,8 @@ use crate::{
     },
     policy::{Needs, Permission},
 };
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Value};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult, Value};
+use std::borrow::Cow;
 use uuid::Uuid;
 
 /// How a request selects a workspace: only among the principal's own memberships.
@@ -54,6 +55,7 @@ struct Row {
     is_key_admin: Option<bool>,
     key_expires_at: Option<Timestamp>,
     is_outgoing: Option<bool>,
+    requests_left: Option<i64>,
     workspace_id: Option<Uuid>,
     account_id: Option<Uuid>,
     slug: Option<String>,
@@ -65,8 +67,39 @@ struct Row {
     role_set: Option<String>,
     voucher_roles: Option<String>,
     reader_roles: Option<String>,
+    only_scope: Option<String>,
     roles_version: Option<Uuid>,
-    /// The value of `about`, which the caller of [`admit`] passed.
+}
+
+/// What is read beside an admission, in its statement: further columns, the joins that they need, what follows the
+/// condition, and the values of `$4` and so on. In them `w` is the workspace, `m` the membership and `$3` the time.
+pub(in crate::domain) struct Beside<'a> {
+    pub columns: Cow<'a, str>,
+    pub joins: &'a str,
+    pub tail: &'a str,
+    pub values: Vec<Value>,
+}
+
+/// The row of an admission, and what was read beside it.
+struct With<T> {
+    row: Row,
+    beside: T,
+}
+
+impl<T: FromQueryResult> FromQueryResult for With<T> {
+    fn from_query_result(result: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
+        let row = Row::from_query_result(result, prefix)?;
+        Ok(Self { row, beside: T::from_query_result(result, prefix)? })
+    }
+}
+
+/// Nothing is read beside an admission.
+#[derive(FromQueryResult)]
+struct Nothing {}
+
+/// The value of `about`, which the caller of [`admit`] passed.
+#[derive(FromQueryResult)]
+struct SubjectRoles {
     subject_roles: Option<String>,
 }
 
@@ -77,7 +110,7 @@ macro_rules! admission {
             $principal,
             ", w.id AS workspace_id, w.account_id, w.slug, w.name AS workspace_name,
                 (w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL) AS is_closed, w.owner_idle_hours,
-                m.id AS member_id, m.status, m.role_set, w.roles_version, NULL AS subject_roles FROM ",
+                m.id AS member_id, m.status, m.role_set, w.roles_version, NULL AS no_more FROM ",
             $from,
             " LEFT JOIN workspaces w ON ",
             $workspace,
@@ -93,8 +126,8 @@ macro_rules! admission {
         admission!(
             "s.id AS proof_id, s.last_seen_at, u.id AS principal_id, u.name AS principal_name, u.email,
                 u.email_verified_at IS NOT NULL AS is_verified, NULL AS key_account_id, NULL AS shown_to,
-                NULL AS vouched_by, NULL AS voucher_roles, NULL AS reader_roles,
-                NULL AS is_key_admin, NULL AS key_expires_at, NULL AS is_outgoing",
+                NULL AS vouched_by, NULL AS voucher_roles, NULL AS reader_roles, NULL AS only_scope,
+                NULL AS is_key_admin, NULL AS key_expires_at, NULL AS is_outgoing, NULL AS requests_left",
             "sessions s JOIN users u ON u.id = s.user_id AND u.suspended_at IS NULL",
             $workspace,
             "m.user_id = u.id",
@@ -110,6 +143,7 @@ macro_rules! admission {
                 k.account_id AS key_account_id, s.shown_to, ",
                 key_admin!("s.shown_to"),
                 " AS is_key_admin, k.expires_at AS key_expires_at, s.expires_at IS NOT NULL AS is_outgoing,
+                k.requests_left,
                 m.vouched_by, ",
                 key_limits!("m", "s.shown_to", "$3")
             ),
@@ -121,6 +155,12 @@ macro_rules! admission {
         )
     };
 }
+
+/// The column in whose place others are read.
+const NOTHING_BESIDE: &str = "NULL AS no_more";
+
+/// Where the condition begins, which joins stand before.
+const CONDITION: &str = " WHERE s.token_hash = $1";
 
 /// Reads and judges a membership: one SQL statement, and a second one where the roles of the workspace
 /// changed since they were last read. `about` adds a column to the first: its SQL and the value that it
@@ -137,35 +177,65 @@ pub(super) async fn admit(
     about: Option<&(String, Value)>,
     needs: Needs,
 ) -> Result<(Judged<Workspace>, Option<String>), Refused> {
-    let load = async || {
-        let row =
-            Row::load(connection, credential, selector, now, about).await?.ok_or(Refused::Unauthenticated)?;
-        let roles = row.roles(db, connection).await?;
-        Ok::<_, Refused>((row, roles))
+    let Some((column, value)) = about else {
+        let (judged, Nothing {}) =
+            admit_beside(db, connection, credential, selector, now, None, needs).await?;
+        return Ok((judged, None));
     };
-    let (mut row, mut roles) = load().await?;
+    let beside = Beside {
+        columns: Cow::Owned(format!("{column} AS subject_roles")),
+        joins: "",
+        tail: "",
+        values: vec![value.clone()],
+    };
+    let (judged, SubjectRoles { subject_roles }) =
+        admit_beside(db, connection, credential, selector, now, Some(&beside), needs).await?;
+    Ok((judged, subject_roles))
+}
+
+/// [`admit`], with more read beside it in the same statement.
+///
+/// # Errors
+/// As [`admit`].
+pub(super) async fn admit_beside<T: FromQueryResult>(
+    db: &Db,
+    connection: &impl ConnectionTrait,
+    credential: &Credential,
+    selector: &WorkspaceSelector<'_>,
+    now: Timestamp,
+    beside: Option<&Beside<'_>>,
+    needs: Needs,
+) -> Result<(Judged<Workspace>, T), Refused> {
+    let load = async || {
+        let with: With<T> = Row::load(connection, credential, selector, now, beside)
+            .await?
+            .ok_or(Refused::Unauthenticated)?;
+        let roles = with.row.roles(db, connection).await?;
+        Ok::<_, Refused>((with, roles))
+    };
+    let (mut with, mut roles) = load().await?;
     // Roles that were changed between the two belong to another moment than the membership.
     for _ in 0..3 {
-        if row.member_id.is_none() || roles.version() == row.roles_version {
+        if with.row.member_id.is_none() || roles.version() == with.row.roles_version {
             break;
         }
-        (row, roles) = load().await?;
+        (with, roles) = load().await?;
     }
-    let subject_roles = row.subject_roles.take();
+    let With { row, beside } = with;
     if row.is_idle_owner(&roles, now) {
         return Err(Refused::Unauthenticated);
     }
-    Ok((row.judge(roles, needs)?, subject_roles))
+    Ok((row.judge(roles, needs)?, beside))
 }
 
 impl Row {
-    async fn load(
+    async fn load<T: FromQueryResult>(
         connection: &impl ConnectionTrait,
         credential: &Credential,
         selector: &WorkspaceSelector<'_>,
         now: Timestamp,
-        about: Option<&(String, Value)>,
-    ) -> Result<Option<Self>, DbErr> {
+        beside: Option<&Beside<'_>>,
+    ) -> Result<Option<With<T>>, DbErr> {
         let (sql, workspace): (&str, Value) = match (credential.kind, selector) {
             (CredentialKind::Session, WorkspaceSelector::BySlug(slug)) => {
                 (admission!(session, "w.slug = $2"), (*slug).into())
@@ -187,11 +257,13 @@ impl Row {
             (CredentialKind::Session, WorkspaceSelector::Home) => return Ok(None),
         };
         let mut values = vec![credential.token_hash().into(), workspace, now.into()];
-        let Some((column, value)) = about else { return connection.first(sql, values).await };
-        values.push(value.clone());
-        connection
-            .first(&sql.replacen("NULL AS subject_roles", &format!("{column} AS subject_roles"), 1), values)
-            .await
+        let Some(Beside { columns, joins, tail, values: more }) = beside else {
+            return connection.first(sql, values).await;
+        };
+        values.extend(more.iter().cloned());
+        let sql = sql.replacen(NOTHING_BESIDE, columns, 1);
+        let sql = sql.replacen(CONDITION, &format!("{joins}{CONDITION}"), 1);
+        connection.first(&format!("{sql}{tail}"), values).await
     }
 
     /// The roles of the workspace if there is a membership; without one nothing is read.
@@ -223,7 +295,8 @@ impl Row {
             return Err(Refused::NotFound);
         };
         let held = all_roles.parse_slugs(self.role_set.as_deref().unwrap_or_default());
-        let limits = KeyLimits { voucher_roles: self.voucher_roles, reader_roles: self.reader_roles };
+        let Self { voucher_roles, reader_roles, only_scope, .. } = self;
+        let limits = KeyLimits { voucher_roles, reader_roles, only_scope };
         let holdings = match self.shown_to {
             Some(_) => limits.holdings(&held, &all_roles),
             None => role::holdings(&held),
@@ -247,6 +320,7 @@ impl Row {
                 is_verified: self.is_verified,
                 expires_at: self.key_expires_at,
                 is_outgoing: self.is_outgoing.unwrap_or_default(),
+                requests_left: self.requests_left,
             }),
             _ => Principal::User(Person {
                 session_id: self.proof_id,

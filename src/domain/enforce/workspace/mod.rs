@@ -11,7 +11,7 @@ use crate::{
         base::{
             db::Db,
             event::{Actor as AuditActor, Recorded, RecordedEvent},
-            principal::{Actor, Credential, Origin, Workspace},
+            principal::{Actor, Channel, Credential, Origin, Workspace},
             refused::Refused,
             sql::Sql,
         },
@@ -24,7 +24,7 @@ use crate::{
             read::ReadScope,
             refusal,
             transaction::Transaction,
-            workspace::admission::WorkspaceSelector,
+            workspace::admission::{Beside, WorkspaceSelector},
             write::WriteScope,
         },
     },
@@ -131,6 +131,24 @@ impl<P: Access> ReadScope<P> {
         let (judged, subject_roles) =
             admission::admit(db, db.read(), &credential, &selector, now, about.as_ref(), P::NEEDS).await?;
         Ok((Self::conclude(db, credential, origin, judged).await?, subject_roles))
+    }
+
+    /// [`ReadScope::admit`] together with more that is read in that statement.
+    ///
+    /// # Errors
+    /// As [`ReadScope::admit`].
+    pub(in crate::domain) async fn admit_beside<T: FromQueryResult>(
+        db: &Db,
+        credential: Credential,
+        selector: WorkspaceSelector<'_>,
+        origin: Origin,
+        beside: &Beside<'_>,
+    ) -> Result<(Self, T), Refused> {
+        let now = db.now();
+        let (judged, more) =
+            admission::admit_beside(db, db.read(), &credential, &selector, now, Some(beside), P::NEEDS)
+                .await?;
+        Ok((Self::conclude(db, credential, origin, judged).await?, more))
     }
 
     /// Requires a permission beyond that of the scope, and audits a refusal.
@@ -276,6 +294,28 @@ pub(in crate::domain) async fn enter_by_invitation<T>(
         refusal::note::<Workspace>(db, workspace, by.id, by, origin, refused).await;
     }
     done
+}
+
+/// Runs a change that the program itself makes, and records it as done by nobody.
+///
+/// # Errors
+/// What `change` refuses; [`Refused::NotFound`] without the workspace.
+pub(in crate::domain) async fn change_by_program<T>(
+    db: &Db,
+    workspace: Uuid,
+    change: impl AsyncFnOnce(&Transaction) -> Result<Recorded<T>, Refused>,
+) -> Result<T, Refused> {
+    let origin = Origin {
+        via: Channel::Command,
+        address: String::new(),
+        user_agent: String::new(),
+        route: String::new(),
+        attempt: None,
+    };
+    let open =
+        Transaction::<Workspace>::open(db, &origin, async |tx| Workspace::lock(tx, workspace).await).await?;
+    let done = change(&open).await;
+    open.finish(&AuditActor::program(), done).await
 }
 
 /// Runs the creation of a workspace: there is nothing to lock yet, and no audit record for a

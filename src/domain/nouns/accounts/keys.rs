@@ -199,7 +199,8 @@ async fn insert(
         return Err(Invalid::field("home", "Choose a workspace of this account.").into());
     }
     let created = api_keys::insert(s.connection(), account, user, requested, s.now()).await?;
-    let event = ApiKeyCreated { roles: Vec::new(), expires_at: requested.expires_at.unwrap_or_default() };
+    let expires_at = requested.expires_at.unwrap_or_default();
+    let event = ApiKeyCreated { roles: Vec::new(), expires_at, requests: None };
     let mut events = vec![RecordedEvent::new(event, target(created.id, &created.name))];
     if requested.is_admin {
         let event = ApiKeyAdminChanged { is_admin: true };

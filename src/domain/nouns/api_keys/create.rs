@@ -126,8 +126,11 @@ pub async fn create(
     let created = insert(s.connection(), account, made_by, &requested, s.now()).await?;
     let ids: Vec<Uuid> = roles.iter().map(|role| role.id).collect();
     members::join_key(s.open(), created.id, &created.name, made_by, s.actor().voucher, &ids).await?;
-    let event =
-        ApiKeyCreated { roles: role::names(&roles), expires_at: requested.expires_at.unwrap_or_default() };
+    let event = ApiKeyCreated {
+        roles: role::names(&roles),
+        expires_at: requested.expires_at.unwrap_or_default(),
+        requests: requested.requests,
+    };
     let target = Target::new(API_KEY, created.id, created.name.clone());
     Ok(Recorded::new(created, event, target))
 }

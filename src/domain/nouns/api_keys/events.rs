@@ -33,6 +33,9 @@ pub(in crate::domain) struct ApiKeyCreated {
     pub roles: Vec<String>,
     /// 1970 if the key does not expire.
     pub expires_at: Timestamp,
+    /// How many requests a test key may send; `None` for any other key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<i64>,
 }
 
 impl AuditEvent for ApiKeyCreated {
@@ -45,6 +48,10 @@ impl AuditEvent for ApiKeyCreated {
         let detail = match self.expires_at == Timestamp::default() {
             true => "which doesn't expire".to_owned(),
             false => format!("which expires on {}", day(self.expires_at)),
+        };
+        let detail = match self.requests {
+            Some(requests) => format!("{detail}, for at most {requests} test requests"),
+            None => detail,
         };
         EventSentence::new("created the API key", row.target).after(self.roles.clone()).detail(detail)
     }

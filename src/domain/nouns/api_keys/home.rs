@@ -214,7 +214,8 @@ pub(super) async fn use_consent(
 ) -> Result<Option<String>, Refused> {
     // The name is that of the person.
     let sql = "SELECT w.id AS workspace_id, u.name, TRUE AS is_home, w.roles_version, m.id AS member_id, m.role_set,
-            o.role_set AS own, CAST(NULL AS TEXT) AS voucher_roles, CAST(NULL AS TEXT) AS reader_roles
+            o.role_set AS own, CAST(NULL AS TEXT) AS voucher_roles, CAST(NULL AS TEXT) AS reader_roles,
+            CAST(NULL AS TEXT) AS only_scope
         FROM api_key_consents c
         JOIN users u ON u.id = c.given_by AND u.suspended_at IS NULL
         JOIN workspaces w ON w.id = c.workspace_id AND w.deleted_at IS NULL AND w.suspended_at IS NULL

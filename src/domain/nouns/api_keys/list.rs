@@ -66,6 +66,7 @@ struct Membership {
     sort_key: String,
     voucher_roles: Option<String>,
     reader_roles: Option<String>,
+    only_scope: Option<String>,
     voucher_id: Option<Uuid>,
     voucher: Option<String>,
     reader_id: Option<Uuid>,
@@ -77,7 +78,7 @@ struct Membership {
 type Row = ColumnPair<KeyColumns, Membership>;
 
 /// The columns of a [`Membership`], in the order of its fields.
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 15] = [
     "member_id",
     "elsewhere",
     "status",
@@ -86,6 +87,7 @@ const FIELDS: [&str; 14] = [
     "listed_as",
     "voucher_roles",
     "reader_roles",
+    "only_scope",
     "voucher_id",
     "voucher",
     "reader_id",
@@ -170,7 +172,11 @@ fn held<'r, P: Access>(row: &Membership, scope: &'r ReadScope<P>) -> Vec<&'r Rol
 }
 
 fn limits(row: &Membership) -> KeyLimits {
-    KeyLimits { voucher_roles: row.voucher_roles.clone(), reader_roles: row.reader_roles.clone() }
+    KeyLimits {
+        voucher_roles: row.voucher_roles.clone(),
+        reader_roles: row.reader_roles.clone(),
+        only_scope: row.only_scope.clone(),
+    }
 }
 
 fn from_row<P: Access>(ColumnPair(key, row): Row, scope: &ReadScope<P>) -> WorkspaceKey {

@@ -11,6 +11,7 @@ pub mod events;
 pub mod home;
 pub mod list;
 pub mod take_over;
+mod test_keys;
 mod version;
 
 pub(in crate::domain) use crate::domain::records::keys::{
@@ -46,6 +47,7 @@ pub use home::{Consent, HomeOptions, change_home, give_consent, home_options, re
 pub use list::{KeyConcerns, Listing, WorkspaceKey, concerns, dependent_on, get, list};
 use sea_orm::FromQueryResult;
 pub use take_over::{TakeOver, take_over};
+pub use test_keys::{TEST_REQUESTS, create_test_key, spend_request, test_role};
 use uuid::Uuid;
 pub use version::{version, version_under_lock};
 
@@ -61,6 +63,7 @@ struct KeyRow {
     home_id: Option<Uuid>,
     expires_at: Option<Timestamp>,
     is_outgoing: bool,
+    requests_left: Option<i64>,
 }
 
 /// Authenticates a key by its secret, for no workspace. One SQL statement.
@@ -84,7 +87,7 @@ pub async fn authenticate_with_home(
         "SELECT k.id, k.name, k.account_id, ",
         key_admin!("s.shown_to"),
         " AS is_admin, s.shown_to, k.last_used_at, k.home_id,
-            k.expires_at, s.expires_at IS NOT NULL AS is_outgoing,
+            k.expires_at, s.expires_at IS NOT NULL AS is_outgoing, k.requests_left,
             u.email_verified_at IS NOT NULL AS is_verified
         FROM api_key_secrets s JOIN api_keys k ON k.id = s.api_key_id JOIN users u ON u.id = s.shown_to
         JOIN accounts a ON a.id = k.account_id AND a.suspended_at IS NULL
@@ -103,6 +106,7 @@ pub async fn authenticate_with_home(
         is_verified: row.is_verified,
         expires_at: row.expires_at,
         is_outgoing: row.is_outgoing,
+        requests_left: row.requests_left,
     };
     presence::record(db, &Principal::ApiKey(key.clone()), None, row.last_used_at.unwrap_or_default());
     Ok((key, row.home_id))
@@ -129,6 +133,7 @@ struct HomeRow {
     role_set: String,
     voucher_roles: Option<String>,
     reader_roles: Option<String>,
+    only_scope: Option<String>,
     roles_version: Option<Uuid>,
 }
 
@@ -152,7 +157,8 @@ pub async fn verify(db: &Db, secret: &Token) -> Result<Verified, Refused> {
     let row = row.ok_or(Refused::Unauthenticated)?;
     let all = db.roles().at(&Unadmitted(db.read(), row.workspace_id), row.roles_version).await?;
     let held = all.parse_slugs(&row.role_set);
-    let limits = KeyLimits { voucher_roles: row.voucher_roles, reader_roles: row.reader_roles };
+    let HomeRow { voucher_roles, reader_roles, only_scope, .. } = row;
+    let limits = KeyLimits { voucher_roles, reader_roles, only_scope };
     Ok(Verified {
         key,
         workspace_id: row.workspace_id,

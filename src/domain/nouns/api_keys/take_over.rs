@@ -60,6 +60,7 @@ pub(super) struct OtherMembership {
     pub(super) own: Option<String>,
     pub(super) voucher_roles: Option<String>,
     pub(super) reader_roles: Option<String>,
+    pub(super) only_scope: Option<String>,
 }
 
 impl OtherMembership {
@@ -80,9 +81,10 @@ impl OtherMembership {
         let all = db.roles().at(&there, self.roles_version).await?;
         let own = all.parse_slugs(self.own.as_deref().unwrap_or_default());
         let (voucher_roles, reader_roles) = (self.voucher_roles.clone(), self.reader_roles.clone());
+        let only_scope = self.only_scope.clone();
         let own = match is_person {
             true => role::holdings(&own),
-            false => KeyLimits { voucher_roles, reader_roles }.holdings(&own, &all),
+            false => KeyLimits { voucher_roles, reader_roles, only_scope }.holdings(&own, &all),
         };
         let holds_as_much = match &self.role_set {
             Some(slugs) => own.contains(&role::holdings(&all.parse_slugs(slugs))),
@@ -110,7 +112,8 @@ pub(super) fn own_membership(actor: &Actor, now: Timestamp, values: &mut Vec<Val
     let own = bind(actor.principal.id().into());
     match &actor.principal {
         Principal::User(_) => {
-            let none = "CAST(NULL AS TEXT) AS voucher_roles, CAST(NULL AS TEXT) AS reader_roles";
+            let none = "CAST(NULL AS TEXT) AS voucher_roles, CAST(NULL AS TEXT) AS reader_roles,
+                CAST(NULL AS TEXT) AS only_scope";
             (format!("o.user_id = {own}"), none.to_owned())
         }
         Principal::ApiKey(key) => {

@@ -1,4 +1,4 @@
-//! Adding, describing, pausing and deleting a destination.
+//! Adding, changing, pausing and deleting a destination.
 
 use crate::{
     domain::{
@@ -10,12 +10,13 @@ use crate::{
         },
         enforce::{rows::Scoped, write::WriteScope},
         nouns::destinations::{
-            Destination, MAX_DESTINATIONS,
+            Destination, MAX_DESTINATIONS, MAX_RATE,
             events::{
-                DestinationAdded, DestinationDeleted, DestinationPaused, DestinationResumed,
-                DestinationUpdated,
+                DestinationAdded, DestinationDeleted, DestinationPaused, DestinationRequestsChanged,
+                DestinationResumed, DestinationUpdated,
             },
-            host::{Host, displayed},
+            host::{ECHO, Host},
+            pattern::{HostPattern, shown},
         },
     },
     entity::destination::{self, Column},
@@ -26,14 +27,38 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, PaginatorTrait, QueryFilter, sea_qu
 use url::Url;
 use uuid::Uuid;
 
-/// Adds a host to those that the workspace allows.
+/// Adds a host, or the hosts below a domain, to those that the workspace allows.
 ///
 /// # Errors
-/// [`Refused::Invalid`] on the field `host` if it is this installation's own, if the workspace already has
-/// it, or if it has [`MAX_DESTINATIONS`].
+/// [`Refused::Invalid`] on the field `host` if it is not public and the operator doesn't allow it by that name, if it is
+/// this installation's own, if the workspace already has it, or if it has [`MAX_DESTINATIONS`].
 pub async fn add(
     s: &mut WriteScope<perm::ManageDestinations>,
-    host: &Host,
+    host: &HostPattern,
+    description: &Description,
+) -> Result<Recorded<Destination>, Refused> {
+    if let HostPattern::Exact(host) = host
+        && (host.as_str() == ECHO || !s.open().db.allows_host(host.as_str()))
+    {
+        host.ensure_public().map_err(invalid)?;
+    }
+    insert(s, host, description).await
+}
+
+/// Adds the host for which Bailiwick itself answers. Nobody can add it by its name.
+///
+/// # Errors
+/// [`Refused::Invalid`] on the field `host` if the workspace already has it, or if it has [`MAX_DESTINATIONS`].
+pub async fn add_echo(
+    s: &mut WriteScope<perm::ManageDestinations>,
+    description: &Description,
+) -> Result<Recorded<Destination>, Refused> {
+    insert(s, &HostPattern::Exact(Host::echo()), description).await
+}
+
+async fn insert(
+    s: &mut WriteScope<perm::ManageDestinations>,
+    host: &HostPattern,
     description: &Description,
 ) -> Result<Recorded<Destination>, Refused> {
     if is_own(host, s.open().db.public_url()) {
@@ -49,11 +74,13 @@ pub async fn add(
         workspace_id: Set(s.workspace_id()),
         host: Set(host.to_string()),
         description: Set(description.to_string()),
-        search_text: Set(search_text(host.as_str(), description)),
+        search_text: Set(search_text(&host.to_string(), description)),
         created_by: Set(principal.accountable_user()),
         created_by_key_id: Set(principal.key_id()),
         created_at: Set(s.now()),
         paused_at: Set(None),
+        is_wildcard: Set(host.is_wildcard()),
+        ..Default::default()
     };
     match s.open().insert(row).await {
         Err(error) if is_duplicate(&error) => {
@@ -70,16 +97,16 @@ fn invalid(complaint: impl Into<String>) -> Refused {
     Invalid::field("host", complaint).into()
 }
 
-/// True if the host is the one in the public URL of this installation.
-fn is_own(host: &Host, public_url: &str) -> bool {
+/// True if the host in the public URL of this installation is meant, or one of those that are.
+fn is_own(host: &HostPattern, public_url: &str) -> bool {
     let own = Url::parse(public_url).ok();
     let own = own.as_ref().and_then(Url::host_str).unwrap_or_default();
-    own.trim_end_matches('.') == host.as_str()
+    host.matches(own.trim_end_matches('.'))
 }
 
 /// The text that the list is searched in.
 fn search_text(host: &str, description: &Description) -> String {
-    folded(&format!("{host}\n{}\n{description}", displayed(host)))
+    folded(&format!("{host}\n{}\n{description}", shown(host)))
 }
 
 /// The changes to a destination. Fields that are `None` stay the same.
@@ -87,6 +114,9 @@ fn search_text(host: &str, description: &Description) -> String {
 pub struct Change {
     pub description: Option<Description>,
     pub is_paused: Option<bool>,
+    pub allows_requests: Option<bool>,
+    /// Requests a minute; `Some(None)` for the default of the installation.
+    pub rate: Option<Option<i64>>,
 }
 
 /// The result of [`update`].
@@ -105,10 +135,11 @@ pub async fn to_change(s: &WriteScope<perm::ManageDestinations>, id: Uuid) -> Re
     Destination::load(s, id).await
 }
 
-/// Changes the description of a destination, pauses or resumes it.
+/// Changes the description of a destination, its switch and rate of requests, pauses or resumes it.
 ///
 /// # Errors
-/// [`Refused::NotFound`] where this workspace has no such destination.
+/// [`Refused::NotFound`] where this workspace has no such destination; [`Refused::Invalid`] on the field
+/// `requests_per_minute`.
 pub async fn update(
     s: &mut WriteScope<perm::ManageDestinations>,
     id: Uuid,
@@ -128,6 +159,7 @@ pub async fn update(
         let event = DestinationUpdated { description_before, description_after };
         events.push(RecordedEvent::new(event, before.target()));
     }
+    events.extend(update_requests(s, &before, &mut after, change).await?);
     if let Some(is_paused) = change.is_paused.filter(|is_paused| *is_paused != before.is_paused()) {
         after.paused_at = is_paused.then_some(s.now());
         let row = s.open().update::<destination::Entity>().filter(Column::Id.eq(id));
@@ -142,7 +174,37 @@ pub async fn update(
     Ok(Recorded::many(Changed { destination: after, is_change }, events))
 }
 
-/// Deletes a destination: its host is no longer one of those that the workspace allows.
+/// Changes the switch and the rate of requests. Returns the event, if that changes anything.
+async fn update_requests(
+    s: &WriteScope<perm::ManageDestinations>,
+    before: &Destination,
+    after: &mut Destination,
+    change: &Change,
+) -> Result<Option<RecordedEvent>, Refused> {
+    if change.rate.flatten().is_some_and(|rate| !(1..=MAX_RATE).contains(&rate)) {
+        let sentence = format!("Enter a number from 1 to {MAX_RATE}.");
+        return Err(Invalid::field("requests_per_minute", sentence).into());
+    }
+    after.allows_requests = change.allows_requests.unwrap_or(before.allows_requests);
+    after.requests_per_minute = change.rate.unwrap_or(before.requests_per_minute);
+    let event = DestinationRequestsChanged {
+        allowed_before: before.allows_requests,
+        allowed_after: after.allows_requests,
+        rate_before: before.requests_per_minute,
+        rate_after: after.requests_per_minute,
+    };
+    if event.allowed_before == event.allowed_after && event.rate_before == event.rate_after {
+        return Ok(None);
+    }
+    let row = s.open().update::<destination::Entity>().filter(Column::Id.eq(before.id));
+    let row = row
+        .col_expr(Column::AllowsRequests, Expr::value(after.allows_requests))
+        .col_expr(Column::RequestsPerMinute, Expr::value(after.requests_per_minute));
+    s.open().apply_to_one(row).await?;
+    Ok(Some(RecordedEvent::new(event, before.target())))
+}
+
+/// Deletes a destination, with its senders and its credential: its host is no longer one of those that the workspace allows.
 ///
 /// # Errors
 /// [`Refused::NotFound`] where this workspace has no such destination.

@@ -1,15 +1,26 @@
-//! The exact name of a public host.
+//! The exact name of a host, and whether it is public.
 
 use crate::domain::base::text_rule::{Complaint, TextRule, one_line};
 use std::fmt;
 use unicode_security::{GeneralSecurityProfile, MixedScript, skeleton};
 use url::{Host as AnyHost, ParseError};
 
-/// The exact name of a public host, in ASCII: lower case, punycode, no trailing dot.
+/// The exact name of a host, in ASCII: lower case, punycode, no trailing dot.
 ///
-/// A name may still resolve to a private address. Whatever connects must refuse that, each time.
+/// It is public by [`Host::ensure_public`], unless the operator allows that very name. A public name may still resolve to a private address. Whatever connects must refuse that, each time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Host(String);
+
+/// The name of the host that the gateway answers for by itself.
+pub const ECHO: &str = "echo";
+
+impl Host {
+    /// The host that the gateway answers for by itself, without a network. Nobody can add its name: it has no
+    /// domain.
+    pub fn echo() -> Self {
+        Self(ECHO.to_owned())
+    }
+}
 
 const EMPTY: Complaint = "Enter a host, such as api.example.com.";
 const SCHEME: Complaint = "Leave out the scheme, such as “https://”. Enter the host alone.";
@@ -40,6 +51,24 @@ impl Host {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// # Errors
+    /// Why the name can't be that of one host on the public internet.
+    pub(super) fn ensure_public(&self) -> Result<(), Complaint> {
+        if !self.0.contains('.') {
+            return Err(ONE_LABEL);
+        }
+        refuse_not_public(&self.0)
+    }
+
+    /// The name of a public host.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub(super) fn parse_public(text: &str) -> Result<Self, Complaint> {
+        let host = Self::parse(text)?;
+        host.ensure_public().map(|()| host)
+    }
 }
 
 impl fmt::Display for Host {
@@ -63,7 +92,6 @@ impl TextRule for Host {
         refuse_more_than_a_name(&text)?;
         let host = ascii(&text)?;
         refuse_malformed(&host)?;
-        refuse_not_public(&host)?;
         refuse_imitations(&displayed(&host))?;
         Ok(Self(host))
     }
@@ -78,7 +106,7 @@ impl TextRule for Host {
 }
 
 /// The host as people read it: in Unicode, where it has other letters than those of ASCII.
-pub(super) fn displayed(host: &str) -> String {
+pub(in crate::domain) fn displayed(host: &str) -> String {
     idna::domain_to_unicode(host).0
 }
 
@@ -120,7 +148,6 @@ fn refuse_malformed(host: &str) -> Result<(), Complaint> {
     match () {
         () if host.len() > Host::MAX => Err(TOO_LONG),
         () if !host.split('.').all(is_plain) => Err(NO_NAME),
-        () if !host.contains('.') => Err(ONE_LABEL),
         () => Ok(()),
     }
 }
@@ -299,7 +326,7 @@ mod tests {
             (MIXED_SCRIPTS, &["pаypal.com", "api.gооgle.com", "xn--pypal-4ve.com", "日本abc.example.com"]),
         ] {
             for text in texts {
-                assert_eq!(Host::parse(text), Err(rule), "{text:?}");
+                assert_eq!(Host::parse_public(text), Err(rule), "{text:?}");
             }
         }
         for hidden in ["exa\u{200b}mple.com", "exa\nmple.com", "\u{202e}example.com", "a\0.com"] {
@@ -307,6 +334,19 @@ mod tests {
         }
         for around in [" example.com", "example.com\u{2003}"] {
             assert!(Host::parse(around).is_ok() && Host::parse_exact(around).is_err(), "{around:?}");
+        }
+    }
+
+    /// The operator may allow one of these names.
+    #[test]
+    fn an_internal_name_is_a_host_that_is_not_public() {
+        for (text, name, rule) in [
+            ("API.Internal.", "api.internal", NOT_PUBLIC),
+            ("build", "build", ONE_LABEL),
+            ("printer.local", "printer.local", NOT_PUBLIC),
+        ] {
+            let host = Host::parse(text).expect(text);
+            assert_eq!((host.as_str(), host.ensure_public()), (name, Err(rule)));
         }
     }
 
@@ -397,6 +437,9 @@ mod tests {
         #[test]
         fn what_is_accepted_is_a_name(text in "[0-9a-fxXz.:\\[\\]%/@*０-９。①é日а-]{1,16}") {
             let Ok(host) = Host::parse_exact(&text) else { return Ok(()) };
+            if host.ensure_public().is_err() {
+                return Ok(());
+            }
             prop_assert!(!inet_aton(host.as_str()) && host.as_str().parse::<std::net::IpAddr>().is_err());
             prop_assert!(matches!(AnyHost::parse(host.as_str()), Ok(AnyHost::Domain(_))));
             prop_assert_eq!(Host::parse_exact(host.as_str()), Ok(host.clone()));

@@ -9,7 +9,11 @@ use crate::{
             values::folded,
         },
         enforce::{read::ReadScope, rows::Scoped},
-        nouns::destinations::{Destination, FIELDS, SELECT},
+        nouns::destinations::{
+            Destination, FIELDS, SELECT,
+            credential::{self, Credential},
+            senders::Senders,
+        },
     },
     policy::perm,
 };
@@ -47,6 +51,27 @@ pub async fn list(
     order.append_to(&mut sql, &mut values, at)?;
     let rows: Vec<Destination> = scope.list(&FIELDS, &sql, values).await?;
     Ok(Page::from_rows(rows, at, |row| Cursor::new(Key::Text(row.host.clone()), row.id)))
+}
+
+/// A destination with everything that its page shows.
+pub struct DestinationDetail {
+    pub destination: Destination,
+    pub senders: Senders,
+    pub credential: Option<Credential>,
+}
+
+/// One destination, with its senders and what is known of its credential.
+///
+/// # Errors
+/// [`Refused::NotFound`] where this workspace has no such destination.
+pub async fn detail(
+    scope: &ReadScope<perm::ReadDestinations>,
+    id: Uuid,
+) -> Result<DestinationDetail, Refused> {
+    let destination = Destination::load(scope, id).await?;
+    let senders = Senders::load(scope, &destination).await?;
+    let credential = credential::of(scope, &destination, scope.now()).await?;
+    Ok(DestinationDetail { destination, senders, credential })
 }
 
 /// One destination.

@@ -24,6 +24,7 @@ use crate::{
             identity::{
                 email::{TokenRow, consume, find},
                 events::{EmailChanged, EmailConfirmed, PasswordReset, SignedIn},
+                first,
                 mail::AddressChangedMail,
                 sessions,
             },
@@ -111,6 +112,7 @@ pub struct Confirmed {
 ///
 /// # Errors
 /// [`super::CONFIRMATION_GONE`] if the token was used, has expired, was replaced, or is for a former address;
+/// [`first::FIRST_TAKEN`];
 /// [`Refused::Invalid`] on `password`, and on `email` if another user has the new address by now;
 /// [`Refused::Busy`].
 pub async fn confirm_email(
@@ -124,6 +126,7 @@ pub async fn confirm_email(
     let tx = db.begin().await?;
     let now = db.now();
     let row = find(&tx, token, now).await?;
+    first::claim(&tx, row.user_id, now).await?;
     consume(&tx, token, row.id, now).await?;
     let actor = Actor::user(row.user_id, row.user_name.clone(), &row.user_email);
     let target = audit::target_of(&actor);

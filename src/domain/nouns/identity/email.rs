@@ -22,6 +22,7 @@ use crate::{
         enforce::audit,
         nouns::identity::{
             events::PasswordReset,
+            first,
             mail::{AlreadySignedUpMail, ConfirmEmailMail, PasswordChangedMail, ResetPasswordMail},
             sessions,
         },
@@ -161,7 +162,11 @@ pub(super) async fn find(
         WHERE t.token_hash = $1 AND t.used_at IS NULL AND t.expires_at > $2
         AND (t.purpose = 'change_email' OR t.email = u.email) AND u.suspended_at IS NULL";
     let row: Option<TokenRow> = connection.first(sql, vec![token.hash().into(), now.into()]).await?;
-    row.ok_or_else(|| link_gone(token))
+    match row {
+        Some(row) => Ok(row),
+        None if first::has_ended(connection, token).await? => Err(first::FIRST_TAKEN.into()),
+        None => Err(link_gone(token)),
+    }
 }
 
 /// The refusal of a link that is no longer valid: it says how to get a new one.
@@ -323,6 +328,7 @@ pub async fn reset_password(
     let tx = db.begin().await?;
     let now = db.now();
     let row = find(&tx, token, now).await?;
+    first::claim(&tx, row.user_id, now).await?;
     consume(&tx, token, row.id, now).await?;
     sessions::replace_password(&tx, row.user_id, hash).await?;
     // The address is confirmed by this link. One that was sent before would confirm it once more, in the

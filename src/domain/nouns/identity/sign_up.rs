@@ -21,7 +21,7 @@ use crate::{
         },
         enforce::{audit, workspace::create_workspace},
         nouns::{
-            identity::{email::send_confirmation, events, mail::AlreadySignedUpMail, sessions},
+            identity::{email::send_confirmation, events, first, mail::AlreadySignedUpMail, sessions},
             invitations::{self, Offer},
             workspaces::events::WorkspaceCreated,
         },
@@ -47,6 +47,8 @@ pub struct SignUp {
     /// The token of the browser: there the address is confirmed without a new password.
     pub browser: Token,
     pub policy: config::SignUp,
+    /// The link for the first person led here.
+    pub is_first: bool,
 }
 
 /// What happens after signing up.
@@ -61,7 +63,8 @@ pub enum SignedUp {
 ///
 /// # Errors
 /// [`Refused::NotAllowed`] if only invited people may sign up, [`Refused::Invalid`],
-/// [`Refused::RateLimited`], [`Refused::Busy`], [`Refused::Gone`] for a dead invitation.
+/// [`Refused::RateLimited`], [`Refused::Busy`], [`Refused::Gone`] for a dead invitation, or where somebody else was
+/// the first person.
 pub async fn sign_up(db: &Db, form: SignUp, origin: &Origin) -> Result<SignedUp, Refused> {
     let offer = match &form.invitation {
         Some(token) => Some(invitations::get(db, token).await?),
@@ -190,6 +193,9 @@ impl NewUser<'_> {
         };
         if let Err(error) = user::Entity::insert(row).exec_without_returning(tx).await {
             return Err(if is_duplicate(&error) { CHANGED.into() } else { error.into() });
+        }
+        if form.is_first {
+            first::enter(tx, *id).await?;
         }
         if *is_verified {
             return Ok(SignedUp::SignedIn(sessions::start(db, tx, *id, origin).await?));

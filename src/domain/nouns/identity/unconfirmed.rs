@@ -133,19 +133,54 @@ async fn delete(db: &Db, user: Uuid, before: Timestamp) -> Result<(), Refused> {
     if !still_given_up(&tx, user, before, db.now()).await? {
         return Ok(tx.rollback().await?);
     }
-    let now = db.now();
+    let heads = heads.into_iter().map(|(head, _)| head).collect();
+    delete_with(&tx, user, heads, db.now()).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Deletes a user who never confirmed their address, with the workspaces and accounts that are theirs alone. Whoever
+/// is a member of others' stays.
+///
+/// # Errors
+/// The database's own.
+pub(super) async fn delete_sign_up(
+    tx: &DatabaseTransaction,
+    user: Uuid,
+    now: Timestamp,
+) -> Result<(), DbErr> {
+    #[derive(FromQueryResult)]
+    struct Shared {
+        #[allow(dead_code, reason = "only whether there is one counts")]
+        account_id: Uuid,
+    }
+    let heads = lock_workspaces_of_user(tx, user).await?.into_iter().map(|(head, _)| head).collect();
+    let shared = "SELECT p.account_id FROM account_people p JOIN accounts a ON a.id = p.account_id
+        WHERE p.user_id = $1 AND a.people > 1 LIMIT 1";
+    match tx.first::<Shared>(shared, vec![user.into()]).await? {
+        Some(_) => Ok(()),
+        None => delete_with(tx, user, heads, now).await,
+    }
+}
+
+/// Deletes these workspaces, which are locked, the accounts that are empty then, and the user.
+async fn delete_with(
+    tx: &DatabaseTransaction,
+    user: Uuid,
+    heads: Vec<ChainHead>,
+    now: Timestamp,
+) -> Result<(), DbErr> {
     let count = i64::try_from(heads.len()).unwrap_or(i64::MAX);
-    for (head, _) in heads {
-        delete_workspace(&tx, head, now).await?;
+    for head in heads {
+        delete_workspace(tx, head, now).await?;
     }
     let accounts =
         "DELETE FROM accounts WHERE id IN (SELECT p.account_id FROM account_people p WHERE p.user_id = $1)
         AND people = 1 AND NOT EXISTS (SELECT 1 FROM workspaces w WHERE w.account_id = accounts.id)";
     tx.run(accounts, vec![user.into()]).await?;
     tx.run("DELETE FROM users WHERE id = $1", vec![user.into()]).await?;
+    tx.run("DELETE FROM first_sign_ups WHERE user_id = $1 AND ended_at IS NULL", vec![user.into()]).await?;
     let event = RecordedEvent::new(SignUpGivenUp { workspaces: count }, Target::unnamed(USER, user));
-    audit::append_to_installation(&tx, now, event).await?;
-    Ok(tx.commit().await?)
+    audit::append_to_installation(tx, now, event).await.map(drop)
 }
 
 /// Locks the user, so that nobody signs in meanwhile, and says whether they are still given up.

@@ -126,6 +126,7 @@ struct OfferRow {
     is_by_key: bool,
     voucher_roles: Option<String>,
     reader_roles: Option<String>,
+    only_scope: Option<String>,
 }
 
 /// Loads an invitation. This does not use it up.
@@ -257,7 +258,8 @@ impl OfferRow {
         let roles = all.parse_slugs(self.inviter_roles.as_deref().unwrap_or_default());
         let (voucher_roles, reader_roles) = (self.voucher_roles.clone(), self.reader_roles.clone());
         match self.is_by_key {
-            true => KeyLimits { voucher_roles, reader_roles }.holdings(&roles, all),
+            true => KeyLimits { voucher_roles, reader_roles, only_scope: self.only_scope.clone() }
+                .holdings(&roles, all),
             false => role::holdings(&roles),
         }
     }

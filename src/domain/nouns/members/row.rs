@@ -51,7 +51,7 @@ pub struct Member {
 impl Member {
     /// What a key holds in effect, if it is less than its roles.
     pub(in crate::domain) fn effective(&self, all: &Roles) -> Option<Holdings> {
-        let limits = self.limits.as_ref().filter(|_| self.limited_by.is_limited())?;
+        let limits = self.limits.as_ref().filter(|_| self.limited_by.holds_less())?;
         Some(limits.holdings(&self.roles.iter().collect::<Vec<_>>(), all))
     }
 }
@@ -75,6 +75,7 @@ pub(in crate::domain) struct Row {
     role_set: String,
     voucher_roles: Option<String>,
     reader_roles: Option<String>,
+    only_scope: Option<String>,
     awaited: i64,
 }
 
@@ -91,14 +92,14 @@ const COLUMNS: &str = concat!(
     voucher_roles!("m"),
     " END AS voucher_roles, CASE WHEN m.api_key_id IS NOT NULL THEN ",
     reader_roles!("m", newest_reader!("m.api_key_id"), "{now}"),
-    " END AS reader_roles,
+    " END AS reader_roles, k.only_scope,
         CAST(CASE WHEN u.awaited_email IS NOT NULL THEN 1 ELSE 0 END AS BIGINT) AS awaited
     FROM members m LEFT JOIN users u ON u.id = m.user_id LEFT JOIN api_keys k ON k.id = m.api_key_id
     LEFT JOIN users i ON i.id = m.invited_by"
 );
 
 /// The columns of a [`Row`], in the order of its fields.
-pub(in crate::domain) const FIELDS: [&str; 17] = [
+pub(in crate::domain) const FIELDS: [&str; 18] = [
     "id",
     "user_id",
     "api_key_id",
@@ -115,6 +116,7 @@ pub(in crate::domain) const FIELDS: [&str; 17] = [
     "role_set",
     "voucher_roles",
     "reader_roles",
+    "only_scope",
     "awaited",
 ];
 
@@ -140,9 +142,8 @@ impl Row {
         let is_owner = held.iter().any(|role| role.is_owner);
         let is_active = self.status == "active";
         let refused = viewer.holdings.may_manage(&role::holdings(&held)).err();
-        let limits = self
-            .api_key_id
-            .map(|_| KeyLimits { voucher_roles: self.voucher_roles, reader_roles: self.reader_roles });
+        let Self { voucher_roles, reader_roles, only_scope, .. } = self;
+        let limits = self.api_key_id.map(|_| KeyLimits { voucher_roles, reader_roles, only_scope });
         let limited_by = limits.as_ref().map(|limits| limits.limited_by(&held, all)).unwrap_or_default();
         Member {
             id: self.id,

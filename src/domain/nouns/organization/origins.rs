@@ -21,6 +21,7 @@ use crate::{
     },
     entity::allowed_origin,
     policy::{Access, perm},
+    visible::is_hidden,
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, FromQueryResult, QueryFilter};
 use std::{collections::BTreeSet, fmt::Display};
@@ -86,7 +87,7 @@ pub fn parse<'a, E: Display>(
     let mut origins = BTreeSet::new();
     for text in texts {
         let origin = read(text).map_err(|complaint| {
-            let shown: String = text.chars().filter(|c| !c.is_control()).take(80).collect();
+            let shown: String = text.chars().filter(|c| !is_hidden(*c)).take(80).collect();
             Invalid::field("origins", format!("“{shown}”: {complaint}"))
         })?;
         origins.insert(origin);

@@ -3,6 +3,7 @@
 use crate::{
     domain::base::invalid::Invalid,
     policy::{Holdings, Permission, Scope, ScopeError},
+    visible::is_hidden,
 };
 use std::collections::BTreeSet;
 
@@ -88,7 +89,7 @@ impl ScopeSet {
 const MAX_SHOWN: usize = 20;
 
 fn cut(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(60).collect()
+    text.chars().filter(|c| !is_hidden(*c)).take(60).collect()
 }
 
 /// Parses one scope of an application.

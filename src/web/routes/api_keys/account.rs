@@ -11,6 +11,7 @@ use crate::{
                 keys::{self, PossibleHome, WorkspaceMembership},
             },
             api_keys::{CreatedKey, Creator, HomeOptions, KeyRecord, NewApiKey, TakeOver},
+            destinations::lost_senders::LosingDestination,
         },
     },
     web::{
@@ -61,6 +62,9 @@ impl Home for AccountScope {
     }
     async fn memberships(&self, id: Uuid) -> Result<Vec<WorkspaceMembership>, Refused> {
         keys::memberships(self, id).await
+    }
+    async fn losing(&self, _: &Self::Key) -> Result<Vec<LosingDestination>, Refused> {
+        Ok(Vec::new())
     }
 }
 

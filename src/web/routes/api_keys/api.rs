@@ -256,6 +256,8 @@ impl Validate for NewKey {
             expires_at: self.expires_at,
             is_admin: self.is_account_admin,
             home: None,
+            only_scope: None,
+            requests: None,
         })
     }
 }

@@ -9,6 +9,7 @@ use crate::{
         nouns::{
             accounts::keys::{PossibleHome, WorkspaceMembership},
             api_keys::{CreatedKey, Creator, HomeOptions, KeyRecord, NewApiKey, TakeOver},
+            destinations::lost_senders::LosingDestination,
         },
     },
     web::{role_choices::Choices, routes::api_keys::row::HomeKey},
@@ -41,6 +42,8 @@ pub(in crate::web) trait Home: Sized {
     async fn options(&self, key: &Self::Key) -> Result<Option<HomeOptions>, Refused>;
     /// The workspaces of the key, which only the account lists.
     async fn memberships(&self, id: Uuid) -> Result<Vec<WorkspaceMembership>, Refused>;
+    /// The destinations that lose it as a sender when it goes, which only a workspace lists.
+    async fn losing(&self, key: &Self::Key) -> Result<Vec<LosingDestination>, Refused>;
 }
 
 /// A home of keys, admitted to see them.

@@ -159,7 +159,7 @@ struct SecretPage {
 
 /// The page that responds to the form. There is no redirect, because nothing that carries the secret may be
 /// stored. It is `no-store`, and a reload requests the form again, which is valid for one key only.
-pub(super) fn reveal(view: &View, home: &impl Home, created: &CreatedKey) -> HttpResponse {
+pub(in crate::web) fn reveal(view: &View, home: &impl Home, created: &CreatedKey) -> HttpResponse {
     view.html(&SecretPage {
         chrome: view.chrome(),
         base: view.at("/api-keys"),
@@ -168,7 +168,7 @@ pub(super) fn reveal(view: &View, home: &impl Home, created: &CreatedKey) -> Htt
 }
 
 /// The address of the key's page, or of the overview for someone who may not see keys.
-pub(super) fn page_of(view: &View, home: &impl Home, id: Uuid) -> String {
+pub(in crate::web) fn page_of(view: &View, home: &impl Home, id: Uuid) -> String {
     match home.may_see() {
         true => view.at(&format!("/api-keys/{id}")),
         false => view.at(""),

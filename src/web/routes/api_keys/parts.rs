@@ -92,7 +92,7 @@ impl NewKey {
     pub(in crate::web) fn wanted(self, now: Timestamp) -> NewApiKey {
         let expires_at = self.ending.moment(now);
         let Self { name, roles, is_admin, home, .. } = self;
-        NewApiKey { name, roles, expires_at, is_admin, home }
+        NewApiKey { name, roles, expires_at, is_admin, home, only_scope: None, requests: None }
     }
 }
 

@@ -4,7 +4,10 @@
 use crate::{
     domain::{
         Invalid, Slug,
-        nouns::api_keys::{self, WorkspaceKey},
+        nouns::{
+            api_keys::{self, WorkspaceKey},
+            destinations::lost_senders::{LosingDestination, LostSender, losing},
+        },
     },
     policy::perm,
     web::{
@@ -32,6 +35,7 @@ struct Removal {
     chrome: Chrome,
     base: String,
     row: Row,
+    losing: Vec<LosingDestination>,
 }
 
 /// The confirmation page. A removal that would be refused is refused here.
@@ -41,7 +45,12 @@ pub async fn removal(cx: Authorized<perm::ManageApiKeys, Target>) -> HandlerResu
     if let Some(ceiling) = key.refused {
         return Err(scope.refuse(ceiling).await);
     }
-    let page = Removal { chrome: view.chrome(), base: view.at("/api-keys"), row: Row::new(key, scope.now()) };
+    let page = Removal {
+        chrome: view.chrome(),
+        base: view.at("/api-keys"),
+        losing: losing(&scope, LostSender::Member(key.member_id)).await?,
+        row: Row::new(key, scope.now()),
+    };
     Ok(view.html(&page))
 }
 

@@ -1,14 +1,19 @@
 //! Revoking a key.
 
 use crate::{
-    domain::nouns::{accounts::keys::WorkspaceMembership, api_keys::KEY_REVOKED},
+    domain::nouns::{
+        accounts::keys::WorkspaceMembership, api_keys::KEY_REVOKED,
+        destinations::lost_senders::LosingDestination,
+    },
     web::{
         chrome::{Chrome, Flash},
         form::{EmptyForm, Form},
         guard::{Admitted, HandlerResult, PageAdmission},
         path::Target,
-        routes::api_keys::home::Home,
-        routes::api_keys::{home::Manages, row::Row},
+        routes::api_keys::{
+            home::{Home, Manages},
+            row::Row,
+        },
     },
 };
 use askama::Template;
@@ -21,6 +26,7 @@ struct Revocation {
     row: Row,
     /// The workspaces of the key, on the page of the account.
     memberships: Vec<WorkspaceMembership>,
+    losing: Vec<LosingDestination>,
 }
 
 /// The confirmation page. A change that would be refused is refused here.
@@ -39,6 +45,7 @@ pub(in crate::web) async fn revocation<A: PageAdmission<Scope: Manages>>(
         chrome: view.chrome(),
         base: view.at("/api-keys"),
         memberships: home.memberships(id).await?,
+        losing: home.losing(&key).await?,
         row: Row::new(key, home.now()),
     };
     Ok(view.html(&page))

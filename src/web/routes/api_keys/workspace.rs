@@ -9,6 +9,7 @@ use crate::{
         nouns::{
             accounts::keys::{PossibleHome, WorkspaceMembership},
             api_keys::{self, CreatedKey, Creator, HomeOptions, KeyRecord, NewApiKey, TakeOver},
+            destinations::lost_senders::{LosingDestination, LostSender, losing},
             roles,
         },
     },
@@ -67,6 +68,9 @@ impl<P: Access> Home for ReadScope<P> {
     }
     async fn memberships(&self, _: Uuid) -> Result<Vec<WorkspaceMembership>, Refused> {
         Ok(Vec::new())
+    }
+    async fn losing(&self, key: &Self::Key) -> Result<Vec<LosingDestination>, Refused> {
+        losing(self, LostSender::Member(key.member_id)).await
     }
 }
 

@@ -36,6 +36,9 @@ fn decision_body(decision: &Decision) -> DecisionBody {
             json!({"reason": "not_granted", "scope": scope, "roles_that_would": roles})
         }
         Why::NoSuchScope(complaint) => json!({"reason": "no_such_scope", "detail": complaint}),
+        Why::MayNotSend { stage, detail } => {
+            json!({"reason": "may_not_send", "stage": stage.word(), "detail": detail})
+        }
     };
     DecisionBody { context, decision: decision.is_allowed }
 }

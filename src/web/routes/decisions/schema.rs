@@ -55,14 +55,14 @@ pub(super) struct ActionOfDecision {
     _properties: AnyObject,
 }
 
-/// The resource to check. The action and the type form the scope: `read` and `record` are `read:record`.
+/// The resource to check. The action and the type form the scope: `read` and `record` are `read:record`. `send` on a
+/// `destination`, whose ID is a host, is decided as the gateway would.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct ResourceOfDecision {
     #[schema(value_type = String, min_length = 1)]
     pub r#type: NonEmptyText,
-    #[serde(rename = "id")]
     #[schema(value_type = String, min_length = 1)]
-    _id: NonEmptyText,
+    pub id: NonEmptyText,
     #[serde(default, rename = "properties")]
     #[schema(value_type = Object, nullable)]
     _properties: AnyObject,
@@ -96,7 +96,7 @@ pub(super) struct Evaluation {
 impl Evaluation {
     pub(super) fn question(self) -> Question {
         let subject = self.subject.subject();
-        Question { subject, action: self.action.name.0, kind: self.resource.r#type.0 }
+        Question { subject, action: self.action.name.0, kind: self.resource.r#type.0, id: self.resource.id.0 }
     }
 }
 
@@ -172,8 +172,8 @@ impl EvaluationOfBatch {
         let subject = Subject::read(kind, subject.member("id", |subject| subject.id.as_ref())?);
         let action = action.member("name", |action| action.name.as_ref())?.to_owned();
         let kind = resource.member("type", |resource| resource.r#type.as_ref())?.to_owned();
-        resource.member("id", |resource| resource.id.as_ref())?;
-        Ok(Question { subject, action, kind })
+        let id = resource.member("id", |resource| resource.id.as_ref())?.to_owned();
+        Ok(Question { subject, action, kind, id })
     }
 }
 

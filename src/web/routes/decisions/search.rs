@@ -48,8 +48,9 @@ pub async fn search_subjects(request: DecisionRequest) -> HandlerResult {
         Err(why) => return Ok(malformed(&request.view.req, why)),
     };
     let (kind, page) = (&search.subject.r#type.0, &search.page);
-    let (action, resource) = (&search.action.name.0, &search.resource.r#type.0);
-    let result = decisions::subjects(&scope, kind, action, resource, page.limit(), page.token()).await;
+    let (action, resource) = (&search.action.name.0, &search.resource);
+    let (of, id) = (&resource.r#type.0, &resource.id.0);
+    let result = decisions::subjects(&scope, kind, action, of, id, page.limit(), page.token()).await;
     search_response(&request, result, |id| json!({"type": kind, "id": id}))
 }
 
@@ -73,7 +74,8 @@ pub async fn search_actions(request: DecisionRequest) -> HandlerResult {
         Ok(search) => search,
         Err(why) => return Ok(malformed(&request.view.req, why)),
     };
-    let (subject, kind, page) = (search.subject.subject(), &search.resource.r#type.0, &search.page);
-    let result = decisions::actions(&scope, &subject, kind, page.limit(), page.token()).await;
+    let (subject, page) = (search.subject.subject(), &search.page);
+    let (kind, id) = (&search.resource.r#type.0, &search.resource.id.0);
+    let result = decisions::actions(&scope, &subject, kind, id, page.limit(), page.token()).await;
     search_response(&request, result, |name| json!({"name": name}))
 }

@@ -4,7 +4,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         Description, Invalid, SearchText, TextRule,
-        nouns::destinations::{self, Change, Destination, Filter, Host},
+        nouns::destinations::{self, Change, Destination, Filter, HostPattern},
     },
     policy::perm,
     web::{
@@ -25,16 +25,34 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-/// A public host that the workspace allows, unless it is paused.
+/// A public host that the workspace allows, unless it is paused; or every host one level below a domain.
 #[derive(Serialize, ToSchema)]
 pub struct DestinationBody {
     id: Uuid,
-    /// In ASCII: lower case, punycode.
+    /// In ASCII: lower case, punycode. That of a wildcard is `*.` and a domain.
     host: String,
     /// In Unicode. Equal to `host` if that has no punycode.
     display_host: String,
+    /// Whether it stands for every host that is one label below its domain. An exact host decides before a wildcard.
+    is_wildcard: bool,
     description: String,
     status: DestinationStatus,
+    /// Whether API keys can send requests to it through the gateway.
+    allows_requests: bool,
+    /// Whether the events of the workspace are sent to it.
+    receives_events: bool,
+    /// Whether only its senders may send requests to it.
+    is_restricted: bool,
+    /// The most requests a minute. `null` for the installation's default.
+    requests_per_minute: Option<i64>,
+    /// The name of the header that carries its credential. `null` if it has none. The value is never returned.
+    credential_header: Option<String>,
+    /// When something was last sent to it, in milliseconds since 1970. `null` if nothing was.
+    last_used_at: Option<Timestamp>,
+    /// When sending last failed, in milliseconds since 1970. `null` if it never did.
+    last_error_at: Option<Timestamp>,
+    /// Why sending last failed.
+    last_error: Option<String>,
     /// The name of the person or key that added it.
     created_by: String,
     /// Milliseconds since 1970.
@@ -66,6 +84,15 @@ impl From<Destination> for DestinationBody {
                 false => DestinationStatus::Active,
             },
             host: destination.host,
+            is_wildcard: destination.is_wildcard,
+            allows_requests: destination.allows_requests,
+            receives_events: destination.receives_events,
+            is_restricted: destination.is_restricted,
+            requests_per_minute: destination.requests_per_minute,
+            credential_header: destination.credential_header,
+            last_used_at: destination.last_used_at,
+            last_error_at: destination.last_error_at,
+            last_error: destination.last_error,
             description: destination.description,
             created_by: destination.creator,
             created_at: destination.created_at,
@@ -116,17 +143,21 @@ pub async fn show(cx: ApiRequest<perm::ReadDestinations, Target>) -> ApiResult<T
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewDestination {
-    #[schema(schema_with = spec::text::<Host>)]
+    #[schema(schema_with = spec::text::<HostPattern>)]
     host: String,
+    /// Must be `true` for a wildcard such as `*.example.com`, and for nothing else.
+    #[schema(schema_with = spec::maybe_flag)]
+    #[serde(default, deserialize_with = "input::or_default")]
+    is_wildcard: bool,
     #[schema(schema_with = spec::maybe_text::<Description>)]
     description: Option<String>,
 }
 
 impl Validate for NewDestination {
-    type Valid = (Host, Description);
+    type Valid = (HostPattern, Description);
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
-        let host = invalid.check("host", Host::parse_exact(&self.host));
+        let host = invalid.check("host", HostPattern::parse_exact_ticked(&self.host, self.is_wildcard));
         let description = self.description.as_deref().unwrap_or_default();
         let description = invalid.check("description", Description::parse_exact(description));
         Some((host?, description?))
@@ -150,6 +181,12 @@ pub struct DestinationChange {
     #[schema(schema_with = spec::maybe_text::<Description>)]
     description: Option<String>,
     status: Option<DestinationStatus>,
+    /// Whether API keys can send requests to it through the gateway.
+    allows_requests: Option<bool>,
+    /// The most requests a minute. `null` for the installation's default.
+    #[schema(schema_with = spec::maybe_rate)]
+    #[serde(default, deserialize_with = "input::present_or_null")]
+    requests_per_minute: Option<Option<i64>>,
 }
 
 impl Validate for DestinationChange {
@@ -157,7 +194,12 @@ impl Validate for DestinationChange {
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Change> {
         let description = invalid.check("description", input::optional(&self.description))?;
-        Some(Change { description, is_paused: self.status.map(DestinationStatus::is_paused) })
+        Some(Change {
+            description,
+            is_paused: self.status.map(DestinationStatus::is_paused),
+            allows_requests: self.allows_requests,
+            rate: self.requests_per_minute,
+        })
     }
 }
 

@@ -3,9 +3,10 @@
 use crate::{
     domain::{
         Description, Invalid,
-        nouns::destinations::{self, Change, Destination},
+        enforce::read::ReadScope,
+        nouns::destinations::{self, Change, DestinationDetail, MAX_RATE, credential::Previous},
     },
-    policy::perm,
+    policy::{Access, perm},
     web::{
         checks::{Checked, Validate},
         chrome::{Chrome, Flash, View},
@@ -13,7 +14,7 @@ use crate::{
         form::{EmptyForm, Form},
         guard::{Authorized, HandlerResult},
         path::Target,
-        rejection::reopen,
+        rejection::{FormRejection, reopen},
         when::When,
     },
 };
@@ -32,9 +33,23 @@ struct Show {
     displayed: String,
     created: When,
     paused: Option<When>,
-    destination: Destination,
-    /// The value of the field: as it is stored, or as it was sent.
+    last_used: Option<When>,
+    last_error: Option<When>,
+    /// When the credential was stored.
+    stored: Option<When>,
+    /// The credential that was replaced, and when it is deleted.
+    previous: Option<(Previous, When)>,
+    detail: DestinationDetail,
     description: String,
+    requests: Requests,
+    errors: Errors,
+}
+
+/// The forms as they were sent, if the page answers one that was rejected.
+#[derive(Default)]
+struct Sent {
+    description: Option<String>,
+    requests: Option<Requests>,
     errors: Errors,
 }
 
@@ -49,31 +64,69 @@ pub(super) fn seen_at(view: &View, page: &str) -> String {
     view.at(if view.chrome().can.read_destinations { page } else { "" })
 }
 
-fn draw(
-    view: &View,
-    status: StatusCode,
-    destination: Destination,
-    sent: Option<String>,
-    errors: Errors,
-) -> HttpResponse {
+fn draw(view: &View, status: StatusCode, mut detail: DestinationDetail, sent: Sent) -> HttpResponse {
     let when = |at| When::new(at, view.now());
+    let previous = detail.credential.as_mut().and_then(|credential| credential.previous.take());
+    let destination = &detail.destination;
     let page = Show {
         chrome: view.chrome(),
         base: view.at("/destinations"),
         displayed: destination.displayed(),
         created: when(destination.created_at),
         paused: destination.paused_at.map(when),
-        description: sent.unwrap_or_else(|| destination.description.clone()),
-        destination,
-        errors,
+        last_used: destination.last_used_at.map(when),
+        last_error: destination.last_error_at.map(when),
+        stored: detail.credential.as_ref().map(|credential| when(credential.created_at)),
+        previous: previous.map(|previous| {
+            let ends = when(previous.ends_at);
+            (previous, ends)
+        }),
+        description: sent.description.unwrap_or_else(|| destination.description.clone()),
+        requests: sent.requests.unwrap_or_else(|| Requests {
+            allows_requests: if destination.allows_requests { YES } else { "" }.to_owned(),
+            requests_per_minute: destination
+                .requests_per_minute
+                .map(|rate| rate.to_string())
+                .unwrap_or_default(),
+        }),
+        detail,
+        errors: sent.errors,
     };
     view.html_as(status, &page)
 }
 
+/// Draws the page in response to a rejected form. Someone who may not see destinations gets the refusal itself.
+async fn redraw<P: Access>(
+    view: &View,
+    scope: ReadScope<P>,
+    id: Uuid,
+    rejected: FormRejection,
+    sent: Sent,
+) -> HandlerResult {
+    let Some(scope) = scope.narrow::<perm::ReadDestinations>() else { return Err(rejected.refused) };
+    let detail = destinations::detail(&scope, id).await?;
+    Ok(draw(view, rejected.status, detail, Sent { errors: rejected.errors, ..sent }))
+}
+
 pub async fn show(cx: Authorized<perm::ReadDestinations, Target>) -> HandlerResult {
     let (scope, view, Target(id)) = cx.into_parts();
-    let destination = destinations::get(&scope, id).await?;
-    Ok(draw(&view, StatusCode::OK, destination, None, Errors::default()))
+    let detail = destinations::detail(&scope, id).await?;
+    Ok(draw(&view, StatusCode::OK, detail, Sent::default()))
+}
+
+/// The value of a box that is ticked.
+const YES: &str = "yes";
+
+/// Whether a box of a form is ticked.
+///
+/// # Errors
+/// A complaint at the field, for any other value than [`YES`].
+pub(super) fn is_ticked(field: &str, value: &str) -> Result<bool, Invalid> {
+    match value {
+        "" | "no" => Ok(false),
+        YES => Ok(true),
+        _ => Err(Invalid::field(field, "Tick the box or clear it.")),
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -102,10 +155,56 @@ pub async fn update(
         Ok(view.redirect_with_flash(page_of(&view, id), Flash::good(text)))
     };
     reopen(saved.await, async |rejected| {
-        // Someone who may not see destinations gets the refusal itself.
-        let Some(scope) = before.narrow::<perm::ReadDestinations>() else { return Err(rejected.refused) };
-        let destination = destinations::get(&scope, id).await?;
-        Ok(draw(&view, rejected.status, destination, Some(form.sent.description), rejected.errors))
+        let sent = Sent { description: Some(form.sent.description), ..Sent::default() };
+        redraw(&view, before, id, rejected, sent).await
+    })
+    .await
+}
+
+/// The switch and the rate of requests.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Requests {
+    /// `yes`, or empty.
+    allows_requests: String,
+    /// A number; empty for the default of the installation.
+    requests_per_minute: String,
+}
+
+impl Validate for Requests {
+    type Valid = Change;
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Change> {
+        let allows_requests = invalid.check_all(is_ticked("allows_requests", &self.allows_requests));
+        let rate = match self.requests_per_minute.trim() {
+            "" => Ok(None),
+            // One that no number can be is out of bounds as well.
+            rate => rate.parse().map(Some).map_err(|_| format!("Enter a number from 1 to {MAX_RATE}.")),
+        };
+        let rate = invalid.check("requests_per_minute", rate)?;
+        Some(Change { allows_requests: Some(allows_requests?), rate: Some(rate), ..Change::default() })
+    }
+}
+
+pub async fn update_requests(
+    cx: Authorized<perm::ManageDestinations, (Target, Form<Checked<Requests>>)>,
+) -> HandlerResult {
+    let (scope, view, (Target(id), Form(form))) = cx.into_parts();
+    let before = scope.duplicate();
+    let saved = async {
+        let change = form.valid?;
+        let changed = scope.write(async |s| destinations::update(s, id, &change).await).await?;
+        let displayed = changed.destination.displayed();
+        let text = match (changed.is_change, changed.destination.allows_requests) {
+            (false, _) => "No changes to save.".to_owned(),
+            (true, true) => format!("Requests to {displayed} are on."),
+            (true, false) => format!("Requests to {displayed} are off."),
+        };
+        Ok(view.redirect_with_flash(page_of(&view, id), Flash::good(text)))
+    };
+    reopen(saved.await, async |rejected| {
+        let sent = Sent { requests: Some(form.sent), ..Sent::default() };
+        redraw(&view, before, id, rejected, sent).await
     })
     .await
 }

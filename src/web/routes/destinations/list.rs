@@ -32,7 +32,7 @@ struct Index {
 struct Row {
     /// The host as people read it.
     displayed: String,
-    created: When,
+    last_used: Option<When>,
     destination: Destination,
 }
 
@@ -65,7 +65,7 @@ pub async fn index(cx: Authorized<perm::ReadDestinations, List<ListQuery>>) -> H
     let base = view.at("/destinations");
     let row = |destination: Destination| Row {
         displayed: destination.displayed(),
-        created: When::new(destination.created_at, scope.now()),
+        last_used: destination.last_used_at.map(|at| When::new(at, scope.now())),
         destination,
     };
     let page = Index {

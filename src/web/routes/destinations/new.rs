@@ -2,8 +2,8 @@
 
 use crate::{
     domain::{
-        Description, Invalid, TextRule,
-        nouns::destinations::{self, Host},
+        Description, Invalid,
+        nouns::destinations::{self, HostPattern},
     },
     policy::perm,
     web::{
@@ -13,7 +13,7 @@ use crate::{
         form::Form,
         guard::{Authorized, HandlerResult},
         rejection::reopen,
-        routes::destinations::detail::{page_of, seen_at},
+        routes::destinations::detail::{is_ticked, page_of, seen_at},
     },
 };
 use actix_web::{HttpResponse, http::StatusCode};
@@ -24,14 +24,17 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields, default)]
 pub struct NewForm {
     host: String,
+    /// `yes` for every host one level below a domain.
+    is_wildcard: String,
     description: String,
 }
 
 impl Validate for NewForm {
-    type Valid = (Host, Description);
+    type Valid = (HostPattern, Description);
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
-        let host = invalid.check("host", Host::parse(&self.host));
+        let is_wildcard = invalid.check_all(is_ticked("is_wildcard", &self.is_wildcard))?;
+        let host = invalid.check("host", HostPattern::parse_ticked(&self.host, is_wildcard));
         let description = invalid.check("description", Description::parse(&self.description));
         Some((host?, description?))
     }

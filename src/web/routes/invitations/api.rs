@@ -7,6 +7,7 @@ use crate::{
         nouns::invitations::{self, Batch, Filter, Invitation, MAX_BATCH, Outcome, Sent},
     },
     policy::perm,
+    visible::is_hidden,
     web::{
         api::{
             body::{Json, PageBody, Query},
@@ -211,7 +212,7 @@ fn addresses(emails: &[String]) -> Result<String, Invalid> {
     match emails.iter().find(|email| !fits(email)) {
         None => Ok(emails.join("\n")),
         Some(email) => {
-            let email: String = email.chars().filter(|c| !c.is_control()).take(60).collect();
+            let email: String = email.chars().filter(|c| !is_hidden(*c)).take(60).collect();
             Err(Invalid::field(
                 "emails",
                 format!("“{email}” is not an e-mail address such as name@example.com."),

@@ -9,6 +9,7 @@ use crate::{
         nouns::{
             administration::{self, Asked},
             api_keys::{self, WorkspaceKey},
+            destinations::lost_senders::{LosingDestination, LostSender, losing},
             members::{self, AccountStanding, DependentKeys, Member, TeamMembership},
         },
     },
@@ -38,6 +39,8 @@ struct Confirm {
     teams: Vec<TeamMembership>,
     team_count: usize,
     keys: RemainingKeys,
+    /// Destinations that lose the key as a sender.
+    losing: Vec<LosingDestination>,
     account: AccountStanding,
     /// The viewer may ask for the administration of the account, which the member keeps.
     may_ask: bool,
@@ -131,6 +134,10 @@ async fn confirm<P: policy::Access>(cx: Authorized<P, Target>, what: &'static st
     if let Some(ceiling) = row.member.refused {
         return Err(scope.refuse(ceiling).await);
     }
+    let losing = match what == "removal" && row.is_key() {
+        true => losing(&scope, LostSender::Member(id)).await?,
+        false => Vec::new(),
+    };
     Ok(view.html(&Confirm {
         chrome: view.chrome(),
         base: view.at("/members"),
@@ -141,6 +148,7 @@ async fn confirm<P: policy::Access>(cx: Authorized<P, Target>, what: &'static st
         team_count: detail.team_count,
         teams: detail.teams,
         keys,
+        losing,
         may_ask: may_ask && account.is_member_admin && !account.is_viewer_admin,
         account,
     }))

@@ -3,7 +3,10 @@
 use crate::{
     domain::{
         enforce::read::ReadScope,
-        nouns::roles::{self, Deleted, DeletionPlan, ROLE_IN_USE},
+        nouns::{
+            destinations::lost_senders::{LosingDestination, LostSender, losing},
+            roles::{self, Deleted, DeletionPlan, ROLE_IN_USE},
+        },
     },
     policy::perm,
     web::{
@@ -29,6 +32,7 @@ struct DeletionPage {
     /// `/w/{slug}/roles/{role}`
     base: String,
     plan: DeletionPlan,
+    losing: Vec<LosingDestination>,
     /// The slug of the replacement that was chosen.
     chosen: String,
     errors: Errors,
@@ -54,11 +58,13 @@ async fn ask(
     chosen: String,
     errors: Errors,
 ) -> HandlerResult {
+    let plan = roles::deletion_plan(scope, slug).await?;
     let page = DeletionPage {
         chrome: view.chrome(),
         home: view.at(""),
         base: view.at(&format!("/roles/{slug}")),
-        plan: roles::deletion_plan(scope, slug).await?,
+        losing: losing(scope, LostSender::Role(plan.detail.role.id)).await?,
+        plan,
         chosen,
         errors,
     };

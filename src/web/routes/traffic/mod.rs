@@ -1,0 +1,6 @@
+//! Traffic: the requests that went through the gateway.
+
+pub mod api;
+mod chart;
+mod figures;
+pub mod list;
