@@ -4,7 +4,7 @@
 use crate::{
     Bench,
     data::{Backend, Data, Seeded, Workspace, connect},
-    gateway::{add, service},
+    destinations::{add, service},
     load::median,
     report,
     server::Server,

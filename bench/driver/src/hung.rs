@@ -5,7 +5,7 @@ use crate::{
     client::Client,
     cpu,
     data::{Backend, Data, Seeded},
-    gateway::path,
+    destinations::path,
     load::{Job, Lane, percentile},
     report,
     server::Server,

@@ -8,6 +8,7 @@ mod cpu;
 mod data;
 mod decisions;
 mod deliveries;
+mod destinations;
 mod gateway;
 mod growth;
 mod hung;
