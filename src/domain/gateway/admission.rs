@@ -24,32 +24,14 @@ use secrecy::SecretString;
 use std::borrow::Cow;
 use uuid::Uuid;
 
-/// Whether the member `m` is among the senders of the destination `d`, as SQL text.
-macro_rules! is_sender {
-    ($member:literal, $destination:literal) => {
-        concat!(
-            "EXISTS (SELECT 1 FROM destination_senders ds LEFT JOIN roles dr
-                ON dr.workspace_id = ds.workspace_id AND dr.id = ds.role_id
-                WHERE ds.workspace_id = ",
-            $destination,
-            ".workspace_id AND ds.destination_id = ",
-            $destination,
-            ".id AND (ds.member_id = ",
-            $member,
-            ".id OR ' ' || ",
-            $member,
-            ".role_set || ' ' LIKE '% ' || dr.slug || ' %'))"
-        )
-    };
-}
-
-const COLUMNS: &str = concat!(
-    "d.id AS destination_id, d.host AS destination_host, d.allows_requests,
+/// What is read beside the admission of a member `m`: the destination `d`, and whether `m` is among its senders.
+const COLUMNS: &str = "d.id AS destination_id, d.host AS destination_host, d.allows_requests,
         d.paused_at IS NOT NULL AS is_paused, d.requests_per_minute,
-        CASE WHEN d.is_restricted THEN ",
-    is_sender!("m", "d"),
-    " ELSE TRUE END AS is_sender, dc.header_name, dc.sealed"
-);
+        CASE WHEN d.is_restricted THEN EXISTS (SELECT 1 FROM destination_senders ds LEFT JOIN roles dr
+                ON dr.workspace_id = ds.workspace_id AND dr.id = ds.role_id
+                WHERE ds.workspace_id = d.workspace_id AND ds.destination_id = d.id AND (ds.member_id = m.id
+                    OR ' ' || m.role_set || ' ' LIKE '% ' || dr.slug || ' %'))
+            ELSE TRUE END AS is_sender, dc.header_name, dc.sealed";
 
 /// The destination with this very host, or the wildcard that covers it, and its current credential.
 const JOINS: &str = " LEFT JOIN destinations d ON d.workspace_id = w.id AND d.host IN ($4, $5)
