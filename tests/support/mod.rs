@@ -36,7 +36,10 @@ mod tls;
 mod upstream;
 mod wire;
 
-use std::time::{Duration, Instant};
+use std::{
+    pin::Pin,
+    time::{Duration, Instant},
+};
 
 pub use api::{Answer, Api, add_key, workspace_key};
 pub use app::{Builder, FromBackend, TestApp};
@@ -95,6 +98,11 @@ pub async fn until(message: &str, mut condition: impl AsyncFnMut() -> bool) {
 /// Beside what `#[tokio::test]` does, it does not wait for ever until the last of what the test left
 /// behind has ended: a run of all tests ends whatever becomes of one.
 pub fn run(test: impl Future<Output = ()>) {
+    run_boxed(Box::pin(test));
+}
+
+// The runtime is compiled once, and not for the type of each test: that was half of what this program is made of.
+fn run_boxed(test: Pin<Box<dyn Future<Output = ()> + '_>>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runtime.block_on(test)));
     runtime.shutdown_timeout(Duration::from_secs(10));

@@ -178,7 +178,7 @@ async fn connect(config: &Config) -> Result<(DatabaseConnection, Option<File>), 
     }
     let file = sqlite_file(config)?;
     make_private(file)?;
-    let starting = start_lock(file)?;
+    let starting = start_lock(file).await?;
     Ok((Database::connect(sqlite_options(config, 1, false)).await?, starting))
 }
 

@@ -132,15 +132,23 @@ pub(in crate::domain) fn sqlite_file(config: &Config) -> Result<&Path, OpenError
 
 /// Waits until no other node opens this database for the first time. SQLite's own locks do not cover the moments in
 /// which a file is created, switched to WAL and filled with tables.
-pub(in crate::domain) fn start_lock(path: &Path) -> Result<Option<File>, OpenError> {
+///
+/// # Errors
+/// [`OpenError::Lock`].
+pub(in crate::domain) async fn start_lock(path: &Path) -> Result<Option<File>, OpenError> {
     if path.to_string_lossy().contains(['%', ':']) {
         return Ok(None);
     }
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let path = PathBuf::from(name);
-    let file = private::new_file(&path).or_else(|_| File::open(&path));
-    let locked = file.and_then(|file| file.lock().map(|()| file));
+    let file = path.clone();
+    // Whoever has the lock may need this thread to go on.
+    let locking = tokio::task::spawn_blocking(move || {
+        let file = private::new_file(&file).or_else(|_| File::open(&file))?;
+        file.lock().map(|()| file)
+    });
+    let locked = locking.await.unwrap_or_else(|error| Err(error.into()));
     locked.map(Some).map_err(|error| OpenError::Lock { path, error })
 }
 

@@ -108,7 +108,7 @@ impl Db {
                 IfMissing::Create => make_private(path)?,
                 IfMissing::Refuse => refuse_missing(path)?,
             }
-            starting = start_lock(path)?;
+            starting = start_lock(path).await?;
             // The writer first: it creates the file and switches it to WAL.
             let write = Database::connect(sqlite_options(config, 1, false)).await?;
             let read = Database::connect(sqlite_options(config, sqlite_readers(), true)).await?;

@@ -170,7 +170,10 @@ impl<D: Database> PooledConnection<'_, D> {
     }
 
     fn release(self) {
-        if let Ok(mut idle) = self.pool.idle.lock() {
+        // Kept after `close` has emptied the list, it would be waited for without end.
+        if let Ok(mut idle) = self.pool.idle.lock()
+            && !self.pool.permits.is_closed()
+        {
             idle.push(self.opened);
         }
     }
@@ -374,5 +377,19 @@ mod tests {
                 }
             });
         }
+    }
+
+    /// Breaks when `release` keeps a connection although `close` has emptied the list.
+    #[test]
+    fn a_connection_that_returns_while_the_pool_closes_is_closed() {
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let pool = SqlitePoolOptions::new().connect("sqlite::memory:").await.expect("a pool");
+            let shared = DriverPool::of(pool, false, None);
+            let pooled = shared.acquire().await.expect("a connection");
+            let closing = tokio::time::timeout(Duration::from_secs(60), shared.close());
+            let (closed, ()) = tokio::join!(closing, async { pooled.release() });
+            closed.expect("the pool waits for a connection that it keeps");
+        });
     }
 }

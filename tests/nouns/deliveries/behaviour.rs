@@ -143,7 +143,7 @@ both! {
         let page = owner.client.visit(&page_of(id)).await;
         page.assert_says("can no longer view activity or manage destinations");
         // Not even a test is sent in their name, and no probe.
-        let turns = "SELECT count(*) FROM event_endpoints WHERE leased_until <> 0";
+        let turns = "SELECT count(*) FROM event_endpoints WHERE leased_until <> 0 OR next_due_at <> 9223372036854775807";
         until("the turn did not end", async || app.scalar_i64(turns).await == 0).await;
         app.unchanged_by(admin.client.post_form(&format!("{}/test", page_of(id)), &[])).await.assert_status(409);
         app.clock.advance(Duration::from_secs(3 * 86_400));
