@@ -74,6 +74,10 @@ pub struct Config {
     #[arg(long, env = "BAILIWICK_MAIL_FROM")]
     pub mail_from: Option<String>,
 
+    /// Address that requests for support are sent to. Without one they are kept, and `bailiwick support list` shows them.
+    #[arg(long, env = "BAILIWICK_SUPPORT_EMAIL", value_parser = email_address)]
+    pub support_email: Option<String>,
+
     /// Who can sign up: anyone, or only people with an invitation.
     #[arg(long, env = "BAILIWICK_SIGN_UP", default_value = "open", ignore_case = true)]
     pub sign_up: SignUp,
@@ -200,6 +204,14 @@ fn is_postgres(database_url: &str) -> bool {
     database_url.starts_with("postgres://") || database_url.starts_with("postgresql://")
 }
 
+/// An address of e-mail.
+fn email_address(text: &str) -> Result<String, String> {
+    match text.parse::<lettre::Address>() {
+        Ok(address) => Ok(address.to_string()),
+        Err(_) => Err("write it as in support@example.com".into()),
+    }
+}
+
 /// A public URL: scheme, host and perhaps a port.
 fn public_url(text: &str) -> Result<Url, String> {
     let is_url = text.contains("://");
@@ -311,6 +323,7 @@ impl Config {
             data_dir: dir.to_owned(),
             mail: Mail::File(dir.join("mail")),
             mail_from: None,
+            support_email: None,
             sign_up: SignUp::Open,
             trusted_proxies: Vec::new(),
             proxy_header: ProxyHeader::XForwardedFor,

@@ -3,6 +3,8 @@
 //! [`policy`] holds the rules (pure), [`domain`] the data they are applied to, [`web`] the pages.
 //! `ARCHITECTURE.md` is the map.
 
+pub mod archive;
+mod archives;
 pub mod backup;
 pub mod clock;
 pub mod config;
@@ -21,6 +23,7 @@ mod private;
 mod random;
 pub mod secret;
 pub mod startup;
+pub mod support;
 pub mod telemetry;
 pub mod visible;
 pub mod web;

@@ -1,17 +1,27 @@
 //! The command line.
 
 use bailiwick::{
-    backup,
-    clock::Clock,
+    archive, backup,
+    clock::{Clock, DAY, Timestamp},
     config::{Config, Migrate, advice, environment},
-    domain::{Db, Refused, checkpoint, demo, erasure, seed, verify},
+    domain::{
+        Db, Description, Refused, Slug, TextRule, checkpoint, demo, erasure,
+        nouns::credits::{
+            Amount, Source,
+            grants::{self, Made, NewGrant},
+            verify as ledger,
+        },
+        seed, verify,
+    },
     note::{Signer, Verifier},
     secret::InstallationSecret,
     startup::{self, Application, StartupError},
+    support::{self, SupportCommand, SupportError},
     telemetry, visible,
 };
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 use std::{fmt::Display, path::PathBuf, process::ExitCode};
+use uuid::Uuid;
 
 /// A page is some thousand small pieces of memory, which the system's allocator spends a fifth of its time on.
 #[global_allocator]
@@ -64,6 +74,38 @@ enum Command {
         #[arg(long, value_name = "KEY")]
         key: Vec<Verifier>,
     },
+    /// Check the ledgers of credits and report whether anything was altered.
+    VerifyLedger,
+    /// Give a workspace credits, as a transfer of its ledger.
+    GrantCredits {
+        /// The slug of the workspace.
+        #[arg(long, value_name = "SLUG", value_parser = parse_text::<Slug>)]
+        workspace: Slug,
+        /// How many.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64))]
+        amount: i64,
+        /// Until the end of which day (UTC) they can be used, such as 2027-12-31.
+        #[arg(long, value_name = "DATE", value_parser = parse_end_of_day)]
+        expires: Timestamp,
+        /// They were bought. Otherwise they are included, and used before those that were bought.
+        #[arg(long)]
+        bought: bool,
+        /// What they are for. Members see it in the ledger.
+        #[arg(long, default_value = "", value_parser = parse_text::<Description>)]
+        note: Description,
+    },
+    /// Take back a transfer of a workspace's ledger, by another one: a grant that is not used yet, or a use.
+    ReverseCredits {
+        /// The slug of the workspace.
+        #[arg(long, value_name = "SLUG", value_parser = parse_text::<Slug>)]
+        workspace: Slug,
+        /// The ID of the transfer.
+        #[arg(long, value_name = "ID")]
+        transfer: Uuid,
+        /// Why. Members see it in the ledger.
+        #[arg(long, default_value = "", value_parser = parse_text::<Description>)]
+        note: Description,
+    },
     /// Write everything to one file, while the server runs: the data, and the secret key sealed by a passphrase.
     Backup {
         /// Where to write it. An earlier backup there is replaced.
@@ -86,10 +128,27 @@ enum Command {
         #[arg(long)]
         accept_altered: bool,
     },
+    /// Write everything of one workspace to a zip, without secrets, while the server runs.
+    Export {
+        /// The workspace's address, such as acme.
+        workspace: String,
+        /// Where to write it: a file that is not there yet.
+        file: PathBuf,
+    },
+    /// Import the export of a workspace into an empty database, and verify it.
+    Import {
+        /// A zip that was exported from either kind of database.
+        file: PathBuf,
+    },
     /// Sign a checkpoint of the audit record and print it.
     Checkpoint,
     /// Print the key with which others verify checkpoints.
     AuditKey,
+    /// Read and answer requests for support, and ask a workspace for access.
+    Support {
+        #[command(subcommand)]
+        command: SupportCommand,
+    },
     /// Erase the names and addresses of a person from the audit record.
     EraseNames {
         /// An e-mail address of theirs, or their user ID. The record knows both after their sign-in was deleted.
@@ -110,9 +169,15 @@ enum Failure {
     #[error(transparent)]
     Refused(#[from] Refused),
     #[error(transparent)]
+    Support(#[from] Box<SupportError>),
+    #[error(transparent)]
     Backup(#[from] backup::CreateError),
     #[error(transparent)]
     Restore(#[from] Box<backup::RestoreError>),
+    #[error(transparent)]
+    Export(#[from] Box<archive::CreateError>),
+    #[error(transparent)]
+    Import(#[from] Box<archive::ImportError>),
     #[error(transparent)]
     Io(#[from] std::io::Error),
     #[error("can't read {path}: {error}")]
@@ -125,6 +190,12 @@ enum Failure {
     Nobody,
     #[error("the audit record was altered: {0} findings")]
     Altered(usize),
+    #[error("the ledger was altered: {0} findings")]
+    LedgerAltered(usize),
+    #[error("there is no workspace {0}, or it has no such transfer")]
+    NoSuchCredits(String),
+    #[error("{0}: {1}")]
+    Invalid(String, String),
 }
 
 /// What ends with this changes nothing by being started again: a setting is wrong, or what it names. `EX_CONFIG` of
@@ -139,6 +210,7 @@ impl Failure {
         let needs_mending = match self {
             Self::Startup(error) => error.needs_mending(),
             Self::Open(error) => error.needs_mending(),
+            Self::Support(error) => error.needs_mending(),
             Self::NoSecret => true,
             _ => false,
         };
@@ -258,6 +330,20 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             Ok(())
         }
         Command::CheckConfig => check_config(&config),
+        Command::VerifyLedger => verify_ledger(&open(&config).await?).await,
+        Command::GrantCredits { workspace, amount, expires, bought, note } => {
+            let amount = Amount::parse("amount", amount).map_err(invalid)?;
+            let source = if bought { Source::Bought } else { Source::Included };
+            let new = NewGrant { amount, source, expires_at: expires, note };
+            let db = open(&config).await?;
+            let made = grants::grant_by_operator(&db, &workspace, &new).await;
+            report_transfer(&db, &workspace, made).await
+        }
+        Command::ReverseCredits { workspace, transfer, note } => {
+            let db = open(&config).await?;
+            let made = grants::reverse_by_operator(&db, &workspace, transfer, &note).await;
+            report_transfer(&db, &workspace, made).await
+        }
         Command::VerifyAudit { against, key } => verify_audit(&config, &against, key).await,
         Command::Backup { file, without_key } => {
             let made = backup::create(&config, &file, without_key).await?;
@@ -268,6 +354,18 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Restore { file, against, key, accept_altered } => {
             let options = backup::Options { against, keys: key, accepts_altered: accept_altered };
             say(backup::restore(&config, &file, options).await.map_err(Box::new)?);
+            Ok(())
+        }
+        Command::Export { workspace, file } => {
+            let rows = archive::create(&config, &workspace, &file).await.map_err(Box::new)?;
+            say(format_args!(
+                "{} has {rows} rows of the workspace {workspace}, and no secrets.",
+                file.display()
+            ));
+            Ok(())
+        }
+        Command::Import { file } => {
+            say(archive::import(&config, &file).await.map_err(Box::new)?);
             Ok(())
         }
         Command::Checkpoint => {
@@ -284,6 +382,10 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::AuditKey => {
             println!("{}", audit_signer(&config)?.verifier());
+            Ok(())
+        }
+        Command::Support { command } => {
+            say(support::run(&config, command).await.map_err(Box::new)?);
             Ok(())
         }
         Command::EraseNames { user } => erase_names(&open(&config).await?, &user).await,
@@ -380,6 +482,53 @@ async fn verify_audit(config: &Config, against: &[PathBuf], mut keys: Vec<Verifi
     match report.findings.len() {
         0 => Ok(()),
         altered => Err(Failure::Altered(altered)),
+    }
+}
+
+/// Parses an argument by the rule of its type.
+fn parse_text<T: TextRule>(text: &str) -> Result<T, String> {
+    T::parse(text).map_err(str::to_owned)
+}
+
+/// The last moment of a day such as 2027-12-31, in UTC.
+fn parse_end_of_day(text: &str) -> Result<Timestamp, String> {
+    match bailiwick::web::checks::day(text) {
+        Some(midnight) => Ok(midnight + DAY),
+        None => Err("write a date such as 2027-12-31".to_owned()),
+    }
+}
+
+/// What is wrong with an argument.
+fn invalid(invalid: bailiwick::domain::Invalid) -> Failure {
+    let (field, complaint) = invalid.iter().next().unwrap_or_default();
+    Failure::Invalid(field.to_owned(), complaint.to_owned())
+}
+
+async fn report_transfer(db: &Db, workspace: &Slug, made: Result<Made, Refused>) -> Result<(), Failure> {
+    db.close().await;
+    let Made { transfer, seq } = made.map_err(|refused| match refused {
+        Refused::NotFound => Failure::NoSuchCredits(workspace.to_string()),
+        Refused::Invalid(what) => invalid(what),
+        refused => refused.into(),
+    })?;
+    println!("Transfer {transfer} is number {seq} of the ledger of {workspace}");
+    Ok(())
+}
+
+async fn verify_ledger(db: &Db) -> Result<(), Failure> {
+    let report = ledger::verify(db).await?;
+    db.close().await;
+    for (workspace, transfers) in &report.ledgers {
+        if !report.findings.iter().any(|finding| finding.workspace == *workspace) {
+            say(format_args!("workspace {workspace}  {transfers} transfers, unaltered"));
+        }
+    }
+    for finding in &report.findings {
+        say(finding);
+    }
+    match report.findings.len() {
+        0 => Ok(()),
+        altered => Err(Failure::LedgerAltered(altered)),
     }
 }
 

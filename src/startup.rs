@@ -27,7 +27,7 @@ use crate::{
     },
     private,
     secret::{InstallationSecret, SecretError},
-    web::{self, app, metrics::RequestMetrics, routes::index::index},
+    web::{self, app, downloads::Downloads, metrics::RequestMetrics, routes::index::index},
     workers::{Checkpoints, Workers},
 };
 pub use crate::{
@@ -151,6 +151,7 @@ impl Application {
             gate: gate.clone(),
             calls,
             turns,
+            downloads: Downloads::default(),
             metrics,
             routes: index(),
         });
@@ -167,7 +168,7 @@ impl Application {
         let gateway = gateway.transpose()?;
         let server = listen(listener, served, app, connections, &config)?;
         let checkpoints = Checkpoints { signer: audit_signer(&config)?, copies: config.checkpoint_copies() };
-        let workers = Workers::start(&db, mailer, outbound, checkpoints, gate);
+        let workers = Workers::start(&db, mailer, outbound, checkpoints, gate, &config);
         Ok(Self {
             server,
             bind,

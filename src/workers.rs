@@ -2,6 +2,8 @@
 //! checkpoints.
 
 use crate::{
+    archives,
+    config::Config,
     domain::{
         Db, Refused,
         base::outbox,
@@ -39,6 +41,8 @@ pub(crate) struct Workers {
     stop_traffic: Arc<Notify>,
     checkpoints: Checkpoints,
     leases: JoinHandle<()>,
+    archives: JoinHandle<()>,
+    stop_archives: Arc<Notify>,
 }
 
 impl Workers {
@@ -48,9 +52,10 @@ impl Workers {
         outbound: Outbound,
         checkpoints: Checkpoints,
         gate: Gate,
+        config: &Config,
     ) -> Self {
-        let (stop_mail, stop_events, stop_traffic) =
-            (Arc::new(Notify::new()), Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (stop_mail, stop_events, stop_traffic, stop_archives) =
+            (Arc::default(), Arc::default(), Arc::default(), Arc::<Notify>::default());
         Self {
             mail: tokio::spawn(send_mail(db.clone(), mailer, Arc::clone(&stop_mail))),
             stop_mail,
@@ -61,6 +66,12 @@ impl Workers {
             housekeeping: tokio::spawn(run_housekeeping(db.clone(), checkpoints.clone())),
             checkpoints,
             leases: tokio::spawn(renew_leases(db.clone(), gate)),
+            archives: tokio::spawn(archives::make_archives(
+                db.clone(),
+                config.clone(),
+                Arc::clone(&stop_archives),
+            )),
+            stop_archives,
         }
     }
 
@@ -71,6 +82,7 @@ impl Workers {
         self.stop_mail.notify_one();
         self.stop_events.notify_one();
         self.stop_traffic.notify_one();
+        self.stop_archives.notify_one();
         // A turn that is under way ends first: what it has taken would be lost.
         if let Err(error) = self.traffic.await {
             tracing::error!(%error, "recording traffic ended unexpectedly");
@@ -80,6 +92,9 @@ impl Workers {
         }
         if let Err(error) = self.events.await {
             tracing::error!(%error, "sending events ended unexpectedly");
+        }
+        if let Err(error) = self.archives.await {
+            tracing::error!(%error, "making archives ended unexpectedly");
         }
         if let Err(error) = housekeeping::last_housekeeping(db).await {
             log(db, "could not save the last activity times", &error);

@@ -262,7 +262,8 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (event.defaultPrevented || form.method === "dialog") return;
+  // A download leaves the page as it is, and another one may follow.
+  if (event.defaultPrevented || form.method === "dialog" || form.matches("[data-download]")) return;
   // After the browser has read which button was pressed.
   setTimeout(() => {
     for (const el of all("button:not([type=button], :disabled)", form)) {

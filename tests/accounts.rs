@@ -166,7 +166,7 @@ both! {
         owner.client.post_form("/w/second/organization/deletion", &[("confirm", "second")]).await.assert_status(303);
         let page = owner.client.visit(&base).await;
         assert_eq!(page.select("td.main .name a"), ["acme"]);
-        page.assert_says("deleted the workspace Second");
+        page.assert_says("deleted the workspace Second").assert_says("Deleted workspaces");
         let told = kinds(&app).await;
         assert_eq!(told, ["workspace.created", "workspace.created", "account.updated", "organization.deleted"]);
         // Each workspace's own record is a chain all the same.

@@ -407,6 +407,7 @@ both! {
         enter(&workspace_key(&app, "side", &["owner"]).await, CAROL, &["viewer"]).await;
         let deletion = "/w/side/organization/deletion";
         owner.client.post_form(deletion, &[("confirm", "side")]).await.assert_status(303);
+        crate::deletion::purge(&app).await;
         sweep(&app).await;
         assert_eq!(people().await, before);
         // What still waits stays.

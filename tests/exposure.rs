@@ -10,7 +10,7 @@ use crate::{
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is planted: what it is, a table, a column, and the name under which a noun planted the row.
-const CANARIES: [(&str, &str, &str, &str); 16] = [
+const CANARIES: [(&str, &str, &str, &str); 17] = [
     ("a person's name", "users", "name", "user"),
     ("a person's address", "users", "email", "user"),
     ("a member's external id", "members", "external_id", "member"),
@@ -27,11 +27,12 @@ const CANARIES: [(&str, &str, &str, &str); 16] = [
     ("a receiver's answer", "event_attempts", "body", "attempt"),
     ("an event's kind", "event_deliveries", "kind", "delivery"),
     ("an account key's name", "api_keys", "name", "account_key"),
+    ("what somebody asks", "support_requests", "happened", "support_request"),
 ];
 
 /// What shows to whom, on both faces. Whatever is not here shows to nobody who holds one permission alone: what a
 /// receiver answered, and to which event, needs `read:audit` beside `read:destinations`.
-const SHOWN: [(&str, &[&str]); 12] = [
+const SHOWN: [(&str, &[&str]); 13] = [
     ("a host", &["read:destinations"]),
     ("a host's description", &["read:destinations"]),
     ("a path of events", &["read:destinations"]),
@@ -44,6 +45,7 @@ const SHOWN: [(&str, &[&str]); 12] = [
     ("a team's name", &["read:teams"]),
     ("an account key's name", &["read:api-keys", "read:members"]),
     ("an invited address", &["cancel:invitations", "invite:members"]),
+    ("what somebody asks", &["manage:support-access"]),
 ];
 
 /// Pages on which a change is prepared. They name what it is about, and what can be chosen, to whoever may make it.

@@ -20,6 +20,7 @@ mod api_keys; // principals without a person: admitted, bounded, ended
 mod api_matrix; // every route for programs × every key × own, another's, unknown
 mod api_parity; // a page and a call get the same verdict
 mod api_schema; // schemathesis over the document, and the usso client
+mod archive; // exports of a workspace, imported into either database
 mod arrows; // the imports of src: no circle, no arrow up
 mod audit; // the record: what alters it is refused, or found
 mod backup; // backups while it serves, restored into either database
@@ -30,6 +31,7 @@ mod confirmation; // whose an address is: the link that confirms it, in this bro
 mod cors; // pages of other websites call: where the workspace names the website, and nowhere else
 mod crawl; // a form is on a page if and only if its POST is allowed
 mod decisions; // access checks of services: OpenID AuthZEN, and reasons
+mod deletion; // a workspace that is deleted: refused everywhere, restored, and gone after 30 days
 mod demo; // four months of a workspace, created as by requests
 mod deploy; // proxies and systemd, as docs/deploy and packaging configure them
 mod durability; // kill -9 while writing
@@ -49,11 +51,13 @@ mod organization; // the workspace's name, address and deletion
 mod outages; // a database that is away, full, locked, replaced or only read
 mod outbound; // requests to hosts of the internet: where none goes, what is sent, how long it may take
 mod overview; // counts, recent changes, what needs attention
+mod own_deletion; // a person deletes their sign-in: when they may, what ends, and what is left of them
 mod pages; // every page in a real browser: accessible, valid, whole on a phone, by keyboard
 mod people; // sign-up, sign-in, passwords, addresses, sessions
 mod plans; // the database explains every statement: none goes through everything
 mod policy; // the ceiling, as properties of the pure rules
 mod postgres; // PostgreSQL as it is sold: TLS, sockets, passwords, poolers
+mod presets; // technical and billing work, separate from the start or later
 mod quick_start; // four services in ten lines each, run as they are in docs/quick-start
 mod races; // twenty at once, on real connections
 mod refusals; // what a refusal looks like, and its links

@@ -108,7 +108,7 @@ both! {
         invite(&owner.client, "acme", "guest-one@example.com", &["viewer"]).await;
         let page = owner.client.visit(&path).await;
         page.assert_says("All 2 members, including you, lose access immediately.")
-            .assert_says("1 pending invitation is cancelled");
+            .assert_says("1 pending invitation is paused");
         for wrong in ["", "Acme", "acm", "acme-two", "acme acme"] {
             let refused = app
                 .unchanged_by(owner.client.submit(&page, &path, &[("confirm", wrong)]))

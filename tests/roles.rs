@@ -426,7 +426,7 @@ both! {
         let page = owner.client.visit(&format!("{PATH}/new?from=developer")).await;
         let form = page.form(PATH);
         assert_eq!(form.values("name"), ["Developer 2"]);
-        assert_eq!(form.values("permission").len(), 13);
+        assert_eq!(form.values("permission").len(), 14);
         owner.client.submit(&page, PATH, &[]).await.assert_status(303);
         assert_eq!(scopes_of(&app, "developer-2").await, scopes_of(&app, "developer").await);
         for nothing in ["template=king", "from=king"] {

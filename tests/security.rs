@@ -21,7 +21,7 @@ both! {
         assert_eq!(&groups[..3], first);
         assert_eq!(&groups[3..], ["Members & Roles", "Keys & Integrations", "Activity & Support"]);
         let labels = page.select(".perms h3");
-        assert_eq!(labels.len(), 30, "{labels:?}");
+        assert_eq!(labels.len(), 31, "{labels:?}");
         for (i, label) in [
             "View members",
             "View teams",
@@ -51,7 +51,7 @@ both! {
         assert_eq!(ticked("delete:organization"), "");
         assert_eq!(ticked("read:credits"), "admin developer billing");
         // Owner is ticked and locked in every row.
-        assert_eq!(page.attributes(".perms input[checked][disabled]", "type").len(), 30);
+        assert_eq!(page.attributes(".perms input[checked][disabled]", "type").len(), 31);
         page.assert_says("Coming soon");
         // A button says who holds it in short, and to a screen reader in full.
         let button = |id: &str| page.select(&format!("#d-{id}-button [aria-hidden]")).join("");

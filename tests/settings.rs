@@ -52,6 +52,7 @@ fn an_empty_variable_is_an_unset_one() {
         "DATA_DIR",
         "MAIL",
         "MAIL_FROM",
+        "SUPPORT_EMAIL",
         "SIGN_UP",
         "TRUSTED_PROXIES",
         "PROXY_HEADER",
@@ -162,8 +163,12 @@ async fn wrong_settings_end_with_the_status_that_the_unit_names() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_works_on_what_is_there_creates_no_database() {
     let key = ("BAILIWICK_SECRET_KEY", "07".repeat(32));
-    let commands: [&[&str]; 6] = [
+    let grant = ["grant-credits", "--workspace", "acme", "--amount", "1", "--expires", "2099-12-31"];
+    let commands: [&[&str]; 9] = [
         &["verify-audit"],
+        &["verify-ledger"],
+        &grant,
+        &["support", "list"],
         &["seed"],
         &["checkpoint"],
         &["erase-names", "ada@example.com"],
@@ -184,7 +189,7 @@ async fn a_command_that_works_on_what_is_there_creates_no_database() {
         assert_eq!(created, 0, "{command:?} creates something");
     }
     for backend in [Backend::Sqlite, Backend::Postgres] {
-        for command in &commands[..4] {
+        for command in &commands[..7] {
             let dir = tempfile::tempdir().unwrap();
             let database = TestDatabase::empty(backend, dir.path()).await;
             if backend == Backend::Sqlite {

@@ -1,7 +1,11 @@
 //! What the API says to programs that meet it for the first time: where what they created is, how long a list is, which
 //! value is wrong, whom to ask for a permission; and that its document says all of that.
 
-use crate::{nouns::roles::add_role, support::*, world::*};
+use crate::{
+    nouns::{credits::grant, roles::add_role},
+    support::*,
+    world::*,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,6 +60,9 @@ both! {
             ("registerResource", json!({"type": "record", "id": "a/b c", "name": "Record"})),
             ("createDestination", json!({"host": "api.example.com"})),
             ("sendTestEvent", json!(null)),
+            ("holdCredits", json!({"id": "invoice-7", "amount": 1})),
+            ("requestArchive", json!(null)),
+            ("createSupportRequest", json!({"category": "technical", "expected": "A page", "happened": "An error"})),
         ];
         let operations = operations(&app).await;
         let with_201 = operations.iter().filter(|(_, (.., operation))| operation["responses"].get("201").is_some());
@@ -65,6 +72,7 @@ both! {
         let receiver = receiver.with_status(201).body["id"].as_str().unwrap().to_owned();
         let events = format!("/api/sso/v1/destinations/{receiver}/events");
         api.call(Method::PUT, &events, Some(&json!({"path": "/hooks", "kinds": ["team"]}))).await.with_status(200);
+        grant(&app, "acme", 10).await;
         for (name, body) in bodies {
             let (method, path, operation) = &operations[name];
             let documented = |header: &str| operation["responses"]["201"]["headers"].get(header).is_some();

@@ -481,6 +481,8 @@ both! {
         // And so does the end of the workspace, with all that there is.
         let end = [("confirm", "acme")];
         owner.client.post_form("/w/acme/organization/deletion", &end).await.assert_status(303);
+        assert_eq!(app.scalar_i64("SELECT count(*) FROM team_members").await, 1, "kept while it can be restored");
+        crate::deletion::purge(&app).await;
         assert_eq!(app.scalar_i64("SELECT count(*) FROM team_members").await, 0);
         assert_counted(&app).await;
     }

@@ -35,6 +35,11 @@ mod m0026_destinations_are_used;
 mod m0027_traffic;
 mod m0028_event_deliveries;
 mod m0029_test_keys;
+mod m0030_credits;
+mod m0033_exports;
+mod m0034_support;
+mod m0035_deleted_workspaces;
+mod m0036_deleted_people;
 mod sql;
 
 /// Runs the steps in order, each at most once.
@@ -70,6 +75,11 @@ impl MigratorTrait for Migrator {
             Box::new(m0027_traffic::Migration),
             Box::new(m0028_event_deliveries::Migration),
             Box::new(m0029_test_keys::Migration),
+            Box::new(m0030_credits::Migration),
+            Box::new(m0033_exports::Migration),
+            Box::new(m0034_support::Migration),
+            Box::new(m0035_deleted_workspaces::Migration),
+            Box::new(m0036_deleted_people::Migration),
         ]
     }
 }

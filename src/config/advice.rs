@@ -62,6 +62,10 @@ pub fn summary(config: &Config, public_url: &str) -> String {
         ("DATA_DIR", config.data_dir.display().to_string()),
         ("MAIL", mail),
         ("MAIL_FROM", config.mail_from.clone().unwrap_or_else(|| "no-reply at the public URL's host".into())),
+        (
+            "SUPPORT_EMAIL",
+            config.support_email.clone().unwrap_or_else(|| "none; see bailiwick support list".into()),
+        ),
         ("SIGN_UP", sign_up.to_owned()),
         ("TRUSTED_PROXIES", or_none(proxies)),
         ("PROXY_HEADER", config.proxy_header.name().to_owned()),

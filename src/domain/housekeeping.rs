@@ -7,7 +7,10 @@ use crate::{
     domain::{
         base::{db::Db, idempotency, limits, sql::Sql},
         enforce::{presence, refusal},
-        nouns::{identity::unconfirmed, traffic},
+        nouns::{
+            credits, identity::unconfirmed, organization::deletion, own_deletion::erasure, support::grants,
+            traffic,
+        },
     },
 };
 use sea_orm::DbErr;
@@ -61,6 +64,17 @@ pub const TABLES: &[(&str, Growth)] = {
             Record("sign-ins, sign-ups and resets are limited; a flood of refusals is one event"),
         ),
         ("audit_identities", With("audit_events")),
+        ("credit_accounts", With("credit_transfers")),
+        ("credit_days", Content("one for each day on which a workspace used credits")),
+        ("credit_holds", With("credit_transfers")),
+        ("credit_ledgers", With("workspaces")),
+        ("credit_requests", With("credit_transfers")),
+        (
+            "credit_transfers",
+            Content(
+                "a ledger, kept whole; each moves credits that whoever runs the installation granted, within the rate of calls",
+            ),
+        ),
         (
             "destination_credentials",
             Expires { column: "ends_at", after: 0, until_then: "two for each destination" },
@@ -85,6 +99,11 @@ pub const TABLES: &[(&str, Growth)] = {
             },
         ),
         ("event_endpoints", With("destinations")),
+        ("export_parts", With("exports")),
+        (
+            "exports",
+            Expires { column: "expires_at", after: 0, until_then: "three in a workspace, of 4 GiB at most" },
+        ),
         ("first_person", Content("one row")),
         (
             "first_sign_ups",
@@ -146,6 +165,10 @@ pub const TABLES: &[(&str, Growth)] = {
             "sessions",
             Expires { column: "expires_at", after: 0, until_then: "50 for each person; the oldest one ends" },
         ),
+        ("support_answers", With("support_requests")),
+        ("support_grants", Content("asked for by whoever runs the installation; kept as a record")),
+        ("support_requests", Content("20 for each person and day; kept as a record")),
+        ("support_views", With("support_grants")),
         ("team_members", With("teams")),
         ("team_roles", With("teams")),
         ("teams", Content("made by members with a permission")),
@@ -167,9 +190,11 @@ pub const TABLES: &[(&str, Growth)] = {
         ),
         (
             "users",
-            SignUps("200 sign-ups for each network and hour; the unconfirmed and unused go after 30 days"),
+            SignUps(
+                "200 sign-ups for each network and hour; the unconfirmed and unused go after 30 days, and of one that was deleted a row without a name stays",
+            ),
         ),
-        ("workspaces", SignUps("as accounts")),
+        ("workspaces", SignUps("as accounts; one that was deleted goes 30 days later")),
     ]
 };
 
@@ -186,6 +211,7 @@ const SHORT_WINDOW: i64 = HOUR;
 pub async fn housekeeping(db: &Db) -> Result<(), DbErr> {
     refusal::flush(db, false).await;
     presence::flush(db).await?;
+    grants::end_overdue(db).await?;
     db.note_recovery().await;
     Ok(())
 }
@@ -212,8 +238,13 @@ pub async fn sweep(db: &Db) -> Result<(), DbErr> {
             delete(db, &format!("DELETE FROM {table} WHERE {column} <= $1"), now - *after).await?;
         }
     }
-    let short = "DELETE FROM rate_limits WHERE window_start <= $1 AND key NOT LIKE 'idempotency:%'";
+    // But for those that count for a day.
+    let short = "DELETE FROM rate_limits WHERE window_start <= $1 AND key NOT LIKE 'idempotency:%'
+        AND key NOT LIKE 'ask-support:%' AND key NOT LIKE 'support-views:%'";
     delete(db, short, now - SHORT_WINDOW).await?;
+    credits::sweep(db).await?;
+    deletion::purge(db).await?;
+    erasure::erase_waiting(db).await?;
     unconfirmed::sweep(db).await
 }
 

@@ -31,7 +31,7 @@ pub use base::{
     invalid::Invalid,
     outage::Outage,
     outbox,
-    refused::{MissingPermission, NotAdmin, Refused},
+    refused::{MissingPermission, NoCredit, NotAdmin, Refused},
     selection::Selection,
     statements::{Counter, Transcript},
     text_rule::{Complaint, TextRule},

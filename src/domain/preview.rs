@@ -14,7 +14,7 @@ use crate::{
         nouns::{
             members::{self, Detail},
             roles::{self, Combination, Headcounts, grants},
-            security,
+            security, separation,
             teams::{self, Team},
         },
         records::named,
@@ -176,6 +176,19 @@ pub async fn of_scopes(
     (preview.before, preview.after) =
         (held.into_iter().collect(), requested.scopes.iter().map(str::to_owned).collect());
     Ok((role, preview))
+}
+
+/// Previews the preset that keeps technical and billing work separate.
+///
+/// # Errors
+/// The database's own.
+pub async fn of_separation(scope: &ReadScope<perm::UpdatePermissions>) -> Result<Preview, Refused> {
+    let all = &scope.actor().all_roles;
+    let cells = separation::cells(all);
+    let mut preview = of_cells(scope, &cells, "", separation::version(all)).await?;
+    (preview.before, preview.after) =
+        (separation::holders(all), separation::holders(&grants::with(all, &cells)));
+    Ok(preview)
 }
 
 /// Previews changing cells of the matrix of roles and scopes.

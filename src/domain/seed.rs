@@ -30,7 +30,7 @@ use crate::{
         },
         records::members::MEMBER,
     },
-    policy::BuiltIn,
+    policy::{BuiltIn, Setup},
     random,
 };
 use sea_orm::{DatabaseTransaction, FromQueryResult};
@@ -134,7 +134,7 @@ async fn seed_workspace(db: &Db, number: i64, size: &Size, hash: &str) -> Result
     let name = read(Name::parse(&format!("Seed {number}")))?;
     let slug = read(Slug::parse(&format!("seed-{number}")))?;
     let owner = seed_owner(db, number, hash).await?;
-    workspaces::create_unlimited(db, &owner, None, &name, &slug, &origin("seed")).await?;
+    workspaces::create_unlimited(db, &owner, None, &name, &slug, Setup::Usual, &origin("seed")).await?;
     let workspace = by_email(db, "SELECT id FROM workspaces WHERE slug = $1", slug.as_str()).await?;
     let (tx, now) = (db.begin().await?, db.now());
     let roles = built_in_roles(&tx, workspace).await?;

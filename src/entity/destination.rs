@@ -28,6 +28,8 @@ pub struct Model {
     pub is_restricted: bool,
     /// The most requests a minute; `None` for the installation's default.
     pub requests_per_minute: Option<i64>,
+    /// What a request costs; 0 for nothing.
+    pub price_credits: i64,
     pub last_used_at: Option<Timestamp>,
     pub last_error_at: Option<Timestamp>,
     /// A short sentence, without secrets.

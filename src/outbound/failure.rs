@@ -93,6 +93,17 @@ impl Failure {
         matches!(self, Self::Address { .. } | Self::OwnAddress)
     }
 
+    /// Whether the host may have been sent something of the request.
+    pub fn may_have_reached_host(&self) -> bool {
+        match self {
+            Self::Resolve(_) | Self::Address { .. } | Self::OwnAddress | Self::Connect(_) | Self::Tls(_) => {
+                false
+            }
+            Self::Timeout(phase) => !matches!(phase, Phase::Resolve | Phase::Connect | Phase::Tls),
+            Self::TooLarge(_) | Self::Broken | Self::Body => true,
+        }
+    }
+
     /// A word for metrics and logs.
     pub fn word(&self) -> &'static str {
         match self {

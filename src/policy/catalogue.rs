@@ -135,6 +135,14 @@ macro_rules! permissions {
             impl Access for ReadInvitations {
                 const NEEDS: Needs = Needs::AnyOf(&[Permission::InviteMembers, Permission::CancelInvitations]);
             }
+
+            /// Members who may ask for support or grant support access may see their own requests, and what was granted.
+            #[derive(Clone, Copy, Debug)]
+            pub struct ReadSupport;
+            impl Access for ReadSupport {
+                const NEEDS: Needs =
+                    Needs::AnyOf(&[Permission::CreateSupportRequests, Permission::ManageSupportAccess]);
+            }
         }
     };
     (@built) => { true };
@@ -152,7 +160,7 @@ macro_rules! catalogue {
         UpdateOrganization update_organization "update:organization" "Update organization" [Admin] built
             "Change the organization's name and address.";
         DeleteOrganization delete_organization "delete:organization" "Delete organization" [] built
-            "Permanently delete the organization and everything in it.";
+            "Delete the organization and everything in it. Owners can restore it for 30 days.";
         CreateTeams create_teams "create:teams" "Create teams" [Admin] built
             "Create new teams.";
         UpdateTeams update_teams "update:teams" "Update teams" [Admin] built
@@ -169,7 +177,7 @@ macro_rules! catalogue {
             "Change the permissions of roles.";
         CreateOauthClients create_oauth_clients "create:oauth-clients" "Create OAuth clients" [Admin Developer] later
             "Register client apps that connect other tools.";
-        ExportData export_data "export:data" "Export data" [Admin] later
+        ExportData export_data "export:data" "Export data" [Admin] built
             "Download members, roles, activity and everything else.";
     }
     BillingAndCredits {
@@ -177,7 +185,7 @@ macro_rules! catalogue {
             "View the plan, invoices and payments.";
         ManageBilling manage_billing "manage:billing" "Manage billing" [Admin Billing] later
             "Change the plan and the payment details.";
-        ReadCredits read_credits "read:credits" "View credits" [Admin Developer Billing] later
+        ReadCredits read_credits "read:credits" "View credits" [Admin Developer Billing] built
             "View the credit balance and usage.";
         PurchaseCredits purchase_credits "purchase:credits" "Purchase credits" [Admin Billing] later
             "Buy credits for the workspace.";
@@ -205,15 +213,17 @@ macro_rules! catalogue {
             "Add, change, pause and delete the public hosts that the workspace allows.";
         SendDestinations send_destinations "send:destinations" "Send requests" [Admin Developer] built
             "Send requests to destinations through the gateway, with an API key.";
+        SpendCredits spend_credits "spend:credits" "Spend credits" [Admin Developer] built
+            "Hold and use credits of the workspace through the API, with an API key.";
         CheckAccess check_access "check:access" "Check access" [Admin Developer] built
             "Check the access of anyone in the workspace.";
     }
     ActivityAndSupport {
         ReadAudit read_audit "read:audit" "View activity" [Admin] built
             "View the activity log of the workspace.";
-        CreateSupportRequests create_support_requests "create:support-requests" "Ask for support" [Admin Developer Billing] later
+        CreateSupportRequests create_support_requests "create:support-requests" "Ask for support" [Admin Developer Billing] built
             "Contact the people who run this installation.";
-        ManageSupportAccess manage_support_access "manage:support-access" "Grant support access" [Admin] later
+        ManageSupportAccess manage_support_access "manage:support-access" "Grant support access" [Admin] built
             "Give the people who run this installation access for a limited time.";
     }
     } };
@@ -233,9 +243,68 @@ impl BuiltIn {
     }
 }
 
+/// What can be granted for support: to read, and never a secret.
+pub const GRANTABLE: [Permission; 7] = [
+    Permission::ReadMembers,
+    Permission::ReadTeams,
+    Permission::ReadAudit,
+    Permission::ReadApiKeys,
+    Permission::ReadDestinations,
+    Permission::ReadBilling,
+    Permission::ReadCredits,
+];
+
+/// What the built-in roles do not hold where technical and billing work are separate: Admin pays nothing, and Developer
+/// invites nobody.
+pub const SEPARATED: [(BuiltIn, Permission); 3] = [
+    (BuiltIn::Admin, Permission::ManageBilling),
+    (BuiltIn::Admin, Permission::PurchaseCredits),
+    (BuiltIn::Developer, Permission::InviteMembers),
+];
+
+/// What the built-in roles of a new workspace hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Setup {
+    /// Their [`BuiltIn::grants`].
+    #[default]
+    Usual,
+    /// Those without [`SEPARATED`].
+    SeparateBilling,
+}
+
+impl Setup {
+    pub const fn separate_billing(yes: bool) -> Self {
+        if yes { Self::SeparateBilling } else { Self::Usual }
+    }
+
+    /// The scopes of a role in a workspace that begins this way.
+    pub fn grants(self, role: BuiltIn) -> Vec<&'static str> {
+        let is_withheld = |scope: &str| {
+            SEPARATED.iter().any(|(other, permission)| *other == role && permission.scope() == scope)
+        };
+        let grants = role.grants().into_iter();
+        grants.filter(|scope| self == Self::Usual || !is_withheld(scope)).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_workspace_with_separate_billing_begins_without_exactly_what_is_separated() {
+        for role in BuiltIn::ALL {
+            let (usual, separate) = (Setup::Usual.grants(role), Setup::SeparateBilling.grants(role));
+            let withheld: Vec<_> = usual.iter().filter(|scope| !separate.contains(scope)).collect();
+            let expected: Vec<_> = SEPARATED
+                .iter()
+                .filter(|(of, _)| *of == role)
+                .map(|(_, permission)| permission.scope())
+                .collect();
+            assert_eq!(withheld.into_iter().copied().collect::<Vec<_>>(), expected);
+            assert_eq!(separate.len() + expected.len(), usual.len(), "each is held otherwise");
+        }
+    }
 
     #[test]
     fn scopes_are_unique_well_formed_and_found_again() {

@@ -19,7 +19,7 @@ pub mod why;
 
 pub use builtin::BuiltIn;
 pub use can::Can;
-pub use catalogue::{Access, Group, Needs, Permission, perm};
+pub use catalogue::{Access, GRANTABLE, Group, Needs, Permission, SEPARATED, Setup, perm};
 pub use holdings::{Ceiling, Holdings};
 pub use patterns::Pattern;
 pub use right::Right;

@@ -5,7 +5,9 @@ use crate::{
     domain::{Db, Token, gateway::Gate, nouns::identity::first::first_sign_up},
     outbound::client::Outbound,
     secret::InstallationSecret,
-    web::{calls::Calls, metrics::RequestMetrics, route_index::RouteIndex, turns::Turns},
+    web::{
+        calls::Calls, downloads::Downloads, metrics::RequestMetrics, route_index::RouteIndex, turns::Turns,
+    },
 };
 use actix_web::cookie::Key;
 use url::Url;
@@ -24,6 +26,8 @@ pub struct App {
     pub calls: Calls,
     /// The turns that the requests of each account take.
     pub turns: Turns,
+    /// The downloads that go on.
+    pub downloads: Downloads,
     /// What is counted of requests.
     pub metrics: RequestMetrics,
     /// The index of the table of routes.

@@ -71,7 +71,14 @@ pub(in crate::web) fn date(field: &str, text: &str) -> Result<Option<Timestamp>,
     if text.is_empty() {
         return Ok(None);
     }
-    let date = Date::parse(text, format_description!("[year]-[month]-[day]"))
-        .map_err(|_| Invalid::field(field, "Enter a date such as 2026-11-21."))?;
-    Ok(Some(Timestamp::from_millis(date.midnight().assume_utc().unix_timestamp() * SECOND)))
+    match day(text) {
+        Some(midnight) => Ok(Some(midnight)),
+        None => Err(Invalid::field(field, "Enter a date such as 2026-11-21.")),
+    }
+}
+
+/// [`date`], without a complaint.
+pub fn day(text: &str) -> Option<Timestamp> {
+    let date = Date::parse(text, format_description!("[year]-[month]-[day]")).ok()?;
+    Some(Timestamp::from_millis(date.midnight().assume_utc().unix_timestamp() * SECOND))
 }

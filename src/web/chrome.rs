@@ -3,10 +3,13 @@
 use crate::{
     clock::Timestamp,
     domain::{
-        base::principal::{Actor, Person},
+        base::{
+            principal::{Actor, Person},
+            words::exact,
+        },
         nouns::accounts::Admin,
     },
-    policy::Can,
+    policy::{Can, Needs},
     web::{
         access::Requirement,
         app::App,
@@ -44,8 +47,18 @@ pub(super) struct Chrome {
     /// The entries of the sidebar that the viewer may follow.
     pub sidebar: Vec<NavGroup>,
     pub flash: Option<Flash>,
+    /// Support access that runs in this workspace.
+    pub support: Option<SupportNote>,
     /// The public address, on a page for anybody that was opened at another one.
     pub public_address: Option<PublicAddress>,
+}
+
+/// What everybody in a workspace sees while support access runs.
+pub(super) struct SupportNote {
+    /// Until when, to the second.
+    pub until: String,
+    /// The viewer is who was granted it.
+    pub is_visitor: bool,
 }
 
 pub(super) struct ChromeUser {
@@ -142,6 +155,8 @@ impl PageContext {
     /// The address of a page of this place; `None` where the viewer may not see it.
     fn address(&self, entry: &NavEntry) -> Option<String> {
         match (self, entry.requirement) {
+            // What any member may see is not among what is granted for support.
+            (Self::Workspace(actor), Requirement::Member(Needs::Membership)) if actor.is_visitor() => None,
             (Self::Workspace(actor), Requirement::Member(needs)) => actor
                 .holdings
                 .meets(needs)
@@ -151,6 +166,12 @@ impl PageContext {
             }
             _ => None,
         }
+    }
+
+    fn support(&self, now: Timestamp) -> Option<SupportNote> {
+        let Self::Workspace(actor) = self else { return None };
+        let until = actor.workspace.support_until.filter(|until| *until > now)?;
+        Some(SupportNote { until: exact(until), is_visitor: actor.is_visitor() })
     }
 
     fn can(&self) -> Can {
@@ -230,6 +251,7 @@ impl View {
                 }
                 _ => None,
             },
+            support: context.and_then(|context| context.support(self.now())),
             can: context.map(PageContext::can).unwrap_or_default(),
             sidebar: nav::sidebar(&self.app.routes.navigation, address, section),
             flash: self.flash(),

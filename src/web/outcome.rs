@@ -13,6 +13,7 @@ use uuid::Uuid;
 pub enum PrincipalId {
     User(Uuid),
     ApiKey(Uuid),
+    Support(Uuid),
 }
 
 impl PrincipalId {
@@ -21,6 +22,7 @@ impl PrincipalId {
         match self {
             Self::User(_) => "session",
             Self::ApiKey(_) => "api_key",
+            Self::Support(_) => "support_access",
         }
     }
 }
@@ -30,6 +32,7 @@ impl From<&Principal> for PrincipalId {
         match principal {
             Principal::User(person) => Self::User(person.user_id),
             Principal::ApiKey(key) => Self::ApiKey(key.id),
+            Principal::Support(visitor) => Self::Support(visitor.grant_id),
         }
     }
 }
@@ -39,6 +42,7 @@ impl fmt::Display for PrincipalId {
         match self {
             Self::User(id) => write!(f, "user:{id}"),
             Self::ApiKey(id) => write!(f, "api_key:{id}"),
+            Self::Support(id) => write!(f, "support:{id}"),
         }
     }
 }
@@ -160,7 +164,7 @@ impl Stage {
             Refused::Gone(_) => Self::Gone,
             Refused::PreconditionFailed => Self::Version,
             Refused::Invalid(_) => Self::Input,
-            Refused::RateLimited { .. } => Self::RateLimit,
+            Refused::RateLimited { .. } | Refused::NoCredit(_) => Self::RateLimit,
             Refused::Busy { .. } => Self::Busy,
             Refused::Failed(_) if refused.outage().is_some() => Self::Busy,
             Refused::Failed(_) => Self::Failure,

@@ -190,6 +190,20 @@ impl Drop for Turn {
 #[derive(Clone, Default)]
 struct Busy(Rc<Cell<Duration>>);
 
+impl Busy {
+    /// Adds what polling the work takes.
+    async fn measure<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        poll_fn(|cx| {
+            let start = Instant::now();
+            let polled = work.as_mut().poll(cx);
+            self.0.set(self.0.get() + start.elapsed());
+            polled
+        })
+        .await
+    }
+}
+
 /// Middleware: measures how long a request keeps its worker busy, which is what others on it wait for.
 pub(crate) async fn measure<B: MessageBody + 'static>(
     req: ServiceRequest,
@@ -197,14 +211,7 @@ pub(crate) async fn measure<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<B>, Error> {
     let busy = Busy::default();
     req.extensions_mut().insert(busy.clone());
-    let mut call = pin!(next.call(req));
-    poll_fn(|cx| {
-        let start = Instant::now();
-        let polled = call.as_mut().poll(cx);
-        busy.0.set(busy.0.get() + start.elapsed());
-        polled
-    })
-    .await
+    busy.measure(next.call(req)).await
 }
 
 /// The turn of a request that is being handled.
@@ -307,6 +314,28 @@ pub(in crate::web) async fn take(req: &HttpRequest, turns: &Turns, line: Line) -
     let busy = req.extensions().get::<Busy>().cloned().unwrap_or_default();
     req.extensions_mut().insert(Handled { turn: Some(turn), busy });
     Ok(waited)
+}
+
+/// How long a part of a download waits before it lines up again, where too many requests of the same person wait.
+const LINE_UP_AGAIN: Duration = Duration::from_millis(100);
+
+/// Does a part of a download, which goes on after its request was answered, in a turn of its own among the requests of
+/// its account.
+pub(in crate::web) async fn in_turn<T>(
+    turns: &Turns,
+    line: impl Fn() -> Line,
+    work: impl Future<Output = T>,
+) -> T {
+    let mut turn = None;
+    while turn.is_none() && turns.0.alone > 0 {
+        match turns.line_up(&line(), Instant::now()) {
+            Place::Turn(own) => turn = Some(own),
+            Place::Later(ready) => turn = ready.await.ok(),
+            Place::None => tokio::time::sleep(LINE_UP_AGAIN).await,
+        }
+    }
+    let handled = Handled { turn, busy: Busy::default() };
+    handled.busy.measure(work).await
 }
 
 /// Ends the turn of a request before its response: what it does from here on waits for somebody else.

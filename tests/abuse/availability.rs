@@ -348,6 +348,8 @@ both! {
         ))
         .await;
         for rows in [
+            "exports (id, workspace_id, created_by, created_at, state, rows_done, rows_total, parts, size, expires_at)
+                SELECT {letter}, workspace_id, created_by, {now}, 'ready', 0, 0, 0, 0, {now} FROM destinations",
             "event_deliveries (id, workspace_id, destination_id, kind, status, queued_at, tries_left, expires_at)
                 SELECT {letter}, workspace_id, id, 'events.tested', 'delivered', {now}, 0, {now} FROM destinations",
             "gateway_leases (scope, scope_id, node_id, permits, expires_at)

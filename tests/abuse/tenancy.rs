@@ -160,7 +160,7 @@ both! {
         }
     }
 
-    async fn a_deleted_workspace_is_404_everywhere_its_slug_free_its_invitations_dead_its_record_kept(app: TestApp) {
+    async fn a_deleted_workspace_is_404_everywhere_its_invitations_dead_and_then_gone_but_its_record(app: TestApp) {
         let world = World::build(&app).await;
         let (owner, viewer) = (world.person(BuiltIn::Owner), world.person(BuiltIn::Viewer));
         let paths = routes_to_things(&world, Place::Own);
@@ -181,10 +181,14 @@ both! {
                 ignored(&app, 404, ask(&person.client, row, path, fields)).await;
             }
             person.client.get("/w/acme").await.assert_status(404);
-            person.client.visit("/workspaces").await.assert_says("No workspaces yet");
+            let page = person.client.visit("/workspaces").await;
+            page.assert_says("No workspaces yet");
+            assert_eq!(page.has_form("/restoration"), std::ptr::eq(person, owner), "for Owners alone");
         }
         let client = app.client();
         client.follow(client.get(&link).await).await.assert_status(410);
+        assert_eq!(app.scalar_i64("SELECT count(*) FROM audit_events").await, events + 1);
+        crate::deletion::purge(&app).await;
         let catalogue = app.catalogue().await;
         let tables: Vec<_> = catalogue.with_column("workspace_id").filter(|table| *table != "audit_events").collect();
         assert!(tables.len() > 11, "{tables:?}");
@@ -193,7 +197,7 @@ both! {
         }
         let kept = app.scalar_i64("SELECT count(*) FROM audit_events WHERE workspace_id IS NOT NULL").await;
         assert!(kept > 3, "{kept}");
-        assert_eq!(app.scalar_i64("SELECT count(*) FROM audit_events").await, events + 1);
+        assert_eq!(app.scalar_i64("SELECT count(*) FROM audit_events").await, events + 2);
         assert_eq!(
             app.scalar_i64("SELECT count(*) FROM audit_events WHERE kind = 'organization.deleted'").await,
             1

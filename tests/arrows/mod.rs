@@ -15,7 +15,7 @@ const FLOORS: [(&str, &str); 4] = [
     (
         "",
         "* < entity | policy < domain < web < connection < listen
-         < mail, webhooks, monitoring, telemetry < workers < startup < backup < main",
+         < mail, webhooks, monitoring, telemetry, archive < archives < workers < startup < backup, support < main",
     ),
     (
         "domain",

@@ -1,6 +1,7 @@
 //! Requests of keys to destinations, through the gateway: who may send, what passes, and what goes on when somebody is
 //! slow or gone.
 
+mod credits;
 mod limits;
 mod passing;
 mod sockets;

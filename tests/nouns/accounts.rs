@@ -12,7 +12,7 @@ impl Noun for Accounts {
 
     fn pages(&self) -> Vec<Row> {
         vec![
-            page("/a/{account}", ACCOUNT).reads(&["after", "before"]).statements(5),
+            page("/a/{account}", ACCOUNT).reads(&["after", "before"]).statements(6),
             form("/a/{account}/details", ACCOUNT)
                 .sends(|_| fields(&[("name", "Renamed"), ("creation", "people")])),
             form("/a/{account}/administration-requests/{request}/acceptance", ACCOUNT)

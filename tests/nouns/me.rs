@@ -20,6 +20,20 @@ impl Noun for Me {
             form("/me/email", SIGNED_IN).sends(|_| fields(&NEW_EMAIL)).types(|_, form| form.fill(&NEW_EMAIL)),
             // Nobody in the world is unconfirmed.
             form("/me/verification", SIGNED_IN).offered(|_| false),
+            form("/me/export", SIGNED_IN).succeeds_with(200),
+            page("/me/deletion", SIGNED_IN).statements(4),
+            form("/me/deletion", SIGNED_IN)
+                .sends(|at| fields(&[("confirm", &own_address(at)), ("current_password", PASSWORD)]))
+                // The only Owner of a workspace, and admin of its account, must hand it over first.
+                .verdict(|at| match at.kind() {
+                    Kind::Role(BuiltIn::Owner) | Kind::Outsider => Verdict::Is(409),
+                    _ => at.done(),
+                })
+                .offered(|at| !at.is_last_owner(at.me) && !is_last_admin(at))
+                .types(|page, form| {
+                    let address = page.attributes("form[data-confirm-type]", "data-confirm-type").remove(0);
+                    form.fill(&[("confirm", &address), ("current_password", PASSWORD)])
+                }),
             // What was typed into a form before its session ended; no page of the world carries that.
             form("/me/drafts", SIGNED_IN).sends(|_| fields(&[("draft", DRAFT)])).offered(|_| false),
             form("/me/sessions/revocation", SIGNED_IN),
@@ -35,6 +49,20 @@ impl Noun for Me {
                 _ => at.caller.session.to_string(),
             })
         })]
+    }
+
+    fn plans(&self) -> Plans {
+        const ERASURE: &str = "an erasure goes through the whole record, beside the requests";
+        let allowed = &[
+            (
+                "SELECT provisioned_as AS id FROM members",
+                "PostgreSQL goes through the few who have an id of a service, beside the requests",
+            ),
+            ("SELECT awaited_email FROM users WHERE id IN", ERASURE),
+            ("SELECT had.id FROM (", ERASURE),
+            ("INSERT INTO audit_erasures", ERASURE),
+        ];
+        Plans { allowed, ..Plans::default() }
     }
 
     fn crowd(&self) -> &'static [&'static str] {
@@ -59,6 +87,7 @@ impl Noun for Me {
         let fields = [("email", "newer@example.com"), ("current_password", password)];
         tour.post(&me, "/me/email", &fields, 303).await;
         tour.post(&me, "/me/verification", &[], 303).await;
+        tour.post(&me, "/me/export", &[], 200).await;
         let answer = tour.post(&me, "/me/drafts", &[("draft", DRAFT)], 303).await;
         tour.get(&me, &answer.location(), 200).await;
         tour.follow_link(&me, "newer@example.com", "/email-verification").await;
@@ -72,6 +101,20 @@ impl Noun for Me {
         tour.get(&other, "/me", 401).await;
         tour.post(&me, "/me/sessions/revocation", &[], 303).await;
         tour.post(&me, "/sign-out", &[], 303).await;
+        // The sweep at the end of the tour erases them.
+        let leaver = add_user(tour.app, "Leaver", "leaver@example.com").await;
+        add_member(tour.app, "seed-2", leaver, "active", &["admin"]).await;
+        let admin =
+            format!("UPDATE account_people SET is_admin = (1 = 1) WHERE user_id = {}", tour.app.id(leaver));
+        assert_eq!(tour.app.execute(&admin).await, 1);
+        // Others have changed theirs on the way here.
+        let password = "UPDATE users SET password_hash = (SELECT password_hash FROM users
+            WHERE email = 'member-1@seed-2.example.com') WHERE email = 'leaver@example.com'";
+        assert_eq!(tour.app.execute(password).await, 1);
+        let leaver = sign_in(tour.app, "leaver@example.com", "load test data only").await;
+        tour.get(&leaver, "/me/deletion", 200).await;
+        let fields = [("confirm", "leaver@example.com"), ("current_password", "load test data only")];
+        tour.post(&leaver, "/me/deletion", &fields, 303).await;
     }
 
     async fn pictures(&self, demo: &Demo, pictures: &mut Pictures) {
@@ -79,6 +122,12 @@ impl Noun for Me {
         let page = owner.get("/me").await;
         pictures.add("me-refused", 422, owner.submit(&page, "/me/password", &[("password", "short")]).await);
         pictures.add("me", 200, page);
+        // Of the only Owner, and of somebody who may go.
+        pictures.add("me-deletion-sole", 200, demo.founder.client.get("/me/deletion").await);
+        let page = demo.admin.get("/me/deletion").await;
+        let wrong = [("confirm", "nobody@example.com"), ("current_password", PASSWORD)];
+        pictures.add("me-deletion-refused", 422, demo.admin.submit(&page, "/me/deletion", &wrong).await);
+        pictures.add("me-deletion", 200, page);
     }
 
     async fn pictures_of_changes(&self, demo: &Demo, pictures: &mut Pictures) {
@@ -92,6 +141,22 @@ impl Noun for Me {
         }
         pictures.add("too-often", 429, unconfirmed.post_form("/me/verification", &[]).await);
     }
+}
+
+/// The address of whoever sends it.
+fn own_address(at: &Attempt) -> String {
+    match at.kind() {
+        Kind::Role(role) => at.world.person(role).email.clone(),
+        Kind::Suspended => at.world.suspended.email.clone(),
+        Kind::Outsider => at.world.outsider.email.clone(),
+        Kind::SignedOut | Kind::Revoked | Kind::NoKey => "nobody@example.com".to_owned(),
+    }
+}
+
+/// Whether the account would be left without an admin.
+fn is_last_admin(at: &Offer) -> bool {
+    let mut admins = at.facts.rows("account_people").iter().filter(|person| flag(person, "is_admin"));
+    admins.clone().count() == 1 && admins.any(|person| person["user_id"].as_str() == at.me.user.as_deref())
 }
 
 const DRAFT: &str = r#"{"action":"/me/profile","page":"/me","fields":[["name","Typed Name"]]}"#;

@@ -12,9 +12,11 @@ pub mod account_keys;
 pub mod accounts;
 pub mod activity;
 pub mod api_keys;
+pub mod credits;
 pub mod decisions;
 pub mod deliveries;
 pub mod destinations;
+pub mod exports;
 pub mod identity;
 pub mod invitations;
 pub mod me;
@@ -27,6 +29,7 @@ pub mod roles;
 pub mod security;
 pub mod selections;
 pub mod site;
+pub mod support;
 pub mod teams;
 pub mod traffic;
 pub mod workspaces;
@@ -55,7 +58,10 @@ pub const ALL: &[&dyn Noun] = &[
     &traffic::Traffic,
     &quick_start::QuickStart,
     &deliveries::Deliveries,
+    &credits::Credits,
     &activity::Activity,
+    &exports::Exports,
+    &support::Support,
     &decisions::Decisions,
     &accounts::Accounts,
     &ownership::Ownership,

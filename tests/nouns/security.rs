@@ -13,6 +13,12 @@ impl Noun for Security {
     fn pages(&self) -> Vec<Row> {
         vec![
             page("/w/{workspace}/security", one(P::ReadMembers)).reads(&[]).statements(2),
+            page("/w/{workspace}/security/separation", one(P::UpdatePermissions)).statements(3),
+            form("/w/{workspace}/security/separation", one(P::UpdatePermissions))
+                .carries(&["version"], "/w/{workspace}/security/separation", "/security/separation")
+                .writes(3)
+                .offered(may_separate)
+                .unlike_any_call("a program sets the roles of each permission itself"),
             form("/w/{workspace}/security/{permission}", one(P::UpdatePermissions))
                 .sends(|_| fields(&[("role", "viewer")]))
                 .carries(&["version"], "/w/{workspace}/security", "/security/{permission}")
@@ -51,6 +57,10 @@ impl Noun for Security {
         let page = tour.get(&owner, &format!("{HOME}/security"), 200).await;
         let preview = "security/read:audit/preview?role=viewer&role=editor";
         tour.get(&owner, &format!("{HOME}/{preview}"), 200).await;
+        let separate = tour.get(&owner, &format!("{HOME}/security/separation"), 200).await;
+        let separate_form = separate.form("/security/separation");
+        let answer = owner.send(&separate, &separate_form).await;
+        tour.note(answer, 303);
         let form = page.form("/security/create:teams").fill(&[("role", "viewer")]);
         let answer = owner.send(&page, &form).await;
         tour.note(answer, 303);
@@ -70,6 +80,8 @@ impl Noun for Security {
             200,
             owner.get(&format!("{permission}?role=viewer&role=editor")).await,
         );
+
+        pictures.add("preview-separation", 200, owner.get(&at("/security/separation")).await);
 
         let kept = at("/security?permission=read:audit&role=viewer&from=preview");
         pictures.add("preview-permission-kept", 200, owner.get(&kept).await);
@@ -100,4 +112,13 @@ fn may_toggle_some(at: &Offer) -> bool {
     let permission = P::of_scope(at.id("permission")).unwrap();
     let mut others = at.facts.roles.values().filter(|role| !role.is_owner());
     others.any(|role| at.my().may_toggle(role, permission).is_ok())
+}
+
+/// Something is left to take, and all of it is the viewer's to take.
+fn may_separate(at: &Offer) -> bool {
+    let separated =
+        [("admin", P::ManageBilling), ("admin", P::PurchaseCredits), ("developer", P::InviteMembers)];
+    let roles = separated.map(|(role, permission)| (&at.facts.roles[role], permission));
+    let held: Vec<_> = roles.into_iter().filter(|(role, permission)| role.has(*permission)).collect();
+    !held.is_empty() && held.iter().all(|(role, permission)| at.my().may_toggle(role, *permission).is_ok())
 }

@@ -14,16 +14,20 @@ impl Noun for Workspaces {
     fn pages(&self) -> Vec<Row> {
         vec![
             page("/", PUBLIC).succeeds_with(303).statements(0),
-            page("/workspaces", SIGNED_IN).reads(&[]).statements(4),
+            page("/workspaces", SIGNED_IN).reads(&[]).statements(5),
             form("/workspaces", SIGNED_IN)
                 .sends(|_| fields(&[("name", "Another"), ("slug", "another")]))
-                .also_reads(&["account"])
+                .also_reads(&["account", "separate_billing"])
                 .types(|_, form| form.fill(&[("name", "Another One")])),
             // Nothing waits for the people of the world.
             form("/workspaces/waiting/{membership}/acceptance", SIGNED_IN)
                 .verdict(|_| Verdict::Is(404))
                 .offered(|_| false),
             form("/workspaces/waiting/{membership}/decline", SIGNED_IN)
+                .verdict(|_| Verdict::Is(404))
+                .offered(|_| false),
+            // Nothing of the world is deleted.
+            form("/workspaces/deleted/{deleted_workspace}/restoration", SIGNED_IN)
                 .verdict(|_| Verdict::Is(404))
                 .offered(|_| false),
             page("/w/{workspace}/organization", MEMBER).statements(4),
@@ -68,13 +72,21 @@ impl Noun for Workspaces {
     }
 
     fn params(&self) -> Vec<Param> {
-        vec![Param::new("membership").value(|at| {
+        let membership = Param::new("membership").value(|at| {
             Some(match at.place {
                 Place::ForeignIds => at.world.elsewhere.id("member").to_string(),
                 Place::UnknownIds => UNKNOWN.to_string(),
                 _ => at.world.acme.id("member").to_string(),
             })
-        })]
+        });
+        let deleted = Param::new("deleted_workspace").value(|at| {
+            Some(match at.place {
+                Place::ForeignIds => at.world.elsewhere.id.to_string(),
+                Place::UnknownIds => UNKNOWN.to_string(),
+                _ => at.world.acme.id.to_string(),
+            })
+        });
+        vec![membership, deleted]
     }
 
     async fn plant(&self, plot: &mut Plot<'_>) {
@@ -91,8 +103,11 @@ impl Noun for Workspaces {
 
     fn plans(&self) -> Plans {
         let allowed = &[
+            (
+                "DELETE FROM workspaces WHERE id = $1",
+                "SQLite looks for rows that name it, which were removed before",
+            ),
             ("INSERT INTO \"workspaces\"", "SQLite looks for rows that name it, of which a new one has none"),
-            ("DELETE FROM \"workspaces\"", "the deletion of a workspace goes through all that it holds"),
             (
                 "SELECT COUNT(*) AS num_items FROM (SELECT \"members\"",
                 "the deletion of a workspace says how many it had",
@@ -137,7 +152,14 @@ impl Noun for Workspaces {
         }
         tour.keep("a page of another website");
         tour.get(&admin, &format!("{organization}/deletion"), 200).await;
+        let id = tour.app.scalar_uuid("SELECT id FROM workspaces WHERE slug = 'seed-1'").await;
         tour.post(&admin, &format!("{organization}/deletion"), &[("confirm", "seed-1")], 303).await;
+        tour.get(&admin, "/workspaces", 200).await;
+        tour.post(&admin, &format!("/workspaces/deleted/{id}/restoration"), &[], 303).await;
+        tour.post(&admin, &format!("{organization}/deletion"), &[("confirm", "seed-1")], 303).await;
+        // The sweep at the end of the tour removes it.
+        let long_ago = "UPDATE workspaces SET deleted_at = 1 WHERE slug = 'seed-1'";
+        assert_eq!(tour.app.execute(long_ago).await, 1);
     }
 
     async fn pictures(&self, demo: &Demo, pictures: &mut Pictures) {
@@ -187,6 +209,7 @@ impl Noun for Workspaces {
         let (founder, alone) = (&demo.founder.client, account_id(&demo.app, "acme").await);
         founder.post_form("/w/acme/organization/deletion", &[("confirm", "acme")]).await.assert_status(303);
         pictures.add("account-empty", 200, founder.get(&format!("/a/{alone}")).await);
+        pictures.add("workspaces-deleted", 200, founder.get("/workspaces").await);
     }
 }
 

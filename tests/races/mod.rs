@@ -16,6 +16,7 @@ mod accounts;
 mod api_keys;
 mod identity;
 mod invitations;
+mod own_deletion;
 mod owners;
 mod roles;
 mod teams;

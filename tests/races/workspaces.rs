@@ -125,13 +125,16 @@ both! {
             let deleted = iter::zip(&shots, &pages)
                 .filter(|(shot, page)| shot.path.ends_with("deletion") && page.status == 303).count();
             assert_eq!(deleted, 1, "round {n}");
+            let kinds = round.kinds().await;
+            // Refusals from before may be recorded after it; no change is.
+            let changes: Vec<&String> = kinds.iter().filter(|kind| *kind != "access.refused").collect();
+            assert_eq!(changes.last().map(|kind| kind.as_str()), Some("organization.deleted"), "round {n}: {kinds:?}");
+            assert_eq!(i64::try_from(changes.len()).unwrap(), count(&pages, &[303]), "round {n}: {kinds:?}");
+            crate::deletion::purge(&app).await;
             for table in ["members", "roles", "grants", "member_roles", "invitations", "invitation_tokens", "teams"] {
                 let left = round.count(&format!("SELECT count(*) FROM {table} WHERE workspace_id = {{w}}")).await;
                 assert_eq!(left, 0, "round {n}: {table}");
             }
-            let kinds = round.kinds().await;
-            assert_eq!(kinds.last().map(String::as_str), Some("organization.deleted"), "round {n}: {kinds:?}");
-            assert_eq!(i64::try_from(kinds.len()).unwrap(), count(&pages, &[303]), "round {n}: {kinds:?}");
             round.assert_sound().await;
         }
     }

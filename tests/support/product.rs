@@ -4,11 +4,14 @@
 pub use bailiwick::{
     clock::{Clock, DAY},
     config::{Config, Mail, ProxyHeader, SignUp},
-    domain::nouns::{identity::first::first_sign_up, invitations::mail::is_wanted, traffic},
+    domain::nouns::{
+        credits, identity::first::first_sign_up, invitations::mail::is_wanted,
+        organization::deletion::PORTIONS, support::operator::pages as support_pages, traffic,
+    },
     domain::outbox::DeliveryError,
     domain::{
-        Db, GatewayStage, POSTGRES_PLANS, Purpose, Token, TrafficEntry, checkpoint, demo, erasure,
-        housekeeping, outbox, seed, verify,
+        Db, Description, GatewayStage, Name, POSTGRES_PLANS, Purpose, Slug, TextRule, Token, TrafficEntry,
+        checkpoint, demo, erasure, housekeeping, outbox, seed, verify,
     },
     note::{self, Signer},
     outbound::{
@@ -24,6 +27,7 @@ pub use bailiwick::{
     policy::{BuiltIn, Holdings, Needs, Permission, Right, Scope, ScopeError, Why, why},
     secret::InstallationSecret,
     startup::{Application, Counter, Transcript, audit_signer},
+    support::{SupportCommand, SupportError, execute as run_support},
     web::{
         face::Face,
         routes::{Requirement, Route, call_rows, page_rows},

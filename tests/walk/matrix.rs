@@ -262,7 +262,7 @@ impl<'a> Walk<'a> {
                 refused_in_account: before.refused_in_account + if is_member { 0 } else { refused },
             };
             assert_eq!(self.events(someone).await, expected, "left: events after {request}, right: expected");
-        } else if !row.is_page() {
+        } else if !row.is_page() || row.is_recorded {
             if row.is_of_tenant() {
                 assert_untouched(self.app, self.world.elsewhere.id, &self.elsewhere, &request).await;
                 let expected = Events { all: before.all + row.events, ..before };

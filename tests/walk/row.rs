@@ -51,6 +51,8 @@ pub struct Row {
     pub statements: Option<u64>,
     /// How many events a change writes.
     pub events: u64,
+    /// What it hands out is recorded, although it changes nothing.
+    pub is_recorded: bool,
     pub reads: Option<&'static [&'static str]>,
     pub filters: &'static [&'static str],
     pub refused_filters: &'static [(&'static str, &'static str)],
@@ -123,6 +125,7 @@ impl Row {
             ticks: None,
             statements: None,
             events: 1,
+            is_recorded: false,
             reads: None,
             filters: &[],
             refused_filters: &[],
@@ -157,8 +160,8 @@ impl Row {
         Self { selects: Some(param), ticks: Some(param), ..self }
     }
 
-    /// The form has ids under this name, which are ticked and never typed: an invalid one is a malformed
-    /// request.
+    /// The form has values under this name, which are ticked or chosen and never typed: an invalid one is a
+    /// malformed request.
     pub fn ticks(self, field: &'static str) -> Self {
         Self { ticks: Some(field), ..self }
     }
@@ -201,6 +204,11 @@ impl Row {
     /// How many events it writes, where it is not one.
     pub fn writes(self, events: u64) -> Self {
         Self { events, ..self }
+    }
+
+    /// A GET whose response is recorded.
+    pub fn recorded(self) -> Self {
+        Self { is_recorded: true, ..self }
     }
 
     // ---- the other walkers ---------------------------------------------------------------------

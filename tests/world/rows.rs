@@ -22,7 +22,8 @@ pub async fn add_user(app: &TestApp, name: &str, email: &str) -> Uuid {
     let id = new_id();
     let sql = format!(
         "INSERT INTO users (id, email, name, password_hash, email_verified_at, created_at)
-         SELECT {}, {}, {}, password_hash, created_at, created_at FROM users WHERE password_hash LIKE '$argon2%'
+         SELECT {}, {}, {}, password_hash, created_at, created_at FROM users
+         WHERE password_hash LIKE '$argon2%' AND deleted_at IS NULL
          ORDER BY CASE WHEN email = 'owner-one@example.com' THEN 0 ELSE 1 END, id LIMIT 1",
         app.id(id),
         quoted(email),

@@ -137,7 +137,7 @@ fn form(page: &Answer, action: &str) -> Result<(String, Vec<String>)> {
 fn made(job: &Job) -> Result<u64> {
     match job {
         Job::Changes(changes) => Ok(changes.iter().map(Change::made).sum()),
-        Job::Page { .. } | Job::Question { .. } | Job::Forwarded { .. } => Ok(0),
+        Job::Page { .. } | Job::Question { .. } | Job::Forwarded { .. } | Job::Uses { .. } => Ok(0),
     }
 }
 

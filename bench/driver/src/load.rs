@@ -32,6 +32,8 @@ pub enum Job {
     /// Something that is sent through a gateway: connections take turns with the addresses and keys. The answer has a
     /// body of this length.
     Forwarded { sends: Vec<(String, Option<String>)>, body: Bytes, length: usize },
+    /// Uses of one credit, each a request of its own: `run` and the number of the turn are its id.
+    Uses { run: String, turn: AtomicU64 },
 }
 
 pub struct Change {
@@ -67,6 +69,13 @@ impl Job {
                 ensure!(answer.status == 200, "{path} answers {}: {}", answer.status, answer.text());
                 let got = answer.body.len();
                 ensure!(got == *length, "{path} answers with {got} bytes instead of {length}");
+                Ok(())
+            }
+            Self::Uses { run, turn } => {
+                let number = turn.fetch_add(1, Ordering::Relaxed);
+                let body = format!("{{\"id\": \"{run}-{number}\", \"amount\": 1}}");
+                let answer = client.post("/api/sso/v1/credits/usage", body).await?;
+                ensure!(answer.status == 200, "using credits answers {}: {}", answer.status, answer.text());
                 Ok(())
             }
             Self::Changes(changes) => {

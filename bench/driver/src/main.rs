@@ -9,9 +9,11 @@ mod data;
 mod decisions;
 mod deliveries;
 mod destinations;
+mod export;
 mod gateway;
 mod growth;
 mod hung;
+mod ledger;
 mod load;
 mod members;
 mod neighbours;
@@ -59,8 +61,8 @@ pub struct Cli {
     /// Small data and short rounds, to see that everything works.
     #[arg(long)]
     pub quick: bool,
-    /// `members`, `changes`, `activity`, `storm`, `start`, `decisions`, `neighbours`, `unread`, `gateway` or `growth`, and `sqlite`
-    /// or `postgres`.
+    /// `members`, `changes`, `activity`, `storm`, `start`, `decisions`, `neighbours`, `unread`, `gateway`, `export`, `ledger` or
+    /// `growth`, and `sqlite` or `postgres`.
     /// Without any, everything but `growth`.
     pub what: Vec<Word>,
 }
@@ -76,6 +78,8 @@ pub enum Word {
     Neighbours,
     Unread,
     Gateway,
+    Export,
+    Ledger,
     Growth,
     Sqlite,
     Postgres,
@@ -138,6 +142,8 @@ async fn measure(bench: &Bench, growth: bool) -> Result<()> {
         Word::Changes,
         Word::Neighbours,
         Word::Gateway,
+        Word::Export,
+        Word::Ledger,
     ];
     report::machine(bench)?;
     for (backend, word, other) in
@@ -161,6 +167,8 @@ async fn measure(bench: &Bench, growth: bool) -> Result<()> {
                 Word::Unread => unread::run(bench, &data).await?,
                 Word::Gateway => gateway::run(bench, &data).await?,
                 Word::Neighbours => neighbours::run(bench, &data).await?,
+                Word::Export => export::run(bench, &data).await?,
+                Word::Ledger => ledger::run(bench, &data).await?,
                 _ => start::run(bench, &data).await?,
             }
         }

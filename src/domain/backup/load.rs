@@ -38,6 +38,8 @@ pub enum LoadError {
     NotEmpty(String),
     #[error("this backup does not fit its own schema: {0}")]
     Unfit(String),
+    #[error("this export can't be imported: {0}")]
+    Rule(&'static str),
     #[error("can't restore into the database: {0}")]
     Database(#[from] DbErr),
     #[error("can't verify what was restored: {0}")]
@@ -46,12 +48,12 @@ pub enum LoadError {
 
 /// A backup on its way into a database. Nothing of it is there before [`Proven::commit`].
 pub struct Load {
-    transaction: DatabaseTransaction,
-    connection: DatabaseConnection,
+    pub(super) transaction: DatabaseTransaction,
+    pub(super) connection: DatabaseConnection,
     /// Until the end, no server starts on the file.
-    _starting: Option<File>,
-    columns: Columns,
-    suspended: Suspended,
+    pub(super) _starting: Option<File>,
+    pub(super) columns: Columns,
+    pub(super) suspended: Suspended,
 }
 
 /// The values of a statement that inserts rows: fewer than either database takes.
@@ -145,9 +147,9 @@ impl Load {
 
 /// A backup that was loaded and verified, and is not committed.
 pub struct Proven {
-    transaction: DatabaseTransaction,
-    connection: DatabaseConnection,
-    _starting: Option<File>,
+    pub(super) transaction: DatabaseTransaction,
+    pub(super) connection: DatabaseConnection,
+    pub(super) _starting: Option<File>,
     /// What verifying the audit record showed.
     pub audit: Report,
 }

@@ -12,9 +12,10 @@ use crate::{
 };
 use futures_util::{Stream, TryStreamExt, stream::LocalBoxStream};
 use sea_orm::{
-    Database, DatabaseConnection, DbErr, QueryResult, RuntimeErr,
+    Database, DatabaseConnection, DbBackend, DbErr, QueryResult, RuntimeErr,
     sqlx::{self, AssertSqlSafe, Postgres, Sqlite, pool::PoolConnection},
 };
+use uuid::Uuid;
 
 /// A transaction that reads. Everything that was committed before it was opened is in it, and nothing of what was
 /// committed later.
@@ -91,6 +92,67 @@ impl Snapshot {
             count += 1;
         }
         Ok(count)
+    }
+
+    /// Gives the rows of a table that a condition selects to `each`, which may change them. Returns their number.
+    ///
+    /// # Errors
+    /// The database's own, or that of `each`.
+    pub(super) async fn selected<E: From<DbErr>>(
+        &mut self,
+        table: &Table,
+        condition: &str,
+        mut each: impl AsyncFnMut(&mut [Cell]) -> Result<(), E>,
+    ) -> Result<u64, E> {
+        let stored = self.columns.get(&table.table).map(Vec::as_slice).unwrap_or_default();
+        let columns: Vec<String> = stored.iter().map(|(name, stored)| read(name, *stored)).collect();
+        let sql = format!("SELECT {} FROM {}{condition}", columns.join(", "), quoted(&table.table));
+        let (mut rows, mut count) = (self.connection.stream(sql), 0);
+        let mut cells = Vec::with_capacity(columns.len());
+        while let Some(row) = rows.try_next().await? {
+            cells.clear();
+            for (at, column) in table.columns.iter().enumerate() {
+                cells.push(cell(&row, at, column.kind)?);
+            }
+            each(&mut cells).await?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// How many rows of a table a condition selects.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub(super) async fn count(&mut self, table: &Table, condition: &str) -> Result<i64, DbErr> {
+        let sql = format!("SELECT CAST(COUNT(*) AS TEXT) FROM {}{condition}", quoted(&table.table));
+        let count = self.connection.texts(&sql).await?.pop();
+        Ok(count.and_then(|count| count.parse().ok()).unwrap_or_default())
+    }
+
+    pub(super) fn backend(&self) -> DbBackend {
+        match self.connection {
+            Connection::Sqlite(_) => DbBackend::Sqlite,
+            Connection::Postgres(_) => DbBackend::Postgres,
+        }
+    }
+
+    /// The workspace with this slug, unless it is deleted: its id and its name.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub async fn workspace(&mut self, slug: &str) -> Result<Option<(Uuid, String)>, DbErr> {
+        let slug = slug.replace('\'', "''");
+        let id = match self.backend() {
+            DbBackend::Postgres => "CAST(id AS TEXT)",
+            _ => "lower(hex(id))",
+        };
+        let sql = format!(
+            "SELECT {id} || ' ' || name FROM workspaces WHERE slug = '{slug}' AND deleted_at IS NULL"
+        );
+        let found = self.connection.texts(&sql).await?.pop();
+        let parts = found.as_deref().and_then(|found| found.split_once(' '));
+        Ok(parts.and_then(|(id, name)| Some((Uuid::parse_str(id).ok()?, name.to_owned()))))
     }
 
     /// The latest signed checkpoint of the audit record, if there is one.

@@ -68,6 +68,7 @@ struct Shared {
     /// Hosts that may be destinations although they are not public.
     allowed_hosts: Vec<String>,
     delivers_mail: bool,
+    support_email: Option<String>,
 }
 
 impl Db {
@@ -89,7 +90,19 @@ impl Db {
     /// # Errors
     /// As [`Db::open`]; [`OpenError::Missing`], [`OpenError::Empty`].
     pub async fn open_existing(config: &Config, clock: Clock) -> Result<Self, OpenError> {
-        Self::open_or(config, String::new(), clock, IfMissing::Refuse).await
+        Self::open_existing_at(config, String::new(), clock).await
+    }
+
+    /// [`Db::open_existing`] for a command that sends mail: links in it begin with `public_url`.
+    ///
+    /// # Errors
+    /// As [`Db::open_existing`].
+    pub async fn open_existing_at(
+        config: &Config,
+        public_url: String,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
+        Self::open_or(config, public_url, clock, IfMissing::Refuse).await
     }
 
     async fn open_or(
@@ -143,6 +156,7 @@ impl Db {
             public_url,
             allowed_hosts: config.outbound_allow.iter().map(|allowed| allowed.host.clone()).collect(),
             delivers_mail: matches!(config.mail, Mail::Smtp(_)),
+            support_email: config.support_email.clone(),
         };
         Ok(Self { read, write, shared: Arc::new(shared) })
     }
@@ -245,6 +259,11 @@ impl Db {
         self.shared.delivers_mail
     }
 
+    /// The address of those who run the installation, for requests for support.
+    pub(in crate::domain) fn support_email(&self) -> Option<&str> {
+        self.shared.support_email.as_deref()
+    }
+
     pub(in crate::domain) fn passwords(&self) -> &Passwords {
         &self.shared.passwords
     }
@@ -308,6 +327,11 @@ impl Db {
             }
         }
         self.begin_once().await
+    }
+
+    /// The runtime that outlives those of the workers: for what goes on beside requests.
+    pub(in crate::domain) fn runtime(&self) -> &Handle {
+        &self.shared.runtime
     }
 
     async fn begin_once(&self) -> Result<DatabaseTransaction, DbErr> {

@@ -218,7 +218,7 @@ impl RecordedEvent {
 /// The actor of an event, with their name and address at that moment.
 #[derive(Clone, Debug)]
 pub struct Actor {
-    /// `user`, `api_key` or `system`.
+    /// `user`, `api_key`, `operator` or `system`.
     pub kind: &'static str,
     /// `None` for the program itself.
     pub id: Option<Uuid>,
@@ -234,6 +234,11 @@ impl Actor {
 
     pub fn api_key(id: Uuid, name: impl Into<String>) -> Self {
         Self { kind: "api_key", id: Some(id), name: name.into(), email: String::new() }
+    }
+
+    /// Somebody who runs the installation, by the name that they gave.
+    pub fn operator(name: impl Into<String>) -> Self {
+        Self { kind: "operator", name: name.into(), ..Self::system() }
     }
 
     /// The program itself, by name, where people see what it did.

@@ -10,7 +10,7 @@ pub fn group_of(kind: &str) -> &str {
 
 /// The groups that a workspace's record has: the word, the label, and what is in it. A test compares them with the kinds
 /// of all nouns.
-pub const GROUPS: [(&str, &str, &str); 13] = [
+pub const GROUPS: [(&str, &str, &str); 16] = [
     ("member", "Members", "Roles, suspensions, who joined and who left."),
     ("invitation", "Invitations", "Sent, accepted, declined and cancelled."),
     ("ownership", "Ownership", "Offers to transfer the workspace."),
@@ -20,8 +20,11 @@ pub const GROUPS: [(&str, &str, &str); 13] = [
     ("api-key", "API keys", "Created, rotated, revoked."),
     ("resource", "Resources", "Registered and removed."),
     ("destination", "Destinations", "Hosts, and events that go to them."),
+    ("credit", "Credits", "Granted and corrected, and who is notified when they run low."),
+    ("data", "Exports", "What left the workspace as a file."),
     ("organization", "Organization", "Name, address and websites of the workspace."),
     ("workspace", "Workspace", "The creation of the workspace."),
+    ("support", "Support", "Requests for support, and support access."),
     ("account", "Account", "Who administers the account."),
     ("access", "Refused requests", "What someone tried and may not do."),
 ];

@@ -29,7 +29,7 @@ pub enum GatewayStage {
     Rate,
     /// Few enough requests are being sent.
     Queue,
-    /// A test key has requests left.
+    /// The workspace has credits for the destination's price, and a test key has requests left.
     Credits,
     /// The host can be reached, and takes the request.
     Upstream,

@@ -27,8 +27,8 @@ macro_rules! voucher_roles {
 pub(in crate::domain) use voucher_roles;
 
 /// The roles of the person `$reader`, who was shown a secret of the key with the membership `$member`, at the time
-/// `$now`, as SQL text. Empty for one who is suspended or was removed; NULL for one who never was a member,
-/// which limits nothing.
+/// `$now`, as SQL text. Empty for one who is suspended, was removed or deleted their sign-in; NULL for another who never
+/// was a member, which limits nothing.
 macro_rules! reader_roles {
     ($member:literal, $reader:expr, $now:literal) => {
         concat!(
@@ -44,6 +44,8 @@ macro_rules! reader_roles {
                 WHERE f.workspace_id = ",
             $member,
             ".workspace_id AND f.user_id = ",
+            $reader,
+            "), (SELECT '' FROM users du WHERE du.deleted_at IS NOT NULL AND du.id = ",
             $reader,
             "))"
         )

@@ -102,6 +102,13 @@ pub(in crate::domain) const CREATE_WORKSPACE: Limit = Limit { name: "found", max
 pub(in crate::domain) const ASK_ADMINISTRATION: Limit =
     Limit { name: "ask-administration", max: 10, window_ms: HOUR };
 
+/// Requests for support of one person, over all workspaces.
+pub(in crate::domain) const ASK_SUPPORT: Limit = Limit { name: "ask-support", max: 20, window_ms: DAY };
+
+/// Pages that one grant of support access may open.
+pub(in crate::domain) const SUPPORT_VIEWS: Limit =
+    Limit { name: "support-views", max: 2_000, window_ms: DAY };
+
 /// Responses that are stored for the Idempotency-Keys of one API key.
 pub(in crate::domain) const IDEMPOTENCY_KEYS: Limit =
     Limit { name: "idempotency", max: 20_000, window_ms: DAY };

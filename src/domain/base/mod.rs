@@ -15,6 +15,7 @@ pub mod idempotency;
 pub mod invalid;
 pub mod invariants;
 pub mod key_limits;
+pub mod leaks;
 pub mod limits;
 pub mod network;
 pub mod outage;

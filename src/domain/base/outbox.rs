@@ -2,7 +2,7 @@
 //! retried until it is delivered or given up. Its text is sealed: it may contain the secret of a link.
 
 use crate::{
-    clock::{DAY, MINUTE, SECOND, Timestamp},
+    clock::{DAY, HOUR, MINUTE, SECOND, Timestamp},
     domain::base::{db::Db, refused::Refused, sealed::Place, sql::Sql},
     entity::outbox_message,
     random,
@@ -135,6 +135,10 @@ fn place(id: Uuid) -> Place {
 /// The database's own.
 pub async fn lease_next(db: &Db) -> Result<Option<OutgoingMail>, DbErr> {
     while let Some(mut message) = lease(db).await? {
+        if is_about_deleted_workspace(db, &message).await? {
+            put_off(db, &message).await?;
+            continue;
+        }
         match db.sealer().open(place(message.id), &message.body) {
             Ok(body) => {
                 message.body = body;
@@ -166,6 +170,30 @@ async fn lease(db: &Db) -> Result<Option<OutgoingMail>, DbErr> {
     let taken = tx.first(sql, vec![due.id.into(), (now + LEASE).into(), now.into()]).await?;
     tx.commit().await?;
     Ok(taken)
+}
+
+/// When a message that is about a deleted workspace is looked at again, in milliseconds.
+const DELETED: i64 = HOUR;
+
+async fn is_about_deleted_workspace(db: &Db, message: &OutgoingMail) -> Result<bool, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        is_deleted: bool,
+    }
+    let Some(workspace) = message.about_workspace else { return Ok(false) };
+    let sql = "SELECT deleted_at IS NOT NULL AS is_deleted FROM workspaces WHERE id = $1";
+    let row: Option<Row> = db.read().first(sql, vec![workspace.into()]).await?;
+    // Of one that is gone it is about nothing any more, and whoever sends it finds that out.
+    Ok(row.is_some_and(|row| row.is_deleted))
+}
+
+/// Leaves a message in the queue, as if it had not been tried.
+async fn put_off(db: &Db, message: &OutgoingMail) -> Result<(), DbErr> {
+    let tx = db.begin().await?;
+    let sql =
+        "UPDATE outbox SET next_attempt_at = $2, attempts = attempts - 1 WHERE id = $1 AND attempts = $3";
+    tx.run(sql, vec![message.id.into(), (db.now() + DELETED).into(), message.attempts.into()]).await?;
+    tx.commit().await
 }
 
 #[derive(FromQueryResult)]

@@ -11,6 +11,9 @@ pub const PAGE_SIZE: usize = 50;
 /// The most rows on one page.
 pub const MAX_PAGE_SIZE: usize = 100;
 
+/// Rows that an export reads at a time.
+const EXPORT_PAGE_SIZE: usize = 1_000;
+
 /// The sort key of one row of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Key {
@@ -90,6 +93,11 @@ impl Position {
     /// The page that begins here, with at most so many rows.
     pub fn with_limit(self, limit: usize) -> Self {
         Self { limit: limit.clamp(1, MAX_PAGE_SIZE), ..self }
+    }
+
+    /// The page that begins here, as large as exports read them.
+    pub fn for_export(self) -> Self {
+        Self { limit: EXPORT_PAGE_SIZE, ..self }
     }
 
     /// The most rows on the page.

@@ -103,6 +103,7 @@ pub struct Credential {
 pub(in crate::domain) enum CredentialKind {
     Session,
     ApiKey,
+    SupportAccess,
 }
 
 impl Credential {
@@ -114,24 +115,44 @@ impl Credential {
         Self { kind: CredentialKind::ApiKey, token_hash: secret.hash() }
     }
 
+    pub fn of_support_access(link: &Token) -> Self {
+        Self { kind: CredentialKind::SupportAccess, token_hash: link.hash() }
+    }
+
+    /// It only reads.
+    pub(in crate::domain) fn is_read_only(&self) -> bool {
+        self.kind == CredentialKind::SupportAccess
+    }
+
     pub(in crate::domain) fn token_hash(&self) -> Vec<u8> {
         self.token_hash.clone()
     }
 }
 
-/// Who makes a request: a person or an API key.
+/// Somebody who runs the installation, in a workspace that granted them access for a limited time. They only read, and
+/// only what was granted.
+#[derive(Clone, Debug)]
+pub struct SupportVisitor {
+    /// The id of the grant.
+    pub grant_id: Uuid,
+    pub name: String,
+}
+
+/// Who makes a request: a person, an API key, or somebody who runs the installation.
 #[derive(Clone, Debug)]
 pub enum Principal {
     User(Person),
     ApiKey(ApiKey),
+    Support(SupportVisitor),
 }
 
 impl Principal {
-    /// A user's id, or a key's.
+    /// A user's id, a key's, or that of a grant of support access.
     pub fn id(&self) -> Uuid {
         match self {
             Self::User(person) => person.user_id,
             Self::ApiKey(key) => key.id,
+            Self::Support(visitor) => visitor.grant_id,
         }
     }
 
@@ -139,6 +160,7 @@ impl Principal {
         match self {
             Self::User(person) => &person.name,
             Self::ApiKey(key) => &key.name,
+            Self::Support(visitor) => &visitor.name,
         }
     }
 
@@ -147,6 +169,7 @@ impl Principal {
         match self {
             Self::User(person) => signature(&inert(&person.name), &person.email),
             Self::ApiKey(key) => signature(&inert(&key.name), "API key"),
+            Self::Support(visitor) => signature(&inert(&visitor.name), "support"),
         }
     }
 
@@ -154,22 +177,24 @@ impl Principal {
     pub fn person(&self) -> Option<&Person> {
         match self {
             Self::User(person) => Some(person),
-            Self::ApiKey(_) => None,
+            Self::ApiKey(_) | Self::Support(_) => None,
         }
     }
 
     pub(in crate::domain) fn key_id(&self) -> Option<Uuid> {
         match self {
-            Self::User(_) => None,
+            Self::User(_) | Self::Support(_) => None,
             Self::ApiKey(key) => Some(key.id),
         }
     }
 
-    /// The user who is accountable for what is done: the person, or whoever was shown the key's secret.
+    /// The user who is accountable for what is done: the person, or whoever was shown the key's secret. Support access
+    /// does nothing, and only its grant is named.
     pub fn accountable_user(&self) -> Uuid {
         match self {
             Self::User(person) => person.user_id,
             Self::ApiKey(key) => key.shown_to,
+            Self::Support(visitor) => visitor.grant_id,
         }
     }
 
@@ -178,6 +203,7 @@ impl Principal {
         match self {
             Self::User(person) => person.is_verified,
             Self::ApiKey(key) => key.is_verified,
+            Self::Support(_) => false,
         }
     }
 
@@ -185,6 +211,7 @@ impl Principal {
         match self {
             Self::User(person) => person.audit_actor(),
             Self::ApiKey(key) => AuditActor::api_key(key.id, &key.name),
+            Self::Support(visitor) => AuditActor::operator(&visitor.name),
         }
     }
 }
@@ -213,6 +240,8 @@ pub struct Workspace {
     pub name: String,
     /// After so many hours without use the sessions of its Owners end; `None`: as those of everybody.
     pub owner_idle_hours: Option<i64>,
+    /// Until when support access runs, if it does.
+    pub support_until: Option<Timestamp>,
 }
 
 impl Workspace {
@@ -224,6 +253,11 @@ impl Workspace {
 }
 
 impl Actor {
+    /// Somebody with support access, who is no member.
+    pub fn is_visitor(&self) -> bool {
+        matches!(self.principal, Principal::Support(_))
+    }
+
     pub(in crate::domain) fn audit_actor(&self) -> AuditActor {
         self.principal.audit_actor()
     }

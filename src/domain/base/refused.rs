@@ -9,6 +9,7 @@ use crate::{
         outage::Outage,
         principal::Actor,
         reason::AuditReason,
+        words::pluralize,
     },
     policy::Ceiling,
 };
@@ -26,6 +27,9 @@ pub enum Refused {
     /// The membership, workspace or account is suspended. 403
     #[error("{0} is suspended")]
     Suspended(&'static str),
+    /// The workspace has too few credits. 402
+    #[error("not enough credits")]
+    NoCredit(Box<NoCredit>),
     /// The permission is missing. 403
     #[error("missing permission")]
     Forbidden(Box<MissingPermission>),
@@ -80,6 +84,42 @@ pub struct MissingPermission {
     pub is_limited: bool,
     /// The actor of the request: the page is drawn in the frame of their workspace.
     pub actor: Option<Actor>,
+}
+
+/// How many credits are missing, and who can buy some.
+#[derive(Clone, Debug, Default)]
+pub struct NoCredit {
+    pub needed: i64,
+    pub available: i64,
+    /// Names of the roles that can buy.
+    pub roles: Vec<String>,
+    /// Names of people who can; empty where the actor may not see members.
+    pub people: Vec<String>,
+}
+
+impl NoCredit {
+    /// What happened, in a sentence.
+    pub fn sentence(&self) -> String {
+        let Self { needed, available, .. } = self;
+        format!(
+            "This takes {}, and {} available.",
+            pluralize(*needed, "credit", "credits"),
+            match available {
+                0 => "none are".to_owned(),
+                1 => "1 is".to_owned(),
+                left => format!("{left} are"),
+            }
+        )
+    }
+
+    /// Who can buy, in sentences.
+    pub fn remedy(&self) -> String {
+        let mut remedy = format!("Roles that can buy credits: {}.", self.roles.join(", "));
+        if !self.people.is_empty() {
+            remedy.push_str(&format!(" People who can: {}.", self.people.join(", ")));
+        }
+        remedy
+    }
 }
 
 /// Who could make the change, or appoint another admin.
@@ -145,6 +185,7 @@ impl Refused {
             Self::DetailedConflict(conflict) => Some(conflict.reason),
             Self::Unauthenticated
             | Self::NotFound
+            | Self::NoCredit(_)
             | Self::Gone(_)
             | Self::PreconditionFailed
             | Self::Invalid(_)

@@ -82,6 +82,30 @@ impl Sealer {
         text.ok_or_else(|| DbErr::Custom("a text was sealed under another secret key, or altered".into()))
     }
 
+    /// [`Sealer::seal_for`] of bytes.
+    ///
+    /// # Errors
+    /// As [`Sealer::seal`].
+    pub fn seal_bytes_for(&self, purpose: &str, bytes: &[u8]) -> Result<Vec<u8>, DbErr> {
+        let nonce: [u8; NONCE_BYTES] = random::bytes();
+        let payload = Payload { msg: bytes, aad: purpose.as_bytes() };
+        let sealed = self.cipher()?.encrypt(&Nonce::from(nonce), payload);
+        let sealed = sealed.map_err(|_| DbErr::Custom("bytes could not be sealed".into()))?;
+        Ok([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// The bytes that were sealed by [`Sealer::seal_bytes_for`].
+    ///
+    /// # Errors
+    /// As [`Sealer::open_for`].
+    pub fn open_bytes_for(&self, purpose: &str, sealed: &[u8]) -> Result<Vec<u8>, DbErr> {
+        let cipher = self.cipher()?;
+        let opened = sealed.split_first_chunk::<NONCE_BYTES>().and_then(|(nonce, msg)| {
+            cipher.decrypt(&Nonce::from(*nonce), Payload { msg, aad: purpose.as_bytes() }).ok()
+        });
+        opened.ok_or_else(|| DbErr::Custom("bytes were sealed under another secret key, or altered".into()))
+    }
+
     fn cipher(&self) -> Result<&Aes256Gcm, DbErr> {
         self.0.as_ref().ok_or_else(|| DbErr::Custom("the installation's secret key is missing".into()))
     }

@@ -24,6 +24,8 @@ pub enum Purpose {
     VerifyEmail,
     ResetPassword,
     ApiKey,
+    /// Whoever runs the installation, in a workspace that granted them access for a limited time.
+    SupportAccess,
 }
 
 impl Purpose {
@@ -37,6 +39,7 @@ impl Purpose {
             Self::VerifyEmail => "blw_eml_",
             Self::ResetPassword => "blw_pwd_",
             Self::ApiKey => "blw_key_",
+            Self::SupportAccess => "blw_sup_",
         }
     }
 }

@@ -2,7 +2,7 @@
 //! whose id is the host.
 //!
 //! It answers as the gateway would, so that another proxy can enforce it: the permission, then the destination, then
-//! what a test key has left. What the gateway measures at the moment of a request (its rate, the addresses of the host)
+//! what a test key and the workspace have left. What the gateway measures at the moment of a request (its rate, the addresses of the host)
 //! is not known here.
 
 use crate::{
@@ -11,7 +11,10 @@ use crate::{
         decisions::held::{Decision, Held, Why},
         enforce::{read::ReadScope, rows::Scoped},
         gateway::{DestinationProblem, DestinationState, USED_UP, is_used_up},
-        nouns::destinations::{Host, wildcard_over},
+        nouns::{
+            credits,
+            destinations::{Host, wildcard_over},
+        },
     },
     policy::perm,
 };
@@ -21,6 +24,8 @@ use std::{
     iter,
 };
 use uuid::Uuid;
+
+const TOO_FEW: &str = "The workspace has too few credits for the price of the destination.";
 
 /// What a subject has left beside its roles, as the statement returns it.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +42,7 @@ struct DestinationRow {
     is_paused: bool,
     allows_requests: bool,
     is_restricted: bool,
+    price_credits: i64,
 }
 
 #[derive(FromQueryResult)]
@@ -52,6 +58,8 @@ pub(super) struct Destinations {
     by_host: BTreeMap<String, DestinationRow>,
     /// The ids of roles and members, by the id of the destination.
     senders: BTreeMap<Uuid, BTreeSet<Uuid>>,
+    /// The credits of the workspace, if one of them has a price.
+    available: i64,
 }
 
 /// The host that a text names, in the form that is stored.
@@ -60,7 +68,8 @@ fn host_of(text: &str) -> Option<String> {
 }
 
 impl Destinations {
-    /// Loads what these hosts can match: one SQL statement, and a second one if some of it is not for everybody.
+    /// Loads what these hosts can match: one SQL statement, a second one if some of it is not for everybody, and a
+    /// third one if some of it has a price.
     ///
     /// # Errors
     /// The database's own.
@@ -75,7 +84,8 @@ impl Destinations {
             return Ok(Self::default());
         }
         let sql =
-            "SELECT d.id, d.host, d.paused_at IS NOT NULL AS is_paused, d.allows_requests, d.is_restricted
+            "SELECT d.id, d.host, d.paused_at IS NOT NULL AS is_paused, d.allows_requests, d.is_restricted,
+                d.price_credits
             FROM destinations d WHERE d.workspace_id = $1 AND d.host IN ({})";
         let rows: Vec<DestinationRow> = select_among(scope, sql, all).await?;
         let restricted: Vec<Uuid> = rows.iter().filter(|row| row.is_restricted).map(|row| row.id).collect();
@@ -88,7 +98,12 @@ impl Destinations {
                 senders.entry(row.destination_id).or_default().extend(row.role_id.or(row.member_id));
             }
         }
-        Ok(Self { by_host: rows.into_iter().map(|row| (row.host.clone(), row)).collect(), senders })
+        let available = match rows.iter().any(|row| row.price_credits > 0) {
+            true => credits::available(scope, scope.now()).await?,
+            false => 0,
+        };
+        let by_host = rows.into_iter().map(|row| (row.host.clone(), row)).collect();
+        Ok(Self { by_host, senders, available })
     }
 
     /// The destination that a host belongs to: its own, or the one with the asterisk.
@@ -112,14 +127,23 @@ impl Destinations {
 
     /// The stage at which the gateway would refuse a host to somebody who holds the permission, and why.
     fn refusal(&self, host: &str, roles: &[&Role], sender: Sender) -> Option<(GatewayStage, &'static str)> {
-        let state = self.find(host).map(|destination| DestinationState {
+        let destination = self.find(host);
+        let state = destination.map(|destination| DestinationState {
             is_paused: destination.is_paused,
             allows_requests: destination.allows_requests,
             is_sender: !destination.is_restricted || self.is_sender(destination.id, roles, sender.member_id),
         });
-        match DestinationProblem::of(state) {
-            Some(problem) => Some((GatewayStage::Destination, problem.sentence())),
-            None => is_used_up(sender.requests_left).then_some((GatewayStage::Credits, USED_UP)),
+        if let Some(problem) = DestinationProblem::of(state) {
+            return Some((GatewayStage::Destination, problem.sentence()));
+        }
+        if is_used_up(sender.requests_left) {
+            return Some((GatewayStage::Credits, USED_UP));
+        }
+        match destination {
+            Some(destination) if destination.price_credits > self.available => {
+                Some((GatewayStage::Credits, TOO_FEW))
+            }
+            _ => None,
         }
     }
 

@@ -41,7 +41,7 @@ use crate::{
         },
         seed::{by_email, read},
     },
-    policy::{Access, BuiltIn, Permission, perm},
+    policy::{Access, BuiltIn, Permission, Setup, perm},
 };
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -173,7 +173,7 @@ impl Visitor<'_> {
         match *action {
             DemoAction::CreateWorkspace(name) => {
                 let name = read(Name::parse(name))?;
-                workspaces::create(db, &self.person, None, &name, slug, &self.origin).await?;
+                workspaces::create(db, &self.person, None, &name, slug, Setup::Usual, &self.origin).await?;
             }
             DemoAction::Rename(name) => {
                 let name = read(Name::parse(name))?;

@@ -106,6 +106,24 @@ pub(in crate::domain) async fn append(
     batch.insert(tx, context.at).await
 }
 
+/// Adds events to the ends of several chains, which are locked.
+///
+/// # Errors
+/// The database's own.
+pub(in crate::domain) async fn append_to_each(
+    tx: &DatabaseTransaction,
+    context: &EventContext<'_>,
+    chains: Vec<(ChainHead, Vec<RecordedEvent>)>,
+) -> Result<(), DbErr> {
+    let mut batch = Batch::default();
+    for (mut head, events) in chains {
+        for event in &events {
+            batch.add(&mut head, context, event)?;
+        }
+    }
+    batch.insert(tx, context.at).await
+}
+
 /// Records what a user did outside of workspaces and accounts: sign-ins, passwords, sessions.
 ///
 /// # Errors

@@ -50,6 +50,14 @@ pub trait Boundary: Sized + 'static {
     /// [`Refused::NotFound`] where there is none.
     async fn lock(tx: &DatabaseTransaction, id: Uuid) -> Result<Self::Locked, Refused>;
 
+    /// [`Boundary::lock`] to add to the record alone: of one that nobody is admitted to any more, too.
+    ///
+    /// # Errors
+    /// As [`Boundary::lock`].
+    async fn lock_to_record(tx: &DatabaseTransaction, id: Uuid) -> Result<Self::Locked, Refused> {
+        Self::lock(tx, id).await
+    }
+
     /// Checks, after a change and under the lock, what must hold whatever was changed.
     ///
     /// # Errors

@@ -109,7 +109,7 @@ pub async fn erase_names(db: &Db, whom: &Whom) -> Result<i64, Refused> {
 ///
 /// # Errors
 /// The database's own.
-pub(super) async fn digest_of(
+pub(in crate::domain) async fn digest_of(
     connection: &impl ConnectionTrait,
     erasure: Uuid,
 ) -> Result<(i64, String), DbErr> {
@@ -192,8 +192,8 @@ fn placeholders<V: Into<Value>>(values: &mut Vec<Value>, of: impl Iterator<Item 
 }
 
 /// The ids that a service knows a user by, and the users whom it knows by these.
-const ENTERED_AS: &str =
-    "SELECT provisioned_as AS id FROM members WHERE user_id IN ({}) AND provisioned_as IS NOT NULL
+const ENTERED_AS: &str = "SELECT provisioned_as AS id FROM members
+        WHERE user_id IN ({}) AND CASE WHEN provisioned_as IS NULL THEN 0 ELSE 1 END = 1
     UNION SELECT user_id FROM members WHERE provisioned_as IN ({}) AND user_id IS NOT NULL";
 
 const ADDRESSES: &str = "SELECT email FROM users WHERE id IN ({})
@@ -230,7 +230,7 @@ const PARTS: [Part; 3] = [
             ON CONFLICT (event_id, part) DO NOTHING",
         erase: "UPDATE audit_identities SET actor_salt = NULL, actor_name = NULL, actor_email = NULL,
             address = NULL, user_agent = NULL
-            WHERE event_id IN (SELECT event_id FROM audit_erasures WHERE erasure = $1 AND part = 'actor')",
+            WHERE event_id IN (SELECT event_id FROM audit_erasures WHERE erasure = $1 AND part || '' = 'actor')",
     },
     Part {
         list: "INSERT INTO audit_erasures (event_id, part, erasure)
@@ -240,7 +240,7 @@ const PARTS: [Part; 3] = [
                 AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = i.target_subject))
             ON CONFLICT (event_id, part) DO NOTHING",
         erase: "UPDATE audit_identities SET target_salt = NULL, target_name = NULL, target_email = NULL
-            WHERE event_id IN (SELECT event_id FROM audit_erasures WHERE erasure = $1 AND part = 'target')",
+            WHERE event_id IN (SELECT event_id FROM audit_erasures WHERE erasure = $1 AND part || '' = 'target')",
     },
     Part {
         list: "INSERT INTO audit_erasures (event_id, part, erasure)
@@ -248,6 +248,6 @@ const PARTS: [Part; 3] = [
             WHERE i.payload_salt IS NOT NULL AND i.payload_subject IN ({ids})
             ON CONFLICT (event_id, part) DO NOTHING",
         erase: "UPDATE audit_identities SET payload_salt = NULL, payload = NULL
-            WHERE event_id IN (SELECT event_id FROM audit_erasures WHERE erasure = $1 AND part = 'payload')",
+            WHERE event_id IN (SELECT event_id FROM audit_erasures WHERE erasure = $1 AND part || '' = 'payload')",
     },
 ];

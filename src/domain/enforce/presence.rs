@@ -15,12 +15,17 @@ use uuid::Uuid;
 
 /// Notes that a session or a key, and a member where there is one, was active now.
 pub(in crate::domain) fn record(db: &Db, principal: &Principal, member: Option<Uuid>, stored: Timestamp) {
+    if matches!(principal, Principal::Support(_)) {
+        // What they look at is recorded by itself.
+        return;
+    }
     let now = db.now();
     let Ok(mut seen) = db.presence().0.lock() else { return };
     if now - stored >= WRITE_INTERVAL {
         match principal {
             Principal::User(person) => seen.sessions.insert(person.session_id, now),
             Principal::ApiKey(key) => seen.api_keys.insert(key.id, now),
+            Principal::Support(_) => None,
         };
     }
     if let Some(member) = member {

@@ -4,6 +4,7 @@ use crate::clock::Timestamp;
 use crate::domain::{
     base::{
         db::Db,
+        event::RecordedEvent,
         principal::{Credential, Origin, Workspace},
         read_pool::ReadPool,
         refused::Refused,
@@ -55,6 +56,16 @@ impl<P, B: Admits<P>> ReadScope<P, B> {
         Self::conclude(db, credential, origin, judged).await
     }
 
+    /// Checks everything again, for a response that takes its time: who was admitted then may not be any more.
+    ///
+    /// # Errors
+    /// As [`ReadScope::admit`].
+    pub(in crate::domain) async fn admit_again(&self) -> Result<Self, Refused> {
+        let this = B::id(&self.actor).into();
+        let judged = B::admit(&self.db, self.db.read(), &self.credential, this, self.db.now()).await?;
+        Self::conclude(&self.db, self.credential.clone(), self.origin.clone(), judged).await
+    }
+
     /// Returns the handle, or audits the refusal and explains it.
     pub(super) async fn conclude(
         db: &Db,
@@ -96,6 +107,16 @@ impl<P, B: Boundary> ReadScope<P, B> {
         let (by, accountable) = (B::audit_actor(&self.actor), Some(B::accountable_user(&self.actor)));
         refusal::note::<B>(&self.db, B::id(&self.actor), accountable, &by, &self.origin, &refused).await;
         refused
+    }
+
+    /// Records what was handed out on this admission, in a transaction of its own. Nothing is checked again: it has left,
+    /// whatever became of the authority since.
+    ///
+    /// # Errors
+    /// The database's own; [`Refused::NotFound`] where the boundary is gone.
+    pub(in crate::domain) async fn record_disclosure(&self, event: RecordedEvent) -> Result<(), Refused> {
+        let by = B::audit_actor(&self.actor);
+        refusal::record::<B>(&self.db, B::id(&self.actor), &by, &self.origin, event).await
     }
 
     /// A copy of this admission, to draw a page after [`ReadScope::write`] consumed this one.

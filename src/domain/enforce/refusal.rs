@@ -43,14 +43,18 @@ pub(in crate::domain) async fn note<B: Boundary>(
     }
 }
 
-async fn record<B: Boundary>(
+/// Writes an event in a transaction of its own.
+///
+/// # Errors
+/// The database's own; [`Refused::NotFound`] where there is no such boundary.
+pub(super) async fn record<B: Boundary>(
     db: &Db,
     id: Uuid,
     by: &AuditActor,
     origin: &Origin,
     event: RecordedEvent,
 ) -> Result<(), Refused> {
-    let mut open = Transaction::<B>::open(db, origin, async |tx| B::lock(tx, id).await).await?;
+    let mut open = Transaction::<B>::open(db, origin, async |tx| B::lock_to_record(tx, id).await).await?;
     let context = EventContext { actor: by, origin, at: open.now };
     B::record(&open.tx, &mut open.locked, &context, &[event]).await?;
     Ok(open.tx.commit().await?)

@@ -37,6 +37,9 @@ impl<P, B: Admits<P>> ReadScope<P, B> {
         lock: impl AsyncFnOnce(&DatabaseTransaction) -> Result<B::Locked, Refused>,
         change: impl AsyncFnOnce(&mut WriteScope<P, B>) -> Result<Recorded<T>, Refused>,
     ) -> Result<T, Refused> {
+        if self.credential.is_read_only() {
+            return Err(self.refuse(Refused::NotAllowed(READS_ALONE)).await);
+        }
         match self.attempt(lock, change).instrument(tracing::debug_span!("write")).await {
             Err(refused) => Err(self.refuse(refused).await),
             done => done,
@@ -62,6 +65,8 @@ impl<P, B: Admits<P>> ReadScope<P, B> {
         open.finish(&B::audit_actor(&actor), done).await
     }
 }
+
+const READS_ALONE: &str = "Support access can view pages, and change nothing.";
 
 /// An admitted request that changes: transaction open, boundary locked, everything checked again. Inside
 /// a workspace, unless `B` is another boundary.

@@ -15,18 +15,21 @@ use crate::{
             workspace::admission::{Beside, WorkspaceSelector},
         },
         gateway::conditions::{DestinationProblem, DestinationState, is_used_up},
-        nouns::destinations::{Host, credential, wildcard_over},
+        nouns::{
+            credits::charge::{self, Charge},
+            destinations::{Host, credential, wildcard_over},
+        },
     },
     policy::perm,
 };
 use sea_orm::{DbErr, FromQueryResult};
 use secrecy::SecretString;
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 use uuid::Uuid;
 
 /// What is read beside the admission of a member `m`: the destination `d`, and whether `m` is among its senders.
 const COLUMNS: &str = "d.id AS destination_id, d.host AS destination_host, d.allows_requests,
-        d.paused_at IS NOT NULL AS is_paused, d.requests_per_minute,
+        d.paused_at IS NOT NULL AS is_paused, d.requests_per_minute, d.price_credits,
         CASE WHEN d.is_restricted THEN EXISTS (SELECT 1 FROM destination_senders ds LEFT JOIN roles dr
                 ON dr.workspace_id = ds.workspace_id AND dr.id = ds.role_id
                 WHERE ds.workspace_id = d.workspace_id AND ds.destination_id = d.id AND (ds.member_id = m.id
@@ -48,6 +51,7 @@ struct Row {
     allows_requests: Option<bool>,
     is_paused: Option<bool>,
     requests_per_minute: Option<i64>,
+    price_credits: Option<i64>,
     is_sender: Option<bool>,
     header_name: Option<String>,
     sealed: Option<String>,
@@ -63,6 +67,8 @@ pub struct SendDestination {
     pub stored_host: String,
     /// The most requests in a minute; `None` for the default of the installation.
     pub requests_per_minute: Option<u32>,
+    /// What a request costs; 0 for nothing.
+    pub price: i64,
     /// The name of a header, and its sealed value.
     credential: Option<(String, String)>,
 }
@@ -139,7 +145,15 @@ impl Row {
         let (id, stored_host) = self.destination_id.zip(self.destination_host)?;
         let requests_per_minute = self.requests_per_minute.and_then(|most| u32::try_from(most).ok());
         let credential = self.header_name.zip(self.sealed);
-        Some(SendDestination { id, host: host.to_owned(), stored_host, requests_per_minute, credential })
+        let price = self.price_credits.unwrap_or_default();
+        Some(SendDestination {
+            id,
+            host: host.to_owned(),
+            stored_host,
+            requests_per_minute,
+            price,
+            credential,
+        })
     }
 }
 
@@ -160,7 +174,7 @@ impl SendScope {
     pub fn is_used_up(&self) -> bool {
         match &self.actor().principal {
             Principal::ApiKey(key) => is_used_up(key.requests_left),
-            Principal::User(_) => false,
+            Principal::User(_) | Principal::Support(_) => false,
         }
     }
 
@@ -174,6 +188,29 @@ impl SendScope {
         let workspace = self.actor().workspace.id;
         let secret = credential::unseal(self.scope.db(), workspace, *id, stored_host, sealed)?;
         Ok(Some((header.clone(), secret)))
+    }
+
+    /// Holds the price of the request, for longer than it may take; `None` for one that costs nothing.
+    ///
+    /// # Errors
+    /// [`Refused::NoCredit`], which names who can buy.
+    pub async fn charge(&self, takes: Duration) -> Result<Option<Charge>, Refused> {
+        let SendDestination { price, host, .. } = &self.destination;
+        if *price <= 0 {
+            return Ok(None);
+        }
+        charge::hold(self.scope.db(), self.actor(), host, *price, takes).await.map(Some)
+    }
+
+    /// Checks that the workspace has the price of a request. Nothing is held.
+    ///
+    /// # Errors
+    /// As [`SendScope::charge`].
+    pub async fn ensure_credit(&self) -> Result<(), Refused> {
+        match self.destination.price {
+            ..=0 => Ok(()),
+            price => charge::check(self.scope.db(), self.actor(), price).await,
+        }
     }
 
     /// Audits that the host led to an address that is not public.

@@ -6,18 +6,23 @@
 pub mod accounts;
 pub mod administration;
 pub mod api_keys;
+pub mod credits;
 pub mod deliveries;
 pub mod destinations;
 pub mod directory;
+pub mod exports;
 pub mod identity;
 pub mod invitations;
 pub mod members;
 pub mod notices;
 pub mod organization;
+pub mod own_deletion;
 pub mod ownership;
 pub mod resources;
 pub mod roles;
 pub mod security;
+pub mod separation;
+pub mod support;
 pub mod teams;
 pub mod traffic;
 pub mod workspaces;
@@ -37,8 +42,12 @@ pub(in crate::domain) const EVENTS: &[NounEvents] = &[
     resources::events::EVENTS,
     destinations::events::EVENTS,
     deliveries::events::EVENTS,
+    credits::events::EVENTS,
+    exports::events::EVENTS,
+    support::events::EVENTS,
     accounts::events::EVENTS,
     administration::events::EVENTS,
     identity::events::EVENTS,
+    own_deletion::events::EVENTS,
     enforce::events::EVENTS,
 ];

@@ -20,7 +20,7 @@ use crate::{
 };
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult, QuerySelect,
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, FromQueryResult, QuerySelect,
 };
 use uuid::Uuid;
 
@@ -133,6 +133,29 @@ pub(in crate::domain) async fn lock_for_creation_by_key(
         Row { is_suspended: true } => Err(Refused::Suspended(SUSPENDED)),
         _ => Ok(()),
     }
+}
+
+/// Removes an account that nobody belongs to and that has no workspace, in the transaction that took the last of them. Its
+/// keys are revoked; one that has some stays, as what they did names them.
+///
+/// # Errors
+/// The database's own.
+pub(in crate::domain) async fn remove_if_empty(
+    tx: &DatabaseTransaction,
+    account: Uuid,
+    now: Timestamp,
+) -> Result<(), DbErr> {
+    const EMPTY: &str = "people = 0 AND (SELECT 1 FROM workspaces w WHERE w.account_id = $1 LIMIT 1) IS NULL";
+    let keys = format!(
+        "UPDATE api_keys SET revoked_at = $2 WHERE account_id = $1 AND revoked_at IS NULL
+            AND (SELECT 1 FROM accounts WHERE id = $1 AND {EMPTY}) IS NOT NULL"
+    );
+    tx.run(&keys, vec![account.into(), now.into()]).await?;
+    let account_itself = format!(
+        "DELETE FROM accounts WHERE id = $1 AND {EMPTY}
+            AND (SELECT 1 FROM api_keys k WHERE k.account_id = $1 LIMIT 1) IS NULL"
+    );
+    tx.run(&account_itself, vec![account.into()]).await.map(drop)
 }
 
 /// Records in the account that a person was refused to create a workspace in it.

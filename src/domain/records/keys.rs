@@ -87,7 +87,7 @@ pub(in crate::domain) async fn load_creator(scope: &impl Scoped, actor: &Actor) 
         creator_in(scope.connection(), actor.workspace.account_id, actor.principal.accountable_user())
             .await?;
     Ok(match &actor.principal {
-        Principal::User(_) => creator,
+        Principal::User(_) | Principal::Support(_) => creator,
         // A key has its own rights only, not those of the user who is accountable for it.
         Principal::ApiKey(key) => Creator { administers: key.is_admin, ..creator },
     })

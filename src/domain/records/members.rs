@@ -202,6 +202,10 @@ pub(in crate::domain) async fn join_as(
     // Shared: a concurrent change of the name waits, and then refreshes the sort key of this member too.
     let person =
         user::Entity::find_by_id(user).lock_shared().one(&open.tx).await?.ok_or(Refused::NotFound)?;
+    // Whoever was suspended, or deleted their sign-in, since they were admitted.
+    if person.suspended_at.is_some() {
+        return Err(Refused::Unauthenticated);
+    }
     let (origin, invited_by) = match origin {
         MemberOrigin::Founder => ("founder", None),
         MemberOrigin::Invitation(inviter) => ("invitation", Some(inviter)),

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod awaited;
 pub mod entries;
 pub mod headcounts;
+pub mod holders;
 pub mod invitations;
 pub mod key_rows;
 pub mod keys;

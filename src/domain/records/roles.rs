@@ -6,7 +6,7 @@ use crate::{
         enforce::{rows::Scoped, transaction::Transaction},
     },
     entity::{grant, role},
-    policy::BuiltIn,
+    policy::{BuiltIn, Setup},
     random,
 };
 use sea_orm::{ActiveValue::Set, EntityTrait};
@@ -15,7 +15,10 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 /// Inserts the built-in roles of a new workspace. Returns the id of each.
-pub(in crate::domain) async fn seed(open: &Transaction) -> Result<HashMap<BuiltIn, Uuid>, Refused> {
+pub(in crate::domain) async fn seed(
+    open: &Transaction,
+    setup: Setup,
+) -> Result<HashMap<BuiltIn, Uuid>, Refused> {
     let mut ids = HashMap::new();
     for (position, role) in (0_i64..).zip(BuiltIn::ALL) {
         let id = random::id(open.now);
@@ -31,7 +34,7 @@ pub(in crate::domain) async fn seed(open: &Transaction) -> Result<HashMap<BuiltI
             created_at: Set(open.now),
         };
         open.insert(row).await?;
-        let grants = role.grants().into_iter().map(|scope| grant::ActiveModel {
+        let grants = setup.grants(role).into_iter().map(|scope| grant::ActiveModel {
             workspace_id: Set(open.workspace_id()),
             role_id: Set(id),
             scope: Set(scope.to_owned()),

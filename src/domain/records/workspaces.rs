@@ -13,7 +13,7 @@ use crate::{
         records::roles,
     },
     entity::workspace,
-    policy::BuiltIn,
+    policy::{BuiltIn, Setup},
 };
 use sea_orm::{
     ActiveValue::{NotSet, Set},
@@ -42,6 +42,7 @@ pub(in crate::domain) async fn insert(
     name: &Name,
     slug: &Slug,
     creator: Uuid,
+    setup: Setup,
 ) -> Result<Uuid, Refused> {
     if !slug_is_free(&open.tx, slug).await? {
         return Err(slug_taken());
@@ -56,6 +57,8 @@ pub(in crate::domain) async fn insert(
         created_at: Set(open.now),
         roles_version: NotSet,
         owner_idle_hours: Set(None),
+        purge_began_at: Set(None),
+        support_until: Set(None),
     };
     if let Err(error) = workspace::Entity::insert(row).exec_without_returning(&open.tx).await {
         return Err(if crate::domain::base::refused::is_duplicate(&error) {
@@ -64,7 +67,7 @@ pub(in crate::domain) async fn insert(
             error.into()
         });
     }
-    let ids = roles::seed(open).await?;
+    let ids = roles::seed(open, setup).await?;
     let owner = ids.get(&BuiltIn::Owner).copied().ok_or(Refused::NotFound)?;
     members::join(open, creator, members::MemberOrigin::Founder, &[owner]).await?;
     Ok(owner)

@@ -34,7 +34,7 @@ impl Examples<'_> {
 
     /// `owner` is the schema that has the field.
     fn at(&self, owner: &str, field: &str, schema: &Value) -> Value {
-        if let Some(example) = schema.get("example") {
+        if let Some(example) = schema.get("example").or_else(|| list(&schema["examples"]).next()) {
             return example.clone();
         }
         if let Some(name) = schema["$ref"].as_str().and_then(|at| at.rsplit('/').next()) {
@@ -114,7 +114,7 @@ fn number(field: &str) -> i64 {
         "at" | "joined_at" | "created_at" | "sent_at" | "expires_at" | "ended_at" | "last_active_at"
         | "last_used_at" | "last_error_at" | "ends_at" | "overlap_ends_at" | "paused_at" | "stopped_at"
         | "failing_since" | "last_success_at" | "secret_created_at" | "old_secret_ends_at" | "queued_at"
-        | "due_at" | "last_attempt_at" | "attempted_at" => MOMENT,
+        | "due_at" | "last_attempt_at" | "attempted_at" | "answered_at" => MOMENT,
         "iat" | "exp" => MOMENT / 1_000,
         "overlap_seconds" => 3_600,
         "owner_idle_hours" => 24,
@@ -123,6 +123,7 @@ fn number(field: &str) -> i64 {
         "status" => 422,
         "last_status" | "response_status" => 503,
         "duration_ms" => 120,
+        "expires_in" => 600,
         "limit" => 50,
         _ => 3,
     }
@@ -183,6 +184,8 @@ fn text(owner: &str, field: &str) -> Option<&'static str> {
         }
         ("AttemptBody", "response_body") => "try again later",
         ("DestinationBody" | "NewDestination" | "DestinationChange", "description") => "Receives our events",
+        ("NewCreditHold" | "NewCreditUse" | "CreditSettlement" | "CreditRelease", "id") => "invoice-7",
+        ("SupportAnswerBody", "text") => "This is repaired. Please try again.",
         _ => return of_field(field),
     };
     Some(of_owner)
@@ -220,6 +223,14 @@ fn of_field(field: &str) -> Option<&'static str> {
         "value" => "Bearer SECRET",
         "last_error" => "The host did not answer in time.",
         "via" => "api",
+        "client_id" => "invoice-7",
+        "note" => "Invoice 7",
+        "asked_by" => "Ada Lovelace",
+        "answered_by" => "Grace Hopper",
+        "expected" => "The list of members",
+        "happened" => "A page that says that something went wrong",
+        "when" => "This morning, around 9:00",
+        "request_id" => "8f14e45f-ceea-467f-a9c0-5b1d4c6b8e02",
         "user_agent" => "curl/8.14",
         "field" => "name",
         // A page that is not the last: its items go on after this one.

@@ -12,7 +12,7 @@ use crate::{
     },
 };
 use actix_web::http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use utoipa::{
     PartialSchema, ToSchema,
@@ -102,9 +102,11 @@ fn described(of: Operation, schemas: &BTreeMap<String, Value>) -> OperationBuild
         if let Some(schema) = schema {
             let made_up = || Examples { schemas, shown: Shown::All }.of(&as_value(&schema));
             let example = of.response_example.clone().unwrap_or_else(made_up);
-            let example = Some(example).filter(|example| *example != serde_json::json!({}));
-            let content = ContentBuilder::new().example(example).schema(Some(schema)).build();
-            response = response.content("application/json", content);
+            let example = Some(example).filter(|example| ![json!({}), json!("")].contains(example));
+            for media_type in of.media_types {
+                let content = ContentBuilder::new().example(example.clone()).schema(Some(schema.clone()));
+                response = response.content(*media_type, content.build());
+            }
         }
         if of.is_located && status == 201 {
             response = response.header("Location", text_header("The address of what was created."));
@@ -203,6 +205,7 @@ fn meaning(status: u16) -> &'static str {
         204 => "Done.",
         400 => "The request isn't valid.",
         401 => "The request has no active API key.",
+        402 => "The workspace has too few credits. The problem names who can buy.",
         403 => "The key isn't allowed to do this, or the key, the workspace or the membership is suspended.",
         404 => "It doesn't exist in the workspace, or the key has no access to the workspace.",
         408 => "The request body took too long to arrive.",

@@ -55,6 +55,8 @@ pub struct Operation {
     pub needs_content_type: bool,
     /// Schemas of the bodies, by status.
     pub responses: BTreeMap<u16, Option<RefOr<Schema>>>,
+    /// The media types of these bodies.
+    pub media_types: &'static [&'static str],
     /// Statuses under which it is refused.
     pub refusals: BTreeSet<u16>,
     /// Its response has an `ETag`.
@@ -88,6 +90,7 @@ impl Operation {
             response_example: None,
             needs_content_type: false,
             responses: BTreeMap::new(),
+            media_types: &["application/json"],
             refusals: BTreeSet::new(),
             is_tagged: false,
             is_located: false,

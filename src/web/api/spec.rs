@@ -10,6 +10,7 @@ use crate::{
         },
         events,
         nouns::{
+            credits::{ClientId, DEFAULT_HOLD, MAX_AMOUNT, MAX_HOLD, MIN_HOLD, TransferKind},
             destinations::{MAX_RATE, credential, senders},
             invitations,
             organization::{IdleHours, WebOrigin, origins::MAX_ORIGINS},
@@ -214,6 +215,41 @@ pub(in crate::web) fn maybe_rate() -> Object {
     or_null(rate, Type::Integer)
 }
 
+/// Credits that a request costs.
+pub(in crate::web) fn maybe_price() -> Object {
+    let price = a_number(0, MAX_AMOUNT).description(Some("What a request costs, in credits. 0 for nothing."));
+    or_null(price, Type::Integer)
+}
+
+/// Credits to hold or use.
+pub(in crate::web) fn amount() -> Object {
+    a_number(1, MAX_AMOUNT).description(Some("How many credits.")).build()
+}
+
+/// How long a hold lasts.
+pub(in crate::web) fn maybe_hold() -> Object {
+    let seconds = a_number(MIN_HOLD / 1_000, MAX_HOLD / 1_000);
+    let seconds = seconds.default(Some((DEFAULT_HOLD / 1_000).into()));
+    or_null(seconds.description(Some("How long the hold lasts, in seconds.")), Type::Integer)
+}
+
+/// The balance below which people are notified.
+pub(in crate::web) fn notice_below() -> Object {
+    let below = a_number(1, MAX_AMOUNT);
+    or_null(below.description(Some("A number of credits. `null` for never.")), Type::Integer)
+}
+
+/// A kind of transfer.
+pub(in crate::web) fn transfer_kind() -> Object {
+    let kind = limited(20).enum_values(Some(TransferKind::ALL.map(TransferKind::word)));
+    kind.description(Some("Only transfers of this kind.")).build()
+}
+
+/// The client's own ID of a request, to narrow a list.
+pub(in crate::web) fn client_id() -> Object {
+    text_about::<ClientId>("Only transfers of the request with this ID of yours.")
+}
+
 /// Ids of API keys; may be empty.
 pub(in crate::web) fn sender_keys() -> Array {
     array_of(id(), senders::MAX_KEYS).description(Some("IDs of API keys of the workspace.")).build()
@@ -245,7 +281,20 @@ pub(in crate::web) fn event_kind() -> Object {
     kind.description(Some("A kind of event, such as member.suspended.")).build()
 }
 
-/// A stage of the gateway at which requests ended, or any of them.
+/// A file of rows.
+pub(in crate::web) fn file() -> Object {
+    let file = ObjectBuilder::new().schema_type(Type::String);
+    file.description(Some("The file, a row a line.")).examples([serde_json::json!("id,name\r\n")]).build()
+}
+
+/// A zip.
+pub(in crate::web) fn zip() -> Object {
+    let format = SchemaFormat::KnownFormat(KnownFormat::Binary);
+    let zip = ObjectBuilder::new().schema_type(Type::String).format(Some(format));
+    zip.description(Some("The file: a zip with a file of JSON Lines for each kind of data.")).build()
+}
+
+/// The stage at which Bailiwick ended a request, or any.
 pub(in crate::web) fn stage() -> Object {
     let words = ["any"].into_iter().chain(GatewayStage::ALL.map(GatewayStage::word));
     let stage = limited(20).enum_values(Some(words));

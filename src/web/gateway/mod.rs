@@ -10,6 +10,7 @@ pub(in crate::web) mod echo;
 pub(in crate::web) mod forward;
 pub(in crate::web) mod incoming;
 pub(in crate::web) mod pass;
+mod payment;
 pub(in crate::web) mod problem;
 mod problem_response;
 mod rate_headers;

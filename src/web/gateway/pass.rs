@@ -24,6 +24,7 @@ use crate::{
         gateway::{
             echo,
             incoming::Incoming,
+            payment::Payment,
             problem::{Problem, refused_actor},
             rebuild,
             record::Record,
@@ -143,14 +144,36 @@ async fn pass_stages(
         false => scope,
     };
     trace.passed(&[S::Queue]);
-    spend(app, &scope).await?;
-    trace.passed(&[S::Credits]);
     let credential = scope.credential().map_err(|error| Problem::not_admitted(&error.into()))?;
     let credential = credential.map(Sealed::new).transpose()?;
+    let charge = scope.charge(app.gateway.limits().whole).await.map_err(|refused| {
+        if let Refused::Failed(error) = &refused {
+            app.db.note_outage(error);
+        }
+        Problem::not_admitted(&refused)
+    });
+    let charge = Payment::new(app, charge?);
+    if let Err(problem) = spend(app, &scope).await {
+        charge.release().await;
+        return Err(problem);
+    }
+    trace.passed(&[S::Credits]);
     let hidden = credential.as_ref().map(|credential| credential.value.expose_secret());
     let secrets: Vec<&str> = [Some(secret.expose()), hidden].into_iter().flatten().collect();
-    let Answer { status, headers, body } =
-        Answer::of(app, incoming, &scope, credential.as_ref(), trace).await?;
+    let answer = Answer::of(app, incoming, &scope, credential.as_ref(), trace).await;
+    let Answer { status, headers, body } = match answer {
+        Ok(answer) => {
+            charge.settle().await;
+            answer
+        }
+        Err((problem, has_reached)) => {
+            match has_reached {
+                true => charge.settle().await,
+                false => charge.release().await,
+            }
+            return Err(problem);
+        }
+    };
     let said_length = rebuild::length(&headers);
     let headers = rebuild::answer(&headers, &secrets);
     Ok(Passed { status, headers, said_length, body, rates, turn })
@@ -287,19 +310,22 @@ struct Answer {
 }
 
 impl Answer {
+    /// # Errors
+    /// The problem, and whether the host may have been sent something before it.
     async fn of(
         app: &App,
         incoming: Incoming<'_>,
         scope: &SendScope,
         credential: Option<&Sealed>,
         trace: &mut Trace,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, (Problem, bool)> {
         let Incoming { method, path_and_query, headers, body, .. } = incoming;
         let host = scope.destination().host.as_str();
         let headers = rebuild::request(&headers, credential.and_then(Sealed::header));
         let max = app.gateway.limits().max_request_bytes;
         if host == ECHO {
-            let read = drain(body, &app.gateway).await.map_err(|failure| Problem::failure(&failure, max))?;
+            let read = drain(body, &app.gateway).await;
+            let read = read.map_err(|failure| (Problem::failure(&failure, max), false))?;
             let fields = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
             let sealed = credential.map(|credential| credential.name.as_str());
             let answer = echo::answer(method.as_str(), path_and_query, fields, sealed, read);
@@ -320,7 +346,7 @@ impl Answer {
                 if failure.is_address() {
                     scope.refuse_address().await;
                 }
-                Err(Problem::failure(&failure, max))
+                Err((Problem::failure(&failure, max), failure.may_have_reached_host()))
             }
         }
     }

@@ -124,6 +124,13 @@ impl Problem {
                 "Ask an Owner or Admin of the workspace to restore it.",
             ),
             Refused::Forbidden(missing) => Self::missing(missing),
+            Refused::NoCredit(missing) => Self::new(
+                GatewayStage::Credits,
+                StatusCode::PAYMENT_REQUIRED,
+                "Not enough credits",
+                format!("{} Nothing was sent.", missing.sentence()),
+                missing.remedy(),
+            ),
             Refused::NotAllowed(sentence) => {
                 Self::request(StatusCode::FORBIDDEN, "This isn't allowed", *sentence, "Nothing was sent.")
             }

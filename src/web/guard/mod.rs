@@ -49,6 +49,7 @@
 pub mod account;
 pub mod decision;
 pub mod key;
+pub mod visit;
 
 use crate::{
     domain::{
@@ -240,14 +241,24 @@ impl<P: Access> Admission for MemberBySession<P> {
     type View = View;
 
     async fn admit(req: &HttpRequest, app: &Data<App>) -> Result<Self::Scope, Refused> {
-        let credential = credential(req)?;
         // What cannot be a slug names no workspace, and is looked up as an empty one.
         let text = req.match_info().get("workspace").unwrap_or_default();
         // Only as it is written: ` acme` would be a second address for one thing.
         let slug = Slug::parse(text).ok().filter(|slug| slug.as_str() == text);
         let slug = slug.as_ref().map_or("", Slug::as_str);
-        let scope: ReadScope<P> =
-            ReadScope::admit(&app.db, credential, WorkspaceSelector::BySlug(slug), origin::of(req)).await?;
+        let by_session: Result<ReadScope<P>, Refused> = match credential(req) {
+            Ok(credential) => {
+                ReadScope::admit(&app.db, credential, WorkspaceSelector::BySlug(slug), origin::of(req)).await
+            }
+            Err(refused) => Err(refused),
+        };
+        let scope: ReadScope<P> = match by_session {
+            // Nobody's, or of somebody who is no member: maybe they were granted support access.
+            Err(Refused::Unauthenticated | Refused::NotFound) if visit::has_link(req, app) => {
+                visit::admit(req, app, slug, by_session).await?
+            }
+            by_session => by_session?,
+        };
         remember(req, PageContext::Workspace(Box::new(scope.actor().clone())));
         Ok(scope)
     }
@@ -272,7 +283,8 @@ fn remember(req: &HttpRequest, context: PageContext) {
     req.extensions_mut().insert(context);
 }
 
-fn credential(req: &HttpRequest) -> Result<Credential, Refused> {
+/// The session that the request carries.
+pub(in crate::web) fn credential(req: &HttpRequest) -> Result<Credential, Refused> {
     session::token(req).map(|token| Credential::of_session(&token)).ok_or(Refused::Unauthenticated)
 }
 

@@ -5,6 +5,7 @@ use actix_web::{
     body::{BodySize, BoxBody, MessageBody, to_bytes},
     dev::{Payload, ServiceRequest, ServiceResponse},
     error::ErrorInternalServerError,
+    http::header,
     middleware::Next,
     web::Bytes,
 };
@@ -15,13 +16,17 @@ use std::{
 };
 
 /// The most bytes that are handed to a connection at a time.
-const PIECE: usize = 4 * 1024;
+pub(in crate::web) const PIECE: usize = 4 * 1024;
 
 /// What is left unread of the request's body, as an extension of its response. As long as somebody holds it, the
 /// connection is closed after the response; otherwise actix-http waits without a limit for the end of a chunked body.
 pub(super) struct Unread {
     pub(super) _payload: Payload,
 }
+
+/// The body comes as it is made, in pieces that are short already, and is never there as a whole: an extension of its
+/// response.
+pub(in crate::web) struct Streamed;
 
 /// Middleware: a connection copies each piece of a body that it is handed, and holds it until the client has read
 /// it. A body in one piece would be there twice. One that is compressed on the way is compressed to its end first:
@@ -30,7 +35,12 @@ pub(crate) async fn in_pieces<B: MessageBody + 'static>(
     req: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let (req, response) = next.call(req).await?.into_parts();
+    let (req, mut response) = next.call(req).await?.into_parts();
+    if response.extensions_mut().remove::<Streamed>().is_some() {
+        // It kept the body from being compressed on the way, and is no name of an encoding.
+        response.headers_mut().remove(header::CONTENT_ENCODING);
+        return Ok(ServiceResponse::new(req, response.map_into_boxed_body()));
+    }
     let (mut response, body) = response.into_parts();
     let unread = response.extensions_mut().remove::<Unread>();
     let body = match body.size() {

@@ -18,8 +18,8 @@ use crate::{
             page::{Inside, Outside, admitted, place_of},
             sign_in::SignInForm,
             words::{
-                Problem, conflicted, forbidden, gone, not_admin, not_valid, page_not_found, prerequisite,
-                suspended,
+                Problem, conflicted, forbidden, gone, no_credit, not_admin, not_valid, page_not_found,
+                prerequisite, suspended,
             },
         },
         site,
@@ -60,6 +60,7 @@ fn explain(req: &HttpRequest, refused: &Refused) -> HttpResponse {
         Refused::Suspended(what) => suspended(what),
         Refused::NotAdmin(not) => not_admin(not),
         Refused::Forbidden(missing) => forbidden(missing).link(here, "Back to workspace"),
+        Refused::NoCredit(missing) => no_credit(missing).link(here, back),
         Refused::Ceiling(ceiling) => {
             Problem::new(StatusCode::FORBIDDEN, "Your roles don't allow this", ceiling.to_string())
                 .point("Nothing was changed. Ask someone with more access, such as an Owner.")

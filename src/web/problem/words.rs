@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        Invalid, MissingPermission, NotAdmin,
+        Invalid, MissingPermission, NoCredit, NotAdmin,
         base::conflict::{DetailedConflict, FirstStep, Gone, Prerequisite},
     },
     policy::Permission,
@@ -106,6 +106,11 @@ pub(super) fn forbidden(missing: &MissingPermission) -> Problem {
         return problem;
     }
     problem.point(format!("People who can give it to you: {}.", missing.granters.join(", ")))
+}
+
+pub(super) fn no_credit(missing: &NoCredit) -> Problem {
+    let problem = Problem::new(StatusCode::PAYMENT_REQUIRED, "Not enough credits", missing.sentence());
+    problem.point("Nothing was changed.").point(missing.remedy())
 }
 
 pub(super) fn not_valid(invalid: &Invalid) -> Problem {

@@ -5,9 +5,11 @@ pub(crate) mod accounts;
 pub(crate) mod activity;
 pub(crate) mod api_docs;
 pub(crate) mod api_keys;
+pub(crate) mod credits;
 pub(crate) mod decisions;
 pub(crate) mod deliveries;
 pub(crate) mod destinations;
+pub(crate) mod exports;
 pub(crate) mod first_request;
 pub(crate) mod health;
 pub(crate) mod index;
@@ -17,6 +19,8 @@ pub(crate) mod members;
 pub(crate) mod mount;
 pub(crate) mod organization;
 pub(crate) mod overview;
+pub(crate) mod own_data;
+pub(crate) mod own_deletion;
 pub(crate) mod ownership;
 pub(crate) mod quick_start;
 pub(crate) mod recovery;
@@ -25,13 +29,17 @@ pub(crate) mod roles;
 pub(crate) mod security;
 pub(crate) mod sign_in;
 pub(crate) mod sign_up;
+pub(crate) mod support;
 mod tags;
 pub(crate) mod teams;
 pub(crate) mod traffic;
 pub(crate) mod users;
 pub(crate) mod workspaces;
 
-use self::decisions::schema;
+use self::{
+    decisions::schema,
+    exports::{ledger, lists},
+};
 pub use crate::web::{access::Requirement, route::Route};
 use crate::{
     policy::perm::*,
@@ -97,6 +105,9 @@ pub fn table() -> Vec<Route> {
             post("/me/password", AnyUser, me::change_password),
             post("/me/email", AnyUser, me::change_email),
             post("/me/verification", AnyUser, me::resend_verification),
+            post("/me/export", AnyUser, own_data::download),
+            get("/me/deletion", AnyUser, own_deletion::show),
+            post("/me/deletion", AnyUser, own_deletion::delete),
             post("/me/drafts", AnyUser, sign_in::restore_draft),
             post("/me/sessions/revocation", AnyUser, me::revoke_others),
             post("/me/sessions/{session}/revocation", AnyUser, me::revoke),
@@ -106,6 +117,7 @@ pub fn table() -> Vec<Route> {
             post("/workspaces", AnyUser, workspaces::pages::create),
             post("/workspaces/waiting/{membership}/acceptance", AnyUser, workspaces::waiting::accept),
             post("/workspaces/waiting/{membership}/decline", AnyUser, workspaces::waiting::decline),
+            post("/workspaces/deleted/{deleted_workspace}/restoration", AnyUser, workspaces::deleted::restore),
             call("listWorkspaces", GET, "/api/sso/v1/workspaces", AnyKey, workspaces::api::index)
                 .summary("List the workspaces the key is a member of"),
             call("createWorkspace", POST, "/api/sso/v1/workspaces", AnyKey, workspaces::api::create)
@@ -115,7 +127,8 @@ pub fn table() -> Vec<Route> {
             call("updateWorkspace", PATCH, "/api/sso/v1/workspaces/{workspace}", UpdateOrganization, workspaces::api::update)
                 .summary("Change the name or slug of a workspace"),
             call("deleteWorkspace", DELETE, "/api/sso/v1/workspaces/{workspace}", DeleteOrganization, workspaces::api::delete)
-                .summary("Delete a workspace and everything in it"),
+                .summary("Delete a workspace and everything in it")
+                .details("For 30 days an Owner can restore it, on the page with their workspaces. Then it is gone."),
             call("getAllowedOrigins", GET, "/api/sso/v1/workspaces/{workspace}/origins", Membership, workspaces::origins::show)
                 .summary("Get the websites whose pages can call the API for the workspace"),
             call("setAllowedOrigins", PUT, "/api/sso/v1/workspaces/{workspace}/origins", UpdateOrganization, workspaces::origins::set)
@@ -300,6 +313,8 @@ pub fn table() -> Vec<Route> {
         ]),
         noun("permissions", vec![
             get("/w/{workspace}/security", ReadMembers, security::pages::index).nav("Access", "shield", "Security"),
+            get("/w/{workspace}/security/separation", UpdatePermissions, security::separation::show),
+            post("/w/{workspace}/security/separation", UpdatePermissions, security::separation::set),
             post("/w/{workspace}/security/{permission}", UpdatePermissions, security::pages::set),
             get("/w/{workspace}/security/{permission}/preview", UpdatePermissions, security::pages::preview_set),
             call("listPermissions", GET, "/api/sso/v1/permissions", ReadMembers, security::api::index)
@@ -416,7 +431,8 @@ pub fn table() -> Vec<Route> {
                 .summary("Delete the previous credential of a destination"),
             call("checkSending", GET, "/api/sso/v1/sending", SendDestinations, first_request::sending::check)
                 .summary("Check whether the key making the request can send to a host")
-                .details("You get 204 if the gateway would send a request of this key to the host, and otherwise the refusal. Nothing is sent. A proxy can ask this before it sends a request by itself."),
+                .details("You get 204 if the gateway would send a request of this key to the host, and otherwise the refusal. Nothing is sent. A proxy can ask this before it sends a request by itself.")
+                .refused_with(402),
             gateway("/w/{workspace}/out/{host}", SendDestinations),
             gateway("/w/{workspace}/out/{host}/{path}", SendDestinations),
         ]),
@@ -463,6 +479,32 @@ pub fn table() -> Vec<Route> {
             call("replayDelivery", POST, "/api/sso/v1/destinations/{destination}/events/deliveries/{delivery}/replay", ManageDestinations, deliveries::api::replay)
                 .summary("Send an event again"),
         ]),
+        noun("credits", vec![
+            get("/w/{workspace}/credits", ReadCredits, credits::page::index).nav("Workspace", "coins", "Credits"),
+            // Who may is checked in `domain/nouns/credits/notice.rs`: whoever can purchase credits, or manage billing.
+            post("/w/{workspace}/credits/notice", ReadCredits, credits::page::set_notice),
+            call("getCredits", GET, "/api/sso/v1/credits", ReadCredits, credits::api::show)
+                .summary("Get the credits of the workspace"),
+            call("setCreditNotice", PUT, "/api/sso/v1/credits/notice", ReadCredits, credits::api::set_notice)
+                .summary("Set below how many credits those who can buy are notified (requires Purchase credits or Manage billing)"),
+            call("listCreditTransfers", GET, "/api/sso/v1/credits/transfers", ReadCredits, credits::api::transfers)
+                .summary("List the transfers of the ledger, newest first"),
+            call("holdCredits", POST, "/api/sso/v1/credits/holds", SpendCredits, credits::api::reserve)
+                .summary("Reserve credits")
+                .details("They are available to nobody else until the hold is settled or released, or expires. Without enough credits you get 402, which names who can buy.")
+                .refused_with(402),
+            call("getCreditHold", GET, "/api/sso/v1/credits/holds/{hold}", ReadCredits, credits::api::hold)
+                .summary("Get a hold"),
+            call("settleCreditHold", POST, "/api/sso/v1/credits/holds/{hold}/settlement", SpendCredits, credits::api::settle)
+                .summary("Use what is held, or a part of it")
+                .details("The rest is available again. You get 409 if the hold has ended."),
+            call("releaseCreditHold", POST, "/api/sso/v1/credits/holds/{hold}/release", SpendCredits, credits::api::release)
+                .summary("Give back what is held"),
+            call("useCredits", POST, "/api/sso/v1/credits/usage", SpendCredits, credits::api::use_now)
+                .summary("Use credits at once")
+                .details("Without enough credits you get 402, which names who can buy.")
+                .refused_with(402),
+        ]),
         noun("decisions", vec![
             call("evaluateAccess", POST, "/access/v1/evaluation", CheckAccess, decisions::evaluation::evaluation)
                 .summary("Check whether a subject can do an action on a resource")
@@ -493,6 +535,65 @@ pub fn table() -> Vec<Route> {
             get("/w/{workspace}/activity/{event}/undo", ReadAudit, activity::undo::show),
             call("listAuditEvents", GET, "/api/sso/v1/audit", ReadAudit, activity::api::index)
                 .summary("List audit events, newest first"),
+        ]),
+        noun("exports", vec![
+            get("/w/{workspace}/export", ExportData, exports::page::show).nav("Workspace", "download", "Export"),
+            post("/w/{workspace}/export/archives", ExportData, exports::archives::request),
+            post("/w/{workspace}/export/archives/{archive}/download", ExportData, exports::archives::download),
+            post("/w/{workspace}/export/archives/{archive}/deletion", ExportData, exports::archives::delete),
+            post("/w/{workspace}/export/members", ExportData, exports::download::from_page::<lists::Members>),
+            post("/w/{workspace}/export/invitations", ExportData, exports::download::from_page::<lists::Invitations>),
+            post("/w/{workspace}/export/teams", ExportData, exports::download::from_page::<lists::Teams>),
+            post("/w/{workspace}/export/roles", ExportData, exports::download::from_page::<lists::Roles>),
+            post("/w/{workspace}/export/api-keys", ExportData, exports::download::from_page::<lists::ApiKeys>),
+            post("/w/{workspace}/export/traffic", ExportData, exports::download::from_page::<lists::Traffic>),
+            post("/w/{workspace}/export/activity", ExportData, exports::download::from_page::<lists::Activity>),
+            post("/w/{workspace}/export/credits", ExportData, exports::download::from_page::<ledger::Ledger>),
+            call("listArchives", GET, "/api/sso/v1/exports/archives", ExportData, exports::archives_api::index)
+                .summary("List the archives of the whole workspace, newest first"),
+            call("requestArchive", POST, "/api/sso/v1/exports/archives", ExportData, exports::archives_api::create)
+                .summary("Request an archive of the whole workspace (requires the permissions of all lists too)")
+                .details("It is created in the background, and kept for a day. Get it until its state is ready."),
+            call("getArchive", GET, "/api/sso/v1/exports/archives/{archive}", ExportData, exports::archives_api::show)
+                .summary("Get an archive and its state (requires the permissions of all lists too)"),
+            call("downloadArchive", GET, "/api/sso/v1/exports/archives/{archive}/file", ExportData, exports::archives_api::download)
+                .summary("Download an archive as a zip (requires the permissions of all lists too)")
+                .details("You get 404 until it is ready, and once it has expired. All permissions are checked again for each part of the file: if one of them is gone, the response breaks off."),
+            call("deleteArchive", DELETE, "/api/sso/v1/exports/archives/{archive}", ExportData, exports::archives_api::delete)
+                .summary("Delete an archive"),
+            call("exportMembers", GET, "/api/sso/v1/exports/members", ExportData, exports::download::by_call::<lists::Members>)
+                .summary("Download members as CSV or JSON Lines (requires View members too)"),
+            call("exportInvitations", GET, "/api/sso/v1/exports/invitations", ExportData, exports::download::by_call::<lists::Invitations>)
+                .summary("Download invitations as CSV or JSON Lines (requires Invite members or Cancel invitations too)"),
+            call("exportTeams", GET, "/api/sso/v1/exports/teams", ExportData, exports::download::by_call::<lists::Teams>)
+                .summary("Download teams as CSV or JSON Lines (requires View teams too)"),
+            call("exportRoles", GET, "/api/sso/v1/exports/roles", ExportData, exports::download::by_call::<lists::Roles>)
+                .summary("Download roles as CSV or JSON Lines (requires View members too)"),
+            call("exportApiKeys", GET, "/api/sso/v1/exports/api-keys", ExportData, exports::download::by_call::<lists::ApiKeys>)
+                .summary("Download API keys as CSV or JSON Lines (requires View API keys too)"),
+            call("exportTraffic", GET, "/api/sso/v1/exports/traffic", ExportData, exports::download::by_call::<lists::Traffic>)
+                .summary("Download the requests that went through the gateway as CSV or JSON Lines (requires View destinations too)"),
+            call("exportActivity", GET, "/api/sso/v1/exports/activity", ExportData, exports::download::by_call::<lists::Activity>)
+                .summary("Download the audit events as CSV or JSON Lines (requires View activity too)"),
+            call("exportCredits", GET, "/api/sso/v1/exports/credits", ExportData, exports::download::by_call::<ledger::Ledger>)
+                .summary("Download the ledger of credits as CSV or JSON Lines (requires View credits too)"),
+        ]),
+        noun("support", vec![
+            get("/w/{workspace}/support", ReadSupport, support::list::index).nav("Workspace", "headset", "Support"),
+            post("/w/{workspace}/support", CreateSupportRequests, support::new::create),
+            get("/w/{workspace}/support/new", CreateSupportRequests, support::new::new),
+            get("/w/{workspace}/support/access/{support_grant}", ManageSupportAccess, support::access::show),
+            post("/w/{workspace}/support/access/{support_grant}/acceptance", ManageSupportAccess, support::access::accept),
+            post("/w/{workspace}/support/access/{support_grant}/decline", ManageSupportAccess, support::access::decline),
+            post("/w/{workspace}/support/access/{support_grant}/end", ManageSupportAccess, support::access::end),
+            get("/w/{workspace}/support/{support_request}", ReadSupport, support::detail::show),
+            get("/support-access/{support_link}", Anyone, support::link::follow),
+            call("listSupportRequests", GET, "/api/sso/v1/support-requests", ReadSupport, support::api::index)
+                .summary("List requests for support, newest first"),
+            call("createSupportRequest", POST, "/api/sso/v1/support-requests", CreateSupportRequests, support::api::create)
+                .summary("Ask the people who run this installation for support"),
+            call("getSupportRequest", GET, "/api/sso/v1/support-requests/{support_request}", ReadSupport, support::api::show)
+                .summary("Get a request for support with its answers"),
         ]),
         noun("organization", vec![
             get("/w/{workspace}/organization", Membership, organization::show).nav("Workspace", "building", "Organization"),

@@ -7,7 +7,11 @@ use crate::{
         enforce::read::ReadScope,
         nouns::{
             administration,
-            organization::{self, AccountAdmin, IdleHours, Organization, OrganizationChange, origins},
+            organization::{
+                self, AccountAdmin, IdleHours, Organization, OrganizationChange,
+                deletion::{self as deletions, RESTORABLE_FOR},
+                origins,
+            },
         },
     },
     policy::{Access, perm},
@@ -19,7 +23,7 @@ use crate::{
         guard::{Authorized, HandlerResult},
         rejection::{on, reopen, reopen_on},
         routes::workspaces::pages::prefix,
-        when::When,
+        when::{When, day},
     },
 };
 use actix_web::http::StatusCode;
@@ -216,6 +220,8 @@ struct DeletionPage {
     chrome: Chrome,
     base: String,
     organization: Organization,
+    /// The day until which it could be restored.
+    until: String,
     typed: String,
     errors: Errors,
 }
@@ -237,7 +243,9 @@ where
 {
     let organization = organization::get(scope).await?;
     let base = view.at("/organization");
-    Ok(view.html_as(status, &DeletionPage { chrome: view.chrome(), base, organization, typed, errors }))
+    let until = day(scope.now() + RESTORABLE_FOR);
+    let page = DeletionPage { chrome: view.chrome(), base, organization, until, typed, errors };
+    Ok(view.html_as(status, &page))
 }
 
 #[derive(Deserialize, Default)]
@@ -249,9 +257,12 @@ pub struct Deletion {
 pub async fn delete(cx: Authorized<perm::DeleteOrganization, Form<Deletion>>) -> HandlerResult {
     let (scope, view, Form(form)) = cx.into_parts();
     let duplicate = scope.duplicate();
-    let done = scope.write(async |s| organization::delete(s, &form.confirm).await).await;
-    let done =
-        done.map(|name| view.redirect_with_flash("/workspaces", Flash::good(format!("{name} deleted."))));
+    let done = scope.write(async |s| deletions::delete(s, &form.confirm).await).await;
+    let done = done.map(|deleted| {
+        let text =
+            format!("{} deleted. Until {}, an Owner can restore it.", deleted.name, day(deleted.until));
+        view.redirect_with_flash("/workspaces", Flash::good(text))
+    });
     reopen(done, async |rejected| {
         ask(&view, &duplicate, rejected.status, form.confirm, rejected.errors).await
     })

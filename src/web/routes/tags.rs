@@ -40,7 +40,16 @@ pub(super) const TAGS: &[(&str, &str)] = &[
         "events",
         "What happens in a workspace, sent to a destination as signed webhooks (Standard Webhooks): which events, the secret, the log, and sending again.",
     ),
+    (
+        "credits",
+        "What the workspace can use, when it expires, and a ledger of where it went. Requests that change something carry an ID of yours: sent again, they get the same response.",
+    ),
     ("decisions", "OpenID AuthZEN 1.0: whether a subject can do an action on a resource, and why."),
     ("API document", "This document."),
     ("audit", "What happened in a workspace, and what was refused."),
+    (
+        "exports",
+        "Lists as files: every row that the parameters let through, as CSV or JSON Lines. It takes the permission of the list, too, and both are checked again while the file is on its way: if one of them is gone, the response breaks off. An archive has the whole workspace.",
+    ),
+    ("support", "Requests to the people who run this installation, and their answers."),
 ];

@@ -31,6 +31,7 @@ pub(super) fn chrome(section: &'static str) -> Chrome {
         can: Can::of(&Holdings::of(true, [])),
         sidebar: sidebar(&index().navigation, address, Some(section)),
         flash: None,
+        support: None,
         public_address: None,
     }
 }

@@ -109,6 +109,9 @@ both! {
         let page = owner.client.visit(&page_of(id)).await;
         page.assert_says("Events have stopped.").assert_says("2 messages");
         owner.client.visit("/w/acme/activity").await.assert_says("stopped sending events to hooks.example.com");
+        owner.client.visit("/w/acme/destinations").await.assert_says("Events stopped");
+        let destination = owner.client.visit(&format!("/w/acme/destinations/{id}")).await;
+        destination.assert_says("Events are held, because none arrived at this host");
 
         // A probe a day: it fails, and then it is answered.
         app.clock.advance(seconds(24 * HOUR + 1));
@@ -141,6 +144,44 @@ both! {
             .filter(|message| message.header("webhook-id") == first.header("webhook-id"))
             .collect();
         assert_eq!(again.len(), 9, "eight times, and once more under the same id");
+    }
+
+    // Breaks where lease_next (nouns/deliveries/lease.rs) takes destinations of deleted workspaces, or a turn there holds
+    // what waits.
+    async fn what_waits_in_a_deleted_workspace_is_sent_once_that_is_restored(backend: Backend) {
+        let (upstream, app, owner, id) = start(backend).await;
+        turn_on(&owner, id, "/hooks", &["team"]).await;
+        owner.client.post_form("/workspaces", &[("name", "Side"), ("slug", "side")]).await.assert_status(303);
+        let beside = add_destination(&app, "side", HOST, false).await;
+        let fields = [("path", "/beside"), ("kind", "team")];
+        let page = format!("/w/side/destinations/{beside}/events");
+        owner.client.post_form(&page, &fields).await.assert_status(200);
+        upstream.answer(|_| Reply::new(500, &[], b"broken"));
+        create_team(&owner, "First").await;
+        tried(&app, 1).await;
+        let workspace = app.scalar_uuid("SELECT id FROM workspaces WHERE slug = 'acme'").await;
+        let end = [("confirm", "acme")];
+        owner.client.post_form("/w/acme/organization/deletion", &end).await.assert_status(303);
+
+        // It has been due for longer than what is caused beside it now.
+        app.clock.advance(seconds(HOUR));
+        upstream.answer(|_| Reply::new(204, &[], b""));
+        upstream.take_requests();
+        owner.client.post_form("/w/side/teams", &[("name", "Beside"), ("description", "")]).await.assert_status(303);
+        until("the other workspace got nothing", async || {
+            upstream.requests().iter().any(|request| request.path == "/beside")
+        })
+        .await;
+        assert!(upstream.requests().iter().all(|request| request.path == "/beside"));
+        assert_eq!(status(&app, "team.created").await[0], "waiting");
+
+        let restoration = format!("/workspaces/deleted/{workspace}/restoration");
+        owner.client.post_form(&restoration, &[]).await.assert_status(303);
+        until("it is not sent", async || {
+            upstream.requests().iter().any(|request| request.path == "/hooks")
+        })
+        .await;
+        until("it is not delivered", async || status(&app, "team.created").await == ["delivered"; 2]).await;
     }
 
     async fn one_message_that_is_never_taken_does_not_stop_the_others(backend: Backend) {

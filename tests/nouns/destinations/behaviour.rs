@@ -297,6 +297,7 @@ both! {
         }
         let page = owner.client.visit("/w/acme/organization/deletion").await;
         owner.client.submit(&page, "/deletion", &[("confirm", "acme")]).await.assert_status(303);
+        crate::deletion::purge(&app).await;
         let left = "SELECT w.slug FROM destinations d JOIN workspaces w ON w.id = d.workspace_id";
         assert_eq!(app.scalar_text(left).await.as_deref(), Some("elsewhere"));
     }

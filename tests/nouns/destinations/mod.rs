@@ -34,7 +34,13 @@ impl Noun for Destinations {
                 .sends(|_| fields(&[("description", "Another description")]))
                 .like("PATCH /api/sso/v1/destinations/{destination}"),
             form("/w/{workspace}/destinations/{destination}/requests", one(P::ManageDestinations))
-                .sends(|_| fields(&[("allows_requests", "yes"), ("requests_per_minute", "60")]))
+                .sends(|_| {
+                    fields(&[
+                        ("allows_requests", "yes"),
+                        ("requests_per_minute", "60"),
+                        ("price_credits", "2"),
+                    ])
+                })
                 .like_but("PATCH /api/sso/v1/destinations/{destination}", &["description"]),
             page("/w/{workspace}/destinations/{destination}/senders", one(P::ManageDestinations))
                 .statements(4),

@@ -12,7 +12,7 @@ use crate::{
             db::Db,
             event::{Actor as AuditActor, Recorded, RecordedEvent},
             invariants::LAST_ADMIN,
-            principal::{Credential, Principal, Workspace},
+            principal::{Credential, Principal},
             refused::Refused,
             sql::Sql,
         },
@@ -24,7 +24,7 @@ use crate::{
             locked::AffectedWorkspaces,
             presence,
             read::ReadScope,
-            workspace::lock_together,
+            workspace::{lock_even_deleted, lock_together},
             write::WriteScope,
         },
     },
@@ -186,7 +186,7 @@ async fn lock_workspaces(
 ) -> Result<AffectedWorkspaces, Refused> {
     let mut heads = Vec::new();
     for id in workspaces_of(tx, account, affected).await? {
-        heads.push(Workspace::lock(tx, id).await?.head);
+        heads.push(lock_even_deleted(tx, id).await?.head);
     }
     Ok(AffectedWorkspaces::of(heads))
 }
@@ -239,6 +239,17 @@ impl AccountWrite {
     pub(in crate::domain) fn record_in_each<T>(&mut self, recorded: &Recorded<T>) {
         self.open.locked.workspaces.record_in_each(recorded);
     }
+}
+
+/// [`lock`], which returns the chain of the account.
+///
+/// # Errors
+/// As [`lock`].
+pub(in crate::domain) async fn lock_chain(
+    tx: &DatabaseTransaction,
+    account: Uuid,
+) -> Result<ChainHead, Refused> {
+    Ok(Account::lock(tx, account).await?.head)
 }
 
 /// Locks an account until the end of the transaction.

@@ -6,7 +6,9 @@ use crate::{
         base::{
             db::Db,
             key_limits::{KeyLimits, key_admin, key_limits},
-            principal::{Actor, ApiKey, Credential, CredentialKind, Person, Principal, Workspace},
+            principal::{
+                Actor, ApiKey, Credential, CredentialKind, Person, Principal, SupportVisitor, Workspace,
+            },
             refused::{MissingPermission, Refused},
             role::{self, Role, Roles},
             sql::Sql,
@@ -16,7 +18,7 @@ use crate::{
             rows::Unadmitted,
         },
     },
-    policy::{Needs, Permission},
+    policy::{GRANTABLE, Holdings, Needs, Permission},
 };
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult, Value};
 use std::borrow::Cow;
@@ -29,6 +31,8 @@ pub enum WorkspaceSelector<'a> {
     ById(Uuid),
     /// The home workspace of a key.
     Home,
+    /// One that is deleted and can be restored: nobody else looks among these.
+    Deleted(Uuid),
 }
 
 impl From<Uuid> for WorkspaceSelector<'_> {
@@ -62,6 +66,9 @@ struct Row {
     workspace_name: Option<String>,
     is_closed: Option<bool>,
     owner_idle_hours: Option<i64>,
+    support_until: Option<Timestamp>,
+    /// What was granted for support; `None` for a member.
+    support_scopes: Option<String>,
     member_id: Option<Uuid>,
     status: Option<String>,
     role_set: Option<String>,
@@ -104,17 +111,19 @@ struct SubjectRoles {
 }
 
 macro_rules! admission {
-    ($principal:expr, $from:literal, $workspace:literal, $member:literal, $live:literal) => {
+    ($principal:expr, $from:literal, $workspace:literal, $state:literal, $member:literal, $live:literal) => {
         concat!(
             "SELECT ",
             $principal,
             ", w.id AS workspace_id, w.account_id, w.slug, w.name AS workspace_name,
                 (w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL) AS is_closed, w.owner_idle_hours,
+                w.support_until,
                 m.id AS member_id, m.status, m.role_set, w.roles_version, NULL AS no_more FROM ",
             $from,
             " LEFT JOIN workspaces w ON ",
             $workspace,
-            " AND w.deleted_at IS NULL
+            $state,
+            "
             LEFT JOIN accounts a ON a.id = w.account_id
             LEFT JOIN members m ON m.workspace_id = w.id AND ",
             $member,
@@ -123,15 +132,35 @@ macro_rules! admission {
         )
     };
     (session, $workspace:literal) => {
+        admission!(session, $workspace, " AND w.deleted_at IS NULL")
+    };
+    (session, $workspace:literal, $state:literal) => {
         admission!(
             "s.id AS proof_id, s.last_seen_at, u.id AS principal_id, u.name AS principal_name, u.email,
                 u.email_verified_at IS NOT NULL AS is_verified, NULL AS key_account_id, NULL AS shown_to,
                 NULL AS vouched_by, NULL AS voucher_roles, NULL AS reader_roles, NULL AS only_scope,
-                NULL AS is_key_admin, NULL AS key_expires_at, NULL AS is_outgoing, NULL AS requests_left",
+                NULL AS is_key_admin, NULL AS key_expires_at, NULL AS is_outgoing, NULL AS requests_left,
+                NULL AS support_scopes",
             "sessions s JOIN users u ON u.id = s.user_id AND u.suspended_at IS NULL",
             $workspace,
+            $state,
             "m.user_id = u.id",
             "s.expires_at > $3 AND (m.sessions_from IS NULL OR s.created_at >= m.sessions_from)"
+        )
+    };
+    // Nobody is a member by it: no membership has the id of a grant.
+    (support, $workspace:literal) => {
+        admission!(
+            "s.id AS proof_id, s.created_at AS last_seen_at, s.id AS principal_id, s.operator AS principal_name,
+                NULL AS email, (1 = 0) AS is_verified, NULL AS key_account_id, NULL AS shown_to, NULL AS vouched_by,
+                NULL AS voucher_roles, NULL AS reader_roles, NULL AS only_scope, NULL AS is_key_admin,
+                NULL AS key_expires_at, NULL AS is_outgoing, NULL AS requests_left,
+                s.granted_scopes AS support_scopes",
+            "support_grants s",
+            $workspace,
+            " AND w.id = s.workspace_id AND w.deleted_at IS NULL",
+            "m.id = s.id",
+            "s.status = 'accepted' AND s.ends_at > $3"
         )
     };
     // The order of the tables is that of the joins: secret, key, who is accountable for what it does.
@@ -143,12 +172,13 @@ macro_rules! admission {
                 k.account_id AS key_account_id, s.shown_to, ",
                 key_admin!("s.shown_to"),
                 " AS is_key_admin, k.expires_at AS key_expires_at, s.expires_at IS NOT NULL AS is_outgoing,
-                k.requests_left,
+                k.requests_left, NULL AS support_scopes,
                 m.vouched_by, ",
                 key_limits!("m", "s.shown_to", "$3")
             ),
             "api_key_secrets s JOIN api_keys k ON k.id = s.api_key_id JOIN users u ON u.id = s.shown_to",
             $workspace,
+            " AND w.deleted_at IS NULL",
             "m.api_key_id = k.id",
             "(s.expires_at IS NULL OR s.expires_at > $3) AND k.revoked_at IS NULL
                 AND (k.expires_at IS NULL OR k.expires_at > $3)"
@@ -216,7 +246,7 @@ pub(super) async fn admit_beside<T: FromQueryResult>(
     let (mut with, mut roles) = load().await?;
     // Roles that were changed between the two belong to another moment than the membership.
     for _ in 0..3 {
-        if with.row.member_id.is_none() || roles.version() == with.row.roles_version {
+        if !with.row.is_inside() || roles.version() == with.row.roles_version {
             break;
         }
         (with, roles) = load().await?;
@@ -243,6 +273,14 @@ impl Row {
             (CredentialKind::Session, WorkspaceSelector::ById(id)) => {
                 (admission!(session, "w.id = $2"), (*id).into())
             }
+            (CredentialKind::Session, WorkspaceSelector::Deleted(id)) => (
+                admission!(
+                    session,
+                    "w.id = $2",
+                    " AND COALESCE(w.deleted_at, 0) <> 0 AND w.purge_began_at IS NULL"
+                ),
+                (*id).into(),
+            ),
             (CredentialKind::ApiKey, WorkspaceSelector::BySlug(slug)) => {
                 (admission!(key, "w.slug = $2"), (*slug).into())
             }
@@ -253,8 +291,14 @@ impl Row {
             (CredentialKind::ApiKey, WorkspaceSelector::Home) => {
                 (admission!(key, "w.id = k.home_id AND $2 = ''"), String::new().into())
             }
-            // A browser always names the workspace.
-            (CredentialKind::Session, WorkspaceSelector::Home) => return Ok(None),
+            (CredentialKind::SupportAccess, WorkspaceSelector::BySlug(slug)) => {
+                (admission!(support, "w.slug = $2"), (*slug).into())
+            }
+            // Support access names the workspace by its address alone, since it opens pages and nothing else.
+            (CredentialKind::SupportAccess, _) => return Ok(None),
+            // A browser always names the workspace, and only people restore one.
+            (CredentialKind::Session, WorkspaceSelector::Home)
+            | (CredentialKind::ApiKey, WorkspaceSelector::Deleted(_)) => return Ok(None),
         };
         let mut values = vec![credential.token_hash().into(), workspace, now.into()];
         let Some(Beside { columns, joins, tail, values: more }) = beside else {
@@ -268,10 +312,17 @@ impl Row {
 
     /// The roles of the workspace if there is a membership; without one nothing is read.
     async fn roles(&self, db: &Db, connection: &impl ConnectionTrait) -> Result<Roles, DbErr> {
-        match (self.workspace_id, &self.member_id) {
-            (Some(id), Some(_)) => db.roles().at(&Unadmitted(connection, id), self.roles_version).await,
+        match self.workspace_id {
+            Some(id) if self.is_inside() => {
+                db.roles().at(&Unadmitted(connection, id), self.roles_version).await
+            }
             _ => Ok(Roles::default()),
         }
+    }
+
+    /// A member, or somebody with support access.
+    fn is_inside(&self) -> bool {
+        self.member_id.is_some() || self.support_scopes.is_some()
     }
 
     /// A session of an Owner that was not used for as long as the workspace allows its Owners. The end of a session
@@ -291,6 +342,14 @@ impl Row {
         else {
             return Err(Refused::NotFound);
         };
+        let is_closed = self.is_closed.unwrap_or(true);
+        let (owner_idle_hours, support_until) = (self.owner_idle_hours, self.support_until);
+        let workspace = Workspace { id, account_id, slug, name, owner_idle_hours, support_until };
+        if let Some(scopes) = self.support_scopes {
+            let visitor = SupportVisitor { grant_id: self.principal_id, name: self.principal_name };
+            let judged = judge_visitor(visitor, &scopes, workspace, all_roles, is_closed, needs);
+            return Ok(Judged { last_seen_at: self.last_seen_at, ..judged });
+        }
         let (Some(member_id), Some(status)) = (self.member_id, self.status) else {
             return Err(Refused::NotFound);
         };
@@ -301,7 +360,7 @@ impl Row {
             Some(_) => limits.holdings(&held, &all_roles),
             None => role::holdings(&held),
         };
-        let verdict = if self.is_closed.unwrap_or(true) {
+        let verdict = if is_closed {
             Err(Denied::Suspended("This workspace"))
         } else if status != "active" {
             Err(Denied::Suspended("Your membership in this workspace"))
@@ -331,12 +390,35 @@ impl Row {
             }),
         };
         let roles = held.iter().map(|role| role.slug.clone()).collect();
-        let owner_idle_hours = self.owner_idle_hours;
-        let workspace = Workspace { id, account_id, slug, name, owner_idle_hours };
         let voucher = self.vouched_by.unwrap_or(principal.accountable_user());
         let actor = Actor { principal, member_id, workspace, roles, holdings, voucher, all_roles };
         Ok(Judged { actor, last_seen_at: self.last_seen_at, verdict })
     }
+}
+
+/// Somebody with support access holds what was granted, and is no member: what any member may do, they may not.
+fn judge_visitor(
+    visitor: SupportVisitor,
+    scopes: &str,
+    workspace: Workspace,
+    all_roles: Roles,
+    is_closed: bool,
+    needs: Needs,
+) -> Judged<Workspace> {
+    let granted = scopes.split_ascii_whitespace().filter(|scope| {
+        Permission::of_scope(scope).is_some_and(|permission| GRANTABLE.contains(&permission))
+    });
+    let holdings = Holdings::of(false, granted);
+    let verdict = match needs {
+        _ if is_closed => Err(Denied::Suspended("This workspace")),
+        Needs::One(permission) if holdings.has(permission) => Ok(()),
+        _ => Err(Denied::Missing),
+    };
+    let voucher = visitor.grant_id;
+    let principal = Principal::Support(visitor);
+    let (member_id, roles) = (Uuid::nil(), Vec::new());
+    let actor = Actor { principal, member_id, workspace, roles, holdings, voucher, all_roles };
+    Judged { actor, last_seen_at: Timestamp::default(), verdict }
 }
 
 #[derive(FromQueryResult)]
@@ -404,6 +486,9 @@ pub(super) async fn forbidden(
     actor: &Actor,
     needs: Needs,
 ) -> Result<Refused, DbErr> {
+    if matches!(actor.principal, Principal::Support(_)) {
+        return Ok(Refused::NotAllowed("Support access doesn't include this page."));
+    }
     let permissions = needs.permissions();
     let roles = actor.all_roles.iter().filter(|role| role.is_owner || role.holdings.meets(needs));
     let granters = match actor.holdings.has(Permission::ReadMembers) {

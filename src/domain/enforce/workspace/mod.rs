@@ -17,7 +17,7 @@ use crate::{
         },
         enforce::{
             audit::{self, ChainHead, EventContext},
-            boundary::{Admits, Boundary, Judged},
+            boundary::{Admits, Boundary, Denied, Judged},
             chain::{Chain, Head},
             locked::{AffectedWorkspaces, LockedWorkspace},
             presence,
@@ -59,26 +59,11 @@ impl Boundary for Workspace {
     }
 
     async fn lock(tx: &DatabaseTransaction, id: Uuid) -> Result<LockedWorkspace, Refused> {
-        #[derive(FromQueryResult)]
-        struct Row {
-            account_id: Uuid,
-            seq: i64,
-            hash: Vec<u8>,
-        }
-        // Both rows are locked, so that both are read as whoever held them left them.
-        let mut sql = "SELECT w.account_id, c.seq, c.hash FROM workspaces w
-            JOIN audit_chains c ON c.kind = 'workspace' AND c.id = w.id WHERE w.id = $1"
-            .to_owned();
-        if tx.get_database_backend() == DbBackend::Postgres {
-            sql.push_str(" FOR NO KEY UPDATE");
-        }
-        let row: Option<Row> = tx.first(&sql, vec![id.into()]).await?;
-        let row = row.ok_or(Refused::NotFound)?;
-        Ok(LockedWorkspace::alone(ChainHead {
-            chain: Chain::Workspace(id),
-            account: Some(row.account_id),
-            head: Head { seq: row.seq, hash: row.hash },
-        }))
+        lock_where(tx, id, " AND w.deleted_at IS NULL").await
+    }
+
+    async fn lock_to_record(tx: &DatabaseTransaction, id: Uuid) -> Result<LockedWorkspace, Refused> {
+        lock_even_deleted(tx, id).await
     }
 
     async fn ensure_invariant(tx: &DatabaseTransaction, locked: &LockedWorkspace) -> Result<(), Refused> {
@@ -95,6 +80,42 @@ impl Boundary for Workspace {
         locked.others.write(tx, context).await?;
         audit::append(tx, &mut locked.head, context, events).await
     }
+}
+
+/// Locks a workspace, also one that is deleted and can be restored: what is done to an account, a key or a person is
+/// done there too.
+///
+/// # Errors
+/// [`Refused::NotFound`] where there is none.
+pub(in crate::domain) async fn lock_even_deleted(
+    tx: &DatabaseTransaction,
+    id: Uuid,
+) -> Result<LockedWorkspace, Refused> {
+    lock_where(tx, id, "").await
+}
+
+async fn lock_where(tx: &DatabaseTransaction, id: Uuid, state: &str) -> Result<LockedWorkspace, Refused> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        account_id: Uuid,
+        seq: i64,
+        hash: Vec<u8>,
+    }
+    // Both rows are locked, so that both are read as whoever held them left them.
+    let mut sql = format!(
+        "SELECT w.account_id, c.seq, c.hash FROM workspaces w
+        JOIN audit_chains c ON c.kind = 'workspace' AND c.id = w.id WHERE w.id = $1{state}"
+    );
+    if tx.get_database_backend() == DbBackend::Postgres {
+        sql.push_str(" FOR NO KEY UPDATE");
+    }
+    let row: Option<Row> = tx.first(&sql, vec![id.into()]).await?;
+    let row = row.ok_or(Refused::NotFound)?;
+    Ok(LockedWorkspace::alone(ChainHead {
+        chain: Chain::Workspace(id),
+        account: Some(row.account_id),
+        head: Head { seq: row.seq, hash: row.hash },
+    }))
 }
 
 impl<P: Access> Admits<P> for Workspace {
@@ -162,6 +183,15 @@ impl<P: Access> ReadScope<P> {
         }
     }
 
+    /// The refusal of a principal who lacks what `needs` says, which is audited.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub(in crate::domain) async fn refuse_without(&self, needs: Needs) -> Result<Refused, DbErr> {
+        let refused = admission::forbidden(self.db.read(), &self.actor, needs).await?;
+        Ok(self.refuse(refused).await)
+    }
+
     /// [`ReadScope::write`] for a change that reaches into other workspaces, which are locked together with this one.
     /// `others` reads their ids, before anything is locked. Each records what is done in it: see
     /// [`WriteScope::record_in`].
@@ -209,22 +239,33 @@ impl<P> WriteScope<P> {
     }
 }
 
+/// Locks these workspaces, deleted ones too, in the order of their ids, as everybody who locks several does. One that is
+/// gone is left out. Returns the chain of each.
+///
+/// # Errors
+/// The database's own.
+pub(in crate::domain) async fn lock_each(
+    tx: &DatabaseTransaction,
+    ids: &BTreeSet<Uuid>,
+) -> Result<Vec<ChainHead>, Refused> {
+    let mut heads = Vec::with_capacity(ids.len());
+    for id in ids {
+        match lock_even_deleted(tx, *id).await {
+            Ok(locked) => heads.push(locked.head),
+            Err(Refused::NotFound) => {}
+            Err(refused) => return Err(refused),
+        }
+    }
+    Ok(heads)
+}
+
 /// Locks a workspace and others, in the order of their ids, as everybody who locks several does.
 pub(super) async fn lock_together(
     tx: &DatabaseTransaction,
     own: Uuid,
     others: Vec<Uuid>,
 ) -> Result<LockedWorkspace, Refused> {
-    let all: BTreeSet<Uuid> = others.into_iter().chain([own]).collect();
-    let mut heads = Vec::with_capacity(all.len());
-    for id in all {
-        match Workspace::lock(tx, id).await {
-            Ok(locked) => heads.push(locked.head),
-            // Deleted in the meantime.
-            Err(Refused::NotFound) if id != own => {}
-            Err(refused) => return Err(refused),
-        }
-    }
+    let mut heads = lock_each(tx, &others.into_iter().chain([own]).collect()).await?;
     let at = heads.iter().position(|head| head.chain == Chain::Workspace(own)).ok_or(Refused::NotFound)?;
     let head = heads.swap_remove(at);
     Ok(LockedWorkspace { head, others: AffectedWorkspaces::of(heads) })
@@ -242,7 +283,7 @@ async fn require(
     Err(admission::forbidden(connection, actor, needs).await?)
 }
 
-/// Locks the workspaces of a user, always in the same order. Returns the chain of each, and the id of their
+/// Locks the workspaces of a user, deleted ones too, always in the same order. Returns the chain of each, and the id of their
 /// membership.
 ///
 /// # Errors
@@ -260,7 +301,7 @@ pub(in crate::domain) async fn lock_workspaces_of_user(
         member_id: Uuid,
     }
     let mut sql = "SELECT w.id, w.account_id, c.seq, c.hash, m.id AS member_id FROM members m
-        JOIN workspaces w ON w.id = m.workspace_id AND w.deleted_at IS NULL
+        JOIN workspaces w ON w.id = m.workspace_id
         JOIN audit_chains c ON c.kind = 'workspace' AND c.id = w.id WHERE m.user_id = $1 ORDER BY w.id"
         .to_owned();
     if tx.get_database_backend() == DbBackend::Postgres {
@@ -296,6 +337,72 @@ pub(in crate::domain) async fn enter_by_invitation<T>(
     done
 }
 
+/// Runs the restoration of a workspace that is deleted, for one of its Owners. Who that is, the statement says that admits
+/// to every other workspace; it looks among the deleted ones, and under the lock.
+///
+/// # Errors
+/// What `change` refuses; [`Refused::NotFound`] for a workspace that is not deleted or can't be restored any more, and for
+/// somebody who does not belong to it; [`Refused::NotAllowed`] for members who are no Owners.
+pub(in crate::domain) async fn restore_deleted<T>(
+    db: &Db,
+    credential: &Credential,
+    workspace: Uuid,
+    origin: &Origin,
+    change: impl AsyncFnOnce(&Transaction, &Actor) -> Result<Recorded<T>, Refused>,
+) -> Result<T, Refused> {
+    let lock = async |tx: &DatabaseTransaction| lock_even_deleted(tx, workspace).await;
+    let open = Transaction::<Workspace>::open(db, origin, lock).await?;
+    let selector = WorkspaceSelector::Deleted(workspace);
+    let needs = Needs::Membership;
+    let judged = admission::admit(db, &open.tx, credential, &selector, open.now, None, needs).await;
+    let Judged { actor, verdict, .. } = match judged {
+        Ok((judged, _)) => judged,
+        Err(refused) => {
+            open.roll_back().await;
+            return Err(refused);
+        }
+    };
+    let done = match verdict {
+        Err(Denied::Suspended(what)) => Err(Refused::Suspended(what)),
+        Err(Denied::Missing) => Err(Refused::NotFound),
+        Ok(()) if !actor.holdings.is_owner() => Err(Refused::NotAllowed(NOT_AN_OWNER)),
+        Ok(()) => change(&open, &actor).await,
+    };
+    let (by, accountable) = (actor.audit_actor(), actor.principal.accountable_user());
+    let done = open.finish(&by, done).await;
+    if let Err(refused) = &done {
+        refusal::note::<Workspace>(db, workspace, Some(accountable), &by, origin, refused).await;
+    }
+    done
+}
+
+const NOT_AN_OWNER: &str = "Only an Owner of the workspace can restore it.";
+
+/// Runs what the program itself does to a workspace that is deleted, and records it as done by nobody.
+///
+/// # Errors
+/// What `change` refuses; [`Refused::NotFound`] without the workspace.
+pub(in crate::domain) async fn change_deleted_by_program<T>(
+    db: &Db,
+    workspace: Uuid,
+    change: impl AsyncFnOnce(&Transaction) -> Result<Recorded<T>, Refused>,
+) -> Result<T, Refused> {
+    let lock = async |tx: &DatabaseTransaction| lock_even_deleted(tx, workspace).await;
+    let open = Transaction::<Workspace>::open(db, &program(), lock).await?;
+    let done = change(&open).await;
+    open.finish(&AuditActor::program(), done).await
+}
+
+fn program() -> Origin {
+    Origin {
+        via: Channel::Command,
+        address: String::new(),
+        user_agent: String::new(),
+        route: String::new(),
+        attempt: None,
+    }
+}
+
 /// Runs a change that the program itself makes, and records it as done by nobody.
 ///
 /// # Errors
@@ -305,17 +412,23 @@ pub(in crate::domain) async fn change_by_program<T>(
     workspace: Uuid,
     change: impl AsyncFnOnce(&Transaction) -> Result<Recorded<T>, Refused>,
 ) -> Result<T, Refused> {
-    let origin = Origin {
-        via: Channel::Command,
-        address: String::new(),
-        user_agent: String::new(),
-        route: String::new(),
-        attempt: None,
-    };
-    let open =
-        Transaction::<Workspace>::open(db, &origin, async |tx| Workspace::lock(tx, workspace).await).await?;
+    change_by_operator(db, workspace, &AuditActor::program(), change).await
+}
+
+/// Runs a change that somebody who runs the installation makes by a command.
+///
+/// # Errors
+/// What `change` refuses; [`Refused::NotFound`] without the workspace.
+pub(in crate::domain) async fn change_by_operator<T>(
+    db: &Db,
+    workspace: Uuid,
+    by: &AuditActor,
+    change: impl AsyncFnOnce(&Transaction) -> Result<Recorded<T>, Refused>,
+) -> Result<T, Refused> {
+    let lock = async |tx: &DatabaseTransaction| Workspace::lock(tx, workspace).await;
+    let open = Transaction::<Workspace>::open(db, &program(), lock).await?;
     let done = change(&open).await;
-    open.finish(&AuditActor::program(), done).await
+    open.finish(by, done).await
 }
 
 /// Runs the creation of a workspace: there is nothing to lock yet, and no audit record for a

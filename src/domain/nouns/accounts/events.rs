@@ -11,6 +11,7 @@ pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
     EventKind::of::<AccountUpdated>(),
     EventKind::of::<AccountAdminChanged>(),
     EventKind::of::<AccountPersonRemoved>(),
+    EventKind::of::<AccountPersonLeft>(),
     EventKind::of::<AccountHandedOver>(),
 ])
 .with_reasons(&[IN_WORKSPACES]);
@@ -79,6 +80,23 @@ impl AuditEvent for AccountPersonRemoved {
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
         EventSentence::new("removed", row.target).rest("from the account")
+    }
+}
+
+/// A person deleted their sign-in, and so left the account.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct AccountPersonLeft {
+    pub was_admin: bool,
+}
+
+impl AuditEvent for AccountPersonLeft {
+    const NAME: &'static str = "account_person_left";
+    const KIND: &'static str = "account.person-left";
+    const LABEL: &'static str = "Person left the account";
+    const RECORDED_IN: RecordedIn = RecordedIn::Account;
+
+    fn sentence(&self, _: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("left the account", "")
     }
 }
 

@@ -274,7 +274,7 @@ fn in_workspaces(count: i64) -> DetailedConflict {
     DetailedConflict {
         code: "in-workspaces",
         sentence: format!(
-            "This person is still a member of workspaces in this account: {count}. Ask an Owner or Admin of each workspace to remove them first."
+            "This person is still a member of workspaces in this account: {count}. Ask an Owner or Admin of each workspace to remove them first. A deleted workspace counts for as long as it can be restored."
         ),
         notes: Vec::new(),
         links: vec![("/people".to_owned(), "Back to People".to_owned())],

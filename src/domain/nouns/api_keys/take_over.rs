@@ -111,7 +111,8 @@ pub(super) fn own_membership(actor: &Actor, now: Timestamp, values: &mut Vec<Val
     };
     let own = bind(actor.principal.id().into());
     match &actor.principal {
-        Principal::User(_) => {
+        // Of support access it is the id of a grant, which is no user's.
+        Principal::User(_) | Principal::Support(_) => {
             let none = "CAST(NULL AS TEXT) AS voucher_roles, CAST(NULL AS TEXT) AS reader_roles,
                 CAST(NULL AS TEXT) AS only_scope";
             (format!("o.user_id = {own}"), none.to_owned())
@@ -186,7 +187,7 @@ async fn may_take_over<S: Scoped>(
     }
 }
 
-/// The memberships of a key in other workspaces, by name, each with that of the actor there.
+/// The memberships of a key in other workspaces, also in deleted ones that can be restored, by name, each with that of the actor there.
 pub(super) async fn elsewhere(
     scope: &impl Scoped,
     actor: &Actor,
@@ -198,7 +199,7 @@ pub(super) async fn elsewhere(
     let sql = format!(
         "SELECT m.workspace_id, w.name, COALESCE(k.home_id = m.workspace_id, FALSE) AS is_home, w.roles_version,
             m.id AS member_id, m.role_set, o.role_set AS own, {limits}
-        FROM members m JOIN workspaces w ON w.id = m.workspace_id AND w.deleted_at IS NULL
+        FROM members m JOIN workspaces w ON w.id = m.workspace_id
         JOIN api_keys k ON k.id = m.api_key_id
         LEFT JOIN members o ON o.workspace_id = m.workspace_id AND {mine} AND o.status = 'active'
         WHERE m.api_key_id = $2 AND m.workspace_id <> $1 ORDER BY w.name, w.id"

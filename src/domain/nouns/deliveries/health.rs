@@ -22,11 +22,11 @@ use crate::{
             lease::Turn,
             mail::{EventFailedMail, EventsRestoredMail, EventsStoppedMail},
         },
+        records::holders,
     },
     policy::Permission,
 };
 use sea_orm::{DbErr, FromQueryResult};
-use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// Stops sending events to a destination: those that wait are held. Notifies those who can fix it.
@@ -141,9 +141,6 @@ struct WorkspaceName {
     slug: String,
 }
 
-/// The most people who are notified.
-const MAX_RECIPIENTS: usize = 20;
-
 /// Sends a mail to those who can manage destinations: one about each destination a day. `write` gets the address, the
 /// name of the workspace and the page.
 async fn notify(
@@ -157,7 +154,8 @@ async fn notify(
     let sql = "SELECT name, slug FROM workspaces WHERE id = $1";
     let workspace: WorkspaceName = tx.first(sql, Vec::new()).await?.ok_or(Refused::NotFound)?;
     let page = format!("{}/w/{}/destinations/{destination}/events", tx.db.public_url(), workspace.slug);
-    for address in managers(tx).await?.into_iter().take(MAX_RECIPIENTS) {
+    let all = roles::load(tx).await?;
+    for address in holders::addresses(tx, &all, Permission::ManageDestinations).await? {
         write(&address, &inert(&workspace.name), &page).queue(&tx.db, &tx.tx, tx.now).await?;
     }
     Ok(())
@@ -170,34 +168,3 @@ async fn is_first_today(tx: &Transaction, destination: Uuid) -> Result<bool, DbE
     let yesterday: Timestamp = tx.now - DAY;
     Ok(tx.run(sql, vec![destination.into(), tx.now.into(), yesterday.into()]).await? == 1)
 }
-
-#[derive(FromQueryResult)]
-struct Address {
-    email: String,
-}
-
-/// The addresses of people who can manage destinations, by their own roles or those of their teams.
-async fn managers(tx: &Transaction) -> Result<BTreeSet<String>, DbErr> {
-    let all = roles::load(tx).await?;
-    let mut addresses = BTreeSet::new();
-    for role in all.iter().filter(|role| role.is_owner || role.holdings.has(Permission::ManageDestinations)) {
-        for sql in [OWN, THROUGH_TEAMS] {
-            let people: Vec<Address> = tx.all(sql, vec![role.id.into()]).await?;
-            addresses.extend(people.into_iter().map(|person| person.email));
-        }
-    }
-    Ok(addresses)
-}
-
-const OWN: &str = "SELECT u.email FROM member_roles mr CROSS JOIN members m CROSS JOIN users u
-    WHERE mr.workspace_id = $1 AND mr.role_id = $2 AND m.workspace_id = mr.workspace_id AND m.id = mr.member_id
-        AND m.status || '' = 'active' AND u.id = m.user_id AND u.email_verified_at IS NOT NULL
-        AND u.suspended_at IS NULL
-    ORDER BY mr.member_id LIMIT 20";
-
-const THROUGH_TEAMS: &str = "SELECT u.email FROM team_roles tr CROSS JOIN team_members tm CROSS JOIN members m
-        CROSS JOIN users u
-    WHERE tr.workspace_id = $1 AND tr.role_id = $2 AND tm.workspace_id = tr.workspace_id AND tm.team_id = tr.team_id
-        AND m.workspace_id = tm.workspace_id AND m.id = tm.member_id AND m.status || '' = 'active'
-        AND u.id = m.user_id AND u.email_verified_at IS NOT NULL AND u.suspended_at IS NULL
-    ORDER BY tm.member_id LIMIT 20";

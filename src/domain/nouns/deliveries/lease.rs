@@ -50,7 +50,9 @@ pub enum NextLease {
 /// The database's own.
 pub async fn lease_next(db: &Db) -> Result<NextLease, DbErr> {
     let now = db.now();
+    // What waits in a workspace that is deleted stays as it is, for when it is restored.
     let sql = "SELECT destination_id FROM event_endpoints WHERE next_due_at <= $1 AND leased_until <= $1
+            AND (SELECT w.deleted_at FROM workspaces w WHERE w.id = event_endpoints.workspace_id) IS NULL
         ORDER BY next_due_at, destination_id LIMIT 1";
     let due: Option<Due> = db.read().first(sql, vec![now.into()]).await?;
     let Some(Due { destination_id }) = due else { return Ok(NextLease::Nothing) };

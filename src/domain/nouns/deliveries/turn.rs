@@ -77,6 +77,7 @@ struct State {
     event_path: Option<String>,
     receives_events: bool,
     is_paused: bool,
+    is_deleted: bool,
     is_closed: bool,
     secret: String,
     old_secret: Option<String>,
@@ -91,7 +92,8 @@ struct State {
 }
 
 const STATE: &str = "SELECT d.host, d.event_path, d.receives_events, d.paused_at IS NOT NULL AS is_paused,
-        (w.deleted_at IS NOT NULL OR w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL) AS is_closed,
+        w.deleted_at IS NOT NULL AS is_deleted,
+        (w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL) AS is_closed,
         e.secret, e.old_secret, e.old_secret_ends_at, e.last_success_at, e.stop_reason, e.not_before, e.next_probe_at, w.roles_version,
         (SELECT m.role_set FROM members m JOIN users u ON u.id = m.user_id AND u.suspended_at IS NULL
             WHERE m.workspace_id = e.workspace_id AND m.user_id = e.accountable_user_id AND m.status = 'active')
@@ -141,6 +143,9 @@ const DUE: &str = "SELECT id, event_id, kind, queued_at, attempts, tries_left FR
 pub async fn next(db: &Db, turn: &Turn) -> Result<Option<Outgoing>, Refused> {
     let (now, id) = (db.now(), turn.destination);
     let Some(state): Option<State> = db.read().first(STATE, vec![id.into()]).await? else { return Ok(None) };
+    if state.is_deleted {
+        return Ok(None);
+    }
     if !state.receives_events || state.is_paused || state.is_closed {
         hold_waiting(db, id).await?;
         return Ok(None);

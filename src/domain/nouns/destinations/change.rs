@@ -9,6 +9,7 @@ use crate::{
             values::{Description, folded},
         },
         enforce::{rows::Scoped, write::WriteScope},
+        nouns::credits::MAX_AMOUNT,
         nouns::destinations::{
             Destination, MAX_DESTINATIONS, MAX_RATE,
             events::{
@@ -117,6 +118,8 @@ pub struct Change {
     pub allows_requests: Option<bool>,
     /// Requests a minute; `Some(None)` for the default of the installation.
     pub rate: Option<Option<i64>>,
+    /// Credits that a request costs; 0 for nothing.
+    pub price: Option<i64>,
 }
 
 /// The result of [`update`].
@@ -135,11 +138,11 @@ pub async fn to_change(s: &WriteScope<perm::ManageDestinations>, id: Uuid) -> Re
     Destination::load(s, id).await
 }
 
-/// Changes the description of a destination, its switch and rate of requests, pauses or resumes it.
+/// Changes the description of a destination, its switch, rate and price of requests, pauses or resumes it.
 ///
 /// # Errors
-/// [`Refused::NotFound`] where this workspace has no such destination; [`Refused::Invalid`] on the field
-/// `requests_per_minute`.
+/// [`Refused::NotFound`] where this workspace has no such destination; [`Refused::Invalid`] on the fields
+/// `requests_per_minute` and `price_credits`.
 pub async fn update(
     s: &mut WriteScope<perm::ManageDestinations>,
     id: Uuid,
@@ -174,7 +177,7 @@ pub async fn update(
     Ok(Recorded::many(Changed { destination: after, is_change }, events))
 }
 
-/// Changes the switch and the rate of requests. Returns the event, if that changes anything.
+/// Changes the switch, the rate and the price of requests. Returns the event, if that changes anything.
 async fn update_requests(
     s: &WriteScope<perm::ManageDestinations>,
     before: &Destination,
@@ -185,21 +188,31 @@ async fn update_requests(
         let sentence = format!("Enter a number from 1 to {MAX_RATE}.");
         return Err(Invalid::field("requests_per_minute", sentence).into());
     }
+    if change.price.is_some_and(|price| !(0..=MAX_AMOUNT).contains(&price)) {
+        let sentence = format!("Enter a whole number from 0 to {MAX_AMOUNT}.");
+        return Err(Invalid::field("price_credits", sentence).into());
+    }
     after.allows_requests = change.allows_requests.unwrap_or(before.allows_requests);
     after.requests_per_minute = change.rate.unwrap_or(before.requests_per_minute);
+    after.price_credits = change.price.unwrap_or(before.price_credits);
+    let is_other_price = before.price_credits != after.price_credits;
     let event = DestinationRequestsChanged {
         allowed_before: before.allows_requests,
         allowed_after: after.allows_requests,
         rate_before: before.requests_per_minute,
         rate_after: after.requests_per_minute,
+        price_before: is_other_price.then_some(before.price_credits),
+        price_after: is_other_price.then_some(after.price_credits),
     };
-    if event.allowed_before == event.allowed_after && event.rate_before == event.rate_after {
+    let is_same = event.allowed_before == event.allowed_after && event.rate_before == event.rate_after;
+    if is_same && !is_other_price {
         return Ok(None);
     }
     let row = s.open().update::<destination::Entity>().filter(Column::Id.eq(before.id));
     let row = row
         .col_expr(Column::AllowsRequests, Expr::value(after.allows_requests))
-        .col_expr(Column::RequestsPerMinute, Expr::value(after.requests_per_minute));
+        .col_expr(Column::RequestsPerMinute, Expr::value(after.requests_per_minute))
+        .col_expr(Column::PriceCredits, Expr::value(after.price_credits));
     s.open().apply_to_one(row).await?;
     Ok(Some(RecordedEvent::new(event, before.target())))
 }

@@ -100,15 +100,25 @@ pub(in crate::domain) struct DestinationRequestsChanged {
     /// Requests a minute; `None` for the default of the installation.
     pub rate_before: Option<i64>,
     pub rate_after: Option<i64>,
+    /// Credits a request, where that changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_before: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_after: Option<i64>,
 }
 
 impl DestinationRequestsChanged {
-    fn in_words(is_allowed: bool, rate: Option<i64>) -> Vec<String> {
+    fn in_words(is_allowed: bool, rate: Option<i64>, price: Option<i64>) -> Vec<String> {
         let rate = match rate {
             Some(rate) => format!("{} a minute", pluralize(rate, "request", "requests")),
             None => "the default rate".to_owned(),
         };
-        vec![if is_allowed { "Requests on" } else { "Requests off" }.to_owned(), rate]
+        let mut words = vec![if is_allowed { "Requests on" } else { "Requests off" }.to_owned(), rate];
+        words.extend(price.map(|price| match price {
+            0 => "Free of charge".to_owned(),
+            price => format!("{} a request", pluralize(price, "credit", "credits")),
+        }));
+        words
     }
 }
 
@@ -119,8 +129,8 @@ impl AuditEvent for DestinationRequestsChanged {
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
         EventSentence::new("changed requests to the destination", row.target)
-            .before(Self::in_words(self.allowed_before, self.rate_before))
-            .after(Self::in_words(self.allowed_after, self.rate_after))
+            .before(Self::in_words(self.allowed_before, self.rate_before, self.price_before))
+            .after(Self::in_words(self.allowed_after, self.rate_after, self.price_after))
     }
 }
 

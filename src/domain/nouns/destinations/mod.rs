@@ -68,11 +68,15 @@ pub struct Destination {
     /// Whether the workspace's events are sent to it.
     #[serde(deserialize_with = "flag")]
     pub receives_events: bool,
+    /// When events were stopped because none arrived. They come back by themselves, or by hand.
+    pub events_stopped_at: Option<Timestamp>,
     /// Whether only its [`senders`] may send requests to it. Without any sender, nobody may.
     #[serde(deserialize_with = "flag")]
     pub is_restricted: bool,
     /// `None` for the default of the installation.
     pub requests_per_minute: Option<i64>,
+    /// What a request costs, in credits; 0 for nothing.
+    pub price_credits: i64,
     /// When a request or an event was last sent to it.
     pub last_used_at: Option<Timestamp>,
     /// When a request or an event last failed.
@@ -102,17 +106,19 @@ fn flag<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
 /// Selects [`Destination`]s of the workspace.
 const SELECT: &str =
     "SELECT d.id, d.host, d.description, d.created_at, d.paused_at, COALESCE(k.name, u.name) AS creator,
-        d.is_wildcard, d.allows_requests, d.receives_events, d.is_restricted, d.requests_per_minute,
+        d.is_wildcard, d.allows_requests, d.receives_events, d.is_restricted, d.requests_per_minute, d.price_credits,
         d.last_used_at, d.last_error_at, d.last_error,
         (SELECT c.header_name FROM destination_credentials c WHERE c.workspace_id = d.workspace_id
             AND c.destination_id = d.id AND c.ends_at IS NULL) AS credential_header,
         (SELECT COUNT(*) FROM destination_senders s
-            WHERE s.workspace_id = d.workspace_id AND s.destination_id = d.id) AS senders
+            WHERE s.workspace_id = d.workspace_id AND s.destination_id = d.id) AS senders,
+        (SELECT e.stopped_at FROM event_endpoints e
+            WHERE e.destination_id = d.id AND d.receives_events) AS events_stopped_at
     FROM destinations d JOIN users u ON u.id = d.created_by
         LEFT JOIN api_keys k ON k.id = d.created_by_key_id WHERE d.workspace_id = $1";
 
 /// The columns of [`SELECT`], in the order of the fields.
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 18] = [
     "id",
     "host",
     "description",
@@ -122,8 +128,10 @@ const FIELDS: [&str; 16] = [
     "is_wildcard",
     "allows_requests",
     "receives_events",
+    "events_stopped_at",
     "is_restricted",
     "requests_per_minute",
+    "price_credits",
     "last_used_at",
     "last_error_at",
     "last_error",
@@ -181,7 +189,9 @@ impl Destination {
     pub fn version(&self) -> String {
         let rate = self.requests_per_minute.map(|rate| rate.to_string()).unwrap_or_default();
         let requests = if self.allows_requests { "requests" } else { "" };
-        role::fingerprint(self.id.as_bytes(), [self.description.as_str(), self.status(), requests, &rate])
+        let price = self.price_credits.to_string();
+        let parts = [self.description.as_str(), self.status(), requests, &rate, &price];
+        role::fingerprint(self.id.as_bytes(), parts)
     }
 
     /// Its name is the host, in both forms where they differ, so that Activity is searched by either.

@@ -8,6 +8,7 @@ pub mod email;
 pub mod events;
 pub mod first;
 pub mod mail;
+pub mod own_data;
 pub mod sessions;
 pub mod sign_up;
 pub mod unconfirmed;
@@ -19,6 +20,7 @@ pub use email::{
     CONFIRMATION_GONE, RESET_GONE, change_email, forgot_password, resend_confirmation, reset_address,
     reset_password,
 };
+pub use own_data::own_data;
 pub use sessions::{
     BrowserSubject, Session, SignIn, authenticate, browser_subject, change_password, rename,
     revoke_other_sessions, revoke_session, security_events, sessions, sign_in, sign_out,

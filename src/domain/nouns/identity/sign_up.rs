@@ -31,6 +31,7 @@ use crate::{
         },
     },
     entity::user,
+    policy::Setup,
     random,
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
@@ -140,8 +141,8 @@ impl NewUser<'_> {
             let done = self.insert(&open.tx, open.now).await?;
             let account = accounts::create(&open.tx, workspace, self.id, open.now).await?;
             let slug = free_slug(&open.tx, workspace).await?;
-            workspaces::insert(open, account, workspace, &slug, self.id).await?;
-            let event = WorkspaceCreated { name: workspace.to_string(), slug: slug.to_string() };
+            workspaces::insert(open, account, workspace, &slug, self.id, Setup::Usual).await?;
+            let event = WorkspaceCreated::new(workspace, &slug, Setup::Usual);
             let target = Target::named(WORKSPACE, workspace.to_string());
             let events = vec![
                 RecordedEvent::new(event, target),

@@ -4,7 +4,7 @@ use crate::{
     domain::{
         base::{
             invalid::Invalid,
-            paging::{PAGE_SIZE, Page, Position},
+            paging::{Page, Position},
             principal::Actor,
             refused::Refused,
             role::{self, Assignable},
@@ -111,7 +111,7 @@ async fn narrowed(
     }
     let (matching, all) = (filter.people(everybody), everybody.iter().map(|some| some.people).sum::<i64>());
     // So many rows would be passed to fill a page, if they are spread evenly.
-    let is_rare = matching * matching <= all * i64::try_from(PAGE_SIZE).unwrap_or(i64::MAX);
+    let is_rare = matching * matching <= all * i64::try_from(at.limit()).unwrap_or(i64::MAX);
     let mut values = vec![scope.now().into()];
     let sql = if is_rare && fitting.len() <= MAX_COMBINATIONS {
         filter.of_combinations(&fitting, at, &mut values)?

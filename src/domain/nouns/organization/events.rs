@@ -7,6 +7,8 @@ pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
     EventKind::of::<OrganizationUpdated>(),
     EventKind::of::<AllowedOriginsChanged>(),
     EventKind::of::<OrganizationDeleted>(),
+    EventKind::of::<OrganizationRestored>(),
+    EventKind::of::<OrganizationPurged>(),
 ]);
 
 /// The name or address of a workspace changed, or how long the sessions of its Owners last without use.
@@ -60,7 +62,7 @@ impl AuditEvent for AllowedOriginsChanged {
     }
 }
 
-/// A workspace was deleted. Its events outlive it.
+/// A workspace was deleted. It can be restored for a while. Its events outlive it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::domain) struct OrganizationDeleted {
     pub name: String,
@@ -76,5 +78,41 @@ impl AuditEvent for OrganizationDeleted {
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
         EventSentence::new("deleted the workspace", row.target)
+    }
+}
+
+/// A workspace that was deleted was restored, with everything in it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct OrganizationRestored {
+    pub name: String,
+    pub slug: String,
+}
+
+impl AuditEvent for OrganizationRestored {
+    const NAME: &'static str = "organization_restored";
+    const KIND: &'static str = "organization.restored";
+    const LABEL: &'static str = "Organization restored";
+    const RECORDED_IN: RecordedIn = RecordedIn::WorkspaceAndAccount;
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("restored the workspace", row.target)
+    }
+}
+
+/// Nobody restored a workspace that was deleted, so everything in it is gone.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct OrganizationPurged {
+    pub name: String,
+    pub slug: String,
+}
+
+impl AuditEvent for OrganizationPurged {
+    const NAME: &'static str = "organization_purged";
+    const KIND: &'static str = "organization.purged";
+    const LABEL: &'static str = "Organization permanently deleted";
+    const RECORDED_IN: RecordedIn = RecordedIn::WorkspaceAndAccount;
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("permanently deleted the workspace", row.target)
     }
 }

@@ -1,6 +1,8 @@
 //! The workspace itself: its name, its address, its deletion.
 
+pub mod deletion;
 pub mod events;
+mod mail;
 pub mod origins;
 mod web_origin;
 
@@ -9,24 +11,21 @@ use crate::{
     domain::{
         base::{
             event::{Recorded, Target},
-            invalid::Invalid,
             principal::Workspace,
             refused::{Refused, is_duplicate},
             values::{Name, Slug},
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
-        nouns::organization::events::{OrganizationDeleted, OrganizationUpdated},
+        nouns::organization::events::OrganizationUpdated,
         records::{
             requests::BY_OWNER,
             workspaces::{self, WORKSPACE},
         },
     },
-    entity::{member, workspace},
+    entity::workspace,
     policy::{Access, perm},
 };
-use sea_orm::{
-    ColumnTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, UpdateMany, sea_query::Expr,
-};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, UpdateMany, sea_query::Expr};
 pub use web_origin::WebOrigin;
 
 /// What the page shows.
@@ -161,34 +160,4 @@ pub async fn update(
 /// A change of the row of the workspace itself.
 fn workspace_row<P>(s: &WriteScope<P>) -> UpdateMany<workspace::Entity> {
     workspace::Entity::update_many().filter(workspace::Column::Id.eq(s.workspace_id()))
-}
-
-/// Deletes the workspace and everything in it but the audit events, which outlive it. Returns its
-/// name.
-///
-/// # Errors
-/// [`Refused::Invalid`] on the field `confirm` where the slug was not typed out.
-pub async fn delete(
-    s: &mut WriteScope<perm::DeleteOrganization>,
-    confirm: &str,
-) -> Result<Recorded<String>, Refused> {
-    let workspace = s.actor().workspace.clone();
-    if confirm.trim() != workspace.slug {
-        let sentence = format!("Type {} to delete this workspace.", workspace.slug);
-        return Err(Invalid::field("confirm", sentence).into());
-    }
-    let members = s.find::<member::Entity>().count(s.connection()).await?;
-    let event = OrganizationDeleted {
-        name: workspace.name.clone(),
-        slug: workspace.slug.clone(),
-        members: i64::try_from(members).unwrap_or(i64::MAX),
-    };
-    // Marked first, so that the trigger behind the Owner rule lets its last Owner go with it.
-    s.open()
-        .apply_to_one(workspace_row(s).col_expr(workspace::Column::DeletedAt, Expr::value(s.now())))
-        .await?;
-    let row = workspace::Entity::delete_many().filter(workspace::Column::Id.eq(s.workspace_id()));
-    s.open().apply_to_one(row).await?;
-    let target = Target::new(WORKSPACE, workspace.id, workspace.name.clone());
-    Ok(Recorded::new(workspace.name, event, target))
 }

@@ -28,7 +28,7 @@ use crate::{
             workspaces::{WORKSPACE, insert},
         },
     },
-    policy::BuiltIn,
+    policy::{BuiltIn, Setup},
 };
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
@@ -116,10 +116,11 @@ pub async fn create(
     account: Option<Uuid>,
     name: &Name,
     slug: &Slug,
+    setup: Setup,
     origin: &Origin,
 ) -> Result<Slug, Refused> {
     limits::CREATE_WORKSPACE.spend(db, &person.user_id.to_string(), 1).await?;
-    create_unlimited(db, person, account, name, slug, origin).await
+    create_unlimited(db, person, account, name, slug, setup, origin).await
 }
 
 /// [`create`], without counting against the limit.
@@ -129,6 +130,7 @@ pub(in crate::domain) async fn create_unlimited(
     account: Option<Uuid>,
     name: &Name,
     slug: &Slug,
+    setup: Setup,
     origin: &Origin,
 ) -> Result<Slug, Refused> {
     let actor = person.audit_actor();
@@ -137,8 +139,8 @@ pub(in crate::domain) async fn create_unlimited(
             Some(id) => accounts::lock_for_creation(&open.tx, id, person.user_id).await?,
             None => accounts::create(&open.tx, name, person.user_id, open.now).await?,
         };
-        insert(open, account, name, slug, person.user_id).await?;
-        let event = WorkspaceCreated { name: name.to_string(), slug: slug.to_string() };
+        insert(open, account, name, slug, person.user_id, setup).await?;
+        let event = WorkspaceCreated::new(name, slug, setup);
         let target = Target::named(WORKSPACE, name.to_string());
         Ok((account, Recorded::new(slug.clone(), event, target)))
     })
@@ -165,6 +167,7 @@ pub async fn create_by_key(
     owner: Option<Uuid>,
     name: &Name,
     slug: &Slug,
+    setup: Setup,
     origin: &Origin,
 ) -> Result<Uuid, Refused> {
     let actor = Principal::ApiKey(key.clone()).audit_actor();
@@ -187,9 +190,9 @@ pub async fn create_by_key(
             }
             (None, None) => return Err(NO_ACCOUNTABLE_USER.into()),
         };
-        let owners = insert(open, key.account_id, name, slug, creator).await?;
+        let owners = insert(open, key.account_id, name, slug, creator, setup).await?;
         members::join_key(open, key.id, &key.name, creator, creator, &[owners]).await?;
-        let made = WorkspaceCreated { name: name.to_string(), slug: slug.to_string() };
+        let made = WorkspaceCreated::new(name, slug, setup);
         let added = ApiKeyAdded { roles: vec![BuiltIn::Owner.name().to_owned()], consent: String::new() };
         let events = vec![
             RecordedEvent::new(made, Target::named(WORKSPACE, name.to_string())),

@@ -11,6 +11,7 @@ use crate::{
         nouns::{
             accounts::{self, AccountDetail, AccountScope, Details, Workspace},
             administration::{self, AdministrationRequest},
+            organization::deletion::{self, RestorableWorkspace},
         },
     },
     web::{
@@ -21,7 +22,7 @@ use crate::{
         guard::{HandlerResult, account::AccountAdmin},
         list::{List, ListState, Neighbours, Unfiltered},
         rejection::reopen,
-        routes::activity::list,
+        routes::{activity::list, workspaces::pages::with_moments},
         when::When,
     },
 };
@@ -43,6 +44,8 @@ struct Show {
     admins: Vec<AdminRow>,
     /// Owners of workspaces who ask to become admins.
     requests: Vec<(AdministrationRequest, When)>,
+    /// Workspaces that their Owners can restore, with the moment and the day on which each is gone.
+    deleted: Vec<(RestorableWorkspace, When, String)>,
     events: Vec<list::Row>,
     form: DetailsForm,
     errors: Errors,
@@ -66,12 +69,14 @@ pub async fn show(cx: AccountAdmin<List<Unfiltered>>) -> HandlerResult {
 struct Recent {
     latest: Vec<Entry>,
     requests: Vec<AdministrationRequest>,
+    deleted: Vec<RestorableWorkspace>,
 }
 
 impl Recent {
     async fn load(scope: &AccountScope) -> Result<Self, Refused> {
         let latest = activity::latest_of_account(scope).await?;
-        Ok(Self { latest, requests: administration::pending(scope).await? })
+        let deleted = deletion::of_account(scope).await?;
+        Ok(Self { latest, requests: administration::pending(scope).await?, deleted })
     }
 }
 
@@ -114,6 +119,7 @@ fn draw(
             .map(|(t, w)| (w, t))
             .collect(),
         admins: detail.admins.into_iter().map(admin).collect(),
+        deleted: with_moments(recent.deleted, now),
         events: recent.latest.into_iter().map(event).collect(),
         requests: recent
             .requests

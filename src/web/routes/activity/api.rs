@@ -141,32 +141,38 @@ pub struct ListQuery {
     limit: Option<i64>,
 }
 
+impl ListQuery {
+    pub(in crate::web) fn filter(&self) -> ApiResult<Filter> {
+        if !self.kind.is_empty() && !events::is_in_filter(&self.kind) {
+            return Err(Invalid::field("kind", "Unknown kind of event.").into());
+        }
+        for (field, moment) in [("from", self.from), ("until", self.until)] {
+            if moment.is_some_and(|moment| !spec::is_moment(moment)) {
+                return Err(Invalid::field(field, "Use milliseconds since 1970.").into());
+            }
+        }
+        let outcome = match self.outcome {
+            None => "",
+            Some(Outcome::Done) => "done",
+            Some(Outcome::Refused) => "refused",
+        };
+        Ok(Filter {
+            kind: self.kind.clone(),
+            outcome: outcome.to_owned(),
+            text: input::search(&self.q)?,
+            actor: self.actor,
+            target: self.target,
+            from: self.from,
+            until: self.until,
+        })
+    }
+}
+
 pub async fn index(
     cx: ApiRequest<perm::ReadAudit, Query<ListQuery>>,
 ) -> ApiResult<Ok200<PageBody<EventBody>>> {
     let query = cx.input.0;
-    if !query.kind.is_empty() && !events::is_in_filter(&query.kind) {
-        return Err(Invalid::field("kind", "Unknown kind of event.").into());
-    }
-    for (field, moment) in [("from", query.from), ("until", query.until)] {
-        if moment.is_some_and(|moment| !spec::is_moment(moment)) {
-            return Err(Invalid::field(field, "Use milliseconds since 1970.").into());
-        }
-    }
-    let outcome = match query.outcome {
-        None => "",
-        Some(Outcome::Done) => "done",
-        Some(Outcome::Refused) => "refused",
-    };
-    let filter = Filter {
-        kind: query.kind,
-        outcome: outcome.to_owned(),
-        text: input::search(&query.q)?,
-        actor: query.actor,
-        target: query.target,
-        from: query.from,
-        until: query.until,
-    };
+    let filter = query.filter()?;
     let at = input::position(&query.after, query.limit)?;
     Ok(Ok200(activity::list(&cx.scope, &filter, &at).await?.page.into()))
 }

@@ -188,11 +188,17 @@ pub struct ListQuery {
     limit: Option<i64>,
 }
 
+impl ListQuery {
+    pub(in crate::web) fn filter(&self) -> ApiResult<String> {
+        Ok(input::search(&self.q)?)
+    }
+}
+
 pub async fn index(
     cx: ApiRequest<perm::ReadApiKeys, Query<ListQuery>>,
 ) -> ApiResult<Ok200<PageBody<KeyBody>>> {
     let query = cx.input.0;
-    let text = input::search(&query.q)?;
+    let text = query.filter()?;
     let at = input::position(&query.after, query.limit)?;
     Ok(Ok200(api_keys::list(&cx.scope, &text, &at).await?.page.into()))
 }

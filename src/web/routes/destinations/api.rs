@@ -45,6 +45,8 @@ pub struct DestinationBody {
     is_restricted: bool,
     /// The most requests a minute. `null` for the installation's default.
     requests_per_minute: Option<i64>,
+    /// What a request costs, in credits. `0` for nothing.
+    price_credits: i64,
     /// The name of the header that carries its credential. `null` if it has none. The value is never returned.
     credential_header: Option<String>,
     /// When something was last sent to it, in milliseconds since 1970. `null` if nothing was.
@@ -89,6 +91,7 @@ impl From<Destination> for DestinationBody {
             receives_events: destination.receives_events,
             is_restricted: destination.is_restricted,
             requests_per_minute: destination.requests_per_minute,
+            price_credits: destination.price_credits,
             credential_header: destination.credential_header,
             last_used_at: destination.last_used_at,
             last_error_at: destination.last_error_at,
@@ -187,6 +190,9 @@ pub struct DestinationChange {
     #[schema(schema_with = spec::maybe_rate)]
     #[serde(default, deserialize_with = "input::present_or_null")]
     requests_per_minute: Option<Option<i64>>,
+    /// What a request costs, in credits. `0` for nothing.
+    #[schema(schema_with = spec::maybe_price)]
+    price_credits: Option<i64>,
 }
 
 impl Validate for DestinationChange {
@@ -199,6 +205,7 @@ impl Validate for DestinationChange {
             is_paused: self.status.map(DestinationStatus::is_paused),
             allows_requests: self.allows_requests,
             rate: self.requests_per_minute,
+            price: self.price_credits,
         })
     }
 }

@@ -4,7 +4,10 @@ use crate::{
     domain::{
         Description, Invalid,
         enforce::read::ReadScope,
-        nouns::destinations::{self, Change, DestinationDetail, MAX_RATE, credential::Previous},
+        nouns::{
+            credits::MAX_AMOUNT,
+            destinations::{self, Change, DestinationDetail, MAX_RATE, credential::Previous},
+        },
     },
     policy::{Access, perm},
     web::{
@@ -88,6 +91,7 @@ fn draw(view: &View, status: StatusCode, mut detail: DestinationDetail, sent: Se
                 .requests_per_minute
                 .map(|rate| rate.to_string())
                 .unwrap_or_default(),
+            price_credits: Some(destination.price_credits.to_string()),
         }),
         detail,
         errors: sent.errors,
@@ -161,7 +165,7 @@ pub async fn update(
     .await
 }
 
-/// The switch and the rate of requests.
+/// The switch, the rate and the price of requests.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Requests {
@@ -169,6 +173,14 @@ pub struct Requests {
     allows_requests: String,
     /// A number; empty for the default of the installation.
     requests_per_minute: String,
+    /// A number; empty for nothing. Left out, it stays the same.
+    price_credits: Option<String>,
+}
+
+impl Requests {
+    fn price(&self) -> &str {
+        self.price_credits.as_deref().unwrap_or_default()
+    }
 }
 
 impl Validate for Requests {
@@ -182,7 +194,13 @@ impl Validate for Requests {
             rate => rate.parse().map(Some).map_err(|_| format!("Enter a number from 1 to {MAX_RATE}.")),
         };
         let rate = invalid.check("requests_per_minute", rate)?;
-        Some(Change { allows_requests: Some(allows_requests?), rate: Some(rate), ..Change::default() })
+        let price = self.price_credits.as_deref().map(str::trim).map(|price| match price {
+            "" => Ok(0),
+            price => price.parse().map_err(|_| format!("Enter a whole number from 0 to {MAX_AMOUNT}.")),
+        });
+        let price = invalid.check("price_credits", price.transpose())?;
+        let allows_requests = Some(allows_requests?);
+        Some(Change { allows_requests, rate: Some(rate), price, ..Change::default() })
     }
 }
 

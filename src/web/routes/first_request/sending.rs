@@ -47,5 +47,9 @@ pub async fn check(cx: ApiRequest<perm::SendDestinations, Query<SendingQuery>>) 
         // It is audited already.
         GatewayRefusal::Destination { problem, .. } => Refused::NotAllowed(problem.sentence()),
     })?;
-    if scope.is_used_up() { Err(Refused::NotAllowed(ANOTHER)) } else { Ok(NoContent) }
+    if scope.is_used_up() {
+        return Err(Refused::NotAllowed(ANOTHER));
+    }
+    scope.ensure_credit().await?;
+    Ok(NoContent)
 }

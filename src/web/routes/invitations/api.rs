@@ -111,12 +111,18 @@ pub struct ListQuery {
     limit: Option<i64>,
 }
 
+impl ListQuery {
+    pub(in crate::web) fn filter(&self) -> ApiResult<Filter> {
+        let status = self.status.map(|status| status.word().to_owned()).unwrap_or_default();
+        Ok(Filter { text: input::search(&self.q)?, status })
+    }
+}
+
 pub async fn index(
     cx: ApiRequest<perm::ReadInvitations, Query<ListQuery>>,
 ) -> ApiResult<Ok200<PageBody<InvitationBody>>> {
     let query = cx.input.0;
-    let status = query.status.map(|status| status.word().to_owned()).unwrap_or_default();
-    let filter = Filter { text: input::search(&query.q)?, status };
+    let filter = query.filter()?;
     let at = input::position(&query.after, query.limit)?;
     Ok(Ok200(invitations::list(&cx.scope, &filter, &at).await?.page.into()))
 }

@@ -158,15 +158,18 @@ pub struct ListQuery {
 }
 
 impl ListQuery {
-    pub(in crate::web) fn read(&self) -> ApiResult<(Filter, Position)> {
-        let filter = Filter {
+    pub(in crate::web) fn filter(&self) -> ApiResult<Filter> {
+        Ok(Filter {
             text: input::search(&self.q)?,
             role: self.role.clone(),
             status: self.status.map(|status| status.word().to_owned()).unwrap_or_default(),
             kind: self.kind.map(|kind| kind.word().to_owned()).unwrap_or_default(),
             ..Filter::default()
-        };
-        Ok((filter, input::position(&self.after, self.limit)?))
+        })
+    }
+
+    pub(in crate::web) fn read(&self) -> ApiResult<(Filter, Position)> {
+        Ok((self.filter()?, input::position(&self.after, self.limit)?))
     }
 }
 

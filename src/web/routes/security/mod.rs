@@ -4,3 +4,4 @@ pub mod api;
 pub mod pages;
 #[cfg(feature = "bench")]
 pub mod sample;
+pub mod separation;

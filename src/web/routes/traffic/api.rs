@@ -189,33 +189,39 @@ pub struct ListQuery {
     limit: Option<i64>,
 }
 
+impl ListQuery {
+    pub(in crate::web) fn filter(&self) -> ApiResult<Filter> {
+        for (field, moment) in [("from", self.from), ("until", self.until)] {
+            if moment.is_some_and(|moment| !spec::is_moment(moment)) {
+                return Err(Invalid::field(field, "Use milliseconds since 1970.").into());
+            }
+        }
+        let stage = match self.stage.as_str() {
+            "" => None,
+            "any" => Some(StageFilter::Any),
+            word => match GatewayStage::of_word(word) {
+                Some(stage) => Some(StageFilter::At(stage)),
+                None => return Err(Invalid::field("stage", "Unknown stage.").into()),
+            },
+        };
+        Ok(Filter {
+            text: input::search(&self.q)?,
+            api_key: self.key,
+            destination: self.destination,
+            method: self.method.map(Method::word).unwrap_or_default().to_owned(),
+            status_class: self.status.map(StatusClass::digit),
+            stage,
+            from: self.from,
+            until: self.until,
+        })
+    }
+}
+
 pub async fn index(
     cx: ApiRequest<perm::ReadDestinations, Query<ListQuery>>,
 ) -> ApiResult<Ok200<PageBody<TrafficBody>>> {
     let query = cx.input.0;
-    for (field, moment) in [("from", query.from), ("until", query.until)] {
-        if moment.is_some_and(|moment| !spec::is_moment(moment)) {
-            return Err(Invalid::field(field, "Use milliseconds since 1970.").into());
-        }
-    }
-    let stage = match query.stage.as_str() {
-        "" => None,
-        "any" => Some(StageFilter::Any),
-        word => match GatewayStage::of_word(word) {
-            Some(stage) => Some(StageFilter::At(stage)),
-            None => return Err(Invalid::field("stage", "Unknown stage.").into()),
-        },
-    };
-    let filter = Filter {
-        text: input::search(&query.q)?,
-        api_key: query.key,
-        destination: query.destination,
-        method: query.method.map(Method::word).unwrap_or_default().to_owned(),
-        status_class: query.status.map(StatusClass::digit),
-        stage,
-        from: query.from,
-        until: query.until,
-    };
+    let filter = query.filter()?;
     let at = input::position(&query.after, query.limit)?;
     Ok(Ok200(traffic::list(&cx.scope, &filter, &at).await?.into()))
 }

@@ -3,7 +3,8 @@
 use crate::{
     domain::nouns::traffic::{CHART_DAYS, Day},
     web::{
-        routes::traffic::figures::{grouped, size},
+        chart::{grouped, hundredths, percent, place, scale},
+        routes::traffic::figures::size,
         when::day,
     },
 };
@@ -52,15 +53,6 @@ pub(super) struct Row {
     pub(super) sent: String,
     pub(super) received: String,
 }
-
-/// How wide a bar is, in percent.
-pub(super) const BAR_WIDTH: &str = "2.5";
-
-/// From one bar to the next, in hundredths of a percent.
-const STEP: i64 = 333;
-
-/// The space before the first bar, in hundredths of a percent.
-const MARGIN: i64 = 42;
 
 impl Chart {
     pub(super) fn new(days: &[Day]) -> Self {
@@ -120,7 +112,7 @@ impl Bar {
             below += count;
         }
         let title = format!("{}: {}", day(of.day), requests(of.all()));
-        Self { x: percent(MARGIN + n * STEP), parts, title }
+        Self { x: place(n), parts, title }
     }
 }
 
@@ -143,33 +135,6 @@ fn requests(count: i64) -> String {
     match count {
         1 => "1 request".to_owned(),
         count => format!("{} requests", grouped(count)),
-    }
-}
-
-/// A part of the scale, in hundredths of a percent.
-fn hundredths(count: i64, scale: i64) -> i64 {
-    i64::try_from(i128::from(count) * 10_000 / i128::from(scale.max(1))).unwrap_or_default()
-}
-
-fn percent(hundredths: i64) -> String {
-    format!("{}.{:02}", hundredths / 100, hundredths % 100)
-}
-
-/// The least even round number that is no less: 10, 20, 50, 100 and so on.
-fn scale(most: i64) -> i64 {
-    let mut round = 10_i64;
-    loop {
-        for factor in [1, 2, 5] {
-            match round.checked_mul(factor) {
-                Some(scale) if scale >= most => return scale,
-                Some(_) => {}
-                None => return i64::MAX,
-            }
-        }
-        round = match round.checked_mul(10) {
-            Some(round) => round,
-            None => return i64::MAX,
-        };
     }
 }
 
@@ -199,14 +164,6 @@ mod tests {
         assert_eq!(chart.days.len(), 2);
         assert_eq!(chart.days[1].all, "50");
         assert!(chart.summary.contains("51 in all") && !chart.is_empty, "{}", chart.summary);
-    }
-
-    #[test]
-    fn the_scale_is_round() {
-        for (most, top) in [(0, 10), (10, 10), (11, 20), (21, 50), (51, 100), (1_234, 2_000)] {
-            assert_eq!(scale(most), top);
-        }
-        assert_eq!(scale(i64::MAX), i64::MAX);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Figures as people read them.
 
 /// Such as `1.2 KB`.
-pub(super) fn size(bytes: i64) -> String {
+pub(in crate::web::routes) fn size(bytes: i64) -> String {
     let units = ["B", "KB", "MB", "GB", "TB"];
     let (mut scaled, mut unit) = (bytes.max(0), 0);
     let mut tenths = 0;
@@ -25,19 +25,6 @@ pub(super) fn duration(ms: i64) -> String {
     }
 }
 
-/// A number in groups of three digits, such as `1,200`.
-pub(super) fn grouped(number: i64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,9 +45,6 @@ mod tests {
         }
         for (ms, text) in [(0, "0 ms"), (999, "999 ms"), (1_250, "1.2 s"), (120_000, "120 s")] {
             assert_eq!(duration(ms), text);
-        }
-        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(number), text);
         }
     }
 }

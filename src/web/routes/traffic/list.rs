@@ -9,6 +9,7 @@ use crate::{
     },
     policy::perm,
     web::{
+        chart::BAR_WIDTH,
         checks::{self, date},
         chrome::Chrome,
         guard::{Authorized, HandlerResult},
@@ -16,7 +17,7 @@ use crate::{
         routes::{
             activity::list::id,
             traffic::{
-                chart::{BAR_WIDTH, Chart},
+                chart::Chart,
                 figures::{duration, size},
             },
         },

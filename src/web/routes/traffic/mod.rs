@@ -2,5 +2,5 @@
 
 pub mod api;
 mod chart;
-mod figures;
+pub mod figures;
 pub mod list;

@@ -7,11 +7,11 @@ use crate::{
         base::principal::Workspace,
         enforce::write::WriteScope,
         nouns::{
-            organization::{self, IdleHours, Organization, OrganizationChange},
+            organization::{self, IdleHours, Organization, OrganizationChange, deletion},
             workspaces::{self, WorkspaceOfKey},
         },
     },
-    policy::perm,
+    policy::{Setup, perm},
     web::{
         api::{
             body::{Json, PageBody, Query},
@@ -91,10 +91,15 @@ pub struct NewWorkspace {
     slug: Option<String>,
     /// The ID of the first Owner, a user in the account. If omitted, the person who created the key.
     owner: Option<Uuid>,
+    /// Keeps technical and billing work separate: Admins can't manage billing or purchase credits, and Developers can't
+    /// invite members.
+    #[schema(schema_with = spec::maybe_flag)]
+    #[serde(default, deserialize_with = "input::or_default")]
+    separate_billing: bool,
 }
 
 impl Validate for NewWorkspace {
-    type Valid = (Name, Slug, Option<Uuid>);
+    type Valid = (Name, Slug, Option<Uuid>, Setup);
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
         let name = invalid.check("name", Name::parse_exact(&self.name));
@@ -103,7 +108,7 @@ impl Validate for NewWorkspace {
             None => Slug::suggest(&self.name).ok_or_else(|| "Choose one, such as my-team.".to_owned()),
         };
         let slug = invalid.check("slug", slug);
-        Some((name?, slug?, self.owner))
+        Some((name?, slug?, self.owner, Setup::separate_billing(self.separate_billing)))
     }
 }
 
@@ -119,15 +124,16 @@ pub async fn create(
     cx: KeyRequest<Json<Checked<NewWorkspace>>>,
 ) -> ApiResult<WithVersion<Created<WorkspaceSummary>>> {
     let (key, call, Json(new)) = cx.into_parts();
-    let (name, slug, owner) = new.valid?;
+    let (name, slug, owner, setup) = new.valid?;
     let origin = origin::of_call(&call.req);
-    let id = workspaces::create_by_key(&call.app.db, &key, owner, &name, &slug, &origin).await?;
+    let id = workspaces::create_by_key(&call.app.db, &key, owner, &name, &slug, setup, &origin).await?;
     let workspace = Workspace {
         id,
         account_id: key.account_id,
         slug: slug.to_string(),
         name: name.to_string(),
         owner_idle_hours: None,
+        support_until: None,
     };
     let (location, version) = (format!("/api/sso/v1/workspaces/{slug}"), workspace.version());
     Ok(WithVersion { reply: Created { body: workspace.into(), location }, version })
@@ -234,13 +240,13 @@ impl From<Workspace> for WorkspaceSummary {
 #[derive(Deserialize, IntoParams, Default)]
 #[serde(deny_unknown_fields)]
 pub struct Deletion {
-    /// To confirm, the slug of the workspace. Everything in it is deleted.
+    /// To confirm, the slug of the workspace. Nobody can use it or anything in it from then on.
     #[param(schema_with = spec::confirmation)]
     confirm: String,
 }
 
 pub async fn delete(cx: ApiRequest<perm::DeleteOrganization, Query<Deletion>>) -> ApiResult<NoContent> {
-    let Query(deletion) = cx.input;
-    cx.scope.write(async |s| organization::delete(s, &deletion.confirm).await).await?;
+    let Query(query) = cx.input;
+    cx.scope.write(async |s| deletion::delete(s, &query.confirm).await).await?;
     Ok::<_, Refused>(NoContent)
 }

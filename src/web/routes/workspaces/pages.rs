@@ -1,14 +1,17 @@
 //! The person's workspaces, and creating a new one.
 
 use crate::{
+    clock::Timestamp,
     domain::{
         Invalid, Name, Refused, Slug,
         nouns::{
             accounts::{self, AccountOfPerson},
             members::{self, WaitingMembership},
+            organization::deletion::{self, RestorableWorkspace},
             workspaces::{self, WorkspaceOfPerson},
         },
     },
+    policy::Setup,
     web::{
         checks::{Checked, Validate},
         chrome::{Chrome, Flash, View},
@@ -17,6 +20,7 @@ use crate::{
         guard::{HandlerResult, Public, SignedIn},
         list::Query,
         rejection::reopen,
+        when::{When, day},
     },
 };
 use actix_web::{HttpResponse, http::StatusCode};
@@ -37,6 +41,8 @@ struct Page<'a> {
     workspaces: Vec<WorkspaceOfPerson>,
     /// Memberships that a service entered, and that wait for the person's answer.
     waiting: Vec<WaitingMembership>,
+    /// Deleted ones that the person can restore, with the moment and the day on which each is gone.
+    deleted: Vec<(RestorableWorkspace, When, String)>,
     /// Accounts to which the person belongs.
     accounts: Vec<AccountOfPerson>,
     /// They may create a workspace in at least one of them.
@@ -55,6 +61,8 @@ pub struct NewWorkspace {
     slug: String,
     /// An account's id; with none, the workspace gets an account of its own.
     account: String,
+    /// `yes` to keep technical and billing work separate.
+    separate_billing: String,
 }
 
 /// The account preselected by a link from an account's page.
@@ -72,10 +80,12 @@ pub async fn index(cx: SignedIn<Query<Chosen>>) -> HandlerResult {
 async fn draw<I>(cx: &SignedIn<I>, status: StatusCode, form: &NewWorkspace, errors: Errors) -> HandlerResult {
     let db = &cx.view.app.db;
     let accounts = accounts::of_person(db, cx.person()).await?;
+    let deleted = deletion::restorable_by(db, cx.person()).await?;
     let page = Page {
         chrome: cx.view.chrome(),
         workspaces: workspaces::of_person(db, cx.person()).await?,
         waiting: members::waiting(db, cx.person()).await?,
+        deleted: with_moments(deleted, cx.view.now()),
         may_choose: accounts.iter().any(|account| account.may_create),
         accounts,
         form,
@@ -83,6 +93,18 @@ async fn draw<I>(cx: &SignedIn<I>, status: StatusCode, form: &NewWorkspace, erro
         prefix: prefix(&cx.view),
     };
     Ok::<HttpResponse, Refused>(cx.view.html_as(status, &page))
+}
+
+/// Each with when it was deleted, and the day on which it is gone.
+pub(in crate::web) fn with_moments(
+    deleted: Vec<RestorableWorkspace>,
+    now: Timestamp,
+) -> Vec<(RestorableWorkspace, When, String)> {
+    let with = |workspace: RestorableWorkspace| {
+        let (when, until) = (When::new(workspace.deleted_at, now), day(workspace.until()));
+        (workspace, when, until)
+    };
+    deleted.into_iter().map(with).collect()
 }
 
 /// The part of a workspace's address before the slug.
@@ -93,7 +115,7 @@ pub(in crate::web) fn prefix(view: &View) -> String {
 }
 
 impl Validate for NewWorkspace {
-    type Valid = (Name, Slug, Option<Uuid>);
+    type Valid = (Name, Slug, Option<Uuid>, Setup);
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
         let name = invalid.check("name", Name::parse(&self.name));
@@ -107,16 +129,22 @@ impl Validate for NewWorkspace {
             text => Uuid::try_parse(text).map(Some).map_err(|_| "Choose one of your accounts."),
         };
         let account = invalid.check("account", account);
-        Some((name?, slug?, account?))
+        let separate = match self.separate_billing.as_str() {
+            "" => Ok(false),
+            "yes" => Ok(true),
+            _ => Err("Tick the box, or leave it empty."),
+        };
+        let separate = invalid.check("separate_billing", separate);
+        Some((name?, slug?, account?, Setup::separate_billing(separate?)))
     }
 }
 
 pub async fn create(cx: SignedIn<Form<Checked<NewWorkspace>>>) -> HandlerResult {
     let Checked { sent: form, valid } = &cx.input.0;
     let created = async {
-        let (name, slug, account) = valid.as_ref().map_err(Invalid::clone)?;
+        let (name, slug, account, setup) = valid.as_ref().map_err(Invalid::clone)?;
         let db = &cx.view.app.db;
-        let slug = workspaces::create(db, cx.person(), *account, name, slug, &cx.origin()).await?;
+        let slug = workspaces::create(db, cx.person(), *account, name, slug, *setup, &cx.origin()).await?;
         let flash = Flash::good("Workspace created. Invite the people you work with.");
         Ok(cx.view.redirect_with_flash(format!("/w/{slug}"), flash))
     };

@@ -1,0 +1,5 @@
+//! Credits: what a workspace has, and the ledger of where they went.
+
+pub mod api;
+pub mod chart;
+pub mod page;

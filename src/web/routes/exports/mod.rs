@@ -1,0 +1,11 @@
+//! Exports: lists as files.
+
+pub mod archives;
+pub mod archives_api;
+mod csv;
+pub mod download;
+pub mod ledger;
+pub mod list;
+pub mod lists;
+pub mod page;
+mod stream;
