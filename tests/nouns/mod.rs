@@ -136,4 +136,6 @@ pub struct Plans {
     pub list_indices: &'static [&'static str],
     /// Parts of statements that may go through everything, each with the reason.
     pub allowed: &'static [(&'static str, &'static str)],
+    /// Those that go through everything on PostgreSQL alone.
+    pub allowed_on_postgres: &'static [(&'static str, &'static str)],
 }
