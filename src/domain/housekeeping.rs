@@ -3,7 +3,7 @@
 //! [`TABLES`] is the one place that says of each table why it does not grow without end.
 
 use crate::{
-    clock::{DAY, HOUR, Timestamp},
+    clock::{DAY, Timestamp},
     domain::{
         base::{db::Db, idempotency, limits, sql::Sql},
         enforce::{presence, refusal},
@@ -201,9 +201,6 @@ pub const TABLES: &[(&str, Growth)] = {
 /// Mail that could not be sent for so long is given up, in milliseconds: its links have expired.
 const MAX_MAIL_AGE: i64 = 7 * DAY;
 
-/// Short limits are dropped earlier than [`TABLES`] says: so long after they began, in milliseconds.
-const SHORT_WINDOW: i64 = HOUR;
-
 /// Writes who was active since the last call, and the floods of refusals that are over. Notes when the database is back.
 ///
 /// # Errors
@@ -238,10 +235,7 @@ pub async fn sweep(db: &Db) -> Result<(), DbErr> {
             delete(db, &format!("DELETE FROM {table} WHERE {column} <= $1"), now - *after).await?;
         }
     }
-    // But for those that count for a day.
-    let short = "DELETE FROM rate_limits WHERE window_start <= $1 AND key NOT LIKE 'idempotency:%'
-        AND key NOT LIKE 'ask-support:%' AND key NOT LIKE 'support-views:%'";
-    delete(db, short, now - SHORT_WINDOW).await?;
+    limits::sweep(db).await?;
     credits::sweep(db).await?;
     deletion::purge(db).await?;
     erasure::erase_waiting(db).await?;

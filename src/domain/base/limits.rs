@@ -113,6 +113,12 @@ pub(in crate::domain) const SUPPORT_VIEWS: Limit =
 pub(in crate::domain) const IDEMPOTENCY_KEYS: Limit =
     Limit { name: "idempotency", max: 20_000, window_ms: DAY };
 
+/// The limits that count for longer than [`SHORT_WINDOW`].
+const LONG: [Limit; 3] = [ASK_SUPPORT, SUPPORT_VIEWS, IDEMPOTENCY_KEYS];
+
+/// The longest window of all others, in milliseconds.
+const SHORT_WINDOW: i64 = HOUR;
+
 /// The longest window: rows that are older count for nothing.
 pub(in crate::domain) const MAX_WINDOW: i64 = DAY;
 
@@ -147,6 +153,11 @@ impl Counted {
 impl Limit {
     /// This limit, counted for the given subject.
     pub(in crate::domain) fn of(self, subject: &str) -> Counted {
+        debug_assert!(
+            self.window_ms <= SHORT_WINDOW || LONG.iter().any(|long| long.name == self.name),
+            "the sweep deletes {} too soon: it must be one of LONG",
+            self.name
+        );
         Counted { limit: self, key: format!("{}:{subject}", self.name) }
     }
 
@@ -182,6 +193,18 @@ impl Limit {
     pub(in crate::domain) async fn clear(&self, db: &Db, subject: &str) -> Result<(), DbErr> {
         clear(db, &[self.of(subject)]).await
     }
+}
+
+/// Deletes what counts for nothing any more, but for rows of [`LONG`]: they go as housekeeping's table says.
+///
+/// # Errors
+/// The database's own.
+pub(in crate::domain) async fn sweep(db: &Db) -> Result<(), DbErr> {
+    let others: String = LONG.iter().map(|long| format!(" AND key NOT LIKE '{}:%'", long.name)).collect();
+    let sql = format!("DELETE FROM rate_limits WHERE window_start <= $1{others}");
+    let tx = db.begin().await?;
+    tx.run(&sql, vec![(db.now() - SHORT_WINDOW).into()]).await?;
+    tx.commit().await
 }
 
 /// Counts `cost` more for each of them, and refuses when that is over a limit. Counting comes first, so that
