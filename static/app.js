@@ -237,7 +237,10 @@ document.addEventListener("click", async (event) => {
 
 document.addEventListener("focusout", ({ target, relatedTarget }) => {
   const menu = target.closest("details.dropdown[open]");
-  if (menu && relatedTarget && !menu.contains(relatedTarget)) menu.open = false;
+  // What is around the menu takes the focus when words in it are pressed: closed now, it would lose the click, and
+  // Chromium 156 loses the whole page.
+  const leaves = relatedTarget && !menu?.contains(relatedTarget) && !relatedTarget.contains(menu);
+  if (menu && leaves) menu.open = false;
 });
 
 document.addEventListener("keydown", (event) => {

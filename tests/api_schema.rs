@@ -1,6 +1,6 @@
-//! schemathesis (from PyPI; `bin/test` installs it) over /openapi.json, once with the key of each
-//! built-in role: no 5xx, no status and no schema that the document does not tell. And the `usso`
-//! client, unmodified.
+//! schemathesis (from PyPI; `bin/test` installs it) over /openapi.json, once with the key of an Owner and
+//! once with a Viewer's; `bin/drills schemathesis` has every built-in role: no 5xx, no status and no schema
+//! that the document does not have. And the `usso` client, unmodified.
 
 use crate::support::product::BuiltIn;
 use crate::{nouns, support::*, walk::Row, world::*};
@@ -82,22 +82,30 @@ async fn walk(backend: Backend, role: BuiltIn) {
 }
 
 macro_rules! roles {
-    ($($name:ident $role:ident $backend:ident),+ $(,)?) => {$(
+    ($($(#[$about:meta])* $name:ident $role:ident $backend:ident),+ $(,)?) => {$(
         #[test]
+        $(#[$about])*
         fn $name() {
             run(walk(Backend::$backend, BuiltIn::$role));
         }
     )+};
 }
-// The document is the same on both databases; what a database says otherwise, an Owner and a Viewer see.
+// The document is the same on both databases; what a database says otherwise, an Owner and a Viewer see. The others
+// are a drill: they find what one of these two finds, if anything.
 roles!(
-    schemathesis_as_owner_on_sqlite Owner Sqlite,
     schemathesis_as_owner_on_postgres Owner Postgres,
-    schemathesis_as_admin Admin Sqlite,
-    schemathesis_as_developer Developer Postgres,
-    schemathesis_as_billing Billing Sqlite,
-    schemathesis_as_editor Editor Postgres,
     schemathesis_as_viewer Viewer Sqlite,
+    #[ignore = "takes minutes: bin/drills schemathesis"]
+    schemathesis_as_owner_on_sqlite Owner Sqlite,
+    #[ignore = "takes minutes: bin/drills schemathesis"]
+    schemathesis_as_admin Admin Sqlite,
+    #[ignore = "takes minutes: bin/drills schemathesis"]
+    schemathesis_as_developer Developer Postgres,
+    #[ignore = "takes minutes: bin/drills schemathesis"]
+    schemathesis_as_billing Billing Sqlite,
+    #[ignore = "takes minutes: bin/drills schemathesis"]
+    schemathesis_as_editor Editor Postgres,
+    #[ignore = "takes minutes: bin/drills schemathesis"]
     schemathesis_as_support Support Postgres,
 );
 
