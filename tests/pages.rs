@@ -25,7 +25,7 @@ struct Viewer {
 impl Viewer {
     async fn of(names: Names) -> Self {
         let gallery = gallery(names).await;
-        let browser = Browser::open(Script::On).await;
+        let browser = Browser::open_light().await;
         let exhibit = Exhibit::open(Arc::clone(&gallery.answers)).await;
         browser.show_in("screen", "light").await;
         Self { browser, exhibit, gallery, faults: Vec::new() }
