@@ -90,8 +90,8 @@ macro_rules! roles {
         }
     )+};
 }
-// The document is the same on both databases; what a database says otherwise, an Owner and a Viewer see. The others
-// are a drill: they find what one of these two finds, if anything.
+// The document is the same on both databases. An Owner gets the furthest, and a Viewer is refused the most; the others
+// are a drill.
 roles!(
     schemathesis_as_owner_on_postgres Owner Postgres,
     schemathesis_as_viewer Viewer Sqlite,

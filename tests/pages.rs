@@ -91,8 +91,8 @@ async fn every_page_of_the_table_hangs_in_the_gallery() {
     assert!(gallery.pictures.len() > 260, "only {} pictures", gallery.pictures.len());
 }
 
-/// All rules of axe-core, its best practices too; those about colours in light and in dark, once for each kind of
-/// element, as they take the most time and depend on nothing else.
+/// All rules of axe-core, its best practices too; those about colours, which take the most time, in light and in dark
+/// on each page that has something of a kind that no page before it had.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_is_accessible_in_light_and_dark() {
     const COLOURS: &str = "'color-contrast', 'link-in-text-block'";
