@@ -6,8 +6,13 @@ pub mod database;
 pub mod environment;
 pub mod gateway;
 pub mod outbound;
+pub mod plans;
+pub mod stripe;
 
-use crate::config::{bind::Bind, database::PostgresUrl, gateway::GatewaySettings, outbound::AllowedHost};
+use crate::config::{
+    bind::Bind, database::PostgresUrl, gateway::GatewaySettings, outbound::AllowedHost, plans::Plans,
+    stripe::StripeSettings,
+};
 use clap::{Args, builder::TypedValueParser, value_parser};
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -77,6 +82,13 @@ pub struct Config {
     /// Address that requests for support are sent to. Without one they are kept, and `bailiwick support list` shows them.
     #[arg(long, env = "BAILIWICK_SUPPORT_EMAIL", value_parser = email_address)]
     pub support_email: Option<String>,
+
+    /// JSON file with plans and packs of credits, their prices, and what stands on invoices. [default: Free, Team and Business]
+    #[arg(long, env = "BAILIWICK_PLANS", value_parser = plans::read, default_value = "", hide_default_value = true)]
+    pub plans: Plans,
+
+    #[command(flatten)]
+    pub stripe: StripeSettings,
 
     /// Who can sign up: anyone, or only people with an invitation.
     #[arg(long, env = "BAILIWICK_SIGN_UP", default_value = "open", ignore_case = true)]
@@ -324,6 +336,8 @@ impl Config {
             mail: Mail::File(dir.join("mail")),
             mail_from: None,
             support_email: None,
+            plans: Plans::default(),
+            stripe: StripeSettings::default(),
             sign_up: SignUp::Open,
             trusted_proxies: Vec::new(),
             proxy_header: ProxyHeader::XForwardedFor,

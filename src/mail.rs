@@ -1,6 +1,7 @@
 //! Sends what the outbox holds: to a mail server, or into files while there is none.
 
 pub mod error;
+mod html;
 mod replies;
 mod server;
 
@@ -16,7 +17,7 @@ use crate::{
 use lettre::{
     Message,
     message::{
-        Body, Mailbox,
+        Body, Mailbox, MultiPart, SinglePart,
         header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue, MIME_VERSION_1_0},
     },
 };
@@ -27,6 +28,8 @@ use url::Url;
 pub struct Mailer {
     from: Mailbox,
     host: String,
+    /// The public address of this installation, without a slash at its end.
+    own: String,
     transport: Transport,
 }
 
@@ -50,7 +53,8 @@ impl Mailer {
             }
             Mail::Smtp(url) => Transport::Smtp(Box::new(MailServer::parse(url)?)),
         };
-        Ok(Self { from, host, transport })
+        let own = public_url.as_str().trim_end_matches('/').to_owned();
+        Ok(Self { from, host, own, transport })
     }
 
     /// Checks the settings; nothing is created.
@@ -96,19 +100,38 @@ impl Mailer {
             .recipient
             .parse()
             .map_err(|error| format!("the recipient is not a valid address: {error}"))?;
+        let takes_8bit = matches!(self.transport, Transport::File(_));
+        let html = html::page(&message.subject, &message.body, &self.own);
+        // No text contains the id of its own message.
+        let parts = MultiPart::alternative()
+            .boundary(format!("bailiwick-{}", message.id))
+            .singlepart(part(ContentType::TEXT_PLAIN, &message.body, takes_8bit))
+            .singlepart(part(ContentType::TEXT_HTML, &html, takes_8bit));
         let mut letter = Message::builder()
             .from(self.from.clone())
             .to(to)
             .subject(literal(&message.subject))
             .message_id(Some(format!("<{}@{}>", message.id, self.host)))
             .header(MIME_VERSION_1_0)
-            .header(ContentType::TEXT_PLAIN)
-            .body(body(&message.body, matches!(self.transport, Transport::File(_))))
+            .multipart(parts)
             .map_err(|error| error.to_string())?;
         // Nobody's holiday replies to a program (RFC 3834; the second one for Exchange).
         for (name, value) in [("Auto-Submitted", "auto-generated"), ("X-Auto-Response-Suppress", "All")] {
             let name = HeaderName::new_from_ascii_str(name);
             letter.headers_mut().insert_raw(HeaderValue::new(name, value.to_owned()));
+        }
+        // One click in the mail program stops it (RFC 8058).
+        if let Some(url) = &message.unsubscribe {
+            let one_click = "List-Unsubscribe=One-Click".to_owned();
+            let links = [("List-Unsubscribe", format!("<{url}>")), ("List-Unsubscribe-Post", one_click)];
+            for (name, value) in links {
+                let name = HeaderName::new_from_ascii_str(name);
+                letter.headers_mut().insert_raw(HeaderValue::dangerous_new_pre_encoded(
+                    name,
+                    value.clone(),
+                    value,
+                ));
+            }
         }
         Ok(letter)
     }
@@ -139,6 +162,11 @@ fn sender(config: &Config, public_url: &Url) -> Result<(Mailbox, String), Mailer
     let from = config.mail_from.clone().unwrap_or_else(|| format!("Bailiwick <no-reply@{domain}>"));
     let from = from.parse().map_err(|_| MailerError::From(from))?;
     Ok((from, domain.to_owned()))
+}
+
+/// One form of a message.
+fn part(kind: ContentType, text: &str, takes_8bit: bool) -> SinglePart {
+    SinglePart::builder().header(kind).body(body(text, takes_8bit))
 }
 
 /// Lines as they were written, where that is legal: a link that is cut in two can't be copied out of the

@@ -13,6 +13,7 @@ use bailiwick::{
         },
         seed, verify,
     },
+    invoices::{self, InvoiceCommand, InvoiceError},
     note::{Signer, Verifier},
     secret::InstallationSecret,
     startup::{self, Application, StartupError},
@@ -106,6 +107,13 @@ enum Command {
         #[arg(long, default_value = "", value_parser = parse_text::<Description>)]
         note: Description,
     },
+    /// Show the invoices that are not paid, and mark one as paid.
+    Invoice {
+        #[command(subcommand)]
+        command: InvoiceCommand,
+    },
+    /// Check whether people and seats, months and invoices, and invoices and payments fit together.
+    ReconcileBilling,
     /// Write everything to one file, while the server runs: the data, and the secret key sealed by a passphrase.
     Backup {
         /// Where to write it. An earlier backup there is replaced.
@@ -171,6 +179,8 @@ enum Failure {
     #[error(transparent)]
     Support(#[from] Box<SupportError>),
     #[error(transparent)]
+    Invoice(#[from] Box<InvoiceError>),
+    #[error(transparent)]
     Backup(#[from] backup::CreateError),
     #[error(transparent)]
     Restore(#[from] Box<backup::RestoreError>),
@@ -211,6 +221,7 @@ impl Failure {
             Self::Startup(error) => error.needs_mending(),
             Self::Open(error) => error.needs_mending(),
             Self::Support(error) => error.needs_mending(),
+            Self::Invoice(error) => error.needs_mending(),
             Self::NoSecret => true,
             _ => false,
         };
@@ -343,6 +354,14 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             let db = open(&config).await?;
             let made = grants::reverse_by_operator(&db, &workspace, transfer, &note).await;
             report_transfer(&db, &workspace, made).await
+        }
+        Command::Invoice { command } => {
+            say(invoices::run(&config, command).await.map_err(Box::new)?);
+            Ok(())
+        }
+        Command::ReconcileBilling => {
+            say(invoices::reconcile(&config, |finding| say(finding)).await.map_err(Box::new)?);
+            Ok(())
         }
         Command::VerifyAudit { against, key } => verify_audit(&config, &against, key).await,
         Command::Backup { file, without_key } => {

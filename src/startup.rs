@@ -8,6 +8,7 @@ use crate::{
         check_public_url,
         database::PostgresUrl,
         gateway::GatewayPlace,
+        stripe::{StripeAccount, StripeSettingsError},
     },
     connection::registry::Connections,
     domain::{
@@ -27,6 +28,7 @@ use crate::{
     },
     private,
     secret::{InstallationSecret, SecretError},
+    stripe::client::Stripe,
     web::{self, app, downloads::Downloads, metrics::RequestMetrics, routes::index::index},
     workers::{Checkpoints, Workers},
 };
@@ -70,6 +72,8 @@ pub enum StartupError {
     Mail(#[from] MailerError),
     #[error(transparent)]
     RootCertificates(#[from] RootCertificatesError),
+    #[error("Stripe can't be used: {0}.")]
+    Stripe(#[from] StripeSettingsError),
     #[error("the server failed: {0}")]
     Io(#[from] io::Error),
 }
@@ -89,6 +93,7 @@ impl StartupError {
             | Self::PublicUrl(_)
             | Self::NoPublicUrl
             | Self::RootCertificates(_)
+            | Self::Stripe(_)
             | Self::Mail(_) => true,
         }
     }
@@ -134,6 +139,7 @@ impl Application {
         let db = Db::open(&config, shown_url.clone(), clock).await?;
         let mailer = Mailer::new(&config, &public_url)?;
         let outbound = Outbound::new(OutboundSettings::new(&config, &public_url, listening, &secret))?;
+        let stripe = stripe_account(&config)?.map(|account| Stripe::new(&outbound, account));
         let settings = app::Settings::new(&config, &public_url, &secret);
         let is_waiting = config.sign_up == SignUp::Invited && identity::first::is_empty(&db).await?;
         let first_sign_up =
@@ -147,6 +153,7 @@ impl Application {
             db: db.with_counter(),
             settings,
             outbound: outbound.clone(),
+            stripe: stripe.clone(),
             gateway,
             gate: gate.clone(),
             calls,
@@ -168,7 +175,7 @@ impl Application {
         let gateway = gateway.transpose()?;
         let server = listen(listener, served, app, connections, &config)?;
         let checkpoints = Checkpoints { signer: audit_signer(&config)?, copies: config.checkpoint_copies() };
-        let workers = Workers::start(&db, mailer, outbound, checkpoints, gate, &config);
+        let workers = Workers::start(&db, mailer, outbound, stripe, checkpoints, gate, &config);
         Ok(Self {
             server,
             bind,
@@ -289,7 +296,16 @@ pub fn check(config: &Config) -> Result<Url, StartupError> {
     }
     Mailer::check(config, &public_url)?;
     check_root_certificates(config)?;
+    stripe_account(config)?;
     Ok(public_url)
+}
+
+/// The account that collects what invoices amount to, if there is one.
+///
+/// # Errors
+/// What is wrong with its settings.
+pub fn stripe_account(config: &Config) -> Result<Option<StripeAccount>, StripeSettingsError> {
+    config.stripe.account(&config.outbound_allow, &config.plans.currency)
 }
 
 /// The public URL of a server with these settings, without a trailing slash.

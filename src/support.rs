@@ -53,7 +53,7 @@ pub enum SupportCommand {
         /// For how many hours, 1 to 24.
         #[arg(long, value_parser = clap::value_parser!(i64).range(1..=24))]
         hours: i64,
-        /// What you need to view, separated by commas: members, teams, activity, api-keys, destinations, credits.
+        /// What you need to view, separated by commas: members, teams, activity, api-keys, destinations, billing, credits.
         #[arg(long, value_parser = operator::pages)]
         // The whole path: clap would take a `Vec` for an option that can be repeated.
         pages: std::vec::Vec<Permission>,

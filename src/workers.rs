@@ -10,12 +10,14 @@ use crate::{
         enforce::checkpoint,
         gateway::{Gate, RENEWAL},
         housekeeping,
-        nouns::{invitations, traffic},
+        nouns::{billing::reconcile, invitations, traffic},
     },
     mail::Mailer,
     note::Signer,
     outbound::client::Outbound,
-    private, webhooks,
+    payments, private,
+    stripe::client::Stripe,
+    webhooks,
 };
 use sea_orm::DbErr;
 use std::{
@@ -43,6 +45,9 @@ pub(crate) struct Workers {
     leases: JoinHandle<()>,
     archives: JoinHandle<()>,
     stop_archives: Arc<Notify>,
+    /// Where Stripe collects what invoices amount to.
+    payments: Option<JoinHandle<()>>,
+    stop_payments: Arc<Notify>,
 }
 
 impl Workers {
@@ -50,12 +55,14 @@ impl Workers {
         db: &Db,
         mailer: Mailer,
         outbound: Outbound,
+        stripe: Option<Stripe>,
         checkpoints: Checkpoints,
         gate: Gate,
         config: &Config,
     ) -> Self {
         let (stop_mail, stop_events, stop_traffic, stop_archives) =
             (Arc::default(), Arc::default(), Arc::default(), Arc::<Notify>::default());
+        let stop_payments = Arc::<Notify>::default();
         Self {
             mail: tokio::spawn(send_mail(db.clone(), mailer, Arc::clone(&stop_mail))),
             stop_mail,
@@ -72,6 +79,10 @@ impl Workers {
                 Arc::clone(&stop_archives),
             )),
             stop_archives,
+            payments: stripe.map(|stripe| {
+                tokio::spawn(payments::collect(db.clone(), stripe, Arc::clone(&stop_payments)))
+            }),
+            stop_payments,
         }
     }
 
@@ -83,6 +94,7 @@ impl Workers {
         self.stop_events.notify_one();
         self.stop_traffic.notify_one();
         self.stop_archives.notify_one();
+        self.stop_payments.notify_one();
         // A turn that is under way ends first: what it has taken would be lost.
         if let Err(error) = self.traffic.await {
             tracing::error!(%error, "recording traffic ended unexpectedly");
@@ -95,6 +107,11 @@ impl Workers {
         }
         if let Err(error) = self.archives.await {
             tracing::error!(%error, "making archives ended unexpectedly");
+        }
+        if let Some(payments) = self.payments
+            && let Err(error) = payments.await
+        {
+            tracing::error!(%error, "collecting payments ended unexpectedly");
         }
         if let Err(error) = housekeeping::last_housekeeping(db).await {
             log(db, "could not save the last activity times", &error);
@@ -261,6 +278,10 @@ const SWEEP_INTERVAL: u64 = 120;
 /// The number of rounds after which a checkpoint is signed: an hour.
 const CHECKPOINT_INTERVAL: u64 = 720;
 
+/// The number of rounds after which billing is compared: a day. The first time is a minute after the start.
+const RECONCILIATION_INTERVAL: u64 = 17_280;
+const FIRST_RECONCILIATION: u64 = 12;
+
 /// One round of housekeeping, by its number from 1.
 #[derive(Clone, Copy)]
 struct Round(u64);
@@ -275,6 +296,11 @@ impl Round {
     const fn signs(self) -> bool {
         self.0.is_multiple_of(CHECKPOINT_INTERVAL)
     }
+
+    /// It compares what billing says.
+    const fn reconciles(self) -> bool {
+        self.0 % RECONCILIATION_INTERVAL == FIRST_RECONCILIATION
+    }
 }
 
 async fn run_housekeeping(db: Db, checkpoints: Checkpoints) {
@@ -286,6 +312,13 @@ async fn run_housekeeping(db: Db, checkpoints: Checkpoints) {
         }
         if round.signs() {
             checkpoints.sign_if_due(&db).await;
+        }
+        if round.reconciles() {
+            match reconcile::report(&db).await {
+                Ok(()) => {}
+                Err(Refused::Failed(error)) => log(&db, "could not compare billing", &error),
+                Err(error) => tracing::warn!(%error, "could not compare billing"),
+            }
         }
         db.counters().housekeeping.count(&done);
         if let Err(error) = done {
@@ -308,5 +341,6 @@ mod tests {
     fn a_checkpoint_is_signed_every_hour_and_expired_data_deleted_every_ten_minutes() {
         assert_eq!(moments(Round::signs), (1..=24).map(|hour| hour * 3_600).collect::<Vec<_>>());
         assert_eq!(moments(Round::sweeps), (1..=144).map(|part| part * 600).collect::<Vec<_>>());
+        assert_eq!(moments(Round::reconciles), [60], "once a day");
     }
 }

@@ -22,7 +22,7 @@ both! {
         let page = owner.client.visit(PATH).await;
         let told = rows(&page);
         let expected: [&[&str]; 6] = [
-            &["Refused", "Viewer One was refused", "/activity", "missing permission"],
+            &["Refused", "Viewer One was refused", "Page Activity", "missing permission"],
             &[
                 "Owner One changed who has the permission Create teams",
                 "1 member gained access",
@@ -44,6 +44,9 @@ both! {
             assert!(row.contains("127."), "from where: {row}");
         }
         assert_eq!(page.select(".change del"), ["Viewer"]);
+        // A name leads to the page of the person, as long as they are a member.
+        let own = format!("/w/acme/members/{}", viewer.member_id);
+        assert_eq!(page.attributes(".feed strong a", "href").iter().filter(|href| **href == own).count(), 3);
     }
 
     async fn filters_stand_in_the_url_and_narrow(app: TestApp) {
@@ -60,6 +63,11 @@ both! {
         assert_eq!(count("?q=VIEWER").await, 4);
         assert_eq!(count("?q=viewer-one%40").await, 2);
         assert_eq!(count("?q=%25").await, 0);
+        assert_eq!(count("?by=viewer").await, 3);
+        assert_eq!(count("?by=VIEWER-ONE%40").await, 3);
+        assert_eq!(count("?on=viewer").await, 2);
+        assert_eq!(count("?by=owner&on=viewer").await, 1);
+        assert_eq!(count("?by=viewer&on=viewer").await, 1);
         assert_eq!(count(&format!("?actor={}", viewer.user_id)).await, 3);
         assert_eq!(count(&format!("?target={}", viewer.member_id)).await, 0);
         assert_eq!(count(&format!("?actor={}&outcome=refused", viewer.user_id)).await, 2);

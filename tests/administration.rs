@@ -234,7 +234,7 @@ both! {
         assert!(is_admin(&app, &other).await);
     }
 
-    // Breaks when `remove_and_ask` (domain/nouns/administration/mod.rs) returns what the request is refused with.
+    // Breaks when `ask_together` (domain/nouns/administration/mod.rs) returns what the request is refused with.
     async fn who_cannot_ask_removes_all_the_same(app: TestApp) {
         let owner = new_owner(&app).await;
         let other = second_owner(&app, &owner).await;

@@ -126,6 +126,37 @@ except Exception as error:
     print("raised:", type(error).__name__)
 "#;
 
+/// What the client's own check allows, as the table of `docs/api.md` says; nothing, if it is all of that.
+const CHECKS: &str = r#"
+from usso.authorization import check_access
+for scope, path, action, expected in (
+    ("read:posts", "posts", "write", True),
+    ("read:posts", "posts", "publish", True),
+    ("deploy:staging", "staging", "read", True),
+    ("deploy:staging", "staging", "write", True),
+    ("delete:posts", "posts", "read", True),
+    ("delete:posts", "posts", "create", True),
+    ("delete:posts", "posts", "update", True),
+    ("manage:posts", "posts", "delete", True),
+    ("read:*", "members", "read", True),
+    ("*:*", "members", "read", True),
+    ("read:posts", "other/path/posts", "read", True),
+    ("read:users", "users:email", "read", False),
+    ("write:own", "own", "write", True),
+    ("write:own", "posts", "write", False),
+):
+    if check_access([scope], path, action) != expected:
+        print(scope, path, action, "is not", expected)
+"#;
+
+/// Whoever enforces by the client's own check enforces something else, of which the document warns.
+#[test]
+fn the_check_of_the_usso_client_is_as_wide_as_the_document_says() {
+    let done = python().args(["-c", CHECKS]).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!(String::from_utf8_lossy(&done.stdout), "");
+}
+
 /// In a process of its own each time: the client keeps for a minute what it was told.
 async fn usso(app: &TestApp, secret: &str) -> String {
     let mut command = python();

@@ -33,7 +33,7 @@ impl<'a> Visitor<'a> {
     async fn sign_in(&self, email: &str) {
         self.go("/sign-in").await;
         self.finish_sign_in(email).await;
-        self.browser.until_says("Create workspace").await;
+        self.browser.until_says("Your roles:").await;
     }
 
     /// Where the form to sign in stands already.
@@ -309,6 +309,93 @@ async fn two_people_edit_one_permission_without_the_script() {
     two_editors(TestApp::spawn(Backend::Sqlite).await, Script::Off).await;
 }
 
+/// The roles of a row are two clicks away, and so is the way back; what stands against a change is said in place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_is_two_clicks_away() {
+    let app = TestApp::spawn(Backend::Sqlite).await;
+    let owner = new_owner(&app).await;
+    let viewer = member(&app, &owner, "viewer").await;
+    let visitor = Visitor::new(&app, Script::On).await;
+    visitor.sign_in(&owner.email).await;
+    visitor.go("/w/acme/members?q=viewer").await;
+    let row = format!("#d-{}", viewer.member_id);
+    visitor.browser.click(&format!("{row} > summary")).await;
+    // On its words, not on the box: breaks without `relatedTarget.contains(menu)` in app.js.
+    visitor.browser.click(&format!("{row} label:has(input[value=editor])")).await;
+    visitor.browser.until_says("Roles of Viewer One changed from Viewer to Editor, Viewer.").await;
+    assert!(visitor.browser.at().await.ends_with("/w/acme/members?q=viewer"), "the list stays as it was");
+    assert!(
+        visitor.browser.find(&row).await.attr("open").await.unwrap().is_some(),
+        "the dropdown stays open"
+    );
+    visitor.browser.click(&format!("{row} .undo button")).await;
+    visitor.browser.until_says("changed from Editor, Viewer to Viewer.").await;
+    assert!(visitor.browser.at().await.ends_with("/w/acme/members?q=viewer"));
+
+    // Somebody else was here meanwhile: nothing is overwritten, and the place on the page stays.
+    let path = format!("/w/acme/members/{}/roles", viewer.member_id);
+    owner.client.post_form(&path, &[("role", "viewer"), ("role", "support")]).await.assert_status(303);
+    visitor.browser.click(&format!("{row} > summary")).await;
+    visitor.browser.click(&format!("{row} input[value=editor]")).await;
+    visitor.browser.until_says("Nothing was changed.").await;
+    let ticked = format!("return document.querySelector('{row} input[value=support]').checked;");
+    assert_eq!(visitor.browser.run(&ticked).await, true, "the row shows what is so by now");
+    let held = format!("SELECT COUNT(*) FROM member_roles WHERE member_id = {}", app.id(viewer.member_id));
+    assert_eq!(app.scalar_i64(&held).await, 2);
+    visitor.browser.until_says("Nothing was changed.").await;
+
+    // The arrow keys go through a menu.
+    let first = format!("document.querySelector('{row} input:not([type=hidden])')");
+    visitor.browser.run(&format!("document.querySelector('{row} > summary').focus();")).await;
+    visitor.browser.press(thirtyfour::Key::Down).await;
+    let is_first = format!("return document.activeElement === {first};");
+    assert_eq!(visitor.browser.run(&is_first).await, true);
+}
+
+/// The name in the head is a link to all workspaces; with the script, a menu in which one is found by typing.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_workspace_is_found_by_typing() {
+    let app = TestApp::spawn(Backend::Sqlite).await;
+    let owner = new_owner(&app).await;
+    let fields = [("name", "Second Place"), ("slug", "second")];
+    owner.client.post_form("/workspaces", &fields).await.assert_status(303);
+    let visitor = Visitor::new(&app, Script::On).await;
+    visitor.go("/sign-in").await;
+    visitor.finish_sign_in(&owner.email).await;
+    visitor.browser.until_says("Your workspaces").await;
+    visitor.go("/w/acme/members").await;
+    visitor.browser.click("#switch-menu-button").await;
+    visitor.browser.until_says("Second Place").await;
+    visitor.browser.press("place").await;
+    visitor.browser.press(thirtyfour::Key::Enter).await;
+    visitor.browser.until_says("Your roles: Owner.").await;
+    assert!(visitor.browser.at().await.ends_with("/w/second"));
+
+    let visitor = Visitor::new(&app, Script::Off).await;
+    visitor.go("/sign-in").await;
+    visitor.finish_sign_in(&owner.email).await;
+    visitor.browser.until_says("Your workspaces").await;
+    visitor.go("/w/acme").await;
+    visitor.browser.click("a.switch").await;
+    visitor.browser.until_says("Second Place").await;
+}
+
+/// Without the script the row leads to the page of the member, which has the form.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_leads_to_the_member_without_the_script() {
+    let app = TestApp::spawn(Backend::Sqlite).await;
+    let owner = new_owner(&app).await;
+    let viewer = member(&app, &owner, "viewer").await;
+    let visitor = Visitor::new(&app, Script::Off).await;
+    visitor.sign_in(&owner.email).await;
+    visitor.go("/w/acme/members?q=viewer").await;
+    visitor.browser.click("#results tbody a.roles").await;
+    assert!(visitor.browser.at().await.ends_with(&format!("/w/acme/members/{}#roles", viewer.member_id)));
+    visitor.browser.click("input[name=role][value=editor]").await;
+    visitor.browser.click("form[action$='/roles'] button").await;
+    visitor.browser.until_says("Roles of Viewer One changed from Viewer to Editor, Viewer.").await;
+}
+
 /// Two rows are ticked, the page names both, and the list tells what became of each.
 async fn bulk_change(app: TestApp, script: Script) {
     let owner = new_owner(&app).await;
@@ -328,7 +415,7 @@ async fn bulk_change(app: TestApp, script: Script) {
     visitor.browser.click(".bulk button[formaction$='/roles']").await;
     visitor.browser.until_says("Change the roles of 2 members").await;
     visitor.browser.click("input[name=role][value=support]").await;
-    visitor.browser.click("main form button").await;
+    visitor.browser.click("main form button[value=replace]").await;
     visitor.browser.until_says("Roles changed from Editor to Support").await;
     visitor.browser.until_says("Roles changed from Viewer to Support").await;
     let sql =

@@ -71,12 +71,37 @@ both! {
         assert_eq!(refused.field_error("role").as_deref(), Some("Choose at least one role."));
         refused.assert_says("Editor One").assert_says("Viewer One");
 
-        let page = through(&owner, MEMBERS, "roles", &ids, &[("role", "viewer")]).await;
+        let replace = [("role", "viewer"), ("change", "replace")];
+        let page = through(&owner, MEMBERS, "roles", &ids, &replace).await;
         assert_eq!(results(&page), [pair("Editor One", "Roles changed from Editor to Viewer"), pair("Viewer One", "Already had these roles")]);
         page.assert_says("1 of 2 members updated.");
         assert_eq!(roles_of(&app, &editor).await, "viewer");
         assert_eq!(events(&app, "member.roles-changed").await, 1);
         assert!(results(&owner.client.visit(page.path()).await).is_empty(), "the results are shown once");
+    }
+
+    async fn roles_are_added_and_taken_away_and_the_others_stay(app: TestApp) {
+        let owner = new_owner(&app).await;
+        let (editor, viewer) = (member(&app, &owner, "editor").await, member(&app, &owner, "viewer").await);
+        let ids = [editor.member_id, viewer.member_id];
+
+        // The first button is the one that takes nothing from anybody.
+        let page = through(&owner, MEMBERS, "roles", &ids, &[("role", "viewer")]).await;
+        assert_eq!(results(&page), [pair("Editor One", "Roles changed from Editor to Editor, Viewer"), pair("Viewer One", "Already had these roles")]);
+        let remove = [("role", "editor"), ("change", "remove")];
+        let page = through(&owner, MEMBERS, "roles", &ids, &remove).await;
+        assert_eq!(results(&page), [pair("Editor One", "Roles changed from Editor, Viewer to Viewer"), pair("Viewer One", "Had none of these roles")]);
+
+        // Nobody is left without a role, and then nobody is changed.
+        through(&owner, MEMBERS, "roles", &ids[..1], &[("role", "editor")]).await;
+        let page = owner.client.visit(&about(MEMBERS, "roles", &ids)).await;
+        let last = [("role", "viewer"), ("change", "remove")];
+        let refused = app.unchanged_by(owner.client.submit(&page, "/selection/roles", &last)).await.with_status(422);
+        assert_eq!(
+            refused.field_error("role").as_deref(),
+            Some("Viewer One has no other role. Replace the role instead, or remove them from the workspace.")
+        );
+        assert_eq!((roles_of(&app, &viewer).await, events(&app, "member.roles-changed").await), ("viewer".into(), 3));
     }
 
     async fn what_is_forbidden_for_one_is_done_to_none(app: TestApp) {

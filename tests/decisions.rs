@@ -335,11 +335,21 @@ both! {
         let owner = user(&world.person(BuiltIn::Owner).user_id.to_string());
         assert_eq!(ask(owner, "delete", "organization").await["decision"], true);
         // What stands for many is no question, and what can be no scope is refused with a reason.
-        for (action, kind) in [("*", "posts"), ("read", "*"), ("Read", "posts"), ("read", "Blog Posts"), ("read", "a:b:c")] {
+        for (action, kind) in [("*", "posts"), ("read", "*"), ("reäd", "posts"), ("read", "Blog Posts"), ("read", "a:b:c")] {
             let answer = ask(admin.clone(), action, kind).await;
             assert_eq!((&answer["decision"], &answer["context"]["reason"]), (&json!(false), &json!("no_such_scope")));
         }
         assert_eq!(ask(admin.clone(), "read", "posts:title").await["decision"], true);
+        // Actions, types and the types of subjects are read in any case, and people have other words too.
+        assert_eq!(ask(by_id.clone(), "Read", "POSTS").await["context"]["scope"], "read:posts");
+        assert_eq!(ask(by_id.clone(), "DELETE", "Posts").await["context"]["scope"], "delete:posts");
+        for kind in ["identity", "person", "User"] {
+            let subject = json!({"type": kind, "id": viewer.user_id.to_string()});
+            assert_eq!(ask(subject, "read", "posts").await["decision"], true, "{kind}");
+        }
+        // The permission to send is no scope of an application, however it is written.
+        let answer = ask(by_id.clone(), "Send", "Destination").await;
+        assert_eq!(answer["context"]["scope"], "send:destinations");
 
         // Keys are subjects too.
         let (key, member, _) = add_key(&app, "acme", "Subject", &["viewer"]).await;
@@ -389,6 +399,247 @@ both! {
         let (answer, statements) = app.statements_of(service.post(EVALUATIONS, &batch)).await;
         assert_eq!(answer.with_status(200).body["evaluations"].as_array().unwrap().len(), 100);
         assert!(statements <= 3, "{statements} statements");
+    }
+
+    async fn reasons_are_left_out_on_request(app: TestApp) {
+        let service = scenario(&app).await;
+        let question = evaluation_of("alice", "read", "record-1");
+        let batch = json!({"action": {"name": "write"}, "resource": record("record-1"),
+            "evaluations": [{"subject": user("alice")}, {"subject": user("bob")}, {"subject": 7}]});
+        let ask = async |path: &str, body: &Value, prefer: &str| {
+            let headers = [("prefer", prefer)];
+            service.send(Method::POST, path, Some(body.to_string()), &headers).await.with_status(200)
+        };
+        for prefer in ["return=minimal", "respond-async, Return=\"minimal\"; x=1", "wait=10,return=minimal"] {
+            let answer = ask(EVALUATION, &question, prefer).await;
+            assert_eq!(answer.body, json!({"decision": true}), "{prefer}");
+            assert_eq!(answer.header("preference-applied"), Some("return=minimal"));
+            let answer = ask(EVALUATIONS, &batch, prefer).await;
+            let some = answer.body["evaluations"].as_array().unwrap();
+            assert_eq!(some[..2], [json!({"decision": true}), json!({"decision": false})], "{prefer}");
+            // What was wrong with a question is no reason of a decision.
+            assert_eq!(some[2]["context"]["error"]["status"], 400);
+        }
+        for prefer in ["return=representation", "minimal", "", "return", "handling=strict", "return=representation, return=minimal"] {
+            let answer = ask(EVALUATION, &question, prefer).await;
+            assert_eq!(answer.body["context"]["reason"], "granted", "{prefer}");
+            assert_eq!(answer.header("preference-applied"), None, "{prefer}");
+        }
+    }
+
+    async fn own_is_what_belongs_to_the_subject(app: TestApp) {
+        let world = World::build(&app).await;
+        let owner = workspace_key(&app, "acme", &["owner"]).await;
+        for (slug, scopes) in [
+            ("writer", json!(["read:*", "write:own"])),
+            ("keeper", json!(["delete:note:own"])),
+            ("chief", json!(["write:note"])),
+        ] {
+            let role = json!({"name": format!("The {slug}"), "slug": slug, "scopes": scopes});
+            owner.post("/api/sso/v1/roles", &role).await.with_status(201);
+        }
+        let mut ids = Vec::new();
+        for (who, roles) in [("alice", vec!["writer", "keeper"]), ("bob", vec!["writer"]), ("carol", vec!["writer", "chief"])] {
+            let new = json!({"email": format!("{who}@example.com"), "external_id": who, "roles": roles});
+            let entered = owner.post("/api/sso/v1/users", &new).await.with_status(201).body;
+            ids.push(entered["user_id"].as_str().unwrap().to_owned());
+        }
+        let (key, ..) = add_key(&app, "acme", "Own robot", &["writer"]).await;
+        let register = async |id: &str, owned_by: Value| {
+            let body = json!({"type": "note", "id": id, "name": id, "owner": owned_by});
+            owner.post("/api/sso/v1/resources", &body).await.with_status(201)
+        };
+        register("of-alice", user("alice")).await;
+        register("of-bob", user(&ids[1])).await;
+        register("of-robot", json!({"type": "api_key", "id": key.to_string()})).await;
+        register("of-nobody", Value::Null).await;
+
+        let service = workspace_key(&app, "acme", &["developer"]).await;
+        let ask = async |subject: Value, action: &str, id: &str, properties: Value| {
+            let question = json!({"subject": subject, "action": {"name": action},
+                "resource": {"type": "note", "id": id, "properties": properties}});
+            let one = service.post(EVALUATION, &question).await.with_status(200).body;
+            let batch = json!({"evaluations": [question, evaluation_of("alice", "read", "1")]});
+            let batch = service.post(EVALUATIONS, &batch).await.with_status(200).body;
+            assert_eq!(batch["evaluations"][0], one, "{question}");
+            one
+        };
+        let none = || json!({});
+        // By what is registered: the owner alone, by whatever name they are meant.
+        let answer = ask(user("alice"), "write", "of-alice", none()).await;
+        assert_eq!(answer["context"], json!({"reason": "granted", "scope": "write:note", "role": "writer", "grant": "write:own"}));
+        for subject in [user(&ids[0]), json!({"type": "identity", "id": "alice"})] {
+            assert_eq!(ask(subject, "Write", "of-alice", none()).await["decision"], true);
+        }
+        let answer = ask(user("bob"), "write", "of-alice", none()).await;
+        assert_eq!((&answer["decision"], &answer["context"]["reason"], &answer["context"]["owner"]),
+            (&json!(false), &json!("not_own"), &json!("another")));
+        let would = answer["context"]["roles_that_would"].as_array().unwrap();
+        assert!(would.contains(&json!("chief")) && !would.contains(&json!("writer")), "{would:?}");
+        assert_eq!(ask(user("carol"), "write", "of-alice", none()).await["context"]["role"], "chief");
+        assert_eq!(ask(user("alice"), "delete", "of-alice", none()).await["context"]["grant"], "delete:note:own");
+        assert_eq!(ask(user("bob"), "delete", "of-bob", none()).await["context"]["reason"], "not_granted");
+        let robot = json!({"type": "api_key", "id": key.to_string()});
+        assert_eq!(ask(robot.clone(), "write", "of-robot", none()).await["decision"], true);
+        assert_eq!(ask(robot, "write", "of-alice", none()).await["decision"], false);
+        // Of nobody, and of what is not registered, nothing is known.
+        for id in ["of-nobody", "unknown", "a\u{0}b"] {
+            let answer = ask(user("alice"), "write", id, none()).await;
+            assert_eq!((&answer["context"]["reason"], &answer["context"]["owner"]), (&json!("not_own"), &json!("unknown")), "{id:?}");
+        }
+        // By what the question says: each name that the member has here, and a service's own entry by its address.
+        for named in ["alice", &ids[0], "Alice@Example.com"] {
+            for word in ["owner", "owner_id", "ownerID", "ownerId"] {
+                let answer = ask(user("alice"), "write", "unknown", json!({word: named})).await;
+                assert_eq!(answer["decision"], true, "{word} {named}");
+                assert_eq!(ask(user("bob"), "write", "unknown", json!({word: named})).await["decision"], false);
+            }
+        }
+        assert_eq!(ask(user("alice"), "write", "unknown", json!({"owner": user("alice")})).await["decision"], true);
+        // Nobody whom this workspace knows, somebody of another one, no name at all.
+        for named in [json!("nobody"), json!(world.outsider.user_id.to_string()), json!(7), json!(["alice"]), json!("")] {
+            let answer = ask(user("alice"), "write", "unknown", json!({"owner": named})).await;
+            assert_eq!((&answer["decision"], &answer["context"]["owner"]), (&json!(false), &json!("another")), "{named}");
+        }
+        // Both must agree, and so must two words in one question.
+        for (id, properties, expected) in [
+            ("of-alice", json!({"owner": "alice"}), true),
+            ("of-alice", json!({"owner": "bob"}), false),
+            ("of-bob", json!({"owner": "alice"}), false),
+            ("of-nobody", json!({"owner": "alice"}), true),
+            ("unknown", json!({"owner": "alice", "owner_id": "bob"}), false),
+        ] {
+            let answer = ask(user("alice"), "write", id, properties.clone()).await;
+            assert_eq!(answer["decision"], expected, "{id} {properties}");
+        }
+        // In a batch, what is said of one resource is said of no other.
+        let batch = json!({"subject": user("alice"), "action": {"name": "write"},
+            "resource": {"type": "note", "id": "unknown", "properties": {"owner": "alice"}},
+            "evaluations": [{}, {"resource": {"id": "other"}}, {"resource": {"properties": {"owner": "alice"}}},
+                {"resource": {"properties": {"owner": "bob"}}}]});
+        let answer = service.post(EVALUATIONS, &batch).await.with_status(200).body;
+        assert_eq!(decisions(&answer), [true, false, true, false]);
+        // The scope itself, as an application asks that decides for itself what is whose; and of somebody else's.
+        let literal = async |properties: Value| {
+            let question = json!({"subject": user("alice"), "action": {"name": "write"},
+                "resource": {"type": "own", "id": "1", "properties": properties}});
+            service.post(EVALUATION, &question).await.with_status(200).body["decision"].clone()
+        };
+        assert_eq!([literal(none()).await, literal(json!({"owner": "alice"})).await, literal(json!({"owner": "bob"})).await],
+            [json!(true), json!(true), json!(false)]);
+        // A permission of the catalogue belongs to nobody.
+        let question = json!({"subject": user("alice"), "action": {"name": "read"},
+            "resource": {"type": "audit", "id": "1", "properties": {"owner": "alice"}}});
+        assert_eq!(service.post(EVALUATION, &question).await.with_status(200).body["context"]["reason"], "not_granted");
+
+        // Searches say the same.
+        let search = async |path: &str, body: Value, name: &str| {
+            let mut found = Vec::new();
+            for limit in [1, 100] {
+                let (mut seen, mut token) = (Vec::new(), String::new());
+                loop {
+                    let page = with(&body, "page", json!({"limit": limit, "token": token}));
+                    let answer = service.post(path, &page).await.with_status(200).body;
+                    assert!(answer["results"].as_array().unwrap().len() <= limit, "{answer}");
+                    seen.extend(results(&answer, name));
+                    token = answer["page"]["next_token"].as_str().unwrap().to_owned();
+                    if token.is_empty() {
+                        break;
+                    }
+                }
+                let set: BTreeSet<String> = seen.iter().cloned().collect();
+                assert_eq!(seen.len(), set.len(), "each once: {seen:?}");
+                found.push(set);
+            }
+            assert_eq!(found[0], found[1]);
+            found.remove(0)
+        };
+        let on = |who: &str, action: &str| json!({"subject": user(who), "action": {"name": action}, "resource": {"type": "Note"}});
+        let set = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<BTreeSet<_>>();
+        assert_eq!(search(RESOURCES, on("alice", "write"), "id").await, set(&["of-alice"]));
+        assert_eq!(search(RESOURCES, on("carol", "write"), "id").await, set(&["of-alice", "of-bob", "of-nobody", "of-robot"]));
+        assert_eq!(search(RESOURCES, on("bob", "delete"), "id").await, set(&[]));
+        let who = |id: &str, properties: Value| json!({"subject": {"type": "user"}, "action": {"name": "write"},
+            "resource": {"type": "note", "id": id, "properties": properties}});
+        let writers = search(SUBJECTS, who("unknown", none()), "id").await;
+        assert!(writers.contains("carol") && !writers.contains("alice") && !writers.contains("bob"), "{writers:?}");
+        let with_alice = search(SUBJECTS, who("of-alice", none()), "id").await;
+        assert_eq!(with_alice.difference(&writers).cloned().collect::<BTreeSet<_>>(), set(&["alice"]));
+        assert_eq!(search(SUBJECTS, who("of-alice", json!({"owner": "bob"})), "id").await, writers);
+        assert_eq!(search(SUBJECTS, who("unknown", json!({"owner": "carol"})), "id").await, writers);
+        let keys = with(&who("of-robot", none()), "subject", json!({"type": "api_key"}));
+        assert!(search(SUBJECTS, keys, "id").await.contains(&key.to_string()));
+        let actions = |id: &str| json!({"subject": user("alice"), "resource": {"type": "note", "id": id}});
+        assert_eq!(search(ACTIONS, actions("of-alice"), "name").await, set(&["delete", "read", "write"]));
+        assert_eq!(search(ACTIONS, actions("of-bob"), "name").await, set(&["read"]));
+
+        // Whoever was entered keeps their things when they accept. Once they are gone, these belong to nobody.
+        let client = sign_up(&app, "Alice Herself", "alice@example.com", PASSWORD, "alices").await;
+        verify_email(&app, &client, "alice@example.com").await;
+        let page = client.visit("/workspaces").await;
+        client.submit(&page, "/acceptance", &[]).await.assert_status(303);
+        assert_eq!(ask(user("alice"), "write", "of-alice", none()).await["decision"], true);
+        let member = app.scalar_uuid("SELECT id FROM members WHERE external_id = 'alice'").await;
+        owner.delete(&format!("/api/sso/v1/members/{member}")).await.with_status(204);
+        assert_eq!(ask(user("bob"), "write", "of-alice", none()).await["context"]["owner"], "unknown");
+        let listed = owner.get("/api/sso/v1/resources?type=note&id=of-alice").await.with_status(200).body;
+        assert_eq!(listed["items"][0]["owner"], Value::Null);
+    }
+
+    async fn whose_a_resource_is_says_who_may_do_everything_with_it(app: TestApp) {
+        let world = World::build(&app).await;
+        let path = "/api/sso/v1/resources";
+        let admin = workspace_key(&app, "acme", &["admin"]).await;
+        admin.post("/api/sso/v1/users", &json!({"email": "alice@example.com", "external_id": "alice"})).await.with_status(201);
+        let owner_role = workspace_key(&app, "acme", &["owner"]).await;
+        let role = json!({"name": "Records", "slug": "records", "scopes": ["check:access", "*:record"]});
+        owner_role.post("/api/sso/v1/roles", &role).await.with_status(201);
+        let service = workspace_key(&app, "acme", &["records"]).await;
+        let developer = workspace_key(&app, "acme", &["developer"]).await;
+        let of = |kind: &str, id: &str, owned_by: Value| json!({"type": kind, "id": id, "name": "N", "owner": owned_by});
+
+        let made = service.post(path, &of("record", "1", user("alice"))).await.with_status(201).body;
+        assert_eq!(made["owner"], user("alice"));
+        let listed = service.get(&format!("{path}?type=record&id=1")).await.with_status(200).body;
+        assert_eq!(listed["items"][0]["owner"], user("alice"));
+        // Nothing is said: it stays, and everybody who may check access can rename it.
+        let renamed = json!({"type": "record", "id": "1", "name": "Other"});
+        assert_eq!(developer.post(path, &renamed).await.with_status(200).body["owner"], user("alice"));
+        // Of another type, for oneself, of nobody, and away with it: by nobody who may not do everything with it.
+        let before = app.tenants().await;
+        for (api, body) in [
+            (&service, of("invoice", "1", user("alice"))),
+            (&developer, of("record", "2", user("alice"))),
+            (&developer, of("record", "1", user(&world.person(BuiltIn::Developer).user_id.to_string()))),
+            (&developer, of("record", "1", Value::Null)),
+            (&service, of("own", "1", user("alice"))),
+        ] {
+            let refused = api.post(path, &body).await.with_status(403);
+            assert!(refused.text.contains("*:"), "{}", refused.text);
+        }
+        developer.delete(&format!("{path}?type=record&id=1")).await.with_status(403);
+        // Nobody of this workspace, and no shape.
+        for owned_by in [user("nobody"), user(&world.outsider.user_id.to_string()), user("a\u{0}b"), user("")] {
+            let refused = service.post(path, &of("record", "1", owned_by)).await.with_status(422);
+            assert_eq!(refused.body["errors"][0]["field"], "owner");
+        }
+        for owned_by in [json!("alice"), json!({"type": "user"}), json!({"type": "group", "id": "1"})] {
+            let refused = service.post(path, &of("record", "1", owned_by)).await;
+            assert!([400, 422].contains(&refused.status), "{}", refused.text);
+        }
+        assert!(before == app.tenants().await);
+        // Given to somebody else, to nobody, and forgotten; each of it is recorded.
+        let developer_id = world.person(BuiltIn::Developer).user_id.to_string();
+        let given = service.post(path, &of("record", "1", user(&developer_id))).await.with_status(200).body;
+        assert_eq!(given["owner"], user(&developer_id));
+        let page = world.person(BuiltIn::Developer).client.visit("/w/acme/resources").await;
+        page.assert_says(&developer_id);
+        assert_eq!(service.post(path, &of("record", "1", Value::Null)).await.with_status(200).body["owner"], Value::Null);
+        service.post(path, &of("record", "1", Value::Null)).await.with_status(200);
+        service.delete(&format!("{path}?type=record&id=1")).await.with_status(204);
+        let events = app.scalar_i64("SELECT COUNT(*) FROM audit_events WHERE kind = 'resource.owner-changed'").await;
+        assert_eq!(events, 3);
+        world.person(BuiltIn::Owner).client.visit("/w/acme/activity").await.assert_says("removed the owner of the resource");
     }
 
     async fn who_is_found_may_and_who_may_is_found(app: TestApp) {
@@ -487,9 +738,74 @@ both! {
         let called = "SELECT COALESCE(m.external_id, '') FROM members m JOIN users u ON u.id = m.user_id
             JOIN workspaces w ON w.id = m.workspace_id WHERE u.email = 'carol@example.com' AND w.slug = 'acme'";
         assert_eq!(app.scalar_text(called).await.unwrap(), "c-1");
-        admin.patch(&change, &json!({"external_id": null})).await.with_status(200);
+        // By that id as well, whatever is in it.
+        for (id, path) in [("user:alice", "user:alice"), ("a/b %41+ü", "a%2Fb%20%2541+%C3%BC"), ("c-1", "c-1")] {
+            admin.patch(&change, &json!({"external_id": id})).await.with_status(200);
+            let (by_id, named) = (admin.get(&change).await.with_status(200), format!("{users}/{path}"));
+            let by_name = admin.get(&named).await.with_status(200);
+            assert_eq!(by_name.body, by_id.body, "{id}");
+            assert_eq!((by_name.body["external_id"].clone(), by_name.header("etag")), (json!(id), by_id.header("etag")));
+            let changed = admin.patch(&named, &json!({"roles": ["viewer"]})).await.with_status(200).body;
+            assert_eq!(changed["user_id"], by_id.body["user_id"]);
+            let query = path.replace('+', "%2B");
+            let found = admin.get(&format!("{users}?external_id={query}&status=active")).await.with_status(200).body;
+            assert_eq!(found["items"].as_array().unwrap().len(), 1);
+            assert_eq!((&found["items"][0]["external_id"], &found["items"][0]["email"]), (&json!(id), &json!("carol@example.com")));
+        }
+        let (_, _, secret) = add_key(&app, "elsewhere", "Robot", &["owner"]).await;
+        let before = app.tenants().await;
+        for nobody in ["nobody", "c-1%20", "C-1", "carol@example.com"] {
+            admin.get(&format!("{users}/{nobody}")).await.with_status(404);
+            admin.patch(&format!("{users}/{nobody}"), &json!({"roles": ["viewer"]})).await.with_status(404);
+        }
+        viewer.patch(&format!("{users}/c-1"), &json!({"external_id": null})).await.with_status(403);
+        Api::new(&app, &secret).get(&format!("{users}/c-1")).await.with_status(404);
+        assert!(before == app.tenants().await);
+        for (query, count) in [("external_id=c-1", 1), ("external_id=c-1&status=suspended", 0), ("external_id=C-1", 0), ("external_id=", 2)] {
+            let found = admin.get(&format!("{users}?{query}&limit=2")).await.with_status(200).body;
+            assert_eq!(found["items"].as_array().unwrap().len(), count, "{query}");
+        }
+        for wrong in ["external_id=a@b", "external_id=a%00b"] {
+            let refused = admin.get(&format!("{users}?{wrong}")).await.with_status(422);
+            assert_eq!(refused.body["errors"][0]["field"], "external_id");
+        }
+        admin.patch(&format!("{users}/c-1"), &json!({"external_id": null})).await.with_status(200);
         assert_eq!(app.scalar_text(called).await.unwrap(), "");
         admin.patch(&change, &json!({})).await.with_status(200);
+    }
+
+    async fn users_and_roles_come_page_by_page_by_number(app: TestApp) {
+        World::build(&app).await;
+        let api = workspace_key(&app, "acme", &["viewer"]).await;
+        for list in ["users", "roles"] {
+            let path = format!("/api/sso/v1/{list}");
+            let items = |answer: Answer| answer.body["items"].as_array().unwrap().clone();
+            let whole = items(api.get(&format!("{path}?limit=100")).await.with_status(200));
+            assert!(whole.len() > 4, "{list}");
+            let mut seen = Vec::new();
+            for page in 1.. {
+                let some = items(api.get(&format!("{path}?page={page}&limit=3")).await.with_status(200));
+                assert!(some.len() <= 3, "{list}");
+                if some.is_empty() {
+                    break;
+                }
+                seen.extend(some);
+            }
+            assert_eq!(seen, whole, "{list}");
+            // From there on by cursor, too.
+            let first = api.get(&format!("{path}?page=1&limit=3")).await.with_status(200).body;
+            let next = first["next"].as_str().unwrap();
+            let second = items(api.get(&format!("{path}?after={next}&limit=3")).await.with_status(200));
+            assert_eq!(second, items(api.get(&format!("{path}?page=2&limit=3")).await.with_status(200)), "{list}");
+            for wrong in ["page=0", "page=-1", "page=101&limit=100", "page=102&limit=100", "page=9223372036854775807", &format!("page=1&after={next}")] {
+                let answer = api.get(&format!("{path}?{wrong}")).await;
+                match wrong {
+                    "page=101&limit=100" => assert!(items(answer.with_status(200)).is_empty()),
+                    _ => assert_eq!(answer.with_status(422).body["errors"][0]["field"], "page", "{list} {wrong}"),
+                }
+            }
+        }
+        api.get("/api/sso/v1/members?page=1").await.with_status(422);
     }
 
     async fn resources_are_registered_named_and_forgotten(app: TestApp) {

@@ -10,7 +10,7 @@ use crate::{
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is planted: what it is, a table, a column, and the name under which a noun planted the row.
-const CANARIES: [(&str, &str, &str, &str); 17] = [
+const CANARIES: [(&str, &str, &str, &str); 19] = [
     ("a person's name", "users", "name", "user"),
     ("a person's address", "users", "email", "user"),
     ("a member's external id", "members", "external_id", "member"),
@@ -28,13 +28,16 @@ const CANARIES: [(&str, &str, &str, &str); 17] = [
     ("an event's kind", "event_deliveries", "kind", "delivery"),
     ("an account key's name", "api_keys", "name", "account_key"),
     ("what somebody asks", "support_requests", "happened", "support_request"),
+    ("who pays", "invoices", "customer", "invoice"),
+    ("a pack", "credit_purchases", "name", "purchase"),
 ];
 
 /// What shows to whom, on both faces. Whatever is not here shows to nobody who holds one permission alone: what a
 /// receiver answered, and to which event, needs `read:audit` beside `read:destinations`.
-const SHOWN: [(&str, &[&str]); 13] = [
+const SHOWN: [(&str, &[&str]); 15] = [
     ("a host", &["read:destinations"]),
     ("a host's description", &["read:destinations"]),
+    ("a pack", &["purchase:credits"]),
     ("a path of events", &["read:destinations"]),
     ("a member's external id", &["read:members"]),
     ("a person's address", &["read:members"]),
@@ -46,10 +49,11 @@ const SHOWN: [(&str, &[&str]); 13] = [
     ("an account key's name", &["read:api-keys", "read:members"]),
     ("an invited address", &["cancel:invitations", "invite:members"]),
     ("what somebody asks", &["manage:support-access"]),
+    ("who pays", &["read:billing"]),
 ];
 
 /// Pages on which a change is prepared. They name what it is about, and what can be chosen, to whoever may make it.
-const PREPARE: [&str; 9] = [
+const PREPARE: [&str; 11] = [
     "/senders",
     "/preview",
     "/selection/",
@@ -59,6 +63,8 @@ const PREPARE: [&str; 9] = [
     "/invitations",
     "/credential",
     "/credential/removal",
+    "/joining",
+    "{member}/api-keys",
 ];
 
 fn prepares(page: &str) -> bool {

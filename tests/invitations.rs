@@ -1,6 +1,10 @@
 //! Invitations, from the offer to the membership. Abuse of them stands in `abuse/`.
 
-use crate::support::*;
+use crate::{
+    nouns::{roles::add_role, teams::add_team},
+    support::*,
+    world::add_user,
+};
 use std::time::Duration;
 
 const GUEST: &str = "guest-one@example.com";
@@ -17,15 +21,16 @@ both! {
         invite(&owner.client, "acme", "early@example.com", &["viewer"]).await;
         let pasted = "Guest One <guest-one@example.com>, GUEST-TWO@example.com;guest-three@example.com\r\n early@example.com  owner-one@example.com\n nonsense guest-one@example.com";
         let page = invite(&owner.client, "acme", pasted, &["viewer", "billing"]).await;
-        page.assert_says("3 invitations sent.");
+        page.assert_says("3 invited, 3 not.");
         let rows = page.select("[aria-labelledby=results-title] tbody tr");
         let expected = [
-            ("guest-one@example.com", "Invited"),
-            ("guest-two@example.com", "Invited"),
-            ("guest-three@example.com", "Invited"),
+            // What needs a look stands first.
             ("early@example.com", "Already invited"),
             ("owner-one@example.com", "Already a member"),
             ("nonsense", "Not an e-mail address"),
+            ("guest-one@example.com", "Invited"),
+            ("guest-two@example.com", "Invited"),
+            ("guest-three@example.com", "Invited"),
         ];
         assert_eq!(rows.len(), expected.len(), "{rows:?}");
         for (row, (email, word)) in rows.iter().zip(expected) {
@@ -41,11 +46,11 @@ both! {
         );
     }
 
-    async fn the_form_offers_viewer_and_a_refused_one_comes_back_filled_in(app: TestApp) {
+    async fn the_form_chooses_no_role_and_a_refused_one_comes_back_filled_in(app: TestApp) {
         let owner = new_owner(&app).await;
         let path = "/w/acme/invitations";
         let page = owner.client.visit(path).await;
-        assert_eq!(page.form(path).values("role"), ["viewer"]);
+        assert!(page.form(path).values("role").is_empty());
         page.assert_says("No invitations yet");
         for emails in ["", " , ;", "nonsense", "a@, b@"] {
             let fields = [
@@ -71,9 +76,11 @@ both! {
             owner.client.submit(&page, path, &[("emails", GUEST), ("message", &long)]).await.with_status(422);
         assert!(refused.field_error("message").is_some());
         assert_eq!(refused.form(path).values("emails"), [GUEST]);
+        // Whoever ticks one role invites with that one: nothing is ticked beforehand.
+        assert!(page.form(path).values("role").is_empty());
         // Two hundred at once are fine; a form without a role means Viewer.
         let many: String = (0..200).map(|i| format!("a{i}@example.com ")).collect();
-        let form = page.form(path).without("role").fill(&[("emails", &many)]);
+        let form = page.form(path).fill(&[("emails", &many)]);
         owner.client.send(&page, &form).await.assert_status(303);
         assert_eq!(app.scalar_i64("SELECT count(*) FROM invitations WHERE status = 'pending'").await, 200);
         let sql = "SELECT count(*) FROM invitation_roles ir JOIN roles r ON r.id = ir.role_id WHERE r.slug <> 'viewer'";
@@ -282,5 +289,83 @@ both! {
         seen.sort();
         seen.dedup();
         assert_eq!(seen.len(), 120);
+    }
+
+    async fn a_table_is_previewed_and_then_each_gets_their_own_roles_and_teams(app: TestApp) {
+        let owner = new_owner(&app).await;
+        let crew = add_team(&app, "acme", "Crew", &["support"], &[]).await.to_string();
+        invite(&owner.client, "acme", "early@example.com", &["viewer"]).await;
+        let table = "\u{feff}Name;E-mail;Role;Team\r\n\"One; Guest\";guest-one@example.com;Editor, billing;crew\r\n\
+            Two;Guest-Two@example.com;;\r\nAgain;guest-two@example.com;;\r\nThree;guest-three@example.com;Chief;\r\n\
+            Four;guest-four@example.com;;Nobody\r\nEarly;early@example.com;;\r\nMe;owner-one@example.com;;\r\nFive;nonsense;;\r\n";
+        let path = "/w/acme/invitations";
+        let page = owner.client.visit(path).await;
+        let typed = page.form(path).fill(&[("emails", table), ("role", "viewer"), ("team", &crew)]);
+        let preview = app.unchanged_by(owner.client.send(&page, &typed.press("Preview"))).await.with_status(200);
+        app.mail_is_out().await;
+        assert!(app.mail.to("guest-two@example.com").is_empty(), "nothing was sent");
+        preview.assert_says("2 will be invited, 6 not");
+        let expected = [
+            ("guest-two@example.com", "Listed more than once"),
+            ("guest-three@example.com", "This workspace has no role “Chief”"),
+            ("guest-four@example.com", "This workspace has no team “Nobody”"),
+            ("early@example.com", "Already invited"),
+            ("owner-one@example.com", "Already a member"),
+            ("nonsense", "Not an e-mail address"),
+            ("guest-one@example.com", "Will be invited"),
+            ("guest-two@example.com", "Will be invited"),
+        ];
+        let rows = preview.select("[aria-labelledby=preview-title] tbody tr");
+        assert_eq!(rows.len(), expected.len(), "{rows:?}");
+        for (row, (email, word)) in rows.iter().zip(expected) {
+            assert!(row.contains(email) && row.contains(word), "{row}: {email} {word}");
+        }
+
+        // The form on the page of the preview sends the same list.
+        let answer = owner.client.submit(&preview, path, &[]).await.with_status(303);
+        let page = owner.client.follow(answer).await;
+        page.assert_says("2 invited, 6 not.");
+        assert!(page.select("#results-csv")[0].contains("\"early@example.com\",\"Already invited\""));
+        let row = &page.select("[aria-labelledby=results-title] tbody tr")[6];
+        assert!(row.contains("guest-one@example.com") && row.contains("Invited"), "{row}");
+        for (email, roles) in [("guest-one@example.com", "billing editor support"), ("guest-two@example.com", "support viewer")] {
+            add_user(&app, "Guest", email).await;
+            let guest = sign_in(&app, email, PASSWORD).await;
+            accept_invitation(&app, &guest, email).await.assert_status(303);
+            let held = format!("SELECT m.role_set FROM members m JOIN users u ON u.id = m.user_id WHERE u.email = '{email}'");
+            assert_eq!(app.scalar_text(&held).await.as_deref(), Some(roles), "{email}");
+        }
+    }
+
+    // Breaks without the teams in `may_offer` (domain/records/offered_teams.rs): an invitation to a team of Owners is one
+    // to be an Owner.
+    async fn a_team_is_offered_only_by_who_may_put_people_into_it(app: TestApp) {
+        let owner = new_owner(&app).await;
+        let admin = member(&app, &owner, "admin").await;
+        add_role(&app, "acme", "deployer", "Deployer", &["delete:organization"]).await;
+        let above = add_team(&app, "acme", "Above", &["deployer"], &[]).await.to_string();
+        let beside = add_team(&app, "acme", "Beside", &["editor"], &[]).await.to_string();
+        let path = "/w/acme/invitations";
+        let with = |team: &str| [("emails", GUEST.to_owned()), ("role", "viewer".to_owned()), ("team", team.to_owned())];
+        let sent = async |team: &str| {
+            let fields = with(team);
+            let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+            admin.client.post_form(path, &fields).await
+        };
+        app.unchanged_by(sent(&above)).await.assert_status(403);
+        sent(&beside).await.assert_status(303);
+        // The team gets a role that the inviter does not have: the invitation is worth no more than they are.
+        let role = "INSERT INTO team_roles (workspace_id, team_id, role_id) SELECT r.workspace_id, t.id, r.id FROM roles r
+            JOIN teams t ON t.workspace_id = r.workspace_id WHERE r.slug = 'deployer' AND t.name = 'Beside'";
+        assert_eq!(app.execute(role).await, 1);
+        add_user(&app, "Guest One", GUEST).await;
+        let guest = sign_in(&app, GUEST, PASSWORD).await;
+        app.mail_is_out().await;
+        let link = app.mail.wait_for_link(GUEST, "/invitations/").await;
+        let page = guest.get(&link).await;
+        guest.follow(page).await.assert_status(410);
+        app.unchanged_by(guest.post_form("/invitation/acceptance", &[])).await.assert_status(410);
+        app.execute("DELETE FROM teams WHERE name = 'Beside'").await;
+        guest.post_form("/invitation/acceptance", &[]).await.assert_status(303);
     }
 }

@@ -54,7 +54,7 @@ impl<'a> Typist<'a> {
         self.fill("#email", email).await;
         self.fill("#password", PASSWORD).await;
         self.press(Key::Enter).await;
-        self.browser.until_says("Create workspace").await;
+        self.browser.until_says("Your roles:").await;
     }
 
     async fn invite(&self, email: &str) {

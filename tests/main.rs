@@ -22,6 +22,7 @@ mod api_parity; // a page and a call get the same verdict
 mod api_schema; // schemathesis over the document, and the usso client
 mod archive; // exports of a workspace, imported into either database
 mod arrows; // the imports of src: no circle, no arrow up
+mod asking; // requests for access: asked, shortened, declined, accepted by the ordinary change
 mod audit; // the record: what alters it is refused, or found
 mod backup; // backups while it serves, restored into either database
 mod browser; // what only a real browser shows
@@ -35,18 +36,23 @@ mod deletion; // a workspace that is deleted: refused everywhere, restored, and 
 mod demo; // four months of a workspace, created as by requests
 mod deploy; // proxies and systemd, as docs/deploy and packaging configure them
 mod durability; // kill -9 while writing
+mod ends; // access with an end: from that moment on as if it had been taken away
 mod entering; // users whom a service enters, and the people whose addresses these are
 mod exposure; // what one permission shows, on pages and by API
 mod gallery; // every page in every state, for pages.rs
 mod gateway; // requests of keys to destinations: who may send, what passes, slow and vanished ends
+mod interop; // public vectors of AuthZEN, against workspaces built for them
 mod invitations; // from the offer to the membership
+mod jobs; // what whoever runs a workspace does every day, click by click
 mod keyboard; // the product without a mouse
 mod mail; // the outbox, to files and to a real SMTP server
 mod matrix; // every route × everyone × own, another's, unknown
 mod members; // the list, roles, suspension, removal, transfer of ownership
 mod monitoring; // metrics, alerts, the log, traces
 mod nodes; // two nodes on one database, behind a round-robin
+mod notices; // mail about oneself and what one is responsible for, the weekly summary, and how it is stopped
 mod nouns; // what the walkers have to know of each noun, a file a noun
+mod offboarding; // all that a person has, ended in one place
 mod organization; // the workspace's name, address and deletion
 mod outages; // a database that is away, full, locked, replaced or only read
 mod outbound; // requests to hosts of the internet: where none goes, what is sent, how long it may take
@@ -67,8 +73,10 @@ mod sequences; // random calls against a model of the rules: nobody comes to hol
 mod settings; // settings as people write them: read, refused, checked
 mod statements; // how many SQL statements a page costs
 mod strangers; // what the API says to programs that meet it for the first time
+mod stripe; // payments: collected once, whatever Stripe says, in what order, or does not
 mod support;
 mod teams; // people who belong together, and the roles that come with it
+mod toggles; // each row of the Security page opens and closes what it guards
 mod tolerance; // slashes, cases, nulls: what is meant all the same
 mod upgrade; // a database of an earlier version
 mod visits; // bytes over the wire, and nothing that jumps

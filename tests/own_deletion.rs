@@ -184,6 +184,25 @@ both! {
         assert_chain_holds(&app).await;
     }
 
+    // Breaks without profile::forget_contact (nouns/billing/profile.rs).
+    async fn invoices_are_mailed_to_nobody_who_is_gone(app: TestApp) {
+        let owner = new_owner(&app).await;
+        let admin = member(&app, &owner, "admin").await;
+        for contact in [&admin.email, &owner.email] {
+            let fields = [("contact", contact.as_str()), ("address", "Example Ltd")];
+            owner.client.post_form("/w/acme/billing/details", &fields).await.assert_status(303);
+            let of_admin = contact == &admin.email;
+            if of_admin {
+                delete(&admin).await.assert_status(303);
+            }
+            let stored = app.scalar_text("SELECT contact FROM billing_profiles").await.unwrap_or_default();
+            assert_eq!(stored, if of_admin { "" } else { owner.email.as_str() });
+        }
+        assert_eq!(events(&app, "billing.details-changed").await, 3);
+        assert_eq!(app.scalar_text("SELECT address FROM billing_profiles").await.as_deref(), Some("Example Ltd"));
+        assert_chain_holds(&app).await;
+    }
+
     // With other people in it, the account needs an admin although its workspace is deleted.
     async fn an_account_with_other_people_keeps_an_admin(app: TestApp) {
         let owner = new_owner(&app).await;

@@ -1,6 +1,7 @@
 //! Random sequences of calls, against a model of the rules that shares no code with them: what nobody
 //! held who could give it, nobody comes to hold; and by every secret of a key that was ever shown to somebody,
-//! they can do what they hold at that moment, and no more.
+//! they can do what they hold at that moment, and no more. What has an end is held until then: at that moment it is as
+//! if it had been taken away, before its rows go and after.
 //!
 //! The model reads the base tables (who has which roles, which teams carry which, what they grant) and
 //! not what is derived from them, and it says of a change of roles beforehand whether it is allowed.
@@ -10,6 +11,7 @@ use crate::support::product::{BuiltIn, Permission};
 use crate::{support::*, world::*};
 use proptest::{
     collection::vec,
+    option::of,
     prelude::*,
     sample::{Index, subsequence},
     test_runner::{Config, TestCaseError, TestRunner},
@@ -97,7 +99,13 @@ enum Call {
     RemoveLater {
         target: Index,
     },
-    /// A day goes by, and overlaps end.
+    /// The member's access, or one of their roles, has an end in so many hours, or none.
+    End {
+        target: Index,
+        role: Option<Index>,
+        hours: Option<u8>,
+    },
+    /// A day goes by: overlaps end, and whatever else has an end.
     Wait,
 }
 
@@ -135,7 +143,9 @@ fn call() -> impl Strategy<Value = Call> {
         2 => (target(), any::<bool>()).prop_map(|(target, overlap)| Call::Rotate { target, overlap }),
         2 => target().prop_map(|target| Call::Vouch { target }),
         1 => target().prop_map(|target| Call::RemoveLater { target }),
-        1 => Just(Call::Wait),
+        4 => (target(), of(target()), of(1_u8..24))
+            .prop_map(|(target, role, hours)| Call::End { target, role, hours }),
+        2 => Just(Call::Wait),
     ]
 }
 
@@ -187,6 +197,10 @@ struct Member {
     is_active: bool,
     held: Held,
     voucher: Option<Uuid>,
+    /// Their whole access has an end.
+    ends: bool,
+    /// They are an Owner, and neither that nor their access has an end.
+    is_lasting_owner: bool,
 }
 
 /// A workspace as its base tables say it is.
@@ -209,6 +223,8 @@ fn is_true(value: &Value) -> bool {
 impl State {
     async fn load(app: &TestApp, workspace: Uuid) -> Self {
         let here = app.id(workspace);
+        // What has ended is not there, whether or not its rows are.
+        let now = app.clock.now().as_millis();
         let mut roles: BTreeMap<String, Held> = BTreeMap::new();
         let mut slugs: BTreeMap<Uuid, String> = BTreeMap::new();
         for row in
@@ -230,7 +246,18 @@ impl State {
             all
         };
         let own = pairs(
-            format!("SELECT member_id AS one, role_id FROM member_roles WHERE workspace_id = {here}"),
+            format!(
+                "SELECT member_id AS one, role_id FROM member_roles
+                WHERE workspace_id = {here} AND (ends_at IS NULL OR ends_at > {now})"
+            ),
+            "role_id",
+        )
+        .await;
+        let lasting = pairs(
+            format!(
+                "SELECT h.member_id AS one, h.role_id FROM member_roles h JOIN roles r ON r.id = h.role_id
+                WHERE h.workspace_id = {here} AND h.ends_at IS NULL AND r.is_owner"
+            ),
             "role_id",
         )
         .await;
@@ -247,7 +274,8 @@ impl State {
         let none = Vec::new();
         let mut members = Vec::new();
         let sql = format!(
-            "SELECT id, user_id, api_key_id, status, vouched_by FROM members WHERE workspace_id = {here} ORDER BY id"
+            "SELECT id, user_id, api_key_id, status, vouched_by, access_until FROM members
+            WHERE workspace_id = {here} AND (access_until IS NULL OR access_until > {now}) ORDER BY id"
         );
         for row in app.rows(&sql).await {
             let member = id(&row, "id").unwrap();
@@ -260,13 +288,14 @@ impl State {
                 key_id: id(&row, "api_key_id"),
                 is_active: row["status"] == "active",
                 voucher: id(&row, "vouched_by"),
+                ends: !row["access_until"].is_null(),
+                is_lasting_owner: row["access_until"].is_null() && lasting.contains_key(&member),
                 held: Held::of(own.iter().chain(through).map(|role| &roles[&slugs[role]])),
             });
         }
         let sql = format!(
             "SELECT user_id, role_set, secrets_until FROM former_members WHERE workspace_id = {here}"
         );
-        let now = app.clock.now().as_millis();
         let worth = |row: &Value| {
             let works = row["secrets_until"].as_i64().is_some_and(|until| until > now);
             let slugs = row["role_set"].as_str().unwrap().split_ascii_whitespace().filter(|_| works);
@@ -298,8 +327,11 @@ impl State {
         places.iter().map(|place| (*place.get(&all)).clone()).collect()
     }
 
+    /// An Owner who can be relied on: whose access has no end.
     fn has_active_owner(&self) -> bool {
-        self.members.iter().any(|member| member.is_active && member.held.owner && member.user_id.is_some())
+        self.members.iter().any(|member| {
+            member.is_active && member.held.owner && member.is_lasting_owner && member.user_id.is_some()
+        })
     }
 
     /// The status that a change of a member's own roles must get, written from the rules of the ceiling.
@@ -330,9 +362,13 @@ impl State {
             return Some(403);
         }
         let owners = self.members.iter().filter(|member| {
+            // A role that stays keeps its end, and a new one has none.
             let is_owner = match member.id == target.id {
-                true => wanted.iter().any(|slug| self.roles[slug].owner),
-                false => member.held.owner,
+                true => {
+                    wanted.iter().any(|slug| self.roles[slug].owner)
+                        && (member.is_lasting_owner || !member.held.owner && !member.ends)
+                }
+                false => member.is_lasting_owner,
             };
             is_owner && member.is_active && member.user_id.is_some()
         });
@@ -424,7 +460,14 @@ impl<'a> Stage<'a> {
         let caller = caller.get(&self.callers).clone();
         if matches!(call, Call::Wait) {
             self.app.clock.advance(Duration::from_secs(25 * 3_600));
-            return self.check_secrets(&State::load(self.app, self.workspace).await, "a day later").await;
+            // No request took anything away yet: the statements themselves know what has ended.
+            let ended = State::load(self.app, self.workspace).await;
+            self.check_secrets(&ended, "a day later").await?;
+            prop_assert!(ended.has_active_owner(), "no active Owner a day later");
+            let due = format!("SELECT COUNT(*) FROM members WHERE next_end_at <= {}", self.now());
+            until("what has ended is still there", async || self.app.scalar_i64(&due).await == 0).await;
+            let gone = State::load(self.app, self.workspace).await;
+            return self.check_secrets(&gone, "once the rows of what has ended are gone").await;
         }
         let Some(actor) = before.members.iter().find(|member| member.key_id == Some(caller.key)).cloned()
         else {
@@ -616,6 +659,16 @@ impl<'a> Stage<'a> {
             Call::RemoveLater { target } => {
                 let path = format!("members/{}?overlap_seconds=86400", target.get(&now.members).id);
                 (None, api.delete(&at(&path)).await)
+            }
+            Call::End { target, role, hours } => {
+                let until = hours.map(|hours| self.now() + i64::from(hours) * 3_600_000);
+                let mut body = json!({"until": until});
+                if let Some(role) = role {
+                    let slugs: Vec<&String> = now.roles.keys().collect();
+                    body["role"] = json!(role.get(&slugs));
+                }
+                let path = format!("members/{}/end", target.get(&now.members).id);
+                (None, api.call(reqwest::Method::PUT, &at(&path), Some(&body)).await)
             }
             Call::Wait => unreachable!("nobody is called"),
             Call::DeleteRole { role, replacement } => {

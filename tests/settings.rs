@@ -53,6 +53,12 @@ fn an_empty_variable_is_an_unset_one() {
         "MAIL",
         "MAIL_FROM",
         "SUPPORT_EMAIL",
+        "PLANS",
+        "STRIPE_URL",
+        "STRIPE_SECRET_KEY",
+        "STRIPE_SECRET_KEY_FILE",
+        "STRIPE_WEBHOOK_SECRET",
+        "STRIPE_WEBHOOK_SECRET_FILE",
         "SIGN_UP",
         "TRUSTED_PROXIES",
         "PROXY_HEADER",
@@ -164,9 +170,11 @@ async fn wrong_settings_end_with_the_status_that_the_unit_names() {
 async fn a_command_that_works_on_what_is_there_creates_no_database() {
     let key = ("BAILIWICK_SECRET_KEY", "07".repeat(32));
     let grant = ["grant-credits", "--workspace", "acme", "--amount", "1", "--expires", "2099-12-31"];
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 11] = [
         &["verify-audit"],
         &["verify-ledger"],
+        &["invoice", "list"],
+        &["reconcile-billing"],
         &grant,
         &["support", "list"],
         &["seed"],
@@ -189,7 +197,7 @@ async fn a_command_that_works_on_what_is_there_creates_no_database() {
         assert_eq!(created, 0, "{command:?} creates something");
     }
     for backend in [Backend::Sqlite, Backend::Postgres] {
-        for command in &commands[..7] {
+        for command in &commands[..9] {
             let dir = tempfile::tempdir().unwrap();
             let database = TestDatabase::empty(backend, dir.path()).await;
             if backend == Backend::Sqlite {
@@ -275,6 +283,36 @@ fn where_requests_to_destinations_may_lead_is_shown_and_checked() {
     ] {
         let text = refused(&[(name, value)]);
         assert!(text.contains(said), "{value}: {text}");
+    }
+}
+
+#[test]
+fn stripe_is_used_with_both_secrets_and_neither_is_shown() {
+    let text = accepted(&[]);
+    assert_eq!(line(&text, "BAILIWICK_STRIPE_SECRET_KEY "), "none");
+    assert_eq!(line(&text, "BAILIWICK_STRIPE_URL"), "https://api.stripe.com");
+    let (key, secret) = (
+        ("BAILIWICK_STRIPE_SECRET_KEY", "sk_test_canary"),
+        ("BAILIWICK_STRIPE_WEBHOOK_SECRET", "whsec_canary"),
+    );
+    let text = accepted(&[key, secret]);
+    assert_eq!(line(&text, "BAILIWICK_STRIPE_SECRET_KEY "), "set");
+    assert_eq!(line(&text, "BAILIWICK_STRIPE_WEBHOOK_SECRET "), "set");
+    assert!(!text.contains("canary"), "{text}");
+    let port = ("BAILIWICK_STRIPE_URL", "https://stripe.internal:12111");
+    accepted(&[key, secret, port, ("BAILIWICK_OUTBOUND_ALLOW", "stripe.internal:12111")]);
+    for (settings, said) in [
+        (&[key][..], "BAILIWICK_STRIPE_WEBHOOK_SECRET"),
+        (&[secret], "BAILIWICK_STRIPE_SECRET_KEY"),
+        (&[key, secret, port], "BAILIWICK_OUTBOUND_ALLOW"),
+        (&[key, secret, ("BAILIWICK_STRIPE_URL", "http://api.stripe.com")], "https://"),
+        (&[key, secret, ("BAILIWICK_STRIPE_URL", "https://me:canary@api.stripe.com")], "leave out"),
+        (&[("BAILIWICK_STRIPE_SECRET_KEY", "pk_test_canary"), secret], "publishable"),
+        (&[("BAILIWICK_STRIPE_SECRET_KEY", "sk test canary"), secret], "blanks"),
+        (&[("BAILIWICK_STRIPE_SECRET_KEY_FILE", "/no/such/file"), secret], "/no/such/file"),
+    ] {
+        let text = refused(settings);
+        assert!(text.contains(said) && !text.contains("canary"), "{settings:?}: {text}");
     }
 }
 

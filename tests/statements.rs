@@ -11,9 +11,10 @@ use crate::{
     world::*,
 };
 
-/// Counter of some changes: admission, lock, admission once more, the change, owners, audit, who receives its event.
+/// Counter of some changes: admission, lock, admission once more, the change, owners, audit, who receives its event; of
+/// roles, mail to the person too, within its limits.
 const CHANGES: &[(&str, u64)] =
-    &[("roles of a member", 10), ("a permission", 10), ("a permission and a scope of a role", 12)];
+    &[("roles of a member", 14), ("a permission", 10), ("a permission and a scope of a role", 12)];
 
 both! {
     async fn a_page_costs_what_is_written_here_however_many_rows_there_are(app: TestApp) {

@@ -53,6 +53,8 @@ both! {
         let bodies = [
             ("createWorkspace", json!({"name": "Third", "slug": "third"})),
             ("provisionUser", json!({"email": "ada@example.com", "roles": ["viewer"]})),
+            ("createJoinLink", json!({"name": "Interns", "roles": ["viewer"], "days": 7, "max_uses": 3})),
+            ("addJoinDomain", json!({"domain": "example.org", "role": "viewer"})),
             ("createTeam", json!({"name": "Team", "description": "Ours"})),
             ("createRole", json!({"name": "Auditor", "scopes": ["read:ledger"]})),
             ("createApiKey", json!({"name": "Another", "roles": ["viewer"]})),
@@ -61,6 +63,7 @@ both! {
             ("createDestination", json!({"host": "api.example.com"})),
             ("sendTestEvent", json!(null)),
             ("holdCredits", json!({"id": "invoice-7", "amount": 1})),
+            ("purchaseCredits", json!({"id": "order-17", "pack": "small"})),
             ("requestArchive", json!(null)),
             ("createSupportRequest", json!({"category": "technical", "expected": "A page", "happened": "An error"})),
         ];
@@ -192,11 +195,11 @@ both! {
         let viewer = member(&app, &owner, "viewer").await;
         // Admins can make a viewer a developer, who sees API keys.
         let page = viewer.client.get("/w/acme/api-keys").await.with_status(403);
-        page.assert_says("People who can give it to you: Owner One, Admin One.");
+        page.assert_says("People who can give it to you: Admin One, Owner One.");
         let api = workspace_key(&app, "acme", &["viewer"]).await;
         let refused = api.get("/api/sso/v1/apikeys").await.with_status(403);
         let detail = refused.body["detail"].as_str().unwrap();
-        assert!(detail.contains("People who can give it to you: Owner One, Admin One."), "{detail}");
+        assert!(detail.contains("People who can give it to you: Admin One, Owner One."), "{detail}");
         // Only Owners hold this one, so nobody else can give it.
         let page = viewer.client.get("/w/acme/organization/deletion").await.with_status(403);
         page.assert_says("People who can give it to you: Owner One.");

@@ -22,7 +22,7 @@ async fn owner_of_many(app: &TestApp) -> Browser {
     browser.fill("#email", "member-1@seed-1.example.com").await;
     browser.fill("#password", "load test data only").await;
     browser.click("main form button").await;
-    browser.until_says("Create workspace").await;
+    browser.until_says("Your roles:").await;
     browser
 }
 
@@ -106,4 +106,17 @@ both! {
             client.with_header("if-none-match", "W/\"another\"").get(&path).await.assert_status(200);
         }
     }
+}
+
+/// A module in which a name is declared twice is not run at all.
+#[test]
+fn the_script_declares_no_name_twice() {
+    let mut seen = std::collections::BTreeSet::new();
+    for line in include_str!("../static/app.js").lines() {
+        let words = ["async function ", "function ", "const ", "let "];
+        let declared = words.into_iter().find_map(|word| line.strip_prefix(word));
+        let name = declared.unwrap_or_default().split(|c: char| !c.is_alphanumeric()).next().unwrap();
+        assert!(name.is_empty() || seen.insert(name), "{name} is declared twice: {line}");
+    }
+    assert!(seen.len() > 30, "it is read: {seen:?}");
 }

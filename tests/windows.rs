@@ -412,7 +412,7 @@ assert!(rows.len() == 1 && !format!("{rows:?}").contains("canary"), "{rows:?}");
             let password = PASSWORD.replace(' ', "+");
             let body = format!("email=owner-one%40example.com&password={password}&draft={evil}&csrf={csrf}");
             let answer = nobody.twin().post_raw("/sign-in", body, form).await.with_status(303);
-            assert_eq!(answer.location(), "/workspaces");
+            assert_eq!(answer.location(), "/");
         }
         let plain = owner.client.without_header("sec-fetch-site").with_header("origin", "null");
         let page = plain.post_raw("/w/acme/teams", "name=Evil&csrf=00", form).await.with_status(403);

@@ -36,10 +36,18 @@ mod m0027_traffic;
 mod m0028_event_deliveries;
 mod m0029_test_keys;
 mod m0030_credits;
+mod m0031_billing;
+mod m0032_purchases;
 mod m0033_exports;
 mod m0034_support;
 mod m0035_deleted_workspaces;
 mod m0036_deleted_people;
+mod m0037_payment_provider;
+mod m0040_access_ends;
+mod m0041_joining;
+mod m0042_requests_and_mail;
+mod m0043_owners_of_resources;
+mod m0044_choices;
 mod sql;
 
 /// Runs the steps in order, each at most once.
@@ -76,10 +84,18 @@ impl MigratorTrait for Migrator {
             Box::new(m0028_event_deliveries::Migration),
             Box::new(m0029_test_keys::Migration),
             Box::new(m0030_credits::Migration),
+            Box::new(m0031_billing::Migration),
+            Box::new(m0032_purchases::Migration),
             Box::new(m0033_exports::Migration),
             Box::new(m0034_support::Migration),
             Box::new(m0035_deleted_workspaces::Migration),
             Box::new(m0036_deleted_people::Migration),
+            Box::new(m0037_payment_provider::Migration),
+            Box::new(m0040_access_ends::Migration),
+            Box::new(m0041_joining::Migration),
+            Box::new(m0042_requests_and_mail::Migration),
+            Box::new(m0043_owners_of_resources::Migration),
+            Box::new(m0044_choices::Migration),
         ]
     }
 }

@@ -30,6 +30,7 @@ pub fn summary(config: &Config, public_url: &str) -> String {
         (None, Some(_)) => "in the file below".to_owned(),
         (None, None) => "asked for at a terminal; otherwise backups leave the secret key out".to_owned(),
     };
+    let plans: Vec<&str> = config.plans.plans.iter().map(|plan| plan.name.as_str()).collect();
     let proxies: Vec<String> = config.trusted_proxies.iter().map(|network| network.0.to_string()).collect();
     let sign_up = match config.sign_up {
         SignUp::Open => "open",
@@ -66,6 +67,7 @@ pub fn summary(config: &Config, public_url: &str) -> String {
             "SUPPORT_EMAIL",
             config.support_email.clone().unwrap_or_else(|| "none; see bailiwick support list".into()),
         ),
+        ("PLANS", plans.join(", ")),
         ("SIGN_UP", sign_up.to_owned()),
         ("TRUSTED_PROXIES", or_none(proxies)),
         ("PROXY_HEADER", config.proxy_header.name().to_owned()),
@@ -85,7 +87,7 @@ pub fn summary(config: &Config, public_url: &str) -> String {
             config.workers.map_or_else(|| "one per core".into(), |workers| workers.max(1).to_string()),
         ),
     ];
-    let lines = lines.into_iter().chain(config.gateway.summary());
+    let lines = lines.into_iter().chain(config.stripe.summary()).chain(config.gateway.summary());
     lines.map(|(name, value)| format!("BAILIWICK_{name:<34}{}\n", visible::line(&value))).collect()
 }
 

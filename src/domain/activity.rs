@@ -30,6 +30,9 @@ pub struct Filter {
     pub outcome: String,
     /// Part of the name of the actor or the target.
     pub text: String,
+    /// Part of the name or the address of the actor, and of the target.
+    pub by: String,
+    pub on: String,
     pub actor: Option<Uuid>,
     pub target: Option<Uuid>,
     /// The first moment is included, the second is not.
@@ -45,6 +48,8 @@ pub struct Entry {
     pub kind: String,
     pub is_refusal: bool,
     pub actor_id: Option<Uuid>,
+    /// The actor as a member, while they are one.
+    pub actor_member_id: Option<Uuid>,
     /// The actor's name at that moment.
     pub actor: String,
     /// The actor's e-mail address at that moment; empty for a key, and where it was erased.
@@ -55,6 +60,8 @@ pub struct Entry {
     pub actor_email_now: Option<String>,
     pub target_kind: String,
     pub target_id: Option<Uuid>,
+    /// The target as a member, while they are one.
+    pub target_member_id: Option<Uuid>,
     pub target: String,
     /// The address of a person at that moment; empty otherwise.
     pub target_email: String,
@@ -114,12 +121,14 @@ struct Row {
     target_email: String,
     target_now: Option<String>,
     target_email_now: Option<String>,
+    actor_member_id: Option<Uuid>,
+    target_member_id: Option<Uuid>,
     #[serde(default)]
     related: i64,
 }
 
 /// The columns of a [`Row`], in the order of its fields.
-const FIELDS: [&str; 20] = [
+const FIELDS: [&str; 22] = [
     "id",
     "seq",
     "at",
@@ -140,6 +149,8 @@ const FIELDS: [&str; 20] = [
     "target_email",
     "target_now",
     "target_email_now",
+    "actor_member_id",
+    "target_member_id",
 ];
 
 /// What people are called now comes last: of a person only while the names of the event are not erased.
@@ -147,7 +158,11 @@ const COLUMNS: &str = concat!(
     "SELECT e.id, e.seq, e.at, e.kind, e.outcome, e.actor_id, e.actor_name, e.target_kind,
         e.target_id, e.target_name, e.via, e.address, e.user_agent, e.payload,
         e.actor_email, COALESCE(au.name, ak.name) AS actor_now, COALESCE(au.awaited_email, au.email) AS actor_email_now,
-        e.target_email, COALESCE(tu.name, tk.name) AS target_now, COALESCE(tu.awaited_email, tu.email) AS target_email_now
+        e.target_email, COALESCE(tu.name, tk.name) AS target_now, COALESCE(tu.awaited_email, tu.email) AS target_email_now,
+        COALESCE((SELECT m.id FROM members m WHERE m.workspace_id = e.workspace_id AND m.user_id = e.actor_id),
+            (SELECT m.id FROM members m WHERE m.workspace_id = e.workspace_id AND m.api_key_id = e.actor_id))
+            AS actor_member_id,
+        (SELECT m.id FROM members m WHERE m.workspace_id = e.workspace_id AND m.id = e.target_id) AS target_member_id
     FROM ",
     audit_record!(),
     " e
@@ -172,9 +187,9 @@ pub async fn list(
     }
     let (mut sql, mut values) = (String::from(COLUMNS), Vec::new());
     filter.narrow(&mut sql, &mut values);
-    let window = match filter.text.is_empty() {
-        true => None,
-        false => Some(SearchWindow::at(scope, filter, at).await?),
+    let window = match filter.has_text() {
+        false => None,
+        true => Some(SearchWindow::at(scope, filter, at).await?),
     };
     if let Some(window) = &window {
         window.narrow(&mut sql, &mut values);
@@ -309,6 +324,11 @@ fn last_before(moment: &str) -> String {
 const CLOCKS_DIFFER: i64 = 10 * MINUTE;
 
 impl Filter {
+    /// It looks for parts of names, by which no index finds anything.
+    fn has_text(&self) -> bool {
+        !(self.text.is_empty() && self.by.is_empty() && self.on.is_empty())
+    }
+
     /// No event is of this kind and has this outcome, which only going through all of them would show.
     fn contradicts_itself(&self) -> bool {
         let outcome = events::find(&self.kind).map(|kind| kind.outcome.word());
@@ -332,6 +352,15 @@ impl Filter {
             let clause =
                 " AND (lower(e.actor_name) LIKE ? ESCAPE '!' OR lower(e.target_name) LIKE ? ESCAPE '!')";
             add(clause, like(&self.text).into());
+        }
+        for (text, name, email) in
+            [(&self.by, "e.actor_name", "e.actor_email"), (&self.on, "e.target_name", "e.target_email")]
+        {
+            if !text.is_empty() {
+                let clause =
+                    format!(" AND (lower({name}) LIKE ? ESCAPE '!' OR lower({email}) LIKE ? ESCAPE '!')");
+                add(&clause, like(text).into());
+            }
         }
         if let Some(actor) = self.actor {
             add(" AND e.actor_id = ?", actor.into());
@@ -361,12 +390,14 @@ impl From<Row> for Entry {
             kind: row.kind,
             is_refusal: row.outcome == Outcome::Refused.word(),
             actor_id: row.actor_id,
+            actor_member_id: row.actor_member_id,
             actor_now: row.actor_now.filter(|now| *now != row.actor_name),
             actor: row.actor_name,
             actor_email_now: row.actor_email_now.filter(|now| *now != row.actor_email),
             actor_email: row.actor_email,
             target_kind: row.target_kind,
             target_id: row.target_id,
+            target_member_id: row.target_member_id,
             target_now: row.target_now.filter(|now| *now != row.target_name),
             target: row.target_name,
             target_email_now: row.target_email_now.filter(|now| *now != row.target_email),

@@ -7,12 +7,11 @@ use crate::{
             refused::Refused,
             role::{self, Role},
         },
-        enforce::read::ReadScope,
-        nouns::{
-            members::{self, Detail},
-            roles::{Combination, Headcounts},
+        enforce::{
+            read::ReadScope,
+            workspace::granters::{self, Granters},
         },
-        records::named,
+        nouns::members::{self, Detail},
     },
     policy::{Holdings, Permission, Scope, Why, perm, why::why},
 };
@@ -72,9 +71,6 @@ pub struct EffectiveAccess {
     pub assignable: Vec<AssignableRole>,
     pub answer: Option<ScopeAnswer>,
 }
-
-/// The most people who are named for one role.
-const MAX_NAMED: usize = 5;
 
 /// Loads what a member may do. Three SQL statements and one for the names, however many
 /// permissions, roles and people there are.
@@ -152,48 +148,17 @@ fn within<'a, R>(
     }
 }
 
-/// Who could assign each of the roles to a member with these holdings. It is computed for each combination
-/// of roles that people have, and names are read for some of them.
+/// Who could assign each of the roles to a member with these holdings.
 async fn assignable(
     scope: &ReadScope<perm::ReadMembers>,
     present: &Holdings,
     others: &[&Role],
 ) -> Result<Vec<AssignableRole>, Refused> {
-    let all = &scope.actor().all_roles;
-    let headcounts = Headcounts::load(scope).await?;
-    let assigners: Vec<_> = headcounts
-        .combinations()
-        .iter()
-        // A key is nobody to turn to.
-        .filter(|some| some.kind == "user")
-        .map(|some| (some, role::holdings(&all.parse_slugs(&some.role_set))))
-        .filter(|(_, holdings)| holdings.has(Permission::UpdateMemberRoles))
-        .filter(|(_, holdings)| holdings.may_manage(present).is_ok())
-        .collect();
-    let could = |role: &&Role| -> Vec<&Combination> {
-        let may = assigners.iter().filter(|(_, h)| h.contains(&role.holdings));
-        may.map(|(some, _)| *some).collect()
+    let granters = granters::of_each(scope, &scope.actor().all_roles, present, others).await?;
+    let assignable = |(role, granters): (&&Role, Granters)| AssignableRole {
+        role: (*role).into(),
+        by: granters.names(),
+        more: granters.more,
     };
-    let could: Vec<Vec<&Combination>> = others.iter().map(could).collect();
-    let is = |one: &Combination, other: &Combination| std::ptr::eq(one, other);
-    // The first of each role come first, so that each has a name.
-    let mut requested: Vec<&Combination> = Vec::new();
-    for nth in 0..MAX_NAMED {
-        for some in could.iter().filter_map(|could| could.get(nth)) {
-            if !requested.iter().any(|other| is(other, some)) {
-                requested.push(some);
-            }
-        }
-    }
-    let people = named::named_members(scope, &requested, MAX_NAMED).await?;
-    let givable = |(role, could): (&&Role, &Vec<&Combination>)| {
-        let can =
-            |nth: usize| requested.get(nth).is_some_and(|some| could.iter().any(|other| is(other, some)));
-        let by: Vec<String> =
-            people.iter().filter(|one| can(one.nth)).take(MAX_NAMED).map(|one| one.name.clone()).collect();
-        let count: i64 = could.iter().map(|some| some.people).sum();
-        let more = count - i64::try_from(by.len()).unwrap_or(count);
-        AssignableRole { role: (*role).into(), by, more }
-    };
-    Ok(others.iter().zip(&could).map(givable).collect())
+    Ok(others.iter().zip(granters).map(assignable).collect())
 }

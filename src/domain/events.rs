@@ -225,6 +225,7 @@ mod tests {
         ("member.provisioned", r#"{"user_provisioned":{"roles":["A"]}}"#),
         ("member.external-id-changed", r#"{"external_id_changed":{"before":"","after":"x"}}"#),
         ("resource.registered", r#"{"resource_registered":{"name":"Docs"}}"#),
+        ("resource.owner-changed", r#"{"resource_owner_changed":{"owner":"Ada"}}"#),
         ("resource.forgotten", r#"{"resource_forgotten":{}}"#),
         ("member.added", r#"{"member_added":{"roles":["A"],"was_invited":false}}"#),
         ("member.renamed", r#"{"member_renamed":{"before":"A","after":"B"}}"#),

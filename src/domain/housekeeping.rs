@@ -6,9 +6,17 @@ use crate::{
     clock::{DAY, Timestamp},
     domain::{
         base::{db::Db, idempotency, limits, sql::Sql},
+        digest,
         enforce::{presence, refusal},
         nouns::{
-            credits, identity::unconfirmed, organization::deletion, own_deletion::erasure, support::grants,
+            api_keys,
+            billing::issue,
+            credits,
+            identity::unconfirmed,
+            members::{ends, ends_notice},
+            organization::deletion,
+            own_deletion::erasure,
+            support::grants,
             traffic,
         },
     },
@@ -38,6 +46,14 @@ pub enum Growth {
 pub const TABLES: &[(&str, Growth)] = {
     use Growth::{Content, Expires, Record, Schema, SignUps, With};
     &[
+        (
+            "access_requests",
+            Expires {
+                column: "expires_at",
+                after: 90 * DAY,
+                until_then: "20 of each member an hour; one that waits for each thing that is asked for",
+            },
+        ),
         ("account_people", With("users")),
         ("accounts", SignUps("one for each sign-up, then 30 workspaces a person and hour")),
         (
@@ -55,6 +71,14 @@ pub const TABLES: &[(&str, Growth)] = {
         ("allowed_origins", Content("20 in a workspace")),
         ("api_key_secrets", With("api_keys")),
         ("api_keys", Content("1,000 in an account, made by people with a confirmed address")),
+        (
+            "attention_snoozes",
+            Expires {
+                column: "until",
+                after: 0,
+                until_then: "one for each member and thing that needs their attention",
+            },
+        ),
         ("audit_chains", Record("one for each workspace, account and user")),
         ("audit_erasures", Record("at most three for each event")),
         ("audit_checkpoint_heads", Record("one for each chain that changed since the checkpoint before")),
@@ -64,10 +88,16 @@ pub const TABLES: &[(&str, Growth)] = {
             Record("sign-ins, sign-ups and resets are limited; a flood of refusals is one event"),
         ),
         ("audit_identities", With("audit_events")),
+        ("billing_profiles", Content("one for each workspace")),
+        ("billing_terms", Content("one for each change of a plan or of seats, kept as a record")),
         ("credit_accounts", With("credit_transfers")),
         ("credit_days", Content("one for each day on which a workspace used credits")),
         ("credit_holds", With("credit_transfers")),
         ("credit_ledgers", With("workspaces")),
+        (
+            "credit_purchases",
+            Content("kept as a record; what is not paid for is limited, and 20 requests wait at a time"),
+        ),
         ("credit_requests", With("credit_transfers")),
         (
             "credit_transfers",
@@ -132,9 +162,22 @@ pub const TABLES: &[(&str, Growth)] = {
                 until_then: "20,000 for each API key and day",
             },
         ),
+        ("invoice_lines", With("invoices")),
+        ("invoice_numbers", Content("one row")),
+        ("invoices", Content("one for each workspace and month, kept as a record")),
         ("invitation_roles", With("invitations")),
+        ("invitation_teams", With("invitations")),
         ("invitation_tokens", With("invitations")),
         ("invitations", Content("1,000 for each confirmed person and hour; kept as a record")),
+        ("join_domains", Content("10 in a workspace")),
+        ("join_link_roles", With("join_links")),
+        ("join_link_teams", With("join_links")),
+        ("join_link_uses", With("join_links")),
+        (
+            "join_links",
+            Content("50 open ones in a workspace, 100 for each person and hour; kept as a record"),
+        ),
+        ("mail_choices", Content("one for each person and kind of mail")),
         ("member_roles", With("members")),
         ("members", Content("invited or added by other members")),
         (
@@ -149,6 +192,18 @@ pub const TABLES: &[(&str, Growth)] = {
                 until_then: "sent mail is deleted at once; each kind has its limits by network and recipient",
             },
         ),
+        ("payments", With("invoices")),
+        ("provider_customers", With("workspaces")),
+        (
+            "provider_events",
+            Expires {
+                column: "received_at",
+                after: 30 * DAY,
+                until_then: "one for each signed message of the payment provider, which repeats none after three days",
+            },
+        ),
+        ("provider_invoices", With("invoices")),
+        ("purchase_ceilings", With("roles")),
         ("ownership_offers", Content("one pending in a workspace; kept as a record")),
         (
             "rate_limits",
@@ -188,6 +243,7 @@ pub const TABLES: &[(&str, Growth)] = {
                 until_then: "one for each day and workspace, key and destination",
             },
         ),
+        ("user_choices", Content("one for each person and workspace")),
         (
             "users",
             SignUps(
@@ -201,7 +257,8 @@ pub const TABLES: &[(&str, Growth)] = {
 /// Mail that could not be sent for so long is given up, in milliseconds: its links have expired.
 const MAX_MAIL_AGE: i64 = 7 * DAY;
 
-/// Writes who was active since the last call, and the floods of refusals that are over. Notes when the database is back.
+/// Writes who was active since the last call, and the floods of refusals that are over; takes away what has ended, and
+/// sends mail before more does. Notes when the database is back.
 ///
 /// # Errors
 /// The database's own.
@@ -209,6 +266,8 @@ pub async fn housekeeping(db: &Db) -> Result<(), DbErr> {
     refusal::flush(db, false).await;
     presence::flush(db).await?;
     grants::end_overdue(db).await?;
+    ends::take_away_overdue(db).await?;
+    ends_notice::send_due(db).await?;
     db.note_recovery().await;
     Ok(())
 }
@@ -236,7 +295,10 @@ pub async fn sweep(db: &Db) -> Result<(), DbErr> {
         }
     }
     limits::sweep(db).await?;
+    api_keys::mail::notify_expiring(db).await?;
+    digest::send_due(db).await?;
     credits::sweep(db).await?;
+    issue::issue_due(db).await?;
     deletion::purge(db).await?;
     erasure::erase_waiting(db).await?;
     unconfirmed::sweep(db).await

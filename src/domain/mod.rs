@@ -4,10 +4,12 @@
 //! `enforce` made, and the handle's type says what was checked.
 
 pub mod activity;
+pub mod attention;
 pub mod backup;
 pub mod base;
 pub mod decisions;
 pub mod demo;
+mod digest;
 pub mod effective_access;
 pub mod enforce;
 pub mod event_messages;

@@ -21,6 +21,8 @@ pub struct Model {
     pub inviter_key_id: Option<Uuid>,
     /// The message with its present link, as long as it is in the outbox.
     pub mail_id: Option<Uuid>,
+    /// Until when whoever accepts has access; without an end if it is `None`.
+    pub access_until: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

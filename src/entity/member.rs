@@ -34,6 +34,14 @@ pub struct Model {
     pub entered_by: Option<Uuid>,
     /// The key by which they entered it.
     pub entered_by_key: Option<Uuid>,
+    /// From then on it is as if the membership had been ended.
+    pub access_until: Option<Timestamp>,
+    /// Who set that, and hears before it comes.
+    pub access_set_by: Option<Uuid>,
+    /// Kept by triggers: the soonest end, of the membership or of one of its roles.
+    pub next_end_at: Option<Timestamp>,
+    /// The end that mail was sent about.
+    pub end_noticed_for: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

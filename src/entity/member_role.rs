@@ -1,5 +1,6 @@
 //! One role of one member.
 
+use crate::clock::Timestamp;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -11,6 +12,13 @@ pub struct Model {
     pub member_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]
     pub role_id: Uuid,
+    /// From then on it is as if the role had been taken away.
+    pub ends_at: Option<Timestamp>,
+    /// By what it was given: see `base::source`.
+    pub source: String,
+    /// The user who gave it, or who is accountable for the key that did.
+    pub given_by: Option<Uuid>,
+    pub given_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

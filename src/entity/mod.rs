@@ -2,6 +2,7 @@
 //!
 //! A table whose rows belong to one workspace says so in its own file, by [`InWorkspace`].
 
+pub mod access_request;
 pub mod account;
 pub mod account_person;
 pub mod administration_request;
@@ -9,6 +10,7 @@ pub mod allowed_origin;
 pub mod api_key;
 pub mod api_key_consent;
 pub mod api_key_secret;
+pub mod attention_snooze;
 pub mod audit_event;
 pub mod audit_identity;
 pub mod destination;
@@ -25,7 +27,14 @@ pub mod gateway_lease;
 pub mod grant;
 pub mod invitation;
 pub mod invitation_role;
+pub mod invitation_team;
 pub mod invitation_token;
+pub mod join_domain;
+pub mod join_link;
+pub mod join_link_role;
+pub mod join_link_team;
+pub mod join_link_use;
+pub mod mail_choice;
 pub mod member;
 pub mod member_role;
 pub mod notice;

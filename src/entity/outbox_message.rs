@@ -21,6 +21,10 @@ pub struct Model {
     pub about: Option<Uuid>,
     /// The workspace of that invitation.
     pub about_workspace: Option<Uuid>,
+    /// The kind of mail that its recipient can stop, if it is one.
+    pub choice: Option<String>,
+    /// The person whom it is for then.
+    pub recipient_id: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -1,4 +1,4 @@
-//! A thing of a customer's own application, so that a search for resources has something to list.
+//! A thing of a customer's own application: a search for resources lists it, and it may belong to a member.
 
 use crate::clock::Timestamp;
 use sea_orm::entity::prelude::*;
@@ -14,6 +14,8 @@ pub struct Model {
     pub id: String,
     pub name: String,
     pub created_at: Timestamp,
+    /// The id of the membership to which it belongs. If that has ended, it belongs to nobody.
+    pub owner_id: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

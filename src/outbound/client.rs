@@ -47,6 +47,7 @@ struct Inner {
     rules: Arc<Rules>,
     loop_token: LoopToken,
     counts: Arc<Counts>,
+    names: Names,
 }
 
 /// Where a request goes: always by https.
@@ -77,9 +78,10 @@ impl Outbound {
             settings;
         let rules = Arc::new(Rules { allowed, port, own: lower_case(own) });
         let counts = Arc::new(Counts::default());
+        let names = Names::new(resolver);
         let connector = Connector {
             rules: Arc::clone(&rules),
-            names: Names::new(resolver),
+            names: names.clone(),
             tls: Tls::new(roots(root_certificates.as_ref())?),
             counts: Arc::clone(&counts),
             limits,
@@ -91,7 +93,7 @@ impl Outbound {
             .http1_max_headers(MAX_HEADERS)
             .http1_max_buf_size(limits.max_head_bytes.max(8 * 1024))
             .build(connector);
-        Ok(Self { inner: Arc::new(Inner { client, rules, loop_token, counts }), limits })
+        Ok(Self { inner: Arc::new(Inner { client, rules, loop_token, counts, names }), limits })
     }
 
     /// The same client with other limits.
@@ -121,6 +123,14 @@ impl Outbound {
     /// Why not.
     pub fn check_host(&self, host: &str) -> Result<(), Failure> {
         self.inner.rules.place(host).map(drop)
+    }
+
+    /// What DNS says of a name in texts (TXT). Nothing is connected to.
+    ///
+    /// # Errors
+    /// That it can't be looked up at the moment.
+    pub async fn texts(&self, name: &str) -> Result<Vec<String>, Failure> {
+        self.inner.names.texts(name, self.limits.connect).await
     }
 
     /// Sends a request and waits for the head of the answer. The headers of the connection are replaced by its own, and

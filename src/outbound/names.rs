@@ -5,6 +5,7 @@ use hickory_resolver::{
     TokioResolver,
     config::{ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig},
     net::{NetError, runtime::TokioRuntimeProvider},
+    proto::rr::RData,
 };
 use std::{
     net::{IpAddr, SocketAddr},
@@ -57,6 +58,30 @@ impl Names {
         // With the dot at its end it is looked up as it is, and not below the domain of this machine.
         match timeout(within, resolver.lookup_ip(format!("{host}."))).await {
             Ok(Ok(found)) => Ok(found.iter().collect()),
+            Ok(Err(error)) => Err(failure(&error)),
+            Err(_) => Err(Failure::Timeout(Phase::Resolve)),
+        }
+    }
+}
+
+impl Names {
+    /// The texts (TXT) of a name, each in one piece; none for a name without any.
+    ///
+    /// # Errors
+    /// [`Failure::Resolve`], [`Failure::Timeout`]: whether there are some is not known.
+    pub async fn texts(&self, name: &str, within: Duration) -> Result<Vec<String>, Failure> {
+        let Some(resolver) = &self.0 else {
+            return Err(Failure::Resolve("This machine has no DNS server to look names up.".into()));
+        };
+        match timeout(within, resolver.txt_lookup(format!("{name}."))).await {
+            Ok(Ok(found)) => {
+                let texts = found.answers().iter().filter_map(|record| match &record.data {
+                    RData::TXT(text) => Some(String::from_utf8_lossy(&text.txt_data.concat()).into_owned()),
+                    _ => None,
+                });
+                Ok(texts.collect())
+            }
+            Ok(Err(error)) if error.is_nx_domain() || error.is_no_records_found() => Ok(Vec::new()),
             Ok(Err(error)) => Err(failure(&error)),
             Err(_) => Err(Failure::Timeout(Phase::Resolve)),
         }

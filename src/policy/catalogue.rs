@@ -181,13 +181,13 @@ macro_rules! catalogue {
             "Download members, roles, activity and everything else.";
     }
     BillingAndCredits {
-        ReadBilling read_billing "read:billing" "View billing" [Admin Billing] later
+        ReadBilling read_billing "read:billing" "View billing" [Admin Billing] built
             "View the plan, invoices and payments.";
-        ManageBilling manage_billing "manage:billing" "Manage billing" [Admin Billing] later
+        ManageBilling manage_billing "manage:billing" "Manage billing" [Admin Billing] built
             "Change the plan and the payment details.";
         ReadCredits read_credits "read:credits" "View credits" [Admin Developer Billing] built
             "View the credit balance and usage.";
-        PurchaseCredits purchase_credits "purchase:credits" "Purchase credits" [Admin Billing] later
+        PurchaseCredits purchase_credits "purchase:credits" "Purchase credits" [Admin Billing] built
             "Buy credits for the workspace.";
     }
     MembersAndRoles {

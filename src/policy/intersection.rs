@@ -1,6 +1,11 @@
 //! What two holders hold both.
 
-use super::{grants, grants::Grants, holdings::Holdings, scope::Scope};
+use super::{
+    grants,
+    grants::Grants,
+    holdings::Holdings,
+    scope::{Parts, Scope},
+};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// The most pairs of scopes that are compared for what they have in common in part, as `read:*` and `*:posts` have
@@ -43,25 +48,35 @@ impl Holdings {
     }
 }
 
+/// Whether it stands for many scopes, as `write:own` stands for `write:posts:own` too.
 fn is_pattern(scope: &Scope) -> bool {
-    scope.as_str().contains('*')
+    let Parts { action, resource, field } = scope.parts();
+    [Some(action), Some(resource), field].contains(&Some("*"))
 }
 
 /// What two scopes allow both, if that is anything.
 fn common(a: &Scope, b: &Scope) -> Option<Scope> {
-    let (mut longer, mut shorter) = (a.as_str().split(':'), b.as_str().split(':'));
-    if longer.clone().count() < shorter.clone().count() {
-        std::mem::swap(&mut longer, &mut shorter);
-    }
-    let part = |part: &'_ str, other: Option<&str>| match (part, other) {
+    let (one, other) = (a.parts(), b.parts());
+    let (action, resource) = (part(one.action, other.action)?, part(one.resource, other.resource)?);
+    let field = match (one.field, other.field) {
         // Two parts cover every field below them.
-        (part, None | Some("*")) => Some(part.to_owned()),
-        ("*", Some(other)) => Some(other.to_owned()),
-        (part, Some(other)) => (part == other).then(|| part.to_owned()),
+        (None, field) | (field, None) => field,
+        (Some(one), Some(other)) => Some(part(one, other)?),
     };
-    let parts: Option<Vec<String>> = longer.map(|own| part(own, shorter.next())).collect();
-    let scope = Scope::parse(&parts?.join(":")).ok()?;
+    let scope = match field {
+        Some(field) => Scope::of_parts(&[action, resource, field]),
+        None => Scope::of_parts(&[action, resource]),
+    };
+    // Every field of a thing and a thing of one's own have no scope in common.
     (a.covers(&scope) && b.covers(&scope)).then_some(scope)
+}
+
+/// What two parts stand for both.
+fn part<'a>(one: &'a str, other: &'a str) -> Option<&'a str> {
+    match (one, other) {
+        ("*", part) | (part, "*") => Some(part),
+        _ => (one == other).then_some(one),
+    }
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub struct Pattern {
 const SEES: &[Permission] = &[Permission::ReadMembers, Permission::ReadTeams];
 
 impl Pattern {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self {
             key: "administrator",
             name: "Administrator",
@@ -61,7 +61,7 @@ impl Pattern {
         Self {
             key: "author",
             name: "Author",
-            description: "Reads everything and writes their own content. Your application decides what counts as their own.",
+            description: "Reads everything and writes their own content.",
             permissions: SEES,
             scopes: &["read:*", "write:own"],
         },
@@ -78,6 +78,20 @@ impl Pattern {
             description: "Helps customers: looks up users and sees what they see.",
             permissions: SEES,
             scopes: &["read:users", "impersonate:users"],
+        },
+        Self {
+            key: "database-editor",
+            name: "Database editor",
+            description: "Creates and manages databases, and generates data. Can't manage access.",
+            permissions: SEES,
+            scopes: &["read:databases", "create:databases", "manage:databases", "generate:data"],
+        },
+        Self {
+            key: "database-viewer",
+            name: "Database viewer",
+            description: "Views databases and generates data, but can't change how a database is set up.",
+            permissions: SEES,
+            scopes: &["read:databases", "generate:data"],
         },
     ];
 

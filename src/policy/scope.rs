@@ -1,13 +1,16 @@
 //! `action:resource` and `action:resource:field`: the language in which rights are written.
 
 use super::catalogue::Permission;
-use std::{borrow::Borrow, fmt, iter};
+use std::{borrow::Borrow, fmt};
 
 /// The longest scope that is accepted, in bytes.
 pub const MAX_LENGTH: usize = 120;
 
 /// The pattern of a part that is no wildcard. It says to programs what `is_part` decides.
 pub const PART: &str = "[a-z0-9][a-z0-9_.-]*";
+
+/// As the last part of a scope: what belongs to its holder.
+pub(super) const OWN: &str = "own";
 
 /// The pattern of a whole scope.
 pub fn pattern() -> String {
@@ -19,7 +22,8 @@ pub fn pattern() -> String {
 ///
 /// `*` may stand for any one part. Two parts cover every field of their resource. A wildcard never
 /// reaches a [`Permission`] of the catalogue: those are granted by name, so that each row of the
-/// Security page is the whole truth.
+/// Security page is the whole truth. With [`OWN`] as its last part it is about what belongs to its holder:
+/// `write:own` of any type, `write:posts:own` of one. See [`super::own`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope(String);
 
@@ -55,6 +59,7 @@ const ACTIONS: &[&str] = &[
     "edit",
     "execute",
     "export",
+    "generate",
     "get",
     "impersonate",
     "import",
@@ -136,11 +141,8 @@ impl Scope {
     /// Every scope that covers this one by its parts, itself included: each part by its name or as `*`, and with
     /// two parts alone. At most twelve.
     pub(super) fn generalisations(&self) -> impl Iterator<Item = String> {
-        let mut parts = self.0.splitn(3, ':');
-        let (action, resource) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        let field = parts.next();
-        let choices = if field.is_some() { 12 } else { 4 };
-        (0..choices).filter_map(move |choice: u8| {
+        let Parts { action, resource, field } = self.parts();
+        (0..16).filter_map(move |choice: u8| {
             let part = |own, bit| match (choice & bit != 0, own) {
                 (true, "*") => None,
                 (true, _) => Some("*"),
@@ -148,9 +150,11 @@ impl Scope {
             };
             let (action, resource) = (part(action, 1)?, part(resource, 2)?);
             match (choice / 4, field) {
-                (0, _) => Some([action, resource].join(":")),
+                // With two parts, this one is about what belongs to its holder, and no type.
+                (0, _) if resource != OWN => Some([action, resource].join(":")),
                 (1, Some(field)) => Some([action, resource, field].join(":")),
-                (2, Some(field)) if field != "*" => Some([action, resource, "*"].join(":")),
+                (2, Some(field)) if field != "*" && field != OWN => Some([action, resource, "*"].join(":")),
+                (3, Some(OWN)) if choice & 2 == 0 => Some([action, OWN].join(":")),
                 _ => None,
             }
         })
@@ -158,25 +162,41 @@ impl Scope {
 
     /// [`Scope::covers`] by the parts alone, for what is known not to be in the catalogue.
     fn fits(&self, other: &Self) -> bool {
-        let (mine, theirs) = (self.0.as_bytes(), other.0.as_bytes());
-        let (mut i, mut j) = (0, 0);
-        loop {
-            if mine.get(i) == Some(&b'*') {
-                i += 1;
-                j += theirs[j..].iter().take_while(|b| **b != b':').count();
-            } else {
-                let same =
-                    iter::zip(&mine[i..], &theirs[j..]).take_while(|(a, b)| a == b && **a != b':').count();
-                (i, j) = (i + same, j + same);
-            }
-            match (mine.get(i), theirs.get(j)) {
-                (Some(b':'), Some(b':')) => (i, j) = (i + 1, j + 1),
-                // All of ours is used up: two parts cover every field below them.
-                (None, None | Some(b':')) => return true,
-                _ => return false,
-            }
+        let (mine, theirs) = (self.parts(), other.parts());
+        let is_within = |mine: &str, theirs: &str| mine == "*" || mine == theirs;
+        let is_of_field = match (mine.field, theirs.field) {
+            // Two parts cover every field below them, and what belongs to the holder.
+            (None, _) => true,
+            // Every field of it is not all of it, and what is one's own may be all of it.
+            (Some("*"), Some(field)) => field != OWN,
+            (Some(mine), Some(theirs)) => mine == theirs,
+            (Some(_), None) => false,
+        };
+        is_of_field && is_within(mine.action, theirs.action) && is_within(mine.resource, theirs.resource)
+    }
+
+    /// Its parts; `write:own` is read as `write:*:own`.
+    pub(super) fn parts(&self) -> Parts<'_> {
+        let mut parts = self.0.splitn(3, ':');
+        let (action, resource) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        match parts.next() {
+            None if resource == OWN => Parts { action, resource: "*", field: Some(OWN) },
+            field => Parts { action, resource, field },
         }
     }
+
+    /// The scope of these parts, which come from others.
+    pub(super) fn of_parts(parts: &[&str]) -> Self {
+        Self(parts.join(":"))
+    }
+}
+
+/// The parts of a scope.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parts<'a> {
+    pub action: &'a str,
+    pub resource: &'a str,
+    pub field: Option<&'a str>,
 }
 
 fn is_part(part: &str) -> bool {
@@ -326,6 +346,12 @@ mod tests {
             ("*:*", "deploy:staging"),
             ("*:users:email", "read:users:email"),
             ("read:users:*", "read:users:email"),
+            ("write:*", "write:own"),
+            ("write:users", "write:users:own"),
+            ("write:own", "write:users:own"),
+            ("write:own", "write:*:own"),
+            ("write:*:own", "write:own"),
+            ("*:own", "write:users:own"),
         ] {
             assert!(scope(wide).covers(&scope(narrow)), "{wide} covers {narrow}");
         }
@@ -339,6 +365,15 @@ mod tests {
             ("read:user", "read:users:email"),
             ("re:users", "read:users"),
             ("read:users:*", "read:users"),
+            ("write:own", "write:users"),
+            ("write:own", "write:*"),
+            ("write:own", "write:own:email"),
+            ("write:users", "write:own"),
+            ("write:users:own", "write:own"),
+            ("write:users:own", "write:users"),
+            ("write:users:own", "write:users:email"),
+            ("write:users:*", "write:users:own"),
+            ("write:users:email", "write:users:own"),
         ] {
             assert!(!scope(narrow).covers(&scope(wide)), "{narrow} does not cover {wide}");
         }
@@ -362,6 +397,16 @@ mod tests {
             "*:users:*",
             "read:users:name",
             "read:posts",
+            "read:own",
+            "*:own",
+            "read:users:own",
+            "*:users:own",
+            "read:*:own",
+            "*:*:own",
+            "read:own:own",
+            "read:own:name",
+            "read:own:*",
+            "write:own",
         ];
         for narrow in samples.map(scope) {
             let wider: Vec<String> = narrow.generalisations().collect();

@@ -5,6 +5,7 @@ use crate::{
     domain::{Db, Token, gateway::Gate, nouns::identity::first::first_sign_up},
     outbound::client::Outbound,
     secret::InstallationSecret,
+    stripe::client::Stripe,
     web::{
         calls::Calls, downloads::Downloads, metrics::RequestMetrics, route_index::RouteIndex, turns::Turns,
     },
@@ -18,6 +19,8 @@ pub struct App {
     pub settings: Settings,
     /// Sends requests to destinations.
     pub outbound: Outbound,
+    /// Where invoices are collected, if anywhere.
+    pub stripe: Option<Stripe>,
     /// The same, with the bounds of the gateway.
     pub gateway: Outbound,
     /// The turns of requests through the gateway.

@@ -6,6 +6,7 @@ use actix_web::{
 };
 use flate2::{Compression, write::GzEncoder};
 use rust_embed::Embed;
+use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
     io::Write,
@@ -79,7 +80,8 @@ pub(in crate::web) static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
     let mut assets = Assets { by_name: HashMap::new(), names_by_url: HashMap::new() };
     for name in Files::iter() {
         let Some(file) = Files::get(&name) else { continue };
-        let fingerprint = hex::encode(&file.metadata.sha256_hash()[..6]);
+        let content = without_comments(&name, file.data.into_owned());
+        let fingerprint = hex::encode(&Sha256::digest(&content)[..6]);
         let (stem, ending) = name.rsplit_once('.').unwrap_or((&name, ""));
         let url = format!("/static/{stem}.{fingerprint}.{ending}");
         assets.names_by_url.insert(url.clone(), name.to_string());
@@ -87,7 +89,7 @@ pub(in crate::web) static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
             url,
             fingerprint,
             mime: mime(ending),
-            content: file.data.into_owned(),
+            content,
             brotli: OnceLock::new(),
             gzip: OnceLock::new(),
         };
@@ -95,6 +97,26 @@ pub(in crate::web) static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
     }
     assets
 });
+
+/// Our styles and script without the lines that are comments, which only their readers need. What others wrote stays as
+/// it is.
+fn without_comments(name: &str, content: Vec<u8>) -> Vec<u8> {
+    let is_css = name.ends_with(".css");
+    if name.contains('/') || !(is_css || name.ends_with(".js")) {
+        return content;
+    }
+    let mut kept = Vec::with_capacity(content.len());
+    let mut is_comment = false;
+    for line in content.split_inclusive(|byte| *byte == b'\n') {
+        let text = line.trim_ascii();
+        is_comment = is_comment || text.starts_with(if is_css { b"/*" } else { b"//" });
+        if !is_comment {
+            kept.extend_from_slice(line);
+        }
+        is_comment = is_comment && is_css && !text.ends_with(b"*/");
+    }
+    kept
+}
 
 fn mime(ending: &str) -> &'static str {
     match ending {
@@ -108,4 +130,39 @@ fn mime(ending: &str) -> &'static str {
 /// The address of an asset, by its file name under `static/`.
 pub(super) fn url(name: &str) -> &'static str {
     ASSETS.by_name.get(name).map_or("/static/missing", |asset| &asset.url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is not blank outside comments, line by line.
+    fn outside_comments(css: &str) -> Vec<String> {
+        let mut parts = css.split("/*");
+        let mut text = parts.next().unwrap().to_owned();
+        text.extend(parts.map(|part| part.split_once("*/").expect("an end").1));
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_stylesheet_loses_its_comments_alone() {
+        for name in ["app.css", "tokens.css"] {
+            let css = Files::get(name).unwrap().data.into_owned();
+            let served = String::from_utf8(without_comments(name, css.clone())).unwrap();
+            assert!(!served.contains("/*"), "{name}: a comment beside a rule is not left out");
+            assert_eq!(
+                outside_comments(&served),
+                outside_comments(&String::from_utf8(css).unwrap()),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_licence_is_served() {
+        let licensed = b"/* Licensed */\na {}\n".to_vec();
+        assert_eq!(without_comments("vendor/other.css", licensed.clone()), licensed);
+        assert_eq!(without_comments("ours.css", licensed), b"a {}\n");
+        assert_eq!(without_comments("ours.js", b"  // Why.\nrun(); // now\n".to_vec()), b"run(); // now\n");
+    }
 }

@@ -87,6 +87,11 @@ impl Chrome {
         &ICONS
     }
 
+    /// The slug of the workspace; empty outside one.
+    pub(super) fn slug(&self) -> &str {
+        self.workspace.as_ref().map_or("", |workspace| &workspace.slug)
+    }
+
     /// The viewer's address is confirmed, so that they may send e-mail to others.
     pub(super) fn may_send_mail(&self) -> bool {
         self.user.as_ref().is_none_or(|user| user.verified)
@@ -343,7 +348,13 @@ pub(super) fn hue(user: Uuid) -> u8 {
     u8::try_from(sum % 12).unwrap_or(0)
 }
 
-/// A path on this site to redirect to; anything else becomes the home page.
+/// Where somebody goes on who is signed in now: where they wanted to go, or home, which is their workspace if they
+/// have one.
+pub(super) fn onward(next: &str) -> &str {
+    if next.is_empty() { "/" } else { safe_next(next) }
+}
+
+/// A path on this site to redirect to; anything else becomes the list of workspaces.
 pub(super) fn safe_next(next: &str) -> &str {
     let is_local = next.starts_with('/')
         && !next.starts_with("//")

@@ -36,11 +36,10 @@ use actix_web::{
 
 /// Headers of a call that a page may send.
 const REQUEST_HEADERS: &str =
-    "Authorization, Content-Type, Idempotency-Key, If-Match, X-Api-Key, X-Request-Id";
+    "Authorization, Content-Type, Idempotency-Key, If-Match, Prefer, X-Api-Key, X-Request-Id";
 
 /// Headers of a response that a page may read, beside those that it may read anyway.
-const RESPONSE_HEADERS: &str =
-    "ETag, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id";
+const RESPONSE_HEADERS: &str = "ETag, Idempotency-Replayed, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id";
 
 /// How long a browser may keep the answer to its question, in seconds: as long as any does. Nobody is let in by an old
 /// answer, because each call is checked.

@@ -31,6 +31,12 @@ impl Errors {
         Self(renamed)
     }
 
+    /// The complaints, and one more.
+    pub(super) fn and(mut self, field: &str, complaint: &str) -> Self {
+        self.0.add(field, complaint);
+        self
+    }
+
     pub(super) fn any(&self) -> bool {
         !self.0.is_empty()
     }

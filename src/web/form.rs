@@ -16,7 +16,8 @@ use actix_web::{
 use futures_util::future::LocalBoxFuture;
 
 use serde::de::DeserializeOwned;
-/// The input of a POST: it ends in a [`Form`], so that the session's token is always checked.
+/// The input of a POST: it ends in a [`Form`], so that the session's token is always checked; [`OneClick`] says what stands
+/// in its place there.
 pub trait Submitted: FromRequest {}
 
 impl<T: DeserializeOwned + 'static> Submitted for Form<T> {}
@@ -24,6 +25,8 @@ impl<T: DeserializeOwned + 'static> Submitted for Form<T> {}
 impl<A: FromRequest + 'static, T: DeserializeOwned + 'static> Submitted for (A, Form<T>) {}
 
 impl<T: DeserializeOwned + 'static> Submitted for PublicForm<T> {}
+
+impl Submitted for OneClick {}
 
 /// The fields of a form, as they were typed.
 pub struct Form<T>(pub T);
@@ -35,6 +38,40 @@ pub enum PublicForm<T> {
     Current(T),
     /// It has another token, or none: nothing of it may be executed. The browser says that a page of ours sent it.
     Stale(T),
+}
+
+/// A form without fields that a page of ours sends with the token of its session, and a mail program without one: one
+/// click there (RFC 8058). The address that it is sent to must itself be a secret that allows what is done.
+pub struct OneClick;
+
+/// What a mail program sends, in either kind of form.
+const ONE_CLICK: (&str, &str) = ("List-Unsubscribe", "One-Click");
+
+impl FromRequest for OneClick {
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (req, payload) = (req.clone(), payload.take());
+        Box::pin(async move {
+            let read = async {
+                if content_type(&req).eq_ignore_ascii_case("multipart/form-data") {
+                    let body = read_body(payload).await?;
+                    let has = |text: &str| body.windows(text.len()).any(|part| part == text.as_bytes());
+                    let is_click = has(ONE_CLICK.0) && has(ONE_CLICK.1);
+                    return if is_click { Ok(Self) } else { Err(MalformedRequest::NotAForm) };
+                }
+                let mut pairs = pairs(&read(&req, payload).await?)?;
+                let is_click = pairs.iter().any(|(name, value)| (name.as_str(), value.as_str()) == ONE_CLICK);
+                match is_click || check_token(&req, &mut pairs) {
+                    true if is_click => Ok(Self),
+                    true => parse::<EmptyForm>(&pairs).map(|_| Self),
+                    false => Err(MalformedRequest::Token),
+                }
+            };
+            read.await.map_err(|malformed| refusal(&req, &malformed))
+        })
+    }
 }
 
 /// A form without fields of its own.
@@ -118,12 +155,16 @@ pub(super) fn refusal(req: &HttpRequest, malformed: &MalformedRequest) -> Error 
 }
 
 pub(in crate::web) async fn read(req: &HttpRequest, payload: Payload) -> Result<Bytes, MalformedRequest> {
-    let kind = req.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let essence = kind.split(';').next().unwrap_or("").trim();
-    if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+    if !content_type(req).eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Err(MalformedRequest::NotAForm);
     }
     read_body(payload).await
+}
+
+/// The kind of the body, without its parameters.
+fn content_type(req: &HttpRequest) -> &str {
+    let kind = req.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    kind.split(';').next().unwrap_or("").trim()
 }
 
 /// Whether the form has the token of the present session, which is removed from its fields.

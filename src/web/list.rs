@@ -140,16 +140,27 @@ impl<F: Filters> FromRequest for List<F> {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let parsed = query_pairs(req).and_then(|pairs| {
-            let (page, filters): (Vec<_>, Vec<_>) =
-                pairs.into_iter().partition(|(name, _)| matches!(name.as_str(), "after" | "before"));
-            Ok(Self { filters: parse(&filters)?, page: parse(&page)? })
-        });
+        let parsed = query_pairs(req).and_then(Self::of_pairs);
         ready(parsed.map_err(|malformed| refusal(req, &malformed)))
     }
 }
 
 impl<F: Filters> List<F> {
+    fn of_pairs(pairs: Vec<(String, String)>) -> Result<Self, MalformedRequest> {
+        let (page, filters): (Vec<_>, Vec<_>) =
+            pairs.into_iter().partition(|(name, _)| matches!(name.as_str(), "after" | "before"));
+        Ok(Self { filters: parse(&filters)?, page: parse(&page)? })
+    }
+
+    /// The list of this query, as a form of one of its rows carries it; the first page of everything if there is
+    /// no such list.
+    pub(super) fn of_query(query: &str) -> Self {
+        let pairs = pairs(query.trim_start_matches('?').as_bytes());
+        pairs
+            .and_then(Self::of_pairs)
+            .unwrap_or_else(|_| Self { filters: F::default(), page: PageLink::default() })
+    }
+
     /// Loads the page that the query names. An invalid query gets the unfiltered list with the complaints.
     ///
     /// # Errors
@@ -238,6 +249,17 @@ impl Neighbours {
     pub(super) fn sample(path: &str) -> Self {
         let (next, last) = (format!("{path}?after=00"), format!("{path}?before=end"));
         Self { next, last, ..Self::default() }
+    }
+}
+
+/// The list at this path with a query that a form carried; without it, if that is nothing of ours.
+pub(super) fn returning(path: &str, query: &str) -> String {
+    let is_query = |query: &&str| {
+        query.len() <= 1_000 && query.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'#' | b'\\'))
+    };
+    match query.strip_prefix('?').filter(is_query) {
+        Some(query) if !query.is_empty() => format!("{path}?{query}"),
+        _ => path.to_owned(),
     }
 }
 

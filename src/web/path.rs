@@ -1,12 +1,13 @@
 //! What a path names: ids, roles, permissions.
 
 use crate::{
-    domain::{Refused, Slug},
+    domain::{ExternalId, Refused, Slug, TextRule, base::subject::Subject},
     policy::Permission,
     web::{problem, wire::id},
 };
 use actix_web::{Error, FromRequest, HttpRequest, dev::Payload, error::InternalError};
 
+use percent_encoding::percent_decode_str;
 use std::future::{Ready, ready};
 
 use uuid::Uuid;
@@ -49,6 +50,27 @@ impl FromRequest for NamedRole {
         let slug = named(req).filter(|text| Slug::parse(text).is_ok_and(|slug| slug.as_str() == *text));
         ready(slug.map(|slug| Self(slug.to_owned())).ok_or_else(|| not_found(req)))
     }
+}
+
+/// The user in a path: by their id, or by their id in the customer's own applications.
+pub struct NamedUser(pub Subject);
+
+impl FromRequest for NamedUser {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(named(req).and_then(user).map(Self).ok_or_else(|| not_found(req)))
+    }
+}
+
+fn user(text: &str) -> Option<Subject> {
+    if let Some(id) = id(text) {
+        return Some(Subject::User(id));
+    }
+    // What a path could not contain otherwise, such as a slash, is still encoded.
+    let text = percent_decode_str(text).decode_utf8().ok()?;
+    ExternalId::parse_exact(&text).ok().map(|id| Subject::External(id.to_string()))
 }
 
 /// The ids of the resource in a path and of the one below it.

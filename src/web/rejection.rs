@@ -44,11 +44,16 @@ impl FormRejection {
                 (StatusCode::SERVICE_UNAVAILABLE, errors, Some(*seconds))
             }
             Refused::Conflict(_) if also(&refused) => (StatusCode::CONFLICT, Errors::default(), None),
+            Refused::DetailedConflict(_) if also(&refused) => (StatusCode::CONFLICT, Errors::default(), None),
             Refused::Ceiling(_) if also(&refused) => (StatusCode::FORBIDDEN, Errors::default(), None),
             _ => return Err(refused),
         };
         let problem = match &refused {
             Refused::Conflict(_) | Refused::Ceiling(_) => refused.to_string(),
+            Refused::DetailedConflict(conflict) => {
+                let parts = [&conflict.sentence].into_iter().chain(&conflict.notes);
+                parts.map(String::as_str).collect::<Vec<_>>().join(" ")
+            }
             _ => String::new(),
         };
         Ok(Self { status, errors, problem, refused, retry_after_seconds })
@@ -110,4 +115,9 @@ pub(super) async fn reopen_on(
 /// Selects one conflict, for [`reopen_on`].
 pub(super) fn on(conflict: Conflict) -> impl Fn(&Refused) -> bool {
     move |refused| matches!(refused, Refused::Conflict(other) if *other == conflict)
+}
+
+/// Selects the conflict with this code whose text is computed, for [`reopen_on`].
+pub(super) fn on_code(code: &'static str) -> impl Fn(&Refused) -> bool {
+    move |refused| matches!(refused, Refused::DetailedConflict(other) if other.code == code)
 }

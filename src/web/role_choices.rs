@@ -19,7 +19,13 @@ pub(super) fn any_assignable(choices: &[(Assignable, bool)]) -> bool {
     choices.iter().any(|(role, _)| role.refused.is_none())
 }
 
-/// The slug that is ticked by default.
+/// What is assigned where nothing was chosen. No form ticks it beforehand: whoever then chooses another role
+/// would assign both.
 pub(super) fn viewer() -> Vec<String> {
     vec![BuiltIn::Viewer.slug().to_owned()]
+}
+
+/// True if the viewer may assign that.
+pub(super) fn has_default(choices: &[(Assignable, bool)]) -> bool {
+    choices.iter().any(|(role, _)| role.slug == BuiltIn::Viewer.slug() && role.refused.is_none())
 }

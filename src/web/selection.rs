@@ -6,6 +6,7 @@ use crate::{
     policy,
     web::{
         chrome::{Chrome, Flash, View},
+        csv::Cells,
         errors::Errors,
         guard::HandlerResult,
         role_choices::Choices,
@@ -31,6 +32,27 @@ impl ResultRow {
     pub(in crate::web) fn new(title: String, mood: &str, word: impl Into<String>) -> Self {
         Self { title, tone: mood.into(), word: word.into(), link: String::new() }
     }
+}
+
+/// The results as lines of CSV, to be copied or saved as a file.
+pub(in crate::web) fn as_csv(results: &[ResultRow]) -> String {
+    let mut lines = Vec::new();
+    let line = |lines: &mut Vec<u8>, cells: [&str; 3]| {
+        let mut line = Cells::new(lines);
+        cells.iter().for_each(|cell| line.text(cell));
+        line.end();
+    };
+    line(&mut lines, ["who", "result", "link"]);
+    for result in results {
+        line(&mut lines, [&result.title, &result.word, &result.link]);
+    }
+    String::from_utf8_lossy(&lines).replace("\r\n", "\n")
+}
+
+/// Those of whom something must still be done come first.
+pub(in crate::web) fn failures_first(mut results: Vec<ResultRow>) -> Vec<ResultRow> {
+    results.sort_by_key(|result| result.tone == "good");
+    results
 }
 
 /// Stores the results and redirects to the list, which shows them once.

@@ -184,7 +184,7 @@ fn explain(path: &str, error: &str, pairs: &[(String, String)]) -> MalformedRequ
         *seen.entry(name).or_default() += 1;
     }
     // One that may be repeated would not have been an error; the first other is.
-    let repeatable = ["role", "member", "invitation", "permission", "page"];
+    let repeatable = ["role", "team", "member", "invitation", "permission", "page", "leaving", "mail"];
     match seen.iter().find(|(name, count)| **count > 1 && !repeatable.contains(name)) {
         Some((name, _)) => MalformedRequest::Repeated(shorten(name)),
         None if seen.contains_key(path) => MalformedRequest::Value(shorten(path), complaint(error)),

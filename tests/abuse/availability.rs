@@ -359,6 +359,13 @@ both! {
             "traffic_days (workspace_id, subject_id, day, answered, client_errors, failed, refused, bytes_in, bytes_out,
                     unlisted)
                 SELECT workspace_id, id, {now}, 1, 0, 0, 0, 0, 0, 0 FROM destinations",
+            "access_requests (id, workspace_id, member_id, scope, role, reason, status, created_at, expires_at, answer,
+                    given_role)
+                SELECT {letter}, workspace_id, id, 'read:audit', '', '', 'pending', {now}, {now}, '', '' FROM members
+                WHERE origin = 'founder'",
+            "attention_snoozes (workspace_id, member_id, item, until)
+                SELECT workspace_id, id, 'single-owner', {now} FROM members WHERE origin = 'founder'",
+            "provider_events (id, kind, received_at) VALUES ('evt_1', 'invoice.paid', {now})",
         ] {
             let rows = rows.replace("{letter}", &letter).replace("{now}", &now.to_string());
             app.execute(&format!("INSERT INTO {rows}")).await;
@@ -375,7 +382,7 @@ both! {
             assert!(rows > 0, "nothing in {table} could expire");
         }
         let kept = app.scalar_i64("SELECT count(*) FROM members").await;
-        app.clock.advance(Duration::from_secs(40 * 86_400));
+        app.clock.advance(Duration::from_secs(130 * 86_400));
         sweep(&app).await;
         for table in expiring() {
             assert_eq!(app.scalar_i64(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
@@ -425,8 +432,10 @@ both! {
     // Breaks without the rows of `uses` in given_up (domain/nouns/identity/unconfirmed.rs), or its audit_events.
     async fn who_never_confirmed_and_uses_their_workspace_keeps_it(app: TestApp) {
         new_owner(&app).await;
-        let things =
-            ["destination", "former", "invitation", "key", "later", "member", "nothing", "resource", "role", "team"];
+        let things = [
+            "billing", "destination", "former", "invitation", "key", "later", "member", "nothing", "resource", "role",
+            "team",
+        ];
         for thing in things {
             let email = format!("{thing}@example.com");
             sign_up(&app, "Founder One", &email, PASSWORD, &format!("with {thing}")).await;
@@ -468,6 +477,11 @@ both! {
                 "INSERT INTO resources (workspace_id, kind, id, name, created_at)
                  SELECT w.id, 'post', '1', 'One', w.created_at {}",
                 founded("resource")
+            ),
+            format!(
+                "INSERT INTO billing_profiles (workspace_id, contact, address, tax_number, invoiced_until)
+                 SELECT w.id, '', '', '', w.created_at {}",
+                founded("billing")
             ),
         ] {
             assert_eq!(app.execute(&sql).await, 1, "{sql}");

@@ -83,6 +83,7 @@ both! {
         let owner = new_owner(&app).await;
         let account = account_id(&app, "acme").await.to_string();
         nouns::destinations::add_sample_destination(&app).await;
+        nouns::joining::add_sample_link(&app).await;
         let lists: Vec<_> = nouns::pages().iter().filter(|row| row.reads.is_some()).collect();
         assert!(lists.len() > 14, "only {} pages read a query", lists.len());
         for list in lists {
@@ -189,6 +190,7 @@ both! {
         let owner = new_owner(&app).await;
         let account = account_id(&app, "acme").await.to_string();
         nouns::destinations::add_sample_destination(&app).await;
+        nouns::joining::add_sample_link(&app).await;
         let lists: Vec<_> = nouns::pages().iter().filter(|row| row.reads.is_some()).collect();
         for list in &lists {
             let path = list.sample(&account);

@@ -210,7 +210,8 @@ both! {
         assert!(pages.len() > 30 && told > 10, "{} pages, {told} of them with a name", pages.len());
         let letter = app.mail.wait_for("guest-one@example.com", "invited you").await;
         assert!(letter.raw.to_lowercase().contains("content-type: text/plain"), "{}", letter.raw);
-        assert!(!letter.raw.to_lowercase().contains("text/html"));
+        assert!(!letter.html.contains("<b class=pwned"), "{}", letter.html);
+        assert!(letter.html.contains("&lt;b class=pwned") || letter.html.contains("&#60;b class=pwned"), "{}", letter.html);
         assert!(letter.subject.contains("<b class=pwned>"), "{}", letter.subject);
     }
 

@@ -192,7 +192,7 @@ both! {
         let catalogue = app.catalogue().await;
         let tables: Vec<_> = catalogue.with_column("workspace_id").filter(|table| *table != "audit_events").collect();
         assert!(tables.len() > 11, "{tables:?}");
-        for table in tables {
+        for table in tables.into_iter().filter(|table| !crate::deletion::OF_THE_INSTALLATION.contains(table)) {
             assert_eq!(app.scalar_i64(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
         }
         let kept = app.scalar_i64("SELECT count(*) FROM audit_events WHERE workspace_id IS NOT NULL").await;

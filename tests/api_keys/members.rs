@@ -127,7 +127,9 @@ both! {
         let list = owner.client.visit("/w/acme/members?kind=api_key").await;
         assert_eq!(list.select("tbody .name"), ["Another", "Robot"]);
         assert_eq!(list.select("tbody .avatar").iter().filter(|letters| !letters.is_empty()).count(), 0);
-        owner.client.visit("/w/acme/members?kind=user").await.assert_silent_about("Robot").assert_says("Person");
+        assert_eq!(list.select("tbody .sub"), ["API key", "API key"]);
+        let people = owner.client.visit("/w/acme/members?kind=user").await;
+        assert_eq!(people.assert_silent_about("Robot").select("tbody .sub"), [owner.email.as_str()]);
 
         // An Owner that is a key keeps no workspace in hands.
         let path = format!("/w/acme/members/{}", owner.member_id);

@@ -28,13 +28,15 @@ both! {
         let owner = new_owner(&app).await;
         let page = owner.client.visit(&format!("{KEYS}/new")).await;
         let form = page.form(KEYS).fill(&[("name", "Robot")]);
-        assert_eq!((form.values("role"), form.values("expiry")), (vec!["viewer"], vec!["90"]));
+        assert_eq!((form.values("role"), form.values("expiry")), (vec![], vec!["90"]), "nobody chose a role yet");
 
         let told = owner.client.send(&page, &form).await.with_status(200);
 
         let first = secret(&told);
         assert!(first.starts_with("blw_key_") && told.header("cache-control") == Some("no-store"));
         assert!(told.attributes("#curl", "value")[0].ends_with("/api/sso/v1/apikeys/self"));
+        let roles = "SELECT role_set FROM members WHERE api_key_id IS NOT NULL";
+        assert_eq!(app.scalar_text(roles).await.as_deref(), Some("viewer"), "the default where none is chosen");
         let api = Api::new(&app, &first);
         assert_eq!(api.get("/api/sso/v1/apikeys/self").await.with_status(200).body["name"], "Robot");
         api.get(MEMBERS).await.with_status(200);
@@ -45,6 +47,8 @@ both! {
         // Loaded again, the page that told it makes no second one.
         let again = app.unchanged_by(owner.client.send(&page, &form)).await;
         again.assert_status(409).assert_says("You've created a key since you opened this form");
+        let refusals = "SELECT COUNT(*) FROM audit_events WHERE outcome = 'refused'";
+        assert_eq!(app.scalar_i64(refusals).await, 0, "a page that is loaded again is no refusal");
         let second = secret(&rotate(&owner.client, key, "24").await.with_status(200));
         api.with(Some(&second)).get(MEMBERS).await.with_status(200);
 

@@ -15,12 +15,12 @@ const FLOORS: [(&str, &str); 4] = [
     (
         "",
         "* < entity | policy < domain < web < connection < listen
-         < mail, webhooks, monitoring, telemetry, archive < archives < workers < startup < backup, support < main",
+         < mail, webhooks, payments, monitoring, telemetry, archive < archives < workers < startup < backup, support, invoices < main",
     ),
     (
         "domain",
         "base < enforce < records < nouns < events
-         < activity, overview, quick_start, preview, undo, effective_access, decisions, gateway, housekeeping, backup,
+         < activity, attention, overview, quick_start, preview, undo, effective_access, decisions, gateway, digest, housekeeping, backup,
           event_messages
          < demo, seed",
     ),
@@ -29,7 +29,7 @@ const FLOORS: [(&str, &str); 4] = [
         "* < problem, path, form, list, bearer < guard < middleware, api, preview, selection, link, gateway
          < route < routes, samples",
     ),
-    ("policy", "builtin < catalogue < scope < grants < right < holdings < intersection < why, can, patterns"),
+    ("policy", "builtin < catalogue < scope < grants < right < holdings < intersection, own < why, can, patterns"),
 ];
 
 /// Visible in `domain` alone, and so is every function of `domain/records`.

@@ -159,7 +159,8 @@ both! {
         let later = Scrape::of(&app).await;
         assert!(later.value("bailiwick_mail_queue_oldest_seconds") >= 600.0, "{}", later.text);
         assert!(later.value(&delivered("retried")) >= 1.0);
-        assert_eq!(later.value(&delivered("sent")), 1.0);
+        // The confirmation, and perhaps already a letter about what needs attention.
+        assert!(later.value(&delivered("sent")) >= 1.0);
     }
 
     async fn what_waits_for_a_signature_is_in_the_metrics(backend: Backend) {

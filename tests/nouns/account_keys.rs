@@ -24,6 +24,11 @@ impl Noun for AccountKeys {
                 .succeeds_with(200)
                 .types(|_, form| form.fill(&[("name", "Another Key")])),
             page("/a/{account}/api-keys/new", ACCOUNT).statements(3),
+            form("/a/{account}/api-keys/search", ACCOUNT)
+                .sends(|_| fields(&[("secret", "0a1b")]))
+                .succeeds_with(200)
+                .writes(0)
+                .types(|_, form| form.fill(&[("secret", "0a1b")])),
             page("/a/{account}/api-keys/{key}", ACCOUNT).with("key", "account_key").statements(3),
             form("/a/{account}/api-keys/{key}/details", ACCOUNT)
                 .with("key", "account_key")
@@ -67,7 +72,10 @@ impl Noun for AccountKeys {
         }
         let page = tour.get(&owner, &format!("{base}/new"), 200).await;
         let created = owner.submit(&page, &base, &[("name", "Key of All"), ("administers", "yes")]).await;
-        tour.note(created, 200);
+        let secret = tour.note(created, 200).attributes("#secret", "value").remove(0);
+        for typed in [secret.as_str(), "0a1b"] {
+            tour.post(&owner, &format!("{base}/search"), &[("secret", typed)], 200).await;
+        }
         let id = tour.app.scalar_uuid("SELECT id FROM api_keys WHERE name = 'Key of All'").await;
         let key = format!("{base}/{id}");
         let page = tour.get(&owner, &key, 200).await;
@@ -97,13 +105,19 @@ impl Noun for AccountKeys {
         pictures.add("account-keys", 200, owner.get(&base).await);
         pictures.add("account-keys-none", 200, owner.get(&format!("{base}?q=nobody+at+all")).await);
         pictures.add("account-keys-refused", 422, owner.get(&format!("{base}?after=00")).await);
+        let search = format!("{base}/search");
+        pictures.add("account-key-found-none", 200, owner.post_form(&search, &[("secret", "0a1b")]).await);
+        pictures.add("account-key-search-refused", 422, owner.post_form(&search, &[("secret", "no")]).await);
         let page = owner.get(&format!("{base}/new")).await;
         let wrong = [("name", ""), ("expiry", "date"), ("expires_at", "2020-01-01")];
         pictures.add("account-key-new-refused", 422, owner.submit(&page, &base, &wrong).await);
         pictures.add("account-key-new", 200, page.clone());
         let name = demo.name("Provisioning");
         let fields = [("name", name.as_str()), ("administers", "yes")];
-        pictures.add("account-key-made", 200, owner.submit(&page, &base, &fields).await);
+        let made = owner.submit(&page, &base, &fields).await;
+        let secret = made.attributes("#secret", "value").remove(0);
+        pictures.add("account-key-made", 200, made);
+        pictures.add("account-key-found", 200, owner.post_form(&search, &[("secret", &secret)]).await);
         let newest = app.scalar_uuid("SELECT id FROM api_keys ORDER BY created_at DESC LIMIT 1").await;
         let key = format!("{base}/{newest}");
         let page = owner.get(&key).await;

@@ -13,9 +13,17 @@ impl Noun for Activity {
     fn pages(&self) -> Vec<Row> {
         vec![
             page("/w/{workspace}/activity", one(P::ReadAudit))
-                .reads(&["q", "kind", "outcome", "actor", "target", "from", "until", "after", "before"])
-                .refuses_filters(&[("kind", "nonsense"), ("from", "yesterday"), ("q", LONG)])
-                .filters(&["outcome=done", "q=two"])
+                .reads(&[
+                    "q", "by", "on", "kind", "outcome", "actor", "target", "from", "until", "after", "before",
+                ])
+                .refuses_filters(&[
+                    ("kind", "nonsense"),
+                    ("from", "yesterday"),
+                    ("q", LONG),
+                    ("by", LONG),
+                    ("on", LONG),
+                ])
+                .filters(&["outcome=done", "q=two", "by=two", "on=two"])
                 .statements(2),
             page("/w/{workspace}/activity/{event}/undo", one(P::ReadAudit)).statements(4),
         ]
@@ -56,6 +64,8 @@ impl Noun for Activity {
         let (by, to) = (format!("{kind}&outcome=done&{actor}"), format!("outcome=done&{target}&{days}"));
         let narrow = [
             "q=member",
+            "by=member",
+            "by=member&on=member",
             kind,
             "outcome=done",
             "outcome=refused",
@@ -91,7 +101,7 @@ impl Noun for Activity {
     async fn pictures_of_changes(&self, demo: &Demo, pictures: &mut Pictures) {
         let owner = &demo.owner;
         pictures.add("activity-of-owner", 200, owner.get(&demo.at("/activity")).await);
-        let actor = owner.get(&demo.at("/activity")).await.link("?actor=");
+        let actor = owner.get(&demo.member("owner")).await.link("?actor=");
         pictures.add("activity-of-one", 200, owner.get(&actor).await);
         pictures.add("activity-refused", 200, owner.get(&demo.at("/activity?outcome=refused")).await);
         pictures.add(

@@ -35,6 +35,13 @@ impl Noun for ApiKeys {
                 .offered(|at| at.may_assign_some())
                 .types(with_first_key)
                 .like("POST /api/sso/v1/apikeys/{key}/addition"),
+            form("/w/{workspace}/api-keys/search", one(P::ReadApiKeys))
+                .sends(|_| fields(&[("secret", "0a1b")]))
+                // The keys are on the page that responds.
+                .succeeds_with(200)
+                .writes(0)
+                .types(|_, form| form.fill(&[("secret", "0a1b")]))
+                .like("POST /api/sso/v1/apikeys/search"),
             // To see it is another matter than to take it over.
             page("/w/{workspace}/api-keys/{key}", one(P::ReadApiKeys)).statements(3),
             form("/w/{workspace}/api-keys/{key}/details", one(P::ManageApiKeys))
@@ -98,6 +105,10 @@ impl Noun for ApiKeys {
                 .body(|_| json!({"api_key": "nothing"}))
                 .verdict(|_| Verdict::Is(401)),
             call("GET /api/sso/v1/apikeys/waiting", one(P::ManageApiKeys)),
+            call("POST /api/sso/v1/apikeys/search", one(P::ReadApiKeys))
+                .body(|_| json!({"secret": "0a1b"}))
+                .succeeds_with(200)
+                .writes(0),
             call("GET /api/sso/v1/apikeys/{key}", one(P::ReadApiKeys)),
             call("PATCH /api/sso/v1/apikeys/{key}", one(P::ManageApiKeys))
                 .body(|_| json!({"name": "Renamed Key"}))
@@ -143,17 +154,28 @@ impl Noun for ApiKeys {
         }
     }
 
+    fn plans(&self) -> Plans {
+        let allowed_on_postgres = &[(
+            "SELECT k.id, k.name AS key_name",
+            "It may read the keys of one workspace, of which there are few.",
+        )];
+        Plans { allowed_on_postgres, ..Plans::default() }
+    }
+
     fn crowd(&self) -> &'static [&'static str] {
         &[
-            // Over a page of keys in one workspace, some in the others; and many that are members nowhere.
-            "INSERT INTO api_keys (id, account_id, name, is_admin, home_id, made_by, created_at)
-                SELECT {id}, w.account_id, 'Key', 1 = 0, w.id, m.user_id, 0 FROM workspaces w
+            // Over a page of keys in one workspace, some in the others, of which an account has no more than it may; and many
+            // that are members nowhere.
+            "INSERT INTO api_keys (id, account_id, name, is_admin, home_id, made_by, created_at, revoked_at)
+                SELECT {id}, w.account_id, 'Key', 1 = 0, w.id, m.user_id, 0,
+                    CASE WHEN u.email LIKE 'alone-%' THEN 1 END FROM workspaces w
                 JOIN members m ON m.workspace_id = w.id JOIN users u ON u.id = m.user_id
-                WHERE w.slug = 'seed-1' OR u.email LIKE 'member-1@%'",
+                CROSS JOIN (SELECT 1 AS of UNION ALL SELECT 2 UNION ALL SELECT 3) AS several
+                WHERE (w.slug = 'seed-1' AND of = 1) OR u.email LIKE 'member-1@%' OR u.email LIKE 'alone-%'",
             "INSERT INTO api_keys (id, account_id, name, is_admin, made_by, created_at)
                 SELECT {id}, (SELECT id FROM accounts WHERE name = 'Account' LIMIT 1), 'Key', 1 = 0, u.id, 0 FROM users u",
             "INSERT INTO api_key_secrets (token_hash, api_key_id, hint, created_at, shown_to)
-                SELECT {bytes}, id, 'test', 0, made_by FROM api_keys",
+                SELECT {bytes}, k.id, u.email, 0, k.made_by FROM api_keys k JOIN users u ON u.id = k.made_by",
             "INSERT INTO members (id, workspace_id, kind, api_key_id, status, origin, joined_at, listed_as, vouched_by)
                 SELECT {id}, home_id, 'api_key', id, 'active', 'account', 1, 'key', made_by FROM api_keys WHERE home_id IS NOT NULL",
             "INSERT INTO api_key_consents (id, workspace_id, api_key_id, to_workspace_id, given_by, created_at, expires_at)
@@ -181,6 +203,13 @@ impl Noun for ApiKeys {
         api.get("/api/sso/v1/members").await.with_status(200);
         api.get("/api/sso/v1/apikeys/self").await.with_status(200);
         tour.keep("a key");
+        let search = format!("{base}/search");
+        for typed in [secret.as_str(), &secret[secret.len() - 4..], "0a1b"] {
+            tour.post(&owner, &search, &[("secret", typed)], 200).await;
+            tour.robot.post("/api/sso/v1/apikeys/search", &json!({"secret": typed})).await.with_status(200);
+            tour.keep("a search by a secret");
+        }
+        tour.post(&owner, &search, &[("secret", "no")], 422).await;
         let id = tour.app.scalar_uuid("SELECT id FROM api_keys WHERE name = 'New Key'").await;
         let key = format!("{base}/{id}");
         let page = tour.get(&owner, &key, 200).await;
@@ -206,6 +235,7 @@ impl Noun for ApiKeys {
         let creator = format!("{HOME}/members/{}/removal", tour.take_members(1)[0]);
         tour.get(&owner, &creator, 200).await;
         tour.post(&owner, &creator, &[("keys", "revoke")], 303).await;
+        all_of_somebody(tour).await;
         for path in ["apikeys", "apikeys/waiting", &format!("apikeys/{}", tour.robot_key)] {
             tour.call(path).await;
         }
@@ -230,6 +260,7 @@ impl Noun for ApiKeys {
         pictures.add("api-key-above-developer", 200, developer.get(known).await);
         pictures.add("api-key-of-account", 200, owner.get(known).await);
         pictures.add("api-key-addition-none", 200, owner.get(&format!("{base}/addition")).await);
+        pictures_of_search(demo, pictures).await;
         pictures.add("api-key-revocation", 200, owner.get(&format!("{runner}/revocation")).await);
         pictures.add("api-key-removal", 200, owner.get(&format!("{runner}/removal")).await);
         let removal = format!("{}/removal", demo.member("developer"));
@@ -321,6 +352,19 @@ async fn placed_elsewhere(tour: &mut Tour<'_>, key: Uuid) {
     tour.post(&owner, &format!("{HOME}/api-keys/addition"), &fields, 303).await;
 }
 
+/// The keys that depend on somebody who stays: shown, and revoked together.
+async fn all_of_somebody(tour: &mut Tour<'_>) {
+    let owner = tour.owner.clone();
+    let members = tour.take_members(2);
+    let at = |n: usize| format!("{HOME}/members/{}/api-keys", members[n]);
+    tour.get(&owner, &at(0), 200).await;
+    tour.post(&owner, &format!("{}/revocation", at(0)), &[], 303).await;
+    tour.post(&owner, &format!("{}/revocation", at(0)), &[], 303).await;
+    let call = format!("/api/sso/v1/members/{}/apikeys/revocation", members[1]);
+    tour.robot.post(&call, &json!({})).await.with_status(200);
+    tour.keep("a revocation of all keys of somebody");
+}
+
 /// Makes a key a member of another workspace of the account, too.
 async fn add_to_other_workspace(tour: &Tour<'_>, key: Uuid) {
     let app = tour.app;
@@ -400,6 +444,33 @@ async fn pictures_of_every_state(demo: &Demo, pictures: &mut Pictures) {
     pictures.add("api-keys-of-developer", 200, developer.get(&base).await);
     pictures.add("overview-with-keys", 200, owner.get(&demo.base).await);
     pictures.add("activity-of-keys", 200, owner.get(&demo.at("/activity")).await);
+}
+
+/// Keys that are found by a secret, and those of somebody.
+async fn pictures_of_search(demo: &Demo, pictures: &mut Pictures) {
+    let (app, owner) = (&demo.app, &demo.owner);
+    let base = demo.at("/api-keys");
+    let slug = demo.base.trim_start_matches("/w/");
+    let (key, _, secret) = add_key(app, slug, &demo.name("Found Key"), &["viewer"]).await;
+    let search = format!("{base}/search");
+    let hint = format!(
+        "UPDATE api_key_secrets SET hint = {} WHERE api_key_id = {}",
+        quoted(&secret[secret.len() - 4..]),
+        app.id(key)
+    );
+    app.execute(&hint).await;
+    pictures.add("api-key-found", 200, owner.post_form(&search, &[("secret", &secret)]).await);
+    let ending = &secret[secret.len() - 4..];
+    pictures.add("api-key-found-by-ending", 200, owner.post_form(&search, &[("secret", ending)]).await);
+    let unknown = unsent_token("key", 7);
+    pictures.add("api-key-found-none", 200, owner.post_form(&search, &[("secret", &unknown)]).await);
+    pictures.add("api-key-search-refused", 422, owner.post_form(&search, &[("secret", "no")]).await);
+    let keys = |of: &str| format!("{}/api-keys", demo.member(of));
+    pictures.add("member-keys", 200, owner.get(&keys("owner")).await);
+    pictures.add("member-keys-none", 200, owner.get(&keys("viewer")).await);
+    // It was there for these pictures alone.
+    let page = owner.get(&format!("{base}/{key}/revocation")).await;
+    owner.submit(&page, "/revocation", &[]).await.assert_status(303);
 }
 
 /// Of a founder whose address is not confirmed: of the workspace, and of the account.

@@ -36,6 +36,42 @@ impl Noun for Decisions {
             tour.robot.post(&format!("/access/v1/{path}"), &question).await.with_status(200);
             tour.keep(path);
         }
+        // Whose a thing is makes a difference.
+        let member = tour.take_members(1)[0];
+        let user = user_of(tour.app, member).await.to_string();
+        let role = json!({"name": "Keeper of their own", "slug": "own-keeper", "scopes": ["write:own"]});
+        tour.robot.post("/api/sso/v1/roles", &role).await.with_status(201);
+        let change = json!({"roles": ["own-keeper"], "external_id": "own-keeper"});
+        tour.robot.patch(&format!("/api/sso/v1/users/{user}"), &change).await.with_status(200);
+        tour.robot.get("/api/sso/v1/users/own-keeper").await.with_status(200);
+        let subject = json!({"type": "user", "id": "own-keeper"});
+        let note = json!({"type": "note", "id": "1", "name": "One", "owner": subject});
+        tour.robot.post("/api/sso/v1/resources", &note).await.with_status(201);
+        tour.robot
+            .post("/api/sso/v1/resources", &json!({"type": "note", "id": "1", "name": "Two"}))
+            .await
+            .with_status(200);
+        tour.keep("owners of resources");
+        let key = tour.robot_key.to_string();
+        for owner in [
+            json!("own-keeper"),
+            json!(user),
+            json!("ada@example.com"),
+            json!({"type": "api_key", "id": key}),
+        ] {
+            let resource = json!({"type": "note", "id": "1", "properties": {"owner": owner}});
+            for (path, subject) in [
+                ("evaluation", &subject),
+                ("search/subject", &json!({"type": "user"})),
+                ("search/subject", &json!({"type": "api_key"})),
+                ("search/resource", &subject),
+                ("search/action", &subject),
+            ] {
+                let question = json!({"subject": subject, "action": {"name": "write"}, "resource": resource});
+                tour.robot.post(&format!("/access/v1/{path}"), &question).await.with_status(200);
+                tour.keep(path);
+            }
+        }
     }
 }
 

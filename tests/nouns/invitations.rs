@@ -21,14 +21,26 @@ impl Noun for Invitations {
                 .reads(&["q", "status", "after", "before"])
                 .refuses_filters(&[("status", "nonsense"), ("q", LONG)])
                 .filters(&["status=expired", "q=example.com", "q=two"])
-                .statements(2),
+                .statements(4),
             form("/w/{workspace}/invitations", one(P::InviteMembers))
                 .sends(|_| fields(&[("emails", "new@example.com"), ("role", "viewer")]))
-                .also_reads(&["message"])
+                .also_reads(&["message", "team", "until"])
+                .ticks("team")
                 .verdict(may_invite)
                 .offered(|at| at.may_invite_with_some())
                 .types(with_address_and_role)
                 .like("POST /api/sso/v1/invitations"),
+            form("/w/{workspace}/invitations/preview", one(P::InviteMembers))
+                .sends(|_| fields(&[("emails", "new@example.com"), ("role", "viewer")]))
+                .also_reads(&["message", "team", "until"])
+                .ticks("team")
+                // The page that responds says what would become of each address.
+                .succeeds_with(200)
+                .writes(0)
+                .verdict(may_invite)
+                // Another button of the form above leads there.
+                .offered(|_| false)
+                .like("POST /api/sso/v1/invitations/preview"),
             form("/w/{workspace}/invitations/{invitation}/resend", one(P::InviteMembers))
                 .verdict(may_invite)
                 .offered(may_resend)
@@ -48,6 +60,11 @@ impl Noun for Invitations {
             call("POST /api/sso/v1/invitations", one(P::InviteMembers))
                 .body(|_| json!({"emails": ["new@example.com"], "roles": ["viewer"]}))
                 .succeeds_with(200)
+                .verdict(may_invite),
+            call("POST /api/sso/v1/invitations/preview", one(P::InviteMembers))
+                .body(|_| json!({"emails": ["new@example.com"], "roles": ["viewer"]}))
+                .succeeds_with(200)
+                .writes(0)
                 .verdict(may_invite),
             call("GET /api/sso/v1/invitations/{invitation}", EITHER),
             call("DELETE /api/sso/v1/invitations/{invitation}", one(P::CancelInvitations)),
@@ -134,7 +151,14 @@ impl Noun for Invitations {
             tour.post(&owner, &format!("{one}/{noun}"), &[], 303).await;
         }
         let emails = "guest-one@example.com, guest-two@example.com, newer@example.com";
-        let fields = [("emails", emails), ("role", "viewer"), ("message", "Hello")];
+        let team = tour.app.scalar_uuid(TEAM_OF_TOUR).await.to_string();
+        let fields = [("emails", emails), ("role", "viewer"), ("team", team.as_str()), ("message", "Hello")];
+        tour.post(&owner, &at("invitations/preview"), &fields, 200).await;
+        let table = "email,role,team\nguest-four@example.com,Editor,Everybody\nguest-one@example.com,,";
+        tour.post(&owner, &at("invitations/preview"), &[("emails", table), ("role", "viewer")], 200).await;
+        let preview = json!({"emails": ["guest-one@example.com"], "roles": ["viewer"]});
+        tour.robot.post("/api/sso/v1/invitations/preview", &preview).await.with_status(200);
+        tour.keep("a preview of invitations");
         tour.post(&owner, &at("invitations"), &fields, 303).await;
         tour.post(&owner, &at("invitations"), &fields, 303).await;
         // One signs up to accept, one has a sign-in, one declines.
@@ -160,6 +184,28 @@ impl Noun for Invitations {
         pictures.add("invitations-of-owner", 200, owner.get(&at("/invitations")).await);
         pictures.add("invitations-of-developer", 200, developer.get(&at("/invitations")).await);
         pictures.add("invitations-none", 200, owner.get(&at("/invitations?q=nobody&status=declined")).await);
+        let (late, member) = (demo.email("late@example.com"), demo.email("viewer@example.com"));
+        let table = format!(
+            "Name,E-mail,Role,Team\nOne,first@example.com,Editor,\nTwo,{member},,\nThree,{late},,\nFour,nonsense,,\nFive,second@example.com,Nobody,No team\n"
+        );
+        let preview = [("emails", table.as_str()), ("role", "viewer")];
+        pictures.add(
+            "invitations-preview",
+            200,
+            owner.post_form(&at("/invitations/preview"), &preview).await,
+        );
+        let preview = [("emails", "first@example.com"), ("role", "viewer"), ("message", "Welcome!")];
+        pictures.add(
+            "invitations-preview-one",
+            200,
+            owner.post_form(&at("/invitations/preview"), &preview).await,
+        );
+        let nothing = [("emails", ""), ("role", "viewer")];
+        pictures.add(
+            "invitations-preview-refused",
+            422,
+            owner.post_form(&at("/invitations/preview"), &nothing).await,
+        );
 
         pictures.add("empty-invitations", 200, demo.founder.client.get("/w/acme/invitations").await);
     }
@@ -238,6 +284,10 @@ impl Invitations {
     }
 }
 
+/// The team that everybody of the workspace of the tour is in.
+const TEAM_OF_TOUR: &str = "SELECT t.id FROM teams t JOIN workspaces w ON w.id = t.workspace_id
+    WHERE w.slug = 'seed-1' AND t.name = 'Everybody'";
+
 /// With the role Viewer.
 pub fn may_invite(at: &Attempt) -> Verdict {
     at.done_if(at.holdings().may_invite([&Attempt::viewer()]).is_ok())
@@ -257,7 +307,7 @@ fn with_address_and_role(page: &Page, form: FormOnPage) -> FormOnPage {
     if !form.values("role").is_empty() {
         return form;
     }
-    // Viewer, which is ticked, is none that this person may give.
+    // Maybe Viewer is none that this person may give.
     let may_give = page.attributes("#invite input[name=role]:not([disabled])", "value");
     form.fill(&[("role", &may_give[0])])
 }

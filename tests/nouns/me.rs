@@ -12,7 +12,7 @@ impl Noun for Me {
 
     fn pages(&self) -> Vec<Row> {
         vec![
-            page("/me", SIGNED_IN).statements(3),
+            page("/me", SIGNED_IN).statements(4),
             form("/me/profile", SIGNED_IN).sends(|_| fields(&[("name", "New Name")])),
             form("/me/password", SIGNED_IN)
                 .sends(|_| fields(&NEW_PASSWORD))
@@ -20,6 +20,10 @@ impl Noun for Me {
             form("/me/email", SIGNED_IN).sends(|_| fields(&NEW_EMAIL)).types(|_, form| form.fill(&NEW_EMAIL)),
             // Nobody in the world is unconfirmed.
             form("/me/verification", SIGNED_IN).offered(|_| false),
+            form("/me/mail", SIGNED_IN).sends(|_| fields(&[("mail", "digest")])),
+            page("/unsubscribe/{unsubscribe_code}", PUBLIC).succeeds_with(410).statements(0),
+            // A link in a letter leads there alone.
+            form("/unsubscribe/{unsubscribe_code}", PUBLIC),
             form("/me/export", SIGNED_IN).succeeds_with(200),
             page("/me/deletion", SIGNED_IN).statements(4),
             form("/me/deletion", SIGNED_IN)
@@ -36,19 +40,28 @@ impl Noun for Me {
                 }),
             // What was typed into a form before its session ended; no page of the world carries that.
             form("/me/drafts", SIGNED_IN).sends(|_| fields(&[("draft", DRAFT)])).offered(|_| false),
+            // The world is past its first steps.
+            form("/me/choices/first-steps", SIGNED_IN)
+                .sends(|_| fields(&[("workspace", "acme")]))
+                .offered(|_| false),
             form("/me/sessions/revocation", SIGNED_IN),
             form("/me/sessions/{session}/revocation", SIGNED_IN),
         ]
     }
 
     fn params(&self) -> Vec<Param> {
-        vec![Param::new("session").value(|at| {
-            Some(match at.place {
-                Place::ForeignIds => at.foreign_session.to_string(),
-                Place::UnknownIds => UNKNOWN.to_string(),
-                _ => at.caller.session.to_string(),
-            })
-        })]
+        let unsubscribe = Param::new("unsubscribe_code")
+            .value(|at| (at.place == Place::Own).then(|| "no-code-of-ours".to_owned()));
+        vec![
+            unsubscribe,
+            Param::new("session").value(|at| {
+                Some(match at.place {
+                    Place::ForeignIds => at.foreign_session.to_string(),
+                    Place::UnknownIds => UNKNOWN.to_string(),
+                    _ => at.caller.session.to_string(),
+                })
+            }),
+        ]
     }
 
     fn plans(&self) -> Plans {
@@ -68,6 +81,7 @@ impl Noun for Me {
                 payload, hash)
             SELECT {id}, u.id, 1000 + i, i, 'user.signed-in', 'done', 'user', u.id, 'user', 'browser', '{}', {bytes}
             FROM n, users u WHERE i <= 10",
+            "INSERT INTO mail_choices (user_id, kind, is_wanted, next_at) SELECT u.id, 'digest', 1 = 1, {then} FROM users u",
             "INSERT INTO audit_identities (event_id, actor_commitment, target_commitment)
             SELECT id, {bytes}, {bytes} FROM audit_events
             WHERE id NOT IN (SELECT event_id FROM audit_identities)",
@@ -85,6 +99,20 @@ impl Noun for Me {
         tour.post(&me, "/me/email", &fields, 303).await;
         tour.post(&me, "/me/verification", &[], 303).await;
         tour.post(&me, "/me/export", &[], 200).await;
+        tour.post(&me, "/me/mail", &[("mail", "digest"), ("mail", "requests")], 303).await;
+        // It is due for the tasks of the node.
+        tour.app.execute("UPDATE mail_choices SET next_at = 1 WHERE is_wanted AND kind = 'digest'").await;
+        tour.get(&me, "/unsubscribe/no-code-of-ours", 410).await;
+        let (owner, changed) = (tour.owner.clone(), tour.take_members(1)[0]);
+        tour.post(&owner, &format!("{HOME}/members/{changed}/roles"), &[("role", "support")], 303).await;
+        let whom = format!(
+            "SELECT email FROM users WHERE id = (SELECT user_id FROM members WHERE id = {})",
+            tour.app.id(changed)
+        );
+        let address = tour.app.scalar_text(&whom).await.unwrap();
+        let link = tour.app.mail.wait_for_link(&address, "/unsubscribe/").await;
+        tour.get(&me, &link, 200).await;
+        tour.post(&me, &link, &[], 200).await;
         let answer = tour.post(&me, "/me/drafts", &[("draft", DRAFT)], 303).await;
         tour.get(&me, &answer.location(), 200).await;
         tour.follow_link(&me, "newer@example.com", "/email-verification").await;
@@ -128,6 +156,17 @@ impl Noun for Me {
     }
 
     async fn pictures_of_changes(&self, demo: &Demo, pictures: &mut Pictures) {
+        // Who invited somebody hears that they joined, and may stop such mail.
+        member(&demo.app, &demo.founder, "editor").await;
+        let address = demo.email(&demo.founder.email);
+        let link = demo.app.mail.wait_for_link(&address, "/unsubscribe/").await;
+        let guest = demo.app.client();
+        let page = guest.get(&link).await;
+        let form = page.forms().remove(0);
+        pictures.add("unsubscribe", 200, page.clone());
+        pictures.add("unsubscribed", 200, guest.send(&page, &form).await);
+        pictures.add("unsubscribe-gone", 410, guest.get("/unsubscribe/no-code-of-ours").await);
+
         // Who signed up for the pictures of `identity`, and has confirmed nothing.
         let unconfirmed = demo.app.client();
         sign_in_with(&unconfirmed, &demo.email("new@example.com"), PASSWORD).await;

@@ -8,10 +8,12 @@
 mod declared;
 
 pub mod access;
+pub mod access_requests;
 pub mod account_keys;
 pub mod accounts;
 pub mod activity;
 pub mod api_keys;
+pub mod billing;
 pub mod credits;
 pub mod decisions;
 pub mod deliveries;
@@ -19,10 +21,12 @@ pub mod destinations;
 pub mod exports;
 pub mod identity;
 pub mod invitations;
+pub mod joining;
 pub mod me;
 pub mod members;
 pub mod overview;
 pub mod ownership;
+pub mod purchases;
 pub mod quick_start;
 pub mod resources;
 pub mod roles;
@@ -47,9 +51,11 @@ pub const ALL: &[&dyn Noun] = &[
     &roles::Roles,
     &members::Members,
     &access::EffectiveAccess,
+    &access_requests::AccessRequests,
     &selections::Selections,
     &invitations::Invitations,
     &teams::Teams,
+    &joining::Joining,
     &security::Security,
     &api_keys::ApiKeys,
     &account_keys::AccountKeys,
@@ -59,6 +65,8 @@ pub const ALL: &[&dyn Noun] = &[
     &quick_start::QuickStart,
     &deliveries::Deliveries,
     &credits::Credits,
+    &purchases::Purchases,
+    &billing::Billing,
     &activity::Activity,
     &exports::Exports,
     &support::Support,

@@ -11,13 +11,46 @@ impl Noun for Overview {
     }
 
     fn pages(&self) -> Vec<Row> {
-        vec![page("/w/{workspace}", MEMBER).statements(6)]
+        vec![
+            page("/w/{workspace}", MEMBER).statements(10),
+            form("/w/{workspace}/attention/snooze", MEMBER)
+                .sends(|_| fields(&[("item", "single-owner")]))
+                .writes(0)
+                .offered(|at| at.has(P::ReadMembers))
+                .unlike_any_call("what a person looks at is theirs"),
+            // Nothing is put off in the world.
+            form("/w/{workspace}/attention/restoration", MEMBER)
+                .writes(0)
+                .offered(|_| false)
+                .unlike_any_call("what a person looks at is theirs"),
+        ]
+    }
+
+    fn plans(&self) -> Plans {
+        let allowed = &[(
+            "i.status = 'pending' AND ir.workspace_id",
+            "those that are pending are fewer than all that ever offered a role",
+        )];
+        Plans { allowed, ..Plans::default() }
+    }
+
+    fn crowd(&self) -> &'static [&'static str] {
+        &["INSERT INTO attention_snoozes (workspace_id, member_id, item, until)
+            SELECT m.workspace_id, m.id, 'inactive.1', {then} FROM members m"]
     }
 
     async fn tour(&self, tour: &mut Tour<'_>) {
         for person in [tour.owner.clone(), tour.admin.clone(), tour.viewer.clone()] {
             tour.get(&person, HOME, 200).await;
         }
+        let (owner, slug) = (tour.owner.clone(), HOME.trim_start_matches("/w/"));
+        tour.post(&owner, &format!("{HOME}/attention/snooze"), &[("item", "single-owner")], 303).await;
+        tour.post(&owner, &format!("{HOME}/attention/restoration"), &[], 303).await;
+        for show in ["", "yes"] {
+            let fields = [("workspace", slug), ("show", show)];
+            tour.post(&owner, "/me/choices/first-steps", &fields, 303).await;
+        }
+        tour.post(&owner, "/me/choices/first-steps", &[("workspace", "nowhere")], 303).await;
         let (stranger, viewer) = (tour.app.client(), tour.viewer.clone());
         tour.get(&stranger, HOME, 401).await;
         tour.get(&viewer, "/w/seed-2", 404).await;

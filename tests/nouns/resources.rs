@@ -58,8 +58,9 @@ impl Noun for Resources {
         let base = demo.at("/resources");
         demo.app
             .execute(&format!(
-                "INSERT INTO resources (workspace_id, kind, id, name, created_at)
-             SELECT id, 'record', {}, {}, {} FROM workspaces WHERE slug = {}",
+                "INSERT INTO resources (workspace_id, kind, id, name, created_at, owner_id)
+             SELECT id, 'record', {}, {}, {}, (SELECT m.id FROM members m
+                WHERE m.workspace_id = workspaces.id ORDER BY m.id LIMIT 1) FROM workspaces WHERE slug = {}",
                 quoted(&"record-1/".repeat(22)),
                 quoted(&demo.name("Record 1")),
                 demo.app.clock.now().as_millis(),

@@ -40,7 +40,7 @@ impl Noun for Roles {
                 .statements(3),
             page("/w/{workspace}/roles/{role}/deletion", one(P::ManageRoles))
                 .verdict(not_of_owners)
-                .statements(4),
+                .statements(5),
             form("/w/{workspace}/roles/{role}/deletion", one(P::ManageRoles))
                 .verdict(not_of_owners)
                 .offered(|at| may_edit(at) && is_custom(at) && may_be_replaced(at))

@@ -12,7 +12,7 @@ impl Noun for Security {
 
     fn pages(&self) -> Vec<Row> {
         vec![
-            page("/w/{workspace}/security", one(P::ReadMembers)).reads(&[]).statements(2),
+            page("/w/{workspace}/security", one(P::ReadMembers)).reads(&["q"]).statements(2),
             page("/w/{workspace}/security/separation", one(P::UpdatePermissions)).statements(3),
             form("/w/{workspace}/security/separation", one(P::UpdatePermissions))
                 .carries(&["version"], "/w/{workspace}/security/separation", "/security/separation")
@@ -104,6 +104,16 @@ impl Noun for Security {
         let permission = demo.at("/security/update:permissions/preview");
         pictures.add("preview-lock-out", 200, admin.get(&permission).await);
     }
+}
+
+/// Chooses the roles that have a permission, as its row of the Security page does.
+pub async fn assign(owner: &Client, permission: &str, roles: &[&str]) {
+    let page = owner.visit("/w/acme/security").await;
+    let row = page.form(&format!("#f-{}", permission.replace(':', "-")));
+    let version = row.values("version")[0].to_owned();
+    let mut fields = vec![("version", version.as_str())];
+    fields.extend(roles.iter().map(|role| ("role", *role)));
+    owner.post_form(&format!("/w/acme/security/{permission}"), &fields).await.assert_status(303);
 }
 
 const TOGGLED: P = P::ReadTeams;

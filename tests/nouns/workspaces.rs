@@ -14,7 +14,7 @@ impl Noun for Workspaces {
     fn pages(&self) -> Vec<Row> {
         vec![
             page("/", PUBLIC).succeeds_with(303).statements(0),
-            page("/workspaces", SIGNED_IN).reads(&[]).statements(5),
+            page("/workspaces", SIGNED_IN).reads(&[]).statements(6),
             form("/workspaces", SIGNED_IN)
                 .sends(|_| fields(&[("name", "Another"), ("slug", "another")]))
                 .also_reads(&["account", "separate_billing"])
@@ -24,6 +24,10 @@ impl Noun for Workspaces {
                 .verdict(|_| Verdict::Is(404))
                 .offered(|_| false),
             form("/workspaces/waiting/{membership}/decline", SIGNED_IN)
+                .verdict(|_| Verdict::Is(404))
+                .offered(|_| false),
+            // No domain of the world is proved.
+            form("/workspaces/joinable/{join_domain}/membership", SIGNED_IN)
                 .verdict(|_| Verdict::Is(404))
                 .offered(|_| false),
             // Nothing of the world is deleted.

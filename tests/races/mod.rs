@@ -16,6 +16,8 @@ mod accounts;
 mod api_keys;
 mod identity;
 mod invitations;
+mod joining;
+mod offboarding;
 mod own_deletion;
 mod owners;
 mod roles;

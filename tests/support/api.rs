@@ -2,6 +2,7 @@
 
 use super::product::{Purpose, Token};
 use super::{TestApp, quoted};
+use futures_util::FutureExt;
 use reqwest::{Method, header::HeaderMap};
 use serde_json::Value;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -75,9 +76,12 @@ impl Api {
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body);
         }
-        let response = request.send().await.unwrap();
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.unwrap();
+        let answered = async {
+            let response = request.send().await.unwrap();
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            (status, headers, response.text().await.unwrap())
+        };
+        let (status, headers, text) = answered.boxed().await;
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         Answer { status, headers, text, body, asked }
     }

@@ -33,8 +33,8 @@ enum OnDelete {
     Refuse,
 }
 
-/// The data of tenants refers to these tables.
-const TENANTS: [&str; 3] = ["users", "accounts", "workspaces"];
+/// The data of tenants refers to these tables. Invoices outlive their workspace, and refer to nothing.
+const TENANTS: [&str; 4] = ["users", "accounts", "workspaces", "invoices"];
 
 /// Tables that refer to them and that a refused request may still write to: when a session was last seen, the
 /// message that its next page shows, a link in mail, idempotency keys, what the gateway refused, and its limits.
@@ -223,7 +223,7 @@ both! {
         }
         let at = |table: &str| all.iter().position(|other| *other == table);
         assert!(at("workspaces") < at("members") && at("teams") < at("team_members"), "{all:?}");
-        assert_eq!(catalogue.to_delete_from(&all), ["workspaces", "api_keys", "accounts", "users"]);
+        assert_eq!(catalogue.to_delete_from(&all), ["invoices", "workspaces", "api_keys", "accounts", "users"]);
         let secrets = catalogue.of_workspace("api_key_secrets", "$1");
         assert!(secrets.is_some_and(|condition| condition.contains("FROM api_keys WHERE account_id")));
         assert_eq!(catalogue.of_workspace("users", "$1"), None);

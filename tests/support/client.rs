@@ -2,6 +2,7 @@
 
 use super::product::Clock;
 use super::{FormOnPage, Page, TestApp, WAIT_TIMEOUT, form};
+use futures_util::FutureExt;
 use reqwest::{
     Method,
     cookie::{CookieStore, Jar},
@@ -200,7 +201,9 @@ impl Client {
 
     pub async fn request(&self, method: Method, path: &str, body: Option<(&str, Vec<u8>)>) -> Page {
         let asked = format!("{method} {path}");
-        self.try_request(method, path, body).await.unwrap_or_else(|error| panic!("{asked}: {error:?}"))
+        // Boxed, as hundreds of tests await it: the compiler would look through all of it for each of them.
+        let answer = self.try_request(method, path, body).boxed().await;
+        answer.unwrap_or_else(|error| panic!("{asked}: {error:?}"))
     }
 
     /// As [`Client::request`], for a test in which the connection may break.

@@ -9,6 +9,7 @@ use tokio::net::UdpSocket;
 
 const TYPE_A: u16 = 1;
 const TYPE_AAAA: u16 = 28;
+const TYPE_TXT: u16 = 16;
 const NO_SUCH_NAME: u8 = 3;
 
 /// Open until the test is over. It knows no name before it is told; nothing is to be kept by whoever asks.
@@ -25,6 +26,7 @@ struct State {
     /// How often a name was looked up, for IPv4 and for IPv6.
     lookups: BTreeMap<(String, u16), usize>,
     silent: Vec<String>,
+    texts: BTreeMap<String, Vec<String>>,
 }
 
 impl Dns {
@@ -61,6 +63,12 @@ impl Dns {
         state.answers.insert(name.to_owned(), answers);
     }
 
+    /// From now on the name has these texts.
+    pub fn set_texts(&self, name: &str, texts: &[&str]) {
+        let texts = texts.iter().map(|text| (*text).to_owned()).collect();
+        self.state.lock().unwrap().texts.insert(name.to_owned(), texts);
+    }
+
     /// Lookups of this name get no answer.
     pub fn say_nothing_of(&self, name: &str) {
         self.state.lock().unwrap().silent.push(name.to_owned());
@@ -78,27 +86,43 @@ impl Dns {
         if state.silent.contains(&name) {
             return None;
         }
+        if kind == TYPE_TXT {
+            let texts = state.texts.get(&name);
+            let code = if texts.is_some() { 0 } else { NO_SUCH_NAME };
+            let records = texts.into_iter().flatten().map(|text| pieces(text)).collect();
+            return Some(response(query, end, kind, code, records));
+        }
         let count = state.lookups.entry((name.clone(), kind)).or_default();
         let at = *count;
         *count += 1;
         let known = state.answers.get(&name).and_then(|answers| answers.get(at).or(answers.last()));
         let code = if known.is_some() { 0 } else { NO_SUCH_NAME };
         let records: Vec<Vec<u8>> = known.into_iter().flatten().filter_map(|one| data(*one, kind)).collect();
-        let mut answer = query[..2].to_vec();
-        answer.extend([0x81, 0x80 | code, 0, 1]);
-        answer.extend(u16::try_from(records.len()).unwrap().to_be_bytes());
-        answer.extend([0, 0, 0, 0]);
-        answer.extend(&query[12..end + 4]);
-        for record in records {
-            // The name of the question, the type, the internet, and nothing that may be kept.
-            answer.extend([0xc0, 0x0c]);
-            answer.extend(kind.to_be_bytes());
-            answer.extend([0, 1, 0, 0, 0, 0]);
-            answer.extend(u16::try_from(record.len()).unwrap().to_be_bytes());
-            answer.extend(record);
-        }
-        Some(answer)
+        Some(response(query, end, kind, code, records))
     }
+}
+
+fn response(query: &[u8], end: usize, kind: u16, code: u8, records: Vec<Vec<u8>>) -> Vec<u8> {
+    let mut answer = query[..2].to_vec();
+    answer.extend([0x81, 0x80 | code, 0, 1]);
+    answer.extend(u16::try_from(records.len()).unwrap().to_be_bytes());
+    answer.extend([0, 0, 0, 0]);
+    answer.extend(&query[12..end + 4]);
+    for record in records {
+        // The name of the question, the type, the internet, and nothing that may be kept.
+        answer.extend([0xc0, 0x0c]);
+        answer.extend(kind.to_be_bytes());
+        answer.extend([0, 1, 0, 0, 0, 0]);
+        answer.extend(u16::try_from(record.len()).unwrap().to_be_bytes());
+        answer.extend(record);
+    }
+    answer
+}
+
+/// A text in pieces of up to 255 bytes, each after its length.
+fn pieces(text: &str) -> Vec<u8> {
+    let piece = |piece: &[u8]| [&[u8::try_from(piece.len()).unwrap()][..], piece].concat();
+    text.as_bytes().chunks(255).flat_map(piece).collect()
 }
 
 /// The name that is asked for, and where it ends.

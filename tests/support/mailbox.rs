@@ -21,6 +21,8 @@ pub struct Letter {
     pub subject: String,
     /// The plain-text part, decoded.
     pub text: String,
+    /// The HTML part, decoded.
+    pub html: String,
     /// All of it, as it was sent.
     pub raw: String,
     written: (SystemTime, PathBuf),
@@ -102,6 +104,7 @@ impl Letter {
             to: addresses(message.to()),
             subject: message.subject().unwrap_or_default().to_owned(),
             text: message.body_text(0).unwrap_or_default().into_owned(),
+            html: message.body_html(0).unwrap_or_default().into_owned(),
             raw: String::from_utf8_lossy(&raw).into_owned(),
             written,
         })

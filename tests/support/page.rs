@@ -147,6 +147,13 @@ impl Page {
             .clone()
     }
 
+    /// [`Page::links`] and [`Page::forms`], read at once.
+    pub fn links_and_forms(&self) -> (Vec<String>, Vec<FormOnPage>) {
+        let (html, anchors) = (Html::parse_document(&self.html), selector("a[href]"));
+        let links = html.select(&anchors).filter_map(|link| link.attr("href").map(str::to_owned)).collect();
+        (links, form::all(&html, "form"))
+    }
+
     fn excerpt(&self) -> String {
         let text = if self.html.contains('<') { self.text() } else { self.html.clone() };
         text.chars().take(3000).collect()
@@ -180,7 +187,7 @@ pub(super) fn words(element: ElementRef<'_>) -> String {
             } else if let Some(child) = ElementRef::wrap(child) {
                 let inline = matches!(
                     child.value().name(),
-                    "a" | "b" | "i" | "em" | "strong" | "code" | "span" | "bdi"
+                    "a" | "b" | "i" | "em" | "strong" | "code" | "span" | "bdi" | "wbr"
                 );
                 said.push_str(if inline { "" } else { " " });
                 read(child, said);

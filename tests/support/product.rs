@@ -5,14 +5,15 @@ pub use bailiwick::{
     clock::{Clock, DAY},
     config::{Config, Mail, ProxyHeader, SignUp},
     domain::nouns::{
-        credits, identity::first::first_sign_up, invitations::mail::is_wanted,
-        organization::deletion::PORTIONS, support::operator::pages as support_pages, traffic,
+        billing, credits, identity::first::first_sign_up, invitations::mail::is_wanted,
+        organization::deletion::PORTIONS, purchases, support::operator::pages as support_pages, traffic,
     },
     domain::outbox::DeliveryError,
     domain::{
         Db, Description, GatewayStage, Name, POSTGRES_PLANS, Purpose, Slug, TextRule, Token, TrafficEntry,
         checkpoint, demo, erasure, housekeeping, outbox, seed, verify,
     },
+    invoices::{InvoiceCommand, InvoiceError, execute as run_invoice},
     note::{self, Signer},
     outbound::{
         address::{AddressClass, class, networks},

@@ -1,6 +1,7 @@
 //! The database behind the app's back: to look at rows, and to show that none has changed.
 
 use super::{Backend, TestApp};
+use futures_util::FutureExt;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, Statement};
 use serde_json::{Map, Value, json};
 use std::{
@@ -20,6 +21,21 @@ pub const AUDIT_RECORD: &str = "(SELECT e.id, e.workspace_id, e.account_id, e.us
         i.target_name, i.target_email, e.via, i.address, i.user_agent, COALESCE(i.payload, e.payload) AS payload
     FROM audit_events e JOIN audit_identities i ON i.event_id = e.id)";
 
+const SQLITE_COUNTER: &str = "CREATE TABLE IF NOT EXISTS kept_changes (n INTEGER NOT NULL);
+    INSERT INTO kept_changes SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM kept_changes);";
+
+/// Statements that were sent and not committed count too: a sequence is no part of a transaction. The names of the
+/// tables are: they are of what was committed.
+const POSTGRES_COUNTER: &str = "CREATE SCHEMA IF NOT EXISTS test_support;
+    CREATE SEQUENCE IF NOT EXISTS test_support.changes;
+    CREATE TABLE IF NOT EXISTS test_support.changed (in_table text NOT NULL);
+    CREATE OR REPLACE FUNCTION test_support.count() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN
+            PERFORM nextval('test_support.changes');
+            INSERT INTO test_support.changed VALUES (TG_TABLE_NAME);
+            RETURN NULL;
+        END $$;";
+
 /// A text as an SQL literal.
 pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
@@ -28,7 +44,7 @@ pub fn quoted(text: &str) -> String {
 impl TestApp {
     /// A connection of the test's own to the app's database.
     pub async fn db(&self) -> &DatabaseConnection {
-        self.connection.get_or_init(|| self.database.connect()).await
+        self.connection.get_or_init(|| self.database.connect()).boxed().await
     }
 
     /// An id as an SQL literal: `WHERE id = {}`.
@@ -41,7 +57,7 @@ impl TestApp {
 
     /// Changes rows as the app never would. Returns how many.
     pub async fn execute(&self, sql: &str) -> u64 {
-        let done = self.db().await.execute_raw(self.statement(sql)).await;
+        let done = self.db().await.execute_raw(self.statement(sql)).boxed().await;
         done.unwrap_or_else(|error| panic!("{sql}: {error}")).rows_affected()
     }
 
@@ -101,25 +117,29 @@ impl TestApp {
 
     /// The rows of a table that meet a condition, each as text, as a [`Snapshot`] has them.
     pub async fn rows_where(&self, table: &str, condition: &str) -> Vec<String> {
-        let sql = format!("{} WHERE {condition}", self.rows_as_text(table).await);
-        let text = |row: &QueryResult| -> String { row.try_get_by_index(1).unwrap() };
-        self.all(&sql).await.iter().map(|row| format!("{table}: {}", text(row))).collect()
+        self.rows_of_tables([(table, condition.to_owned())]).await
     }
 
-    /// All rows of tenants as they are now: [`super::Catalogue::of_tenants`]. On PostgreSQL they are read again only
-    /// after a statement that changes them.
-    pub async fn tenants(&self) -> Snapshot {
-        let tables = self.catalogue().await.of_tenants();
-        if self.backend == Backend::Sqlite {
-            return self.snapshot(&tables).await;
+    /// [`TestApp::rows_where`] of many tables, each with a condition of its own.
+    pub async fn rows_of_tables(&self, tables: impl IntoIterator<Item = (&str, String)>) -> Vec<String> {
+        let mut selects = Vec::new();
+        for (table, condition) in tables {
+            selects.push(format!("{} WHERE {condition}", self.rows_as_text(table).await));
         }
-        self.counting.get_or_init(|| self.count_changes(&tables)).await;
-        let changes = self.scalar_i64("SELECT last_value FROM test_support.changes").await;
+        let text = |row: &QueryResult, i: usize| -> String { row.try_get_by_index(i).unwrap() };
+        let rows = self.all(&selects.join(" UNION ALL ")).await;
+        rows.iter().map(|row| format!("{}: {}", text(row, 0), text(row, 1))).collect()
+    }
+
+    /// All rows of tenants as they are now: [`super::Catalogue::of_tenants`]. They are read again only after a
+    /// statement that changes them.
+    pub async fn tenants(&self) -> Snapshot {
+        let changes = self.changes().await;
         let known = self.tenants.lock().unwrap().clone();
         if let Some((_, rows)) = known.filter(|(at, _)| *at == changes) {
             return rows;
         }
-        let rows = self.snapshot(&tables).await;
+        let rows = self.snapshot(&self.catalogue().await.of_tenants()).await;
         *self.tenants.lock().unwrap() = Some((changes, rows.clone()));
         rows
     }
@@ -129,22 +149,59 @@ impl TestApp {
         *self.tenants.lock().unwrap() = None;
     }
 
-    /// Counts the statements that change a column of tenants which a [`Snapshot`] has. Those that were sent and not
-    /// committed count too: a sequence is no part of a transaction.
-    async fn count_changes(&self, tables: &[&str]) {
-        let mut sql = String::from(
-            "CREATE SCHEMA IF NOT EXISTS test_support; CREATE SEQUENCE IF NOT EXISTS test_support.changes;
-            CREATE OR REPLACE FUNCTION test_support.count() RETURNS trigger LANGUAGE plpgsql AS
-                $$ BEGIN PERFORM nextval('test_support.changes'); RETURN NULL; END $$;",
-        );
-        for table in tables {
-            let columns = self.columns(table).await.join(", ");
-            sql.push_str(&format!(
-                "CREATE OR REPLACE TRIGGER test_support AFTER INSERT OR DELETE OR TRUNCATE OR UPDATE OF {columns}
-                    ON {table} FOR EACH STATEMENT EXECUTE FUNCTION test_support.count();"
-            ));
-        }
-        self.db().await.execute_unprepared(&sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    /// A number that grows with each statement that changes a column of tenants which a [`Snapshot`] has.
+    async fn changes(&self) -> i64 {
+        self.count_changes().await;
+        self.scalar_i64(match self.backend {
+            Backend::Sqlite => "SELECT n FROM kept_changes",
+            Backend::Postgres => "SELECT last_value FROM test_support.changes",
+        })
+        .await
+    }
+
+    /// The tables of tenants that have changed since the last call, or since changes are counted. Only on PostgreSQL,
+    /// as SQLite counts without names.
+    pub async fn take_changed(&self) -> Vec<String> {
+        self.count_changes().await;
+        let rows = self.all("DELETE FROM test_support.changed RETURNING in_table").await;
+        let mut tables: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+        tables.sort_unstable();
+        tables.dedup();
+        tables
+    }
+
+    /// From the first call on, triggers count.
+    async fn count_changes(&self) {
+        self.counting
+            .get_or_init(|| async {
+                let mut sql = String::from(match self.backend {
+                    Backend::Sqlite => SQLITE_COUNTER,
+                    Backend::Postgres => POSTGRES_COUNTER,
+                });
+                for table in self.catalogue().await.of_tenants() {
+                    let columns = self.columns(table).await.join(", ");
+                    match self.backend {
+                        Backend::Sqlite => {
+                            for (name, change) in
+                                [("new", "INSERT"), ("gone", "DELETE"), ("set", &*format!("UPDATE OF {columns}"))]
+                            {
+                                sql.push_str(&format!(
+                                    "CREATE TRIGGER IF NOT EXISTS kept_{name}_{table} AFTER {change} ON {table}
+                                        BEGIN UPDATE kept_changes SET n = n + 1; END;"
+                                ));
+                            }
+                        }
+                        Backend::Postgres => sql.push_str(&format!(
+                            "CREATE OR REPLACE TRIGGER test_support AFTER INSERT OR DELETE OR TRUNCATE
+                                OR UPDATE OF {columns}
+                                ON {table} FOR EACH STATEMENT EXECUTE FUNCTION test_support.count();"
+                        )),
+                    }
+                }
+                let done = self.db().await.execute_unprepared(&sql).await;
+                done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+            })
+            .await;
     }
 
     /// A query for the table's name and each of its rows as one text. It is put together once: all
@@ -193,7 +250,7 @@ impl TestApp {
     }
 
     async fn all(&self, sql: &str) -> Vec<QueryResult> {
-        let rows = self.db().await.query_all_raw(self.statement(sql)).await;
+        let rows = self.db().await.query_all_raw(self.statement(sql)).boxed().await;
         rows.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 

@@ -10,9 +10,12 @@ use uuid::Uuid;
 async fn kept(app: &TestApp) -> Vec<&'static str> {
     let catalogue = app.catalogue().await;
     let mut tables = catalogue.of_tenants();
-    tables.push("sessions");
+    tables.push(SESSIONS);
     tables
 }
+
+/// Who is signed in.
+const SESSIONS: &str = "sessions";
 
 /// What triggers keep up to date, and refers to no tenant.
 const COUNTED: &str = "headcounts";
@@ -26,15 +29,17 @@ pub async fn keep(app: &TestApp) {
         ));
     }
     app.db().await.execute_unprepared(&sql).await.unwrap();
+    if app.backend == Backend::Postgres {
+        app.take_changed().await;
+    }
 }
 
 /// Puts all rows back as they were at [`keep`]. Audit events stay, because they can't be deleted: each
 /// workspace continues its own chain.
 pub async fn restore(app: &TestApp) {
-    let tables = kept(app).await;
     let sql = match app.backend {
-        Backend::Sqlite => through_triggers(app, &tables).await,
-        Backend::Postgres => as_a_replica(&tables),
+        Backend::Sqlite => through_triggers(app, &kept(app).await).await,
+        Backend::Postgres => as_a_replica(&app.take_changed().await),
     };
     let db = app.db().await;
     // What the program writes between requests may wait for these rows while they wait for it.
@@ -45,8 +50,13 @@ pub async fn restore(app: &TestApp) {
     if app.backend == Backend::Postgres {
         app.note_change();
         // Nothing else removes the rows that were deleted: the tests' PostgreSQL has no autovacuum.
-        if app.restores.fetch_add(1, Ordering::Relaxed) % 16 == 15 {
-            app.db().await.execute_unprepared(&format!("VACUUM {}", tables.join(", "))).await.unwrap();
+        if app.restores.fetch_add(1, Ordering::Relaxed) % 32 == 31 {
+            let tables = kept(app).await.join(", ");
+            app.db()
+                .await
+                .execute_unprepared(&format!("VACUUM test_support.changed, {tables}"))
+                .await
+                .unwrap();
         }
     }
 }
@@ -69,10 +79,10 @@ async fn through_triggers(app: &TestApp, tables: &[&str]) -> String {
 
 /// As a replica takes rows over: no trigger and no foreign key has a say, and what triggers count comes with the rows.
 /// The version of a workspace's roles is new, because the app may remember other roles under the one of before.
-fn as_a_replica(tables: &[&str]) -> String {
+fn as_a_replica(changed: &[String]) -> String {
     let mut sql =
         String::from("BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM rate_limits;");
-    for table in tables.iter().chain([&COUNTED]) {
+    for table in changed.iter().map(String::as_str).chain([SESSIONS, COUNTED]) {
         sql.push_str(&format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM kept_{table};"));
     }
     sql + "UPDATE workspaces SET roles_version = gen_random_uuid(); COMMIT;"
@@ -81,12 +91,9 @@ fn as_a_replica(tables: &[&str]) -> String {
 /// Every row of one workspace and of its account, its events too.
 pub async fn rows_of(app: &TestApp, workspace: Uuid) -> Vec<String> {
     let (catalogue, id) = (app.catalogue().await, app.id(workspace));
-    let mut all = Vec::new();
-    for table in catalogue.of_tenants().into_iter().chain(["audit_events"]) {
-        if let Some(condition) = catalogue.of_workspace(table, &id) {
-            all.extend(app.rows_where(table, &condition).await);
-        }
-    }
+    let tables = catalogue.of_tenants().into_iter().chain(["audit_events"]);
+    let of_workspace = tables.filter_map(|table| Some((table, catalogue.of_workspace(table, &id)?)));
+    let mut all = app.rows_of_tables(of_workspace).await;
     all.sort_unstable();
     all
 }

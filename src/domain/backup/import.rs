@@ -62,7 +62,7 @@ impl Bounds {
 }
 
 /// What is derived from other rows: whatever an archive says of it would be another truth.
-const DERIVED: [&str; 3] = [
+const DERIVED: [&str; 4] = [
     "UPDATE members SET role_set = (SELECT COALESCE(string_agg(slug, ' ' ORDER BY slug), '') FROM (
         SELECT r.slug FROM member_roles mr CROSS JOIN roles r
             WHERE mr.workspace_id = members.workspace_id AND mr.member_id = members.id
@@ -71,6 +71,10 @@ const DERIVED: [&str; 3] = [
             WHERE tm.workspace_id = members.workspace_id AND tm.member_id = members.id
                 AND tr.workspace_id = tm.workspace_id AND tr.team_id = tm.team_id
                 AND r.workspace_id = tr.workspace_id AND r.id = tr.role_id) AS held)",
+    "UPDATE members SET next_end_at = (SELECT MIN(ending.at) FROM (
+        SELECT members.access_until AS at
+        UNION ALL SELECT mr.ends_at FROM member_roles mr
+            WHERE mr.workspace_id = members.workspace_id AND mr.member_id = members.id) AS ending)",
     "DELETE FROM headcounts",
     "INSERT INTO headcounts (workspace_id, status, kind, role_set, people)
         SELECT workspace_id, status, kind, role_set, COUNT(*) FROM members GROUP BY 1, 2, 3, 4",
@@ -83,8 +87,8 @@ const RULES: [(&str, &str); 4] = [
         "a team has the Owner role",
     ),
     (
-        "SELECT CAST(CASE WHEN COUNT(*) = 0 THEN 1 ELSE 0 END AS BIGINT) AS n FROM active_owners",
-        "it has no active Owner",
+        "SELECT CAST(CASE WHEN COUNT(*) = 0 THEN 1 ELSE 0 END AS BIGINT) AS n FROM lasting_owners",
+        "it has no active Owner whose access has no end",
     ),
     ("SELECT COUNT(*) AS n FROM workspaces WHERE deleted_at IS NOT NULL", "its workspace is deleted"),
     (
@@ -189,7 +193,7 @@ async fn start_chains(tx: &DatabaseTransaction) -> Result<(), DbErr> {
     }
     tx.execute_unprepared(&format!("{insert} SELECT 'installation', {nobody}, 0, {none}, TRUE")).await?;
     // Somebody was first: nobody becomes the first by a link any more.
-    let owner = "INSERT INTO first_person (id, user_id) SELECT 1, MIN(m.user_id) FROM active_owners o
+    let owner = "INSERT INTO first_person (id, user_id) SELECT 1, MIN(m.user_id) FROM lasting_owners o
         JOIN members m ON m.id = o.member_id";
     let owner = if tx.get_database_backend() == DbBackend::Postgres {
         owner.replace("MIN(m.user_id)", "CAST(MIN(CAST(m.user_id AS TEXT)) AS uuid)")
@@ -200,11 +204,11 @@ async fn start_chains(tx: &DatabaseTransaction) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Everybody in the workspace belongs to its account, and its active Owners administer it.
+/// Everybody in the workspace belongs to its account, and its active Owners administer it, unless their access ends.
 async fn add_to_account(tx: &DatabaseTransaction) -> Result<(), DbErr> {
     tx.execute_unprepared(
         "INSERT INTO account_people (account_id, user_id, is_admin, joined_at, listed_as)
-        SELECT w.account_id, m.user_id, EXISTS (SELECT 1 FROM active_owners o WHERE o.member_id = m.id),
+        SELECT w.account_id, m.user_id, EXISTS (SELECT 1 FROM lasting_owners o WHERE o.member_id = m.id),
             m.joined_at, m.listed_as
         FROM members m JOIN workspaces w ON w.id = m.workspace_id WHERE m.user_id IS NOT NULL",
     )

@@ -32,11 +32,13 @@ pub struct Conflict {
     /// Its path is below the workspace or account.
     pub link: Option<ActionLink>,
     pub reason: AuditReason,
+    /// It is no refusal in the audit record: nobody tried anything, a page was loaded again.
+    pub is_reload: bool,
 }
 
 impl Conflict {
     pub(in crate::domain) const fn new(code: &'static str, sentence: &'static str) -> Self {
-        Self { code, sentence, note: "", link: None, reason: CONFLICT }
+        Self { code, sentence, note: "", link: None, reason: CONFLICT, is_reload: false }
     }
 
     pub(in crate::domain) const fn note(mut self, note: &'static str) -> Self {
@@ -46,6 +48,11 @@ impl Conflict {
 
     pub(in crate::domain) const fn link(mut self, path: &'static str, label: &'static str) -> Self {
         self.link = Some(ActionLink { path, label });
+        self
+    }
+
+    pub(in crate::domain) const fn of_reload(mut self) -> Self {
+        self.is_reload = true;
         self
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     clock::{Clock, Timestamp},
-    config::{Config, Mail},
+    config::{Config, Mail, plans::Plans},
     domain::{
         base::{
             connect::{
@@ -69,6 +69,8 @@ struct Shared {
     allowed_hosts: Vec<String>,
     delivers_mail: bool,
     support_email: Option<String>,
+    plans: Plans,
+    uses_stripe: bool,
 }
 
 impl Db {
@@ -157,6 +159,8 @@ impl Db {
             allowed_hosts: config.outbound_allow.iter().map(|allowed| allowed.host.clone()).collect(),
             delivers_mail: matches!(config.mail, Mail::Smtp(_)),
             support_email: config.support_email.clone(),
+            plans: config.plans.clone(),
+            uses_stripe: config.stripe.is_on(),
         };
         Ok(Self { read, write, shared: Arc::new(shared) })
     }
@@ -262,6 +266,16 @@ impl Db {
     /// The address of those who run the installation, for requests for support.
     pub(in crate::domain) fn support_email(&self) -> Option<&str> {
         self.shared.support_email.as_deref()
+    }
+
+    /// What workspaces can have, and for how much.
+    pub(in crate::domain) fn plans(&self) -> &Plans {
+        &self.shared.plans
+    }
+
+    /// Whether Stripe collects what invoices amount to.
+    pub(in crate::domain) fn uses_stripe(&self) -> bool {
+        self.shared.uses_stripe
     }
 
     pub(in crate::domain) fn passwords(&self) -> &Passwords {

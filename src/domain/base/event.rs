@@ -384,6 +384,12 @@ impl<T> Recorded<T> {
         self
     }
 
+    /// This change with further events, after its own.
+    pub(in crate::domain) fn and(mut self, events: impl IntoIterator<Item = RecordedEvent>) -> Self {
+        self.events.extend(events);
+        self
+    }
+
     /// The result, before it is committed.
     pub fn value(&self) -> &T {
         &self.value

@@ -10,17 +10,19 @@ pub fn group_of(kind: &str) -> &str {
 
 /// The groups that a workspace's record has: the word, the label, and what is in it. A test compares them with the kinds
 /// of all nouns.
-pub const GROUPS: [(&str, &str, &str); 16] = [
+pub const GROUPS: [(&str, &str, &str); 18] = [
     ("member", "Members", "Roles, suspensions, who joined and who left."),
     ("invitation", "Invitations", "Sent, accepted, declined and cancelled."),
+    ("access-request", "Access requests", "Asked for, accepted, declined and withdrawn."),
     ("ownership", "Ownership", "Offers to transfer the workspace."),
     ("role", "Roles", "Created, renamed, deleted, and what they hold."),
     ("permission", "Permissions", "Which roles have a permission."),
     ("team", "Teams", "Teams, their members and their roles."),
     ("api-key", "API keys", "Created, rotated, revoked."),
-    ("resource", "Resources", "Registered and removed."),
+    ("resource", "Resources", "Registered, removed, and whose they are."),
     ("destination", "Destinations", "Hosts, and events that go to them."),
-    ("credit", "Credits", "Granted and corrected, and who is notified when they run low."),
+    ("credit", "Credits", "Granted, bought and corrected, and who is notified when they run low."),
+    ("billing", "Billing", "Plan, seats, invoices and payments."),
     ("data", "Exports", "What left the workspace as a file."),
     ("organization", "Organization", "Name, address and websites of the workspace."),
     ("workspace", "Workspace", "The creation of the workspace."),

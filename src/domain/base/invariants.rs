@@ -5,12 +5,12 @@ use crate::domain::base::{conflict::Conflict, reason::AuditReason};
 pub(in crate::domain) const LAST_OWNER_REASON: AuditReason =
     AuditReason::new("last-owner", "the workspace needs an active Owner");
 
-/// A workspace keeps an active Owner.
+/// A workspace keeps an active Owner whose access has no end.
 pub const LAST_OWNER: Conflict = Conflict::new(
     "last-owner",
     "A workspace needs at least one active Owner. Make someone else an Owner first, then try again.",
 )
-.note("Nothing was changed.")
+.note("Owners whose access ends don't count. Nothing was changed.")
 .link("/members", "Go to Members")
 .with_audit_reason(LAST_OWNER_REASON);
 

@@ -10,29 +10,37 @@ use crate::{
     policy::Holdings,
 };
 
-/// The roles of whoever vouches for a key, as SQL text; `$member` is the alias of the key's membership. NULL where
-/// the voucher is no active member.
+/// The roles of whoever vouches for a key at the time `$now`, as SQL text; `$member` is the alias of the key's
+/// membership. NULL where the voucher is no active member.
 macro_rules! voucher_roles {
-    ($member:literal) => {
+    ($member:literal, $now:literal) => {
         concat!(
-            "(SELECT v.role_set FROM members v JOIN users vu ON vu.id = v.user_id AND vu.suspended_at IS NULL
+            "(SELECT ",
+            $crate::domain::base::ends::held_roles!("v", $now),
+            " FROM members v JOIN users vu ON vu.id = v.user_id AND vu.suspended_at IS NULL
                 WHERE v.workspace_id = ",
             $member,
             ".workspace_id AND v.user_id = ",
             $member,
-            ".vouched_by AND v.status = 'active')"
+            ".vouched_by AND v.status = 'active' AND ",
+            $crate::domain::base::ends::lasts!("v", $now),
+            ")"
         )
     };
 }
 pub(in crate::domain) use voucher_roles;
 
 /// The roles of the person `$reader`, who was shown a secret of the key with the membership `$member`, at the time
-/// `$now`, as SQL text. Empty for one who is suspended, was removed or deleted their sign-in; NULL for another who never
+/// `$now`, as SQL text. Empty for one who is suspended, was removed, whose access ended or who deleted their sign-in; NULL for another who never
 /// was a member, which limits nothing.
 macro_rules! reader_roles {
     ($member:literal, $reader:expr, $now:literal) => {
         concat!(
-            "COALESCE((SELECT CASE WHEN n.status = 'active' AND nu.suspended_at IS NULL THEN n.role_set ELSE '' END
+            "COALESCE((SELECT CASE WHEN n.status = 'active' AND nu.suspended_at IS NULL AND ",
+            $crate::domain::base::ends::lasts!("n", $now),
+            " THEN ",
+            $crate::domain::base::ends::held_roles!("n", $now),
+            " ELSE '' END
                 FROM members n JOIN users nu ON nu.id = n.user_id
                 WHERE n.workspace_id = ",
             $member,
@@ -65,7 +73,7 @@ pub(in crate::domain) use only_scope;
 macro_rules! key_limits {
     ($member:literal, $reader:expr, $now:literal) => {
         concat!(
-            $crate::domain::base::key_limits::voucher_roles!($member),
+            $crate::domain::base::key_limits::voucher_roles!($member, $now),
             " AS voucher_roles, ",
             $crate::domain::base::key_limits::reader_roles!($member, $reader, $now),
             " AS reader_roles, ",

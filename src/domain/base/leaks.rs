@@ -63,9 +63,10 @@ fn in_line(line: &str) -> Option<(&'static str, Option<String>)> {
 }
 
 /// Kinds of our own secrets, by what they begin with.
-const OWN: [(&str, &str); 10] = [
+const OWN: [(&str, &str); 11] = [
     ("blw_key_", "an API key of Bailiwick"),
     ("blw_inv_", "the link of an invitation"),
+    ("blw_jln_", "a link to join a workspace"),
     ("blw_pwd_", "a link to reset a password"),
     ("blw_eml_", "a link to confirm an address"),
     ("blw_1st_", "the link for the first person"),

@@ -61,6 +61,12 @@ pub(in crate::domain) fn mail_to(address: &str, by: &str) -> [Counted; 2] {
 /// Confirmations that one person may have sent to their own address again.
 pub(in crate::domain) const CONFIRMATION: Limit = Limit { name: "confirmation", max: 6, window_ms: HOUR };
 
+/// Mails to one address about sign-ins in new browsers.
+pub(in crate::domain) const NEW_BROWSER: Limit = Limit { name: "new-browser", max: 6, window_ms: HOUR };
+
+/// Mails to one person about API keys that were created with their sign-in.
+pub(in crate::domain) const NEW_KEY: Limit = Limit { name: "new-key", max: 20, window_ms: HOUR };
+
 /// Requests for resets from one wider network, whatever the account.
 pub(in crate::domain) const FORGOT_ADDRESS: Limit = Limit { name: "forgot-from", max: 120, window_ms: HOUR };
 
@@ -76,6 +82,15 @@ pub(in crate::domain) const RESET_BROWSER: Limit = Limit { name: "reset-by", max
 /// Addresses that one person may invite, over all workspaces.
 pub(in crate::domain) const INVITE: Limit = Limit { name: "invite", max: 1_000, window_ms: HOUR };
 
+/// Addresses that one person may look up before inviting them, over all workspaces.
+pub(in crate::domain) const PREVIEW: Limit = Limit { name: "preview", max: 5_000, window_ms: HOUR };
+
+/// Links to join by that one person may make, over all workspaces.
+pub(in crate::domain) const JOIN_LINK: Limit = Limit { name: "join-link", max: 100, window_ms: HOUR };
+
+/// Lookups in DNS of whether a domain is the workspace's, for one workspace.
+pub(in crate::domain) const DOMAIN_CHECK: Limit = Limit { name: "domain-check", max: 60, window_ms: HOUR };
+
 /// Mails for one invitation.
 pub(in crate::domain) const RESEND: Limit = Limit { name: "resend", max: 20, window_ms: HOUR };
 
@@ -85,6 +100,13 @@ pub(in crate::domain) const MAIL_FROM_PERSON: Limit = Limit { name: "mail-from",
 /// Mails to one address that all other people together may cause.
 pub(in crate::domain) const MAIL_FROM_ANYBODY: Limit =
     Limit { name: "mail-people", max: 40, window_ms: HOUR };
+
+/// Mails to one address about what one person did, over all workspaces. They don't use up those that somebody sends.
+pub(in crate::domain) const NOTICES_FROM_PERSON: Limit =
+    Limit { name: "notices-from", max: 20, window_ms: HOUR };
+
+/// Mails to one address about what all other people together did.
+pub(in crate::domain) const NOTICES: Limit = Limit { name: "notices", max: 60, window_ms: HOUR };
 
 /// Mail to new addresses that one person may request.
 pub(in crate::domain) const CHANGE_EMAIL: Limit = Limit { name: "change-email", max: 10, window_ms: HOUR };
@@ -102,12 +124,18 @@ pub(in crate::domain) const CREATE_WORKSPACE: Limit = Limit { name: "found", max
 pub(in crate::domain) const ASK_ADMINISTRATION: Limit =
     Limit { name: "ask-administration", max: 10, window_ms: HOUR };
 
+/// Requests for access of one member.
+pub(in crate::domain) const ASK_ACCESS: Limit = Limit { name: "ask-access", max: 20, window_ms: HOUR };
+
 /// Requests for support of one person, over all workspaces.
 pub(in crate::domain) const ASK_SUPPORT: Limit = Limit { name: "ask-support", max: 20, window_ms: DAY };
 
 /// Pages that one grant of support access may open.
 pub(in crate::domain) const SUPPORT_VIEWS: Limit =
     Limit { name: "support-views", max: 2_000, window_ms: DAY };
+
+/// Pages of the provider of payments that one workspace may open: each takes calls there, which all workspaces share.
+pub(in crate::domain) const PAYMENT_PAGES: Limit = Limit { name: "payment-pages", max: 20, window_ms: HOUR };
 
 /// Responses that are stored for the Idempotency-Keys of one API key.
 pub(in crate::domain) const IDEMPOTENCY_KEYS: Limit =

@@ -3,7 +3,13 @@
 
 use crate::{
     clock::{DAY, HOUR, MINUTE, SECOND, Timestamp},
-    domain::base::{db::Db, refused::Refused, sealed::Place, sql::Sql},
+    domain::base::{
+        db::Db,
+        mail_choice::{MailChoice, unsubscribe_url},
+        refused::Refused,
+        sealed::Place,
+        sql::Sql,
+    },
     entity::outbox_message,
     random,
     visible::excerpt,
@@ -24,6 +30,8 @@ pub(in crate::domain) struct Mail {
     subject: String,
     body: String,
     about: Option<About>,
+    /// The kind that its recipient can stop, and who they are.
+    choice: Option<(MailChoice, Uuid)>,
 }
 
 /// The invitation that a message is about.
@@ -37,7 +45,12 @@ impl Mail {
     pub(in crate::domain) fn new(recipient: &str, mail: &impl MailTemplate) -> Self {
         // These templates cannot fail: they hold texts and nothing that computes.
         let body = mail.render().unwrap_or_default();
-        Self { recipient: recipient.to_owned(), subject: mail.subject(), body, about: None }
+        Self { recipient: recipient.to_owned(), subject: mail.subject(), body, about: None, choice: None }
+    }
+
+    /// Says that this person can stop such mail, and how: a link at its end, and one for their mail program.
+    pub(in crate::domain) fn of_choice(self, choice: MailChoice, recipient: Uuid) -> Self {
+        Self { choice: Some((choice, recipient)), ..self }
     }
 
     /// Names the invitation that the message is about. If it is refused for good, it stays in the queue without its
@@ -62,11 +75,22 @@ impl Mail {
         now: Timestamp,
     ) -> Result<Uuid, Refused> {
         let id = random::id(now);
+        let body = match self.choice {
+            Some((choice, person)) => {
+                let (url, stop) = (db.public_url(), unsubscribe_url(db, person, choice)?);
+                let text = self.body.trim_end();
+                format!(
+                    "{text}\n\n{FOOTER}\nYou get this message because of your choices for e-mail:\n{url}/me#mail\n\n\
+                    To stop messages of this kind:\n{stop}\n"
+                )
+            }
+            None => self.body,
+        };
         let row = outbox_message::ActiveModel {
             id: Set(id),
             recipient: Set(self.recipient),
             subject: Set(self.subject),
-            body: Set(db.sealer().seal(place(id), &self.body)?),
+            body: Set(db.sealer().seal(place(id), &body)?),
             created_at: Set(now),
             next_attempt_at: Set(now),
             attempts: Set(0),
@@ -74,11 +98,16 @@ impl Mail {
             failed_at: Set(None),
             about: Set(self.about.map(|about| about.id)),
             about_workspace: Set(self.about.map(|about| about.workspace_id)),
+            choice: Set(self.choice.map(|(choice, _)| choice.word().to_owned())),
+            recipient_id: Set(self.choice.map(|(_, person)| person)),
         };
         outbox_message::Entity::insert(row).exec_without_returning(tx).await?;
         Ok(id)
     }
 }
+
+/// The line that begins the small print of a message, as mail programs know it (RFC 3676).
+pub const FOOTER: &str = "-- ";
 
 /// A message that this node has leased to send it.
 #[derive(Debug, FromQueryResult)]
@@ -92,6 +121,11 @@ pub struct OutgoingMail {
     pub created_at: Timestamp,
     about: Option<Uuid>,
     about_workspace: Option<Uuid>,
+    choice: Option<String>,
+    recipient_id: Option<Uuid>,
+    /// The address at which its recipient stops such mail with one click (RFC 8058); `None` for what always comes.
+    #[sea_orm(skip)]
+    pub unsubscribe: Option<String>,
 }
 
 impl OutgoingMail {
@@ -142,6 +176,7 @@ pub async fn lease_next(db: &Db) -> Result<Option<OutgoingMail>, DbErr> {
         match db.sealer().open(place(message.id), &message.body) {
             Ok(body) => {
                 message.body = body;
+                message.unsubscribe = unsubscribe_of(db, &message)?;
                 return Ok(Some(message));
             }
             Err(error) => {
@@ -166,10 +201,15 @@ async fn lease(db: &Db) -> Result<Option<OutgoingMail>, DbErr> {
     let tx = db.begin().await?;
     let sql = "UPDATE outbox SET next_attempt_at = $2, attempts = attempts + 1
         WHERE id = $1 AND next_attempt_at <= $3
-        RETURNING id, recipient, subject, body, attempts, created_at, about, about_workspace";
+        RETURNING id, recipient, subject, body, attempts, created_at, about, about_workspace, choice, recipient_id";
     let taken = tx.first(sql, vec![due.id.into(), (now + LEASE).into(), now.into()]).await?;
     tx.commit().await?;
     Ok(taken)
+}
+
+fn unsubscribe_of(db: &Db, message: &OutgoingMail) -> Result<Option<String>, DbErr> {
+    let choice = message.choice.as_deref().and_then(MailChoice::of_word);
+    choice.zip(message.recipient_id).map(|(choice, person)| unsubscribe_url(db, person, choice)).transpose()
 }
 
 /// When a message that is about a deleted workspace is looked at again, in milliseconds.

@@ -11,6 +11,9 @@ pub const PAGE_SIZE: usize = 50;
 /// The most rows on one page.
 pub const MAX_PAGE_SIZE: usize = 100;
 
+/// The most rows before a page that is named by its number. A cursor leads further, for what page 1 costs.
+pub const MAX_SKIPPED: usize = 10_000;
+
 /// Rows that an export reads at a time.
 const EXPORT_PAGE_SIZE: usize = 1_000;
 
@@ -53,6 +56,8 @@ pub(in crate::domain) fn invalid_cursor(field: &str) -> Refused {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Place {
     First,
+    /// After so many rows.
+    Skipping(usize),
     After(Cursor),
     Before(Cursor),
     Last,
@@ -95,6 +100,26 @@ impl Position {
         Self { limit: limit.clamp(1, MAX_PAGE_SIZE), ..self }
     }
 
+    /// The page with this number, of those that have as many rows as this one; the first is 1.
+    ///
+    /// # Errors
+    /// [`Refused::Invalid`] for a number that is too low or too high, and beside a cursor.
+    pub fn with_number(self, number: i64) -> Result<Self, Refused> {
+        let skipped = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+        let skipped = skipped.and_then(|pages| pages.checked_mul(self.limit));
+        let wrong = |sentence: &str| Err(Invalid::field("page", sentence).into());
+        match (skipped, &self.place) {
+            (_, Place::After(_) | Place::Before(_) | Place::Last) => {
+                wrong("Use either “page” or “after”, not both.")
+            }
+            (Some(skipped), _) if skipped <= MAX_SKIPPED => {
+                Ok(Self { place: Place::Skipping(skipped), limit: self.limit })
+            }
+            (None, _) if number < 1 => wrong("The first page is 1."),
+            _ => wrong("This page is too far. Use “next” of the page before as “after”."),
+        }
+    }
+
     /// The page that begins here, as large as exports read them.
     pub fn for_export(self) -> Self {
         Self { limit: EXPORT_PAGE_SIZE, ..self }
@@ -115,7 +140,7 @@ impl Position {
     /// [`Refused::Invalid`] for a cursor of a list that is sorted otherwise.
     pub(in crate::domain) fn text(&self) -> Result<Option<&str>, Refused> {
         match &self.place {
-            Place::First | Place::Last => Ok(None),
+            Place::First | Place::Skipping(_) | Place::Last => Ok(None),
             Place::After(Cursor(Key::Text(text), _)) | Place::Before(Cursor(Key::Text(text), _)) => {
                 Ok(Some(text))
             }
@@ -187,6 +212,10 @@ impl Order {
         }
         sql.push_str(&self.clause(at));
         sql.push_str(&format!(" LIMIT {}", at.limit + 1));
+        if let Place::Skipping(skipped) = at.place {
+            values.push(i64::try_from(skipped).unwrap_or(i64::MAX).into());
+            sql.push_str(&format!(" OFFSET ${}", values.len() + 1));
+        }
         Ok(())
     }
 
@@ -227,6 +256,7 @@ impl<T> Page<T> {
         }
         let (has_before, has_after) = match at.place {
             Place::First => (false, more),
+            Place::Skipping(skipped) => (skipped > 0, more),
             Place::After(_) => (true, more),
             Place::Before(_) => (more, true),
             Place::Last => (more, false),
@@ -236,7 +266,7 @@ impl<T> Page<T> {
         Self { rows, before: first, after: last }
     }
 
-    pub(in crate::domain) fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
+    pub(crate) fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
         Page { rows: self.rows.into_iter().map(change).collect(), before: self.before, after: self.after }
     }
 }
@@ -256,6 +286,20 @@ mod tests {
         for (after, before) in [("zz", ""), ("00", ""), ("", "1"), (cursor.encode().as_str(), "end")] {
             assert!(Position::parse(after, before).is_err());
         }
+    }
+
+    #[test]
+    fn a_page_is_named_by_its_number_up_to_a_bound() {
+        let at = Position::FIRST.with_limit(100);
+        for (number, skipped) in [(1, 0), (2, 100), (101, 10_000)] {
+            let page = at.clone().with_number(number).ok();
+            assert_eq!(page.map(|page| page.place), Some(Place::Skipping(skipped)), "{number}");
+        }
+        for number in [0, -1, 102, i64::MAX, i64::MIN] {
+            assert!(at.clone().with_number(number).is_err(), "{number}");
+        }
+        let after = Position::at(Place::After(Cursor::new(Key::Number(1), Uuid::nil())));
+        assert!(after.with_number(1).is_err());
     }
 
     #[test]

@@ -242,6 +242,8 @@ pub struct Workspace {
     pub owner_idle_hours: Option<i64>,
     /// Until when support access runs, if it does.
     pub support_until: Option<Timestamp>,
+    /// Access of somebody ended here, and its rows are still to be taken away.
+    pub has_ends_due: bool,
 }
 
 impl Workspace {

@@ -181,7 +181,7 @@ impl Refused {
             Self::Ceiling(_) => Some(CEILING),
             Self::NotAllowed(_) => Some(NOT_ALLOWED),
             Self::Prerequisite(prerequisite) => Some(prerequisite.reason),
-            Self::Conflict(conflict) => Some(conflict.reason),
+            Self::Conflict(conflict) => Some(conflict.reason).filter(|_| !conflict.is_reload),
             Self::DetailedConflict(conflict) => Some(conflict.reason),
             Self::Unauthenticated
             | Self::NotFound

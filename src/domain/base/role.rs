@@ -230,6 +230,8 @@ pub struct Assignable {
     pub description: String,
     /// Why the viewer may not assign it; `None` where they may.
     pub refused: Option<String>,
+    /// How many permissions of the catalogue it holds.
+    pub permissions: usize,
     pub is_owner: bool,
 }
 
@@ -239,6 +241,7 @@ pub(in crate::domain) fn assignable_roles(roles: &Roles, actor: &Holdings) -> Ve
         name: role.name.clone(),
         description: role.description.clone(),
         refused: actor.may_assign(&role.holdings).err().map(|ceiling| ceiling.to_string()),
+        permissions: role.permissions().count(),
         is_owner: role.is_owner,
     };
     roles.iter().map(choice).collect()

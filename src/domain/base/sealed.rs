@@ -82,6 +82,23 @@ impl Sealer {
         text.ok_or_else(|| DbErr::Custom("a text was sealed under another secret key, or altered".into()))
     }
 
+    /// [`Sealer::seal_for`], as a text that may stand in an address.
+    ///
+    /// # Errors
+    /// As [`Sealer::seal`].
+    pub fn seal_code(&self, purpose: &str, text: &str) -> Result<String, DbErr> {
+        let sealed = self.seal_for(purpose, text)?;
+        Ok(sealed.strip_prefix(PREFIX).unwrap_or_default().to_owned())
+    }
+
+    /// The text of a code that was made by [`Sealer::seal_code`]; `None` for any other.
+    pub fn open_code(&self, purpose: &str, code: &str) -> Option<String> {
+        /// Longer than any.
+        const MAX: usize = 1_000;
+        let is_short = code.len() <= MAX;
+        is_short.then(|| self.open_for(purpose, &format!("{PREFIX}{code}")).ok()).flatten()
+    }
+
     /// [`Sealer::seal_for`] of bytes.
     ///
     /// # Errors
@@ -137,6 +154,10 @@ mod tests {
         let for_a = own.seal_for("a", "a secret").expect("sealed");
         assert_eq!(own.open_for("a", &for_a).expect("opened"), "a secret");
         assert!(own.open_for("b", &for_a).is_err() && own.open_for("a", "a secret").is_err());
+        let code = own.seal_code("a", "a secret").expect("a code");
+        assert!(code.chars().all(|c| c.is_ascii_hexdigit()));
+        assert_eq!(own.open_code("a", &code).as_deref(), Some("a secret"));
+        assert_eq!((own.open_code("b", &code), sealer("08").open_code("a", &code)), (None, None));
         for broken in [&sealed[..sealed.len() - 2], PREFIX, "sealed:1:zz"] {
             assert!(own.open(place, broken).is_err(), "{broken}");
         }

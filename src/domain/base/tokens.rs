@@ -21,6 +21,8 @@ pub enum Purpose {
     /// Whoever runs the installation, before anybody has signed up.
     FirstSignUp,
     Invitation,
+    /// Whoever was given a link by which several people can join a workspace.
+    JoinLink,
     VerifyEmail,
     ResetPassword,
     ApiKey,
@@ -36,6 +38,7 @@ impl Purpose {
             Self::Browser => "blw_brw_",
             Self::FirstSignUp => "blw_1st_",
             Self::Invitation => "blw_inv_",
+            Self::JoinLink => "blw_jln_",
             Self::VerifyEmail => "blw_eml_",
             Self::ResetPassword => "blw_pwd_",
             Self::ApiKey => "blw_key_",

@@ -1,14 +1,11 @@
 //! What a subject holds, and what is decided by it.
 
 use crate::{
-    domain::{
-        base::{
-            gateway_stage::GatewayStage,
-            role::{self, Role, Roles},
-        },
-        decisions::required::required_scope,
+    domain::base::{
+        gateway_stage::GatewayStage,
+        role::{self, Role, Roles},
     },
-    policy::{Holdings, Scope},
+    policy::{Belonging, Holdings, Scope},
 };
 
 /// A decision, and its reason.
@@ -27,6 +24,9 @@ pub enum Why {
     NoMembership,
     /// A member without the scope; the roles listed would grant it: the first [`MAX_ROLES_THAT_WOULD`](super::MAX_ROLES_THAT_WOULD).
     NotGranted { scope: String, roles: Vec<String> },
+    /// A member who may do it with what belongs to them alone, which this is not, or not known to be; the roles listed
+    /// would grant it all the same.
+    NotOwn { scope: String, is_known: bool, roles: Vec<String> },
     /// The action and type don't form a valid scope.
     NoSuchScope(String),
     /// The permission to send is held, and the gateway would refuse it at this stage.
@@ -36,6 +36,19 @@ pub enum Why {
 impl From<Why> for Decision {
     fn from(why: Why) -> Self {
         Self { is_allowed: matches!(why, Why::Granted { .. }), why }
+    }
+}
+
+impl Decision {
+    /// True of a decision about a resource of which it is not known whose it is, if that makes a difference.
+    pub(super) fn depends_on_owner(&self) -> bool {
+        match &self.why {
+            Why::NotOwn { .. } => true,
+            Why::Granted { grant, .. } => Scope::parse(grant).is_ok_and(|grant| grant.is_own()),
+            Why::NoMembership | Why::NotGranted { .. } | Why::NoSuchScope(_) | Why::MayNotSend { .. } => {
+                false
+            }
+        }
     }
 }
 
@@ -53,15 +66,19 @@ pub(super) struct Held<'r> {
 
 impl Held<'_> {
     /// Whether the limits allow it.
-    pub(super) fn is_within_limits(&self, scope: &Scope) -> bool {
-        self.limits.iter().all(|limit| limit.allows(scope))
+    pub(super) fn is_within_limits(&self, scope: &Scope, whose: Belonging) -> bool {
+        self.limits.iter().all(|limit| limit.allows_on(scope, whose))
     }
 
-    /// Whether they may do this.
-    pub(super) fn allows(&self, action: &str, kind: &str) -> bool {
-        required_scope(action, kind).is_ok_and(|scope| {
-            self.roles.iter().any(|role| role.holdings.allows(&scope)) && self.is_within_limits(&scope)
-        })
+    /// Whether they may do this with a thing that belongs to whom it does.
+    pub(super) fn allows_on(&self, scope: &Scope, whose: Belonging) -> bool {
+        self.roles.iter().any(|role| role.holdings.allows_on(scope, whose))
+            && self.is_within_limits(scope, whose)
+    }
+
+    /// Whether it makes a difference whose a thing is.
+    pub(super) fn depends_on_owner(&self, scope: &Scope) -> bool {
+        self.allows_on(scope, Belonging::Subject) && !self.allows_on(scope, Belonging::Another)
     }
 }
 

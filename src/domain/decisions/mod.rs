@@ -1,10 +1,12 @@
 //! Decisions for the customer's own services (AuthZEN): may this subject perform this action?
 //!
 //! A question is a subject and the scope that it would need: the action and the type of the resource. The
-//! rules are those of every request of our own: an active membership, and what its roles hold. [`search`]
+//! rules are those of every request of our own: an active membership, and what its roles hold. Whose the
+//! resource is counts where that makes a difference, by a scope such as `write:own`: see [`owners`]. [`search`]
 //! answers the reverse: who may, which actions, on which resources.
 
 mod held;
+mod owners;
 mod required;
 mod search;
 mod sending;
@@ -13,21 +15,23 @@ use crate::{
     domain::{
         base::{
             db::Db,
+            ends::{held_roles, lasts},
             key_limits::{newest_reader, only_scope, reader_roles, voucher_roles},
             principal::{Credential, Origin},
             refused::Refused,
             role::{Role, Roles},
-            values::Email,
+            subject::Subject,
         },
         enforce::{read::ReadScope, rows::Scoped, workspace::admission::WorkspaceSelector},
     },
-    policy::{Holdings, Scope, perm},
+    policy::{Belonging, Holdings, Scope, perm},
 };
 pub use held::{Decision, Why};
 use held::{Held, HeldRoles};
-use required::{DESTINATION, SEND, is_about_sending, required_scope};
+use owners::{Owners, Thing};
+use required::{DESTINATION, SEND, folded, is_about_sending, required_scope};
 use sea_orm::{FromQueryResult, Value};
-pub use search::{MAX_RESULTS, SearchResult, actions, resources, subjects};
+pub use search::{MAX_RESULTS, NamedResource, SearchResult, actions, resources, subjects};
 use sending::{Destinations, Sender};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -41,34 +45,7 @@ pub const MAX_ROLES_THAT_WOULD: usize = 20;
 /// The most questions in one batch.
 pub const MAX_BATCH: usize = 1_000;
 
-/// The subject of a question. The id of one kind is never taken for an id of another.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Subject {
-    User(Uuid),
-    /// By an address that they confirmed.
-    Email(String),
-    /// By the member's id in the customer's own applications.
-    External(String),
-    ApiKey(Uuid),
-    /// With a type or an id that no member can have.
-    Nobody,
-}
-
 impl Subject {
-    /// Reads the type and the id of a subject. An id is a member's own external id unless it has the
-    /// form of a user's id or of an address, which external ids never have.
-    pub fn read(kind: &str, id: &str) -> Self {
-        match (kind, Uuid::try_parse(id)) {
-            ("user", Ok(id)) => Self::User(id),
-            ("user", Err(_)) if id.contains('@') => {
-                Email::parse(id).map_or(Self::Nobody, |email| Self::Email(email.to_string()))
-            }
-            ("user", Err(_)) if !id.contains('\0') => Self::External(id.to_owned()),
-            ("api_key", Ok(id)) => Self::ApiKey(id),
-            _ => Self::Nobody,
-        }
-    }
-
     /// The SQL that finds the membership `sm` of this workspace: tables and condition, where `{subject}` is
     /// the place of [`Subject::value`].
     const fn lookup_sql(&self) -> Option<&'static str> {
@@ -85,7 +62,7 @@ impl Subject {
     const fn held_sql(&self) -> &'static str {
         match self {
             Self::ApiKey(_) => HELD_BY_KEY,
-            _ => "sm.status || ' ' || sm.role_set",
+            _ => concat!("sm.status || ' ' || ", held_roles!("sm", "{now}")),
         }
     }
 
@@ -117,26 +94,43 @@ impl Subject {
     }
 }
 
-const USER_BY_ID: &str = "members sm JOIN users su ON su.id = sm.user_id AND su.suspended_at IS NULL
-    WHERE sm.workspace_id = {workspace} AND sm.user_id {subject}";
+const USER_BY_ID: &str = concat!(
+    "members sm JOIN users su ON su.id = sm.user_id AND su.suspended_at IS NULL
+    WHERE sm.workspace_id = {workspace} AND sm.user_id {subject} AND ",
+    lasts!("sm", "{now}")
+);
 
 /// By the id that a user had when a service entered them, before they accepted.
-const USER_BY_FORMER_ID: &str = "members sm JOIN users su ON su.id = sm.user_id AND su.suspended_at IS NULL
-    WHERE sm.workspace_id = {workspace} AND sm.provisioned_as {subject}";
+const USER_BY_FORMER_ID: &str = concat!(
+    "members sm JOIN users su ON su.id = sm.user_id AND su.suspended_at IS NULL
+    WHERE sm.workspace_id = {workspace} AND sm.provisioned_as {subject} AND ",
+    lasts!("sm", "{now}")
+);
 
-const USER_BY_EMAIL: &str = "users su JOIN members sm ON sm.workspace_id = {workspace} AND sm.user_id = su.id
-    WHERE su.email {subject} AND su.email_verified_at IS NOT NULL AND su.suspended_at IS NULL";
+const USER_BY_EMAIL: &str = concat!(
+    "users su JOIN members sm ON sm.workspace_id = {workspace} AND sm.user_id = su.id
+    WHERE su.email {subject} AND su.email_verified_at IS NOT NULL AND su.suspended_at IS NULL AND ",
+    lasts!("sm", "{now}")
+);
 
-const USER_BY_EXTERNAL_ID: &str = "members sm JOIN users su ON su.id = sm.user_id AND su.suspended_at IS NULL
-    WHERE sm.workspace_id = {workspace} AND sm.external_id {subject}";
+const USER_BY_EXTERNAL_ID: &str = concat!(
+    "members sm JOIN users su ON su.id = sm.user_id AND su.suspended_at IS NULL
+    WHERE sm.workspace_id = {workspace} AND sm.external_id {subject} AND ",
+    lasts!("sm", "{now}")
+);
 
-const API_KEY: &str = "members sm JOIN api_keys sk ON sk.id = sm.api_key_id AND sk.revoked_at IS NULL
+const API_KEY: &str = concat!(
+    "members sm JOIN api_keys sk ON sk.id = sm.api_key_id AND sk.revoked_at IS NULL
         AND COALESCE(sk.expires_at > {now}, TRUE)
-    WHERE sm.workspace_id = {workspace} AND sm.api_key_id {subject}";
+    WHERE sm.workspace_id = {workspace} AND sm.api_key_id {subject} AND ",
+    lasts!("sm", "{now}")
+);
 
 const HELD_BY_KEY: &str = concat!(
-    "sm.status || ' ' || sm.role_set || ';' || COALESCE(",
-    voucher_roles!("sm"),
+    "sm.status || ' ' || ",
+    held_roles!("sm", "{now}"),
+    " || ';' || COALESCE(",
+    voucher_roles!("sm", "{now}"),
     ", '') || ';' || COALESCE(",
     reader_roles!("sm", newest_reader!("sk.id"), "{now}"),
     ", '*') || COALESCE(';=' || ",
@@ -150,15 +144,24 @@ const DECIDED_AT_ONCE: usize = 50;
 /// One question.
 #[derive(Clone, Debug)]
 pub struct Question {
-    pub subject: Subject,
-    /// The action's name and the resource's type and id, as they were sent.
-    pub action: String,
-    pub kind: String,
-    /// It counts where a destination is asked about; scopes are of a type.
-    pub id: String,
+    subject: Subject,
+    /// The action's name and the resource's type, in lower case.
+    action: String,
+    kind: String,
+    /// The resource's id, as it was sent. It counts where a destination is asked about, and where it makes a
+    /// difference whose the resource is; scopes are of a type.
+    id: String,
+    /// Whose the resource is, if the service says so.
+    owner: Option<Subject>,
 }
 
 impl Question {
+    /// A question about a resource. Actions and types are read in any case.
+    pub fn new(subject: Subject, action: &str, kind: &str, id: &str, owner: Option<Subject>) -> Self {
+        let (action, kind) = (folded(action), folded(kind));
+        Self { subject, action, kind, id: id.to_owned(), owner }
+    }
+
     /// The scope that the action requires.
     ///
     /// # Errors
@@ -169,37 +172,59 @@ impl Question {
 
     /// Whether the subject may send requests to a host through the gateway.
     fn about_sending(subject: Subject, host: &str) -> Self {
-        let (action, kind) = (SEND.to_owned(), DESTINATION.to_owned());
-        Self { subject, action, kind, id: host.to_owned() }
+        Self::new(subject, SEND, DESTINATION, host, None)
     }
 
     /// True if it is about sending requests to a host through the gateway.
     fn is_about_sending(&self) -> bool {
         is_about_sending(&self.action, &self.kind)
     }
+
+    /// The resource that it is about.
+    fn thing(&self) -> Thing<'_> {
+        Thing { kind: &self.kind, id: &self.id, owner: self.owner.as_ref() }
+    }
 }
 
 impl HeldRoles<'_> {
-    fn decide(&self, all: &Roles, question: &Question) -> Decision {
+    /// Decides a question about a resource that belongs to whom it does.
+    fn decide(&self, all: &Roles, question: &Question, whose: Belonging) -> Decision {
         let scope = match question.scope() {
             Ok(scope) => scope,
             Err(complaint) => return Why::NoSuchScope(complaint).into(),
         };
         let Some(held) = self.held(all) else { return Why::NoMembership.into() };
-        let roles = held.roles.iter().map(|role| (*role, &role.holdings));
-        let granting = Holdings::all_that_allow(&scope, roles).next();
-        match granting.filter(|_| held.is_within_limits(&scope)) {
-            Some(role) => {
-                let grant = grant_for(role, &scope);
+        let sufficient = scope.clone().sufficient(whose);
+        let granting = sufficient.iter().find_map(|enough| {
+            let roles = held.roles.iter().map(|role| (*role, &role.holdings));
+            Some((Holdings::all_that_allow(enough, roles).next()?, enough))
+        });
+        match granting.filter(|_| held.is_within_limits(&scope, whose)) {
+            Some((role, enough)) => {
+                let grant = grant_for(role, enough);
                 Why::Granted { scope: scope.to_string(), role: role.slug.clone(), grant }.into()
             }
             None => {
-                let would = Holdings::all_that_allow(&scope, all.iter().map(|role| (role, &role.holdings)));
-                let roles = would.take(MAX_ROLES_THAT_WOULD).map(|role| role.slug.clone()).collect();
-                Why::NotGranted { scope: scope.to_string(), roles }.into()
+                let roles = roles_that_would(all, &sufficient);
+                let is_own = whose != Belonging::Subject && held.allows_on(&scope, Belonging::Subject);
+                let scope = scope.to_string();
+                match is_own {
+                    true => Why::NotOwn { scope, is_known: whose == Belonging::Another, roles }.into(),
+                    false => Why::NotGranted { scope, roles }.into(),
+                }
             }
         }
     }
+}
+
+/// The slugs of the first roles that hold one of these scopes.
+fn roles_that_would(all: &Roles, sufficient: &[Scope]) -> Vec<String> {
+    let holding =
+        |scope| Holdings::all_that_allow(scope, all.iter().map(|role| (&role.slug, &role.holdings)));
+    let slugs: BTreeSet<&String> = sufficient.iter().flat_map(holding).collect();
+    // In the order of the workspace's roles.
+    let would = all.iter().filter(|role| slugs.contains(&role.slug));
+    would.take(MAX_ROLES_THAT_WOULD).map(|role| role.slug.clone()).collect()
 }
 
 /// The grant of this role that covers the scope; an Owner needs none.
@@ -232,8 +257,8 @@ pub async fn decide(
         let by_id = format!("(SELECT {held} FROM {})", from.replace("{subject}", "= $4"));
         let sql = match question.subject {
             Subject::User(_) => {
-                let from =
-                    USER_BY_FORMER_ID.replace("{workspace}", "m.workspace_id").replace("{subject}", "= $4");
+                let from = USER_BY_FORMER_ID.replace("{workspace}", "m.workspace_id").replace("{now}", "$3");
+                let from = from.replace("{subject}", "= $4");
                 format!("COALESCE({by_id}, (SELECT {held} FROM {from}))")
             }
             _ => by_id,
@@ -243,7 +268,13 @@ pub async fn decide(
     let (scope, subject_roles) =
         ReadScope::<perm::CheckAccess>::admit_about(db, credential, selector, origin, found_by).await?;
     let actor = scope.actor();
-    Ok((HeldRoles(subject_roles.as_deref()).decide(&actor.all_roles, question), actor.principal.id()))
+    let (all, key) = (&actor.all_roles, actor.principal.id());
+    let decision = HeldRoles(subject_roles.as_deref()).decide(all, question, Belonging::Unknown);
+    if !decision.depends_on_owner() {
+        return Ok((decision, key));
+    }
+    let decided = decide_all(&scope, slice::from_ref(question)).await?.pop();
+    Ok((decided.unwrap_or(decision), key))
 }
 
 #[derive(FromQueryResult)]
@@ -257,7 +288,8 @@ struct SubjectRow {
     text: Option<String>,
 }
 
-/// Decides many questions, whose subjects are loaded by one SQL statement.
+/// Decides many questions, whose subjects are loaded by one SQL statement; and the owners of their resources by two
+/// more, or a few for resources of many types, where these make a difference.
 ///
 /// # Errors
 /// The database's own.
@@ -272,7 +304,7 @@ pub async fn decide_all(
     let answer = |question: &Question| {
         let subject = held_roles.get(&question.subject);
         let roles = HeldRoles(subject.map(|(roles, _)| roles.as_str()));
-        let decision = roles.decide(all, question);
+        let decision = roles.decide(all, question, Belonging::Unknown);
         match (subject, roles.held(all)) {
             (Some((_, sender)), Some(held)) if decision.is_allowed && question.is_about_sending() => {
                 destinations.decide(&question.id, &held, *sender, decision)
@@ -284,6 +316,15 @@ pub async fn decide_all(
     for some in questions.chunks(DECIDED_AT_ONCE) {
         decisions.extend(some.iter().map(&answer));
         tokio::task::yield_now().await;
+    }
+    let open: Vec<usize> = (0..decisions.len()).filter(|n| decisions[*n].depends_on_owner()).collect();
+    let owners = Owners::load(scope, open.iter().map(|n| questions[*n].thing())).await?;
+    for n in open {
+        let question = &questions[n];
+        if let Some((roles, sender)) = held_roles.get(&question.subject) {
+            let whose = owners.belonging(sender.member_id, &question.thing());
+            decisions[n] = HeldRoles(Some(roles.as_str())).decide(all, question, whose);
+        }
     }
     Ok(decisions)
 }
@@ -350,14 +391,16 @@ async fn load_held_roles(
     Ok(held.collect())
 }
 
-/// What a subject holds, if it is an active member, for [`search`].
+/// What a subject holds, and the id of its membership, if that is active, for [`search`].
 async fn load_held<'r>(
     scope: &'r ReadScope<perm::CheckAccess>,
     subject: &Subject,
-) -> Result<Option<Held<'r>>, Refused> {
-    let question =
-        Question { subject: subject.clone(), action: String::new(), kind: String::new(), id: String::new() };
+) -> Result<Option<(Held<'r>, Uuid)>, Refused> {
+    let question = Question::new(subject.clone(), "", "", "", None);
     let held_roles = load_held_roles(scope, &[question]).await?;
-    let roles = held_roles.get(subject).map(|(roles, _)| roles.as_str());
-    Ok(HeldRoles(roles).held(&scope.actor().all_roles))
+    let found = held_roles.get(subject).and_then(|(roles, sender)| {
+        let held = HeldRoles(Some(roles.as_str())).held(&scope.actor().all_roles)?;
+        Some((held, sender.member_id))
+    });
+    Ok(found)
 }

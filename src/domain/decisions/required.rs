@@ -6,6 +6,12 @@ use crate::policy::{Permission, Scope};
 pub(super) const SEND: &str = "send";
 pub(super) const DESTINATION: &str = "destination";
 
+/// The name of an action or of a type, as scopes contain it: they have no upper case. Only of what no scope contains
+/// anyway are there other letters.
+pub(super) fn folded(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
 /// True if a question is about sending to a destination.
 pub(super) fn is_about_sending(action: &str, kind: &str) -> bool {
     (action, kind) == (SEND, DESTINATION)

@@ -3,21 +3,24 @@
 use crate::{
     domain::{
         base::{
+            ends::{held_roles, lasts},
             invalid::Invalid,
             key_limits::{KeyLimits, key_limits, newest_reader},
             refused::Refused,
-            role::{self, Role},
+            role::{self, Role, Roles},
+            subject::{self, Subject},
         },
         decisions::{
-            Question, Subject, decide_all, load_held,
-            required::{SEND, is_about_sending, required_scope},
+            Question, decide_all, load_held,
+            owners::{Owners, Thing},
+            required::{SEND, folded, is_about_sending, required_scope},
             sending,
             sending::{Destinations, Sender},
         },
         enforce::{read::ReadScope, rows::Scoped},
         nouns::resources,
     },
-    policy::{Permission, perm},
+    policy::{Belonging, Holdings, Permission, perm},
 };
 use sea_orm::{FromQueryResult, Value};
 use serde::{Deserialize, Serialize};
@@ -71,9 +74,27 @@ struct Row {
     requests_left: Option<i64>,
 }
 
+impl Row {
+    /// What it holds; a key may hold less than its roles.
+    fn holdings(&self, all: &Roles) -> Holdings {
+        let roles = all.parse_slugs(&self.role_set);
+        self.limits.as_ref().map_or_else(|| role::holdings(&roles), |limits| limits.holdings(&roles, all))
+    }
+}
+
+/// A resource, as a search names it.
+#[derive(Clone, Copy, Debug)]
+pub struct NamedResource<'a> {
+    pub kind: &'a str,
+    pub id: &'a str,
+    /// Whose it is, if the service says so.
+    pub owner: Option<&'a Subject>,
+}
+
 /// The ids of the subjects of a type that may do it: of each the external id, where it has one. Two SQL
 /// statements, whatever the page: those with the same roles are next to each other in an index, and the
-/// counts tell where to look.
+/// counts tell where to look. Where somebody may do it with what belongs to them alone, a few more: the
+/// owner comes first.
 ///
 /// # Errors
 /// [`Refused::Invalid`] for an invalid page token.
@@ -81,18 +102,14 @@ pub async fn subjects(
     scope: &ReadScope<perm::CheckAccess>,
     kind: &str,
     action: &str,
-    resource_kind: &str,
-    resource_id: &str,
+    resource: NamedResource<'_>,
     limit: usize,
     after: Option<&str>,
 ) -> Result<SearchResult<String>, Refused> {
-    let (after, nobody) = (
-        after.map(parse_cursor::<SearchCursor>).transpose()?,
-        SearchResult { items: Vec::new(), next: None },
-    );
-    let (Ok(scope_needed), true) =
-        (required_scope(action, resource_kind), ["user", "api_key"].contains(&kind))
-    else {
+    let after = after.map(parse_cursor::<SearchCursor>).transpose()?;
+    let nobody = SearchResult { items: Vec::new(), next: None };
+    let (action, of) = (folded(action), folded(resource.kind));
+    let (Ok(needed), Some(kind)) = (required_scope(&action, &of), subject::kind_of(kind)) else {
         return Ok(nobody);
     };
     let all = &scope.actor().all_roles;
@@ -100,12 +117,35 @@ pub async fn subjects(
         WHERE h.workspace_id = $1 AND h.status = 'active' AND h.kind = $2 AND h.people > 0
         ORDER BY h.role_set";
     let counts: Vec<Headcount> = scope.all(sql, vec![kind.into()]).await?;
-    let allowed =
-        counts.iter().filter(|some| role::holdings(&all.parse_slugs(&some.role_set)).allows(&scope_needed));
+    let held: Vec<(&Headcount, Holdings)> =
+        counts.iter().map(|some| (some, role::holdings(&all.parse_slugs(&some.role_set)))).collect();
+    // Whose it is for everybody but the owner.
+    let (mut owner, mut whose) = (None, Belonging::Unknown);
+    if held.iter().any(|(_, held)| held.depend_on_owner(&needed)) {
+        let thing = || Thing { kind: &of, id: resource.id, owner: resource.owner };
+        let owners = Owners::load(scope, [thing()]).await?;
+        let (member, of_others) = owners.owner(&thing());
+        whose = of_others;
+        if let Some(member) = member.filter(|_| after.is_none()) {
+            let row = member_row(scope, kind, member).await?;
+            owner = row.filter(|row| {
+                let held = row.holdings(all);
+                held.allows_on(&needed, Belonging::Subject) && !held.allows_on(&needed, whose)
+            });
+        }
+    }
+    let first: Vec<String> = owner.into_iter().map(|row| row.name).collect();
+    let limit = limit - first.len().min(limit);
+    let allowed: Vec<&Headcount> =
+        held.iter().filter(|(_, held)| held.allows_on(&needed, whose)).map(|(some, _)| *some).collect();
+    if limit == 0 {
+        let next = (!allowed.is_empty()).then(|| token(&SearchCursor(String::new(), Uuid::nil())));
+        return Ok(SearchResult { items: first, next });
+    }
     let from = after.as_ref().map_or("", |cursor| cursor.0.as_str());
     // Enough of them to fill a page, by the counts; one page may end early where users are suspended.
     let (mut sets, mut expected) = (Vec::new(), 0);
-    for some in allowed.skip_while(|some| some.role_set.as_str() < from) {
+    for some in allowed.iter().skip_while(|some| some.role_set.as_str() < from) {
         sets.push(&some.role_set);
         let is_begun = after.is_some() && some.role_set == from;
         expected += if is_begun { 0 } else { some.people };
@@ -113,10 +153,10 @@ pub async fn subjects(
             break;
         }
     }
-    let Some(last_set) = sets.last().map(|set| (*set).clone()) else { return Ok(nobody) };
-    let more_sets = counts.iter().any(|some| {
-        some.role_set > last_set && role::holdings(&all.parse_slugs(&some.role_set)).allows(&scope_needed)
-    });
+    let Some(last_set) = sets.last().map(|set| (*set).clone()) else {
+        return Ok(SearchResult { items: first, next: None });
+    };
+    let more_sets = allowed.iter().any(|some| some.role_set > last_set);
     let rows = members(scope, kind, &sets, limit, after.as_ref()).await?;
     let is_cut = rows.len() > limit;
     let end = match (is_cut, more_sets) {
@@ -126,33 +166,25 @@ pub async fn subjects(
         (false, false) => None,
     };
     // A key may hold less than its roles.
-    let may = |row: &Row| {
-        row.limits
-            .as_ref()
-            .is_none_or(|limits| limits.holdings(&all.parse_slugs(&row.role_set), all).allows(&scope_needed))
-    };
-    let is_sending = is_about_sending(action, resource_kind);
-    let hosts = is_sending.then_some(resource_id);
+    let may = |row: &Row| row.limits.is_none() || row.holdings(all).allows_on(&needed, whose);
+    let is_sending = is_about_sending(&action, &of);
+    let hosts = is_sending.then_some(resource.id);
     let destinations = Destinations::load(scope, hosts).await?;
     let may_send = |row: &Row| {
         let sender = Sender { member_id: row.id, requests_left: row.requests_left };
-        !is_sending || destinations.allow(resource_id, &all.parse_slugs(&row.role_set), sender)
+        !is_sending || destinations.allow(resource.id, &all.parse_slugs(&row.role_set), sender)
     };
-    let items = rows.into_iter().take(limit).filter(may).filter(may_send).map(|row| row.name).collect();
+    let rest = rows.into_iter().take(limit).filter(may).filter(may_send).map(|row| row.name);
+    let items = first.into_iter().chain(rest).collect();
     Ok(SearchResult { items, next: end.as_ref().map(token) })
 }
 
 /// The most combinations of roles in one statement.
 const MAX_ROLE_SETS: usize = 16;
 
-async fn members(
-    scope: &ReadScope<perm::CheckAccess>,
-    kind: &str,
-    sets: &[&String],
-    limit: usize,
-    after: Option<&SearchCursor>,
-) -> Result<Vec<Row>, Refused> {
-    let (live, limits) = match kind {
+/// The tables beside `members m` and the columns of a [`SubjectMatch`] that depend on the kind; the time is `$3`.
+fn parts_of(kind: &str) -> (&'static str, &'static str) {
+    match kind {
         "user" => (
             "JOIN users u ON u.id = m.user_id AND u.suspended_at IS NULL",
             "CAST(NULL AS TEXT) AS voucher_roles, CAST(NULL AS TEXT) AS reader_roles,
@@ -163,9 +195,37 @@ async fn members(
                 AND COALESCE(k.expires_at > $3, TRUE)",
             concat!(key_limits!("m", newest_reader!("k.id"), "$3"), ", k.requests_left"),
         ),
-    };
+    }
+}
+
+/// An active member of a kind, by the id of the membership.
+async fn member_row(
+    scope: &ReadScope<perm::CheckAccess>,
+    kind: &str,
+    member: Uuid,
+) -> Result<Option<Row>, Refused> {
+    let (live, limits) = parts_of(kind);
+    let (held, lasts) = (held_roles!("m", "$3"), lasts!("m", "$3"));
+    let sql = format!(
+        "SELECT m.id, {held} AS role_set, m.external_id, m.user_id, m.api_key_id, {limits} FROM members m {live}
+        WHERE m.workspace_id = $1 AND m.id = $4 AND m.kind || '' = $2 AND m.status || '' = 'active' AND {lasts}"
+    );
+    let values = vec![kind.into(), scope.now().into(), member.into()];
+    let row: Option<SubjectMatch> = scope.first(&sql, values).await?;
+    Ok(row.map(Row::from))
+}
+
+async fn members(
+    scope: &ReadScope<perm::CheckAccess>,
+    kind: &str,
+    sets: &[&String],
+    limit: usize,
+    after: Option<&SearchCursor>,
+) -> Result<Vec<Row>, Refused> {
+    let (live, limits) = parts_of(kind);
     let mut values: Vec<Value> =
         vec![kind.into(), scope.now().into(), i64::try_from(limit + 1).unwrap_or(i64::MAX).into()];
+    // Where something ended that is still to be taken away, the set is not what they hold: they are left out until then.
     let parts: Vec<String> = sets
         .iter()
         .map(|set| {
@@ -181,7 +241,8 @@ async fn members(
             format!(
                 "SELECT * FROM (SELECT m.id, m.role_set, m.external_id, m.user_id, m.api_key_id, {limits}
                 FROM members m {live} WHERE m.workspace_id = $1 AND m.status = 'active' AND m.kind = $2
-                    AND m.role_set = ${set_at} {start} ORDER BY m.id LIMIT $4) AS part"
+                    AND m.role_set = ${set_at} AND (m.next_end_at IS NULL OR m.next_end_at > $3) {start}
+                    ORDER BY m.id LIMIT $4) AS part"
             )
         })
         .collect();
@@ -235,14 +296,20 @@ pub async fn resources(
     after: Option<&str>,
 ) -> Result<SearchResult<String>, Refused> {
     let after: Option<String> = after.map(parse_cursor).transpose()?;
-    if is_about_sending(action, kind) {
+    let (action, kind) = (folded(action), folded(kind));
+    if is_about_sending(&action, &kind) {
         return hosts(scope, subject, limit, after.as_deref()).await;
     }
-    let held = load_held(scope, subject).await?;
-    if !held.is_some_and(|held| held.allows(action, kind)) {
-        return Ok(SearchResult { items: Vec::new(), next: None });
-    }
-    let mut items = resources::ids(scope, kind, after.as_deref(), limit + 1).await?;
+    let nothing = SearchResult { items: Vec::new(), next: None };
+    let Ok(needed) = required_scope(&action, &kind) else { return Ok(nothing) };
+    let Some((held, member)) = load_held(scope, subject).await? else { return Ok(nothing) };
+    // Of all, or of those alone that belong to the subject.
+    let owner = match held.allows_on(&needed, Belonging::Another) {
+        true => None,
+        false if held.allows_on(&needed, Belonging::Subject) => Some(member),
+        false => return Ok(nothing),
+    };
+    let mut items = resources::ids(scope, &kind, owner, after.as_deref(), limit + 1).await?;
     let is_cut = items.len() > limit;
     items.truncate(limit);
     let next = items.last().filter(|_| is_cut).map(token);
@@ -267,37 +334,46 @@ async fn hosts(
     Ok(SearchResult { items: allowed.map(|(host, _)| host).collect(), next })
 }
 
-/// The actions that the subject may do on resources of a type, of those that some role of the workspace
-/// or the catalogue names.
+/// The actions that the subject may do on a resource, of those that some role of the workspace or the catalogue names.
 ///
 /// # Errors
 /// [`Refused::Invalid`] for an invalid page token.
 pub async fn actions(
     scope: &ReadScope<perm::CheckAccess>,
     subject: &Subject,
-    kind: &str,
-    id: &str,
+    resource: NamedResource<'_>,
     limit: usize,
     after: Option<&str>,
 ) -> Result<SearchResult<String>, Refused> {
     let after: Option<String> = after.map(parse_cursor).transpose()?;
-    let may_send = match is_about_sending(SEND, kind) {
+    let kind = folded(resource.kind);
+    let may_send = match is_about_sending(SEND, &kind) {
         true => {
-            let question = Question::about_sending(subject.clone(), id);
+            let question = Question::about_sending(subject.clone(), resource.id);
             decide_all(scope, &[question]).await?.iter().all(|decision| decision.is_allowed)
         }
         false => false,
     };
-    let Some(held) = load_held(scope, subject).await? else {
+    let Some((held, member)) = load_held(scope, subject).await? else {
         return Ok(SearchResult { items: Vec::new(), next: None });
     };
-    let mut named = named_actions(scope, kind);
+    let mut named = named_actions(scope, &kind);
     if may_send {
         named.insert(SEND);
     }
-    let may = |action: &&str| match is_about_sending(action, kind) {
+    let needed = |action: &str| required_scope(action, &kind);
+    let depends =
+        named.iter().any(|action| needed(action).is_ok_and(|needed| held.depends_on_owner(&needed)));
+    let whose = match depends {
+        true => {
+            let thing = || Thing { kind: &kind, id: resource.id, owner: resource.owner };
+            Owners::load(scope, [thing()]).await?.belonging(member, &thing())
+        }
+        false => Belonging::Unknown,
+    };
+    let may = |action: &&str| match is_about_sending(action, &kind) {
         true => may_send,
-        false => held.allows(action, kind),
+        false => needed(action).is_ok_and(|needed| held.allows_on(&needed, whose)),
     };
     let mut items: Vec<String> = named
         .into_iter()
@@ -312,15 +388,17 @@ pub async fn actions(
 }
 
 /// What is done to things of this type, in the words of the workspace's roles: an action that is granted
-/// for any type counts for this one too.
+/// for any type, or on what is one's own, counts for this one too.
 fn named_actions<'a>(scope: &'a ReadScope<perm::CheckAccess>, kind: &str) -> BTreeSet<&'a str> {
     let catalogue = Permission::ALL.iter().map(|permission| permission.scope());
     let own = scope.actor().all_roles.iter().flat_map(|role: &Role| role.application_scopes.iter());
+    let kind = kind.split(':').next().unwrap_or_default();
     catalogue
         .chain(own.map(String::as_str))
         .filter_map(|scope| scope.split_once(':'))
         .filter(|(action, of)| {
-            *action != "*" && (*of == "*" || of.split(':').next() == kind.split(':').next())
+            let of = of.split(':').next().unwrap_or_default();
+            *action != "*" && (of == "*" || of == "own" || of == kind)
         })
         .map(|(action, _)| action)
         .collect()

@@ -35,7 +35,8 @@ use crate::{
             invitations::{self, Batch},
             members,
             organization::{self, OrganizationChange},
-            resources, roles,
+            resources::{self, owners::NewOwner},
+            roles,
             security::{self, PermissionChange},
             teams, workspaces,
         },
@@ -268,7 +269,9 @@ impl Visitor<'_> {
             }
             DemoAction::Register(kind, id, name) => {
                 let (address, name) = (resources::ResourceKey::parse(kind, id)?, read(Title::parse(name))?);
-                self.admit().await?.write(async |s| resources::register(s, &address, &name).await).await?;
+                let owner = NewOwner::Unchanged;
+                let scope = self.admit().await?;
+                scope.write(async |s| resources::register(s, &address, &name, &owner).await).await?;
             }
             DemoAction::ViewOverview => drop(self.admit::<perm::Membership>().await?),
             // Refused for most of them, so that the record has an example of a refusal.
@@ -285,8 +288,14 @@ impl Visitor<'_> {
     async fn invite(&self, whom: &str, roles: &[BuiltIn]) -> Result<Vec<(String, String)>, Refused> {
         let emails: Vec<String> = whom.split(' ').map(email).collect();
         let message = read(Message::parse("Welcome to the demo."))?;
-        let batch = Batch { emails: emails.join(" "), roles: slugs(roles), message };
-        Ok(links(invitations::send(self.admit().await?, batch).await?))
+        let batch = Batch {
+            emails: emails.join(" "),
+            roles: slugs(roles),
+            teams: Vec::new(),
+            message,
+            access_until: None,
+        };
+        Ok(links(invitations::send(self.admit().await?, batch).await?.each))
     }
 
     /// The first of the people leads the team.

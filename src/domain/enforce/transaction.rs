@@ -41,6 +41,11 @@ impl<B: Boundary> Transaction<B> {
         Ok(Self { now: db.now(), db: db.clone(), tx, locked, origin: origin.clone() })
     }
 
+    /// Where the request comes from.
+    pub(in crate::domain) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     /// Commits a change with its record, or rolls back what was refused.
     pub(super) async fn finish<T>(
         mut self,

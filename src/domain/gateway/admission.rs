@@ -5,6 +5,7 @@ use crate::{
         base::{
             conflict::Conflict,
             db::Db,
+            ends::held_roles,
             gateway_stage::ADDRESS,
             principal::{Actor, Credential, Origin, Principal},
             refused::Refused,
@@ -28,13 +29,17 @@ use std::{borrow::Cow, time::Duration};
 use uuid::Uuid;
 
 /// What is read beside the admission of a member `m`: the destination `d`, and whether `m` is among its senders.
-const COLUMNS: &str = "d.id AS destination_id, d.host AS destination_host, d.allows_requests,
+const COLUMNS: &str = concat!(
+    "d.id AS destination_id, d.host AS destination_host, d.allows_requests,
         d.paused_at IS NOT NULL AS is_paused, d.requests_per_minute, d.price_credits,
         CASE WHEN d.is_restricted THEN EXISTS (SELECT 1 FROM destination_senders ds LEFT JOIN roles dr
                 ON dr.workspace_id = ds.workspace_id AND dr.id = ds.role_id
                 WHERE ds.workspace_id = d.workspace_id AND ds.destination_id = d.id AND (ds.member_id = m.id
-                    OR ' ' || m.role_set || ' ' LIKE '% ' || dr.slug || ' %'))
-            ELSE TRUE END AS is_sender, dc.header_name, dc.sealed";
+                    OR ' ' || ",
+    held_roles!("m", "$3"),
+    " || ' ' LIKE '% ' || dr.slug || ' %'))
+            ELSE TRUE END AS is_sender, dc.header_name, dc.sealed"
+);
 
 /// The destination with this very host, or the wildcard that covers it, and its current credential.
 const JOINS: &str = " LEFT JOIN destinations d ON d.workspace_id = w.id AND d.host IN ($4, $5)

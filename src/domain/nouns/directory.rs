@@ -3,10 +3,12 @@
 use crate::{
     domain::{
         base::{
+            ends::{held_roles, lasts},
             paging::{Page, Position},
             refused::Refused,
             role,
             sql::Sql,
+            subject::Subject,
         },
         enforce::{
             read::ReadScope,
@@ -57,8 +59,8 @@ pub async fn list(
 ///
 /// # Errors
 /// [`Refused::NotFound`] for someone who is not a member of this workspace.
-pub async fn get(scope: &ReadScope<perm::ReadMembers>, user: Uuid) -> Result<(User, String), Refused> {
-    let id = members::of_user(scope, user).await?;
+pub async fn get(scope: &ReadScope<perm::ReadMembers>, user: &Subject) -> Result<(User, String), Refused> {
+    let id = members::of_subject(scope, user).await?;
     let detail = members::detail(scope, id).await?;
     let (version, member) = (detail.tag(), detail.member);
     let mut memberships = memberships(scope, std::slice::from_ref(&member)).await?;
@@ -94,6 +96,10 @@ struct Row {
 /// The most workspaces of a key in which memberships are looked up.
 const MAX_MEMBERSHIPS: usize = 200;
 
+/// The viewer's own roles in a workspace, and that they still belong to it; `$3` is the time.
+const OWN_HELD: &str = held_roles!("o", "$3");
+const OWN_LASTS: &str = lasts!("o", "$3");
+
 async fn memberships(
     scope: &ReadScope<perm::ReadMembers>,
     members: &[Member],
@@ -105,13 +111,14 @@ async fn memberships(
     let mine = if scope.actor().principal.person().is_some() { "o.user_id" } else { "o.api_key_id" };
     // The requested one comes first.
     let sql = format!(
-        "SELECT o.workspace_id, w.slug, w.roles_version, o.role_set FROM members o CROSS JOIN workspaces w
-        CROSS JOIN accounts a WHERE {mine} = $2 AND o.status || '' = 'active' AND w.id = o.workspace_id
+        "SELECT o.workspace_id, w.slug, w.roles_version, {OWN_HELD} AS role_set FROM members o CROSS JOIN workspaces w
+        CROSS JOIN accounts a WHERE {mine} = $2 AND o.status || '' = 'active' AND {OWN_LASTS} AND w.id = o.workspace_id
             AND w.deleted_at IS NULL AND w.suspended_at IS NULL AND a.id = w.account_id
             AND a.suspended_at IS NULL
         ORDER BY CASE WHEN o.workspace_id = $1 THEN 0 ELSE 1 END, w.slug LIMIT {MAX_MEMBERSHIPS}"
     );
-    let all: Vec<OwnMembership> = scope.all(&sql, vec![scope.actor().principal.id().into()]).await?;
+    let all: Vec<OwnMembership> =
+        scope.all(&sql, vec![scope.actor().principal.id().into(), scope.now().into()]).await?;
     let mut open = Vec::new();
     for own in all {
         let there = Unadmitted(scope.connection(), own.workspace_id);
@@ -130,11 +137,15 @@ async fn memberships(
     };
     let workspaces = bound(&mut open.iter().map(|own| own.workspace_id));
     let users = bound(&mut users.into_iter());
+    values.push(scope.now().into());
+    let now = format!("${}", values.len());
+    let held = held_roles!("m", "{now}").replace("{now}", &now);
+    let lasts = lasts!("m", "{now}").replace("{now}", &now);
     // Each user's memberships are few. Put together, the workspace is found by no index: one of them would
     // lead through everybody there.
     let sql = format!(
-        "SELECT m.user_id, m.workspace_id, m.role_set, {OWN_ROLES} AS own, m.external_id FROM members m
-        WHERE m.user_id IN ({users}) AND COALESCE(m.workspace_id, m.id) IN ({workspaces})"
+        "SELECT m.user_id, m.workspace_id, {held} AS role_set, {OWN_ROLES} AS own, m.external_id FROM members m
+        WHERE {lasts} AND m.user_id IN ({users}) AND COALESCE(m.workspace_id, m.id) IN ({workspaces})"
     );
     let mut rows: Vec<Row> = scope.connection().all(&sql, values).await?;
     let mut memberships = Vec::new();

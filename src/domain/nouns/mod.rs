@@ -3,9 +3,12 @@
 //! A noun is a file or a folder. It may use what another noun keeps in `records`, and the rules of another
 //! noun in one direction only.
 
+pub mod access_requests;
 pub mod accounts;
 pub mod administration;
 pub mod api_keys;
+pub mod billing;
+pub mod choices;
 pub mod credits;
 pub mod deliveries;
 pub mod destinations;
@@ -13,11 +16,14 @@ pub mod directory;
 pub mod exports;
 pub mod identity;
 pub mod invitations;
+pub mod joining;
 pub mod members;
 pub mod notices;
+pub mod offboarding;
 pub mod organization;
 pub mod own_deletion;
 pub mod ownership;
+pub mod purchases;
 pub mod resources;
 pub mod roles;
 pub mod security;
@@ -34,8 +40,11 @@ pub(in crate::domain) const EVENTS: &[NounEvents] = &[
     workspaces::events::EVENTS,
     organization::events::EVENTS,
     members::events::EVENTS,
+    offboarding::events::EVENTS,
+    access_requests::events::EVENTS,
     ownership::events::EVENTS,
     invitations::events::EVENTS,
+    joining::events::EVENTS,
     roles::events::EVENTS,
     teams::events::EVENTS,
     api_keys::events::EVENTS,
@@ -43,6 +52,8 @@ pub(in crate::domain) const EVENTS: &[NounEvents] = &[
     destinations::events::EVENTS,
     deliveries::events::EVENTS,
     credits::events::EVENTS,
+    purchases::events::EVENTS,
+    billing::events::EVENTS,
     exports::events::EVENTS,
     support::events::EVENTS,
     accounts::events::EVENTS,

@@ -3,14 +3,15 @@
 
 use crate::{
     domain::{
-        base::{conflict::Conflict, refused::Refused},
+        base::{conflict::Conflict, refused::Refused, source::Source},
         enforce::{rows::Scoped, transaction::Transaction, workspace::roles},
         records::{
             entries,
-            members::{MemberOrigin, MemberRecord, join_as},
+            given_roles::Gift,
+            members::{MemberOrigin, MemberRecord, join_as, set_access_until},
         },
     },
-    entity::{member, member_role, team_member},
+    entity::{member, member_role, resource, team_member},
     policy::Holdings,
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, FromQueryResult, QueryFilter, sea_query::Expr};
@@ -50,6 +51,7 @@ pub(in crate::domain) async fn find(scope: &impl Scoped, email: &str) -> Result<
 
 /// What stays when another row takes the place of such a membership.
 pub(in crate::domain) struct KeptIds {
+    member_id: Uuid,
     user_id: Uuid,
     external_id: Option<String>,
 }
@@ -79,10 +81,16 @@ pub(in crate::domain) async fn absorb(
     let member = MemberRecord::load(open, &all, awaited.member_id).await?;
     by.may_manage(&member.holdings())?;
     entries::end(open, awaited.member_id, awaited.user_id).await?;
-    Ok(Some(Absorbed { ids: KeptIds { user_id: awaited.user_id, external_id: awaited.external_id }, member }))
+    Ok(Some(Absorbed { ids: KeptIds::of(awaited), member }))
 }
 
-/// Gives a new membership the ids by which services know it.
+impl KeptIds {
+    fn of(awaited: Awaited) -> Self {
+        Self { member_id: awaited.member_id, user_id: awaited.user_id, external_id: awaited.external_id }
+    }
+}
+
+/// Gives a new membership the ids by which services know it, and the resources that belong to the one before.
 ///
 /// # Errors
 /// The database's own.
@@ -93,12 +101,17 @@ pub(in crate::domain) async fn keep_ids(
 ) -> Result<(), Refused> {
     use member::Column;
     let Some(ids) = ids else { return Ok(()) };
+    if ids.member_id != member {
+        let owned = open.update::<resource::Entity>().filter(resource::Column::OwnerId.eq(ids.member_id));
+        open.apply(owned.col_expr(resource::Column::OwnerId, Expr::value(member))).await?;
+    }
     let row = open.update::<member::Entity>().filter(Column::Id.eq(member));
     let row = row.col_expr(Column::ExternalId, Expr::value(ids.external_id));
     open.apply_to_one(row.col_expr(Column::ProvisionedAs, Expr::value(ids.user_id))).await
 }
 
-/// Makes the person the member that waited for them: with its id, its roles, its teams and its external id.
+/// Makes the person the member that waited for them: with its id, its roles, its teams, its external id, and until when
+/// all of that lasts.
 ///
 /// # Errors
 /// The database's own.
@@ -110,11 +123,20 @@ pub(in crate::domain) async fn accept(
     use team_member::Column;
     let id = awaited.member_id;
     let own = open.find::<member_role::Entity>().filter(member_role::Column::MemberId.eq(id));
-    let roles: Vec<Uuid> = own.all(&open.tx).await?.into_iter().map(|row| row.role_id).collect();
+    let answers = awaited.added_by.unwrap_or(user);
+    let given = |row: member_role::Model| {
+        let (source, by) = (Source::parse(&row.source), row.given_by.unwrap_or(answers));
+        (row.role_id, Gift { source, by, ends_at: row.ends_at })
+    };
+    let roles: Vec<(Uuid, Gift)> = own.all(&open.tx).await?.into_iter().map(given).collect();
+    let row = open.find::<member::Entity>().filter(member::Column::Id.eq(id));
+    let row = row.one(&open.tx).await?.ok_or(Refused::NotFound)?;
     let teams = open.find::<team_member::Entity>().filter(Column::MemberId.eq(id)).all(&open.tx).await?;
     entries::end(open, id, awaited.user_id).await?;
-    let origin = MemberOrigin::Service(awaited.added_by.unwrap_or(user));
-    join_as(open, id, user, origin, &roles).await?;
+    join_as(open, id, user, MemberOrigin::Service(answers), &roles).await?;
+    if row.access_until.is_some() {
+        set_access_until(open, id, row.access_until, row.access_set_by).await?;
+    }
     for team in teams {
         let row = team_member::ActiveModel {
             workspace_id: Set(team.workspace_id),
@@ -125,5 +147,5 @@ pub(in crate::domain) async fn accept(
         };
         open.insert(row).await?;
     }
-    keep_ids(open, id, Some(KeptIds { user_id: awaited.user_id, external_id: awaited.external_id })).await
+    keep_ids(open, id, Some(KeptIds::of(awaited))).await
 }

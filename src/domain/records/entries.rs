@@ -4,6 +4,7 @@ use crate::{
     domain::{
         base::{
             db::Db,
+            ends::{held_roles, lasts},
             key_limits::{KeyLimits, key_limits},
             refused::Refused,
             role::{self, Role, Roles},
@@ -47,10 +48,17 @@ struct Enterer {
 }
 
 const ENTERER: &str = concat!(
-    "SELECT CASE WHEN k.id IS NULL THEN p.status = 'active' AND u.suspended_at IS NULL
-            ELSE km.status = 'active' AND k.revoked_at IS NULL AND COALESCE(k.expires_at > $3, TRUE)
+    "SELECT CASE WHEN k.id IS NULL THEN p.status = 'active' AND u.suspended_at IS NULL AND ",
+    lasts!("p", "$3"),
+    " ELSE km.status = 'active' AND ",
+    lasts!("km", "$3"),
+    " AND k.revoked_at IS NULL AND COALESCE(k.expires_at > $3, TRUE)
             END AS is_active,
-        COALESCE(km.role_set, p.role_set) AS roles, k.id IS NOT NULL AS is_by_key, ",
+        CASE WHEN k.id IS NULL THEN ",
+    held_roles!("p", "$3"),
+    " ELSE ",
+    held_roles!("km", "$3"),
+    " END AS roles, k.id IS NOT NULL AS is_by_key, ",
     key_limits!("km", "m.entered_by", "$3"),
     " FROM members m
     LEFT JOIN users u ON u.id = m.entered_by

@@ -8,13 +8,20 @@ use crate::{
             principal::{Actor, Principal},
             refused::Refused,
             role::{self, Role, Roles},
+            source::{OwnRole, Source},
             sql::Sql,
+            subject::Subject,
             values::folded,
         },
         enforce::{rows::Scoped, transaction::Transaction, write::WriteScope},
-        records::{entries, invitations::ended},
+        records::{
+            entries,
+            given_roles::{Gift, OWN_GRANTS, delete_role, insert_role, parse},
+            invitations::ended,
+            joining::{self, JoinCounts},
+        },
     },
-    entity::{former_member, invitation, member, member_role, user},
+    entity::{former_member, invitation, member, user},
     policy::Holdings,
     random,
 };
@@ -43,6 +50,10 @@ pub(in crate::domain) struct MemberRecord {
     pub external_id: Option<String>,
     /// A service entered them, and the person with their address has not accepted yet.
     pub is_awaited: bool,
+    /// Until when the membership lasts.
+    pub access_until: Option<Timestamp>,
+    /// The member's own roles, with their sources and ends.
+    pub grants: Vec<OwnRole>,
 }
 
 #[derive(FromQueryResult)]
@@ -55,6 +66,8 @@ struct Row {
     status: String,
     role_set: String,
     own: Option<String>,
+    grants: Option<String>,
+    access_until: Option<Timestamp>,
     external_id: Option<String>,
     is_awaited: bool,
 }
@@ -70,7 +83,8 @@ impl MemberRecord {
     pub(in crate::domain) async fn load(scope: &impl Scoped, all: &Roles, id: Uuid) -> Result<Self, Refused> {
         let sql = format!(
             "SELECT m.id, m.user_id, m.api_key_id, COALESCE(u.name, k.name) AS name,
-                COALESCE(u.awaited_email, u.email, '') AS email, m.status, m.role_set, m.external_id, u.awaited_email IS NOT NULL AS is_awaited, {OWN_ROLES} AS own
+                COALESCE(u.awaited_email, u.email, '') AS email, m.status, m.role_set, m.external_id, u.awaited_email IS NOT NULL AS is_awaited, {OWN_ROLES} AS own,
+                {OWN_GRANTS} AS grants, m.access_until
             FROM members m LEFT JOIN users u ON u.id = m.user_id LEFT JOIN api_keys k ON k.id = m.api_key_id
             WHERE m.workspace_id = $1 AND m.id = $2"
         );
@@ -87,6 +101,8 @@ impl MemberRecord {
             own: these(row.own.as_deref().unwrap_or_default()),
             external_id: row.external_id,
             is_awaited: row.is_awaited,
+            access_until: row.access_until,
+            grants: parse(row.grants.as_deref().unwrap_or_default()),
         })
     }
 
@@ -130,6 +146,20 @@ pub(in crate::domain) async fn of_user(scope: &impl Scoped, user: Uuid) -> Resul
     }
     let entered = scope.find::<member::Entity>().filter(Column::ProvisionedAs.eq(user));
     Ok(entered.one(scope.connection()).await?.ok_or(Refused::NotFound)?.id)
+}
+
+/// The membership of a user, by their id or by their id in the customer's own applications.
+///
+/// # Errors
+/// [`Refused::NotFound`] where this workspace has no such member.
+pub(in crate::domain) async fn of_subject(scope: &impl Scoped, subject: &Subject) -> Result<Uuid, Refused> {
+    let external_id = match subject {
+        Subject::User(user) => return of_user(scope, *user).await,
+        Subject::External(id) => id,
+        Subject::Email(_) | Subject::ApiKey(_) | Subject::Nobody => return Err(Refused::NotFound),
+    };
+    let known = scope.find::<member::Entity>().filter(member::Column::ExternalId.eq(external_id));
+    Ok(known.one(scope.connection()).await?.ok_or(Refused::NotFound)?.id)
 }
 
 /// The key that lists of members sort by and search in: the name without case and accents, a line break
@@ -178,7 +208,20 @@ pub(in crate::domain) enum MemberOrigin {
     /// Added by a service whose key this user is accountable for.
     Service(Uuid),
     /// Added by this user, from the people of the account.
-    Account(Uuid),
+    Account(Uuid, Source),
+}
+
+impl MemberOrigin {
+    /// How roles are given to somebody who becomes a member so.
+    fn gift(&self, user: Uuid) -> Gift {
+        let (source, by) = match self {
+            Self::Founder => (Source::Hand, user),
+            Self::Invitation(inviter) => (Source::Hand, *inviter),
+            Self::Service(answers) => (Source::Api, *answers),
+            Self::Account(by, source) => (*source, *by),
+        };
+        Gift { source, by, ends_at: None }
+    }
 }
 
 /// Makes a person a member with these roles, without a permission check. Returns the member's id.
@@ -188,16 +231,18 @@ pub(in crate::domain) async fn join(
     origin: MemberOrigin,
     roles: &[Uuid],
 ) -> Result<Uuid, Refused> {
-    join_as(open, random::id(open.now), user, origin, roles).await
+    let gift = origin.gift(user);
+    let gifts: Vec<(Uuid, Gift)> = roles.iter().map(|role| (*role, gift)).collect();
+    join_as(open, random::id(open.now), user, origin, &gifts).await
 }
 
-/// [`join`], with this id as a member.
+/// [`join`], with this id as a member, and each role given in its own way.
 pub(in crate::domain) async fn join_as(
     open: &Transaction,
     id: Uuid,
     user: Uuid,
     origin: MemberOrigin,
-    roles: &[Uuid],
+    roles: &[(Uuid, Gift)],
 ) -> Result<Uuid, Refused> {
     // Shared: a concurrent change of the name waits, and then refreshes the sort key of this member too.
     let person =
@@ -210,7 +255,7 @@ pub(in crate::domain) async fn join_as(
         MemberOrigin::Founder => ("founder", None),
         MemberOrigin::Invitation(inviter) => ("invitation", Some(inviter)),
         MemberOrigin::Service(answers) => ("api", Some(answers)),
-        MemberOrigin::Account(by) => ("account", Some(by)),
+        MemberOrigin::Account(by, _) => ("account", Some(by)),
     };
     let row = member::ActiveModel {
         kind: Set("user".to_owned()),
@@ -233,8 +278,10 @@ pub(in crate::domain) async fn join_key(
     name: &str,
     added_by: Uuid,
     voucher: Uuid,
-    roles: &[Uuid],
+    (source, roles): (Source, &[Uuid]),
 ) -> Result<Uuid, Refused> {
+    let gift = Gift { source, by: added_by, ends_at: None };
+    let roles: Vec<(Uuid, Gift)> = roles.iter().map(|role| (*role, gift)).collect();
     let row = member::ActiveModel {
         kind: Set("api_key".to_owned()),
         api_key_id: Set(Some(key)),
@@ -244,7 +291,7 @@ pub(in crate::domain) async fn join_key(
         sort_key: Set(sort_key(name, "")),
         ..new_row(open)
     };
-    let id = insert(open, random::id(open.now), row, roles).await?;
+    let id = insert(open, random::id(open.now), row, &roles).await?;
     let sql = "UPDATE api_keys SET home_id = $2 WHERE id = $1 AND home_id IS NULL";
     open.tx.run(sql, vec![key.into(), open.workspace_id().into()]).await?;
     Ok(id)
@@ -263,31 +310,38 @@ async fn insert(
     open: &Transaction,
     id: Uuid,
     row: member::ActiveModel,
-    roles: &[Uuid],
+    roles: &[(Uuid, Gift)],
 ) -> Result<Uuid, Refused> {
     open.insert(member::ActiveModel { id: Set(id), ..row }).await?;
-    for role in roles {
-        insert_role(open, id, *role).await?;
+    for (role, gift) in roles {
+        insert_role(open, id, *role, *gift).await?;
     }
     Ok(id)
 }
 
-/// Assigns a role to a member, without a permission check.
+/// Sets until when a membership lasts, without a permission check. Mail before it ends is due again.
+///
+/// # Errors
+/// [`Refused::NotFound`] where this workspace has no such member.
+pub(in crate::domain) async fn set_access_until(
+    open: &Transaction,
+    member: Uuid,
+    until: Option<Timestamp>,
+    by: Option<Uuid>,
+) -> Result<(), Refused> {
+    use member::Column;
+    let row = open.update::<member::Entity>().filter(Column::Id.eq(member));
+    let row = row.col_expr(Column::AccessUntil, Expr::value(until));
+    open.apply_to_one(row.col_expr(Column::AccessSetBy, Expr::value(by))).await
+}
+
+/// Assigns a role to a member, as the actor's gift and without an end. Without a permission check.
 pub(in crate::domain) async fn assign_role<P>(
     s: &WriteScope<P>,
     member: Uuid,
     role: Uuid,
 ) -> Result<(), Refused> {
-    insert_role(s.open(), member, role).await
-}
-
-async fn insert_role(open: &Transaction, member: Uuid, role: Uuid) -> Result<(), Refused> {
-    let row = member_role::ActiveModel {
-        workspace_id: Set(open.workspace_id()),
-        member_id: Set(member),
-        role_id: Set(role),
-    };
-    Ok(open.insert(row).await?)
+    insert_role(s.open(), member, role, Gift::by(&s.actor().principal)).await
 }
 
 /// Revokes a role of a member, without a permission check.
@@ -296,9 +350,7 @@ pub(in crate::domain) async fn revoke_role<P>(
     member: Uuid,
     role: Uuid,
 ) -> Result<(), Refused> {
-    use member_role::Column;
-    let row = s.open().delete::<member_role::Entity>().filter(Column::MemberId.eq(member));
-    s.open().apply_to_one(row.filter(Column::RoleId.eq(role))).await
+    delete_role(s.open(), member, role).await
 }
 
 /// The version of a member's own roles and status. The roles must be in the workspace's order.
@@ -311,11 +363,21 @@ pub(in crate::domain) fn version<'a>(
     role::fingerprint(id.as_bytes(), std::iter::once(status).chain(own))
 }
 
-/// The version of a member for programs (ETag): of their [`version()`], all roles held, and the external id.
-pub(in crate::domain) fn tag(version: &str, roles: &[Role], external_id: Option<&str>) -> String {
-    let slugs = roles.iter().map(|role| role.slug.as_str());
+/// The version of a member for programs (ETag): of their [`version()`], all roles held, the external id, and what ends
+/// when.
+pub(in crate::domain) fn tag(
+    version: &str,
+    roles: &[Role],
+    external_id: Option<&str>,
+    access_until: Option<Timestamp>,
+    grants: &[OwnRole],
+) -> String {
+    let slugs = roles.iter().map(|role| role.slug.clone());
+    let of_roles = grants.iter().filter_map(|role| Some(format!("{} {}", role.slug, role.ends_at?)));
+    let ends = access_until.map(|at| at.to_string()).into_iter().chain(of_roles);
     // No slug is empty.
-    role::fingerprint(version.as_bytes(), slugs.chain(["", external_id.unwrap_or_default()]))
+    let rest = [String::new(), external_id.unwrap_or_default().to_owned()];
+    role::fingerprint(version.as_bytes(), slugs.chain(rest).chain(ends))
 }
 
 /// The name of a member.
@@ -385,9 +447,18 @@ pub(in crate::domain) async fn set_voucher<P>(
     ids: &[Uuid],
     voucher: Uuid,
 ) -> Result<(), Refused> {
+    vouch_at(s, ids, voucher).await
+}
+
+/// [`set_voucher`], in any workspace.
+pub(in crate::domain) async fn vouch_at(
+    at: &impl Scoped<Connection = DatabaseTransaction>,
+    ids: &[Uuid],
+    voucher: Uuid,
+) -> Result<(), Refused> {
     use member::Column;
-    let row = s.open().update::<member::Entity>().filter(Column::Id.is_in(ids.iter().copied()));
-    s.open().apply(row.col_expr(Column::VouchedBy, Expr::value(voucher))).await?;
+    let row = at.update::<member::Entity>().filter(Column::Id.is_in(ids.iter().copied()));
+    at.apply(row.col_expr(Column::VouchedBy, Expr::value(voucher))).await?;
     Ok(())
 }
 
@@ -398,6 +469,8 @@ pub(in crate::domain) struct EndedWith {
     pub invitations: i64,
     /// Memberships that they entered, and that waited for an answer.
     pub entries: i64,
+    /// Links that others could join by, and domains whose people could, for which they answered.
+    pub joining: JoinCounts,
 }
 
 /// Deletes the membership, and ends what it sent and entered. Secrets that the person knows are worth nothing here
@@ -436,6 +509,7 @@ pub(in crate::domain) async fn delete(
     };
     let cancelled = at.apply(ended(sent, "cancelled", now)).await?;
     let entries = entries::end_entered_by(at, member.user_id, member.api_key_id).await?;
+    let joining = joining::end_of(at, member.user_id, member.api_key_id, now).await?;
     at.apply_to_one(at.delete::<member::Entity>().filter(member::Column::Id.eq(member.id))).await?;
-    Ok(EndedWith { invitations: i64::try_from(cancelled).unwrap_or(0), entries })
+    Ok(EndedWith { invitations: i64::try_from(cancelled).unwrap_or(0), entries, joining })
 }

@@ -4,7 +4,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         base::refused::Refused,
-        enforce::{rows::Scoped, write::WriteScope},
+        enforce::{rows::Scoped, transaction::Transaction, write::WriteScope},
     },
     entity::ownership_offer,
 };
@@ -14,9 +14,14 @@ use uuid::Uuid;
 /// Withdraws the offers of a member who is no longer an active Owner, so that they are not valid again if the
 /// member becomes an Owner again.
 pub(in crate::domain) async fn end_offers_of<P>(s: &WriteScope<P>, member: Uuid) -> Result<(), Refused> {
-    let theirs = s.open().update::<ownership_offer::Entity>();
+    end_offers_in(s.open(), member).await
+}
+
+/// [`end_offers_of`], in this transaction.
+pub(in crate::domain) async fn end_offers_in(open: &Transaction, member: Uuid) -> Result<(), Refused> {
+    let theirs = open.update::<ownership_offer::Entity>();
     let theirs = theirs.filter(ownership_offer::Column::FromMemberId.eq(member));
-    s.open().apply(ended(theirs, "cancelled", s.now())).await?;
+    open.apply(ended(theirs, "cancelled", open.now)).await?;
     Ok(())
 }
 

@@ -88,6 +88,7 @@ pub(super) fn of_parameter(name: &str, schema: &Value) -> Option<Value> {
         "id" => "42",
         "confirm" => "acme",
         "If-Match" => "\"5f1d7a90c2b84e36\"",
+        "Prefer" => "return=minimal",
         "Idempotency-Key" => "3b0e9d52-8f5c-4a57-9d57-2f1b4c1f6a11",
         _ => return None,
     };
@@ -107,14 +108,25 @@ fn kind(schema: &Value) -> &str {
 }
 
 /// Fields that are true in examples.
-const TRUE: [&str; 6] = ["allows_requests", "decision", "is_home", "is_lead", "is_restricted", "lead"];
+const TRUE: [&str; 8] = [
+    "allows_requests",
+    "decision",
+    "is_change",
+    "is_home",
+    "is_immediate",
+    "is_lead",
+    "is_restricted",
+    "lead",
+];
 
 fn number(field: &str) -> i64 {
     match field {
         "at" | "joined_at" | "created_at" | "sent_at" | "expires_at" | "ended_at" | "last_active_at"
         | "last_used_at" | "last_error_at" | "ends_at" | "overlap_ends_at" | "paused_at" | "stopped_at"
         | "failing_since" | "last_success_at" | "secret_created_at" | "old_secret_ends_at" | "queued_at"
-        | "due_at" | "last_attempt_at" | "attempted_at" | "answered_at" => MOMENT,
+        | "due_at" | "last_attempt_at" | "attempted_at" | "answered_at" | "starts_at" | "month_starts_at"
+        | "issued_at" | "paid_at" | "requested_at" | "decided_at" | "from" | "until" | "access_until"
+        | "given_until" => MOMENT,
         "iat" | "exp" => MOMENT / 1_000,
         "overlap_seconds" => 3_600,
         "owner_idle_hours" => 24,
@@ -125,6 +137,10 @@ fn number(field: &str) -> i64 {
         "duration_ms" => 120,
         "expires_in" => 600,
         "limit" => 50,
+        "seat_price" => 920,
+        "price" | "approve_above" => 1_000,
+        "days" => 365,
+        "monthly" | "total" | "month_total" | "month_before" | "month_after" => 2_760,
         _ => 3,
     }
 }
@@ -156,7 +172,7 @@ fn text(owner: &str, field: &str) -> Option<&'static str> {
         ("AllowedOriginsBody" | "NewAllowedOrigins", _) => "https://app.example.com",
         ("ActionOfDecision" | "ActionOfBatch", "name") => "read",
         ("SubjectOfDecision" | "SubjectType", "type") => "user",
-        ("SubjectOfDecision", "id") => "alice",
+        ("SubjectOfDecision" | "OwnerBody", "id") => "alice",
         (
             "Claims" | "KeyBody" | "OwnKey" | "NewKey" | "IssuedKey" | "KeyChange" | "KeyChanged"
             | "AddableKeyBody",
@@ -178,6 +194,15 @@ fn text(owner: &str, field: &str) -> Option<&'static str> {
         ("EventEndpointBody" | "NewEventSettings", "path") => "/webhooks/bailiwick",
         ("EventEndpointBody", "accountable") => "Ada Lovelace",
         ("SavedEventsBody", "secret") => "whsec_SECRET",
+        ("OffboardingBody", "roles") => "Viewer",
+        ("SecretToFind", "secret") => "9f3a",
+        ("JoinLinkBody" | "NewJoinLink" | "NewJoinLinkBody", "name") => "Summer interns",
+        ("NewJoinLinkBody", "link") => "https://access.example.com/join-links/TOKEN",
+        ("JoinDomainBody" | "NewJoinDomain", "role") => "viewer",
+        ("JoinDomainBody", "record_name") => "_bailiwick.example.com",
+        ("JoinDomainBody", "record_text") => "bailiwick-verification=TOKEN",
+        ("JoinDomainBody", "answers_for_it") => "Ada Lovelace (ada@example.com)",
+        ("RevokedKeys", "names") => "Deploy bot",
         ("DeliveryBody" | "DeliveryDetailBody", "kind") => "member.suspended",
         ("DeliveryBody" | "DeliveryDetailBody", "last_error") | ("AttemptBody", "error") => {
             "It answered 503."
@@ -186,6 +211,15 @@ fn text(owner: &str, field: &str) -> Option<&'static str> {
         ("DestinationBody" | "NewDestination" | "DestinationChange", "description") => "Receives our events",
         ("NewCreditHold" | "NewCreditUse" | "CreditSettlement" | "CreditRelease", "id") => "invoice-7",
         ("SupportAnswerBody", "text") => "This is repaired. Please try again.",
+        ("Plan", "slug") => "team",
+        ("Plan" | "InvoiceItem", "name") => "Team",
+        ("Plan", "description") => "For each person, with 5,000 credits a month.",
+        ("Invoice", "number") => "INV-000042",
+        ("CreditPack", "slug") => "small",
+        ("CreditPack" | "CreditPurchase", "name") => "1,000 credits",
+        ("CreditPurchase", "client_id") => "job-17",
+        ("CreditPurchase" | "PurchaseCeiling", "role") => "billing",
+        ("AccessAcceptance", "role") => "admin",
         _ => return of_field(field),
     };
     Some(of_owner)
@@ -199,8 +233,11 @@ fn of_field(field: &str) -> Option<&'static str> {
         "current_email" => "ada.king@example.com",
         "delivery_error" => "550 5.1.1 Recipient address rejected: User unknown",
         "slug" => "acme",
+        "domain" | "domains" => "example.com",
         "account" => "Acme",
         "roles" | "own_roles" => "viewer",
+        "teams" => "Platform",
+        "role" => "developer",
         "scopes" | "effective_scopes" => "read:incidents",
         "permission" | "permissions" => "read:members",
         "label" => "View members",
@@ -221,10 +258,24 @@ fn of_field(field: &str) -> Option<&'static str> {
         "display_host" => "api.example.com",
         "header_name" | "credential_header" => "authorization",
         "value" => "Bearer SECRET",
+        "plan" => "team",
+        "pack" => "small",
+        "plan_name" => "Team",
+        "currency" => "EUR",
+        "contact" => "billing@example.com",
+        "address" | "customer" => "Example Ltd\n1 Example Street",
+        "seller" => "Example Hosting Ltd",
+        "tax_number" => "XX123456789",
+        "payment_reference" => "Statement 12, line 3",
+        "payment_page" => "https://payments.example.com/invoices/7",
         "last_error" => "The host did not answer in time.",
         "via" => "api",
         "client_id" => "invoice-7",
         "note" => "Invoice 7",
+        "wanted" => "read:audit",
+        "reason" => "I'm on call this week",
+        "answer" => "Ask again next week",
+        "given_role" => "admin",
         "asked_by" => "Ada Lovelace",
         "answered_by" => "Grace Hopper",
         "expected" => "The list of members",

@@ -167,6 +167,22 @@ pub(in crate::web) fn position(after: &str, limit: Option<i64>) -> Result<Positi
     })
 }
 
+/// The page of a list that `after` and `limit` name, or `page` and `limit`.
+///
+/// # Errors
+/// [`Refused::Invalid`] on the one that is wrong.
+pub(in crate::web) fn numbered_position(
+    after: &str,
+    page: Option<i64>,
+    limit: Option<i64>,
+) -> Result<Position, Refused> {
+    let position = position(after, limit)?;
+    match page {
+        Some(number) => position.with_number(number),
+        None => Ok(position),
+    }
+}
+
 /// The most items that a page should have, if that was said.
 pub(in crate::web) fn page_size(limit: Option<i64>) -> Result<Option<usize>, Invalid> {
     let Some(limit) = limit else { return Ok(None) };

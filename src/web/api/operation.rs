@@ -1,13 +1,13 @@
 //! One operation of the API, described by its handler's types.
 
 use crate::{
-    domain::Slug,
+    domain::{ExternalId, Slug},
     web::{
         access::Requirement,
         api::spec,
         bearer::WORKSPACE,
         face::RouteFacts,
-        path::{NamedPermission, NamedRole, NestedTarget, Target},
+        path::{NamedPermission, NamedRole, NamedUser, NestedTarget, Target},
     },
 };
 use actix_web::{HttpResponse, http::Method};
@@ -153,6 +153,7 @@ impl Operation {
                 "workspace" => ("The workspace's slug.", spec::text::<Slug>()),
                 "role" => ("The role's slug.", spec::text::<Slug>()),
                 "permission" => ("The permission's scope.", spec::permission()),
+                "user" => ("The user's ID, or the ID your own applications use.", spec::text::<ExternalId>()),
                 _ => ("The ID.", spec::id()),
             };
             self.parameter(name, ParameterIn::Path, true, about, schema);
@@ -216,6 +217,10 @@ impl Input for NestedTarget {
 }
 
 impl Input for NamedRole {
+    fn describe(_: &mut Operation) {}
+}
+
+impl Input for NamedUser {
     fn describe(_: &mut Operation) {}
 }
 

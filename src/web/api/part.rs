@@ -1,7 +1,10 @@
 //! Parts of lists that are loaded as a whole.
 
 use crate::{
-    domain::Invalid,
+    domain::{
+        Invalid,
+        base::paging::{MAX_SKIPPED, PAGE_SIZE},
+    },
     web::api::{body::PageBody, call::ApiResult, input::page_size, spec},
 };
 use serde::{Deserialize, Serialize};
@@ -14,6 +17,9 @@ pub struct Part {
     /// The value of `next` from the previous page.
     #[param(schema_with = spec::cursor)]
     after: String,
+    /// The number of the page, instead of `after`: 1 is the first.
+    #[param(schema_with = spec::page_number)]
+    page: Option<i64>,
     /// How many items to return at most. If omitted, all of them.
     #[param(schema_with = spec::limit_of_whole)]
     limit: Option<i64>,
@@ -27,29 +33,44 @@ impl Part {
     /// This part of the list. `id` is what identifies an item.
     ///
     /// # Errors
-    /// [`crate::domain::Refused::Invalid`] on `after` or `limit`.
+    /// [`crate::domain::Refused::Invalid`] on `after`, `page` or `limit`.
     pub(in crate::web) fn of<T: From<U>, U>(
         &self,
         items: impl IntoIterator<Item = U>,
         id: impl Fn(&T) -> String,
     ) -> ApiResult<PageBody<T>> {
         let mut items: Vec<T> = items.into_iter().map(T::from).collect();
-        let start = match self.after.as_str() {
-            "" => 0,
-            after => {
+        let size = match (page_size(self.limit)?, self.page) {
+            (None, Some(_)) => Some(PAGE_SIZE),
+            (size, _) => size,
+        };
+        let start = match (self.after.as_str(), self.page) {
+            ("", None) => 0,
+            ("", Some(page)) => skipped(page, size.unwrap_or(PAGE_SIZE))?,
+            (_, Some(_)) => {
+                return Err(Invalid::field("page", "Use either “page” or “after”, not both.").into());
+            }
+            (after, None) => {
                 let PartCursor(place, last) = PartCursor::decode(after)?;
                 // If that item is gone, the one after it has taken its place.
                 items.iter().position(|item| id(item) == last).map_or(place, |found| found + 1)
             }
         };
         items.drain(..start.min(items.len()));
-        let size = page_size(self.limit)?.unwrap_or(items.len());
+        let size = size.unwrap_or(items.len());
         let is_cut = items.len() > size;
         items.truncate(size);
         let last = items.last().filter(|_| is_cut);
         let next = last.map(|last| PartCursor(start + size - 1, id(last)).encode());
         Ok(PageBody { items, next })
     }
+}
+
+/// How many items are before a page of this size.
+fn skipped(page: i64, size: usize) -> Result<usize, Invalid> {
+    let skipped = usize::try_from(page).ok().and_then(|page| page.checked_sub(1)?.checked_mul(size));
+    let wrong = || Invalid::field("page", "The first page is 1, and the list has no page that far.");
+    skipped.filter(|skipped| *skipped <= MAX_SKIPPED).ok_or_else(wrong)
 }
 
 impl PartCursor {
@@ -69,7 +90,23 @@ mod tests {
     use super::*;
 
     fn part(after: &str, limit: i64) -> Part {
-        Part { after: after.to_owned(), limit: Some(limit) }
+        Part { after: after.to_owned(), page: None, limit: Some(limit) }
+    }
+
+    #[test]
+    fn the_pages_of_a_list_are_the_list() {
+        let list = ["a", "b", "c", "d", "e"].map(String::from);
+        let page = |page, limit| {
+            let part = Part { after: String::new(), page: Some(page), limit };
+            part.of::<String, _>(list.clone(), String::clone).ok().map(|page| page.items)
+        };
+        assert_eq!(page(1, Some(2)).unwrap(), ["a", "b"]);
+        assert_eq!(page(3, Some(2)).unwrap(), ["e"]);
+        assert_eq!(page(1, None).unwrap(), list);
+        assert!(page(4, Some(2)).unwrap().is_empty() && page(2, None).unwrap().is_empty());
+        assert!(page(0, Some(2)).is_none() && page(i64::MAX, Some(2)).is_none());
+        let both = Part { after: "00".into(), page: Some(1), limit: None };
+        assert!(both.of::<String, _>(list.clone(), String::clone).is_err());
     }
 
     #[test]

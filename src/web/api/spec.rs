@@ -2,11 +2,12 @@
 
 use crate::{
     clock::Timestamp,
+    config::plans::MAX_SEATS,
     domain::{
-        Email, GatewayStage, Slug, TextRule,
+        Email, ExternalId, GatewayStage, Slug, TextRule,
         base::{
             event_groups::GROUPS,
-            paging::{MAX_PAGE_SIZE, PAGE_SIZE},
+            paging::{MAX_PAGE_SIZE, MAX_SKIPPED, PAGE_SIZE},
         },
         events,
         nouns::{
@@ -14,6 +15,7 @@ use crate::{
             destinations::{MAX_RATE, credential, senders},
             invitations,
             organization::{IdleHours, WebOrigin, origins::MAX_ORIGINS},
+            purchases::rules::MAX_LIMIT,
             roles::MAX_SCOPES,
         },
     },
@@ -78,6 +80,37 @@ pub(in crate::web) fn role_of_members() -> Object {
     text_about::<Slug>("The slug of a role they have.")
 }
 
+/// Narrows a list to members who hold a permission.
+pub(in crate::web) fn permission_held() -> Object {
+    let scopes = limited(60).enum_values(Some(Permission::ALL.iter().map(|permission| permission.scope())));
+    scopes.description(Some("Only those with a role that holds this permission.")).build()
+}
+
+/// Narrows a list to members who hold a scope of an application.
+pub(in crate::web) fn scope_held() -> Object {
+    let scope = limited(MAX_LENGTH).pattern(Some(scope::pattern()));
+    scope.description(Some("Only those with a role that holds this scope, such as read:posts.")).build()
+}
+
+/// The most days of [`inactive_days`].
+pub(in crate::web) const MAX_INACTIVE_DAYS: i64 = 3_650;
+
+/// Narrows a list to members who were not active.
+pub(in crate::web) fn inactive_days() -> Object {
+    let days = a_number(1, MAX_INACTIVE_DAYS);
+    days.description(Some("Only those who were not active for so many days.")).build()
+}
+
+/// The slug of a role, or null.
+pub(in crate::web) fn maybe_role() -> Object {
+    or_null(ruled::<Slug>().description(Some("The slug of a role.")), Type::String)
+}
+
+/// Narrows a list to the user with an ID.
+pub(in crate::web) fn external_id_of_user() -> Object {
+    text_about::<ExternalId>("Only the user with this ID of your own applications.")
+}
+
 /// The role that takes the place of a deleted one.
 pub(in crate::web) fn replacement() -> Object {
     text_about::<Slug>("The slug of the role that replaces it.")
@@ -120,6 +153,12 @@ pub(in crate::web) fn limit_of_whole() -> Object {
     limit.description(Some("How many items to return at most. If omitted, all of them.")).build()
 }
 
+/// The number of a page of a list.
+pub(in crate::web) fn page_number() -> Object {
+    let page = a_number(1, as_number(MAX_SKIPPED) + 1);
+    page.description(Some("The number of the page, instead of “after”: 1 is the first.")).build()
+}
+
 fn as_number(size: usize) -> i64 {
     i64::try_from(size).unwrap_or(i64::MAX)
 }
@@ -153,6 +192,13 @@ pub(in crate::web) fn maybe_roles() -> Array {
         .min_items(Some(1))
         .description(Some("Slugs of roles. Defaults to Viewer for a new member."));
     roles.schema_type(SchemaType::from_iter([Type::Array, Type::Null])).build()
+}
+
+/// IDs of the teams that somebody comes into.
+pub(in crate::web) fn maybe_teams() -> Array {
+    let teams = array_of(id(), invitations::MAX_TEAMS);
+    let teams = teams.description(Some("IDs of teams. It takes the permission to update teams."));
+    teams.schema_type(SchemaType::from_iter([Type::Array, Type::Null])).build()
 }
 
 fn some_scopes() -> ArrayBuilder {
@@ -189,6 +235,25 @@ pub(in crate::web) fn until() -> Object {
 
 pub(in crate::web) fn maybe_moment() -> Object {
     or_null(a_moment(), Type::Integer)
+}
+
+/// The domain of addresses.
+pub(in crate::web) fn domain() -> Object {
+    let domain = limited(252).min_length(Some(3)).pattern(Some(r"^[^\s@,;]+\.[^\s@,;]+$"));
+    domain.description(Some("A domain such as example.com.")).build()
+}
+
+/// The domains of the addresses that may use a link.
+pub(in crate::web) fn maybe_domains() -> Array {
+    let domains = array_of(domain(), 20);
+    let domains = domains.description(Some("Domains of the addresses that may use it. If omitted, all."));
+    domains.schema_type(SchemaType::from_iter([Type::Array, Type::Null])).build()
+}
+
+/// A secret that was found somewhere, or its end.
+pub(in crate::web) fn secret_to_find() -> Object {
+    let text = limited(200).min_length(Some(4)).pattern(Some("[0-9A-Fa-f]{4}$"));
+    text.description(Some("A secret, or at least its last four characters.")).build()
 }
 
 /// How long the old secret of a key stays valid.
@@ -270,6 +335,53 @@ pub(in crate::web) fn maybe_idle_hours() -> Object {
     or_null(hours.description(Some("Hours without use.")), Type::Integer)
 }
 
+/// The slug of a plan.
+pub(in crate::web) fn plan() -> Object {
+    let slug = limited(40).min_length(Some(1)).pattern(Some("^[a-z0-9-]+$"));
+    slug.description(Some("The slug of a plan, such as team.")).build()
+}
+
+fn number_of_seats() -> ObjectBuilder {
+    a_number(1, MAX_SEATS).description(Some(
+        "How many seats. If omitted, as many as there are, or as are taken. A plan without a price has no number of seats.",
+    ))
+}
+
+/// A number of seats, in a query.
+pub(in crate::web) fn seats() -> Object {
+    number_of_seats().build()
+}
+
+/// A number of seats.
+pub(in crate::web) fn maybe_seats() -> Object {
+    or_null(number_of_seats(), Type::Integer)
+}
+
+/// The slug of a pack.
+pub(in crate::web) fn pack() -> Object {
+    let slug = limited(40).min_length(Some(1)).pattern(Some("^[a-z0-9-]+$"));
+    slug.description(Some("The slug of a pack, such as small.")).build()
+}
+
+/// An amount of money that purchases are limited to.
+pub(in crate::web) fn limit_of_purchases() -> Object {
+    let amount = a_number(0, MAX_LIMIT);
+    amount.description(Some("An amount, in the smallest unit of the currency.")).build()
+}
+
+/// An amount of money above which purchases need approval.
+pub(in crate::web) fn maybe_limit_of_purchases() -> Object {
+    let amount = a_number(0, MAX_LIMIT);
+    let about = "An amount, in the smallest unit of the currency. What costs more needs approval; `null`: nothing does.";
+    or_null(amount.description(Some(about)), Type::Integer)
+}
+
+/// Up to how many seats some are added.
+pub(in crate::web) fn grow_to() -> Object {
+    let seats = a_number(1, MAX_SEATS);
+    or_null(seats.description(Some("A number of seats. `null` for not at all.")), Type::Integer)
+}
+
 fn a_number(least: i64, max: i64) -> ObjectBuilder {
     let number = ObjectBuilder::new().schema_type(Type::Integer);
     number.minimum(Some(least)).maximum(Some(max))
@@ -333,6 +445,11 @@ pub(super) const MAX_IDEMPOTENCY_KEY: usize = 255;
 /// The header `Idempotency-Key`.
 pub(super) fn idempotency_key() -> Object {
     limited(MAX_IDEMPOTENCY_KEY).min_length(Some(1)).pattern(Some("^[!-~]+$")).build()
+}
+
+/// The header `Prefer`: whatever is not understood has no effect.
+pub(in crate::web) fn preference() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).build()
 }
 
 /// The header `If-Match`: one or more tags, or `*`.

@@ -14,7 +14,6 @@ use crate::{
     },
 };
 use actix_web::{HttpRequest, web::Data};
-use uuid::Uuid;
 
 /// An admin of the account in the path, by session.
 pub struct AdminBySession;
@@ -30,7 +29,7 @@ impl Admission for AdminBySession {
     async fn admit(req: &HttpRequest, app: &Data<App>) -> Result<AccountScope, Refused> {
         let credential = credential(req)?;
         // What cannot be an id names no account, and is looked up as an empty one.
-        let account = wire::id(req.match_info().get("account").unwrap_or_default()).unwrap_or(Uuid::nil());
+        let account = wire::id(req.match_info().get("account").unwrap_or_default()).unwrap_or_default();
         let scope = AccountScope::admit(&app.db, credential, account, origin::of(req)).await?;
         remember(req, PageContext::Account(scope.actor().clone()));
         Ok(scope)

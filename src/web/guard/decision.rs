@@ -6,7 +6,7 @@ use crate::{
         base::principal::Credential,
         decisions::{self, Decision, Question},
         enforce::read::ReadScope,
-        nouns::api_keys,
+        nouns::{api_keys, members},
     },
     policy::perm,
     web::{
@@ -138,6 +138,7 @@ impl DecisionRequest {
         let admitted = ReadScope::admit(&app.db, credential, selector, origin::of_call(req)).await;
         let admitted = cors::check(req, app, admitted).await;
         let scope: ReadScope<perm::CheckAccess> = bearer::or_needs_workspace(admitted, workspace.as_deref())?;
+        let scope = members::settled(scope).await?;
         let principal = &scope.actor().principal;
         app.calls.admitted(secret.hash(), principal.id());
         outcome::admitted(req, perm::CheckAccess::REQUIREMENT, principal.into());

@@ -5,7 +5,7 @@ use crate::{
         Refused,
         base::principal::{ApiKey, Credential},
         enforce::read::ReadScope,
-        nouns::api_keys,
+        nouns::{api_keys, members},
     },
     policy::Access,
     web::{
@@ -47,6 +47,7 @@ impl<P: Access> Admission for MemberByKey<P> {
         let admitted = ReadScope::admit(&app.db, credential, selector, origin::of_call(req)).await;
         let admitted = cors::check(req, app, admitted).await;
         let scope: ReadScope<P> = bearer::or_needs_workspace(admitted, named.as_deref())?;
+        let scope = members::settled(scope).await?;
         app.calls.admitted(secret.hash(), scope.actor().principal.id());
         Ok(scope)
     }

@@ -56,13 +56,13 @@ use crate::{
         Refused, Slug,
         base::principal::{Credential, Origin, Person},
         enforce::{read::ReadScope, workspace::admission::WorkspaceSelector},
-        nouns::{identity, notices},
+        nouns::{identity, members, notices},
     },
     policy::Access,
     web::{
         access::{AnyUser, Anyone, Required},
         app::App,
-        chrome::{PageContext, View},
+        chrome::{Chrome, PageContext, View},
         draft::{self, Draft},
         face::Face,
         form, matched, origin,
@@ -259,6 +259,7 @@ impl<P: Access> Admission for MemberBySession<P> {
             }
             by_session => by_session?,
         };
+        let scope = members::settled(scope).await?;
         remember(req, PageContext::Workspace(Box::new(scope.actor().clone())));
         Ok(scope)
     }
@@ -360,6 +361,21 @@ impl<I> Public<I> {
             Err(Refused::Unauthenticated) => Ok(None),
             Err(other) => Err(other),
         }
+    }
+
+    /// For a page that anybody may read: whoever is signed in keeps the frame of their pages.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub(in crate::web) async fn framed(&self) -> Result<(View, Chrome), Refused> {
+        Ok(match self.person().await? {
+            Some(person) => {
+                let view = View::of_person(&self.view.req, self.view.app.clone(), &person);
+                let chrome = view.chrome();
+                (view, chrome)
+            }
+            None => (self.view.clone(), Chrome::default()),
+        })
     }
 }
 

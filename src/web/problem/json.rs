@@ -58,8 +58,13 @@ pub struct FieldError {
 }
 
 /// Fields of forms that have another name in the API.
-const FIELDS: [(&str, &str); 4] =
-    [("role", "roles"), ("permission", "scopes"), ("overlap", "overlap_seconds"), ("form", "body")];
+const FIELDS: [(&str, &str); 5] = [
+    ("role", "roles"),
+    ("team", "teams"),
+    ("permission", "scopes"),
+    ("overlap", "overlap_seconds"),
+    ("form", "body"),
+];
 
 impl FieldError {
     fn new((field, detail): &(String, String)) -> Self {

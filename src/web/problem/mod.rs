@@ -6,7 +6,7 @@ pub mod sign_in;
 pub mod words;
 
 use crate::{
-    domain::{Outage, Refused},
+    domain::{MissingPermission, Outage, Refused},
     web::{
         app::App,
         chrome::{Chrome, PageContext, View, render},
@@ -59,7 +59,9 @@ fn explain(req: &HttpRequest, refused: &Refused) -> HttpResponse {
         },
         Refused::Suspended(what) => suspended(what),
         Refused::NotAdmin(not) => not_admin(not),
-        Refused::Forbidden(missing) => forbidden(missing).link(here, "Back to workspace"),
+        Refused::Forbidden(missing) => {
+            asking(missing, &here, forbidden(missing).link(&here, "Back to workspace"))
+        }
         Refused::NoCredit(missing) => no_credit(missing).link(here, back),
         Refused::Ceiling(ceiling) => {
             Problem::new(StatusCode::FORBIDDEN, "Your roles don't allow this", ceiling.to_string())
@@ -88,6 +90,18 @@ fn explain(req: &HttpRequest, refused: &Refused) -> HttpResponse {
         Refused::Failed(_) => return failed(req, refused),
     };
     answer_to(req, context, problem)
+}
+
+/// The problem of a missing permission, with the way to ask for it, which people have.
+fn asking(missing: &MissingPermission, here: &str, problem: Problem) -> Problem {
+    let is_person = missing.actor.as_ref().is_some_and(|actor| actor.principal.person().is_some());
+    match problem.permissions.first().filter(|_| is_person && !here.is_empty()) {
+        Some(scope) => {
+            let ask = format!("{here}/access-requests/new?wanted={scope}");
+            problem.link(ask, "Ask for it")
+        }
+        None => problem,
+    }
 }
 
 /// The overview of the requested workspace.

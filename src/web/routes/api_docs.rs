@@ -4,13 +4,10 @@
 use crate::web::{
     api::openapi::NEEDS_CONTENT_TYPE,
     assets::{brotli, takes_brotli},
-    chrome::{BROTLI_QUALITY, Chrome, render},
+    chrome::{BROTLI_QUALITY, Chrome},
     guard::{HandlerResult, Public},
 };
-use actix_web::{
-    HttpResponse,
-    http::{StatusCode, header},
-};
+use actix_web::{HttpResponse, http::header};
 use askama::Template;
 use serde_json::{Map, Value};
 
@@ -80,13 +77,14 @@ pub async fn show(cx: Public) -> HandlerResult {
     let app = &cx.view.app;
     let document = Document { whole: &app.routes.document.value, origin: &app.settings.origin };
     let about = text(&document.whole["info"], "description").replace('`', "");
+    let (view, chrome) = cx.framed().await?;
     let page = Page {
-        chrome: Chrome::default(),
+        chrome,
         about: about.split(". ").map(str::to_owned).collect(),
         discovery: format!("{}/.well-known/authzen-configuration", document.origin),
         groups: document.groups(),
     };
-    Ok(render(&cx.view.req, StatusCode::OK, &page))
+    Ok(view.html(&page))
 }
 
 fn text<'a>(of: &'a Value, name: &str) -> &'a str {

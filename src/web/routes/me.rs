@@ -1,9 +1,14 @@
 //! One's own profile, password and sessions.
 
+pub(in crate::web) use crate::domain::base::words::browser;
 use crate::{
     domain::{
         Email, Invalid, Name, Refused,
-        base::{event::EventRow, principal::Person},
+        base::{
+            event::EventRow,
+            mail_choice::{self, MailChoice},
+            principal::Person,
+        },
         events,
         nouns::identity::{self, Password},
     },
@@ -35,6 +40,8 @@ struct Page {
     errors: Errors,
     sessions: Vec<SessionRow>,
     events: Vec<OwnEvent>,
+    /// Each kind of mail, and whether it is wanted.
+    mail: Vec<(MailChoice, bool)>,
 }
 
 struct SessionRow {
@@ -62,12 +69,14 @@ async fn page<I>(cx: &SignedIn<I>, name: String, email: String) -> Result<Page, 
     let (db, now) = (&cx.view.app.db, cx.view.now());
     let sessions = identity::sessions(db, cx.person()).await?;
     let events = identity::security_events(db, cx.person()).await?;
+    let mail = mail_choice::choices(db, cx.person().user_id).await?;
     Ok(Page {
         chrome: cx.view.chrome(),
         person: cx.person().clone(),
         name,
         email,
         errors: Errors::default(),
+        mail,
         sessions: sessions
             .into_iter()
             .map(|session| SessionRow {
@@ -89,36 +98,6 @@ async fn page<I>(cx: &SignedIn<I>, name: String, email: String) -> Result<Page, 
             })
             .collect(),
     })
-}
-
-/// A browser's own long name for itself, in a few words.
-pub(in crate::web) fn browser(agent: &str) -> String {
-    let find = |names: &[(&str, &'static str)]| {
-        names.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name)
-    };
-    let program = find(&[
-        ("Edg/", "Edge"),
-        ("OPR/", "Opera"),
-        ("Firefox/", "Firefox"),
-        ("HeadlessChrome/", "Headless Chromium"),
-        ("Chrome/", "Chrome"),
-        ("Safari/", "Safari"),
-        ("curl/", "curl"),
-    ]);
-    let system = find(&[
-        ("Android", "Android"),
-        ("iPhone", "iPhone"),
-        ("iPad", "iPad"),
-        ("Windows", "Windows"),
-        ("Mac OS X", "macOS"),
-        ("Linux", "Linux"),
-    ]);
-    match (program, system) {
-        (Some(program), Some(system)) => format!("{program} on {system}"),
-        (Some(program), None) => program.to_owned(),
-        _ if agent.is_empty() => "Unknown browser".to_owned(),
-        _ => agent.chars().take(40).collect(),
-    }
 }
 
 #[derive(Deserialize, Default)]
@@ -212,6 +191,32 @@ pub async fn change_email(cx: SignedIn<Form<Checked<ChangeEmail>>>) -> HandlerRe
         redraw(&cx, rejected, None, Some(form.email.clone())).await
     })
     .await
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChooseMail {
+    /// Words of the kinds that are wanted.
+    mail: Vec<String>,
+}
+
+impl Validate for ChooseMail {
+    type Valid = Vec<MailChoice>;
+
+    fn validate(&self, invalid: &mut Invalid) -> Option<Vec<MailChoice>> {
+        let wanted: Option<Vec<_>> = self.mail.iter().map(|word| MailChoice::of_word(word)).collect();
+        invalid.check("mail", wanted.ok_or("Choose among these kinds of mail."))
+    }
+}
+
+pub async fn choose_mail(cx: SignedIn<Form<Checked<ChooseMail>>>) -> HandlerResult {
+    let Checked { valid, .. } = &cx.input.0;
+    let done = async {
+        let wanted = valid.as_ref().map_err(Invalid::clone)?;
+        mail_choice::choose(&cx.view.app.db, cx.person().user_id, wanted).await?;
+        Ok(cx.view.redirect_with_flash("/me#mail", Flash::good("Your choices for e-mail are saved.")))
+    };
+    reopen(done.await, async |rejected| redraw(&cx, rejected, None, None).await).await
 }
 
 pub async fn resend_verification(cx: SignedIn<Form<EmptyForm>>) -> HandlerResult {

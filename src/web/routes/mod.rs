@@ -1,10 +1,13 @@
 //! THE table of routes: method, path, requirement, handler. It is what is mounted and what the tests walk, so
 //! a route without a row does not exist.
 
+pub(crate) mod access_requests;
 pub(crate) mod accounts;
 pub(crate) mod activity;
 pub(crate) mod api_docs;
 pub(crate) mod api_keys;
+pub(crate) mod attention;
+pub(crate) mod billing;
 pub(crate) mod credits;
 pub(crate) mod decisions;
 pub(crate) mod deliveries;
@@ -14,6 +17,7 @@ pub(crate) mod first_request;
 pub(crate) mod health;
 pub(crate) mod index;
 pub(crate) mod invitations;
+pub(crate) mod joining;
 pub(crate) mod me;
 pub(crate) mod members;
 pub(crate) mod mount;
@@ -29,10 +33,12 @@ pub(crate) mod roles;
 pub(crate) mod security;
 pub(crate) mod sign_in;
 pub(crate) mod sign_up;
+pub(crate) mod stripe_webhook;
 pub(crate) mod support;
 mod tags;
 pub(crate) mod teams;
 pub(crate) mod traffic;
+pub(crate) mod unsubscribe;
 pub(crate) mod users;
 pub(crate) mod workspaces;
 
@@ -105,10 +111,14 @@ pub fn table() -> Vec<Route> {
             post("/me/password", AnyUser, me::change_password),
             post("/me/email", AnyUser, me::change_email),
             post("/me/verification", AnyUser, me::resend_verification),
+            post("/me/mail", AnyUser, me::choose_mail),
+            get("/unsubscribe/{unsubscribe_code}", Anyone, unsubscribe::ask),
+            post("/unsubscribe/{unsubscribe_code}", Anyone, unsubscribe::stop),
             post("/me/export", AnyUser, own_data::download),
             get("/me/deletion", AnyUser, own_deletion::show),
             post("/me/deletion", AnyUser, own_deletion::delete),
             post("/me/drafts", AnyUser, sign_in::restore_draft),
+            post("/me/choices/first-steps", AnyUser, overview::hide_first_steps),
             post("/me/sessions/revocation", AnyUser, me::revoke_others),
             post("/me/sessions/{session}/revocation", AnyUser, me::revoke),
         ]),
@@ -117,6 +127,7 @@ pub fn table() -> Vec<Route> {
             post("/workspaces", AnyUser, workspaces::pages::create),
             post("/workspaces/waiting/{membership}/acceptance", AnyUser, workspaces::waiting::accept),
             post("/workspaces/waiting/{membership}/decline", AnyUser, workspaces::waiting::decline),
+            post("/workspaces/joinable/{join_domain}/membership", AnyUser, joining::recipient::join_by_domain),
             post("/workspaces/deleted/{deleted_workspace}/restoration", AnyUser, workspaces::deleted::restore),
             call("listWorkspaces", GET, "/api/sso/v1/workspaces", AnyKey, workspaces::api::index)
                 .summary("List the workspaces the key is a member of"),
@@ -151,6 +162,8 @@ pub fn table() -> Vec<Route> {
             get("/a/{account}/api-keys", AdminOfAccount, api_keys::list::index::<AdminBySession>).nav("", "key", "API keys"),
             post("/a/{account}/api-keys", AdminOfAccount, api_keys::new::create::<AdminBySession>),
             get("/a/{account}/api-keys/new", AdminOfAccount, api_keys::new::new::<AdminBySession>),
+            // Before `{key}`, which would take it for an id.
+            post("/a/{account}/api-keys/search", AdminOfAccount, api_keys::search::search::<AdminBySession>),
             get("/a/{account}/api-keys/{key}", AdminOfAccount, api_keys::detail::show::<AdminBySession>),
             post("/a/{account}/api-keys/{key}/details", AdminOfAccount, api_keys::detail::rename::<AdminBySession>),
             post("/a/{account}/api-keys/{key}/administration", AdminOfAccount, api_keys::administration::administer),
@@ -160,6 +173,8 @@ pub fn table() -> Vec<Route> {
         ]),
         noun("overview", vec![
             get("/w/{workspace}", Membership, overview::show).nav("", "layout-dashboard", "Overview"),
+            post("/w/{workspace}/attention/snooze", Membership, attention::put_off),
+            post("/w/{workspace}/attention/restoration", Membership, attention::show_all),
         ]),
         noun("departure", vec![
             get("/w/{workspace}/departure", Membership, members::leave::departure),
@@ -182,9 +197,14 @@ pub fn table() -> Vec<Route> {
             get("/w/{workspace}/members/{member}/access", ReadMembers, members::effective_access::show),
             post("/w/{workspace}/members/{member}/roles", UpdateMemberRoles, members::detail::change_roles),
             get("/w/{workspace}/members/{member}/roles/preview", UpdateMemberRoles, members::detail::preview_roles),
+            post("/w/{workspace}/members/{member}/end", UpdateMemberRoles, members::end::change),
             get("/w/{workspace}/members/{member}/suspension", SuspendMembers, members::leave::suspension),
             post("/w/{workspace}/members/{member}/suspension", SuspendMembers, members::leave::suspend),
             post("/w/{workspace}/members/{member}/reactivation", SuspendMembers, members::leave::reactivate),
+            get("/w/{workspace}/members/{member}/api-keys", ManageApiKeys, members::keys::show),
+            post("/w/{workspace}/members/{member}/api-keys/revocation", ManageApiKeys, members::keys::revoke),
+            get("/w/{workspace}/members/{member}/offboarding", RemoveMembers, members::offboarding::show),
+            post("/w/{workspace}/members/{member}/offboarding", RemoveMembers, members::offboarding::offboard),
             get("/w/{workspace}/members/{member}/removal", RemoveMembers, members::leave::removal),
             post("/w/{workspace}/members/{member}/removal", RemoveMembers, members::leave::remove),
             call("listMembers", GET, "/api/sso/v1/members", ReadMembers, members::api::index)
@@ -193,12 +213,38 @@ pub fn table() -> Vec<Route> {
                 .summary("Get a member"),
             call("setMemberRoles", PATCH, "/api/sso/v1/members/{member}", UpdateMemberRoles, members::api::update)
                 .summary("Set the roles of a member"),
+            call("setMemberEnd", PUT, "/api/sso/v1/members/{member}/end", UpdateMemberRoles, members::end_api::set)
+                .summary("Set until when a member has access, or one of their roles"),
             call("removeMember", DELETE, "/api/sso/v1/members/{member}", RemoveMembers, members::api::remove)
                 .summary("Remove a member"),
             call("suspendMember", POST, "/api/sso/v1/members/{member}/suspension", SuspendMembers, members::api::suspend)
                 .summary("Suspend a member"),
+            call("offboardMember", POST, "/api/sso/v1/members/{member}/offboarding", RemoveMembers, members::api::offboard)
+                .summary("End everything that a person has in the workspace, and say what it was")
+                .details("What they have in other workspaces, and in the account, is ended by people on the page of the member."),
+            call("revokeApiKeysOfMember", POST, "/api/sso/v1/members/{member}/apikeys/revocation", ManageApiKeys, members::api::revoke_keys)
+                .summary("Revoke every API key of the workspace that a person vouches for or knows a secret of"),
             call("reactivateMember", POST, "/api/sso/v1/members/{member}/reactivation", SuspendMembers, members::api::reactivate)
                 .summary("Reactivate a suspended member"),
+        ]),
+        noun("access-requests", vec![
+            get("/w/{workspace}/access-requests", Membership, access_requests::list::index)
+                .nav("Access", "badge-check", "Access requests"),
+            post("/w/{workspace}/access-requests", Membership, access_requests::new::create),
+            get("/w/{workspace}/access-requests/new", Membership, access_requests::new::new),
+            get("/w/{workspace}/access-requests/{access_request}", Membership, access_requests::detail::show),
+            post("/w/{workspace}/access-requests/{access_request}/acceptance", UpdateMemberRoles, access_requests::detail::accept),
+            post("/w/{workspace}/access-requests/{access_request}/decline", UpdateMemberRoles, access_requests::detail::decline),
+            post("/w/{workspace}/access-requests/{access_request}/withdrawal", Membership, access_requests::detail::withdraw),
+            call("listAccessRequests", GET, "/api/sso/v1/access-requests", UpdateMemberRoles, access_requests::api::index)
+                .summary("List members' requests for access, newest first"),
+            call("getAccessRequest", GET, "/api/sso/v1/access-requests/{access_request}", UpdateMemberRoles, access_requests::api::show)
+                .summary("Get a request for access"),
+            call("acceptAccessRequest", POST, "/api/sso/v1/access-requests/{access_request}/acceptance", UpdateMemberRoles, access_requests::api::accept)
+                .summary("Accept a request for access")
+                .details("Gives the member a role in addition to those they have, until when they asked for or sooner."),
+            call("declineAccessRequest", POST, "/api/sso/v1/access-requests/{access_request}/decline", UpdateMemberRoles, access_requests::api::decline)
+                .summary("Decline a request for access"),
         ]),
         noun("ownership-offers", vec![
             post("/w/{workspace}/members/{member}/ownership-offer", UpdateMemberRoles, ownership::pages::offer),
@@ -266,6 +312,7 @@ pub fn table() -> Vec<Route> {
             post("/invitation/decline", Anyone, invitations::recipient::decline),
             get("/w/{workspace}/invitations", ReadInvitations, invitations::list::index).nav("People", "mail", "Invitations"),
             post("/w/{workspace}/invitations", InviteMembers, invitations::list::send),
+            post("/w/{workspace}/invitations/preview", InviteMembers, invitations::list::preview),
             get("/w/{workspace}/invitations/selection/resend", InviteMembers, invitations::selection::resend_review),
             post("/w/{workspace}/invitations/selection/resend", InviteMembers, invitations::selection::resend),
             get("/w/{workspace}/invitations/selection/cancellation", CancelInvitations, invitations::selection::cancellation),
@@ -278,12 +325,53 @@ pub fn table() -> Vec<Route> {
             call("sendInvitations", POST, "/api/sso/v1/invitations", InviteMembers, invitations::api::send)
                 .summary("Invite people by e-mail, with a result for each address")
                 .described(invitations::api::example),
+            call("previewInvitations", POST, "/api/sso/v1/invitations/preview", InviteMembers, invitations::api::preview)
+                .summary("See what would become of each address if it were invited now")
+                .details("Nothing is sent.")
+                .described(invitations::api::example),
             call("getInvitation", GET, "/api/sso/v1/invitations/{invitation}", ReadInvitations, invitations::api::show)
                 .summary("Get an invitation"),
             call("cancelInvitation", DELETE, "/api/sso/v1/invitations/{invitation}", CancelInvitations, invitations::api::cancel)
                 .summary("Cancel a pending invitation"),
             call("resendInvitation", POST, "/api/sso/v1/invitations/{invitation}/resend", InviteMembers, invitations::api::resend)
                 .summary("Send an invitation again with new links"),
+        ]),
+        noun("joining", vec![
+            get("/join-links/{token}", Anyone, joining::recipient::follow),
+            get("/join", Anyone, joining::recipient::show),
+            post("/join/acceptance", AnyUser, joining::recipient::accept),
+            get("/w/{workspace}/joining", ReadInvitations, joining::list::index),
+            post("/w/{workspace}/joining/links", InviteMembers, joining::links::create),
+            get("/w/{workspace}/joining/links/{join_link}", ReadInvitations, joining::links::show),
+            post("/w/{workspace}/joining/links/{join_link}/revocation", CancelInvitations, joining::links::revoke),
+            post("/w/{workspace}/joining/domains", UpdateOrganization, joining::domains::add),
+            post("/w/{workspace}/joining/domains/{join_domain}/verification", UpdateOrganization, joining::domains::verify),
+            get("/w/{workspace}/joining/domains/{join_domain}/removal", UpdateOrganization, joining::domains::removal),
+            post("/w/{workspace}/joining/domains/{join_domain}/removal", UpdateOrganization, joining::domains::remove),
+            call("listJoinLinks", GET, "/api/sso/v1/join-links", ReadInvitations, joining::api::index)
+                .summary("List the links by which several people can join, newest first"),
+            call("createJoinLink", POST, "/api/sso/v1/join-links", InviteMembers, joining::api::create)
+                .summary("Create a link by which several people can join (it is returned only once)")
+                .described(joining::api::example),
+            call("getJoinLink", GET, "/api/sso/v1/join-links/{join_link}", ReadInvitations, joining::api::show)
+                .summary("Get a join link"),
+            call("listJoinLinkUses", GET, "/api/sso/v1/join-links/{join_link}/uses", ReadInvitations, joining::api::uses)
+                .summary("List who joined by a link, newest first"),
+            call("revokeJoinLink", DELETE, "/api/sso/v1/join-links/{join_link}", CancelInvitations, joining::api::revoke)
+                .summary("Revoke a join link"),
+            call("listJoinDomains", GET, "/api/sso/v1/join-domains", ReadInvitations, joining::api::domains)
+                .summary("List the domains whose people can join by themselves"),
+            call("addJoinDomain", POST, "/api/sso/v1/join-domains", UpdateOrganization, joining::api::add_domain)
+                .summary("Add a domain whose people can join by themselves (requires Invite members too)")
+                .details("Nobody joins by it before it is verified: DNS must have the text that the response names.")
+                .described(joining::api::domain_example),
+            call("getJoinDomain", GET, "/api/sso/v1/join-domains/{join_domain}", ReadInvitations, joining::api::show_domain)
+                .summary("Get a join domain"),
+            call("verifyJoinDomain", POST, "/api/sso/v1/join-domains/{join_domain}/verification", UpdateOrganization, joining::api::verify_domain)
+                .summary("Look in DNS whether a domain is the workspace's")
+                .details("`verified_at` stays `null` as long as the text isn't there."),
+            call("removeJoinDomain", DELETE, "/api/sso/v1/join-domains/{join_domain}", UpdateOrganization, joining::api::remove_domain)
+                .summary("Remove a domain. Its people stay members"),
         ]),
         noun("roles", vec![
             get("/w/{workspace}/roles", ReadMembers, roles::list::index).nav("Access", "tags", "Roles"),
@@ -331,6 +419,7 @@ pub fn table() -> Vec<Route> {
             get("/w/{workspace}/api-keys/new", ManageApiKeys, api_keys::new::new::<MemberBySession<_>>),
             get("/w/{workspace}/api-keys/addition", ManageApiKeys, api_keys::add::addition),
             post("/w/{workspace}/api-keys/addition", ManageApiKeys, api_keys::add::add),
+            post("/w/{workspace}/api-keys/search", ReadApiKeys, api_keys::search::search::<MemberBySession<_>>),
             get("/w/{workspace}/api-keys/{key}", ReadApiKeys, api_keys::detail::show::<MemberBySession<_>>),
             post("/w/{workspace}/api-keys/{key}/details", ManageApiKeys, api_keys::detail::rename::<MemberBySession<_>>),
             post("/w/{workspace}/api-keys/{key}/rotation", ManageApiKeys, api_keys::detail::rotate::<MemberBySession<_>>),
@@ -356,6 +445,9 @@ pub fn table() -> Vec<Route> {
                 .refused_with(401),
             call("listAddableApiKeys", GET, "/api/sso/v1/apikeys/waiting", ManageApiKeys, api_keys::api::addable)
                 .summary("List API keys in the account that can be added"),
+            call("findApiKeys", POST, "/api/sso/v1/apikeys/search", ReadApiKeys, api_keys::api::find)
+                .summary("Find API keys of the workspace by a secret, or by its last four characters")
+                .details("The secret is stored nowhere. The list is empty if no key that is a member of the workspace has it."),
             call("getApiKey", GET, "/api/sso/v1/apikeys/{key}", ReadApiKeys, api_keys::api::show)
                 .summary("Get an API key"),
             call("updateApiKey", PATCH, "/api/sso/v1/apikeys/{key}", ManageApiKeys, api_keys::api::update)
@@ -378,10 +470,11 @@ pub fn table() -> Vec<Route> {
                 .details("With a `type` and an `id`, the list has that resource alone. If it isn't registered, you get 404."),
             call("registerResource", POST, "/api/sso/v1/resources", CheckAccess, resources::api::register)
                 .summary("Register a resource")
-                .details("If it is registered already, it gets the new name, and you get 200."),
+                .details("If it is registered already, it gets the new name and owner, and you get 200. To change the owner, the key needs every scope of the type itself, such as `*:record`.")
+                .described(resources::api::example),
             call("removeResource", DELETE, "/api/sso/v1/resources", CheckAccess, resources::api::forget)
                 .summary("Remove a resource")
-                .details("The query names the resource by its `type` and `id`, because an ID can contain any character, also a slash. If it isn't registered, you get 404."),
+                .details("The query names the resource by its `type` and `id`, because an ID can contain any character, also a slash. If it isn't registered, you get 404. To remove one that belongs to a member, the key needs every scope of the type itself."),
         ]),
         noun("destinations", vec![
             get("/w/{workspace}/destinations", ReadDestinations, destinations::list::index).nav("Services", "send", "Destinations"),
@@ -504,6 +597,55 @@ pub fn table() -> Vec<Route> {
                 .summary("Use credits at once")
                 .details("Without enough credits you get 402, which names who can buy.")
                 .refused_with(402),
+        ]),
+        noun("purchases", vec![
+            get("/w/{workspace}/credits/purchases", PurchaseCredits, credits::purchases::index),
+            post("/w/{workspace}/credits/purchases", PurchaseCredits, credits::purchases::purchase),
+            get("/w/{workspace}/credits/purchases/new", PurchaseCredits, credits::purchases::confirm),
+            post("/w/{workspace}/credits/purchases/{purchase}/approval", PurchaseCredits, credits::purchases::approve),
+            post("/w/{workspace}/credits/purchases/{purchase}/decline", PurchaseCredits, credits::purchases::decline),
+            post("/w/{workspace}/credits/purchases/{purchase}/withdrawal", PurchaseCredits, credits::purchases::withdraw),
+            post("/w/{workspace}/billing/limits", ManageBilling, billing::page::set_limits),
+            call("listCreditPacks", GET, "/api/sso/v1/credits/packs", PurchaseCredits, credits::purchases_api::packs)
+                .summary("List the packs of credits that can be bought"),
+            call("listCreditPurchases", GET, "/api/sso/v1/credits/purchases", PurchaseCredits, credits::purchases_api::index)
+                .summary("List purchases and requests for them, newest first"),
+            call("purchaseCredits", POST, "/api/sso/v1/credits/purchases", PurchaseCredits, credits::purchases_api::purchase)
+                .summary("Buy a pack of credits")
+                .details("What is bought stands on the invoice of the month. You get 409 where the price needs approval, for which only a person can ask, and where it is beyond a limit."),
+            call("getCreditPurchase", GET, "/api/sso/v1/credits/purchases/{purchase}", PurchaseCredits, credits::purchases_api::show)
+                .summary("Get a purchase"),
+            call("getPurchaseLimits", GET, "/api/sso/v1/billing/limits", ReadBilling, credits::purchases_api::limits)
+                .summary("Get the limits of purchases"),
+            call("setPurchaseLimits", PUT, "/api/sso/v1/billing/limits", ManageBilling, credits::purchases_api::set_limits)
+                .summary("Set the limits of purchases, as a whole"),
+        ]),
+        noun("billing", vec![
+            get("/w/{workspace}/billing", ReadBilling, billing::page::index).nav("Workspace", "credit-card", "Billing"),
+            get("/w/{workspace}/billing/change", ManageBilling, billing::change::show),
+            post("/w/{workspace}/billing/change", ManageBilling, billing::change::set),
+            post("/w/{workspace}/billing/details", ManageBilling, billing::page::set_details),
+            post("/w/{workspace}/billing/growth", ManageBilling, billing::page::set_growth),
+            post("/w/{workspace}/billing/payment-methods", ManageBilling, billing::payment::open),
+            get("/w/{workspace}/billing/invoices/{invoice}", ReadBilling, billing::invoice::show),
+            call("getBilling", GET, "/api/sso/v1/billing", ReadBilling, billing::api::show)
+                .summary("Get the plan, the seats, and what the month costs"),
+            call("listPlans", GET, "/api/sso/v1/billing/plans", ReadBilling, billing::api::plans)
+                .summary("List the plans that can be chosen"),
+            call("previewPlan", GET, "/api/sso/v1/billing/preview", ManageBilling, billing::api::preview)
+                .summary("Get what another plan, or another number of seats, would cost")
+                .details("Nothing is changed."),
+            call("setPlan", PUT, "/api/sso/v1/billing/plan", ManageBilling, billing::api::set_plan)
+                .summary("Change the plan or the number of seats")
+                .details("A plan that costs as much or more for each seat begins at once, one that costs less, or brings more credits for the same price, with the next month. The present plan takes back what was to begin then."),
+            call("setBillingDetails", PUT, "/api/sso/v1/billing/details", ManageBilling, billing::api::set_details)
+                .summary("Set what stands on invoices, and where they are mailed to"),
+            call("setSeatGrowth", PUT, "/api/sso/v1/billing/growth", ManageBilling, billing::api::set_growth)
+                .summary("Set up to how many seats in all inviting people can add some"),
+            call("listInvoices", GET, "/api/sso/v1/billing/invoices", ReadBilling, billing::api::invoices)
+                .summary("List invoices with their payments, newest first"),
+            call("getInvoice", GET, "/api/sso/v1/billing/invoices/{invoice}", ReadBilling, billing::api::invoice)
+                .summary("Get an invoice with each item"),
         ]),
         noun("decisions", vec![
             call("evaluateAccess", POST, "/access/v1/evaluation", CheckAccess, decisions::evaluation::evaluation)

@@ -2,7 +2,7 @@
 
 use crate::web::{
     cors,
-    face::Face,
+    face::{Face, RouteFacts},
     gateway::forward::not_here,
     matched::{FormPage, MountedPath},
     middleware::{
@@ -11,7 +11,7 @@ use crate::web::{
     },
     problem::{self, method_not_allowed},
     route::Route,
-    routes::table,
+    routes::{stripe_webhook, table},
 };
 use actix_web::{
     HttpRequest, HttpResponse, Resource,
@@ -79,7 +79,19 @@ pub(crate) fn mount(config: &mut web::ServiceConfig) {
         .guard(guard::Get())
         .to(static_files::serve);
     config.service(guarded(static_files));
+    config.service(guarded(of_stripe()));
     mount_elsewhere(config);
+}
+
+/// The address for what Stripe sends, which has no row: nobody is admitted there, it is in no document, and without the
+/// settings of Stripe nothing is there.
+fn of_stripe() -> Resource {
+    let facts = RouteFacts { face: Face::Api, ..RouteFacts::PAGE };
+    let path = stripe_webhook::PATH;
+    web::resource(path)
+        .app_data(MountedPath { path, rows: vec![(Method::POST, facts)], section: None, form_page: None })
+        .route(web::post().to(stripe_webhook::receive))
+        .default_service(web::to(stripe_webhook::refuse))
 }
 
 /// Wraps a path in the middleware that needs the matched row. The last one runs first.
@@ -220,7 +232,10 @@ mod tests {
     #[test]
     fn what_many_paths_begin_with_is_compared_first() {
         let beginnings = prefixes(&paths(table()));
-        assert_eq!(beginnings, ["/me", "/api/sso/v1", "/access/v1", "/a/{account}", "/w/{workspace}"]);
+        assert_eq!(
+            beginnings,
+            ["/me", "/workspaces", "/api/sso/v1", "/access/v1", "/a/{account}", "/w/{workspace}"]
+        );
     }
 
     #[test]

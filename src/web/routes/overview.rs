@@ -2,18 +2,21 @@
 
 use crate::{
     domain::{
-        nouns::ownership::Offer,
-        overview::{self, NeedsAttention, Overview},
+        Invalid, Slug,
+        nouns::{choices, ownership::Offer},
+        overview::{self, FirstStep, Overview},
     },
-    policy::{Permission, perm},
+    policy::perm,
     web::{
-        chrome::Chrome,
-        guard::{Authorized, HandlerResult},
-        routes::activity::list,
+        chrome::{Chrome, Flash},
+        form::Form,
+        guard::{Authorized, HandlerResult, SignedIn},
+        routes::{activity::list, attention::AttentionRow},
         when::When,
     },
 };
 use askama::Template;
+use serde::Deserialize;
 use uuid::Uuid;
 
 #[derive(Template)]
@@ -26,6 +29,9 @@ struct Show {
     /// Each role with its slug, people, and share of all in percent.
     bars: Vec<(String, String, i64, i64)>,
     needs_attention: Vec<AttentionRow>,
+    /// How much of that was put off.
+    put_off: usize,
+    first_steps: Vec<StepRow>,
     events: Vec<list::Row>,
     /// A pending ownership offer to the viewer.
     offered: Option<(Offer, When)>,
@@ -34,12 +40,71 @@ struct Show {
     you: Uuid,
 }
 
-/// Something that needs attention: what, why, and the link with its label.
-struct AttentionRow {
-    what: String,
+/// A first step: what, what for, whether it is done, and the link with its label.
+struct StepRow {
+    what: &'static str,
     why: &'static str,
+    is_done: bool,
     to: String,
     link: &'static str,
+}
+
+impl StepRow {
+    fn new((step, is_done): (FirstStep, bool), home: &str) -> Self {
+        let (what, why, at, link) = match step {
+            FirstStep::Invite => (
+                "Invite people",
+                "They get a link by e-mail and join with the roles you choose.",
+                "/invitations#invite",
+                "Invite people",
+            ),
+            FirstStep::Roles => (
+                "Give others a role",
+                "A role says what its people can do. See what each role can do on the Security page.",
+                "/members",
+                "View members",
+            ),
+            FirstStep::Key => (
+                "Create an API key",
+                "Services authenticate with API keys, which are members with roles as people are.",
+                "/api-keys/new",
+                "Create API key",
+            ),
+            FirstStep::Destination => (
+                "Approve a destination",
+                "A host that requests made with your keys, and your events, may be sent to.",
+                "/destinations/new",
+                "Add destination",
+            ),
+        };
+        Self { what, why, is_done, to: format!("{home}{at}"), link }
+    }
+}
+
+/// The form that hides the first steps of a workspace, or shows them again.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct FirstStepsForm {
+    /// The slug of the workspace.
+    workspace: String,
+    /// `yes` to show them again.
+    show: String,
+}
+
+pub async fn hide_first_steps(cx: SignedIn<Form<FirstStepsForm>>) -> HandlerResult {
+    let (db, form) = (&cx.view.app.db, &cx.input.0);
+    let is_hidden = form.show != "yes";
+    let slug = Slug::parse(&form.workspace).map_err(|complaint| Invalid::field("workspace", complaint))?;
+    if !choices::hide_first_steps(db, cx.person(), &slug, is_hidden).await? {
+        return Ok(cx.view.redirect("/workspaces"));
+    }
+    let home = format!("/w/{slug}");
+    if !is_hidden {
+        return Ok(cx.view.redirect(home));
+    }
+    let again = vec![("workspace".to_owned(), slug.to_string()), ("show".to_owned(), "yes".to_owned())];
+    let flash = Flash::good("First steps are no longer shown to you here.");
+    Ok(cx.view.redirect_with_flash(home, flash.with_undo("/me/choices/first-steps".to_owned(), again)))
 }
 
 pub async fn show(cx: Authorized<perm::Membership>) -> HandlerResult {
@@ -54,7 +119,9 @@ pub async fn show(cx: Authorized<perm::Membership>) -> HandlerResult {
     let page = Show {
         chrome: view.chrome(),
         bars: bars.into_iter().map(|(name, slug, n)| (name, slug, n, n * 100 / people)).collect(),
-        needs_attention: overview.needs_attention.iter().map(|item| AttentionRow::new(item, &home)).collect(),
+        first_steps: overview.first_steps.iter().map(|step| StepRow::new(*step, &home)).collect(),
+        needs_attention: overview.attention.items.iter().map(|item| AttentionRow::new(item, &home)).collect(),
+        put_off: overview.attention.put_off,
         events: overview
             .latest
             .take()
@@ -71,102 +138,4 @@ pub async fn show(cx: Authorized<perm::Membership>) -> HandlerResult {
         home,
     };
     Ok(view.html(&page))
-}
-
-impl AttentionRow {
-    fn new(item: &NeedsAttention, home: &str) -> Self {
-        match item {
-            NeedsAttention::SingleOwner => Self {
-                what: "There's only one Owner".into(),
-                why: "If they can no longer sign in, nobody can manage this workspace.",
-                to: format!("{home}/members"),
-                link: "Add an Owner",
-            },
-            NeedsAttention::Destructive(permission, roles) => Self {
-                what: format!("“{}” is granted to {}", permission.label(), roles.join(", ")),
-                why: "It can't be undone, or it leads to full access. We recommend it only for Owners.",
-                to: format!("{home}/security#p-{}", crate::web::routes::security::pages::html_id(permission)),
-                link: "Review",
-            },
-            NeedsAttention::OnlyOwners(permissions) => Self {
-                what: format!("Only Owners have {}", labels(permissions)),
-                why: "Everyday tasks have to wait for an Owner. Consider adding another role.",
-                to: format!(
-                    "{home}/security#p-{}",
-                    permissions.first().map(crate::web::routes::security::pages::html_id).unwrap_or_default()
-                ),
-                link: "Review",
-            },
-            NeedsAttention::OutsideAdmins(names) => Self {
-                what: format!("An account admin is not a member here: {names}"),
-                why: "Account admins manage the account's people and API keys, and can revoke keys of this workspace.",
-                to: format!("{home}/organization#account"),
-                link: "Review",
-            },
-            NeedsAttention::KnownToFormerMember(names) => Self {
-                what: format!("A former member knows a secret of {}", in_short(names)),
-                why: "It gives them nothing here, but services that use it don't work either. Rotate the secret.",
-                to: format!("{home}/api-keys"),
-                link: "View API keys",
-            },
-            NeedsAttention::LimitedKeys(names) => Self {
-                what: format!(
-                    "{} can do less than {} roles",
-                    in_short(names),
-                    if names.len() == 1 { "its" } else { "their" }
-                ),
-                why: "The person who vouches for the key, or knows its secret, holds less by now.",
-                to: format!("{home}/api-keys"),
-                link: "View API keys",
-            },
-            NeedsAttention::OwnerKeysWithoutExpiry(names) => Self {
-                what: format!(
-                    "{} {} Owner and never {}",
-                    in_short(names),
-                    if names.len() == 1 { "is an" } else { "are" },
-                    if names.len() == 1 { "expires" } else { "expire" }
-                ),
-                why: "Whoever gets its secret has full access for good. Use fewer roles, or a key that expires.",
-                to: format!("{home}/api-keys"),
-                link: "View API keys",
-            },
-            NeedsAttention::Undelivered(count) => Self {
-                what: format!(
-                    "{} be delivered",
-                    crate::web::words::pluralize(*count, "invitation couldn't", "invitations couldn't")
-                ),
-                why: "The mail server refused it. See why, then send it again or invite another address.",
-                to: format!("{home}/invitations?status=pending"),
-                link: "View invitations",
-            },
-            NeedsAttention::Inactive(count) => Self {
-                what: format!(
-                    "{} been active for 90 days",
-                    crate::web::words::pluralize(*count, "member hasn't", "members haven't")
-                ),
-                why: "Consider removing access that nobody uses.",
-                to: format!("{home}/members?status=active&sort=-active"),
-                link: "View members",
-            },
-        }
-    }
-}
-
-/// “Nightly”, “Deploy” and 2 more.
-fn in_short(names: &[String]) -> String {
-    const SHOWN: usize = 3;
-    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("“{name}”")).collect();
-    match names.len().saturating_sub(SHOWN) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
-}
-
-/// “Invite members” and 2 more.
-fn labels(permissions: &[Permission]) -> String {
-    let first = permissions.first().map_or("", |permission| permission.label());
-    match permissions.len() {
-        0 | 1 => format!("“{first}”"),
-        n => format!("“{first}” and {} more", n - 1),
-    }
 }

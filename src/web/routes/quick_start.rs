@@ -1,10 +1,9 @@
 //! The quick start as a page: the very files that `tests/quick_start.rs` runs, with what to do before.
 
 use crate::web::{
-    chrome::{Chrome, render},
+    chrome::Chrome,
     guard::{HandlerResult, Public},
 };
-use actix_web::http::StatusCode;
 use askama::Template;
 
 /// A service in one language.
@@ -67,11 +66,12 @@ struct Page {
 
 pub async fn show(cx: Public) -> HandlerResult {
     let origin = &cx.view.app.settings.origin;
+    let (view, chrome) = cx.framed().await?;
     let page = Page {
-        chrome: Chrome::default(),
+        chrome,
         services: SERVICES,
         settings: format!("export BAILIWICK_URL={origin} BAILIWICK_KEY=SECRET"),
         enter: "curl -X POST \"$BAILIWICK_URL/api/sso/v1/users\" -H \"Authorization: Bearer $BAILIWICK_KEY\" -d '{\"email\": \"someone@example.com\", \"roles\": [\"viewer\"]}'".to_owned(),
     };
-    Ok(render(&cx.view.req, StatusCode::OK, &page))
+    Ok(view.html(&page))
 }

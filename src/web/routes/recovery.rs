@@ -18,7 +18,10 @@ use crate::{
         list::Query,
         problem,
         rejection::reopen,
-        routes::invitations::recipient::{INVITATION, on_the_way},
+        routes::{
+            invitations::recipient::{INVITATION, on_the_way},
+            joining::recipient::{self as joining_pages, JOIN},
+        },
         session,
         when::When,
     },
@@ -230,8 +233,12 @@ async fn confirmed_response(
     let to = match (INVITATION.last(view), is_signed_in) {
         (Some(invitation), true) => INVITATION.page_of(&invitation.id),
         (Some(invitation), false) => on_the_way("/sign-in", &invitation),
-        (None, true) => "/workspaces".to_owned(),
-        (None, false) => "/sign-in".to_owned(),
+        (None, is_signed_in) => match (JOIN.last(view), is_signed_in) {
+            (Some(link), true) => JOIN.page_of(&link.id),
+            (Some(link), false) => joining_pages::on_the_way("/sign-in", &link),
+            (None, true) => "/".to_owned(),
+            (None, false) => "/sign-in".to_owned(),
+        },
     };
     let mut response = view.redirect_with_flash(to, Flash::good(text));
     VERIFICATION.close(view, &mut response, link);

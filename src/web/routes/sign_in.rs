@@ -6,7 +6,7 @@ use crate::{
         nouns::{identity, notices},
     },
     web::{
-        chrome::{Flash, View, safe_next},
+        chrome::{Flash, View, onward, safe_next},
         draft::Draft,
         errors::Errors,
         form::{Form, PublicForm},
@@ -18,7 +18,10 @@ use crate::{
             sign_in::{SignInForm, draw},
         },
         rejection::reopen,
-        routes::invitations::recipient::{INVITATION, link_of},
+        routes::{
+            invitations::recipient::{INVITATION, link_of},
+            joining::recipient::JOIN,
+        },
         session,
     },
 };
@@ -33,7 +36,7 @@ pub struct NextQuery {
 
 pub async fn show(cx: Public<Query<NextQuery>>) -> HandlerResult {
     if cx.person().await?.is_some() {
-        return Ok(cx.view.redirect(safe_next(&cx.input.0.next)));
+        return Ok(cx.view.redirect(onward(&cx.input.0.next)));
     }
     Ok(draw(&cx.view, StatusCode::OK, form_for(&cx.input.0.next)))
 }
@@ -90,7 +93,7 @@ pub async fn submit(cx: Public<PublicForm<Credentials>>) -> HandlerResult {
         session::replace(&cx.view.req, &token);
         let mut response = match &draft {
             Some(draft) => restore(&cx.view, &token, draft).await?,
-            None => cx.view.redirect(safe_next(&form.next)),
+            None => cx.view.redirect(onward(&form.next)),
         };
         known_browser::remember(&cx.view, &mut response, &form.email).await;
         Ok(response)
@@ -107,7 +110,7 @@ fn is_same(email: &str, typed: &str) -> bool {
 fn go_on(view: &View, next: &str, draft: Option<&Draft>) -> HttpResponse {
     match draft {
         Some(draft) => problem::restorable(&view.req, draft.clone()),
-        None => view.redirect(safe_next(next)),
+        None => view.redirect(onward(next)),
     }
 }
 
@@ -149,6 +152,7 @@ pub async fn sign_out(cx: SignedIn<Form<SignOut>>) -> HandlerResult {
     // Someone who signs out to accept an invitation as another person is led back to it.
     let next = match (cx.input.0.next.as_str(), INVITATION.last(&cx.view)) {
         ("", Some(invitation)) => INVITATION.page_of(&invitation.id),
+        ("", None) => JOIN.last(&cx.view).map(|link| JOIN.page_of(&link.id)).unwrap_or_default(),
         (next, _) => next.to_owned(),
     };
     let to = address("/sign-in", &[("next", &next)], &[]);

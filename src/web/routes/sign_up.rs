@@ -10,6 +10,7 @@ use crate::{
                 first::{FIRST_GONE, FIRST_TAKEN},
             },
             invitations,
+            joining::{self, LinkOffer},
         },
     },
     web::{
@@ -22,7 +23,10 @@ use crate::{
         link::{LinkKind, LinkQuery, OpenLink},
         list::{Query, address},
         rejection::reopen,
-        routes::invitations::recipient::{INVITATION, on_the_way},
+        routes::{
+            invitations::recipient::{INVITATION, on_the_way},
+            joining::recipient::{self as joining_pages, JOIN},
+        },
         session,
     },
 };
@@ -48,6 +52,13 @@ async fn first_link(view: &View, id: &str) -> Result<Option<(OpenLink, bool)>, R
     })
 }
 
+/// The join link with this id, if it works; a dead one says so on its own page.
+async fn join_link(view: &View, id: &str) -> Option<(OpenLink, LinkOffer)> {
+    let link = JOIN.find(view, id).ok().filter(|_| !id.is_empty())?;
+    let offer = joining::offer_of(&view.app.db, &link.token).await.ok()?;
+    Some((link, offer))
+}
+
 #[derive(Template)]
 #[template(path = "auth/sign_up.html")]
 struct Page<'a> {
@@ -56,8 +67,20 @@ struct Page<'a> {
     errors: Errors,
     /// The invitation that led here: workspace and inviter. It determines the address.
     offer: Option<Invited>,
+    /// The join link that led here.
+    joins: Option<Joins>,
     /// The id of the link for the first person; empty for others.
     first: String,
+}
+
+/// A link by which several people can join a workspace.
+struct Joins {
+    workspace: String,
+    inviter: String,
+    inviter_email: String,
+    /// The id of the link.
+    link: String,
+    sign_in: String,
 }
 
 struct Invited {
@@ -115,6 +138,8 @@ struct WayIn {
     invitation: Option<OpenLink>,
     /// The invitation, unless it is dead: that one says so on its own page.
     offer: Option<invitations::Offer>,
+    /// A join link that works.
+    joins: Option<(OpenLink, LinkOffer)>,
     /// The link for the first person.
     first: Option<OpenLink>,
     /// It is the link for the first person, and somebody else was first.
@@ -136,7 +161,7 @@ impl WayIn {
             None => match first_link(view, id).await? {
                 Some((link, true)) => Self { first: Some(link), ..Self::default() },
                 Some((_, false)) => Self { is_late: true, ..Self::default() },
-                None => Self::default(),
+                None => Self { joins: join_link(view, id).await, ..Self::default() },
             },
         })
     }
@@ -155,8 +180,15 @@ impl WayIn {
             link: link.id.clone(),
             sign_in: on_the_way("/sign-in", link),
         });
+        let joins = self.joins.as_ref().map(|(link, offer)| Joins {
+            workspace: offer.workspace.clone(),
+            inviter: offer.inviter.clone(),
+            inviter_email: offer.inviter_email.clone(),
+            link: link.id.clone(),
+            sign_in: joining_pages::on_the_way("/sign-in", link),
+        });
         let first = self.first.as_ref().map(|link| link.id.clone()).unwrap_or_default();
-        view.html_as(status, &Page { chrome: view.chrome(), form, errors, offer, first })
+        view.html_as(status, &Page { chrome: view.chrome(), form, errors, offer, joins, first })
     }
 }
 
@@ -165,7 +197,7 @@ pub async fn show(cx: Public<Query<LinkQuery>>) -> HandlerResult {
     if way.is_late {
         return Err(FIRST_TAKEN.into());
     }
-    if way.offer.is_none() && way.policy(&cx.view) == config::SignUp::Invited {
+    if way.offer.is_none() && way.joins.is_none() && way.policy(&cx.view) == config::SignUp::Invited {
         return Err(Refused::NotAllowed(
             "New people join by invitation. Ask someone who is already a member to invite you.",
         ));
@@ -190,7 +222,8 @@ pub async fn submit(cx: Public<PublicForm<Checked<SignUp>>>) -> HandlerResult {
     if way.is_late {
         return again(StatusCode::GONE, Invalid::field("form", FIRST_TAKEN.sentence).into());
     }
-    if way.invitation.is_none() && way.first.is_none() && !form.link.is_empty() {
+    let is_closed = way.invitation.is_none() && way.first.is_none() && way.joins.is_none();
+    if is_closed && !form.link.is_empty() {
         let what =
             "The invitation is no longer open in this browser. Open its link again, or sign up without it.";
         return again(StatusCode::CONFLICT, Invalid::field("form", what).into());
@@ -200,9 +233,19 @@ pub async fn submit(cx: Public<PublicForm<Checked<SignUp>>>) -> HandlerResult {
         let (name, email, password, workspace) = valid?;
         let browser = known_browser::token_or_new(view);
         let invitation = way.invitation.as_ref().map(|link| link.token.clone());
+        let join_link = way.joins.as_ref().map(|(link, _)| link.token.clone());
         let known = browser.clone();
-        let wish =
-            identity::SignUp { name, email, password, workspace, invitation, browser, policy, is_first };
+        let wish = identity::SignUp {
+            name,
+            email,
+            password,
+            workspace,
+            invitation,
+            join_link,
+            browser,
+            policy,
+            is_first,
+        };
         Ok(match identity::sign_up(&view.app.db, wish, &origin).await? {
             SignedUp::SignedIn(session) => {
                 session::replace(&view.req, &session);
@@ -238,12 +281,18 @@ pub async fn check_mail(cx: Public<Query<Sent>>) -> HandlerResult {
     // Only an address is repeated, not any text that a link might put here.
     let email = Email::parse(&cx.input.0.email).map(|email| email.to_string()).unwrap_or_default();
     let link = INVITATION.find(&cx.view, &cx.input.0.link).ok();
+    let joins = JOIN.find(&cx.view, &cx.input.0.link).ok();
+    let sign_in = match (&link, &joins) {
+        (Some(link), _) => on_the_way("/sign-in", link),
+        (None, Some(link)) => joining_pages::on_the_way("/sign-in", link),
+        (None, None) => "/sign-in".to_owned(),
+    };
     let page = CheckMail {
         chrome: cx.view.chrome(),
         email,
         mail_hint: cx.view.app.settings.mail_hint.clone(),
         has_invitation: link.is_some(),
-        sign_in: link.map_or_else(|| "/sign-in".to_owned(), |link| on_the_way("/sign-in", &link)),
+        sign_in,
     };
     Ok(cx.view.html(&page))
 }

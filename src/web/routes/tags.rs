@@ -12,6 +12,10 @@ pub(super) const TAGS: &[(&str, &str)] = &[
         "Memberships of a workspace: people and API keys, with their roles. A suspended member keeps the roles and can't use them.",
     ),
     (
+        "access-requests",
+        "What members ask for: a scope or a role, with a reason and maybe an end. People ask; whoever can change member roles answers.",
+    ),
+    (
         "ownership-offers",
         "The pending offer to transfer the ownership of a workspace. Offers are made and accepted by people.",
     ),
@@ -21,13 +25,17 @@ pub(super) const TAGS: &[(&str, &str)] = &[
     ),
     ("teams", "Groups of people, who have the roles of their team in addition to their own."),
     ("invitations", "Offers of a membership to an e-mail address. They are kept in every state."),
+    (
+        "joining",
+        "Links by which several people can join a workspace, and domains whose people can join by themselves. Each is worth what whoever answers for it could invite with.",
+    ),
     ("roles", "Named sets of permissions, and of scopes that your applications define."),
     ("permissions", "What guards Bailiwick itself, and which roles have it."),
     (
         "API keys",
         "Keys of services: their secrets, their memberships, and the verification of a key that a service received.",
     ),
-    ("resources", "Things of your applications that searches can return. Decisions don't need them."),
+    ("resources", "Things of your applications that searches can return, and whose they are."),
     (
         "destinations",
         "Public hosts that a workspace allows, who may send requests to them, and the credentials that they are sent.",
@@ -43,6 +51,14 @@ pub(super) const TAGS: &[(&str, &str)] = &[
     (
         "credits",
         "What the workspace can use, when it expires, and a ledger of where it went. Requests that change something carry an ID of yours: sent again, they get the same response.",
+    ),
+    (
+        "purchases",
+        "Packs of credits, what was bought of them, and what the workspace allows. A purchase carries an ID of yours: sent again, it is not bought again.",
+    ),
+    (
+        "billing",
+        "The plan of the workspace and its seats, what they cost, and the invoices. Amounts are whole numbers of the smallest unit of the currency.",
     ),
     ("decisions", "OpenID AuthZEN 1.0: whether a subject can do an action on a resource, and why."),
     ("API document", "This document."),

@@ -3,6 +3,7 @@
 use super::{CALLS, findings, grant, grant_for, handle, handle_at};
 use crate::{
     deletion::purge,
+    nouns::security::assign,
     support::{
         product::{
             Clock, DAY, Description, Slug,
@@ -459,22 +460,14 @@ both! {
             let page = viewer.client.get("/w/acme/credits").await.status.as_u16();
             (page, key.get(CALLS).await.status, spend(&key, &format!("t{n}"), 1).await.status)
         };
-        let toggle = async |permission: &str, roles: &[&str]| {
-            let page = owner.client.visit("/w/acme/security").await;
-            let form = page.form(&format!("#f-{}", permission.replace(':', "-")));
-            let version = form.values("version")[0].to_owned();
-            let mut fields = vec![("version", version.as_str())];
-            fields.extend(roles.iter().map(|role| ("role", *role)));
-            owner.client.post_form(&format!("/w/acme/security/{permission}"), &fields).await.with_status(303);
-        };
         assert_eq!(statuses(0).await, (403, 403, 403));
-        toggle("read:credits", &["admin", "developer", "billing", "viewer"]).await;
+        assign(&owner.client, "read:credits", &["admin", "developer", "billing", "viewer"]).await;
         assert_eq!(statuses(1).await, (200, 200, 403));
-        toggle("spend:credits", &["admin", "developer", "viewer"]).await;
+        assign(&owner.client, "spend:credits", &["admin", "developer", "viewer"]).await;
         assert_eq!(statuses(2).await, (200, 200, 200));
-        toggle("read:credits", &["admin", "developer", "billing"]).await;
+        assign(&owner.client, "read:credits", &["admin", "developer", "billing"]).await;
         assert_eq!(statuses(3).await, (403, 403, 200));
-        toggle("spend:credits", &["admin", "developer"]).await;
+        assign(&owner.client, "spend:credits", &["admin", "developer"]).await;
         assert_eq!(statuses(4).await, (403, 403, 403));
     }
 

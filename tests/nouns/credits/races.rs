@@ -33,7 +33,10 @@ fn tally(answers: &[Answer]) -> BTreeMap<u16, usize> {
 
 async fn assert_sound(app: &TestApp) {
     assert_eq!(findings(app).await, Vec::<String>::new());
-    assert_eq!(app.scalar_i64("SELECT CAST(SUM(balance) AS BIGINT) FROM credit_accounts").await, 0);
+    assert_eq!(
+        app.scalar_i64("SELECT CAST(COALESCE(SUM(balance), 0) AS BIGINT) FROM credit_accounts").await,
+        0
+    );
     let below = "SELECT COUNT(*) FROM credit_accounts WHERE balance < 0 AND kind <> 'issued'";
     assert_eq!(app.scalar_i64(below).await, 0);
 }

@@ -158,6 +158,13 @@ both! {
         let activity = owner.client.visit("/w/acme/activity").await;
         activity.assert_says("exported Members");
         activity.assert_says("1 row as CSV, narrowed to a text, role=editor, sort=-name");
+        for field in ["by", "on"] {
+            let fields = [("format", "csv"), ("kind", "data.exported"), (field, "owner-one@example.com")];
+            let before = app.scalar_i64("SELECT count(*) FROM audit_events WHERE kind = 'data.exported'").await;
+            owner.client.post_form("/w/acme/export/activity", &fields).await.assert_status(200);
+            let event = exported(&app, before + 1).await;
+            assert_eq!(event["filter"], json!(["kind=data.exported", "a text"]), "{field}");
+        }
     }
 
     async fn no_cell_is_a_formula(app: TestApp) {

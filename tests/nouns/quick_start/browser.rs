@@ -18,7 +18,7 @@ impl Visitor {
         browser.fill("#email", email).await;
         browser.fill("#password", PASSWORD).await;
         browser.click("main form button").await;
-        browser.until_says("Create workspace").await;
+        browser.until_says("Your roles:").await;
         Self { browser, interactions: Cell::new(0) }
     }
 

@@ -1,11 +1,9 @@
 //! Support access: asked for by a command, granted, narrowed or declined by people, and what it opens.
 
-use super::{
-    add_grant,
-    requests::{command, set_roles},
-};
+use super::{add_grant, requests::command};
 use crate::{
-    deletion, nouns,
+    deletion,
+    nouns::{self, security::assign},
     races::assert_chain_holds,
     support::{
         product::{Description, Name, Needs, Permission, Requirement, Slug, SupportCommand, support_pages},
@@ -174,14 +172,14 @@ both! {
     async fn nobody_grants_what_they_can_not_view_themselves(app: TestApp) {
         let owner = new_owner(&app).await;
         let viewer = member(&app, &owner, "viewer").await;
-        set_roles(&owner, "manage:support-access", &["viewer"]).await;
+        assign(&owner.client, "manage:support-access", &["viewer"]).await;
         let (page, _) = asked(&app, "members,activity", 2).await;
         viewer.client.visit(&page).await.assert_says("You can't view this yourself");
         let fields = [("hours", "1"), ("page", "read:members"), ("page", "read:audit")];
         let refused = app.unchanged_by(viewer.client.post_form(&format!("{page}/acceptance"), &fields)).await;
         assert!(refused.with_status(422).field_error("page").is_some());
         viewer.client.post_form(&format!("{page}/acceptance"), &fields[..2]).await.assert_status(303);
-        set_roles(&owner, "manage:support-access", &[]).await;
+        assign(&owner.client, "manage:support-access", &[]).await;
         app.unchanged_by(viewer.client.post_form(&format!("{page}/end"), &[])).await.assert_status(403);
         app.unchanged_by(viewer.client.get(&page)).await.assert_status(403);
     }

@@ -1,8 +1,11 @@
 //! Requests for support: who asks and reads, what is refused, and how they are answered.
 
-use crate::support::{
-    product::{Clock, Config, Db, Name, SupportCommand, run_support},
-    *,
+use crate::{
+    nouns::security::assign,
+    support::{
+        product::{Clock, Config, Db, Name, SupportCommand, run_support},
+        *,
+    },
 };
 use serde_json::{Value, json};
 
@@ -38,17 +41,6 @@ fn fields(happened: &str) -> [(&'static str, &str); 5] {
 async fn ask(by: &Person, happened: &str) -> Page {
     let page = by.client.visit(&format!("{PATH}/new")).await;
     by.client.submit(&page, "/support", &fields(happened)).await
-}
-
-/// Grants a permission to roles, on the Security page.
-pub(super) async fn set_roles(owner: &Person, scope: &str, roles: &[&str]) {
-    let page = owner.client.visit("/w/acme/security").await;
-    let form = page.form(&format!("/security/{scope}"));
-    let mut fields: Vec<(&str, &str)> = roles.iter().map(|role| ("role", *role)).collect();
-    fields.push(("version", form.values("version")[0]));
-    let saved = owner.client.post_form(&format!("/w/acme/security/{scope}"), &fields).await.with_status(303);
-    // The notice has a form too, which undoes it.
-    owner.client.follow(saved).await;
 }
 
 both! {
@@ -124,7 +116,7 @@ both! {
             }
         };
         closed().await;
-        set_roles(&owner, "create:support-requests", &["viewer"]).await;
+        assign(&owner.client, "create:support-requests", &["viewer"]).await;
         ask(&viewer, "It works.").await.assert_status(303);
         let made = key.post(CALLS, &new).await.with_status(201);
         let path = format!("{CALLS}/{}", made.body["id"].as_str().unwrap());
@@ -135,14 +127,14 @@ both! {
         assert_eq!(own.body["items"].as_array().unwrap().len(), 1, "{}", own.text);
         assert!(!own.text.contains("Between us."), "{}", own.text);
         viewer.client.get(&format!("{PATH}/access/{}", uuid::Uuid::nil())).await.assert_status(403);
-        set_roles(&owner, "create:support-requests", &[]).await;
+        assign(&owner.client, "create:support-requests", &[]).await;
         closed().await;
-        set_roles(&owner, "manage:support-access", &["viewer"]).await;
+        assign(&owner.client, "manage:support-access", &["viewer"]).await;
         viewer.client.visit(PATH).await.assert_says("Nobody has asked for access.").assert_says("It works.");
         app.unchanged_by(viewer.client.post_form(PATH, &fields("x"))).await.assert_status(403);
         assert_eq!(key.get(CALLS).await.with_status(200).body["items"].as_array().unwrap().len(), 3);
         key.post(CALLS, &new).await.with_status(403);
-        set_roles(&owner, "manage:support-access", &[]).await;
+        assign(&owner.client, "manage:support-access", &[]).await;
         closed().await;
     }
 

@@ -5,6 +5,7 @@ use crate::{
     domain::{
         base::{
             db::Db,
+            ends::{held_roles, lasts},
             key_limits::{KeyLimits, key_admin, key_limits},
             principal::{
                 Actor, ApiKey, Credential, CredentialKind, Person, Principal, SupportVisitor, Workspace,
@@ -16,6 +17,7 @@ use crate::{
         enforce::{
             boundary::{Denied, Judged},
             rows::Unadmitted,
+            workspace::granters,
         },
     },
     policy::{GRANTABLE, Holdings, Needs, Permission},
@@ -67,6 +69,7 @@ struct Row {
     is_closed: Option<bool>,
     owner_idle_hours: Option<i64>,
     support_until: Option<Timestamp>,
+    has_ends_due: Option<bool>,
     /// What was granted for support; `None` for a member.
     support_scopes: Option<String>,
     member_id: Option<Uuid>,
@@ -118,7 +121,11 @@ macro_rules! admission {
             ", w.id AS workspace_id, w.account_id, w.slug, w.name AS workspace_name,
                 (w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL) AS is_closed, w.owner_idle_hours,
                 w.support_until,
-                m.id AS member_id, m.status, m.role_set, w.roles_version, NULL AS no_more FROM ",
+                (SELECT x.id FROM members x WHERE x.workspace_id = w.id AND x.next_end_at <= $3
+                    ORDER BY x.next_end_at LIMIT 1) IS NOT NULL AS has_ends_due,
+                m.id AS member_id, m.status, ",
+            held_roles!("m", "$3"),
+            " AS role_set, w.roles_version, NULL AS no_more FROM ",
             $from,
             " LEFT JOIN workspaces w ON ",
             $workspace,
@@ -127,6 +134,8 @@ macro_rules! admission {
             LEFT JOIN accounts a ON a.id = w.account_id
             LEFT JOIN members m ON m.workspace_id = w.id AND ",
             $member,
+            " AND ",
+            lasts!("m", "$3"),
             " WHERE s.token_hash = $1 AND ",
             $live
         )
@@ -344,7 +353,9 @@ impl Row {
         };
         let is_closed = self.is_closed.unwrap_or(true);
         let (owner_idle_hours, support_until) = (self.owner_idle_hours, self.support_until);
-        let workspace = Workspace { id, account_id, slug, name, owner_idle_hours, support_until };
+        let has_ends_due = self.has_ends_due.unwrap_or_default();
+        let workspace =
+            Workspace { id, account_id, slug, name, owner_idle_hours, support_until, has_ends_due };
         if let Some(scopes) = self.support_scopes {
             let visitor = SupportVisitor { grant_id: self.principal_id, name: self.principal_name };
             let judged = judge_visitor(visitor, &scopes, workspace, all_roles, is_closed, needs);
@@ -421,60 +432,10 @@ fn judge_visitor(
     Judged { actor, last_seen_at: Timestamp::default(), verdict }
 }
 
-#[derive(FromQueryResult)]
-struct NameRow {
-    name: String,
-}
-
 /// Whether the actor's roles meet the requirement, which only a key that is limited doesn't hold then.
 fn is_held_by_roles(actor: &Actor, needs: Needs) -> bool {
     let own = actor.all_roles.iter().filter(|role| actor.roles.contains(&role.slug));
     role::holdings(&own.collect::<Vec<_>>()).meets(needs)
-}
-
-/// The most people who are named in a refusal.
-const MAX_GRANTERS: usize = 5;
-
-/// Names of people who can give the actor a role with the permission: Owners first, then those who have another role by
-/// which they can.
-async fn granters(
-    connection: &impl ConnectionTrait,
-    actor: &Actor,
-    needs: Needs,
-) -> Result<Vec<String>, DbErr> {
-    let sql = "SELECT u.name FROM active_owners o
-        JOIN members m ON m.workspace_id = o.workspace_id AND m.id = o.member_id
-        JOIN users u ON u.id = m.user_id WHERE o.workspace_id = $1 ORDER BY u.name LIMIT 5";
-    let owners: Vec<NameRow> = connection.all(sql, vec![actor.workspace.id.into()]).await?;
-    let mut names: Vec<String> = owners.into_iter().map(|row| row.name).collect();
-    for role in actor.all_roles.iter().filter(|role| can_grant(role, actor, needs)) {
-        if names.len() >= MAX_GRANTERS {
-            break;
-        }
-        let sql = "SELECT u.name FROM member_roles mr CROSS JOIN members m CROSS JOIN users u
-            WHERE mr.workspace_id = $1 AND mr.role_id = $2 AND m.workspace_id = mr.workspace_id
-                AND m.id = mr.member_id AND m.status || '' = 'active' AND u.id = m.user_id
-            ORDER BY mr.member_id LIMIT 5";
-        let others: Vec<NameRow> =
-            connection.all(sql, vec![actor.workspace.id.into(), role.id.into()]).await?;
-        let others: Vec<_> =
-            others.into_iter().map(|row| row.name).filter(|name| !names.contains(name)).collect();
-        names.extend(others);
-    }
-    names.truncate(MAX_GRANTERS);
-    Ok(names)
-}
-
-/// Whether somebody with this role alone can give the actor a role that holds the permission.
-fn can_grant(role: &Role, actor: &Actor, needs: Needs) -> bool {
-    let held = &role.holdings;
-    let gives = |other: &Role| {
-        !other.is_owner && other.holdings.meets(needs) && held.may_assign(&other.holdings).is_ok()
-    };
-    !role.is_owner
-        && held.has(Permission::UpdateMemberRoles)
-        && held.may_manage(&actor.holdings).is_ok()
-        && actor.all_roles.iter().any(gives)
 }
 
 /// The refusal for a missing permission: which roles hold it, and who can grant it.
@@ -490,14 +451,18 @@ pub(super) async fn forbidden(
         return Ok(Refused::NotAllowed("Support access doesn't include this page."));
     }
     let permissions = needs.permissions();
-    let roles = actor.all_roles.iter().filter(|role| role.is_owner || role.holdings.meets(needs));
+    let holds = |role: &&Role| role.is_owner || role.holdings.meets(needs);
+    let roles: Vec<&Role> = actor.all_roles.iter().filter(holds).collect();
     let granters = match actor.holdings.has(Permission::ReadMembers) {
-        true => granters(connection, actor, needs).await?,
+        true => {
+            let here = Unadmitted(connection, actor.workspace.id);
+            granters::of_any(&here, &actor.all_roles, &actor.holdings, &roles).await?.names()
+        }
         false => Vec::new(),
     };
     Ok(Refused::Forbidden(Box::new(MissingPermission {
         permissions: permissions.iter().map(|p| p.label()).collect(),
-        roles: roles.take(20).map(|role| role.name.clone()).collect(),
+        roles: roles.iter().take(20).map(|role| role.name.clone()).collect(),
         granters,
         is_limited: is_held_by_roles(actor, needs),
         actor: Some(actor.clone()),

@@ -2,6 +2,7 @@
 //! audit record is a hash chain.
 
 pub mod admission;
+pub mod granters;
 mod owners;
 pub(in crate::domain) mod roles;
 
@@ -269,6 +270,17 @@ pub(super) async fn lock_together(
     let at = heads.iter().position(|head| head.chain == Chain::Workspace(own)).ok_or(Refused::NotFound)?;
     let head = heads.swap_remove(at);
     Ok(LockedWorkspace { head, others: AffectedWorkspaces::of(heads) })
+}
+
+/// Checks that a workspace which a change reached into keeps an active Owner. That of the change itself is checked anyway.
+///
+/// # Errors
+/// [`LAST_OWNER`](crate::domain::base::invariants::LAST_OWNER), which rolls the change back.
+pub(in crate::domain) async fn ensure_owner_remains(
+    tx: &DatabaseTransaction,
+    workspace: Uuid,
+) -> Result<(), Refused> {
+    owners::ensure_one_remains(tx, workspace).await
 }
 
 async fn require(

@@ -1,4 +1,5 @@
-//! The invariant of a workspace: an active Owner remains.
+//! The invariant of a workspace: an active Owner remains, whose access has no end. So none of the ends of others, when
+//! they come, leaves it without one.
 
 use crate::domain::base::{invariants::LAST_OWNER, refused::Refused, sql::Sql};
 use sea_orm::{DatabaseTransaction, FromQueryResult};
@@ -16,7 +17,7 @@ struct Remains {
 /// # Errors
 /// [`LAST_OWNER`], which rolls the change back.
 pub(super) async fn ensure_one_remains(tx: &DatabaseTransaction, workspace: Uuid) -> Result<(), Refused> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM active_owners WHERE workspace_id = $1)
+    let sql = "SELECT EXISTS (SELECT 1 FROM lasting_owners WHERE workspace_id = $1)
                OR NOT EXISTS (SELECT 1 FROM workspaces WHERE id = $1 AND purge_began_at IS NULL) AS remains";
     let row: Option<Remains> = tx.first(sql, vec![workspace.into()]).await?;
     if row.is_some_and(|row| row.remains) { Ok(()) } else { Err(LAST_OWNER.into()) }

@@ -14,6 +14,7 @@ use crate::{
             refused::Refused,
             sql::Sql,
             values::Name,
+            words::inert,
         },
         enforce::{
             account::{AccountScope, AccountWrite, Affected},
@@ -24,6 +25,8 @@ use crate::{
                 self, CreatedKey, Creator, KeyRecord, NewApiKey,
                 create::KEY_ALREADY_CREATED,
                 events::{API_KEY, ApiKeyAdminChanged, ApiKeyCreated, ApiKeyRevoked},
+                mail::{Created, notify_created},
+                search::{FoundBy, FoundKeys, MAX_FOUND, Typed},
             },
             members::{MemberRecord, has_text, like},
         },
@@ -129,6 +132,24 @@ pub async fn get(scope: &AccountScope, id: Uuid) -> Result<AccountKey, Refused> 
     rows.into_iter().next().map(|row| from_row(row, scope.now())).ok_or(Refused::NotFound)
 }
 
+/// The keys of this account with this secret, or whose secret ends so. What was pasted is stored nowhere.
+///
+/// # Errors
+/// [`Refused::Invalid`] on the field `secret`.
+pub async fn find_by_secret(scope: &AccountScope, text: &str) -> Result<FoundKeys<AccountKey>, Refused> {
+    let typed = Typed::parse(text)?;
+    let (keys, value) = typed.keys();
+    let sql = format!("{} AND k.id IN ({keys}) ORDER BY k.created_at DESC, k.id LIMIT {MAX_FOUND}", select());
+    let values = vec![scope.now().into(), value];
+    let rows: Vec<Row> = scope.list(&key_rows::fields(&FIELDS), &sql, values).await?;
+    let keys: Vec<AccountKey> = rows.into_iter().map(|row| from_row(row, scope.now())).collect();
+    let by = match keys.is_empty() {
+        true => FoundBy::Ending,
+        false => typed.state(scope.connection(), scope.now()).await?,
+    };
+    Ok(FoundKeys { keys, by })
+}
+
 /// The workspaces that a key of this account is a member of, by name.
 ///
 /// # Errors
@@ -199,6 +220,15 @@ async fn insert(
         return Err(Invalid::field("home", "Choose a workspace of this account.").into());
     }
     let created = api_keys::insert(s.connection(), account, user, requested, s.now()).await?;
+    let about = Created {
+        key: &created,
+        place: format!("account \"{}\"", inert(&s.actor().account.name)),
+        roles: &[],
+        expires_at: requested.expires_at,
+        path: format!("/a/{account}/api-keys/{}", created.id),
+    };
+    let open = s.open();
+    notify_created(&open.db, &open.tx, open.origin(), user, &about).await?;
     let expires_at = requested.expires_at.unwrap_or_default();
     let event = ApiKeyCreated { roles: Vec::new(), expires_at, requests: None };
     let mut events = vec![RecordedEvent::new(event, target(created.id, &created.name))];

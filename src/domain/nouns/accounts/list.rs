@@ -69,7 +69,7 @@ pub async fn get(scope: &AccountScope, at: &Position) -> Result<AccountDetail, R
     let mut sql =
         "SELECT w.id, w.name, w.created_at, CASE WHEN w.suspended_at IS NULL THEN 1 ELSE 0 END AS active,
             (SELECT CAST(COALESCE(SUM(h.people), 0) AS BIGINT) FROM headcounts h
-                WHERE h.workspace_id = w.id AND h.kind = 'user') AS people,
+                WHERE h.workspace_id = w.id AND h.status = 'active' AND h.kind = 'user') AS people,
             (SELECT string_agg(named.name, ', ') FROM (SELECT u.name
                 FROM active_owners o CROSS JOIN members m CROSS JOIN users u
                 WHERE o.workspace_id = w.id AND m.workspace_id = o.workspace_id AND m.id = o.member_id

@@ -31,9 +31,8 @@ use crate::{
                 events::{AdministrationDeclined, AdministrationRequested},
                 mail::AdministrationRequestedMail,
             },
-            members::{self, DependentKeys},
         },
-        records::{self, accounts::is_admin, requests::BY_OWNER},
+        records::{self, accounts::is_admin, requests::by_owner},
     },
     policy::{Ceiling, perm},
     random,
@@ -80,41 +79,34 @@ pub enum Asked {
     Refused(String),
 }
 
-/// Removes a member, as [`members::remove_with`], and asks for the administration of the account in the same step: the
-/// member may stay its admin. That somebody can't ask does not keep the member. Returns the name, the number of revoked
-/// keys, and whether it was asked for.
+/// Counts a request of the actor that is made together with something else, which is done whether or not there were too many.
+pub(in crate::domain) async fn count_request<P>(scope: &ReadScope<P>) -> Result<(), Refused> {
+    limits::ASK_ADMINISTRATION.spend(scope.db(), &scope.actor().principal.id().to_string(), 1).await
+}
+
+/// Asks for the administration of the account together with something else, such as the removal of a member, who may stay
+/// its admin. That somebody can't ask does not keep them from that. `within_limit` is what [`count_request`] said.
 ///
 /// # Errors
-/// As [`members::remove_with`]; [`Ceiling::OwnerOnly`] and [`Refused::NotAllowed`] as [`ask`].
-pub async fn remove_and_ask(
-    scope: ReadScope<perm::RemoveMembers>,
-    id: Uuid,
-    keys: DependentKeys,
-) -> Result<(String, usize, Asked), Refused> {
-    let asker = scope.actor().principal.id().to_string();
-    let within_limit = limits::ASK_ADMINISTRATION.spend(scope.db(), &asker, 1).await;
-    let remove = async |s: &mut WriteScope<perm::RemoveMembers>| {
-        let ((name, revoked), mut events) = members::end_with(s, id, keys).await?.into_parts();
-        let requested = match within_limit {
-            Ok(()) => request(s).await,
-            Err(refused) => Err(refused),
-        };
-        let asked = match requested {
-            Ok(requested) => {
-                events.extend(requested.into_parts().1);
-                Asked::Requested
-            }
-            // They wait for an answer already.
-            Err(Refused::Conflict(ALREADY_REQUESTED)) => Asked::Requested,
-            Err(refused @ (Refused::Conflict(ALREADY_ADMIN) | Refused::Prerequisite(_))) => {
-                Asked::Refused(refused.to_string())
-            }
-            Err(Refused::RateLimited { .. }) => Asked::Refused(TOO_OFTEN.to_owned()),
-            Err(refused) => return Err(refused),
-        };
-        Ok(Recorded::many((name, revoked, asked), events))
+/// [`Ceiling::OwnerOnly`] and [`Refused::NotAllowed`] as [`ask`].
+pub(in crate::domain) async fn ask_together<P>(
+    s: &WriteScope<P>,
+    within_limit: Result<(), Refused>,
+) -> Result<Recorded<Asked>, Refused> {
+    let requested = match within_limit {
+        Ok(()) => request(s).await,
+        Err(refused) => Err(refused),
     };
-    members::write_with_keys(scope, id, keys, remove).await
+    match requested {
+        Ok(requested) => Ok(requested.map(|()| Asked::Requested)),
+        // They wait for an answer already.
+        Err(Refused::Conflict(ALREADY_REQUESTED)) => Ok(Recorded::unchanged(Asked::Requested)),
+        Err(refused @ (Refused::Conflict(ALREADY_ADMIN) | Refused::Prerequisite(_))) => {
+            Ok(Recorded::unchanged(Asked::Refused(refused.to_string())))
+        }
+        Err(Refused::RateLimited { .. }) => Ok(Recorded::unchanged(Asked::Refused(TOO_OFTEN.to_owned()))),
+        Err(refused) => Err(refused),
+    }
 }
 
 #[derive(FromQueryResult)]
@@ -139,7 +131,8 @@ async fn request<P>(s: &WriteScope<P>) -> Result<Recorded<()>, Refused> {
     // One that nobody could accept any more makes room for another, whatever workspace it came from.
     let sql = format!(
         "DELETE FROM administration_requests AS r WHERE r.account_id = $1 AND r.user_id = $2
-            AND NOT (r.expires_at > $3 AND {BY_OWNER})"
+            AND NOT (r.expires_at > $3 AND {})",
+        by_owner("$3")
     );
     tx.run(&sql, vec![account.into(), person.user_id.into(), now.into()]).await?;
     let expires_at = now + LIFETIME;
@@ -203,14 +196,13 @@ const REQUESTS: &str = "SELECT r.id, r.user_id, u.name, u.email, r.workspace_id,
 /// # Errors
 /// The database's own.
 pub async fn pending(scope: &AccountScope) -> Result<Vec<AdministrationRequest>, Refused> {
-    let sql = format!("{REQUESTS}{BY_OWNER} ORDER BY r.created_at, r.id LIMIT 50");
+    let sql = format!("{REQUESTS}{} ORDER BY r.created_at, r.id LIMIT 50", by_owner("$2"));
     Ok(scope.all(&sql, vec![scope.now().into()]).await?)
 }
 
 async fn find(s: &AccountWrite, id: Uuid) -> Result<AdministrationRequest, Refused> {
-    let request =
-        s.first(&format!("{REQUESTS}{BY_OWNER} AND r.id = $3"), vec![s.now().into(), id.into()]).await?;
-    match request {
+    let sql = format!("{REQUESTS}{} AND r.id = $3", by_owner("$2"));
+    match s.first(&sql, vec![s.now().into(), id.into()]).await? {
         Some(request) => Ok(request),
         None => Err(why_gone(s, id).await?),
     }

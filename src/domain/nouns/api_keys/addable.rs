@@ -2,9 +2,12 @@
 
 use crate::{
     domain::{
-        base::refused::Refused,
+        base::{
+            ends::{held_roles, lasts},
+            refused::Refused,
+        },
         enforce::{read::ReadScope, rows::Scoped},
-        nouns::api_keys::take_over::{OtherMembership, own_membership, reaches_everywhere},
+        nouns::api_keys::take_over::{OtherMembership, OwnSql, own_membership, reaches_everywhere},
         records::keys::load_creator,
     },
     policy::perm,
@@ -30,10 +33,11 @@ pub async fn addable(scope: &ReadScope<perm::ManageApiKeys>) -> Result<Vec<Addab
     let without_home =
         if load_creator(scope, actor).await?.administers { "OR k.home_id IS NULL" } else { "" };
     let mut values: Vec<Value> = vec![actor.workspace.account_id.into(), scope.now().into()];
-    let (mine, limits) = own_membership(actor, scope.now(), &mut values);
+    let OwnSql { mine, held, limits } = own_membership(actor, scope.now(), &mut values);
+    let (given, giver_lasts) = (held_roles!("g", "$3"), lasts!("g", "$3"));
     let sql = format!(
         "SELECT k.id, k.name AS key_name, k.home_id, COALESCE(w.id, $1) AS workspace_id, COALESCE(w.name, '') AS name,
-            TRUE AS is_home, w.roles_version, h.id AS member_id, h.role_set, o.role_set AS own, g.role_set AS given,
+            TRUE AS is_home, w.roles_version, h.id AS member_id, h.role_set, {held} AS own, {given} AS given,
             (SELECT COUNT(*) FROM members e WHERE e.api_key_id = k.id) AS workspaces, {limits}
         FROM api_keys k
         LEFT JOIN workspaces w ON w.id = k.home_id AND w.id <> $1 AND w.deleted_at IS NULL AND w.suspended_at IS NULL
@@ -42,6 +46,7 @@ pub async fn addable(scope: &ReadScope<perm::ManageApiKeys>) -> Result<Vec<Addab
         LEFT JOIN users gu ON gu.suspended_at IS NULL AND gu.id = (SELECT c.given_by FROM api_key_consents c
             WHERE c.api_key_id = k.id AND c.to_workspace_id = $1 AND c.workspace_id = w.id AND c.expires_at > $3)
         LEFT JOIN members g ON g.workspace_id = w.id AND g.user_id = gu.id AND g.status = 'active'
+            AND {giver_lasts}
         WHERE k.account_id = $2 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $3)
             AND NOT EXISTS (SELECT 1 FROM members m WHERE m.workspace_id = $1 AND m.api_key_id = k.id)
             AND (k.home_id = $1 {without_home} OR o.id IS NOT NULL OR g.id IS NOT NULL)

@@ -7,7 +7,7 @@ use crate::{
             event::{Recorded, Target},
             invalid::Invalid,
             refused::Refused,
-            role,
+            role::{self, Roles},
             sql::Sql,
             values::Name,
             words::pluralize,
@@ -16,7 +16,7 @@ use crate::{
         nouns::{
             api_keys::{
                 create::may_issue_secrets,
-                elsewhere::{end_membership, record_end, write_with_key},
+                elsewhere::{end_membership, record_end, workspaces_of_dependent, write_with_key},
                 events::{API_KEY, ApiKeyRenamed, ApiKeyRevoked, ApiKeyRotated, ApiKeyVouchedFor},
                 list::ids_dependent_on,
                 take_over::{count, load_locked},
@@ -184,6 +184,27 @@ pub(in crate::domain) async fn revoke_dependent<P>(
     Ok(Recorded::together(each))
 }
 
+/// Revokes every key of this workspace that a member, a person, vouches for or knows a secret of: all of them or none.
+/// Returns their names.
+///
+/// # Errors
+/// [`Refused::NotFound`] where this workspace has no such member; as [`revoke`], for any of the keys.
+pub async fn revoke_all_of(
+    scope: ReadScope<perm::ManageApiKeys>,
+    member: Uuid,
+) -> Result<Vec<String>, Refused> {
+    let workspace = scope.workspace_id();
+    let reached = async |tx: &DatabaseTransaction| workspaces_of_dependent(tx, workspace, member).await;
+    let revoke = async |s: &mut WriteScope<perm::ManageApiKeys>| {
+        let all = s.actor().all_roles.clone();
+        match MemberRecord::load(s, &all, member).await?.user_id {
+            Some(user) => revoke_dependent(s, user).await,
+            None => Ok(Recorded::unchanged(Vec::new())),
+        }
+    };
+    scope.write_with_workspaces(reached, revoke).await
+}
+
 /// Makes the actor the one who vouches for a key in this workspace. Returns its name.
 ///
 /// # Errors
@@ -206,20 +227,30 @@ pub(in crate::domain) async fn take_over_vouching<P>(
     s: &WriteScope<P>,
     member: &MemberRecord,
 ) -> Result<(), Refused> {
+    take_over_vouching_at(s, member, &s.actor().all_roles, s.actor().voucher).await
+}
+
+/// [`take_over_vouching`], in any workspace: `voucher` vouches from then on.
+pub(in crate::domain) async fn take_over_vouching_at(
+    at: &impl Scoped<Connection = DatabaseTransaction>,
+    member: &MemberRecord,
+    all: &Roles,
+    voucher: Uuid,
+) -> Result<(), Refused> {
     #[derive(FromQueryResult)]
     struct Vouched {
         id: Uuid,
         role_set: String,
     }
     let Some(user) = member.user_id.filter(|_| member.is_active) else { return Ok(()) };
-    let (all, holdings) = (s.actor().all_roles.clone(), member.holdings());
+    let holdings = member.holdings();
     let sql = "SELECT m.id, m.role_set FROM members m WHERE m.workspace_id = $1 AND m.vouched_by = $2";
-    let keys: Vec<Vouched> = s.all(sql, vec![user.into()]).await?;
+    let keys: Vec<Vouched> = at.all(sql, vec![user.into()]).await?;
     let is_whole = |key: &&Vouched| holdings.contains(&role::holdings(&all.parse_slugs(&key.role_set)));
     let whole: Vec<Uuid> = keys.iter().filter(is_whole).map(|key| key.id).collect();
     match whole.is_empty() {
         true => Ok(()),
-        false => members::set_voucher(s, &whole, s.actor().voucher).await,
+        false => members::vouch_at(at, &whole, voucher).await,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
             refused::Refused,
             role,
             sql::Sql,
+            words::inert,
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         nouns::{
@@ -18,12 +19,16 @@ use crate::{
                 elsewhere::{not_locked, write_with_key},
                 events::{API_KEY, ApiKeyAdded, ApiKeyCreated, ApiKeyShared},
                 home::use_consent,
+                mail::{Created, notify_created},
                 take_over::{ACCOUNT_ADMIN, manages_at, reaches_everywhere},
                 version::version_under_lock,
             },
             members,
         },
-        records::keys::{CreatedKey, Creator, KEY_REVOKED, LiveKey, NewApiKey, insert, load_creator, lock},
+        records::{
+            given_roles::source_of,
+            keys::{CreatedKey, Creator, KEY_REVOKED, LiveKey, NewApiKey, insert, load_creator, lock},
+        },
     },
     entity::member,
     policy::perm,
@@ -44,7 +49,8 @@ pub(in crate::domain) const KEY_ALREADY_CREATED: Conflict = Conflict::new(
     "key-made",
     "You've created a key since you opened this form, maybe with this form. Its secret is shown only once. If you didn't save it, rotate the secret. To create another key, open the form again.",
 )
-.link("/api-keys", "View API keys");
+.link("/api-keys", "View API keys")
+.of_reload();
 
 const MANAGED_ELSEWHERE: &str = "Only someone who can manage this key in its home workspace, and holds there what it holds, can add it to another workspace, or allow this workspace to add it on the key's page there. Ask them, or create a key here.";
 
@@ -125,9 +131,24 @@ pub async fn create(
     let (account, made_by) = (s.actor().workspace.account_id, s.actor().principal.accountable_user());
     let created = insert(s.connection(), account, made_by, &requested, s.now()).await?;
     let ids: Vec<Uuid> = roles.iter().map(|role| role.id).collect();
-    members::join_key(s.open(), created.id, &created.name, made_by, s.actor().voucher, &ids).await?;
+    let given = (source_of(&s.actor().principal), ids.as_slice());
+    members::join_key(s.open(), created.id, &created.name, made_by, s.actor().voucher, given).await?;
+    let names = role::names(&roles);
+    // One for a few requests of the person who clicks is no news to them.
+    if requested.requests.is_none() {
+        let workspace = &s.actor().workspace;
+        let about = Created {
+            key: &created,
+            place: format!("workspace \"{}\"", inert(&workspace.name)),
+            roles: &names,
+            expires_at: requested.expires_at,
+            path: format!("/w/{}/api-keys/{}", workspace.slug, created.id),
+        };
+        let open = s.open();
+        notify_created(&open.db, &open.tx, open.origin(), made_by, &about).await?;
+    }
     let event = ApiKeyCreated {
-        roles: role::names(&roles),
+        roles: names,
         expires_at: requested.expires_at.unwrap_or_default(),
         requests: requested.requests,
     };
@@ -175,7 +196,8 @@ async fn add_locked(
     let consent = consent_needed(s, id, key.home_id).await?;
     let ids: Vec<Uuid> = roles.iter().map(|role| role.id).collect();
     let (added_by, voucher) = (s.actor().principal.accountable_user(), s.actor().voucher);
-    members::join_key(s.open(), id, &key.name, added_by, voucher, &ids).await?;
+    let given = (source_of(&s.actor().principal), ids.as_slice());
+    members::join_key(s.open(), id, &key.name, added_by, voucher, given).await?;
     let target = Target::new(API_KEY, id, key.name.clone());
     if let Some(home) = key.home_id {
         let workspace = match consent.is_empty() {

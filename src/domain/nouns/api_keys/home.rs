@@ -7,6 +7,7 @@ use crate::{
     clock::{DAY, Timestamp},
     domain::{
         base::{
+            ends::{held_roles, lasts},
             event::{Recorded, Target},
             invalid::Invalid,
             refused::Refused,
@@ -65,11 +66,17 @@ struct ConsentRow {
     giver_roles: Option<String>,
 }
 
-const CONSENTS: &str = "SELECT c.id, w.slug AS workspace, u.name AS given_by, u.email, c.expires_at,
-        (SELECT g.role_set FROM members g WHERE g.workspace_id = c.workspace_id AND g.user_id = c.given_by
-            AND g.status = 'active' AND u.suspended_at IS NULL) AS giver_roles
+const CONSENTS: &str = concat!(
+    "SELECT c.id, w.slug AS workspace, u.name AS given_by, u.email, c.expires_at,
+        (SELECT ",
+    held_roles!("g", "$3"),
+    " FROM members g WHERE g.workspace_id = c.workspace_id AND g.user_id = c.given_by
+            AND g.status = 'active' AND u.suspended_at IS NULL AND ",
+    lasts!("g", "$3"),
+    ") AS giver_roles
     FROM api_key_consents c JOIN workspaces w ON w.id = c.to_workspace_id JOIN users u ON u.id = c.given_by
-    WHERE c.workspace_id = $1 AND c.api_key_id = $2 AND c.expires_at > $3";
+    WHERE c.workspace_id = $1 AND c.api_key_id = $2 AND c.expires_at > $3"
+);
 
 /// What a key's page in its home offers to whoever may decide about it.
 #[derive(Clone, Debug, Default)]
@@ -213,15 +220,20 @@ pub(super) async fn use_consent(
     home: Uuid,
 ) -> Result<Option<String>, Refused> {
     // The name is that of the person.
-    let sql = "SELECT w.id AS workspace_id, u.name, TRUE AS is_home, w.roles_version, m.id AS member_id, m.role_set,
-            o.role_set AS own, CAST(NULL AS TEXT) AS voucher_roles, CAST(NULL AS TEXT) AS reader_roles,
+    let sql = concat!(
+        "SELECT w.id AS workspace_id, u.name, TRUE AS is_home, w.roles_version, m.id AS member_id, m.role_set, ",
+        held_roles!("o", "$4"),
+        " AS own, CAST(NULL AS TEXT) AS voucher_roles, CAST(NULL AS TEXT) AS reader_roles,
             CAST(NULL AS TEXT) AS only_scope
         FROM api_key_consents c
         JOIN users u ON u.id = c.given_by AND u.suspended_at IS NULL
         JOIN workspaces w ON w.id = c.workspace_id AND w.deleted_at IS NULL AND w.suspended_at IS NULL
         JOIN members o ON o.workspace_id = c.workspace_id AND o.user_id = c.given_by AND o.status = 'active'
-        LEFT JOIN members m ON m.workspace_id = c.workspace_id AND m.api_key_id = c.api_key_id
-        WHERE c.to_workspace_id = $1 AND c.api_key_id = $2 AND c.workspace_id = $3 AND c.expires_at > $4";
+            AND ",
+        lasts!("o", "$4"),
+        " LEFT JOIN members m ON m.workspace_id = c.workspace_id AND m.api_key_id = c.api_key_id
+        WHERE c.to_workspace_id = $1 AND c.api_key_id = $2 AND c.workspace_id = $3 AND c.expires_at > $4"
+    );
     let giver: Option<OtherMembership> = s.first(sql, vec![key.into(), home.into(), s.now().into()]).await?;
     let Some(giver) = giver else { return Ok(None) };
     if !giver.is_within(s, &s.open().db, true).await? {

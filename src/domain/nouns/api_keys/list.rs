@@ -1,6 +1,7 @@
 //! The keys of a workspace, and those of its account that could become members.
 
 use crate::{
+    clock::{DAY, Timestamp},
     domain::{
         base::{
             columns::ColumnPair,
@@ -57,7 +58,7 @@ impl WorkspaceKey {
 
 /// A key's membership, beside the key.
 #[derive(Clone, Deserialize)]
-struct Membership {
+pub(super) struct Membership {
     member_id: Uuid,
     other_workspaces: i64,
     status: String,
@@ -75,10 +76,10 @@ struct Membership {
     home_name: Option<String>,
 }
 
-type Row = ColumnPair<KeyColumns, Membership>;
+pub(super) type Row = ColumnPair<KeyColumns, Membership>;
 
 /// The columns of a [`Membership`], in the order of its fields.
-const FIELDS: [&str; 15] = [
+pub(super) const FIELDS: [&str; 15] = [
     "member_id",
     "elsewhere",
     "status",
@@ -162,7 +163,7 @@ pub async fn get<P: Access>(scope: &ReadScope<P>, id: Uuid) -> Result<WorkspaceK
 /// The order in which the tables are joined.
 const BY_MEMBER: &str = "members m CROSS JOIN api_keys k";
 
-fn select(tables: &str) -> String {
+pub(super) fn select(tables: &str) -> String {
     let key = key_rows::select("o.status = 'active'");
     format!("{key}, {MEMBERSHIP} FROM {tables} CROSS JOIN users u {WHERE}")
 }
@@ -179,7 +180,7 @@ fn limits(row: &Membership) -> KeyLimits {
     }
 }
 
-fn from_row<P: Access>(ColumnPair(key, row): Row, scope: &ReadScope<P>) -> WorkspaceKey {
+pub(super) fn from_row<P: Access>(ColumnPair(key, row): Row, scope: &ReadScope<P>) -> WorkspaceKey {
     let actor = scope.actor();
     let held = held(&row, scope);
     WorkspaceKey {
@@ -210,12 +211,17 @@ pub struct KeyConcerns {
     pub limited: Vec<String>,
     /// It is an Owner and never expires.
     pub owner_without_expiry: Vec<String>,
+    /// It expires within two weeks, and lived longer than that.
+    pub expiring: Vec<String>,
 }
+
+/// What expires within this time expires soon, in milliseconds.
+const SOON: i64 = 14 * DAY;
 
 /// The most keys that are looked through for [`concerns`].
 const MAX_CONCERNS: usize = 200;
 
-/// Which of the first active keys, by name, somebody should look after.
+/// Which of the first active keys, by name, the viewer should look after: those that they may rotate and revoke.
 ///
 /// # Errors
 /// The database's own.
@@ -226,11 +232,16 @@ pub async fn concerns<P: Access>(scope: &ReadScope<P>) -> Result<KeyConcerns, Re
     );
     let rows: Vec<Row> = scope.list(&key_rows::fields(&FIELDS), &sql, vec![scope.now().into()]).await?;
     let mut concerns = KeyConcerns::default();
-    for key in rows.into_iter().map(|row| from_row(row, scope)).filter(|key| !key.key.is_expired) {
+    let is_theirs = |key: &WorkspaceKey| !key.key.is_expired && key.refused.is_none();
+    for key in rows.into_iter().map(|row| from_row(row, scope)).filter(is_theirs) {
         if key.is_known_to_former_member {
             concerns.known_to_former_member.push(key.key.name.clone());
         } else if key.limited_by.is_limited() {
             concerns.limited.push(key.key.name.clone());
+        }
+        let is_expiring = |at: Timestamp| at - scope.now() <= SOON && at - key.key.created_at > SOON;
+        if key.key.expires_at.is_some_and(is_expiring) {
+            concerns.expiring.push(key.key.name.clone());
         }
         if key.key.expires_at.is_none() && key.roles.iter().any(|role| role.is_owner) {
             concerns.owner_without_expiry.push(key.key.name);

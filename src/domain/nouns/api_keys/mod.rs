@@ -10,6 +10,8 @@ mod elsewhere;
 pub mod events;
 pub mod home;
 pub mod list;
+pub mod mail;
+pub mod search;
 pub mod take_over;
 mod test_keys;
 mod version;
@@ -26,6 +28,7 @@ use crate::{
     domain::{
         base::{
             db::Db,
+            ends::{held_roles, lasts},
             key_limits::{KeyLimits, key_admin, key_limits},
             principal::{ApiKey, Credential, Principal},
             refused::Refused,
@@ -39,13 +42,15 @@ use crate::{
 pub use addable::{AddableKey, addable};
 pub(in crate::domain) use change::{
     issue_new_secret, remove_from_workspace, revoke_dependent, set_name, take_over_vouching,
+    take_over_vouching_at,
 };
-pub use change::{rename, revoke, revoke_if, rotate, rotate_if_newest, vouch};
+pub use change::{rename, revoke, revoke_all_of, revoke_if, rotate, rotate_if_newest, vouch};
 pub use create::{AddedKey, add, create, create_once, creator, may_make_secrets};
 pub(in crate::domain) use elsewhere::workspaces_of_dependent;
 pub use home::{Consent, HomeOptions, change_home, give_consent, home_options, remove, withdraw_consent};
 pub use list::{KeyConcerns, Listing, WorkspaceKey, concerns, dependent_on, get, list};
 use sea_orm::FromQueryResult;
+pub use search::{FoundBy, FoundKeys, find_by_secret};
 pub use take_over::{TakeOver, take_over};
 pub use test_keys::{TEST_REQUESTS, create_test_key, spend_request, test_role};
 use uuid::Uuid;
@@ -145,11 +150,15 @@ struct HomeRow {
 pub async fn verify(db: &Db, secret: &Token) -> Result<Verified, Refused> {
     let key = authenticate(db, &Credential::of_api_key(secret)).await?;
     let sql = concat!(
-        "SELECT k.created_at, k.expires_at, w.id AS workspace_id, m.role_set, w.roles_version, ",
+        "SELECT k.created_at, k.expires_at, w.id AS workspace_id, ",
+        held_roles!("m", "$3"),
+        " AS role_set, w.roles_version, ",
         key_limits!("m", "$2", "$3"),
         " FROM api_keys k
         JOIN members m ON m.workspace_id = k.home_id AND m.api_key_id = k.id AND m.status = 'active'
-        JOIN workspaces w ON w.id = m.workspace_id AND w.suspended_at IS NULL AND w.deleted_at IS NULL
+            AND ",
+        lasts!("m", "$3"),
+        " JOIN workspaces w ON w.id = m.workspace_id AND w.suspended_at IS NULL AND w.deleted_at IS NULL
         WHERE k.id = $1"
     );
     let values = vec![key.id.into(), key.shown_to.into(), db.now().into()];

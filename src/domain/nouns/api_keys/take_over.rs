@@ -5,6 +5,7 @@ use crate::{
     domain::{
         base::{
             db::Db,
+            ends::{held_roles, lasts},
             key_limits::{KeyLimits, key_limits},
             principal::{Actor, Principal},
             refused::Refused,
@@ -102,26 +103,38 @@ impl OtherMembership {
     }
 }
 
-/// How the actor's own membership `o` elsewhere is found, and what limits it, as SQL text. Binds what it needs.
-pub(super) fn own_membership(actor: &Actor, now: Timestamp, values: &mut Vec<Value>) -> (String, String) {
+/// The actor's own membership `o` elsewhere, as SQL text.
+pub(super) struct OwnSql {
+    /// How it is found, as long as it lasts.
+    pub(super) mine: String,
+    /// The roles that it holds.
+    pub(super) held: String,
+    /// What limits it.
+    pub(super) limits: String,
+}
+
+/// [`OwnSql`]. Binds what it needs.
+pub(super) fn own_membership(actor: &Actor, now: Timestamp, values: &mut Vec<Value>) -> OwnSql {
     let mut bind = |value: Value| {
         values.push(value);
         // `$1` is the workspace.
         format!("${}", values.len() + 1)
     };
-    let own = bind(actor.principal.id().into());
+    let (own, now) = (bind(actor.principal.id().into()), bind(now.into()));
+    let held = held_roles!("o", "{now}").replace("{now}", &now);
+    let lasts = lasts!("o", "{now}").replace("{now}", &now);
     match &actor.principal {
         // Of support access it is the id of a grant, which is no user's.
         Principal::User(_) | Principal::Support(_) => {
             let none = "CAST(NULL AS TEXT) AS voucher_roles, CAST(NULL AS TEXT) AS reader_roles,
                 CAST(NULL AS TEXT) AS only_scope";
-            (format!("o.user_id = {own}"), none.to_owned())
+            OwnSql { mine: format!("o.user_id = {own} AND {lasts}"), held, limits: none.to_owned() }
         }
         Principal::ApiKey(key) => {
-            let (reader, now) = (bind(key.shown_to.into()), bind(now.into()));
+            let reader = bind(key.shown_to.into());
             let limits =
                 key_limits!("o", "{reader}", "{now}").replace("{reader}", &reader).replace("{now}", &now);
-            (format!("o.api_key_id = {own}"), limits)
+            OwnSql { mine: format!("o.api_key_id = {own} AND {lasts}"), held, limits }
         }
     }
 }
@@ -139,10 +152,10 @@ pub(super) async fn manages_at(
     key: Uuid,
 ) -> Result<bool, Refused> {
     let mut values = vec![key.into(), home.into()];
-    let (mine, limits) = own_membership(actor, db.now(), &mut values);
+    let OwnSql { mine, held, limits } = own_membership(actor, db.now(), &mut values);
     let sql = format!(
         "SELECT w.id AS workspace_id, w.name, TRUE AS is_home, w.roles_version, m.id AS member_id, m.role_set,
-            o.role_set AS own, {limits}
+            {held} AS own, {limits}
         FROM workspaces w
         LEFT JOIN (SELECT x.id, x.workspace_id, x.role_set FROM members x WHERE x.api_key_id = $2 LIMIT {ALL}) m
             ON m.workspace_id = w.id
@@ -195,10 +208,10 @@ pub(super) async fn elsewhere(
     key: Uuid,
 ) -> Result<Vec<OtherMembership>, Refused> {
     let mut values = vec![key.into()];
-    let (mine, limits) = own_membership(actor, now, &mut values);
+    let OwnSql { mine, held, limits } = own_membership(actor, now, &mut values);
     let sql = format!(
         "SELECT m.workspace_id, w.name, COALESCE(k.home_id = m.workspace_id, FALSE) AS is_home, w.roles_version,
-            m.id AS member_id, m.role_set, o.role_set AS own, {limits}
+            m.id AS member_id, m.role_set, {held} AS own, {limits}
         FROM members m JOIN workspaces w ON w.id = m.workspace_id
         JOIN api_keys k ON k.id = m.api_key_id
         LEFT JOIN members o ON o.workspace_id = m.workspace_id AND {mine} AND o.status = 'active'

@@ -7,7 +7,13 @@
 use crate::{
     clock::{DAY, HOUR, Timestamp},
     domain::{
-        base::{db::Db, refused::Refused, role, sql::Sql},
+        base::{
+            db::Db,
+            ends::{held_roles, lasts},
+            refused::Refused,
+            role,
+            sql::Sql,
+        },
         enforce::{
             receivers::{HELD_FOR, KEPT_FOR},
             rows::Unadmitted,
@@ -91,17 +97,22 @@ struct State {
     role_set: Option<String>,
 }
 
-const STATE: &str = "SELECT d.host, d.event_path, d.receives_events, d.paused_at IS NOT NULL AS is_paused,
+const STATE: &str = concat!(
+    "SELECT d.host, d.event_path, d.receives_events, d.paused_at IS NOT NULL AS is_paused,
         w.deleted_at IS NOT NULL AS is_deleted,
         (w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL) AS is_closed,
         e.secret, e.old_secret, e.old_secret_ends_at, e.last_success_at, e.stop_reason, e.not_before, e.next_probe_at, w.roles_version,
-        (SELECT m.role_set FROM members m JOIN users u ON u.id = m.user_id AND u.suspended_at IS NULL
-            WHERE m.workspace_id = e.workspace_id AND m.user_id = e.accountable_user_id AND m.status = 'active')
-            AS role_set
+        (SELECT ",
+    held_roles!("m", "$2"),
+    " FROM members m JOIN users u ON u.id = m.user_id AND u.suspended_at IS NULL
+            WHERE m.workspace_id = e.workspace_id AND m.user_id = e.accountable_user_id AND m.status = 'active' AND ",
+    lasts!("m", "$2"),
+    ") AS role_set
     FROM event_endpoints e JOIN destinations d ON d.id = e.destination_id
     JOIN workspaces w ON w.id = e.workspace_id
     LEFT JOIN accounts a ON a.id = w.account_id
-    WHERE e.destination_id = $1";
+    WHERE e.destination_id = $1"
+);
 
 impl State {
     /// The person who turned events on may still see what is sent, and decide where it goes.
@@ -142,7 +153,8 @@ const DUE: &str = "SELECT id, event_id, kind, queued_at, attempts, tries_left FR
 /// The database's own, and those of the secret key that sealed the destination's.
 pub async fn next(db: &Db, turn: &Turn) -> Result<Option<Outgoing>, Refused> {
     let (now, id) = (db.now(), turn.destination);
-    let Some(state): Option<State> = db.read().first(STATE, vec![id.into()]).await? else { return Ok(None) };
+    let values = vec![id.into(), db.now().into()];
+    let Some(state): Option<State> = db.read().first(STATE, values).await? else { return Ok(None) };
     if state.is_deleted {
         return Ok(None);
     }

@@ -72,3 +72,22 @@ impl MailTemplate for AddressChangedMail<'_> {
         "Your e-mail address was changed".to_owned()
     }
 }
+
+/// After a sign-in in a browser that was not used for it before.
+#[derive(Template)]
+#[template(path = "mail/new_browser.txt", whitespace = "preserve")]
+pub(super) struct NewBrowserMail<'a> {
+    pub url: &'a str,
+    /// The moment.
+    pub when: &'a str,
+    /// Such as "Firefox on Linux".
+    pub browser: &'a str,
+    /// The network address.
+    pub address: &'a str,
+}
+
+impl MailTemplate for NewBrowserMail<'_> {
+    fn subject(&self) -> String {
+        "Sign-in in a new browser".to_owned()
+    }
+}

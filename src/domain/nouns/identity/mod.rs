@@ -8,6 +8,7 @@ pub mod email;
 pub mod events;
 pub mod first;
 pub mod mail;
+mod new_browser;
 pub mod own_data;
 pub mod sessions;
 pub mod sign_up;

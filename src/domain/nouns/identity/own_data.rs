@@ -12,7 +12,7 @@ use uuid::Uuid;
 type Select = (&'static str, &'static [&'static str], &'static str);
 
 /// Of events, the latest.
-const SELECTS: [Select; 9] = [
+const SELECTS: [Select; 13] = [
     (
         "profile",
         &["id", "email", "name", "email_verified_at", "created_at"],
@@ -23,6 +23,11 @@ const SELECTS: [Select; 9] = [
         &["id", "address", "user_agent", "created_at", "last_seen_at", "expires_at"],
         "SELECT id, address, user_agent, created_at, last_seen_at, expires_at FROM sessions WHERE user_id = $1
             ORDER BY created_at, id LIMIT 1000",
+    ),
+    (
+        "choices",
+        &["name", "value", "chosen_at"],
+        "SELECT name, value, chosen_at FROM user_choices WHERE user_id = $1 ORDER BY name LIMIT 1000",
     ),
     (
         "accounts",
@@ -59,6 +64,18 @@ const SELECTS: [Select; 9] = [
             WHERE u.id = $1 AND i.email = u.email AND w.id = i.workspace_id",
     ),
     (
+        "mail_choices",
+        &["kind", "wanted", "next_at"],
+        "SELECT kind, CASE WHEN is_wanted THEN 1 ELSE 0 END AS wanted, next_at FROM mail_choices WHERE user_id = $1",
+    ),
+    (
+        "access_requests",
+        &["id", "workspace_id", "scope", "role", "reason", "ends_at", "status", "created_at", "answered_at", "answer"],
+        "SELECT r.id, r.workspace_id, r.scope, r.role, r.reason, r.ends_at, r.status, r.created_at, r.answered_at, r.answer
+            FROM members m CROSS JOIN access_requests r
+            WHERE m.user_id = $1 AND r.workspace_id = m.workspace_id AND r.member_id = m.id",
+    ),
+    (
         "support_requests",
         &[
             "id",
@@ -73,6 +90,12 @@ const SELECTS: [Select; 9] = [
         ],
         "SELECT id, workspace_id, category, expected, happened, happened_when, about_request, created_at, answered_at
             FROM support_requests WHERE asked_by = $1",
+    ),
+    (
+        "purchases",
+        &["id", "workspace_id", "name", "credits", "price", "currency", "status", "requested_at", "decided_at"],
+        "SELECT id, workspace_id, name, credits, price, currency, status, requested_at, decided_at
+            FROM credit_purchases WHERE requested_by = $1",
     ),
     (
         "events",
@@ -99,7 +122,8 @@ const ACTIVITY: Select = (
 
 /// The workspaces whose record somebody is still a part of.
 const WORKSPACES: &str = "SELECT w.id FROM members m CROSS JOIN workspaces w
-    WHERE m.user_id = $1 AND m.status = 'active' AND w.id = m.workspace_id AND w.deleted_at IS NULL";
+    WHERE m.user_id = $1 AND m.status = 'active' AND (m.access_until IS NULL OR m.access_until > $2)
+        AND w.id = m.workspace_id AND w.deleted_at IS NULL";
 
 /// The most of what somebody did in workspaces.
 const MAX_ACTIVITY: usize = 100_000;
@@ -123,7 +147,8 @@ pub async fn own_data(
     }
     let (name, columns, sql) = ACTIVITY;
     each(name, &[])?;
-    let workspaces: Vec<Workspace> = db.read().all(WORKSPACES, vec![person.user_id.into()]).await?;
+    let values = vec![person.user_id.into(), db.now().into()];
+    let workspaces: Vec<Workspace> = db.read().all(WORKSPACES, values).await?;
     let mut left = MAX_ACTIVITY;
     for Workspace { id } in workspaces {
         let mut rows = rows(db, columns, sql, vec![person.user_id.into(), id.into()]).await?;

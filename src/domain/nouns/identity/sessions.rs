@@ -24,6 +24,7 @@ use crate::{
             identity::{
                 events::{PasswordChanged, ProfileUpdated, SessionsRevoked, SignedIn, SignedOut},
                 mail::PasswordChangedMail,
+                new_browser,
             },
             members::{self, events::MemberRenamed},
         },
@@ -75,6 +76,7 @@ struct SignInRow {
     name: String,
     password_hash: String,
     is_suspended: bool,
+    is_verified: bool,
 }
 
 /// What somebody typed to sign in, and in which browser.
@@ -148,7 +150,9 @@ pub async fn sign_in(db: &Db, form: &SignIn<'_>, origin: &Origin) -> Result<Toke
     };
     let permit = db.passwords().acquire(party).await?;
     limits::spend(db, &counted.all(), 1).await?;
-    let sql = "SELECT id, name, password_hash, suspended_at IS NOT NULL AS is_suspended FROM users WHERE email = $1";
+    let sql = "SELECT id, name, password_hash, suspended_at IS NOT NULL AS is_suspended,
+            email_verified_at IS NOT NULL AS is_verified
+        FROM users WHERE email = $1";
     let known: Option<SignInRow> = db.read().first(sql, vec![email.as_str().into()]).await?;
     let hash = known.as_ref().map(|user| user.password_hash.clone());
     let verdict = permit.verify(form.password, hash).await;
@@ -172,6 +176,9 @@ pub async fn sign_in(db: &Db, form: &SignIn<'_>, origin: &Origin) -> Result<Toke
     let token = start(db, &tx, user.id, origin).await?;
     let actor = Actor::user(user.id, user.name, email.as_str());
     audit::append_to_user(&tx, &actor, origin, now, SignedIn {}).await?;
+    if form.browser.is_none() && user.is_verified {
+        new_browser::notify(db, &tx, email.as_str(), origin, now).await?;
+    }
     tx.commit().await?;
     forget_failures(db, &email, form.browser, origin).await?;
     Ok(token)

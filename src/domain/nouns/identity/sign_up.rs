@@ -23,6 +23,7 @@ use crate::{
         nouns::{
             identity::{email::send_confirmation, events, first, mail::AlreadySignedUpMail, sessions},
             invitations::{self, Offer},
+            joining,
             workspaces::events::WorkspaceCreated,
         },
         records::{
@@ -42,9 +43,11 @@ pub struct SignUp {
     pub name: Name,
     pub email: Email,
     pub password: Password,
-    /// The first workspace; with an invitation there may be none.
+    /// The first workspace; with an invitation or a join link there may be none.
     pub workspace: Option<Name>,
     pub invitation: Option<Token>,
+    /// A link by which several people can join a workspace.
+    pub join_link: Option<Token>,
     /// The token of the browser: there the address is confirmed without a new password.
     pub browser: Token,
     pub policy: config::SignUp,
@@ -60,16 +63,26 @@ pub enum SignedUp {
     SignedIn(Token),
 }
 
-/// Creates the user, an account and a first workspace; with an invitation, only the user.
+/// Creates the user, an account and a first workspace; with an invitation or a join link, only the user.
 ///
 /// # Errors
 /// [`Refused::NotAllowed`] if only invited people may sign up, [`Refused::Invalid`],
 /// [`Refused::RateLimited`], [`Refused::Busy`], [`Refused::Gone`] for a dead invitation, or where somebody else was
 /// the first person.
 pub async fn sign_up(db: &Db, form: SignUp, origin: &Origin) -> Result<SignedUp, Refused> {
+    let joins = match &form.join_link {
+        Some(token) => Some(joining::offer_of(db, token).await?),
+        None => None,
+    };
+    if let Some(joins) = &joins
+        && !joins.admits(form.email.as_str())
+    {
+        let sentence = format!("This link is for addresses at {}.", joins.domains.join(", "));
+        return Err(Invalid::field("email", sentence).into());
+    }
     let offer = match &form.invitation {
         Some(token) => Some(invitations::get(db, token).await?),
-        None if form.policy == config::SignUp::Invited => {
+        None if joins.is_none() && form.policy == config::SignUp::Invited => {
             return Err(Refused::NotAllowed(
                 "New people join by invitation. Ask someone who is already a member to invite you.",
             ));
@@ -82,7 +95,7 @@ pub async fn sign_up(db: &Db, form: SignUp, origin: &Origin) -> Result<SignedUp,
         let sentence = format!("This invitation is for {}. Sign up with that address.", offer.email);
         return Err(Invalid::field("email", sentence).into());
     }
-    if offer.is_none() && form.workspace.is_none() {
+    if offer.is_none() && joins.is_none() && form.workspace.is_none() {
         return Err(Invalid::field("workspace", "Enter a name for your workspace.").into());
     }
     let from_network: Vec<_> = limits::SIGN_UP_ADDRESS.of_network(origin).into_iter().collect();

@@ -40,6 +40,7 @@ fn given_up() -> String {
         "former_members x WHERE x.workspace_id = w.id",
         "invitations x WHERE x.workspace_id = w.id",
         "destinations x WHERE x.workspace_id = w.id",
+        "billing_profiles x WHERE x.workspace_id = w.id",
         "resources x WHERE x.workspace_id = w.id",
         "teams x WHERE x.workspace_id = w.id",
         "roles x WHERE x.workspace_id = w.id AND NOT x.built_in",

@@ -6,14 +6,16 @@ use crate::{
         base::{
             conflict::{Conflict, FirstStep, Gone, Prerequisite},
             db::Db,
+            ends::{held_roles, lasts},
             event::{Actor as AuditActor, Recorded, RecordedEvent},
             key_limits::{KeyLimits, key_limits},
+            mail_choice::MailChoice,
             principal::{Origin, Person, Workspace},
             refused::Refused,
             role::{self, Roles},
             sql::Sql,
             tokens::Token,
-            words::{called_now, signature},
+            words::{called_now, exact, inert, signature},
         },
         enforce::{
             refusal,
@@ -22,12 +24,20 @@ use crate::{
             workspace::{enter_by_invitation, roles},
         },
         nouns::{
+            billing::seats::{self, Asker},
             invitations::events::{
                 InvitationAccepted, InvitationDeclined, UNVERIFIED, WRONG_ADDRESS, target,
             },
+            invitations::mail::InvitationAcceptedMail,
             members::{self, ALREADY_MEMBER, events::MembershipReplaced},
         },
-        records::{accounts, awaited, invitations::close},
+        records::{
+            accounts, awaited,
+            invitations::close,
+            mail::notify_from,
+            members::set_access_until,
+            offered_teams::{self, OfferKind, OfferedTeam, may_offer},
+        },
     },
     entity::member,
     policy::Holdings,
@@ -91,6 +101,8 @@ pub struct Offer {
     pub email: String,
     pub message: String,
     pub roles: Vec<String>,
+    /// Names of the teams that they come into.
+    pub teams: Vec<String>,
     pub expires_at: Timestamp,
     /// The link came by mail alone, so its bearer reads that mailbox.
     pub proves_address: bool,
@@ -98,7 +110,17 @@ pub struct Offer {
     /// The inviter's name with their address now.
     inviter_signature: String,
     role_ids: Vec<Uuid>,
+    offered_teams: Vec<OfferedTeam>,
     inviter_holdings: Holdings,
+    /// Until when whoever accepts has access.
+    pub access_until: Option<Timestamp>,
+}
+
+impl Offer {
+    /// Until when whoever accepts has access, in words.
+    pub fn until(&self) -> Option<String> {
+        self.access_until.map(exact)
+    }
 }
 
 #[derive(FromQueryResult)]
@@ -118,6 +140,7 @@ struct OfferRow {
     message: String,
     status: String,
     expires_at: Timestamp,
+    access_until: Option<Timestamp>,
     proves_address: bool,
     is_superseded: bool,
     roles: Option<String>,
@@ -165,15 +188,22 @@ async fn load(
             (w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL) AS is_closed,
             i.inviter_id, COALESCE(k.name, u.name) AS inviter, u.email AS inviter_email,
             sent_by.actor_name AS sent_by, sent_by.actor_email AS sent_by_email,
-            i.email, i.message, i.status, i.expires_at,
+            i.email, i.message, i.status, i.expires_at, i.access_until,
             t.proves_address, t.superseded_at IS NOT NULL AS is_superseded,
             (SELECT string_agg(r.slug, ' ') FROM invitation_roles ir
                 JOIN roles r ON r.workspace_id = ir.workspace_id AND r.id = ir.role_id
                 WHERE ir.workspace_id = i.workspace_id AND ir.invitation_id = i.id) AS roles,
-            CASE WHEN k.id IS NULL THEN m.status = 'active' AND u.suspended_at IS NULL
-                ELSE km.status = 'active' AND k.revoked_at IS NULL AND COALESCE(k.expires_at > $2, TRUE)
+            CASE WHEN k.id IS NULL THEN m.status = 'active' AND u.suspended_at IS NULL AND ",
+        lasts!("m", "$2"),
+        " ELSE km.status = 'active' AND ",
+        lasts!("km", "$2"),
+        " AND k.revoked_at IS NULL AND COALESCE(k.expires_at > $2, TRUE)
                 END AS inviter_is_active,
-            COALESCE(km.role_set, m.role_set) AS inviter_roles, k.id IS NOT NULL AS is_by_key, ",
+            CASE WHEN k.id IS NULL THEN ",
+        held_roles!("m", "$2"),
+        " ELSE ",
+        held_roles!("km", "$2"),
+        " END AS inviter_roles, k.id IS NOT NULL AS is_by_key, ",
         key_limits!("km", "i.inviter_id", "$2"),
         " FROM invitation_tokens t
         JOIN invitations i ON i.workspace_id = t.workspace_id AND i.id = t.invitation_id
@@ -195,8 +225,10 @@ async fn load(
     let all = roles::load(&Unadmitted(connection, row.workspace_id)).await?;
     let offered = all.parse_slugs(row.roles.as_deref().unwrap_or_default());
     let inviter_holdings = row.inviter_holdings(&all);
-    let may_invite = inviter_holdings.may_invite(offered.iter().map(|role| &role.holdings)).is_ok();
-    // An invitation is valid only as long as its inviter may still assign the offered roles.
+    let there = Unadmitted(connection, row.workspace_id);
+    let offered_teams = offered_teams::of(&there, OfferKind::Invitation, row.id, &all).await?;
+    let may_invite = may_offer(&inviter_holdings, &offered, &offered_teams).is_ok();
+    // An invitation is valid only as long as its inviter may still assign the offered roles, those of teams too.
     if offered.is_empty() || row.inviter_is_active != Some(true) || !may_invite {
         return Err(INVITER_GONE.into());
     }
@@ -221,12 +253,15 @@ async fn load(
         email: row.email,
         message: row.message,
         roles: role::names(&offered),
+        teams: offered_teams::names(&offered_teams),
         expires_at: row.expires_at,
         proves_address: row.proves_address,
         inviter_id: row.inviter_id,
         inviter_signature,
         role_ids: offered.iter().map(|role| role.id).collect(),
+        offered_teams,
         inviter_holdings,
+        access_until: row.access_until,
     };
     Ok((offer, row.account_id))
 }
@@ -239,7 +274,9 @@ impl OfferRow {
             "declined" => Err(DECLINED.into()),
             "expired" => Err(EXPIRED.into()),
             _ if self.is_superseded => Err(SUPERSEDED.into()),
-            _ if self.expires_at <= now => Err(EXPIRED.into()),
+            _ if self.expires_at <= now || self.access_until.is_some_and(|until| until <= now) => {
+                Err(EXPIRED.into())
+            }
             _ if self.is_closed => Err(Refused::Suspended("This workspace")),
             _ => Ok(()),
         }
@@ -307,7 +344,8 @@ fn unverified(email: &str) -> Prerequisite {
 ///
 /// # Errors
 /// [`Refused::Gone`], [`Refused::Prerequisite`], [`ALREADY_MEMBER`]; [`MEMBERSHIP_WAITS`], and
-/// [`SUSPENDED`](awaited::SUSPENDED) for a membership that a service entered and that is suspended.
+/// [`SUSPENDED`](awaited::SUSPENDED) for a membership that a service entered and that is suspended; a conflict where there
+/// is no seat any more.
 pub async fn accept(db: &Db, person: &Person, token: &Token, origin: &Origin) -> Result<Offer, Refused> {
     let workspace = get(db, token).await?.workspace_id;
     enter_by_invitation(db, workspace, &person.audit_actor(), origin, async |open| {
@@ -317,12 +355,32 @@ pub async fn accept(db: &Db, person: &Person, token: &Token, origin: &Origin) ->
             return Err(ACCEPTED.into());
         }
         let replaced = join(open, &offer, account, person).await?;
-        let event =
-            InvitationAccepted { roles: offer.roles.clone(), invited_by: offer.inviter_signature.clone() };
+        let asker = Asker::Newcomer { inviter: &offer.inviter, workspace: &offer.workspace };
+        let grown = seats::ensure(open, asker).await?.map(|(_, event)| event);
+        notify(open, &offer, person).await?;
+        let event = InvitationAccepted {
+            roles: offer.roles.clone(),
+            invited_by: offer.inviter_signature.clone(),
+            teams: offer.teams.clone(),
+        };
         let accepted = RecordedEvent::new(event, target(offer.id, &offer.email)).naming(offer.inviter_id);
-        Ok(Recorded::many(offer, replaced.into_iter().chain([accepted]).collect()))
+        Ok(Recorded::many(offer, replaced.into_iter().chain([accepted]).chain(grown).collect()))
     })
     .await
+}
+
+/// Tells the inviter.
+async fn notify(open: &Transaction, offer: &Offer, person: &Person) -> Result<(), Refused> {
+    let mail = InvitationAcceptedMail {
+        url: open.db.public_url(),
+        name: &inert(&person.name),
+        signature: &signature(&inert(&person.name), &person.email),
+        workspace: &inert(&offer.workspace),
+        slug: &offer.slug,
+        roles: &inert(&offer.roles.join(", ")),
+    };
+    let (to, choice) = (offer.inviter_id, MailChoice::Responsibilities);
+    notify_from(&open.db, &open.tx, open.now, person.user_id, to, choice, &mail).await
 }
 
 /// Returns the record of what ended for it.
@@ -344,6 +402,10 @@ async fn join(
     let replaced = absorbed.as_ref().map(|absorbed| MembershipReplaced::recorded(&absorbed.member));
     let origin = members::MemberOrigin::Invitation(offer.inviter_id);
     let id = members::join(open, person.user_id, origin, &offer.role_ids).await?;
+    if offer.access_until.is_some() {
+        set_access_until(open, id, offer.access_until, Some(offer.inviter_id)).await?;
+    }
+    offered_teams::join(open, id, &offer.offered_teams).await?;
     awaited::keep_ids(open, id, absorbed.map(|absorbed| absorbed.ids)).await?;
     accounts::add_person(&open.tx, account, person.user_id, false, open.now).await?;
     Ok(replaced)

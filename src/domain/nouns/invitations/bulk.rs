@@ -6,8 +6,10 @@ use crate::{
         base::{event::Recorded, refused::Refused, selection::Selection},
         enforce::{read::ReadScope, write::WriteScope},
         nouns::invitations::{
-            NOT_PENDING, cancel as cancel_one, existing,
-            send::{Outcome, Sent, may_mail, renew},
+            ACCESS_OVER, NOT_PENDING,
+            batch::{Outcome, Sent},
+            cancel as cancel_one, existing,
+            send::{may_mail, renew},
         },
     },
     policy::perm,
@@ -29,7 +31,7 @@ pub async fn resend(
             let mut each = Vec::new();
             for id in ids {
                 each.push(match renew(s, id).await {
-                    Err(Refused::Conflict(NOT_PENDING)) => {
+                    Err(Refused::Conflict(NOT_PENDING | ACCESS_OVER)) => {
                         let email = existing(s, id).await?.email;
                         Recorded::unchanged(Sent { email, outcome: Outcome::NotPending })
                     }

@@ -5,6 +5,7 @@ use crate::{
     domain::base::{
         event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents, Target, TargetKind},
         reason::AuditReason,
+        words::exact,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
     EventKind::of::<InvitationAccepted>(),
     EventKind::of::<InvitationDeclined>(),
     EventKind::of::<InvitationRolesChanged>(),
+    EventKind::of::<InvitationTakenOver>(),
 ])
 .with_reasons(&[UNVERIFIED, WRONG_ADDRESS]);
 
@@ -38,6 +40,12 @@ pub(in crate::domain) fn target(id: Uuid, email: &str) -> Target {
 pub(in crate::domain) struct InvitationSent {
     pub roles: Vec<String>,
     pub expires_at: Timestamp,
+    /// Until when whoever accepts has access.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_until: Option<Timestamp>,
+    /// Names of the teams that it leads into.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teams: Vec<String>,
 }
 
 impl AuditEvent for InvitationSent {
@@ -46,7 +54,9 @@ impl AuditEvent for InvitationSent {
     const LABEL: &'static str = "Invitation sent";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("invited", row.target).detail(as_roles(&self.roles))
+        let until = self.access_until.map(|at| format!(", with access until {}", exact(at)));
+        let detail = format!("{}{}", as_offered(&self.roles, &self.teams), until.unwrap_or_default());
+        EventSentence::new("invited", row.target).detail(detail)
     }
 }
 
@@ -55,6 +65,9 @@ impl AuditEvent for InvitationSent {
 pub(in crate::domain) struct InvitationResent {
     pub roles: Vec<String>,
     pub expires_at: Timestamp,
+    /// Names of the teams that it leads into.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teams: Vec<String>,
 }
 
 impl AuditEvent for InvitationResent {
@@ -63,7 +76,8 @@ impl AuditEvent for InvitationResent {
     const LABEL: &'static str = "Invitation resent";
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("resent the invitation to", row.target).detail(as_roles(&self.roles))
+        EventSentence::new("resent the invitation to", row.target)
+            .detail(as_offered(&self.roles, &self.teams))
     }
 }
 
@@ -89,6 +103,9 @@ pub(in crate::domain) struct InvitationAccepted {
     pub roles: Vec<String>,
     /// The inviter's name with their address.
     pub invited_by: String,
+    /// Names of the teams that it leads into.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teams: Vec<String>,
 }
 
 impl AuditEvent for InvitationAccepted {
@@ -97,7 +114,8 @@ impl AuditEvent for InvitationAccepted {
     const LABEL: &'static str = "Invitation accepted";
 
     fn sentence(&self, _: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("accepted the invitation from", &self.invited_by).detail(as_roles(&self.roles))
+        EventSentence::new("accepted the invitation from", &self.invited_by)
+            .detail(as_offered(&self.roles, &self.teams))
     }
 }
 
@@ -133,6 +151,33 @@ impl AuditEvent for InvitationRolesChanged {
         EventSentence::new("changed the roles in the invitation to", row.target)
             .before(self.before.clone())
             .after(self.after.clone())
+    }
+}
+
+/// Somebody else answers for a pending invitation, because its inviter was removed.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct InvitationTakenOver {
+    pub roles: Vec<String>,
+    /// The name of who answered for it before, with their address.
+    pub from: String,
+}
+
+impl AuditEvent for InvitationTakenOver {
+    const NAME: &'static str = "invitation_taken_over";
+    const KIND: &'static str = "invitation.taken-over";
+    const LABEL: &'static str = "Invitation taken over";
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("took over the invitation to", row.target).detail(format!("from {}", self.from))
+    }
+}
+
+/// Roles and teams of an offer, as the end of a sentence.
+pub(in crate::domain) fn as_offered(roles: &[String], teams: &[String]) -> String {
+    match teams {
+        [] => as_roles(roles),
+        [team] => format!("{}, in the team {team}", as_roles(roles)),
+        teams => format!("{}, in the teams {}", as_roles(roles), teams.join(", ")),
     }
 }
 

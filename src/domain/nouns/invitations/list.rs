@@ -8,12 +8,12 @@ use crate::{
             refused::Refused,
             role::{self, Roles},
             selection::Selection,
-            words::signature,
+            words::{exact, signature},
         },
         enforce::{read::ReadScope, rows::Scoped},
         nouns::members,
     },
-    policy::{Access, Ceiling, Holdings, perm},
+    policy::{Access, Ceiling, Holdings, Permission, perm},
 };
 use sea_orm::Value;
 use serde::Deserialize;
@@ -31,12 +31,16 @@ pub struct Invitation {
     pub roles: Vec<String>,
     /// Slugs of the roles.
     pub role_slugs: Vec<String>,
+    /// Names of the teams that it leads into.
+    pub teams: Vec<String>,
     /// `pending`, `accepted`, `declined`, `cancelled` or `expired`.
     pub status: &'static str,
     pub created_at: Timestamp,
     pub sent_at: Timestamp,
     pub expires_at: Timestamp,
     pub ended_at: Option<Timestamp>,
+    /// Until when whoever accepts has access.
+    pub access_until: Option<Timestamp>,
     /// Why its message could not be delivered, in the mail server's words. Sending it again mends it.
     pub delivery_error: Option<String>,
     /// It can still be cancelled or sent again: pending, even if it has expired.
@@ -60,10 +64,13 @@ struct Row {
     ended_at: Option<Timestamp>,
     roles: Option<String>,
     delivery_error: Option<String>,
+    access_until: Option<Timestamp>,
+    teams: Option<String>,
+    team_roles: Option<String>,
 }
 
 /// The columns of a [`Row`], in the order of its fields.
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 14] = [
     "id",
     "email",
     "inviter",
@@ -75,6 +82,9 @@ const FIELDS: [&str; 11] = [
     "ended_at",
     "roles",
     "delivery_error",
+    "access_until",
+    "teams",
+    "team_roles",
 ];
 
 const COLUMNS: &str =
@@ -84,11 +94,24 @@ const COLUMNS: &str =
         (SELECT string_agg(r.slug, ' ') FROM invitation_roles ir
             JOIN roles r ON r.workspace_id = ir.workspace_id AND r.id = ir.role_id
             WHERE ir.workspace_id = i.workspace_id AND ir.invitation_id = i.id) AS roles,
-        (SELECT o.last_error FROM outbox o WHERE o.id = i.mail_id AND o.failed_at IS NOT NULL) AS delivery_error
+        (SELECT o.last_error FROM outbox o WHERE o.id = i.mail_id AND o.failed_at IS NOT NULL) AS delivery_error,
+        i.access_until,
+        (SELECT string_agg(t.name, '\n') FROM invitation_teams it
+            JOIN teams t ON t.workspace_id = it.workspace_id AND t.id = it.team_id
+            WHERE it.workspace_id = i.workspace_id AND it.invitation_id = i.id) AS teams,
+        (SELECT string_agg(r.slug, ' ') FROM invitation_teams it
+            JOIN team_roles tr ON tr.workspace_id = it.workspace_id AND tr.team_id = it.team_id
+            JOIN roles r ON r.workspace_id = tr.workspace_id AND r.id = tr.role_id
+            WHERE it.workspace_id = i.workspace_id AND it.invitation_id = i.id) AS team_roles
     FROM invitations i JOIN users u ON u.id = i.inviter_id
         LEFT JOIN api_keys k ON k.id = i.inviter_key_id WHERE i.workspace_id = $1";
 
 impl Invitation {
+    /// Until when whoever accepts has access, in words.
+    pub fn until(&self) -> Option<String> {
+        self.access_until.map(exact)
+    }
+
     /// The name of the person or key that sent it, with what tells it from the same name of another.
     pub fn signature(&self) -> String {
         signature(&self.inviter, self.inviter_email.as_deref().unwrap_or("API key"))
@@ -184,7 +207,16 @@ impl Row {
     fn for_viewer(self, actor: &Holdings, all: &Roles, now: Timestamp) -> Invitation {
         let offered = all.parse_slugs(self.roles.as_deref().unwrap_or_default());
         let is_open = self.status == "pending";
-        let refused = actor.may_invite(offered.iter().map(|role| &role.holdings)).err();
+        let of_teams = all.parse_slugs(self.team_roles.as_deref().unwrap_or_default());
+        let roles = offered.iter().chain(&of_teams).map(|role| &role.holdings);
+        let may_offer = actor.may_invite(roles).and_then(|()| match self.teams {
+            Some(_) if !actor.has(Permission::UpdateTeams) => {
+                Err(Ceiling::Lacks(vec![Permission::UpdateTeams.scope().to_owned()]))
+            }
+            _ => Ok(()),
+        });
+        let refused = may_offer.err();
+        let teams = self.teams.filter(|_| actor.has(Permission::ReadTeams));
         let status = match self.status.as_str() {
             "pending" if self.expires_at > now => "pending",
             "accepted" => "accepted",
@@ -200,12 +232,14 @@ impl Row {
             may_resend: is_open && refused.is_none(),
             refused,
             roles: role::names(&offered),
+            teams: teams.iter().flat_map(|names| names.lines()).map(str::to_owned).collect(),
             role_slugs: offered.iter().map(|role| role.slug.clone()).collect(),
             status,
             created_at: self.created_at,
             sent_at: self.sent_at,
             expires_at: self.expires_at,
             ended_at: self.ended_at,
+            access_until: self.access_until,
             delivery_error: self.delivery_error.filter(|_| is_open),
             is_open,
         }

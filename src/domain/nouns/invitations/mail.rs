@@ -1,4 +1,4 @@
-//! The mail of an invitation.
+//! The mail of an invitation, and of its answer.
 
 use crate::domain::base::{
     db::Db,
@@ -26,11 +26,34 @@ pub(in crate::domain) struct InvitationMail<'a> {
     pub message: &'a str,
     /// The number of days in which it can be accepted.
     pub days: i64,
+    /// Until when whoever accepts has access, in UTC; empty without an end.
+    pub until: &'a str,
 }
 
 impl MailTemplate for InvitationMail<'_> {
     fn subject(&self) -> String {
         format!("{} invited you to {}", self.inviter, self.workspace)
+    }
+}
+
+/// To the inviter, once it was accepted.
+#[derive(Template)]
+#[template(path = "mail/invitation_accepted.txt", whitespace = "preserve")]
+pub(super) struct InvitationAcceptedMail<'a> {
+    /// The public URL of this installation.
+    pub url: &'a str,
+    pub name: &'a str,
+    /// The name with the address.
+    pub signature: &'a str,
+    pub workspace: &'a str,
+    pub slug: &'a str,
+    /// Names of the roles, as a list in words.
+    pub roles: &'a str,
+}
+
+impl MailTemplate for InvitationAcceptedMail<'_> {
+    fn subject(&self) -> String {
+        format!("{} joined {}", self.name, self.workspace)
     }
 }
 

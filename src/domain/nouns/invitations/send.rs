@@ -1,255 +1,159 @@
 //! Sending invitations: many addresses at once, their links, sending one again.
 
 use crate::{
-    clock::DAY,
+    clock::{DAY, Timestamp},
     domain::{
         base::{
             event::{Recorded, RecordedEvent},
-            invalid::Invalid,
             limits,
             outbox::Mail,
             refused::Refused,
-            role::{self, Role},
+            role,
             tokens::{Purpose, Token},
-            values::{Email, Message},
-            words::inert,
+            values::Email,
+            words::{exact, inert},
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
-        nouns::invitations::{
-            LIFETIME, NOT_PENDING,
-            events::{InvitationResent, InvitationSent, target},
-            existing,
-            mail::InvitationMail,
+        nouns::{
+            billing::seats::{self, Asker},
+            invitations::{
+                ACCESS_OVER, LIFETIME, NOT_PENDING,
+                batch::{Batch, Invited, Outcome, Sent},
+                events::{InvitationResent, InvitationSent, target},
+                existing,
+                judge::{Defaults, Guest, default_roles, lines, recipient_status, shortened},
+                mail::InvitationMail,
+                parse::Line,
+            },
+            members::check_end,
         },
         records::{
             self,
             invitations::{ended, spend},
             members::{BEHIND_KEY, addresses_behind_key},
+            offered_teams::{self, OfferKind, may_offer},
         },
     },
-    entity::{invitation, invitation_role, invitation_token},
-    policy::{BuiltIn, perm},
+    entity::{invitation, invitation_role, invitation_team, invitation_token},
+    policy::perm,
     random,
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, FromQueryResult, QueryFilter, sea_query::Expr};
-use std::collections::BTreeSet;
+use sea_orm::{ActiveValue::Set, ColumnTrait, QueryFilter, sea_query::Expr};
 use uuid::Uuid;
 
-/// The most addresses in one form.
-pub const MAX_BATCH: usize = 200;
-
-/// The invitations that a form sends.
-pub struct Batch {
-    /// As typed: addresses separated by commas, semicolons, spaces or line breaks.
-    pub emails: String,
-    /// Slugs of the roles to offer. If empty, Viewer.
-    pub roles: Vec<String>,
-    pub message: Message,
-}
-
-/// The result for one address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The link is shown to the inviter only once, so that invitations work without a mail server.
-    Sent {
-        link: String,
-    },
-    /// It is invited, but has had too many e-mails within the hour to get another one. The inviter can pass
-    /// the link on.
-    NotMailed {
-        link: String,
-    },
-    AlreadyMember,
-    AlreadyInvited,
-    NotValid,
-    /// It was to be sent again, but had already ended.
-    NotPending,
-}
-
-impl Outcome {
-    /// There is a new link.
-    pub fn is_invited(&self) -> bool {
-        matches!(self, Self::Sent { .. } | Self::NotMailed { .. })
-    }
-}
-
-/// One address of a batch and its result.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sent {
-    pub email: String,
-    pub outcome: Outcome,
-}
-
-/// Splits what was pasted into addresses, each once, in their order. Beside an address in pointed
-/// brackets, words without an @ are the name it belongs to.
-fn split(text: &str) -> Vec<String> {
-    let mut seen = BTreeSet::new();
-    unquoted(text)
-        .split([',', ';', '\n', '\r'])
-        .flat_map(|entry| {
-            let named = entry.contains('<');
-            entry
-                .split(|c: char| c.is_whitespace() || c == '<' || c == '>')
-                .filter(move |word| !named || word.contains('@'))
-        })
-        .filter(|word| !word.is_empty())
-        .filter(|word| seen.insert(word.to_lowercase()))
-        .map(str::to_owned)
-        .collect()
-}
-
-/// The text without its quoted parts: names, which may contain a comma.
-fn unquoted(text: &str) -> String {
-    match text.matches('"').count() % 2 {
-        0 => text.split('"').step_by(2).collect::<Vec<_>>().join(" "),
-        _ => text.to_owned(),
-    }
+/// When an invitation expires that is sent now: before the access that it offers ends.
+fn expiry(now: Timestamp, access_until: Option<Timestamp>) -> Timestamp {
+    let latest = now + LIFETIME;
+    access_until.map_or(latest, |until| until.min(latest))
 }
 
 /// Invites many addresses at once; each gets its own result.
 ///
 /// # Errors
-/// [`Refused::Invalid`] on `emails` or `role`, [`Refused::Ceiling`] for a role that holds more than
-/// the actor, [`Refused::RateLimited`].
-pub async fn send(scope: ReadScope<perm::InviteMembers>, mut batch: Batch) -> Result<Vec<Sent>, Refused> {
-    if batch.roles.is_empty() {
-        batch.roles = default_roles(&scope)?;
+/// [`Refused::Invalid`] on `emails`, `role`, `team` or `until`, [`Refused::Ceiling`] for a role or a team that the actor may
+/// not offer, [`Refused::RateLimited`]; a conflict where there are too few seats.
+pub async fn send(scope: ReadScope<perm::InviteMembers>, batch: Batch) -> Result<Invited, Refused> {
+    let lines = lines(&batch.emails)?;
+    // What may not be offered does not count against the limit.
+    let roles = default_roles(scope.actor(), &lines, &batch.roles)?;
+    if !roles.is_empty() {
+        scope.actor().all_roles.chosen(&roles)?;
     }
-    let addresses = split(&batch.emails);
-    if addresses.is_empty() {
-        return Err(Invalid::field("emails", "Enter at least one e-mail address.").into());
-    }
-    if addresses.len() > MAX_BATCH {
-        let sentence = format!("Enter at most {MAX_BATCH} addresses at a time.");
-        return Err(Invalid::field("emails", sentence).into());
-    }
-    if addresses.iter().all(|address| Email::parse(address).is_err()) {
-        let sentence = "Enter e-mail addresses such as name@example.com.";
-        return Err(Invalid::field("emails", sentence).into());
-    }
-    // A role that may not be assigned does not count against the limit.
-    let all = scope.actor().all_roles.clone();
-    all.chosen(&batch.roles)?;
-    spend(&scope, addresses.len()).await?;
-    scope.write(async |s| invite_all(s, &addresses, &batch).await).await
-}
-
-/// If no role is chosen, Viewer. If the actor may not assign Viewer, because it holds more than they do, they
-/// have to choose a role.
-fn default_roles(scope: &ReadScope<perm::InviteMembers>) -> Result<Vec<String>, Invalid> {
-    let viewer = role::assignable_roles(&scope.actor().all_roles, &scope.actor().holdings)
-        .into_iter()
-        .find(|role| role.slug == BuiltIn::Viewer.slug());
-    match viewer.filter(|role| role.refused.is_none()) {
-        Some(viewer) => Ok(vec![viewer.slug]),
-        None => Err(Invalid::field("role", "Choose at least one role.")),
-    }
+    check_end(batch.access_until, scope.now())?;
+    spend(&scope, lines.len()).await?;
+    scope.write(async |s| invite_all(s, &lines, &batch).await).await
 }
 
 async fn invite_all(
     s: &mut WriteScope<perm::InviteMembers>,
-    addresses: &[String],
+    lines: &[Line],
     batch: &Batch,
-) -> Result<Recorded<Vec<Sent>>, Refused> {
-    let all = s.actor().all_roles.clone();
-    let offered = all.chosen(&batch.roles)?;
-    s.actor().holdings.may_invite(offered.iter().map(|role| &role.holdings))?;
+) -> Result<Recorded<Invited>, Refused> {
+    let defaults = Defaults::load(s, s.actor(), lines, batch).await?;
     let behind_key = addresses_behind_key(s).await?;
-    let parsed = addresses.iter().map(|address| Email::parse(address).ok());
-    let mut recipients: Vec<(usize, Option<Email>)> = parsed.enumerate().collect();
+    let mut guests: Vec<(usize, Result<Guest<'_>, Outcome>)> =
+        defaults.guests(lines).into_iter().enumerate().collect();
     // In one order, whatever was typed: each address has a budget of mail, whose row is locked, and two who invite
     // the same people must not wait for each other in a circle.
-    recipients.sort_by(|(_, a), (_, b)| a.as_ref().map(Email::as_str).cmp(&b.as_ref().map(Email::as_str)));
+    guests.sort_by(|(_, a), (_, b)| address(a).cmp(&address(b)));
     let mut each = Vec::new();
-    for (place, email) in recipients {
-        let Some(email) = email else {
-            let email = addresses[place].chars().take(80).collect();
-            each.push((place, Sent { email, outcome: Outcome::NotValid }, None));
-            continue;
+    for (place, guest) in guests {
+        let guest = match guest {
+            Ok(guest) => guest,
+            Err(outcome) => {
+                let email = lines.get(place).map(|line| shortened(&line.email)).unwrap_or_default();
+                each.push((place, Sent { email, outcome }, None));
+                continue;
+            }
         };
-        let (outcome, event) = match recipient_status(s, &email).await? {
+        close_stale(s, &guest.email).await?;
+        let (outcome, event) = match recipient_status(s, s.actor(), &guest.email, s.now()).await? {
             Some(outcome) => (outcome, None),
-            None if behind_key.iter().any(|own| own == email.as_str()) => {
+            None if behind_key.iter().any(|own| own == guest.email.as_str()) => {
                 return Err(Refused::NotAllowed(BEHIND_KEY));
             }
             None => {
-                let (id, outcome) = invite(s, &email, &offered, &batch.message).await?;
-                let event = InvitationSent { roles: role::names(&offered), expires_at: s.now() + LIFETIME };
-                (outcome, Some(RecordedEvent::new(event, target(id, email.as_str()))))
+                let (id, outcome) = invite(s, &guest, batch).await?;
+                let event = InvitationSent {
+                    roles: role::names(&guest.roles),
+                    expires_at: expiry(s.now(), batch.access_until),
+                    access_until: batch.access_until,
+                    teams: offered_teams::names(&guest.teams),
+                };
+                (outcome, Some(RecordedEvent::new(event, target(id, guest.email.as_str()))))
             }
         };
-        each.push((place, Sent { email: email.to_string(), outcome }, event));
+        each.push((place, Sent { email: guest.email.to_string(), outcome }, event));
     }
     // Shown and recorded as they were typed.
     each.sort_by_key(|(place, ..)| *place);
-    let (results, events): (Vec<_>, Vec<_>) = each.into_iter().map(|(_, sent, event)| (sent, event)).unzip();
-    Ok(Recorded::many(results, events.into_iter().flatten().collect()))
+    let (each, events): (Vec<_>, Vec<_>) = each.into_iter().map(|(_, sent, event)| (sent, event)).unzip();
+    let mut events: Vec<RecordedEvent> = events.into_iter().flatten().collect();
+    // Whoever was invited already takes no further seat.
+    let grown =
+        if events.is_empty() { None } else { seats::ensure(s.open(), Asker::Member(s.actor())).await? };
+    let (added, more) = grown.unzip();
+    events.extend(more);
+    Ok(Recorded::many(Invited { each, added }, events))
 }
 
-#[derive(FromQueryResult)]
-struct RecipientStatus {
-    is_member: bool,
-    is_invited: bool,
-    awaited_status: Option<String>,
-    awaited_roles: Option<String>,
+fn address<'a>(guest: &'a Result<Guest<'_>, Outcome>) -> Option<&'a str> {
+    guest.as_ref().ok().map(|guest| guest.email.as_str())
 }
 
-/// Whether the address is already a member or invited. What a service entered for it counts as a membership if it is
-/// suspended, or if the actor could not remove it: the invitation would take its place. A pending invitation that has
-/// expired is closed here, so that a new one can take its place.
-async fn recipient_status(
-    s: &WriteScope<perm::InviteMembers>,
-    email: &Email,
-) -> Result<Option<Outcome>, Refused> {
+/// A pending invitation that has expired is closed, so that a new one can take its place.
+async fn close_stale(s: &WriteScope<perm::InviteMembers>, email: &Email) -> Result<(), Refused> {
     use invitation::Column;
     let stale = s.open().update::<invitation::Entity>().filter(Column::Email.eq(email.as_str()));
     // Written out, the status leads to the index of what is pending, as a parameter does not.
     let stale = stale.filter(Column::ExpiresAt.lte(s.now())).filter(Expr::cust("status = 'pending'"));
     s.open().apply(ended(stale, "expired", s.now())).await?;
-    let sql = "SELECT EXISTS (SELECT 1 FROM members m JOIN users u ON u.id = m.user_id
-                WHERE m.workspace_id = $1 AND u.email = $2) AS is_member,
-            EXISTS (SELECT 1 FROM invitations i
-                WHERE i.workspace_id = $1 AND i.email = $2 AND i.status = 'pending') AS is_invited,
-            (SELECT m.status FROM users p JOIN members m ON m.user_id = p.id AND m.workspace_id = $1
-                WHERE p.awaited_email = $2 ORDER BY m.id LIMIT 1) AS awaited_status,
-            (SELECT m.role_set FROM users p JOIN members m ON m.user_id = p.id AND m.workspace_id = $1
-                WHERE p.awaited_email = $2 ORDER BY m.id LIMIT 1) AS awaited_roles";
-    let status: Option<RecipientStatus> = s.first(sql, vec![email.as_str().into()]).await?;
-    let stays = |status: &RecipientStatus| {
-        let held = s.actor().all_roles.parse_slugs(status.awaited_roles.as_deref().unwrap_or_default());
-        let may_remove = s.actor().holdings.may_manage(&role::holdings(&held)).is_ok();
-        status.awaited_status.as_deref().is_some_and(|status| status != "active" || !may_remove)
-    };
-    Ok(match status {
-        Some(status) if status.is_member || stays(&status) => Some(Outcome::AlreadyMember),
-        Some(RecipientStatus { is_invited: true, .. }) => Some(Outcome::AlreadyInvited),
-        _ => None,
-    })
+    Ok(())
 }
 
 async fn invite(
     s: &WriteScope<perm::InviteMembers>,
-    email: &Email,
-    offered: &[&Role],
-    message: &Message,
+    guest: &Guest<'_>,
+    Batch { message, access_until, .. }: &Batch,
 ) -> Result<(Uuid, Outcome), Refused> {
     let (id, now) = (random::id(s.now()), s.now());
     let row = invitation::ActiveModel {
         id: Set(id),
         workspace_id: Set(s.workspace_id()),
-        email: Set(email.to_string()),
+        email: Set(guest.email.to_string()),
         message: Set(message.to_string()),
         status: Set("pending".to_owned()),
         inviter_id: Set(s.actor().principal.accountable_user()),
         created_at: Set(now),
         sent_at: Set(now),
-        expires_at: Set(now + LIFETIME),
+        expires_at: Set(expiry(now, *access_until)),
         ended_at: Set(None),
         inviter_key_id: Set(s.actor().principal.key_id()),
         mail_id: Set(None),
+        access_until: Set(*access_until),
     };
     s.open().insert(row).await?;
-    for role in offered {
+    for role in &guest.roles {
         let row = invitation_role::ActiveModel {
             workspace_id: Set(s.workspace_id()),
             invitation_id: Set(id),
@@ -257,7 +161,16 @@ async fn invite(
         };
         s.open().insert(row).await?;
     }
-    let outcome = issue(s, id, email.as_str(), &role::names(offered), message.as_str()).await?;
+    for team in &guest.teams {
+        let row = invitation_team::ActiveModel {
+            workspace_id: Set(s.workspace_id()),
+            invitation_id: Set(id),
+            team_id: Set(team.id),
+        };
+        s.open().insert(row).await?;
+    }
+    let roles = role::names(&guest.roles);
+    let outcome = issue(s, id, guest.email.as_str(), &roles, message.as_str(), *access_until).await?;
     Ok((id, outcome))
 }
 
@@ -269,6 +182,7 @@ async fn issue<P>(
     email: &str,
     roles: &[String],
     message: &str,
+    access_until: Option<Timestamp>,
 ) -> Result<Outcome, Refused> {
     let (mailed, shown) = (Token::new(Purpose::Invitation), Token::new(Purpose::Invitation));
     for (token, proves_address) in [(&mailed, true), (&shown, false)] {
@@ -290,7 +204,8 @@ async fn issue<P>(
         workspace: &inert(&s.actor().workspace.name),
         roles: &inert(&roles.join(", ")),
         message,
-        days: LIFETIME / DAY,
+        days: (expiry(s.now(), access_until) - s.now() + DAY - 1) / DAY,
+        until: &access_until.map(exact).unwrap_or_default(),
     };
     let mail_id = records::mail::queue(s, Mail::new(email, &mail).about(s.workspace_id(), id)).await?;
     let row = s.open().update::<invitation::Entity>().filter(invitation::Column::Id.eq(id));
@@ -302,7 +217,8 @@ async fn issue<P>(
 /// Sends a pending invitation again, with new links. The old links say so. The actor becomes its inviter.
 ///
 /// # Errors
-/// [`Refused::NotFound`], [`Refused::Ceiling`], [`NOT_PENDING`], [`Refused::RateLimited`].
+/// [`Refused::NotFound`], [`Refused::Ceiling`], [`NOT_PENDING`], [`Refused::RateLimited`]; a conflict where one that had
+/// expired finds no seat.
 pub async fn resend(scope: ReadScope<perm::InviteMembers>, id: Uuid) -> Result<Sent, Refused> {
     may_mail(&scope, &[id]).await?;
     scope.write(async |s| renew(s, id).await).await
@@ -339,11 +255,15 @@ pub(in crate::domain) async fn renew(
     let all = s.actor().all_roles.clone();
     let invitation = existing(s, id).await?;
     let offered = all.parse_slugs(invitation.roles.as_deref().unwrap_or_default());
-    s.actor().holdings.may_invite(offered.iter().map(|role| &role.holdings))?;
+    let teams = offered_teams::of(s, OfferKind::Invitation, id, &all).await?;
+    may_offer(&s.actor().holdings, &offered, &teams)?;
     if addresses_behind_key(s).await?.contains(&invitation.email) {
         return Err(Refused::NotAllowed(BEHIND_KEY));
     }
-    let (now, expires_at) = (s.now(), s.now() + LIFETIME);
+    if invitation.access_until.is_some_and(|until| until <= s.now()) {
+        return Err(ACCESS_OVER.into());
+    }
+    let (now, expires_at) = (s.now(), expiry(s.now(), invitation.access_until));
     use invitation::Column;
     let pending = s
         .open()
@@ -362,21 +282,13 @@ pub(in crate::domain) async fn renew(
         s.open().update::<invitation_token::Entity>().filter(invitation_token::Column::InvitationId.eq(id));
     let live = live.filter(invitation_token::Column::SupersededAt.is_null());
     s.open().apply(live.col_expr(invitation_token::Column::SupersededAt, Expr::value(now))).await?;
+    // One that had expired reserved none any more.
+    let grown = seats::ensure(s.open(), Asker::Member(s.actor())).await?;
     let names = role::names(&offered);
-    let outcome = issue(s, id, &invitation.email, &names, &invitation.message).await?;
+    let (message, until) = (&invitation.message, invitation.access_until);
+    let outcome = issue(s, id, &invitation.email, &names, message, until).await?;
     let sent = Sent { email: invitation.email.clone(), outcome };
     let target = target(id, &invitation.email);
-    Ok(Recorded::new(sent, InvitationResent { roles: names, expires_at }, target))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pasted_addresses_are_split_by_comma_space_and_line_each_once() {
-        let text =
-            "a@x.org, b@x.org;c@x.org\n  e@x.org Some One <d@x.org>\r\nA@x.org \"One, Some\" <f@x.org>, word";
-        assert_eq!(split(text), ["a@x.org", "b@x.org", "c@x.org", "e@x.org", "d@x.org", "f@x.org", "word"]);
-    }
+    let event = InvitationResent { roles: names, expires_at, teams: offered_teams::names(&teams) };
+    Ok(Recorded::new(sent, event, target).and(grown.map(|(_, event)| event)))
 }

@@ -17,6 +17,7 @@ use crate::{
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         nouns::{
+            billing::seats::{self, Asker},
             invitations,
             members::{
                 events::{MemberAdded, MembershipReplaced},
@@ -26,6 +27,7 @@ use crate::{
         records::{
             self,
             awaited::{self, Absorbed, SUSPENDED},
+            given_roles::source_of,
             invitations::ended,
             members::{MEMBER, MemberOrigin, join, not_behind_key},
         },
@@ -90,7 +92,7 @@ pub struct AddedMember {
 /// # Errors
 /// [`Refused::Invalid`] on the field `user` for someone who does not belong to the account (not distinguished
 /// from someone who does not exist), and on `role`; [`Refused::Ceiling`]; [`ALREADY_MEMBER`];
-/// [`Refused::RateLimited`].
+/// [`Refused::RateLimited`]; a conflict where there is no seat.
 pub async fn add(
     scope: ReadScope<perm::InviteMembers>,
     user: Uuid,
@@ -121,11 +123,12 @@ async fn add_one(
         Some(_) => absorb(s, &person.email).await?,
         None => None,
     };
-    let id = join(s.open(), user, MemberOrigin::Account(by.accountable_user()), &ids).await?;
+    let id = join(s.open(), user, MemberOrigin::Account(by.accountable_user(), source_of(&by)), &ids).await?;
     let replaced = absorbed.as_ref().map(|absorbed| MembershipReplaced::recorded(&absorbed.member));
     awaited::keep_ids(s.open(), id, absorbed.map(|absorbed| absorbed.ids)).await?;
     let roles = role::names(&given);
     let was_invited = answer_invitation(s, &person.email).await?;
+    let grown = seats::ensure(s.open(), Asker::Member(s.actor())).await?.map(|(_, event)| event);
     let workspace = &s.actor().workspace;
     let mail = MemberAddedMail {
         url: s.open().db.public_url(),
@@ -138,7 +141,7 @@ async fn add_one(
     let is_mailed = records::mail::queue(s, Mail::new(&person.email, &mail)).await?.is_some();
     let event = MemberAdded { roles: roles.clone(), was_invited };
     let target = Target::new(MEMBER, id, &person.name).of(Some(user), &person.email);
-    let events = replaced.into_iter().chain([RecordedEvent::new(event, target)]).collect();
+    let events = replaced.into_iter().chain([RecordedEvent::new(event, target)]).chain(grown).collect();
     Ok(Recorded::many(AddedMember { member_id: id, name: person.name, roles, is_mailed }, events))
 }
 

@@ -12,6 +12,7 @@ use crate::{
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         nouns::members::{
             change::{self, ALREADY_SUSPENDED},
+            role_change::{self, RoleChange, Seen},
             row::{Member, Row, columns},
         },
         records::members,
@@ -61,7 +62,7 @@ pub async fn review<P: Access>(scope: &ReadScope<P>, selection: &Selection) -> R
     }
     // Put together, a column is found by no index, along which all that there is would be gone through.
     let sql = format!(
-        "SELECT (SELECT COUNT(*) FROM active_owners o WHERE o.workspace_id = $1) AS owners,
+        "SELECT (SELECT COUNT(*) FROM lasting_owners o WHERE o.workspace_id = $1) AS owners,
             (SELECT COUNT(*) FROM invitations n JOIN members m
                 ON m.workspace_id = n.workspace_id AND m.user_id = n.inviter_id
                 WHERE n.workspace_id = $1 AND n.status = 'pending' AND n.expires_at > {now}
@@ -110,18 +111,20 @@ pub enum Outcome {
     Removed,
 }
 
-/// Sets the own roles of each of them.
+/// Adds to the own roles of each of them, takes some away, or replaces them.
 ///
 /// # Errors
-/// As [`change::change_roles`], for any of them.
+/// As [`role_change::change_roles`], for any of them; [`Refused::Invalid`] on the field `role` if one would have none
+/// left.
 pub async fn change_roles(
     s: &mut WriteScope<perm::UpdateMemberRoles>,
     selection: &Selection,
-    to: &[String],
+    kind: RoleChange,
+    roles: &[String],
 ) -> Result<Recorded<Vec<MemberResult>>, Refused> {
     let mut each = Vec::new();
     for id in selection.iter() {
-        each.push(change::change_roles(s, id, to).await?.map(|changed| {
+        each.push(role_change::change_roles_by(s, id, kind, roles, Seen::Anything).await?.map(|changed| {
             let outcome = match changed.is_change {
                 false => Outcome::HadTheseRoles,
                 true => Outcome::RolesChanged { before: changed.before, after: changed.after },

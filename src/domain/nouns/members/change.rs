@@ -1,30 +1,24 @@
-//! Changing members: their roles, suspension, removal.
+//! Changing members: suspension, removal, leaving.
 
 use crate::{
     clock::Timestamp,
     domain::{
         base::{
-            conflict::{CHANGED, Conflict},
-            event::Recorded,
-            invalid::Invalid,
-            invariants::LAST_OWNER,
-            refused::Refused,
-            role::{self, RoleIds},
+            conflict::Conflict, event::Recorded, invalid::Invalid, invariants::LAST_OWNER, refused::Refused,
+            subject::Subject,
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         nouns::{
             api_keys,
-            members::events::{
-                MemberLeft, MemberReactivated, MemberRemoved, MemberRolesChanged, MemberSuspended,
+            billing::seats::{self, Asker},
+            members::{
+                events::{MemberLeft, MemberReactivated, MemberRemoved, MemberSuspended},
+                notify::{self, Done},
             },
         },
         records::{
-            entries,
             keys::MAX_OVERLAP,
-            members::{
-                MemberRecord, assign_role, delete, of_user, refuse_sessions_before, revoke_role, set_status,
-                set_voucher, tag, version,
-            },
+            members::{MemberRecord, delete, of_subject, refuse_sessions_before, set_status, tag},
             offers,
         },
     },
@@ -33,93 +27,12 @@ use crate::{
 use sea_orm::{DatabaseTransaction, FromQueryResult};
 use uuid::Uuid;
 
-/// The result of a change of roles.
-#[derive(Clone, Debug)]
-pub struct RolesChanged {
-    pub name: String,
-    pub before: Vec<String>,
-    pub after: Vec<String>,
-    /// Slugs of the roles before, for an Undo, and the version after, which it must name.
-    pub undo: Vec<String>,
-    pub version: String,
-    /// The member had other roles before. Names alone don't show that, because two roles may have the same
-    /// name.
-    pub is_change: bool,
-}
-
-/// Sets the member's own roles. Roles through a team stay.
-///
-/// # Errors
-/// [`Refused::NotFound`], [`Refused::Invalid`] on the field `role`, [`Refused::Ceiling`] if the current or
-/// the new roles hold more than the actor may manage, [`LAST_OWNER`].
-pub async fn change_roles(
-    s: &mut WriteScope<perm::UpdateMemberRoles>,
-    id: Uuid,
-    to: &[String],
-) -> Result<Recorded<RolesChanged>, Refused> {
-    change_roles_if_unchanged(s, id, to, "").await
-}
-
-/// [`change_roles`], if the member still has the given version; an empty version matches any.
-///
-/// # Errors
-/// As [`change_roles`], and [`CHANGED`] if the member has another version by now.
-pub async fn change_roles_if_unchanged(
-    s: &mut WriteScope<perm::UpdateMemberRoles>,
-    id: Uuid,
-    to: &[String],
-    seen: &str,
-) -> Result<Recorded<RolesChanged>, Refused> {
-    let all = s.actor().all_roles.clone();
-    let member = MemberRecord::load(s, &all, id).await?;
-    member.not_behind_key(s.actor())?;
-    let requested = all.chosen(to)?;
-    s.actor().holdings.may_change_roles(&member.holdings(), requested.iter().map(|role| &role.holdings))?;
-    let changed = RolesChanged {
-        name: member.name.clone(),
-        before: member.own.iter().map(|role| role.name.clone()).collect(),
-        after: role::names(&requested),
-        undo: member.own.iter().map(|role| role.slug.clone()).collect(),
-        version: version(id, member.is_active, requested.iter().map(|role| role.slug.as_str())),
-        is_change: !member.own.iter().map(|role| role.id).eq(requested.iter().map(|role| role.id)),
-    };
-    if !changed.is_change {
-        return Ok(Recorded::unchanged(changed));
-    }
-    if !seen.is_empty() && seen != member.version() {
-        return Err(CHANGED.into());
-    }
-    // New roles are assigned first, so that an Owner who only gets another role stays an Owner throughout.
-    for role in requested.iter().filter(|role| member.own.iter().all(|held| held.id != role.id)) {
-        assign_role(s, id, role.id).await?;
-    }
-    for role in member.own.iter().filter(|held| requested.iter().all(|role| role.id != held.id)) {
-        revoke_role(s, id, role.id).await?;
-    }
-    if member.is_awaited && s.actor().holdings.may_invite(requested.iter().map(|role| &role.holdings)).is_ok()
-    {
-        // Whoever gave these roles answers for them until they are accepted.
-        let by = &s.actor().principal;
-        entries::set_entered_by(s, id, by.accountable_user(), by.key_id()).await?;
-    }
-    if member.api_key_id.is_some() {
-        set_voucher(s, &[id], s.actor().voucher).await?;
-    }
-    if member.is_owner() && !requested.iter().any(|role| role.is_owner) {
-        offers::end_offers_of(s, id).await?;
-    }
-    let ids = RoleIds::of(&member.own, requested.iter().copied());
-    let (before, after) = (changed.before.clone(), changed.after.clone());
-    let event = MemberRolesChanged { before, after, ids };
-    Ok(Recorded::new(changed, event, member.target()))
-}
-
 /// The membership of a user in this workspace.
 ///
 /// # Errors
 /// [`Refused::NotFound`] if the user is not a member.
-pub async fn of_user_under_lock<P>(s: &WriteScope<P>, user: Uuid) -> Result<Uuid, Refused> {
-    of_user(s, user).await
+pub async fn of_user_under_lock<P>(s: &WriteScope<P>, user: &Subject) -> Result<Uuid, Refused> {
+    of_subject(s, user).await
 }
 
 /// Why members can't suspend or remove themselves.
@@ -142,7 +55,7 @@ struct OwnerCount {
 }
 
 async fn only_owner(scope: &impl Scoped) -> Result<bool, Refused> {
-    let sql = "SELECT COUNT(*) AS owners FROM active_owners o WHERE o.workspace_id = $1";
+    let sql = "SELECT COUNT(*) AS owners FROM lasting_owners o WHERE o.workspace_id = $1";
     let count: Option<OwnerCount> = scope.first(sql, Vec::new()).await?;
     Ok(count.is_some_and(|count| count.owners <= 1))
 }
@@ -170,6 +83,7 @@ pub async fn suspend(
     if member.is_owner() {
         offers::end_offers_of(s, id).await?;
     }
+    notify::membership(s, &member, Done::Suspended).await?;
     let event = MemberSuspended { roles: member.role_names() };
     Ok(Recorded::new(member.name.clone(), event, member.target()))
 }
@@ -177,7 +91,7 @@ pub async fn suspend(
 /// Reactivates a suspended member, with the roles they had. Returns their name.
 ///
 /// # Errors
-/// [`Refused::NotFound`], [`Refused::Ceiling`], [`ALREADY_ACTIVE`].
+/// [`Refused::NotFound`], [`Refused::Ceiling`], [`ALREADY_ACTIVE`]; a conflict where there is no seat for a person.
 pub async fn reactivate(
     s: &mut WriteScope<perm::SuspendMembers>,
     id: Uuid,
@@ -188,8 +102,14 @@ pub async fn reactivate(
     }
     set_status(s, id, "active", "suspended").await?;
     refuse_sessions_before(s, id).await?;
+    let grown = match member.user_id {
+        Some(_) => seats::ensure(s.open(), Asker::Member(s.actor())).await?,
+        None => None,
+    };
+    notify::membership(s, &member, Done::Reactivated).await?;
     let event = MemberReactivated { roles: member.role_names() };
-    Ok(Recorded::new(member.name.clone(), event, member.target()))
+    let reactivated = Recorded::new(member.name.clone(), event, member.target());
+    Ok(reactivated.and(grown.map(|(_, event)| event)))
 }
 
 /// The version (ETag) of a member for programs, as it is under the lock.
@@ -199,7 +119,8 @@ pub async fn reactivate(
 pub async fn tag_under_lock<P>(s: &WriteScope<P>, id: Uuid) -> Result<String, Refused> {
     let all = s.actor().all_roles.clone();
     let member = MemberRecord::load(s, &all, id).await?;
-    Ok(tag(&member.version(), &member.roles, member.external_id.as_deref()))
+    let external_id = member.external_id.as_deref();
+    Ok(tag(&member.version(), &member.roles, external_id, member.access_until, &member.grants))
 }
 
 /// Ends the membership. Invitations that the member sent are cancelled, memberships that they entered and that wait
@@ -222,10 +143,13 @@ async fn end(
     not_oneself(s, &member).await?;
     api_keys::take_over_vouching(s, &member).await?;
     let ended = delete(s, &member, s.now(), secrets_until).await?;
+    notify::membership(s, &member, Done::Removed).await?;
     let event = MemberRemoved {
         roles: member.role_names(),
         invitations_cancelled: ended.invitations,
         entries_ended: ended.entries,
+        links_revoked: ended.joining.links,
+        domains_removed: ended.joining.domains,
         secrets_until,
     };
     Ok(Recorded::new(member.name.clone(), event, member.target()))
@@ -351,6 +275,8 @@ pub async fn leave(s: &mut WriteScope<perm::Membership>) -> Result<Recorded<()>,
         roles: member.role_names(),
         invitations_cancelled: ended.invitations,
         entries_ended: ended.entries,
+        links_revoked: ended.joining.links,
+        domains_removed: ended.joining.domains,
     };
     Ok(Recorded::new((), event, member.target()))
 }

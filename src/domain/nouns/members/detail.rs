@@ -9,7 +9,10 @@ use crate::{
         },
         enforce::{read::ReadScope, rows::Scoped},
         nouns::members::row::{Member, Row, columns},
-        records::members::{OWN_ROLES, tag, version},
+        records::{
+            joining::JoinCounts,
+            members::{OWN_ROLES, tag, version},
+        },
     },
     policy::{Access, Permission},
 };
@@ -32,6 +35,8 @@ pub struct Detail {
     pub invitations: i64,
     /// Memberships that they entered, or it as a key, and that wait for an answer.
     pub entries: i64,
+    /// Links that others can join by, and domains whose people can, for which they answer.
+    pub joining: JoinCounts,
     /// An ownership offer is pending in this workspace.
     pub offer_pending: bool,
     pub account: AccountStanding,
@@ -58,7 +63,8 @@ impl Detail {
 
     /// The version (ETag) of the member for programs.
     pub fn tag(&self) -> String {
-        tag(&self.version(), &self.member.roles, self.external_id.as_deref())
+        let Member { roles, access_until, grants, .. } = &self.member;
+        tag(&self.version(), roles, self.external_id.as_deref(), *access_until, grants)
     }
 }
 
@@ -95,6 +101,8 @@ struct RelatedRow {
     owners: i64,
     invitations: i64,
     entries: i64,
+    links: i64,
+    domains: i64,
     offers: i64,
     own: Option<String>,
     external_id: Option<String>,
@@ -127,7 +135,7 @@ where
         TEAM_MEMBERSHIPS,
     );
     let sql = format!(
-        "SELECT (SELECT COUNT(*) FROM active_owners o WHERE o.workspace_id = $1) AS owners,
+        "SELECT (SELECT COUNT(*) FROM lasting_owners o WHERE o.workspace_id = $1) AS owners,
             (SELECT COUNT(*) FROM invitations n WHERE n.workspace_id = $1 AND n.status = 'pending'
                 AND n.inviter_id = $2 AND n.inviter_key_id IS NULL AND n.expires_at > $3)
             + (SELECT COUNT(*) FROM invitations n WHERE n.workspace_id = $1 AND n.status = 'pending'
@@ -135,6 +143,14 @@ where
             (SELECT COUNT(*) FROM members e WHERE e.workspace_id = $1 AND e.entered_by = $2)
             + (SELECT COUNT(*) FROM members e WHERE e.workspace_id = $1 AND e.entered_by_key = m.api_key_id)
                 AS entries,
+            (SELECT COUNT(*) FROM join_links l WHERE l.workspace_id = $1 AND l.inviter_id = $2
+                AND l.inviter_key_id IS NULL AND l.revoked_at IS NULL AND l.expires_at > $3 AND l.uses < l.max_uses)
+            + (SELECT COUNT(*) FROM join_links l WHERE l.workspace_id = $1 AND l.inviter_key_id = m.api_key_id
+                AND l.revoked_at IS NULL AND l.expires_at > $3 AND l.uses < l.max_uses) AS links,
+            (SELECT COUNT(*) FROM join_domains d WHERE d.workspace_id = $1 AND d.inviter_id = $2
+                AND d.inviter_key_id IS NULL)
+            + (SELECT COUNT(*) FROM join_domains d WHERE d.workspace_id = $1 AND d.inviter_key_id = m.api_key_id)
+                AS domains,
             (SELECT COUNT(*) FROM ownership_offers f WHERE f.workspace_id = $1 AND f.status = 'pending'
                 AND f.expires_at > $3) AS offers,
             (SELECT a.name FROM accounts a WHERE a.id = $5) AS account,
@@ -168,6 +184,7 @@ where
         roles: role::assignable_roles(all, &scope.actor().holdings),
         invitations: related.invitations,
         entries: related.entries,
+        joining: JoinCounts { links: related.links, domains: related.domains },
         offer_pending: related.offers > 0,
         account: AccountStanding {
             id: account,

@@ -27,6 +27,9 @@ pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
     EventKind::of::<MembershipReplaced>(),
     EventKind::of::<MemberRenamed>(),
     EventKind::of::<MemberAddressChanged>(),
+    EventKind::of::<MemberEndChanged>(),
+    EventKind::of::<MemberAccessEnded>(),
+    EventKind::of::<MemberRolesEnded>(),
 ]);
 
 /// The member's own roles changed.
@@ -90,6 +93,12 @@ pub(in crate::domain) struct MemberRemoved {
     /// Memberships that they had entered and that waited for an answer.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub entries_ended: i64,
+    /// Links that others could join by, for which they answered.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub links_revoked: i64,
+    /// Domains whose people could join by themselves, for which they answered.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub domains_removed: i64,
     /// Until then, secrets of keys that they know hold what they held. `None`: they stopped working at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secrets_until: Option<Timestamp>,
@@ -102,8 +111,9 @@ impl AuditEvent for MemberRemoved {
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
         let secrets = self.secrets_until.map(|at| format!("secrets they know work until {}", exact(at)));
-        let details = ended(self.invitations_cancelled, self.entries_ended).into_iter().chain(secrets);
-        let details: Vec<String> = details.collect();
+        let joining = (self.links_revoked, self.domains_removed);
+        let ended = ended(self.invitations_cancelled, self.entries_ended, joining);
+        let details: Vec<String> = ended.into_iter().chain(secrets).collect();
         EventSentence::new("removed", row.target).before(self.roles.clone()).detail(details.join("; "))
     }
 }
@@ -116,6 +126,12 @@ pub(in crate::domain) struct MemberLeft {
     /// Memberships that they had entered and that waited for an answer.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub entries_ended: i64,
+    /// Links that others could join by, for which they answered.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub links_revoked: i64,
+    /// Domains whose people could join by themselves, for which they answered.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub domains_removed: i64,
 }
 
 impl AuditEvent for MemberLeft {
@@ -124,9 +140,10 @@ impl AuditEvent for MemberLeft {
     const LABEL: &'static str = "Member left";
 
     fn sentence(&self, _: &EventRow<'_>) -> EventSentence {
-        EventSentence::new("left", "")
-            .before(self.roles.clone())
-            .detail(ended(self.invitations_cancelled, self.entries_ended).join("; "))
+        EventSentence::new("left", "").before(self.roles.clone()).detail(
+            ended(self.invitations_cancelled, self.entries_ended, (self.links_revoked, self.domains_removed))
+                .join("; "),
+        )
     }
 }
 
@@ -285,6 +302,82 @@ impl AuditEvent for MembershipReplaced {
     }
 }
 
+/// Until when the member has access, or one of their roles, changed.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct MemberEndChanged {
+    /// The name of the role; empty for the membership.
+    pub role: String,
+    pub before: Option<Timestamp>,
+    pub after: Option<Timestamp>,
+}
+
+impl AuditEvent for MemberEndChanged {
+    const NAME: &'static str = "member_end_changed";
+    const KIND: &'static str = "member.end-changed";
+    const LABEL: &'static str = "End of access changed";
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        let moment = |at: Option<Timestamp>| vec![at.map_or_else(|| "No end".to_owned(), exact)];
+        let what = match self.role.is_empty() {
+            true => "changed until when they have access:".to_owned(),
+            false => format!("changed until when they have the role {}:", self.role),
+        };
+        EventSentence::new(what, row.target).before(moment(self.before)).after(moment(self.after))
+    }
+}
+
+/// The end of the membership came.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct MemberAccessEnded {
+    pub roles: Vec<String>,
+    pub until: Timestamp,
+    pub invitations_cancelled: i64,
+    /// Memberships that they had entered and that waited for an answer.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub entries_ended: i64,
+    /// Links that others could join by, for which they answered.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub links_revoked: i64,
+    /// Domains whose people could join by themselves, for which they answered.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub domains_removed: i64,
+}
+
+impl AuditEvent for MemberAccessEnded {
+    const NAME: &'static str = "member_access_ended";
+    const KIND: &'static str = "member.access-ended";
+    const LABEL: &'static str = "Access ended";
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        let until = format!("whose access was until {}", exact(self.until));
+        let joining = (self.links_revoked, self.domains_removed);
+        let more = ended(self.invitations_cancelled, self.entries_ended, joining);
+        let details: Vec<String> = [until].into_iter().chain(more).collect();
+        EventSentence::new("removed", row.target).before(self.roles.clone()).detail(details.join("; "))
+    }
+}
+
+/// The end of roles of the member came.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct MemberRolesEnded {
+    pub before: Vec<String>,
+    pub after: Vec<String>,
+    pub ids: RoleIds,
+}
+
+impl AuditEvent for MemberRolesEnded {
+    const NAME: &'static str = "member_roles_ended";
+    const KIND: &'static str = "member.roles-ended";
+    const LABEL: &'static str = "Roles ended";
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        EventSentence::new("changed the roles of", row.target)
+            .before(self.before.clone())
+            .after(self.after.clone())
+            .detail("because a role had an end")
+    }
+}
+
 fn keeps(roles: &[String]) -> String {
     format!("who keeps {}", roles.join(", "))
 }
@@ -294,12 +387,15 @@ fn is_zero(count: &i64) -> bool {
 }
 
 /// What ended with a membership.
-fn ended(invitations: i64, entries: i64) -> Vec<String> {
+fn ended(invitations: i64, entries: i64, (links, domains): (i64, i64)) -> Vec<String> {
     let invitations = (invitations > 0)
         .then(|| format!("{} they sent cancelled", pluralize(invitations, "invitation", "invitations")));
     let entries = (entries > 0).then(|| {
         let memberships = pluralize(entries, "membership", "memberships");
         format!("{memberships} they entered, which waited for an answer, ended")
     });
-    invitations.into_iter().chain(entries).collect()
+    let links = (links > 0).then(|| format!("{} revoked", pluralize(links, "join link", "join links")));
+    let domains =
+        (domains > 0).then(|| format!("{} removed", pluralize(domains, "join domain", "join domains")));
+    invitations.into_iter().chain(entries).chain(links).chain(domains).collect()
 }

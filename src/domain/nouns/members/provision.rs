@@ -8,15 +8,17 @@ use crate::{
             invalid::Invalid,
             refused::Refused,
             role::{self, Role},
+            subject::Subject,
             values::{Email, ExternalId, Name},
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         nouns::{
+            billing::seats::{self, Asker},
             identity, invitations,
             members::{
                 add::ALREADY_MEMBER,
-                change::{self, RolesChanged},
                 events::{ExternalIdChanged, UserProvisioned},
+                role_change::{self, RolesChanged},
             },
         },
         records::{
@@ -68,7 +70,8 @@ pub struct ProvisionedUser {
 ///
 /// # Errors
 /// [`ALREADY_MEMBER`], [`INVITED`]; [`ADDRESS_TAKEN`] for the address of a user of other accounts,
-/// who is invited instead; [`Refused::Invalid`] on `role` or `external_id`; [`Refused::Ceiling`].
+/// who is invited instead; [`Refused::Invalid`] on `role` or `external_id`; [`Refused::Ceiling`]; a conflict where there is
+/// no seat.
 pub async fn provision(
     s: &mut WriteScope<perm::InviteMembers>,
     new: &NewMember,
@@ -98,6 +101,7 @@ pub async fn provision(
     if let Some(external_id) = &new.external_id {
         set_external_id(s, id, Some(external_id)).await?;
     }
+    let grown = seats::ensure(s.open(), Asker::Member(s.actor())).await?.map(|(_, event)| event);
     let member = MemberRecord::load(s, &all, id).await?;
     let user = ProvisionedUser {
         user_id,
@@ -106,7 +110,7 @@ pub async fn provision(
         own: slugs(&member.own),
     };
     let event = UserProvisioned { roles: role::names(&given) };
-    Ok(Recorded::new(user, event, member.target()))
+    Ok(Recorded::new(user, event, member.target()).and(grown))
 }
 
 /// Whoever invited them may have offered more, or meant something else; and may not everybody cancel it.
@@ -194,18 +198,18 @@ pub struct UserChange {
     pub external_id: Option<Option<ExternalId>>,
 }
 
-/// Changes a user in this workspace, by the id of the user.
+/// Changes a user in this workspace.
 ///
 /// # Errors
-/// As [`change::change_roles`]; [`Refused::NotFound`] for someone who is not a member, [`Refused::Ceiling`]
+/// As [`role_change::change_roles`]; [`Refused::NotFound`] for someone who is not a member, [`Refused::Ceiling`]
 /// for the external id of somebody who does not hold less, [`Refused::Invalid`] on `external_id`.
 pub async fn update_user(
     s: &mut WriteScope<perm::UpdateMemberRoles>,
-    user: Uuid,
+    user: &Subject,
     to: &UserChange,
 ) -> Result<Recorded<ProvisionedUser>, Refused> {
     let all = s.actor().all_roles.clone();
-    let id = members::of_user(s, user).await?;
+    let id = members::of_subject(s, user).await?;
     let mut events = Vec::new();
     if let Some(external_id) = &to.external_id {
         let member = MemberRecord::load(s, &all, id).await?;
@@ -216,16 +220,24 @@ pub async fn update_user(
         if before != after {
             set_external_id(s, id, external_id.as_ref()).await?;
             let event = RecordedEvent::new(ExternalIdChanged { before, after }, member.target());
-            events.push(event.naming(member.user_id.unwrap_or(user)));
+            events.push(match member.user_id {
+                Some(user) => event.naming(user),
+                None => event,
+            });
         }
     }
     if let Some(roles) = &to.roles {
-        let changed: Recorded<RolesChanged> = change::change_roles(s, id, roles).await?;
+        let changed: Recorded<RolesChanged> = role_change::change_roles(s, id, roles).await?;
         events.extend(changed.into_parts().1);
     }
     let after = MemberRecord::load(s, &all, id).await?;
+    // As the caller named them, also where that is the id that they had before they accepted.
+    let user_id = match user {
+        Subject::User(id) => *id,
+        _ => after.user_id.ok_or(Refused::NotFound)?,
+    };
     let user = ProvisionedUser {
-        user_id: user,
+        user_id,
         roles: slugs(&after.roles),
         own: slugs(&after.own),
         external_id: after.external_id,

@@ -8,9 +8,11 @@ use crate::{
             paging::{Cursor, Key},
             principal::Actor,
             role::{self, Role, Roles},
+            source::OwnRole,
             words::signature,
         },
-        nouns::members::sort::Sort,
+        nouns::members::sort::{LAST_END, Sort},
+        records::given_roles::{OWN_GRANTS, parse},
     },
     policy::{Ceiling, Holdings},
 };
@@ -31,7 +33,7 @@ pub struct Member {
     pub is_active: bool,
     pub is_you: bool,
     pub is_owner: bool,
-    /// The only active Owner: someone else must become an Owner first.
+    /// The only active Owner whose access has no end: someone else must become an Owner first.
     pub is_last_owner: bool,
     pub origin: String,
     /// Who invited or added them: the name, with the address.
@@ -39,6 +41,8 @@ pub struct Member {
     pub joined_at: Timestamp,
     pub last_active_at: Option<Timestamp>,
     pub roles: Vec<Role>,
+    /// Slugs of those roles that are the member's own; they may hold others through a team.
+    pub own: Vec<String>,
     /// Why the viewer may not change, suspend or remove this member; `None` where they may.
     pub refused: Option<Ceiling>,
     /// What limits a key, and who.
@@ -46,6 +50,12 @@ pub struct Member {
     pub limited_by: LimitedBy,
     /// A service entered them, and the person with their address has not accepted yet.
     pub is_awaited: bool,
+    /// Until when the membership lasts.
+    pub access_until: Option<Timestamp>,
+    /// The soonest end, of the membership or of a role.
+    pub next_end_at: Option<Timestamp>,
+    /// The roles that they were given one by one; they hold the others through teams.
+    pub grants: Vec<OwnRole>,
 }
 
 impl Member {
@@ -77,11 +87,14 @@ pub(in crate::domain) struct Row {
     reader_roles: Option<String>,
     only_scope: Option<String>,
     awaited: i64,
+    access_until: Option<Timestamp>,
+    next_end_at: Option<Timestamp>,
+    grants: Option<String>,
 }
 
 /// The columns of a [`Row`]; `now` is the place of the time.
 pub(in crate::domain) fn columns(now: &str) -> String {
-    COLUMNS.replace("{now}", now)
+    COLUMNS.replace("{now}", now).replace("{grants}", OWN_GRANTS)
 }
 
 const COLUMNS: &str = concat!(
@@ -89,17 +102,18 @@ const COLUMNS: &str = concat!(
         COALESCE(u.awaited_email, u.email, '') AS email, m.kind, m.status, m.origin,
         i.name AS invited_by, i.email AS invited_by_email, m.joined_at, m.last_active_at, m.listed_as, m.role_set,
         CASE WHEN m.api_key_id IS NOT NULL THEN ",
-    voucher_roles!("m"),
+    voucher_roles!("m", "{now}"),
     " END AS voucher_roles, CASE WHEN m.api_key_id IS NOT NULL THEN ",
     reader_roles!("m", newest_reader!("m.api_key_id"), "{now}"),
     " END AS reader_roles, k.only_scope,
-        CAST(CASE WHEN u.awaited_email IS NOT NULL THEN 1 ELSE 0 END AS BIGINT) AS awaited
+        CAST(CASE WHEN u.awaited_email IS NOT NULL THEN 1 ELSE 0 END AS BIGINT) AS awaited,
+        m.access_until, m.next_end_at, {grants} AS grants
     FROM members m LEFT JOIN users u ON u.id = m.user_id LEFT JOIN api_keys k ON k.id = m.api_key_id
     LEFT JOIN users i ON i.id = m.invited_by"
 );
 
 /// The columns of a [`Row`], in the order of its fields.
-pub(in crate::domain) const FIELDS: [&str; 18] = [
+pub(in crate::domain) const FIELDS: [&str; 21] = [
     "id",
     "user_id",
     "api_key_id",
@@ -118,12 +132,15 @@ pub(in crate::domain) const FIELDS: [&str; 18] = [
     "reader_roles",
     "only_scope",
     "awaited",
+    "access_until",
+    "next_end_at",
+    "grants",
 ];
 
 /// The members of one page alone: what is joined to them is looked up for these, and for no other.
 pub(in crate::domain) const ON_PAGE: &str =
     "SELECT m.id, m.workspace_id, m.user_id, m.api_key_id, m.kind, m.status, m.origin, m.invited_by, m.joined_at,
-        m.last_active_at, m.listed_as, m.role_set, m.vouched_by FROM members m";
+        m.last_active_at, m.listed_as, m.role_set, m.vouched_by, m.access_until, m.next_end_at FROM members m";
 
 impl Row {
     pub(in crate::domain) fn cursor(&self, sort: Sort) -> Cursor {
@@ -133,15 +150,24 @@ impl Row {
             Sort::Active | Sort::ActiveUp => {
                 Key::Number(self.last_active_at.unwrap_or(self.joined_at).as_millis())
             }
+            Sort::Roles | Sort::RolesDown => Key::Text(self.role_set.clone()),
+            Sort::Status | Sort::StatusDown => Key::Text(self.status.clone()),
+            Sort::End | Sort::EndDown => Key::Number(self.next_end_at.map_or(LAST_END, Timestamp::as_millis)),
         };
         Cursor::new(key, self.id)
     }
 
-    pub(in crate::domain) fn for_viewer(self, viewer: &Actor, all: &Roles, active_owners: i64) -> Member {
+    pub(in crate::domain) fn for_viewer(self, viewer: &Actor, all: &Roles, lasting_owners: i64) -> Member {
         let held = all.parse_slugs(&self.role_set);
         let is_owner = held.iter().any(|role| role.is_owner);
         let is_active = self.status == "active";
+        let grants = parse(self.grants.as_deref().unwrap_or_default());
+        // No team has the Owner role.
+        let lasts = |role: &Role| grants.iter().any(|own| own.slug == role.slug && own.ends_at.is_none());
+        let is_lasting = self.access_until.is_none() && held.iter().any(|role| role.is_owner && lasts(role));
         let refused = viewer.holdings.may_manage(&role::holdings(&held)).err();
+        let given = |role: &&Role| grants.iter().any(|own| own.slug == role.slug);
+        let own = all.iter().filter(given).map(|role| role.slug.clone()).collect();
         let Self { voucher_roles, reader_roles, only_scope, .. } = self;
         let limits = self.api_key_id.map(|_| KeyLimits { voucher_roles, reader_roles, only_scope });
         let limited_by = limits.as_ref().map(|limits| limits.limited_by(&held, all)).unwrap_or_default();
@@ -156,7 +182,7 @@ impl Row {
             is_you: self.id == viewer.member_id,
             is_owner,
             // A key is none that counts, whatever it holds.
-            is_last_owner: is_owner && is_active && self.user_id.is_some() && active_owners <= 1,
+            is_last_owner: is_lasting && is_active && self.user_id.is_some() && lasting_owners <= 1,
             origin: self.origin,
             invited_by: self
                 .invited_by
@@ -165,10 +191,14 @@ impl Row {
             joined_at: self.joined_at,
             last_active_at: self.last_active_at,
             roles: held.into_iter().cloned().collect(),
+            own,
             refused,
             limits,
             limited_by,
             is_awaited: self.awaited > 0,
+            access_until: self.access_until,
+            next_end_at: self.next_end_at,
+            grants,
         }
     }
 }

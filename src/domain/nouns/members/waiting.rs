@@ -7,6 +7,7 @@ use crate::{
         base::{
             conflict::Gone,
             db::Db,
+            ends::lasts,
             event::{Recorded, Target},
             principal::{Origin, Person},
             refused::Refused,
@@ -64,7 +65,8 @@ impl WaitingMembership {
     }
 }
 
-const WAITING: &str =
+/// `$1` is the address, `$2` the time.
+const WAITING: &str = concat!(
     "SELECT m.id, w.id AS workspace_id, w.account_id, w.slug, w.name AS workspace, a.name AS account,
         m.joined_at AS added_at, i.name AS added_by, i.email AS added_by_email,
         (SELECT string_agg(r.name, ', ') FROM roles r WHERE r.workspace_id = m.workspace_id
@@ -73,7 +75,9 @@ const WAITING: &str =
     JOIN workspaces w ON w.id = m.workspace_id AND w.deleted_at IS NULL AND w.suspended_at IS NULL
     JOIN accounts a ON a.id = w.account_id AND a.suspended_at IS NULL
     LEFT JOIN users i ON i.id = m.invited_by
-    WHERE p.awaited_email = $1";
+    WHERE p.awaited_email = $1 AND ",
+    lasts!("m", "$2")
+);
 
 /// The memberships that wait for this person, by workspace. None before they have confirmed their address.
 ///
@@ -84,19 +88,20 @@ pub async fn waiting(db: &Db, person: &Person) -> Result<Vec<WaitingMembership>,
         return Ok(Vec::new());
     }
     let sql = format!("{WAITING} ORDER BY w.name, m.id LIMIT 100");
-    Ok(db.read().all(&sql, vec![person.email.as_str().into()]).await?)
+    Ok(db.read().all(&sql, vec![person.email.as_str().into(), db.now().into()]).await?)
 }
 
 async fn find(
     connection: &impl ConnectionTrait,
     person: &Person,
     id: Uuid,
+    now: Timestamp,
 ) -> Result<WaitingMembership, Refused> {
     if !person.is_verified {
         return Err(Refused::NotFound);
     }
-    let values: Vec<Value> = vec![person.email.as_str().into(), id.into()];
-    connection.first(&format!("{WAITING} AND m.id = $2"), values).await?.ok_or(Refused::NotFound)
+    let values: Vec<Value> = vec![person.email.as_str().into(), now.into(), id.into()];
+    connection.first(&format!("{WAITING} AND m.id = $3"), values).await?.ok_or(Refused::NotFound)
 }
 
 /// The membership as it is under the lock: it may have been suspended, or have other roles, by now.
@@ -105,7 +110,7 @@ async fn under_lock(
     person: &Person,
     id: Uuid,
 ) -> Result<(WaitingMembership, Awaited), Refused> {
-    let waiting = find(&open.tx, person, id).await?;
+    let waiting = find(&open.tx, person, id, open.now).await?;
     let awaited = awaited::find(open, &person.email).await?;
     let awaited = awaited.filter(|awaited| awaited.member_id == id).ok_or(Refused::NotFound)?;
     Ok((waiting, awaited))
@@ -132,7 +137,7 @@ pub async fn accept(
     id: Uuid,
     origin: &Origin,
 ) -> Result<WaitingMembership, Refused> {
-    let workspace = find(db.read(), person, id).await?.workspace_id;
+    let workspace = find(db.read(), person, id, db.now()).await?.workspace_id;
     enter_by_invitation(db, workspace, &person.audit_actor(), origin, async |open| {
         let (waiting, awaited) = under_lock(open, person, id).await?;
         let present = open.find::<member::Entity>().filter(member::Column::UserId.eq(person.user_id));
@@ -158,7 +163,7 @@ pub async fn decline(
     id: Uuid,
     origin: &Origin,
 ) -> Result<WaitingMembership, Refused> {
-    let workspace = find(db.read(), person, id).await?.workspace_id;
+    let workspace = find(db.read(), person, id, db.now()).await?.workspace_id;
     enter_by_invitation(db, workspace, &person.audit_actor(), origin, async |open| {
         let (waiting, awaited) = under_lock(open, person, id).await?;
         entries::end(open, awaited.member_id, awaited.user_id).await?;

@@ -6,6 +6,7 @@ use crate::{
     domain::{
         base::{
             db::Db,
+            ends::{held_roles, lasts},
             event::{Recorded, Target},
             invalid::Invalid,
             outbox::Mail,
@@ -21,9 +22,12 @@ use crate::{
             workspace::{change_deleted_by_program, restore_deleted},
             write::WriteScope,
         },
-        nouns::organization::{
-            events::{OrganizationDeleted, OrganizationPurged, OrganizationRestored},
-            mail::{WorkspaceDeletedMail, WorkspaceRestoredMail},
+        nouns::{
+            billing::issue,
+            organization::{
+                events::{OrganizationDeleted, OrganizationPurged, OrganizationRestored},
+                mail::{WorkspaceDeletedMail, WorkspaceRestoredMail},
+            },
         },
         records::{accounts, workspaces::WORKSPACE},
     },
@@ -134,13 +138,21 @@ struct Address {
     email: String,
 }
 
+/// The member `m`, an Owner, is one still at the time `{now}`: while a workspace is deleted, the row of what has ended
+/// stays.
+const STILL: &str =
+    concat!(lasts!("m", "{now}"), " AND ' ' || ", held_roles!("m", "{now}"), " || ' ' LIKE '% owner %'");
+
 /// Queues a mail to each Owner whose address is confirmed.
 async fn notify_owners(open: &Transaction, write: impl Fn(&str) -> Mail) -> Result<(), Refused> {
-    let sql = "SELECT u.email FROM active_owners o
+    let still = STILL.replace("{now}", "$2");
+    let sql = format!(
+        "SELECT u.email FROM active_owners o
         JOIN members m ON m.workspace_id = o.workspace_id AND m.id = o.member_id
         JOIN users u ON u.id = m.user_id
-        WHERE o.workspace_id = $1 AND u.email_verified_at IS NOT NULL ORDER BY u.email LIMIT 50";
-    let owners: Vec<Address> = open.all(sql, Vec::new()).await?;
+        WHERE o.workspace_id = $1 AND u.email_verified_at IS NOT NULL AND {still} ORDER BY u.email LIMIT 50"
+    );
+    let owners: Vec<Address> = open.all(&sql, vec![open.now.into()]).await?;
     for owner in owners {
         write(&owner.email).queue(&open.db, &open.tx, open.now).await?;
     }
@@ -172,6 +184,7 @@ const COLUMNS: &str = "SELECT w.id, w.name, w.slug, a.name AS account, w.deleted
 /// # Errors
 /// The database's own.
 pub async fn restorable_by(db: &Db, person: &Person) -> Result<Vec<RestorableWorkspace>, Refused> {
+    let still = STILL.replace("{now}", "$3");
     let sql = format!(
         "{COLUMNS} FROM members m
         JOIN workspaces w ON w.id = m.workspace_id AND w.deleted_at > $2 AND w.purge_began_at IS NULL
@@ -179,9 +192,10 @@ pub async fn restorable_by(db: &Db, person: &Person) -> Result<Vec<RestorableWor
         JOIN accounts a ON a.id = w.account_id AND a.suspended_at IS NULL
         WHERE m.user_id = $1 AND (SELECT 1 FROM active_owners o
             WHERE o.workspace_id = m.workspace_id AND o.member_id = m.id LIMIT 1) IS NOT NULL
+            AND {still}
         ORDER BY w.deleted_at DESC, w.id LIMIT 100"
     );
-    let values = vec![person.user_id.into(), (db.now() - RESTORABLE_FOR).into()];
+    let values = vec![person.user_id.into(), (db.now() - RESTORABLE_FOR).into(), db.now().into()];
     Ok(db.read().all(&sql, values).await?)
 }
 
@@ -206,7 +220,7 @@ const BATCH: usize = 50;
 
 /// The tables of which a workspace can have many rows, with what tells these apart, in an order that no foreign key
 /// forbids. What is in no table here is bounded, or goes with a row of one, and at last with the workspace.
-pub const PORTIONS: [(&str, &str); 19] = [
+pub const PORTIONS: [(&str, &str); 22] = [
     ("traffic", "at, id"),
     ("traffic_days", "subject_id, day"),
     ("event_deliveries", "id"),
@@ -215,12 +229,15 @@ pub const PORTIONS: [(&str, &str); 19] = [
     ("credit_holds", "id"),
     ("credit_days", "day"),
     ("credit_accounts", "id"),
+    ("credit_purchases", "id"),
+    ("billing_terms", "starts_at"),
     ("export_parts", "export_id, n"),
     ("exports", "id"),
     ("support_views", "grant_id, at, id"),
     ("support_requests", "id"),
     ("resources", "kind, id"),
     ("invitations", "id"),
+    ("join_links", "id"),
     ("former_members", "user_id"),
     ("destinations", "id"),
     ("teams", "id"),
@@ -262,18 +279,20 @@ pub(in crate::domain) async fn purge(db: &Db) -> Result<(), DbErr> {
     }
 }
 
-/// Removes one: first it is marked under its lock, so that from then on nobody restores it; then its rows go, each
-/// portion in a transaction of its own; at last it goes itself, and that is recorded. Where this is cut off, the next sweep
-/// goes on with it.
+/// Removes one: first it is marked under its lock, so that from then on nobody restores it, and its last invoices are
+/// issued; then its rows go, each portion in a transaction of its own; at last it goes itself, and that is recorded. Where
+/// this is cut off, the next sweep goes on with it.
 async fn purge_one(db: &Db, id: Uuid) -> Result<(), Refused> {
     change_deleted_by_program(db, id, async |open: &Transaction| {
         let sql = "UPDATE workspaces SET purge_began_at = COALESCE(purge_began_at, $2)
             WHERE id = $1 AND deleted_at IS NOT NULL AND deleted_at <= $3";
         let values = vec![open.now.into(), (open.now - RESTORABLE_FOR).into()];
-        match open.run(sql, values).await? {
-            1 => Ok(Recorded::unchanged(())),
-            _ => Err(Refused::NotFound),
+        if open.run(sql, values).await? != 1 {
+            return Err(Refused::NotFound);
         }
+        let sql = "SELECT deleted_at FROM workspaces WHERE id = $1 AND COALESCE(deleted_at, 0) <> 0";
+        let row: DeletedRow = open.first(sql, Vec::new()).await?.ok_or(Refused::NotFound)?;
+        Ok(Recorded::many((), issue::close(open, row.deleted_at).await?))
     })
     .await?;
     for (table, key) in PORTIONS {

@@ -16,9 +16,9 @@ use crate::{
             values::{Name, Slug},
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
-        nouns::organization::events::OrganizationUpdated,
+        nouns::{billing::details, organization::events::OrganizationUpdated},
         records::{
-            requests::BY_OWNER,
+            requests::by_owner,
             workspaces::{self, WORKSPACE},
         },
     },
@@ -79,10 +79,11 @@ pub async fn account_admins<P: Access>(scope: &ReadScope<P>) -> Result<Vec<Accou
         "SELECT u.name, COALESCE(u.awaited_email, u.email) AS email, EXISTS (SELECT 1 FROM members m
                 WHERE m.workspace_id = $1 AND m.user_id = p.user_id AND m.status = 'active') AS is_member,
             p.user_id = $3 AS is_you, EXISTS (SELECT 1 FROM administration_requests r
-                WHERE r.account_id = $2 AND r.user_id = $3 AND r.expires_at > $4 AND {BY_OWNER}) AS is_requested
+                WHERE r.account_id = $2 AND r.user_id = $3 AND r.expires_at > $4 AND {}) AS is_requested
         FROM account_people p CROSS JOIN users u
         WHERE p.account_id = $2 AND p.is_admin AND u.id = p.user_id
-        ORDER BY is_member, u.name, u.email LIMIT 50"
+        ORDER BY is_member, u.name, u.email LIMIT 50",
+        by_owner("$4")
     );
     let actor = scope.actor();
     let values = vec![actor.workspace.account_id.into(), actor.principal.id().into(), scope.now().into()];
@@ -143,6 +144,9 @@ pub async fn update(
     match s.open().apply_to_one(changed).await {
         Err(Refused::Failed(error)) if is_duplicate(&error) => return Err(workspaces::slug_taken()),
         other => other?,
+    }
+    if now.name != name.as_str() {
+        details::changed(s, s.now()).await?;
     }
     let event = OrganizationUpdated {
         name_before: now.name.clone(),

@@ -23,6 +23,7 @@ use crate::{
         },
         nouns::{
             accounts::events::{AccountAdminChanged, AccountPersonLeft},
+            billing::profile,
             identity::sessions,
             members::events::MemberLeft,
             own_deletion::{
@@ -159,7 +160,7 @@ impl Everything {
         for head in self.heads {
             let workspace = self.workspaces.iter().find(|workspace| workspace.id == head.chain.id());
             let mut events = match workspace {
-                Some(workspace) => vec![leave(tx, workspace, now).await?],
+                Some(workspace) => leave(tx, workspace, person, now).await?,
                 None => Vec::new(),
             };
             let is_of = |account: &OwnAccount| account.is_admin && head.account == Some(account.id);
@@ -189,12 +190,13 @@ impl Everything {
     }
 }
 
-/// Ends a membership, as if the person had left. Returns the event of it.
+/// Ends a membership, as if the person had left. Returns the events of it.
 async fn leave(
     tx: &DatabaseTransaction,
     workspace: &OwnWorkspace,
+    person: &Person,
     now: Timestamp,
-) -> Result<RecordedEvent, Refused> {
+) -> Result<Vec<RecordedEvent>, Refused> {
     let there = Unadmitted(tx, workspace.id);
     let all = roles::load(&there).await?;
     let member = MemberRecord::load(&there, &all, workspace.member_id).await?;
@@ -203,8 +205,12 @@ async fn leave(
         roles: member.role_names(),
         invitations_cancelled: ended.invitations,
         entries_ended: ended.entries,
+        links_revoked: ended.joining.links,
+        domains_removed: ended.joining.domains,
     };
-    Ok(RecordedEvent::new(event, member.target()))
+    let left = RecordedEvent::new(event, member.target());
+    let contact = profile::forget_contact(&there, &person.email, now).await?;
+    Ok([left].into_iter().chain(contact).collect())
 }
 
 /// Replaces what is known of the person, and ends everything that is theirs alone. Nobody signs in as them any more, and
@@ -226,6 +232,8 @@ async fn forget(tx: &DatabaseTransaction, person: &Person, now: Timestamp) -> Re
         "DELETE FROM sessions WHERE user_id = $1",
         "DELETE FROM email_tokens WHERE user_id = $1",
         "DELETE FROM administration_requests WHERE user_id = $1",
+        "DELETE FROM mail_choices WHERE user_id = $1",
+        "DELETE FROM user_choices WHERE user_id = $1",
         "DELETE FROM api_key_consents WHERE given_by = $1",
         "DELETE FROM first_sign_ups WHERE user_id = $1 AND ended_at IS NULL",
     ] {

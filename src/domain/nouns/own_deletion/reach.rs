@@ -88,9 +88,9 @@ pub const MAX_KEYS: usize = 50;
 const WORKSPACES: &str =
     "SELECT w.id, w.slug, w.name, m.id AS member_id, w.deleted_at,
         (w.suspended_at IS NOT NULL OR a.suspended_at IS NOT NULL) AS is_closed,
-        (SELECT 1 FROM active_owners o WHERE o.workspace_id = m.workspace_id AND o.member_id = m.id LIMIT 1) IS NOT NULL
+        (SELECT 1 FROM lasting_owners o WHERE o.workspace_id = m.workspace_id AND o.member_id = m.id LIMIT 1) IS NOT NULL
             AS is_owner,
-        (SELECT COUNT(*) FROM active_owners o WHERE o.workspace_id = m.workspace_id) AS owners,
+        (SELECT COUNT(*) FROM lasting_owners o WHERE o.workspace_id = m.workspace_id) AS owners,
         (SELECT COUNT(*) FROM invitations n WHERE n.workspace_id = m.workspace_id AND n.status = 'pending'
             AND n.inviter_id = m.user_id AND n.inviter_key_id IS NULL AND n.expires_at > $2) AS invitations,
         (SELECT COUNT(*) FROM members e WHERE e.workspace_id = m.workspace_id AND e.entered_by = m.user_id) AS entries,

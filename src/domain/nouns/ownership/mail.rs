@@ -1,4 +1,4 @@
-//! The mail of an offer of ownership.
+//! The mail of an offer of ownership, and of its answer.
 
 use crate::domain::base::outbox::MailTemplate;
 use askama::Template;
@@ -21,5 +21,29 @@ pub(in crate::domain) struct OwnershipOfferedMail<'a> {
 impl MailTemplate for OwnershipOfferedMail<'_> {
     fn subject(&self) -> String {
         format!("{} wants to transfer {} to you", self.from, self.workspace)
+    }
+}
+
+/// To whoever made the offer.
+#[derive(Template)]
+#[template(path = "mail/ownership_answered.txt", whitespace = "preserve")]
+pub(super) struct OwnershipAnsweredMail<'a> {
+    /// The public URL of this installation.
+    pub url: &'a str,
+    /// The name of whoever answered.
+    pub by: &'a str,
+    /// Their name with their address.
+    pub signature: &'a str,
+    /// "accepted" or "declined".
+    pub answer: &'a str,
+    /// What follows from it, in a sentence.
+    pub next: &'a str,
+    pub workspace: &'a str,
+    pub slug: &'a str,
+}
+
+impl MailTemplate for OwnershipAnsweredMail<'_> {
+    fn subject(&self) -> String {
+        format!("{} {} your offer to transfer {}", self.by, self.answer, self.workspace)
     }
 }

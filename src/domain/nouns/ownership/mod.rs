@@ -9,7 +9,9 @@ use crate::{
     domain::{
         base::{
             conflict::{Conflict, Gone},
+            ends::{held_roles, lasts},
             event::{Recorded, RecordedEvent, Target},
+            mail_choice::MailChoice,
             outbox::Mail,
             principal::USER,
             refused::Refused,
@@ -24,10 +26,10 @@ use crate::{
                 events::{
                     OwnershipHandedOver, OwnershipOfferDeclined, OwnershipOfferWithdrawn, OwnershipOffered,
                 },
-                mail::OwnershipOfferedMail,
+                mail::{OwnershipAnsweredMail, OwnershipOfferedMail},
             },
         },
-        records::{self, accounts, members::MEMBER, offers::ended},
+        records::{self, accounts, given_roles::replace_role, members::MEMBER, offers::ended},
     },
     entity::ownership_offer,
     policy::{BuiltIn, Ceiling, perm},
@@ -71,7 +73,7 @@ pub struct Offer {
     pub with_account: bool,
 }
 
-const PENDING: &str =
+const PENDING: &str = concat!(
     "SELECT o.id, o.from_member_id, fu.id AS from_user_id, fu.name AS from_name, fu.email AS from_email,
         o.to_member_id, tu.id AS to_user_id, tu.name AS to_name, tu.email AS to_email, o.expires_at, o.with_account
     FROM ownership_offers o
@@ -80,7 +82,13 @@ const PENDING: &str =
     JOIN members t ON t.workspace_id = o.workspace_id AND t.id = o.to_member_id
     JOIN users tu ON tu.id = t.user_id
     WHERE o.workspace_id = $1 AND o.status = 'pending' AND o.expires_at > $2
-    AND EXISTS (SELECT 1 FROM active_owners a WHERE a.workspace_id = o.workspace_id AND a.member_id = o.from_member_id)";
+    AND EXISTS (SELECT 1 FROM active_owners a WHERE a.workspace_id = o.workspace_id AND a.member_id = o.from_member_id)
+    AND ",
+    lasts!("f", "$2"),
+    " AND ' ' || ",
+    held_roles!("f", "$2"),
+    " || ' ' LIKE '% owner %'"
+);
 
 /// The pending offer of this workspace: there is at most one. An offer by someone who is no longer an active
 /// Owner does not count.
@@ -186,9 +194,12 @@ async fn take_over(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<Rec
     // Whoever steps down keeps their other roles, and is an Admin where they had none.
     let admin = all.by_slug(BuiltIn::Admin.slug());
     if let Some(admin) = admin.filter(|_| from.own.len() == 1) {
-        members::assign_role(s, from.id, admin.id).await?;
+        // Where they were Owner for a while, they are Admin until then.
+        replace_role(s.open(), from.id, owner.id, admin.id).await?;
+    } else {
+        members::revoke_role(s, from.id, owner.id).await?;
     }
-    members::revoke_role(s, from.id, owner.id).await?;
+    notify(s, offer.from_user_id, "accepted", "They are an Owner now, and you aren't one anymore.").await?;
     let names = |roles: &[Role]| -> Vec<String> { roles.iter().map(|role| role.name.clone()).collect() };
     let after = MemberRecord::load(s, &all, to.id).await?.own;
     let from_after = MemberRecord::load(s, &all, from.id).await?.own;
@@ -217,6 +228,21 @@ async fn take_over(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<Rec
     })
 }
 
+/// Tells whoever made the offer what the actor answered.
+async fn notify(s: &WriteScope<perm::Membership>, to: Uuid, answer: &str, next: &str) -> Result<(), Refused> {
+    let workspace = &s.actor().workspace;
+    let mail = OwnershipAnsweredMail {
+        url: s.open().db.public_url(),
+        by: &inert(s.actor().principal.name()),
+        signature: &s.actor().principal.signature(),
+        answer,
+        next,
+        workspace: &inert(&workspace.name),
+        slug: &workspace.slug,
+    };
+    records::mail::notify(s, to, MailChoice::Responsibilities, &mail).await
+}
+
 /// Declines the offer, as the member to whom it was made.
 ///
 /// # Errors
@@ -224,6 +250,7 @@ async fn take_over(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<Rec
 pub async fn decline(s: &mut WriteScope<perm::Membership>, id: Uuid) -> Result<Recorded<()>, Refused> {
     let offer = addressed_to_actor(s, id).await?;
     close(s, id, "declined").await?;
+    notify(s, offer.from_user_id, "declined", "You're still an Owner.").await?;
     let target = Target::new(MEMBER, offer.from_member_id, offer.from_name);
     let target = target.of(Some(offer.from_user_id), offer.from_email);
     Ok(Recorded::new((), OwnershipOfferDeclined {}, target))

@@ -3,8 +3,11 @@
 use crate::domain::base::event::{AuditEvent, EventKind, EventRow, EventSentence, NounEvents, TargetKind};
 use serde::{Deserialize, Serialize};
 
-pub(in crate::domain) const EVENTS: NounEvents =
-    NounEvents::new(&[EventKind::of::<ResourceRegistered>(), EventKind::of::<ResourceForgotten>()]);
+pub(in crate::domain) const EVENTS: NounEvents = NounEvents::new(&[
+    EventKind::of::<ResourceRegistered>(),
+    EventKind::of::<ResourceOwnerChanged>(),
+    EventKind::of::<ResourceForgotten>(),
+]);
 
 /// The name of the target is the resource's type and id.
 pub(in crate::domain) const RESOURCE: TargetKind = TargetKind::new("resource");
@@ -22,6 +25,27 @@ impl AuditEvent for ResourceRegistered {
 
     fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
         EventSentence::new("registered the resource", row.target).detail(&self.name)
+    }
+}
+
+/// A resource belongs to somebody else, or to nobody any more.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::domain) struct ResourceOwnerChanged {
+    /// The name of the member; empty for nobody.
+    pub owner: String,
+}
+
+impl AuditEvent for ResourceOwnerChanged {
+    const NAME: &'static str = "resource_owner_changed";
+    const KIND: &'static str = "resource.owner-changed";
+    const LABEL: &'static str = "Resource owner changed";
+
+    fn sentence(&self, row: &EventRow<'_>) -> EventSentence {
+        match self.owner.as_str() {
+            "" => EventSentence::new("removed the owner of the resource", row.target),
+            owner => EventSentence::new("changed the owner of the resource", row.target)
+                .rest(format!("to {owner}")),
+        }
     }
 }
 

@@ -1,13 +1,15 @@
-//! Resources of the customer's own applications: registered, so that a search has something to list.
-//! Nothing else depends on them: access to a resource depends only on its type.
+//! Resources of the customer's own applications: registered, so that a search has something to list, and so that it is
+//! known whose they are. Access to a resource depends only on its type, and for scopes such as `write:own` on its owner:
+//! see [`owners`].
 
 pub mod events;
+pub mod owners;
 
 use crate::{
     clock::Timestamp,
     domain::{
         base::{
-            event::{Recorded, Target},
+            event::{Recorded, RecordedEvent, Target},
             invalid::Invalid,
             paging::{Cursor, Key, Page, Position, invalid_cursor},
             refused::Refused,
@@ -17,7 +19,10 @@ use crate::{
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         nouns::{
             members::{has_text, like, like_exactly},
-            resources::events::{RESOURCE, ResourceForgotten, ResourceRegistered},
+            resources::{
+                events::{RESOURCE, ResourceForgotten, ResourceRegistered},
+                owners::{NewOwner, may_change_owner, owner_changed},
+            },
         },
     },
     entity::resource,
@@ -40,6 +45,39 @@ pub struct Resource {
     pub id: String,
     pub name: String,
     pub created_at: Timestamp,
+    /// The membership to which it belongs.
+    owner_id: Option<Uuid>,
+    owner_external_id: Option<String>,
+    owner_user_id: Option<Uuid>,
+    owner_key_id: Option<Uuid>,
+}
+
+/// Whom a resource belongs to, as services know them: by the external id, where they have one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    pub is_key: bool,
+    pub id: String,
+}
+
+impl Resource {
+    pub fn owner(&self) -> Option<Owner> {
+        let id = self.owner_user_id.or(self.owner_key_id)?;
+        let id = self.owner_external_id.clone().unwrap_or_else(|| id.to_string());
+        Some(Owner { is_key: self.owner_key_id.is_some(), id })
+    }
+}
+
+/// The rows of resources of a workspace.
+const ROWS: &str = "SELECT r.workspace_id, r.kind, r.id, r.name, r.created_at, r.owner_id FROM resources r
+    WHERE r.workspace_id = $1";
+
+/// A statement that selects resources, with the owners of these rows alone.
+fn with_owners(rows: &str, order: &str) -> String {
+    format!(
+        "SELECT r.kind, r.id, r.name, r.created_at, m.id AS owner_id, m.external_id AS owner_external_id,
+            m.user_id AS owner_user_id, m.api_key_id AS owner_key_id
+        FROM ({rows}) r LEFT JOIN members m ON m.workspace_id = r.workspace_id AND m.id = r.owner_id{order}"
+    )
 }
 
 /// A type of the customer's own resources: the second part of a scope.
@@ -112,34 +150,50 @@ impl ResourceKey {
     }
 }
 
-/// Registers a resource, or renames it. Returns it, and whether it is new.
+/// Registers a resource, or changes its name and its owner. Returns it, and whether it is new.
 ///
 /// # Errors
-/// [`Refused::Invalid`] where the workspace has too many.
+/// [`Refused::Invalid`] where the workspace has too many, or for an owner who is no member;
+/// [`Refused::Ceiling`] for another owner, to whoever may not do everything with it.
 pub async fn register(
     s: &mut WriteScope<perm::CheckAccess>,
     address: &ResourceKey,
     name: &Title,
+    owner: &NewOwner,
 ) -> Result<Recorded<(Resource, bool)>, Refused> {
-    let now = s.now();
     let present = find(s, address).await?;
-    let resource = Resource {
-        kind: address.kind.clone(),
-        id: address.id.clone(),
-        name: name.to_string(),
-        created_at: present.as_ref().map_or(now, |present| present.created_at),
-    };
+    let owner_before = present.as_ref().and_then(|present| present.owner_id);
+    let owner = owner.member(s, owner_before).await?;
+    let mut events = Vec::new();
+    if present.as_ref().is_none_or(|present| present.name != name.as_str()) {
+        let event = ResourceRegistered { name: name.to_string() };
+        events.push(RecordedEvent::new(event, address.target()));
+    }
+    if owner != owner_before {
+        may_change_owner(s, &address.kind)?;
+        events.push(owner_changed(s, address.target(), owner).await?);
+    }
+    let is_new = present.is_none();
     match present {
-        Some(present) if present.name == resource.name => return Ok(Recorded::unchanged((resource, false))),
+        Some(present) if events.is_empty() => return Ok(Recorded::unchanged((present, false))),
         Some(_) => {
             let row = s.open().update::<resource::Entity>().filter(resource::Column::Kind.eq(&address.kind));
             let row = row.filter(resource::Column::Id.eq(&address.id));
-            s.open().apply_to_one(row.col_expr(resource::Column::Name, Expr::value(name.as_str()))).await?;
-            let event = ResourceRegistered { name: name.to_string() };
-            return Ok(Recorded::new((resource, false), event, address.target()));
+            let row = row.col_expr(resource::Column::Name, Expr::value(name.as_str()));
+            s.open().apply_to_one(row.col_expr(resource::Column::OwnerId, Expr::value(owner))).await?;
         }
-        None => {}
+        None => insert(s, address, name, owner).await?,
     }
+    let resource = find(s, address).await?.ok_or(Refused::NotFound)?;
+    Ok(Recorded::many((resource, is_new), events))
+}
+
+async fn insert(
+    s: &WriteScope<perm::CheckAccess>,
+    address: &ResourceKey,
+    name: &Title,
+    owner: Option<Uuid>,
+) -> Result<(), Refused> {
     let sql = "SELECT COUNT(*) AS resources FROM (SELECT 1 FROM resources r
         WHERE r.workspace_id = $1 LIMIT $2) AS present";
     let count: Option<Count> = s.first(sql, vec![MAX_RESOURCES.into()]).await?;
@@ -153,11 +207,11 @@ pub async fn register(
         kind: Set(address.kind.clone()),
         id: Set(address.id.clone()),
         name: Set(name.to_string()),
-        created_at: Set(now),
+        created_at: Set(s.now()),
+        owner_id: Set(owner),
     };
     s.open().insert(row).await?;
-    let event = ResourceRegistered { name: name.to_string() };
-    Ok(Recorded::new((resource, true), event, address.target()))
+    Ok(())
 }
 
 #[derive(FromQueryResult)]
@@ -168,11 +222,15 @@ struct Count {
 /// Removes a resource from the register.
 ///
 /// # Errors
-/// [`Refused::NotFound`] where it is not registered here.
+/// [`Refused::NotFound`] where it is not registered here; [`Refused::Ceiling`] for one that belongs to somebody, to
+/// whoever may not do everything with it.
 pub async fn forget(
     s: &mut WriteScope<perm::CheckAccess>,
     address: &ResourceKey,
 ) -> Result<Recorded<()>, Refused> {
+    if find(s, address).await?.is_some_and(|present| present.owner_id.is_some()) {
+        may_change_owner(s, &address.kind)?;
+    }
     let row = s.open().delete::<resource::Entity>().filter(resource::Column::Kind.eq(&address.kind));
     s.open().apply_to_one(row.filter(resource::Column::Id.eq(&address.id))).await?;
     Ok(Recorded::new((), ResourceForgotten {}, address.target()))
@@ -186,9 +244,8 @@ pub(in crate::domain) async fn find(
     scope: &impl Scoped,
     address: &ResourceKey,
 ) -> Result<Option<Resource>, Refused> {
-    let sql = "SELECT r.kind, r.id, r.name, r.created_at FROM resources r
-        WHERE r.workspace_id = $1 AND r.kind = $2 AND r.id = $3";
-    Ok(scope.first(sql, vec![address.kind.as_str().into(), address.id.as_str().into()]).await?)
+    let sql = with_owners(&format!("{ROWS} AND r.kind = $2 AND r.id = $3"), "");
+    Ok(scope.first(&sql, vec![address.kind.as_str().into(), address.id.as_str().into()]).await?)
 }
 
 /// One registered resource.
@@ -220,10 +277,8 @@ pub async fn list(
         let n = values.len();
         filter.push_str(&format!(" AND (r.kind, r.id) > (${n}, ${})", n + 1));
     }
-    let sql = format!(
-        "SELECT r.kind, r.id, r.name, r.created_at FROM resources r
-        WHERE r.workspace_id = $1{filter} ORDER BY r.kind, r.id LIMIT $2"
-    );
+    let order = " ORDER BY r.kind, r.id";
+    let sql = with_owners(&format!("{ROWS}{filter}{order} LIMIT $2"), order);
     Ok(scope.all(&sql, values).await?)
 }
 
@@ -249,8 +304,7 @@ pub async fn page(
         values.push(value.into());
         format!("${}", values.len() + 1)
     };
-    let mut sql =
-        "SELECT r.kind, r.id, r.name, r.created_at FROM resources r WHERE r.workspace_id = $1".to_owned();
+    let mut sql = ROWS.to_owned();
     if !filter.kind.is_empty() {
         sql.push_str(&format!(" AND r.kind = {}", bound(&filter.kind)));
     }
@@ -269,20 +323,27 @@ pub async fn page(
         let (kind, id) = (bound(kind), bound(id));
         sql.push_str(&format!(" AND (r.kind, r.id) {sign} ({kind}, {id})"));
     }
-    sql.push_str(&format!(" ORDER BY r.kind {way}, r.id {way} LIMIT {}", at.limit() + 1));
-    let rows: Vec<Resource> = scope.all(&sql, values).await?;
+    let order = format!(" ORDER BY r.kind {way}, r.id {way}");
+    sql.push_str(&format!("{order} LIMIT {}", at.limit() + 1));
+    let rows: Vec<Resource> = scope.all(&with_owners(&sql, &order), values).await?;
     Ok(Page::from_rows(rows, at, |row| {
         Cursor::new(Key::Text(format!("{} {}", row.kind, row.id)), Uuid::nil())
     }))
 }
 
-/// The ids alone, of one type.
+#[derive(FromQueryResult)]
+struct ResourceName {
+    id: String,
+}
+
+/// The ids alone, of one type: of all, or of those that belong to a member.
 ///
 /// # Errors
 /// The database's own.
 pub(in crate::domain) async fn ids(
     scope: &ReadScope<perm::CheckAccess>,
     kind: &str,
+    owner: Option<Uuid>,
     after: Option<&str>,
     limit: usize,
 ) -> Result<Vec<String>, Refused> {
@@ -290,8 +351,19 @@ pub(in crate::domain) async fn ids(
     if kind.contains('\0') {
         return Ok(Vec::new());
     }
-    let rows = list(scope, Some(kind), after.map(|id| (kind, id)), limit).await?;
-    Ok(rows.into_iter().map(|resource| resource.id).collect())
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut values: Vec<Value> = vec![limit.into(), kind.into(), after.unwrap_or_default().into()];
+    let mut owned = "";
+    if let Some(owner) = owner {
+        values.push(owner.into());
+        owned = " AND r.owner_id = $5";
+    }
+    let sql = format!(
+        "SELECT r.id FROM resources r WHERE r.workspace_id = $1 AND r.kind = $3{owned} AND r.id > $4
+        ORDER BY r.id LIMIT $2"
+    );
+    let rows: Vec<ResourceName> = scope.all(&sql, values).await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
 #[cfg(test)]

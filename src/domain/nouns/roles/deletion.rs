@@ -12,14 +12,14 @@ use crate::{
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
         nouns::{
             invitations::events::{self as invitation_events, InvitationRolesChanged},
-            members::{assign_role, events::MemberRolesChanged, revoke_role},
+            members::events::MemberRolesChanged,
             roles::{
                 change::custom_role,
                 detail::{RoleDetail, get, load_teams_with_role, may_reassign, teams_conflict},
                 events::{IN_USE, RoleDeleted},
             },
         },
-        records::members::MEMBER,
+        records::{given_roles::replace_role, joining, members::MEMBER},
     },
     entity::{invitation_role, role, team_role},
     policy::perm,
@@ -34,6 +34,13 @@ pub const ROLE_IN_USE: Conflict = Conflict::new(
     "role-in-use",
     "This role is in use by members or pending invitations. Choose a replacement role.",
 )
+.with_audit_reason(IN_USE);
+
+pub const ROLE_LETS_IN: Conflict = Conflict::new(
+    "role-lets-in",
+    "People can join with this role, by a link or by a domain. Revoke the link or remove the domain first.",
+)
+.link("/joining", "Links and domains")
 .with_audit_reason(IN_USE);
 
 /// What the deletion of a role would do.
@@ -66,6 +73,9 @@ pub async fn deletion_plan(
     let detail = get(scope, slug).await?;
     if let Some(refused) = detail.not_deletable(scope.actor()) {
         return Err(scope.refuse(refused).await);
+    }
+    if joining::lets_in_with(scope, detail.role.id, scope.now()).await? {
+        return Err(scope.refuse(ROLE_LETS_IN).await);
     }
     let all = assignable_roles(&scope.actor().all_roles, &scope.actor().holdings);
     let replacements = all.into_iter().filter(|role| !role.is_owner && role.slug != slug).collect();
@@ -106,7 +116,7 @@ pub struct Deleted {
 ///
 /// # Errors
 /// [`Refused::NotFound`], [`Refused::NotAllowed`] for a built-in role, [`Refused::Ceiling`],
-/// [`Refused::DetailedConflict`] if teams have it, [`ROLE_IN_USE`] without a replacement,
+/// [`Refused::DetailedConflict`] if teams have it, [`ROLE_LETS_IN`], [`ROLE_IN_USE`] without a replacement,
 /// [`Refused::Invalid`] on the field `replacement`.
 pub async fn delete(
     s: &mut WriteScope<perm::ManageRoles>,
@@ -121,6 +131,9 @@ pub async fn delete(
     if teams.one(s.connection()).await?.is_some() {
         return Err(teams_conflict(&load_teams_with_role(s, s.actor(), &role).await?).into());
     }
+    if joining::lets_in_with(s, role.id, s.now()).await? {
+        return Err(ROLE_LETS_IN.into());
+    }
     let (holders, invited) = (holders(s, &role).await?, invited(s, &role).await?);
     let mut events = Vec::new();
     if !holders.is_empty() || !invited.is_empty() {
@@ -128,12 +141,8 @@ pub async fn delete(
         s.actor().holdings.may_assign(&replacement.holdings)?;
         may_reassign(s.actor(), holders.iter().map(|holder| holder.role_set.as_str()))?;
         for holder in &holders {
-            let (held, (before, after)) = reassigned(&all, &holder.own, &role, replacement);
-            // The new role is assigned first, so that nobody is without a role for a moment.
-            if !held {
-                assign_role(s, holder.id, replacement.id).await?;
-            }
-            revoke_role(s, holder.id, role.id).await?;
+            let (_, (before, after)) = reassigned(&all, &holder.own, &role, replacement);
+            replace_role(s.open(), holder.id, role.id, replacement.id).await?;
             let target = Target::new(MEMBER, holder.id, &holder.name);
             let target = target.of(Some(holder.principal_id), &holder.email);
             let ids = RoleIds::of(before.iter().copied(), after.iter().copied());

@@ -5,7 +5,7 @@ use crate::{
         base::{event::Recorded, refused::Refused, selection::Selection},
         enforce::{rows::Scoped, write::WriteScope},
         nouns::{
-            members::MemberRecord,
+            members::{MemberRecord, notify_of_roles},
             teams::{
                 Team,
                 events::{TeamLeadChanged, TeamMemberAdded, TeamMemberRemoved},
@@ -63,6 +63,7 @@ pub async fn add(
             joined_at: Set(s.now()),
         };
         s.open().insert(row).await?;
+        notify(s, &member).await?;
         let event = TeamMemberAdded { team: team.name.clone(), roles: team.role_names() };
         each.push(Recorded::new(changed, event, member.target()));
     }
@@ -91,9 +92,20 @@ pub async fn remove(
     let row: DeleteMany<team_member::Entity> = s.open().delete();
     let row = row.filter(team_member::Column::TeamId.eq(id));
     s.open().apply_to_one(row.filter(team_member::Column::MemberId.eq(member.id))).await?;
+    notify(s, &member).await?;
     let event = TeamMemberRemoved { team: team.name.clone(), roles: team.role_names() };
     let changed = TeamMemberChange { team: team.name, name: member.name.clone(), is_change: true };
     Ok(Recorded::new(changed, event, member.target()))
+}
+
+/// Tells a member if the change of the team changed their roles. `before` is the member as they were.
+async fn notify(s: &WriteScope<perm::Membership>, before: &MemberRecord) -> Result<(), Refused> {
+    let all = s.actor().all_roles.clone();
+    let (before_names, after) = (before.role_names(), MemberRecord::load(s, &all, before.id).await?);
+    match after.role_names() {
+        same if same == before_names => Ok(()),
+        names => notify_of_roles(s, before, &before_names, &names).await,
+    }
 }
 
 /// Makes a member of a team a lead, or no longer a lead. A lead is bound by the ceiling like everybody else,

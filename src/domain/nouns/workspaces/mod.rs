@@ -8,14 +8,17 @@ use crate::{
         base::{
             conflict::Conflict,
             db::Db,
+            ends::{held_roles, lasts},
             event::{Recorded, RecordedEvent, Target},
             invalid::Invalid,
             limits,
             paging::{Cursor, Key, Order, Page, Position},
             principal::{ApiKey, Origin, Person, Principal},
             refused::Refused,
+            source::Source,
             sql::Sql,
             values::{Name, Slug},
+            words::exact,
         },
         enforce::{rows::Scoped, workspace::create_workspace},
         nouns::{
@@ -49,9 +52,18 @@ pub struct WorkspaceOfPerson {
     /// Names of the person's roles, joined with ", ".
     pub roles: Option<String>,
     pub people: i64,
+    /// Until when the person has access.
+    pub access_until: Option<Timestamp>,
 }
 
-/// The workspaces in which this person has a membership, suspended ones too.
+impl WorkspaceOfPerson {
+    /// Until when the person has access, in words.
+    pub fn until(&self) -> Option<String> {
+        self.access_until.map(exact)
+    }
+}
+
+/// The workspaces in which this person has a membership, suspended ones too: the one they used last comes first.
 ///
 /// # Errors
 /// The database's own.
@@ -61,12 +73,13 @@ pub async fn of_person(db: &Db, person: &Person) -> Result<Vec<WorkspaceOfPerson
             (SELECT string_agg(r.name, ', ') FROM roles r WHERE r.workspace_id = m.workspace_id
                 AND ' ' || m.role_set || ' ' LIKE '% ' || r.slug || ' %') AS roles,
             (SELECT CAST(COALESCE(SUM(h.people), 0) AS BIGINT) FROM headcounts h
-                WHERE h.workspace_id = w.id AND h.status = 'active' AND h.kind = 'user') AS people
+                WHERE h.workspace_id = w.id AND h.status = 'active' AND h.kind = 'user') AS people, m.access_until
         FROM members m
         JOIN workspaces w ON w.id = m.workspace_id AND w.deleted_at IS NULL
         JOIN accounts a ON a.id = w.account_id
-        WHERE m.user_id = $1 ORDER BY a.name, w.name, w.id LIMIT 500";
-    Ok(db.read().all(sql, vec![person.user_id.into()]).await?)
+        WHERE m.user_id = $1 AND (m.access_until IS NULL OR m.access_until > $2)
+        ORDER BY COALESCE(m.last_active_at, m.joined_at) DESC, w.name, w.id LIMIT 500";
+    Ok(db.read().all(sql, vec![person.user_id.into(), db.now().into()]).await?)
 }
 
 /// A workspace, in the list of a key that is a member of it.
@@ -90,14 +103,20 @@ pub struct WorkspaceOfKey {
 /// # Errors
 /// [`Refused::Invalid`] for a page link of another list.
 pub async fn of_key(db: &Db, key: &ApiKey, at: &Position) -> Result<Page<WorkspaceOfKey>, Refused> {
-    let mut sql = "SELECT w.id, w.slug, w.name, w.account_id, w.created_at, m.role_set,
+    let mut sql = concat!(
+        "SELECT w.id, w.slug, w.name, w.account_id, w.created_at, ",
+        held_roles!("m", "$2"),
+        " AS role_set,
             CASE WHEN w.suspended_at IS NOT NULL THEN 'suspended' ELSE m.status END AS status,
             (k.home_id IS NOT NULL AND k.home_id = w.id) AS is_home
         FROM members m CROSS JOIN workspaces w CROSS JOIN api_keys k
-        WHERE m.api_key_id = $1 AND w.id = m.workspace_id AND w.deleted_at IS NULL AND k.id = m.api_key_id"
-        .to_owned();
+        WHERE m.api_key_id = $1 AND w.id = m.workspace_id AND w.deleted_at IS NULL AND k.id = m.api_key_id
+            AND ",
+        lasts!("m", "$2")
+    )
+    .to_owned();
     let order = Order { column: "w.slug || ''", is_text: true, id: "", descending: false };
-    let mut values = Vec::new();
+    let mut values = vec![db.now().into()];
     order.append_to(&mut sql, &mut values, at)?;
     values.insert(0, key.id.into());
     let rows: Vec<WorkspaceOfKey> = db.read().all(&sql, values).await?;
@@ -191,7 +210,9 @@ pub async fn create_by_key(
             (None, None) => return Err(NO_ACCOUNTABLE_USER.into()),
         };
         let owners = insert(open, key.account_id, name, slug, creator, setup).await?;
-        members::join_key(open, key.id, &key.name, creator, creator, &[owners]).await?;
+        let owners = [owners];
+        let given = (Source::Api, owners.as_slice());
+        members::join_key(open, key.id, &key.name, creator, creator, given).await?;
         let made = WorkspaceCreated::new(name, slug, setup);
         let added = ApiKeyAdded { roles: vec![BuiltIn::Owner.name().to_owned()], consent: String::new() };
         let events = vec![

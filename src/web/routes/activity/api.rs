@@ -160,6 +160,8 @@ impl ListQuery {
             kind: self.kind.clone(),
             outcome: outcome.to_owned(),
             text: input::search(&self.q)?,
+            by: String::new(),
+            on: String::new(),
             actor: self.actor,
             target: self.target,
             from: self.from,

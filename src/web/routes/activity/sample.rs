@@ -2,13 +2,13 @@
 
 use crate::{
     clock::{HOUR, Timestamp},
-    domain::{activity::Entry, events},
+    domain::activity::Entry,
     policy::Holdings,
     web::{
         chrome::Chrome,
         list::{ListState, Neighbours},
         route_index::RouteLabels,
-        routes::activity::list::{Index, Row},
+        routes::activity::list::{Index, Row, kinds},
     },
 };
 use askama::Template;
@@ -19,7 +19,9 @@ pub(in crate::web) fn activity(chrome: Chrome, rows: u8) -> impl Template + use<
     Index {
         chrome,
         list: ListState::default(),
-        kinds: events::filter(),
+        kinds: kinds(),
+        recent: Vec::new(),
+        summary: String::new(),
         rows: (0..rows)
             .map(|number| Row::new(entry(number), NOW, &RouteLabels::default()))
             .map(|row| row.for_viewer(&Holdings::of(true, [])))
@@ -41,12 +43,14 @@ fn entry(number: u8) -> Entry {
         kind: "member.roles-changed".into(),
         is_refusal: false,
         actor_id: Some(id),
+        actor_member_id: Some(id),
         actor: "Sample Owner".into(),
         actor_email: "owner@example.com".into(),
         actor_now: None,
         actor_email_now: None,
         target_kind: "member".into(),
         target_id: Some(id),
+        target_member_id: Some(id),
         target: format!("Member {number} of Sample"),
         target_email: format!("member-{number}@example.com"),
         target_now: None,

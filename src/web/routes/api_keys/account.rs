@@ -10,7 +10,7 @@ use crate::{
                 AccountScope,
                 keys::{self, PossibleHome, WorkspaceMembership},
             },
-            api_keys::{CreatedKey, Creator, HomeOptions, KeyRecord, NewApiKey, TakeOver},
+            api_keys::{CreatedKey, Creator, FoundKeys, HomeOptions, KeyRecord, NewApiKey, TakeOver},
             destinations::lost_senders::LosingDestination,
         },
     },
@@ -71,6 +71,9 @@ impl Home for AccountScope {
 impl Reads for AccountScope {
     async fn list(&self, text: &str, at: &Position) -> Result<Page<Self::Key>, Refused> {
         keys::list(self, text, at).await
+    }
+    async fn find_by_secret(&self, text: &str) -> Result<FoundKeys<Self::Key>, Refused> {
+        keys::find_by_secret(self, text).await
     }
 }
 

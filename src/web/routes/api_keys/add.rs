@@ -16,7 +16,7 @@ use crate::{
         form::Form,
         guard::{Authorized, HandlerResult},
         rejection::reopen,
-        role_choices::{Choices, any_assignable, choices, viewer},
+        role_choices::{Choices, any_assignable, choices, has_default, viewer},
         routes::api_keys::new::page_of,
     },
 };
@@ -66,19 +66,15 @@ async fn draw_addition(
 
 pub async fn addition(cx: Authorized<perm::ManageApiKeys>) -> HandlerResult {
     let (scope, view, ()) = cx.into_parts();
-    draw_addition(
-        &view,
-        &scope,
-        StatusCode::OK,
-        AddKeyForm { role: viewer(), ..AddKeyForm::default() },
-        Errors::default(),
-    )
-    .await
+    draw_addition(&view, &scope, StatusCode::OK, AddKeyForm::default(), Errors::default()).await
 }
 
 pub async fn add(cx: Authorized<perm::ManageApiKeys, Form<AddKeyForm>>) -> HandlerResult {
-    let (scope, view, Form(form)) = cx.into_parts();
+    let (scope, view, Form(mut form)) = cx.into_parts();
     let duplicate = scope.duplicate();
+    if form.role.is_empty() && has_default(&choices(roles::assignable(&scope), &[])) {
+        form.role = viewer();
+    }
     let done = async {
         let id = Uuid::try_parse(&form.key);
         let id = id.map_err(|_| Invalid::field("key", "Choose one of the account's keys."))?;

@@ -203,6 +203,22 @@ pub async fn index(
     Ok(Ok200(api_keys::list(&cx.scope, &text, &at).await?.page.into()))
 }
 
+/// What was found somewhere.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretToFind {
+    /// A secret, or at least its last four characters.
+    #[schema(schema_with = spec::secret_to_find)]
+    secret: String,
+}
+
+pub async fn find(
+    cx: ApiRequest<perm::ReadApiKeys, Json<SecretToFind>>,
+) -> ApiResult<Ok200<PageBody<KeyBody>>> {
+    let found = api_keys::find_by_secret(&cx.scope, &cx.input.0.secret).await?;
+    Ok(Ok200(PageBody::whole(found.keys)))
+}
+
 pub async fn show(cx: ApiRequest<perm::ReadApiKeys, Target>) -> ApiResult<Tagged<KeyBody>> {
     let workspace_key = api_keys::get(&cx.scope, cx.input.0).await?;
     let version = api_keys::version(workspace_key.key.id, &workspace_key.key.name, &workspace_key.roles);

@@ -8,7 +8,7 @@ use crate::{
         base::paging::{Page, Position},
         nouns::{
             accounts::keys::{PossibleHome, WorkspaceMembership},
-            api_keys::{CreatedKey, Creator, HomeOptions, KeyRecord, NewApiKey, TakeOver},
+            api_keys::{CreatedKey, Creator, FoundKeys, HomeOptions, KeyRecord, NewApiKey, TakeOver},
             destinations::lost_senders::LosingDestination,
         },
     },
@@ -49,6 +49,8 @@ pub(in crate::web) trait Home: Sized {
 /// A home of keys, admitted to see them.
 pub(in crate::web) trait Reads: Home {
     async fn list(&self, text: &str, at: &Position) -> Result<Page<Self::Key>, Refused>;
+    /// The keys with this secret, or whose secret ends so.
+    async fn find_by_secret(&self, text: &str) -> Result<FoundKeys<Self::Key>, Refused>;
 }
 
 /// A home of keys, admitted to manage them.

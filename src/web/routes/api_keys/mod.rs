@@ -13,5 +13,6 @@ mod parts;
 pub mod placement;
 pub mod revocation;
 mod row;
+pub mod search;
 pub mod voucher;
 mod workspace;

@@ -15,8 +15,7 @@ use crate::{
         form::Form,
         guard::{Admitted, HandlerResult, PageAdmission},
         rejection::reopen,
-        role_choices::any_assignable,
-        role_choices::{Choices, viewer},
+        role_choices::{Choices, any_assignable, has_default, viewer},
         routes::api_keys::{
             home::{Home, Manages},
             parts::{DEFAULT_EXPIRY, EXPIRIES, Ending, Expiry, NewKey, RevealedSecret, administers},
@@ -48,7 +47,7 @@ pub struct Details {
 impl Details {
     /// The empty form.
     fn blank() -> Self {
-        Self { role: viewer(), expiry: DEFAULT_EXPIRY.to_owned(), ..Self::default() }
+        Self { expiry: DEFAULT_EXPIRY.to_owned(), ..Self::default() }
     }
 }
 
@@ -128,7 +127,10 @@ pub(in crate::web) async fn create<A: PageAdmission<Scope: Manages>>(
     // A form that says nothing of it is taken for one that was sent already.
     let known = form.made.parse().unwrap_or(-1);
     let created = async {
-        let key = valid?;
+        let mut key = valid?;
+        if key.roles.is_empty() && home.choices(&[]).is_some_and(|choices| has_default(&choices)) {
+            key.roles = viewer();
+        }
         if home.choices(&[]).is_some() && key.home.is_some() {
             let sentence = "This workspace is the home of keys that you create here. The key wasn't created.";
             return Err(Invalid::field("form", sentence).into());

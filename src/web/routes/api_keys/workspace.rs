@@ -8,7 +8,7 @@ use crate::{
         enforce::read::ReadScope,
         nouns::{
             accounts::keys::{PossibleHome, WorkspaceMembership},
-            api_keys::{self, CreatedKey, Creator, HomeOptions, KeyRecord, NewApiKey, TakeOver},
+            api_keys::{self, CreatedKey, Creator, FoundKeys, HomeOptions, KeyRecord, NewApiKey, TakeOver},
             destinations::lost_senders::{LosingDestination, LostSender, losing},
             roles,
         },
@@ -77,6 +77,9 @@ impl<P: Access> Home for ReadScope<P> {
 impl Reads for ReadScope<perm::ReadApiKeys> {
     async fn list(&self, text: &str, at: &Position) -> Result<Page<Self::Key>, Refused> {
         Ok(api_keys::list(self, text, at).await?.page)
+    }
+    async fn find_by_secret(&self, text: &str) -> Result<FoundKeys<Self::Key>, Refused> {
+        api_keys::find_by_secret(self, text).await
     }
 }
 

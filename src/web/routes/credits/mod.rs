@@ -3,3 +3,5 @@
 pub mod api;
 pub mod chart;
 pub mod page;
+pub mod purchases;
+pub mod purchases_api;

@@ -19,15 +19,20 @@ use crate::{
     },
 };
 use actix_web::{
-    HttpMessage,
+    HttpMessage, HttpRequest, HttpResponse,
     http::{StatusCode, header},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// A decision and why, as a service reads it.
-fn decision_body(decision: &Decision) -> DecisionBody {
-    let context = match &decision.why {
+/// A decision, and why if that is wanted, as a service reads it.
+fn decision_body(decision: &Decision, detail: Detail) -> DecisionBody {
+    let context = (detail == Detail::Whole).then(|| reason(&decision.why));
+    DecisionBody { context, decision: decision.is_allowed }
+}
+
+fn reason(why: &Why) -> Value {
+    match why {
         Why::Granted { scope, role, grant } => {
             json!({"reason": "granted", "scope": scope, "role": role, "grant": grant})
         }
@@ -35,12 +40,51 @@ fn decision_body(decision: &Decision) -> DecisionBody {
         Why::NotGranted { scope, roles } => {
             json!({"reason": "not_granted", "scope": scope, "roles_that_would": roles})
         }
+        Why::NotOwn { scope, is_known, roles } => {
+            let owner = if *is_known { "another" } else { "unknown" };
+            json!({"reason": "not_own", "scope": scope, "owner": owner, "roles_that_would": roles})
+        }
         Why::NoSuchScope(complaint) => json!({"reason": "no_such_scope", "detail": complaint}),
         Why::MayNotSend { stage, detail } => {
             json!({"reason": "may_not_send", "stage": stage.word(), "detail": detail})
         }
-    };
-    DecisionBody { context, decision: decision.is_allowed }
+    }
+}
+
+/// How much a response says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    Whole,
+    /// The decisions alone.
+    Minimal,
+}
+
+const PREFER: &str = "prefer";
+const MINIMAL: &str = "return=minimal";
+
+impl Detail {
+    /// What the request prefers (RFC 7240): the first preference for `return` counts, and others are not understood.
+    fn of(request: &HttpRequest) -> Self {
+        let all = request.headers().get_all(PREFER).filter_map(|value| value.to_str().ok());
+        let mut preferences = all.flat_map(|value| value.split(',')).filter_map(|preference| {
+            let (name, value) = preference.split(';').next()?.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("return").then(|| value.trim().trim_matches('"'))
+        });
+        match preferences.next() {
+            Some("minimal") => Self::Minimal,
+            _ => Self::Whole,
+        }
+    }
+
+    /// The response, which says that the preference was heard.
+    fn respond(self, body: &impl Serialize) -> HttpResponse {
+        let mut response = json(StatusCode::OK, body);
+        if self == Self::Minimal {
+            let applied = header::HeaderValue::from_static(MINIMAL);
+            response.headers_mut().insert(header::HeaderName::from_static("preference-applied"), applied);
+        }
+        response
+    }
 }
 
 /// The body of a request that says it is JSON.
@@ -61,7 +105,8 @@ pub async fn evaluation(request: DecisionRequest) -> HandlerResult {
     match body(&request).map(Evaluation::question) {
         Ok(question) => {
             let decision = request.decide(&question).await?;
-            Ok(json(StatusCode::OK, &decision_body(&decision)))
+            let detail = Detail::of(&request.view.req);
+            Ok(detail.respond(&decision_body(&decision, detail)))
         }
         Err(why) => {
             request.admit().await?;
@@ -98,13 +143,15 @@ pub async fn evaluations(request: DecisionRequest) -> HandlerResult {
     request.view.req.extensions_mut().insert(RequestCost::of(questions.len()));
     let scope = request.admit().await?;
     let good: Vec<Question> = questions.iter().filter_map(|read| read.as_ref().ok().cloned()).collect();
+    let detail = Detail::of(&request.view.req);
     let mut decisions = decisions::decide_all(&scope, &good).await?.into_iter();
     let mut evaluations = Vec::with_capacity(questions.len());
     for question in &questions {
         let answer = match (question, question.is_ok().then(|| decisions.next()).flatten()) {
-            (Ok(_), Some(decision)) => decision_body(&decision),
+            (Ok(_), Some(decision)) => decision_body(&decision, detail),
             (Err(Malformed(why)), _) => {
-                DecisionBody { context: json!({"error": {"status": 400, "message": why}}), decision: false }
+                let error = json!({"error": {"status": 400, "message": why}});
+                DecisionBody { context: Some(error), decision: false }
             }
             (Ok(_), None) => return Err(Refused::NotFound),
         };
@@ -114,7 +161,7 @@ pub async fn evaluations(request: DecisionRequest) -> HandlerResult {
             break;
         }
     }
-    Ok(json(StatusCode::OK, &DecisionsBody { evaluations }))
+    Ok(detail.respond(&DecisionsBody { evaluations }))
 }
 
 /// The discovery document: the addresses of the endpoints.

@@ -1,7 +1,7 @@
 //! Parsing the bodies of access checks: strict about every member that the standard defines, ignoring all
 //! others. An invalid body gets 400, with a sentence that names the member.
 
-use crate::web::wire::MalformedRequest;
+use crate::{domain::base::subject::Subject, web::wire::MalformedRequest};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{
     Deserialize, Deserializer,
@@ -86,6 +86,63 @@ impl<'de> Deserialize<'de> for AnyObject {
     }
 }
 
+/// The properties of a resource: an object with any content, of which it counts whose the resource is. That is
+/// `owner`, `owner_id` or `ownerID`: the ID of a user, or an object with the type and the ID of a subject.
+#[derive(Default)]
+pub(super) struct Properties {
+    pub owner: Option<Subject>,
+}
+
+impl<'de> Deserialize<'de> for Properties {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        value.deserialize_map(PropertiesVisitor)
+    }
+}
+
+struct PropertiesVisitor;
+
+impl<'de> Visitor<'de> for PropertiesVisitor {
+    type Value = Properties;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Properties, A::Error> {
+        let mut owner: Option<Subject> = None;
+        while let Some(name) = map.next_key::<String>()? {
+            if !names_owner(&name) {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let named = subject_of(&map.next_value()?);
+            // Two who are not the same: it is known to be nobody's.
+            owner = Some(match owner {
+                Some(other) if other != named => Subject::Nobody,
+                _ => named,
+            });
+        }
+        Ok(Properties { owner })
+    }
+}
+
+fn names_owner(name: &str) -> bool {
+    ["owner", "owner_id", "ownerid"].iter().any(|word| name.eq_ignore_ascii_case(word))
+}
+
+/// The subject that a value names. Whatever is not understood is somebody, who is unknown.
+fn subject_of(value: &Value) -> Subject {
+    match value {
+        Value::String(id) if !id.is_empty() => Subject::read("user", id),
+        Value::Number(id) => Subject::read("user", &id.to_string()),
+        Value::Object(subject) => match (subject.get("type"), subject.get("id")) {
+            (Some(Value::String(kind)), Some(Value::String(id))) if !id.is_empty() => Subject::read(kind, id),
+            _ => Subject::Nobody,
+        },
+        _ => Subject::Nobody,
+    }
+}
+
 /// A text that is not empty.
 pub(super) struct NonEmptyText(pub(super) String);
 
@@ -163,5 +220,46 @@ impl<'de> Visitor<'de> for ListVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<AnyList, A::Error> {
         while entries.next_element::<IgnoredAny>()?.is_some() {}
         Ok(AnyList)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn owner(properties: &Value) -> Option<Subject> {
+        Properties::deserialize(properties).unwrap().owner
+    }
+
+    #[test]
+    fn properties_say_whose_a_resource_is() {
+        let alice = || Subject::External("alice".into());
+        for properties in [
+            json!({"owner": "alice"}),
+            json!({"ownerID": "alice", "color": ["red"]}),
+            json!({"owner_id": "alice", "owner": "alice"}),
+            json!({"ownerId": {"type": "identity", "id": "alice", "name": "Alice"}}),
+        ] {
+            assert_eq!(owner(&properties), Some(alice()), "{properties}");
+        }
+        assert_eq!(owner(&json!({"owner": 42})), Some(Subject::External("42".into())));
+        for nobody in [
+            json!({"owner": "alice", "owner_id": "bob"}),
+            json!({"owner": "alice", "owner_id": "bob", "ownerID": "alice"}),
+            json!({"owner": ""}),
+            json!({"owner": ["alice"]}),
+            json!({"owner": true}),
+            json!({"owner": {"id": "alice"}}),
+            json!({"owner": {"type": "group", "id": "alice"}}),
+        ] {
+            assert_eq!(owner(&nobody), Some(Subject::Nobody), "{nobody}");
+        }
+        for unknown in
+            [json!({}), json!({"owners": "alice", "name": "alice", "properties": {"owner": "alice"}})]
+        {
+            assert_eq!(owner(&unknown), None, "{unknown}");
+        }
+        assert!(Properties::deserialize(&json!([])).is_err());
     }
 }

@@ -2,23 +2,26 @@
 //! a leading `_` are checked for their type, and otherwise ignored.
 
 use crate::{
-    domain::decisions::{MAX_RESULTS, Question, Subject},
+    domain::{
+        base::subject::Subject,
+        decisions::{MAX_RESULTS, NamedResource, Question},
+    },
     web::{
-        api::operation::Operation,
+        api::{operation::Operation, spec},
         routes::decisions::parse::{
-            AnyList, AnyObject, NonEmptyText, ParseResult, limit, missing, object, optional, optional_object,
-            text,
+            AnyList, AnyObject, NonEmptyText, ParseResult, Properties, limit, missing, object, optional,
+            optional_object, text,
         },
     },
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use utoipa::ToSchema;
+use utoipa::{ToSchema, openapi::path::ParameterIn};
 
 /// Whose access to check.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct SubjectOfDecision {
-    /// `user` or `api_key`.
+    /// `user` (or `identity`, or `person`), or `api_key`.
     #[schema(value_type = String, min_length = 1)]
     r#type: NonEmptyText,
     /// An ID, a confirmed e-mail address or an external ID.
@@ -63,9 +66,16 @@ pub(super) struct ResourceOfDecision {
     pub r#type: NonEmptyText,
     #[schema(value_type = String, min_length = 1)]
     pub id: NonEmptyText,
-    #[serde(default, rename = "properties")]
+    /// `owner` says whose it is, for scopes such as `write:own`: the ID of a user, or an object with `type` and `id`.
+    #[serde(default)]
     #[schema(value_type = Object, nullable)]
-    _properties: AnyObject,
+    pub properties: Properties,
+}
+
+impl ResourceOfDecision {
+    pub(super) fn named(&self) -> NamedResource<'_> {
+        NamedResource { kind: &self.r#type.0, id: &self.id.0, owner: self.properties.owner.as_ref() }
+    }
 }
 
 /// The resources to search for.
@@ -95,12 +105,13 @@ pub(super) struct Evaluation {
 
 impl Evaluation {
     pub(super) fn question(self) -> Question {
-        let subject = self.subject.subject();
-        Question { subject, action: self.action.name.0, kind: self.resource.r#type.0, id: self.resource.id.0 }
+        let (subject, resource) = (self.subject.subject(), self.resource);
+        let owner = resource.properties.owner;
+        Question::new(subject, &self.action.name.0, &resource.r#type.0, &resource.id.0, owner)
     }
 }
 
-/// A subject or resource in a batch. Omitted fields default to those next to the evaluations.
+/// A subject or resource in a batch. Omitted types and IDs default to those next to the evaluations.
 #[derive(Deserialize, ToSchema)]
 pub(super) struct EntityOfBatch {
     #[serde(default, deserialize_with = "optional")]
@@ -109,9 +120,11 @@ pub(super) struct EntityOfBatch {
     #[serde(default, deserialize_with = "optional")]
     #[schema(value_type = String, required = false, min_length = 1, nullable)]
     id: Option<NonEmptyText>,
-    #[serde(default, rename = "properties")]
+    /// Of a resource, `owner` says whose it is. They default to those next to the evaluations only if the whole resource
+    /// does.
+    #[serde(default)]
     #[schema(value_type = Object, nullable)]
-    _properties: AnyObject,
+    properties: Properties,
 }
 
 /// An action in a batch.
@@ -170,10 +183,13 @@ impl EvaluationOfBatch {
         let resource = Part("resource", self.resource.as_ref(), batch.resource.as_ref());
         let kind = subject.member("type", |subject| subject.r#type.as_ref())?;
         let subject = Subject::read(kind, subject.member("id", |subject| subject.id.as_ref())?);
-        let action = action.member("name", |action| action.name.as_ref())?.to_owned();
-        let kind = resource.member("type", |resource| resource.r#type.as_ref())?.to_owned();
-        let id = resource.member("id", |resource| resource.id.as_ref())?.to_owned();
-        Ok(Question { subject, action, kind, id })
+        let action = action.member("name", |action| action.name.as_ref())?;
+        let kind = resource.member("type", |resource| resource.r#type.as_ref())?;
+        let id = resource.member("id", |resource| resource.id.as_ref())?;
+        // What belongs to somebody is one thing: nothing is said of another of which only the type is the same.
+        let owner = self.resource.as_ref().or(batch.resource.as_ref());
+        let owner = owner.and_then(|resource| resource.properties.owner.clone());
+        Ok(Question::new(subject, action, kind, id, owner))
     }
 }
 
@@ -235,8 +251,10 @@ impl EvaluationSemantic {
 /// A decision and its reason.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DecisionBody {
-    #[schema(value_type = Object, nullable)]
-    pub context: Value,
+    /// Left out of an answer to a request with `Prefer: return=minimal`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object, required = false, nullable)]
+    pub context: Option<Value>,
     pub decision: bool,
 }
 
@@ -329,8 +347,15 @@ pub(super) struct SearchResultsPage {
     pub next_token: String,
 }
 
+/// That the reasons can be left out of an answer.
+fn prefer(operation: &mut Operation) {
+    let about = "With `return=minimal`, decisions come without their `context` (RFC 7240).";
+    operation.parameter("Prefer", ParameterIn::Header, false, about, spec::preference());
+}
+
 /// One question.
 pub(in crate::web) fn evaluation(operation: &mut Operation) {
+    prefer(operation);
     operation.body::<Evaluation>();
     operation.response::<DecisionBody>(200);
     operation.example = Some(
@@ -340,6 +365,7 @@ pub(in crate::web) fn evaluation(operation: &mut Operation) {
 
 /// Many questions, or one.
 pub(in crate::web) fn evaluations(operation: &mut Operation) {
+    prefer(operation);
     operation.body_of_either::<Evaluations, Evaluation>();
     operation.response_of_either::<DecisionsBody, DecisionBody>(200);
     operation.example = Some(json!({

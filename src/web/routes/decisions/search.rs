@@ -48,9 +48,8 @@ pub async fn search_subjects(request: DecisionRequest) -> HandlerResult {
         Err(why) => return Ok(malformed(&request.view.req, why)),
     };
     let (kind, page) = (&search.subject.r#type.0, &search.page);
-    let (action, resource) = (&search.action.name.0, &search.resource);
-    let (of, id) = (&resource.r#type.0, &resource.id.0);
-    let result = decisions::subjects(&scope, kind, action, of, id, page.limit(), page.token()).await;
+    let (action, resource) = (&search.action.name.0, search.resource.named());
+    let result = decisions::subjects(&scope, kind, action, resource, page.limit(), page.token()).await;
     search_response(&request, result, |id| json!({"type": kind, "id": id}))
 }
 
@@ -67,7 +66,7 @@ pub async fn search_resources(request: DecisionRequest) -> HandlerResult {
     search_response(&request, result, |id| json!({"type": kind, "id": id}))
 }
 
-/// Searches for actions that the subject may do on this type of resource.
+/// Searches for actions that the subject may do on this resource.
 pub async fn search_actions(request: DecisionRequest) -> HandlerResult {
     let scope = request.admit().await?;
     let search: ActionSearch = match body(&request) {
@@ -75,7 +74,7 @@ pub async fn search_actions(request: DecisionRequest) -> HandlerResult {
         Err(why) => return Ok(malformed(&request.view.req, why)),
     };
     let (subject, page) = (search.subject.subject(), &search.page);
-    let (kind, id) = (&search.resource.r#type.0, &search.resource.id.0);
-    let result = decisions::actions(&scope, &subject, kind, id, page.limit(), page.token()).await;
+    let resource = search.resource.named();
+    let result = decisions::actions(&scope, &subject, resource, page.limit(), page.token()).await;
     search_response(&request, result, |name| json!({"name": name}))
 }

@@ -8,11 +8,11 @@ use crate::{
         nouns::credits::{self, Filter, LedgerTransfer, TransferKind},
     },
     policy::perm,
-    web::routes::{
-        credits::{api, page},
-        exports::{
-            csv::Cells,
-            list::{CallFilters, ExportedList},
+    web::{
+        csv::Cells,
+        routes::{
+            credits::{api, page},
+            exports::list::{CallFilters, ExportedList},
         },
     },
 };

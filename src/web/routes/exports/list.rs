@@ -8,8 +8,8 @@ use crate::{
     },
     policy::Access,
     web::{
+        csv::Cells,
         list::Filters,
-        routes::exports::csv::Cells,
         wire::{MalformedRequest, parse, shorten},
     },
 };
@@ -120,7 +120,7 @@ impl<Q: DeserializeOwned> Request<Q> {
         // A notice is what the page shows above the list.
         let kept = pairs.into_iter().filter(|(name, value)| !value.is_empty() && name != "notice");
         let narrowed = kept.map(|(name, value)| match name.as_str() {
-            "q" => "a text".to_owned(),
+            "q" | "by" | "on" => "a text".to_owned(),
             "client_id" => "a client's ID".to_owned(),
             _ => format!("{name}={}", shorten(&value)),
         });

@@ -10,13 +10,11 @@ use crate::{
     },
     policy::perm,
     web::{
+        csv::Cells,
         list::{Search, Unfiltered},
         routes::{
             activity as activity_pages, api_keys as key_pages,
-            exports::{
-                csv::Cells,
-                list::{CallFilters, ExportedList},
-            },
+            exports::list::{CallFilters, ExportedList},
             invitations as invitation_pages, members as member_pages, roles as role_pages,
             teams as team_pages, traffic as traffic_pages,
         },
@@ -89,6 +87,7 @@ impl ExportedList for Members {
         "invited_by",
         "joined_at",
         "last_active_at",
+        "access_until",
     ];
 
     async fn page(
@@ -112,6 +111,7 @@ impl ExportedList for Members {
         cells.maybe(row.invited_by.as_deref());
         cells.moment(Some(row.joined_at));
         cells.moment(row.last_active_at);
+        cells.moment(row.access_until);
     }
 }
 

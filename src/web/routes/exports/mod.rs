@@ -2,7 +2,6 @@
 
 pub mod archives;
 pub mod archives_api;
-mod csv;
 pub mod download;
 pub mod ledger;
 pub mod list;

@@ -11,12 +11,10 @@ use crate::{
     policy::perm,
     web::{
         app::App,
+        csv::{BYTE_ORDER_MARK, Cells},
         downloads::Place,
         middleware::pieces::{PIECE, Streamed},
-        routes::exports::{
-            csv::{BYTE_ORDER_MARK, Cells},
-            list::{ExportedList, Format},
-        },
+        routes::exports::list::{ExportedList, Format},
         turns::{Line, in_turn},
     },
 };

@@ -4,7 +4,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         Email, Invalid, Message, SearchText, Selection, TextRule,
-        nouns::invitations::{self, Batch, Filter, Invitation, MAX_BATCH, Outcome, Sent},
+        nouns::invitations::{self, Batch, Filter, Invitation, MAX_BATCH, Outcome, Previewed, Sent},
     },
     policy::perm,
     visible::is_hidden,
@@ -39,11 +39,15 @@ pub struct InvitationBody {
     status: State,
     /// Slugs of the roles in the invitation.
     roles: Vec<String>,
+    /// Names of the teams that the invited person comes into.
+    teams: Vec<String>,
     /// Milliseconds since 1970.
     created_at: Timestamp,
     sent_at: Timestamp,
     expires_at: Timestamp,
     ended_at: Option<Timestamp>,
+    /// Until when whoever accepts has access, in milliseconds since 1970; `null` without an end.
+    access_until: Option<Timestamp>,
     /// Why its e-mail could not be delivered, in the mail server's words. Send it again to try once more.
     #[serde(skip_serializing_if = "Option::is_none")]
     delivery_error: Option<String>,
@@ -84,11 +88,13 @@ impl From<Invitation> for InvitationBody {
             inviter_email: invitation.inviter_email,
             status: state.unwrap_or(State::Expired),
             roles: invitation.role_slugs,
+            teams: invitation.teams,
             created_at: invitation.created_at,
             delivery_error: invitation.delivery_error,
             sent_at: invitation.sent_at,
             expires_at: invitation.expires_at,
             ended_at: invitation.ended_at,
+            access_until: invitation.access_until,
         }
     }
 }
@@ -142,8 +148,14 @@ pub struct NewInvitations {
     /// Slugs of roles. If omitted, Viewer.
     #[schema(schema_with = spec::maybe_roles)]
     roles: Option<Vec<String>>,
+    #[schema(schema_with = spec::maybe_teams)]
+    teams: Option<Vec<Uuid>>,
     #[schema(schema_with = spec::maybe_text::<Message>)]
     message: Option<String>,
+    /// Until when those who accept have access, in milliseconds since 1970. If omitted, without an end.
+    #[serde(default)]
+    #[schema(schema_with = spec::maybe_moment, required = false)]
+    until: Option<Timestamp>,
 }
 
 impl Validate for NewInvitations {
@@ -156,7 +168,13 @@ impl Validate for NewInvitations {
             invalid.add("roles", "Choose at least one role.");
         }
         let emails = invalid.check_all(addresses(&self.emails));
-        Some(Batch { emails: emails?, roles: self.roles.clone().unwrap_or_default(), message: message? })
+        Some(Batch {
+            emails: emails?,
+            roles: self.roles.clone().unwrap_or_default(),
+            teams: self.teams.clone().unwrap_or_default(),
+            message: message?,
+            access_until: self.until,
+        })
     }
 }
 
@@ -187,19 +205,43 @@ pub enum OutcomeWord {
     AlreadyInvited,
     NotValid,
     NotPending,
+    /// It is in the list a second time.
+    ListedTwice,
+    /// In a preview: it would be sent.
+    Ready,
+}
+
+impl OutcomeWord {
+    /// The word, and the link if there is a new one.
+    fn of(outcome: Outcome) -> (Self, Option<String>) {
+        match outcome {
+            Outcome::Sent { link } => (Self::Sent, Some(link)),
+            Outcome::NotMailed { link } => (Self::NotMailed, Some(link)),
+            Outcome::AlreadyMember => (Self::AlreadyMember, None),
+            Outcome::AlreadyInvited => (Self::AlreadyInvited, None),
+            // Roles and teams are named in lists that people paste, and not here.
+            Outcome::NotValid
+            | Outcome::UnknownRole(_)
+            | Outcome::UnknownTeam(_)
+            | Outcome::NotAllowed(_) => (Self::NotValid, None),
+            Outcome::NotPending => (Self::NotPending, None),
+            Outcome::ListedTwice => (Self::ListedTwice, None),
+            Outcome::Ready => (Self::Ready, None),
+        }
+    }
 }
 
 impl From<Sent> for SentBody {
     fn from(sent: Sent) -> Self {
-        let (outcome, link) = match sent.outcome {
-            Outcome::Sent { link } => (OutcomeWord::Sent, Some(link)),
-            Outcome::NotMailed { link } => (OutcomeWord::NotMailed, Some(link)),
-            Outcome::AlreadyMember => (OutcomeWord::AlreadyMember, None),
-            Outcome::AlreadyInvited => (OutcomeWord::AlreadyInvited, None),
-            Outcome::NotValid => (OutcomeWord::NotValid, None),
-            Outcome::NotPending => (OutcomeWord::NotPending, None),
-        };
+        let (outcome, link) = OutcomeWord::of(sent.outcome);
         Self { email: sent.email, outcome, link }
+    }
+}
+
+impl From<Previewed> for SentBody {
+    fn from(previewed: Previewed) -> Self {
+        let (outcome, link) = OutcomeWord::of(previewed.outcome);
+        Self { email: previewed.email, outcome, link }
     }
 }
 
@@ -237,8 +279,16 @@ pub(in crate::web) fn example(operation: &mut Operation) {
 pub async fn send(
     cx: ApiRequest<perm::InviteMembers, Json<Checked<NewInvitations>>>,
 ) -> ApiResult<Secret<Ok200<InvitationResults>>> {
-    let results = invitations::send(cx.scope, cx.input.0.valid?).await?;
-    Ok(Secret(Ok200(InvitationResults { results: results.into_iter().map(SentBody::from).collect() })))
+    let invited = invitations::send(cx.scope, cx.input.0.valid?).await?;
+    Ok(Secret(Ok200(InvitationResults { results: invited.each.into_iter().map(SentBody::from).collect() })))
+}
+
+/// What would become of each address. Nothing is sent.
+pub async fn preview(
+    cx: ApiRequest<perm::InviteMembers, Json<Checked<NewInvitations>>>,
+) -> ApiResult<Ok200<InvitationResults>> {
+    let results = invitations::preview(&cx.scope, &cx.input.0.valid?).await?;
+    Ok(Ok200(InvitationResults { results: results.into_iter().map(SentBody::from).collect() }))
 }
 
 pub async fn resend(

@@ -4,3 +4,4 @@ pub mod api;
 pub mod list;
 pub mod recipient;
 pub mod selection;
+pub(in crate::web::routes) mod teams;

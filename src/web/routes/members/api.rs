@@ -3,11 +3,15 @@
 use crate::{
     clock::Timestamp,
     domain::{
-        SearchText,
-        base::paging::Position,
-        nouns::members::{self, DependentKeys, Detail, Filter, Member},
+        Invalid, SearchText,
+        base::{paging::Position, source::Source},
+        nouns::{
+            api_keys,
+            members::{self, DependentKeys, Detail, Filter, Member, Sort},
+            offboarding::{self, PendingOffers},
+        },
     },
-    policy::perm,
+    policy::{Permission, Scope, perm},
     web::{
         api::{
             body::{Json, PageBody, Query},
@@ -19,6 +23,7 @@ use crate::{
         },
         guard::key::ApiRequest,
         path::Target,
+        routes::members::end_api::{GivenRoleBody, sources},
     },
 };
 use serde::{Deserialize, Serialize};
@@ -42,6 +47,10 @@ pub struct MemberBody {
     /// Milliseconds since 1970.
     pub joined_at: Timestamp,
     pub last_active_at: Option<Timestamp>,
+    /// Until when they have access, in milliseconds since 1970; `null` without an end.
+    pub access_until: Option<Timestamp>,
+    /// Where each role comes from, and until when they have it.
+    pub sources: Vec<GivenRoleBody>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
@@ -72,7 +81,7 @@ impl Status {
 }
 
 impl Kind {
-    const fn word(self) -> &'static str {
+    pub(in crate::web) const fn word(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::ApiKey => "api_key",
@@ -83,6 +92,8 @@ impl Kind {
 impl From<Member> for MemberBody {
     fn from(member: Member) -> Self {
         Self {
+            access_until: member.access_until,
+            sources: sources(&member),
             id: member.id,
             kind: if member.kind == "api_key" { Kind::ApiKey } else { Kind::User },
             user_id: member.user_id,
@@ -133,6 +144,60 @@ impl From<Detail> for MemberDetailBody {
     }
 }
 
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ends {
+    Soon,
+}
+
+/// By what members are sorted; with a hyphen in the opposite order.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+pub enum SortWord {
+    #[serde(rename = "name")]
+    Name,
+    #[serde(rename = "-name")]
+    NameDown,
+    #[serde(rename = "roles")]
+    Roles,
+    #[serde(rename = "-roles")]
+    RolesDown,
+    #[serde(rename = "status")]
+    Status,
+    #[serde(rename = "-status")]
+    StatusDown,
+    #[serde(rename = "active")]
+    Active,
+    #[serde(rename = "-active")]
+    ActiveUp,
+    #[serde(rename = "joined")]
+    Joined,
+    #[serde(rename = "-joined")]
+    JoinedUp,
+    #[serde(rename = "end")]
+    End,
+    #[serde(rename = "-end")]
+    EndDown,
+}
+
+impl SortWord {
+    const fn order(self) -> Sort {
+        match self {
+            Self::Name => Sort::Name,
+            Self::NameDown => Sort::NameDown,
+            Self::Roles => Sort::Roles,
+            Self::RolesDown => Sort::RolesDown,
+            Self::Status => Sort::Status,
+            Self::StatusDown => Sort::StatusDown,
+            Self::Active => Sort::Active,
+            Self::ActiveUp => Sort::ActiveUp,
+            Self::Joined => Sort::Joined,
+            Self::JoinedUp => Sort::JoinedUp,
+            Self::End => Sort::End,
+            Self::EndDown => Sort::EndDown,
+        }
+    }
+}
+
 /// Which members to list.
 #[derive(Deserialize, IntoParams, Default)]
 #[serde(deny_unknown_fields, default)]
@@ -149,6 +214,25 @@ pub struct ListQuery {
     /// Only people, or only API keys.
     #[param(inline)]
     kind: Option<Kind>,
+    /// Only those with a role that holds this permission.
+    #[param(schema_with = spec::permission_held)]
+    permission: String,
+    /// Only those with a role that holds this scope of your applications.
+    #[param(schema_with = spec::scope_held)]
+    scope: String,
+    /// Only those in the team with this ID; requires `read:teams`.
+    team: Option<Uuid>,
+    /// Only API keys for which the person with this user ID vouches; requires `read:api-keys`.
+    vouched_by: Option<Uuid>,
+    /// Only those whose access, or one of whose roles, ends within 30 days.
+    #[param(inline)]
+    ends: Option<Ends>,
+    /// Only those who were not active for so many days.
+    #[param(schema_with = spec::inactive_days)]
+    inactive: Option<i64>,
+    /// The order of the list. If omitted, by name.
+    #[param(inline)]
+    sort: Option<SortWord>,
     /// The value of `next` from the previous page.
     #[param(schema_with = spec::cursor)]
     after: String,
@@ -159,11 +243,33 @@ pub struct ListQuery {
 
 impl ListQuery {
     pub(in crate::web) fn filter(&self) -> ApiResult<Filter> {
+        let permission = match self.permission.as_str() {
+            "" => None,
+            text => Some(
+                Permission::of_scope(text)
+                    .ok_or_else(|| Invalid::field("permission", "There is no such permission."))?,
+            ),
+        };
+        let scope = match self.scope.as_str() {
+            "" => None,
+            text => Some(Scope::parse(text).map_err(|error| Invalid::field("scope", error.to_string()))?),
+        };
+        if self.inactive.is_some_and(|days| !(1..=spec::MAX_INACTIVE_DAYS).contains(&days)) {
+            let sentence = format!("Choose between 1 and {} days.", spec::MAX_INACTIVE_DAYS);
+            return Err(Invalid::field("inactive", sentence).into());
+        }
         Ok(Filter {
             text: input::search(&self.q)?,
             role: self.role.clone(),
             status: self.status.map(|status| status.word().to_owned()).unwrap_or_default(),
             kind: self.kind.map(|kind| kind.word().to_owned()).unwrap_or_default(),
+            permission,
+            scope,
+            team: self.team,
+            vouched_by: self.vouched_by,
+            ends_soon: self.ends.is_some(),
+            inactive_days: self.inactive,
+            sort: self.sort.map(SortWord::order).unwrap_or_default(),
             ..Filter::default()
         })
     }
@@ -193,6 +299,20 @@ pub struct MemberChange {
     /// Slugs of all the roles to assign directly. They replace the current ones.
     #[schema(schema_with = spec::roles)]
     roles: Vec<String>,
+    /// Which of the roles assigned directly they replace. If omitted, all of them.
+    #[serde(default, deserialize_with = "input::or_default")]
+    replaces: Replaces,
+}
+
+/// The roles assigned directly that are replaced.
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ReplacedRoles)]
+pub enum Replaces {
+    #[default]
+    All,
+    /// Those that API keys assigned. What people assigned stays, whatever is sent.
+    Api,
 }
 
 /// The current roles of a member.
@@ -207,12 +327,18 @@ pub async fn update(
     cx: ApiRequest<perm::UpdateMemberRoles, (Target, IfMatch, Json<MemberChange>)>,
 ) -> ApiResult<Tagged<MemberChanged>> {
     let (Target(id), seen, Json(change)) = cx.input;
-    let roles = change.roles;
+    let MemberChange { roles, replaces } = change;
     let now = async |s: &mut _| members::tag_under_lock(s, id).await;
     seen.write(cx.scope, now, async |s, _| {
-        let changed = members::change_roles(s, id, &roles).await?;
+        let changed = match replaces {
+            Replaces::All => members::change_roles(s, id, &roles).await?,
+            Replaces::Api => members::change_roles_from(s, id, &roles, Source::Api).await?,
+        };
         let version = members::tag_under_lock(s, id).await?;
-        Ok(changed.map(|_| Tagged { version, body: MemberChanged { id, own_roles: roles } }))
+        Ok(changed.map(|changed| {
+            let own_roles = if let Replaces::All = replaces { roles } else { changed.slugs };
+            Tagged { version, body: MemberChanged { id, own_roles } }
+        }))
     })
     .await
 }
@@ -241,24 +367,113 @@ pub struct Removal {
     /// stop working immediately.
     #[param(schema_with = spec::maybe_overlap)]
     overlap_seconds: Option<i64>,
+    /// What happens to pending invitations, join links and join domains that they answer for. If omitted, they end.
+    #[param(inline)]
+    offers: Option<Offers>,
 }
 
-#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Keys {
     Stay,
     Revoked,
 }
 
-pub async fn remove(cx: ApiRequest<perm::RemoveMembers, (Target, Query<Removal>)>) -> ApiResult<NoContent> {
-    let (Target(id), Query(removal)) = cx.input;
-    let keys = match (removal.keys, removal.overlap_seconds.unwrap_or(0)) {
+/// What happens to what somebody sent who goes.
+#[derive(Clone, Copy, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = PendingOffers)]
+pub enum Offers {
+    End,
+    TakeOver,
+}
+
+impl Offers {
+    fn pending(offers: Option<Self>) -> PendingOffers {
+        match offers {
+            Some(Self::TakeOver) => PendingOffers::TakenOver,
+            Some(Self::End) | None => PendingOffers::End,
+        }
+    }
+}
+
+/// What happens to API keys of somebody who goes.
+fn dependent_keys(keys: Option<Keys>, overlap_seconds: Option<i64>) -> DependentKeys {
+    match (keys, overlap_seconds.unwrap_or(0)) {
         (Some(Keys::Revoked), _) => DependentKeys::Revoked,
         (Some(Keys::Stay) | None, 0) => DependentKeys::SecretsEnd,
         (Some(Keys::Stay) | None, seconds) => DependentKeys::SecretsEndAfter(seconds.saturating_mul(1_000)),
-    };
-    members::remove_with(cx.scope, id, keys).await?;
+    }
+}
+
+pub async fn remove(cx: ApiRequest<perm::RemoveMembers, (Target, Query<Removal>)>) -> ApiResult<NoContent> {
+    let (Target(id), Query(removal)) = cx.input;
+    let keys = dependent_keys(removal.keys, removal.overlap_seconds);
+    let removal = offboarding::Removal { keys, offers: Offers::pending(removal.offers), asks: false };
+    offboarding::remove(cx.scope, id, removal).await?;
     Ok(NoContent)
+}
+
+/// How to offboard a person.
+#[derive(Deserialize, ToSchema, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewOffboarding {
+    /// What happens to the API keys they vouch for or know a secret of. If omitted, the keys stay, and the secrets they
+    /// know stop working here.
+    keys: Option<Keys>,
+    /// If the keys stay: how long secrets they know keep working, in seconds, up to seven days.
+    #[schema(schema_with = spec::maybe_overlap)]
+    overlap_seconds: Option<i64>,
+    /// What happens to pending invitations, join links and join domains that they answer for. If omitted, they end.
+    offers: Option<Offers>,
+}
+
+/// What was ended.
+#[derive(Serialize, ToSchema)]
+pub struct OffboardingBody {
+    name: String,
+    /// Names of the roles and teams they had.
+    roles: Vec<String>,
+    teams: Vec<String>,
+    keys_revoked: i64,
+    invitations_cancelled: i64,
+    links_revoked: i64,
+    domains_removed: i64,
+    /// What the key making the request answers for from now on.
+    taken_over: i64,
+}
+
+pub async fn offboard(
+    cx: ApiRequest<perm::RemoveMembers, (Target, Json<NewOffboarding>)>,
+) -> ApiResult<Ok200<OffboardingBody>> {
+    let (Target(id), Json(new)) = cx.input;
+    let keys = dependent_keys(new.keys, new.overlap_seconds);
+    let offers = Offers::pending(new.offers);
+    let options = offboarding::Offboarding { keys, offers, ..offboarding::Offboarding::default() };
+    let report = offboarding::offboard(cx.scope, id, &options).await?;
+    Ok(Ok200(OffboardingBody {
+        name: report.name,
+        roles: report.roles,
+        teams: report.teams,
+        keys_revoked: i64::try_from(report.keys_revoked).unwrap_or(i64::MAX),
+        invitations_cancelled: report.invitations_cancelled,
+        links_revoked: report.links_revoked,
+        domains_removed: report.domains_removed,
+        taken_over: report.taken_over.sum(),
+    }))
+}
+
+/// Keys that were revoked.
+#[derive(Serialize, ToSchema)]
+pub struct RevokedKeys {
+    names: Vec<String>,
+}
+
+pub async fn revoke_keys(
+    cx: ApiRequest<perm::ManageApiKeys, (Target, Empty)>,
+) -> ApiResult<Ok200<RevokedKeys>> {
+    let (Target(id), _) = cx.input;
+    Ok(Ok200(RevokedKeys { names: api_keys::revoke_all_of(cx.scope, id).await? }))
 }
 
 /// The key itself leaves.

@@ -3,11 +3,11 @@
 use crate::{
     domain::{
         CHANGED, Refused,
-        base::role::Role,
+        base::{invariants::LAST_OWNER, role::Role},
         enforce::read::ReadScope,
         nouns::{
             api_keys,
-            members::{self, AccountStanding, Detail, Member, RolesChanged, TeamMembership},
+            members::{self, AccountStanding, Detail, Member, RolesChanged, Seen, TeamMembership},
         },
         preview::of_member_roles,
     },
@@ -17,12 +17,12 @@ use crate::{
         errors::Errors,
         form::Form,
         guard::{Authorized, HandlerResult},
-        list::Query,
+        list::{Query, returning},
         path::Target,
         preview::{self, About},
         rejection::{on, reopen, reopen_on},
         role_choices::{Choices, choices},
-        routes::members::row::Row,
+        routes::members::{ends::Ends, list, row::Row},
         words::pluralize,
     },
 };
@@ -33,7 +33,7 @@ use uuid::Uuid;
 
 #[derive(Template)]
 #[template(path = "members/show.html")]
-struct Show {
+pub(super) struct Show {
     chrome: Chrome,
     base: String,
     row: Row,
@@ -56,9 +56,12 @@ struct Show {
     /// The viewer is an Owner and may offer the ownership to this member.
     may_offer_ownership: bool,
     account: AccountStanding,
+    ends: Ends,
+    /// The viewer may change until when the member has access.
+    may_end: bool,
 }
 
-fn draw<P: policy::Access>(
+pub(super) fn draw<P: policy::Access>(
     view: &View,
     scope: &ReadScope<P>,
     detail: Detail,
@@ -96,8 +99,17 @@ fn draw<P: policy::Access>(
         errors,
         may_offer_ownership: may_offer_ownership && !detail.offer_pending,
         account: detail.account,
+        ends: Ends::of(&detail.member, scope.now()),
+        may_end: may_end(scope, &detail.member),
         row: Row::new(scope, detail.member),
     }
+}
+
+/// Whether the viewer may change until when a member has access: nobody does so for themselves.
+fn may_end<P: policy::Access>(scope: &ReadScope<P>, member: &Member) -> bool {
+    members::may_act(scope.actor(), member, Permission::UpdateMemberRoles)
+        && !member.is_you
+        && !member.is_last_owner
 }
 
 /// The roles that a person had ticked when they return from the preview.
@@ -176,14 +188,49 @@ pub(in crate::web) fn about(view: &View, member: &Member, roles: Vec<String>) ->
     about
 }
 
-pub async fn change_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Form<Roles>)>) -> HandlerResult {
+/// A change of the member's roles, by the form of their page or by that of their row in the list.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct NewRoles {
+    role: Vec<String>,
+    version: String,
+    /// From the list: the own roles that the row shows, as slugs separated by spaces.
+    had: String,
+    /// From the list: the query of the page of it to return to, with its question mark.
+    list: String,
+}
+
+impl NewRoles {
+    fn seen(&self) -> Seen<'_> {
+        match (self.version.as_str(), self.list()) {
+            ("", None) => Seen::Anything,
+            ("", Some(_)) => Seen::Roles(&self.had),
+            (version, _) => Seen::Version(version),
+        }
+    }
+
+    fn list(&self) -> Option<&str> {
+        Some(self.list.as_str()).filter(|query| !query.is_empty())
+    }
+}
+
+pub async fn change_roles(
+    cx: Authorized<perm::UpdateMemberRoles, (Target, Form<NewRoles>)>,
+) -> HandlerResult {
     let (scope, view, (Target(id), Form(form))) = cx.into_parts();
     let duplicate = scope.duplicate();
-    let done = scope
-        .write(async |s| members::change_roles_if_unchanged(s, id, &form.role, &form.version).await)
-        .await;
-    let done = done.map(|changed| saved(&view, id, changed));
-    reopen_on(done, on(CHANGED), async |rejected| {
+    let done =
+        scope.write(async |s| members::change_roles_if_unchanged(s, id, &form.role, form.seen()).await).await;
+    let done = done.map(|changed| saved(&view, id, changed, form.list()));
+    // The list explains what a row can't be: it has no room for the page of a problem.
+    let is_explained = |refused: &Refused| {
+        let of_row = on(LAST_OWNER)(refused) || matches!(refused, Refused::Ceiling(_));
+        on(CHANGED)(refused) || (form.list().is_some() && of_row)
+    };
+    reopen_on(done, is_explained, async |rejected| {
+        if let Some(query) = form.list() {
+            return list::redraw(&view, duplicate, query, rejected).await;
+        }
         let detail = members::detail(&duplicate, id).await?;
         // After a change by somebody else the page is as it is now, with what was ticked.
         let is_stale = rejected.is(CHANGED);
@@ -193,18 +240,39 @@ pub async fn change_roles(cx: Authorized<perm::UpdateMemberRoles, (Target, Form<
     .await
 }
 
-/// The redirect after a change, with an Undo.
-fn saved(view: &View, id: Uuid, changed: RolesChanged) -> HttpResponse {
-    let to = view.at(&format!("/members/{id}"));
+/// The redirect after a change, with an Undo: to the page of the member, or to the list that the change was made
+/// on.
+fn saved(view: &View, id: Uuid, changed: RolesChanged, list: Option<&str>) -> HttpResponse {
+    let to = match list {
+        Some(query) => returning(&view.at("/members"), query),
+        None => view.at(&format!("/members/{id}")),
+    };
     if !changed.is_change {
         return view
             .redirect_with_flash(to, Flash::good(format!("{} already has these roles.", changed.name)));
     }
     let (before, after) = (changed.before.join(", "), changed.after.join(", "));
-    let text = format!("Roles of {} changed from {before} to {after}.", changed.name);
+    let effect = effect(changed.gained, changed.lost);
+    let text = format!("Roles of {} changed from {before} to {after}. {effect}", changed.name);
     let mut fields: Vec<(String, String)> =
         changed.undo.into_iter().map(|slug| ("role".to_owned(), slug)).collect();
     fields.push(("version".to_owned(), changed.version));
+    fields.extend(list.map(|query| ("list".to_owned(), query.to_owned())));
     let action = view.at(&format!("/members/{id}/roles"));
-    view.redirect_with_flash(to, Flash::good(text).with_undo(action, fields))
+    match changed.lost_an_end {
+        true => view.redirect_with_flash(to, Flash::good(text)),
+        false => view.redirect_with_flash(to, Flash::good(text).with_undo(action, fields)),
+    }
+}
+
+/// "2 permissions gained, 1 lost."
+fn effect(gained: usize, lost: usize) -> String {
+    let permissions =
+        |count: usize| pluralize(i64::try_from(count).unwrap_or(0), "permission", "permissions");
+    match (gained, lost) {
+        (0, 0) => "No permission gained or lost.".to_owned(),
+        (gained, 0) => format!("{} gained.", permissions(gained)),
+        (0, lost) => format!("{} lost.", permissions(lost)),
+        (gained, lost) => format!("{} gained, {lost} lost.", permissions(gained)),
+    }
 }

@@ -13,6 +13,7 @@ use crate::{
         guard::{Authorized, HandlerResult},
         list::Query,
         path::Target,
+        routes::members::ends::Ends,
     },
 };
 use actix_web::http::StatusCode;
@@ -41,6 +42,8 @@ struct Page {
     scope_query: String,
     answer: Option<Verdict>,
     errors: Errors,
+    /// What of it ends when.
+    ends: Ends,
 }
 
 struct Line {
@@ -137,6 +140,7 @@ pub async fn show(cx: Authorized<perm::ReadMembers, (Target, Query<ScopeQuery>)>
         answer: access.answer.as_ref().map(verdict),
         scope_query: query.scope,
         errors,
+        ends: Ends::of(&access.detail.member, scope.now()),
         member: access.detail.member,
         sources: access.sources,
         assignable: access.assignable,

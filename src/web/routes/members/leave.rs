@@ -5,21 +5,23 @@ use crate::{
     domain::{
         Invalid, Refused,
         base::invariants::LAST_OWNER,
-        enforce::read::ReadScope,
         nouns::{
-            administration::{self, Asked},
-            api_keys::{self, WorkspaceKey},
+            administration::Asked,
             destinations::lost_senders::{LosingDestination, LostSender, losing},
-            members::{self, AccountStanding, DependentKeys, Member, TeamMembership},
+            members::{self, AccountStanding, DependentKeys, JoinCounts, TeamMembership},
+            offboarding::{self, PendingOffers, Removal},
         },
     },
-    policy::{self, Permission, perm},
+    policy::{self, perm},
     web::{
         chrome::{Chrome, Flash},
         form::{EmptyForm, Form},
         guard::{Authorized, HandlerResult},
         path::Target,
-        routes::members::row::Row,
+        routes::members::{
+            remaining_keys::{OVERLAPS, RemainingKeys},
+            row::Row,
+        },
     },
 };
 use askama::Template;
@@ -35,6 +37,8 @@ struct Confirm {
     what: &'static str,
     invitations: i64,
     entries: i64,
+    /// Links that others can join by, and domains whose people can, for which they answer.
+    joining: JoinCounts,
     /// Those that the viewer may see.
     teams: Vec<TeamMembership>,
     team_count: usize,
@@ -44,68 +48,6 @@ struct Confirm {
     account: AccountStanding,
     /// The viewer may ask for the administration of the account, which the member keeps.
     may_ask: bool,
-}
-
-/// The keys of the workspace that depend on the member: those that they vouch for, or know a secret of.
-struct RemainingKeys {
-    dependent: Vec<Dependent>,
-    /// The viewer may see keys, and manage them.
-    may_see: bool,
-    may_manage: bool,
-    /// Why they can't be revoked too; empty if they can.
-    why_not: String,
-    overlaps: [(i64, &'static str, &'static str); 2],
-}
-
-/// How long secrets that a removed member knows may keep working: hours, label and note.
-const OVERLAPS: [(i64, &str, &str); 2] = [
-    (
-        24,
-        "24 hours",
-        "Until then the person can still use them. They hold no more than the person holds now.",
-    ),
-    (168, "7 days", "Rotate the secrets in the meantime."),
-];
-
-/// A key, and how it depends on the member.
-struct Dependent {
-    key: WorkspaceKey,
-    is_vouched_for: bool,
-    /// The member was shown its newest secret.
-    is_known: bool,
-}
-
-impl RemainingKeys {
-    async fn of<P: policy::Access>(scope: &ReadScope<P>, member: &Member) -> Result<Self, Refused> {
-        let keys = match member.user_id {
-            Some(user) => api_keys::dependent_on(scope, user).await?,
-            None => Vec::new(),
-        };
-        let may_manage = scope.actor().holdings.has(Permission::ManageApiKeys);
-        let mut why_not = String::new();
-        if !may_manage {
-            why_not = "You need the “Manage API keys” permission.".to_owned();
-        } else {
-            for key in &keys {
-                if let Some(refused) = api_keys::take_over(scope, key).await?.refused {
-                    why_not = format!("{}: {refused}", key.key.name);
-                    break;
-                }
-            }
-        }
-        let dependent = |key: WorkspaceKey| Dependent {
-            is_vouched_for: key.voucher_id == member.user_id,
-            is_known: key.reader_id == member.user_id,
-            key,
-        };
-        Ok(Self {
-            dependent: keys.into_iter().map(dependent).collect(),
-            may_see: scope.actor().holdings.has(Permission::ReadApiKeys),
-            may_manage,
-            why_not,
-            overlaps: OVERLAPS,
-        })
-    }
 }
 
 pub async fn suspension(cx: Authorized<perm::SuspendMembers, Target>) -> HandlerResult {
@@ -120,7 +62,8 @@ pub async fn removal(cx: Authorized<perm::RemoveMembers, Target>) -> HandlerResu
 async fn confirm<P: policy::Access>(cx: Authorized<P, Target>, what: &'static str) -> HandlerResult {
     let (scope, view, Target(id)) = cx.into_parts();
     let detail = members::detail(&scope, id).await?;
-    let (invitations, entries, account) = (detail.invitations, detail.entries, detail.account);
+    let (invitations, entries, joining) = (detail.invitations, detail.entries, detail.joining);
+    let account = detail.account;
     let is_person = scope.actor().principal.person().is_some_and(|person| person.is_verified);
     let may_ask = scope.actor().holdings.is_owner() && is_person;
     let row = Row::new(&scope, detail.member);
@@ -145,6 +88,7 @@ async fn confirm<P: policy::Access>(cx: Authorized<P, Target>, what: &'static st
         what,
         invitations,
         entries,
+        joining,
         team_count: detail.team_count,
         teams: detail.teams,
         keys,
@@ -178,6 +122,8 @@ pub struct RemovalForm {
     keys: String,
     /// `yes` to ask for the administration of the account, which the member keeps.
     administration: String,
+    /// What becomes of invitations, links and domains that they answer for: `end` or `take_over`.
+    offers: String,
 }
 
 impl RemovalForm {
@@ -190,21 +136,35 @@ impl RemovalForm {
     }
 
     fn read(&self) -> Result<DependentKeys, Refused> {
-        match self.keys.as_str() {
-            "" | "end" => Ok(DependentKeys::SecretsEnd),
-            "revoke" => Ok(DependentKeys::Revoked),
-            hours => {
-                let offered = OVERLAPS.iter().find(|(offered, ..)| offered.to_string() == hours);
-                let sentence = "Choose what happens to secrets they know.";
-                let (hours, ..) = offered.ok_or_else(|| Invalid::field("keys", sentence))?;
-                Ok(DependentKeys::SecretsEndAfter(hours * HOUR))
-            }
+        read_keys(&self.keys)
+    }
+}
+
+/// What was chosen of invitations, links and domains that somebody answers for who goes.
+pub(super) fn read_offers(chosen: &str) -> Result<PendingOffers, Refused> {
+    match chosen {
+        "" | "end" => Ok(PendingOffers::End),
+        "take_over" => Ok(PendingOffers::TakenOver),
+        _ => Err(Invalid::field("offers", "Choose whether they end, or you take them over.").into()),
+    }
+}
+
+/// What was chosen of the keys that depend on somebody who goes.
+pub(super) fn read_keys(chosen: &str) -> Result<DependentKeys, Refused> {
+    match chosen {
+        "" | "end" => Ok(DependentKeys::SecretsEnd),
+        "revoke" => Ok(DependentKeys::Revoked),
+        hours => {
+            let offered = OVERLAPS.iter().find(|(offered, ..)| offered.to_string() == hours);
+            let sentence = "Choose what happens to secrets they know.";
+            let (hours, ..) = offered.ok_or_else(|| Invalid::field("keys", sentence))?;
+            Ok(DependentKeys::SecretsEndAfter(hours * HOUR))
         }
     }
 }
 
 /// The sentence about the keys that were revoked.
-fn revoked(count: usize) -> String {
+pub(super) fn revoked(count: usize) -> String {
     match count {
         0 => String::new(),
         1 => " 1 API key revoked.".to_owned(),
@@ -214,24 +174,20 @@ fn revoked(count: usize) -> String {
 
 pub async fn remove(cx: Authorized<perm::RemoveMembers, (Target, Form<RemovalForm>)>) -> HandlerResult {
     let (scope, view, (Target(id), Form(form))) = cx.into_parts();
-    let keys = form.read()?;
-    let asks = form.asks()?;
-    let (name, count, asked) = match asks {
-        true => {
-            let (name, count, asked) = administration::remove_and_ask(scope, id, keys).await?;
-            (name, count, Some(asked))
-        }
-        false => {
-            let (name, count) = members::remove_with(scope, id, keys).await?;
-            (name, count, None)
-        }
-    };
+    let removal = Removal { keys: form.read()?, offers: read_offers(&form.offers)?, asks: form.asks()? };
+    let offboarding::Removed { name, keys, taken_over, asked } =
+        offboarding::remove(scope, id, removal).await?;
     let asked = match asked {
         None => String::new(),
         Some(Asked::Requested) => " You asked to become an account admin.".to_owned(),
         Some(Asked::Refused(why)) => format!(" You did not ask to become an account admin. {why}"),
     };
-    let flash = Flash::good(format!("{name} removed from the workspace.{}{asked}", revoked(count)));
+    let taken = match taken_over.sum() {
+        0 => String::new(),
+        1 => " You answer for 1 of their offers now.".to_owned(),
+        count => format!(" You answer for {count} of their offers now."),
+    };
+    let flash = Flash::good(format!("{name} removed from the workspace.{}{taken}{asked}", revoked(keys)));
     Ok(view.redirect_with_flash(view.at("/members"), flash))
 }
 
@@ -245,6 +201,7 @@ struct Departure {
     roles: Vec<String>,
     invitations: i64,
     entries: i64,
+    joining: JoinCounts,
     /// How many teams the person is in.
     teams: usize,
     keys: RemainingKeys,
@@ -262,6 +219,7 @@ pub async fn departure(cx: Authorized<perm::Membership>) -> HandlerResult {
         roles: detail.member.roles.into_iter().map(|role| role.name).collect(),
         invitations: detail.invitations,
         entries: detail.entries,
+        joining: detail.joining,
         teams: detail.team_count,
         keys,
         account: detail.account,

@@ -3,14 +3,13 @@
 use crate::{
     domain::{
         Invalid,
-        base::role::Assignable,
         enforce::read::ReadScope,
         nouns::{
             members::{self, ALREADY_MEMBER, Candidate},
             roles,
         },
     },
-    policy::{BuiltIn, perm},
+    policy::perm,
     web::{
         checks,
         chrome::{Chrome, Flash, View, hue, initials},
@@ -19,7 +18,7 @@ use crate::{
         guard::{Authorized, HandlerResult},
         list::{Query, Search},
         rejection::{on, reopen_on},
-        role_choices::{Choices, any_assignable, choices, viewer},
+        role_choices::{Choices, any_assignable, choices, has_default, viewer},
     },
 };
 use askama::Template;
@@ -36,6 +35,8 @@ struct New<'a> {
     choices: Choices,
     /// The viewer may assign at least one role.
     any_assignable: bool,
+    /// Whoever chooses no role adds a Viewer.
+    has_default: bool,
     typed: &'a AddMemberForm,
     /// There are more than are shown.
     is_cut: bool,
@@ -65,7 +66,7 @@ pub async fn show(cx: Authorized<perm::InviteMembers, Query<Search>>) -> Handler
     let (scope, view, Query(search)) = cx.into_parts();
     let (text, status, errors) = search.or_everything();
     let candidates = members::candidates(&scope, &text).await?;
-    let typed = AddMemberForm { q: search.q, role: viewer(), ..AddMemberForm::default() };
+    let typed = AddMemberForm { q: search.q, ..AddMemberForm::default() };
     Ok(view.html_as(status, &New { errors, ..New::of(&view, &scope, candidates, &typed) }))
 }
 
@@ -88,6 +89,7 @@ impl<'a> New<'a> {
             base: view.at("/members"),
             rows: candidates.into_iter().map(row).collect(),
             any_assignable: any_assignable(&choices),
+            has_default: has_default(&choices),
             choices,
             typed,
             is_cut,
@@ -100,9 +102,8 @@ impl<'a> New<'a> {
 pub async fn add(cx: Authorized<perm::InviteMembers, Form<AddMemberForm>>) -> HandlerResult {
     let (scope, view, Form(mut form)) = cx.into_parts();
     let duplicate = scope.duplicate();
-    let is_viewer = |role: &Assignable| role.slug == BuiltIn::Viewer.slug() && role.refused.is_none();
-    if form.role.is_empty() && roles::assignable(&scope).iter().any(is_viewer) {
-        form.role.push(BuiltIn::Viewer.slug().to_owned());
+    if form.role.is_empty() && has_default(&choices(roles::assignable(&scope), &[])) {
+        form.role = viewer();
     }
     let done = async {
         let user = Uuid::try_parse(&form.user);

@@ -9,7 +9,7 @@ use crate::{
         },
         nouns::members::Member,
     },
-    policy::{BuiltIn, Holdings},
+    policy::{BuiltIn, Holdings, Permission},
     web::{
         chrome::{Chrome, hue, initials},
         list::{ListState, Neighbours},
@@ -28,15 +28,25 @@ pub(in crate::web) fn members(chrome: Chrome, rows: u8) -> impl Template + use<>
     let list = ListState::default();
     Index {
         chrome,
+        problem: String::new(),
         rows: (0..rows).map(row).collect(),
         total: "10000 members".into(),
         roles: BuiltIn::ALL.map(option).into(),
         by_name: SortLink::of(&list, &base, "name", "ascending"),
         by_joined: SortLink::of(&list, &base, "joined", "descending"),
         by_active: SortLink::of(&list, &base, "active", "descending"),
+        by_roles: SortLink::of(&list, &base, "roles", "ascending"),
+        by_status: SortLink::of(&list, &base, "status", "ascending"),
+        by_end: SortLink::of(&list, &base, "end", "ascending"),
+        shows_ends: false,
+        teams: Vec::new(),
+        permissions: Permission::ALL.to_vec(),
+        has_scopes: false,
         neighbours: Neighbours::sample(&base),
         offer: None,
         can_select: true,
+        has_role_menus: true,
+        has_menus: true,
         may_add: true,
         results: Vec::new(),
         mail_hint: None,
@@ -61,6 +71,9 @@ fn row(number: u8) -> Row {
         why_not: String::new(),
         why_not_short: "",
         not_selectable: String::new(),
+        ends: None,
+        what_ends: String::new(),
+        through: String::new(),
         member: Member {
             id,
             user_id: Some(id),
@@ -77,10 +90,14 @@ fn row(number: u8) -> Row {
             joined_at: at,
             last_active_at: Some(at),
             roles: vec![role(BuiltIn::Viewer), role(BuiltIn::Editor)],
+            own: [BuiltIn::Viewer, BuiltIn::Editor].map(|role| role.slug().to_owned()).into(),
             refused: None,
             limits: None,
             limited_by: LimitedBy::default(),
             is_awaited: false,
+            access_until: None,
+            next_end_at: None,
+            grants: Vec::new(),
         },
     }
 }
@@ -104,6 +121,7 @@ fn option(role: BuiltIn) -> Assignable {
         name: role.name().into(),
         description: role.description().into(),
         refused: None,
+        permissions: 12,
         is_owner: role == BuiltIn::Owner,
     }
 }

@@ -5,7 +5,7 @@ use crate::{
         Refused, Selection,
         base::role::Assignable,
         enforce::read::ReadScope,
-        nouns::members::{self, Member},
+        nouns::members::{self, Member, RoleChange},
     },
     policy::{self, perm},
     web::{
@@ -65,12 +65,24 @@ impl Members {
     }
 }
 
-/// The ticked rows of the members, with the roles to assign.
+/// The ticked rows of the members, with roles and what to do with them.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct MembersAndRoles {
     member: Vec<Uuid>,
     role: Vec<String>,
+    /// The button that was pressed: `add` or `remove`; otherwise the roles replace the present ones.
+    change: String,
+}
+
+impl MembersAndRoles {
+    fn change(&self) -> RoleChange {
+        match self.change.as_str() {
+            "add" => RoleChange::Add,
+            "remove" => RoleChange::Remove,
+            _ => RoleChange::Replace,
+        }
+    }
 }
 
 pub(in crate::web) fn row(member: Member, bulk: &BulkAction) -> Row {
@@ -129,7 +141,12 @@ async fn review_members<P: policy::Access>(
         ),
         _ => (
             format!("Change the roles of {count}"),
-            vec![("tags", "The roles you select replace their current roles. Roles from teams stay.".into())],
+            vec![
+                ("plus", "Add: they get the roles you select and keep the roles they have.".into()),
+                ("minus", "Remove: they lose the roles you select and keep their other roles.".into()),
+                ("tags", "Replace: the roles you select replace the roles they have.".into()),
+                ("users-round", "Roles from teams stay in each case.".into()),
+            ],
         ),
     };
     if dependent_keys > 0 {
@@ -177,9 +194,10 @@ pub async fn change_roles(cx: Authorized<perm::UpdateMemberRoles, Form<MembersAn
     let duplicate = scope.duplicate();
     let selection = Selection::of(ROLES.field, &form.member)?;
     let done = async {
-        let done =
-            scope.write(async |s| members::bulk::change_roles(s, &selection, &form.role).await).await?;
-        members_changed(&view, &duplicate, done, "updated").await
+        let done = scope
+            .write(async |s| members::bulk::change_roles(s, &selection, form.change(), &form.role).await)
+            .await?;
+        members_changed(&view, &duplicate, done, "updated", form.change()).await
     };
     reopen(done.await, async |rejected| {
         let mut page = review_roles(&view, &duplicate, &selection, &form.role).await?;
@@ -201,7 +219,7 @@ pub async fn suspend(cx: Authorized<perm::SuspendMembers, Form<Members>>) -> Han
     let (scope, view, Form(form)) = cx.into_parts();
     let (duplicate, selection) = (scope.duplicate(), form.selection()?);
     let done = scope.write(async |s| members::bulk::suspend(s, &selection).await).await?;
-    members_changed(&view, &duplicate, done, "suspended").await
+    members_changed(&view, &duplicate, done, "suspended", RoleChange::Replace).await
 }
 
 pub async fn removal(cx: Authorized<perm::RemoveMembers, Query<Members>>) -> HandlerResult {
@@ -216,15 +234,16 @@ pub async fn remove(cx: Authorized<perm::RemoveMembers, Form<Members>>) -> Handl
     let (scope, view, Form(form)) = cx.into_parts();
     let (duplicate, selection) = (scope.duplicate(), form.selection()?);
     let done = scope.write(async |s| members::bulk::remove(s, &selection).await).await?;
-    members_changed(&view, &duplicate, done, "removed").await
+    members_changed(&view, &duplicate, done, "removed", RoleChange::Replace).await
 }
 
-/// `did` says what was done, such as "suspended".
+/// `did` says what was done, such as "suspended"; `change`, what was done with roles, if it was about them.
 async fn members_changed<P: policy::Access>(
     view: &View,
     scope: &ReadScope<P>,
     done: Vec<members::bulk::MemberResult>,
     did: &str,
+    change: RoleChange,
 ) -> HandlerResult {
     use members::bulk::Outcome;
     let unchanged = |outcome: &Outcome| matches!(outcome, Outcome::HadTheseRoles | Outcome::WasSuspended);
@@ -234,6 +253,9 @@ async fn members_changed<P: policy::Access>(
         let (mood, word) = match one.outcome {
             Outcome::RolesChanged { before, after } => {
                 ("good", format!("Roles changed from {} to {}", before.join(", "), after.join(", ")))
+            }
+            Outcome::HadTheseRoles if change == RoleChange::Remove => {
+                ("off", "Had none of these roles".into())
             }
             Outcome::HadTheseRoles => ("off", "Already had these roles".into()),
             Outcome::Suspended => ("good", "Suspended".into()),

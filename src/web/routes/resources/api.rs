@@ -4,8 +4,9 @@ use crate::{
     clock::Timestamp,
     domain::{
         Invalid, Refused, TextRule, Title,
-        base::paging::PAGE_SIZE,
-        nouns::resources::{self, Resource, ResourceId, ResourceKey, ResourceType},
+        base::{paging::PAGE_SIZE, subject::Subject},
+        enforce::write::WriteScope,
+        nouns::resources::{self, Owner, Resource, ResourceId, ResourceKey, ResourceType, owners::NewOwner},
     },
     policy::perm,
     web::{
@@ -13,14 +14,17 @@ use crate::{
             body::{Json, PageBody, Query},
             call::ApiResult,
             input,
+            operation::Operation,
             reply::{Created, CreatedOrUpdated, NoContent, Ok200},
             spec,
         },
         checks::{Checked, Validate},
         guard::key::ApiRequest,
+        routes::members::api::Kind,
     },
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use url::form_urlencoded;
 use utoipa::{
     IntoParams, ToSchema,
@@ -37,14 +41,31 @@ pub struct ResourceBody {
     pub r#type: String,
     pub id: String,
     pub name: String,
+    /// The member it belongs to, for scopes such as `write:own`.
+    pub owner: Option<OwnerBody>,
     /// Milliseconds since 1970.
     pub created_at: Timestamp,
 }
 
 impl From<Resource> for ResourceBody {
     fn from(resource: Resource) -> Self {
-        Self { r#type: resource.kind, id: resource.id, name: resource.name, created_at: resource.created_at }
+        let owner = resource.owner().map(|Owner { is_key, id }| OwnerBody {
+            r#type: if is_key { Kind::ApiKey } else { Kind::User },
+            id,
+        });
+        let Resource { kind, id, name, created_at, .. } = resource;
+        Self { r#type: kind, id, name, owner, created_at }
     }
+}
+
+/// The member a resource belongs to.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OwnerBody {
+    r#type: Kind,
+    /// An ID, a confirmed e-mail address or an external ID.
+    #[schema(min_length = 1, max_length = 254)]
+    id: String,
 }
 
 /// A resource to register.
@@ -57,24 +78,41 @@ pub struct NewResource {
     id: String,
     #[schema(schema_with = spec::text::<Title>)]
     name: String,
+    /// The member it belongs to. `null` means nobody. If omitted, it stays as it is.
+    #[serde(default, deserialize_with = "input::present_or_null")]
+    #[schema(value_type = Option<OwnerBody>, required = false)]
+    owner: Option<Option<OwnerBody>>,
+}
+
+/// A resource of somebody.
+pub(in crate::web) fn example(operation: &mut Operation) {
+    operation.example = Some(
+        json!({"type": "record", "id": "42", "name": "Record 42", "owner": {"type": "user", "id": "alice"}}),
+    );
 }
 
 impl Validate for NewResource {
-    type Valid = (ResourceKey, Title);
+    type Valid = (ResourceKey, Title, NewOwner);
 
     fn validate(&self, invalid: &mut Invalid) -> Option<Self::Valid> {
         let address = invalid.check_all(ResourceKey::parse(&self.r#type, &self.id));
         let name = invalid.check("name", Title::parse_exact(&self.name));
-        Some((address?, name?))
+        let owner = match &self.owner {
+            None => NewOwner::Unchanged,
+            Some(None) => NewOwner::Nobody,
+            Some(Some(owner)) => NewOwner::Member(Subject::read(owner.r#type.word(), &owner.id)),
+        };
+        Some((address?, name?, owner))
     }
 }
 
-/// Registers a resource: 201 if it is new, 200 if it was renamed or unchanged.
+/// Registers a resource: 201 if it is new, 200 if it was changed or is the same.
 pub async fn register(
     cx: ApiRequest<perm::CheckAccess, Json<Checked<NewResource>>>,
 ) -> ApiResult<CreatedOrUpdated<ResourceBody>> {
-    let (address, name) = cx.input.0.valid?;
-    let (resource, is_new) = cx.scope.write(async |s| resources::register(s, &address, &name).await).await?;
+    let (address, name, owner) = cx.input.0.valid?;
+    let register = async |s: &mut WriteScope<_>| resources::register(s, &address, &name, &owner).await;
+    let (resource, is_new) = cx.scope.write(register).await?;
     let resource = ResourceBody::from(resource);
     if !is_new {
         return Ok(CreatedOrUpdated::Updated(resource));

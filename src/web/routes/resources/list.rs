@@ -4,7 +4,7 @@ use crate::{
     domain::{
         Refused,
         base::paging::Position,
-        nouns::resources::{self, Filter, Resource, ResourceKey},
+        nouns::resources::{self, Filter, Owner, Resource, ResourceKey},
     },
     policy::perm,
     web::{
@@ -34,6 +34,7 @@ struct Index {
 
 struct Row {
     resource: Resource,
+    owner: Option<Owner>,
     registered: When,
 }
 
@@ -66,7 +67,11 @@ pub async fn index(cx: Authorized<perm::CheckAccess, List<ListQuery>>) -> Handle
     let load = async |filter: &Filter, at: &Position| resources::page(&scope, filter, at).await;
     let (page, list) = list.load(load).await?;
     let base = view.at("/resources");
-    let row = |resource: Resource| Row { registered: When::new(resource.created_at, scope.now()), resource };
+    let row = |resource: Resource| Row {
+        registered: When::new(resource.created_at, scope.now()),
+        owner: resource.owner(),
+        resource,
+    };
     let (register, forget) = commands(&view, &scope.actor().workspace.slug);
     let page = Index {
         chrome: view.chrome(),

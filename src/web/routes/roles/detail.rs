@@ -122,7 +122,8 @@ async fn draw<P: Access>(
     let not_deletable = detail.not_deletable(actor);
     let may_name = chrome.can.manage_roles && ceiling.is_none();
     let why_not = match &ceiling {
-        _ if role.is_owner => roles::OWNER_IS_FIXED.to_owned(),
+        // What the role holds says so.
+        _ if role.is_owner => String::new(),
         Some(ceiling) if chrome.can.manage_roles || chrome.can.update_permissions => ceiling.to_string(),
         _ if role.built_in && chrome.can.manage_roles => roles::BUILT_IN.to_owned(),
         None if chrome.can.manage_roles => {

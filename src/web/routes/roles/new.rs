@@ -7,7 +7,7 @@ use crate::{
         enforce::read::ReadScope,
         nouns::roles::{self, RoleDetails, ScopeSet},
     },
-    policy::{Holdings, Pattern, Permission, Scope, perm},
+    policy::{Ceiling, Holdings, Pattern, Permission, Scope, perm},
     web::{
         checks::{Checked, Validate},
         chrome::{Chrome, Flash, View},
@@ -29,7 +29,7 @@ struct New {
     chrome: Chrome,
     /// `/w/{slug}/roles`
     base: String,
-    patterns: [Pattern; 6],
+    patterns: [Pattern; 8],
     /// The key of the pattern that the form was filled in from; may be empty.
     chosen: String,
     /// The name of the role that is duplicated; may be empty.
@@ -187,6 +187,22 @@ pub async fn create(cx: Authorized<perm::ManageRoles, Form<Checked<NewRole>>>) -
     reopen_on(saved.await, is_ceiling, async |rejected| Ok(redraw(&view, &duplicate, &form, &rejected))).await
 }
 
+/// The complaints, and with them what the viewer may not grant, so that nobody hears of it only once the rest is
+/// right.
+fn with_ceiling(scope: &ReadScope<perm::ManageRoles>, form: &NewRole, errors: Errors) -> Errors {
+    let actor = &scope.actor().holdings;
+    let ticked = form.permission.iter().filter_map(|sent| Permission::of_scope(sent));
+    let over = ticked.filter(|permission| !actor.has(*permission));
+    let over = over.map(|permission| permission.scope().to_owned());
+    let typed = form.scopes.split(|c: char| c.is_whitespace() || c == ',' || c == ';');
+    let typed = typed.filter(|text| Scope::parse(text).is_ok() && !holds(actor, text));
+    let over: Vec<String> = over.chain(typed.map(str::to_owned)).collect();
+    match over.is_empty() || !errors.of("scopes").is_empty() {
+        true => errors,
+        false => errors.and("scopes", &Ceiling::Lacks(over).to_string()),
+    }
+}
+
 fn redraw(
     view: &View,
     scope: &ReadScope<perm::ManageRoles>,
@@ -198,7 +214,7 @@ fn redraw(
         name: form.name.clone(),
         description: form.description.clone(),
         fields: Fields::as_sent(scope, &form.permission, &form.scopes),
-        errors: rejected.errors_at("scopes"),
+        errors: with_ceiling(scope, form, rejected.errors_at("scopes")),
         ..blank(view, scope)
     };
     view.html_as(rejected.status, &page)

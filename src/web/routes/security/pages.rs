@@ -12,10 +12,12 @@ use crate::{
     },
     policy::{Access, Group, Permission, perm},
     web::{
+        checks,
         chrome::{Chrome, Flash, View},
+        errors::Errors,
         form::Form,
         guard::{Authorized, HandlerResult},
-        list::Query,
+        list::{Query, address},
         path::NamedPermission,
         preview::{self, About},
         rejection::{FormRejection, on, reopen_on},
@@ -37,11 +39,19 @@ pub(super) struct Index {
     pub problem: String,
     /// The permission whose preview the viewer returns from, and the roles that they had ticked.
     pub prefilled: Option<(Permission, Vec<String>)>,
+    /// What was searched for, and what is wrong with it.
+    pub q: String,
+    pub errors: Errors,
 }
 
 impl Index {
     fn is_prefilled(&self, row: &Row) -> bool {
         self.prefilled.as_ref().is_some_and(|(permission, _)| *permission == row.permission)
+    }
+
+    /// The query of this page, which its forms carry to return to it.
+    fn query(&self) -> String {
+        format!("?{}", address("", &[("q", &self.q)], &[]).trim_start_matches('?'))
     }
 
     fn is_ticked(&self, row: &Row, toggle: &Toggle) -> bool {
@@ -69,6 +79,7 @@ pub(in crate::web) fn html_id(permission: &Permission) -> String {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct PrefilledRoles {
+    q: String,
     permission: String,
     role: Vec<String>,
     from: String,
@@ -78,23 +89,47 @@ pub async fn index(cx: Authorized<perm::ReadMembers, Query<PrefilledRoles>>) -> 
     let (scope, view, Query(query)) = cx.into_parts();
     let prefilled = Permission::of_scope(&query.permission)
         .and_then(|permission| preview::if_from_preview(&query.from, (permission, query.role)));
-    draw(&view, &scope, StatusCode::OK, String::new(), prefilled).await
+    let (status, errors) = match checks::search(&query.q) {
+        Ok(_) => (StatusCode::OK, Errors::default()),
+        Err(invalid) => (StatusCode::UNPROCESSABLE_ENTITY, invalid.into()),
+    };
+    let page = draw(&view, &scope, query.q, String::new()).await?;
+    Ok(view.html_as(status, &Index { prefilled, errors, ..page }))
 }
 
 async fn draw(
     view: &View,
     scope: &ReadScope<perm::ReadMembers>,
-    status: StatusCode,
+    q: String,
     problem: String,
-    prefilled: Option<(Permission, Vec<String>)>,
-) -> HandlerResult {
+) -> Result<Index, Refused> {
     let rows = security::matrix(scope).await?;
-    let of_group = |group: &Group| {
-        (*group, rows.iter().filter(|row| row.permission.group() == *group).cloned().collect())
+    // An invalid text narrows nothing.
+    let text = checks::search(&q).unwrap_or_default().to_lowercase();
+    let is_found = |permission: Permission| {
+        let texts = [permission.label(), permission.sentence(), permission.scope()];
+        texts.iter().any(|words| words.to_lowercase().contains(&text))
     };
-    let groups = Group::ALL.iter().map(of_group).collect();
-    let page = Index { chrome: view.chrome(), base: view.at("/security"), groups, problem, prefilled };
-    Ok(view.html_as(status, &page))
+    let of_group = |group: &Group| {
+        let own = |row: &&Row| row.permission.group() == *group && is_found(row.permission);
+        (*group, rows.iter().filter(own).cloned().collect::<Vec<_>>())
+    };
+    let groups = Group::ALL.iter().map(of_group).filter(|(_, rows)| !rows.is_empty()).collect();
+    Ok(Index {
+        chrome: view.chrome(),
+        base: view.at("/security"),
+        groups,
+        problem,
+        prefilled: None,
+        q,
+        errors: Errors::default(),
+    })
+}
+
+/// What the page was searched for on which a form was sent.
+fn searched(query: &str) -> String {
+    let mut pairs = url::form_urlencoded::parse(query.trim_start_matches('?').as_bytes());
+    pairs.find(|(name, _)| name == "q").map(|(_, q)| q.into_owned()).unwrap_or_default()
 }
 
 /// The confirmation page before someone takes “Update permissions” from themselves.
@@ -119,6 +154,8 @@ pub struct PermissionForm {
     version: String,
     /// `yes` on the form of the page that warns of a lock-out.
     confirm: String,
+    /// The query of the page that the form is on, with its question mark.
+    list: String,
 }
 
 pub async fn set(
@@ -133,13 +170,14 @@ pub async fn set(
     };
     let duplicate = scope.duplicate();
     let done = scope.write(async |s| security::set(s, &requested).await).await;
-    let done = done.map(|changed| saved(&view, &changed));
+    let q = searched(&form.list);
+    let done = done.map(|changed| saved(&view, &changed, &q));
     let also = |refused: &Refused| on(CHANGED)(refused) || on(LOCKS_YOU_OUT)(refused);
     reopen_on(done, also, async |rejected| {
         if rejected.is(LOCKS_YOU_OUT) {
             return Ok(view.html_as(rejected.status, &lock_out(&view, requested)));
         }
-        redraw(&view, duplicate, permission, rejected).await
+        redraw(&view, duplicate, permission, q, rejected).await
     })
     .await
 }
@@ -180,21 +218,25 @@ pub(in crate::web) fn about(view: &View, permission: Permission, roles: Vec<Stri
 }
 
 /// The redirect after a change, with an Undo.
-fn saved(view: &View, changed: &Changed) -> actix_web::HttpResponse {
+fn saved(view: &View, changed: &Changed, q: &str) -> actix_web::HttpResponse {
     let label = changed.permission.label();
+    let query = address("", &[("q", q)], &[]);
+    let to = view.at(&format!("/security{query}"));
     if !changed.is_change {
-        return view
-            .redirect_with_flash(view.at("/security"), Flash::good(format!("{label}: no changes to save.")));
+        return view.redirect_with_flash(to, Flash::good(format!("{label}: no changes to save.")));
     }
     let mut fields: Vec<(String, String)> =
         changed.before.iter().map(|slug| ("role".to_owned(), slug.clone())).collect();
     fields.push(("version".into(), changed.version.clone()));
+    if !query.is_empty() {
+        fields.push(("list".into(), query));
+    }
     let flash = Flash::good(effect(label, changed.gained, changed.lost));
     if changed.locked_out {
-        return view.redirect_with_flash(view.at("/security"), flash);
+        return view.redirect_with_flash(to, flash);
     }
     let action = view.at(&format!("/security/{}", changed.permission.scope()));
-    view.redirect_with_flash(view.at("/security"), flash.with_undo(action, fields))
+    view.redirect_with_flash(to, flash.with_undo(action, fields))
 }
 
 /// "Saved. 1 member can no longer invite members."
@@ -219,6 +261,7 @@ async fn redraw<P: Access>(
     view: &View,
     scope: ReadScope<P>,
     permission: Permission,
+    q: String,
     rejected: FormRejection,
 ) -> HandlerResult {
     let sentence = match rejected.problem.as_str() {
@@ -228,7 +271,7 @@ async fn redraw<P: Access>(
     match scope.narrow::<perm::ReadMembers>() {
         Some(scope) if !sentence.is_empty() => {
             let problem = format!("{}: {sentence}", permission.label());
-            draw(view, &scope, rejected.status, problem, None).await
+            Ok(view.html_as(rejected.status, &draw(view, &scope, q, problem).await?))
         }
         _ => Err(rejected.refused),
     }

@@ -3,7 +3,7 @@
 use crate::{
     domain::nouns::security::{Row, Toggle},
     policy::{BuiltIn, Group, Permission},
-    web::{chrome::Chrome, routes::security::pages::Index},
+    web::{chrome::Chrome, errors::Errors, routes::security::pages::Index},
 };
 use askama::Template;
 
@@ -14,6 +14,8 @@ pub(in crate::web) fn security(chrome: Chrome) -> impl Template + use<> {
         groups: Group::ALL.map(|group| (group, group.permissions().map(row).collect())).into(),
         problem: String::new(),
         prefilled: None,
+        q: String::new(),
+        errors: Errors::default(),
     }
 }
 

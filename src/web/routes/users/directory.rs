@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        SearchText,
+        ExternalId, Invalid, SearchText, TextRule,
         nouns::{
             directory::{self, User},
             members::Filter,
@@ -18,7 +18,7 @@ use crate::{
             spec,
         },
         guard::key::ApiRequest,
-        path::Target,
+        path::NamedUser,
         routes::members::api::Status,
     },
 };
@@ -82,6 +82,12 @@ pub struct ListQuery {
     /// Only those with this status.
     #[param(inline)]
     status: Option<Status>,
+    /// Only the user with this ID of your own applications.
+    #[param(schema_with = spec::external_id_of_user)]
+    external_id: String,
+    /// The number of the page, instead of `after`: 1 is the first.
+    #[param(schema_with = spec::page_number)]
+    page: Option<i64>,
     /// The value of `next` from the previous page.
     #[param(schema_with = spec::cursor)]
     after: String,
@@ -99,13 +105,24 @@ pub async fn index(
         role: query.role,
         status: query.status.map(|status| status.word().to_owned()).unwrap_or_default(),
         kind: "user".to_owned(),
+        external_id: external_id(&query.external_id)?,
         ..Filter::default()
     };
-    let at = input::position(&query.after, query.limit)?;
+    let at = input::numbered_position(&query.after, query.page, query.limit)?;
     Ok(Ok200(directory::list(&cx.scope, &filter, &at).await?.into()))
 }
 
-pub async fn show(cx: ApiRequest<perm::ReadMembers, Target>) -> ApiResult<Tagged<UserDetailBody>> {
-    let (user, version) = directory::get(&cx.scope, cx.input.0).await?;
+/// The ID to find, if there is one to find.
+fn external_id(text: &str) -> Result<String, Invalid> {
+    match text {
+        "" => Ok(String::new()),
+        text => ExternalId::parse_exact(text)
+            .map(|id| id.to_string())
+            .map_err(|complaint| Invalid::field("external_id", complaint)),
+    }
+}
+
+pub async fn show(cx: ApiRequest<perm::ReadMembers, NamedUser>) -> ApiResult<Tagged<UserDetailBody>> {
+    let (user, version) = directory::get(&cx.scope, &cx.input.0).await?;
     Ok(Tagged { body: user.into(), version })
 }

@@ -3,6 +3,7 @@
 use crate::{
     domain::{
         Email, ExternalId, Invalid, Name, Refused, TextRule,
+        base::subject::Subject,
         enforce::write::WriteScope,
         nouns::members::{self, NewMember, ProvisionedUser},
     },
@@ -19,7 +20,7 @@ use crate::{
         },
         checks::{Checked, Validate},
         guard::key::ApiRequest,
-        path::Target,
+        path::NamedUser,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -97,7 +98,7 @@ pub async fn create(
     members::may_provision(&cx.scope).await?;
     let create = async |s: &mut WriteScope<_>| {
         let created = members::provision(s, &new).await?;
-        let id = members::of_user_under_lock(s, created.value().user_id).await?;
+        let id = members::of_user_under_lock(s, &Subject::User(created.value().user_id)).await?;
         let version = members::tag_under_lock(s, id).await?;
         Ok::<_, Refused>(created.map(|user| (user, version)))
     };
@@ -130,17 +131,17 @@ impl Validate for UserChange {
 }
 
 pub async fn update(
-    cx: ApiRequest<perm::UpdateMemberRoles, (Target, IfMatch, Json<Checked<UserChange>>)>,
+    cx: ApiRequest<perm::UpdateMemberRoles, (NamedUser, IfMatch, Json<Checked<UserChange>>)>,
 ) -> ApiResult<Tagged<UserBody>> {
-    let (Target(user), seen, Json(change)) = cx.input;
+    let (NamedUser(user), seen, Json(change)) = cx.input;
     let change = change.valid?;
     let workspace = cx.scope.actor().workspace.id;
     let now = async |s: &mut _| {
-        let id = members::of_user_under_lock(s, user).await?;
+        let id = members::of_user_under_lock(s, &user).await?;
         Ok(Entry { id, version: members::tag_under_lock(s, id).await? })
     };
     seen.write(cx.scope, now, async |s, now| {
-        let changed = members::update_user(s, user, &change).await?;
+        let changed = members::update_user(s, &user, &change).await?;
         let version = members::tag_under_lock(s, now.id).await?;
         Ok(changed.map(|user| Tagged { version, body: body(workspace, user) }))
     })

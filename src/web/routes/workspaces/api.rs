@@ -134,6 +134,7 @@ pub async fn create(
         name: name.to_string(),
         owner_idle_hours: None,
         support_until: None,
+        has_ends_due: false,
     };
     let (location, version) = (format!("/api/sso/v1/workspaces/{slug}"), workspace.version());
     Ok(WithVersion { reply: Created { body: workspace.into(), location }, version })

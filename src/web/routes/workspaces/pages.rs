@@ -6,6 +6,7 @@ use crate::{
         Invalid, Name, Refused, Slug,
         nouns::{
             accounts::{self, AccountOfPerson},
+            joining::{self, JoinableWorkspace},
             members::{self, WaitingMembership},
             organization::deletion::{self, RestorableWorkspace},
             workspaces::{self, WorkspaceOfPerson},
@@ -28,10 +29,19 @@ use askama::Template;
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// Home: the workspaces of the person who is signed in, else the sign-in page.
+/// Home: the workspace of the person who is signed in, the list of them if they have more or none, or if something
+/// there waits for their answer; else the sign-in page.
 pub async fn home(cx: Public) -> HandlerResult {
-    let to = if cx.person().await?.is_some() { "/workspaces" } else { "/sign-in" };
-    Ok(cx.view.redirect(to))
+    let Some(person) = cx.person().await? else { return Ok(cx.view.redirect("/sign-in")) };
+    let db = &cx.view.app.db;
+    let theirs = workspaces::of_person(db, &person).await?;
+    if let [only] = theirs.as_slice()
+        && only.status == "active"
+        && members::waiting(db, &person).await?.is_empty()
+    {
+        return Ok(cx.view.redirect(format!("/w/{}", only.slug)));
+    }
+    Ok(cx.view.redirect("/workspaces"))
 }
 
 #[derive(Template)]
@@ -41,6 +51,8 @@ struct Page<'a> {
     workspaces: Vec<WorkspaceOfPerson>,
     /// Memberships that a service entered, and that wait for the person's answer.
     waiting: Vec<WaitingMembership>,
+    /// Workspaces that let in people with an address like theirs.
+    joinable: Vec<JoinableWorkspace>,
     /// Deleted ones that the person can restore, with the moment and the day on which each is gone.
     deleted: Vec<(RestorableWorkspace, When, String)>,
     /// Accounts to which the person belongs.
@@ -85,6 +97,7 @@ async fn draw<I>(cx: &SignedIn<I>, status: StatusCode, form: &NewWorkspace, erro
         chrome: cx.view.chrome(),
         workspaces: workspaces::of_person(db, cx.person()).await?,
         waiting: members::waiting(db, cx.person()).await?,
+        joinable: joining::joinable(db, cx.person()).await?,
         deleted: with_moments(deleted, cx.view.now()),
         may_choose: accounts.iter().any(|account| account.may_create),
         accounts,

@@ -11,7 +11,7 @@ use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
 /// The mark by which spreadsheets know UTF-8.
-pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(in crate::web) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What comes before a text that would be calculated.
 const PLAIN: char = '\'';
@@ -26,11 +26,11 @@ pub struct Cells<'a> {
 }
 
 impl<'a> Cells<'a> {
-    pub(super) fn new(line: &'a mut Vec<u8>) -> Self {
+    pub(in crate::web) fn new(line: &'a mut Vec<u8>) -> Self {
         Self { line, is_first: true }
     }
 
-    pub(super) fn end(self) {
+    pub(in crate::web) fn end(self) {
         self.line.extend_from_slice(b"\r\n");
     }
 

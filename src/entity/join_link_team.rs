@@ -1,0 +1,23 @@
+//! A team that whoever joins by a link comes into.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "join_link_teams")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub workspace_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub link_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub team_id: Uuid,
+}
+
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl super::InWorkspace for Entity {
+    const WORKSPACE: Column = Column::WorkspaceId;
+}

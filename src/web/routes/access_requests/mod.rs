@@ -1,0 +1,6 @@
+//! Requests for access: asking, and answering.
+
+pub mod api;
+pub mod detail;
+pub mod list;
+pub mod new;
