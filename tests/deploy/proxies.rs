@@ -177,9 +177,9 @@ impl Load {
         for n in 0..3 {
             let (curl, ends, done) = (nodes.curl(), Arc::clone(&load.ends), Arc::clone(&load.done[n]));
             let key = format!("authorization: Bearer {secret}");
-            // Caddy 2.6, which is in Debian 12, ends connections of HTTP/2 that have just begun when it is reloaded.
-            // Browsers then send their request again; curl does not.
-            let version = if nodes.proxy.kind == Kind::Caddy { "--http1.1" } else { "--http2" };
+            // nginx and Caddy end connections of HTTP/2 that have just begun when they are reloaded. Browsers then send
+            // their request again; curl does not.
+            let version = "--http1.1";
             load.programs.push(tokio::spawn(async move {
                 let options = [version, "-H", &key, "-H", "content-type: application/json"];
                 let mut changes = 0;

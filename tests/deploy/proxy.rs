@@ -25,7 +25,7 @@ pub enum Kind {
 
 /// A proxy in front of two nodes. Stopped when dropped.
 pub struct Proxy {
-    pub kind: Kind,
+    kind: Kind,
     process: Option<Child>,
     /// By https.
     pub port: u16,
