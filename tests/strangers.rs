@@ -49,6 +49,12 @@ both! {
         assert_eq!(created(&side), "/api/sso/v1/workspaces/side");
         let lent = api.post("/api/sso/v1/apikeys?workspace=side", &json!({"name": "Lent"})).await.with_status(201);
         let lent = lent.body["id"].as_str().unwrap().to_owned();
+        // The tag is good for a change. First of all, while nothing is done in the background that changes rows.
+        let team = api.post("/api/sso/v1/teams", &json!({"name": "Tagged"})).await.with_status(201);
+        let (at, tag) = (created(&team), team.header("etag").unwrap().to_owned());
+        let rename = Some(json!({"name": "Renamed"}).to_string());
+        api.send(Method::PATCH, &at, rename.clone(), &[("if-match", &tag)]).await.with_status(200);
+        app.unchanged_by(api.send(Method::PATCH, &at, rename, &[("if-match", &tag)])).await.with_status(412);
 
         let bodies = [
             ("createWorkspace", json!({"name": "Third", "slug": "third"})),
@@ -100,12 +106,6 @@ both! {
         // What was there before has no Location.
         let again = api.post("/api/sso/v1/resources?workspace=side", &resource).await.with_status(200);
         assert_eq!(again.header("location"), None);
-        // The tag is good for a change.
-        let team = api.post("/api/sso/v1/teams", &json!({"name": "Tagged"})).await.with_status(201);
-        let (at, tag) = (created(&team), team.header("etag").unwrap().to_owned());
-        let rename = Some(json!({"name": "Renamed"}).to_string());
-        api.send(Method::PATCH, &at, rename.clone(), &[("if-match", &tag)]).await.with_status(200);
-        app.unchanged_by(api.send(Method::PATCH, &at, rename, &[("if-match", &tag)])).await.with_status(412);
         // A repeated request is told the same.
         let once = [("idempotency-key", "once")];
         let body = json!({"name": "Once"}).to_string();

@@ -96,6 +96,19 @@ impl LinkKind {
         }
     }
 
+    /// Who must do something else first comes back to this link, whichever others are open. `back` is what the link
+    /// there says.
+    pub(in crate::web) fn with_way_back(
+        &self,
+        refused: Refused,
+        link: &OpenLink,
+        back: &'static str,
+    ) -> Refused {
+        let Refused::Prerequisite(mut first) = refused else { return refused };
+        first.then = Some((self.page_of(&link.id), back));
+        Refused::Prerequisite(first)
+    }
+
     /// Whether a link of this kind is open in this browser; the one that was opened last.
     pub(in crate::web) fn last(&self, view: &View) -> Option<OpenLink> {
         self.all(view).pop()

@@ -1,7 +1,7 @@
 //! The rules of texts, in one place. Parsers, the API, its document and the limits of forms all use a
 //! [`TextRule`].
 
-use crate::visible::{BREAKS, INVISIBLE, Range, is_hidden};
+use crate::visible::{BREAKS, INVISIBLE, Range, is_hidden, is_invisible};
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 /// Why a text was refused, for the person who typed it.
@@ -115,6 +115,18 @@ pub(in crate::domain) fn visible_line_pattern_without(character: char) -> String
 
 fn visible(hidden: &str) -> String {
     format!("^[^{hidden}]*[^\\s{hidden}][^{hidden}]*$")
+}
+
+/// A text of several lines, each of which ends with `\n`. Spaces and lines around it stay.
+///
+/// # Errors
+/// Where it has invisible characters other than the ends of lines.
+pub(in crate::domain) fn lines(text: &str) -> Result<String, Complaint> {
+    let text: String = text.replace("\r\n", "\n").replace('\r', "\n").nfc().collect();
+    match text.chars().any(is_invisible) {
+        true => Err("Remove invisible characters."),
+        false => Ok(text),
+    }
 }
 
 /// The pattern of a text of several lines, which may be empty.

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::base::text_rule::{
-        Complaint, TextRule, is_visible, line_pattern, lines_pattern, one_line, visible_line_pattern,
+        Complaint, TextRule, is_visible, line_pattern, lines, lines_pattern, one_line, visible_line_pattern,
         visible_line_pattern_without,
     },
     visible::is_invisible,
@@ -261,10 +261,7 @@ impl TextRule for Message {
     }
 
     fn parse(text: &str) -> Result<Self, Complaint> {
-        let text: String = text.replace("\r\n", "\n").replace('\r', "\n").nfc().collect();
-        if text.chars().any(is_invisible) {
-            return Err("Remove invisible characters.");
-        }
+        let text = lines(text)?;
         let text = text.trim();
         if text.chars().count() > Self::MAX {
             return Err("Use at most 1,000 characters.");

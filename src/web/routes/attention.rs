@@ -10,6 +10,7 @@ use crate::{
         chrome::Flash,
         form::{EmptyForm, Form},
         guard::{Authorized, HandlerResult},
+        words::pluralize,
     },
 };
 use serde::Deserialize;
@@ -115,10 +116,7 @@ impl AttentionRow {
             },
             NeedsAttention::EndingSoon(count) => Self {
                 key,
-                what: format!(
-                    "The access of {} ends within a week",
-                    crate::web::words::pluralize(*count, "member", "members")
-                ),
+                what: format!("The access of {} ends within a week", pluralize(*count, "member", "members")),
                 why: "Extend it if it is still needed. Otherwise it ends by itself.",
                 to: format!("{home}/members?ends=soon"),
                 link: "View members",
@@ -185,7 +183,7 @@ impl AttentionRow {
                 key,
                 what: format!(
                     "{} be delivered",
-                    crate::web::words::pluralize(*count, "invitation couldn't", "invitations couldn't")
+                    pluralize(*count, "invitation couldn't", "invitations couldn't")
                 ),
                 why: "The mail server refused it. See why, then send it again or invite another address.",
                 to: format!("{home}/invitations?status=pending"),
@@ -193,10 +191,7 @@ impl AttentionRow {
             },
             NeedsAttention::OverdueInvoices(count) => Self {
                 key,
-                what: format!(
-                    "{} overdue",
-                    crate::web::words::pluralize(*count, "invoice is", "invoices are")
-                ),
+                what: format!("{} overdue", pluralize(*count, "invoice is", "invoices are")),
                 why: "Pay it as it says, and name its number.",
                 to: format!("{home}/billing#invoices"),
                 link: "View invoices",
@@ -205,7 +200,7 @@ impl AttentionRow {
                 key,
                 what: format!(
                     "{} been active for 90 days",
-                    crate::web::words::pluralize(*count, "member hasn't", "members haven't")
+                    pluralize(*count, "member hasn't", "members haven't")
                 ),
                 why: "Consider removing access that nobody uses.",
                 to: format!("{home}/members?status=active&sort=-active"),

@@ -8,7 +8,7 @@ use crate::{
             event::{Recorded, RecordedEvent},
             invalid::Invalid,
             refused::Refused,
-            text_rule::{Complaint, TextRule, line_pattern, lines_pattern, one_line},
+            text_rule::{Complaint, TextRule, line_pattern, lines, lines_pattern, one_line},
             values::Email,
         },
         enforce::{read::ReadScope, rows::Scoped, write::WriteScope},
@@ -22,10 +22,8 @@ use crate::{
         },
     },
     policy::perm,
-    visible::is_invisible,
 };
 use sea_orm::{DbErr, FromQueryResult};
-use unicode_normalization::UnicodeNormalization;
 
 /// Name and address of who pays, on several lines; may be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,10 +39,7 @@ impl TextRule for PostalAddress {
     }
 
     fn parse(text: &str) -> Result<Self, Complaint> {
-        let text: String = text.replace("\r\n", "\n").replace('\r', "\n").nfc().collect();
-        if text.chars().any(is_invisible) {
-            return Err("Remove invisible characters.");
-        }
+        let text = lines(text)?;
         let text = text.trim();
         match text.chars().count() {
             ..=Self::MAX => Ok(Self(text.to_owned())),

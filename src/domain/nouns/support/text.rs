@@ -1,11 +1,7 @@
 //! What people write in a request for support, and in an answer to it.
 
-use crate::{
-    domain::base::text_rule::{Complaint, TextRule, is_visible, lines_pattern},
-    visible::is_invisible,
-};
+use crate::domain::base::text_rule::{Complaint, TextRule, is_visible, lines, lines_pattern};
 use std::fmt;
-use unicode_normalization::UnicodeNormalization;
 
 /// Lines of text, at most 4,000 characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,10 +21,7 @@ impl TextRule for SupportText {
     }
 
     fn parse(text: &str) -> Result<Self, Complaint> {
-        let text: String = text.replace("\r\n", "\n").replace('\r', "\n").nfc().collect();
-        if text.chars().any(is_invisible) {
-            return Err("Remove invisible characters.");
-        }
+        let text = lines(text)?;
         let before = &text[..text.len() - text.trim_start().len()];
         let skipped = before.matches('\n').count();
         let text = text.trim();

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        Purpose, Refused,
+        Purpose,
         base::principal::Person,
         nouns::invitations::{self, Offer, UNKNOWN_LINK},
     },
@@ -21,6 +21,8 @@ use serde::Deserialize;
 /// Invitations that this browser follows.
 pub(in crate::web) const INVITATION: LinkKind =
     LinkKind { name: "invitation", purpose: Purpose::Invitation, page: "/invitation", gone: UNKNOWN_LINK };
+
+const BACK: &str = "Back to the invitation";
 
 /// The address of a page on which somebody continues with an invitation, such as `/sign-in`.
 pub(in crate::web) fn on_the_way(page: &str, link: &OpenLink) -> String {
@@ -61,7 +63,7 @@ pub async fn show(cx: Public<Query<LinkQuery>>) -> HandlerResult {
         Some(person) => invitations::get_as(db, person, &link.token, &cx.origin()).await,
         None => invitations::get(db, &link.token).await,
     };
-    let offer = offer.map_err(|refused| with_way_back(refused, &link))?;
+    let offer = offer.map_err(|refused| INVITATION.with_way_back(refused, &link, BACK))?;
     let page = Page {
         chrome: cx.view.chrome(),
         expires: When::new(offer.expires_at, cx.view.now()),
@@ -73,13 +75,6 @@ pub async fn show(cx: Public<Query<LinkQuery>>) -> HandlerResult {
         offer,
     };
     Ok(cx.view.html(&page))
-}
-
-/// Who must do something else first comes back to this invitation, whichever others are open.
-fn with_way_back(refused: Refused, link: &OpenLink) -> Refused {
-    let Refused::Prerequisite(mut first) = refused else { return refused };
-    first.then = Some((INVITATION.page_of(&link.id), "Back to the invitation"));
-    Refused::Prerequisite(first)
 }
 
 /// A form about an invitation.
@@ -96,7 +91,7 @@ pub async fn accept(cx: SignedIn<Form<Answer>>) -> HandlerResult {
         Err(response) => return Ok(*response),
     };
     let done = invitations::accept(&cx.view.app.db, cx.person(), &link.token, &cx.origin()).await;
-    let offer = done.map_err(|refused| with_way_back(refused, &link))?;
+    let offer = done.map_err(|refused| INVITATION.with_way_back(refused, &link, BACK))?;
     let flash =
         Flash::good(format!("Welcome to {}. Your roles: {}.", offer.workspace, offer.roles.join(", ")));
     let mut response = cx.view.redirect_with_flash(format!("/w/{}", offer.slug), flash);
@@ -111,7 +106,7 @@ pub async fn decline(cx: Public<Form<Answer>>) -> HandlerResult {
         Err(response) => return Ok(*response),
     };
     let done = invitations::decline(&cx.view.app.db, person.as_ref(), &link.token, &cx.origin()).await;
-    let offer = done.map_err(|refused| with_way_back(refused, &link))?;
+    let offer = done.map_err(|refused| INVITATION.with_way_back(refused, &link, BACK))?;
     let to = if person.is_some() { "/workspaces" } else { "/sign-in" };
     let flash = Flash::good(format!("You declined the invitation to {}.", offer.workspace));
     let mut response = cx.view.redirect_with_flash(to, flash);

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        Purpose, Refused,
+        Purpose,
         base::principal::Person,
         nouns::joining::{self, LinkOffer, UNKNOWN_LINK},
     },
@@ -23,6 +23,8 @@ use serde::Deserialize;
 /// Join links that this browser follows.
 pub(in crate::web) const JOIN: LinkKind =
     LinkKind { name: "join", purpose: Purpose::JoinLink, page: "/join", gone: UNKNOWN_LINK };
+
+const BACK: &str = "Back to the link";
 
 /// The address of a page on which somebody continues with a join link, such as `/sign-in`.
 pub(in crate::web) fn on_the_way(page: &str, link: &OpenLink) -> String {
@@ -64,13 +66,6 @@ pub async fn show(cx: Public<Query<LinkQuery>>) -> HandlerResult {
     Ok(cx.view.html(&page))
 }
 
-/// Who must do something else first comes back to this link.
-fn with_way_back(refused: Refused, link: &OpenLink) -> Refused {
-    let Refused::Prerequisite(mut first) = refused else { return refused };
-    first.then = Some((JOIN.page_of(&link.id), "Back to the link"));
-    Refused::Prerequisite(first)
-}
-
 /// A form about a join link.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
@@ -85,7 +80,7 @@ pub async fn accept(cx: SignedIn<Form<Answer>>) -> HandlerResult {
         Err(response) => return Ok(*response),
     };
     let done = joining::join_by_link(&cx.view.app.db, cx.person(), &link.token, &cx.origin()).await;
-    let offer = done.map_err(|refused| with_way_back(refused, &link))?;
+    let offer = done.map_err(|refused| JOIN.with_way_back(refused, &link, BACK))?;
     let flash =
         Flash::good(format!("Welcome to {}. Your roles: {}.", offer.workspace, offer.roles.join(", ")));
     let mut response = cx.view.redirect_with_flash(format!("/w/{}", offer.slug), flash);
